@@ -1,0 +1,47 @@
+import type { Attempt } from "../../domain/outcome.ts";
+import type { TemplateContent } from "../../domain/template.ts";
+
+/** What a channel needs to render and hand over one delivery. */
+export interface SendRequest {
+  /** The public id (`dlv_…`): the Message-ID and the delivery-id header are made from it. */
+  deliveryId: string;
+  /** Names an immutable version: what is compiled from `content` may be kept under it. */
+  templateVersionId: string;
+  content: TemplateContent;
+  recipient: RecipientView;
+  /** What the notification or campaign brought, checked against the template's variables when accepted. */
+  data: Record<string, unknown>;
+  /**
+   * May another provider be tried after the message was handed over to one that never answered? Not where a repeat is
+   * worse than a loss.
+   */
+  repeatable: boolean;
+}
+
+/** The recipient as templates see it, under `recipient`. */
+export interface RecipientView {
+  id: string;
+  externalId: string | null;
+  email: string | null;
+  phone: string | null;
+  timeZone: string;
+  locale: string;
+  attributes: Record<string, unknown>;
+}
+
+/** What became of a request. Never an exception: a fault of one message is no fault of its neighbours. */
+export type SendResult =
+  /** The last attempt decides; earlier ones are providers that were tried before it. Never empty. */
+  | { kind: "attempted"; attempts: Attempt[] }
+  /** The template or the address is at fault: nothing was handed over, and nothing will be. */
+  | { kind: "unsendable"; reason: "template_error" | "invalid_address"; detail: string };
+
+/** A way to reach people. One instance a worker and traffic class; it owns its connections. */
+export interface Channel {
+  /** How many messages it may hold handed over and unanswered at once: connections × pipeline depth, over all providers. */
+  readonly inFlightBound: number;
+  /** Renders, hands over, and resolves when the outcome is known, within the send deadline. Safe to call without bound: it queues. */
+  send(request: SendRequest): Promise<SendResult>;
+  /** Ends idle connections; requests under way are finished first. */
+  close(): Promise<void>;
+}

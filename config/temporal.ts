@@ -1,0 +1,38 @@
+import { Client, Connection } from "@temporalio/client";
+import { SearchAttributeType } from "@temporalio/common";
+import { loadClientConnectConfig } from "@temporalio/envconfig";
+import { temporal } from "@temporalio/proto";
+import { searchAttributes } from "../workflows/messages.ts";
+
+/**
+ * Address, namespace, TLS and API key of the Temporal server, from `TEMPORAL_*` and the profile file as
+ * `@temporalio/envconfig` reads them; 127.0.0.1:7233 and `default` where nothing is said.
+ */
+export function temporalSettings(source: NodeJS.ProcessEnv) {
+  const overrides = Object.fromEntries(Object.entries(source).filter((entry): entry is [string, string] => entry[1] !== undefined));
+  const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars: overrides });
+  return { connectionOptions: { address: "127.0.0.1:7233", ...connectionOptions }, namespace: namespace ?? "default" };
+}
+
+export type TemporalSettings = ReturnType<typeof temporalSettings>;
+
+/** A client that connects when first used, so that its owner can start while Temporal is away. */
+export function temporalClient(settings: TemporalSettings): Client {
+  const { address, tls, apiKey, metadata } = settings.connectionOptions;
+  const connection = Connection.lazy({ address, ...(tls && { tls }), ...(apiKey && { apiKey }), ...(metadata && { metadata }) } as Parameters<typeof Connection.lazy>[0]);
+  return new Client({ connection, namespace: settings.namespace });
+}
+
+/** A workflow that sets an attribute the server does not know retries its task without end: so they come first. Idempotent. */
+export async function registerSearchAttributes(client: Client): Promise<void> {
+  const { IndexedValueType } = temporal.api.enums.v1;
+  const types = { [SearchAttributeType.KEYWORD]: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD };
+  const { operatorService } = client.connection as Connection;
+  const { customAttributes } = await operatorService.listSearchAttributes({ namespace: client.options.namespace });
+  const missing = Object.values(searchAttributes).filter(({ name }) => !(name in (customAttributes ?? {})));
+  if (missing.length === 0) return;
+  await operatorService.addSearchAttributes({
+    namespace: client.options.namespace,
+    searchAttributes: Object.fromEntries(missing.map(({ name, type }) => [name, types[type as keyof typeof types]])),
+  });
+}

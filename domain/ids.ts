@@ -1,0 +1,41 @@
+import { randomBytes } from "node:crypto";
+import { TypeID } from "typeid-js";
+
+/**
+ * Public ids are TypeIDs: a prefix that names the kind, and a UUIDv7 in Crockford base32, so that they sort by the
+ * time of creation. The database keeps the bare UUID. https://github.com/jetify-com/typeid
+ */
+export const idPrefixes = {
+  recipient: "rcp",
+  template: "tpl",
+  templateVersion: "tpv",
+  notification: "ntf",
+  campaign: "cmp",
+  delivery: "dlv",
+} as const;
+
+export type IdKind = keyof typeof idPrefixes;
+
+/** A fresh UUIDv7 (RFC 9562, section 5.7) for the given instant. */
+export function newUuid(now: Date = new Date()): string {
+  const bytes = randomBytes(16);
+  bytes.writeUIntBE(now.getTime(), 0, 6);
+  bytes[6] = (bytes[6]! & 0x0f) | 0x70;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  const hex = bytes.toString("hex");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+/** The id as the outside sees it: `publicId("delivery", uuid)` is `dlv_…`. */
+export function publicId(kind: IdKind, uuid: string): string {
+  return TypeID.fromUUID(idPrefixes[kind], uuid).toString();
+}
+
+/** The UUID behind a public id, or null if it is not a well-formed id of that kind. */
+export function parsePublicId(kind: IdKind, id: string): string | null {
+  try {
+    return TypeID.fromString(id, idPrefixes[kind]).toUUID();
+  } catch {
+    return null;
+  }
+}

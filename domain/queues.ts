@@ -1,0 +1,39 @@
+/**
+ * A queue is a set of ledger rows drained together by one `deliveryQueue` workflow, whose id is the queue's name.
+ * Names never change once landed: they stand in rows and in running workflows.
+ */
+export type Queue =
+  | { kind: "mailbox"; shard: number }
+  | { kind: "critical"; shard: number }
+  | { kind: "lane"; campaignId: string; lane: number };
+
+export const defaultLaneCount = 8;
+
+/** Recipients are spread over shards and lanes by the last byte of their UUID, which is random: at most 256 ways. */
+export const maxShards = 256;
+
+/** `campaignId` is the public id (`cmp_…`): a queue's name is shown to operators. */
+export function queueName(queue: Queue): string {
+  switch (queue.kind) {
+    case "mailbox":
+      return `mailbox/${queue.shard}`;
+    case "critical":
+      return `critical/${queue.shard}`;
+    case "lane":
+      return `campaign/${queue.campaignId}/lane/${queue.lane}`;
+  }
+}
+
+/** The queue behind a name. Throws on a name that `queueName` never wrote. */
+export function parseQueueName(name: string): Queue {
+  const shard = /^(mailbox|critical)\/(\d+)$/.exec(name);
+  if (shard) return { kind: shard[1] as "mailbox" | "critical", shard: Number(shard[2]) };
+  const lane = /^campaign\/(cmp_[a-z0-9]+)\/lane\/(\d+)$/.exec(name);
+  if (lane) return { kind: "lane", campaignId: lane[1]!, lane: Number(lane[2]) };
+  throw new Error(`not the name of a queue: ${name}`);
+}
+
+/** Which of `count` shards or lanes a recipient belongs to. The freeze computes the same in SQL. */
+export function shardOf(recipientId: string, count: number): number {
+  return Number.parseInt(recipientId.slice(-2), 16) % count;
+}

@@ -1,0 +1,39 @@
+import { defineSearchAttributeKey, SearchAttributeType } from "@temporalio/common";
+import { defineSignal } from "@temporalio/workflow";
+
+/** Task queues. Names never change once landed: running workflows and deployed workers hold them. */
+export const taskQueues = {
+  /** Workflow tasks, and the activities that move a campaign on. */
+  orchestration: "orchestration",
+  delivery: "delivery",
+  /** Own slots and own connections: nothing queues before a critical message. */
+  deliveryCritical: "delivery-critical",
+} as const;
+
+/** Temporal's priority keys: a lower one is served first. */
+export const priorityKeys = { critical: 1, mailbox: 2, campaign: 4 } as const;
+
+/** "The ledger changed: look again." To a `deliveryQueue`, a `campaign`, from whoever committed the change. */
+export const wakeSignal = defineSignal("wake");
+
+/** From a lane's `deliveryQueue` to its `campaign`: it has nothing more to wait for. */
+export const laneDrainedSignal = defineSignal<[{ lane: number }]>("laneDrained");
+
+/** Registered with the server before anything starts: see config/temporal.ts. */
+export const searchAttributes = {
+  campaign: defineSearchAttributeKey("TidingsCampaign", SearchAttributeType.KEYWORD),
+  queue: defineSearchAttributeKey("TidingsQueue", SearchAttributeType.KEYWORD),
+} as const;
+
+export interface DeliveryQueueInput {
+  queue: string;
+}
+
+export interface CampaignInput {
+  /** The public id. */
+  campaignId: string;
+}
+
+export const campaignWorkflowId = (campaignId: string) => `campaign/${campaignId}`;
+
+export const relayWorkflowId = "relay";

@@ -1,0 +1,35 @@
+import { TypedSearchAttributes } from "@temporalio/common";
+import { parseQueueName } from "../domain/queues.ts";
+import { campaignWorkflowId, priorityKeys, searchAttributes, taskQueues } from "./messages.ts";
+
+/** How a queue's workflow runs, whoever starts it: the API, the relay, or a campaign its lane. */
+export function deliveryQueueOptions(queue: string) {
+  const parsed = parseQueueName(queue);
+  const campaign = parsed.kind === "lane" ? parsed.campaignId : undefined;
+  return {
+    workflowId: queue,
+    taskQueue: taskQueues.orchestration,
+    args: [{ queue }] as [{ queue: string }],
+    priority: {
+      priorityKey: parsed.kind === "critical" ? priorityKeys.critical : parsed.kind === "mailbox" ? priorityKeys.mailbox : priorityKeys.campaign,
+      ...(campaign && { fairnessKey: campaign }),
+    },
+    typedSearchAttributes: new TypedSearchAttributes([
+      { key: searchAttributes.queue, value: queue },
+      ...(campaign ? [{ key: searchAttributes.campaign, value: campaign }] : []),
+    ]),
+    staticSummary: parsed.kind === "lane" ? `Lane ${parsed.lane} of campaign ${parsed.campaignId}` : parsed.kind === "critical" ? `Critical notifications, shard ${parsed.shard}` : `Notifications, shard ${parsed.shard}`,
+  };
+}
+
+/** How a campaign's workflow runs, whoever starts it: the API or the relay. */
+export function campaignOptions(campaignId: string) {
+  return {
+    workflowId: campaignWorkflowId(campaignId),
+    taskQueue: taskQueues.orchestration,
+    args: [{ campaignId }] as [{ campaignId: string }],
+    priority: { priorityKey: priorityKeys.campaign },
+    typedSearchAttributes: new TypedSearchAttributes([{ key: searchAttributes.campaign, value: campaignId }]),
+    staticSummary: `Campaign ${campaignId}`,
+  };
+}
