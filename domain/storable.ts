@@ -1,0 +1,53 @@
+import { z } from "zod";
+
+/** What PostgreSQL's text and jsonb refuse, and what has no UTF-8: U+0000 and lone surrogates. */
+// oxlint-disable-next-line no-control-regex
+const unstorable = /[\u0000\p{Surrogate}]/u;
+
+const unstorableMessage = "must not contain U+0000 or half of a surrogate pair";
+
+/** Text of `min` to `max` UTF-16 units that every store and wire can carry. */
+export function text(max: number, min = 1) {
+  return z
+    .string()
+    .min(min, min === 1 ? "must not be empty" : `must have at least ${min} characters`)
+    .max(max, `must have at most ${max} characters`)
+    .refine((value) => !unstorable.test(value), unstorableMessage);
+}
+
+export const maxJsonDepth = 32;
+
+export interface JsonFault {
+  /** Keys and indexes from the root to the fault. */
+  path: (string | number)[];
+  message: string;
+}
+
+/**
+ * The first thing in a parsed JSON value that could not be stored and read back as it stands: unstorable text in a
+ * string or a key, a number beyond a double's range, nesting deeper than `maxJsonDepth`. Null if there is none.
+ */
+export function findUnstorable(value: unknown, depth = 0): JsonFault | null {
+  if (typeof value === "string")
+    return unstorable.test(value) ? { path: [], message: unstorableMessage } : null;
+  if (typeof value === "number")
+    return Number.isFinite(value)
+      ? null
+      : { path: [], message: "must be a number within the range of a double" };
+  if (typeof value !== "object" || value === null) return null;
+  if (depth >= maxJsonDepth)
+    return { path: [], message: `must not be nested deeper than ${maxJsonDepth} levels` };
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) {
+      const fault = findUnstorable(item, depth + 1);
+      if (fault) return { ...fault, path: [index, ...fault.path] };
+    }
+    return null;
+  }
+  for (const [key, item] of Object.entries(value)) {
+    if (unstorable.test(key)) return { path: [], message: `has a key that ${unstorableMessage}` };
+    const fault = findUnstorable(item, depth + 1);
+    if (fault) return { ...fault, path: [key, ...fault.path] };
+  }
+  return null;
+}
