@@ -1,0 +1,105 @@
+// Brings everything that is generated up to date: the Prisma client, dist/, the workflow bundle. Every npm script runs
+// it first, so it does only what changed and says only what it does. Plain JavaScript, for it comes before the compiler.
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join, relative } from "node:path";
+
+const root = join(import.meta.dirname, "..");
+const dist = join(root, "dist");
+const require = createRequire(import.meta.url);
+mkdirSync(dist, { recursive: true });
+process.chdir(root);
+
+generateClient();
+compile();
+await bundleWorkflows();
+
+/** `prisma generate` wants a schema engine to be there and never runs it: any executable will do. */
+function generateClient() {
+  const state = fingerprint(["prisma/schema.prisma", "prisma.config.ts", "node_modules/prisma/package.json"]);
+  if (existsSync("prisma/generated/client.ts") && isCurrent("prisma", state)) return;
+  step("generating the Prisma client");
+  run(process.execPath, [require.resolve("prisma/build/index.js"), "generate"], {
+    PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
+    PRISMA_HIDE_UPDATE_MESSAGE: "1",
+    CHECKPOINT_DISABLE: "1",
+  });
+  markCurrent("prisma", state);
+}
+
+function compile() {
+  const sources = files(root, (path) => path.endsWith(".ts") && !path.endsWith(".d.ts"), ["node_modules", "dist"]);
+  const expected = new Set(sources.map((path) => join(dist, relative(root, path).replace(/\.ts$/, ".js"))));
+  for (const output of files(dist, (path) => /\.js(\.map)?$/.test(path))) {
+    if (!expected.has(output.replace(/\.map$/, "")) && output !== bundlePath()) rmSync(output);
+  }
+  // The compiler trusts its notes: what they call emitted is not looked for.
+  if ([...expected].some((output) => !existsSync(output))) rmSync(join(dist, ".tsbuildinfo"), { force: true });
+
+  const state = fingerprint([...sources, "tsconfig.json", "package-lock.json", "node_modules/typescript/package.json"]);
+  if (isCurrent("sources", state) && existsSync(join(dist, ".tsbuildinfo"))) return;
+  step("compiling");
+  run(process.execPath, [join(dirname(require.resolve("typescript/package.json")), "bin/tsc"), "--pretty", String(process.stdout.isTTY === true)]);
+  markCurrent("sources", state);
+}
+
+async function bundleWorkflows() {
+  const entry = join(dist, "workflows/index.js");
+  if (!existsSync(entry)) return;
+  // Workflows may import nothing else of ours (the linter sees to it).
+  const inputs = ["workflows", "domain"].flatMap((folder) => files(join(dist, folder), (path) => path.endsWith(".js") && !path.endsWith(".test.js")));
+  const state = fingerprint([...inputs, "package-lock.json"]);
+  if (existsSync(bundlePath()) && isCurrent("bundle", state)) return;
+  step("bundling the workflows");
+  const { bundleWorkflowCode, DefaultLogger } = await import("@temporalio/worker");
+  const { code } = await bundleWorkflowCode({ workflowsPath: entry, logger: new DefaultLogger("WARN") });
+  writeFileSync(bundlePath(), code);
+  markCurrent("bundle", state);
+}
+
+function bundlePath() {
+  return join(dist, "workflow-bundle.js");
+}
+
+/** @param {string[]} paths */
+function fingerprint(paths) {
+  const hash = createHash("sha256");
+  for (const path of [...paths].sort()) hash.update(path).update("\0").update(readFileSync(path)).update("\0");
+  return hash.digest("hex");
+}
+
+/** @param {string} what @param {string} state */
+function isCurrent(what, state) {
+  const path = join(dist, `.${what}.sha256`);
+  return existsSync(path) && readFileSync(path, "utf8") === state;
+}
+
+/** @param {string} what @param {string} state */
+function markCurrent(what, state) {
+  writeFileSync(join(dist, `.${what}.sha256`), state);
+}
+
+/** @param {string} folder @param {(path: string) => boolean} wanted @param {string[]} except @returns {string[]} */
+function files(folder, wanted, except = []) {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return except.includes(entry.name) || entry.name.startsWith(".") ? [] : files(path, wanted, except);
+    return wanted(path) ? [path] : [];
+  });
+}
+
+/** @param {string} program @param {string[]} args @param {Record<string, string>} environment */
+function run(program, args, environment = {}) {
+  const { status, signal, stdout, stderr, error } = spawnSync(program, args, { env: { ...process.env, ...environment }, encoding: "utf8" });
+  if (status === 0) return;
+  process.stderr.write(`${stdout ?? ""}${stderr ?? ""}`);
+  process.stderr.write(`build: failed (${error?.message ?? signal ?? `exit code ${status}`})\n`);
+  process.exit(1);
+}
+
+/** Standard output belongs to the program that runs next: it may end in JSON. @param {string} what */
+function step(what) {
+  process.stderr.write(`build: ${what}\n`);
+}

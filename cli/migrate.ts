@@ -1,0 +1,54 @@
+// npm run db:migrate, db:diff, db:check.
+import { relative } from "node:path";
+import { Command } from "commander";
+import { ConfigurationError, readEnvironment } from "../config/environment.ts";
+import { applyMigrations, checkMigrations, MigrationError, writeMigration } from "../prisma/migrate.ts";
+import { startThrowawayPostgres } from "./stack/postgres.ts";
+
+const program = new Command("migrate").description("The database's schema: bring it up to date, write the next migration, check for drift");
+
+program
+  .command("apply")
+  .description("apply what is missing to the database of DATABASE_URL")
+  .action(async () => {
+    const { DATABASE_URL } = readEnvironment(["DATABASE_URL"], process.env);
+    const applied = await applyMigrations(DATABASE_URL);
+    console.log(applied.length === 0 ? "The database is up to date." : `Applied ${applied.join(", ")}.`);
+  });
+
+program
+  .command("diff")
+  .description("write what prisma/schema.prisma says beyond the migrations as the next migration")
+  .requiredOption("--name <name>", "what the migration does, in a few words")
+  .action(async ({ name }: { name: string }) => {
+    const folder = await withShadow((shadowUrl) => writeMigration({ shadowUrl, name, now: new Date() }));
+    console.log(folder ? `Wrote ${relative(process.cwd(), folder)}.` : "Nothing is missing.");
+  });
+
+program
+  .command("check")
+  .description("fail if the schema and the migrations differ, or (with DATABASE_URL) a database and the migrations")
+  .action(async () => {
+    const databaseUrl = process.env["DATABASE_URL"] || process.env["DATABASE_URL_FILE"] ? readEnvironment(["DATABASE_URL"], process.env).DATABASE_URL : undefined;
+    const faults = await withShadow((shadowUrl) => checkMigrations({ shadowUrl, ...(databaseUrl && { databaseUrl }) }));
+    if (faults.length > 0) throw new MigrationError(faults.join("\n\n"));
+    console.log("Schema and migrations agree.");
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof MigrationError || error instanceof ConfigurationError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}
+
+/** Differences are found by applying the migrations to an empty database: one that nobody misses. */
+async function withShadow<Result>(work: (url: string) => Promise<Result>): Promise<Result> {
+  const shadow = await startThrowawayPostgres();
+  try {
+    return await work(shadow.url);
+  } finally {
+    await shadow.stop();
+  }
+}

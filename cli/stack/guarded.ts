@@ -1,0 +1,50 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { join } from "node:path";
+import { packageRoot } from "../../config/package-root.ts";
+import type { GuardOrder, GuardReport } from "./guard.ts";
+
+/** A server that runs under a guard: it ends when this process does, in whatever way. */
+export interface GuardedServer {
+  /** Of the server itself. */
+  pid: number;
+  /** Of its guard. */
+  guardPid: number;
+  /** Resolves when guard and server are gone. */
+  exited: Promise<void>;
+  /** Asks the server to stop, kills it after its grace, resolves when it is gone. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts `order.program` under a guard (see guard.ts), its output going to the open file `log`. Resolves when the
+ * process exists, which is before it is ready; rejects if it cannot be started.
+ */
+export async function startGuarded(order: GuardOrder, log: number): Promise<GuardedServer> {
+  const guard = fork(compiled("cli/stack/guard.js"), [], { detached: true, execArgv: [], stdio: ["ignore", log, log, "ipc"] });
+  const exited = new Promise<void>((resolve) => guard.once("exit", () => resolve()));
+  const report = await orderOf(guard, order);
+  if ("error" in report) throw new Error(`cannot start ${order.program}: ${report.error}`);
+  return {
+    pid: report.pid,
+    guardPid: guard.pid!,
+    exited,
+    stop() {
+      if (guard.connected) guard.disconnect();
+      return exited;
+    },
+  };
+}
+
+/** A program of ours as the build leaves it: other processes run what is compiled, whatever this one runs. */
+export function compiled(path: string): string {
+  return join(packageRoot, "dist", path);
+}
+
+function orderOf(guard: ChildProcess, order: GuardOrder): Promise<GuardReport> {
+  return new Promise((resolve) => {
+    guard.once("message", (report: GuardReport) => resolve(report));
+    guard.once("error", (error) => resolve({ error: error.message }));
+    guard.once("exit", (code) => resolve({ error: `its guard ended with exit code ${code}; has "npm run build" been run?` }));
+    guard.send(order, () => {});
+  });
+}

@@ -1,0 +1,59 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+
+/** Whom PostgreSQL runs as: it refuses to run as root. */
+export interface PostgresUser {
+  uid: number;
+  gid: number;
+}
+
+/**
+ * Null where this process is an ordinary user's. As root, the user `postgres`, made if the system has none. Throws, with
+ * the mend, if it cannot be made.
+ */
+export function postgresUser(): PostgresUser | null {
+  if (process.getuid?.() !== 0) return null;
+  const known = lookUp();
+  if (known) return known;
+  try {
+    execFileSync("useradd", ["--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", "postgres"], { stdio: "pipe" });
+  } catch (error) {
+    throw new Error('PostgreSQL does not run as root, and the user "postgres" could not be made: make it, or run this as an ordinary user', { cause: error });
+  }
+  return lookUp()!;
+}
+
+function lookUp(): PostgresUser | null {
+  const entry = /^postgres:[^:]*:(\d+):(\d+):/m.exec(readFileSync("/etc/passwd", "utf8"));
+  return entry ? { uid: Number(entry[1]), gid: Number(entry[2]) } : null;
+}
+
+/**
+ * How to run `program` as `user`, who may lack the right to enter a folder on the way to it or to its data (/root is
+ * closed on most systems). Then `setpriv` lends it the one capability to read past that; nothing on disk is changed.
+ */
+export function asUser(user: PostgresUser | null, program: string, args: string[], paths: string[]): { program: string; args: string[]; user: PostgresUser | null } {
+  const closed = user && [program, ...paths].map((path) => closedAncestor(path, user)).find((folder) => folder !== null);
+  if (!user || !closed) return { program, args, user };
+  try {
+    execFileSync("setpriv", ["--version"], { stdio: "pipe" });
+  } catch (error) {
+    throw new Error(`PostgreSQL does not run as root but as the user "postgres", who may not enter ${closed}: run "chmod o+x ${closed}", move the folder, or run this as an ordinary user`, { cause: error });
+  }
+  const capability = "+dac_read_search";
+  return {
+    program: "setpriv",
+    args: [`--reuid=${user.uid}`, `--regid=${user.gid}`, "--clear-groups", `--inh-caps=${capability}`, `--ambient-caps=${capability}`, program, ...args],
+    user: null,
+  };
+}
+
+function closedAncestor(path: string, user: PostgresUser): string | null {
+  for (let folder = dirname(path); ; folder = dirname(folder)) {
+    const { uid, gid, mode } = statSync(folder);
+    const mayEnter = mode & (uid === user.uid ? 0o100 : gid === user.gid ? 0o010 : 0o001);
+    if (!mayEnter) return folder;
+    if (folder === dirname(folder)) return null;
+  }
+}

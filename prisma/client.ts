@@ -1,0 +1,42 @@
+import { createHash } from "node:crypto";
+import { PrismaPg } from "@prisma/adapter-pg";
+import { PrismaClient } from "./generated/client.ts";
+
+/** Statements that a connection keeps prepared; those after are planned anew each time, so that memory stays bounded. */
+const preparedStatementLimit = 500;
+
+/**
+ * A client over a pool of at most `connections`, which connects when first used. It gives up on a connection after 5 s,
+ * on a statement after 60 s, and the server ends a transaction that its owner left idle for 15 s. Sessions run in UTC,
+ * as the adapter takes for granted when it reads a timestamp. Statements are prepared: a pooler between must support that.
+ * The caller ends it with `$disconnect()`.
+ */
+export function createPrisma({ url, connections }: { url: string; connections: number }): PrismaClient {
+  const adapter = new PrismaPg(
+    {
+      connectionString: url,
+      max: connections,
+      application_name: "tidings",
+      connectionTimeoutMillis: 5_000,
+      statement_timeout: 60_000,
+      idle_in_transaction_session_timeout: 15_000,
+      keepAlive: true,
+      options: "-c TimeZone=UTC",
+    },
+    { statementNameGenerator: statementNames() },
+  );
+  return new PrismaClient({ adapter });
+}
+
+/** Names by content, so that a name never stands for two texts; none (an empty one) once the limit is reached. */
+function statementNames(): (query: { sql: string }) => string {
+  const names = new Map<string, string>();
+  return ({ sql }) => {
+    const known = names.get(sql);
+    if (known !== undefined) return known;
+    if (names.size >= preparedStatementLimit) return "";
+    const name = createHash("sha256").update(sql).digest("base64url").slice(0, 24);
+    names.set(sql, name);
+    return name;
+  };
+}

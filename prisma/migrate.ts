@@ -1,0 +1,141 @@
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { HistoryDiagnostic, MigrationList, SchemaEngine } from "@prisma/schema-engine-wasm";
+import pg from "pg";
+import { packageRoot } from "../config/package-root.ts";
+import { createSchemaEngine } from "./schema-engine.ts";
+
+/** Where a project keeps its schema and migrations, in Prisma's own layout. */
+export interface MigrationSource {
+  schemaPath: string;
+  migrationsFolder: string;
+}
+
+const ours: MigrationSource = {
+  schemaPath: join(packageRoot, "prisma/schema.prisma"),
+  migrationsFolder: join(packageRoot, "prisma/migrations"),
+};
+
+/** The history of a database or of the files is not as it should be; the message says what is wrong and how to mend it. */
+export class MigrationError extends Error {
+  override name = "MigrationError";
+}
+
+const lockfile = { path: "migration_lock.toml", content: 'provider = "postgresql"\n' };
+
+const filters = { externalTables: [], externalEnums: [] };
+
+/** Serialises those who migrate one database at once. Any number, but always this one. */
+const migrationLock = 7_126_344;
+
+/**
+ * Brings the database up to date; returns the names of the migrations applied, none if it was. Each is one transaction:
+ * one that fails leaves the database as the one before left it, but stays recorded as failed until `MigrationError` is
+ * heeded. Any number of processes may call it at once.
+ */
+export async function applyMigrations(url: string, source: MigrationSource = ours): Promise<string[]> {
+  return withLock(url, () =>
+    withEngine(url, source, async (engine) => {
+      const migrationsList = await readMigrations(source);
+      const faults = await historyFaults(engine, migrationsList);
+      if (faults.length > 0) throw new MigrationError(faults.join("\n"));
+      const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList, filters });
+      return appliedMigrationNames;
+    }),
+  );
+}
+
+/**
+ * What keeps schema and migrations apart, or a database and the migrations: in words, nothing if all is well. The
+ * server behind `shadowUrl` must allow databases to be created; they are gone when this returns. `databaseUrl`'s database
+ * is only read.
+ */
+export async function checkMigrations({ shadowUrl, databaseUrl, source = ours }: { shadowUrl: string; databaseUrl?: string; source?: MigrationSource }): Promise<string[]> {
+  const faults: string[] = [];
+  const script = await missingScript(shadowUrl, source);
+  if (script !== null) faults.push(`prisma/schema.prisma says more than the migrations do. "npm run db:diff -- --name <what-it-does>" writes the missing one:\n${script}`);
+  if (databaseUrl !== undefined) {
+    await withEngine(databaseUrl, source, async (engine) => {
+      const migrationsList = await readMigrations(source);
+      faults.push(...(await historyFaults(engine, migrationsList)));
+      const { history } = await engine.diagnoseMigrationHistory({ migrationsList, optInToShadowDatabase: false, filters });
+      if (history?.diagnostic === "databaseIsBehind") faults.push(`The database lacks ${history.unappliedMigrationNames.join(", ")}: run "npm run db:migrate".`);
+    });
+  }
+  return faults;
+}
+
+/** Writes what the schema says beyond the migrations as the next one; returns its folder, or null if nothing is missing. */
+export async function writeMigration({ shadowUrl, name, now, source = ours }: { shadowUrl: string; name: string; now: Date; source?: MigrationSource }): Promise<string | null> {
+  const script = await missingScript(shadowUrl, source);
+  if (script === null) return null;
+  const stamp = now.toISOString().replaceAll(/[-:T]|\..*/g, "");
+  const folder = join(source.migrationsFolder, `${stamp}_${name.replaceAll(/[^a-z0-9]+/gi, "_").toLowerCase()}`);
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, "migration.sql"), script);
+  await writeFile(join(source.migrationsFolder, lockfile.path), lockfile.content);
+  return folder;
+}
+
+async function missingScript(shadowUrl: string, source: MigrationSource): Promise<string | null> {
+  return withEngine(shadowUrl, source, async (engine) => {
+    const { exitCode, stdout } = await engine.diff({
+      from: { tag: "migrations", ...(await readMigrations(source)) },
+      to: { tag: "schemaDatamodel", files: [{ path: source.schemaPath, content: await readFile(source.schemaPath, "utf8") }] },
+      script: true,
+      exitCode: true,
+      filters,
+    });
+    return exitCode === 0 ? null : (stdout ?? "");
+  });
+}
+
+async function historyFaults(engine: SchemaEngine, migrationsList: MigrationList): Promise<string[]> {
+  const { editedMigrationNames, failedMigrationNames, history } = await engine.diagnoseMigrationHistory({ migrationsList, optInToShadowDatabase: false, filters });
+  const faults: string[] = [];
+  if (editedMigrationNames.length > 0) faults.push(`Edited after they were applied: ${editedMigrationNames.join(", ")}. Put back what was applied, and write what is new as a migration of its own.`);
+  if (failedMigrationNames.length > 0) faults.push(`Failed half-way and left nothing behind: ${failedMigrationNames.join(", ")}. Mend the cause, delete the row in "_prisma_migrations", and apply again.`);
+  const unknown = unpersisted(history);
+  if (unknown.length > 0) faults.push(`Applied to the database, but not among the files: ${unknown.join(", ")}. The database belongs to a newer version, or files were deleted.`);
+  return faults;
+}
+
+function unpersisted(history: HistoryDiagnostic | null): string[] {
+  if (history === null || history.diagnostic === "databaseIsBehind") return [];
+  return history.unpersistedMigrationNames;
+}
+
+async function readMigrations({ migrationsFolder }: MigrationSource): Promise<MigrationList> {
+  const folders = (await readdir(migrationsFolder, { withFileTypes: true })).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  return {
+    baseDir: migrationsFolder,
+    lockfile,
+    shadowDbInitScript: "",
+    migrationDirectories: await Promise.all(
+      folders.sort().map(async (path) => ({
+        path,
+        migrationFile: { path: "migration.sql", content: { tag: "ok" as const, value: await readFile(join(migrationsFolder, path, "migration.sql"), "utf8") } },
+      })),
+    ),
+  };
+}
+
+async function withEngine<Result>(url: string, source: MigrationSource, work: (engine: SchemaEngine) => Promise<Result>): Promise<Result> {
+  const engine = await createSchemaEngine(url, [source.schemaPath, await readFile(source.schemaPath, "utf8")]);
+  try {
+    return await work(engine);
+  } finally {
+    engine.free();
+  }
+}
+
+async function withLock<Result>(url: string, work: () => Promise<Result>): Promise<Result> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  await client.connect();
+  try {
+    await client.query("SELECT pg_advisory_lock($1)", [migrationLock]);
+    return await work();
+  } finally {
+    await client.end();
+  }
+}
