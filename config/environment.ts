@@ -4,8 +4,10 @@ import { z } from "zod";
 /** Raised with every fault of the environment at once, each naming its variable and the mend. */
 export class ConfigurationError extends Error {
   override name = "ConfigurationError";
-  constructor(readonly faults: readonly string[]) {
+  readonly faults: readonly string[];
+  constructor(faults: readonly string[]) {
     super(`The configuration has ${faults.length === 1 ? "a fault" : `${faults.length} faults`}:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`);
+    this.faults = faults;
   }
 }
 

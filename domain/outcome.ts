@@ -12,7 +12,8 @@ export type AttemptFailure = (typeof attemptFailures)[number];
 
 /** One hand-over of a delivery to a provider, and its outcome. */
 export interface Attempt {
-  provider: string;
+  /** Null where the worker died before it could say. */
+  provider: string | null;
   /**
    * `unknown`: the whole message was handed over, and no answer came. A repeat may be a duplicate.
    * `transient`: the provider surely did not take it, and may take it later.

@@ -1,0 +1,196 @@
+import { Context } from "@temporalio/activity";
+import type { Pool, PoolClient } from "pg";
+import { audience, audienceWhere } from "../domain/audience.ts";
+import { parsePublicId } from "../domain/ids.ts";
+import { queueName } from "../domain/queues.ts";
+import { invalidInput } from "./failures.ts";
+
+export interface AdvanceCampaignInput {
+  /** The public id. */
+  campaignId: string;
+  /** The workflow's time, ISO 8601. */
+  asOf: string;
+}
+
+/** What a campaign's workflow has to do next. Instants are ISO 8601. */
+export type CampaignStep =
+  | { next: "wait"; why: string; until: string | null }
+  | { next: "drain"; lanes: number[] }
+  | { next: "finished"; status: "completed" | "cancelled"; audience: number; counts: Record<string, number>; reconciled: boolean };
+
+interface CampaignRow {
+  id: string;
+  status: "draft" | "scheduled" | "running" | "paused" | "completed" | "cancelled";
+  laneCount: number;
+  startAt: Date | null;
+  frozenAt: Date | null;
+  audienceCount: number | null;
+}
+
+const heartbeatMs = 5_000;
+/** Rows cancelled in one transaction: small, so that claims and API calls are not kept waiting. */
+const cancelBatch = 5_000;
+
+/**
+ * Moves a campaign on as far as the ledger allows, and says what to wait for: freezes the audience when its time has
+ * come, cancels what is open when it was cancelled, completes it when nothing is open. Each step is one transaction that
+ * a retry finds done.
+ */
+export function createAdvanceCampaign({ pool }: { pool: Pool }) {
+  return async function advanceCampaign({ campaignId, asOf }: AdvanceCampaignInput): Promise<CampaignStep> {
+    const id = parsePublicId("campaign", campaignId);
+    if (id === null) throw invalidInput(`not a campaign id: ${campaignId}`);
+    const context = Context.current();
+    const beating = setInterval(() => context.heartbeat(), heartbeatMs);
+    try {
+      for (;;) {
+        const row = await read(pool, id);
+        if (!row) throw invalidInput(`no campaign ${campaignId}`);
+        switch (row.status) {
+          case "draft":
+            return { next: "wait", why: "A draft", until: null };
+          case "paused":
+            return { next: "wait", why: "Paused", until: null };
+          case "scheduled": {
+            if (row.startAt === null) return { next: "wait", why: "Scheduled without an instant", until: null };
+            const now = Math.max(Date.parse(asOf), Date.now());
+            if (row.startAt.getTime() > now) return { next: "wait", why: "Scheduled", until: row.startAt.toISOString() };
+            await freezeAudience(pool, id, campaignId, new Date(now));
+            break;
+          }
+          case "running": {
+            const lanes = await openLanes(pool, campaignId, row.laneCount);
+            if (lanes.length > 0) return { next: "drain", lanes };
+            await complete(pool, id);
+            break;
+          }
+          case "cancelled": {
+            const leasedUntil = row.frozenAt === null ? null : await cancelOpen(pool, campaignId, row.laneCount, asOf);
+            if (leasedUntil) return { next: "wait", why: "Cancelled; what is being handed over ends first", until: leasedUntil.toISOString() };
+            await finish(pool, id);
+            return reconcile(pool, row, "cancelled");
+          }
+          case "completed":
+            return reconcile(pool, row, "completed");
+        }
+      }
+    } finally {
+      clearInterval(beating);
+    }
+  };
+}
+
+async function read(pool: Pool, id: string): Promise<CampaignRow | undefined> {
+  const { rows } = await pool.query<CampaignRow>(
+    `SELECT id, status, lane_count AS "laneCount", start_at AS "startAt", frozen_at AS "frozenAt", audience_count AS "audienceCount" FROM campaigns WHERE id = $1`,
+    [id],
+  );
+  return rows[0];
+}
+
+/** Writes one row a recipient of the audience, and that it was done, in one transaction. */
+async function freezeAudience(pool: Pool, id: string, campaignId: string, now: Date): Promise<void> {
+  await transaction(pool, async (client) => {
+    // An audience of millions takes longer than other statements may.
+    await client.query("SET LOCAL statement_timeout = 0");
+    const { rows } = await client.query<{ audience: unknown; laneCount: number }>(
+      `SELECT audience, lane_count AS "laneCount" FROM campaigns WHERE id = $1 AND status = 'scheduled' AND frozen_at IS NULL AND start_at <= $2 FOR UPDATE`,
+      [id, now],
+    );
+    const [campaign] = rows;
+    if (!campaign) return;
+    const where = audienceWhere(audience.parse(campaign.audience), "r", 4);
+    const { rowCount } = await client.query(
+      `INSERT INTO deliveries (id, campaign_id, recipient_id, channel, priority, queue, due_at)
+       SELECT uuid_v7(clock_timestamp()), c.id, r.id, 'email', c.priority, q.names[get_byte(uuid_send(r.id), 15) % c.lane_count + 1], $3
+       FROM campaigns c, recipients r, (SELECT $2::text[] AS names) q
+       WHERE c.id = $1 AND ${where.sql}
+       ORDER BY r.id`,
+      [id, lanes(campaignId, campaign.laneCount), now, ...where.values],
+    );
+    await client.query("UPDATE campaigns SET status = 'running', frozen_at = $2, audience_count = $3, updated_at = now() WHERE id = $1", [id, now, rowCount]);
+  });
+}
+
+const lanes = (campaignId: string, count: number) => Array.from({ length: count }, (_, lane) => queueName({ kind: "lane", campaignId, lane }));
+
+async function openLanes(pool: Pool, campaignId: string, laneCount: number): Promise<number[]> {
+  const { rows } = await pool.query<{ lane: number }>(
+    `SELECT (q.number - 1)::int AS lane FROM unnest($1::text[]) WITH ORDINALITY AS q(name, number)
+     WHERE EXISTS (SELECT FROM deliveries d WHERE d.queue = q.name AND d.due_at IS NOT NULL) ORDER BY lane`,
+    [lanes(campaignId, laneCount)],
+  );
+  return rows.map(({ lane }) => lane);
+}
+
+/** Only while still running: a pause or a cancellation that came first is obeyed. */
+async function complete(pool: Pool, id: string): Promise<void> {
+  await pool.query("UPDATE campaigns SET status = 'completed', finished_at = now(), updated_at = now() WHERE id = $1 AND status = 'running'", [id]);
+}
+
+async function finish(pool: Pool, id: string): Promise<void> {
+  await pool.query("UPDATE campaigns SET finished_at = coalesce(finished_at, now()) WHERE id = $1 AND status = 'cancelled'", [id]);
+}
+
+/**
+ * Cancels what waits. A row whose hand-over was cut off may have been sent, and is not sent again: its outcome is
+ * unknown. Resolves with when the last live hand-over must have ended, or null if nothing is open any more.
+ */
+async function cancelOpen(pool: Pool, campaignId: string, laneCount: number, asOf: string): Promise<Date | null> {
+  const queues = lanes(campaignId, laneCount);
+  for (;;) {
+    const { rowCount } = await pool.query(
+      `WITH batch AS (
+         SELECT id, status FROM deliveries
+         WHERE queue = ANY($1::text[]) AND due_at IS NOT NULL AND (status = 'pending' OR lease_until <= greatest($2::timestamptz, clock_timestamp()))
+         LIMIT ${cancelBatch} FOR UPDATE
+       )
+       UPDATE deliveries d SET
+         status = (CASE batch.status WHEN 'sending' THEN 'unknown' ELSE 'cancelled' END)::delivery_status,
+         reason = CASE batch.status WHEN 'sending' THEN 'outcome_unknown' ELSE 'campaign_cancelled' END,
+         due_at = NULL, lease_token = NULL, lease_until = NULL, finished_at = clock_timestamp()
+       FROM batch WHERE d.id = batch.id`,
+      [queues, asOf],
+    );
+    if (rowCount === 0) break;
+  }
+  const { rows } = await pool.query<{ until: Date | null }>(
+    "SELECT max(lease_until) AS until FROM deliveries WHERE queue = ANY($1::text[]) AND due_at IS NOT NULL",
+    [queues],
+  );
+  return rows[0]!.until;
+}
+
+/** The ledger's own account of a campaign that is over, in one snapshot. */
+async function reconcile(pool: Pool, row: CampaignRow, status: "completed" | "cancelled"): Promise<CampaignStep> {
+  const { rows } = await pool.query<{ status: string; count: number }>(
+    "SELECT status, count(*)::int AS count FROM deliveries WHERE campaign_id = $1 GROUP BY status ORDER BY status",
+    [row.id],
+  );
+  const audienceCount = row.audienceCount ?? 0;
+  const total = rows.reduce((sum, { count }) => sum + count, 0);
+  const open = rows.some((counted) => counted.status === "pending" || counted.status === "sending");
+  return {
+    next: "finished",
+    status,
+    audience: audienceCount,
+    counts: Object.fromEntries(rows.map((counted) => [counted.status, counted.count])),
+    reconciled: total === audienceCount && !open,
+  };
+}
+
+async function transaction<Result>(pool: Pool, work: (client: PoolClient) => Promise<Result>): Promise<Result> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query("BEGIN");
+    const result = await work(client);
+    await client.query("COMMIT");
+    return result;
+  } catch (error) {
+    await client.query("ROLLBACK").catch((rollbackError: Error) => (broken = rollbackError));
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}

@@ -1,0 +1,205 @@
+import { performance } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Context } from "@temporalio/activity";
+import { decide } from "../domain/decide.ts";
+import { newUuid, parsePublicId } from "../domain/ids.ts";
+import { parseQueueName } from "../domain/queues.ts";
+import type { Gates } from "./gates.ts";
+import { interruptedAttempt, type Handled, type HandOver, type Lease } from "./hand-over.ts";
+import type { ClaimedDelivery, Ledger, SettledDelivery } from "./ledger.ts";
+import type { Sources } from "./sources.ts";
+
+export interface DispatchInput {
+  queue: string;
+  /** The workflow's time, ISO 8601. */
+  asOf: string;
+}
+
+export interface DispatchResult {
+  /** The earliest instant at which another dispatch would find something, ISO 8601; null if only a wake can bring it. */
+  nextDueAt: string | null;
+  /** Why the earliest open row waits, as in domain/reasons.ts, or `throttle`; null if it is simply due. */
+  waitsFor: string | null;
+  /** Rows still open in the queue, counted up to a bound. */
+  open: number;
+  counts: Partial<Record<Handled, number>>;
+}
+
+/** How long a claimed row is ours without a sign of life, and how often such a sign is given. */
+export const leaseMs = 10_000;
+const heartbeatMs = 2_000;
+
+/** A dispatch makes room for others after this long, or this many rows. */
+const roundMs = 10_000;
+const roundRows = 10_000;
+const claimRows = 200;
+/** Rows held while more are claimed, so that sending never waits for a claim. */
+const holdRows = 150;
+/** How often new rows are looked for while earlier ones are still being sent, or have just been. */
+const lookAgainMs = 50;
+/** How long a queue that has just been emptied is watched: cheaper than a new activity for what comes next. */
+const lingerMs = 300;
+/** What opens this soon is waited for here: a workflow's timer would cost more than the wait. */
+const waitHereMs = 1_000;
+
+export interface DispatchDeps {
+  ledger: Ledger;
+  gates: Gates;
+  handOver: HandOver;
+  /** Fresh for each dispatch. */
+  sources: () => Sources;
+}
+
+/**
+ * Drains what is due in a queue: takes permits, claims, decides, hands over, settles. Ends when nothing is due soon,
+ * after a round, or when it is cancelled or its worker drains; what it claimed and did not send is then free at once.
+ * Whatever kills it, its rows are free again when their leases run out.
+ */
+export function createDispatch(deps: DispatchDeps) {
+  const { ledger, gates, handOver } = deps;
+
+  return async function dispatch(input: DispatchInput): Promise<DispatchResult> {
+    const context = Context.current();
+    const cancelled = context.cancellationSignal;
+    const startedAt = performance.now();
+    const asOf = Date.parse(input.asOf);
+    const now = () => new Date(Math.max(asOf + performance.now() - startedAt, Date.now()));
+    const queue = parseQueueName(input.queue);
+    const campaignId = queue.kind === "lane" ? parsePublicId("campaign", queue.campaignId) : null;
+    const gate = queue.kind === "lane" ? `campaign/${queue.campaignId}` : null;
+    const scope = () => ({ queue: input.queue, campaignId, asOf: now() });
+
+    const token = newUuid();
+    const sources = deps.sources();
+    const lease: Lease = { deadlineMs: 0, withdrawn: false, now };
+    const held = new Map<string, ClaimedDelivery>();
+    const dropped: ClaimedDelivery[] = [];
+    const counts: DispatchResult["counts"] = {};
+    let failure: { error: unknown } | undefined;
+    let onChange = () => {};
+
+    const done = (delivery: ClaimedDelivery, handled: Handled) => {
+      held.delete(delivery.id);
+      counts[handled] = (counts[handled] ?? 0) + 1;
+      if (handled === "dropped") dropped.push(delivery);
+      onChange();
+    };
+
+    /** The lease's deadline counts from before its renewal was asked for. While the ledger is away it runs on. */
+    const beat = async () => {
+      context.heartbeat();
+      const askedAt = performance.now();
+      await ledger.renew([...held.values()], now(), leaseMs).then(
+        () => (lease.deadlineMs = askedAt + leaseMs),
+        () => {},
+      );
+    };
+
+    /** What is decided without a hand-over is settled at once; the rest is on its way when this returns. */
+    const take = async (claimed: ClaimedDelivery[]) => {
+      const sourceOf = await sources.of(claimed);
+      const settled: SettledDelivery[] = [];
+      for (const delivery of claimed) {
+        const { id, attemptCount, interrupted } = delivery;
+        const source = sourceOf(delivery);
+        const attempts = interrupted ? [interruptedAttempt()] : [];
+        const decision = decide({ recipient: { erased: delivery.erased, email: delivery.recipient.email } });
+        if (interrupted && source.guarantee === "at_most_once") {
+          settled.push({ id, token, attemptCount, attempts, settlement: { status: "unknown", reason: "outcome_unknown" } });
+        } else if (decision.kind === "suppress") {
+          settled.push({ id, token, attemptCount, attempts, settlement: { status: "suppressed", reason: decision.reason } });
+        } else {
+          handOver.submit({ delivery, source, lease }).then(
+            (handled) => done(delivery, handled),
+            (error: unknown) => {
+              failure ??= { error };
+              done(delivery, "dropped");
+            },
+          );
+        }
+      }
+      if (settled.length > 0) await ledger.settle(settled);
+      for (const { id, settlement } of settled) done(held.get(id)!, settlement.status);
+    };
+
+    /** Claims once. Resolves with what it found: rows, nothing, or a closed gate. */
+    const refill = async (): Promise<{ rows: number } | { opensInMs: number }> => {
+      const grant = gate === null ? { granted: claimRows, opensInMs: 0 } : await gates.take({ key: gate, wanted: claimRows, asOf: now() });
+      if (grant.granted === 0) return { opensInMs: grant.opensInMs };
+      const askedAt = performance.now();
+      const claimed = await ledger.claim({ ...scope(), limit: grant.granted, token, leaseMs });
+      if (held.size === 0) lease.deadlineMs = askedAt + leaseMs;
+      for (const delivery of claimed) held.set(delivery.id, delivery);
+      if (gate !== null && claimed.length < grant.granted) await gates.giveBack({ key: gate, permits: grant.granted - claimed.length });
+      if (claimed.length > 0) await take(claimed);
+      return { rows: claimed.length };
+    };
+
+    const beating = setInterval(() => void beat(), heartbeatMs);
+    const withdraw = () => {
+      lease.withdrawn = true;
+      onChange();
+    };
+    cancelled.addEventListener("abort", withdraw, { once: true });
+    const endsAt = startedAt + roundMs;
+    let claimedRows = 0;
+    let lookAt = 0;
+    let lingerUntil = 0;
+    let gateOpensAt = 0;
+
+    /** Until what is held leaves room for more, or new rows shall be looked for; until all is done when `ending`. */
+    const progress = (ending: boolean) =>
+      new Promise<void>((resolve) => {
+        const waitMs = ending || held.size > holdRows ? heartbeatMs : lookAt - performance.now();
+        const timer = setTimeout(resolve, Math.min(waitMs, heartbeatMs));
+        onChange = () => {
+          const room = held.size <= holdRows && performance.now() >= lookAt;
+          if (held.size > 0 && !(room && !ending) && (ending || !mustEnd())) return;
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    const mustEnd = () => failure !== undefined || lease.withdrawn;
+
+    try {
+      for (;;) {
+        const at = performance.now();
+        const ending = mustEnd() || at >= endsAt || claimedRows >= roundRows;
+        if (!ending && held.size <= holdRows && at >= lookAt) {
+          const found = await refill();
+          if ("opensInMs" in found) {
+            lookAt = gateOpensAt = performance.now() + found.opensInMs;
+          } else if (found.rows > 0) {
+            claimedRows += found.rows;
+            lingerUntil = performance.now() + lingerMs;
+          } else {
+            lookAt = performance.now() + lookAgainMs;
+          }
+        } else if (held.size > 0) {
+          await progress(ending);
+        } else if (ending || gateOpensAt > at + waitHereMs) {
+          break;
+        } else if (gateOpensAt > at || at < lingerUntil) {
+          await sleep(Math.max(1, lookAt - at), undefined, { signal: cancelled }).catch(() => {});
+        } else {
+          const { nextDueAt } = await ledger.outlook(scope());
+          const inMs = nextDueAt === null ? Number.POSITIVE_INFINITY : nextDueAt.getTime() - now().getTime();
+          if (inMs > waitHereMs) break;
+          await sleep(Math.max(1, inMs), undefined, { signal: cancelled }).catch(() => {});
+        }
+      }
+      if (failure) throw failure.error;
+      if (dropped.length > 0) await ledger.release(dropped);
+    } finally {
+      clearInterval(beating);
+      cancelled.removeEventListener("abort", withdraw);
+    }
+
+    const { nextDueAt, reason, open } = await ledger.outlook(scope());
+    const opensAt = now().getTime() + gateOpensAt - performance.now();
+    if (nextDueAt !== null && gateOpensAt > performance.now() && opensAt > nextDueAt.getTime()) {
+      return { nextDueAt: new Date(opensAt).toISOString(), waitsFor: "throttle", open, counts };
+    }
+    return { nextDueAt: nextDueAt?.toISOString() ?? null, waitsFor: reason, open, counts };
+  };
+}

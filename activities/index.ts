@@ -1,0 +1,10 @@
+import type { createAdvanceCampaign } from "./campaign.ts";
+import type { createDispatch } from "./dispatch.ts";
+import type { createRelayOverdue } from "./relay.ts";
+
+/** What workflows may call; type-imported by them. */
+export interface Activities {
+  dispatch: ReturnType<typeof createDispatch>;
+  advanceCampaign: ReturnType<typeof createAdvanceCampaign>;
+  relayOverdue: ReturnType<typeof createRelayOverdue>;
+}

@@ -1,0 +1,72 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Context } from "@temporalio/activity";
+import type { Client } from "@temporalio/client";
+import type { Pool } from "pg";
+import { publicId } from "../domain/ids.ts";
+import { ageingMs, priorities } from "../domain/priority.ts";
+import { wakeCampaign, wakeQueue } from "../workflows/wake.ts";
+
+/** How often the ledger is asked, and how long something must be overdue before it counts as forgotten. */
+const sweepMs = 3_000;
+const graceMs = 5_000;
+/** One activity, many sweeps: an idle system costs few events. */
+const roundMs = 600_000;
+
+/** Rows looked at a queue: claimed ones are the oldest, so the first tell whether somebody is at work. */
+const lookRows = 500;
+
+/**
+ * Queues with rows that are overdue and that nobody is working on: none of the oldest is under a live lease, their
+ * campaign runs, and no gate has been asked for permits of late (a lane that waits at a gate holds no lease).
+ * The queues are found by a loose index scan (https://wiki.postgresql.org/wiki/Loose_indexscan).
+ */
+const overdueQueuesSql = `
+  WITH RECURSIVE queues(queue) AS (
+    (SELECT queue FROM deliveries WHERE due_at IS NOT NULL ORDER BY queue LIMIT 1)
+    UNION ALL
+    SELECT (SELECT d.queue FROM deliveries d WHERE d.due_at IS NOT NULL AND d.queue > queues.queue ORDER BY d.queue LIMIT 1)
+    FROM queues WHERE queues.queue IS NOT NULL
+  )
+  SELECT queues.queue FROM queues, LATERAL (
+    SELECT count(*) AS overdue, coalesce(bool_or(lease_until > clock_timestamp() - $1 * interval '1 millisecond'), false) AS busy,
+      (array_agg(campaign_id))[1] AS campaign_id
+    FROM (
+      SELECT d.lease_until, d.campaign_id FROM (VALUES ${priorities.map((priority) => `('${priority}'::priority, ${ageingMs[priority]})`).join(", ")}) AS p(priority, ageing),
+      LATERAL (
+        SELECT lease_until, campaign_id FROM deliveries
+        WHERE queue = queues.queue AND priority = p.priority AND due_at <= clock_timestamp() - $1 * interval '1 millisecond'
+        ORDER BY due_at LIMIT ${lookRows}
+      ) d
+    ) oldest
+  ) state
+  WHERE queues.queue IS NOT NULL AND state.overdue > 0 AND NOT state.busy
+    AND (state.campaign_id IS NULL OR EXISTS (SELECT FROM campaigns c WHERE c.id = state.campaign_id AND c.status = 'running'))
+    AND NOT EXISTS (
+      SELECT FROM gates g WHERE g.key = 'campaign/' || split_part(queues.queue, '/', 2)
+        AND g.refilled_at > clock_timestamp() - 2 * $1 * interval '1 millisecond'
+    )`;
+
+/** Campaigns that should have been moved on: their time has come, nothing of theirs is open, or they are to be wound up. */
+const stalledCampaignsSql = `
+  SELECT id FROM campaigns c
+  WHERE finished_at IS NULL AND updated_at < clock_timestamp() - $1 * interval '1 millisecond' AND (
+    (status = 'scheduled' AND start_at <= clock_timestamp() - $1 * interval '1 millisecond')
+    OR status = 'cancelled'
+    OR (status = 'running' AND NOT EXISTS (SELECT FROM deliveries d WHERE d.campaign_id = c.id AND d.due_at IS NOT NULL))
+  )`;
+
+/** Wakes what the ledger says should be running and is not. Never asks Temporal what runs. */
+export function createRelayOverdue({ pool, client }: { pool: Pool; client: Client }) {
+  return async function relayOverdue(): Promise<void> {
+    const { cancellationSignal: signal } = Context.current();
+    const endsAt = Date.now() + roundMs;
+    while (!signal.aborted && Date.now() < endsAt) {
+      const queues = await pool.query<{ queue: string }>({ name: "overdue-queues", text: overdueQueuesSql, values: [graceMs] });
+      const campaigns = await pool.query<{ id: string }>({ name: "stalled-campaigns", text: stalledCampaignsSql, values: [graceMs] });
+      for (const { queue } of queues.rows) await wakeQueue(client, queue);
+      for (const { id } of campaigns.rows) await wakeCampaign(client, publicId("campaign", id));
+      Context.current().heartbeat();
+      await sleep(sweepMs, undefined, { signal }).catch(() => {});
+    }
+  };
+}

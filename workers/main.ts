@@ -1,0 +1,90 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { NativeConnection, Runtime, type LogLevel, type LogMetadata } from "@temporalio/worker";
+import { createEmailChannel } from "../activities/channels/email/email.ts";
+import { ConfigurationError, readEnvironment, workerVariables } from "../config/environment.ts";
+import { createLogger, type Logger } from "../config/logger.ts";
+import { registerSearchAttributes, temporalClient, temporalSettings } from "../config/temporal.ts";
+import { createPool } from "./pool.ts";
+import { createWorkers, ensureRelay, inFlightBound, workflowSource } from "./worker.ts";
+
+/** How often a server that is not there yet is tried again. */
+const retryMs = 1_000;
+
+/** Temporal may come up after us, and go away and come back: neither ends a worker. */
+async function untilReached<Result>(what: string, logger: Logger, stopping: AbortSignal, reach: () => Promise<Result>): Promise<Result> {
+  for (;;) {
+    try {
+      return await reach();
+    } catch (error) {
+      stopping.throwIfAborted();
+      logger.warn({ error: error instanceof Error ? error.message : String(error) }, `${what} cannot be reached: trying again`);
+      await sleep(retryMs, undefined, { signal: stopping });
+    }
+  }
+}
+
+async function main(): Promise<void> {
+  const environment = readEnvironment(workerVariables, process.env);
+  const logger = createLogger("worker", environment.LOG_LEVEL);
+  const settings = temporalSettings(process.env);
+  const stop = new AbortController();
+  for (const event of ["SIGINT", "SIGTERM", "disconnect"] as const) process.once(event, () => stop.abort());
+
+  Runtime.install({
+    logger: {
+      log: (level: LogLevel, message: string, meta?: LogMetadata) => logger[level.toLowerCase() as "info"]({ ...meta }, message),
+      trace: (message, meta) => logger.trace({ ...meta }, message),
+      debug: (message, meta) => logger.debug({ ...meta }, message),
+      info: (message, meta) => logger.debug({ ...meta }, message),
+      warn: (message, meta) => logger.warn({ ...meta }, message),
+      error: (message, meta) => logger.error({ ...meta }, message),
+    },
+    shutdownSignals: [],
+  });
+
+  const client = temporalClient(settings);
+  const connection = await untilReached("Temporal", logger, stop.signal, () => NativeConnection.connect(settings.connectionOptions));
+  await untilReached("Temporal", logger, stop.signal, () => registerSearchAttributes(client));
+  const pool = createPool({ url: environment.DATABASE_URL, connections: environment.DATABASE_CONNECTIONS, logger });
+  const channel = (connections?: number) =>
+    createEmailChannel({
+      providers: environment.SMTP_URL.map((provider) => (connections === undefined ? provider : { ...provider, connections })),
+      from: environment.MAIL_FROM,
+      sendDeadlineMs: environment.SEND_DEADLINE_MS,
+    });
+  const channels = { delivery: channel(), critical: channel(criticalConnections) };
+  const workers = await createWorkers({
+    connection,
+    client,
+    pool,
+    channels,
+    retry: { baseMs: environment.RETRY_BASE_MS, capMs: environment.RETRY_CAP_MS, attempts: environment.RETRY_ATTEMPTS },
+    workflows: workflowSource(),
+  });
+  const running = Promise.all(workers.map((worker) => worker.run()));
+  await untilReached("Temporal", logger, stop.signal, () => ensureRelay(client));
+  logger.info({ inFlightBound: inFlightBound.delivery + inFlightBound.critical }, "ready");
+  process.send?.({ ready: true });
+
+  stop.signal.addEventListener("abort", () => {
+    logger.info("draining");
+    for (const worker of workers) if (worker.getState() === "RUNNING") worker.shutdown();
+  });
+  await running;
+  await Promise.all([channels.delivery.close(), channels.critical.close()]);
+  await pool.end();
+  await connection.close();
+  logger.info("stopped");
+}
+
+/** Connections to each provider that only critical messages use. */
+const criticalConnections = 2;
+
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    if (error instanceof ConfigurationError) process.stderr.write(`${error.message}\n`);
+    else if (!(error instanceof Error && error.name === "AbortError")) process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    process.exit(1);
+  },
+);

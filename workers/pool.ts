@@ -1,0 +1,22 @@
+import { Pool } from "pg";
+import type { Logger } from "../config/logger.ts";
+
+/**
+ * The pool of a worker's set-based statements. They find rows by index whatever the statistics of a table that has just
+ * grown by a campaign say: a plan that scans it for every flush would be a hundred times slower.
+ */
+export function createPool(options: { url: string; connections: number; logger: Logger }): Pool {
+  const pool = new Pool({
+    connectionString: options.url,
+    max: options.connections,
+    connectionTimeoutMillis: 5_000,
+    idle_in_transaction_session_timeout: 30_000,
+    statement_timeout: 30_000,
+    keepAlive: true,
+    application_name: "tidings-worker",
+    options: "-c TimeZone=UTC -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan -c jit=off",
+  });
+  // An idle connection that breaks is replaced; without a listener it would end the process.
+  pool.on("error", (error) => options.logger.warn({ error: error.message }, "a database connection broke"));
+  return pool;
+}

@@ -1,0 +1,95 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Client } from "@temporalio/client";
+import { NativeConnection, Worker, type WorkerOptions } from "@temporalio/worker";
+import type { Pool } from "pg";
+import { createAdvanceCampaign } from "../activities/campaign.ts";
+import type { Channel } from "../activities/channels/channel.ts";
+import { createDispatch, leaseMs } from "../activities/dispatch.ts";
+import { createGates } from "../activities/gates.ts";
+import { createHandOver } from "../activities/hand-over.ts";
+import type { Activities } from "../activities/index.ts";
+import { createLedger } from "../activities/ledger.ts";
+import { createRelayOverdue } from "../activities/relay.ts";
+import { createSources } from "../activities/sources.ts";
+import type { RetryPolicy } from "../domain/settle.ts";
+import { relayWorkflowId, taskQueues } from "../workflows/messages.ts";
+
+/** What a crash of one worker may repeat, in all: the promise that is printed at start. */
+export const inFlightBound = { delivery: 80, critical: 20 } as const;
+
+export interface WorkerDeps {
+  connection: NativeConnection;
+  client: Client;
+  pool: Pool;
+  /** Each traffic class has its own connections, so that nothing queues before a critical message. */
+  channels: { delivery: Channel; critical: Channel };
+  retry: RetryPolicy;
+  workflows: Pick<WorkerOptions, "workflowBundle" | "workflowsPath">;
+}
+
+export function createActivities({ client, pool, channels, retry }: WorkerDeps): { orchestration: Omit<Activities, "dispatch">; delivery: Pick<Activities, "dispatch">; critical: Pick<Activities, "dispatch"> } {
+  const ledger = createLedger(pool);
+  const gates = createGates(pool);
+  const dispatchOver = (channel: Channel, bound: number) =>
+    createDispatch({
+      ledger,
+      gates,
+      handOver: createHandOver({ ledger, channel, retry, leaseMs, inFlightBound: bound }),
+      sources: () => createSources(pool),
+    });
+  return {
+    orchestration: { advanceCampaign: createAdvanceCampaign({ pool }), relayOverdue: createRelayOverdue({ pool, client }) },
+    delivery: { dispatch: dispatchOver(channels.delivery, inFlightBound.delivery) },
+    critical: { dispatch: dispatchOver(channels.critical, inFlightBound.critical) },
+  };
+}
+
+/** One worker process: a Temporal worker for each task queue, over shared connections. */
+export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
+  const { connection, client } = deps;
+  const activities = createActivities(deps);
+  const shared: Pick<WorkerOptions, "connection" | "namespace" | "shutdownGraceTime" | "shutdownForceTime" | "maxHeartbeatThrottleInterval" | "defaultHeartbeatThrottleInterval"> = {
+    connection,
+    namespace: client.options.namespace,
+    // A dispatch ends within its send deadline once it is told; what it had not marked is free at once.
+    shutdownGraceTime: 0,
+    shutdownForceTime: "45 seconds",
+    maxHeartbeatThrottleInterval: "2 seconds",
+    defaultHeartbeatThrottleInterval: "2 seconds",
+  };
+  // A dispatch mostly waits, and all of them share one sender: slots are cheap, and too few would let campaigns hold up mailboxes.
+  const delivering: Partial<WorkerOptions> = { maxConcurrentActivityTaskExecutions: 200, activityTaskPollerBehavior: { type: "simple-maximum", maximum: 4 } };
+  return Promise.all([
+    Worker.create({
+      ...shared,
+      ...deps.workflows,
+      taskQueue: taskQueues.orchestration,
+      activities: activities.orchestration,
+      // Open workflows are a few dozen: queues, and campaigns that run.
+      maxCachedWorkflows: 500,
+      maxConcurrentWorkflowTaskExecutions: 40,
+      workflowTaskPollerBehavior: { type: "simple-maximum", maximum: 8 },
+      maxConcurrentActivityTaskExecutions: 50,
+      activityTaskPollerBehavior: { type: "simple-maximum", maximum: 4 },
+    }),
+    Worker.create({ ...shared, ...delivering, taskQueue: taskQueues.delivery, activities: activities.delivery }),
+    Worker.create({ ...shared, ...delivering, taskQueue: taskQueues.deliveryCritical, activities: activities.critical }),
+  ]);
+}
+
+/** The prebuilt bundle beside the compiled code; a bundle made at start where there is none. */
+export function workflowSource(): Pick<WorkerOptions, "workflowBundle" | "workflowsPath"> {
+  const bundle = fileURLToPath(new URL("../workflow-bundle.js", import.meta.url));
+  return existsSync(bundle) ? { workflowBundle: { codePath: bundle } } : { workflowsPath: fileURLToPath(new URL("../workflows/index.ts", import.meta.url)) };
+}
+
+/** The relay runs once a namespace; whoever comes later finds it there. */
+export async function ensureRelay(client: Client): Promise<void> {
+  await client.workflow.start("relay", {
+    workflowId: relayWorkflowId,
+    taskQueue: taskQueues.orchestration,
+    workflowIdConflictPolicy: "USE_EXISTING",
+    staticSummary: "Wakes what the ledger says should be running and is not",
+  });
+}

@@ -1,0 +1,72 @@
+import { condition, continueAsNew, getExternalWorkflowHandle, ParentClosePolicy, proxyActivities, setCurrentDetails, setHandler, startChild, workflowInfo } from "@temporalio/workflow";
+import { WorkflowExecutionAlreadyStartedError } from "@temporalio/common";
+import type { CampaignStep } from "../activities/campaign.ts";
+import type { Activities } from "../activities/index.ts";
+import { queueName } from "../domain/queues.ts";
+import { describeStep } from "./details.ts";
+import { deliveryQueue } from "./delivery-queue.ts";
+import { laneDrainedSignal, taskQueues, wakeSignal, type CampaignInput } from "./messages.ts";
+import { deliveryQueueOptions } from "./options.ts";
+
+const { advanceCampaign } = proxyActivities<Pick<Activities, "advanceCampaign">>({
+  taskQueue: taskQueues.orchestration,
+  // Freezing an audience of millions is one statement.
+  startToCloseTimeout: "30 minutes",
+  heartbeatTimeout: "30 seconds",
+  // The ledger may be away for long, and what was asked for stays asked for: there is no last attempt.
+  retry: { initialInterval: "500 milliseconds", backoffCoefficient: 2, maximumInterval: "10 seconds" },
+});
+
+/** A lane that ended without a word is found by asking the ledger again; the relay is quicker. */
+const askAgainMs = 3_600_000;
+
+/**
+ * Brings a campaign from its schedule to its end: asks the ledger what comes next, and waits for that. Pause, cancel and
+ * reschedule are committed by the API and only then told here, so that this workflow can be terminated and started again
+ * from its id alone.
+ * @returns the campaign's counts by delivery status
+ */
+export async function campaign({ campaignId }: CampaignInput): Promise<Extract<CampaignStep, { next: "finished" }>> {
+  let woken = false;
+  let draining = new Set<number>();
+  setHandler(wakeSignal, () => {
+    woken = true;
+  });
+  setHandler(laneDrainedSignal, ({ lane }) => {
+    draining.delete(lane);
+  });
+
+  for (;;) {
+    woken = false;
+    const step = await advanceCampaign({ campaignId, asOf: new Date().toISOString() });
+    setCurrentDetails(describeStep(step));
+    if (step.next === "finished") return step;
+    if (workflowInfo().continueAsNewSuggested) return continueAsNew<typeof campaign>({ campaignId });
+    if (step.next === "wait") {
+      const waitMs = step.until === null ? undefined : Math.max(1, Date.parse(step.until) - Date.now());
+      await (waitMs === undefined ? condition(() => woken) : condition(() => woken, waitMs));
+    } else {
+      draining = new Set(step.lanes);
+      await Promise.all(step.lanes.map((lane) => startLane(queueName({ kind: "lane", campaignId, lane }))));
+      await condition(() => woken || draining.size === 0, askAgainMs);
+    }
+  }
+}
+
+/** Starts the lane, or wakes it if it runs already. It outlives this workflow: what is open is drained whatever happens here. */
+async function startLane(queue: string): Promise<void> {
+  for (;;) {
+    try {
+      await startChild(deliveryQueue, { ...deliveryQueueOptions(queue), parentClosePolicy: ParentClosePolicy.ABANDON });
+      return;
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+    const woke = await getExternalWorkflowHandle(queue).signal(wakeSignal).then(
+      () => true,
+      () => false,
+    );
+    if (woke) return;
+    // It ended between the two: start it after all.
+  }
+}

@@ -1,0 +1,52 @@
+import { condition, continueAsNew, getExternalWorkflowHandle, log, proxyActivities, setCurrentDetails, setHandler, workflowInfo } from "@temporalio/workflow";
+import type { Activities } from "../activities/index.ts";
+import { parseQueueName } from "../domain/queues.ts";
+import { campaignWorkflowId, laneDrainedSignal, taskQueues, wakeSignal, type DeliveryQueueInput } from "./messages.ts";
+import { describeOutlook } from "./details.ts";
+
+/**
+ * Drains one queue, and only waits: between two dispatches for the ledger's next instant or a wake. It ends when nothing
+ * is open that time alone could bring; the next wake starts it again. A wake is never lost: `woken` is cleared before a
+ * dispatch looks, and the server does not close a workflow over a signal that it has not seen.
+ */
+export async function deliveryQueue({ queue }: DeliveryQueueInput): Promise<void> {
+  const parsed = parseQueueName(queue);
+  const { dispatch } = proxyActivities<Pick<Activities, "dispatch">>({
+    taskQueue: parsed.kind === "critical" ? taskQueues.deliveryCritical : taskQueues.delivery,
+    // A round, and the longest send deadline after it.
+    startToCloseTimeout: "15 minutes",
+    // As long as a lease: when Temporal gives an attempt up, its rows are free.
+    heartbeatTimeout: "10 seconds",
+    // The ledger may be away for long, and what is owed stays owed: there is no last attempt.
+    retry: { initialInterval: "500 milliseconds", backoffCoefficient: 2, maximumInterval: "10 seconds" },
+  });
+
+  let woken = false;
+  setHandler(wakeSignal, () => {
+    woken = true;
+  });
+
+  for (;;) {
+    woken = false;
+    const result = await dispatch({ queue, asOf: new Date().toISOString() });
+    setCurrentDetails(describeOutlook(result));
+    if (workflowInfo().continueAsNewSuggested) return continueAsNew<typeof deliveryQueue>({ queue });
+    if (woken) continue;
+    if (result.nextDueAt !== null) {
+      const waitMs = Date.parse(result.nextDueAt) - Date.now();
+      if (waitMs > 0) await condition(() => woken, waitMs);
+      continue;
+    }
+    if (parsed.kind === "lane") await tellCampaign(parsed.campaignId, parsed.lane);
+    if (!woken) return;
+  }
+}
+
+/** The campaign may be over, or not be there: then nobody waits for the word. */
+async function tellCampaign(campaignId: string, lane: number): Promise<void> {
+  try {
+    await getExternalWorkflowHandle(campaignWorkflowId(campaignId)).signal(laneDrainedSignal, { lane });
+  } catch (error) {
+    log.info("no campaign to tell that its lane is drained", { campaignId, lane, error: String(error) });
+  }
+}

@@ -1,0 +1,3 @@
+export { campaign } from "./campaign.ts";
+export { deliveryQueue } from "./delivery-queue.ts";
+export { relay } from "./relay.ts";
