@@ -18,7 +18,11 @@ await bundleWorkflows();
 
 /** `prisma generate` wants a schema engine to be there and never runs it: any executable will do. */
 function generateClient() {
-  const state = fingerprint(["prisma/schema.prisma", "prisma.config.ts", "node_modules/prisma/package.json"]);
+  const state = fingerprint([
+    "prisma/schema.prisma",
+    "prisma.config.ts",
+    "node_modules/prisma/package.json",
+  ]);
   if (existsSync("prisma/generated/client.ts") && isCurrent("prisma", state)) return;
   step("generating the Prisma client");
   run(process.execPath, [require.resolve("prisma/build/index.js"), "generate"], {
@@ -30,18 +34,33 @@ function generateClient() {
 }
 
 function compile() {
-  const sources = files(root, (path) => path.endsWith(".ts") && !path.endsWith(".d.ts"), ["node_modules", "dist"]);
-  const expected = new Set(sources.map((path) => join(dist, relative(root, path).replace(/\.ts$/, ".js"))));
+  const sources = files(root, (path) => path.endsWith(".ts") && !path.endsWith(".d.ts"), [
+    "node_modules",
+    "dist",
+  ]);
+  const expected = new Set(
+    sources.map((path) => join(dist, relative(root, path).replace(/\.ts$/, ".js"))),
+  );
   for (const output of files(dist, (path) => /\.js(\.map)?$/.test(path))) {
     if (!expected.has(output.replace(/\.map$/, "")) && output !== bundlePath()) rmSync(output);
   }
   // The compiler trusts its notes: what they call emitted is not looked for.
-  if ([...expected].some((output) => !existsSync(output))) rmSync(join(dist, ".tsbuildinfo"), { force: true });
+  if ([...expected].some((output) => !existsSync(output)))
+    rmSync(join(dist, ".tsbuildinfo"), { force: true });
 
-  const state = fingerprint([...sources, "tsconfig.json", "package-lock.json", "node_modules/typescript/package.json"]);
+  const state = fingerprint([
+    ...sources,
+    "tsconfig.json",
+    "package-lock.json",
+    "node_modules/typescript/package.json",
+  ]);
   if (isCurrent("sources", state) && existsSync(join(dist, ".tsbuildinfo"))) return;
   step("compiling");
-  run(process.execPath, [join(dirname(require.resolve("typescript/package.json")), "bin/tsc"), "--pretty", String(process.stdout.isTTY === true)]);
+  run(process.execPath, [
+    join(dirname(require.resolve("typescript/package.json")), "bin/tsc"),
+    "--pretty",
+    String(process.stdout.isTTY === true),
+  ]);
   markCurrent("sources", state);
 }
 
@@ -49,12 +68,17 @@ async function bundleWorkflows() {
   const entry = join(dist, "workflows/index.js");
   if (!existsSync(entry)) return;
   // Workflows may import nothing else of ours (the linter sees to it).
-  const inputs = ["workflows", "domain"].flatMap((folder) => files(join(dist, folder), (path) => path.endsWith(".js") && !path.endsWith(".test.js")));
+  const inputs = ["workflows", "domain"].flatMap((folder) =>
+    files(join(dist, folder), (path) => path.endsWith(".js") && !path.endsWith(".test.js")),
+  );
   const state = fingerprint([...inputs, "package-lock.json"]);
   if (existsSync(bundlePath()) && isCurrent("bundle", state)) return;
   step("bundling the workflows");
   const { bundleWorkflowCode, DefaultLogger } = await import("@temporalio/worker");
-  const { code } = await bundleWorkflowCode({ workflowsPath: entry, logger: new DefaultLogger("WARN") });
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: entry,
+    logger: new DefaultLogger("WARN"),
+  });
   writeFileSync(bundlePath(), code);
   markCurrent("bundle", state);
 }
@@ -66,7 +90,8 @@ function bundlePath() {
 /** @param {string[]} paths */
 function fingerprint(paths) {
   const hash = createHash("sha256");
-  for (const path of [...paths].sort()) hash.update(path).update("\0").update(readFileSync(path)).update("\0");
+  for (const path of [...paths].sort())
+    hash.update(path).update("\0").update(readFileSync(path)).update("\0");
   return hash.digest("hex");
 }
 
@@ -85,14 +110,20 @@ function markCurrent(what, state) {
 function files(folder, wanted, except = []) {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) return except.includes(entry.name) || entry.name.startsWith(".") ? [] : files(path, wanted, except);
+    if (entry.isDirectory())
+      return except.includes(entry.name) || entry.name.startsWith(".")
+        ? []
+        : files(path, wanted, except);
     return wanted(path) ? [path] : [];
   });
 }
 
 /** @param {string} program @param {string[]} args @param {Record<string, string>} environment */
 function run(program, args, environment = {}) {
-  const { status, signal, stdout, stderr, error } = spawnSync(program, args, { env: { ...process.env, ...environment }, encoding: "utf8" });
+  const { status, signal, stdout, stderr, error } = spawnSync(program, args, {
+    env: { ...process.env, ...environment },
+    encoding: "utf8",
+  });
   if (status === 0) return;
   process.stderr.write(`${stdout ?? ""}${stderr ?? ""}`);
   process.stderr.write(`build: failed (${error?.message ?? signal ?? `exit code ${status}`})\n`);

@@ -2,10 +2,17 @@
 import { relative } from "node:path";
 import { Command } from "commander";
 import { ConfigurationError, readEnvironment } from "../config/environment.ts";
-import { applyMigrations, checkMigrations, MigrationError, writeMigration } from "../prisma/migrate.ts";
+import {
+  applyMigrations,
+  checkMigrations,
+  MigrationError,
+  writeMigration,
+} from "../prisma/migrate.ts";
 import { startThrowawayPostgres } from "./stack/postgres.ts";
 
-const program = new Command("migrate").description("The database's schema: bring it up to date, write the next migration, check for drift");
+const program = new Command("migrate").description(
+  "The database's schema: bring it up to date, write the next migration, check for drift",
+);
 
 program
   .command("apply")
@@ -13,7 +20,9 @@ program
   .action(async () => {
     const { DATABASE_URL } = readEnvironment(["DATABASE_URL"], process.env);
     const applied = await applyMigrations(DATABASE_URL);
-    console.log(applied.length === 0 ? "The database is up to date." : `Applied ${applied.join(", ")}.`);
+    console.log(
+      applied.length === 0 ? "The database is up to date." : `Applied ${applied.join(", ")}.`,
+    );
   });
 
 program
@@ -21,16 +30,25 @@ program
   .description("write what prisma/schema.prisma says beyond the migrations as the next migration")
   .requiredOption("--name <name>", "what the migration does, in a few words")
   .action(async ({ name }: { name: string }) => {
-    const folder = await withShadow((shadowUrl) => writeMigration({ shadowUrl, name, now: new Date() }));
+    const folder = await withShadow((shadowUrl) =>
+      writeMigration({ shadowUrl, name, now: new Date() }),
+    );
     console.log(folder ? `Wrote ${relative(process.cwd(), folder)}.` : "Nothing is missing.");
   });
 
 program
   .command("check")
-  .description("fail if the schema and the migrations differ, or (with DATABASE_URL) a database and the migrations")
+  .description(
+    "fail if the schema and the migrations differ, or (with DATABASE_URL) a database and the migrations",
+  )
   .action(async () => {
-    const databaseUrl = process.env["DATABASE_URL"] || process.env["DATABASE_URL_FILE"] ? readEnvironment(["DATABASE_URL"], process.env).DATABASE_URL : undefined;
-    const faults = await withShadow((shadowUrl) => checkMigrations({ shadowUrl, ...(databaseUrl && { databaseUrl }) }));
+    const databaseUrl =
+      process.env["DATABASE_URL"] || process.env["DATABASE_URL_FILE"]
+        ? readEnvironment(["DATABASE_URL"], process.env).DATABASE_URL
+        : undefined;
+    const faults = await withShadow((shadowUrl) =>
+      checkMigrations({ shadowUrl, ...(databaseUrl && { databaseUrl }) }),
+    );
     if (faults.length > 0) throw new MigrationError(faults.join("\n\n"));
     console.log("Schema and migrations agree.");
   });

@@ -11,7 +11,13 @@ const preparedStatementLimit = 500;
  * as the adapter takes for granted when it reads a timestamp. Statements are prepared: a pooler between must support that.
  * The caller ends it with `$disconnect()`.
  */
-export function createPrisma({ url, connections }: { url: string; connections: number }): PrismaClient {
+export function createPrisma({
+  url,
+  connections,
+}: {
+  url: string;
+  connections: number;
+}): PrismaClient {
   const adapter = new PrismaPg(
     {
       connectionString: url,

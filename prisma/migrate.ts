@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { HistoryDiagnostic, MigrationList, SchemaEngine } from "@prisma/schema-engine-wasm";
 import pg from "pg";
 import { packageRoot } from "../config/package-root.ts";
-import { createSchemaEngine } from "./schema-engine.ts";
+import { withSchemaEngine } from "./schema-engine.ts";
 
 /** Where a project keeps its schema and migrations, in Prisma's own layout. */
 export interface MigrationSource {
@@ -33,7 +33,10 @@ const migrationLock = 7_126_344;
  * one that fails leaves the database as the one before left it, but stays recorded as failed until `MigrationError` is
  * heeded. Any number of processes may call it at once.
  */
-export async function applyMigrations(url: string, source: MigrationSource = ours): Promise<string[]> {
+export async function applyMigrations(
+  url: string,
+  source: MigrationSource = ours,
+): Promise<string[]> {
   return withLock(url, () =>
     withEngine(url, source, async (engine) => {
       const migrationsList = await readMigrations(source);
@@ -50,27 +53,58 @@ export async function applyMigrations(url: string, source: MigrationSource = our
  * server behind `shadowUrl` must allow databases to be created; they are gone when this returns. `databaseUrl`'s database
  * is only read.
  */
-export async function checkMigrations({ shadowUrl, databaseUrl, source = ours }: { shadowUrl: string; databaseUrl?: string; source?: MigrationSource }): Promise<string[]> {
+export async function checkMigrations({
+  shadowUrl,
+  databaseUrl,
+  source = ours,
+}: {
+  shadowUrl: string;
+  databaseUrl?: string;
+  source?: MigrationSource;
+}): Promise<string[]> {
   const faults: string[] = [];
   const script = await missingScript(shadowUrl, source);
-  if (script !== null) faults.push(`prisma/schema.prisma says more than the migrations do. "npm run db:diff -- --name <what-it-does>" writes the missing one:\n${script}`);
+  if (script !== null)
+    faults.push(
+      `prisma/schema.prisma says more than the migrations do. "npm run db:diff -- --name <what-it-does>" writes the missing one:\n${script}`,
+    );
   if (databaseUrl !== undefined) {
     await withEngine(databaseUrl, source, async (engine) => {
       const migrationsList = await readMigrations(source);
       faults.push(...(await historyFaults(engine, migrationsList)));
-      const { history } = await engine.diagnoseMigrationHistory({ migrationsList, optInToShadowDatabase: false, filters });
-      if (history?.diagnostic === "databaseIsBehind") faults.push(`The database lacks ${history.unappliedMigrationNames.join(", ")}: run "npm run db:migrate".`);
+      const { history } = await engine.diagnoseMigrationHistory({
+        migrationsList,
+        optInToShadowDatabase: false,
+        filters,
+      });
+      if (history?.diagnostic === "databaseIsBehind")
+        faults.push(
+          `The database lacks ${history.unappliedMigrationNames.join(", ")}: run "npm run db:migrate".`,
+        );
     });
   }
   return faults;
 }
 
 /** Writes what the schema says beyond the migrations as the next one; returns its folder, or null if nothing is missing. */
-export async function writeMigration({ shadowUrl, name, now, source = ours }: { shadowUrl: string; name: string; now: Date; source?: MigrationSource }): Promise<string | null> {
+export async function writeMigration({
+  shadowUrl,
+  name,
+  now,
+  source = ours,
+}: {
+  shadowUrl: string;
+  name: string;
+  now: Date;
+  source?: MigrationSource;
+}): Promise<string | null> {
   const script = await missingScript(shadowUrl, source);
   if (script === null) return null;
   const stamp = now.toISOString().replaceAll(/[-:T]|\..*/g, "");
-  const folder = join(source.migrationsFolder, `${stamp}_${name.replaceAll(/[^a-z0-9]+/gi, "_").toLowerCase()}`);
+  const folder = join(
+    source.migrationsFolder,
+    `${stamp}_${name.replaceAll(/[^a-z0-9]+/gi, "_").toLowerCase()}`,
+  );
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, "migration.sql"), script);
   await writeFile(join(source.migrationsFolder, lockfile.path), lockfile.content);
@@ -81,7 +115,10 @@ async function missingScript(shadowUrl: string, source: MigrationSource): Promis
   return withEngine(shadowUrl, source, async (engine) => {
     const { exitCode, stdout } = await engine.diff({
       from: { tag: "migrations", ...(await readMigrations(source)) },
-      to: { tag: "schemaDatamodel", files: [{ path: source.schemaPath, content: await readFile(source.schemaPath, "utf8") }] },
+      to: {
+        tag: "schemaDatamodel",
+        files: [{ path: source.schemaPath, content: await readFile(source.schemaPath, "utf8") }],
+      },
       script: true,
       exitCode: true,
       filters,
@@ -90,13 +127,30 @@ async function missingScript(shadowUrl: string, source: MigrationSource): Promis
   });
 }
 
-async function historyFaults(engine: SchemaEngine, migrationsList: MigrationList): Promise<string[]> {
-  const { editedMigrationNames, failedMigrationNames, history } = await engine.diagnoseMigrationHistory({ migrationsList, optInToShadowDatabase: false, filters });
+async function historyFaults(
+  engine: SchemaEngine,
+  migrationsList: MigrationList,
+): Promise<string[]> {
+  const { editedMigrationNames, failedMigrationNames, history } =
+    await engine.diagnoseMigrationHistory({
+      migrationsList,
+      optInToShadowDatabase: false,
+      filters,
+    });
   const faults: string[] = [];
-  if (editedMigrationNames.length > 0) faults.push(`Edited after they were applied: ${editedMigrationNames.join(", ")}. Put back what was applied, and write what is new as a migration of its own.`);
-  if (failedMigrationNames.length > 0) faults.push(`Failed half-way and left nothing behind: ${failedMigrationNames.join(", ")}. Mend the cause, delete the row in "_prisma_migrations", and apply again.`);
+  if (editedMigrationNames.length > 0)
+    faults.push(
+      `Edited after they were applied: ${editedMigrationNames.join(", ")}. Put back what was applied, and write what is new as a migration of its own.`,
+    );
+  if (failedMigrationNames.length > 0)
+    faults.push(
+      `Failed half-way and left nothing behind: ${failedMigrationNames.join(", ")}. Mend the cause, delete the row in "_prisma_migrations", and apply again.`,
+    );
   const unknown = unpersisted(history);
-  if (unknown.length > 0) faults.push(`Applied to the database, but not among the files: ${unknown.join(", ")}. The database belongs to a newer version, or files were deleted.`);
+  if (unknown.length > 0)
+    faults.push(
+      `Applied to the database, but not among the files: ${unknown.join(", ")}. The database belongs to a newer version, or files were deleted.`,
+    );
   return faults;
 }
 
@@ -106,7 +160,9 @@ function unpersisted(history: HistoryDiagnostic | null): string[] {
 }
 
 async function readMigrations({ migrationsFolder }: MigrationSource): Promise<MigrationList> {
-  const folders = (await readdir(migrationsFolder, { withFileTypes: true })).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  const folders = (await readdir(migrationsFolder, { withFileTypes: true }))
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name);
   return {
     baseDir: migrationsFolder,
     lockfile,
@@ -114,19 +170,25 @@ async function readMigrations({ migrationsFolder }: MigrationSource): Promise<Mi
     migrationDirectories: await Promise.all(
       folders.sort().map(async (path) => ({
         path,
-        migrationFile: { path: "migration.sql", content: { tag: "ok" as const, value: await readFile(join(migrationsFolder, path, "migration.sql"), "utf8") } },
+        migrationFile: {
+          path: "migration.sql",
+          content: {
+            tag: "ok" as const,
+            value: await readFile(join(migrationsFolder, path, "migration.sql"), "utf8"),
+          },
+        },
       })),
     ),
   };
 }
 
-async function withEngine<Result>(url: string, source: MigrationSource, work: (engine: SchemaEngine) => Promise<Result>): Promise<Result> {
-  const engine = await createSchemaEngine(url, [source.schemaPath, await readFile(source.schemaPath, "utf8")]);
-  try {
-    return await work(engine);
-  } finally {
-    engine.free();
-  }
+async function withEngine<Result>(
+  url: string,
+  source: MigrationSource,
+  work: (engine: SchemaEngine) => Promise<Result>,
+): Promise<Result> {
+  const datamodel = await readFile(source.schemaPath, "utf8");
+  return withSchemaEngine(url, [source.schemaPath, datamodel], work);
 }
 
 async function withLock<Result>(url: string, work: () => Promise<Result>): Promise<Result> {

@@ -1,6 +1,12 @@
 import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { PrismaPg } from "@prisma/adapter-pg";
-import { bindMigrationAwareSqlAdapterFactory, type SqlMigrationAwareDriverAdapterFactory } from "@prisma/driver-adapter-utils";
+import {
+  ColumnTypeEnum,
+  bindMigrationAwareSqlAdapterFactory,
+  type SqlMigrationAwareDriverAdapterFactory,
+} from "@prisma/driver-adapter-utils";
 import type { SchemaEngine } from "@prisma/schema-engine-wasm";
 import pg from "pg";
 
@@ -10,54 +16,119 @@ interface Glue {
   SchemaEngine: typeof SchemaEngine;
 }
 
+declare global {
+  /** Where the engine's last words go before it traps; it takes for granted that this is here. */
+  var PRISMA_WASM_PANIC_REGISTRY: { set_message(message: string): void } | undefined;
+}
+
 /** What is used of it: the types of Node 20 leave it out, and those of the DOM bring a browser along. */
 declare const WebAssembly: {
-  instantiate(bytes: Uint8Array, imports: Record<string, object>): Promise<{ instance: { exports: { __wbindgen_start(): void } } }>;
+  instantiate(
+    bytes: Uint8Array,
+    imports: Record<string, object>,
+  ): Promise<{ instance: { exports: { __wbindgen_start(): void } } }>;
 };
 
 const glueModule = "@prisma/schema-engine-wasm/schema_engine_bg";
 
 /**
- * The engine of Prisma's own migrations, as WebAssembly over the pg driver: nothing to download. `datamodel` is path and
- * text of the schema. The caller frees it.
+ * Lends `work` the engine of Prisma's own migrations, as WebAssembly over the pg driver: nothing to download. `datamodel`
+ * is path and text of the schema. Every connection it opened is closed when this settles.
  */
-export async function createSchemaEngine(url: string, datamodel: [path: string, text: string]): Promise<SchemaEngine> {
+export async function withSchemaEngine<Result>(
+  url: string,
+  datamodel: [path: string, text: string],
+  work: (engine: SchemaEngine) => Promise<Result>,
+): Promise<Result> {
+  engineClass ??= loadEngine();
+  const { factory, close } = wholeScripts(url);
+  try {
+    const adapter = bindMigrationAwareSqlAdapterFactory(factory);
+    const engine = await (await engineClass).new({ datamodels: [datamodel] }, () => {}, adapter);
+    try {
+      return await work(engine);
+    } finally {
+      engine.free();
+    }
+  } finally {
+    await close();
+  }
+}
+
+/** Once a process: the glue knows one instance, and a second one would be mixed up with it. */
+let engineClass: Promise<typeof SchemaEngine> | undefined;
+
+async function loadEngine(): Promise<typeof SchemaEngine> {
+  globalThis.PRISMA_WASM_PANIC_REGISTRY = {
+    set_message(message) {
+      throw new Error(`Prisma's schema engine gave up: ${message}`);
+    },
+  };
   const glue = (await import(glueModule)) as Glue;
-  const wasm = await readFile(new URL("schema_engine_bg.wasm", import.meta.resolve(glueModule)));
+  const folder = dirname(createRequire(import.meta.url).resolve(glueModule));
+  const wasm = await readFile(join(folder, "schema_engine_bg.wasm"));
   const { instance } = await WebAssembly.instantiate(wasm, { "./schema_engine_bg.js": glue });
   glue.__wbg_set_wasm(instance.exports);
   instance.exports.__wbindgen_start();
-  const adapter = bindMigrationAwareSqlAdapterFactory(wholeScripts(url));
-  return glue.SchemaEngine.new({ datamodels: [datamodel] }, () => {}, adapter);
+  return glue.SchemaEngine;
+}
+
+/** Catalogue columns of PostgreSQL's one-byte type `"char"`, which the engine selects and the adapter has no name for. */
+const charNames = ["constraint_type", "confdeltype", "confupdtype"];
+
+function asText(sql: string): string {
+  return sql
+    .replaceAll("constr.contype AS constraint_type", "constr.contype::text AS constraint_type")
+    .replaceAll(/\bcon\.(confdeltype|confupdtype),/g, "con.$1::text AS $1,");
 }
 
 /**
  * Prisma's adapter cuts a script at every semicolon, function bodies included, and commits each piece. Here a script is
- * one simple query: PostgreSQL parses it, and runs it in one transaction. The shadow database can be dropped
- * while its pool is still closing.
+ * one simple query: PostgreSQL parses it, and runs it in one transaction. The engine forgets its connections: `close` ends
+ * them, and then drops the shadow databases.
  */
-function wholeScripts(url: string): SqlMigrationAwareDriverAdapterFactory {
-  const connect = async (database?: string) => {
-    const target = new URL(url);
-    if (database) target.pathname = database;
-    const adapter = await new PrismaPg({ connectionString: target.href, connectionTimeoutMillis: 5_000 }).connect();
-    adapter.executeScript = async (script) => void (await adapter.executeRaw({ sql: script, args: [], argTypes: [] }));
+function wholeScripts(url: string): {
+  factory: SqlMigrationAwareDriverAdapterFactory;
+  close(): Promise<void>;
+} {
+  const disposals: (() => Promise<void>)[] = [];
+  const connect = async (target: string) => {
+    const adapter = await new PrismaPg({
+      connectionString: target,
+      connectionTimeoutMillis: 5_000,
+    }).connect();
+    const dispose = adapter.dispose.bind(adapter);
+    disposals.unshift(dispose);
+    adapter.dispose = async () => {};
+    const queryRaw = adapter.queryRaw.bind(adapter);
+    adapter.queryRaw = async (query) => {
+      const result = await queryRaw({ ...query, sql: asText(query.sql) });
+      result.columnTypes = result.columnTypes.map((type, index) =>
+        charNames.includes(result.columnNames[index]!) ? ColumnTypeEnum.Character : type,
+      );
+      return result;
+    };
+    adapter.executeScript = async (script) =>
+      void (await adapter.executeRaw({ sql: script, args: [], argTypes: [] }));
     return adapter;
   };
-  return {
+  const factory: SqlMigrationAwareDriverAdapterFactory = {
     provider: "postgres",
     adapterName: "@prisma/adapter-pg",
-    connect: () => connect(),
+    connect: () => connect(url),
     async connectToShadowDb() {
       const name = `shadow_${crypto.randomUUID().replaceAll("-", "")}`;
       await statement(url, `CREATE DATABASE ${name}`);
-      const adapter = await connect(name);
-      const dispose = adapter.dispose.bind(adapter);
-      adapter.dispose = async () => {
-        await dispose();
-        await statement(url, `DROP DATABASE ${name} WITH (FORCE)`);
-      };
-      return adapter;
+      disposals.unshift(() => statement(url, `DROP DATABASE ${name} WITH (FORCE)`));
+      const target = new URL(url);
+      target.pathname = name;
+      return connect(target.href);
+    },
+  };
+  return {
+    factory,
+    async close() {
+      for (const dispose of disposals) await dispose();
     },
   };
 }

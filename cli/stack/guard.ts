@@ -17,7 +17,10 @@ export interface GuardOrder {
 export type GuardReport = { pid: number } | { error: string };
 
 process.once("message", (order: GuardOrder) => {
-  const server = spawn(order.program, order.args, { stdio: ["ignore", "inherit", "inherit"], ...order.user });
+  const server = spawn(order.program, order.args, {
+    stdio: ["ignore", "inherit", "inherit"],
+    ...order.user,
+  });
   server.once("error", (error) => report({ error: error.message }, () => process.exit(1)));
   if (server.pid !== undefined) report({ pid: server.pid });
   server.once("exit", (code) => process.exit(code ?? 1));

@@ -20,7 +20,11 @@ export interface GuardedServer {
  * process exists, which is before it is ready; rejects if it cannot be started.
  */
 export async function startGuarded(order: GuardOrder, log: number): Promise<GuardedServer> {
-  const guard = fork(compiled("cli/stack/guard.js"), [], { detached: true, execArgv: [], stdio: ["ignore", log, log, "ipc"] });
+  const guard = fork(compiled("cli/stack/guard.js"), [], {
+    detached: true,
+    execArgv: [],
+    stdio: ["ignore", log, log, "ipc"],
+  });
   const exited = new Promise<void>((resolve) => guard.once("exit", () => resolve()));
   const report = await orderOf(guard, order);
   if ("error" in report) throw new Error(`cannot start ${order.program}: ${report.error}`);
@@ -44,7 +48,9 @@ function orderOf(guard: ChildProcess, order: GuardOrder): Promise<GuardReport> {
   return new Promise((resolve) => {
     guard.once("message", (report: GuardReport) => resolve(report));
     guard.once("error", (error) => resolve({ error: error.message }));
-    guard.once("exit", (code) => resolve({ error: `its guard ended with exit code ${code}; has "npm run build" been run?` }));
+    guard.once("exit", (code) =>
+      resolve({ error: `its guard ended with exit code ${code}; has "npm run build" been run?` }),
+    );
     guard.send(order, () => {});
   });
 }

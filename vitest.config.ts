@@ -1,0 +1,27 @@
+import { defineConfig } from "vitest/config";
+
+// Two cores are the common case, and servers need theirs.
+const maxWorkers = 2;
+
+export default defineConfig({
+  test: {
+    maxWorkers,
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["{activities,api,cli,config,domain,prisma,workers,workflows}/**/*.test.ts"],
+        },
+      },
+      {
+        test: {
+          name: "servers",
+          include: ["test/**/*.test.ts"],
+          globalSetup: ["test/support/postgres.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
