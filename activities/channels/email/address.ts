@@ -1,0 +1,63 @@
+import { domainToASCII } from "node:url";
+import { encodedWords } from "./mime.ts";
+
+/** A mailbox that is safe to write into an envelope and a header as it stands. */
+export interface Mailbox {
+  /** `local@domain`, the domain in its ASCII form (IDNA). */
+  address: string;
+  domain: string;
+  /** The local part is not ASCII: only a server with SMTPUTF8 (RFC 6531) can take it. */
+  smtpUtf8: boolean;
+}
+
+/** A dot-atom of RFC 5322, with what RFC 6532 adds. Quoted local parts are refused: nobody has one, and they can hold anything. */
+const localPart =
+  /^[\w!#$%&'*+/=?^`{|}~\u0080-\uFFFF-]+(?:\.[\w!#$%&'*+/=?^`{|}~\u0080-\uFFFF-]+)*$/;
+const hiddenCharacters = /[\p{C}\p{Z}]/u;
+const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** Null for what is no single mailbox at a named domain. */
+export function parseMailbox(text: string): Mailbox | null {
+  const at = text.lastIndexOf("@");
+  const local = text.slice(0, at);
+  if (at < 1 || !localPart.test(local) || Buffer.byteLength(local) > 64) return null;
+  const domain = asciiDomain(text.slice(at + 1));
+  if (domain === null || hiddenCharacters.test(local)) return null;
+  const address = `${local}@${domain}`;
+  // oxlint-disable-next-line no-control-regex
+  return Buffer.byteLength(address) > 254
+    ? null
+    : { address, domain, smtpUtf8: !/^[\x00-\x7f]*$/.test(local) };
+}
+
+function asciiDomain(text: string): string | null {
+  // As a URL's host, a percent sign and much else would be decoded.
+  if (!/^[A-Za-z0-9.\u0080-\uFFFF-]+$/.test(text)) return null;
+  const domain = /^[a-z0-9.-]+$/.test(text) ? text : domainToASCII(text);
+  const labels = domain.split(".");
+  // A URL's host may also be an IPv4 address, in many spellings.
+  return labels.every((part) => label.test(part)) && !/^\d+$/.test(labels.at(-1)!) ? domain : null;
+}
+
+export interface Sender {
+  mailbox: Mailbox;
+  /** The value of the From header, folded and encoded as it needs. */
+  header: string;
+}
+
+/** Reads `Name <name@example.org>` or a bare address. Throws for anything else, and for a sender that is not ASCII before the `@`. */
+export function parseSender(text: string): Sender {
+  const named = /^\s*(.*?)\s*<([^<>]*)>\s*$/s.exec(text);
+  const mailbox = parseMailbox(named ? named[2]! : text.trim());
+  if (!mailbox || mailbox.smtpUtf8)
+    throw new Error("the sender must be an address such as: Name <name@example.org>");
+  const name = (named?.[1] ?? "").replace(/^"(.*)"$/s, "$1").replace(/[\s\p{Cc}]+/gu, " ");
+  if (name === "") return { mailbox, header: mailbox.address };
+  const phrase =
+    /^[\w!#$%&'*+/=?^`{|}~ -]+$/.test(name) && !name.includes("=?")
+      ? name
+      : /^[\x20-\x7e]+$/.test(name)
+        ? `"${name.replace(/["\\]/g, "\\$&")}"`
+        : encodedWords(name);
+  return { mailbox, header: `${phrase}\r\n <${mailbox.address}>` };
+}

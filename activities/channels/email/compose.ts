@@ -1,0 +1,121 @@
+import { randomBytes } from "node:crypto";
+import {
+  compileEmail,
+  emailScope,
+  fillBody,
+  renderSubject,
+  type CompiledBody,
+  type CompiledEmail,
+  type TemplateContent,
+} from "../../../domain/template.ts";
+import type { SendRequest } from "../channel.ts";
+import type { Mailbox, Sender } from "./address.ts";
+import { headerText, quotedPrintable, softBreak } from "./mime.ts";
+
+/** A template version as a message: what is the same for every recipient is encoded once. */
+interface CompiledMessage {
+  email: CompiledEmail;
+  /** From the end of the changing headers to the text part, from there to the HTML part, and the end. */
+  opening: string;
+  between: string;
+  closing: string;
+  text: readonly string[];
+  html: readonly string[];
+}
+
+const keptVersions = 100;
+
+/** Makes messages of one sender. */
+export interface Composer {
+  /**
+   * The whole message: CRLF lines, none of which begins with a dot, ending in CRLF; ASCII unless the mailbox needs SMTPUTF8. The text
+   * part and the HTML part are quoted-printable. Throws `TemplateError`.
+   */
+  compose(request: SendRequest, to: Mailbox): string;
+}
+
+/** `clock` tells the time in milliseconds since the epoch. */
+export function createComposer({
+  sender,
+  clock,
+}: {
+  sender: Sender;
+  clock: () => number;
+}): Composer {
+  const compiled = new Map<string, CompiledMessage>();
+  const headers = `From: ${sender.header}\r\nTo: `;
+  const { domain } = sender.mailbox;
+
+  function messageOf(versionId: string, content: TemplateContent): CompiledMessage {
+    const kept = compiled.get(versionId);
+    if (kept) return kept;
+    const message = compileMessage(content);
+    compiled.set(versionId, message);
+    // The oldest goes: compiling again is cheap beside what a version is used for.
+    if (compiled.size > keptVersions) compiled.delete(compiled.keys().next().value!);
+    return message;
+  }
+
+  return {
+    compose(request, to) {
+      const message = messageOf(request.templateVersionId, request.content);
+      const scope = emailScope(request.recipient, request.data);
+      const subject = headerText(renderSubject(message.email.subject, scope));
+      return (
+        `${headers}${to.address}\r\nSubject: ${subject}\r\nMessage-ID: <${request.deliveryId}@${domain}>\r\nX-Tidings-Delivery: ${request.deliveryId}\r\nDate: ${headerDate(clock())}${message.opening}` +
+        fillBody(message.email.text, scope, message.text, encodeOutput) +
+        message.between +
+        fillBody(message.email.html, scope, message.html, encodeOutput) +
+        message.closing
+      );
+    },
+  };
+}
+
+function compileMessage(content: TemplateContent): CompiledMessage {
+  const email = compileEmail(content);
+  // "=_" cannot stand in quoted-printable.
+  const boundary = `=_${randomBytes(12).toString("hex")}`;
+  const part = (type: string) =>
+    `\r\n--${boundary}\r\nContent-Type: ${type}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n`;
+  return {
+    email,
+    opening: `\r\nMIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="${boundary}"\r\n${part("text/plain")}`,
+    between: part("text/html"),
+    closing: `\r\n--${boundary}--\r\n`,
+    text: encodeLiterals(email.text),
+    html: encodeLiterals(email.html),
+  };
+}
+
+/** Each literal begins and ends at the start of a line, but for the last: so do outputs, whatever they are. */
+function encodeLiterals({ pieces }: CompiledBody): string[] {
+  return pieces.map((piece, index) => {
+    if (typeof piece !== "string") return "";
+    const encoded = quotedPrintable(piece);
+    const whole = index === pieces.length - 1 ? encoded : endLine(encoded);
+    // One byte a character and no longer a rope: it is copied for every recipient.
+    return Buffer.from(whole, "latin1").toString("latin1");
+  });
+}
+
+const encodeOutput = (value: string) => endLine(quotedPrintable(value));
+
+function endLine(encoded: string): string {
+  return encoded === "" || encoded.charCodeAt(encoded.length - 1) === 0x0a
+    ? encoded
+    : encoded + softBreak;
+}
+
+let dateSecond = -1;
+let dateText = "";
+
+/** RFC 5322 date, in UTC. Made once a second. */
+function headerDate(ms: number): string {
+  const second = Math.floor(ms / 1000);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    dateText = new Date(ms).toUTCString().replace("GMT", "+0000");
+  }
+  return dateText;
+}

@@ -1,0 +1,95 @@
+import type { Socket } from "node:net";
+import SMTPConnection from "nodemailer/lib/smtp-connection";
+import type { SmtpProvider } from "../../../config/environment.ts";
+import type { Loss } from "./smtp-job.ts";
+
+/** A socket on which the server waits for MAIL, and nothing of which anyone else reads. */
+export interface Connection {
+  socket: Socket;
+  pipelining: boolean;
+  smtpUtf8: boolean;
+}
+
+/**
+ * Connects, greets, upgrades to TLS and signs in, as nodemailer does it, within the deadline. Rejects with a `ConnectError`. Of the
+ * errors, `auth` also stands for a server that offers no authentication where credentials are configured.
+ */
+export function openConnection(provider: SmtpProvider, deadlineMs: number): Promise<Connection> {
+  const { host, port, secure, requireTls, verifyTls, auth } = provider;
+  const connection = new SMTPConnection({
+    host,
+    port,
+    secure,
+    requireTLS: requireTls && !secure,
+    tls: { rejectUnauthorized: verifyTls },
+    connectionTimeout: deadlineMs,
+    greetingTimeout: deadlineMs,
+    dnsTimeout: deadlineMs,
+    socketTimeout: deadlineMs,
+  });
+  return new Promise((resolve, reject) => {
+    const fail = (loss: Loss) => {
+      clearTimeout(timer);
+      connection.close();
+      reject(new ConnectError({ ...loss, message: withoutCredentials(loss.message, provider) }));
+    };
+    const failWith = (error: Error & { code?: string | undefined }) =>
+      fail({
+        failure:
+          error.code === "EAUTH" ? "auth" : error.code === "ETIMEDOUT" ? "timeout" : "connection",
+        message: error.message,
+      });
+    // Each step has a timeout of its own, and a server could take all of each.
+    const timer = setTimeout(
+      () => fail({ failure: "timeout", message: `no connection within ${deadlineMs} ms` }),
+      deadlineMs,
+    );
+
+    // Stays for the life of the socket: nodemailer also tells of what happens to it later.
+    connection.on("error", failWith);
+    connection.once("end", () =>
+      fail({ failure: "connection", message: "the server closed the connection" }),
+    );
+    connection.connect((error) => {
+      if (error) return failWith(error);
+      const greeting = connection.lastServerResponse || "";
+      const supports = (keyword: string) =>
+        new RegExp(`^250[ -]${keyword}\\b`, "im").test(greeting);
+      const takeOver = () => {
+        const socket = connection._socket;
+        if (!socket)
+          return fail({ failure: "connection", message: "the server closed the connection" });
+        clearTimeout(timer);
+        socket.removeAllListeners("data");
+        socket.setTimeout(0);
+        resolve({ socket, pipelining: supports("PIPELINING"), smtpUtf8: supports("SMTPUTF8") });
+      };
+      if (!auth) return takeOver();
+      if (!connection.allowsAuth)
+        return fail({ failure: "auth", message: "the server offers no authentication" });
+      connection.login({ ...auth }, (refused) => (refused ? failWith(refused) : takeOver()));
+    });
+  });
+}
+
+export class ConnectError extends Error {
+  override name = "ConnectError";
+  readonly loss: Loss;
+  constructor(loss: Loss) {
+    super(loss.message);
+    this.loss = loss;
+  }
+}
+
+/** A server may repeat what it was sent. */
+export function withoutCredentials(text: string, { auth }: SmtpProvider): string {
+  if (!auth) return text;
+  const { user, pass } = auth;
+  const base64 = (value: string) => Buffer.from(value).toString("base64");
+  const secrets = [base64(`\0${user}\0${pass}`), base64(pass), base64(user), pass, user];
+  // A secret of a letter or two would blot out everything, and tells nothing.
+  return secrets.reduce(
+    (result, secret) => (secret.length < 3 ? result : result.replaceAll(secret, "***")),
+    text,
+  );
+}

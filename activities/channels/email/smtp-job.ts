@@ -1,0 +1,41 @@
+import type { Attempt, AttemptFailure } from "../../../domain/outcome.ts";
+
+/** A message on its way through one provider. */
+export interface Mail {
+  /** The recipient's mailbox, safe to write into RCPT TO. */
+  readonly to: string;
+  /** Only a server with SMTPUTF8 can take it. */
+  readonly smtpUtf8: boolean;
+  /**
+   * The whole message: CRLF lines, none of which begins with a dot, ending in CRLF; ASCII unless `smtpUtf8`. Called when a
+   * connection is free for it. What it throws comes back as it is.
+   */
+  content(): string;
+}
+
+/** What one provider made of a mail. */
+export type Verdict = Pick<Attempt, "outcome" | "failure" | "response"> & {
+  /** This server cannot take such mail at all, while another may. */
+  unsupported?: true;
+};
+
+/** A mail within a provider, from its queue to its verdict. */
+export interface Job {
+  readonly mail: Mail;
+  readonly done: (result: { verdict: Verdict; startedAt: number } | { fault: unknown }) => void;
+  /** When it was handed to a connection (or given up before), in milliseconds since the epoch. */
+  startedAt: number;
+  /** Monotonic: when waiting for a connection, and later for an answer, has taken too long. */
+  deadlineMs: number;
+  content: string;
+  /** From here on, the server may have the whole message. */
+  dotWritten: boolean;
+  /** It was on a connection that ended before any of its content was written. */
+  returned: boolean;
+}
+
+/** Why a connection could not be opened, or ended. The message holds no credentials. */
+export interface Loss {
+  failure: AttemptFailure;
+  message: string;
+}
