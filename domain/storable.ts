@@ -25,9 +25,13 @@ export interface JsonFault {
 
 /**
  * The first thing in a parsed JSON value that could not be stored and read back as it stands: unstorable text in a
- * string or a key, a number beyond a double's range, nesting deeper than `maxJsonDepth`. Null if there is none.
+ * string or a key, a number beyond a double's range, nesting deeper than `maxDepth`. Null if there is none.
  */
-export function findUnstorable(value: unknown, depth = 0): JsonFault | null {
+export function findUnstorable(
+  value: unknown,
+  maxDepth = maxJsonDepth,
+  depth = 0,
+): JsonFault | null {
   if (typeof value === "string")
     return unstorable.test(value) ? { path: [], message: unstorableMessage } : null;
   if (typeof value === "number")
@@ -35,19 +39,12 @@ export function findUnstorable(value: unknown, depth = 0): JsonFault | null {
       ? null
       : { path: [], message: "must be a number within the range of a double" };
   if (typeof value !== "object" || value === null) return null;
-  if (depth >= maxJsonDepth)
-    return { path: [], message: `must not be nested deeper than ${maxJsonDepth} levels` };
-  if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) {
-      const fault = findUnstorable(item, depth + 1);
-      if (fault) return { ...fault, path: [index, ...fault.path] };
-    }
-    return null;
-  }
+  if (depth >= maxDepth)
+    return { path: [], message: `must not be nested deeper than ${maxDepth} levels` };
   for (const [key, item] of Object.entries(value)) {
     if (unstorable.test(key)) return { path: [], message: `has a key that ${unstorableMessage}` };
-    const fault = findUnstorable(item, depth + 1);
-    if (fault) return { ...fault, path: [key, ...fault.path] };
+    const fault = findUnstorable(item, maxDepth, depth + 1);
+    if (fault) return { ...fault, path: [Array.isArray(value) ? Number(key) : key, ...fault.path] };
   }
   return null;
 }

@@ -1,0 +1,63 @@
+import { Problem } from "./problem.ts";
+
+/** As Prisma wraps what its driver adapter raised. */
+interface WrappedError {
+  code?: unknown;
+  message?: unknown;
+  meta?: { driverAdapterError?: { cause?: { kind?: unknown; originalCode?: unknown } } };
+}
+
+// No connection from the pool in time, no transaction in time, a transaction that took too long.
+const prismaCodes = new Set([
+  "P1001",
+  "P1002",
+  "P1008",
+  "P1017",
+  "P2024",
+  "P2028",
+  "P2034",
+  "P2037",
+]);
+
+const adapterKinds = new Set([
+  "DatabaseNotReachable",
+  "ConnectionClosed",
+  "SocketTimeout",
+  "TlsConnectionError",
+  "TooManyConnections",
+  "TransactionWriteConflict",
+]);
+
+// SQLSTATE: connection exceptions, out of resources, shut down or starting up, cancelled for its time, deadlock or lock.
+const sqlStates = /^(08|53|57|25P03|25P04|40|55P03)/;
+
+// The driver's own errors when a connection breaks bear no code.
+const driverMessages =
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed)/;
+
+/** The 503 for an error that says that the database is away, overloaded or in another's way; null for every other error. */
+export function databaseProblem(error: unknown): Problem | null {
+  if (!(error instanceof Error)) return null;
+  const { code, message, meta }: WrappedError = error;
+  const { kind, originalCode } = meta?.driverAdapterError?.cause ?? {};
+  const away =
+    (typeof code === "string" &&
+      (prismaCodes.has(code) || /^(ECONN|ETIMEDOUT|EPIPE|ENOTFOUND)/.test(code))) ||
+    (typeof kind === "string" && adapterKinds.has(kind)) ||
+    (typeof originalCode === "string" && sqlStates.test(originalCode)) ||
+    (typeof message === "string" && driverMessages.test(message));
+  return away
+    ? new Problem(
+        "unavailable",
+        "The database cannot be reached or is overloaded. Nothing of this request was kept: repeat it.",
+        { headers: { "Retry-After": "2" } },
+      )
+    : null;
+}
+
+/** Did a unique constraint refuse this? */
+export function isUniqueViolation(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code, meta }: WrappedError = error;
+  return code === "P2002" || meta?.driverAdapterError?.cause?.originalCode === "23505";
+}

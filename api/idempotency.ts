@@ -1,0 +1,171 @@
+import { createHash } from "node:crypto";
+import { z } from "@hono/zod-openapi";
+import type { Context, TypedResponse } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { JSONParsed } from "hono/utils/types";
+import type { Prisma, PrismaClient } from "../prisma/generated/client.ts";
+import { isUniqueViolation } from "./database-errors.ts";
+import { Problem } from "./problem.ts";
+
+/** For the routes that honour it. */
+export const idempotencyHeaders = z.object({
+  "idempotency-key": z
+    .string()
+    .regex(/^[\x21-\x7e]{1,255}$/, "must be 1 to 255 visible ASCII characters")
+    .optional()
+    .openapi({
+      description:
+        "Repeating a request with the same key and body repeats its first answer, not its effect.",
+    }),
+});
+
+/** Whose keys these are. There is one API key so far. */
+const scope = "bootstrap";
+
+/** A request that bears a key: `hash` tells two requests under one key apart. */
+export interface KeyedRequest {
+  scope: string;
+  key: string;
+  hash: string;
+}
+
+/** Null for a request without a key. Its body has been read and checked. */
+export async function keyedRequest(c: Context): Promise<KeyedRequest | null> {
+  const key = c.req.header("idempotency-key");
+  if (key === undefined) return null;
+  const body = canonicalJson(await c.req.json());
+  return {
+    scope,
+    key,
+    hash: createHash("sha256").update(`${c.req.method}\n${c.req.path}\n${body}`).digest("hex"),
+  };
+}
+
+/** The same text for the same value, whatever the order of keys. */
+function canonicalJson(value: unknown): string {
+  return (
+    JSON.stringify(value, (_, part: unknown) =>
+      typeof part === "object" && part !== null && !Array.isArray(part)
+        ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+        : part,
+    ) ?? ""
+  );
+}
+
+/** What the database says of a key, seen by a transaction that tried for the key's lock. */
+export interface KeyState {
+  /** Held to the end of the transaction: a crash frees it at once, a transaction that hangs is ended by its timeouts. */
+  locked: boolean;
+  requestHash: string | null;
+  status: number | null;
+  body: string | null;
+}
+
+/** An answer as it goes out: kept as text, so that a replay is the same to the byte. */
+export interface Answer {
+  status: number;
+  text: string;
+  replayed: boolean;
+}
+
+/** The kept answer; null if there is none yet and the lock is held. Throws the problem that stands in the way otherwise. */
+export function replayOf(
+  request: KeyedRequest,
+  { locked, requestHash, status, body }: KeyState,
+): Answer | null {
+  if (requestHash !== null && status !== null && body !== null) {
+    if (requestHash === request.hash) return { status, text: body, replayed: true };
+    throw new Problem(
+      "key-reused",
+      "This Idempotency-Key was used with another path or body. Use a new key for a new request.",
+    );
+  }
+  if (locked) return null;
+  throw new Problem("request-running", "Repeat it when the first one has ended.", {
+    headers: { "Retry-After": "1" },
+  });
+}
+
+/** Tries for the lock of a key and looks for its answer. Bind scope and key as the placeholders given. */
+export const keyStateSql = (scopeAt: string, keyAt: string) => `
+  SELECT l.locked, k.request_hash AS "requestHash", k.status, k.body #>> '{}' AS body
+  FROM (SELECT pg_try_advisory_xact_lock(hashtextextended(${scopeAt}::text || ' ' || ${keyAt}::text, 0)) AS locked) AS l
+  LEFT JOIN idempotency_keys AS k ON k.scope = ${scopeAt}::text AND k.key = ${keyAt}::text`;
+
+/** The work of a request within its transaction: what to answer, and what to do once that is committed. */
+export interface Work<Body> {
+  body: Body;
+  committed?: () => void;
+}
+
+/**
+ * Does `work` in one transaction, together with keeping its answer under the request's Idempotency-Key: all of it
+ * happens, or nothing. With a key that has an answer, that is given again and `work` is not done. A problem thrown by `work` is
+ * not kept.
+ */
+export async function commitOnce<Body, Status extends ContentfulStatusCode>(
+  c: Context,
+  prisma: PrismaClient,
+  status: Status,
+  work: (tx: Prisma.TransactionClient) => Promise<Work<Body>>,
+): Promise<Response & TypedResponse<JSONParsed<Body>, Status, "json">> {
+  const request = await keyedRequest(c);
+  const attempt = () =>
+    prisma.$transaction(async (tx): Promise<Answer & { committed?: () => void }> => {
+      if (request) {
+        const [state] = await tx.$queryRawUnsafe<KeyState[]>(
+          keyStateSql("$1", "$2"),
+          request.scope,
+          request.key,
+        );
+        const kept = replayOf(request, state!);
+        if (kept) return kept;
+      }
+      const { body, committed } = await work(tx);
+      const text = JSON.stringify(body);
+      if (request) {
+        await tx.idempotencyKey.create({
+          data: {
+            scope: request.scope,
+            key: request.key,
+            requestHash: request.hash,
+            status,
+            body: text,
+          },
+        });
+      }
+      return { status, text, replayed: false, ...(committed && { committed }) };
+    });
+  const { committed, ...answer } = await retryOnce(request, attempt);
+  committed?.();
+  return answerWith<Body, Status>(c, answer);
+}
+
+/**
+ * Runs `attempt` again if it collided with a request of the same key: one that was committed after this one's statement
+ * began to look and before it had the lock. The second look finds its answer.
+ */
+export async function retryOnce<Result>(
+  request: KeyedRequest | null,
+  attempt: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await attempt();
+  } catch (error) {
+    if (!request || !isUniqueViolation(error)) throw error;
+    return attempt();
+  }
+}
+
+export function answerWith<Body, Status extends ContentfulStatusCode>(
+  c: Context,
+  { status, text, replayed }: Answer,
+): Response & TypedResponse<JSONParsed<Body>, Status, "json"> {
+  const headers = {
+    "content-type": "application/json",
+    ...(replayed && { "Idempotency-Replayed": "true" }),
+  };
+  // The text is that of a `Body`: what was made from one, or kept from one under the hash of the same route.
+  return c.body(text, status as ContentfulStatusCode, headers) as unknown as Response &
+    TypedResponse<JSONParsed<Body>, Status, "json">;
+}

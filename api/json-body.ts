@@ -1,0 +1,69 @@
+import { createMiddleware } from "hono/factory";
+import { findUnstorable } from "../domain/storable.ts";
+import { locateJsonFault } from "./json-fault.ts";
+import { invalid, jsonPointer, Problem } from "./problem.ts";
+
+const mediaType = /^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
+
+/**
+ * Reads the body of a request, if it has one, as JSON in UTF-8 of at most `limitBytes`, and sees that all of it can be
+ * stored. Validators and `c.req.json()` then find it read; without a body they see `undefined`.
+ */
+export function jsonBody(limitBytes: number) {
+  return createMiddleware(async (c, next) => {
+    const bytes = await readBytes(c.req.raw, limitBytes);
+    if (bytes.length > 0 && !mediaType.test(c.req.header("content-type") ?? "")) {
+      throw new Problem("unsupported-media-type", "Send the body as application/json in UTF-8.", {
+        headers: { Accept: "application/json" },
+      });
+    }
+    const value = bytes.length > 0 ? parse(bytes) : undefined;
+    const fault = findUnstorable(value);
+    if (fault)
+      throw invalid([{ in: "body", field: jsonPointer(fault.path), message: fault.message }]);
+    c.req.bodyCache.json = Promise.resolve(value);
+    await next();
+  });
+}
+
+async function readBytes(request: Request, limitBytes: number): Promise<Uint8Array> {
+  const tooLarge = () =>
+    new Problem("body-too-large", `Send at most ${limitBytes} bytes.`, {
+      // The rest is not read, so the connection cannot be used again.
+      headers: { Connection: "close" },
+    });
+  const announced = Number(request.headers.get("content-length") ?? Number.NaN);
+  if (announced > limitBytes) throw tooLarge();
+  try {
+    // The server holds a body to the length it announced.
+    if (!Number.isNaN(announced)) return new Uint8Array(await request.arrayBuffer());
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    for await (const chunk of request.body ?? []) {
+      length += chunk.length;
+      if (length > limitBytes) throw tooLarge();
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks);
+  } catch (error) {
+    if (error instanceof Problem) throw error;
+    throw new Problem("malformed-body", "The body ended before its announced length.");
+  }
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+function parse(bytes: Uint8Array): unknown {
+  let text: string;
+  try {
+    text = utf8.decode(bytes);
+  } catch {
+    throw new Problem("malformed-json", "The body is not valid UTF-8.");
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    const { line, column, expected } = locateJsonFault(text);
+    throw new Problem("malformed-json", `Line ${line}, column ${column}: expected ${expected}.`);
+  }
+}

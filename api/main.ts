@@ -1,0 +1,99 @@
+import { serve } from "@hono/node-server";
+import { pino } from "pino";
+import { apiVariables, ConfigurationError, readEnvironment } from "../config/environment.ts";
+import { temporalClient, temporalSettings } from "../config/temporal.ts";
+import { createPrisma } from "../prisma/client.ts";
+import { wakeCampaign, wakeQueue } from "../workflows/wake.ts";
+import { createApp } from "./app.ts";
+import { createWakes } from "./wakes.ts";
+
+/** A wake that takes longer is given up: the relay finds what it was for. */
+const wakeDeadlineMs = 5_000;
+const probeDeadlineMs = 1_000;
+/** Requests under way get this long when the process is told to end. */
+const drainMs = 20_000;
+/** A connection on which nothing moves for so long is closed; the whole of a request may take longer, for an import may. */
+const idleConnectionMs = 120_000;
+
+function readConfiguration() {
+  try {
+    return readEnvironment(apiVariables, process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    console.error(error.message);
+    process.exit(1);
+  }
+}
+
+const configuration = readConfiguration();
+const logger = pino({ level: configuration.LOG_LEVEL, base: { service: "api" } });
+const prisma = createPrisma({
+  url: configuration.DATABASE_URL,
+  connections: configuration.DATABASE_CONNECTIONS,
+});
+const temporal = temporalClient(temporalSettings(process.env));
+const before = (deadlineMs: number, call: () => Promise<unknown>) =>
+  temporal.withDeadline(Date.now() + deadlineMs, call);
+const wakes = createWakes({
+  wakeQueue: async (queue) => void (await before(wakeDeadlineMs, () => wakeQueue(temporal, queue))),
+  wakeCampaign: async (campaignId) =>
+    void (await before(wakeDeadlineMs, () => wakeCampaign(temporal, campaignId))),
+  logger,
+});
+
+const app = createApp({
+  prisma,
+  wakes,
+  probeTemporal: async () =>
+    void (await before(probeDeadlineMs, () => temporal.workflowService.getSystemInfo({}))),
+  logger,
+  config: {
+    apiKey: configuration.TIDINGS_API_KEY,
+    bodyLimitBytes: configuration.API_BODY_LIMIT_BYTES,
+    mailboxShards: configuration.MAILBOX_SHARDS,
+  },
+  clock: () => new Date(),
+});
+
+const server = serve(
+  {
+    fetch: app.fetch,
+    hostname: configuration.API_HOST,
+    port: configuration.API_PORT,
+    serverOptions: { requestTimeout: 0, headersTimeout: 20_000, keepAliveTimeout: 30_000 },
+  },
+  ({ address, port }) => {
+    logger.info({ address, port }, "ready");
+    process.send?.({ ready: true, port });
+  },
+);
+server.on("error", (error) => {
+  logger.fatal({ error }, "cannot listen");
+  process.exit(1);
+});
+server.setTimeout(idleConnectionMs);
+
+let draining = false;
+
+/** Takes no more connections, lets requests and wakes under way end, and ends the process; at once if asked again. */
+async function drain(reason: string): Promise<void> {
+  if (draining) process.exit(1);
+  draining = true;
+  logger.info({ reason }, "draining");
+  const forced = setTimeout(() => {
+    logger.warn("requests did not end in time");
+    process.exit(1);
+  }, drainMs);
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  await wakes.flush();
+  await prisma.$disconnect();
+  await temporal.connection.close();
+  clearTimeout(forced);
+  logger.info("stopped");
+  // A connection to a launcher that is still there would keep the process alive.
+  process.exit(0);
+}
+
+process.on("SIGTERM", () => void drain("SIGTERM"));
+process.on("SIGINT", () => void drain("SIGINT"));
+process.on("disconnect", () => void drain("the launcher is gone"));

@@ -1,0 +1,109 @@
+import { z } from "@hono/zod-openapi";
+
+/** Where in a request a fault is, and how to mend it. */
+export interface FieldError {
+  in: "body" | "query" | "path" | "header";
+  /** In the body a JSON pointer (RFC 6901), empty for the body itself; elsewhere the parameter's name. */
+  field: string;
+  message: string;
+}
+
+const titles = {
+  "malformed-json": [400, "The body is not JSON"],
+  "malformed-body": [400, "The body cannot be read"],
+  unauthorized: [401, "The API key is missing or wrong"],
+  "not-found": [404, "There is no such thing"],
+  "method-not-allowed": [405, "The method is not allowed here"],
+  conflict: [409, "The request conflicts with the state of things"],
+  "request-running": [409, "A request with this Idempotency-Key is still running"],
+  gone: [410, "It has been erased"],
+  "body-too-large": [413, "The body is too large"],
+  "unsupported-media-type": [415, "The content type is not supported here"],
+  invalid: [422, "The request has faults"],
+  "key-reused": [422, "The Idempotency-Key was used for another request"],
+  internal: [500, "Something went wrong here"],
+  unavailable: [503, "The service is not available right now"],
+} as const satisfies Record<string, [number, string]>;
+
+export type ProblemKind = keyof typeof titles;
+
+/** An answer other than the one asked for. Thrown anywhere in a request; what its transaction did is rolled back. */
+export class Problem extends Error {
+  override name = "Problem";
+  readonly kind: ProblemKind;
+  readonly errors: readonly FieldError[];
+  readonly headers: Readonly<Record<string, string>>;
+
+  /** `detail` is shown to the caller. */
+  constructor(
+    kind: ProblemKind,
+    detail: string,
+    {
+      errors = [],
+      headers = {},
+    }: { errors?: readonly FieldError[]; headers?: Record<string, string> } = {},
+  ) {
+    super(detail);
+    this.kind = kind;
+    this.errors = errors;
+    this.headers = headers;
+  }
+
+  /** The answer, as RFC 9457 has it. */
+  toResponse(requestId: string): Response {
+    const [status, title] = titles[this.kind];
+    const body = {
+      type: `urn:tidings:problem:${this.kind}`,
+      title,
+      status,
+      ...(this.message && { detail: this.message }),
+      requestId,
+      ...(this.errors.length > 0 && { errors: this.errors }),
+    };
+    return new Response(JSON.stringify(body), {
+      status,
+      headers: { ...this.headers, "content-type": "application/problem+json" },
+    });
+  }
+}
+
+/** A request that is well-formed and cannot be done as it stands; each error names a field and the mend. */
+export function invalid(errors: readonly FieldError[]): Problem {
+  const [first] = errors;
+  return new Problem(
+    "invalid",
+    errors.length === 1 && first
+      ? `${first.field || `the ${first.in}`}: ${first.message}`
+      : `${errors.length} faults, listed in errors`,
+    { errors },
+  );
+}
+
+export function notFound(what: string): Problem {
+  return new Problem("not-found", `There is no ${what} of that id.`);
+}
+
+/** A path of keys as a JSON pointer. */
+export function jsonPointer(path: readonly PropertyKey[]): string {
+  return path.map((key) => `/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+}
+
+/** For the OpenAPI document. */
+export const problemDetails = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.number().int(),
+    detail: z.string().optional(),
+    requestId: z.string(),
+    errors: z
+      .array(
+        z.object({
+          in: z.enum(["body", "query", "path", "header"]),
+          field: z.string(),
+          message: z.string(),
+        }),
+      )
+      .optional(),
+  })
+  .openapi("Problem");

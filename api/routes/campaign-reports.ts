@@ -1,0 +1,208 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { campaignStatuses, type CampaignStatus } from "../../domain/campaign.ts";
+import { type DeliveryStatus, deliveryStatuses } from "../../domain/notification.ts";
+import type { Prisma } from "../../prisma/generated/client.ts";
+import { countsOf, deliveryAnswer, deliveryJson, statusCounts } from "../deliveries.ts";
+import { invalid, notFound } from "../problem.ts";
+import { type ApiDeps, createRouter, responses } from "../router.ts";
+import { campaignId, campaignParams } from "./campaigns.ts";
+
+const progress = createRoute({
+  method: "get",
+  path: "/v1/campaigns/{id}/progress",
+  summary: "How far it is, from the ledger",
+  request: { params: campaignParams },
+  responses: responses(
+    200,
+    "The progress",
+    z.object({
+      status: z.enum(campaignStatuses),
+      audience: z.number().int().nullable(),
+      counts: statusCounts,
+      messagesPerSecond: z
+        .number()
+        .openapi({
+          description:
+            "Over the last ten seconds while it runs, over the whole run once it has finished",
+        }),
+      startedAt: z.iso.datetime().nullable(),
+      finishedAt: z.iso.datetime().nullable(),
+    }),
+  ),
+});
+
+const reconciliation = createRoute({
+  method: "get",
+  path: "/v1/campaigns/{id}/reconciliation",
+  summary: "Proof that everyone of the audience is accounted for, at one instant",
+  request: { params: campaignParams },
+  responses: responses(
+    200,
+    "The account",
+    statusCounts.extend({
+      audience: z
+        .number()
+        .int()
+        .nullable()
+        .openapi({ description: "Null until the audience is frozen" }),
+      duplicates: z
+        .number()
+        .int()
+        .openapi({ description: "Rows beyond one for each recipient and leg" }),
+      reconciled: z
+        .boolean()
+        .openapi({ description: "The audience is the sum of all statuses, without duplicates" }),
+    }),
+  ),
+});
+
+const maxPage = 1_000;
+
+const list = createRoute({
+  method: "get",
+  path: "/v1/campaigns/{id}/deliveries",
+  summary: "Its deliveries, page by page, in an order that never changes",
+  request: {
+    params: campaignParams,
+    query: z.object({
+      status: z.enum(deliveryStatuses).optional(),
+      limit: z.coerce
+        .number("must be a whole number")
+        .int("must be a whole number")
+        .min(1)
+        .max(maxPage)
+        .default(100),
+      cursor: z
+        .string()
+        .max(500)
+        .optional()
+        .openapi({ description: "nextCursor of the page before" }),
+    }),
+  },
+  responses: responses(
+    200,
+    "A page",
+    z.object({ deliveries: z.array(deliveryAnswer), nextCursor: z.string().nullable() }),
+  ),
+});
+
+/** One statement is one snapshot: the sum holds at every instant, whoever is sending meanwhile. */
+const accountSql = `
+  SELECT c.status, c.audience_count AS audience, c.frozen_at AS "startedAt", c.finished_at AS "finishedAt", d.*
+  FROM campaigns c, LATERAL (
+    SELECT ${deliveryStatuses.map((status) => `count(*) FILTER (WHERE status = '${status}')::int AS "${status}"`).join(", ")},
+      count(*) FILTER (WHERE status IN ('sent', 'delivered') AND finished_at > $2::timestamptz - interval '10 seconds')::int AS recent,
+      (count(*) - count(DISTINCT (recipient_id, leg)))::int AS duplicates
+    FROM deliveries WHERE campaign_id = c.id
+  ) d
+  WHERE c.id = $1::uuid`;
+
+type Account = Record<DeliveryStatus, number> & {
+  status: CampaignStatus;
+  audience: number | null;
+  startedAt: Date | null;
+  finishedAt: Date | null;
+  recent: number;
+  duplicates: number;
+};
+
+export function campaignReportRoutes({ prisma, clock }: ApiDeps) {
+  async function account(reference: string): Promise<Account> {
+    const [row] = await prisma.$queryRawUnsafe<Account[]>(
+      accountSql,
+      campaignId(reference),
+      clock(),
+    );
+    if (!row) throw notFound("campaign");
+    return row;
+  }
+
+  return createRouter()
+    .openapi(progress, async (c) => {
+      const { status, audience, startedAt, finishedAt, recent, ...counted } = await account(
+        c.req.valid("param").id,
+      );
+      const { sent, delivered } = counted;
+      const seconds =
+        startedAt && finishedAt && (finishedAt.getTime() - startedAt.getTime()) / 1_000;
+      return c.json(
+        {
+          status,
+          audience,
+          counts: countsOf(deliveryStatuses.map((of) => ({ status: of, count: counted[of] }))),
+          messagesPerSecond:
+            Math.round(seconds ? (10 * (sent + delivered)) / seconds : recent) / 10,
+          startedAt: startedAt?.toISOString() ?? null,
+          finishedAt: finishedAt?.toISOString() ?? null,
+        },
+        200,
+      );
+    })
+    .openapi(reconciliation, async (c) => {
+      const row = await account(c.req.valid("param").id);
+      const counts = countsOf(deliveryStatuses.map((status) => ({ status, count: row[status] })));
+      const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
+      const { audience, duplicates } = row;
+      return c.json(
+        {
+          audience,
+          ...counts,
+          duplicates,
+          reconciled: audience !== null && total === audience && duplicates === 0,
+        },
+        200,
+      );
+    })
+    .openapi(list, async (c) => {
+      const id = campaignId(c.req.valid("param").id);
+      const { status, limit, cursor } = c.req.valid("query");
+      const after = cursor === undefined ? null : parseCursor(cursor);
+      if (!(await prisma.campaign.findUnique({ where: { id }, select: { id: true } })))
+        throw notFound("campaign");
+      const where: Prisma.DeliveryWhereInput = {
+        campaignId: id,
+        ...(status && { status }),
+        ...(after && {
+          OR: [
+            { recipientId: { gt: after.recipientId } },
+            { recipientId: after.recipientId, leg: { gt: after.leg } },
+          ],
+        }),
+      };
+      const rows = await prisma.delivery.findMany({
+        where,
+        orderBy: [{ recipientId: "asc" }, { leg: "asc" }],
+        take: limit + 1,
+      });
+      const page = rows.slice(0, limit);
+      const last = rows.length > limit ? page.at(-1) : undefined;
+      return c.json(
+        { deliveries: page.map(deliveryJson), nextCursor: last ? formatCursor(last) : null },
+        200,
+      );
+    });
+}
+
+interface Position {
+  recipientId: string;
+  leg: string;
+}
+
+const position = z.tuple([z.uuid(), z.string().max(100)]);
+
+function formatCursor({ recipientId, leg }: Position): string {
+  return Buffer.from(JSON.stringify([recipientId, leg])).toString("base64url");
+}
+
+function parseCursor(cursor: string): Position {
+  try {
+    const [recipientId, leg] = position.parse(
+      JSON.parse(Buffer.from(cursor, "base64url").toString("utf8")),
+    );
+    return { recipientId, leg };
+  } catch {
+    throw invalid([
+      { in: "query", field: "cursor", message: "must be the nextCursor of a page before" },
+    ]);
+  }
+}

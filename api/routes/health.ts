@@ -1,0 +1,69 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { type ApiDeps, createRouter, responses } from "../router.ts";
+import { Problem } from "../problem.ts";
+
+const alive = createRoute({
+  method: "get",
+  path: "/healthz",
+  summary: "Is the process alive? Touches nothing.",
+  security: [],
+  responses: responses(200, "It is", z.object({ status: z.literal("ok") })),
+});
+
+const ready = createRoute({
+  method: "get",
+  path: "/readyz",
+  summary:
+    "Can it serve? Needs the database; without Temporal it accepts, and what it accepted is sent later.",
+  security: [],
+  responses: responses(
+    200,
+    "It can",
+    z.object({
+      status: z.enum(["ready", "degraded"]),
+      database: z.literal("up"),
+      temporal: z.enum(["up", "down"]),
+    }),
+  ),
+});
+
+const databaseProbeMs = 2_000;
+
+export function healthRoutes({ prisma, probeTemporal }: ApiDeps) {
+  async function probeDatabase(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<never>(
+      (_, reject) =>
+        (timer = setTimeout(() => reject(new Error("no answer in time")), databaseProbeMs)),
+    );
+    try {
+      await Promise.race([prisma.$queryRaw`SELECT 1`, tooLate]);
+    } catch {
+      throw new Problem("unavailable", "The database cannot be reached.", {
+        headers: { "Retry-After": "2" },
+      });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  return createRouter()
+    .openapi(alive, (c) => c.json({ status: "ok" as const }, 200))
+    .openapi(ready, async (c) => {
+      const [, temporal] = await Promise.all([
+        probeDatabase(),
+        probeTemporal().then(
+          () => "up" as const,
+          () => "down" as const,
+        ),
+      ]);
+      return c.json(
+        {
+          status: temporal === "up" ? ("ready" as const) : ("degraded" as const),
+          database: "up" as const,
+          temporal,
+        },
+        200,
+      );
+    });
+}

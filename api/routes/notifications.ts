@@ -1,0 +1,87 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { parsePublicId, publicId } from "../../domain/ids.ts";
+import { newNotification } from "../../domain/notification.ts";
+import { priorities } from "../../domain/priority.ts";
+import { acceptNotification } from "../accept-notification.ts";
+import { countsOf, deliveryAnswer, deliveryJson, statusCounts } from "../deliveries.ts";
+import { answerWith, idempotencyHeaders, keyedRequest } from "../idempotency.ts";
+import { notFound } from "../problem.ts";
+import { type ApiDeps, createRouter, jsonContent, responses } from "../router.ts";
+import { createTemplateVersions } from "../template-versions.ts";
+
+const accepted = z
+  .object({ id: z.string(), deliveries: z.number().int() })
+  .openapi("AcceptedNotification");
+
+const notification = z
+  .object({
+    id: z.string(),
+    template: z.object({ key: z.string(), version: z.number().int() }),
+    priority: z.enum(priorities),
+    data: z.unknown(),
+    sendAt: z.iso.datetime(),
+    createdAt: z.iso.datetime(),
+    counts: statusCounts,
+    deliveries: z.array(deliveryAnswer),
+  })
+  .openapi("Notification");
+
+const create = createRoute({
+  method: "post",
+  path: "/v1/notifications",
+  summary: "Tell recipients something. Once this is answered, nothing of it is lost.",
+  request: { headers: idempotencyHeaders, body: jsonContent(newNotification) },
+  responses: responses(202, "Accepted", accepted),
+});
+
+const get = createRoute({
+  method: "get",
+  path: "/v1/notifications/{id}",
+  summary: "One notification with its deliveries",
+  request: {
+    params: z.object({ id: z.string().openapi({ example: "ntf_01jd3v8qyee7fr8xmcsnh5hbcd" }) }),
+  },
+  responses: responses(200, "The notification", notification),
+});
+
+export function notificationRoutes({ prisma, wakes, clock, config }: ApiDeps) {
+  const versions = createTemplateVersions(prisma);
+
+  return createRouter()
+    .openapi(create, async (c) => {
+      const { queues, ...answer } = await acceptNotification(
+        { prisma, versions, mailboxShards: config.mailboxShards, now: clock() },
+        c.req.valid("json"),
+        await keyedRequest(c),
+      );
+      for (const queue of queues) wakes.queue(queue);
+      return answerWith<z.infer<typeof accepted>, 202>(c, answer);
+    })
+    .openapi(get, async (c) => {
+      const id = parsePublicId("notification", c.req.valid("param").id);
+      const row =
+        id &&
+        (await prisma.notification.findUnique({
+          where: { id },
+          include: {
+            templateVersion: { include: { template: true } },
+            deliveries: { orderBy: [{ recipientId: "asc" }, { leg: "asc" }] },
+          },
+        }));
+      if (!row) throw notFound("notification");
+      const deliveries = row.deliveries.map(deliveryJson);
+      return c.json(
+        {
+          id: publicId("notification", row.id),
+          template: { key: row.templateVersion.template.key, version: row.templateVersion.version },
+          priority: row.priority,
+          data: row.data as unknown,
+          sendAt: row.sendAt.toISOString(),
+          createdAt: row.createdAt.toISOString(),
+          counts: countsOf(deliveries.map(({ status }) => ({ status, count: 1 }))),
+          deliveries,
+        },
+        200,
+      );
+    });
+}

@@ -1,0 +1,138 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { parsePublicId, publicId } from "../../domain/ids.ts";
+import { externalId, recipientProfile } from "../../domain/recipient.ts";
+import { text } from "../../domain/storable.ts";
+import type { Recipient } from "../../prisma/generated/client.ts";
+import { notFound, Problem } from "../problem.ts";
+import { upsertRecipients } from "../recipient-store.ts";
+import { type ApiDeps, createRouter, jsonContent, problemResponse, responses } from "../router.ts";
+
+const recipient = z
+  .object({
+    id: z.string().openapi({ example: "rcp_01jd3v8qyee7fr8xmcsnh5hbcd" }),
+    externalId: z.string(),
+    email: z.string().nullable(),
+    phone: z.string().nullable(),
+    timeZone: z.string(),
+    locale: z.string(),
+    attributes: z.record(z.string(), z.unknown()),
+    createdAt: z.iso.datetime(),
+    updatedAt: z.iso.datetime(),
+  })
+  .openapi("Recipient");
+
+/** The caller's own id of a recipient, or the one that Tidings gave. */
+const reference = z.object({
+  recipient: text(200).openapi({ description: "External id, or rcp_…" }),
+});
+
+const put = createRoute({
+  method: "put",
+  path: "/v1/recipients/{externalId}",
+  summary: "Create or replace a recipient. What is left out takes its default.",
+  request: { params: z.object({ externalId }), body: jsonContent(recipientProfile) },
+  responses: {
+    ...responses(200, "Replaced", recipient),
+    201: { description: "Created", content: { "application/json": { schema: recipient } } },
+  },
+});
+
+const get = createRoute({
+  method: "get",
+  path: "/v1/recipients/{recipient}",
+  summary: "One recipient",
+  request: { params: reference },
+  responses: responses(200, "The recipient", recipient),
+});
+
+const erase = createRoute({
+  method: "delete",
+  path: "/v1/recipients/{recipient}",
+  summary:
+    "Erase a recipient: personal data and external id are gone for good, and what is still pending is cancelled. Idempotent.",
+  request: { params: reference },
+  responses: { 204: { description: "There is no such recipient any more" }, ...problemResponse },
+});
+
+export function recipientRoutes({ prisma, clock }: ApiDeps) {
+  return createRouter()
+    .openapi(put, async (c) => {
+      const { externalId } = c.req.valid("param");
+      const profile = c.req.valid("json");
+      const [stored] = await upsertRecipients(prisma, [{ ...profile, externalId }], clock());
+      const { created, ...row } = stored!;
+      return c.json(recipientJson(row), created ? 201 : 200);
+    })
+    .openapi(get, async (c) => {
+      const row = await prisma.recipient.findUnique({
+        where: recipientKey(c.req.valid("param").recipient),
+      });
+      if (!row) throw notFound("recipient");
+      if (row.erasedAt)
+        throw new Problem("gone", `This recipient was erased at ${row.erasedAt.toISOString()}.`);
+      return c.json(recipientJson(row), 200);
+    })
+    .openapi(erase, async (c) => {
+      const key = recipientKey(c.req.valid("param").recipient);
+      const now = clock();
+      await prisma.$transaction(async (tx) => {
+        // Waits for those who are adding deliveries for this recipient, so that theirs are cancelled below as well.
+        const [erased] = await tx.recipient.updateManyAndReturn({
+          where: { ...key, erasedAt: null },
+          data: {
+            externalId: null,
+            email: null,
+            phone: null,
+            timeZone: "UTC",
+            locale: "en",
+            attributes: {},
+            erasedAt: now,
+          },
+          select: { id: true },
+        });
+        if (!erased) return;
+        await tx.delivery.updateMany({
+          where: { recipientId: erased.id, status: "pending", dueAt: { not: null } },
+          data: {
+            status: "cancelled",
+            reason: "recipient_erased",
+            detail: null,
+            dueAt: null,
+            leaseToken: null,
+            leaseUntil: null,
+            finishedAt: now,
+          },
+        });
+      });
+      return c.body(null, 204);
+    });
+}
+
+function recipientKey(reference: string): { id: string } | { externalId: string } {
+  const id = parsePublicId("recipient", reference);
+  return id ? { id } : { externalId: reference };
+}
+
+function recipientJson({
+  id,
+  externalId,
+  email,
+  phone,
+  timeZone,
+  locale,
+  attributes,
+  createdAt,
+  updatedAt,
+}: Omit<Recipient, "erasedAt">) {
+  return {
+    id: publicId("recipient", id),
+    externalId: externalId!,
+    email,
+    phone,
+    timeZone,
+    locale,
+    attributes: attributes as Record<string, unknown>,
+    createdAt: createdAt.toISOString(),
+    updatedAt: updatedAt.toISOString(),
+  };
+}

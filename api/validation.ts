@@ -1,0 +1,81 @@
+import type { z } from "@hono/zod-openapi";
+import { type FieldError, jsonPointer } from "./problem.ts";
+
+type Issue = z.core.$ZodIssue;
+
+interface Fault {
+  path: PropertyKey[];
+  message: string;
+  /** How far the value is from the shape: decides which form of a union the caller meant. */
+  distance: number;
+}
+
+/** The faults of a value, in words that name the mend; `fieldOf` names a path. Messages that a schema brings itself are kept. */
+export function fieldFaults(
+  error: z.core.$ZodError,
+  fieldOf: (path: readonly PropertyKey[]) => string,
+): { field: string; message: string }[] {
+  return error.issues
+    .flatMap(faultsOf)
+    .map(({ path, message }) => ({ field: fieldOf(path), message }));
+}
+
+/** The faults of a part of a request. */
+export function fieldErrors(error: z.core.$ZodError, source: FieldError["in"]): FieldError[] {
+  const fieldOf =
+    source === "body" ? jsonPointer : (path: readonly PropertyKey[]) => path.map(String).join(".");
+  return fieldFaults(error, fieldOf).map((fault) => ({ in: source, ...fault }));
+}
+
+function faultsOf(issue: Issue): Fault[] {
+  const own = /^(Invalid|Too (big|small)|Unrecognized)/.test(issue.message) ? null : issue.message;
+  const fault = (message: string, distance = 1): Fault[] => [
+    { path: issue.path, message: own ?? message, distance },
+  ];
+  switch (issue.code) {
+    case "invalid_type":
+      return issue.message.endsWith("received undefined")
+        ? fault(`is required: ${article(issue.expected)}`, 2)
+        : fault(`must be ${article(issue.expected)}`);
+    case "unrecognized_keys":
+      return issue.keys.map((key) => ({
+        path: [...issue.path, key],
+        message: "is not known here: leave it out or mend its spelling",
+        distance: 3,
+      }));
+    case "invalid_value":
+      return fault(`must be ${issue.values.map((value) => JSON.stringify(value)).join(" or ")}`);
+    case "too_big":
+      return fault(
+        `must be at most ${issue.maximum}${issue.origin === "number" || issue.origin === "int" ? "" : " long"}`,
+      );
+    case "too_small":
+      return fault(
+        `must be at least ${issue.minimum}${issue.origin === "number" || issue.origin === "int" ? "" : " long"}`,
+      );
+    case "invalid_union":
+      return nearestForm(issue.errors, own).map(({ path, ...rest }) => ({
+        path: [...issue.path, ...path],
+        ...rest,
+      }));
+    default:
+      return fault(issue.message);
+  }
+}
+
+/** Of a union's forms, the faults of the one that the value comes nearest to; the union's own message if it is near none. */
+function nearestForm(forms: Issue[][], own: string | null): Fault[] {
+  const total = (faults: Fault[]) => faults.reduce((sum, { distance }) => sum + distance, 0);
+  const candidates = forms
+    .map((issues) => issues.flatMap(faultsOf))
+    .sort((a, b) => total(a) - total(b));
+  const [nearest = []] = candidates;
+  if (own && !nearest.some(({ path }) => path.length > 0 && total(nearest) < 5))
+    return [{ path: [], message: own, distance: 1 }];
+  return nearest;
+}
+
+function article(type: string): string {
+  if (type === "record") return "an object";
+  return `${/^[aeiou]/.test(type) ? "an" : "a"} ${type}`;
+}

@@ -1,0 +1,89 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { createWakes, mailboxWakeMs } from "./wakes.ts";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+/** Wakes whose sends are recorded and end when the test says so. */
+function harness() {
+  const sent: string[] = [];
+  const pending: { resolve: () => void; reject: (error: Error) => void }[] = [];
+  const warnings: unknown[] = [];
+  const send = (target: string) => {
+    sent.push(target);
+    return new Promise<void>((resolve, reject) => pending.push({ resolve, reject }));
+  };
+  const wakes = createWakes({
+    wakeQueue: send,
+    wakeCampaign: send,
+    logger: { warn: (...entry: unknown[]) => void warnings.push(entry) },
+  });
+  const settle = async (how: "resolve" | "reject" = "resolve") => {
+    pending.shift()![how](new Error("away"));
+    await vi.advanceTimersByTimeAsync(0);
+  };
+  return { wakes, sent, settle, warnings };
+}
+
+describe("wakes", () => {
+  it("wakes a mailbox once for a burst, at the end of its time", async () => {
+    const { wakes, sent } = harness();
+    for (let i = 0; i < 50; i += 1) wakes.queue("mailbox/0");
+    await vi.advanceTimersByTimeAsync(mailboxWakeMs - 1);
+    expect(sent).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(sent).toEqual(["mailbox/0"]);
+  });
+
+  it("wakes a mailbox at most every 200 ms under steady load", async () => {
+    const { wakes, sent, settle } = harness();
+    for (let ms = 0; ms < 1_000; ms += 10) {
+      wakes.queue("mailbox/0");
+      await vi.advanceTimersByTimeAsync(10);
+      if (sent.length > 0 && ms % 200 === 190) await settle();
+    }
+    expect(sent.length).toBe(5);
+  });
+
+  it("wakes critical queues and campaigns at once", () => {
+    const { wakes, sent } = harness();
+    wakes.queue("critical/1");
+    wakes.campaign("cmp_1");
+    expect(sent).toEqual(["critical/1", "cmp_1"]);
+  });
+
+  it("sends one more after a wake that was under way when more was committed", async () => {
+    const { wakes, sent, settle } = harness();
+    for (let i = 0; i < 10; i += 1) wakes.queue("critical/0");
+    expect(sent).toEqual(["critical/0"]);
+    await settle();
+    expect(sent).toEqual(["critical/0", "critical/0"]);
+    await settle();
+    expect(sent).toHaveLength(2);
+  });
+
+  it("leaves a failed wake to the relay, and wakes again for the next change", async () => {
+    const { wakes, sent, settle, warnings } = harness();
+    wakes.queue("critical/0");
+    await settle("reject");
+    expect(warnings).toHaveLength(1);
+    wakes.queue("critical/0");
+    expect(sent).toHaveLength(2);
+  });
+
+  it("flushes what waits, and what is committed meanwhile, before the process ends", async () => {
+    const { wakes, sent, settle } = harness();
+    wakes.queue("mailbox/0");
+    wakes.queue("critical/0");
+    wakes.queue("critical/0");
+    let flushed = false;
+    const done = wakes.flush().then(() => (flushed = true));
+    expect(sent).toEqual(["critical/0", "mailbox/0"]);
+    await settle();
+    await settle();
+    expect(flushed).toBe(false);
+    await settle();
+    await done;
+    expect(sent).toEqual(["critical/0", "mailbox/0", "critical/0"]);
+  });
+});

@@ -1,0 +1,60 @@
+import { z } from "zod";
+import { instant } from "./instant.ts";
+import { priorities } from "./priority.ts";
+import { text } from "./storable.ts";
+
+/** Names a template among its callers; part of a URL. */
+export const templateKey = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9._-]{0,99}$/,
+    "must be 1 to 100 of a-z, 0-9, dot, underscore and hyphen, and start with a letter or digit",
+  );
+
+export const templateVersionNumber = z
+  .int("must be a whole number")
+  .min(1, "must be at least 1")
+  .max(2_147_483_647, "must be at most 2147483647");
+
+/** A version of a template; the latest one where none is named. */
+export const templateReference = z.strictObject({
+  key: templateKey,
+  version: templateVersionNumber.optional(),
+});
+
+export type TemplateReference = z.output<typeof templateReference>;
+
+/** What templates are filled with, beside the recipient; checked against the template version's variables. */
+export const notificationData = z.looseObject({}).default({});
+
+export const maxNotificationRecipients = 1_000;
+
+export const newNotification = z.strictObject({
+  /** External ids, or ids that Tidings gave. */
+  recipients: z
+    .array(text(200))
+    .min(1, "must name at least one recipient")
+    .max(
+      maxNotificationRecipients,
+      `must name at most ${maxNotificationRecipients} recipients: send more with a campaign`,
+    ),
+  template: templateReference,
+  data: notificationData,
+  priority: z.enum(priorities).default("normal"),
+  /** Not before; at once where it is left out or past. */
+  sendAt: instant.optional(),
+});
+
+export type NewNotification = z.output<typeof newNotification>;
+
+export const deliveryStatuses = [
+  "pending",
+  "sending",
+  "sent",
+  "delivered",
+  "failed",
+  "suppressed",
+  "cancelled",
+  "unknown",
+] as const;
+export type DeliveryStatus = (typeof deliveryStatuses)[number];

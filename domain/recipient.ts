@@ -1,0 +1,95 @@
+import { z } from "zod";
+import { idPrefixes } from "./ids.ts";
+import { findUnstorable, text } from "./storable.ts";
+
+const publicIdPrefix = `${idPrefixes.recipient}_`;
+
+/** The caller's own name for a recipient. Never looks like one of our ids, so that either may stand for the recipient. */
+export const externalId = text(200).refine(
+  (value) => !value.startsWith(publicIdPrefix),
+  `must not start with ${publicIdPrefix}, which marks ids that Tidings gave`,
+);
+
+// The dot-atom of RFC 5322 with the letters of RFC 6531, at a host name: no quoted local parts, no address literals.
+const addressPattern =
+  /^(?=.{1,254}$)(?=[^@]{1,64}@)[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+(?:\.[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+)*@[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?(?:\.[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?)*$/u;
+
+const emailAddress = z
+  .string()
+  .max(254, "must have at most 254 characters")
+  .regex(addressPattern, "must be an e-mail address, such as ada@example.org");
+
+const phoneNumber = z
+  .string()
+  .regex(/^\+[1-9]\d{6,14}$/, "must be a number in E.164 form, such as +4915112345678");
+
+/** Names that `Intl` has taken once: constructing a format costs too much for each line of an import. */
+const knownTimeZones = new Set<string>();
+const maxKnownTimeZones = 2_000;
+
+function isTimeZone(name: string): boolean {
+  if (knownTimeZones.has(name)) return true;
+  // Offsets such as +01:00 are taken by newer versions of Intl; they know no daylight saving and are no IANA names.
+  if (!/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(name)) return false;
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name });
+  } catch {
+    return false;
+  }
+  if (knownTimeZones.size < maxKnownTimeZones) knownTimeZones.add(name);
+  return true;
+}
+
+const timeZone = z.string().refine(isTimeZone, "must be an IANA time zone, such as Europe/Berlin");
+
+function canonicalLocale(tag: string): string | null {
+  try {
+    return (tag.length <= 100 && Intl.getCanonicalLocales(tag)[0]) || null;
+  } catch {
+    return null;
+  }
+}
+
+/** A BCP 47 tag, in canonical case. */
+const locale = z
+  .string()
+  .refine((tag) => canonicalLocale(tag) !== null, {
+    error: "must be a BCP 47 language tag, such as de-AT",
+    abort: true,
+  })
+  .overwrite((tag) => canonicalLocale(tag) ?? tag);
+
+const maxAttributesLength = 16_384;
+const maxAttributesDepth = 8;
+
+/** What else is known of a recipient: a bounded JSON object, whose top-level keys audiences may ask about. */
+const attributes = z.looseObject({}).superRefine((value, context) => {
+  const fault = findUnstorable(value, maxAttributesDepth);
+  if (fault) return context.addIssue({ code: "custom", ...fault });
+  if (JSON.stringify(value).length > maxAttributesLength) {
+    context.addIssue({
+      code: "custom",
+      message: `must have at most ${maxAttributesLength} characters as JSON`,
+    });
+  }
+  for (const key of Object.keys(value)) {
+    if (key.length < 1 || key.length > 100)
+      context.addIssue({ code: "custom", message: "must have keys of 1 to 100 characters" });
+  }
+});
+
+/** All that is kept of a recipient beside its external id. What is left out takes the value shown here. */
+export const recipientProfile = z.strictObject({
+  email: emailAddress.nullable().default(null),
+  phone: phoneNumber.nullable().default(null),
+  timeZone: timeZone.default("UTC"),
+  locale: locale.default("en"),
+  attributes: attributes.default({}),
+});
+
+export type RecipientProfile = z.output<typeof recipientProfile>;
+
+/** A recipient as a line of an import brings it. */
+export const importedRecipient = recipientProfile.extend({ externalId });
+
+export type ImportedRecipient = z.output<typeof importedRecipient>;

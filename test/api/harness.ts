@@ -1,0 +1,96 @@
+import { pino } from "pino";
+import { createApp } from "../../api/app.ts";
+import type { ApiDeps } from "../../api/router.ts";
+import { createTestDatabase } from "../support/postgres.ts";
+
+export const apiKey = "test-key-of-at-least-24-characters";
+
+export interface Reply {
+  status: number;
+  headers: Headers;
+  // Tests look into answers as a caller would: without our types.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  body: any;
+}
+
+/** The API over a database of its own. Wakes are recorded, and nothing else is made up. */
+export async function startApi({
+  config = {},
+  probeTemporal = async () => {},
+}: { config?: Partial<ApiDeps["config"]>; probeTemporal?: () => Promise<void> } = {}) {
+  const database = await createTestDatabase();
+  const { prisma } = database;
+  const woken: string[] = [];
+  const logged: string[] = [];
+  const app = createApp({
+    prisma,
+    wakes: {
+      queue: (name) => void woken.push(name),
+      campaign: (id) => void woken.push(id),
+      flush: async () => {},
+    },
+    probeTemporal,
+    logger: pino({ level: "debug" }, { write: (line: string) => void logged.push(line) }),
+    config: { apiKey, bodyLimitBytes: 1_048_576, mailboxShards: 4, ...config },
+    clock: () => new Date(),
+  });
+
+  async function send(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Reply> {
+    const init: RequestInit = {
+      method,
+      headers: {
+        authorization: `Bearer ${apiKey}`,
+        ...(body !== undefined && { "content-type": "application/json" }),
+        ...headers,
+      },
+    };
+    if (body !== undefined) init.body = typeof body === "string" ? body : JSON.stringify(body);
+    const response = await app.request(path, init);
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: text === "" ? null : JSON.parse(text),
+    };
+  }
+
+  return { app, database, prisma, woken, logged, send };
+}
+
+export type Api = Awaited<ReturnType<typeof startApi>>;
+
+export const sampleTemplate = {
+  key: "order-shipped",
+  name: "Order shipped",
+  content: {
+    email: {
+      subject: "Order {{ order }} is on its way",
+      html: "<p>Hello {{ recipient.attributes.name }}, {{ order }} is on its way.</p>",
+    },
+  },
+  variables: {
+    type: "object",
+    properties: { order: { type: "string", maxLength: 100 } },
+    required: ["order"],
+  },
+};
+
+/** `count` recipients `u0`, `u1`, … and the sample template. */
+export async function seed({ send }: Api, count: number): Promise<void> {
+  await send("POST", "/v1/templates", sampleTemplate);
+  const lines = Array.from({ length: count }, (_, i) =>
+    JSON.stringify({
+      externalId: `u${i}`,
+      email: `u${i}@example.org`,
+      attributes: { name: `N${i}`, even: i % 2 === 0, number: i },
+    }),
+  );
+  await send("POST", "/v1/recipients/import", lines.join("\n"), {
+    "content-type": "application/x-ndjson",
+  });
+}
