@@ -2,11 +2,10 @@ import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Context } from "@temporalio/activity";
 import { decide } from "../domain/decide.ts";
-import { newUuid, parsePublicId } from "../domain/ids.ts";
 import { parseQueueName } from "../domain/queues.ts";
 import type { Gates } from "./gates.ts";
-import { interruptedAttempt, type Handled, type HandOver, type Lease } from "./hand-over.ts";
-import type { ClaimedDelivery, Ledger, SettledDelivery } from "./ledger.ts";
+import { interruptedAttempt, type Handled, type HandOver } from "./hand-over.ts";
+import type { DueDelivery, Ledger, SettledDelivery } from "./ledger.ts";
 import type { Sources } from "./sources.ts";
 
 export interface DispatchInput {
@@ -25,15 +24,13 @@ export interface DispatchResult {
   counts: Partial<Record<Handled, number>>;
 }
 
-/** How long a claimed row is ours without a sign of life, and how often such a sign is given. */
-export const leaseMs = 10_000;
 const heartbeatMs = 2_000;
 
 /** A dispatch makes room for others after this long, or this many rows. */
 const roundMs = 10_000;
 const roundRows = 10_000;
-const claimRows = 200;
-/** Rows held while more are claimed, so that sending never waits for a claim. */
+const pageRows = 200;
+/** Rows in hand while more are looked for, so that sending never waits for a page. */
 const holdRows = 150;
 /** How often new rows are looked for while earlier ones are still being sent, or have just been. */
 const lookAgainMs = 50;
@@ -51,9 +48,9 @@ export interface DispatchDeps {
 }
 
 /**
- * Drains what is due in a queue: takes permits, claims, decides, hands over, settles. Ends when nothing is due soon,
- * after a round, or when it is cancelled or its worker drains; what it claimed and did not send is then free at once.
- * Whatever kills it, its rows are free again when their leases run out.
+ * Drains what is due in a queue: takes permits, reads a page, decides, and lets the hand-over claim, send and settle.
+ * Ends when nothing is due soon, after a round, or when it is cancelled or its worker drains; what was not claimed by
+ * then was never taken. Whatever kills it, rows in flight are found again when their leases run out.
  */
 export function createDispatch(deps: DispatchDeps) {
   const { ledger, gates, handOver } = deps;
@@ -65,42 +62,28 @@ export function createDispatch(deps: DispatchDeps) {
     const asOf = Date.parse(input.asOf);
     const now = () => new Date(Math.max(asOf + performance.now() - startedAt, Date.now()));
     const queue = parseQueueName(input.queue);
-    const campaignId = queue.kind === "lane" ? parsePublicId("campaign", queue.campaignId) : null;
     const gate = queue.kind === "lane" ? `campaign/${queue.campaignId}` : null;
-    const scope = () => ({ queue: input.queue, campaignId, asOf: now() });
+    const scope = () => ({ queue: input.queue, asOf: now() });
 
-    const token = newUuid();
     const sources = deps.sources();
-    const lease: Lease = { deadlineMs: 0, withdrawn: false, now };
-    const held = new Map<string, ClaimedDelivery>();
-    const dropped: ClaimedDelivery[] = [];
+    const withdrawal = new AbortController();
+    const held = new Set<string>();
     const counts: DispatchResult["counts"] = {};
     let failure: { error: unknown } | undefined;
     let onChange = () => {};
 
-    const done = (delivery: ClaimedDelivery, handled: Handled) => {
-      held.delete(delivery.id);
+    const done = (id: string, handled: Handled) => {
+      held.delete(id);
       counts[handled] = (counts[handled] ?? 0) + 1;
-      if (handled === "dropped") dropped.push(delivery);
       onChange();
     };
 
-    /** The lease's deadline counts from before its renewal was asked for. While the ledger is away it runs on. */
-    const beat = async () => {
-      context.heartbeat();
-      const askedAt = performance.now();
-      await ledger.renew([...held.values()], now(), leaseMs).then(
-        () => (lease.deadlineMs = askedAt + leaseMs),
-        () => {},
-      );
-    };
-
     /** What is decided without a hand-over is settled at once; the rest is on its way when this returns. */
-    const take = async (claimed: ClaimedDelivery[]) => {
-      const sourceOf = await sources.of(claimed);
+    const take = async (due: DueDelivery[]) => {
+      const sourceOf = await sources.of(due);
       const settled: SettledDelivery[] = [];
-      for (const delivery of claimed) {
-        const { id, attemptCount, interrupted } = delivery;
+      for (const delivery of due) {
+        const { id, token, attemptCount, interrupted } = delivery;
         const source = sourceOf(delivery);
         const attempts = interrupted ? [interruptedAttempt()] : [];
         const decision = decide({ recipient: { erased: delivery.erased, email: delivery.recipient.email } });
@@ -109,40 +92,38 @@ export function createDispatch(deps: DispatchDeps) {
         } else if (decision.kind === "suppress") {
           settled.push({ id, token, attemptCount, attempts, settlement: { status: "suppressed", reason: decision.reason } });
         } else {
-          handOver.submit({ delivery, source, lease }).then(
-            (handled) => done(delivery, handled),
+          handOver.submit({ delivery, source, now, withdrawn: withdrawal.signal }).then(
+            (handled) => done(id, handled),
             (error: unknown) => {
               failure ??= { error };
-              done(delivery, "dropped");
+              done(id, "dropped");
             },
           );
         }
       }
       if (settled.length > 0) await ledger.settle(settled);
-      for (const { id, settlement } of settled) done(held.get(id)!, settlement.status);
+      for (const { id, settlement } of settled) done(id, settlement.status);
     };
 
-    /** Claims once. Resolves with what it found: rows, nothing, or a closed gate. */
+    /** Looks once. Resolves with what it found: rows, nothing, or a closed gate. */
     const refill = async (): Promise<{ rows: number } | { opensInMs: number }> => {
-      const grant = gate === null ? { granted: claimRows, opensInMs: 0 } : await gates.take({ key: gate, wanted: claimRows, asOf: now() });
+      const grant = gate === null ? { granted: pageRows, opensInMs: 0 } : await gates.take({ key: gate, wanted: pageRows, asOf: now() });
       if (grant.granted === 0) return { opensInMs: grant.opensInMs };
-      const askedAt = performance.now();
-      const claimed = await ledger.claim({ ...scope(), limit: grant.granted, token, leaseMs });
-      if (held.size === 0) lease.deadlineMs = askedAt + leaseMs;
-      for (const delivery of claimed) held.set(delivery.id, delivery);
-      if (gate !== null && claimed.length < grant.granted) await gates.giveBack({ key: gate, permits: grant.granted - claimed.length });
-      if (claimed.length > 0) await take(claimed);
-      return { rows: claimed.length };
+      const due = await ledger.due({ ...scope(), limit: grant.granted, except: [...held] });
+      for (const { id } of due) held.add(id);
+      if (gate !== null && due.length < grant.granted) await gates.giveBack({ key: gate, permits: grant.granted - due.length });
+      if (due.length > 0) await take(due);
+      return { rows: due.length };
     };
 
-    const beating = setInterval(() => void beat(), heartbeatMs);
+    const beating = setInterval(() => context.heartbeat(), heartbeatMs);
     const withdraw = () => {
-      lease.withdrawn = true;
+      withdrawal.abort();
       onChange();
     };
     cancelled.addEventListener("abort", withdraw, { once: true });
     const endsAt = startedAt + roundMs;
-    let claimedRows = 0;
+    let foundRows = 0;
     let lookAt = 0;
     let lingerUntil = 0;
     let gateOpensAt = 0;
@@ -159,18 +140,18 @@ export function createDispatch(deps: DispatchDeps) {
           resolve();
         };
       });
-    const mustEnd = () => failure !== undefined || lease.withdrawn;
+    const mustEnd = () => failure !== undefined || withdrawal.signal.aborted;
 
     try {
       for (;;) {
         const at = performance.now();
-        const ending = mustEnd() || at >= endsAt || claimedRows >= roundRows;
+        const ending = mustEnd() || at >= endsAt || foundRows >= roundRows;
         if (!ending && held.size <= holdRows && at >= lookAt) {
           const found = await refill();
           if ("opensInMs" in found) {
             lookAt = gateOpensAt = performance.now() + found.opensInMs;
           } else if (found.rows > 0) {
-            claimedRows += found.rows;
+            foundRows += found.rows;
             lingerUntil = performance.now() + lingerMs;
           } else {
             lookAt = performance.now() + lookAgainMs;
@@ -189,7 +170,6 @@ export function createDispatch(deps: DispatchDeps) {
         }
       }
       if (failure) throw failure.error;
-      if (dropped.length > 0) await ledger.release(dropped);
     } finally {
       clearInterval(beating);
       cancelled.removeEventListener("abort", withdraw);

@@ -1,85 +1,95 @@
 import { performance } from "node:perf_hooks";
+import { newUuid, publicId } from "../domain/ids.ts";
 import type { Attempt } from "../domain/outcome.ts";
 import { settle, type RetryPolicy, type Settlement } from "../domain/settle.ts";
-import { publicId } from "../domain/ids.ts";
 import { createBatcher } from "./batcher.ts";
 import type { Channel } from "./channels/channel.ts";
-import type { ClaimedDelivery, Ledger, SettledDelivery } from "./ledger.ts";
+import type { DueDelivery, Held, Ledger, SettledDelivery } from "./ledger.ts";
 import type { Source } from "./sources.ts";
 
-/** What a dispatch may do with the rows it claimed. */
-export interface Lease {
-  /** Until when they are its own, by this process's monotonic clock; moved on as the lease is renewed. */
-  deadlineMs: number;
-  /** What is not marked yet shall not be: the dispatch is ending. */
-  withdrawn: boolean;
+/** A delivery that was decided to be sent, on its way from a dispatch. */
+export interface Parcel {
+  delivery: DueDelivery;
+  source: Source;
   /** The workflow's time, going on from where it was; the clock where that is later. */
   now: () => Date;
+  /** Not to be claimed any more: the dispatch is ending. */
+  withdrawn: AbortSignal;
 }
 
-export interface Parcel {
-  delivery: ClaimedDelivery;
-  source: Source;
-  lease: Lease;
-}
-
-/** What became of a parcel. `dropped`: it was no longer ours (cancelled, or the lease was lost), and nothing was sent. */
+/** What became of a parcel. `dropped`: it was not ours to send (claimed by another, cancelled, withdrawn), and was not. */
 export type Handled = Settlement["status"] | "dropped";
 
 export interface HandOver {
   /**
-   * Marks the row as `sending`, hands the message over, and resolves once the outcome is committed. Parcels of
-   * notifications overtake those of campaigns. Rejects only if the ledger stays away until the lease has run out.
+   * Claims the row, hands the message over, and resolves once the outcome is committed. Parcels of notifications
+   * overtake those of campaigns. Rejects if the ledger cannot be reached.
    */
   submit(parcel: Parcel): Promise<Handled>;
   /** Messages that may be handed over without their outcome committed, at any instant: what a crash may repeat. */
   readonly inFlightBound: number;
 }
 
-/** How far marking may run ahead of handing over. */
-const markedAheadLimit = 64;
-const markBatch = 32;
+/** How long a claimed row is ours without a sign of life, and how often such a sign is given. */
+export const leaseMs = 10_000;
+const renewMs = 2_000;
+
+const claimBatch = 64;
+/** How far claiming may run ahead of handing over. */
+const claimedAhead = 64;
 const settleBatch = 64;
-const lingerMs = 2;
+const settleLingerMs = 2;
 const settleRetryMs = 250;
 
+/** A parcel whose row is ours until `deadlineMs` of this process's monotonic clock. */
+interface Claimed extends Held {
+  parcel: Parcel;
+  deadlineMs: number;
+  resolve: (handled: Handled) => void;
+  reject: (error: unknown) => void;
+}
+
+/**
+ * The one way by which a worker's messages of one traffic class leave, whichever dispatch found them: it claims in
+ * batches, keeps the number of messages in flight under its bound, commits outcomes in batches, and renews the leases of
+ * what takes long.
+ */
 export function createHandOver(deps: {
   ledger: Ledger;
   channel: Channel;
   retry: RetryPolicy;
-  leaseMs: number;
   inFlightBound: number;
   random?: () => number;
 }): HandOver {
-  const { ledger, channel, retry, leaseMs, inFlightBound, random = Math.random } = deps;
+  const { ledger, channel, retry, inFlightBound, random = Math.random } = deps;
 
-  type Waiting = Parcel & { resolve: (handled: Handled) => void; reject: (error: unknown) => void };
+  type Waiting = Pick<Claimed, "parcel" | "resolve" | "reject">;
   const notifications: Waiting[] = [];
   const campaigns: Waiting[] = [];
-  const marked: Waiting[] = [];
-  let marking = 0;
+  const ready: Claimed[] = [];
+  /** Claimed and not settled. */
+  const underWay = new Set<Claimed>();
+  let claiming = 0;
   let inFlight = 0;
 
-  const ours = ({ lease }: Parcel) => performance.now() < lease.deadlineMs;
-
-  /** The ledger may be away for a while: outcomes are kept and written again for as long as the lease is ours. */
-  const settled = createBatcher<{ outcome: SettledDelivery; lease: Lease }, void>({
+  /** Outcomes are kept while the ledger is away, and written as soon as it is back, for as long as the rows are ours. */
+  const outcomes = createBatcher<{ claimed: Claimed; outcome: SettledDelivery }, void>({
     maxItems: settleBatch,
-    lingerMs,
+    lingerMs: settleLingerMs,
     parallel: 2,
     async write(items) {
       for (;;) {
         try {
           return await ledger.settle(items.map(({ outcome }) => outcome));
         } catch (error) {
-          if (items.every(({ lease }) => performance.now() > lease.deadlineMs)) throw error;
+          if (items.every(({ claimed }) => performance.now() > claimed.deadlineMs)) throw error;
           await new Promise((resolve) => setTimeout(resolve, settleRetryMs));
         }
       }
     },
   });
 
-  /** Parcels come in by the claim: pumping once for all of them makes full batches. */
+  /** Parcels come in by the page: pumping once for all of them makes full batches. */
   let pumping: NodeJS.Immediate | undefined;
   const pumpSoon = () => {
     pumping ??= setImmediate(() => {
@@ -89,47 +99,58 @@ export function createHandOver(deps: {
   };
 
   const pump = () => {
-    while (marked.length > 0 && inFlight < inFlightBound) {
-      const next = marked.shift()!;
+    while (ready.length > 0 && inFlight < inFlightBound) {
+      const next = ready.shift()!;
       inFlight++;
       handOver(next)
         .then(next.resolve, next.reject)
         .finally(() => {
+          underWay.delete(next);
           inFlight--;
           pump();
         });
     }
-    while (notifications.length + campaigns.length > 0 && marking + marked.length < markedAheadLimit) void mark();
+    while (notifications.length + campaigns.length > 0 && claiming + ready.length < claimedAhead) void claim();
   };
 
-  const mark = async () => {
-    const next = notifications.splice(0, markBatch);
-    next.push(...campaigns.splice(0, markBatch - next.length));
-    const batch = next.filter((parcel) => !parcel.lease.withdrawn && ours(parcel));
-    next.filter((parcel) => !batch.includes(parcel)).forEach(({ resolve }) => resolve("dropped"));
-    if (batch.length === 0) return;
-    marking += batch.length;
+  const claim = async () => {
+    const next = notifications.splice(0, claimBatch);
+    next.push(...campaigns.splice(0, claimBatch - next.length));
+    const wanted = next.filter(({ parcel }) => !parcel.withdrawn.aborted);
+    for (const { parcel, resolve } of next) if (parcel.withdrawn.aborted) resolve("dropped");
+    if (wanted.length === 0) return;
+    claiming += wanted.length;
     try {
-      const sending = await ledger.markSending(batch.map(({ delivery }) => delivery), leaseMs);
-      for (const parcel of batch) {
-        if (sending.has(parcel.delivery.id)) marked.push(parcel);
-        else parcel.resolve("dropped");
+      const token = newUuid();
+      const deadlineMs = performance.now() + leaseMs;
+      const ids = wanted.map(({ parcel }) => parcel.delivery.id);
+      const ours = await ledger.claim({ ids, token, asOf: latest(wanted), leaseMs });
+      for (const waiting of wanted) {
+        const { id } = waiting.parcel.delivery;
+        if (!ours.has(id)) {
+          waiting.resolve("dropped");
+          continue;
+        }
+        const claimed = { ...waiting, id, token, deadlineMs };
+        underWay.add(claimed);
+        ready.push(claimed);
       }
     } catch (error) {
-      batch.forEach(({ reject }) => reject(error));
+      for (const { reject } of wanted) reject(error);
     } finally {
-      marking -= batch.length;
+      claiming -= wanted.length;
+      keepLeases();
       pump();
     }
   };
 
-  const handOver = async (parcel: Parcel): Promise<Handled> => {
-    // Marked, but not ours to send any more: the row is left to whoever claims it when its lease has run out.
-    if (!ours(parcel)) return "dropped";
+  const handOver = async (claimed: Claimed): Promise<Handled> => {
+    // Ours no more: it is left to whoever finds its lease run out.
+    if (performance.now() >= claimed.deadlineMs) return "dropped";
+    const { parcel, id, token } = claimed;
     const { delivery, source } = parcel;
-    const before = delivery.interrupted ? [interruptedAttempt()] : [];
     const result = await channel.send({
-      deliveryId: publicId("delivery", delivery.id),
+      deliveryId: publicId("delivery", id),
       templateVersionId: source.templateVersionId,
       content: source.content,
       recipient: delivery.recipient,
@@ -141,33 +162,45 @@ export function createHandOver(deps: {
     const settlement: Settlement =
       result.kind === "unsendable"
         ? { status: "failed", reason: result.reason, detail: result.detail }
-        : settle({
-            attempt: made.at(-1)!,
-            attemptCount,
-            guarantee: source.guarantee,
-            policy: retry,
-            now: parcel.lease.now(),
-            random: random(),
-          });
-    await settled.add({
-      outcome: { id: delivery.id, token: delivery.token, settlement, attemptCount, attempts: [...before, ...made] },
-      lease: parcel.lease,
-    });
+        : settle({ attempt: made.at(-1)!, attemptCount, guarantee: source.guarantee, policy: retry, now: parcel.now(), random: random() });
+    const attempts = delivery.interrupted ? [interruptedAttempt(), ...made] : made;
+    await outcomes.add({ claimed, outcome: { id, token, settlement, attemptCount, attempts } });
     return settlement.status;
+  };
+
+  /** While something is under way. A lease's deadline counts from before its renewal was asked for. */
+  let keeping: NodeJS.Timeout | undefined;
+  const keepLeases = () => {
+    if (underWay.size === 0) return;
+    keeping ??= setTimeout(async () => {
+      keeping = undefined;
+      const askedAt = performance.now();
+      const rows = [...underWay].filter(({ deadlineMs }) => deadlineMs < askedAt + leaseMs - renewMs / 2 && deadlineMs > askedAt);
+      if (rows.length > 0) {
+        await ledger.renew({ rows, asOf: latest(rows), leaseMs }).then(
+          () => rows.forEach((row) => (row.deadlineMs = askedAt + leaseMs)),
+          // The ledger is away: the leases run on, and are asked for again.
+          () => {},
+        );
+      }
+      keepLeases();
+    }, renewMs);
   };
 
   return {
     inFlightBound,
     submit(parcel) {
       return new Promise((resolve, reject) => {
-        (parcel.delivery.campaignId === null ? notifications : campaigns).push({ ...parcel, resolve, reject });
+        (parcel.delivery.campaignId === null ? notifications : campaigns).push({ parcel, resolve, reject });
         pumpSoon();
       });
     },
   };
 }
 
-/** The hand-over that a dead worker left behind, as evidence beside the one that follows it. */
+const latest = (rows: readonly Pick<Claimed, "parcel">[]) => new Date(Math.max(...rows.map(({ parcel }) => parcel.now().getTime())));
+
+/** The hand-over that a dead worker left behind, as evidence beside what follows it. */
 export function interruptedAttempt(now = new Date()): Attempt {
   return { provider: null, outcome: "unknown", failure: "interrupted", response: null, startedAt: now, finishedAt: now };
 }

@@ -1,42 +1,51 @@
 import type { Pool } from "pg";
 import type { Attempt } from "../domain/outcome.ts";
-import { ageingMs, priorities, type Priority } from "../domain/priority.ts";
+import { ageingMs, priorities } from "../domain/priority.ts";
 import type { Settlement } from "../domain/settle.ts";
 import type { RecipientView } from "./channels/channel.ts";
 
 /**
- * The ledger as workers use it: set-based statements over `deliveries` and `attempts`, each one transaction. A row is
- * written only by who holds its lease token, whatever else happens to the writer meanwhile.
+ * The ledger as workers use it: set-based statements over `deliveries` and `attempts`, each one transaction. What is due
+ * is only read; the claim is the compare-and-set that marks a row as `sending` just before it is handed over, under a
+ * token and a lease. From then on it is written only by who holds that token (docs/decisions/0001).
  *
  * Instants are PostgreSQL's clock, or the workflow's time (`asOf`) where that is later: so workers need not agree with
  * each other, and a workflow's timer that fired finds its row due.
  */
 export interface Ledger {
-  /** Leases up to `limit` due rows of the queue, the most urgent first; none while the queue's campaign is not running. */
-  claim(input: { queue: string; campaignId: string | null; asOf: Date; limit: number; token: string; leaseMs: number }): Promise<ClaimedDelivery[]>;
-  /** Marks rows as being handed over and renews their lease. Rows that are no longer the caller's are missing in the result. */
-  markSending(rows: readonly Held[], leaseMs: number): Promise<Set<string>>;
-  /** Writes outcomes and frees the leases; attempts are kept as evidence even where the row is no longer the caller's. */
+  /**
+   * Up to `limit` rows of the queue that are due, or whose hand-over was cut off, the most urgent first, without those
+   * in `except`; none while the queue's campaign is not running.
+   */
+  due(input: { queue: string; asOf: Date; limit: number; except: readonly string[] }): Promise<DueDelivery[]>;
+  /**
+   * Marks rows as being handed over, by the holder of `token`, for `leaseMs`. Rows that another claimed, or that are not
+   * due any more (cancelled, paused, held), are missing in the result.
+   */
+  claim(input: { ids: readonly string[]; token: string; asOf: Date; leaseMs: number }): Promise<Set<string>>;
+  /** Leases go on for another `leaseMs`. */
+  renew(input: { rows: readonly Held[]; asOf: Date; leaseMs: number }): Promise<void>;
+  /**
+   * Writes what became of rows, with their attempts, and ends their leases. A row that is no longer the token's is left
+   * to its new holder, whose first attempt says that this one was cut off.
+   */
   settle(outcomes: readonly SettledDelivery[]): Promise<void>;
-  renew(rows: readonly Held[], asOf: Date, leaseMs: number): Promise<void>;
-  /** Gives back leased rows that were not handed over. */
-  release(rows: readonly Held[]): Promise<void>;
-  /** When a claim of the queue would next find something, and what is open in it. */
-  outlook(input: { queue: string; campaignId: string | null; asOf: Date }): Promise<QueueOutlook>;
+  /** When `due` would next find something, and what is open in the queue. */
+  outlook(input: { queue: string; asOf: Date }): Promise<QueueOutlook>;
 }
 
 export interface Held {
   id: string;
-  token: string;
+  /** Null for a row that nobody has claimed. */
+  token: string | null;
 }
 
-export interface ClaimedDelivery extends Held {
+export interface DueDelivery extends Held {
   campaignId: string | null;
   notificationId: string | null;
-  priority: Priority;
-  /** Hand-overs so far. */
+  /** Hand-overs so far, a cut-off one included. */
   attemptCount: number;
-  /** It was being handed over when its worker died or lost its lease. */
+  /** It was being handed over when its worker died or lost its lease; `token` is the dead one. */
   interrupted: boolean;
   erased: boolean;
   recipient: RecipientView;
@@ -44,7 +53,7 @@ export interface ClaimedDelivery extends Held {
 
 export interface SettledDelivery extends Held {
   settlement: Settlement;
-  /** After this hand-over. */
+  /** Hand-overs so far, these included. */
   attemptCount: number;
   attempts: readonly Attempt[];
 }
@@ -52,7 +61,7 @@ export interface SettledDelivery extends Held {
 export interface QueueOutlook {
   /** Null: nothing is due, nor will be without a wake. */
   nextDueAt: Date | null;
-  /** Why the earliest row waits, as in domain/reasons.ts. */
+  /** Why the earliest row waits, as in domain/reasons.ts; `interrupted` for a hand-over whose lease has to run out. */
   reason: string | null;
   /** Open rows, counted up to `openCountLimit`. */
   open: number;
@@ -62,37 +71,30 @@ export const openCountLimit = 1_000;
 
 const byPriority = `(VALUES ${priorities.map((priority) => `('${priority}'::priority, interval '${ageingMs[priority]} milliseconds')`).join(", ")}) AS p(priority, ageing)`;
 
-/** A campaign's rows are claimed only while it runs; `$2` is null for queues of notifications. */
-const sourceRuns = "($2::uuid IS NULL OR EXISTS (SELECT FROM campaigns WHERE id = $2 AND status = 'running'))";
+/** Rows of a campaign move only while it runs: pause, cancel and reschedule need nothing but their own commit. */
+const sourceRuns = `(campaign_id IS NULL OR campaign_id = ANY (ARRAY(SELECT id FROM campaigns WHERE status = 'running' AND finished_at IS NULL)))`;
+
+const dueSql = `
+  WITH clock AS MATERIALIZED (SELECT greatest($2::timestamptz, clock_timestamp()) AS now),
+  due AS (
+    SELECT d.* FROM clock, ${byPriority},
+    LATERAL (
+      SELECT id, campaign_id, notification_id, recipient_id, attempt_count, status, lease_token, due_at FROM deliveries
+      WHERE queue = $1 AND priority = p.priority AND due_at <= clock.now AND (lease_until IS NULL OR lease_until <= clock.now)
+        AND id <> ALL ($4::uuid[]) AND ${sourceRuns}
+      ORDER BY due_at LIMIT $3
+    ) d
+    ORDER BY d.due_at + p.ageing LIMIT $3
+  )
+  SELECT d.id, d.lease_token, d.campaign_id, d.notification_id, d.attempt_count, d.status = 'sending',
+    r.erased_at IS NOT NULL, r.id, r.external_id, r.email, r.phone, r.time_zone, r.locale, r.attributes
+  FROM due d JOIN recipients r ON r.id = d.recipient_id`;
 
 const claimSql = `
-  WITH clock AS MATERIALIZED (SELECT greatest($3::timestamptz, clock_timestamp()) AS now),
-  due AS (
-    SELECT d.id, d.status
-    FROM clock, ${byPriority},
-    LATERAL (
-      SELECT id, status, due_at FROM deliveries
-      WHERE queue = $1 AND priority = p.priority AND due_at <= clock.now
-        AND (lease_until IS NULL OR lease_until <= clock.now) AND ${sourceRuns}
-      ORDER BY due_at LIMIT $4
-      FOR UPDATE SKIP LOCKED
-    ) d
-    ORDER BY d.due_at + p.ageing LIMIT $4
-  ),
-  claimed AS (
-    UPDATE deliveries d SET lease_token = $5, lease_until = clock.now + $6 * interval '1 millisecond'
-    FROM due, clock WHERE d.id = due.id
-    RETURNING d.id, d.campaign_id, d.notification_id, d.priority, d.attempt_count, due.status = 'sending' AS interrupted, d.recipient_id
-  )
-  SELECT c.id, c.campaign_id, c.notification_id, c.priority, c.attempt_count, c.interrupted,
-    r.erased_at IS NOT NULL, r.id, r.external_id, r.email, r.phone, r.time_zone, r.locale, r.attributes
-  FROM claimed c JOIN recipients r ON r.id = c.recipient_id`;
-
-const markSendingSql = `
-  UPDATE deliveries d SET status = 'sending', attempt_count = d.attempt_count + 1,
-    lease_until = greatest(d.lease_until, clock_timestamp() + $3 * interval '1 millisecond')
-  FROM unnest($1::uuid[], $2::uuid[]) AS held(id, token)
-  WHERE d.id = held.id AND d.lease_token = held.token AND d.status IN ('pending', 'sending') AND d.lease_until > clock_timestamp()
+  WITH clock AS MATERIALIZED (SELECT greatest($3::timestamptz, clock_timestamp()) AS now)
+  UPDATE deliveries d SET status = 'sending', attempt_count = attempt_count + 1, lease_token = $2, lease_until = clock.now + $4 * interval '1 millisecond'
+  FROM unnest($1::uuid[]) AS wanted(id), clock
+  WHERE d.id = wanted.id AND d.due_at <= clock.now AND (d.lease_until IS NULL OR d.lease_until <= clock.now) AND ${sourceRuns}
   RETURNING d.id`;
 
 const settleSql = `
@@ -101,39 +103,37 @@ const settleSql = `
       lease_token = NULL, lease_until = NULL, finished_at = CASE WHEN s.due_at IS NULL THEN clock_timestamp() END
     FROM unnest($1::uuid[], $2::uuid[], $3::delivery_status[], $4::timestamptz[], $5::text[], $6::text[], $7::smallint[])
       AS s(id, token, status, due_at, reason, detail, attempt_count)
-    WHERE d.id = s.id AND d.lease_token = s.token
+    WHERE d.id = s.id AND d.lease_token IS NOT DISTINCT FROM s.token AND d.due_at IS NOT NULL
+    RETURNING d.id
   )
   INSERT INTO attempts (delivery_id, number, provider, outcome, failure, response, started_at, finished_at)
-  SELECT * FROM unnest($8::uuid[], $9::smallint[], $10::text[], $11::attempt_outcome[], $12::text[], $13::text[], $14::timestamptz[], $15::timestamptz[])
-  ON CONFLICT (delivery_id, number) DO NOTHING`;
+  SELECT a.* FROM unnest($8::uuid[], $9::smallint[], $10::text[], $11::attempt_outcome[], $12::text[], $13::text[], $14::timestamptz[], $15::timestamptz[])
+    AS a(delivery_id, number, provider, outcome, failure, response, started_at, finished_at)
+  WHERE a.delivery_id = ANY (ARRAY(SELECT id FROM settled))`;
 
 const renewSql = `
   UPDATE deliveries d SET lease_until = greatest($3::timestamptz, clock_timestamp()) + $4 * interval '1 millisecond'
   FROM unnest($1::uuid[], $2::uuid[]) AS held(id, token)
   WHERE d.id = held.id AND d.lease_token = held.token`;
 
-const releaseSql = `
-  UPDATE deliveries d SET lease_token = NULL, lease_until = NULL
-  FROM unnest($1::uuid[], $2::uuid[]) AS held(id, token)
-  WHERE d.id = held.id AND d.lease_token = held.token AND d.status = 'pending'`;
-
-/** The earliest of: the first row without a live lease, and the first live lease to run out on a row that is due. */
+/** The earliest of: the first row that nobody holds, and the first live lease to run out. */
 const outlookSql = `
-  WITH clock AS MATERIALIZED (SELECT greatest($3::timestamptz, clock_timestamp()) AS now),
+  WITH clock AS MATERIALIZED (SELECT greatest($2::timestamptz, clock_timestamp()) AS now),
   waiting AS (
     SELECT d.due_at AS at, d.reason FROM clock, ${byPriority},
     LATERAL (
       SELECT due_at, reason FROM deliveries
       WHERE queue = $1 AND priority = p.priority AND due_at IS NOT NULL AND (lease_until IS NULL OR lease_until <= clock.now)
+        AND ${sourceRuns}
       ORDER BY due_at LIMIT 1
     ) d
     UNION ALL
-    SELECT min(d.lease_until), 'leased' FROM clock, deliveries d
-    WHERE d.queue = $1 AND d.due_at <= clock.now AND d.lease_until > clock.now
+    SELECT min(d.lease_until), 'interrupted' FROM clock, deliveries d
+    WHERE d.queue = $1 AND d.due_at <= clock.now AND d.lease_until > clock.now AND ${sourceRuns}
   ),
   open AS (SELECT count(*)::int AS count FROM (SELECT FROM deliveries WHERE queue = $1 AND due_at IS NOT NULL LIMIT ${openCountLimit}) o)
   SELECT (SELECT count FROM open), w.at, w.reason
-  FROM (SELECT) one LEFT JOIN waiting w ON w.at IS NOT NULL AND ${sourceRuns}
+  FROM (SELECT) one LEFT JOIN waiting w ON w.at IS NOT NULL
   ORDER BY w.at NULLS LAST LIMIT 1`;
 
 export function createLedger(pool: Pool): Ledger {
@@ -144,27 +144,26 @@ export function createLedger(pool: Pool): Ledger {
   const held = (rows: readonly Held[]) => [rows.map((row) => row.id), rows.map((row) => row.token)];
 
   return {
-    async claim({ queue, campaignId, asOf, limit, token, leaseMs }) {
-      const rows = await run("claim", claimSql, [queue, campaignId, asOf, limit, token, leaseMs]);
+    async due({ queue, asOf, limit, except }) {
+      const rows = await run("due", dueSql, [queue, asOf, limit, except]);
       return rows.map(
-        ([id, campaign, notification, priority, attemptCount, interrupted, erased, recipientId, externalId, email, phone, timeZone, locale, attributes]) =>
+        ([id, token, campaignId, notificationId, attemptCount, interrupted, erased, recipientId, externalId, email, phone, timeZone, locale, attributes]) =>
           ({
             id,
             token,
-            campaignId: campaign,
-            notificationId: notification,
-            priority,
+            campaignId,
+            notificationId,
             attemptCount,
             interrupted,
             erased,
             recipient: { id: recipientId, externalId, email, phone, timeZone, locale, attributes },
-          }) as ClaimedDelivery,
+          }) as DueDelivery,
       );
     },
 
-    async markSending(rows, leaseMs) {
-      const marked = await run("mark-sending", markSendingSql, [...held(rows), leaseMs]);
-      return new Set(marked.map(([id]) => id as string));
+    async claim({ ids, token, asOf, leaseMs }) {
+      const claimed = await run("claim", claimSql, [ids, token, asOf, leaseMs]);
+      return new Set(claimed.map(([id]) => id as string));
     },
 
     async settle(outcomes) {
@@ -189,16 +188,12 @@ export function createLedger(pool: Pool): Ledger {
       ]);
     },
 
-    async renew(rows, asOf, leaseMs) {
+    async renew({ rows, asOf, leaseMs }) {
       await run("renew", renewSql, [...held(rows), asOf, leaseMs]);
     },
 
-    async release(rows) {
-      await run("release", releaseSql, held(rows));
-    },
-
-    async outlook({ queue, campaignId, asOf }) {
-      const [row] = await run("outlook", outlookSql, [queue, campaignId, asOf]);
+    async outlook({ queue, asOf }) {
+      const [row] = await run("outlook", outlookSql, [queue, asOf]);
       const [open, nextDueAt, reason] = row as [number, Date | null, string | null];
       return { open, nextDueAt, reason };
     },

@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 import type { TemplateContent } from "../domain/template.ts";
-import type { ClaimedDelivery } from "./ledger.ts";
+import type { DueDelivery } from "./ledger.ts";
 
 /** What a campaign or notification brings to each of its deliveries. */
 export interface Source {
@@ -10,9 +10,9 @@ export interface Source {
   guarantee: "at_least_once" | "at_most_once";
 }
 
-/** Finds the sources of claimed deliveries; a campaign is read once for as long as the instance is kept: a dispatch. */
+/** Finds the sources of due deliveries; a campaign is read once for as long as the instance is kept: a dispatch. */
 export interface Sources {
-  of(deliveries: readonly ClaimedDelivery[]): Promise<(delivery: ClaimedDelivery) => Source>;
+  of(deliveries: readonly DueDelivery[]): Promise<(delivery: DueDelivery) => Source>;
 }
 
 export function createSources(pool: Pool): Sources {

@@ -5,7 +5,7 @@ import { NativeConnection, Worker, type WorkerOptions } from "@temporalio/worker
 import type { Pool } from "pg";
 import { createAdvanceCampaign } from "../activities/campaign.ts";
 import type { Channel } from "../activities/channels/channel.ts";
-import { createDispatch, leaseMs } from "../activities/dispatch.ts";
+import { createDispatch } from "../activities/dispatch.ts";
 import { createGates } from "../activities/gates.ts";
 import { createHandOver } from "../activities/hand-over.ts";
 import type { Activities } from "../activities/index.ts";
@@ -35,7 +35,7 @@ export function createActivities({ client, pool, channels, retry }: WorkerDeps):
     createDispatch({
       ledger,
       gates,
-      handOver: createHandOver({ ledger, channel, retry, leaseMs, inFlightBound: bound }),
+      handOver: createHandOver({ ledger, channel, retry, inFlightBound: bound }),
       sources: () => createSources(pool),
     });
   return {
