@@ -1,23 +1,17 @@
-import {
-  type Context,
-  Context as LiquidContext,
-  Liquid,
-  LiquidError,
-  Output,
-  type Template,
-  toValue,
-  toValueSync,
-  TypeGuards,
-} from "liquidjs";
 import { z } from "zod";
+import {
+  type CompiledTemplate,
+  compileTemplate,
+  engines,
+  fillTemplate,
+  liquidFault,
+  renderTemplate,
+} from "./liquid.ts";
 import { text } from "./storable.ts";
 import { textFromHtml } from "./text-part.ts";
 
 const subjectLimit = 998;
-const bodyLimit = 512 * 1024;
-const tokenLimit = 5_000;
-/** Characters that one body may grow to when it is rendered. */
-export const renderedLimit = 2_000_000;
+const bodyLimit = 524_288;
 
 /**
  * One body per channel, each a Liquid template. `email.subject` and `email.text` are rendered as they are, `email.html` with every output
@@ -41,82 +35,15 @@ export interface Fault {
   message: string;
 }
 
-/** A body cannot be parsed, or cannot be rendered for the scope given. The message names no value of the scope. */
+/** A body cannot be parsed, or cannot be rendered for the scope given. The message names the body and the line, and no value. */
 export class TemplateError extends Error {
   override name = "TemplateError";
-  readonly body: EmailBody;
-  constructor(body: EmailBody, cause: unknown) {
-    const reason =
-      LiquidError.is(cause) || cause instanceof BeyondLimit
-        ? cause.message
-        : "it nests too deeply or takes too much memory";
-    super(`${body}: ${reason}`);
-    this.body = body;
+  constructor(body: EmailBody, fault: string) {
+    super(`${body}: ${fault}`);
   }
 }
 
-class BeyondLimit extends Error {}
-
-const renderedTooLong = () => new BeyondLimit(`renders to more than ${renderedLimit} characters`);
-
-/** As Liquid writes a value. */
-function stringify(value: unknown): string {
-  const plainValue: unknown = toValue(value);
-  if (typeof plainValue === "string") return plainValue;
-  if (plainValue === null || plainValue === undefined) return "";
-  return Array.isArray(plainValue) ? plainValue.map(stringify).join("") : String(plainValue);
-}
-
-/** Collects what nodes write, and stops a template that doubles itself before memory does. */
-class BoundedEmitter {
-  buffer = "";
-  write(value: unknown): void {
-    this.buffer += stringify(value);
-    if (this.buffer.length > renderedLimit) throw renderedTooLong();
-  }
-}
-
-/**
- * Templates come from outside: they read no files, see own properties only, and are bounded in length, memory and time.
- * The time is generous, for a worker that was suspended must not fail a message. Dates are in UTC unless the `date`
- * filter is given a zone (`| date: "%H:%M", recipient.timeZone`), so that it is the same on every machine.
- */
-function engine(options: { escape: boolean }): Liquid {
-  const liquid = new Liquid({
-    templates: {},
-    ownPropertyOnly: true,
-    strictFilters: true,
-    parseLimit: 2 * bodyLimit,
-    memoryLimit: 4_000_000,
-    renderLimit: 1_000,
-    timezoneOffset: 0,
-    locale: "en-US",
-    ...(options.escape && { outputEscape: "escape" }),
-  });
-  for (const tag of ["include", "render", "layout", "block"]) delete liquid.tags[tag];
-  const { renderer } = liquid;
-  const unbounded = renderer.renderTemplates.bind(renderer);
-  // `capture` gives no emitter.
-  renderer.renderTemplates = (templates, context, emitter = new BoundedEmitter()) =>
-    unbounded(templates, context, emitter);
-  return liquid;
-}
-
-const plain = engine({ escape: false });
-const escaping = engine({ escape: true });
-const liquidOf = (name: EmailBody) => (name === "html" ? escaping : plain);
-
-/** Literal text, or something to evaluate for each recipient. */
-export type Piece = string | ((context: Context) => string);
-
-export interface CompiledBody {
-  name: EmailBody;
-  pieces: readonly Piece[];
-}
-
-export type CompiledEmail = Record<EmailBody, CompiledBody>;
-
-/** What templates see: the data, and the recipient (which hides data of that name). */
+/** What templates see of a recipient. */
 export interface RecipientScope {
   id: string;
   externalId: string | null;
@@ -126,6 +53,7 @@ export interface RecipientScope {
   attributes: Record<string, unknown>;
 }
 
+/** What templates see: the data, and the recipient, who hides data of that name. */
 export function emailScope(
   recipient: RecipientScope,
   data: Record<string, unknown>,
@@ -133,6 +61,8 @@ export function emailScope(
   const { id, externalId, email, timeZone, locale, attributes } = recipient;
   return { ...data, recipient: { id, externalId, email, timeZone, locale, attributes } };
 }
+
+export type CompiledEmail = Record<EmailBody, CompiledTemplate>;
 
 /** Parses every body once, for any number of recipients. Throws `TemplateError`. */
 export function compileEmail({ email }: TemplateContent): CompiledEmail {
@@ -146,24 +76,21 @@ export function compileEmail({ email }: TemplateContent): CompiledEmail {
 /** Every body that cannot be parsed, with its line. Empty for a content that can be accepted. */
 export function checkContent({ email }: TemplateContent): Fault[] {
   const faults: Fault[] = [];
-  const check = (name: EmailBody, source: () => string, path: EmailBody, prefix = "") => {
+  const check = (body: EmailBody, source: () => string, hint = "") => {
     try {
-      compileBody(name, source);
+      compileBody(body, source);
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error;
-      faults.push({ path: ["email", path], message: prefix + error.message });
+      faults.push({ path: ["email", body], message: hint + error.message });
     }
   };
-  check("subject", () => email.subject, "subject");
-  check("html", () => email.html, "html");
-  if (email.text !== undefined) check("text", () => email.text!, "text");
-  else if (faults.every((fault) => fault.path[1] !== "html"))
-    check(
-      "text",
-      () => textFromHtml(email.html),
-      "text",
-      "cannot be made from html, so give one; ",
-    );
+  const { subject, html, text } = email;
+  check("subject", () => subject);
+  check("html", () => html);
+  if (text !== undefined) check("text", () => text);
+  else if (!faults.some(({ path }) => path.includes("html"))) {
+    check("text", () => textFromHtml(html), "cannot be made from html, so it must be given; ");
+  }
   return faults;
 }
 
@@ -173,145 +100,46 @@ export function renderEmail(
   scope: Record<string, unknown>,
 ): Record<EmailBody, string> {
   const email = compileEmail(content);
-  const render = (compiled: CompiledBody) =>
-    fillBody(compiled, scope, compiled.pieces as readonly string[], (value) => value);
   return {
-    subject: renderSubject(email.subject, scope),
-    html: render(email.html),
-    text: render(email.text),
+    subject: renderSubject(email, scope),
+    html: attempt("html", () => renderTemplate(email.html, scope)),
+    text: attempt("text", () => renderTemplate(email.text, scope)),
   };
 }
 
 /** A subject is one line of at most 998 characters: white space and control characters become one space. Throws `TemplateError`. */
-export function renderSubject(compiled: CompiledBody, scope: Record<string, unknown>): string {
-  const filled = fillBody(compiled, scope, compiled.pieces as readonly string[], (value) => value);
+export function renderSubject({ subject }: CompiledEmail, scope: Record<string, unknown>): string {
+  const filled = attempt("subject", () => renderTemplate(subject, scope));
   const line = /^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/.test(filled)
     ? filled
     : filled.replace(/[\s\p{Cc}]+/gu, " ").trim();
-  if (line.length > subjectLimit)
-    throw new TemplateError(
-      "subject",
-      new BeyondLimit(`renders to more than ${subjectLimit} characters`),
-    );
+  if (line.length > subjectLimit) {
+    throw new TemplateError("subject", `renders to more than ${subjectLimit} characters`);
+  }
   return line;
 }
 
-/**
- * Renders a body: `literals[i]` stands for the literal piece `i`, and `encode` is applied to each evaluated one. What a
- * template assigns stays within its body. Throws `TemplateError`.
- */
+/** Renders a body, its literal pieces and its outputs in the encoding of a message: see `fillTemplate`. Throws `TemplateError`. */
 export function fillBody(
-  compiled: CompiledBody,
+  email: CompiledEmail,
+  body: "html" | "text",
   scope: Record<string, unknown>,
   literals: readonly string[],
   encode: (value: string) => string,
 ): string {
-  const { name, pieces } = compiled;
-  const liquid = liquidOf(name);
-  // A copy, for `increment` writes to it.
-  const context = new LiquidContext({ ...scope }, liquid.options, { sync: true }, { liquid });
-  let filled = "";
-  let rendered = 0;
+  return attempt(body, () => fillTemplate(email[body], scope, literals, encode));
+}
+
+function compileBody(body: EmailBody, source: () => string): CompiledTemplate {
+  return attempt(body, () =>
+    compileTemplate(source(), body === "html" ? engines.html : engines.text),
+  );
+}
+
+function attempt<Result>(body: EmailBody, work: () => Result): Result {
   try {
-    for (let index = 0; index < pieces.length; index += 1) {
-      const piece = pieces[index]!;
-      if (typeof piece === "string") {
-        filled += literals[index]!;
-        continue;
-      }
-      const value = piece(context);
-      rendered += value.length;
-      if (rendered > renderedLimit) throw renderedTooLong();
-      filled += encode(value);
-      // `{% break %}` outside a loop ends the template.
-      if (context.breakCalled || context.continueCalled) break;
-    }
+    return work();
   } catch (error) {
-    throw new TemplateError(name, error);
+    throw new TemplateError(body, liquidFault(error));
   }
-  return filled;
-}
-
-function compileBody(name: EmailBody, source: () => string): CompiledBody {
-  const liquid = liquidOf(name);
-  try {
-    const template = source();
-    // The parser's time grows with the square of the tags.
-    if (template.split(/\{[{%]/, tokenLimit + 2).length > tokenLimit + 1)
-      throw new BeyondLimit(`has more than ${tokenLimit} tags and outputs`);
-    return { name, pieces: liquid.parse(template).map((node) => pieceOf(node, liquid)) };
-  } catch (error) {
-    throw new TemplateError(name, error);
-  }
-}
-
-function pieceOf(node: Template, liquid: Liquid): Piece {
-  if (TypeGuards.isHTMLToken(node.token)) return (node as unknown as { str: string }).str;
-  const nodes = [node];
-  const byLiquid = (context: Context) => {
-    const emitter = new BoundedEmitter();
-    toValueSync(liquid.renderer.renderTemplates(nodes, context, emitter));
-    return emitter.buffer;
-  };
-  const path = node instanceof Output ? plainPath(node, liquid) : null;
-  if (!path) return byLiquid;
-  const escapes = liquid.options.outputEscape !== undefined;
-  // Most outputs only name a value. Liquid's way through its generators costs ten times as much.
-  return (context) => {
-    const value = lookUp(context, path);
-    const text =
-      typeof value === "string"
-        ? value
-        : typeof value === "number" || typeof value === "boolean"
-          ? String(value)
-          : value === null || value === undefined
-            ? ""
-            : null;
-    if (text === null) return byLiquid(context);
-    return escapes ? escapeHtml(text) : text;
-  };
-}
-
-/** The path of `{{ a.b[0]["c"] }}`; null for anything that is more than a path. */
-function plainPath({ value }: Output, liquid: Liquid): PropertyKey[] | null {
-  const [token, ...more] = value.initial.postfix;
-  const [filter, ...moreFilters] = value.filters;
-  const { outputEscape } = liquid.options;
-  const escapeOnly = outputEscape
-    ? (filter as unknown as { handler?: unknown } | undefined)?.handler === outputEscape &&
-      moreFilters.length === 0
-    : filter === undefined;
-  if (
-    !token ||
-    more.length > 0 ||
-    !escapeOnly ||
-    !TypeGuards.isPropertyAccessToken(token) ||
-    token.variable
-  )
-    return null;
-  const path = token.props.map((prop) => ("content" in prop ? prop.content : null));
-  return path.every((key) => typeof key === "string" || typeof key === "number") ? path : null;
-}
-
-/** As Liquid's own `Context` looks up between top-level nodes, where no loop has pushed a scope. */
-function lookUp(context: Context, path: readonly PropertyKey[]): unknown {
-  const root = path[0]!;
-  const assigned = context.bottom();
-  let value: unknown = root in assigned ? assigned : context.environments;
-  for (const key of path) value = context.readProperty(value as object, key as string);
-  return value;
-}
-
-const htmlEscapes: Record<string, string> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&#34;",
-  "'": "&#39;",
-};
-
-function escapeHtml(text: string): string {
-  return /[&<>"']/.test(text)
-    ? text.replace(/[&<>"']/g, (character) => htmlEscapes[character]!)
-    : text;
 }

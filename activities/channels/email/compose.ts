@@ -4,10 +4,10 @@ import {
   emailScope,
   fillBody,
   renderSubject,
-  type CompiledBody,
   type CompiledEmail,
   type TemplateContent,
 } from "../../../domain/template.ts";
+import type { CompiledTemplate } from "../../../domain/liquid.ts";
 import type { SendRequest } from "../channel.ts";
 import type { Mailbox, Sender } from "./address.ts";
 import { headerText, quotedPrintable, softBreak } from "./mime.ts";
@@ -60,12 +60,12 @@ export function createComposer({
     compose(request, to) {
       const message = messageOf(request.templateVersionId, request.content);
       const scope = emailScope(request.recipient, request.data);
-      const subject = headerText(renderSubject(message.email.subject, scope));
+      const subject = headerText(renderSubject(message.email, scope));
       return (
         `${headers}${to.address}\r\nSubject: ${subject}\r\nMessage-ID: <${request.deliveryId}@${domain}>\r\nX-Tidings-Delivery: ${request.deliveryId}\r\nDate: ${headerDate(clock())}${message.opening}` +
-        fillBody(message.email.text, scope, message.text, encodeOutput) +
+        fillBody(message.email, "text", scope, message.text, encodeOutput) +
         message.between +
-        fillBody(message.email.html, scope, message.html, encodeOutput) +
+        fillBody(message.email, "html", scope, message.html, encodeOutput) +
         message.closing
       );
     },
@@ -89,7 +89,7 @@ function compileMessage(content: TemplateContent): CompiledMessage {
 }
 
 /** Each literal begins and ends at the start of a line, but for the last: so do outputs, whatever they are. */
-function encodeLiterals({ pieces }: CompiledBody): string[] {
+function encodeLiterals({ pieces }: CompiledTemplate): string[] {
   return pieces.map((piece, index) => {
     if (typeof piece !== "string") return "";
     const encoded = quotedPrintable(piece);
