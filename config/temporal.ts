@@ -1,7 +1,7 @@
 import { Client, Connection } from "@temporalio/client";
 import { SearchAttributeType } from "@temporalio/common";
 import { loadClientConnectConfig } from "@temporalio/envconfig";
-import { temporal } from "@temporalio/proto";
+import proto from "@temporalio/proto";
 import { searchAttributes } from "../workflows/messages.ts";
 
 /**
@@ -25,7 +25,7 @@ export function temporalClient(settings: TemporalSettings): Client {
 
 /** A workflow that sets an attribute the server does not know retries its task without end: so they come first. Idempotent. */
 export async function registerSearchAttributes(client: Client): Promise<void> {
-  const { IndexedValueType } = temporal.api.enums.v1;
+  const { IndexedValueType } = proto.temporal.api.enums.v1;
   const types = { [SearchAttributeType.KEYWORD]: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD };
   const { operatorService } = client.connection as Connection;
   const { customAttributes } = await operatorService.listSearchAttributes({ namespace: client.options.namespace });
