@@ -2,32 +2,28 @@ import { fork, type ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { packageRoot } from "../../config/package-root.ts";
 import type { GuardOrder, GuardReport } from "./guard.ts";
-
-/** A server that runs under a guard: it ends when this process does, in whatever way. */
-export interface GuardedServer {
-  /** Of the server itself. */
-  pid: number;
-  /** Of its guard. */
-  guardPid: number;
-  /** Resolves when guard and server are gone. */
-  exited: Promise<void>;
-  /** Asks the server to stop, kills it after its grace, resolves when it is gone. */
-  stop(): Promise<void>;
-}
+import { isAlive, markOf, type ProcessMark } from "./processes.ts";
+import { sendSignal, type Running } from "./supervised.ts";
+import { waitUntil } from "./wait.ts";
 
 /**
  * Starts `order.program` under a guard (see guard.ts), its output going to the open file `log`. Resolves when the
  * process exists, which is before it is ready; rejects if it cannot be started.
  */
-export async function startGuarded(order: GuardOrder, log: number): Promise<GuardedServer> {
+export async function startGuarded(
+  order: GuardOrder,
+  log: number,
+): Promise<Running & { guardPid: number }> {
   const guard = fork(compiled("cli/stack/guard.js"), [], {
     detached: true,
     execArgv: [],
     stdio: ["ignore", log, log, "ipc"],
   });
-  const exited = new Promise<void>((resolve) => guard.once("exit", () => resolve()));
+  const guardExited = new Promise<void>((resolve) => guard.once("exit", () => resolve()));
   const report = await orderOf(guard, order);
   if ("error" in report) throw new Error(`cannot start ${order.program}: ${report.error}`);
+  const mark = markOf(report.pid);
+  const exited = guardExited.then(() => (mark ? endOrphan(mark, order) : undefined));
   return {
     pid: report.pid,
     guardPid: guard.pid!,
@@ -37,6 +33,17 @@ export async function startGuarded(order: GuardOrder, log: number): Promise<Guar
       return exited;
     },
   };
+}
+
+/** A guard that was killed leaves its server behind. */
+async function endOrphan(mark: ProcessMark, order: GuardOrder): Promise<void> {
+  for (const signal of [order.stopSignal, "SIGKILL"] as const) {
+    if (!isAlive(mark)) return;
+    sendSignal(mark.pid, signal);
+    await waitUntil(`process ${mark.pid} to end`, order.graceMs, () => !isAlive(mark)).catch(
+      () => {},
+    );
+  }
 }
 
 /** A program of ours as the build leaves it: other processes run what is compiled, whatever this one runs. */

@@ -1,12 +1,66 @@
 import { createServer } from "node:net";
 
-/** A port of 127.0.0.1 that is free now. Whoever takes it should be quick. */
-export function freePort(): Promise<number> {
-  return tryPort(0).then((port) => port!);
+/** What the stack listens on, always on 127.0.0.1, and where unless told otherwise. */
+export const defaultPorts = {
+  api: 8080,
+  postgres: 5432,
+  temporal: 7233,
+  temporalUi: 8233,
+  smtp: 1025,
+  mailbox: 8025,
+} as const;
+
+export type PortName = keyof typeof defaultPorts;
+export type Ports = Record<PortName, number>;
+
+/** How many ports after a busy default are tried. */
+const reach = 100;
+
+/** A port was asked for by name, and somebody else has it. */
+export class PortInUseError extends Error {
+  override name = "PortInUseError";
+}
+
+/**
+ * Finds a port for every name, each another one. One that was asked for is taken or refused (`PortInUseError`); for the
+ * rest, the default or the next free one after it; any free one with `"any"`. They are free now: whoever takes them should be quick.
+ */
+export async function choosePorts(asked: Partial<Ports> | "any"): Promise<Ports> {
+  const wanted = asked === "any" ? {} : asked;
+  const taken = new Set<number>(Object.values(wanted));
+  const chosen = { ...defaultPorts } as Ports;
+  for (const name of Object.keys(defaultPorts) as PortName[]) {
+    const port = wanted[name];
+    if (port !== undefined) {
+      if ((await tryPort(port)) === null)
+        throw new PortInUseError(`port ${port}, asked for ${name}, is in use`);
+      chosen[name] = port;
+      continue;
+    }
+    chosen[name] =
+      asked === "any" ? await freePort(taken) : await nextFree(defaultPorts[name], taken);
+    taken.add(chosen[name]);
+  }
+  return chosen;
+}
+
+/** A port of 127.0.0.1 that is free now. */
+export async function freePort(except: ReadonlySet<number> = new Set()): Promise<number> {
+  for (;;) {
+    const port = await tryPort(0);
+    if (port !== null && !except.has(port)) return port;
+  }
+}
+
+async function nextFree(first: number, except: ReadonlySet<number>): Promise<number> {
+  for (let port = first; port < first + reach; port++) {
+    if (!except.has(port) && (await tryPort(port)) !== null) return port;
+  }
+  throw new PortInUseError(`ports ${first} to ${first + reach - 1} are all in use`);
 }
 
 /** Takes `port` for a moment (0: any) and returns it; null if somebody else has it. */
-export function tryPort(port: number): Promise<number | null> {
+function tryPort(port: number): Promise<number | null> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", (error: NodeJS.ErrnoException) =>

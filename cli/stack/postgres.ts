@@ -22,6 +22,7 @@ import type { GuardOrder } from "./guard.ts";
 import { startGuarded } from "./guarded.ts";
 import { freePort } from "./ports.ts";
 import { asUser, postgresUser } from "./postgres-user.ts";
+import { whenReady } from "./supervised.ts";
 import { waitUntil } from "./wait.ts";
 
 /** Where a cluster of ours is, and how to enter it. */
@@ -30,6 +31,8 @@ export interface Cluster {
   folder: string;
   password: string;
 }
+
+const startTimeoutMs = 30_000;
 
 /** Beyond PostgreSQL's own presets; nothing here weakens a commit. */
 const settings = {
@@ -131,9 +134,13 @@ export function databaseUrl({ password }: Cluster, port: number, database: strin
   return `postgresql://postgres:${password}@127.0.0.1:${port}/${database}`;
 }
 
-/** Resolves when the server behind `url` answers; rejects after `timeoutMs`, with its last answer as the cause. */
-export async function waitForPostgres(url: string, timeoutMs: number): Promise<void> {
-  await waitUntil("PostgreSQL to answer", timeoutMs, async () => {
+/** Resolves when the server behind `url` answers; rejects after `timeoutMs`, or when `signal` is aborted. */
+export async function waitForPostgres(
+  url: string,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const ask = async () => {
     const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
     client.on("error", () => {});
     try {
@@ -143,7 +150,20 @@ export async function waitForPostgres(url: string, timeoutMs: number): Promise<v
       await client.end();
     }
     return true;
-  });
+  };
+  await waitUntil("PostgreSQL to answer", timeoutMs, ask, signal);
+}
+
+/** Makes a database on the server behind `url`, unless it is there. */
+export async function createDatabase(url: string, name: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rowCount } = await client.query("SELECT 1 FROM pg_database WHERE datname = $1", [name]);
+    if (rowCount === 0) await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}`);
+  } finally {
+    await client.end();
+  }
 }
 
 /** A server for one run, on a free port, with data that is gone afterwards. */
@@ -155,29 +175,21 @@ export async function startThrowawayPostgres(): Promise<{
   const root = mkdtempSync(join(tmpdir(), "tidings-postgres-"));
   chmodSync(root, 0o711);
   const cluster = openCluster({ folder: join(root, "data"), passwordPath: join(root, "password") });
-  const log = openSync(join(root, "log"), "a");
   const port = await freePort();
-  const server = await startGuarded(postgresOrder(cluster, port, { durable: false }), log);
-  closeSync(log);
   const url = databaseUrl(cluster, port, "postgres");
-  const stop = async () => {
-    await server.stop();
-    rmSync(root, { recursive: true, force: true });
-  };
+  const log = openSync(join(root, "log"), "a");
+  const remove = () => rmSync(root, { recursive: true, force: true });
   try {
-    await Promise.race([
-      waitForPostgres(url, 30_000),
-      server.exited.then(() =>
-        Promise.reject(
-          new Error(`PostgreSQL ended at once: ${readFileSync(join(root, "log"), "utf8").trim()}`),
-        ),
-      ),
-    ]);
+    const server = await startGuarded(postgresOrder(cluster, port, { durable: false }), log);
+    await whenReady(server, (signal) => waitForPostgres(url, startTimeoutMs, signal));
+    return { url, pid: server.pid, stop: () => server.stop().then(remove) };
   } catch (error) {
-    await stop();
-    throw error;
+    const said = readFileSync(join(root, "log"), "utf8").trim();
+    remove();
+    throw new Error(`PostgreSQL did not start: ${said}`, { cause: error });
+  } finally {
+    closeSync(log);
   }
-  return { url, pid: server.pid, stop };
 }
 
 /**

@@ -1,10 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Asks until the answer is true; rejects after `timeoutMs`, with the last error, if there was one, as the cause. */
+const pauseMs = 50;
+
+/**
+ * Asks until the answer is true; an error counts as a no. Rejects after `timeoutMs`, with the last error, if there was one,
+ * as the cause, and when `signal` is aborted.
+ */
 export async function waitUntil(
   what: string,
   timeoutMs: number,
   ask: () => Promise<boolean> | boolean,
+  signal?: AbortSignal,
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
@@ -16,6 +22,6 @@ export async function waitUntil(
     }
     if (Date.now() >= deadline)
       throw new Error(`waited ${timeoutMs} ms in vain for ${what}`, { cause });
-    await sleep(50);
+    await sleep(pauseMs, undefined, signal && { signal });
   }
 }

@@ -1,0 +1,112 @@
+// The local mailbox: an SMTP server that takes every message and delivers none. It answers 250 only once the message
+// stands in its log, so the log is a witness that outlives any crash; the newest messages can be looked at over HTTP.
+import { openSync, writeSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { setTimeout as sleep } from "node:timers/promises";
+import { SMTPServer, type SMTPServerDataStream } from "smtp-server";
+import { createPages, type KeptMessage } from "./mailbox-pages.ts";
+
+/** One line of the log. No address and no content: it may be kept. */
+export interface MailboxLogLine {
+  at: string;
+  messageId: string | null;
+  deliveryId: string | null;
+}
+
+const messageLimitBytes = 25 * 1024 * 1024;
+
+const { values } = parseArgs({
+  options: {
+    "smtp-port": { type: "string" },
+    "http-port": { type: "string" },
+    log: { type: "string" },
+    keep: { type: "string", default: "500" },
+    "delay-ms": { type: "string", default: "0" },
+  },
+});
+const log = openSync(values.log!, "a");
+const keep = Number(values.keep);
+const delayMs = Number(values["delay-ms"]);
+const kept: KeptMessage[] = [];
+let accepted = 0;
+
+async function accept(
+  stream: SMTPServerDataStream,
+  envelope: { from: string; to: string[] },
+): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  if (stream.sizeExceeded)
+    throw Object.assign(new Error("message too large"), { responseCode: 552 });
+  if (delayMs > 0) await sleep(delayMs);
+  const raw = Buffer.concat(chunks);
+  const head = headers(raw);
+  const line: MailboxLogLine = {
+    at: new Date().toISOString(),
+    messageId: head.get("message-id") ?? null,
+    deliveryId: head.get("x-tidings-delivery") ?? null,
+  };
+  writeSync(log, `${JSON.stringify(line)}\n`);
+  kept.push({
+    number: ++accepted,
+    at: line.at,
+    ...envelope,
+    subject: head.get("subject") ?? "",
+    raw,
+  });
+  if (kept.length > keep) kept.shift();
+  return `message ${accepted}`;
+}
+
+function headers(raw: Buffer): Map<string, string> {
+  const end = raw.indexOf("\r\n\r\n");
+  const text = raw.toString("latin1", 0, end < 0 ? raw.length : end).replaceAll(/\r\n[ \t]+/g, " ");
+  return new Map(
+    text.split("\r\n").map((line) => {
+      const colon = line.indexOf(":");
+      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+    }),
+  );
+}
+
+const smtp = new SMTPServer({
+  banner: "Tidings mailbox",
+  size: messageLimitBytes,
+  authOptional: true,
+  disabledCommands: ["AUTH", "STARTTLS"],
+  disableReverseLookup: true,
+  logger: false,
+  onData(stream, session, callback) {
+    const { mailFrom, rcptTo } = session.envelope;
+    const envelope = {
+      from: mailFrom ? mailFrom.address : "",
+      to: rcptTo.map(({ address }) => address),
+    };
+    accept(stream, envelope).then(
+      (answer) => callback(null, answer),
+      (error: Error) => callback(error),
+    );
+  },
+});
+// A client that breaks off is no fault of ours.
+smtp.on("error", () => {});
+const pages = createPages(kept);
+
+process.once("disconnect", () => process.exit(0));
+process.once("SIGTERM", () => {
+  pages.close();
+  pages.closeAllConnections();
+  smtp.close(() => process.exit(0));
+});
+
+await Promise.all([
+  new Promise<void>((resolve, reject) => {
+    smtp.server.once("error", reject);
+    smtp.listen(Number(values["smtp-port"]), "127.0.0.1", resolve);
+  }),
+  new Promise<void>((resolve, reject) => {
+    pages.once("error", reject);
+    pages.listen(Number(values["http-port"]), "127.0.0.1", resolve);
+  }),
+]);
+process.send?.({ ready: true });

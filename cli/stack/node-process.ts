@@ -1,0 +1,60 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { compiled } from "./guarded.ts";
+import { whenReady, type Running } from "./supervised.ts";
+
+export interface NodeProcessOptions {
+  /** From the root of the compiled programs. */
+  program: string;
+  args?: string[];
+  environment: NodeJS.ProcessEnv;
+  /** An open file for what it prints. */
+  log: number;
+  /** Resolves when it serves. Without one, the process says `{ ready: true }` over IPC. */
+  ready?: (signal: AbortSignal) => Promise<void>;
+  readyTimeoutMs: number;
+  /** How long it may take to end after SIGTERM before it is killed. */
+  graceMs: number;
+}
+
+/**
+ * Starts one of our own programs in a process group of its own, where a Ctrl-C meant for the launcher does not reach. It
+ * ends by itself when the IPC channel closes, which is how it hears of the launcher's death.
+ */
+export async function startNodeProcess(options: NodeProcessOptions): Promise<Running> {
+  const { program, args = [], environment, log, readyTimeoutMs, graceMs } = options;
+  const child = fork(compiled(program), args, {
+    detached: true,
+    execArgv: ["--enable-source-maps"],
+    env: environment,
+    stdio: ["ignore", log, log, "ipc"],
+  });
+  const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const stop = async () => {
+    child.kill("SIGTERM");
+    const late = new AbortController();
+    const gone = exited.then(() => late.abort());
+    await sleep(graceMs, undefined, { signal: late.signal }).then(
+      () => child.kill("SIGKILL"),
+      () => {},
+    );
+    await gone;
+  };
+  const { ready } = options;
+  return whenReady({ pid: child.pid!, exited, stop }, (signal) =>
+    ready ? ready(signal) : saysReady(child, signal, readyTimeoutMs),
+  );
+}
+
+async function saysReady(
+  child: ReturnType<typeof fork>,
+  over: AbortSignal,
+  timeoutMs: number,
+): Promise<void> {
+  const signal = AbortSignal.any([over, AbortSignal.timeout(timeoutMs)]);
+  for (;;) {
+    const [message] = (await once(child, "message", { signal })) as [unknown];
+    if (typeof message === "object" && message !== null && "ready" in message) return;
+  }
+}

@@ -1,0 +1,309 @@
+import { randomBytes } from "node:crypto";
+import { closeSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { readEnvironment } from "../../config/environment.ts";
+import { applyMigrations } from "../../prisma/migrate.ts";
+import { temporalCli } from "./binaries.ts";
+import { startGuarded } from "./guarded.ts";
+import { Logs } from "./logs.ts";
+import { startNodeProcess, type NodeProcessOptions } from "./node-process.ts";
+import { choosePorts, type Ports } from "./ports.ts";
+import {
+  createDatabase,
+  databaseUrl,
+  openCluster,
+  postgresOrder,
+  waitForPostgres,
+} from "./postgres.ts";
+import { claimFolder, ProcessRegister } from "./processes.ts";
+import { Supervised, whenReady, type Running } from "./supervised.ts";
+import { temporalOrder, waitForTemporal } from "./temporal.ts";
+import { waitUntil } from "./wait.ts";
+
+export type Role = "postgres" | "temporal" | "mailbox" | "api" | "worker";
+
+export interface StackOptions {
+  /** Everything it keeps is here; made if it is not there. */
+  dataDir: string;
+  workers?: number;
+  /** Ports asked for by name; `"any"`: any that are free. */
+  ports?: Partial<Ports> | "any";
+  /**
+   * What the API and the workers get, beside what the stack tells them. `DATABASE_URL`, `TEMPORAL_ADDRESS` and `SMTP_URL`
+   * name servers that somebody else runs: then none of that kind is started.
+   */
+  environment: NodeJS.ProcessEnv;
+  /** Told in plain words what takes long, and what dies and returns. */
+  say?: (line: string) => void;
+  /** How long the mailbox holds its answer to each message. */
+  mailboxDelayMs?: number;
+}
+
+export interface Stack {
+  urls: { api: string; temporalUi: string | null; mailbox: string | null };
+  apiKey: string;
+  /** The key was made by this start: show it, once. */
+  apiKeyIsNew: boolean;
+  databaseUrl: string;
+  temporalAddress: string;
+  smtpUrl: string;
+  /** JSON lines, as `MailboxLogLine` of mailbox.ts; null if there is no mailbox of ours. */
+  mailboxLog: string | null;
+  /** SIGKILL to the process itself; it stays down until `restart`. Resolves when it is gone. */
+  kill(role: Role, index?: number): Promise<void>;
+  /** Stops it if it runs, starts it, resolves when it serves again. */
+  restart(role: Role, index?: number): Promise<void>;
+  /** The processes themselves, guards left out; null for one that is down. */
+  pids(): Record<Role, (number | null)[]>;
+  /** Drains and stops everything, in order; nothing is left. The data stays. */
+  stop(): Promise<void>;
+  /** SIGKILL to everything, at once. */
+  abandon(): void;
+}
+
+const startTimeoutMs = 60_000;
+const drainMs = 30_000;
+/** What an earlier stack's processes get to stop by themselves, a quarter of it for each of the next means. */
+const leftoverGraceMs = 20_000;
+
+/**
+ * Starts PostgreSQL, Temporal, a mailbox, the API and workers as processes of their own, applies the migrations, and
+ * resolves when all of them serve. They die with this process, in whatever way it dies; one that dies by itself is started
+ * again. Rejects, with nothing left running, if one does not start, if a port that was asked for is taken
+ * (`PortInUseError`), or if another launcher works in the folder (`FolderInUseError`).
+ */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const dataDir = resolve(options.dataDir);
+  const release = claimFolder(dataDir);
+  const launcher = new Launcher(dataDir, options.say ?? (() => {}));
+  try {
+    return await launcher.start(options, release);
+  } catch (error) {
+    await launcher.stop();
+    release();
+    throw error;
+  }
+}
+
+/** In the order in which they stop. */
+const stopOrder: readonly Role[] = ["worker", "api", "mailbox", "temporal", "postgres"];
+
+class Launcher {
+  readonly #dataDir: string;
+  readonly #say: (line: string) => void;
+  readonly #logs: Logs;
+  readonly #register: ProcessRegister;
+  readonly #members: Record<Role, Supervised[]> = {
+    postgres: [],
+    temporal: [],
+    mailbox: [],
+    api: [],
+    worker: [],
+  };
+
+  constructor(dataDir: string, say: (line: string) => void) {
+    this.#dataDir = dataDir;
+    this.#say = say;
+    this.#logs = new Logs(dataDir);
+    this.#register = new ProcessRegister(dataDir);
+  }
+
+  async start(options: StackOptions, release: () => void): Promise<Stack> {
+    const given = options.environment;
+    const set = (name: string) => Boolean(given[name] || given[`${name}_FILE`]);
+    await this.#register.clearLeftovers(leftoverGraceMs);
+    const ports = await choosePorts(options.ports ?? {});
+
+    const [database, temporal, smtp] = await allOrNothing([
+      set("DATABASE_URL")
+        ? readEnvironment(["DATABASE_URL"], given).DATABASE_URL
+        : this.#postgres(ports.postgres),
+      given["TEMPORAL_ADDRESS"] ?? this.#temporal(ports, given),
+      set("SMTP_URL") ? null : this.#mailbox(ports, options.mailboxDelayMs ?? 0),
+    ] as const);
+    await applyMigrations(database);
+
+    const key = set("TIDINGS_API_KEY")
+      ? { value: readEnvironment(["TIDINGS_API_KEY"], given).TIDINGS_API_KEY, isNew: false }
+      : this.#apiKey();
+    const environment: NodeJS.ProcessEnv = {
+      ...(given["TEMPORAL_ADDRESS"] ? given : withoutTemporal(given)),
+      ...(!set("DATABASE_URL") && { DATABASE_URL: database }),
+      ...(!given["TEMPORAL_ADDRESS"] && {
+        TEMPORAL_ADDRESS: temporal,
+        TEMPORAL_NAMESPACE: "default",
+      }),
+      ...(smtp && { SMTP_URL: smtp.url }),
+      ...(!set("TIDINGS_API_KEY") && { TIDINGS_API_KEY: key.value }),
+      API_PORT: String(ports.api),
+    };
+    const apiUrl = `http://127.0.0.1:${ports.api}`;
+    const ready = (signal: AbortSignal) => answers(`${apiUrl}/healthz`, signal);
+    const worker = {
+      program: "workers/main.js",
+      environment,
+      readyTimeoutMs: startTimeoutMs,
+      graceMs: drainMs,
+    };
+    await allOrNothing([
+      this.#node("api", {
+        program: "api/main.js",
+        environment,
+        ready,
+        readyTimeoutMs: startTimeoutMs,
+        graceMs: drainMs,
+      }),
+      ...Array.from({ length: options.workers ?? 1 }, () => this.#node("worker", worker)),
+    ]);
+
+    return {
+      urls: {
+        api: apiUrl,
+        temporalUi: given["TEMPORAL_ADDRESS"] ? null : `http://127.0.0.1:${ports.temporalUi}`,
+        mailbox: smtp && `http://127.0.0.1:${ports.mailbox}`,
+      },
+      apiKey: key.value,
+      apiKeyIsNew: key.isNew,
+      databaseUrl: database,
+      temporalAddress: temporal,
+      smtpUrl:
+        smtp?.url ?? given["SMTP_URL"] ?? readFileSync(given["SMTP_URL_FILE"]!, "utf8").trim(),
+      mailboxLog: smtp && smtp.log,
+      kill: (role, index = 0) => this.#member(role, index).kill(),
+      restart: (role, index = 0) => this.#member(role, index).restart(),
+      pids: () =>
+        Object.fromEntries(
+          Object.entries(this.#members).map(([role, members]) => [
+            role,
+            members.map(({ pid }) => pid),
+          ]),
+        ) as Record<Role, (number | null)[]>,
+      stop: async () => {
+        await this.stop();
+        release();
+      },
+      abandon: () => {
+        for (const member of Object.values(this.#members).flat()) member.abandon();
+        release();
+      },
+    };
+  }
+
+  async stop(): Promise<void> {
+    for (const role of stopOrder)
+      await Promise.all(this.#members[role].map((member) => member.stop()));
+  }
+
+  async #postgres(port: number): Promise<string> {
+    const cluster = openCluster({
+      folder: join(this.#dataDir, "postgres"),
+      passwordPath: join(this.#dataDir, "postgres-password"),
+    });
+    const maintenance = databaseUrl(cluster, port, "postgres");
+    await this.#supervise("postgres", async (log) => {
+      const server = await startGuarded(postgresOrder(cluster, port, { durable: true }), log);
+      return whenReady(server, (signal) => waitForPostgres(maintenance, startTimeoutMs, signal));
+    });
+    await createDatabase(maintenance, "tidings");
+    return databaseUrl(cluster, port, "tidings");
+  }
+
+  async #temporal(ports: Ports, environment: NodeJS.ProcessEnv): Promise<string> {
+    const program = await temporalCli({ environment, say: this.#say });
+    const databasePath = join(this.#dataDir, "temporal.db");
+    const address = `127.0.0.1:${ports.temporal}`;
+    const order = temporalOrder({
+      program,
+      port: ports.temporal,
+      uiPort: ports.temporalUi,
+      databasePath,
+    });
+    await this.#supervise("temporal", async (log) => {
+      const server = await startGuarded(order, log);
+      return whenReady(server, (signal) => waitForTemporal(address, startTimeoutMs, signal));
+    });
+    return address;
+  }
+
+  async #mailbox(ports: Ports, delayMs: number): Promise<{ url: string; log: string }> {
+    const log = join(this.#dataDir, "mailbox.jsonl");
+    const flags = { "smtp-port": ports.smtp, "http-port": ports.mailbox, log, "delay-ms": delayMs };
+    const args = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
+    await this.#node("mailbox", {
+      program: "cli/stack/mailbox.js",
+      args,
+      environment: {},
+      readyTimeoutMs: startTimeoutMs,
+      graceMs: 5_000,
+    });
+    return { url: `smtp://127.0.0.1:${ports.smtp}?name=mailbox`, log };
+  }
+
+  #node(role: Role, options: Omit<NodeProcessOptions, "log">): Promise<void> {
+    return this.#supervise(role, (log) => startNodeProcess({ ...options, log }));
+  }
+
+  async #supervise(role: Role, start: (log: number) => Promise<Running>): Promise<void> {
+    const members = this.#members[role];
+    const name = role === "worker" ? `worker-${members.length}` : role;
+    const member = new Supervised({
+      name,
+      say: this.#say,
+      changed: ({ started, ended }) => {
+        if (started) this.#register.add(started);
+        if (ended) this.#register.remove(ended);
+      },
+      start: async () => {
+        const log = this.#logs.open(name);
+        try {
+          return await start(log);
+        } catch (error) {
+          const reason = error instanceof Error ? error.message : String(error);
+          throw new Error(`${name}: ${reason}\n${this.#logs.tail(name)}`.trimEnd(), {
+            cause: error,
+          });
+        } finally {
+          closeSync(log);
+        }
+      },
+    });
+    members.push(member);
+    await member.start();
+  }
+
+  #member(role: Role, index: number): Supervised {
+    const member = this.#members[role][index];
+    if (!member) throw new Error(`this stack has no ${role} ${index} of its own`);
+    return member;
+  }
+
+  /** Made on the first start, and kept for its owner's eyes only. */
+  #apiKey(): { value: string; isNew: boolean } {
+    const path = join(this.#dataDir, "api-key");
+    if (existsSync(path)) return { value: readFileSync(path, "utf8").trim(), isNew: false };
+    const value = `tdg_${randomBytes(24).toString("base64url")}`;
+    mkdirSync(this.#dataDir, { recursive: true });
+    writeFileSync(path, `${value}\n`, { mode: 0o600 });
+    return { value, isNew: true };
+  }
+}
+
+/** Waits for all to settle before it rejects: what failed must not leave its neighbours half started. */
+async function allOrNothing<const Parts extends readonly unknown[]>(
+  parts: Parts,
+): Promise<{ -readonly [Index in keyof Parts]: Awaited<Parts[Index]> }> {
+  await Promise.allSettled(parts);
+  return Promise.all(parts) as Promise<{ -readonly [Index in keyof Parts]: Awaited<Parts[Index]> }>;
+}
+
+async function answers(url: string, signal: AbortSignal): Promise<void> {
+  const ask = async () => (await fetch(url, { signal: AbortSignal.timeout(5_000) })).ok;
+  await waitUntil(`${url} to answer`, startTimeoutMs, ask, signal);
+}
+
+/** Our own server wants no namespace, TLS or key that was meant for another. */
+function withoutTemporal(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(environment).filter(([name]) => !name.startsWith("TEMPORAL_")),
+  );
+}

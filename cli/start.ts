@@ -1,0 +1,115 @@
+// npm start: the whole of Tidings on this machine, its data in a folder.
+import { Command, InvalidArgumentError, Option } from "commander";
+import { ConfigurationError } from "../config/environment.ts";
+import { defaultPorts, PortInUseError, type PortName, type Ports } from "./stack/ports.ts";
+import { FolderInUseError } from "./stack/processes.ts";
+import { startStack, type Stack } from "./stack/stack.ts";
+
+const portOptions: Record<PortName, { flag: string; variable: string; what: string }> = {
+  api: { flag: "--api-port", variable: "API_PORT", what: "the API" },
+  postgres: { flag: "--postgres-port", variable: "POSTGRES_PORT", what: "PostgreSQL" },
+  temporal: { flag: "--temporal-port", variable: "TEMPORAL_PORT", what: "Temporal" },
+  temporalUi: { flag: "--temporal-ui-port", variable: "TEMPORAL_UI_PORT", what: "Temporal's UI" },
+  smtp: { flag: "--smtp-port", variable: "SMTP_PORT", what: "the mailbox's SMTP server" },
+  mailbox: { flag: "--mailbox-port", variable: "MAILBOX_PORT", what: "the mailbox's page" },
+};
+
+const program = new Command("start")
+  .description(
+    "Run PostgreSQL, Temporal, a local mailbox, the API and workers on this machine until Ctrl-C",
+  )
+  .addOption(
+    new Option("--data <folder>", "where everything is kept")
+      .env("TIDINGS_DATA")
+      .default(".tidings"),
+  )
+  .addOption(
+    new Option("--workers <count>", "worker processes").argParser(number(1, 64)).default(1),
+  );
+for (const [name, { flag, variable, what }] of Object.entries(portOptions)) {
+  const preset = `${defaultPorts[name as PortName]}, or the next that is free`;
+  program.addOption(
+    new Option(`${flag} <port>`, `port of ${what} (default: ${preset})`)
+      .env(variable)
+      .argParser(number(1, 65_535)),
+  );
+}
+program.parse();
+
+const { data, workers, ...flags } = program.opts<
+  { data: string; workers: number } & Record<string, number | undefined>
+>();
+const ports: Partial<Ports> = Object.fromEntries(
+  Object.entries(portOptions)
+    .map(([name, { flag }]) => [name, flags[camelCase(flag)]])
+    .filter(([, port]) => port !== undefined),
+);
+
+let stack: Stack | null = null;
+let stopping = false;
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+  process.on(signal, () => void stop());
+
+try {
+  stack = await startStack({
+    dataDir: data,
+    workers,
+    ports,
+    environment: process.env,
+    say: (line) => console.log(line),
+  });
+  print(stack);
+} catch (error) {
+  const known = [ConfigurationError, FolderInUseError, PortInUseError].some(
+    (kind) => error instanceof kind,
+  );
+  console.error(known ? (error as Error).message : error);
+  process.exit(1);
+}
+
+/** The first time, everything is drained; before the stack stands, or the second time, it is only ended. */
+async function stop(): Promise<void> {
+  if (stopping || !stack) {
+    stack?.abandon();
+    process.exit(130);
+  }
+  stopping = true;
+  console.log("\nStopping: what is being sent is finished first. Ctrl-C again ends it at once.");
+  await stack.stop();
+  process.exit(0);
+}
+
+function print({ urls, databaseUrl, temporalAddress, smtpUrl, apiKey, apiKeyIsNew }: Stack): void {
+  const rows: [string, string | null][] = [
+    ["API", urls.api],
+    ["Temporal UI", urls.temporalUi],
+    ["Mailbox", urls.mailbox],
+    ["Temporal", temporalAddress],
+    ["PostgreSQL", withoutPassword(databaseUrl)],
+    ["SMTP", smtpUrl.split(/\s+/).map(withoutPassword).join(" ")],
+    ["Data", data],
+    ["API key", apiKeyIsNew ? `${apiKey}  (shown once; kept in ${data}/api-key)` : null],
+  ];
+  console.log("\nTidings is running. Ctrl-C stops it.\n");
+  for (const [name, value] of rows) if (value !== null) console.log(`  ${name.padEnd(12)}${value}`);
+  console.log("");
+}
+
+function withoutPassword(url: string): string {
+  const { protocol, host, pathname } = new URL(url);
+  return `${protocol}//${host}${pathname}`;
+}
+
+function camelCase(flag: string): string {
+  return flag
+    .replace(/^--/, "")
+    .replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function number(min: number, max: number): (value: string) => number {
+  return (value) => {
+    const parsed = Number(value);
+    if (Number.isInteger(parsed) && parsed >= min && parsed <= max) return parsed;
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+  };
+}
