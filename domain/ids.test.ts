@@ -1,0 +1,35 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { idPrefixes, newUuid, parsePublicId, publicId, type IdKind } from "./ids.ts";
+
+const kinds = fc.constantFrom(...(Object.keys(idPrefixes) as IdKind[]));
+
+describe("ids", () => {
+  it("come back from their public form, and only as their own kind", () => {
+    fc.assert(
+      fc.property(kinds, kinds, fc.uuid(), (kind, other, uuid) => {
+        expect(parsePublicId(kind, publicId(kind, uuid))).toBe(uuid);
+        if (other !== kind) expect(parsePublicId(other, publicId(kind, uuid))).toBeNull();
+      }),
+    );
+  });
+
+  it("are null for any other text, without raising", () => {
+    fc.assert(
+      fc.property(kinds, fc.string({ maxLength: 25 }), (kind, text) => {
+        expect(parsePublicId(kind, `${idPrefixes[kind]}_${text}`)).toBeNull();
+      }),
+    );
+  });
+
+  it("sort by the time they were made, in both forms", () => {
+    const instants = [0, 1, 999, 1_000, 1_700_000_000_000, 1_700_000_000_001].map((ms) => newUuid(new Date(ms)));
+    expect([...instants].sort()).toEqual(instants);
+    const shown = instants.map((uuid) => publicId("delivery", uuid));
+    expect([...shown].sort()).toEqual(shown);
+  });
+
+  it("are UUIDs of version 7 with the variant of RFC 9562", () => {
+    expect(newUuid()).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  });
+});

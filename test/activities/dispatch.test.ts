@@ -1,0 +1,201 @@
+import { MockActivityEnvironment } from "@temporalio/testing";
+import type { Pool } from "pg";
+import { pino } from "pino";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { createAdvanceCampaign } from "../../activities/campaign.ts";
+import { createDispatch } from "../../activities/dispatch.ts";
+import { createGates } from "../../activities/gates.ts";
+import { createHandOver } from "../../activities/hand-over.ts";
+import { createLedger, type Ledger } from "../../activities/ledger.ts";
+import { createSources } from "../../activities/sources.ts";
+import { newUuid, publicId } from "../../domain/ids.ts";
+import { queueName } from "../../domain/queues.ts";
+import { createPool } from "../../workers/pool.ts";
+import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { recordingChannel, type Answer } from "../support/recording-channel.ts";
+import { seeding } from "../support/seed.ts";
+
+const queue = "mailbox/0";
+const inFlightBound = 10;
+const retry = { baseMs: 60_000, capMs: 3_600_000, attempts: 3 };
+
+let database: TestDatabase;
+let pool: Pool;
+let seed: ReturnType<typeof seeding>;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  pool = createPool({ url: database.url, connections: 8, logger: pino({ level: "silent" }) });
+  seed = seeding(pool);
+});
+beforeEach(() => pool.query("TRUNCATE recipients, templates, template_versions, notifications, campaigns, deliveries, attempts, gates"));
+afterAll(async () => {
+  await pool.end();
+  await database.drop();
+});
+
+/** A worker's dispatch over a channel that answers as told. */
+function worker(answer?: Answer, ledger: Ledger = createLedger(pool)) {
+  const recording = recordingChannel(answer);
+  const handOver = createHandOver({ ledger, channel: recording.channel, retry, inFlightBound });
+  const dispatch = createDispatch({ ledger, gates: createGates(pool), handOver, sources: () => createSources(pool) });
+  return {
+    ...recording,
+    dispatch: (name: string, environment = new MockActivityEnvironment(), asOf = new Date()) =>
+      environment.run(dispatch, { queue: name, asOf: asOf.toISOString() }) as ReturnType<typeof dispatch>,
+  };
+}
+
+async function runningCampaign(recipients: number, options: { laneCount?: number; guarantee?: "at_least_once" | "at_most_once" } = {}) {
+  await seed.recipients(recipients);
+  const campaign = await seed.campaign({ laneCount: 1, ...options });
+  const step = await new MockActivityEnvironment().run(createAdvanceCampaign({ pool }), { campaignId: campaign.publicId, asOf: new Date().toISOString() });
+  expect(step).toMatchObject({ next: "drain" });
+  return { ...campaign, lane: (lane: number) => queueName({ kind: "lane", campaignId: campaign.publicId, lane }) };
+}
+
+const statuses = async () =>
+  Object.fromEntries((await pool.query<{ status: string; count: number }>("SELECT status, count(*)::int FROM deliveries GROUP BY status")).rows.map(({ status, count }) => [status, count]));
+
+describe("dispatch", () => {
+  it("sends each row of its queue once, and none of another's", async () => {
+    const recipients = await seed.recipients(700);
+    await seed.notification({ recipientIds: recipients, queue });
+    await seed.notification({ recipientIds: recipients.slice(0, 5), queue: "mailbox/1" });
+    const { dispatch, copies, mostOpen } = worker();
+    expect(await dispatch(queue)).toEqual({ nextDueAt: null, waitsFor: null, open: 0, counts: { sent: 700 } });
+    expect(copies().size).toBe(700);
+    expect(await statuses()).toEqual({ sent: 700, pending: 5 });
+    expect(mostOpen()).toBeLessThanOrEqual(inFlightBound);
+  });
+
+  it("sends each row once though two workers drain the queue at the same time", async () => {
+    await seed.notification({ recipientIds: await seed.recipients(600), queue });
+    const workers = [worker(), worker()];
+    await Promise.all(workers.map(({ dispatch }) => dispatch(queue)));
+    const ids = workers.flatMap(({ requests }) => requests.map(({ deliveryId }) => deliveryId));
+    expect(ids).toHaveLength(600);
+    expect(new Set(ids).size).toBe(600);
+  });
+
+  it("holds a transient failure for its backoff, and says when to come back", async () => {
+    await seed.notification({ recipientIds: await seed.recipients(2), queue });
+    const before = Date.now();
+    const result = await worker(() => "transient").dispatch(queue);
+    expect(result).toMatchObject({ waitsFor: "retry", open: 2, counts: { pending: 2 } });
+    expect(Date.parse(result.nextDueAt!)).toBeGreaterThanOrEqual(before + retry.baseMs / 2);
+    expect(Date.parse(result.nextDueAt!)).toBeLessThanOrEqual(Date.now() + retry.baseMs);
+    const { dispatch, requests } = worker();
+    expect(await dispatch(queue, new MockActivityEnvironment(), new Date(Date.now() + retry.baseMs))).toMatchObject({ counts: { sent: 2 }, nextDueAt: null });
+    expect(requests).toHaveLength(2);
+  });
+
+  it("fails the one delivery whose template fails, and sends its neighbours", async () => {
+    const [bad] = await seed.notification({ recipientIds: await seed.recipients(20), queue });
+    const { dispatch } = worker(({ deliveryId }) => (deliveryId === publicId("delivery", bad!) ? "template_error" : "sent"));
+    await dispatch(queue);
+    expect(await statuses()).toEqual({ sent: 19, failed: 1 });
+    const { rows } = await pool.query("SELECT reason, detail FROM deliveries WHERE status = 'failed'");
+    expect(rows).toEqual([{ reason: "template_error", detail: "as told" }]);
+  });
+
+  it("suppresses who has no address, and who was erased since", async () => {
+    const [erased, ...others] = await seed.recipients(3);
+    const unreachable = await seed.recipients(2, { email: false });
+    await seed.notification({ recipientIds: [erased!, ...others, ...unreachable], queue });
+    await pool.query("UPDATE recipients SET erased_at = now(), email = NULL WHERE id = $1", [erased]);
+    expect((await worker().dispatch(queue)).counts).toEqual({ sent: 2, suppressed: 3 });
+    const { rows } = await pool.query("SELECT reason, count(*)::int FROM deliveries WHERE status = 'suppressed' GROUP BY reason ORDER BY reason");
+    expect(rows).toEqual([{ reason: "no_address", count: 2 }, { reason: "recipient_erased", count: 1 }]);
+  });
+
+  it("stops soon after its campaign is paused: no more than what was claimed goes out", async () => {
+    const campaign = await runningCampaign(500);
+    let paused: Promise<unknown> | undefined;
+    const { dispatch, requests } = worker(async () => {
+      paused ??= pool.query("UPDATE campaigns SET status = 'paused'");
+      await paused;
+      return "sent" as const;
+    });
+    expect(await dispatch(campaign.lane(0))).toMatchObject({ nextDueAt: null });
+    // One batch claimed and not begun, and one that was being claimed.
+    expect(requests.length).toBeLessThanOrEqual(inFlightBound + 2 * 64);
+    expect(await statuses()).toEqual({ sent: requests.length, pending: 500 - requests.length });
+  });
+
+  it("takes no more than the throttle grants, over all lanes", async () => {
+    const campaign = await runningCampaign(60, { laneCount: 2 });
+    await pool.query("INSERT INTO gates (key, permits_per_second, burst, permits) VALUES ($1, 0.001, 25, 25)", [`campaign/${campaign.publicId}`]);
+    const { dispatch, requests } = worker();
+    const results = await Promise.all([0, 1].map((lane) => dispatch(campaign.lane(lane))));
+    expect(requests).toHaveLength(25);
+    for (const { waitsFor, nextDueAt } of results) {
+      expect(waitsFor).toBe("throttle");
+      expect(Date.parse(nextDueAt!)).toBeGreaterThan(Date.now() + 500_000);
+    }
+  });
+
+  it("on cancellation lets what was handed over end, and leaves the rest untouched", async () => {
+    await seed.notification({ recipientIds: await seed.recipients(400), queue });
+    const environment = new MockActivityEnvironment();
+    const { dispatch, requests } = worker(() => {
+      environment.cancel("WORKER_SHUTDOWN");
+      return "sent";
+    });
+    await dispatch(queue, environment);
+    const { sent = 0, pending = 0, sending = 0 } = await statuses();
+    expect(sent).toBe(requests.length);
+    expect(sent).toBeLessThan(400);
+    expect({ all: sent + pending, sending }).toEqual({ all: 400, sending: 0 });
+  });
+
+  it("never sends again what an at-most-once campaign may have sent, and does for another", async () => {
+    for (const guarantee of ["at_most_once", "at_least_once"] as const) {
+      const campaign = await runningCampaign(3, { guarantee });
+      await pool.query("UPDATE deliveries SET status = 'sending', attempt_count = 1, lease_token = $1, lease_until = now() - interval '1 second' WHERE campaign_id = $2", [
+        newUuid(),
+        campaign.id,
+      ]);
+      const { dispatch, requests } = worker();
+      const { counts } = await dispatch(campaign.lane(0));
+      expect(counts).toEqual(guarantee === "at_most_once" ? { unknown: 3 } : { sent: 3 });
+      expect(requests).toHaveLength(guarantee === "at_most_once" ? 0 : 3);
+      const { rows } = await pool.query("SELECT number, outcome, failure FROM attempts JOIN deliveries d ON d.id = delivery_id WHERE campaign_id = $1 GROUP BY 1, 2, 3 ORDER BY 1", [campaign.id]);
+      expect(rows).toEqual([
+        { number: 1, outcome: "unknown", failure: "interrupted" },
+        ...(guarantee === "at_most_once" ? [] : [{ number: 2, outcome: "sent", failure: null }]),
+      ]);
+      await pool.query("TRUNCATE recipients, deliveries, attempts, campaigns CASCADE");
+    }
+  });
+
+  it("keeps outcomes while the ledger is away, and repeats nothing", async () => {
+    await seed.notification({ recipientIds: await seed.recipients(30), queue });
+    const ledger = createLedger(pool);
+    const settle = vi.spyOn(ledger, "settle");
+    settle.mockRejectedValueOnce(new Error("the database system is shutting down")).mockRejectedValueOnce(new Error("connection terminated"));
+    const { dispatch, copies } = worker(undefined, ledger);
+    await dispatch(queue);
+    expect(await statuses()).toEqual({ sent: 30 });
+    expect([...copies().values()].every((count) => count === 1)).toBe(true);
+  });
+
+  it("fails for Temporal to try again when the ledger cannot be read", async () => {
+    const ledger = createLedger(pool);
+    vi.spyOn(ledger, "due").mockRejectedValue(new Error("connection refused"));
+    await expect(worker(undefined, ledger).dispatch(queue)).rejects.toThrow("connection refused");
+  });
+
+  it("finds rows that come in while earlier ones are being sent", async () => {
+    const [first, second] = await seed.recipients(2);
+    await seed.notification({ recipientIds: [first!], queue });
+    const { dispatch, requests } = worker(async () => {
+      if (requests.length === 1) {
+        await seed.notification({ recipientIds: [second!], queue });
+        await vi.waitUntil(() => requests.length === 2, { timeout: 5_000 });
+      }
+      return "sent" as const;
+    });
+    expect((await dispatch(queue)).counts).toEqual({ sent: 2 });
+  });
+});

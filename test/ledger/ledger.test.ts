@@ -1,0 +1,160 @@
+import type { Pool } from "pg";
+import { pino } from "pino";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createLedger, type DueDelivery, type Ledger, type SettledDelivery } from "../../activities/ledger.ts";
+import { newUuid } from "../../domain/ids.ts";
+import type { Attempt } from "../../domain/outcome.ts";
+import { createPool } from "../../workers/pool.ts";
+import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { seeding } from "../support/seed.ts";
+
+const leaseMs = 10_000;
+const queue = "mailbox/0";
+
+let database: TestDatabase;
+let pool: Pool;
+let ledger: Ledger;
+let seed: ReturnType<typeof seeding>;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  pool = createPool({ url: database.url, connections: 4, logger: pino({ level: "silent" }) });
+  ledger = createLedger(pool);
+  seed = seeding(pool);
+});
+beforeEach(() => pool.query("TRUNCATE recipients, templates, template_versions, notifications, campaigns, deliveries, attempts"));
+afterAll(async () => {
+  await pool.end();
+  await database.drop();
+});
+
+const inMs = (ms: number) => new Date(Date.now() + ms);
+const due = (limit = 100, asOf = new Date(0)) => ledger.due({ queue, asOf, limit, except: [] });
+const claim = (rows: readonly DueDelivery[], token: string, asOf = new Date(0)) => ledger.claim({ ids: rows.map(({ id }) => id), token, asOf, leaseMs });
+const sentAttempt = (): Attempt => ({ provider: "smtp-1", outcome: "sent", failure: null, response: "250 ok", startedAt: new Date(), finishedAt: new Date() });
+const sent = (id: string, token: string): SettledDelivery => ({ id, token, attemptCount: 1, attempts: [sentAttempt()], settlement: { status: "sent", reason: null } });
+const statusOf = async (id: string) => (await pool.query<{ status: string }>("SELECT status FROM deliveries WHERE id = $1", [id])).rows[0]!.status;
+
+describe("due", () => {
+  it("serves a higher priority first, and a lower one that has waited long enough before it", async () => {
+    const [recipient] = await seed.recipients(1);
+    const send = async (priority: "critical" | "high" | "normal" | "low", dueAt: Date) =>
+      (await seed.notification({ recipientIds: [recipient!], queue, priority, dueAt }))[0]!;
+    const low = await send("low", inMs(-1_000));
+    const normal = await send("normal", inMs(-1_000));
+    const agedNormal = await send("normal", inMs(-40_000));
+    const high = await send("high", inMs(-1_000));
+    const critical = await send("critical", inMs(-1_000));
+    expect((await due()).map(({ id }) => id)).toEqual([agedNormal, critical, high, normal, low]);
+  });
+
+  it("leaves out what is not due yet, and finds it by the workflow's time", async () => {
+    await seed.notification({ recipientIds: await seed.recipients(1), queue, dueAt: inMs(3_600_000) });
+    expect(await due()).toHaveLength(0);
+    expect(await due(100, inMs(3_600_001))).toHaveLength(1);
+  });
+
+  it("leaves out what the caller has in hand", async () => {
+    const [first, second] = await seed.notification({ recipientIds: await seed.recipients(2), queue });
+    expect((await ledger.due({ queue, asOf: new Date(), limit: 10, except: [first!] })).map(({ id }) => id)).toEqual([second]);
+  });
+
+  it("finds nothing of a campaign that does not run, and all of it when it runs again", async () => {
+    const recipients = await seed.recipients(3);
+    const campaign = await seed.campaign();
+    await pool.query("UPDATE campaigns SET status = 'running'");
+    await pool.query(
+      "INSERT INTO deliveries (id, campaign_id, recipient_id, channel, priority, queue, due_at) SELECT uuid_v7(now()), $1, id, 'email', 'normal', $2, now() FROM unnest($3::uuid[]) AS id",
+      [campaign.id, queue, recipients],
+    );
+    const rows = await due();
+    expect(rows).toHaveLength(3);
+    await pool.query("UPDATE campaigns SET status = 'paused'");
+    expect(await due()).toHaveLength(0);
+    expect(await claim(rows, newUuid())).toEqual(new Set());
+    expect(await ledger.outlook({ queue, asOf: new Date() })).toMatchObject({ nextDueAt: null, open: 3 });
+    await pool.query("UPDATE campaigns SET status = 'running'");
+    expect(await due()).toHaveLength(3);
+  });
+});
+
+describe("claim", () => {
+  it("gives each row to one of many claimers that all saw it", async () => {
+    await seed.notification({ recipientIds: await seed.recipients(50), queue });
+    const rows = await due();
+    const claims = await Promise.all(Array.from({ length: 8 }, () => claim(rows, newUuid())));
+    expect(claims.reduce((sum, { size }) => sum + size, 0)).toBe(50);
+    expect(new Set(claims.flatMap((ours) => [...ours])).size).toBe(50);
+  });
+
+  it("refuses a row that was cancelled or held since it was seen", async () => {
+    const [cancelled, held] = await seed.notification({ recipientIds: await seed.recipients(2), queue });
+    const rows = await due();
+    await pool.query("UPDATE deliveries SET status = 'cancelled', due_at = NULL WHERE id = $1", [cancelled]);
+    await pool.query("UPDATE deliveries SET due_at = now() + interval '1 hour' WHERE id = $1", [held]);
+    expect(await claim(rows, newUuid())).toEqual(new Set());
+  });
+
+  it("keeps a row from others until its lease has run out, and then says that it was interrupted", async () => {
+    await seed.notification({ recipientIds: await seed.recipients(1), queue });
+    const dead = newUuid();
+    const [row] = await due();
+    await claim([row!], dead);
+    expect(await due()).toHaveLength(0);
+    const { nextDueAt, reason } = await ledger.outlook({ queue, asOf: new Date() });
+    expect(reason).toBe("interrupted");
+    const [again] = await due(10, nextDueAt!);
+    expect(again).toMatchObject({ id: row!.id, interrupted: true, token: dead, attemptCount: 1 });
+  });
+
+  it("renews a lease for its holder only", async () => {
+    await seed.notification({ recipientIds: await seed.recipients(1), queue });
+    const token = newUuid();
+    const [row] = await due();
+    await claim([row!], token);
+    const before = (await ledger.outlook({ queue, asOf: new Date() })).nextDueAt!;
+    await ledger.renew({ rows: [{ id: row!.id, token: newUuid() }], asOf: inMs(60_000), leaseMs });
+    expect((await ledger.outlook({ queue, asOf: new Date() })).nextDueAt).toEqual(before);
+    await ledger.renew({ rows: [{ id: row!.id, token }], asOf: inMs(60_000), leaseMs });
+    expect((await ledger.outlook({ queue, asOf: new Date() })).nextDueAt!.getTime()).toBeGreaterThan(before.getTime() + 50_000);
+  });
+});
+
+describe("settle", () => {
+  it("writes the outcome and its attempt, and closes the row", async () => {
+    const [id] = await seed.notification({ recipientIds: await seed.recipients(1), queue });
+    const token = newUuid();
+    await claim(await due(), token);
+    expect(await statusOf(id!)).toBe("sending");
+    await ledger.settle([sent(id!, token)]);
+    const { rows } = await pool.query("SELECT d.status, d.due_at, d.lease_token, d.finished_at IS NOT NULL AS finished, a.number, a.provider FROM deliveries d JOIN attempts a ON a.delivery_id = d.id");
+    expect(rows).toEqual([{ status: "sent", due_at: null, lease_token: null, finished: true, number: 1, provider: "smtp-1" }]);
+    expect(await ledger.outlook({ queue, asOf: new Date() })).toEqual({ nextDueAt: null, reason: null, open: 0 });
+  });
+
+  it("leaves a row alone that another holds by now, or that is closed", async () => {
+    const [id] = await seed.notification({ recipientIds: await seed.recipients(1), queue });
+    const [dead, live] = [newUuid(), newUuid()];
+    await claim(await due(), dead);
+    const later = inMs(leaseMs + 1_000);
+    await claim(await due(10, later), live, later);
+    await ledger.settle([sent(id!, dead)]);
+    expect(await statusOf(id!)).toBe("sending");
+    await ledger.settle([{ ...sent(id!, live), attemptCount: 2 }]);
+    await ledger.settle([{ id: id!, token: null, attemptCount: 0, attempts: [], settlement: { status: "suppressed", reason: "no_address" } }]);
+    expect(await statusOf(id!)).toBe("sent");
+  });
+
+  it("numbers the attempts of one hand-over after those before it", async () => {
+    const [id] = await seed.notification({ recipientIds: await seed.recipients(1), queue });
+    const token = newUuid();
+    await claim(await due(), token);
+    const failed: Attempt = { ...sentAttempt(), outcome: "transient", failure: "connection", provider: "smtp-1" };
+    await ledger.settle([
+      { id: id!, token, attemptCount: 2, attempts: [failed, { ...failed, provider: "smtp-2" }], settlement: { status: "pending", reason: "retry", dueAt: inMs(60_000) } },
+    ]);
+    const { rows } = await pool.query("SELECT number, provider FROM attempts ORDER BY number");
+    expect(rows).toEqual([{ number: 1, provider: "smtp-1" }, { number: 2, provider: "smtp-2" }]);
+    expect(await ledger.outlook({ queue, asOf: new Date() })).toMatchObject({ reason: "retry", open: 1 });
+  });
+});

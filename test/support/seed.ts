@@ -1,0 +1,64 @@
+import type { Pool } from "pg";
+import { newUuid, publicId } from "../../domain/ids.ts";
+import type { Priority } from "../../domain/priority.ts";
+
+/** Rows as the API writes them, without the API. */
+export function seeding(pool: Pool) {
+  return {
+    async recipients(count: number, { email = true }: { email?: boolean } = {}): Promise<string[]> {
+      const ids = Array.from({ length: count }, () => newUuid());
+      await pool.query(
+        `INSERT INTO recipients (id, external_id, email, attributes)
+         SELECT id, 'user-' || id, CASE WHEN $2 THEN 'user-' || id || '@example.org' END, '{"firstName":"Ada"}' FROM unnest($1::uuid[]) AS id`,
+        [ids, email],
+      );
+      return ids;
+    },
+
+    async templateVersion(html = "<p>Hello {{ recipient.attributes.firstName }}</p>"): Promise<string> {
+      const [template, version] = [newUuid(), newUuid()];
+      await pool.query("INSERT INTO templates (id, key, name) VALUES ($1, $2, 'A template')", [template, `template-${template}`]);
+      await pool.query("INSERT INTO template_versions (id, template_id, version, content, variables) VALUES ($1, $2, 1, $3, '{}')", [
+        version,
+        template,
+        { email: { subject: "Hello", html } },
+      ]);
+      return version;
+    },
+
+    /** Scheduled for `startAt`, not frozen; the public id. */
+    async campaign({
+      startAt = new Date(),
+      laneCount = 2,
+      guarantee = "at_least_once",
+      templateVersionId,
+    }: { startAt?: Date; laneCount?: number; guarantee?: "at_least_once" | "at_most_once"; templateVersionId?: string } = {}): Promise<{ id: string; publicId: string }> {
+      const id = newUuid();
+      await pool.query(
+        `INSERT INTO campaigns (id, name, status, template_version_id, audience, lane_count, guarantee, start_at)
+         VALUES ($1, 'A campaign', 'scheduled', $2, '{"all":true}', $3, $4, $5)`,
+        [id, templateVersionId ?? (await this.templateVersion()), laneCount, guarantee, startAt],
+      );
+      return { id, publicId: publicId("campaign", id) };
+    },
+
+    /** One delivery a recipient, all in `queue`; the delivery ids, in the order of the recipients. */
+    async notification(input: { recipientIds: string[]; queue: string; priority?: Priority; dueAt?: Date; templateVersionId?: string }): Promise<string[]> {
+      const { recipientIds, queue, priority = "normal", dueAt = new Date() } = input;
+      const id = newUuid();
+      await pool.query("INSERT INTO notifications (id, template_version_id, priority, send_at) VALUES ($1, $2, $3, $4)", [
+        id,
+        input.templateVersionId ?? (await this.templateVersion()),
+        priority,
+        dueAt,
+      ]);
+      const deliveries = recipientIds.map(() => newUuid());
+      await pool.query(
+        `INSERT INTO deliveries (id, notification_id, recipient_id, channel, priority, queue, due_at)
+         SELECT d.id, $1, d.recipient, 'email', $2, $3, $4 FROM unnest($5::uuid[], $6::uuid[]) AS d(id, recipient)`,
+        [id, priority, queue, dueAt, deliveries, recipientIds],
+      );
+      return deliveries;
+    },
+  };
+}
