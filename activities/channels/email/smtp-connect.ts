@@ -30,8 +30,9 @@ export function openConnection(provider: SmtpProvider, deadlineMs: number): Prom
   return new Promise((resolve, reject) => {
     const fail = (loss: Loss) => {
       clearTimeout(timer);
-      connection.close();
       reject(new ConnectError({ ...loss, message: withoutCredentials(loss.message, provider) }));
+      // After the rejection, for it tells of its own end.
+      connection.close();
     };
     const failWith = (error: Error & { code?: string | undefined }) =>
       fail({

@@ -1,0 +1,101 @@
+import fc from "fast-check";
+import PostalMime from "postal-mime";
+import { describe, expect, it } from "vitest";
+import { parseMailbox, parseSender } from "./address.ts";
+
+describe("a mailbox", () => {
+  it.each([
+    ["ann@example.org", "ann@example.org"],
+    ["Ann.Lee+tag@Example.ORG", "Ann.Lee+tag@example.org"],
+    ["o'neil@example.org", "o'neil@example.org"],
+    ["ann@bücher.example", "ann@xn--bcher-kva.example"],
+    ["ann@localhost", "ann@localhost"],
+  ])("is read: %s", (text, address) => {
+    expect(parseMailbox(text)).toEqual({ address, domain: address.split("@")[1], smtpUtf8: false });
+  });
+
+  it("needs SMTPUTF8 where the part before the @ is not ASCII", () => {
+    expect(parseMailbox("änn@bücher.example")).toMatchObject({
+      address: "änn@xn--bcher-kva.example",
+      smtpUtf8: true,
+    });
+  });
+
+  it.each([
+    "",
+    "ann",
+    "@example.org",
+    "ann@",
+    "ann@example..org",
+    "ann@-example.org",
+    "ann@[127.0.0.1]",
+    "ann@127.0.0.1",
+    "ann@0x7f.1",
+    "ann@exam%41ple.org",
+    "ann..lee@example.org",
+    ".ann@example.org",
+    "ann @example.org",
+    "ann@example.org ",
+    "a@b@example.org",
+    "ann,bob@example.org",
+    "<ann@example.org>",
+    '"ann lee"@example.org',
+    "ann@example.org\r\nRCPT TO:<bob@example.org>",
+    "ann\u200b@example.org",
+    "ann\u2028@example.org",
+    `${"a".repeat(65)}@example.org`,
+    `ann@${"a.".repeat(130)}org`,
+  ])("is refused: %j", (text) => {
+    expect(parseMailbox(text)).toBeNull();
+  });
+
+  it("never holds what could end a command or a header, or begin another address", () => {
+    const hostile = fc.string({
+      unit: fc.oneof(
+        fc.constantFrom(...'@.\r\n<>,;:"\\() \t\0a%'),
+        fc.string({ unit: "binary", minLength: 1, maxLength: 1 }),
+      ),
+      maxLength: 20,
+    });
+    fc.assert(
+      fc.property(hostile, hostile, (local, domain) => {
+        const mailbox = parseMailbox(`${local}@${domain}`);
+        if (mailbox) expect(mailbox.address).toMatch(/^[^\s\p{C}<>()[\]\\,;:"@]+@[a-z0-9.-]+$/u);
+      }),
+    );
+  });
+});
+
+describe("a sender", () => {
+  it.each(["tidings@example.org", "<tidings@example.org>"])("may be a bare address: %s", (text) => {
+    expect(parseSender(text).header).toBe("tidings@example.org");
+  });
+
+  it.each(["no address", "Name <a@b@c>", "Name <a@example.org> more", "Name <ä@example.org>"])(
+    "is refused: %s",
+    (text) => {
+      expect(() => parseSender(text)).toThrow(/must be an address/);
+    },
+  );
+
+  it("has a header from which its name is read again", async () => {
+    const name = fc.string({
+      unit: fc.oneof(
+        fc.constantFrom(...'"\\,.@:;()=?_ éß漢😀'),
+        fc.string({ unit: "grapheme-ascii", minLength: 1, maxLength: 1 }),
+      ),
+      minLength: 1,
+      maxLength: 60,
+    });
+    await fc.assert(
+      fc.asyncProperty(name, async (text) => {
+        const expected = text.replace(/[<>]/g, "").replace(/\s+/g, " ").trim();
+        fc.pre(expected !== "" && !/^".*"$/.test(expected));
+        const { header } = parseSender(`${expected} <tidings@example.org>`);
+        for (const line of header.split("\r\n")) expect(line).toMatch(/^[\x20-\x7e]{1,76}$/);
+        const { from } = await PostalMime.parse(`From: ${header}\r\n\r\n`);
+        expect(from).toEqual({ name: expected, address: "tidings@example.org" });
+      }),
+    );
+  });
+});

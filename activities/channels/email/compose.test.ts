@@ -1,0 +1,185 @@
+import fc from "fast-check";
+import PostalMime from "postal-mime";
+import { describe, expect, it } from "vitest";
+import {
+  emailScope,
+  renderEmail,
+  TemplateError,
+  type TemplateContent,
+} from "../../../domain/template.ts";
+import type { SendRequest } from "../channel.ts";
+import { parseMailbox, parseSender } from "./address.ts";
+import { createComposer } from "./compose.ts";
+
+const at = Date.UTC(2026, 10, 22, 9, 5, 7);
+const composer = () =>
+  createComposer({ sender: parseSender("Tidings <tidings@example.org>"), clock: () => at });
+
+function request(
+  content: TemplateContent,
+  data: Record<string, unknown> = {},
+  email = "ann@example.org",
+): SendRequest {
+  return {
+    deliveryId: "dlv_01h455vb4pex5vsknk084sn02q",
+    templateVersionId: "tpv_1",
+    content,
+    recipient: {
+      id: "rcp_1",
+      externalId: null,
+      email,
+      phone: null,
+      timeZone: "UTC",
+      locale: "en",
+      attributes: {},
+    },
+    data,
+    repeatable: true,
+  };
+}
+
+const compose = (made: SendRequest) =>
+  composer().compose(made, parseMailbox(made.recipient.email!)!);
+
+/** What a reader shall see: the preview, with lines ended as mail ends them. */
+const expected = ({ content, recipient, data }: SendRequest) =>
+  renderEmail(content, emailScope(recipient, data));
+const asRead = (text: string) => text.replaceAll("\r", "");
+
+describe("a message", () => {
+  it("has its headers and both of its parts", async () => {
+    const message = compose(
+      request(
+        { email: { subject: "Hi {{ name }}", html: "<p>Hi <b>{{ name }}</b></p>" } },
+        { name: "Ann" },
+      ),
+    );
+    const parsed = await PostalMime.parse(message);
+    expect(parsed).toMatchObject({
+      from: { name: "Tidings", address: "tidings@example.org" },
+      to: [{ address: "ann@example.org" }],
+      subject: "Hi Ann",
+      messageId: "<dlv_01h455vb4pex5vsknk084sn02q@example.org>",
+      date: new Date(at).toISOString(),
+      html: "<p>Hi <b>Ann</b></p>\n",
+      text: "Hi Ann\n",
+    });
+    expect(parsed.headers).toContainEqual(
+      expect.objectContaining({
+        key: "x-tidings-delivery",
+        value: "dlv_01h455vb4pex5vsknk084sn02q",
+      }),
+    );
+    expect(message).toContain("\r\nDate: Sun, 22 Nov 2026 09:05:07 +0000\r\n");
+  });
+
+  const character = fc.oneof(
+    { weight: 3, arbitrary: fc.string({ unit: "grapheme-ascii", minLength: 1, maxLength: 1 }) },
+    {
+      weight: 2,
+      arbitrary: fc.constantFrom(
+        "\r\n",
+        "\n",
+        "\r",
+        ".",
+        "\n.\n",
+        "=",
+        " \n",
+        "\t",
+        "--=_",
+        "=?UTF-8?B?YQ==?=",
+        "\r\nBcc: eve@example.org\r\n\r\n",
+        "From ",
+        "é",
+        "漢",
+        "😀",
+      ),
+    },
+    {
+      weight: 1,
+      arbitrary: fc
+        .string({ unit: "binary", minLength: 1, maxLength: 1 })
+        .filter((text) => !/[{\0\p{Surrogate}]/u.test(text)),
+    },
+  );
+  const hostile = fc.array(character, { maxLength: 120 }).map((characters) => characters.join(""));
+  const literal = hostile.map((text) => text.replaceAll("{", "(") || "-");
+
+  it("says what was meant and nothing else, whatever the template and the data hold", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(literal, { minLength: 3, maxLength: 3 }),
+        fc.array(hostile, { minLength: 3, maxLength: 3 }),
+        async (literals, values) => {
+          const [before, between, after] = literals as [string, string, string];
+          const body = `${before}{{ a }}${between}{{ b }}{% if c != "" %}{{ c }}${after}{% endif %}`;
+          const made = request(
+            {
+              email: {
+                subject: `{{ a }} ${before.replace(/[\r\n]/g, " ")} {{ b }}`,
+                html: body,
+                text: body,
+              },
+            },
+            { a: values[0], b: values[1], c: values[2] },
+          );
+          let meant;
+          try {
+            meant = expected(made);
+          } catch {
+            expect(() => compose(made)).toThrow(TemplateError);
+            return;
+          }
+          const message = compose(made);
+          for (const line of message.split("\r\n"))
+            expect(line).toMatch(/^(?!\.)[\t\x20-\x7e]{0,76}$/);
+          expect(message).toMatch(/\r\n$/);
+          const parsed = await PostalMime.parse(message);
+          expect(parsed.headers.map(({ key }) => key)).toEqual([
+            "from",
+            "to",
+            "subject",
+            "message-id",
+            "x-tidings-delivery",
+            "date",
+            "mime-version",
+            "content-type",
+          ]);
+          expect(parsed.to).toEqual([{ address: "ann@example.org", name: "" }]);
+          expect(parsed.subject ?? "").toBe(meant.subject);
+          // Postal-mime adds a line feed to each part.
+          expect(parsed.html).toBe(`${asRead(meant.html)}\n`);
+          expect(parsed.text).toBe(`${asRead(meant.text)}\n`);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it("names a recipient beyond ASCII as it is", () => {
+    const made = request({ email: { subject: "x", html: "x" } }, {}, "änn@bücher.example");
+    expect(compose(made)).toContain("\r\nTo: änn@xn--bcher-kva.example\r\n");
+  });
+
+  it("cannot be made where a template fails, while its neighbours can", () => {
+    const content = { email: { subject: "x", html: "{% for i in (1..n) %}x{% endfor %}" } };
+    const kept = composer();
+    const to = parseMailbox("ann@example.org")!;
+    expect(() => kept.compose(request(content, { n: 99_999_999 }), to)).toThrow(
+      /^text: memory alloc limit exceeded, line:1/,
+    );
+    expect(kept.compose(request(content, { n: 3 }), to)).toContain("xxx");
+  });
+
+  it("keeps to the content of its own version", () => {
+    const kept = composer();
+    const to = parseMailbox("ann@example.org")!;
+    for (let version = 0; version < 250; version += 1) {
+      const made = {
+        ...request({ email: { subject: `v${version % 120}`, html: "x" } }),
+        templateVersionId: `tpv_${version % 120}`,
+      };
+      expect(kept.compose(made, to)).toContain(`\r\nSubject: v${version % 120}\r\n`);
+    }
+  });
+});

@@ -1,0 +1,64 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createReplyReader, type Reply } from "./smtp-replies.ts";
+
+function readAll(bytes: Buffer, cuts: readonly number[]): Reply[] {
+  const replies: Reply[] = [];
+  const read = createReplyReader((reply) => replies.push(reply));
+  const edges = [0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].toSorted(
+    (a, b) => a - b,
+  );
+  for (let index = 1; index < edges.length; index += 1)
+    read(bytes.subarray(edges[index - 1], edges[index]));
+  return replies;
+}
+
+describe("replies", () => {
+  const line = fc.string({ unit: fc.constantFrom(..."abc -é漢"), maxLength: 20 });
+  const reply = fc.tuple(
+    fc.integer({ min: 200, max: 559 }),
+    fc.array(line, { minLength: 1, maxLength: 4 }),
+    fc.constantFrom("\r\n", "\n"),
+  );
+
+  it("are put together however they arrive", () => {
+    fc.assert(
+      fc.property(
+        fc.array(reply, { maxLength: 5 }),
+        fc.array(fc.nat(), { maxLength: 10 }),
+        (replies, cuts) => {
+          const sent = replies.map(([code, lines]) =>
+            lines.map((text, index) => `${code}${index === lines.length - 1 ? " " : "-"}${text}`),
+          );
+          const bytes = Buffer.from(
+            sent
+              .map((lines, index) => lines.map((text) => text + replies[index]![2]).join(""))
+              .join(""),
+          );
+          expect(readAll(bytes, cuts)).toEqual(
+            sent.map((lines, index) => ({ code: replies[index]![0], text: lines.join("\n") })),
+          );
+        },
+      ),
+    );
+  });
+
+  it("wait for their last line", () => {
+    expect(readAll(Buffer.from("250-one\r\n250-two\r\n250"), [])).toEqual([]);
+    expect(readAll(Buffer.from("250\r\n"), [])).toEqual([{ code: 250, text: "250" }]);
+  });
+
+  it.each(["hello\r\n", "HTTP/1.1 400 Bad Request\r\n", "99 x\r\n", "2500 x\r\n", "\r\n"])(
+    "are refused where they are none: %j",
+    (text) => {
+      expect(() => readAll(Buffer.from(text), [])).toThrow(/no SMTP reply/);
+    },
+  );
+
+  it.each(["250-more\r\n", "2"])("are refused where they never end", (text) => {
+    const read = createReplyReader(() => {});
+    expect(() => {
+      for (let round = 0; round < 70_000; round += 1) read(Buffer.from(text));
+    }).toThrow(/without end/);
+  });
+});

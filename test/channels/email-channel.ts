@@ -1,0 +1,66 @@
+import { createEmailChannel, type EmailOptions } from "../../activities/channels/email/email.ts";
+import type { Channel, SendRequest, SendResult } from "../../activities/channels/channel.ts";
+import type { SmtpProvider } from "../../config/environment.ts";
+import type { Attempt } from "../../domain/outcome.ts";
+
+export function provider(port: number, settings: Partial<SmtpProvider> = {}): SmtpProvider {
+  return {
+    name: "first",
+    host: "127.0.0.1",
+    port,
+    secure: false,
+    requireTls: false,
+    verifyTls: true,
+    auth: null,
+    connections: 1,
+    ...settings,
+  };
+}
+
+export function channelTo(providers: SmtpProvider[], options: Partial<EmailOptions> = {}): Channel {
+  return createEmailChannel({
+    providers,
+    from: "Tidings <tidings@example.org>",
+    sendDeadlineMs: 5_000,
+    ...options,
+  });
+}
+
+let sequence = 0;
+
+export function request(
+  email: string | null = "ann@example.org",
+  settings: Partial<SendRequest> = {},
+): SendRequest {
+  sequence += 1;
+  return {
+    deliveryId: `dlv_${sequence}`,
+    templateVersionId: "tpv_1",
+    content: { email: { subject: "Hi {{ name }}", html: "<p>Hi {{ name }}</p>" } },
+    recipient: {
+      id: "rcp_1",
+      externalId: null,
+      email,
+      phone: null,
+      timeZone: "UTC",
+      locale: "en",
+      attributes: {},
+    },
+    data: { name: "Ann" },
+    repeatable: true,
+    ...settings,
+  };
+}
+
+/** The attempts of a request that was sendable. */
+export function attemptsOf(result: SendResult): Attempt[] {
+  if (result.kind !== "attempted") throw new Error(`${result.reason}: ${result.detail}`);
+  return result.attempts;
+}
+
+/** What became of it: `outcome/failure`, for each provider in turn. */
+export function outcomes(result: SendResult): string[] {
+  return attemptsOf(result).map(({ outcome, failure }) =>
+    failure ? `${outcome}/${failure}` : outcome,
+  );
+}
