@@ -1,0 +1,187 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { createService, type Service } from "../cli/demo/service.ts";
+import { startProgress } from "../cli/demo/progress.ts";
+import { audience, data, template } from "./message.ts";
+import type { PeerResult } from "./peer.ts";
+import { ratePerSecond, runPeer } from "./peers.ts";
+import { meterProcesses } from "./processes.ts";
+import { type Sink, startSink } from "./sink-process.ts";
+import { startTemporaryStack } from "../cli/demo/temporary-stack.ts";
+import { countEvents } from "./temporal-events.ts";
+
+export interface CampaignBench {
+  recipients: number;
+  /** A server to send to instead of the sink: what it got is then unknown, and the ledger's word is taken. */
+  smtp?: URL;
+  environment: NodeJS.ProcessEnv;
+  say: (line: string) => void;
+}
+
+export interface CampaignResult {
+  bench: "campaign";
+  recipients: number;
+  /** From asking to start it until the ledger says it is complete. */
+  messagesPerSecond: number;
+  nodemailerPerSecond: number;
+  smtpPerSecond: number;
+  ratioToNodemailer: number;
+  ratioToSmtp: number;
+  cpuSecondsPerThousand: Record<"api" | "worker" | "temporal" | "postgres" | "sink", number>;
+  /** Of the worker. */
+  peakRssMb: number;
+  temporalEventsPerThousand: number;
+  /** Of the audience, those that the ledger calls sent and the sink never saw, or that have not ended as sent. */
+  lost: number;
+  duplicated: number;
+}
+
+/** What is shown beside the numbers that are kept. */
+export interface CampaignDetails {
+  seconds: number;
+  /** Until the first message reached the sink. */
+  firstAfterSeconds: number | null;
+  /** Between the first and the last message at the sink. */
+  sinkPerSecond: number | null;
+  peakRssMb: Record<"api" | "worker" | "temporal", number>;
+}
+
+/** As many as a worker has to a provider. */
+const connections = 10;
+const pollMs = 100;
+const patienceMs = 30 * 60_000;
+
+/**
+ * A campaign through the whole stack, and the two limits it is held against, before and after it, with the stack down:
+ * each has the machine to itself.
+ */
+export async function benchCampaign(
+  options: CampaignBench,
+): Promise<CampaignResult & { details: CampaignDetails }> {
+  const sink = options.smtp ? null : await startSink();
+  const target = options.smtp ?? new URL(sink!.url);
+  const peers = { nodemailer: [] as PeerResult[], smtp: [] as PeerResult[] };
+  try {
+    await runPeers(target, peers, options.say);
+    const measured = await runCampaign(options, target, sink);
+    await runPeers(target, peers, options.say);
+
+    const nodemailerPerSecond = ratePerSecond(peers.nodemailer);
+    const smtpPerSecond = ratePerSecond(peers.smtp);
+    const { messagesPerSecond, ...rest } = measured;
+    return {
+      bench: "campaign",
+      recipients: options.recipients,
+      messagesPerSecond,
+      nodemailerPerSecond,
+      smtpPerSecond,
+      ratioToNodemailer: messagesPerSecond / nodemailerPerSecond,
+      ratioToSmtp: messagesPerSecond / smtpPerSecond,
+      ...rest,
+    };
+  } finally {
+    await sink?.stop();
+  }
+}
+
+async function runPeers(
+  target: URL,
+  peers: Record<"nodemailer" | "smtp", PeerResult[]>,
+  say: (line: string) => void,
+): Promise<void> {
+  const order = { host: target.hostname, port: Number(target.port || 25), connections };
+  for (const peer of ["nodemailer", "smtp"] as const) {
+    say(`measuring ${peer === "smtp" ? "a bare SMTP conversation" : "a bare nodemailer loop"}`);
+    peers[peer].push(await runPeer({ ...order, peer, warmUpMs: 1_000, measureMs: 3_000 }));
+  }
+}
+
+async function runCampaign(
+  { recipients, environment, say }: CampaignBench,
+  target: URL,
+  sink: Sink | null,
+) {
+  say("starting the stack");
+  const stack = await startTemporaryStack({
+    environment,
+    say,
+    smtpUrl: `${target.href}?connections=${connections}`,
+  });
+  try {
+    const service = createService({ url: stack.urls.api, apiKey: stack.apiKey });
+    say(`importing ${recipients} recipients`);
+    await service.importRecipients("application/x-ndjson", audience(recipients));
+    await service.createTemplate({
+      key: "weekly",
+      name: "Weekly summary",
+      content: { email: template },
+    });
+    const id = await service.createCampaign({
+      name: "Benchmark",
+      template: { key: "weekly" },
+      audience: { all: true },
+      data,
+    });
+
+    say("sending");
+    await sink?.reset();
+    const { api, worker, temporal, postgres } = stack.pids();
+    const meter = meterProcesses({ api, worker, temporal, postgres });
+    const startedAt = Date.now();
+    await service.startCampaign(id);
+    const finishedAt = await untilFinished(service, id, recipients, sink);
+    const cpu = meter.cpuSeconds();
+    const peak = meter.peakRssMb();
+
+    const seen = await sink?.report();
+    const account = await service.reconciliation(id);
+    if (account.audience !== recipients || !account.reconciled)
+      throw new Error(`the ledger does not add up: ${JSON.stringify(account)}`);
+    const perThousand = (value: number) => (value * 1_000) / recipients;
+    const seconds = (finishedAt - startedAt) / 1_000;
+    const sinkSeconds = seen ? (seen.lastAt! - seen.firstAt!) / 1_000 : null;
+    return {
+      messagesPerSecond: recipients / seconds,
+      cpuSecondsPerThousand: {
+        api: perThousand(cpu.api),
+        worker: perThousand(cpu.worker),
+        temporal: perThousand(cpu.temporal),
+        postgres: perThousand(cpu.postgres),
+        sink: perThousand(seen?.cpuSeconds ?? 0),
+      },
+      peakRssMb: peak.worker,
+      temporalEventsPerThousand: perThousand(await countEvents(stack.temporalAddress, id)),
+      lost: recipients - Math.min(account.sent, seen?.deliveries ?? account.sent),
+      duplicated: seen?.duplicated ?? account.duplicates,
+      details: {
+        seconds,
+        firstAfterSeconds: seen ? (seen.firstAt! - startedAt) / 1_000 : null,
+        sinkPerSecond: sinkSeconds && recipients / sinkSeconds,
+        peakRssMb: { api: peak.api, worker: peak.worker, temporal: peak.temporal },
+      },
+    };
+  } finally {
+    await stack.stop();
+  }
+}
+
+/** @returns the instant in milliseconds of the wall clock, which PostgreSQL shares with us */
+async function untilFinished(
+  service: Service,
+  id: string,
+  recipients: number,
+  sink: Sink | null,
+): Promise<number> {
+  const progress = startProgress("sent", recipients);
+  const deadline = Date.now() + patienceMs;
+  try {
+    for (;;) {
+      const { status, finishedAt } = await service.campaign(id);
+      if (finishedAt) return finishedAt.getTime();
+      if (Date.now() > deadline) throw new Error(`the campaign does not end: it is ${status}`);
+      if (sink) progress.update(await sink.progress());
+      await sleep(pollMs);
+    }
+  } finally {
+    progress.stop();
+  }
+}

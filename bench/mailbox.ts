@@ -1,0 +1,188 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { createService, type Service } from "../cli/demo/service.ts";
+import { startProgress } from "../cli/demo/progress.ts";
+import { audience, data, person, template } from "./message.ts";
+import { type Sink, startSink } from "./sink-process.ts";
+import { startTemporaryStack } from "../cli/demo/temporary-stack.ts";
+
+export interface MailboxResult {
+  bench: "mailbox";
+  notifications: number;
+  /** From the first request to the last arrival at the sink. */
+  perSecond: number;
+  lost: number;
+  duplicated: number;
+  /** From sending the request to the arrival at the sink. */
+  criticalP50Ms: number;
+  criticalP99Ms: number;
+}
+
+/** What is shown beside the numbers that are kept. */
+export interface MailboxDetails {
+  recipients: number;
+  acceptedPerSecond: number;
+  criticals: number;
+  leastWaiting: number;
+}
+
+const recipients = 2_000;
+const notifications = 10_000;
+/** Requests under way at once. */
+const callers = 16;
+
+const criticals = 100;
+const criticalEveryMs = 150;
+/** Normal deliveries that wait while critical ones are sent: topped up as they drain. */
+const waiting = 10_000;
+const topUp = 1_000;
+
+const patienceMs = 120_000;
+
+export async function benchMailbox({
+  environment,
+  say,
+}: {
+  environment: NodeJS.ProcessEnv;
+  say: (line: string) => void;
+}): Promise<MailboxResult & { details: MailboxDetails }> {
+  const sink = await startSink();
+  try {
+    say("starting the stack");
+    const stack = await startTemporaryStack({ environment, say, smtpUrl: sink.url });
+    try {
+      const service = createService({ url: stack.urls.api, apiKey: stack.apiKey });
+      await service.importRecipients("application/x-ndjson", audience(recipients));
+      await service.createTemplate({
+        key: "weekly",
+        name: "Weekly summary",
+        content: { email: template },
+      });
+
+      say(`posting ${notifications} notifications one by one`);
+      await sink.reset();
+      const one = await postOneByOne(service, sink);
+      say(`posting ${criticals} critical ones while ${waiting} normal ones wait`);
+      await sink.reset();
+      const two = await postCriticals(service, sink);
+      return {
+        bench: "mailbox",
+        notifications,
+        perSecond: one.perSecond,
+        lost: one.lost + two.lost,
+        duplicated: one.duplicated + two.duplicated,
+        criticalP50Ms: percentile(two.latenciesMs, 0.5),
+        criticalP99Ms: percentile(two.latenciesMs, 0.99),
+        details: {
+          recipients,
+          acceptedPerSecond: one.acceptedPerSecond,
+          criticals,
+          leastWaiting: two.leastWaiting,
+        },
+      };
+    } finally {
+      await stack.stop();
+    }
+  } finally {
+    await sink.stop();
+  }
+}
+
+const toPerson = (n: number) => ({
+  recipients: [person(n % recipients).externalId],
+  template: { key: "weekly" },
+  data,
+});
+
+async function postOneByOne(service: Service, sink: Sink) {
+  let next = 0;
+  const startedAt = Date.now();
+  const caller = async () => {
+    while (next < notifications) await service.notify(toPerson(next++));
+  };
+  await Promise.all(Array.from({ length: callers }, caller));
+  const acceptedAt = Date.now();
+  const seen = await untilArrived(sink, notifications);
+  return {
+    perSecond: (notifications * 1_000) / (seen.lastAt! - startedAt),
+    acceptedPerSecond: (notifications * 1_000) / (acceptedAt - startedAt),
+    lost: notifications - seen.deliveries,
+    duplicated: seen.duplicated,
+  };
+}
+
+async function postCriticals(service: Service, sink: Sink) {
+  let posted = 0;
+  let leastWaiting = Infinity;
+  let done = false;
+
+  /** Many recipients a request: what waits shall load the workers, not the API. */
+  const keepWaiting = async () => {
+    while (!done) {
+      const left = posted - (await sink.progress());
+      if (posted >= waiting) leastWaiting = Math.min(leastWaiting, left);
+      if (left >= waiting + topUp) {
+        await sleep(10);
+        continue;
+      }
+      const from = posted % recipients;
+      await service.notify({
+        recipients: Array.from(
+          { length: topUp },
+          (_, n) => person((from + n) % recipients).externalId,
+        ),
+        template: { key: "weekly" },
+        data,
+      });
+      posted += topUp;
+    }
+  };
+  const waitingOnes = keepWaiting();
+
+  const sentAt: number[] = [];
+  const ids: Promise<string>[] = [];
+  while (posted < waiting) await sleep(10);
+  for (let n = 0; n < criticals; n++) {
+    sentAt.push(Date.now());
+    ids.push(service.notify({ ...toPerson(n * 17), priority: "critical" }));
+    await sleep(criticalEveryMs);
+  }
+  const notificationIds = await Promise.all(ids);
+  done = true;
+  await waitingOnes;
+
+  const accepted = posted + criticals;
+  const seen = await untilArrived(sink, accepted);
+  const deliveryIds = await Promise.all(
+    notificationIds.map(async (id) => (await service.notification(id)).deliveries[0]!.id),
+  );
+  const arrivedAt = await sink.arrivals(deliveryIds);
+  return {
+    latenciesMs: arrivedAt.flatMap((at, n) => (at === null ? [] : [at - sentAt[n]!])),
+    leastWaiting,
+    lost: accepted - seen.deliveries,
+    duplicated: seen.duplicated,
+  };
+}
+
+/** Until as many have arrived, or no more come for a long while. */
+async function untilArrived(sink: Sink, count: number) {
+  const progress = startProgress("arrived", count);
+  const deadline = Date.now() + patienceMs;
+  try {
+    while (Date.now() < deadline) {
+      const arrived = await sink.progress();
+      progress.update(arrived);
+      if (arrived >= count) break;
+      await sleep(20);
+    }
+  } finally {
+    progress.stop();
+  }
+  return sink.report();
+}
+
+/** Nearest rank: the smallest value that so large a share of all does not exceed. */
+function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
+}

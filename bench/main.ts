@@ -1,0 +1,66 @@
+import { Command, InvalidArgumentError } from "commander";
+import { benchCampaign } from "./campaign.ts";
+import { benchMailbox } from "./mailbox.ts";
+import { printCampaign, printMailbox } from "./report.ts";
+
+const program = new Command("bench").description(
+  "Measures Tidings beside bare senders, on this machine.",
+);
+
+program
+  .command("campaign", { isDefault: true })
+  .description(
+    "a campaign through the whole stack, beside a nodemailer loop and a bare SMTP conversation",
+  )
+  .option("--recipients <number>", "size of the audience", wholeNumber, 10_000)
+  .option(
+    "--smtp <url>",
+    "send to this server, which needs no login, instead of a sink of our own",
+    smtpUrl,
+  )
+  .option("--json", "end with one line of JSON")
+  .action(async (options: { recipients: number; smtp?: URL; json?: true }) => {
+    const { details, ...result } = await benchCampaign({
+      ...options,
+      environment: process.env,
+      say,
+    });
+    printCampaign(result, details);
+    if (options.json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
+  });
+
+program
+  .command("mailbox")
+  .description("notifications posted one by one, and critical ones while others wait")
+  .option("--json", "end with one line of JSON")
+  .action(async (options: { json?: true }) => {
+    const { details, ...result } = await benchMailbox({ environment: process.env, say });
+    printMailbox(result, details);
+    if (options.json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
+  });
+
+function say(line: string): void {
+  process.stderr.write(`bench: ${line}\n`);
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1)
+    throw new InvalidArgumentError("It must be a whole number above zero.");
+  return value;
+}
+
+function smtpUrl(text: string): URL {
+  if (!URL.canParse(text) || new URL(text).protocol !== "smtp:" || new URL(text).username)
+    throw new InvalidArgumentError("It must be smtp://host:port, without a login.");
+  return new URL(text);
+}
+
+/** Three significant decimals: more would be noise. */
+function rounded(value: unknown): unknown {
+  if (typeof value === "number") return Math.round(value * 1_000) / 1_000;
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, rounded(inner)]));
+}
+
+await program.parseAsync();

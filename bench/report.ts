@@ -1,0 +1,42 @@
+import { table } from "../cli/demo/table.ts";
+import type { CampaignDetails, CampaignResult } from "./campaign.ts";
+import type { MailboxDetails, MailboxResult } from "./mailbox.ts";
+
+export function printCampaign(result: CampaignResult, details: CampaignDetails): void {
+  const { cpuSecondsPerThousand: cpu } = result;
+  process.stdout.write(
+    `\nA campaign to ${result.recipients.toLocaleString("en-US")} recipients\n${table([
+      ["messages a second", result.messagesPerSecond],
+      ["  seconds in all", details.seconds],
+      ["  of which until the first reached the sink", details.firstAfterSeconds ?? "not known"],
+      ["  a second between first and last at the sink", details.sinkPerSecond ?? "not known"],
+      ["a nodemailer loop, messages a second", result.nodemailerPerSecond],
+      ["a bare SMTP conversation, messages a second", result.smtpPerSecond],
+      ["times the nodemailer loop", result.ratioToNodemailer],
+      ["times the SMTP conversation", result.ratioToSmtp],
+      ["CPU milliseconds a thousand messages", ""],
+      ...Object.entries(cpu).map(([role, seconds]) => [`  ${role}`, seconds * 1_000] as const),
+      ["peak memory, MB", ""],
+      ...Object.entries(details.peakRssMb).map(([role, mb]) => [`  ${role}`, mb] as const),
+      ["Temporal events a thousand messages", result.temporalEventsPerThousand],
+      ["lost", result.lost],
+      ["duplicated", result.duplicated],
+    ])}\n`,
+  );
+}
+
+export function printMailbox(result: MailboxResult, details: MailboxDetails): void {
+  process.stdout.write(
+    `\nNotifications to ${details.recipients.toLocaleString("en-US")} recipients\n${table([
+      ["posted one by one", result.notifications],
+      ["a second, from the first request to the last arrival", result.perSecond],
+      ["  accepted a second", details.acceptedPerSecond],
+      ["critical ones, one at a time", details.criticals],
+      ["  normal ones that waited meanwhile, at least", details.leastWaiting],
+      ["  milliseconds from request to arrival, median", result.criticalP50Ms],
+      ["  milliseconds from request to arrival, 99 of 100", result.criticalP99Ms],
+      ["lost", result.lost],
+      ["duplicated", result.duplicated],
+    ])}\n`,
+  );
+}

@@ -1,0 +1,134 @@
+// An SMTP server that takes everything and keeps only the ids, in a process of its own: so cheap that whoever sends to
+// it is the limit. It looks for bytes, never at lines, and parses nothing that it does not count.
+import { createServer, type AddressInfo, type Socket } from "node:net";
+import { createTally, type Slice } from "./tally.ts";
+
+/** What the sink is asked over IPC; each question gets one answer, in order. */
+export type SinkQuestion =
+  | { ask: "progress" }
+  | { ask: "report" }
+  | { ask: "arrivals"; deliveryIds: string[] }
+  | { ask: "reset" };
+
+/** Instants are milliseconds of the wall clock. Everything counts from the last reset. */
+export interface SinkReport {
+  messages: number;
+  /** Distinct values of the delivery-id header. */
+  deliveries: number;
+  /** Messages whose Message-ID, or whose delivery id, came before: whichever are more. */
+  duplicated: number;
+  firstAt: number | null;
+  lastAt: number | null;
+  cpuSeconds: number;
+}
+
+const lineEnd = Buffer.from("\r\n");
+const dataEnd = Buffer.from("\r\n.\r\n");
+const headEnd = Buffer.from("\r\n\r\n");
+const messageIdField = Buffer.from("\r\nMessage-ID: ");
+const deliveryField = Buffer.from("\r\nX-Tidings-Delivery: ");
+const absent: Slice = { start: 0, end: 0 };
+
+const tally = createTally();
+let cpuAtReset = process.cpuUsage();
+
+/** `start` is at the line break before the message. */
+function note(bytes: Buffer, start: number, end: number): void {
+  const blank = bytes.indexOf(headEnd, start);
+  const head = bytes.subarray(start, blank === -1 ? end : Math.min(blank, end) + lineEnd.length);
+  tally.add(head, valueOf(head, messageIdField), valueOf(head, deliveryField), Date.now());
+}
+
+function valueOf(head: Buffer, field: Buffer): Slice {
+  const found = head.indexOf(field);
+  if (found === -1) return absent;
+  const start = found + field.length;
+  return { start, end: head.indexOf(lineEnd, start) };
+}
+
+/** Verbs differ in their first letter wherever the answers differ. */
+const answers: Record<string, string> = {
+  E: "250-sink\r\n250-PIPELINING\r\n250-SMTPUTF8\r\n250 8BITMIME\r\n",
+  D: "354 go on\r\n",
+  Q: "221 bye\r\n",
+};
+const answerOf = Array.from(
+  { length: 256 },
+  (_, byte) => answers[String.fromCharCode(byte).toUpperCase()] ?? "250 OK\r\n",
+);
+
+function converse(socket: Socket): void {
+  let unread: Buffer = Buffer.alloc(0);
+  let inData = false;
+  /** How far `unread` has been searched in vain for the end of the data. */
+  let searched = 0;
+
+  socket.on("data", (chunk: Buffer) => {
+    unread = unread.length === 0 ? chunk : Buffer.concat([unread, chunk]);
+    let at = 0;
+    let reply = "";
+    for (;;) {
+      if (inData) {
+        const end = unread.indexOf(dataEnd, Math.max(at, searched));
+        if (end === -1) {
+          searched = Math.max(at, unread.length - dataEnd.length + 1);
+          break;
+        }
+        note(unread, at, end);
+        at = end + dataEnd.length;
+        inData = false;
+        reply += "250 OK\r\n";
+      } else {
+        const end = unread.indexOf(lineEnd, at);
+        if (end === -1) break;
+        const answer = answerOf[unread[at]!]!;
+        reply += answer;
+        inData = answer === answers.D;
+        // The line break before the data may be the first half of its end.
+        at = inData ? end : end + lineEnd.length;
+        searched = at;
+        if (answer === answers.Q) socket.end();
+      }
+    }
+    searched = Math.max(0, searched - at);
+    if (at > 0) unread = unread.subarray(at);
+    if (reply !== "" && socket.writable) socket.write(reply, "latin1");
+  });
+  socket.on("error", () => socket.destroy());
+  socket.setNoDelay(true);
+  socket.write("220 sink ESMTP\r\n");
+}
+
+function answer(question: SinkQuestion): unknown {
+  switch (question.ask) {
+    case "progress":
+      return tally.messages;
+    case "report": {
+      const { user, system } = process.cpuUsage(cpuAtReset);
+      const { messages, firstAt, lastAt } = tally;
+      const report: SinkReport = {
+        messages,
+        firstAt,
+        lastAt,
+        ...tally.count(),
+        cpuSeconds: (user + system) / 1e6,
+      };
+      return report;
+    }
+    case "arrivals":
+      return tally.arrivals(question.deliveryIds);
+    case "reset":
+      tally.reset();
+      cpuAtReset = process.cpuUsage();
+      return null;
+  }
+}
+
+const server = createServer(converse);
+server.listen(0, "127.0.0.1", () =>
+  process.send?.({ port: (server.address() as AddressInfo).port }),
+);
+process.on("message", (question: SinkQuestion) => process.send?.({ answer: answer(question) }));
+process.once("disconnect", () => process.exit(0));
+// A Ctrl-C is for the launcher, which disconnects.
+process.on("SIGINT", () => {});

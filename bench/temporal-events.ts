@@ -1,0 +1,36 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { temporalClient } from "../config/temporal.ts";
+import { searchAttributes } from "../workflows/messages.ts";
+
+/** How long the last workflows of a campaign may take to close, and to be seen by the server's lists. */
+const settleMs = 20_000;
+const askAgainMs = 250;
+
+/**
+ * The events of all workflow runs of a campaign, which is to be over: its own and its lanes', all runs of each. Throws if
+ * one of them stays open.
+ */
+export async function countEvents(address: string, campaignId: string): Promise<number> {
+  const client = temporalClient({ connectionOptions: { address }, namespace: "default" });
+  const query = `${searchAttributes.campaign.name} = "${campaignId}"`;
+  try {
+    const deadline = Date.now() + settleMs;
+    for (;;) {
+      let events = 0;
+      let open = 0;
+      for await (const { workflowId, runId } of client.workflow.list({ query })) {
+        const { historyLength, status } = await client.workflow
+          .getHandle(workflowId, runId)
+          .describe();
+        events += historyLength;
+        if (status.name === "RUNNING") open++;
+      }
+      if (open === 0 && events > 0) return events;
+      if (Date.now() > deadline)
+        throw new Error(`${open} workflows of campaign ${campaignId} are still open`);
+      await sleep(askAgainMs);
+    }
+  } finally {
+    await client.connection.close();
+  }
+}
