@@ -24,10 +24,9 @@ export function parseMailbox(text: string): Mailbox | null {
   const domain = asciiDomain(text.slice(at + 1));
   if (domain === null || hiddenCharacters.test(local)) return null;
   const address = `${local}@${domain}`;
-  // oxlint-disable-next-line no-control-regex
   return Buffer.byteLength(address) > 254
     ? null
-    : { address, domain, smtpUtf8: !/^[\x00-\x7f]*$/.test(local) };
+    : { address, domain, smtpUtf8: !/^[!-~]*$/.test(local) };
 }
 
 function asciiDomain(text: string): string | null {

@@ -44,7 +44,8 @@ export class SmtpProvider implements SessionOwner {
   #reach = new RestPeriod();
   #lastLoss: Loss = { failure: "connection", message: "not reached yet" };
   #timer: NodeJS.Timeout | undefined;
-  #closing: (() => void) | undefined;
+  #closed = false;
+  #drained: () => void = () => {};
 
   constructor(options: Options) {
     this.#options = options;
@@ -73,7 +74,7 @@ export class SmtpProvider implements SessionOwner {
                 unsupported: result.verdict.unsupported ?? false,
               },
         );
-        if (this.#pending === 0) this.#closing?.();
+        if (this.#pending === 0) this.#drained();
       };
       const deadlineMs = now + this.#options.sendDeadlineMs;
       this.#queue.push({
@@ -89,10 +90,11 @@ export class SmtpProvider implements SessionOwner {
     });
   }
 
-  /** Finishes what was sent before, then ends all connections. */
+  /** Finishes what was sent before, then ends all connections. Nothing may be sent after it. */
   async close(): Promise<void> {
-    if (this.#pending > 0) await new Promise<void>((resolve) => (this.#closing = resolve));
-    for (const session of [...this.#sessions]) session.quit();
+    if (this.#pending > 0) await new Promise<void>((resolve) => (this.#drained = resolve));
+    this.#closed = true;
+    for (const session of this.#sessions) session.quit();
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
@@ -180,7 +182,9 @@ export class SmtpProvider implements SessionOwner {
     try {
       const connection = await openConnection(settings, sendDeadlineMs);
       this.#reach.succeeded();
-      this.#sessions.add(new SmtpSession(connection, from, this, performance.now()));
+      const session = new SmtpSession(connection, from, this, performance.now());
+      this.#sessions.add(session);
+      if (this.#closed) session.quit();
     } catch (error) {
       const loss: Loss =
         error instanceof ConnectError
@@ -194,16 +198,18 @@ export class SmtpProvider implements SessionOwner {
     } finally {
       this.#opening -= 1;
     }
-    this.#pump(performance.now());
+    if (!this.#closed) this.#pump(performance.now());
   }
 
   #failed(period: RestPeriod, loss: Loss): void {
     this.#lastLoss = loss;
-    if (!period.suspect)
-      this.#options.logger?.warn(
-        { provider: this.#options.settings.name, failure: loss.failure },
-        "the provider failed: it rests for a while",
+    const { logger, settings } = this.#options;
+    if (period === this.#health && !period.suspect) {
+      logger?.warn(
+        { provider: settings.name, failure: loss.failure },
+        "the provider failed: others are preferred for a while",
       );
+    }
     period.failed(performance.now());
   }
 
@@ -216,7 +222,7 @@ export class SmtpProvider implements SessionOwner {
   #tick(): void {
     const now = performance.now();
     const { sendDeadlineMs } = this.#options;
-    for (const session of [...this.#sessions]) {
+    for (const session of this.#sessions) {
       session.checkDeadline(now, sendDeadlineMs);
       if (session.idle && now - session.idleSinceMs! > idleLimitMs) session.quit();
     }

@@ -5,7 +5,7 @@ import { createReplyReader, type Reply } from "./smtp-replies.ts";
 /** Who gives a session its work and hears what became of it. */
 export interface SessionOwner {
   /** The next mail for a session, its content made; undefined if none waits. */
-  take(session: SmtpSession): Job | undefined;
+  take(): Job | undefined;
   settle(job: Job, verdict: Verdict): void;
   /** The server surely has not got the whole of it: it may go over another connection. */
   giveBack(job: Job, loss: Loss): void;
@@ -168,7 +168,7 @@ export class SmtpSession {
 
   #takeSupported(): Job | undefined {
     for (;;) {
-      const job = this.#owner.take(this);
+      const job = this.#owner.take();
       if (!job?.mail.smtpUtf8 || this.#smtpUtf8) return job;
       this.#owner.settle(job, {
         outcome: "permanent",

@@ -1,0 +1,121 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import type { Channel } from "../../activities/channels/channel.ts";
+import { attemptsOf, channelTo, outcomes, provider, request } from "./email-channel.ts";
+import { closedPort, startScriptedServer, type ScriptedConnection } from "./scripted-server.ts";
+
+const cleanups: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+async function serve(script: (connection: ScriptedConnection, index: number) => Promise<void>) {
+  const server = await startScriptedServer(script);
+  cleanups.push(() => server.close());
+  return server;
+}
+
+function open(...of: Parameters<typeof channelTo>): Channel {
+  const channel = channelTo(...of);
+  cleanups.push(() => channel.close());
+  return channel;
+}
+
+/** Never answers again. */
+const hang = () => new Promise<void>(() => {});
+const shortly = { sendDeadlineMs: 200 };
+
+/** Takes every mail until the client hangs up. */
+async function takeAll(connection: ScriptedConnection): Promise<void> {
+  for (;;) await connection.take();
+}
+
+describe("several providers", () => {
+  it("are tried in order until one takes the message", async () => {
+    const busy = await serve(async (connection) => {
+      await connection.greet("PIPELINING");
+      for (;;) await connection.envelope("451 later", "503 no recipients");
+    });
+    const willing = await serve(async (connection) => {
+      await connection.greet("PIPELINING");
+      await takeAll(connection);
+    });
+    const channel = open([
+      provider(await closedPort(), { name: "gone" }),
+      provider(busy.port, { name: "busy" }),
+      provider(willing.port, { name: "willing" }),
+    ]);
+    const result = await channel.send(request());
+    expect(outcomes(result)).toEqual(["transient/connection", "transient/smtp_4xx", "sent"]);
+    expect(attemptsOf(result).map((attempt) => attempt.provider)).toEqual([
+      "gone",
+      "busy",
+      "willing",
+    ]);
+    expect(channel.inFlightBound).toBe(3);
+  });
+
+  it("are not tried after a permanent refusal", async () => {
+    const refusing = await serve(async (connection) => {
+      await connection.greet("PIPELINING");
+      await connection.envelope("550 nobody here", "503 no recipients");
+      await hang();
+    });
+    const other = await serve(takeAll);
+    const channel = open([provider(refusing.port), provider(other.port, { name: "other" })]);
+    expect(outcomes(await channel.send(request()))).toEqual(["permanent/smtp_5xx"]);
+    expect(other.connections).toHaveLength(0);
+  });
+
+  it.each([
+    [true, ["unknown/connection", "sent"]],
+    [false, ["unknown/connection"]],
+  ])(
+    "are tried after an unknown outcome only where a repeat does no harm: %s",
+    async (repeatable, expected) => {
+      const leaving = await serve(async (connection) => {
+        await connection.greet("PIPELINING");
+        await connection.envelope();
+        await connection.content();
+        connection.hangUp();
+      });
+      const willing = await serve(async (connection) => {
+        await connection.greet("PIPELINING");
+        await takeAll(connection);
+      });
+      const channel = open([provider(leaving.port), provider(willing.port, { name: "willing" })]);
+      expect(outcomes(await channel.send(request("a@example.org", { repeatable })))).toEqual(
+        expected,
+      );
+    },
+  );
+
+  it("are preferred to one that hangs, until it answers again", async () => {
+    let answers = false;
+    const hanging = await serve(async (connection) => {
+      if (!answers) return hang();
+      await connection.greet("PIPELINING");
+      await takeAll(connection);
+    });
+    const willing = await serve(async (connection) => {
+      await connection.greet("PIPELINING");
+      await takeAll(connection);
+    });
+    const channel = open(
+      [provider(hanging.port, { name: "hanging" }), provider(willing.port, { name: "willing" })],
+      shortly,
+    );
+    expect(outcomes(await channel.send(request()))).toEqual(["transient/timeout", "sent"]);
+    const began = performance.now();
+    for (let index = 0; index < 20; index += 1)
+      expect(outcomes(await channel.send(request()))).toEqual(["sent"]);
+    expect(performance.now() - began).toBeLessThan(2_000);
+    answers = true;
+    await vi.waitFor(
+      async () => {
+        const [attempt] = attemptsOf(await channel.send(request()));
+        expect(attempt).toMatchObject({ provider: "hanging", outcome: "sent" });
+      },
+      { timeout: 5_000, interval: 50 },
+    );
+  });
+});
