@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Client } from "@temporalio/client";
-import { NativeConnection, Worker, type WorkerOptions } from "@temporalio/worker";
+import { Worker, type NativeConnection, type WorkerOptions } from "@temporalio/worker";
 import type { Pool } from "pg";
 import { createAdvanceCampaign } from "../activities/campaign.ts";
 import type { Channel } from "../activities/channels/channel.ts";
