@@ -29,7 +29,9 @@ function stringify(value: unknown): string {
   const plain: unknown = toValue(value);
   if (typeof plain === "string") return plain;
   if (plain === null || plain === undefined) return "";
-  return Array.isArray(plain) ? plain.map(stringify).join("") : String(plain);
+  if (Array.isArray(plain)) return plain.map(stringify).join("");
+  // oxlint-disable-next-line typescript/no-base-to-string -- an object is "[object Object]" in Liquid too
+  return String(plain);
 }
 
 /** Collects what nodes write, and stops a template that doubles itself before memory does. */

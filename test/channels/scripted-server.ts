@@ -137,7 +137,7 @@ export async function startScriptedServer(
 
 /** A port on which nothing listens. */
 export async function closedPort(): Promise<number> {
-  const { port, close } = await startScriptedServer(async () => {});
-  await close();
-  return port;
+  const server = await startScriptedServer(async () => {});
+  await server.close();
+  return server.port;
 }
