@@ -11,7 +11,7 @@ import {
 
 const tokenLimit = 5_000;
 /** Characters that what is evaluated in one template may come to. */
-export const renderedLimit = 2_000_000;
+const renderedLimit = 2_000_000;
 
 /** The template asks for more than it may have. */
 class BeyondLimit extends Error {}
@@ -73,7 +73,7 @@ function engine(options: { escape: boolean }): Liquid {
 export const engines = { text: engine({ escape: false }), html: engine({ escape: true }) };
 
 /** Literal text, or something to evaluate for each scope. */
-export type Piece = string | ((context: Context) => string);
+type Piece = string | ((context: Context) => string);
 
 /** A template that was parsed once, for any number of scopes. */
 export interface CompiledTemplate {
