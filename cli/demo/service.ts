@@ -18,7 +18,7 @@ const campaign = z.object({
   finishedAt: z.coerce.date().nullable(),
 });
 
-const counts = {
+const counts = z.object({
   pending: z.number(),
   sending: z.number(),
   sent: z.number(),
@@ -27,17 +27,17 @@ const counts = {
   suppressed: z.number(),
   cancelled: z.number(),
   unknown: z.number(),
-};
+});
 
-const account = z.object({
-  ...counts,
+const account = counts.extend({
   audience: z.number().nullable(),
   duplicates: z.number(),
   reconciled: z.boolean(),
 });
 
-const notification = z.object({ counts: z.object(counts), deliveries: z.array(created) });
+const notification = z.object({ counts, deliveries: z.array(created) });
 
+export type Counts = z.output<typeof counts>;
 export type Account = z.output<typeof account>;
 
 /** The API refused, for good. */

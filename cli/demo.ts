@@ -1,0 +1,98 @@
+// npm run demo: the whole of Tidings in a temporary folder, with a sample audience, a campaign and a few notifications.
+import { Command, InvalidArgumentError } from "commander";
+import { runDemo, type DemoDetails, type DemoResult } from "./demo/run.ts";
+import { table } from "./demo/table.ts";
+import { startTemporaryStack, type TemporaryStack } from "./demo/temporary-stack.ts";
+
+const options = new Command("demo")
+  .description(
+    "Send a campaign to a sample audience and a local mailbox, and leave it to be looked at until Ctrl-C",
+  )
+  .option("--recipients <number>", "repeat the sample to this size", wholeNumber)
+  .option("--json", "end with one line of JSON")
+  .option("--exit", "end when it is done")
+  .parse()
+  .opts<{ recipients?: number; json?: true; exit?: true }>();
+
+let stack: TemporaryStack | null = null;
+let stopping = false;
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+  process.on(signal, () => void end(signal));
+
+/** The first time, everything is stopped in order; before the stack stands, or the second time, it is only ended. */
+async function end(signal: NodeJS.Signals): Promise<void> {
+  if (stopping || !stack) {
+    stack?.abandon();
+    process.exit(130);
+  }
+  stopping = true;
+  say(`${signal}: stopping`);
+  await stack.stop();
+  process.exit(0);
+}
+
+// Standard output is for the results: it may have to end in JSON.
+function say(line: string): void {
+  process.stderr.write(`demo: ${line}\n`);
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1)
+    throw new InvalidArgumentError("It must be a whole number above zero.");
+  return value;
+}
+
+function print(result: DemoResult, details: DemoDetails, { urls, apiKey }: TemporaryStack): void {
+  const refused = details.refusedLines.map(
+    ({ line, field, message }) => `  line ${line}: ${field ? `${field} ` : ""}${message}\n`,
+  );
+  process.stdout.write(
+    `\nRefused lines of the sample\n${refused.join("")}\nDeliveries\n${table([
+      ["accepted", result.accepted],
+      ["sent", result.sent],
+      ["failed", result.failed],
+      ["suppressed (no address)", result.suppressed],
+      ["pending", result.pending],
+      ["lost", result.lost],
+      ["duplicated by Message-ID", details.duplicatedByMessageId],
+      ["duplicated by delivery id", details.duplicatedByDelivery],
+      ["reconciled", result.reconciled ? "yes" : "no"],
+      ["seconds", result.seconds],
+      ["messages a second", result.messagesPerSecond],
+    ])}\n`,
+  );
+  if (options.exit) return;
+  process.stdout.write(
+    `Where to look\n${table([
+      ["messages", urls.mailbox!],
+      ["workflows", `${urls.temporalUi!}/namespaces/default/workflows`],
+      ["API", urls.api],
+      ["API key of this demo", apiKey],
+      [
+        "for example",
+        `curl -H 'Authorization: Bearer ${apiKey}' ${urls.api}/v1/campaigns/${details.campaignId}/progress`,
+      ],
+    ])}\n`,
+  );
+}
+
+try {
+  say("starting PostgreSQL, Temporal, a mailbox, the API and a worker");
+  stack = await startTemporaryStack({ environment: process.env, say });
+  const { details, ...result } = await runDemo(stack, { ...options, say });
+  print(result, details, stack);
+  if (!options.exit) say("it stays up to be looked at; Ctrl-C ends it and drops its data");
+  if (options.json) {
+    const seconds = Math.round(result.seconds * 100) / 100;
+    const messagesPerSecond = Math.round(result.messagesPerSecond * 10) / 10;
+    process.stdout.write(`${JSON.stringify({ ...result, seconds, messagesPerSecond })}\n`);
+  }
+  if (options.exit) await stack.stop();
+} catch (error) {
+  process.stderr.write(
+    `${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
+  await stack?.stop();
+  process.exit(1);
+}
