@@ -1,7 +1,8 @@
-import { newUuid, parsePublicId, publicId } from "../domain/ids.ts";
+import type { Pool } from "pg";
+import { newUuid, publicId } from "../domain/ids.ts";
 import type { NewNotification } from "../domain/notification.ts";
 import { queueName } from "../domain/queues.ts";
-import type { PrismaClient } from "../prisma/generated/client.ts";
+import { recipientReference } from "../domain/recipient.ts";
 import {
   type Answer,
   type KeyedRequest,
@@ -33,17 +34,15 @@ const acceptedStatus = 202;
  */
 const acceptSql = `
   WITH state AS MATERIALIZED (${keyStateSql("$1", "$2")}),
-  wanted AS (
-    SELECT ref, NULL::uuid AS id FROM unnest($4::text[]) AS w(ref)
-    UNION ALL SELECT ref, id FROM unnest($5::text[], $6::uuid[]) AS w(ref, id)
-  ),
   held AS MATERIALIZED (
     SELECT r.id, r.external_id FROM recipients AS r
     WHERE r.erased_at IS NULL AND (r.external_id = ANY($4::text[]) OR r.id = ANY($6::uuid[]))
     FOR KEY SHARE
   ),
+  -- NOT IN, since it is hashed whatever number of recipients the plan was made for.
   missing AS MATERIALIZED (
-    SELECT w.ref FROM wanted AS w WHERE NOT EXISTS (SELECT FROM held AS h WHERE h.id = w.id OR (w.id IS NULL AND h.external_id = w.ref))
+    SELECT ref FROM unnest($4::text[]) AS named(ref) WHERE ref NOT IN (SELECT external_id FROM held)
+    UNION ALL SELECT ref FROM unnest($5::text[], $6::uuid[]) AS named(ref, id) WHERE id NOT IN (SELECT id FROM held)
   ),
   version AS MATERIALIZED (
     SELECT $16::text IS NULL OR $8::uuid IS NULL OR $8::uuid = (
@@ -84,7 +83,7 @@ interface AcceptRow extends KeyState {
 }
 
 interface Deps {
-  prisma: PrismaClient;
+  pool: Pool;
   versions: TemplateVersions;
   mailboxShards: number;
   now: Date;
@@ -116,16 +115,18 @@ function raced(): never {
 
 /** Null if `version` is not the latest any more, and the latest was asked for. */
 async function tryToAccept(
-  { prisma, mailboxShards, now }: Deps,
+  { pool, mailboxShards, now }: Deps,
   { recipients, template, data, priority, sendAt }: NewNotification,
   version: PinnedVersion | null,
   request: KeyedRequest | null,
 ): Promise<Acceptance | null> {
   const errors: FieldError[] = version ? dataErrors(version, data) : [unknownTemplate(template)];
+  const externalIds: string[] = [];
   const ids = new Map<string, string>();
   for (const reference of recipients) {
-    const id = parsePublicId("recipient", reference);
-    if (id) ids.set(reference, id);
+    const named = recipientReference(reference);
+    if ("id" in named) ids.set(reference, named.id);
+    else externalIds.push(reference);
   }
   const kind = priority === "critical" ? "critical" : "mailbox";
   const id = newUuid(now);
@@ -133,7 +134,7 @@ async function tryToAccept(
     request?.scope ?? null,
     request?.key ?? null,
     request?.hash ?? null,
-    recipients.filter((reference) => !ids.has(reference)),
+    externalIds,
     [...ids.keys()],
     [...ids.values()],
     id,
@@ -147,13 +148,14 @@ async function tryToAccept(
     publicId("notification", id),
     template.version === undefined ? template.key : null,
   ];
-  const [row] = await retryOnce(request, () =>
-    prisma.$queryRawUnsafe<AcceptRow[]>(acceptSql, ...values),
+  const { rows } = await retryOnce(request, () =>
+    pool.query<AcceptRow>({ name: "accept-notification", text: acceptSql, values }),
   );
-  const { current, accepted, queues, missing } = row!;
+  const row = rows[0]!;
+  const { current, accepted, queues, missing } = row;
   if (accepted !== null)
     return { status: acceptedStatus, text: accepted, replayed: false, queues: queues! };
-  const kept = request && replayOf(request, row!);
+  const kept = request && replayOf(request, row);
   if (kept) return { ...kept, queues: [] };
   if (!current) return null;
   const unknown = new Set(missing);

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { HTTPException } from "hono/http-exception";
 import { routePath } from "hono/route";
 import { requireApiKey } from "./auth.ts";
-import { databaseProblem } from "./database-errors.ts";
+import { databaseProblem, describeError } from "./database-errors.ts";
 import { jsonBody } from "./json-body.ts";
 import { createAllowedMethods, openApiDocument } from "./openapi.ts";
 import { Problem } from "./problem.ts";
@@ -77,18 +77,16 @@ export function createApp(deps: ApiDeps) {
   app.onError((error, c) => {
     const requestId = c.get("requestId");
     if (error instanceof Problem) return error.toResponse(requestId);
-    if (error instanceof HTTPException && error.status === 415) {
-      return new Problem(
-        "unsupported-media-type",
-        "Send the body as application/json in UTF-8.",
-      ).toResponse(requestId);
+    // Hono's own: a body of no length where one is required.
+    if (error instanceof HTTPException && error.status === 400) {
+      return new Problem("malformed-json", "The body is empty: send JSON.").toResponse(requestId);
     }
     const unavailable = databaseProblem(error);
     if (unavailable) {
-      logger.warn({ requestId, error }, "the database is not available");
+      logger.warn({ requestId, error: describeError(error) }, "the database is not available");
       return unavailable.toResponse(requestId);
     }
-    logger.error({ requestId, error }, "a request failed");
+    logger.error({ requestId, error: describeError(error) }, "a request failed");
     return new Problem("internal", "").toResponse(requestId);
   });
 

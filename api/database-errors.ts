@@ -1,6 +1,6 @@
 import { Problem } from "./problem.ts";
 
-/** As Prisma wraps what its driver adapter raised. */
+/** An error of the driver, or as Prisma wraps one that its driver adapter raised. */
 interface WrappedError {
   code?: unknown;
   message?: unknown;
@@ -9,8 +9,10 @@ interface WrappedError {
 
 // No connection from the pool in time, no transaction in time, a transaction that took too long.
 const prismaCodes = new Set([
+  "P1000",
   "P1001",
   "P1002",
+  "P1003",
   "P1008",
   "P1017",
   "P2024",
@@ -26,10 +28,13 @@ const adapterKinds = new Set([
   "TlsConnectionError",
   "TooManyConnections",
   "TransactionWriteConflict",
+  "DatabaseDoesNotExist",
+  "DatabaseAccessDenied",
+  "AuthenticationFailed",
 ]);
 
-// SQLSTATE: connection exceptions, out of resources, shut down or starting up, cancelled for its time, deadlock or lock.
-const sqlStates = /^(08|53|57|25P03|25P04|40|55P03)/;
+// SQLSTATE: connection exceptions, no such user or database, out of resources, shut down or starting up, cancelled for its time, deadlock or lock.
+const sqlStates = /^(08|28|3D|53|57|25P03|25P04|40|55P03)/;
 
 // The driver's own errors when a connection breaks bear no code.
 const driverMessages =
@@ -42,14 +47,16 @@ export function databaseProblem(error: unknown): Problem | null {
   const { kind, originalCode } = meta?.driverAdapterError?.cause ?? {};
   const away =
     (typeof code === "string" &&
-      (prismaCodes.has(code) || /^(ECONN|ETIMEDOUT|EPIPE|ENOTFOUND)/.test(code))) ||
+      (prismaCodes.has(code) ||
+        sqlStates.test(code) ||
+        /^(ECONN|ETIMEDOUT|EPIPE|ENOTFOUND)/.test(code))) ||
     (typeof kind === "string" && adapterKinds.has(kind)) ||
     (typeof originalCode === "string" && sqlStates.test(originalCode)) ||
     (typeof message === "string" && driverMessages.test(message));
   return away
     ? new Problem(
         "unavailable",
-        "The database cannot be reached or is overloaded. Nothing of this request was kept: repeat it.",
+        "The database cannot be reached or is overloaded. Repeat the request: with an Idempotency-Key it is done once at most.",
         { headers: { "Retry-After": "2" } },
       )
     : null;
@@ -59,5 +66,23 @@ export function databaseProblem(error: unknown): Problem | null {
 export function isUniqueViolation(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { code, meta }: WrappedError = error;
-  return code === "P2002" || meta?.driverAdapterError?.cause?.originalCode === "23505";
+  return (
+    code === "P2002" ||
+    code === "23505" ||
+    meta?.driverAdapterError?.cause?.originalCode === "23505"
+  );
+}
+
+/** An error for the log: which, and where. Messages of the database may quote what it was given, so theirs are left out. */
+export function describeError(error: unknown): object {
+  if (!(error instanceof Error)) return { name: typeof error };
+  const { code, meta }: WrappedError = error;
+  const sqlState = meta?.driverAdapterError?.cause?.originalCode;
+  const frames = error.stack?.split("\n").filter((line) => /^\s+at /.test(line));
+  return {
+    name: error.name,
+    ...(code !== undefined ? { code } : { message: error.message }),
+    ...(sqlState !== undefined && { sqlState }),
+    stack: frames?.join("\n"),
+  };
 }

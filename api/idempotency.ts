@@ -6,6 +6,7 @@ import type { JSONParsed } from "hono/utils/types";
 import type { Prisma, PrismaClient } from "../prisma/generated/client.ts";
 import { isUniqueViolation } from "./database-errors.ts";
 import { Problem } from "./problem.ts";
+import type { ApiEnv } from "./router.ts";
 
 /** For the routes that honour it. */
 export const idempotencyHeaders = z.object({
@@ -30,10 +31,10 @@ export interface KeyedRequest {
 }
 
 /** Null for a request without a key. Its body has been read and checked. */
-export async function keyedRequest(c: Context): Promise<KeyedRequest | null> {
+export function keyedRequest(c: Context<ApiEnv>): KeyedRequest | null {
   const key = c.req.header("idempotency-key");
   if (key === undefined) return null;
-  const body = canonicalJson(await c.req.json());
+  const body = canonicalJson(c.get("body"));
   return {
     scope,
     key,
@@ -104,12 +105,12 @@ export interface Work<Body> {
  * not kept.
  */
 export async function commitOnce<Body, Status extends ContentfulStatusCode>(
-  c: Context,
+  c: Context<ApiEnv>,
   prisma: PrismaClient,
   status: Status,
   work: (tx: Prisma.TransactionClient) => Promise<Work<Body>>,
 ): Promise<Response & TypedResponse<JSONParsed<Body>, Status, "json">> {
-  const request = await keyedRequest(c);
+  const request = keyedRequest(c);
   const attempt = () =>
     prisma.$transaction(async (tx): Promise<Answer & { committed?: () => void }> => {
       if (request) {
@@ -158,7 +159,7 @@ export async function retryOnce<Result>(
 }
 
 export function answerWith<Body, Status extends ContentfulStatusCode>(
-  c: Context,
+  c: Context<ApiEnv>,
   { status, text, replayed }: Answer,
 ): Response & TypedResponse<JSONParsed<Body>, Status, "json"> {
   const headers = {

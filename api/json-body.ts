@@ -2,26 +2,30 @@ import { createMiddleware } from "hono/factory";
 import { findUnstorable } from "../domain/storable.ts";
 import { locateJsonFault } from "./json-fault.ts";
 import { invalid, jsonPointer, Problem } from "./problem.ts";
+import type { ApiEnv } from "./router.ts";
 
 const mediaType = /^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 
 /**
  * Reads the body of a request, if it has one, as JSON in UTF-8 of at most `limitBytes`, and sees that all of it can be
- * stored. Validators and `c.req.json()` then find it read; without a body they see `undefined`.
+ * stored. It is then found as the variable `body`, undefined if there is none, and by validators.
  */
 export function jsonBody(limitBytes: number) {
-  return createMiddleware(async (c, next) => {
+  return createMiddleware<ApiEnv>(async (c, next) => {
     const bytes = await readBytes(c.req.raw, limitBytes);
     if (bytes.length > 0 && !mediaType.test(c.req.header("content-type") ?? "")) {
       throw new Problem("unsupported-media-type", "Send the body as application/json in UTF-8.", {
         headers: { Accept: "application/json" },
       });
     }
-    const value = bytes.length > 0 ? parse(bytes) : undefined;
+    const text = decode(bytes);
+    const value = text === "" ? undefined : parse(text);
     const fault = findUnstorable(value);
     if (fault)
       throw invalid([{ in: "body", field: jsonPointer(fault.path), message: fault.message }]);
-    c.req.bodyCache.json = Promise.resolve(value);
+    c.set("body", value);
+    // Where Hono looks for a body that has been read: promises, whatever its types say.
+    c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
     await next();
   });
 }
@@ -53,13 +57,15 @@ async function readBytes(request: Request, limitBytes: number): Promise<Uint8Arr
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-function parse(bytes: Uint8Array): unknown {
-  let text: string;
+function decode(bytes: Uint8Array): string {
   try {
-    text = utf8.decode(bytes);
+    return utf8.decode(bytes);
   } catch {
     throw new Problem("malformed-json", "The body is not valid UTF-8.");
   }
+}
+
+function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -1,10 +1,11 @@
 import { serve } from "@hono/node-server";
-import { pino } from "pino";
 import { apiVariables, ConfigurationError, readEnvironment } from "../config/environment.ts";
+import { createLogger } from "../config/logger.ts";
 import { temporalClient, temporalSettings } from "../config/temporal.ts";
 import { createPrisma } from "../prisma/client.ts";
 import { wakeCampaign, wakeQueue } from "../workflows/wake.ts";
 import { createApp } from "./app.ts";
+import { createPool } from "./pool.ts";
 import { createWakes } from "./wakes.ts";
 
 /** A wake that takes longer is given up: the relay finds what it was for. */
@@ -26,11 +27,10 @@ function readConfiguration() {
 }
 
 const configuration = readConfiguration();
-const logger = pino({ level: configuration.LOG_LEVEL, base: { service: "api" } });
-const prisma = createPrisma({
-  url: configuration.DATABASE_URL,
-  connections: configuration.DATABASE_CONNECTIONS,
-});
+const logger = createLogger("api", configuration.LOG_LEVEL);
+const { DATABASE_URL: url, DATABASE_CONNECTIONS: connections } = configuration;
+const prisma = createPrisma({ url, connections: Math.ceil(connections / 2) });
+const pool = createPool({ url, connections: Math.floor(connections / 2), logger });
 const temporal = temporalClient(temporalSettings(process.env));
 const before = (deadlineMs: number, call: () => Promise<unknown>) =>
   temporal.withDeadline(Date.now() + deadlineMs, call);
@@ -43,6 +43,7 @@ const wakes = createWakes({
 
 const app = createApp({
   prisma,
+  pool,
   wakes,
   probeTemporal: async () =>
     void (await before(probeDeadlineMs, () => temporal.workflowService.getSystemInfo({}))),
@@ -68,7 +69,7 @@ const server = serve(
   },
 );
 server.on("error", (error) => {
-  logger.fatal({ error }, "cannot listen");
+  logger.fatal({ error: error.message }, "cannot listen");
   process.exit(1);
 });
 server.setTimeout(idleConnectionMs);
@@ -86,7 +87,7 @@ async function drain(reason: string): Promise<void> {
   }, drainMs);
   await new Promise<void>((resolve) => server.close(() => resolve()));
   await wakes.flush();
-  await prisma.$disconnect();
+  await Promise.all([prisma.$disconnect(), pool.end()]);
   await temporal.connection.close();
   clearTimeout(forced);
   logger.info("stopped");

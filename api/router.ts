@@ -1,4 +1,5 @@
 import { OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Pool } from "pg";
 import type { Logger } from "pino";
 import type { PrismaClient } from "../prisma/generated/client.ts";
 import { invalid, problemDetails } from "./problem.ts";
@@ -8,6 +9,8 @@ import type { Wakes } from "./wakes.ts";
 /** What the routes need. Whoever made these ends them. */
 export interface ApiDeps {
   prisma: PrismaClient;
+  /** For the one write that has to be fast. */
+  pool: Pool;
   wakes: Wakes;
   /** Resolves if Temporal answers, soon; rejects if it does not. */
   probeTemporal: () => Promise<void>;
@@ -17,7 +20,11 @@ export interface ApiDeps {
 }
 
 export interface ApiEnv {
-  Variables: { requestId: string };
+  Variables: {
+    requestId: string;
+    /** As it was sent, of a request with a JSON body. */
+    body: unknown;
+  };
 }
 
 /** A router whose requests are refused with a problem where a schema finds a fault. */

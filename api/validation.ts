@@ -44,7 +44,10 @@ function faultsOf(issue: Issue): Fault[] {
         distance: 3,
       }));
     case "invalid_value":
-      return fault(`must be ${issue.values.map((value) => JSON.stringify(value)).join(" or ")}`);
+      return fault(
+        `must be ${issue.values.map((value) => JSON.stringify(value)).join(" or ")}`,
+        own === null ? 2 : 1,
+      );
     case "too_big":
       return fault(
         `must be at most ${issue.maximum}${issue.origin === "number" || issue.origin === "int" ? "" : " long"}`,
@@ -63,16 +66,20 @@ function faultsOf(issue: Issue): Fault[] {
   }
 }
 
-/** Of a union's forms, the faults of the one that the value comes nearest to; the union's own message if it is near none. */
+/** Of a union's forms, the faults of the one that the value comes nearest to; the union's own message if it has the keys of none. */
 function nearestForm(forms: Issue[][], own: string | null): Fault[] {
   const total = (faults: Fault[]) => faults.reduce((sum, { distance }) => sum + distance, 0);
   const candidates = forms
     .map((issues) => issues.flatMap(faultsOf))
     .sort((a, b) => total(a) - total(b));
   const [nearest = []] = candidates;
-  if (own && !nearest.some(({ path }) => path.length > 0 && total(nearest) < 5))
-    return [{ path: [], message: own, distance: 1 }];
-  return nearest;
+  if (own === null) return nearest;
+  const whole = nearest.filter(({ path }) => path.length === 0);
+  const misshapen =
+    whole.length > 0 || nearest.some(({ path, distance }) => path.length === 1 && distance > 1);
+  return misshapen
+    ? [{ path: [], message: own, distance: Math.max(1, ...whole.map(({ distance }) => distance)) }]
+    : nearest;
 }
 
 function article(type: string): string {

@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { describeError } from "./database-errors.ts";
 
 /** Tells workflows that the ledger has changed. Never throws, and never keeps a request waiting. */
 export interface Wakes {
@@ -54,7 +55,10 @@ export function createWakes({
     target.inFlight = target
       .send()
       .catch((error: unknown) =>
-        logger.warn({ error, target: name }, "could not wake a workflow: the relay will"),
+        logger.warn(
+          { error: describeError(error), target: name },
+          "could not wake a workflow: the relay will",
+        ),
       )
       .then(() => {
         target.inFlight = null;

@@ -30,7 +30,7 @@ const field = z.enum(
 
 const comparisons = { greaterThan: ">", atLeast: ">=", lessThan: "<", atMost: "<=" } as const;
 
-const condition = z.union([
+const conditions = [
   z.strictObject({ attribute, equals: scalar }),
   z.strictObject({ attribute, in: alternatives(scalar) }),
   z.strictObject({ attribute, exists: z.boolean() }),
@@ -41,10 +41,10 @@ const condition = z.union([
   z.strictObject({ field, equals: text(500) }),
   z.strictObject({ field, in: alternatives(text(500)) }),
   z.strictObject({ field, exists: z.boolean() }),
-]);
+] as const;
 
 export type AudienceFilter =
-  | z.infer<typeof condition>
+  | z.infer<(typeof conditions)[number]>
   | { all: AudienceFilter[] }
   | { any: AudienceFilter[] }
   | { not: AudienceFilter };
@@ -53,12 +53,15 @@ const maxDepth = 8;
 const maxConditions = 100;
 
 const branches = z.array(z.lazy(() => filter)).min(1, "must hold at least one filter");
-const filter: z.ZodType<AudienceFilter, AudienceFilter> = z.union([
-  z.strictObject({ all: branches }),
-  z.strictObject({ any: branches }),
-  z.strictObject({ not: z.lazy(() => filter) }),
-  condition,
-]);
+const filter: z.ZodType<AudienceFilter, AudienceFilter> = z.union(
+  [
+    z.strictObject({ all: branches }),
+    z.strictObject({ any: branches }),
+    z.strictObject({ not: z.lazy(() => filter) }),
+    ...conditions,
+  ],
+  `must be { all: [filters] }, { any: [filters] }, { not: filter }, or { attribute } or { field } with one of equals, in and exists, an attribute also with one of ${Object.keys(comparisons).join(", ")}`,
+);
 
 function children(node: AudienceFilter): AudienceFilter[] {
   if ("all" in node) return node.all;
@@ -74,20 +77,23 @@ const sizeOf = (node: AudienceFilter): number =>
  * Whom a campaign is for: everybody, or those a filter holds for. Filters are two-valued: a condition on what a
  * recipient lacks is false, and so true under `not`. Bounded in depth and size, so that its SQL is bounded too.
  */
-export const audience = z.union([
-  z.strictObject({ all: z.literal(true) }),
-  z.strictObject({
-    where: filter
-      .refine((root) => depthOf(root) <= maxDepth, {
-        error: `must not be nested deeper than ${maxDepth} levels`,
-        abort: true,
-      })
-      .refine(
-        (root) => sizeOf(root) <= maxConditions,
-        `must not have more than ${maxConditions} conditions`,
-      ),
-  }),
-]);
+export const audience = z.union(
+  [
+    z.strictObject({ all: z.literal(true) }),
+    z.strictObject({
+      where: filter
+        .refine((root) => depthOf(root) <= maxDepth, {
+          error: `must not be nested deeper than ${maxDepth} levels`,
+          abort: true,
+        })
+        .refine(
+          (root) => sizeOf(root) <= maxConditions,
+          `must not have more than ${maxConditions} conditions`,
+        ),
+    }),
+  ],
+  "must be { all: true } or { where: filter }",
+);
 
 export type Audience = z.infer<typeof audience>;
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { idPrefixes } from "./ids.ts";
+import { idPrefixes, parsePublicId } from "./ids.ts";
 import { findUnstorable, text } from "./storable.ts";
 
 const publicIdPrefix = `${idPrefixes.recipient}_`;
@@ -9,6 +9,12 @@ export const externalId = text(200).refine(
   (value) => !value.startsWith(publicIdPrefix),
   `must not start with ${publicIdPrefix}, which marks ids that Tidings gave`,
 );
+
+/** What a caller names a recipient by: an external id, or the public id as its UUID. A malformed public id is nobody's. */
+export function recipientReference(reference: string): { externalId: string } | { id: string } {
+  const id = reference.startsWith(publicIdPrefix) ? parsePublicId("recipient", reference) : null;
+  return id === null ? { externalId: reference } : { id };
+}
 
 // The dot-atom of RFC 5322 with the letters of RFC 6531, at a host name: no quoted local parts, no address literals.
 const addressPattern =

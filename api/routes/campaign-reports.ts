@@ -19,12 +19,10 @@ const progress = createRoute({
       status: z.enum(campaignStatuses),
       audience: z.number().int().nullable(),
       counts: statusCounts,
-      messagesPerSecond: z
-        .number()
-        .openapi({
-          description:
-            "Over the last ten seconds while it runs, over the whole run once it has finished",
-        }),
+      messagesPerSecond: z.number().openapi({
+        description:
+          "Over the last ten seconds while it runs, over the whole run once it has finished",
+      }),
       startedAt: z.iso.datetime().nullable(),
       finishedAt: z.iso.datetime().nullable(),
     }),

@@ -16,7 +16,7 @@ import { defaultLaneCount } from "../../domain/queues.ts";
 import type { CampaignStatus, Gate, Prisma } from "../../prisma/generated/client.ts";
 import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
 import { notFound, Problem } from "../problem.ts";
-import { type ApiDeps, createRouter, jsonContent, responses } from "../router.ts";
+import { type ApiDeps, type ApiEnv, createRouter, jsonContent, responses } from "../router.ts";
 import { createTemplateVersions, pinVersion } from "../template-versions.ts";
 
 const audienceDoc = {
@@ -35,7 +35,7 @@ const audienceDoc = {
 };
 
 const newCampaignBody = newCampaign.extend({
-  audience: newCampaign.shape.audience.openapi(audienceDoc),
+  audience: newCampaign.shape.audience.meta(audienceDoc),
 });
 
 const campaign = z
@@ -127,7 +127,7 @@ export function campaignRoutes({ prisma, clock, wakes }: ApiDeps) {
   };
 
   const change = (
-    c: Context,
+    c: Context<ApiEnv>,
     reference: string,
     request: { action: CampaignAction; startAt?: Date },
   ) =>

@@ -44,15 +44,15 @@ const get = createRoute({
   responses: responses(200, "The notification", notification),
 });
 
-export function notificationRoutes({ prisma, wakes, clock, config }: ApiDeps) {
+export function notificationRoutes({ prisma, pool, wakes, clock, config }: ApiDeps) {
   const versions = createTemplateVersions(prisma);
 
   return createRouter()
     .openapi(create, async (c) => {
       const { queues, ...answer } = await acceptNotification(
-        { prisma, versions, mailboxShards: config.mailboxShards, now: clock() },
+        { pool, versions, mailboxShards: config.mailboxShards, now: clock() },
         c.req.valid("json"),
-        await keyedRequest(c),
+        keyedRequest(c),
       );
       for (const queue of queues) wakes.queue(queue);
       return answerWith<z.infer<typeof accepted>, 202>(c, answer);

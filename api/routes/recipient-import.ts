@@ -17,11 +17,9 @@ const maxListedErrors = 1_000;
 
 const lineError = z.object({
   line: z.number().int(),
-  field: z
-    .string()
-    .openapi({
-      description: "A column of CSV, a JSON pointer of NDJSON; empty for the line itself",
-    }),
+  field: z.string().openapi({
+    description: "A column of CSV, a JSON pointer of NDJSON; empty for the line itself",
+  }),
   message: z.string(),
 });
 

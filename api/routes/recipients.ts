@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { parsePublicId, publicId } from "../../domain/ids.ts";
-import { externalId, recipientProfile } from "../../domain/recipient.ts";
+import { publicId } from "../../domain/ids.ts";
+import { externalId, recipientProfile, recipientReference } from "../../domain/recipient.ts";
 import { text } from "../../domain/storable.ts";
 import type { Recipient } from "../../prisma/generated/client.ts";
 import { notFound, Problem } from "../problem.ts";
@@ -28,9 +28,9 @@ const reference = z.object({
 
 const put = createRoute({
   method: "put",
-  path: "/v1/recipients/{externalId}",
+  path: "/v1/recipients/{recipient}",
   summary: "Create or replace a recipient. What is left out takes its default.",
-  request: { params: z.object({ externalId }), body: jsonContent(recipientProfile) },
+  request: { params: z.object({ recipient: externalId }), body: jsonContent(recipientProfile) },
   responses: {
     ...responses(200, "Replaced", recipient),
     201: { description: "Created", content: { "application/json": { schema: recipient } } },
@@ -57,7 +57,7 @@ const erase = createRoute({
 export function recipientRoutes({ prisma, clock }: ApiDeps) {
   return createRouter()
     .openapi(put, async (c) => {
-      const { externalId } = c.req.valid("param");
+      const { recipient: externalId } = c.req.valid("param");
       const profile = c.req.valid("json");
       const [stored] = await upsertRecipients(prisma, [{ ...profile, externalId }], clock());
       const { created, ...row } = stored!;
@@ -65,7 +65,7 @@ export function recipientRoutes({ prisma, clock }: ApiDeps) {
     })
     .openapi(get, async (c) => {
       const row = await prisma.recipient.findUnique({
-        where: recipientKey(c.req.valid("param").recipient),
+        where: recipientReference(c.req.valid("param").recipient),
       });
       if (!row) throw notFound("recipient");
       if (row.erasedAt)
@@ -73,7 +73,7 @@ export function recipientRoutes({ prisma, clock }: ApiDeps) {
       return c.json(recipientJson(row), 200);
     })
     .openapi(erase, async (c) => {
-      const key = recipientKey(c.req.valid("param").recipient);
+      const key = recipientReference(c.req.valid("param").recipient);
       const now = clock();
       await prisma.$transaction(async (tx) => {
         // Waits for those who are adding deliveries for this recipient, so that theirs are cancelled below as well.
@@ -106,11 +106,6 @@ export function recipientRoutes({ prisma, clock }: ApiDeps) {
       });
       return c.body(null, 204);
     });
-}
-
-function recipientKey(reference: string): { id: string } | { externalId: string } {
-  const id = parsePublicId("recipient", reference);
-  return id ? { id } : { externalId: reference };
 }
 
 function recipientJson({

@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { newUuid, parsePublicId, publicId } from "../../domain/ids.ts";
+import { newUuid, publicId } from "../../domain/ids.ts";
 import { templateKey, templateVersionNumber, notificationData } from "../../domain/notification.ts";
-import { recipientProfile } from "../../domain/recipient.ts";
+import { recipientProfile, recipientReference } from "../../domain/recipient.ts";
 import { text } from "../../domain/storable.ts";
 import {
   checkContent,
@@ -23,7 +23,7 @@ import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
 import { invalid, jsonPointer, notFound, Problem } from "../problem.ts";
 import { type ApiDeps, createRouter, jsonContent, responses } from "../router.ts";
 
-const variables = templateVariables.default({ type: "object" }).openapi({
+const variables = templateVariables.default({ type: "object" }).meta({
   type: "object",
   description:
     "JSON Schema of the data that a notification or campaign must bring. Checked when something is accepted.",
@@ -124,9 +124,8 @@ export function templateRoutes({ prisma, clock }: ApiDeps) {
     if (wanted === undefined) return example;
     if (typeof wanted === "object")
       return { ...wanted, id: example.id, externalId: wanted.externalId ?? null };
-    const id = parsePublicId("recipient", wanted);
     const row = await prisma.recipient.findFirst({
-      where: { ...(id ? { id } : { externalId: wanted }), erasedAt: null },
+      where: { ...recipientReference(wanted), erasedAt: null },
     });
     if (!row)
       throw invalid([

@@ -1,5 +1,6 @@
 import { pino } from "pino";
 import { createApp } from "../../api/app.ts";
+import { createPool } from "../../api/pool.ts";
 import type { ApiDeps } from "../../api/router.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 
@@ -22,15 +23,18 @@ export async function startApi({
   const { prisma } = database;
   const woken: string[] = [];
   const logged: string[] = [];
+  const logger = pino({ level: "debug" }, { write: (line: string) => void logged.push(line) });
+  const pool = createPool({ url: database.url, connections: 10, logger });
   const app = createApp({
     prisma,
+    pool,
     wakes: {
       queue: (name) => void woken.push(name),
       campaign: (id) => void woken.push(id),
       flush: async () => {},
     },
     probeTemporal,
-    logger: pino({ level: "debug" }, { write: (line: string) => void logged.push(line) }),
+    logger,
     config: { apiKey, bodyLimitBytes: 1_048_576, mailboxShards: 4, ...config },
     clock: () => new Date(),
   });
@@ -59,7 +63,12 @@ export async function startApi({
     };
   }
 
-  return { app, database, prisma, woken, logged, send };
+  async function stop(): Promise<void> {
+    await pool.end();
+    await database.drop();
+  }
+
+  return { app, prisma, pool, woken, logged, send, stop };
 }
 
 export type Api = Awaited<ReturnType<typeof startApi>>;

@@ -6,7 +6,7 @@ beforeAll(async () => {
   api = await startApi();
   await seed(api, 10);
 });
-afterAll(() => api.database.drop());
+afterAll(() => api.stop());
 
 describe("PUT /v1/recipients/{externalId}", () => {
   it("creates, then replaces, and fills what is left out", async () => {
@@ -82,7 +82,7 @@ describe("PUT /v1/recipients/{externalId}", () => {
     for (const id of ["rcp_1", "x".repeat(201), "%00"]) {
       const reply = await api.send("PUT", `/v1/recipients/${id}`, {});
       expect(reply.status).toBe(422);
-      expect(reply.body.errors[0]).toMatchObject({ in: "path", field: "externalId" });
+      expect(reply.body.errors[0]).toMatchObject({ in: "path", field: "recipient" });
     }
   });
 });
