@@ -164,7 +164,7 @@ async function tryToAccept(
       errors.push({
         in: "body",
         field: `/recipients/${index}`,
-        message: "names no recipient: create it first with PUT /v1/recipients/{externalId}",
+        message: "names no recipient: create it first with PUT /v1/recipients/{external id}",
       });
   }
   throw invalid(errors);

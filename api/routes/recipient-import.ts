@@ -41,7 +41,7 @@ const importRoute = createRoute({
   summary: "Create or replace recipients from a stream of any length",
   description:
     "CSV with a header of external_id, email, phone, time_zone, locale and attributes.<name>, or one JSON object a line with externalId beside the fields of " +
-    "PUT /v1/recipients/{externalId}. A line replaces the recipient as that does; of two lines for one recipient the later wins. Bad lines are reported " +
+    "PUT /v1/recipients/{external id}. A line replaces the recipient as that does; of two lines for one recipient the later wins. Bad lines are reported " +
     "and good ones kept, also when the stream breaks off: repeat it as it is.",
   request: {
     body: {
