@@ -1,5 +1,4 @@
 import { Client, Connection } from "@temporalio/client";
-import { SearchAttributeType } from "@temporalio/common";
 import { loadClientConnectConfig } from "@temporalio/envconfig";
 import proto from "@temporalio/proto";
 import { searchAttributes } from "../workflows/messages.ts";
@@ -25,14 +24,17 @@ export function temporalClient(settings: TemporalSettings): Client {
 
 /** A workflow that sets an attribute the server does not know retries its task without end: so they come first. Idempotent. */
 export async function registerSearchAttributes(client: Client): Promise<void> {
-  const { IndexedValueType } = proto.temporal.api.enums.v1;
-  const types = { [SearchAttributeType.KEYWORD]: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD };
   const { operatorService } = client.connection as Connection;
   const { customAttributes } = await operatorService.listSearchAttributes({ namespace: client.options.namespace });
   const missing = Object.values(searchAttributes).filter(({ name }) => !(name in (customAttributes ?? {})));
-  if (missing.length === 0) return;
+  if (missing.length > 0) await addSearchAttributes(client, missing);
+}
+
+/** Refused by a server that knows one of them already. */
+export async function addSearchAttributes(client: Client, attributes: readonly { name: string }[] = Object.values(searchAttributes)): Promise<void> {
+  const { operatorService } = client.connection as Connection;
   await operatorService.addSearchAttributes({
     namespace: client.options.namespace,
-    searchAttributes: Object.fromEntries(missing.map(({ name, type }) => [name, types[type as keyof typeof types]])),
+    searchAttributes: Object.fromEntries(attributes.map(({ name }) => [name, proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD])),
   });
 }

@@ -1,0 +1,42 @@
+import { join } from "node:path";
+import type { TestWorkflowEnvironment } from "@temporalio/testing";
+import { bundleWorkflowCode, DefaultLogger, makeTelemetryFilterString, Runtime, type WorkflowBundle } from "@temporalio/worker";
+import type { Pool } from "pg";
+import { packageRoot } from "../../config/package-root.ts";
+import { createWorkers } from "../../workers/worker.ts";
+import { recordingChannel, type Answer } from "./recording-channel.ts";
+
+Runtime.install({
+  logger: new DefaultLogger("ERROR"),
+  // The test server calls itself an old one, and each worker would warn of it.
+  telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: "ERROR", other: "ERROR" }) } },
+});
+
+let bundle: Promise<WorkflowBundle> | undefined;
+
+/** The workflows as they stand in the sources, bundled once a test file. */
+export function workflowBundle(): Promise<WorkflowBundle> {
+  bundle ??= bundleWorkflowCode({ workflowsPath: join(packageRoot, "workflows/index.ts") });
+  return bundle;
+}
+
+/** The real workers on a test server, over a channel that answers as told; `stop` drains them. */
+export async function startWorkers(environment: TestWorkflowEnvironment, pool: Pool, answer?: Answer) {
+  const recording = recordingChannel(answer);
+  const workers = await createWorkers({
+    connection: environment.nativeConnection,
+    client: environment.client,
+    pool,
+    channels: { delivery: recording.channel, critical: recording.channel },
+    retry: { baseMs: 60_000, capMs: 6 * 3_600_000, attempts: 20 },
+    workflows: { workflowBundle: await workflowBundle() },
+  });
+  const running = Promise.all(workers.map((worker) => worker.run()));
+  return {
+    ...recording,
+    async stop() {
+      for (const worker of workers) worker.shutdown();
+      await running;
+    },
+  };
+}
