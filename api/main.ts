@@ -85,7 +85,13 @@ async function drain(reason: string): Promise<void> {
     logger.warn("requests did not end in time");
     process.exit(1);
   }, drainMs);
+  // A connection whose request ends after this is kept alive otherwise.
+  const sweeping = setInterval(
+    () => "closeIdleConnections" in server && server.closeIdleConnections(),
+    50,
+  );
   await new Promise<void>((resolve) => server.close(() => resolve()));
+  clearInterval(sweeping);
   await wakes.flush();
   await Promise.all([prisma.$disconnect(), pool.end()]);
   await temporal.connection.close();
