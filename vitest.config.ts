@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 // Two cores are the common case, and servers need theirs.
 const maxWorkers = 2;
 
+const patience = { testTimeout: 30_000, hookTimeout: 60_000 };
+
 export default defineConfig({
   test: {
     maxWorkers,
@@ -17,9 +19,17 @@ export default defineConfig({
         test: {
           name: "servers",
           include: ["test/**/*.test.ts"],
+          exclude: ["test/temporal/**"],
           globalSetup: ["test/support/postgres.ts"],
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          ...patience,
+        },
+      },
+      {
+        test: {
+          name: "temporal",
+          include: ["test/temporal/**/*.test.ts"],
+          globalSetup: ["test/support/postgres.ts", "test/support/temporal.ts"],
+          ...patience,
         },
       },
     ],

@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { ConfigurationError } from "../config/environment.ts";
 import { defaultPorts, PortInUseError, type PortName, type Ports } from "./stack/ports.ts";
 import { FolderInUseError } from "./stack/processes.ts";
-import { startStack, type Stack } from "./stack/stack.ts";
+import { StartError, startStack, type Stack } from "./stack/stack.ts";
 
 const portOptions: Record<PortName, { flag: string; variable: string; what: string }> = {
   api: { flag: "--api-port", variable: "API_PORT", what: "the API" },
@@ -60,7 +60,7 @@ try {
   });
   print(stack);
 } catch (error) {
-  const known = [ConfigurationError, FolderInUseError, PortInUseError].some(
+  const known = [ConfigurationError, FolderInUseError, PortInUseError, StartError].some(
     (kind) => error instanceof kind,
   );
   console.error(known ? (error as Error).message : error);

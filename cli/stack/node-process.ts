@@ -1,6 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
 import { compiled } from "./guarded.ts";
 import { whenReady, type Running } from "./supervised.ts";
 
@@ -18,15 +19,17 @@ export interface NodeProcessOptions {
   graceMs: number;
 }
 
+const leash = pathToFileURL(compiled("cli/stack/leash.js")).href;
+
 /**
  * Starts one of our own programs in a process group of its own, where a Ctrl-C meant for the launcher does not reach. It
- * ends by itself when the IPC channel closes, which is how it hears of the launcher's death.
+ * ends by itself when the IPC channel closes (see leash.ts), which is how it hears of the launcher's death.
  */
 export async function startNodeProcess(options: NodeProcessOptions): Promise<Running> {
   const { program, args = [], environment, log, readyTimeoutMs, graceMs } = options;
   const child = fork(compiled(program), args, {
     detached: true,
-    execArgv: ["--enable-source-maps"],
+    execArgv: ["--enable-source-maps", "--import", leash],
     env: environment,
     stdio: ["ignore", log, log, "ipc"],
   });

@@ -61,6 +61,11 @@ export interface Stack {
   abandon(): void;
 }
 
+/** One of the stack's processes did not come up; the message ends with what it printed last. */
+export class StartError extends Error {
+  override name = "StartError";
+}
+
 const startTimeoutMs = 60_000;
 const drainMs = 30_000;
 /** What an earlier stack's processes get to stop by themselves, a quarter of it for each of the next means. */
@@ -112,13 +117,15 @@ class Launcher {
     const given = options.environment;
     const set = (name: string) => Boolean(given[name] || given[`${name}_FILE`]);
     await this.#register.clearLeftovers(leftoverGraceMs);
+    // It may take minutes to come by: ports that were free before would not be any more.
+    const temporalProgram = given["TEMPORAL_ADDRESS"] ? null : await temporalCli({ environment: given, say: this.#say });
     const ports = await choosePorts(options.ports ?? {});
 
     const [database, temporal, smtp] = await allOrNothing([
       set("DATABASE_URL")
         ? readEnvironment(["DATABASE_URL"], given).DATABASE_URL
         : this.#postgres(ports.postgres),
-      given["TEMPORAL_ADDRESS"] ?? this.#temporal(ports, given),
+      temporalProgram === null ? given["TEMPORAL_ADDRESS"]! : this.#temporal(temporalProgram, ports),
       set("SMTP_URL") ? null : this.#mailbox(ports, options.mailboxDelayMs ?? 0),
     ] as const);
     await applyMigrations(database);
@@ -208,8 +215,7 @@ class Launcher {
     return databaseUrl(cluster, port, "tidings");
   }
 
-  async #temporal(ports: Ports, environment: NodeJS.ProcessEnv): Promise<string> {
-    const program = await temporalCli({ environment, say: this.#say });
+  async #temporal(program: string, ports: Ports): Promise<string> {
     const databasePath = join(this.#dataDir, "temporal.db");
     const address = `127.0.0.1:${ports.temporal}`;
     const order = temporalOrder({
@@ -259,7 +265,7 @@ class Launcher {
           return await start(log);
         } catch (error) {
           const reason = error instanceof Error ? error.message : String(error);
-          throw new Error(`${name}: ${reason}\n${this.#logs.tail(name)}`.trimEnd(), {
+          throw new StartError(`${name}: ${reason}\n${this.#logs.tail(name)}`.trimEnd(), {
             cause: error,
           });
         } finally {

@@ -1,0 +1,62 @@
+import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { msToTs } from "@temporalio/common/lib/time.js";
+import { TestWorkflowEnvironment } from "@temporalio/testing";
+import { inject } from "vitest";
+import type { TestProject } from "vitest/node";
+import { temporalCli } from "../../cli/stack/binaries.ts";
+import { startGuarded } from "../../cli/stack/guarded.ts";
+import { freePort } from "../../cli/stack/ports.ts";
+import { whenReady } from "../../cli/stack/supervised.ts";
+import { temporalOrder, waitForTemporal } from "../../cli/stack/temporal.ts";
+import { waitUntil } from "../../cli/stack/wait.ts";
+import { addSearchAttributes } from "../../config/temporal.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** A development server for this run. */
+    temporalAddress: string;
+  }
+}
+
+const startTimeoutMs = 30_000;
+
+/** One development server for the whole run, in memory. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+  const program = await temporalCli({ environment: process.env, say });
+  const folder = mkdtempSync(join(tmpdir(), "tidings-temporal-"));
+  const port = await freePort();
+  const address = `127.0.0.1:${port}`;
+  const log = openSync(join(folder, "log"), "a");
+  const order = temporalOrder({ program, port, uiPort: null, databasePath: null });
+  const server = await startGuarded(order, log);
+  closeSync(log);
+  await whenReady(server, (signal) => waitForTemporal(address, startTimeoutMs, signal));
+  project.provide("temporalAddress", address);
+  return async () => {
+    await server.stop();
+    rmSync(folder, { recursive: true });
+  };
+}
+
+/**
+ * The run's development server, in a namespace of one's own that knows our search attributes: task queues and workflow
+ * ids of other files do not meet it. Its `teardown` closes the connections.
+ */
+export async function createDevServer(): Promise<TestWorkflowEnvironment> {
+  const address = inject("temporalAddress");
+  const namespace = `test-${randomBytes(6).toString("hex")}`;
+  const environment = await TestWorkflowEnvironment.createFromExistingServer({ address, namespace });
+  const { client, connection } = environment;
+  await connection.workflowService.registerNamespace({
+    namespace,
+    workflowExecutionRetentionPeriod: msToTs("1 day"),
+  });
+  // The server's parts learn of a new namespace one after the other.
+  await waitUntil("the namespace to be there", startTimeoutMs, () => addSearchAttributes(client).then(() => true));
+  await waitUntil("the namespace to be usable", startTimeoutMs, () => client.workflow.count().then(() => true));
+  return environment;
+}
