@@ -112,31 +112,34 @@ export async function commitOnce<Body, Status extends ContentfulStatusCode>(
 ): Promise<Response & TypedResponse<JSONParsed<Body>, Status, "json">> {
   const request = keyedRequest(c);
   const attempt = () =>
-    prisma.$transaction(async (tx): Promise<Answer & { committed?: () => void }> => {
-      if (request) {
-        const [state] = await tx.$queryRawUnsafe<KeyState[]>(
-          keyStateSql("$1", "$2"),
-          request.scope,
-          request.key,
-        );
-        const kept = replayOf(request, state!);
-        if (kept) return kept;
-      }
-      const { body, committed } = await work(tx);
-      const text = JSON.stringify(body);
-      if (request) {
-        await tx.idempotencyKey.create({
-          data: {
-            scope: request.scope,
-            key: request.key,
-            requestHash: request.hash,
-            status,
-            body: text,
-          },
-        });
-      }
-      return { status, text, replayed: false, ...(committed && { committed }) };
-    });
+    prisma.$transaction(
+      async (tx): Promise<Answer & { committed?: () => void }> => {
+        if (request) {
+          const [state] = await tx.$queryRawUnsafe<KeyState[]>(
+            keyStateSql("$1", "$2"),
+            request.scope,
+            request.key,
+          );
+          const kept = replayOf(request, state!);
+          if (kept) return kept;
+        }
+        const { body, committed } = await work(tx);
+        const text = JSON.stringify(body);
+        if (request) {
+          await tx.idempotencyKey.create({
+            data: {
+              scope: request.scope,
+              key: request.key,
+              requestHash: request.hash,
+              status,
+              body: text,
+            },
+          });
+        }
+        return { status, text, replayed: false, ...(committed && { committed }) };
+      },
+      { maxWait: 5_000, timeout: 15_000 },
+    );
   const { committed, ...answer } = await retryOnce(request, attempt);
   committed?.();
   return answerWith<Body, Status>(c, answer);

@@ -21,7 +21,7 @@ function readConfiguration() {
     return readEnvironment(apiVariables, process.env);
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
-    console.error(error.message);
+    process.stderr.write(`${error.message}\n`);
     process.exit(1);
   }
 }
@@ -29,8 +29,9 @@ function readConfiguration() {
 const configuration = readConfiguration();
 const logger = createLogger("api", configuration.LOG_LEVEL);
 const { DATABASE_URL: url, DATABASE_CONNECTIONS: connections } = configuration;
-const prisma = createPrisma({ url, connections: Math.ceil(connections / 2) });
-const pool = createPool({ url, connections: Math.floor(connections / 2), logger });
+// Most are for accepting: each of those waits for the disk, and those that wait together are written together.
+const pool = createPool({ url, connections: Math.ceil((connections * 2) / 3), logger });
+const prisma = createPrisma({ url, connections: Math.max(1, Math.floor(connections / 3)) });
 const temporal = temporalClient(temporalSettings(process.env));
 const before = (deadlineMs: number, call: () => Promise<unknown>) =>
   temporal.withDeadline(Date.now() + deadlineMs, call);

@@ -1,4 +1,4 @@
-import { OpenAPIHono, z } from "@hono/zod-openapi";
+import { OpenAPIHono, type z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
 import type { Logger } from "pino";
 import type { PrismaClient } from "../prisma/generated/client.ts";

@@ -61,7 +61,11 @@ function faultsOf(issue: Issue): Fault[] {
         path: [...issue.path, ...path],
         ...rest,
       }));
-    default:
+    case "invalid_format":
+    case "not_multiple_of":
+    case "invalid_key":
+    case "invalid_element":
+    case "custom":
       return fault(issue.message);
   }
 }

@@ -76,7 +76,7 @@ export function createWakes({
     async flush() {
       for (const [name, target] of targets) if (target.timer) deliver(name, target);
       while (targets.size > 0)
-        await Promise.all([...targets.values()].map(({ inFlight }) => inFlight));
+        await Promise.all([...targets.values()].map(async ({ inFlight }) => inFlight));
     },
   };
 }

@@ -27,7 +27,7 @@ export type TemplateReference = z.output<typeof templateReference>;
 /** What templates are filled with, beside the recipient; checked against the template version's variables. */
 export const notificationData = z.looseObject({}).default({});
 
-export const maxNotificationRecipients = 1_000;
+const maxNotificationRecipients = 1_000;
 
 export const newNotification = z.strictObject({
   /** External ids, or ids that Tidings gave. */

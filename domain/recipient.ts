@@ -93,8 +93,6 @@ export const recipientProfile = z.strictObject({
   attributes: attributes.default({}),
 });
 
-export type RecipientProfile = z.output<typeof recipientProfile>;
-
 /** A recipient as a line of an import brings it. */
 export const importedRecipient = recipientProfile.extend({ externalId });
 

@@ -15,7 +15,7 @@ export function text(max: number, min = 1) {
     .refine((value) => !unstorable.test(value), unstorableMessage);
 }
 
-export const maxJsonDepth = 32;
+const maxJsonDepth = 32;
 
 export interface JsonFault {
   /** Keys and indexes from the root to the fault. */

@@ -17,7 +17,7 @@ describe("templates", () => {
     const replies = await Promise.all(
       [1, 2, 3].map(() => api.send("POST", "/v1/templates", { ...sampleTemplate, key: "raced" })),
     );
-    expect(replies.map(({ status }) => status).sort()).toEqual([201, 409, 409]);
+    expect(replies.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 409, 409]);
   });
 
   it("gain versions with numbers of their own, and show the latest", async () => {
@@ -25,7 +25,9 @@ describe("templates", () => {
     const replies = await Promise.all(
       [1, 2, 3, 4].map(() => api.send("POST", "/v1/templates/raced/versions", { content })),
     );
-    expect(replies.map(({ body }) => body.latestVersion.version).sort()).toEqual([2, 3, 4, 5]);
+    expect(
+      replies.map(({ body }) => body.latestVersion.version as number).toSorted((a, b) => a - b),
+    ).toEqual([2, 3, 4, 5]);
     const { body } = await api.send("GET", "/v1/templates/raced");
     expect(body).toMatchObject({
       key: "raced",
