@@ -130,7 +130,7 @@ export function createService({ url, apiKey }: { url: string; apiKey: string }) 
       return created.parse(await call("POST", "/v1/campaigns", body)).id;
     },
     async startCampaign(id: string) {
-      return campaign.parse(await call("POST", `/v1/campaigns/${id}/start`, {}));
+      return campaign.parse(await call("POST", `/v1/campaigns/${id}/start`));
     },
     async setThrottle(id: string, throttle: { perSecond: number; burst?: number } | null) {
       await call("PUT", `/v1/campaigns/${id}/throttle`, throttle);
