@@ -1,8 +1,8 @@
 import { performance } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
 import { newUuid, publicId } from "../domain/ids.ts";
 import type { Attempt } from "../domain/outcome.ts";
 import { settle, type RetryPolicy, type Settlement } from "../domain/settle.ts";
-import { createBatcher } from "./batcher.ts";
 import type { Channel } from "./channels/channel.ts";
 import type { DueDelivery, Held, Ledger, SettledDelivery } from "./ledger.ts";
 import type { Source } from "./sources.ts";
@@ -34,11 +34,13 @@ export interface HandOver {
 export const leaseMs = 10_000;
 const renewMs = 2_000;
 
-const claimBatch = 64;
-/** How far claiming may run ahead of handing over. */
-const claimedAhead = 64;
-const settleBatch = 64;
-const settleLingerMs = 2;
+/** Rows settled, and rows claimed, in one turn of the ledger at most; half as many make a turn worth while at once. */
+const turnRows = 64;
+/** Rows claimed ahead of handing over. */
+const aheadRows = 64;
+/** How long the outcomes of a few messages wait for company. */
+const lingerMs = 2;
+const parallelTurns = 2;
 const settleRetryMs = 250;
 
 /** A parcel whose row is ours until `deadlineMs` of this process's monotonic clock. */
@@ -50,9 +52,9 @@ interface Claimed extends Held {
 }
 
 /**
- * The one way by which a worker's messages of one traffic class leave, whichever dispatch found them: it claims in
- * batches, keeps the number of messages in flight under its bound, commits outcomes in batches, and renews the leases of
- * what takes long.
+ * The one way by which a worker's messages of one traffic class leave, whichever dispatch found them. It writes the ledger
+ * in turns, each of which settles what ended and claims what is next; keeps the number of messages in flight under its
+ * bound; and renews the leases of what takes long.
  */
 export function createHandOver(deps: {
   ledger: Ledger;
@@ -64,39 +66,16 @@ export function createHandOver(deps: {
   const { ledger, channel, retry, inFlightBound, random = Math.random } = deps;
 
   type Waiting = Pick<Claimed, "parcel" | "resolve" | "reject">;
+  type Ended = { claimed: Claimed; outcome: SettledDelivery; resolve: () => void; reject: (error: unknown) => void };
   const notifications: Waiting[] = [];
   const campaigns: Waiting[] = [];
   const ready: Claimed[] = [];
+  const ended: Ended[] = [];
   /** Claimed and not settled. */
   const underWay = new Set<Claimed>();
+  let turns = 0;
   let claiming = 0;
   let inFlight = 0;
-
-  /** Outcomes are kept while the ledger is away, and written as soon as it is back, for as long as the rows are ours. */
-  const outcomes = createBatcher<{ claimed: Claimed; outcome: SettledDelivery }, void>({
-    maxItems: settleBatch,
-    lingerMs: settleLingerMs,
-    parallel: 2,
-    async write(items) {
-      for (;;) {
-        try {
-          return await ledger.settle(items.map(({ outcome }) => outcome));
-        } catch (error) {
-          if (items.every(({ claimed }) => performance.now() > claimed.deadlineMs)) throw error;
-          await new Promise((resolve) => setTimeout(resolve, settleRetryMs));
-        }
-      }
-    },
-  });
-
-  /** Parcels come in by the page: pumping once for all of them makes full batches. */
-  let pumping: NodeJS.Immediate | undefined;
-  const pumpSoon = () => {
-    pumping ??= setImmediate(() => {
-      pumping = undefined;
-      pump();
-    });
-  };
 
   const pump = () => {
     while (ready.length > 0 && inFlight < inFlightBound) {
@@ -107,24 +86,51 @@ export function createHandOver(deps: {
         .finally(() => {
           underWay.delete(next);
           inFlight--;
-          pump();
+          pumpSoon();
         });
     }
-    while (notifications.length + campaigns.length > 0 && claiming + ready.length < claimedAhead) void claim();
+    while (turns < parallelTurns && worthATurn()) void turn();
+    if (ended.length > 0 && turns < parallelTurns) lingering ??= setTimeout(lingered, lingerMs);
   };
 
-  const claim = async () => {
-    const next = notifications.splice(0, claimBatch);
-    next.push(...campaigns.splice(0, claimBatch - next.length));
+  /** What comes together is pumped together: full turns instead of many small ones. */
+  let pumping: NodeJS.Immediate | undefined;
+  const pumpSoon = () => {
+    pumping ??= setImmediate(() => {
+      pumping = undefined;
+      pump();
+    });
+  };
+
+  let lingering: NodeJS.Timeout | undefined;
+  const lingered = () => {
+    lingering = undefined;
+    if (ended.length > 0 && turns < parallelTurns) void turn();
+  };
+
+  const room = () => aheadRows - ready.length - claiming;
+  const worthATurn = () => ended.length >= turnRows / 2 || (room() >= aheadRows / 2 && notifications.length + campaigns.length > 0);
+
+  const turn = async () => {
+    const settling = ended.splice(0, turnRows);
+    const next = notifications.splice(0, room());
+    next.push(...campaigns.splice(0, room() - next.length));
     const wanted = next.filter(({ parcel }) => !parcel.withdrawn.aborted);
     for (const { parcel, resolve } of next) if (parcel.withdrawn.aborted) resolve("dropped");
-    if (wanted.length === 0) return;
+    if (settling.length + wanted.length === 0) return;
+    turns++;
     claiming += wanted.length;
+    const token = newUuid();
+    const deadlineMs = performance.now() + leaseMs;
     try {
-      const token = newUuid();
-      const deadlineMs = performance.now() + leaseMs;
-      const ids = wanted.map(({ parcel }) => parcel.delivery.id);
-      const ours = await ledger.claim({ ids, token, asOf: latest(wanted), leaseMs });
+      const ours = await ledger.turn({
+        settled: settling.map(({ outcome }) => outcome),
+        wanted: wanted.map(({ parcel }) => parcel.delivery.id),
+        token,
+        asOf: latest(wanted),
+        leaseMs,
+      });
+      for (const { resolve } of settling) resolve();
       for (const waiting of wanted) {
         const { id } = waiting.parcel.delivery;
         if (!ours.has(id)) {
@@ -137,10 +143,28 @@ export function createHandOver(deps: {
       }
     } catch (error) {
       for (const { reject } of wanted) reject(error);
+      void settleLater(settling);
     } finally {
+      turns--;
       claiming -= wanted.length;
       keepLeases();
-      pump();
+      pumpSoon();
+    }
+  };
+
+  /** Outcomes are kept while the ledger is away, and written as soon as it is back, for as long as the rows are ours. */
+  const settleLater = async (settling: readonly Ended[]) => {
+    for (;;) {
+      await sleep(settleRetryMs);
+      try {
+        await ledger.settle(settling.map(({ outcome }) => outcome));
+        for (const { resolve } of settling) resolve();
+        return;
+      } catch (error) {
+        if (settling.some(({ claimed }) => performance.now() < claimed.deadlineMs)) continue;
+        for (const { reject } of settling) reject(error);
+        return;
+      }
     }
   };
 
@@ -164,7 +188,10 @@ export function createHandOver(deps: {
         ? { status: "failed", reason: result.reason, detail: result.detail }
         : settle({ attempt: made.at(-1)!, attemptCount, guarantee: source.guarantee, policy: retry, now: parcel.now(), random: random() });
     const attempts = delivery.interrupted ? [interruptedAttempt(), ...made] : made;
-    await outcomes.add({ claimed, outcome: { id, token, settlement, attemptCount, attempts } });
+    await new Promise<void>((resolve, reject) => {
+      ended.push({ claimed, outcome: { id, token, settlement, attemptCount, attempts }, resolve, reject });
+      pumpSoon();
+    });
     return settlement.status;
   };
 
@@ -198,7 +225,7 @@ export function createHandOver(deps: {
   };
 }
 
-const latest = (rows: readonly Pick<Claimed, "parcel">[]) => new Date(Math.max(...rows.map(({ parcel }) => parcel.now().getTime())));
+const latest = (rows: readonly Pick<Claimed, "parcel">[]) => new Date(Math.max(0, ...rows.map(({ parcel }) => parcel.now().getTime())));
 
 /** The hand-over that a dead worker left behind, as evidence beside what follows it. */
 export function interruptedAttempt(now = new Date()): Attempt {

@@ -19,17 +19,16 @@ export interface Ledger {
    */
   due(input: { queue: string; asOf: Date; limit: number; except: readonly string[] }): Promise<DueDelivery[]>;
   /**
-   * Marks rows as being handed over, by the holder of `token`, for `leaseMs`. Rows that another claimed, or that are not
+   * One write for what ended and what is next. `settled`: what became of rows, with their attempts; their leases end. A row
+   * that is no longer the token's is left to its new holder, whose first attempt says that this one was cut off. `wanted`:
+   * rows to mark as being handed over by the holder of `token`, for `leaseMs`; those that another claimed, or that are not
    * due any more (cancelled, paused, held), are missing in the result.
    */
-  claim(input: { ids: readonly string[]; token: string; asOf: Date; leaseMs: number }): Promise<Set<string>>;
+  turn(input: { settled: readonly SettledDelivery[]; wanted: readonly string[]; token: string; asOf: Date; leaseMs: number }): Promise<Set<string>>;
+  /** `turn` with nothing wanted. */
+  settle(settled: readonly SettledDelivery[]): Promise<void>;
   /** Leases go on for another `leaseMs`. */
   renew(input: { rows: readonly Held[]; asOf: Date; leaseMs: number }): Promise<void>;
-  /**
-   * Writes what became of rows, with their attempts, and ends their leases. A row that is no longer the token's is left
-   * to its new holder, whose first attempt says that this one was cut off.
-   */
-  settle(outcomes: readonly SettledDelivery[]): Promise<void>;
   /** When `due` would next find something, and what is open in the queue. */
   outlook(input: { queue: string; asOf: Date }): Promise<QueueOutlook>;
 }
@@ -69,6 +68,8 @@ export interface QueueOutlook {
 
 export const openCountLimit = 1_000;
 
+const nobody = "00000000-0000-0000-0000-000000000000";
+
 const byPriority = `(VALUES ${priorities.map((priority) => `('${priority}'::priority, interval '${ageingMs[priority]} milliseconds')`).join(", ")}) AS p(priority, ageing)`;
 
 /** Rows of a campaign move only while it runs: pause, cancel and reschedule need nothing but their own commit. */
@@ -90,26 +91,27 @@ const dueSql = `
     r.erased_at IS NOT NULL, r.id, r.external_id, r.email, r.phone, r.time_zone, r.locale, r.attributes
   FROM due d JOIN recipients r ON r.id = d.recipient_id`;
 
-const claimSql = `
-  WITH clock AS MATERIALIZED (SELECT greatest($3::timestamptz, clock_timestamp()) AS now)
-  UPDATE deliveries d SET status = 'sending', attempt_count = attempt_count + 1, lease_token = $2, lease_until = clock.now + $4 * interval '1 millisecond'
-  FROM unnest($1::uuid[]) AS wanted(id), clock
-  WHERE d.id = wanted.id AND d.due_at <= clock.now AND (d.lease_until IS NULL OR d.lease_until <= clock.now) AND ${sourceRuns}
-  RETURNING d.id`;
-
-const settleSql = `
-  WITH settled AS (
-    UPDATE deliveries d SET status = s.status, due_at = s.due_at, reason = s.reason, detail = s.detail, attempt_count = s.attempt_count,
-      lease_token = NULL, lease_until = NULL, finished_at = CASE WHEN s.due_at IS NULL THEN clock_timestamp() END
-    FROM unnest($1::uuid[], $2::uuid[], $3::delivery_status[], $4::timestamptz[], $5::text[], $6::text[], $7::smallint[])
-      AS s(id, token, status, due_at, reason, detail, attempt_count)
+const turnSql = `
+  WITH clock AS MATERIALIZED (SELECT greatest($17::timestamptz, clock_timestamp()) AS now),
+  settled AS (
+    UPDATE deliveries d SET status = s.status, due_at = to_timestamp(s.due_ms / 1000.0), reason = s.reason, detail = s.detail, attempt_count = s.attempt_count,
+      lease_token = NULL, lease_until = NULL, finished_at = CASE WHEN s.due_ms IS NULL THEN clock_timestamp() END
+    FROM unnest($1::uuid[], $2::uuid[], $3::delivery_status[], $4::bigint[], $5::text[], $6::text[], $7::smallint[])
+      AS s(id, token, status, due_ms, reason, detail, attempt_count)
     WHERE d.id = s.id AND d.lease_token IS NOT DISTINCT FROM s.token AND d.due_at IS NOT NULL
     RETURNING d.id
+  ),
+  evidence AS (
+    INSERT INTO attempts (delivery_id, number, provider, outcome, failure, response, started_at, finished_at)
+    SELECT a.id, a.number, a.provider, a.outcome, a.failure, a.response, to_timestamp(a.started_ms / 1000.0), to_timestamp(a.finished_ms / 1000.0)
+    FROM unnest($8::uuid[], $9::smallint[], $10::text[], $11::attempt_outcome[], $12::text[], $13::text[], $14::bigint[], $15::bigint[])
+      AS a(id, number, provider, outcome, failure, response, started_ms, finished_ms)
+    WHERE a.id = ANY (ARRAY(SELECT id FROM settled))
   )
-  INSERT INTO attempts (delivery_id, number, provider, outcome, failure, response, started_at, finished_at)
-  SELECT a.* FROM unnest($8::uuid[], $9::smallint[], $10::text[], $11::attempt_outcome[], $12::text[], $13::text[], $14::timestamptz[], $15::timestamptz[])
-    AS a(delivery_id, number, provider, outcome, failure, response, started_at, finished_at)
-  WHERE a.delivery_id = ANY (ARRAY(SELECT id FROM settled))`;
+  UPDATE deliveries d SET status = 'sending', attempt_count = attempt_count + 1, lease_token = $18, lease_until = clock.now + $19 * interval '1 millisecond'
+  FROM unnest($16::uuid[]) AS wanted(id), clock
+  WHERE d.id = wanted.id AND d.due_at <= clock.now AND (d.lease_until IS NULL OR d.lease_until <= clock.now) AND ${sourceRuns}
+  RETURNING d.id`;
 
 const renewSql = `
   UPDATE deliveries d SET lease_until = greatest($3::timestamptz, clock_timestamp()) + $4 * interval '1 millisecond'
@@ -161,31 +163,35 @@ export function createLedger(pool: Pool): Ledger {
       );
     },
 
-    async claim({ ids, token, asOf, leaseMs }) {
-      const claimed = await run("claim", claimSql, [ids, token, asOf, leaseMs]);
-      return new Set(claimed.map(([id]) => id as string));
-    },
-
-    async settle(outcomes) {
-      const attempts = outcomes.flatMap(({ id, attemptCount, attempts: made }) =>
+    async turn({ settled, wanted, token, asOf, leaseMs }) {
+      const attempts = settled.flatMap(({ id, attemptCount, attempts: made }) =>
         made.map((attempt, index) => ({ id, number: attemptCount - made.length + index + 1, attempt })),
       );
-      await run("settle", settleSql, [
-        ...held(outcomes),
-        outcomes.map(({ settlement }) => settlement.status),
-        outcomes.map(({ settlement }) => (settlement.status === "pending" ? settlement.dueAt : null)),
-        outcomes.map(({ settlement }) => settlement.reason),
-        outcomes.map(({ settlement }) => ("detail" in settlement ? settlement.detail : null)),
-        outcomes.map(({ attemptCount }) => attemptCount),
+      const claimed = await run("turn", turnSql, [
+        ...held(settled),
+        settled.map(({ settlement }) => settlement.status),
+        settled.map(({ settlement }) => (settlement.status === "pending" ? settlement.dueAt.getTime() : null)),
+        settled.map(({ settlement }) => settlement.reason),
+        settled.map(({ settlement }) => ("detail" in settlement ? settlement.detail : null)),
+        settled.map(({ attemptCount }) => attemptCount),
         attempts.map(({ id }) => id),
         attempts.map(({ number }) => number),
         attempts.map(({ attempt }) => attempt.provider),
         attempts.map(({ attempt }) => attempt.outcome),
         attempts.map(({ attempt }) => attempt.failure),
         attempts.map(({ attempt }) => attempt.response),
-        attempts.map(({ attempt }) => attempt.startedAt),
-        attempts.map(({ attempt }) => attempt.finishedAt),
+        attempts.map(({ attempt }) => attempt.startedAt.getTime()),
+        attempts.map(({ attempt }) => attempt.finishedAt.getTime()),
+        wanted,
+        asOf,
+        token,
+        leaseMs,
       ]);
+      return new Set(claimed.map(([id]) => id as string));
+    },
+
+    async settle(settled) {
+      await this.turn({ settled, wanted: [], token: nobody, asOf: new Date(0), leaseMs: 0 });
     },
 
     async renew({ rows, asOf, leaseMs }) {

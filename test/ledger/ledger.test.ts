@@ -30,7 +30,7 @@ afterAll(async () => {
 
 const inMs = (ms: number) => new Date(Date.now() + ms);
 const due = (limit = 100, asOf = new Date(0)) => ledger.due({ queue, asOf, limit, except: [] });
-const claim = (rows: readonly DueDelivery[], token: string, asOf = new Date(0)) => ledger.claim({ ids: rows.map(({ id }) => id), token, asOf, leaseMs });
+const claim = (rows: readonly DueDelivery[], token: string, asOf = new Date(0)) => ledger.turn({ settled: [], wanted: rows.map(({ id }) => id), token, asOf, leaseMs });
 const sentAttempt = (): Attempt => ({ provider: "smtp-1", outcome: "sent", failure: null, response: "250 ok", startedAt: new Date(), finishedAt: new Date() });
 const sent = (id: string, token: string): SettledDelivery => ({ id, token, attemptCount: 1, attempts: [sentAttempt()], settlement: { status: "sent", reason: null } });
 const statusOf = async (id: string) => (await pool.query<{ status: string }>("SELECT status FROM deliveries WHERE id = $1", [id])).rows[0]!.status;
@@ -78,7 +78,7 @@ describe("due", () => {
   });
 });
 
-describe("claim", () => {
+describe("turn", () => {
   it("gives each row to one of many claimers that all saw it", async () => {
     await seed.notification({ recipientIds: await seed.recipients(50), queue });
     const rows = await due();
