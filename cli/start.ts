@@ -90,9 +90,10 @@ function print({ urls, databaseUrl, temporalAddress, smtpUrl, apiKey, apiKeyIsNe
     ["Data", data],
     ["API key", apiKeyIsNew ? `${apiKey}  (shown once; kept in ${data}/api-key)` : null],
   ];
-  console.log("\nTidings is running. Ctrl-C stops it.\n");
-  for (const [name, value] of rows) if (value !== null) console.log(`  ${name.padEnd(12)}${value}`);
-  console.log("");
+  const lines = rows
+    .filter(([, value]) => value !== null)
+    .map(([name, value]) => `  ${name.padEnd(12)}${value}`);
+  console.log(["", "Tidings is running. Ctrl-C stops it.", "", ...lines, ""].join("\n"));
 }
 
 function withoutPassword(url: string): string {

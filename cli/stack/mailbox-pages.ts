@@ -35,13 +35,11 @@ export function createPages(kept: readonly KeptMessage[]): Server {
 }
 
 function newestFirst(kept: readonly KeptMessage[]) {
-  return kept
-    .toReversed()
-    .map(({ raw, subject, ...message }) => ({
-      ...message,
-      subject: decodeWords(subject),
-      bytes: raw.length,
-    }));
+  return kept.toReversed().map(({ raw, subject, ...message }) => ({
+    ...message,
+    subject: decodeWords(subject),
+    bytes: raw.length,
+  }));
 }
 
 function listing(kept: readonly KeptMessage[]): string {

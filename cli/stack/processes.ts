@@ -86,22 +86,20 @@ export class ProcessRegister {
   }
 
   /**
-   * Resolves when nothing of an earlier stack runs any more. Guards and children stop by themselves when their launcher
-   * dies: they get `graceMs` for it, are then told to, and at last killed.
+   * Resolves when nothing of an earlier stack runs any more. What its launcher's death did not stop (because a guard died as
+   * well) is told to, and killed after `graceMs`.
    */
   async clearLeftovers(graceMs: number): Promise<void> {
     const left = () => readMarks<ProcessMark[]>(this.#path, []).filter(isAlive);
-    for (const signal of [null, "SIGINT", "SIGKILL"] as const) {
-      if (signal) for (const { pid } of left()) sendSignal(pid, signal);
+    for (const signal of ["SIGINT", "SIGKILL"] as const) {
+      for (const { pid } of left()) sendSignal(pid, signal);
       await waitUntil("an earlier stack to stop", graceMs, () => left().length === 0).catch(
         () => {},
       );
     }
-    const survivors = left();
+    const survivors = left().map(({ pid }) => pid);
     if (survivors.length > 0)
-      throw new Error(
-        `processes of an earlier stack do not end: ${survivors.map(({ pid }) => pid).join(", ")}`,
-      );
+      throw new Error(`processes of an earlier stack do not end: ${survivors.join(", ")}`);
     this.#write([]);
   }
 

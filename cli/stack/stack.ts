@@ -68,7 +68,7 @@ export class StartError extends Error {
 
 const startTimeoutMs = 60_000;
 const drainMs = 30_000;
-/** What an earlier stack's processes get to stop by themselves, a quarter of it for each of the next means. */
+/** What an earlier stack's processes get to stop before they are killed. */
 const leftoverGraceMs = 20_000;
 
 /**
@@ -118,14 +118,18 @@ class Launcher {
     const set = (name: string) => Boolean(given[name] || given[`${name}_FILE`]);
     await this.#register.clearLeftovers(leftoverGraceMs);
     // It may take minutes to come by: ports that were free before would not be any more.
-    const temporalProgram = given["TEMPORAL_ADDRESS"] ? null : await temporalCli({ environment: given, say: this.#say });
+    const temporalProgram = given["TEMPORAL_ADDRESS"]
+      ? null
+      : await temporalCli({ environment: given, say: this.#say });
     const ports = await choosePorts(options.ports ?? {});
 
     const [database, temporal, smtp] = await allOrNothing([
       set("DATABASE_URL")
         ? readEnvironment(["DATABASE_URL"], given).DATABASE_URL
         : this.#postgres(ports.postgres),
-      temporalProgram === null ? given["TEMPORAL_ADDRESS"]! : this.#temporal(temporalProgram, ports),
+      temporalProgram === null
+        ? given["TEMPORAL_ADDRESS"]!
+        : this.#temporal(temporalProgram, ports),
       set("SMTP_URL") ? null : this.#mailbox(ports, options.mailboxDelayMs ?? 0),
     ] as const);
     await applyMigrations(database);

@@ -49,14 +49,21 @@ export default async function setup(project: TestProject): Promise<() => Promise
 export async function createDevServer(): Promise<TestWorkflowEnvironment> {
   const address = inject("temporalAddress");
   const namespace = `test-${randomBytes(6).toString("hex")}`;
-  const environment = await TestWorkflowEnvironment.createFromExistingServer({ address, namespace });
+  const environment = await TestWorkflowEnvironment.createFromExistingServer({
+    address,
+    namespace,
+  });
   const { client, connection } = environment;
   await connection.workflowService.registerNamespace({
     namespace,
     workflowExecutionRetentionPeriod: msToTs("1 day"),
   });
   // The server's parts learn of a new namespace one after the other.
-  await waitUntil("the namespace to be there", startTimeoutMs, () => addSearchAttributes(client).then(() => true));
-  await waitUntil("the namespace to be usable", startTimeoutMs, () => client.workflow.count().then(() => true));
+  await waitUntil("the namespace to be there", startTimeoutMs, () =>
+    addSearchAttributes(client).then(() => true),
+  );
+  await waitUntil("the namespace to be usable", startTimeoutMs, () =>
+    client.workflow.count().then(() => true),
+  );
   return environment;
 }
