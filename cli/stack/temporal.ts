@@ -25,6 +25,8 @@ export interface TemporalServerOptions {
   uiPort: number | null;
   /** Null: in memory, gone when it stops. */
   databasePath: string | null;
+  /** More of the server's dynamic configuration, as `key=value`. */
+  dynamicConfig?: readonly string[];
 }
 
 /** What a guard is told to run a development server. */
@@ -33,6 +35,7 @@ export function temporalOrder({
   port,
   uiPort,
   databasePath,
+  dynamicConfig: more = [],
 }: TemporalServerOptions): GuardOrder {
   const args = [
     "server",
@@ -53,7 +56,7 @@ export function temporalOrder({
       databasePath,
       ...pragmas.flatMap((pragma) => ["--sqlite-pragma", pragma]),
     );
-  args.push(...dynamicConfig.flatMap((value) => ["--dynamic-config-value", value]));
+  args.push(...[...dynamicConfig, ...more].flatMap((value) => ["--dynamic-config-value", value]));
   return { program, args, user: null, stopSignal: "SIGTERM", graceMs: 15_000 };
 }
 

@@ -1,0 +1,52 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { temporalCli, temporalTestServer } from "./binaries.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "tidings-binaries-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const say = (line: string) => expect.unreachable(`nothing should take long here: ${line}`);
+
+function program(...path: string[]): string {
+  const file = join(folder, ...path);
+  mkdirSync(join(file, ".."), { recursive: true });
+  writeFileSync(file, "#!/bin/sh\n");
+  chmodSync(file, 0o755);
+  return file;
+}
+
+it("takes the Temporal CLI that is named before the one in PATH, and that before the one in the cache", async () => {
+  const cached = program("cache", "tidings", "temporal-1.5.1");
+  const installed = program("bin", "temporal");
+  const named = program("named");
+  const cache = { XDG_CACHE_HOME: join(folder, "cache") };
+  const path = { ...cache, PATH: join(folder, "bin") };
+  expect(await temporalCli({ environment: { ...path, TEMPORAL_CLI_PATH: named }, say })).toBe(
+    named,
+  );
+  expect(await temporalCli({ environment: path, say })).toBe(installed);
+  expect(await temporalCli({ environment: cache, say })).toBe(cached);
+});
+
+it("takes the test server that is named before the one in the cache", async () => {
+  const cached = program("cache", "tidings", "temporal-test-server-1.32.1", "run");
+  const named = program("named");
+  const environment = { XDG_CACHE_HOME: join(folder, "cache") };
+  expect(
+    await temporalTestServer({
+      environment: { ...environment, TEMPORAL_TEST_SERVER_PATH: named },
+      say,
+    }),
+  ).toBe(named);
+  expect(await temporalTestServer({ environment, say })).toBe(cached);
+});
+
+it("names the variable that names no program", async () => {
+  const environment = { TEMPORAL_CLI_PATH: join(folder, "nothing") };
+  await expect(temporalCli({ environment, say })).rejects.toThrow("TEMPORAL_CLI_PATH names");
+});
