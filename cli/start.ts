@@ -3,7 +3,8 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { ConfigurationError } from "../config/environment.ts";
 import { defaultPorts, PortInUseError, type PortName, type Ports } from "./stack/ports.ts";
 import { FolderInUseError } from "./stack/processes.ts";
-import { StartError, startStack, type Stack } from "./stack/stack.ts";
+import { StartError } from "./stack/members.ts";
+import { startStack, type Stack } from "./stack/stack.ts";
 
 const portOptions: Record<PortName, { flag: string; variable: string; what: string }> = {
   api: { flag: "--api-port", variable: "API_PORT", what: "the API" },

@@ -89,7 +89,7 @@ function asText(sql: string): string {
  */
 function wholeScripts(url: string): {
   factory: SqlMigrationAwareDriverAdapterFactory;
-  close(): Promise<void>;
+  close: () => Promise<void>;
 } {
   const disposals: (() => Promise<void>)[] = [];
   const connect = async (target: string) => {

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { readEnvironment } from "../../config/environment.ts";
 import { applyMigrations } from "../../prisma/migrate.ts";
 import { temporalCli } from "./binaries.ts";
 import { startGuarded } from "./guarded.ts";
-import { Logs } from "./logs.ts";
-import { startNodeProcess, type NodeProcessOptions } from "./node-process.ts";
+import { Members, type Role } from "./members.ts";
+import { startNodeProcess } from "./node-process.ts";
 import { choosePorts, type Ports } from "./ports.ts";
 import {
   createDatabase,
@@ -15,12 +15,10 @@ import {
   postgresOrder,
   waitForPostgres,
 } from "./postgres.ts";
-import { claimFolder, ProcessRegister } from "./processes.ts";
-import { Supervised, whenReady, type Running } from "./supervised.ts";
+import { claimFolder } from "./processes.ts";
+import { whenReady } from "./supervised.ts";
 import { temporalOrder, waitForTemporal } from "./temporal.ts";
 import { waitUntil } from "./wait.ts";
-
-export type Role = "postgres" | "temporal" | "mailbox" | "api" | "worker";
 
 export interface StackOptions {
   /** Everything it keeps is here; made if it is not there. */
@@ -61,15 +59,9 @@ export interface Stack {
   abandon(): void;
 }
 
-/** One of the stack's processes did not come up; the message ends with what it printed last. */
-export class StartError extends Error {
-  override name = "StartError";
-}
-
-const startTimeoutMs = 60_000;
+/** Recovering a database after a crash may take a while. */
+const startTimeoutMs = 120_000;
 const drainMs = 30_000;
-/** What an earlier stack's processes get to stop before they are killed. */
-const leftoverGraceMs = 20_000;
 
 /**
  * Starts PostgreSQL, Temporal, a mailbox, the API and workers as processes of their own, applies the migrations, and
@@ -84,39 +76,27 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   try {
     return await launcher.start(options, release);
   } catch (error) {
-    await launcher.stop();
+    await launcher.giveUp();
     release();
     throw error;
   }
 }
 
-/** In the order in which they stop. */
-const stopOrder: readonly Role[] = ["worker", "api", "mailbox", "temporal", "postgres"];
-
 class Launcher {
   readonly #dataDir: string;
   readonly #say: (line: string) => void;
-  readonly #logs: Logs;
-  readonly #register: ProcessRegister;
-  readonly #members: Record<Role, Supervised[]> = {
-    postgres: [],
-    temporal: [],
-    mailbox: [],
-    api: [],
-    worker: [],
-  };
+  readonly #members: Members;
 
   constructor(dataDir: string, say: (line: string) => void) {
     this.#dataDir = dataDir;
     this.#say = say;
-    this.#logs = new Logs(dataDir);
-    this.#register = new ProcessRegister(dataDir);
+    this.#members = new Members(dataDir, say);
   }
 
   async start(options: StackOptions, release: () => void): Promise<Stack> {
     const given = options.environment;
     const set = (name: string) => Boolean(given[name] || given[`${name}_FILE`]);
-    await this.#register.clearLeftovers(leftoverGraceMs);
+    await this.#members.clearLeftovers();
     // It may take minutes to come by: ports that were free before would not be any more.
     const temporalProgram = given["TEMPORAL_ADDRESS"]
       ? null
@@ -150,21 +130,14 @@ class Launcher {
     };
     const apiUrl = `http://127.0.0.1:${ports.api}`;
     const ready = (signal: AbortSignal) => answers(`${apiUrl}/healthz`, signal);
-    const worker = {
-      program: "workers/main.js",
-      environment,
-      readyTimeoutMs: startTimeoutMs,
-      graceMs: drainMs,
-    };
+    const ours = { environment, readyTimeoutMs: startTimeoutMs, graceMs: drainMs };
+    const api = (log: number) => startNodeProcess({ ...ours, program: "api/main.js", ready, log });
+    const worker = (log: number) => startNodeProcess({ ...ours, program: "workers/main.js", log });
     await allOrNothing([
-      this.#node("api", {
-        program: "api/main.js",
-        environment,
-        ready,
-        readyTimeoutMs: startTimeoutMs,
-        graceMs: drainMs,
-      }),
-      ...Array.from({ length: options.workers ?? 1 }, () => this.#node("worker", worker)),
+      this.#members.supervise("api", api),
+      ...Array.from({ length: options.workers ?? 1 }, () =>
+        this.#members.supervise("worker", worker),
+      ),
     ]);
 
     return {
@@ -180,29 +153,23 @@ class Launcher {
       smtpUrl:
         smtp?.url ?? given["SMTP_URL"] ?? readFileSync(given["SMTP_URL_FILE"]!, "utf8").trim(),
       mailboxLog: smtp && smtp.log,
-      kill: (role, index = 0) => this.#member(role, index).kill(),
-      restart: (role, index = 0) => this.#member(role, index).restart(),
-      pids: () =>
-        Object.fromEntries(
-          Object.entries(this.#members).map(([role, members]) => [
-            role,
-            members.map(({ pid }) => pid),
-          ]),
-        ) as Record<Role, (number | null)[]>,
+      kill: (role, index = 0) => this.#members.get(role, index).kill(),
+      restart: (role, index = 0) => this.#members.get(role, index).restart(),
+      pids: () => this.#members.pids(),
       stop: async () => {
-        await this.stop();
+        await this.#members.stop();
         release();
       },
       abandon: () => {
-        for (const member of Object.values(this.#members).flat()) member.abandon();
+        this.#members.abandon();
         release();
       },
     };
   }
 
-  async stop(): Promise<void> {
-    for (const role of stopOrder)
-      await Promise.all(this.#members[role].map((member) => member.stop()));
+  /** After a start that failed. */
+  giveUp(): Promise<void> {
+    return this.#members.stop();
   }
 
   async #postgres(port: number): Promise<string> {
@@ -211,7 +178,7 @@ class Launcher {
       passwordPath: join(this.#dataDir, "postgres-password"),
     });
     const maintenance = databaseUrl(cluster, port, "postgres");
-    await this.#supervise("postgres", async (log) => {
+    await this.#members.supervise("postgres", async (log) => {
       const server = await startGuarded(postgresOrder(cluster, port, { durable: true }), log);
       return whenReady(server, (signal) => waitForPostgres(maintenance, startTimeoutMs, signal));
     });
@@ -228,7 +195,7 @@ class Launcher {
       uiPort: ports.temporalUi,
       databasePath,
     });
-    await this.#supervise("temporal", async (log) => {
+    await this.#members.supervise("temporal", async (log) => {
       const server = await startGuarded(order, log);
       return whenReady(server, (signal) => waitForTemporal(address, startTimeoutMs, signal));
     });
@@ -239,52 +206,18 @@ class Launcher {
     const log = join(this.#dataDir, "mailbox.jsonl");
     const flags = { "smtp-port": ports.smtp, "http-port": ports.mailbox, log, "delay-ms": delayMs };
     const args = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
-    await this.#node("mailbox", {
-      program: "cli/stack/mailbox.js",
-      args,
-      environment: {},
-      readyTimeoutMs: startTimeoutMs,
-      graceMs: 5_000,
-    });
+    const program = "cli/stack/mailbox.js";
+    await this.#members.supervise("mailbox", (output) =>
+      startNodeProcess({
+        program,
+        args,
+        environment: {},
+        log: output,
+        readyTimeoutMs: startTimeoutMs,
+        graceMs: 5_000,
+      }),
+    );
     return { url: `smtp://127.0.0.1:${ports.smtp}?name=mailbox`, log };
-  }
-
-  #node(role: Role, options: Omit<NodeProcessOptions, "log">): Promise<void> {
-    return this.#supervise(role, (log) => startNodeProcess({ ...options, log }));
-  }
-
-  async #supervise(role: Role, start: (log: number) => Promise<Running>): Promise<void> {
-    const members = this.#members[role];
-    const name = role === "worker" ? `worker-${members.length}` : role;
-    const member = new Supervised({
-      name,
-      say: this.#say,
-      changed: ({ started, ended }) => {
-        if (started) this.#register.add(started);
-        if (ended) this.#register.remove(ended);
-      },
-      start: async () => {
-        const log = this.#logs.open(name);
-        try {
-          return await start(log);
-        } catch (error) {
-          const reason = error instanceof Error ? error.message : String(error);
-          throw new StartError(`${name}: ${reason}\n${this.#logs.tail(name)}`.trimEnd(), {
-            cause: error,
-          });
-        } finally {
-          closeSync(log);
-        }
-      },
-    });
-    members.push(member);
-    await member.start();
-  }
-
-  #member(role: Role, index: number): Supervised {
-    const member = this.#members[role][index];
-    if (!member) throw new Error(`this stack has no ${role} ${index} of its own`);
-    return member;
   }
 
   /** Made on the first start, and kept for its owner's eyes only. */
@@ -292,7 +225,6 @@ class Launcher {
     const path = join(this.#dataDir, "api-key");
     if (existsSync(path)) return { value: readFileSync(path, "utf8").trim(), isNew: false };
     const value = `tdg_${randomBytes(24).toString("base64url")}`;
-    mkdirSync(this.#dataDir, { recursive: true });
     writeFileSync(path, `${value}\n`, { mode: 0o600 });
     return { value, isNew: true };
   }

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { freePort } from "../../cli/stack/ports.ts";
+import { waitUntil } from "../../cli/stack/wait.ts";
 import { launch, living, notedProcesses, type LauncherProcess } from "../support/launcher.ts";
 
 const patience = { timeout: 60_000, interval: 50 };
@@ -22,7 +23,11 @@ describe("npm start", { timeout: 180_000 }, () => {
   afterEach(async () => {
     for (const { process } of launchers) process.kill("SIGKILL");
     if (existsSync(join(dataDir, "processes.json")))
-      await expect.poll(() => living(notedProcesses(dataDir)), patience).toEqual([]);
+      await waitUntil(
+        "everything to end",
+        patience.timeout,
+        () => living(notedProcesses(dataDir)).length === 0,
+      );
     rmSync(dataDir, { recursive: true, force: true });
   });
 

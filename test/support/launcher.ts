@@ -9,7 +9,7 @@ import { isAlive, type ProcessMark } from "../../cli/stack/processes.ts";
 export interface LauncherProcess {
   process: ChildProcess;
   /** What it printed so far. */
-  output(): string;
+  output: () => string;
   /** Resolves when it says that all is running; rejects, with its output, if it ends before. */
   running: Promise<void>;
   /** Resolves with its exit code, or the signal that ended it. */
