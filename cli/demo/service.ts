@@ -41,7 +41,7 @@ export type Counts = z.output<typeof counts>;
 export type Account = z.output<typeof account>;
 
 /** The API refused, for good. */
-export class Refused extends Error {
+class Refused extends Error {
   override name = "Refused";
 }
 
@@ -50,7 +50,6 @@ export interface NewCampaign {
   template: { key: string };
   audience: { all: true } | { where: unknown };
   data?: Record<string, unknown>;
-  throttle?: { perSecond: number; burst?: number };
 }
 
 export interface NewNotification {
@@ -131,9 +130,6 @@ export function createService({ url, apiKey }: { url: string; apiKey: string }) 
     },
     async startCampaign(id: string) {
       return campaign.parse(await call("POST", `/v1/campaigns/${id}/start`));
-    },
-    async setThrottle(id: string, throttle: { perSecond: number; burst?: number } | null) {
-      await call("PUT", `/v1/campaigns/${id}/throttle`, throttle);
     },
     async campaign(id: string) {
       return campaign.parse(await call("GET", `/v1/campaigns/${id}`));
