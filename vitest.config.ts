@@ -5,6 +5,8 @@ const maxWorkers = 2;
 
 const patience = { testTimeout: 30_000, hookTimeout: 60_000 };
 
+const globalSetup = ["test/support/postgres.ts", "test/support/temporal.ts"];
+
 export default defineConfig({
   test: {
     maxWorkers,
@@ -19,17 +21,16 @@ export default defineConfig({
         test: {
           name: "servers",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/temporal/**"],
-          globalSetup: ["test/support/postgres.ts"],
+          globalSetup,
           ...patience,
         },
       },
       {
+        // Not of `npm test`: `npm run record-histories`.
         test: {
-          name: "temporal",
-          include: ["test/temporal/**/*.test.ts"],
-          globalSetup: ["test/support/postgres.ts", "test/support/temporal.ts"],
-          ...patience,
+          name: "record",
+          include: ["test/replay/record.ts"],
+          globalSetup,
         },
       },
     ],

@@ -23,6 +23,9 @@ declare module "vitest" {
 
 const startTimeoutMs = 30_000;
 
+/** Runs of ours continue as new after a few dozen events here, so that tests see what that does. */
+const suggestContinueAsNewEvents = 60;
+
 /** One development server for the whole run, in memory. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const say = (line: string) => process.stderr.write(`${line}\n`);
@@ -31,7 +34,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const port = await freePort();
   const address = `127.0.0.1:${port}`;
   const log = openSync(join(folder, "log"), "a");
-  const order = temporalOrder({ program, port, uiPort: null, databasePath: null });
+  const order = temporalOrder({
+    program,
+    port,
+    uiPort: null,
+    databasePath: null,
+    dynamicConfig: [`limit.historyCount.suggestContinueAsNew=${suggestContinueAsNewEvents}`],
+  });
   const server = await startGuarded(order, log);
   closeSync(log);
   await whenReady(server, (signal) => waitForTemporal(address, startTimeoutMs, signal));

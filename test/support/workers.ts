@@ -6,8 +6,10 @@ import { packageRoot } from "../../config/package-root.ts";
 import { createWorkers } from "../../workers/worker.ts";
 import { recordingChannel, type Answer } from "./recording-channel.ts";
 
+const logger = new DefaultLogger("ERROR");
+
 Runtime.install({
-  logger: new DefaultLogger("ERROR"),
+  logger,
   // The test server calls itself an old one, and each worker would warn of it.
   telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: "ERROR", other: "ERROR" }) } },
 });
@@ -16,7 +18,7 @@ let bundle: Promise<WorkflowBundle> | undefined;
 
 /** The workflows as they stand in the sources, bundled once a test file. */
 export function workflowBundle(): Promise<WorkflowBundle> {
-  bundle ??= bundleWorkflowCode({ workflowsPath: join(packageRoot, "workflows/index.ts") });
+  bundle ??= bundleWorkflowCode({ workflowsPath: join(packageRoot, "workflows/index.ts"), logger });
   return bundle;
 }
 

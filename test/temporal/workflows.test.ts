@@ -1,0 +1,194 @@
+import type { TestWorkflowEnvironment } from "@temporalio/testing";
+import type { WorkflowExecutionInfo } from "@temporalio/client";
+import type { Pool } from "pg";
+import { pino } from "pino";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { queueName } from "../../domain/queues.ts";
+import { createPool } from "../../workers/pool.ts";
+import { ensureRelay } from "../../workers/worker.ts";
+import { relayWorkflowId } from "../../workflows/messages.ts";
+import { wakeCampaign, wakeQueue } from "../../workflows/wake.ts";
+import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import type { Answer } from "../support/recording-channel.ts";
+import { seeding } from "../support/seed.ts";
+import { createDevServer } from "../support/temporal.ts";
+import { startWorkers } from "../support/workers.ts";
+
+let environment: TestWorkflowEnvironment;
+let database: TestDatabase;
+let pool: Pool;
+let seed: ReturnType<typeof seeding>;
+let workers: Awaited<ReturnType<typeof startWorkers>> | undefined;
+
+beforeAll(async () => {
+  [environment, database] = await Promise.all([createDevServer(), createTestDatabase()]);
+  pool = createPool({ url: database.url, connections: 8, logger: pino({ level: "silent" }) });
+  seed = seeding(pool);
+});
+beforeEach(() => pool.query("TRUNCATE recipients, templates, template_versions, notifications, campaigns, deliveries, attempts, gates"));
+afterEach(async () => {
+  await workers?.stop();
+  workers = undefined;
+});
+afterAll(async () => {
+  await environment.teardown();
+  await pool.end();
+  await database.drop();
+});
+
+const start = async (answer?: Answer) => (workers = await startWorkers(environment, pool, answer));
+let shard = 0;
+const ownMailbox = () => queueName({ kind: "mailbox", shard: shard++ });
+const handleOf = (workflowId: string) => environment.client.workflow.getHandle(workflowId);
+
+async function runsOf(workflowId: string): Promise<WorkflowExecutionInfo[]> {
+  const runs: WorkflowExecutionInfo[] = [];
+  for await (const run of environment.client.workflow.list({ query: `WorkflowId = '${workflowId}'` })) runs.push(run);
+  return runs;
+}
+
+const statuses = async () =>
+  Object.fromEntries((await pool.query<{ status: string; count: number }>("SELECT status, count(*)::int FROM deliveries GROUP BY status")).rows.map(({ status, count }) => [status, count]));
+
+/** Answers nothing until it is opened. */
+function dam() {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { open, answer: (() => opened.then(() => "sent" as const)) satisfies Answer };
+}
+
+describe("continue-as-new", () => {
+  it("of a campaign leaves its lanes running, and everyone hears it once", async () => {
+    const { open, answer } = dam();
+    const { requests, copies } = await start(answer);
+    await seed.recipients(60);
+    const { publicId } = await seed.campaign({ laneCount: 3 });
+    await wakeCampaign(environment.client, publicId);
+    await expect.poll(() => requests.length, { timeout: 20_000 }).toBeGreaterThan(0);
+    const lane = handleOf(queueName({ kind: "lane", campaignId: publicId, lane: 0 }));
+    const laneRun = (await lane.describe()).runId;
+    await expect
+      .poll(
+        async () => {
+          await wakeCampaign(environment.client, publicId);
+          return (await runsOf(`campaign/${publicId}`)).length;
+        },
+        { timeout: 25_000 },
+      )
+      .toBeGreaterThan(1);
+    expect(await lane.describe()).toMatchObject({ runId: laneRun, status: { name: "RUNNING" } });
+    open();
+    expect(await handleOf(`campaign/${publicId}`).result()).toMatchObject({ status: "completed", audience: 60, counts: { sent: 60 }, reconciled: true });
+    expect(copies().size).toBe(60);
+    expect(requests).toHaveLength(60);
+  });
+
+  it("of a queue under a storm of wakes loses none of them", async () => {
+    const { requests } = await start();
+    const queue = ownMailbox();
+    const recipients = await seed.recipients(150);
+    for (const recipientId of recipients) {
+      await seed.notification({ recipientIds: [recipientId], queue });
+      await wakeQueue(environment.client, queue);
+    }
+    await expect.poll(() => requests.length, { timeout: 25_000 }).toBe(150);
+    await handleOf(queue).result();
+    expect(await statuses()).toEqual({ sent: 150 });
+    await expect.poll(async () => (await runsOf(queue)).length, { timeout: 10_000 }).toBeGreaterThan(1);
+  });
+});
+
+describe("what an operator sees", () => {
+  it("finds a campaign and its lanes by its id, and reads what they are and did", async () => {
+    await start();
+    await seed.recipients(10);
+    const { publicId } = await seed.campaign({ laneCount: 2 });
+    await wakeCampaign(environment.client, publicId);
+    await handleOf(`campaign/${publicId}`).result();
+    const listed = async () => {
+      const found: string[] = [];
+      for await (const run of environment.client.workflow.list({ query: `TidingsCampaign = '${publicId}'` })) found.push(run.workflowId);
+      return found.toSorted();
+    };
+    await expect.poll(listed, { timeout: 10_000 }).toEqual([`campaign/${publicId}`, `campaign/${publicId}/lane/0`, `campaign/${publicId}/lane/1`]);
+    const metadata = await handleOf(`campaign/${publicId}`).query<{ currentDetails: string }>("__temporal_workflow_metadata");
+    expect(metadata.currentDetails).toBe("completed: 10 sent. The ledger adds up.");
+    expect(await (await handleOf(`campaign/${publicId}`).describe()).staticSummary()).toBe(`Campaign ${publicId}`);
+  });
+
+  it("carries no personal data, in any event of any run", async () => {
+    const { answer } = { answer: (() => "transient") satisfies Answer };
+    await start(answer);
+    await seed.recipients(3);
+    const { publicId } = await seed.campaign({ laneCount: 1 });
+    await wakeCampaign(environment.client, publicId);
+    const lane = `campaign/${publicId}/lane/0`;
+    await expect.poll(() => statuses(), { timeout: 15_000 }).toEqual({ pending: 3 });
+    const details = async () => (await handleOf(lane).query<{ currentDetails: string }>("__temporal_workflow_metadata")).currentDetails;
+    await expect.poll(details, { timeout: 10_000 }).toMatch(/^The last dispatch: 3 pending\. 3 open, the next at .*: retry\.$/);
+    for (const id of [lane, `campaign/${publicId}`]) {
+      const history = Buffer.from(JSON.stringify(await handleOf(id).fetchHistory(), (_, value: unknown) => (value instanceof Uint8Array ? Buffer.from(value).toString() : value)));
+      expect(history.toString()).not.toMatch(/example\.org|Ada|Hello/);
+      await handleOf(id).terminate();
+    }
+  });
+});
+
+describe("relay", () => {
+  it("wakes queues and campaigns that nobody did, and no paused ones", async () => {
+    const { requests } = await start();
+    await ensureRelay(environment.client);
+    await ensureRelay(environment.client);
+    const longAgo = new Date(Date.now() - 60_000);
+    const queue = ownMailbox();
+    await seed.notification({ recipientIds: await seed.recipients(5), queue, dueAt: longAgo });
+    const [forgotten, cancelled, paused] = [
+      await seed.campaign({ startAt: longAgo, laneCount: 1 }),
+      await seed.campaign({ startAt: longAgo, laneCount: 1 }),
+      await seed.campaign({ startAt: longAgo, laneCount: 1 }),
+    ];
+    await pool.query("UPDATE campaigns SET updated_at = $1", [longAgo]);
+    await pool.query("UPDATE campaigns SET status = 'cancelled', frozen_at = now(), audience_count = 0 WHERE id = $1", [cancelled.id]);
+    await pool.query("UPDATE campaigns SET status = 'paused' WHERE id = $1", [paused.id]);
+    const campaigns = async () =>
+      Object.fromEntries((await pool.query<{ id: string; state: string }>("SELECT id, status || CASE WHEN finished_at IS NULL THEN '' ELSE ', finished' END AS state FROM campaigns")).rows.map(({ id, state }) => [id, state]));
+    await expect
+      .poll(campaigns, { timeout: 20_000 })
+      .toEqual({ [forgotten.id]: "completed, finished", [cancelled.id]: "cancelled, finished", [paused.id]: "paused" });
+    await expect.poll(() => requests.length, { timeout: 20_000 }).toBe(10);
+    expect(await runsOf(`campaign/${paused.publicId}`)).toHaveLength(0);
+    await handleOf(relayWorkflowId).terminate();
+  });
+
+  it("leaves alone what somebody is working on", async () => {
+    const { open, answer } = dam();
+    const { requests } = await start(answer);
+    await ensureRelay(environment.client);
+    const queue = ownMailbox();
+    await seed.notification({ recipientIds: await seed.recipients(1), queue, dueAt: new Date(Date.now() - 60_000) });
+    await expect.poll(() => requests.length, { timeout: 20_000 }).toBe(1);
+    const sweeps = async () => (await handleOf(relayWorkflowId).describe()).raw.pendingActivities?.[0]?.lastHeartbeatTime?.seconds?.toString();
+    const seen = new Set<string | undefined>();
+    await expect.poll(async () => seen.add(await sweeps()).size, { timeout: 25_000 }).toBeGreaterThan(3);
+    const { events } = await handleOf(queue).fetchHistory();
+    expect(events?.filter(({ workflowExecutionSignaledEventAttributes: signaled }) => signaled)).toHaveLength(1);
+    open();
+    await handleOf(queue).result();
+    await handleOf(relayWorkflowId).terminate();
+  });
+});
+
+describe("a queue's workflow", () => {
+  it("that is woken as it ends goes on, or starts again", async () => {
+    const { requests } = await start();
+    const queue = ownMailbox();
+    for (const [index, recipientId] of (await seed.recipients(20)).entries()) {
+      await seed.notification({ recipientIds: [recipientId], queue });
+      await wakeQueue(environment.client, queue);
+      // The next comes in while the queue lingers over this one, or is about to end.
+      await expect.poll(() => requests.length, { timeout: 10_000, interval: 5 }).toBe(index + 1);
+    }
+    await handleOf(queue).result();
+    expect(await statuses()).toEqual({ sent: 20 });
+  });
+});
