@@ -60,6 +60,7 @@ const answerOf = Array.from(
 function converse(socket: Socket): void {
   let unread: Buffer = Buffer.alloc(0);
   let inData = false;
+  let quitting = false;
   /** How far `unread` has been searched in vain for the end of the data. */
   let searched = 0;
 
@@ -87,12 +88,13 @@ function converse(socket: Socket): void {
         // The line break before the data may be the first half of its end.
         at = inData ? end : end + lineEnd.length;
         searched = at;
-        if (answer === answers.Q) socket.end();
+        quitting ||= answer === answers.Q;
       }
     }
     searched = Math.max(0, searched - at);
     if (at > 0) unread = unread.subarray(at);
-    if (reply !== "" && socket.writable) socket.write(reply, "latin1");
+    if (quitting) socket.end(reply, "latin1");
+    else if (reply !== "") socket.write(reply, "latin1");
   });
   socket.on("error", () => socket.destroy());
   socket.setNoDelay(true);
