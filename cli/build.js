@@ -12,6 +12,7 @@ const require = createRequire(import.meta.url);
 mkdirSync(dist, { recursive: true });
 process.chdir(root);
 
+if (!existsSync("node_modules/prisma")) fail('run "npm ci" first');
 generateClient();
 compile();
 await bundleWorkflows();
@@ -126,7 +127,12 @@ function run(program, args, environment = {}) {
   });
   if (status === 0) return;
   process.stderr.write(`${stdout ?? ""}${stderr ?? ""}`);
-  process.stderr.write(`build: failed (${error?.message ?? signal ?? `exit code ${status}`})\n`);
+  fail(error?.message ?? signal ?? `exit code ${status}`);
+}
+
+/** @param {string} why @returns {never} */
+function fail(why) {
+  process.stderr.write(`build: failed (${why})\n`);
   process.exit(1);
 }
 

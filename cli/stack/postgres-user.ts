@@ -67,6 +67,8 @@ export function asUser(
       "--clear-groups",
       `--inh-caps=${capability}`,
       `--ambient-caps=${capability}`,
+      // access(2), by which initdb looks for its programs, would leave the capability out of account.
+      "--securebits=+no_setuid_fixup",
       program,
       ...args,
     ],
