@@ -16,7 +16,13 @@ export interface AdvanceCampaignInput {
 export type CampaignStep =
   | { next: "wait"; why: string; until: string | null }
   | { next: "drain"; lanes: number[] }
-  | { next: "finished"; status: "completed" | "cancelled"; audience: number; counts: Record<string, number>; reconciled: boolean };
+  | {
+      next: "finished";
+      status: "completed" | "cancelled";
+      audience: number;
+      counts: Record<string, number>;
+      reconciled: boolean;
+    };
 
 interface CampaignRow {
   id: string;
@@ -37,7 +43,10 @@ const cancelBatch = 5_000;
  * a retry finds done.
  */
 export function createAdvanceCampaign({ pool }: { pool: Pool }) {
-  return async function advanceCampaign({ campaignId, asOf }: AdvanceCampaignInput): Promise<CampaignStep> {
+  return async function advanceCampaign({
+    campaignId,
+    asOf,
+  }: AdvanceCampaignInput): Promise<CampaignStep> {
     const id = parsePublicId("campaign", campaignId);
     if (id === null) throw invalidInput(`not a campaign id: ${campaignId}`);
     const context = Context.current();
@@ -52,9 +61,11 @@ export function createAdvanceCampaign({ pool }: { pool: Pool }) {
           case "paused":
             return { next: "wait", why: "Paused", until: null };
           case "scheduled": {
-            if (row.startAt === null) return { next: "wait", why: "Scheduled without an instant", until: null };
+            if (row.startAt === null)
+              return { next: "wait", why: "Scheduled without an instant", until: null };
             const now = Math.max(Date.parse(asOf), Date.now());
-            if (row.startAt.getTime() > now) return { next: "wait", why: "Scheduled", until: row.startAt.toISOString() };
+            if (row.startAt.getTime() > now)
+              return { next: "wait", why: "Scheduled", until: row.startAt.toISOString() };
             await freezeAudience(pool, id, campaignId, new Date(now));
             break;
           }
@@ -65,8 +76,16 @@ export function createAdvanceCampaign({ pool }: { pool: Pool }) {
             break;
           }
           case "cancelled": {
-            const leasedUntil = row.frozenAt === null ? null : await cancelOpen(pool, campaignId, row.laneCount, asOf);
-            if (leasedUntil) return { next: "wait", why: "Cancelled; what is being handed over ends first", until: leasedUntil.toISOString() };
+            const leasedUntil =
+              row.frozenAt === null
+                ? null
+                : await cancelOpen(pool, campaignId, row.laneCount, asOf);
+            if (leasedUntil)
+              return {
+                next: "wait",
+                why: "Cancelled; what is being handed over ends first",
+                until: leasedUntil.toISOString(),
+              };
             await finish(pool, id);
             return reconcile(pool, row, "cancelled");
           }
@@ -89,7 +108,12 @@ async function read(pool: Pool, id: string): Promise<CampaignRow | undefined> {
 }
 
 /** Writes one row a recipient of the audience, and that it was done, in one transaction. */
-async function freezeAudience(pool: Pool, id: string, campaignId: string, now: Date): Promise<void> {
+async function freezeAudience(
+  pool: Pool,
+  id: string,
+  campaignId: string,
+  now: Date,
+): Promise<void> {
   await transaction(pool, async (client) => {
     // An audience of millions takes longer than other statements may.
     await client.query("SET LOCAL statement_timeout = 0");
@@ -108,11 +132,15 @@ async function freezeAudience(pool: Pool, id: string, campaignId: string, now: D
        ORDER BY r.id`,
       [id, lanes(campaignId, campaign.laneCount), now, ...where.values],
     );
-    await client.query("UPDATE campaigns SET status = 'running', frozen_at = $2, audience_count = $3, updated_at = now() WHERE id = $1", [id, now, rowCount]);
+    await client.query(
+      "UPDATE campaigns SET status = 'running', frozen_at = $2, audience_count = $3, updated_at = now() WHERE id = $1",
+      [id, now, rowCount],
+    );
   });
 }
 
-const lanes = (campaignId: string, count: number) => Array.from({ length: count }, (_, lane) => queueName({ kind: "lane", campaignId, lane }));
+const lanes = (campaignId: string, count: number) =>
+  Array.from({ length: count }, (_, lane) => queueName({ kind: "lane", campaignId, lane }));
 
 async function openLanes(pool: Pool, campaignId: string, laneCount: number): Promise<number[]> {
   const { rows } = await pool.query<{ lane: number }>(
@@ -125,18 +153,29 @@ async function openLanes(pool: Pool, campaignId: string, laneCount: number): Pro
 
 /** Only while still running: a pause or a cancellation that came first is obeyed. */
 async function complete(pool: Pool, id: string): Promise<void> {
-  await pool.query("UPDATE campaigns SET status = 'completed', finished_at = now(), updated_at = now() WHERE id = $1 AND status = 'running'", [id]);
+  await pool.query(
+    "UPDATE campaigns SET status = 'completed', finished_at = now(), updated_at = now() WHERE id = $1 AND status = 'running'",
+    [id],
+  );
 }
 
 async function finish(pool: Pool, id: string): Promise<void> {
-  await pool.query("UPDATE campaigns SET finished_at = coalesce(finished_at, now()) WHERE id = $1 AND status = 'cancelled'", [id]);
+  await pool.query(
+    "UPDATE campaigns SET finished_at = coalesce(finished_at, now()) WHERE id = $1 AND status = 'cancelled'",
+    [id],
+  );
 }
 
 /**
  * Cancels what waits. A row whose hand-over was cut off may have been sent, and is not sent again: its outcome is
  * unknown. Resolves with when the last live hand-over must have ended, or null if nothing is open any more.
  */
-async function cancelOpen(pool: Pool, campaignId: string, laneCount: number, asOf: string): Promise<Date | null> {
+async function cancelOpen(
+  pool: Pool,
+  campaignId: string,
+  laneCount: number,
+  asOf: string,
+): Promise<Date | null> {
   const queues = lanes(campaignId, laneCount);
   for (;;) {
     const { rowCount } = await pool.query(
@@ -162,7 +201,11 @@ async function cancelOpen(pool: Pool, campaignId: string, laneCount: number, asO
 }
 
 /** The ledger's own account of a campaign that is over, in one snapshot. */
-async function reconcile(pool: Pool, row: CampaignRow, status: "completed" | "cancelled"): Promise<CampaignStep> {
+async function reconcile(
+  pool: Pool,
+  row: CampaignRow,
+  status: "completed" | "cancelled",
+): Promise<CampaignStep> {
   const { rows } = await pool.query<{ status: string; count: number }>(
     "SELECT status, count(*)::int AS count FROM deliveries WHERE campaign_id = $1 GROUP BY status ORDER BY status",
     [row.id],
@@ -179,7 +222,10 @@ async function reconcile(pool: Pool, row: CampaignRow, status: "completed" | "ca
   };
 }
 
-async function transaction<Result>(pool: Pool, work: (client: PoolClient) => Promise<Result>): Promise<Result> {
+async function transaction<Result>(
+  pool: Pool,
+  work: (client: PoolClient) => Promise<Result>,
+): Promise<Result> {
   const client = await pool.connect();
   let broken: Error | undefined;
   try {

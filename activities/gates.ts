@@ -1,7 +1,7 @@
 import type { Pool } from "pg";
 
 /** What a gate grants. Without a permit, `opensInMs` says when to ask again. */
-export interface Grant {
+interface Grant {
   granted: number;
   opensInMs: number;
 }
@@ -28,9 +28,15 @@ const takeSql = `
 export function createGates(pool: Pool): Gates {
   return {
     async take({ key, wanted, asOf }) {
-      const { rows } = await pool.query<Grant>({ name: "take-permits", text: takeSql, values: [key, wanted, asOf] });
+      const { rows } = await pool.query<Grant>({
+        name: "take-permits",
+        text: takeSql,
+        values: [key, wanted, asOf],
+      });
       const [gate] = rows;
-      return gate ? { granted: gate.granted, opensInMs: Math.max(1, gate.opensInMs) } : { granted: wanted, opensInMs: 0 };
+      return gate
+        ? { granted: gate.granted, opensInMs: Math.max(1, gate.opensInMs) }
+        : { granted: wanted, opensInMs: 0 };
     },
     async giveBack({ key, permits }) {
       await pool.query({

@@ -61,8 +61,16 @@ export function createRelayOverdue({ pool, client }: { pool: Pool; client: Clien
     const { cancellationSignal: signal } = Context.current();
     const endsAt = Date.now() + roundMs;
     while (!signal.aborted && Date.now() < endsAt) {
-      const queues = await pool.query<{ queue: string }>({ name: "overdue-queues", text: overdueQueuesSql, values: [graceMs] });
-      const campaigns = await pool.query<{ id: string }>({ name: "stalled-campaigns", text: stalledCampaignsSql, values: [graceMs] });
+      const queues = await pool.query<{ queue: string }>({
+        name: "overdue-queues",
+        text: overdueQueuesSql,
+        values: [graceMs],
+      });
+      const campaigns = await pool.query<{ id: string }>({
+        name: "stalled-campaigns",
+        text: stalledCampaignsSql,
+        values: [graceMs],
+      });
       for (const { queue } of queues.rows) await wakeQueue(client, queue);
       for (const { id } of campaigns.rows) await wakeCampaign(client, publicId("campaign", id));
       Context.current().heartbeat();

@@ -23,20 +23,33 @@ export function createSources(pool: Pool): Sources {
       SELECT s.id, s.data, s.template_version_id AS "templateVersionId", v.content, ${guarantee} AS guarantee
       FROM ${table} s JOIN template_versions v ON v.id = s.template_version_id WHERE s.id = ANY($1::uuid[])`,
   });
-  const read = async (table: "campaigns" | "notifications", ids: Set<string>): Promise<Map<string, Source>> => {
+  const read = async (
+    table: "campaigns" | "notifications",
+    ids: Set<string>,
+  ): Promise<Map<string, Source>> => {
     if (ids.size === 0) return new Map();
     const guarantee = table === "campaigns" ? "s.guarantee" : "'at_least_once'";
-    const { rows } = await pool.query<Source & { id: string }>({ ...sql(table, guarantee), values: [[...ids]] });
+    const { rows } = await pool.query<Source & { id: string }>({
+      ...sql(table, guarantee),
+      values: [[...ids]],
+    });
     return new Map(rows.map(({ id, ...source }) => [id, source]));
   };
 
   return {
     async of(deliveries) {
-      const unknown = deliveries.flatMap(({ campaignId }) => (campaignId !== null && !campaigns.has(campaignId) ? [campaignId] : []));
-      for (const [id, source] of await read("campaigns", new Set(unknown))) campaigns.set(id, source);
-      const notifications = await read("notifications", new Set(deliveries.flatMap(({ notificationId }) => notificationId ?? [])));
+      const unknown = deliveries.flatMap(({ campaignId }) =>
+        campaignId !== null && !campaigns.has(campaignId) ? [campaignId] : [],
+      );
+      for (const [id, source] of await read("campaigns", new Set(unknown)))
+        campaigns.set(id, source);
+      const notifications = await read(
+        "notifications",
+        new Set(deliveries.flatMap(({ notificationId }) => notificationId ?? [])),
+      );
       return ({ campaignId, notificationId }) => {
-        const source = campaignId === null ? notifications.get(notificationId!) : campaigns.get(campaignId);
+        const source =
+          campaignId === null ? notifications.get(notificationId!) : campaigns.get(campaignId);
         if (!source) throw new Error("a delivery without its source: the foreign keys forbid it");
         return source;
       };

@@ -6,13 +6,20 @@ export class ConfigurationError extends Error {
   override name = "ConfigurationError";
   readonly faults: readonly string[];
   constructor(faults: readonly string[]) {
-    super(`The configuration has ${faults.length === 1 ? "a fault" : `${faults.length} faults`}:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`);
+    super(
+      `The configuration has ${faults.length === 1 ? "a fault" : `${faults.length} faults`}:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`,
+    );
     this.faults = faults;
   }
 }
 
 const wholeNumber = (min: number, max: number, preset: number) =>
-  z.coerce.number(`must be a whole number from ${min} to ${max}`).int(`must be a whole number`).min(min, `must be at least ${min}`).max(max, `must be at most ${max}`).default(preset);
+  z.coerce
+    .number(`must be a whole number from ${min} to ${max}`)
+    .int(`must be a whole number`)
+    .min(min, `must be at least ${min}`)
+    .max(max, `must be at most ${max}`)
+    .default(preset);
 
 /** One SMTP server of `SMTP_URL`, in order of preference. */
 export interface SmtpProvider {
@@ -31,7 +38,8 @@ export interface SmtpProvider {
   connections: number;
 }
 
-const smtpUrlHelp = "must be smtp://[user:password@]host[:port][?name=…&connections=1-50&tls=required|unverified], several separated by spaces";
+const smtpUrlHelp =
+  "must be smtp://[user:password@]host[:port][?name=…&connections=1-50&tls=required|unverified], several separated by spaces";
 
 const smtpProviders = z.string().transform((text, context): SmtpProvider[] => {
   const urls = text.split(/\s+/).filter(Boolean);
@@ -49,7 +57,12 @@ const smtpProviders = z.string().transform((text, context): SmtpProvider[] => {
         tls: z.enum(["offered", "required", "unverified"]),
       })
       .strict()
-      .safeParse({ name: `smtp-${index + 1}`, connections: 10, tls: "offered", ...Object.fromEntries(url.searchParams) });
+      .safeParse({
+        name: `smtp-${index + 1}`,
+        connections: 10,
+        tls: "offered",
+        ...Object.fromEntries(url.searchParams),
+      });
     if (!options.success || providers.some((other) => other.name === options.data?.name)) {
       context.addIssue({ code: "custom", message: `${smtpUrlHelp}; each name once` });
       return z.NEVER;
@@ -62,7 +75,9 @@ const smtpProviders = z.string().transform((text, context): SmtpProvider[] => {
       secure,
       requireTls: options.data.tls === "required",
       verifyTls: options.data.tls !== "unverified",
-      auth: url.username ? { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) } : null,
+      auth: url.username
+        ? { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) }
+        : null,
       connections: options.data.connections,
     });
   }
@@ -72,16 +87,32 @@ const smtpProviders = z.string().transform((text, context): SmtpProvider[] => {
 
 /** Every variable that Tidings reads, by name; Temporal's own (`TEMPORAL_*`) are read by `@temporalio/envconfig`. */
 export const variables = {
-  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: "must be postgresql://user:password@host:port/database" }),
+  DATABASE_URL: z.url({
+    protocol: /^postgres(ql)?$/,
+    error: "must be postgresql://user:password@host:port/database",
+  }),
   DATABASE_CONNECTIONS: wholeNumber(2, 200, 12),
-  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"], "must be trace, debug, info, warn, error, fatal or silent").default("info"),
+  LOG_LEVEL: z
+    .enum(
+      ["trace", "debug", "info", "warn", "error", "fatal", "silent"],
+      "must be trace, debug, info, warn, error, fatal or silent",
+    )
+    .default("info"),
   MAILBOX_SHARDS: wholeNumber(1, 256, 4),
   API_HOST: z.string().min(1).default("127.0.0.1"),
   API_PORT: wholeNumber(0, 65_535, 8080),
   API_BODY_LIMIT_BYTES: wholeNumber(1_024, 100_000_000, 1_048_576),
-  TIDINGS_API_KEY: z.string("must be set: a secret of at least 24 characters that callers send as a bearer token").min(24, "must have at least 24 characters"),
+  TIDINGS_API_KEY: z
+    .string("must be set: a secret of at least 24 characters that callers send as a bearer token")
+    .min(24, "must have at least 24 characters"),
   SMTP_URL: smtpProviders,
-  MAIL_FROM: z.string().regex(/^[^\r\n<>]*<[^\s<>@]+@[^\s<>@]+>$|^[^\s<>@]+@[^\s<>@]+$/, 'must be an address: "Name <name@example.org>"').default("Tidings <tidings@localhost>"),
+  MAIL_FROM: z
+    .string()
+    .regex(
+      /^[^\r\n<>]*<[^\s<>@]+@[^\s<>@]+>$|^[^\s<>@]+@[^\s<>@]+$/,
+      'must be an address: "Name <name@example.org>"',
+    )
+    .default("Tidings <tidings@localhost>"),
   SEND_DEADLINE_MS: wholeNumber(100, 600_000, 30_000),
   RETRY_BASE_MS: wholeNumber(10, 3_600_000, 15_000),
   RETRY_CAP_MS: wholeNumber(10, 86_400_000, 3_600_000),
@@ -89,13 +120,18 @@ export const variables = {
 } as const;
 
 export type Variable = keyof typeof variables;
-export type Environment<Names extends Variable> = { [Name in Names]: z.output<(typeof variables)[Name]> };
+export type Environment<Names extends Variable> = {
+  [Name in Names]: z.output<(typeof variables)[Name]>;
+};
 
 /**
  * Reads the named variables, or throws a `ConfigurationError` that lists every fault at once. `NAME_FILE` names a file
  * to read the value from, for secrets that are mounted; an empty value counts as absent. Values are never in the error.
  */
-export function readEnvironment<Names extends Variable>(names: readonly Names[], source: NodeJS.ProcessEnv): Environment<Names> {
+export function readEnvironment<Names extends Variable>(
+  names: readonly Names[],
+  source: NodeJS.ProcessEnv,
+): Environment<Names> {
   const faults: string[] = [];
   const values: Record<string, unknown> = {};
   for (const name of names) {
@@ -112,12 +148,35 @@ export function readEnvironment<Names extends Variable>(names: readonly Names[],
     }
     const parsed = variables[name].safeParse(value);
     if (parsed.success) values[name] = parsed.data;
-    else if (value === undefined) faults.push(`${name} is not set: it ${parsed.error.issues[0]?.message.replace(/^Invalid input.*/, "is required") ?? "is required"}`);
+    else if (value === undefined)
+      faults.push(
+        `${name} is not set: it ${parsed.error.issues[0]?.message.replace(/^Invalid input.*/, "is required") ?? "is required"}`,
+      );
     else faults.push(...parsed.error.issues.map((issue) => `${name} ${issue.message}`));
   }
   if (faults.length > 0) throw new ConfigurationError(faults);
   return values as Environment<Names>;
 }
 
-export const apiVariables = ["DATABASE_URL", "DATABASE_CONNECTIONS", "LOG_LEVEL", "MAILBOX_SHARDS", "API_HOST", "API_PORT", "API_BODY_LIMIT_BYTES", "TIDINGS_API_KEY"] as const;
-export const workerVariables = ["DATABASE_URL", "DATABASE_CONNECTIONS", "LOG_LEVEL", "MAILBOX_SHARDS", "SMTP_URL", "MAIL_FROM", "SEND_DEADLINE_MS", "RETRY_BASE_MS", "RETRY_CAP_MS", "RETRY_ATTEMPTS"] as const;
+export const apiVariables = [
+  "DATABASE_URL",
+  "DATABASE_CONNECTIONS",
+  "LOG_LEVEL",
+  "MAILBOX_SHARDS",
+  "API_HOST",
+  "API_PORT",
+  "API_BODY_LIMIT_BYTES",
+  "TIDINGS_API_KEY",
+] as const;
+export const workerVariables = [
+  "DATABASE_URL",
+  "DATABASE_CONNECTIONS",
+  "LOG_LEVEL",
+  "MAILBOX_SHARDS",
+  "SMTP_URL",
+  "MAIL_FROM",
+  "SEND_DEADLINE_MS",
+  "RETRY_BASE_MS",
+  "RETRY_CAP_MS",
+  "RETRY_ATTEMPTS",
+] as const;

@@ -13,7 +13,18 @@ export function createLogger(role: string, level: string): Logger {
       base: { role, pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      redact: { paths: ["*.authorization", "*.password", "*.pass", "*.apiKey", "*.connectionString", "*.email", "*.phone"], censor: "[redacted]" },
+      redact: {
+        paths: [
+          "*.authorization",
+          "*.password",
+          "*.pass",
+          "*.apiKey",
+          "*.connectionString",
+          "*.email",
+          "*.phone",
+        ],
+        censor: "[redacted]",
+      },
     },
     destination({ dest: 2, sync: true }),
   );

@@ -8,9 +8,14 @@ import { searchAttributes } from "../workflows/messages.ts";
  * `@temporalio/envconfig` reads them; 127.0.0.1:7233 and `default` where nothing is said.
  */
 export function temporalSettings(source: NodeJS.ProcessEnv) {
-  const overrides = Object.fromEntries(Object.entries(source).filter((entry): entry is [string, string] => entry[1] !== undefined));
+  const overrides = Object.fromEntries(
+    Object.entries(source).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
   const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars: overrides });
-  return { connectionOptions: { address: "127.0.0.1:7233", ...connectionOptions }, namespace: namespace ?? "default" };
+  return {
+    connectionOptions: { address: "127.0.0.1:7233", ...connectionOptions },
+    namespace: namespace ?? "default",
+  };
 }
 
 export type TemporalSettings = ReturnType<typeof temporalSettings>;
@@ -18,23 +23,40 @@ export type TemporalSettings = ReturnType<typeof temporalSettings>;
 /** A client that connects when first used, so that its owner can start while Temporal is away. */
 export function temporalClient(settings: TemporalSettings): Client {
   const { address, tls, apiKey, metadata } = settings.connectionOptions;
-  const connection = Connection.lazy({ address, ...(tls && { tls }), ...(apiKey && { apiKey }), ...(metadata && { metadata }) } as Parameters<typeof Connection.lazy>[0]);
+  const connection = Connection.lazy({
+    address,
+    ...(tls && { tls }),
+    ...(apiKey && { apiKey }),
+    ...(metadata && { metadata }),
+  } as Parameters<typeof Connection.lazy>[0]);
   return new Client({ connection, namespace: settings.namespace });
 }
 
 /** A workflow that sets an attribute the server does not know retries its task without end: so they come first. Idempotent. */
 export async function registerSearchAttributes(client: Client): Promise<void> {
   const { operatorService } = client.connection as Connection;
-  const { customAttributes } = await operatorService.listSearchAttributes({ namespace: client.options.namespace });
-  const missing = Object.values(searchAttributes).filter(({ name }) => !(name in (customAttributes ?? {})));
+  const { customAttributes } = await operatorService.listSearchAttributes({
+    namespace: client.options.namespace,
+  });
+  const missing = Object.values(searchAttributes).filter(
+    ({ name }) => !(name in (customAttributes ?? {})),
+  );
   if (missing.length > 0) await addSearchAttributes(client, missing);
 }
 
 /** Refused by a server that knows one of them already. */
-export async function addSearchAttributes(client: Client, attributes: readonly { name: string }[] = Object.values(searchAttributes)): Promise<void> {
+export async function addSearchAttributes(
+  client: Client,
+  attributes: readonly { name: string }[] = Object.values(searchAttributes),
+): Promise<void> {
   const { operatorService } = client.connection as Connection;
   await operatorService.addSearchAttributes({
     namespace: client.options.namespace,
-    searchAttributes: Object.fromEntries(attributes.map(({ name }) => [name, proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD])),
+    searchAttributes: Object.fromEntries(
+      attributes.map(({ name }) => [
+        name,
+        proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+      ]),
+    ),
   });
 }

@@ -23,13 +23,17 @@ describe("ids", () => {
   });
 
   it("sort by the time they were made, in both forms", () => {
-    const instants = [0, 1, 999, 1_000, 1_700_000_000_000, 1_700_000_000_001].map((ms) => newUuid(new Date(ms)));
+    const instants = [0, 1, 999, 1_000, 1_700_000_000_000, 1_700_000_000_001].map((ms) =>
+      newUuid(new Date(ms)),
+    );
     expect([...instants].sort()).toEqual(instants);
     const shown = instants.map((uuid) => publicId("delivery", uuid));
     expect([...shown].sort()).toEqual(shown);
   });
 
   it("are UUIDs of version 7 with the variant of RFC 9562", () => {
-    expect(newUuid()).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(newUuid()).toMatch(
+      /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+    );
   });
 });

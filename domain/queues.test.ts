@@ -11,9 +11,12 @@ describe("queues", () => {
     expect(parseQueueName(queueName(queue))).toEqual(queue);
   });
 
-  it.each(["", "mailbox", "mailbox/x", "campaign/cmp_1", "mailbox/1/2", "digest/1"])("refuses a name that is not one: %j", (name) => {
-    expect(() => parseQueueName(name)).toThrow("not the name of a queue");
-  });
+  it.each(["", "mailbox", "mailbox/x", "campaign/cmp_1", "mailbox/1/2", "digest/1"])(
+    "refuses a name that is not one: %j",
+    (name) => {
+      expect(() => parseQueueName(name)).toThrow("not the name of a queue");
+    },
+  );
 
   it("spreads recipients evenly over any number of shards", () => {
     const counts = new Array<number>(8).fill(0);

@@ -1,16 +1,13 @@
 /** Why a delivery waits, or why it ended as it did. Stands in the ledger: codes are added, never renamed. */
-export const reasons = [
+export type Reason =
   /** Waits for the next try after a transient failure. */
-  "retry",
-  "attempts_exhausted",
-  "provider_rejected",
-  "template_error",
-  "invalid_address",
-  "no_address",
-  "recipient_erased",
-  "campaign_cancelled",
+  | "retry"
+  | "attempts_exhausted"
+  | "provider_rejected"
+  | "template_error"
+  | "invalid_address"
+  | "no_address"
+  | "recipient_erased"
+  | "campaign_cancelled"
   /** At-most-once: it was handed over, or may have been, and no answer came. */
-  "outcome_unknown",
-] as const;
-
-export type Reason = (typeof reasons)[number];
+  | "outcome_unknown";

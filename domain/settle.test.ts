@@ -8,23 +8,44 @@ const policies = fc.record({
   attempts: fc.integer({ min: 1, max: 100 }),
 });
 const policy: RetryPolicy = { baseMs: 1_000, capMs: 60_000, attempts: 3 };
-const at = (attemptCount: number, outcome: "sent" | "transient" | "permanent" | "unknown", guarantee: "at_least_once" | "at_most_once" = "at_least_once") =>
-  settle({ attempt: { outcome }, attemptCount, guarantee, policy, now: new Date("2026-01-01T00:00:00Z"), random: 0.5 });
+const at = (
+  attemptCount: number,
+  outcome: "sent" | "transient" | "permanent" | "unknown",
+  guarantee: "at_least_once" | "at_most_once" = "at_least_once",
+) =>
+  settle({
+    attempt: { outcome },
+    attemptCount,
+    guarantee,
+    policy,
+    now: new Date("2026-01-01T00:00:00Z"),
+    random: 0.5,
+  });
 
 describe("retryDelayMs", () => {
   it("stays between half and the whole of the capped exponential, for any policy", () => {
     fc.assert(
-      fc.property(policies, fc.integer({ min: 1, max: 10_000 }), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (generated, attempt, random) => {
-        const whole = Math.min(generated.capMs, generated.baseMs * 2 ** Math.min(attempt - 1, 40));
-        const delay = retryDelayMs(generated, attempt, random);
-        expect(delay).toBeGreaterThanOrEqual(Math.floor(whole / 2));
-        expect(delay).toBeLessThanOrEqual(whole);
-      }),
+      fc.property(
+        policies,
+        fc.integer({ min: 1, max: 10_000 }),
+        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+        (generated, attempt, random) => {
+          const whole = Math.min(
+            generated.capMs,
+            generated.baseMs * 2 ** Math.min(attempt - 1, 40),
+          );
+          const delay = retryDelayMs(generated, attempt, random);
+          expect(delay).toBeGreaterThanOrEqual(Math.floor(whole / 2));
+          expect(delay).toBeLessThanOrEqual(whole);
+        },
+      ),
     );
   });
 
   it("doubles until the cap", () => {
-    expect([1, 2, 3, 7, 8, 100].map((attempt) => retryDelayMs(policy, attempt, 1))).toEqual([1_000, 2_000, 4_000, 60_000, 60_000, 60_000]);
+    expect([1, 2, 3, 7, 8, 100].map((attempt) => retryDelayMs(policy, attempt, 1))).toEqual([
+      1_000, 2_000, 4_000, 60_000, 60_000, 60_000,
+    ]);
   });
 });
 
@@ -38,7 +59,11 @@ describe("settle", () => {
   });
 
   it("holds a transient failure until its backoff ends", () => {
-    expect(at(2, "transient")).toEqual({ status: "pending", reason: "retry", dueAt: new Date("2026-01-01T00:00:01.500Z") });
+    expect(at(2, "transient")).toEqual({
+      status: "pending",
+      reason: "retry",
+      dueAt: new Date("2026-01-01T00:00:01.500Z"),
+    });
   });
 
   it("fails a row whose attempts are used up, and says so", () => {
@@ -48,7 +73,10 @@ describe("settle", () => {
 
   it("repeats an unknown outcome under at-least-once, and never under at-most-once", () => {
     expect(at(1, "unknown")).toMatchObject({ status: "pending" });
-    expect(at(1, "unknown", "at_most_once")).toEqual({ status: "unknown", reason: "outcome_unknown" });
+    expect(at(1, "unknown", "at_most_once")).toEqual({
+      status: "unknown",
+      reason: "outcome_unknown",
+    });
   });
 
   it("tries again under at-most-once what was surely not taken", () => {

@@ -11,13 +11,21 @@ import { createWorkers, ensureRelay, inFlightBound, workflowSource } from "./wor
 const retryMs = 1_000;
 
 /** Temporal may come up after us, and go away and come back: neither ends a worker. */
-async function untilReached<Result>(what: string, logger: Logger, stopping: AbortSignal, reach: () => Promise<Result>): Promise<Result> {
+async function untilReached<Result>(
+  what: string,
+  logger: Logger,
+  stopping: AbortSignal,
+  reach: () => Promise<Result>,
+): Promise<Result> {
   for (;;) {
     try {
       return await reach();
     } catch (error) {
       stopping.throwIfAborted();
-      logger.warn({ error: error instanceof Error ? error.message : String(error) }, `${what} cannot be reached: trying again`);
+      logger.warn(
+        { error: error instanceof Error ? error.message : String(error) },
+        `${what} cannot be reached: trying again`,
+      );
       await sleep(retryMs, undefined, { signal: stopping });
     }
   }
@@ -28,11 +36,13 @@ async function main(): Promise<void> {
   const logger = createLogger("worker", environment.LOG_LEVEL);
   const settings = temporalSettings(process.env);
   const stop = new AbortController();
-  for (const event of ["SIGINT", "SIGTERM", "disconnect"] as const) process.once(event, () => stop.abort());
+  for (const event of ["SIGINT", "SIGTERM", "disconnect"] as const)
+    process.once(event, () => stop.abort());
 
   Runtime.install({
     logger: {
-      log: (level: LogLevel, message: string, meta?: LogMetadata) => logger[level.toLowerCase() as "info"]({ ...meta }, message),
+      log: (level: LogLevel, message: string, meta?: LogMetadata) =>
+        logger[level.toLowerCase() as "info"]({ ...meta }, message),
       trace: (message, meta) => logger.trace({ ...meta }, message),
       debug: (message, meta) => logger.debug({ ...meta }, message),
       info: (message, meta) => logger.debug({ ...meta }, message),
@@ -43,12 +53,20 @@ async function main(): Promise<void> {
   });
 
   const client = temporalClient(settings);
-  const connection = await untilReached("Temporal", logger, stop.signal, () => NativeConnection.connect(settings.connectionOptions));
+  const connection = await untilReached("Temporal", logger, stop.signal, () =>
+    NativeConnection.connect(settings.connectionOptions),
+  );
   await untilReached("Temporal", logger, stop.signal, () => registerSearchAttributes(client));
-  const pool = createPool({ url: environment.DATABASE_URL, connections: environment.DATABASE_CONNECTIONS, logger });
+  const pool = createPool({
+    url: environment.DATABASE_URL,
+    connections: environment.DATABASE_CONNECTIONS,
+    logger,
+  });
   const channel = (connections?: number) =>
     createEmailChannel({
-      providers: environment.SMTP_URL.map((provider) => (connections === undefined ? provider : { ...provider, connections })),
+      providers: environment.SMTP_URL.map((provider) =>
+        connections === undefined ? provider : { ...provider, connections },
+      ),
       from: environment.MAIL_FROM,
       sendDeadlineMs: environment.SEND_DEADLINE_MS,
     });
@@ -58,7 +76,11 @@ async function main(): Promise<void> {
     client,
     pool,
     channels,
-    retry: { baseMs: environment.RETRY_BASE_MS, capMs: environment.RETRY_CAP_MS, attempts: environment.RETRY_ATTEMPTS },
+    retry: {
+      baseMs: environment.RETRY_BASE_MS,
+      capMs: environment.RETRY_CAP_MS,
+      attempts: environment.RETRY_ATTEMPTS,
+    },
     workflows: workflowSource(),
   });
   const running = Promise.all(workers.map((worker) => worker.run()));
@@ -84,7 +106,8 @@ main().then(
   () => process.exit(0),
   (error: unknown) => {
     if (error instanceof ConfigurationError) process.stderr.write(`${error.message}\n`);
-    else if (!(error instanceof Error && error.name === "AbortError")) process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    else if (!(error instanceof Error && error.name === "AbortError"))
+      process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
     process.exit(1);
   },
 );

@@ -14,9 +14,12 @@ export function createPool(options: { url: string; connections: number; logger: 
     statement_timeout: 30_000,
     keepAlive: true,
     application_name: "tidings-worker",
-    options: "-c TimeZone=UTC -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan -c jit=off",
+    options:
+      "-c TimeZone=UTC -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan -c jit=off",
   });
   // An idle connection that breaks is replaced; without a listener it would end the process.
-  pool.on("error", (error) => options.logger.warn({ error: error.message }, "a database connection broke"));
+  pool.on("error", (error) =>
+    options.logger.warn({ error: error.message }, "a database connection broke"),
+  );
   return pool;
 }

@@ -1,4 +1,14 @@
-import { condition, continueAsNew, getExternalWorkflowHandle, ParentClosePolicy, proxyActivities, setCurrentDetails, setHandler, startChild, workflowInfo } from "@temporalio/workflow";
+import {
+  condition,
+  continueAsNew,
+  getExternalWorkflowHandle,
+  ParentClosePolicy,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  startChild,
+  workflowInfo,
+} from "@temporalio/workflow";
 import { WorkflowExecutionAlreadyStartedError } from "@temporalio/common";
 import type { CampaignStep } from "../activities/campaign.ts";
 import type { Activities } from "../activities/index.ts";
@@ -14,7 +24,11 @@ const { advanceCampaign } = proxyActivities<Pick<Activities, "advanceCampaign">>
   startToCloseTimeout: "30 minutes",
   heartbeatTimeout: "30 seconds",
   // The ledger may be away for long, and what was asked for stays asked for: there is no last attempt.
-  retry: { initialInterval: "500 milliseconds", backoffCoefficient: 2, maximumInterval: "10 seconds" },
+  retry: {
+    initialInterval: "500 milliseconds",
+    backoffCoefficient: 2,
+    maximumInterval: "10 seconds",
+  },
 });
 
 /** A lane that ended without a word is found by asking the ledger again; the relay is quicker. */
@@ -26,7 +40,9 @@ const askAgainMs = 3_600_000;
  * from its id alone.
  * @returns the campaign's counts by delivery status
  */
-export async function campaign({ campaignId }: CampaignInput): Promise<Extract<CampaignStep, { next: "finished" }>> {
+export async function campaign({
+  campaignId,
+}: CampaignInput): Promise<Extract<CampaignStep, { next: "finished" }>> {
   let woken = false;
   let draining = new Set<number>();
   setHandler(wakeSignal, () => {
@@ -41,13 +57,17 @@ export async function campaign({ campaignId }: CampaignInput): Promise<Extract<C
     const step = await advanceCampaign({ campaignId, asOf: new Date().toISOString() });
     setCurrentDetails(describeStep(step));
     if (step.next === "finished") return step;
-    if (workflowInfo().continueAsNewSuggested) return continueAsNew<typeof campaign>({ campaignId });
+    if (workflowInfo().continueAsNewSuggested)
+      return continueAsNew<typeof campaign>({ campaignId });
     if (step.next === "wait") {
-      const waitMs = step.until === null ? undefined : Math.max(1, Date.parse(step.until) - Date.now());
+      const waitMs =
+        step.until === null ? undefined : Math.max(1, Date.parse(step.until) - Date.now());
       await (waitMs === undefined ? condition(() => woken) : condition(() => woken, waitMs));
     } else {
       draining = new Set(step.lanes);
-      await Promise.all(step.lanes.map((lane) => startLane(queueName({ kind: "lane", campaignId, lane }))));
+      await Promise.all(
+        step.lanes.map((lane) => startLane(queueName({ kind: "lane", campaignId, lane }))),
+      );
       await condition(() => woken || draining.size === 0, askAgainMs);
     }
   }
@@ -57,15 +77,20 @@ export async function campaign({ campaignId }: CampaignInput): Promise<Extract<C
 async function startLane(queue: string): Promise<void> {
   for (;;) {
     try {
-      await startChild(deliveryQueue, { ...deliveryQueueOptions(queue), parentClosePolicy: ParentClosePolicy.ABANDON });
+      await startChild(deliveryQueue, {
+        ...deliveryQueueOptions(queue),
+        parentClosePolicy: ParentClosePolicy.ABANDON,
+      });
       return;
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     }
-    const woke = await getExternalWorkflowHandle(queue).signal(wakeSignal).then(
-      () => true,
-      () => false,
-    );
+    const woke = await getExternalWorkflowHandle(queue)
+      .signal(wakeSignal)
+      .then(
+        () => true,
+        () => false,
+      );
     if (woke) return;
     // It ended between the two: start it after all.
   }

@@ -1,7 +1,22 @@
-import { condition, continueAsNew, getExternalWorkflowHandle, log, proxyActivities, setCurrentDetails, setHandler, workflowInfo } from "@temporalio/workflow";
+import {
+  condition,
+  continueAsNew,
+  getExternalWorkflowHandle,
+  log,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  workflowInfo,
+} from "@temporalio/workflow";
 import type { Activities } from "../activities/index.ts";
 import { parseQueueName } from "../domain/queues.ts";
-import { campaignWorkflowId, laneDrainedSignal, taskQueues, wakeSignal, type DeliveryQueueInput } from "./messages.ts";
+import {
+  campaignWorkflowId,
+  laneDrainedSignal,
+  taskQueues,
+  wakeSignal,
+  type DeliveryQueueInput,
+} from "./messages.ts";
 import { describeOutlook } from "./details.ts";
 
 /**
@@ -18,7 +33,11 @@ export async function deliveryQueue({ queue }: DeliveryQueueInput): Promise<void
     // As long as a lease: when Temporal gives an attempt up, its rows are free.
     heartbeatTimeout: "10 seconds",
     // The ledger may be away for long, and what is owed stays owed: there is no last attempt.
-    retry: { initialInterval: "500 milliseconds", backoffCoefficient: 2, maximumInterval: "10 seconds" },
+    retry: {
+      initialInterval: "500 milliseconds",
+      backoffCoefficient: 2,
+      maximumInterval: "10 seconds",
+    },
   });
 
   let woken = false;
@@ -30,7 +49,8 @@ export async function deliveryQueue({ queue }: DeliveryQueueInput): Promise<void
     woken = false;
     const result = await dispatch({ queue, asOf: new Date().toISOString() });
     setCurrentDetails(describeOutlook(result));
-    if (workflowInfo().continueAsNewSuggested) return continueAsNew<typeof deliveryQueue>({ queue });
+    if (workflowInfo().continueAsNewSuggested)
+      return continueAsNew<typeof deliveryQueue>({ queue });
     if (woken) continue;
     if (result.nextDueAt !== null) {
       const waitMs = Date.parse(result.nextDueAt) - Date.now();
@@ -45,8 +65,14 @@ export async function deliveryQueue({ queue }: DeliveryQueueInput): Promise<void
 /** The campaign may be over, or not be there: then nobody waits for the word. */
 async function tellCampaign(campaignId: string, lane: number): Promise<void> {
   try {
-    await getExternalWorkflowHandle(campaignWorkflowId(campaignId)).signal(laneDrainedSignal, { lane });
+    await getExternalWorkflowHandle(campaignWorkflowId(campaignId)).signal(laneDrainedSignal, {
+      lane,
+    });
   } catch (error) {
-    log.info("no campaign to tell that its lane is drained", { campaignId, lane, error: String(error) });
+    log.info("no campaign to tell that its lane is drained", {
+      campaignId,
+      lane,
+      error: String(error),
+    });
   }
 }

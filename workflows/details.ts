@@ -4,9 +4,13 @@ import type { CampaignStep } from "../activities/campaign.ts";
 /** What a queue is doing, in an operator's words, for the Temporal UI. */
 export function describeOutlook({ counts, nextDueAt, waitsFor, open }: DispatchResult): string {
   const done = Object.entries(counts).map(([status, count]) => `${count} ${status}`);
-  const last = done.length === 0 ? "The last dispatch found nothing to do." : `The last dispatch: ${done.join(", ")}.`;
+  const last =
+    done.length === 0
+      ? "The last dispatch found nothing to do."
+      : `The last dispatch: ${done.join(", ")}.`;
   if (open === 0) return `${last} Nothing is open.`;
-  if (nextDueAt === null) return `${last} ${open} open, waiting for a signal (the campaign is paused, or over).`;
+  if (nextDueAt === null)
+    return `${last} ${open} open, waiting for a signal (the campaign is paused, or over).`;
   return `${last} ${open} open, the next at ${nextDueAt}${waitsFor === null ? "" : `: ${waitsFor}`}.`;
 }
 
@@ -14,10 +18,14 @@ export function describeOutlook({ counts, nextDueAt, waitsFor, open }: DispatchR
 export function describeStep(step: CampaignStep): string {
   switch (step.next) {
     case "wait":
-      return step.until === null ? `${step.why}; waiting for a signal.` : `${step.why}; waiting until ${step.until}.`;
+      return step.until === null
+        ? `${step.why}; waiting for a signal.`
+        : `${step.why}; waiting until ${step.until}.`;
     case "drain":
       return `Running: lanes ${step.lanes.join(", ")} have something open.`;
     case "finished":
-      return `${step.status}: ${Object.entries(step.counts).map(([status, count]) => `${count} ${status}`).join(", ")}. The ledger ${step.reconciled ? "adds up" : "DOES NOT ADD UP"}.`;
+      return `${step.status}: ${Object.entries(step.counts)
+        .map(([status, count]) => `${count} ${status}`)
+        .join(", ")}. The ledger ${step.reconciled ? "adds up" : "DOES NOT ADD UP"}.`;
   }
 }

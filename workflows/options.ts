@@ -11,14 +11,24 @@ export function deliveryQueueOptions(queue: string) {
     taskQueue: taskQueues.orchestration,
     args: [{ queue }] as [{ queue: string }],
     priority: {
-      priorityKey: parsed.kind === "critical" ? priorityKeys.critical : parsed.kind === "mailbox" ? priorityKeys.mailbox : priorityKeys.campaign,
+      priorityKey:
+        parsed.kind === "critical"
+          ? priorityKeys.critical
+          : parsed.kind === "mailbox"
+            ? priorityKeys.mailbox
+            : priorityKeys.campaign,
       ...(campaign && { fairnessKey: campaign }),
     },
     typedSearchAttributes: new TypedSearchAttributes([
       { key: searchAttributes.queue, value: queue },
       ...(campaign ? [{ key: searchAttributes.campaign, value: campaign }] : []),
     ]),
-    staticSummary: parsed.kind === "lane" ? `Lane ${parsed.lane} of campaign ${parsed.campaignId}` : parsed.kind === "critical" ? `Critical notifications, shard ${parsed.shard}` : `Notifications, shard ${parsed.shard}`,
+    staticSummary:
+      parsed.kind === "lane"
+        ? `Lane ${parsed.lane} of campaign ${parsed.campaignId}`
+        : parsed.kind === "critical"
+          ? `Critical notifications, shard ${parsed.shard}`
+          : `Notifications, shard ${parsed.shard}`,
   };
 }
 
@@ -29,7 +39,9 @@ export function campaignOptions(campaignId: string) {
     taskQueue: taskQueues.orchestration,
     args: [{ campaignId }] as [{ campaignId: string }],
     priority: { priorityKey: priorityKeys.campaign },
-    typedSearchAttributes: new TypedSearchAttributes([{ key: searchAttributes.campaign, value: campaignId }]),
+    typedSearchAttributes: new TypedSearchAttributes([
+      { key: searchAttributes.campaign, value: campaignId },
+    ]),
     staticSummary: `Campaign ${campaignId}`,
   };
 }

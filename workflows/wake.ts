@@ -6,10 +6,16 @@ import type { deliveryQueue } from "./delivery-queue.ts";
 
 /** Starts the queue's workflow, or tells the running one to look again. Idempotent. */
 export async function wakeQueue(client: Client, queue: string): Promise<void> {
-  await client.workflow.signalWithStart<typeof deliveryQueue>("deliveryQueue", { ...deliveryQueueOptions(queue), signal: wakeSignal });
+  await client.workflow.signalWithStart<typeof deliveryQueue>("deliveryQueue", {
+    ...deliveryQueueOptions(queue),
+    signal: wakeSignal,
+  });
 }
 
 /** Starts the campaign's workflow, or tells the running one to look again. Idempotent. */
 export async function wakeCampaign(client: Client, campaignId: string): Promise<void> {
-  await client.workflow.signalWithStart<typeof campaign>("campaign", { ...campaignOptions(campaignId), signal: wakeSignal });
+  await client.workflow.signalWithStart<typeof campaign>("campaign", {
+    ...campaignOptions(campaignId),
+    signal: wakeSignal,
+  });
 }

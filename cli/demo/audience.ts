@@ -24,7 +24,7 @@ export function* sampleAudience(recipients = sampleSize()): Generator<string> {
 }
 
 /** Well-formed lines of the sample. */
-export function sampleSize(): number {
+function sampleSize(): number {
   return sampleLines()
     .slice(1)
     .filter((line) => !isBroken(line)).length;

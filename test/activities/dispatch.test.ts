@@ -28,7 +28,11 @@ beforeAll(async () => {
   pool = createPool({ url: database.url, connections: 8, logger: pino({ level: "silent" }) });
   seed = seeding(pool);
 });
-beforeEach(() => pool.query("TRUNCATE recipients, templates, template_versions, notifications, campaigns, deliveries, attempts, gates"));
+beforeEach(() =>
+  pool.query(
+    "TRUNCATE recipients, templates, template_versions, notifications, campaigns, deliveries, attempts, gates",
+  ),
+);
 afterAll(async () => {
   await pool.end();
   await database.drop();
@@ -38,24 +42,46 @@ afterAll(async () => {
 function worker(answer?: Answer, ledger: Ledger = createLedger(pool)) {
   const recording = recordingChannel(answer);
   const handOver = createHandOver({ ledger, channel: recording.channel, retry, inFlightBound });
-  const dispatch = createDispatch({ ledger, gates: createGates(pool), handOver, sources: () => createSources(pool) });
+  const dispatch = createDispatch({
+    ledger,
+    gates: createGates(pool),
+    handOver,
+    sources: () => createSources(pool),
+  });
   return {
     ...recording,
     dispatch: (name: string, environment = new MockActivityEnvironment(), asOf = new Date()) =>
-      environment.run(dispatch, { queue: name, asOf: asOf.toISOString() }) as ReturnType<typeof dispatch>,
+      environment.run(dispatch, { queue: name, asOf: asOf.toISOString() }) as ReturnType<
+        typeof dispatch
+      >,
   };
 }
 
-async function runningCampaign(recipients: number, options: { laneCount?: number; guarantee?: "at_least_once" | "at_most_once" } = {}) {
+async function runningCampaign(
+  recipients: number,
+  options: { laneCount?: number; guarantee?: "at_least_once" | "at_most_once" } = {},
+) {
   await seed.recipients(recipients);
   const campaign = await seed.campaign({ laneCount: 1, ...options });
-  const step = await new MockActivityEnvironment().run(createAdvanceCampaign({ pool }), { campaignId: campaign.publicId, asOf: new Date().toISOString() });
+  const step = await new MockActivityEnvironment().run(createAdvanceCampaign({ pool }), {
+    campaignId: campaign.publicId,
+    asOf: new Date().toISOString(),
+  });
   expect(step).toMatchObject({ next: "drain" });
-  return { ...campaign, lane: (lane: number) => queueName({ kind: "lane", campaignId: campaign.publicId, lane }) };
+  return {
+    ...campaign,
+    lane: (lane: number) => queueName({ kind: "lane", campaignId: campaign.publicId, lane }),
+  };
 }
 
 const statuses = async () =>
-  Object.fromEntries((await pool.query<{ status: string; count: number }>("SELECT status, count(*)::int FROM deliveries GROUP BY status")).rows.map(({ status, count }) => [status, count]));
+  Object.fromEntries(
+    (
+      await pool.query<{ status: string; count: number }>(
+        "SELECT status, count(*)::int FROM deliveries GROUP BY status",
+      )
+    ).rows.map(({ status, count }) => [status, count]),
+  );
 
 describe("dispatch", () => {
   it("sends each row of its queue once, and none of another's", async () => {
@@ -63,7 +89,12 @@ describe("dispatch", () => {
     await seed.notification({ recipientIds: recipients, queue });
     await seed.notification({ recipientIds: recipients.slice(0, 5), queue: "mailbox/1" });
     const { dispatch, copies, mostOpen } = worker();
-    expect(await dispatch(queue)).toEqual({ nextDueAt: null, waitsFor: null, open: 0, counts: { sent: 700 } });
+    expect(await dispatch(queue)).toEqual({
+      nextDueAt: null,
+      waitsFor: null,
+      open: 0,
+      counts: { sent: 700 },
+    });
     expect(copies().size).toBe(700);
     expect(await statuses()).toEqual({ sent: 700, pending: 5 });
     expect(mostOpen()).toBeLessThanOrEqual(inFlightBound);
@@ -86,16 +117,22 @@ describe("dispatch", () => {
     expect(Date.parse(result.nextDueAt!)).toBeGreaterThanOrEqual(before + retry.baseMs / 2);
     expect(Date.parse(result.nextDueAt!)).toBeLessThanOrEqual(Date.now() + retry.baseMs);
     const { dispatch, requests } = worker();
-    expect(await dispatch(queue, new MockActivityEnvironment(), new Date(Date.now() + retry.baseMs))).toMatchObject({ counts: { sent: 2 }, nextDueAt: null });
+    expect(
+      await dispatch(queue, new MockActivityEnvironment(), new Date(Date.now() + retry.baseMs)),
+    ).toMatchObject({ counts: { sent: 2 }, nextDueAt: null });
     expect(requests).toHaveLength(2);
   });
 
   it("fails the one delivery whose template fails, and sends its neighbours", async () => {
     const [bad] = await seed.notification({ recipientIds: await seed.recipients(20), queue });
-    const { dispatch } = worker(({ deliveryId }) => (deliveryId === publicId("delivery", bad!) ? "template_error" : "sent"));
+    const { dispatch } = worker(({ deliveryId }) =>
+      deliveryId === publicId("delivery", bad!) ? "template_error" : "sent",
+    );
     await dispatch(queue);
     expect(await statuses()).toEqual({ sent: 19, failed: 1 });
-    const { rows } = await pool.query("SELECT reason, detail FROM deliveries WHERE status = 'failed'");
+    const { rows } = await pool.query(
+      "SELECT reason, detail FROM deliveries WHERE status = 'failed'",
+    );
     expect(rows).toEqual([{ reason: "template_error", detail: "as told" }]);
   });
 
@@ -103,10 +140,17 @@ describe("dispatch", () => {
     const [erased, ...others] = await seed.recipients(3);
     const unreachable = await seed.recipients(2, { email: false });
     await seed.notification({ recipientIds: [erased!, ...others, ...unreachable], queue });
-    await pool.query("UPDATE recipients SET erased_at = now(), email = NULL WHERE id = $1", [erased]);
+    await pool.query("UPDATE recipients SET erased_at = now(), email = NULL WHERE id = $1", [
+      erased,
+    ]);
     expect((await worker().dispatch(queue)).counts).toEqual({ sent: 2, suppressed: 3 });
-    const { rows } = await pool.query("SELECT reason, count(*)::int FROM deliveries WHERE status = 'suppressed' GROUP BY reason ORDER BY reason");
-    expect(rows).toEqual([{ reason: "no_address", count: 2 }, { reason: "recipient_erased", count: 1 }]);
+    const { rows } = await pool.query(
+      "SELECT reason, count(*)::int FROM deliveries WHERE status = 'suppressed' GROUP BY reason ORDER BY reason",
+    );
+    expect(rows).toEqual([
+      { reason: "no_address", count: 2 },
+      { reason: "recipient_erased", count: 1 },
+    ]);
   });
 
   it("stops soon after its campaign is paused: no more than what was claimed goes out", async () => {
@@ -125,7 +169,10 @@ describe("dispatch", () => {
 
   it("takes no more than the throttle grants, over all lanes", async () => {
     const campaign = await runningCampaign(200, { laneCount: 2 });
-    await pool.query("INSERT INTO gates (key, permits_per_second, burst, permits) VALUES ($1, 0.001, 25, 25)", [`campaign/${campaign.publicId}`]);
+    await pool.query(
+      "INSERT INTO gates (key, permits_per_second, burst, permits) VALUES ($1, 0.001, 25, 25)",
+      [`campaign/${campaign.publicId}`],
+    );
     const { dispatch, requests } = worker();
     const results = await Promise.all([0, 1].map((lane) => dispatch(campaign.lane(lane))));
     expect(requests).toHaveLength(25);
@@ -152,15 +199,18 @@ describe("dispatch", () => {
   it("never sends again what an at-most-once campaign may have sent, and does for another", async () => {
     for (const guarantee of ["at_most_once", "at_least_once"] as const) {
       const campaign = await runningCampaign(3, { guarantee });
-      await pool.query("UPDATE deliveries SET status = 'sending', attempt_count = 1, lease_token = $1, lease_until = now() - interval '1 second' WHERE campaign_id = $2", [
-        newUuid(),
-        campaign.id,
-      ]);
+      await pool.query(
+        "UPDATE deliveries SET status = 'sending', attempt_count = 1, lease_token = $1, lease_until = now() - interval '1 second' WHERE campaign_id = $2",
+        [newUuid(), campaign.id],
+      );
       const { dispatch, requests } = worker();
       const { counts } = await dispatch(campaign.lane(0));
       expect(counts).toEqual(guarantee === "at_most_once" ? { unknown: 3 } : { sent: 3 });
       expect(requests).toHaveLength(guarantee === "at_most_once" ? 0 : 3);
-      const { rows } = await pool.query("SELECT number, outcome, failure FROM attempts JOIN deliveries d ON d.id = delivery_id WHERE campaign_id = $1 GROUP BY 1, 2, 3 ORDER BY 1", [campaign.id]);
+      const { rows } = await pool.query(
+        "SELECT number, outcome, failure FROM attempts JOIN deliveries d ON d.id = delivery_id WHERE campaign_id = $1 GROUP BY 1, 2, 3 ORDER BY 1",
+        [campaign.id],
+      );
       expect(rows).toEqual([
         { number: 1, outcome: "unknown", failure: "interrupted" },
         ...(guarantee === "at_most_once" ? [] : [{ number: 2, outcome: "sent", failure: null }]),
@@ -175,7 +225,9 @@ describe("dispatch", () => {
     const { dispatch, copies } = worker(() => {
       // From the first outcome on, and for the first try to write it again.
       if (copies().size === 1) {
-        vi.spyOn(ledger, "turn").mockRejectedValueOnce(new Error("the database system is shutting down"));
+        vi.spyOn(ledger, "turn").mockRejectedValueOnce(
+          new Error("the database system is shutting down"),
+        );
         vi.spyOn(ledger, "settle").mockRejectedValueOnce(new Error("connection terminated"));
       }
       return "sent";

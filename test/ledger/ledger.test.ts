@@ -1,7 +1,12 @@
 import type { Pool } from "pg";
 import { pino } from "pino";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createLedger, type DueDelivery, type Ledger, type SettledDelivery } from "../../activities/ledger.ts";
+import {
+  createLedger,
+  type DueDelivery,
+  type Ledger,
+  type SettledDelivery,
+} from "../../activities/ledger.ts";
 import { newUuid } from "../../domain/ids.ts";
 import type { Attempt } from "../../domain/outcome.ts";
 import { createPool } from "../../workers/pool.ts";
@@ -22,7 +27,11 @@ beforeAll(async () => {
   ledger = createLedger(pool);
   seed = seeding(pool);
 });
-beforeEach(() => pool.query("TRUNCATE recipients, templates, template_versions, notifications, campaigns, deliveries, attempts"));
+beforeEach(() =>
+  pool.query(
+    "TRUNCATE recipients, templates, template_versions, notifications, campaigns, deliveries, attempts",
+  ),
+);
 afterAll(async () => {
   await pool.end();
   await database.drop();
@@ -30,10 +39,26 @@ afterAll(async () => {
 
 const inMs = (ms: number) => new Date(Date.now() + ms);
 const due = (limit = 100, asOf = new Date(0)) => ledger.due({ queue, asOf, limit, except: [] });
-const claim = (rows: readonly DueDelivery[], token: string, asOf = new Date(0)) => ledger.turn({ settled: [], wanted: rows.map(({ id }) => id), token, asOf, leaseMs });
-const sentAttempt = (): Attempt => ({ provider: "smtp-1", outcome: "sent", failure: null, response: "250 ok", startedAt: new Date(), finishedAt: new Date() });
-const sent = (id: string, token: string): SettledDelivery => ({ id, token, attemptCount: 1, attempts: [sentAttempt()], settlement: { status: "sent", reason: null } });
-const statusOf = async (id: string) => (await pool.query<{ status: string }>("SELECT status FROM deliveries WHERE id = $1", [id])).rows[0]!.status;
+const claim = (rows: readonly DueDelivery[], token: string, asOf = new Date(0)) =>
+  ledger.turn({ settled: [], wanted: rows.map(({ id }) => id), token, asOf, leaseMs });
+const sentAttempt = (): Attempt => ({
+  provider: "smtp-1",
+  outcome: "sent",
+  failure: null,
+  response: "250 ok",
+  startedAt: new Date(),
+  finishedAt: new Date(),
+});
+const sent = (id: string, token: string): SettledDelivery => ({
+  id,
+  token,
+  attemptCount: 1,
+  attempts: [sentAttempt()],
+  settlement: { status: "sent", reason: null },
+});
+const statusOf = async (id: string) =>
+  (await pool.query<{ status: string }>("SELECT status FROM deliveries WHERE id = $1", [id]))
+    .rows[0]!.status;
 
 describe("due", () => {
   it("serves a higher priority first, and a lower one that has waited long enough before it", async () => {
@@ -49,14 +74,25 @@ describe("due", () => {
   });
 
   it("leaves out what is not due yet, and finds it by the workflow's time", async () => {
-    await seed.notification({ recipientIds: await seed.recipients(1), queue, dueAt: inMs(3_600_000) });
+    await seed.notification({
+      recipientIds: await seed.recipients(1),
+      queue,
+      dueAt: inMs(3_600_000),
+    });
     expect(await due()).toHaveLength(0);
     expect(await due(100, inMs(3_600_001))).toHaveLength(1);
   });
 
   it("leaves out what the caller has in hand", async () => {
-    const [first, second] = await seed.notification({ recipientIds: await seed.recipients(2), queue });
-    expect((await ledger.due({ queue, asOf: new Date(), limit: 10, except: [first!] })).map(({ id }) => id)).toEqual([second]);
+    const [first, second] = await seed.notification({
+      recipientIds: await seed.recipients(2),
+      queue,
+    });
+    expect(
+      (await ledger.due({ queue, asOf: new Date(), limit: 10, except: [first!] })).map(
+        ({ id }) => id,
+      ),
+    ).toEqual([second]);
   });
 
   it("finds nothing of a campaign that does not run, and all of it when it runs again", async () => {
@@ -72,7 +108,10 @@ describe("due", () => {
     await pool.query("UPDATE campaigns SET status = 'paused'");
     expect(await due()).toHaveLength(0);
     expect(await claim(rows, newUuid())).toEqual(new Set());
-    expect(await ledger.outlook({ queue, asOf: new Date() })).toMatchObject({ nextDueAt: null, open: 3 });
+    expect(await ledger.outlook({ queue, asOf: new Date() })).toMatchObject({
+      nextDueAt: null,
+      open: 3,
+    });
     await pool.query("UPDATE campaigns SET status = 'running'");
     expect(await due()).toHaveLength(3);
   });
@@ -88,10 +127,17 @@ describe("turn", () => {
   });
 
   it("refuses a row that was cancelled or held since it was seen", async () => {
-    const [cancelled, held] = await seed.notification({ recipientIds: await seed.recipients(2), queue });
+    const [cancelled, held] = await seed.notification({
+      recipientIds: await seed.recipients(2),
+      queue,
+    });
     const rows = await due();
-    await pool.query("UPDATE deliveries SET status = 'cancelled', due_at = NULL WHERE id = $1", [cancelled]);
-    await pool.query("UPDATE deliveries SET due_at = now() + interval '1 hour' WHERE id = $1", [held]);
+    await pool.query("UPDATE deliveries SET status = 'cancelled', due_at = NULL WHERE id = $1", [
+      cancelled,
+    ]);
+    await pool.query("UPDATE deliveries SET due_at = now() + interval '1 hour' WHERE id = $1", [
+      held,
+    ]);
     expect(await claim(rows, newUuid())).toEqual(new Set());
   });
 
@@ -116,7 +162,9 @@ describe("turn", () => {
     await ledger.renew({ rows: [{ id: row!.id, token: newUuid() }], asOf: inMs(60_000), leaseMs });
     expect((await ledger.outlook({ queue, asOf: new Date() })).nextDueAt).toEqual(before);
     await ledger.renew({ rows: [{ id: row!.id, token }], asOf: inMs(60_000), leaseMs });
-    expect((await ledger.outlook({ queue, asOf: new Date() })).nextDueAt!.getTime()).toBeGreaterThan(before.getTime() + 50_000);
+    expect(
+      (await ledger.outlook({ queue, asOf: new Date() })).nextDueAt!.getTime(),
+    ).toBeGreaterThan(before.getTime() + 50_000);
   });
 });
 
@@ -127,9 +175,24 @@ describe("settle", () => {
     await claim(await due(), token);
     expect(await statusOf(id!)).toBe("sending");
     await ledger.settle([sent(id!, token)]);
-    const { rows } = await pool.query("SELECT d.status, d.due_at, d.lease_token, d.finished_at IS NOT NULL AS finished, a.number, a.provider FROM deliveries d JOIN attempts a ON a.delivery_id = d.id");
-    expect(rows).toEqual([{ status: "sent", due_at: null, lease_token: null, finished: true, number: 1, provider: "smtp-1" }]);
-    expect(await ledger.outlook({ queue, asOf: new Date() })).toEqual({ nextDueAt: null, reason: null, open: 0 });
+    const { rows } = await pool.query(
+      "SELECT d.status, d.due_at, d.lease_token, d.finished_at IS NOT NULL AS finished, a.number, a.provider FROM deliveries d JOIN attempts a ON a.delivery_id = d.id",
+    );
+    expect(rows).toEqual([
+      {
+        status: "sent",
+        due_at: null,
+        lease_token: null,
+        finished: true,
+        number: 1,
+        provider: "smtp-1",
+      },
+    ]);
+    expect(await ledger.outlook({ queue, asOf: new Date() })).toEqual({
+      nextDueAt: null,
+      reason: null,
+      open: 0,
+    });
   });
 
   it("leaves a row alone that another holds by now, or that is closed", async () => {
@@ -141,7 +204,15 @@ describe("settle", () => {
     await ledger.settle([sent(id!, dead)]);
     expect(await statusOf(id!)).toBe("sending");
     await ledger.settle([{ ...sent(id!, live), attemptCount: 2 }]);
-    await ledger.settle([{ id: id!, token: null, attemptCount: 0, attempts: [], settlement: { status: "suppressed", reason: "no_address" } }]);
+    await ledger.settle([
+      {
+        id: id!,
+        token: null,
+        attemptCount: 0,
+        attempts: [],
+        settlement: { status: "suppressed", reason: "no_address" },
+      },
+    ]);
     expect(await statusOf(id!)).toBe("sent");
   });
 
@@ -149,12 +220,29 @@ describe("settle", () => {
     const [id] = await seed.notification({ recipientIds: await seed.recipients(1), queue });
     const token = newUuid();
     await claim(await due(), token);
-    const failed: Attempt = { ...sentAttempt(), outcome: "transient", failure: "connection", provider: "smtp-1" };
+    const failed: Attempt = {
+      ...sentAttempt(),
+      outcome: "transient",
+      failure: "connection",
+      provider: "smtp-1",
+    };
     await ledger.settle([
-      { id: id!, token, attemptCount: 2, attempts: [failed, { ...failed, provider: "smtp-2" }], settlement: { status: "pending", reason: "retry", dueAt: inMs(60_000) } },
+      {
+        id: id!,
+        token,
+        attemptCount: 2,
+        attempts: [failed, { ...failed, provider: "smtp-2" }],
+        settlement: { status: "pending", reason: "retry", dueAt: inMs(60_000) },
+      },
     ]);
     const { rows } = await pool.query("SELECT number, provider FROM attempts ORDER BY number");
-    expect(rows).toEqual([{ number: 1, provider: "smtp-1" }, { number: 2, provider: "smtp-2" }]);
-    expect(await ledger.outlook({ queue, asOf: new Date() })).toMatchObject({ reason: "retry", open: 1 });
+    expect(rows).toEqual([
+      { number: 1, provider: "smtp-1" },
+      { number: 2, provider: "smtp-2" },
+    ]);
+    expect(await ledger.outlook({ queue, asOf: new Date() })).toMatchObject({
+      reason: "retry",
+      open: 1,
+    });
   });
 });

@@ -29,7 +29,11 @@ it("records the histories of every workflow", { timeout: 120_000 }, async () => 
   await mkdir(folder, { recursive: true });
   const keep = async (name: string, workflowId: string, runId?: string) => {
     const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-    await writeFile(join(folder, `${set}-${name}.json`), `${historyToJSON(history).replaceAll(/\d+@[\w.-]+/g, "worker")}\n`, { flag: "wx" });
+    await writeFile(
+      join(folder, `${set}-${name}.json`),
+      `${historyToJSON(history).replaceAll(/\d+@[\w.-]+/g, "worker")}\n`,
+      { flag: "wx" },
+    );
   };
 
   let gate = Promise.resolve();
@@ -51,7 +55,12 @@ it("records the histories of every workflow", { timeout: 120_000 }, async () => 
     await pool.query(`UPDATE campaigns SET ${sql} WHERE id = $1`, [campaign.id]);
     await wakeCampaign(client, campaign.publicId);
   };
-  const details = async () => (await client.workflow.getHandle(campaignRun).query<{ currentDetails: string }>("__temporal_workflow_metadata")).currentDetails;
+  const details = async () =>
+    (
+      await client.workflow
+        .getHandle(campaignRun)
+        .query<{ currentDetails: string }>("__temporal_workflow_metadata")
+    ).currentDetails;
   await wakeCampaign(client, campaign.publicId);
   await expect.poll(details, { timeout: 20_000 }).toContain("Scheduled");
   await change("start_at = now()");
@@ -63,17 +72,27 @@ it("records the histories of every workflow", { timeout: 120_000 }, async () => 
   await change("status = 'running'");
   open();
   // The one that was refused is not waited for: its backoff is a minute.
-  await expect.poll(async () => (await pool.query("SELECT FROM deliveries WHERE status = 'sent'")).rowCount, { timeout: 20_000 }).toBe(39);
+  await expect
+    .poll(async () => (await pool.query("SELECT FROM deliveries WHERE status = 'sent'")).rowCount, {
+      timeout: 20_000,
+    })
+    .toBe(39);
   await pool.query("UPDATE deliveries SET due_at = now() WHERE status = 'pending'");
-  for (const lane of [0, 1]) await wakeQueue(client, queueName({ kind: "lane", campaignId: campaign.publicId, lane }));
+  for (const lane of [0, 1])
+    await wakeQueue(client, queueName({ kind: "lane", campaignId: campaign.publicId, lane }));
   await client.workflow.getHandle(campaignRun).result();
   await keep("campaign-completed", campaignRun);
-  for (const lane of [0, 1]) await keep(`lane-${lane}`, queueName({ kind: "lane", campaignId: campaign.publicId, lane }));
+  for (const lane of [0, 1])
+    await keep(`lane-${lane}`, queueName({ kind: "lane", campaignId: campaign.publicId, lane }));
 
   // A mailbox that holds something, is woken, and ends.
   const mailbox = queueName({ kind: "mailbox", shard: 0 });
   const recipients = await seed.recipients(3);
-  await seed.notification({ recipientIds: recipients, queue: mailbox, dueAt: new Date(Date.now() + 4_000) });
+  await seed.notification({
+    recipientIds: recipients,
+    queue: mailbox,
+    dueAt: new Date(Date.now() + 4_000),
+  });
   await wakeQueue(client, mailbox);
   await seed.notification({ recipientIds: recipients, queue: mailbox });
   await wakeQueue(client, mailbox);
@@ -87,7 +106,13 @@ it("records the histories of every workflow", { timeout: 120_000 }, async () => 
   await keep("critical", critical);
 
   await ensureRelay(client);
-  await expect.poll(async () => (await client.workflow.getHandle(relayWorkflowId).describe()).raw.pendingActivities?.length, { timeout: 20_000 }).toBe(1);
+  await expect
+    .poll(
+      async () =>
+        (await client.workflow.getHandle(relayWorkflowId).describe()).raw.pendingActivities?.length,
+      { timeout: 20_000 },
+    )
+    .toBe(1);
   await keep("relay", relayWorkflowId);
   await client.workflow.getHandle(relayWorkflowId).terminate();
 

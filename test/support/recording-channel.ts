@@ -1,7 +1,9 @@
 import type { Channel, SendRequest, SendResult } from "../../activities/channels/channel.ts";
 import type { Attempt } from "../../domain/outcome.ts";
 
-export type Answer = (request: SendRequest) => Attempt["outcome"] | "template_error" | Promise<Attempt["outcome"] | "template_error">;
+export type Answer = (
+  request: SendRequest,
+) => Attempt["outcome"] | "template_error" | Promise<Attempt["outcome"] | "template_error">;
 
 /** A channel that hands nothing over: it records what it is asked to send, and answers as told. */
 export function recordingChannel(answer: Answer = () => "sent") {
@@ -16,9 +18,23 @@ export function recordingChannel(answer: Answer = () => "sent") {
       const startedAt = new Date();
       const outcome = await answer(request);
       open--;
-      if (outcome === "template_error") return { kind: "unsendable", reason: outcome, detail: "as told" };
-      const failure = outcome === "sent" ? null : outcome === "permanent" ? "smtp_5xx" : "connection";
-      return { kind: "attempted", attempts: [{ provider: "recording", outcome, failure, response: null, startedAt, finishedAt: new Date() }] };
+      if (outcome === "template_error")
+        return { kind: "unsendable", reason: outcome, detail: "as told" };
+      const failure =
+        outcome === "sent" ? null : outcome === "permanent" ? "smtp_5xx" : "connection";
+      return {
+        kind: "attempted",
+        attempts: [
+          {
+            provider: "recording",
+            outcome,
+            failure,
+            response: null,
+            startedAt,
+            finishedAt: new Date(),
+          },
+        ],
+      };
     },
     close: () => Promise.resolve(),
   };
@@ -28,7 +44,8 @@ export function recordingChannel(answer: Answer = () => "sent") {
     /** How often each delivery was handed over. */
     copies: () => {
       const counts = new Map<string, number>();
-      for (const { deliveryId } of requests) counts.set(deliveryId, (counts.get(deliveryId) ?? 0) + 1);
+      for (const { deliveryId } of requests)
+        counts.set(deliveryId, (counts.get(deliveryId) ?? 0) + 1);
       return counts;
     },
     mostOpen: () => mostOpen,

@@ -15,14 +15,18 @@ export function seeding(pool: Pool) {
       return ids;
     },
 
-    async templateVersion(html = "<p>Hello {{ recipient.attributes.firstName }}</p>"): Promise<string> {
+    async templateVersion(
+      html = "<p>Hello {{ recipient.attributes.firstName }}</p>",
+    ): Promise<string> {
       const [template, version] = [newUuid(), newUuid()];
-      await pool.query("INSERT INTO templates (id, key, name) VALUES ($1, $2, 'A template')", [template, `template-${template}`]);
-      await pool.query("INSERT INTO template_versions (id, template_id, version, content, variables) VALUES ($1, $2, 1, $3, '{}')", [
-        version,
+      await pool.query("INSERT INTO templates (id, key, name) VALUES ($1, $2, 'A template')", [
         template,
-        { email: { subject: "Hello", html } },
+        `template-${template}`,
       ]);
+      await pool.query(
+        "INSERT INTO template_versions (id, template_id, version, content, variables) VALUES ($1, $2, 1, $3, '{}')",
+        [version, template, { email: { subject: "Hello", html } }],
+      );
       return version;
     },
 
@@ -32,7 +36,12 @@ export function seeding(pool: Pool) {
       laneCount = 2,
       guarantee = "at_least_once",
       templateVersionId,
-    }: { startAt?: Date; laneCount?: number; guarantee?: "at_least_once" | "at_most_once"; templateVersionId?: string } = {}): Promise<{ id: string; publicId: string }> {
+    }: {
+      startAt?: Date;
+      laneCount?: number;
+      guarantee?: "at_least_once" | "at_most_once";
+      templateVersionId?: string;
+    } = {}): Promise<{ id: string; publicId: string }> {
       const id = newUuid();
       await pool.query(
         `INSERT INTO campaigns (id, name, status, template_version_id, audience, lane_count, guarantee, start_at)
@@ -43,15 +52,19 @@ export function seeding(pool: Pool) {
     },
 
     /** One delivery a recipient, all in `queue`; the delivery ids, in the order of the recipients. */
-    async notification(input: { recipientIds: string[]; queue: string; priority?: Priority; dueAt?: Date; templateVersionId?: string }): Promise<string[]> {
+    async notification(input: {
+      recipientIds: string[];
+      queue: string;
+      priority?: Priority;
+      dueAt?: Date;
+      templateVersionId?: string;
+    }): Promise<string[]> {
       const { recipientIds, queue, priority = "normal", dueAt = new Date() } = input;
       const id = newUuid();
-      await pool.query("INSERT INTO notifications (id, template_version_id, priority, send_at) VALUES ($1, $2, $3, $4)", [
-        id,
-        input.templateVersionId ?? (await this.templateVersion()),
-        priority,
-        dueAt,
-      ]);
+      await pool.query(
+        "INSERT INTO notifications (id, template_version_id, priority, send_at) VALUES ($1, $2, $3, $4)",
+        [id, input.templateVersionId ?? (await this.templateVersion()), priority, dueAt],
+      );
       const deliveries = recipientIds.map(() => newUuid());
       await pool.query(
         `INSERT INTO deliveries (id, notification_id, recipient_id, channel, priority, queue, due_at)

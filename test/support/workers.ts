@@ -1,6 +1,12 @@
 import { join } from "node:path";
 import type { TestWorkflowEnvironment } from "@temporalio/testing";
-import { bundleWorkflowCode, DefaultLogger, makeTelemetryFilterString, Runtime, type WorkflowBundle } from "@temporalio/worker";
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  makeTelemetryFilterString,
+  Runtime,
+  type WorkflowBundle,
+} from "@temporalio/worker";
 import type { Pool } from "pg";
 import { packageRoot } from "../../config/package-root.ts";
 import { createWorkers } from "../../workers/worker.ts";
@@ -11,7 +17,9 @@ const logger = new DefaultLogger("ERROR");
 Runtime.install({
   logger,
   // The test server calls itself an old one, and each worker would warn of it.
-  telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: "ERROR", other: "ERROR" }) } },
+  telemetryOptions: {
+    logging: { filter: makeTelemetryFilterString({ core: "ERROR", other: "ERROR" }) },
+  },
 });
 
 let bundle: Promise<WorkflowBundle> | undefined;
@@ -23,7 +31,11 @@ export function workflowBundle(): Promise<WorkflowBundle> {
 }
 
 /** The real workers on a test server, over a channel that answers as told; `stop` drains them. */
-export async function startWorkers(environment: TestWorkflowEnvironment, pool: Pool, answer?: Answer) {
+export async function startWorkers(
+  environment: TestWorkflowEnvironment,
+  pool: Pool,
+  answer?: Answer,
+) {
   const recording = recordingChannel(answer);
   const workers = await createWorkers({
     connection: environment.nativeConnection,

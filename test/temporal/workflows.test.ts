@@ -25,7 +25,11 @@ beforeAll(async () => {
   pool = createPool({ url: database.url, connections: 8, logger: pino({ level: "silent" }) });
   seed = seeding(pool);
 });
-beforeEach(() => pool.query("TRUNCATE recipients, templates, template_versions, notifications, campaigns, deliveries, attempts, gates"));
+beforeEach(() =>
+  pool.query(
+    "TRUNCATE recipients, templates, template_versions, notifications, campaigns, deliveries, attempts, gates",
+  ),
+);
 afterEach(async () => {
   await workers?.stop();
   workers = undefined;
@@ -43,12 +47,21 @@ const handleOf = (workflowId: string) => environment.client.workflow.getHandle(w
 
 async function runsOf(workflowId: string): Promise<WorkflowExecutionInfo[]> {
   const runs: WorkflowExecutionInfo[] = [];
-  for await (const run of environment.client.workflow.list({ query: `WorkflowId = '${workflowId}'` })) runs.push(run);
+  for await (const run of environment.client.workflow.list({
+    query: `WorkflowId = '${workflowId}'`,
+  }))
+    runs.push(run);
   return runs;
 }
 
 const statuses = async () =>
-  Object.fromEntries((await pool.query<{ status: string; count: number }>("SELECT status, count(*)::int FROM deliveries GROUP BY status")).rows.map(({ status, count }) => [status, count]));
+  Object.fromEntries(
+    (
+      await pool.query<{ status: string; count: number }>(
+        "SELECT status, count(*)::int FROM deliveries GROUP BY status",
+      )
+    ).rows.map(({ status, count }) => [status, count]),
+  );
 
 /** Answers nothing until it is opened. */
 function dam() {
@@ -78,7 +91,12 @@ describe("continue-as-new", () => {
       .toBeGreaterThan(1);
     expect(await lane.describe()).toMatchObject({ runId: laneRun, status: { name: "RUNNING" } });
     open();
-    expect(await handleOf(`campaign/${publicId}`).result()).toMatchObject({ status: "completed", audience: 60, counts: { sent: 60 }, reconciled: true });
+    expect(await handleOf(`campaign/${publicId}`).result()).toMatchObject({
+      status: "completed",
+      audience: 60,
+      counts: { sent: 60 },
+      reconciled: true,
+    });
     expect(copies().size).toBe(60);
     expect(requests).toHaveLength(60);
   });
@@ -94,7 +112,9 @@ describe("continue-as-new", () => {
     await expect.poll(() => requests.length, { timeout: 25_000 }).toBe(150);
     await handleOf(queue).result();
     expect(await statuses()).toEqual({ sent: 150 });
-    await expect.poll(async () => (await runsOf(queue)).length, { timeout: 10_000 }).toBeGreaterThan(1);
+    await expect
+      .poll(async () => (await runsOf(queue)).length, { timeout: 10_000 })
+      .toBeGreaterThan(1);
   });
 });
 
@@ -107,13 +127,26 @@ describe("what an operator sees", () => {
     await handleOf(`campaign/${publicId}`).result();
     const listed = async () => {
       const found: string[] = [];
-      for await (const run of environment.client.workflow.list({ query: `TidingsCampaign = '${publicId}'` })) found.push(run.workflowId);
+      for await (const run of environment.client.workflow.list({
+        query: `TidingsCampaign = '${publicId}'`,
+      }))
+        found.push(run.workflowId);
       return found.toSorted();
     };
-    await expect.poll(listed, { timeout: 10_000 }).toEqual([`campaign/${publicId}`, `campaign/${publicId}/lane/0`, `campaign/${publicId}/lane/1`]);
-    const metadata = await handleOf(`campaign/${publicId}`).query<{ currentDetails: string }>("__temporal_workflow_metadata");
+    await expect
+      .poll(listed, { timeout: 10_000 })
+      .toEqual([
+        `campaign/${publicId}`,
+        `campaign/${publicId}/lane/0`,
+        `campaign/${publicId}/lane/1`,
+      ]);
+    const metadata = await handleOf(`campaign/${publicId}`).query<{ currentDetails: string }>(
+      "__temporal_workflow_metadata",
+    );
     expect(metadata.currentDetails).toBe("completed: 10 sent. The ledger adds up.");
-    expect(await (await handleOf(`campaign/${publicId}`).describe()).staticSummary()).toBe(`Campaign ${publicId}`);
+    expect(await (await handleOf(`campaign/${publicId}`).describe()).staticSummary()).toBe(
+      `Campaign ${publicId}`,
+    );
   });
 
   it("carries no personal data, in any event of any run", async () => {
@@ -124,10 +157,18 @@ describe("what an operator sees", () => {
     await wakeCampaign(environment.client, publicId);
     const lane = `campaign/${publicId}/lane/0`;
     await expect.poll(() => statuses(), { timeout: 15_000 }).toEqual({ pending: 3 });
-    const details = async () => (await handleOf(lane).query<{ currentDetails: string }>("__temporal_workflow_metadata")).currentDetails;
-    await expect.poll(details, { timeout: 10_000 }).toMatch(/^The last dispatch: 3 pending\. 3 open, the next at .*: retry\.$/);
+    const details = async () =>
+      (await handleOf(lane).query<{ currentDetails: string }>("__temporal_workflow_metadata"))
+        .currentDetails;
+    await expect
+      .poll(details, { timeout: 10_000 })
+      .toMatch(/^The last dispatch: 3 pending\. 3 open, the next at .*: retry\.$/);
     for (const id of [lane, `campaign/${publicId}`]) {
-      const history = Buffer.from(JSON.stringify(await handleOf(id).fetchHistory(), (_, value: unknown) => (value instanceof Uint8Array ? Buffer.from(value).toString() : value)));
+      const history = Buffer.from(
+        JSON.stringify(await handleOf(id).fetchHistory(), (_, value: unknown) =>
+          value instanceof Uint8Array ? Buffer.from(value).toString() : value,
+        ),
+      );
       expect(history.toString()).not.toMatch(/example\.org|Ada|Hello/);
       await handleOf(id).terminate();
     }
@@ -148,13 +189,26 @@ describe("relay", () => {
       await seed.campaign({ startAt: longAgo, laneCount: 1 }),
     ];
     await pool.query("UPDATE campaigns SET updated_at = $1", [longAgo]);
-    await pool.query("UPDATE campaigns SET status = 'cancelled', frozen_at = now(), audience_count = 0 WHERE id = $1", [cancelled.id]);
+    await pool.query(
+      "UPDATE campaigns SET status = 'cancelled', frozen_at = now(), audience_count = 0 WHERE id = $1",
+      [cancelled.id],
+    );
     await pool.query("UPDATE campaigns SET status = 'paused' WHERE id = $1", [paused.id]);
     const campaigns = async () =>
-      Object.fromEntries((await pool.query<{ id: string; state: string }>("SELECT id, status || CASE WHEN finished_at IS NULL THEN '' ELSE ', finished' END AS state FROM campaigns")).rows.map(({ id, state }) => [id, state]));
+      Object.fromEntries(
+        (
+          await pool.query<{ id: string; state: string }>(
+            "SELECT id, status || CASE WHEN finished_at IS NULL THEN '' ELSE ', finished' END AS state FROM campaigns",
+          )
+        ).rows.map(({ id, state }) => [id, state]),
+      );
     await expect
       .poll(campaigns, { timeout: 20_000 })
-      .toEqual({ [forgotten.id]: "completed, finished", [cancelled.id]: "cancelled, finished", [paused.id]: "paused" });
+      .toEqual({
+        [forgotten.id]: "completed, finished",
+        [cancelled.id]: "cancelled, finished",
+        [paused.id]: "paused",
+      });
     await expect.poll(() => requests.length, { timeout: 20_000 }).toBe(10);
     expect(await runsOf(`campaign/${paused.publicId}`)).toHaveLength(0);
     await handleOf(relayWorkflowId).terminate();
@@ -165,13 +219,24 @@ describe("relay", () => {
     const { requests } = await start(answer);
     await ensureRelay(environment.client);
     const queue = ownMailbox();
-    await seed.notification({ recipientIds: await seed.recipients(1), queue, dueAt: new Date(Date.now() - 60_000) });
+    await seed.notification({
+      recipientIds: await seed.recipients(1),
+      queue,
+      dueAt: new Date(Date.now() - 60_000),
+    });
     await expect.poll(() => requests.length, { timeout: 20_000 }).toBe(1);
-    const sweeps = async () => (await handleOf(relayWorkflowId).describe()).raw.pendingActivities?.[0]?.lastHeartbeatTime?.seconds?.toString();
+    const sweeps = async () =>
+      (
+        await handleOf(relayWorkflowId).describe()
+      ).raw.pendingActivities?.[0]?.lastHeartbeatTime?.seconds?.toString();
     const seen = new Set<string | undefined>();
-    await expect.poll(async () => seen.add(await sweeps()).size, { timeout: 25_000 }).toBeGreaterThan(3);
+    await expect
+      .poll(async () => seen.add(await sweeps()).size, { timeout: 25_000 })
+      .toBeGreaterThan(3);
     const { events } = await handleOf(queue).fetchHistory();
-    expect(events?.filter(({ workflowExecutionSignaledEventAttributes: signaled }) => signaled)).toHaveLength(1);
+    expect(
+      events?.filter(({ workflowExecutionSignaledEventAttributes: signaled }) => signaled),
+    ).toHaveLength(1);
     open();
     await handleOf(queue).result();
     await handleOf(relayWorkflowId).terminate();

@@ -27,7 +27,11 @@ beforeAll(async () => {
   pool = createPool({ url: database.url, connections: 8, logger: pino({ level: "silent" }) });
   seed = seeding(pool);
 });
-beforeEach(() => pool.query("TRUNCATE recipients, templates, template_versions, notifications, campaigns, deliveries, attempts, gates"));
+beforeEach(() =>
+  pool.query(
+    "TRUNCATE recipients, templates, template_versions, notifications, campaigns, deliveries, attempts, gates",
+  ),
+);
 afterEach(async () => {
   await workers?.stop();
   workers = undefined;
@@ -46,11 +50,20 @@ const ownMailbox = () => queueName({ kind: "mailbox", shard: shard++ });
 
 async function countOf(workflowId: string, activity: string): Promise<number> {
   const { events } = await environment.client.workflow.getHandle(workflowId).fetchHistory();
-  return (events ?? []).filter(({ activityTaskScheduledEventAttributes: scheduled }) => scheduled?.activityType?.name === activity).length;
+  return (events ?? []).filter(
+    ({ activityTaskScheduledEventAttributes: scheduled }) =>
+      scheduled?.activityType?.name === activity,
+  ).length;
 }
 
 const statuses = async () =>
-  Object.fromEntries((await pool.query<{ status: string; count: number }>("SELECT status, count(*)::int FROM deliveries GROUP BY status")).rows.map(({ status, count }) => [status, count]));
+  Object.fromEntries(
+    (
+      await pool.query<{ status: string; count: number }>(
+        "SELECT status, count(*)::int FROM deliveries GROUP BY status",
+      )
+    ).rows.map(({ status, count }) => [status, count]),
+  );
 
 describe("deliveryQueue", () => {
   it("holds a notification for two weeks, and looks at it only when it is due", async () => {
@@ -60,7 +73,10 @@ describe("deliveryQueue", () => {
     const recipients = await seed.recipients(3);
     await seed.notification({ recipientIds: recipients.slice(0, 1), queue, dueAt: new Date(now) });
     await seed.notification({ recipientIds: recipients, queue, dueAt: new Date(now + 14 * dayMs) });
-    const run = await environment.client.workflow.start("deliveryQueue", deliveryQueueOptions(queue));
+    const run = await environment.client.workflow.start(
+      "deliveryQueue",
+      deliveryQueueOptions(queue),
+    );
     await run.result();
     expect(requests).toHaveLength(4);
     expect(await serverNow()).toBeGreaterThanOrEqual(now + 14 * dayMs);
@@ -71,8 +87,14 @@ describe("deliveryQueue", () => {
     let refusals = 12;
     const { requests } = await start(() => (refusals-- > 0 ? "transient" : "sent"));
     const queue = ownMailbox();
-    await seed.notification({ recipientIds: await seed.recipients(1), queue, dueAt: new Date(await serverNow()) });
-    await (await environment.client.workflow.start("deliveryQueue", deliveryQueueOptions(queue))).result();
+    await seed.notification({
+      recipientIds: await seed.recipients(1),
+      queue,
+      dueAt: new Date(await serverNow()),
+    });
+    await (
+      await environment.client.workflow.start("deliveryQueue", deliveryQueueOptions(queue))
+    ).result();
     expect(requests).toHaveLength(13);
     expect(await statuses()).toEqual({ sent: 1 });
     expect(await countOf(queue, "dispatch")).toBeLessThanOrEqual(14);
@@ -83,7 +105,11 @@ describe("deliveryQueue", () => {
     const queue = ownMailbox();
     const recipients = await seed.recipients(100);
     for (const recipientId of recipients) {
-      await seed.notification({ recipientIds: [recipientId], queue, dueAt: new Date(await serverNow()) });
+      await seed.notification({
+        recipientIds: [recipientId],
+        queue,
+        dueAt: new Date(await serverNow()),
+      });
       await wakeQueue(environment.client, queue);
     }
     await environment.client.workflow.getHandle(queue).result();
@@ -95,11 +121,21 @@ describe("deliveryQueue", () => {
     const { requests } = await start();
     const queue = ownMailbox();
     const now = await serverNow();
-    await seed.notification({ recipientIds: await seed.recipients(2), queue, dueAt: new Date(now + dayMs) });
+    await seed.notification({
+      recipientIds: await seed.recipients(2),
+      queue,
+      dueAt: new Date(now + dayMs),
+    });
     await wakeQueue(environment.client, queue);
     // Not during the dispatch: the test server would wait for its activity, and skip no time any more.
     const history = () => environment.client.workflow.getHandle(queue).fetchHistory();
-    await expect.poll(async () => (await history()).events?.some(({ timerStartedEventAttributes: timer }) => timer), { timeout: 20_000 }).toBe(true);
+    await expect
+      .poll(
+        async () =>
+          (await history()).events?.some(({ timerStartedEventAttributes: timer }) => timer),
+        { timeout: 20_000 },
+      )
+      .toBe(true);
     await environment.client.workflow.getHandle(queue).terminate("an operator's slip");
     await wakeQueue(environment.client, queue);
     await environment.client.workflow.getHandle(queue).result();
@@ -108,22 +144,37 @@ describe("deliveryQueue", () => {
 });
 
 describe("campaign", () => {
-  async function scheduled(inMs: number, options: { recipients?: number; laneCount?: number } = {}) {
+  async function scheduled(
+    inMs: number,
+    options: { recipients?: number; laneCount?: number } = {},
+  ) {
     await seed.recipients(options.recipients ?? 40);
-    return seed.campaign({ startAt: new Date((await serverNow()) + inMs), laneCount: options.laneCount ?? 4 });
+    return seed.campaign({
+      startAt: new Date((await serverNow()) + inMs),
+      laneCount: options.laneCount ?? 4,
+    });
   }
-  const set = (id: string, changes: string) => pool.query(`UPDATE campaigns SET ${changes} WHERE id = $1`, [id]);
-  const run = (campaignId: string) => environment.client.workflow.start("campaign", campaignOptions(campaignId));
+  const set = (id: string, changes: string) =>
+    pool.query(`UPDATE campaigns SET ${changes} WHERE id = $1`, [id]);
+  const run = (campaignId: string) =>
+    environment.client.workflow.start("campaign", campaignOptions(campaignId));
 
   it("waits three weeks for its time, goes out to all, and adds up", async () => {
     const { requests, copies } = await start();
     const campaign = await scheduled(21 * dayMs);
     const begun = await serverNow();
-    expect(await (await run(campaign.publicId)).result()).toMatchObject({ status: "completed", audience: 40, counts: { sent: 40 }, reconciled: true });
+    expect(await (await run(campaign.publicId)).result()).toMatchObject({
+      status: "completed",
+      audience: 40,
+      counts: { sent: 40 },
+      reconciled: true,
+    });
     expect(await serverNow()).toBeGreaterThanOrEqual(begun + 21 * dayMs);
     expect(requests).toHaveLength(40);
     expect(copies().size).toBe(40);
-    expect(await countOf(`campaign/${campaign.publicId}`, "advanceCampaign")).toBeLessThanOrEqual(4);
+    expect(await countOf(`campaign/${campaign.publicId}`, "advanceCampaign")).toBeLessThanOrEqual(
+      4,
+    );
   });
 
   it("obeys a later date that it is told while it waits", async () => {
@@ -151,7 +202,11 @@ describe("campaign", () => {
     const handle = await run(campaign.publicId);
     await set(campaign.id, "status = 'cancelled', finished_at = now()");
     await handle.signal(wakeSignal);
-    expect(await handle.result()).toMatchObject({ status: "cancelled", audience: 0, reconciled: true });
+    expect(await handle.result()).toMatchObject({
+      status: "cancelled",
+      audience: 0,
+      reconciled: true,
+    });
     expect(requests).toHaveLength(0);
   });
 
@@ -165,13 +220,24 @@ describe("campaign", () => {
       return "sent" as const;
     });
     await run(campaign.publicId);
-    const open = async () => (await pool.query<{ count: number }>("SELECT count(*)::int FROM deliveries WHERE status IN ('pending', 'sending')")).rows[0]!.count;
-    await expect.poll(() => countOf(handle.workflowId, "advanceCampaign"), { timeout: 20_000 }).toBeGreaterThanOrEqual(2);
+    const open = async () =>
+      (
+        await pool.query<{ count: number }>(
+          "SELECT count(*)::int FROM deliveries WHERE status IN ('pending', 'sending')",
+        )
+      ).rows[0]!.count;
+    await expect
+      .poll(() => countOf(handle.workflowId, "advanceCampaign"), { timeout: 20_000 })
+      .toBeGreaterThanOrEqual(2);
     expect(await open()).toBeGreaterThan(0);
     const before = requests.length;
     await set(campaign.id, "status = 'running'");
     await wakeCampaign(environment.client, campaign.publicId);
-    expect(await handle.result()).toMatchObject({ status: "completed", counts: { sent: 400 }, reconciled: true });
+    expect(await handle.result()).toMatchObject({
+      status: "completed",
+      counts: { sent: 400 },
+      reconciled: true,
+    });
     expect(before).toBeLessThan(400);
     expect(copies().size).toBe(400);
     expect(requests).toHaveLength(400);
@@ -181,12 +247,19 @@ describe("campaign", () => {
     const campaign = await scheduled(0, { recipients: 400 });
     let cancelled: Promise<unknown> | undefined;
     const { requests } = await start(async () => {
-      cancelled ??= set(campaign.id, "status = 'cancelled'").then(() => wakeCampaign(environment.client, campaign.publicId));
+      cancelled ??= set(campaign.id, "status = 'cancelled'").then(() =>
+        wakeCampaign(environment.client, campaign.publicId),
+      );
       await cancelled;
       return "sent" as const;
     });
     const result = await (await run(campaign.publicId)).result();
-    expect(result).toMatchObject({ status: "cancelled", audience: 400, reconciled: true, counts: { sent: requests.length, cancelled: 400 - requests.length } });
+    expect(result).toMatchObject({
+      status: "cancelled",
+      audience: 400,
+      reconciled: true,
+      counts: { sent: requests.length, cancelled: 400 - requests.length },
+    });
     expect(requests.length).toBeLessThan(400);
   });
 
