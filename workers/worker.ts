@@ -28,7 +28,11 @@ export interface WorkerDeps {
   workflows: Pick<WorkerOptions, "workflowBundle" | "workflowsPath">;
 }
 
-export function createActivities({ client, pool, channels, retry }: WorkerDeps): { orchestration: Omit<Activities, "dispatch">; delivery: Pick<Activities, "dispatch">; critical: Pick<Activities, "dispatch"> } {
+function createActivities({ client, pool, channels, retry }: WorkerDeps): {
+  orchestration: Omit<Activities, "dispatch">;
+  delivery: Pick<Activities, "dispatch">;
+  critical: Pick<Activities, "dispatch">;
+} {
   const ledger = createLedger(pool);
   const gates = createGates(pool);
   const dispatchOver = (channel: Channel, bound: number) =>
@@ -39,7 +43,10 @@ export function createActivities({ client, pool, channels, retry }: WorkerDeps):
       sources: () => createSources(pool),
     });
   return {
-    orchestration: { advanceCampaign: createAdvanceCampaign({ pool }), relayOverdue: createRelayOverdue({ pool, client }) },
+    orchestration: {
+      advanceCampaign: createAdvanceCampaign({ pool }),
+      relayOverdue: createRelayOverdue({ pool, client }),
+    },
     delivery: { dispatch: dispatchOver(channels.delivery, inFlightBound.delivery) },
     critical: { dispatch: dispatchOver(channels.critical, inFlightBound.critical) },
   };
@@ -49,7 +56,15 @@ export function createActivities({ client, pool, channels, retry }: WorkerDeps):
 export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
   const { connection, client } = deps;
   const activities = createActivities(deps);
-  const shared: Pick<WorkerOptions, "connection" | "namespace" | "shutdownGraceTime" | "shutdownForceTime" | "maxHeartbeatThrottleInterval" | "defaultHeartbeatThrottleInterval"> = {
+  const shared: Pick<
+    WorkerOptions,
+    | "connection"
+    | "namespace"
+    | "shutdownGraceTime"
+    | "shutdownForceTime"
+    | "maxHeartbeatThrottleInterval"
+    | "defaultHeartbeatThrottleInterval"
+  > = {
     connection,
     namespace: client.options.namespace,
     // A dispatch ends within its send deadline once it is told; what it had not marked is free at once.
@@ -59,7 +74,10 @@ export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
     defaultHeartbeatThrottleInterval: "2 seconds",
   };
   // A dispatch mostly waits, and all of them share one sender: slots are cheap, and too few would let campaigns hold up mailboxes.
-  const delivering: Partial<WorkerOptions> = { maxConcurrentActivityTaskExecutions: 200, activityTaskPollerBehavior: { type: "simple-maximum", maximum: 4 } };
+  const delivering: Partial<WorkerOptions> = {
+    maxConcurrentActivityTaskExecutions: 200,
+    activityTaskPollerBehavior: { type: "simple-maximum", maximum: 4 },
+  };
   return Promise.all([
     Worker.create({
       ...shared,
@@ -73,15 +91,27 @@ export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
       maxConcurrentActivityTaskExecutions: 50,
       activityTaskPollerBehavior: { type: "simple-maximum", maximum: 4 },
     }),
-    Worker.create({ ...shared, ...delivering, taskQueue: taskQueues.delivery, activities: activities.delivery }),
-    Worker.create({ ...shared, ...delivering, taskQueue: taskQueues.deliveryCritical, activities: activities.critical }),
+    Worker.create({
+      ...shared,
+      ...delivering,
+      taskQueue: taskQueues.delivery,
+      activities: activities.delivery,
+    }),
+    Worker.create({
+      ...shared,
+      ...delivering,
+      taskQueue: taskQueues.deliveryCritical,
+      activities: activities.critical,
+    }),
   ]);
 }
 
 /** The prebuilt bundle beside the compiled code; a bundle made at start where there is none. */
 export function workflowSource(): Pick<WorkerOptions, "workflowBundle" | "workflowsPath"> {
   const bundle = fileURLToPath(new URL("../workflow-bundle.js", import.meta.url));
-  return existsSync(bundle) ? { workflowBundle: { codePath: bundle } } : { workflowsPath: fileURLToPath(new URL("../workflows/index.ts", import.meta.url)) };
+  return existsSync(bundle)
+    ? { workflowBundle: { codePath: bundle } }
+    : { workflowsPath: fileURLToPath(new URL("../workflows/index.ts", import.meta.url)) };
 }
 
 /** The relay runs once a namespace; whoever comes later finds it there. */
