@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { parseSender, type Sender } from "../domain/address.ts";
 
 /** Raised with every fault of the environment at once, each naming its variable and the mend. */
 export class ConfigurationError extends Error {
@@ -46,7 +47,8 @@ const smtpProviders = z.string().transform((text, context): SmtpProvider[] => {
   const providers: SmtpProvider[] = [];
   for (const [index, value] of urls.entries()) {
     const url = URL.canParse(value) ? new URL(value) : null;
-    if (!url || !["smtp:", "smtps:"].includes(url.protocol) || !url.hostname) {
+    const auth = url && credentials(url);
+    if (!url || !["smtp:", "smtps:"].includes(url.protocol) || !url.hostname || !auth) {
       context.addIssue({ code: "custom", message: smtpUrlHelp });
       return z.NEVER;
     }
@@ -75,15 +77,32 @@ const smtpProviders = z.string().transform((text, context): SmtpProvider[] => {
       secure,
       requireTls: options.data.tls === "required",
       verifyTls: options.data.tls !== "unverified",
-      auth: url.username
-        ? { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) }
-        : null,
+      auth: auth.user ? auth : null,
       connections: options.data.connections,
     });
   }
   if (providers.length === 0) context.addIssue({ code: "custom", message: smtpUrlHelp });
   return providers;
 });
+
+/** Null where they are not percent-encoded as a URL's have to be. */
+function credentials({ username, password }: URL): { user: string; pass: string } | null {
+  try {
+    return { user: decodeURIComponent(username), pass: decodeURIComponent(password) };
+  } catch {
+    return null;
+  }
+}
+
+const mailFrom = z
+  .string()
+  .transform((text, context): Sender => {
+    const sender = parseSender(text);
+    if (sender) return sender;
+    context.addIssue({ code: "custom", message: "must be an address: Name <name@example.org>" });
+    return z.NEVER;
+  })
+  .prefault("Tidings <tidings@localhost>");
 
 /** Every variable that Tidings reads, by name; Temporal's own (`TEMPORAL_*`) are read by `@temporalio/envconfig`. */
 export const variables = {
@@ -103,16 +122,10 @@ export const variables = {
   API_PORT: wholeNumber(0, 65_535, 8080),
   API_BODY_LIMIT_BYTES: wholeNumber(1_024, 100_000_000, 1_048_576),
   TIDINGS_API_KEY: z
-    .string("must be set: a secret of at least 24 characters that callers send as a bearer token")
+    .string("is a secret of at least 24 characters that callers send as a bearer token")
     .min(24, "must have at least 24 characters"),
   SMTP_URL: smtpProviders,
-  MAIL_FROM: z
-    .string()
-    .regex(
-      /^[^\r\n<>]*<[^\s<>@]+@[^\s<>@]+>$|^[^\s<>@]+@[^\s<>@]+$/,
-      'must be an address: "Name <name@example.org>"',
-    )
-    .default("Tidings <tidings@localhost>"),
+  MAIL_FROM: mailFrom,
   SEND_DEADLINE_MS: wholeNumber(100, 600_000, 30_000),
   RETRY_BASE_MS: wholeNumber(10, 3_600_000, 15_000),
   RETRY_CAP_MS: wholeNumber(10, 86_400_000, 3_600_000),
@@ -140,7 +153,7 @@ export function readEnvironment<Names extends Variable>(
     if (file) {
       if (value !== undefined) faults.push(`${name} and ${name}_FILE are both set: keep one`);
       try {
-        value = readFileSync(file, "utf8").trim();
+        value = readFileSync(file, "utf8").trim() || undefined;
       } catch {
         faults.push(`${name}_FILE names a file that cannot be read: ${file}`);
         continue;

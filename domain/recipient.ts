@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseMailbox } from "./address.ts";
 import { idPrefixes, parsePublicId } from "./ids.ts";
 import { findUnstorable, text } from "./storable.ts";
 
@@ -16,14 +17,13 @@ export function recipientReference(reference: string): { externalId: string } | 
   return id === null ? { externalId: reference } : { id };
 }
 
-// The dot-atom of RFC 5322 with the letters of RFC 6531, at a host name: no quoted local parts, no address literals.
-const addressPattern =
-  /^(?=.{1,254}$)(?=[^@]{1,64}@)[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+(?:\.[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+)*@[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?(?:\.[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?)*$/u;
-
 const emailAddress = z
   .string()
   .max(254, "must have at most 254 characters")
-  .regex(addressPattern, "must be an e-mail address, such as ada@example.org");
+  .refine(
+    (text) => parseMailbox(text) !== null,
+    "must be an e-mail address, such as ada@example.org",
+  );
 
 const phoneNumber = z
   .string()

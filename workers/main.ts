@@ -67,7 +67,7 @@ async function main(): Promise<void> {
       providers: environment.SMTP_URL.map((provider) =>
         connections === undefined ? provider : { ...provider, connections },
       ),
-      from: environment.MAIL_FROM,
+      sender: environment.MAIL_FROM,
       sendDeadlineMs: environment.SEND_DEADLINE_MS,
     });
   const channels = { delivery: channel(), critical: channel(criticalConnections) };

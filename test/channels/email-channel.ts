@@ -1,6 +1,7 @@
 import { createEmailChannel, type EmailOptions } from "../../activities/channels/email/email.ts";
 import type { Channel, SendRequest, SendResult } from "../../activities/channels/channel.ts";
 import type { SmtpProvider } from "../../config/environment.ts";
+import { parseSender } from "../../domain/address.ts";
 import type { Attempt } from "../../domain/outcome.ts";
 
 export function provider(port: number, settings: Partial<SmtpProvider> = {}): SmtpProvider {
@@ -20,7 +21,7 @@ export function provider(port: number, settings: Partial<SmtpProvider> = {}): Sm
 export function channelTo(providers: SmtpProvider[], options: Partial<EmailOptions> = {}): Channel {
   return createEmailChannel({
     providers,
-    from: "Tidings <tidings@example.org>",
+    sender: parseSender("Tidings <tidings@example.org>")!,
     sendDeadlineMs: 5_000,
     ...options,
   });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import PostalMime from "postal-mime";
 import { describe, expect, it } from "vitest";
+import { parseMailbox, parseSender } from "../../../domain/address.ts";
 import {
   emailScope,
   renderEmail,
@@ -8,12 +9,11 @@ import {
   type TemplateContent,
 } from "../../../domain/template.ts";
 import type { SendRequest } from "../channel.ts";
-import { parseMailbox, parseSender } from "./address.ts";
 import { createComposer } from "./compose.ts";
 
 const at = Date.UTC(2026, 10, 22, 9, 5, 7);
 const composer = () =>
-  createComposer({ sender: parseSender("Tidings <tidings@example.org>"), clock: () => at });
+  createComposer({ sender: parseSender("Tidings <tidings@example.org>")!, clock: () => at });
 
 function request(
   content: TemplateContent,

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { Mailbox, Sender } from "../../../domain/address.ts";
 import {
   compileEmail,
   emailScope,
@@ -9,8 +10,7 @@ import {
 } from "../../../domain/template.ts";
 import type { CompiledTemplate } from "../../../domain/liquid.ts";
 import type { SendRequest } from "../channel.ts";
-import type { Mailbox, Sender } from "./address.ts";
-import { headerText, quotedPrintable, softBreak } from "./mime.ts";
+import { headerText, quotedPrintable, senderHeader, softBreak } from "./mime.ts";
 
 /** A template version as a message: what is the same for every recipient is encoded once. */
 interface CompiledMessage {
@@ -43,7 +43,7 @@ export function createComposer({
   clock: () => number;
 }): Composer {
   const compiled = new Map<string, CompiledMessage>();
-  const headers = `From: ${sender.header}\r\nTo: `;
+  const headers = `From: ${senderHeader(sender)}\r\nTo: `;
   const { domain } = sender.mailbox;
 
   function messageOf(versionId: string, content: TemplateContent): CompiledMessage {

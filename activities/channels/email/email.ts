@@ -1,17 +1,17 @@
 import type { Logger } from "pino";
 import type { SmtpProvider as ProviderSettings } from "../../../config/environment.ts";
+import { parseMailbox, type Sender } from "../../../domain/address.ts";
 import { responseLimit, type Attempt } from "../../../domain/outcome.ts";
 import { TemplateError } from "../../../domain/template.ts";
 import type { Channel, SendRequest, SendResult } from "../channel.ts";
-import { parseMailbox, parseSender } from "./address.ts";
 import { createComposer } from "./compose.ts";
 import { SmtpProvider } from "./smtp-provider.ts";
 
 export interface EmailOptions {
   /** In order of preference. */
   providers: readonly ProviderSettings[];
-  /** `Name <name@example.org>`: the From header and the reverse path. Its domain is that of every Message-ID. */
-  from: string;
+  /** The From header and the reverse path. Its domain is that of every Message-ID. */
+  sender: Sender;
   /** From the hand-over to a connection to the outcome, at each provider; waiting for a free connection may take as long again. */
   sendDeadlineMs: number;
   /** Milliseconds since the epoch. */
@@ -22,16 +22,14 @@ export interface EmailOptions {
 /**
  * Email over SMTP. Providers are tried in order, those that failed a moment ago last: after a transient failure the
  * next one is tried; after an unknown outcome only where the request may be repeated; a permanent one ends it.
- * Throws where `from` is no address.
  */
 export function createEmailChannel({
   providers: settings,
-  from,
+  sender,
   sendDeadlineMs,
   clock = Date.now,
   logger,
 }: EmailOptions): Channel {
-  const sender = parseSender(from);
   const composer = createComposer({ sender, clock });
   const providers = settings.map(
     (provider) =>

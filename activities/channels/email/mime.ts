@@ -1,3 +1,5 @@
+import type { Sender } from "../../../domain/address.ts";
+
 /** RFC 2045 allows 76 characters, the last of which may be the `=` of a soft line break. */
 const lineLimit = 75;
 
@@ -72,6 +74,18 @@ export function encodedWords(text: string): string {
   }
   words.push(chunk);
   return words.map((word) => `=?UTF-8?B?${Buffer.from(word).toString("base64")}?=`).join("\r\n ");
+}
+
+/** The value of a From header: the name as an atom, a quoted string or encoded words, whichever it needs, and folded. */
+export function senderHeader({ name, mailbox }: Sender): string {
+  if (name === "") return mailbox.address;
+  const phrase =
+    /^[\w!#$%&'*+/=?^`{|}~ -]+$/.test(name) && !name.includes("=?")
+      ? name
+      : /^[\x20-\x7e]+$/.test(name)
+        ? `"${name.replace(/["\\]/g, "\\$&")}"`
+        : encodedWords(name);
+  return `${phrase}\r\n <${mailbox.address}>`;
 }
 
 /** The value of an unstructured header of a short name: as it is where that is short and plain, else as encoded words. */

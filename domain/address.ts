@@ -1,5 +1,4 @@
 import { domainToASCII } from "node:url";
-import { encodedWords } from "./mime.ts";
 
 /** A mailbox that is safe to write into an envelope and a header as it stands. */
 export interface Mailbox {
@@ -38,25 +37,18 @@ function asciiDomain(text: string): string | null {
   return labels.every((part) => label.test(part)) && !/^\d+$/.test(labels.at(-1)!) ? domain : null;
 }
 
+/** Who a message is from. */
 export interface Sender {
   mailbox: Mailbox;
-  /** The value of the From header, folded and encoded as it needs. */
-  header: string;
+  /** Any text in one line, not encoded; empty for a bare address. */
+  name: string;
 }
 
-/** Reads `Name <name@example.org>` or a bare address. Throws for anything else, and for a sender that is not ASCII before the `@`. */
-export function parseSender(text: string): Sender {
+/** Reads `Name <name@example.org>` or a bare address; null for anything else, and for one that is not ASCII before the `@`. */
+export function parseSender(text: string): Sender | null {
   const named = /^\s*(.*?)\s*<([^<>]*)>\s*$/s.exec(text);
   const mailbox = parseMailbox(named ? named[2]! : text.trim());
-  if (!mailbox || mailbox.smtpUtf8)
-    throw new Error("the sender must be an address such as: Name <name@example.org>");
+  if (!mailbox || mailbox.smtpUtf8) return null;
   const name = (named?.[1] ?? "").replace(/^"(.*)"$/s, "$1").replace(/[\s\p{Cc}]+/gu, " ");
-  if (name === "") return { mailbox, header: mailbox.address };
-  const phrase =
-    /^[\w!#$%&'*+/=?^`{|}~ -]+$/.test(name) && !name.includes("=?")
-      ? name
-      : /^[\x20-\x7e]+$/.test(name)
-        ? `"${name.replace(/["\\]/g, "\\$&")}"`
-        : encodedWords(name);
-  return { mailbox, header: `${phrase}\r\n <${mailbox.address}>` };
+  return { mailbox, name };
 }

@@ -1,5 +1,4 @@
 import fc from "fast-check";
-import PostalMime from "postal-mime";
 import { describe, expect, it } from "vitest";
 import { parseMailbox, parseSender } from "./address.ts";
 
@@ -67,35 +66,20 @@ describe("a mailbox", () => {
 });
 
 describe("a sender", () => {
-  it.each(["tidings@example.org", "<tidings@example.org>"])("may be a bare address: %s", (text) => {
-    expect(parseSender(text).header).toBe("tidings@example.org");
+  it.each([
+    ["tidings@example.org", ""],
+    ["<tidings@example.org>", ""],
+    ["Tidings <tidings@example.org>", "Tidings"],
+    ['  "Tidings, the \u00e9l\u00e9gant" <tidings@Example.ORG> ', "Tidings, the \u00e9l\u00e9gant"],
+    ["Tid\r\nBcc: ings <tidings@example.org>", "Tid Bcc: ings"],
+  ])("is read: %j", (text, name) => {
+    expect(parseSender(text)).toMatchObject({ name, mailbox: { address: "tidings@example.org" } });
   });
 
-  it.each(["no address", "Name <a@b@c>", "Name <a@example.org> more", "Name <ä@example.org>"])(
-    "is refused: %s",
+  it.each(["", "no address", "Name <a@b@c>", "Name <a@example.org> more", "Name <ä@example.org>"])(
+    "is refused: %j",
     (text) => {
-      expect(() => parseSender(text)).toThrow(/must be an address/);
+      expect(parseSender(text)).toBeNull();
     },
   );
-
-  it("has a header from which its name is read again", async () => {
-    const name = fc.string({
-      unit: fc.oneof(
-        fc.constantFrom(...'"\\,.@:;()=?_ éß漢😀'),
-        fc.string({ unit: "grapheme-ascii", minLength: 1, maxLength: 1 }),
-      ),
-      minLength: 1,
-      maxLength: 60,
-    });
-    await fc.assert(
-      fc.asyncProperty(name, async (text) => {
-        const expected = text.replace(/[<>]/g, "").replace(/\s+/g, " ").trim();
-        fc.pre(expected !== "" && !/^".*"$/.test(expected));
-        const { header } = parseSender(`${expected} <tidings@example.org>`);
-        for (const line of header.split("\r\n")) expect(line).toMatch(/^[\x20-\x7e]{1,76}$/);
-        const { from } = await PostalMime.parse(`From: ${header}\r\n\r\n`);
-        expect(from).toEqual({ name: expected, address: "tidings@example.org" });
-      }),
-    );
-  });
 });

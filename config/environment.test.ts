@@ -1,0 +1,195 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  apiVariables,
+  ConfigurationError,
+  readEnvironment,
+  variables,
+  workerVariables,
+  type Variable,
+} from "./environment.ts";
+
+const database = "postgresql://tidings:hunter2@db.example.org:5432/tidings";
+
+/** Null where there is none. */
+function faultsOf(names: readonly Variable[], source: NodeJS.ProcessEnv): readonly string[] | null {
+  try {
+    readEnvironment(names, source);
+    return null;
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    for (const fault of error.faults) expect(error.message).toContain(fault);
+    return error.faults;
+  }
+}
+
+describe("the environment", () => {
+  it("needs no more of a worker than a database and a mail server", () => {
+    const environment = readEnvironment(workerVariables, {
+      DATABASE_URL: database,
+      SMTP_URL: "smtp://mail.example.org",
+      // Not ours, and so not looked at.
+      API_PORT: "none",
+    });
+    expect(environment).toMatchObject({
+      DATABASE_URL: database,
+      LOG_LEVEL: "info",
+      MAIL_FROM: { name: "Tidings", mailbox: { address: "tidings@localhost" } },
+      RETRY_ATTEMPTS: 10,
+    });
+    expect(environment).not.toHaveProperty("API_PORT");
+  });
+
+  it("tells every fault at once, each with its variable and what it should be", () => {
+    expect(
+      faultsOf(apiVariables, {
+        DATABASE_URL: "mysql://db.example.org",
+        DATABASE_CONNECTIONS: "1",
+        LOG_LEVEL: "loud",
+        MAILBOX_SHARDS: "2.5",
+        API_PORT: "http",
+        TIDINGS_API_KEY: "",
+      }),
+    ).toEqual([
+      "DATABASE_URL must be postgresql://user:password@host:port/database",
+      "DATABASE_CONNECTIONS must be at least 2",
+      "LOG_LEVEL must be trace, debug, info, warn, error, fatal or silent",
+      "MAILBOX_SHARDS must be a whole number",
+      "API_PORT must be a whole number from 0 to 65535",
+      "TIDINGS_API_KEY is not set: it is a secret of at least 24 characters that callers send as a bearer token",
+    ]);
+  });
+
+  it("never repeats a value in a fault", () => {
+    const secret = "hunter2";
+    const source = Object.fromEntries(Object.keys(variables).map((name) => [name, `${secret}@@`]));
+    const faults = faultsOf(Object.keys(variables) as Variable[], source)!;
+    // Any text is a host.
+    expect(faults).toHaveLength(Object.keys(variables).length - 1);
+    expect(faults.join("\n")).not.toContain(secret);
+  });
+});
+
+describe("a secret in a file", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "tidings-environment-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  function file(content: string): string {
+    const path = join(folder, "secret");
+    writeFileSync(path, content);
+    return path;
+  }
+
+  it("is read, without the line end that editors leave", () => {
+    const source = { DATABASE_URL_FILE: file(`${database}\n`) };
+    expect(readEnvironment(["DATABASE_URL"], source)).toEqual({ DATABASE_URL: database });
+  });
+
+  it("is a fault beside the variable itself", () => {
+    const source = { DATABASE_URL: database, DATABASE_URL_FILE: file(database) };
+    expect(faultsOf(["DATABASE_URL"], source)).toEqual([
+      "DATABASE_URL and DATABASE_URL_FILE are both set: keep one",
+    ]);
+  });
+
+  it("is a fault where the file cannot be read, or is empty", () => {
+    const path = join(folder, "absent");
+    expect(
+      faultsOf(["DATABASE_URL", "SMTP_URL"], {
+        DATABASE_URL_FILE: path,
+        SMTP_URL_FILE: file("\n"),
+      }),
+    ).toEqual([
+      `DATABASE_URL_FILE names a file that cannot be read: ${path}`,
+      "SMTP_URL is not set: it is required",
+    ]);
+  });
+
+  it("is held to the same rules, and as little repeated", () => {
+    const [fault, ...more] = faultsOf(["TIDINGS_API_KEY"], {
+      TIDINGS_API_KEY_FILE: file("short"),
+    })!;
+    expect(more).toEqual([]);
+    expect(fault).toBe("TIDINGS_API_KEY must have at least 24 characters");
+  });
+});
+
+describe("SMTP_URL", () => {
+  const providers = (text: string) => readEnvironment(["SMTP_URL"], { SMTP_URL: text }).SMTP_URL;
+
+  it("is a host, with what is usual for the rest", () => {
+    expect(providers("smtp://mail.example.org")).toEqual([
+      {
+        name: "smtp-1",
+        host: "mail.example.org",
+        port: 587,
+        secure: false,
+        requireTls: false,
+        verifyTls: true,
+        auth: null,
+        connections: 10,
+      },
+    ]);
+  });
+
+  it("may name several servers, in order of preference", () => {
+    expect(
+      providers(
+        "smtps://one.example.org?name=main&connections=20\n smtp://[::1]:2525?tls=required",
+      ),
+    ).toMatchObject([
+      { name: "main", host: "one.example.org", port: 465, secure: true, connections: 20 },
+      { name: "smtp-2", host: "::1", port: 2525, secure: false, requireTls: true, connections: 10 },
+    ]);
+  });
+
+  it("decodes the credentials", () => {
+    expect(providers("smtp://ada%40example.org:p%3Aa%2Fss%25@mail.example.org")).toMatchObject([
+      { auth: { user: "ada@example.org", pass: "p:a/ss%" } },
+    ]);
+  });
+
+  it("may take a certificate that cannot be verified", () => {
+    expect(providers("smtp://localhost?tls=unverified")).toMatchObject([
+      { verifyTls: false, requireTls: false },
+    ]);
+  });
+
+  it.each([
+    " ",
+    "mail.example.org",
+    "http://mail.example.org",
+    "smtp://",
+    "smtp://ada:100%@mail.example.org",
+    "smtp://mail.example.org?connections=0",
+    "smtp://mail.example.org?connections=many",
+    "smtp://mail.example.org?tls=never",
+    "smtp://mail.example.org?name=Main+server",
+    "smtp://mail.example.org?pool=true",
+    "smtp://one.example.org?name=main smtp://two.example.org?name=main",
+    "smtp://one.example.org?name=smtp-2 smtp://two.example.org",
+  ])("is refused: %j", (text) => {
+    const [fault, ...more] = faultsOf(["SMTP_URL"], { SMTP_URL: text })!;
+    expect(more).toEqual([]);
+    expect(fault).toMatch(/^SMTP_URL must be smtp:\/\//);
+  });
+});
+
+describe("MAIL_FROM", () => {
+  it.each([
+    "Tidings",
+    "tidings@",
+    "Tidings <tidings@127.0.0.1>",
+    "Tidings <ä@example.org>",
+    "a@b@c",
+  ])("is refused where no mail could be sent from it: %s", (text) => {
+    expect(faultsOf(["MAIL_FROM"], { MAIL_FROM: text })).toEqual([
+      "MAIL_FROM must be an address: Name <name@example.org>",
+    ]);
+  });
+});
