@@ -34,7 +34,7 @@ const pageRows = 200;
 const holdRows = 150;
 /** How often new rows are looked for while earlier ones are still being sent, or have just been. */
 const lookAgainMs = 50;
-/** How long a queue that has just been emptied is watched: cheaper than a new activity for what comes next. */
+/** How long a mailbox that has just been emptied is watched: cheaper than a new activity for what comes next. */
 const lingerMs = 300;
 /** What opens this soon is waited for here: a workflow's timer would cost more than the wait. */
 const waitHereMs = 1_000;
@@ -86,19 +86,37 @@ export function createDispatch(deps: DispatchDeps) {
         const { id, token, attemptCount, interrupted } = delivery;
         const source = sourceOf(delivery);
         const attempts = interrupted ? [interruptedAttempt()] : [];
-        const decision = decide({ recipient: { erased: delivery.erased, email: delivery.recipient.email } });
+        const decision = decide({
+          recipient: { erased: delivery.erased, email: delivery.recipient.email },
+        });
         if (interrupted && source.guarantee === "at_most_once") {
-          settled.push({ id, token, attemptCount, attempts, settlement: { status: "unknown", reason: "outcome_unknown" } });
+          settled.push({
+            id,
+            token,
+            attemptCount,
+            attempts,
+            settlement: { status: "unknown", reason: "outcome_unknown" },
+          });
         } else if (decision.kind === "suppress") {
-          settled.push({ id, token, attemptCount, attempts, settlement: { status: "suppressed", reason: decision.reason } });
+          settled.push({
+            id,
+            token,
+            attemptCount,
+            attempts,
+            settlement: { status: "suppressed", reason: decision.reason },
+          });
         } else {
-          handOver.submit({ delivery, source, now, withdrawn: withdrawal.signal }).then(
-            (handled) => done(id, handled),
-            (error: unknown) => {
+          handOver.submit({
+            delivery,
+            source,
+            now,
+            withdrawn: withdrawal.signal,
+            done: (handled) => done(id, handled),
+            failed: (error) => {
               failure ??= { error };
               done(id, "dropped");
             },
-          );
+          });
         }
       }
       if (settled.length > 0) await ledger.settle(settled);
@@ -107,11 +125,15 @@ export function createDispatch(deps: DispatchDeps) {
 
     /** Looks once. Resolves with what it found: rows, nothing, or a closed gate. */
     const refill = async (): Promise<{ rows: number } | { opensInMs: number }> => {
-      const grant = gate === null ? { granted: pageRows, opensInMs: 0 } : await gates.take({ key: gate, wanted: pageRows, asOf: now() });
+      const grant =
+        gate === null
+          ? { granted: pageRows, opensInMs: 0 }
+          : await gates.take({ key: gate, wanted: pageRows, asOf: now() });
       if (grant.granted === 0) return { opensInMs: grant.opensInMs };
       const due = await ledger.due({ ...scope(), limit: grant.granted, except: [...held] });
       for (const { id } of due) held.add(id);
-      if (gate !== null && due.length < grant.granted) await gates.giveBack({ key: gate, permits: grant.granted - due.length });
+      if (gate !== null && due.length < grant.granted)
+        await gates.giveBack({ key: gate, permits: grant.granted - due.length });
       if (due.length > 0) await take(due);
       return { rows: due.length };
     };
@@ -152,7 +174,7 @@ export function createDispatch(deps: DispatchDeps) {
             lookAt = gateOpensAt = performance.now() + found.opensInMs;
           } else if (found.rows > 0) {
             foundRows += found.rows;
-            lingerUntil = performance.now() + lingerMs;
+            if (gate === null) lingerUntil = performance.now() + lingerMs;
           } else {
             lookAt = performance.now() + lookAgainMs;
           }
@@ -164,7 +186,8 @@ export function createDispatch(deps: DispatchDeps) {
           await sleep(Math.max(1, lookAt - at), undefined, { signal: cancelled }).catch(() => {});
         } else {
           const { nextDueAt } = await ledger.outlook(scope());
-          const inMs = nextDueAt === null ? Number.POSITIVE_INFINITY : nextDueAt.getTime() - now().getTime();
+          const inMs =
+            nextDueAt === null ? Number.POSITIVE_INFINITY : nextDueAt.getTime() - now().getTime();
           if (inMs > waitHereMs) break;
           await sleep(Math.max(1, inMs), undefined, { signal: cancelled }).catch(() => {});
         }

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { newUuid, publicId } from "../domain/ids.ts";
 import type { Attempt } from "../domain/outcome.ts";
 import { settle, type RetryPolicy, type Settlement } from "../domain/settle.ts";
-import type { Channel } from "./channels/channel.ts";
+import type { Channel, SendResult } from "./channels/channel.ts";
 import type { DueDelivery, Held, Ledger, SettledDelivery } from "./ledger.ts";
 import type { Source } from "./sources.ts";
 
@@ -15,17 +15,18 @@ export interface Parcel {
   now: () => Date;
   /** Not to be claimed any more: the dispatch is ending. */
   withdrawn: AbortSignal;
+  /** Called once: its outcome is committed, or it was dropped. */
+  done: (handled: Handled) => void;
+  /** Called instead if the ledger cannot be reached; what is claimed is found again when its lease has run out. */
+  failed: (error: unknown) => void;
 }
 
 /** What became of a parcel. `dropped`: it was not ours to send (claimed by another, cancelled, withdrawn), and was not. */
 export type Handled = Settlement["status"] | "dropped";
 
 export interface HandOver {
-  /**
-   * Claims the row, hands the message over, and resolves once the outcome is committed. Parcels of notifications
-   * overtake those of campaigns. Rejects if the ledger cannot be reached.
-   */
-  submit(parcel: Parcel): Promise<Handled>;
+  /** Claims the row, hands the message over, commits the outcome. Parcels of notifications overtake those of campaigns. */
+  submit(parcel: Parcel): void;
   /** Messages that may be handed over without their outcome committed, at any instant: what a crash may repeat. */
   readonly inFlightBound: number;
 }
@@ -34,21 +35,26 @@ export interface HandOver {
 export const leaseMs = 10_000;
 const renewMs = 2_000;
 
-/** Rows settled, and rows claimed, in one turn of the ledger at most; half as many make a turn worth while at once. */
-const turnRows = 64;
-/** Rows claimed ahead of handing over. */
-const aheadRows = 64;
-/** How long the outcomes of a few messages wait for company. */
-const lingerMs = 2;
-const parallelTurns = 2;
+/** Rows settled in one turn of the ledger, and rows claimed in it or before, at most. */
+const turnRows = 96;
+const aheadRows = 128;
+/** Outcomes that make a turn worth while: a statement and its commit cost as much as a dozen of its rows. */
+const worthRows = 40;
+/** How long fewer outcomes wait for company while messages are still being handed over. */
+const lingerMs = 3;
+/** Claimed rows left when more are claimed whatever there is to settle. */
+const aheadLow = 16;
 const settleRetryMs = 250;
 
 /** A parcel whose row is ours until `deadlineMs` of this process's monotonic clock. */
 interface Claimed extends Held {
   parcel: Parcel;
   deadlineMs: number;
-  resolve: (handled: Handled) => void;
-  reject: (error: unknown) => void;
+}
+
+/** A claimed parcel of which is known what became. */
+interface Ended extends SettledDelivery {
+  claimed: Claimed;
 }
 
 /**
@@ -65,32 +71,28 @@ export function createHandOver(deps: {
 }): HandOver {
   const { ledger, channel, retry, inFlightBound, random = Math.random } = deps;
 
-  type Waiting = Pick<Claimed, "parcel" | "resolve" | "reject">;
-  type Ended = { claimed: Claimed; outcome: SettledDelivery; resolve: () => void; reject: (error: unknown) => void };
-  const notifications: Waiting[] = [];
-  const campaigns: Waiting[] = [];
+  const notifications: Parcel[] = [];
+  const campaigns: Parcel[] = [];
   const ready: Claimed[] = [];
   const ended: Ended[] = [];
   /** Claimed and not settled. */
   const underWay = new Set<Claimed>();
-  let turns = 0;
-  let claiming = 0;
+  /** Being handed over. */
+  let sending = 0;
+  /** Handed over, perhaps, and not settled: what is sending, what ended, and what is being settled. */
   let inFlight = 0;
+  let turning = false;
 
   const pump = () => {
-    while (ready.length > 0 && inFlight < inFlightBound) {
-      const next = ready.shift()!;
-      inFlight++;
-      handOver(next)
-        .then(next.resolve, next.reject)
-        .finally(() => {
-          underWay.delete(next);
-          inFlight--;
-          pumpSoon();
-        });
-    }
-    while (turns < parallelTurns && worthATurn()) void turn();
-    if (ended.length > 0 && turns < parallelTurns) lingering ??= setTimeout(lingered, lingerMs);
+    while (ready.length > 0 && inFlight < inFlightBound) handOver(ready.shift()!);
+    if (turning) return;
+    const waiting = notifications.length + campaigns.length;
+    const worthATurn =
+      ended.length >= worthRows ||
+      (ended.length > 0 && sending === 0) ||
+      (ready.length < aheadLow && waiting > 0);
+    if (worthATurn) void turn();
+    else if (ended.length > 0) lingering ??= setTimeout(lingered, lingerMs);
   };
 
   /** What comes together is pumped together: full turns instead of many small ones. */
@@ -105,129 +107,165 @@ export function createHandOver(deps: {
   let lingering: NodeJS.Timeout | undefined;
   const lingered = () => {
     lingering = undefined;
-    if (ended.length > 0 && turns < parallelTurns) void turn();
+    if (!turning && ended.length > 0) void turn();
   };
 
-  const room = () => aheadRows - ready.length - claiming;
-  const worthATurn = () => ended.length >= turnRows / 2 || (room() >= aheadRows / 2 && notifications.length + campaigns.length > 0);
-
   const turn = async () => {
-    const settling = ended.splice(0, turnRows);
-    const next = notifications.splice(0, room());
-    next.push(...campaigns.splice(0, room() - next.length));
-    const wanted = next.filter(({ parcel }) => !parcel.withdrawn.aborted);
-    for (const { parcel, resolve } of next) if (parcel.withdrawn.aborted) resolve("dropped");
-    if (settling.length + wanted.length === 0) return;
-    turns++;
-    claiming += wanted.length;
+    const settled = ended.splice(0, turnRows);
+    const wanted: Parcel[] = [];
+    for (const queue of [notifications, campaigns]) {
+      for (const parcel of queue.splice(0, aheadRows - ready.length - wanted.length)) {
+        if (parcel.withdrawn.aborted) parcel.done("dropped");
+        else wanted.push(parcel);
+      }
+    }
+    if (settled.length + wanted.length === 0) return;
+    turning = true;
     const token = newUuid();
     const deadlineMs = performance.now() + leaseMs;
     try {
       const ours = await ledger.turn({
-        settled: settling.map(({ outcome }) => outcome),
-        wanted: wanted.map(({ parcel }) => parcel.delivery.id),
+        settled,
+        wanted: wanted.map(({ delivery }) => delivery.id),
         token,
         asOf: latest(wanted),
         leaseMs,
       });
-      for (const { resolve } of settling) resolve();
-      for (const waiting of wanted) {
-        const { id } = waiting.parcel.delivery;
+      for (const { claimed, settlement } of settled) leave(claimed, settlement.status);
+      for (const parcel of wanted) {
+        const { id } = parcel.delivery;
         if (!ours.has(id)) {
-          waiting.resolve("dropped");
+          parcel.done("dropped");
           continue;
         }
-        const claimed = { ...waiting, id, token, deadlineMs };
+        const claimed = { id, token, parcel, deadlineMs };
         underWay.add(claimed);
         ready.push(claimed);
       }
     } catch (error) {
-      for (const { reject } of wanted) reject(error);
-      void settleLater(settling);
+      for (const parcel of wanted) parcel.failed(error);
+      void settleLater(settled);
     } finally {
-      turns--;
-      claiming -= wanted.length;
+      turning = false;
       keepLeases();
       pumpSoon();
     }
   };
 
+  const leave = (claimed: Claimed, handled: Handled | { error: unknown }) => {
+    underWay.delete(claimed);
+    inFlight--;
+    if (typeof handled === "string") claimed.parcel.done(handled);
+    else claimed.parcel.failed(handled.error);
+  };
+
   /** Outcomes are kept while the ledger is away, and written as soon as it is back, for as long as the rows are ours. */
-  const settleLater = async (settling: readonly Ended[]) => {
+  const settleLater = async (settled: readonly Ended[]) => {
+    if (settled.length === 0) return;
     for (;;) {
       await sleep(settleRetryMs);
       try {
-        await ledger.settle(settling.map(({ outcome }) => outcome));
-        for (const { resolve } of settling) resolve();
-        return;
+        await ledger.settle(settled);
+        for (const { claimed, settlement } of settled) leave(claimed, settlement.status);
+        break;
       } catch (error) {
-        if (settling.some(({ claimed }) => performance.now() < claimed.deadlineMs)) continue;
-        for (const { reject } of settling) reject(error);
-        return;
+        if (settled.some(({ claimed }) => performance.now() < claimed.deadlineMs)) continue;
+        for (const { claimed } of settled) leave(claimed, { error });
+        break;
       }
     }
+    pumpSoon();
   };
 
-  const handOver = async (claimed: Claimed): Promise<Handled> => {
+  const handOver = (claimed: Claimed) => {
+    inFlight++;
     // Ours no more: it is left to whoever finds its lease run out.
-    if (performance.now() >= claimed.deadlineMs) return "dropped";
-    const { parcel, id, token } = claimed;
-    const { delivery, source } = parcel;
-    const result = await channel.send({
-      deliveryId: publicId("delivery", id),
-      templateVersionId: source.templateVersionId,
-      content: source.content,
-      recipient: delivery.recipient,
-      data: source.data,
-      repeatable: source.guarantee === "at_least_once",
-    });
+    if (performance.now() >= claimed.deadlineMs) return leave(claimed, "dropped");
+    const { delivery, source } = claimed.parcel;
+    sending++;
+    channel
+      .send({
+        deliveryId: publicId("delivery", claimed.id),
+        templateVersionId: source.templateVersionId,
+        content: source.content,
+        recipient: delivery.recipient,
+        data: source.data,
+        repeatable: source.guarantee === "at_least_once",
+      })
+      .then(
+        (result) => ended.push(outcomeOf(claimed, result)),
+        (error: unknown) => leave(claimed, { error }),
+      )
+      .finally(() => {
+        sending--;
+        pumpSoon();
+      });
+  };
+
+  const outcomeOf = (claimed: Claimed, result: SendResult): Ended => {
+    const { delivery, source, now } = claimed.parcel;
     const made = result.kind === "attempted" ? result.attempts : [];
     const attemptCount = delivery.attemptCount + made.length;
     const settlement: Settlement =
       result.kind === "unsendable"
         ? { status: "failed", reason: result.reason, detail: result.detail }
-        : settle({ attempt: made.at(-1)!, attemptCount, guarantee: source.guarantee, policy: retry, now: parcel.now(), random: random() });
+        : settle({
+            attempt: made.at(-1)!,
+            attemptCount,
+            guarantee: source.guarantee,
+            policy: retry,
+            now: now(),
+            random: random(),
+          });
     const attempts = delivery.interrupted ? [interruptedAttempt(), ...made] : made;
-    await new Promise<void>((resolve, reject) => {
-      ended.push({ claimed, outcome: { id, token, settlement, attemptCount, attempts }, resolve, reject });
-      pumpSoon();
-    });
-    return settlement.status;
+    return { id: claimed.id, token: claimed.token, settlement, attemptCount, attempts, claimed };
   };
 
   /** While something is under way. A lease's deadline counts from before its renewal was asked for. */
   let keeping: NodeJS.Timeout | undefined;
   const keepLeases = () => {
     if (underWay.size === 0) return;
-    keeping ??= setTimeout(async () => {
-      keeping = undefined;
-      const askedAt = performance.now();
-      const rows = [...underWay].filter(({ deadlineMs }) => deadlineMs < askedAt + leaseMs - renewMs / 2 && deadlineMs > askedAt);
-      if (rows.length > 0) {
-        await ledger.renew({ rows, asOf: latest(rows), leaseMs }).then(
-          () => rows.forEach((row) => (row.deadlineMs = askedAt + leaseMs)),
-          // The ledger is away: the leases run on, and are asked for again.
-          () => {},
-        );
-      }
-      keepLeases();
-    }, renewMs);
+    keeping ??= setTimeout(() => void renew(), renewMs);
+  };
+  const renew = async () => {
+    keeping = undefined;
+    const askedAt = performance.now();
+    const rows = [...underWay].filter(
+      ({ deadlineMs }) => deadlineMs < askedAt + leaseMs - renewMs / 2 && deadlineMs > askedAt,
+    );
+    if (rows.length > 0) {
+      await ledger.renew({ rows, asOf: latest(rows.map(({ parcel }) => parcel)), leaseMs }).then(
+        () => rows.forEach((row) => (row.deadlineMs = askedAt + leaseMs)),
+        // The ledger is away: the leases run on, and are asked for again.
+        () => {},
+      );
+    }
+    keepLeases();
   };
 
   return {
     inFlightBound,
     submit(parcel) {
-      return new Promise((resolve, reject) => {
-        (parcel.delivery.campaignId === null ? notifications : campaigns).push({ parcel, resolve, reject });
-        pumpSoon();
-      });
+      (parcel.delivery.campaignId === null ? notifications : campaigns).push(parcel);
+      pumpSoon();
     },
   };
 }
 
-const latest = (rows: readonly Pick<Claimed, "parcel">[]) => new Date(Math.max(0, ...rows.map(({ parcel }) => parcel.now().getTime())));
+/** Parcels of one dispatch share their clock. */
+const latest = (parcels: readonly Parcel[]) =>
+  new Date(
+    Math.max(0, ...[...new Set(parcels.map(({ now }) => now))].map((now) => now().getTime())),
+  );
 
 /** The hand-over that a dead worker left behind, as evidence beside what follows it. */
 export function interruptedAttempt(now = new Date()): Attempt {
-  return { provider: null, outcome: "unknown", failure: "interrupted", response: null, startedAt: now, finishedAt: now };
+  return {
+    provider: null,
+    outcome: "unknown",
+    failure: "interrupted",
+    response: null,
+    startedAt: now,
+    finishedAt: now,
+  };
 }

@@ -17,14 +17,25 @@ export interface Ledger {
    * Up to `limit` rows of the queue that are due, or whose hand-over was cut off, the most urgent first, without those
    * in `except`; none while the queue's campaign is not running.
    */
-  due(input: { queue: string; asOf: Date; limit: number; except: readonly string[] }): Promise<DueDelivery[]>;
+  due(input: {
+    queue: string;
+    asOf: Date;
+    limit: number;
+    except: readonly string[];
+  }): Promise<DueDelivery[]>;
   /**
    * One write for what ended and what is next. `settled`: what became of rows, with their attempts; their leases end. A row
    * that is no longer the token's is left to its new holder, whose first attempt says that this one was cut off. `wanted`:
    * rows to mark as being handed over by the holder of `token`, for `leaseMs`; those that another claimed, or that are not
    * due any more (cancelled, paused, held), are missing in the result.
    */
-  turn(input: { settled: readonly SettledDelivery[]; wanted: readonly string[]; token: string; asOf: Date; leaseMs: number }): Promise<Set<string>>;
+  turn(input: {
+    settled: readonly SettledDelivery[];
+    wanted: readonly string[];
+    token: string;
+    asOf: Date;
+    leaseMs: number;
+  }): Promise<Set<string>>;
   /** `turn` with nothing wanted. */
   settle(settled: readonly SettledDelivery[]): Promise<void>;
   /** Leases go on for another `leaseMs`. */
@@ -82,7 +93,7 @@ const dueSql = `
     LATERAL (
       SELECT id, campaign_id, notification_id, recipient_id, attempt_count, status, lease_token, due_at FROM deliveries
       WHERE queue = $1 AND priority = p.priority AND due_at <= clock.now AND (lease_until IS NULL OR lease_until <= clock.now)
-        AND id <> ALL ($4::uuid[]) AND ${sourceRuns}
+        AND id NOT IN (SELECT unnest($4::uuid[])) AND ${sourceRuns}
       ORDER BY due_at LIMIT $3
     ) d
     ORDER BY d.due_at + p.ageing LIMIT $3
@@ -149,7 +160,22 @@ export function createLedger(pool: Pool): Ledger {
     async due({ queue, asOf, limit, except }) {
       const rows = await run("due", dueSql, [queue, asOf, limit, except]);
       return rows.map(
-        ([id, token, campaignId, notificationId, attemptCount, interrupted, erased, recipientId, externalId, email, phone, timeZone, locale, attributes]) =>
+        ([
+          id,
+          token,
+          campaignId,
+          notificationId,
+          attemptCount,
+          interrupted,
+          erased,
+          recipientId,
+          externalId,
+          email,
+          phone,
+          timeZone,
+          locale,
+          attributes,
+        ]) =>
           ({
             id,
             token,
@@ -164,29 +190,46 @@ export function createLedger(pool: Pool): Ledger {
     },
 
     async turn({ settled, wanted, token, asOf, leaseMs }) {
-      const attempts = settled.flatMap(({ id, attemptCount, attempts: made }) =>
-        made.map((attempt, index) => ({ id, number: attemptCount - made.length + index + 1, attempt })),
-      );
-      const claimed = await run("turn", turnSql, [
-        ...held(settled),
-        settled.map(({ settlement }) => settlement.status),
-        settled.map(({ settlement }) => (settlement.status === "pending" ? settlement.dueAt.getTime() : null)),
-        settled.map(({ settlement }) => settlement.reason),
-        settled.map(({ settlement }) => ("detail" in settlement ? settlement.detail : null)),
-        settled.map(({ attemptCount }) => attemptCount),
-        attempts.map(({ id }) => id),
-        attempts.map(({ number }) => number),
-        attempts.map(({ attempt }) => attempt.provider),
-        attempts.map(({ attempt }) => attempt.outcome),
-        attempts.map(({ attempt }) => attempt.failure),
-        attempts.map(({ attempt }) => attempt.response),
-        attempts.map(({ attempt }) => attempt.startedAt.getTime()),
-        attempts.map(({ attempt }) => attempt.finishedAt.getTime()),
-        wanted,
-        asOf,
-        token,
-        leaseMs,
-      ]);
+      const rows: [
+        string[],
+        (string | null)[],
+        string[],
+        (number | null)[],
+        (string | null)[],
+        (string | null)[],
+        number[],
+      ] = [[], [], [], [], [], [], []];
+      const made: [
+        string[],
+        number[],
+        (string | null)[],
+        string[],
+        (string | null)[],
+        (string | null)[],
+        number[],
+        number[],
+      ] = [[], [], [], [], [], [], [], []];
+      for (const { id, token: held, settlement, attemptCount, attempts } of settled) {
+        rows[0].push(id);
+        rows[1].push(held);
+        rows[2].push(settlement.status);
+        rows[3].push(settlement.status === "pending" ? settlement.dueAt.getTime() : null);
+        rows[4].push(settlement.reason);
+        rows[5].push("detail" in settlement ? (settlement.detail ?? null) : null);
+        rows[6].push(attemptCount);
+        let number = attemptCount - attempts.length;
+        for (const { provider, outcome, failure, response, startedAt, finishedAt } of attempts) {
+          made[0].push(id);
+          made[1].push(++number);
+          made[2].push(provider);
+          made[3].push(outcome);
+          made[4].push(failure);
+          made[5].push(response);
+          made[6].push(startedAt.getTime());
+          made[7].push(finishedAt.getTime());
+        }
+      }
+      const claimed = await run("turn", turnSql, [...rows, ...made, wanted, asOf, token, leaseMs]);
       return new Set(claimed.map(([id]) => id as string));
     },
 

@@ -16,7 +16,7 @@ import type { RetryPolicy } from "../domain/settle.ts";
 import { relayWorkflowId, taskQueues } from "../workflows/messages.ts";
 
 /** What a crash of one worker may repeat, in all: the promise that is printed at start. */
-export const inFlightBound = { delivery: 80, critical: 20 } as const;
+export const inFlightBound = { delivery: 96, critical: 4 } as const;
 
 export interface WorkerDeps {
   connection: NativeConnection;
