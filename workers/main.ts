@@ -69,6 +69,7 @@ async function main(): Promise<void> {
       ),
       sender: environment.MAIL_FROM,
       sendDeadlineMs: environment.SEND_DEADLINE_MS,
+      logger,
     });
   const channels = { delivery: channel(), critical: channel(criticalConnections) };
   const workers = await createWorkers({

@@ -118,4 +118,26 @@ describe("several providers", () => {
       { timeout: 5_000, interval: 50 },
     );
   });
+
+  it("take what waits for one that stops answering, long before its deadline", async () => {
+    const stopping = await serve(async (connection) => {
+      await connection.greet("PIPELINING");
+      await connection.envelope();
+      await hang();
+    });
+    const willing = await serve(async (connection) => {
+      await connection.greet("PIPELINING");
+      await takeAll(connection);
+    });
+    const channel = open(
+      [provider(stopping.port, { name: "stopping" }), provider(willing.port, { name: "willing" })],
+      { sendDeadlineMs: 4_000 },
+    );
+    const results = Array.from({ length: 10 }, () => channel.send(request()));
+    const held = results.shift()!;
+    const others = await Promise.race([Promise.all(results), held.then(() => [])]);
+    expect(others.map(outcomes)).toEqual(others.map(() => ["transient/timeout", "sent"]));
+    expect(others).toHaveLength(9);
+    expect(outcomes(await held)).toEqual(["unknown/timeout", "sent"]);
+  });
 });

@@ -28,6 +28,8 @@ async function mailbox(options: SMTPServerOptions = {}) {
     authOptional: true,
     disabledCommands: ["STARTTLS", "AUTH"],
     disableReverseLookup: true,
+    // Else it warns of its certificate.
+    logger: false,
     onData(stream, session, done) {
       text(stream)
         .then(async (raw) => {

@@ -19,6 +19,9 @@ export interface EmailOptions {
   logger?: Logger;
 }
 
+/** A server that takes longer than this for every one of its connections hangs, as far as those who wait can tell. */
+const longestStallMs = 3_000;
+
 /**
  * Email over SMTP. Providers are tried in order, those that failed a moment ago last: after a transient failure the
  * next one is tried; after an unknown outcome only where the request may be repeated; a permanent one ends it.
@@ -37,6 +40,7 @@ export function createEmailChannel({
         settings: provider,
         from: sender.mailbox.address,
         sendDeadlineMs,
+        stallMs: settings.length > 1 ? Math.min(longestStallMs, sendDeadlineMs / 2) : null,
         clock,
         logger,
       }),

@@ -21,6 +21,11 @@ interface Options {
    * is bounded by the same.
    */
   sendDeadlineMs: number;
+  /**
+   * Where there are others: how long mails may wait for a server that is at work and finishes nothing. Then they are turned
+   * away, and it is suspect. What it was handed keeps its deadline.
+   */
+  stallMs: number | null;
   /** Milliseconds since the epoch: what attempts are dated with. */
   clock: () => number;
   logger?: Logger | undefined;
@@ -39,6 +44,8 @@ export class SmtpProvider implements SessionOwner {
   #opening = 0;
   /** Mails that have no result yet. */
   #pending = 0;
+  /** When it last finished a mail, or got one after having none. */
+  #progressAtMs = 0;
   /** Whether to prefer others; and whether to open connections. One may go well without the other. */
   #health = new RestPeriod();
   #reach = new RestPeriod();
@@ -63,9 +70,11 @@ export class SmtpProvider implements SessionOwner {
   send(mail: Mail): Promise<ProviderResult> {
     return new Promise((resolve) => {
       const now = performance.now();
+      if (this.#pending === 0) this.#progressAtMs = now;
       this.#pending += 1;
       const done: Job["done"] = (result) => {
         this.#pending -= 1;
+        this.#progressAtMs = performance.now();
         resolve(
           "fault" in result
             ? result
@@ -237,6 +246,12 @@ export class SmtpProvider implements SessionOwner {
           }),
           startedAt: job.startedAt,
         });
+    }
+    const { stallMs } = this.#options;
+    if (stallMs !== null && this.#queue.length > 0 && now - this.#progressAtMs >= stallMs) {
+      const message = `the server has finished nothing for ${stallMs} ms`;
+      this.#failed(this.#health, { failure: "timeout", message });
+      this.#turnAway();
     }
     if (this.#queue.length > 0) this.#pump(now);
     if (this.#pending === 0 && this.#sessions.size === 0 && this.#opening === 0) {
