@@ -94,7 +94,7 @@ export async function temporalTestServer(options: BinaryOptions): Promise<string
   try {
     writeFileSync(
       join(draft, "pom.xml"),
-      `<project><modelVersion>4.0.0</modelVersion><groupId>tidings</groupId><artifactId>test-server</artifactId><version>1</version><dependencies><dependency><groupId>io.temporal</groupId><artifactId>temporal-test-server</artifactId><version>${testServerVersion}</version></dependency></dependencies></project>\n`,
+      `<project><modelVersion>4.0.0</modelVersion><groupId>tidings</groupId><artifactId>test-server</artifactId><version>1</version><dependencies><dependency><groupId>io.temporal</groupId><artifactId>temporal-test-server</artifactId><version>${testServerVersion}</version></dependency><dependency><groupId>org.slf4j</groupId><artifactId>slf4j-nop</artifactId><version>1.7.36</version></dependency></dependencies></project>\n`,
     );
     const goal = [
       "dependency:copy-dependencies",

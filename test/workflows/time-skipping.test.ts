@@ -265,6 +265,9 @@ describe("campaign", () => {
 
   it("fails for an operator to see when it is started for something that is no campaign", async () => {
     await start();
-    await expect((await run(publicId("campaign", newUuid()))).result()).rejects.toThrow();
+    const nobody = await run(publicId("campaign", newUuid()));
+    await expect(nobody.result()).rejects.toMatchObject({
+      cause: { cause: { type: "InvalidInput" } },
+    });
   });
 });
