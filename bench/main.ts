@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { benchCampaign } from "./campaign.ts";
 import { benchMailbox } from "./mailbox.ts";
 import { printCampaign, printMailbox } from "./report.ts";
+import { wholeNumber } from "../cli/whole-number.ts";
 
 const program = new Command("bench").description(
   "Measures Tidings beside bare senders, on this machine.",
@@ -12,7 +13,7 @@ program
   .description(
     "a campaign through the whole stack, beside a nodemailer loop and a bare SMTP conversation",
   )
-  .option("--recipients <number>", "size of the audience", wholeNumber, 10_000)
+  .option("--recipients <number>", "size of the audience", wholeNumber(1, 10_000_000), 10_000)
   .option(
     "--smtp <url>",
     "send to this server, which needs no login, instead of a sink of our own",
@@ -41,13 +42,6 @@ program
 
 function say(line: string): void {
   process.stderr.write(`bench: ${line}\n`);
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1)
-    throw new InvalidArgumentError("It must be a whole number above zero.");
-  return value;
 }
 
 function smtpUrl(text: string): URL {

@@ -1,14 +1,15 @@
 // npm run demo: the whole of Tidings in a temporary folder, with a sample audience, a campaign and a few notifications.
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { runDemo, type DemoDetails, type DemoResult } from "./demo/run.ts";
 import { table } from "./demo/table.ts";
 import { startTemporaryStack, type TemporaryStack } from "./demo/temporary-stack.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 const options = new Command("demo")
   .description(
     "Send a campaign to a sample audience and a local mailbox, and leave it to be looked at until Ctrl-C",
   )
-  .option("--recipients <number>", "repeat the sample to this size", wholeNumber)
+  .option("--recipients <number>", "repeat the sample to this size", wholeNumber(1, 10_000_000))
   .option("--json", "end with one line of JSON")
   .option("--exit", "end when it is done")
   .parse()
@@ -34,13 +35,6 @@ async function end(signal: NodeJS.Signals): Promise<void> {
 // Standard output is for the results: it may have to end in JSON.
 function say(line: string): void {
   process.stderr.write(`demo: ${line}\n`);
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1)
-    throw new InvalidArgumentError("It must be a whole number above zero.");
-  return value;
 }
 
 function print(result: DemoResult, details: DemoDetails, { urls, apiKey }: TemporaryStack): void {

@@ -1,10 +1,11 @@
 // npm start: the whole of Tidings on this machine, its data in a folder.
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { ConfigurationError } from "../config/environment.ts";
 import { defaultPorts, PortInUseError, type PortName, type Ports } from "./stack/ports.ts";
 import { FolderInUseError } from "./stack/processes.ts";
 import { StartError } from "./stack/members.ts";
 import { startStack, type Stack } from "./stack/stack.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 const portOptions: Record<PortName, { flag: string; variable: string; what: string }> = {
   api: { flag: "--api-port", variable: "API_PORT", what: "the API" },
@@ -25,14 +26,14 @@ const program = new Command("start")
       .default(".tidings"),
   )
   .addOption(
-    new Option("--workers <count>", "worker processes").argParser(number(1, 64)).default(1),
+    new Option("--workers <count>", "worker processes").argParser(wholeNumber(1, 64)).default(1),
   );
 for (const [name, { flag, variable, what }] of Object.entries(portOptions)) {
   const preset = `${defaultPorts[name as PortName]}, or the next that is free`;
   program.addOption(
     new Option(`${flag} <port>`, `port of ${what} (default: ${preset})`)
       .env(variable)
-      .argParser(number(1, 65_535)),
+      .argParser(wholeNumber(1, 65_535)),
   );
 }
 program.parse();
@@ -106,12 +107,4 @@ function camelCase(flag: string): string {
   return flag
     .replace(/^--/, "")
     .replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
-}
-
-function number(min: number, max: number): (value: string) => number {
-  return (value) => {
-    const parsed = Number(value);
-    if (Number.isInteger(parsed) && parsed >= min && parsed <= max) return parsed;
-    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
-  };
 }

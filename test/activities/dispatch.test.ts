@@ -1,6 +1,6 @@
 import { MockActivityEnvironment } from "@temporalio/testing";
+import { DefaultLogger } from "@temporalio/worker";
 import type { Pool } from "pg";
-import { pino } from "pino";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createAdvanceCampaign } from "../../activities/campaign.ts";
 import { createDispatch } from "../../activities/dispatch.ts";
@@ -10,31 +10,23 @@ import { createLedger, type Ledger } from "../../activities/ledger.ts";
 import { createSources } from "../../activities/sources.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { queueName } from "../../domain/queues.ts";
-import { createPool } from "../../workers/pool.ts";
-import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { recordingChannel, type Answer } from "../support/recording-channel.ts";
-import { seeding } from "../support/seed.ts";
 
 const queue = "mailbox/0";
 const inFlightBound = 10;
 const retry = { baseMs: 60_000, capMs: 3_600_000, attempts: 3 };
 
-let database: TestDatabase;
+let database: LedgerDatabase;
 let pool: Pool;
-let seed: ReturnType<typeof seeding>;
+let seed: LedgerDatabase["seed"];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  pool = createPool({ url: database.url, connections: 8, logger: pino({ level: "silent" }) });
-  seed = seeding(pool);
+  database = await createLedgerDatabase();
+  ({ pool, seed } = database);
 });
-beforeEach(() =>
-  pool.query(
-    "TRUNCATE recipients, templates, template_versions, notifications, campaigns, deliveries, attempts, gates",
-  ),
-);
+beforeEach(() => database.empty());
 afterAll(async () => {
-  await pool.end();
   await database.drop();
 });
 
@@ -74,14 +66,7 @@ async function runningCampaign(
   };
 }
 
-const statuses = async () =>
-  Object.fromEntries(
-    (
-      await pool.query<{ status: string; count: number }>(
-        "SELECT status, count(*)::int FROM deliveries GROUP BY status",
-      )
-    ).rows.map(({ status, count }) => [status, count]),
-  );
+const statuses = () => database.statuses();
 
 describe("dispatch", () => {
   it("sends each row of its queue once, and none of another's", async () => {
@@ -240,7 +225,10 @@ describe("dispatch", () => {
   it("fails for Temporal to try again when the ledger cannot be read", async () => {
     const ledger = createLedger(pool);
     vi.spyOn(ledger, "due").mockRejectedValue(new Error("connection refused"));
-    await expect(worker(undefined, ledger).dispatch(queue)).rejects.toThrow("connection refused");
+    const quiet = new MockActivityEnvironment({}, { logger: new DefaultLogger("ERROR") });
+    await expect(worker(undefined, ledger).dispatch(queue, quiet)).rejects.toThrow(
+      "connection refused",
+    );
   });
 
   it("finds rows that come in while earlier ones are being sent", async () => {

@@ -1,23 +1,17 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { table } from "../../cli/demo/table.ts";
 import { crash, passes } from "./crash.ts";
+import { wholeNumber } from "../../cli/whole-number.ts";
 
 const program = new Command("crash")
   .description(
     "Kills workers, Temporal and PostgreSQL while a campaign runs, and lets the mailbox judge.",
   )
-  .option("--recipients <number>", "size of the audience", wholeNumber, 1_000)
-  .option("--kills <number>", "how many times a worker is killed", wholeNumber, 3)
+  .option("--recipients <number>", "size of the audience", wholeNumber(1, 10_000_000), 1_000)
+  .option("--kills <number>", "how many times a worker is killed", wholeNumber(1, 1_000), 3)
   .option("--json", "end with one line of JSON")
   .parse();
 const options = program.opts<{ recipients: number; kills: number; json?: true }>();
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1)
-    throw new InvalidArgumentError("It must be a whole number above zero.");
-  return value;
-}
 
 const result = await crash({
   ...options,

@@ -1,5 +1,4 @@
 import type { Pool } from "pg";
-import { pino } from "pino";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import {
   createLedger,
@@ -9,31 +8,23 @@ import {
 } from "../../activities/ledger.ts";
 import { newUuid } from "../../domain/ids.ts";
 import type { Attempt } from "../../domain/outcome.ts";
-import { createPool } from "../../workers/pool.ts";
-import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
-import { seeding } from "../support/seed.ts";
+import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 
 const leaseMs = 10_000;
 const queue = "mailbox/0";
 
-let database: TestDatabase;
+let database: LedgerDatabase;
 let pool: Pool;
 let ledger: Ledger;
-let seed: ReturnType<typeof seeding>;
+let seed: LedgerDatabase["seed"];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  pool = createPool({ url: database.url, connections: 4, logger: pino({ level: "silent" }) });
+  database = await createLedgerDatabase();
+  ({ pool, seed } = database);
   ledger = createLedger(pool);
-  seed = seeding(pool);
 });
-beforeEach(() =>
-  pool.query(
-    "TRUNCATE recipients, templates, template_versions, notifications, campaigns, deliveries, attempts",
-  ),
-);
+beforeEach(() => database.empty());
 afterAll(async () => {
-  await pool.end();
   await database.drop();
 });
 

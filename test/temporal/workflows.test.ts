@@ -1,42 +1,33 @@
 import type { TestWorkflowEnvironment } from "@temporalio/testing";
 import type { WorkflowExecutionInfo } from "@temporalio/client";
 import type { Pool } from "pg";
-import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { queueName } from "../../domain/queues.ts";
-import { createPool } from "../../workers/pool.ts";
 import { ensureRelay } from "../../workers/worker.ts";
 import { relayWorkflowId } from "../../workflows/messages.ts";
 import { wakeCampaign, wakeQueue } from "../../workflows/wake.ts";
-import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import type { Answer } from "../support/recording-channel.ts";
-import { seeding } from "../support/seed.ts";
 import { createDevServer } from "../support/temporal.ts";
 import { startWorkers } from "../support/workers.ts";
 
 let environment: TestWorkflowEnvironment;
-let database: TestDatabase;
+let database: LedgerDatabase;
 let pool: Pool;
-let seed: ReturnType<typeof seeding>;
+let seed: LedgerDatabase["seed"];
 let workers: Awaited<ReturnType<typeof startWorkers>> | undefined;
 
 beforeAll(async () => {
-  [environment, database] = await Promise.all([createDevServer(), createTestDatabase()]);
-  pool = createPool({ url: database.url, connections: 8, logger: pino({ level: "silent" }) });
-  seed = seeding(pool);
+  [environment, database] = await Promise.all([createDevServer(), createLedgerDatabase()]);
+  ({ pool, seed } = database);
 });
-beforeEach(() =>
-  pool.query(
-    "TRUNCATE recipients, templates, template_versions, notifications, campaigns, deliveries, attempts, gates",
-  ),
-);
+beforeEach(() => database.empty());
 afterEach(async () => {
   await workers?.stop();
   workers = undefined;
 });
 afterAll(async () => {
   await environment.teardown();
-  await pool.end();
   await database.drop();
 });
 
@@ -54,14 +45,7 @@ async function runsOf(workflowId: string): Promise<WorkflowExecutionInfo[]> {
   return runs;
 }
 
-const statuses = async () =>
-  Object.fromEntries(
-    (
-      await pool.query<{ status: string; count: number }>(
-        "SELECT status, count(*)::int FROM deliveries GROUP BY status",
-      )
-    ).rows.map(({ status, count }) => [status, count]),
-  );
+const statuses = () => database.statuses();
 
 /** Answers nothing until it is opened. */
 function dam() {
@@ -202,13 +186,11 @@ describe("relay", () => {
           )
         ).rows.map(({ id, state }) => [id, state]),
       );
-    await expect
-      .poll(campaigns, { timeout: 20_000 })
-      .toEqual({
-        [forgotten.id]: "completed, finished",
-        [cancelled.id]: "cancelled, finished",
-        [paused.id]: "paused",
-      });
+    await expect.poll(campaigns, { timeout: 20_000 }).toEqual({
+      [forgotten.id]: "completed, finished",
+      [cancelled.id]: "cancelled, finished",
+      [paused.id]: "paused",
+    });
     await expect.poll(() => requests.length, { timeout: 20_000 }).toBe(10);
     expect(await runsOf(`campaign/${paused.publicId}`)).toHaveLength(0);
     await handleOf(relayWorkflowId).terminate();

@@ -1,44 +1,35 @@
 import type { TestWorkflowEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
-import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { queueName } from "../../domain/queues.ts";
-import { createPool } from "../../workers/pool.ts";
 import { wakeSignal } from "../../workflows/messages.ts";
 import { campaignOptions, deliveryQueueOptions } from "../../workflows/options.ts";
 import { wakeCampaign, wakeQueue } from "../../workflows/wake.ts";
-import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import type { Answer } from "../support/recording-channel.ts";
-import { seeding } from "../support/seed.ts";
 import { createTimeSkipping } from "../support/time-skipping.ts";
 import { startWorkers } from "../support/workers.ts";
 
 const dayMs = 86_400_000;
 
 let environment: TestWorkflowEnvironment;
-let database: TestDatabase;
+let database: LedgerDatabase;
 let pool: Pool;
-let seed: ReturnType<typeof seeding>;
+let seed: LedgerDatabase["seed"];
 let workers: Awaited<ReturnType<typeof startWorkers>> | undefined;
 
 beforeAll(async () => {
-  [environment, database] = await Promise.all([createTimeSkipping(), createTestDatabase()]);
-  pool = createPool({ url: database.url, connections: 8, logger: pino({ level: "silent" }) });
-  seed = seeding(pool);
+  [environment, database] = await Promise.all([createTimeSkipping(), createLedgerDatabase()]);
+  ({ pool, seed } = database);
 });
-beforeEach(() =>
-  pool.query(
-    "TRUNCATE recipients, templates, template_versions, notifications, campaigns, deliveries, attempts, gates",
-  ),
-);
+beforeEach(() => database.empty());
 afterEach(async () => {
   await workers?.stop();
   workers = undefined;
 });
 afterAll(async () => {
   await environment.teardown();
-  await pool.end();
   await database.drop();
 });
 
@@ -56,14 +47,7 @@ async function countOf(workflowId: string, activity: string): Promise<number> {
   ).length;
 }
 
-const statuses = async () =>
-  Object.fromEntries(
-    (
-      await pool.query<{ status: string; count: number }>(
-        "SELECT status, count(*)::int FROM deliveries GROUP BY status",
-      )
-    ).rows.map(({ status, count }) => [status, count]),
-  );
+const statuses = () => database.statuses();
 
 describe("deliveryQueue", () => {
   it("holds a notification for two weeks, and looks at it only when it is due", async () => {
