@@ -53,6 +53,7 @@ const app = createApp({
     apiKey: configuration.TIDINGS_API_KEY,
     bodyLimitBytes: configuration.API_BODY_LIMIT_BYTES,
     mailboxShards: configuration.MAILBOX_SHARDS,
+    campaignLanes: configuration.CAMPAIGN_LANES,
   },
   clock: () => new Date(),
 });

@@ -15,7 +15,7 @@ export interface ApiDeps {
   /** Resolves if Temporal answers, soon; rejects if it does not. */
   probeTemporal: () => Promise<void>;
   logger: Logger;
-  config: { apiKey: string; bodyLimitBytes: number; mailboxShards: number };
+  config: { apiKey: string; bodyLimitBytes: number; mailboxShards: number; campaignLanes: number };
   clock: () => Date;
 }
 

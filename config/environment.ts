@@ -118,6 +118,7 @@ export const variables = {
     )
     .default("info"),
   MAILBOX_SHARDS: wholeNumber(1, 256, 4),
+  CAMPAIGN_LANES: wholeNumber(1, 256, 8),
   API_HOST: z.string().min(1).default("127.0.0.1"),
   API_PORT: wholeNumber(0, 65_535, 8080),
   API_BODY_LIMIT_BYTES: wholeNumber(1_024, 100_000_000, 1_048_576),
@@ -176,6 +177,7 @@ export const apiVariables = [
   "DATABASE_CONNECTIONS",
   "LOG_LEVEL",
   "MAILBOX_SHARDS",
+  "CAMPAIGN_LANES",
   "API_HOST",
   "API_PORT",
   "API_BODY_LIMIT_BYTES",
@@ -185,7 +187,6 @@ export const workerVariables = [
   "DATABASE_URL",
   "DATABASE_CONNECTIONS",
   "LOG_LEVEL",
-  "MAILBOX_SHARDS",
   "SMTP_URL",
   "MAIL_FROM",
   "SEND_DEADLINE_MS",

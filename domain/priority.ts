@@ -6,4 +6,9 @@ export type Priority = (typeof priorities)[number];
  * Claims go by priority with ageing: a row counts as due this much later than it is, so that a lower priority waits
  * behind a higher one, and is overtaken for no longer than this.
  */
-export const ageingMs: Record<Priority, number> = { critical: 0, high: 5_000, normal: 30_000, low: 300_000 };
+export const ageingMs: Record<Priority, number> = {
+  critical: 0,
+  high: 5_000,
+  normal: 30_000,
+  low: 300_000,
+};

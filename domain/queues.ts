@@ -7,8 +7,6 @@ export type Queue =
   | { kind: "critical"; shard: number }
   | { kind: "lane"; campaignId: string; lane: number };
 
-export const defaultLaneCount = 8;
-
 /** Recipients are spread over shards and lanes by the last byte of their UUID, which is random: at most 256 ways. */
 export const maxShards = 256;
 

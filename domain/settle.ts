@@ -42,7 +42,12 @@ export function settle(input: {
   const { attempt, attemptCount, guarantee, policy, now, random } = input;
   if (attempt.outcome === "sent") return { status: "sent", reason: null };
   if (attempt.outcome === "permanent") return { status: "failed", reason: "provider_rejected" };
-  if (attempt.outcome === "unknown" && guarantee === "at_most_once") return { status: "unknown", reason: "outcome_unknown" };
+  if (attempt.outcome === "unknown" && guarantee === "at_most_once")
+    return { status: "unknown", reason: "outcome_unknown" };
   if (attemptCount >= policy.attempts) return { status: "failed", reason: "attempts_exhausted" };
-  return { status: "pending", reason: "retry", dueAt: new Date(now.getTime() + retryDelayMs(policy, attemptCount, random)) };
+  return {
+    status: "pending",
+    reason: "retry",
+    dueAt: new Date(now.getTime() + retryDelayMs(policy, attemptCount, random)),
+  };
 }

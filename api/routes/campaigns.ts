@@ -12,7 +12,6 @@ import {
 import { instant } from "../../domain/instant.ts";
 import { newUuid, parsePublicId, publicId } from "../../domain/ids.ts";
 import { priorities } from "../../domain/priority.ts";
-import { defaultLaneCount } from "../../domain/queues.ts";
 import type { CampaignStatus, Gate, Prisma } from "../../prisma/generated/client.ts";
 import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
 import { notFound, Problem } from "../problem.ts";
@@ -111,7 +110,7 @@ const setThrottle = createRoute({
   responses: responses(200, "The campaign afterwards", campaign),
 });
 
-export function campaignRoutes({ prisma, clock, wakes }: ApiDeps) {
+export function campaignRoutes({ prisma, clock, wakes, config }: ApiDeps) {
   const versions = createTemplateVersions(prisma);
 
   const answer = async (
@@ -168,7 +167,7 @@ export function campaignRoutes({ prisma, clock, wakes }: ApiDeps) {
             data: data as Prisma.InputJsonObject,
             priority,
             guarantee,
-            laneCount: defaultLaneCount,
+            laneCount: config.campaignLanes,
             startAt: startAt ?? null,
             createdAt: now,
             updatedAt: now,

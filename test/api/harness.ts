@@ -35,7 +35,7 @@ export async function startApi({
     },
     probeTemporal,
     logger,
-    config: { apiKey, bodyLimitBytes: 1_048_576, mailboxShards: 4, ...config },
+    config: { apiKey, bodyLimitBytes: 1_048_576, mailboxShards: 4, campaignLanes: 8, ...config },
     clock: () => new Date(),
   });
 
