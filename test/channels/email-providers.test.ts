@@ -1,33 +1,7 @@
-import { afterEach, describe, expect, it, vi } from "vitest";
-import type { Channel } from "../../activities/channels/channel.ts";
-import { attemptsOf, channelTo, outcomes, provider, request } from "./email-channel.ts";
-import { closedPort, startScriptedServer, type ScriptedConnection } from "./scripted-server.ts";
-
-const cleanups: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
-async function serve(script: (connection: ScriptedConnection, index: number) => Promise<void>) {
-  const server = await startScriptedServer(script);
-  cleanups.push(() => server.close());
-  return server;
-}
-
-function open(...of: Parameters<typeof channelTo>): Channel {
-  const channel = channelTo(...of);
-  cleanups.push(() => channel.close());
-  return channel;
-}
-
-/** Never answers again. */
-const hang = () => new Promise<void>(() => {});
-const shortly = { sendDeadlineMs: 200 };
-
-/** Takes every mail until the client hangs up. */
-async function takeAll(connection: ScriptedConnection): Promise<void> {
-  for (;;) await connection.take();
-}
+import { describe, expect, it, vi } from "vitest";
+import { hang, open, serve, shortly, takeAll } from "./conversation.ts";
+import { attemptsOf, outcomes, provider, request } from "./email-channel.ts";
+import { closedPort } from "./scripted-server.ts";
 
 describe("several providers", () => {
   it("are tried in order until one takes the message", async () => {
