@@ -61,6 +61,8 @@ export interface Stack {
 
 /** Recovering a database after a crash may take a while. */
 const startTimeoutMs = 120_000;
+/** Lanes spread a campaign over workers, and each costs the development server a few dozen events. */
+const embeddedLanes = "4";
 const drainMs = 30_000;
 
 /**
@@ -127,6 +129,7 @@ class Launcher {
       ...(smtp && { SMTP_URL: smtp.url }),
       ...(!set("TIDINGS_API_KEY") && { TIDINGS_API_KEY: key.value }),
       API_PORT: String(ports.api),
+      ...(!set("CAMPAIGN_LANES") && { CAMPAIGN_LANES: embeddedLanes }),
     };
     const apiUrl = `http://127.0.0.1:${ports.api}`;
     const ready = (signal: AbortSignal) => answers(`${apiUrl}/healthz`, signal);
