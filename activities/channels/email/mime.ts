@@ -58,7 +58,7 @@ export function quotedPrintable(fragment: string): string {
 const wordBytes = 39;
 
 /** RFC 2047 encoded words in UTF-8, folded: for any text, without characters that could end a header. */
-export function encodedWords(text: string): string {
+function encodedWords(text: string): string {
   const words: string[] = [];
   let chunk = "";
   let size = 0;
