@@ -144,6 +144,7 @@ export function createDispatch(deps: DispatchDeps) {
       onChange();
     };
     cancelled.addEventListener("abort", withdraw, { once: true });
+    if (cancelled.aborted) withdraw();
     const endsAt = startedAt + roundMs;
     let foundRows = 0;
     let lookAt = 0;
@@ -194,6 +195,8 @@ export function createDispatch(deps: DispatchDeps) {
       }
       if (failure) throw failure.error;
     } finally {
+      // What is not claimed by now is the next dispatch's, also where this one fails.
+      withdrawal.abort();
       clearInterval(beating);
       cancelled.removeEventListener("abort", withdraw);
     }
