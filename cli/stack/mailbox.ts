@@ -1,6 +1,6 @@
 // The local mailbox: an SMTP server that takes every message and delivers none. It answers 250 only once the message
 // stands in its log, so the log is a witness that outlives any crash; the newest messages can be looked at over HTTP.
-import { openSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, openSync, renameSync, writeSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SMTPServer, type SMTPServerDataStream } from "smtp-server";
@@ -13,6 +13,8 @@ export interface MailboxLogLine {
   deliveryId: string | null;
 }
 
+/** A third of a million messages; then the log goes on in a new file, and one of the old ones is kept. */
+const logLimitBytes = 64 * 1024 * 1024;
 const messageLimitBytes = 25 * 1024 * 1024;
 
 const { values } = parseArgs({
@@ -24,11 +26,23 @@ const { values } = parseArgs({
     "delay-ms": { type: "string", default: "0" },
   },
 });
-const log = openSync(values.log!, "a");
+const logPath = values.log!;
+let log = openSync(logPath, "a");
+let loggedBytes = fstatSync(log).size;
 const keep = Number(values.keep);
 const delayMs = Number(values["delay-ms"]);
 const kept: KeptMessage[] = [];
 let accepted = 0;
+
+function witness(line: MailboxLogLine): void {
+  if (loggedBytes >= logLimitBytes) {
+    closeSync(log);
+    renameSync(logPath, `${logPath}.1`);
+    log = openSync(logPath, "a");
+    loggedBytes = 0;
+  }
+  loggedBytes += writeSync(log, `${JSON.stringify(line)}\n`);
+}
 
 async function accept(
   stream: SMTPServerDataStream,
@@ -46,7 +60,7 @@ async function accept(
     messageId: head.get("message-id") ?? null,
     deliveryId: head.get("x-tidings-delivery") ?? null,
   };
-  writeSync(log, `${JSON.stringify(line)}\n`);
+  witness(line);
   kept.push({
     number: ++accepted,
     at: line.at,
