@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Client } from "@temporalio/client";
 import { NativeConnection, Runtime, type LogLevel, type LogMetadata } from "@temporalio/worker";
 import { createEmailChannel } from "../activities/channels/email/email.ts";
 import { ConfigurationError, readEnvironment, workerVariables } from "../config/environment.ts";
@@ -9,6 +10,7 @@ import { createWorkers, ensureRelay, inFlightBound, workflowSource } from "./wor
 
 /** How often a server that is not there yet is tried again. */
 const retryMs = 1_000;
+const relayCheckMs = 60_000;
 
 /** Temporal may come up after us, and go away and come back: neither ends a worker. */
 async function untilReached<Result>(
@@ -84,20 +86,31 @@ async function main(): Promise<void> {
     },
     workflows: workflowSource(),
   });
+  const drain = () => {
+    logger.info("draining");
+    for (const worker of workers) if (worker.getState() === "RUNNING") worker.shutdown();
+  };
   const running = Promise.all(workers.map((worker) => worker.run()));
-  await untilReached("Temporal", logger, stop.signal, () => ensureRelay(client));
+  stop.signal.addEventListener("abort", drain, { once: true });
+  if (stop.signal.aborted) drain();
   logger.info({ inFlightBound: inFlightBound.delivery + inFlightBound.critical }, "ready");
   process.send?.({ ready: true });
 
-  stop.signal.addEventListener("abort", () => {
-    logger.info("draining");
-    for (const worker of workers) if (worker.getState() === "RUNNING") worker.shutdown();
-  });
-  await running;
+  await Promise.all([running, keepRelay(client, logger, stop.signal)]);
   await Promise.all([channels.delivery.close(), channels.critical.close()]);
   await pool.end();
   await connection.close();
   logger.info("stopped");
+}
+
+/** The relay may be terminated, or lost with a server: whatever happened to it, it is back within a minute. */
+async function keepRelay(client: Client, logger: Logger, stopping: AbortSignal): Promise<void> {
+  while (!stopping.aborted) {
+    await ensureRelay(client).catch((error: unknown) =>
+      logger.warn({ error: String(error) }, "the relay could not be started: trying again"),
+    );
+    await sleep(relayCheckMs, undefined, { signal: stopping }).catch(() => {});
+  }
 }
 
 /** Connections to each provider that only critical messages use. */
@@ -106,9 +119,10 @@ const criticalConnections = 2;
 main().then(
   () => process.exit(0),
   (error: unknown) => {
+    // Told to stop before it had begun.
+    if (error instanceof Error && error.name === "AbortError") process.exit(0);
     if (error instanceof ConfigurationError) process.stderr.write(`${error.message}\n`);
-    else if (!(error instanceof Error && error.name === "AbortError"))
-      process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    else process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
     process.exit(1);
   },
 );
