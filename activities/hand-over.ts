@@ -8,7 +8,7 @@ import type { DueDelivery, Held, Ledger, SettledDelivery } from "./ledger.ts";
 import type { Source } from "./sources.ts";
 
 /** A delivery that was decided to be sent, on its way from a dispatch. */
-export interface Parcel {
+interface Parcel {
   delivery: DueDelivery;
   source: Source;
   /** The workflow's time, going on from where it was; the clock where that is later. */
@@ -32,7 +32,7 @@ export interface HandOver {
 }
 
 /** How long a claimed row is ours without a sign of life, and how often such a sign is given. */
-export const leaseMs = 10_000;
+const leaseMs = 10_000;
 const renewMs = 2_000;
 
 /** Rows settled in one turn of the ledger, and rows claimed in it or before, at most. */

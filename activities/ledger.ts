@@ -68,7 +68,7 @@ export interface SettledDelivery extends Held {
   attempts: readonly Attempt[];
 }
 
-export interface QueueOutlook {
+interface QueueOutlook {
   /** Null: nothing is due, nor will be without a wake. */
   nextDueAt: Date | null;
   /** Why the earliest row waits, as in domain/reasons.ts; `interrupted` for a hand-over whose lease has to run out. */
@@ -77,7 +77,7 @@ export interface QueueOutlook {
   open: number;
 }
 
-export const openCountLimit = 1_000;
+const openCountLimit = 1_000;
 
 const nobody = "00000000-0000-0000-0000-000000000000";
 
