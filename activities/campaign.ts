@@ -129,7 +129,8 @@ async function freezeAudience(
        SELECT uuid_v7(clock_timestamp()), c.id, r.id, 'email', c.priority, q.names[get_byte(uuid_send(r.id), 15) % c.lane_count + 1], $3
        FROM campaigns c, recipients r, (SELECT $2::text[] AS names) q
        WHERE c.id = $1 AND ${where.sql}
-       ORDER BY r.id`,
+       ORDER BY r.id
+       FOR KEY SHARE OF r`,
       [id, lanes(campaignId, campaign.laneCount), now, ...where.values],
     );
     await client.query(

@@ -193,13 +193,17 @@ export function createHandOver(deps: {
         repeatable: source.guarantee === "at_least_once",
       })
       .then(
-        (result) => ended.push(outcomeOf(claimed, result)),
-        (error: unknown) => leave(claimed, { error }),
-      )
-      .finally(() => {
-        sending--;
-        pumpSoon();
-      });
+        (result) => {
+          sending--;
+          ended.push(outcomeOf(claimed, result));
+          pumpSoon();
+        },
+        (error: unknown) => {
+          sending--;
+          leave(claimed, { error });
+          pumpSoon();
+        },
+      );
   };
 
   const outcomeOf = (claimed: Claimed, result: SendResult): Ended => {

@@ -1,6 +1,11 @@
 import { Pool } from "pg";
 import type { Logger } from "../config/logger.ts";
 
+/** Only where the role may: everywhere else the triggers look for themselves. */
+const withoutTriggers = `
+  SELECT set_config('session_replication_role', 'replica', false)
+  WHERE has_parameter_privilege('session_replication_role', 'SET')`;
+
 /**
  * The pool of a worker's set-based statements. They find rows by index whatever the statistics of a table that has just
  * grown by a campaign say: a plan that scans it for every flush would be a hundred times slower.
@@ -13,6 +18,10 @@ export function createPool(options: { url: string; connections: number; logger: 
     idle_in_transaction_session_timeout: 30_000,
     statement_timeout: 30_000,
     keepAlive: true,
+    // What the foreign keys' triggers would look up row by row, these statements have just locked (docs/decisions/0012).
+    // The pool awaits it, and its failure is the connection's, though the types do not say so.
+    // oxlint-disable-next-line typescript/no-misused-promises
+    onConnect: (client): Promise<unknown> => client.query(withoutTriggers),
     application_name: "tidings-worker",
     options:
       "-c TimeZone=UTC -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan -c jit=off",
