@@ -194,11 +194,14 @@ async function cancelOpen(
     );
     if (rowCount === 0) break;
   }
-  const { rows } = await pool.query<{ until: Date | null }>(
-    "SELECT max(lease_until) AS until FROM deliveries WHERE queue = ANY($1::text[]) AND due_at IS NOT NULL",
+  const { rows } = await pool.query<{ open: number; until: Date | null }>(
+    "SELECT count(*)::int AS open, max(lease_until) AS until FROM deliveries WHERE queue = ANY($1::text[]) AND due_at IS NOT NULL",
     [queues],
   );
-  return rows[0]!.until;
+  const { open, until } = rows[0]!;
+  // A hand-over that was live a moment ago may just have left its row to be tried again.
+  if (open > 0 && until === null) return cancelOpen(pool, campaignId, laneCount, asOf);
+  return until;
 }
 
 /** The ledger's own account of a campaign that is over, in one snapshot. */

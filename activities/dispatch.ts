@@ -43,6 +43,8 @@ export interface DispatchDeps {
   ledger: Ledger;
   gates: Gates;
   handOver: HandOver;
+  /** Hand-overs of a delivery at most, as the retry policy has it. */
+  attemptLimit: number;
   /** Fresh for each dispatch. */
   sources: () => Sources;
 }
@@ -96,6 +98,15 @@ export function createDispatch(deps: DispatchDeps) {
             attemptCount,
             attempts,
             settlement: { status: "unknown", reason: "outcome_unknown" },
+          });
+        } else if (interrupted && attemptCount >= deps.attemptLimit) {
+          // Whatever it is that ends its workers: not for ever.
+          settled.push({
+            id,
+            token,
+            attemptCount,
+            attempts,
+            settlement: { status: "failed", reason: "attempts_exhausted" },
           });
         } else if (decision.kind === "suppress") {
           settled.push({

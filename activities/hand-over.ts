@@ -119,14 +119,15 @@ export function createHandOver(deps: {
         else wanted.push(parcel);
       }
     }
-    if (settled.length + wanted.length === 0) return;
+    // All of them were withdrawn: others may stand behind them.
+    if (settled.length + wanted.length === 0) return pumpSoon();
     turning = true;
     const token = newUuid();
     const deadlineMs = performance.now() + leaseMs;
     try {
       const ours = await ledger.turn({
         settled,
-        wanted: wanted.map(({ delivery }) => delivery.id),
+        wanted: wanted.map(({ delivery }) => delivery),
         token,
         asOf: latest(wanted),
         leaseMs,
@@ -134,7 +135,8 @@ export function createHandOver(deps: {
       for (const { claimed, settlement } of settled) leave(claimed, settlement.status);
       for (const parcel of wanted) {
         const { id } = parcel.delivery;
-        if (!ours.has(id)) {
+        // Given out once, though two dispatches may have read it.
+        if (!ours.delete(id)) {
           parcel.done("dropped");
           continue;
         }
@@ -169,7 +171,22 @@ export function createHandOver(deps: {
         for (const { claimed, settlement } of settled) leave(claimed, settlement.status);
         break;
       } catch (error) {
-        if (settled.some(({ claimed }) => performance.now() < claimed.deadlineMs)) continue;
+        const [first] = settled;
+        if (isRefusal(error) && settled.length > 1) {
+          // One of them is at fault: its neighbours are not to suffer for it.
+          await Promise.all(settled.map((one) => settleLater([one])));
+          break;
+        }
+        if (isRefusal(error) && first!.attempts.length > 0) {
+          // Better a row that ends without its evidence than one that never does.
+          await settleLater([{ ...first!, attempts: [] }]);
+          break;
+        }
+        if (
+          !isRefusal(error) &&
+          settled.some(({ claimed }) => performance.now() < claimed.deadlineMs)
+        )
+          continue;
         for (const { claimed } of settled) leave(claimed, { error });
         break;
       }
@@ -273,3 +290,7 @@ export function interruptedAttempt(now = new Date()): Attempt {
     finishedAt: now,
   };
 }
+
+/** PostgreSQL refused the data itself (classes 22 and 23 of SQLSTATE): the same again will be refused again. */
+const isRefusal = (error: unknown) =>
+  error instanceof Error && "code" in error && /^2[23]/.test(String(error.code));

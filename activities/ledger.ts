@@ -27,11 +27,11 @@ export interface Ledger {
    * One write for what ended and what is next. `settled`: what became of rows, with their attempts; their leases end. A row
    * that is no longer the token's is left to its new holder, whose first attempt says that this one was cut off. `wanted`:
    * rows to mark as being handed over by the holder of `token`, for `leaseMs`; those that another claimed, or that are not
-   * due any more (cancelled, paused, held), are missing in the result.
+   * due any more (cancelled, paused, held), or that were tried since they were read, are missing in the result.
    */
   turn(input: {
     settled: readonly SettledDelivery[];
-    wanted: readonly string[];
+    wanted: readonly Pick<DueDelivery, "id" | "attemptCount">[];
     token: string;
     asOf: Date;
     leaseMs: number;
@@ -119,9 +119,9 @@ const turnSql = `
       AS a(id, number, provider, outcome, failure, response, started_ms, finished_ms)
     WHERE a.id = ANY (ARRAY(SELECT id FROM settled))
   )
-  UPDATE deliveries d SET status = 'sending', attempt_count = attempt_count + 1, lease_token = $18, lease_until = clock.now + $19 * interval '1 millisecond'
-  FROM unnest($16::uuid[]) AS wanted(id), clock
-  WHERE d.id = wanted.id AND d.due_at <= clock.now AND (d.lease_until IS NULL OR d.lease_until <= clock.now) AND ${sourceRuns}
+  UPDATE deliveries d SET status = 'sending', attempt_count = d.attempt_count + 1, lease_token = $18, lease_until = clock.now + $19 * interval '1 millisecond'
+  FROM unnest($16::uuid[], $20::smallint[]) AS wanted(id, attempt_count), clock
+  WHERE d.id = wanted.id AND d.attempt_count = wanted.attempt_count AND d.due_at <= clock.now AND (d.lease_until IS NULL OR d.lease_until <= clock.now) AND ${sourceRuns}
   RETURNING d.id`;
 
 const renewSql = `
@@ -229,7 +229,15 @@ export function createLedger(pool: Pool): Ledger {
           made[7].push(finishedAt.getTime());
         }
       }
-      const claimed = await run("turn", turnSql, [...rows, ...made, wanted, asOf, token, leaseMs]);
+      const claimed = await run("turn", turnSql, [
+        ...rows,
+        ...made,
+        wanted.map(({ id }) => id),
+        asOf,
+        token,
+        leaseMs,
+        wanted.map(({ attemptCount }) => attemptCount),
+      ]);
       return new Set(claimed.map(([id]) => id as string));
     },
 

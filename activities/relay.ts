@@ -43,7 +43,7 @@ const overdueQueuesSql = `
     AND (state.campaign_id IS NULL OR EXISTS (SELECT FROM campaigns c WHERE c.id = state.campaign_id AND c.status = 'running'))
     AND NOT EXISTS (
       SELECT FROM gates g WHERE g.key = 'campaign/' || split_part(queues.queue, '/', 2)
-        AND g.refilled_at > clock_timestamp() - 2 * $1 * interval '1 millisecond'
+        AND g.refilled_at + greatest($1 * interval '1 millisecond', interval '1 second' / g.permits_per_second) > clock_timestamp() - $1 * interval '1 millisecond'
     )`;
 
 /** Campaigns that should have been moved on: their time has come, nothing of theirs is open, or they are to be wound up. */

@@ -12,6 +12,13 @@ import { createWorkers, ensureRelay, inFlightBound, workflowSource } from "./wor
 const retryMs = 1_000;
 const relayCheckMs = 60_000;
 
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+    if (signal.aborted) reject(signal.reason as Error);
+  });
+}
+
 /** Temporal may come up after us, and go away and come back: neither ends a worker. */
 async function untilReached<Result>(
   what: string,
@@ -21,7 +28,7 @@ async function untilReached<Result>(
 ): Promise<Result> {
   for (;;) {
     try {
-      return await reach();
+      return await Promise.race([reach(), aborted(stopping)]);
     } catch (error) {
       stopping.throwIfAborted();
       logger.warn(

@@ -40,6 +40,7 @@ function createActivities({ client, pool, channels, retry }: WorkerDeps): {
       ledger,
       gates,
       handOver: createHandOver({ ledger, channel, retry, inFlightBound: bound }),
+      attemptLimit: retry.attempts,
       sources: () => createSources(pool),
     });
   return {

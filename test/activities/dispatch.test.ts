@@ -38,6 +38,7 @@ function worker(answer?: Answer, ledger: Ledger = createLedger(pool)) {
     ledger,
     gates: createGates(pool),
     handOver,
+    attemptLimit: retry.attempts,
     sources: () => createSources(pool),
   });
   return {
@@ -220,6 +221,71 @@ describe("dispatch", () => {
     await dispatch(queue);
     expect(await statuses()).toEqual({ sent: 30 });
     expect([...copies().values()].every((count) => count === 1)).toBe(true);
+  });
+
+  it("ends all of several dispatches at once when they are cancelled with much in hand", async () => {
+    const recipients = await seed.recipients(400);
+    const queues = [0, 1, 2, 3].map((shard) => `mailbox/${shard}`);
+    for (const name of queues) await seed.notification({ recipientIds: recipients, queue: name });
+    const environments = queues.map(() => new MockActivityEnvironment());
+    const { dispatch, requests } = worker(() => {
+      for (const environment of environments) environment.cancel("WORKER_SHUTDOWN");
+      return "sent";
+    });
+    await Promise.all(queues.map((name, index) => dispatch(name, environments[index])));
+    expect(await statuses()).toEqual({ sent: requests.length, pending: 1_600 - requests.length });
+  });
+
+  it("ends a row whose outcome the ledger refuses, without its evidence, and not its neighbours'", async () => {
+    const [bad] = await seed.notification({ recipientIds: await seed.recipients(10), queue });
+    const { dispatch, channel, copies } = worker();
+    const send = channel.send.bind(channel);
+    vi.spyOn(channel, "send").mockImplementation(async (request) => {
+      const result = await send(request);
+      if (result.kind === "attempted" && request.deliveryId === publicId("delivery", bad!))
+        result.attempts[0]!.response = "250 \0";
+      return result;
+    });
+    await dispatch(queue);
+    expect(await statuses()).toEqual({ sent: 10 });
+    expect([...copies().values()].every((count) => count === 1)).toBe(true);
+    const { rowCount } = await pool.query("SELECT FROM attempts");
+    expect(rowCount).toBe(9);
+  });
+
+  it("gives up on a row that was interrupted as often as it may be tried", async () => {
+    await seed.notification({ recipientIds: await seed.recipients(1), queue });
+    await pool.query(
+      "UPDATE deliveries SET status = 'sending', attempt_count = 3, lease_token = $1, lease_until = now() - interval '1 second'",
+      [newUuid()],
+    );
+    const { dispatch, requests } = worker();
+    expect((await dispatch(queue)).counts).toEqual({ failed: 1 });
+    expect(requests).toHaveLength(0);
+  });
+
+  it("leaves nothing open of a cancelled campaign, though a hand-over ends in between", async () => {
+    const campaign = await runningCampaign(3);
+    await pool.query(
+      "UPDATE deliveries SET status = 'sending', lease_token = $1, lease_until = now() + interval '1 minute' WHERE id = (SELECT id FROM deliveries LIMIT 1)",
+      [newUuid()],
+    );
+    await pool.query("UPDATE campaigns SET status = 'cancelled'");
+    const query = pool.query.bind(pool) as (text: string, values?: unknown[]) => Promise<unknown>;
+    const spied = vi.spyOn(pool, "query").mockImplementation((async (
+      text: string,
+      values: unknown[],
+    ) => {
+      if (text.includes("max(lease_until)"))
+        await query(
+          "UPDATE deliveries SET status = 'pending', lease_token = NULL, lease_until = NULL WHERE status = 'sending'",
+        );
+      return query(text, values);
+    }) as never);
+    const input = { campaignId: campaign.publicId, asOf: new Date().toISOString() };
+    const step = await new MockActivityEnvironment().run(createAdvanceCampaign({ pool }), input);
+    spied.mockRestore();
+    expect(step).toMatchObject({ next: "finished", counts: { cancelled: 3 }, reconciled: true });
   });
 
   it("fails for Temporal to try again when the ledger cannot be read", async () => {

@@ -31,7 +31,7 @@ afterAll(async () => {
 const inMs = (ms: number) => new Date(Date.now() + ms);
 const due = (limit = 100, asOf = new Date(0)) => ledger.due({ queue, asOf, limit, except: [] });
 const claim = (rows: readonly DueDelivery[], token: string, asOf = new Date(0)) =>
-  ledger.turn({ settled: [], wanted: rows.map(({ id }) => id), token, asOf, leaseMs });
+  ledger.turn({ settled: [], wanted: rows, token, asOf, leaseMs });
 const sentAttempt = (): Attempt => ({
   provider: "smtp-1",
   outcome: "sent",
@@ -130,6 +130,17 @@ describe("turn", () => {
       held,
     ]);
     expect(await claim(rows, newUuid())).toEqual(new Set());
+  });
+
+  it("refuses a row that was tried since it was seen, though it is due again", async () => {
+    await seed.notification({ recipientIds: await seed.recipients(1), queue });
+    const [seen] = await due();
+    const token = newUuid();
+    await claim([seen!], token);
+    const settlement = { status: "pending", reason: "retry", dueAt: new Date() } as const;
+    await ledger.settle([{ id: seen!.id, token, attemptCount: 1, attempts: [], settlement }]);
+    expect(await claim([seen!], newUuid())).toEqual(new Set());
+    expect(await claim(await due(), newUuid())).toEqual(new Set([seen!.id]));
   });
 
   it("keeps a row from others until its lease has run out, and then says that it was interrupted", async () => {

@@ -266,7 +266,12 @@ export class SmtpProvider implements SessionOwner {
       provider: settings.name,
       outcome,
       failure,
-      response: response && withoutCredentials(response, settings).slice(0, responseLimit),
+      response:
+        response &&
+        // A server may say anything; the ledger keeps text.
+        withoutCredentials(response, settings)
+          .replaceAll(/\p{Cc}+/gu, " ")
+          .slice(0, responseLimit),
       startedAt: new Date(startedAt),
       finishedAt: new Date(clock()),
     };
