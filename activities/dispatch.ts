@@ -32,8 +32,11 @@ const roundRows = 10_000;
 const pageRows = 200;
 /** Rows in hand while more are looked for, so that sending never waits for a page. */
 const holdRows = 150;
-/** How often new rows are looked for while earlier ones are still being sent, or have just been. */
-const lookAgainMs = 50;
+/**
+ * How often new rows are looked for while earlier ones are still being sent, or have just been. Notifications come in
+ * together as far as they may, and are claimed and settled together: as wakes are coalesced, so are looks.
+ */
+const lookAgainMs = { critical: 50, mailbox: 200, lane: 200 };
 /** How long a mailbox that has just been emptied is watched: cheaper than a new activity for what comes next. */
 const lingerMs = 300;
 /** What opens this soon is waited for here: a workflow's timer would cost more than the wait. */
@@ -188,7 +191,7 @@ export function createDispatch(deps: DispatchDeps) {
             foundRows += found.rows;
             if (gate === null) lingerUntil = performance.now() + lingerMs;
           } else {
-            lookAt = performance.now() + lookAgainMs;
+            lookAt = performance.now() + lookAgainMs[queue.kind];
           }
         } else if (held.size > 0) {
           await progress(ending);
