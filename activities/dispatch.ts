@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Context } from "@temporalio/activity";
 import { decide } from "../domain/decide.ts";
 import { parseQueueName } from "../domain/queues.ts";
+import { settleInterrupted } from "../domain/settle.ts";
 import type { Gates } from "./gates.ts";
 import { interruptedAttempt, type Handled, type HandOver } from "./hand-over.ts";
 import type { DueDelivery, Ledger, SettledDelivery } from "./ledger.ts";
@@ -90,35 +91,18 @@ export function createDispatch(deps: DispatchDeps) {
       for (const delivery of due) {
         const { id, token, attemptCount, interrupted } = delivery;
         const source = sourceOf(delivery);
-        const attempts = interrupted ? [interruptedAttempt()] : [];
         const decision = decide({
           recipient: { erased: delivery.erased, email: delivery.recipient.email },
         });
-        if (interrupted && source.guarantee === "at_most_once") {
-          settled.push({
-            id,
-            token,
-            attemptCount,
-            attempts,
-            settlement: { status: "unknown", reason: "outcome_unknown" },
+        const ended =
+          (interrupted && settleInterrupted(attemptCount, source.guarantee, deps.attemptLimit)) ||
+          (decision.kind === "suppress" && {
+            status: "suppressed" as const,
+            reason: decision.reason,
           });
-        } else if (interrupted && attemptCount >= deps.attemptLimit) {
-          // Whatever it is that ends its workers: not for ever.
-          settled.push({
-            id,
-            token,
-            attemptCount,
-            attempts,
-            settlement: { status: "failed", reason: "attempts_exhausted" },
-          });
-        } else if (decision.kind === "suppress") {
-          settled.push({
-            id,
-            token,
-            attemptCount,
-            attempts,
-            settlement: { status: "suppressed", reason: decision.reason },
-          });
+        if (ended) {
+          const attempts = interrupted ? [interruptedAttempt()] : [];
+          settled.push({ id, token, attemptCount, attempts, settlement: ended });
         } else {
           handOver.submit({
             delivery,

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { retryDelayMs, settle, type RetryPolicy } from "./settle.ts";
+import { retryDelayMs, settle, settleInterrupted, type RetryPolicy } from "./settle.ts";
 
 const policies = fc.record({
   baseMs: fc.integer({ min: 10, max: 3_600_000 }),
@@ -81,5 +81,17 @@ describe("settle", () => {
 
   it("tries again under at-most-once what was surely not taken", () => {
     expect(at(1, "transient", "at_most_once")).toMatchObject({ status: "pending" });
+  });
+});
+
+describe("settleInterrupted", () => {
+  it("leaves at-most-once unknown, tries the rest again, and not for ever", () => {
+    expect(settleInterrupted(1, "at_most_once", 3)).toMatchObject({ status: "unknown" });
+    expect(settleInterrupted(3, "at_most_once", 3)).toMatchObject({ status: "unknown" });
+    expect(settleInterrupted(2, "at_least_once", 3)).toBeNull();
+    expect(settleInterrupted(3, "at_least_once", 3)).toMatchObject({
+      status: "failed",
+      reason: "attempts_exhausted",
+    });
   });
 });

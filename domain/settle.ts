@@ -51,3 +51,17 @@ export function settle(input: {
     dueAt: new Date(now.getTime() + retryDelayMs(policy, attemptCount, random)),
   };
 }
+
+/**
+ * What follows from a hand-over that was cut off, before anything else is decided; null if the delivery may be tried again.
+ * @param attemptCount hand-overs so far, the one that was cut off included
+ */
+export function settleInterrupted(
+  attemptCount: number,
+  guarantee: "at_least_once" | "at_most_once",
+  attemptLimit: number,
+): Settlement | null {
+  if (guarantee === "at_most_once") return { status: "unknown", reason: "outcome_unknown" };
+  // Whatever it is that ends its workers: not for ever.
+  return attemptCount >= attemptLimit ? { status: "failed", reason: "attempts_exhausted" } : null;
+}
