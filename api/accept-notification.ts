@@ -29,7 +29,7 @@ const acceptedStatus = 202;
 /**
  * Accepting a notification is the one write that has to be fast, so that it is one statement, and a transaction by
  * itself: look for the answer kept under the key, find the recipients and hold them against erasure, and only if all
- * are known, all is well ($12) and the version is still the latest where that was asked for ($16), write the
+ * are known, all is well ($12) and the version is still the active one where that was asked for ($16), write the
  * notification, its rows and its answer.
  */
 const acceptSql = `
@@ -46,13 +46,13 @@ const acceptSql = `
   ),
   version AS MATERIALIZED (
     SELECT $16::text IS NULL OR $8::uuid IS NULL OR $8::uuid = (
-      SELECT v.id FROM template_versions AS v JOIN templates AS t ON t.id = v.template_id
-      WHERE t.key = $16::text ORDER BY v.version DESC LIMIT 1
+      SELECT v.id FROM template_versions AS v JOIN templates AS t ON t.id = v.template_id AND t.active_version = v.version
+      WHERE t.key = $16::text AND t.archived_at IS NULL
     ) AS current
   ),
   notification AS (
-    INSERT INTO notifications (id, template_version_id, priority, data, send_at, created_at)
-    SELECT $7::uuid, $8::uuid, $9::text::priority, $10::text::jsonb, $11::timestamptz, $14::timestamptz
+    INSERT INTO notifications (id, template_version_id, priority, data, send_at, created_at, created_by, request_id, test)
+    SELECT $7::uuid, $8::uuid, $9::text::priority, $10::text::jsonb, $11::timestamptz, $14::timestamptz, $17::text, $18::text, $19::boolean
     FROM state, version
     WHERE $12::boolean AND version.current AND (state.locked OR $2::text IS NULL) AND state."requestHash" IS NULL
       AND NOT EXISTS (SELECT FROM missing)
@@ -89,6 +89,14 @@ interface Deps {
   now: Date;
 }
 
+/** Who asks, in which request. */
+export interface Origin {
+  caller: string;
+  requestId: string;
+  /** A try of a template. */
+  test?: boolean;
+}
+
 /**
  * Writes a notification, one row for each recipient and the answer under its key, all or nothing. A recipient named twice
  * is told once. Throws the problem that stands in the way.
@@ -96,15 +104,16 @@ interface Deps {
 export async function acceptNotification(
   deps: Deps,
   notification: NewNotification,
+  origin: Origin,
   request: KeyedRequest | null,
 ): Promise<Acceptance> {
   const { template } = notification;
   const version = await deps.versions.recall(template);
-  const first = await tryToAccept(deps, notification, version, request);
-  // Another process has added a version, which may ask for other data.
+  const first = await tryToAccept(deps, notification, origin, version, request);
+  // Another process has activated a version, which may ask for other data.
   return (
     first ??
-    (await tryToAccept(deps, notification, await deps.versions.find(template), request)) ??
+    (await tryToAccept(deps, notification, origin, await deps.versions.find(template), request)) ??
     raced()
   );
 }
@@ -113,10 +122,11 @@ function raced(): never {
   throw new Problem("conflict", "The template is being changed. Repeat the request.");
 }
 
-/** Null if `version` is not the latest any more, and the latest was asked for. */
+/** Null if `version` is not the active one any more, and that was asked for. */
 async function tryToAccept(
   { pool, mailboxShards, now }: Deps,
   { recipients, template, data, priority, sendAt }: NewNotification,
+  { caller, requestId, test = false }: Origin,
   version: PinnedVersion | null,
   request: KeyedRequest | null,
 ): Promise<Acceptance | null> {
@@ -147,6 +157,9 @@ async function tryToAccept(
     now,
     publicId("notification", id),
     template.version === undefined ? template.key : null,
+    caller,
+    requestId,
+    test,
   ];
   const { rows } = await retryOnce(request, () =>
     pool.query<AcceptRow>({ name: "accept-notification", text: acceptSql, values }),

@@ -1,12 +1,17 @@
 import { randomUUID } from "node:crypto";
+import { z } from "@hono/zod-openapi";
 import { HTTPException } from "hono/http-exception";
 import { routePath } from "hono/route";
-import { requireApiKey } from "./auth.ts";
+import { authenticate } from "./auth.ts";
 import { databaseProblem, describeError } from "./database-errors.ts";
 import { jsonBody } from "./json-body.ts";
-import { createAllowedMethods, openApiDocument } from "./openapi.ts";
+import { createKeyring } from "./keyring.ts";
+import { createPathMatcher, openApiDocument, routeTable } from "./openapi.ts";
 import { Problem } from "./problem.ts";
-import { type ApiDeps, createRouter } from "./router.ts";
+import { limitRequests } from "./rate-limit.ts";
+import { type ApiDeps, createRouter, defineRoute } from "./router.ts";
+import { apiKeyRoutes } from "./routes/api-keys.ts";
+import { auditRoutes } from "./routes/audit.ts";
 import { campaignRoutes } from "./routes/campaigns.ts";
 import { campaignReportRoutes } from "./routes/campaign-reports.ts";
 import { deliveryRoutes } from "./routes/deliveries.ts";
@@ -16,8 +21,18 @@ import { importPath, recipientImportRoutes } from "./routes/recipient-import.ts"
 import { recipientRoutes } from "./routes/recipients.ts";
 import { templateRoutes } from "./routes/templates.ts";
 
-/** Answered without an API key. */
-const publicPaths = new Set(["/healthz", "/readyz", "/openapi.json"]);
+const document = defineRoute({
+  method: "get",
+  path: "/openapi.json",
+  access: "public",
+  summary: "This document",
+  responses: {
+    200: {
+      description: "An OpenAPI 3.1 document",
+      content: { "application/json": { schema: z.looseObject({}) } },
+    },
+  },
+});
 
 /** The whole HTTP API as a fetch handler: `createApp(deps).fetch`. */
 export function createApp(deps: ApiDeps) {
@@ -43,7 +58,13 @@ export function createApp(deps: ApiDeps) {
       "answered",
     );
   });
-  app.use(requireApiKey(config.apiKey, { except: publicPaths }));
+  const keyring = createKeyring({ ...deps, bootstrapKey: config.apiKey });
+  let matcher: ReturnType<typeof createPathMatcher> | undefined;
+  const routesOf = (path: string) => (matcher ??= createPathMatcher(routeTable(app)))(path);
+  app.use(
+    authenticate(keyring, (path) => routesOf(path).some(({ access }) => access === "public")),
+  );
+  app.use(limitRequests(config));
   const readJson = jsonBody(config.bodyLimitBytes);
   app.on(["POST", "PUT", "PATCH", "DELETE"], "*", (c, next) =>
     c.req.path === importPath ? next() : readJson(c, next),
@@ -57,37 +78,38 @@ export function createApp(deps: ApiDeps) {
     .route("/", campaignRoutes(deps))
     .route("/", campaignReportRoutes(deps))
     .route("/", notificationRoutes(deps))
-    .route("/", deliveryRoutes(deps));
+    .route("/", deliveryRoutes(deps))
+    .route("/", apiKeyRoutes(deps, keyring))
+    .route("/", auditRoutes(deps));
 
-  let document: object | undefined;
-  app.get("/openapi.json", (c) => c.json((document ??= openApiDocument(app))));
+  let written: Record<string, unknown> | undefined;
+  app.openapi(document, (c) => c.json((written ??= openApiDocument(app)), 200));
 
-  const allowedMethods = createAllowedMethods(app);
   app.notFound((c) => {
-    const methods = allowedMethods(c.req.path);
+    const methods = [...new Set(routesOf(c.req.path).map(({ method }) => method))];
     const problem =
       methods.length > 0
         ? new Problem("method-not-allowed", `Use ${methods.join(" or ")}.`, {
             headers: { Allow: methods.join(", ") },
           })
         : new Problem("not-found", "No route has this path. GET /openapi.json lists them.");
-    return problem.toResponse(c.get("requestId"));
+    return problem.toResponse(c);
   });
 
   app.onError((error, c) => {
     const requestId = c.get("requestId");
-    if (error instanceof Problem) return error.toResponse(requestId);
+    if (error instanceof Problem) return error.toResponse(c);
     // Hono's own: a body of no length where one is required.
     if (error instanceof HTTPException && error.status === 400) {
-      return new Problem("malformed-json", "The body is empty: send JSON.").toResponse(requestId);
+      return new Problem("malformed-json", "The body is empty: send JSON.").toResponse(c);
     }
     const unavailable = databaseProblem(error);
     if (unavailable) {
       logger.warn({ requestId, error: describeError(error) }, "the database is not available");
-      return unavailable.toResponse(requestId);
+      return unavailable.toResponse(c);
     }
     logger.error({ requestId, error: describeError(error) }, "a request failed");
-    return new Problem("internal", "").toResponse(requestId);
+    return new Problem("internal", "").toResponse(c);
   });
 
   return api;

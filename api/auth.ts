@@ -1,18 +1,17 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import { createMiddleware } from "hono/factory";
+import { includesRole, type Role } from "../domain/role.ts";
+import type { Keyring } from "./keyring.ts";
 import { Problem } from "./problem.ts";
+import type { ApiEnv } from "./router.ts";
 
-// Hashed, so that neither content nor length of the key shows in the time a comparison takes.
-const digest = (value: string) => createHash("sha256").update(value).digest();
-
-/** Lets through who sends `apiKey` as `Authorization: Bearer`; everyone else gets a 401. */
-export function requireApiKey(apiKey: string, { except }: { except: ReadonlySet<string> }) {
-  const expected = digest(apiKey);
-  return createMiddleware(async (c, next) => {
-    if (!except.has(c.req.path)) {
+/** Lets through who sends a good key as `Authorization: Bearer`, as the variable `caller`; everyone else gets a 401. */
+export function authenticate(keyring: Keyring, isPublic: (path: string) => boolean) {
+  return createMiddleware<ApiEnv>(async (c, next) => {
+    if (!isPublic(c.req.path)) {
       const [, token] = /^Bearer +(\S+) *$/i.exec(c.req.header("authorization") ?? "") ?? [];
-      if (token === undefined || !timingSafeEqual(digest(token), expected)) {
-        throw new Problem("unauthorized", "Send the API key as Authorization: Bearer <key>.", {
+      const caller = token === undefined ? null : await keyring.callerOf(token);
+      if (!caller) {
+        throw new Problem("unauthorized", "Send an API key as Authorization: Bearer <key>.", {
           headers: {
             "WWW-Authenticate":
               token === undefined
@@ -21,7 +20,21 @@ export function requireApiKey(apiKey: string, { except }: { except: ReadonlySet<
           },
         });
       }
+      c.set("caller", caller);
     }
+    await next();
+  });
+}
+
+/** Lets through callers whose role includes `needed`; the others get a 403. */
+export function requireRole(needed: Role) {
+  return createMiddleware<ApiEnv>(async (c, next) => {
+    const { role } = c.get("caller");
+    if (!includesRole(role, needed))
+      throw new Problem(
+        "forbidden",
+        `This needs a key of the role ${needed}; yours is a ${role}'s.`,
+      );
     await next();
   });
 }

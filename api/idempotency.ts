@@ -3,10 +3,11 @@ import { z } from "@hono/zod-openapi";
 import type { Context, TypedResponse } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { JSONParsed } from "hono/utils/types";
-import type { Prisma, PrismaClient } from "../prisma/generated/client.ts";
+import type { Prisma } from "../prisma/generated/client.ts";
 import { isUniqueViolation } from "./database-errors.ts";
 import { Problem } from "./problem.ts";
-import type { ApiEnv } from "./router.ts";
+import { type Change, recordChanges } from "./audit.ts";
+import type { ApiDeps, ApiEnv } from "./router.ts";
 
 /** For the routes that honour it. */
 export const idempotencyHeaders = z.object({
@@ -20,11 +21,9 @@ export const idempotencyHeaders = z.object({
     }),
 });
 
-/** Whose keys these are. There is one API key so far. */
-const scope = "bootstrap";
-
 /** A request that bears a key: `hash` tells two requests under one key apart. */
 export interface KeyedRequest {
+  /** The caller: each has keys of its own. */
   scope: string;
   key: string;
   hash: string;
@@ -36,7 +35,7 @@ export function keyedRequest(c: Context<ApiEnv>): KeyedRequest | null {
   if (key === undefined) return null;
   const body = canonicalJson(c.get("body"));
   return {
-    scope,
+    scope: c.get("caller").id,
     key,
     hash: createHash("sha256").update(`${c.req.method}\n${c.req.path}\n${body}`).digest("hex"),
   };
@@ -93,53 +92,69 @@ export const keyStateSql = (scopeAt: string, keyAt: string) => `
   FROM (SELECT pg_try_advisory_xact_lock(hashtextextended(${scopeAt}::text || ' ' || ${keyAt}::text, 0)) AS locked) AS l
   LEFT JOIN idempotency_keys AS k ON k.scope = ${scopeAt}::text AND k.key = ${keyAt}::text`;
 
-/** The work of a request within its transaction: what to answer, and what to do once that is committed. */
+/** The work of a request within its transaction: what to answer, what was changed, and what to do once that is committed. */
 export interface Work<Body> {
   body: Body;
+  /** For the audit trail; none where everything was as it was asked to be. */
+  changes: readonly Change[];
   committed?: () => void;
 }
 
+const limits = { maxWait: 5_000, timeout: 15_000 };
+
+/** Does `work` and writes its changes to the audit trail, in one transaction; resolves with what to answer. */
+export async function commit<Body>(
+  c: Context<ApiEnv>,
+  { prisma, clock }: Pick<ApiDeps, "prisma" | "clock">,
+  work: (tx: Prisma.TransactionClient) => Promise<Work<Body>>,
+): Promise<Body> {
+  const { body, committed } = await prisma.$transaction(async (tx) => {
+    const done = await work(tx);
+    await recordChanges(c, tx, done.changes, clock());
+    return done;
+  }, limits);
+  committed?.();
+  return body;
+}
+
 /**
- * Does `work` in one transaction, together with keeping its answer under the request's Idempotency-Key: all of it
- * happens, or nothing. With a key that has an answer, that is given again and `work` is not done. A problem thrown by `work` is
+ * As `commit`, together with keeping the answer under the request's Idempotency-Key: all of it happens, or nothing. With a key that has an answer, that is given again and `work` is not done. A problem thrown by `work` is
  * not kept.
  */
 export async function commitOnce<Body, Status extends ContentfulStatusCode>(
   c: Context<ApiEnv>,
-  prisma: PrismaClient,
+  { prisma, clock }: Pick<ApiDeps, "prisma" | "clock">,
   status: Status,
   work: (tx: Prisma.TransactionClient) => Promise<Work<Body>>,
 ): Promise<Response & TypedResponse<JSONParsed<Body>, Status, "json">> {
   const request = keyedRequest(c);
   const attempt = () =>
-    prisma.$transaction(
-      async (tx): Promise<Answer & { committed?: () => void }> => {
-        if (request) {
-          const [state] = await tx.$queryRawUnsafe<KeyState[]>(
-            keyStateSql("$1", "$2"),
-            request.scope,
-            request.key,
-          );
-          const kept = replayOf(request, state!);
-          if (kept) return kept;
-        }
-        const { body, committed } = await work(tx);
-        const text = JSON.stringify(body);
-        if (request) {
-          await tx.idempotencyKey.create({
-            data: {
-              scope: request.scope,
-              key: request.key,
-              requestHash: request.hash,
-              status,
-              body: text,
-            },
-          });
-        }
-        return { status, text, replayed: false, ...(committed && { committed }) };
-      },
-      { maxWait: 5_000, timeout: 15_000 },
-    );
+    prisma.$transaction(async (tx): Promise<Answer & { committed?: () => void }> => {
+      if (request) {
+        const [state] = await tx.$queryRawUnsafe<KeyState[]>(
+          keyStateSql("$1", "$2"),
+          request.scope,
+          request.key,
+        );
+        const kept = replayOf(request, state!);
+        if (kept) return kept;
+      }
+      const { body, changes, committed } = await work(tx);
+      await recordChanges(c, tx, changes, clock());
+      const text = JSON.stringify(body);
+      if (request) {
+        await tx.idempotencyKey.create({
+          data: {
+            scope: request.scope,
+            key: request.key,
+            requestHash: request.hash,
+            status,
+            body: text,
+          },
+        });
+      }
+      return { status, text, replayed: false, ...(committed && { committed }) };
+    }, limits);
   const { committed, ...answer } = await retryOnce(request, attempt);
   committed?.();
   return answerWith<Body, Status>(c, answer);

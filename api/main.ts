@@ -52,8 +52,11 @@ const app = createApp({
   config: {
     apiKey: configuration.TIDINGS_API_KEY,
     bodyLimitBytes: configuration.API_BODY_LIMIT_BYTES,
+    requestsPerMinute: configuration.API_REQUESTS_PER_MINUTE,
     mailboxShards: configuration.MAILBOX_SHARDS,
     campaignLanes: configuration.CAMPAIGN_LANES,
+    maxUnsent: configuration.MAX_UNSENT,
+    maxUnsentPerRecipient: configuration.MAX_UNSENT_PER_RECIPIENT,
   },
   clock: () => new Date(),
 });

@@ -1,4 +1,6 @@
 import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import type { ApiEnv } from "./router.ts";
 
 /** Where in a request a fault is, and how to mend it. */
 export interface FieldError {
@@ -12,15 +14,20 @@ const titles = {
   "malformed-json": [400, "The body is not JSON"],
   "malformed-body": [400, "The body cannot be read"],
   unauthorized: [401, "The API key is missing or wrong"],
+  forbidden: [403, "The API key may not do this"],
   "not-found": [404, "There is no such thing"],
   "method-not-allowed": [405, "The method is not allowed here"],
   conflict: [409, "The request conflicts with the state of things"],
   "request-running": [409, "A request with this Idempotency-Key is still running"],
   gone: [410, "It has been erased"],
+  changed: [412, "It has been changed since it was read"],
   "body-too-large": [413, "The body is too large"],
   "unsupported-media-type": [415, "The content type is not supported here"],
   invalid: [422, "The request has faults"],
   "key-reused": [422, "The Idempotency-Key was used for another request"],
+  "if-match-required": [428, "The request must say what it is a change of"],
+  "too-many-requests": [429, "The API key has made too many requests"],
+  "too-many-unsent": [429, "Too much is waiting to be sent"],
   internal: [500, "Something went wrong here"],
   unavailable: [503, "The service is not available right now"],
 } as const satisfies Record<string, [number, string]>;
@@ -49,9 +56,10 @@ export class Problem extends Error {
     this.headers = headers;
   }
 
-  /** The answer, as RFC 9457 has it. */
-  toResponse(requestId: string): Response {
+  /** The answer, as RFC 9457 has it; what middleware has put into the headers is kept. */
+  toResponse(c: Context<ApiEnv>): Response {
     const [status, title] = titles[this.kind];
+    const requestId = c.get("requestId");
     const body = {
       type: `urn:tidings:problem:${this.kind}`,
       title,
@@ -60,9 +68,9 @@ export class Problem extends Error {
       requestId,
       ...(this.errors.length > 0 && { errors: this.errors }),
     };
-    return new Response(JSON.stringify(body), {
-      status,
-      headers: { ...this.headers, "content-type": "application/problem+json" },
+    return c.body(JSON.stringify(body), status, {
+      ...this.headers,
+      "content-type": "application/problem+json",
     });
   }
 }

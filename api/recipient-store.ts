@@ -38,11 +38,11 @@ const upsertSql = (answer: boolean) => `
   ORDER BY n."externalId"
   ON CONFLICT (external_id) DO UPDATE SET
     email = excluded.email, phone = excluded.phone, time_zone = excluded.time_zone, locale = excluded.locale,
-    attributes = excluded.attributes, updated_at = excluded.updated_at
+    attributes = excluded.attributes, updated_at = excluded.updated_at, version = r.version + 1
   ${
     // A row that an upsert created has never been locked or updated.
     answer
       ? `RETURNING id, external_id AS "externalId", email, phone, time_zone AS "timeZone", locale, attributes,
-           created_at AS "createdAt", updated_at AS "updatedAt", r.xmax = 0 AS created`
+           created_at AS "createdAt", updated_at AS "updatedAt", version, r.xmax = 0 AS created`
       : ""
   }`;

@@ -1,7 +1,10 @@
-import { OpenAPIHono, type z } from "@hono/zod-openapi";
+import { createRoute, OpenAPIHono, type RouteConfig, type z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
 import type { Logger } from "pino";
+import type { Role } from "../domain/role.ts";
 import type { PrismaClient } from "../prisma/generated/client.ts";
+import { requireRole } from "./auth.ts";
+import type { Caller } from "./keyring.ts";
 import { invalid, problemDetails } from "./problem.ts";
 import { fieldErrors } from "./validation.ts";
 import type { Wakes } from "./wakes.ts";
@@ -15,13 +18,28 @@ export interface ApiDeps {
   /** Resolves if Temporal answers, soon; rejects if it does not. */
   probeTemporal: () => Promise<void>;
   logger: Logger;
-  config: { apiKey: string; bodyLimitBytes: number; mailboxShards: number; campaignLanes: number };
+  config: ApiConfig;
   clock: () => Date;
+}
+
+interface ApiConfig {
+  /** The first key, of the role `admin`. */
+  apiKey: string;
+  bodyLimitBytes: number;
+  /** Of each key, where it has no limit of its own. */
+  requestsPerMinute: number;
+  mailboxShards: number;
+  campaignLanes: number;
+  /** Deliveries of notifications that may be accepted and not sent yet: in all, and for each recipient. */
+  maxUnsent: number;
+  maxUnsentPerRecipient: number;
 }
 
 export interface ApiEnv {
   Variables: {
     requestId: string;
+    /** Who asks; of a public route nobody. */
+    caller: Caller;
     /** As it was sent, of a request with a JSON body. */
     body: unknown;
   };
@@ -43,6 +61,29 @@ export function createRouter() {
       throw invalid(fieldErrors(result.error, sources[result.target]));
     },
   });
+}
+
+/** Who may use a route: the least role, or anybody. */
+export type Access = Role | "public";
+
+/** Where a route's `access` stands in the OpenAPI document. */
+export const accessExtension = "x-tidings-role";
+
+/**
+ * A route, as `createRoute` makes it, which only callers of the role `access` reach. The only way to define one: a test
+ * walks the table of routes and finds those that were not.
+ */
+export function defineRoute<
+  Path extends string,
+  Config extends Omit<RouteConfig, "path"> & { path: Path; access: Access },
+>({ access, ...config }: Config) {
+  const route = createRoute({
+    ...config,
+    [accessExtension]: access,
+    security: access === "public" ? [] : [{ apiKey: [] }],
+    ...(access !== "public" && { middleware: requireRole(access) }),
+  } as RouteConfig);
+  return route as unknown as ReturnType<typeof createRoute<Path, Config>>;
 }
 
 /** For a route's `request.body`. */

@@ -16,10 +16,10 @@ export interface PinnedVersion {
 const keptVersions = 500;
 
 /** Finds template versions, and checks data against them. One an API process. */
-export function createTemplateVersions(prisma: Pick<PrismaClient, "templateVersion">) {
-  // Versions are immutable; which one is the latest is not.
+export function createTemplateVersions(prisma: Pick<PrismaClient, "template" | "templateVersion">) {
+  // Versions are immutable; which one is active is not.
   const kept = new Map<string, PinnedVersion>();
-  const name = ({ key, version }: TemplateReference) => `${key}@${version ?? "latest"}`;
+  const name = ({ key, version }: TemplateReference) => `${key}@${version ?? "active"}`;
 
   function keep(reference: TemplateReference, version: PinnedVersion): void {
     kept.delete(name(reference));
@@ -27,14 +27,24 @@ export function createTemplateVersions(prisma: Pick<PrismaClient, "templateVersi
     if (kept.size > keptVersions) kept.delete(kept.keys().next().value!);
   }
 
-  /** The version meant, the latest where none is named; null if there is none. */
+  /** The version meant, the active one where none is named; null if there is none, or the template is archived. */
   async function find(reference: TemplateReference): Promise<PinnedVersion | null> {
     const { key, version } = reference;
-    const row = await prisma.templateVersion.findFirst({
-      where: { template: { key }, ...(version !== undefined && { version }) },
-      orderBy: { version: "desc" },
-      select: { id: true, variables: true },
+    const template = await prisma.template.findUnique({
+      where: { key, archivedAt: null },
+      select: { id: true, activeVersion: true },
     });
+    const row =
+      template &&
+      (await prisma.templateVersion.findUnique({
+        where: {
+          templateId_version: {
+            templateId: template.id,
+            version: version ?? template.activeVersion,
+          },
+        },
+        select: { id: true, variables: true },
+      }));
     if (!row) return null;
     const found = { id: row.id, checkData: compileVariables(row.variables as TemplateVariables) };
     keep(reference, found);
@@ -43,7 +53,7 @@ export function createTemplateVersions(prisma: Pick<PrismaClient, "templateVersi
 
   return {
     find,
-    /** As `find`, but where no version is named it may be one that was the latest until just now. */
+    /** As `find`, but where no version is named it may be one that was active until just now. */
     async recall(reference: TemplateReference): Promise<PinnedVersion | null> {
       const known = kept.get(name(reference));
       if (!known) return find(reference);

@@ -122,6 +122,9 @@ export const variables = {
   API_HOST: z.string().min(1).default("127.0.0.1"),
   API_PORT: wholeNumber(0, 65_535, 8080),
   API_BODY_LIMIT_BYTES: wholeNumber(1_024, 100_000_000, 1_048_576),
+  API_REQUESTS_PER_MINUTE: wholeNumber(1, 100_000_000, 60_000),
+  MAX_UNSENT: wholeNumber(1, 100_000_000, 10_000),
+  MAX_UNSENT_PER_RECIPIENT: wholeNumber(1, 1_000_000, 100),
   TIDINGS_API_KEY: z
     .string("is a secret of at least 24 characters that callers send as a bearer token")
     .min(24, "must have at least 24 characters"),
@@ -131,6 +134,11 @@ export const variables = {
   RETRY_BASE_MS: wholeNumber(10, 3_600_000, 15_000),
   RETRY_CAP_MS: wholeNumber(10, 86_400_000, 3_600_000),
   RETRY_ATTEMPTS: wholeNumber(1, 100, 10),
+  WORKER_HOST: z.string().min(1).default("127.0.0.1"),
+  WORKER_PORT: wholeNumber(0, 65_535, 0),
+  RETENTION_DELIVERIES_DAYS: wholeNumber(1, 36_500, 90),
+  RETENTION_AUDIT_DAYS: wholeNumber(1, 36_500, 365),
+  RETENTION_IDEMPOTENCY_DAYS: wholeNumber(1, 3_650, 3),
 } as const;
 
 export type Variable = keyof typeof variables;
@@ -181,6 +189,9 @@ export const apiVariables = [
   "API_HOST",
   "API_PORT",
   "API_BODY_LIMIT_BYTES",
+  "API_REQUESTS_PER_MINUTE",
+  "MAX_UNSENT",
+  "MAX_UNSENT_PER_RECIPIENT",
   "TIDINGS_API_KEY",
 ] as const;
 export const workerVariables = [
@@ -193,4 +204,9 @@ export const workerVariables = [
   "RETRY_BASE_MS",
   "RETRY_CAP_MS",
   "RETRY_ATTEMPTS",
+  "WORKER_HOST",
+  "WORKER_PORT",
+  "RETENTION_DELIVERIES_DAYS",
+  "RETENTION_AUDIT_DAYS",
+  "RETENTION_IDEMPOTENCY_DAYS",
 ] as const;

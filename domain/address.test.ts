@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseMailbox, parseSender } from "./address.ts";
+import { addressKey, parseMailbox, parseSender } from "./address.ts";
 
 describe("a mailbox", () => {
   it.each([
@@ -82,4 +82,15 @@ describe("a sender", () => {
       expect(parseSender(text)).toBeNull();
     },
   );
+});
+
+describe("addressKey", () => {
+  it("is one for all spellings of an address", () => {
+    expect(addressKey("Ada@BÜCHER.example")).toBe(addressKey("ada@xn--bcher-kva.example"));
+    expect(addressKey("ada@bücher.example")).toBe("ada@xn--bcher-kva.example");
+  });
+
+  it("is null for what is no address", () => {
+    expect(addressKey("ada")).toBeNull();
+  });
 });

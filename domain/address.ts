@@ -28,6 +28,12 @@ export function parseMailbox(text: string): Mailbox | null {
     : { address, domain, smtpUtf8: !/^[!-~]*$/.test(local) };
 }
 
+/** One text for all spellings of an address: what suppressions are kept and looked up by. Null for what is no mailbox. */
+export function addressKey(text: string): string | null {
+  // Servers may tell `Ada@` from `ada@`, and none does: a wish not to be written to holds for both.
+  return parseMailbox(text)?.address.toLowerCase() ?? null;
+}
+
 function asciiDomain(text: string): string | null {
   // As a URL's host, a percent sign and much else would be decoded.
   if (!/^[A-Za-z0-9.\u0080-\uFFFF-]+$/.test(text)) return null;

@@ -12,6 +12,10 @@ export const idPrefixes = {
   notification: "ntf",
   campaign: "cmp",
   delivery: "dlv",
+  segment: "seg",
+  suppression: "sup",
+  apiKey: "key",
+  auditEntry: "aud",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

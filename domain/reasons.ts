@@ -8,6 +8,12 @@ export type Reason =
   | "invalid_address"
   | "no_address"
   | "recipient_erased"
+  /** The address is on the suppression list. */
+  | "address_suppressed"
   | "campaign_cancelled"
+  /** Cancelled by an operator while it waited. */
+  | "delivery_cancelled"
+  /** Waits for another try that an operator asked for. */
+  | "retry_requested"
   /** At-most-once: it was handed over, or may have been, and no answer came. */
   | "outcome_unknown";

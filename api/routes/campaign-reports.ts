@@ -1,15 +1,16 @@
-import { createRoute, z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import { campaignStatuses, type CampaignStatus } from "../../domain/campaign.ts";
 import { type DeliveryStatus, deliveryStatuses } from "../../domain/notification.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { countsOf, deliveryAnswer, deliveryJson, statusCounts } from "../deliveries.ts";
 import { invalid, notFound } from "../problem.ts";
-import { type ApiDeps, createRouter, responses } from "../router.ts";
+import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
 import { campaignId, campaignParams } from "./campaigns.ts";
 
-const progress = createRoute({
+const progress = defineRoute({
   method: "get",
   path: "/v1/campaigns/{id}/progress",
+  access: "viewer",
   summary: "How far it is, from the ledger",
   request: { params: campaignParams },
   responses: responses(
@@ -29,9 +30,10 @@ const progress = createRoute({
   ),
 });
 
-const reconciliation = createRoute({
+const reconciliation = defineRoute({
   method: "get",
   path: "/v1/campaigns/{id}/reconciliation",
+  access: "viewer",
   summary: "Proof that everyone of the audience is accounted for, at one instant",
   request: { params: campaignParams },
   responses: responses(
@@ -56,9 +58,10 @@ const reconciliation = createRoute({
 
 const maxPage = 1_000;
 
-const list = createRoute({
+const list = defineRoute({
   method: "get",
   path: "/v1/campaigns/{id}/deliveries",
+  access: "viewer",
   summary: "Its deliveries, page by page, in an order that never changes",
   request: {
     params: campaignParams,

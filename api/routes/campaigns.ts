@@ -1,4 +1,4 @@
-import { createRoute, z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import {
   applyAction,
@@ -13,9 +13,17 @@ import { instant } from "../../domain/instant.ts";
 import { newUuid, parsePublicId, publicId } from "../../domain/ids.ts";
 import { priorities } from "../../domain/priority.ts";
 import type { CampaignStatus, Gate, Prisma } from "../../prisma/generated/client.ts";
-import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
+import { commit, commitOnce, idempotencyHeaders } from "../idempotency.ts";
+import { changeOf } from "../audit.ts";
 import { notFound, Problem } from "../problem.ts";
-import { type ApiDeps, type ApiEnv, createRouter, jsonContent, responses } from "../router.ts";
+import {
+  type ApiDeps,
+  type ApiEnv,
+  createRouter,
+  defineRoute,
+  jsonContent,
+  responses,
+} from "../router.ts";
 import { createTemplateVersions, pinVersion } from "../template-versions.ts";
 
 const audienceDoc = {
@@ -62,36 +70,40 @@ export const campaignParams = z.object({
   id: z.string().openapi({ example: "cmp_01jd3v8qyee7fr8xmcsnh5hbcd" }),
 });
 
-const create = createRoute({
+const create = defineRoute({
   method: "post",
   path: "/v1/campaigns",
+  access: "sender",
   summary:
     "Create a campaign: a draft, or scheduled if it has a startAt. Pins the template's version.",
   request: { headers: idempotencyHeaders, body: jsonContent(newCampaignBody) },
   responses: responses(201, "Created", campaign),
 });
 
-const get = createRoute({
+const get = defineRoute({
   method: "get",
   path: "/v1/campaigns/{id}",
+  access: "viewer",
   summary: "One campaign",
   request: { params: campaignParams },
   responses: responses(200, "The campaign", campaign),
 });
 
 const act = <Action extends CampaignAction>(action: Action, summary: string) =>
-  createRoute({
+  defineRoute({
     method: "post",
     path: `/v1/campaigns/{id}/${action}`,
+    access: "sender",
     summary,
     request: { params: campaignParams, headers: idempotencyHeaders },
     responses: responses(200, "The campaign afterwards", campaign),
   });
 
 const actAt = <Action extends CampaignAction>(action: Action, summary: string) =>
-  createRoute({
+  defineRoute({
     method: "post",
     path: `/v1/campaigns/{id}/${action}`,
+    access: "sender",
     summary,
     request: {
       params: campaignParams,
@@ -101,16 +113,18 @@ const actAt = <Action extends CampaignAction>(action: Action, summary: string) =
     responses: responses(200, "The campaign afterwards", campaign),
   });
 
-const setThrottle = createRoute({
+const setThrottle = defineRoute({
   method: "put",
   path: "/v1/campaigns/{id}/throttle",
+  access: "sender",
   summary:
     "Set or, with null, lift the limit of messages per second. Obeyed within a second or so.",
   request: { params: campaignParams, body: jsonContent(throttle.nullable()) },
   responses: responses(200, "The campaign afterwards", campaign),
 });
 
-export function campaignRoutes({ prisma, clock, wakes, config }: ApiDeps) {
+export function campaignRoutes(deps: ApiDeps) {
+  const { prisma, clock, wakes, config } = deps;
   const versions = createTemplateVersions(prisma);
 
   const answer = async (
@@ -130,7 +144,7 @@ export function campaignRoutes({ prisma, clock, wakes, config }: ApiDeps) {
     reference: string,
     request: { action: CampaignAction; startAt?: Date },
   ) =>
-    commitOnce(c, prisma, 200, async (tx) => {
+    commitOnce(c, deps, 200, async (tx) => {
       const id = campaignId(reference);
       const state = await lockCampaign(tx, id);
       const transition = applyAction(state, request, clock());
@@ -141,18 +155,24 @@ export function campaignRoutes({ prisma, clock, wakes, config }: ApiDeps) {
         );
       }
       const { status, startAt, finishedAt } = transition.state;
+      const before = await answer(tx, id);
       await tx.campaign.update({
         where: { id },
-        data: { status, startAt, finishedAt, updatedAt: clock() },
+        data: { status, startAt, finishedAt, updatedAt: clock(), version: { increment: 1 } },
       });
-      return { body: await answer(tx, id), committed: () => wakes.campaign(reference) };
+      const body = await answer(tx, id);
+      return {
+        body,
+        changes: [changeOf(`campaign.${request.action}`, reference, before, body)],
+        committed: () => wakes.campaign(reference),
+      };
     });
 
   return createRouter()
     .openapi(create, async (c) => {
       const { name, template, audience, data, priority, guarantee, throttle, startAt } =
         c.req.valid("json");
-      return commitOnce(c, prisma, 201, async (tx) => {
+      return commitOnce(c, deps, 201, async (tx) => {
         const version = await pinVersion(versions, { template, data });
         const now = clock();
         const id = newUuid(now);
@@ -169,6 +189,7 @@ export function campaignRoutes({ prisma, clock, wakes, config }: ApiDeps) {
             guarantee,
             laneCount: config.campaignLanes,
             startAt: startAt ?? null,
+            createdBy: c.get("caller").id,
             createdAt: now,
             updatedAt: now,
           },
@@ -184,8 +205,10 @@ export function campaignRoutes({ prisma, clock, wakes, config }: ApiDeps) {
               refilledAt: now,
             },
           }));
+        const body = campaignJson(row, gate);
         return {
-          body: campaignJson(row, gate),
+          body,
+          changes: [{ action: "campaign.create", resource: reference, after: body }],
           ...(startAt && { committed: () => wakes.campaign(reference) }),
         };
       });
@@ -216,8 +239,9 @@ export function campaignRoutes({ prisma, clock, wakes, config }: ApiDeps) {
       const wanted = c.req.valid("json");
       const id = campaignId(reference);
       const key = campaignGate(reference);
-      const body = await prisma.$transaction(async (tx) => {
+      const body = await commit(c, deps, async (tx) => {
         const { status } = await lockCampaign(tx, id);
+        const before = await answer(tx, id);
         if (status === "completed" || status === "cancelled")
           throw new Problem(
             "conflict",
@@ -230,9 +254,17 @@ export function campaignRoutes({ prisma, clock, wakes, config }: ApiDeps) {
             INSERT INTO gates (key, permits_per_second, burst, permits, refilled_at) VALUES (${key}, ${wanted.perSecond}, ${wanted.burst}, ${wanted.burst}, ${clock()})
             ON CONFLICT (key) DO UPDATE SET permits_per_second = excluded.permits_per_second, burst = excluded.burst, permits = least(gates.permits, excluded.burst)`;
         }
-        return answer(tx, id);
+        await tx.campaign.update({
+          where: { id },
+          data: { updatedAt: clock(), version: { increment: 1 } },
+        });
+        const after = await answer(tx, id);
+        return {
+          body: after,
+          changes: [changeOf("campaign.set_throttle", reference, before, after)],
+          committed: () => wakes.campaign(reference),
+        };
       });
-      wakes.campaign(reference);
       return c.json(body, 200);
     });
 }

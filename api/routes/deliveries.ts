@@ -1,9 +1,9 @@
-import { createRoute, z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import { parsePublicId } from "../../domain/ids.ts";
 import { attemptFailures, type AttemptFailure } from "../../domain/outcome.ts";
 import { deliveryAnswer, deliveryJson } from "../deliveries.ts";
 import { notFound } from "../problem.ts";
-import { type ApiDeps, createRouter, responses } from "../router.ts";
+import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
 
 const attempt = z
   .object({
@@ -17,9 +17,10 @@ const attempt = z
   })
   .openapi("Attempt");
 
-const get = createRoute({
+const get = defineRoute({
   method: "get",
   path: "/v1/deliveries/{id}",
+  access: "viewer",
   summary: "One delivery with its attempts",
   request: {
     params: z.object({ id: z.string().openapi({ example: "dlv_01jd3v8qyee7fr8xmcsnh5hbcd" }) }),

@@ -1,21 +1,21 @@
-import { createRoute, z } from "@hono/zod-openapi";
-import { type ApiDeps, createRouter, responses } from "../router.ts";
+import { z } from "@hono/zod-openapi";
+import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
 import { Problem } from "../problem.ts";
 
-const alive = createRoute({
+const alive = defineRoute({
   method: "get",
   path: "/healthz",
+  access: "public",
   summary: "Is the process alive? Touches nothing.",
-  security: [],
   responses: responses(200, "It is", z.object({ status: z.literal("ok") })),
 });
 
-const ready = createRoute({
+const ready = defineRoute({
   method: "get",
   path: "/readyz",
+  access: "public",
   summary:
     "Can it serve? Needs the database; without Temporal it accepts, and what it accepted is sent later.",
-  security: [],
   responses: responses(
     200,
     "It can",

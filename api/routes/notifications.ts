@@ -1,4 +1,4 @@
-import { createRoute, z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import { parsePublicId, publicId } from "../../domain/ids.ts";
 import { newNotification } from "../../domain/notification.ts";
 import { priorities } from "../../domain/priority.ts";
@@ -6,7 +6,7 @@ import { acceptNotification } from "../accept-notification.ts";
 import { countsOf, deliveryAnswer, deliveryJson, statusCounts } from "../deliveries.ts";
 import { answerWith, idempotencyHeaders, keyedRequest } from "../idempotency.ts";
 import { notFound } from "../problem.ts";
-import { type ApiDeps, createRouter, jsonContent, responses } from "../router.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
 import { createTemplateVersions } from "../template-versions.ts";
 
 const accepted = z
@@ -26,17 +26,19 @@ const notification = z
   })
   .openapi("Notification");
 
-const create = createRoute({
+const create = defineRoute({
   method: "post",
   path: "/v1/notifications",
+  access: "sender",
   summary: "Tell recipients something. Once this is answered, nothing of it is lost.",
   request: { headers: idempotencyHeaders, body: jsonContent(newNotification) },
   responses: responses(202, "Accepted", accepted),
 });
 
-const get = createRoute({
+const get = defineRoute({
   method: "get",
   path: "/v1/notifications/{id}",
+  access: "viewer",
   summary: "One notification with its deliveries",
   request: {
     params: z.object({ id: z.string().openapi({ example: "ntf_01jd3v8qyee7fr8xmcsnh5hbcd" }) }),
@@ -52,6 +54,7 @@ export function notificationRoutes({ prisma, pool, wakes, clock, config }: ApiDe
       const { queues, ...answer } = await acceptNotification(
         { pool, versions, mailboxShards: config.mailboxShards, now: clock() },
         c.req.valid("json"),
+        { caller: c.get("caller").id, requestId: c.get("requestId") },
         keyedRequest(c),
       );
       for (const queue of queues) wakes.queue(queue);

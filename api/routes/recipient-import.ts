@@ -1,11 +1,12 @@
-import { createRoute, z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import { importedRecipient, type ImportedRecipient } from "../../domain/recipient.ts";
 import { findUnstorable } from "../../domain/storable.ts";
 import { readCsv } from "../import-csv.ts";
 import { readLines } from "../import-lines.ts";
+import { recordChanges } from "../audit.ts";
 import { invalid, jsonPointer, Problem } from "../problem.ts";
 import { importRecipients } from "../recipient-store.ts";
-import { type ApiDeps, createRouter, responses } from "../router.ts";
+import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
 import { fieldFaults } from "../validation.ts";
 
 export const importPath = "/v1/recipients/import";
@@ -35,9 +36,10 @@ const outcome = z
   })
   .openapi("ImportOutcome");
 
-const importRoute = createRoute({
+const importRoute = defineRoute({
   method: "post",
   path: importPath,
+  access: "sender",
   summary: "Create or replace recipients from a stream of any length",
   description:
     "CSV with a header of external_id, email, phone, time_zone, locale and attributes.<name>, or one JSON object a line with externalId beside the fields of " +
@@ -62,7 +64,9 @@ type Read =
   | { line: number; recipient: ImportedRecipient }
   | { line: number; errors: Omit<LineError, "line">[] };
 
-export function recipientImportRoutes({ prisma, clock }: ApiDeps) {
+export function recipientImportRoutes(deps: ApiDeps) {
+  const { prisma, clock } = deps;
+
   return createRouter().openapi(importRoute, async (c) => {
     const [type] = (c.req.header("content-type") ?? "").toLowerCase().split(";");
     const read = readers[type!.trim()];
@@ -80,20 +84,41 @@ export function recipientImportRoutes({ prisma, clock }: ApiDeps) {
       batch = new Map();
       batchLines = 0;
     };
-    // Nothing is read while a batch is written: the sender waits.
-    for await (const { line, ...entry } of read(bodyOf(c.req.raw))) {
-      result.lines += 1;
-      if ("errors" in entry) {
-        result.failed += 1;
-        for (const error of entry.errors)
-          if (result.errors.length < maxListedErrors) result.errors.push({ line, ...error });
-        continue;
+    const readAll = async () => {
+      // Nothing is read while a batch is written: the sender waits.
+      for await (const { line, ...entry } of read(bodyOf(c.req.raw))) {
+        result.lines += 1;
+        if ("errors" in entry) {
+          result.failed += 1;
+          for (const error of entry.errors)
+            if (result.errors.length < maxListedErrors) result.errors.push({ line, ...error });
+          continue;
+        }
+        batch.set(entry.recipient.externalId, entry.recipient);
+        batchLines += 1;
+        if (batch.size >= batchSize) await write();
       }
-      batch.set(entry.recipient.externalId, entry.recipient);
-      batchLines += 1;
-      if (batch.size >= batchSize) await write();
+      if (batch.size > 0) await write();
+    };
+    // One entry for all of it, also where the stream breaks off: good lines are kept.
+    const audit = () =>
+      recordChanges(
+        c,
+        prisma,
+        [
+          {
+            action: "recipient.import",
+            resource: "recipients",
+            after: { imported: result.imported, failed: result.failed },
+          },
+        ],
+        clock(),
+      );
+    try {
+      await readAll();
+    } finally {
+      if (result.imported > 0) await audit();
     }
-    if (batch.size > 0) await write();
     return c.json(result, 200);
   });
 }

@@ -1,11 +1,21 @@
-import { createRoute, z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import { publicId } from "../../domain/ids.ts";
 import { externalId, recipientProfile, recipientReference } from "../../domain/recipient.ts";
 import { text } from "../../domain/storable.ts";
-import type { Recipient } from "../../prisma/generated/client.ts";
+import { Prisma, type Recipient } from "../../prisma/generated/client.ts";
+import { changeOf } from "../audit.ts";
+import { setEtag } from "../etag.ts";
+import { commit } from "../idempotency.ts";
 import { notFound, Problem } from "../problem.ts";
 import { upsertRecipients } from "../recipient-store.ts";
-import { type ApiDeps, createRouter, jsonContent, problemResponse, responses } from "../router.ts";
+import {
+  type ApiDeps,
+  createRouter,
+  defineRoute,
+  jsonContent,
+  problemResponse,
+  responses,
+} from "../router.ts";
 
 const recipient = z
   .object({
@@ -26,9 +36,10 @@ const reference = z.object({
   recipient: text(200).openapi({ description: "External id, or rcp_…" }),
 });
 
-const put = createRoute({
+const put = defineRoute({
   method: "put",
   path: "/v1/recipients/{recipient}",
+  access: "sender",
   summary: "Create or replace a recipient. What is left out takes its default.",
   request: { params: z.object({ recipient: externalId }), body: jsonContent(recipientProfile) },
   responses: {
@@ -37,30 +48,51 @@ const put = createRoute({
   },
 });
 
-const get = createRoute({
+const get = defineRoute({
   method: "get",
   path: "/v1/recipients/{recipient}",
+  access: "viewer",
   summary: "One recipient",
   request: { params: reference },
   responses: responses(200, "The recipient", recipient),
 });
 
-const erase = createRoute({
+const erase = defineRoute({
   method: "delete",
   path: "/v1/recipients/{recipient}",
+  access: "admin",
   summary:
     "Erase a recipient: personal data and external id are gone for good, and what is still pending is cancelled. Idempotent.",
   request: { params: reference },
   responses: { 204: { description: "There is no such recipient any more" }, ...problemResponse },
 });
 
-export function recipientRoutes({ prisma, clock }: ApiDeps) {
+const recipientColumns = Prisma.sql`id, external_id AS "externalId", email, phone, time_zone AS "timeZone", locale, attributes, created_at AS "createdAt", updated_at AS "updatedAt", version`;
+
+export function recipientRoutes(deps: ApiDeps) {
+  const { prisma, clock } = deps;
+
   return createRouter()
     .openapi(put, async (c) => {
       const { recipient: externalId } = c.req.valid("param");
       const profile = c.req.valid("json");
-      const [stored] = await upsertRecipients(prisma, [{ ...profile, externalId }], clock());
-      const { created, ...row } = stored!;
+      const { created, ...row } = await commit(c, deps, async (tx) => {
+        // Held, so that what the audit trail says it was is what this replaced.
+        const [before] = await tx.$queryRaw<
+          Recipient[]
+        >`SELECT ${recipientColumns} FROM recipients WHERE external_id = ${externalId} FOR NO KEY UPDATE`;
+        const [stored] = await upsertRecipients(tx, [{ ...profile, externalId }], clock());
+        const after = recipientJson(stored!);
+        return {
+          body: stored!,
+          changes: [
+            before
+              ? changeOf("recipient.replace", after.id, recipientJson(before), after)
+              : { action: "recipient.create", resource: after.id, after },
+          ],
+        };
+      });
+      setEtag(c, row.version);
       return c.json(recipientJson(row), created ? 201 : 200);
     })
     .openapi(get, async (c) => {
@@ -70,12 +102,13 @@ export function recipientRoutes({ prisma, clock }: ApiDeps) {
       if (!row) throw notFound("recipient");
       if (row.erasedAt)
         throw new Problem("gone", `This recipient was erased at ${row.erasedAt.toISOString()}.`);
+      setEtag(c, row.version);
       return c.json(recipientJson(row), 200);
     })
     .openapi(erase, async (c) => {
       const key = recipientReference(c.req.valid("param").recipient);
       const now = clock();
-      await prisma.$transaction(async (tx) => {
+      await commit(c, deps, async (tx) => {
         // Waits for those who are adding deliveries for this recipient, so that theirs are cancelled below as well.
         const [erased] = await tx.recipient.updateManyAndReturn({
           where: { ...key, erasedAt: null },
@@ -87,10 +120,11 @@ export function recipientRoutes({ prisma, clock }: ApiDeps) {
             locale: "en",
             attributes: {},
             erasedAt: now,
+            version: { increment: 1 },
           },
           select: { id: true },
         });
-        if (!erased) return;
+        if (!erased) return { body: null, changes: [] };
         await tx.delivery.updateMany({
           where: { recipientId: erased.id, status: "pending", dueAt: { not: null } },
           data: {
@@ -103,6 +137,12 @@ export function recipientRoutes({ prisma, clock }: ApiDeps) {
             finishedAt: now,
           },
         });
+        const resource = publicId("recipient", erased.id);
+        await tx.auditEntry.updateMany({
+          where: { resource },
+          data: { before: Prisma.DbNull, after: Prisma.DbNull },
+        });
+        return { body: null, changes: [{ action: "recipient.erase", resource }] };
       });
       return c.body(null, 204);
     });

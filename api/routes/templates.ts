@@ -1,4 +1,4 @@
-import { createRoute, z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { templateKey, templateVersionNumber, notificationData } from "../../domain/notification.ts";
 import { recipientProfile, recipientReference } from "../../domain/recipient.ts";
@@ -21,7 +21,7 @@ import type { Prisma, TemplateVersion } from "../../prisma/generated/client.ts";
 import { isUniqueViolation } from "../database-errors.ts";
 import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
 import { invalid, jsonPointer, notFound, Problem } from "../problem.ts";
-import { type ApiDeps, createRouter, jsonContent, responses } from "../router.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
 
 const variables = templateVariables.default({ type: "object" }).meta({
   type: "object",
@@ -74,34 +74,38 @@ const previewAnswer = z.object({
 
 const params = z.object({ key: templateKey });
 
-const create = createRoute({
+const create = defineRoute({
   method: "post",
   path: "/v1/templates",
+  access: "sender",
   summary: "Create a template with its first version",
   request: { headers: idempotencyHeaders, body: jsonContent(templateBody) },
   responses: responses(201, "Created", templateAnswer),
 });
 
-const createVersion = createRoute({
+const createVersion = defineRoute({
   method: "post",
   path: "/v1/templates/{key}/versions",
+  access: "sender",
   summary:
-    "Add a version, which is the latest from then on. What was accepted before keeps its own.",
+    "Add a version, which is the active one from then on. What was accepted before keeps its own.",
   request: { params, headers: idempotencyHeaders, body: jsonContent(versionBody) },
   responses: responses(201, "Created", templateAnswer),
 });
 
-const get = createRoute({
+const get = defineRoute({
   method: "get",
   path: "/v1/templates/{key}",
+  access: "viewer",
   summary: "One template with its latest version",
   request: { params },
   responses: responses(200, "The template", templateAnswer),
 });
 
-const preview = createRoute({
+const preview = defineRoute({
   method: "post",
   path: "/v1/templates/{key}/preview",
+  access: "viewer",
   summary: "What a recipient would get",
   request: { params, body: jsonContent(previewBody) },
   responses: responses(200, "The message", previewAnswer),
@@ -117,7 +121,9 @@ const example: RecipientScope = {
   attributes: {},
 };
 
-export function templateRoutes({ prisma, clock }: ApiDeps) {
+export function templateRoutes(deps: ApiDeps) {
+  const { prisma, clock } = deps;
+
   async function previewRecipient(
     wanted: z.output<typeof previewBody>["recipient"],
   ): Promise<RecipientScope> {
@@ -145,7 +151,7 @@ export function templateRoutes({ prisma, clock }: ApiDeps) {
   return createRouter()
     .openapi(create, async (c) => {
       const { key, name, content, variables } = c.req.valid("json");
-      return commitOnce(c, prisma, 201, async (tx) => {
+      return commitOnce(c, deps, 201, async (tx) => {
         refuseUnusable(content, variables);
         const now = clock();
         const taken = new Problem(
@@ -157,11 +163,10 @@ export function templateRoutes({ prisma, clock }: ApiDeps) {
           const template = await tx.template.create({
             data: { id: newUuid(now), key, name, createdAt: now },
           });
+          const version = await addVersion(tx, template.id, 1, content, variables, now);
           return {
-            body: templateJson(
-              template,
-              await addVersion(tx, template.id, 1, content, variables, now),
-            ),
+            body: templateJson(template, version),
+            changes: [{ action: "template.create", resource: key, after: { name, version: 1 } }],
           };
         } catch (error) {
           if (isUniqueViolation(error)) throw taken;
@@ -172,7 +177,7 @@ export function templateRoutes({ prisma, clock }: ApiDeps) {
     .openapi(createVersion, async (c) => {
       const { key } = c.req.valid("param");
       const { content, variables } = c.req.valid("json");
-      return commitOnce(c, prisma, 201, async (tx) => {
+      return commitOnce(c, deps, 201, async (tx) => {
         refuseUnusable(content, variables);
         // Locked, so that two new versions get two numbers.
         const [locked] = await tx.$queryRaw<
@@ -183,18 +188,15 @@ export function templateRoutes({ prisma, clock }: ApiDeps) {
           where: { id: locked.id },
           include: latest,
         });
+        const number = template.versions[0]!.version + 1;
+        const version = await addVersion(tx, template.id, number, content, variables, clock());
+        await tx.template.update({
+          where: { id: template.id },
+          data: { activeVersion: number },
+        });
         return {
-          body: templateJson(
-            template,
-            await addVersion(
-              tx,
-              template.id,
-              template.versions[0]!.version + 1,
-              content,
-              variables,
-              clock(),
-            ),
-          ),
+          body: templateJson(template, version),
+          changes: [{ action: "template.add_version", resource: key, after: { version: number } }],
         };
       });
     })

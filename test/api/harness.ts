@@ -35,7 +35,16 @@ export async function startApi({
     },
     probeTemporal,
     logger,
-    config: { apiKey, bodyLimitBytes: 1_048_576, mailboxShards: 4, campaignLanes: 8, ...config },
+    config: {
+      apiKey,
+      bodyLimitBytes: 1_048_576,
+      requestsPerMinute: 1_000_000,
+      mailboxShards: 4,
+      campaignLanes: 8,
+      maxUnsent: 1_000_000,
+      maxUnsentPerRecipient: 1_000_000,
+      ...config,
+    },
     clock: () => new Date(),
   });
 
@@ -102,4 +111,14 @@ export async function seed({ send }: Api, count: number): Promise<void> {
   await send("POST", "/v1/recipients/import", lines.join("\n"), {
     "content-type": "application/x-ndjson",
   });
+}
+
+/** A key as the API makes it: its id, its secret. */
+export async function makeKey(
+  { send }: Api,
+  wanted: { role: "admin" | "sender" | "viewer"; requestsPerMinute?: number; expiresAt?: string },
+): Promise<{ id: string; secret: string }> {
+  const { status, body } = await send("POST", "/v1/api-keys", { name: "a test", ...wanted });
+  if (status !== 201) throw new Error(JSON.stringify(body));
+  return body;
 }

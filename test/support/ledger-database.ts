@@ -21,7 +21,7 @@ export async function createLedgerDatabase() {
     },
     empty: () =>
       pool.query(
-        "TRUNCATE recipients, templates, template_versions, notifications, campaigns, deliveries, attempts, gates",
+        "TRUNCATE recipients, templates, template_versions, notifications, campaigns, deliveries, attempts, gates CASCADE",
       ),
     async drop() {
       await pool.end();

@@ -1,0 +1,51 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Context } from "hono";
+import { newUuid } from "../domain/ids.ts";
+import { Prisma } from "../prisma/generated/client.ts";
+import type { ApiEnv } from "./router.ts";
+
+type Facts = Record<string, unknown>;
+
+/** A change that somebody made: what was done to what, and what it was before and is after, without secrets. */
+export interface Change {
+  /** Resource and verb, as `campaign.pause`. */
+  action: string;
+  /** What was changed: its public id, or its key. */
+  resource: string;
+  before?: Facts;
+  after?: Facts;
+}
+
+/** A change of which only what differs is kept. */
+export function changeOf(action: string, resource: string, before: Facts, after: Facts): Change {
+  const differing = Object.keys({ ...before, ...after }).filter(
+    (key) => !isDeepStrictEqual(before[key], after[key]),
+  );
+  const only = (facts: Facts) =>
+    Object.fromEntries(differing.flatMap((key) => (key in facts ? [[key, facts[key]]] : [])));
+  return { action, resource, before: only(before), after: only(after) };
+}
+
+/** Writes changes to the audit trail, within the transaction that makes them. */
+export async function recordChanges(
+  c: Context<ApiEnv>,
+  client: Pick<Prisma.TransactionClient, "auditEntry">,
+  changes: readonly Change[],
+  now: Date,
+): Promise<void> {
+  if (changes.length === 0) return;
+  const json = (facts: Facts | undefined) =>
+    facts === undefined ? Prisma.DbNull : (facts as Prisma.InputJsonObject);
+  await client.auditEntry.createMany({
+    data: changes.map(({ action, resource, before, after }) => ({
+      id: newUuid(now),
+      actor: c.get("caller").id,
+      action,
+      resource,
+      requestId: c.get("requestId"),
+      before: json(before),
+      after: json(after),
+      createdAt: now,
+    })),
+  });
+}

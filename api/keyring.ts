@@ -1,0 +1,109 @@
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { publicId } from "../domain/ids.ts";
+import type { Role } from "../domain/role.ts";
+import type { PrismaClient } from "../prisma/generated/client.ts";
+
+/** Who makes a request. */
+export interface Caller {
+  /** Public id of the key, or `bootstrap` for the one of the configuration. Idempotency keys are its own. */
+  id: string;
+  role: Role;
+  /** Null: as the configuration has it. */
+  requestsPerMinute: number | null;
+}
+
+/** A revoked key is refused at the latest after so long, by processes other than the one that revoked it. */
+const rememberedMs = 2_000;
+const maxRemembered = 10_000;
+const lastUsedEveryMs = 60_000;
+
+const secretBytes = 32;
+const prefixLength = 12;
+
+/** Keys are random and long, so that a plain hash of one cannot be turned back. */
+const hashSecret = (secret: string) => createHash("sha256").update(secret).digest();
+
+/** A fresh secret, to be shown once; what is kept of it is its prefix and its hash. */
+export function newSecret(): { secret: string; prefix: string; hash: Uint8Array<ArrayBuffer> } {
+  const secret = `tdg_${randomBytes(secretBytes).toString("base64url")}`;
+  return {
+    secret,
+    prefix: secret.slice(0, prefixLength),
+    hash: new Uint8Array(hashSecret(secret)),
+  };
+}
+
+interface Remembered {
+  caller: Caller | null;
+  until: number;
+}
+
+/** Knows whose a secret is. One an API process. */
+export interface Keyring {
+  /** Null for a secret that is nobody's, or no longer. */
+  callerOf(secret: string): Promise<Caller | null>;
+  /** Looks afresh from now on: a key was changed. */
+  forget(): void;
+}
+
+/**
+ * Callers are remembered for `rememberedMs`, so that most requests cost no look-up. Whether a key is good is decided by
+ * a unique index over hashes, and for the configuration's key by a comparison in constant time: neither tells how much of
+ * a secret was right.
+ */
+export function createKeyring({
+  prisma,
+  bootstrapKey,
+  clock,
+}: {
+  prisma: Pick<PrismaClient, "apiKey">;
+  bootstrapKey: string;
+  clock: () => Date;
+}): Keyring {
+  const bootstrapHash = hashSecret(bootstrapKey);
+  const remembered = new Map<string, Remembered>();
+  const usedAt = new Map<string, number>();
+
+  function noteUse(id: string, now: Date): void {
+    if (now.getTime() - (usedAt.get(id) ?? 0) < lastUsedEveryMs) return;
+    usedAt.set(id, now.getTime());
+    // A use that could not be noted is no reason to refuse it.
+    prisma.apiKey.updateMany({ where: { id }, data: { lastUsedAt: now } }).catch(() => {
+      usedAt.delete(id);
+    });
+  }
+
+  async function lookUp(hash: Buffer, now: Date): Promise<Caller | null> {
+    const bytes = new Uint8Array(hash);
+    const key = await prisma.apiKey.findFirst({
+      where: {
+        revokedAt: null,
+        AND: [
+          { OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] },
+          { OR: [{ hash: bytes }, { previousHash: bytes, previousUntil: { gt: now } }] },
+        ],
+      },
+    });
+    if (!key) return null;
+    noteUse(key.id, now);
+    const { role, requestsPerMinute } = key;
+    return { id: publicId("apiKey", key.id), role, requestsPerMinute };
+  }
+
+  return {
+    async callerOf(secret) {
+      const hash = hashSecret(secret);
+      if (timingSafeEqual(hash, bootstrapHash))
+        return { id: "bootstrap", role: "admin", requestsPerMinute: null };
+      const name = hash.toString("base64");
+      const now = clock();
+      const known = remembered.get(name);
+      if (known && known.until > now.getTime()) return known.caller;
+      const caller = await lookUp(hash, now);
+      if (remembered.size >= maxRemembered) remembered.clear();
+      remembered.set(name, { caller, until: now.getTime() + rememberedMs });
+      return caller;
+    },
+    forget: () => remembered.clear(),
+  };
+}

@@ -1,0 +1,185 @@
+import { z } from "@hono/zod-openapi";
+import { instant } from "../domain/instant.ts";
+import { text } from "../domain/storable.ts";
+import { invalid } from "./problem.ts";
+
+/**
+ * How every list is asked for and answered. Sorted by one field, with the id to break ties, so that the order is stable;
+ * a cursor says what the last page ended with, so that nothing is passed over or repeated when rows come and go.
+ */
+const maxPage = 200;
+
+/** Fields a list may be sorted by, and what is in them; never null. */
+export type Sortable = Record<string, "creation" | "text" | "instant">;
+
+/** Ids begin with the time of creation (UUIDv7): sorted by them is sorted by it. */
+export const byCreation = { createdAt: "creation" } as const satisfies Sortable;
+
+/** The part of a list's query that all lists share; newest first where nothing else is said. */
+export function pageQuery<const Fields extends Sortable>(fields: Fields, preset = "-createdAt") {
+  const sorts = Object.keys(fields).flatMap((field) => [field, `-${field}`]);
+  return {
+    limit: z.coerce
+      .number("must be a whole number")
+      .int("must be a whole number")
+      .min(1)
+      .max(maxPage)
+      .default(50)
+      .openapi({ description: "Items of a page", example: 50 }),
+    cursor: z
+      .string()
+      .max(1_000)
+      .optional()
+      .openapi({ description: "nextCursor of the page before, with the same sort" }),
+    sort: z
+      .enum(sorts as [string, ...string[]])
+      .default(preset)
+      .openapi({ description: "A minus sign before it: the last first", example: preset }),
+  };
+}
+
+/** One or several of a set, separated by commas. */
+export function oneOrMore<const Values extends readonly [string, ...string[]]>(values: Values) {
+  type Value = Values[number];
+  return z
+    .string()
+    .transform((text, context): Value[] => {
+      const given = text.split(",");
+      const unknown = given.find((value) => !values.includes(value));
+      if (unknown === undefined) return given as Value[];
+      context.addIssue({
+        code: "custom",
+        message: `must be ${values.join(" or ")}, or several separated by commas`,
+      });
+      return z.NEVER;
+    })
+    .openapi({
+      type: "array",
+      items: { type: "string", enum: [...values] },
+      minItems: 1,
+      param: { style: "form", explode: false },
+    });
+}
+
+const instantParameter = instant.openapi({
+  type: "string",
+  format: "date-time",
+  example: "2027-03-01T09:00:00Z",
+});
+
+/** Filters by time of creation. */
+export const createdBetween = {
+  createdFrom: instantParameter.optional().openapi({ description: "Not before" }),
+  createdBefore: instantParameter.optional().openapi({ description: "Before" }),
+};
+
+/** The answer of a list. */
+export const pageOf = <Item extends z.ZodType>(item: Item) =>
+  z.object({
+    items: z.array(item),
+    nextCursor: z.string().nullable().openapi({ description: "Null on the last page" }),
+  });
+
+interface PageRequest {
+  limit: number;
+  cursor?: string | undefined;
+  sort: string;
+}
+
+const positions = {
+  creation: z.tuple([z.string(), z.null(), z.uuid()]),
+  text: z.tuple([z.string(), text(500, 0), z.uuid()]),
+  instant: z.tuple([z.string(), z.iso.datetime(), z.uuid()]),
+};
+
+/**
+ * What Prisma needs to read a page: spread `find`'s parts into `findMany`, `where` joined by AND with the filters. Then
+ * `answer` makes the page of one row more than asked for. Throws the problem of a cursor that is none of this list's.
+ */
+export function paging<Row extends { id: string }>(
+  { limit, cursor, sort }: PageRequest,
+  fields: Sortable,
+) {
+  const descending = sort.startsWith("-");
+  const field = sort.replace(/^-/, "");
+  const kind = fields[field]!;
+  const direction = descending ? ("desc" as const) : ("asc" as const);
+  const after = cursor === undefined ? null : parseCursor(cursor, sort, kind);
+  const beyond = descending ? "lt" : "gt";
+  const where =
+    after === null
+      ? {}
+      : kind === "creation"
+        ? { id: { [beyond]: after.id } }
+        : {
+            // The first bounds the index scan, which the second alone would not.
+            [field]: { [`${beyond}e`]: after.value },
+            OR: [
+              { [field]: { [beyond]: after.value } },
+              { [field]: after.value, id: { [beyond]: after.id } },
+            ],
+          };
+  const orderBy =
+    kind === "creation"
+      ? [{ id: direction }]
+      : ([{ [field]: direction }, { id: direction }] as { id: "asc" | "desc" }[]);
+  return {
+    where: where as Record<string, never>,
+    orderBy,
+    take: limit + 1,
+    answer: <Item>(rows: readonly Row[], json: (row: Row) => Item) => {
+      const page = rows.slice(0, limit);
+      const last = rows.length > limit ? page.at(-1) : undefined;
+      return {
+        items: page.map(json),
+        nextCursor: last
+          ? formatCursor(
+              sort,
+              kind === "creation" ? null : (last as Record<string, unknown>)[field],
+              last.id,
+            )
+          : null,
+      };
+    },
+  };
+}
+
+function formatCursor(sort: string, value: unknown, id: string): string {
+  return Buffer.from(JSON.stringify([sort, value, id])).toString("base64url");
+}
+
+function parseCursor(cursor: string, sort: string, kind: Sortable[string]) {
+  try {
+    const [of, value, id] = positions[kind].parse(
+      JSON.parse(Buffer.from(cursor, "base64url").toString("utf8")),
+    );
+    if (of === sort) return { value, id };
+  } catch {
+    // Told below, as every other fault of it.
+  }
+  throw invalid([
+    {
+      in: "query",
+      field: "cursor",
+      message: "must be the nextCursor of a page before, with the same sort",
+    },
+  ]);
+}
+
+/** For a Prisma filter on the time of creation. */
+export function createdWithin({
+  createdFrom,
+  createdBefore,
+}: {
+  createdFrom?: Date | undefined;
+  createdBefore?: Date | undefined;
+}) {
+  return createdFrom || createdBefore
+    ? {
+        createdAt: {
+          ...(createdFrom && { gte: createdFrom }),
+          ...(createdBefore && { lt: createdBefore }),
+        },
+      }
+    : {};
+}

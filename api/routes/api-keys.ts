@@ -1,0 +1,267 @@
+import { z } from "@hono/zod-openapi";
+import { instant } from "../../domain/instant.ts";
+import { newUuid, parsePublicId, publicId } from "../../domain/ids.ts";
+import { roles } from "../../domain/role.ts";
+import { text } from "../../domain/storable.ts";
+import type { ApiKey, Prisma } from "../../prisma/generated/client.ts";
+import { changeOf } from "../audit.ts";
+import { commit, commitOnce, idempotencyHeaders } from "../idempotency.ts";
+import { type Keyring, newSecret } from "../keyring.ts";
+import { byCreation, oneOrMore, pageOf, pageQuery, paging } from "../pages.ts";
+import { invalid, notFound, Problem } from "../problem.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+
+const states = ["active", "expired", "revoked"] as const;
+
+const exampleId = "key_01jd3v8qyee7fr8xmcsnh5hbcd";
+
+const apiKey = z
+  .object({
+    id: z.string().openapi({ example: exampleId }),
+    name: z.string().openapi({ example: "billing service" }),
+    role: z.enum(roles),
+    prefix: z
+      .string()
+      .openapi({ description: "The first characters of the secret", example: "tdg_4fYp0aXe" }),
+    state: z.enum(states),
+    requestsPerMinute: z
+      .number()
+      .int()
+      .nullable()
+      .openapi({ description: "Null: as the API is configured" }),
+    previousUntil: z.iso
+      .datetime()
+      .nullable()
+      .openapi({ description: "Until when the secret before the last rotation is good" }),
+    createdBy: z.string().openapi({ example: "bootstrap" }),
+    createdAt: z.iso.datetime(),
+    expiresAt: z.iso.datetime().nullable(),
+    revokedAt: z.iso.datetime().nullable(),
+    lastUsedAt: z.iso.datetime().nullable().openapi({ description: "To the minute" }),
+  })
+  .openapi("ApiKey");
+
+const withSecret = apiKey
+  .extend({
+    secret: z.string().openapi({ description: "Shown in this answer only" }),
+  })
+  .openapi("ApiKeyWithSecret");
+
+const newKey = z.strictObject({
+  name: text(200).openapi({ example: "billing service" }),
+  role: z.enum(roles).openapi({ example: "sender" }),
+  requestsPerMinute: z.int().min(1).max(100_000_000).nullable().default(null),
+  expiresAt: instant.nullable().default(null).openapi({ example: "2027-12-31T00:00:00Z" }),
+});
+
+const maxOverlapSeconds = 30 * 86_400;
+
+const rotation = z.strictObject({
+  overlapSeconds: z
+    .int("must be a whole number")
+    .min(0, "must be at least 0")
+    .max(maxOverlapSeconds, `must be at most ${maxOverlapSeconds}`)
+    .default(86_400)
+    .openapi({ description: "How long the secret before is good beside the new one" }),
+});
+
+const params = z.object({ id: z.string().openapi({ example: exampleId }) });
+
+const create = defineRoute({
+  method: "post",
+  path: "/v1/api-keys",
+  access: "admin",
+  summary: "Make a key. Its secret is in this answer, and nowhere else.",
+  request: { body: jsonContent(newKey) },
+  responses: responses(201, "Made", withSecret),
+});
+
+const list = defineRoute({
+  method: "get",
+  path: "/v1/api-keys",
+  access: "admin",
+  summary: "Keys, the newest first",
+  request: {
+    query: z.object({
+      ...pageQuery(byCreation),
+      role: oneOrMore(roles).optional(),
+      state: z.enum(states).optional(),
+    }),
+  },
+  responses: responses(200, "A page", pageOf(apiKey)),
+});
+
+const get = defineRoute({
+  method: "get",
+  path: "/v1/api-keys/{id}",
+  access: "admin",
+  summary: "One key",
+  request: { params },
+  responses: responses(200, "The key", apiKey),
+});
+
+const rotate = defineRoute({
+  method: "post",
+  path: "/v1/api-keys/{id}/rotate",
+  access: "admin",
+  summary: "Give a key a new secret. Its id, and what it has done, stay its own.",
+  request: { params, body: jsonContent(rotation) },
+  responses: responses(200, "The key with its new secret", withSecret),
+});
+
+const revoke = defineRoute({
+  method: "post",
+  path: "/v1/api-keys/{id}/revoke",
+  access: "admin",
+  summary: "Revoke a key for good. Refused everywhere within two seconds.",
+  request: { params, headers: idempotencyHeaders },
+  responses: responses(200, "The key afterwards", apiKey),
+});
+
+export function apiKeyRoutes(deps: ApiDeps, keyring: Keyring) {
+  const { prisma, clock } = deps;
+
+  const keyId = (reference: string) => {
+    const id = parsePublicId("apiKey", reference);
+    if (id === null) throw notFound("key");
+    return id;
+  };
+
+  /** Held against other changes to the end of the transaction. */
+  const lock = async (tx: Prisma.TransactionClient, id: string): Promise<ApiKey> => {
+    await tx.$queryRaw`SELECT FROM api_keys WHERE id = ${id}::uuid FOR NO KEY UPDATE`;
+    const row = await tx.apiKey.findUnique({ where: { id } });
+    if (!row) throw notFound("key");
+    return row;
+  };
+
+  return createRouter()
+    .openapi(create, async (c) => {
+      const wanted = c.req.valid("json");
+      const now = clock();
+      if (wanted.expiresAt && wanted.expiresAt <= now)
+        throw invalid([{ in: "body", field: "/expiresAt", message: "must be in the future" }]);
+      const { secret, prefix, hash } = newSecret();
+      const body = await commit(c, deps, async (tx) => {
+        const row = await tx.apiKey.create({
+          data: {
+            ...wanted,
+            id: newUuid(now),
+            prefix,
+            hash,
+            createdBy: c.get("caller").id,
+            createdAt: now,
+          },
+        });
+        const made = apiKeyJson(row, now);
+        return {
+          body: made,
+          changes: [{ action: "api_key.create", resource: made.id, after: made }],
+        };
+      });
+      return c.json({ ...body, secret }, 201);
+    })
+    .openapi(list, async (c) => {
+      const { role, state, ...page } = c.req.valid("query");
+      const now = clock();
+      const { where, answer, ...find } = paging<ApiKey>(page, byCreation);
+      const rows = await prisma.apiKey.findMany({
+        ...find,
+        where: { AND: [where, ...(role ? [{ role: { in: role } }] : []), inState(state, now)] },
+      });
+      return c.json(
+        answer(rows, (row) => apiKeyJson(row, now)),
+        200,
+      );
+    })
+    .openapi(get, async (c) => {
+      const row = await prisma.apiKey.findUnique({ where: { id: keyId(c.req.valid("param").id) } });
+      if (!row) throw notFound("key");
+      return c.json(apiKeyJson(row, clock()), 200);
+    })
+    .openapi(rotate, async (c) => {
+      const { overlapSeconds } = c.req.valid("json");
+      const id = keyId(c.req.valid("param").id);
+      const { secret, prefix, hash } = newSecret();
+      const body = await commit(c, deps, async (tx) => {
+        const before = await lock(tx, id);
+        const now = clock();
+        const { state } = apiKeyJson(before, now);
+        if (state !== "active")
+          throw new Problem("conflict", `The key is ${state}: make a new one.`);
+        const after = await tx.apiKey.update({
+          where: { id },
+          data: {
+            prefix,
+            hash,
+            previousHash: overlapSeconds > 0 ? before.hash : null,
+            previousUntil:
+              overlapSeconds > 0 ? new Date(now.getTime() + overlapSeconds * 1_000) : null,
+          },
+        });
+        const rotated = apiKeyJson(after, now);
+        return {
+          body: rotated,
+          changes: [changeOf("api_key.rotate", rotated.id, apiKeyJson(before, now), rotated)],
+          committed: () => keyring.forget(),
+        };
+      });
+      return c.json({ ...body, secret }, 200);
+    })
+    .openapi(revoke, (c) =>
+      commitOnce(c, deps, 200, async (tx) => {
+        const before = await lock(tx, keyId(c.req.valid("param").id));
+        const now = clock();
+        const after = before.revokedAt
+          ? before
+          : await tx.apiKey.update({
+              where: { id: before.id },
+              data: { revokedAt: now, previousHash: null, previousUntil: null },
+            });
+        const revoked = apiKeyJson(after, now);
+        return {
+          body: revoked,
+          changes: before.revokedAt
+            ? []
+            : [changeOf("api_key.revoke", revoked.id, apiKeyJson(before, now), revoked)],
+          committed: () => keyring.forget(),
+        };
+      }),
+    );
+}
+
+function inState(state: (typeof states)[number] | undefined, now: Date): Prisma.ApiKeyWhereInput {
+  switch (state) {
+    case undefined:
+      return {};
+    case "revoked":
+      return { revokedAt: { not: null } };
+    case "expired":
+      return { revokedAt: null, expiresAt: { lte: now } };
+    case "active":
+      return { revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] };
+  }
+}
+
+function apiKeyJson(row: ApiKey, now: Date) {
+  const { name, role, prefix, requestsPerMinute, createdBy } = row;
+  const state: (typeof states)[number] = row.revokedAt
+    ? "revoked"
+    : row.expiresAt && row.expiresAt <= now
+      ? "expired"
+      : "active";
+  return {
+    id: publicId("apiKey", row.id),
+    name,
+    role,
+    prefix,
+    state,
+    requestsPerMinute,
+    previousUntil: row.previousUntil?.toISOString() ?? null,
+    createdBy,
+    createdAt: row.createdAt.toISOString(),
+    expiresAt: row.expiresAt?.toISOString() ?? null,
+    revokedAt: row.revokedAt?.toISOString() ?? null,
+    lastUsedAt: row.lastUsedAt?.toISOString() ?? null,
+  };
+}

@@ -1,0 +1,71 @@
+import { z } from "@hono/zod-openapi";
+import { publicId } from "../../domain/ids.ts";
+import { text } from "../../domain/storable.ts";
+import type { AuditEntry } from "../../prisma/generated/client.ts";
+import { byCreation, createdBetween, createdWithin, pageOf, pageQuery, paging } from "../pages.ts";
+import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
+
+const entry = z
+  .object({
+    id: z.string().openapi({ example: "aud_01jd3v8qyee7fr8xmcsnh5hbcd" }),
+    actor: z.string().openapi({ description: "`bootstrap`, or the id of a key" }),
+    action: z.string().openapi({ example: "campaign.pause" }),
+    resource: z.string().openapi({ description: "What was changed: its id or its key" }),
+    requestId: z.string(),
+    before: z
+      .record(z.string(), z.unknown())
+      .nullable()
+      .openapi({ description: "What it was, as far as it was changed; null for what is new" }),
+    after: z.record(z.string(), z.unknown()).nullable(),
+    createdAt: z.iso.datetime(),
+  })
+  .openapi("AuditEntry");
+
+const list = defineRoute({
+  method: "get",
+  path: "/v1/audit",
+  access: "admin",
+  summary: "Every change: who made it, to what, and what it changed",
+  request: {
+    query: z.object({
+      ...pageQuery(byCreation),
+      actor: text(100).optional(),
+      action: text(100)
+        .optional()
+        .openapi({ description: "As `campaign.pause`; `campaign` for all of campaigns" }),
+      resource: text(300).optional(),
+      requestId: text(100).optional(),
+      ...createdBetween,
+    }),
+  },
+  responses: responses(200, "A page", pageOf(entry)),
+});
+
+export function auditRoutes({ prisma }: ApiDeps) {
+  return createRouter().openapi(list, async (c) => {
+    const { actor, action, resource, requestId, createdFrom, createdBefore, ...page } =
+      c.req.valid("query");
+    const { where, answer, ...find } = paging<AuditEntry>(page, byCreation);
+    const rows = await prisma.auditEntry.findMany({
+      ...find,
+      where: {
+        AND: [where, createdWithin({ createdFrom, createdBefore })],
+        ...(actor !== undefined && { actor }),
+        ...(action !== undefined && { OR: [{ action }, { action: { startsWith: `${action}.` } }] }),
+        ...(resource !== undefined && { resource }),
+        ...(requestId !== undefined && { requestId }),
+      },
+    });
+    return c.json(answer(rows, entryJson), 200);
+  });
+}
+
+function entryJson({ id, createdAt, before, after, ...row }: AuditEntry) {
+  return {
+    ...row,
+    id: publicId("auditEntry", id),
+    before: before as Record<string, unknown> | null,
+    after: after as Record<string, unknown> | null,
+    createdAt: createdAt.toISOString(),
+  };
+}
