@@ -8,6 +8,7 @@ import type { Gates } from "./gates.ts";
 import { interruptedAttempt, type Handled, type HandOver } from "./hand-over.ts";
 import type { DueDelivery, Ledger, SettledDelivery } from "./ledger.ts";
 import type { Sources } from "./sources.ts";
+import type { Suppressions } from "./suppressions.ts";
 
 export interface DispatchInput {
   queue: string;
@@ -51,6 +52,7 @@ export interface DispatchDeps {
   attemptLimit: number;
   /** Fresh for each dispatch. */
   sources: () => Sources;
+  suppressions: Suppressions;
 }
 
 /**
@@ -86,16 +88,21 @@ export function createDispatch(deps: DispatchDeps) {
 
     /** What is decided without a hand-over is settled at once; the rest is on its way when this returns. */
     const take = async (due: DueDelivery[]) => {
-      const sourceOf = await sources.of(due);
+      const [sourceOf, isSuppressed] = await Promise.all([
+        sources.of(due),
+        deps.suppressions.of(due),
+      ]);
       const settled: SettledDelivery[] = [];
       for (const delivery of due) {
-        const { id, token, attemptCount, interrupted } = delivery;
+        const { id, token, attemptCount, forgivenCount, interrupted } = delivery;
         const source = sourceOf(delivery);
         const decision = decide({
           recipient: { erased: delivery.erased, email: delivery.recipient.email },
+          suppressed: isSuppressed(delivery),
         });
         const ended =
-          (interrupted && settleInterrupted(attemptCount, source.guarantee, deps.attemptLimit)) ||
+          (interrupted &&
+            settleInterrupted(attemptCount - forgivenCount, source.guarantee, deps.attemptLimit)) ||
           (decision.kind === "suppress" && {
             status: "suppressed" as const,
             reason: decision.reason,

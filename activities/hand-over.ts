@@ -127,7 +127,11 @@ export function createHandOver(deps: {
     try {
       const ours = await ledger.turn({
         settled,
-        wanted: wanted.map(({ delivery }) => delivery),
+        wanted: wanted.map(({ delivery: { id, attemptCount }, source: { revision } }) => ({
+          id,
+          attemptCount,
+          revision,
+        })),
         token,
         asOf: latest(wanted),
         leaseMs,
@@ -232,7 +236,7 @@ export function createHandOver(deps: {
         ? { status: "failed", reason: result.reason, detail: result.detail }
         : settle({
             attempt: made.at(-1)!,
-            attemptCount,
+            attemptCount: attemptCount - delivery.forgivenCount,
             guarantee: source.guarantee,
             policy: retry,
             now: now(),

@@ -27,11 +27,12 @@ export interface Ledger {
    * One write for what ended and what is next. `settled`: what became of rows, with their attempts; their leases end. A row
    * that is no longer the token's is left to its new holder, whose first attempt says that this one was cut off. `wanted`:
    * rows to mark as being handed over by the holder of `token`, for `leaseMs`; those that another claimed, or that are not
-   * due any more (cancelled, paused, held), or that were tried since they were read, are missing in the result.
+   * due any more (cancelled, paused, held), that were tried since they were read, or whose campaign says something else by
+   * now than what would be sent, are missing in the result.
    */
   turn(input: {
     settled: readonly SettledDelivery[];
-    wanted: readonly Pick<DueDelivery, "id" | "attemptCount">[];
+    wanted: readonly WantedDelivery[];
     token: string;
     asOf: Date;
     leaseMs: number;
@@ -53,13 +54,20 @@ export interface Held {
 export interface DueDelivery extends Held {
   campaignId: string | null;
   notificationId: string | null;
+  /** The campaign's revision in force when it was read; null for a notification, which has but one. */
+  revision: number | null;
   /** Hand-overs so far, a cut-off one included. */
   attemptCount: number;
+  /** Of these, those that do not count towards the limit any more. */
+  forgivenCount: number;
   /** It was being handed over when its worker died or lost its lease; `token` is the dead one. */
   interrupted: boolean;
   erased: boolean;
   recipient: RecipientView;
 }
+
+/** A row to claim, with what would be sent: of a campaign, its revision. */
+export type WantedDelivery = Pick<DueDelivery, "id" | "attemptCount" | "revision">;
 
 export interface SettledDelivery extends Held {
   settlement: Settlement;
@@ -91,16 +99,16 @@ const dueSql = `
   due AS (
     SELECT d.* FROM clock, ${byPriority},
     LATERAL (
-      SELECT id, campaign_id, notification_id, recipient_id, attempt_count, status, lease_token, due_at FROM deliveries
+      SELECT id, campaign_id, notification_id, recipient_id, attempt_count, forgiven_count, status, lease_token, due_at FROM deliveries
       WHERE queue = $1 AND priority = p.priority AND due_at <= clock.now AND (lease_until IS NULL OR lease_until <= clock.now)
         AND id NOT IN (SELECT unnest($4::uuid[])) AND ${sourceRuns}
       ORDER BY due_at LIMIT $3
     ) d
     ORDER BY d.due_at + p.ageing LIMIT $3
   )
-  SELECT d.id, d.lease_token, d.campaign_id, d.notification_id, d.attempt_count, d.status = 'sending',
+  SELECT d.id, d.lease_token, d.campaign_id, d.notification_id, c.revision, d.attempt_count, d.forgiven_count, d.status = 'sending',
     r.erased_at IS NOT NULL, r.id, r.external_id, r.email, r.phone, r.time_zone, r.locale, r.attributes
-  FROM due d JOIN recipients r ON r.id = d.recipient_id`;
+  FROM due d JOIN recipients r ON r.id = d.recipient_id LEFT JOIN campaigns c ON c.id = d.campaign_id`;
 
 const turnSql = `
   WITH clock AS MATERIALIZED (SELECT greatest($17::timestamptz, clock_timestamp()) AS now),
@@ -119,9 +127,11 @@ const turnSql = `
       AS a(id, number, provider, outcome, failure, response, started_ms, finished_ms)
     WHERE a.id = ANY (ARRAY(SELECT id FROM settled))
   )
-  UPDATE deliveries d SET status = 'sending', attempt_count = d.attempt_count + 1, lease_token = $18, lease_until = clock.now + $19 * interval '1 millisecond'
-  FROM unnest($16::uuid[], $20::smallint[]) AS wanted(id, attempt_count), clock
-  WHERE d.id = wanted.id AND d.attempt_count = wanted.attempt_count AND d.due_at <= clock.now AND (d.lease_until IS NULL OR d.lease_until <= clock.now) AND ${sourceRuns}
+  UPDATE deliveries d SET status = 'sending', attempt_count = d.attempt_count + 1, revision = wanted.revision,
+    lease_token = $18, lease_until = clock.now + $19 * interval '1 millisecond'
+  FROM unnest($16::uuid[], $20::smallint[], $21::smallint[]) AS wanted(id, attempt_count, revision), clock
+  WHERE d.id = wanted.id AND d.attempt_count = wanted.attempt_count AND d.due_at <= clock.now AND (d.lease_until IS NULL OR d.lease_until <= clock.now)
+    AND (d.campaign_id IS NULL OR wanted.revision = (SELECT c.revision FROM campaigns c WHERE c.id = d.campaign_id AND c.status = 'running' AND c.finished_at IS NULL))
   RETURNING d.id`;
 
 const renewSql = `
@@ -165,7 +175,9 @@ export function createLedger(pool: Pool): Ledger {
           token,
           campaignId,
           notificationId,
+          revision,
           attemptCount,
+          forgivenCount,
           interrupted,
           erased,
           recipientId,
@@ -181,7 +193,9 @@ export function createLedger(pool: Pool): Ledger {
             token,
             campaignId,
             notificationId,
+            revision,
             attemptCount,
+            forgivenCount,
             interrupted,
             erased,
             recipient: { id: recipientId, externalId, email, phone, timeZone, locale, attributes },
@@ -237,6 +251,7 @@ export function createLedger(pool: Pool): Ledger {
         token,
         leaseMs,
         wanted.map(({ attemptCount }) => attemptCount),
+        wanted.map(({ revision }) => revision),
       ]);
       return new Set(claimed.map(([id]) => id as string));
     },

@@ -12,6 +12,7 @@ import type { Activities } from "../activities/index.ts";
 import { createLedger } from "../activities/ledger.ts";
 import { createRelayOverdue } from "../activities/relay.ts";
 import { createSources } from "../activities/sources.ts";
+import { createSuppressions } from "../activities/suppressions.ts";
 import type { RetryPolicy } from "../domain/settle.ts";
 import { relayWorkflowId, taskQueues } from "../workflows/messages.ts";
 
@@ -42,6 +43,7 @@ function createActivities({ client, pool, channels, retry }: WorkerDeps): {
       handOver: createHandOver({ ledger, channel, retry, inFlightBound: bound }),
       attemptLimit: retry.attempts,
       sources: () => createSources(pool),
+      suppressions: createSuppressions(pool),
     });
   return {
     orchestration: {

@@ -8,6 +8,7 @@ import { createGates } from "../../activities/gates.ts";
 import { createHandOver } from "../../activities/hand-over.ts";
 import { createLedger, type Ledger } from "../../activities/ledger.ts";
 import { createSources } from "../../activities/sources.ts";
+import { createSuppressions } from "../../activities/suppressions.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { queueName } from "../../domain/queues.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
@@ -40,6 +41,7 @@ function worker(answer?: Answer, ledger: Ledger = createLedger(pool)) {
     handOver,
     attemptLimit: retry.attempts,
     sources: () => createSources(pool),
+    suppressions: createSuppressions(pool),
   });
   return {
     ...recording,
@@ -308,5 +310,77 @@ describe("dispatch", () => {
       return "sent" as const;
     });
     expect((await dispatch(queue)).counts).toEqual({ sent: 2 });
+  });
+});
+
+describe("a suppressed address", () => {
+  it("is not sent to, however it is spelt", async () => {
+    const [spelt, free] = await seed.recipients(2);
+    await pool.query("UPDATE recipients SET email = 'Ada@BÜCHER.example' WHERE id = $1", [spelt]);
+    await pool.query(
+      "INSERT INTO suppressions (id, channel, address, reason, created_by) VALUES ($1, 'email', 'ada@xn--bcher-kva.example', 'manual', 'bootstrap')",
+      [newUuid()],
+    );
+    await seed.notification({ recipientIds: [spelt!, free!], queue });
+    const { dispatch, requests } = worker();
+    expect((await dispatch(queue)).counts).toEqual({ sent: 1, suppressed: 1 });
+    expect(requests.map(({ recipient }) => recipient.id)).toEqual([free]);
+    const { rows } = await pool.query(
+      "SELECT reason FROM deliveries WHERE status = 'suppressed' AND recipient_id = $1",
+      [spelt],
+    );
+    expect(rows).toEqual([{ reason: "address_suppressed" }]);
+  });
+});
+
+describe("a campaign that is edited while it runs", () => {
+  it("sends the new message from the next claim on, and the ledger says who got which", async () => {
+    const campaign = await runningCampaign(600);
+    const [before, after] = [(await templateVersionOf(campaign.id))!, await seed.templateVersion()];
+    let edited: Promise<unknown> | undefined;
+    const { dispatch, requests } = worker(async () => {
+      // As the API does it.
+      await (edited ??= pool.query(
+        "UPDATE campaigns SET template_version_id = $2, revision = revision + 1 WHERE id = $1",
+        [campaign.id, after],
+      ));
+      return "sent" as const;
+    });
+    expect((await dispatch(campaign.lane(0))).counts).toMatchObject({ sent: 600 });
+    expect(await statuses()).toEqual({ sent: 600 });
+    const { rows } = await pool.query<{ id: string; revision: number }>(
+      "SELECT id, revision FROM deliveries",
+    );
+    const revisions = new Map(rows.map(({ id, revision }) => [publicId("delivery", id), revision]));
+    for (const { deliveryId, templateVersionId } of requests)
+      expect(templateVersionId).toBe(revisions.get(deliveryId) === 1 ? before : after);
+    // What was claimed before the edit, and what was read after it: rows read before and not claimed were read again.
+    const old = rows.filter(({ revision }) => revision === 1).length;
+    expect(old).toBeGreaterThan(0);
+    expect(old).toBeLessThan(300);
+  });
+
+  const templateVersionOf = async (id: string) =>
+    (
+      await pool.query<{ version: string }>(
+        "SELECT template_version_id AS version FROM campaigns WHERE id = $1",
+        [id],
+      )
+    ).rows[0]?.version;
+});
+
+describe("attempts that an operator has forgiven", () => {
+  it("do not count towards the limit, and stay as evidence", async () => {
+    const [id] = await seed.notification({ recipientIds: await seed.recipients(1), queue });
+    await pool.query(
+      "UPDATE deliveries SET attempt_count = $2, forgiven_count = $2 WHERE id = $1",
+      [id, retry.attempts],
+    );
+    const { dispatch } = worker(() => "transient");
+    expect((await dispatch(queue)).counts).toEqual({ pending: 1 });
+    const { rows } = await pool.query("SELECT status, attempt_count, reason FROM deliveries");
+    expect(rows).toEqual([
+      { status: "pending", attempt_count: retry.attempts + 1, reason: "retry" },
+    ]);
   });
 });
