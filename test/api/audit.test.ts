@@ -1,0 +1,155 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Api, makeKey, sampleTemplate, seed, startApi } from "./harness.ts";
+
+let api: Api;
+beforeAll(async () => {
+  api = await startApi();
+  await seed(api, 1);
+});
+afterAll(() => api.stop());
+
+interface Entry {
+  id: string;
+  actor: string;
+  action: string;
+  resource: string;
+  requestId: string;
+  before: Record<string, unknown> | null;
+  after: Record<string, unknown> | null;
+}
+
+const trail = async (query: string): Promise<Entry[]> =>
+  (await api.send("GET", `/v1/audit?limit=200&${query}`)).body.items;
+
+describe("the audit trail", () => {
+  it("says who changed what in which request, and what it was before and is after", async () => {
+    const { id: key, secret } = await makeKey(api, { role: "sender" });
+    const authorization = `Bearer ${secret}`;
+    const { body: campaign } = await api.send(
+      "POST",
+      "/v1/campaigns",
+      {
+        name: "Audited",
+        template: { key: sampleTemplate.key },
+        audience: { all: true },
+        data: { order: "1" },
+      },
+      { authorization, "x-request-id": "request-1" },
+    );
+    await api.send("PUT", `/v1/campaigns/${campaign.id}/throttle`, { perSecond: 5 });
+    await api.send("POST", `/v1/campaigns/${campaign.id}/start`);
+    const entries = await trail(`resource=${campaign.id}&sort=createdAt`);
+    expect(entries).toMatchObject([
+      {
+        actor: key,
+        action: "campaign.create",
+        requestId: "request-1",
+        before: null,
+        after: { name: "Audited", status: "draft" },
+      },
+      {
+        actor: "bootstrap",
+        action: "campaign.set_throttle",
+        before: { throttle: null },
+        after: { throttle: { perSecond: 5 } },
+      },
+      { action: "campaign.start", before: { status: "draft" }, after: { status: "scheduled" } },
+    ]);
+    // Only what was changed.
+    expect(entries[2]!.after).not.toHaveProperty("name");
+  });
+
+  it("is filtered by actor, action, resource, request and time", async () => {
+    await api.send("PUT", "/v1/recipients/filtered", {}, { "x-request-id": "request-2" });
+    const [entry] = await trail("requestId=request-2");
+    expect(entry).toMatchObject({ actor: "bootstrap", action: "recipient.create" });
+    const ids = async (query: string) => (await trail(query)).map(({ id }) => id);
+    for (const query of [
+      "actor=bootstrap",
+      "action=recipient.create",
+      "action=recipient",
+      `resource=${entry!.resource}`,
+      "createdFrom=2020-01-01T00:00:00Z",
+      "createdBefore=2090-01-01T00:00:00Z",
+    ])
+      expect(await ids(query)).toContain(entry!.id);
+    for (const query of [
+      "actor=key_00000000000000000000000000",
+      "action=recip",
+      "resource=nothing",
+      "createdBefore=2020-01-01T00:00:00Z",
+    ])
+      expect(await ids(query)).not.toContain(entry!.id);
+  });
+
+  it("has nothing of a change that failed, nor of a repeat", async () => {
+    const wanted = { ...sampleTemplate, key: "repeated" };
+    for (let time = 0; time < 2; time += 1)
+      await api.send("POST", "/v1/templates", wanted, { "idempotency-key": "repeated" });
+    await api.send("POST", "/v1/templates", wanted);
+    expect(await trail("resource=repeated")).toHaveLength(1);
+  });
+
+  it("forgets what a recipient was when they are erased, and that they were", async () => {
+    const { body } = await api.send("PUT", "/v1/recipients/secretive", {
+      email: "secretive@example.org",
+    });
+    await api.send("PUT", "/v1/recipients/secretive", { email: "still@example.org" });
+    expect(await trail(`resource=${body.id}`)).toMatchObject([
+      { before: { email: "secretive@example.org" }, after: { email: "still@example.org" } },
+      { action: "recipient.create" },
+    ]);
+    await api.send("DELETE", "/v1/recipients/secretive");
+    const entries = await trail(`resource=${body.id}`);
+    expect(entries.map(({ action, before, after }) => [action, before, after])).toEqual([
+      ["recipient.erase", null, null],
+      ["recipient.replace", null, null],
+      ["recipient.create", null, null],
+    ]);
+  });
+
+  it("counts an import as one change", async () => {
+    await api.send("POST", "/v1/recipients/import", '{"externalId":"a"}\n{"externalId":"b"}\nx\n', {
+      "content-type": "application/x-ndjson",
+      "x-request-id": "request-3",
+    });
+    expect(await trail("requestId=request-3")).toMatchObject([
+      { action: "recipient.import", after: { imported: 2, failed: 1 } },
+    ]);
+  });
+});
+
+describe("a list", () => {
+  it("goes on where it was, whatever comes in between", async () => {
+    const seen: string[] = [];
+    let cursor: string | null = "";
+    while (cursor !== null) {
+      const { body } = await api.send("GET", `/v1/audit?limit=2${cursor && `&cursor=${cursor}`}`);
+      seen.push(...body.items.map(({ id }: Entry) => id));
+      cursor = body.nextCursor as string | null;
+      await api.send("PUT", `/v1/recipients/between-${seen.length}`, {});
+    }
+    expect(seen).toEqual([...new Set(seen)].sort().reverse());
+  });
+
+  it.each(["x", "W10", Buffer.from('["createdAt",null,"x"]').toString("base64url")])(
+    "refuses a cursor that is none: %s",
+    async (cursor) => {
+      const { status, body } = await api.send("GET", `/v1/audit?cursor=${cursor}`);
+      expect([status, body.errors[0].field]).toEqual([422, "cursor"]);
+    },
+  );
+
+  it("refuses a cursor of another sort", async () => {
+    const { body } = await api.send("GET", "/v1/audit?limit=1");
+    const other = await api.send("GET", `/v1/audit?sort=createdAt&cursor=${body.nextCursor}`);
+    expect(other.status).toBe(422);
+  });
+
+  it.each(["sort=actor", "limit=0", "limit=201", "limit=many", "createdFrom=yesterday"])(
+    "refuses %s",
+    async (query) => {
+      expect((await api.send("GET", `/v1/audit?${query}`)).status).toBe(422);
+    },
+  );
+});
