@@ -77,7 +77,7 @@ export async function startApi({
     await database.drop();
   }
 
-  return { app, prisma, pool, woken, logged, send, stop };
+  return { app, url: database.url, prisma, pool, woken, logged, send, stop };
 }
 
 export type Api = Awaited<ReturnType<typeof startApi>>;

@@ -1,9 +1,7 @@
-import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { request } from "node:http";
-import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { packageRoot } from "../../config/package-root.ts";
+import { type ApiProcess, startApiProcess } from "../support/api-process.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { apiKey } from "./harness.ts";
 
@@ -13,36 +11,15 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-const children: ChildProcess[] = [];
+const children: ApiProcess[] = [];
 afterEach(() => {
-  for (const child of children.splice(0)) child.kill("SIGKILL");
+  for (const { child } of children.splice(0)) child.kill("SIGKILL");
 });
 
-/** The built API as a process of its own. Temporal is away. */
 function start(environment: Record<string, string> = {}) {
-  const child = fork(join(packageRoot, "dist/api/main.js"), {
-    env: {
-      PATH: process.env.PATH,
-      DATABASE_URL: database.url,
-      TIDINGS_API_KEY: apiKey,
-      API_PORT: "0",
-      TEMPORAL_ADDRESS: "127.0.0.1:1",
-      ...environment,
-    },
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
-  });
-  children.push(child);
-  let output = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream?.on("data", (chunk: Buffer) => (output += chunk.toString()));
-  const exited = once(child, "exit").then(([code]) => ({
-    code: code as number | null,
-    output: () => output,
-  }));
-  const ready = once(child, "message").then(
-    ([message]) => `http://127.0.0.1:${(message as { port: number }).port}`,
-  );
-  return { child, exited, ready };
+  const started = startApiProcess(database.url, environment);
+  children.push(started);
+  return started;
 }
 
 const authorization = `Bearer ${apiKey}`;

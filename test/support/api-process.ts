@@ -1,0 +1,42 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { packageRoot } from "../../config/package-root.ts";
+import { apiKey } from "../api/harness.ts";
+
+export interface ApiProcess {
+  child: ChildProcess;
+  /** Its exit code, and all that it printed. */
+  exited: Promise<{ code: number | null; output: () => string }>;
+  /** Where it listens, once it does. */
+  ready: Promise<string>;
+}
+
+/** The built API as a process of its own. Temporal is away. */
+export function startApiProcess(
+  databaseUrl: string,
+  environment: Record<string, string> = {},
+): ApiProcess {
+  const child = fork(join(packageRoot, "dist/api/main.js"), {
+    env: {
+      PATH: process.env.PATH,
+      DATABASE_URL: databaseUrl,
+      TIDINGS_API_KEY: apiKey,
+      API_PORT: "0",
+      TEMPORAL_ADDRESS: "127.0.0.1:1",
+      ...environment,
+    },
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  const exited = once(child, "exit").then(([code]) => ({
+    code: code as number | null,
+    output: () => output,
+  }));
+  const ready = once(child, "message").then(
+    ([message]) => `http://127.0.0.1:${(message as { port: number }).port}`,
+  );
+  return { child, exited, ready };
+}
