@@ -10,6 +10,8 @@ export interface AdvanceCampaignInput {
   campaignId: string;
   /** The workflow's time, ISO 8601. */
   asOf: string;
+  /** The API request that it was last woken for, for the log. */
+  requestId?: string;
 }
 
 /** What a campaign's workflow has to do next. Instants are ISO 8601. */

@@ -14,6 +14,8 @@ export interface DispatchInput {
   queue: string;
   /** The workflow's time, ISO 8601. */
   asOf: string;
+  /** The API request that it was last woken for, for the log. */
+  requestId?: string;
 }
 
 export interface DispatchResult {

@@ -36,9 +36,10 @@ const temporal = temporalClient(temporalSettings(process.env));
 const before = (deadlineMs: number, call: () => Promise<unknown>) =>
   temporal.withDeadline(Date.now() + deadlineMs, call);
 const wakes = createWakes({
-  wakeQueue: async (queue) => void (await before(wakeDeadlineMs, () => wakeQueue(temporal, queue))),
-  wakeCampaign: async (campaignId) =>
-    void (await before(wakeDeadlineMs, () => wakeCampaign(temporal, campaignId))),
+  wakeQueue: async (queue, wake) =>
+    void (await before(wakeDeadlineMs, () => wakeQueue(temporal, queue, wake))),
+  wakeCampaign: async (campaignId, wake) =>
+    void (await before(wakeDeadlineMs, () => wakeCampaign(temporal, campaignId, wake))),
   logger,
 });
 

@@ -1,16 +1,21 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Wake } from "../workflows/messages.ts";
 import { createWakes, mailboxWakeMs } from "./wakes.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 /** Wakes whose sends are recorded and end when the test says so. */
-function harness() {
+function harness(onSend = () => {}) {
   const sent: string[] = [];
+  const requestIds: (string | undefined)[] = [];
   const pending: { resolve: () => void; reject: (error: Error) => void }[] = [];
   const warnings: unknown[] = [];
-  const send = (target: string) => {
+  const send = (target: string, { requestId }: Wake) => {
+    onSend();
     sent.push(target);
+    requestIds.push(requestId);
     return new Promise<void>((resolve, reject) => pending.push({ resolve, reject }));
   };
   const wakes = createWakes({
@@ -22,7 +27,7 @@ function harness() {
     pending.shift()![how](new Error("away"));
     await vi.advanceTimersByTimeAsync(0);
   };
-  return { wakes, sent, settle, warnings };
+  return { wakes, sent, requestIds, settle, warnings };
 }
 
 describe("wakes", () => {
@@ -60,6 +65,21 @@ describe("wakes", () => {
     expect(sent).toEqual(["critical/0", "critical/0"]);
     await settle();
     expect(sent).toHaveLength(2);
+  });
+
+  it("are for the last request that asked for what is sent, in its context", async () => {
+    const context = new AsyncLocalStorage<string>();
+    const contexts: (string | undefined)[] = [];
+    const { wakes, requestIds, settle } = harness(() => void contexts.push(context.getStore()));
+    const ask = (requestId: string, queue: string) =>
+      context.run(`trace of ${requestId}`, () => wakes.queue(queue, { requestId }));
+    for (const id of ["a", "b", "c"]) ask(id, "mailbox/0");
+    await vi.advanceTimersByTimeAsync(mailboxWakeMs);
+    await settle();
+    for (const id of ["d", "e", "f"]) ask(id, "critical/0");
+    await settle();
+    expect(requestIds).toEqual(["c", "d", "f"]);
+    expect(contexts).toEqual(["trace of c", "trace of d", "trace of f"]);
   });
 
   it("leaves a failed wake to the relay, and wakes again for the next change", async () => {

@@ -1,11 +1,16 @@
+import { AsyncResource } from "node:async_hooks";
 import type { Logger } from "pino";
+import type { Wake } from "../workflows/messages.ts";
 import { describeError } from "./database-errors.ts";
 
-/** Tells workflows that the ledger has changed. Never throws, and never keeps a request waiting. */
+/**
+ * Tells workflows that the ledger has changed. Never throws, and never keeps a request waiting. A wake says for which
+ * request it is, and is sent in its context, though later: where several are told as one, for the last of them.
+ */
 export interface Wakes {
-  queue(name: string): void;
+  queue(name: string, wake?: Wake): void;
   /** `campaignId` is the public id. */
-  campaign(campaignId: string): void;
+  campaign(campaignId: string, wake?: Wake): void;
   /** Sends at once what waits, and resolves when nothing is under way any more. For the end of the process. */
   flush(): Promise<void>;
 }
@@ -14,6 +19,7 @@ export interface Wakes {
 export const mailboxWakeMs = 200;
 
 interface Target {
+  /** For the last request that asked. */
   send: () => Promise<void>;
   timer: NodeJS.Timeout | null;
   inFlight: Promise<void> | null;
@@ -31,15 +37,18 @@ export function createWakes({
   wakeCampaign,
   logger,
 }: {
-  wakeQueue: (queue: string) => Promise<void>;
-  wakeCampaign: (campaignId: string) => Promise<void>;
+  wakeQueue: (queue: string, wake: Wake) => Promise<void>;
+  wakeCampaign: (campaignId: string, wake: Wake) => Promise<void>;
   logger: Pick<Logger, "warn">;
 }): Wakes {
   const targets = new Map<string, Target>();
 
-  function wake(name: string, delayMs: number, send: () => Promise<void>): void {
+  function wake(name: string, delayMs: number, asked: () => Promise<void>): void {
+    // What is sent later belongs to the trace of who asked for it, which the context of this call knows.
+    const send = AsyncResource.bind(asked);
     let target = targets.get(name);
     if (!target) targets.set(name, (target = { send, timer: null, inFlight: null, again: false }));
+    target.send = send;
     if (target.timer) return;
     if (delayMs > 0) target.timer = setTimeout(deliver, delayMs, name, target);
     else deliver(name, target);
@@ -70,9 +79,10 @@ export function createWakes({
   }
 
   return {
-    queue: (name) =>
-      wake(name, name.startsWith("mailbox/") ? mailboxWakeMs : 0, () => wakeQueue(name)),
-    campaign: (campaignId) => wake(`campaign/${campaignId}`, 0, () => wakeCampaign(campaignId)),
+    queue: (name, why = {}) =>
+      wake(name, name.startsWith("mailbox/") ? mailboxWakeMs : 0, () => wakeQueue(name, why)),
+    campaign: (campaignId, why = {}) =>
+      wake(`campaign/${campaignId}`, 0, () => wakeCampaign(campaignId, why)),
     async flush() {
       for (const [name, target] of targets) if (target.timer) deliver(name, target);
       while (targets.size > 0)

@@ -2,6 +2,7 @@ import {
   condition,
   continueAsNew,
   getExternalWorkflowHandle,
+  log,
   ParentClosePolicy,
   proxyActivities,
   setCurrentDetails,
@@ -15,7 +16,13 @@ import type { Activities } from "../activities/index.ts";
 import { queueName } from "../domain/queues.ts";
 import { describeStep } from "./details.ts";
 import { deliveryQueue } from "./delivery-queue.ts";
-import { laneDrainedSignal, taskQueues, wakeSignal, type CampaignInput } from "./messages.ts";
+import {
+  laneDrainedSignal,
+  taskQueues,
+  wakeSignal,
+  type CampaignInput,
+  type Wake,
+} from "./messages.ts";
 import { deliveryQueueOptions } from "./options.ts";
 
 const { advanceCampaign } = proxyActivities<Pick<Activities, "advanceCampaign">>({
@@ -42,11 +49,14 @@ const askAgainMs = 3_600_000;
  */
 export async function campaign({
   campaignId,
+  ...wake
 }: CampaignInput): Promise<Extract<CampaignStep, { next: "finished" }>> {
   let woken = false;
   let draining = new Set<number>();
-  setHandler(wakeSignal, () => {
+  setHandler(wakeSignal, (why = {}) => {
     woken = true;
+    wake = why;
+    log.info("woken", { ...why });
   });
   setHandler(laneDrainedSignal, ({ lane }) => {
     draining.delete(lane);
@@ -54,11 +64,11 @@ export async function campaign({
 
   for (;;) {
     woken = false;
-    const step = await advanceCampaign({ campaignId, asOf: new Date().toISOString() });
+    const step = await advanceCampaign({ campaignId, asOf: new Date().toISOString(), ...wake });
     setCurrentDetails(describeStep(step));
     if (step.next === "finished") return step;
     if (workflowInfo().continueAsNewSuggested)
-      return continueAsNew<typeof campaign>({ campaignId });
+      return continueAsNew<typeof campaign>({ campaignId, ...wake });
     if (step.next === "wait") {
       const waitMs =
         step.until === null ? undefined : Math.max(1, Date.parse(step.until) - Date.now());
@@ -66,7 +76,7 @@ export async function campaign({
     } else {
       draining = new Set(step.lanes);
       await Promise.all(
-        step.lanes.map((lane) => startLane(queueName({ kind: "lane", campaignId, lane }))),
+        step.lanes.map((lane) => startLane(queueName({ kind: "lane", campaignId, lane }), wake)),
       );
       await condition(() => woken || draining.size === 0, askAgainMs);
     }
@@ -74,11 +84,11 @@ export async function campaign({
 }
 
 /** Starts the lane, or wakes it if it runs already. It outlives this workflow: what is open is drained whatever happens here. */
-async function startLane(queue: string): Promise<void> {
+async function startLane(queue: string, wake: Wake): Promise<void> {
   for (;;) {
     try {
       await startChild(deliveryQueue, {
-        ...deliveryQueueOptions(queue),
+        ...deliveryQueueOptions(queue, wake),
         parentClosePolicy: ParentClosePolicy.ABANDON,
       });
       return;
@@ -86,7 +96,7 @@ async function startLane(queue: string): Promise<void> {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     }
     const woke = await getExternalWorkflowHandle(queue)
-      .signal(wakeSignal)
+      .signal(wakeSignal, wake)
       .then(
         () => true,
         () => false,

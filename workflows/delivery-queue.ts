@@ -24,7 +24,7 @@ import { describeOutlook } from "./details.ts";
  * is open that time alone could bring; the next wake starts it again. A wake is never lost: `woken` is cleared before a
  * dispatch looks, and the server does not close a workflow over a signal that it has not seen.
  */
-export async function deliveryQueue({ queue }: DeliveryQueueInput): Promise<void> {
+export async function deliveryQueue({ queue, ...wake }: DeliveryQueueInput): Promise<void> {
   const parsed = parseQueueName(queue);
   const { dispatch } = proxyActivities<Pick<Activities, "dispatch">>({
     taskQueue: parsed.kind === "critical" ? taskQueues.deliveryCritical : taskQueues.delivery,
@@ -41,16 +41,18 @@ export async function deliveryQueue({ queue }: DeliveryQueueInput): Promise<void
   });
 
   let woken = false;
-  setHandler(wakeSignal, () => {
+  setHandler(wakeSignal, (why = {}) => {
     woken = true;
+    wake = why;
+    log.info("woken", { ...why });
   });
 
   for (;;) {
     woken = false;
-    const result = await dispatch({ queue, asOf: new Date().toISOString() });
+    const result = await dispatch({ queue, asOf: new Date().toISOString(), ...wake });
     setCurrentDetails(describeOutlook(result));
     if (workflowInfo().continueAsNewSuggested)
-      return continueAsNew<typeof deliveryQueue>({ queue });
+      return continueAsNew<typeof deliveryQueue>({ queue, ...wake });
     if (woken) continue;
     if (result.nextDueAt !== null) {
       const waitMs = Date.parse(result.nextDueAt) - Date.now();

@@ -13,8 +13,17 @@ export const taskQueues = {
 /** Temporal's priority keys: a lower one is served first. */
 export const priorityKeys = { critical: 1, mailbox: 2, campaign: 4 } as const;
 
-/** "The ledger changed: look again." To a `deliveryQueue`, a `campaign`, from whoever committed the change. */
-export const wakeSignal = defineSignal("wake");
+/** Why somebody was woken. Nothing decides by it: it is for logs and traces. */
+export interface Wake {
+  /** Of the API request whose change is to be looked at; of the last one where several are woken for at once. */
+  requestId?: string;
+}
+
+/**
+ * "The ledger changed: look again." To a `deliveryQueue`, a `campaign`, from whoever committed the change. What was sent
+ * before wakes told why has no argument.
+ */
+export const wakeSignal = defineSignal<[Wake?]>("wake");
 
 /** From a lane's `deliveryQueue` to its `campaign`: it has nothing more to wait for. */
 export const laneDrainedSignal = defineSignal<[{ lane: number }]>("laneDrained");
@@ -25,11 +34,12 @@ export const searchAttributes = {
   queue: defineSearchAttributeKey("TidingsQueue", SearchAttributeType.KEYWORD),
 } as const;
 
-export interface DeliveryQueueInput {
+/** `requestId`, here as below: what the run before had been woken for. */
+export interface DeliveryQueueInput extends Wake {
   queue: string;
 }
 
-export interface CampaignInput {
+export interface CampaignInput extends Wake {
   /** The public id. */
   campaignId: string;
 }

@@ -1,15 +1,22 @@
 import { TypedSearchAttributes } from "@temporalio/common";
 import { parseQueueName } from "../domain/queues.ts";
-import { campaignWorkflowId, priorityKeys, searchAttributes, taskQueues } from "./messages.ts";
+import {
+  campaignWorkflowId,
+  type DeliveryQueueInput,
+  priorityKeys,
+  searchAttributes,
+  taskQueues,
+  type Wake,
+} from "./messages.ts";
 
 /** How a queue's workflow runs, whoever starts it: the API, the relay, or a campaign its lane. */
-export function deliveryQueueOptions(queue: string) {
+export function deliveryQueueOptions(queue: string, wake: Wake = {}) {
   const parsed = parseQueueName(queue);
   const campaign = parsed.kind === "lane" ? parsed.campaignId : undefined;
   return {
     workflowId: queue,
     taskQueue: taskQueues.orchestration,
-    args: [{ queue }] as [{ queue: string }],
+    args: [{ queue, ...wake }] as [DeliveryQueueInput],
     priority: {
       priorityKey:
         parsed.kind === "critical"

@@ -51,13 +51,14 @@ export function notificationRoutes({ prisma, pool, wakes, clock, config }: ApiDe
 
   return createRouter()
     .openapi(create, async (c) => {
+      const requestId = c.get("requestId");
       const { queues, ...answer } = await acceptNotification(
         { pool, versions, mailboxShards: config.mailboxShards, now: clock() },
         c.req.valid("json"),
-        { caller: c.get("caller").id, requestId: c.get("requestId") },
+        { caller: c.get("caller").id, requestId },
         keyedRequest(c),
       );
-      for (const queue of queues) wakes.queue(queue);
+      for (const queue of queues) wakes.queue(queue, { requestId });
       return answerWith<z.infer<typeof accepted>, 202>(c, answer);
     })
     .openapi(get, async (c) => {
