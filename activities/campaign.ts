@@ -136,7 +136,7 @@ async function freezeAudience(
       [id, lanes(campaignId, campaign.laneCount), now, ...where.values],
     );
     await client.query(
-      "UPDATE campaigns SET status = 'running', frozen_at = $2, audience_count = $3, updated_at = now() WHERE id = $1",
+      "UPDATE campaigns SET status = 'running', frozen_at = $2, audience_count = $3, updated_at = now(), version = version + 1 WHERE id = $1",
       [id, now, rowCount],
     );
   });
@@ -157,14 +157,14 @@ async function openLanes(pool: Pool, campaignId: string, laneCount: number): Pro
 /** Only while still running: a pause or a cancellation that came first is obeyed. */
 async function complete(pool: Pool, id: string): Promise<void> {
   await pool.query(
-    "UPDATE campaigns SET status = 'completed', finished_at = now(), updated_at = now() WHERE id = $1 AND status = 'running'",
+    "UPDATE campaigns SET status = 'completed', finished_at = now(), updated_at = now(), version = version + 1 WHERE id = $1 AND status = 'running'",
     [id],
   );
 }
 
 async function finish(pool: Pool, id: string): Promise<void> {
   await pool.query(
-    "UPDATE campaigns SET finished_at = coalesce(finished_at, now()) WHERE id = $1 AND status = 'cancelled'",
+    "UPDATE campaigns SET finished_at = now(), updated_at = now(), version = version + 1 WHERE id = $1 AND status = 'cancelled' AND finished_at IS NULL",
     [id],
   );
 }

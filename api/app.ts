@@ -12,6 +12,7 @@ import { limitRequests } from "./rate-limit.ts";
 import { type ApiDeps, createRouter, defineRoute } from "./router.ts";
 import { apiKeyRoutes } from "./routes/api-keys.ts";
 import { auditRoutes } from "./routes/audit.ts";
+import { campaignActionRoutes } from "./routes/campaign-actions.ts";
 import { campaignRoutes } from "./routes/campaigns.ts";
 import { campaignReportRoutes } from "./routes/campaign-reports.ts";
 import { deliveryRoutes } from "./routes/deliveries.ts";
@@ -76,6 +77,7 @@ export function createApp(deps: ApiDeps) {
     .route("/", recipientRoutes(deps))
     .route("/", templateRoutes(deps))
     .route("/", campaignRoutes(deps))
+    .route("/", campaignActionRoutes(deps))
     .route("/", campaignReportRoutes(deps))
     .route("/", notificationRoutes(deps))
     .route("/", deliveryRoutes(deps))

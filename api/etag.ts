@@ -12,7 +12,7 @@ export const ifMatchHeaders = z.object({
 });
 
 /** A strong ETag (RFC 9110, section 8.8.3) of something whose changes are counted. */
-const etagOf = (version: number) => `"${version}"`;
+export const etagOf = (version: number) => `"${version}"`;
 
 /** For the answer that shows it. */
 export function setEtag(c: Context<ApiEnv>, version: number): void {

@@ -43,6 +43,23 @@ export const newCampaign = z.strictObject({
   startAt: instant.optional(),
 });
 
+/** What may be changed of a campaign; a field that is left out stays as it is. */
+export const campaignEdit = z
+  .strictObject({
+    name: newCampaign.shape.name,
+    template: newCampaign.shape.template,
+    audience,
+    // Without the defaults of a new campaign.
+    data: notificationData.unwrap(),
+    priority: z.enum(priorities),
+    guarantee: z.enum(guarantees),
+    throttle: throttle.nullable(),
+    startAt: instant,
+  })
+  .partial();
+
+export type CampaignEdit = z.output<typeof campaignEdit>;
+
 /** What a caller may do to a campaign, and in which states. The worker alone moves on to `running` and `completed`. */
 const allowedFrom = {
   start: ["draft", "scheduled"],
@@ -51,6 +68,7 @@ const allowedFrom = {
   pause: ["scheduled", "running"],
   resume: ["paused"],
   cancel: ["draft", "scheduled", "running", "paused"],
+  recall: ["scheduled", "running", "paused", "completed", "cancelled"],
 } as const satisfies Record<string, readonly CampaignStatus[]>;
 
 export type CampaignAction = keyof typeof allowedFrom;
@@ -61,6 +79,8 @@ export interface CampaignState {
   /** When its audience was written into the ledger. */
   frozenAt: Date | null;
   finishedAt: Date | null;
+  /** When its message was taken back. */
+  recalledAt: Date | null;
 }
 
 export type Transition =
@@ -77,6 +97,10 @@ export function applyAction(
   now: Date,
 ): Transition {
   const { action } = request;
+  const cancelled = {
+    status: "cancelled",
+    finishedAt: state.frozenAt ? state.finishedAt : now,
+  } as const;
   const allowed: readonly CampaignStatus[] = allowedFrom[action];
   const refused = (why: string): Transition => ({ kind: "refused", allowedFrom: allowed, why });
   if (!allowed.includes(state.status))
@@ -98,7 +122,43 @@ export function applyAction(
     case "resume":
       return moved({ status: state.frozenAt ? "running" : "scheduled" });
     case "cancel":
-      return moved({ status: "cancelled", finishedAt: state.frozenAt ? state.finishedAt : now });
+      return moved(cancelled);
+    case "recall":
+      // What is over stays what it was.
+      return state.status === "completed" || state.status === "cancelled"
+        ? moved({ recalledAt: state.recalledAt ?? now })
+        : moved({ ...cancelled, recalledAt: now });
+  }
+}
+
+/**
+ * Why a field of a campaign cannot be edited; null if it can. Once its audience is in the ledger, what is pending still
+ * takes another message, and nothing else. A correction's audience is what it is for.
+ */
+export function editRefusal(
+  {
+    status,
+    frozenAt,
+    correction,
+  }: Pick<CampaignState, "status" | "frozenAt"> & { correction: boolean },
+  field: keyof CampaignEdit,
+): string | null {
+  if (status === "completed" || status === "cancelled") return `the campaign is ${status}`;
+  switch (field) {
+    case "name":
+    case "template":
+    case "data":
+    case "priority":
+      return null;
+    case "audience":
+      if (correction) return "a correction goes to those who received what it corrects";
+      return frozenAt && "its audience is frozen: duplicate it for another one";
+    case "guarantee":
+      return frozenAt && "it has begun, and messages may have been handed over under it";
+    case "throttle":
+      return frozenAt && "it has begun: PUT its throttle, which may be done at any time";
+    case "startAt":
+      return frozenAt && "it has begun";
   }
 }
 

@@ -5,7 +5,7 @@ import type { Prisma } from "../../prisma/generated/client.ts";
 import { countsOf, deliveryAnswer, deliveryJson, statusCounts } from "../deliveries.ts";
 import { invalid, notFound } from "../problem.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
-import { campaignId, campaignParams } from "./campaigns.ts";
+import { campaignId, campaignParams } from "../campaigns.ts";
 
 const progress = defineRoute({
   method: "get",

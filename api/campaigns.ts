@@ -1,0 +1,210 @@
+import { z } from "@hono/zod-openapi";
+import { campaignGate, campaignStatuses, guarantees } from "../domain/campaign.ts";
+import { newUuid, parsePublicId, publicId } from "../domain/ids.ts";
+import type { DeliveryStatus } from "../domain/notification.ts";
+import { priorities } from "../domain/priority.ts";
+import type { Gate, Prisma } from "../prisma/generated/client.ts";
+import { countsOf } from "./deliveries.ts";
+import { notFound } from "./problem.ts";
+
+const exampleId = "cmp_01jd3v8qyee7fr8xmcsnh5hbcd";
+
+/** For the routes of one campaign. */
+export const campaignParams = z.object({ id: z.string().openapi({ example: exampleId }) });
+
+/** The UUID of a campaign named in a path. */
+export function campaignId(reference: string): string {
+  const id = parsePublicId("campaign", reference);
+  if (!id) throw notFound("campaign");
+  return id;
+}
+
+/** A campaign, as every route shows it. */
+export const campaignAnswer = z
+  .object({
+    id: z.string().openapi({ example: exampleId }),
+    name: z.string().openapi({ example: "Spring sale" }),
+    status: z.enum(campaignStatuses),
+    template: z.object({
+      key: z.string().openapi({ example: "spring-sale" }),
+      version: z.number().int().openapi({ example: 3 }),
+    }),
+    audience: z
+      .record(z.string(), z.unknown())
+      .openapi({ description: "As it was asked for", example: { all: true } }),
+    data: z.record(z.string(), z.unknown()).openapi({ example: { discount: "20%" } }),
+    priority: z.enum(priorities),
+    guarantee: z.enum(guarantees),
+    throttle: z.object({ perSecond: z.number(), burst: z.number().int() }).nullable(),
+    startAt: z.iso
+      .datetime()
+      .nullable()
+      .openapi({ description: "When it begins, or was to begin; null of a draft" }),
+    frozenAt: z.iso.datetime().nullable().openapi({
+      description: "When its audience was written into the ledger, which nothing changes any more",
+    }),
+    audienceCount: z
+      .number()
+      .int()
+      .nullable()
+      .openapi({ description: "How many they are; null until then" }),
+    revision: z.number().int().openapi({
+      description: "Which message it sends: counts the edits since its audience was frozen",
+      example: 1,
+    }),
+    recalledAt: z.iso
+      .datetime()
+      .nullable()
+      .openapi({ description: "When its message was taken back" }),
+    corrects: z
+      .string()
+      .nullable()
+      .openapi({ description: "The recalled campaign that this one corrects", example: null }),
+    finishedAt: z.iso
+      .datetime()
+      .nullable()
+      .openapi({ description: "When nothing of it was open any more" }),
+    createdBy: z
+      .string()
+      .openapi({ description: "bootstrap, or the id of a key", example: "bootstrap" }),
+    createdAt: z.iso.datetime(),
+    updatedAt: z.iso.datetime(),
+  })
+  .openapi("Campaign");
+
+export type CampaignAnswer = z.output<typeof campaignAnswer>;
+
+/** For a Prisma query whose rows `campaignJson` is to show. */
+export const withTemplate = {
+  templateVersion: { include: { template: { select: { key: true } } } },
+} as const;
+
+export type CampaignRow = Prisma.CampaignGetPayload<{ include: typeof withTemplate }>;
+
+export function campaignJson(row: CampaignRow, gate: Gate | null): CampaignAnswer {
+  const { name, status, priority, guarantee, audienceCount, revision, createdBy } = row;
+  return {
+    id: publicId("campaign", row.id),
+    name,
+    status,
+    template: { key: row.templateVersion.template.key, version: row.templateVersion.version },
+    audience: row.audience as Record<string, unknown>,
+    data: row.data as Record<string, unknown>,
+    priority,
+    guarantee,
+    throttle: gate && { perSecond: gate.permitsPerSecond, burst: gate.burst },
+    startAt: row.startAt?.toISOString() ?? null,
+    frozenAt: row.frozenAt?.toISOString() ?? null,
+    audienceCount,
+    revision,
+    recalledAt: row.recalledAt?.toISOString() ?? null,
+    corrects: row.correctsId && publicId("campaign", row.correctsId),
+    finishedAt: row.finishedAt?.toISOString() ?? null,
+    createdBy,
+    createdAt: row.createdAt.toISOString(),
+    updatedAt: row.updatedAt.toISOString(),
+  };
+}
+
+interface ReadCampaign {
+  row: CampaignRow;
+  gate: Gate | null;
+  /** As it is shown. */
+  json: CampaignAnswer;
+}
+
+/** A campaign as it stands; throws the problem if there is none. */
+export async function readCampaign(
+  client: Pick<Prisma.TransactionClient, "campaign" | "gate">,
+  id: string,
+): Promise<ReadCampaign> {
+  const row = await client.campaign.findUnique({ where: { id }, include: withTemplate });
+  if (!row) throw notFound("campaign");
+  const gate = await client.gate.findUnique({
+    where: { key: campaignGate(publicId("campaign", id)) },
+  });
+  return { row, gate, json: campaignJson(row, gate) };
+}
+
+/** As `readCampaign`, held against other changes to the end of the transaction; rows of the ledger may still be added. */
+export async function lockCampaign(
+  tx: Prisma.TransactionClient,
+  id: string,
+): Promise<ReadCampaign> {
+  await tx.$queryRaw`SELECT FROM campaigns WHERE id = ${id}::uuid FOR NO KEY UPDATE`;
+  return readCampaign(tx, id);
+}
+
+/** Changes a campaign that is locked, counts that it was changed, and reads it again. */
+export async function updateCampaign(
+  tx: Prisma.TransactionClient,
+  id: string,
+  data: Prisma.CampaignUncheckedUpdateInput,
+  now: Date,
+): Promise<ReadCampaign> {
+  await tx.campaign.update({
+    where: { id },
+    data: { ...data, updatedAt: now, version: { increment: 1 } },
+  });
+  return readCampaign(tx, id);
+}
+
+interface Throttle {
+  perSecond: number;
+  burst: number;
+}
+
+/** Limits a campaign's messages per second, or, with null, lifts the limit. What was saved up under another one is cut to the new burst. */
+export async function setThrottle(
+  tx: Prisma.TransactionClient,
+  reference: string,
+  throttle: Throttle | null,
+  now: Date,
+): Promise<void> {
+  const key = campaignGate(reference);
+  if (throttle === null) {
+    await tx.gate.deleteMany({ where: { key } });
+    return;
+  }
+  const { perSecond, burst } = throttle;
+  await tx.$executeRaw`
+    INSERT INTO gates (key, permits_per_second, burst, permits, refilled_at) VALUES (${key}, ${perSecond}, ${burst}, ${burst}, ${now})
+    ON CONFLICT (key) DO UPDATE SET permits_per_second = excluded.permits_per_second, burst = excluded.burst, permits = least(gates.permits, excluded.burst)`;
+}
+
+/** Writes a campaign, with its throttle. */
+export async function insertCampaign(
+  tx: Prisma.TransactionClient,
+  {
+    throttle,
+    ...columns
+  }: Omit<Prisma.CampaignUncheckedCreateInput, "id" | "status" | "createdAt" | "updatedAt"> & {
+    throttle: Throttle | null;
+  },
+  now: Date,
+): Promise<ReadCampaign> {
+  const id = newUuid(now);
+  await tx.campaign.create({
+    data: {
+      ...columns,
+      id,
+      status: columns.startAt ? "scheduled" : "draft",
+      createdAt: now,
+      updatedAt: now,
+    },
+  });
+  if (throttle) await setThrottle(tx, publicId("campaign", id), throttle, now);
+  return readCampaign(tx, id);
+}
+
+/** The deliveries of a campaign by status, of those removed by retention too. */
+export async function countDeliveries(
+  client: Pick<Prisma.TransactionClient, "$queryRaw">,
+  id: string,
+): Promise<Record<DeliveryStatus, number>> {
+  return countsOf(
+    await client.$queryRaw<{ status: DeliveryStatus; count: number }[]>`
+      SELECT status, count(*)::int AS count FROM deliveries WHERE campaign_id = ${id}::uuid GROUP BY status
+      UNION ALL SELECT status, count FROM archived_deliveries WHERE campaign_id = ${id}::uuid`,
+  );
+}

@@ -1,0 +1,133 @@
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { applyAction, type CampaignAction, throttle } from "../../domain/campaign.ts";
+import { instant } from "../../domain/instant.ts";
+import { changeOf } from "../audit.ts";
+import {
+  campaignAnswer,
+  campaignId,
+  campaignParams,
+  lockCampaign,
+  setThrottle,
+  updateCampaign,
+} from "../campaigns.ts";
+import { setEtag } from "../etag.ts";
+import { commit, commitOnce, idempotencyHeaders } from "../idempotency.ts";
+import { Problem } from "../problem.ts";
+import {
+  type ApiDeps,
+  type ApiEnv,
+  createRouter,
+  defineRoute,
+  jsonContent,
+  responses,
+} from "../router.ts";
+
+const act = <Action extends CampaignAction>(action: Action, summary: string) =>
+  defineRoute({
+    method: "post",
+    path: `/v1/campaigns/{id}/${action}`,
+    access: "sender",
+    summary,
+    request: { params: campaignParams, headers: idempotencyHeaders },
+    responses: responses(200, "The campaign afterwards", campaignAnswer),
+  });
+
+const actAt = <Action extends CampaignAction>(action: Action, summary: string) =>
+  defineRoute({
+    method: "post",
+    path: `/v1/campaigns/{id}/${action}`,
+    access: "sender",
+    summary,
+    request: {
+      params: campaignParams,
+      headers: idempotencyHeaders,
+      body: jsonContent(z.strictObject({ startAt: instant })),
+    },
+    responses: responses(200, "The campaign afterwards", campaignAnswer),
+  });
+
+const putThrottle = defineRoute({
+  method: "put",
+  path: "/v1/campaigns/{id}/throttle",
+  access: "sender",
+  summary:
+    "Set or, with null, lift the limit of messages per second. Obeyed within a second or so.",
+  request: { params: campaignParams, body: jsonContent(throttle.nullable()) },
+  responses: responses(200, "The campaign afterwards", campaignAnswer),
+});
+
+/** What is done to a campaign: committed first, and then told to its workflow. */
+export function campaignActionRoutes(deps: ApiDeps) {
+  const { clock, wakes } = deps;
+
+  const change = (
+    c: Context<ApiEnv>,
+    reference: string,
+    request: { action: CampaignAction; startAt?: Date },
+  ) =>
+    commitOnce(c, deps, 200, async (tx) => {
+      const id = campaignId(reference);
+      const before = await lockCampaign(tx, id);
+      const transition = applyAction(before.row, request, clock());
+      if (transition.kind === "refused") {
+        throw new Problem(
+          "conflict",
+          `${transition.why}. It is ${before.row.status}; ${request.action} needs ${transition.allowedFrom.join(" or ")}.`,
+        );
+      }
+      const { status, startAt, finishedAt } = transition.state;
+      const after = await updateCampaign(tx, id, { status, startAt, finishedAt }, clock());
+      return {
+        body: after.json,
+        changes: [changeOf(`campaign.${request.action}`, reference, before.json, after.json)],
+        committed: () => {
+          setEtag(c, after.row.version);
+          wakes.campaign(reference);
+        },
+      };
+    });
+
+  return createRouter()
+    .openapi(act("start", "Start it now"), (c) =>
+      change(c, c.req.valid("param").id, { action: "start" }),
+    )
+    .openapi(act("pause", "Pause it. What is being handed over is still sent."), (c) =>
+      change(c, c.req.valid("param").id, { action: "pause" }),
+    )
+    .openapi(act("resume", "Let it go on"), (c) =>
+      change(c, c.req.valid("param").id, { action: "resume" }),
+    )
+    .openapi(act("cancel", "Cancel it for good. What is being handed over is still sent."), (c) =>
+      change(c, c.req.valid("param").id, { action: "cancel" }),
+    )
+    .openapi(actAt("schedule", "Schedule a draft. An instant that is past means at once."), (c) =>
+      change(c, c.req.valid("param").id, { action: "schedule", ...c.req.valid("json") }),
+    )
+    .openapi(actAt("reschedule", "Move the start of a campaign that has not begun"), (c) =>
+      change(c, c.req.valid("param").id, { action: "reschedule", ...c.req.valid("json") }),
+    )
+    .openapi(putThrottle, async (c) => {
+      const reference = c.req.valid("param").id;
+      const wanted = c.req.valid("json");
+      const id = campaignId(reference);
+      const { json, row } = await commit(c, deps, async (tx) => {
+        const before = await lockCampaign(tx, id);
+        const { status } = before.row;
+        if (status === "completed" || status === "cancelled")
+          throw new Problem(
+            "conflict",
+            `The campaign is ${status}: there is nothing left to limit.`,
+          );
+        await setThrottle(tx, reference, wanted, clock());
+        const after = await updateCampaign(tx, id, {}, clock());
+        return {
+          body: after,
+          changes: [changeOf("campaign.set_throttle", reference, before.json, after.json)],
+          committed: () => wakes.campaign(reference),
+        };
+      });
+      setEtag(c, row.version);
+      return c.json(json, 200);
+    });
+}
