@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createService, type Service } from "../cli/demo/service.ts";
 import { startProgress } from "../cli/demo/progress.ts";
+import { percentile } from "./latency.ts";
 import { audience, data, person, template } from "./message.ts";
 import { type Sink, startSink } from "./sink-process.ts";
 import { startTemporaryStack } from "../cli/demo/temporary-stack.ts";
@@ -179,10 +180,4 @@ async function untilArrived(sink: Sink, count: number) {
     progress.stop();
   }
   return sink.report();
-}
-
-/** Nearest rank: the smallest value that so large a share of all does not exceed. */
-function percentile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
 }

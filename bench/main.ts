@@ -1,7 +1,8 @@
 import { Command, InvalidArgumentError } from "commander";
+import { benchApi } from "./api.ts";
 import { benchCampaign } from "./campaign.ts";
 import { benchMailbox } from "./mailbox.ts";
-import { printCampaign, printMailbox } from "./report.ts";
+import { printApi, printCampaign, printMailbox } from "./report.ts";
 import { wholeNumber } from "../cli/whole-number.ts";
 
 const program = new Command("bench").description(
@@ -37,6 +38,16 @@ program
   .action(async (options: { json?: true }) => {
     const { details, ...result } = await benchMailbox({ environment: process.env, say });
     printMailbox(result, details);
+    if (options.json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
+  });
+
+program
+  .command("api")
+  .description("notifications accepted, and lists, searches and counts over a full ledger")
+  .option("--json", "end with one line of JSON")
+  .action(async (options: { json?: true }) => {
+    const { details, ...result } = await benchApi({ environment: process.env, say });
+    printApi(result, details);
     if (options.json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
   });
 

@@ -1,4 +1,5 @@
 import { table } from "../cli/demo/table.ts";
+import type { ApiDetails, ApiResult } from "./api.ts";
 import type { CampaignDetails, CampaignResult } from "./campaign.ts";
 import type { MailboxDetails, MailboxResult } from "./mailbox.ts";
 
@@ -38,5 +39,25 @@ export function printMailbox(result: MailboxResult, details: MailboxDetails): vo
       ["lost", result.lost],
       ["duplicated", result.duplicated],
     ])}\n`,
+  );
+}
+
+export function printApi(result: ApiResult, details: ApiDetails): void {
+  process.stdout.write(
+    `\nThe API over ${details.deliveries.toLocaleString("en-US")} deliveries and ${details.recipients.toLocaleString("en-US")} recipients\n${table(
+      [
+        ["notifications accepted a second", result.acceptsPerSecond],
+        ["  bare transactions of two inserts a second", details.insertsPerSecond],
+        ["  times the bare transactions", result.acceptsPerSecond / details.insertsPerSecond],
+        ["milliseconds, 99 of 100", ""],
+        ["  accepting", result.acceptP99Ms],
+        ["  lists", result.listP99Ms],
+        ["    a bare page by primary key", details.bareListP99Ms],
+        ["  searches", result.searchP99Ms],
+        ["  counts of segments", result.segmentCountP99Ms],
+        ["the slowest of each kind", ""],
+        ...details.slowest.map(({ what, p99Ms }) => [`  ${what}`, p99Ms] as const),
+      ],
+    )}\n`,
   );
 }
