@@ -89,13 +89,17 @@ export function createApp(deps: ApiDeps) {
 
   app.notFound((c) => {
     const methods = [...new Set(routesOf(c.req.path).map(({ method }) => method))];
-    const problem =
-      methods.length > 0
-        ? new Problem("method-not-allowed", `Use ${methods.join(" or ")}.`, {
-            headers: { Allow: methods.join(", ") },
-          })
-        : new Problem("not-found", "No route has this path. GET /openapi.json lists them.");
-    return problem.toResponse(c);
+    if (methods.length === 0)
+      return new Problem(
+        "not-found",
+        "No route has this path. GET /openapi.json lists them.",
+      ).toResponse(c);
+    const allowed = [...methods, ...(methods.includes("GET") ? ["HEAD"] : []), "OPTIONS"];
+    const headers = { Allow: allowed.join(", ") };
+    if (c.req.method === "OPTIONS") return c.body(null, 204, headers);
+    return new Problem("method-not-allowed", `Use ${methods.join(" or ")}.`, {
+      headers,
+    }).toResponse(c);
   });
 
   app.onError((error, c) => {

@@ -1,23 +1,58 @@
+import { headerComponents, problemComponents } from "./openapi-components.ts";
+import { guide } from "./openapi-guide.ts";
+import {
+  completeOperation,
+  type Operation,
+  tagDescriptions,
+  takesHeader,
+} from "./openapi-operations.ts";
 import { type Access, accessExtension, type createRouter } from "./router.ts";
 
 type App = ReturnType<typeof createRouter>;
 
 /** The OpenAPI document of the routes of an app. Called once for each app: it registers what it needs. */
 export function openApiDocument(app: App): Record<string, unknown> {
-  app.openAPIRegistry.registerComponent("securitySchemes", "apiKey", {
+  const registry = app.openAPIRegistry;
+  registry.registerComponent("securitySchemes", "apiKey", {
     type: "http",
     scheme: "bearer",
+    description: "An API key. Each operation names the least role it needs as `x-tidings-role`.",
   });
-  return {
-    ...app.getOpenAPI31Document({
-      openapi: "3.1.0",
-      info: {
-        title: "Tidings",
-        version: "1",
-        description: "Tells people things, durably. Every error is a problem of RFC 9457.",
-      },
-      security: [{ apiKey: [] }],
+  for (const [name, header] of Object.entries(headerComponents))
+    registry.registerComponent("headers", name, header);
+  for (const [name, response] of Object.entries(problemComponents()))
+    registry.registerComponent("responses", name, response);
+  const { webhooks: _, ...document } = app.getOpenAPI31Document({
+    openapi: "3.1.0",
+    info: { title: "Tidings", version: "1", description: guide },
+    servers: [{ url: "/", description: "Where this document was read" }],
+    security: [{ apiKey: [] }],
+  });
+  const schemas = document.components?.schemas ?? {};
+  const paths = Object.fromEntries(
+    Object.entries(document.paths ?? {}).map(([path, item]) => {
+      const operations = Object.entries(item as Record<string, Operation>);
+      const versioned = operations.some(([, operation]) => takesHeader(operation, "if-match"));
+      return [
+        path,
+        Object.fromEntries(
+          operations.map(([method, operation]) => [
+            method,
+            completeOperation(operation, { method, path, versioned }, schemas),
+          ]),
+        ),
+      ];
     }),
+  );
+  const used = new Set(
+    Object.values(paths).flatMap((item) => Object.values(item).flatMap(({ tags = [] }) => tags)),
+  );
+  return {
+    ...document,
+    tags: Object.entries(tagDescriptions)
+      .filter(([name]) => used.has(name))
+      .map(([name, description]) => ({ name, description })),
+    paths,
   };
 }
 

@@ -34,6 +34,16 @@ const titles = {
 
 export type ProblemKind = keyof typeof titles;
 
+/** Every kind of problem, for the OpenAPI document. */
+export const problemKinds = Object.entries(titles).map(([kind, [status, title]]) => ({
+  kind: kind as ProblemKind,
+  status,
+  title,
+}));
+
+/** What names a kind to callers, as the `type` of its problem details. */
+export const problemType = (kind: ProblemKind) => `urn:tidings:problem:${kind}`;
+
 /** An answer other than the one asked for. Thrown anywhere in a request; what its transaction did is rolled back. */
 export class Problem extends Error {
   override name = "Problem";
@@ -61,7 +71,7 @@ export class Problem extends Error {
     const [status, title] = titles[this.kind];
     const requestId = c.get("requestId");
     const body = {
-      type: `urn:tidings:problem:${this.kind}`,
+      type: problemType(this.kind),
       title,
       status,
       ...(this.message && { detail: this.message }),
@@ -99,19 +109,29 @@ export function jsonPointer(path: readonly PropertyKey[]): string {
 /** For the OpenAPI document. */
 export const problemDetails = z
   .object({
-    type: z.string(),
-    title: z.string(),
-    status: z.number().int(),
-    detail: z.string().optional(),
-    requestId: z.string(),
+    type: z.string().openapi({
+      description: "`urn:tidings:problem:` and the kind of the problem: to be told apart by",
+      example: problemType("not-found"),
+    }),
+    title: z.string().openapi({ example: titles["not-found"][1] }),
+    status: z.number().int().openapi({ example: 404 }),
+    detail: z
+      .string()
+      .optional()
+      .openapi({ description: "What to do about it", example: "There is no campaign of that id." }),
+    requestId: z.string().openapi({ example: "0b9ff0a1-6c0e-4f43-9d4b-53c3c1a3a2ab" }),
     errors: z
       .array(
         z.object({
           in: z.enum(["body", "query", "path", "header"]),
-          field: z.string(),
-          message: z.string(),
+          field: z.string().openapi({
+            description: "In the body a JSON pointer, empty for the whole; else a parameter's name",
+            example: "/template/key",
+          }),
+          message: z.string().openapi({ example: "is required: a string" }),
         }),
       )
-      .optional(),
+      .optional()
+      .openapi({ description: "Each fault of the request, and its mend" }),
   })
   .openapi("Problem");

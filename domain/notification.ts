@@ -9,7 +9,8 @@ export const templateKey = z
   .regex(
     /^[a-z0-9][a-z0-9._-]{0,99}$/,
     "must be 1 to 100 of a-z, 0-9, dot, underscore and hyphen, and start with a letter or digit",
-  );
+  )
+  .meta({ example: "order-shipped" });
 
 export const templateVersionNumber = z
   .int("must be a whole number")
@@ -25,24 +26,31 @@ export const templateReference = z.strictObject({
 export type TemplateReference = z.output<typeof templateReference>;
 
 /** What templates are filled with, beside the recipient; checked against the template version's variables. */
-export const notificationData = z.looseObject({}).default({});
+export const notificationData = z
+  .looseObject({})
+  .default({})
+  .meta({ description: "What the template is filled with", example: { order: "A-17" } });
 
 const maxNotificationRecipients = 1_000;
 
 export const newNotification = z.strictObject({
-  /** External ids, or ids that Tidings gave. */
   recipients: z
     .array(text(200))
     .min(1, "must name at least one recipient")
     .max(
       maxNotificationRecipients,
       `must name at most ${maxNotificationRecipients} recipients: send more with a campaign`,
-    ),
+    )
+    .meta({
+      description: "External ids, or ids that Tidings gave",
+      example: ["customer-17", "customer-42"],
+    }),
   template: templateReference,
   data: notificationData,
   priority: z.enum(priorities).default("normal"),
-  /** Not before; at once where it is left out or past. */
-  sendAt: instant.optional(),
+  sendAt: instant
+    .optional()
+    .meta({ description: "Not before; at once where it is left out or past" }),
 });
 
 export type NewNotification = z.output<typeof newNotification>;

@@ -43,12 +43,26 @@ describe("every request", () => {
       status: 404,
       type: "urn:tidings:problem:not-found",
     });
-    const reply = await api.send("DELETE", "/v1/campaigns");
-    expect(reply.body.status).toBe(405);
-    expect(reply.headers.get("allow")).toBe("POST");
-    expect((await api.send("PATCH", "/v1/recipients/x")).headers.get("allow")).toBe(
-      "PUT, GET, DELETE",
-    );
+    const reply = await api.send("DELETE", "/v1/audit");
+    expect(reply.body).toMatchObject({ status: 405, detail: "Use GET." });
+    expect(reply.headers.get("allow")).toBe("GET, HEAD, OPTIONS");
+  });
+
+  it("answers HEAD as GET without its body, and OPTIONS with the methods there are", async () => {
+    const head = await api.send("HEAD", "/v1/audit");
+    expect([head.status, head.body]).toEqual([200, null]);
+    expect(head.headers.get("content-type")).toBe("application/json");
+    const options = await api.send("OPTIONS", "/v1/campaigns/cmp_1/pause");
+    expect([options.status, options.headers.get("allow")]).toEqual([204, "POST, OPTIONS"]);
+    expect((await api.send("OPTIONS", "/v1/nowhere")).status).toBe(404);
+    expect((await api.app.request("/v1/audit", { method: "OPTIONS" })).status).toBe(401);
+  });
+
+  it("has one form of answer, whatever the caller would rather have", async () => {
+    const page = await api.send("GET", "/v1/audit", undefined, { accept: "text/html" });
+    expect([page.status, page.headers.get("content-type")]).toEqual([200, "application/json"]);
+    const problem = await api.send("GET", "/v1/nowhere", undefined, { accept: "text/html" });
+    expect(problem.headers.get("content-type")).toBe("application/problem+json");
   });
 
   it("leaves no personal data in the log", async () => {

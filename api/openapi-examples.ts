@@ -1,0 +1,71 @@
+/** A JSON Schema, as far as examples are made from it. */
+interface Schema {
+  $ref?: string;
+  type?: string | string[];
+  format?: string;
+  properties?: Record<string, Schema>;
+  required?: string[];
+  items?: Schema;
+  allOf?: Schema[];
+  anyOf?: Schema[];
+  oneOf?: Schema[];
+  enum?: unknown[];
+  const?: unknown;
+  default?: unknown;
+  example?: unknown;
+  examples?: unknown[];
+  minimum?: number;
+}
+
+/** Schemas by the names that references give them. */
+export type Schemas = Record<string, unknown>;
+
+/** Stands where a schema says nothing that an example could be made from: a test finds it. */
+export const noExample = "(no example)";
+
+/**
+ * An example of what a schema describes: its own, or one put together from those of its parts. All of its properties are
+ * shown, but for those that may be left out and have neither an example nor anything else to go by.
+ */
+export function exampleOf(schema: unknown, schemas: Schemas): unknown {
+  return make(schema as Schema, schemas);
+}
+
+function make(schema: Schema, schemas: Schemas): unknown {
+  if (schema.example !== undefined) return schema.example;
+  if (schema.examples?.length) return schema.examples[0];
+  if (schema.$ref !== undefined)
+    return make(schemas[schema.$ref.split("/").at(-1)!] as Schema, schemas);
+  if (schema.const !== undefined) return schema.const;
+  if (schema.default !== undefined) return schema.default;
+  if (schema.enum?.length) return schema.enum[0];
+  const [form] = schema.oneOf ?? schema.anyOf ?? [];
+  if (form) return make(form, schemas);
+  const merged = schema.allOf?.map((part) => make(part, schemas)) ?? [];
+  const [type] = [schema.type ?? (schema.properties ? "object" : undefined)].flat();
+  switch (type) {
+    case "object":
+      return Object.assign({}, ...merged, ofProperties(schema, schemas));
+    case "array":
+      return schema.items ? [make(schema.items, schemas)] : [];
+    case "boolean":
+      return true;
+    case "integer":
+    case "number":
+      return Math.max(schema.minimum ?? 1, 1);
+    case "null":
+      return null;
+    case "string":
+      return schema.format === "date-time" ? "2027-03-01T09:00:00.000Z" : noExample;
+    default:
+      return merged.length > 0 ? Object.assign({}, ...merged) : noExample;
+  }
+}
+
+function ofProperties({ properties = {}, required = [] }: Schema, schemas: Schemas) {
+  return Object.fromEntries(
+    Object.entries(properties)
+      .map(([name, property]) => [name, make(property, schemas)] as const)
+      .filter(([name, value]) => value !== noExample || required.includes(name)),
+  );
+}

@@ -1,0 +1,50 @@
+/** What holds for all operations, in Markdown: the description of the OpenAPI document. */
+export const guide = `
+Tells people things, durably. What is accepted is committed before it is answered, and is sent in its time, whatever dies meanwhile.
+
+## Keys and roles
+
+Send an API key as \`Authorization: Bearer …\`. A key has a role: \`viewer\` reads and previews, \`sender\` also sends and changes
+things, \`admin\` also manages keys, erases recipients, removes suppressions and reads the audit trail. \`x-tidings-role\` names
+the least role of each operation. \`/healthz\`, \`/readyz\`, \`/metrics\`, this document and \`/docs\` need no key.
+
+## Bodies
+
+JSON in UTF-8, as \`application/json\`; imports alone take streams of lines, which their operations describe. What is not known
+in a body is refused. Strings may hold no U+0000 and no half of a surrogate pair. Instants are ISO 8601 with an offset, between
+the years 2000 and 2100. The \`Accept\` of a request is not looked at: each operation has one form of answer, and problems have theirs.
+
+## Lists
+
+Every list is a page: \`{ items, nextCursor }\`. \`limit\` (1 to 200) is the size of a page; \`nextCursor\`, sent as \`cursor\`
+with the same \`sort\` and filters, asks for the next, until it is null. The order is stable: nothing is passed over or
+repeated when rows come and go. \`sort\` names a field, with a minus for the last first. Filters are plain parameters, joined
+by *and*; where several values may be given, they are separated by commas and joined by *or*.
+
+## Repeating a request
+
+A POST that honours \`Idempotency-Key\` (1 to 255 visible ASCII characters, yours to choose, for instance a UUID) has its effect
+once, however often it is sent with the same key and body: later answers are the first one again, with
+\`Idempotency-Replayed: true\`. While the first is still running the answer is 409 with \`Retry-After\`; with another body or
+path it is 422. Requests that ended in a problem leave no trace of their key. PUT, PATCH and DELETE may be repeated as they are.
+
+## Changing what others change
+
+What can be edited bears an \`ETag\`. Send it as \`If-Match\` with the change: 412 means that somebody else was first, and has the new
+\`ETag\`; without \`If-Match\` the answer is 428.
+
+## Limits
+
+Each key may make so many requests a minute: \`RateLimit\` and \`RateLimit-Policy\` say where it stands, and past the limit the answer is 429
+with \`Retry-After\`. It is also 429 when too many accepted deliveries wait to be sent, in all or for one recipient: nothing of the
+request was accepted then. Bodies above the limit are 413.
+
+## Problems
+
+Everything that is not the answer asked for is a problem of RFC 9457, as \`application/problem+json\`. \`type\` tells kinds apart, \`detail\`
+says what to do, \`errors\` lists each fault of a request by its place. \`requestId\` is also the header \`X-Request-Id\`: send your
+own to find a request again in logs, in the audit trail and on what it made. A path that does not exist is 404, a method that its path
+does not have is 405 with \`Allow\`, an id that nothing has, or that is none, is 404. 503 with \`Retry-After\` passes by itself.
+
+HEAD is answered wherever GET is, without the body; OPTIONS with \`Allow\`.
+`.trim();

@@ -1,0 +1,136 @@
+import { exampleOf, type Schemas } from "./openapi-examples.ts";
+import { type Access, accessExtension } from "./router.ts";
+
+type Content = Record<string, { schema?: unknown; example?: unknown; examples?: unknown }>;
+
+/** An operation of the document, as the generator writes it and as far as it is completed here. */
+export interface Operation {
+  [accessExtension]: Access;
+  parameters?: { in: string; name: string }[];
+  requestBody?: { content: Content };
+  responses: Record<string, { $ref: string } | { headers?: object; content?: Content }>;
+  tags?: string[];
+}
+
+/** Where an operation stands in the document. */
+interface Place {
+  /** In lower case. */
+  method: string;
+  path: string;
+  /** Whether something of this path is changed under If-Match, so that its answers bear an ETag. */
+  versioned: boolean;
+}
+
+/** The first part of each path, after the version, and what stands under it. */
+export const tagDescriptions: Record<string, string> = {
+  recipients: "People to notify.",
+  segments: "Saved filters over recipients, to be used as audiences.",
+  templates: "Messages with variables. A version never changes once it is written.",
+  campaigns: "One message to an audience.",
+  notifications: "Requests to tell some recipients something, now or later.",
+  deliveries: "The ledger: one message owed to one recipient, and what became of it.",
+  suppressions: "Addresses that nothing is sent to.",
+  "api-keys": "Who may use this API, and for what.",
+  audit: "Who changed what.",
+  service: "The process itself, and what is written about it.",
+};
+
+const parts = (path: string) => path.split("/").filter((part) => part !== "" && part !== "v1");
+
+const tagOf = (path: string) => (path.startsWith("/v1/") ? parts(path)[0]! : "service");
+
+/** `getCampaignsByIdDeliveries`: made of method and path alone, so that it stays as long as they do. */
+function operationId(method: string, path: string): string {
+  const words = parts(path).flatMap((part) =>
+    part.startsWith("{") ? ["by", part.slice(1, -1)] : part.split(/[^A-Za-z0-9]+/),
+  );
+  return method + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
+}
+
+/**
+ * An operation with what no route has to say of itself: id and tag, the problems its form lets it answer with, the
+ * headers of every answer, and examples of its bodies made from those in its schemas where it brings none.
+ */
+export function completeOperation(operation: Operation, place: Place, schemas: Schemas): Operation {
+  const { requestBody } = operation;
+  const responses = Object.fromEntries(
+    Object.entries(operation.responses).map(([status, response]) => {
+      if ("$ref" in response) return [status, response];
+      const { headers, content, ...rest } = response;
+      return [
+        status,
+        {
+          ...rest,
+          headers: { ...headersOf(operation, place, status), ...headers },
+          ...(content && { content: withExamples(content, schemas) }),
+        },
+      ];
+    }),
+  );
+  for (const status of problemStatuses(operation, place.method))
+    responses[status] ??= problem(status);
+  return {
+    ...operation,
+    operationId: operationId(place.method, place.path),
+    tags: [tagOf(place.path)],
+    ...(requestBody && {
+      requestBody: { ...requestBody, content: withExamples(requestBody.content, schemas) },
+    }),
+    responses: { ...responses, default: problem() },
+  } as Operation;
+}
+
+const problem = (status = "") => ({ $ref: `#/components/responses/Problem${status}` });
+
+export function takesHeader({ parameters = [] }: Operation, header: string): boolean {
+  return parameters.some(({ in: place, name }) => place === "header" && name === header);
+}
+
+/** The problems that follow from what an operation takes; what else can go wrong is its `default`. */
+function problemStatuses(operation: Operation, method: string): string[] {
+  const { parameters = [], requestBody, [accessExtension]: access } = operation;
+  const isPublic = access === "public";
+  const needsMore = access === "sender" || access === "admin";
+  const named = parameters.some((parameter) => parameter.in === "path");
+  const hasBody = requestBody !== undefined;
+  const conditional = takesHeader(operation, "if-match");
+  const applies: Record<string, boolean> = {
+    400: hasBody,
+    401: !isPublic,
+    403: needsMore,
+    404: named,
+    409:
+      takesHeader(operation, "idempotency-key") ||
+      (needsMore && named && ["post", "put", "patch"].includes(method)),
+    412: conditional,
+    413: hasBody,
+    415: hasBody,
+    422: !isPublic && (hasBody || parameters.length > 0),
+    428: conditional,
+    429: !isPublic,
+  };
+  return Object.keys(applies).filter((status) => applies[status]);
+}
+
+/** References to headers of the document's components, by name. */
+export const headerReferences = (...names: string[]) =>
+  Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
+
+function headersOf(operation: Operation, { method, versioned }: Place, status: string) {
+  return headerReferences(
+    "X-Request-Id",
+    ...(operation[accessExtension] === "public" ? [] : ["RateLimit", "RateLimit-Policy"]),
+    ...(versioned && ["get", "put", "patch"].includes(method) && status !== "204" ? ["ETag"] : []),
+    ...(takesHeader(operation, "idempotency-key") ? ["Idempotency-Replayed"] : []),
+  );
+}
+
+function withExamples(content: Content, schemas: Schemas) {
+  return Object.fromEntries(
+    Object.entries(content).map(([type, media]) => {
+      if (media.schema === undefined || media.examples !== undefined || "example" in media)
+        return [type, media];
+      return [type, { ...media, example: exampleOf(media.schema, schemas) }];
+    }),
+  );
+}
