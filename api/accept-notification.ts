@@ -12,12 +12,7 @@ import {
   retryOnce,
 } from "./idempotency.ts";
 import { type FieldError, invalid, Problem } from "./problem.ts";
-import {
-  dataErrors,
-  type PinnedVersion,
-  type TemplateVersions,
-  unknownTemplate,
-} from "./template-versions.ts";
+import { dataErrors, type NamedVersion, type TemplateVersions } from "./template-versions.ts";
 
 export interface Acceptance extends Answer {
   /** Queues that have new rows; none for a replay. */
@@ -29,8 +24,8 @@ const acceptedStatus = 202;
 /**
  * Accepting a notification is the one write that has to be fast, so that it is one statement, and a transaction by
  * itself: look for the answer kept under the key, find the recipients and hold them against erasure, and only if all
- * are known, all is well ($12) and the version is still the active one where that was asked for ($16), write the
- * notification, its rows and its answer.
+ * are known, all is well ($12), the template is not archived and the version is still the active one where that was asked
+ * for ($16), write the notification, its rows and its answer.
  */
 const acceptSql = `
   WITH state AS MATERIALIZED (${keyStateSql("$1", "$2")}),
@@ -45,9 +40,9 @@ const acceptSql = `
     UNION ALL SELECT ref FROM unnest($5::text[], $6::uuid[]) AS named(ref, id) WHERE id NOT IN (SELECT id FROM held)
   ),
   version AS MATERIALIZED (
-    SELECT $16::text IS NULL OR $8::uuid IS NULL OR $8::uuid = (
-      SELECT v.id FROM template_versions AS v JOIN templates AS t ON t.id = v.template_id AND t.active_version = v.version
-      WHERE t.key = $16::text AND t.archived_at IS NULL
+    SELECT $8::uuid IS NULL OR EXISTS (
+      SELECT FROM template_versions AS v JOIN templates AS t ON t.id = v.template_id
+      WHERE v.id = $8::uuid AND t.archived_at IS NULL AND (t.active_version = v.version OR NOT $16::boolean)
     ) AS current
   ),
   notification AS (
@@ -75,7 +70,7 @@ const acceptSql = `
   FROM state CROSS JOIN version LEFT JOIN answer ON true`;
 
 interface AcceptRow extends KeyState {
-  /** Is the version the one meant? */
+  /** Is the version still the one meant, and may be used? */
   current: boolean;
   accepted: string | null;
   queues: string[] | null;
@@ -110,7 +105,7 @@ export async function acceptNotification(
   const { template } = notification;
   const version = await deps.versions.recall(template);
   const first = await tryToAccept(deps, notification, origin, version, request);
-  // Another process has activated a version, which may ask for other data.
+  // Somebody has activated a version, which may ask for other data, or archived the template.
   return (
     first ??
     (await tryToAccept(deps, notification, origin, await deps.versions.find(template), request)) ??
@@ -122,15 +117,16 @@ function raced(): never {
   throw new Problem("conflict", "The template is being changed. Repeat the request.");
 }
 
-/** Null if `version` is not the active one any more, and that was asked for. */
+/** Null if `version` may not be used any more, or is not the active one and that was asked for. */
 async function tryToAccept(
   { pool, mailboxShards, now }: Deps,
   { recipients, template, data, priority, sendAt }: NewNotification,
   { caller, requestId, test = false }: Origin,
-  version: PinnedVersion | null,
+  version: NamedVersion,
   request: KeyedRequest | null,
 ): Promise<Acceptance | null> {
-  const errors: FieldError[] = version ? dataErrors(version, data) : [unknownTemplate(template)];
+  const errors: FieldError[] =
+    version.kind === "pinned" ? dataErrors(version, data) : [version.error];
   const externalIds: string[] = [];
   const ids = new Map<string, string>();
   for (const reference of recipients) {
@@ -148,7 +144,7 @@ async function tryToAccept(
     [...ids.keys()],
     [...ids.values()],
     id,
-    version?.id ?? null,
+    version.kind === "pinned" ? version.id : null,
     priority,
     JSON.stringify(data),
     sendAt && sendAt > now ? sendAt : now,
@@ -156,7 +152,7 @@ async function tryToAccept(
     Array.from({ length: mailboxShards }, (_, shard) => queueName({ kind, shard })),
     now,
     publicId("notification", id),
-    template.version === undefined ? template.key : null,
+    template.version === undefined,
     caller,
     requestId,
     test,

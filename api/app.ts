@@ -20,6 +20,8 @@ import { healthRoutes } from "./routes/health.ts";
 import { notificationRoutes } from "./routes/notifications.ts";
 import { importPath, recipientImportRoutes } from "./routes/recipient-import.ts";
 import { recipientRoutes } from "./routes/recipients.ts";
+import { templateTrialRoutes } from "./routes/template-trials.ts";
+import { templateVersionRoutes } from "./routes/template-versions.ts";
 import { templateRoutes } from "./routes/templates.ts";
 
 const document = defineRoute({
@@ -76,6 +78,8 @@ export function createApp(deps: ApiDeps) {
     .route("/", recipientImportRoutes(deps))
     .route("/", recipientRoutes(deps))
     .route("/", templateRoutes(deps))
+    .route("/", templateVersionRoutes(deps))
+    .route("/", templateTrialRoutes(deps))
     .route("/", campaignRoutes(deps))
     .route("/", campaignActionRoutes(deps))
     .route("/", campaignReportRoutes(deps))

@@ -10,7 +10,7 @@ import { invalid } from "./problem.ts";
 const maxPage = 200;
 
 /** Fields a list may be sorted by, and what is in them; never null. */
-export type Sortable = Record<string, "creation" | "text" | "instant">;
+export type Sortable = Record<string, "creation" | "text" | "instant" | "number">;
 
 /** Ids begin with the time of creation (UUIDv7): sorted by them is sorted by it. */
 export const byCreation = { createdAt: "creation" } as const satisfies Sortable;
@@ -90,6 +90,7 @@ const positions = {
   creation: z.tuple([z.string(), z.null(), z.uuid()]),
   text: z.tuple([z.string(), text(500, 0), z.uuid()]),
   instant: z.tuple([z.string(), z.iso.datetime(), z.uuid()]),
+  number: z.tuple([z.string(), z.int32(), z.uuid()]),
 };
 
 /**
@@ -164,6 +165,11 @@ function parseCursor(cursor: string, sort: string, kind: Sortable[string]) {
       message: "must be the nextCursor of a page before, with the same sort",
     },
   ]);
+}
+
+/** For a Prisma filter: texts that hold this one, in any case. Nothing in it stands for anything else. */
+export function containing(part: string) {
+  return { contains: part.replaceAll(/[\\%_]/g, "\\$&"), mode: "insensitive" as const };
 }
 
 /** For a Prisma filter on the time of creation. */

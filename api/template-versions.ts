@@ -8,9 +8,13 @@ import type { PrismaClient } from "../prisma/generated/client.ts";
 import { type FieldError, invalid, jsonPointer } from "./problem.ts";
 
 export interface PinnedVersion {
+  kind: "pinned";
   id: string;
   checkData: CheckData;
 }
+
+/** What a body's `template` names: a version that may be used, or why it may not. */
+export type NamedVersion = PinnedVersion | { kind: "unusable"; error: FieldError };
 
 /** How many versions are remembered, the most recently used. */
 const keptVersions = 500;
@@ -27,34 +31,43 @@ export function createTemplateVersions(prisma: Pick<PrismaClient, "template" | "
     if (kept.size > keptVersions) kept.delete(kept.keys().next().value!);
   }
 
-  /** The version meant, the active one where none is named; null if there is none, or the template is archived. */
-  async function find(reference: TemplateReference): Promise<PinnedVersion | null> {
+  /** The version meant, the active one where none is named. */
+  async function find(reference: TemplateReference): Promise<NamedVersion> {
     const { key, version } = reference;
     const template = await prisma.template.findUnique({
-      where: { key, archivedAt: null },
-      select: { id: true, activeVersion: true },
+      where: { key },
+      select: { id: true, activeVersion: true, archivedAt: true },
     });
-    const row =
-      template &&
-      (await prisma.templateVersion.findUnique({
-        where: {
-          templateId_version: {
-            templateId: template.id,
-            version: version ?? template.activeVersion,
-          },
+    if (!template)
+      return unusable("/key", "names no template: create it first with POST /v1/templates");
+    if (template.archivedAt)
+      return unusable(
+        "/key",
+        `names an archived template: take another, or restore it with POST /v1/templates/${key}/restore`,
+      );
+    const row = await prisma.templateVersion.findUnique({
+      where: {
+        templateId_version: {
+          templateId: template.id,
+          version: version ?? template.activeVersion,
         },
-        select: { id: true, variables: true },
-      }));
-    if (!row) return null;
-    const found = { id: row.id, checkData: compileVariables(row.variables as TemplateVariables) };
+      },
+      select: { id: true, variables: true },
+    });
+    if (!row) return unusable("", "names no version of a template");
+    const found: PinnedVersion = {
+      kind: "pinned",
+      id: row.id,
+      checkData: compileVariables(row.variables as TemplateVariables),
+    };
     keep(reference, found);
     return found;
   }
 
   return {
     find,
-    /** As `find`, but where no version is named it may be one that was active until just now. */
-    async recall(reference: TemplateReference): Promise<PinnedVersion | null> {
+    /** As `find`, but it may be one that could be used, or was active, until just now. */
+    async recall(reference: TemplateReference): Promise<NamedVersion> {
       const known = kept.get(name(reference));
       if (!known) return find(reference);
       keep(reference, known);
@@ -65,15 +78,8 @@ export function createTemplateVersions(prisma: Pick<PrismaClient, "template" | "
 
 export type TemplateVersions = ReturnType<typeof createTemplateVersions>;
 
-/** For a body whose `template` names a version that does not exist. */
-export function unknownTemplate({ version }: TemplateReference): FieldError {
-  return version === undefined
-    ? {
-        in: "body",
-        field: "/template/key",
-        message: "names no template: create it first with POST /v1/templates",
-      }
-    : { in: "body", field: "/template", message: "names no version of a template" };
+function unusable(field: string, message: string): NamedVersion {
+  return { kind: "unusable", error: { in: "body", field: `/template${field}`, message } };
 }
 
 /** What a body's `data` lacks of what the version asks for. */
@@ -89,7 +95,7 @@ export async function pinVersion(
   { template, data }: { template: TemplateReference; data: Record<string, unknown> },
 ): Promise<PinnedVersion> {
   const version = await versions.find(template);
-  if (!version) throw invalid([unknownTemplate(template)]);
+  if (version.kind === "unusable") throw invalid([version.error]);
   const errors = dataErrors(version, data);
   if (errors.length > 0) throw invalid(errors);
   return version;

@@ -17,7 +17,7 @@ export const templateVersionNumber = z
   .min(1, "must be at least 1")
   .max(2_147_483_647, "must be at most 2147483647");
 
-/** A version of a template; the latest one where none is named. */
+/** A version of a template; the active one where none is named. */
 export const templateReference = z.strictObject({
   key: templateKey,
   version: templateVersionNumber.optional(),

@@ -9,7 +9,7 @@ import { notFound } from "../problem.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
 import { createTemplateVersions } from "../template-versions.ts";
 
-const accepted = z
+export const acceptedNotification = z
   .object({ id: z.string(), deliveries: z.number().int() })
   .openapi("AcceptedNotification");
 
@@ -32,7 +32,7 @@ const create = defineRoute({
   access: "sender",
   summary: "Tell recipients something. Once this is answered, nothing of it is lost.",
   request: { headers: idempotencyHeaders, body: jsonContent(newNotification) },
-  responses: responses(202, "Accepted", accepted),
+  responses: responses(202, "Accepted", acceptedNotification),
 });
 
 const get = defineRoute({
@@ -59,7 +59,7 @@ export function notificationRoutes({ prisma, pool, wakes, clock, config }: ApiDe
         keyedRequest(c),
       );
       for (const queue of queues) wakes.queue(queue, { requestId });
-      return answerWith<z.infer<typeof accepted>, 202>(c, answer);
+      return answerWith<z.infer<typeof acceptedNotification>, 202>(c, answer);
     })
     .openapi(get, async (c) => {
       const id = parsePublicId("notification", c.req.valid("param").id);

@@ -1,302 +1,222 @@
 import { z } from "@hono/zod-openapi";
-import { newUuid, publicId } from "../../domain/ids.ts";
-import { templateKey, templateVersionNumber, notificationData } from "../../domain/notification.ts";
-import { recipientProfile, recipientReference } from "../../domain/recipient.ts";
+import type { Context } from "hono";
+import { templateVersionNumber } from "../../domain/notification.ts";
 import { text } from "../../domain/storable.ts";
-import {
-  checkContent,
-  emailScope,
-  type RecipientScope,
-  renderEmail,
-  templateContent,
-  TemplateError,
-  type TemplateContent,
-} from "../../domain/template.ts";
-import {
-  compileVariables,
-  templateVariables,
-  type TemplateVariables,
-} from "../../domain/template-variables.ts";
-import type { Prisma, TemplateVersion } from "../../prisma/generated/client.ts";
-import { isUniqueViolation } from "../database-errors.ts";
+import type { Template } from "../../prisma/generated/client.ts";
+import { changeOf } from "../audit.ts";
 import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
-import { invalid, jsonPointer, notFound, Problem } from "../problem.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
-
-const variables = templateVariables.default({ type: "object" }).meta({
-  type: "object",
-  description:
-    "JSON Schema of the data that a notification or campaign must bring. Checked when something is accepted.",
-  example: {
-    type: "object",
-    properties: { orderNumber: { type: "string" } },
-    required: ["orderNumber"],
-  },
-});
-
-const versionBody = z.strictObject({ content: templateContent, variables });
-const templateBody = versionBody.extend({ key: templateKey, name: text(200) });
-
-const previewBody = z.strictObject({
-  version: templateVersionNumber.optional(),
-  data: notificationData,
-  /** Somebody stored, or somebody made up. */
-  recipient: z
-    .union(
-      [text(200), recipientProfile.extend({ externalId: text(200).optional() })],
-      "must be an id, or an object such as { email, locale, attributes }",
-    )
-    .optional(),
-});
-
-const templateAnswer = z
-  .object({
-    id: z.string(),
-    key: z.string(),
-    name: z.string(),
-    createdAt: z.iso.datetime(),
-    latestVersion: z.object({
-      id: z.string(),
-      version: z.number().int(),
-      content: z.unknown(),
-      variables: z.unknown(),
-      createdAt: z.iso.datetime(),
-    }),
-  })
-  .openapi("Template");
-
-const previewAnswer = z.object({
-  version: z.number().int(),
-  subject: z.string(),
-  html: z.string(),
-  text: z.string(),
-});
-
-const params = z.object({ key: templateKey });
+import { containing, pageOf, pageQuery, paging } from "../pages.ts";
+import {
+  type ApiDeps,
+  type ApiEnv,
+  createRouter,
+  defineRoute,
+  jsonContent,
+  responses,
+} from "../router.ts";
+import {
+  findTemplate,
+  findVersion,
+  insertTemplate,
+  lockTemplate,
+  newTemplateKey,
+  refuseUnusable,
+  templateAnswer,
+  templateJson,
+  templateName,
+  templateParams,
+  templateSummary,
+  versionBody,
+  versionJson,
+  versionSummaryJson,
+  wholeTemplate,
+} from "../templates.ts";
 
 const create = defineRoute({
   method: "post",
   path: "/v1/templates",
   access: "sender",
   summary: "Create a template with its first version",
-  request: { headers: idempotencyHeaders, body: jsonContent(templateBody) },
-  responses: responses(201, "Created", templateAnswer),
+  request: {
+    headers: idempotencyHeaders,
+    body: jsonContent(versionBody.extend({ key: newTemplateKey, name: templateName })),
+  },
+  responses: responses(201, "Created", wholeTemplate),
 });
 
-const createVersion = defineRoute({
-  method: "post",
-  path: "/v1/templates/{key}/versions",
-  access: "sender",
-  summary:
-    "Add a version, which is the active one from then on. What was accepted before keeps its own.",
-  request: { params, headers: idempotencyHeaders, body: jsonContent(versionBody) },
-  responses: responses(201, "Created", templateAnswer),
+const sortable = { createdAt: "creation", key: "text", name: "text" } as const;
+
+const list = defineRoute({
+  method: "get",
+  path: "/v1/templates",
+  access: "viewer",
+  summary: "Templates, the newest first",
+  request: {
+    query: z.object({
+      ...pageQuery(sortable),
+      q: text(200)
+        .optional()
+        .openapi({ description: "Part of the key or the name, in any case", example: "order" }),
+      archived: z
+        .enum(["true", "false"])
+        .optional()
+        .openapi({ description: "Only archived ones, or only others; both where it is left out" }),
+    }),
+  },
+  responses: responses(200, "A page", pageOf(templateSummary)),
 });
 
 const get = defineRoute({
   method: "get",
   path: "/v1/templates/{key}",
   access: "viewer",
-  summary: "One template with its latest version",
-  request: { params },
-  responses: responses(200, "The template", templateAnswer),
+  summary: "One template with its active version",
+  request: { params: templateParams },
+  responses: responses(200, "The template", wholeTemplate),
 });
 
-const preview = defineRoute({
+const duplicate = defineRoute({
   method: "post",
-  path: "/v1/templates/{key}/preview",
-  access: "viewer",
-  summary: "What a recipient would get",
-  request: { params, body: jsonContent(previewBody) },
-  responses: responses(200, "The message", previewAnswer),
+  path: "/v1/templates/{key}/duplicate",
+  access: "sender",
+  summary: "Create a template whose first version is one of this",
+  request: {
+    params: templateParams,
+    headers: idempotencyHeaders,
+    body: jsonContent(
+      z.strictObject({
+        key: newTemplateKey.openapi({ example: "order-shipped-2" }),
+        name: templateName,
+        version: templateVersionNumber
+          .optional()
+          .openapi({ description: "The active one where it is left out", example: 1 }),
+      }),
+    ),
+  },
+  responses: responses(201, "Created", wholeTemplate),
 });
 
-/** Stands in for the recipient where a preview names none. */
-const example: RecipientScope = {
-  id: "rcp_00000000000000000000000000",
-  externalId: "example",
-  email: "recipient@example.org",
-  timeZone: "UTC",
-  locale: "en",
-  attributes: {},
-};
+const archive = defineRoute({
+  method: "post",
+  path: "/v1/templates/{key}/archive",
+  access: "sender",
+  summary: "Let nothing new use a template. What was accepted before goes on.",
+  request: { params: templateParams, headers: idempotencyHeaders },
+  responses: responses(200, "The template afterwards", wholeTemplate),
+});
+
+const restore = defineRoute({
+  method: "post",
+  path: "/v1/templates/{key}/restore",
+  access: "sender",
+  summary: "Let an archived template be used again",
+  request: { params: templateParams, headers: idempotencyHeaders },
+  responses: responses(200, "The template afterwards", wholeTemplate),
+});
 
 export function templateRoutes(deps: ApiDeps) {
   const { prisma, clock } = deps;
-
-  async function previewRecipient(
-    wanted: z.output<typeof previewBody>["recipient"],
-  ): Promise<RecipientScope> {
-    if (wanted === undefined) return example;
-    if (typeof wanted === "object")
-      return { ...wanted, id: example.id, externalId: wanted.externalId ?? null };
-    const row = await prisma.recipient.findFirst({
-      where: { ...recipientReference(wanted), erasedAt: null },
-    });
-    if (!row)
-      throw invalid([
-        {
-          in: "body",
-          field: "/recipient",
-          message: "names no recipient: create it first, or describe one inline",
-        },
-      ]);
-    return {
-      ...row,
-      id: publicId("recipient", row.id),
-      attributes: row.attributes as Record<string, unknown>,
-    };
-  }
 
   return createRouter()
     .openapi(create, async (c) => {
       const { key, name, content, variables } = c.req.valid("json");
       return commitOnce(c, deps, 201, async (tx) => {
         refuseUnusable(content, variables);
-        const now = clock();
-        const taken = new Problem(
-          "conflict",
-          `There is a template ${key} already. Add a version to it, or take another key.`,
+        const { template, version } = await insertTemplate(
+          tx,
+          { key, name },
+          { content, variables },
+          clock(),
         );
-        if (await tx.template.findUnique({ where: { key }, select: { id: true } })) throw taken;
-        try {
-          const template = await tx.template.create({
-            data: { id: newUuid(now), key, name, createdAt: now },
-          });
-          const version = await addVersion(tx, template.id, 1, content, variables, now);
-          return {
-            body: templateJson(template, version),
-            changes: [{ action: "template.create", resource: key, after: { name, version: 1 } }],
-          };
-        } catch (error) {
-          if (isUniqueViolation(error)) throw taken;
-          throw error;
-        }
-      });
-    })
-    .openapi(createVersion, async (c) => {
-      const { key } = c.req.valid("param");
-      const { content, variables } = c.req.valid("json");
-      return commitOnce(c, deps, 201, async (tx) => {
-        refuseUnusable(content, variables);
-        // Locked, so that two new versions get two numbers.
-        const [locked] = await tx.$queryRaw<
-          { id: string }[]
-        >`SELECT id FROM templates WHERE key = ${key} FOR NO KEY UPDATE`;
-        if (!locked) throw notFound("template");
-        const template = await tx.template.findUniqueOrThrow({
-          where: { id: locked.id },
-          include: latest,
-        });
-        const number = template.versions[0]!.version + 1;
-        const version = await addVersion(tx, template.id, number, content, variables, clock());
-        await tx.template.update({
-          where: { id: template.id },
-          data: { activeVersion: number },
-        });
         return {
-          body: templateJson(template, version),
-          changes: [{ action: "template.add_version", resource: key, after: { version: number } }],
+          body: { ...templateJson(template, 1), activeVersion: versionJson(version) },
+          changes: [{ action: "template.create", resource: key, after: { name, version: 1 } }],
         };
       });
     })
-    .openapi(get, async (c) => {
-      const template = await prisma.template.findUnique({
-        where: { key: c.req.valid("param").key },
-        include: latest,
+    .openapi(list, async (c) => {
+      const { q, archived, ...page } = c.req.valid("query");
+      const { where, answer, ...find } = paging<Template>(page, sortable);
+      const rows = await prisma.template.findMany({
+        ...find,
+        where: {
+          AND: [
+            where,
+            q === undefined ? {} : { OR: [{ key: containing(q) }, { name: containing(q) }] },
+            archived === undefined
+              ? {}
+              : { archivedAt: archived === "true" ? { not: null } : null },
+          ],
+        },
       });
-      if (!template) throw notFound("template");
-      return c.json(templateJson(template, template.versions[0]!), 200);
+      const versions = await versionsOf(rows);
+      return c.json(
+        answer(rows, (row) => {
+          const { latest, ...active } = versions.get(row.id)!;
+          return { ...templateJson(row, latest), activeVersion: versionSummaryJson(active) };
+        }),
+        200,
+      );
     })
-    .openapi(preview, async (c) => {
-      const { key } = c.req.valid("param");
-      const { version, data, recipient } = c.req.valid("json");
-      const row = await prisma.templateVersion.findFirst({
-        where: { template: { key }, ...(version !== undefined && { version }) },
-        orderBy: { version: "desc" },
+    .openapi(get, async (c) => {
+      const template = await findTemplate(prisma, c.req.valid("param").key);
+      return c.json(await templateAnswer(prisma, template), 200);
+    })
+    .openapi(duplicate, async (c) => {
+      const { key: from } = c.req.valid("param");
+      const { key, name, version: wanted } = c.req.valid("json");
+      return commitOnce(c, deps, 201, async (tx) => {
+        const source = await findVersion(tx, await findTemplate(tx, from), wanted);
+        const { template, version } = await insertTemplate(tx, { key, name }, source, clock());
+        return {
+          body: { ...templateJson(template, 1), activeVersion: versionJson(version) },
+          changes: [
+            {
+              action: "template.duplicate",
+              resource: key,
+              after: { name, version: 1, from: { key: from, version: source.version } },
+            },
+          ],
+        };
       });
-      if (!row) throw notFound(version === undefined ? "template" : "version of the template");
-      const faults = compileVariables(row.variables as TemplateVariables)(data);
-      if (faults.length > 0)
-        throw invalid(
-          faults.map(({ path, message }) => ({
-            in: "body",
-            field: jsonPointer(["data", ...path]),
-            message,
-          })),
-        );
-      try {
-        const message = renderEmail(
-          row.content as TemplateContent,
-          emailScope(await previewRecipient(recipient), data),
-        );
-        return c.json({ version: row.version, ...message }, 200);
-      } catch (error) {
-        if (error instanceof TemplateError)
-          throw invalid([
-            { in: "body", field: "/data", message: `does not fit the template: ${error.message}` },
-          ]);
-        throw error;
-      }
-    });
-}
+    })
+    .openapi(archive, (c) => setArchived(c, c.req.valid("param").key, clock()))
+    .openapi(restore, (c) => setArchived(c, c.req.valid("param").key, null));
 
-const latest = { versions: { orderBy: { version: "desc" }, take: 1 } } as const;
+  /** Their active versions, without contents, and the highest numbers. */
+  async function versionsOf(templates: readonly Template[]) {
+    const rows = await prisma.$queryRaw<
+      { templateId: string; id: string; version: number; createdAt: Date; latest: number }[]
+    >`
+      SELECT t.id AS "templateId", v.id, v.version, v.created_at AS "createdAt", (
+        SELECT max(l.version) FROM template_versions AS l WHERE l.template_id = t.id
+      ) AS latest
+      FROM templates AS t JOIN template_versions AS v ON v.template_id = t.id AND v.version = t.active_version
+      WHERE t.id = ANY(${templates.map(({ id }) => id)}::uuid[])`;
+    return new Map(rows.map(({ templateId, ...row }) => [templateId, row]));
+  }
 
-/** Neither can fail later for a reason that is seen now. */
-function refuseUnusable(content: TemplateContent, variables: TemplateVariables): void {
-  const errors = checkContent(content).map(({ path, message }) => ({
-    in: "body" as const,
-    field: jsonPointer(["content", ...path]),
-    message,
-  }));
-  try {
-    compileVariables(variables);
-  } catch {
-    errors.push({
-      in: "body",
-      field: "/variables",
-      message: "is not a JSON Schema that data can be checked against",
+  function setArchived(c: Context<ApiEnv>, key: string, archivedAt: Date | null) {
+    return commitOnce(c, deps, 200, async (tx) => {
+      const before = await lockTemplate(tx, key);
+      const asWished = (before.archivedAt === null) === (archivedAt === null);
+      const after = asWished
+        ? before
+        : await tx.template.update({ where: { key }, data: { archivedAt } });
+      const facts = (of: Template) => ({ archivedAt: of.archivedAt?.toISOString() ?? null });
+      return {
+        body: await templateAnswer(tx, after),
+        changes: asWished
+          ? []
+          : [
+              changeOf(
+                archivedAt ? "template.archive" : "template.restore",
+                key,
+                facts(before),
+                facts(after),
+              ),
+            ],
+      };
     });
   }
-  if (errors.length > 0) throw invalid(errors);
-}
-
-function addVersion(
-  tx: Prisma.TransactionClient,
-  templateId: string,
-  version: number,
-  content: TemplateContent,
-  variables: TemplateVariables,
-  now: Date,
-) {
-  return tx.templateVersion.create({
-    data: {
-      id: newUuid(now),
-      templateId,
-      version,
-      content: content as Prisma.InputJsonObject,
-      variables: variables as Prisma.InputJsonObject,
-      createdAt: now,
-    },
-  });
-}
-
-function templateJson(
-  { id, key, name, createdAt }: { id: string; key: string; name: string; createdAt: Date },
-  version: TemplateVersion,
-) {
-  return {
-    id: publicId("template", id),
-    key,
-    name,
-    createdAt: createdAt.toISOString(),
-    latestVersion: {
-      id: publicId("templateVersion", version.id),
-      version: version.version,
-      content: version.content as unknown,
-      variables: version.variables as unknown,
-      createdAt: version.createdAt.toISOString(),
-    },
-  };
 }

@@ -1,0 +1,182 @@
+import { z } from "@hono/zod-openapi";
+import { publicId } from "../../domain/ids.ts";
+import { notificationData, templateVersionNumber } from "../../domain/notification.ts";
+import { recipientProfile, recipientReference } from "../../domain/recipient.ts";
+import { text } from "../../domain/storable.ts";
+import {
+  emailScope,
+  type RecipientScope,
+  renderEmail,
+  type TemplateContent,
+  TemplateError,
+} from "../../domain/template.ts";
+import { compileVariables, type TemplateVariables } from "../../domain/template-variables.ts";
+import { acceptNotification } from "../accept-notification.ts";
+import { answerWith, idempotencyHeaders, keyedRequest } from "../idempotency.ts";
+import { type FieldError, invalid, jsonPointer, Problem } from "../problem.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+import { createTemplateVersions } from "../template-versions.ts";
+import { findTemplate, findVersion, templateParams } from "../templates.ts";
+import { acceptedNotification } from "./notifications.ts";
+
+const anyVersion = templateVersionNumber.optional().openapi({
+  description: "Any version; the active one where it is left out",
+  example: 2,
+});
+
+const data = notificationData.openapi({ example: { orderNumber: "A-1" } });
+
+const preview = defineRoute({
+  method: "post",
+  path: "/v1/templates/{key}/preview",
+  access: "viewer",
+  summary: "What a recipient would get",
+  request: {
+    params: templateParams,
+    body: jsonContent(
+      z.strictObject({
+        version: anyVersion,
+        data,
+        /** Somebody stored, or somebody made up. */
+        recipient: z
+          .union(
+            [text(200), recipientProfile.extend({ externalId: text(200).optional() })],
+            "must be an id, or an object such as { email, locale, attributes }",
+          )
+          .optional()
+          .openapi({
+            description: "The id of somebody stored, or somebody made up; anybody if left out",
+            example: { locale: "de", attributes: { name: "Ada" } },
+          }),
+      }),
+    ),
+  },
+  responses: responses(
+    200,
+    "The message",
+    z.object({
+      version: z.number().int(),
+      subject: z.string(),
+      html: z.string(),
+      text: z.string(),
+    }),
+  ),
+});
+
+const test = defineRoute({
+  method: "post",
+  path: "/v1/templates/{key}/test",
+  access: "sender",
+  summary: "Send a version to somebody as a try: a notification as any other, marked as a test",
+  request: {
+    params: templateParams,
+    headers: idempotencyHeaders,
+    body: jsonContent(
+      z.strictObject({
+        recipient: text(200).openapi({
+          description: "External id, or rcp_…",
+          example: "ada",
+        }),
+        data,
+        version: anyVersion,
+      }),
+    ),
+  },
+  responses: responses(202, "Accepted", acceptedNotification),
+});
+
+/** Stands in for the recipient where a preview names none. */
+const anybody: RecipientScope = {
+  id: "rcp_00000000000000000000000000",
+  externalId: "example",
+  email: "recipient@example.org",
+  timeZone: "UTC",
+  locale: "en",
+  attributes: {},
+};
+
+/** Seeing a message before it goes to everybody. */
+export function templateTrialRoutes(deps: ApiDeps) {
+  const { prisma, pool, wakes, clock, config } = deps;
+  const versions = createTemplateVersions(prisma);
+
+  async function scopeOf(
+    wanted:
+      | string
+      | (Omit<RecipientScope, "id" | "externalId"> & { externalId?: string | undefined })
+      | undefined,
+  ): Promise<RecipientScope> {
+    if (wanted === undefined) return anybody;
+    if (typeof wanted === "object")
+      return { ...wanted, id: anybody.id, externalId: wanted.externalId ?? null };
+    const row = await prisma.recipient.findFirst({
+      where: { ...recipientReference(wanted), erasedAt: null },
+    });
+    if (!row)
+      throw invalid([
+        {
+          in: "body",
+          field: "/recipient",
+          message: "names no recipient: create it first, or describe one inline",
+        },
+      ]);
+    return {
+      ...row,
+      id: publicId("recipient", row.id),
+      attributes: row.attributes as Record<string, unknown>,
+    };
+  }
+
+  return createRouter()
+    .openapi(preview, async (c) => {
+      const { version: wanted, data, recipient } = c.req.valid("json");
+      const template = await findTemplate(prisma, c.req.valid("param").key);
+      const { version, content, variables } = await findVersion(prisma, template, wanted);
+      const faults = compileVariables(variables as TemplateVariables)(data);
+      if (faults.length > 0)
+        throw invalid(
+          faults.map(({ path, message }) => ({
+            in: "body",
+            field: jsonPointer(["data", ...path]),
+            message,
+          })),
+        );
+      const scope = emailScope(await scopeOf(recipient), data);
+      try {
+        return c.json({ version, ...renderEmail(content as TemplateContent, scope) }, 200);
+      } catch (error) {
+        if (error instanceof TemplateError)
+          throw invalid([
+            { in: "body", field: "/data", message: `does not fit the template: ${error.message}` },
+          ]);
+        throw error;
+      }
+    })
+    .openapi(test, async (c) => {
+      const { key } = c.req.valid("param");
+      const { recipient, data, version: wanted } = c.req.valid("json");
+      const requestId = c.get("requestId");
+      const template = await findTemplate(prisma, key);
+      const { version } = await findVersion(prisma, template, wanted);
+      try {
+        const { queues, ...answer } = await acceptNotification(
+          { pool, versions, mailboxShards: config.mailboxShards, now: clock() },
+          { recipients: [recipient], template: { key, version }, data, priority: "normal" },
+          { caller: c.get("caller").id, requestId, test: true },
+          keyedRequest(c),
+        );
+        for (const queue of queues) wakes.queue(queue, { requestId });
+        return answerWith<z.infer<typeof acceptedNotification>, 202>(c, answer);
+      } catch (error) {
+        if (error instanceof Problem && error.kind === "invalid")
+          throw invalid(error.errors.map(asOfTest));
+        throw error;
+      }
+    });
+}
+
+/** An error of a notification's body as one of a test's request. */
+function asOfTest(error: FieldError): FieldError {
+  if (error.field === "/recipients/0") return { ...error, field: "/recipient" };
+  return error.field.startsWith("/template") ? { ...error, in: "path", field: "key" } : error;
+}

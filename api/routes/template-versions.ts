@@ -1,0 +1,145 @@
+import { z } from "@hono/zod-openapi";
+import type { TemplateVersion } from "../../prisma/generated/client.ts";
+import { changeOf } from "../audit.ts";
+import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
+import { pageOf, pageQuery, paging } from "../pages.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+import {
+  findTemplate,
+  findVersion,
+  insertVersion,
+  latestVersion,
+  lockTemplate,
+  refuseUnusable,
+  templateAnswer,
+  templateParams,
+  versionBody,
+  versionJson,
+  versionParams,
+  versionSummary,
+  versionSummaryJson,
+  wholeTemplate,
+  wholeVersion,
+} from "../templates.ts";
+
+const add = defineRoute({
+  method: "post",
+  path: "/v1/templates/{key}/versions",
+  access: "sender",
+  summary: "Add a version. What was accepted before keeps its own.",
+  request: {
+    params: templateParams,
+    headers: idempotencyHeaders,
+    body: jsonContent(
+      versionBody.extend({
+        activate: z
+          .boolean()
+          .default(true)
+          .openapi({ description: "Is it the one used from now on where none is named?" }),
+      }),
+    ),
+  },
+  responses: responses(201, "The template; the new version is its latest", wholeTemplate),
+});
+
+const sortable = { version: "number" } as const;
+
+const list = defineRoute({
+  method: "get",
+  path: "/v1/templates/{key}/versions",
+  access: "viewer",
+  summary: "The versions of a template, the latest first",
+  request: { params: templateParams, query: z.object(pageQuery(sortable, "-version")) },
+  responses: responses(200, "A page", pageOf(versionSummary)),
+});
+
+const get = defineRoute({
+  method: "get",
+  path: "/v1/templates/{key}/versions/{version}",
+  access: "viewer",
+  summary: "One version with its contents",
+  request: { params: versionParams },
+  responses: responses(200, "The version", wholeVersion),
+});
+
+const activate = defineRoute({
+  method: "post",
+  path: "/v1/templates/{key}/versions/{version}/activate",
+  access: "sender",
+  summary: "Use a version, older or newer, where none is named. What was accepted keeps its own.",
+  request: { params: versionParams, headers: idempotencyHeaders },
+  responses: responses(200, "The template afterwards", wholeTemplate),
+});
+
+export function templateVersionRoutes(deps: ApiDeps) {
+  const { prisma, clock } = deps;
+
+  return createRouter()
+    .openapi(add, async (c) => {
+      const { key } = c.req.valid("param");
+      const { content, variables, activate: activated } = c.req.valid("json");
+      return commitOnce(c, deps, 201, async (tx) => {
+        refuseUnusable(content, variables);
+        // Locked, so that two new versions get two numbers.
+        const before = await lockTemplate(tx, key);
+        const version = (await latestVersion(tx, before)) + 1;
+        await insertVersion(tx, before, version, { content, variables }, clock());
+        const after = activated
+          ? await tx.template.update({ where: { key }, data: { activeVersion: version } })
+          : before;
+        return {
+          body: await templateAnswer(tx, after),
+          changes: [
+            {
+              action: "template.add_version",
+              resource: key,
+              before: { activeVersion: before.activeVersion },
+              after: { activeVersion: after.activeVersion, version },
+            },
+          ],
+        };
+      });
+    })
+    .openapi(list, async (c) => {
+      const template = await findTemplate(prisma, c.req.valid("param").key);
+      const { where, answer, ...find } = paging<Omit<TemplateVersion, "content" | "variables">>(
+        c.req.valid("query"),
+        sortable,
+      );
+      const rows = await prisma.templateVersion.findMany({
+        ...find,
+        where: { AND: [where, { templateId: template.id }] },
+        omit: { content: true, variables: true },
+      });
+      return c.json(answer(rows, versionSummaryJson), 200);
+    })
+    .openapi(get, async (c) => {
+      const { key, version } = c.req.valid("param");
+      const row = await findVersion(prisma, await findTemplate(prisma, key), version);
+      return c.json(versionJson(row), 200);
+    })
+    .openapi(activate, async (c) => {
+      const { key, version } = c.req.valid("param");
+      return commitOnce(c, deps, 200, async (tx) => {
+        const before = await lockTemplate(tx, key);
+        const { version: activeVersion } = await findVersion(tx, before, version);
+        const unchanged = before.activeVersion === activeVersion;
+        const after = unchanged
+          ? before
+          : await tx.template.update({ where: { key }, data: { activeVersion } });
+        return {
+          body: await templateAnswer(tx, after),
+          changes: unchanged
+            ? []
+            : [
+                changeOf(
+                  "template.activate",
+                  key,
+                  { activeVersion: before.activeVersion },
+                  { activeVersion },
+                ),
+              ],
+        };
+      });
+    });
+}

@@ -1,0 +1,227 @@
+import { z } from "@hono/zod-openapi";
+import { newUuid, publicId } from "../domain/ids.ts";
+import { templateKey, templateVersionNumber } from "../domain/notification.ts";
+import { text } from "../domain/storable.ts";
+import { checkContent, type TemplateContent, templateContent } from "../domain/template.ts";
+import {
+  compileVariables,
+  templateVariables,
+  type TemplateVariables,
+} from "../domain/template-variables.ts";
+import type { Prisma, Template, TemplateVersion } from "../prisma/generated/client.ts";
+import { invalid, jsonPointer, notFound, Problem } from "./problem.ts";
+
+/** What the routes of templates share: what is asked for, what is answered, and how both are kept. */
+
+const exampleContent = {
+  email: {
+    subject: "Order {{ orderNumber }} is on its way",
+    html: "<p>Hello {{ recipient.attributes.name }}, {{ orderNumber }} is on its way.</p>",
+  },
+};
+
+const exampleVariables = {
+  type: "object",
+  properties: { orderNumber: { type: "string" } },
+  required: ["orderNumber"],
+};
+
+/** A version as it is brought. */
+export const versionBody = z.strictObject({
+  content: templateContent.openapi({ example: exampleContent }),
+  variables: templateVariables.default({ type: "object" }).meta({
+    type: "object",
+    description:
+      "JSON Schema of the data that a notification or campaign must bring. Checked when something is accepted.",
+    example: exampleVariables,
+  }),
+});
+
+export const templateName = text(200).openapi({ example: "Order shipped" });
+
+export const newTemplateKey = templateKey.openapi({ example: "order-shipped" });
+
+export const templateParams = z.object({ key: newTemplateKey });
+
+export const versionParams = templateParams.extend({
+  version: z
+    .string()
+    .regex(/^[1-9]\d{0,9}$/, "must be the number of a version")
+    .transform(Number)
+    .pipe(templateVersionNumber)
+    .openapi({ type: "integer", minimum: 1, maximum: 2_147_483_647, example: 2 }),
+});
+
+export const versionSummary = z
+  .object({
+    id: z.string().openapi({ example: "tpv_01jd3v8qyee7fr8xmcsnh5hbcd" }),
+    version: z.number().int().openapi({ example: 2 }),
+    createdAt: z.iso.datetime(),
+  })
+  .openapi("TemplateVersionSummary");
+
+export const wholeVersion = versionSummary
+  .extend({
+    content: templateContent.openapi({ example: exampleContent }),
+    variables: z.record(z.string(), z.unknown()).openapi({ example: exampleVariables }),
+  })
+  .openapi("TemplateVersion");
+
+/** Without the contents, of which a page would hold too much. */
+export const templateSummary = z
+  .object({
+    id: z.string().openapi({ example: "tpl_01jd3v8qyee7fr8xmcsnh5hbcd" }),
+    key: z.string().openapi({ example: "order-shipped" }),
+    name: z.string().openapi({ example: "Order shipped" }),
+    activeVersion: versionSummary.openapi({
+      description: "The one that is used where none is named",
+    }),
+    latestVersion: z
+      .number()
+      .int()
+      .openapi({ description: "The highest number; not always the active one", example: 2 }),
+    createdAt: z.iso.datetime(),
+    archivedAt: z.iso
+      .datetime()
+      .nullable()
+      .openapi({ description: "Since then nothing new may use it; null where it is in use" }),
+  })
+  .openapi("TemplateSummary");
+
+export const wholeTemplate = templateSummary
+  .extend({ activeVersion: wholeVersion })
+  .openapi("Template");
+
+/** Throws the problem of a version that would fail later for a reason that is seen now. */
+export function refuseUnusable(content: TemplateContent, variables: TemplateVariables): void {
+  const errors = checkContent(content).map(({ path, message }) => ({
+    in: "body" as const,
+    field: jsonPointer(["content", ...path]),
+    message,
+  }));
+  try {
+    compileVariables(variables);
+  } catch {
+    errors.push({
+      in: "body",
+      field: "/variables",
+      message: "is not a JSON Schema that data can be checked against",
+    });
+  }
+  if (errors.length > 0) throw invalid(errors);
+}
+
+type Client = Pick<Prisma.TransactionClient, "template" | "templateVersion">;
+
+/** A template by its key; throws the 404. */
+export async function findTemplate(client: Client, key: string): Promise<Template> {
+  const template = await client.template.findUnique({ where: { key } });
+  if (!template) throw notFound("template");
+  return template;
+}
+
+/** As `findTemplate`, held against other changes of it to the end of the transaction. */
+export async function lockTemplate(tx: Prisma.TransactionClient, key: string): Promise<Template> {
+  await tx.$queryRaw`SELECT FROM templates WHERE key = ${key} FOR NO KEY UPDATE`;
+  return findTemplate(tx, key);
+}
+
+/** A version of a template, the active one where none is named; throws the 404. */
+export async function findVersion(
+  client: Client,
+  template: Template,
+  version: number = template.activeVersion,
+): Promise<TemplateVersion> {
+  const row = await client.templateVersion.findUnique({
+    where: { templateId_version: { templateId: template.id, version } },
+  });
+  if (!row) throw notFound("version of the template");
+  return row;
+}
+
+export async function latestVersion(client: Client, { id }: Template): Promise<number> {
+  const { _max } = await client.templateVersion.aggregate({
+    where: { templateId: id },
+    _max: { version: true },
+  });
+  return _max.version!;
+}
+
+/** Makes a template of version 1; throws the 409 where the key is taken. */
+export async function insertTemplate(
+  tx: Prisma.TransactionClient,
+  { key, name }: { key: string; name: string },
+  version: Pick<TemplateVersion, "content" | "variables">,
+  now: Date,
+): Promise<{ template: Template; version: TemplateVersion }> {
+  const { count } = await tx.template.createMany({
+    data: [{ id: newUuid(now), key, name, createdAt: now }],
+    skipDuplicates: true,
+  });
+  if (count === 0)
+    throw new Problem(
+      "conflict",
+      `There is a template ${key} already. Add a version to it, or take another key.`,
+    );
+  const template = await findTemplate(tx, key);
+  return { template, version: await insertVersion(tx, template, 1, version, now) };
+}
+
+/** `content` and `variables` have been checked, or are those of another version. */
+export function insertVersion(
+  tx: Prisma.TransactionClient,
+  template: Template,
+  version: number,
+  { content, variables }: { content: unknown; variables: unknown },
+  now: Date,
+): Promise<TemplateVersion> {
+  return tx.templateVersion.create({
+    data: {
+      id: newUuid(now),
+      templateId: template.id,
+      version,
+      content: content as Prisma.InputJsonObject,
+      variables: variables as Prisma.InputJsonObject,
+      createdAt: now,
+    },
+  });
+}
+
+/** The answer that shows a template. */
+export async function templateAnswer(client: Client, template: Template) {
+  const active = await findVersion(client, template);
+  return {
+    ...templateJson(template, await latestVersion(client, template)),
+    activeVersion: versionJson(active),
+  };
+}
+
+export function templateJson(
+  { id, key, name, createdAt, archivedAt }: Template,
+  latestVersion: number,
+) {
+  return {
+    id: publicId("template", id),
+    key,
+    name,
+    latestVersion,
+    createdAt: createdAt.toISOString(),
+    archivedAt: archivedAt?.toISOString() ?? null,
+  };
+}
+
+export function versionSummaryJson(row: Pick<TemplateVersion, "id" | "version" | "createdAt">) {
+  return {
+    id: publicId("templateVersion", row.id),
+    version: row.version,
+    createdAt: row.createdAt.toISOString(),
+  };
+}
+
+export function versionJson(row: TemplateVersion) {
+  return {
+    ...versionSummaryJson(row),
+    content: row.content as TemplateContent,
+    variables: row.variables as Record<string, unknown>,
+  };
+}

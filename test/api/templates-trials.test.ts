@@ -1,0 +1,116 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Api, sampleTemplate, seed, startApi } from "./harness.ts";
+
+let api: Api;
+beforeAll(async () => {
+  api = await startApi();
+  await seed(api, 2);
+});
+afterAll(() => api.stop());
+
+const path = `/v1/templates/${sampleTemplate.key}`;
+
+describe("a preview", () => {
+  it("is for somebody stored, somebody made up, or nobody", async () => {
+    const stored = await api.send("POST", `${path}/preview`, {
+      data: { order: "A-1" },
+      recipient: "u0",
+    });
+    expect(stored.body).toEqual({
+      version: 1,
+      subject: "Order A-1 is on its way",
+      html: "<p>Hello N0, A-1 is on its way.</p>",
+      text: "Hello N0, A-1 is on its way.",
+    });
+    const inline = await api.send("POST", `${path}/preview`, {
+      data: { order: "A-1" },
+      recipient: { attributes: { name: "<Ada>" } },
+    });
+    expect(inline.body.html).toContain("Hello &lt;Ada&gt;,");
+    expect((await api.send("POST", `${path}/preview`, { data: { order: "A-1" } })).status).toBe(
+      200,
+    );
+  });
+
+  it("says what is missing", async () => {
+    expect((await api.send("POST", `${path}/preview`, { data: {} })).body.errors[0]).toMatchObject({
+      field: "/data/order",
+      message: "is required",
+    });
+    expect(
+      (await api.send("POST", `${path}/preview`, { data: { order: "1" }, recipient: "nobody" }))
+        .body.errors[0].field,
+    ).toBe("/recipient");
+    expect(
+      (await api.send("POST", `${path}/preview`, { data: { order: "1" }, version: 7 })).status,
+    ).toBe(404);
+    expect((await api.send("POST", `/v1/templates/none/preview`, {})).status).toBe(404);
+  });
+});
+
+describe("a test of a template", () => {
+  const test = { recipient: "u0", data: { order: "A-1" } };
+  beforeAll(async () => {
+    await api.send("POST", `${path}/versions`, {
+      content: { email: { subject: "Next", html: "<p>next {{ order }}</p>" } },
+      variables: sampleTemplate.variables,
+      activate: false,
+    });
+  });
+
+  it("is a notification like any other, marked, of the active version", async () => {
+    api.woken.length = 0;
+    const { status, body, headers } = await api.send("POST", `${path}/test`, test);
+    expect(status).toBe(202);
+    expect(body).toEqual({ id: expect.stringMatching(/^ntf_/), deliveries: 1 });
+    const { body: made } = await api.send("GET", `/v1/notifications/${body.id}`);
+    expect(made).toMatchObject({
+      template: { key: sampleTemplate.key, version: 1 },
+      data: test.data,
+      counts: { pending: 1 },
+    });
+    expect(api.woken).toEqual([made.deliveries[0].queue]);
+    const row = await api.prisma.notification.findFirstOrThrow({ orderBy: { id: "desc" } });
+    expect(row).toMatchObject({
+      test: true,
+      createdBy: "bootstrap",
+      requestId: headers.get("x-request-id"),
+    });
+  });
+
+  it("may be of a version that is not the active one", async () => {
+    const { body } = await api.send("POST", `${path}/test`, { ...test, version: 2 });
+    expect((await api.send("GET", `/v1/notifications/${body.id}`)).body.template.version).toBe(2);
+    expect((await api.send("GET", path)).body.activeVersion.version).toBe(1);
+  });
+
+  it("is sent once a key of idempotency", async () => {
+    const headers = { "idempotency-key": "try-1" };
+    const replies = await Promise.all(
+      Array.from({ length: 5 }, () => api.send("POST", `${path}/test`, test, headers)),
+    );
+    const ids = replies.flatMap(({ status, body }) => (status === 202 ? [body.id as string] : []));
+    expect(new Set(ids).size).toBe(1);
+    expect(
+      (await api.send("POST", `${path}/test`, { ...test, recipient: "u1" }, headers)).status,
+    ).toBe(422);
+  });
+
+  it.each([
+    ["body", "/recipient", { ...test, recipient: "nobody" }],
+    ["body", "/recipient", { data: test.data }],
+    ["body", "/data/order", { ...test, data: {} }],
+    ["body", "/sendAt", { ...test, sendAt: "2099-01-01T00:00:00Z" }],
+  ])("that cannot be made is refused with the fault named: %s %s", async (where, field, body) => {
+    const count = await api.prisma.notification.count();
+    const reply = await api.send("POST", `${path}/test`, body);
+    expect(reply.status).toBe(422);
+    expect(reply.body.errors[0]).toMatchObject({ in: where, field });
+    expect(await api.prisma.notification.count()).toBe(count);
+  });
+
+  it("of a template or a version that there is not answers 404", async () => {
+    expect((await api.send("POST", "/v1/templates/none/test", test)).status).toBe(404);
+    expect((await api.send("POST", `${path}/test`, { ...test, version: 9 })).status).toBe(404);
+  });
+});
