@@ -1,6 +1,13 @@
 import { Context } from "@temporalio/activity";
 import type { Pool, PoolClient } from "pg";
-import { audience, audienceWhere } from "../domain/audience.ts";
+import {
+  type Audience,
+  audience,
+  namedSegments,
+  type RecipientFilter,
+  recipientFilter,
+} from "../domain/audience.ts";
+import { audienceWhere } from "../domain/audience-sql.ts";
 import { parsePublicId } from "../domain/ids.ts";
 import { queueName } from "../domain/queues.ts";
 import { invalidInput } from "./failures.ts";
@@ -125,7 +132,8 @@ async function freezeAudience(
     );
     const [campaign] = rows;
     if (!campaign) return;
-    const where = audienceWhere(audience.parse(campaign.audience), "r", 4);
+    const wanted = audience.parse(campaign.audience);
+    const where = audienceWhere(wanted, await segmentsOf(client, wanted), "r", 4);
     const { rowCount } = await client.query(
       `INSERT INTO deliveries (id, campaign_id, recipient_id, channel, priority, queue, due_at)
        SELECT uuid_v7(clock_timestamp()), c.id, r.id, 'email', c.priority, q.names[get_byte(uuid_send(r.id), 15) % c.lane_count + 1], $3
@@ -140,6 +148,26 @@ async function freezeAudience(
       [id, now, rowCount],
     );
   });
+}
+
+/**
+ * The filters of an audience's segments as they are now. Those of a campaign that has not begun cannot be deleted; if one
+ * is gone all the same, this fails until it is back: without it the wrong people might be written to.
+ */
+async function segmentsOf(
+  client: PoolClient,
+  wanted: Audience,
+): Promise<ReadonlyMap<string, RecipientFilter>> {
+  const keys = namedSegments(wanted);
+  if (keys.length === 0) return new Map();
+  const { rows } = await client.query<{ key: string; filter: unknown }>(
+    "SELECT key, filter FROM segments WHERE key = ANY($1::text[]) ORDER BY key FOR KEY SHARE",
+    [keys],
+  );
+  const found = new Map(rows.map(({ key, filter }) => [key, recipientFilter.parse(filter)]));
+  const missing = keys.filter((key) => !found.has(key));
+  if (missing.length > 0) throw new Error(`there is no segment ${missing.join(", ")} any more`);
+  return found;
 }
 
 const lanes = (campaignId: string, count: number) =>

@@ -1,3 +1,4 @@
+import { audienceComponents } from "./audience.ts";
 import { headerComponents, problemComponents } from "./openapi-components.ts";
 import { guide } from "./openapi-guide.ts";
 import {
@@ -18,6 +19,8 @@ export function openApiDocument(app: App): Record<string, unknown> {
     scheme: "bearer",
     description: "An API key. Each operation names the least role it needs as `x-tidings-role`.",
   });
+  for (const [name, schema] of Object.entries(audienceComponents))
+    registry.registerComponent("schemas", name, schema);
   for (const [name, header] of Object.entries(headerComponents))
     registry.registerComponent("headers", name, header);
   for (const [name, response] of Object.entries(problemComponents()))

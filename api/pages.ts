@@ -61,7 +61,8 @@ export function oneOrMore<const Values extends readonly [string, ...string[]]>(v
     });
 }
 
-const instantParameter = instant.openapi({
+// Not `openapi`, which schemas lack that were made before the generator was loaded.
+const instantParameter = instant.meta({
   type: "string",
   format: "date-time",
   example: "2027-03-01T09:00:00Z",

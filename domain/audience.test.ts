@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { audience, audienceWhere, type AudienceFilter } from "./audience.ts";
+import { audience, namedSegments, type RecipientFilter } from "./audience.ts";
 
 const accepts = (value: unknown) => audience.safeParse(value).success;
+
+const cmp = "cmp_01jd3v8qyee7fr8xmcsnh5hbcd";
 
 describe("audience", () => {
   it("takes everybody, or a filter of nested conditions", () => {
@@ -32,6 +34,25 @@ describe("audience", () => {
     ["an unknown operator", { where: { attribute: "plan", matches: ".*" } }],
     ["two operators at once", { where: { attribute: "plan", equals: "a", exists: true } }],
     ["an empty list", { where: { any: [] } }],
+    [
+      "an instant without an offset",
+      { where: { field: "createdAt", from: "2027-03-01T09:00:00" } },
+    ],
+    ["an instant that is none", { where: { field: "updatedAt", before: "yesterday" } }],
+    [
+      "an instant beyond our time",
+      { where: { field: "updatedAt", before: "3000-01-01T00:00:00Z" } },
+    ],
+    ["text asked of an instant", { where: { field: "createdAt", startsWith: "2027" } }],
+    ["an empty path", { where: { attribute: [], exists: true } }],
+    ["a path that is too long", { where: { attribute: Array(9).fill("a"), exists: true } }],
+    ["an id that is no campaign's", { where: { received: "rcp_01jd3v8qyee7fr8xmcsnh5hbcd" } }],
+    ["an unknown that is not asked for", { where: { received: cmp, orUnknown: false } }],
+    ["no segment at all", { include: [] }],
+    ["too many segments", { include: Array(21).fill("pro") }],
+    ["a segment's key that is none", { include: ["Pro customers"] }],
+    ["exclusions alone", { exclude: ["pro"] }],
+    ["everybody and segments", { all: true, include: ["pro"] }],
     ["text that PostgreSQL refuses", { where: { attribute: "plan", equals: "a\u0000" } }],
     ["a number that JSON cannot carry", { where: { attribute: "age", atLeast: Infinity } }],
   ])("refuses %s", (_, value) => {
@@ -39,37 +60,47 @@ describe("audience", () => {
   });
 
   it("bounds depth and size", () => {
-    const leaf: AudienceFilter = { attribute: "plan", equals: "pro" };
-    const nested = (depth: number): AudienceFilter =>
+    const leaf: RecipientFilter = { attribute: "plan", equals: "pro" };
+    const nested = (depth: number): RecipientFilter =>
       depth === 0 ? leaf : { not: nested(depth - 1) };
     expect(accepts({ where: nested(7) })).toBe(true);
     expect(accepts({ where: nested(8) })).toBe(false);
     expect(accepts({ where: { any: Array(99).fill(leaf) } })).toBe(true);
     expect(accepts({ where: { any: Array(100).fill(leaf) } })).toBe(false);
   });
-});
-
-describe("audienceWhere", () => {
-  it("leaves out the erased, even from an audience of everybody", () => {
-    expect(audienceWhere({ all: true }, "r")).toEqual({ sql: "r.erased_at IS NULL", values: [] });
-  });
-
-  it("numbers its placeholders from where the caller's end and keeps values out of the SQL", () => {
-    const evil = "'; DROP TABLE recipients; --";
-    const { sql, values } = audienceWhere(
-      {
+  it("takes segments to include and exclude, narrowed by a filter", () => {
+    expect(accepts({ include: ["pro", "eu.all"] })).toBe(true);
+    expect(accepts({ include: ["pro"], exclude: ["opted-out"], where: { received: cmp } })).toBe(
+      true,
+    );
+    expect(accepts({ all: true, exclude: ["opted-out"] })).toBe(true);
+    expect(
+      accepts({
         where: {
-          all: [
-            { field: "email", equals: evil },
-            { attribute: evil, atLeast: 3 },
+          any: [
+            { field: "createdAt", from: "2027-03-01T09:00:00+01:00" },
+            { attribute: ["address", "city"], startsWith: "Wi" },
+            { received: cmp, orUnknown: true },
           ],
         },
-      },
-      "r",
-      4,
-    );
-    expect(sql).not.toContain("DROP");
-    expect(sql.match(/\$\d+/g)).toEqual(["$4", "$5", "$5", "$6"]);
-    expect(values).toEqual([evil, evil, "3"]);
+      }),
+    ).toBe(true);
+  });
+
+  it("refuses what is too large before it looks at it", () => {
+    const nothing = { any: Array(100_000).fill({}) };
+    const { error } = audience.safeParse({ where: nothing });
+    expect(JSON.stringify(error!.issues).length).toBeLessThan(5_000);
+  });
+});
+
+describe("namedSegments", () => {
+  it("names each once", () => {
+    expect(namedSegments({ include: ["a", "b", "a"], exclude: ["c", "b"] })).toEqual([
+      "a",
+      "b",
+      "c",
+    ]);
+    expect(namedSegments({ all: true })).toEqual([]);
   });
 });

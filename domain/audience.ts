@@ -1,4 +1,7 @@
 import { z } from "zod";
+import { parsePublicId } from "./ids.ts";
+import { instantText } from "./instant.ts";
+import { resourceKey } from "./key.ts";
 import { text } from "./storable.ts";
 
 const scalar = z.union(
@@ -12,23 +15,29 @@ const alternatives = <Item extends z.ZodType>(item: Item) =>
     .min(1, "must name at least one value")
     .max(maxAlternatives, `must name at most ${maxAlternatives} values`);
 
-/** A top-level key of a recipient's attributes. */
-const attribute = text(100);
+const attributeKey = text(100);
+const maxPath = 8;
 
-/** Fields of a recipient that a filter may ask about, with their columns. */
-const columns = {
-  externalId: "external_id",
-  email: "email",
-  phone: "phone",
-  timeZone: "time_zone",
-  locale: "locale",
-} as const;
-const field = z.enum(
-  Object.keys(columns) as (keyof typeof columns)[],
-  `must be one of ${Object.keys(columns).join(", ")}`,
+/** A top-level key of a recipient's attributes, or the keys that lead to a value within. */
+const attribute = z.union(
+  [attributeKey, z.array(attributeKey).min(1).max(maxPath)],
+  `must be a key of the attributes, or a path of 1 to ${maxPath} keys`,
 );
 
-const comparisons = { greaterThan: ">", atLeast: ">=", lessThan: "<", atMost: "<=" } as const;
+const fields = ["externalId", "email", "phone", "timeZone", "locale"] as const;
+const instantFields = ["createdAt", "updatedAt"] as const;
+const field = z.enum(fields, `must be one of ${[...fields, ...instantFields].join(", ")}`);
+const instantField = z.enum(instantFields);
+
+const campaignReference = z
+  .string()
+  .refine(
+    (id) => parsePublicId("campaign", id) !== null,
+    "must be the id of a campaign, such as cmp_01jd3v8qyee7fr8xmcsnh5hbcd",
+  )
+  .meta({ pattern: "^cmp_[0-7][0-9a-hjkmnp-tv-z]{25}$" });
+
+const part = text(500);
 
 const conditions = [
   z.strictObject({ attribute, equals: scalar }),
@@ -38,107 +47,103 @@ const conditions = [
   z.strictObject({ attribute, atLeast: z.number() }),
   z.strictObject({ attribute, lessThan: z.number() }),
   z.strictObject({ attribute, atMost: z.number() }),
-  z.strictObject({ field, equals: text(500) }),
-  z.strictObject({ field, in: alternatives(text(500)) }),
+  z.strictObject({ attribute, startsWith: part }),
+  z.strictObject({ attribute, endsWith: part }),
+  z.strictObject({ attribute, contains: part }),
+  z.strictObject({ field, equals: part }),
+  z.strictObject({ field, in: alternatives(part) }),
   z.strictObject({ field, exists: z.boolean() }),
+  z.strictObject({ field, startsWith: part }),
+  z.strictObject({ field, endsWith: part }),
+  z.strictObject({ field, contains: part }),
+  z.strictObject({ field: instantField, from: instantText }),
+  z.strictObject({ field: instantField, before: instantText }),
+  z.strictObject({ received: campaignReference, orUnknown: z.literal(true).optional() }),
 ] as const;
 
-export type AudienceFilter =
-  | z.infer<(typeof conditions)[number]>
-  | { all: AudienceFilter[] }
-  | { any: AudienceFilter[] }
-  | { not: AudienceFilter };
+export type Condition = z.infer<(typeof conditions)[number]>;
+
+export type RecipientFilter =
+  | Condition
+  | { all: RecipientFilter[] }
+  | { any: RecipientFilter[] }
+  | { not: RecipientFilter };
 
 const maxDepth = 8;
 const maxConditions = 100;
 
-const branches = z.array(z.lazy(() => filter)).min(1, "must hold at least one filter");
-const filter: z.ZodType<AudienceFilter, AudienceFilter> = z.union(
+const branches = z
+  .array(z.lazy(() => recipientFilterShape))
+  .min(1, "must hold at least one filter");
+/** A filter of any depth and size. */
+export const recipientFilterShape: z.ZodType<RecipientFilter, RecipientFilter> = z.union(
   [
     z.strictObject({ all: branches }),
     z.strictObject({ any: branches }),
-    z.strictObject({ not: z.lazy(() => filter) }),
+    z.strictObject({ not: z.lazy(() => recipientFilterShape) }),
     ...conditions,
   ],
-  `must be { all: [filters] }, { any: [filters] }, { not: filter }, or { attribute } or { field } with one of equals, in and exists, an attribute also with one of ${Object.keys(comparisons).join(", ")}`,
+  "must be { all: [filters] }, { any: [filters] } or { not: filter }; " +
+    "{ attribute } with one of equals, in, exists, startsWith, endsWith, contains, greaterThan, atLeast, lessThan and atMost; " +
+    "{ field } with one of equals, in, exists, startsWith, endsWith and contains, or for createdAt and updatedAt one of from and before; " +
+    "or { received: campaign }",
 );
 
-function children(node: AudienceFilter): AudienceFilter[] {
-  if ("all" in node) return node.all;
-  if ("any" in node) return node.any;
-  return "not" in node ? [node.not] : [];
+/** Of anything: what stands where a filter has its branches. */
+function branchesOf(node: unknown): unknown[] {
+  if (typeof node !== "object" || node === null) return [];
+  const { all, any, not }: { all?: unknown; any?: unknown; not?: unknown } = node;
+  return [all, any, not === undefined ? [] : [not]].flatMap((list): unknown[] =>
+    Array.isArray(list) ? list : [],
+  );
 }
 
-const depthOf = (node: AudienceFilter): number => 1 + Math.max(0, ...children(node).map(depthOf));
-const sizeOf = (node: AudienceFilter): number =>
-  children(node).reduce((sum, child) => sum + sizeOf(child), 1);
+const depthOf = (node: unknown): number => 1 + Math.max(0, ...branchesOf(node).map(depthOf));
+const sizeOf = (node: unknown): number =>
+  branchesOf(node).reduce((sum: number, child) => sum + sizeOf(child), 1);
 
 /**
- * Whom a campaign is for: everybody, or those a filter holds for. Filters are two-valued: a condition on what a
- * recipient lacks is false, and so true under `not`. Bounded in depth and size, so that its SQL is bounded too.
+ * Which recipients are meant. Two-valued: a condition on what a recipient lacks is false, and so true under `not`. Text
+ * is compared by case. Bounded in depth and size before anything else is looked at, so that its SQL is bounded too.
+ */
+export const recipientFilter: z.ZodType<RecipientFilter, RecipientFilter> = z
+  .custom<RecipientFilter>((root) => sizeOf(root) <= maxConditions, {
+    error: `must not have more than ${maxConditions} conditions`,
+    abort: true,
+  })
+  .refine((root) => depthOf(root) <= maxDepth, {
+    error: `must not be nested deeper than ${maxDepth} levels`,
+    abort: true,
+  })
+  .pipe(recipientFilterShape);
+
+export const segmentKey = resourceKey;
+
+const maxSegments = 20;
+const segments = z
+  .array(segmentKey)
+  .min(1, "must name at least one segment")
+  .max(maxSegments, `must name at most ${maxSegments} segments`);
+const exclude = segments.optional();
+
+/**
+ * Whom a campaign is for: everybody, those a filter holds for, or those of any of the segments in `include`, of whom a
+ * `where` leaves those it holds for; never who is of a segment in `exclude`. A segment means whom its filter holds for
+ * when the audience is frozen.
  */
 export const audience = z.union(
   [
-    z.strictObject({ all: z.literal(true) }),
-    z.strictObject({
-      where: filter
-        .refine((root) => depthOf(root) <= maxDepth, {
-          error: `must not be nested deeper than ${maxDepth} levels`,
-          abort: true,
-        })
-        .refine(
-          (root) => sizeOf(root) <= maxConditions,
-          `must not have more than ${maxConditions} conditions`,
-        ),
-    }),
+    z.strictObject({ all: z.literal(true), exclude }),
+    z.strictObject({ where: recipientFilter, exclude }),
+    z.strictObject({ include: segments, exclude, where: recipientFilter.optional() }),
   ],
-  "must be { all: true } or { where: filter }",
+  "must be { all: true }, { where: filter } or { include: [segments], where: filter }, each with an exclude: [segments] where it is wanted",
 );
 
 export type Audience = z.infer<typeof audience>;
 
-/**
- * The audience as an SQL condition over the table `recipients` under `alias`; erased recipients never belong to one.
- * Placeholders are numbered from `$firstPlaceholder`, and every value is text with its cast in the SQL, so that any
- * driver can bind them. No value of the filter is ever part of the SQL.
- */
-export function audienceWhere(
-  audience: Audience,
-  alias: string,
-  firstPlaceholder = 1,
-): { sql: string; values: string[] } {
-  const values: string[] = [];
-  const bind = (value: string) => `$${firstPlaceholder - 1 + values.push(value)}::text`;
-
-  const compileAttribute = (node: Extract<AudienceFilter, { attribute: string }>): string => {
-    if ("equals" in node)
-      return `${alias}.attributes @> ${bind(JSON.stringify({ [node.attribute]: node.equals }))}::jsonb`;
-    const value = `(${alias}.attributes -> ${bind(node.attribute)})`;
-    if ("exists" in node) return `${value} IS ${node.exists ? "NOT NULL" : "NULL"}`;
-    if ("in" in node)
-      return `coalesce(${value} = ANY (ARRAY(SELECT jsonb_array_elements(${bind(JSON.stringify(node.in))}::jsonb))), false)`;
-    const [comparison, number] = Object.entries(node).find(([key]) => key in comparisons) as [
-      keyof typeof comparisons,
-      number,
-    ];
-    // A CASE, since AND may be evaluated in any order and the cast of a string would raise.
-    return `CASE WHEN jsonb_typeof(${value}) = 'number' THEN ${value}::numeric ${comparisons[comparison]} ${bind(String(number))}::numeric ELSE false END`;
-  };
-
-  const compileField = (node: Extract<AudienceFilter, { field: string }>): string => {
-    const column = `${alias}.${columns[node.field]}`;
-    if ("exists" in node) return `${column} IS ${node.exists ? "NOT NULL" : "NULL"}`;
-    if ("equals" in node) return `coalesce(${column} = ${bind(node.equals)}, false)`;
-    return `coalesce(${column} = ANY (ARRAY(SELECT jsonb_array_elements_text(${bind(JSON.stringify(node.in))}::jsonb))), false)`;
-  };
-
-  const compile = (node: AudienceFilter): string => {
-    if ("all" in node) return `(${node.all.map(compile).join(" AND ")})`;
-    if ("any" in node) return `(${node.any.map(compile).join(" OR ")})`;
-    if ("not" in node) return `NOT (${compile(node.not)})`;
-    return "attribute" in node ? compileAttribute(node) : compileField(node);
-  };
-
-  const live = `${alias}.erased_at IS NULL`;
-  return { sql: "all" in audience ? live : `${live} AND ${compile(audience.where)}`, values };
+/** The keys of the segments that an audience names, each once. */
+export function namedSegments(audience: Audience): string[] {
+  const included = "include" in audience ? audience.include : [];
+  return [...new Set([...included, ...(audience.exclude ?? [])])];
 }

@@ -1,16 +1,11 @@
 import { z } from "zod";
 import { instant } from "./instant.ts";
+import { resourceKey } from "./key.ts";
 import { priorities } from "./priority.ts";
 import { text } from "./storable.ts";
 
 /** Names a template among its callers; part of a URL. */
-export const templateKey = z
-  .string()
-  .regex(
-    /^[a-z0-9][a-z0-9._-]{0,99}$/,
-    "must be 1 to 100 of a-z, 0-9, dot, underscore and hyphen, and start with a letter or digit",
-  )
-  .meta({ example: "order-shipped" });
+export const templateKey = resourceKey.meta({ example: "order-shipped" });
 
 export const templateVersionNumber = z
   .int("must be a whole number")

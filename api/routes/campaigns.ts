@@ -4,6 +4,7 @@ import { publicId } from "../../domain/ids.ts";
 import { templateKey } from "../../domain/notification.ts";
 import { text } from "../../domain/storable.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
+import { describedAudience, segmentsOf } from "../audience.ts";
 import {
   campaignAnswer,
   campaignId,
@@ -28,23 +29,8 @@ import {
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
 import { createTemplateVersions, pinVersion } from "../template-versions.ts";
 
-const audienceDoc = {
-  type: "object" as const,
-  description:
-    "{ all: true }, or { where: filter }. A filter asks for an attribute ({ attribute, equals | in | exists | greaterThan | atLeast | lessThan | atMost }) " +
-    "or a field ({ field: externalId | email | phone | timeZone | locale, equals | in | exists }), or joins filters: { all: [] }, { any: [] }, { not }.",
-  example: {
-    where: {
-      all: [
-        { attribute: "plan", equals: "pro" },
-        { field: "locale", in: ["de", "de-AT"] },
-      ],
-    },
-  },
-};
-
 const newCampaignBody = newCampaign.extend({
-  audience: newCampaign.shape.audience.meta(audienceDoc),
+  audience: describedAudience,
 });
 
 const create = defineRoute({
@@ -94,6 +80,7 @@ export function campaignRoutes(deps: ApiDeps) {
       const { template, startAt, ...wanted } = c.req.valid("json");
       return commitOnce(c, deps, 201, async (tx) => {
         const version = await pinVersion(versions, { template, data: wanted.data });
+        await segmentsOf(tx, wanted.audience);
         const { row, json } = await insertCampaign(
           tx,
           {

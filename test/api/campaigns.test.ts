@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { audience, audienceWhere } from "../../domain/audience.ts";
+import { audience } from "../../domain/audience.ts";
+import { audienceWhere } from "../../domain/audience-sql.ts";
 import { parsePublicId } from "../../domain/ids.ts";
 import { type Api, sampleTemplate, seed, startApi } from "./harness.ts";
 
@@ -31,7 +32,7 @@ const act = (id: string, action: string, body?: object) =>
 async function freeze(id: string): Promise<void> {
   const uuid = parsePublicId("campaign", id)!;
   const row = await api.prisma.campaign.findUniqueOrThrow({ where: { id: uuid } });
-  const where = audienceWhere(audience.parse(row.audience), "r", 2);
+  const where = audienceWhere(audience.parse(row.audience), new Map(), "r", 2);
   await api.prisma.$transaction(async (tx) => {
     const count = await tx.$executeRawUnsafe(
       `INSERT INTO deliveries (id, campaign_id, recipient_id, channel, priority, queue, due_at)
@@ -228,7 +229,7 @@ describe("an audience", () => {
       even: i % 2 === 0,
       number: i,
     }));
-    const { sql, values } = audienceWhere(audience.parse({ where: filter }), "r");
+    const { sql, values } = audienceWhere(audience.parse({ where: filter }), new Map(), "r");
     const rows = await api.prisma.$queryRawUnsafe<{ id: string }[]>(
       `SELECT external_id AS id FROM recipients r WHERE ${sql}`,
       ...values,

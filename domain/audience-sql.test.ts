@@ -1,0 +1,82 @@
+import { describe, expect, it } from "vitest";
+import { audienceWhere, filterWhere } from "./audience-sql.ts";
+import type { Audience, RecipientFilter } from "./audience.ts";
+import { parsePublicId } from "./ids.ts";
+
+const evil = "'; DROP TABLE recipients; --";
+
+describe("filterWhere", () => {
+  it("numbers its placeholders from where the caller's end and keeps values out of the SQL", () => {
+    const { sql, values } = filterWhere(
+      {
+        all: [
+          { field: "email", equals: evil },
+          { attribute: evil, atLeast: 3 },
+          { attribute: [evil, evil], in: [evil] },
+          { field: "phone", startsWith: evil },
+        ],
+      },
+      "r",
+      4,
+    );
+    expect(sql).not.toContain("DROP");
+    expect(new Set(sql.match(/\$\d+/g))).toEqual(
+      new Set(["$4", "$5", "$6", "$7", "$8", "$9", "$10"]),
+    );
+    expect(values).toEqual([evil, evil, "3", evil, evil, JSON.stringify([evil]), `${evil}%`]);
+  });
+
+  it("gives wildcards no meaning", () => {
+    const { values } = filterWhere({ field: "email", contains: String.raw`50%_\a` }, "r");
+    expect(values).toEqual([String.raw`%50\%\_\\a%`]);
+  });
+
+  it("asks the ledger who received a campaign, by index", () => {
+    const id = "cmp_01jd3v8qyee7fr8xmcsnh5hbcd";
+    const sent = filterWhere({ received: id }, "r");
+    expect(sent.values).toEqual([parsePublicId("campaign", id)]);
+    expect(sent.sql).toContain("d.campaign_id = $1::text::uuid AND d.recipient_id = r.id");
+    expect(sent.sql).not.toContain("unknown");
+    expect(filterWhere({ received: id, orUnknown: true }, "r").sql).toContain("'unknown'");
+  });
+});
+
+describe("audienceWhere", () => {
+  const pro: RecipientFilter = { attribute: "plan", equals: "pro" };
+  const german: RecipientFilter = { field: "locale", equals: "de" };
+  const segments = new Map<string, RecipientFilter>([
+    ["pro", pro],
+    ["german", german],
+  ]);
+
+  it("leaves out the erased, even from an audience of everybody", () => {
+    expect(audienceWhere({ all: true }, segments, "r")).toEqual({
+      sql: "r.erased_at IS NULL",
+      values: [],
+    });
+  });
+
+  it("takes who is in any included segment, in no excluded one, and fulfils the filter", () => {
+    const { sql, values } = audienceWhere(
+      { include: ["pro", "german"], exclude: ["german"], where: { field: "email", exists: true } },
+      segments,
+      "r",
+    );
+    expect(sql).toBe(
+      "r.erased_at IS NULL AND (r.attributes @> $1::text::jsonb OR coalesce(r.locale = $2::text, false)) " +
+        "AND r.email IS NOT NULL AND NOT (coalesce(r.locale = $3::text, false))",
+    );
+    expect(values).toEqual(['{"plan":"pro"}', "de", "de"]);
+  });
+
+  it("excludes from everybody and from those of a filter", () => {
+    for (const base of [{ all: true }, { where: german }] satisfies Audience[])
+      expect(audienceWhere({ ...base, exclude: ["pro"] }, segments, "r").sql).toMatch(
+        /AND NOT \(r\.attributes @> \$\d::text::jsonb\)$/,
+      );
+  });
+
+  it("is not made without the filter of a segment it names", () => {
+    expect(() => audienceWhere({ all: true, exclude: ["gone"] }, segments, "r")).toThrow(/gone/);
+  });
+});

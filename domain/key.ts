@@ -1,0 +1,9 @@
+import { z } from "zod";
+
+/** What callers name a template or a segment by; part of a URL. */
+export const resourceKey = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9._-]{0,99}$/,
+    "must be 1 to 100 of a-z, 0-9, dot, underscore and hyphen, and start with a letter or digit",
+  );
