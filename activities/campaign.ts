@@ -234,14 +234,17 @@ async function cancelOpen(
   return until;
 }
 
-/** The ledger's own account of a campaign that is over, in one snapshot. */
+/** The ledger's own account of a campaign that is over, in one snapshot; what retention has removed is counted in. */
 async function reconcile(
   pool: Pool,
   row: CampaignRow,
   status: "completed" | "cancelled",
 ): Promise<CampaignStep> {
   const { rows } = await pool.query<{ status: string; count: number }>(
-    "SELECT status, count(*)::int AS count FROM deliveries WHERE campaign_id = $1 GROUP BY status ORDER BY status",
+    `SELECT status, sum(count)::int AS count FROM (
+       SELECT status, count(*) FROM deliveries WHERE campaign_id = $1 GROUP BY status
+       UNION ALL SELECT status, count FROM archived_deliveries WHERE campaign_id = $1
+     ) AS counted GROUP BY status ORDER BY status`,
     [row.id],
   );
   const audienceCount = row.audienceCount ?? 0;

@@ -1,10 +1,12 @@
 import type { createAdvanceCampaign } from "./campaign.ts";
 import type { createDispatch } from "./dispatch.ts";
+import type { createRemoveExpired } from "./maintenance.ts";
 import type { createRelayOverdue } from "./relay.ts";
 
 /** What workflows may call; type-imported by them. */
 export interface Activities {
   dispatch: ReturnType<typeof createDispatch>;
   advanceCampaign: ReturnType<typeof createAdvanceCampaign>;
+  removeExpired: ReturnType<typeof createRemoveExpired>;
   relayOverdue: ReturnType<typeof createRelayOverdue>;
 }

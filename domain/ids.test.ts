@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { idPrefixes, newUuid, parsePublicId, publicId, type IdKind } from "./ids.ts";
+import { firstUuidAt, idPrefixes, newUuid, parsePublicId, publicId, type IdKind } from "./ids.ts";
 
 const kinds = fc.constantFrom(...(Object.keys(idPrefixes) as IdKind[]));
 
@@ -29,6 +29,16 @@ describe("ids", () => {
     expect([...instants].sort()).toEqual(instants);
     const shown = instants.map((uuid) => publicId("delivery", uuid));
     expect([...shown].sort()).toEqual(shown);
+  });
+
+  it("have a lower bound for each instant, above which is nothing older", () => {
+    fc.assert(
+      fc.property(fc.nat({ max: 2 ** 40 }), (ms) => {
+        const bound = firstUuidAt(new Date(ms + 1));
+        expect(newUuid(new Date(ms)) < bound).toBe(true);
+        expect(newUuid(new Date(ms + 1)) >= bound).toBe(true);
+      }),
+    );
   });
 
   it("are UUIDs of version 7 with the variant of RFC 9562", () => {

@@ -30,6 +30,12 @@ export function newUuid(now: Date = new Date()): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
+/** Ids are made in the order of time: below this one are those made before `at`. */
+export function firstUuidAt(at: Date): string {
+  const hex = at.getTime().toString(16).padStart(12, "0");
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
+}
+
 /** The id as the outside sees it: `publicId("delivery", uuid)` is `dlv_…`. */
 export function publicId(kind: IdKind, uuid: string): string {
   return TypeID.fromUUID(idPrefixes[kind], uuid).toString();

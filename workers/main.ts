@@ -6,6 +6,7 @@ import { ConfigurationError, readEnvironment, workerVariables } from "../config/
 import { createLogger, type Logger } from "../config/logger.ts";
 import { registerSearchAttributes, temporalClient, temporalSettings } from "../config/temporal.ts";
 import { createPool } from "./pool.ts";
+import { ensureMaintenance } from "./schedules.ts";
 import { createWorkers, ensureRelay, inFlightBound, workflowSource } from "./worker.ts";
 
 /** How often a server that is not there yet is tried again. */
@@ -91,6 +92,11 @@ async function main(): Promise<void> {
       capMs: environment.RETRY_CAP_MS,
       attempts: environment.RETRY_ATTEMPTS,
     },
+    retention: {
+      deliveriesDays: environment.RETENTION_DELIVERIES_DAYS,
+      auditDays: environment.RETENTION_AUDIT_DAYS,
+      idempotencyDays: environment.RETENTION_IDEMPOTENCY_DAYS,
+    },
     workflows: workflowSource(),
   });
   const drain = () => {
@@ -103,7 +109,11 @@ async function main(): Promise<void> {
   logger.info({ inFlightBound: inFlightBound.delivery + inFlightBound.critical }, "ready");
   process.send?.({ ready: true });
 
-  await Promise.all([running, keepRelay(client, logger, stop.signal)]);
+  await Promise.all([
+    running,
+    keepRelay(client, logger, stop.signal),
+    scheduleMaintenance(client, logger, stop.signal),
+  ]);
   await Promise.all([channels.delivery.close(), channels.critical.close()]);
   await pool.end();
   await connection.close();
@@ -116,6 +126,22 @@ async function keepRelay(client: Client, logger: Logger, stopping: AbortSignal):
     await ensureRelay(client).catch((error: unknown) =>
       logger.warn({ error: String(error) }, "the relay could not be started: trying again"),
     );
+    await sleep(relayCheckMs, undefined, { signal: stopping }).catch(() => {});
+  }
+}
+
+/** Once it is there it stays; what an operator changes about it afterwards holds until a worker starts. */
+async function scheduleMaintenance(
+  client: Client,
+  logger: Logger,
+  stopping: AbortSignal,
+): Promise<void> {
+  while (!stopping.aborted) {
+    try {
+      return await ensureMaintenance(client);
+    } catch (error) {
+      logger.warn({ error: String(error) }, "maintenance could not be scheduled: trying again");
+    }
     await sleep(relayCheckMs, undefined, { signal: stopping }).catch(() => {});
   }
 }

@@ -10,9 +10,11 @@ import { createGates } from "../activities/gates.ts";
 import { createHandOver } from "../activities/hand-over.ts";
 import type { Activities } from "../activities/index.ts";
 import { createLedger } from "../activities/ledger.ts";
+import { createRemoveExpired } from "../activities/maintenance.ts";
 import { createRelayOverdue } from "../activities/relay.ts";
 import { createSources } from "../activities/sources.ts";
 import { createSuppressions } from "../activities/suppressions.ts";
+import type { Retention } from "../domain/retention.ts";
 import type { RetryPolicy } from "../domain/settle.ts";
 import { relayWorkflowId, taskQueues } from "../workflows/messages.ts";
 
@@ -26,10 +28,11 @@ export interface WorkerDeps {
   /** Each traffic class has its own connections, so that nothing queues before a critical message. */
   channels: { delivery: Channel; critical: Channel };
   retry: RetryPolicy;
+  retention: Retention;
   workflows: Pick<WorkerOptions, "workflowBundle" | "workflowsPath">;
 }
 
-function createActivities({ client, pool, channels, retry }: WorkerDeps): {
+function createActivities({ client, pool, channels, retry, retention }: WorkerDeps): {
   orchestration: Omit<Activities, "dispatch">;
   delivery: Pick<Activities, "dispatch">;
   critical: Pick<Activities, "dispatch">;
@@ -49,6 +52,7 @@ function createActivities({ client, pool, channels, retry }: WorkerDeps): {
     orchestration: {
       advanceCampaign: createAdvanceCampaign({ pool }),
       relayOverdue: createRelayOverdue({ pool, client }),
+      removeExpired: createRemoveExpired({ pool, retention }),
     },
     delivery: { dispatch: dispatchOver(channels.delivery, inFlightBound.delivery) },
     critical: { dispatch: dispatchOver(channels.critical, inFlightBound.critical) },

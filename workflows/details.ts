@@ -1,5 +1,6 @@
 import type { DispatchResult } from "../activities/dispatch.ts";
 import type { CampaignStep } from "../activities/campaign.ts";
+import type { RetentionTable } from "../domain/retention.ts";
 
 /** What a queue is doing, in an operator's words, for the Temporal UI. */
 export function describeOutlook({ counts, nextDueAt, waitsFor, open }: DispatchResult): string {
@@ -28,4 +29,18 @@ export function describeStep(step: CampaignStep): string {
         .map(([status, count]) => `${count} ${status}`)
         .join(", ")}. The ledger ${step.reconciled ? "adds up" : "DOES NOT ADD UP"}.`;
   }
+}
+
+/** What maintenance has removed so far, in an operator's words, for the Temporal UI. */
+export function describeRemoved(
+  removed: Partial<Record<RetentionTable, number>>,
+  current: RetentionTable | null,
+): string {
+  const counts = Object.entries(removed)
+    .filter(([, count]) => count > 0)
+    .map(([table, count]) => `${count} ${table.replaceAll("_", " ")}`);
+  const so = counts.length === 0 ? "nothing" : counts.join(", ");
+  return current === null
+    ? `Done. Removed: ${so}.`
+    : `Looking through ${current.replaceAll("_", " ")}. Removed so far: ${so}.`;
 }

@@ -1,3 +1,4 @@
 export { campaign } from "./campaign.ts";
 export { deliveryQueue } from "./delivery-queue.ts";
+export { maintenance } from "./maintenance.ts";
 export { relay } from "./relay.ts";

@@ -1,5 +1,6 @@
 import { defineSearchAttributeKey, SearchAttributeType } from "@temporalio/common";
 import { defineSignal } from "@temporalio/workflow";
+import type { RetentionTable } from "../domain/retention.ts";
 
 /** Task queues. Names never change once landed: running workflows and deployed workers hold them. */
 export const taskQueues = {
@@ -11,7 +12,7 @@ export const taskQueues = {
 } as const;
 
 /** Temporal's priority keys: a lower one is served first. */
-export const priorityKeys = { critical: 1, mailbox: 2, campaign: 4 } as const;
+export const priorityKeys = { critical: 1, mailbox: 2, campaign: 4, maintenance: 5 } as const;
 
 /** Why somebody was woken. Nothing decides by it: it is for logs and traces. */
 export interface Wake {
@@ -47,3 +48,15 @@ export interface CampaignInput extends Wake {
 export const campaignWorkflowId = (campaignId: string) => `campaign/${campaignId}`;
 
 export const relayWorkflowId = "relay";
+
+/** Of the Schedule, and the beginning of its runs' ids: Temporal adds the instant. */
+export const maintenanceId = "maintenance";
+
+/** Nothing at the start; the rest is where a run that continues as new goes on. */
+export interface MaintenanceInput {
+  /** ISO 8601: what is past its retention is so at this instant. */
+  asOf?: string;
+  table?: RetentionTable;
+  after?: string | null;
+  removed?: Partial<Record<RetentionTable, number>>;
+}

@@ -3,6 +3,8 @@ import { parseQueueName } from "../domain/queues.ts";
 import {
   campaignWorkflowId,
   type DeliveryQueueInput,
+  maintenanceId,
+  type MaintenanceInput,
   priorityKeys,
   searchAttributes,
   taskQueues,
@@ -50,5 +52,16 @@ export function campaignOptions(campaignId: string) {
       { key: searchAttributes.campaign, value: campaignId },
     ]),
     staticSummary: `Campaign ${campaignId}`,
+  };
+}
+
+/** How maintenance runs when its Schedule starts it. */
+export function maintenanceOptions() {
+  return {
+    workflowId: maintenanceId,
+    taskQueue: taskQueues.orchestration,
+    args: [{}] as [MaintenanceInput],
+    priority: { priorityKey: priorityKeys.maintenance },
+    staticSummary: "Removes what is past its retention",
   };
 }

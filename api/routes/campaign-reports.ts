@@ -87,15 +87,22 @@ const list = defineRoute({
   ),
 });
 
-/** One statement is one snapshot: the sum holds at every instant, whoever is sending meanwhile. */
+/**
+ * One statement is one snapshot: the sum holds at every instant, whoever is sending meanwhile. What retention has removed
+ * stands in the account as it ended.
+ */
 const accountSql = `
-  SELECT c.status, c.audience_count AS audience, c.frozen_at AS "startedAt", c.finished_at AS "finishedAt", d.*
+  SELECT c.status, c.audience_count AS audience, c.frozen_at AS "startedAt", c.finished_at AS "finishedAt", d.recent, d.duplicates,
+    ${deliveryStatuses.map((status) => `d."${status}" + a."${status}" AS "${status}"`).join(", ")}
   FROM campaigns c, LATERAL (
     SELECT ${deliveryStatuses.map((status) => `count(*) FILTER (WHERE status = '${status}')::int AS "${status}"`).join(", ")},
       count(*) FILTER (WHERE status IN ('sent', 'delivered') AND finished_at > $2::timestamptz - interval '10 seconds')::int AS recent,
       (count(*) - count(DISTINCT (recipient_id, leg)))::int AS duplicates
     FROM deliveries WHERE campaign_id = c.id
-  ) d
+  ) d, LATERAL (
+    SELECT ${deliveryStatuses.map((status) => `coalesce(sum(count) FILTER (WHERE status = '${status}'), 0)::int AS "${status}"`).join(", ")}
+    FROM archived_deliveries WHERE campaign_id = c.id
+  ) a
   WHERE c.id = $1::uuid`;
 
 type Account = Record<DeliveryStatus, number> & {

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { historyToJSON } from "@temporalio/common/lib/proto-utils.js";
@@ -7,7 +8,8 @@ import { packageRoot } from "../../config/package-root.ts";
 import { queueName } from "../../domain/queues.ts";
 import { createPool } from "../../workers/pool.ts";
 import { ensureRelay } from "../../workers/worker.ts";
-import { relayWorkflowId } from "../../workflows/messages.ts";
+import { maintenanceId, relayWorkflowId } from "../../workflows/messages.ts";
+import { maintenanceOptions } from "../../workflows/options.ts";
 import { wakeCampaign, wakeQueue } from "../../workflows/wake.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 import { seeding } from "../support/seed.ts";
@@ -16,7 +18,7 @@ import { startWorkers } from "../support/workers.ts";
 
 /**
  * `npm run record-histories`: runs each workflow through what it knows, and keeps the histories that test/replay holds later
- * versions to. A history that was committed is never recorded over: name a new set.
+ * versions to. A history that is there is never recorded over: name a new set.
  */
 const set = "0.1";
 
@@ -28,12 +30,12 @@ it("records the histories of every workflow", { timeout: 120_000 }, async () => 
   const folder = join(packageRoot, "test/replay/histories");
   await mkdir(folder, { recursive: true });
   const keep = async (name: string, workflowId: string, runId?: string) => {
+    const path = join(folder, `${set}-${name}.json`);
+    if (existsSync(path)) return;
     const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-    await writeFile(
-      join(folder, `${set}-${name}.json`),
-      `${historyToJSON(history).replaceAll(/\d+@[\w.-]+/g, "worker")}\n`,
-      { flag: "wx" },
-    );
+    await writeFile(path, `${historyToJSON(history).replaceAll(/\d+@[\w.-]+/g, "worker")}\n`, {
+      flag: "wx",
+    });
   };
 
   let gate = Promise.resolve();
@@ -115,6 +117,10 @@ it("records the histories of every workflow", { timeout: 120_000 }, async () => 
     .toBe(1);
   await keep("relay", relayWorkflowId);
   await client.workflow.getHandle(relayWorkflowId).terminate();
+
+  await client.workflow.start("maintenance", maintenanceOptions());
+  await client.workflow.getHandle(maintenanceId).result();
+  await keep("maintenance", maintenanceId);
 
   await workers.stop();
   await environment.teardown();

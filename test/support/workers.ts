@@ -43,6 +43,7 @@ export async function startWorkers(
     pool,
     channels: { delivery: recording.channel, critical: recording.channel },
     retry: { baseMs: 60_000, capMs: 6 * 3_600_000, attempts: 20 },
+    retention: { deliveriesDays: 90, auditDays: 365, idempotencyDays: 3 },
     workflows: { workflowBundle: await workflowBundle() },
   });
   const running = Promise.all(workers.map((worker) => worker.run()));

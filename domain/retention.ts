@@ -1,0 +1,43 @@
+/**
+ * What maintenance looks through, in this order: a notification goes when none of its deliveries is left. A workflow walks
+ * along it, so what is added comes last, and behind `patched`.
+ */
+export const retentionTables = [
+  "deliveries",
+  "notifications",
+  "gates",
+  "audit_entries",
+  "idempotency_keys",
+] as const;
+
+export type RetentionTable = (typeof retentionTables)[number];
+
+/** How long rows are kept, in days. */
+export interface Retention {
+  /** Deliveries that have ended, with their attempts; notifications without any; gates of campaigns that are over. */
+  deliveriesDays: number;
+  auditDays: number;
+  idempotencyDays: number;
+}
+
+const dayMs = 86_400_000;
+
+/** However short the retention: a recalled campaign may still be corrected, and its deliveries say who got it. */
+const recalledDays = 30;
+
+/** What ended before this instant is past its retention. */
+export function retentionCutoff(table: RetentionTable, retention: Retention, now: Date): Date {
+  const days = {
+    deliveries: retention.deliveriesDays,
+    notifications: retention.deliveriesDays,
+    gates: retention.deliveriesDays,
+    audit_entries: retention.auditDays,
+    idempotency_keys: retention.idempotencyDays,
+  }[table];
+  return new Date(now.getTime() - days * dayMs);
+}
+
+/** Deliveries of campaigns that were recalled since this instant are kept. */
+export function recallCutoff(now: Date): Date {
+  return new Date(now.getTime() - recalledDays * dayMs);
+}

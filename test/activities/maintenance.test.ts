@@ -1,0 +1,381 @@
+// Before anything else of ours: schemas can only be described in OpenAPI if they are made after its library is there.
+import { startApi, type Api } from "../api/harness.ts";
+import { MockActivityEnvironment } from "@temporalio/testing";
+import { DefaultLogger } from "@temporalio/worker";
+import type { Pool } from "pg";
+import { pino } from "pino";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createAdvanceCampaign } from "../../activities/campaign.ts";
+import { batchRows, createExpired, type Removal } from "../../activities/expired.ts";
+import { createLedger } from "../../activities/ledger.ts";
+import { createRemoveExpired } from "../../activities/maintenance.ts";
+import { campaignGate } from "../../domain/campaign.ts";
+import { newUuid } from "../../domain/ids.ts";
+import { retentionTables, type RetentionTable } from "../../domain/retention.ts";
+import { createPool } from "../../workers/pool.ts";
+import { expiring, daysAgo } from "../support/expiring.ts";
+import { seeding } from "../support/seed.ts";
+
+const retention = { deliveriesDays: 90, auditDays: 365, idempotencyDays: 3 };
+const [old, recent] = [daysAgo(91), daysAgo(89)];
+
+let api: Api;
+let pool: Pool;
+let seed: ReturnType<typeof seeding>;
+let make: ReturnType<typeof expiring>;
+
+beforeAll(async () => {
+  api = await startApi();
+  pool = createPool({
+    url: api.pool.options.connectionString!,
+    connections: 4,
+    logger: pino({ level: "silent" }),
+  });
+  seed = seeding(pool);
+  make = expiring(pool);
+});
+beforeEach(() =>
+  pool.query(
+    "TRUNCATE recipients, templates, template_versions, notifications, campaigns, deliveries, attempts, gates, audit_entries, idempotency_keys CASCADE",
+  ),
+);
+afterAll(async () => {
+  await pool.end();
+  await api.stop();
+});
+
+type Deps = Parameters<typeof createRemoveExpired>[0];
+
+function remove(
+  table: RetentionTable,
+  deps: Partial<Deps> = {},
+  environment = new MockActivityEnvironment(),
+  after: string | null = null,
+): Promise<Removal> {
+  const activity = createRemoveExpired({ pool, retention, ...deps });
+  return environment.run(activity, { table, asOf: new Date().toISOString(), after }) as never;
+}
+
+async function removeAll(): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const table of retentionTables) {
+    const { removed, after } = await remove(table);
+    expect(after).toBeNull();
+    counts[table] = removed;
+  }
+  return counts;
+}
+
+const idsIn = async (table: string, column = "id") =>
+  new Set(
+    (await pool.query<{ id: string }>(`SELECT ${column} AS id FROM ${table}`)).rows.map(
+      ({ id }) => id,
+    ),
+  );
+
+describe("maintenance", () => {
+  it("removes what is past its retention and nothing else, and finds nothing the second time", async () => {
+    const recipients = await seed.recipients(1);
+    const over = await make.campaign({ finishedAt: old });
+    const running = await make.campaign({ finishedAt: null });
+    const notification = (at: Date) => make.notification({ recipients, at });
+    const gone = await notification(old);
+    const keptNotifications = [
+      await notification(recent),
+      // Accepted long ago, due only now.
+      await make.notification({ recipients, at: old, status: "pending" }),
+      // Accepted long ago, sent not so long ago.
+      await make.notification({ recipients, at: old, finishedAt: recent }),
+    ];
+    const goneDeliveries = await make.deliveries({ campaign: over.id, count: 3, at: old });
+    const keptDeliveries = [
+      ...keptNotifications.flatMap(({ deliveries }) => deliveries),
+      ...(await make.deliveries({ campaign: over.id, count: 2, at: old, finishedAt: recent })),
+      ...(await make.deliveries({ campaign: running.id, count: 2, at: old })),
+      ...(await make.deliveries({ campaign: running.id, count: 1, at: old, status: "sending" })),
+    ];
+    const keptAudit = [await make.auditEntry(daysAgo(364)), await make.auditEntry(new Date())];
+    await make.auditEntry(daysAgo(366));
+    await make.idempotencyKey("old", daysAgo(4));
+    await make.idempotencyKey("recent", daysAgo(2));
+    for (const { publicId } of [over, running]) await make.gate(campaignGate(publicId));
+    await make.gate("something/else");
+
+    expect(await removeAll()).toEqual({
+      deliveries: goneDeliveries.length + gone.deliveries.length,
+      notifications: 1,
+      gates: 1,
+      audit_entries: 1,
+      idempotency_keys: 1,
+    });
+    expect(await idsIn("deliveries")).toEqual(new Set(keptDeliveries));
+    // Each delivery that has ended was made with an attempt.
+    expect(await idsIn("attempts", "delivery_id")).toEqual(
+      new Set(
+        (
+          await pool.query<{ id: string }>("SELECT id FROM deliveries WHERE due_at IS NULL")
+        ).rows.map(({ id }) => id),
+      ),
+    );
+    expect(await idsIn("notifications")).toEqual(new Set(keptNotifications.map(({ id }) => id)));
+    expect(await idsIn("audit_entries")).toEqual(new Set(keptAudit));
+    expect(await idsIn("idempotency_keys", "key")).toEqual(new Set(["recent"]));
+    expect(await idsIn("gates", "key")).toEqual(
+      new Set([campaignGate(running.publicId), "something/else"]),
+    );
+
+    expect(await removeAll()).toEqual(
+      Object.fromEntries(retentionTables.map((table) => [table, 0])),
+    );
+  });
+
+  it("keeps the account of a campaign adding up at every instant, while it runs and afterwards", async () => {
+    const { id, publicId } = await make.campaign({ finishedAt: old, audience: 4_000 });
+    for (const [status, count] of [
+      ["sent", 3_000],
+      ["failed", 700],
+      ["suppressed", 300],
+    ] as const)
+      await make.deliveries({ campaign: id, count, at: old, status });
+    const account = async () =>
+      (await api.send("GET", `/v1/campaigns/${publicId}/reconciliation`)).body;
+    const before = await account();
+    expect(before).toMatchObject({ audience: 4_000, sent: 3_000, failed: 700, reconciled: true });
+
+    let removing = true;
+    const removal = remove("deliveries").finally(() => (removing = false));
+    let looks = 0;
+    while (removing) {
+      expect(await account()).toEqual(before);
+      looks++;
+    }
+    expect(await removal).toEqual({ removed: 4_000, after: null });
+    expect(looks).toBeGreaterThan(2);
+    expect(await account()).toEqual(before);
+    expect((await idsIn("deliveries")).size).toBe(0);
+    expect((await api.send("GET", `/v1/campaigns/${publicId}/progress`)).body).toMatchObject({
+      audience: 4_000,
+      counts: { sent: 3_000, failed: 700, suppressed: 300, pending: 0 },
+    });
+    expect(
+      await new MockActivityEnvironment().run(createAdvanceCampaign({ pool }), {
+        campaignId: publicId,
+        asOf: new Date().toISOString(),
+      }),
+    ).toMatchObject({
+      next: "finished",
+      counts: { sent: 3_000, failed: 700, suppressed: 300 },
+      reconciled: true,
+    });
+  });
+
+  it("keeps the deliveries of a recalled campaign while it may be corrected", async () => {
+    const campaign = async (recalledAt: Date) => {
+      const made = await make.campaign({ finishedAt: old, recalledAt });
+      return {
+        ...made,
+        deliveries: await make.deliveries({ campaign: made.id, count: 2, at: old }),
+      };
+    };
+    const lately = await campaign(daysAgo(29));
+    const longAgo = await campaign(daysAgo(31));
+    const awaited = await campaign(daysAgo(80));
+    const correction = await make.campaign({ finishedAt: null, corrects: awaited.id });
+    await make.campaign({ finishedAt: old, corrects: longAgo.id });
+
+    await remove("deliveries");
+    const kept = new Set([...lately.deliveries, ...awaited.deliveries]);
+    expect(await idsIn("deliveries")).toEqual(kept);
+
+    await pool.query("UPDATE campaigns SET frozen_at = now() WHERE id = $1", [correction.id]);
+    await remove("deliveries");
+    expect(await idsIn("deliveries")).toEqual(new Set(lately.deliveries));
+  });
+
+  it("goes on where it was cut off, past what it keeps", async () => {
+    const { id } = await make.campaign({ finishedAt: old });
+    const kept = await make.deliveries({
+      campaign: id,
+      count: batchRows,
+      at: old,
+      finishedAt: recent,
+    });
+    await make.deliveries({ campaign: id, count: 2 * batchRows, at: daysAgo(90.5) });
+    const firsts: unknown[] = [];
+    let statements = 0;
+    const breaking = {
+      query: (text: string, values: unknown[]) => {
+        firsts.push(values[0]);
+        if (++statements === 3) throw new Error("the connection is gone");
+        return pool.query(text, values);
+      },
+    } as unknown as Pool;
+    const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger("ERROR") });
+    const beats: Removal[] = [];
+    environment.on("heartbeat", (details: Removal) => beats.push(details));
+    await expect(remove("deliveries", { pool: breaking }, environment)).rejects.toThrow("gone");
+    expect(beats).toMatchObject([{ removed: 0 }, { removed: batchRows }]);
+
+    const retry = new MockActivityEnvironment({ attempt: 2, heartbeatDetails: beats.at(-1) });
+    expect(await remove("deliveries", { pool: breaking }, retry)).toEqual({
+      removed: 2 * batchRows,
+      after: null,
+    });
+    // No page was read twice: each begins where one before ended.
+    expect(new Set(firsts).size).toBe(firsts.length - 1);
+    expect(firsts[3]).toBe(firsts[2]);
+    expect(await idsIn("deliveries")).toEqual(new Set(kept));
+  });
+
+  it("ends a round at its time, or when its worker stops, and says where to go on", async () => {
+    const { id } = await make.campaign({ finishedAt: old });
+    await make.deliveries({ campaign: id, count: 2 * batchRows + 1, at: old });
+    const first = await remove("deliveries", { roundMs: 0 });
+    expect(first).toEqual({ removed: batchRows, after: expect.any(String) });
+    const environment = new MockActivityEnvironment();
+    environment.on("heartbeat", () => environment.cancel());
+    const second = await remove("deliveries", {}, environment, first.after);
+    expect(second.removed).toBe(batchRows);
+    expect(await remove("deliveries", {}, undefined, second.after)).toEqual({
+      removed: 1,
+      after: null,
+    });
+  });
+
+  it("removes nothing early where the workflow's time is ahead of the clock, or the clock ahead of it", async () => {
+    const recipients = await seed.recipients(1);
+    await make.notification({ recipients, at: recent });
+    const activity = createRemoveExpired({
+      pool,
+      retention,
+      clock: () => daysAgo(-30),
+    });
+    const run = (asOf: Date) =>
+      new MockActivityEnvironment().run(activity, {
+        table: "deliveries" as const,
+        asOf: asOf.toISOString(),
+        after: null,
+      });
+    expect(await run(new Date())).toEqual({ removed: 0, after: null });
+    expect(await remove("deliveries")).toEqual({ removed: 0, after: null });
+    expect(await run(daysAgo(-60))).toEqual({ removed: 1, after: null });
+  });
+});
+
+describe("a batch", () => {
+  const clients: (() => void)[] = [];
+  afterEach(() => clients.splice(0).forEach((release) => release()));
+
+  /** A transaction in which no lock is waited for longer than an instant. */
+  async function impatient() {
+    const client = await pool.connect();
+    clients.push(() => client.release(true));
+    await client.query("BEGIN");
+    await client.query("SET LOCAL lock_timeout = '20ms'");
+    return client;
+  }
+  const batch = (on: Pick<Pool, "query">, table: RetentionTable) =>
+    createExpired({ pool: on, retention }).remove({ table, now: new Date(), after: null });
+
+  it("keeps nobody from claiming, settling or accepting, however long it takes", async () => {
+    const recipients = await seed.recipients(20);
+    const { id } = await make.campaign({ finishedAt: old });
+    await make.deliveries({ campaign: id, count: 500, at: old });
+    const queue = "mailbox/0";
+    await make.notification({ recipients, at: old });
+    await make.notification({ recipients, at: old, status: "pending", queue });
+
+    const removal = await impatient();
+    for (const table of retentionTables) await batch(removal, table);
+    const others = await impatient();
+    const ledger = createLedger(others as unknown as Pool);
+    const asOf = new Date();
+    const due = await ledger.due({ queue, asOf, limit: 100, except: [] });
+    expect(due).toHaveLength(20);
+    const token = newUuid();
+    const claimed = await ledger.turn({ settled: [], wanted: due, token, asOf, leaseMs: 10_000 });
+    expect(claimed.size).toBe(20);
+    await ledger.settle(
+      due.map((row) => ({
+        ...row,
+        token,
+        attemptCount: 1,
+        attempts: [],
+        settlement: { status: "sent", reason: null },
+      })),
+    );
+    await expiring(others).notification({ recipients, at: new Date(), status: "pending" });
+    await others.query("COMMIT");
+    await removal.query("COMMIT");
+    expect((await idsIn("deliveries")).size).toBe(40);
+  });
+
+  it("waits for nobody: what is locked, or belongs to a campaign that is, stays until the next time", async () => {
+    const recipients = await seed.recipients(3);
+    const [locked, free] = [
+      await make.campaign({ finishedAt: old }),
+      await make.campaign({ finishedAt: old }),
+    ];
+    const ofLocked = await make.deliveries({ campaign: locked.id, count: 2, at: old });
+    const [first] = await make.deliveries({ campaign: free.id, count: 2, at: old });
+    const [notification, other] = [
+      await make.notification({ recipients, at: old }),
+      await make.notification({ recipients, at: old }),
+    ];
+    await make.idempotencyKey("one", old);
+    const entry = await make.auditEntry(daysAgo(400));
+    await make.auditEntry(daysAgo(400));
+
+    const holder = await impatient();
+    await holder.query("SELECT FROM campaigns WHERE id = $1 FOR NO KEY UPDATE", [locked.id]);
+    await holder.query("SELECT FROM deliveries WHERE id = ANY ($1) FOR UPDATE", [
+      [first, ...other.deliveries],
+    ]);
+    await holder.query("SELECT FROM audit_entries WHERE id = $1 FOR UPDATE", [entry]);
+    await holder.query("SELECT FROM idempotency_keys FOR UPDATE");
+    const removal = await impatient();
+    for (const table of retentionTables) await batch(removal, table);
+    await removal.query("COMMIT");
+    await holder.query("COMMIT");
+
+    expect(await idsIn("deliveries")).toEqual(new Set([first, ...ofLocked, ...other.deliveries]));
+    expect(await idsIn("notifications")).toEqual(new Set([other.id]));
+    expect(await idsIn("audit_entries")).toEqual(new Set([entry]));
+    expect((await idsIn("idempotency_keys", "key")).size).toBe(1);
+    expect(notification.deliveries).toHaveLength(3);
+    await removeAll();
+    expect((await idsIn("deliveries")).size).toBe(0);
+  });
+
+  it("counts each row once where two remove at the same time", async () => {
+    const { id, publicId } = await make.campaign({ finishedAt: old, audience: 3_000 });
+    await make.deliveries({ campaign: id, count: 3_000, at: old });
+    const counts = await Promise.all([
+      remove("deliveries"),
+      // Under the triggers of foreign keys, which a worker may do without.
+      remove("deliveries", { pool: api.pool }),
+    ]);
+    expect(counts.reduce((sum, { removed }) => sum + removed, 0)).toBe(3_000);
+    expect((await api.send("GET", `/v1/campaigns/${publicId}/reconciliation`)).body).toMatchObject({
+      sent: 3_000,
+      reconciled: true,
+    });
+  });
+
+  it("looks at a page of the index, and not at the table", async () => {
+    const { id } = await make.campaign({ finishedAt: recent });
+    await make.deliveries({ campaign: id, count: 5_000, at: recent });
+    await make.deliveries({ campaign: id, count: 200, at: old, finishedAt: recent });
+    const scans = async () =>
+      (
+        await pool.query<{ scans: string }>(
+          "SELECT pg_stat_get_numscans('deliveries'::regclass) AS scans",
+        )
+      ).rows[0]!.scans;
+    await pool.query("SELECT pg_stat_force_next_flush()");
+    const before = await scans();
+    await batch(pool, "deliveries");
+    await pool.query("SELECT pg_stat_force_next_flush()");
+    expect(await scans()).toBe(before);
+  });
+});

@@ -1,0 +1,146 @@
+import type { TestWorkflowEnvironment } from "@temporalio/testing";
+import { Worker } from "@temporalio/worker";
+import type { Pool } from "pg";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { batchRows } from "../../activities/expired.ts";
+import { createRemoveExpired } from "../../activities/maintenance.ts";
+import { ensureMaintenance } from "../../workers/schedules.ts";
+import { maintenanceId, priorityKeys, taskQueues } from "../../workflows/messages.ts";
+import { maintenanceOptions } from "../../workflows/options.ts";
+import { daysAgo, expiring } from "../support/expiring.ts";
+import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
+import { createDevServer } from "../support/temporal.ts";
+import { startWorkers, workflowBundle } from "../support/workers.ts";
+
+const retention = { deliveriesDays: 90, auditDays: 365, idempotencyDays: 3 };
+const nothing = { notifications: 0, gates: 0, audit_entries: 0, idempotency_keys: 0 };
+
+let environment: TestWorkflowEnvironment;
+let database: LedgerDatabase;
+let pool: Pool;
+let make: ReturnType<typeof expiring>;
+let stop: () => Promise<void> = async () => {};
+
+beforeAll(async () => {
+  [environment, database] = await Promise.all([createDevServer(), createLedgerDatabase()]);
+  ({ pool } = database);
+  make = expiring(pool);
+});
+beforeEach(() => database.empty());
+afterEach(async () => {
+  await stop();
+  stop = async () => {};
+});
+afterAll(async () => {
+  await environment.teardown();
+  await database.drop();
+});
+
+describe("the Schedule of maintenance", () => {
+  const schedule = () => environment.client.schedule.getHandle(maintenanceId);
+
+  it("is daily at 02:00 UTC, one run at a time, and stays paused when a worker starts", async () => {
+    await Promise.all([
+      ensureMaintenance(environment.client),
+      ensureMaintenance(environment.client),
+    ]);
+    const { spec, policies, action, info } = await schedule().describe();
+    expect(spec.calendars).toMatchObject([
+      { hour: [{ start: 2, end: 2 }], minute: [{ start: 0, end: 0 }], second: [{ start: 0 }] },
+    ]);
+    expect(policies).toMatchObject({ overlap: "SKIP" });
+    expect(action).toMatchObject({
+      workflowType: "maintenance",
+      workflowId: "maintenance",
+      taskQueue: taskQueues.orchestration,
+      priority: { priorityKey: priorityKeys.maintenance },
+    });
+    expect(info.nextActionTimes[0]!.toISOString()).toMatch(/T02:00:00/);
+
+    await schedule().pause("not now");
+    await ensureMaintenance(environment.client);
+    expect((await schedule().describe()).state).toMatchObject({ paused: true, note: "not now" });
+    await schedule().unpause();
+  });
+
+  it("starts runs that say in the UI what they removed", async () => {
+    const workers = await startWorkers(environment, pool);
+    stop = workers.stop;
+    await ensureMaintenance(environment.client);
+    await make.deliveries({
+      campaign: (await make.campaign({ finishedAt: daysAgo(100) })).id,
+      count: 7,
+      at: daysAgo(100),
+    });
+    await schedule().trigger();
+    const started = async () => {
+      const { recentActions, runningActions } = (await schedule().describe()).info;
+      const [run] = [...runningActions, ...recentActions.map(({ action }) => action)];
+      return run?.workflow.workflowId;
+    };
+    await expect.poll(started, { timeout: 20_000 }).toMatch(/^maintenance/);
+    const run = environment.client.workflow.getHandle((await started())!);
+    expect(await run.result()).toEqual({ deliveries: 7, ...nothing });
+    expect((await run.describe()).priority).toMatchObject({ priorityKey: 5 });
+    expect(
+      (await run.query<{ currentDetails: string }>("__temporal_workflow_metadata")).currentDetails,
+    ).toBe("Done. Removed: 7 deliveries.");
+  });
+});
+
+describe("a run of maintenance", () => {
+  /** Rounds of one batch, the third of which fails the first time. */
+  async function startWorker() {
+    let statements = 0;
+    const failing = {
+      query: (text: string, values: unknown[]) => {
+        if (++statements === 3) throw new Error("the connection is gone");
+        return pool.query(text, values);
+      },
+    } as unknown as Pool;
+    const worker = await Worker.create({
+      connection: environment.nativeConnection,
+      namespace: environment.client.options.namespace,
+      taskQueue: taskQueues.orchestration,
+      workflowBundle: await workflowBundle(),
+      activities: { removeExpired: createRemoveExpired({ pool: failing, retention, roundMs: 0 }) },
+    });
+    const running = worker.run();
+    stop = async () => {
+      worker.shutdown();
+      await running;
+    };
+  }
+
+  it("goes on after a failure and as a new run, and a second one removes nothing", async () => {
+    await startWorker();
+    const count = 15 * batchRows;
+    const { id } = await make.campaign({ finishedAt: daysAgo(100), audience: count });
+    await make.deliveries({ campaign: id, count, at: daysAgo(100) });
+    const kept = await make.deliveries({
+      campaign: id,
+      count: 3,
+      at: daysAgo(100),
+      finishedAt: daysAgo(1),
+    });
+
+    const options = { ...maintenanceOptions(), workflowId: "maintenance/a" };
+    const first = await environment.client.workflow.start("maintenance", options);
+    expect(await first.result()).toEqual({ deliveries: count, ...nothing });
+    expect(
+      (await environment.client.workflow.getHandle(options.workflowId).describe()).runId,
+    ).not.toBe(first.firstExecutionRunId);
+    expect(
+      (await pool.query("SELECT id FROM deliveries")).rows.map((row) => row.id).sort(),
+    ).toEqual(kept.sort());
+    expect((await pool.query("SELECT status, count FROM archived_deliveries")).rows).toEqual([
+      { status: "sent", count },
+    ]);
+
+    const second = await environment.client.workflow.start("maintenance", {
+      ...options,
+      workflowId: "maintenance/b",
+    });
+    expect(await second.result()).toEqual({ deliveries: 0, ...nothing });
+  });
+});

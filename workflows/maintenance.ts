@@ -1,0 +1,45 @@
+import {
+  continueAsNew,
+  proxyActivities,
+  setCurrentDetails,
+  workflowInfo,
+} from "@temporalio/workflow";
+import type { Activities } from "../activities/index.ts";
+import { retentionTables, type RetentionTable } from "../domain/retention.ts";
+import { describeRemoved } from "./details.ts";
+import { taskQueues, type MaintenanceInput } from "./messages.ts";
+
+const { removeExpired } = proxyActivities<Pick<Activities, "removeExpired">>({
+  taskQueue: taskQueues.orchestration,
+  // A round, and the batch after it.
+  startToCloseTimeout: "5 minutes",
+  // A batch that takes this long is stuck; the next attempt goes on where the last heartbeat was.
+  heartbeatTimeout: "1 minute",
+  // The ledger may be away; the next day's run is skipped while this one waits for it.
+  retry: { initialInterval: "1 second", backoffCoefficient: 2, maximumInterval: "1 minute" },
+});
+
+/**
+ * Removes what is past its retention, table after table, a round of small batches at a time. What an earlier run left
+ * undone, or a killed one, this one finds: it looks from the oldest row on.
+ * @returns how many rows were removed from each table; after a crash, at least so many
+ */
+export async function maintenance({
+  asOf = new Date().toISOString(),
+  table: from = retentionTables[0],
+  after = null,
+  removed = {},
+}: MaintenanceInput): Promise<Partial<Record<RetentionTable, number>>> {
+  for (const table of retentionTables.slice(retentionTables.indexOf(from))) {
+    do {
+      if (workflowInfo().continueAsNewSuggested)
+        return continueAsNew<typeof maintenance>({ asOf, table, after, removed });
+      setCurrentDetails(describeRemoved(removed, table));
+      const round = await removeExpired({ table, asOf, after });
+      removed[table] = (removed[table] ?? 0) + round.removed;
+      ({ after } = round);
+    } while (after !== null);
+  }
+  setCurrentDetails(describeRemoved(removed, null));
+  return removed;
+}
