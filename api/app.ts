@@ -16,6 +16,7 @@ import { campaignActionRoutes } from "./routes/campaign-actions.ts";
 import { campaignRoutes } from "./routes/campaigns.ts";
 import { campaignReportRoutes } from "./routes/campaign-reports.ts";
 import { deliveryRoutes } from "./routes/deliveries.ts";
+import { docsRoutes } from "./routes/docs.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { notificationRoutes } from "./routes/notifications.ts";
 import { importPath, recipientImportRoutes } from "./routes/recipient-import.ts";
@@ -88,6 +89,7 @@ export function createApp(deps: ApiDeps) {
     .route("/", apiKeyRoutes(deps, keyring))
     .route("/", auditRoutes(deps));
 
+  app.route("/", docsRoutes());
   let written: Record<string, unknown> | undefined;
   app.openapi(document, (c) => c.json((written ??= openApiDocument(app)), 200));
 

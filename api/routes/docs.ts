@@ -1,0 +1,136 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "@hono/zod-openapi";
+import absolutePath from "swagger-ui-dist/absolute-path.js";
+import { Problem } from "../problem.ts";
+import { createRouter, defineRoute, problemResponse } from "../router.ts";
+
+const page = `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <title>Tidings API</title>
+    <link rel="icon" type="image/png" href="docs/favicon-32x32.png">
+    <link rel="stylesheet" href="docs/swagger-ui.css">
+    <script src="docs/swagger-ui-bundle.js" defer></script>
+    <script src="docs/initializer.js" defer></script>
+  </head>
+  <body>
+    <div id="swagger-ui"></div>
+  </body>
+</html>
+`;
+
+const initializer = `SwaggerUIBundle({
+  url: "openapi.json",
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  docExpansion: "list",
+  defaultModelsExpandDepth: 0,
+  displayOperationId: true,
+  filter: true,
+  validatorUrl: null,
+});
+`;
+
+const ofSwaggerUi = (name: string) => () => readFile(join(absolutePath(), name));
+
+/** All that can be asked for under /docs/: its type, and what it is read from once. */
+const files: Record<string, { type: string; read: () => Promise<Uint8Array> }> = {
+  "swagger-ui-bundle.js": {
+    type: "text/javascript; charset=utf-8",
+    read: ofSwaggerUi("swagger-ui-bundle.js"),
+  },
+  "swagger-ui.css": { type: "text/css; charset=utf-8", read: ofSwaggerUi("swagger-ui.css") },
+  "favicon-32x32.png": { type: "image/png", read: ofSwaggerUi("favicon-32x32.png") },
+  "initializer.js": {
+    type: "text/javascript; charset=utf-8",
+    read: async () => Buffer.from(initializer),
+  },
+};
+
+/** Nothing but what this process serves, no script within the page, and no frame around it. */
+const policy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+const showPage = defineRoute({
+  method: "get",
+  path: "/docs",
+  access: "public",
+  summary: "This document, to be read and tried out in a browser",
+  responses: {
+    200: { description: "A page", content: { "text/html": { schema: z.string() } } },
+    ...problemResponse,
+  },
+});
+
+const showFile = defineRoute({
+  method: "get",
+  path: "/docs/{file}",
+  access: "public",
+  summary: "What the page is made of",
+  request: {
+    params: z.object({
+      file: z.string().openapi({
+        description: "One of those that the page asks for",
+        enum: Object.keys(files),
+        example: "initializer.js",
+      }),
+    }),
+  },
+  responses: {
+    200: {
+      description: "The file",
+      content: Object.fromEntries(
+        Object.values(files).map(({ type }) => [type.split(";")[0]!, { schema: z.string() }]),
+      ),
+    },
+    304: { description: "It is as If-None-Match says" },
+    ...problemResponse,
+  },
+});
+
+/** Documentation of the API from this process alone: the page asks no other host for anything. */
+export function docsRoutes() {
+  const loaded = new Map<string, Promise<{ bytes: Uint8Array<ArrayBuffer>; etag: string }>>();
+  const load = async (read: () => Promise<Uint8Array>) => {
+    const bytes = Uint8Array.from(await read());
+    const hash = createHash("sha256").update(bytes).digest("base64url");
+    return { bytes, etag: `"${hash.slice(0, 22)}"` };
+  };
+
+  return createRouter()
+    .openapi(showPage, (c) =>
+      c.body(page, 200, {
+        "Content-Type": "text/html; charset=utf-8",
+        "Content-Security-Policy": policy,
+        "Cache-Control": "no-cache",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+      }),
+    )
+    .openapi(showFile, async (c) => {
+      const { file: name } = c.req.valid("param");
+      const file = Object.hasOwn(files, name) ? files[name] : undefined;
+      if (!file) throw new Problem("not-found", "The documentation has no such file.");
+      const loading = loaded.get(name) ?? load(file.read);
+      loaded.set(name, loading);
+      const { bytes, etag } = await loading;
+      const headers = {
+        "Cache-Control": "public, max-age=3600",
+        ETag: etag,
+        "X-Content-Type-Options": "nosniff",
+      };
+      if (c.req.header("if-none-match") === etag) return c.body(null, 304, headers);
+      return c.body(bytes, 200, { ...headers, "Content-Type": file.type });
+    });
+}

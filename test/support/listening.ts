@@ -1,0 +1,21 @@
+import type { AddressInfo } from "node:net";
+import { serve } from "@hono/node-server";
+
+/** A fetch handler behind a port of its own, as the API's process serves it. */
+export async function listen(fetch: (request: Request) => Response | Promise<Response>) {
+  const { server, port } = await new Promise<{ server: ReturnType<typeof serve>; port: number }>(
+    (resolve, reject) => {
+      const server = serve({ fetch, hostname: "127.0.0.1", port: 0 }, (address: AddressInfo) =>
+        resolve({ server, port: address.port }),
+      );
+      server.on("error", reject);
+    },
+  );
+  return {
+    url: `http://127.0.0.1:${port}`,
+    close: async () => {
+      if ("closeAllConnections" in server) server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
