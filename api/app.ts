@@ -1,11 +1,13 @@
-import { randomUUID } from "node:crypto";
 import { z } from "@hono/zod-openapi";
 import { HTTPException } from "hono/http-exception";
-import { routePath } from "hono/route";
 import { authenticate } from "./auth.ts";
-import { databaseProblem, describeError } from "./database-errors.ts";
+import { describeError } from "../config/describe-error.ts";
+import { databaseProblem } from "./database-errors.ts";
 import { jsonBody } from "./json-body.ts";
 import { createKeyring } from "./keyring.ts";
+import { addLedgerMetrics } from "./ledger-metrics.ts";
+import { createApiMetrics } from "./metrics.ts";
+import { observeRequests } from "./observe.ts";
 import { createPathMatcher, openApiDocument, routeTable } from "./openapi.ts";
 import { Problem } from "./problem.ts";
 import { limitRequests } from "./rate-limit.ts";
@@ -18,6 +20,7 @@ import { campaignReportRoutes } from "./routes/campaign-reports.ts";
 import { deliveryRoutes } from "./routes/deliveries.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { metricsRoutes } from "./routes/metrics.ts";
 import { notificationRoutes } from "./routes/notifications.ts";
 import { importPath, recipientImportRoutes } from "./routes/recipient-import.ts";
 import { recipientRoutes } from "./routes/recipients.ts";
@@ -40,28 +43,12 @@ const document = defineRoute({
 
 /** The whole HTTP API as a fetch handler: `createApp(deps).fetch`. */
 export function createApp(deps: ApiDeps) {
-  const { config, logger } = deps;
+  const { config, logger, metrics = createApiMetrics() } = deps;
   const app = createRouter();
 
-  app.use(async (c, next) => {
-    const given = c.req.header("x-request-id");
-    const requestId = given !== undefined && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
-    c.set("requestId", requestId);
-    const startedAt = performance.now();
-    await next();
-    c.header("X-Request-Id", requestId);
-    // The pattern of the route and not the path: external ids are often addresses.
-    logger.debug(
-      {
-        requestId,
-        method: c.req.method,
-        route: routePath(c, -1),
-        status: c.res.status,
-        ms: Math.round(performance.now() - startedAt),
-      },
-      "answered",
-    );
-  });
+  addLedgerMetrics(metrics.registry, deps.pool);
+  metrics.unsentLimit(config.maxUnsent);
+  app.use(observeRequests({ logger, metrics }));
   const keyring = createKeyring({ ...deps, bootstrapKey: config.apiKey });
   let matcher: ReturnType<typeof createPathMatcher> | undefined;
   const routesOf = (path: string) => (matcher ??= createPathMatcher(routeTable(app)))(path);
@@ -76,6 +63,7 @@ export function createApp(deps: ApiDeps) {
 
   const api = app
     .route("/", healthRoutes(deps))
+    .route("/", metricsRoutes(metrics.registry))
     .route("/", recipientImportRoutes(deps))
     .route("/", recipientRoutes(deps))
     .route("/", templateRoutes(deps))

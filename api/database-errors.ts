@@ -72,17 +72,3 @@ export function isUniqueViolation(error: unknown): boolean {
     meta?.driverAdapterError?.cause?.originalCode === "23505"
   );
 }
-
-/** An error for the log: which, and where. Messages of the database may quote what it was given, so theirs are left out. */
-export function describeError(error: unknown): object {
-  if (!(error instanceof Error)) return { name: typeof error };
-  const { code, meta }: WrappedError = error;
-  const sqlState = meta?.driverAdapterError?.cause?.originalCode;
-  const frames = error.stack?.split("\n").filter((line) => /^\s+at /.test(line));
-  return {
-    name: error.name,
-    ...(code !== undefined ? { code } : { message: error.message }),
-    ...(sqlState !== undefined && { sqlState }),
-    stack: frames?.join("\n"),
-  };
-}

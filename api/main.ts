@@ -1,10 +1,12 @@
 import { serve } from "@hono/node-server";
 import { apiVariables, ConfigurationError, readEnvironment } from "../config/environment.ts";
 import { createLogger } from "../config/logger.ts";
+import { processRegistry } from "../config/metrics.ts";
 import { temporalClient, temporalSettings } from "../config/temporal.ts";
 import { createPrisma } from "../prisma/client.ts";
 import { wakeCampaign, wakeQueue } from "../workflows/wake.ts";
 import { createApp } from "./app.ts";
+import { createApiMetrics } from "./metrics.ts";
 import { createPool } from "./pool.ts";
 import { createWakes } from "./wakes.ts";
 
@@ -29,9 +31,15 @@ function readConfiguration() {
 const configuration = readConfiguration();
 const logger = createLogger("api", configuration.LOG_LEVEL);
 const { DATABASE_URL: url, DATABASE_CONNECTIONS: connections } = configuration;
+const metrics = createApiMetrics(processRegistry());
 // Most are for accepting: each of those waits for the disk, and those that wait together are written together.
 const pool = createPool({ url, connections: Math.ceil((connections * 2) / 3), logger });
-const prisma = createPrisma({ url, connections: Math.max(1, Math.floor(connections / 3)) });
+metrics.watchPool("accept", pool);
+const prisma = createPrisma({
+  url,
+  connections: Math.max(1, Math.floor(connections / 3)),
+  watch: (counts) => metrics.watchPool("prisma", counts),
+});
 const temporal = temporalClient(temporalSettings(process.env));
 const before = (deadlineMs: number, call: () => Promise<unknown>) =>
   temporal.withDeadline(Date.now() + deadlineMs, call);
@@ -41,6 +49,7 @@ const wakes = createWakes({
   wakeCampaign: async (campaignId, wake) =>
     void (await before(wakeDeadlineMs, () => wakeCampaign(temporal, campaignId, wake))),
   logger,
+  count: metrics.woke,
 });
 
 const app = createApp({
@@ -50,6 +59,7 @@ const app = createApp({
   probeTemporal: async () =>
     void (await before(probeDeadlineMs, () => temporal.workflowService.getSystemInfo({}))),
   logger,
+  metrics,
   config: {
     apiKey: configuration.TIDINGS_API_KEY,
     bodyLimitBytes: configuration.API_BODY_LIMIT_BYTES,
@@ -70,7 +80,7 @@ const server = serve(
     serverOptions: { requestTimeout: 0, headersTimeout: 20_000, keepAliveTimeout: 30_000 },
   },
   ({ address, port }) => {
-    logger.info({ address, port }, "ready");
+    logger.info({ host: address, port }, "ready");
     process.send?.({ ready: true, port });
   },
 );

@@ -69,6 +69,7 @@ export class Problem extends Error {
   /** The answer, as RFC 9457 has it; what middleware has put into the headers is kept. */
   toResponse(c: Context<ApiEnv>): Response {
     const [status, title] = titles[this.kind];
+    c.set("problem", this.kind);
     const requestId = c.get("requestId");
     const body = {
       type: problemType(this.kind),

@@ -5,7 +5,8 @@ import type { Role } from "../domain/role.ts";
 import type { PrismaClient } from "../prisma/generated/client.ts";
 import { requireRole } from "./auth.ts";
 import type { Caller } from "./keyring.ts";
-import { invalid, problemDetails } from "./problem.ts";
+import type { ApiMetrics } from "./metrics.ts";
+import { invalid, problemDetails, type ProblemKind } from "./problem.ts";
 import { fieldErrors } from "./validation.ts";
 import type { Wakes } from "./wakes.ts";
 
@@ -18,6 +19,8 @@ export interface ApiDeps {
   /** Resolves if Temporal answers, soon; rejects if it does not. */
   probeTemporal: () => Promise<void>;
   logger: Logger;
+  /** Its own, where nobody else counts into them. */
+  metrics?: ApiMetrics;
   config: ApiConfig;
   clock: () => Date;
 }
@@ -42,6 +45,8 @@ export interface ApiEnv {
     caller: Caller;
     /** As it was sent, of a request with a JSON body. */
     body: unknown;
+    /** What the answer is, where it is not the one asked for. */
+    problem: ProblemKind | undefined;
   };
 }
 

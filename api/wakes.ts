@@ -1,7 +1,8 @@
 import { AsyncResource } from "node:async_hooks";
 import type { Logger } from "pino";
+import { describeError } from "../config/describe-error.ts";
 import type { Wake } from "../workflows/messages.ts";
-import { describeError } from "./database-errors.ts";
+import type { WakeTarget } from "./metrics.ts";
 
 /**
  * Tells workflows that the ledger has changed. Never throws, and never keeps a request waiting. A wake says for which
@@ -36,10 +37,13 @@ export function createWakes({
   wakeQueue,
   wakeCampaign,
   logger,
+  count = () => {},
 }: {
   wakeQueue: (queue: string, wake: Wake) => Promise<void>;
   wakeCampaign: (campaignId: string, wake: Wake) => Promise<void>;
   logger: Pick<Logger, "warn">;
+  /** Told of each wake what became of it. */
+  count?: (target: WakeTarget, outcome: "sent" | "failed") => void;
 }): Wakes {
   const targets = new Map<string, Target>();
 
@@ -63,11 +67,15 @@ export function createWakes({
     }
     target.inFlight = target
       .send()
-      .catch((error: unknown) =>
-        logger.warn(
-          { error: describeError(error), target: name },
-          "could not wake a workflow: the relay will",
-        ),
+      .then(
+        () => count(kindOf(name), "sent"),
+        (error: unknown) => {
+          count(kindOf(name), "failed");
+          logger.warn(
+            { error: describeError(error), target: name },
+            "could not wake a workflow: the relay will",
+          );
+        },
       )
       .then(() => {
         target.inFlight = null;
@@ -77,6 +85,8 @@ export function createWakes({
         } else if (!target.timer) targets.delete(name);
       });
   }
+
+  const kindOf = (name: string) => name.split("/", 1)[0] as WakeTarget;
 
   return {
     queue: (name, why = {}) =>

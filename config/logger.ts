@@ -1,31 +1,59 @@
-import { destination, pino, type Logger } from "pino";
+import { destination, pino, type DestinationStream, type Logger } from "pino";
+import { describeError, withoutAddresses } from "./describe-error.ts";
 
 export type { Logger };
 
+/** Struck out wherever they stand in an entry: secrets, and what is personal. Compared in small letters. */
+const struckOut = new Set(
+  [
+    ...["authorization", "cookie", "headers", "password", "pass", "secret", "token", "key"],
+    ...["apiKey", "credentials", "connectionString", "url", "path", "query", "body", "params"],
+    ...["email", "phone", "address", "to", "externalId", "attributes", "recipient", "recipients"],
+    ...["data", "content", "subject", "html", "text"],
+  ].map((name) => name.toLowerCase()),
+);
+
+const deepest = 6;
+
+/** What of a value may stand in a log. */
+function discreet(value: unknown, depth: number): unknown {
+  if (typeof value === "string") return withoutAddresses(value);
+  if (typeof value !== "object" || value === null) return value;
+  if (value instanceof Error) return describeError(value);
+  if (value instanceof Date) return value;
+  if (ArrayBuffer.isView(value)) return "[bytes]";
+  if (depth > deepest) return "[too deep]";
+  if (Array.isArray(value)) return value.map((item) => discreet(item, depth + 1));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) => [
+      name,
+      item !== undefined && item !== null && struckOut.has(name.toLowerCase())
+        ? "[redacted]"
+        : discreet(item, depth + 1),
+    ]),
+  );
+}
+
 /**
- * JSON lines on standard error, with ids and no personal data: what a log line may name is chosen where it is written,
- * and the usual places of secrets are struck out all the same.
+ * JSON lines on standard error, with ids and no personal data: what a log line may name is chosen where it is written.
+ * The usual names of secrets and personal data are struck out all the same, and so are addresses in any text and what
+ * the messages of errors quote.
  */
-export function createLogger(role: string, level: string): Logger {
+export function createLogger(
+  role: string,
+  level: string,
+  stream: DestinationStream = destination({ dest: 2, sync: true }),
+): Logger {
   return pino(
     {
       level,
       base: { role, pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-      redact: {
-        paths: [
-          "*.authorization",
-          "*.password",
-          "*.pass",
-          "*.apiKey",
-          "*.connectionString",
-          "*.email",
-          "*.phone",
-        ],
-        censor: "[redacted]",
+      formatters: {
+        level: (label) => ({ level: label }),
+        log: (entry) => discreet(entry, 0) as Record<string, unknown>,
       },
     },
-    destination({ dest: 2, sync: true }),
+    stream,
   );
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { PrismaPg } from "@prisma/adapter-pg";
+import { Pool } from "pg";
 import { PrismaClient } from "./generated/client.ts";
 
 /** Statements that a connection keeps prepared; those after are planned anew each time, so that memory stays bounded. */
@@ -9,28 +10,32 @@ const preparedStatementLimit = 500;
  * A client over a pool of at most `connections`, which connects when first used. It gives up on a connection after 5 s,
  * on a statement after 60 s, and the server ends a transaction that its owner left idle for 15 s. Sessions run in UTC,
  * as the adapter takes for granted when it reads a timestamp. Statements are prepared: a pooler between must support that.
- * The caller ends it with `$disconnect()`.
+ * The caller ends it with `$disconnect()`. `watch` is told of the pool, to count its connections.
  */
 export function createPrisma({
   url,
   connections,
+  watch,
 }: {
   url: string;
   connections: number;
+  watch?: (pool: Pick<Pool, "totalCount" | "idleCount" | "waitingCount">) => void;
 }): PrismaClient {
-  const adapter = new PrismaPg(
-    {
-      connectionString: url,
-      max: connections,
-      application_name: "tidings",
-      connectionTimeoutMillis: 5_000,
-      statement_timeout: 60_000,
-      idle_in_transaction_session_timeout: 15_000,
-      keepAlive: true,
-      options: "-c TimeZone=UTC",
-    },
-    { statementNameGenerator: statementNames() },
-  );
+  const pool = new Pool({
+    connectionString: url,
+    max: connections,
+    application_name: "tidings",
+    connectionTimeoutMillis: 5_000,
+    statement_timeout: 60_000,
+    idle_in_transaction_session_timeout: 15_000,
+    keepAlive: true,
+    options: "-c TimeZone=UTC",
+  });
+  watch?.(pool);
+  const adapter = new PrismaPg(pool, {
+    disposeExternalPool: true,
+    statementNameGenerator: statementNames(),
+  });
   return new PrismaClient({ adapter });
 }
 

@@ -1,7 +1,8 @@
-import { pino } from "pino";
 import { createApp } from "../../api/app.ts";
+import { createApiMetrics } from "../../api/metrics.ts";
 import { createPool } from "../../api/pool.ts";
 import type { ApiDeps } from "../../api/router.ts";
+import { createLogger } from "../../config/logger.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 
 export const apiKey = "test-key-of-at-least-24-characters";
@@ -23,11 +24,13 @@ export async function startApi({
   const { prisma } = database;
   const woken: string[] = [];
   const logged: string[] = [];
-  const logger = pino({ level: "debug" }, { write: (line: string) => void logged.push(line) });
+  const logger = createLogger("api", "debug", { write: (line) => void logged.push(line) });
   const pool = createPool({ url: database.url, connections: 10, logger });
+  const metrics = createApiMetrics();
   const app = createApp({
     prisma,
     pool,
+    metrics,
     wakes: {
       queue: (name) => void woken.push(name),
       campaign: (id) => void woken.push(id),
@@ -68,7 +71,7 @@ export async function startApi({
     return {
       status: response.status,
       headers: response.headers,
-      body: text === "" ? null : JSON.parse(text),
+      body: text === "" ? null : isJson(response) ? JSON.parse(text) : text,
     };
   }
 
@@ -77,8 +80,10 @@ export async function startApi({
     await database.drop();
   }
 
-  return { app, url: database.url, prisma, pool, woken, logged, send, stop };
+  return { app, metrics, url: database.url, prisma, pool, woken, logged, send, stop };
 }
+
+const isJson = ({ headers }: Response) => /\bjson\b/.test(headers.get("content-type") ?? "");
 
 export type Api = Awaited<ReturnType<typeof startApi>>;
 

@@ -1,0 +1,87 @@
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { type ConnectionCounts, createPoolGauge, durationBuckets } from "../config/metrics.ts";
+import type { ProblemKind } from "./problem.ts";
+
+/** What the API counts. No label can hold what a caller made up: their values are known beforehand, and few. */
+export interface ApiMetrics {
+  readonly registry: Registry;
+  /** A request was answered. `route` is the pattern of its route. */
+  answered(request: { method: string; route: string; status: number; seconds: number }): void;
+  /** An answer was a problem. */
+  refused(kind: ProblemKind): void;
+  woke(target: WakeTarget, outcome: "sent" | "failed"): void;
+  watchPool(name: string, pool: ConnectionCounts): void;
+  /** How much may be accepted and unsent, to be compared with what is open. */
+  unsentLimit(deliveries: number): void;
+}
+
+export type WakeTarget = "mailbox" | "critical" | "campaign";
+
+/** Problems that say that a limit was reached, and which. */
+const limits: Partial<Record<ProblemKind, string>> = {
+  "too-many-requests": "requests",
+  "too-many-unsent": "unsent",
+  "body-too-large": "body",
+};
+
+export function createApiMetrics(registry = new Registry()): ApiMetrics {
+  const registers = [registry];
+  const request = ["method", "route", "status"] as const;
+  const requests = new Counter({
+    name: "tidings_http_requests_total",
+    help: "Requests that were answered, by method, pattern of the route and status",
+    labelNames: request,
+    registers,
+  });
+  const durations = new Histogram({
+    name: "tidings_http_request_duration_seconds",
+    help: "Time from a request's arrival to its answer",
+    labelNames: request,
+    buckets: durationBuckets,
+    registers,
+  });
+  const problems = new Counter({
+    name: "tidings_http_problems_total",
+    help: "Answers that were problems, by kind",
+    labelNames: ["kind"],
+    registers,
+  });
+  const refusals = new Counter({
+    name: "tidings_requests_refused_total",
+    help: "Requests refused by a limit: of requests a minute, of unsent deliveries, of the body's size",
+    labelNames: ["limit"],
+    registers,
+  });
+  for (const limit of Object.values(limits)) refusals.inc({ limit }, 0);
+  const wakes = new Counter({
+    name: "tidings_wakes_total",
+    help: "Wakes of workflows; the relay makes good for those that failed",
+    labelNames: ["target", "outcome"],
+    registers,
+  });
+  for (const target of ["mailbox", "critical", "campaign"] satisfies WakeTarget[])
+    for (const outcome of ["sent", "failed"]) wakes.inc({ target, outcome }, 0);
+  const unsent = new Gauge({
+    name: "tidings_unsent_limit",
+    help: "Deliveries of notifications that may be accepted and unsent at once",
+    registers,
+  });
+  const pools = createPoolGauge(registry);
+
+  return {
+    registry,
+    answered({ method, route, status, seconds }) {
+      const labels = { method, route, status };
+      requests.inc(labels);
+      durations.observe(labels, seconds);
+    },
+    refused(kind) {
+      problems.inc({ kind });
+      const limit = limits[kind];
+      if (limit !== undefined) refusals.inc({ limit });
+    },
+    woke: (target, outcome) => wakes.inc({ target, outcome }),
+    watchPool: (name, pool) => pools.watch(name, pool),
+    unsentLimit: (deliveries) => unsent.set(deliveries),
+  };
+}

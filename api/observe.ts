@@ -1,0 +1,60 @@
+import { randomUUID } from "node:crypto";
+import type { Context } from "hono";
+import { createMiddleware } from "hono/factory";
+import { routePath } from "hono/route";
+import type { Logger } from "pino";
+import type { ApiMetrics } from "./metrics.ts";
+import type { ApiEnv } from "./router.ts";
+
+const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+
+/** Asked for all the time, by machines: they are logged at debug level. */
+const probes = new Set(["/healthz", "/readyz", "/metrics"]);
+
+/** A request in words that can be kept: the pattern of its route and not its path, for external ids are often addresses. */
+export function describeRequest(c: Context<ApiEnv>): { method: string; route: string } {
+  const route = routePath(c, -1);
+  const { method } = c.req;
+  return {
+    method: methods.has(method) ? method : "other",
+    // Only middleware matched.
+    route: route === "" || route === "*" || route === "/*" ? "unmatched" : route,
+  };
+}
+
+/** Gives every request an id, its own if that is a plain one, and logs and counts it once it is answered. */
+export function observeRequests({
+  logger,
+  metrics,
+}: {
+  logger: Pick<Logger, "info" | "debug">;
+  metrics: ApiMetrics;
+}) {
+  return createMiddleware<ApiEnv>(async (c, next) => {
+    const given = c.req.header("x-request-id");
+    const requestId = given !== undefined && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
+    c.set("requestId", requestId);
+    const startedAt = performance.now();
+    await next();
+    c.header("X-Request-Id", requestId);
+    const ms = performance.now() - startedAt;
+    const { status } = c.res;
+    const { method, route } = describeRequest(c);
+    const problem = c.get("problem");
+    metrics.answered({ method, route, status, seconds: ms / 1_000 });
+    if (problem) metrics.refused(problem);
+    logger[probes.has(route) ? "debug" : "info"](
+      {
+        requestId,
+        method,
+        route,
+        status,
+        ms: Math.round(ms),
+        // Of a public route nobody; or nobody yet.
+        caller: (c.get("caller") as { id: string } | undefined)?.id ?? null,
+        ...(problem && { problem }),
+      },
+      "answered",
+    );
+  });
+}

@@ -1,0 +1,30 @@
+import { z } from "@hono/zod-openapi";
+import type { Registry } from "prom-client";
+import { createRouter, defineRoute, problemResponse } from "../router.ts";
+
+export const metricsPath = "/metrics";
+
+const scrape = defineRoute({
+  method: "get",
+  path: metricsPath,
+  access: "viewer",
+  summary: "Metrics of this process and of the ledger, for Prometheus",
+  responses: {
+    200: {
+      description:
+        "Prometheus’ text format. What only the database knows is left out while it is away.",
+      content: {
+        "text/plain": {
+          schema: z.string().openapi({ example: "tidings_database_up 1\n" }),
+        },
+      },
+    },
+    ...problemResponse,
+  },
+});
+
+export function metricsRoutes(registry: Registry) {
+  return createRouter().openapi(scrape, async (c) =>
+    c.text(await registry.metrics(), 200, { "content-type": registry.contentType }),
+  );
+}
