@@ -22,8 +22,9 @@ import { docsRoutes } from "./routes/docs.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { notificationRoutes } from "./routes/notifications.ts";
-import { importPath, recipientImportRoutes } from "./routes/recipient-import.ts";
+import { recipientImportPath, recipientImportRoutes } from "./routes/recipient-import.ts";
 import { recipientRoutes } from "./routes/recipients.ts";
+import { suppressionImportPath, suppressionRoutes } from "./routes/suppressions.ts";
 import { templateTrialRoutes } from "./routes/template-trials.ts";
 import { templateVersionRoutes } from "./routes/template-versions.ts";
 import { templateRoutes } from "./routes/templates.ts";
@@ -40,6 +41,9 @@ const document = defineRoute({
     },
   },
 });
+
+/** Paths whose bodies are read as they arrive. */
+const streamed = new Set([recipientImportPath, suppressionImportPath]);
 
 /** The whole HTTP API as a fetch handler: `createApp(deps).fetch`. */
 export function createApp(deps: ApiDeps) {
@@ -58,7 +62,7 @@ export function createApp(deps: ApiDeps) {
   app.use(limitRequests(config));
   const readJson = jsonBody(config.bodyLimitBytes);
   app.on(["POST", "PUT", "PATCH", "DELETE"], "*", (c, next) =>
-    c.req.path === importPath ? next() : readJson(c, next),
+    streamed.has(c.req.path) ? next() : readJson(c, next),
   );
 
   const api = app
@@ -66,6 +70,7 @@ export function createApp(deps: ApiDeps) {
     .route("/", metricsRoutes(metrics.registry))
     .route("/", recipientImportRoutes(deps))
     .route("/", recipientRoutes(deps))
+    .route("/", suppressionRoutes(deps))
     .route("/", templateRoutes(deps))
     .route("/", templateVersionRoutes(deps))
     .route("/", templateTrialRoutes(deps))

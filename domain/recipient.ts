@@ -17,7 +17,7 @@ export function recipientReference(reference: string): { externalId: string } | 
   return id === null ? { externalId: reference } : { id };
 }
 
-const emailAddress = z
+export const emailAddress = z
   .string()
   .max(254, "must have at most 254 characters")
   .refine(
@@ -25,7 +25,7 @@ const emailAddress = z
     "must be an e-mail address, such as ada@example.org",
   );
 
-const phoneNumber = z
+export const phoneNumber = z
   .string()
   .regex(/^\+[1-9]\d{6,14}$/, "must be a number in E.164 form, such as +4915112345678");
 

@@ -1,0 +1,128 @@
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { recordChanges } from "./audit.ts";
+import {
+  type ImportRecord,
+  readCsvRecords,
+  readNdjsonRecords,
+  type RecordKind,
+} from "./import-records.ts";
+import { Problem } from "./problem.ts";
+import type { ApiDeps, ApiEnv } from "./router.ts";
+
+/**
+ * Imports are streams of any length, read as they arrive: a thousand records are written by a statement, and nothing is
+ * read meanwhile. Bad records are reported and good ones kept, also when the stream breaks off.
+ */
+
+/** Records written by one statement. */
+const batchSize = 1_000;
+/** Errors listed in an answer; all are counted. */
+const maxListedErrors = 1_000;
+
+/** For a route's `request.body`. Its path is one of those whose bodies `api/app.ts` leaves unread. */
+export function importBody(example: { csv: string; ndjson: string }) {
+  return {
+    required: true,
+    content: {
+      "text/csv": { schema: z.string().openapi({ example: example.csv }) },
+      "application/x-ndjson": { schema: z.string().openapi({ example: example.ndjson }) },
+    },
+  };
+}
+
+export const importOutcome = z
+  .object({
+    lines: z
+      .number()
+      .int()
+      .openapi({ description: "Records read, blank lines and the header left out" }),
+    imported: z.number().int(),
+    failed: z.number().int(),
+    errors: z
+      .array(
+        z.object({
+          line: z.number().int(),
+          field: z.string().openapi({
+            description: "A column of CSV, a JSON pointer of NDJSON; empty for the line itself",
+          }),
+          message: z.string(),
+        }),
+      )
+      .openapi({ description: `The first ${maxListedErrors}` }),
+  })
+  .openapi("ImportOutcome");
+
+type ImportOutcome = z.infer<typeof importOutcome>;
+
+interface Import<Item> {
+  kind: RecordKind<Item>;
+  /** Writes a batch, in the order of its lines, which may tell of one thing twice. */
+  write: (items: readonly Item[]) => Promise<void>;
+  /** For the one entry of the audit trail that tells of all of it. */
+  action: string;
+  resource: string;
+}
+
+/** Imports the body of a request; resolves with what became of its lines. Throws the problem of a stream that breaks off. */
+export async function importStream<Item>(
+  c: Context<ApiEnv>,
+  { prisma, clock }: Pick<ApiDeps, "prisma" | "clock">,
+  { kind, write, action, resource }: Import<Item>,
+): Promise<ImportOutcome> {
+  const result: ImportOutcome = { lines: 0, imported: 0, failed: 0, errors: [] };
+  try {
+    let batch: Item[] = [];
+    const writeBatch = async () => {
+      await write(batch);
+      result.imported += batch.length;
+      batch = [];
+    };
+    for await (const record of readerOf(c, kind)) {
+      result.lines += 1;
+      if ("faults" in record) {
+        result.failed += 1;
+        for (const fault of record.faults)
+          if (result.errors.length < maxListedErrors)
+            result.errors.push({ line: record.line, ...fault });
+        continue;
+      }
+      batch.push(record.item);
+      if (batch.length >= batchSize) await writeBatch();
+    }
+    if (batch.length > 0) await writeBatch();
+  } finally {
+    const { imported, failed } = result;
+    if (imported > 0)
+      await recordChanges(c, prisma, [{ action, resource, after: { imported, failed } }], clock());
+  }
+  return result;
+}
+
+function readerOf<Item>(
+  c: Context<ApiEnv>,
+  kind: RecordKind<Item>,
+): AsyncGenerator<ImportRecord<Item>> {
+  const [type] = (c.req.header("content-type") ?? "").toLowerCase().split(";");
+  switch (type!.trim()) {
+    case "text/csv":
+      return readCsvRecords(bodyOf(c.req.raw), kind);
+    case "application/x-ndjson":
+      return readNdjsonRecords(bodyOf(c.req.raw), kind);
+    default:
+      throw new Problem("unsupported-media-type", "Send text/csv or application/x-ndjson.", {
+        headers: { Accept: "text/csv, application/x-ndjson" },
+      });
+  }
+}
+
+async function* bodyOf(request: Request): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of request.body ?? []) yield chunk;
+  } catch {
+    throw new Problem(
+      "malformed-body",
+      "The stream broke off. What was read before is kept: repeat the import as it is.",
+    );
+  }
+}

@@ -1,0 +1,242 @@
+import { z } from "@hono/zod-openapi";
+import { parsePublicId, publicId } from "../../domain/ids.ts";
+import {
+  importedSuppression,
+  newSuppression,
+  type SuppressedChannel,
+  suppressedAddress,
+  suppressedChannels,
+  suppressionReasons,
+} from "../../domain/suppression.ts";
+import type { Suppression } from "../../prisma/generated/client.ts";
+import { commit } from "../idempotency.ts";
+import { importBody, importOutcome, importStream } from "../import-stream.ts";
+import {
+  byCreation,
+  createdBetween,
+  createdWithin,
+  oneOrMore,
+  pageOf,
+  pageQuery,
+  paging,
+} from "../pages.ts";
+import { notFound } from "../problem.ts";
+import {
+  type ApiDeps,
+  createRouter,
+  defineRoute,
+  jsonContent,
+  problemResponse,
+  responses,
+} from "../router.ts";
+import { addSuppression, importSuppressions } from "../suppression-store.ts";
+
+export const suppressionImportPath = "/v1/suppressions/import";
+
+const exampleId = "sup_01jd3v8qyee7fr8xmcsnh5hbcd";
+
+const suppression = z
+  .object({
+    id: z.string().openapi({ example: exampleId }),
+    channel: z.enum(suppressedChannels),
+    address: z.string().openapi({
+      description: "In the one spelling that all others are compared in",
+      example: "ada@example.org",
+    }),
+    reason: z.enum(suppressionReasons),
+    note: z.string().nullable().openapi({ example: "Asked for it by telephone" }),
+    createdBy: z.string().openapi({ description: "`bootstrap`, or the id of a key" }),
+    createdAt: z.iso.datetime(),
+  })
+  .openapi("Suppression");
+
+const params = z.object({ id: z.string().openapi({ example: exampleId }) });
+
+/** Which address is meant, in any spelling; its form says on which channel. */
+const addressParameter = z
+  .string()
+  .transform((given, context): { channel: SuppressedChannel; address: string } => {
+    // In a query a plus sign that was not encoded is a space.
+    const text = given.replace(/^ (?=\d)/, "+");
+    for (const channel of suppressedChannels) {
+      const found = suppressedAddress(channel, text);
+      if (found.kind === "address") return { channel, address: found.address };
+    }
+    context.addIssue({
+      code: "custom",
+      message: "must be an e-mail address, or a number in E.164 form",
+    });
+    return z.NEVER;
+  })
+  .openapi({ type: "string", example: "ada@example.org" });
+
+const list = defineRoute({
+  method: "get",
+  path: "/v1/suppressions",
+  access: "viewer",
+  summary: "Addresses that are not sent to, the latest first",
+  request: {
+    query: z.object({
+      ...pageQuery(byCreation),
+      channel: oneOrMore(suppressedChannels).optional(),
+      reason: oneOrMore(suppressionReasons).optional(),
+      address: addressParameter.optional(),
+      ...createdBetween,
+    }),
+  },
+  responses: responses(200, "A page", pageOf(suppression)),
+});
+
+const get = defineRoute({
+  method: "get",
+  path: "/v1/suppressions/{id}",
+  access: "viewer",
+  summary: "One suppression",
+  request: { params },
+  responses: responses(200, "The suppression", suppression),
+});
+
+const add = defineRoute({
+  method: "post",
+  path: "/v1/suppressions",
+  access: "sender",
+  summary: "Suppress an address: nothing is sent to it any more, by whomever it was asked for",
+  request: {
+    body: jsonContent(
+      newSuppression.openapi({
+        example: { channel: "email", address: "ada@example.org", note: "Asked for it" },
+      }),
+    ),
+  },
+  responses: {
+    ...responses(200, "It was suppressed already, and is as it was", suppression),
+    201: { description: "Added", content: { "application/json": { schema: suppression } } },
+  },
+});
+
+const remove = defineRoute({
+  method: "delete",
+  path: "/v1/suppressions/{id}",
+  access: "admin",
+  summary: "Let an address be sent to again",
+  request: { params },
+  responses: { 204: { description: "It is not suppressed any more" }, ...problemResponse },
+});
+
+const importRoute = defineRoute({
+  method: "post",
+  path: suppressionImportPath,
+  access: "sender",
+  summary: "Suppress addresses from a stream of any length",
+  description:
+    "CSV with a header of address and, if wanted, channel (email where it is left out), reason (imported) and note; or one JSON object of these a line. An " +
+    "address that is suppressed already stays as it was, and counts as imported. Bad lines are reported and good ones kept, also when the stream breaks off.",
+  request: {
+    body: importBody({
+      csv: "address,reason\nada@example.org,unsubscribed\n",
+      ndjson: '{"address":"ada@example.org","reason":"unsubscribed"}\n',
+    }),
+  },
+  responses: responses(200, "What became of the lines", importOutcome),
+});
+
+const kind = {
+  schema: importedSuppression,
+  columns: new Map(["address", "channel", "reason", "note"].map((name) => [name, name])),
+  requiredColumn: "address",
+};
+
+export function suppressionRoutes(deps: ApiDeps) {
+  const { prisma, clock } = deps;
+
+  const suppressionId = (reference: string) => {
+    const id = parsePublicId("suppression", reference);
+    if (id === null) throw notFound("suppression");
+    return id;
+  };
+
+  return createRouter()
+    .openapi(list, async (c) => {
+      const { channel, reason, address, createdFrom, createdBefore, ...page } =
+        c.req.valid("query");
+      const { where, answer, ...find } = paging<Suppression>(page, byCreation);
+      const rows = await prisma.suppression.findMany({
+        ...find,
+        where: {
+          AND: [
+            where,
+            createdWithin({ createdFrom, createdBefore }),
+            channel ? { channel: { in: channel } } : {},
+            reason ? { reason: { in: reason } } : {},
+            address ?? {},
+          ],
+        },
+      });
+      return c.json(answer(rows, suppressionJson), 200);
+    })
+    .openapi(get, async (c) => {
+      const id = suppressionId(c.req.valid("param").id);
+      const row = await prisma.suppression.findUnique({ where: { id } });
+      if (!row) throw notFound("suppression");
+      return c.json(suppressionJson(row), 200);
+    })
+    .openapi(add, async (c) => {
+      const wanted = c.req.valid("json");
+      const adding = { createdBy: c.get("caller").id, now: clock() };
+      const { created, ...row } = await commit(c, deps, async (tx) => {
+        const stored = await addSuppression(tx, wanted, adding);
+        const after = suppressionJson(stored);
+        return {
+          body: stored,
+          changes: stored.created ? [{ action: "suppression.add", resource: after.id, after }] : [],
+        };
+      });
+      return c.json(suppressionJson(row), created ? 201 : 200);
+    })
+    .openapi(remove, async (c) => {
+      const id = suppressionId(c.req.valid("param").id);
+      await commit(c, deps, async (tx) => {
+        // Of two who remove it at once, one finds it.
+        const [row] = await tx.$queryRaw<
+          Suppression[]
+        >`DELETE FROM suppressions WHERE id = ${id}::uuid RETURNING id, channel, address, reason, note, created_by AS "createdBy", created_at AS "createdAt"`;
+        if (!row) throw notFound("suppression");
+        const before = suppressionJson(row);
+        return {
+          body: null,
+          changes: [{ action: "suppression.remove", resource: before.id, before }],
+        };
+      });
+      return c.body(null, 204);
+    })
+    .openapi(importRoute, async (c) => {
+      const outcome = await importStream(c, deps, {
+        kind,
+        action: "suppression.import",
+        resource: "suppressions",
+        write: (items) =>
+          importSuppressions(prisma, items, { createdBy: c.get("caller").id, now: clock() }),
+      });
+      return c.json(outcome, 200);
+    });
+}
+
+function suppressionJson({
+  id,
+  channel,
+  address,
+  reason,
+  note,
+  createdBy,
+  createdAt,
+}: Suppression) {
+  return {
+    id: publicId("suppression", id),
+    channel: channel as SuppressedChannel,
+    address,
+    reason,
+    note,
+    createdBy,
+    createdAt: createdAt.toISOString(),
+  };
+}
