@@ -1,25 +1,40 @@
 import { z } from "@hono/zod-openapi";
-import { publicId } from "../domain/ids.ts";
+import { creationOf, publicId } from "../domain/ids.ts";
 import { type DeliveryStatus, deliveryStatuses } from "../domain/notification.ts";
 import { priorities } from "../domain/priority.ts";
 import type { Delivery } from "../prisma/generated/client.ts";
 
+export const exampleDeliveryId = "dlv_01jd3v8qyee7fr8xmcsnh5hbcd";
+
+export const deliveryParams = z.object({
+  id: z.string().openapi({ example: exampleDeliveryId }),
+});
+
+export const templateVersionAnswer = z.object({
+  key: z.string().openapi({ example: "order-shipped" }),
+  version: z.number().int().openapi({ example: 1 }),
+});
+
 /** One ledger row, as every route shows it. */
 export const deliveryAnswer = z
   .object({
-    id: z.string(),
+    id: z.string().openapi({ example: exampleDeliveryId }),
     /** The campaign or notification that it is owed to. */
-    source: z.string().openapi({ description: "cmp_… or ntf_…" }),
-    recipient: z.string().openapi({ description: "rcp_…" }),
-    leg: z.string(),
-    channel: z.string(),
-    priority: z.enum(priorities),
-    queue: z.string(),
-    status: z.enum(deliveryStatuses),
-    reason: z
+    source: z
       .string()
-      .nullable()
-      .openapi({ description: "Why it waits, or why it ended as it did" }),
+      .openapi({ description: "cmp_… or ntf_…", example: "ntf_01jd3v8qyee7fr8xmcsnh5hbcd" }),
+    recipient: z
+      .string()
+      .openapi({ description: "rcp_…", example: "rcp_01jd3v8qyee7fr8xmcsnh5hbcd" }),
+    leg: z.string().openapi({ example: "primary" }),
+    channel: z.string().openapi({ example: "email" }),
+    priority: z.enum(priorities),
+    queue: z.string().openapi({ example: "mailbox/3" }),
+    status: z.enum(deliveryStatuses),
+    reason: z.string().nullable().openapi({
+      description: "Why it waits, or why it ended as it did",
+      example: "provider_rejected",
+    }),
     detail: z.string().nullable(),
     dueAt: z.iso
       .datetime()
@@ -31,7 +46,30 @@ export const deliveryAnswer = z
   })
   .openapi("Delivery");
 
-export function deliveryJson(row: Delivery) {
+/** What is read of a row to show it. */
+export type DeliveryRow = Pick<
+  Delivery,
+  | "id"
+  | "campaignId"
+  | "notificationId"
+  | "recipientId"
+  | "leg"
+  | "channel"
+  | "priority"
+  | "queue"
+  | "status"
+  | "reason"
+  | "detail"
+  | "dueAt"
+  | "attemptCount"
+  | "finishedAt"
+>;
+
+/** The same of a table or subquery called `d`. */
+export const deliveryColumns = `d.id, d.campaign_id AS "campaignId", d.notification_id AS "notificationId", d.recipient_id AS "recipientId", d.leg, d.channel,
+  d.priority, d.queue, d.status, d.reason, d.detail, d.due_at AS "dueAt", d.attempt_count AS "attemptCount", d.finished_at AS "finishedAt"`;
+
+export function deliveryJson(row: DeliveryRow): z.output<typeof deliveryAnswer> {
   const { leg, channel, priority, queue, status, reason, detail, attemptCount } = row;
   return {
     id: publicId("delivery", row.id),
@@ -49,7 +87,8 @@ export function deliveryJson(row: Delivery) {
     dueAt: row.dueAt?.toISOString() ?? null,
     attemptCount,
     finishedAt: row.finishedAt?.toISOString() ?? null,
-    createdAt: row.createdAt.toISOString(),
+    // What lists are sorted and filtered by. Rows of one freeze share the column of that name.
+    createdAt: creationOf(row.id).toISOString(),
   };
 }
 

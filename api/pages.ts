@@ -146,6 +146,22 @@ export function paging<Row extends { id: string }>(
   };
 }
 
+/** A part of a list by creation: at most `take` rows, beyond the id `after`. */
+export interface Part {
+  after: string | null;
+  direction: "asc" | "desc";
+  take: number;
+}
+
+/** What SQL needs to read a page of a list by creation, whose answer `paging` makes. */
+export function partOf({ limit, cursor, sort }: PageRequest): Part {
+  return {
+    after: cursor === undefined ? null : parseCursor(cursor, sort, "creation").id,
+    direction: sort.startsWith("-") ? "desc" : "asc",
+    take: limit + 1,
+  };
+}
+
 function formatCursor(sort: string, value: unknown, id: string): string {
   return Buffer.from(JSON.stringify([sort, value, id])).toString("base64url");
 }

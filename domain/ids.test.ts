@@ -1,6 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { firstUuidAt, idPrefixes, newUuid, parsePublicId, publicId, type IdKind } from "./ids.ts";
+import {
+  creationOf,
+  firstUuidAt,
+  idPrefixes,
+  newUuid,
+  parsePublicId,
+  publicId,
+  publicIdPattern,
+  type IdKind,
+} from "./ids.ts";
 
 const kinds = fc.constantFrom(...(Object.keys(idPrefixes) as IdKind[]));
 
@@ -37,6 +46,32 @@ describe("ids", () => {
         const bound = firstUuidAt(new Date(ms + 1));
         expect(newUuid(new Date(ms)) < bound).toBe(true);
         expect(newUuid(new Date(ms + 1)) >= bound).toBe(true);
+      }),
+    );
+  });
+
+  it("tell when they were made", () => {
+    const instants = fc.date({
+      min: new Date(1),
+      max: new Date("2100-01-01"),
+      noInvalidDate: true,
+    });
+    fc.assert(
+      fc.property(instants, (instant) => {
+        expect(creationOf(newUuid(instant))).toEqual(instant);
+      }),
+    );
+  });
+
+  it("match their pattern, and what matches it is one", () => {
+    fc.assert(
+      fc.property(kinds, fc.uuid(), (kind, uuid) => {
+        expect(publicId(kind, uuid)).toMatch(publicIdPattern(kind));
+      }),
+    );
+    fc.assert(
+      fc.property(fc.stringMatching(publicIdPattern("delivery")), (id) => {
+        expect(parsePublicId("delivery", id)).not.toBeNull();
       }),
     );
   });

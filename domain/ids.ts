@@ -36,6 +36,11 @@ export function firstUuidAt(at: Date): string {
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
 }
 
+/** When a UUIDv7 was made, to the millisecond. */
+export function creationOf(uuid: string): Date {
+  return new Date(Number.parseInt(uuid.slice(0, 8) + uuid.slice(9, 13), 16));
+}
+
 /** The id as the outside sees it: `publicId("delivery", uuid)` is `dlv_…`. */
 export function publicId(kind: IdKind, uuid: string): string {
   return TypeID.fromUUID(idPrefixes[kind], uuid).toString();
@@ -48,4 +53,9 @@ export function parsePublicId(kind: IdKind, id: string): string | null {
   } catch {
     return null;
   }
+}
+
+/** What well-formed public ids of a kind look like: 128 bits in base32. */
+export function publicIdPattern(kind: IdKind): RegExp {
+  return new RegExp(`^${idPrefixes[kind]}_[0-7][0-9a-hjkmnp-tv-z]{25}$`);
 }

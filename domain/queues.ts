@@ -31,6 +31,11 @@ export function parseQueueName(name: string): Queue {
   throw new Error(`not the name of a queue: ${name}`);
 }
 
+/** Every queue that a notification's rows may be in, whatever number of shards was or is configured. */
+export const notificationQueues: readonly string[] = (["critical", "mailbox"] as const).flatMap(
+  (kind) => Array.from({ length: maxShards }, (_, shard) => queueName({ kind, shard })),
+);
+
 /** Which of `count` shards or lanes a recipient belongs to. The freeze computes the same in SQL. */
 export function shardOf(recipientId: string, count: number): number {
   return Number.parseInt(recipientId.slice(-2), 16) % count;

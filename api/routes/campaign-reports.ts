@@ -1,9 +1,16 @@
 import { z } from "@hono/zod-openapi";
 import { campaignStatuses, type CampaignStatus } from "../../domain/campaign.ts";
 import { type DeliveryStatus, deliveryStatuses } from "../../domain/notification.ts";
-import type { Prisma } from "../../prisma/generated/client.ts";
-import { countsOf, deliveryAnswer, deliveryJson, statusCounts } from "../deliveries.ts";
-import { invalid, notFound } from "../problem.ts";
+import {
+  countsOf,
+  deliveryAnswer,
+  deliveryJson,
+  type DeliveryRow,
+  statusCounts,
+} from "../deliveries.ts";
+import { readDeliveries } from "../delivery-filters.ts";
+import { byCreation, oneOrMore, pageOf, pageQuery, paging, partOf } from "../pages.ts";
+import { notFound } from "../problem.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
 import { campaignId, campaignParams } from "../campaigns.ts";
 
@@ -56,35 +63,19 @@ const reconciliation = defineRoute({
   ),
 });
 
-const maxPage = 1_000;
-
 const list = defineRoute({
   method: "get",
   path: "/v1/campaigns/{id}/deliveries",
   access: "viewer",
-  summary: "Its deliveries, page by page, in an order that never changes",
+  summary: "Its deliveries, the newest first",
   request: {
     params: campaignParams,
     query: z.object({
-      status: z.enum(deliveryStatuses).optional(),
-      limit: z.coerce
-        .number("must be a whole number")
-        .int("must be a whole number")
-        .min(1)
-        .max(maxPage)
-        .default(100),
-      cursor: z
-        .string()
-        .max(500)
-        .optional()
-        .openapi({ description: "nextCursor of the page before" }),
+      ...pageQuery(byCreation),
+      status: oneOrMore(deliveryStatuses).optional(),
     }),
   },
-  responses: responses(
-    200,
-    "A page",
-    z.object({ deliveries: z.array(deliveryAnswer), nextCursor: z.string().nullable() }),
-  ),
+  responses: responses(200, "A page", pageOf(deliveryAnswer)),
 });
 
 /**
@@ -114,7 +105,7 @@ type Account = Record<DeliveryStatus, number> & {
   duplicates: number;
 };
 
-export function campaignReportRoutes({ prisma, clock }: ApiDeps) {
+export function campaignReportRoutes({ prisma, pool, clock }: ApiDeps) {
   async function account(reference: string): Promise<Account> {
     const [row] = await prisma.$queryRawUnsafe<Account[]>(
       accountSql,
@@ -163,54 +154,10 @@ export function campaignReportRoutes({ prisma, clock }: ApiDeps) {
     })
     .openapi(list, async (c) => {
       const id = campaignId(c.req.valid("param").id);
-      const { status, limit, cursor } = c.req.valid("query");
-      const after = cursor === undefined ? null : parseCursor(cursor);
+      const { status, ...page } = c.req.valid("query");
       if (!(await prisma.campaign.findUnique({ where: { id }, select: { id: true } })))
         throw notFound("campaign");
-      const where: Prisma.DeliveryWhereInput = {
-        campaignId: id,
-        ...(status && { status }),
-        ...(after && {
-          OR: [
-            { recipientId: { gt: after.recipientId } },
-            { recipientId: after.recipientId, leg: { gt: after.leg } },
-          ],
-        }),
-      };
-      const rows = await prisma.delivery.findMany({
-        where,
-        orderBy: [{ recipientId: "asc" }, { leg: "asc" }],
-        take: limit + 1,
-      });
-      const page = rows.slice(0, limit);
-      const last = rows.length > limit ? page.at(-1) : undefined;
-      return c.json(
-        { deliveries: page.map(deliveryJson), nextCursor: last ? formatCursor(last) : null },
-        200,
-      );
+      const rows = await readDeliveries(pool, { campaign: id, status }, partOf(page));
+      return c.json(paging<DeliveryRow>(page, byCreation).answer(rows, deliveryJson), 200);
     });
-}
-
-interface Position {
-  recipientId: string;
-  leg: string;
-}
-
-const position = z.tuple([z.uuid(), z.string().max(100)]);
-
-function formatCursor({ recipientId, leg }: Position): string {
-  return Buffer.from(JSON.stringify([recipientId, leg])).toString("base64url");
-}
-
-function parseCursor(cursor: string): Position {
-  try {
-    const [recipientId, leg] = position.parse(
-      JSON.parse(Buffer.from(cursor, "base64url").toString("utf8")),
-    );
-    return { recipientId, leg };
-  } catch {
-    throw invalid([
-      { in: "query", field: "cursor", message: "must be the nextCursor of a page before" },
-    ]);
-  }
 }

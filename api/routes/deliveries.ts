@@ -1,7 +1,16 @@
 import { z } from "@hono/zod-openapi";
 import { parsePublicId } from "../../domain/ids.ts";
 import { attemptFailures, type AttemptFailure } from "../../domain/outcome.ts";
-import { deliveryAnswer, deliveryJson } from "../deliveries.ts";
+import type { PrismaClient } from "../../prisma/generated/client.ts";
+import {
+  deliveryAnswer,
+  deliveryJson,
+  deliveryParams,
+  type DeliveryRow,
+  templateVersionAnswer,
+} from "../deliveries.ts";
+import { deliveryFilterQuery, findRecipient, readDeliveries } from "../delivery-filters.ts";
+import { byCreation, pageOf, pageQuery, paging, partOf } from "../pages.ts";
 import { notFound } from "../problem.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
 
@@ -17,38 +26,96 @@ const attempt = z
   })
   .openapi("Attempt");
 
+const list = defineRoute({
+  method: "get",
+  path: "/v1/deliveries",
+  access: "viewer",
+  summary: "Deliveries, the newest first",
+  request: { query: z.object({ ...pageQuery(byCreation), ...deliveryFilterQuery }) },
+  responses: responses(200, "A page", pageOf(deliveryAnswer)),
+});
+
 const get = defineRoute({
   method: "get",
   path: "/v1/deliveries/{id}",
   access: "viewer",
   summary: "One delivery with its attempts",
-  request: {
-    params: z.object({ id: z.string().openapi({ example: "dlv_01jd3v8qyee7fr8xmcsnh5hbcd" }) }),
-  },
-  responses: responses(200, "The delivery", deliveryAnswer.extend({ attempts: z.array(attempt) })),
+  request: { params: deliveryParams },
+  responses: responses(
+    200,
+    "The delivery",
+    deliveryAnswer
+      .extend({
+        templateVersion: templateVersionAnswer.nullable().openapi({
+          description: "What is sent, or was; of a campaign’s delivery null until it is claimed",
+        }),
+        attempts: z.array(attempt),
+      })
+      .openapi("DeliveryWithAttempts"),
+  ),
 });
 
-export function deliveryRoutes({ prisma }: ApiDeps) {
-  return createRouter().openapi(get, async (c) => {
-    const id = parsePublicId("delivery", c.req.valid("param").id);
-    const row =
-      id &&
-      (await prisma.delivery.findUnique({
-        where: { id },
-        include: { attempts: { orderBy: { number: "asc" } } },
-      }));
-    if (!row) throw notFound("delivery");
-    const attempts = row.attempts.map(
-      ({ number, provider, outcome, failure, response, startedAt, finishedAt }) => ({
-        number,
-        provider,
-        outcome,
-        failure: failure as AttemptFailure | null,
-        response,
-        startedAt: startedAt.toISOString(),
-        finishedAt: finishedAt.toISOString(),
-      }),
-    );
-    return c.json({ ...deliveryJson(row), attempts }, 200);
+export function deliveryRoutes({ prisma, pool }: ApiDeps) {
+  return createRouter()
+    .openapi(list, async (c) => {
+      const { limit, cursor, sort, ...wanted } = c.req.valid("query");
+      const page = { limit, cursor, sort };
+      const filters = await findRecipient(pool, wanted);
+      const rows = filters ? await readDeliveries(pool, filters, partOf(page)) : [];
+      return c.json(paging<DeliveryRow>(page, byCreation).answer(rows, deliveryJson), 200);
+    })
+    .openapi(get, async (c) => {
+      const id = parsePublicId("delivery", c.req.valid("param").id);
+      const row = id && (await read(prisma, id));
+      if (!row) throw notFound("delivery");
+      const attempts = row.attempts.map(
+        ({ number, provider, outcome, failure, response, startedAt, finishedAt }) => ({
+          number,
+          provider,
+          outcome,
+          failure: failure as AttemptFailure | null,
+          response,
+          startedAt: startedAt.toISOString(),
+          finishedAt: finishedAt.toISOString(),
+        }),
+      );
+      return c.json(
+        { ...deliveryJson(row), templateVersion: await versionOf(prisma, row), attempts },
+        200,
+      );
+    });
+}
+
+const templateVersion = {
+  select: { version: true, template: { select: { key: true } } },
+} as const;
+
+function read(prisma: PrismaClient, id: string) {
+  return prisma.delivery.findUnique({
+    where: { id },
+    include: {
+      attempts: { orderBy: { number: "asc" } },
+      notification: { select: { templateVersion } },
+      campaign: { select: { revision: true, templateVersion } },
+    },
   });
+}
+
+/** Of a notification its own; of a campaign that of the revision which was claimed last. */
+async function versionOf(
+  prisma: PrismaClient,
+  row: NonNullable<Awaited<ReturnType<typeof read>>>,
+): Promise<z.output<typeof templateVersionAnswer> | null> {
+  const shown = (of: { version: number; template: { key: string } } | undefined) =>
+    of ? { key: of.template.key, version: of.version } : null;
+  if (row.notification) return shown(row.notification.templateVersion);
+  // What was handed over before claims named their revision was the first.
+  const revision = row.revision ?? (row.attemptCount > 0 ? 1 : null);
+  if (!row.campaign || revision === null) return null;
+  if (revision === row.campaign.revision) return shown(row.campaign.templateVersion);
+  const replaced = await prisma.campaignRevision.findUnique({
+    where: { campaignId_revision: { campaignId: row.campaignId!, revision } },
+    select: { templateVersion },
+  });
+  return shown(replaced?.templateVersion);
 }

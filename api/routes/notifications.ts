@@ -1,28 +1,66 @@
 import { z } from "@hono/zod-openapi";
-import { parsePublicId, publicId } from "../../domain/ids.ts";
-import { newNotification } from "../../domain/notification.ts";
-import { priorities } from "../../domain/priority.ts";
+import type { Pool } from "pg";
+import { firstUuidAt, parsePublicId, publicId } from "../../domain/ids.ts";
+import { type DeliveryStatus, newNotification, templateKey } from "../../domain/notification.ts";
+import { priorities, type Priority } from "../../domain/priority.ts";
+import { notificationQueues } from "../../domain/queues.ts";
+import { text } from "../../domain/storable.ts";
 import { acceptNotification } from "../accept-notification.ts";
-import { countsOf, deliveryAnswer, deliveryJson, statusCounts } from "../deliveries.ts";
+import { createConditions } from "../conditions.ts";
+import {
+  countsOf,
+  deliveryAnswer,
+  deliveryJson,
+  statusCounts,
+  templateVersionAnswer,
+} from "../deliveries.ts";
+import { findRecipient, readDeliveries, recipientParameter } from "../delivery-filters.ts";
 import { answerWith, idempotencyHeaders, keyedRequest } from "../idempotency.ts";
+import {
+  byCreation,
+  createdBetween,
+  oneOrMore,
+  pageOf,
+  pageQuery,
+  paging,
+  type Part,
+  partOf,
+} from "../pages.ts";
 import { notFound } from "../problem.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
 import { createTemplateVersions } from "../template-versions.ts";
 
+const exampleId = "ntf_01jd3v8qyee7fr8xmcsnh5hbcd";
+
 export const acceptedNotification = z
-  .object({ id: z.string(), deliveries: z.number().int() })
+  .object({ id: z.string().openapi({ example: exampleId }), deliveries: z.number().int() })
   .openapi("AcceptedNotification");
 
-const notification = z
+const listed = z
   .object({
-    id: z.string(),
-    template: z.object({ key: z.string(), version: z.number().int() }),
+    id: z.string().openapi({ example: exampleId }),
+    template: templateVersionAnswer,
     priority: z.enum(priorities),
-    data: z.unknown(),
     sendAt: z.iso.datetime(),
+    test: z.boolean().openapi({ description: "A try of a template with a real recipient" }),
+    createdBy: z
+      .string()
+      .openapi({ description: "`bootstrap`, or the id of a key", example: "bootstrap" }),
+    requestId: z.string().nullable().openapi({ description: "The request that asked for it" }),
     createdAt: z.iso.datetime(),
     counts: statusCounts,
-    deliveries: z.array(deliveryAnswer),
+  })
+  .openapi("ListedNotification");
+
+/** How many deliveries are shown with their notification. */
+const shownDeliveries = 1_000;
+
+const notification = listed
+  .extend({
+    data: z.unknown(),
+    deliveries: z.array(deliveryAnswer).openapi({
+      description: `The first ${shownDeliveries}; all of them are in /v1/deliveries?notification=…`,
+    }),
   })
   .openapi("Notification");
 
@@ -35,14 +73,37 @@ const create = defineRoute({
   responses: responses(202, "Accepted", acceptedNotification),
 });
 
+const list = defineRoute({
+  method: "get",
+  path: "/v1/notifications",
+  access: "viewer",
+  summary: "Notifications, the newest first",
+  request: {
+    query: z.object({
+      ...pageQuery(byCreation),
+      priority: oneOrMore(priorities).optional(),
+      template: templateKey.optional().openapi({ description: "Its key, whatever the version" }),
+      recipient: recipientParameter.optional(),
+      createdBy: text(100)
+        .optional()
+        .openapi({ description: "`bootstrap`, or the id of a key", example: "bootstrap" }),
+      test: z.enum(["true", "false"]).optional(),
+      state: z
+        .enum(["pending"])
+        .optional()
+        .openapi({ description: "`pending`: something of it is not sent yet" }),
+      ...createdBetween,
+    }),
+  },
+  responses: responses(200, "A page", pageOf(listed)),
+});
+
 const get = defineRoute({
   method: "get",
   path: "/v1/notifications/{id}",
   access: "viewer",
   summary: "One notification with its deliveries",
-  request: {
-    params: z.object({ id: z.string().openapi({ example: "ntf_01jd3v8qyee7fr8xmcsnh5hbcd" }) }),
-  },
+  request: { params: z.object({ id: z.string().openapi({ example: exampleId }) }) },
   responses: responses(200, "The notification", notification),
 });
 
@@ -61,31 +122,139 @@ export function notificationRoutes({ prisma, pool, wakes, clock, config }: ApiDe
       for (const queue of queues) wakes.queue(queue, { requestId });
       return answerWith<z.infer<typeof acceptedNotification>, 202>(c, answer);
     })
+    .openapi(list, async (c) => {
+      const { limit, cursor, sort, ...wanted } = c.req.valid("query");
+      const page = { limit, cursor, sort };
+      const filters = await findRecipient(pool, wanted);
+      const rows = filters ? await readNotifications(pool, filters, partOf(page)) : [];
+      const counts = await countsByNotification(
+        pool,
+        rows.map(({ id }) => id),
+      );
+      return c.json(
+        paging<NotificationRow>(page, byCreation).answer(rows, (row) =>
+          listedJson(row, counts.get(row.id) ?? []),
+        ),
+        200,
+      );
+    })
     .openapi(get, async (c) => {
       const id = parsePublicId("notification", c.req.valid("param").id);
       const row =
         id &&
         (await prisma.notification.findUnique({
           where: { id },
-          include: {
-            templateVersion: { include: { template: true } },
-            deliveries: { orderBy: [{ recipientId: "asc" }, { leg: "asc" }] },
-          },
+          include: { templateVersion: { include: { template: { select: { key: true } } } } },
         }));
       if (!row) throw notFound("notification");
-      const deliveries = row.deliveries.map(deliveryJson);
+      const counts = await countsByNotification(pool, [row.id]);
+      const deliveries = await readDeliveries(
+        pool,
+        { notification: row.id },
+        { after: null, direction: "asc", take: shownDeliveries },
+      );
+      const { version, template } = row.templateVersion;
       return c.json(
         {
-          id: publicId("notification", row.id),
-          template: { key: row.templateVersion.template.key, version: row.templateVersion.version },
-          priority: row.priority,
+          ...listedJson({ ...row, key: template.key, version }, counts.get(row.id) ?? []),
           data: row.data as unknown,
-          sendAt: row.sendAt.toISOString(),
-          createdAt: row.createdAt.toISOString(),
-          counts: countsOf(deliveries.map(({ status }) => ({ status, count: 1 }))),
-          deliveries,
+          deliveries: deliveries.map(deliveryJson),
         },
         200,
       );
     });
+}
+
+interface NotificationRow {
+  id: string;
+  key: string;
+  version: number;
+  priority: Priority;
+  sendAt: Date;
+  test: boolean;
+  createdBy: string;
+  requestId: string | null;
+  createdAt: Date;
+}
+
+interface NotificationFilters {
+  priority?: Priority[] | undefined;
+  template?: string | undefined;
+  /** The UUID. */
+  recipient?: string | undefined;
+  createdBy?: string | undefined;
+  test?: "true" | "false" | undefined;
+  state?: "pending" | undefined;
+  createdFrom?: Date | undefined;
+  createdBefore?: Date | undefined;
+}
+
+/** In the order of creation. Without a name, so that it is planned for the values at hand. */
+async function readNotifications(
+  pool: Pool,
+  filters: NotificationFilters,
+  { after, direction, take }: Part,
+): Promise<NotificationRow[]> {
+  const conditions = createConditions();
+  const { bind, and } = conditions;
+  const { priority, template, recipient, createdBy, test, state } = filters;
+  const { createdFrom, createdBefore } = filters;
+  if (priority) and(`n.priority = ANY(${bind(priority)}::priority[])`);
+  if (template !== undefined)
+    and(
+      `n.template_version_id = ANY(ARRAY(SELECT v.id FROM template_versions v JOIN templates t ON t.id = v.template_id WHERE t.key = ${bind(template)}))`,
+    );
+  if (recipient !== undefined)
+    and(
+      `n.id = ANY(ARRAY(SELECT notification_id FROM deliveries WHERE recipient_id = ${bind(recipient)}::uuid AND notification_id IS NOT NULL))`,
+    );
+  if (createdBy !== undefined) and(`n.created_by = ${bind(createdBy)}`);
+  if (test !== undefined) and(`n.test = ${bind(test === "true")}::boolean`);
+  // By what is open, which is bounded, and not by what has been asked for.
+  if (state !== undefined)
+    and(
+      `n.id = ANY(ARRAY(SELECT DISTINCT notification_id FROM deliveries WHERE queue = ANY(${bind(notificationQueues)}::text[]) AND due_at IS NOT NULL))`,
+    );
+  if (createdFrom) and(`n.id >= ${bind(firstUuidAt(createdFrom))}::uuid`);
+  if (createdBefore) and(`n.id < ${bind(firstUuidAt(createdBefore))}::uuid`);
+  if (after !== null) and(`n.id ${direction === "asc" ? ">" : "<"} ${bind(after)}::uuid`);
+  const { rows } = await pool.query<NotificationRow>(
+    `SELECT n.id, t.key, v.version, n.priority, n.send_at AS "sendAt", n.test, n.created_by AS "createdBy", n.request_id AS "requestId", n.created_at AS "createdAt"
+     FROM (SELECT * FROM notifications n WHERE ${conditions.sql()} ORDER BY n.id ${direction} LIMIT ${bind(take)}::int) n
+     JOIN template_versions v ON v.id = n.template_version_id JOIN templates t ON t.id = v.template_id
+     ORDER BY n.id ${direction}`,
+    conditions.values,
+  );
+  return rows;
+}
+
+type StatusCount = { status: DeliveryStatus; count: number };
+
+async function countsByNotification(
+  pool: Pool,
+  ids: readonly string[],
+): Promise<Map<string, StatusCount[]>> {
+  const counts = new Map<string, StatusCount[]>();
+  if (ids.length === 0) return counts;
+  const { rows } = await pool.query<StatusCount & { id: string }>(
+    "SELECT notification_id AS id, status, count(*)::int AS count FROM deliveries WHERE notification_id = ANY($1::uuid[]) GROUP BY 1, 2",
+    [ids],
+  );
+  for (const { id, ...counted } of rows) counts.set(id, [...(counts.get(id) ?? []), counted]);
+  return counts;
+}
+
+function listedJson(row: NotificationRow, counts: StatusCount[]): z.output<typeof listed> {
+  const { key, version, priority, test, createdBy, requestId } = row;
+  return {
+    id: publicId("notification", row.id),
+    template: { key, version },
+    priority,
+    sendAt: row.sendAt.toISOString(),
+    test,
+    createdBy,
+    requestId,
+    createdAt: row.createdAt.toISOString(),
+    counts: countsOf(counts),
+  };
 }

@@ -1,0 +1,178 @@
+import { z } from "@hono/zod-openapi";
+import type { Pool } from "pg";
+import { firstUuidAt, type IdKind, parsePublicId, publicIdPattern } from "../domain/ids.ts";
+import { type DeliveryStatus, deliveryStatuses } from "../domain/notification.ts";
+import { priorities, type Priority } from "../domain/priority.ts";
+import { parseQueueName } from "../domain/queues.ts";
+import { type Reason, reasons, reasonStatuses } from "../domain/reasons.ts";
+import { recipientReference } from "../domain/recipient.ts";
+import { text } from "../domain/storable.ts";
+import { type Conditions, createConditions } from "./conditions.ts";
+import { type DeliveryRow, deliveryColumns } from "./deliveries.ts";
+import { createdBetween, oneOrMore, type Part } from "./pages.ts";
+
+const channels = ["email", "push", "in_app", "sms", "webhook"] as const;
+
+/** The public id of one thing, as its UUID. */
+const idOf = (kind: IdKind, what: string) =>
+  z
+    .string()
+    .regex(publicIdPattern(kind), `must be the id of a ${what}`)
+    .transform((id) => parsePublicId(kind, id)!);
+
+/** External id, or the id that Tidings gave. */
+export const recipientParameter = text(200).openapi({
+  description: "External id, or rcp_…",
+  example: "ada",
+});
+
+const queueParameter = text(100)
+  .refine(isQueueName, "must be the name of a queue, such as mailbox/0")
+  .openapi({ example: "mailbox/0", pattern: "^(mailbox|critical|campaign)/" });
+
+function isQueueName(name: string): boolean {
+  try {
+    parseQueueName(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const single = {
+  campaign: idOf("campaign", "campaign")
+    .optional()
+    .openapi({ type: "string", example: "cmp_01jd3v8qyee7fr8xmcsnh5hbcd" }),
+  notification: idOf("notification", "notification")
+    .optional()
+    .openapi({ type: "string", example: "ntf_01jd3v8qyee7fr8xmcsnh5hbcd" }),
+  recipient: recipientParameter.optional(),
+  queue: queueParameter.optional(),
+  ...createdBetween,
+};
+
+/** Deliveries asked for in a query string. */
+export const deliveryFilterQuery = {
+  status: oneOrMore(deliveryStatuses).optional(),
+  reason: oneOrMore(reasons).optional(),
+  channel: oneOrMore(channels).optional(),
+  priority: oneOrMore(priorities).optional(),
+  ...single,
+};
+
+const several = <const Values extends readonly [string, ...string[]]>(values: Values) =>
+  z.array(z.enum(values)).min(1, "must name at least one").max(values.length);
+
+/** The same in a body. */
+export const deliveryFilterBody = z.strictObject({
+  status: several(deliveryStatuses)
+    .optional()
+    .openapi({ example: ["failed"] }),
+  reason: several(reasons).optional(),
+  channel: several(channels).optional(),
+  priority: several(priorities).optional(),
+  ...single,
+});
+
+/** Deliveries asked for; what is left out does not matter. Ids are UUIDs. */
+export interface DeliveryFilters {
+  status?: DeliveryStatus[] | undefined;
+  reason?: Reason[] | undefined;
+  channel?: (typeof channels)[number][] | undefined;
+  priority?: Priority[] | undefined;
+  campaign?: string | undefined;
+  notification?: string | undefined;
+  recipient?: string | undefined;
+  queue?: string | undefined;
+  createdFrom?: Date | undefined;
+  createdBefore?: Date | undefined;
+}
+
+/** Filters whose recipient is the UUID; null where there is no such recipient, and so no such delivery. */
+export async function findRecipient<Filters extends { recipient?: string | undefined }>(
+  pool: Pool,
+  filters: Filters,
+): Promise<Filters | null> {
+  if (filters.recipient === undefined) return filters;
+  const named = recipientReference(filters.recipient);
+  if ("id" in named) return { ...filters, recipient: named.id };
+  const { rows } = await pool.query<{ id: string }>(
+    "SELECT id FROM recipients WHERE external_id = $1",
+    [named.externalId],
+  );
+  return rows[0] ? { ...filters, recipient: rows[0].id } : null;
+}
+
+/**
+ * Reads a part of the deliveries asked for, in the order of creation. Each status is looked up by itself, for each has an
+ * index that is in this order for it alone; the planner knows how many there are of each. The statement has no name, so
+ * that it is planned for the values at hand: among a million rows, one plan for all campaigns fits none of them.
+ */
+export async function readDeliveries(
+  pool: Pick<Pool, "query">,
+  filters: DeliveryFilters,
+  { after, direction, take }: Part,
+): Promise<DeliveryRow[]> {
+  const conditions = createConditions();
+  addFilters(conditions, filters);
+  if (after !== null)
+    conditions.and(`d.id ${direction === "asc" ? ">" : "<"} ${conditions.bind(after)}::uuid`);
+  const limit = conditions.bind(take);
+  const shared = conditions.sql();
+  const part = (where: string) =>
+    `(SELECT d.* FROM deliveries d WHERE ${where} AND ${shared} ORDER BY d.id ${direction} LIMIT ${limit}::int)`;
+  const statuses = statusesOf(filters);
+  if (statuses?.length === 0) return [];
+  const parts = statuses ? statuses.map((status) => part(isStatus(status))) : [part("true")];
+  const { rows } = await pool.query<DeliveryRow>(
+    `SELECT ${deliveryColumns} FROM (${parts.join(" UNION ALL ")}) d ORDER BY d.id ${direction} LIMIT ${limit}::int`,
+    conditions.values,
+  );
+  return rows;
+}
+
+/** How many there are. */
+export async function countDeliveries(pool: Pool, filters: DeliveryFilters): Promise<number> {
+  const conditions = createConditions();
+  addFilters(conditions, filters);
+  const statuses = statusesOf(filters);
+  if (statuses?.length === 0) return 0;
+  const parts = statuses ? statuses.map(isStatus) : ["true"];
+  const { rows } = await pool.query<{ count: number }>(
+    parts
+      .map(
+        (part) =>
+          `SELECT count(*)::int AS count FROM deliveries d WHERE ${part} AND ${conditions.sql()}`,
+      )
+      .join(" UNION ALL "),
+    conditions.values,
+  );
+  return rows.reduce((sum, { count }) => sum + count, 0);
+}
+
+/** With what the partial indexes ask for. */
+const isStatus = (status: DeliveryStatus) =>
+  `d.status = '${status}'${status === "pending" || status === "sending" ? " AND d.due_at IS NOT NULL" : ""}`;
+
+/** The statuses that can be meant; null for all, where nothing is gained by looking at each. */
+function statusesOf({ status, reason, campaign }: DeliveryFilters): DeliveryStatus[] | null {
+  if (!status && !reason && campaign === undefined) return null;
+  const meant = new Set<DeliveryStatus>(status ?? deliveryStatuses);
+  const possible = reason && new Set(reason.flatMap((code) => reasonStatuses[code]));
+  return [...meant].filter((of) => !possible || possible.has(of));
+}
+
+function addFilters(conditions: Conditions, filters: DeliveryFilters): void {
+  const { bind, and } = conditions;
+  const { reason, channel, priority, campaign, notification, recipient, queue } = filters;
+  const { createdFrom, createdBefore } = filters;
+  if (reason) and(`d.reason = ANY(${bind(reason)}::text[])`);
+  if (channel) and(`d.channel = ANY(${bind(channel)}::channel[])`);
+  if (priority) and(`d.priority = ANY(${bind(priority)}::priority[])`);
+  if (campaign !== undefined) and(`d.campaign_id = ${bind(campaign)}::uuid`);
+  if (notification !== undefined) and(`d.notification_id = ${bind(notification)}::uuid`);
+  if (recipient !== undefined) and(`d.recipient_id = ${bind(recipient)}::uuid`);
+  if (queue !== undefined) and(`d.queue = ${bind(queue)}`);
+  if (createdFrom) and(`d.id >= ${bind(firstUuidAt(createdFrom))}::uuid`);
+  if (createdBefore) and(`d.id < ${bind(firstUuidAt(createdBefore))}::uuid`);
+}
