@@ -57,7 +57,7 @@ const shownDeliveries = 1_000;
 
 const notification = listed
   .extend({
-    data: z.unknown(),
+    data: z.record(z.string(), z.unknown()).openapi({ example: { order: "1042" } }),
     deliveries: z.array(deliveryAnswer).openapi({
       description: `The first ${shownDeliveries}; all of them are in /v1/deliveries?notification=…`,
     }),
@@ -157,7 +157,7 @@ export function notificationRoutes({ prisma, pool, wakes, clock, config }: ApiDe
       return c.json(
         {
           ...listedJson({ ...row, key: template.key, version }, counts.get(row.id) ?? []),
-          data: row.data as unknown,
+          data: row.data as Record<string, unknown>,
           deliveries: deliveries.map(deliveryJson),
         },
         200,

@@ -297,6 +297,8 @@ describe("bad input", () => {
           "/v1/campaigns/*/progress",
           "/v1/notifications/*",
           "/v1/deliveries/*",
+          "/v1/deliveries?recipient=*",
+          "/v1/notifications?createdBy=*",
           "/v1/campaigns/cmp_01jd3v8qyee7fr8xmcsnh5hbcd/deliveries?cursor=*",
           "/v1/campaigns/cmp_01jd3v8qyee7fr8xmcsnh5hbcd/deliveries?limit=*",
         ),
