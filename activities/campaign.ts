@@ -43,8 +43,8 @@ interface CampaignRow {
 }
 
 const heartbeatMs = 5_000;
-/** Rows cancelled in one transaction: small, so that claims and API calls are not kept waiting. */
-const cancelBatch = 5_000;
+/** Rows written in one transaction: few, so that claims and API calls are not kept waiting. */
+const writeBatch = 5_000;
 
 /**
  * Moves a campaign on as far as the ledger allows, and says what to wait for: freezes the audience when its time has
@@ -79,6 +79,7 @@ export function createAdvanceCampaign({ pool }: { pool: Pool }) {
             break;
           }
           case "running": {
+            await reprioritise(pool, row.id, campaignId, row.laneCount);
             const lanes = await openLanes(pool, campaignId, row.laneCount);
             if (lanes.length > 0) return { next: "drain", lanes };
             await complete(pool, id);
@@ -182,6 +183,32 @@ async function openLanes(pool: Pool, campaignId: string, laneCount: number): Pro
   return rows.map(({ lane }) => lane);
 }
 
+/** Gives what is open the priority that the campaign has by now. Rows that a claim or an outcome holds are left for the next time. */
+async function reprioritise(
+  pool: Pool,
+  id: string,
+  campaignId: string,
+  laneCount: number,
+): Promise<void> {
+  for (;;) {
+    const { rowCount } = await pool.query(
+      `WITH batch AS (
+         SELECT d.id, c.priority
+         FROM campaigns c, unnest($2::text[]) AS q(name), unnest(enum_range(NULL::priority)) AS other(priority),
+         LATERAL (
+           SELECT id FROM deliveries WHERE queue = q.name AND priority = other.priority AND due_at IS NOT NULL
+           LIMIT ${writeBatch} FOR NO KEY UPDATE SKIP LOCKED
+         ) d
+         WHERE c.id = $1 AND other.priority <> c.priority
+         LIMIT ${writeBatch}
+       )
+       UPDATE deliveries d SET priority = batch.priority FROM batch WHERE d.id = batch.id`,
+      [id, lanes(campaignId, laneCount)],
+    );
+    if (rowCount === 0) return;
+  }
+}
+
 /** Only while still running: a pause or a cancellation that came first is obeyed. */
 async function complete(pool: Pool, id: string): Promise<void> {
   await pool.query(
@@ -198,8 +225,8 @@ async function finish(pool: Pool, id: string): Promise<void> {
 }
 
 /**
- * Cancels what waits. A row whose hand-over was cut off may have been sent, and is not sent again: its outcome is
- * unknown. Resolves with when the last live hand-over must have ended, or null if nothing is open any more.
+ * Cancels what waits. A row whose hand-over was cut off, or that waits for another try after one without an answer, may
+ * have been sent, and is not sent again: its outcome is unknown. Resolves with when the last live hand-over must have ended, or null if nothing is open any more.
  */
 async function cancelOpen(
   pool: Pool,
@@ -211,13 +238,14 @@ async function cancelOpen(
   for (;;) {
     const { rowCount } = await pool.query(
       `WITH batch AS (
-         SELECT id, status FROM deliveries
+         SELECT id, status = 'sending' OR EXISTS (SELECT FROM attempts a WHERE a.delivery_id = d.id AND a.outcome = 'unknown') AS unknown
+         FROM deliveries d
          WHERE queue = ANY($1::text[]) AND due_at IS NOT NULL AND (status = 'pending' OR lease_until <= greatest($2::timestamptz, clock_timestamp()))
-         LIMIT ${cancelBatch} FOR UPDATE
+         LIMIT ${writeBatch} FOR UPDATE
        )
        UPDATE deliveries d SET
-         status = (CASE batch.status WHEN 'sending' THEN 'unknown' ELSE 'cancelled' END)::delivery_status,
-         reason = CASE batch.status WHEN 'sending' THEN 'outcome_unknown' ELSE 'campaign_cancelled' END,
+         status = (CASE WHEN batch.unknown THEN 'unknown' ELSE 'cancelled' END)::delivery_status,
+         reason = CASE WHEN batch.unknown THEN 'outcome_unknown' ELSE 'campaign_cancelled' END,
          due_at = NULL, lease_token = NULL, lease_until = NULL, finished_at = clock_timestamp()
        FROM batch WHERE d.id = batch.id`,
       [queues, asOf],

@@ -15,6 +15,8 @@ import { type ApiDeps, createRouter, defineRoute } from "./router.ts";
 import { apiKeyRoutes } from "./routes/api-keys.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { campaignActionRoutes } from "./routes/campaign-actions.ts";
+import { campaignEditRoutes } from "./routes/campaign-edit.ts";
+import { campaignRecallRoutes } from "./routes/campaign-recall.ts";
 import { campaignRoutes } from "./routes/campaigns.ts";
 import { campaignReportRoutes } from "./routes/campaign-reports.ts";
 import { deliveryRoutes } from "./routes/deliveries.ts";
@@ -27,7 +29,9 @@ import { recipientRoutes } from "./routes/recipients.ts";
 import { suppressionImportPath, suppressionRoutes } from "./routes/suppressions.ts";
 import { templateTrialRoutes } from "./routes/template-trials.ts";
 import { templateVersionRoutes } from "./routes/template-versions.ts";
+import { campaignRevisionRoutes } from "./routes/campaign-revisions.ts";
 import { templateRoutes } from "./routes/templates.ts";
+import { createTemplateVersions } from "./template-versions.ts";
 
 const document = defineRoute({
   method: "get",
@@ -65,6 +69,7 @@ export function createApp(deps: ApiDeps) {
     streamed.has(c.req.path) ? next() : readJson(c, next),
   );
 
+  const versions = createTemplateVersions(deps.prisma);
   const api = app
     .route("/", healthRoutes(deps))
     .route("/", metricsRoutes(metrics.registry))
@@ -74,7 +79,10 @@ export function createApp(deps: ApiDeps) {
     .route("/", templateRoutes(deps))
     .route("/", templateVersionRoutes(deps))
     .route("/", templateTrialRoutes(deps))
-    .route("/", campaignRoutes(deps))
+    .route("/", campaignRoutes(deps, versions))
+    .route("/", campaignEditRoutes(deps, versions))
+    .route("/", campaignRecallRoutes(deps, versions))
+    .route("/", campaignRevisionRoutes(deps))
     .route("/", campaignActionRoutes(deps))
     .route("/", campaignReportRoutes(deps))
     .route("/", notificationRoutes(deps))

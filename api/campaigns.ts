@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { campaignGate, campaignStatuses, guarantees } from "../domain/campaign.ts";
-import { newUuid, parsePublicId, publicId } from "../domain/ids.ts";
+import { parsePublicId, publicId } from "../domain/ids.ts";
 import type { DeliveryStatus } from "../domain/notification.ts";
 import { priorities } from "../domain/priority.ts";
 import type { Gate, Prisma } from "../prisma/generated/client.ts";
@@ -106,7 +106,7 @@ export function campaignJson(row: CampaignRow, gate: Gate | null): CampaignAnswe
   };
 }
 
-interface ReadCampaign {
+export interface ReadCampaign {
   row: CampaignRow;
   gate: Gate | null;
   /** As it is shown. */
@@ -170,31 +170,6 @@ export async function setThrottle(
   await tx.$executeRaw`
     INSERT INTO gates (key, permits_per_second, burst, permits, refilled_at) VALUES (${key}, ${perSecond}, ${burst}, ${burst}, ${now})
     ON CONFLICT (key) DO UPDATE SET permits_per_second = excluded.permits_per_second, burst = excluded.burst, permits = least(gates.permits, excluded.burst)`;
-}
-
-/** Writes a campaign, with its throttle. */
-export async function insertCampaign(
-  tx: Prisma.TransactionClient,
-  {
-    throttle,
-    ...columns
-  }: Omit<Prisma.CampaignUncheckedCreateInput, "id" | "status" | "createdAt" | "updatedAt"> & {
-    throttle: Throttle | null;
-  },
-  now: Date,
-): Promise<ReadCampaign> {
-  const id = newUuid(now);
-  await tx.campaign.create({
-    data: {
-      ...columns,
-      id,
-      status: columns.startAt ? "scheduled" : "draft",
-      createdAt: now,
-      updatedAt: now,
-    },
-  });
-  if (throttle) await setThrottle(tx, publicId("campaign", id), throttle, now);
-  return readCampaign(tx, id);
 }
 
 /** The deliveries of a campaign by status, of those removed by retention too. */

@@ -1,24 +1,30 @@
 import { z } from "@hono/zod-openapi";
-import { campaignStatuses, campaignGate, newCampaign } from "../../domain/campaign.ts";
+import {
+  campaignEdit,
+  campaignGate,
+  campaignStatuses,
+  newCampaign,
+} from "../../domain/campaign.ts";
+import { audience } from "../../domain/audience.ts";
 import { publicId } from "../../domain/ids.ts";
 import { templateKey } from "../../domain/notification.ts";
 import { text } from "../../domain/storable.ts";
-import type { Prisma } from "../../prisma/generated/client.ts";
-import { describedAudience, segmentsOf } from "../audience.ts";
+import { describedAudience } from "../audience.ts";
 import {
   campaignAnswer,
   campaignId,
   campaignJson,
   campaignParams,
   type CampaignRow,
-  insertCampaign,
   readCampaign,
   withTemplate,
 } from "../campaigns.ts";
 import { setEtag } from "../etag.ts";
 import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
+import { makeCampaign } from "../new-campaign.ts";
 import {
   byCreation,
+  containing,
   createdBetween,
   createdWithin,
   oneOrMore,
@@ -27,11 +33,9 @@ import {
   paging,
 } from "../pages.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
-import { createTemplateVersions, pinVersion } from "../template-versions.ts";
+import type { TemplateVersions } from "../template-versions.ts";
 
-const newCampaignBody = newCampaign.extend({
-  audience: describedAudience,
-});
+const newCampaignBody = newCampaign.extend({ audience: describedAudience });
 
 const create = defineRoute({
   method: "post",
@@ -71,39 +75,55 @@ const get = defineRoute({
   responses: responses(200, "The campaign", campaignAnswer),
 });
 
-export function campaignRoutes(deps: ApiDeps) {
-  const { prisma, clock, wakes, config } = deps;
-  const versions = createTemplateVersions(prisma);
+const duplicate = defineRoute({
+  method: "post",
+  path: "/v1/campaigns/{id}/duplicate",
+  access: "sender",
+  summary:
+    "Make a draft of the same template version, audience, data, priority, guarantee and throttle",
+  request: {
+    params: campaignParams,
+    headers: idempotencyHeaders,
+    body: {
+      ...jsonContent(
+        campaignEdit
+          .omit({ startAt: true })
+          .extend({ audience: describedAudience.optional() })
+          .openapi({
+            description: "What is to be another than in the original",
+            example: { name: "Spring sale, the second wave" },
+          }),
+      ),
+      required: false,
+    },
+  },
+  responses: responses(201, "Created", campaignAnswer),
+});
+
+export function campaignRoutes(deps: ApiDeps, versions: TemplateVersions) {
+  const { prisma } = deps;
 
   return createRouter()
-    .openapi(create, (c) => {
-      const { template, startAt, ...wanted } = c.req.valid("json");
-      return commitOnce(c, deps, 201, async (tx) => {
-        const version = await pinVersion(versions, { template, data: wanted.data });
-        await segmentsOf(tx, wanted.audience);
-        const { row, json } = await insertCampaign(
-          tx,
-          {
-            ...wanted,
-            audience: wanted.audience as Prisma.InputJsonObject,
-            data: wanted.data as Prisma.InputJsonObject,
-            templateVersionId: version.id,
-            laneCount: config.campaignLanes,
-            startAt: startAt ?? null,
-            createdBy: c.get("caller").id,
-          },
-          clock(),
-        );
-        return {
-          body: json,
-          changes: [{ action: "campaign.create", resource: json.id, after: json }],
-          committed: () => {
-            setEtag(c, row.version);
-            if (startAt) wakes.campaign(json.id);
-          },
-        };
-      });
-    })
+    .openapi(create, (c) =>
+      commitOnce(c, deps, 201, (tx) =>
+        makeCampaign(c, deps, versions, tx, "campaign.create", c.req.valid("json")),
+      ),
+    )
+    .openapi(duplicate, (c) =>
+      commitOnce(c, deps, 201, async (tx) => {
+        const { row, json } = await readCampaign(tx, campaignId(c.req.valid("param").id));
+        const other = c.req.valid("json");
+        return makeCampaign(c, deps, versions, tx, "campaign.duplicate", {
+          name: other.name ?? `${json.name} (copy)`.slice(0, 200),
+          template: other.template ?? json.template,
+          audience: other.audience ?? audience.parse(row.audience),
+          data: other.data ?? json.data,
+          priority: other.priority ?? json.priority,
+          guarantee: other.guarantee ?? json.guarantee,
+          throttle: other.throttle === undefined ? json.throttle : other.throttle,
+        });
+      }),
+    )
     .openapi(list, async (c) => {
       const { status, q, template, createdFrom, createdBefore, ...page } = c.req.valid("query");
       const { where, answer, ...find } = paging<CampaignRow>(page, sortable);
@@ -114,7 +134,7 @@ export function campaignRoutes(deps: ApiDeps) {
             where,
             createdWithin({ createdFrom, createdBefore }),
             status ? { status: { in: status } } : {},
-            q ? { name: { contains: literal(q), mode: "insensitive" } } : {},
+            q ? { name: containing(q) } : {},
             template ? { templateVersion: { template: { key: template } } } : {},
           ],
         },
@@ -134,6 +154,3 @@ export function campaignRoutes(deps: ApiDeps) {
       return c.json(json, 200);
     });
 }
-
-/** Prisma takes what it looks for within a text as a pattern of LIKE. */
-const literal = (part: string) => part.replaceAll(/[\\%_]/g, "\\$&");

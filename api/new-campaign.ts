@@ -1,0 +1,61 @@
+import type { Context } from "hono";
+import type { z } from "zod";
+import type { newCampaign } from "../domain/campaign.ts";
+import { newUuid, publicId } from "../domain/ids.ts";
+import type { Prisma } from "../prisma/generated/client.ts";
+import { segmentsOf } from "./audience.ts";
+import { type CampaignAnswer, readCampaign, setThrottle } from "./campaigns.ts";
+import { setEtag } from "./etag.ts";
+import type { Work } from "./idempotency.ts";
+import type { ApiDeps, ApiEnv } from "./router.ts";
+import { pinVersion, type TemplateVersions } from "./template-versions.ts";
+
+type Wanted = z.output<typeof newCampaign> & {
+  /** The UUID of the recalled campaign that this one corrects. */
+  correctsId?: string;
+};
+
+/**
+ * Makes a campaign within the transaction of a request: scheduled if it has a startAt, else a draft. Its template's
+ * version is pinned, and its data held against that. Its workflow is told once it is committed.
+ */
+export async function makeCampaign(
+  c: Context<ApiEnv>,
+  deps: Pick<ApiDeps, "clock" | "config" | "wakes">,
+  versions: TemplateVersions,
+  tx: Prisma.TransactionClient,
+  action: string,
+  { template, throttle, startAt, ...wanted }: Wanted,
+): Promise<Work<CampaignAnswer>> {
+  const { clock, config, wakes } = deps;
+  const version = await pinVersion(versions, { template, data: wanted.data });
+  await segmentsOf(tx, wanted.audience);
+  const now = clock();
+  const id = newUuid(now);
+  const reference = publicId("campaign", id);
+  await tx.campaign.create({
+    data: {
+      ...wanted,
+      id,
+      audience: wanted.audience as Prisma.InputJsonObject,
+      data: wanted.data as Prisma.InputJsonObject,
+      status: startAt ? "scheduled" : "draft",
+      startAt: startAt ?? null,
+      templateVersionId: version.id,
+      laneCount: config.campaignLanes,
+      createdBy: c.get("caller").id,
+      createdAt: now,
+      updatedAt: now,
+    },
+  });
+  if (throttle) await setThrottle(tx, reference, throttle, now);
+  const { row, json } = await readCampaign(tx, id);
+  return {
+    body: json,
+    changes: [{ action, resource: reference, after: json }],
+    committed: () => {
+      setEtag(c, row.version);
+      if (startAt) wakes.campaign(reference);
+    },
+  };
+}

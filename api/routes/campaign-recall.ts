@@ -1,0 +1,213 @@
+import { z } from "@hono/zod-openapi";
+import { applyAction, newCampaign } from "../../domain/campaign.ts";
+import { priorities } from "../../domain/priority.ts";
+import { text } from "../../domain/storable.ts";
+import type { Prisma } from "../../prisma/generated/client.ts";
+import { publicId } from "../../domain/ids.ts";
+import { changeOf } from "../audit.ts";
+import {
+  campaignAnswer,
+  campaignId,
+  campaignParams,
+  countDeliveries,
+  lockCampaign,
+  type ReadCampaign,
+  readCampaign,
+  updateCampaign,
+} from "../campaigns.ts";
+import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
+import { makeCampaign } from "../new-campaign.ts";
+import { Problem } from "../problem.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+import type { TemplateVersions } from "../template-versions.ts";
+
+const count = (description: string) => z.number().int().openapi({ description });
+
+const account = z
+  .object({
+    campaign: campaignAnswer,
+    received: count(
+      "Whom a correction reaches. GET …/deliveries?status=sent,delivered lists them.",
+    ),
+    mayHaveReceived: count(
+      "Handed over without an answer. GET …/deliveries?status=unknown lists them; a correction reaches them with includeUnknown.",
+    ),
+    beingHandedOver: count("Not decided yet: each is about to be one of the others"),
+    neverWill: count("Cancelled, failed, suppressed, or waiting to be cancelled"),
+    noRecord: count(
+      "Of those who received it, or may have: so many whose deliveries retention has removed. A correction cannot reach them.",
+    ),
+    final: z.boolean().openapi({
+      description:
+        "Nothing of it is open any more: the numbers stay, and a correction can be sent. Ask again until it is true.",
+    }),
+  })
+  .openapi("Recall");
+
+const recall = defineRoute({
+  method: "post",
+  path: "/v1/campaigns/{id}/recall",
+  access: "sender",
+  summary: "Take its message back: stop it for good, and tell who received it",
+  description:
+    "What waits is cancelled; what is being handed over is still sent. A campaign that is over can be recalled too, so that a correction can be sent. " +
+    "Recalled again, it answers as GET …/recall.",
+  request: {
+    params: campaignParams,
+    headers: idempotencyHeaders,
+    body: {
+      ...jsonContent(
+        z.strictObject({
+          reason: text(1_000)
+            .optional()
+            .openapi({ description: "For the audit trail", example: "The price was wrong" }),
+        }),
+      ),
+      required: false,
+    },
+  },
+  responses: responses(200, "Who received it", account),
+});
+
+const get = defineRoute({
+  method: "get",
+  path: "/v1/campaigns/{id}/recall",
+  access: "viewer",
+  summary: "Who received a recalled campaign, who may have, and who never will",
+  request: { params: campaignParams },
+  responses: responses(200, "The account", account),
+});
+
+const correct = defineRoute({
+  method: "post",
+  path: "/v1/campaigns/{id}/correction",
+  access: "sender",
+  summary: "Send another message to exactly those who received a recalled campaign",
+  description:
+    "Once the recall is final; until then the answer is 409 with Retry-After. The correction is a campaign of its own, with the guarantee and throttle of the recalled one. " +
+    "There is one at a time: another can follow when it has finished or was cancelled.",
+  request: {
+    params: campaignParams,
+    headers: idempotencyHeaders,
+    body: jsonContent(
+      z.strictObject({
+        name: newCampaign.shape.name.openapi({ example: "Spring sale, corrected" }),
+        template: newCampaign.shape.template,
+        data: newCampaign.shape.data,
+        priority: z
+          .enum(priorities)
+          .optional()
+          .openapi({ description: "That of the recalled one where it is left out" }),
+        includeUnknown: z
+          .boolean()
+          .default(false)
+          .openapi({ description: "To those too who may have received it" }),
+        start: z.boolean().default(true).openapi({ description: "False: make a draft" }),
+      }),
+    ),
+  },
+  responses: responses(201, "The correction", campaignAnswer),
+});
+
+/** Of a hand-over whose worker died, the lease ends after ten seconds; all others sooner. */
+const retryAfterSeconds = "2";
+
+export function campaignRecallRoutes(deps: ApiDeps, versions: TemplateVersions) {
+  const { prisma, clock, wakes } = deps;
+
+  return createRouter()
+    .openapi(recall, (c) =>
+      commitOnce(c, deps, 200, async (tx) => {
+        const reference = c.req.valid("param").id;
+        const { reason } = c.req.valid("json");
+        const id = campaignId(reference);
+        const before = await lockCampaign(tx, id);
+        if (before.row.recalledAt) return { body: await accountOf(tx, before), changes: [] };
+        const transition = applyAction(before.row, { action: "recall" }, clock());
+        if (transition.kind === "refused")
+          throw new Problem("conflict", `${transition.why}: nothing of it was sent. Cancel it.`);
+        const { status, finishedAt, recalledAt } = transition.state;
+        const after = await updateCampaign(tx, id, { status, finishedAt, recalledAt }, clock());
+        return {
+          body: await accountOf(tx, after),
+          changes: [
+            changeOf("campaign.recall", reference, before.json, {
+              ...after.json,
+              ...(reason !== undefined && { reason }),
+            }),
+          ],
+          committed: () => wakes.campaign(reference),
+        };
+      }),
+    )
+    .openapi(get, async (c) => {
+      const read = await readCampaign(prisma, campaignId(c.req.valid("param").id));
+      if (!read.row.recalledAt)
+        throw new Problem("not-found", "The campaign has not been recalled.");
+      return c.json(await accountOf(prisma, read), 200);
+    })
+    .openapi(correct, (c) =>
+      commitOnce(c, deps, 201, async (tx) => {
+        const reference = c.req.valid("param").id;
+        const { includeUnknown, start, ...wanted } = c.req.valid("json");
+        const recalled = await lockCampaign(tx, campaignId(reference));
+        await requireCorrectable(tx, recalled);
+        const { priority, guarantee, throttle } = recalled.json;
+        return makeCampaign(c, deps, versions, tx, "campaign.correct", {
+          ...wanted,
+          priority: wanted.priority ?? priority,
+          guarantee,
+          throttle,
+          audience: {
+            where: { received: reference, ...(includeUnknown && { orUnknown: true as const }) },
+          },
+          correctsId: recalled.row.id,
+          ...(start && { startAt: clock() }),
+        });
+      }),
+    );
+}
+
+/** The ledger's account of a recalled campaign: all but `noRecord` add up to its audience. */
+async function accountOf(
+  client: Pick<Prisma.TransactionClient, "$queryRaw" | "archivedDeliveries">,
+  { row, json }: ReadCampaign,
+): Promise<z.output<typeof account>> {
+  const counts = await countDeliveries(client, row.id);
+  const removed = await client.archivedDeliveries.aggregate({
+    where: { campaignId: row.id, status: { in: ["sent", "delivered", "unknown"] } },
+    _sum: { count: true },
+  });
+  return {
+    campaign: json,
+    received: counts.sent + counts.delivered,
+    mayHaveReceived: counts.unknown,
+    beingHandedOver: counts.sending,
+    neverWill: counts.pending + counts.failed + counts.suppressed + counts.cancelled,
+    noRecord: removed._sum.count ?? 0,
+    final: row.finishedAt !== null,
+  };
+}
+
+async function requireCorrectable(
+  tx: Prisma.TransactionClient,
+  { row }: ReadCampaign,
+): Promise<void> {
+  if (!row.recalledAt)
+    throw new Problem("conflict", "Only a recalled campaign can be corrected: recall it first.");
+  if (!row.finishedAt)
+    throw new Problem(
+      "conflict",
+      "The recall is not final: something is still being handed over, and may be received. Repeat it in a moment.",
+      { headers: { "Retry-After": retryAfterSeconds } },
+    );
+  const unfinished = await tx.campaign.findFirst({
+    where: { correctsId: row.id, finishedAt: null, status: { not: "cancelled" } },
+    select: { id: true, status: true },
+  });
+  if (unfinished)
+    throw new Problem(
+      "conflict",
+      `It is being corrected by ${publicId("campaign", unfinished.id)}, which is ${unfinished.status}: let that finish, or cancel it.`,
+    );
+}

@@ -1,0 +1,108 @@
+import { z } from "@hono/zod-openapi";
+import type { Prisma } from "../../prisma/generated/client.ts";
+import { campaignId, campaignParams, withTemplate } from "../campaigns.ts";
+import { byCreation, pageOf, pageQuery } from "../pages.ts";
+import { invalid, notFound } from "../problem.ts";
+import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
+
+const revision = z
+  .object({
+    revision: z.number().int().openapi({ example: 2 }),
+    template: z.object({ key: z.string(), version: z.number().int() }),
+    data: z.record(z.string(), z.unknown()).openapi({ example: { discount: "25%" } }),
+    from: z.iso
+      .datetime()
+      .nullable()
+      .openapi({ description: "Since when it is handed over; null before the audience is frozen" }),
+    until: z.iso
+      .datetime()
+      .nullable()
+      .openapi({ description: "When an edit put another in its place; null of the one in force" }),
+    sent: z
+      .number()
+      .int()
+      .openapi({ description: "Deliveries that were sent with it, of those still kept" }),
+    unknown: z.number().int().openapi({ description: "Those that may have been" }),
+  })
+  .openapi("CampaignRevision");
+
+const { limit, cursor } = pageQuery(byCreation);
+
+const list = defineRoute({
+  method: "get",
+  path: "/v1/campaigns/{id}/revisions",
+  access: "viewer",
+  summary: "What it says and said, the latest first, and how many were sent which",
+  request: { params: campaignParams, query: z.object({ limit, cursor }) },
+  responses: responses(200, "A page", pageOf(revision)),
+});
+
+interface Message {
+  revision: number;
+  templateVersion: Prisma.TemplateVersionGetPayload<(typeof withTemplate)["templateVersion"]>;
+  data: Prisma.JsonValue;
+  until: Date | null;
+}
+
+export function campaignRevisionRoutes({ prisma }: ApiDeps) {
+  return createRouter().openapi(list, async (c) => {
+    const id = campaignId(c.req.valid("param").id);
+    const { limit: wanted, cursor: after } = c.req.valid("query");
+    const below = after === undefined ? null : parseCursor(after);
+    const row = await prisma.campaign.findUnique({ where: { id }, include: withTemplate });
+    if (!row) throw notFound("campaign");
+    const superseded = await prisma.campaignRevision.findMany({
+      where: { campaignId: id, revision: { lt: below ?? row.revision } },
+      orderBy: { revision: "desc" },
+      include: withTemplate,
+      // One more tells when the last of the page began.
+      take: wanted + 1,
+    });
+    const messages: Message[] = [
+      ...(below === null ? [{ ...row, until: null }] : []),
+      ...superseded.map((old) => ({ ...old, until: old.replacedAt })),
+    ];
+    const page = messages.slice(0, wanted);
+    const counts = await prisma.delivery.groupBy({
+      by: ["revision", "status"],
+      where: { campaignId: id, status: { in: ["sent", "delivered", "unknown"] } },
+      _count: true,
+    });
+    const counted = (of: number, unknown: boolean) =>
+      counts
+        .filter((group) => (group.revision ?? 1) === of && (group.status === "unknown") === unknown)
+        .reduce((sum, group) => sum + group._count, 0);
+    const last = messages.length > wanted ? page.at(-1) : undefined;
+    return c.json(
+      {
+        items: page.map(({ revision, templateVersion, data, until }, index) => ({
+          revision,
+          template: { key: templateVersion.template.key, version: templateVersion.version },
+          data: data as Record<string, unknown>,
+          from: (messages[index + 1]?.until ?? row.frozenAt)?.toISOString() ?? null,
+          until: until?.toISOString() ?? null,
+          sent: counted(revision, false),
+          unknown: counted(revision, true),
+        })),
+        nextCursor: last ? formatCursor(last.revision) : null,
+      },
+      200,
+    );
+  });
+}
+
+const position = z.tuple([z.literal("-revision"), z.int().min(1).max(32_767)]);
+
+function formatCursor(revision: number): string {
+  return Buffer.from(JSON.stringify(["-revision", revision])).toString("base64url");
+}
+
+function parseCursor(cursor: string): number {
+  try {
+    return position.parse(JSON.parse(Buffer.from(cursor, "base64url").toString("utf8")))[1];
+  } catch {
+    throw invalid([
+      { in: "query", field: "cursor", message: "must be the nextCursor of a page before" },
+    ]);
+  }
+}
