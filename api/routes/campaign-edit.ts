@@ -143,7 +143,11 @@ export function campaignEditRoutes(deps: ApiDeps, versions: TemplateVersions) {
   }
 
   /** What an edit would change. Throws the problem of one that is refused. */
-  async function planEdit(read: ReadCampaign, wanted: CampaignEdit): Promise<Plan> {
+  async function planEdit(
+    client: Prisma.TransactionClient,
+    read: ReadCampaign,
+    wanted: CampaignEdit,
+  ): Promise<Plan> {
     const { row, json } = read;
     const version = await versionFor(read, wanted);
     const { template, startAt, ...rest } = wanted;
@@ -160,6 +164,7 @@ export function campaignEditRoutes(deps: ApiDeps, versions: TemplateVersions) {
       return why === null ? [] : [{ in: "body", field: `/${field}`, message: why }];
     });
     if (refusals.length > 0) throw refused(refusals);
+    if (wanted.audience && fields.includes("audience")) await segmentsOf(client, wanted.audience);
     const supersedes =
       row.frozenAt !== null && (fields.includes("template") || fields.includes("data"));
     if (supersedes && row.revision >= maxRevision)
@@ -200,7 +205,7 @@ export function campaignEditRoutes(deps: ApiDeps, versions: TemplateVersions) {
     const id = campaignId(reference);
     const read = await readCampaign(prisma, id);
     match(read.row.version);
-    const { changes, supersedes } = await planEdit(read, wanted);
+    const { changes, supersedes } = await planEdit(prisma, read, wanted);
     const counts = await countDeliveries(prisma, id);
     const { pending, sending, unknown } = counts;
     const alreadySent = counts.sent + counts.delivered;
@@ -227,6 +232,7 @@ export function campaignEditRoutes(deps: ApiDeps, versions: TemplateVersions) {
       const given = c.req.header("if-match") !== undefined;
       const answer = await dryRun(reference, wanted, (version) => {
         if (given) requireMatch(c, version);
+        setEtag(c, version);
       });
       return c.json(answer, 200);
     }
@@ -234,7 +240,7 @@ export function campaignEditRoutes(deps: ApiDeps, versions: TemplateVersions) {
     const { row, json } = await commit(c, deps, async (tx) => {
       const before = await lockCampaign(tx, id);
       requireMatch(c, before.row.version);
-      const { changes, columns, supersedes } = await planEdit(before, wanted);
+      const { changes, columns, supersedes } = await planEdit(tx, before, wanted);
       if (Object.keys(changes).length === 0) return { body: before, changes: [] };
       const now = clock();
       if (supersedes) await keepRevision(tx, before.row, now);

@@ -10,14 +10,13 @@ beforeAll(async () => {
   await seed(api, 1);
   await api.send("POST", "/v1/templates", { ...sampleTemplate, key: "other" });
   for (const [i, name] of names.entries()) {
-    const { status, body } = await api.send("POST", "/v1/campaigns", {
+    const { body } = await api.send("POST", "/v1/campaigns", {
       name,
       template: { key: i === 0 ? "other" : sampleTemplate.key },
       audience: { all: true },
       data: { order: "1" },
       ...(i === 1 && { throttle: { perSecond: 5 }, startAt: "2090-01-01T00:00:00Z" }),
     });
-    expect(status).toBe(201);
     ids.push(body.id);
   }
   await api.send("POST", `/v1/campaigns/${ids[2]}/cancel`);
