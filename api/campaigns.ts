@@ -22,17 +22,12 @@ export function campaignId(reference: string): string {
 /** A campaign, as every route shows it. */
 export const campaignAnswer = z
   .object({
-    id: z.string().openapi({ example: exampleId }),
-    name: z.string().openapi({ example: "Spring sale" }),
+    id: z.string(),
+    name: z.string(),
     status: z.enum(campaignStatuses),
-    template: z.object({
-      key: z.string().openapi({ example: "spring-sale" }),
-      version: z.number().int().openapi({ example: 3 }),
-    }),
-    audience: z
-      .record(z.string(), z.unknown())
-      .openapi({ description: "As it was asked for", example: { all: true } }),
-    data: z.record(z.string(), z.unknown()).openapi({ example: { discount: "20%" } }),
+    template: z.object({ key: z.string(), version: z.number().int() }),
+    audience: z.record(z.string(), z.unknown()).openapi({ description: "As it was asked for" }),
+    data: z.record(z.string(), z.unknown()),
     priority: z.enum(priorities),
     guarantee: z.enum(guarantees),
     throttle: z.object({ perSecond: z.number(), burst: z.number().int() }).nullable(),
@@ -50,7 +45,6 @@ export const campaignAnswer = z
       .openapi({ description: "How many they are; null until then" }),
     revision: z.number().int().openapi({
       description: "Which message it sends: counts the edits since its audience was frozen",
-      example: 1,
     }),
     recalledAt: z.iso
       .datetime()
@@ -59,18 +53,38 @@ export const campaignAnswer = z
     corrects: z
       .string()
       .nullable()
-      .openapi({ description: "The recalled campaign that this one corrects", example: null }),
+      .openapi({ description: "The recalled campaign that this one corrects" }),
     finishedAt: z.iso
       .datetime()
       .nullable()
       .openapi({ description: "When nothing of it was open any more" }),
-    createdBy: z
-      .string()
-      .openapi({ description: "bootstrap, or the id of a key", example: "bootstrap" }),
+    createdBy: z.string().openapi({ description: "bootstrap, or the id of a key" }),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
   })
-  .openapi("Campaign");
+  .openapi("Campaign", {
+    example: {
+      id: exampleId,
+      name: "Spring sale",
+      status: "running",
+      template: { key: "spring-sale", version: 3 },
+      audience: { where: { attribute: "plan", equals: "pro" } },
+      data: { discount: "20%" },
+      priority: "normal",
+      guarantee: "at_least_once",
+      throttle: { perSecond: 50, burst: 50 },
+      startAt: "2027-03-01T09:00:00.000Z",
+      frozenAt: "2027-03-01T09:00:00.120Z",
+      audienceCount: 1000,
+      revision: 1,
+      recalledAt: null,
+      corrects: null,
+      finishedAt: null,
+      createdBy: "bootstrap",
+      createdAt: "2027-02-26T14:03:11.500Z",
+      updatedAt: "2027-03-01T09:00:00.120Z",
+    },
+  });
 
 export type CampaignAnswer = z.output<typeof campaignAnswer>;
 

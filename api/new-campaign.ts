@@ -55,7 +55,7 @@ export async function makeCampaign(
     changes: [{ action, resource: reference, after: json }],
     committed: () => {
       setEtag(c, row.version);
-      if (startAt) wakes.campaign(reference);
+      if (startAt) wakes.campaign(reference, { requestId: c.get("requestId") });
     },
   };
 }

@@ -83,7 +83,7 @@ export function campaignActionRoutes(deps: ApiDeps) {
         changes: [changeOf(`campaign.${request.action}`, reference, before.json, after.json)],
         committed: () => {
           setEtag(c, after.row.version);
-          wakes.campaign(reference);
+          wakes.campaign(reference, { requestId: c.get("requestId") });
         },
       };
     });
@@ -124,7 +124,7 @@ export function campaignActionRoutes(deps: ApiDeps) {
         return {
           body: after,
           changes: [changeOf("campaign.set_throttle", reference, before.json, after.json)],
-          committed: () => wakes.campaign(reference),
+          committed: () => wakes.campaign(reference, { requestId: c.get("requestId") }),
         };
       });
       setEtag(c, row.version);

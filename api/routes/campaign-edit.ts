@@ -249,7 +249,9 @@ export function campaignEditRoutes(deps: ApiDeps, versions: TemplateVersions) {
       return {
         body: after,
         changes: [changeOf("campaign.edit", reference, before.json, after.json)],
-        ...(after.row.status !== "draft" && { committed: () => wakes.campaign(reference) }),
+        ...(after.row.status !== "draft" && {
+          committed: () => wakes.campaign(reference, { requestId: c.get("requestId") }),
+        }),
       };
     });
     setEtag(c, row.version);

@@ -136,7 +136,7 @@ export function campaignRecallRoutes(deps: ApiDeps, versions: TemplateVersions) 
               ...(reason !== undefined && { reason }),
             }),
           ],
-          committed: () => wakes.campaign(reference),
+          committed: () => wakes.campaign(reference, { requestId: c.get("requestId") }),
         };
       }),
     )

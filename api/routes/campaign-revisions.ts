@@ -8,7 +8,9 @@ import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts
 const revision = z
   .object({
     revision: z.number().int().openapi({ example: 2 }),
-    template: z.object({ key: z.string(), version: z.number().int() }),
+    template: z
+      .object({ key: z.string(), version: z.number().int() })
+      .openapi({ example: { key: "spring-sale", version: 3 } }),
     data: z.record(z.string(), z.unknown()).openapi({ example: { discount: "25%" } }),
     from: z.iso
       .datetime()

@@ -35,7 +35,10 @@ import {
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
 import type { TemplateVersions } from "../template-versions.ts";
 
-const newCampaignBody = newCampaign.extend({ audience: describedAudience });
+const newCampaignBody = newCampaign.extend({
+  name: newCampaign.shape.name.openapi({ example: "Spring sale" }),
+  audience: describedAudience,
+});
 
 const create = defineRoute({
   method: "post",
