@@ -3,7 +3,8 @@ import { parsePublicId } from "../../domain/ids.ts";
 import { campaignWorker } from "../support/campaign-worker.ts";
 import { type Api, makeKey, type Reply, sampleTemplate, seed, startApi } from "./harness.ts";
 
-const people = 60;
+/** More than a worker claims ahead. */
+const people = 400;
 const other = { ...sampleTemplate, key: "other" };
 
 let api: Api;
