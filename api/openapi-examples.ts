@@ -42,7 +42,7 @@ function make(schema: Schema, schemas: Schemas): unknown {
   const [form] = schema.oneOf ?? schema.anyOf ?? [];
   if (form) return make(form, schemas);
   const merged = schema.allOf?.map((part) => make(part, schemas)) ?? [];
-  const [type] = [schema.type ?? (schema.properties ? "object" : undefined)].flat();
+  const [type = "any"] = [schema.type ?? (schema.properties ? "object" : "any")].flat();
   switch (type) {
     case "object":
       return Object.assign({}, ...merged, ofProperties(schema, schemas));

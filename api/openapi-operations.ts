@@ -98,7 +98,7 @@ function problemStatuses(operation: Operation, method: string): string[] {
     400: hasBody,
     401: !isPublic,
     403: needsMore,
-    404: named,
+    404: named && !isPublic,
     409:
       takesHeader(operation, "idempotency-key") ||
       (needsMore && named && ["post", "put", "patch"].includes(method)),

@@ -51,18 +51,20 @@ export interface Document {
   components: Record<string, Record<string, unknown>>;
 }
 
+/** What stands there, or what is referred to. */
+export function resolve<T>(document: Document, value: unknown): T {
+  const { $ref } = value as { $ref?: string };
+  if ($ref === undefined) return value as T;
+  const [, , kind, name] = $ref.split("/");
+  return resolve<T>(document, document.components[kind!]![name!]);
+}
+
 export function operationsOf(document: Document): Operation[] {
-  const resolve = <T>(value: unknown): T => {
-    const { $ref } = value as { $ref?: string };
-    if ($ref === undefined) return value as T;
-    const [, , kind, name] = $ref.split("/");
-    return resolve<T>(document.components[kind!]![name!]);
-  };
   const resolveAnswer = (value: unknown): Answer => {
-    const answer = resolve<Answer>(value);
+    const answer = resolve<Answer>(document, value);
     const headers = Object.entries(answer.headers ?? {}).map(([name, header]) => [
       name,
-      resolve<Header>(header),
+      resolve<Header>(document, header),
     ]);
     return { ...answer, headers: Object.fromEntries(headers) as Record<string, Header> };
   };
@@ -73,8 +75,11 @@ export function operationsOf(document: Document): Operation[] {
         ...(rest as Pick<Operation, "operationId" | "summary" | "tags">),
         method: method.toUpperCase(),
         path,
-        parameters: (parameters as unknown[]).map((parameter) => resolve<Parameter>(parameter)),
-        body: requestBody === undefined ? undefined : resolve<Operation["body"]>(requestBody),
+        parameters: (parameters as unknown[]).map((parameter) =>
+          resolve<Parameter>(document, parameter),
+        ),
+        body:
+          requestBody === undefined ? undefined : resolve<Operation["body"]>(document, requestBody),
         answers: Object.fromEntries(
           Object.entries(responses as object).map(([status, answer]) => [
             status,

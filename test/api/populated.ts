@@ -1,0 +1,131 @@
+import { publicId } from "../../domain/ids.ts";
+import type { Document, Parameter, Schema } from "../support/openapi.ts";
+import { type Api, makeKey, sampleTemplate, seed } from "./harness.ts";
+
+/** What there is to be asked for, by the first part of a path. */
+export type Known = Record<string, string[]>;
+
+const campaignStates = ["draft", "scheduled", "running", "paused", "completed", "cancelled"];
+
+/** Fills a database with something of everything, in every state that it may be in. */
+export async function populate(api: Api): Promise<Known> {
+  const { send, prisma } = api;
+  const made = async (path: string, body?: unknown): Promise<{ id: string }> => {
+    const reply = await send("POST", path, body);
+    if (reply.status >= 300) throw new Error(`${path}: ${JSON.stringify(reply.body)}`);
+    return reply.body;
+  };
+  await seed(api, 20);
+  // Those that the document's examples name.
+  const recipients = [
+    "customer-17",
+    "customer-42",
+    ...Array.from({ length: 20 }, (_, i) => `u${i}`),
+  ];
+  for (const name of recipients.slice(0, 2))
+    await send("PUT", `/v1/recipients/${name}`, { email: `${name}@example.org` });
+  const template = { key: sampleTemplate.key };
+  const { content, variables } = sampleTemplate;
+  await made(`/v1/templates/${template.key}/versions`, { content, variables });
+  await made("/v1/templates", { key: "plain", name: "Plain", content });
+
+  const campaigns: string[] = [];
+  for (const status of [...campaignStates, ...campaignStates]) {
+    const { id } = await made("/v1/campaigns", {
+      name: `A ${status} one`,
+      template,
+      data: { order: "A-17" },
+      audience: { where: { attribute: "even", equals: true } },
+    });
+    campaigns.push(id);
+    // What a worker would do to it.
+    const begun = !["draft", "scheduled"].includes(status);
+    const ended = ["completed", "cancelled"].includes(status);
+    const [row] = await prisma.campaign.findMany({ orderBy: { id: "desc" }, take: 1 });
+    await prisma.$executeRaw`
+      UPDATE campaigns SET status = ${status}::campaign_status, start_at = CASE WHEN ${status} <> 'draft' THEN now() END,
+        frozen_at = CASE WHEN ${begun} THEN now() END, audience_count = CASE WHEN ${begun} THEN 8 END, finished_at = CASE WHEN ${ended} THEN now() END
+      WHERE id = ${row!.id}::uuid`;
+    if (begun) await owe(api, row!.id, ended);
+  }
+
+  const notifications: string[] = [];
+  for (const priority of ["critical", "normal", "normal"]) {
+    const body = { recipients: ["u1", "u2"], template, data: { order: "A-17" }, priority };
+    notifications.push((await made("/v1/notifications", body)).id);
+  }
+  const keys: string[] = [];
+  for (const role of ["admin", "sender", "viewer"] as const)
+    keys.push((await makeKey(api, { role })).id);
+
+  const { id: suppression } = await made("/v1/suppressions", {
+    channel: "email",
+    address: "gone@example.org",
+    reason: "manual",
+  });
+  const deliveries = await prisma.delivery.findMany({ select: { id: true } });
+  return {
+    recipients,
+    templates: [template.key, "plain"],
+    campaigns,
+    notifications,
+    "api-keys": keys,
+    deliveries: deliveries.map(({ id }) => publicId("delivery", id)),
+    suppressions: [suppression],
+  };
+}
+
+/** One delivery in each status for recipients of the campaign; those of an ended one are at an end. */
+async function owe({ prisma }: Api, campaignId: string, ended: boolean): Promise<void> {
+  await prisma.$executeRaw`
+    INSERT INTO deliveries (id, campaign_id, recipient_id, channel, priority, queue, status, due_at, reason, attempt_count, finished_at)
+    SELECT gen_random_uuid(), ${campaignId}::uuid, r.id, 'email', 'normal', 'campaign/lane/0', s.status,
+      CASE WHEN s.open THEN now() END, CASE WHEN s.status = 'failed' THEN 'provider_rejected' END, 1, CASE WHEN NOT s.open THEN now() END
+    FROM (SELECT status, status IN ('pending', 'sending') AS open, row_number() OVER () AS n FROM unnest(enum_range(NULL::delivery_status)) AS status) AS s
+    JOIN (SELECT id, row_number() OVER (ORDER BY external_id) AS n FROM recipients) AS r ON r.n = s.n
+    WHERE NOT (s.open AND ${ended})`;
+  await prisma.$executeRaw`
+    INSERT INTO attempts (delivery_id, number, provider, outcome, failure, response, started_at, finished_at)
+    SELECT id, 1, 'smtp', 'permanent', 'smtp_5xx', '550 no such user', now(), now() FROM deliveries WHERE campaign_id = ${campaignId}::uuid AND status = 'failed'`;
+}
+
+/**
+ * The document with what there is among the values of its ids and keys, so that most of the requests made from it reach
+ * something, and some do not.
+ */
+export function namingKnown(document: Document, known: Known): Document {
+  const among = (schema: Schema, values: readonly unknown[] | undefined): Schema =>
+    values ? { anyOf: [{ enum: values }, schema] } : schema;
+  const copy = structuredClone(document);
+  for (const [path, item] of Object.entries(copy.paths)) {
+    const [, , collection] = path.split("/");
+    for (const { parameters = [], requestBody } of Object.values(item)) {
+      for (const parameter of parameters as Parameter[])
+        if (parameter.in === "path")
+          parameter.schema = among(
+            parameter.schema,
+            parameter.name === "version" ? [1, 2] : known[collection!],
+          );
+      if (requestBody !== undefined) nameInBodies(requestBody, among, known);
+    }
+  }
+  return copy;
+}
+
+/** Within a body: the keys of templates, and the names of recipients. */
+function nameInBodies(
+  part: unknown,
+  among: (schema: Schema, values: readonly unknown[] | undefined) => Schema,
+  known: Known,
+): void {
+  if (typeof part !== "object" || part === null) return;
+  const { template, recipients, recipient } = ((part as Schema)["properties"] ?? {}) as Record<
+    string,
+    { properties?: Schema; items?: Schema; anyOf?: Schema[] }
+  >;
+  if (template?.properties?.["key"])
+    template.properties["key"] = among(template.properties["key"] as Schema, known["templates"]);
+  if (recipients?.items) recipients.items = among(recipients.items, known["recipients"]);
+  if (recipient?.anyOf) recipient.anyOf.unshift({ enum: known["recipients"]! });
+  for (const inner of Object.values(part)) nameInBodies(inner, among, known);
+}
