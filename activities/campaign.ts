@@ -80,9 +80,9 @@ export function createAdvanceCampaign({ pool }: { pool: Pool }) {
           }
           case "running": {
             await reprioritise(pool, row.id, campaignId, row.laneCount);
-            const lanes = await openLanes(pool, campaignId, row.laneCount);
-            if (lanes.length > 0) return { next: "drain", lanes };
-            await complete(pool, id);
+            const open = await openLanes(pool, campaignId, row.laneCount);
+            if (open.length > 0) return { next: "drain", lanes: open };
+            await complete(pool, id, lanes(campaignId, row.laneCount));
             break;
           }
           case "cancelled": {
@@ -209,12 +209,23 @@ async function reprioritise(
   }
 }
 
-/** Only while still running: a pause or a cancellation that came first is obeyed. */
-async function complete(pool: Pool, id: string): Promise<void> {
-  await pool.query(
-    "UPDATE campaigns SET status = 'completed', finished_at = now(), updated_at = now(), version = version + 1 WHERE id = $1 AND status = 'running'",
-    [id],
-  );
+/**
+ * Only while it is still running and nothing is open: a pause or a cancellation that came first is obeyed, and so is a
+ * retry, which opens rows under the same lock. What is open is looked for by a statement of its own, once the lock is held.
+ */
+async function complete(pool: Pool, id: string, queues: readonly string[]): Promise<void> {
+  await transaction(pool, async (client) => {
+    const { rowCount } = await client.query(
+      "SELECT FROM campaigns WHERE id = $1 AND status = 'running' FOR NO KEY UPDATE",
+      [id],
+    );
+    if (rowCount === 0) return;
+    await client.query(
+      `UPDATE campaigns SET status = 'completed', finished_at = now(), updated_at = now(), version = version + 1
+       WHERE id = $1 AND NOT EXISTS (SELECT FROM deliveries WHERE queue = ANY($2::text[]) AND due_at IS NOT NULL)`,
+      [id, queues],
+    );
+  });
 }
 
 async function finish(pool: Pool, id: string): Promise<void> {

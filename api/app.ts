@@ -20,6 +20,7 @@ import { campaignRecallRoutes } from "./routes/campaign-recall.ts";
 import { campaignRoutes } from "./routes/campaigns.ts";
 import { campaignReportRoutes } from "./routes/campaign-reports.ts";
 import { deliveryRoutes } from "./routes/deliveries.ts";
+import { deliveryChangeRoutes } from "./routes/delivery-changes.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
@@ -87,6 +88,7 @@ export function createApp(deps: ApiDeps) {
     .route("/", campaignReportRoutes(deps))
     .route("/", notificationRoutes(deps))
     .route("/", deliveryRoutes(deps))
+    .route("/", deliveryChangeRoutes(deps))
     .route("/", apiKeyRoutes(deps, keyring))
     .route("/", auditRoutes(deps));
 

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Context } from "hono";
+import type { PoolClient } from "pg";
 import { newUuid } from "../domain/ids.ts";
 import { Prisma } from "../prisma/generated/client.ts";
 import type { ApiEnv } from "./router.ts";
@@ -48,4 +49,24 @@ export async function recordChanges(
       createdAt: now,
     })),
   });
+}
+
+/**
+ * An entry for a change that is made in several transactions: written in each of them, so that it tells what has been done
+ * so far, whatever becomes of the rest.
+ */
+export function createRunningEntry(
+  c: Context<ApiEnv>,
+  { action, resource }: Pick<Change, "action" | "resource">,
+  now: Date,
+) {
+  const id = newUuid(now);
+  return {
+    write: (client: Pick<PoolClient, "query">, after: Facts) =>
+      client.query(
+        `INSERT INTO audit_entries (id, actor, action, resource, request_id, after, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (id) DO UPDATE SET after = excluded.after`,
+        [id, c.get("caller").id, action, resource, c.get("requestId"), after, now],
+      ),
+  };
 }

@@ -1,7 +1,7 @@
-import { Pool } from "pg";
+import { Pool, type PoolClient } from "pg";
 import type { Logger } from "../config/logger.ts";
 
-/** The pool for accepting notifications: one prepared statement a request, without what a client in between costs. */
+/** The pool for what has to be fast, or is planned anew for each request: without what a client in between costs or does. */
 export function createPool(options: { url: string; connections: number; logger: Logger }): Pool {
   const pool = new Pool({
     connectionString: options.url,
@@ -17,4 +17,24 @@ export function createPool(options: { url: string; connections: number; logger: 
     options.logger.warn({ error: error.message }, "a database connection broke"),
   );
   return pool;
+}
+
+/** Commits what `work` does over the client, or nothing. */
+export async function inTransaction<Result>(
+  pool: Pool,
+  work: (client: PoolClient) => Promise<Result>,
+): Promise<Result> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query("BEGIN");
+    const result = await work(client);
+    await client.query("COMMIT");
+    return result;
+  } catch (error) {
+    await client.query("ROLLBACK").catch((rollbackError: Error) => (broken = rollbackError));
+    throw error;
+  } finally {
+    client.release(broken);
+  }
 }

@@ -1,0 +1,265 @@
+import type { Context } from "hono";
+import type { Pool } from "pg";
+import { publicId } from "../domain/ids.ts";
+import type { DeliveryStatus } from "../domain/notification.ts";
+import { createRunningEntry } from "./audit.ts";
+import { countDeliveries, type DeliveryFilters, readDeliveries } from "./delivery-filters.ts";
+import { inTransaction } from "./pool.ts";
+import type { ApiDeps, ApiEnv } from "./router.ts";
+
+/** Runs a statement within a transaction, whichever client it is of. */
+export type Run = <Row>(sql: string, values: unknown[]) => Promise<Row[]>;
+
+/** What may be done to deliveries by hand. */
+export type DeliveryChange = { action: "retry"; includeUnknown: boolean } | { action: "cancel" };
+
+export type SkipReason =
+  | "notFound"
+  | "notFailed"
+  | "campaignCancelled"
+  | "recipientErased"
+  | "notPending"
+  | "sending";
+
+export type Skipped = Partial<Record<SkipReason, number>>;
+
+interface ChangedRow {
+  id: string;
+  campaignId: string | null;
+  queue: string;
+}
+
+/** What became of some deliveries. */
+interface Outcome {
+  changed: ChangedRow[];
+  skipped: Skipped;
+  /** Campaigns that were completed and run again. */
+  reopened: number;
+}
+
+interface Candidate {
+  id: string;
+  campaignId: string | null;
+  recipientId: string;
+  status: DeliveryStatus;
+}
+
+/** Statuses that a change looks at; of all others it changes nothing. */
+export function statusesFor(change: DeliveryChange): DeliveryStatus[] {
+  if (change.action === "cancel") return ["pending", "sending"];
+  return change.includeUnknown ? ["failed", "unknown"] : ["failed"];
+}
+
+/** Changes those of these deliveries that can be, within the transaction of `run`. Locks are taken in the order of ids. */
+export async function changeRows(
+  run: Run,
+  change: DeliveryChange,
+  ids: readonly string[],
+): Promise<Outcome> {
+  const candidates = await run<Candidate>(
+    `SELECT id, campaign_id AS "campaignId", recipient_id AS "recipientId", status FROM deliveries WHERE id = ANY($1::uuid[])`,
+    [ids],
+  );
+  const notFound = ids.length - candidates.length;
+  const outcome =
+    change.action === "retry"
+      ? await retry(run, change, candidates)
+      : await cancel(run, candidates);
+  return { ...outcome, skipped: added(outcome.skipped, { notFound }) };
+}
+
+/**
+ * Failed rows become due now, with as many attempts before them as a new row has; their attempts stay. The campaigns are
+ * locked first, as whoever completes or cancels one does, and recipients are held against erasure.
+ */
+async function retry(
+  run: Run,
+  change: Extract<DeliveryChange, { action: "retry" }>,
+  candidates: readonly Candidate[],
+): Promise<Outcome> {
+  const statuses = statusesFor(change);
+  const eligible = candidates.filter(({ status }) => statuses.includes(status));
+  const campaigns = await run<{ id: string; status: string }>(
+    "SELECT id, status FROM campaigns WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE",
+    [distinct(eligible.map(({ campaignId }) => campaignId))],
+  );
+  const over = idsOf(campaigns.filter(({ status }) => status === "cancelled"));
+  const alive = eligible.filter(({ campaignId }) => campaignId === null || !over.has(campaignId));
+  const recipients = idsOf(
+    await run<{ id: string }>(
+      "SELECT id FROM recipients WHERE id = ANY($1::uuid[]) AND erased_at IS NULL ORDER BY id FOR KEY SHARE",
+      [distinct(alive.map(({ recipientId }) => recipientId))],
+    ),
+  );
+  const wanted = alive.filter(({ recipientId }) => recipients.has(recipientId));
+  const changed = await run<ChangedRow>(
+    `UPDATE deliveries d SET status = 'pending', due_at = clock_timestamp(), reason = 'retry_requested', detail = NULL,
+       forgiven_count = d.attempt_count, finished_at = NULL, lease_token = NULL, lease_until = NULL
+     FROM (SELECT id FROM deliveries WHERE id = ANY($1::uuid[]) AND status = ANY($2::delivery_status[]) ORDER BY id FOR UPDATE) AS held
+     WHERE d.id = held.id RETURNING d.id, d.campaign_id AS "campaignId", d.queue`,
+    [wanted.map(({ id }) => id), statuses],
+  );
+  const reopened = await run<{ id: string }>(
+    `UPDATE campaigns SET status = 'running', finished_at = NULL, version = version + 1, updated_at = clock_timestamp()
+     WHERE id = ANY($1::uuid[]) AND status = 'completed' RETURNING id`,
+    [distinct(changed.map(({ campaignId }) => campaignId))],
+  );
+  return {
+    changed,
+    skipped: {
+      // Somebody was faster with some of those that were wanted.
+      notFailed: candidates.length - eligible.length + (wanted.length - changed.length),
+      campaignCancelled: eligible.length - alive.length,
+      recipientErased: alive.length - wanted.length,
+    },
+    reopened: reopened.length,
+  };
+}
+
+/** What waits is cancelled. A row that somebody holds is as good as being handed over, and is not waited for. */
+async function cancel(run: Run, candidates: readonly Candidate[]): Promise<Outcome> {
+  const open = candidates.filter(({ status }) => status === "pending" || status === "sending");
+  const changed = await run<ChangedRow>(
+    `UPDATE deliveries d SET status = 'cancelled', reason = 'delivery_cancelled', detail = NULL, due_at = NULL,
+       lease_token = NULL, lease_until = NULL, finished_at = clock_timestamp()
+     FROM (
+       SELECT id FROM deliveries WHERE id = ANY($1::uuid[]) AND status = 'pending' AND due_at IS NOT NULL
+         AND (lease_until IS NULL OR lease_until <= clock_timestamp())
+       ORDER BY id FOR UPDATE SKIP LOCKED
+     ) AS held
+     WHERE d.id = held.id RETURNING d.id, d.campaign_id AS "campaignId", d.queue`,
+    [open.map(({ id }) => id)],
+  );
+  return {
+    changed,
+    skipped: {
+      notPending: candidates.length - open.length,
+      sending: open.length - changed.length,
+    },
+    reopened: 0,
+  };
+}
+
+/** Which deliveries are meant: at most a batch by name, or whatever the filters hold for. */
+export type Selection = { ids: readonly string[] } | { where: DeliveryFilters };
+
+export interface Progress {
+  changed: number;
+  skipped: Skipped;
+  /** The time was up first: ask again for the rest. */
+  more: boolean;
+}
+
+/** Rows of one transaction: few enough not to keep claims and other changes waiting. */
+const batchRows = 5_000;
+
+/**
+ * Changes all that match, a batch a transaction in the order of creation, until `budgetMs` is up; each batch is audited
+ * with it, and told to whom it concerns. With `where`, only rows in the statuses that the change is for are looked at.
+ * @param shownSelection what the audit trail says was asked for
+ */
+export async function changeDeliveries(
+  c: Context<ApiEnv>,
+  { pool, wakes, clock }: Pick<ApiDeps, "pool" | "wakes" | "clock">,
+  change: DeliveryChange,
+  selection: Selection,
+  shownSelection: Record<string, unknown>,
+  { budgetMs = 10_000, batch = batchRows } = {},
+): Promise<Progress> {
+  const deadline = performance.now() + budgetMs;
+  const entry = createRunningEntry(
+    c,
+    { action: `delivery.${change.action}`, resource: "deliveries" },
+    clock(),
+  );
+  const total = { changed: 0, skipped: {} as Skipped, reopened: 0 };
+  let after: string | null = null;
+  for (;;) {
+    const ids = await nextOf(pool, change, selection, after, batch);
+    const { changed } = await inTransaction(pool, async (client) => {
+      const run: Run = async <Row>(sql: string, values: unknown[]) =>
+        (await client.query(sql, values)).rows as Row[];
+      const outcome = await changeRows(run, change, ids);
+      total.changed += outcome.changed.length;
+      total.skipped = added(total.skipped, outcome.skipped);
+      total.reopened += outcome.reopened;
+      if (total.changed > 0) {
+        const { changed: count, skipped, reopened } = total;
+        await entry.write(client, {
+          ...shownSelection,
+          changed: count,
+          skipped,
+          ...(change.action === "retry" && { campaignsReopened: reopened }),
+        });
+      }
+      return outcome;
+    });
+    wakeFor(changed, wakes, c.get("requestId"));
+    after = ids.at(-1) ?? null;
+    const done = "ids" in selection || ids.length < batch;
+    if (done || performance.now() >= deadline) {
+      return { changed: total.changed, skipped: total.skipped, more: !done };
+    }
+  }
+}
+
+async function nextOf(
+  pool: Pool,
+  change: DeliveryChange,
+  selection: Selection,
+  after: string | null,
+  take: number,
+): Promise<readonly string[]> {
+  if ("ids" in selection) return selection.ids;
+  const filters = narrowed(selection.where, change);
+  return (await readDeliveries(pool, filters, { after, direction: "asc", take })).map(
+    ({ id }) => id,
+  );
+}
+
+/** How many of the selection are in a status that the change is for. */
+export async function countMatching(
+  pool: Pool,
+  change: DeliveryChange,
+  selection: Selection,
+): Promise<number> {
+  if ("where" in selection) return countDeliveries(pool, narrowed(selection.where, change));
+  const { rows } = await pool.query<{ count: number }>(
+    "SELECT count(*)::int AS count FROM deliveries WHERE id = ANY($1::uuid[]) AND status = ANY($2::delivery_status[])",
+    [selection.ids, statusesFor(change)],
+  );
+  return rows[0]!.count;
+}
+
+function narrowed(filters: DeliveryFilters, change: DeliveryChange): DeliveryFilters {
+  const { status } = filters;
+  return {
+    ...filters,
+    status: statusesFor(change).filter((of) => status === undefined || status.includes(of)),
+  };
+}
+
+/** Campaigns start their lanes, or complete; the queues of notifications are drained by nobody else. */
+export function wakeFor(
+  changed: readonly ChangedRow[],
+  wakes: ApiDeps["wakes"],
+  requestId: string,
+): void {
+  for (const id of distinct(changed.map(({ campaignId }) => campaignId)))
+    wakes.campaign(publicId("campaign", id), { requestId });
+  const queues = changed.map(({ campaignId, queue }) => (campaignId === null ? queue : null));
+  for (const queue of distinct(queues)) wakes.queue(queue, { requestId });
+}
+
+function added(a: Skipped, b: Skipped): Skipped {
+  const sum = { ...a };
+  for (const [reason, count] of Object.entries(b) as [SkipReason, number][])
+    sum[reason] = (sum[reason] ?? 0) + count;
+  return sum;
+}
+
+const distinct = (values: readonly (string | null)[]): string[] => [
+  ...new Set(values.filter((value) => value !== null)),
+];
+
+const idsOf = (rows: readonly { id: string }[]) => new Set(rows.map(({ id }) => id));

@@ -1,0 +1,233 @@
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { parsePublicId, publicId, publicIdPattern } from "../../domain/ids.ts";
+import type { Prisma } from "../../prisma/generated/client.ts";
+import { changeOf } from "../audit.ts";
+import { deliveryAnswer, deliveryJson, deliveryParams, exampleDeliveryId } from "../deliveries.ts";
+import {
+  changeDeliveries,
+  changeRows,
+  countMatching,
+  type DeliveryChange,
+  type Run,
+  type Selection,
+  type SkipReason,
+  type Skipped,
+  wakeFor,
+} from "../delivery-changes.ts";
+import { deliveryFilterBody, type DeliveryFilters, findRecipient } from "../delivery-filters.ts";
+import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
+import { notFound, Problem } from "../problem.ts";
+import {
+  type ApiDeps,
+  type ApiEnv,
+  createRouter,
+  defineRoute,
+  jsonContent,
+  responses,
+} from "../router.ts";
+
+const maxIds = 1_000;
+
+const includeUnknown = z.boolean().default(false).openapi({
+  description:
+    "Those too whose outcome nobody knows. They may have arrived: a recipient may hear it twice.",
+});
+
+const ids = z
+  .array(z.string().regex(publicIdPattern("delivery"), "must be the id of a delivery"))
+  .min(1, "must name at least one delivery")
+  .max(maxIds, `must name at most ${maxIds} deliveries: select more with where`)
+  .openapi({ example: [exampleDeliveryId] });
+
+const dryRun = z
+  .boolean()
+  .default(false)
+  .openapi({ description: "Only say how many match, and change nothing" });
+
+/** Named one by one, or all that a list with these filters shows. */
+const selectionOf = <Shape extends z.core.$ZodLooseShape>(more: Shape) =>
+  z.union(
+    [
+      z.strictObject({ ids, dryRun, ...more }),
+      z.strictObject({ where: deliveryFilterBody, dryRun, ...more }),
+    ],
+    "must have either ids or where",
+  );
+
+const retryBody = selectionOf({ includeUnknown }).openapi({
+  example: { where: { campaign: "cmp_01jd3v8qyee7fr8xmcsnh5hbcd", reason: ["provider_rejected"] } },
+});
+
+const cancelBody = selectionOf({}).openapi({
+  example: { where: { queue: "mailbox/0", createdBefore: "2027-03-01T09:00:00Z" } },
+});
+
+const retrySkips = ["notFound", "notFailed", "campaignCancelled", "recipientErased"] as const;
+const cancelSkips = ["notFound", "notPending", "sending"] as const;
+
+const progressOf = <const Reasons extends readonly SkipReason[]>(reasons: Reasons) =>
+  z.object({
+    matched: z
+      .number()
+      .int()
+      .optional()
+      .openapi({ description: "Of a dry run: how many are in a status to be changed" }),
+    changed: z.number().int(),
+    skipped: z
+      .object(
+        Object.fromEntries(reasons.map((reason) => [reason, z.number().int()])) as Record<
+          Reasons[number],
+          z.ZodNumber
+        >,
+      )
+      .openapi({ description: "What matched and was left as it is, by why" }),
+    more: z
+      .boolean()
+      .openapi({ description: "Time was up before all were seen to: repeat the request" }),
+  });
+
+const retryOne = defineRoute({
+  method: "post",
+  path: "/v1/deliveries/{id}/retry",
+  access: "sender",
+  summary: "Try a failed delivery again, at once. A completed campaign runs again for it.",
+  request: {
+    params: deliveryParams,
+    headers: idempotencyHeaders,
+    body: {
+      required: false,
+      content: { "application/json": { schema: z.strictObject({ includeUnknown }) } },
+    },
+  },
+  responses: responses(200, "The delivery afterwards", deliveryAnswer),
+});
+
+const cancelOne = defineRoute({
+  method: "post",
+  path: "/v1/deliveries/{id}/cancel",
+  access: "sender",
+  summary: "Cancel a delivery that waits. What is being handed over is still sent.",
+  request: { params: deliveryParams, headers: idempotencyHeaders },
+  responses: responses(200, "The delivery afterwards", deliveryAnswer),
+});
+
+const retryMany = defineRoute({
+  method: "post",
+  path: "/v1/deliveries/retry",
+  access: "sender",
+  summary: "Try failed deliveries again: some, or all that match",
+  request: { body: jsonContent(retryBody) },
+  responses: responses(200, "What was done", progressOf(retrySkips).openapi("RetryProgress")),
+});
+
+const cancelMany = defineRoute({
+  method: "post",
+  path: "/v1/deliveries/cancel",
+  access: "sender",
+  summary: "Cancel deliveries that wait: some, or all that match",
+  request: { body: jsonContent(cancelBody) },
+  responses: responses(200, "What was done", progressOf(cancelSkips).openapi("CancelProgress")),
+});
+
+/** What is done to deliveries by hand. */
+export function deliveryChangeRoutes(deps: ApiDeps) {
+  const { pool, wakes } = deps;
+
+  const one = (c: Context<ApiEnv>, reference: string, change: DeliveryChange) =>
+    commitOnce(c, deps, 200, async (tx) => {
+      const id = parsePublicId("delivery", reference);
+      const before = id && (await tx.delivery.findUnique({ where: { id } }));
+      if (!before) throw notFound("delivery");
+      const { changed, skipped } = await changeRows(runOf(tx), change, [before.id]);
+      const after = await tx.delivery.findUniqueOrThrow({ where: { id: before.id } });
+      const body = deliveryJson(after);
+      if (changed.length === 0)
+        throw new Problem("conflict", whySkipped(skipped, change, body.status));
+      return {
+        body,
+        changes: [changeOf(`delivery.${change.action}`, body.id, deliveryJson(before), body)],
+        committed: () => wakeFor(changed, wakes, c.get("requestId")),
+      };
+    });
+
+  /** Null: nothing can match. */
+  async function selected(
+    body: { ids: string[] } | { where: DeliveryFilters },
+  ): Promise<{ selection: Selection; shown: Record<string, unknown> } | null> {
+    if ("ids" in body) {
+      const uuids = [...new Set(body.ids.map((id) => parsePublicId("delivery", id)!))];
+      return { selection: { ids: uuids }, shown: { ids: uuids.length } };
+    }
+    const where = await findRecipient(pool, body.where);
+    return where && { selection: { where }, shown: { where: shownFilters(where) } };
+  }
+
+  async function many<Reason extends SkipReason>(
+    c: Context<ApiEnv>,
+    change: DeliveryChange,
+    body: ({ ids: string[] } | { where: DeliveryFilters }) & { dryRun: boolean },
+    reasons: readonly Reason[],
+  ) {
+    const skippedOf = (skipped: Skipped) =>
+      Object.fromEntries(reasons.map((reason) => [reason, skipped[reason] ?? 0])) as Record<
+        Reason,
+        number
+      >;
+    const found = await selected(body);
+    if (body.dryRun || !found) {
+      const matched = found ? await countMatching(pool, change, found.selection) : 0;
+      const nothing = { changed: 0, skipped: skippedOf({}), more: false };
+      return body.dryRun ? { matched, ...nothing } : nothing;
+    }
+    const { selection, shown } = found;
+    const { skipped, ...progress } = await changeDeliveries(c, deps, change, selection, {
+      ...shown,
+      ...(change.action === "retry" && { includeUnknown: change.includeUnknown }),
+    });
+    return { ...progress, skipped: skippedOf(skipped) };
+  }
+
+  return createRouter()
+    .openapi(retryMany, async (c) => {
+      const { includeUnknown: unknownToo, ...body } = c.req.valid("json");
+      const change = { action: "retry", includeUnknown: unknownToo } as const;
+      return c.json(await many(c, change, body, retrySkips), 200);
+    })
+    .openapi(cancelMany, async (c) =>
+      c.json(await many(c, { action: "cancel" }, c.req.valid("json"), cancelSkips), 200),
+    )
+    .openapi(retryOne, (c) =>
+      one(c, c.req.valid("param").id, {
+        action: "retry",
+        // Without a body there is nothing that has been checked.
+        includeUnknown: c.req.valid("json").includeUnknown ?? false,
+      }),
+    )
+    .openapi(cancelOne, (c) => one(c, c.req.valid("param").id, { action: "cancel" }));
+}
+
+const runOf =
+  (tx: Prisma.TransactionClient): Run =>
+  <Row>(sql: string, values: unknown[]) =>
+    tx.$queryRawUnsafe<Row[]>(sql, ...values);
+
+/** As they were given, but for a recipient's own name, which may be an address. */
+function shownFilters({ campaign, notification, recipient, ...rest }: DeliveryFilters) {
+  return {
+    ...rest,
+    ...(campaign && { campaign: publicId("campaign", campaign) }),
+    ...(notification && { notification: publicId("notification", notification) }),
+    ...(recipient && { recipient: publicId("recipient", recipient) }),
+  };
+}
+
+function whySkipped(skipped: Skipped, change: DeliveryChange, status: string): string {
+  if (skipped.campaignCancelled) return "Its campaign was cancelled: nothing more of it is sent.";
+  if (skipped.recipientErased) return "Its recipient was erased.";
+  if (skipped.sending) return "It is being handed over: it cannot be cancelled any more.";
+  if (change.action === "cancel") return `It is ${status}: only what is pending can be cancelled.`;
+  return status === "unknown"
+    ? "Nobody knows whether it arrived. Send { includeUnknown: true } to try it again nevertheless."
+    : `It is ${status}: only what failed can be tried again.`;
+}
