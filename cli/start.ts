@@ -1,20 +1,18 @@
 // npm start: the whole of Tidings on this machine, its data in a folder.
 import { Command, Option } from "commander";
 import { ConfigurationError } from "../config/environment.ts";
-import { defaultPorts, PortInUseError, type PortName, type Ports } from "./stack/ports.ts";
+import {
+  defaultPorts,
+  PortInUseError,
+  portOptions,
+  type PortName,
+  type Ports,
+} from "./stack/ports.ts";
+import { MissingError } from "./stack/missing.ts";
 import { FolderInUseError } from "./stack/processes.ts";
 import { StartError } from "./stack/members.ts";
 import { startStack, type Stack } from "./stack/stack.ts";
 import { wholeNumber } from "./whole-number.ts";
-
-const portOptions: Record<PortName, { flag: string; variable: string; what: string }> = {
-  api: { flag: "--api-port", variable: "API_PORT", what: "the API" },
-  postgres: { flag: "--postgres-port", variable: "POSTGRES_PORT", what: "PostgreSQL" },
-  temporal: { flag: "--temporal-port", variable: "TEMPORAL_PORT", what: "Temporal" },
-  temporalUi: { flag: "--temporal-ui-port", variable: "TEMPORAL_UI_PORT", what: "Temporal's UI" },
-  smtp: { flag: "--smtp-port", variable: "SMTP_PORT", what: "the mailbox's SMTP server" },
-  mailbox: { flag: "--mailbox-port", variable: "MAILBOX_PORT", what: "the mailbox's page" },
-};
 
 const program = new Command("start")
   .description(
@@ -62,9 +60,13 @@ try {
   });
   print(stack);
 } catch (error) {
-  const known = [ConfigurationError, FolderInUseError, PortInUseError, StartError].some(
-    (kind) => error instanceof kind,
-  );
+  const known = [
+    ConfigurationError,
+    FolderInUseError,
+    MissingError,
+    PortInUseError,
+    StartError,
+  ].some((kind) => error instanceof kind);
   console.error(known ? (error as Error).message : error);
   process.exit(1);
 }

@@ -34,14 +34,17 @@ export function temporalClient(settings: TemporalSettings): Client {
 
 /** A workflow that sets an attribute the server does not know retries its task without end: so they come first. Idempotent. */
 export async function registerSearchAttributes(client: Client): Promise<void> {
+  const missing = await missingSearchAttributes(client);
+  if (missing.length > 0) await addSearchAttributes(client, missing);
+}
+
+/** Those of ours that the namespace does not know. */
+export async function missingSearchAttributes(client: Client): Promise<{ name: string }[]> {
   const { operatorService } = client.connection as Connection;
   const { customAttributes } = await operatorService.listSearchAttributes({
     namespace: client.options.namespace,
   });
-  const missing = Object.values(searchAttributes).filter(
-    ({ name }) => !(name in (customAttributes ?? {})),
-  );
-  if (missing.length > 0) await addSearchAttributes(client, missing);
+  return Object.values(searchAttributes).filter(({ name }) => !(name in (customAttributes ?? {})));
 }
 
 /** Refused by a server that knows one of them already. */

@@ -21,6 +21,12 @@ export class MigrationError extends Error {
   override name = "MigrationError";
 }
 
+/** What is wrong with a database's history, and what can be done about it. */
+export interface HistoryFault {
+  found: string;
+  mend: string;
+}
+
 const lockfile = { path: "migration_lock.toml", content: 'provider = "postgresql"\n' };
 
 const filters = { externalTables: [], externalEnums: [] };
@@ -41,7 +47,7 @@ export async function applyMigrations(
     withEngine(url, source, async (engine) => {
       const migrationsList = await readMigrations(source);
       const faults = await historyFaults(engine, migrationsList);
-      if (faults.length > 0) throw new MigrationError(faults.join("\n"));
+      if (faults.length > 0) throw new MigrationError(faults.map(inWords).join("\n"));
       const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList, filters });
       return appliedMigrationNames;
     }),
@@ -69,21 +75,31 @@ export async function checkMigrations({
       `prisma/schema.prisma says more than the migrations do. "npm run db:diff -- --name <what-it-does>" writes the missing one:\n${script}`,
     );
   if (databaseUrl !== undefined) {
-    await withEngine(databaseUrl, source, async (engine) => {
-      const migrationsList = await readMigrations(source);
-      faults.push(...(await historyFaults(engine, migrationsList)));
-      const { history } = await engine.diagnoseMigrationHistory({
-        migrationsList,
-        optInToShadowDatabase: false,
-        filters,
-      });
-      if (history?.diagnostic === "databaseIsBehind")
-        faults.push(
-          `The database lacks ${history.unappliedMigrationNames.join(", ")}: run "npm run db:migrate".`,
-        );
-    });
+    faults.push(...(await databaseFaults(databaseUrl, source)).map(inWords));
   }
   return faults;
+}
+
+/** What keeps a database and the migrations apart; nothing if it is up to date. It is only read. */
+export async function databaseFaults(
+  url: string,
+  source: MigrationSource = ours,
+): Promise<HistoryFault[]> {
+  return withEngine(url, source, async (engine) => {
+    const migrationsList = await readMigrations(source);
+    const faults = await historyFaults(engine, migrationsList);
+    const { history } = await engine.diagnoseMigrationHistory({
+      migrationsList,
+      optInToShadowDatabase: false,
+      filters,
+    });
+    if (history?.diagnostic === "databaseIsBehind")
+      faults.push({
+        found: `The database lacks ${history.unappliedMigrationNames.join(", ")}.`,
+        mend: 'Run "npm run db:migrate".',
+      });
+    return faults;
+  });
 }
 
 /** Writes what the schema says beyond the migrations as the next one; returns its folder, or null if nothing is missing. */
@@ -127,30 +143,35 @@ async function missingScript(shadowUrl: string, source: MigrationSource): Promis
   });
 }
 
+const inWords = ({ found, mend }: HistoryFault) => `${found} ${mend}`;
+
 async function historyFaults(
   engine: SchemaEngine,
   migrationsList: MigrationList,
-): Promise<string[]> {
+): Promise<HistoryFault[]> {
   const { editedMigrationNames, failedMigrationNames, history } =
     await engine.diagnoseMigrationHistory({
       migrationsList,
       optInToShadowDatabase: false,
       filters,
     });
-  const faults: string[] = [];
+  const faults: HistoryFault[] = [];
   if (editedMigrationNames.length > 0)
-    faults.push(
-      `Edited after they were applied: ${editedMigrationNames.join(", ")}. Put back what was applied, and write what is new as a migration of its own.`,
-    );
+    faults.push({
+      found: `Edited after they were applied: ${editedMigrationNames.join(", ")}.`,
+      mend: "Put back what was applied, and write what is new as a migration of its own.",
+    });
   if (failedMigrationNames.length > 0)
-    faults.push(
-      `Failed half-way and left nothing behind: ${failedMigrationNames.join(", ")}. Mend the cause, delete the row in "_prisma_migrations", and apply again.`,
-    );
+    faults.push({
+      found: `Failed half-way and left nothing behind: ${failedMigrationNames.join(", ")}.`,
+      mend: 'Mend the cause, delete the row in "_prisma_migrations", and apply again.',
+    });
   const unknown = unpersisted(history);
   if (unknown.length > 0)
-    faults.push(
-      `Applied to the database, but not among the files: ${unknown.join(", ")}. The database belongs to a newer version, or files were deleted.`,
-    );
+    faults.push({
+      found: `Applied to the database, but not among the files: ${unknown.join(", ")}.`,
+      mend: "The database belongs to a newer version, or files were deleted: take the version that fits it.",
+    });
   return faults;
 }
 

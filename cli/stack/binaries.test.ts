@@ -1,8 +1,13 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { temporalCli, temporalTestServer } from "./binaries.ts";
+import {
+  findTemporalCli,
+  findTemporalTestServer,
+  temporalCli,
+  temporalTestServer,
+} from "./binaries.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -49,4 +54,25 @@ it("takes the test server that is named before the one in the cache", async () =
 it("names the variable that names no program", async () => {
   const environment = { TEMPORAL_CLI_PATH: join(folder, "nothing") };
   await expect(temporalCli({ environment, say })).rejects.toThrow("TEMPORAL_CLI_PATH names");
+});
+
+it("says where a program would come from, in the order in which it is looked for, and makes nothing", async () => {
+  const cache = { XDG_CACHE_HOME: join(folder, "cache") };
+  const [answers, silent] = [() => Promise.resolve(true), () => Promise.resolve(false)];
+  const find = (environment: NodeJS.ProcessEnv, canDownload = silent) =>
+    findTemporalCli({ environment, canDownload });
+  await expect(find(cache)).rejects.toThrow("install the Temporal CLI");
+  const go = { ...cache, PATH: join(program("go", "go"), "..") };
+  expect(await find(go)).toEqual({ from: "build" });
+  expect(await find(go, answers)).toEqual({ from: "download" });
+  expect(readdirSync(folder)).toEqual(["go"]);
+  const path = program("cache", "tidings", "temporal-1.5.1");
+  expect(await find(go, answers)).toEqual({ from: "cache", path });
+
+  const java = { ...cache, PATH: join(program("java", "java"), "..") };
+  const findTestServer = (environment: NodeJS.ProcessEnv) =>
+    findTemporalTestServer({ environment, canDownload: silent });
+  await expect(findTestServer(java)).rejects.toThrow("no Maven and Java");
+  program("java", "mvn");
+  expect(await findTestServer(java)).toEqual({ from: "build" });
 });

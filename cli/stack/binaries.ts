@@ -11,8 +11,9 @@ import {
 } from "node:fs";
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { MissingError } from "./missing.ts";
 
 const run = promisify(execFile);
 
@@ -23,6 +24,29 @@ export interface BinaryOptions {
   say: (line: string) => void;
 }
 
+/** Where a program is, or would come from. */
+export type Source =
+  | { from: "variable" | "path" | "cache"; path: string }
+  | { from: "download" }
+  /** Out of a package registry, with the programs that `Program` names. */
+  | { from: "build" };
+
+/** A program of Temporal's that is looked for, and made where it can be. */
+interface Program {
+  /** As the SDK's download is called in our cache. */
+  name: string;
+  server: "dev-server" | "time-skipping";
+  variable: string;
+  /** Its name in `PATH`; null: nobody installs it there. */
+  command: string | null;
+  /** Where what we build is, in our cache. */
+  built: string;
+  builders: readonly string[];
+  /** What is said where there is no way to it. */
+  missing: readonly [found: string, mend: string];
+  build: (path: string, options: BinaryOptions) => Promise<void>;
+}
+
 /** The newest that `go install` can build: later ones replace a module. */
 const cliVersion = "1.5.1";
 const testServerVersion = "1.32.1";
@@ -30,121 +54,177 @@ const buildTimeoutMs = 15 * 60_000;
 const downloadTimeoutMs = 5 * 60_000;
 const probeTimeoutMs = 4_000;
 
+const cli: Program = {
+  name: "temporal-cli",
+  server: "dev-server",
+  variable: "TEMPORAL_CLI_PATH",
+  command: "temporal",
+  built: `temporal-${cliVersion}`,
+  builders: ["go"],
+  missing: [
+    "Temporal's server is not here, cannot be downloaded, and there is no Go to build it with",
+    "install the Temporal CLI (https://docs.temporal.io/cli) or Go, or name a binary in TEMPORAL_CLI_PATH, or a running server in TEMPORAL_ADDRESS",
+  ],
+  async build(path, { environment, say }) {
+    say(`Building Temporal's server ${cliVersion} with Go: once, 3 to 5 minutes.`);
+    const folder = `${path}.${process.pid}`;
+    try {
+      await run(
+        "go",
+        ["install", "-ldflags", "-s -w", `github.com/temporalio/cli/cmd/temporal@v${cliVersion}`],
+        {
+          env: { ...environment, GOBIN: folder, GOFLAGS: "" },
+          timeout: buildTimeoutMs,
+          maxBuffer: 64 * 1024 * 1024,
+        },
+      );
+      renameSync(join(folder, "temporal"), path);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+/** With Maven, as Java classes and a script that runs them. */
+const testServer: Program = {
+  name: "temporal-test-server",
+  server: "time-skipping",
+  variable: "TEMPORAL_TEST_SERVER_PATH",
+  command: null,
+  built: join(`temporal-test-server-${testServerVersion}`, "run"),
+  builders: ["mvn", "java"],
+  missing: [
+    "Temporal's test server is not here, cannot be downloaded, and there is no Maven and Java to fetch and run it with",
+    "install both, or name a binary in TEMPORAL_TEST_SERVER_PATH",
+  ],
+  async build(path, { say }) {
+    say(
+      `Fetching Temporal's test server ${testServerVersion} with Maven: once, less than a minute.`,
+    );
+    const folder = dirname(path);
+    const draft = `${folder}.${process.pid}`;
+    mkdirSync(draft, { recursive: true });
+    try {
+      writeFileSync(
+        join(draft, "pom.xml"),
+        `<project><modelVersion>4.0.0</modelVersion><groupId>tidings</groupId><artifactId>test-server</artifactId><version>1</version><dependencies><dependency><groupId>io.temporal</groupId><artifactId>temporal-test-server</artifactId><version>${testServerVersion}</version></dependency><dependency><groupId>org.slf4j</groupId><artifactId>slf4j-nop</artifactId><version>1.7.36</version></dependency></dependencies></project>\n`,
+      );
+      const goal = [
+        "dependency:copy-dependencies",
+        "-DoutputDirectory=lib",
+        "-DincludeScope=runtime",
+      ];
+      const options = { cwd: draft, timeout: buildTimeoutMs };
+      await run("mvn", ["--batch-mode", "--quiet", ...goal], options);
+      const java = "exec java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData";
+      writeFileSync(
+        join(draft, "run"),
+        `#!/bin/sh\n${java} -cp "$(dirname "$0")/lib/*" io.temporal.testserver.TestServer "$@"\n`,
+        { mode: 0o755 },
+      );
+      if (!existsSync(folder)) renameSync(draft, folder);
+    } finally {
+      rmSync(draft, { recursive: true, force: true });
+    }
+  },
+};
+
 /**
  * The path of Temporal's CLI, which is also its development server: of `TEMPORAL_CLI_PATH`, in `PATH`, in our cache; else
- * fetched into the cache by the SDK; else, where that server cannot be reached, built with Go from the module proxy. Throws,
- * with what can be done, if all of that fails.
+ * fetched into the cache by the SDK; else, where that server cannot be reached, built with Go from the module proxy. A `MissingError`
+ * if all of that fails.
  */
-export async function temporalCli(options: BinaryOptions): Promise<string> {
-  const { environment, say } = options;
-  const named = environment["TEMPORAL_CLI_PATH"];
-  if (named) return executable(named, "TEMPORAL_CLI_PATH");
-  const installed = inPath("temporal", environment);
-  if (installed) return installed;
-  const cache = cacheFolder(environment);
-  const cached = join(cache, `temporal-${cliVersion}`);
-  if (existsSync(cached)) return cached;
-  const downloaded = await download("temporal-cli", "dev-server", options);
-  if (downloaded) return downloaded;
-
-  if (!inPath("go", environment))
-    throw new Error(
-      "Temporal's server is not here: it cannot be downloaded, and there is no Go to build it with. Install the Temporal CLI (https://docs.temporal.io/cli) or Go, or name a binary in TEMPORAL_CLI_PATH, or a running server in TEMPORAL_ADDRESS.",
-    );
-  say(`Building Temporal's server ${cliVersion} with Go: once, 3 to 5 minutes.`);
-  const build = join(cache, `build-${process.pid}`);
-  try {
-    await run(
-      "go",
-      ["install", "-ldflags", "-s -w", `github.com/temporalio/cli/cmd/temporal@v${cliVersion}`],
-      {
-        env: { ...environment, GOBIN: build, GOFLAGS: "" },
-        timeout: buildTimeoutMs,
-        maxBuffer: 64 * 1024 * 1024,
-      },
-    );
-    renameSync(join(build, "temporal"), cached);
-  } finally {
-    rmSync(build, { recursive: true, force: true });
-  }
-  return cached;
-}
+export const temporalCli = (options: BinaryOptions) => obtain(cli, options);
 
 /**
  * The path of Temporal's time-skipping test server: of `TEMPORAL_TEST_SERVER_PATH`, in our cache; else fetched by the SDK;
  * else, with Maven, as Java classes and a script that runs them.
  */
-export async function temporalTestServer(options: BinaryOptions): Promise<string> {
-  const { environment, say } = options;
-  const named = environment["TEMPORAL_TEST_SERVER_PATH"];
-  if (named) return executable(named, "TEMPORAL_TEST_SERVER_PATH");
-  const folder = join(cacheFolder(environment), `temporal-test-server-${testServerVersion}`);
-  const script = join(folder, "run");
-  if (existsSync(script)) return script;
-  const downloaded = await download("temporal-test-server", "time-skipping", options);
-  if (downloaded) return downloaded;
+export const temporalTestServer = (options: BinaryOptions) => obtain(testServer, options);
 
-  if (!inPath("mvn", environment) || !inPath("java", environment))
-    throw new Error(
-      "Temporal's test server is not here: it cannot be downloaded, and there is no Maven and Java to fetch and run it with. Install both, or name a binary in TEMPORAL_TEST_SERVER_PATH.",
-    );
-  say(`Fetching Temporal's test server ${testServerVersion} with Maven: once, less than a minute.`);
-  const draft = `${folder}.${process.pid}`;
-  mkdirSync(draft, { recursive: true });
-  try {
-    writeFileSync(
-      join(draft, "pom.xml"),
-      `<project><modelVersion>4.0.0</modelVersion><groupId>tidings</groupId><artifactId>test-server</artifactId><version>1</version><dependencies><dependency><groupId>io.temporal</groupId><artifactId>temporal-test-server</artifactId><version>${testServerVersion}</version></dependency><dependency><groupId>org.slf4j</groupId><artifactId>slf4j-nop</artifactId><version>1.7.36</version></dependency></dependencies></project>\n`,
-    );
-    const goal = [
-      "dependency:copy-dependencies",
-      "-DoutputDirectory=lib",
-      "-DincludeScope=runtime",
-    ];
-    await run("mvn", ["--batch-mode", "--quiet", ...goal], { cwd: draft, timeout: buildTimeoutMs });
-    const java = "exec java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData";
-    writeFileSync(
-      join(draft, "run"),
-      `#!/bin/sh\n${java} -cp "$(dirname "$0")/lib/*" io.temporal.testserver.TestServer "$@"\n`,
-      { mode: 0o755 },
-    );
-    if (!existsSync(folder)) renameSync(draft, folder);
-  } finally {
-    rmSync(draft, { recursive: true, force: true });
+/** Where `temporalCli` would get it from; nothing is fetched. Throws as that does. */
+export const findTemporalCli = (options: FindOptions) => find(cli, options);
+
+/** Where `temporalTestServer` would get it from; nothing is fetched. Throws as that does. */
+export const findTemporalTestServer = (options: FindOptions) => find(testServer, options);
+
+async function obtain(program: Program, options: BinaryOptions): Promise<string> {
+  const source = await find(program, options);
+  if ("path" in source) return source.path;
+  if (source.from === "download") {
+    const downloaded = await download(program, options);
+    if (downloaded) return downloaded;
+    if (!canBuild(program, options)) throw new MissingError(...program.missing);
   }
-  return script;
+  const path = join(cacheFolder(options.environment), program.built);
+  mkdirSync(cacheFolder(options.environment), { recursive: true });
+  await program.build(path, options);
+  return path;
 }
 
-/**
- * Lets the SDK fetch what fits its version, by starting it once; null if its server cannot be reached. What was fetched
- * before is found again, also offline.
- */
-async function download(
-  name: string,
-  type: "dev-server" | "time-skipping",
-  { environment, say }: BinaryOptions,
-): Promise<string | null> {
+interface FindOptions extends Pick<BinaryOptions, "environment"> {
+  /** Whether there is a server to download from. */
+  canDownload?: () => Promise<boolean>;
+}
+
+async function find(
+  program: Program,
+  { environment, canDownload = downloadsAnswer }: FindOptions,
+): Promise<Source> {
+  const named = environment[program.variable];
+  if (named) return { from: "variable", path: executable(named, program.variable) };
+  const installed = program.command && inPath(program.command, environment);
+  if (installed) return { from: "path", path: installed };
+  const cached = [
+    join(cacheFolder(environment), program.built),
+    downloadPath(program, environment),
+  ];
+  const path = cached.find((file) => existsSync(file));
+  if (path !== undefined) return { from: "cache", path };
+  if (await canDownload()) return { from: "download" };
+  if (canBuild(program, { environment })) return { from: "build" };
+  throw new MissingError(...program.missing);
+}
+
+function canBuild({ builders }: Program, { environment }: Pick<BinaryOptions, "environment">) {
+  return builders.every((builder) => inPath(builder, environment));
+}
+
+async function downloadsAnswer(): Promise<boolean> {
+  return fetch("https://temporal.download/", {
+    method: "HEAD",
+    signal: AbortSignal.timeout(probeTimeoutMs),
+  }).then(
+    () => true,
+    () => false,
+  );
+}
+
+function downloadPath({ name }: Program, environment: NodeJS.ProcessEnv): string {
+  return join(cacheFolder(environment), `${name}-for-sdk-${sdkVersion()}`);
+}
+
+function sdkVersion(): string {
   const { version } = createRequire(import.meta.url)("@temporalio/worker/package.json") as {
     version: string;
   };
-  const target = join(cacheFolder(environment), `${name}-for-sdk-${version}`);
-  if (existsSync(target)) return target;
-  try {
-    await fetch("https://temporal.download/", {
-      method: "HEAD",
-      signal: AbortSignal.timeout(probeTimeoutMs),
-    });
-  } catch {
-    return null;
-  }
-  say(`Downloading ${name} for the Temporal SDK ${version}: once.`);
+  return version;
+}
+
+/** Lets the SDK fetch what fits its version, by starting it once; null if that fails. */
+async function download(
+  program: Program,
+  { environment, say }: BinaryOptions,
+): Promise<string | null> {
+  const target = downloadPath(program, environment);
+  say(`Downloading ${program.name} for the Temporal SDK ${sdkVersion()}: once.`);
   const draft = `${target}.${process.pid}`;
   mkdirSync(draft, { recursive: true });
   const { TestWorkflowEnvironment } = await import("@temporalio/testing");
   const executable = { type: "cached-download" as const, downloadDir: draft };
   try {
     const starting =
-      type === "dev-server"
+      program.server === "dev-server"
         ? TestWorkflowEnvironment.createLocal({ server: { executable } })
         : TestWorkflowEnvironment.createTimeSkipping({ server: { executable } });
     const late = new Promise<never>((_, reject) => {
@@ -164,19 +244,21 @@ async function download(
 }
 
 function cacheFolder(environment: NodeJS.ProcessEnv): string {
-  const folder = join(environment["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "tidings");
-  mkdirSync(folder, { recursive: true });
-  return folder;
+  return join(environment["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "tidings");
 }
 
-function inPath(program: string, environment: NodeJS.ProcessEnv): string | null {
+/** Where `PATH` has a program; null if nowhere. */
+export function inPath(program: string, environment: NodeJS.ProcessEnv): string | null {
   const folders = (environment["PATH"] ?? "").split(delimiter).filter(Boolean);
   return folders.map((folder) => join(folder, program)).find(isExecutable) ?? null;
 }
 
 function executable(path: string, variable: string): string {
   if (!isExecutable(path))
-    throw new Error(`${variable} names ${path}, which is not a program that can be run`);
+    throw new MissingError(
+      `${variable} names ${path}, which is not a program that can be run`,
+      `correct it, or unset ${variable}`,
+    );
   return path;
 }
 

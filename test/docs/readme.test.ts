@@ -123,7 +123,7 @@ describe("the README", () => {
     const read = new Set([
       ...Object.keys(variables).flatMap((name) => [name, `${name}_FILE`]),
       ...[...help.matchAll(/env:\s+(\w+)/g)].map(([, name]) => name!),
-      ...[...resolvers.matchAll(/environment\["(\w+)"\]/g)].map(([, name]) => name!),
+      ...[...resolvers.matchAll(/(?:environment\["|variable: ")(\w+)"/g)].map(([, name]) => name!),
       ...readdirSync(envconfig)
         .filter((file) => file.endsWith(".js"))
         .flatMap(
