@@ -35,6 +35,8 @@ export function isAlive({ pid, startedAt }: ProcessMark): boolean {
   return markOf(pid)?.startedAt === startedAt;
 }
 
+const launcherFile = "launcher.json";
+
 /** Another launcher works on the same data. */
 export class FolderInUseError extends Error {
   override name = "FolderInUseError";
@@ -46,7 +48,7 @@ export class FolderInUseError extends Error {
  */
 export function claimFolder(folder: string): () => void {
   mkdirSync(folder, { recursive: true });
-  const path = join(folder, "launcher.json");
+  const path = join(folder, launcherFile);
   const draft = `${path}.${process.pid}`;
   writeFileSync(draft, JSON.stringify(markOf(process.pid)));
   try {
@@ -58,14 +60,20 @@ export function claimFolder(folder: string): () => void {
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
       }
-      const owner = readMarks<ProcessMark | null>(path, null);
-      if (owner && isAlive(owner))
+      const owner = launcherOf(folder);
+      if (owner)
         throw new FolderInUseError(`${folder} is in use by another launcher, process ${owner.pid}`);
       rmSync(path, { force: true });
     }
   } finally {
     rmSync(draft);
   }
+}
+
+/** The launcher that works on `folder`; null if none does. */
+export function launcherOf(folder: string): ProcessMark | null {
+  const owner = readMarks<ProcessMark | null>(join(folder, launcherFile), null);
+  return owner && isAlive(owner) ? owner : null;
 }
 
 /** The processes of a stack, kept on disk as well, so that whoever comes after a crash can find what is left of them. */

@@ -1,0 +1,97 @@
+import pg from "pg";
+import { databaseFaults } from "../../prisma/migrate.ts";
+import { MissingError } from "../stack/missing.ts";
+import { missing, ok, reasonOf, type Check, type Finding } from "./check.ts";
+import { readIfGiven } from "./configuration.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+const connectTimeoutMs = 4_000;
+const least = 15;
+
+/** The database of `DATABASE_URL`: only read. Without one there is nothing to look at. */
+export function databaseCheck({ environment }: Surroundings): Check {
+  return {
+    name: "Database",
+    required: true,
+    mend: "Start it, or correct DATABASE_URL",
+    look: async () => {
+      const url = readIfGiven("DATABASE_URL", environment);
+      if (url === null) return [];
+      const client = new pg.Client({
+        connectionString: url,
+        connectionTimeoutMillis: connectTimeoutMs,
+        query_timeout: connectTimeoutMs,
+      });
+      client.on("error", () => {});
+      const where = `${client.host}:${client.port}/${client.database}`;
+      try {
+        await client.connect().catch((error: unknown) => {
+          throw new MissingError(`${where}: ${reasonOf(error)}`, mendFor(error));
+        });
+        const server = await versionOf(client);
+        if (server.major < least)
+          throw new MissingError(
+            `${where}: PostgreSQL ${server.text}`,
+            `Upgrade it to PostgreSQL ${least} or newer`,
+          );
+        return [
+          ok("Database", `PostgreSQL ${server.text} at ${where}`),
+          ...(await migrations(url)),
+          await searchExtension(client),
+        ];
+      } finally {
+        await client.end().catch(() => {});
+      }
+    },
+  };
+}
+
+/** By SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
+const mends: Record<string, string> = {
+  "28P01": "Correct user and password in DATABASE_URL",
+  "28000": "Correct the user in DATABASE_URL, or let it in by pg_hba.conf",
+  "3D000": "Create the database, or correct its name in DATABASE_URL",
+};
+
+const mendFor = (error: unknown) =>
+  mends[(error as { code?: string }).code ?? ""] ?? "Start it, or correct DATABASE_URL";
+
+async function versionOf(client: pg.Client): Promise<{ major: number; text: string }> {
+  const { rows } = await client.query<{ number: number; text: string }>(
+    "SELECT current_setting('server_version_num')::int AS number, current_setting('server_version') AS text",
+  );
+  const { number, text } = rows[0]!;
+  return { major: Math.floor(number / 10_000), text };
+}
+
+async function migrations(url: string): Promise<Finding[]> {
+  const faults = await databaseFaults(url);
+  if (faults.length === 0) return [ok("Migrations", "up to date")];
+  return faults.map(({ found, mend }) => missing("Migrations", found, mend));
+}
+
+/** A migration creates it; a role without the right to needs somebody else to. */
+async function searchExtension(client: pg.Client): Promise<Finding> {
+  const { rows } = await client.query<{
+    version: string;
+    installed: boolean;
+    mayCreate: boolean;
+  }>(
+    `SELECT e.default_version AS version, e.installed_version IS NOT NULL AS installed,
+       (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+         OR (v.trusted AND has_database_privilege(current_database(), 'CREATE')) AS "mayCreate"
+     FROM pg_available_extensions e JOIN pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
+     WHERE e.name = 'pg_trgm'`,
+  );
+  const [extension] = rows;
+  const name = "Extension pg_trgm";
+  if (!extension)
+    return missing(name, "not on the server", "Install PostgreSQL's contrib package there");
+  if (extension.installed) return ok(name, `${extension.version}, created`);
+  if (extension.mayCreate) return ok(name, `${extension.version}, may be created`);
+  return missing(
+    name,
+    "not created, and this role may not",
+    "GRANT CREATE ON DATABASE to the role, or have a superuser run CREATE EXTENSION pg_trgm",
+  );
+}

@@ -1,0 +1,22 @@
+import { runChecks, type Finding } from "./check.ts";
+import { configurationCheck } from "./configuration.ts";
+import { databaseCheck } from "./database.ts";
+import { installationChecks } from "./installation.ts";
+import { machineChecks } from "./machine.ts";
+import { programChecks } from "./programs.ts";
+import { smtpChecks } from "./smtp.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { temporalCheck } from "./temporal.ts";
+
+/** What is here and what is not, of all that Tidings runs on in these surroundings. Fetches, makes and sends nothing. */
+export function diagnose(surroundings: Surroundings): Promise<Finding[]> {
+  return runChecks([
+    ...installationChecks(),
+    configurationCheck(surroundings),
+    ...programChecks(surroundings),
+    databaseCheck(surroundings),
+    temporalCheck(surroundings),
+    ...smtpChecks(surroundings),
+    ...machineChecks(surroundings),
+  ]);
+}

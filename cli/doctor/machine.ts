@@ -1,0 +1,94 @@
+import { accessSync, constants } from "node:fs";
+import { statfs } from "node:fs/promises";
+import { resolve } from "node:path";
+import { MissingError } from "../stack/missing.ts";
+import { defaultPorts, isFree, portOptions, type PortName } from "../stack/ports.ts";
+import { launcherOf } from "../stack/processes.ts";
+import { given, missing, ok, warning, type Check, type Finding } from "./check.ts";
+import { existing } from "./programs.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+/** Under it a campaign of a million may not fit. */
+const roomBytes = 2 * 1024 ** 3;
+
+/** What `npm start` needs of the machine: ports, and a folder with room. */
+export function machineChecks(surroundings: Surroundings): Check[] {
+  const { environment, dataDir } = surroundings;
+  return [
+    {
+      name: "Ports",
+      required: true,
+      mend: "End what listens there",
+      look: async () => {
+        const launcher = launcherOf(dataDir);
+        if (launcher)
+          return [
+            ok("Ports", `Tidings runs from ${dataDir}, process ${launcher.pid}, and has its own`),
+          ];
+        const ports = await Promise.all(portsOf(environment).map(lookAt));
+        const faults = ports.filter((port) => port.finding !== null);
+        if (faults.length > 0) return faults.map(({ finding }) => finding!);
+        return [ok("Ports", `free: ${ports.map(({ port }) => port).join(", ")}`)];
+      },
+    },
+    {
+      name: "Data folder",
+      required: true,
+      mend: "Name another in TIDINGS_DATA",
+      look: async () => {
+        const folder = existing(resolve(dataDir));
+        try {
+          accessSync(folder, constants.W_OK);
+        } catch {
+          throw new MissingError(`${folder} cannot be written to`, "Name another in TIDINGS_DATA");
+        }
+        const { bavail, bsize } = await statfs(folder);
+        const free = `${dataDir}, ${((bavail * bsize) / 1024 ** 3).toFixed(1)} GiB free`;
+        return [
+          bavail * bsize < roomBytes
+            ? warning("Data folder", free, "Make room, or name another in TIDINGS_DATA")
+            : ok("Data folder", free),
+        ];
+      },
+    },
+  ];
+}
+
+/** Those of the servers that nobody else runs. */
+function portsOf(environment: NodeJS.ProcessEnv): { name: PortName; asked: string | undefined }[] {
+  const other: Partial<Record<PortName, string>> = {
+    postgres: "DATABASE_URL",
+    temporal: "TEMPORAL_ADDRESS",
+    temporalUi: "TEMPORAL_ADDRESS",
+    smtp: "SMTP_URL",
+    mailbox: "SMTP_URL",
+  };
+  return (Object.keys(defaultPorts) as PortName[])
+    .filter((name) => !other[name] || !given(environment, other[name]))
+    .map((name) => ({ name, asked: environment[portOptions[name].variable] || undefined }));
+}
+
+async function lookAt({
+  name,
+  asked,
+}: {
+  name: PortName;
+  asked: string | undefined;
+}): Promise<{ port: number; finding: Finding | null }> {
+  const { what, variable } = portOptions[name];
+  const port = asked === undefined ? defaultPorts[name] : Number(asked);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    return {
+      port,
+      finding: missing("Ports", `${variable} is no port`, `Correct ${variable}: 1 to 65535`),
+    };
+  if (await isFree(port)) return { port, finding: null };
+  const found = `${port} (${what}) is in use`;
+  return {
+    port,
+    finding:
+      asked === undefined
+        ? warning("Ports", found, "Nothing need be done: npm start takes the next free one")
+        : missing("Ports", found, `End what listens there, or change ${variable}`),
+  };
+}
