@@ -79,11 +79,11 @@ async function retry(
 ): Promise<Outcome> {
   const statuses = statusesFor(change);
   const eligible = candidates.filter(({ status }) => statuses.includes(status));
-  const campaigns = await run<{ id: string; status: string }>(
-    "SELECT id, status FROM campaigns WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE",
+  const campaigns = await run<{ id: string; over: boolean }>(
+    "SELECT id, status = 'cancelled' OR recalled_at IS NOT NULL AS over FROM campaigns WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE",
     [distinct(eligible.map(({ campaignId }) => campaignId))],
   );
-  const over = idsOf(campaigns.filter(({ status }) => status === "cancelled"));
+  const over = idsOf(campaigns.filter((campaign) => campaign.over));
   const alive = eligible.filter(({ campaignId }) => campaignId === null || !over.has(campaignId));
   const recipients = idsOf(
     await run<{ id: string }>(

@@ -223,7 +223,8 @@ function shownFilters({ campaign, notification, recipient, ...rest }: DeliveryFi
 }
 
 function whySkipped(skipped: Skipped, change: DeliveryChange, status: string): string {
-  if (skipped.campaignCancelled) return "Its campaign was cancelled: nothing more of it is sent.";
+  if (skipped.campaignCancelled)
+    return "Its campaign was cancelled or recalled: nothing more of it is sent.";
   if (skipped.recipientErased) return "Its recipient was erased.";
   if (skipped.sending) return "It is being handed over: it cannot be cancelled any more.";
   if (change.action === "cancel") return `It is ${status}: only what is pending can be cancelled.`;

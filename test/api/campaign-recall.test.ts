@@ -150,6 +150,16 @@ describe("a recall", () => {
     expect((await act(cancelled, "recall")).body.campaign.recalledAt).not.toBeNull();
   });
 
+  it("lets nobody try again what failed of it", async () => {
+    const { id, worker, lanes } = await running({}, () => "permanent");
+    await worker.drain(id, lanes);
+    await worker.advance(id);
+    await act(id, "recall");
+    const all = await api.send("POST", "/v1/deliveries/retry", { where: { campaign: id } });
+    expect(all.body).toMatchObject({ changed: 0, skipped: { campaignCancelled: people } });
+    expect((await api.send("GET", `/v1/campaigns/${id}`)).body.status).toBe("completed");
+  });
+
   it("is written to the audit trail with its reason", async () => {
     const { id } = await recalled();
     const audit = await api.send("GET", `/v1/audit?resource=${id}&action=campaign.recall`);
