@@ -49,7 +49,7 @@ const wakes = createWakes({
   wakeCampaign: async (campaignId, wake) =>
     void (await before(wakeDeadlineMs, () => wakeCampaign(temporal, campaignId, wake))),
   logger,
-  count: metrics.woke,
+  count: (target, outcome) => metrics.woke(target, outcome),
 });
 
 const app = createApp({
