@@ -58,6 +58,7 @@ export function createApp(deps: ApiDeps) {
   addLedgerMetrics(metrics.registry, deps.pool);
   metrics.unsentLimit(config.maxUnsent);
   app.use(observeRequests({ logger, metrics }));
+  if (deps.traceRequests) app.use(deps.traceRequests);
   const keyring = createKeyring({ ...deps, bootstrapKey: config.apiKey });
   let matcher: ReturnType<typeof createPathMatcher> | undefined;
   const routesOf = (path: string) => (matcher ??= createPathMatcher(routeTable(app)))(path);

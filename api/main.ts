@@ -3,6 +3,7 @@ import { apiVariables, ConfigurationError, readEnvironment } from "../config/env
 import { createLogger } from "../config/logger.ts";
 import { processRegistry } from "../config/metrics.ts";
 import { temporalClient, temporalSettings } from "../config/temporal.ts";
+import { startTracing } from "../config/tracing.ts";
 import { createPrisma } from "../prisma/client.ts";
 import { wakeCampaign, wakeQueue } from "../workflows/wake.ts";
 import { createApp } from "./app.ts";
@@ -40,7 +41,8 @@ const prisma = createPrisma({
   connections: Math.max(1, Math.floor(connections / 3)),
   watch: (counts) => metrics.watchPool("prisma", counts),
 });
-const temporal = temporalClient(temporalSettings(process.env));
+const tracing = await startTracing("api", configuration, logger);
+const temporal = temporalClient(temporalSettings(process.env), tracing ? [tracing.client] : []);
 const before = (deadlineMs: number, call: () => Promise<unknown>) =>
   temporal.withDeadline(Date.now() + deadlineMs, call);
 const wakes = createWakes({
@@ -60,6 +62,7 @@ const app = createApp({
     void (await before(probeDeadlineMs, () => temporal.workflowService.getSystemInfo({}))),
   logger,
   metrics,
+  ...(tracing && { traceRequests: (await import("./trace-requests.ts")).traceRequests() }),
   config: {
     apiKey: configuration.TIDINGS_API_KEY,
     bodyLimitBytes: configuration.API_BODY_LIMIT_BYTES,
@@ -111,6 +114,7 @@ async function drain(reason: string): Promise<void> {
   await wakes.flush();
   await Promise.all([prisma.$disconnect(), pool.end()]);
   await temporal.connection.close();
+  await tracing?.stop();
   clearTimeout(forced);
   logger.info("stopped");
   // A connection to a launcher that is still there would keep the process alive.

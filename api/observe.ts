@@ -9,7 +9,7 @@ import type { ApiEnv } from "./router.ts";
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
 /** Asked for all the time, by machines: they are logged at debug level. */
-const probes = new Set(["/healthz", "/readyz", "/metrics"]);
+export const probes = new Set(["/healthz", "/readyz", "/metrics"]);
 
 /** A request in words that can be kept: the pattern of its route and not its path, for external ids are often addresses. */
 export function describeRequest(c: Context<ApiEnv>): { method: string; route: string } {
@@ -41,6 +41,7 @@ export function observeRequests({
     const { status } = c.res;
     const { method, route } = describeRequest(c);
     const problem = c.get("problem");
+    const traceId = c.get("traceId");
     metrics.answered({ method, route, status, seconds: ms / 1_000 });
     if (problem) metrics.refused(problem);
     logger[probes.has(route) ? "debug" : "info"](
@@ -53,6 +54,7 @@ export function observeRequests({
         // Of a public route nobody; or nobody yet.
         caller: (c.get("caller") as { id: string } | undefined)?.id ?? null,
         ...(problem && { problem }),
+        ...(traceId && { traceId }),
       },
       "answered",
     );

@@ -1,4 +1,5 @@
 import { createRoute, OpenAPIHono, type RouteConfig, type z } from "@hono/zod-openapi";
+import type { MiddlewareHandler } from "hono";
 import type { Pool } from "pg";
 import type { Logger } from "pino";
 import type { Role } from "../domain/role.ts";
@@ -21,6 +22,8 @@ export interface ApiDeps {
   logger: Logger;
   /** Its own, where nobody else counts into them. */
   metrics?: ApiMetrics;
+  /** Where traces are collected. */
+  traceRequests?: MiddlewareHandler<ApiEnv>;
   config: ApiConfig;
   clock: () => Date;
 }
@@ -47,6 +50,8 @@ export interface ApiEnv {
     body: unknown;
     /** What the answer is, where it is not the one asked for. */
     problem: ProblemKind | undefined;
+    /** Where requests are traced. */
+    traceId: string | undefined;
   };
 }
 

@@ -78,6 +78,7 @@ async function bundleWorkflows() {
   const { bundleWorkflowCode, DefaultLogger } = await import("@temporalio/worker");
   const { code } = await bundleWorkflowCode({
     workflowsPath: entry,
+    workflowInterceptorModules: [join(dist, "workflows/tracing.js")],
     logger: new DefaultLogger("WARN"),
   });
   writeFileSync(bundlePath(), code);

@@ -32,7 +32,7 @@ export function describeError(error: unknown, depth = 0): object {
   };
 }
 
-export function withoutQuotes(message: string): string {
+function withoutQuotes(message: string): string {
   return withoutAddresses(message.replaceAll(quotedPart, "…"));
 }
 

@@ -104,6 +104,11 @@ const mailFrom = z
   })
   .prefault("Tidings <tidings@localhost>");
 
+/** Of OpenTelemetry's own variables those without which it is not loaded. */
+const collector = z
+  .url({ protocol: /^https?$/, error: "must be http://host:port of an OTLP collector" })
+  .optional();
+
 /** Every variable that Tidings reads, by name; Temporal's own (`TEMPORAL_*`) are read by `@temporalio/envconfig`. */
 export const variables = {
   DATABASE_URL: z.url({
@@ -139,6 +144,9 @@ export const variables = {
   RETENTION_DELIVERIES_DAYS: wholeNumber(1, 36_500, 90),
   RETENTION_AUDIT_DAYS: wholeNumber(1, 36_500, 365),
   RETENTION_IDEMPOTENCY_DAYS: wholeNumber(1, 3_650, 3),
+  OTEL_EXPORTER_OTLP_ENDPOINT: collector,
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: collector,
+  OTEL_SERVICE_NAME: z.string().min(1).optional(),
 } as const;
 
 export type Variable = keyof typeof variables;
@@ -193,6 +201,9 @@ export const apiVariables = [
   "MAX_UNSENT",
   "MAX_UNSENT_PER_RECIPIENT",
   "TIDINGS_API_KEY",
+  "OTEL_EXPORTER_OTLP_ENDPOINT",
+  "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+  "OTEL_SERVICE_NAME",
 ] as const;
 export const workerVariables = [
   "DATABASE_URL",
@@ -209,4 +220,7 @@ export const workerVariables = [
   "RETENTION_DELIVERIES_DAYS",
   "RETENTION_AUDIT_DAYS",
   "RETENTION_IDEMPOTENCY_DAYS",
+  "OTEL_EXPORTER_OTLP_ENDPOINT",
+  "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+  "OTEL_SERVICE_NAME",
 ] as const;

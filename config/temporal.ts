@@ -1,4 +1,4 @@
-import { Client, Connection } from "@temporalio/client";
+import { Client, Connection, type WorkflowClientInterceptor } from "@temporalio/client";
 import { loadClientConnectConfig } from "@temporalio/envconfig";
 import proto from "@temporalio/proto";
 import { searchAttributes } from "../workflows/messages.ts";
@@ -21,7 +21,10 @@ export function temporalSettings(source: NodeJS.ProcessEnv) {
 export type TemporalSettings = ReturnType<typeof temporalSettings>;
 
 /** A client that connects when first used, so that its owner can start while Temporal is away. */
-export function temporalClient(settings: TemporalSettings): Client {
+export function temporalClient(
+  settings: TemporalSettings,
+  interceptors: readonly WorkflowClientInterceptor[] = [],
+): Client {
   const { address, tls, apiKey, metadata } = settings.connectionOptions;
   const connection = Connection.lazy({
     address,
@@ -29,7 +32,11 @@ export function temporalClient(settings: TemporalSettings): Client {
     ...(apiKey && { apiKey }),
     ...(metadata && { metadata }),
   } as Parameters<typeof Connection.lazy>[0]);
-  return new Client({ connection, namespace: settings.namespace });
+  return new Client({
+    connection,
+    namespace: settings.namespace,
+    interceptors: { workflow: [...interceptors] },
+  });
 }
 
 /** A workflow that sets an attribute the server does not know retries its task without end: so they come first. Idempotent. */

@@ -1,10 +1,22 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "@temporalio/client";
-import { NativeConnection, Runtime, type LogLevel, type LogMetadata } from "@temporalio/worker";
+import { SdkComponent } from "@temporalio/common";
+import {
+  NativeConnection,
+  Runtime,
+  type LogLevel,
+  type LogMetadata,
+  type Worker,
+} from "@temporalio/worker";
 import { createEmailChannel } from "../activities/channels/email/email.ts";
 import { ConfigurationError, readEnvironment, workerVariables } from "../config/environment.ts";
 import { createLogger, type Logger } from "../config/logger.ts";
+import { processRegistry } from "../config/metrics.ts";
 import { registerSearchAttributes, temporalClient, temporalSettings } from "../config/temporal.ts";
+import { startTracing } from "../config/tracing.ts";
+import { createWorkerApp, listen } from "./http.ts";
+import { countWakes } from "./measured.ts";
+import { createWorkerMetrics } from "./metrics.ts";
 import { createPool } from "./pool.ts";
 import { ensureMaintenance } from "./schedules.ts";
 import { createWorkers, ensureRelay, inFlightBound, workflowSource } from "./worker.ts";
@@ -55,23 +67,41 @@ async function main(): Promise<void> {
         logger[level.toLowerCase() as "info"]({ ...meta }, message),
       trace: (message, meta) => logger.trace({ ...meta }, message),
       debug: (message, meta) => logger.debug({ ...meta }, message),
-      info: (message, meta) => logger.debug({ ...meta }, message),
+      // The SDK tells much of itself; workflows tell of wakes.
+      info: (message, meta) =>
+        logger[meta?.sdkComponent === SdkComponent.workflow ? "info" : "debug"](
+          { ...meta },
+          message,
+        ),
       warn: (message, meta) => logger.warn({ ...meta }, message),
       error: (message, meta) => logger.error({ ...meta }, message),
     },
     shutdownSignals: [],
   });
 
-  const client = temporalClient(settings);
-  const connection = await untilReached("Temporal", logger, stop.signal, () =>
-    NativeConnection.connect(settings.connectionOptions),
-  );
-  await untilReached("Temporal", logger, stop.signal, () => registerSearchAttributes(client));
+  const metrics = createWorkerMetrics(processRegistry());
   const pool = createPool({
     url: environment.DATABASE_URL,
     connections: environment.DATABASE_CONNECTIONS,
     logger,
   });
+  metrics.pools.watch("worker", pool);
+  let workers: Worker[] = [];
+  const { WORKER_HOST: host, WORKER_PORT: port } = environment;
+  const listener =
+    port === 0
+      ? null
+      : await listen(createWorkerApp({ metrics, pool, workers: () => workers }), { host, port });
+
+  const tracing = await startTracing("worker", environment, logger);
+  const client = temporalClient(settings, [
+    countWakes(metrics),
+    ...(tracing ? [tracing.client] : []),
+  ]);
+  const connection = await untilReached("Temporal", logger, stop.signal, () =>
+    NativeConnection.connect(settings.connectionOptions),
+  );
+  await untilReached("Temporal", logger, stop.signal, () => registerSearchAttributes(client));
   const channel = (connections?: number) =>
     createEmailChannel({
       providers: environment.SMTP_URL.map((provider) =>
@@ -82,7 +112,7 @@ async function main(): Promise<void> {
       logger,
     });
   const channels = { delivery: channel(), critical: channel(criticalConnections) };
-  const workers = await createWorkers({
+  workers = await createWorkers({
     connection,
     client,
     pool,
@@ -98,6 +128,9 @@ async function main(): Promise<void> {
       idempotencyDays: environment.RETENTION_IDEMPOTENCY_DAYS,
     },
     workflows: workflowSource(),
+    metrics,
+    logger,
+    tracing,
   });
   const drain = () => {
     logger.info("draining");
@@ -117,6 +150,8 @@ async function main(): Promise<void> {
   await Promise.all([channels.delivery.close(), channels.critical.close()]);
   await pool.end();
   await connection.close();
+  await tracing?.stop();
+  listener?.close();
   logger.info("stopped");
 }
 

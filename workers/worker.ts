@@ -15,8 +15,19 @@ import { createRelayOverdue } from "../activities/relay.ts";
 import { createSources } from "../activities/sources.ts";
 import { createSuppressions } from "../activities/suppressions.ts";
 import type { Retention } from "../domain/retention.ts";
+import type { Logger } from "../config/logger.ts";
+import { noSinks, type Tracing } from "../config/tracing.ts";
 import type { RetryPolicy } from "../domain/settle.ts";
 import { relayWorkflowId, taskQueues } from "../workflows/messages.ts";
+import {
+  loggedAdvance,
+  measuredChannel,
+  measuredDispatch,
+  measuredLedger,
+  measuredRemoval,
+  observeActivities,
+} from "./measured.ts";
+import type { Traffic, WorkerMetrics } from "./metrics.ts";
 
 /** What a crash of one worker may repeat, in all: the promise that is printed at start. */
 export const inFlightBound = { delivery: 96, critical: 4 } as const;
@@ -29,39 +40,55 @@ export interface WorkerDeps {
   channels: { delivery: Channel; critical: Channel };
   retry: RetryPolicy;
   retention: Retention;
-  workflows: Pick<WorkerOptions, "workflowBundle" | "workflowsPath">;
+  workflows: ReturnType<typeof workflowSource>;
+  metrics: WorkerMetrics;
+  logger: Pick<Logger, "debug">;
+  /** Null where nobody collects traces. */
+  tracing: Pick<Tracing, "activity" | "sinks"> | null;
 }
 
-function createActivities({ client, pool, channels, retry, retention }: WorkerDeps): {
+function createActivities({
+  client,
+  pool,
+  channels,
+  retry,
+  retention,
+  metrics,
+  logger,
+}: WorkerDeps): {
   orchestration: Omit<Activities, "dispatch">;
   delivery: Pick<Activities, "dispatch">;
   critical: Pick<Activities, "dispatch">;
 } {
-  const ledger = createLedger(pool);
+  const ledger = measuredLedger(createLedger(pool), metrics);
   const gates = createGates(pool);
-  const dispatchOver = (channel: Channel, bound: number) =>
-    createDispatch({
+  const dispatchOver = (traffic: Traffic) => {
+    const channel = measuredChannel(channels[traffic], { name: "email", traffic }, metrics);
+    const dispatch = createDispatch({
       ledger,
       gates,
-      handOver: createHandOver({ ledger, channel, retry, inFlightBound: bound }),
+      handOver: createHandOver({ ledger, channel, retry, inFlightBound: inFlightBound[traffic] }),
       attemptLimit: retry.attempts,
       sources: () => createSources(pool),
       suppressions: createSuppressions(pool),
     });
+    metrics.inFlightBound.set({ traffic }, inFlightBound[traffic]);
+    return { dispatch: measuredDispatch(dispatch, metrics, logger) };
+  };
   return {
     orchestration: {
-      advanceCampaign: createAdvanceCampaign({ pool }),
+      advanceCampaign: loggedAdvance(createAdvanceCampaign({ pool }), logger),
       relayOverdue: createRelayOverdue({ pool, client }),
-      removeExpired: createRemoveExpired({ pool, retention }),
+      removeExpired: measuredRemoval(createRemoveExpired({ pool, retention }), metrics),
     },
-    delivery: { dispatch: dispatchOver(channels.delivery, inFlightBound.delivery) },
-    critical: { dispatch: dispatchOver(channels.critical, inFlightBound.critical) },
+    delivery: dispatchOver("delivery"),
+    critical: dispatchOver("critical"),
   };
 }
 
 /** One worker process: a Temporal worker for each task queue, over shared connections. */
 export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
-  const { connection, client } = deps;
+  const { connection, client, tracing } = deps;
   const activities = createActivities(deps);
   const shared: Pick<
     WorkerOptions,
@@ -71,6 +98,7 @@ export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
     | "shutdownForceTime"
     | "maxHeartbeatThrottleInterval"
     | "defaultHeartbeatThrottleInterval"
+    | "interceptors"
   > = {
     connection,
     namespace: client.options.namespace,
@@ -79,6 +107,9 @@ export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
     shutdownForceTime: "45 seconds",
     maxHeartbeatThrottleInterval: "2 seconds",
     defaultHeartbeatThrottleInterval: "2 seconds",
+    interceptors: {
+      activity: [...(tracing ? [tracing.activity] : []), observeActivities(deps.metrics)],
+    },
   };
   // A dispatch mostly waits, and all of them share one sender: slots are cheap, and too few would let campaigns hold up mailboxes.
   const delivering: Partial<WorkerOptions> = {
@@ -89,6 +120,8 @@ export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
     Worker.create({
       ...shared,
       ...deps.workflows,
+      interceptors: { ...shared.interceptors, ...deps.workflows.interceptors },
+      sinks: tracing?.sinks ?? noSinks,
       taskQueue: taskQueues.orchestration,
       activities: activities.orchestration,
       // Open workflows are a few dozen: queues, and campaigns that run.
@@ -114,11 +147,18 @@ export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
 }
 
 /** The prebuilt bundle beside the compiled code; a bundle made at start where there is none. */
-export function workflowSource(): Pick<WorkerOptions, "workflowBundle" | "workflowsPath"> {
-  const bundle = fileURLToPath(new URL("../workflow-bundle.js", import.meta.url));
+export function workflowSource(): Pick<
+  WorkerOptions,
+  "workflowBundle" | "workflowsPath" | "interceptors"
+> {
+  const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+  const bundle = path("../workflow-bundle.js");
   return existsSync(bundle)
     ? { workflowBundle: { codePath: bundle } }
-    : { workflowsPath: fileURLToPath(new URL("../workflows/index.ts", import.meta.url)) };
+    : {
+        workflowsPath: path("../workflows/index.ts"),
+        interceptors: { workflowModules: [path("../workflows/tracing.ts")] },
+      };
 }
 
 /** The relay runs once a namespace; whoever comes later finds it there. */

@@ -2,11 +2,9 @@ import { z } from "@hono/zod-openapi";
 import type { Registry } from "prom-client";
 import { createRouter, defineRoute, problemResponse } from "../router.ts";
 
-export const metricsPath = "/metrics";
-
 const scrape = defineRoute({
   method: "get",
-  path: metricsPath,
+  path: "/metrics",
   access: "viewer",
   summary: "Metrics of this process and of the ledger, for Prometheus",
   responses: {

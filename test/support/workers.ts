@@ -8,8 +8,10 @@ import {
   type WorkflowBundle,
 } from "@temporalio/worker";
 import type { Pool } from "pg";
+import { createLogger } from "../../config/logger.ts";
 import { packageRoot } from "../../config/package-root.ts";
-import { createWorkers } from "../../workers/worker.ts";
+import { createWorkerMetrics } from "../../workers/metrics.ts";
+import { createWorkers, type WorkerDeps } from "../../workers/worker.ts";
 import { recordingChannel, type Answer } from "./recording-channel.ts";
 
 const logger = new DefaultLogger("ERROR");
@@ -26,7 +28,11 @@ let bundle: Promise<WorkflowBundle> | undefined;
 
 /** The workflows as they stand in the sources, bundled once a test file. */
 export function workflowBundle(): Promise<WorkflowBundle> {
-  bundle ??= bundleWorkflowCode({ workflowsPath: join(packageRoot, "workflows/index.ts"), logger });
+  bundle ??= bundleWorkflowCode({
+    workflowsPath: join(packageRoot, "workflows/index.ts"),
+    workflowInterceptorModules: [join(packageRoot, "workflows/tracing.ts")],
+    logger,
+  });
   return bundle;
 }
 
@@ -35,8 +41,11 @@ export async function startWorkers(
   environment: TestWorkflowEnvironment,
   pool: Pool,
   answer?: Answer,
+  tracing: WorkerDeps["tracing"] = null,
 ) {
   const recording = recordingChannel(answer);
+  const metrics = createWorkerMetrics();
+  const logged: string[] = [];
   const workers = await createWorkers({
     connection: environment.nativeConnection,
     client: environment.client,
@@ -45,10 +54,17 @@ export async function startWorkers(
     retry: { baseMs: 60_000, capMs: 6 * 3_600_000, attempts: 20 },
     retention: { deliveriesDays: 90, auditDays: 365, idempotencyDays: 3 },
     workflows: { workflowBundle: await workflowBundle() },
+    metrics,
+    tracing,
+    logger: createLogger("worker", "debug", { write: (line) => void logged.push(line) }),
   });
   const running = Promise.all(workers.map((worker) => worker.run()));
   return {
     ...recording,
+    workers,
+    metrics,
+    /** Lines of JSON. */
+    logged,
     async stop() {
       for (const worker of workers) worker.shutdown();
       await running;

@@ -1,0 +1,191 @@
+import type { Context } from "@temporalio/activity";
+import type { WorkflowClientInterceptor } from "@temporalio/client";
+import type { ActivityInterceptors } from "@temporalio/worker";
+import type { createAdvanceCampaign } from "../activities/campaign.ts";
+import type { Channel, SendResult } from "../activities/channels/channel.ts";
+import type { createDispatch } from "../activities/dispatch.ts";
+import { discreetFailure } from "../activities/failures.ts";
+import type { Ledger } from "../activities/ledger.ts";
+import type { createRemoveExpired } from "../activities/maintenance.ts";
+import type { Logger } from "../config/logger.ts";
+import { parseQueueName } from "../domain/queues.ts";
+import type { Traffic, WorkerMetrics } from "./metrics.ts";
+
+/** The same channel, counted. Thousands of messages a second pass here: what is counted by is prepared once. */
+export function measuredChannel(
+  channel: Channel,
+  { name, traffic }: { name: string; traffic: Traffic },
+  metrics: WorkerMetrics,
+): Channel {
+  const inFlight = metrics.inFlight(traffic);
+  const counters = new Map<string, () => void>();
+  const durations = new Map<string, (seconds: number) => void>();
+
+  const countOf = (provider: string, outcome: string) => {
+    const key = `${provider} ${outcome}`;
+    let count = counters.get(key);
+    if (!count) {
+      const child = metrics.handOvers.labels({ channel: name, provider, outcome });
+      counters.set(key, (count = () => child.inc()));
+    }
+    return count;
+  };
+  const durationOf = (provider: string) => {
+    let observe = durations.get(provider);
+    if (!observe) {
+      const child = metrics.handOverSeconds.labels({ channel: name, provider });
+      durations.set(provider, (observe = (seconds) => child.observe(seconds)));
+    }
+    return observe;
+  };
+
+  const counted = (result: SendResult) => {
+    inFlight.count -= 1;
+    if (result.kind === "unsendable") countOf("none", "unsendable")();
+    else
+      for (const { provider, outcome, startedAt, finishedAt } of result.attempts) {
+        countOf(provider ?? "none", outcome)();
+        durationOf(provider ?? "none")((finishedAt.getTime() - startedAt.getTime()) / 1_000);
+      }
+    return result;
+  };
+  const failed = (error: unknown): never => {
+    inFlight.count -= 1;
+    throw error;
+  };
+
+  return {
+    inFlightBound: channel.inFlightBound,
+    send(request) {
+      inFlight.count += 1;
+      return channel.send(request).then(counted, failed);
+    },
+    close: () => channel.close(),
+  };
+}
+
+/** The same ledger, with the time of its statements and what they changed. */
+export function measuredLedger(ledger: Ledger, metrics: WorkerMetrics): Ledger {
+  const timed = <Input extends unknown[], Output>(
+    operation: string,
+    call: (...input: Input) => Promise<Output>,
+  ) => {
+    const duration = metrics.ledgerSeconds.labels({ operation });
+    const failures = metrics.ledgerFailures.labels({ operation });
+    failures.inc(0);
+    return async (...input: Input): Promise<Output> => {
+      const startedAt = performance.now();
+      try {
+        return await call(...input);
+      } catch (error) {
+        failures.inc();
+        throw error;
+      } finally {
+        duration.observe((performance.now() - startedAt) / 1_000);
+      }
+    };
+  };
+  const countSettled = (settled: Parameters<Ledger["settle"]>[0]) => {
+    for (const { settlement } of settled) metrics.ledgerRows.inc({ change: settlement.status });
+  };
+  const turn = timed("turn", (input: Parameters<Ledger["turn"]>[0]) => ledger.turn(input));
+  const settle = timed("settle", (rows: Parameters<Ledger["settle"]>[0]) => ledger.settle(rows));
+
+  return {
+    due: timed("due", (input) => ledger.due(input)),
+    async turn(input) {
+      const claimed = await turn(input);
+      metrics.ledgerRows.inc({ change: "claimed" }, claimed.size);
+      countSettled(input.settled);
+      return claimed;
+    },
+    async settle(settled) {
+      await settle(settled);
+      countSettled(settled);
+    },
+    renew: timed("renew", (input) => ledger.renew(input)),
+    outlook: timed("outlook", (input) => ledger.outlook(input)),
+  };
+}
+
+/** The same dispatch, counted and logged: by queue in the log, by kind of queue in the metrics. */
+export function measuredDispatch(
+  dispatch: ReturnType<typeof createDispatch>,
+  metrics: WorkerMetrics,
+  logger: Pick<Logger, "debug">,
+): typeof dispatch {
+  return async (input) => {
+    const result = await dispatch(input);
+    const { counts, nextDueAt, open } = result;
+    const { kind } = parseQueueName(input.queue);
+    for (const [outcome, count] of Object.entries(counts))
+      metrics.dispatched.inc({ queue: kind === "lane" ? "campaign" : kind, outcome }, count);
+    const { queue, requestId } = input;
+    logger.debug({ queue, requestId, counts, nextDueAt, open }, "dispatched");
+    return result;
+  };
+}
+
+/** The same step of a campaign, logged. */
+export function loggedAdvance(
+  advanceCampaign: ReturnType<typeof createAdvanceCampaign>,
+  logger: Pick<Logger, "debug">,
+): typeof advanceCampaign {
+  return async (input) => {
+    const { campaignId, requestId } = input;
+    const step = await advanceCampaign(input);
+    logger.debug({ campaignId, requestId, next: step.next }, "campaign advanced");
+    return step;
+  };
+}
+
+/** The same maintenance, with what it removed. A round that is repeated may count its rows again. */
+export function measuredRemoval(
+  removeExpired: ReturnType<typeof createRemoveExpired>,
+  metrics: WorkerMetrics,
+): typeof removeExpired {
+  return async (input) => {
+    const result = await removeExpired(input);
+    metrics.removed.inc({ table: input.table }, result.removed);
+    return result;
+  };
+}
+
+/** Counts every activity, and lets nothing into a history that an error quotes. */
+export function observeActivities(metrics: WorkerMetrics) {
+  return ({ info }: Context): ActivityInterceptors => ({
+    inbound: {
+      async execute(input, next) {
+        const activity = info.activityType;
+        const running = metrics.activitiesRunning.labels({ activity });
+        const startedAt = performance.now();
+        let outcome = "failed";
+        running.inc();
+        try {
+          const result = await next(input);
+          outcome = "completed";
+          return result;
+        } catch (error) {
+          throw discreetFailure(error);
+        } finally {
+          running.dec();
+          metrics.activitySeconds.observe(
+            { activity, outcome },
+            (performance.now() - startedAt) / 1_000,
+          );
+        }
+      },
+    },
+  });
+}
+
+/** Of a client that only the relay wakes with. */
+export function countWakes(metrics: WorkerMetrics): WorkflowClientInterceptor {
+  return {
+    async signalWithStart(input, next) {
+      const runId = await next(input);
+      metrics.relayWakes.inc({ workflow: input.workflowType });
+      return runId;
+    },
+  };
+}

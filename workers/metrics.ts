@@ -1,0 +1,139 @@
+import type { Worker } from "@temporalio/worker";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { createPoolGauge, durationBuckets } from "../config/metrics.ts";
+import { retentionTables } from "../domain/retention.ts";
+
+/** Ordinary and critical messages have task queues, channels and bounds of their own. */
+export type Traffic = "delivery" | "critical";
+
+export type WatchedWorker = Pick<Worker, "getState" | "options">;
+
+export type WorkerMetrics = ReturnType<typeof createWorkerMetrics>;
+
+/** Whose workers somebody watches; others are added as they are met. */
+const knownActivities = ["dispatch", "advanceCampaign", "relayOverdue", "removeExpired"];
+
+/** What a worker process counts. Labels are names of ours and of configured providers: never of people, nor of campaigns. */
+export function createWorkerMetrics(registry = new Registry()) {
+  const registers = [registry];
+  const inFlight = new Map<Traffic, { count: number }>();
+
+  const metrics = {
+    registry,
+    pools: createPoolGauge(registry),
+    handOvers: new Counter({
+      name: "tidings_handovers_total",
+      help: "Hand-overs of messages to providers, by outcome; unsendable ones were handed to none",
+      labelNames: ["channel", "provider", "outcome"],
+      registers,
+    }),
+    handOverSeconds: new Histogram({
+      name: "tidings_handover_duration_seconds",
+      help: "Time from a hand-over to its outcome",
+      labelNames: ["channel", "provider"],
+      buckets: durationBuckets,
+      registers,
+    }),
+    inFlightBound: new Gauge({
+      name: "tidings_messages_in_flight_bound",
+      help: "Messages that may be handed over without their outcome committed",
+      labelNames: ["traffic"],
+      registers,
+    }),
+    /** Counted by hand, and told when asked for: it changes twice a message. */
+    inFlight(traffic: Traffic) {
+      let counted = inFlight.get(traffic);
+      if (!counted) inFlight.set(traffic, (counted = { count: 0 }));
+      return counted;
+    },
+    ledgerSeconds: new Histogram({
+      name: "tidings_ledger_duration_seconds",
+      help: "Time of the ledger’s statements; a turn settles what ended and claims what is next",
+      labelNames: ["operation"],
+      buckets: durationBuckets,
+      registers,
+    }),
+    ledgerFailures: new Counter({
+      name: "tidings_ledger_failures_total",
+      help: "Statements of the ledger that failed; they are repeated",
+      labelNames: ["operation"],
+      registers,
+    }),
+    ledgerRows: new Counter({
+      name: "tidings_ledger_rows_total",
+      help: "Rows of the ledger that were claimed, and settled, by what became of them",
+      labelNames: ["change"],
+      registers,
+    }),
+    activitySeconds: new Histogram({
+      name: "tidings_activity_duration_seconds",
+      help: "Time of activities, by how they ended; one of dispatch is a round of a queue",
+      labelNames: ["activity", "outcome"],
+      buckets: [...durationBuckets, 60, 300, 900],
+      registers,
+    }),
+    activitiesRunning: new Gauge({
+      name: "tidings_activities_running",
+      help: "Activities that are running; of relayOverdue one in all workers together",
+      labelNames: ["activity"],
+      registers,
+    }),
+    dispatched: new Counter({
+      name: "tidings_dispatched_deliveries_total",
+      help: "Deliveries that dispatches dealt with, by kind of queue and what became of them",
+      labelNames: ["queue", "outcome"],
+      registers,
+    }),
+    removed: new Counter({
+      name: "tidings_maintenance_removed_rows_total",
+      help: "Rows that were removed past their retention",
+      labelNames: ["table"],
+      registers,
+    }),
+    relayWakes: new Counter({
+      name: "tidings_relay_wakes_total",
+      help: "Workflows that the relay woke, which nobody else had",
+      labelNames: ["workflow"],
+      registers,
+    }),
+    /** Of which process; none while it starts. */
+    watchWorkers(watched: () => readonly WatchedWorker[]) {
+      workers = watched;
+    },
+  };
+
+  let workers: () => readonly WatchedWorker[] = () => [];
+  const workersGauge = new Gauge({
+    name: "tidings_workers_running",
+    help: "1 for each task queue whose worker is running in this process",
+    labelNames: ["task_queue"],
+    registers,
+    collect() {
+      for (const worker of workers())
+        workersGauge.set(
+          { task_queue: worker.options.taskQueue },
+          worker.getState() === "RUNNING" ? 1 : 0,
+        );
+    },
+  });
+
+  const inFlightGauge = new Gauge({
+    name: "tidings_messages_in_flight",
+    help: "Messages that are handed over and not answered; with those whose outcome is not committed they stay under the bound",
+    labelNames: ["traffic"],
+    registers,
+    collect() {
+      for (const [traffic, { count }] of inFlight) inFlightGauge.set({ traffic }, count);
+    },
+  });
+
+  // A rate needs to know of the time before the first one.
+  for (const activity of knownActivities) {
+    metrics.activitiesRunning.set({ activity }, 0);
+    for (const outcome of ["completed", "failed"])
+      metrics.activitySeconds.zero({ activity, outcome });
+  }
+  for (const workflow of ["deliveryQueue", "campaign"]) metrics.relayWakes.inc({ workflow }, 0);
+  for (const table of retentionTables) metrics.removed.inc({ table }, 0);
+  return metrics;
+}
