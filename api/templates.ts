@@ -73,9 +73,8 @@ export const templateSummary = z
     id: z.string().openapi({ example: "tpl_01jd3v8qyee7fr8xmcsnh5hbcd" }),
     key: z.string().openapi({ example: "order-shipped" }),
     name: z.string().openapi({ example: "Order shipped" }),
-    activeVersion: versionSummary.openapi({
-      description: "The one that is used where none is named",
-    }),
+    /** The one that is used where none is named. */
+    activeVersion: versionSummary,
     latestVersion: z
       .number()
       .int()

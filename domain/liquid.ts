@@ -1,26 +1,40 @@
 import {
-  Context,
+  type Context,
+  filters,
   Liquid,
   LiquidError,
   Output,
   type Template,
+  Tokenizer,
   toValue,
   toValueSync,
   TypeGuards,
 } from "liquidjs";
+import {
+  BeyondLimit,
+  boundFilter,
+  boundFilters,
+  BoundedContext,
+  type FilterHandler,
+  boundOperators,
+  weigh,
+} from "./liquid-bounds.ts";
 
 const tokenLimit = 5_000;
+/** Characters of one tag or output. */
+const tokenLengthLimit = 10_000;
+/** Generous, for a worker that was suspended must not fail a message. */
+const renderLimitMs = 1_000;
 /** Characters that what is evaluated in one template may come to. */
 const renderedLimit = 2_000_000;
-
-/** The template asks for more than it may have. */
-class BeyondLimit extends Error {}
 
 const renderedTooLong = () => new BeyondLimit(`renders to more than ${renderedLimit} characters`);
 
 /** What is wrong with a template, and where, from what parsing or rendering it threw. Holds no value it was rendered with. */
 export function liquidFault(thrown: unknown): string {
   if (LiquidError.is(thrown) || thrown instanceof BeyondLimit) return thrown.message;
+  // Liquid's own limits, seen between two nodes.
+  if (thrown instanceof Error && thrown.name === "AssertionError") return thrown.message;
   return "nests too deeply or takes too much memory";
 }
 
@@ -38,6 +52,7 @@ function stringify(value: unknown): string {
 class BoundedEmitter {
   buffer = "";
   write(value: unknown): void {
+    weigh(value);
     this.buffer += stringify(value);
     if (this.buffer.length > renderedLimit) throw renderedTooLong();
   }
@@ -45,21 +60,26 @@ class BoundedEmitter {
 
 /**
  * Templates come from outside: they read no files, see own properties only, and are bounded in length, memory and time.
- * The time is generous, for a worker that was suspended must not fail a message. Dates are in UTC unless the `date`
- * filter is given a zone (`| date: "%H:%M", recipient.timeZone`), so that they are the same on every machine.
+ * Dates are in UTC unless the `date` filter is given a zone (`| date: "%H:%M", recipient.timeZone`), so that they are the
+ * same on every machine.
  */
 function engine(options: { escape: boolean }): Liquid {
+  const outputEscape = boundFilter("escape", filters["escape"] as FilterHandler) as (
+    value: unknown,
+  ) => string;
   const liquid = new Liquid({
     templates: {},
     ownPropertyOnly: true,
     strictFilters: true,
     parseLimit: 1_048_576,
     memoryLimit: 4_000_000,
-    renderLimit: 1_000,
+    renderLimit: renderLimitMs,
     timezoneOffset: 0,
     locale: "en-US",
-    ...(options.escape && { outputEscape: "escape" }),
+    operators: boundOperators,
+    ...(options.escape && { outputEscape }),
   });
+  boundFilters(liquid);
   for (const tag of ["include", "render", "layout", "block"]) delete liquid.tags[tag];
   const { renderer } = liquid;
   const unbounded = renderer.renderTemplates.bind(renderer);
@@ -83,16 +103,34 @@ export interface CompiledTemplate {
 
 /** Throws what `liquidFault` explains. */
 export function compileTemplate(source: string, liquid: Liquid): CompiledTemplate {
-  // The parser's time grows with the square of the tags.
-  if (source.split(/\{[{%]/, tokenLimit + 2).length > tokenLimit + 1) {
-    throw new BeyondLimit(`has more than ${tokenLimit} tags and outputs`);
-  }
+  refuseBoundless(source, liquid);
   return { liquid, pieces: liquid.parse(source).map((node) => pieceOf(node, liquid)) };
 }
 
-/** Writes literals and outputs as they are. */
-export function renderTemplate(template: CompiledTemplate, scope: Record<string, unknown>): string {
-  return fillTemplate(template, scope, template.pieces as readonly string[], (value) => value);
+/** The parser's time grows with the square of the tags, and that of an expression with its length. */
+function refuseBoundless(source: string, { options }: Liquid): void {
+  const tooMany = () => new BeyondLimit(`has more than ${tokenLimit} tags and outputs`);
+  if (source.split(/\{[{%]/, tokenLimit + 2).length > tokenLimit + 1) throw tooMany();
+  let tags = 0;
+  for (const token of new Tokenizer(source).readTopLevelTokens(options)) {
+    if (TypeGuards.isHTMLToken(token)) continue;
+    if (token.end - token.begin > tokenLengthLimit)
+      throw new BeyondLimit(`has a tag or output of more than ${tokenLengthLimit} characters`);
+    // Each line of the tag `liquid` is a tag.
+    const isLiquid = TypeGuards.isTagToken(token) && token.name === "liquid";
+    tags += isLiquid ? source.slice(token.begin, token.end).split("\n").length : 1;
+    if (tags > tokenLimit) throw tooMany();
+  }
+}
+
+/** Writes literals and outputs as they are, in no more than `limitMs`. */
+export function renderTemplate(
+  template: CompiledTemplate,
+  scope: Record<string, unknown>,
+  limitMs = renderLimitMs,
+): string {
+  const literals = template.pieces as readonly string[];
+  return fillTemplate(template, scope, literals, (value) => value, limitMs);
 }
 
 /**
@@ -104,9 +142,15 @@ export function fillTemplate(
   scope: Record<string, unknown>,
   literals: readonly string[],
   encode: (value: string) => string,
+  limitMs = renderLimitMs,
 ): string {
   // A copy, for `increment` writes to it.
-  const context = new Context({ ...scope }, liquid.options, { sync: true }, { liquid });
+  const context = new BoundedContext(
+    { ...scope },
+    liquid.options,
+    { sync: true, renderLimit: limitMs },
+    { liquid },
+  );
   let filled = "";
   let rendered = 0;
   for (let index = 0; index < pieces.length; index += 1) {
@@ -151,10 +195,10 @@ function plainPath({ value }: Output, liquid: Liquid): PropertyKey[] | null {
   if (!token || more.length > 0 || !TypeGuards.isPropertyAccessToken(token) || token.variable)
     return null;
   const { outputEscape } = liquid.options;
-  const filters = value.filters as unknown as { handler: unknown }[];
+  const applied = value.filters as unknown as { handler: unknown }[];
   if (
-    filters.length !== (outputEscape ? 1 : 0) ||
-    filters.some(({ handler }) => handler !== outputEscape)
+    applied.length !== (outputEscape ? 1 : 0) ||
+    applied.some(({ handler }) => handler !== outputEscape)
   )
     return null;
   const path = token.props.map((prop) => ("content" in prop ? prop.content : null));

@@ -94,6 +94,9 @@ export function checkContent({ email }: TemplateContent): Fault[] {
   return faults;
 }
 
+/** Of each body of a preview: somebody waits, and others with them. */
+const previewLimitMs = 400;
+
 /** A preview: each body as it will be sent. Throws `TemplateError`. */
 export function renderEmail(
   content: TemplateContent,
@@ -101,15 +104,19 @@ export function renderEmail(
 ): Record<EmailBody, string> {
   const email = compileEmail(content);
   return {
-    subject: renderSubject(email, scope),
-    html: attempt("html", () => renderTemplate(email.html, scope)),
-    text: attempt("text", () => renderTemplate(email.text, scope)),
+    subject: renderSubject(email, scope, previewLimitMs),
+    html: attempt("html", () => renderTemplate(email.html, scope, previewLimitMs)),
+    text: attempt("text", () => renderTemplate(email.text, scope, previewLimitMs)),
   };
 }
 
 /** A subject is one line of at most 998 characters: white space and control characters become one space. Throws `TemplateError`. */
-export function renderSubject({ subject }: CompiledEmail, scope: Record<string, unknown>): string {
-  const filled = attempt("subject", () => renderTemplate(subject, scope));
+export function renderSubject(
+  { subject }: CompiledEmail,
+  scope: Record<string, unknown>,
+  limitMs?: number,
+): string {
+  const filled = attempt("subject", () => renderTemplate(subject, scope, limitMs));
   const line = /^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/.test(filled)
     ? filled
     : filled.replace(/[\s\p{Cc}]+/gu, " ").trim();

@@ -14,9 +14,18 @@ const options: HtmlToTextOptions = {
   ],
 };
 
+/** Elements within elements: the time of the conversion grows with the square of their depth. */
+const depthLimit = 2_000;
+const voidElements = new Set(
+  "area base br col embed hr img input link meta source track wbr".split(" "),
+);
+
+class NestsTooDeeply extends Error {}
+
 /**
  * The Liquid template of a text part, from that of an HTML part: markup is gone, links are kept in brackets, tags and
- * outputs stand where they stood. Throws Liquid's error where the HTML cannot be parsed as a template.
+ * outputs stand where they stood. Throws Liquid's error where the HTML cannot be parsed as a template, and one of its own
+ * where its elements nest too deeply.
  */
 export function textFromHtml(html: string): string {
   const kept: string[] = [];
@@ -39,10 +48,26 @@ export function textFromHtml(html: string): string {
         : hold(source);
     }
   }
+  refuseDeep(marked);
   return (
     convert(marked, options)
       // Braces that were entities in the HTML are text, not Liquid.
       .replace(/\{[{%]/g, (braces) => `{{ "${braces}" }}`)
       .replace(/\uE000(\d+)\uE001/g, (_, index: string) => kept[Number(index)]!)
   );
+}
+
+/** Counts each element as open until one of its name is closed: they may nest less deeply than that, and never more. */
+function refuseDeep(html: string): void {
+  const open = new Map<string, number>();
+  let depth = 0;
+  for (const [, slash, written] of html.matchAll(/<(\/?)([a-z][^\s/>]*)/gi)) {
+    const name = written!.toLowerCase();
+    const count = open.get(name) ?? 0;
+    if (voidElements.has(name) || (slash && count === 0)) continue;
+    const step = slash ? -1 : 1;
+    open.set(name, count + step);
+    depth += step;
+    if (depth > depthLimit) throw new NestsTooDeeply();
+  }
 }

@@ -45,7 +45,9 @@ const suppression = z
     }),
     reason: z.enum(suppressionReasons),
     note: z.string().nullable().openapi({ example: "Asked for it by telephone" }),
-    createdBy: z.string().openapi({ description: "`bootstrap`, or the id of a key" }),
+    createdBy: z
+      .string()
+      .openapi({ description: "`bootstrap`, or the id of a key", example: "bootstrap" }),
     createdAt: z.iso.datetime(),
   })
   .openapi("Suppression");

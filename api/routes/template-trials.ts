@@ -56,9 +56,9 @@ const preview = defineRoute({
     "The message",
     z.object({
       version: z.number().int(),
-      subject: z.string(),
-      html: z.string(),
-      text: z.string(),
+      subject: z.string().openapi({ example: "Order A-1 is on its way" }),
+      html: z.string().openapi({ example: "<p>Hello Ada, A-1 is on its way.</p>" }),
+      text: z.string().openapi({ example: "Hello Ada, A-1 is on its way." }),
     }),
   ),
 });

@@ -98,6 +98,56 @@ describe.each([
     }
   });
 
+  it("gets no header but our own, whatever subject, data and attributes hold", async () => {
+    const { port, received } = await mailbox(options);
+    const breaks = [
+      "\r\n",
+      "\n",
+      "\r",
+      "\r\n\r\n",
+      "\u0085",
+      "\u2028",
+      "\v",
+      "\f",
+      "%0d%0a",
+      "\\r\\n",
+    ];
+    const content = {
+      email: {
+        subject: "To {{ recipient.attributes.name }}:\r\nX-Literal: 1 {{ name }}",
+        html: "<p>{{ name }}{{ recipient.attributes.name }}</p>",
+      },
+    };
+    const made = channel(port);
+    for (const lineEnd of breaks) {
+      const evil = `x${lineEnd}Bcc: victim@example.org${lineEnd}Content-Type: text/plain${lineEnd}${lineEnd}.${lineEnd}`;
+      const one = request("ann@example.org", {
+        content,
+        templateVersionId: "headers",
+        data: { name: evil },
+      });
+      const recipient = { ...one.recipient, attributes: { name: evil } };
+      expect(outcomes(await made.send({ ...one, recipient }))).toEqual(["sent"]);
+    }
+    expect(received).toHaveLength(breaks.length);
+    for (const { to, email } of received) {
+      expect(to).toEqual(["ann@example.org"]);
+      expect(email.headers.map(({ key }) => key)).toEqual([
+        "from",
+        "to",
+        "subject",
+        "message-id",
+        "x-tidings-delivery",
+        "date",
+        "mime-version",
+        "content-type",
+      ]);
+      expect(email.bcc).toBeUndefined();
+      expect(email.subject).toMatch(/^To x.*X-Literal: 1 x.*Bcc: victim@example\.org/);
+      expect(email.html).toMatch(/^<p>x[\s\S]*<\/p>\s*$/);
+    }
+  });
+
   it("may refuse some", async () => {
     const { port, received } = await mailbox({
       ...options,
