@@ -24,7 +24,7 @@ import {
 } from "../../config/environment.ts";
 import { packageRoot } from "../../config/package-root.ts";
 import { temporalSettings } from "../../config/temporal.ts";
-import { hasPostgresClient } from "../support/postgres-client.ts";
+import { pathWithPostgres, systemPostgres } from "../support/system-postgres.ts";
 import { composeLoader } from "./compose-loader.ts";
 import { compose, document, isOneShot, type Service } from "./compose-file.ts";
 
@@ -259,7 +259,7 @@ describe("the secrets", () => {
     },
   );
 
-  it.skipIf(!hasPostgresClient)(
+  it.skipIf(!systemPostgres)(
     "are the passwords of roles of which neither can read what is the other's",
     async () => {
       const server = await startThrowawayPostgres();
@@ -268,7 +268,7 @@ describe("the secrets", () => {
         const run = () =>
           execFileSync("bash", [join(packageRoot, "deploy/postgres/roles.sh")], {
             env: {
-              PATH: process.env["PATH"],
+              PATH: pathWithPostgres,
               SECRETS: join(root, "secrets"),
               PGHOST: hostname,
               PGPORT: port,
