@@ -3,7 +3,7 @@ import { HTTPException } from "hono/http-exception";
 import { authenticate } from "./auth.ts";
 import { describeError } from "../config/describe-error.ts";
 import { databaseProblem } from "./database-errors.ts";
-import { jsonBody } from "./json-body.ts";
+import { jsonBody, unsupportedBody } from "./json-body.ts";
 import { createKeyring } from "./keyring.ts";
 import { addLedgerMetrics } from "./ledger-metrics.ts";
 import { createApiMetrics } from "./metrics.ts";
@@ -119,6 +119,9 @@ export function createApp(deps: ApiDeps) {
     if (error instanceof HTTPException && error.status === 400) {
       return new Problem("malformed-json", "The body is empty: send JSON.").toResponse(c);
     }
+    // And a form of JSON that it does not know.
+    if (error instanceof HTTPException && error.status === 415)
+      return unsupportedBody().toResponse(c);
     const unavailable = databaseProblem(error);
     if (unavailable) {
       logger.warn({ requestId, error: describeError(error) }, "the database is not available");

@@ -6,6 +6,11 @@ import type { ApiEnv } from "./router.ts";
 
 const mediaType = /^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 
+export const unsupportedBody = () =>
+  new Problem("unsupported-media-type", "Send the body as application/json in UTF-8.", {
+    headers: { Accept: "application/json" },
+  });
+
 /**
  * Reads the body of a request, if it has one, as JSON in UTF-8 of at most `limitBytes`, and sees that all of it can be
  * stored. It is then found as the variable `body`, undefined if there is none, and by validators.
@@ -14,9 +19,7 @@ export function jsonBody(limitBytes: number) {
   return createMiddleware<ApiEnv>(async (c, next) => {
     const bytes = await readBytes(c.req.raw, limitBytes);
     if (bytes.length > 0 && !mediaType.test(c.req.header("content-type") ?? "")) {
-      throw new Problem("unsupported-media-type", "Send the body as application/json in UTF-8.", {
-        headers: { Accept: "application/json" },
-      });
+      throw unsupportedBody();
     }
     const text = decode(bytes);
     const value = text === "" ? undefined : parse(text);

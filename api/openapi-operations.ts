@@ -8,7 +8,7 @@ export interface Operation {
   [accessExtension]: Access;
   parameters?: { in: string; name: string }[];
   requestBody?: { content: Content };
-  responses: Record<string, { $ref: string } | { headers?: object; content?: Content }>;
+  responses: Record<string, { headers?: object; content?: Content }>;
   tags?: string[];
 }
 
@@ -53,9 +53,8 @@ function operationId(method: string, path: string): string {
  */
 export function completeOperation(operation: Operation, place: Place, schemas: Schemas): Operation {
   const { requestBody } = operation;
-  const responses = Object.fromEntries(
-    Object.entries(operation.responses).map(([status, response]) => {
-      if ("$ref" in response) return [status, response];
+  const answers = Object.fromEntries(
+    ownResponses(operation).map(([status, response]) => {
       const { headers, content, ...rest } = response;
       return [
         status,
@@ -67,8 +66,9 @@ export function completeOperation(operation: Operation, place: Place, schemas: S
       ];
     }),
   );
-  for (const status of problemStatuses(operation, place.method))
-    responses[status] ??= problem(status);
+  const problems = Object.fromEntries(
+    problemStatuses(operation, place.method).map((status) => [status, problem(status)]),
+  );
   return {
     ...operation,
     operationId: operationId(place.method, place.path),
@@ -76,9 +76,13 @@ export function completeOperation(operation: Operation, place: Place, schemas: S
     ...(requestBody && {
       requestBody: { ...requestBody, content: withExamples(requestBody.content, schemas) },
     }),
-    responses: { ...responses, default: problem() },
+    responses: { ...problems, ...answers, default: problem() },
   } as Operation;
 }
+
+/** Its answers, without the classes of problems, for which completion names each. */
+const ownResponses = ({ responses }: Operation) =>
+  Object.entries(responses).filter(([status]) => !status.endsWith("XX"));
 
 const problem = (status = "") => ({ $ref: `#/components/responses/Problem${status}` });
 

@@ -114,9 +114,10 @@ export function responses<Status extends number, Schema extends z.ZodType>(
   } & typeof problemResponse;
 }
 
-export const problemResponse = {
-  default: {
-    description: "A problem (RFC 9457)",
-    content: { "application/problem+json": { schema: problemDetails } },
-  },
+const problem = {
+  description: "A problem (RFC 9457)",
+  content: { "application/problem+json": { schema: problemDetails } },
 };
+
+/** By class, so that the types of a client tell an answer from a problem; the document says which there are. */
+export const problemResponse = { "4XX": problem, "5XX": problem };

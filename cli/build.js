@@ -42,8 +42,9 @@ function compile() {
   const expected = new Set(
     sources.map((path) => join(dist, relative(root, path).replace(/\.ts$/, ".js"))),
   );
-  for (const output of files(dist, (path) => /\.js(\.map)?$/.test(path))) {
-    if (!expected.has(output.replace(/\.map$/, "")) && output !== bundlePath()) rmSync(output);
+  for (const output of files(dist, (path) => /\.(js(\.map)?|d\.ts)$/.test(path))) {
+    const compiled = output.replace(/\.map$/, "").replace(/\.d\.ts$/, ".js");
+    if (!expected.has(compiled) && output !== bundlePath()) rmSync(output);
   }
   // The compiler trusts its notes: what they call emitted is not looked for.
   if ([...expected].some((output) => !existsSync(output)))

@@ -88,6 +88,8 @@ describe("a body", () => {
     "text/plain",
     "application/xml",
     "application/json; charset=latin1",
+    "application/json ; charset=utf-8",
+    "application/vnd.a1+json",
     "multipart/form-data",
     "",
   ])("of type %j is refused", async (type) => {

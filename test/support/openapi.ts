@@ -19,14 +19,14 @@ export interface Media {
   examples?: Record<string, { value: unknown }>;
 }
 
-export interface Header {
+interface Header {
   description?: string;
   required?: boolean;
   schema: Schema;
   example?: unknown;
 }
 
-export interface Answer {
+interface Answer {
   description: string;
   headers?: Record<string, Header>;
   content?: Record<string, Media>;

@@ -169,7 +169,14 @@ const brokenJson = [
   "\u0000",
   "[".repeat(5_000),
 ];
-const wrongTypes = ["text/plain", "application/xml", "application/json; charset=latin1", ""];
+const wrongTypes = [
+  "",
+  "text/plain",
+  "application/xml",
+  "application/json; charset=latin1",
+  "application/json ; charset=utf-8",
+  "application/vnd.a1+json",
+];
 
 /**
  * Requests of an operation: as the document describes them, and others that are wrong in a parameter, in a part of the

@@ -1,0 +1,86 @@
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { patientFetch } from "./patient-fetch.ts";
+
+let server: Server | undefined;
+afterEach(() => server?.close());
+
+/** Answers each request with the next of `answers`, the last one for ever; `undefined` breaks the connection. */
+async function serve(...answers: ({ status: number; retryAfter?: number } | undefined)[]) {
+  let asked = 0;
+  const listener: RequestListener = (request, response) => {
+    const answer = answers[Math.min(asked++, answers.length - 1)];
+    if (!answer) return void request.socket.destroy();
+    const { status, retryAfter } = answer;
+    response.writeHead(
+      status,
+      retryAfter === undefined ? {} : { "retry-after": String(retryAfter) },
+    );
+    response.end("{}");
+  };
+  server = createServer(listener).listen(0, "127.0.0.1");
+  await new Promise((resolve) => server!.once("listening", resolve));
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, asked: () => asked };
+}
+
+const fetch = patientFetch({ patienceMs: 2_000, timeoutMs: 1_000 });
+const keyed = { method: "POST", body: "{}", headers: { "idempotency-key": "a" } };
+
+describe("a request that is repeated", () => {
+  it.each([
+    ["a GET that broke off", {}, undefined],
+    ["a GET of what is not available", {}, { status: 503 }],
+    ["a PUT that broke off", { method: "PUT", body: "{}" }, undefined],
+    ["a POST with a key that broke off", keyed, undefined],
+    ["a POST with a key that is in use", keyed, { status: 409, retryAfter: 0 }],
+    ["a POST past a limit", { method: "POST", body: "{}" }, { status: 429, retryAfter: 0 }],
+  ])("is %s", async (_, init, first) => {
+    const { url, asked } = await serve(first, { status: 200 });
+    expect((await fetch(url, init)).status).toBe(200);
+    expect(asked()).toBe(2);
+  });
+
+  it("is given up with its answer when patience ends", async () => {
+    const { url, asked } = await serve({ status: 503 });
+    const impatient = patientFetch({ patienceMs: 400, timeoutMs: 1_000 });
+    expect((await impatient(url)).status).toBe(503);
+    expect(asked()).toBeGreaterThan(1);
+  });
+
+  it("is not waited for where the wait is longer than patience", async () => {
+    const { url, asked } = await serve({ status: 429, retryAfter: 60 });
+    expect((await fetch(url)).status).toBe(429);
+    expect(asked()).toBe(1);
+  });
+
+  it("ends when its caller says so", async () => {
+    const { url } = await serve({ status: 503, retryAfter: 1 });
+    const signal = AbortSignal.timeout(50);
+    await expect(fetch(url, { signal })).rejects.toThrow(/abort/i);
+  });
+});
+
+describe("a request that is not repeated", () => {
+  it.each([
+    ["a POST without a key that broke off", { method: "POST", body: "{}" }, undefined],
+    ["a POST without a key", { method: "POST", body: "{}" }, { status: 503 }],
+    ["a conflict", keyed, { status: 409 }],
+    ["what was done", keyed, { status: 201 }],
+    ["a fault of the caller", {}, { status: 422 }],
+    [
+      "a stream",
+      { method: "PUT", body: new Blob(["a"]).stream(), duplex: "half" as const },
+      { status: 503 },
+    ],
+  ])("is %s", async (_, init, first) => {
+    const { url, asked } = await serve(first, { status: 200 });
+    const outcome = await fetch(url, init).then(
+      ({ status }) => ({ status }),
+      () => undefined,
+    );
+    expect(outcome).toEqual(first);
+    expect(asked()).toBe(1);
+  });
+});

@@ -1,0 +1,65 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+export interface Patience {
+  /** How long a request is sent again, where that is safe. */
+  patienceMs: number;
+  /** How long one try may take, its body included. */
+  timeoutMs: number;
+}
+
+const firstWaitMs = 100;
+const longestWaitMs = 5_000;
+
+/**
+ * `fetch` that sends again what did not arrive or is to be tried later (429, 502, 503, 504, and 409 with Retry-After, of
+ * a key that is in use), where that cannot have its effect twice, waiting as long as Retry-After says or longer each time.
+ * When patience ends the last answer, or the last failure, is what it gives.
+ */
+export function patientFetch({ patienceMs, timeoutMs }: Patience): typeof fetch {
+  return async (input, init = {}) => {
+    const giveUpAt = Date.now() + patienceMs;
+    for (let tries = 0; ; tries += 1) {
+      const signals = [AbortSignal.timeout(timeoutMs), ...(init.signal ? [init.signal] : [])];
+      let response: Response | undefined;
+      let failure: unknown;
+      try {
+        response = await fetch(input, { ...init, signal: AbortSignal.any(signals) });
+      } catch (error) {
+        failure = error;
+      }
+      const waitMs = waitBefore(response, tries);
+      const again =
+        mayBeRepeated(init, response?.status) &&
+        isToBeTriedLater(response) &&
+        !init.signal?.aborted &&
+        Date.now() + waitMs < giveUpAt;
+      if (!again) {
+        if (response) return response;
+        throw failure;
+      }
+      await response?.body?.cancel();
+      await sleep(waitMs, undefined, init.signal ? { signal: init.signal } : {});
+    }
+  };
+}
+
+function isToBeTriedLater(response: Response | undefined): boolean {
+  if (!response) return true;
+  if (response.status === 409) return response.headers.has("retry-after");
+  return [429, 502, 503, 504].includes(response.status);
+}
+
+/** What was refused for a limit had no effect; anything else may have had one that nobody heard of. */
+function mayBeRepeated({ method = "GET", headers, body }: RequestInit, status?: number): boolean {
+  // A stream is gone once it was sent.
+  if (body !== undefined && body !== null && typeof body !== "string") return false;
+  if (status === 429 || !["POST", "PATCH"].includes(method)) return true;
+  return new Headers(headers).has("idempotency-key");
+}
+
+function waitBefore(response: Response | undefined, tries: number): number {
+  const seconds = Number(response?.headers.get("retry-after") ?? Number.NaN);
+  if (seconds >= 0) return seconds * 1_000;
+  // Half of it by chance, so that many who wait do not come back together.
+  return Math.min(longestWaitMs, firstWaitMs * 2 ** tries) * (0.5 + Math.random() / 2);
+}
