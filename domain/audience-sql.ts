@@ -40,7 +40,7 @@ export function audienceWhere(
   const parts = [live(alias)];
   if ("include" in audience) parts.push(anyOf(audience.include));
   if ("where" in audience && audience.where) parts.push(compile(audience.where));
-  if (audience.exclude) parts.push(`NOT ${anyOf(audience.exclude)}`);
+  if (audience.exclude) parts.push(none(anyOf(audience.exclude)));
   return { sql: parts.join(" AND "), values };
 }
 
@@ -69,50 +69,56 @@ const comparisons = { greaterThan: ">", atLeast: ">=", lessThan: "<", atMost: "<
 type AttributeCondition = Extract<Condition, { attribute: unknown }>;
 type FieldCondition = Extract<Condition, { field: unknown }>;
 
+/**
+ * What a condition says of what is missing may be NULL, which counts as false where rows are chosen, and so under AND and
+ * OR; `not` makes it false before it turns it round. Bare conditions, for only those may use an index.
+ */
 function compiler(alias: string, firstPlaceholder: number) {
   const values: string[] = [];
   const bind = (value: string) => `$${firstPlaceholder - 1 + values.push(value)}::text`;
+  const bindJson = (value: unknown) => `${bind(JSON.stringify(value))}::jsonb`;
 
   const ofAttribute = (node: AttributeCondition): string => {
+    const attributes = `${alias}.attributes`;
     const path = [node.attribute].flat();
     if ("equals" in node) {
       const wanted = path.reduceRight<unknown>((value, key) => ({ [key]: value }), node.equals);
-      return `${alias}.attributes @> ${bind(JSON.stringify(wanted))}::jsonb`;
+      return `${attributes} @> ${bindJson(wanted)}`;
     }
-    const value = `(${alias}.attributes${path.map((key) => ` -> ${bind(key)}`).join("")})`;
+    const comparison = comparisonOf(node);
+    if (comparison !== null) {
+      const steps = path.map((key) => `.${JSON.stringify(key)}`).join("");
+      return `${attributes} @@ ${bind(`strict $${steps} ${comparison}`)}::jsonpath`;
+    }
+    const leading = path.slice(0, -1).map((key) => ` -> ${bind(key)}`);
+    const parent = `${attributes}${leading.join("")}`;
+    const key = bind(path.at(-1)!);
+    const value = `(${parent} -> ${key})`;
     if ("exists" in node) return `${value} IS ${node.exists ? "NOT NULL" : "NULL"}`;
-    if ("in" in node)
-      return `coalesce(${value} = ANY (ARRAY(SELECT jsonb_array_elements(${bind(JSON.stringify(node.in))}::jsonb))), false)`;
-    // A CASE, since AND may be evaluated in any order, and casting what is no number would raise.
-    const whenOf = (type: "number" | "string", condition: string) =>
-      `CASE WHEN jsonb_typeof(${value}) = '${type}' THEN ${condition} ELSE false END`;
-    const pattern = patternOf(node);
-    if (pattern !== null) return whenOf("string", `${value} #>> '{}' LIKE ${bind(pattern)}`);
-    const [comparison, number] = Object.entries(node).find(([key]) => key in comparisons) as [
-      keyof typeof comparisons,
-      number,
-    ];
-    return whenOf(
-      "number",
-      `${value}::numeric ${comparisons[comparison]} ${bind(String(number))}::numeric`,
-    );
+    // A subquery is hashed; an array would be searched through for each row.
+    if ("in" in node) return `${value} IN (SELECT jsonb_array_elements(${bindJson(node.in)}))`;
+    return `(${parent} ->> ${key} LIKE ${bind(patternOf(node)!)} AND jsonb_typeof${value} = 'string')`;
   };
 
   const ofField = (node: FieldCondition): string => {
     const column = `${alias}.${columns[node.field]}`;
-    if ("from" in node) return `${column} >= ${bind(utc(node.from))}::timestamptz`;
-    if ("before" in node) return `${column} < ${bind(utc(node.before))}::timestamptz`;
+    if ("from" in node) return `${column} >= ${bindInstant(node.from)}`;
+    if ("before" in node) return `${column} < ${bindInstant(node.before)}`;
     if ("exists" in node) return `${column} IS ${node.exists ? "NOT NULL" : "NULL"}`;
-    if ("equals" in node) return `coalesce(${column} = ${bind(node.equals)}, false)`;
+    if ("equals" in node) return `${column} = ${bind(node.equals)}`;
     if ("in" in node)
-      return `coalesce(${column} = ANY (ARRAY(SELECT jsonb_array_elements_text(${bind(JSON.stringify(node.in))}::jsonb))), false)`;
-    return `coalesce(${column} LIKE ${bind(patternOf(node)!)}, false)`;
+      return `${column} IN (SELECT jsonb_array_elements_text(${bindJson(node.in)}))`;
+    return `${column} LIKE ${bind(patternOf(node)!)}`;
   };
+
+  /** Computed once: what is made of text by `timestamptz` depends on the session, and so would be for each row. */
+  const bindInstant = (instant: string) =>
+    `to_timestamp(${bind(String(Date.parse(instant) / 1_000))}::float8)`;
 
   const compile = (node: RecipientFilter): string => {
     if ("all" in node) return `(${node.all.map(compile).join(" AND ")})`;
     if ("any" in node) return `(${node.any.map(compile).join(" OR ")})`;
-    if ("not" in node) return `NOT (${compile(node.not)})`;
+    if ("not" in node) return none(compile(node.not));
     if ("attribute" in node) return ofAttribute(node);
     if ("field" in node) return ofField(node);
     const statuses = node.orUnknown ? "'sent', 'delivered', 'unknown'" : "'sent', 'delivered'";
@@ -123,10 +129,18 @@ function compiler(alias: string, firstPlaceholder: number) {
   return { compile, values };
 }
 
+/** Holds where `condition` does not, nor could say. */
+const none = (condition: string) => `NOT coalesce(${condition}, false)`;
+
+function comparisonOf(node: AttributeCondition): string | null {
+  for (const [key, number] of Object.entries(node))
+    if (key in comparisons)
+      return `${comparisons[key as keyof typeof comparisons]} ${number as number}`;
+  return null;
+}
+
 function patternOf(node: AttributeCondition | FieldCondition): string | null {
   for (const [key, part] of Object.entries(node))
     if (key in patterns) return patterns[key as keyof typeof patterns](part as string);
   return null;
 }
-
-const utc = (instant: string) => new Date(instant).toISOString();
