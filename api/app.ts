@@ -26,7 +26,11 @@ import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { notificationRoutes } from "./routes/notifications.ts";
 import { recipientImportPath, recipientImportRoutes } from "./routes/recipient-import.ts";
+import { recipientBulkRoutes } from "./routes/recipient-bulk.ts";
+import { recipientListRoutes } from "./routes/recipient-lists.ts";
 import { recipientRoutes } from "./routes/recipients.ts";
+import { segmentMemberRoutes } from "./routes/segment-members.ts";
+import { segmentRoutes } from "./routes/segments.ts";
 import { suppressionImportPath, suppressionRoutes } from "./routes/suppressions.ts";
 import { templateTrialRoutes } from "./routes/template-trials.ts";
 import { templateVersionRoutes } from "./routes/template-versions.ts";
@@ -76,7 +80,11 @@ export function createApp(deps: ApiDeps) {
     .route("/", healthRoutes(deps))
     .route("/", metricsRoutes(metrics.registry))
     .route("/", recipientImportRoutes(deps))
+    .route("/", recipientBulkRoutes(deps))
+    .route("/", recipientListRoutes(deps))
     .route("/", recipientRoutes(deps))
+    .route("/", segmentRoutes(deps))
+    .route("/", segmentMemberRoutes(deps))
     .route("/", suppressionRoutes(deps))
     .route("/", templateRoutes(deps))
     .route("/", templateVersionRoutes(deps))

@@ -24,6 +24,7 @@ interface Place {
 /** The first part of each path, after the version, and what stands under it. */
 export const tagDescriptions: Record<string, string> = {
   recipients: "People to notify.",
+  tombstones: "Recipients who were erased, kept without personal data so that the ledger adds up.",
   segments: "Saved filters over recipients, to be used as audiences.",
   templates: "Messages with variables. A version never changes once it is written.",
   campaigns: "One message to an audience.",

@@ -154,9 +154,28 @@ export interface Part {
 }
 
 /** What SQL needs to read a page of a list by creation, whose answer `paging` makes. */
-export function partOf({ limit, cursor, sort }: PageRequest): Part {
+export function partOf(page: PageRequest): Part {
+  const { after, direction, take } = placeOf(page, byCreation);
+  return { after: after && after.id, direction, take };
+}
+
+/** A part of a list sorted by `field`, and by id where that is the same: at most `take` rows, beyond `after`. */
+export interface Place {
+  field: string;
+  kind: Sortable[string];
+  after: { value: string | number | null; id: string } | null;
+  direction: "asc" | "desc";
+  take: number;
+}
+
+/** What SQL needs to read a page of any list, whose answer `paging` makes. */
+export function placeOf({ limit, cursor, sort }: PageRequest, fields: Sortable): Place {
+  const field = sort.replace(/^-/, "");
+  const kind = fields[field]!;
   return {
-    after: cursor === undefined ? null : parseCursor(cursor, sort, "creation").id,
+    field,
+    kind,
+    after: cursor === undefined ? null : parseCursor(cursor, sort, kind),
     direction: sort.startsWith("-") ? "desc" : "asc",
     take: limit + 1,
   };
@@ -184,9 +203,15 @@ function parseCursor(cursor: string, sort: string, kind: Sortable[string]) {
   ]);
 }
 
-/** For a Prisma filter: texts that hold this one, in any case. Nothing in it stands for anything else. */
+/** Nothing in it stands for anything else. */
+const literal = (part: string) => part.replaceAll(/[\\%_]/g, "\\$&");
+
+/** For LIKE: texts that hold this one. */
+export const containingPattern = (part: string) => `%${literal(part)}%`;
+
+/** For a Prisma filter: texts that hold this one, in any case. */
 export function containing(part: string) {
-  return { contains: part.replaceAll(/[\\%_]/g, "\\$&"), mode: "insensitive" as const };
+  return { contains: literal(part), mode: "insensitive" as const };
 }
 
 /** For a Prisma filter on the time of creation. */

@@ -1,8 +1,9 @@
 import { newUuid } from "../domain/ids.ts";
 import type { ImportedRecipient } from "../domain/recipient.ts";
-import type { PrismaClient, Recipient } from "../prisma/generated/client.ts";
+import type { PrismaClient } from "../prisma/generated/client.ts";
+import { type RecipientRow, recipientColumns } from "./recipients.ts";
 
-export type StoredRecipient = Omit<Recipient, "erasedAt"> & {
+export type StoredRecipient = RecipientRow & {
   /** False if it replaced one of the same external id. */
   created: boolean;
 };
@@ -41,8 +42,5 @@ const upsertSql = (answer: boolean) => `
     attributes = excluded.attributes, updated_at = excluded.updated_at, version = r.version + 1
   ${
     // A row that an upsert created has never been locked or updated.
-    answer
-      ? `RETURNING id, external_id AS "externalId", email, phone, time_zone AS "timeZone", locale, attributes,
-           created_at AS "createdAt", updated_at AS "updatedAt", version, r.xmax = 0 AS created`
-      : ""
+    answer ? `RETURNING ${recipientColumns}, r.xmax = 0 AS created` : ""
   }`;

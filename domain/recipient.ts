@@ -97,3 +97,12 @@ export const recipientProfile = z.strictObject({
 export const importedRecipient = recipientProfile.extend({ externalId });
 
 export type ImportedRecipient = z.output<typeof importedRecipient>;
+
+/** What a recipient is to be changed by: a merge patch of its profile, whose null lets a part take its default again. */
+export const recipientPatch = z.strictObject({
+  email: emailAddress.nullable().optional(),
+  phone: phoneNumber.nullable().optional(),
+  timeZone: timeZone.nullable().optional(),
+  locale: locale.nullable().optional(),
+  attributes: z.looseObject({}).nullable().optional(),
+});

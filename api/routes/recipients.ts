@@ -1,13 +1,21 @@
+import { isDeepStrictEqual } from "node:util";
 import { z } from "@hono/zod-openapi";
 import { publicId } from "../../domain/ids.ts";
-import { externalId, recipientProfile, recipientReference } from "../../domain/recipient.ts";
+import { mergePatch } from "../../domain/merge-patch.ts";
+import {
+  externalId,
+  recipientPatch,
+  recipientProfile,
+  recipientReference,
+} from "../../domain/recipient.ts";
 import { text } from "../../domain/storable.ts";
 import { Prisma, type Recipient } from "../../prisma/generated/client.ts";
 import { changeOf } from "../audit.ts";
-import { setEtag } from "../etag.ts";
+import { ifMatchHeaders, requireMatch, setEtag } from "../etag.ts";
 import { commit } from "../idempotency.ts";
-import { notFound, Problem } from "../problem.ts";
+import { invalid, notFound, Problem } from "../problem.ts";
 import { upsertRecipients } from "../recipient-store.ts";
+import { recipientAnswer, recipientColumns, recipientJson } from "../recipients.ts";
 import {
   type ApiDeps,
   createRouter,
@@ -16,20 +24,7 @@ import {
   problemResponse,
   responses,
 } from "../router.ts";
-
-const recipient = z
-  .object({
-    id: z.string().openapi({ example: "rcp_01jd3v8qyee7fr8xmcsnh5hbcd" }),
-    externalId: z.string(),
-    email: z.string().nullable(),
-    phone: z.string().nullable(),
-    timeZone: z.string(),
-    locale: z.string(),
-    attributes: z.record(z.string(), z.unknown()),
-    createdAt: z.iso.datetime(),
-    updatedAt: z.iso.datetime(),
-  })
-  .openapi("Recipient");
+import { fieldErrors } from "../validation.ts";
 
 /** The caller's own id of a recipient, or the one that Tidings gave. */
 const reference = z.object({
@@ -43,8 +38,8 @@ const put = defineRoute({
   summary: "Create or replace a recipient. What is left out takes its default.",
   request: { params: z.object({ recipient: externalId }), body: jsonContent(recipientProfile) },
   responses: {
-    ...responses(200, "Replaced", recipient),
-    201: { description: "Created", content: { "application/json": { schema: recipient } } },
+    ...responses(200, "Replaced", recipientAnswer),
+    201: { description: "Created", content: { "application/json": { schema: recipientAnswer } } },
   },
 });
 
@@ -54,7 +49,7 @@ const get = defineRoute({
   access: "viewer",
   summary: "One recipient",
   request: { params: reference },
-  responses: responses(200, "The recipient", recipient),
+  responses: responses(200, "The recipient", recipientAnswer),
 });
 
 const erase = defineRoute({
@@ -67,7 +62,45 @@ const erase = defineRoute({
   responses: { 204: { description: "There is no such recipient any more" }, ...problemResponse },
 });
 
-const recipientColumns = Prisma.sql`id, external_id AS "externalId", email, phone, time_zone AS "timeZone", locale, attributes, created_at AS "createdAt", updated_at AS "updatedAt", version`;
+const patch = defineRoute({
+  method: "patch",
+  path: "/v1/recipients/{recipient}",
+  access: "sender",
+  summary: "Change parts of a recipient",
+  description:
+    "A JSON merge patch (RFC 7396): what is left out stays, what is null takes its default again, and a null within attributes removes that key.",
+  request: {
+    params: reference,
+    headers: ifMatchHeaders,
+    body: jsonContent(
+      recipientPatch.openapi({
+        example: { locale: "de-AT", attributes: { plan: "pro", trialEnds: null } },
+      }),
+    ),
+  },
+  responses: responses(200, "The recipient afterwards", recipientAnswer),
+});
+
+/** A recipient, held against other changes to the end of the transaction; undefined where there is none. */
+async function lockRecipient(
+  tx: Prisma.TransactionClient,
+  named: ReturnType<typeof recipientReference>,
+): Promise<Recipient | undefined> {
+  const [column, value] =
+    "id" in named ? ["id = $1::uuid", named.id] : ["external_id = $1", named.externalId];
+  const [row] = await tx.$queryRawUnsafe<Recipient[]>(
+    `SELECT ${recipientColumns}, erased_at AS "erasedAt" FROM recipients WHERE ${column} FOR NO KEY UPDATE`,
+    value,
+  );
+  return row;
+}
+
+/** Throws the problem of one who is not there, or not any more. */
+function refuseAbsent(row: Recipient | null | undefined): asserts row is Recipient {
+  if (!row) throw notFound("recipient");
+  if (row.erasedAt)
+    throw new Problem("gone", `This recipient was erased at ${row.erasedAt.toISOString()}.`);
+}
 
 export function recipientRoutes(deps: ApiDeps) {
   const { prisma, clock } = deps;
@@ -78,9 +111,7 @@ export function recipientRoutes(deps: ApiDeps) {
       const profile = c.req.valid("json");
       const { created, ...row } = await commit(c, deps, async (tx) => {
         // Held, so that what the audit trail says it was is what this replaced.
-        const [before] = await tx.$queryRaw<
-          Recipient[]
-        >`SELECT ${recipientColumns} FROM recipients WHERE external_id = ${externalId} FOR NO KEY UPDATE`;
+        const before = await lockRecipient(tx, { externalId });
         const [stored] = await upsertRecipients(tx, [{ ...profile, externalId }], clock());
         const after = recipientJson(stored!);
         return {
@@ -99,9 +130,39 @@ export function recipientRoutes(deps: ApiDeps) {
       const row = await prisma.recipient.findUnique({
         where: recipientReference(c.req.valid("param").recipient),
       });
-      if (!row) throw notFound("recipient");
-      if (row.erasedAt)
-        throw new Problem("gone", `This recipient was erased at ${row.erasedAt.toISOString()}.`);
+      refuseAbsent(row);
+      setEtag(c, row.version);
+      return c.json(recipientJson(row), 200);
+    })
+    .openapi(patch, async (c) => {
+      const named = recipientReference(c.req.valid("param").recipient);
+      const wanted = c.req.valid("json");
+      const row = await commit(c, deps, async (tx) => {
+        const before = await lockRecipient(tx, named);
+        refuseAbsent(before);
+        requireMatch(c, before.version);
+        const profile = patched(before, wanted);
+        const shown = recipientJson(before);
+        if (
+          Object.entries(profile).every(([key, value]) =>
+            isDeepStrictEqual(value, before[key as keyof Recipient]),
+          )
+        )
+          return { body: before, changes: [] };
+        const after = await tx.recipient.update({
+          where: { id: before.id },
+          data: {
+            ...profile,
+            attributes: profile.attributes as Prisma.InputJsonObject,
+            updatedAt: clock(),
+            version: { increment: 1 },
+          },
+        });
+        return {
+          body: after,
+          changes: [changeOf("recipient.update", shown.id, shown, recipientJson(after))],
+        };
+      });
       setEtag(c, row.version);
       return c.json(recipientJson(row), 200);
     })
@@ -148,26 +209,13 @@ export function recipientRoutes(deps: ApiDeps) {
     });
 }
 
-function recipientJson({
-  id,
-  externalId,
-  email,
-  phone,
-  timeZone,
-  locale,
-  attributes,
-  createdAt,
-  updatedAt,
-}: Omit<Recipient, "erasedAt">) {
-  return {
-    id: publicId("recipient", id),
-    externalId: externalId!,
-    email,
-    phone,
-    timeZone,
-    locale,
-    attributes: attributes as Record<string, unknown>,
-    createdAt: createdAt.toISOString(),
-    updatedAt: updatedAt.toISOString(),
-  };
+/** The profile that a patch makes of a recipient; throws the problem of one that may not be. */
+function patched(
+  { email, phone, timeZone, locale, attributes }: Recipient,
+  wanted: z.output<typeof recipientPatch>,
+) {
+  const merged = mergePatch({ email, phone, timeZone, locale, attributes }, wanted);
+  const parsed = recipientProfile.safeParse(merged);
+  if (!parsed.success) throw invalid(fieldErrors(parsed.error, "body"));
+  return parsed.data;
 }

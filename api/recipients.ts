@@ -1,0 +1,149 @@
+import { z } from "@hono/zod-openapi";
+import type { Pool } from "pg";
+import type { RecipientFilter } from "../domain/audience.ts";
+import { filterWhere } from "../domain/audience-sql.ts";
+import { firstUuidAt, publicId } from "../domain/ids.ts";
+import type { Recipient } from "../prisma/generated/client.ts";
+import { type Conditions, createConditions } from "./conditions.ts";
+import { containingPattern, type Place } from "./pages.ts";
+
+/** A recipient, as every route shows it. */
+export const recipientAnswer = z
+  .object({
+    id: z.string().openapi({ example: "rcp_01jd3v8qyee7fr8xmcsnh5hbcd" }),
+    externalId: z.string().openapi({ example: "ada" }),
+    email: z.string().nullable().openapi({ example: "ada@example.org" }),
+    phone: z.string().nullable().openapi({ example: "+4915112345678" }),
+    timeZone: z.string().openapi({ example: "Europe/London" }),
+    locale: z.string().openapi({ example: "en-GB" }),
+    attributes: z.record(z.string(), z.unknown()).openapi({ example: { plan: "pro" } }),
+    createdAt: z.iso.datetime(),
+    updatedAt: z.iso.datetime(),
+  })
+  .openapi("Recipient");
+
+/** A recipient who was not erased. */
+export type RecipientRow = Omit<Recipient, "erasedAt">;
+
+export function recipientJson(row: RecipientRow): z.output<typeof recipientAnswer> {
+  const { id, externalId, email, phone, timeZone, locale, attributes, createdAt, updatedAt } = row;
+  return {
+    id: publicId("recipient", id),
+    externalId: externalId!,
+    email,
+    phone,
+    timeZone,
+    locale,
+    attributes: attributes as Record<string, unknown>,
+    createdAt: createdAt.toISOString(),
+    updatedAt: updatedAt.toISOString(),
+  };
+}
+
+/** The columns of a `RecipientRow`. */
+export const recipientColumns = `id, external_id AS "externalId", email, phone, time_zone AS "timeZone", locale, attributes, created_at AS "createdAt", updated_at AS "updatedAt", version`;
+
+/** By what lists of recipients may be sorted. */
+export const recipientSorts = {
+  createdAt: "creation",
+  updatedAt: "instant",
+  externalId: "text",
+} as const;
+
+const sortColumns: Record<string, string> = {
+  createdAt: "id",
+  updatedAt: "updated_at",
+  externalId: "external_id",
+};
+
+/** Recipients asked for; what is left out does not matter. */
+export interface RecipientQuery {
+  /** A part of external id, e-mail address or telephone number, in any case. */
+  q?: string | undefined;
+  /** In any case. */
+  email?: string | undefined;
+  externalId?: string | undefined;
+  phone?: string | undefined;
+  locale?: string | undefined;
+  timeZone?: string | undefined;
+  createdFrom?: Date | undefined;
+  createdBefore?: Date | undefined;
+  filter?: RecipientFilter | undefined;
+}
+
+/** As in the index `recipients_search`, to the letter. */
+const searched =
+  "lower(coalesce(r.external_id, '') || ' ' || coalesce(r.email, '') || ' ' || coalesce(r.phone, ''))";
+
+/**
+ * Reads a page of those who are meant; the erased never are. The statement has no name, so that it is planned for the
+ * values at hand: what few have is looked up, what many have is met soon in the order of the list.
+ */
+export async function readRecipients(
+  pool: Pick<Pool, "query">,
+  query: RecipientQuery,
+  { field, kind, after, direction, take }: Place,
+): Promise<RecipientRow[]> {
+  const conditions = meant(query);
+  const { bind, and } = conditions;
+  const column = sortColumns[field]!;
+  if (after !== null) {
+    const beyond = direction === "asc" ? ">" : "<";
+    const id = `${bind(after.id)}::uuid`;
+    const type = kind === "instant" ? "timestamptz" : "text";
+    and(
+      column === "id"
+        ? `r.id ${beyond} ${id}`
+        : `(r.${column}, r.id) ${beyond} (${bind(after.value)}::${type}, ${id})`,
+    );
+  }
+  const order = [...new Set([column, "id"])].map((by) => `r.${by} ${direction}`).join(", ");
+  const { rows } = await pool.query<RecipientRow>(
+    `SELECT ${recipientColumns} FROM recipients AS r WHERE ${conditions.sql()} ORDER BY ${order} LIMIT ${bind(take)}::int`,
+    conditions.values,
+  );
+  return rows;
+}
+
+/** How many are meant. */
+export async function countRecipients(
+  pool: Pick<Pool, "query">,
+  query: RecipientQuery,
+): Promise<number> {
+  const conditions = meant(query);
+  const { rows } = await pool.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM recipients AS r WHERE ${conditions.sql()}`,
+    conditions.values,
+  );
+  return rows[0]!.count;
+}
+
+function meant(query: RecipientQuery): Conditions {
+  const conditions = createConditions();
+  const { bind, and, values } = conditions;
+  const { q, email, externalId, phone, locale, timeZone, createdFrom, createdBefore } = query;
+  and("r.erased_at IS NULL");
+  const search = (part: string) =>
+    and(`${searched} LIKE lower(${bind(containingPattern(part))}::text)`);
+  if (q !== undefined) search(q);
+  if (email !== undefined) {
+    // No index has addresses alone.
+    search(email);
+    and(`lower(r.email) = lower(${bind(email)}::text)`);
+  }
+  if (phone !== undefined) {
+    search(phone);
+    and(`r.phone = ${bind(phone)}`);
+  }
+  if (externalId !== undefined) and(`r.external_id = ${bind(externalId)}`);
+  if (locale !== undefined) and(`r.locale = ${bind(locale)}`);
+  if (timeZone !== undefined) and(`r.time_zone = ${bind(timeZone)}`);
+  if (createdFrom) and(`r.id >= ${bind(firstUuidAt(createdFrom))}::uuid`);
+  if (createdBefore) and(`r.id < ${bind(firstUuidAt(createdBefore))}::uuid`);
+  if (query.filter) {
+    const where = filterWhere(query.filter, "r", values.length + 1);
+    values.push(...where.values);
+    and(where.sql);
+  }
+  return conditions;
+}

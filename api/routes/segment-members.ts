@@ -1,0 +1,97 @@
+import { z } from "@hono/zod-openapi";
+import { describedFilter } from "../audience.ts";
+import { pageOf, pageQuery, paging, placeOf } from "../pages.ts";
+import { notFound } from "../problem.ts";
+import {
+  countRecipients,
+  readRecipients,
+  recipientAnswer,
+  recipientJson,
+  type RecipientRow,
+  recipientSorts,
+} from "../recipients.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+import { readSegment, segmentParams } from "../segments.ts";
+
+const count = z
+  .number()
+  .int()
+  .openapi({ description: "How many recipients it holds", example: 4_711 });
+
+const maxSample = 50;
+
+const preview = defineRoute({
+  method: "post",
+  path: "/v1/segments/preview",
+  access: "viewer",
+  summary: "How many recipients a filter holds, and the newest of them. Nothing is saved.",
+  request: {
+    body: jsonContent(
+      z.strictObject({
+        filter: describedFilter,
+        sample: z
+          .int("must be a whole number")
+          .min(0, "must be at least 0")
+          .max(maxSample, `must be at most ${maxSample}`)
+          .default(10)
+          .openapi({ description: "How many of them to show", example: 10 }),
+      }),
+    ),
+  },
+  responses: responses(
+    200,
+    "Count and sample",
+    z.object({ count, sample: z.array(recipientAnswer) }).openapi("SegmentPreview"),
+  ),
+});
+
+const countRoute = defineRoute({
+  method: "get",
+  path: "/v1/segments/{key}/count",
+  access: "viewer",
+  summary: "How many recipients a segment holds now",
+  request: { params: segmentParams },
+  responses: responses(200, "The count", z.object({ count })),
+});
+
+const members = defineRoute({
+  method: "get",
+  path: "/v1/segments/{key}/recipients",
+  access: "viewer",
+  summary: "The recipients that a segment holds now, the newest first",
+  request: { params: segmentParams, query: z.object(pageQuery(recipientSorts)) },
+  responses: responses(200, "A page", pageOf(recipientAnswer)),
+});
+
+export function segmentMemberRoutes({ prisma, pool }: ApiDeps) {
+  const filterOf = async (key: string) => {
+    const found = await readSegment(prisma, key);
+    if (!found) throw notFound("segment");
+    return found.filter;
+  };
+
+  return createRouter()
+    .openapi(preview, async (c) => {
+      const { filter, sample } = c.req.valid("json");
+      const newest = placeOf({ limit: sample, sort: "-createdAt" }, recipientSorts);
+      const rows =
+        sample === 0 ? [] : await readRecipients(pool, { filter }, { ...newest, take: sample });
+      const total = await countRecipients(pool, { filter });
+      return c.json({ count: total, sample: rows.map(recipientJson) }, 200);
+    })
+    .openapi(countRoute, async (c) =>
+      c.json(
+        {
+          count: await countRecipients(pool, { filter: await filterOf(c.req.valid("param").key) }),
+        },
+        200,
+      ),
+    )
+    .openapi(members, async (c) => {
+      const filter = await filterOf(c.req.valid("param").key);
+      const page = c.req.valid("query");
+      const { answer } = paging<RecipientRow>(page, recipientSorts);
+      const rows = await readRecipients(pool, { filter }, placeOf(page, recipientSorts));
+      return c.json(answer(rows, recipientJson), 200);
+    });
+}

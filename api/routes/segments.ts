@@ -1,0 +1,206 @@
+import { isDeepStrictEqual } from "node:util";
+import { z } from "@hono/zod-openapi";
+import { publicId, newUuid } from "../../domain/ids.ts";
+import { text } from "../../domain/storable.ts";
+import type { Prisma, Segment } from "../../prisma/generated/client.ts";
+import { describedFilter } from "../audience.ts";
+import { changeOf } from "../audit.ts";
+import { isUniqueViolation } from "../database-errors.ts";
+import { ifMatchHeaders, requireMatch, setEtag } from "../etag.ts";
+import { commit, commitOnce, idempotencyHeaders } from "../idempotency.ts";
+import { containing, pageOf, pageQuery, paging } from "../pages.ts";
+import { notFound, Problem } from "../problem.ts";
+import {
+  type ApiDeps,
+  createRouter,
+  defineRoute,
+  jsonContent,
+  problemResponse,
+  responses,
+} from "../router.ts";
+import {
+  lockSegment,
+  newSegmentKey,
+  readSegment,
+  segmentAnswer,
+  segmentJson,
+  segmentName,
+  segmentParams,
+} from "../segments.ts";
+
+const create = defineRoute({
+  method: "post",
+  path: "/v1/segments",
+  access: "sender",
+  summary: "Save a filter over recipients, to be used as an audience",
+  request: {
+    headers: idempotencyHeaders,
+    body: jsonContent(
+      z.strictObject({ key: newSegmentKey, name: segmentName, filter: describedFilter }),
+    ),
+  },
+  responses: responses(201, "Created", segmentAnswer),
+});
+
+const sortable = {
+  createdAt: "creation",
+  updatedAt: "instant",
+  key: "text",
+  name: "text",
+} as const;
+
+const list = defineRoute({
+  method: "get",
+  path: "/v1/segments",
+  access: "viewer",
+  summary: "Segments, the newest first",
+  request: {
+    query: z.object({
+      ...pageQuery(sortable),
+      q: text(200)
+        .optional()
+        .openapi({ description: "Part of the key or the name, in any case", example: "pro" }),
+    }),
+  },
+  responses: responses(200, "A page", pageOf(segmentAnswer)),
+});
+
+const get = defineRoute({
+  method: "get",
+  path: "/v1/segments/{key}",
+  access: "viewer",
+  summary: "One segment",
+  request: { params: segmentParams },
+  responses: responses(200, "The segment", segmentAnswer),
+});
+
+const patch = defineRoute({
+  method: "patch",
+  path: "/v1/segments/{key}",
+  access: "sender",
+  summary:
+    "Change a segment's name or filter. Campaigns that have begun keep whom they began with.",
+  request: {
+    params: segmentParams,
+    headers: ifMatchHeaders,
+    body: jsonContent(
+      z.strictObject({ name: segmentName.optional(), filter: describedFilter.optional() }),
+    ),
+  },
+  responses: responses(200, "The segment afterwards", segmentAnswer),
+});
+
+const remove = defineRoute({
+  method: "delete",
+  path: "/v1/segments/{key}",
+  access: "sender",
+  summary: "Delete a segment. Refused while a campaign that has not begun names it.",
+  request: { params: segmentParams },
+  responses: { 204: { description: "There is no such segment any more" }, ...problemResponse },
+});
+
+/** Campaigns named in the refusal of a deletion. */
+const maxNamed = 10;
+
+export function segmentRoutes(deps: ApiDeps) {
+  const { prisma, clock } = deps;
+
+  return createRouter()
+    .openapi(create, async (c) => {
+      const { key, name, filter } = c.req.valid("json");
+      const taken = new Problem(
+        "conflict",
+        `There is a segment ${key} already. Change it, or take another key.`,
+      );
+      const now = clock();
+      return commitOnce(c, deps, 201, async (tx) => {
+        if (await tx.segment.findUnique({ where: { key }, select: { id: true } })) throw taken;
+        const row = await tx.segment
+          .create({
+            data: {
+              id: newUuid(now),
+              key,
+              name,
+              filter: filter as Prisma.InputJsonObject,
+              createdAt: now,
+              updatedAt: now,
+            },
+          })
+          .catch((error: unknown) => {
+            throw isUniqueViolation(error) ? taken : error;
+          });
+        const body = segmentJson(row);
+        return { body, changes: [{ action: "segment.create", resource: key, after: body }] };
+      });
+    })
+    .openapi(list, async (c) => {
+      const { q, ...page } = c.req.valid("query");
+      const { where, answer, ...find } = paging<Segment>(page, sortable);
+      const rows = await prisma.segment.findMany({
+        ...find,
+        where: {
+          AND: [
+            where,
+            ...(q === undefined ? [] : [{ OR: [{ key: containing(q) }, { name: containing(q) }] }]),
+          ],
+        },
+      });
+      return c.json(answer(rows, segmentJson), 200);
+    })
+    .openapi(get, async (c) => {
+      const found = await readSegment(prisma, c.req.valid("param").key);
+      if (!found) throw notFound("segment");
+      setEtag(c, found.row.version);
+      return c.json(segmentJson(found.row), 200);
+    })
+    .openapi(patch, async (c) => {
+      const { key } = c.req.valid("param");
+      const { name, filter } = c.req.valid("json");
+      const row = await commit(c, deps, async (tx) => {
+        const before = await lockSegment(tx, key, "change");
+        requireMatch(c, before.version);
+        const wanted = { name: name ?? before.name, filter: filter ?? before.filter };
+        if (isDeepStrictEqual(wanted, { name: before.name, filter: before.filter }))
+          return { body: before, changes: [] };
+        const after = await tx.segment.update({
+          where: { key },
+          data: {
+            name: wanted.name,
+            filter: wanted.filter as Prisma.InputJsonObject,
+            updatedAt: clock(),
+            version: { increment: 1 },
+          },
+        });
+        return {
+          body: after,
+          changes: [changeOf("segment.update", key, segmentJson(before), segmentJson(after))],
+        };
+      });
+      setEtag(c, row.version);
+      return c.json(segmentJson(row), 200);
+    })
+    .openapi(remove, async (c) => {
+      const { key } = c.req.valid("param");
+      await commit(c, deps, async (tx) => {
+        const before = await lockSegment(tx, key, "deletion");
+        const using = await tx.$queryRaw<{ id: string }[]>`
+          SELECT id FROM campaigns
+          WHERE finished_at IS NULL AND frozen_at IS NULL
+            AND (audience -> 'include' @> to_jsonb(${key}::text) OR audience -> 'exclude' @> to_jsonb(${key}::text))
+          ORDER BY id LIMIT ${maxNamed + 1}`;
+        if (using.length > 0) {
+          const named = using.slice(0, maxNamed).map(({ id }) => publicId("campaign", id));
+          throw new Problem(
+            "conflict",
+            `It is named by campaigns that have not begun: ${named.join(", ")}${using.length > maxNamed ? " and others" : ""}. Change or cancel them first.`,
+          );
+        }
+        await tx.segment.delete({ where: { key } });
+        return {
+          body: null,
+          changes: [{ action: "segment.delete", resource: key, before: segmentJson(before) }],
+        };
+      });
+      return c.body(null, 204);
+    });
+}
