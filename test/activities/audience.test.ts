@@ -76,7 +76,7 @@ describe("a campaign's audience of segments", () => {
       );
       const found = await frozen(campaign);
       expect(rows[0]!.audience_count).toBe(found.length);
-      return found.map((id) => ids.indexOf(id)).toSorted();
+      return found.map((id) => ids.indexOf(id)).toSorted((a, b) => a - b);
     };
     expect(await freezes({ include: ["pro", "eu"] })).toEqual([0, 1, 2, 3, 6]);
     expect(await freezes({ include: ["pro", "eu"], exclude: ["out"] })).toEqual([0, 2, 3]);
@@ -132,7 +132,7 @@ describe("a campaign's audience of segments", () => {
     const others = await campaignFor({ where: { not: { received: first.publicId } } });
     for (const campaign of [told, perhaps, others]) await advance(campaign);
     expect(await frozen(told)).toEqual([ids[0]]);
-    expect(await frozen(perhaps)).toEqual([ids[0], ids[2]].toSorted());
-    expect(await frozen(others)).toEqual([ids[1], ids[2], ids[3]].toSorted());
+    expect(new Set(await frozen(perhaps))).toEqual(new Set([ids[0], ids[2]]));
+    expect(new Set(await frozen(others))).toEqual(new Set([ids[1], ids[2], ids[3]]));
   });
 });

@@ -155,7 +155,7 @@ async function found(people: Person[], sql: { sql: string; values: string[] }): 
   return prisma
     .$transaction(async (tx) => {
       await tx.recipient.createMany({
-        data: people.map(({ delivery: _, ...row }, n) => ({
+        data: people.map(({ delivery: _delivery, ...row }, n) => ({
           ...row,
           id: ids[n]!,
           attributes: row.attributes as object,
