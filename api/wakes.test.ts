@@ -6,6 +6,8 @@ import { createWakes, mailboxWakeMs } from "./wakes.ts";
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
+const wake = { requestId: "request" };
+
 /** Wakes whose sends are recorded and end when the test says so. */
 function harness(onSend = () => {}) {
   const sent: string[] = [];
@@ -33,7 +35,7 @@ function harness(onSend = () => {}) {
 describe("wakes", () => {
   it("wakes a mailbox once for a burst, at the end of its time", async () => {
     const { wakes, sent } = harness();
-    for (let i = 0; i < 50; i += 1) wakes.queue("mailbox/0");
+    for (let i = 0; i < 50; i += 1) wakes.queue("mailbox/0", wake);
     await vi.advanceTimersByTimeAsync(mailboxWakeMs - 1);
     expect(sent).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
@@ -43,7 +45,7 @@ describe("wakes", () => {
   it("wakes a mailbox at most every 200 ms under steady load", async () => {
     const { wakes, sent, settle } = harness();
     for (let ms = 0; ms < 1_000; ms += 10) {
-      wakes.queue("mailbox/0");
+      wakes.queue("mailbox/0", wake);
       await vi.advanceTimersByTimeAsync(10);
       if (sent.length > 0 && ms % 200 === 190) await settle();
     }
@@ -52,14 +54,14 @@ describe("wakes", () => {
 
   it("wakes critical queues and campaigns at once", () => {
     const { wakes, sent } = harness();
-    wakes.queue("critical/1");
-    wakes.campaign("cmp_1");
+    wakes.queue("critical/1", wake);
+    wakes.campaign("cmp_1", wake);
     expect(sent).toEqual(["critical/1", "cmp_1"]);
   });
 
   it("sends one more after a wake that was under way when more was committed", async () => {
     const { wakes, sent, settle } = harness();
-    for (let i = 0; i < 10; i += 1) wakes.queue("critical/0");
+    for (let i = 0; i < 10; i += 1) wakes.queue("critical/0", wake);
     expect(sent).toEqual(["critical/0"]);
     await settle();
     expect(sent).toEqual(["critical/0", "critical/0"]);
@@ -84,18 +86,18 @@ describe("wakes", () => {
 
   it("leaves a failed wake to the relay, and wakes again for the next change", async () => {
     const { wakes, sent, settle, warnings } = harness();
-    wakes.queue("critical/0");
+    wakes.queue("critical/0", wake);
     await settle("reject");
     expect(warnings).toHaveLength(1);
-    wakes.queue("critical/0");
+    wakes.queue("critical/0", wake);
     expect(sent).toHaveLength(2);
   });
 
   it("flushes what waits, and what is committed meanwhile, before the process ends", async () => {
     const { wakes, sent, settle } = harness();
-    wakes.queue("mailbox/0");
-    wakes.queue("critical/0");
-    wakes.queue("critical/0");
+    wakes.queue("mailbox/0", wake);
+    wakes.queue("critical/0", wake);
+    wakes.queue("critical/0", wake);
     let flushed = false;
     const done = wakes.flush().then(() => (flushed = true));
     expect(sent).toEqual(["critical/0", "mailbox/0"]);

@@ -9,9 +9,9 @@ import type { WakeTarget } from "./metrics.ts";
  * request it is, and is sent in its context, though later: where several are told as one, for the last of them.
  */
 export interface Wakes {
-  queue(name: string, wake?: Wake): void;
+  queue(name: string, wake: Wake): void;
   /** `campaignId` is the public id. */
-  campaign(campaignId: string, wake?: Wake): void;
+  campaign(campaignId: string, wake: Wake): void;
   /** Sends at once what waits, and resolves when nothing is under way any more. For the end of the process. */
   flush(): Promise<void>;
 }
@@ -89,9 +89,9 @@ export function createWakes({
   const kindOf = (name: string) => name.split("/", 1)[0] as WakeTarget;
 
   return {
-    queue: (name, why = {}) =>
+    queue: (name, why) =>
       wake(name, name.startsWith("mailbox/") ? mailboxWakeMs : 0, () => wakeQueue(name, why)),
-    campaign: (campaignId, why = {}) =>
+    campaign: (campaignId, why) =>
       wake(`campaign/${campaignId}`, 0, () => wakeCampaign(campaignId, why)),
     async flush() {
       for (const [name, target] of targets) if (target.timer) deliver(name, target);

@@ -1,6 +1,7 @@
 import type { Worker } from "@temporalio/worker";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { createPoolGauge, durationBuckets } from "../config/metrics.ts";
+import { deliveryStatuses } from "../domain/notification.ts";
 import { retentionTables } from "../domain/retention.ts";
 
 /** Ordinary and critical messages have task queues, channels and bounds of their own. */
@@ -133,6 +134,9 @@ export function createWorkerMetrics(registry = new Registry()) {
     for (const outcome of ["completed", "failed"])
       metrics.activitySeconds.zero({ activity, outcome });
   }
+  for (const queue of ["mailbox", "critical", "campaign"])
+    metrics.dispatched.inc({ queue, outcome: "sent" }, 0);
+  for (const change of ["claimed", ...deliveryStatuses]) metrics.ledgerRows.inc({ change }, 0);
   for (const workflow of ["deliveryQueue", "campaign"]) metrics.relayWakes.inc({ workflow }, 0);
   for (const table of retentionTables) metrics.removed.inc({ table }, 0);
   return metrics;
