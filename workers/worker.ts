@@ -151,13 +151,14 @@ export function workflowSource(): Pick<
   WorkerOptions,
   "workflowBundle" | "workflowsPath" | "interceptors"
 > {
-  const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-  const bundle = path("../workflow-bundle.js");
+  const bundle = fileURLToPath(new URL("../workflow-bundle.js", import.meta.url));
   return existsSync(bundle)
     ? { workflowBundle: { codePath: bundle } }
     : {
-        workflowsPath: path("../workflows/index.ts"),
-        interceptors: { workflowModules: [path("../workflows/tracing.ts")] },
+        workflowsPath: fileURLToPath(new URL("../workflows/index.ts", import.meta.url)),
+        interceptors: {
+          workflowModules: [fileURLToPath(new URL("../workflows/tracing.ts", import.meta.url))],
+        },
       };
 }
 

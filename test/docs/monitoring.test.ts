@@ -164,7 +164,8 @@ describe("an alert", () => {
     const explained = [...read("docs/runbook.md").matchAll(/^### (Tidings\w+)$/gm)].map(
       ([, name]) => name,
     );
-    expect(explained.toSorted()).toEqual(alerts.map(({ alert }) => alert).toSorted());
+    expect(new Set(explained)).toEqual(new Set(alerts.map(({ alert }) => alert)));
+    expect(explained).toHaveLength(alerts.length);
   });
 });
 

@@ -33,7 +33,7 @@ const exported = z.object({
     .min(1),
 });
 
-export interface CollectedSpan {
+interface CollectedSpan {
   service: unknown;
   name: string;
   traceId: string;
