@@ -8,7 +8,7 @@ import { notFound } from "./problem.ts";
 
 const exampleKey = "pro-customers";
 
-export const newSegmentKey = segmentKey.openapi({ example: exampleKey });
+export const newSegmentKey = segmentKey.meta({ example: exampleKey });
 export const segmentName = text(200).openapi({ example: "Pro customers" });
 
 export const segmentParams = z.object({ key: newSegmentKey });

@@ -73,7 +73,7 @@ const patch = defineRoute({
     params: reference,
     headers: ifMatchHeaders,
     body: jsonContent(
-      recipientPatch.openapi({
+      recipientPatch.meta({
         example: { locale: "de-AT", attributes: { plan: "pro", trialEnds: null } },
       }),
     ),
