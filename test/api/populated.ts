@@ -1,4 +1,5 @@
-import { publicId } from "../../domain/ids.ts";
+import { newUuid, publicId } from "../../domain/ids.ts";
+import { deliveryStatuses } from "../../domain/notification.ts";
 import type { Document, Parameter, Schema } from "../support/openapi.ts";
 import { type Api, makeKey, sampleTemplate, seed } from "./harness.ts";
 
@@ -77,9 +78,10 @@ export async function populate(api: Api): Promise<Known> {
 
 /** One delivery in each status for recipients of the campaign; those of an ended one are at an end. */
 async function owe({ prisma }: Api, campaignId: string, ended: boolean): Promise<void> {
+  const ids = deliveryStatuses.map(() => newUuid());
   await prisma.$executeRaw`
     INSERT INTO deliveries (id, campaign_id, recipient_id, channel, priority, queue, status, due_at, reason, attempt_count, finished_at)
-    SELECT gen_random_uuid(), ${campaignId}::uuid, r.id, 'email', 'normal', 'campaign/lane/0', s.status,
+    SELECT (${ids}::uuid[])[s.n], ${campaignId}::uuid, r.id, 'email', 'normal', 'campaign/lane/0', s.status,
       CASE WHEN s.open THEN now() END, CASE WHEN s.status = 'failed' THEN 'provider_rejected' END, 1, CASE WHEN NOT s.open THEN now() END
     FROM (SELECT status, status IN ('pending', 'sending') AS open, row_number() OVER () AS n FROM unnest(enum_range(NULL::delivery_status)) AS status) AS s
     JOIN (SELECT id, row_number() OVER (ORDER BY external_id) AS n FROM recipients) AS r ON r.n = s.n
