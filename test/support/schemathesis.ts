@@ -1,0 +1,86 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Document, operationsOf } from "./openapi.ts";
+import { findProgram } from "./programs.ts";
+
+/** The path of Schemathesis on this machine, or null. */
+export const findSchemathesis = () => findProgram("SCHEMATHESIS_PATH", ["schemathesis", "st"]);
+
+const checks = [
+  "not_a_server_error",
+  "status_code_conformance",
+  "content_type_conformance",
+  "response_headers_conformance",
+  "response_schema_conformance",
+];
+
+/** Whether Schemathesis finds a server to be as a document says; if not, all that it says of it. */
+export async function runSchemathesis(
+  program: string,
+  {
+    document,
+    url,
+    apiKey,
+    seed,
+  }: { document: Document; url: string; apiKey: string; seed: number },
+): Promise<{ verdict: "conforms" } | { verdict: "does not conform"; output: string }> {
+  const folder = mkdtempSync(join(tmpdir(), "tidings-schemathesis-"));
+  try {
+    writeFileSync(join(folder, "openapi.json"), JSON.stringify(withoutNdjson(document)));
+    writeFileSync(join(folder, "schemathesis.toml"), configuration(document));
+    const child = spawn(
+      program,
+      [
+        "run",
+        "openapi.json",
+        `--url=${url}`,
+        `--header=Authorization: Bearer ${apiKey}`,
+        `--checks=${checks.join(",")}`,
+        `--seed=${seed}`,
+        "--max-examples=10",
+        "--generation-database=none",
+        "--continue-on-failure",
+        "--no-color",
+        "--warnings=off",
+      ],
+      { cwd: folder, stdio: ["ignore", "pipe", "pipe"] },
+    );
+    let output = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    const [code] = (await once(child, "close")) as [number | null];
+    return code === 0 ? { verdict: "conforms" } : { verdict: "does not conform", output };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/**
+ * Of a body with a schema that holds itself, every combination of a few levels is thousands of requests, nearly all of
+ * them alike: such operations get random bodies instead, and more of them.
+ */
+function configuration(document: Document): string {
+  const nested = operationsOf(document)
+    .filter(({ body }) => /schemas\/(Audience|RecipientFilter)"/.test(JSON.stringify(body ?? null)))
+    .map(({ operationId }) => operationId);
+  return [
+    "[[operations]]",
+    `include-operation-id = ${JSON.stringify(nested)}`,
+    "phases.coverage.enabled = false",
+    "generation.max-examples = 50",
+  ].join("\n");
+}
+
+/** It has no way to write these: fast-check does. */
+function withoutNdjson(document: Document): Document {
+  const copy = structuredClone(document);
+  for (const item of Object.values(copy.paths))
+    for (const { requestBody } of Object.values(item)) {
+      const { content = {} } = (requestBody ?? {}) as { content?: Record<string, unknown> };
+      delete content["application/x-ndjson"];
+    }
+  return copy;
+}
