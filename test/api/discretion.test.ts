@@ -100,6 +100,28 @@ async function driveIt() {
     audience: { where: { attribute: "note", equals: told.attribute } },
     data,
   });
+  const where = { attribute: "note", equals: told.attribute };
+  await send("POST", "/v1/segments", { key: "theirs", name: told.name, filter: where });
+  await send("POST", "/v1/segments/preview", { filter: { where, [told.name]: told.data } });
+  await send("POST", "/v1/segments/preview", { filter: { all: [where, told.address] } });
+  await send("GET", `/v1/segments/${told.address}/count`);
+  await send("POST", "/v1/recipients/bulk", [
+    { externalId: told.address, ...recipient },
+    told.name,
+  ]);
+  await send("POST", "/v1/suppressions", {
+    channel: "email",
+    address: told.address,
+    note: told.data,
+  });
+  await send("GET", `/v1/suppressions?search=${told.address}`);
+  await send("GET", `/v1/deliveries?recipient=${told.address}&status=${told.name}`);
+  await send("POST", "/v1/deliveries/retry", {
+    where: { recipient: told.address },
+    [told.name]: 1,
+  });
+  await send("POST", "/v1/templates/order-shipped/test", { recipient: told.address, data });
+  await send("GET", `/v1/audit?actor=${told.address}&resource=${told.name}`);
   await send("DELETE", path, undefined, headers);
 }
 
