@@ -122,7 +122,6 @@ function meant(query: RecipientQuery): Conditions {
   const conditions = createConditions();
   const { bind, and, values } = conditions;
   const { q, email, externalId, phone, locale, timeZone, createdFrom, createdBefore } = query;
-  and("r.erased_at IS NULL");
   const search = (part: string) =>
     and(`${searched} LIKE lower(${bind(containingPattern(part))}::text)`);
   if (q !== undefined) search(q);
@@ -144,6 +143,6 @@ function meant(query: RecipientQuery): Conditions {
     const where = filterWhere(query.filter, "r", values.length + 1);
     values.push(...where.values);
     and(where.sql);
-  }
+  } else and("r.erased_at IS NULL");
   return conditions;
 }

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import type { RecipientFilter } from "../../domain/audience.ts";
 import { describedFilter } from "../audience.ts";
 import { pageOf, pageQuery, paging, placeOf } from "../pages.ts";
 import { notFound } from "../problem.ts";
@@ -12,6 +13,7 @@ import {
 } from "../recipients.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
 import { readSegment, segmentParams } from "../segments.ts";
+import { createTurns } from "../turns.ts";
 
 const count = z
   .number()
@@ -63,7 +65,12 @@ const members = defineRoute({
   responses: responses(200, "A page", pageOf(recipientAnswer)),
 });
 
+/** Counts may look at every recipient: so many at once, that connections are left for what is to be accepted. */
+const countsAtOnce = 2;
+
 export function segmentMemberRoutes({ prisma, pool }: ApiDeps) {
+  const inTurn = createTurns(countsAtOnce);
+  const countOf = (filter: RecipientFilter) => inTurn(() => countRecipients(pool, { filter }));
   const filterOf = async (key: string) => {
     const found = await readSegment(prisma, key);
     if (!found) throw notFound("segment");
@@ -76,16 +83,11 @@ export function segmentMemberRoutes({ prisma, pool }: ApiDeps) {
       const newest = placeOf({ limit: sample, sort: "-createdAt" }, recipientSorts);
       const rows =
         sample === 0 ? [] : await readRecipients(pool, { filter }, { ...newest, take: sample });
-      const total = await countRecipients(pool, { filter });
+      const total = await countOf(filter);
       return c.json({ count: total, sample: rows.map(recipientJson) }, 200);
     })
     .openapi(countRoute, async (c) =>
-      c.json(
-        {
-          count: await countRecipients(pool, { filter: await filterOf(c.req.valid("param").key) }),
-        },
-        200,
-      ),
+      c.json({ count: await countOf(await filterOf(c.req.valid("param").key)) }, 200),
     )
     .openapi(members, async (c) => {
       const filter = await filterOf(c.req.valid("param").key);

@@ -1,0 +1,36 @@
+import { describe, expect, it } from "vitest";
+import { createTurns } from "./turns.ts";
+
+describe("turns", () => {
+  it("lets so many run at once, and the others in the order they came", async () => {
+    const inTurn = createTurns(2);
+    const log: string[] = [];
+    const ends = new Map<string, () => void>();
+    const run = (name: string) =>
+      inTurn(async () => {
+        log.push(name);
+        await new Promise<void>((end) => ends.set(name, end));
+        return name;
+      });
+    const all = ["a", "b", "c", "d"].map(run);
+    expect(log).toEqual(["a", "b"]);
+    ends.get("b")!();
+    expect(await all[1]).toBe("b");
+    expect(log).toEqual(["a", "b", "c"]);
+    ends.get("a")!();
+    await all[0];
+    expect(log).toEqual(["a", "b", "c", "d"]);
+    for (const name of ["c", "d"]) ends.get(name)!();
+    expect(await Promise.all(all)).toEqual(["a", "b", "c", "d"]);
+  });
+
+  it("gives the place of what fails to the next", async () => {
+    const inTurn = createTurns(1);
+    const failing = inTurn(async () => {
+      throw new Error("no");
+    });
+    const next = inTurn(async () => "yes");
+    await expect(failing).rejects.toThrow("no");
+    expect(await next).toBe("yes");
+  });
+});
