@@ -180,24 +180,24 @@ describe("what the Dockerfile builds", () => {
     });
     expect(await run("migrate").ended).toMatchObject({ output: "The database is up to date.\n" });
 
-    const port = await freePort();
+    const [port, workerPort] = [await freePort(), await freePort()];
     const api = run("api", {
       API_PORT: String(port),
       TIDINGS_API_KEY_FILE: join(root, "tidings-api-key"),
     });
-    const worker = run("worker", { SMTP_URL_FILE: join(root, "smtp-url") });
-    await waitUntil(
-      "the API to be ready",
-      60_000,
-      async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
-    );
-    expect(isHealthy("api", port)).toBe(true);
+    const worker = run("worker", {
+      WORKER_PORT: String(workerPort),
+      SMTP_URL_FILE: join(root, "smtp-url"),
+    });
+    const isReady = async (url: string) => (await fetch(`${url}/readyz`)).ok;
+    await waitUntil("the API to be ready", 60_000, () => isReady(`http://127.0.0.1:${port}`));
     await waitUntil("the worker to be ready", 60_000, () =>
-      worker.output().includes('"msg":"ready"'),
+      isReady(`http://127.0.0.1:${workerPort}`),
     );
+    expect([isHealthy("api", port), isHealthy("worker", workerPort)]).toEqual([true, true]);
     for (const { child } of [api, worker]) child.kill("SIGTERM");
     expect(await api.ended).toMatchObject({ code: 0 });
     expect(await worker.ended).toMatchObject({ code: 0 });
-    expect(isHealthy("api", port)).toBe(false);
+    expect([isHealthy("api", port), isHealthy("worker", workerPort)]).toEqual([false, false]);
   }, 180_000);
 });
