@@ -17,6 +17,7 @@ keep() {
 keep postgres-password "$(random)"
 keep tidings-database-password "$(random)"
 keep temporal-database-password "$(random)"
+keep grafana-password "$(random)"
 keep tidings-api-key "$(random)"
 keep database-url "postgresql://tidings:$(cat secrets/tidings-database-password)@postgres:5432/tidings"
 # The mailbox of docker-compose.yml, which passes nothing on. Write your provider's URL here before you go live.

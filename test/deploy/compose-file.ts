@@ -21,7 +21,6 @@ const service = z.looseObject({
     .optional(),
   restart: z.string(),
   pids_limit: z.number(),
-  profiles: z.array(z.string()).default([]),
   deploy: z.object({
     replicas: z.number().default(1),
     resources: z.object({

@@ -72,8 +72,7 @@ describe("docker-compose.yml", () => {
         },
       );
       const { services: found } = JSON.parse(loaded) as { services: Record<string, unknown> };
-      const byDefault = each.filter(({ service }) => service.profiles.length === 0);
-      expect(Object.keys(found).sort()).toEqual(byDefault.map(({ name }) => name).sort());
+      expect(Object.keys(found).sort()).toEqual(Object.keys(compose.services).sort());
     } finally {
       rmSync(folder, { recursive: true });
     }
@@ -173,6 +172,30 @@ describe("docker-compose.yml", () => {
     ).toEqual(["api", "migrate", "postgres", "temporal", "temporal-schema", "worker"]);
   });
 
+  it("has Prometheus scrape every replica, with the alerts", () => {
+    const { scrape_configs, rule_files } = parse(
+      readFileSync(join(packageRoot, compose.configs["prometheus"]!.file), "utf8"),
+    ) as { scrape_configs: Record<string, unknown>[]; rule_files: string[] };
+    const { configs, secrets } = compose.services["prometheus"]!;
+    expect(rule_files).toEqual([
+      configs.find(({ source }) => source === "prometheus-alerts")!.target,
+    ]);
+    const scraped = (name: string) => scrape_configs.find(({ job_name }) => job_name === name);
+    for (const name of ["api", "worker"])
+      expect(scraped(`tidings-${name}`)).toMatchObject({
+        dns_sd_configs: [{ names: [name], port: Number(checkedPort(compose.services[name]!)) }],
+      });
+    expect(scraped("tidings-api")).toMatchObject({
+      authorization: { credentials_file: `/run/secrets/${secrets[0]}` },
+    });
+    // One address for each replica: they have one network in common.
+    const seen = compose.services["prometheus"]!.networks;
+    for (const name of ["api", "worker"])
+      expect(compose.services[name]!.networks.filter((each) => seen.includes(each))).toEqual([
+        "monitoring",
+      ]);
+  });
+
   // A formatter once took its braces apart, and the server did not start.
   it("gives Temporal a configuration that the server fills in itself", () => {
     const text = readFileSync(join(packageRoot, "deploy/temporal/server.yaml"), "utf8");
@@ -218,7 +241,9 @@ describe("the secrets", () => {
   const secret = (name: string) => readFileSync(join(root, "secrets", name), "utf8");
 
   it("are all made by the script, once, in a folder that nobody else may enter", () => {
-    const made = Object.values(compose.secrets).map(({ file }) => join(root, file));
+    // Only a Tidings that runs can make this one.
+    const { "metrics-key": _, ...ours } = compose.secrets;
+    const made = Object.values(ours).map(({ file }) => join(root, file));
     expect(made.filter((path) => !existsSync(path))).toEqual([]);
     expect(statSync(join(root, "secrets")).mode & 0o077).toBe(0);
     const before = secret("database-url");
