@@ -3,6 +3,7 @@ import { newUuid, publicId } from "../domain/ids.ts";
 import type { NewNotification } from "../domain/notification.ts";
 import { queueName } from "../domain/queues.ts";
 import { recipientReference } from "../domain/recipient.ts";
+import type { Backlog, Place } from "./backlog.ts";
 import {
   type Answer,
   type KeyedRequest,
@@ -24,8 +25,9 @@ const acceptedStatus = 202;
 /**
  * Accepting a notification is the one write that has to be fast, so that it is one statement, and a transaction by
  * itself: look for the answer kept under the key, find the recipients and hold them against erasure, and only if all
- * are known, all is well ($12), the template is not archived and the version is still the active one where that was asked
- * for ($16), write the notification, its rows and its answer.
+ * are known and none has too much waiting for it, all is well ($12), the template is not archived and the version is still
+ * the active one where that was asked for ($16), write the notification, its rows and its answer. What waits for a
+ * recipient are its open rows; $20 leaves room for those that others are about to write, which this statement cannot see.
  */
 const acceptSql = `
   WITH state AS MATERIALIZED (${keyStateSql("$1", "$2")}),
@@ -39,6 +41,14 @@ const acceptSql = `
     SELECT ref FROM unnest($4::text[]) AS named(ref) WHERE ref NOT IN (SELECT external_id FROM held)
     UNION ALL SELECT ref FROM unnest($5::text[], $6::uuid[]) AS named(ref, id) WHERE id NOT IN (SELECT id FROM held)
   ),
+  crowded AS MATERIALIZED (
+    SELECT h.id, h.external_id FROM held AS h CROSS JOIN LATERAL (
+      SELECT count(*) AS open FROM (
+        SELECT FROM deliveries AS d WHERE d.recipient_id = h.id AND d.due_at IS NOT NULL AND d.notification_id IS NOT NULL LIMIT $20::int
+      ) AS o
+    ) AS waiting
+    WHERE waiting.open >= $20::int
+  ),
   version AS MATERIALIZED (
     SELECT $8::uuid IS NULL OR EXISTS (
       SELECT FROM template_versions AS v JOIN templates AS t ON t.id = v.template_id
@@ -50,7 +60,7 @@ const acceptSql = `
     SELECT $7::uuid, $8::uuid, $9::text::priority, $10::text::jsonb, $11::timestamptz, $14::timestamptz, $17::text, $18::text, $19::boolean
     FROM state, version
     WHERE $12::boolean AND version.current AND (state.locked OR $2::text IS NULL) AND state."requestHash" IS NULL
-      AND NOT EXISTS (SELECT FROM missing)
+      AND NOT EXISTS (SELECT FROM missing) AND NOT EXISTS (SELECT FROM crowded)
     RETURNING id, priority, send_at, created_at
   ),
   rows AS (
@@ -60,25 +70,32 @@ const acceptSql = `
     RETURNING queue
   ),
   answer AS MATERIALIZED (
-    SELECT format('{"id":"%s","deliveries":%s}', $15::text, count(*)) AS text, array_agg(DISTINCT queue) AS queues FROM rows HAVING count(*) > 0
+    SELECT format('{"id":"%s","deliveries":%s}', $15::text, count(*)) AS text, count(*)::int AS count, array_agg(DISTINCT queue) AS queues FROM rows HAVING count(*) > 0
   ),
   kept AS (
     INSERT INTO idempotency_keys (scope, key, request_hash, status, body, created_at)
     SELECT $1::text, $2::text, $3::text, ${acceptedStatus}, to_jsonb(answer.text), $14::timestamptz FROM answer WHERE $2::text IS NOT NULL
   )
-  SELECT state.*, version.current, answer.text AS accepted, answer.queues, ARRAY(SELECT ref FROM missing) AS missing
+  SELECT state.*, version.current, answer.text AS accepted, answer.count, answer.queues, ARRAY(SELECT ref FROM missing) AS missing,
+    ARRAY(SELECT id FROM crowded) AS "crowdedIds", ARRAY(SELECT external_id FROM crowded) AS "crowdedNames"
   FROM state CROSS JOIN version LEFT JOIN answer ON true`;
 
 interface AcceptRow extends KeyState {
   /** Is the version still the one meant, and may be used? */
   current: boolean;
   accepted: string | null;
+  /** Of deliveries that were written. */
+  count: number | null;
   queues: string[] | null;
   missing: string[];
+  /** Recipients for whom as much waits as may. */
+  crowdedIds: string[];
+  crowdedNames: string[];
 }
 
 interface Deps {
   pool: Pool;
+  backlog: Backlog;
   versions: TemplateVersions;
   mailboxShards: number;
   now: Date;
@@ -94,7 +111,8 @@ export interface Origin {
 
 /**
  * Writes a notification, one row for each recipient and the answer under its key, all or nothing. A recipient named twice
- * is told once. Throws the problem that stands in the way.
+ * is told once. Throws the problem that stands in the way; where that is how much waits already, nothing of the request is
+ * kept, and an answer that its key has already is given all the same.
  */
 export async function acceptNotification(
   deps: Deps,
@@ -102,15 +120,27 @@ export async function acceptNotification(
   origin: Origin,
   request: KeyedRequest | null,
 ): Promise<Acceptance> {
-  const { template } = notification;
-  const version = await deps.versions.recall(template);
-  const first = await tryToAccept(deps, notification, origin, version, request);
-  // Somebody has activated a version, which may ask for other data, or archived the template.
-  return (
-    first ??
-    (await tryToAccept(deps, notification, origin, await deps.versions.find(template), request)) ??
-    raced()
-  );
+  const { template, recipients, priority } = notification;
+  const place = await deps.backlog.enter(recipients, priority === "critical");
+  // Until it is known what was written, it may have been all.
+  let written = recipients.length;
+  try {
+    if (!place.admitted && !request) throw tooManyInAll(place, recipients.length);
+    const accept = async (version: NamedVersion) =>
+      tryToAccept(deps, notification, origin, version, request, place);
+    const acceptance =
+      (await accept(await deps.versions.recall(template))) ??
+      // Somebody has activated a version, which may ask for other data, or archived the template.
+      (await accept(await deps.versions.find(template))) ??
+      raced();
+    written = acceptance.written;
+    return acceptance;
+  } catch (error) {
+    if (error instanceof Problem) written = 0;
+    throw error;
+  } finally {
+    place.leave(written);
+  }
 }
 
 function raced(): never {
@@ -124,7 +154,8 @@ async function tryToAccept(
   { caller, requestId, test = false }: Origin,
   version: NamedVersion,
   request: KeyedRequest | null,
-): Promise<Acceptance | null> {
+  place: Place,
+): Promise<(Acceptance & { written: number }) | null> {
   const errors: FieldError[] =
     version.kind === "pinned" ? dataErrors(version, data) : [version.error];
   const externalIds: string[] = [];
@@ -148,7 +179,7 @@ async function tryToAccept(
     priority,
     JSON.stringify(data),
     sendAt && sendAt > now ? sendAt : now,
-    errors.length === 0,
+    errors.length === 0 && place.admitted,
     Array.from({ length: mailboxShards }, (_, shard) => queueName({ kind, shard })),
     now,
     publicId("notification", id),
@@ -157,24 +188,64 @@ async function tryToAccept(
     requestId,
     test,
   ];
-  const { rows } = await retryOnce(request, () =>
-    pool.query<AcceptRow>({ name: "accept-notification", text: acceptSql, values }),
-  );
-  const row = rows[0]!;
-  const { current, accepted, queues, missing } = row;
-  if (accepted !== null)
-    return { status: acceptedStatus, text: accepted, replayed: false, queues: queues! };
-  const kept = request && replayOf(request, row);
-  if (kept) return { ...kept, queues: [] };
-  if (!current) return null;
-  const unknown = new Set(missing);
-  for (const [index, reference] of recipients.entries()) {
-    if (unknown.has(reference))
-      errors.push({
-        in: "body",
-        field: `/recipients/${index}`,
-        message: "names no recipient: create it first with PUT /v1/recipients/{external id}",
-      });
+  const ask = async (room: number) => {
+    const { rows } = await retryOnce(request, () =>
+      pool.query<AcceptRow>({
+        name: "accept-notification",
+        text: acceptSql,
+        values: [...values, Math.max(0, room)],
+      }),
+    );
+    return rows[0]!;
+  };
+  const { perRecipient } = place.limits;
+  const others = place.others();
+  let row = await ask(perRecipient - others);
+  if (row.crowdedIds.length > 0 && others > 0) {
+    // Perhaps only by what others were about to write, of which some is there now, and some never will be.
+    await place.othersLeft();
+    row = await ask(perRecipient);
   }
-  throw invalid(errors);
+  const { current, accepted, count, queues, missing } = row;
+  if (accepted !== null) {
+    const answer = { status: acceptedStatus, text: accepted, replayed: false };
+    return { ...answer, queues: queues!, written: count! };
+  }
+  const kept = request && replayOf(request, row);
+  if (kept) return { ...kept, queues: [], written: 0 };
+  if (!current) return null;
+  const named = (refused: ReadonlySet<string>, message: string): FieldError[] =>
+    [...recipients.entries()].flatMap(([index, reference]) =>
+      refused.has(reference) || refused.has(ids.get(reference) ?? "")
+        ? [{ in: "body", field: `/recipients/${index}`, message }]
+        : [],
+    );
+  errors.push(
+    ...named(
+      new Set(missing),
+      "names no recipient: create it first with PUT /v1/recipients/{external id}",
+    ),
+  );
+  if (errors.length > 0) throw invalid(errors);
+  if (!place.admitted) throw tooManyInAll(place, recipients.length);
+  const crowded = new Set([...row.crowdedIds, ...row.crowdedNames]);
+  throw tooManyUnsent(
+    `${crowdedOf(row)} as many deliveries waiting as may: ${perRecipient} (MAX_UNSENT_PER_RECIPIENT).`,
+    named(crowded, "has too much waiting"),
+  );
 }
+
+const crowdedOf = ({ crowdedIds: { length } }: AcceptRow) =>
+  length === 1 ? "One of the recipients has" : `${length} of the recipients have`;
+
+const tooManyInAll = ({ limits }: Place, wanted: number) =>
+  tooManyUnsent(
+    `At most ${limits.inAll} deliveries outside campaigns may be accepted and not sent yet (MAX_UNSENT). There is no room for ${wanted} more.`,
+  );
+
+/** Something is sent every moment, or will be: it is worth while to try again soon. */
+const tooManyUnsent = (detail: string, errors: readonly FieldError[] = []) =>
+  new Problem("too-many-unsent", `${detail} Nothing of the request was kept: repeat it later.`, {
+    headers: { "Retry-After": "1" },
+    errors,
+  });

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { HTTPException } from "hono/http-exception";
 import { authenticate } from "./auth.ts";
+import { createBacklog } from "./backlog.ts";
 import { describeError } from "../config/describe-error.ts";
 import { databaseProblem } from "./database-errors.ts";
 import { jsonBody, unsupportedBody } from "./json-body.ts";
@@ -63,6 +64,7 @@ export function createApp(deps: ApiDeps) {
   metrics.unsentLimit(config.maxUnsent);
   app.use(observeRequests({ logger, metrics }));
   if (deps.traceRequests) app.use(deps.traceRequests);
+  const backlog = createBacklog({ pool: deps.pool, ...config });
   const keyring = createKeyring({ ...deps, bootstrapKey: config.apiKey });
   let matcher: ReturnType<typeof createPathMatcher> | undefined;
   const routesOf = (path: string) => (matcher ??= createPathMatcher(routeTable(app)))(path);
@@ -88,14 +90,14 @@ export function createApp(deps: ApiDeps) {
     .route("/", suppressionRoutes(deps))
     .route("/", templateRoutes(deps))
     .route("/", templateVersionRoutes(deps))
-    .route("/", templateTrialRoutes(deps))
+    .route("/", templateTrialRoutes(deps, backlog))
     .route("/", campaignRoutes(deps, versions))
     .route("/", campaignEditRoutes(deps, versions))
     .route("/", campaignRecallRoutes(deps, versions))
     .route("/", campaignRevisionRoutes(deps))
     .route("/", campaignActionRoutes(deps))
     .route("/", campaignReportRoutes(deps))
-    .route("/", notificationRoutes(deps))
+    .route("/", notificationRoutes(deps, backlog))
     .route("/", deliveryRoutes(deps))
     .route("/", deliveryChangeRoutes(deps))
     .route("/", apiKeyRoutes(deps, keyring))

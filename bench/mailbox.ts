@@ -49,7 +49,12 @@ export async function benchMailbox({
   const sink = await startSink();
   try {
     say("starting the stack");
-    const stack = await startTemporaryStack({ environment, say, smtpUrl: sink.url });
+    const stack = await startTemporaryStack({
+      // More waits here, on purpose, than a service would let come together.
+      environment: { ...environment, MAX_UNSENT: "100000" },
+      say,
+      smtpUrl: sink.url,
+    });
     try {
       const service = createService({ url: stack.urls.api, apiKey: stack.apiKey });
       await service.importRecipients("application/x-ndjson", audience(recipients));

@@ -6,6 +6,7 @@ import { priorities, type Priority } from "../../domain/priority.ts";
 import { notificationQueues } from "../../domain/queues.ts";
 import { text } from "../../domain/storable.ts";
 import { acceptNotification } from "../accept-notification.ts";
+import type { Backlog } from "../backlog.ts";
 import { createConditions } from "../conditions.ts";
 import {
   countsOf,
@@ -107,14 +108,17 @@ const get = defineRoute({
   responses: responses(200, "The notification", notification),
 });
 
-export function notificationRoutes({ prisma, pool, wakes, clock, config }: ApiDeps) {
+export function notificationRoutes(
+  { prisma, pool, wakes, clock, config }: ApiDeps,
+  backlog: Backlog,
+) {
   const versions = createTemplateVersions(prisma);
 
   return createRouter()
     .openapi(create, async (c) => {
       const requestId = c.get("requestId");
       const { queues, ...answer } = await acceptNotification(
-        { pool, versions, mailboxShards: config.mailboxShards, now: clock() },
+        { pool, backlog, versions, mailboxShards: config.mailboxShards, now: clock() },
         c.req.valid("json"),
         { caller: c.get("caller").id, requestId },
         keyedRequest(c),

@@ -12,6 +12,7 @@ import {
 } from "../../domain/template.ts";
 import { compileVariables, type TemplateVariables } from "../../domain/template-variables.ts";
 import { acceptNotification } from "../accept-notification.ts";
+import type { Backlog } from "../backlog.ts";
 import { answerWith, idempotencyHeaders, keyedRequest } from "../idempotency.ts";
 import { type FieldError, invalid, jsonPointer, Problem } from "../problem.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
@@ -96,7 +97,7 @@ const anybody: RecipientScope = {
 };
 
 /** Seeing a message before it goes to everybody. */
-export function templateTrialRoutes(deps: ApiDeps) {
+export function templateTrialRoutes(deps: ApiDeps, backlog: Backlog) {
   const { prisma, pool, wakes, clock, config } = deps;
   const versions = createTemplateVersions(prisma);
 
@@ -160,7 +161,7 @@ export function templateTrialRoutes(deps: ApiDeps) {
       const { version } = await findVersion(prisma, template, wanted);
       try {
         const { queues, ...answer } = await acceptNotification(
-          { pool, versions, mailboxShards: config.mailboxShards, now: clock() },
+          { pool, backlog, versions, mailboxShards: config.mailboxShards, now: clock() },
           { recipients: [recipient], template: { key, version }, data, priority: "normal" },
           { caller: c.get("caller").id, requestId, test: true },
           keyedRequest(c),

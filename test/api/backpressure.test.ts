@@ -1,0 +1,227 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createBacklog } from "../../api/backlog.ts";
+import { parsePublicId } from "../../domain/ids.ts";
+import { type Api, type Reply, sampleTemplate, seed, startApi } from "./harness.ts";
+
+const maxUnsent = 50;
+const maxUnsentPerRecipient = 10;
+
+let api: Api;
+// Each test begins with a process that has counted nothing.
+beforeEach(async () => {
+  api = await startApi({ config: { maxUnsent, maxUnsentPerRecipient } });
+  await seed(api, 120);
+});
+afterEach(() => api.stop());
+
+function notify(body: object, key?: string): Promise<Reply> {
+  return api.send(
+    "POST",
+    "/v1/notifications",
+    { template: { key: sampleTemplate.key }, data: { order: "1" }, ...body },
+    key === undefined ? {} : { "idempotency-key": key },
+  );
+}
+
+/** As workers would. */
+async function send(count = 1_000): Promise<void> {
+  await api.prisma.$executeRaw`
+    UPDATE deliveries SET status = 'sent', due_at = NULL, finished_at = now()
+    WHERE id IN (SELECT id FROM deliveries WHERE due_at IS NOT NULL LIMIT ${count})`;
+}
+
+const unsent = () => api.prisma.delivery.count({ where: { dueAt: { not: null } } });
+const people = (from: number, count: number) =>
+  Array.from({ length: count }, (_, index) => `u${from + index}`);
+const untilAccepted = (body: object) =>
+  expect.poll(async () => (await notify(body)).status, { timeout: 5_000 }).toBe(202);
+
+function expectFull(reply: Reply, bound: string): void {
+  expect([reply.status, reply.body.type]).toEqual([429, "urn:tidings:problem:too-many-unsent"]);
+  expect(Number(reply.headers.get("retry-after"))).toBeGreaterThan(0);
+  expect(reply.body.detail).toContain(bound);
+}
+
+describe("the bound of what is unsent in all", () => {
+  it("is reached by a hundred requests at once, and never passed", async () => {
+    const replies = await Promise.all(people(0, 100).map((name) => notify({ recipients: [name] })));
+    const accepted = replies.filter(({ status }) => status === 202);
+    expect(accepted).toHaveLength(maxUnsent);
+    for (const reply of replies.filter(({ status }) => status !== 202))
+      expectFull(reply, "MAX_UNSENT)");
+    expect(await unsent()).toBe(maxUnsent);
+    // Nothing that was accepted is lost, and nothing else is there.
+    const kept = await api.prisma.delivery.findMany({ where: { dueAt: { not: null } } });
+    expect(new Set(kept.map(({ notificationId }) => notificationId))).toEqual(
+      new Set(accepted.map(({ body }) => parsePublicId("notification", body.id))),
+    );
+  });
+
+  it("holds under a storm, with sending going on", async () => {
+    let accepted = 0;
+    let most = 0;
+    let done = false;
+    const watching = (async () => {
+      while (!done) {
+        most = Math.max(most, await unsent());
+        await send(5);
+      }
+    })();
+    const caller = async (from: number) => {
+      for (let index = 0; index < 40; index++)
+        if ((await notify({ recipients: people((from * 17 + index) % 100, 3) })).status === 202)
+          accepted += 3;
+    };
+    await Promise.all(Array.from({ length: 12 }, (_, from) => caller(from)));
+    done = true;
+    await watching;
+    expect(most).toBeLessThanOrEqual(maxUnsent);
+    expect(accepted).toBeGreaterThan(maxUnsent);
+    expect(await api.prisma.delivery.count()).toBe(accepted);
+  });
+
+  it("counts every recipient, and takes a notification whole or not at all", async () => {
+    expect((await notify({ recipients: people(0, 45) })).status).toBe(202);
+    const before = await api.prisma.notification.count();
+    expectFull(await notify({ recipients: people(50, 6) }), "no room for 6");
+    expect(await api.prisma.notification.count()).toBe(before);
+    expect((await notify({ recipients: people(50, 5) })).status).toBe(202);
+  });
+
+  it("gives way as soon as something is sent", async () => {
+    await notify({ recipients: people(0, maxUnsent) });
+    expectFull(await notify({ recipients: ["u60"] }), "MAX_UNSENT)");
+    await send(1);
+    await untilAccepted({ recipients: ["u60"] });
+  });
+
+  it("keeps no answer of a refusal, so that the key succeeds later, and replays what was accepted though it is full", async () => {
+    const body = { recipients: people(0, maxUnsent) };
+    const first = await notify(body, "the-first");
+    const late = { recipients: ["u70"] };
+    expectFull(await notify(late, "late"), "MAX_UNSENT)");
+    const again = await notify(body, "the-first");
+    expect([again.status, again.body, again.headers.get("idempotency-replayed")]).toEqual([
+      202,
+      first.body,
+      "true",
+    ]);
+    expect((await notify({ recipients: ["u71"] }, "the-first")).body.type).toBe(
+      "urn:tidings:problem:key-reused",
+    );
+    expect(await api.prisma.idempotencyKey.count()).toBe(1);
+    await send();
+    await expect.poll(async () => (await notify(late, "late")).status).toBe(202);
+    expect(await api.prisma.delivery.count({ where: { dueAt: { not: null } } })).toBe(1);
+  });
+
+  it("leaves a tenth more to critical ones", async () => {
+    await notify({ recipients: people(0, maxUnsent) });
+    const alarm = (name: string) => notify({ recipients: [name], priority: "critical" });
+    for (const name of people(60, 5)) expect((await alarm(name)).status).toBe(202);
+    expectFull(await alarm("u65"), "At most 55");
+    expectFull(await notify({ recipients: ["u66"] }), "At most 50");
+  });
+
+  it("is not about campaigns", async () => {
+    const { body: campaign } = await api.send("POST", "/v1/campaigns", {
+      name: "c",
+      template: { key: sampleTemplate.key },
+      data: { order: "1" },
+      audience: { all: true },
+    });
+    await api.prisma.$executeRaw`
+      INSERT INTO deliveries (id, campaign_id, recipient_id, channel, priority, queue, due_at)
+      SELECT uuid_v7(now()), ${parsePublicId("campaign", campaign.id)}::uuid, id, 'email', 'normal', ${`campaign/${campaign.id}/lane/0`}, now() FROM recipients`;
+    const replies = [];
+    for (let index = 0; index < maxUnsent; index++)
+      replies.push(await notify({ recipients: people(index, 1) }));
+    expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([202]));
+  });
+
+  it("is not used up by what is refused for another reason", async () => {
+    for (let index = 0; index < maxUnsent; index++)
+      expect((await notify({ recipients: ["nobody"] })).status).toBe(422);
+    expect((await notify({ recipients: people(0, maxUnsent) })).status).toBe(202);
+  });
+
+  it("is seen by another process with its next count", async () => {
+    const other = createBacklog({ pool: api.pool, maxUnsent, maxUnsentPerRecipient });
+    const room = async () => {
+      const place = await other.enter(["u0"], false);
+      place.leave(0);
+      return place.admitted;
+    };
+    expect(await room()).toBe(true);
+    await notify({ recipients: people(0, maxUnsent) });
+    await expect.poll(room).toBe(false);
+    await send(1);
+    await expect.poll(room).toBe(true);
+  });
+});
+
+describe("the bound of what is unsent to one recipient", () => {
+  it("is reached by a hundred requests at once, and never passed", async () => {
+    const replies = await Promise.all(people(0, 100).map(() => notify({ recipients: ["u0"] })));
+    expect(replies.filter(({ status }) => status === 202)).toHaveLength(maxUnsentPerRecipient);
+    for (const reply of replies.filter(({ status }) => status !== 202))
+      expectFull(reply, "MAX_UNSENT");
+    expect(await unsent()).toBe(maxUnsentPerRecipient);
+  });
+
+  it("names who has too much, writes nothing to the others, and refuses nobody else", async () => {
+    for (let index = 0; index < maxUnsentPerRecipient; index++)
+      await notify({ recipients: ["u0", "u1"] });
+    const before = await api.prisma.delivery.count();
+    const { body: u1 } = await api.send("GET", "/v1/recipients/u1");
+    const reply = await notify({ recipients: ["u2", "u0", u1.id] }, "crowded");
+    expectFull(reply, "2 of the recipients have");
+    expect(reply.body.detail).toContain("MAX_UNSENT_PER_RECIPIENT");
+    expect(reply.body.errors.map(({ field }: { field: string }) => field)).toEqual([
+      "/recipients/1",
+      "/recipients/2",
+    ]);
+    expect(await api.prisma.delivery.count()).toBe(before);
+    expect((await notify({ recipients: ["u2"] })).status).toBe(202);
+    await send();
+    await expect
+      .poll(async () => (await notify({ recipients: ["u2", "u0", u1.id] }, "crowded")).status)
+      .toBe(202);
+  });
+
+  it("holds for notifications to many, in whatever order", async () => {
+    const names = people(0, 4);
+    await Promise.all(
+      Array.from({ length: 40 }, (_, index) =>
+        notify({ recipients: index % 2 === 0 ? names : names.toReversed() }),
+      ),
+    );
+    const rows = await api.prisma.delivery.groupBy({
+      by: ["recipientId"],
+      where: { dueAt: { not: null } },
+      _count: true,
+    });
+    expect(rows).toHaveLength(4);
+    expect(rows.map(({ _count }) => _count)).toEqual([10, 10, 10, 10]);
+  });
+
+  it("leaves a tenth more to critical ones", async () => {
+    for (let index = 0; index < maxUnsentPerRecipient; index++)
+      await notify({ recipients: ["u0"] });
+    expectFull(await notify({ recipients: ["u0"] }), "MAX_UNSENT_PER_RECIPIENT");
+    const alarm = () => notify({ recipients: ["u0"], priority: "critical" });
+    expect((await alarm()).status).toBe(202);
+    expectFull(await alarm(), "11");
+  });
+
+  it("bounds the tries of a template as well", async () => {
+    const test = () =>
+      api.send("POST", `/v1/templates/${sampleTemplate.key}/test`, {
+        recipient: "u0",
+        data: { order: "1" },
+      });
+    for (let index = 0; index < maxUnsentPerRecipient; index++)
+      expect((await test()).status).toBe(202);
+    expectFull(await test(), "MAX_UNSENT_PER_RECIPIENT");
+  });
+});
