@@ -121,6 +121,7 @@ export async function acceptNotification(
   request: KeyedRequest | null,
 ): Promise<Acceptance> {
   const { template, recipients, priority } = notification;
+  const recalled = await deps.versions.recall(template);
   const place = await deps.backlog.enter(recipients, priority === "critical");
   // Until it is known what was written, it may have been all.
   let written = recipients.length;
@@ -129,7 +130,7 @@ export async function acceptNotification(
     const accept = async (version: NamedVersion) =>
       tryToAccept(deps, notification, origin, version, request, place);
     const acceptance =
-      (await accept(await deps.versions.recall(template))) ??
+      (await accept(recalled)) ??
       // Somebody has activated a version, which may ask for other data, or archived the template.
       (await accept(await deps.versions.find(template))) ??
       raced();
