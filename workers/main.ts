@@ -23,7 +23,7 @@ import { createWorkers, ensureRelay, inFlightBound, workflowSource } from "./wor
 
 /** How often a server that is not there yet is tried again. */
 const retryMs = 1_000;
-const relayCheckMs = 60_000;
+const standingCheckMs = 60_000;
 
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
@@ -142,11 +142,7 @@ async function main(): Promise<void> {
   logger.info({ inFlightBound: inFlightBound.delivery + inFlightBound.critical }, "ready");
   process.send?.({ ready: true });
 
-  await Promise.all([
-    running,
-    keepRelay(client, logger, stop.signal),
-    scheduleMaintenance(client, logger, stop.signal),
-  ]);
+  await Promise.all([running, keepStanding(client, logger, stop.signal)]);
   await Promise.all([channels.delivery.close(), channels.critical.close()]);
   await pool.end();
   await connection.close();
@@ -155,29 +151,26 @@ async function main(): Promise<void> {
   logger.info("stopped");
 }
 
-/** The relay may be terminated, or lost with a server: whatever happened to it, it is back within a minute. */
-async function keepRelay(client: Client, logger: Logger, stopping: AbortSignal): Promise<void> {
-  while (!stopping.aborted) {
-    await ensureRelay(client).catch((error: unknown) =>
-      logger.warn({ error: String(error) }, "the relay could not be started: trying again"),
-    );
-    await sleep(relayCheckMs, undefined, { signal: stopping }).catch(() => {});
-  }
-}
-
-/** Once it is there it stays; what an operator changes about it afterwards holds until a worker starts. */
-async function scheduleMaintenance(
-  client: Client,
-  logger: Logger,
-  stopping: AbortSignal,
-): Promise<void> {
+/**
+ * What stands in Temporal and in no ledger: search attributes, the relay, the schedule of maintenance. It may be terminated,
+ * or lost with a server: whatever happened to it, it is back within a minute. The schedule is brought up to date once; what an
+ * operator changes about it afterwards holds until a worker starts.
+ */
+async function keepStanding(client: Client, logger: Logger, stopping: AbortSignal): Promise<void> {
+  let schedule: "update" | "keep" = "update";
   while (!stopping.aborted) {
     try {
-      return await ensureMaintenance(client);
+      await registerSearchAttributes(client);
+      await ensureRelay(client);
+      await ensureMaintenance(client, schedule);
+      schedule = "keep";
     } catch (error) {
-      logger.warn({ error: String(error) }, "maintenance could not be scheduled: trying again");
+      logger.warn(
+        { error: String(error) },
+        "the relay or the schedule of maintenance is not sure to be there: trying again",
+      );
     }
-    await sleep(relayCheckMs, undefined, { signal: stopping }).catch(() => {});
+    await sleep(standingCheckMs, undefined, { signal: stopping }).catch(() => {});
   }
 }
 

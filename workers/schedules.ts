@@ -4,9 +4,12 @@ import { maintenanceOptions } from "../workflows/options.ts";
 
 /**
  * Makes the Schedule of maintenance, daily at 02:00 UTC, or brings the one that is there up to date; whether an operator has
- * paused it stays as it is. A run that was missed while Temporal was away is made up for within a day, once.
+ * paused it stays as it is; with `keep` one that is there stays as it is altogether. A run that was missed while Temporal was away is made up for within a day, once.
  */
-export async function ensureMaintenance(client: Client): Promise<void> {
+export async function ensureMaintenance(
+  client: Client,
+  existing: "update" | "keep" = "update",
+): Promise<void> {
   const schedule = {
     spec: { calendars: [{ hour: 2, minute: 0 }], timezone: "UTC" },
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: "1 day" as const },
@@ -20,6 +23,7 @@ export async function ensureMaintenance(client: Client): Promise<void> {
     await client.schedule.create({ scheduleId: maintenanceId, ...schedule });
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    if (existing === "keep") return;
     await client.schedule.getHandle(maintenanceId).update(({ state }) => ({ ...schedule, state }));
   }
 }

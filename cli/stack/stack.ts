@@ -135,11 +135,17 @@ class Launcher {
     const ready = (signal: AbortSignal) => answers(`${apiUrl}/healthz`, signal);
     const ours = { environment, readyTimeoutMs: startTimeoutMs, graceMs: drainMs };
     const api = (log: number) => startNodeProcess({ ...ours, program: "api/main.js", ready, log });
-    const worker = (log: number) => startNodeProcess({ ...ours, program: "workers/main.js", log });
+    const worker = (index: number) => (log: number) =>
+      startNodeProcess({
+        ...ours,
+        environment: { ...environment, ...listenerOf(given, index) },
+        program: "workers/main.js",
+        log,
+      });
     await allOrNothing([
       this.#members.supervise("api", api),
-      ...Array.from({ length: options.workers ?? 1 }, () =>
-        this.#members.supervise("worker", worker),
+      ...Array.from({ length: options.workers ?? 1 }, (_, index) =>
+        this.#members.supervise("worker", worker(index)),
       ),
     ]);
 
@@ -244,6 +250,12 @@ async function allOrNothing<const Parts extends readonly unknown[]>(
 async function answers(url: string, signal: AbortSignal): Promise<void> {
   const ask = async () => (await fetch(url, { signal: AbortSignal.timeout(5_000) })).ok;
   await waitUntil(`${url} to answer`, startTimeoutMs, ask, signal);
+}
+
+/** Workers of one machine cannot listen on one port: each takes the next. */
+function listenerOf(environment: NodeJS.ProcessEnv, index: number): NodeJS.ProcessEnv {
+  const { WORKER_PORT: first } = readEnvironment(["WORKER_PORT"], environment);
+  return first === 0 ? {} : { WORKER_PORT: String(first + index) };
 }
 
 /** Our own server wants no namespace, TLS or key that was meant for another. */
