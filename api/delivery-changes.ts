@@ -45,7 +45,7 @@ interface Candidate {
 }
 
 /** Statuses that a change looks at; of all others it changes nothing. */
-export function statusesFor(change: DeliveryChange): DeliveryStatus[] {
+function statusesFor(change: DeliveryChange): DeliveryStatus[] {
   if (change.action === "cancel") return ["pending", "sending"];
   return change.includeUnknown ? ["failed", "unknown"] : ["failed"];
 }

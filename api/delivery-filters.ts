@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
-import { firstUuidAt, type IdKind, parsePublicId, publicIdPattern } from "../domain/ids.ts";
+import { firstUuidAt, idPrefixes, parsePublicId, publicIdPattern } from "../domain/ids.ts";
 import { type DeliveryStatus, deliveryStatuses } from "../domain/notification.ts";
 import { priorities, type Priority } from "../domain/priority.ts";
 import { parseQueueName } from "../domain/queues.ts";
@@ -14,11 +14,17 @@ import { createdBetween, oneOrMore, type Part } from "./pages.ts";
 const channels = ["email", "push", "in_app", "sms", "webhook"] as const;
 
 /** The public id of one thing, as its UUID. */
-const idOf = (kind: IdKind, what: string) =>
+const idOf = (kind: "campaign" | "notification") =>
   z
     .string()
-    .regex(publicIdPattern(kind), `must be the id of a ${what}`)
-    .transform((id) => parsePublicId(kind, id)!);
+    .regex(publicIdPattern(kind), `must be the id of a ${kind}`)
+    .transform((id) => parsePublicId(kind, id)!)
+    .optional()
+    .openapi({
+      type: "string",
+      pattern: publicIdPattern(kind).source,
+      example: `${idPrefixes[kind]}_01jd3v8qyee7fr8xmcsnh5hbcd`,
+    });
 
 /** External id, or the id that Tidings gave. */
 export const recipientParameter = text(200).openapi({
@@ -40,12 +46,8 @@ function isQueueName(name: string): boolean {
 }
 
 const single = {
-  campaign: idOf("campaign", "campaign")
-    .optional()
-    .openapi({ type: "string", example: "cmp_01jd3v8qyee7fr8xmcsnh5hbcd" }),
-  notification: idOf("notification", "notification")
-    .optional()
-    .openapi({ type: "string", example: "ntf_01jd3v8qyee7fr8xmcsnh5hbcd" }),
+  campaign: idOf("campaign"),
+  notification: idOf("notification"),
   recipient: recipientParameter.optional(),
   queue: queueParameter.optional(),
   ...createdBetween,
