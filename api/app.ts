@@ -47,7 +47,11 @@ const document = defineRoute({
   responses: {
     200: {
       description: "An OpenAPI 3.1 document",
-      content: { "application/json": { schema: z.looseObject({}) } },
+      content: {
+        "application/json": {
+          schema: z.looseObject({}).openapi({ example: { openapi: "3.1.0" } }),
+        },
+      },
     },
   },
 });

@@ -10,7 +10,9 @@ import { notFound } from "./problem.ts";
 const exampleId = "cmp_01jd3v8qyee7fr8xmcsnh5hbcd";
 
 /** For the routes of one campaign. */
-export const campaignParams = z.object({ id: z.string().openapi({ example: exampleId }) });
+export const campaignParams = z.object({
+  id: z.string().openapi({ description: "Of a campaign", example: exampleId }),
+});
 
 /** The UUID of a campaign named in a path. */
 export function campaignId(reference: string): string {

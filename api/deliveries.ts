@@ -7,7 +7,7 @@ import type { Delivery } from "../prisma/generated/client.ts";
 export const exampleDeliveryId = "dlv_01jd3v8qyee7fr8xmcsnh5hbcd";
 
 export const deliveryParams = z.object({
-  id: z.string().openapi({ example: exampleDeliveryId }),
+  id: z.string().openapi({ description: "Of a delivery", example: exampleDeliveryId }),
 });
 
 export const templateVersionAnswer = z.object({
@@ -28,20 +28,23 @@ export const deliveryAnswer = z
       .openapi({ description: "rcp_…", example: "rcp_01jd3v8qyee7fr8xmcsnh5hbcd" }),
     leg: z.string().openapi({ example: "primary" }),
     channel: z.string().openapi({ example: "email" }),
-    priority: z.enum(priorities),
+    priority: z.enum(priorities).openapi({ example: "normal" }),
     queue: z.string().openapi({ example: "mailbox/3" }),
-    status: z.enum(deliveryStatuses),
+    status: z.enum(deliveryStatuses).openapi({ example: "failed" }),
     reason: z.string().nullable().openapi({
       description: "Why it waits, or why it ended as it did",
       example: "provider_rejected",
     }),
-    detail: z.string().nullable(),
+    detail: z
+      .string()
+      .nullable()
+      .openapi({ description: "What the provider said", example: "550 5.1.1 no such user" }),
     dueAt: z.iso
       .datetime()
       .nullable()
       .openapi({ description: "Not before; null when it has ended" }),
     attemptCount: z.number().int(),
-    finishedAt: z.iso.datetime().nullable(),
+    finishedAt: z.iso.datetime().nullable().openapi({ example: "2027-03-01T09:00:02.120Z" }),
     createdAt: z.iso.datetime(),
   })
   .openapi("Delivery");
@@ -92,6 +95,17 @@ export function deliveryJson(row: DeliveryRow): z.output<typeof deliveryAnswer> 
   };
 }
 
+export const exampleCounts: Record<DeliveryStatus, number> = {
+  pending: 120,
+  sending: 10,
+  sent: 868,
+  delivered: 0,
+  failed: 1,
+  suppressed: 1,
+  cancelled: 0,
+  unknown: 0,
+};
+
 export const statusCounts = z
   .object(
     Object.fromEntries(deliveryStatuses.map((status) => [status, z.number().int()])) as Record<
@@ -99,7 +113,7 @@ export const statusCounts = z
       z.ZodNumber
     >,
   )
-  .openapi("StatusCounts");
+  .openapi("StatusCounts", { example: exampleCounts });
 
 /** Every status with the sum of its counts, zero where there is none. */
 export function countsOf(

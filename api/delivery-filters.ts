@@ -22,6 +22,7 @@ const idOf = (kind: "campaign" | "notification") =>
     .optional()
     .openapi({
       type: "string",
+      description: `Of this ${kind}`,
       pattern: publicIdPattern(kind).source,
       example: `${idPrefixes[kind]}_01jd3v8qyee7fr8xmcsnh5hbcd`,
     });
@@ -34,7 +35,11 @@ export const recipientParameter = text(200).openapi({
 
 const queueParameter = text(100)
   .refine(isQueueName, "must be the name of a queue, such as mailbox/0")
-  .openapi({ example: "mailbox/0", pattern: "^(mailbox|critical|campaign)/" });
+  .openapi({
+    description: "A queue's name",
+    example: "mailbox/0",
+    pattern: "^(mailbox|critical|campaign)/",
+  });
 
 function isQueueName(name: string): boolean {
   try {

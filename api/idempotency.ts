@@ -18,6 +18,7 @@ export const idempotencyHeaders = z.object({
     .openapi({
       description:
         "Repeating a request with the same key and body repeats its first answer, not its effect.",
+      example: "order-A-17-shipped",
     }),
 });
 

@@ -36,17 +36,20 @@ export const importOutcome = z
     lines: z
       .number()
       .int()
-      .openapi({ description: "Records read, blank lines and the header left out" }),
-    imported: z.number().int(),
+      .openapi({ description: "Records read, blank lines and the header left out", example: 1000 }),
+    imported: z.number().int().openapi({ example: 999 }),
     failed: z.number().int(),
     errors: z
       .array(
         z.object({
-          line: z.number().int(),
+          line: z.number().int().openapi({ example: 17 }),
           field: z.string().openapi({
             description: "A column of CSV, a JSON pointer of NDJSON; empty for the line itself",
+            example: "email",
           }),
-          message: z.string(),
+          message: z
+            .string()
+            .openapi({ example: "must be an e-mail address, such as ada@example.org" }),
         }),
       )
       .openapi({ description: `The first ${maxListedErrors}` }),

@@ -42,6 +42,8 @@ function make(schema: Schema, schemas: Schemas): unknown {
   const [form] = schema.oneOf ?? schema.anyOf ?? [];
   if (form) return make(form, schemas);
   const merged = schema.allOf?.map((part) => make(part, schemas)) ?? [];
+  // An instant that may be missing is one of something that has mostly not happened yet.
+  if (schema.format === "date-time" && schema.type?.includes("null")) return null;
   const [type = "any"] = [schema.type ?? (schema.properties ? "object" : "any")].flat();
   switch (type) {
     case "object":

@@ -133,7 +133,12 @@ function headersOf(operation: Operation, { method, versioned }: Place, status: s
 function withExamples(content: Content, schemas: Schemas) {
   return Object.fromEntries(
     Object.entries(content).map(([type, media]) => {
-      if (media.schema === undefined || media.examples !== undefined || "example" in media)
+      if (
+        !type.endsWith("json") ||
+        media.schema === undefined ||
+        media.examples !== undefined ||
+        "example" in media
+      )
         return [type, media];
       return [type, { ...media, example: exampleOf(media.schema, schemas) }];
     }),

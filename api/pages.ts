@@ -9,6 +9,10 @@ import { invalid } from "./problem.ts";
  */
 const maxPage = 200;
 
+/** Of newest first. */
+const exampleCursor =
+  "WyItY3JlYXRlZEF0IixudWxsLCIwMTkzNDdiNC0zMzJjLTc2NGYtOGIxZC1jNzVkYjM1MmQyZmQiXQ";
+
 /** Fields a list may be sorted by, and what is in them; never null. */
 export type Sortable = Record<string, "creation" | "text" | "instant" | "number">;
 
@@ -26,11 +30,10 @@ export function pageQuery<const Fields extends Sortable>(fields: Fields, preset 
       .max(maxPage)
       .default(50)
       .openapi({ description: "Items of a page", example: 50 }),
-    cursor: z
-      .string()
-      .max(1_000)
-      .optional()
-      .openapi({ description: "nextCursor of the page before, with the same sort" }),
+    cursor: z.string().max(1_000).optional().openapi({
+      description: "nextCursor of the page before, with the same sort",
+      example: exampleCursor,
+    }),
     sort: z
       .enum(sorts as [string, ...string[]])
       .default(preset)
@@ -57,6 +60,7 @@ export function oneOrMore<const Values extends readonly [string, ...string[]]>(v
       type: "array",
       items: { type: "string", enum: [...values] },
       minItems: 1,
+      description: "One or several, separated by commas",
       param: { style: "form", explode: false },
     });
 }
@@ -78,7 +82,10 @@ export const createdBetween = {
 export const pageOf = <Item extends z.ZodType>(item: Item) =>
   z.object({
     items: z.array(item),
-    nextCursor: z.string().nullable().openapi({ description: "Null on the last page" }),
+    nextCursor: z.string().nullable().openapi({
+      description: "Null on the last page",
+      example: exampleCursor,
+    }),
   });
 
 interface PageRequest {

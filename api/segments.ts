@@ -11,7 +11,9 @@ const exampleKey = "pro-customers";
 export const newSegmentKey = segmentKey.meta({ example: exampleKey });
 export const segmentName = text(200).openapi({ example: "Pro customers" });
 
-export const segmentParams = z.object({ key: newSegmentKey });
+export const segmentParams = z.object({
+  key: newSegmentKey.openapi({ description: "Of a segment" }),
+});
 
 /** A segment, as every route shows it. */
 export const segmentAnswer = z

@@ -41,7 +41,9 @@ export const templateName = text(200).openapi({ example: "Order shipped" });
 
 export const newTemplateKey = templateKey.openapi({ example: "order-shipped" });
 
-export const templateParams = z.object({ key: newTemplateKey });
+export const templateParams = z.object({
+  key: newTemplateKey.openapi({ description: "Of a template" }),
+});
 
 export const versionParams = templateParams.extend({
   version: z
@@ -49,7 +51,13 @@ export const versionParams = templateParams.extend({
     .regex(/^[1-9]\d{0,9}$/, "must be the number of a version")
     .transform(Number)
     .pipe(templateVersionNumber)
-    .openapi({ type: "integer", minimum: 1, maximum: 2_147_483_647, example: 2 }),
+    .openapi({
+      type: "integer",
+      minimum: 1,
+      maximum: 2_147_483_647,
+      description: "Of one of its versions",
+      example: 2,
+    }),
 });
 
 export const versionSummary = z

@@ -19,7 +19,7 @@ const apiKey = z
   .object({
     id: z.string().openapi({ example: exampleId }),
     name: z.string().openapi({ example: "billing service" }),
-    role: z.enum(roles),
+    role: z.enum(roles).openapi({ example: "sender" }),
     prefix: z
       .string()
       .openapi({ description: "The first characters of the secret", example: "tdg_4fYp0aXe" }),
@@ -28,22 +28,28 @@ const apiKey = z
       .number()
       .int()
       .nullable()
-      .openapi({ description: "Null: as the API is configured" }),
+      .openapi({ description: "Null: as the API is configured", example: null }),
     previousUntil: z.iso
       .datetime()
       .nullable()
       .openapi({ description: "Until when the secret before the last rotation is good" }),
     createdBy: z.string().openapi({ example: "bootstrap" }),
     createdAt: z.iso.datetime(),
-    expiresAt: z.iso.datetime().nullable(),
+    expiresAt: z.iso.datetime().nullable().openapi({ example: "2027-12-31T00:00:00.000Z" }),
     revokedAt: z.iso.datetime().nullable(),
-    lastUsedAt: z.iso.datetime().nullable().openapi({ description: "To the minute" }),
+    lastUsedAt: z.iso
+      .datetime()
+      .nullable()
+      .openapi({ description: "To the minute", example: "2027-03-01T09:00:00.000Z" }),
   })
   .openapi("ApiKey");
 
 const withSecret = apiKey
   .extend({
-    secret: z.string().openapi({ description: "Shown in this answer only" }),
+    secret: z.string().openapi({
+      description: "Shown in this answer only",
+      example: "tdg_4fYp0aXeX2v0nq8sJr6WcT1hKd7zLm3uQb9yGaNe",
+    }),
   })
   .openapi("ApiKeyWithSecret");
 
@@ -65,7 +71,9 @@ const rotation = z.strictObject({
     .openapi({ description: "How long the secret before is good beside the new one" }),
 });
 
-const params = z.object({ id: z.string().openapi({ example: exampleId }) });
+const params = z.object({
+  id: z.string().openapi({ description: "Of a key", example: exampleId }),
+});
 
 const create = defineRoute({
   method: "post",
@@ -85,7 +93,7 @@ const list = defineRoute({
     query: z.object({
       ...pageQuery(byCreation),
       role: oneOrMore(roles).optional(),
-      state: z.enum(states).optional(),
+      state: z.enum(states).optional().openapi({ description: "What it is good for now" }),
     }),
   },
   responses: responses(200, "A page", pageOf(apiKey)),

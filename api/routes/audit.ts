@@ -8,15 +8,26 @@ import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts
 const entry = z
   .object({
     id: z.string().openapi({ example: "aud_01jd3v8qyee7fr8xmcsnh5hbcd" }),
-    actor: z.string().openapi({ description: "`bootstrap`, or the id of a key" }),
+    actor: z
+      .string()
+      .openapi({ description: "`bootstrap`, or the id of a key", example: "bootstrap" }),
     action: z.string().openapi({ example: "campaign.pause" }),
-    resource: z.string().openapi({ description: "What was changed: its id or its key" }),
-    requestId: z.string(),
+    resource: z.string().openapi({
+      description: "What was changed: its id or its key",
+      example: "cmp_01jd3v8qyee7fr8xmcsnh5hbcd",
+    }),
+    requestId: z.string().openapi({ example: "0b9ff0a1-6c0e-4f43-9d4b-53c3c1a3a2ab" }),
     before: z
       .record(z.string(), z.unknown())
       .nullable()
-      .openapi({ description: "What it was, as far as it was changed; null for what is new" }),
-    after: z.record(z.string(), z.unknown()).nullable(),
+      .openapi({
+        description: "What it was, as far as it was changed; null for what is new",
+        example: { status: "running" },
+      }),
+    after: z
+      .record(z.string(), z.unknown())
+      .nullable()
+      .openapi({ example: { status: "paused" } }),
     createdAt: z.iso.datetime(),
   })
   .openapi("AuditEntry");
@@ -29,12 +40,21 @@ const list = defineRoute({
   request: {
     query: z.object({
       ...pageQuery(byCreation),
-      actor: text(100).optional(),
-      action: text(100)
+      actor: text(100)
         .optional()
-        .openapi({ description: "As `campaign.pause`; `campaign` for all of campaigns" }),
-      resource: text(300).optional(),
-      requestId: text(100).optional(),
+        .openapi({ description: "`bootstrap`, or the id of a key", example: "bootstrap" }),
+      action: text(100).optional().openapi({
+        description: "As `campaign.pause`; `campaign` for all of campaigns",
+        example: "campaign.pause",
+      }),
+      resource: text(300).optional().openapi({
+        description: "What was changed: its id or its key",
+        example: "cmp_01jd3v8qyee7fr8xmcsnh5hbcd",
+      }),
+      requestId: text(100).optional().openapi({
+        description: "The request that changed it",
+        example: "0b9ff0a1-6c0e-4f43-9d4b-53c3c1a3a2ab",
+      }),
       ...createdBetween,
     }),
   },

@@ -53,7 +53,10 @@ const putThrottle = defineRoute({
   access: "sender",
   summary:
     "Set or, with null, lift the limit of messages per second. Obeyed within a second or so.",
-  request: { params: campaignParams, body: jsonContent(throttle.nullable()) },
+  request: {
+    params: campaignParams,
+    body: jsonContent(throttle.nullable().openapi({ example: { perSecond: 50, burst: 50 } })),
+  },
   responses: responses(200, "The campaign afterwards", campaignAnswer),
 });
 

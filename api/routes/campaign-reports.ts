@@ -6,6 +6,7 @@ import {
   deliveryAnswer,
   deliveryJson,
   type DeliveryRow,
+  exampleCounts,
   statusCounts,
 } from "../deliveries.ts";
 import { readDeliveries } from "../delivery-filters.ts";
@@ -24,14 +25,15 @@ const progress = defineRoute({
     200,
     "The progress",
     z.object({
-      status: z.enum(campaignStatuses),
-      audience: z.number().int().nullable(),
+      status: z.enum(campaignStatuses).openapi({ example: "running" }),
+      audience: z.number().int().nullable().openapi({ example: 1000 }),
       counts: statusCounts,
       messagesPerSecond: z.number().openapi({
         description:
           "Over the last ten seconds while it runs, over the whole run once it has finished",
+        example: 48.2,
       }),
-      startedAt: z.iso.datetime().nullable(),
+      startedAt: z.iso.datetime().nullable().openapi({ example: "2027-03-01T09:00:00.120Z" }),
       finishedAt: z.iso.datetime().nullable(),
     }),
   ),
@@ -46,20 +48,24 @@ const reconciliation = defineRoute({
   responses: responses(
     200,
     "The account",
-    statusCounts.extend({
-      audience: z
-        .number()
-        .int()
-        .nullable()
-        .openapi({ description: "Null until the audience is frozen" }),
-      duplicates: z
-        .number()
-        .int()
-        .openapi({ description: "Rows beyond one for each recipient and leg" }),
-      reconciled: z
-        .boolean()
-        .openapi({ description: "The audience is the sum of all statuses, without duplicates" }),
-    }),
+    statusCounts
+      .extend({
+        audience: z
+          .number()
+          .int()
+          .nullable()
+          .openapi({ description: "Null until the audience is frozen" }),
+        duplicates: z
+          .number()
+          .int()
+          .openapi({ description: "Rows beyond one for each recipient and leg" }),
+        reconciled: z
+          .boolean()
+          .openapi({ description: "The audience is the sum of all statuses, without duplicates" }),
+      })
+      .openapi({
+        example: { ...exampleCounts, audience: 1000, duplicates: 0, reconciled: true },
+      }),
   ),
 });
 

@@ -61,7 +61,10 @@ const list = defineRoute({
     query: z.object({
       ...pageQuery(sortable),
       status: oneOrMore(campaignStatuses).optional(),
-      q: text(200).optional().openapi({ description: "Part of the name, in any case" }),
+      q: text(200).optional().openapi({
+        description: "Part of the name, in any case",
+        example: "spring",
+      }),
       template: templateKey.optional().openapi({ description: "The key of its template" }),
       ...createdBetween,
     }),

@@ -17,10 +17,16 @@ import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts
 const attempt = z
   .object({
     number: z.number().int(),
-    provider: z.string().nullable(),
+    provider: z.string().nullable().openapi({
+      description: "Null where the worker died before it could say",
+      example: "smtp",
+    }),
     outcome: z.enum(["sent", "transient", "permanent", "unknown"]),
     failure: z.enum(attemptFailures).nullable(),
-    response: z.string().nullable().openapi({ description: "What the provider answered" }),
+    response: z.string().nullable().openapi({
+      description: "What the provider answered",
+      example: "550 5.1.1 no such user",
+    }),
     startedAt: z.iso.datetime(),
     finishedAt: z.iso.datetime(),
   })

@@ -68,23 +68,22 @@ const cancelSkips = ["notFound", "notPending", "sending"] as const;
 
 const progressOf = <const Reasons extends readonly SkipReason[]>(reasons: Reasons) =>
   z.object({
-    matched: z
-      .number()
-      .int()
-      .optional()
-      .openapi({ description: "Of a dry run: how many are in a status to be changed" }),
-    changed: z.number().int(),
+    matched: z.number().int().optional().openapi({
+      description: "Of a dry run: how many are in a status to be changed",
+      example: 17,
+    }),
+    changed: z.number().int().openapi({ example: 17 }),
     skipped: z
       .object(
-        Object.fromEntries(reasons.map((reason) => [reason, z.number().int()])) as Record<
-          Reasons[number],
-          z.ZodNumber
-        >,
+        Object.fromEntries(
+          reasons.map((reason) => [reason, z.number().int().openapi({ example: 0 })]),
+        ) as Record<Reasons[number], z.ZodNumber>,
       )
       .openapi({ description: "What matched and was left as it is, by why" }),
-    more: z
-      .boolean()
-      .openapi({ description: "Time was up before all were seen to: repeat the request" }),
+    more: z.boolean().openapi({
+      description: "Time was up before all were seen to: repeat the request",
+      example: false,
+    }),
   });
 
 const retryOne = defineRoute({

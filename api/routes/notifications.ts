@@ -33,21 +33,36 @@ import { createTemplateVersions } from "../template-versions.ts";
 
 const exampleId = "ntf_01jd3v8qyee7fr8xmcsnh5hbcd";
 
+const exampleNotification = {
+  recipients: ["customer-17", "customer-42"],
+  template: { key: "order-shipped" },
+  data: { order: "A-17" },
+  priority: "high" as const,
+};
+
 export const acceptedNotification = z
-  .object({ id: z.string().openapi({ example: exampleId }), deliveries: z.number().int() })
+  .object({
+    id: z.string().openapi({ example: exampleId }),
+    deliveries: z.number().int().openapi({ example: 2 }),
+  })
   .openapi("AcceptedNotification");
 
 const listed = z
   .object({
     id: z.string().openapi({ example: exampleId }),
     template: templateVersionAnswer,
-    priority: z.enum(priorities),
+    priority: z.enum(priorities).openapi({ example: "normal" }),
     sendAt: z.iso.datetime(),
-    test: z.boolean().openapi({ description: "A try of a template with a real recipient" }),
+    test: z
+      .boolean()
+      .openapi({ description: "A try of a template with a real recipient", example: false }),
     createdBy: z
       .string()
       .openapi({ description: "`bootstrap`, or the id of a key", example: "bootstrap" }),
-    requestId: z.string().nullable().openapi({ description: "The request that asked for it" }),
+    requestId: z.string().nullable().openapi({
+      description: "The request that asked for it",
+      example: "0b9ff0a1-6c0e-4f43-9d4b-53c3c1a3a2ab",
+    }),
     createdAt: z.iso.datetime(),
     counts: statusCounts,
   })
@@ -70,7 +85,10 @@ const create = defineRoute({
   path: "/v1/notifications",
   access: "sender",
   summary: "Tell recipients something. Once this is answered, nothing of it is lost.",
-  request: { headers: idempotencyHeaders, body: jsonContent(newNotification) },
+  request: {
+    headers: idempotencyHeaders,
+    body: jsonContent(newNotification.openapi({ example: exampleNotification })),
+  },
   responses: responses(202, "Accepted", acceptedNotification),
 });
 
@@ -88,7 +106,10 @@ const list = defineRoute({
       createdBy: text(100)
         .optional()
         .openapi({ description: "`bootstrap`, or the id of a key", example: "bootstrap" }),
-      test: z.enum(["true", "false"]).optional(),
+      test: z
+        .enum(["true", "false"])
+        .optional()
+        .openapi({ description: "Whether it is a try of a template" }),
       state: z
         .enum(["pending"])
         .optional()
@@ -104,7 +125,11 @@ const get = defineRoute({
   path: "/v1/notifications/{id}",
   access: "viewer",
   summary: "One notification with its deliveries",
-  request: { params: z.object({ id: z.string().openapi({ example: exampleId }) }) },
+  request: {
+    params: z.object({
+      id: z.string().openapi({ description: "Of a notification", example: exampleId }),
+    }),
+  },
   responses: responses(200, "The notification", notification),
 });
 

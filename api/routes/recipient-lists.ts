@@ -39,7 +39,9 @@ const list = defineRoute({
         description: "A part of external id, e-mail address or phone number, in any case",
         example: "ada",
       }),
-      externalId: text(200).optional().openapi({ example: "ada" }),
+      externalId: text(200)
+        .optional()
+        .openapi({ description: "The caller's own id", example: "ada" }),
       email: text(254)
         .optional()
         .openapi({ description: "The whole address, in any case", example: "ada@example.org" }),

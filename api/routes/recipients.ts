@@ -28,15 +28,28 @@ import { fieldErrors } from "../validation.ts";
 
 /** The caller's own id of a recipient, or the one that Tidings gave. */
 const reference = z.object({
-  recipient: text(200).openapi({ description: "External id, or rcp_…" }),
+  recipient: text(200).openapi({ description: "External id, or rcp_…", example: "ada" }),
 });
+
+const exampleProfile = {
+  email: "ada@example.org",
+  phone: null,
+  timeZone: "Europe/London",
+  locale: "en-GB",
+  attributes: { name: "Ada", plan: "pro" },
+};
 
 const put = defineRoute({
   method: "put",
   path: "/v1/recipients/{recipient}",
   access: "sender",
   summary: "Create or replace a recipient. What is left out takes its default.",
-  request: { params: z.object({ recipient: externalId }), body: jsonContent(recipientProfile) },
+  request: {
+    params: z.object({
+      recipient: externalId.openapi({ description: "External id", example: "ada" }),
+    }),
+    body: jsonContent(recipientProfile.openapi({ example: exampleProfile })),
+  },
   responses: {
     ...responses(200, "Replaced", recipientAnswer),
     201: { description: "Created", content: { "application/json": { schema: recipientAnswer } } },

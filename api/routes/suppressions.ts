@@ -52,7 +52,9 @@ const suppression = z
   })
   .openapi("Suppression");
 
-const params = z.object({ id: z.string().openapi({ example: exampleId }) });
+const params = z.object({
+  id: z.string().openapi({ description: "Of a suppression", example: exampleId }),
+});
 
 /** Which address is meant, in any spelling; its form says on which channel. */
 const addressParameter = z
@@ -70,7 +72,11 @@ const addressParameter = z
     });
     return z.NEVER;
   })
-  .openapi({ type: "string", example: "ada@example.org" });
+  .openapi({
+    type: "string",
+    description: "In any spelling",
+    example: "ada@example.org",
+  });
 
 const list = defineRoute({
   method: "get",

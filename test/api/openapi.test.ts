@@ -1,4 +1,5 @@
 import { Validator } from "@seriousme/openapi-schema-validator";
+import { noExample } from "../../api/openapi-examples.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   type Document,
@@ -21,6 +22,12 @@ beforeAll(async () => {
   compile = schemaCompiler(document);
 });
 afterAll(() => api.stop());
+
+interface ParameterSchema {
+  enum?: unknown[];
+  items?: { enum?: unknown[] };
+  default?: unknown;
+}
 
 const named = ({ method, path }: Operation) => `${method} ${path}`;
 const mediaOf = ({ body, answers }: Operation): [string, Media][] => [
@@ -98,6 +105,32 @@ describe("the OpenAPI document", () => {
       for (const { headers } of Object.values(answers))
         for (const header of Object.values(headers!))
           expect(header.description).toEqual(expect.any(String));
+  });
+
+  it("describes each parameter, with an example where its values do not speak for themselves", () => {
+    const faults = operations.flatMap((operation) =>
+      operation.parameters
+        .filter(({ description, example, schema }) => {
+          const { enum: values, items, default: preset } = schema as ParameterSchema;
+          const shown = example ?? schema["example"] ?? preset ?? values ?? items?.enum;
+          return description === undefined || shown === undefined;
+        })
+        .map(({ name }) => `${named(operation)} ${name}`),
+    );
+    expect(faults).toEqual([]);
+  });
+
+  it("gives an example of each JSON that is sent or answered, with nothing left to guess", () => {
+    const faults = operations.flatMap((operation) =>
+      mediaOf(operation)
+        .filter(
+          ([where, { example, examples }]) =>
+            where.endsWith("json") &&
+            JSON.stringify(examples ?? example ?? noExample).includes(noExample),
+        )
+        .map(([where]) => `${named(operation)} ${where}`),
+    );
+    expect(faults).toEqual([]);
   });
 
   it("gives examples that are what their schemas say", () => {

@@ -30,13 +30,17 @@ export async function populate(api: Api): Promise<Known> {
   await made(`/v1/templates/${template.key}/versions`, { content, variables });
   await made("/v1/templates", { key: "plain", name: "Plain", content });
 
+  const segments = ["pro-customers", "even"];
+  for (const key of segments)
+    await made("/v1/segments", { key, name: key, filter: { attribute: "even", equals: true } });
+
   const campaigns: string[] = [];
   for (const status of [...campaignStates, ...campaignStates]) {
     const { id } = await made("/v1/campaigns", {
       name: `A ${status} one`,
       template,
       data: { order: "A-17" },
-      audience: { where: { attribute: "even", equals: true } },
+      audience: campaigns.length === 0 ? { include: ["even"] } : { all: true },
     });
     campaigns.push(id);
     // What a worker would do to it.
@@ -68,6 +72,7 @@ export async function populate(api: Api): Promise<Known> {
   return {
     recipients,
     templates: [template.key, "plain"],
+    segments,
     campaigns,
     notifications,
     "api-keys": keys,
