@@ -26,12 +26,12 @@ by *and*; where several values may be given, they are separated by commas and jo
 A POST that honours \`Idempotency-Key\` (1 to 255 visible ASCII characters, yours to choose, for instance a UUID) has its effect
 once, however often it is sent with the same key and body: later answers are the first one again, with
 \`Idempotency-Replayed: true\`. While the first is still running the answer is 409 with \`Retry-After\`; with another body or
-path it is 422. Requests that ended in a problem leave no trace of their key. PUT, PATCH and DELETE may be repeated as they are.
+path it is 422. Requests that ended in a problem leave no trace of their key. PUT and DELETE may be repeated as they are.
 
 ## Changing what others change
 
 What can be edited bears an \`ETag\`. Send it as \`If-Match\` with the change: 412 means that somebody else was first, and has the new
-\`ETag\`; without \`If-Match\` the answer is 428.
+\`ETag\`; without \`If-Match\` the answer is 428. So a change that is sent twice is made once.
 
 ## Limits
 

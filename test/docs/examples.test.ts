@@ -73,6 +73,13 @@ describe("a service elsewhere, with Tidings among its packages", { timeout: 120_
       notification: { sent: 1, pending: 0 },
       campaign: { audience: 2, sent: 2, duplicates: 0, reconciled: true },
     });
+    const audit = await fetch(
+      `${stack.urls.api}/v1/audit?requestId=${told["requestId"] as string}`,
+      {
+        headers: { authorization: `Bearer ${stack.apiKey}` },
+      },
+    );
+    expect(await audit.text()).toContain('"campaign.start"');
     // It has said all of this already: nobody hears it twice.
     expect(JSON.parse((await ask()).stdout)).toMatchObject({
       notification: { sent: 1 },
