@@ -145,7 +145,8 @@ async function freezeAudience(
       [id, lanes(campaignId, campaign.laneCount), now, ...where.values],
     );
     await client.query(
-      "UPDATE campaigns SET status = 'running', frozen_at = $2, audience_count = $3, updated_at = now(), version = version + 1 WHERE id = $1",
+      `UPDATE campaigns SET status = 'running', frozen_at = $2, audience_count = $3, deliveries_from = now(), deliveries_until = clock_timestamp(),
+         updated_at = now(), version = version + 1 WHERE id = $1`,
       [id, now, rowCount],
     );
   });

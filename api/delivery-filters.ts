@@ -111,9 +111,8 @@ export async function findRecipient<Filters extends { recipient?: string | undef
 }
 
 /**
- * Reads a part of the deliveries asked for, in the order of creation. Each status is looked up by itself, for each has an
- * index that is in this order for it alone; the planner knows how many there are of each. The statement has no name, so
- * that it is planned for the values at hand: among a million rows, one plan for all campaigns fits none of them.
+ * Reads a part of the deliveries asked for, in the order of creation. The statement has no name, so that it is planned for
+ * the values at hand: among a million rows, one plan for all campaigns fits none of them.
  */
 export async function readDeliveries(
   pool: Pick<Pool, "query">,
@@ -121,16 +120,17 @@ export async function readDeliveries(
   { after, direction, take }: Part,
 ): Promise<DeliveryRow[]> {
   const conditions = createConditions();
-  addFilters(conditions, filters);
+  await addFilters(pool, conditions, filters);
   if (after !== null)
     conditions.and(`d.id ${direction === "asc" ? ">" : "<"} ${conditions.bind(after)}::uuid`);
   const limit = conditions.bind(take);
   const shared = conditions.sql();
-  const part = (where: string) =>
-    `(SELECT d.* FROM deliveries d WHERE ${where} AND ${shared} ORDER BY d.id ${direction} LIMIT ${limit}::int)`;
-  const statuses = statusesOf(filters);
-  if (statuses?.length === 0) return [];
-  const parts = statuses ? statuses.map((status) => part(isStatus(status))) : [part("true")];
+  const kinds = kindsOf(filters);
+  if (kinds.length === 0) return [];
+  const parts = kinds.map(
+    (kind) =>
+      `(SELECT d.* FROM deliveries d WHERE ${kind} AND ${shared} ORDER BY d.id ${direction} LIMIT ${limit}::int)`,
+  );
   const { rows } = await pool.query<DeliveryRow>(
     `SELECT ${deliveryColumns} FROM (${parts.join(" UNION ALL ")}) d ORDER BY d.id ${direction} LIMIT ${limit}::int`,
     conditions.values,
@@ -141,45 +141,87 @@ export async function readDeliveries(
 /** How many there are. */
 export async function countDeliveries(pool: Pool, filters: DeliveryFilters): Promise<number> {
   const conditions = createConditions();
-  addFilters(conditions, filters);
-  const statuses = statusesOf(filters);
-  if (statuses?.length === 0) return 0;
-  const parts = statuses ? statuses.map(isStatus) : ["true"];
+  await addFilters(pool, conditions, filters);
+  const parts = kindsOf(filters).map(
+    (kind) =>
+      `SELECT count(*)::int AS count FROM deliveries d WHERE ${kind} AND ${conditions.sql()}`,
+  );
+  if (parts.length === 0) return 0;
   const { rows } = await pool.query<{ count: number }>(
-    parts
-      .map(
-        (part) =>
-          `SELECT count(*)::int AS count FROM deliveries d WHERE ${part} AND ${conditions.sql()}`,
-      )
-      .join(" UNION ALL "),
+    parts.join(" UNION ALL "),
     conditions.values,
   );
   return rows.reduce((sum, { count }) => sum + count, 0);
 }
 
-/** With what the partial indexes ask for. */
-const isStatus = (status: DeliveryStatus) =>
-  `d.status = '${status}'${status === "pending" || status === "sending" ? " AND d.due_at IS NOT NULL" : ""}`;
-
-/** The statuses that can be meant; null for all, where nothing is gained by looking at each. */
-function statusesOf({ status, reason, campaign }: DeliveryFilters): DeliveryStatus[] | null {
-  if (!status && !reason && campaign === undefined) return null;
-  const meant = new Set<DeliveryStatus>(status ?? deliveryStatuses);
-  const possible = reason && new Set(reason.flatMap((code) => reasonStatuses[code]));
-  return [...meant].filter((of) => !possible || possible.has(of));
+/**
+ * Conditions of which each is looked up by itself, for each has an index that is in the order of creation for it alone, or
+ * most rows are of it: what is open has one, and what was not sent has one by its reason. Together they are the statuses and
+ * reasons that are meant; no row is of two.
+ */
+function kindsOf({ status, reason }: DeliveryFilters): string[] {
+  if (!status && !reason) return ["true"];
+  return [...new Set(status ?? deliveryStatuses)].flatMap((of): string[] => {
+    const possible = [...new Set(reason ?? reasons)].filter((code) =>
+      reasonStatuses[code].includes(of),
+    );
+    switch (of) {
+      case "pending":
+      case "sending":
+        return reason && possible.length === 0
+          ? []
+          : [`d.status = '${of}' AND d.due_at IS NOT NULL`];
+      case "sent":
+      case "delivered":
+        return reason ? [] : [`d.status = '${of}'`];
+      case "failed":
+      case "suppressed":
+      case "cancelled":
+      case "unknown":
+        return possible.map(
+          (code) => `d.status = '${of}' AND d.reason = '${code}' AND d.due_at IS NULL`,
+        );
+    }
+  });
 }
 
-function addFilters(conditions: Conditions, filters: DeliveryFilters): void {
+async function addFilters(
+  pool: Pick<Pool, "query">,
+  conditions: Conditions,
+  filters: DeliveryFilters,
+): Promise<void> {
   const { bind, and } = conditions;
   const { reason, channel, priority, campaign, notification, recipient, queue } = filters;
   const { createdFrom, createdBefore } = filters;
   if (reason) and(`d.reason = ANY(${bind(reason)}::text[])`);
   if (channel) and(`d.channel = ANY(${bind(channel)}::channel[])`);
   if (priority) and(`d.priority = ANY(${bind(priority)}::priority[])`);
-  if (campaign !== undefined) and(`d.campaign_id = ${bind(campaign)}::uuid`);
+  if (campaign !== undefined) {
+    and(`d.campaign_id = ${bind(campaign)}::uuid`);
+    // Its rows were made together: within the primary key, which is in the order of creation, they lie side by side.
+    const { from, until } = await creationOfCampaign(pool, campaign);
+    if (from) and(`d.id >= ${bind(firstUuidAt(from))}::uuid`);
+    if (until) and(`d.id < ${bind(firstUuidAt(until))}::uuid`);
+  }
   if (notification !== undefined) and(`d.notification_id = ${bind(notification)}::uuid`);
   if (recipient !== undefined) and(`d.recipient_id = ${bind(recipient)}::uuid`);
   if (queue !== undefined) and(`d.queue = ${bind(queue)}`);
   if (createdFrom) and(`d.id >= ${bind(firstUuidAt(createdFrom))}::uuid`);
   if (createdBefore) and(`d.id < ${bind(firstUuidAt(createdBefore))}::uuid`);
+}
+
+/** Room for a clock that is set while an audience is frozen. */
+const clockSlackMs = 60_000;
+
+/** Between which instants a campaign's deliveries were made; null where that was not noted. */
+async function creationOfCampaign(
+  pool: Pick<Pool, "query">,
+  id: string,
+): Promise<{ from: Date | null; until: Date | null }> {
+  const { rows } = await pool.query<{ from: Date | null; until: Date | null }>(
+    `SELECT deliveries_from - $2 * interval '1 millisecond' AS from, deliveries_until + $2 * interval '1 millisecond' AS until
+     FROM campaigns WHERE id = $1::uuid`,
+    [id, clockSlackMs],
+  );
+  return rows[0] ?? { from: null, until: null };
 }

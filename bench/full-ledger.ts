@@ -64,8 +64,8 @@ export async function fillLedger(
       Math.floor((wanted.deliveries * campaignShare) / campaignCount),
     );
     const campaigns = await client.query<{ id: string }>(
-      `INSERT INTO campaigns (id, name, status, template_version_id, audience, data, lane_count, start_at, frozen_at, audience_count, finished_at, created_at, updated_at)
-       SELECT uuid_v7(at), 'Campaign ' || k, 'completed', $1, '{"all":true}', '{"plan":"family"}', 4, at, at, $2, at, at, at
+      `INSERT INTO campaigns (id, name, status, template_version_id, audience, data, lane_count, start_at, frozen_at, audience_count, deliveries_from, deliveries_until, finished_at, created_at, updated_at)
+       SELECT uuid_v7(at), 'Campaign ' || k, 'completed', $1, '{"all":true}', '{"plan":"family"}', 4, at, at, $2, at, at + $2::int * interval '1 ms', at, at, at
        FROM generate_series(1, ${campaignCount}) AS k, LATERAL (SELECT now() - interval '20 days' * k AS at) AS t RETURNING id`,
       [versionId, audience],
     );

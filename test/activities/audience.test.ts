@@ -124,7 +124,7 @@ describe("a campaign's audience of segments", () => {
     await advance(first);
     for (const [n, status] of ["sent", "failed", "unknown"].entries())
       await database.pool.query(
-        "UPDATE deliveries SET status = $2::delivery_status, due_at = NULL, finished_at = now() WHERE recipient_id = $1",
+        "UPDATE deliveries SET status = $2::delivery_status, reason = 'as_it_ended', due_at = NULL, finished_at = now() WHERE recipient_id = $1",
         [ids[n], status],
       );
     const told = await campaignFor({ where: { received: first.publicId } });

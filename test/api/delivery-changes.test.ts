@@ -45,7 +45,13 @@ async function settle(
   deliveries: readonly Shown[],
   status: "sent" | "failed" | "unknown" | "sending",
 ): Promise<void> {
-  const reason = status === "failed" ? "provider_rejected" : null;
+  const reasons = {
+    failed: "provider_rejected",
+    unknown: "outcome_unknown",
+    sent: null,
+    sending: null,
+  };
+  const reason = reasons[status];
   await api.prisma.$executeRaw`
     UPDATE deliveries SET status = ${status}::text::delivery_status, attempt_count = 3, reason = ${reason}, detail = ${reason},
       due_at = CASE ${status} WHEN 'sending' THEN due_at END, finished_at = CASE ${status} WHEN 'sending' THEN NULL ELSE now() END,

@@ -174,6 +174,7 @@ async function found(people: Person[], sql: { sql: string; values: string[] }): 
                   priority: "normal" as const,
                   queue: "campaign/x/lane/0",
                   status: delivery,
+                  reason: "as_generated",
                 },
               ],
         ),

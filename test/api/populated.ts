@@ -1,5 +1,6 @@
 import { newUuid, publicId } from "../../domain/ids.ts";
-import { deliveryStatuses } from "../../domain/notification.ts";
+import { type DeliveryStatus, deliveryStatuses } from "../../domain/notification.ts";
+import type { Reason } from "../../domain/reasons.ts";
 import type { Document, Parameter, Schema } from "../support/openapi.ts";
 import { type Api, makeKey, sampleTemplate, seed } from "./harness.ts";
 
@@ -81,13 +82,21 @@ export async function populate(api: Api): Promise<Known> {
   };
 }
 
+const reasonOf: Partial<Record<DeliveryStatus, Reason>> = {
+  failed: "provider_rejected",
+  suppressed: "no_address",
+  cancelled: "campaign_cancelled",
+  unknown: "outcome_unknown",
+};
+
 /** One delivery in each status for recipients of the campaign; those of an ended one are at an end. */
 async function owe({ prisma }: Api, campaignId: string, ended: boolean): Promise<void> {
   const ids = deliveryStatuses.map(() => newUuid());
+  const reasons = deliveryStatuses.map((status) => reasonOf[status] ?? null);
   await prisma.$executeRaw`
     INSERT INTO deliveries (id, campaign_id, recipient_id, channel, priority, queue, status, due_at, reason, attempt_count, finished_at)
     SELECT (${ids}::uuid[])[s.n], ${campaignId}::uuid, r.id, 'email', 'normal', 'campaign/lane/0', s.status,
-      CASE WHEN s.open THEN now() END, CASE WHEN s.status = 'failed' THEN 'provider_rejected' END, 1, CASE WHEN NOT s.open THEN now() END
+      CASE WHEN s.open THEN now() END, (${reasons}::text[])[s.n], 1, CASE WHEN NOT s.open THEN now() END
     FROM (SELECT status, status IN ('pending', 'sending') AS open, row_number() OVER () AS n FROM unnest(enum_range(NULL::delivery_status)) AS status) AS s
     JOIN (SELECT id, row_number() OVER (ORDER BY external_id) AS n FROM recipients) AS r ON r.n = s.n
     WHERE NOT (s.open AND ${ended})`;

@@ -123,9 +123,10 @@ describe("turn", () => {
       queue,
     });
     const rows = await due();
-    await pool.query("UPDATE deliveries SET status = 'cancelled', due_at = NULL WHERE id = $1", [
-      cancelled,
-    ]);
+    await pool.query(
+      "UPDATE deliveries SET status = 'cancelled', reason = 'delivery_cancelled', due_at = NULL WHERE id = $1",
+      [cancelled],
+    );
     await pool.query("UPDATE deliveries SET due_at = now() + interval '1 hour' WHERE id = $1", [
       held,
     ]);

@@ -25,8 +25,8 @@ export function expiring(pool: Pick<Pool, "query">) {
     const finishedAt = open ? null : (input.finishedAt ?? at);
     const ids = recipients.map(() => newUuid(at)).sort();
     await pool.query(
-      `INSERT INTO deliveries (id, campaign_id, notification_id, recipient_id, channel, priority, queue, status, due_at, finished_at, created_at)
-       SELECT d.id, $1, $2, d.recipient, 'email', 'normal', $3, $4, CASE WHEN $5::timestamptz IS NULL THEN $6::timestamptz END, $5, $6
+      `INSERT INTO deliveries (id, campaign_id, notification_id, recipient_id, channel, priority, queue, status, reason, due_at, finished_at, created_at)
+       SELECT d.id, $1, $2, d.recipient, 'email', 'normal', $3, $4, CASE WHEN $4 > 'delivered'::delivery_status THEN 'as_it_ended' END, CASE WHEN $5::timestamptz IS NULL THEN $6::timestamptz END, $5, $6
        FROM unnest($7::uuid[], $8::uuid[]) AS d(id, recipient)`,
       [
         "campaign" in source ? source.campaign : null,

@@ -7,6 +7,8 @@ CREATE TYPE "suppression_reason" AS ENUM ('manual', 'imported', 'unsubscribed', 
 -- AlterTable
 ALTER TABLE "campaigns" ADD COLUMN     "corrects_id" UUID,
 ADD COLUMN     "created_by" TEXT NOT NULL DEFAULT 'bootstrap',
+ADD COLUMN     "deliveries_from" TIMESTAMPTZ(3),
+ADD COLUMN     "deliveries_until" TIMESTAMPTZ(3),
 ADD COLUMN     "recalled_at" TIMESTAMPTZ(3),
 ADD COLUMN     "revision" SMALLINT NOT NULL DEFAULT 1,
 ADD COLUMN     "version" INTEGER NOT NULL DEFAULT 1;
@@ -128,7 +130,7 @@ CREATE INDEX "audit_entries_actor" ON "audit_entries"("actor", "id");
 CREATE INDEX "deliveries_recipient" ON "deliveries"("recipient_id", "id");
 
 -- CreateIndex
-CREATE INDEX "deliveries_unsent" ON "deliveries"("status", "id") WHERE (status > 'delivered'::delivery_status);
+CREATE INDEX "deliveries_unsent" ON "deliveries"("reason", "id") WHERE ("reason" IS NOT NULL AND "due_at" IS NULL);
 
 -- CreateIndex
 CREATE INDEX "idempotency_keys_created" ON "idempotency_keys"("created_at");
@@ -158,6 +160,9 @@ ALTER TABLE "archived_deliveries" ADD CONSTRAINT "archived_deliveries_campaign_i
 
 -- So far the latest version was the one in use.
 UPDATE "templates" AS t SET "active_version" = (SELECT max(v."version") FROM "template_versions" AS v WHERE v."template_id" = t."id");
+
+-- Whoever got nothing can be told why; and lists of what was not sent find it by its reason.
+ALTER TABLE "deliveries" ADD CONSTRAINT "deliveries_reason_where_unsent" CHECK ("status" <= 'delivered' OR "reason" IS NOT NULL);
 
 -- Search by any part of an external id, an address or a number. The extension is trusted: an owner of the database may create it.
 -- Not partial, though tombstones are never found: PostgreSQL knows how often a text occurs only where the index is whole.
