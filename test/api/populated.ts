@@ -111,37 +111,45 @@ async function owe({ prisma }: Api, campaignId: string, ended: boolean): Promise
  */
 export function namingKnown(document: Document, known: Known): Document {
   const among = (schema: Schema, values: readonly unknown[] | undefined): Schema =>
-    values ? { anyOf: [{ enum: values }, schema] } : schema;
+    values?.length ? { anyOf: [{ enum: values }, schema] } : schema;
   const copy = structuredClone(document);
   for (const [path, item] of Object.entries(copy.paths)) {
     const [, , collection] = path.split("/");
-    for (const { parameters = [], requestBody } of Object.values(item)) {
+    for (const [method, { parameters = [], requestBody }] of Object.entries(item)) {
       for (const parameter of parameters as Parameter[])
         if (parameter.in === "path")
           parameter.schema = among(
             parameter.schema,
-            parameter.name === "version" ? [1, 2] : known[collection!],
+            parameter.name === "version"
+              ? [1, 2]
+              : method === "delete"
+                ? passing(known[collection!])
+                : known[collection!],
           );
-      if (requestBody !== undefined) nameInBodies(requestBody, among, known);
+      if (requestBody !== undefined) nameInBodies(requestBody, known);
     }
   }
   return copy;
 }
 
-/** Within a body: the keys of templates, and the names of recipients. */
-function nameInBodies(
-  part: unknown,
-  among: (schema: Schema, values: readonly unknown[] | undefined) => Schema,
-  known: Known,
-): void {
+/** What bodies name is never deleted; the later half may be. */
+const half = (names: string[]) => Math.ceil(names.length / 2);
+const lasting = (names: string[] = []) => names.slice(0, half(names));
+const passing = (names: string[] = []) => names.slice(half(names));
+
+/** Within a body: keys and versions of templates, and recipients, of whom one that is not known would spoil all. */
+function nameInBodies(part: unknown, known: Known): void {
   if (typeof part !== "object" || part === null) return;
   const { template, recipients, recipient } = ((part as Schema)["properties"] ?? {}) as Record<
     string,
-    { properties?: Schema; items?: Schema; anyOf?: Schema[] }
+    { properties?: Record<string, Schema>; items?: Schema; anyOf?: Schema[] }
   >;
-  if (template?.properties?.["key"])
-    template.properties["key"] = among(template.properties["key"] as Schema, known["templates"]);
-  if (recipients?.items) recipients.items = among(recipients.items, known["recipients"]);
-  if (recipient?.anyOf) recipient.anyOf.unshift({ enum: known["recipients"]! });
-  for (const inner of Object.values(part)) nameInBodies(inner, among, known);
+  if (template?.properties?.["key"]) {
+    template.properties["key"] = { enum: known["templates"] };
+    template.properties["version"] = { enum: [1, 2] };
+  }
+  if (recipients?.items && !recipients.items["properties"])
+    recipients.items = { enum: lasting(known["recipients"]) };
+  if (recipient?.anyOf) recipient.anyOf.unshift({ enum: lasting(known["recipients"]) });
+  for (const inner of Object.values(part)) nameInBodies(inner, known);
 }
