@@ -67,7 +67,7 @@ export interface DueDelivery extends Held {
 }
 
 /** A row to claim, with what would be sent: of a campaign, its revision. */
-export type WantedDelivery = Pick<DueDelivery, "id" | "attemptCount" | "revision">;
+type WantedDelivery = Pick<DueDelivery, "id" | "attemptCount" | "revision">;
 
 export interface SettledDelivery extends Held {
   settlement: Settlement;
