@@ -26,6 +26,10 @@ export function newUuid(now: Date = new Date()): string {
   bytes.writeUIntBE(now.getTime(), 0, 6);
   bytes[6] = (bytes[6]! & 0x0f) | 0x70;
   bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  return formatUuid(bytes);
+}
+
+function formatUuid(bytes: Buffer): string {
   const hex = bytes.toString("hex");
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
@@ -49,7 +53,8 @@ export function publicId(kind: IdKind, uuid: string): string {
 /** The UUID behind a public id, or null if it is not a well-formed id of that kind. */
 export function parsePublicId(kind: IdKind, id: string): string | null {
   try {
-    return TypeID.fromString(id, idPrefixes[kind]).toUUID();
+    // Any 128 bits: that nothing has such an id is not its form's fault.
+    return formatUuid(Buffer.from(TypeID.fromString(id, idPrefixes[kind]).toUUIDBytes()));
   } catch {
     return null;
   }

@@ -37,7 +37,7 @@ const kind = {
 };
 
 export function recipientImportRoutes(deps: ApiDeps) {
-  const { prisma, clock } = deps;
+  const { pool, clock } = deps;
 
   return createRouter().openapi(importRoute, async (c) => {
     const outcome = await importStream(c, deps, {
@@ -46,7 +46,7 @@ export function recipientImportRoutes(deps: ApiDeps) {
       resource: "recipients",
       write: async (items) => {
         const last = new Map(items.map((item) => [item.externalId, item]));
-        await importRecipients(prisma, [...last.values()], clock());
+        await importRecipients(pool, [...last.values()], clock());
       },
     });
     return c.json(outcome, 200);

@@ -155,7 +155,7 @@ const kind = {
 };
 
 export function suppressionRoutes(deps: ApiDeps) {
-  const { prisma, clock } = deps;
+  const { prisma, pool, clock } = deps;
 
   const suppressionId = (reference: string) => {
     const id = parsePublicId("suppression", reference);
@@ -223,7 +223,7 @@ export function suppressionRoutes(deps: ApiDeps) {
         action: "suppression.import",
         resource: "suppressions",
         write: (items) =>
-          importSuppressions(prisma, items, { createdBy: c.get("caller").id, now: clock() }),
+          importSuppressions(pool, items, { createdBy: c.get("caller").id, now: clock() }),
       });
       return c.json(outcome, 200);
     });
