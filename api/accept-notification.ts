@@ -121,7 +121,7 @@ export async function acceptNotification(
   request: KeyedRequest | null,
 ): Promise<Acceptance> {
   const { template, recipients, priority } = notification;
-  const recalled = await deps.versions.recall(template);
+  const remembered = await deps.versions.remembered(template);
   const place = await deps.backlog.enter(recipients, priority === "critical");
   // Until it is known what was written, it may have been all.
   let written = recipients.length;
@@ -130,7 +130,7 @@ export async function acceptNotification(
     const accept = async (version: NamedVersion) =>
       tryToAccept(deps, notification, origin, version, request, place);
     const acceptance =
-      (await accept(recalled)) ??
+      (await accept(remembered)) ??
       // Somebody has activated a version, which may ask for other data, or archived the template.
       (await accept(await deps.versions.find(template))) ??
       raced();
@@ -158,7 +158,7 @@ async function tryToAccept(
   place: Place,
 ): Promise<(Acceptance & { written: number }) | null> {
   const errors: FieldError[] =
-    version.kind === "pinned" ? dataErrors(version, data) : [version.error];
+    version.kind === "pinned" ? dataErrors(version.checkData, data) : [version.error];
   const externalIds: string[] = [];
   const ids = new Map<string, string>();
   for (const reference of recipients) {

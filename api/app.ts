@@ -56,7 +56,7 @@ const document = defineRoute({
   },
 });
 
-/** Paths whose bodies are read as they arrive. */
+/** Paths of a POST whose body is read as it arrives. Another method of theirs means something else: a recipient may be named `import`. */
 const streamed = new Set([recipientImportPath, suppressionImportPath]);
 
 /** The whole HTTP API as a fetch handler: `createApp(deps).fetch`. */
@@ -78,7 +78,7 @@ export function createApp(deps: ApiDeps) {
   app.use(limitRequests(config));
   const readJson = jsonBody(config.bodyLimitBytes);
   app.on(["POST", "PUT", "PATCH", "DELETE"], "*", (c, next) =>
-    streamed.has(c.req.path) ? next() : readJson(c, next),
+    c.req.method === "POST" && streamed.has(c.req.path) ? next() : readJson(c, next),
   );
 
   const versions = createTemplateVersions(deps.prisma);
@@ -94,14 +94,14 @@ export function createApp(deps: ApiDeps) {
     .route("/", suppressionRoutes(deps))
     .route("/", templateRoutes(deps))
     .route("/", templateVersionRoutes(deps))
-    .route("/", templateTrialRoutes(deps, backlog))
+    .route("/", templateTrialRoutes(deps, versions, backlog))
     .route("/", campaignRoutes(deps, versions))
     .route("/", campaignEditRoutes(deps, versions))
     .route("/", campaignRecallRoutes(deps, versions))
     .route("/", campaignRevisionRoutes(deps))
     .route("/", campaignActionRoutes(deps))
     .route("/", campaignReportRoutes(deps))
-    .route("/", notificationRoutes(deps, backlog))
+    .route("/", notificationRoutes(deps, versions, backlog))
     .route("/", deliveryRoutes(deps))
     .route("/", deliveryChangeRoutes(deps))
     .route("/", apiKeyRoutes(deps, keyring))

@@ -28,7 +28,7 @@ export async function makeCampaign(
   { template, throttle, startAt, ...wanted }: Wanted,
 ): Promise<Work<CampaignAnswer>> {
   const { clock, config, wakes } = deps;
-  const version = await pinVersion(versions, { template, data: wanted.data });
+  const version = await pinVersion(versions, tx, { template, data: wanted.data });
   await segmentsOf(tx, wanted.audience);
   const now = clock();
   const id = newUuid(now);

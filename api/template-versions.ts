@@ -4,12 +4,13 @@ import {
   compileVariables,
   type TemplateVariables,
 } from "../domain/template-variables.ts";
-import type { PrismaClient } from "../prisma/generated/client.ts";
+import type { Prisma } from "../prisma/generated/client.ts";
 import { type FieldError, invalid, jsonPointer } from "./problem.ts";
 
 export interface PinnedVersion {
   kind: "pinned";
   id: string;
+  version: number;
   checkData: CheckData;
 }
 
@@ -19,8 +20,11 @@ export type NamedVersion = PinnedVersion | { kind: "unusable"; error: FieldError
 /** How many versions are remembered, the most recently used. */
 const keptVersions = 500;
 
+/** Of a transaction, or outside of one: who is within must not wait for a second connection of the same pool. */
+type Client = Pick<Prisma.TransactionClient, "template" | "templateVersion">;
+
 /** Finds template versions, and checks data against them. One an API process. */
-export function createTemplateVersions(prisma: Pick<PrismaClient, "template" | "templateVersion">) {
+export function createTemplateVersions(prisma: Client) {
   // Versions are immutable; which one is active is not.
   const kept = new Map<string, PinnedVersion>();
   const name = ({ key, version }: TemplateReference) => `${key}@${version ?? "active"}`;
@@ -32,9 +36,12 @@ export function createTemplateVersions(prisma: Pick<PrismaClient, "template" | "
   }
 
   /** The version meant, the active one where none is named. */
-  async function find(reference: TemplateReference): Promise<NamedVersion> {
+  async function find(
+    reference: TemplateReference,
+    client: Client = prisma,
+  ): Promise<NamedVersion> {
     const { key, version } = reference;
-    const template = await prisma.template.findUnique({
+    const template = await client.template.findUnique({
       where: { key },
       select: { id: true, activeVersion: true, archivedAt: true },
     });
@@ -45,19 +52,20 @@ export function createTemplateVersions(prisma: Pick<PrismaClient, "template" | "
         "/key",
         `names an archived template: take another, or restore it with POST /v1/templates/${key}/restore`,
       );
-    const row = await prisma.templateVersion.findUnique({
+    const row = await client.templateVersion.findUnique({
       where: {
         templateId_version: {
           templateId: template.id,
           version: version ?? template.activeVersion,
         },
       },
-      select: { id: true, variables: true },
+      select: { id: true, version: true, variables: true },
     });
     if (!row) return unusable("", "names no version of a template");
     const found: PinnedVersion = {
       kind: "pinned",
       id: row.id,
+      version: row.version,
       checkData: compileVariables(row.variables as TemplateVariables),
     };
     keep(reference, found);
@@ -67,7 +75,7 @@ export function createTemplateVersions(prisma: Pick<PrismaClient, "template" | "
   return {
     find,
     /** As `find`, but it may be one that could be used, or was active, until just now. */
-    async recall(reference: TemplateReference): Promise<NamedVersion> {
+    async remembered(reference: TemplateReference): Promise<NamedVersion> {
       const known = kept.get(name(reference));
       if (!known) return find(reference);
       keep(reference, known);
@@ -82,21 +90,24 @@ function unusable(field: string, message: string): NamedVersion {
   return { kind: "unusable", error: { in: "body", field: `/template${field}`, message } };
 }
 
-/** What a body's `data` lacks of what the version asks for. */
-export function dataErrors(version: PinnedVersion, data: Record<string, unknown>): FieldError[] {
-  return version
-    .checkData(data)
-    .map(({ path, message }) => ({ in: "body", field: jsonPointer(["data", ...path]), message }));
+/** What a body's `data` lacks of what a version asks for. */
+export function dataErrors(checkData: CheckData, data: Record<string, unknown>): FieldError[] {
+  return checkData(data).map(({ path, message }) => ({
+    in: "body",
+    field: jsonPointer(["data", ...path]),
+    message,
+  }));
 }
 
-/** The version that a body's `template` and `data` fit; throws the problem otherwise. */
+/** The version that a body's `template` and `data` fit, as `client` sees it; throws the problem otherwise. */
 export async function pinVersion(
   versions: TemplateVersions,
+  client: Client,
   { template, data }: { template: TemplateReference; data: Record<string, unknown> },
 ): Promise<PinnedVersion> {
-  const version = await versions.find(template);
+  const version = await versions.find(template, client);
   if (version.kind === "unusable") throw invalid([version.error]);
-  const errors = dataErrors(version, data);
+  const errors = dataErrors(version.checkData, data);
   if (errors.length > 0) throw invalid(errors);
   return version;
 }

@@ -122,22 +122,19 @@ export function campaignEditRoutes(deps: ApiDeps, versions: TemplateVersions) {
   const { prisma, clock, wakes } = deps;
 
   /** The version that an edit asks for, if it asks for one, with the edit's data or else what the campaign has. Throws the problem if they do not fit. */
-  async function versionFor({ row, json }: ReadCampaign, { template, data }: CampaignEdit) {
+  async function versionFor(
+    client: Prisma.TransactionClient,
+    { row, json }: ReadCampaign,
+    { template, data }: CampaignEdit,
+  ) {
     const now = json.template;
     if (template && (template.key !== now.key || template.version !== now.version)) {
-      const { id } = await pinVersion(versions, { template, data: data ?? json.data });
-      const { version } = await prisma.templateVersion.findUniqueOrThrow({
-        where: { id },
-        select: { version: true },
-      });
+      const wanted = { template, data: data ?? json.data };
+      const { id, version } = await pinVersion(versions, client, wanted);
       return { id, shown: { key: template.key, version } };
     }
-    const current = {
-      kind: "pinned" as const,
-      id: row.templateVersionId,
-      checkData: compileVariables(row.templateVersion.variables as TemplateVariables),
-    };
-    const errors = data ? dataErrors(current, data) : [];
+    const checkData = compileVariables(row.templateVersion.variables as TemplateVariables);
+    const errors = data ? dataErrors(checkData, data) : [];
     if (errors.length > 0) throw invalid(errors);
     return { id: row.templateVersionId, shown: now };
   }
@@ -149,7 +146,7 @@ export function campaignEditRoutes(deps: ApiDeps, versions: TemplateVersions) {
     wanted: CampaignEdit,
   ): Promise<Plan> {
     const { row, json } = read;
-    const version = await versionFor(read, wanted);
+    const version = await versionFor(client, read, wanted);
     const { template, startAt, ...rest } = wanted;
     const shown = {
       ...rest,

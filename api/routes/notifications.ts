@@ -29,7 +29,7 @@ import {
 } from "../pages.ts";
 import { notFound } from "../problem.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
-import { createTemplateVersions } from "../template-versions.ts";
+import type { TemplateVersions } from "../template-versions.ts";
 
 const exampleId = "ntf_01jd3v8qyee7fr8xmcsnh5hbcd";
 
@@ -135,10 +135,9 @@ const get = defineRoute({
 
 export function notificationRoutes(
   { prisma, pool, wakes, clock, config }: ApiDeps,
+  versions: TemplateVersions,
   backlog: Backlog,
 ) {
-  const versions = createTemplateVersions(prisma);
-
   return createRouter()
     .openapi(create, async (c) => {
       const requestId = c.get("requestId");

@@ -14,9 +14,9 @@ import { compileVariables, type TemplateVariables } from "../../domain/template-
 import { acceptNotification } from "../accept-notification.ts";
 import type { Backlog } from "../backlog.ts";
 import { answerWith, idempotencyHeaders, keyedRequest } from "../idempotency.ts";
-import { type FieldError, invalid, jsonPointer, Problem } from "../problem.ts";
+import { type FieldError, invalid, Problem } from "../problem.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
-import { createTemplateVersions } from "../template-versions.ts";
+import { dataErrors, type TemplateVersions } from "../template-versions.ts";
 import { findTemplate, findVersion, templateParams } from "../templates.ts";
 import { acceptedNotification } from "./notifications.ts";
 
@@ -97,9 +97,8 @@ const anybody: RecipientScope = {
 };
 
 /** Seeing a message before it goes to everybody. */
-export function templateTrialRoutes(deps: ApiDeps, backlog: Backlog) {
+export function templateTrialRoutes(deps: ApiDeps, versions: TemplateVersions, backlog: Backlog) {
   const { prisma, pool, wakes, clock, config } = deps;
-  const versions = createTemplateVersions(prisma);
 
   async function scopeOf(
     wanted:
@@ -133,15 +132,8 @@ export function templateTrialRoutes(deps: ApiDeps, backlog: Backlog) {
       const { version: wanted, data, recipient } = c.req.valid("json");
       const template = await findTemplate(prisma, c.req.valid("param").key);
       const { version, content, variables } = await findVersion(prisma, template, wanted);
-      const faults = compileVariables(variables as TemplateVariables)(data);
-      if (faults.length > 0)
-        throw invalid(
-          faults.map(({ path, message }) => ({
-            in: "body",
-            field: jsonPointer(["data", ...path]),
-            message,
-          })),
-        );
+      const errors = dataErrors(compileVariables(variables as TemplateVariables), data);
+      if (errors.length > 0) throw invalid(errors);
       const scope = emailScope(await scopeOf(recipient), data);
       try {
         return c.json({ version, ...renderEmail(content as TemplateContent, scope) }, 200);

@@ -48,6 +48,25 @@ async function freeze(id: string): Promise<void> {
 }
 
 describe("a campaign", () => {
+  it("is made, edited and duplicated by more callers at once than there are connections", async () => {
+    const replies = await Promise.all(
+      Array.from({ length: 30 }, () => api.send("POST", "/v1/campaigns", campaign)),
+    );
+    expect(replies.map(({ status }) => status)).toEqual(replies.map(() => 201));
+    const changes = await Promise.all(
+      replies.flatMap(({ body: { id } }) => [
+        api.send("POST", `/v1/campaigns/${id}/duplicate`, {}),
+        api.send(
+          "PATCH",
+          `/v1/campaigns/${id}`,
+          { template: { key: sampleTemplate.key, version: 1 }, data: { order: "2" } },
+          { "if-match": "*" },
+        ),
+      ]),
+    );
+    expect(new Set(changes.map(({ status }) => status))).toEqual(new Set([200, 201]));
+  });
+
   it("is a draft that pins the template's version, until somebody starts it", async () => {
     const id = await create();
     expect(api.woken).toEqual([]);

@@ -26,6 +26,15 @@ describe("every request", () => {
     }
   });
 
+  it("is held to the limit of bodies, on the path of an import too", async () => {
+    const large = JSON.stringify({ attributes: { padding: "x".repeat(5_000) } });
+    for (const path of ["/v1/recipients/import", "/v1/recipients/somebody"])
+      expect((await api.send("PUT", path, large)).status).toBe(413);
+    const { status, body } = await api.send("PUT", "/v1/recipients/import", { locale: "\u0000" });
+    expect([status, body.errors[0].field]).toEqual([422, "/locale"]);
+    expect((await api.send("PUT", "/v1/recipients/import", {})).status).toBe(201);
+  });
+
   it("has an id, its own if that is a plain one", async () => {
     const own = await api.send("GET", "/v1/recipients/nobody", undefined, {
       "x-request-id": "abc-1",
