@@ -1,12 +1,14 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { recordChanges } from "./audit.ts";
+import type { PoolClient } from "pg";
+import { createRunningEntry } from "./audit.ts";
 import {
   type ImportRecord,
   readCsvRecords,
   readNdjsonRecords,
   type RecordKind,
 } from "./import-records.ts";
+import { inTransaction } from "./pool.ts";
 import { Problem } from "./problem.ts";
 import type { ApiDeps, ApiEnv } from "./router.ts";
 
@@ -61,8 +63,8 @@ type ImportOutcome = z.infer<typeof importOutcome>;
 interface Import<Item> {
   kind: RecordKind<Item>;
   /** Writes a batch, in the order of its lines, which may tell of one thing twice. */
-  write: (items: readonly Item[]) => Promise<void>;
-  /** For the one entry of the audit trail that tells of all of it. */
+  write: (client: Pick<PoolClient, "query">, items: readonly Item[]) => Promise<void>;
+  /** For the one entry of the audit trail that tells of all of it, written with each batch. */
   action: string;
   resource: string;
 }
@@ -70,15 +72,23 @@ interface Import<Item> {
 /** Imports the body of a request; resolves with what became of its lines. Throws the problem of a stream that breaks off. */
 export async function importStream<Item>(
   c: Context<ApiEnv>,
-  { prisma, clock }: Pick<ApiDeps, "prisma" | "clock">,
+  { pool, clock }: Pick<ApiDeps, "pool" | "clock">,
   { kind, write, action, resource }: Import<Item>,
 ): Promise<ImportOutcome> {
   const result: ImportOutcome = { lines: 0, imported: 0, failed: 0, errors: [] };
+  const entry = createRunningEntry(c, { action, resource }, clock());
+  let failedAsAudited = 0;
   try {
     let batch: Item[] = [];
     const writeBatch = async () => {
-      await write(batch);
-      result.imported += batch.length;
+      const { failed } = result;
+      const imported = result.imported + batch.length;
+      await inTransaction(pool, async (client) => {
+        await write(client, batch);
+        await entry.write(client, { imported, failed });
+      });
+      result.imported = imported;
+      failedAsAudited = failed;
       batch = [];
     };
     for await (const record of readerOf(c, kind)) {
@@ -96,8 +106,7 @@ export async function importStream<Item>(
     if (batch.length > 0) await writeBatch();
   } finally {
     const { imported, failed } = result;
-    if (imported > 0)
-      await recordChanges(c, prisma, [{ action, resource, after: { imported, failed } }], clock());
+    if (imported > 0 && failed > failedAsAudited) await entry.write(pool, { imported, failed });
   }
   return result;
 }

@@ -1,4 +1,4 @@
-import type { Pool } from "pg";
+import type { PoolClient } from "pg";
 import { newUuid } from "../domain/ids.ts";
 import type { ImportedRecipient } from "../domain/recipient.ts";
 import type { PrismaClient } from "../prisma/generated/client.ts";
@@ -24,12 +24,12 @@ export async function upsertRecipients(
 
 /** As `upsertRecipients`, for many: answers nothing. Past Prisma, which keeps its last hundred statements with their values. */
 export async function importRecipients(
-  pool: Pick<Pool, "query">,
+  client: Pick<PoolClient, "query">,
   recipients: readonly ImportedRecipient[],
   now: Date,
 ): Promise<void> {
   const rows = recipients.map((recipient) => ({ id: newUuid(now), ...recipient }));
-  await pool.query(upsertSql(false), [JSON.stringify(rows), now]);
+  await client.query(upsertSql(false), [JSON.stringify(rows), now]);
 }
 
 const upsertSql = (answer: boolean) => `

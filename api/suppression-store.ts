@@ -1,4 +1,4 @@
-import type { Pool } from "pg";
+import type { PoolClient } from "pg";
 import { newUuid } from "../domain/ids.ts";
 import type { NewSuppression } from "../domain/suppression.ts";
 import type { PrismaClient, Suppression } from "../prisma/generated/client.ts";
@@ -34,7 +34,7 @@ export async function addSuppression(
  * of their addresses, so that two callers never wait for each other.
  */
 export async function importSuppressions(
-  pool: Pick<Pool, "query">,
+  client: Pick<PoolClient, "query">,
   suppressions: readonly NewSuppression[],
   adding: Adding,
 ): Promise<void> {
@@ -43,7 +43,7 @@ export async function importSuppressions(
     const key = `${suppression.channel} ${suppression.address}`;
     if (!first.has(key)) first.set(key, suppression);
   }
-  await pool.query(`${insertSql} DO NOTHING`, values([...first.values()], adding));
+  await client.query(`${insertSql} DO NOTHING`, values([...first.values()], adding));
 }
 
 const values = (suppressions: readonly NewSuppression[], { createdBy, now }: Adding) => [

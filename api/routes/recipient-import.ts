@@ -37,16 +37,16 @@ const kind = {
 };
 
 export function recipientImportRoutes(deps: ApiDeps) {
-  const { pool, clock } = deps;
+  const { clock } = deps;
 
   return createRouter().openapi(importRoute, async (c) => {
     const outcome = await importStream(c, deps, {
       kind,
       action: "recipient.import",
       resource: "recipients",
-      write: async (items) => {
+      write: async (client, items) => {
         const last = new Map(items.map((item) => [item.externalId, item]));
-        await importRecipients(pool, [...last.values()], clock());
+        await importRecipients(client, [...last.values()], clock());
       },
     });
     return c.json(outcome, 200);

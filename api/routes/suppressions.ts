@@ -155,7 +155,7 @@ const kind = {
 };
 
 export function suppressionRoutes(deps: ApiDeps) {
-  const { prisma, pool, clock } = deps;
+  const { prisma, clock } = deps;
 
   const suppressionId = (reference: string) => {
     const id = parsePublicId("suppression", reference);
@@ -222,8 +222,8 @@ export function suppressionRoutes(deps: ApiDeps) {
         kind,
         action: "suppression.import",
         resource: "suppressions",
-        write: (items) =>
-          importSuppressions(pool, items, { createdBy: c.get("caller").id, now: clock() }),
+        write: (client, items) =>
+          importSuppressions(client, items, { createdBy: c.get("caller").id, now: clock() }),
       });
       return c.json(outcome, 200);
     });

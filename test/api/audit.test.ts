@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Api, makeKey, sampleTemplate, seed, startApi } from "./harness.ts";
+import { type Api, apiKey, makeKey, sampleTemplate, seed, startApi } from "./harness.ts";
 
 let api: Api;
 beforeAll(async () => {
@@ -106,6 +106,32 @@ describe("the audit trail", () => {
       ["recipient.replace", null, null],
       ["recipient.create", null, null],
     ]);
+  });
+
+  it("tells of an import while it is under way, of all that is written by then", async () => {
+    const entries = async () =>
+      (await api.send("GET", "/v1/audit?action=suppression.import&limit=1")).body.items;
+    let seen: unknown[] = [];
+    async function* lines() {
+      for (let i = 0; i < 1_000; i += 1) yield Buffer.from(`{"address":"a${i}@example.org"}\n`);
+      yield Buffer.from("x\n");
+      while (seen.length === 0) {
+        yield Buffer.from("\n");
+        seen = await entries();
+      }
+    }
+    const response = await api.app.request("/v1/suppressions/import", {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${apiKey}`,
+        "content-type": "application/x-ndjson",
+      },
+      body: ReadableStream.from(lines()),
+      duplex: "half",
+    } as RequestInit);
+    expect(await response.json()).toMatchObject({ imported: 1_000, failed: 1 });
+    expect(seen).toMatchObject([{ after: { imported: 1_000, failed: 0 } }]);
+    expect(await entries()).toMatchObject([{ after: { imported: 1_000, failed: 1 } }]);
   });
 
   it("counts an import as one change", async () => {
