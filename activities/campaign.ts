@@ -1,16 +1,10 @@
 import { Context } from "@temporalio/activity";
-import type { Pool, PoolClient } from "pg";
-import {
-  type Audience,
-  audience,
-  namedSegments,
-  type RecipientFilter,
-  recipientFilter,
-} from "../domain/audience.ts";
-import { audienceWhere } from "../domain/audience-sql.ts";
+import type { Pool } from "pg";
+import { inTransaction } from "../config/database.ts";
 import { parsePublicId } from "../domain/ids.ts";
-import { queueName } from "../domain/queues.ts";
+import { laneNames } from "../domain/queues.ts";
 import { invalidInput } from "./failures.ts";
+import { freezeAudience } from "./freeze-audience.ts";
 
 export interface AdvanceCampaignInput {
   /** The public id. */
@@ -82,7 +76,7 @@ export function createAdvanceCampaign({ pool }: { pool: Pool }) {
             await reprioritise(pool, row.id, campaignId, row.laneCount);
             const open = await openLanes(pool, campaignId, row.laneCount);
             if (open.length > 0) return { next: "drain", lanes: open };
-            await complete(pool, id, lanes(campaignId, row.laneCount));
+            await complete(pool, id, laneNames(campaignId, row.laneCount));
             break;
           }
           case "cancelled": {
@@ -117,69 +111,11 @@ async function read(pool: Pool, id: string): Promise<CampaignRow | undefined> {
   return rows[0];
 }
 
-/** Writes one row a recipient of the audience, and that it was done, in one transaction. */
-async function freezeAudience(
-  pool: Pool,
-  id: string,
-  campaignId: string,
-  now: Date,
-): Promise<void> {
-  await transaction(pool, async (client) => {
-    // An audience of millions takes longer than other statements may.
-    await client.query("SET LOCAL statement_timeout = 0");
-    const { rows } = await client.query<{ audience: unknown; laneCount: number }>(
-      `SELECT audience, lane_count AS "laneCount" FROM campaigns WHERE id = $1 AND status = 'scheduled' AND frozen_at IS NULL AND start_at <= $2 FOR UPDATE`,
-      [id, now],
-    );
-    const [campaign] = rows;
-    if (!campaign) return;
-    const wanted = audience.parse(campaign.audience);
-    const where = audienceWhere(wanted, await segmentsOf(client, wanted), "r", 4);
-    const { rowCount } = await client.query(
-      `INSERT INTO deliveries (id, campaign_id, recipient_id, channel, priority, queue, due_at)
-       SELECT uuid_v7(clock_timestamp()), c.id, r.id, 'email', c.priority, q.names[get_byte(uuid_send(r.id), 15) % c.lane_count + 1], $3
-       FROM campaigns c, recipients r, (SELECT $2::text[] AS names) q
-       WHERE c.id = $1 AND ${where.sql}
-       ORDER BY r.id
-       FOR KEY SHARE OF r`,
-      [id, lanes(campaignId, campaign.laneCount), now, ...where.values],
-    );
-    await client.query(
-      `UPDATE campaigns SET status = 'running', frozen_at = $2, audience_count = $3, deliveries_from = now(), deliveries_until = clock_timestamp(),
-         updated_at = now(), version = version + 1 WHERE id = $1`,
-      [id, now, rowCount],
-    );
-  });
-}
-
-/**
- * The filters of an audience's segments as they are now. Those of a campaign that has not begun cannot be deleted; if one
- * is gone all the same, this fails until it is back: without it the wrong people might be written to.
- */
-async function segmentsOf(
-  client: PoolClient,
-  wanted: Audience,
-): Promise<ReadonlyMap<string, RecipientFilter>> {
-  const keys = namedSegments(wanted);
-  if (keys.length === 0) return new Map();
-  const { rows } = await client.query<{ key: string; filter: unknown }>(
-    "SELECT key, filter FROM segments WHERE key = ANY($1::text[]) ORDER BY key FOR KEY SHARE",
-    [keys],
-  );
-  const found = new Map(rows.map(({ key, filter }) => [key, recipientFilter.parse(filter)]));
-  const missing = keys.filter((key) => !found.has(key));
-  if (missing.length > 0) throw new Error(`there is no segment ${missing.join(", ")} any more`);
-  return found;
-}
-
-const lanes = (campaignId: string, count: number) =>
-  Array.from({ length: count }, (_, lane) => queueName({ kind: "lane", campaignId, lane }));
-
 async function openLanes(pool: Pool, campaignId: string, laneCount: number): Promise<number[]> {
   const { rows } = await pool.query<{ lane: number }>(
     `SELECT (q.number - 1)::int AS lane FROM unnest($1::text[]) WITH ORDINALITY AS q(name, number)
      WHERE EXISTS (SELECT FROM deliveries d WHERE d.queue = q.name AND d.due_at IS NOT NULL) ORDER BY lane`,
-    [lanes(campaignId, laneCount)],
+    [laneNames(campaignId, laneCount)],
   );
   return rows.map(({ lane }) => lane);
 }
@@ -204,7 +140,7 @@ async function reprioritise(
          LIMIT ${writeBatch}
        )
        UPDATE deliveries d SET priority = batch.priority FROM batch WHERE d.id = batch.id`,
-      [id, lanes(campaignId, laneCount)],
+      [id, laneNames(campaignId, laneCount)],
     );
     if (rowCount === 0) return;
   }
@@ -215,7 +151,7 @@ async function reprioritise(
  * retry, which opens rows under the same lock. What is open is looked for by a statement of its own, once the lock is held.
  */
 async function complete(pool: Pool, id: string, queues: readonly string[]): Promise<void> {
-  await transaction(pool, async (client) => {
+  await inTransaction(pool, async (client) => {
     const { rowCount } = await client.query(
       "SELECT FROM campaigns WHERE id = $1 AND status = 'running' FOR NO KEY UPDATE",
       [id],
@@ -246,7 +182,7 @@ async function cancelOpen(
   laneCount: number,
   asOf: string,
 ): Promise<Date | null> {
-  const queues = lanes(campaignId, laneCount);
+  const queues = laneNames(campaignId, laneCount);
   for (;;) {
     const { rowCount } = await pool.query(
       `WITH batch AS (
@@ -297,23 +233,4 @@ async function reconcile(
     counts: Object.fromEntries(rows.map((counted) => [counted.status, counted.count])),
     reconciled: total === audienceCount && !open,
   };
-}
-
-async function transaction<Result>(
-  pool: Pool,
-  work: (client: PoolClient) => Promise<Result>,
-): Promise<Result> {
-  const client = await pool.connect();
-  let broken: Error | undefined;
-  try {
-    await client.query("BEGIN");
-    const result = await work(client);
-    await client.query("COMMIT");
-    return result;
-  } catch (error) {
-    await client.query("ROLLBACK").catch((rollbackError: Error) => (broken = rollbackError));
-    throw error;
-  } finally {
-    client.release(broken);
-  }
 }

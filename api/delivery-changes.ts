@@ -1,10 +1,10 @@
 import type { Context } from "hono";
 import type { Pool } from "pg";
+import { inTransaction } from "../config/database.ts";
 import { publicId } from "../domain/ids.ts";
 import type { DeliveryStatus } from "../domain/notification.ts";
 import { createRunningEntry } from "./audit.ts";
 import { countDeliveries, type DeliveryFilters, readDeliveries } from "./delivery-filters.ts";
-import { inTransaction } from "./pool.ts";
 import type { ApiDeps, ApiEnv } from "./router.ts";
 
 /** Runs a statement within a transaction, whichever client it is of. */

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { PoolClient } from "pg";
+import { inTransaction } from "../config/database.ts";
 import { createRunningEntry } from "./audit.ts";
 import {
   type ImportRecord,
@@ -8,7 +9,6 @@ import {
   readNdjsonRecords,
   type RecordKind,
 } from "./import-records.ts";
-import { inTransaction } from "./pool.ts";
 import { Problem } from "./problem.ts";
 import type { ApiDeps, ApiEnv } from "./router.ts";
 

@@ -1,5 +1,6 @@
 import type { Pool } from "pg";
 import { Gauge, type Registry } from "prom-client";
+import { within } from "../config/within.ts";
 import { type CampaignStatus, campaignStatuses } from "../domain/campaign.ts";
 import { priorities, type Priority } from "../domain/priority.ts";
 
@@ -129,17 +130,4 @@ export function addLedgerMetrics(registry: Registry, pool: Pool): void {
       );
     return known;
   };
-}
-
-/** Rejects if it takes longer. */
-async function within<Result>(ms: number, work: Promise<Result>): Promise<Result> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("no answer in time")), ms);
-  });
-  try {
-    return await Promise.race([work, tooLate]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

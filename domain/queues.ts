@@ -31,6 +31,10 @@ export function parseQueueName(name: string): Queue {
   throw new Error(`not the name of a queue: ${name}`);
 }
 
+/** The queues of a campaign's lanes, in their order; `campaignId` is the public id. */
+export const laneNames = (campaignId: string, count: number): string[] =>
+  Array.from({ length: count }, (_, lane) => queueName({ kind: "lane", campaignId, lane }));
+
 /** Every queue that a notification's rows may be in, whatever number of shards was or is configured. */
 export const notificationQueues: readonly string[] = (["critical", "mailbox"] as const).flatMap(
   (kind) => Array.from({ length: maxShards }, (_, shard) => queueName({ kind, shard })),

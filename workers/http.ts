@@ -1,6 +1,7 @@
 import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import type { Pool } from "pg";
+import { within } from "../config/within.ts";
 import type { WatchedWorker, WorkerMetrics } from "./metrics.ts";
 
 const databaseProbeMs = 2_000;
@@ -40,17 +41,11 @@ export function createWorkerApp({
     );
 }
 
-async function answers(pool: Pick<Pool, "query">): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, databaseProbeMs, false);
-  });
-  const answered = pool.query("SELECT 1").then(
+const answers = (pool: Pick<Pool, "query">): Promise<boolean> =>
+  within(databaseProbeMs, pool.query("SELECT 1")).then(
     () => true,
     () => false,
   );
-  return Promise.race([answered, tooLate]).finally(() => clearTimeout(timer));
-}
 
 /** Resolves when it listens, with where; rejects if it cannot. `close` hangs up on who is still connected. */
 export async function listen(

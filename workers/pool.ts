@@ -1,4 +1,5 @@
-import { Pool } from "pg";
+import type { Pool } from "pg";
+import { openPool } from "../config/database.ts";
 import type { Logger } from "../config/logger.ts";
 
 /** Only where the role may: everywhere else the triggers look for themselves. */
@@ -11,24 +12,20 @@ const withoutTriggers = `
  * grown by a campaign say: a plan that scans it for every flush would be a hundred times slower.
  */
 export function createPool(options: { url: string; connections: number; logger: Logger }): Pool {
-  const pool = new Pool({
-    connectionString: options.url,
-    max: options.connections,
-    connectionTimeoutMillis: 5_000,
-    idle_in_transaction_session_timeout: 30_000,
-    statement_timeout: 30_000,
-    keepAlive: true,
-    // What the foreign keys' triggers would look up row by row, these statements have just locked (docs/decisions/0012).
-    // The pool awaits it, and its failure is the connection's, though the types do not say so.
-    // oxlint-disable-next-line typescript/no-misused-promises
-    onConnect: (client): Promise<unknown> => client.query(withoutTriggers),
-    application_name: "tidings-worker",
-    options:
-      "-c TimeZone=UTC -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan -c jit=off",
-  });
-  // An idle connection that breaks is replaced; without a listener it would end the process.
-  pool.on("error", (error) =>
-    options.logger.warn({ error: error.message }, "a database connection broke"),
+  return openPool(
+    {
+      connectionString: options.url,
+      max: options.connections,
+      idle_in_transaction_session_timeout: 30_000,
+      statement_timeout: 30_000,
+      // What the foreign keys' triggers would look up row by row, these statements have just locked (docs/decisions/0012).
+      // The pool awaits it, and its failure is the connection's, though the types do not say so.
+      // oxlint-disable-next-line typescript/no-misused-promises
+      onConnect: (client): Promise<unknown> => client.query(withoutTriggers),
+      application_name: "tidings-worker",
+      options:
+        "-c TimeZone=UTC -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan -c jit=off",
+    },
+    options.logger,
   );
-  return pool;
 }

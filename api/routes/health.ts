@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { within } from "../../config/within.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
 import { Problem } from "../problem.ts";
 
@@ -31,19 +32,12 @@ const databaseProbeMs = 2_000;
 
 export function healthRoutes({ prisma, probeTemporal }: ApiDeps) {
   async function probeDatabase(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const tooLate = new Promise<never>(
-      (_, reject) =>
-        (timer = setTimeout(() => reject(new Error("no answer in time")), databaseProbeMs)),
-    );
     try {
-      await Promise.race([prisma.$queryRaw`SELECT 1`, tooLate]);
+      await within(databaseProbeMs, prisma.$queryRaw`SELECT 1`);
     } catch {
       throw new Problem("unavailable", "The database cannot be reached.", {
         headers: { "Retry-After": "2" },
       });
-    } finally {
-      clearTimeout(timer);
     }
   }
 

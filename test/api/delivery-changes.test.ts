@@ -3,7 +3,7 @@ import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type CampaignStep, createAdvanceCampaign } from "../../activities/campaign.ts";
 import { changeDeliveries, changeRows, type Run } from "../../api/delivery-changes.ts";
-import { inTransaction } from "../../api/pool.ts";
+import { inTransaction } from "../../config/database.ts";
 import { parsePublicId, publicId } from "../../domain/ids.ts";
 import { type Api, makeKey, sampleTemplate, seed, startApi } from "./harness.ts";
 

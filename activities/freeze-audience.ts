@@ -1,0 +1,69 @@
+import type { Pool, PoolClient } from "pg";
+import { inTransaction } from "../config/database.ts";
+import {
+  type Audience,
+  audience,
+  namedSegments,
+  type RecipientFilter,
+  recipientFilter,
+} from "../domain/audience.ts";
+import { audienceWhere } from "../domain/audience-sql.ts";
+import { laneNames } from "../domain/queues.ts";
+
+/**
+ * Writes one row a recipient of the audience of a campaign whose time has come, and that it was done, in one transaction;
+ * nothing where that is not, or no longer, to be done. `campaignId` is the public id.
+ */
+export async function freezeAudience(
+  pool: Pool,
+  id: string,
+  campaignId: string,
+  now: Date,
+): Promise<void> {
+  await inTransaction(pool, async (client) => {
+    // An audience of millions takes longer than other statements may.
+    await client.query("SET LOCAL statement_timeout = 0");
+    const { rows } = await client.query<{ audience: unknown; laneCount: number }>(
+      `SELECT audience, lane_count AS "laneCount" FROM campaigns WHERE id = $1 AND status = 'scheduled' AND frozen_at IS NULL AND start_at <= $2 FOR UPDATE`,
+      [id, now],
+    );
+    const [campaign] = rows;
+    if (!campaign) return;
+    const wanted = audience.parse(campaign.audience);
+    const where = audienceWhere(wanted, await segmentsOf(client, wanted), "r", 4);
+    const { rowCount } = await client.query(
+      `INSERT INTO deliveries (id, campaign_id, recipient_id, channel, priority, queue, due_at)
+       SELECT uuid_v7(clock_timestamp()), c.id, r.id, 'email', c.priority, q.names[get_byte(uuid_send(r.id), 15) % c.lane_count + 1], $3
+       FROM campaigns c, recipients r, (SELECT $2::text[] AS names) q
+       WHERE c.id = $1 AND ${where.sql}
+       ORDER BY r.id
+       FOR KEY SHARE OF r`,
+      [id, laneNames(campaignId, campaign.laneCount), now, ...where.values],
+    );
+    await client.query(
+      `UPDATE campaigns SET status = 'running', frozen_at = $2, audience_count = $3, deliveries_from = now(), deliveries_until = clock_timestamp(),
+         updated_at = now(), version = version + 1 WHERE id = $1`,
+      [id, now, rowCount],
+    );
+  });
+}
+
+/**
+ * The filters of an audience's segments as they are now. Those of a campaign that has not begun cannot be deleted; if one
+ * is gone all the same, this fails until it is back: without it the wrong people might be written to.
+ */
+async function segmentsOf(
+  client: PoolClient,
+  wanted: Audience,
+): Promise<ReadonlyMap<string, RecipientFilter>> {
+  const keys = namedSegments(wanted);
+  if (keys.length === 0) return new Map();
+  const { rows } = await client.query<{ key: string; filter: unknown }>(
+    "SELECT key, filter FROM segments WHERE key = ANY($1::text[]) ORDER BY key FOR KEY SHARE",
+    [keys],
+  );
+  const found = new Map(rows.map(({ key, filter }) => [key, recipientFilter.parse(filter)]));
+  const missing = keys.filter((key) => !found.has(key));
+  if (missing.length > 0) throw new Error(`there is no segment ${missing.join(", ")} any more`);
+  return found;
+}
