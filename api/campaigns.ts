@@ -1,25 +1,11 @@
 import { z } from "@hono/zod-openapi";
 import { campaignGate, campaignStatuses, guarantees } from "../domain/campaign.ts";
-import { parsePublicId, publicId } from "../domain/ids.ts";
+import { publicId } from "../domain/ids.ts";
 import type { DeliveryStatus } from "../domain/notification.ts";
 import { priorities } from "../domain/priority.ts";
 import type { Gate, Prisma } from "../prisma/generated/client.ts";
 import { countsOf } from "./deliveries.ts";
-import { notFound } from "./problem.ts";
-
-const exampleId = "cmp_01jd3v8qyee7fr8xmcsnh5hbcd";
-
-/** For the routes of one campaign. */
-export const campaignParams = z.object({
-  id: z.string().openapi({ description: "Of a campaign", example: exampleId }),
-});
-
-/** The UUID of a campaign named in a path. */
-export function campaignId(reference: string): string {
-  const id = parsePublicId("campaign", reference);
-  if (!id) throw notFound("campaign");
-  return id;
-}
+import { absent, exampleIdOf } from "./references.ts";
 
 /** A campaign, as every route shows it. */
 export const campaignAnswer = z
@@ -66,7 +52,7 @@ export const campaignAnswer = z
   })
   .openapi("Campaign", {
     example: {
-      id: exampleId,
+      id: exampleIdOf("campaign"),
       name: "Spring sale",
       status: "running",
       template: { key: "spring-sale", version: 3 },
@@ -90,9 +76,9 @@ export const campaignAnswer = z
 
 export type CampaignAnswer = z.output<typeof campaignAnswer>;
 
-/** For a Prisma query whose rows `campaignJson` is to show. */
+/** For a Prisma query whose rows name a version: its template's key and its number, and not its contents, which may be long. */
 export const withTemplate = {
-  templateVersion: { include: { template: { select: { key: true } } } },
+  templateVersion: { select: { version: true, template: { select: { key: true } } } },
 } as const;
 
 export type CampaignRow = Prisma.CampaignGetPayload<{ include: typeof withTemplate }>;
@@ -135,7 +121,7 @@ export async function readCampaign(
   id: string,
 ): Promise<ReadCampaign> {
   const row = await client.campaign.findUnique({ where: { id }, include: withTemplate });
-  if (!row) throw notFound("campaign");
+  if (!row) absent("campaign");
   const gate = await client.gate.findUnique({
     where: { key: campaignGate(publicId("campaign", id)) },
   });
@@ -189,7 +175,7 @@ export async function setThrottle(
 }
 
 /** The deliveries of a campaign by status, of those removed by retention too. */
-export async function countDeliveries(
+export async function countsOfCampaign(
   client: Pick<Prisma.TransactionClient, "$queryRaw">,
   id: string,
 ): Promise<Record<DeliveryStatus, number>> {

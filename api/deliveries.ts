@@ -3,12 +3,7 @@ import { creationOf, publicId } from "../domain/ids.ts";
 import { type DeliveryStatus, deliveryStatuses } from "../domain/notification.ts";
 import { priorities } from "../domain/priority.ts";
 import type { Delivery } from "../prisma/generated/client.ts";
-
-export const exampleDeliveryId = "dlv_01jd3v8qyee7fr8xmcsnh5hbcd";
-
-export const deliveryParams = z.object({
-  id: z.string().openapi({ description: "Of a delivery", example: exampleDeliveryId }),
-});
+import { exampleIdOf } from "./references.ts";
 
 export const templateVersionAnswer = z.object({
   key: z.string().openapi({ example: "order-shipped" }),
@@ -18,14 +13,12 @@ export const templateVersionAnswer = z.object({
 /** One ledger row, as every route shows it. */
 export const deliveryAnswer = z
   .object({
-    id: z.string().openapi({ example: exampleDeliveryId }),
+    id: z.string().openapi({ example: exampleIdOf("delivery") }),
     /** The campaign or notification that it is owed to. */
     source: z
       .string()
-      .openapi({ description: "cmp_… or ntf_…", example: "ntf_01jd3v8qyee7fr8xmcsnh5hbcd" }),
-    recipient: z
-      .string()
-      .openapi({ description: "rcp_…", example: "rcp_01jd3v8qyee7fr8xmcsnh5hbcd" }),
+      .openapi({ description: "cmp_… or ntf_…", example: exampleIdOf("notification") }),
+    recipient: z.string().openapi({ description: "rcp_…", example: exampleIdOf("recipient") }),
     leg: z.string().openapi({ example: "primary" }),
     channel: z.string().openapi({ example: "email" }),
     priority: z.enum(priorities).openapi({ example: "normal" }),

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
-import { firstUuidAt, idPrefixes, parsePublicId, publicIdPattern } from "../domain/ids.ts";
+import { firstUuidAt, parsePublicId, publicIdPattern } from "../domain/ids.ts";
 import { type DeliveryStatus, deliveryStatuses } from "../domain/notification.ts";
 import { priorities, type Priority } from "../domain/priority.ts";
 import { parseQueueName } from "../domain/queues.ts";
@@ -10,6 +10,7 @@ import { text } from "../domain/storable.ts";
 import { type Conditions, createConditions } from "./conditions.ts";
 import { type DeliveryRow, deliveryColumns } from "./deliveries.ts";
 import { createdBetween, oneOrMore, type Part } from "./pages.ts";
+import { exampleIdOf } from "./references.ts";
 
 const channels = ["email", "push", "in_app", "sms", "webhook"] as const;
 
@@ -24,7 +25,7 @@ const idOf = (kind: "campaign" | "notification") =>
       type: "string",
       description: `Of this ${kind}`,
       pattern: publicIdPattern(kind).source,
-      example: `${idPrefixes[kind]}_01jd3v8qyee7fr8xmcsnh5hbcd`,
+      example: exampleIdOf(kind),
     });
 
 /** External id, or the id that Tidings gave. */

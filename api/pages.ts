@@ -1,5 +1,7 @@
 import { z } from "@hono/zod-openapi";
+import { firstUuidAt } from "../domain/ids.ts";
 import { instant } from "../domain/instant.ts";
+import { literalPattern } from "../domain/like.ts";
 import { text } from "../domain/storable.ts";
 import { invalid } from "./problem.ts";
 
@@ -105,16 +107,10 @@ const positions = {
  * What Prisma needs to read a page: spread `find`'s parts into `findMany`, `where` joined by AND with the filters. Then
  * `answer` makes the page of one row more than asked for. Throws the problem of a cursor that is none of this list's.
  */
-export function paging<Row extends { id: string }>(
-  { limit, cursor, sort }: PageRequest,
-  fields: Sortable,
-) {
-  const descending = sort.startsWith("-");
-  const field = sort.replace(/^-/, "");
-  const kind = fields[field]!;
-  const direction = descending ? ("desc" as const) : ("asc" as const);
-  const after = cursor === undefined ? null : parseCursor(cursor, sort, kind);
-  const beyond = descending ? "lt" : "gt";
+export function paging<Row extends { id: string }>(page: PageRequest, fields: Sortable) {
+  const { limit, sort } = page;
+  const { field, kind, after, direction, take } = placeOf(page, fields);
+  const beyond = direction === "desc" ? "lt" : "gt";
   const where =
     after === null
       ? {}
@@ -135,12 +131,12 @@ export function paging<Row extends { id: string }>(
   return {
     where: where as Record<string, never>,
     orderBy,
-    take: limit + 1,
+    take,
     answer: <Item>(rows: readonly Row[], json: (row: Row) => Item) => {
-      const page = rows.slice(0, limit);
-      const last = rows.length > limit ? page.at(-1) : undefined;
+      const shown = rows.slice(0, limit);
+      const last = rows.length > limit ? shown.at(-1) : undefined;
       return {
-        items: page.map(json),
+        items: shown.map(json),
         nextCursor: last
           ? formatCursor(
               sort,
@@ -210,18 +206,15 @@ function parseCursor(cursor: string, sort: string, kind: Sortable[string]) {
   ]);
 }
 
-/** Nothing in it stands for anything else. */
-const literal = (part: string) => part.replaceAll(/[\\%_]/g, "\\$&");
-
-/** For LIKE: texts that hold this one. */
-export const containingPattern = (part: string) => `%${literal(part)}%`;
+/** In a query a plus sign that was not encoded, as of a telephone number, is a space. */
+export const withPlus = (given: string) => given.replace(/^ (?=\d)/, "+");
 
 /** For a Prisma filter: texts that hold this one, in any case. */
 export function containing(part: string) {
-  return { contains: literal(part), mode: "insensitive" as const };
+  return { contains: literalPattern(part), mode: "insensitive" as const };
 }
 
-/** For a Prisma filter on the time of creation. */
+/** For a Prisma filter on the time of creation, which ids begin with: so that it bounds the scan of a list in their order. */
 export function createdWithin({
   createdFrom,
   createdBefore,
@@ -231,9 +224,9 @@ export function createdWithin({
 }) {
   return createdFrom || createdBefore
     ? {
-        createdAt: {
-          ...(createdFrom && { gte: createdFrom }),
-          ...(createdBefore && { lt: createdBefore }),
+        id: {
+          ...(createdFrom && { gte: firstUuidAt(createdFrom) }),
+          ...(createdBefore && { lt: firstUuidAt(createdBefore) }),
         },
       }
     : {};

@@ -3,9 +3,10 @@ import type { Pool } from "pg";
 import type { RecipientFilter } from "../domain/audience.ts";
 import { filterWhere } from "../domain/audience-sql.ts";
 import { firstUuidAt, publicId } from "../domain/ids.ts";
+import { containingPattern } from "../domain/like.ts";
 import type { Recipient } from "../prisma/generated/client.ts";
 import { type Conditions, createConditions } from "./conditions.ts";
-import { containingPattern, type Place } from "./pages.ts";
+import type { Place } from "./pages.ts";
 
 /** A recipient, as every route shows it. */
 export const recipientAnswer = z

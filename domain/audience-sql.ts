@@ -1,5 +1,6 @@
 import type { Audience, Condition, RecipientFilter } from "./audience.ts";
 import { parsePublicId } from "./ids.ts";
+import { containingPattern, literalPattern } from "./like.ts";
 
 /** A condition on rows, with the values of its placeholders. */
 export interface SqlCondition {
@@ -58,11 +59,10 @@ const columns = {
 
 /** By case, and with no character of the value standing for others. */
 const patterns = {
-  startsWith: (part: string) => `${literal(part)}%`,
-  endsWith: (part: string) => `%${literal(part)}`,
-  contains: (part: string) => `%${literal(part)}%`,
+  startsWith: (part: string) => `${literalPattern(part)}%`,
+  endsWith: (part: string) => `%${literalPattern(part)}`,
+  contains: containingPattern,
 } as const;
-const literal = (part: string) => part.replaceAll(/[\\%_]/g, String.raw`\$&`);
 
 const comparisons = { greaterThan: ">", atLeast: ">=", lessThan: "<", atMost: "<=" } as const;
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parsePublicId } from "./ids.ts";
+import { publicIdPattern } from "./ids.ts";
 import { instantText } from "./instant.ts";
 import { resourceKey } from "./key.ts";
 import { text } from "./storable.ts";
@@ -31,11 +31,10 @@ const instantField = z.enum(instantFields);
 
 const campaignReference = z
   .string()
-  .refine(
-    (id) => parsePublicId("campaign", id) !== null,
+  .regex(
+    publicIdPattern("campaign"),
     "must be the id of a campaign, such as cmp_01jd3v8qyee7fr8xmcsnh5hbcd",
-  )
-  .meta({ pattern: "^cmp_[0-7][0-9a-hjkmnp-tv-z]{25}$" });
+  );
 
 const part = text(500);
 

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { instant } from "../../domain/instant.ts";
-import { newUuid, parsePublicId, publicId } from "../../domain/ids.ts";
+import { newUuid, publicId } from "../../domain/ids.ts";
 import { roles } from "../../domain/role.ts";
 import { text } from "../../domain/storable.ts";
 import type { ApiKey, Prisma } from "../../prisma/generated/client.ts";
@@ -8,16 +8,15 @@ import { changeOf } from "../audit.ts";
 import { commit, commitOnce, idempotencyHeaders } from "../idempotency.ts";
 import { type Keyring, newSecret } from "../keyring.ts";
 import { byCreation, oneOrMore, pageOf, pageQuery, paging } from "../pages.ts";
-import { invalid, notFound, Problem } from "../problem.ts";
+import { invalid, Problem } from "../problem.ts";
+import { absent, exampleIdOf, idInPath, idParams } from "../references.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
 
 const states = ["active", "expired", "revoked"] as const;
 
-const exampleId = "key_01jd3v8qyee7fr8xmcsnh5hbcd";
-
 const apiKey = z
   .object({
-    id: z.string().openapi({ example: exampleId }),
+    id: z.string().openapi({ example: exampleIdOf("apiKey") }),
     name: z.string().openapi({ example: "billing service" }),
     role: z.enum(roles).openapi({ example: "sender" }),
     prefix: z
@@ -71,9 +70,7 @@ const rotation = z.strictObject({
     .openapi({ description: "How long the secret before is good beside the new one" }),
 });
 
-const params = z.object({
-  id: z.string().openapi({ description: "Of a key", example: exampleId }),
-});
+const params = idParams("apiKey");
 
 const create = defineRoute({
   method: "post",
@@ -129,17 +126,11 @@ const revoke = defineRoute({
 export function apiKeyRoutes(deps: ApiDeps, keyring: Keyring) {
   const { prisma, clock } = deps;
 
-  const keyId = (reference: string) => {
-    const id = parsePublicId("apiKey", reference);
-    if (id === null) throw notFound("key");
-    return id;
-  };
-
   /** Held against other changes to the end of the transaction. */
   const lock = async (tx: Prisma.TransactionClient, id: string): Promise<ApiKey> => {
     await tx.$queryRaw`SELECT FROM api_keys WHERE id = ${id}::uuid FOR NO KEY UPDATE`;
     const row = await tx.apiKey.findUnique({ where: { id } });
-    if (!row) throw notFound("key");
+    if (!row) absent("apiKey");
     return row;
   };
 
@@ -183,13 +174,15 @@ export function apiKeyRoutes(deps: ApiDeps, keyring: Keyring) {
       );
     })
     .openapi(get, async (c) => {
-      const row = await prisma.apiKey.findUnique({ where: { id: keyId(c.req.valid("param").id) } });
-      if (!row) throw notFound("key");
+      const row = await prisma.apiKey.findUnique({
+        where: { id: idInPath("apiKey", c.req.valid("param").id) },
+      });
+      if (!row) absent("apiKey");
       return c.json(apiKeyJson(row, clock()), 200);
     })
     .openapi(rotate, async (c) => {
       const { overlapSeconds } = c.req.valid("json");
-      const id = keyId(c.req.valid("param").id);
+      const id = idInPath("apiKey", c.req.valid("param").id);
       const { secret, prefix, hash } = newSecret();
       const body = await commit(c, deps, async (tx) => {
         const before = await lock(tx, id);
@@ -218,7 +211,7 @@ export function apiKeyRoutes(deps: ApiDeps, keyring: Keyring) {
     })
     .openapi(revoke, (c) =>
       commitOnce(c, deps, 200, async (tx) => {
-        const before = await lock(tx, keyId(c.req.valid("param").id));
+        const before = await lock(tx, idInPath("apiKey", c.req.valid("param").id));
         const now = clock();
         const after = before.revokedAt
           ? before

@@ -3,17 +3,11 @@ import type { Context } from "hono";
 import { applyAction, type CampaignAction, throttle } from "../../domain/campaign.ts";
 import { instant } from "../../domain/instant.ts";
 import { changeOf } from "../audit.ts";
-import {
-  campaignAnswer,
-  campaignId,
-  campaignParams,
-  lockCampaign,
-  setThrottle,
-  updateCampaign,
-} from "../campaigns.ts";
+import { campaignAnswer, lockCampaign, setThrottle, updateCampaign } from "../campaigns.ts";
 import { setEtag } from "../etag.ts";
 import { commit, commitOnce, idempotencyHeaders } from "../idempotency.ts";
 import { Problem } from "../problem.ts";
+import { idInPath, idParams } from "../references.ts";
 import {
   type ApiDeps,
   type ApiEnv,
@@ -29,7 +23,7 @@ const act = <Action extends CampaignAction>(action: Action, summary: string) =>
     path: `/v1/campaigns/{id}/${action}`,
     access: "sender",
     summary,
-    request: { params: campaignParams, headers: idempotencyHeaders },
+    request: { params: idParams("campaign"), headers: idempotencyHeaders },
     responses: responses(200, "The campaign afterwards", campaignAnswer),
   });
 
@@ -40,7 +34,7 @@ const actAt = <Action extends CampaignAction>(action: Action, summary: string) =
     access: "sender",
     summary,
     request: {
-      params: campaignParams,
+      params: idParams("campaign"),
       headers: idempotencyHeaders,
       body: jsonContent(z.strictObject({ startAt: instant })),
     },
@@ -54,7 +48,7 @@ const putThrottle = defineRoute({
   summary:
     "Set or, with null, lift the limit of messages per second. Obeyed within a second or so.",
   request: {
-    params: campaignParams,
+    params: idParams("campaign"),
     body: jsonContent(throttle.nullable().openapi({ example: { perSecond: 50, burst: 50 } })),
   },
   responses: responses(200, "The campaign afterwards", campaignAnswer),
@@ -70,7 +64,7 @@ export function campaignActionRoutes(deps: ApiDeps) {
     request: { action: CampaignAction; startAt?: Date },
   ) =>
     commitOnce(c, deps, 200, async (tx) => {
-      const id = campaignId(reference);
+      const id = idInPath("campaign", reference);
       const before = await lockCampaign(tx, id);
       const transition = applyAction(before.row, request, clock());
       if (transition.kind === "refused") {
@@ -113,7 +107,7 @@ export function campaignActionRoutes(deps: ApiDeps) {
     .openapi(putThrottle, async (c) => {
       const reference = c.req.valid("param").id;
       const wanted = c.req.valid("json");
-      const id = campaignId(reference);
+      const id = idInPath("campaign", reference);
       const { json, row } = await commit(c, deps, async (tx) => {
         const before = await lockCampaign(tx, id);
         const { status } = before.row;

@@ -12,10 +12,8 @@ import { describedAudience, segmentsOf } from "../audience.ts";
 import { changeOf } from "../audit.ts";
 import {
   campaignAnswer,
-  campaignId,
-  campaignParams,
   type CampaignRow,
-  countDeliveries,
+  countsOfCampaign,
   lockCampaign,
   type ReadCampaign,
   readCampaign,
@@ -25,6 +23,7 @@ import {
 import { etagOf, ifMatchHeaders, requireMatch, setEtag } from "../etag.ts";
 import { commit } from "../idempotency.ts";
 import { type FieldError, invalid, Problem } from "../problem.ts";
+import { idInPath, idParams } from "../references.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
 import { dataErrors, pinVersion, type TemplateVersions } from "../template-versions.ts";
 
@@ -84,7 +83,7 @@ const edit = defineRoute({
     "each message handed over from then on is the new one, and GET …/revisions tells what went out before. " +
     "With dryRun=true nothing is changed: the answer says what would be, and which If-Match the edit itself needs.",
   request: {
-    params: campaignParams,
+    params: idParams("campaign"),
     headers: ifMatchHeaders,
     query: z.object({
       dryRun: z
@@ -133,10 +132,16 @@ export function campaignEditRoutes(deps: ApiDeps, versions: TemplateVersions) {
       const { id, version } = await pinVersion(versions, client, wanted);
       return { id, shown: { key: template.key, version } };
     }
-    const checkData = compileVariables(row.templateVersion.variables as TemplateVariables);
-    const errors = data ? dataErrors(checkData, data) : [];
-    if (errors.length > 0) throw invalid(errors);
-    return { id: row.templateVersionId, shown: now };
+    const { templateVersionId: id } = row;
+    if (data) {
+      const { variables } = await client.templateVersion.findUniqueOrThrow({
+        where: { id },
+        select: { variables: true },
+      });
+      const errors = dataErrors(compileVariables(variables as TemplateVariables), data);
+      if (errors.length > 0) throw invalid(errors);
+    }
+    return { id, shown: now };
   }
 
   /** What an edit would change. Throws the problem of one that is refused. */
@@ -199,11 +204,11 @@ export function campaignEditRoutes(deps: ApiDeps, versions: TemplateVersions) {
     wanted: CampaignEdit,
     match: (version: number) => void,
   ): Promise<z.output<typeof preview>> {
-    const id = campaignId(reference);
+    const id = idInPath("campaign", reference);
     const read = await readCampaign(prisma, id);
     match(read.row.version);
     const { changes, supersedes } = await planEdit(prisma, read, wanted);
-    const counts = await countDeliveries(prisma, id);
+    const counts = await countsOfCampaign(prisma, id);
     const { pending, sending, unknown } = counts;
     const alreadySent = counts.sent + counts.delivered;
     return {
@@ -233,7 +238,7 @@ export function campaignEditRoutes(deps: ApiDeps, versions: TemplateVersions) {
       });
       return c.json(answer, 200);
     }
-    const id = campaignId(reference);
+    const id = idInPath("campaign", reference);
     const { row, json } = await commit(c, deps, async (tx) => {
       const before = await lockCampaign(tx, id);
       requireMatch(c, before.row.version);

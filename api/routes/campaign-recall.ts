@@ -7,9 +7,7 @@ import { publicId } from "../../domain/ids.ts";
 import { changeOf } from "../audit.ts";
 import {
   campaignAnswer,
-  campaignId,
-  campaignParams,
-  countDeliveries,
+  countsOfCampaign,
   lockCampaign,
   type ReadCampaign,
   readCampaign,
@@ -18,6 +16,7 @@ import {
 import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
 import { makeCampaign } from "../new-campaign.ts";
 import { Problem } from "../problem.ts";
+import { idInPath, idParams } from "../references.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
 import type { TemplateVersions } from "../template-versions.ts";
 
@@ -53,7 +52,7 @@ const recall = defineRoute({
     "What waits is cancelled; what is being handed over is still sent. A campaign that is over can be recalled too, so that a correction can be sent. " +
     "Recalled again, it answers as GET …/recall.",
   request: {
-    params: campaignParams,
+    params: idParams("campaign"),
     headers: idempotencyHeaders,
     body: {
       ...jsonContent(
@@ -74,7 +73,7 @@ const get = defineRoute({
   path: "/v1/campaigns/{id}/recall",
   access: "viewer",
   summary: "Who received a recalled campaign, who may have, and who never will",
-  request: { params: campaignParams },
+  request: { params: idParams("campaign") },
   responses: responses(200, "The account", account),
 });
 
@@ -87,7 +86,7 @@ const correct = defineRoute({
     "Once the recall is final; until then the answer is 409 with Retry-After. The correction is a campaign of its own, with the guarantee and throttle of the recalled one. " +
     "There is one at a time: another can follow when it has finished or was cancelled.",
   request: {
-    params: campaignParams,
+    params: idParams("campaign"),
     headers: idempotencyHeaders,
     body: jsonContent(
       z.strictObject({
@@ -120,7 +119,7 @@ export function campaignRecallRoutes(deps: ApiDeps, versions: TemplateVersions) 
       commitOnce(c, deps, 200, async (tx) => {
         const reference = c.req.valid("param").id;
         const { reason } = c.req.valid("json");
-        const id = campaignId(reference);
+        const id = idInPath("campaign", reference);
         const before = await lockCampaign(tx, id);
         if (before.row.recalledAt) return { body: await accountOf(tx, before), changes: [] };
         const transition = applyAction(before.row, { action: "recall" }, clock());
@@ -141,7 +140,7 @@ export function campaignRecallRoutes(deps: ApiDeps, versions: TemplateVersions) 
       }),
     )
     .openapi(get, async (c) => {
-      const read = await readCampaign(prisma, campaignId(c.req.valid("param").id));
+      const read = await readCampaign(prisma, idInPath("campaign", c.req.valid("param").id));
       if (!read.row.recalledAt)
         throw new Problem("not-found", "The campaign has not been recalled.");
       return c.json(await accountOf(prisma, read), 200);
@@ -150,7 +149,7 @@ export function campaignRecallRoutes(deps: ApiDeps, versions: TemplateVersions) 
       commitOnce(c, deps, 201, async (tx) => {
         const reference = c.req.valid("param").id;
         const { includeUnknown, start, ...wanted } = c.req.valid("json");
-        const recalled = await lockCampaign(tx, campaignId(reference));
+        const recalled = await lockCampaign(tx, idInPath("campaign", reference));
         await requireCorrectable(tx, recalled);
         const { priority, guarantee, throttle } = recalled.json;
         return makeCampaign(c, deps, versions, tx, "campaign.correct", {
@@ -173,7 +172,7 @@ async function accountOf(
   client: Pick<Prisma.TransactionClient, "$queryRaw" | "archivedDeliveries">,
   { row, json }: ReadCampaign,
 ): Promise<z.output<typeof account>> {
-  const counts = await countDeliveries(client, row.id);
+  const counts = await countsOfCampaign(client, row.id);
   const removed = await client.archivedDeliveries.aggregate({
     where: { campaignId: row.id, status: { in: ["sent", "delivered", "unknown"] } },
     _sum: { count: true },

@@ -11,16 +11,15 @@ import {
 } from "../deliveries.ts";
 import { readDeliveries } from "../delivery-filters.ts";
 import { byCreation, oneOrMore, pageOf, pageQuery, paging, partOf } from "../pages.ts";
-import { notFound } from "../problem.ts";
+import { absent, idInPath, idParams } from "../references.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
-import { campaignId, campaignParams } from "../campaigns.ts";
 
 const progress = defineRoute({
   method: "get",
   path: "/v1/campaigns/{id}/progress",
   access: "viewer",
   summary: "How far it is, from the ledger",
-  request: { params: campaignParams },
+  request: { params: idParams("campaign") },
   responses: responses(
     200,
     "The progress",
@@ -44,7 +43,7 @@ const reconciliation = defineRoute({
   path: "/v1/campaigns/{id}/reconciliation",
   access: "viewer",
   summary: "Proof that everyone of the audience is accounted for, at one instant",
-  request: { params: campaignParams },
+  request: { params: idParams("campaign") },
   responses: responses(
     200,
     "The account",
@@ -75,7 +74,7 @@ const list = defineRoute({
   access: "viewer",
   summary: "Its deliveries, the newest first",
   request: {
-    params: campaignParams,
+    params: idParams("campaign"),
     query: z.object({
       ...pageQuery(byCreation),
       status: oneOrMore(deliveryStatuses).optional(),
@@ -115,10 +114,10 @@ export function campaignReportRoutes({ prisma, pool, clock }: ApiDeps) {
   async function account(reference: string): Promise<Account> {
     const [row] = await prisma.$queryRawUnsafe<Account[]>(
       accountSql,
-      campaignId(reference),
+      idInPath("campaign", reference),
       clock(),
     );
-    if (!row) throw notFound("campaign");
+    if (!row) absent("campaign");
     return row;
   }
 
@@ -159,10 +158,10 @@ export function campaignReportRoutes({ prisma, pool, clock }: ApiDeps) {
       );
     })
     .openapi(list, async (c) => {
-      const id = campaignId(c.req.valid("param").id);
+      const id = idInPath("campaign", c.req.valid("param").id);
       const { status, ...page } = c.req.valid("query");
       if (!(await prisma.campaign.findUnique({ where: { id }, select: { id: true } })))
-        throw notFound("campaign");
+        absent("campaign");
       const rows = await readDeliveries(pool, { campaign: id, status }, partOf(page));
       return c.json(paging<DeliveryRow>(page, byCreation).answer(rows, deliveryJson), 200);
     });

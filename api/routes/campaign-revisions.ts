@@ -1,8 +1,9 @@
 import { z } from "@hono/zod-openapi";
 import type { Prisma } from "../../prisma/generated/client.ts";
-import { campaignId, campaignParams, withTemplate } from "../campaigns.ts";
+import { withTemplate } from "../campaigns.ts";
 import { byCreation, pageOf, pageQuery } from "../pages.ts";
-import { invalid, notFound } from "../problem.ts";
+import { invalid } from "../problem.ts";
+import { absent, idInPath, idParams } from "../references.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
 
 const revision = z
@@ -35,7 +36,7 @@ const list = defineRoute({
   path: "/v1/campaigns/{id}/revisions",
   access: "viewer",
   summary: "What it says and said, the latest first, and how many were sent which",
-  request: { params: campaignParams, query: z.object({ limit, cursor }) },
+  request: { params: idParams("campaign"), query: z.object({ limit, cursor }) },
   responses: responses(200, "A page", pageOf(revision)),
 });
 
@@ -48,11 +49,11 @@ interface Message {
 
 export function campaignRevisionRoutes({ prisma }: ApiDeps) {
   return createRouter().openapi(list, async (c) => {
-    const id = campaignId(c.req.valid("param").id);
+    const id = idInPath("campaign", c.req.valid("param").id);
     const { limit: wanted, cursor: after } = c.req.valid("query");
     const below = after === undefined ? null : parseCursor(after);
     const row = await prisma.campaign.findUnique({ where: { id }, include: withTemplate });
-    if (!row) throw notFound("campaign");
+    if (!row) absent("campaign");
     const superseded = await prisma.campaignRevision.findMany({
       where: { campaignId: id, revision: { lt: below ?? row.revision } },
       orderBy: { revision: "desc" },

@@ -12,9 +12,7 @@ import { text } from "../../domain/storable.ts";
 import { describedAudience } from "../audience.ts";
 import {
   campaignAnswer,
-  campaignId,
   campaignJson,
-  campaignParams,
   type CampaignRow,
   readCampaign,
   withTemplate,
@@ -32,6 +30,7 @@ import {
   pageQuery,
   paging,
 } from "../pages.ts";
+import { idInPath, idParams } from "../references.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
 import type { TemplateVersions } from "../template-versions.ts";
 
@@ -77,7 +76,7 @@ const get = defineRoute({
   path: "/v1/campaigns/{id}",
   access: "viewer",
   summary: "One campaign",
-  request: { params: campaignParams },
+  request: { params: idParams("campaign") },
   responses: responses(200, "The campaign", campaignAnswer),
 });
 
@@ -88,7 +87,7 @@ const duplicate = defineRoute({
   summary:
     "Make a draft of the same template version, audience, data, priority, guarantee and throttle",
   request: {
-    params: campaignParams,
+    params: idParams("campaign"),
     headers: idempotencyHeaders,
     body: {
       ...jsonContent(
@@ -117,7 +116,7 @@ export function campaignRoutes(deps: ApiDeps, versions: TemplateVersions) {
     )
     .openapi(duplicate, (c) =>
       commitOnce(c, deps, 201, async (tx) => {
-        const { row, json } = await readCampaign(tx, campaignId(c.req.valid("param").id));
+        const { row, json } = await readCampaign(tx, idInPath("campaign", c.req.valid("param").id));
         const other = c.req.valid("json");
         return makeCampaign(c, deps, versions, tx, "campaign.duplicate", {
           name: other.name ?? `${json.name} (copy)`.slice(0, 200),
@@ -155,7 +154,10 @@ export function campaignRoutes(deps: ApiDeps, versions: TemplateVersions) {
       );
     })
     .openapi(get, async (c) => {
-      const { row, json } = await readCampaign(prisma, campaignId(c.req.valid("param").id));
+      const { row, json } = await readCampaign(
+        prisma,
+        idInPath("campaign", c.req.valid("param").id),
+      );
       setEtag(c, row.version);
       return c.json(json, 200);
     });

@@ -1,17 +1,16 @@
 import { z } from "@hono/zod-openapi";
-import { parsePublicId } from "../../domain/ids.ts";
 import { attemptFailures, type AttemptFailure } from "../../domain/outcome.ts";
 import type { PrismaClient } from "../../prisma/generated/client.ts";
+import { withTemplate } from "../campaigns.ts";
 import {
   deliveryAnswer,
   deliveryJson,
-  deliveryParams,
   type DeliveryRow,
   templateVersionAnswer,
 } from "../deliveries.ts";
 import { deliveryFilterQuery, findRecipient, readDeliveries } from "../delivery-filters.ts";
 import { byCreation, pageOf, pageQuery, paging, partOf } from "../pages.ts";
-import { notFound } from "../problem.ts";
+import { absent, idInPath, idParams } from "../references.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
 
 const attempt = z
@@ -46,7 +45,7 @@ const get = defineRoute({
   path: "/v1/deliveries/{id}",
   access: "viewer",
   summary: "One delivery with its attempts",
-  request: { params: deliveryParams },
+  request: { params: idParams("delivery") },
   responses: responses(
     200,
     "The delivery",
@@ -71,9 +70,8 @@ export function deliveryRoutes({ prisma, pool }: ApiDeps) {
       return c.json(paging<DeliveryRow>(page, byCreation).answer(rows, deliveryJson), 200);
     })
     .openapi(get, async (c) => {
-      const id = parsePublicId("delivery", c.req.valid("param").id);
-      const row = id && (await read(prisma, id));
-      if (!row) throw notFound("delivery");
+      const row = await read(prisma, idInPath("delivery", c.req.valid("param").id));
+      if (!row) absent("delivery");
       const attempts = row.attempts.map(
         ({ number, provider, outcome, failure, response, startedAt, finishedAt }) => ({
           number,
@@ -92,17 +90,13 @@ export function deliveryRoutes({ prisma, pool }: ApiDeps) {
     });
 }
 
-const templateVersion = {
-  select: { version: true, template: { select: { key: true } } },
-} as const;
-
 function read(prisma: PrismaClient, id: string) {
   return prisma.delivery.findUnique({
     where: { id },
     include: {
       attempts: { orderBy: { number: "asc" } },
-      notification: { select: { templateVersion } },
-      campaign: { select: { revision: true, templateVersion } },
+      notification: { select: withTemplate },
+      campaign: { select: { revision: true, ...withTemplate } },
     },
   });
 }
@@ -121,7 +115,7 @@ async function versionOf(
   if (revision === row.campaign.revision) return shown(row.campaign.templateVersion);
   const replaced = await prisma.campaignRevision.findUnique({
     where: { campaignId_revision: { campaignId: row.campaignId!, revision } },
-    select: { templateVersion },
+    select: withTemplate,
   });
   return shown(replaced?.templateVersion);
 }

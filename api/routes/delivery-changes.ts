@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import { parsePublicId, publicId, publicIdPattern } from "../../domain/ids.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../audit.ts";
-import { deliveryAnswer, deliveryJson, deliveryParams, exampleDeliveryId } from "../deliveries.ts";
+import { deliveryAnswer, deliveryJson } from "../deliveries.ts";
 import {
   changeDeliveries,
   changeRows,
@@ -17,7 +17,8 @@ import {
 } from "../delivery-changes.ts";
 import { deliveryFilterBody, type DeliveryFilters, findRecipient } from "../delivery-filters.ts";
 import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
-import { notFound, Problem } from "../problem.ts";
+import { Problem } from "../problem.ts";
+import { absent, exampleIdOf, idInPath, idParams } from "../references.ts";
 import {
   type ApiDeps,
   type ApiEnv,
@@ -38,7 +39,7 @@ const ids = z
   .array(z.string().regex(publicIdPattern("delivery"), "must be the id of a delivery"))
   .min(1, "must name at least one delivery")
   .max(maxIds, `must name at most ${maxIds} deliveries: select more with where`)
-  .openapi({ example: [exampleDeliveryId] });
+  .openapi({ example: [exampleIdOf("delivery")] });
 
 const dryRun = z
   .boolean()
@@ -92,7 +93,7 @@ const retryOne = defineRoute({
   access: "sender",
   summary: "Try a failed delivery again, at once. A completed campaign runs again for it.",
   request: {
-    params: deliveryParams,
+    params: idParams("delivery"),
     headers: idempotencyHeaders,
     body: {
       required: false,
@@ -107,7 +108,7 @@ const cancelOne = defineRoute({
   path: "/v1/deliveries/{id}/cancel",
   access: "sender",
   summary: "Cancel a delivery that waits. What is being handed over is still sent.",
-  request: { params: deliveryParams, headers: idempotencyHeaders },
+  request: { params: idParams("delivery"), headers: idempotencyHeaders },
   responses: responses(200, "The delivery afterwards", deliveryAnswer),
 });
 
@@ -135,11 +136,11 @@ export function deliveryChangeRoutes(deps: ApiDeps) {
 
   const one = (c: Context<ApiEnv>, reference: string, change: DeliveryChange) =>
     commitOnce(c, deps, 200, async (tx) => {
-      const id = parsePublicId("delivery", reference);
-      const before = id && (await tx.delivery.findUnique({ where: { id } }));
-      if (!before) throw notFound("delivery");
-      const { changed, skipped } = await changeRows(runOf(tx), change, [before.id]);
-      const after = await tx.delivery.findUniqueOrThrow({ where: { id: before.id } });
+      const id = idInPath("delivery", reference);
+      const before = await tx.delivery.findUnique({ where: { id } });
+      if (!before) absent("delivery");
+      const { changed, skipped } = await changeRows(runOf(tx), change, [id]);
+      const after = await tx.delivery.findUniqueOrThrow({ where: { id } });
       const body = deliveryJson(after);
       if (changed.length === 0)
         throw new Problem("conflict", whySkipped(skipped, change, body.status));

@@ -1,12 +1,13 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
-import { firstUuidAt, parsePublicId, publicId } from "../../domain/ids.ts";
+import { firstUuidAt, publicId } from "../../domain/ids.ts";
 import { type DeliveryStatus, newNotification, templateKey } from "../../domain/notification.ts";
 import { priorities, type Priority } from "../../domain/priority.ts";
 import { notificationQueues } from "../../domain/queues.ts";
 import { text } from "../../domain/storable.ts";
 import { acceptNotification } from "../accept-notification.ts";
 import type { Backlog } from "../backlog.ts";
+import { withTemplate } from "../campaigns.ts";
 import { createConditions } from "../conditions.ts";
 import {
   countsOf,
@@ -27,11 +28,9 @@ import {
   type Part,
   partOf,
 } from "../pages.ts";
-import { notFound } from "../problem.ts";
+import { absent, exampleIdOf, idInPath, idParams } from "../references.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
 import type { TemplateVersions } from "../template-versions.ts";
-
-const exampleId = "ntf_01jd3v8qyee7fr8xmcsnh5hbcd";
 
 const exampleNotification = {
   recipients: ["customer-17", "customer-42"],
@@ -42,14 +41,14 @@ const exampleNotification = {
 
 export const acceptedNotification = z
   .object({
-    id: z.string().openapi({ example: exampleId }),
+    id: z.string().openapi({ example: exampleIdOf("notification") }),
     deliveries: z.number().int().openapi({ example: 2 }),
   })
   .openapi("AcceptedNotification");
 
 const listed = z
   .object({
-    id: z.string().openapi({ example: exampleId }),
+    id: z.string().openapi({ example: exampleIdOf("notification") }),
     template: templateVersionAnswer,
     priority: z.enum(priorities).openapi({ example: "normal" }),
     sendAt: z.iso.datetime(),
@@ -126,9 +125,7 @@ const get = defineRoute({
   access: "viewer",
   summary: "One notification with its deliveries",
   request: {
-    params: z.object({
-      id: z.string().openapi({ description: "Of a notification", example: exampleId }),
-    }),
+    params: idParams("notification"),
   },
   responses: responses(200, "The notification", notification),
 });
@@ -167,14 +164,11 @@ export function notificationRoutes(
       );
     })
     .openapi(get, async (c) => {
-      const id = parsePublicId("notification", c.req.valid("param").id);
-      const row =
-        id &&
-        (await prisma.notification.findUnique({
-          where: { id },
-          include: { templateVersion: { include: { template: { select: { key: true } } } } },
-        }));
-      if (!row) throw notFound("notification");
+      const row = await prisma.notification.findUnique({
+        where: { id: idInPath("notification", c.req.valid("param").id) },
+        include: withTemplate,
+      });
+      if (!row) absent("notification");
       const counts = await countsByNotification(pool, [row.id]);
       const deliveries = await readDeliveries(
         pool,

@@ -10,6 +10,7 @@ import {
   pageQuery,
   paging,
   placeOf,
+  withPlus,
 } from "../pages.ts";
 import { invalid } from "../problem.ts";
 import {
@@ -23,9 +24,6 @@ import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts
 import { readSegment } from "../segments.ts";
 
 const minSearch = 3;
-
-// In a query a plus sign that was not encoded is a space.
-const withPlus = (given: string) => given.replace(/^ (?=\d)/, "+");
 
 const list = defineRoute({
   method: "get",

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { parsePublicId, publicId } from "../../domain/ids.ts";
+import { publicId } from "../../domain/ids.ts";
 import {
   importedSuppression,
   newSuppression,
@@ -19,8 +19,9 @@ import {
   pageOf,
   pageQuery,
   paging,
+  withPlus,
 } from "../pages.ts";
-import { notFound } from "../problem.ts";
+import { absent, exampleIdOf, idInPath, idParams } from "../references.ts";
 import {
   type ApiDeps,
   createRouter,
@@ -33,11 +34,9 @@ import { addSuppression, importSuppressions } from "../suppression-store.ts";
 
 export const suppressionImportPath = "/v1/suppressions/import";
 
-const exampleId = "sup_01jd3v8qyee7fr8xmcsnh5hbcd";
-
 const suppression = z
   .object({
-    id: z.string().openapi({ example: exampleId }),
+    id: z.string().openapi({ example: exampleIdOf("suppression") }),
     channel: z.enum(suppressedChannels),
     address: z.string().openapi({
       description: "In the one spelling that all others are compared in",
@@ -52,18 +51,14 @@ const suppression = z
   })
   .openapi("Suppression");
 
-const params = z.object({
-  id: z.string().openapi({ description: "Of a suppression", example: exampleId }),
-});
+const params = idParams("suppression");
 
 /** Which address is meant, in any spelling; its form says on which channel. */
 const addressParameter = z
   .string()
   .transform((given, context): { channel: SuppressedChannel; address: string } => {
-    // In a query a plus sign that was not encoded is a space.
-    const text = given.replace(/^ (?=\d)/, "+");
     for (const channel of suppressedChannels) {
-      const found = suppressedAddress(channel, text);
+      const found = suppressedAddress(channel, withPlus(given));
       if (found.kind === "address") return { channel, address: found.address };
     }
     context.addIssue({
@@ -157,12 +152,6 @@ const kind = {
 export function suppressionRoutes(deps: ApiDeps) {
   const { prisma, clock } = deps;
 
-  const suppressionId = (reference: string) => {
-    const id = parsePublicId("suppression", reference);
-    if (id === null) throw notFound("suppression");
-    return id;
-  };
-
   return createRouter()
     .openapi(list, async (c) => {
       const { channel, reason, address, createdFrom, createdBefore, ...page } =
@@ -183,9 +172,9 @@ export function suppressionRoutes(deps: ApiDeps) {
       return c.json(answer(rows, suppressionJson), 200);
     })
     .openapi(get, async (c) => {
-      const id = suppressionId(c.req.valid("param").id);
+      const id = idInPath("suppression", c.req.valid("param").id);
       const row = await prisma.suppression.findUnique({ where: { id } });
-      if (!row) throw notFound("suppression");
+      if (!row) absent("suppression");
       return c.json(suppressionJson(row), 200);
     })
     .openapi(add, async (c) => {
@@ -202,13 +191,13 @@ export function suppressionRoutes(deps: ApiDeps) {
       return c.json(suppressionJson(row), created ? 201 : 200);
     })
     .openapi(remove, async (c) => {
-      const id = suppressionId(c.req.valid("param").id);
+      const id = idInPath("suppression", c.req.valid("param").id);
       await commit(c, deps, async (tx) => {
         // Of two who remove it at once, one finds it.
         const [row] = await tx.$queryRaw<
           Suppression[]
         >`DELETE FROM suppressions WHERE id = ${id}::uuid RETURNING id, channel, address, reason, note, created_by AS "createdBy", created_at AS "createdAt"`;
-        if (!row) throw notFound("suppression");
+        if (!row) absent("suppression");
         const before = suppressionJson(row);
         return {
           body: null,
