@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AnswerOf, answerOf, ApiProblem, createClient } from "tidings/client";
 
-const { TIDINGS: url = "http://127.0.0.1:3000", TIDINGS_API_KEY: apiKey = "" } = process.env;
+const { TIDINGS: url = "http://127.0.0.1:8080", TIDINGS_API_KEY: apiKey = "" } = process.env;
 
 // Every request of this run bears one id: in Tidings' logs and audit trail, and on what it makes.
 const requestId = `order-service-${randomUUID()}`;
