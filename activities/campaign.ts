@@ -174,7 +174,8 @@ async function finish(pool: Pool, id: string): Promise<void> {
 
 /**
  * Cancels what waits. A row whose hand-over was cut off, or that waits for another try after one without an answer, may
- * have been sent, and is not sent again: its outcome is unknown. Resolves with when the last live hand-over must have ended, or null if nothing is open any more.
+ * have been sent, and is not sent again: its outcome is unknown. Resolves with when the last live hand-over must have ended,
+ * or null if nothing is open any more.
  */
 async function cancelOpen(
   pool: Pool,

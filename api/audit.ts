@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import type { PoolClient } from "pg";
 import { newUuid } from "../domain/ids.ts";
 import { Prisma } from "../prisma/generated/client.ts";
-import type { ApiEnv } from "./router.ts";
+import type { ApiEnv } from "./context.ts";
 
 type Facts = Record<string, unknown>;
 

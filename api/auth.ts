@@ -1,8 +1,8 @@
 import { createMiddleware } from "hono/factory";
 import { includesRole, type Role } from "../domain/role.ts";
+import type { ApiEnv } from "./context.ts";
 import type { Keyring } from "./keyring.ts";
 import { Problem } from "./problem.ts";
-import type { ApiEnv } from "./router.ts";
 
 /** Lets through who sends a good key as `Authorization: Bearer`, as the variable `caller`; everyone else gets a 401. */
 export function authenticate(keyring: Keyring, isPublic: (path: string) => boolean) {

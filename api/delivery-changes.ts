@@ -4,8 +4,9 @@ import { inTransaction } from "../config/database.ts";
 import { publicId } from "../domain/ids.ts";
 import type { DeliveryStatus } from "../domain/notification.ts";
 import { createRunningEntry } from "./audit.ts";
+import type { ApiEnv } from "./context.ts";
 import { countDeliveries, type DeliveryFilters, readDeliveries } from "./delivery-filters.ts";
-import type { ApiDeps, ApiEnv } from "./router.ts";
+import type { ApiDeps } from "./router.ts";
 
 /** Runs a statement within a transaction, whichever client it is of. */
 export type Run = <Row>(sql: string, values: unknown[]) => Promise<Row[]>;

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
+import type { ApiEnv } from "./context.ts";
 import { Problem } from "./problem.ts";
-import type { ApiEnv } from "./router.ts";
 
 /** For the routes that change what was read before. */
 export const ifMatchHeaders = z.object({

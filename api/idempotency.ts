@@ -4,10 +4,11 @@ import type { Context, TypedResponse } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { JSONParsed } from "hono/utils/types";
 import type { Prisma } from "../prisma/generated/client.ts";
+import type { ApiEnv } from "./context.ts";
 import { isUniqueViolation } from "./database-errors.ts";
 import { Problem } from "./problem.ts";
 import { type Change, recordChanges } from "./audit.ts";
-import type { ApiDeps, ApiEnv } from "./router.ts";
+import type { ApiDeps } from "./router.ts";
 
 /** For the routes that honour it. */
 export const idempotencyHeaders = z.object({
@@ -119,8 +120,9 @@ export async function commit<Body>(
 }
 
 /**
- * As `commit`, together with keeping the answer under the request's Idempotency-Key: all of it happens, or nothing. With a key that has an answer, that is given again and `work` is not done. A problem thrown by `work` is
- * not kept.
+ * As `commit`, together with keeping the answer under the request's Idempotency-Key: all of it happens, or nothing. With a
+ * key that has an answer, that is given again and `work` is not done; headers that `committed` sets are not given again. A
+ * problem thrown by `work` is not kept.
  */
 export async function commitOnce<Body, Status extends ContentfulStatusCode>(
   c: Context<ApiEnv>,

@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import type { PoolClient } from "pg";
 import { inTransaction } from "../config/database.ts";
 import { createRunningEntry } from "./audit.ts";
+import type { ApiEnv } from "./context.ts";
 import {
   type ImportRecord,
   readCsvRecords,
@@ -10,7 +11,7 @@ import {
   type RecordKind,
 } from "./import-records.ts";
 import { Problem } from "./problem.ts";
-import type { ApiDeps, ApiEnv } from "./router.ts";
+import type { ApiDeps } from "./router.ts";
 
 /**
  * Imports are streams of any length, read as they arrive: a thousand records are written by a statement, and nothing is

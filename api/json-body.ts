@@ -1,8 +1,8 @@
 import { createMiddleware } from "hono/factory";
 import { findUnstorable } from "../domain/storable.ts";
+import type { ApiEnv } from "./context.ts";
 import { locateJsonFault } from "./json-fault.ts";
 import { invalid, jsonPointer, Problem } from "./problem.ts";
-import type { ApiEnv } from "./router.ts";
 
 const mediaType = /^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 

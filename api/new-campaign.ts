@@ -5,9 +5,10 @@ import { newUuid, publicId } from "../domain/ids.ts";
 import type { Prisma } from "../prisma/generated/client.ts";
 import { segmentsOf } from "./audience.ts";
 import { type CampaignAnswer, readCampaign, setThrottle } from "./campaigns.ts";
+import type { ApiEnv } from "./context.ts";
 import { setEtag } from "./etag.ts";
 import type { Work } from "./idempotency.ts";
-import type { ApiDeps, ApiEnv } from "./router.ts";
+import type { ApiDeps } from "./router.ts";
 import { pinVersion, type TemplateVersions } from "./template-versions.ts";
 
 type Wanted = z.output<typeof newCampaign> & {

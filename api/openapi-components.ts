@@ -1,5 +1,6 @@
 import { headerReferences } from "./openapi-operations.ts";
-import { type ProblemKind, problemKinds, problemType } from "./problem.ts";
+import { problemType } from "./problem.ts";
+import { type ProblemKind, problemKinds } from "./problem-kinds.ts";
 
 const header = (description: string, example: string, required = false) => ({
   description,
@@ -45,9 +46,7 @@ const examples: Partial<Record<ProblemKind, { detail: string; errors?: unknown[]
   unauthorized: { detail: "Send an API key as Authorization: Bearer <key>." },
   forbidden: { detail: "This needs a key of the role sender; yours is a viewer's." },
   "not-found": { detail: "There is no campaign of that id." },
-  conflict: {
-    detail: "The campaign has ended. It is completed; pause needs scheduled or running.",
-  },
+  conflict: { detail: "The campaign is completed: there is nothing left to limit." },
   "request-running": { detail: "Repeat it when the first one has ended." },
   changed: { detail: "Read it again, and send its new ETag as If-Match." },
   invalid: {

@@ -6,7 +6,7 @@ Tells people things, durably. What is accepted is committed before it is answere
 
 Send an API key as \`Authorization: Bearer …\`. A key has a role: \`viewer\` reads and previews, \`sender\` also sends and changes
 things, \`admin\` also manages keys, erases recipients, removes suppressions and reads the audit trail. \`x-tidings-role\` names
-the least role of each operation. \`/healthz\`, \`/readyz\`, \`/metrics\`, this document and \`/docs\` need no key.
+the least role of each operation. \`/healthz\`, \`/readyz\`, this document and \`/docs\` need no key.
 
 ## Bodies
 
@@ -26,7 +26,8 @@ by *and*; where several values may be given, they are separated by commas and jo
 A POST that honours \`Idempotency-Key\` (1 to 255 visible ASCII characters, yours to choose, for instance a UUID) has its effect
 once, however often it is sent with the same key and body: later answers are the first one again, with
 \`Idempotency-Replayed: true\`. While the first is still running the answer is 409 with \`Retry-After\`; with another body or
-path it is 422. Requests that ended in a problem leave no trace of their key. PUT and DELETE may be repeated as they are.
+path it is 422. Requests that ended in a problem leave no trace of their key. A repeated answer is the first body, and bears no
+\`ETag\`: what it shows may have changed since. PUT and DELETE may be repeated as they are.
 
 ## Changing what others change
 

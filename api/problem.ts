@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import type { ApiEnv } from "./router.ts";
+import type { ApiEnv } from "./context.ts";
+import { type ProblemKind, problemTitles } from "./problem-kinds.ts";
 
 /** Where in a request a fault is, and how to mend it. */
 export interface FieldError {
@@ -9,37 +10,6 @@ export interface FieldError {
   field: string;
   message: string;
 }
-
-const titles = {
-  "malformed-json": [400, "The body is not JSON"],
-  "malformed-body": [400, "The body cannot be read"],
-  unauthorized: [401, "The API key is missing or wrong"],
-  forbidden: [403, "The API key may not do this"],
-  "not-found": [404, "There is no such thing"],
-  "method-not-allowed": [405, "The method is not allowed here"],
-  conflict: [409, "The request conflicts with the state of things"],
-  "request-running": [409, "A request with this Idempotency-Key is still running"],
-  gone: [410, "It has been erased"],
-  changed: [412, "It has been changed since it was read"],
-  "body-too-large": [413, "The body is too large"],
-  "unsupported-media-type": [415, "The content type is not supported here"],
-  invalid: [422, "The request has faults"],
-  "key-reused": [422, "The Idempotency-Key was used for another request"],
-  "if-match-required": [428, "The request must say what it is a change of"],
-  "too-many-requests": [429, "The API key has made too many requests"],
-  "too-many-unsent": [429, "Too much is waiting to be sent"],
-  internal: [500, "Something went wrong here"],
-  unavailable: [503, "The service is not available right now"],
-} as const satisfies Record<string, [number, string]>;
-
-export type ProblemKind = keyof typeof titles;
-
-/** Every kind of problem, for the OpenAPI document. */
-export const problemKinds = Object.entries(titles).map(([kind, [status, title]]) => ({
-  kind: kind as ProblemKind,
-  status,
-  title,
-}));
 
 /** What names a kind to callers, as the `type` of its problem details. */
 export const problemType = (kind: ProblemKind) => `urn:tidings:problem:${kind}`;
@@ -68,7 +38,7 @@ export class Problem extends Error {
 
   /** The answer, as RFC 9457 has it; what middleware has put into the headers is kept. */
   toResponse(c: Context<ApiEnv>): Response {
-    const [status, title] = titles[this.kind];
+    const [status, title] = problemTitles[this.kind];
     c.set("problem", this.kind);
     const requestId = c.get("requestId");
     const body = {
@@ -114,7 +84,7 @@ export const problemDetails = z
       description: "`urn:tidings:problem:` and the kind of the problem: to be told apart by",
       example: problemType("not-found"),
     }),
-    title: z.string().openapi({ example: titles["not-found"][1] }),
+    title: z.string().openapi({ example: problemTitles["not-found"][1] }),
     status: z.number().int().openapi({ example: 404 }),
     detail: z
       .string()

@@ -1,6 +1,6 @@
 import { rateLimiter } from "hono-rate-limiter";
+import type { ApiEnv } from "./context.ts";
 import { Problem } from "./problem.ts";
-import type { ApiEnv } from "./router.ts";
 
 const windowMs = 60_000;
 

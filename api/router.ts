@@ -5,16 +5,16 @@ import type { Logger } from "pino";
 import type { Role } from "../domain/role.ts";
 import type { PrismaClient } from "../prisma/generated/client.ts";
 import { requireRole } from "./auth.ts";
-import type { Caller } from "./keyring.ts";
+import type { ApiEnv } from "./context.ts";
 import type { ApiMetrics } from "./metrics.ts";
-import { invalid, problemDetails, type ProblemKind } from "./problem.ts";
+import { invalid, problemDetails } from "./problem.ts";
 import { fieldErrors } from "./validation.ts";
 import type { Wakes } from "./wakes.ts";
 
 /** What the routes need. Whoever made these ends them. */
 export interface ApiDeps {
   prisma: PrismaClient;
-  /** For the one write that has to be fast. */
+  /** For what has to be fast, what is planned for the values at hand, and what must not go through Prisma: see api/pool.ts. */
   pool: Pool;
   wakes: Wakes;
   /** Resolves if Temporal answers, soon; rejects if it does not. */
@@ -39,20 +39,6 @@ interface ApiConfig {
   /** Deliveries of notifications that may be accepted and not sent yet: in all, and for each recipient. */
   maxUnsent: number;
   maxUnsentPerRecipient: number;
-}
-
-export interface ApiEnv {
-  Variables: {
-    requestId: string;
-    /** Who asks; of a public route nobody. */
-    caller: Caller;
-    /** As it was sent, of a request with a JSON body. */
-    body: unknown;
-    /** What the answer is, where it is not the one asked for. */
-    problem: ProblemKind | undefined;
-    /** Where requests are traced. */
-    traceId: string | undefined;
-  };
 }
 
 /** A router whose requests are refused with a problem where a schema finds a fault. */

@@ -12,8 +12,8 @@ import {
   ATTR_HTTP_ROUTE,
 } from "@opentelemetry/semantic-conventions";
 import { createMiddleware } from "hono/factory";
+import type { ApiEnv } from "./context.ts";
 import { describeRequest, probes } from "./observe.ts";
-import type { ApiEnv } from "./router.ts";
 
 /** Of what a caller may send along, only the ids: tracestate and baggage may say anything, and would end in histories. */
 const idsOnly = {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { parseSender, type Sender } from "../domain/address.ts";
+import { maxShards } from "../domain/queues.ts";
 
 /** Raised with every fault of the environment at once, each naming its variable and the mend. */
 export class ConfigurationError extends Error {
@@ -122,8 +123,8 @@ export const variables = {
       "must be trace, debug, info, warn, error, fatal or silent",
     )
     .default("info"),
-  MAILBOX_SHARDS: wholeNumber(1, 256, 4),
-  CAMPAIGN_LANES: wholeNumber(1, 256, 8),
+  MAILBOX_SHARDS: wholeNumber(1, maxShards, 4),
+  CAMPAIGN_LANES: wholeNumber(1, maxShards, 8),
   API_HOST: z.string().min(1).default("127.0.0.1"),
   API_PORT: wholeNumber(0, 65_535, 8080),
   API_BODY_LIMIT_BYTES: wholeNumber(1_024, 100_000_000, 1_048_576),

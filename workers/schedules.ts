@@ -3,8 +3,9 @@ import { maintenanceId } from "../workflows/messages.ts";
 import { maintenanceOptions } from "../workflows/options.ts";
 
 /**
- * Makes the Schedule of maintenance, daily at 02:00 UTC, or brings the one that is there up to date; whether an operator has
- * paused it stays as it is; with `keep` one that is there stays as it is altogether. A run that was missed while Temporal was away is made up for within a day, once.
+ * Makes the Schedule of maintenance, daily at 02:00 UTC, or brings the one that is there up to date, but for whether an operator
+ * has paused it; with `keep` one that is there stays as it is altogether. A run that was missed while Temporal was away is
+ * made up for within a day, once.
  */
 export async function ensureMaintenance(
   client: Client,

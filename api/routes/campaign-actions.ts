@@ -4,18 +4,12 @@ import { applyAction, type CampaignAction, throttle } from "../../domain/campaig
 import { instant } from "../../domain/instant.ts";
 import { changeOf } from "../audit.ts";
 import { campaignAnswer, lockCampaign, setThrottle, updateCampaign } from "../campaigns.ts";
+import type { ApiEnv } from "../context.ts";
 import { setEtag } from "../etag.ts";
 import { commit, commitOnce, idempotencyHeaders } from "../idempotency.ts";
 import { Problem } from "../problem.ts";
 import { idInPath, idParams } from "../references.ts";
-import {
-  type ApiDeps,
-  type ApiEnv,
-  createRouter,
-  defineRoute,
-  jsonContent,
-  responses,
-} from "../router.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
 
 const act = <Action extends CampaignAction>(action: Action, summary: string) =>
   defineRoute({

@@ -13,6 +13,7 @@ import { readDeliveries } from "../delivery-filters.ts";
 import { byCreation, oneOrMore, pageOf, pageQuery, paging, partOf } from "../pages.ts";
 import { absent, idInPath, idParams } from "../references.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
+import { createTurns } from "../turns.ts";
 
 const progress = defineRoute({
   method: "get",
@@ -110,13 +111,14 @@ type Account = Record<DeliveryStatus, number> & {
   duplicates: number;
 };
 
+/** An account looks at every delivery of a campaign: so many at once, that connections are left for everything else. */
+const accountsAtOnce = 2;
+
 export function campaignReportRoutes({ prisma, pool, clock }: ApiDeps) {
+  const inTurn = createTurns(accountsAtOnce);
   async function account(reference: string): Promise<Account> {
-    const [row] = await prisma.$queryRawUnsafe<Account[]>(
-      accountSql,
-      idInPath("campaign", reference),
-      clock(),
-    );
+    const id = idInPath("campaign", reference);
+    const [row] = await inTurn(() => prisma.$queryRawUnsafe<Account[]>(accountSql, id, clock()));
     if (!row) absent("campaign");
     return row;
   }

@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import { parsePublicId, publicId, publicIdPattern } from "../../domain/ids.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../audit.ts";
+import type { ApiEnv } from "../context.ts";
 import { deliveryAnswer, deliveryJson } from "../deliveries.ts";
 import {
   changeDeliveries,
@@ -19,14 +20,7 @@ import { deliveryFilterBody, type DeliveryFilters, findRecipient } from "../deli
 import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
 import { Problem } from "../problem.ts";
 import { absent, exampleIdOf, idInPath, idParams } from "../references.ts";
-import {
-  type ApiDeps,
-  type ApiEnv,
-  createRouter,
-  defineRoute,
-  jsonContent,
-  responses,
-} from "../router.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
 
 const maxIds = 1_000;
 

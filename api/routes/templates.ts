@@ -4,16 +4,10 @@ import { templateVersionNumber } from "../../domain/notification.ts";
 import { text } from "../../domain/storable.ts";
 import type { Template } from "../../prisma/generated/client.ts";
 import { changeOf } from "../audit.ts";
+import type { ApiEnv } from "../context.ts";
 import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
 import { containing, pageOf, pageQuery, paging } from "../pages.ts";
-import {
-  type ApiDeps,
-  type ApiEnv,
-  createRouter,
-  defineRoute,
-  jsonContent,
-  responses,
-} from "../router.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
 import {
   findTemplate,
   findVersion,

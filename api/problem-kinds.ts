@@ -1,0 +1,31 @@
+/** Each kind of problem: its status, and what it is called. */
+export const problemTitles = {
+  "malformed-json": [400, "The body is not JSON"],
+  "malformed-body": [400, "The body cannot be read"],
+  unauthorized: [401, "The API key is missing or wrong"],
+  forbidden: [403, "The API key may not do this"],
+  "not-found": [404, "There is no such thing"],
+  "method-not-allowed": [405, "The method is not allowed here"],
+  conflict: [409, "The request conflicts with the state of things"],
+  "request-running": [409, "A request with this Idempotency-Key is still running"],
+  gone: [410, "It has been erased"],
+  changed: [412, "It has been changed since it was read"],
+  "body-too-large": [413, "The body is too large"],
+  "unsupported-media-type": [415, "The content type is not supported here"],
+  invalid: [422, "The request has faults"],
+  "key-reused": [422, "The Idempotency-Key was used for another request"],
+  "if-match-required": [428, "The request must say what it is a change of"],
+  "too-many-requests": [429, "The API key has made too many requests"],
+  "too-many-unsent": [429, "Too much is waiting to be sent"],
+  internal: [500, "Something went wrong here"],
+  unavailable: [503, "The service is not available right now"],
+} as const satisfies Record<string, [number, string]>;
+
+export type ProblemKind = keyof typeof problemTitles;
+
+/** Every kind of problem, for the OpenAPI document. */
+export const problemKinds = Object.entries(problemTitles).map(([kind, [status, title]]) => ({
+  kind: kind as ProblemKind,
+  status,
+  title,
+}));
