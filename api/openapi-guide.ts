@@ -16,7 +16,8 @@ the years 2000 and 2100. The \`Accept\` of a request is not looked at: each oper
 
 ## Lists
 
-Every list is a page: \`{ items, nextCursor }\`. \`limit\` (1 to 200) is the size of a page; \`nextCursor\`, sent as \`cursor\`
+Every list is a page: \`{ items, nextCursor }\`. \`limit\` (1 to 200) is the size of a page, which may have fewer where
+items are long; \`nextCursor\`, sent as \`cursor\`
 with the same \`sort\` and filters, asks for the next, until it is null. The order is stable: nothing is passed over or
 repeated when rows come and go. \`sort\` names a field, with a minus for the last first. Filters are plain parameters, joined
 by *and*; where several values may be given, they are separated by commas and joined by *or*.

@@ -31,7 +31,7 @@ export function pageQuery<const Fields extends Sortable>(fields: Fields, preset 
       .min(1)
       .max(maxPage)
       .default(50)
-      .openapi({ description: "Items of a page", example: 50 }),
+      .openapi({ description: "Items of a page, at most", example: 50 }),
     cursor: z.string().max(1_000).optional().openapi({
       description: "nextCursor of the page before, with the same sort",
       example: exampleCursor,
@@ -147,6 +147,35 @@ export function paging<Row extends { id: string }>(page: PageRequest, fields: So
       };
     },
   };
+}
+
+/** Of a page whose items may be long: rows read at once, and how long it may be as JSON before it ends. */
+const longPart = 25;
+const longPage = 4_000_000;
+
+/**
+ * Reads a page of items that may each be as long as a body may be: in parts, and no more of them once it is long itself.
+ * Then it has fewer items than asked for, and a cursor to the others.
+ */
+export async function readLongPage<Row extends { id: string }, Item>(
+  page: PageRequest,
+  fields: Sortable,
+  read: (find: Omit<ReturnType<typeof paging<Row>>, "answer">) => Promise<Row[]>,
+  json: (row: Row) => Item,
+): Promise<{ items: Item[]; nextCursor: string | null }> {
+  const items: Item[] = [];
+  let length = 0;
+  let { cursor } = page;
+  for (;;) {
+    const limit = Math.min(longPart, page.limit - items.length);
+    const { answer, ...find } = paging<Row>({ ...page, limit, cursor }, fields);
+    const part = answer(await read(find), json);
+    items.push(...part.items);
+    length += JSON.stringify(part.items).length;
+    if (part.nextCursor === null || items.length >= page.limit || length >= longPage)
+      return { items, nextCursor: part.nextCursor };
+    cursor = part.nextCursor;
+  }
 }
 
 /** A part of a list by creation: at most `take` rows, beyond the id `after`. */

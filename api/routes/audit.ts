@@ -2,7 +2,14 @@ import { z } from "@hono/zod-openapi";
 import { publicId } from "../../domain/ids.ts";
 import { text } from "../../domain/storable.ts";
 import type { AuditEntry } from "../../prisma/generated/client.ts";
-import { byCreation, createdBetween, createdWithin, pageOf, pageQuery, paging } from "../pages.ts";
+import {
+  byCreation,
+  createdBetween,
+  createdWithin,
+  pageOf,
+  pageQuery,
+  readLongPage,
+} from "../pages.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
 
 const entry = z
@@ -65,18 +72,25 @@ export function auditRoutes({ prisma }: ApiDeps) {
   return createRouter().openapi(list, async (c) => {
     const { actor, action, resource, requestId, createdFrom, createdBefore, ...page } =
       c.req.valid("query");
-    const { where, answer, ...find } = paging<AuditEntry>(page, byCreation);
-    const rows = await prisma.auditEntry.findMany({
-      ...find,
-      where: {
-        AND: [where, createdWithin({ createdFrom, createdBefore })],
-        ...(actor !== undefined && { actor }),
-        ...(action !== undefined && { OR: [{ action }, { action: { startsWith: `${action}.` } }] }),
-        ...(resource !== undefined && { resource }),
-        ...(requestId !== undefined && { requestId }),
-      },
-    });
-    return c.json(answer(rows, entryJson), 200);
+    const entries = await readLongPage(
+      page,
+      byCreation,
+      ({ where, ...find }) =>
+        prisma.auditEntry.findMany({
+          ...find,
+          where: {
+            AND: [where, createdWithin({ createdFrom, createdBefore })],
+            ...(actor !== undefined && { actor }),
+            ...(action !== undefined && {
+              OR: [{ action }, { action: { startsWith: `${action}.` } }],
+            }),
+            ...(resource !== undefined && { resource }),
+            ...(requestId !== undefined && { requestId }),
+          },
+        }),
+      entryJson,
+    );
+    return c.json(entries, 200);
   });
 }
 

@@ -9,6 +9,7 @@ import { audience } from "../../domain/audience.ts";
 import { publicId } from "../../domain/ids.ts";
 import { templateKey } from "../../domain/notification.ts";
 import { text } from "../../domain/storable.ts";
+import type { Gate } from "../../prisma/generated/client.ts";
 import { describedAudience } from "../audience.ts";
 import {
   campaignAnswer,
@@ -28,7 +29,7 @@ import {
   oneOrMore,
   pageOf,
   pageQuery,
-  paging,
+  readLongPage,
 } from "../pages.ts";
 import { idInPath, idParams } from "../references.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
@@ -131,27 +132,33 @@ export function campaignRoutes(deps: ApiDeps, versions: TemplateVersions) {
     )
     .openapi(list, async (c) => {
       const { status, q, template, createdFrom, createdBefore, ...page } = c.req.valid("query");
-      const { where, answer, ...find } = paging<CampaignRow>(page, sortable);
-      const rows = await prisma.campaign.findMany({
-        ...find,
-        where: {
-          AND: [
-            where,
-            createdWithin({ createdFrom, createdBefore }),
-            status ? { status: { in: status } } : {},
-            q ? { name: containing(q) } : {},
-            template ? { templateVersion: { template: { key: template } } } : {},
-          ],
-        },
-        include: withTemplate,
-      });
       const gateOf = ({ id }: CampaignRow) => campaignGate(publicId("campaign", id));
-      const gates = await prisma.gate.findMany({ where: { key: { in: rows.map(gateOf) } } });
-      const byKey = new Map(gates.map((gate) => [gate.key, gate]));
-      return c.json(
-        answer(rows, (row) => campaignJson(row, byKey.get(gateOf(row)) ?? null)),
-        200,
+      const gates = new Map<string, Gate>();
+      const campaigns = await readLongPage(
+        page,
+        sortable,
+        async ({ where, ...find }) => {
+          const rows = await prisma.campaign.findMany({
+            ...find,
+            where: {
+              AND: [
+                where,
+                createdWithin({ createdFrom, createdBefore }),
+                status ? { status: { in: status } } : {},
+                q ? { name: containing(q) } : {},
+                template ? { templateVersion: { template: { key: template } } } : {},
+              ],
+            },
+            include: withTemplate,
+          });
+          const keys = rows.map(gateOf);
+          for (const gate of await prisma.gate.findMany({ where: { key: { in: keys } } }))
+            gates.set(gate.key, gate);
+          return rows;
+        },
+        (row: CampaignRow) => campaignJson(row, gates.get(gateOf(row)) ?? null),
       );
+      return c.json(campaigns, 200);
     })
     .openapi(get, async (c) => {
       const { row, json } = await readCampaign(

@@ -2,13 +2,13 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "@hono/zod-openapi";
 import { publicId, newUuid } from "../../domain/ids.ts";
 import { text } from "../../domain/storable.ts";
-import type { Prisma, Segment } from "../../prisma/generated/client.ts";
+import type { Prisma } from "../../prisma/generated/client.ts";
 import { describedFilter } from "../audience.ts";
 import { changeOf } from "../audit.ts";
 import { isUniqueViolation } from "../database-errors.ts";
 import { ifMatchHeaders, requireMatch, setEtag } from "../etag.ts";
 import { commit, commitOnce, idempotencyHeaders } from "../idempotency.ts";
-import { containing, pageOf, pageQuery, paging } from "../pages.ts";
+import { containing, pageOf, pageQuery, readLongPage } from "../pages.ts";
 import { notFound, Problem } from "../problem.ts";
 import {
   type ApiDeps,
@@ -135,17 +135,22 @@ export function segmentRoutes(deps: ApiDeps) {
     })
     .openapi(list, async (c) => {
       const { q, ...page } = c.req.valid("query");
-      const { where, answer, ...find } = paging<Segment>(page, sortable);
-      const rows = await prisma.segment.findMany({
-        ...find,
-        where: {
-          AND: [
-            where,
-            ...(q === undefined ? [] : [{ OR: [{ key: containing(q) }, { name: containing(q) }] }]),
-          ],
-        },
-      });
-      return c.json(answer(rows, segmentJson), 200);
+      const segments = await readLongPage(
+        page,
+        sortable,
+        ({ where, ...find }) =>
+          prisma.segment.findMany({
+            ...find,
+            where: {
+              AND: [
+                where,
+                q === undefined ? {} : { OR: [{ key: containing(q) }, { name: containing(q) }] },
+              ],
+            },
+          }),
+        segmentJson,
+      );
+      return c.json(segments, 200);
     })
     .openapi(get, async (c) => {
       const found = await readSegment(prisma, c.req.valid("param").key);

@@ -31,6 +31,24 @@ async function createCampaign(audience: object) {
 }
 
 describe("a segment", () => {
+  it("is listed in shorter pages where many are long, and none is passed over", async () => {
+    const filter = {
+      field: "externalId",
+      in: Array.from({ length: 600 }, (_, i) => `${i}`.padStart(500, "x")),
+    };
+    const keys = Array.from({ length: 30 }, (_, i) => `long-${String(i).padStart(2, "0")}`);
+    for (const key of keys)
+      expect((await api.send("POST", "/v1/segments", { key, name: key, filter })).status).toBe(201);
+    const pages: string[][] = [];
+    for (let cursor: string | null = ""; cursor !== null;) {
+      const more: string = cursor === "" ? "" : `&cursor=${cursor}`;
+      const { body } = await api.send("GET", `/v1/segments?q=long-&sort=key&limit=200${more}`);
+      pages.push(body.items.map(({ key }: { key: string }) => key));
+      cursor = body.nextCursor;
+    }
+    expect(pages).toEqual([keys.slice(0, 25), keys.slice(25)]);
+  });
+
   it("is created, read, listed, changed and deleted, and the trail says so", async () => {
     const { key, id } = await create();
     expect(id).toMatch(/^seg_/);
