@@ -46,7 +46,9 @@ const examples: Partial<Record<ProblemKind, { detail: string; errors?: unknown[]
   unauthorized: { detail: "Send an API key as Authorization: Bearer <key>." },
   forbidden: { detail: "This needs a key of the role sender; yours is a viewer's." },
   "not-found": { detail: "There is no campaign of that id." },
-  conflict: { detail: "The campaign is completed: there is nothing left to limit." },
+  conflict: {
+    detail: "The campaign cannot do that: it is completed, and pause needs scheduled or running.",
+  },
   "request-running": { detail: "Repeat it when the first one has ended." },
   changed: { detail: "Read it again, and send its new ETag as If-Match." },
   invalid: {

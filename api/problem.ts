@@ -68,8 +68,8 @@ export function invalid(errors: readonly FieldError[]): Problem {
   );
 }
 
-export function notFound(what: string): Problem {
-  return new Problem("not-found", `There is no ${what} of that id.`);
+export function notFound(what: string, named: "id" | "key" | "number" = "id"): Problem {
+  return new Problem("not-found", `There is no ${what} of that ${named}.`);
 }
 
 /** A path of keys as a JSON pointer. */

@@ -57,6 +57,6 @@ export async function lockSegment(
     await tx.$queryRaw`SELECT FROM segments WHERE key = ${key} FOR NO KEY UPDATE`;
   else await tx.$queryRaw`SELECT FROM segments WHERE key = ${key} FOR UPDATE`;
   const row = await tx.segment.findUnique({ where: { key } });
-  if (!row) throw notFound("segment");
+  if (!row) throw notFound("segment", "key");
   return row;
 }

@@ -123,7 +123,7 @@ type Client = Pick<Prisma.TransactionClient, "template" | "templateVersion">;
 /** A template by its key; throws the 404. */
 export async function findTemplate(client: Client, key: string): Promise<Template> {
   const template = await client.template.findUnique({ where: { key } });
-  if (!template) throw notFound("template");
+  if (!template) throw notFound("template", "key");
   return template;
 }
 
@@ -142,7 +142,7 @@ export async function findVersion(
   const row = await client.templateVersion.findUnique({
     where: { templateId_version: { templateId: template.id, version } },
   });
-  if (!row) throw notFound("version of the template");
+  if (!row) throw notFound("version of the template", "number");
   return row;
 }
 

@@ -83,9 +83,7 @@ export interface CampaignState {
   recalledAt: Date | null;
 }
 
-export type Transition =
-  | { kind: "moved"; state: CampaignState }
-  | { kind: "refused"; allowedFrom: readonly CampaignStatus[]; why: string };
+export type Transition = { kind: "moved"; state: CampaignState } | { kind: "refused"; why: string };
 
 /**
  * What becomes of a campaign when a caller asks for `action`. A cancelled one whose audience is frozen is not finished
@@ -102,9 +100,9 @@ export function applyAction(
     finishedAt: state.frozenAt ? state.finishedAt : now,
   } as const;
   const allowed: readonly CampaignStatus[] = allowedFrom[action];
-  const refused = (why: string): Transition => ({ kind: "refused", allowedFrom: allowed, why });
+  const refused = (why: string): Transition => ({ kind: "refused", why });
   if (!allowed.includes(state.status))
-    return refused(`a campaign that is ${state.status} cannot be changed by ${action}`);
+    return refused(`it is ${state.status}, and ${action} needs ${allowed.join(" or ")}`);
   const moved = (changes: Partial<CampaignState>): Transition => ({
     kind: "moved",
     state: { ...state, ...changes },

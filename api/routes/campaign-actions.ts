@@ -62,10 +62,7 @@ export function campaignActionRoutes(deps: ApiDeps) {
       const before = await lockCampaign(tx, id);
       const transition = applyAction(before.row, request, clock());
       if (transition.kind === "refused") {
-        throw new Problem(
-          "conflict",
-          `${transition.why}. It is ${before.row.status}; ${request.action} needs ${transition.allowedFrom.join(" or ")}.`,
-        );
+        throw new Problem("conflict", `The campaign cannot do that: ${transition.why}.`);
       }
       const { status, startAt, finishedAt } = transition.state;
       const after = await updateCampaign(tx, id, { status, startAt, finishedAt }, clock());

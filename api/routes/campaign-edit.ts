@@ -270,7 +270,8 @@ function refused(refusals: readonly FieldError[]): Problem {
 function startedAt(row: CampaignRow, startAt: Date, now: Date) {
   const action = row.status === "draft" ? "schedule" : "reschedule";
   const transition = applyAction(row, { action, startAt }, now);
-  if (transition.kind === "refused") throw new Problem("conflict", `${transition.why}.`);
+  if (transition.kind === "refused")
+    throw new Problem("conflict", `Its start cannot be moved: ${transition.why}.`);
   return { status: transition.state.status, startAt: transition.state.startAt };
 }
 

@@ -124,7 +124,7 @@ export function campaignRecallRoutes(deps: ApiDeps, versions: TemplateVersions) 
         if (before.row.recalledAt) return { body: await accountOf(tx, before), changes: [] };
         const transition = applyAction(before.row, { action: "recall" }, clock());
         if (transition.kind === "refused")
-          throw new Problem("conflict", `${transition.why}: nothing of it was sent. Cancel it.`);
+          throw new Problem("conflict", `Nothing of it was sent: ${transition.why}. Cancel it.`);
         const { status, finishedAt, recalledAt } = transition.state;
         const after = await updateCampaign(tx, id, { status, finishedAt, recalledAt }, clock());
         return {

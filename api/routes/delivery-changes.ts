@@ -140,7 +140,14 @@ export function deliveryChangeRoutes(deps: ApiDeps) {
         throw new Problem("conflict", whySkipped(skipped, change, body.status));
       return {
         body,
-        changes: [changeOf(`delivery.${change.action}`, body.id, deliveryJson(before), body)],
+        changes: [
+          changeOf(
+            `delivery.${change.action}`,
+            body.id,
+            audited(deliveryJson(before)),
+            audited(body),
+          ),
+        ],
         committed: () => wakeFor(changed, wakes, c.get("requestId")),
       };
     });
@@ -215,6 +222,9 @@ function shownFilters({ campaign, notification, recipient, ...rest }: DeliveryFi
     ...(recipient && { recipient: publicId("recipient", recipient) }),
   };
 }
+
+/** Without what the provider said, which may name an address: the trail outlives the delivery. */
+const audited = ({ detail: _said, ...facts }: ReturnType<typeof deliveryJson>) => facts;
 
 function whySkipped(skipped: Skipped, change: DeliveryChange, status: string): string {
   if (skipped.campaignCancelled)

@@ -132,7 +132,12 @@ export function recipientRoutes(deps: ApiDeps) {
           changes: [
             before
               ? changeOf("recipient.replace", after.id, recipientJson(before), after)
-              : { action: "recipient.create", resource: after.id, after },
+              : // Somebody else may have been first with the same.
+                {
+                  action: stored!.created ? "recipient.create" : "recipient.replace",
+                  resource: after.id,
+                  after,
+                },
           ],
         };
       });

@@ -73,7 +73,7 @@ export function segmentMemberRoutes({ prisma, pool }: ApiDeps) {
   const countOf = (filter: RecipientFilter) => inTurn(() => countRecipients(pool, { filter }));
   const filterOf = async (key: string) => {
     const found = await readSegment(prisma, key);
-    if (!found) throw notFound("segment");
+    if (!found) throw notFound("segment", "key");
     return found.filter;
   };
 

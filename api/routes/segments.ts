@@ -154,7 +154,7 @@ export function segmentRoutes(deps: ApiDeps) {
     })
     .openapi(get, async (c) => {
       const found = await readSegment(prisma, c.req.valid("param").key);
-      if (!found) throw notFound("segment");
+      if (!found) throw notFound("segment", "key");
       setEtag(c, found.row.version);
       return c.json(segmentJson(found.row), 200);
     })
