@@ -21,6 +21,7 @@ import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
 import { Problem } from "../problem.ts";
 import { absent, exampleIdOf, idInPath, idParams } from "../references.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+import { createTurns } from "../turns.ts";
 
 const maxIds = 1_000;
 
@@ -124,9 +125,13 @@ const cancelMany = defineRoute({
   responses: responses(200, "What was done", progressOf(cancelSkips).openapi("CancelProgress")),
 });
 
+/** A dry run may count every delivery: so many at once, that connections are left for what is to be accepted. */
+const dryRunsAtOnce = 2;
+
 /** What is done to deliveries by hand. */
 export function deliveryChangeRoutes(deps: ApiDeps) {
   const { pool, wakes } = deps;
+  const inTurn = createTurns(dryRunsAtOnce);
 
   const one = (c: Context<ApiEnv>, reference: string, change: DeliveryChange) =>
     commitOnce(c, deps, 200, async (tx) => {
@@ -177,7 +182,7 @@ export function deliveryChangeRoutes(deps: ApiDeps) {
       >;
     const found = await selected(body);
     if (body.dryRun || !found) {
-      const matched = found ? await countMatching(pool, change, found.selection) : 0;
+      const matched = found ? await inTurn(() => countMatching(pool, change, found.selection)) : 0;
       const nothing = { changed: 0, skipped: skippedOf({}), more: false };
       return body.dryRun ? { matched, ...nothing } : nothing;
     }
