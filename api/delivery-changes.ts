@@ -142,13 +142,16 @@ async function cancel(run: Run, candidates: readonly Candidate[]): Promise<Outco
 }
 
 /** Which deliveries are meant: at most a batch by name, or whatever the filters hold for. */
-export type Selection = { ids: readonly string[] } | { where: DeliveryFilters };
+export type Selection =
+  | { ids: readonly string[] }
+  /** `after`: those that were made after this one; all where it is null. */
+  | { where: DeliveryFilters; after: string | null };
 
 export interface Progress {
   changed: number;
   skipped: Skipped;
-  /** The time was up first: ask again for the rest. */
-  more: boolean;
+  /** The time was up first: the last that was looked at. Null where all were. */
+  goOnAfter: string | null;
 }
 
 /** Rows of one transaction: few enough not to keep claims and other changes waiting. */
@@ -174,7 +177,7 @@ export async function changeDeliveries(
     clock(),
   );
   const total = { changed: 0, skipped: {} as Skipped, reopened: 0 };
-  let after: string | null = null;
+  let after = "where" in selection ? selection.after : null;
   for (;;) {
     const ids = await nextOf(pool, change, selection, after, batch);
     const { changed } = await inTransaction(pool, async (client) => {
@@ -199,7 +202,11 @@ export async function changeDeliveries(
     after = ids.at(-1) ?? null;
     const done = "ids" in selection || ids.length < batch;
     if (done || performance.now() >= deadline) {
-      return { changed: total.changed, skipped: total.skipped, more: !done };
+      return {
+        changed: total.changed,
+        skipped: total.skipped,
+        goOnAfter: done ? null : after,
+      };
     }
   }
 }

@@ -26,7 +26,7 @@ const account = z
   .object({
     campaign: campaignAnswer,
     received: count(
-      "Whom a correction reaches. GET …/deliveries?status=sent,delivered lists them.",
+      "Whom a correction reaches, unless they are erased. GET …/deliveries?status=sent,delivered lists them.",
     ),
     mayHaveReceived: count(
       "Handed over without an answer. GET …/deliveries?status=unknown lists them; a correction reaches them with includeUnknown.",

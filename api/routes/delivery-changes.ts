@@ -41,12 +41,18 @@ const dryRun = z
   .default(false)
   .openapi({ description: "Only say how many match, and change nothing" });
 
+const cursor = z
+  .string()
+  .regex(publicIdPattern("delivery"), "must be the nextCursor of the answer before")
+  .optional()
+  .openapi({ description: "nextCursor of the answer before, to go on from there" });
+
 /** Named one by one, or all that a list with these filters shows. */
 const selectionOf = <Shape extends z.core.$ZodLooseShape>(more: Shape) =>
   z.union(
     [
       z.strictObject({ ids, dryRun, ...more }),
-      z.strictObject({ where: deliveryFilterBody, dryRun, ...more }),
+      z.strictObject({ where: deliveryFilterBody, cursor, dryRun, ...more }),
     ],
     "must have either ids or where",
   );
@@ -76,9 +82,10 @@ const progressOf = <const Reasons extends readonly SkipReason[]>(reasons: Reason
         ) as Record<Reasons[number], z.ZodNumber>,
       )
       .openapi({ description: "What matched and was left as it is, by why" }),
-    more: z.boolean().openapi({
-      description: "Time was up before all were seen to: repeat the request",
-      example: false,
+    nextCursor: z.string().nullable().openapi({
+      description:
+        "Time was up before all were seen to: repeat the request with this as its cursor. Null where all were.",
+      example: null,
     }),
   });
 
@@ -159,20 +166,23 @@ export function deliveryChangeRoutes(deps: ApiDeps) {
 
   /** Null: nothing can match. */
   async function selected(
-    body: { ids: string[] } | { where: DeliveryFilters },
+    body: { ids: string[] } | { where: DeliveryFilters; cursor?: string | undefined },
   ): Promise<{ selection: Selection; shown: Record<string, unknown> } | null> {
     if ("ids" in body) {
       const uuids = [...new Set(body.ids.map((id) => parsePublicId("delivery", id)!))];
       return { selection: { ids: uuids }, shown: { ids: uuids.length } };
     }
     const where = await findRecipient(pool, body.where);
-    return where && { selection: { where }, shown: { where: shownFilters(where) } };
+    const after = body.cursor === undefined ? null : parsePublicId("delivery", body.cursor);
+    return where && { selection: { where, after }, shown: { where: shownFilters(where) } };
   }
 
   async function many<Reason extends SkipReason>(
     c: Context<ApiEnv>,
     change: DeliveryChange,
-    body: ({ ids: string[] } | { where: DeliveryFilters }) & { dryRun: boolean },
+    body: ({ ids: string[] } | { where: DeliveryFilters; cursor?: string | undefined }) & {
+      dryRun: boolean;
+    },
     reasons: readonly Reason[],
   ) {
     const skippedOf = (skipped: Skipped) =>
@@ -183,15 +193,16 @@ export function deliveryChangeRoutes(deps: ApiDeps) {
     const found = await selected(body);
     if (body.dryRun || !found) {
       const matched = found ? await inTurn(() => countMatching(pool, change, found.selection)) : 0;
-      const nothing = { changed: 0, skipped: skippedOf({}), more: false };
+      const nothing = { changed: 0, skipped: skippedOf({}), nextCursor: null };
       return body.dryRun ? { matched, ...nothing } : nothing;
     }
     const { selection, shown } = found;
-    const { skipped, ...progress } = await changeDeliveries(c, deps, change, selection, {
+    const { changed, skipped, goOnAfter } = await changeDeliveries(c, deps, change, selection, {
       ...shown,
       ...(change.action === "retry" && { includeUnknown: change.includeUnknown }),
     });
-    return { ...progress, skipped: skippedOf(skipped) };
+    const nextCursor = goOnAfter && publicId("delivery", goOnAfter);
+    return { changed, skipped: skippedOf(skipped), nextCursor };
   }
 
   return createRouter()

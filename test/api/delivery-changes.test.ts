@@ -319,7 +319,7 @@ describe("POST /v1/deliveries/retry", () => {
       {
         changed: 3,
         skipped: { notFound: 1, notFailed: 1, campaignCancelled: 2, recipientErased: 0 },
-        more: false,
+        nextCursor: null,
       },
     ]);
     expect(await deliveriesOf("status=pending")).toHaveLength(3);
@@ -342,12 +342,12 @@ describe("POST /v1/deliveries/retry", () => {
       matched: 3,
       changed: 0,
       skipped: { notFound: 0, notFailed: 0, campaignCancelled: 0, recipientErased: 0 },
-      more: false,
+      nextCursor: null,
     });
     expect(await trail()).toEqual([]);
     expect((await post("/v1/deliveries/retry", { where })).body).toMatchObject({
       changed: 3,
-      more: false,
+      nextCursor: null,
     });
     expect(api.woken).toContain(id);
     expect(await campaignStatus(id)).toBe("running");
@@ -373,7 +373,7 @@ describe("POST /v1/deliveries/retry", () => {
     for (const where of [{}, { recipient: "nobody" }, { status: ["sent"] }])
       expect((await post("/v1/deliveries/retry", { where })).body).toMatchObject({
         changed: 0,
-        more: false,
+        nextCursor: null,
       });
     expect(
       (await post("/v1/deliveries/retry", { where: { recipient: "nobody" }, dryRun: true })).body
@@ -394,15 +394,37 @@ describe("POST /v1/deliveries/retry", () => {
       clock: () => new Date(),
     };
     const change = { action: "retry", includeUnknown: false } as const;
-    const part = (limits: { budgetMs: number; batch: number }) =>
-      changeDeliveries(context, deps, change, { where: {} }, { where: {} }, limits);
-    expect(await part({ budgetMs: 0, batch: 2 })).toMatchObject({ changed: 2, more: true });
+    const part = (after: string | null, limits: { budgetMs: number; batch: number }) =>
+      changeDeliveries(context, deps, change, { where: {}, after }, { where: {} }, limits);
+    const second = parsePublicId("delivery", failed[1]!.id);
+    expect(await part(null, { budgetMs: 0, batch: 2 })).toMatchObject({
+      changed: 2,
+      goOnAfter: second,
+    });
     // The first are tried first.
     expect((await deliveriesOf("status=failed")).map(({ id }) => id)).toEqual(
       failed.slice(2).map(({ id }) => id),
     );
-    expect(await part({ budgetMs: 10_000, batch: 2 })).toMatchObject({ changed: 3, more: false });
+    expect(await part(second, { budgetMs: 10_000, batch: 2 })).toMatchObject({
+      changed: 3,
+      goOnAfter: null,
+    });
     expect(await trail()).toMatchObject([{ after: { changed: 2 } }, { after: { changed: 3 } }]);
+  });
+
+  it("goes past what it cannot change, with the cursor of the answer before", async () => {
+    const failed = await notified("u0", "u1", "u2");
+    await settle(failed, "failed");
+    const { body } = await api.send("POST", "/v1/deliveries/retry", {
+      where: { status: ["failed"] },
+      cursor: failed[1]!.id,
+    });
+    expect(body).toMatchObject({ changed: 1, nextCursor: null });
+    expect((await deliveriesOf("status=failed")).map(({ id }) => id)).toEqual(
+      failed.slice(0, 2).map(({ id }) => id),
+    );
+    const wrong = await api.send("POST", "/v1/deliveries/retry", { where: {}, cursor: "x" });
+    expect([wrong.status, wrong.body.errors[0].field]).toEqual([422, "/cursor"]);
   });
 
   it.each<[string, unknown, string]>([
@@ -455,7 +477,7 @@ describe("POST /v1/deliveries/cancel", () => {
     expect((await post("/v1/deliveries/cancel", { where })).body).toEqual({
       changed: 5,
       skipped: { notFound: 0, notPending: 0, sending: 1 },
-      more: false,
+      nextCursor: null,
     });
     expect(api.woken).toEqual([id]);
     expect((await deliveriesOf("status=pending")).map((row) => row.id)).toEqual([kept[0]!.id]);
