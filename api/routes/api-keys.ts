@@ -67,7 +67,10 @@ const rotation = z.strictObject({
     .min(0, "must be at least 0")
     .max(maxOverlapSeconds, `must be at most ${maxOverlapSeconds}`)
     .default(86_400)
-    .openapi({ description: "How long the secret before is good beside the new one" }),
+    .openapi({
+      description:
+        "How long the secret before is good beside the new one; one from before that ends at once",
+    }),
 });
 
 const params = idParams("apiKey");
