@@ -26,8 +26,8 @@ export function pageQuery<const Fields extends Sortable>(fields: Fields, preset 
   const sorts = Object.keys(fields).flatMap((field) => [field, `-${field}`]);
   return {
     limit: z.coerce
-      .number("must be a whole number")
-      .int("must be a whole number")
+      .number(`must be a whole number from 1 to ${maxPage}`)
+      .int()
       .min(1)
       .max(maxPage)
       .default(50)

@@ -1,4 +1,4 @@
-import { createRoute, OpenAPIHono, type RouteConfig, type z } from "@hono/zod-openapi";
+import { createRoute, OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
 import type { Pool } from "pg";
 import type { Logger } from "pino";
@@ -44,7 +44,7 @@ interface ApiConfig {
 /** A router whose requests are refused with a problem where a schema finds a fault. */
 export function createRouter() {
   return new OpenAPIHono<ApiEnv>({
-    defaultHook: (result) => {
+    defaultHook: (result, c) => {
       if (result.success) return;
       const sources = {
         json: "body",
@@ -54,7 +54,14 @@ export function createRouter() {
         header: "header",
         cookie: "header",
       } as const;
-      throw invalid(fieldErrors(result.error, sources[result.target]));
+      const errors = fieldErrors(result.error, sources[result.target]);
+      throw invalid(
+        errors.map((error) =>
+          error.in === "query" && (c.req.queries(error.field)?.length ?? 0) > 1
+            ? { ...error, message: "must be given once" }
+            : error,
+        ),
+      );
     },
   });
 }
@@ -66,15 +73,18 @@ export type Access = Role | "public";
 export const accessExtension = "x-tidings-role";
 
 /**
- * A route, as `createRoute` makes it, which only callers of the role `access` reach. The only way to define one: a test
- * walks the table of routes and finds those that were not.
+ * A route, as `createRoute` makes it, which only callers of the role `access` reach, and which refuses parameters that its
+ * query does not know: a filter that is misspelt must not mean everything. The only way to define one: a test walks the
+ * table of routes and finds those that were not.
  */
 export function defineRoute<
   Path extends string,
   Config extends Omit<RouteConfig, "path"> & { path: Path; access: Access },
 >({ access, ...config }: Config) {
+  const query = config.request?.query;
   const route = createRoute({
     ...config,
+    ...(query instanceof z.ZodObject && { request: { ...config.request, query: query.strict() } }),
     [accessExtension]: access,
     security: access === "public" ? [] : [{ apiKey: [] }],
     ...(access !== "public" && { middleware: requireRole(access) }),
