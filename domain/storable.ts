@@ -25,7 +25,8 @@ export interface JsonFault {
 
 /**
  * The first thing in a parsed JSON value that could not be stored and read back as it stands: unstorable text in a
- * string or a key, a number beyond a double's range, nesting deeper than `maxDepth`. Null if there is none.
+ * string or a key, a number beyond a double's range, nesting deeper than `maxDepth`, a key `__proto__` (which copies of
+ * objects lose). Null if there is none.
  */
 export function findUnstorable(
   value: unknown,
@@ -42,6 +43,7 @@ export function findUnstorable(
   if (depth >= maxDepth)
     return { path: [], message: `must not be nested deeper than ${maxDepth} levels` };
   for (const [key, item] of Object.entries(value)) {
+    if (key === "__proto__") return { path: [], message: "must not have the key __proto__" };
     if (unstorable.test(key)) return { path: [], message: `has a key that ${unstorableMessage}` };
     const fault = findUnstorable(item, maxDepth, depth + 1);
     if (fault) return { ...fault, path: [Array.isArray(value) ? Number(key) : key, ...fault.path] };

@@ -59,6 +59,23 @@ describe("the variables of a template", () => {
     });
   });
 
+  it.each([
+    [{ name: 5 }, "name", "must be a string"],
+    [{ name: "Annabel" }, "name", "must have at most 5 characters"],
+    [{ seats: 0 }, "seats", "must be at least 1"],
+    [{ seats: "two" }, "seats", "must be a number or null"],
+    [{ tags: ["a", "b", "c"] }, "tags", "must have at most 2 items"],
+    [{ tags: ["a", 1] }, "tags.1", "must be a string"],
+    [{ plan: "gold" }, "plan", 'must be "free" or "pro"'],
+    [{ due: "soon" }, "due", "must be in the format date-time"],
+  ])("say of %j what it must be", (data, field, message) => {
+    const check = compileVariables(templateVariables.parse(schema));
+    const faults = check({ name: "Ann", ...data });
+    expect(faults.map(({ path, ...rest }) => ({ ...rest, path: path.join(".") }))).toEqual([
+      { path: field, message },
+    ]);
+  });
+
   it("refuse data that could not be stored, with a schema or without", () => {
     expect(compileVariables(null)({ a: ["\0"] })).toEqual([
       { path: ["a", 0], message: expect.any(String) },

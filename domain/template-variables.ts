@@ -144,10 +144,52 @@ export function compileVariables(variables: TemplateVariables | null): CheckData
           message: "is not a variable of the template",
         }));
       return [
-        { path: issue.path, message: isMissing(data, issue.path) ? "is required" : issue.message },
+        { path: issue.path, message: isMissing(data, issue.path) ? "is required" : mend(issue) },
       ];
     });
   };
+}
+
+/** What the value must be, in the words that the API has for bodies. */
+function mend(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return `must be ${nameOf(issue.expected)}`;
+    case "invalid_value":
+      return `must be ${issue.values.map((value) => JSON.stringify(value)).join(" or ")}`;
+    case "too_small":
+      return `must ${issue.inclusive === false ? "be more than" : `${verb(issue.origin)} at least`} ${issue.minimum}${unit(issue.origin)}`;
+    case "too_big":
+      return `must ${issue.inclusive === false ? "be less than" : `${verb(issue.origin)} at most`} ${issue.maximum}${unit(issue.origin)}`;
+    case "invalid_format":
+      return `must be in the format ${formats[issue.format] ?? issue.format}`;
+    case "not_multiple_of":
+      return `must be a multiple of ${issue.divisor}`;
+    case "invalid_union": {
+      const firsts = issue.errors.flatMap(([first]) => first ?? []);
+      // Of a type that is allowed, and wrong in another way: that is to be mended.
+      const nearest = firsts.find(({ code }) => code !== "invalid_type");
+      return nearest
+        ? mend(nearest)
+        : firsts.map(mend).join(" or ").replaceAll(" or must be", " or");
+    }
+    default:
+      return issue.message;
+  }
+}
+
+/** Formats that zod names otherwise than JSON Schema. */
+const formats: Record<string, string> = { datetime: "date-time", url: "uri" };
+
+const units: Record<string, string> = { string: " characters", array: " items" };
+const unit = (origin: string) => units[origin] ?? "";
+const verb = (origin: string) => (origin in units ? "have" : "be");
+
+function nameOf(type: string): string {
+  if (type === "int") return "a whole number";
+  if (type === "record") return "an object";
+  if (type === "null") return "null";
+  return `${/^[aeiou]/.test(type) ? "an" : "a"} ${type}`;
 }
 
 function isMissing(data: unknown, path: readonly PropertyKey[]): boolean {
