@@ -10,6 +10,7 @@ import {
   readNdjsonRecords,
   type RecordKind,
 } from "./import-records.ts";
+import { refuseEncoded } from "./json-body.ts";
 import { Problem } from "./problem.ts";
 import type { ApiDeps } from "./router.ts";
 
@@ -116,6 +117,7 @@ function readerOf<Item>(
   c: Context<ApiEnv>,
   kind: RecordKind<Item>,
 ): AsyncGenerator<ImportRecord<Item>> {
+  refuseEncoded(c.req.header("content-encoding"));
   const [type] = (c.req.header("content-type") ?? "").toLowerCase().split(";");
   switch (type!.trim()) {
     case "text/csv":

@@ -11,6 +11,14 @@ export const unsupportedBody = () =>
     headers: { Accept: "application/json" },
   });
 
+/** Refuses a body that is compressed: limits hold for what is sent. */
+export function refuseEncoded(encoding: string | undefined): void {
+  if (encoding === undefined || encoding.trim().toLowerCase() === "identity") return;
+  throw new Problem("unsupported-media-type", "Send the body as it is, without Content-Encoding.", {
+    headers: { "Accept-Encoding": "identity" },
+  });
+}
+
 /**
  * Reads the body of a request, if it has one, as JSON in UTF-8 of at most `limitBytes`, and sees that all of it can be
  * stored. It is then found as the variable `body`, undefined if there is none, and by validators.
@@ -21,6 +29,7 @@ export function jsonBody(limitBytes: number) {
     if (bytes.length > 0 && !mediaType.test(c.req.header("content-type") ?? "")) {
       throw unsupportedBody();
     }
+    if (bytes.length > 0) refuseEncoded(c.req.header("content-encoding"));
     const text = decode(bytes);
     const value = text === "" ? undefined : parse(text);
     const fault = findUnstorable(value);
