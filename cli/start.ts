@@ -9,7 +9,7 @@ import {
   type Ports,
 } from "./stack/ports.ts";
 import { MissingError } from "./stack/missing.ts";
-import { FolderInUseError } from "./stack/processes.ts";
+import { FolderInUseError, FolderUnusableError } from "./stack/processes.ts";
 import { StartError } from "./stack/members.ts";
 import { startStack, type Stack } from "./stack/stack.ts";
 import { wholeNumber } from "./whole-number.ts";
@@ -63,6 +63,7 @@ try {
   const known = [
     ConfigurationError,
     FolderInUseError,
+    FolderUnusableError,
     MissingError,
     PortInUseError,
     StartError,

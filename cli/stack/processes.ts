@@ -42,15 +42,24 @@ export class FolderInUseError extends Error {
   override name = "FolderInUseError";
 }
 
+/** Nothing can be kept in the folder: it is none, or not ours to write to. */
+export class FolderUnusableError extends Error {
+  override name = "FolderUnusableError";
+}
+
 /**
  * Makes this process the only launcher on `folder`, and returns what gives it up again. Throws `FolderInUseError` while
- * another one lives; what a dead one left is taken over.
+ * another one lives, `FolderUnusableError` if nothing can be kept there; what a dead one left is taken over.
  */
 export function claimFolder(folder: string): () => void {
-  mkdirSync(folder, { recursive: true });
   const path = join(folder, launcherFile);
   const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, JSON.stringify(markOf(process.pid)));
+  try {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(draft, JSON.stringify(markOf(process.pid)));
+  } catch (error) {
+    throw new FolderUnusableError(`${folder} cannot be written to: ${(error as Error).message}`);
+  }
   try {
     for (;;) {
       try {

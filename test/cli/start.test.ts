@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -112,6 +112,15 @@ describe("npm start", { timeout: 180_000 }, () => {
     expect(living(before)).toEqual([]);
     launcher.process.kill("SIGTERM");
     expect(await launcher.ended).toBe(0);
+  });
+
+  it("says of a folder that nothing can be kept in it", async () => {
+    rmSync(dataDir, { recursive: true });
+    writeFileSync(dataDir, "a file");
+    const launcher = start();
+    expect(await launcher.ended).toBe(1);
+    expect(launcher.output()).toContain(`${dataDir} cannot be written to: `);
+    expect(launcher.output()).not.toContain("    at ");
   });
 
   it("refuses a folder that another one works in; that one ends at once on a second signal", async () => {
