@@ -1,5 +1,6 @@
 // A service that has Tidings tell its customers things, over the typed client. Run with TIDINGS (the URL) and
-// TIDINGS_API_KEY (a key of the role sender): node service.ts
+// TIDINGS_API_KEY (a key of the role sender): node service.ts, with Node 22.18 or newer, or compiled. "npm install <folder of
+// Tidings>" puts the client among a service's packages; TypeScript needs skipLibCheck, as it sees Tidings' own packages.
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AnswerOf, answerOf, ApiProblem, createClient } from "tidings/client";

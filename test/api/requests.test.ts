@@ -126,6 +126,28 @@ describe("a body", () => {
     ).toBe(413);
   });
 
+  it.each(["/v1/templates", "/v1/recipients/import"])(
+    "to %s that is compressed is refused",
+    async (path) => {
+      const reply = await api.send("POST", path, "{}", { "content-encoding": "gzip" });
+      expect(reply.status).toBe(415);
+      expect(reply.body.detail).toContain("Content-Encoding");
+      expect(reply.headers.get("accept-encoding")).toBe("identity");
+    },
+  );
+
+  it("with a key that copies of objects lose is refused, not half kept", async () => {
+    const reply = await api.send(
+      "PUT",
+      "/v1/recipients/proto",
+      '{"attributes":{"__proto__":{"plan":"pro"}}}',
+    );
+    expect(reply.status).toBe(422);
+    expect(reply.body.errors).toEqual([
+      { in: "body", field: "/attributes", message: "must not have the key __proto__" },
+    ]);
+  });
+
   it("that is missing is told what it lacks", async () => {
     const reply = await api.send("POST", "/v1/notifications");
     expect(reply.status).toBe(422);
@@ -143,6 +165,20 @@ describe("a body", () => {
     );
     expect(reply.status).toBe(422);
     expect(reply.body.errors[0].message).toContain("32 levels");
+  });
+});
+
+describe("a query", () => {
+  it.each([
+    ["statuss=failed", "statuss", "is not known here: leave it out or mend its spelling"],
+    ["status=sent&status=failed", "status", "must be given once"],
+    ["limit=1&limit=2", "limit", "must be given once"],
+    ["limit=0", "limit", "must be a whole number from 1 to 200"],
+    ["limit=1.5", "limit", "must be a whole number from 1 to 200"],
+  ])("of %s is refused, for it would not mean what was meant", async (query, field, message) => {
+    const reply = await api.send("GET", `/v1/deliveries?${query}`);
+    expect(reply.status).toBe(422);
+    expect(reply.body.errors).toEqual([{ in: "query", field, message }]);
   });
 });
 
