@@ -173,7 +173,10 @@ function mend(issue: z.core.$ZodIssue): string {
         ? mend(nearest)
         : firsts.map(mend).join(" or ").replaceAll(" or must be", " or");
     }
-    default:
+    case "unrecognized_keys":
+    case "invalid_key":
+    case "invalid_element":
+    case "custom":
       return issue.message;
   }
 }
