@@ -72,15 +72,22 @@ const several = <const Values extends readonly [string, ...string[]]>(values: Va
   z.array(z.enum(values)).min(1, "must name at least one").max(values.length);
 
 /** The same in a body. */
-export const deliveryFilterBody = z.strictObject({
-  status: several(deliveryStatuses)
-    .optional()
-    .openapi({ example: ["failed"] }),
-  reason: several(reasons).optional(),
-  channel: several(channels).optional(),
-  priority: several(priorities).optional(),
-  ...single,
-});
+export const deliveryFilterBody = z
+  .strictObject({
+    status: several(deliveryStatuses)
+      .optional()
+      .openapi({ example: ["failed"] }),
+    reason: several(reasons).optional(),
+    channel: several(channels).optional(),
+    priority: several(priorities).optional(),
+    ...single,
+  })
+  // An empty filter is more often a mistake of a program than the wish to change all there is.
+  .refine(
+    (filters) => Object.keys(filters).length > 0,
+    "must have at least one filter: name a status to mean all of it",
+  )
+  .openapi({ minProperties: 1 });
 
 /** Deliveries asked for; what is left out does not matter. Ids are UUIDs. */
 export interface DeliveryFilters {

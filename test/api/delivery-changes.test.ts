@@ -370,7 +370,7 @@ describe("POST /v1/deliveries/retry", () => {
   });
 
   it("is done with nothing to do, and is not audited", async () => {
-    for (const where of [{}, { recipient: "nobody" }, { status: ["sent"] }])
+    for (const where of [{ status: ["failed"] }, { recipient: "nobody" }, { status: ["sent"] }])
       expect((await post("/v1/deliveries/retry", { where })).body).toMatchObject({
         changed: 0,
         nextCursor: null,
@@ -423,13 +423,17 @@ describe("POST /v1/deliveries/retry", () => {
     expect((await deliveriesOf("status=failed")).map(({ id }) => id)).toEqual(
       failed.slice(0, 2).map(({ id }) => id),
     );
-    const wrong = await api.send("POST", "/v1/deliveries/retry", { where: {}, cursor: "x" });
+    const wrong = await api.send("POST", "/v1/deliveries/retry", {
+      where: { status: ["failed"] },
+      cursor: "x",
+    });
     expect([wrong.status, wrong.body.errors[0].field]).toEqual([422, "/cursor"]);
   });
 
   it.each<[string, unknown, string]>([
     ["neither", {}, ""],
     ["both", { ids: ["dlv_01jd3v8qyee7fr8xmcsnh5hbcd"], where: {} }, ""],
+    ["an empty filter", { where: {} }, "/where"],
     ["no id", { ids: [] }, "/ids"],
     ["another id", { ids: ["cmp_01jd3v8qyee7fr8xmcsnh5hbcd"] }, "/ids/0"],
     ["an unknown filter", { where: { colour: "red" } }, "/where/colour"],
