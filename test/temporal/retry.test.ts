@@ -44,7 +44,7 @@ it("sends what failed of a completed campaign when it is tried again, and the ca
     mended = true;
     api.woken.length = 0;
     const { body } = await api.send("POST", "/v1/deliveries/retry", { where: { campaign: id } });
-    expect(body).toMatchObject({ changed: 4, more: false });
+    expect(body).toMatchObject({ changed: 4, nextCursor: null });
     expect(api.woken).toEqual([id]);
     await wakeCampaign(environment.client, id);
     expect(await handle.result()).toMatchObject({
