@@ -73,7 +73,12 @@ async function main(): Promise<void> {
           { ...meta },
           message,
         ),
-      warn: (message, meta) => logger.warn({ ...meta }, message),
+      // Two of the three workers of a process run activities only, as they are meant to.
+      warn: (message, meta) =>
+        logger[message.startsWith("No workflows registered") ? "debug" : "warn"](
+          { ...meta },
+          message,
+        ),
       error: (message, meta) => logger.error({ ...meta }, message),
     },
     shutdownSignals: [],
