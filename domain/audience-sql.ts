@@ -121,13 +121,21 @@ function compiler(alias: string, firstPlaceholder: number) {
     if ("not" in node) return none(compile(node.not));
     if ("attribute" in node) return ofAttribute(node);
     if ("field" in node) return ofField(node);
-    const statuses = node.orUnknown ? "'sent', 'delivered', 'unknown'" : "'sent', 'delivered'";
     const campaign = bind(parsePublicId("campaign", node.received)!);
-    return `EXISTS (SELECT FROM deliveries AS d WHERE d.campaign_id = ${campaign}::uuid AND d.recipient_id = ${alias}.id AND d.status IN (${statuses}))`;
+    const surely = "d.status IN ('sent', 'delivered')";
+    const received = node.orUnknown ? `(${surely} OR ${mayHaveArrived("d")})` : surely;
+    return `EXISTS (SELECT FROM deliveries AS d WHERE d.campaign_id = ${campaign}::uuid AND d.recipient_id = ${alias}.id AND ${received})`;
   };
 
   return { compile, values };
 }
+
+/**
+ * Of a delivery that was not sent as far as anybody knows: may it have arrived? It may where its outcome is unknown, and
+ * where an attempt had no answer, whatever became of those after it.
+ */
+export const mayHaveArrived = (delivery: string) =>
+  `(${delivery}.status = 'unknown' OR ${delivery}.attempt_count > 0 AND EXISTS (SELECT FROM attempts AS a WHERE a.delivery_id = ${delivery}.id AND a.outcome = 'unknown'))`;
 
 /** Holds where `condition` does not, nor could say. */
 const none = (condition: string) => `NOT coalesce(${condition}, false)`;

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { mayHaveArrived } from "../../domain/audience-sql.ts";
 import { applyAction, newCampaign } from "../../domain/campaign.ts";
 import { priorities } from "../../domain/priority.ts";
 import { text } from "../../domain/storable.ts";
@@ -29,7 +30,7 @@ const account = z
       "Whom a correction reaches, unless they are erased. GET …/deliveries?status=sent,delivered lists them.",
     ),
     mayHaveReceived: count(
-      "Handed over without an answer. GET …/deliveries?status=unknown lists them; a correction reaches them with includeUnknown.",
+      "Handed over without an answer, whatever became of later attempts. GET …/deliveries?status=unknown lists those that ended so; a correction reaches all of them with includeUnknown.",
     ),
     beingHandedOver: count("Not decided yet: each is about to be one of the others"),
     neverWill: count("Cancelled, failed, suppressed, or waiting to be cancelled"),
@@ -169,7 +170,7 @@ export function campaignRecallRoutes(deps: ApiDeps, versions: TemplateVersions) 
 
 /** The ledger's account of a recalled campaign: all but `noRecord` add up to its audience. */
 async function accountOf(
-  client: Pick<Prisma.TransactionClient, "$queryRaw" | "archivedDeliveries">,
+  client: Pick<Prisma.TransactionClient, "$queryRaw" | "$queryRawUnsafe" | "archivedDeliveries">,
   { row, json }: ReadCampaign,
 ): Promise<z.output<typeof account>> {
   const counts = await countsOfCampaign(client, row.id);
@@ -177,12 +178,18 @@ async function accountOf(
     where: { campaignId: row.id, status: { in: ["sent", "delivered", "unknown"] } },
     _sum: { count: true },
   });
+  const [unanswered] = await client.$queryRawUnsafe<{ count: number }[]>(
+    `SELECT count(*)::int AS count FROM deliveries d
+     WHERE d.campaign_id = $1::uuid AND d.status IN ('pending', 'failed', 'suppressed', 'cancelled') AND ${mayHaveArrived("d")}`,
+    row.id,
+  );
+  const notSent = counts.pending + counts.failed + counts.suppressed + counts.cancelled;
   return {
     campaign: json,
     received: counts.sent + counts.delivered,
-    mayHaveReceived: counts.unknown,
+    mayHaveReceived: counts.unknown + unanswered!.count,
     beingHandedOver: counts.sending,
-    neverWill: counts.pending + counts.failed + counts.suppressed + counts.cancelled,
+    neverWill: notSent - unanswered!.count,
     noRecord: removed._sum.count ?? 0,
     final: row.finishedAt !== null,
   };

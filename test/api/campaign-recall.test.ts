@@ -123,6 +123,33 @@ describe("a recall", () => {
     expect(await recipientsOf(id, "cancelled")).toHaveLength(people - worker.requests.length);
   });
 
+  it("counts who failed after a hand-over without an answer among those who may have received it", async () => {
+    const tried = new Set<string>();
+    const { id, worker, lanes } = await running({}, ({ deliveryId }) => {
+      if (tried.has(deliveryId)) return "permanent";
+      tried.add(deliveryId);
+      return "unknown";
+    });
+    await worker.drain(id, lanes);
+    const uuid = parsePublicId("campaign", id)!;
+    await api.prisma
+      .$executeRaw`UPDATE deliveries SET due_at = now() WHERE campaign_id = ${uuid}::uuid AND status = 'pending'`;
+    await worker.drain(id, lanes);
+    const failed = await recipientsOf(id, "failed");
+    expect(failed).toHaveLength(people);
+    await worker.advance(id);
+    expect((await act(id, "recall")).body).toMatchObject({
+      received: 0,
+      mayHaveReceived: people,
+      neverWill: 0,
+      final: true,
+    });
+    const correction = await correct(id, { includeUnknown: true });
+    const second = campaignWorker(api.pool);
+    await second.run(correction.body.id);
+    expect(addressed(second)).toEqual(failed);
+  });
+
   it("marks what is over already, once", async () => {
     const { id, worker, lanes } = await running();
     await worker.drain(id, lanes);
