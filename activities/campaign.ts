@@ -1,6 +1,7 @@
 import { Context } from "@temporalio/activity";
 import type { Pool } from "pg";
 import { inTransaction } from "../config/database.ts";
+import { mayHaveArrived } from "../domain/audience-sql.ts";
 import { parsePublicId } from "../domain/ids.ts";
 import { laneNames } from "../domain/queues.ts";
 import { invalidInput } from "./failures.ts";
@@ -187,7 +188,7 @@ async function cancelOpen(
   for (;;) {
     const { rowCount } = await pool.query(
       `WITH batch AS (
-         SELECT id, status = 'sending' OR EXISTS (SELECT FROM attempts a WHERE a.delivery_id = d.id AND a.outcome = 'unknown') AS unknown
+         SELECT id, status = 'sending' OR ${mayHaveArrived("d")} AS unknown
          FROM deliveries d
          WHERE queue = ANY($1::text[]) AND due_at IS NOT NULL AND (status = 'pending' OR lease_until <= greatest($2::timestamptz, clock_timestamp()))
          LIMIT ${writeBatch} FOR UPDATE

@@ -1,6 +1,7 @@
 import { TLSSocket } from "node:tls";
 import SMTPConnection from "nodemailer/lib/smtp-connection";
 import type { SmtpProvider } from "../../config/environment.ts";
+import { smtpConnectionOptions } from "../../config/smtp.ts";
 import { MissingError } from "../stack/missing.ts";
 import { ok, reasonOf, warning, type Check } from "./check.ts";
 import { readIfGiven } from "./configuration.ts";
@@ -45,19 +46,9 @@ interface Greeting {
 
 /** What a server says may repeat what it was told, so that none of it is in the error. */
 function greet(provider: SmtpProvider): Promise<Greeting> {
-  const { host, port, secure, requireTls, verifyTls, auth } = provider;
+  const { host, port, auth } = provider;
   const where = `${host}:${port}`;
-  const connection = new SMTPConnection({
-    host,
-    port,
-    secure,
-    requireTLS: requireTls && !secure,
-    tls: { rejectUnauthorized: verifyTls },
-    connectionTimeout: stepTimeoutMs,
-    greetingTimeout: stepTimeoutMs,
-    dnsTimeout: stepTimeoutMs,
-    socketTimeout: stepTimeoutMs,
-  });
+  const connection = new SMTPConnection(smtpConnectionOptions(provider, stepTimeoutMs));
   return new Promise<Greeting>((resolve, reject) => {
     const fail = (
       error: Error & { code?: string | undefined; responseCode?: number | undefined },

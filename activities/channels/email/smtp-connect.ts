@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import SMTPConnection from "nodemailer/lib/smtp-connection";
 import type { SmtpProvider } from "../../../config/environment.ts";
+import { smtpConnectionOptions } from "../../../config/smtp.ts";
 import type { Loss } from "./smtp-job.ts";
 
 /** A socket on which the server waits for MAIL, and nothing of which anyone else reads. */
@@ -15,18 +16,8 @@ export interface Connection {
  * errors, `auth` also stands for a server that offers no authentication where credentials are configured.
  */
 export function openConnection(provider: SmtpProvider, deadlineMs: number): Promise<Connection> {
-  const { host, port, secure, requireTls, verifyTls, auth } = provider;
-  const connection = new SMTPConnection({
-    host,
-    port,
-    secure,
-    requireTLS: requireTls && !secure,
-    tls: { rejectUnauthorized: verifyTls },
-    connectionTimeout: deadlineMs,
-    greetingTimeout: deadlineMs,
-    dnsTimeout: deadlineMs,
-    socketTimeout: deadlineMs,
-  });
+  const { auth } = provider;
+  const connection = new SMTPConnection(smtpConnectionOptions(provider, deadlineMs));
   return new Promise((resolve, reject) => {
     const fail = (loss: Loss) => {
       clearTimeout(timer);
