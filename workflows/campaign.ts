@@ -4,6 +4,7 @@ import {
   getExternalWorkflowHandle,
   log,
   ParentClosePolicy,
+  patched,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -66,9 +67,12 @@ export async function campaign({
     woken = false;
     const step = await advanceCampaign({ campaignId, asOf: new Date().toISOString(), ...wake });
     setCurrentDetails(describeStep(step));
-    if (step.next === "finished") return step;
+    // Woken while the ledger said so, it looks again: a delivery may have been put back to be tried. Runs from before return.
+    if (step.next === "finished" && !(woken && patched("look-again-when-woken-at-the-end")))
+      return step;
     if (workflowInfo().continueAsNewSuggested)
       return continueAsNew<typeof campaign>({ campaignId, ...wake });
+    if (step.next === "finished") continue;
     if (step.next === "wait") {
       const waitMs =
         step.until === null ? undefined : Math.max(1, Date.parse(step.until) - Date.now());

@@ -1,6 +1,9 @@
 import type { TestWorkflowEnvironment } from "@temporalio/testing";
+import { Worker } from "@temporalio/worker";
 import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { AdvanceCampaignInput, CampaignStep } from "../../activities/campaign.ts";
+import { noSinks } from "../../config/tracing.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { queueName } from "../../domain/queues.ts";
 import { wakeSignal } from "../../workflows/messages.ts";
@@ -9,7 +12,7 @@ import { wakeCampaign, wakeQueue } from "../../workflows/wake.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import type { Answer } from "../support/recording-channel.ts";
 import { createTimeSkipping } from "../support/time-skipping.ts";
-import { startWorkers } from "../support/workers.ts";
+import { startWorkers, workflowBundle } from "../support/workers.ts";
 
 const dayMs = 86_400_000;
 
@@ -253,5 +256,43 @@ describe("campaign", () => {
     await expect(nobody.result()).rejects.toMatchObject({
       cause: { cause: { type: "InvalidInput" } },
     });
+  });
+});
+
+describe("a campaign that is woken just as it ends", () => {
+  it("looks at the ledger once more, and then ends", async () => {
+    const campaignId = publicId("campaign", newUuid());
+    const options = campaignOptions(campaignId);
+    const asked: AdvanceCampaignInput[] = [];
+    const finished: CampaignStep = {
+      next: "finished",
+      status: "completed",
+      audience: 0,
+      counts: {},
+      reconciled: true,
+    };
+    const worker = await Worker.create({
+      connection: environment.nativeConnection,
+      namespace: environment.client.options.namespace,
+      taskQueue: options.taskQueue,
+      workflowBundle: await workflowBundle(),
+      sinks: noSinks,
+      activities: {
+        async advanceCampaign(input: AdvanceCampaignInput) {
+          asked.push(input);
+          // As a retry does whose commit came after the ledger was asked.
+          if (asked.length === 1)
+            await environment.client.workflow
+              .getHandle(options.workflowId)
+              .signal(wakeSignal, { requestId: "late" });
+          return finished;
+        },
+      },
+    });
+    const result = await worker.runUntil(environment.client.workflow.execute("campaign", options));
+    expect(result).toEqual(finished);
+    expect(asked.map(({ requestId }) => requestId)).toEqual([undefined, "late"]);
+    const history = await environment.client.workflow.getHandle(options.workflowId).fetchHistory();
+    await Worker.runReplayHistory({ workflowBundle: await workflowBundle() }, history);
   });
 });
