@@ -40,7 +40,7 @@ const holdRows = 150;
  * How often new rows are looked for while earlier ones are still being sent, or have just been. Notifications come in
  * together as far as they may, and are claimed and settled together: as wakes are coalesced, so are looks.
  */
-const lookAgainMs = { critical: 50, mailbox: 200, lane: 200 };
+const lookAgainMs = { critical: 50, mailbox: 200, lane: 200, digest: 200 };
 /** How long a mailbox that has just been emptied is watched: cheaper than a new activity for what comes next. */
 const lingerMs = 300;
 /** What opens this soon is waited for here: a workflow's timer would cost more than the wait. */

@@ -94,7 +94,9 @@ export function campaignJson(row: CampaignRow, gate: Gate | null): CampaignAnswe
     data: row.data as Record<string, unknown>,
     priority,
     guarantee,
-    throttle: gate?.permitsPerSecond ? { perSecond: gate.permitsPerSecond, burst: gate.burst } : null,
+    throttle: gate?.permitsPerSecond
+      ? { perSecond: gate.permitsPerSecond, burst: gate.burst }
+      : null,
     startAt: row.startAt?.toISOString() ?? null,
     frozenAt: row.frozenAt?.toISOString() ?? null,
     audienceCount,

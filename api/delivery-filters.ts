@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
 import { firstUuidAt, parsePublicId, publicIdPattern } from "../domain/ids.ts";
+import { channels } from "../domain/channel.ts";
 import { type DeliveryStatus, deliveryStatuses } from "../domain/notification.ts";
 import { priorities, type Priority } from "../domain/priority.ts";
 import { parseQueueName } from "../domain/queues.ts";
@@ -11,8 +12,6 @@ import { type Conditions, createConditions } from "./conditions.ts";
 import { type DeliveryRow, deliveryColumns } from "./deliveries.ts";
 import { createdBetween, oneOrMore, type Part } from "./pages.ts";
 import { exampleIdOf } from "./references.ts";
-
-const channels = ["email", "push", "in_app", "sms", "webhook"] as const;
 
 /** The public id of one thing, as its UUID. */
 const idOf = (kind: "campaign" | "notification") =>

@@ -16,6 +16,9 @@ export const idPrefixes = {
   suppression: "sup",
   apiKey: "key",
   auditEntry: "aud",
+  notificationType: "typ",
+  group: "grp",
+  event: "evt",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

@@ -5,7 +5,15 @@
 export type Queue =
   | { kind: "mailbox"; shard: number }
   | { kind: "critical"; shard: number }
-  | { kind: "lane"; campaignId: string; lane: number };
+  | { kind: "lane"; campaignId: string; lane: number }
+  /** Digests whose time has come; those whose time has not wait in `waitingDigests`, which no workflow drains. */
+  | { kind: "digest"; lane: number };
+
+/** Where members of digests wait: a run of the `digest` workflow moves what is due into its lanes. */
+export const waitingDigests = "digest/waiting";
+
+/** Lanes of digests. */
+export const digestLanes = 4;
 
 /** Recipients are spread over shards and lanes by the last byte of their UUID, which is random: at most 256 ways. */
 export const maxShards = 256;
@@ -19,6 +27,8 @@ export function queueName(queue: Queue): string {
       return `critical/${queue.shard}`;
     case "lane":
       return `campaign/${queue.campaignId}/lane/${queue.lane}`;
+    case "digest":
+      return `digest/lane/${queue.lane}`;
   }
 }
 
@@ -28,6 +38,8 @@ export function parseQueueName(name: string): Queue {
   if (shard) return { kind: shard[1] as "mailbox" | "critical", shard: Number(shard[2]) };
   const lane = /^campaign\/(cmp_[a-z0-9]+)\/lane\/(\d+)$/.exec(name);
   if (lane) return { kind: "lane", campaignId: lane[1]!, lane: Number(lane[2]) };
+  const digest = /^digest\/lane\/(\d+)$/.exec(name);
+  if (digest) return { kind: "digest", lane: Number(digest[1]) };
   throw new Error(`not the name of a queue: ${name}`);
 }
 

@@ -1,5 +1,5 @@
 import { TypedSearchAttributes } from "@temporalio/common";
-import { parseQueueName } from "../domain/queues.ts";
+import { parseQueueName, type Queue } from "../domain/queues.ts";
 import {
   campaignWorkflowId,
   type DeliveryQueueInput,
@@ -32,13 +32,21 @@ export function deliveryQueueOptions(queue: string, wake: Wake = {}) {
       { key: searchAttributes.queue, value: queue },
       ...(campaign ? [{ key: searchAttributes.campaign, value: campaign }] : []),
     ]),
-    staticSummary:
-      parsed.kind === "lane"
-        ? `Lane ${parsed.lane} of campaign ${parsed.campaignId}`
-        : parsed.kind === "critical"
-          ? `Critical notifications, shard ${parsed.shard}`
-          : `Notifications, shard ${parsed.shard}`,
+    staticSummary: summaryOf(parsed),
   };
+}
+
+function summaryOf(queue: Queue): string {
+  switch (queue.kind) {
+    case "lane":
+      return `Lane ${queue.lane} of campaign ${queue.campaignId}`;
+    case "critical":
+      return `Critical notifications, shard ${queue.shard}`;
+    case "mailbox":
+      return `Notifications, shard ${queue.shard}`;
+    case "digest":
+      return `Digests, lane ${queue.lane}`;
+  }
 }
 
 /** How a campaign's workflow runs, whoever starts it: the API or the relay. */
