@@ -31,6 +31,8 @@ export interface ApiDeps {
 interface ApiConfig {
   /** The first key, of the role `admin`. */
   apiKey: string;
+  /** Signs tokens (config/tokens.ts). */
+  tokenSecret: string;
   bodyLimitBytes: number;
   /** Of each key, where it has no limit of its own. */
   requestsPerMinute: number;

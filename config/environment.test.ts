@@ -26,10 +26,11 @@ function faultsOf(names: readonly Variable[], source: NodeJS.ProcessEnv): readon
 }
 
 describe("the environment", () => {
-  it("needs no more of a worker than a database and a mail server", () => {
+  it("needs no more of a worker than a database, a mail server and a secret for links", () => {
     const environment = readEnvironment(workerVariables, {
       DATABASE_URL: database,
       SMTP_URL: "smtp://mail.example.org",
+      TOKEN_SECRET: "s".repeat(32),
       // Not ours, and so not looked at.
       API_PORT: "none",
     });
@@ -37,6 +38,7 @@ describe("the environment", () => {
       DATABASE_URL: database,
       LOG_LEVEL: "info",
       MAIL_FROM: { name: "Tidings", mailbox: { address: "tidings@localhost" } },
+      PUBLIC_URL: "http://127.0.0.1:8080",
       RETRY_ATTEMPTS: 10,
     });
     expect(environment).not.toHaveProperty("API_PORT");
@@ -59,6 +61,7 @@ describe("the environment", () => {
       "MAILBOX_SHARDS must be a whole number",
       "API_PORT must be a whole number from 0 to 65535",
       "TIDINGS_API_KEY is not set: it is a secret of at least 24 characters that callers send as a bearer token",
+      "TOKEN_SECRET is not set: it is a secret of at least 32 characters that links in messages are signed with",
     ]);
   });
 
@@ -191,5 +194,37 @@ describe("MAIL_FROM", () => {
     expect(faultsOf(["MAIL_FROM"], { MAIL_FROM: text })).toEqual([
       "MAIL_FROM must be an address: Name <name@example.org>",
     ]);
+  });
+});
+
+describe("PUBLIC_URL", () => {
+  const read = (text: string) => readEnvironment(["PUBLIC_URL"], { PUBLIC_URL: text }).PUBLIC_URL;
+
+  it("may have a path, and ends without a slash", () => {
+    expect(read("https://notify.example.org/")).toBe("https://notify.example.org");
+    expect(read("https://example.org/notify/")).toBe("https://example.org/notify");
+  });
+
+  it.each([
+    ["notify.example.org", "must be http:// or https:// and a host"],
+    ["ftp://notify.example.org", "must be http:// or https:// and a host"],
+    ["https://ada:hunter2@example.org", "must be without a user and a password"],
+    ["https://example.org/?a=1", "must be without a query and a fragment"],
+    ["https://example.org/#a", "must be without a query and a fragment"],
+  ])("is refused where no link could begin with it: %s", (text, fault) => {
+    expect(faultsOf(["PUBLIC_URL"], { PUBLIC_URL: text })).toEqual([`PUBLIC_URL ${fault}`]);
+  });
+});
+
+describe("EVENTS_URL", () => {
+  const url = "https://hooks.example.org/tidings?tenant=1";
+
+  it("is left out, or has a secret beside it", () => {
+    expect(readEnvironment(["EVENTS_URL", "EVENTS_SECRET"], {})).toEqual({});
+    expect(faultsOf(["EVENTS_URL", "EVENTS_SECRET"], { EVENTS_URL: url })).toEqual([
+      "EVENTS_SECRET is not set: EVENTS_URL needs it",
+    ]);
+    const both = { EVENTS_URL: url, EVENTS_SECRET: "s".repeat(24) };
+    expect(readEnvironment(["EVENTS_URL", "EVENTS_SECRET"], both)).toEqual(both);
   });
 });

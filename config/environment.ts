@@ -105,6 +105,18 @@ const mailFrom = z
   })
   .prefault("Tidings <tidings@localhost>");
 
+/** Without credentials, which `fetch` refuses and which a link would show. */
+const webUrl = z
+  .url({ protocol: /^https?$/, error: "must be http:// or https:// and a host", abort: true })
+  .refine((url) => {
+    const { username, password } = new URL(url);
+    return username === "" && password === "";
+  }, "must be without a user and a password");
+
+const publicUrl = webUrl
+  .refine((url) => !/[?#]/.test(url), "must be without a query and a fragment")
+  .transform((url) => url.replace(/\/+$/, ""));
+
 /** Of OpenTelemetry's own variables those without which it is not loaded. */
 const collector = z
   .url({ protocol: /^https?$/, error: "must be http://host:port of an OTLP collector" })
@@ -134,6 +146,13 @@ export const variables = {
   TIDINGS_API_KEY: z
     .string("is a secret of at least 24 characters that callers send as a bearer token")
     .min(24, "must have at least 24 characters"),
+  TOKEN_SECRET: z
+    .string("is a secret of at least 32 characters that links in messages are signed with")
+    .min(32, "must have at least 32 characters"),
+  /** Without a slash at its end. */
+  PUBLIC_URL: publicUrl.prefault("http://127.0.0.1:8080"),
+  EVENTS_URL: webUrl.optional(),
+  EVENTS_SECRET: z.string().min(24, "must have at least 24 characters").optional(),
   SMTP_URL: smtpProviders,
   MAIL_FROM: mailFrom,
   SEND_DEADLINE_MS: wholeNumber(100, 600_000, 30_000),
@@ -155,6 +174,28 @@ export type Environment<Names extends Variable> = {
   [Name in Names]: z.output<(typeof variables)[Name]>;
 };
 
+interface Given {
+  /** Undefined where it is not set, or empty. */
+  value?: string | undefined;
+  fault?: string;
+}
+
+function given(name: Variable, source: NodeJS.ProcessEnv): Given {
+  const file = source[`${name}_FILE`];
+  if (!file) return { value: source[name] || undefined };
+  if (source[name]) return { fault: `${name} and ${name}_FILE are both set: keep one` };
+  try {
+    return { value: readFileSync(file, "utf8").trim() || undefined };
+  } catch {
+    return { fault: `${name}_FILE names a file that cannot be read: ${file}` };
+  }
+}
+
+const isMissing = ({ value, fault }: Given) => value === undefined && fault === undefined;
+
+/** What is not set alone. */
+const companions: Partial<Record<Variable, Variable>> = { EVENTS_URL: "EVENTS_SECRET" };
+
 /**
  * Reads the named variables, or throws a `ConfigurationError` that lists every fault at once. `NAME_FILE` names a file
  * to read the value from, for secrets that are mounted; an empty value counts as absent. Values are never in the error.
@@ -166,17 +207,14 @@ export function readEnvironment<Names extends Variable>(
   const faults: string[] = [];
   const values: Record<string, unknown> = {};
   for (const name of names) {
-    const file = source[`${name}_FILE`];
-    let value = source[name] || undefined;
-    if (file) {
-      if (value !== undefined) faults.push(`${name} and ${name}_FILE are both set: keep one`);
-      try {
-        value = readFileSync(file, "utf8").trim() || undefined;
-      } catch {
-        faults.push(`${name}_FILE names a file that cannot be read: ${file}`);
-        continue;
-      }
+    const { value, fault } = given(name, source);
+    if (fault !== undefined) {
+      faults.push(fault);
+      continue;
     }
+    const companion = companions[name];
+    if (value !== undefined && companion && isMissing(given(companion, source)))
+      faults.push(`${companion} is not set: ${name} needs it`);
     const parsed = variables[name].safeParse(value);
     if (parsed.success) values[name] = parsed.data;
     else if (value === undefined)
@@ -202,6 +240,8 @@ export const apiVariables = [
   "MAX_UNSENT",
   "MAX_UNSENT_PER_RECIPIENT",
   "TIDINGS_API_KEY",
+  "TOKEN_SECRET",
+  "PUBLIC_URL",
   "OTEL_EXPORTER_OTLP_ENDPOINT",
   "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
   "OTEL_SERVICE_NAME",
@@ -210,6 +250,10 @@ export const workerVariables = [
   "DATABASE_URL",
   "DATABASE_CONNECTIONS",
   "LOG_LEVEL",
+  "TOKEN_SECRET",
+  "PUBLIC_URL",
+  "EVENTS_URL",
+  "EVENTS_SECRET",
   "SMTP_URL",
   "MAIL_FROM",
   "SEND_DEADLINE_MS",

@@ -11,7 +11,8 @@ export interface TemporaryStack extends Omit<Stack, "stop"> {
 }
 
 /** Settings of whoever calls us that would have the stack work on somebody's real servers. */
-const foreign = /^(DATABASE_URL|SMTP_URL|TIDINGS_API_KEY|TEMPORAL_(?!CLI_PATH).*)/;
+const foreign =
+  /^(DATABASE_URL|SMTP_URL|TIDINGS_API_KEY|TOKEN_SECRET|PUBLIC_URL|EVENTS_|TEMPORAL_(?!CLI_PATH).*)/;
 
 /** @param smtpUrl sends there; otherwise to the stack's own mailbox */
 export async function startTemporaryStack({

@@ -116,9 +116,10 @@ class Launcher {
     ] as const);
     await applyMigrations(database);
 
+    const apiUrl = `http://127.0.0.1:${ports.api}`;
     const key = set("TIDINGS_API_KEY")
       ? { value: readEnvironment(["TIDINGS_API_KEY"], given).TIDINGS_API_KEY, isNew: false }
-      : this.#apiKey();
+      : this.#kept("api-key", () => `tdg_${newSecret()}`);
     const environment: NodeJS.ProcessEnv = {
       ...(given["TEMPORAL_ADDRESS"] ? given : withoutTemporal(given)),
       ...(!set("DATABASE_URL") && { DATABASE_URL: database }),
@@ -128,10 +129,11 @@ class Launcher {
       }),
       ...(smtp && { SMTP_URL: smtp.url }),
       ...(!set("TIDINGS_API_KEY") && { TIDINGS_API_KEY: key.value }),
+      ...(!set("TOKEN_SECRET") && { TOKEN_SECRET: this.#kept("token-secret", newSecret).value }),
+      ...(!set("PUBLIC_URL") && { PUBLIC_URL: apiUrl }),
       API_PORT: String(ports.api),
       ...(!set("CAMPAIGN_LANES") && { CAMPAIGN_LANES: embeddedLanes }),
     };
-    const apiUrl = `http://127.0.0.1:${ports.api}`;
     const ready = (signal: AbortSignal) => answers(`${apiUrl}/healthz`, signal);
     const ours = { environment, readyTimeoutMs: startTimeoutMs, graceMs: drainMs };
     const api = (log: number) => startNodeProcess({ ...ours, program: "api/main.js", ready, log });
@@ -230,14 +232,16 @@ class Launcher {
   }
 
   /** Made on the first start, and kept for its owner's eyes only. */
-  #apiKey(): { value: string; isNew: boolean } {
-    const path = join(this.#dataDir, "api-key");
+  #kept(file: string, make: () => string): { value: string; isNew: boolean } {
+    const path = join(this.#dataDir, file);
     if (existsSync(path)) return { value: readFileSync(path, "utf8").trim(), isNew: false };
-    const value = `tdg_${randomBytes(24).toString("base64url")}`;
+    const value = make();
     writeFileSync(path, `${value}\n`, { mode: 0o600 });
     return { value, isNew: true };
   }
 }
+
+const newSecret = () => randomBytes(24).toString("base64url");
 
 /** Waits for all to settle before it rejects: what failed must not leave its neighbours half started. */
 async function allOrNothing<const Parts extends readonly unknown[]>(

@@ -7,6 +7,8 @@ import { createTestDatabase } from "../support/postgres.ts";
 
 export const apiKey = "test-key-of-at-least-24-characters";
 
+export const tokenSecret = "a-secret-of-at-least-32-characters";
+
 export interface Reply {
   status: number;
   headers: Headers;
@@ -40,6 +42,7 @@ export async function startApi({
     logger,
     config: {
       apiKey,
+      tokenSecret,
       bodyLimitBytes: 1_048_576,
       requestsPerMinute: 1_000_000,
       mailboxShards: 4,

@@ -100,6 +100,7 @@ describe("what the Dockerfile builds", () => {
     const secrets = {
       "database-url": database.url,
       "tidings-api-key": "k".repeat(24),
+      "token-secret": "s".repeat(32),
       "smtp-url": "smtp://127.0.0.1:1",
     };
     for (const [name, value] of Object.entries(secrets)) writeFileSync(join(root, name), value);
@@ -107,6 +108,7 @@ describe("what the Dockerfile builds", () => {
       PATH: PATH!,
       NODE_ENV: "production",
       DATABASE_URL_FILE: join(root, "database-url"),
+      TOKEN_SECRET_FILE: join(root, "token-secret"),
       TEMPORAL_ADDRESS: inject("temporalAddress"),
       TEMPORAL_NAMESPACE: temporal.client.options.namespace,
     };

@@ -166,6 +166,7 @@ describe("the runbook", { timeout: 120_000 }, () => {
           PATH: process.env["PATH"],
           DATABASE_URL: postgres!.url.replace(/tidings$/, "tidings_restored"),
           TIDINGS_API_KEY: stack.apiKey,
+          TOKEN_SECRET: "a-secret-of-at-least-32-characters",
           API_PORT: String(port),
           TEMPORAL_ADDRESS: "127.0.0.1:1",
         },

@@ -67,6 +67,7 @@ beforeAll(async () => {
     TEMPORAL_ADDRESS: inject("temporalAddress"),
     TEMPORAL_NAMESPACE: environment.client.options.namespace,
     LOG_LEVEL: "debug",
+    TOKEN_SECRET: "a-secret-of-at-least-32-characters",
     OTEL_BSP_SCHEDULE_DELAY: "100",
   };
   const { port: smtpPort } = mailServer.server.address() as AddressInfo;

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { packageRoot } from "../../config/package-root.ts";
-import { apiKey } from "../api/harness.ts";
+import { apiKey, tokenSecret } from "../api/harness.ts";
 
 export interface ApiProcess {
   child: ChildProcess;
@@ -22,6 +22,7 @@ export function startApiProcess(
       PATH: process.env.PATH,
       DATABASE_URL: databaseUrl,
       TIDINGS_API_KEY: apiKey,
+      TOKEN_SECRET: tokenSecret,
       API_PORT: "0",
       TEMPORAL_ADDRESS: "127.0.0.1:1",
       ...environment,
