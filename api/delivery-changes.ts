@@ -3,13 +3,12 @@ import type { Pool } from "pg";
 import { inTransaction } from "../config/database.ts";
 import { publicId } from "../domain/ids.ts";
 import type { DeliveryStatus } from "../domain/notification.ts";
+import { isLane } from "../domain/queues.ts";
 import { createRunningEntry } from "./audit.ts";
 import type { ApiEnv } from "./context.ts";
 import { countDeliveries, type DeliveryFilters, readDeliveries } from "./delivery-filters.ts";
 import type { ApiDeps } from "./router.ts";
-
-/** Runs a statement within a transaction, whichever client it is of. */
-export type Run = <Row>(sql: string, values: unknown[]) => Promise<Row[]>;
+import type { Run } from "./run.ts";
 
 /** What may be done to deliveries by hand. */
 export type DeliveryChange = { action: "retry"; includeUnknown: boolean } | { action: "cancel" };
@@ -24,7 +23,8 @@ export type SkipReason =
 
 export type Skipped = Partial<Record<SkipReason, number>>;
 
-interface ChangedRow {
+/** A row that a workflow has to be told of. */
+export interface ChangedRow {
   id: string;
   campaignId: string | null;
   queue: string;
@@ -247,7 +247,7 @@ function narrowed(filters: DeliveryFilters, change: DeliveryChange): DeliveryFil
   };
 }
 
-/** Campaigns start their lanes, or complete; the queues of notifications are drained by nobody else. */
+/** Campaigns start their lanes, or complete; other queues, which may hold rows of campaigns too, are drained by nobody else. */
 export function wakeFor(
   changed: readonly ChangedRow[],
   wakes: ApiDeps["wakes"],
@@ -255,7 +255,7 @@ export function wakeFor(
 ): void {
   for (const id of distinct(changed.map(({ campaignId }) => campaignId)))
     wakes.campaign(publicId("campaign", id), { requestId });
-  const queues = changed.map(({ campaignId, queue }) => (campaignId === null ? queue : null));
+  const queues = changed.map(({ queue }) => (isLane(queue) ? null : queue));
   for (const queue of distinct(queues)) wakes.queue(queue, { requestId });
 }
 

@@ -43,6 +43,9 @@ export function parseQueueName(name: string): Queue {
   throw new Error(`not the name of a queue: ${name}`);
 }
 
+/** Is it drained by its campaign's workflow? */
+export const isLane = (queue: string): boolean => queue.startsWith("campaign/");
+
 /** The queues of a campaign's lanes, in their order; `campaignId` is the public id. */
 export const laneNames = (campaignId: string, count: number): string[] =>
   Array.from({ length: count }, (_, lane) => queueName({ kind: "lane", campaignId, lane }));

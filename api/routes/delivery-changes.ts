@@ -1,7 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { parsePublicId, publicId, publicIdPattern } from "../../domain/ids.ts";
-import type { Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../audit.ts";
 import type { ApiEnv } from "../context.ts";
 import { deliveryAnswer, deliveryJson } from "../deliveries.ts";
@@ -10,7 +9,6 @@ import {
   changeRows,
   countMatching,
   type DeliveryChange,
-  type Run,
   type Selection,
   type SkipReason,
   type Skipped,
@@ -21,6 +19,7 @@ import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
 import { Problem } from "../problem.ts";
 import { absent, exampleIdOf, idInPath, idParams } from "../references.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+import { runOf } from "../run.ts";
 import { createTurns } from "../turns.ts";
 
 const maxIds = 1_000;
@@ -223,11 +222,6 @@ export function deliveryChangeRoutes(deps: ApiDeps) {
     )
     .openapi(cancelOne, (c) => one(c, c.req.valid("param").id, { action: "cancel" }));
 }
-
-const runOf =
-  (tx: Prisma.TransactionClient): Run =>
-  <Row>(sql: string, values: unknown[]) =>
-    tx.$queryRawUnsafe<Row[]>(sql, ...values);
 
 /** As they were given, but for a recipient's own name, which may be an address. */
 function shownFilters({ campaign, notification, recipient, ...rest }: DeliveryFilters) {

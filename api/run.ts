@@ -1,0 +1,9 @@
+import type { Prisma } from "../prisma/generated/client.ts";
+
+/** Runs a statement within a transaction, whichever client it is of. */
+export type Run = <Row>(sql: string, values: unknown[]) => Promise<Row[]>;
+
+export const runOf =
+  (tx: Prisma.TransactionClient): Run =>
+  <Row>(sql: string, values: unknown[]) =>
+    tx.$queryRawUnsafe<Row[]>(sql, ...values);
