@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { HTTPException } from "hono/http-exception";
-import { authenticate } from "./auth.ts";
+import { authenticate, type Scheme } from "./auth.ts";
+import { createTokens } from "../domain/tokens.ts";
 import { createBacklog } from "./backlog.ts";
 import { describeError } from "../config/describe-error.ts";
 import { databaseProblem } from "./database-errors.ts";
@@ -72,9 +73,12 @@ export function createApp(deps: ApiDeps) {
   const keyring = createKeyring({ ...deps, bootstrapKey: config.apiKey });
   let matcher: ReturnType<typeof createPathMatcher> | undefined;
   const routesOf = (path: string) => (matcher ??= createPathMatcher(routeTable(app)))(path);
-  app.use(
-    authenticate(keyring, (path) => routesOf(path).some(({ access }) => access === "public")),
-  );
+  const schemeOf = (path: string): Scheme => {
+    const of = new Set(routesOf(path).map(({ access }) => access));
+    return of.has("public") ? "none" : of.has("recipient") ? "recipient" : "key";
+  };
+  const tokens = createTokens(config.tokenSecret);
+  app.use(authenticate({ keyring, tokens, clock: deps.clock, schemeOf }));
   app.use(limitRequests(config));
   const readJson = jsonBody(config.bodyLimitBytes);
   app.on(["POST", "PUT", "PATCH", "DELETE"], "*", (c, next) =>

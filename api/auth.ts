@@ -1,28 +1,69 @@
 import { createMiddleware } from "hono/factory";
+import { publicId } from "../domain/ids.ts";
 import { includesRole, type Role } from "../domain/role.ts";
+import type { Tokens } from "../domain/tokens.ts";
 import type { ApiEnv } from "./context.ts";
 import type { Keyring } from "./keyring.ts";
 import { Problem } from "./problem.ts";
 
-/** Lets through who sends a good key as `Authorization: Bearer`, as the variable `caller`; everyone else gets a 401. */
-export function authenticate(keyring: Keyring, isPublic: (path: string) => boolean) {
+/** What authenticates at the routes of a path. */
+export type Scheme = "none" | "key" | "recipient";
+
+/** Of one recipient: enough for somebody who looks at their preferences and changes them. */
+const recipientRequestsPerMinute = 120;
+
+/**
+ * Lets through who sends a good key as `Authorization: Bearer`, as the variable `caller`, or where recipients ask a good
+ * token of theirs, as `recipientId` too; everyone else gets a 401.
+ */
+export function authenticate({
+  keyring,
+  tokens,
+  clock,
+  schemeOf,
+}: {
+  keyring: Keyring;
+  tokens: Pick<Tokens, "verifyRecipientToken">;
+  clock: () => Date;
+  schemeOf: (path: string) => Scheme;
+}) {
   return createMiddleware<ApiEnv>(async (c, next) => {
-    if (!isPublic(c.req.path)) {
-      const [, token] = /^Bearer +(\S+) *$/i.exec(c.req.header("authorization") ?? "") ?? [];
-      const caller = token === undefined ? null : await keyring.callerOf(token);
-      if (!caller) {
-        throw new Problem("unauthorized", "Send an API key as Authorization: Bearer <key>.", {
-          headers: {
-            "WWW-Authenticate":
-              token === undefined
-                ? 'Bearer realm="tidings"'
-                : 'Bearer realm="tidings", error="invalid_token"',
-          },
+    const scheme = schemeOf(c.req.path);
+    if (scheme !== "none") {
+      const [, secret] = /^Bearer +(\S+) *$/i.exec(c.req.header("authorization") ?? "") ?? [];
+      if (scheme === "key") {
+        const caller = secret === undefined ? null : await keyring.callerOf(secret);
+        if (!caller) throw unauthorized("Send an API key as Authorization: Bearer <key>.", secret);
+        c.set("caller", caller);
+      } else {
+        const help = "Send a recipient's token as Authorization: Bearer <token>.";
+        if (secret === undefined) throw unauthorized(help, secret);
+        const verified = await tokens.verifyRecipientToken(secret, clock());
+        if ("fault" in verified)
+          throw unauthorized(
+            verified.fault === "expired" ? "The token has expired: ask for another." : help,
+            secret,
+          );
+        const { recipientId } = verified.claims;
+        c.set("recipientId", recipientId);
+        c.set("caller", {
+          id: "recipient",
+          scope: publicId("recipient", recipientId),
+          role: null,
+          requestsPerMinute: recipientRequestsPerMinute,
         });
       }
-      c.set("caller", caller);
     }
     await next();
+  });
+}
+
+function unauthorized(detail: string, sent: string | undefined): Problem {
+  const challenge = 'Bearer realm="tidings"';
+  return new Problem("unauthorized", detail, {
+    headers: {
+      "WWW-Authenticate": sent === undefined ? challenge : `${challenge}, error="invalid_token"`,
+    },
   });
 }
 
@@ -30,10 +71,10 @@ export function authenticate(keyring: Keyring, isPublic: (path: string) => boole
 export function requireRole(needed: Role) {
   return createMiddleware<ApiEnv>(async (c, next) => {
     const { role } = c.get("caller");
-    if (!includesRole(role, needed))
+    if (role === null || !includesRole(role, needed))
       throw new Problem(
         "forbidden",
-        `This needs a key of the role ${needed}; yours is a ${role}'s.`,
+        `This needs a key of the role ${needed}; yours is a ${role ?? "recipient"}'s.`,
       );
     await next();
   });

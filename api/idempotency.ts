@@ -37,7 +37,7 @@ export function keyedRequest(c: Context<ApiEnv>): KeyedRequest | null {
   if (key === undefined) return null;
   const body = canonicalJson(c.get("body"));
   return {
-    scope: c.get("caller").id,
+    scope: c.get("caller").scope,
     key,
     hash: createHash("sha256").update(`${c.req.method}\n${c.req.path}\n${body}`).digest("hex"),
   };

@@ -5,9 +5,12 @@ import type { PrismaClient } from "../prisma/generated/client.ts";
 
 /** Who makes a request. */
 export interface Caller {
-  /** Public id of the key, or `bootstrap` for the one of the configuration. Idempotency keys are its own. */
+  /** Public id of the key, `bootstrap` for the one of the configuration, or `recipient`: what stands in the audit trail and in logs. */
   id: string;
-  role: Role;
+  /** Whose requests are counted together and whose Idempotency-Keys are one's own: that id, or a recipient's. */
+  scope: string;
+  /** Null: a recipient, who has none. */
+  role: Role | null;
   /** Null: as the configuration has it. */
   requestsPerMinute: number | null;
 }
@@ -87,14 +90,15 @@ export function createKeyring({
     if (!key) return null;
     noteUse(key.id, now);
     const { role, requestsPerMinute } = key;
-    return { id: publicId("apiKey", key.id), role, requestsPerMinute };
+    const id = publicId("apiKey", key.id);
+    return { id, scope: id, role, requestsPerMinute };
   }
 
   return {
     async callerOf(secret) {
       const hash = hashSecret(secret);
       if (timingSafeEqual(hash, bootstrapHash))
-        return { id: "bootstrap", role: "admin", requestsPerMinute: null };
+        return { id: "bootstrap", scope: "bootstrap", role: "admin", requestsPerMinute: null };
       const name = hash.toString("base64");
       const now = clock();
       const known = remembered.get(name);

@@ -19,6 +19,13 @@ export function openApiDocument(app: App): Record<string, unknown> {
     scheme: "bearer",
     description: "An API key. Each operation names the least role it needs as `x-tidings-role`.",
   });
+  registry.registerComponent("securitySchemes", "recipientToken", {
+    type: "http",
+    scheme: "bearer",
+    bearerFormat: "JWT",
+    description:
+      "A token of one recipient, signed here, which expires. It is good for their own preferences.",
+  });
   for (const [name, schema] of Object.entries(audienceComponents))
     registry.registerComponent("schemas", name, schema);
   for (const [name, header] of Object.entries(headerComponents))

@@ -2,7 +2,7 @@
 export const problemTitles = {
   "malformed-json": [400, "The body is not JSON"],
   "malformed-body": [400, "The body cannot be read"],
-  unauthorized: [401, "The API key is missing or wrong"],
+  unauthorized: [401, "The API key or token is missing or wrong"],
   forbidden: [403, "The API key may not do this"],
   "not-found": [404, "There is no such thing"],
   "method-not-allowed": [405, "The method is not allowed here"],
@@ -15,7 +15,7 @@ export const problemTitles = {
   invalid: [422, "The request has faults"],
   "key-reused": [422, "The Idempotency-Key was used for another request"],
   "if-match-required": [428, "The request must say what it is a change of"],
-  "too-many-requests": [429, "The API key has made too many requests"],
+  "too-many-requests": [429, "There have been too many requests"],
   "too-many-unsent": [429, "Too much is waiting to be sent"],
   internal: [500, "Something went wrong here"],
   unavailable: [503, "The service is not available right now"],

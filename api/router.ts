@@ -31,7 +31,7 @@ export interface ApiDeps {
 interface ApiConfig {
   /** The first key, of the role `admin`. */
   apiKey: string;
-  /** Signs tokens (config/tokens.ts). */
+  /** Signs what recipients hold (domain/tokens.ts). */
   tokenSecret: string;
   bodyLimitBytes: number;
   /** Of each key, where it has no limit of its own. */
@@ -68,8 +68,8 @@ export function createRouter() {
   });
 }
 
-/** Who may use a route: the least role, or anybody. */
-export type Access = Role | "public";
+/** Who may use a route: the least role, a recipient for themselves, or anybody. All routes of a path have keys, tokens, or neither. */
+export type Access = Role | "recipient" | "public";
 
 /** Where a route's `access` stands in the OpenAPI document. */
 export const accessExtension = "x-tidings-role";
@@ -88,10 +88,15 @@ export function defineRoute<
     ...config,
     ...(query instanceof z.ZodObject && { request: { ...config.request, query: query.strict() } }),
     [accessExtension]: access,
-    security: access === "public" ? [] : [{ apiKey: [] }],
-    ...(access !== "public" && { middleware: requireRole(access) }),
+    security: securityOf(access),
+    ...(access !== "public" && access !== "recipient" && { middleware: requireRole(access) }),
   } as RouteConfig);
   return route as unknown as ReturnType<typeof createRoute<Path, Config>>;
+}
+
+function securityOf(access: Access) {
+  if (access === "public") return [];
+  return access === "recipient" ? [{ recipientToken: [] }] : [{ apiKey: [] }];
 }
 
 /** For a route's `request.body`. */

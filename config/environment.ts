@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { parseSender, type Sender } from "../domain/address.ts";
 import { maxShards } from "../domain/queues.ts";
+import { webUrl } from "../domain/web-url.ts";
 
 /** Raised with every fault of the environment at once, each naming its variable and the mend. */
 export class ConfigurationError extends Error {
@@ -104,14 +105,6 @@ const mailFrom = z
     return z.NEVER;
   })
   .prefault("Tidings <tidings@localhost>");
-
-/** Without credentials, which `fetch` refuses and which a link would show. */
-const webUrl = z
-  .url({ protocol: /^https?$/, error: "must be http:// or https:// and a host", abort: true })
-  .refine((url) => {
-    const { username, password } = new URL(url);
-    return username === "" && password === "";
-  }, "must be without a user and a password");
 
 const publicUrl = webUrl
   .refine((url) => !/[?#]/.test(url), "must be without a query and a fragment")

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { actionForms } from "./action.ts";
 import { instant } from "./instant.ts";
 import { resourceKey } from "./key.ts";
 import { priorities } from "./priority.ts";
@@ -27,6 +28,20 @@ export const notificationData = z
   .meta({ description: "What the template is filled with", example: { order: "A-17" } });
 
 const maxNotificationRecipients = 1_000;
+
+/** What its recipients may do about a notification, from its message. */
+export const notificationActions = z
+  .array(
+    actionForms({
+      label: text(60)
+        .optional()
+        .meta({ description: "What the link says", example: "Remind me later" }),
+    }),
+  )
+  .max(4, "must have at most 4 actions")
+  .meta({ description: "What recipients may do about it, each a link in the message" });
+
+export type NotificationAction = z.output<typeof notificationActions>[number];
 
 export const newNotification = z.strictObject({
   recipients: z

@@ -15,9 +15,10 @@ import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts
 const entry = z
   .object({
     id: z.string().openapi({ example: "aud_01jd3v8qyee7fr8xmcsnh5hbcd" }),
-    actor: z
-      .string()
-      .openapi({ description: "`bootstrap`, or the id of a key", example: "bootstrap" }),
+    actor: z.string().openapi({
+      description: "`bootstrap`, `recipient`, or the id of a key",
+      example: "bootstrap",
+    }),
     action: z.string().openapi({ example: "campaign.pause" }),
     resource: z.string().openapi({
       description: "What was changed: its id or its key",
@@ -47,9 +48,10 @@ const list = defineRoute({
   request: {
     query: z.object({
       ...pageQuery(byCreation),
-      actor: text(100)
-        .optional()
-        .openapi({ description: "`bootstrap`, or the id of a key", example: "bootstrap" }),
+      actor: text(100).optional().openapi({
+        description: "`bootstrap`, `recipient`, or the id of a key",
+        example: "bootstrap",
+      }),
       action: text(100).optional().openapi({
         description: "As `campaign.pause`; `campaign` for all of campaigns",
         example: "campaign.pause",

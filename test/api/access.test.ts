@@ -1,8 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { routeTable } from "../../api/openapi.ts";
-import type { createRouter } from "../../api/router.ts";
+import { createPathMatcher, routeTable } from "../../api/openapi.ts";
+import { z } from "@hono/zod-openapi";
+import { authenticate } from "../../api/auth.ts";
+import { createKeyring } from "../../api/keyring.ts";
+import type { Problem } from "../../api/problem.ts";
+import { limitRequests } from "../../api/rate-limit.ts";
+import { createRouter, defineRoute } from "../../api/router.ts";
+import { newUuid } from "../../domain/ids.ts";
 import { includesRole, roles, type Role } from "../../domain/role.ts";
-import { type Api, makeKey, startApi } from "./harness.ts";
+import { createTokens } from "../../domain/tokens.ts";
+import { type Api, apiKey, makeKey, startApi, tokenSecret } from "./harness.ts";
 
 let api: Api;
 const keys = new Map<Role, string>();
@@ -30,6 +37,10 @@ function unknownPath(path: string): string {
   );
 }
 
+const tokens = createTokens(tokenSecret);
+const inAnHour = () => new Date(Date.now() + 3_600_000);
+const recipientId = newUuid();
+
 function withKey(method: string, path: string, secret: string) {
   return api.send(method, path, undefined, { authorization: `Bearer ${secret}` });
 }
@@ -38,7 +49,7 @@ describe("every route", () => {
   it("is defined with who may use it, and stands in the OpenAPI document", () => {
     const defined = table();
     for (const row of defined)
-      expect([row.path, ["public", ...roles]]).toEqual([
+      expect([row.path, ["public", "recipient", ...roles]]).toEqual([
         row.path,
         expect.arrayContaining([row.access]),
       ]);
@@ -58,9 +69,55 @@ describe("every route", () => {
     }
   });
 
+  it("shares its path with none that is entered in another way", () => {
+    const routesOf = createPathMatcher(table());
+    for (const { path } of table()) {
+      const schemes = routesOf(unknownPath(path)).map(({ access }) =>
+        access === "public" || access === "recipient" ? access : "key",
+      );
+      expect([path, [...new Set(schemes)]]).toEqual([path, [schemes[0]]]);
+    }
+  });
+
+  it("for recipients takes their tokens, and nothing else", async () => {
+    const good = await tokens.signRecipientToken({ recipientId, expiresAt: inAnHour() });
+    const bad = {
+      expired: await tokens.signRecipientToken({ recipientId, expiresAt: new Date() }),
+      ofAnAction: await tokens.signActionToken({
+        target: { delivery: newUuid() },
+        action: { action: "complete" },
+        expiresAt: inAnHour(),
+      }),
+      signedElsewhere: await createTokens(`${tokenSecret}!`).signRecipientToken({
+        recipientId,
+        expiresAt: inAnHour(),
+      }),
+      key: apiKey,
+    };
+    for (const { method, path, access } of table()) {
+      if (access !== "recipient") continue;
+      for (const [what, secret] of Object.entries(bad)) {
+        const { status, headers } = await withKey(method, unknownPath(path), secret);
+        expect([what, method, path, status]).toEqual([what, method, path, 401]);
+        expect(headers.get("www-authenticate")).toContain('error="invalid_token"');
+      }
+      const { status } = await withKey(method, unknownPath(path), good);
+      expect([method, path, [401, 403, 500].includes(status)]).toEqual([method, path, false]);
+    }
+  });
+
+  it("for keys takes no token", async () => {
+    const token = await tokens.signRecipientToken({ recipientId, expiresAt: inAnHour() });
+    for (const { method, path, access } of table()) {
+      if (access === "public" || access === "recipient") continue;
+      const { status } = await withKey(method, unknownPath(path), token);
+      expect([method, path, status]).toEqual([method, path, 401]);
+    }
+  });
+
   it("refuses keys of lesser roles, and no others", async () => {
     for (const { method, path, access } of table()) {
-      if (access === "public") continue;
+      if (access === "public" || access === "recipient") continue;
       for (const role of roles) {
         const { status } = await withKey(method, unknownPath(path), keys.get(role)!);
         expect([role, method, path, status === 403]).toEqual([
@@ -93,5 +150,55 @@ describe("/openapi.json", () => {
       security: [{ apiKey: [] }],
     });
     expect(document.paths["/healthz"].get.security).toEqual([]);
+  });
+});
+
+describe("a route for recipients", () => {
+  const mine = defineRoute({
+    method: "get",
+    path: "/mine",
+    access: "recipient",
+    responses: {
+      200: { description: "Who asks", content: { "application/json": { schema: z.string() } } },
+    },
+  });
+  const app = createRouter();
+  app.use(
+    authenticate({
+      keyring: createKeyring({
+        prisma: {} as never,
+        bootstrapKey: apiKey,
+        clock: () => new Date(),
+      }),
+      tokens,
+      clock: () => new Date(),
+      schemeOf: () => "recipient",
+    }),
+  );
+  app.use(limitRequests({ requestsPerMinute: 1 }));
+  app.openapi(mine, (c) => c.json(`${c.get("caller").id} ${c.get("recipientId")}`, 200));
+  app.onError((error, c) => (error as Problem).toResponse(c));
+  const ask = (token: string) =>
+    app.request("/mine", { headers: { authorization: `Bearer ${token}` } });
+
+  it("knows who asks, and limits each by themselves", async () => {
+    const token = await tokens.signRecipientToken({ recipientId, expiresAt: inAnHour() });
+    const response = await ask(token);
+    expect(await response.json()).toBe(`recipient ${recipientId}`);
+    const limit = Number(/limit=(\d+)/.exec(response.headers.get("ratelimit")!)![1]);
+    const statuses: number[] = [];
+    for (let i = 0; i < limit; i++) statuses.push((await ask(token)).status);
+    expect(statuses.lastIndexOf(200)).toBe(limit - 2);
+    expect(statuses.at(-1)).toBe(429);
+    const another = { recipientId: newUuid(), expiresAt: inAnHour() };
+    expect((await ask(await tokens.signRecipientToken(another))).status).toBe(200);
+  });
+
+  it("refuses who has no token, with what to send", async () => {
+    const response = await app.request("/mine");
+    expect(response.status).toBe(401);
+    expect(await response.json()).toMatchObject({
+      detail: "Send a recipient's token as Authorization: Bearer <token>.",
+    });
   });
 });

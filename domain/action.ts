@@ -1,0 +1,28 @@
+import { z } from "zod";
+import { webUrl } from "./web-url.ts";
+
+const maxMinutes = 365 * 24 * 60;
+
+const url = webUrl.max(2_000, "must have at most 2000 characters").meta({
+  description: "Where the recipient is sent: http or https",
+  example: "https://tasks.example.org/17",
+});
+
+const minutes = z
+  .int("must be a whole number of minutes")
+  .min(1, `must be from 1 to ${maxMinutes} minutes`)
+  .max(maxMinutes, `must be from 1 to ${maxMinutes} minutes`)
+  .meta({ example: 60 });
+
+/** What a recipient may do about a message, each form with `more` beside it. */
+export const actionForms = <More extends z.core.$ZodLooseShape>(more: More) =>
+  z.discriminatedUnion("action", [
+    z.strictObject({ action: z.literal("view"), url, ...more }),
+    z.strictObject({ action: z.literal("snooze"), minutes, ...more }),
+    z.strictObject({ action: z.literal("complete"), ...more }),
+  ]);
+
+/** View it elsewhere, be told again later, or be done with it. */
+export const recipientAction = actionForms({});
+
+export type RecipientAction = z.output<typeof recipientAction>;

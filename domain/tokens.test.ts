@@ -1,0 +1,122 @@
+import { createHmac } from "node:crypto";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { RecipientAction } from "./action.ts";
+import { newUuid, publicId } from "./ids.ts";
+import { type ActionTarget, createTokens } from "./tokens.ts";
+
+const secret = "a-secret-of-at-least-32-characters";
+const tokens = createTokens(secret);
+const now = new Date("2027-03-01T09:00:00Z");
+const later = new Date(now.getTime() + 60_000);
+
+const uuid = fc.constant(null).map(() => newUuid(now));
+const target: fc.Arbitrary<ActionTarget> = fc.oneof(
+  uuid.map((delivery) => ({ delivery })),
+  uuid.map((group) => ({ group })),
+);
+const action: fc.Arbitrary<RecipientAction> = fc.oneof(
+  fc.webUrl().map((url) => ({ action: "view" as const, url })),
+  fc.integer({ min: 1, max: 525_600 }).map((minutes) => ({ action: "snooze" as const, minutes })),
+  fc.constant({ action: "complete" as const }),
+);
+
+const parts = (token: string) => token.split(".") as [string, string, string];
+const decoded = (part: string) =>
+  JSON.parse(Buffer.from(part, "base64url").toString()) as Record<string, unknown>;
+const encoded = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+
+const recipientToken = (recipientId: string, expiresAt = later) =>
+  tokens.signRecipientToken({ recipientId, expiresAt });
+
+describe("a token", () => {
+  it("says what it was signed for", async () => {
+    await fc.assert(
+      fc.asyncProperty(target, action, async (on, what) => {
+        const token = await tokens.signActionToken({ target: on, action: what, expiresAt: later });
+        expect(await tokens.verifyActionToken(token, now)).toEqual({
+          claims: { target: on, action: what },
+        });
+      }),
+    );
+    const recipientId = newUuid(now);
+    expect(await tokens.verifyRecipientToken(await recipientToken(recipientId), now)).toEqual({
+      claims: { recipientId },
+    });
+  });
+
+  it("holds an id, a purpose and an expiry, and nothing else", async () => {
+    const recipientId = newUuid(now);
+    const [header, payload] = parts(await recipientToken(recipientId));
+    expect(decoded(header)).toEqual({ alg: "HS256" });
+    expect(decoded(payload)).toEqual({
+      sub: publicId("recipient", recipientId),
+      aud: "preferences",
+      exp: later.getTime() / 1_000,
+    });
+  });
+
+  it("ends at its expiry", async () => {
+    const token = await recipientToken(newUuid(now));
+    const before = new Date(later.getTime() - 1);
+    expect(await tokens.verifyRecipientToken(token, before)).toHaveProperty("claims");
+    expect(await tokens.verifyRecipientToken(token, later)).toEqual({ fault: "expired" });
+  });
+
+  it("is of no use for another purpose, nor under another secret", async () => {
+    const preferences = await recipientToken(newUuid(now));
+    const complete = await tokens.signActionToken({
+      target: { delivery: newUuid(now) },
+      action: { action: "complete" },
+      expiresAt: later,
+    });
+    expect(await tokens.verifyActionToken(preferences, now)).toEqual({ fault: "invalid" });
+    expect(await tokens.verifyRecipientToken(complete, now)).toEqual({ fault: "invalid" });
+    const others = createTokens(`${secret}!`);
+    expect(await others.verifyRecipientToken(preferences, now)).toEqual({ fault: "invalid" });
+    // An expired one of another purpose is not told apart either.
+    expect(await tokens.verifyActionToken(preferences, later)).toEqual({ fault: "invalid" });
+  });
+
+  it("is not taken once a character of it has changed", async () => {
+    const [header, payload, signature] = parts(await recipientToken(newUuid(now)));
+    const text = `${header}.${payload}.${signature}`;
+    await fc.assert(
+      fc.asyncProperty(
+        // The last character of a signature bears two bits that are nobody's.
+        fc.nat(text.length - 2),
+        fc.constantFrom(..."AZaz09-_."),
+        async (at, character) => {
+          fc.pre(text[at] !== character);
+          const changed = text.slice(0, at) + character + text.slice(at + 1);
+          expect(await tokens.verifyRecipientToken(changed, now)).toEqual({ fault: "invalid" });
+        },
+      ),
+    );
+  });
+
+  it("is not taken without a signature, by another algorithm, or signed with the secret itself", async () => {
+    const [header, payload] = parts(await recipientToken(newUuid(now)));
+    const signed = `${header}.${payload}`;
+    const bySecret = createHmac("sha256", secret).update(signed).digest("base64url");
+    for (const token of [
+      `${encoded({ alg: "none" })}.${payload}.`,
+      `${signed}.`,
+      signed,
+      `${encoded({ alg: "HS512" })}.${payload}.${parts(await recipientToken(newUuid(now)))[2]}`,
+      `${signed}.${bySecret}`,
+    ])
+      expect(await tokens.verifyRecipientToken(token, now)).toEqual({ fault: "invalid" });
+  });
+
+  it("is told from any other text", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: "binary" }), async (text) => {
+        expect(await tokens.verifyRecipientToken(text, now)).toEqual({ fault: "invalid" });
+        expect(await tokens.verifyActionToken(`${text}.${text}.${text}`, now)).toEqual({
+          fault: "invalid",
+        });
+      }),
+    );
+  });
+});
