@@ -206,11 +206,12 @@ export function createHandOver(deps: {
     sending++;
     channel
       .send({
-        deliveryId: publicId("delivery", claimed.id),
+        messageId: publicId("delivery", claimed.id),
         templateVersionId: source.templateVersionId,
         content: source.content,
         recipient: delivery.recipient,
         data: source.data,
+        actions: [],
         repeatable: source.guarantee === "at_least_once",
       })
       .then(

@@ -53,13 +53,26 @@ export interface RecipientScope {
   attributes: Record<string, unknown>;
 }
 
-/** What templates see: the data, and the recipient, who hides data of that name. */
+/** Something that a recipient may do about a message, as templates see it. */
+export interface ActionLink {
+  action: "view" | "snooze" | "complete";
+  /** What the link says. */
+  label: string;
+  url: string;
+}
+
+/** What templates see: the data, the actions if there are any, and the recipient; the latter two hide data of their names. */
 export function emailScope(
   recipient: RecipientScope,
   data: Record<string, unknown>,
+  actions: readonly ActionLink[] = [],
 ): Record<string, unknown> {
   const { id, externalId, email, timeZone, locale, attributes } = recipient;
-  return { ...data, recipient: { id, externalId, email, timeZone, locale, attributes } };
+  return {
+    ...data,
+    ...(actions.length > 0 && { actions }),
+    recipient: { id, externalId, email, timeZone, locale, attributes },
+  };
 }
 
 export type CompiledEmail = Record<EmailBody, CompiledTemplate>;

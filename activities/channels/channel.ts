@@ -1,16 +1,18 @@
 import type { Attempt } from "../../domain/outcome.ts";
-import type { TemplateContent } from "../../domain/template.ts";
+import type { ActionLink, TemplateContent } from "../../domain/template.ts";
 
-/** What a channel needs to render and hand over one delivery. */
+/** What a channel needs to render and hand over one message: a delivery, or a group of them. */
 export interface SendRequest {
-  /** The public id (`dlv_…`): the Message-ID and the delivery-id header are made from it. */
-  deliveryId: string;
+  /** The public id of the delivery (`dlv_…`) or the group (`grp_…`): the Message-ID and a header with the id are made from it. */
+  messageId: string;
   /** Names an immutable version: what is compiled from `content` may be kept under it. */
   templateVersionId: string;
   content: TemplateContent;
   recipient: RecipientView;
   /** What the notification or campaign brought, checked against the template's variables when accepted. */
   data: Record<string, unknown>;
+  /** What the recipient may do about it; templates find them under `actions`. */
+  actions: readonly ActionLink[];
   /**
    * May another provider be tried after the message was handed over to one that never answered? Not where a repeat is
    * worse than a loss.

@@ -1,13 +1,18 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { z } from "zod";
 
-const line = z.object({ messageId: z.string().nullable(), deliveryId: z.string().nullable() });
+const line = z.object({
+  messageId: z.string().nullable(),
+  deliveryId: z.string().nullable(),
+  groupId: z.string().nullable().default(null),
+});
 
 /** What the mailbox wrote down before it said yes: the witness of what was sent. Read as it grows. */
 export interface MailboxLog {
   /** Reads on, and counts the messages so far. The other two are as of then. */
   count(): number;
   messageIds(): ReadonlySet<string>;
+  /** Of messages that one delivery went out as. */
   deliveryIds(): ReadonlySet<string>;
   close(): void;
 }
@@ -26,10 +31,11 @@ export function openMailboxLog(path: string): MailboxLog {
     const whole = bytes.subarray(0, bytes.lastIndexOf("\n") + 1);
     offset += whole.length;
     for (const text of whole.toString().split("\n").filter(Boolean)) {
-      const { messageId, deliveryId } = line.parse(JSON.parse(text));
-      if (messageId === null || deliveryId === null) throw new Error("a message without its ids");
+      const { messageId, deliveryId, groupId } = line.parse(JSON.parse(text));
+      if (messageId === null || (deliveryId ?? groupId) === null)
+        throw new Error("a message without its ids");
       messageIds.add(messageId);
-      deliveryIds.add(deliveryId);
+      if (deliveryId !== null) deliveryIds.add(deliveryId);
       messages++;
     }
   };

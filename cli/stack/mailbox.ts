@@ -11,6 +11,8 @@ export interface MailboxLogLine {
   at: string;
   messageId: string | null;
   deliveryId: string | null;
+  /** Of a message that several deliveries went out as. */
+  groupId: string | null;
 }
 
 /** A third of a million messages; then the log goes on in a new file, and one of the old ones is kept. */
@@ -59,6 +61,7 @@ async function accept(
     at: new Date().toISOString(),
     messageId: head.get("message-id") ?? null,
     deliveryId: head.get("x-tidings-delivery") ?? null,
+    groupId: head.get("x-tidings-group") ?? null,
   };
   witness(line);
   kept.push({

@@ -92,7 +92,7 @@ describe("dispatch", () => {
     await seed.notification({ recipientIds: await seed.recipients(600), queue });
     const workers = [worker(), worker()];
     await Promise.all(workers.map(({ dispatch }) => dispatch(queue)));
-    const ids = workers.flatMap(({ requests }) => requests.map(({ deliveryId }) => deliveryId));
+    const ids = workers.flatMap(({ requests }) => requests.map(({ messageId }) => messageId));
     expect(ids).toHaveLength(600);
     expect(new Set(ids).size).toBe(600);
   });
@@ -113,8 +113,8 @@ describe("dispatch", () => {
 
   it("fails the one delivery whose template fails, and sends its neighbours", async () => {
     const [bad] = await seed.notification({ recipientIds: await seed.recipients(20), queue });
-    const { dispatch } = worker(({ deliveryId }) =>
-      deliveryId === publicId("delivery", bad!) ? "template_error" : "sent",
+    const { dispatch } = worker(({ messageId }) =>
+      messageId === publicId("delivery", bad!) ? "template_error" : "sent",
     );
     await dispatch(queue);
     expect(await statuses()).toEqual({ sent: 19, failed: 1 });
@@ -244,7 +244,7 @@ describe("dispatch", () => {
     const send = channel.send.bind(channel);
     vi.spyOn(channel, "send").mockImplementation(async (request) => {
       const result = await send(request);
-      if (result.kind === "attempted" && request.deliveryId === publicId("delivery", bad!))
+      if (result.kind === "attempted" && request.messageId === publicId("delivery", bad!))
         result.attempts[0]!.response = "250 \0";
       return result;
     });
@@ -352,8 +352,8 @@ describe("a campaign that is edited while it runs", () => {
       "SELECT id, revision FROM deliveries",
     );
     const revisions = new Map(rows.map(({ id, revision }) => [publicId("delivery", id), revision]));
-    for (const { deliveryId, templateVersionId } of requests)
-      expect(templateVersionId).toBe(revisions.get(deliveryId) === 1 ? before : after);
+    for (const { messageId, templateVersionId } of requests)
+      expect(templateVersionId).toBe(revisions.get(messageId) === 1 ? before : after);
     // What was claimed before the edit, and what was read after it: rows read before and not claimed were read again.
     const old = rows.filter(({ revision }) => revision === 1).length;
     expect(old).toBeGreaterThan(0);

@@ -125,9 +125,9 @@ describe("a recall", () => {
 
   it("counts who failed after a hand-over without an answer among those who may have received it", async () => {
     const tried = new Set<string>();
-    const { id, worker, lanes } = await running({}, ({ deliveryId }) => {
-      if (tried.has(deliveryId)) return "permanent";
-      tried.add(deliveryId);
+    const { id, worker, lanes } = await running({}, ({ messageId }) => {
+      if (tried.has(messageId)) return "permanent";
+      tried.add(messageId);
       return "unknown";
     });
     await worker.drain(id, lanes);

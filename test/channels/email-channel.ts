@@ -35,7 +35,7 @@ export function request(
 ): SendRequest {
   sequence += 1;
   return {
-    deliveryId: `dlv_${sequence}`,
+    messageId: `dlv_${sequence}`,
     templateVersionId: "tpv_1",
     content: { email: { subject: "Hi {{ name }}", html: "<p>Hi {{ name }}</p>" } },
     recipient: {
@@ -48,6 +48,7 @@ export function request(
       attributes: {},
     },
     data: { name: "Ann" },
+    actions: [],
     repeatable: true,
     ...settings,
   };

@@ -94,7 +94,7 @@ describe.each([
       expect(email.html).toBe(
         `<p>..\n.\nMAIL FROM:&lt;é${index}&gt;</p>\n.\n<a href='https://example.org/?a=rcp_1'>x</a>\n`,
       );
-      expect(email.messageId).toBe(`<${sent[index]!.deliveryId}@example.org>`);
+      expect(email.messageId).toBe(`<${sent[index]!.messageId}@example.org>`);
     }
   });
 

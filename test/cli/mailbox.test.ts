@@ -65,6 +65,7 @@ describe("the mailbox", () => {
         at: expect.stringMatching(/^\d{4}-.*Z$/),
         messageId: "<m1@example.org>",
         deliveryId: "dlv_1",
+        groupId: null,
       },
     ]);
     expect(readFileSync(join(folder, "mailbox.jsonl"), "utf8")).not.toContain("ada@");

@@ -41,11 +41,10 @@ export function recordingChannel(answer: Answer = () => "sent") {
   return {
     channel,
     requests,
-    /** How often each delivery was handed over. */
+    /** How often each message was handed over. */
     copies: () => {
       const counts = new Map<string, number>();
-      for (const { deliveryId } of requests)
-        counts.set(deliveryId, (counts.get(deliveryId) ?? 0) + 1);
+      for (const { messageId } of requests) counts.set(messageId, (counts.get(messageId) ?? 0) + 1);
       return counts;
     },
     mostOpen: () => mostOpen,

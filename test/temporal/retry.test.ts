@@ -19,9 +19,9 @@ afterAll(async () => {
 it("sends what failed of a completed campaign when it is tried again, and the campaign completes and adds up again", async () => {
   let mended = false;
   const failing = new Set<string>();
-  const workers = await startWorkers(environment, api.pool, ({ deliveryId }) => {
-    if (mended || (failing.size >= 4 && !failing.has(deliveryId))) return "sent";
-    failing.add(deliveryId);
+  const workers = await startWorkers(environment, api.pool, ({ messageId }) => {
+    if (mended || (failing.size >= 4 && !failing.has(messageId))) return "sent";
+    failing.add(messageId);
     return "permanent";
   });
   try {

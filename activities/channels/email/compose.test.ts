@@ -21,7 +21,7 @@ function request(
   email = "ann@example.org",
 ): SendRequest {
   return {
-    deliveryId: "dlv_01h455vb4pex5vsknk084sn02q",
+    messageId: "dlv_01h455vb4pex5vsknk084sn02q",
     templateVersionId: "tpv_1",
     content,
     recipient: {
@@ -34,6 +34,7 @@ function request(
       attributes: {},
     },
     data,
+    actions: [],
     repeatable: true,
   };
 }
@@ -71,6 +72,28 @@ describe("a message", () => {
       }),
     );
     expect(message).toContain("\r\nDate: Sun, 22 Nov 2026 09:05:07 +0000\r\n");
+  });
+
+  it("of a group is named by the group", async () => {
+    const messageId = "grp_01h455vb4pex5vsknk084sn02q";
+    const made = { ...request({ email: { subject: "x", html: "x" } }), messageId };
+    const parsed = await PostalMime.parse(compose(made));
+    expect(parsed.messageId).toBe(`<${messageId}@example.org>`);
+    const ids = parsed.headers.filter(({ key }) => key.startsWith("x-tidings-"));
+    expect(ids).toEqual([expect.objectContaining({ key: "x-tidings-group", value: messageId })]);
+  });
+
+  it("has its actions where the template puts them, and hides data of their name only if there are any", async () => {
+    const html = `{% for action in actions %}<a href="{{ action.url }}">{{ action.label }}</a>{% endfor %}`;
+    const made = request({ email: { subject: "x", html } }, { actions: [{ label: "mine" }] });
+    const actions = [
+      { action: "view", label: "Look <now>", url: "https://example.org/a/1?x&y" },
+    ] as const;
+    const [own, offered] = await Promise.all(
+      [made, { ...made, actions }].map((one) => PostalMime.parse(compose(one))),
+    );
+    expect(own!.html).toBe('<a href="">mine</a>\n');
+    expect(offered!.html).toBe('<a href="https://example.org/a/1?x&amp;y">Look &lt;now&gt;</a>\n');
   });
 
   const character = fc.oneof(

@@ -8,6 +8,7 @@ import {
   type CompiledEmail,
   type TemplateContent,
 } from "../../../domain/template.ts";
+import { idPrefixes } from "../../../domain/ids.ts";
 import type { CompiledTemplate } from "../../../domain/liquid.ts";
 import type { SendRequest } from "../channel.ts";
 import { headerText, quotedPrintable, senderHeader, softBreak } from "./mime.ts";
@@ -59,10 +60,10 @@ export function createComposer({
   return {
     compose(request, to) {
       const message = messageOf(request.templateVersionId, request.content);
-      const scope = emailScope(request.recipient, request.data);
+      const scope = emailScope(request.recipient, request.data, request.actions);
       const subject = headerText(renderSubject(message.email, scope));
       return (
-        `${headers}${to.address}\r\nSubject: ${subject}\r\nMessage-ID: <${request.deliveryId}@${domain}>\r\nX-Tidings-Delivery: ${request.deliveryId}\r\nDate: ${headerDate(clock())}${message.opening}` +
+        `${headers}${to.address}\r\nSubject: ${subject}\r\nMessage-ID: <${request.messageId}@${domain}>\r\n${idHeader(request.messageId)}: ${request.messageId}\r\nDate: ${headerDate(clock())}${message.opening}` +
         fillBody(message.email, "text", scope, message.text, encodeOutput) +
         message.between +
         fillBody(message.email, "html", scope, message.html, encodeOutput) +
@@ -71,6 +72,9 @@ export function createComposer({
     },
   };
 }
+
+const idHeader = (messageId: string) =>
+  messageId.startsWith(`${idPrefixes.group}_`) ? "X-Tidings-Group" : "X-Tidings-Delivery";
 
 function compileMessage(content: TemplateContent): CompiledMessage {
   const email = compileEmail(content);
