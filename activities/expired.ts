@@ -1,5 +1,5 @@
 import type { Pool } from "pg";
-import { campaignGate } from "../domain/campaign.ts";
+import { campaignGate } from "../domain/gates.ts";
 import { firstUuidAt, parsePublicId } from "../domain/ids.ts";
 import {
   recallCutoff,

@@ -1,49 +1,166 @@
 import type { Pool } from "pg";
 
-/** What a gate grants. Without a permit, `opensInMs` says when to ask again. */
-interface Grant {
+/** What gates grant. */
+export interface Grant {
   granted: number;
+  /** Where nothing was granted: when to ask again. Otherwise 0. */
   opensInMs: number;
+  /** Where nothing was granted: the gate that stays shut for longest. */
+  closed: string | null;
+  /** Gives back permits that were not used. */
+  giveBack(permits: number): Promise<void>;
+}
+
+/** What limits a gate at a moment. */
+export interface GateView {
+  /** Its permits are counted. One that is not lets everything through while it is not shut. */
+  counted: boolean;
+  /** How long it stays shut, or its quota used up, from now; 0 if it is neither. */
+  closedMs: number;
 }
 
 /** Shared limits, in PostgreSQL, so that all workers together keep them. A gate that does not exist is open. */
 export interface Gates {
   /** Takes up to `wanted` permits. A closed gate says how long until it has one. */
   take(input: { key: string; wanted: number; asOf: Date }): Promise<Grant>;
+  /** Takes as many permits from each of the gates as all of them have, `wanted` at most: in one statement. */
+  takeAll(input: { keys: readonly string[]; wanted: number; asOf: Date }): Promise<Grant>;
   /** Gives back permits that were not used. */
   giveBack(input: { key: string; permits: number }): Promise<void>;
+  /** Lets nothing through until then. One that is shut for longer stays so. `reason` is for people: no credentials, no addresses. */
+  shut(input: { key: string; until: Date; reason: string }): Promise<void>;
+  /** Makes a gate of this rate, where there is none or one of another. */
+  ensure(input: { key: string; perSecond: number; burst: number }): Promise<void>;
+  /** The gates that exist, of those asked for. Takes nothing. */
+  look(keys: readonly string[]): Promise<Map<string, GateView>>;
 }
 
-/** A token bucket (https://en.wikipedia.org/wiki/Token_bucket), refilled by the time passed since the last take. */
+/**
+ * For each gate a token bucket (https://en.wikipedia.org/wiki/Token_bucket), refilled by the time passed since the last take, and a
+ * count of the UTC day. They are locked in the order of their keys: two that want several never wait for each other. What `now` is
+ * is asked once they are: time never goes back at a gate.
+ */
 const takeSql = `
-  WITH gate AS (
-    SELECT key, permits_per_second, greatest($3::timestamptz, clock_timestamp(), refilled_at) AS now,
-      least(burst, permits + permits_per_second * extract(epoch FROM greatest($3::timestamptz, clock_timestamp(), refilled_at) - refilled_at)) AS available
-    FROM gates WHERE key = $1 FOR UPDATE
+  WITH locked AS MATERIALIZED (
+    SELECT * FROM gates WHERE key = ANY ($1::text[]) ORDER BY key FOR UPDATE
+  ),
+  moment AS MATERIALIZED (
+    SELECT *, greatest($3::timestamptz, clock_timestamp(), refilled_at) AS now FROM locked
+  ),
+  filled AS (
+    SELECT *, (now AT TIME ZONE 'UTC')::date AS today,
+      least(burst, permits + permits_per_second * extract(epoch FROM now - refilled_at)) AS available
+    FROM moment
+  ),
+  state AS MATERIALIZED (
+    SELECT key, now, today, permits_per_second AS rate, available, used, shut_until, daily_quota,
+      CASE WHEN shut_until > now THEN 0
+        ELSE greatest(0, least($2::int, CASE WHEN permits_per_second IS NOT NULL THEN floor(available) END, daily_quota - used)) END AS room
+    FROM filled, LATERAL (SELECT CASE WHEN quota_day = today THEN used_today ELSE 0 END AS used) AS day
+  ),
+  fewest AS (SELECT min(room)::int AS granted FROM state),
+  taken AS (
+    UPDATE gates g SET refilled_at = s.now, used_today = s.used + fewest.granted, quota_day = s.today,
+      permits = CASE WHEN s.rate IS NULL THEN g.permits ELSE s.available - fewest.granted END
+    FROM state s, fewest WHERE g.key = s.key
   )
-  UPDATE gates g SET permits = gate.available - least($2, floor(gate.available)), refilled_at = gate.now
-  FROM gate WHERE g.key = gate.key
-  RETURNING least($2, floor(gate.available))::int AS granted, ceil(1000 * (1 - least(1, gate.available)) / gate.permits_per_second)::int AS "opensInMs"`;
+  SELECT granted, closed.key AS closed, closed.ms AS "opensInMs", (SELECT max(today)::text FROM state) AS day
+  FROM fewest LEFT JOIN LATERAL (
+    SELECT key, ceil(1000 * greatest(
+      CASE WHEN shut_until > now THEN extract(epoch FROM shut_until - now) END,
+      CASE WHEN used >= daily_quota THEN extract(epoch FROM (today + 1)::timestamp AT TIME ZONE 'UTC' - now) END,
+      CASE WHEN rate IS NOT NULL AND available < 1 THEN (1 - available) / rate END
+    ))::float8 AS ms
+    FROM state WHERE room = 0 ORDER BY ms DESC LIMIT 1
+  ) AS closed ON true`;
 
-export function createGates(pool: Pool): Gates {
-  return {
-    async take({ key, wanted, asOf }) {
-      const { rows } = await pool.query<Grant>({
-        name: "take-permits",
-        text: takeSql,
-        values: [key, wanted, asOf],
-      });
-      const [gate] = rows;
-      return gate
-        ? { granted: gate.granted, opensInMs: Math.max(1, gate.opensInMs) }
-        : { granted: wanted, opensInMs: 0 };
-    },
-    async giveBack({ key, permits }) {
+/** A permit of an earlier day was none of today's. */
+const giveBackSql = `
+  WITH locked AS MATERIALIZED (SELECT key FROM gates WHERE key = ANY ($1::text[]) ORDER BY key FOR UPDATE)
+  UPDATE gates g SET permits = least(burst, permits + $2::int),
+    used_today = CASE WHEN quota_day = $3::date THEN greatest(0, used_today - $2::int) ELSE used_today END
+  FROM locked WHERE g.key = locked.key`;
+
+const shutSql = `
+  INSERT INTO gates (key, shut_until, shut_reason) VALUES ($1, $2, $3)
+  ON CONFLICT (key) DO UPDATE SET shut_until = excluded.shut_until, shut_reason = excluded.shut_reason
+  WHERE gates.shut_until IS NULL OR gates.shut_until < excluded.shut_until`;
+
+/** Nearly always it is there: then nothing is locked. */
+const ensureSql = `
+  INSERT INTO gates (key, permits_per_second, burst, permits)
+  SELECT $1::text, $2::float8, $3::int, $3::int WHERE NOT EXISTS (SELECT FROM gates WHERE key = $1::text AND permits_per_second = $2::float8 AND burst = $3::int)
+  ON CONFLICT (key) DO UPDATE SET permits_per_second = excluded.permits_per_second, burst = excluded.burst,
+    permits = least(gates.permits, excluded.burst)`;
+
+const lookSql = `
+  SELECT key, permits_per_second IS NOT NULL OR daily_quota IS NOT NULL AS counted,
+    ceil(1000 * greatest(0, extract(epoch FROM shut_until - now),
+      CASE WHEN quota_day = (now AT TIME ZONE 'UTC')::date AND used_today >= daily_quota
+        THEN extract(epoch FROM (quota_day + 1)::timestamp AT TIME ZONE 'UTC' - now) END))::float8 AS "closedMs"
+  FROM gates, LATERAL (SELECT clock_timestamp() AS now) AS clock WHERE key = ANY ($1::text[])`;
+
+interface Taken {
+  /** Null where none of the gates exists. */
+  granted: number | null;
+  closed: string | null;
+  opensInMs: number | null;
+  day: string | null;
+}
+
+export function createGates(pool: Pick<Pool, "query">): Gates {
+  const giveBack = async (keys: readonly string[], permits: number, day: string) => {
+    if (permits > 0)
       await pool.query({
         name: "give-back-permits",
-        text: "UPDATE gates SET permits = least(burst, permits + $2::int) WHERE key = $1",
-        values: [key, permits],
+        text: giveBackSql,
+        values: [keys, permits, day],
       });
+  };
+
+  const takeAll: Gates["takeAll"] = async ({ keys, wanted, asOf }) => {
+    const { rows } = await pool.query<Taken>({
+      name: "take-permits",
+      text: takeSql,
+      values: [keys, wanted, asOf],
+    });
+    const { granted, closed, opensInMs, day } = rows[0]!;
+    if (granted === null || day === null) return unlimited(wanted);
+    return {
+      granted,
+      // A moment that rounding has made none of would be asked for again at once.
+      opensInMs: closed === null ? 0 : Math.max(1, opensInMs ?? 0),
+      closed,
+      giveBack: (permits) => giveBack(keys, permits, day),
+    };
+  };
+
+  return {
+    take: ({ key, ...input }) => takeAll({ keys: [key], ...input }),
+    takeAll,
+    giveBack: ({ key, permits }) =>
+      giveBack([key], permits, new Date().toISOString().slice(0, "yyyy-mm-dd".length)),
+    async shut({ key, until, reason }) {
+      await pool.query({ name: "shut-gate", text: shutSql, values: [key, until, reason] });
+    },
+    async ensure({ key, perSecond, burst }) {
+      await pool.query({ name: "ensure-gate", text: ensureSql, values: [key, perSecond, burst] });
+    },
+    async look(keys) {
+      const { rows } = await pool.query<GateView & { key: string }>({
+        name: "look-at-gates",
+        text: lookSql,
+        values: [keys],
+      });
+      return new Map(rows.map(({ key, counted, closedMs }) => [key, { counted, closedMs }]));
     },
   };
 }
+
+/** What is granted where no gate stands in the way. */
+export const unlimited = (granted: number): Grant => ({
+  granted,
+  opensInMs: 0,
+  closed: null,
+  giveBack: () => Promise.resolve(),
+});

@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
-import { campaignGate, campaignStatuses, guarantees } from "../domain/campaign.ts";
+import { campaignStatuses, guarantees } from "../domain/campaign.ts";
+import { campaignGate } from "../domain/gates.ts";
 import { publicId } from "../domain/ids.ts";
 import type { DeliveryStatus } from "../domain/notification.ts";
 import { priorities } from "../domain/priority.ts";

@@ -159,6 +159,3 @@ export function editRefusal(
       return frozenAt && "it has begun";
   }
 }
-
-/** A campaign's throttle is the gate of this name; `campaignId` is the public id. */
-export const campaignGate = (campaignId: string) => `campaign/${campaignId}`;

@@ -41,7 +41,7 @@ export function measuredChannel(
 
   const counted = (result: SendResult) => {
     inFlight.count -= 1;
-    if (result.kind === "unsendable") countOf("none", "unsendable")();
+    if (result.kind !== "attempted") countOf("none", result.kind)();
     else
       for (const { provider, outcome, startedAt, finishedAt } of result.attempts) {
         countOf(provider ?? "none", outcome)();
@@ -56,6 +56,9 @@ export function measuredChannel(
 
   return {
     inFlightBound: channel.inFlightBound,
+    opensAt: (now) => channel.opensAt(now),
+    reserve: (input) => channel.reserve(input),
+    recoveredAt: () => channel.recoveredAt(),
     send(request) {
       inFlight.count += 1;
       return channel.send(request).then(counted, failed);

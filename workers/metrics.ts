@@ -24,7 +24,7 @@ export function createWorkerMetrics(registry = new Registry()) {
     pools: createPoolGauge(registry),
     handOvers: new Counter({
       name: "tidings_handovers_total",
-      help: "Hand-overs of messages to providers, by outcome; unsendable ones were handed to none",
+      help: "Hand-overs of messages to providers, by outcome; unsendable ones and held ones were handed to none",
       labelNames: ["channel", "provider", "outcome"],
       registers,
     }),

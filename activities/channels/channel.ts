@@ -1,5 +1,6 @@
 import type { Attempt } from "../../domain/outcome.ts";
 import type { ActionLink, TemplateContent } from "../../domain/template.ts";
+import type { Grant } from "../gates.ts";
 
 /** What a channel needs to render and hand over one message: a delivery, or a group of them. */
 export interface SendRequest {
@@ -36,12 +37,29 @@ export type SendResult =
   /** The last attempt decides; earlier ones are providers that were tried before it. Never empty. */
   | { kind: "attempted"; attempts: Attempt[] }
   /** The template or the address is at fault: nothing was handed over, and nothing will be. */
-  | { kind: "unsendable"; reason: "template_error" | "invalid_address"; detail: string };
+  | { kind: "unsendable"; reason: "template_error" | "invalid_address"; detail: string }
+  /** No provider takes anything before `until`: nothing was handed over, and no attempt was made. */
+  | { kind: "held"; reason: "provider_unavailable" | "provider_rate"; until: Date };
 
 /** A way to reach people. One instance a worker and traffic class; it owns its connections. */
 export interface Channel {
   /** How many messages it may hold handed over and unanswered at once: connections × pipeline depth, over all providers. */
   readonly inFlightBound: number;
+  /**
+   * When it can hand something over, as far as this process knows; null: now. Costs nothing, and may be wrong for a second:
+   * `send` then says `held`.
+   */
+  opensAt(now: Date): Date | null;
+  /**
+   * How many messages it takes now, `wanted` at most, with permits set aside for them: of its own gate and those of its providers.
+   * Where it takes none, when to ask again. What is not sent is to be given back. Asks the database only where there are gates.
+   */
+  reserve(input: { wanted: number; asOf: Date }): Promise<Grant>;
+  /**
+   * When it last was in service again after all its providers had been out of it; null if that never was. What was due before was
+   * held back by the outage, whether or not its row says so.
+   */
+  recoveredAt(): Date | null;
   /** Renders, hands over, and resolves when the outcome is known, within the send deadline. Safe to call without bound: it queues. */
   send(request: SendRequest): Promise<SendResult>;
   /** Ends idle connections; requests under way are finished first. */

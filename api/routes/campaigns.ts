@@ -1,10 +1,6 @@
 import { z } from "@hono/zod-openapi";
-import {
-  campaignEdit,
-  campaignGate,
-  campaignStatuses,
-  newCampaign,
-} from "../../domain/campaign.ts";
+import { campaignEdit, campaignStatuses, newCampaign } from "../../domain/campaign.ts";
+import { campaignGate } from "../../domain/gates.ts";
 import { audience } from "../../domain/audience.ts";
 import { publicId } from "../../domain/ids.ts";
 import { templateKey } from "../../domain/notification.ts";

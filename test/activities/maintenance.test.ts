@@ -9,7 +9,7 @@ import { createAdvanceCampaign } from "../../activities/campaign.ts";
 import { batchRows, createExpired, type Removal } from "../../activities/expired.ts";
 import { createLedger } from "../../activities/ledger.ts";
 import { createRemoveExpired } from "../../activities/maintenance.ts";
-import { campaignGate } from "../../domain/campaign.ts";
+import { campaignGate } from "../../domain/gates.ts";
 import { newUuid } from "../../domain/ids.ts";
 import { retentionTables, type RetentionTable } from "../../domain/retention.ts";
 import { createPool } from "../../workers/pool.ts";

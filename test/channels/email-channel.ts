@@ -56,7 +56,7 @@ export function request(
 
 /** The attempts of a request that was sendable. */
 export function attemptsOf(result: SendResult): Attempt[] {
-  if (result.kind !== "attempted") throw new Error(`${result.reason}: ${result.detail}`);
+  if (result.kind !== "attempted") throw new Error(`${result.kind}: ${result.reason}`);
   return result.attempts;
 }
 

@@ -1,4 +1,5 @@
 import type { Channel, SendRequest, SendResult } from "../../activities/channels/channel.ts";
+import { unlimited } from "../../activities/gates.ts";
 import type { Attempt } from "../../domain/outcome.ts";
 
 export type Answer = (
@@ -12,6 +13,9 @@ export function recordingChannel(answer: Answer = () => "sent") {
   let mostOpen = 0;
   const channel: Channel = {
     inFlightBound: 10,
+    opensAt: () => null,
+    reserve: ({ wanted }) => Promise.resolve(unlimited(wanted)),
+    recoveredAt: () => null,
     async send(request): Promise<SendResult> {
       requests.push(request);
       mostOpen = Math.max(mostOpen, ++open);

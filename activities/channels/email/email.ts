@@ -4,6 +4,7 @@ import { parseMailbox, type Sender } from "../../../domain/address.ts";
 import { responseLimit, type Attempt } from "../../../domain/outcome.ts";
 import { TemplateError } from "../../../domain/template.ts";
 import type { Channel, SendRequest, SendResult } from "../channel.ts";
+import { unlimited } from "../../gates.ts";
 import { createComposer } from "./compose.ts";
 import { SmtpProvider } from "./smtp-provider.ts";
 
@@ -75,6 +76,9 @@ export function createEmailChannel({
 
   return {
     inFlightBound: providers.reduce((sum, { connections }) => sum + connections, 0),
+    opensAt: () => null,
+    reserve: ({ wanted }) => Promise.resolve(unlimited(wanted)),
+    recoveredAt: () => null,
     send,
     async close() {
       await Promise.all(providers.map((provider) => provider.close()));

@@ -122,10 +122,11 @@ CREATE TABLE "groups" (
 -- CreateTable
 CREATE TABLE "breakers" (
     "provider" TEXT NOT NULL,
+    "channel" "channel" NOT NULL,
     "state" "breaker_state" NOT NULL DEFAULT 'closed',
-    "failures" INTEGER NOT NULL DEFAULT 0,
-    "failing_since" TIMESTAMPTZ(3),
+    "failed_at" TIMESTAMPTZ(3)[] DEFAULT ARRAY[]::TIMESTAMPTZ(3)[],
     "opened_at" TIMESTAMPTZ(3),
+    "closed_at" TIMESTAMPTZ(3),
     "next_trial_at" TIMESTAMPTZ(3),
     "trials_taken" INTEGER NOT NULL DEFAULT 0,
     "trials_passed" INTEGER NOT NULL DEFAULT 0,
