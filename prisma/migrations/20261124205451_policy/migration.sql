@@ -171,6 +171,15 @@ CREATE INDEX "events_due" ON "events"("due_at", "id") WHERE ("due_at" IS NOT NUL
 -- CreateIndex
 CREATE INDEX "events_delivery" ON "events"("delivery_id");
 
+-- DropIndex
+DROP INDEX "deliveries_unsent";
+
+-- CreateIndex
+CREATE INDEX "deliveries_reason" ON "deliveries"("reason", "id") WHERE ("reason" IS NOT NULL);
+
+-- CreateIndex
+CREATE INDEX "deliveries_finished" ON "deliveries"("finished_at") WHERE ("finished_at" IS NOT NULL);
+
 -- CreateIndex
 CREATE INDEX "deliveries_group" ON "deliveries"("group_id") WHERE ("group_id" IS NOT NULL);
 
