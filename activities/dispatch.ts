@@ -1,13 +1,34 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Context } from "@temporalio/activity";
-import { decide } from "../domain/decide.ts";
-import { parseQueueName } from "../domain/queues.ts";
+import type { ReadRulebook } from "../config/rulebook.ts";
+import type { Load } from "../domain/batching.ts";
+import { decide, type Decision, type Facts, gapMsOf, limitsOn } from "../domain/decide.ts";
+import { factsOf } from "../domain/facts.ts";
+import { parseQueueName, queueName, shardOf, waitingDigests } from "../domain/queues.ts";
+import type { Reason } from "../domain/reasons.ts";
 import { settleInterrupted } from "../domain/settle.ts";
-import type { Gates } from "./gates.ts";
-import { interruptedAttempt, type Handled, type HandOver } from "./hand-over.ts";
-import type { DueDelivery, Ledger, SettledDelivery } from "./ledger.ts";
+import type { Echoes } from "./echoes.ts";
+import type { Channel } from "./channels/channel.ts";
+import type { Gates, Grant } from "./gates.ts";
+import {
+  interruptedAttempt,
+  type Handled,
+  type HandOver,
+  type Item,
+  type Parcel,
+} from "./hand-over.ts";
+import {
+  type Decided,
+  type DueDelivery,
+  type Ledger,
+  roomNeeded,
+  type SettledDelivery,
+  type Versions,
+} from "./ledger.ts";
+import type { Merges, Merging } from "./merging.ts";
 import type { Sources } from "./sources.ts";
+import type { Summaries } from "./summaries.ts";
 import type { Suppressions } from "./suppressions.ts";
 
 export interface DispatchInput {
@@ -25,8 +46,11 @@ export interface DispatchResult {
   waitsFor: string | null;
   /** Rows still open in the queue, counted up to a bound. */
   open: number;
-  counts: Partial<Record<Handled, number>>;
+  counts: Partial<Record<DispatchOutcome, number>>;
 }
+
+/** `held`: it waits for what policy says, alone or with others. */
+type DispatchOutcome = Handled | "held";
 
 const heartbeatMs = 2_000;
 
@@ -41,13 +65,12 @@ const holdRows = 150;
  * together as far as they may, and are claimed and settled together: as wakes are coalesced, so are looks.
  */
 const lookAgainMs = { critical: 50, mailbox: 200, lane: 200, digest: 200 };
-/** How long a mailbox that has just been emptied is watched: cheaper than a new activity for what comes next. */
-const lingerMs = 300;
 /** What opens this soon is waited for here: a workflow's timer would cost more than the wait. */
 const waitHereMs = 1_000;
 
 export interface DispatchDeps {
   ledger: Ledger;
+  channel: Pick<Channel, "opensAt" | "reserve" | "recoveredAt">;
   gates: Gates;
   handOver: HandOver;
   /** Hand-overs of a delivery at most, as the retry policy has it. */
@@ -55,6 +78,25 @@ export interface DispatchDeps {
   /** Fresh for each dispatch. */
   sources: () => Sources;
   suppressions: Suppressions;
+  echoes: Echoes;
+  merges: Merges;
+  summaries: Summaries;
+  rulebook: ReadRulebook;
+  /** How much waits to be sent, as last seen. */
+  load: () => Load;
+  mailboxShards: number;
+  /** Starts the workflow of a queue, or has it look again. */
+  wake: (queue: string) => Promise<void>;
+  /** How long a mailbox that has just been emptied is watched: cheaper than a new activity for what comes next. */
+  lingerMs?: number;
+}
+
+/** A message of a page, and what was decided about it. */
+interface Message {
+  decision: Decision;
+  facts: Facts;
+  versions: Versions;
+  items: Item[];
 }
 
 /**
@@ -63,7 +105,9 @@ export interface DispatchDeps {
  * then was never taken. Whatever kills it, rows in flight are found again when their leases run out.
  */
 export function createDispatch(deps: DispatchDeps) {
-  const { ledger, gates, handOver } = deps;
+  const { ledger, gates, handOver, lingerMs = 300 } = deps;
+  const mailboxOf = (recipientId: string) =>
+    queueName({ kind: "mailbox", shard: shardOf(recipientId, deps.mailboxShards) });
 
   return async function dispatch(input: DispatchInput): Promise<DispatchResult> {
     const context = Context.current();
@@ -82,66 +126,218 @@ export function createDispatch(deps: DispatchDeps) {
     let failure: { error: unknown } | undefined;
     let onChange = () => {};
 
-    const done = (id: string, handled: Handled) => {
+    const done = (id: string, handled: DispatchOutcome) => {
       held.delete(id);
       counts[handled] = (counts[handled] ?? 0) + 1;
       onChange();
     };
 
-    /** What is decided without a hand-over is settled at once; the rest is on its way when this returns. */
-    const take = async (due: DueDelivery[]) => {
+    /** Messages on their way, by recipient: they come before what is read next. */
+    const ahead = new Map<string, number>();
+    const comesAhead = (recipientId: string, count: number) =>
+      ahead.set(recipientId, (ahead.get(recipientId) ?? 0) + count);
+
+    const submit = (parcel: Omit<Parcel, "now" | "withdrawn" | "done" | "failed">) => {
+      comesAhead(parcel.recipientId, 1);
+      let left = parcel.items.length;
+      handOver.submit({
+        ...parcel,
+        now,
+        withdrawn: withdrawal.signal,
+        done: (id, handled) => {
+          if (--left === 0) comesAhead(parcel.recipientId, -1);
+          done(id, handled);
+        },
+        failed: (error) => {
+          failure ??= { error };
+          comesAhead(parcel.recipientId, -1);
+          for (const { delivery } of parcel.items) done(delivery.id, "dropped");
+        },
+      });
+    };
+
+    /**
+     * What is decided without a hand-over is written at once; the rest is on its way when this returns.
+     * @returns how many messages are
+     */
+    const take = async (page: DueDelivery[]): Promise<number> => {
+      const groups = [
+        ...new Set(page.flatMap((row) => (row.group && !wasLeftBehind(row) ? row.group.id : []))),
+      ];
+      const others =
+        groups.length === 0
+          ? []
+          : await ledger.membersOf({ groups, asOf: now(), except: [...held] });
+      for (const { id } of others) held.add(id);
+      const due = [...page, ...others];
+      const rulebook = await deps.rulebook();
       const [sourceOf, isSuppressed] = await Promise.all([
-        sources.of(due),
+        sources.of(due, rulebook),
         deps.suppressions.of(due),
       ]);
+      const items = due.map((delivery) => ({ delivery, source: sourceOf(delivery) }));
+      const { policy } = rulebook;
+      const echoOf = await deps.echoes.of(items, now(), policy.deduplicationSeconds);
+
+      const at = now();
+      const load = deps.load();
       const settled: SettledDelivery[] = [];
-      for (const delivery of due) {
-        const { id, token, attemptCount, forgivenCount, interrupted } = delivery;
-        const source = sourceOf(delivery);
-        const decision = decide({
-          recipient: { erased: delivery.erased, email: delivery.recipient.email },
+      const decided: Decided[] = [];
+      const merging: Merging[] = [];
+      const messages = new Map<string, Message>();
+      /** Messages of this page to each recipient that come before what is decided next. */
+      const before = new Map<string, number>();
+
+      for (const item of items) {
+        const { delivery, source } = item;
+        const { id, token, attemptCount, forgivenCount, interrupted, group } = delivery;
+        if (interrupted) {
+          // The evidence is written first; then the row is decided about like any other.
+          const settlement = settleInterrupted(
+            attemptCount - forgivenCount,
+            source.guarantee,
+            deps.attemptLimit,
+          ) ?? { status: "pending", reason: "retry", dueAt: at };
+          const attempts = [interruptedAttempt()];
+          settled.push({ id, token, attemptCount, attempts, settlement });
+          continue;
+        }
+        const versions: Versions = {
+          policyVersion: rulebook.policyVersion,
+          typeVersion: source.type?.version ?? null,
+          preferencesVersion: delivery.preferencesVersion,
+        };
+        const row = { id, readDueAt: delivery.dueAt, decidedAt: at, ...versions };
+        if (wasLeftBehind(delivery)) {
+          const again = { reason: "decide_again", dueAt: at, holdCount: 0, groupId: null } as const;
+          decided.push({ ...row, ...again });
+          continue;
+        }
+        const recipientId = delivery.recipient.id;
+        const messageId = group?.id ?? id;
+        const message = messages.get(messageId);
+        const facts = factsOf({
+          now: at.getTime(),
+          recipient: { ...delivery.recipient, ...delivery },
           suppressed: isSuppressed(delivery),
+          delivery,
+          source,
+          type: source.type,
+          policy,
+          grants: delivery.grants,
+          ahead:
+            message?.facts.ahead ?? (ahead.get(recipientId) ?? 0) + (before.get(recipientId) ?? 0),
+          ...echoOf(delivery),
+          load,
         });
-        const ended =
-          (interrupted &&
-            settleInterrupted(attemptCount - forgivenCount, source.guarantee, deps.attemptLimit)) ||
-          (decision.kind === "suppress" && {
-            status: "suppressed" as const,
-            reason: decision.reason,
-          });
-        if (ended) {
-          const attempts = interrupted ? [interruptedAttempt()] : [];
-          settled.push({ id, token, attemptCount, attempts, settlement: ended });
-        } else {
-          handOver.submit({
-            delivery,
-            source,
-            now,
-            withdrawn: withdrawal.signal,
-            done: (handled) => done(id, handled),
-            failed: (error) => {
-              failure ??= { error };
-              done(id, "dropped");
-            },
-          });
+        const own = decide(facts);
+        // Members of a group go together: what the first of them is told holds for all.
+        const decision =
+          message && (own.kind === "send" || own.kind === "hold") ? message.decision : own;
+        switch (decision.kind) {
+          case "suppress":
+            decided.push({
+              ...row,
+              reason: decision.reason,
+              dueAt: null,
+              holdCount: 0,
+              groupId: group?.id ?? null,
+            });
+            break;
+          case "merge":
+            merging.push({
+              ...row,
+              recipientId,
+              channel: delivery.channel,
+              kind: decision.into,
+              typeId: decision.into === "batch" ? (source.type?.id ?? null) : null,
+              priority: decision.into === "batch" ? delivery.priority : null,
+              joining: decision.joining,
+              adapted: decision.into === "batch" ? decision.adapted : null,
+              holdCount: holdCountOf(delivery, decision.into),
+              queue: decision.into === "digest" ? waitingDigests : mailboxOf(recipientId),
+            });
+            break;
+          case "hold":
+            decided.push({
+              ...row,
+              reason: decision.reason,
+              dueAt: new Date(decision.until),
+              holdCount: holdCountOf(delivery, decision.reason),
+              groupId: group?.id ?? null,
+            });
+            break;
+          case "send":
+            break;
+        }
+        if (decision.kind === "send" || decision.kind === "hold") {
+          if (message) message.items.push(item);
+          else {
+            // Also what is held has its place: those after it take later ones.
+            messages.set(messageId, { decision, facts, versions, items: [item] });
+            before.set(recipientId, (before.get(recipientId) ?? 0) + 1);
+          }
         }
       }
-      if (settled.length > 0) await ledger.settle(settled);
-      for (const { id, settlement } of settled) done(id, settlement.status);
+
+      await Promise.all([
+        settled.length === 0 ? null : ledger.settle(settled),
+        ledger.decided(decided),
+        deps.merges.merge(merging, at),
+      ]);
+      for (const { id, settlement } of settled)
+        if (settlement.status === "pending") held.delete(id);
+        else done(id, settlement.status);
+      for (const { id, dueAt } of decided) done(id, dueAt === null ? "suppressed" : "held");
+      for (const { id } of merging) done(id, "held");
+      // Its members are drained by another workflow, which may not run.
+      const elsewhere = new Set(merging.map((row) => row.queue));
+      elsewhere.delete(input.queue);
+      elsewhere.delete(waitingDigests);
+      await Promise.all([...elsewhere].map((name) => deps.wake(name)));
+
+      const outgoing = [...messages.values()].filter(({ decision }) => decision.kind === "send");
+      const summarise = await deps.summaries.of(outgoing.map(({ items: [first] }) => first!));
+      for (const { facts, versions, items: members } of outgoing) {
+        const [{ delivery, source }] = members as [Item];
+        submit({
+          ...versions,
+          recipientId: delivery.recipient.id,
+          typeNumber: delivery.group?.kind === "digest" ? 0 : (source.type?.number ?? 0),
+          room: roomNeeded(limitsOn(facts), gapMsOf(facts)),
+          items: members,
+          contentOf: (claimed) => summarise(claimed, policy),
+        });
+      }
+      return outgoing.length;
+    };
+
+    /** Permits of the campaign's throttle and of the channel, for as many messages as both have. */
+    const permits = async (wanted: number): Promise<Grant> => {
+      const closedUntil = deps.channel.opensAt(now());
+      if (closedUntil) return closedGrant(closedUntil.getTime() - now().getTime());
+      const asOf = now();
+      const throttle = gate === null ? null : await gates.take({ key: gate, wanted, asOf });
+      if (throttle?.granted === 0) return throttle;
+      const channel = await deps.channel.reserve({ wanted: throttle?.granted ?? wanted, asOf });
+      if (throttle === null) return channel;
+      await throttle.giveBack(throttle.granted - channel.granted);
+      return {
+        ...channel,
+        async giveBack(count) {
+          await Promise.all([throttle.giveBack(count), channel.giveBack(count)]);
+        },
+      };
     };
 
     /** Looks once. Resolves with what it found: rows, nothing, or a closed gate. */
-    const refill = async (): Promise<{ rows: number } | { opensInMs: number }> => {
-      const grant =
-        gate === null
-          ? { granted: pageRows, opensInMs: 0 }
-          : await gates.take({ key: gate, wanted: pageRows, asOf: now() });
-      if (grant.granted === 0) return { opensInMs: grant.opensInMs };
+    const refill = async (): Promise<{ rows: number } | Grant> => {
+      const grant = await permits(pageRows);
+      if (grant.granted === 0) return grant;
       const due = await ledger.due({ ...scope(), limit: grant.granted, except: [...held] });
       for (const { id } of due) held.add(id);
-      if (gate !== null && due.length < grant.granted)
-        await gates.giveBack({ key: gate, permits: grant.granted - due.length });
-      if (due.length > 0) await take(due);
+      const used = due.length > 0 ? await take(due) : 0;
+      if (used < grant.granted) await grant.giveBack(grant.granted - used);
       return { rows: due.length };
     };
 
@@ -157,6 +353,7 @@ export function createDispatch(deps: DispatchDeps) {
     let lookAt = 0;
     let lingerUntil = 0;
     let gateOpensAt = 0;
+    let closedBy = "";
 
     /** Until what is held leaves room for more, or new rows shall be looked for; until all is done when `ending`. */
     const progress = (ending: boolean) =>
@@ -180,6 +377,7 @@ export function createDispatch(deps: DispatchDeps) {
           const found = await refill();
           if ("opensInMs" in found) {
             lookAt = gateOpensAt = performance.now() + found.opensInMs;
+            closedBy = found.closed === gate ? "throttle" : "provider_unavailable";
           } else if (found.rows > 0) {
             foundRows += found.rows;
             if (gate === null) lingerUntil = performance.now() + lingerMs;
@@ -211,8 +409,22 @@ export function createDispatch(deps: DispatchDeps) {
     const { nextDueAt, reason, open } = await ledger.outlook(scope());
     const opensAt = now().getTime() + gateOpensAt - performance.now();
     if (nextDueAt !== null && gateOpensAt > performance.now() && opensAt > nextDueAt.getTime()) {
-      return { nextDueAt: new Date(opensAt).toISOString(), waitsFor: "throttle", open, counts };
+      return { nextDueAt: new Date(opensAt).toISOString(), waitsFor: closedBy, open, counts };
     }
     return { nextDueAt: nextDueAt?.toISOString() ?? null, waitsFor: reason, open, counts };
   };
 }
+
+const closedGrant = (opensInMs: number): Grant => ({
+  granted: 0,
+  opensInMs,
+  closed: null,
+  giveBack: () => Promise.resolve(),
+});
+
+/** Its group went out without it. One that was tried before belongs to what was tried. */
+const wasLeftBehind = ({ group, attemptCount }: DueDelivery) =>
+  group?.status === "closed" && attemptCount === 0;
+
+const holdCountOf = ({ reason, holdCount }: DueDelivery, now: Reason) =>
+  reason === now ? Math.min(holdCount + 1, 32_767) : 1;

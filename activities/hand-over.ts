@@ -1,27 +1,51 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import { newUuid, publicId } from "../domain/ids.ts";
+import { newUuid } from "../domain/ids.ts";
 import type { Attempt } from "../domain/outcome.ts";
 import { settle, type RetryPolicy, type Settlement } from "../domain/settle.ts";
-import type { Channel, SendResult } from "./channels/channel.ts";
-import type { DueDelivery, Held, Ledger, SettledDelivery } from "./ledger.ts";
+import type { Channel, SendRequest, SendResult } from "./channels/channel.ts";
+import type {
+  DueDelivery,
+  Held,
+  Ledger,
+  Permit,
+  SettledDelivery,
+  WantedMessage,
+} from "./ledger.ts";
 import type { Source } from "./sources.ts";
 
-/** A delivery that was decided to be sent, on its way from a dispatch. */
-interface Parcel {
+/** A delivery with what it brings. */
+export interface Item {
   delivery: DueDelivery;
   source: Source;
+}
+
+/** What a message says, and what its Message-ID is made from. */
+export type Content = Pick<
+  SendRequest,
+  "messageId" | "templateVersionId" | "content" | "data" | "actions"
+>;
+
+/** A message that was decided to be sent, on its way from a dispatch: a delivery, or the members of a group. */
+export interface Parcel extends Omit<WantedMessage, "rows"> {
+  /** Never empty; all of one recipient. */
+  items: readonly Item[];
+  /** What those say that were claimed. */
+  contentOf: (claimed: readonly Item[]) => Content;
   /** The workflow's time, going on from where it was; the clock where that is later. */
   now: () => Date;
   /** Not to be claimed any more: the dispatch is ending. */
   withdrawn: AbortSignal;
-  /** Called once: its outcome is committed, or it was dropped. */
-  done: (handled: Handled) => void;
+  /** Called once for each item: its outcome is committed, or it was dropped. */
+  done: (id: string, handled: Handled) => void;
   /** Called instead if the ledger cannot be reached; what is claimed is found again when its lease has run out. */
   failed: (error: unknown) => void;
 }
 
-/** What became of a parcel. `dropped`: it was not ours to send (claimed by another, cancelled, withdrawn), and was not. */
+/**
+ * What became of an item. `dropped`: it was not ours to send (claimed by another, cancelled, withdrawn, no room within its
+ * recipient's limits), and was not.
+ */
 export type Handled = Settlement["status"] | "dropped";
 
 export interface HandOver {
@@ -46,15 +70,22 @@ const lingerMs = 3;
 const aheadLow = 16;
 const settleRetryMs = 250;
 
-/** A parcel whose row is ours until `deadlineMs` of this process's monotonic clock. */
-interface Claimed extends Held {
+/** A message whose rows are ours until `deadlineMs` of this process's monotonic clock. */
+interface Claimed {
   parcel: Parcel;
+  /** Of its items, those that were claimed. */
+  items: readonly Item[];
+  token: string;
+  permit: Permit;
   deadlineMs: number;
 }
 
-/** A claimed parcel of which is known what became. */
-interface Ended extends SettledDelivery {
+/** A claimed message of which is known what became. */
+interface Ended {
   claimed: Claimed;
+  settled: SettledDelivery[];
+  /** Nothing came of it: its permit is given back. */
+  unused: boolean;
 }
 
 /**
@@ -110,47 +141,74 @@ export function createHandOver(deps: {
     if (!turning && ended.length > 0) void turn();
   };
 
-  const turn = async () => {
-    const settled = ended.splice(0, turnRows);
-    const wanted: Parcel[] = [];
-    for (const queue of [notifications, campaigns]) {
-      for (const parcel of queue.splice(0, aheadRows - ready.length - wanted.length)) {
-        if (parcel.withdrawn.aborted) parcel.done("dropped");
-        else wanted.push(parcel);
+  /**
+   * Takes what may be claimed from a queue: of the messages to one recipient one a turn, in their order, for each needs room
+   * in that recipient's log after the one before.
+   */
+  const next = (queue: Parcel[], room: number, recipients: Set<string>): Parcel[] => {
+    const chosen: Parcel[] = [];
+    const later: Parcel[] = [];
+    while (queue.length > 0 && chosen.length < room && later.length < aheadRows) {
+      const parcel = queue.shift()!;
+      if (parcel.withdrawn.aborted) drop(parcel);
+      else if (recipients.has(parcel.recipientId)) later.push(parcel);
+      else {
+        recipients.add(parcel.recipientId);
+        chosen.push(parcel);
       }
     }
+    queue.unshift(...later);
+    return chosen;
+  };
+
+  const drop = ({ items, done }: Parcel) => {
+    for (const { delivery } of items) done(delivery.id, "dropped");
+  };
+
+  const turn = async () => {
+    const endings = ended.splice(0, turnRows);
+    const recipients = new Set<string>();
+    const wanted: Parcel[] = [];
+    for (const queue of [notifications, campaigns])
+      wanted.push(...next(queue, aheadRows - ready.length - wanted.length, recipients));
     // All of them were withdrawn: others may stand behind them.
-    if (settled.length + wanted.length === 0) return pumpSoon();
+    if (endings.length + wanted.length === 0) return pumpSoon();
     turning = true;
     const token = newUuid();
     const deadlineMs = performance.now() + leaseMs;
     try {
-      const ours = await ledger.turn({
-        settled,
-        wanted: wanted.map(({ delivery: { id, attemptCount }, source: { revision } }) => ({
-          id,
-          attemptCount,
-          revision,
+      const { claimed, granted, grantedAt } = await ledger.turn({
+        settled: endings.flatMap(({ settled }) => settled),
+        wanted: wanted.map(({ items, ...message }) => ({
+          ...message,
+          rows: items.map(({ delivery: { id, attemptCount }, source: { revision } }) => ({
+            id,
+            attemptCount,
+            revision,
+          })),
         })),
         token,
         asOf: latest(wanted),
         leaseMs,
       });
-      for (const { claimed, settlement } of settled) leave(claimed, settlement.status);
+      finish(endings);
       for (const parcel of wanted) {
-        const { id } = parcel.delivery;
-        // Given out once, though two dispatches may have read it.
-        if (!ours.delete(id)) {
-          parcel.done("dropped");
-          continue;
-        }
-        const claimed = { id, token, parcel, deadlineMs };
-        underWay.add(claimed);
-        ready.push(claimed);
+        const items = parcel.items.filter(({ delivery: { id } }) => {
+          // Given out once, though two dispatches may have read it.
+          if (claimed.delete(id)) return true;
+          parcel.done(id, "dropped");
+          return false;
+        });
+        const permit = { recipientId: parcel.recipientId, at: grantedAt };
+        if (items.length > 0) {
+          const ours = { parcel, items, token, permit, deadlineMs };
+          underWay.add(ours);
+          ready.push(ours);
+        } else if (granted.has(parcel.recipientId)) giveBack([permit]);
       }
     } catch (error) {
       for (const parcel of wanted) parcel.failed(error);
-      void settleLater(settled);
+      void settleLater(endings);
     } finally {
       turning = false;
       keepLeases();
@@ -158,40 +216,58 @@ export function createHandOver(deps: {
     }
   };
 
-  const leave = (claimed: Claimed, handled: Handled | { error: unknown }) => {
+  /** Their outcomes are committed. */
+  const finish = (endings: readonly Ended[]) => {
+    for (const { claimed, settled } of endings) {
+      leave(claimed);
+      for (const { id, settlement } of settled) claimed.parcel.done(id, settlement.status);
+    }
+    giveBack(endings.flatMap(({ unused, claimed }) => (unused ? [claimed.permit] : [])));
+  };
+
+  /** A permit that cannot be given back counts for nothing sent until its windows are over: too few are sent, never too many. */
+  const giveBack = (permits: readonly Permit[]) => {
+    if (permits.length > 0) ledger.giveBack(permits).catch(() => {});
+  };
+
+  const leave = (claimed: Claimed) => {
     underWay.delete(claimed);
     inFlight--;
-    if (typeof handled === "string") claimed.parcel.done(handled);
-    else claimed.parcel.failed(handled.error);
+  };
+
+  const fail = (claimed: Claimed, error: unknown) => {
+    leave(claimed);
+    claimed.parcel.failed(error);
   };
 
   /** Outcomes are kept while the ledger is away, and written as soon as it is back, for as long as the rows are ours. */
-  const settleLater = async (settled: readonly Ended[]) => {
-    if (settled.length === 0) return;
+  const settleLater = async (endings: readonly Ended[]) => {
+    if (endings.length === 0) return;
     for (;;) {
       await sleep(settleRetryMs);
       try {
-        await ledger.settle(settled);
-        for (const { claimed, settlement } of settled) leave(claimed, settlement.status);
+        await ledger.settle(endings.flatMap(({ settled }) => settled));
+        finish(endings);
         break;
       } catch (error) {
-        const [first] = settled;
-        if (isRefusal(error) && settled.length > 1) {
+        const [first] = endings;
+        if (isRefusal(error) && endings.length > 1) {
           // One of them is at fault: its neighbours are not to suffer for it.
-          await Promise.all(settled.map((one) => settleLater([one])));
+          await Promise.all(endings.map((one) => settleLater([one])));
           break;
         }
-        if (isRefusal(error) && first!.attempts.length > 0) {
+        if (isRefusal(error) && first!.settled.some(({ attempts }) => attempts.length > 0)) {
           // Better a row that ends without its evidence than one that never does.
-          await settleLater([{ ...first!, attempts: [] }]);
+          const bare = first!.settled.map((row) => ({ ...row, attempts: [] }));
+          await settleLater([{ ...first!, settled: bare }]);
           break;
         }
         if (
           !isRefusal(error) &&
-          settled.some(({ claimed }) => performance.now() < claimed.deadlineMs)
+          endings.some(({ claimed }) => performance.now() < claimed.deadlineMs)
         )
           continue;
-        for (const { claimed } of settled) leave(claimed, { error });
+        for (const { claimed } of endings) fail(claimed, error);
         break;
       }
     }
@@ -200,19 +276,19 @@ export function createHandOver(deps: {
 
   const handOver = (claimed: Claimed) => {
     inFlight++;
+    const { parcel, items } = claimed;
     // Ours no more: it is left to whoever finds its lease run out.
-    if (performance.now() >= claimed.deadlineMs) return leave(claimed, "dropped");
-    const { delivery, source } = claimed.parcel;
+    if (performance.now() >= claimed.deadlineMs) {
+      leave(claimed);
+      for (const { delivery } of items) parcel.done(delivery.id, "dropped");
+      return;
+    }
     sending++;
     channel
       .send({
-        messageId: publicId("delivery", claimed.id),
-        templateVersionId: source.templateVersionId,
-        content: source.content,
-        recipient: delivery.recipient,
-        data: source.data,
-        actions: [],
-        repeatable: source.guarantee === "at_least_once",
+        ...parcel.contentOf(items),
+        recipient: items[0]!.delivery.recipient,
+        repeatable: guaranteeOf(items) === "at_least_once",
       })
       .then(
         (result) => {
@@ -222,29 +298,42 @@ export function createHandOver(deps: {
         },
         (error: unknown) => {
           sending--;
-          leave(claimed, { error });
+          fail(claimed, error);
           pumpSoon();
         },
       );
   };
 
+  /** All that went out as one message have one outcome. */
   const outcomeOf = (claimed: Claimed, result: SendResult): Ended => {
-    const { delivery, source, now } = claimed.parcel;
+    const { items, token, parcel } = claimed;
     const made = result.kind === "attempted" ? result.attempts : [];
-    const attemptCount = delivery.attemptCount + made.length;
     const settlement: Settlement =
       result.kind === "unsendable"
         ? { status: "failed", reason: result.reason, detail: result.detail }
-        : settle({
-            attempt: made.at(-1)!,
-            attemptCount: attemptCount - delivery.forgivenCount,
-            guarantee: source.guarantee,
-            policy: retry,
-            now: now(),
-            random: random(),
-          });
-    const attempts = delivery.interrupted ? [interruptedAttempt(), ...made] : made;
-    return { id: claimed.id, token: claimed.token, settlement, attemptCount, attempts, claimed };
+        : result.kind === "held"
+          ? { status: "pending", reason: result.reason, dueAt: result.until }
+          : settle({
+              attempt: made.at(-1)!,
+              attemptCount:
+                made.length +
+                Math.max(
+                  ...items.map(({ delivery }) => delivery.attemptCount - delivery.forgivenCount),
+                ),
+              guarantee: guaranteeOf(items),
+              policy: retry,
+              now: parcel.now(),
+              random: random(),
+            });
+    const settled = items.map(({ delivery: { id, attemptCount, interrupted } }) => ({
+      id,
+      token,
+      settlement,
+      attemptCount: attemptCount + made.length,
+      attempts: interrupted ? [interruptedAttempt(), ...made] : made,
+    }));
+    const unused = made.every(({ outcome }) => outcome === "transient");
+    return { claimed, settled, unused };
   };
 
   /** While something is under way. A lease's deadline counts from before its renewal was asked for. */
@@ -256,15 +345,20 @@ export function createHandOver(deps: {
   const renew = async () => {
     keeping = undefined;
     const askedAt = performance.now();
-    const rows = [...underWay].filter(
+    const messages = [...underWay].filter(
       ({ deadlineMs }) => deadlineMs < askedAt + leaseMs - renewMs / 2 && deadlineMs > askedAt,
     );
-    if (rows.length > 0) {
-      await ledger.renew({ rows, asOf: latest(rows.map(({ parcel }) => parcel)), leaseMs }).then(
-        () => rows.forEach((row) => (row.deadlineMs = askedAt + leaseMs)),
-        // The ledger is away: the leases run on, and are asked for again.
-        () => {},
+    if (messages.length > 0) {
+      const rows: Held[] = messages.flatMap(({ items, token }) =>
+        items.map(({ delivery: { id } }) => ({ id, token })),
       );
+      await ledger
+        .renew({ rows, asOf: latest(messages.map(({ parcel }) => parcel)), leaseMs })
+        .then(
+          () => messages.forEach((message) => (message.deadlineMs = askedAt + leaseMs)),
+          // The ledger is away: the leases run on, and are asked for again.
+          () => {},
+        );
     }
     keepLeases();
   };
@@ -272,11 +366,18 @@ export function createHandOver(deps: {
   return {
     inFlightBound,
     submit(parcel) {
-      (parcel.delivery.campaignId === null ? notifications : campaigns).push(parcel);
+      const { campaignId } = parcel.items[0]!.delivery;
+      (campaignId === null ? notifications : campaigns).push(parcel);
       pumpSoon();
     },
   };
 }
+
+/** A repeat is allowed where each of them allows it. */
+const guaranteeOf = (items: readonly Item[]) =>
+  items.every(({ source }) => source.guarantee === "at_least_once")
+    ? "at_least_once"
+    : "at_most_once";
 
 /** Parcels of one dispatch share their clock. */
 const latest = (parcels: readonly Parcel[]) =>

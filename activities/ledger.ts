@@ -1,6 +1,19 @@
 import type { Pool } from "pg";
+import type { Channel } from "../domain/channel.ts";
+import type { Facts } from "../domain/decide.ts";
+import {
+  dayMs,
+  type GrantLog,
+  hourMs,
+  type Limit,
+  longestWindowMs,
+  minuteMs,
+  noGrants,
+} from "../domain/limits.ts";
 import type { Attempt } from "../domain/outcome.ts";
-import { ageingMs, priorities } from "../domain/priority.ts";
+import type { Preferences } from "../domain/preferences.ts";
+import { ageingMs, priorities, type Priority } from "../domain/priority.ts";
+import type { Reason } from "../domain/reasons.ts";
 import type { Settlement } from "../domain/settle.ts";
 import type { RecipientView } from "./channels/channel.ts";
 
@@ -23,22 +36,36 @@ export interface Ledger {
     limit: number;
     except: readonly string[];
   }): Promise<DueDelivery[]>;
+  /** The due members of groups, however many, but for those in `except`: a group goes out as a whole. */
+  membersOf(input: {
+    groups: readonly string[];
+    asOf: Date;
+    except: readonly string[];
+  }): Promise<DueDelivery[]>;
+  /**
+   * Writes decisions that need no hand-over. Rows that have changed since they were read are left alone: they are decided
+   * again as they are.
+   */
+  decided(decisions: readonly Decided[]): Promise<void>;
   /**
    * One write for what ended and what is next. `settled`: what became of rows, with their attempts; their leases end. A row
    * that is no longer the token's is left to its new holder, whose first attempt says that this one was cut off. `wanted`:
-   * rows to mark as being handed over by the holder of `token`, for `leaseMs`; those that another claimed, or that are not
-   * due any more (cancelled, paused, held), that were tried since they were read, or whose campaign says something else by
-   * now than what would be sent, are missing in the result.
+   * messages to hand over, as the holder of `token`, for `leaseMs`; each asks for one permit of its recipient's limits, and
+   * its rows are claimed with it. Rows that another claimed, or that are not due any more (cancelled, paused, held), that
+   * were tried since they were read, whose campaign says something else by now than what would be sent, or whose recipient
+   * has no room, are missing in the result. No two messages of one turn are for the same recipient.
    */
   turn(input: {
     settled: readonly SettledDelivery[];
-    wanted: readonly WantedDelivery[];
+    wanted: readonly WantedMessage[];
     token: string;
     asOf: Date;
     leaseMs: number;
-  }): Promise<Set<string>>;
+  }): Promise<Turned>;
   /** `turn` with nothing wanted. */
   settle(settled: readonly SettledDelivery[]): Promise<void>;
+  /** Takes grants back that nothing came of: they count for no window any more. */
+  giveBack(permits: readonly Permit[]): Promise<void>;
   /** Leases go on for another `leaseMs`. */
   renew(input: { rows: readonly Held[]; asOf: Date; leaseMs: number }): Promise<void>;
   /** When `due` would next find something, and what is open in the queue. */
@@ -56,6 +83,13 @@ export interface DueDelivery extends Held {
   notificationId: string | null;
   /** The campaign's revision in force when it was read; null for a notification, which has but one. */
   revision: number | null;
+  priority: Priority;
+  channel: Channel;
+  dueAt: Date;
+  /** Why it waited. */
+  reason: Reason | null;
+  holdCount: number;
+  group: DueGroup | null;
   /** Hand-overs so far, a cut-off one included. */
   attemptCount: number;
   /** Of these, those that do not count towards the limit any more. */
@@ -64,10 +98,95 @@ export interface DueDelivery extends Held {
   interrupted: boolean;
   erased: boolean;
   recipient: RecipientView;
+  /** What the recipient has said, if anything, and in which version. */
+  preferences: Preferences | null;
+  preferencesVersion: number;
+  engagedHours: readonly number[];
+  grants: GrantLog;
 }
 
-/** A row to claim, with what would be sent: of a campaign, its revision. */
-type WantedDelivery = Pick<DueDelivery, "id" | "attemptCount" | "revision">;
+export type DueGroup = NonNullable<Facts["waiting"]["group"]> & {
+  id: string;
+  typeId: string | null;
+};
+
+/** By what a row was decided about, for who asks why. */
+export interface Versions {
+  policyVersion: number;
+  typeVersion: number | null;
+  preferencesVersion: number;
+}
+
+/** A decision that needs no hand-over: the row waits, or it has ended. */
+export interface Decided extends Versions {
+  id: string;
+  /** As it was read: a row that moved since then is not touched. */
+  readDueAt: Date;
+  decidedAt: Date;
+  reason: Reason;
+  /** Null: it is suppressed. */
+  dueAt: Date | null;
+  holdCount: number;
+  groupId: string | null;
+}
+
+/** What a message needs room for in its recipient's log of grants; null: that limit is not asked. */
+export interface RoomNeeded {
+  perMinute: number | null;
+  perHour: number | null;
+  perDay: number | null;
+  /** To lie between the last grant and this one. */
+  gapMs: number | null;
+  typePerMinute: number | null;
+  typePerHour: number | null;
+  typePerDay: number | null;
+}
+
+/** The limits as the log is asked for them: of two on the same window, the tighter one. */
+export function roomNeeded(limits: readonly Limit[], gapMs: number): RoomNeeded {
+  const least = (windowMs: number, ofType: boolean) =>
+    limits.reduce<number | null>(
+      (found, limit) =>
+        limit.windowMs === windowMs && (limit.type !== null) === ofType
+          ? Math.min(found ?? limit.limit, limit.limit)
+          : found,
+      null,
+    );
+  return {
+    perMinute: least(minuteMs, false),
+    perHour: least(hourMs, false),
+    perDay: least(dayMs, false),
+    gapMs: gapMs === 0 ? null : gapMs,
+    typePerMinute: least(minuteMs, true),
+    typePerHour: least(hourMs, true),
+    typePerDay: least(dayMs, true),
+  };
+}
+
+/** A message to hand over: a delivery, or the members of a group. */
+export interface WantedMessage extends Versions {
+  recipientId: string;
+  /** The number of its type; 0 without one. */
+  typeNumber: number;
+  room: RoomNeeded;
+  /** With what would be sent: of a campaign, its revision. */
+  rows: readonly Pick<DueDelivery, "id" | "attemptCount" | "revision">[];
+}
+
+/** A grant in a recipient's log. */
+export interface Permit {
+  recipientId: string;
+  /** Milliseconds since the epoch. */
+  at: number;
+}
+
+export interface Turned {
+  /** Rows that are ours until the lease ends. */
+  claimed: Set<string>;
+  /** When permits were granted, in milliseconds since the epoch, and to whom: also where nothing was claimed with one. */
+  grantedAt: number;
+  granted: ReadonlySet<string>;
+}
 
 export interface SettledDelivery extends Held {
   settlement: Settlement;
@@ -94,21 +213,58 @@ const byPriority = `(VALUES ${priorities.map((priority) => `('${priority}'::prio
 /** Rows of a campaign move only while it runs: pause, cancel and reschedule need nothing but their own commit. */
 const sourceRuns = `(campaign_id IS NULL OR campaign_id = ANY (ARRAY(SELECT id FROM campaigns WHERE status = 'running' AND finished_at IS NULL)))`;
 
+/** What is read of a row `d` that is due: see `dueDelivery`. */
+const dueColumns = `d.id, d.lease_token, d.campaign_id, d.notification_id, c.revision, d.attempt_count, d.forgiven_count, d.status = 'sending',
+    r.erased_at IS NOT NULL, r.id, r.external_id, r.email, r.phone, r.time_zone, r.locale, r.attributes,
+    d.priority, d.channel, d.due_at, d.reason, d.hold_count, g.id, g.kind, g.status, g.closes_at, g.type_id,
+    r.preferences, r.preferences_version, r.engaged_hours,
+    CASE WHEN cardinality(l.granted) > 0 THEN ARRAY(SELECT (extract(epoch FROM at) * 1000)::float8 FROM unnest(l.granted) AS at) END, l.types
+  FROM due d JOIN recipients r ON r.id = d.recipient_id LEFT JOIN campaigns c ON c.id = d.campaign_id
+    LEFT JOIN groups g ON g.id = d.group_id LEFT JOIN grant_logs l ON l.recipient_id = d.recipient_id`;
+
+const readColumns =
+  "id, campaign_id, notification_id, recipient_id, attempt_count, forgiven_count, status, lease_token, priority, channel, due_at, reason, hold_count, group_id";
+
 const dueSql = `
   WITH clock AS MATERIALIZED (SELECT greatest($2::timestamptz, clock_timestamp()) AS now),
   due AS (
-    SELECT d.* FROM clock, ${byPriority},
+    SELECT d.*, p.ageing FROM clock, ${byPriority},
     LATERAL (
-      SELECT id, campaign_id, notification_id, recipient_id, attempt_count, forgiven_count, status, lease_token, due_at FROM deliveries
+      SELECT ${readColumns} FROM deliveries
       WHERE queue = $1 AND priority = p.priority AND due_at <= clock.now AND (lease_until IS NULL OR lease_until <= clock.now)
         AND id NOT IN (SELECT unnest($4::uuid[])) AND ${sourceRuns}
       ORDER BY due_at LIMIT $3
     ) d
     ORDER BY d.due_at + p.ageing LIMIT $3
   )
-  SELECT d.id, d.lease_token, d.campaign_id, d.notification_id, c.revision, d.attempt_count, d.forgiven_count, d.status = 'sending',
-    r.erased_at IS NOT NULL, r.id, r.external_id, r.email, r.phone, r.time_zone, r.locale, r.attributes
-  FROM due d JOIN recipients r ON r.id = d.recipient_id LEFT JOIN campaigns c ON c.id = d.campaign_id`;
+  SELECT ${dueColumns} ORDER BY d.due_at + d.ageing`;
+
+const membersSql = `
+  WITH clock AS MATERIALIZED (SELECT greatest($2::timestamptz, clock_timestamp()) AS now),
+  due AS (
+    SELECT ${readColumns} FROM deliveries, clock
+    WHERE group_id = ANY($1::uuid[]) AND due_at <= clock.now AND (lease_until IS NULL OR lease_until <= clock.now)
+      AND id NOT IN (SELECT unnest($3::uuid[])) AND ${sourceRuns}
+  )
+  SELECT ${dueColumns} ORDER BY d.id`;
+
+/** A hold, or a suppression, of rows that are as they were read. */
+const decidedSql = `
+  UPDATE deliveries d SET status = CASE WHEN h.due_ms IS NULL THEN 'suppressed' ELSE d.status END, due_at = to_timestamp(h.due_ms / 1000.0),
+    reason = h.reason, hold_count = h.hold_count, group_id = h.group_id, finished_at = CASE WHEN h.due_ms IS NULL THEN clock_timestamp() END,
+    decided_at = to_timestamp(h.decided_ms / 1000.0), policy_version = h.policy_version, type_version = h.type_version, preferences_version = h.preferences_version
+  FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::smallint[], $7::uuid[], $8::int[], $9::int[], $10::int[])
+    AS h(id, read_ms, decided_ms, due_ms, reason, hold_count, group_id, policy_version, type_version, preferences_version)
+  WHERE d.id = h.id AND d.status = 'pending' AND d.due_at = to_timestamp(h.read_ms / 1000.0)`;
+
+const longest = `interval '${longestWindowMs} milliseconds'`;
+
+/** The grant that is as many places before as the limit allows is out of the window, or there is none. `asked`: its place there. */
+const roomFor = (asked: number, window: string) =>
+  `coalesce(g.granted[cardinality(g.granted) - excluded.asked[${asked}] + 1] <= excluded.granted[1] - interval '${window}', true)`;
+
+const roomForType = (asked: number, window: string) =>
+  `(excluded.asked[${asked}] IS NULL OR (SELECT count(*) FROM unnest(g.granted, g.types) AS e(at, type) WHERE e.type = excluded.types[1] AND e.at > excluded.granted[1] - interval '${window}') < excluded.asked[${asked}])`;
 
 const turnSql = `
   WITH clock AS MATERIALIZED (SELECT greatest($17::timestamptz, clock_timestamp()) AS now),
@@ -126,13 +282,50 @@ const turnSql = `
     FROM unnest($8::uuid[], $9::smallint[], $10::text[], $11::attempt_outcome[], $12::text[], $13::text[], $14::bigint[], $15::bigint[])
       AS a(id, number, provider, outcome, failure, response, started_ms, finished_ms)
     WHERE a.id = ANY (ARRAY(SELECT id FROM settled))
+  ),
+  -- One row a recipient, in the order of recipients, so that no two turns wait for each other. A grant is an entry in the log:
+  -- it is made where the entries that stand in the way are out of their windows, on the log as it is under its lock.
+  permits AS (
+    INSERT INTO grant_logs AS g (recipient_id, granted, types, asked)
+    SELECT m.recipient_id, ARRAY[clock.now]::timestamptz(3)[], ARRAY[m.type], ARRAY[m.per_minute, m.per_hour, m.per_day, m.gap_ms, m.type_per_minute, m.type_per_hour, m.type_per_day]
+    FROM unnest($22::uuid[], $23::int[], $24::int[], $25::int[], $26::int[], $27::int[], $28::int[], $29::int[], $30::int[])
+      AS m(recipient_id, type, per_minute, per_hour, per_day, gap_ms, type_per_minute, type_per_hour, type_per_day), clock
+    ORDER BY m.recipient_id
+    ON CONFLICT (recipient_id) DO UPDATE SET
+      granted = CASE WHEN g.granted[1] > excluded.granted[1] - ${longest} THEN g.granted ELSE ARRAY(SELECT e.at FROM unnest(g.granted) AS e(at) WHERE e.at > excluded.granted[1] - ${longest}) END
+        || greatest(excluded.granted[1], g.granted[cardinality(g.granted)]),
+      types = CASE WHEN g.granted[1] > excluded.granted[1] - ${longest} THEN g.types ELSE ARRAY(SELECT e.type FROM unnest(g.granted, g.types) AS e(at, type) WHERE e.at > excluded.granted[1] - ${longest}) END
+        || excluded.types[1],
+      asked = excluded.asked
+    WHERE ${roomFor(1, "1 minute")} AND ${roomFor(2, "1 hour")} AND ${roomFor(3, "1 day")}
+      AND coalesce(g.granted[cardinality(g.granted)] <= excluded.granted[1] - excluded.asked[4] * interval '1 millisecond', true)
+      AND ${roomForType(5, "1 minute")} AND ${roomForType(6, "1 hour")} AND ${roomForType(7, "1 day")}
+    RETURNING recipient_id
+  ),
+  claimed AS (
+    UPDATE deliveries d SET status = 'sending', attempt_count = d.attempt_count + 1, revision = wanted.revision,
+      lease_token = $18, lease_until = clock.now + $19 * interval '1 millisecond',
+      decided_at = clock.now, policy_version = wanted.policy_version, type_version = wanted.type_version, preferences_version = wanted.preferences_version
+    FROM unnest($16::uuid[], $20::smallint[], $21::smallint[], $31::uuid[], $32::int[], $33::int[], $34::int[])
+      AS wanted(id, attempt_count, revision, recipient_id, policy_version, type_version, preferences_version), clock, permits
+    WHERE d.id = wanted.id AND d.attempt_count = wanted.attempt_count AND d.due_at <= clock.now AND (d.lease_until IS NULL OR d.lease_until <= clock.now)
+      AND permits.recipient_id = wanted.recipient_id
+      AND (d.campaign_id IS NULL OR wanted.revision = (SELECT c.revision FROM campaigns c WHERE c.id = d.campaign_id AND c.status = 'running' AND c.finished_at IS NULL))
+    RETURNING d.id, d.group_id
+  ),
+  -- What went out takes no more members.
+  closed AS (
+    UPDATE groups SET status = 'closed', closed_at = clock.now, member_count = (SELECT count(*) FROM claimed WHERE claimed.group_id = groups.id)
+    FROM clock WHERE id = ANY (ARRAY(SELECT DISTINCT group_id FROM claimed WHERE group_id IS NOT NULL)) AND status <> 'closed'
   )
-  UPDATE deliveries d SET status = 'sending', attempt_count = d.attempt_count + 1, revision = wanted.revision,
-    lease_token = $18, lease_until = clock.now + $19 * interval '1 millisecond'
-  FROM unnest($16::uuid[], $20::smallint[], $21::smallint[]) AS wanted(id, attempt_count, revision), clock
-  WHERE d.id = wanted.id AND d.attempt_count = wanted.attempt_count AND d.due_at <= clock.now AND (d.lease_until IS NULL OR d.lease_until <= clock.now)
-    AND (d.campaign_id IS NULL OR wanted.revision = (SELECT c.revision FROM campaigns c WHERE c.id = d.campaign_id AND c.status = 'running' AND c.finished_at IS NULL))
-  RETURNING d.id`;
+  SELECT ARRAY(SELECT id FROM claimed), ARRAY(SELECT recipient_id FROM permits), (extract(epoch FROM clock.now::timestamptz(3)) * 1000)::float8 FROM clock`;
+
+/** A grant that nothing came of leaves the log. */
+const giveBackSql = `
+  UPDATE grant_logs g SET granted = g.granted[:i.place - 1] || g.granted[i.place + 1:], types = g.types[:i.place - 1] || g.types[i.place + 1:]
+  FROM unnest($1::uuid[], $2::float8[]) AS p(recipient_id, at_ms),
+  LATERAL (SELECT array_position(l.granted, to_timestamp(p.at_ms / 1000.0)::timestamptz(3)) AS place FROM grant_logs l WHERE l.recipient_id = p.recipient_id) AS i
+  WHERE g.recipient_id = p.recipient_id AND i.place IS NOT NULL AND g.granted[i.place] = to_timestamp(p.at_ms / 1000.0)::timestamptz(3)`;
 
 const renewSql = `
   UPDATE deliveries d SET lease_until = greatest($3::timestamptz, clock_timestamp()) + $4 * interval '1 millisecond'
@@ -168,39 +361,28 @@ export function createLedger(pool: Pool): Ledger {
 
   return {
     async due({ queue, asOf, limit, except }) {
-      const rows = await run("due", dueSql, [queue, asOf, limit, except]);
-      return rows.map(
-        ([
-          id,
-          token,
-          campaignId,
-          notificationId,
-          revision,
-          attemptCount,
-          forgivenCount,
-          interrupted,
-          erased,
-          recipientId,
-          externalId,
-          email,
-          phone,
-          timeZone,
-          locale,
-          attributes,
-        ]) =>
-          ({
-            id,
-            token,
-            campaignId,
-            notificationId,
-            revision,
-            attemptCount,
-            forgivenCount,
-            interrupted,
-            erased,
-            recipient: { id: recipientId, externalId, email, phone, timeZone, locale, attributes },
-          }) as DueDelivery,
-      );
+      return (await run("due", dueSql, [queue, asOf, limit, except])).map(dueDelivery);
+    },
+
+    async membersOf({ groups, asOf, except }) {
+      return (await run("members", membersSql, [groups, asOf, except])).map(dueDelivery);
+    },
+
+    async decided(decisions) {
+      if (decisions.length === 0) return;
+      const column = <Value>(value: (decision: Decided) => Value) => decisions.map(value);
+      await run("decided", decidedSql, [
+        column(({ id }) => id),
+        column(({ readDueAt }) => readDueAt.getTime()),
+        column(({ decidedAt }) => decidedAt.getTime()),
+        column(({ dueAt }) => dueAt?.getTime() ?? null),
+        column(({ reason }) => reason),
+        column(({ holdCount }) => holdCount),
+        column(({ groupId }) => groupId),
+        column(({ policyVersion }) => policyVersion),
+        column(({ typeVersion }) => typeVersion),
+        column(({ preferencesVersion }) => preferencesVersion),
+      ]);
     },
 
     async turn({ settled, wanted, token, asOf, leaseMs }) {
@@ -243,17 +425,42 @@ export function createLedger(pool: Pool): Ledger {
           made[7].push(finishedAt.getTime());
         }
       }
-      const claimed = await run("turn", turnSql, [
+      const asked = <Value>(value: (message: WantedMessage) => Value) => wanted.map(value);
+      const claims = wanted.flatMap(({ rows: claimed, ...message }) =>
+        claimed.map((row) => ({ ...message, ...row })),
+      );
+      const [row] = await run("turn", turnSql, [
         ...rows,
         ...made,
-        wanted.map(({ id }) => id),
+        claims.map(({ id }) => id),
         asOf,
         token,
         leaseMs,
-        wanted.map(({ attemptCount }) => attemptCount),
-        wanted.map(({ revision }) => revision),
+        claims.map(({ attemptCount }) => attemptCount),
+        claims.map(({ revision }) => revision),
+        asked(({ recipientId }) => recipientId),
+        asked(({ typeNumber }) => typeNumber),
+        asked(({ room }) => room.perMinute),
+        asked(({ room }) => room.perHour),
+        asked(({ room }) => room.perDay),
+        asked(({ room }) => room.gapMs),
+        asked(({ room }) => room.typePerMinute),
+        asked(({ room }) => room.typePerHour),
+        asked(({ room }) => room.typePerDay),
+        claims.map(({ recipientId }) => recipientId),
+        claims.map(({ policyVersion }) => policyVersion),
+        claims.map(({ typeVersion }) => typeVersion),
+        claims.map(({ preferencesVersion }) => preferencesVersion),
       ]);
-      return new Set(claimed.map(([id]) => id as string));
+      const [claimed, granted, grantedAt] = row as [string[], string[], number];
+      return { claimed: new Set(claimed), granted: new Set(granted), grantedAt };
+    },
+
+    async giveBack(permits) {
+      await run("give-back-grants", giveBackSql, [
+        permits.map(({ recipientId }) => recipientId),
+        permits.map(({ at }) => at),
+      ]);
     },
 
     async settle(settled) {
@@ -270,4 +477,65 @@ export function createLedger(pool: Pool): Ledger {
       return { open, nextDueAt, reason };
     },
   };
+}
+
+function dueDelivery(row: unknown[]): DueDelivery {
+  const [
+    id,
+    token,
+    campaignId,
+    notificationId,
+    revision,
+    attemptCount,
+    forgivenCount,
+    interrupted,
+    erased,
+    recipientId,
+    externalId,
+    email,
+    phone,
+    timeZone,
+    locale,
+    attributes,
+    priority,
+    channel,
+    dueAt,
+    reason,
+    holdCount,
+    groupId,
+    kind,
+    status,
+    closesAt,
+    typeId,
+    preferences,
+    preferencesVersion,
+    engagedHours,
+    granted,
+    types,
+  ] = row;
+  return {
+    id,
+    token,
+    campaignId,
+    notificationId,
+    revision,
+    attemptCount,
+    forgivenCount,
+    interrupted,
+    erased,
+    recipient: { id: recipientId, externalId, email, phone, timeZone, locale, attributes },
+    priority,
+    channel,
+    dueAt,
+    reason,
+    holdCount,
+    group:
+      groupId === null
+        ? null
+        : { id: groupId, kind, status, closesAt: (closesAt as Date).getTime(), typeId },
+    preferences,
+    preferencesVersion,
+    engagedHours,
+    grants: granted === null ? noGrants : { granted, types },
+  } as DueDelivery;
 }

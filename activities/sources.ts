@@ -1,4 +1,6 @@
 import type { Pool } from "pg";
+import type { Rulebook } from "../config/rulebook.ts";
+import type { NotificationType } from "../domain/notification-type.ts";
 import type { TemplateContent } from "../domain/template.ts";
 import type { DueDelivery } from "./ledger.ts";
 
@@ -10,31 +12,53 @@ export interface Source {
   content: TemplateContent;
   data: Record<string, unknown>;
   guarantee: "at_least_once" | "at_most_once";
+  type: NotificationType | null;
+  createdAt: Date;
+  /** When it was to go out at the earliest. */
+  askedAt: Date;
+  occursAt: Date | null;
+  expiresAt: Date | null;
+  dedupKey: string | null;
+  /** Its own, or its type's. */
+  collapseKey: string | null;
+  batchable: boolean;
+  bypassRateLimit: boolean;
+  entityId: string | null;
+  /** As `notificationActions` in domain/notification.ts. */
+  actions: unknown;
 }
 
 /** Finds the sources of due deliveries; a campaign is read once a revision for as long as the instance is kept: a dispatch. */
 export interface Sources {
-  of(deliveries: readonly DueDelivery[]): Promise<(delivery: DueDelivery) => Source>;
+  of(
+    deliveries: readonly DueDelivery[],
+    rulebook: Rulebook,
+  ): Promise<(delivery: DueDelivery) => Source>;
 }
 
+type Row = Omit<Source, "type"> & { typeId: string | null };
+
 export function createSources(pool: Pool): Sources {
-  const campaigns = new Map<string, Source>();
+  const campaigns = new Map<string, Row>();
   const sql = (table: "campaigns" | "notifications", own: string) => ({
     name: `sources-of-${table}`,
     text: `
-      SELECT s.id, s.data, s.template_version_id AS "templateVersionId", v.content, ${own}
+      SELECT s.id, s.data, s.created_at AS "createdAt", s.type_id AS "typeId", s.template_version_id AS "templateVersionId", v.content, ${own}
       FROM ${table} s JOIN template_versions v ON v.id = s.template_version_id WHERE s.id = ANY($1::uuid[])`,
   });
   const read = async (
     table: "campaigns" | "notifications",
     ids: Set<string>,
-  ): Promise<Map<string, Source>> => {
+  ): Promise<Map<string, Row>> => {
     if (ids.size === 0) return new Map();
     const own =
       table === "campaigns"
-        ? "s.guarantee, s.revision"
-        : "'at_least_once' AS guarantee, NULL::smallint AS revision";
-    const { rows } = await pool.query<Source & { id: string }>({
+        ? `s.guarantee, s.revision, s.frozen_at AS "askedAt", NULL::timestamptz AS "occursAt", NULL::timestamptz AS "expiresAt",
+          NULL AS "dedupKey", NULL AS "collapseKey", true AS batchable, false AS "bypassRateLimit", NULL AS "entityId", '[]'::jsonb AS actions`
+        : `'at_least_once' AS guarantee, NULL::smallint AS revision, s.send_at AS "askedAt", s.occurs_at AS "occursAt",
+          s.expires_at AS "expiresAt", s.dedup_key AS "dedupKey", s.collapse_key AS "collapseKey", s.batchable,
+          s.bypass_rate_limit AS "bypassRateLimit", s.entity_id AS "entityId", s.actions`;
+    const { rows } = await pool.query<Row & { id: string }>({
       ...sql(table, own),
       values: [[...ids]],
     });
@@ -42,7 +66,7 @@ export function createSources(pool: Pool): Sources {
   };
 
   return {
-    async of(deliveries) {
+    async of(deliveries, { types }) {
       const unknown = deliveries.flatMap(({ campaignId, revision }) =>
         campaignId !== null && campaigns.get(campaignId)?.revision !== revision ? [campaignId] : [],
       );
@@ -52,10 +76,18 @@ export function createSources(pool: Pool): Sources {
         "notifications",
         new Set(deliveries.flatMap(({ notificationId }) => notificationId ?? [])),
       );
+      const typed = new Map<Row, Source>();
       return ({ campaignId, notificationId }) => {
-        const source =
+        const row =
           campaignId === null ? notifications.get(notificationId!) : campaigns.get(campaignId);
-        if (!source) throw new Error("a delivery without its source: the foreign keys forbid it");
+        if (!row) throw new Error("a delivery without its source: the foreign keys forbid it");
+        let source = typed.get(row);
+        if (!source) {
+          const { typeId, ...own } = row;
+          const type = typeId === null ? null : (types.get(typeId) ?? null);
+          source = { ...own, type, collapseKey: own.collapseKey ?? type?.collapseKey ?? null };
+          typed.set(row, source);
+        }
         return source;
       };
     },

@@ -243,6 +243,7 @@ export const workerVariables = [
   "DATABASE_URL",
   "DATABASE_CONNECTIONS",
   "LOG_LEVEL",
+  "MAILBOX_SHARDS",
   "TOKEN_SECRET",
   "PUBLIC_URL",
   "EVENTS_URL",

@@ -1,8 +1,8 @@
 import { z } from "zod";
 
-const minuteMs = 60_000;
-const hourMs = 60 * minuteMs;
-const dayMs = 24 * hourMs;
+export const minuteMs = 60_000;
+export const hourMs = 60 * minuteMs;
+export const dayMs = 24 * hourMs;
 
 /** The longest window that a limit looks back over: older grants matter to none. */
 export const longestWindowMs = dayMs;
@@ -40,7 +40,7 @@ export interface Limit {
 
 /** The windows of `limits`, the shortest first. */
 export function windowsOf(
-  limits: Partial<RecipientLimits>,
+  limits: { [Window in keyof RecipientLimits]?: number | undefined },
   reason: Limit["reason"],
   type: number | null = null,
 ): Limit[] {

@@ -13,7 +13,11 @@ export interface RetryPolicy {
 export type Settlement =
   | { status: "sent"; reason: null }
   | { status: "failed" | "unknown" | "suppressed"; reason: Reason; detail?: string }
-  | { status: "pending"; reason: "retry"; dueAt: Date };
+  | {
+      status: "pending";
+      reason: "retry" | "provider_unavailable" | "provider_rate";
+      dueAt: Date;
+    };
 
 /**
  * The wait before try `attempt + 1`: exponential with a cap, half of it jitter, so that what failed together does not

@@ -132,6 +132,7 @@ async function main(): Promise<void> {
       auditDays: environment.RETENTION_AUDIT_DAYS,
       idempotencyDays: environment.RETENTION_IDEMPOTENCY_DAYS,
     },
+    mailboxShards: environment.MAILBOX_SHARDS,
     workflows: workflowSource(),
     metrics,
     logger,

@@ -97,15 +97,18 @@ export function measuredLedger(ledger: Ledger, metrics: WorkerMetrics): Ledger {
   return {
     due: timed("due", (input) => ledger.due(input)),
     async turn(input) {
-      const claimed = await turn(input);
-      metrics.ledgerRows.inc({ change: "claimed" }, claimed.size);
+      const turned = await turn(input);
+      metrics.ledgerRows.inc({ change: "claimed" }, turned.claimed.size);
       countSettled(input.settled);
-      return claimed;
+      return turned;
     },
     async settle(settled) {
       await settle(settled);
       countSettled(settled);
     },
+    membersOf: timed("members", (input) => ledger.membersOf(input)),
+    decided: timed("decided", (decisions) => ledger.decided(decisions)),
+    giveBack: timed("give-back", (permits) => ledger.giveBack(permits)),
     renew: timed("renew", (input) => ledger.renew(input)),
     outlook: timed("outlook", (input) => ledger.outlook(input)),
   };

@@ -5,20 +5,17 @@ import { Worker, type NativeConnection, type WorkerOptions } from "@temporalio/w
 import type { Pool } from "pg";
 import { createAdvanceCampaign } from "../activities/campaign.ts";
 import type { Channel } from "../activities/channels/channel.ts";
-import { createDispatch } from "../activities/dispatch.ts";
-import { createGates } from "../activities/gates.ts";
-import { createHandOver } from "../activities/hand-over.ts";
+import { createDispatcher } from "../activities/dispatcher.ts";
 import type { Activities } from "../activities/index.ts";
 import { createLedger } from "../activities/ledger.ts";
 import { createRemoveExpired } from "../activities/maintenance.ts";
 import { createRelayOverdue } from "../activities/relay.ts";
-import { createSources } from "../activities/sources.ts";
-import { createSuppressions } from "../activities/suppressions.ts";
 import type { Retention } from "../domain/retention.ts";
 import type { Logger } from "../config/logger.ts";
 import { noSinks, type Tracing } from "../config/tracing.ts";
 import type { RetryPolicy } from "../domain/settle.ts";
 import { relayWorkflowId, taskQueues } from "../workflows/messages.ts";
+import { wakeQueue } from "../workflows/wake.ts";
 import {
   loggedAdvance,
   measuredChannel,
@@ -40,6 +37,7 @@ export interface WorkerDeps {
   channels: { delivery: Channel; critical: Channel };
   retry: RetryPolicy;
   retention: Retention;
+  mailboxShards: number;
   workflows: ReturnType<typeof workflowSource>;
   metrics: WorkerMetrics;
   logger: Pick<Logger, "debug">;
@@ -53,6 +51,7 @@ function createActivities({
   channels,
   retry,
   retention,
+  mailboxShards,
   metrics,
   logger,
 }: WorkerDeps): {
@@ -61,16 +60,16 @@ function createActivities({
   critical: Pick<Activities, "dispatch">;
 } {
   const ledger = measuredLedger(createLedger(pool), metrics);
-  const gates = createGates(pool);
   const dispatchOver = (traffic: Traffic) => {
     const channel = measuredChannel(channels[traffic], { name: "email", traffic }, metrics);
-    const dispatch = createDispatch({
+    const dispatch = createDispatcher({
+      pool,
       ledger,
-      gates,
-      handOver: createHandOver({ ledger, channel, retry, inFlightBound: inFlightBound[traffic] }),
-      attemptLimit: retry.attempts,
-      sources: () => createSources(pool),
-      suppressions: createSuppressions(pool),
+      channel,
+      retry,
+      inFlightBound: inFlightBound[traffic],
+      mailboxShards,
+      wake: (queue) => wakeQueue(client, queue),
     });
     metrics.inFlightBound.set({ traffic }, inFlightBound[traffic]);
     return { dispatch: measuredDispatch(dispatch, metrics, logger) };

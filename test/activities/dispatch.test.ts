@@ -3,12 +3,8 @@ import { DefaultLogger } from "@temporalio/worker";
 import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createAdvanceCampaign } from "../../activities/campaign.ts";
-import { createDispatch } from "../../activities/dispatch.ts";
-import { createGates } from "../../activities/gates.ts";
-import { createHandOver } from "../../activities/hand-over.ts";
+import { createDispatcher } from "../../activities/dispatcher.ts";
 import { createLedger, type Ledger } from "../../activities/ledger.ts";
-import { createSources } from "../../activities/sources.ts";
-import { createSuppressions } from "../../activities/suppressions.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { queueName } from "../../domain/queues.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
@@ -34,14 +30,14 @@ afterAll(async () => {
 /** A worker's dispatch over a channel that answers as told. */
 function worker(answer?: Answer, ledger: Ledger = createLedger(pool)) {
   const recording = recordingChannel(answer);
-  const handOver = createHandOver({ ledger, channel: recording.channel, retry, inFlightBound });
-  const dispatch = createDispatch({
+  const dispatch = createDispatcher({
+    pool,
     ledger,
-    gates: createGates(pool),
-    handOver,
-    attemptLimit: retry.attempts,
-    sources: () => createSources(pool),
-    suppressions: createSuppressions(pool),
+    channel: recording.channel,
+    retry,
+    inFlightBound,
+    mailboxShards: 1,
+    wake: () => Promise.resolve(),
   });
   return {
     ...recording,

@@ -13,6 +13,7 @@ import { campaignGate } from "../../domain/gates.ts";
 import { newUuid } from "../../domain/ids.ts";
 import { retentionTables, type RetentionTable } from "../../domain/retention.ts";
 import { createPool } from "../../workers/pool.ts";
+import { wantedMessages } from "../support/wanted.ts";
 import { expiring, daysAgo } from "../support/expiring.ts";
 import { seeding } from "../support/seed.ts";
 
@@ -293,7 +294,8 @@ describe("a batch", () => {
     const due = await ledger.due({ queue, asOf, limit: 100, except: [] });
     expect(due).toHaveLength(20);
     const token = newUuid();
-    const claimed = await ledger.turn({ settled: [], wanted: due, token, asOf, leaseMs: 10_000 });
+    const wanted = wantedMessages(due);
+    const { claimed } = await ledger.turn({ settled: [], wanted, token, asOf, leaseMs: 10_000 });
     expect(claimed.size).toBe(20);
     await ledger.settle(
       due.map((row) => ({

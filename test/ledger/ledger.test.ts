@@ -8,6 +8,7 @@ import {
 } from "../../activities/ledger.ts";
 import { newUuid } from "../../domain/ids.ts";
 import type { Attempt } from "../../domain/outcome.ts";
+import { wantedMessages } from "../support/wanted.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 
 const leaseMs = 10_000;
@@ -30,8 +31,8 @@ afterAll(async () => {
 
 const inMs = (ms: number) => new Date(Date.now() + ms);
 const due = (limit = 100, asOf = new Date(0)) => ledger.due({ queue, asOf, limit, except: [] });
-const claim = (rows: readonly DueDelivery[], token: string, asOf = new Date(0)) =>
-  ledger.turn({ settled: [], wanted: rows, token, asOf, leaseMs });
+const claim = async (rows: readonly DueDelivery[], token: string, asOf = new Date(0)) =>
+  (await ledger.turn({ settled: [], wanted: wantedMessages(rows), token, asOf, leaseMs })).claimed;
 const sentAttempt = (): Attempt => ({
   provider: "smtp-1",
   outcome: "sent",

@@ -1,12 +1,8 @@
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { type CampaignStep, createAdvanceCampaign } from "../../activities/campaign.ts";
-import { createDispatch } from "../../activities/dispatch.ts";
-import { createGates } from "../../activities/gates.ts";
-import { createHandOver } from "../../activities/hand-over.ts";
+import { createDispatcher } from "../../activities/dispatcher.ts";
 import { createLedger } from "../../activities/ledger.ts";
-import { createSources } from "../../activities/sources.ts";
-import { createSuppressions } from "../../activities/suppressions.ts";
 import { queueName } from "../../domain/queues.ts";
 import { type Answer, recordingChannel } from "./recording-channel.ts";
 
@@ -16,13 +12,14 @@ const retry = { baseMs: 60_000, capMs: 3_600_000, attempts: 3 };
 export function campaignWorker(pool: Pool, answer?: Answer) {
   const recording = recordingChannel(answer);
   const ledger = createLedger(pool);
-  const dispatch = createDispatch({
+  const dispatch = createDispatcher({
+    pool,
     ledger,
-    gates: createGates(pool),
-    handOver: createHandOver({ ledger, channel: recording.channel, retry, inFlightBound: 10 }),
-    attemptLimit: retry.attempts,
-    sources: () => createSources(pool),
-    suppressions: createSuppressions(pool),
+    channel: recording.channel,
+    retry,
+    inFlightBound: 10,
+    mailboxShards: 1,
+    wake: () => Promise.resolve(),
   });
   const advanceCampaign = createAdvanceCampaign({ pool });
 

@@ -53,6 +53,7 @@ export async function startWorkers(
     channels: { delivery: recording.channel, critical: recording.channel },
     retry: { baseMs: 60_000, capMs: 6 * 3_600_000, attempts: 20 },
     retention: { deliveriesDays: 90, auditDays: 365, idempotencyDays: 3 },
+    mailboxShards: 1,
     workflows: { workflowBundle: await workflowBundle() },
     metrics,
     tracing,

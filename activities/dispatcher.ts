@@ -1,0 +1,54 @@
+import type { Pool } from "pg";
+import { createRulebookReader } from "../config/rulebook.ts";
+import type { RetryPolicy } from "../domain/settle.ts";
+import type { Channel } from "./channels/channel.ts";
+import { createDispatch } from "./dispatch.ts";
+import { createEchoes } from "./echoes.ts";
+import { createGates } from "./gates.ts";
+import { createHandOver } from "./hand-over.ts";
+import type { Ledger } from "./ledger.ts";
+import { createLoad } from "./load.ts";
+import { createMerges } from "./merging.ts";
+import { createSources } from "./sources.ts";
+import { createSummaries } from "./summaries.ts";
+import { createSuppressions } from "./suppressions.ts";
+
+/** `dispatch` over one channel, with all that it reads from the ledger's database. */
+export function createDispatcher({
+  pool,
+  ledger,
+  channel,
+  retry,
+  inFlightBound,
+  mailboxShards,
+  wake,
+  lingerMs,
+}: {
+  pool: Pool;
+  ledger: Ledger;
+  channel: Channel;
+  retry: RetryPolicy;
+  inFlightBound: number;
+  mailboxShards: number;
+  /** Starts the workflow of a queue, or has it look again. */
+  wake: (queue: string) => Promise<void>;
+  lingerMs?: number;
+}) {
+  return createDispatch({
+    ledger,
+    channel,
+    gates: createGates(pool),
+    handOver: createHandOver({ ledger, channel, retry, inFlightBound }),
+    attemptLimit: retry.attempts,
+    sources: () => createSources(pool),
+    suppressions: createSuppressions(pool),
+    echoes: createEchoes(pool),
+    merges: createMerges(pool),
+    summaries: createSummaries(),
+    rulebook: createRulebookReader(pool),
+    load: createLoad(pool),
+    mailboxShards,
+    wake,
+    ...(lingerMs !== undefined && { lingerMs }),
+  });
+}

@@ -1,0 +1,31 @@
+import type { Pool } from "pg";
+import { type Load, noLoad } from "../domain/batching.ts";
+import { notificationQueues } from "../domain/queues.ts";
+
+/** How old what is known may be before it is asked for again, in the background. */
+const freshMs = 5_000;
+/** Rows counted, at most: far beyond any bound that somebody sets. */
+const countLimit = 100_000;
+
+/** Rows that are due, nobody has claimed, and only wait for workers. */
+const loadSql = `
+  SELECT count(*)::int AS backlog, coalesce(extract(epoch FROM clock_timestamp() - min(due_at)) * 1000, 0)::float8 AS "delayMs"
+  FROM (SELECT due_at FROM deliveries WHERE queue = ANY($1::text[]) AND due_at <= clock_timestamp() AND status = 'pending' LIMIT ${countLimit}) AS waiting`;
+
+/** How much waits to be sent, as last seen: asked for at most so often, and nobody waits for the answer. */
+export function createLoad(pool: Pick<Pool, "query">): () => Load {
+  let seen = noLoad;
+  let askedAt = Number.NEGATIVE_INFINITY;
+  return () => {
+    const now = performance.now();
+    if (now - askedAt > freshMs) {
+      askedAt = now;
+      pool
+        .query<Load>({ name: "load", text: loadSql, values: [notificationQueues] })
+        .then(({ rows }) => (seen = rows[0]!))
+        // The ledger is away: what was seen last is the best there is.
+        .catch(() => {});
+    }
+    return seen;
+  };
+}

@@ -1,0 +1,21 @@
+import type { DueDelivery, WantedMessage } from "../../activities/ledger.ts";
+
+/** Deliveries as messages of their own, under no limit. */
+export const wantedMessages = (rows: readonly DueDelivery[]): WantedMessage[] =>
+  rows.map((row) => ({
+    recipientId: row.recipient.id,
+    typeNumber: 0,
+    room: {
+      perMinute: null,
+      perHour: null,
+      perDay: null,
+      gapMs: null,
+      typePerMinute: null,
+      typePerHour: null,
+      typePerDay: null,
+    },
+    policyVersion: 0,
+    typeVersion: null,
+    preferencesVersion: 0,
+    rows: [row],
+  }));
