@@ -163,32 +163,18 @@ export async function countDeliveries(pool: Pool, filters: DeliveryFilters): Pro
 
 /**
  * Conditions of which each is looked up by itself, for each has an index that is in the order of creation for it alone, or
- * most rows are of it: what is open has one, and what was not sent has one by its reason. Together they are the statuses and
+ * most rows are of it: what is open has one, and what has a reason has one by that. Together they are the statuses and
  * reasons that are meant; no row is of two.
  */
 function kindsOf({ status, reason }: DeliveryFilters): string[] {
   if (!status && !reason) return ["true"];
   return [...new Set(status ?? deliveryStatuses)].flatMap((of): string[] => {
-    const possible = [...new Set(reason ?? reasons)].filter((code) =>
-      reasonStatuses[code].includes(of),
-    );
-    switch (of) {
-      case "pending":
-      case "sending":
-        return reason && possible.length === 0
-          ? []
-          : [`d.status = '${of}' AND d.due_at IS NOT NULL`];
-      case "sent":
-      case "delivered":
-        return reason ? [] : [`d.status = '${of}'`];
-      case "failed":
-      case "suppressed":
-      case "cancelled":
-      case "unknown":
-        return possible.map(
-          (code) => `d.status = '${of}' AND d.reason = '${code}' AND d.due_at IS NULL`,
-        );
-    }
+    const open = of === "pending" || of === "sending";
+    const mayLack = open || of === "sent" || of === "delivered";
+    if (!reason && mayLack) return [`d.status = '${of}'${open ? " AND d.due_at IS NOT NULL" : ""}`];
+    return [...new Set(reason ?? reasons)]
+      .filter((code) => reasonStatuses[code].includes(of))
+      .map((code) => `d.status = '${of}' AND d.reason = '${code}'`);
   });
 }
 

@@ -5,6 +5,7 @@ import { recipientLimits } from "./limits.ts";
 import { typePreferences } from "./preferences.ts";
 import { priorities } from "./priority.ts";
 import { text } from "./storable.ts";
+import { webUrl } from "./web-url.ts";
 
 /** Names a type among its callers; part of a URL. */
 export const typeKey = resourceKey.meta({ example: "task.deadline" });
@@ -41,6 +42,20 @@ export const typeDefinition = z.strictObject({
     .max(1_440, "must be from 1 to 1440 minutes")
     .nullable()
     .default(null),
+  /** What a message of several is called, `{count}` in the place of their number; null: a title made from the type's name. */
+  summaryTitle: text(200)
+    .nullable()
+    .default(null)
+    .meta({ example: "{count} task deadlines approaching" }),
+  /**
+   * Where all of several can be seen at once, `{entityIds}` in the place of the ids of what they are about, with commas
+   * between them; null: nowhere.
+   */
+  viewAllUrl: webUrl
+    .max(1_000, "must have at most 1000 characters")
+    .nullable()
+    .default(null)
+    .meta({ example: "https://tasks.example.org/tasks?ids={entityIds}" }),
   /** The template that several go out with, by its key; null: the one that comes with it. */
   summaryTemplate: resourceKey.nullable().default(null),
   /** Messages of this type to one recipient. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { channels } from "./channel.ts";
+import { resourceKey } from "./key.ts";
 import { recipientLimits } from "./limits.ts";
 import { mergePatch } from "./merge-patch.ts";
 import { preferenceDefaults } from "./preferences.ts";
@@ -41,6 +42,8 @@ export const policy = z.strictObject({
   digest: z.strictObject({
     /** Members shown of each type; the rest is a number. */
     itemsShownPerType: whole(1, 50),
+    /** The template that several go out with, by its key; null: the one that comes with it. */
+    template: resourceKey.nullable().default(null).meta({ example: "our-digest" }),
   }),
   timing: z.strictObject({
     /** A message waits for its recipient's best hour no longer than this. */
@@ -96,7 +99,7 @@ export const presetPolicy: Policy = {
     itemsShown: 5,
     underLoad: { backlog: 500, delaySeconds: 30, maximumSize: 20, windowMinutes: 60 },
   },
-  digest: { itemsShownPerType: 10 },
+  digest: { itemsShownPerType: 10, template: null },
   timing: { maximumWaitMinutes: 240, minimumLooks: 10 },
   breaker: { failures: 5, withinSeconds: 300, openSeconds: 60, trials: 3 },
   health: {

@@ -35,7 +35,7 @@ describe("a token", () => {
       fc.asyncProperty(target, action, async (on, what) => {
         const token = await tokens.signActionToken({ target: on, action: what, expiresAt: later });
         expect(await tokens.verifyActionToken(token, now)).toEqual({
-          claims: { target: on, action: what },
+          claims: { id: expect.any(String) as string, target: on, action: what },
         });
       }),
     );
@@ -54,6 +54,24 @@ describe("a token", () => {
       aud: "preferences",
       exp: later.getTime() / 1_000,
     });
+  });
+
+  it("has one name, however its signature is spelt", async () => {
+    const complete = {
+      target: { delivery: newUuid(now) },
+      action: { action: "complete" },
+    } as const;
+    const token = await tokens.signActionToken({ ...complete, expiresAt: later });
+    const idOf = async (of: string) => {
+      const verified = await tokens.verifyActionToken(of, now);
+      return "claims" in verified ? verified.claims.id : null;
+    };
+    const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const last = alphabet.indexOf(token.at(-1)!);
+    const respelt = token.slice(0, -1) + alphabet[last ^ 1]!;
+    expect(await idOf(respelt)).toBe(await idOf(token));
+    const another = await tokens.signActionToken({ ...complete, expiresAt: now });
+    expect(await idOf(another)).not.toBe(await idOf(token));
   });
 
   it("ends at its expiry", async () => {

@@ -1,4 +1,4 @@
-import { createSecretKey, hkdfSync, type KeyObject } from "node:crypto";
+import { createHash, createSecretKey, hkdfSync, type KeyObject } from "node:crypto";
 import { errors, jwtVerify, SignJWT } from "jose";
 import { z } from "zod";
 import { recipientAction, type RecipientAction } from "./action.ts";
@@ -30,7 +30,8 @@ export interface Tokens {
   verifyRecipientToken(token: string, now: Date): Promise<Verified<{ recipientId: string }>>;
   /** Lets its holder do one thing. The same claims and expiry make the same token. */
   signActionToken(claims: ActionClaims & { expiresAt: Date }): Promise<string>;
-  verifyActionToken(token: string, now: Date): Promise<Verified<ActionClaims>>;
+  /** `id` is the token's own: the same however often it is sent, and however its signature is spelt. */
+  verifyActionToken(token: string, now: Date): Promise<Verified<ActionClaims & { id: string }>>;
 }
 
 const algorithm = "HS256";
@@ -92,9 +93,17 @@ export function createTokens(secret: string): Tokens {
     async verifyActionToken(token, now) {
       const verified = await verify("action", actionPayload, token, now);
       if ("fault" in verified) return verified;
-      return { claims: { target: verified.claims.sub, action: verified.claims.act } };
+      const { sub: target, act: action } = verified.claims;
+      return { claims: { id: idOf(token), target, action } };
     },
   };
+}
+
+/** Of what is signed: base64url has several spellings of one signature. */
+function idOf(token: string): string {
+  return createHash("sha256")
+    .update(token.slice(0, token.lastIndexOf(".")))
+    .digest("base64url");
 }
 
 /** RFC 5869: from one secret a key for each purpose, of which none tells another. */

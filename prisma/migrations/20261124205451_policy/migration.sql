@@ -172,6 +172,15 @@ CREATE INDEX "events_due" ON "events"("due_at", "id") WHERE ("due_at" IS NOT NUL
 -- CreateIndex
 CREATE INDEX "events_delivery" ON "events"("delivery_id");
 
+-- DropIndex
+DROP INDEX "deliveries_unsent";
+
+-- CreateIndex
+CREATE INDEX "deliveries_reason" ON "deliveries"("reason", "id") WHERE ("reason" IS NOT NULL);
+
+-- CreateIndex
+CREATE INDEX "deliveries_finished" ON "deliveries"("finished_at") WHERE ("finished_at" IS NOT NULL);
+
 -- CreateIndex
 CREATE INDEX "deliveries_group" ON "deliveries"("group_id") WHERE ("group_id" IS NOT NULL);
 
@@ -216,10 +225,10 @@ ALTER TABLE "gates" ADD CONSTRAINT "gates_limit_something" CHECK (num_nonnulls("
 
 -- The types that come with it; they are edited like any other.
 WITH shipped("key", "document") AS (VALUES
-  ('task.deadline', '{"name": "Task deadlines", "priority": "normal", "channels": ["email", "push", "in_app", "sms", "webhook"], "batchable": true, "digestable": true, "mandatory": false, "timeToLiveSeconds": null, "collapseKey": null, "spreadMinutes": 5, "summaryTemplate": null, "limits": {}, "preferences": {}}'::jsonb),
-  ('habit.reminder', '{"name": "Habit reminders", "priority": "normal", "channels": ["email", "push", "in_app", "sms", "webhook"], "batchable": true, "digestable": true, "mandatory": false, "timeToLiveSeconds": null, "collapseKey": null, "spreadMinutes": null, "summaryTemplate": null, "limits": {}, "preferences": {}}'::jsonb),
-  ('report.weekly', '{"name": "Weekly reports", "priority": "low", "channels": ["email", "push", "in_app", "sms", "webhook"], "batchable": true, "digestable": true, "mandatory": false, "timeToLiveSeconds": null, "collapseKey": null, "spreadMinutes": null, "summaryTemplate": null, "limits": {}, "preferences": {}}'::jsonb),
-  ('security.alert', '{"name": "Security alerts", "priority": "critical", "channels": ["email", "push", "in_app", "sms", "webhook"], "batchable": false, "digestable": false, "mandatory": true, "timeToLiveSeconds": null, "collapseKey": null, "spreadMinutes": null, "summaryTemplate": null, "limits": {}, "preferences": {}}'::jsonb)
+  ('task.deadline', '{"name": "Task deadlines", "priority": "normal", "channels": ["email", "push", "in_app", "sms", "webhook"], "batchable": true, "digestable": true, "mandatory": false, "timeToLiveSeconds": null, "collapseKey": null, "spreadMinutes": 5, "summaryTitle": "{count} task deadlines approaching", "viewAllUrl": null, "summaryTemplate": null, "limits": {}, "preferences": {}}'::jsonb),
+  ('habit.reminder', '{"name": "Habit reminders", "priority": "normal", "channels": ["email", "push", "in_app", "sms", "webhook"], "batchable": true, "digestable": true, "mandatory": false, "timeToLiveSeconds": null, "collapseKey": null, "spreadMinutes": null, "summaryTitle": "{count} habit reminders", "viewAllUrl": null, "summaryTemplate": null, "limits": {}, "preferences": {}}'::jsonb),
+  ('report.weekly', '{"name": "Weekly reports", "priority": "low", "channels": ["email", "push", "in_app", "sms", "webhook"], "batchable": true, "digestable": true, "mandatory": false, "timeToLiveSeconds": null, "collapseKey": null, "spreadMinutes": null, "summaryTitle": "{count} weekly reports", "viewAllUrl": null, "summaryTemplate": null, "limits": {}, "preferences": {}}'::jsonb),
+  ('security.alert', '{"name": "Security alerts", "priority": "critical", "channels": ["email", "push", "in_app", "sms", "webhook"], "batchable": false, "digestable": false, "mandatory": true, "timeToLiveSeconds": null, "collapseKey": null, "spreadMinutes": null, "summaryTitle": null, "viewAllUrl": null, "summaryTemplate": null, "limits": {}, "preferences": {}}'::jsonb)
 ), made AS (
   INSERT INTO "notification_types" ("id", "key", "document") SELECT "uuid_v7"(now()), "key", "document" FROM shipped RETURNING "id", "document"
 )

@@ -1,0 +1,30 @@
+import { describe, expect, it } from "vitest";
+import { createActionLinks } from "./action-links.ts";
+import { newUuid } from "./ids.ts";
+import { dayMs } from "./local-time.ts";
+import { createTokens } from "./tokens.ts";
+
+const secret = "a-secret-of-at-least-32-characters";
+const links = createActionLinks({ secret, publicUrl: "https://example.org/notify" });
+const now = new Date("2027-03-01T09:00:00Z");
+
+const tokenOf = (url: string) => /^https:\/\/example\.org\/notify\/a\/([\w.-]+)$/.exec(url)![1]!;
+
+describe("a link of a message", () => {
+  it("names what is done to what, for thirty days", async () => {
+    const [delivery, group] = [newUuid(now), newUuid(now)];
+    const snooze = { action: "snooze", minutes: 60 } as const;
+    const view = { action: "view", url: "https://tasks.example.org/17" } as const;
+    const tokens = createTokens(secret);
+    const one = tokenOf(await links.forDelivery(delivery, snooze, now));
+    expect(await tokens.verifyActionToken(one, now)).toMatchObject({
+      claims: { target: { delivery }, action: snooze },
+    });
+    const all = tokenOf(await links.forGroup(group, view, now));
+    expect(await tokens.verifyActionToken(all, now)).toMatchObject({
+      claims: { target: { group }, action: view },
+    });
+    const end = new Date(now.getTime() + 30 * dayMs);
+    expect(await tokens.verifyActionToken(one, end)).toEqual({ fault: "expired" });
+  });
+});
