@@ -8,9 +8,10 @@ export const dayMs = 24 * hourMs;
 export const longestWindowMs = dayMs;
 
 const count = z
-  .int("must be a whole number")
-  .min(1, "must be at least 1")
-  .max(10_000, "must be at most 10000");
+  .int("must be a whole number of messages from 1 to 10000")
+  .min(1, "must be from 1 to 10000 messages")
+  .max(10_000, "must be from 1 to 10000 messages")
+  .meta({ example: 100 });
 
 /** Messages to one recipient within any minute, hour and day: sliding windows. */
 export const recipientLimits = z.strictObject({

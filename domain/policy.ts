@@ -2,77 +2,130 @@ import { z } from "zod";
 import { channels } from "./channel.ts";
 import { resourceKey } from "./key.ts";
 import { recipientLimits } from "./limits.ts";
-import { mergePatch } from "./merge-patch.ts";
+import { mergePatch, mergePatchOf, patchBetween } from "./merge-patch.ts";
 import { preferenceDefaults } from "./preferences.ts";
 
-const whole = (min: number, max: number) =>
+const between = (min: number, max: number) => `must be from ${min} to ${max}`;
+
+const whole = (min: number, max: number, example: number, description?: string) =>
   z
-    .int("must be a whole number")
-    .min(min, `must be from ${min} to ${max}`)
-    .max(max, `must be from ${min} to ${max}`);
-const share = z.number().min(0, "must be from 0 to 1").max(1, "must be from 0 to 1");
+    .int(`must be a whole number from ${min} to ${max}`)
+    .min(min, between(min, max))
+    .max(max, between(min, max))
+    .meta({ example, ...(description !== undefined && { description }) });
+
+const share = (example: number) =>
+  z.number().min(0, between(0, 1)).max(1, between(0, 1)).meta({ example });
+
+/** For `refine`: of two thresholds the second is the higher one. */
+const rising = <First extends string, Second extends string>(first: First, second: Second) =>
+  [
+    (given: Record<First | Second, number>) => given[first] <= given[second],
+    { path: [second] as PropertyKey[], error: `must not be less than ${first}` },
+  ] as const;
+
+/** The second is the lower one. */
+const falling = <First extends string, Second extends string>(first: First, second: Second) =>
+  [
+    (given: Record<First | Second, number>) => given[first] >= given[second],
+    { path: [second] as PropertyKey[], error: `must not be more than ${first}` },
+  ] as const;
 
 /** What the organisation says where neither a type nor a recipient does, and what no one else may say. */
 export const policy = z.strictObject({
-  preferences: preferenceDefaults,
-  /** To each recipient, whatever they wish. */
-  limits: recipientLimits,
-  /** The same is not told twice within. */
-  deduplicationSeconds: whole(0, 86_400),
-  /** What was held back comes one after the other. */
-  release: z.strictObject({
-    /** Between two messages to one recipient. */
-    recipientSeconds: whole(0, 3_600),
-    /** By each provider. */
-    providerPerSecond: z.number().min(0.01, "must be at least 0.01").max(100_000),
+  preferences: preferenceDefaults.meta({
+    description: "What holds where neither a notification type nor a recipient says otherwise",
   }),
+  limits: recipientLimits.meta({
+    description:
+      "Messages to one recipient within any minute, hour and day, whatever they wish; critical ones pass",
+    example: { perMinute: 10, perHour: 100, perDay: 500 },
+  }),
+  deduplicationSeconds: whole(0, 86_400, 300, "The same is not told to a recipient twice within"),
+  release: z
+    .strictObject({
+      recipientSeconds: whole(0, 3_600, 60, "Between two messages to one recipient"),
+      providerPerSecond: z
+        .number()
+        .min(0.01, between(0.01, 100_000))
+        .max(100_000, between(0.01, 100_000))
+        .meta({ description: "By each provider", example: 50 }),
+    })
+    .meta({ description: "What was held back goes out no faster than this" }),
   batching: z.strictObject({
-    /** Members that a summary shows; the rest is a number. */
-    itemsShown: whole(1, 50),
-    /** From when on batches are larger and longer, and how far: a recipient's own words are never exceeded. */
-    underLoad: z.strictObject({
-      /** Deliveries that are due and not sent. */
-      backlog: whole(1, 10_000_000),
-      /** How long the oldest of them has been due. */
-      delaySeconds: whole(1, 86_400),
-      maximumSize: whole(2, 20),
-      windowMinutes: whole(5, 120),
-    }),
+    itemsShown: whole(1, 50, 5, "Members that a summary shows; the rest is a number"),
+    underLoad: z
+      .strictObject({
+        backlog: whole(1, 10_000_000, 500, "From so many deliveries on that are due and not sent"),
+        delaySeconds: whole(
+          1,
+          86_400,
+          30,
+          "Or from when the oldest of them has been due for so long",
+        ),
+        maximumSize: whole(2, 20, 20),
+        windowMinutes: whole(5, 120, 60),
+      })
+      .meta({
+        description:
+          "When batches become larger and longer, and up to what. What a recipient said is never exceeded.",
+      }),
   }),
   digest: z.strictObject({
-    /** Members shown of each type; the rest is a number. */
-    itemsShownPerType: whole(1, 50),
-    /** The template that several go out with, by its key; null: the one that comes with it. */
-    template: resourceKey.nullable().default(null).meta({ example: "our-digest" }),
+    itemsShownPerType: whole(1, 50, 10, "Members shown of each type; the rest is a number"),
+    template: resourceKey.nullable().meta({
+      description:
+        "Key of the template that a digest goes out with; null: the one that comes with Tidings",
+      example: "our-digest",
+    }),
   }),
   timing: z.strictObject({
-    /** A message waits for its recipient's best hour no longer than this. */
-    maximumWaitMinutes: whole(1, 1_440),
-    /** Looks that have to be known before an hour counts as the best. */
-    minimumLooks: whole(1, 1_000),
+    maximumWaitMinutes: whole(
+      1,
+      1_440,
+      240,
+      "A message waits for its recipient's best hour no longer than this",
+    ),
+    minimumLooks: whole(
+      1,
+      1_000,
+      10,
+      "Looks that have to be known before an hour counts as the best",
+    ),
   }),
-  breaker: z.strictObject({
-    /** Consecutive failures that open it, and within what time. */
-    failures: whole(1, 1_000),
-    withinSeconds: whole(1, 86_400),
-    /** How long it stays open before it is tried. */
-    openSeconds: whole(1, 86_400),
-    /** Calls that have to pass before it closes. */
-    trials: whole(1, 100),
-  }),
-  health: z.strictObject({
-    /** The window that rates are taken over. */
-    windowMinutes: whole(1, 1_440),
-    deliveryRate: z.strictObject({ good: share, poor: share }),
-    errorRate: z.strictObject({ good: share, poor: share }),
-    latencyMs: z.strictObject({ good: whole(1, 86_400_000), poor: whole(1, 86_400_000) }),
-    backlog: z.strictObject({ warning: whole(1, 10_000_000), critical: whole(1, 10_000_000) }),
-    /** Of the memory that a process may use. */
-    memory: z.strictObject({ warning: share, critical: share }),
-  }),
-  /** No message is snoozed for longer. */
-  snoozeMaximumDays: whole(1, 365),
+  breaker: z
+    .strictObject({
+      failures: whole(1, 1_000, 5, "Consecutive failures that open it"),
+      withinSeconds: whole(1, 86_400, 300, "Within what time they have to be"),
+      openSeconds: whole(1, 86_400, 60, "How long it stays open before it is tried"),
+      trials: whole(1, 100, 3, "Calls that have to pass before it closes"),
+    })
+    .meta({ description: "When a provider is left alone, and when it is tried again" }),
+  health: z
+    .strictObject({
+      windowMinutes: whole(1, 1_440, 15, "The window that rates are taken over"),
+      deliveryRate: z
+        .strictObject({ good: share(0.95), poor: share(0.85) })
+        .refine(...falling("good", "poor")),
+      errorRate: z
+        .strictObject({ good: share(0.05), poor: share(0.15) })
+        .refine(...rising("good", "poor")),
+      latencyMs: z
+        .strictObject({ good: whole(1, 86_400_000, 500), poor: whole(1, 86_400_000, 2_000) })
+        .refine(...rising("good", "poor")),
+      backlog: z
+        .strictObject({ warning: whole(1, 10_000_000, 100), critical: whole(1, 10_000_000, 500) })
+        .refine(...rising("warning", "critical")),
+      memory: z
+        .strictObject({ warning: share(0.8), critical: share(0.95) })
+        .refine(...rising("warning", "critical")),
+    })
+    .meta({ description: "From when on a figure is good, and from when on it is poor" }),
+  snoozeMaximumDays: whole(1, 365, 30, "No message is snoozed for longer"),
 });
+
+/** What of it is to be changed: a merge patch, whose null lets a part take its preset again. */
+export const policyPatch = mergePatchOf(policy);
 
 export type Policy = z.output<typeof policy>;
 
@@ -116,4 +169,9 @@ export const presetPolicy: Policy = {
 /** A policy, from what of it differs from the presets (a merge patch): a value that is new here has its preset. */
 export function policyFrom(changes: unknown): Policy {
   return policy.parse(mergePatch(presetPolicy, changes));
+}
+
+/** What of a policy differs from the presets: the merge patch that makes it of them. */
+export function policyChanges(changed: Policy): Record<string, unknown> {
+  return patchBetween(presetPolicy, changed);
 }

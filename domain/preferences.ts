@@ -17,6 +17,24 @@ export const weekdays = [
 ] as const;
 export type Weekday = (typeof weekdays)[number];
 
+/** The values that may be from one number to another, and of what. */
+export const preferenceRanges = {
+  "batching.maximumSize": { minimum: 2, maximum: 20, of: "messages" },
+  "batching.windowMinutes": { minimum: 5, maximum: 120, of: "minutes" },
+  maxPerHour: { minimum: 1, maximum: 1_000, of: "messages an hour" },
+} as const satisfies Partial<
+  Record<PreferencePath, { minimum: number; maximum: number; of: string }>
+>;
+
+function within(path: keyof typeof preferenceRanges) {
+  const { minimum, maximum, of } = preferenceRanges[path];
+  const message = `must be from ${minimum} to ${maximum} ${of}`;
+  return z
+    .int(`must be a whole number of ${of} from ${minimum} to ${maximum}`)
+    .min(minimum, message)
+    .max(maximum, message);
+}
+
 const clockTime = z
   .string()
   .regex(/^([01]\d|2[0-3]):[0-5]\d$/, "must be a time of day from 00:00 to 23:59")
@@ -47,12 +65,6 @@ const weekdaySpan = z
 export type QuietSpan = z.output<typeof quietSpan>;
 export type WeekdaySpan = z.output<typeof weekdaySpan>;
 
-const within = (min: number, max: number, what: string) =>
-  z
-    .int(`must be a whole number of ${what}`)
-    .min(min, `must be from ${min} to ${max} ${what}`)
-    .max(max, `must be from ${min} to ${max} ${what}`);
-
 const byChannel = z.strictObject(
   Object.fromEntries(channels.map((channel) => [channel, z.boolean()])) as Record<
     (typeof channels)[number],
@@ -64,36 +76,61 @@ const distinct = <Item>(items: readonly Item[]) => new Set(items).size === items
 
 const batching = z.strictObject({
   enabled: z.boolean(),
-  maximumSize: within(2, 20, "messages"),
-  windowMinutes: within(5, 120, "minutes"),
+  maximumSize: within("batching.maximumSize").meta({
+    description: "A batch goes out when it has so many messages",
+    example: 5,
+  }),
+  windowMinutes: within("batching.windowMinutes").meta({
+    description: "Or when its first has waited for so long",
+    example: 30,
+  }),
 });
 
 const digest = z.strictObject({
-  mode: z.enum(digestModes),
-  /** By the recipient's clock; of a daily and a weekly one. */
-  time: quarterHour,
-  weekday: z.enum(weekdays),
+  mode: z.enum(digestModes).meta({
+    description: "How often what may wait comes together in one message; `immediate`: it does not",
+  }),
+  time: quarterHour.meta({
+    description: "Of a daily or weekly digest, by the recipient's clock",
+    example: "08:00",
+  }),
+  weekday: z.enum(weekdays).meta({ description: "Of a weekly digest" }),
 });
 
 export type DigestPreferences = z.output<typeof digest>;
 
 const common = {
-  channels: byChannel,
+  channels: byChannel.meta({ description: "Channels that are on or off" }),
   channelOrder: z
     .array(z.enum(channels))
-    .max(channels.length)
-    .refine(distinct, "must name each channel at most once"),
+    .max(channels.length, `must name at most ${channels.length} channels`)
+    .refine(distinct, "must name each channel at most once")
+    .meta({
+      description: "Channels, the preferred first; those left out come last",
+      example: ["push", "email"],
+    }),
   batching,
-  /** Messages within any hour. */
-  maxPerHour: within(1, 1_000, "messages an hour"),
+  maxPerHour: within("maxPerHour").meta({
+    description: "Messages within any hour",
+    example: 10,
+  }),
   digest,
-  minimumPriority: z.enum(priorities),
-  quietHours: z.array(quietSpan).max(4, "must have at most 4 spans"),
-  doNotDisturb: z.array(weekdaySpan).max(50, "must have at most 50 spans"),
-  /** May wait for the hour at which this person mostly looks. */
-  intelligentTiming: z.boolean(),
-  /** May be learnt from when they look. */
-  learning: z.boolean(),
+  minimumPriority: z
+    .enum(priorities)
+    .meta({ description: "What is less urgent is not sent", example: "low" }),
+  quietHours: z
+    .array(quietSpan)
+    .max(4, "must have at most 4 spans")
+    .meta({ description: "Every day, by the recipient's clock" }),
+  doNotDisturb: z
+    .array(weekdaySpan)
+    .max(50, "must have at most 50 spans")
+    .meta({ description: "On days of the week, by the recipient's clock" }),
+  intelligentTiming: z.boolean().meta({
+    description: "What is not urgent may wait for the hour at which this person mostly looks",
+    example: false,
+  }),
+  learning: z.boolean().meta({ description: "It may be learnt from when this person looks" }),
 };
 
 /** Every wish with a value: what the organisation presets. */
@@ -113,10 +150,13 @@ export type TypePreferences = z.output<typeof typePreferences>;
 /** What a recipient says instead of the type or the organisation; what they leave out stays. */
 export const preferences = partly
   .extend({
-    /** Types that are switched on or off, by key. One that is left out is on. */
     types: z
       .record(resourceKey, z.boolean())
-      .refine((types) => Object.keys(types).length <= 500, "must name at most 500 types"),
+      .refine((types) => Object.keys(types).length <= 500, "must name at most 500 types")
+      .meta({
+        description: "Notification types that are on or off, by key; one that is left out is on",
+        example: { "report.weekly": false },
+      }),
   })
   .partial();
 export type Preferences = z.output<typeof preferences>;
@@ -186,6 +226,18 @@ export type PreferencePath = (typeof preferencePaths)[number];
 export function originOf(path: PreferencePath, { type, recipient }: Layers): PreferenceLayer {
   if (valueAt(path, recipient) !== undefined) return "recipient";
   return valueAt(path, type) === undefined ? "organisation" : "type";
+}
+
+/** Each value that holds, and which layer it comes from. */
+export function tracedPreferences(
+  layers: Layers,
+): Record<PreferencePath, { value: unknown; from: PreferenceLayer }> {
+  const effective = effectivePreferences(layers);
+  const traced = preferencePaths.map((path) => [
+    path,
+    { value: valueAt(path, effective), from: originOf(path, layers) },
+  ]);
+  return Object.fromEntries(traced) as ReturnType<typeof tracedPreferences>;
 }
 
 /** The value at `path`, undefined where there is none. */
