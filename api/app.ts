@@ -26,6 +26,7 @@ import { deliveryChangeRoutes } from "./routes/delivery-changes.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
+import { notificationTypeRoutes } from "./routes/notification-types.ts";
 import { notificationRoutes } from "./routes/notifications.ts";
 import { recipientImportPath, recipientImportRoutes } from "./routes/recipient-import.ts";
 import { recipientBulkRoutes } from "./routes/recipient-bulk.ts";
@@ -93,6 +94,7 @@ export function createApp(deps: ApiDeps) {
     .route("/", recipientBulkRoutes(deps))
     .route("/", recipientListRoutes(deps))
     .route("/", recipientRoutes(deps))
+    .route("/", notificationTypeRoutes(deps))
     .route("/", segmentRoutes(deps))
     .route("/", segmentMemberRoutes(deps))
     .route("/", suppressionRoutes(deps))

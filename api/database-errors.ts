@@ -63,12 +63,18 @@ export function databaseProblem(error: unknown): Problem | null {
 }
 
 /** Did a unique constraint refuse this? */
-export function isUniqueViolation(error: unknown): boolean {
+export const isUniqueViolation = (error: unknown): boolean => refusedAs(error, "P2002", ["23505"]);
+
+/** Did a row that names this refuse its deletion? Since PostgreSQL 18 RESTRICT has a state of its own. */
+export const isForeignKeyViolation = (error: unknown): boolean =>
+  refusedAs(error, "P2003", ["23001", "23503"]);
+
+function refusedAs(error: unknown, prismaCode: string, states: readonly unknown[]): boolean {
   if (!(error instanceof Error)) return false;
   const { code, meta }: WrappedError = error;
   return (
-    code === "P2002" ||
-    code === "23505" ||
-    meta?.driverAdapterError?.cause?.originalCode === "23505"
+    code === prismaCode ||
+    states.includes(code) ||
+    states.includes(meta?.driverAdapterError?.cause?.originalCode)
   );
 }

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { newUuid, publicId } from "../domain/ids.ts";
-import { templateKey, templateVersionNumber } from "../domain/notification.ts";
+import { templateKey } from "../domain/notification.ts";
 import { text } from "../domain/storable.ts";
 import { checkContent, type TemplateContent, templateContent } from "../domain/template.ts";
 import {
@@ -10,6 +10,7 @@ import {
 } from "../domain/template-variables.ts";
 import type { Prisma, Template, TemplateVersion } from "../prisma/generated/client.ts";
 import { invalid, jsonPointer, notFound, Problem } from "./problem.ts";
+import { versionInPath } from "./versions.ts";
 
 /** What the routes of templates share: what is asked for, what is answered, and how both are kept. */
 
@@ -45,20 +46,7 @@ export const templateParams = z.object({
   key: newTemplateKey.openapi({ description: "Of a template" }),
 });
 
-export const versionParams = templateParams.extend({
-  version: z
-    .string()
-    .regex(/^[1-9]\d{0,9}$/, "must be the number of a version")
-    .transform(Number)
-    .pipe(templateVersionNumber)
-    .openapi({
-      type: "integer",
-      minimum: 1,
-      maximum: 2_147_483_647,
-      description: "Of one of its versions",
-      example: 2,
-    }),
-});
+export const versionParams = templateParams.extend({ version: versionInPath });
 
 export const versionSummary = z
   .object({

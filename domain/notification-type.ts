@@ -62,6 +62,7 @@ const parts = {
     description:
       "Where all of several can be seen at once, `{entityIds}` in the place of the ids of what they are about, with commas between them; null: nowhere",
     example: "https://tasks.example.org/tasks?ids={entityIds}",
+    format: "uri-template",
   }),
   summaryTemplate: resourceKey.nullable().meta({
     description:

@@ -1,8 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { withTemplate } from "../campaigns.ts";
-import { byCreation, pageOf, pageQuery } from "../pages.ts";
-import { invalid } from "../problem.ts";
+import { numberedPage, numberedQuery } from "../numbered-pages.ts";
+import { pageOf } from "../pages.ts";
 import { absent, idInPath, idParams } from "../references.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
 
@@ -29,14 +29,12 @@ const revision = z
   })
   .openapi("CampaignRevision");
 
-const { limit, cursor } = pageQuery(byCreation);
-
 const list = defineRoute({
   method: "get",
   path: "/v1/campaigns/{id}/revisions",
   access: "viewer",
   summary: "What it says and said, the latest first, and how many were sent which",
-  request: { params: idParams("campaign"), query: z.object({ limit, cursor }) },
+  request: { params: idParams("campaign"), query: numberedQuery },
   responses: responses(200, "A page", pageOf(revision)),
 });
 
@@ -50,22 +48,20 @@ interface Message {
 export function campaignRevisionRoutes({ prisma }: ApiDeps) {
   return createRouter().openapi(list, async (c) => {
     const id = idInPath("campaign", c.req.valid("param").id);
-    const { limit: wanted, cursor: after } = c.req.valid("query");
-    const below = after === undefined ? null : parseCursor(after);
+    const { below, take, answer } = numberedPage(c.req.valid("query"));
     const row = await prisma.campaign.findUnique({ where: { id }, include: withTemplate });
     if (!row) absent("campaign");
     const superseded = await prisma.campaignRevision.findMany({
-      where: { campaignId: id, revision: { lt: below ?? row.revision } },
+      where: { campaignId: id, revision: { lt: Math.min(below ?? Infinity, row.revision) } },
       orderBy: { revision: "desc" },
       include: withTemplate,
       // One more tells when the last of the page began.
-      take: wanted + 1,
+      take,
     });
     const messages: Message[] = [
       ...(below === null ? [{ ...row, until: null }] : []),
       ...superseded.map((old) => ({ ...old, until: old.replacedAt })),
     ];
-    const page = messages.slice(0, wanted);
     const counts = await prisma.delivery.groupBy({
       by: ["revision", "status"],
       where: { campaignId: id, status: { in: ["sent", "delivered", "unknown"] } },
@@ -75,37 +71,18 @@ export function campaignRevisionRoutes({ prisma }: ApiDeps) {
       counts
         .filter((group) => (group.revision ?? 1) === of && (group.status === "unknown") === unknown)
         .reduce((sum, group) => sum + group._count, 0);
-    const last = messages.length > wanted ? page.at(-1) : undefined;
+    const shown = messages.map(({ revision, templateVersion, data, until }, index) => ({
+      revision,
+      template: { key: templateVersion.template.key, version: templateVersion.version },
+      data: data as Record<string, unknown>,
+      from: (messages[index + 1]?.until ?? row.frozenAt)?.toISOString() ?? null,
+      until: until?.toISOString() ?? null,
+      sent: counted(revision, false),
+      unknown: counted(revision, true),
+    }));
     return c.json(
-      {
-        items: page.map(({ revision, templateVersion, data, until }, index) => ({
-          revision,
-          template: { key: templateVersion.template.key, version: templateVersion.version },
-          data: data as Record<string, unknown>,
-          from: (messages[index + 1]?.until ?? row.frozenAt)?.toISOString() ?? null,
-          until: until?.toISOString() ?? null,
-          sent: counted(revision, false),
-          unknown: counted(revision, true),
-        })),
-        nextCursor: last ? formatCursor(last.revision) : null,
-      },
+      answer(shown, ({ revision }) => revision),
       200,
     );
   });
-}
-
-const position = z.tuple([z.literal("-revision"), z.int().min(1).max(32_767)]);
-
-function formatCursor(revision: number): string {
-  return Buffer.from(JSON.stringify(["-revision", revision])).toString("base64url");
-}
-
-function parseCursor(cursor: string): number {
-  try {
-    return position.parse(JSON.parse(Buffer.from(cursor, "base64url").toString("utf8")))[1];
-  } catch {
-    throw invalid([
-      { in: "query", field: "cursor", message: "must be the nextCursor of a page before" },
-    ]);
-  }
 }

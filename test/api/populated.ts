@@ -73,6 +73,7 @@ export async function populate(api: Api): Promise<Known> {
   return {
     recipients,
     templates: [template.key, "plain"],
+    "notification-types": ["task.deadline", "habit.reminder", "report.weekly", "security.alert"],
     segments,
     campaigns,
     notifications,

@@ -1,0 +1,74 @@
+import { z } from "@hono/zod-openapi";
+import { publicId } from "../domain/ids.ts";
+import {
+  type TypeDefinition,
+  typeDefinition,
+  typeKey,
+  wholeTypeDefinition,
+} from "../domain/notification-type.ts";
+import type { NotificationType, Prisma } from "../prisma/generated/client.ts";
+import { notFound } from "./problem.ts";
+import { exampleIdOf } from "./references.ts";
+import { versionFacts, type VersionFacts, versionFactsJson } from "./versions.ts";
+
+export const typeParams = z.object({
+  key: typeKey.meta({ description: "Of a notification type", example: "task.deadline" }),
+});
+
+/** A type, as every route shows it. */
+export const typeAnswer = wholeTypeDefinition
+  .extend({
+    id: z.string().openapi({ example: exampleIdOf("notificationType") }),
+    key: z.string().openapi({ example: "task.deadline" }),
+    version: z.number().int().openapi({ description: "Counts changes: its ETag", example: 1 }),
+    createdAt: z.iso.datetime(),
+    updatedAt: z.iso.datetime(),
+  })
+  .openapi("NotificationType");
+
+/** What it said. */
+export const typeVersionAnswer = wholeTypeDefinition
+  .extend(versionFacts.shape)
+  .openapi("NotificationTypeVersion");
+
+/** A definition as it is stored: what it could not say yet when it was written has its default. */
+export const definitionOf = (document: Prisma.JsonValue): TypeDefinition =>
+  typeDefinition.parse(document);
+
+export function typeJson(row: NotificationType): z.output<typeof typeAnswer> {
+  const { id, key, version, createdAt, updatedAt } = row;
+  return {
+    id: publicId("notificationType", id),
+    key,
+    version,
+    ...definitionOf(row.document),
+    createdAt: createdAt.toISOString(),
+    updatedAt: updatedAt.toISOString(),
+  };
+}
+
+export const typeVersionJson = (
+  row: VersionFacts & { document: Prisma.JsonValue },
+): z.output<typeof typeVersionAnswer> => ({
+  ...versionFactsJson(row),
+  ...definitionOf(row.document),
+});
+
+/** A type by its key; throws the 404. */
+export async function findType(
+  client: Pick<Prisma.TransactionClient, "notificationType">,
+  key: string,
+): Promise<NotificationType> {
+  const row = await client.notificationType.findUnique({ where: { key } });
+  if (!row) throw notFound("notification type", "key");
+  return row;
+}
+
+/** As `findType`, held against other changes of it to the end of the transaction. */
+export async function lockType(
+  tx: Prisma.TransactionClient,
+  key: string,
+): Promise<NotificationType> {
+  await tx.$queryRaw`SELECT FROM notification_types WHERE key = ${key} FOR NO KEY UPDATE`;
+  return findType(tx, key);
+}

@@ -1,0 +1,302 @@
+import { isDeepStrictEqual } from "node:util";
+import { z } from "@hono/zod-openapi";
+import { newUuid } from "../../domain/ids.ts";
+import { mergePatch } from "../../domain/merge-patch.ts";
+import {
+  type TypeDefinition,
+  typeDefinition,
+  typeKey,
+  typePatch,
+} from "../../domain/notification-type.ts";
+import { text } from "../../domain/storable.ts";
+import type { NotificationType, Prisma } from "../../prisma/generated/client.ts";
+import { changeOf } from "../audit.ts";
+import { isForeignKeyViolation } from "../database-errors.ts";
+import { ifMatchHeaders, requireMatch, setEtag } from "../etag.ts";
+import { commit, commitOnce, idempotencyHeaders } from "../idempotency.ts";
+import {
+  definitionOf,
+  findType,
+  lockType,
+  typeAnswer,
+  typeJson,
+  typeParams,
+  typeVersionAnswer,
+  typeVersionJson,
+} from "../notification-types.ts";
+import { numberedPage, numberedQuery } from "../numbered-pages.ts";
+import { containing, pageOf, pageQuery, readLongPage } from "../pages.ts";
+import { invalid, notFound, Problem } from "../problem.ts";
+import {
+  type ApiDeps,
+  createRouter,
+  defineRoute,
+  jsonContent,
+  problemResponse,
+  responses,
+} from "../router.ts";
+import { fieldErrors } from "../validation.ts";
+import { versionFacts, versionFactsJson, versionInPath } from "../versions.ts";
+
+/*
+ * Whoever edits a type decides for everybody what cannot be switched off, what passes quiet hours and how much of it may
+ * come: that is the organisation's to say, as its policy is, and not the senders', who choose a type for what they send.
+ */
+const mayEdit = "admin";
+
+const example = {
+  name: "Invoices",
+  priority: "normal",
+  channels: ["email"],
+  batchable: true,
+  digestable: true,
+  limits: { perDay: 20 },
+  preferences: { batching: { windowMinutes: 60 } },
+};
+
+const create = defineRoute({
+  method: "post",
+  path: "/v1/notification-types",
+  access: mayEdit,
+  summary: "Create a notification type",
+  request: {
+    headers: idempotencyHeaders,
+    body: jsonContent(
+      typeDefinition.extend({ key: typeKey }).openapi({ example: { key: "invoice", ...example } }),
+    ),
+  },
+  responses: responses(201, "Created", typeAnswer),
+});
+
+const sortable = { createdAt: "creation", updatedAt: "instant", key: "text" } as const;
+
+const list = defineRoute({
+  method: "get",
+  path: "/v1/notification-types",
+  access: "viewer",
+  summary: "Notification types, the newest first",
+  request: {
+    query: z.object({
+      ...pageQuery(sortable),
+      q: text(200)
+        .optional()
+        .openapi({ description: "Part of the key or the name, in any case", example: "task" }),
+    }),
+  },
+  responses: responses(200, "A page", pageOf(typeAnswer)),
+});
+
+const get = defineRoute({
+  method: "get",
+  path: "/v1/notification-types/{key}",
+  access: "viewer",
+  summary: "One notification type",
+  request: { params: typeParams },
+  responses: responses(200, "The type", typeAnswer),
+});
+
+const patch = defineRoute({
+  method: "patch",
+  path: "/v1/notification-types/{key}",
+  access: mayEdit,
+  summary: "Change a notification type. What waits is decided by it when it is looked at next.",
+  description:
+    "A JSON merge patch (RFC 7396): what is left out stays, and what is null takes its default again.",
+  request: {
+    params: typeParams,
+    headers: ifMatchHeaders,
+    body: jsonContent(
+      typePatch.meta({ example: { batchable: false, limits: { perDay: 10, perHour: null } } }),
+    ),
+  },
+  responses: responses(200, "The type afterwards", typeAnswer),
+});
+
+const remove = defineRoute({
+  method: "delete",
+  path: "/v1/notification-types/{key}",
+  access: mayEdit,
+  summary: "Delete a notification type. Refused while a notification or a campaign names it.",
+  request: { params: typeParams },
+  responses: { 204: { description: "There is no such type any more" }, ...problemResponse },
+});
+
+const versions = defineRoute({
+  method: "get",
+  path: "/v1/notification-types/{key}/versions",
+  access: "viewer",
+  summary: "The versions of a notification type, the latest first",
+  request: { params: typeParams, query: numberedQuery },
+  responses: responses(200, "A page", pageOf(versionFacts.openapi("VersionFacts"))),
+});
+
+const version = defineRoute({
+  method: "get",
+  path: "/v1/notification-types/{key}/versions/{version}",
+  access: "viewer",
+  summary: "What a notification type said",
+  request: { params: typeParams.extend({ version: versionInPath }) },
+  responses: responses(200, "The version", typeVersionAnswer),
+});
+
+export function notificationTypeRoutes(deps: ApiDeps) {
+  const { prisma, clock } = deps;
+
+  return createRouter()
+    .openapi(create, async (c) => {
+      const { key, ...definition } = c.req.valid("json");
+      return commitOnce(c, deps, 201, async (tx) => {
+        await refuseUnknownTemplate(tx, definition.summaryTemplate);
+        const now = clock();
+        const document = definition as unknown as Prisma.InputJsonObject;
+        const { count } = await tx.notificationType.createMany({
+          data: [{ id: newUuid(now), key, document, createdAt: now, updatedAt: now }],
+          skipDuplicates: true,
+        });
+        if (count === 0)
+          throw new Problem(
+            "conflict",
+            `There is a notification type ${key} already. Change it, or take another key.`,
+          );
+        const row = await findType(tx, key);
+        await keepVersion(tx, row, c.get("caller").id);
+        const body = typeJson(row);
+        return { body, changes: [{ action: "type.create", resource: key, after: body }] };
+      });
+    })
+    .openapi(list, async (c) => {
+      const { q, ...page } = c.req.valid("query");
+      const types = await readLongPage(
+        page,
+        sortable,
+        ({ where, ...find }) =>
+          prisma.notificationType.findMany({
+            ...find,
+            where: {
+              AND: [
+                where,
+                q === undefined ? {} : { OR: [{ key: containing(q) }, { document: named(q) }] },
+              ],
+            },
+          }),
+        typeJson,
+      );
+      return c.json(types, 200);
+    })
+    .openapi(get, async (c) => {
+      const row = await findType(prisma, c.req.valid("param").key);
+      setEtag(c, row.version);
+      return c.json(typeJson(row), 200);
+    })
+    .openapi(patch, async (c) => {
+      const { key } = c.req.valid("param");
+      const wanted = c.req.valid("json");
+      const row = await commit(c, deps, async (tx) => {
+        const before = await lockType(tx, key);
+        requireMatch(c, before.version);
+        const old = definitionOf(before.document);
+        const definition = patched(old, wanted);
+        if (isDeepStrictEqual(definition, old)) return { body: before, changes: [] };
+        if (definition.summaryTemplate !== old.summaryTemplate)
+          await refuseUnknownTemplate(tx, definition.summaryTemplate);
+        const after = await tx.notificationType.update({
+          where: { key },
+          data: {
+            document: definition as unknown as Prisma.InputJsonObject,
+            version: { increment: 1 },
+            updatedAt: clock(),
+          },
+        });
+        await keepVersion(tx, after, c.get("caller").id);
+        return {
+          body: after,
+          changes: [changeOf("type.update", key, typeJson(before), typeJson(after))],
+        };
+      });
+      setEtag(c, row.version);
+      return c.json(typeJson(row), 200);
+    })
+    .openapi(remove, async (c) => {
+      const { key } = c.req.valid("param");
+      await commit(c, deps, async (tx) => {
+        const before = await findType(tx, key);
+        await tx.notificationType.delete({ where: { id: before.id } }).catch((error: unknown) => {
+          throw isForeignKeyViolation(error) ? inUse() : error;
+        });
+        return {
+          body: null,
+          changes: [{ action: "type.delete", resource: key, before: typeJson(before) }],
+        };
+      });
+      return c.body(null, 204);
+    })
+    .openapi(versions, async (c) => {
+      const { id: typeId } = await findType(prisma, c.req.valid("param").key);
+      const { below, take, answer } = numberedPage(c.req.valid("query"));
+      const rows = await prisma.notificationTypeVersion.findMany({
+        where: { typeId, ...(below !== null && { version: { lt: below } }) },
+        orderBy: { version: "desc" },
+        omit: { document: true },
+        take,
+      });
+      return c.json(
+        answer(rows.map(versionFactsJson), (row) => row.version),
+        200,
+      );
+    })
+    .openapi(version, async (c) => {
+      const { key, version: wanted } = c.req.valid("param");
+      const { id: typeId } = await findType(prisma, key);
+      const row = await prisma.notificationTypeVersion.findUnique({
+        where: { typeId_version: { typeId, version: wanted } },
+      });
+      if (!row) throw notFound("version of the notification type", "number");
+      return c.json(typeVersionJson(row), 200);
+    });
+}
+
+const inUse = () =>
+  new Problem(
+    "conflict",
+    "Notifications or campaigns that are still kept are of this type: it says what holds for them.",
+  );
+
+/** For a Prisma filter: definitions whose name holds this part, in any case. */
+const named = (part: string) => ({
+  path: ["name"],
+  string_contains: containing(part).contains,
+  mode: containing(part).mode,
+});
+
+/** The definition that a patch makes of a type; throws the problem of one that may not be. */
+function patched(before: TypeDefinition, wanted: unknown): TypeDefinition {
+  const parsed = typeDefinition.safeParse(mergePatch(before, wanted));
+  if (!parsed.success) throw invalid(fieldErrors(parsed.error, "body"));
+  return parsed.data;
+}
+
+async function refuseUnknownTemplate(tx: Prisma.TransactionClient, key: string | null) {
+  if (key === null) return;
+  const template = await tx.template.findUnique({ where: { key }, select: { archivedAt: true } });
+  if (template && template.archivedAt === null) return;
+  const message = template
+    ? `names an archived template: take another, or restore it with POST /v1/templates/${key}/restore`
+    : "names no template: create it first with POST /v1/templates";
+  throw invalid([{ in: "body", field: "/summaryTemplate", message }]);
+}
+
+async function keepVersion(
+  tx: Prisma.TransactionClient,
+  { id, version, document, updatedAt }: NotificationType,
+  createdBy: string,
+) {
+  await tx.notificationTypeVersion.create({
+    data: {
+      typeId: id,
+      version,
+      document: document as Prisma.InputJsonObject,
+      createdBy,
+      createdAt: updatedAt,
+    },
+  });
+}

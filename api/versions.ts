@@ -1,0 +1,35 @@
+import { z } from "@hono/zod-openapi";
+import { templateVersionNumber } from "../domain/notification.ts";
+
+/** What is told of each version of something whose versions are kept, beside what it said. */
+export const versionFacts = z.object({
+  version: z.number().int().openapi({ example: 2 }),
+  createdBy: z.string().openapi({ description: "Who made it", example: "bootstrap" }),
+  createdAt: z.iso.datetime(),
+});
+
+export interface VersionFacts {
+  version: number;
+  createdBy: string;
+  createdAt: Date;
+}
+
+export const versionFactsJson = ({ version, createdBy, createdAt }: VersionFacts) => ({
+  version,
+  createdBy,
+  createdAt: createdAt.toISOString(),
+});
+
+/** The number of a version in a path. */
+export const versionInPath = z
+  .string()
+  .regex(/^[1-9]\d{0,9}$/, "must be the number of a version")
+  .transform(Number)
+  .pipe(templateVersionNumber)
+  .openapi({
+    type: "integer",
+    minimum: 1,
+    maximum: 2_147_483_647,
+    description: "Of one of its versions",
+    example: 2,
+  });
