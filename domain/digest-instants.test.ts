@@ -70,7 +70,7 @@ describe("nextDigestAt", () => {
       for (const { time } of quarters) shownTimes.set(time, (shownTimes.get(time) ?? 0) + 1);
       // Whatever is skipped or repeated, and some others, not the same for each change.
       const times = quarterHours.filter(
-        (time, quarter) => quarter % 8 === index % 8 || shownTimes.get(time) !== 5,
+        (time, quarter) => quarter % 16 === index % 16 || shownTimes.get(time) !== 5,
       );
       for (const time of times) {
         const expected = dates.map((date) => owed(date, time));
@@ -236,6 +236,20 @@ describe("digestInstants", () => {
       "America/Nuuk",
       "2026-03-28T12:00Z",
       ["2026-03-29T01:30", "2026-03-30T00:30"],
+    ],
+    [
+      "Nuuk, asked after midnight when yesterday's is still to come",
+      daily("23:30"),
+      "America/Nuuk",
+      "2026-03-29T01:10Z",
+      ["2026-03-29T01:30", "2026-03-30T00:30"],
+    ],
+    [
+      "Nuuk, likewise for a Saturday",
+      weekly("23:30", "saturday"),
+      "America/Nuuk",
+      "2026-03-29T01:10Z",
+      ["2026-03-29T01:30", "2026-04-05T00:30"],
     ],
     [
       "Apia, which skipped a day",

@@ -89,10 +89,10 @@ describe("quietUntil", () => {
     const faults: string[] = [];
     for (const [index, { zone, at }] of changes.entries()) {
       const clock = wallClock(zone);
-      const shownNearby = Array.from({ length: 361 }, (_, minute) =>
-        clock(at + (minute - 180) * minuteMs),
+      const shownNearby = Array.from({ length: 241 }, (_, minute) =>
+        clock(at + (minute - 120) * minuteMs),
       );
-      const nearby = (minute: number) => shownNearby[minute + 180] as WallTime;
+      const nearby = (minute: number) => shownNearby[minute + 120] as WallTime;
       // Around the change, up to it, from it on, or from one weekday to another: each year of a zone takes another of these.
       const spans: Partial<QuietTimes>[] = [
         { quietHours: [{ start: nearby(-45).time, end: nearby(20).time }] },
@@ -110,7 +110,7 @@ describe("quietUntil", () => {
       ];
       const times = { quietHours: [], doNotDisturb: [], ...spans[Math.floor(index / 2) % 4] };
       let next: number | null = null;
-      for (let minute = 180; minute >= -180; minute--) {
+      for (let minute = 120; minute >= -120; minute--) {
         const now = at + minute * minuteMs;
         const shown = nearby(minute);
         const until = quietUntil(times, zone, now)?.until ?? null;

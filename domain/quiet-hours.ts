@@ -6,7 +6,7 @@ import {
   minuteOf,
   type LocalTime,
 } from "./local-time.ts";
-import { weekdays, type EffectivePreferences } from "./preferences.ts";
+import { weekdays, type EffectivePreferences, type QuietSpan } from "./preferences.ts";
 
 type QuietTimes = Pick<EffectivePreferences, "quietHours" | "doNotDisturb">;
 
@@ -56,14 +56,8 @@ function endOfQuiet({ quietHours, doNotDisturb }: QuietTimes, zone: string, now:
 /** By the clock, until the last of the spans that it is in ends; 0 where it is in none. */
 function quietMinutesLeft(spans: QuietTimes["quietHours"], { minute }: LocalTime): number {
   let left = 0;
-  for (const span of spans) {
-    const start = minuteOf(span.start);
-    const end = minuteOf(span.end);
-    if (start < end) {
-      if (minute >= start && minute < end) left = Math.max(left, end - minute);
-    } else if (minute >= start) left = Math.max(left, end + 1_440 - minute);
-    else if (minute < end) left = Math.max(left, end - minute);
-  }
+  for (const span of spans)
+    left = Math.max(left, leftOfTodays(span, minute), leftOfYesterdays(span, minute));
   return left;
 }
 
@@ -76,13 +70,22 @@ function doNotDisturbMinutesLeft(
   const yesterday = weekdays[(weekday + 5) % 7];
   let left = 0;
   for (const span of spans) {
-    if (span.weekday !== today && span.weekday !== yesterday) continue;
-    const start = minuteOf(span.start);
-    const end = minuteOf(span.end);
-    if (span.weekday === today) {
-      if (minute >= start && start < end && minute < end) left = Math.max(left, end - minute);
-      else if (minute >= start && start > end) left = Math.max(left, end + 1_440 - minute);
-    } else if (start > end && minute < end) left = Math.max(left, end - minute);
+    if (span.weekday === today) left = Math.max(left, leftOfTodays(span, minute));
+    else if (span.weekday === yesterday) left = Math.max(left, leftOfYesterdays(span, minute));
   }
   return left;
+}
+
+/** Minutes that are left of the span that began, or begins, today; 0 or less where it is over or has not begun. */
+function leftOfTodays(span: QuietSpan, minute: number): number {
+  const start = minuteOf(span.start);
+  if (minute < start) return 0;
+  const end = minuteOf(span.end);
+  return (start < end ? end : end + 1_440) - minute;
+}
+
+/** Likewise, of the one that began yesterday. */
+function leftOfYesterdays(span: QuietSpan, minute: number): number {
+  const end = minuteOf(span.end);
+  return end < minuteOf(span.start) ? end - minute : 0;
 }
