@@ -1,6 +1,7 @@
 import type { Pool } from "pg";
 import { newUuid, publicId } from "../domain/ids.ts";
 import type { NewNotification } from "../domain/notification.ts";
+import type { Priority } from "../domain/priority.ts";
 import { queueName } from "../domain/queues.ts";
 import { recipientReference } from "../domain/recipient.ts";
 import type { Backlog, Place } from "./backlog.ts";
@@ -13,6 +14,7 @@ import {
   retryOnce,
 } from "./idempotency.ts";
 import { type FieldError, invalid, Problem } from "./problem.ts";
+import type { Types } from "./types.ts";
 import { dataErrors, type NamedVersion, type TemplateVersions } from "./template-versions.ts";
 
 export interface Acceptance extends Answer {
@@ -27,7 +29,7 @@ const acceptedStatus = 202;
  * itself: look for the answer kept under the key, find the recipients and hold them against erasure, and only if all
  * are known and none has too much waiting for it, all is well ($12), the template is not archived and the version is still
  * the active one where that was asked for ($16), write the notification, its rows and its answer. What waits for a
- * recipient are its open rows; $20 leaves room for those that others are about to write, which this statement cannot see.
+ * recipient are its open rows, but for those that wait to go out as one; $20 leaves room for those that others are about to write, which this statement cannot see.
  */
 const acceptSql = `
   WITH state AS MATERIALIZED (${keyStateSql("$1", "$2")}),
@@ -44,7 +46,7 @@ const acceptSql = `
   crowded AS MATERIALIZED (
     SELECT h.id, h.external_id FROM held AS h CROSS JOIN LATERAL (
       SELECT count(*) AS open FROM (
-        SELECT FROM deliveries AS d WHERE d.recipient_id = h.id AND d.due_at IS NOT NULL AND d.notification_id IS NOT NULL LIMIT $20::int
+        SELECT FROM deliveries AS d WHERE d.recipient_id = h.id AND d.due_at IS NOT NULL AND d.notification_id IS NOT NULL AND d.group_id IS NULL LIMIT $20::int
       ) AS o
     ) AS waiting
     WHERE waiting.open >= $20::int
@@ -56,16 +58,26 @@ const acceptSql = `
     ) AS current
   ),
   notification AS (
-    INSERT INTO notifications (id, template_version_id, priority, data, send_at, created_at, created_by, request_id, test)
-    SELECT $7::uuid, $8::uuid, $9::text::priority, $10::text::jsonb, $11::timestamptz, $14::timestamptz, $17::text, $18::text, $19::boolean
+    INSERT INTO notifications (id, template_version_id, priority, data, send_at, created_at, created_by, request_id, test,
+      type_id, occurs_at, expires_at, entity_id, dedup_key, collapse_key, batchable, bypass_rate_limit, actions)
+    SELECT $7::uuid, $8::uuid, $9::text::priority, $10::text::jsonb, $11::timestamptz, $14::timestamptz, $17::text, $18::text, $19::boolean,
+      $21::uuid, $22::timestamptz, $23::timestamptz, $24::text, $25::text, $26::text, $27::boolean, $28::boolean, $29::text::jsonb
     FROM state, version
     WHERE $12::boolean AND version.current AND (state.locked OR $2::text IS NULL) AND state."requestHash" IS NULL
       AND NOT EXISTS (SELECT FROM missing) AND NOT EXISTS (SELECT FROM crowded)
-    RETURNING id, priority, send_at, created_at
+    RETURNING id, priority, send_at, created_at, test
   ),
+  -- To go past the limits is a right that somebody used.
+  bypass AS (
+    INSERT INTO audit_entries (id, actor, action, resource, request_id, after, created_at)
+    SELECT $30::uuid, $17::text, 'notification.bypass-rate-limit', $15::text, $18::text, jsonb_build_object('recipients', (SELECT count(*) FROM held)), n.created_at
+    FROM notification AS n WHERE $28::boolean
+  ),
+  -- A try is for whoever asks for it, and waits for nothing.
   rows AS (
-    INSERT INTO deliveries (id, notification_id, recipient_id, channel, priority, queue, due_at, created_at)
-    SELECT uuid_v7(n.created_at), n.id, h.id, 'email', n.priority, ($13::text[])[get_byte(uuid_send(h.id), 15) % cardinality($13::text[]) + 1], n.send_at, n.created_at
+    INSERT INTO deliveries (id, notification_id, recipient_id, channel, priority, queue, due_at, reason, created_at)
+    SELECT uuid_v7(n.created_at), n.id, h.id, 'email', n.priority, ($13::text[])[get_byte(uuid_send(h.id), 15) % cardinality($13::text[]) + 1], n.send_at,
+      CASE WHEN n.test THEN 'send_requested' END, n.created_at
     FROM notification AS n, held AS h
     RETURNING queue
   ),
@@ -97,6 +109,7 @@ interface Deps {
   pool: Pool;
   backlog: Backlog;
   versions: TemplateVersions;
+  types: Types;
   mailboxShards: number;
   now: Date;
 }
@@ -120,15 +133,24 @@ export async function acceptNotification(
   origin: Origin,
   request: KeyedRequest | null,
 ): Promise<Acceptance> {
-  const { template, recipients, priority } = notification;
+  const { template, recipients } = notification;
   const remembered = await deps.versions.remembered(template);
+  const named = notification.type === undefined ? null : await deps.types.find(notification.type);
+  const type = named?.kind === "type" ? named.type : null;
+  const priority = notification.priority ?? type?.priority ?? "normal";
+  const wanted: Wanted = {
+    ...notification,
+    priority,
+    typeId: type?.id ?? null,
+    errors: named?.kind === "unusable" ? [named.error] : [],
+  };
   const place = await deps.backlog.enter(recipients, priority === "critical");
   // Until it is known what was written, it may have been all.
   let written = recipients.length;
   try {
     if (!place.admitted && !request) throw tooManyInAll(place, recipients.length);
     const accept = async (version: NamedVersion) =>
-      tryToAccept(deps, notification, origin, version, request, place);
+      tryToAccept(deps, wanted, origin, version, request, place);
     const acceptance =
       (await accept(remembered)) ??
       // Somebody has activated a version, which may ask for other data, or archived the template.
@@ -148,17 +170,27 @@ function raced(): never {
   throw new Problem("conflict", "The template is being changed. Repeat the request.");
 }
 
+/** A notification with its type found, its priority settled, and what is wrong with it so far. */
+type Wanted = NewNotification & {
+  priority: Priority;
+  typeId: string | null;
+  errors: readonly FieldError[];
+};
+
 /** Null if `version` may not be used any more, or is not the active one and that was asked for. */
 async function tryToAccept(
   { pool, mailboxShards, now }: Deps,
-  { recipients, template, data, priority, sendAt }: NewNotification,
+  wanted: Wanted,
   { caller, requestId, test = false }: Origin,
   version: NamedVersion,
   request: KeyedRequest | null,
   place: Place,
 ): Promise<(Acceptance & { written: number }) | null> {
-  const errors: FieldError[] =
-    version.kind === "pinned" ? dataErrors(version.checkData, data) : [version.error];
+  const { recipients, template, data, priority, sendAt } = wanted;
+  const errors: FieldError[] = [
+    ...wanted.errors,
+    ...(version.kind === "pinned" ? dataErrors(version.checkData, data) : [version.error]),
+  ];
   const externalIds: string[] = [];
   const ids = new Map<string, string>();
   for (const reference of recipients) {
@@ -194,7 +226,20 @@ async function tryToAccept(
       pool.query<AcceptRow>({
         name: "accept-notification",
         text: acceptSql,
-        values: [...values, Math.max(0, room)],
+        values: [
+          ...values,
+          Math.max(0, room),
+          wanted.typeId,
+          wanted.occursAt ?? null,
+          wanted.expiresAt ?? null,
+          wanted.entityId ?? null,
+          wanted.dedupKey ?? null,
+          wanted.collapseKey ?? null,
+          wanted.batchable ?? true,
+          wanted.bypassRateLimit ?? false,
+          JSON.stringify(wanted.actions),
+          newUuid(now),
+        ],
       }),
     );
     return rows[0]!;

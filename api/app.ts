@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { HTTPException } from "hono/http-exception";
 import { authenticate, type Scheme } from "./auth.ts";
 import { createTokens } from "../domain/tokens.ts";
+import { createRulebookReader } from "../config/rulebook.ts";
 import { createBacklog } from "./backlog.ts";
 import { describeError } from "../config/describe-error.ts";
 import { databaseProblem } from "./database-errors.ts";
@@ -39,6 +40,7 @@ import { templateTrialRoutes } from "./routes/template-trials.ts";
 import { templateVersionRoutes } from "./routes/template-versions.ts";
 import { campaignRevisionRoutes } from "./routes/campaign-revisions.ts";
 import { templateRoutes } from "./routes/templates.ts";
+import { createTypes } from "./types.ts";
 import { createTemplateVersions } from "./template-versions.ts";
 
 const document = defineRoute({
@@ -87,6 +89,7 @@ export function createApp(deps: ApiDeps) {
   );
 
   const versions = createTemplateVersions(deps.prisma);
+  const types = createTypes(createRulebookReader(deps.pool));
   const api = app
     .route("/", healthRoutes(deps))
     .route("/", metricsRoutes(metrics.registry))
@@ -100,14 +103,14 @@ export function createApp(deps: ApiDeps) {
     .route("/", suppressionRoutes(deps))
     .route("/", templateRoutes(deps))
     .route("/", templateVersionRoutes(deps))
-    .route("/", templateTrialRoutes(deps, versions, backlog))
+    .route("/", templateTrialRoutes(deps, versions, types, backlog))
     .route("/", campaignRoutes(deps, versions))
     .route("/", campaignEditRoutes(deps, versions))
     .route("/", campaignRecallRoutes(deps, versions))
     .route("/", campaignRevisionRoutes(deps))
     .route("/", campaignActionRoutes(deps))
     .route("/", campaignReportRoutes(deps))
-    .route("/", notificationRoutes(deps, versions, backlog))
+    .route("/", notificationRoutes(deps, versions, types, backlog))
     .route("/", deliveryRoutes(deps))
     .route("/", deliveryChangeRoutes(deps))
     .route("/", apiKeyRoutes(deps, keyring))

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { actionForms } from "./action.ts";
 import { instant } from "./instant.ts";
 import { resourceKey } from "./key.ts";
+import { typeKey } from "./notification-type.ts";
 import { priorities } from "./priority.ts";
 import { text } from "./storable.ts";
 
@@ -57,10 +58,44 @@ export const newNotification = z.strictObject({
     }),
   template: templateReference,
   data: notificationData,
-  priority: z.enum(priorities).default("normal"),
+  type: typeKey.optional().meta({
+    description: "The notification type that it is of; without one it is never batched or digested",
+    example: "task.deadline",
+  }),
+  priority: z
+    .enum(priorities)
+    .optional()
+    .meta({ description: "That of its type where it is left out, else `normal`" }),
   sendAt: instant
     .optional()
     .meta({ description: "Not before; at once where it is left out or past" }),
+  occursAt: instant.optional().meta({
+    description: "The time that it is about, such as a deadline; `sendAt` where it is left out",
+    example: "2027-03-01T17:00:00Z",
+  }),
+  expiresAt: instant
+    .optional()
+    .meta({ description: "Pointless from then on", example: "2027-03-01T17:00:00Z" }),
+  entityId: text(200)
+    .optional()
+    .meta({ description: "What it is about, in your words: actions carry it", example: "task-17" }),
+  dedupKey: text(200).optional().meta({
+    description: "A recipient is told once within the policy's window, whatever asks for it again",
+    example: "task-17-due",
+  }),
+  collapseKey: text(200).optional().meta({
+    description: "Of those that wait for a recipient, only the newest of its type with it goes out",
+    example: "task-17",
+  }),
+  batchable: z
+    .literal(false)
+    .optional()
+    .meta({ description: "It goes out by itself, though its type may be batched", example: false }),
+  bypassRateLimit: z.literal(true).optional().meta({
+    description: "No limit holds it. With a key of the role admin only; each use is audited",
+    example: true,
+  }),
+  actions: notificationActions.default([]),
 });
 
 export type NewNotification = z.output<typeof newNotification>;

@@ -1,7 +1,13 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
 import { firstUuidAt, publicId } from "../../domain/ids.ts";
-import { type DeliveryStatus, newNotification, templateKey } from "../../domain/notification.ts";
+import { typeKey } from "../../domain/notification-type.ts";
+import {
+  type DeliveryStatus,
+  newNotification,
+  notificationActions,
+  templateKey,
+} from "../../domain/notification.ts";
 import { priorities, type Priority } from "../../domain/priority.ts";
 import { notificationQueues } from "../../domain/queues.ts";
 import { text } from "../../domain/storable.ts";
@@ -18,6 +24,7 @@ import {
 } from "../deliveries.ts";
 import { findRecipient, readDeliveries, recipientParameter } from "../delivery-filters.ts";
 import { answerWith, idempotencyHeaders, keyedRequest } from "../idempotency.ts";
+import { Problem } from "../problem.ts";
 import {
   byCreation,
   createdBetween,
@@ -30,6 +37,7 @@ import {
 } from "../pages.ts";
 import { absent, exampleIdOf, idInPath, idParams } from "../references.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+import type { Types } from "../types.ts";
 import type { TemplateVersions } from "../template-versions.ts";
 
 const exampleNotification = {
@@ -50,6 +58,10 @@ const listed = z
   .object({
     id: z.string().openapi({ example: exampleIdOf("notification") }),
     template: templateVersionAnswer,
+    type: z.string().nullable().openapi({
+      description: "The key of its notification type",
+      example: "task.deadline",
+    }),
     priority: z.enum(priorities).openapi({ example: "normal" }),
     sendAt: z.iso.datetime(),
     test: z
@@ -73,6 +85,14 @@ const shownDeliveries = 1_000;
 const notification = listed
   .extend({
     data: z.record(z.string(), z.unknown()).openapi({ example: { order: "1042" } }),
+    occursAt: z.iso.datetime().nullable(),
+    expiresAt: z.iso.datetime().nullable(),
+    entityId: z.string().nullable().openapi({ example: "task-17" }),
+    dedupKey: z.string().nullable().openapi({ example: "task-17-due" }),
+    collapseKey: z.string().nullable().openapi({ example: "task-17" }),
+    batchable: z.boolean(),
+    bypassRateLimit: z.boolean(),
+    actions: notificationActions,
     deliveries: z.array(deliveryAnswer).openapi({
       description: `The first ${shownDeliveries}; all of them are in /v1/deliveries?notification=…`,
     }),
@@ -101,6 +121,7 @@ const list = defineRoute({
       ...pageQuery(byCreation),
       priority: oneOrMore(priorities).optional(),
       template: templateKey.optional().openapi({ description: "Its key, whatever the version" }),
+      type: typeKey.optional().openapi({ description: "The key of its notification type" }),
       recipient: recipientParameter.optional(),
       createdBy: text(100)
         .optional()
@@ -133,14 +154,22 @@ const get = defineRoute({
 export function notificationRoutes(
   { prisma, pool, wakes, clock, config }: ApiDeps,
   versions: TemplateVersions,
+  types: Types,
   backlog: Backlog,
 ) {
   return createRouter()
     .openapi(create, async (c) => {
       const requestId = c.get("requestId");
+      const wanted = c.req.valid("json");
+      const { role } = c.get("caller");
+      if (wanted.bypassRateLimit && role !== "admin")
+        throw new Problem(
+          "forbidden",
+          "bypassRateLimit needs a key of the role admin: leave it out, or use another key.",
+        );
       const { queues, ...answer } = await acceptNotification(
-        { pool, backlog, versions, mailboxShards: config.mailboxShards, now: clock() },
-        c.req.valid("json"),
+        { pool, backlog, versions, types, mailboxShards: config.mailboxShards, now: clock() },
+        wanted,
         { caller: c.get("caller").id, requestId },
         keyedRequest(c),
       );
@@ -166,7 +195,7 @@ export function notificationRoutes(
     .openapi(get, async (c) => {
       const row = await prisma.notification.findUnique({
         where: { id: idInPath("notification", c.req.valid("param").id) },
-        include: withTemplate,
+        include: { ...withTemplate, type: { select: { key: true } } },
       });
       if (!row) absent("notification");
       const counts = await countsByNotification(pool, [row.id]);
@@ -178,8 +207,19 @@ export function notificationRoutes(
       const { version, template } = row.templateVersion;
       return c.json(
         {
-          ...listedJson({ ...row, key: template.key, version }, counts.get(row.id) ?? []),
+          ...listedJson(
+            { ...row, key: template.key, version, type: row.type?.key ?? null },
+            counts.get(row.id) ?? [],
+          ),
           data: row.data as Record<string, unknown>,
+          occursAt: row.occursAt?.toISOString() ?? null,
+          expiresAt: row.expiresAt?.toISOString() ?? null,
+          entityId: row.entityId,
+          dedupKey: row.dedupKey,
+          collapseKey: row.collapseKey,
+          batchable: row.batchable,
+          bypassRateLimit: row.bypassRateLimit,
+          actions: row.actions as z.output<typeof notificationActions>,
           deliveries: deliveries.map(deliveryJson),
         },
         200,
@@ -191,6 +231,7 @@ interface NotificationRow {
   id: string;
   key: string;
   version: number;
+  type: string | null;
   priority: Priority;
   sendAt: Date;
   test: boolean;
@@ -202,6 +243,7 @@ interface NotificationRow {
 interface NotificationFilters {
   priority?: Priority[] | undefined;
   template?: string | undefined;
+  type?: string | undefined;
   /** The UUID. */
   recipient?: string | undefined;
   createdBy?: string | undefined;
@@ -219,13 +261,15 @@ async function readNotifications(
 ): Promise<NotificationRow[]> {
   const conditions = createConditions();
   const { bind, and } = conditions;
-  const { priority, template, recipient, createdBy, test, state } = filters;
+  const { priority, template, type, recipient, createdBy, test, state } = filters;
   const { createdFrom, createdBefore } = filters;
   if (priority) and(`n.priority = ANY(${bind(priority)}::priority[])`);
   if (template !== undefined)
     and(
       `n.template_version_id = ANY(ARRAY(SELECT v.id FROM template_versions v JOIN templates t ON t.id = v.template_id WHERE t.key = ${bind(template)}))`,
     );
+  if (type !== undefined)
+    and(`n.type_id = (SELECT id FROM notification_types WHERE key = ${bind(type)})`);
   if (recipient !== undefined)
     and(
       `n.id = ANY(ARRAY(SELECT notification_id FROM deliveries WHERE recipient_id = ${bind(recipient)}::uuid AND notification_id IS NOT NULL))`,
@@ -241,9 +285,10 @@ async function readNotifications(
   if (createdBefore) and(`n.id < ${bind(firstUuidAt(createdBefore))}::uuid`);
   if (after !== null) and(`n.id ${direction === "asc" ? ">" : "<"} ${bind(after)}::uuid`);
   const { rows } = await pool.query<NotificationRow>(
-    `SELECT n.id, t.key, v.version, n.priority, n.send_at AS "sendAt", n.test, n.created_by AS "createdBy", n.request_id AS "requestId", n.created_at AS "createdAt"
+    `SELECT n.id, t.key, v.version, y.key AS type, n.priority, n.send_at AS "sendAt", n.test, n.created_by AS "createdBy", n.request_id AS "requestId", n.created_at AS "createdAt"
      FROM (SELECT * FROM notifications n WHERE ${conditions.sql()} ORDER BY n.id ${direction} LIMIT ${bind(take)}::int) n
      JOIN template_versions v ON v.id = n.template_version_id JOIN templates t ON t.id = v.template_id
+     LEFT JOIN notification_types y ON y.id = n.type_id
      ORDER BY n.id ${direction}`,
     conditions.values,
   );
@@ -267,10 +312,11 @@ async function countsByNotification(
 }
 
 function listedJson(row: NotificationRow, counts: StatusCount[]): z.output<typeof listed> {
-  const { key, version, priority, test, createdBy, requestId } = row;
+  const { key, version, type, priority, test, createdBy, requestId } = row;
   return {
     id: publicId("notification", row.id),
     template: { key, version },
+    type,
     priority,
     sendAt: row.sendAt.toISOString(),
     test,

@@ -12,6 +12,7 @@ import {
 } from "../../domain/template.ts";
 import { compileVariables, type TemplateVariables } from "../../domain/template-variables.ts";
 import { acceptNotification } from "../accept-notification.ts";
+import type { Types } from "../types.ts";
 import type { Backlog } from "../backlog.ts";
 import { answerWith, idempotencyHeaders, keyedRequest } from "../idempotency.ts";
 import { type FieldError, invalid, Problem } from "../problem.ts";
@@ -97,7 +98,12 @@ const anybody: RecipientScope = {
 };
 
 /** Seeing a message before it goes to everybody. */
-export function templateTrialRoutes(deps: ApiDeps, versions: TemplateVersions, backlog: Backlog) {
+export function templateTrialRoutes(
+  deps: ApiDeps,
+  versions: TemplateVersions,
+  types: Types,
+  backlog: Backlog,
+) {
   const { prisma, pool, wakes, clock, config } = deps;
 
   async function scopeOf(
@@ -153,8 +159,8 @@ export function templateTrialRoutes(deps: ApiDeps, versions: TemplateVersions, b
       const { version } = await findVersion(prisma, template, wanted);
       try {
         const { queues, ...answer } = await acceptNotification(
-          { pool, backlog, versions, mailboxShards: config.mailboxShards, now: clock() },
-          { recipients: [recipient], template: { key, version }, data, priority: "normal" },
+          { pool, backlog, versions, types, mailboxShards: config.mailboxShards, now: clock() },
+          { recipients: [recipient], template: { key, version }, data, actions: [] },
           { caller: c.get("caller").id, requestId, test: true },
           keyedRequest(c),
         );
