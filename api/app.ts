@@ -29,6 +29,7 @@ import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { notificationTypeRoutes } from "./routes/notification-types.ts";
 import { notificationRoutes } from "./routes/notifications.ts";
+import { policyRoutes } from "./routes/policy.ts";
 import { recipientImportPath, recipientImportRoutes } from "./routes/recipient-import.ts";
 import { recipientBulkRoutes } from "./routes/recipient-bulk.ts";
 import { recipientListRoutes } from "./routes/recipient-lists.ts";
@@ -97,6 +98,7 @@ export function createApp(deps: ApiDeps) {
     .route("/", recipientBulkRoutes(deps))
     .route("/", recipientListRoutes(deps))
     .route("/", recipientRoutes(deps))
+    .route("/", policyRoutes(deps))
     .route("/", notificationTypeRoutes(deps))
     .route("/", segmentRoutes(deps))
     .route("/", segmentMemberRoutes(deps))

@@ -28,6 +28,7 @@ export const tagDescriptions: Record<string, string> = {
   segments: "Saved filters over recipients, to be used as audiences.",
   templates: "Messages with variables. A version never changes once it is written.",
   campaigns: "One message to an audience.",
+  policy: "What holds for everybody: preferences that are preset, limits, rates and thresholds.",
   "notification-types": "Named kinds of message: what holds for all of a kind.",
   notifications: "Requests to tell some recipients something, now or later.",
   deliveries: "The ledger: one message owed to one recipient, and what became of it.",

@@ -10,8 +10,8 @@ type Shards = { mailboxShards: number };
  * What policy holds for a recipient is decided again, now, for something that it was decided by is different: their
  * preferences, their time zone. Resolves with the rows, for `wakeFor` once the transaction is committed.
  *
- * A row that somebody else is writing at this moment is passed over: a hold that is being written has to compare the
- * versions that it was decided by with those in force.
+ * A worker may be about to hold what is due by what it read before: it leaves alone what has moved since then, and so all
+ * that is due moves, by a moment. A row that somebody is writing at this moment is passed over, and waits as they say.
  */
 export function releaseHeld(
   tx: Prisma.TransactionClient,
@@ -30,14 +30,19 @@ const lockGroupsSql = `
 
 /** Rows of digests have a queue that no delivery is sent from: they go back to their recipient's mailbox. */
 const releaseSql = `
+  WITH open AS (
+    SELECT id, group_id, coalesce(reason = ANY($2::text[]), false) AS held FROM deliveries
+    WHERE recipient_id = ANY($1::uuid[]) AND due_at IS NOT NULL AND status = 'pending'
+      AND (reason = ANY($2::text[]) OR due_at <= clock_timestamp())
+    ORDER BY id FOR UPDATE SKIP LOCKED
+  ),
+  moved AS (
+    UPDATE deliveries AS d SET due_at = clock_timestamp() FROM open WHERE d.id = open.id AND NOT open.held
+  )
   UPDATE deliveries AS d SET due_at = clock_timestamp(), reason = 'decide_again', detail = NULL, hold_count = 0, group_id = NULL,
     queue = CASE WHEN d.queue LIKE 'digest/%' THEN ($3::text[])[get_byte(uuid_send(d.recipient_id), 15) % cardinality($3::text[]) + 1] ELSE d.queue END
-  FROM (
-    SELECT id, group_id FROM deliveries
-    WHERE recipient_id = ANY($1::uuid[]) AND due_at IS NOT NULL AND status = 'pending' AND reason = ANY($2::text[])
-    ORDER BY id FOR UPDATE SKIP LOCKED
-  ) AS held
-  WHERE d.id = held.id RETURNING d.id, d.campaign_id AS "campaignId", d.queue, held.group_id AS "groupId"`;
+  FROM open WHERE d.id = open.id AND open.held
+  RETURNING d.id, d.campaign_id AS "campaignId", d.queue, open.group_id AS "groupId"`;
 
 const leaveGroupsSql = `
   UPDATE groups AS g SET member_count = m.count, status = CASE WHEN m.count = 0 THEN 'closed' ELSE g.status END,

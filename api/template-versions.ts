@@ -6,6 +6,7 @@ import {
 } from "../domain/template-variables.ts";
 import type { Prisma } from "../prisma/generated/client.ts";
 import { type FieldError, invalid, jsonPointer } from "./problem.ts";
+import { archivedTemplate, unknownTemplate } from "./templates.ts";
 
 export interface PinnedVersion {
   kind: "pinned";
@@ -45,13 +46,8 @@ export function createTemplateVersions(prisma: Client) {
       where: { key },
       select: { id: true, activeVersion: true, archivedAt: true },
     });
-    if (!template)
-      return unusable("/key", "names no template: create it first with POST /v1/templates");
-    if (template.archivedAt)
-      return unusable(
-        "/key",
-        `names an archived template: take another, or restore it with POST /v1/templates/${key}/restore`,
-      );
+    if (!template) return unusable("/key", unknownTemplate);
+    if (template.archivedAt) return unusable("/key", archivedTemplate(key));
     const row = await client.templateVersion.findUnique({
       where: {
         templateId_version: {

@@ -115,6 +115,23 @@ export async function findTemplate(client: Client, key: string): Promise<Templat
   return template;
 }
 
+/** Throws the problem of a body that names a template at `field` which nothing new may use; null names none. */
+export async function refuseUnusableTemplate(
+  client: Pick<Prisma.TransactionClient, "template">,
+  key: string | null,
+  field: string,
+): Promise<void> {
+  if (key === null) return;
+  const template = await client.template.findUnique({ where: { key } });
+  const fault = !template ? unknownTemplate : template.archivedAt ? archivedTemplate(key) : null;
+  if (fault !== null) throw invalid([{ in: "body", field, message: fault }]);
+}
+
+/** What is wrong with a reference to a template. */
+export const unknownTemplate = "names no template: create it first with POST /v1/templates";
+export const archivedTemplate = (key: string) =>
+  `names an archived template: take another, or restore it with POST /v1/templates/${key}/restore`;
+
 /** As `findTemplate`, held against other changes of it to the end of the transaction. */
 export async function lockTemplate(tx: Prisma.TransactionClient, key: string): Promise<Template> {
   await tx.$queryRaw`SELECT FROM templates WHERE key = ${key} FOR NO KEY UPDATE`;

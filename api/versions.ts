@@ -2,11 +2,13 @@ import { z } from "@hono/zod-openapi";
 import { templateVersionNumber } from "../domain/notification.ts";
 
 /** What is told of each version of something whose versions are kept, beside what it said. */
-export const versionFacts = z.object({
-  version: z.number().int().openapi({ example: 2 }),
-  createdBy: z.string().openapi({ description: "Who made it", example: "bootstrap" }),
-  createdAt: z.iso.datetime(),
-});
+export const versionFacts = z
+  .object({
+    version: z.number().int().openapi({ example: 2 }),
+    createdBy: z.string().openapi({ description: "Who made it", example: "bootstrap" }),
+    createdAt: z.iso.datetime(),
+  })
+  .openapi("VersionFacts");
 
 export interface VersionFacts {
   version: number;

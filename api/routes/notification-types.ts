@@ -35,6 +35,7 @@ import {
   problemResponse,
   responses,
 } from "../router.ts";
+import { refuseUnusableTemplate } from "../templates.ts";
 import { fieldErrors } from "../validation.ts";
 import { versionFacts, versionFactsJson, versionInPath } from "../versions.ts";
 
@@ -127,7 +128,7 @@ const versions = defineRoute({
   access: "viewer",
   summary: "The versions of a notification type, the latest first",
   request: { params: typeParams, query: numberedQuery },
-  responses: responses(200, "A page", pageOf(versionFacts.openapi("VersionFacts"))),
+  responses: responses(200, "A page", pageOf(versionFacts)),
 });
 
 const version = defineRoute({
@@ -146,7 +147,7 @@ export function notificationTypeRoutes(deps: ApiDeps) {
     .openapi(create, async (c) => {
       const { key, ...definition } = c.req.valid("json");
       return commitOnce(c, deps, 201, async (tx) => {
-        await refuseUnknownTemplate(tx, definition.summaryTemplate);
+        await refuseUnusableTemplate(tx, definition.summaryTemplate, "/summaryTemplate");
         const now = clock();
         const document = definition as unknown as Prisma.InputJsonObject;
         const { count } = await tx.notificationType.createMany({
@@ -198,7 +199,7 @@ export function notificationTypeRoutes(deps: ApiDeps) {
         const definition = patched(old, wanted);
         if (isDeepStrictEqual(definition, old)) return { body: before, changes: [] };
         if (definition.summaryTemplate !== old.summaryTemplate)
-          await refuseUnknownTemplate(tx, definition.summaryTemplate);
+          await refuseUnusableTemplate(tx, definition.summaryTemplate, "/summaryTemplate");
         const after = await tx.notificationType.update({
           where: { key },
           data: {
@@ -273,16 +274,6 @@ function patched(before: TypeDefinition, wanted: unknown): TypeDefinition {
   const parsed = typeDefinition.safeParse(mergePatch(before, wanted));
   if (!parsed.success) throw invalid(fieldErrors(parsed.error, "body"));
   return parsed.data;
-}
-
-async function refuseUnknownTemplate(tx: Prisma.TransactionClient, key: string | null) {
-  if (key === null) return;
-  const template = await tx.template.findUnique({ where: { key }, select: { archivedAt: true } });
-  if (template && template.archivedAt === null) return;
-  const message = template
-    ? `names an archived template: take another, or restore it with POST /v1/templates/${key}/restore`
-    : "names no template: create it first with POST /v1/templates";
-  throw invalid([{ in: "body", field: "/summaryTemplate", message }]);
 }
 
 async function keepVersion(

@@ -138,6 +138,17 @@ describe("releasing what is held", () => {
     expect((await rows()).get(kept)).toMatchObject({ groupId: digest, reason: "retry" });
   });
 
+  it("moves what is due by a moment, so that no worker holds it by what it read before", async () => {
+    const [id] = await database.seed.notification({ recipientIds: [ada], queue: "mailbox/0" });
+    await database.pool.query("UPDATE deliveries SET due_at = now() - interval '1 hour'");
+    const dueAt = async () =>
+      (await database.pool.query<{ at: Date }>("SELECT due_at AS at FROM deliveries")).rows[0]!.at;
+    const read = await dueAt();
+    expect(await release(ada)).toEqual([]);
+    expect((await dueAt()).getTime()).toBeGreaterThan(read.getTime());
+    expect((await rows()).get(id!)).toMatchObject({ due: true, reason: null });
+  });
+
   it("passes over a row that somebody is writing, and waits for nobody", async () => {
     const [held, free] = [await waiting(ada, "batch"), await waiting(ada, "batch")];
     await inTransaction(database.pool, async (client) => {
