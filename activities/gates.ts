@@ -15,8 +15,10 @@ export interface Grant {
 export interface GateView {
   /** Its permits are counted. One that is not lets everything through while it is not shut. */
   counted: boolean;
-  /** How long it stays shut, or its quota used up, from now; 0 if it is neither. */
-  closedMs: number;
+  /** How long it stays shut, from now; 0 if it is not. */
+  shutMs: number;
+  /** How long it has no permit, from now; 0 if it has one. */
+  emptyMs: number;
 }
 
 /** Shared limits, in PostgreSQL, so that all workers together keep them. A gate that does not exist is open. */
@@ -95,9 +97,11 @@ const ensureSql = `
 
 const lookSql = `
   SELECT key, permits_per_second IS NOT NULL OR daily_quota IS NOT NULL AS counted,
-    ceil(1000 * greatest(0, extract(epoch FROM shut_until - now),
+    ceil(1000 * greatest(0, extract(epoch FROM shut_until - now)))::float8 AS "shutMs",
+    ceil(1000 * greatest(0,
       CASE WHEN quota_day = (now AT TIME ZONE 'UTC')::date AND used_today >= daily_quota
-        THEN extract(epoch FROM (quota_day + 1)::timestamp AT TIME ZONE 'UTC' - now) END))::float8 AS "closedMs"
+        THEN extract(epoch FROM (quota_day + 1)::timestamp AT TIME ZONE 'UTC' - now) END,
+      (1 - permits) / permits_per_second - extract(epoch FROM now - refilled_at)))::float8 AS "emptyMs"
   FROM gates, LATERAL (SELECT clock_timestamp() AS now) AS clock WHERE key = ANY ($1::text[])`;
 
 interface Taken {
@@ -152,7 +156,7 @@ export function createGates(pool: Pick<Pool, "query">): Gates {
         text: lookSql,
         values: [keys],
       });
-      return new Map(rows.map(({ key, counted, closedMs }) => [key, { counted, closedMs }]));
+      return new Map(rows.map(({ key, ...view }) => [key, view]));
     },
   };
 }

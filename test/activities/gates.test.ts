@@ -92,23 +92,25 @@ describe("a gate", () => {
   });
 
   it("is looked at without being taken from", async () => {
-    const now = Date.now();
-    await pool.query(
-      "INSERT INTO gates (key, permits_per_second, shut_until) VALUES ('provider/rate', 1, NULL), ('provider/shut', NULL, $1)",
-      [new Date(now + 3_600_000)],
-    );
-    await pool.query(
-      "INSERT INTO gates (key, daily_quota, used_today, quota_day) VALUES ('provider/used', 5, 5, (now() AT TIME ZONE 'UTC')::date), ('provider/old', 5, 5, '2001-01-01')",
-    );
-    const seen = await gates.look(
-      ["rate", "shut", "used", "old"].map((name) => `provider/${name}`),
-    );
-    expect(seen.get("provider/rate")).toEqual({ counted: true, closedMs: 0 });
-    expect(seen.get("provider/old")).toEqual({ counted: true, closedMs: 0 });
-    expect(seen.get("provider/shut")?.counted).toBe(false);
-    expect(seen.get("provider/shut")?.closedMs).toBeGreaterThan(3_500_000);
-    expect(seen.get("provider/used")?.closedMs).toBeGreaterThan(0);
-    expect(seen.get("provider/used")?.closedMs).toBeLessThanOrEqual(day);
+    await pool.query(`
+      INSERT INTO gates (key, permits_per_second, permits, shut_until, daily_quota, used_today, quota_day) VALUES
+        ('provider/full', 1, 5, NULL, NULL, 0, NULL),
+        ('provider/empty', 0.001, 0.5, NULL, NULL, 0, NULL),
+        ('provider/shut', NULL, 5, now() + interval '1 hour', NULL, 0, NULL),
+        ('provider/used', NULL, 5, NULL, 5, 5, (now() AT TIME ZONE 'UTC')::date),
+        ('provider/old', NULL, 5, now() - interval '1 hour', 5, 5, '2001-01-01')`);
+    const names = ["full", "empty", "shut", "used", "old"];
+    const seen = await gates.look(names.map((name) => `provider/${name}`));
+    const open = { counted: true, shutMs: 0, emptyMs: 0 };
+    expect(seen.get("provider/full")).toEqual(open);
+    expect(seen.get("provider/old")).toEqual(open);
+    expect(seen.get("provider/shut")).toMatchObject({ counted: false, emptyMs: 0 });
+    expect(seen.get("provider/shut")!.shutMs / 3_600_000).toBeCloseTo(1, 1);
+    expect(seen.get("provider/empty")).toMatchObject({ counted: true, shutMs: 0 });
+    expect(seen.get("provider/empty")!.emptyMs / 500_000).toBeCloseTo(1, 1);
+    expect(seen.get("provider/used")).toMatchObject({ counted: true, shutMs: 0 });
+    expect(seen.get("provider/used")!.emptyMs).toBeGreaterThan(0);
+    expect(seen.get("provider/used")!.emptyMs).toBeLessThanOrEqual(day);
   });
 
   it("is made, or given another rate, where it is needed", async () => {
