@@ -1,4 +1,7 @@
 import { createEmailChannel, type EmailOptions } from "../../activities/channels/email/email.ts";
+import type { Breaker, Breakers } from "../../activities/breakers.ts";
+import { unlimited } from "../../activities/gates.ts";
+import type { WatchedGate, WatchedGates } from "../../activities/watched-gates.ts";
 import type { Channel, SendRequest, SendResult } from "../../activities/channels/channel.ts";
 import type { SmtpProvider } from "../../config/environment.ts";
 import { parseSender } from "../../domain/address.ts";
@@ -18,11 +21,37 @@ export function provider(port: number, settings: Partial<SmtpProvider> = {}): Sm
   };
 }
 
+/** Is always closed, whatever it is told. */
+const closedBreaker: Breaker = {
+  closed: true,
+  trialsAt: () => 0,
+  opensAt: () => null,
+  trial: () => Promise.resolve(null),
+  succeeded() {},
+  failed() {},
+};
+const noBreakers: Pick<Breakers, "of" | "recoveredAt"> = {
+  of: () => closedBreaker,
+  recoveredAt: () => null,
+};
+
+const openGate: WatchedGate = {
+  isOpen: () => true,
+  opensAt: () => null,
+  reserve: ({ wanted }) => Promise.resolve(unlimited(wanted)),
+  pass: () => Promise.resolve(null),
+  shut() {},
+};
+const noGates: Pick<WatchedGates, "of"> = { of: () => openGate };
+
+/** Without breakers and gates, unless given. */
 export function channelTo(providers: SmtpProvider[], options: Partial<EmailOptions> = {}): Channel {
   return createEmailChannel({
     providers,
     sender: parseSender("Tidings <tidings@example.org>")!,
     sendDeadlineMs: 5_000,
+    breakers: noBreakers,
+    gates: noGates,
     ...options,
   });
 }

@@ -1,10 +1,13 @@
 import type { Logger } from "pino";
 import type { SmtpProvider as ProviderSettings } from "../../../config/environment.ts";
 import { parseMailbox, type Sender } from "../../../domain/address.ts";
+import { channelGate, providerGate } from "../../../domain/gates.ts";
 import { responseLimit, type Attempt } from "../../../domain/outcome.ts";
 import { TemplateError } from "../../../domain/template.ts";
+import type { Breakers } from "../../breakers.ts";
+import type { WatchedGates } from "../../watched-gates.ts";
+import { createAdmissions, type Line } from "../admission.ts";
 import type { Channel, SendRequest, SendResult } from "../channel.ts";
-import { unlimited } from "../../gates.ts";
 import { createComposer } from "./compose.ts";
 import { SmtpProvider } from "./smtp-provider.ts";
 
@@ -15,37 +18,64 @@ export interface EmailOptions {
   sender: Sender;
   /** From the hand-over to a connection to the outcome, at each provider; waiting for a free connection may take as long again. */
   sendDeadlineMs: number;
+  /** Of these providers. */
+  breakers: Pick<Breakers, "of" | "recoveredAt">;
+  /** Of `emailGates`. */
+  gates: Pick<WatchedGates, "of">;
   /** Milliseconds since the epoch. */
   clock?: () => number;
   logger?: Logger;
 }
 
+/** The gates that the channel passes: its own, and one for each provider. */
+export const emailGates = (providers: readonly ProviderSettings[]): string[] => [
+  channelGate("email"),
+  ...providers.map(({ name }) => providerGate(name)),
+];
+
 /** A server that takes longer than this for every one of its connections hangs, as far as those who wait can tell. */
 const longestStallMs = 3_000;
 
+interface EmailLine extends Line {
+  provider: SmtpProvider;
+}
+
 /**
  * Email over SMTP. Providers are tried in order, those that failed a moment ago last: after a transient failure the
- * next one is tried; after an unknown outcome only where the request may be repeated; a permanent one ends it.
+ * next one is tried; after an unknown outcome only where the request may be repeated; a permanent one ends it. One that
+ * its breaker or its gate keeps out of it is passed over.
  */
 export function createEmailChannel({
   providers: settings,
   sender,
   sendDeadlineMs,
+  breakers,
+  gates,
   clock = Date.now,
   logger,
 }: EmailOptions): Channel {
   const composer = createComposer({ sender, clock });
-  const providers = settings.map(
-    (provider) =>
-      new SmtpProvider({
+  const lines = settings.map((provider): EmailLine => {
+    const breaker = breakers.of(provider.name);
+    const gate = gates.of(providerGate(provider.name));
+    return {
+      breaker,
+      gate,
+      provider: new SmtpProvider({
         settings: provider,
         from: sender.mailbox.address,
         sendDeadlineMs,
         stallMs: settings.length > 1 ? Math.min(longestStallMs, sendDeadlineMs / 2) : null,
+        breaker,
+        gate,
         clock,
         logger,
       }),
-  );
+    };
+  });
+  const names = settings.map(({ name }) => name);
+  const key = channelGate("email");
+  const admissions = createAdmissions({ key, gate: gates.of(key), lines, clock });
 
   async function send(request: SendRequest): Promise<SendResult> {
     const to = parseMailbox(request.recipient.email ?? "");
@@ -61,34 +91,54 @@ export function createEmailChannel({
       smtpUtf8: to.smtpUtf8,
       content: () => (content ??= composer.compose(request, to)),
     };
+    const entering = admissions.enter();
+    const permit = entering && (await entering);
+    if (permit === null) return admissions.held();
     const attempts: Attempt[] = [];
-    for (const provider of inOrder(providers)) {
+    for (const line of inOrder(lines)) {
+      const { provider } = line;
+      const admitting = admissions.admit(line);
+      const admission = admitting instanceof Promise ? await admitting : admitting;
+      if (!admission) continue;
       const result = await provider.send(mail);
-      if ("fault" in result)
+      if ("fault" in result) {
+        admission.unused();
+        permit?.putBack();
         return { kind: "unsendable", reason: "template_error", detail: detailOf(result.fault) };
-      attempts.push(result.attempt);
-      const { outcome } = result.attempt;
-      if (outcome === "sent" || (outcome === "permanent" && !result.unsupported)) break;
-      if (outcome === "unknown" && !request.repeatable) break;
+      }
+      const { attempt } = result;
+      admission.used(result.standing, () => provider.reasonOf(attempt));
+      attempts.push(attempt);
+      if (attempt.outcome === "sent" || (attempt.outcome === "permanent" && !result.unsupported))
+        break;
+      if (attempt.outcome === "unknown" && !request.repeatable) break;
     }
-    return { kind: "attempted", attempts };
+    if (attempts.length > 0) return { kind: "attempted", attempts };
+    permit?.putBack();
+    return admissions.held();
   }
 
   return {
-    inFlightBound: providers.reduce((sum, { connections }) => sum + connections, 0),
-    opensAt: () => null,
-    reserve: ({ wanted }) => Promise.resolve(unlimited(wanted)),
-    recoveredAt: () => null,
+    inFlightBound: lines.reduce((sum, { provider }) => sum + provider.connections, 0),
+    opensAt(now) {
+      const at = admissions.opensAt(now.getTime());
+      return at === null ? null : new Date(at);
+    },
+    reserve: (input) => admissions.reserve(input),
+    recoveredAt: () => breakers.recoveredAt(names),
     send,
     async close() {
-      await Promise.all(providers.map((provider) => provider.close()));
+      await Promise.all(lines.map(({ provider }) => provider.close()));
     },
   };
 }
 
-function inOrder(providers: readonly SmtpProvider[]): readonly SmtpProvider[] {
-  if (providers.length === 1 || providers[0]!.ready) return providers;
-  return [...providers.filter(({ ready }) => ready), ...providers.filter(({ ready }) => !ready)];
+function inOrder(lines: readonly EmailLine[]): readonly EmailLine[] {
+  if (lines.length === 1 || lines[0]!.provider.ready) return lines;
+  return [
+    ...lines.filter(({ provider }) => provider.ready),
+    ...lines.filter(({ provider }) => !provider.ready),
+  ];
 }
 
 function detailOf(fault: unknown): string {

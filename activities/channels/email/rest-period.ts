@@ -1,20 +1,18 @@
-const firstMs = 1_000;
-const longestMs = 30_000;
+const restMs = 1_000;
 
-/** How long to leave alone what failed: 1 s, doubled with every failure that follows, up to 30 s; a success ends it. Times are monotonic. */
+/** A moment in which what failed is left alone; a success ends it. Longer than that is for its breaker to say. Times are monotonic. */
 export class RestPeriod {
-  #failures = 0;
+  /** It failed and has not succeeded since, whether or not it still rests. */
+  suspect = false;
   #untilMs = 0;
 
   failed(now: number): void {
-    // Several connections fail at once of one cause.
-    if (this.restsAt(now)) return;
-    this.#untilMs = now + Math.min(longestMs, firstMs * 2 ** this.#failures);
-    this.#failures += 1;
+    this.suspect = true;
+    this.#untilMs = now + restMs;
   }
 
   succeeded(): void {
-    this.#failures = 0;
+    this.suspect = false;
     this.#untilMs = 0;
   }
 
@@ -22,8 +20,8 @@ export class RestPeriod {
     return now < this.#untilMs;
   }
 
-  /** It failed and has not succeeded since, whether or not it still rests. */
-  get suspect(): boolean {
-    return this.#failures > 0;
+  /** How long it still rests. */
+  leftMs(now: number): number {
+    return Math.max(0, this.#untilMs - now);
   }
 }

@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import SMTPConnection from "nodemailer/lib/smtp-connection";
 import type { SmtpProvider } from "../../../config/environment.ts";
 import { smtpConnectionOptions } from "../../../config/smtp.ts";
+import { smtpRetryAfterMs } from "../../../domain/retry-after.ts";
 import type { Loss } from "./smtp-job.ts";
 
 /** A socket on which the server waits for MAIL, and nothing of which anyone else reads. */
@@ -13,7 +14,7 @@ export interface Connection {
 
 /**
  * Connects, greets, upgrades to TLS and signs in, as nodemailer does it, within the deadline. Rejects with a `ConnectError`. Of the
- * errors, `auth` also stands for a server that offers no authentication where credentials are configured.
+ * errors, `smtp_4xx` stands for a server that asks to be left alone for a while; `auth` also stands for a server that offers no authentication where credentials are configured.
  */
 export function openConnection(provider: SmtpProvider, deadlineMs: number): Promise<Connection> {
   const { auth } = provider;
@@ -25,12 +26,14 @@ export function openConnection(provider: SmtpProvider, deadlineMs: number): Prom
       // After the rejection, for it tells of its own end.
       connection.close();
     };
-    const failWith = (error: Error & { code?: string | undefined }) =>
+    const failWith = ({ code, message, response = "" }: ConnectionError) => {
+      if (smtpRetryAfterMs(response) !== null)
+        return fail({ failure: "smtp_4xx", message: response });
       fail({
-        failure:
-          error.code === "EAUTH" ? "auth" : error.code === "ETIMEDOUT" ? "timeout" : "connection",
-        message: error.message,
+        failure: code === "EAUTH" ? "auth" : code === "ETIMEDOUT" ? "timeout" : "connection",
+        message,
       });
+    };
     // Each step has a timeout of its own, and a server could take all of each.
     const timer = setTimeout(
       () => fail({ failure: "timeout", message: `no connection within ${deadlineMs} ms` }),
@@ -63,6 +66,9 @@ export function openConnection(provider: SmtpProvider, deadlineMs: number): Prom
     });
   });
 }
+
+/** As nodemailer tells of it; `response` is the server's. */
+type ConnectionError = Error & { code?: string | undefined; response?: string | undefined };
 
 export class ConnectError extends Error {
   override name = "ConnectError";

@@ -1,6 +1,12 @@
 import type { Logger } from "pino";
 import type { SmtpProvider as ProviderSettings } from "../../../config/environment.ts";
-import { responseLimit, type Attempt } from "../../../domain/outcome.ts";
+import { withoutAddresses } from "../../../config/describe-error.ts";
+import { responseLimit, type Attempt, type AttemptFailure } from "../../../domain/outcome.ts";
+import { isProviderFault } from "../../../domain/provider-fault.ts";
+import { smtpRetryAfterMs } from "../../../domain/retry-after.ts";
+import type { Breaker } from "../../breakers.ts";
+import type { WatchedGate } from "../../watched-gates.ts";
+import type { Standing } from "../admission.ts";
 import { RestPeriod } from "./rest-period.ts";
 import { ConnectError, openConnection, withoutCredentials } from "./smtp-connect.ts";
 import type { Job, Loss, Mail, Verdict } from "./smtp-job.ts";
@@ -10,7 +16,12 @@ import { SmtpSession, type SessionOwner } from "./smtp-session.ts";
 const idleLimitMs = 30_000;
 
 /** What became of a mail at one provider. `fault` is what making its content threw: nothing was handed over. */
-export type ProviderResult = { attempt: Attempt; unsupported: boolean } | { fault: unknown };
+export type ProviderResult =
+  | { attempt: Attempt; unsupported: boolean; standing: Standing }
+  | { fault: unknown };
+
+/** Of a reason that is shown to operators. */
+const reasonLimit = 200;
 
 interface Options {
   settings: ProviderSettings;
@@ -26,6 +37,10 @@ interface Options {
    * away, and it is suspect. What it was handed keeps its deadline.
    */
   stallMs: number | null;
+  /** Is told what the outcomes say. */
+  breaker: Pick<Breaker, "succeeded" | "failed">;
+  /** Is shut where the server asks to be left alone for a while. */
+  gate: Pick<WatchedGate, "shut">;
   /** Milliseconds since the epoch: what attempts are dated with. */
   clock: () => number;
   logger?: Logger | undefined;
@@ -33,7 +48,7 @@ interface Options {
 
 /**
  * An SMTP server and the connections kept to it: opened as there is work for them, closed when idle. One that could not be
- * reached or did not answer in time is suspect, and rests for a while; while it rests and no connection to it stands, mails
+ * reached or did not answer in time is suspect, and rests for a moment; while it rests and no connection to it stands, mails
  * are turned away at once.
  */
 export class SmtpProvider implements SessionOwner {
@@ -66,6 +81,17 @@ export class SmtpProvider implements SessionOwner {
     );
   }
 
+  /** For how long mails would be turned away; 0 if they would not. */
+  get restMs(): number {
+    return this.#sessions.size + this.#opening === 0 ? this.#reach.leftMs(performance.now()) : 0;
+  }
+
+  /** Ends its rest: it is to be tried. */
+  wake(): void {
+    this.#health.succeeded();
+    this.#reach.succeeded();
+  }
+
   /** Never rejects. */
   send(mail: Mail): Promise<ProviderResult> {
     return new Promise((resolve) => {
@@ -81,6 +107,7 @@ export class SmtpProvider implements SessionOwner {
             : {
                 attempt: this.#attemptOf(result.verdict, result.startedAt),
                 unsupported: result.verdict.unsupported ?? false,
+                standing: standingOf(result.verdict),
               },
         );
         if (this.#pending === 0) this.#drained();
@@ -135,6 +162,7 @@ export class SmtpProvider implements SessionOwner {
       verdict.failure === "smtp_5xx"
     )
       this.#health.succeeded();
+    this.#tell(verdict);
     job.done({ verdict, startedAt: job.startedAt });
   }
 
@@ -204,6 +232,7 @@ export class SmtpProvider implements SessionOwner {
             };
       this.#failed(this.#reach, loss);
       if (this.#sessions.size === 0) this.#failed(this.#health, loss);
+      this.#tell(transient(loss));
     } finally {
       this.#opening -= 1;
     }
@@ -220,6 +249,27 @@ export class SmtpProvider implements SessionOwner {
       );
     }
     period.failed(performance.now());
+  }
+
+  /** Tells the breaker, or the gate, what was heard from the server. Of mails that were turned away it was told before. */
+  #tell(verdict: Verdict): void {
+    const { breaker, gate, clock } = this.#options;
+    switch (standingOf(verdict)) {
+      case "answered":
+        return breaker.succeeded();
+      case "failed":
+        return breaker.failed(this.reasonOf(verdict));
+      case "neither": {
+        const delayMs = smtpRetryAfterMs(verdict.response ?? "");
+        if (delayMs !== null) gate.shut(clock() + delayMs, this.reasonOf(verdict));
+      }
+    }
+  }
+
+  /** A failure in a line for operators: without credentials or addresses. */
+  reasonOf({ failure, response }: { failure: AttemptFailure | null; response: string | null }) {
+    const text = withoutAddresses(this.#presentable(response ?? ""));
+    return `${failure}: ${text}`.slice(0, reasonLimit);
   }
 
   #turnAway(): void {
@@ -250,7 +300,9 @@ export class SmtpProvider implements SessionOwner {
     const { stallMs } = this.#options;
     if (stallMs !== null && this.#queue.length > 0 && now - this.#progressAtMs >= stallMs) {
       const message = `the server has finished nothing for ${stallMs} ms`;
-      this.#failed(this.#health, { failure: "timeout", message });
+      const loss: Loss = { failure: "timeout", message };
+      this.#failed(this.#health, loss);
+      this.#tell(transient(loss));
       this.#turnAway();
     }
     if (this.#queue.length > 0) this.#pump(now);
@@ -266,16 +318,26 @@ export class SmtpProvider implements SessionOwner {
       provider: settings.name,
       outcome,
       failure,
-      response:
-        response &&
-        // A server may say anything; the ledger keeps text.
-        withoutCredentials(response, settings)
-          .replaceAll(/\p{Cc}+/gu, " ")
-          .slice(0, responseLimit),
+      response: response && this.#presentable(response).slice(0, responseLimit),
       startedAt: new Date(startedAt),
       finishedAt: new Date(clock()),
     };
   }
+
+  /** A server may say anything; the ledger keeps text. */
+  #presentable(response: string): string {
+    return withoutCredentials(response, this.#options.settings).replaceAll(/\p{Cc}+/gu, " ");
+  }
+}
+
+/**
+ * A provider that asks to be left alone has not failed: its gate is shut instead. A mail that it cannot take at all was not handed
+ * to it.
+ */
+function standingOf({ failure, response, unsupported }: Verdict): Standing {
+  if (unsupported) return "neither";
+  if (!isProviderFault(failure, response)) return "answered";
+  return failure === "smtp_4xx" && smtpRetryAfterMs(response ?? "") !== null ? "neither" : "failed";
 }
 
 const transient = ({ failure, message }: Loss): Verdict => ({
