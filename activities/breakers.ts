@@ -1,10 +1,11 @@
 import type { Pool } from "pg";
 import type { Logger } from "../config/logger.ts";
 import type { Channel } from "../domain/channel.ts";
-import type { Policy } from "../domain/policy.ts";
+import { type Policy, presetPolicy } from "../domain/policy.ts";
 import { repeatedly } from "./repeatedly.ts";
 
-export type BreakerState = "closed" | "open" | "half_open";
+export const breakerStates = ["closed", "open", "half_open"] as const;
+export type BreakerState = (typeof breakerStates)[number];
 
 /** A provider that this process is configured with. */
 export interface ProviderIdentity {
@@ -60,6 +61,7 @@ export interface Breakers {
 interface BreakersOptions {
   pool: Pick<Pool, "query">;
   providers: readonly ProviderIdentity[];
+  /** What is in force: read with each look. */
   settings: () => Promise<Policy["breaker"]>;
   logger?: Pick<Logger, "info" | "warn">;
   /** How often it looks for what others reported. */
@@ -167,7 +169,7 @@ type Report =
 
 interface Shared {
   pool: Pick<Pool, "query">;
-  settings: () => Promise<Policy["breaker"]>;
+  settings: Policy["breaker"];
   logger: Pick<Logger, "info" | "warn"> | undefined;
   refreshMs: number;
 }
@@ -187,7 +189,6 @@ const untouched: Omit<Row, "provider"> = {
 class KnownBreaker implements Breaker {
   row: Row;
   #shared: Shared;
-  #trials = 1;
   #trialAtMs = 0;
   #reports: Report[] = [];
   /** A success has to be told: failures are counted, or are about to be. */
@@ -209,8 +210,9 @@ class KnownBreaker implements Breaker {
   trialsAt(nowMs: number): number {
     const { state, trialsTaken } = this.row;
     if (state === "closed") return 0;
-    if (nowMs >= this.#trialAtMs) return this.#trials;
-    return state === "open" ? 0 : Math.max(0, this.#trials - trialsTaken);
+    const { trials } = this.#shared.settings;
+    if (nowMs >= this.#trialAtMs) return trials;
+    return state === "open" ? 0 : Math.max(0, trials - trialsTaken);
   }
 
   opensAt(nowMs: number): number | null {
@@ -225,7 +227,7 @@ class KnownBreaker implements Breaker {
   trial(): Promise<Trial | null> {
     return this.#inTurn(async () => {
       if (this.trialsAt(Date.now()) === 0) return null;
-      const { trials, openSeconds } = await this.#shared.settings();
+      const { trials, openSeconds } = this.#shared.settings;
       const [taken] = await this.#run<Row & { round: Date }>("take-trial", trialSql, [
         trials,
         openSeconds,
@@ -280,10 +282,9 @@ class KnownBreaker implements Breaker {
     await this.#last;
   }
 
-  learn(row: Row, trials: number): void {
+  learn(row: Row): void {
     const before = this.row;
     this.row = row;
-    this.#trials = trials;
     this.#trialAtMs = Date.now() + (row.trialInMs ?? 0);
     this.#counting = row.state === "closed" && (row.failures > 0 || this.#reports.length > 0);
     if (before.state === row.state) return;
@@ -306,7 +307,7 @@ class KnownBreaker implements Breaker {
   }
 
   async #tell(report: Report): Promise<void> {
-    const settings = await this.#shared.settings();
+    const { settings } = this.#shared;
     switch (report.kind) {
       case "failed":
         await this.#run("count-failures", failSql, [
@@ -338,14 +339,13 @@ class KnownBreaker implements Breaker {
     values: unknown[],
     first: unknown = this.row.provider,
   ): Promise<Found[]> {
-    const { trials } = await this.#shared.settings();
     const { rows } = await this.#shared.pool.query<Found>({
       name,
       text,
       values: [first, ...values],
     });
     this.learnt += 1;
-    for (const row of rows) this.learn(row, trials);
+    for (const row of rows) this.learn(row);
     return rows;
   }
 
@@ -364,7 +364,7 @@ export function createBreakers({
   logger,
   refreshMs = 1_000,
 }: BreakersOptions): Breakers {
-  const shared: Shared = { pool, settings, logger, refreshMs };
+  const shared: Shared = { pool, settings: presetPolicy.breaker, logger, refreshMs };
   const breakers = new Map(providers.map(({ name }) => [name, new KnownBreaker(name, shared)]));
   const names = [...breakers.keys()];
 
@@ -375,7 +375,7 @@ export function createBreakers({
   };
 
   const refresh = async (): Promise<void> => {
-    const { trials } = await settings();
+    shared.settings = await settings();
     const learnt = new Map([...breakers.values()].map((breaker) => [breaker, breaker.learnt]));
     const look = () =>
       pool.query<Row>({ name: "look-at-breakers", text: lookSql, values: [names] });
@@ -386,7 +386,7 @@ export function createBreakers({
     }
     for (const row of rows) {
       const breaker = of(row.provider);
-      if (breaker.learnt === learnt.get(breaker)) breaker.learn(row, trials);
+      if (breaker.learnt === learnt.get(breaker)) breaker.learn(row);
       breaker.write();
     }
   };

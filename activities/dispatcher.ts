@@ -4,7 +4,7 @@ import type { RetryPolicy } from "../domain/settle.ts";
 import type { Channel } from "./channels/channel.ts";
 import { createDispatch } from "./dispatch.ts";
 import { createEchoes } from "./echoes.ts";
-import { createGates } from "./gates.ts";
+import { createGates, type Gates } from "./gates.ts";
 import { createHandOver } from "./hand-over.ts";
 import type { Ledger } from "./ledger.ts";
 import { createLoad } from "./load.ts";
@@ -17,6 +17,7 @@ import { createSuppressions } from "./suppressions.ts";
 export function createDispatcher({
   pool,
   ledger,
+  gates = createGates(pool),
   channel,
   retry,
   inFlightBound,
@@ -26,6 +27,7 @@ export function createDispatcher({
 }: {
   pool: Pool;
   ledger: Ledger;
+  gates?: Gates;
   channel: Channel;
   retry: RetryPolicy;
   inFlightBound: number;
@@ -37,7 +39,7 @@ export function createDispatcher({
   return createDispatch({
     ledger,
     channel,
-    gates: createGates(pool),
+    gates,
     handOver: createHandOver({ ledger, channel, retry, inFlightBound }),
     attemptLimit: retry.attempts,
     sources: () => createSources(pool),

@@ -8,14 +8,18 @@ import {
   type LogMetadata,
   type Worker,
 } from "@temporalio/worker";
-import { createEmailChannel } from "../activities/channels/email/email.ts";
+import { createBreakers } from "../activities/breakers.ts";
+import { createEmailChannel, emailGates } from "../activities/channels/email/email.ts";
+import { createGates } from "../activities/gates.ts";
+import { createWatchedGates } from "../activities/watched-gates.ts";
 import { ConfigurationError, readEnvironment, workerVariables } from "../config/environment.ts";
 import { createLogger, type Logger } from "../config/logger.ts";
 import { processRegistry } from "../config/metrics.ts";
+import { createRulebookReader } from "../config/rulebook.ts";
 import { registerSearchAttributes, temporalClient, temporalSettings } from "../config/temporal.ts";
 import { startTracing } from "../config/tracing.ts";
 import { createWorkerApp, listen } from "./http.ts";
-import { countWakes } from "./measured.ts";
+import { countWakes, measuredGates } from "./measured.ts";
 import { createWorkerMetrics } from "./metrics.ts";
 import { createPool } from "./pool.ts";
 import { ensureMaintenance } from "./schedules.ts";
@@ -107,6 +111,21 @@ async function main(): Promise<void> {
     NativeConnection.connect(settings.connectionOptions),
   );
   await untilReached("Temporal", logger, stop.signal, () => registerSearchAttributes(client));
+  const readRulebook = createRulebookReader(pool);
+  const breakers = createBreakers({
+    pool,
+    providers: environment.SMTP_URL.map(({ name }) => ({ name, channel: "email" })),
+    settings: async () => (await readRulebook()).policy.breaker,
+    logger,
+  });
+  const gates = createWatchedGates({
+    gates: measuredGates(createGates(pool), metrics),
+    keys: emailGates(environment.SMTP_URL),
+  });
+  metrics.watchBreakers(() => breakers.states());
+  await untilReached("the database", logger, stop.signal, () =>
+    Promise.all([breakers.refresh(), gates.refresh()]),
+  );
   const channel = (connections?: number) =>
     createEmailChannel({
       providers: environment.SMTP_URL.map((provider) =>
@@ -114,6 +133,8 @@ async function main(): Promise<void> {
       ),
       sender: environment.MAIL_FROM,
       sendDeadlineMs: environment.SEND_DEADLINE_MS,
+      breakers,
+      gates,
       logger,
     });
   const channels = { delivery: channel(), critical: channel(criticalConnections) };
@@ -150,6 +171,7 @@ async function main(): Promise<void> {
 
   await Promise.all([running, keepStanding(client, logger, stop.signal)]);
   await Promise.all([channels.delivery.close(), channels.critical.close()]);
+  await Promise.all([breakers.close(), gates.close()]);
   await pool.end();
   await connection.close();
   await tracing?.stop();

@@ -5,6 +5,7 @@ import type { createAdvanceCampaign } from "../activities/campaign.ts";
 import type { Channel, SendResult } from "../activities/channels/channel.ts";
 import type { createDispatch } from "../activities/dispatch.ts";
 import { discreetFailure } from "../activities/failures.ts";
+import type { Gates, Grant } from "../activities/gates.ts";
 import type { Ledger } from "../activities/ledger.ts";
 import type { createRemoveExpired } from "../activities/maintenance.ts";
 import type { Logger } from "../config/logger.ts";
@@ -64,6 +65,20 @@ export function measuredChannel(
       return channel.send(request).then(counted, failed);
     },
     close: () => channel.close(),
+  };
+}
+
+/** The same gates, with how often each kind had nothing to grant. */
+export function measuredGates(gates: Gates, metrics: WorkerMetrics): Gates {
+  const counted = (grant: Grant) => {
+    const [kind] = grant.closed?.split("/", 1) ?? [];
+    if (kind !== undefined) metrics.gateWaits.inc({ gate: kind });
+    return grant;
+  };
+  return {
+    ...gates,
+    take: (input) => gates.take(input).then(counted),
+    takeAll: (input) => gates.takeAll(input).then(counted),
   };
 }
 

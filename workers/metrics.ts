@@ -1,6 +1,8 @@
 import type { Worker } from "@temporalio/worker";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { createPoolGauge, durationBuckets } from "../config/metrics.ts";
+import { breakerStates, type BreakerState } from "../activities/breakers.ts";
+import { gateKinds } from "../domain/gates.ts";
 import { deliveryStatuses } from "../domain/notification.ts";
 import { retentionTables } from "../domain/retention.ts";
 
@@ -97,11 +99,34 @@ export function createWorkerMetrics(registry = new Registry()) {
       labelNames: ["workflow"],
       registers,
     }),
+    gateWaits: new Counter({
+      name: "tidings_gate_waits_total",
+      help: "Times that a gate had no permit, by what it stands before",
+      labelNames: ["gate"],
+      registers,
+    }),
+    /** Of this process's providers; none while it starts. */
+    watchBreakers(states: () => ReadonlyMap<string, BreakerState>) {
+      breakers = states;
+    },
     /** Of which process; none while it starts. */
     watchWorkers(watched: () => readonly WatchedWorker[]) {
       workers = watched;
     },
   };
+
+  let breakers: () => ReadonlyMap<string, BreakerState> = () => new Map();
+  const breakersGauge = new Gauge({
+    name: "tidings_breaker_state",
+    help: "1 for the state that the breaker of a provider is in, shared by all workers; 0 for the others",
+    labelNames: ["provider", "state"],
+    registers,
+    collect() {
+      for (const [provider, state] of breakers())
+        for (const other of breakerStates)
+          breakersGauge.set({ provider, state: other }, other === state ? 1 : 0);
+    },
+  });
 
   let workers: () => readonly WatchedWorker[] = () => [];
   const workersGauge = new Gauge({
@@ -134,6 +159,7 @@ export function createWorkerMetrics(registry = new Registry()) {
     for (const outcome of ["completed", "failed"])
       metrics.activitySeconds.zero({ activity, outcome });
   }
+  for (const gate of gateKinds) metrics.gateWaits.inc({ gate }, 0);
   for (const queue of ["mailbox", "critical", "campaign"])
     metrics.dispatched.inc({ queue, outcome: "sent" }, 0);
   for (const change of ["claimed", ...deliveryStatuses]) metrics.ledgerRows.inc({ change }, 0);

@@ -6,6 +6,7 @@ import type { Pool } from "pg";
 import { createAdvanceCampaign } from "../activities/campaign.ts";
 import type { Channel } from "../activities/channels/channel.ts";
 import { createDispatcher } from "../activities/dispatcher.ts";
+import { createGates } from "../activities/gates.ts";
 import type { Activities } from "../activities/index.ts";
 import { createLedger } from "../activities/ledger.ts";
 import { createRemoveExpired } from "../activities/maintenance.ts";
@@ -20,6 +21,7 @@ import {
   loggedAdvance,
   measuredChannel,
   measuredDispatch,
+  measuredGates,
   measuredLedger,
   measuredRemoval,
   observeActivities,
@@ -60,11 +62,13 @@ function createActivities({
   critical: Pick<Activities, "dispatch">;
 } {
   const ledger = measuredLedger(createLedger(pool), metrics);
+  const gates = measuredGates(createGates(pool), metrics);
   const dispatchOver = (traffic: Traffic) => {
     const channel = measuredChannel(channels[traffic], { name: "email", traffic }, metrics);
     const dispatch = createDispatcher({
       pool,
       ledger,
+      gates,
       channel,
       retry,
       inFlightBound: inFlightBound[traffic],
