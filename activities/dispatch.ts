@@ -297,7 +297,8 @@ export function createDispatch(deps: DispatchDeps) {
       await Promise.all([...elsewhere].map((name) => deps.wake(name)));
 
       const outgoing = [...messages.values()].filter(({ decision }) => decision.kind === "send");
-      const summarise = await deps.summaries.of(outgoing.map(({ items: [first] }) => first!));
+      const firsts = outgoing.map(({ items: [first] }) => first!);
+      const summarise = await deps.summaries.of(firsts, policy);
       for (const { facts, versions, items: members } of outgoing) {
         const [{ delivery, source }] = members as [Item];
         submit({
@@ -306,7 +307,7 @@ export function createDispatch(deps: DispatchDeps) {
           typeNumber: delivery.group?.kind === "digest" ? 0 : (source.type?.number ?? 0),
           room: roomNeeded(limitsOn(facts), gapMsOf(facts)),
           items: members,
-          contentOf: (claimed) => summarise(claimed, policy),
+          contentOf: (claimed) => summarise(claimed, now()),
         });
       }
       return outgoing.length;

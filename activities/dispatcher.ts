@@ -1,5 +1,6 @@
 import type { Pool } from "pg";
 import { createRulebookReader } from "../config/rulebook.ts";
+import type { ActionLinks } from "../domain/action-links.ts";
 import type { RetryPolicy } from "../domain/settle.ts";
 import type { Channel } from "./channels/channel.ts";
 import { createDispatch } from "./dispatch.ts";
@@ -22,6 +23,7 @@ export function createDispatcher({
   retry,
   inFlightBound,
   mailboxShards,
+  links,
   wake,
   lingerMs,
 }: {
@@ -32,6 +34,7 @@ export function createDispatcher({
   retry: RetryPolicy;
   inFlightBound: number;
   mailboxShards: number;
+  links: ActionLinks;
   /** Starts the workflow of a queue, or has it look again. */
   wake: (queue: string) => Promise<void>;
   lingerMs?: number;
@@ -46,7 +49,7 @@ export function createDispatcher({
     suppressions: createSuppressions(pool),
     echoes: createEchoes(pool),
     merges: createMerges(pool),
-    summaries: createSummaries(),
+    summaries: createSummaries({ pool, links }),
     rulebook: createRulebookReader(pool),
     load: createLoad(pool),
     mailboxShards,

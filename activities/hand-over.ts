@@ -31,7 +31,7 @@ export interface Parcel extends Omit<WantedMessage, "rows"> {
   /** Never empty; all of one recipient. */
   items: readonly Item[];
   /** What those say that were claimed. */
-  contentOf: (claimed: readonly Item[]) => Content;
+  contentOf: (claimed: readonly Item[]) => Promise<Content>;
   /** The workflow's time, going on from where it was; the clock where that is later. */
   now: () => Date;
   /** Not to be claimed any more: the dispatch is ending. */
@@ -284,12 +284,17 @@ export function createHandOver(deps: {
       return;
     }
     sending++;
-    channel
-      .send({
-        ...parcel.contentOf(items),
-        recipient: items[0]!.delivery.recipient,
-        repeatable: guaranteeOf(items) === "at_least_once",
-      })
+    const { recipient, priority } = items[0]!.delivery;
+    parcel
+      .contentOf(items)
+      .then((content) =>
+        channel.send({
+          ...content,
+          recipient,
+          priority,
+          repeatable: guaranteeOf(items) === "at_least_once",
+        }),
+      )
       .then(
         (result) => {
           sending--;

@@ -1,28 +1,189 @@
+import type { Pool } from "pg";
+import type { RecipientAction } from "../domain/action.ts";
+import type { ActionLinks } from "../domain/action-links.ts";
 import { publicId } from "../domain/ids.ts";
+import type { NotificationAction } from "../domain/notification.ts";
 import type { Policy } from "../domain/policy.ts";
-import type { Content, Item } from "./hand-over.ts";
+import {
+  actionLabels,
+  batchScope,
+  defaultSummaries,
+  digestScope,
+  groupActions,
+  type GroupKind,
+  listedTitle,
+  type Member,
+  nameOf,
+  type SummaryItem,
+  whenText,
+} from "../domain/summary.ts";
+import {
+  type ActionLink,
+  compileSubject,
+  emailScope,
+  renderSubject,
+  TemplateError,
+} from "../domain/template.ts";
+import type { Content } from "./hand-over.ts";
+import type { DueDelivery, DueGroup } from "./ledger.ts";
+import type { Source } from "./sources.ts";
 
-/** What messages say: a delivery what its template says, several together a summary. */
-export interface Summaries {
-  /** For a page of messages, each by its first item. */
-  of(firsts: readonly Item[]): Promise<(claimed: readonly Item[], policy: Policy) => Content>;
+/** Of a delivery and what it brings, what its message says something of. */
+export interface Part {
+  delivery: Pick<DueDelivery, "id" | "recipient"> & { group: Pick<DueGroup, "id" | "kind"> | null };
+  source: Pick<
+    Source,
+    "templateVersionId" | "content" | "data" | "type" | "occursAt" | "entityId" | "actions"
+  >;
 }
 
-export function createSummaries(): Summaries {
+/** What messages say: a delivery what its template says; several, that go out together, a summary. */
+export interface Summaries {
+  /**
+   * For a page of messages, each by its first part. The function that it resolves with is given all parts of one message; if
+   * there is but one, it goes out as itself, whatever its group.
+   */
+  of(
+    firsts: readonly Part[],
+    policy: Pick<Policy, "batching" | "digest">,
+  ): Promise<(parts: readonly Part[], now: Date) => Promise<Content>>;
+}
+
+type Template = Pick<Content, "templateVersionId" | "content">;
+
+/** Of a title in a list: one that takes longer is not worth it. */
+const titleLimitMs = 100;
+
+export function createSummaries({
+  pool,
+  links,
+}: {
+  pool: Pick<Pool, "query">;
+  links: ActionLinks;
+}): Summaries {
+  /** The active versions of templates that are neither missing nor archived, by key. */
+  const read = async (keys: ReadonlySet<string>): Promise<Map<string, Template>> => {
+    if (keys.size === 0) return new Map();
+    const { rows } = await pool.query<Template & { key: string }>({
+      name: "summary-templates",
+      text: `
+        SELECT t.key, v.id AS "templateVersionId", v.content
+        FROM templates t JOIN template_versions v ON v.template_id = t.id AND v.version = t.active_version
+        WHERE t.key = ANY($1::text[]) AND t.archived_at IS NULL`,
+      values: [[...keys]],
+    });
+    return new Map(rows.map(({ key, ...template }) => [key, template]));
+  };
+
   return {
-    of: () =>
-      Promise.resolve((claimed) => {
-        const { delivery, source } = claimed[0]!;
+    async of(firsts, policy) {
+      const keyOf = ({ delivery: { group }, source: { type } }: Part) =>
+        group?.kind === "digest" ? policy.digest.template : (type?.summaryTemplate ?? null);
+      const keys = firsts.flatMap((part) => (part.delivery.group && keyOf(part)) ?? []);
+      const templates = await read(new Set(keys));
+      const titleOf = createTitles();
+
+      const itself = async ({ delivery: { id }, source }: Part, now: Date): Promise<Content> => ({
+        messageId: publicId("delivery", id),
+        templateVersionId: source.templateVersionId,
+        content: source.content,
+        data: source.data,
+        actions: await linksTo(actionsOf(source), (action) => links.forDelivery(id, action, now)),
+      });
+
+      const shown = async ({ delivery, source }: Part, now: Date): Promise<SummaryItem> => {
+        const { entityId, occursAt } = source;
+        const view = actionsOf(source).find(({ action }) => action === "view");
         return {
-          messageId:
-            claimed.length > 1 && delivery.group
-              ? publicId("group", delivery.group.id)
-              : publicId("delivery", delivery.id),
-          templateVersionId: source.templateVersionId,
-          content: source.content,
-          data: source.data,
-          actions: [],
+          title: titleOf({ delivery, source }),
+          entityId,
+          occursAt: occursAt?.toISOString() ?? null,
+          when: occursAt && whenText(occursAt, delivery.recipient),
+          url: view ? await links.forDelivery(delivery.id, unlabelled(view), now) : null,
         };
-      }),
+      };
+
+      const dataOf = async (
+        kind: GroupKind,
+        members: readonly (Member & { part: Part })[],
+        now: Date,
+      ): Promise<Record<string, unknown>> => {
+        const show = async <Counted extends { items: readonly { part: Part }[] }>(of: Counted) => ({
+          ...of,
+          items: await Promise.all(of.items.map(({ part }) => shown(part, now))),
+        });
+        if (kind === "batch") return show(batchScope(members, policy.batching));
+        const digest = digestScope(members, policy.digest);
+        return { ...digest, sections: await Promise.all(digest.sections.map(show)) };
+      };
+
+      return async (parts, now) => {
+        const [first] = parts as [Part];
+        const { group } = first.delivery;
+        if (parts.length === 1 || group === null) return itself(first, now);
+        const members = parts.toSorted(inOrder).map((part) => ({ ...memberOf(part), part }));
+        const key = keyOf(first);
+        return {
+          messageId: publicId("group", group.id),
+          ...((key === null ? undefined : templates.get(key)) ?? defaultSummaries[group.kind]),
+          data: await dataOf(group.kind, members, now),
+          actions: await linksTo(groupActions(group.kind, members), (action) =>
+            links.forGroup(group.id, action, now),
+          ),
+        };
+      };
+    },
+  };
+}
+
+/** In which they were asked for: ids are made in the order of time. */
+const inOrder = ({ delivery: one }: Part, { delivery: other }: Part) =>
+  one.id < other.id ? -1 : 1;
+
+const actionsOf = ({ actions }: Part["source"]) => actions as readonly NotificationAction[];
+
+const memberOf = ({ source }: Part): Member => ({
+  type: source.type,
+  entityId: source.entityId,
+  actions: actionsOf(source),
+});
+
+const linksTo = (
+  actions: readonly NotificationAction[],
+  link: (action: RecipientAction) => Promise<string>,
+): Promise<ActionLink[]> =>
+  Promise.all(
+    actions.map(async (offered) => ({
+      action: offered.action,
+      label: offered.label ?? actionLabels[offered.action],
+      url: await link(unlabelled(offered)),
+    })),
+  );
+
+/** What a token says of an action: its label is no part of what is done. */
+function unlabelled(offered: NotificationAction): RecipientAction {
+  switch (offered.action) {
+    case "view":
+      return { action: "view", url: offered.url };
+    case "snooze":
+      return { action: "snooze", minutes: offered.minutes };
+    case "complete":
+      return { action: "complete" };
+  }
+}
+
+/** What the messages of members would be called; what cannot be rendered, or is empty, is called what its type is. */
+function createTitles(): (part: Part) => string {
+  const subjects = new Map<string, ReturnType<typeof compileSubject>>();
+  return ({ delivery: { recipient }, source: { templateVersionId, content, data, type } }) => {
+    try {
+      let subject = subjects.get(templateVersionId);
+      if (!subject) subjects.set(templateVersionId, (subject = compileSubject(content)));
+      const title = renderSubject(subject, emailScope(recipient, data), titleLimitMs);
+      return listedTitle(title) || nameOf(type);
+    } catch (error) {
+      if (!(error instanceof TemplateError)) throw error;
+      return nameOf(type);
+    }
   };
 }

@@ -86,6 +86,11 @@ export function compileEmail({ email }: TemplateContent): CompiledEmail {
   };
 }
 
+/** The subject alone: what a message is called in a list of several. Throws `TemplateError`. */
+export function compileSubject({ email }: TemplateContent): Pick<CompiledEmail, "subject"> {
+  return { subject: compileBody("subject", () => email.subject) };
+}
+
 /** Every body that cannot be parsed, with its line. Empty for a content that can be accepted. */
 export function checkContent({ email }: TemplateContent): Fault[] {
   const faults: Fault[] = [];
@@ -125,7 +130,7 @@ export function renderEmail(
 
 /** A subject is one line of at most 998 characters: white space and control characters become one space. Throws `TemplateError`. */
 export function renderSubject(
-  { subject }: CompiledEmail,
+  { subject }: Pick<CompiledEmail, "subject">,
   scope: Record<string, unknown>,
   limitMs?: number,
 ): string {

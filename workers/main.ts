@@ -18,6 +18,7 @@ import { processRegistry } from "../config/metrics.ts";
 import { createRulebookReader } from "../config/rulebook.ts";
 import { registerSearchAttributes, temporalClient, temporalSettings } from "../config/temporal.ts";
 import { startTracing } from "../config/tracing.ts";
+import { createActionLinks } from "../domain/action-links.ts";
 import { createWorkerApp, listen } from "./http.ts";
 import { countWakes, measuredGates } from "./measured.ts";
 import { createWorkerMetrics } from "./metrics.ts";
@@ -154,6 +155,10 @@ async function main(): Promise<void> {
       idempotencyDays: environment.RETENTION_IDEMPOTENCY_DAYS,
     },
     mailboxShards: environment.MAILBOX_SHARDS,
+    links: createActionLinks({
+      secret: environment.TOKEN_SECRET,
+      publicUrl: environment.PUBLIC_URL,
+    }),
     workflows: workflowSource(),
     metrics,
     logger,

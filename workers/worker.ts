@@ -11,6 +11,7 @@ import type { Activities } from "../activities/index.ts";
 import { createLedger } from "../activities/ledger.ts";
 import { createRemoveExpired } from "../activities/maintenance.ts";
 import { createRelayOverdue } from "../activities/relay.ts";
+import type { ActionLinks } from "../domain/action-links.ts";
 import type { Retention } from "../domain/retention.ts";
 import type { Logger } from "../config/logger.ts";
 import { noSinks, type Tracing } from "../config/tracing.ts";
@@ -40,6 +41,8 @@ export interface WorkerDeps {
   retry: RetryPolicy;
   retention: Retention;
   mailboxShards: number;
+  /** By which recipients act. */
+  links: ActionLinks;
   workflows: ReturnType<typeof workflowSource>;
   metrics: WorkerMetrics;
   logger: Pick<Logger, "debug">;
@@ -54,6 +57,7 @@ function createActivities({
   retry,
   retention,
   mailboxShards,
+  links,
   metrics,
   logger,
 }: WorkerDeps): {
@@ -73,6 +77,7 @@ function createActivities({
       retry,
       inFlightBound: inFlightBound[traffic],
       mailboxShards,
+      links,
       wake: (queue) => wakeQueue(client, queue),
     });
     metrics.inFlightBound.set({ traffic }, inFlightBound[traffic]);

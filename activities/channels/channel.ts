@@ -1,4 +1,5 @@
 import type { Attempt } from "../../domain/outcome.ts";
+import type { Priority } from "../../domain/priority.ts";
 import type { ActionLink, TemplateContent } from "../../domain/template.ts";
 import type { Grant } from "../gates.ts";
 
@@ -14,6 +15,8 @@ export interface SendRequest {
   data: Record<string, unknown>;
   /** What the recipient may do about it; templates find them under `actions`. */
   actions: readonly ActionLink[];
+  /** What is critical is marked as such. */
+  priority: Priority;
   /**
    * May another provider be tried after the message was handed over to one that never answered? Not where a repeat is
    * worse than a loss.

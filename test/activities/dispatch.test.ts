@@ -8,6 +8,7 @@ import { createLedger, type Ledger } from "../../activities/ledger.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { queueName } from "../../domain/queues.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
+import { testLinks } from "../support/links.ts";
 import { recordingChannel, type Answer } from "../support/recording-channel.ts";
 
 const queue = "mailbox/0";
@@ -37,6 +38,7 @@ function worker(answer?: Answer, ledger: Ledger = createLedger(pool)) {
     retry,
     inFlightBound,
     mailboxShards: 1,
+    links: testLinks,
     wake: () => Promise.resolve(),
   });
   return {

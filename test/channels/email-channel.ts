@@ -78,6 +78,7 @@ export function request(
     },
     data: { name: "Ann" },
     actions: [],
+    priority: "normal",
     repeatable: true,
     ...settings,
   };

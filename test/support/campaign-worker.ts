@@ -4,6 +4,7 @@ import { type CampaignStep, createAdvanceCampaign } from "../../activities/campa
 import { createDispatcher } from "../../activities/dispatcher.ts";
 import { createLedger } from "../../activities/ledger.ts";
 import { queueName } from "../../domain/queues.ts";
+import { testLinks } from "./links.ts";
 import { type Answer, recordingChannel } from "./recording-channel.ts";
 
 const retry = { baseMs: 60_000, capMs: 3_600_000, attempts: 3 };
@@ -19,6 +20,7 @@ export function campaignWorker(pool: Pool, answer?: Answer) {
     retry,
     inFlightBound: 10,
     mailboxShards: 1,
+    links: testLinks,
     wake: () => Promise.resolve(),
   });
   const advanceCampaign = createAdvanceCampaign({ pool });

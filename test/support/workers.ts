@@ -12,6 +12,7 @@ import { createLogger } from "../../config/logger.ts";
 import { packageRoot } from "../../config/package-root.ts";
 import { createWorkerMetrics } from "../../workers/metrics.ts";
 import { createWorkers, type WorkerDeps } from "../../workers/worker.ts";
+import { testLinks } from "./links.ts";
 import { recordingChannel, type Answer } from "./recording-channel.ts";
 
 const logger = new DefaultLogger("ERROR");
@@ -54,6 +55,7 @@ export async function startWorkers(
     retry: { baseMs: 60_000, capMs: 6 * 3_600_000, attempts: 20 },
     retention: { deliveriesDays: 90, auditDays: 365, idempotencyDays: 3 },
     mailboxShards: 1,
+    links: testLinks,
     workflows: { workflowBundle: await workflowBundle() },
     metrics,
     tracing,

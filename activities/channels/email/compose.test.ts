@@ -35,6 +35,7 @@ function request(
     },
     data,
     actions: [],
+    priority: "normal",
     repeatable: true,
   };
 }
@@ -81,6 +82,18 @@ describe("a message", () => {
     expect(parsed.messageId).toBe(`<${messageId}@example.org>`);
     const ids = parsed.headers.filter(({ key }) => key.startsWith("x-tidings-"));
     expect(ids).toEqual([expect.objectContaining({ key: "x-tidings-group", value: messageId })]);
+  });
+
+  it("says that it is critical, and only then that it matters more than others", async () => {
+    const importance = async (priority: SendRequest["priority"]) => {
+      const made = { ...request({ email: { subject: "x", html: "x" } }), priority };
+      const { headers } = await PostalMime.parse(compose(made));
+      return headers
+        .filter(({ key }) => key === "importance" || key === "x-priority")
+        .map(({ value }) => value);
+    };
+    expect(await importance("critical")).toEqual(["high", "1"]);
+    expect(await importance("high")).toEqual([]);
   });
 
   it("has its actions where the template puts them, and hides data of their name only if there are any", async () => {

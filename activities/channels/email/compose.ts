@@ -63,7 +63,7 @@ export function createComposer({
       const scope = emailScope(request.recipient, request.data, request.actions);
       const subject = headerText(renderSubject(message.email, scope));
       return (
-        `${headers}${to.address}\r\nSubject: ${subject}\r\nMessage-ID: <${request.messageId}@${domain}>\r\n${idHeader(request.messageId)}: ${request.messageId}\r\nDate: ${headerDate(clock())}${message.opening}` +
+        `${headers}${to.address}\r\nSubject: ${subject}\r\nMessage-ID: <${request.messageId}@${domain}>\r\n${idHeader(request.messageId)}: ${request.messageId}\r\n${request.priority === "critical" ? critical : ""}Date: ${headerDate(clock())}${message.opening}` +
         fillBody(message.email, "text", scope, message.text, encodeOutput) +
         message.between +
         fillBody(message.email, "html", scope, message.html, encodeOutput) +
@@ -72,6 +72,9 @@ export function createComposer({
     },
   };
 }
+
+/** RFC 2156, and what older mail programs look at. */
+const critical = "Importance: high\r\nX-Priority: 1\r\n";
 
 const idHeader = (messageId: string) =>
   messageId.startsWith(`${idPrefixes.group}_`) ? "X-Tidings-Group" : "X-Tidings-Delivery";
