@@ -220,7 +220,7 @@ async function reconcile(
 ): Promise<CampaignStep> {
   const { rows } = await pool.query<{ status: string; count: number }>(
     `SELECT status, sum(count)::int AS count FROM (
-       SELECT status, count(*) FROM deliveries WHERE campaign_id = $1 GROUP BY status
+       SELECT status, count(*) FROM deliveries WHERE campaign_id = $1 AND leg = 'primary' GROUP BY status
        UNION ALL SELECT status, count FROM archived_deliveries WHERE campaign_id = $1
      ) AS counted GROUP BY status ORDER BY status`,
     [row.id],

@@ -22,7 +22,7 @@ const beginning = "00000000-0000-0000-0000-000000000000";
 
 /**
  * Deliveries that ended before $3, with their attempts. Those of a campaign go when it is over, has not been recalled since
- * $4, and no correction of it has yet to find out who got it; its account keeps their number. The campaign is locked
+ * $4, and no correction of it has yet to find out who got it; its account keeps the number of the primary ones, which are all that it counts. The campaign is locked
  * against a change of that for the length of the statement. No lock is waited for: who holds one keeps the row until the
  * next day. Attempts are removed by name, since the triggers of foreign keys may be off here (docs/decisions/0012).
  */
@@ -44,15 +44,15 @@ const deliveriesSql = `
     FOR UPDATE OF d SKIP LOCKED
   ),
   evidence AS (DELETE FROM attempts WHERE delivery_id = ANY (ARRAY(SELECT id FROM expired))),
-  removed AS (DELETE FROM deliveries WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING campaign_id, status),
+  removed AS (DELETE FROM deliveries WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING campaign_id, status, leg),
   archived AS (
     INSERT INTO archived_deliveries (campaign_id, status, count)
-    SELECT campaign_id, status, count(*) FROM removed WHERE campaign_id IS NOT NULL GROUP BY campaign_id, status ORDER BY campaign_id, status
+    SELECT campaign_id, status, count(*) FROM removed WHERE campaign_id IS NOT NULL AND leg = 'primary' GROUP BY campaign_id, status ORDER BY campaign_id, status
     ON CONFLICT (campaign_id, status) DO UPDATE SET count = archived_deliveries.count + excluded.count
   )
   SELECT (SELECT count(*)::int FROM removed) AS removed, (SELECT count(*)::int FROM page) AS seen, (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last`;
 
-/** Notifications none of whose deliveries are left. Nothing adds one to a notification that exists. */
+/** Notifications none of whose deliveries are left. Nothing adds one to a notification that has none. */
 const notificationsSql = `
   WITH page AS MATERIALIZED (SELECT id FROM notifications WHERE id > $1 AND id < $2 ORDER BY id LIMIT ${batchRows}),
   expired AS MATERIALIZED (

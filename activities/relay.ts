@@ -52,7 +52,7 @@ const stalledCampaignsSql = `
   WHERE finished_at IS NULL AND updated_at < clock_timestamp() - $1 * interval '1 millisecond' AND (
     (status = 'scheduled' AND start_at <= clock_timestamp() - $1 * interval '1 millisecond')
     OR status = 'cancelled'
-    OR (status = 'running' AND NOT EXISTS (SELECT FROM deliveries d WHERE d.campaign_id = c.id AND d.due_at IS NOT NULL))
+    OR (status = 'running' AND NOT EXISTS (SELECT FROM deliveries d WHERE d.campaign_id = c.id AND d.leg = 'primary' AND d.due_at IS NOT NULL))
   )`;
 
 /** Wakes what the ledger says should be running and is not. Never asks Temporal what runs. */

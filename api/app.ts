@@ -15,6 +15,7 @@ import { createPathMatcher, openApiDocument, routeTable } from "./openapi.ts";
 import { Problem } from "./problem.ts";
 import { limitRequests } from "./rate-limit.ts";
 import { type ApiDeps, createRouter, defineRoute } from "./router.ts";
+import { actionRoutes } from "./routes/actions.ts";
 import { apiKeyRoutes } from "./routes/api-keys.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { campaignActionRoutes } from "./routes/campaign-actions.ts";
@@ -115,6 +116,7 @@ export function createApp(deps: ApiDeps) {
     .route("/", notificationRoutes(deps, versions, types, backlog))
     .route("/", deliveryRoutes(deps))
     .route("/", deliveryChangeRoutes(deps))
+    .route("/", actionRoutes(deps))
     .route("/", apiKeyRoutes(deps, keyring))
     .route("/", auditRoutes(deps));
 

@@ -184,7 +184,7 @@ export async function countsOfCampaign(
 ): Promise<Record<DeliveryStatus, number>> {
   return countsOf(
     await client.$queryRaw<{ status: DeliveryStatus; count: number }[]>`
-      SELECT status, count(*)::int AS count FROM deliveries WHERE campaign_id = ${id}::uuid GROUP BY status
+      SELECT status, count(*)::int AS count FROM deliveries WHERE campaign_id = ${id}::uuid AND leg = 'primary' GROUP BY status
       UNION ALL SELECT status, count FROM archived_deliveries WHERE campaign_id = ${id}::uuid`,
   );
 }

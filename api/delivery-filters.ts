@@ -22,7 +22,8 @@ const idOf = (kind: "campaign" | "notification") =>
     .optional()
     .openapi({
       type: "string",
-      description: `Of this ${kind}`,
+      description:
+        kind === "campaign" ? "Of this campaign, without what was snoozed" : `Of this ${kind}`,
       pattern: publicIdPattern(kind).source,
       example: exampleIdOf(kind),
     });
@@ -191,6 +192,7 @@ async function addFilters(
   if (priority) and(`d.priority = ANY(${bind(priority)}::priority[])`);
   if (campaign !== undefined) {
     and(`d.campaign_id = ${bind(campaign)}::uuid`);
+    and("d.leg = 'primary'");
     // Its rows were made together: within the primary key, which is in the order of creation, they lie side by side.
     const { from, until } = await creationOfCampaign(pool, campaign);
     if (from) and(`d.id >= ${bind(firstUuidAt(from))}::uuid`);

@@ -13,7 +13,7 @@ it is signed here, expires, and is good for what is that recipient's own. \`/hea
 
 JSON in UTF-8, as \`application/json\`; imports alone take streams of lines, which their operations describe. What is not known
 in a body or a query is refused. Bodies are sent as they are, without Content-Encoding. Strings may hold no U+0000 and no half of a surrogate pair. Instants are ISO 8601 with an offset, between
-the years 2000 and 2100. The \`Accept\` of a request is not looked at: each operation has one form of answer, and problems have theirs.
+the years 2000 and 2100. The \`Accept\` of a request is not looked at, but where links in messages lead: each other operation has one form of answer, and problems have theirs.
 
 ## Lists
 

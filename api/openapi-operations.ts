@@ -32,6 +32,7 @@ export const tagDescriptions: Record<string, string> = {
   "notification-types": "Named kinds of message: what holds for all of a kind.",
   notifications: "Requests to tell some recipients something, now or later.",
   deliveries: "The ledger: one message owed to one recipient, and what became of it.",
+  actions: "What recipients do about a message, from its links.",
   suppressions: "Addresses that nothing is sent to.",
   "api-keys": "Who may use this API, and for what.",
   audit: "Who changed what.",
@@ -40,7 +41,10 @@ export const tagDescriptions: Record<string, string> = {
 
 const parts = (path: string) => path.split("/").filter((part) => part !== "" && part !== "v1");
 
-const tagOf = (path: string) => (path.startsWith("/v1/") ? parts(path)[0]! : "service");
+function tagOf(path: string): string {
+  if (path.startsWith("/a/")) return "actions";
+  return path.startsWith("/v1/") ? parts(path)[0]! : "service";
+}
 
 /** `getCampaignsByIdDeliveries`: made of method and path alone, so that it stays as long as they do. */
 function operationId(method: string, path: string): string {
@@ -93,28 +97,31 @@ export function takesHeader({ parameters = [] }: Operation, header: string): boo
   return parameters.some(({ in: place, name }) => place === "header" && name === header);
 }
 
-/** The problems that follow from what an operation takes; what else can go wrong is its `default`. */
+/**
+ * The problems that follow from what an operation takes; what else can go wrong is its `default`. Those of a status say where
+ * their caller stands, so that a public one has none of them.
+ */
 function problemStatuses(operation: Operation, method: string): string[] {
   const { parameters = [], requestBody, [accessExtension]: access } = operation;
-  const isPublic = access === "public";
+  if (access === "public") return [];
   const needsMore = access === "sender" || access === "admin";
   const named = parameters.some((parameter) => parameter.in === "path");
   const hasBody = requestBody !== undefined;
   const conditional = takesHeader(operation, "if-match");
   const applies: Record<string, boolean> = {
     400: hasBody,
-    401: !isPublic,
+    401: true,
     403: needsMore,
-    404: named && !isPublic,
+    404: named,
     409:
       takesHeader(operation, "idempotency-key") ||
       (needsMore && named && ["post", "put", "patch"].includes(method)),
     412: conditional,
     413: hasBody,
     415: hasBody,
-    422: !isPublic && (hasBody || parameters.length > 0),
+    422: hasBody || parameters.length > 0,
     428: conditional,
-    429: !isPublic,
+    429: true,
   };
   return Object.keys(applies).filter((status) => applies[status]);
 }

@@ -9,6 +9,7 @@ export const problemTitles = {
   conflict: [409, "The request conflicts with the state of things"],
   "request-running": [409, "A request with this Idempotency-Key is still running"],
   gone: [410, "It has been erased"],
+  expired: [410, "It is too old"],
   changed: [412, "It has been changed since it was read"],
   "body-too-large": [413, "The body is too large"],
   "unsupported-media-type": [415, "The content type is not supported here"],

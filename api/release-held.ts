@@ -44,6 +44,7 @@ const releaseSql = `
   FROM open WHERE d.id = open.id AND open.held
   RETURNING d.id, d.campaign_id AS "campaignId", d.queue, open.group_id AS "groupId"`;
 
+/** Counts the members that are left in groups which some have left; one that has none any more is closed. */
 const leaveGroupsSql = `
   UPDATE groups AS g SET member_count = m.count, status = CASE WHEN m.count = 0 THEN 'closed' ELSE g.status END,
     closed_at = CASE WHEN m.count = 0 THEN clock_timestamp() ELSE g.closed_at END
@@ -68,7 +69,15 @@ export async function releaseHeldOf(
     heldReasons,
     mailboxes,
   ]);
-  const groups = new Set(released.flatMap(({ groupId }) => groupId ?? []));
-  if (groups.size > 0) await run(leaveGroupsSql, [[...groups]]);
+  await leaveGroups(run, released);
   return released;
+}
+
+/** For rows that were in groups and are not any more, whose groups are locked. */
+export async function leaveGroups(
+  run: Run,
+  rows: readonly { groupId: string | null }[],
+): Promise<void> {
+  const groups = new Set(rows.flatMap(({ groupId }) => groupId ?? []));
+  if (groups.size > 0) await run(leaveGroupsSql, [[...groups]]);
 }

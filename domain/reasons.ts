@@ -15,6 +15,8 @@ export type Reason =
   | "campaign_cancelled"
   /** Cancelled by an operator while it waited. */
   | "delivery_cancelled"
+  /** Cancelled while it waited, for its recipient is done with what it is about. */
+  | "completed"
   /** Waits for another try that an operator asked for. */
   | "retry_requested"
   /** At-most-once: it was handed over, or may have been, and no answer came. */
@@ -67,6 +69,7 @@ export const reasonStatuses: Record<Reason, readonly DeliveryStatus[]> = {
   address_suppressed: ["suppressed"],
   campaign_cancelled: ["cancelled"],
   delivery_cancelled: ["cancelled"],
+  completed: ["cancelled"],
   retry_requested: open,
   outcome_unknown: ["unknown"],
   quiet_hours: open,

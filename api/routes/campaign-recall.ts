@@ -19,6 +19,8 @@ import { makeCampaign } from "../new-campaign.ts";
 import { Problem } from "../problem.ts";
 import { idInPath, idParams } from "../references.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+import { runOf } from "../run.ts";
+import { cancelSnoozed } from "../snoozed.ts";
 import type { TemplateVersions } from "../template-versions.ts";
 
 const count = (description: string) => z.number().int().openapi({ description });
@@ -128,6 +130,7 @@ export function campaignRecallRoutes(deps: ApiDeps, versions: TemplateVersions) 
           throw new Problem("conflict", `Nothing of it was sent: ${transition.why}. Cancel it.`);
         const { status, finishedAt, recalledAt } = transition.state;
         const after = await updateCampaign(tx, id, { status, finishedAt, recalledAt }, clock());
+        await cancelSnoozed(runOf(tx), id);
         return {
           body: await accountOf(tx, after),
           changes: [
@@ -180,7 +183,7 @@ async function accountOf(
   });
   const [unanswered] = await client.$queryRawUnsafe<{ count: number }[]>(
     `SELECT count(*)::int AS count FROM deliveries d
-     WHERE d.campaign_id = $1::uuid AND d.status IN ('pending', 'failed', 'suppressed', 'cancelled') AND ${mayHaveArrived("d")}`,
+     WHERE d.campaign_id = $1::uuid AND d.leg = 'primary' AND d.status IN ('pending', 'failed', 'suppressed', 'cancelled') AND ${mayHaveArrived("d")}`,
     row.id,
   );
   const notSent = counts.pending + counts.failed + counts.suppressed + counts.cancelled;

@@ -55,10 +55,7 @@ const reconciliation = defineRoute({
           .int()
           .nullable()
           .openapi({ description: "Null until the audience is frozen" }),
-        duplicates: z
-          .number()
-          .int()
-          .openapi({ description: "Rows beyond one for each recipient and leg" }),
+        duplicates: z.number().int().openapi({ description: "Rows beyond one for each recipient" }),
         reconciled: z
           .boolean()
           .openapi({ description: "The audience is the sum of all statuses, without duplicates" }),
@@ -86,7 +83,7 @@ const list = defineRoute({
 
 /**
  * One statement is one snapshot: the sum holds at every instant, whoever is sending meanwhile. What retention has removed
- * stands in the account as it ended. Duplicates, which a unique index forbids, are looked for only where that is to be proven.
+ * stands in the account as it ended; what a recipient snoozed is a row beside the one that is counted. Duplicates, which a unique index forbids, are looked for only where that is to be proven.
  */
 const accountSql = ({ duplicates }: { duplicates: boolean }) => `
   SELECT c.status, c.audience_count AS audience, c.frozen_at AS "startedAt", c.finished_at AS "finishedAt", d.recent, d.duplicates,
@@ -94,8 +91,8 @@ const accountSql = ({ duplicates }: { duplicates: boolean }) => `
   FROM campaigns c, LATERAL (
     SELECT ${deliveryStatuses.map((status) => `count(*) FILTER (WHERE status = '${status}')::int AS "${status}"`).join(", ")},
       count(*) FILTER (WHERE status IN ('sent', 'delivered') AND finished_at > $2::timestamptz - interval '10 seconds')::int AS recent,
-      ${duplicates ? "(count(*) - count(DISTINCT (recipient_id, leg)))::int" : "0"} AS duplicates
-    FROM deliveries WHERE campaign_id = c.id
+      ${duplicates ? "(count(*) - count(DISTINCT recipient_id))::int" : "0"} AS duplicates
+    FROM deliveries WHERE campaign_id = c.id AND leg = 'primary'
   ) d, LATERAL (
     SELECT ${deliveryStatuses.map((status) => `coalesce(sum(count) FILTER (WHERE status = '${status}'), 0)::int AS "${status}"`).join(", ")}
     FROM archived_deliveries WHERE campaign_id = c.id

@@ -64,7 +64,7 @@ export function campaignRevisionRoutes({ prisma }: ApiDeps) {
     ];
     const counts = await prisma.delivery.groupBy({
       by: ["revision", "status"],
-      where: { campaignId: id, status: { in: ["sent", "delivered", "unknown"] } },
+      where: { campaignId: id, leg: "primary", status: { in: ["sent", "delivered", "unknown"] } },
       _count: true,
     });
     const counted = (of: number, unknown: boolean) =>

@@ -304,7 +304,7 @@ async function countsByNotification(
   const counts = new Map<string, StatusCount[]>();
   if (ids.length === 0) return counts;
   const { rows } = await pool.query<StatusCount & { id: string }>(
-    "SELECT notification_id AS id, status, count(*)::int AS count FROM deliveries WHERE notification_id = ANY($1::uuid[]) GROUP BY 1, 2",
+    "SELECT notification_id AS id, status, count(*)::int AS count FROM deliveries WHERE notification_id = ANY($1::uuid[]) AND leg = 'primary' GROUP BY 1, 2",
     [ids],
   );
   for (const { id, ...counted } of rows) counts.set(id, [...(counts.get(id) ?? []), counted]);

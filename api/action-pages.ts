@@ -1,0 +1,105 @@
+import { createHash } from "node:crypto";
+import type { RecipientAction } from "../domain/action.ts";
+import type { ActionOutcome } from "./actions.ts";
+
+/** A page for somebody who followed a link. It tells nothing of them or of the message, and needs no script. */
+interface Page {
+  title: string;
+  text: string;
+  /** What a button says that asks for the same address by POST. */
+  button?: string;
+}
+
+const style =
+  "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:30rem;margin:20vh auto;padding:0 1rem;text-align:center}button{font:inherit;padding:.5em 1.5em}";
+
+/** Nothing but the page itself: its style, and its form back to where it came from. */
+const policy = [
+  "default-src 'none'",
+  `style-src 'sha256-${createHash("sha256").update(style).digest("base64")}'`,
+  "form-action 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+/** Of every answer to a link, which is a secret of its recipient. */
+export const linkHeaders = {
+  "Cache-Control": "no-store",
+  "Referrer-Policy": "no-referrer",
+  "X-Robots-Tag": "noindex",
+} as const;
+
+export const pageHeaders = {
+  ...linkHeaders,
+  "Content-Type": "text/html; charset=utf-8",
+  "Content-Security-Policy": policy,
+  "X-Content-Type-Options": "nosniff",
+} as const;
+
+export function renderPage({ title, text, button }: Page): string {
+  const form =
+    button === undefined
+      ? ""
+      : `<form method="post"><button type="submit">${escaped(button)}</button></form>\n`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>${escaped(title)}</title>
+<style>${style}</style>
+</head>
+<body>
+<h1>${escaped(title)}</h1>
+<p>${escaped(text)}</p>
+${form}</body>
+</html>
+`;
+}
+
+/** Asks before it is done: programs that look where links lead follow them, and press no buttons. */
+export function questionOf(action: Exclude<RecipientAction, { action: "view" }>): Page {
+  return action.action === "snooze"
+    ? {
+        title: "Remind me later",
+        text: `It comes again in ${duration(action.minutes)}.`,
+        button: "Remind me later",
+      }
+    : {
+        title: "Done",
+        text: "It is marked as done, and does not come again.",
+        button: "Mark as done",
+      };
+}
+
+export function confirmationOf({ action, deliveries }: ActionOutcome): Page {
+  const one = deliveries === 1;
+  return action === "snooze"
+    ? {
+        title: "Put off",
+        text: `${one ? "It comes" : `All ${deliveries} come`} again later. You can close this page.`,
+      }
+    : {
+        title: "Done",
+        text: `${one ? "It is" : `All ${deliveries} are`} marked as done. You can close this page.`,
+      };
+}
+
+/** In the largest unit that leaves nothing over. */
+function duration(minutes: number): string {
+  const units = [
+    [1_440, "day"],
+    [60, "hour"],
+    [1, "minute"],
+  ] as const;
+  const [size, unit] = units.find(([each]) => minutes % each === 0)!;
+  const count = minutes / size;
+  return `${count} ${unit}${count === 1 ? "" : "s"}`;
+}
+
+const escaped = (text: string) =>
+  text
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;");

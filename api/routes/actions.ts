@@ -1,0 +1,164 @@
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { describeError } from "../../config/describe-error.ts";
+import { createTokens } from "../../domain/tokens.ts";
+import {
+  confirmationOf,
+  linkHeaders,
+  pageHeaders,
+  questionOf,
+  renderPage,
+} from "../action-pages.ts";
+import { type ActionOutcome, perform, readAction } from "../actions.ts";
+import type { ApiEnv } from "../context.ts";
+import { databaseProblem } from "../database-errors.ts";
+import { Problem, problemDetails } from "../problem.ts";
+import { problemTitles } from "../problem-kinds.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+
+/** Longer than any that is made: a target's address is the most of one. */
+const maxToken = 8_000;
+
+const exampleToken =
+  "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJkbHZfMDFqZDN2OHF5ZWU3ZnI4eG1jc25oNWhiY2QifQ.c2lnbmF0dXJl";
+
+const token = z.string().max(maxToken).openapi({
+  description: "The last part of a link in a message",
+  example: exampleToken,
+});
+
+const outcome = z
+  .object({
+    action: z.enum(["view", "snooze", "complete"]).openapi({ example: "snooze" }),
+    deliveries: z
+      .number()
+      .int()
+      .openapi({ description: "To which it was done: of a group, all members", example: 3 }),
+    until: z.iso.datetime().nullable().openapi({
+      description: "Of a snooze: when it comes again",
+      example: "2027-03-01T10:00:00.000Z",
+    }),
+    url: z
+      .string()
+      .nullable()
+      .openapi({ description: "Of a view: where to look at it", example: null }),
+  })
+  .openapi("ActionOutcome");
+
+const html = { "text/html": { schema: z.string() } };
+const json = { "application/json": { schema: outcome } };
+/** A page where the request accepts HTML, as a browser's does. */
+const failure = (description: string) => ({
+  description,
+  content: { "application/problem+json": { schema: problemDetails }, ...html },
+});
+
+const failures = {
+  404: failure("There is no such link"),
+  410: failure("It has expired, or what it is about is not kept any more"),
+  "5XX": failure("It could not be done: try again later"),
+};
+
+const params = z.object({ token });
+
+const follow = defineRoute({
+  method: "get",
+  path: "/a/{token}",
+  access: "public",
+  summary: "Follow a link in a message",
+  description:
+    "To view something leads to where it is, and is noted. To snooze or complete it asks first, by a page with a button.",
+  request: { params },
+  responses: {
+    200: { description: "A page that asks", content: html },
+    302: { description: "To what is to be viewed" },
+    ...failures,
+  },
+});
+
+const press = defineRoute({
+  method: "post",
+  path: "/a/{token}",
+  access: "public",
+  summary: "Do what a link in a message is for",
+  description: "Repeated, it has its effect once.",
+  request: { params },
+  responses: {
+    200: {
+      description: "Done; a page where the request accepts HTML",
+      content: { ...json, ...html },
+    },
+    303: { description: "To what is to be viewed" },
+    ...failures,
+    409: failure("It is done with, and does not come again"),
+  },
+});
+
+const act = defineRoute({
+  method: "post",
+  path: "/v1/actions",
+  access: "public",
+  summary: "Do what a link in a message is for, as an application that shows the message itself",
+  description: "The token is all that is asked for. Repeated, it has its effect once.",
+  request: { body: jsonContent(z.strictObject({ token })) },
+  responses: responses(200, "What came of it", outcome),
+});
+
+/** What recipients do about a message: the token is their leave to do it. */
+export function actionRoutes(deps: ApiDeps) {
+  const tokens = createTokens(deps.config.tokenSecret);
+  const read = (given: string) => readAction(tokens, given, deps.clock());
+
+  return createRouter()
+    .openapi(follow, (c) =>
+      orPage(c, async () => {
+        const action = await read(c.req.valid("param").token);
+        if (action.action.action !== "view") {
+          return c.body(renderPage(questionOf(action.action)), 200, pageHeaders);
+        }
+        // Nobody looks at what HEAD asks about.
+        if (c.req.method !== "HEAD")
+          await perform(c, deps, action).catch((error: unknown) =>
+            deps.logger.warn(
+              { requestId: c.get("requestId"), error: describeError(error) },
+              "a view could not be noted",
+            ),
+          );
+        return c.body(null, 302, { ...linkHeaders, Location: new URL(action.action.url).href });
+      }),
+    )
+    .openapi(press, (c) =>
+      orPage(c, async () => {
+        const done = await perform(c, deps, await read(c.req.valid("param").token));
+        if (!acceptsHtml(c)) return answer(c, done);
+        return done.url === null
+          ? c.body(renderPage(confirmationOf(done)), 200, pageHeaders)
+          : c.body(null, 303, { ...linkHeaders, Location: new URL(done.url).href });
+      }),
+    )
+    .openapi(act, async (c) =>
+      answer(c, await perform(c, deps, await read(c.req.valid("json").token))),
+    );
+}
+
+const answer = (c: Context<ApiEnv>, done: ActionOutcome) => c.json(done, 200, linkHeaders);
+
+const acceptsHtml = (c: Context<ApiEnv>) => c.req.header("accept")?.includes("text/html") ?? false;
+
+/** What a browser cannot be given is said by a page. */
+async function orPage<Answer>(c: Context<ApiEnv>, work: () => Promise<Answer>) {
+  try {
+    return await work();
+  } catch (error) {
+    const problem = error instanceof Problem ? error : databaseProblem(error);
+    if (problem === null || !acceptsHtml(c)) throw error;
+    const [status, title] = problemTitles[problem.kind];
+    c.set("problem", problem.kind);
+    const page = renderPage(
+      problem.kind === "unavailable"
+        ? { title, text: "Try it again in a moment." }
+        : { title: "It could not be done", text: problem.message },
+    );
+    return c.body(page, status, pageHeaders);
+  }
+}
