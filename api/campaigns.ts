@@ -17,6 +17,7 @@ export const campaignAnswer = z
     template: z.object({ key: z.string(), version: z.number().int() }),
     audience: z.record(z.string(), z.unknown()).openapi({ description: "As it was asked for" }),
     data: z.record(z.string(), z.unknown()),
+    type: z.string().nullable().openapi({ description: "The key of its notification type" }),
     priority: z.enum(priorities),
     guarantee: z.enum(guarantees),
     throttle: z.object({ perSecond: z.number(), burst: z.number().int() }).nullable(),
@@ -59,6 +60,7 @@ export const campaignAnswer = z
       template: { key: "spring-sale", version: 3 },
       audience: { where: { attribute: "plan", equals: "pro" } },
       data: { discount: "20%" },
+      type: null,
       priority: "normal",
       guarantee: "at_least_once",
       throttle: { perSecond: 50, burst: 50 },
@@ -82,7 +84,10 @@ export const withTemplate = {
   templateVersion: { select: { version: true, template: { select: { key: true } } } },
 } as const;
 
-export type CampaignRow = Prisma.CampaignGetPayload<{ include: typeof withTemplate }>;
+/** For a Prisma query of campaigns that are shown. */
+export const asShown = { ...withTemplate, type: { select: { key: true } } } as const;
+
+export type CampaignRow = Prisma.CampaignGetPayload<{ include: typeof asShown }>;
 
 export function campaignJson(row: CampaignRow, gate: Gate | null): CampaignAnswer {
   const { name, status, priority, guarantee, audienceCount, revision, createdBy } = row;
@@ -93,6 +98,7 @@ export function campaignJson(row: CampaignRow, gate: Gate | null): CampaignAnswe
     template: { key: row.templateVersion.template.key, version: row.templateVersion.version },
     audience: row.audience as Record<string, unknown>,
     data: row.data as Record<string, unknown>,
+    type: row.type?.key ?? null,
     priority,
     guarantee,
     throttle: gate?.permitsPerSecond
@@ -123,7 +129,7 @@ export async function readCampaign(
   client: Pick<Prisma.TransactionClient, "campaign" | "gate">,
   id: string,
 ): Promise<ReadCampaign> {
-  const row = await client.campaign.findUnique({ where: { id }, include: withTemplate });
+  const row = await client.campaign.findUnique({ where: { id }, include: asShown });
   if (!row) absent("campaign");
   const gate = await client.gate.findUnique({
     where: { key: campaignGate(publicId("campaign", id)) },

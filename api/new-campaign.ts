@@ -10,6 +10,7 @@ import { setEtag } from "./etag.ts";
 import type { Work } from "./idempotency.ts";
 import type { ApiDeps } from "./router.ts";
 import { pinVersion, type TemplateVersions } from "./template-versions.ts";
+import { holdType } from "./types.ts";
 
 type Wanted = z.output<typeof newCampaign> & {
   /** The UUID of the recalled campaign that this one corrects. */
@@ -18,7 +19,8 @@ type Wanted = z.output<typeof newCampaign> & {
 
 /**
  * Makes a campaign within the transaction of a request: scheduled if it has a startAt, else a draft. Its template's
- * version is pinned, and its data held against that. Its workflow is told once it is committed.
+ * version is pinned, and its data held against that; its type may give it its priority. Its workflow is told once it is
+ * committed.
  */
 export async function makeCampaign(
   c: Context<ApiEnv>,
@@ -26,11 +28,12 @@ export async function makeCampaign(
   versions: TemplateVersions,
   tx: Prisma.TransactionClient,
   action: string,
-  { template, throttle, startAt, ...wanted }: Wanted,
+  { template, type: typeKey, throttle, startAt, ...wanted }: Wanted,
 ): Promise<Work<CampaignAnswer>> {
   const { clock, config, wakes } = deps;
   const version = await pinVersion(versions, tx, { template, data: wanted.data });
   await segmentsOf(tx, wanted.audience);
+  const type = typeKey === null ? null : await holdType(tx, typeKey);
   const now = clock();
   const id = newUuid(now);
   const reference = publicId("campaign", id);
@@ -40,6 +43,8 @@ export async function makeCampaign(
       id,
       audience: wanted.audience as Prisma.InputJsonObject,
       data: wanted.data as Prisma.InputJsonObject,
+      typeId: type?.id ?? null,
+      priority: wanted.priority ?? type?.definition.priority ?? "normal",
       status: startAt ? "scheduled" : "draft",
       startAt: startAt ?? null,
       templateVersionId: version.id,

@@ -1,6 +1,8 @@
 import type { ReadRulebook } from "../config/rulebook.ts";
-import type { NotificationType } from "../domain/notification-type.ts";
-import type { FieldError } from "./problem.ts";
+import type { NotificationType, TypeDefinition } from "../domain/notification-type.ts";
+import type { Prisma } from "../prisma/generated/client.ts";
+import { definitionOf } from "./notification-types.ts";
+import { type FieldError, invalid } from "./problem.ts";
 
 /** How old what is known of types may be. */
 const freshMs = 1_000;
@@ -24,21 +26,37 @@ export function createTypes(readRulebook: ReadRulebook) {
     /** The type of that key, if messages of it may go out by email: there is no other way so far. */
     async find(key: string): Promise<NamedType> {
       if (performance.now() - readAt > freshMs || !byKey.has(key)) await read();
-      const type = byKey.get(key);
-      if (!type)
-        return unusable(
-          "names no notification type: create it first with POST /v1/notification-types",
-        );
-      return type.channels.includes("email")
-        ? { kind: "type", type }
-        : unusable("names a type that does not allow email, the only channel so far");
+      return usable(byKey.get(key));
     },
   };
 }
 
 export type Types = ReturnType<typeof createTypes>;
 
-const unusable = (message: string): NamedType => ({
-  kind: "unusable",
-  error: { in: "body", field: "/type", message },
-});
+/**
+ * As `Types` finds it, within a transaction that goes on to name it: held against deletion to its end. Throws the problem of
+ * one that cannot be named.
+ */
+export async function holdType(
+  tx: Prisma.TransactionClient,
+  key: string,
+): Promise<{ id: string; definition: TypeDefinition }> {
+  const [row] = await tx.$queryRaw<
+    { id: string; document: Prisma.JsonValue }[]
+  >`SELECT id, document FROM notification_types WHERE key = ${key} FOR KEY SHARE`;
+  const found = usable(row && { id: row.id, ...definitionOf(row.document) });
+  if (found.kind === "unusable") throw invalid([found.error]);
+  return { id: found.type.id, definition: found.type };
+}
+
+function usable<Type extends TypeDefinition>(
+  type: Type | undefined,
+): { kind: "type"; type: Type } | Extract<NamedType, { kind: "unusable" }> {
+  const unusable = (message: string) =>
+    ({ kind: "unusable", error: { in: "body", field: "/type", message } }) as const;
+  if (!type)
+    return unusable("names no notification type: create it first with POST /v1/notification-types");
+  return type.channels.includes("email")
+    ? { kind: "type", type }
+    : unusable("names a type that does not allow email, the only channel so far");
+}

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { audience } from "./audience.ts";
 import { instant } from "./instant.ts";
+import { typeKey } from "./notification-type.ts";
 import { notificationData, templateReference } from "./notification.ts";
 import { priorities } from "./priority.ts";
 import { text } from "./storable.ts";
@@ -37,7 +38,13 @@ export const newCampaign = z.strictObject({
   template: templateReference,
   audience,
   data: notificationData,
-  priority: z.enum(priorities).default("normal"),
+  type: typeKey.nullable().default(null).meta({
+    description: "The notification type that it is of; without one it is never batched or digested",
+  }),
+  priority: z
+    .enum(priorities)
+    .optional()
+    .meta({ description: "That of its type where it is left out, else `normal`" }),
   guarantee: z.enum(guarantees).default("at_least_once"),
   throttle: throttle.nullable().default(null),
   startAt: instant.optional(),
@@ -51,6 +58,7 @@ export const campaignEdit = z
     audience,
     // Without the defaults of a new campaign.
     data: notificationData.unwrap(),
+    type: typeKey.nullable(),
     priority: z.enum(priorities),
     guarantee: z.enum(guarantees),
     throttle: throttle.nullable(),
@@ -151,6 +159,8 @@ export function editRefusal(
     case "audience":
       if (correction) return "a correction goes to those who received what it corrects";
       return frozenAt && "its audience is frozen: duplicate it for another one";
+    case "type":
+      return frozenAt && "it has begun, and what waits was decided about as of its type";
     case "guarantee":
       return frozenAt && "it has begun, and messages may have been handed over under it";
     case "throttle":

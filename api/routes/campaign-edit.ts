@@ -26,6 +26,7 @@ import { type FieldError, invalid, Problem } from "../problem.ts";
 import { idInPath, idParams } from "../references.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
 import { dataErrors, pinVersion, type TemplateVersions } from "../template-versions.ts";
+import { holdType } from "../types.ts";
 
 const count = (description: string) => z.number().int().openapi({ description });
 
@@ -167,6 +168,8 @@ export function campaignEditRoutes(deps: ApiDeps, versions: TemplateVersions) {
     });
     if (refusals.length > 0) throw refused(refusals);
     if (wanted.audience && fields.includes("audience")) await segmentsOf(client, wanted.audience);
+    const type =
+      wanted.type && fields.includes("type") ? await holdType(client, wanted.type) : null;
     const supersedes =
       row.frozenAt !== null && (fields.includes("template") || fields.includes("data"));
     if (supersedes && row.revision >= maxRevision)
@@ -192,6 +195,7 @@ export function campaignEditRoutes(deps: ApiDeps, versions: TemplateVersions) {
             .map((column) => [column, wanted[column]]),
         ),
         ...(fields.includes("template") && { templateVersionId: version.id }),
+        ...(fields.includes("type") && { typeId: type?.id ?? null }),
         ...start,
         ...(supersedes && { revision: row.revision + 1 }),
       },

@@ -86,7 +86,7 @@ const correct = defineRoute({
   access: "sender",
   summary: "Send another message to exactly those who received a recalled campaign",
   description:
-    "Once the recall is final; until then the answer is 409 with Retry-After. The correction is a campaign of its own, with the guarantee and throttle of the recalled one. " +
+    "Once the recall is final; until then the answer is 409 with Retry-After. The correction is a campaign of its own, with the type, guarantee and throttle of the recalled one. " +
     "There is one at a time: another can follow when it has finished or was cancelled.",
   request: {
     params: idParams("campaign"),
@@ -96,6 +96,10 @@ const correct = defineRoute({
         name: newCampaign.shape.name.openapi({ example: "Spring sale, corrected" }),
         template: newCampaign.shape.template,
         data: newCampaign.shape.data,
+        type: newCampaign.shape.type
+          .unwrap()
+          .optional()
+          .openapi({ description: "That of the recalled one where it is left out", example: null }),
         priority: z
           .enum(priorities)
           .optional()
@@ -155,9 +159,10 @@ export function campaignRecallRoutes(deps: ApiDeps, versions: TemplateVersions) 
         const { includeUnknown, start, ...wanted } = c.req.valid("json");
         const recalled = await lockCampaign(tx, idInPath("campaign", reference));
         await requireCorrectable(tx, recalled);
-        const { priority, guarantee, throttle } = recalled.json;
+        const { type, priority, guarantee, throttle } = recalled.json;
         return makeCampaign(c, deps, versions, tx, "campaign.correct", {
           ...wanted,
+          type: wanted.type === undefined ? type : wanted.type,
           priority: wanted.priority ?? priority,
           guarantee,
           throttle,

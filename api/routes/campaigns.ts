@@ -3,16 +3,17 @@ import { campaignEdit, campaignStatuses, newCampaign } from "../../domain/campai
 import { campaignGate } from "../../domain/gates.ts";
 import { audience } from "../../domain/audience.ts";
 import { publicId } from "../../domain/ids.ts";
+import { typeKey } from "../../domain/notification-type.ts";
 import { templateKey } from "../../domain/notification.ts";
 import { text } from "../../domain/storable.ts";
 import type { Gate } from "../../prisma/generated/client.ts";
 import { describedAudience } from "../audience.ts";
 import {
+  asShown,
   campaignAnswer,
   campaignJson,
   type CampaignRow,
   readCampaign,
-  withTemplate,
 } from "../campaigns.ts";
 import { setEtag } from "../etag.ts";
 import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
@@ -62,6 +63,7 @@ const list = defineRoute({
         example: "spring",
       }),
       template: templateKey.optional().openapi({ description: "The key of its template" }),
+      type: typeKey.optional().openapi({ description: "The key of its notification type" }),
       ...createdBetween,
     }),
   },
@@ -82,7 +84,7 @@ const duplicate = defineRoute({
   path: "/v1/campaigns/{id}/duplicate",
   access: "sender",
   summary:
-    "Make a draft of the same template version, audience, data, priority, guarantee and throttle",
+    "Make a draft of the same template version, audience, data, type, priority, guarantee and throttle",
   request: {
     params: idParams("campaign"),
     headers: idempotencyHeaders,
@@ -120,6 +122,7 @@ export function campaignRoutes(deps: ApiDeps, versions: TemplateVersions) {
           template: other.template ?? json.template,
           audience: other.audience ?? audience.parse(row.audience),
           data: other.data ?? json.data,
+          type: other.type === undefined ? json.type : other.type,
           priority: other.priority ?? json.priority,
           guarantee: other.guarantee ?? json.guarantee,
           throttle: other.throttle === undefined ? json.throttle : other.throttle,
@@ -127,7 +130,8 @@ export function campaignRoutes(deps: ApiDeps, versions: TemplateVersions) {
       }),
     )
     .openapi(list, async (c) => {
-      const { status, q, template, createdFrom, createdBefore, ...page } = c.req.valid("query");
+      const { status, q, template, type, createdFrom, createdBefore, ...page } =
+        c.req.valid("query");
       const gateOf = ({ id }: CampaignRow) => campaignGate(publicId("campaign", id));
       const gates = new Map<string, Gate>();
       const campaigns = await readLongPage(
@@ -143,9 +147,10 @@ export function campaignRoutes(deps: ApiDeps, versions: TemplateVersions) {
                 status ? { status: { in: status } } : {},
                 q ? { name: containing(q) } : {},
                 template ? { templateVersion: { template: { key: template } } } : {},
+                type ? { type: { key: type } } : {},
               ],
             },
-            include: withTemplate,
+            include: asShown,
           });
           const keys = rows.map(gateOf);
           for (const gate of await prisma.gate.findMany({ where: { key: { in: keys } } }))
