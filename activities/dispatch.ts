@@ -3,8 +3,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Context } from "@temporalio/activity";
 import type { ReadRulebook } from "../config/rulebook.ts";
 import type { Load } from "../domain/batching.ts";
-import { decide, type Decision, type Facts, gapMsOf, limitsOn } from "../domain/decide.ts";
+import {
+  decide,
+  type Decision,
+  type Facts,
+  gapMsOf,
+  isReleased,
+  limitsOn,
+} from "../domain/decide.ts";
 import { factsOf } from "../domain/facts.ts";
+import { releaseGate } from "../domain/gates.ts";
+import type { Policy } from "../domain/policy.ts";
 import { parseQueueName, queueName, shardOf, waitingDigests } from "../domain/queues.ts";
 import type { Reason } from "../domain/reasons.ts";
 import { settleInterrupted } from "../domain/settle.ts";
@@ -137,6 +146,12 @@ export function createDispatch(deps: DispatchDeps) {
     const comesAhead = (recipientId: string, count: number) =>
       ahead.set(recipientId, (ahead.get(recipientId) ?? 0) + count);
 
+    /** A closed gate writes no rows: what was due while it was closed says nothing of it. */
+    const heldByOutage = ({ dueAt }: DueDelivery): Reason | null => {
+      const recoveredAt = deps.channel.recoveredAt();
+      return recoveredAt !== null && dueAt < recoveredAt ? "provider_unavailable" : null;
+    };
+
     const submit = (parcel: Omit<Parcel, "now" | "withdrawn" | "done" | "failed">) => {
       comesAhead(parcel.recipientId, 1);
       let left = parcel.items.length;
@@ -220,7 +235,7 @@ export function createDispatch(deps: DispatchDeps) {
           now: at.getTime(),
           recipient: { ...delivery.recipient, ...delivery },
           suppressed: isSuppressed(delivery),
-          delivery,
+          delivery: { ...delivery, reason: delivery.reason ?? heldByOutage(delivery) },
           source,
           type: source.type,
           policy,
@@ -280,6 +295,24 @@ export function createDispatch(deps: DispatchDeps) {
         }
       }
 
+      const released = [...messages.values()].filter(
+        ({ decision, facts }) => decision.kind === "send" && isReleased(facts),
+      );
+      for (const [message, until] of await later(released, policy, at)) {
+        message.decision = { kind: "hold", reason: "smoothed_release", until };
+        for (const { delivery } of message.items)
+          decided.push({
+            id: delivery.id,
+            readDueAt: delivery.dueAt,
+            decidedAt: at,
+            ...message.versions,
+            reason: "smoothed_release",
+            dueAt: new Date(until),
+            holdCount: holdCountOf(delivery, "smoothed_release"),
+            groupId: delivery.group?.id ?? null,
+          });
+      }
+
       await Promise.all([
         settled.length === 0 ? null : ledger.settle(settled),
         ledger.decided(decided),
@@ -311,6 +344,25 @@ export function createDispatch(deps: DispatchDeps) {
         });
       }
       return outgoing.length;
+    };
+
+    /** Of messages that were held back with others those that come later than the channel's rate of release allows now, and when. */
+    const later = async (
+      released: readonly Message[],
+      { release }: Policy,
+      at: Date,
+    ): Promise<[Message, number][]> => {
+      if (released.length === 0) return [];
+      const { providerPerSecond: perSecond } = release;
+      const key = releaseGate(released[0]!.facts.message.channel);
+      await gates.ensure({ key, perSecond, burst: Math.ceil(perSecond) });
+      const { granted, opensInMs } = await gates.take({ key, wanted: released.length, asOf: at });
+      return released
+        .slice(granted)
+        .map((message, place) => [
+          message,
+          at.getTime() + opensInMs + Math.ceil(((place + 1) * 1_000) / perSecond),
+        ]);
     };
 
     /** Permits of the campaign's throttle and of the channel, for as many messages as both have. */

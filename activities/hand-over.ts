@@ -177,7 +177,7 @@ export function createHandOver(deps: {
     const token = newUuid();
     const deadlineMs = performance.now() + leaseMs;
     try {
-      const { claimed, granted, grantedAt } = await ledger.turn({
+      const { claimed, granted } = await ledger.turn({
         settled: endings.flatMap(({ settled }) => settled),
         wanted: wanted.map(({ items, ...message }) => ({
           ...message,
@@ -199,12 +199,12 @@ export function createHandOver(deps: {
           parcel.done(id, "dropped");
           return false;
         });
-        const permit = { recipientId: parcel.recipientId, at: grantedAt };
-        if (items.length > 0) {
+        const permit = granted.get(parcel.recipientId);
+        if (permit && items.length > 0) {
           const ours = { parcel, items, token, permit, deadlineMs };
           underWay.add(ours);
           ready.push(ours);
-        } else if (granted.has(parcel.recipientId)) giveBack([permit]);
+        } else if (permit) giveBack([permit]);
       }
     } catch (error) {
       for (const parcel of wanted) parcel.failed(error);

@@ -183,9 +183,8 @@ export interface Permit {
 export interface Turned {
   /** Rows that are ours until the lease ends. */
   claimed: Set<string>;
-  /** When permits were granted, in milliseconds since the epoch, and to whom: also where nothing was claimed with one. */
-  grantedAt: number;
-  granted: ReadonlySet<string>;
+  /** To whom permits were granted, and when: also where nothing was claimed with one. */
+  granted: ReadonlyMap<string, Permit>;
 }
 
 export interface SettledDelivery extends Held {
@@ -300,7 +299,7 @@ const turnSql = `
     WHERE ${roomFor(1, "1 minute")} AND ${roomFor(2, "1 hour")} AND ${roomFor(3, "1 day")}
       AND coalesce(g.granted[cardinality(g.granted)] <= excluded.granted[1] - excluded.asked[4] * interval '1 millisecond', true)
       AND ${roomForType(5, "1 minute")} AND ${roomForType(6, "1 hour")} AND ${roomForType(7, "1 day")}
-    RETURNING recipient_id
+    RETURNING recipient_id, granted[cardinality(granted)] AS at
   ),
   claimed AS (
     UPDATE deliveries d SET status = 'sending', attempt_count = d.attempt_count + 1, revision = wanted.revision,
@@ -318,7 +317,8 @@ const turnSql = `
     UPDATE groups SET status = 'closed', closed_at = clock.now, member_count = (SELECT count(*) FROM claimed WHERE claimed.group_id = groups.id)
     FROM clock WHERE id = ANY (ARRAY(SELECT DISTINCT group_id FROM claimed WHERE group_id IS NOT NULL)) AND status <> 'closed'
   )
-  SELECT ARRAY(SELECT id FROM claimed), ARRAY(SELECT recipient_id FROM permits), (extract(epoch FROM clock.now::timestamptz(3)) * 1000)::float8 FROM clock`;
+  SELECT ARRAY(SELECT id FROM claimed), ARRAY(SELECT recipient_id FROM permits ORDER BY recipient_id),
+    ARRAY(SELECT (extract(epoch FROM at) * 1000)::float8 FROM permits ORDER BY recipient_id)`;
 
 /** A grant that nothing came of leaves the log. */
 const giveBackSql = `
@@ -452,8 +452,16 @@ export function createLedger(pool: Pool): Ledger {
         claims.map(({ typeVersion }) => typeVersion),
         claims.map(({ preferencesVersion }) => preferencesVersion),
       ]);
-      const [claimed, granted, grantedAt] = row as [string[], string[], number];
-      return { claimed: new Set(claimed), granted: new Set(granted), grantedAt };
+      const [claimed, granted, grantedAt] = row as [string[], string[], number[]];
+      return {
+        claimed: new Set(claimed),
+        granted: new Map(
+          granted.map((recipientId, index) => [
+            recipientId,
+            { recipientId, at: grantedAt[index]! },
+          ]),
+        ),
+      };
     },
 
     async giveBack(permits) {

@@ -125,12 +125,13 @@ export function limitsOn(facts: Facts): Limit[] {
   ];
 }
 
+/** Was it held back with others, so that they are released one after the other? Not what passes the limits. */
+export const isReleased = (facts: Facts): boolean =>
+  limitsOn(facts).length > 0 && releasedReasons.has(facts.waiting.reason);
+
 /** What has to lie between the last grant and this one: of what was held back with others. */
-export function gapMsOf(facts: Facts): number {
-  return limitsOn(facts).length > 0 && releasedReasons.has(facts.waiting.reason)
-    ? facts.policy.release.recipientSeconds * 1_000
-    : 0;
-}
+export const gapMsOf = (facts: Facts): number =>
+  isReleased(facts) ? facts.policy.release.recipientSeconds * 1_000 : 0;
 
 /** Its group takes nobody any more: it goes out, unless something else holds it. */
 function groupGoes({ now, waiting: { group } }: Facts, kind: "batch" | "digest"): boolean {

@@ -147,7 +147,7 @@ export const presetPolicy: Policy = {
   },
   limits: { perMinute: 10, perHour: 100, perDay: 500 },
   deduplicationSeconds: 300,
-  release: { recipientSeconds: 60, providerPerSecond: 50 },
+  release: { recipientSeconds: 60, providerPerSecond: 500 },
   batching: {
     itemsShown: 5,
     underLoad: { backlog: 500, delaySeconds: 30, maximumSize: 20, windowMinutes: 60 },

@@ -1,0 +1,344 @@
+import { MockActivityEnvironment } from "@temporalio/testing";
+import type { Pool } from "pg";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createDispatcher } from "../../activities/dispatcher.ts";
+import { createLedger } from "../../activities/ledger.ts";
+import { newUuid } from "../../domain/ids.ts";
+import type { Preferences } from "../../domain/preferences.ts";
+import type { Priority } from "../../domain/priority.ts";
+import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
+import { recordingChannel, type Answer } from "../support/recording-channel.ts";
+
+const queue = "mailbox/0";
+const retry = { baseMs: 60_000, capMs: 3_600_000, attempts: 3 };
+const minuteMs = 60_000;
+
+let database: LedgerDatabase;
+let pool: Pool;
+let seed: LedgerDatabase["seed"];
+
+beforeAll(async () => {
+  database = await createLedgerDatabase();
+  ({ pool, seed } = database);
+});
+beforeEach(async () => {
+  await database.empty();
+  await pool.query("TRUNCATE policy_versions");
+});
+afterAll(async () => {
+  await database.drop();
+});
+
+/** Workers on one ledger, at an instant of the caller's. */
+function worker(answer?: Answer) {
+  const recording = recordingChannel(answer);
+  const woken: string[] = [];
+  const dispatch = createDispatcher({
+    pool,
+    ledger: createLedger(pool),
+    channel: recording.channel,
+    retry,
+    inFlightBound: 10,
+    mailboxShards: 1,
+    wake: (name) => Promise.resolve(void woken.push(name)),
+    lingerMs: 0,
+  });
+  return {
+    ...recording,
+    woken,
+    dispatch: (at: Date, name = queue) =>
+      new MockActivityEnvironment().run(dispatch, {
+        queue: name,
+        asOf: at.toISOString(),
+      }) as ReturnType<typeof dispatch>,
+  };
+}
+
+/** One recipient who wishes this. */
+async function person(wishes: Preferences = {}, timeZone = "UTC"): Promise<string> {
+  const [id] = await seed.recipients(1);
+  await pool.query(
+    "UPDATE recipients SET preferences = $2, preferences_version = 1, time_zone = $3 WHERE id = $1",
+    [id, wishes, timeZone],
+  );
+  return id!;
+}
+
+let template: string;
+beforeEach(async () => {
+  template = await seed.templateVersion();
+});
+
+/** A delivery owed to `recipient`; its id. */
+async function owe(
+  recipient: string,
+  at: Date,
+  {
+    type,
+    priority = "normal",
+    own = {},
+    name = queue,
+  }: {
+    type?: string;
+    priority?: Priority;
+    own?: Record<string, unknown>;
+    name?: string;
+  } = {},
+): Promise<string> {
+  const [notification, delivery] = [newUuid(at), newUuid(at)];
+  await pool.query(
+    `INSERT INTO notifications (id, template_version_id, priority, send_at, created_at, type_id, dedup_key, collapse_key, expires_at)
+     SELECT $1, $2, $3, $4, $4, (SELECT id FROM notification_types WHERE key = $5), $6, $7, $8`,
+    [
+      notification,
+      template,
+      priority,
+      at,
+      type ?? null,
+      own["dedupKey"] ?? null,
+      own["collapseKey"] ?? null,
+      own["expiresAt"] ?? null,
+    ],
+  );
+  await pool.query(
+    `INSERT INTO deliveries (id, notification_id, recipient_id, channel, priority, queue, due_at, created_at)
+     VALUES ($1, $2, $3, 'email', $4, $5, $6, $6)`,
+    [delivery, notification, recipient, priority, name, at],
+  );
+  return delivery;
+}
+
+const setPolicy = (changes: Record<string, unknown>) =>
+  pool.query(
+    "INSERT INTO policy_versions (version, document, created_by) SELECT coalesce(max(version), 0) + 1, $1, 'test' FROM policy_versions",
+    [changes],
+  );
+
+const rowsOf = async (recipient: string) =>
+  (
+    await pool.query<{ id: string; status: string; reason: string | null; dueAt: Date | null }>(
+      `SELECT id, status, reason, due_at AS "dueAt" FROM deliveries WHERE recipient_id = $1 ORDER BY id`,
+      [recipient],
+    )
+  ).rows;
+
+const grantsTo = async (recipient: string) =>
+  (
+    await pool.query<{ granted: Date[] }>(
+      "SELECT granted FROM grant_logs WHERE recipient_id = $1",
+      [recipient],
+    )
+  ).rows[0]?.granted ?? [];
+
+/** Beyond the clock, so that time is what a test says it is. */
+const start = new Date(Math.ceil(Date.now() / 3_600_000) * 3_600_000 + 3_600_000);
+const after = (minutes: number) => new Date(start.getTime() + minutes * minuteMs);
+
+describe("quiet hours", () => {
+  it("hold until they end, and let what is critical through", async () => {
+    const until = after(60);
+    const at = (date: Date) => date.toISOString().slice(11, 16);
+    const recipient = await person({ quietHours: [{ start: at(start), end: at(until) }] });
+    const waiting = await owe(recipient, start);
+    await owe(recipient, start, { priority: "critical" });
+    const { dispatch, requests } = worker();
+    expect(await dispatch(after(1))).toMatchObject({
+      counts: { held: 1, sent: 1 },
+      nextDueAt: until.toISOString(),
+      waitsFor: "quiet_hours",
+    });
+    expect(requests).toHaveLength(1);
+    expect((await rowsOf(recipient)).find(({ id }) => id === waiting)).toMatchObject({
+      status: "pending",
+      reason: "quiet_hours",
+      dueAt: until,
+    });
+    expect(await dispatch(until)).toMatchObject({ counts: { sent: 1 }, nextDueAt: null });
+  });
+
+  it("release what they held one a minute, the most urgent first", async () => {
+    const at = (date: Date) => date.toISOString().slice(11, 16);
+    const recipient = await person({ quietHours: [{ start: at(start), end: at(after(60)) }] });
+    const ids = [];
+    for (const priority of ["low", "normal", "high"] as const)
+      ids.push(await owe(recipient, start, { priority }));
+    const { dispatch, requests } = worker();
+    await dispatch(after(1));
+    for (const minute of [60, 61, 62]) await dispatch(after(minute));
+    expect(requests.map(({ messageId }) => messageId)).toHaveLength(3);
+    const sent = await pool.query<{ id: string }>(
+      "SELECT id FROM deliveries WHERE status = 'sent' ORDER BY decided_at",
+    );
+    expect(sent.rows.map(({ id }) => id)).toEqual(ids.reverse());
+    const granted = (await grantsTo(recipient)).map((date) => date.getTime());
+    expect(granted[1]! - granted[0]!).toBeGreaterThanOrEqual(minuteMs);
+    expect(granted[2]! - granted[1]!).toBeGreaterThanOrEqual(minuteMs);
+  });
+});
+
+describe("limits", () => {
+  it("are exact over two workers and two queues at once", async () => {
+    await setPolicy({ limits: { perMinute: 7 }, preferences: { maxPerHour: 1_000 } });
+    const recipient = await person();
+    for (let n = 0; n < 20; n++)
+      await owe(recipient, start, { name: n % 2 === 0 ? queue : "mailbox/1" });
+    const workers = [worker(), worker()];
+    for (let round = 0; round < 12; round++)
+      await Promise.all(
+        workers.flatMap(({ dispatch }) => [
+          dispatch(after(round / 4)),
+          dispatch(after(round / 4), "mailbox/1"),
+        ]),
+      );
+    await expect.poll(() => grantsTo(recipient)).toHaveLength(20);
+    const granted = (await grantsTo(recipient)).map((date) => date.getTime());
+    for (const [index, at] of granted.entries())
+      if (index >= 7) expect(at - granted[index - 7]!).toBeGreaterThanOrEqual(minuteMs);
+    expect(await database.statuses()).toEqual({ sent: 20 });
+  });
+
+  it("give a permit back that nothing came of", async () => {
+    const recipient = await person();
+    await owe(recipient, start);
+    await worker(() => "transient").dispatch(after(1));
+    await expect.poll(() => grantsTo(recipient)).toEqual([]);
+  });
+
+  it("let high priority pass the recipient's wish, and not the organisation's", async () => {
+    await setPolicy({ limits: { perMinute: 3 } });
+    const recipient = await person({ maxPerHour: 1 });
+    await owe(recipient, start);
+    await owe(recipient, start);
+    for (let n = 0; n < 4; n++) await owe(recipient, start, { priority: "high" });
+    const { dispatch, requests } = worker();
+    await dispatch(after(1));
+    await dispatch(after(1.1));
+    expect(requests).toHaveLength(3);
+    const reasons = (await rowsOf(recipient)).flatMap(({ reason }) => reason ?? []).sort();
+    expect(reasons).toEqual(["organisation_limit", "recipient_limit", "recipient_limit"]);
+  });
+
+  it("of a type hold its messages, and no others", async () => {
+    await pool.query(
+      `UPDATE notification_types SET version = version + 1, document = document || '{"limits": {"perHour": 1}, "batchable": false}' WHERE key = 'habit.reminder'`,
+    );
+    const recipient = await person();
+    for (const type of ["habit.reminder", "habit.reminder", "security.alert"])
+      await owe(recipient, start, { type });
+    await owe(recipient, start);
+    const { dispatch, requests } = worker();
+    await dispatch(after(1));
+    expect(requests).toHaveLength(3);
+    expect((await rowsOf(recipient)).flatMap(({ reason }) => reason ?? [])).toEqual(["type_limit"]);
+    await pool.query(
+      `UPDATE notification_types SET version = version + 1, document = document || '{"limits": {}, "batchable": true}' WHERE key = 'habit.reminder'`,
+    );
+  });
+});
+
+describe("batches", () => {
+  it("take what comes within the window, and go out as one message when it ends", async () => {
+    const recipient = await person();
+    const { dispatch, requests } = worker();
+    await owe(recipient, start, { type: "habit.reminder" });
+    expect(await dispatch(start)).toMatchObject({
+      counts: { held: 1 },
+      nextDueAt: after(30).toISOString(),
+      waitsFor: "batch",
+    });
+    await owe(recipient, after(10), { type: "habit.reminder" });
+    await owe(recipient, after(10), { type: "report.weekly", priority: "low" });
+    await dispatch(after(10));
+    expect(await dispatch(after(30))).toMatchObject({ counts: { sent: 2 } });
+    expect(requests).toHaveLength(1);
+    expect(requests[0]!.messageId).toMatch(/^grp_/);
+    expect(await grantsTo(recipient)).toHaveLength(1);
+    // One by itself.
+    expect(await dispatch(after(40))).toMatchObject({ counts: { sent: 1 }, open: 0 });
+    expect(requests[1]!.messageId).toMatch(/^dlv_/);
+  });
+
+  it("go out at once when they are full", async () => {
+    const recipient = await person({ batching: { maximumSize: 3 } });
+    for (let n = 0; n < 7; n++) await owe(recipient, start, { type: "habit.reminder" });
+    const { dispatch, requests } = worker();
+    await dispatch(start);
+    await dispatch(after(0.1));
+    expect(requests).toHaveLength(2);
+    expect(await database.statuses()).toEqual({ sent: 6, pending: 1 });
+  });
+
+  it("are retried as a whole, under the same name", async () => {
+    const recipient = await person();
+    for (let n = 0; n < 3; n++) await owe(recipient, start, { type: "habit.reminder" });
+    let tries = 0;
+    const { dispatch, requests } = worker(() => (++tries === 1 ? "transient" : "sent"));
+    await dispatch(start);
+    await dispatch(after(30));
+    expect(await database.statuses()).toEqual({ pending: 3 });
+    await dispatch(after(32));
+    expect(await database.statuses()).toEqual({ sent: 3 });
+    expect(new Set(requests.map(({ messageId }) => messageId)).size).toBe(1);
+  });
+});
+
+describe("digests", () => {
+  it("take every type that may be in one, and wait for their time", async () => {
+    const recipient = await person({ digest: { mode: "hourly" } });
+    await owe(recipient, after(5), { type: "habit.reminder" });
+    await owe(recipient, after(6), { type: "report.weekly", priority: "low" });
+    await owe(recipient, after(6), { type: "task.deadline", priority: "high" });
+    const { dispatch, requests } = worker();
+    expect(await dispatch(after(7))).toMatchObject({ counts: { held: 2, sent: 1 }, open: 0 });
+    await pool.query(
+      "UPDATE deliveries SET queue = 'digest/lane/0' WHERE queue = 'digest/waiting'",
+    );
+    expect(await dispatch(after(60), "digest/lane/0")).toMatchObject({ counts: { sent: 2 } });
+    expect(requests).toHaveLength(2);
+    expect(requests[1]!.messageId).toMatch(/^grp_/);
+  });
+});
+
+describe("the same again", () => {
+  it("is told once within the window", async () => {
+    const recipient = await person();
+    for (const minute of [0, 2, 6, 20])
+      await owe(recipient, after(minute), { own: { dedupKey: "k" } });
+    const { dispatch, requests } = worker();
+    for (const minute of [0, 2, 6, 20]) await dispatch(after(minute));
+    // Each within five minutes of the one before, whatever became of that.
+    expect((await rowsOf(recipient)).map(({ status }) => status)).toEqual([
+      "sent",
+      "suppressed",
+      "suppressed",
+      "sent",
+    ]);
+    expect(requests).toHaveLength(2);
+  });
+
+  it("in newer words goes out in their place, as long as it waits", async () => {
+    await setPolicy({ preferences: { maxPerHour: 1 } });
+    const recipient = await person();
+    await owe(recipient, start);
+    const { dispatch } = worker();
+    await dispatch(start);
+    for (const minute of [1, 2, 3])
+      await owe(recipient, after(minute), { own: { collapseKey: "k" } });
+    for (const minute of [1, 2, 3, 70, 75]) await dispatch(after(minute));
+    expect((await rowsOf(recipient)).map(({ status, reason }) => reason ?? status)).toEqual([
+      "sent",
+      "superseded",
+      "superseded",
+      "sent",
+    ]);
+  });
+
+  it("does not go out once it is pointless", async () => {
+    const recipient = await person();
+    await owe(recipient, start, { own: { expiresAt: after(1) } });
+    await worker().dispatch(after(1));
+    expect(await rowsOf(recipient)).toEqual([
+      expect.objectContaining({ status: "suppressed", reason: "expired" }),
+    ]);
+  });
+});
