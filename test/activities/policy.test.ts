@@ -7,6 +7,7 @@ import { newUuid } from "../../domain/ids.ts";
 import type { Preferences } from "../../domain/preferences.ts";
 import type { Priority } from "../../domain/priority.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
+import { testLinks } from "../support/links.ts";
 import { recordingChannel, type Answer } from "../support/recording-channel.ts";
 
 const queue = "mailbox/0";
@@ -40,6 +41,7 @@ function worker(answer?: Answer) {
     retry,
     inFlightBound: 10,
     mailboxShards: 1,
+    links: testLinks,
     wake: (name) => Promise.resolve(void woken.push(name)),
     lingerMs: 0,
   });
