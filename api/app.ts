@@ -26,6 +26,7 @@ import { campaignReportRoutes } from "./routes/campaign-reports.ts";
 import { deliveryRoutes } from "./routes/deliveries.ts";
 import { deliveryChangeRoutes } from "./routes/delivery-changes.ts";
 import { docsRoutes } from "./routes/docs.ts";
+import { explanationRoutes } from "./routes/explanations.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { notificationTypeRoutes } from "./routes/notification-types.ts";
@@ -117,6 +118,7 @@ export function createApp(deps: ApiDeps) {
     .route("/", deliveryRoutes(deps))
     .route("/", deliveryChangeRoutes(deps))
     .route("/", actionRoutes(deps))
+    .route("/", explanationRoutes(deps))
     .route("/", apiKeyRoutes(deps, keyring))
     .route("/", auditRoutes(deps));
 

@@ -33,6 +33,7 @@ export const tagDescriptions: Record<string, string> = {
   notifications: "Requests to tell some recipients something, now or later.",
   deliveries: "The ledger: one message owed to one recipient, and what became of it.",
   actions: "What recipients do about a message, from its links.",
+  explanations: "Why somebody heard of something, or did not.",
   suppressions: "Addresses that nothing is sent to.",
   "api-keys": "Who may use this API, and for what.",
   audit: "Who changed what.",

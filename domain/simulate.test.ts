@@ -40,6 +40,7 @@ const plain: Omit<Asked, "id" | "createdAt" | "askedAt"> = {
   batchable: true,
   bypassRateLimit: false,
   dedupKey: null,
+  toldBefore: false,
   collapseKey: null,
   waiting: null,
 };

@@ -24,6 +24,8 @@ export interface Asked {
   batchable: boolean;
   bypassRateLimit: boolean;
   dedupKey: string | null;
+  /** Was the same asked for within the window before it, by one that is not among these? */
+  toldBefore: boolean;
   /** Its own; its type's counts where it has none. */
   collapseKey: string | null;
   /** How it waits as the simulation begins; null: it comes when it was asked for. */
@@ -363,10 +365,10 @@ function createEchoes(windowMs: number) {
 
     /** Of one that waits. */
     of(row: Row): Echo {
-      const { dedupKey } = row.asked;
+      const { dedupKey, toldBefore } = row.asked;
       const later = dedupKey === null ? undefined : lastSent.get(dedupKey);
       return {
-        duplicate: repeats.has(row) || (later !== undefined && later > row.order),
+        duplicate: toldBefore || repeats.has(row) || (later !== undefined && later > row.order),
         superseded: hasNewer(row),
       };
     },

@@ -1,0 +1,207 @@
+import type { Pool } from "pg";
+import { addressKey } from "../domain/address.ts";
+import type { Channel } from "../domain/channel.ts";
+import { noGrants } from "../domain/limits.ts";
+import type { NotificationType } from "../domain/notification-type.ts";
+import type { Preferences } from "../domain/preferences.ts";
+import type { Priority } from "../domain/priority.ts";
+import { recipientReference } from "../domain/recipient.ts";
+import type { Reason } from "../domain/reasons.ts";
+import type { Asked, Simulation, WaitingGroup } from "../domain/simulate.ts";
+
+/** A recipient, as decisions see them now. */
+export type Person = Simulation["recipient"] & {
+  /** The UUID. */
+  id: string;
+  createdAt: Date;
+  updatedAt: Date;
+  erasedAt: Date | null;
+  /** Since when the address is on the suppression list. */
+  suppressedAt: Date | null;
+  preferencesVersion: number;
+};
+
+interface PersonRow {
+  id: string;
+  createdAt: Date;
+  updatedAt: Date;
+  erasedAt: Date | null;
+  email: string | null;
+  timeZone: string;
+  preferences: Preferences | null;
+  preferencesVersion: number;
+  engagedHours: number[];
+  granted: number[] | null;
+  types: number[] | null;
+}
+
+const peopleSql = `
+  SELECT r.id, r.created_at AS "createdAt", r.updated_at AS "updatedAt", r.erased_at AS "erasedAt", r.email, r.time_zone AS "timeZone", r.preferences,
+    r.preferences_version AS "preferencesVersion", r.engaged_hours AS "engagedHours", l.types,
+    ARRAY(SELECT (extract(epoch FROM at) * 1000)::float8 FROM unnest(l.granted) AS at) AS granted
+  FROM recipients r LEFT JOIN grant_logs l ON l.recipient_id = r.id WHERE r.id = ANY($1::uuid[])`;
+
+/** Recipients by their UUIDs. */
+export async function readPeople(
+  pool: Pick<Pool, "query">,
+  ids: readonly string[],
+): Promise<Map<string, Person>> {
+  const { rows } = await pool.query<PersonRow>(peopleSql, [ids]);
+  const keys = rows.flatMap(({ email }) => (email === null ? [] : (addressKey(email) ?? [])));
+  const { rows: listed } = await pool.query<{ address: string; since: Date }>(
+    "SELECT address, created_at AS since FROM suppressions WHERE channel = 'email' AND address = ANY($1::text[])",
+    [keys],
+  );
+  const suppressions = new Map(listed.map(({ address, since }) => [address, since]));
+  return new Map(
+    rows.map(({ granted, types, ...row }) => {
+      const key = row.email === null ? null : addressKey(row.email);
+      const suppressedAt = (key !== null && suppressions.get(key)) || null;
+      return [
+        row.id,
+        {
+          ...row,
+          erased: row.erasedAt !== null,
+          suppressed: suppressedAt !== null,
+          suppressedAt,
+          grants: types === null ? noGrants : { granted: granted!, types },
+        },
+      ];
+    }),
+  );
+}
+
+/** The recipient whom a caller names; null where there is none. */
+export async function findPerson(
+  pool: Pick<Pool, "query">,
+  reference: string,
+): Promise<Person | null> {
+  const named = recipientReference(reference);
+  const id = "id" in named ? named.id : await idOf(pool, named.externalId);
+  return (id !== null && (await readPeople(pool, [id])).get(id)) || null;
+}
+
+async function idOf(pool: Pick<Pool, "query">, externalId: string): Promise<string | null> {
+  const { rows } = await pool.query<{ id: string }>(
+    "SELECT id FROM recipients WHERE external_id = $1",
+    [externalId],
+  );
+  return rows[0]?.id ?? null;
+}
+
+/** What of a delivery, and of what it is owed to, decisions look at. */
+export interface AskedRow {
+  id: string;
+  recipientId: string;
+  ofCampaign: boolean;
+  typeId: string | null;
+  priority: Priority;
+  channel: Channel;
+  createdAt: Date;
+  askedAt: Date;
+  occursAt: Date | null;
+  expiresAt: Date | null;
+  batchable: boolean;
+  bypassRateLimit: boolean;
+  dedupKey: string | null;
+  collapseKey: string | null;
+  dueAt: Date | null;
+  reason: Reason | null;
+  holdCount: number;
+  groupId: string | null;
+}
+
+/** Its columns, of deliveries `d`. */
+export const askedColumns = `d.id, d.recipient_id AS "recipientId", d.campaign_id IS NOT NULL AS "ofCampaign", coalesce(n.type_id, c.type_id) AS "typeId",
+  d.priority, d.channel, coalesce(n.created_at, c.created_at) AS "createdAt", coalesce(n.send_at, c.frozen_at, d.created_at) AS "askedAt",
+  n.occurs_at AS "occursAt", n.expires_at AS "expiresAt", coalesce(n.batchable, true) AS batchable, coalesce(n.bypass_rate_limit, false) AS "bypassRateLimit",
+  n.dedup_key AS "dedupKey", n.collapse_key AS "collapseKey", d.due_at AS "dueAt", d.reason, d.hold_count AS "holdCount", d.group_id AS "groupId"`;
+
+export const askedTables =
+  "deliveries d LEFT JOIN notifications n ON n.id = d.notification_id LEFT JOIN campaigns c ON c.id = d.campaign_id";
+
+/** As a simulation takes it that has nothing of it waiting yet. */
+export function askedOf(row: AskedRow, types: ReadonlyMap<string, NotificationType>): Asked {
+  const { id, ofCampaign, typeId, priority, channel, batchable, bypassRateLimit } = row;
+  return {
+    id,
+    ofCampaign,
+    type: typeOf(typeId, types),
+    priority,
+    channel,
+    createdAt: row.createdAt.getTime(),
+    askedAt: row.askedAt.getTime(),
+    occursAt: row.occursAt?.getTime() ?? null,
+    expiresAt: row.expiresAt?.getTime() ?? null,
+    batchable,
+    bypassRateLimit,
+    dedupKey: row.dedupKey,
+    toldBefore: false,
+    collapseKey: row.collapseKey,
+    waiting: null,
+  };
+}
+
+export const typeOf = (id: string | null, types: ReadonlyMap<string, NotificationType>) =>
+  id === null ? null : (types.get(id) ?? null);
+
+/**
+ * Was the same as the notification `n` of the delivery `d` told to its recipient, or asked for before it, within a while
+ * before it? As dispatches ask it, of what was so by an instant.
+ */
+export const toldBefore = (windowSeconds: string, at: string) => `
+  (n.dedup_key IS NOT NULL AND EXISTS (
+    SELECT FROM notifications o JOIN deliveries e ON e.notification_id = o.id AND e.recipient_id = d.recipient_id
+    WHERE o.dedup_key = n.dedup_key AND o.id <> n.id AND o.created_at >= n.created_at - ${windowSeconds} * interval '1 second'
+      AND (
+        (o.id < n.id AND e.status NOT IN ('failed', 'cancelled'))
+        OR (e.status IN ('sending', 'sent', 'delivered') AND coalesce(e.decided_at, e.finished_at) <= ${at})
+      )
+  ))`;
+
+/** Open deliveries of one recipient that are looked at together, at most. */
+const openLimit = 2_000;
+
+const openSql = `
+  SELECT ${askedColumns}, ${toldBefore("$2", "clock_timestamp()")} AS "toldBefore"
+  FROM ${askedTables}
+  WHERE d.recipient_id = $1::uuid AND d.due_at IS NOT NULL AND d.status = 'pending' AND (c.id IS NULL OR c.status = 'running')
+  ORDER BY d.id LIMIT ${openLimit}`;
+
+/** What waits for a recipient, as a simulation begins with it; what has been claimed is as good as sent. */
+export async function readOpen(
+  pool: Pick<Pool, "query">,
+  recipientId: string,
+  types: ReadonlyMap<string, NotificationType>,
+  deduplicationSeconds: number,
+): Promise<{ asked: Asked[]; groups: WaitingGroup[] }> {
+  const { rows } = await pool.query<AskedRow & { toldBefore: boolean }>(openSql, [
+    recipientId,
+    deduplicationSeconds,
+  ]);
+  const groups = await readGroups(pool, recipientId);
+  return {
+    groups,
+    asked: rows.map((row) => ({
+      ...askedOf(row, types),
+      toldBefore: row.toldBefore,
+      waiting: {
+        dueAt: row.dueAt!.getTime(),
+        reason: row.reason,
+        holdCount: row.holdCount,
+        group: row.groupId,
+      },
+    })),
+  };
+}
+
+/** The groups of a recipient that have not gone out yet. */
+async function readGroups(pool: Pick<Pool, "query">, recipientId: string): Promise<WaitingGroup[]> {
+  const { rows } = await pool.query<WaitingGroup>(
+    `SELECT id, kind, status, member_count AS "memberCount", maximum_size AS "maximumSize", (extract(epoch FROM closes_at) * 1000)::float8 AS "closesAt",
+       (extract(epoch FROM first_occurs_at) * 1000)::float8 AS "firstOccursAt", (extract(epoch FROM last_occurs_at) * 1000)::float8 AS "lastOccursAt"
+     FROM groups WHERE id IN (SELECT group_id FROM deliveries WHERE recipient_id = $1::uuid AND due_at IS NOT NULL) AND status <> 'closed' ORDER BY id`,
+    [recipientId],
+  );
+  return rows;
+}

@@ -1,0 +1,121 @@
+import { MockActivityEnvironment } from "@temporalio/testing";
+import type { Pool } from "pg";
+import { createDispatcher } from "../../activities/dispatcher.ts";
+import { createLedger } from "../../activities/ledger.ts";
+import { newUuid, publicId } from "../../domain/ids.ts";
+import { queueName } from "../../domain/queues.ts";
+import { testLinks } from "./links.ts";
+import { type Answer, recordingChannel } from "./recording-channel.ts";
+import { seeding } from "./seed.ts";
+
+export const mailbox = queueName({ kind: "mailbox", shard: 0 });
+
+interface Wanted {
+  recipientId: string;
+  /** Its key. */
+  type?: string | undefined;
+  priority?: "critical" | "high" | "normal" | "low";
+  /** When it is created, and to go out where `sendAt` says nothing else. */
+  at?: Date;
+  sendAt?: Date;
+  occursAt?: Date | null;
+  expiresAt?: Date | null;
+  dedupKey?: string | null;
+  collapseKey?: string | null;
+  batchable?: boolean;
+  bypassRateLimit?: boolean;
+}
+
+/** Rows of policy and what it decides about, and a worker that decides. */
+export function policyWorld(pool: Pool) {
+  const seed = seeding(pool);
+  let templateVersionId: string | undefined;
+
+  return {
+    seed,
+
+    async recipient({
+      timeZone = "UTC",
+      wishes = null,
+    }: { timeZone?: string; wishes?: object | null } = {}): Promise<string> {
+      const [id] = (await seed.recipients(1)) as [string];
+      await pool.query("UPDATE recipients SET time_zone = $2 WHERE id = $1", [id, timeZone]);
+      if (wishes !== null) await this.wish(id, wishes);
+      return id;
+    },
+
+    async wish(recipientId: string, wishes: object): Promise<void> {
+      await pool.query(
+        `WITH changed AS (
+           UPDATE recipients SET preferences = $2, preferences_version = preferences_version + 1 WHERE id = $1 RETURNING id, preferences_version
+         )
+         INSERT INTO preference_versions (recipient_id, version, document, created_by) SELECT id, preferences_version, $2, 'test' FROM changed`,
+        [recipientId, wishes],
+      );
+    },
+
+    /** What of the policy is to differ from the presets, from now on. */
+    async policy(changes: object): Promise<void> {
+      await pool.query(
+        "INSERT INTO policy_versions (version, document, created_by) SELECT coalesce(max(version), 0) + 1, $1, 'test' FROM policy_versions",
+        [changes],
+      );
+    },
+
+    /** Its delivery. */
+    async ask({
+      at = new Date(),
+      sendAt = at,
+      priority = "normal",
+      ...wanted
+    }: Wanted): Promise<string> {
+      templateVersionId ??= await seed.templateVersion();
+      const [notification, delivery] = [newUuid(at), newUuid(at)];
+      await pool.query(
+        `INSERT INTO notifications (id, template_version_id, priority, send_at, created_at, type_id, occurs_at, expires_at, dedup_key, collapse_key, batchable, bypass_rate_limit)
+         SELECT $1, $2, $3, $4, $5, (SELECT id FROM notification_types WHERE key = $6), $7, $8, $9, $10, $11, $12`,
+        [
+          notification,
+          templateVersionId,
+          priority,
+          sendAt,
+          at,
+          wanted.type ?? null,
+          wanted.occursAt ?? null,
+          wanted.expiresAt ?? null,
+          wanted.dedupKey ?? null,
+          wanted.collapseKey ?? null,
+          wanted.batchable ?? true,
+          wanted.bypassRateLimit ?? false,
+        ],
+      );
+      await pool.query(
+        `INSERT INTO deliveries (id, notification_id, recipient_id, channel, priority, queue, due_at, created_at) VALUES ($1, $2, $3, 'email', $4, $5, $6, $7)`,
+        [delivery, notification, wanted.recipientId, priority, mailbox, sendAt, at],
+      );
+      return delivery;
+    },
+
+    worker(answer?: Answer) {
+      const recording = recordingChannel(answer);
+      const dispatch = createDispatcher({
+        pool,
+        ledger: createLedger(pool),
+        channel: recording.channel,
+        retry: { baseMs: 60_000, capMs: 3_600_000, attempts: 3 },
+        inFlightBound: 10,
+        mailboxShards: 1,
+        links: testLinks,
+        wake: () => Promise.resolve(),
+        lingerMs: 0,
+      });
+      return {
+        ...recording,
+        dispatch: (asOf = new Date(), queue = mailbox) =>
+          new MockActivityEnvironment().run(dispatch, { queue, asOf: asOf.toISOString() }),
+      };
+    },
+  };
+}
+
+export const shown = (delivery: string) => publicId("delivery", delivery);
