@@ -13,7 +13,7 @@ import type { ApiEnv } from "./context.ts";
 import { type ChangedRow, wakeFor } from "./delivery-changes.ts";
 import { commit, type Work } from "./idempotency.ts";
 import { Problem } from "./problem.ts";
-import { leaveGroups } from "./release-held.ts";
+import { leaveGroups } from "./groups.ts";
 import type { ApiDeps } from "./router.ts";
 import { type Run, runOf } from "./run.ts";
 

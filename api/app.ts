@@ -27,11 +27,13 @@ import { deliveryRoutes } from "./routes/deliveries.ts";
 import { deliveryChangeRoutes } from "./routes/delivery-changes.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { explanationRoutes } from "./routes/explanations.ts";
+import { groupRoutes } from "./routes/groups.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { notificationTypeRoutes } from "./routes/notification-types.ts";
 import { notificationRoutes } from "./routes/notifications.ts";
 import { policyRoutes } from "./routes/policy.ts";
+import { queueRoutes } from "./routes/queues.ts";
 import { recipientImportPath, recipientImportRoutes } from "./routes/recipient-import.ts";
 import { recipientBulkRoutes } from "./routes/recipient-bulk.ts";
 import { recipientListRoutes } from "./routes/recipient-lists.ts";
@@ -119,6 +121,8 @@ export function createApp(deps: ApiDeps) {
     .route("/", deliveryChangeRoutes(deps))
     .route("/", actionRoutes(deps))
     .route("/", explanationRoutes(deps))
+    .route("/", groupRoutes(deps))
+    .route("/", queueRoutes(deps))
     .route("/", apiKeyRoutes(deps, keyring))
     .route("/", auditRoutes(deps));
 

@@ -4,6 +4,7 @@ import { type DeliveryStatus, deliveryStatuses } from "../domain/notification.ts
 import { priorities } from "../domain/priority.ts";
 import type { Delivery } from "../prisma/generated/client.ts";
 import { exampleIdOf } from "./references.ts";
+import type { Run } from "./run.ts";
 
 export const templateVersionAnswer = z.object({
   key: z.string().openapi({ example: "order-shipped" }),
@@ -20,6 +21,10 @@ export const deliveryAnswer = z
       .openapi({ description: "cmp_… or ntf_…", example: exampleIdOf("notification") }),
     recipient: z.string().openapi({ description: "rcp_…", example: exampleIdOf("recipient") }),
     leg: z.string().openapi({ example: "primary" }),
+    type: z
+      .string()
+      .nullable()
+      .openapi({ description: "Its notification type", example: "task.deadline" }),
     channel: z.string().openapi({ example: "email" }),
     priority: z.enum(priorities).openapi({ example: "normal" }),
     queue: z.string().openapi({ example: "mailbox/3" }),
@@ -36,6 +41,23 @@ export const deliveryAnswer = z
       .datetime()
       .nullable()
       .openapi({ description: "Not before; null when it has ended" }),
+    group: z.string().nullable().openapi({
+      description: "The batch or digest that it goes out with, as one message: grp_…",
+      example: null,
+    }),
+    holdCount: z
+      .number()
+      .int()
+      .openapi({ description: "How often it was held in a row for the same reason", example: 0 }),
+    decided: z
+      .object({
+        at: z.iso.datetime(),
+        policyVersion: z.number().int().openapi({ example: 3 }),
+        typeVersion: z.number().int().nullable().openapi({ example: 1 }),
+        preferencesVersion: z.number().int().openapi({ example: 2 }),
+      })
+      .nullable()
+      .openapi({ description: "When it was last decided about, and by which versions of what" }),
     attemptCount: z.number().int(),
     finishedAt: z.iso.datetime().nullable().openapi({ example: "2027-03-01T09:00:02.120Z" }),
     createdAt: z.iso.datetime(),
@@ -57,16 +79,40 @@ export type DeliveryRow = Pick<
   | "reason"
   | "detail"
   | "dueAt"
+  | "groupId"
+  | "holdCount"
+  | "decidedAt"
+  | "policyVersion"
+  | "typeVersion"
+  | "preferencesVersion"
   | "attemptCount"
   | "finishedAt"
->;
+> & {
+  /** The key of its notification type. */
+  type: string | null;
+};
+
+/** The UUID of the notification type of a row `d`, looked up for each row by itself. */
+export const typeIdOf = `coalesce((SELECT n.type_id FROM notifications n WHERE n.id = d.notification_id), (SELECT c.type_id FROM campaigns c WHERE c.id = d.campaign_id))`;
 
 /** The same of a table or subquery called `d`. */
 export const deliveryColumns = `d.id, d.campaign_id AS "campaignId", d.notification_id AS "notificationId", d.recipient_id AS "recipientId", d.leg, d.channel,
-  d.priority, d.queue, d.status, d.reason, d.detail, d.due_at AS "dueAt", d.attempt_count AS "attemptCount", d.finished_at AS "finishedAt"`;
+  d.priority, d.queue, d.status, d.reason, d.detail, d.due_at AS "dueAt", d.attempt_count AS "attemptCount", d.finished_at AS "finishedAt",
+  d.group_id AS "groupId", d.hold_count AS "holdCount", d.decided_at AS "decidedAt", d.policy_version AS "policyVersion", d.type_version AS "typeVersion",
+  d.preferences_version AS "preferencesVersion", (SELECT t.key FROM notification_types t WHERE t.id = ${typeIdOf}) AS type`;
+
+/** One row, within a transaction. */
+export async function readDelivery(run: Run, id: string): Promise<DeliveryRow | null> {
+  const [row] = await run<DeliveryRow>(
+    `SELECT ${deliveryColumns} FROM deliveries d WHERE d.id = $1::uuid`,
+    [id],
+  );
+  return row ?? null;
+}
 
 export function deliveryJson(row: DeliveryRow): z.output<typeof deliveryAnswer> {
-  const { leg, channel, priority, queue, status, reason, detail, attemptCount } = row;
+  const { leg, type, channel, priority, queue, status, reason, detail } = row;
+  const { groupId, holdCount, attemptCount } = row;
   return {
     id: publicId("delivery", row.id),
     source: row.campaignId
@@ -74,6 +120,7 @@ export function deliveryJson(row: DeliveryRow): z.output<typeof deliveryAnswer> 
       : publicId("notification", row.notificationId!),
     recipient: publicId("recipient", row.recipientId),
     leg,
+    type,
     channel,
     priority,
     queue,
@@ -81,6 +128,14 @@ export function deliveryJson(row: DeliveryRow): z.output<typeof deliveryAnswer> 
     reason,
     detail,
     dueAt: row.dueAt?.toISOString() ?? null,
+    group: groupId && publicId("group", groupId),
+    holdCount,
+    decided: row.decidedAt && {
+      at: row.decidedAt.toISOString(),
+      policyVersion: row.policyVersion!,
+      typeVersion: row.typeVersion,
+      preferencesVersion: row.preferencesVersion!,
+    },
     attemptCount,
     finishedAt: row.finishedAt?.toISOString() ?? null,
     // What lists are sorted and filtered by. Rows of one freeze share the column of that name.

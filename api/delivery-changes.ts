@@ -3,15 +3,25 @@ import type { Pool } from "pg";
 import { inTransaction } from "../config/database.ts";
 import { publicId } from "../domain/ids.ts";
 import type { DeliveryStatus } from "../domain/notification.ts";
-import { isLane } from "../domain/queues.ts";
+import type { Priority } from "../domain/priority.ts";
+import { isLane, shardNames, waitingDigests } from "../domain/queues.ts";
+import { heldReasons } from "../domain/reasons.ts";
 import { createRunningEntry } from "./audit.ts";
 import type { ApiEnv } from "./context.ts";
 import { countDeliveries, type DeliveryFilters, readDeliveries } from "./delivery-filters.ts";
+import { leaveGroups, lockGroups, ownQueue } from "./groups.ts";
 import type { ApiDeps } from "./router.ts";
 import type { Run } from "./run.ts";
 
 /** What may be done to deliveries by hand. */
-export type DeliveryChange = { action: "retry"; includeUnknown: boolean } | { action: "cancel" };
+export type DeliveryChange =
+  | { action: "retry"; includeUnknown: boolean }
+  | { action: "cancel" }
+  | { action: "send" }
+  | { action: "reprioritise"; priority: Priority };
+
+/** Changes of what waits. */
+type WaitingChange = Exclude<DeliveryChange, { action: "retry" }>;
 
 export type SkipReason =
   | "notFound"
@@ -19,7 +29,11 @@ export type SkipReason =
   | "campaignCancelled"
   | "recipientErased"
   | "notPending"
-  | "sending";
+  /** Somebody else holds it: it is being handed over, or decided about at this moment. */
+  | "sending"
+  | "campaignNotRunning"
+  | "ofCampaign"
+  | "samePriority";
 
 export type Skipped = Partial<Record<SkipReason, number>>;
 
@@ -29,6 +43,9 @@ export interface ChangedRow {
   campaignId: string | null;
   queue: string;
 }
+
+/** One that may have left a group. */
+type Left = ChangedRow & { groupId: string | null };
 
 /** What became of some deliveries. */
 interface Outcome {
@@ -42,12 +59,17 @@ interface Candidate {
   id: string;
   campaignId: string | null;
   recipientId: string;
+  leg: string;
   status: DeliveryStatus;
+  priority: Priority;
+  groupId: string | null;
 }
+
+type Shards = Pick<ApiDeps["config"], "mailboxShards">;
 
 /** Statuses that a change looks at; of all others it changes nothing. */
 function statusesFor(change: DeliveryChange): DeliveryStatus[] {
-  if (change.action === "cancel") return ["pending", "sending"];
+  if (change.action !== "retry") return ["pending", "sending"];
   return change.includeUnknown ? ["failed", "unknown"] : ["failed"];
 }
 
@@ -56,22 +78,25 @@ export async function changeRows(
   run: Run,
   change: DeliveryChange,
   ids: readonly string[],
+  shards: Shards,
 ): Promise<Outcome> {
   const candidates = await run<Candidate>(
-    `SELECT id, campaign_id AS "campaignId", recipient_id AS "recipientId", status FROM deliveries WHERE id = ANY($1::uuid[])`,
+    `SELECT id, campaign_id AS "campaignId", recipient_id AS "recipientId", leg, status, priority, group_id AS "groupId"
+     FROM deliveries WHERE id = ANY($1::uuid[])`,
     [ids],
   );
   const notFound = ids.length - candidates.length;
   const outcome =
     change.action === "retry"
       ? await retry(run, change, candidates)
-      : await cancel(run, candidates);
+      : await changeWaiting(run, change, candidates, shards);
   return { ...outcome, skipped: added(outcome.skipped, { notFound }) };
 }
 
 /**
- * Failed rows become due now, with as many attempts before them as a new row has; their attempts stay. The campaigns are
- * locked first, as whoever completes or cancels one does, and recipients are held against erasure.
+ * Failed rows become due now, with as many attempts before them as a new row has; their attempts stay, and so does their
+ * group: those that went out as one message, and are tried again, are one again. The campaigns are locked first, as
+ * whoever completes or cancels one does, and recipients are held against erasure.
  */
 async function retry(
   run: Run,
@@ -117,28 +142,102 @@ async function retry(
   };
 }
 
-/** What waits is cancelled. A row that somebody holds is as good as being handed over, and is not waited for. */
-async function cancel(run: Run, candidates: readonly Candidate[]): Promise<Outcome> {
+/** What a change writes to rows that wait. Each leaves its group: it ends, or goes its own way from then on. */
+const written: Record<WaitingChange["action"], string> = {
+  cancel: `status = 'cancelled', reason = 'delivery_cancelled', detail = NULL, due_at = NULL, finished_at = clock_timestamp()`,
+  // Digests are never critical. That a row was held stays known, so that its wait does not count as slowness.
+  send: `due_at = clock_timestamp(), reason = 'send_requested', detail = NULL, hold_count = greatest(d.hold_count, 1),
+    queue = CASE WHEN d.queue LIKE 'digest/%' THEN ${ownQueue("bound.mailboxes")} ELSE d.queue END`,
+  // What is due may have been read, and be about to be held for the priority it had: that is written only where `due_at` is
+  // as it was read. A millisecond does not cost it its place.
+  reprioritise: `priority = bound.priority,
+    due_at = CASE WHEN held.policy THEN clock_timestamp() WHEN d.due_at <= clock_timestamp() THEN d.due_at + interval '1 millisecond' ELSE d.due_at END,
+    reason = CASE WHEN held.policy THEN 'decide_again' ELSE d.reason END, detail = CASE WHEN held.policy THEN NULL ELSE d.detail END,
+    hold_count = CASE WHEN held.policy THEN greatest(d.hold_count, 1) ELSE d.hold_count END,
+    queue = CASE WHEN bound.priority = 'critical' THEN ${ownQueue("bound.critical")} WHEN d.queue LIKE 'critical/%' OR d.queue LIKE 'digest/%' THEN ${ownQueue("bound.mailboxes")} ELSE d.queue END`,
+};
+
+/**
+ * Changes what waits. A row that somebody holds is as good as being handed over, and is not waited for; nor is one that has
+ * joined another group since it was read.
+ */
+async function changeWaiting(
+  run: Run,
+  change: WaitingChange,
+  candidates: readonly Candidate[],
+  { mailboxShards }: Shards,
+): Promise<Outcome> {
   const open = candidates.filter(({ status }) => status === "pending" || status === "sending");
-  const changed = await run<ChangedRow>(
-    `UPDATE deliveries d SET status = 'cancelled', reason = 'delivery_cancelled', detail = NULL, due_at = NULL,
-       lease_token = NULL, lease_until = NULL, finished_at = clock_timestamp()
+  const { wanted, skipped } = await suitable(run, change, open);
+  const groups = distinct(wanted.map(({ groupId }) => groupId));
+  await lockGroups(run, groups);
+  const changed = await run<Left>(
+    `UPDATE deliveries d SET ${written[change.action]}, group_id = NULL, lease_token = NULL, lease_until = NULL
      FROM (
-       SELECT id FROM deliveries WHERE id = ANY($1::uuid[]) AND status = 'pending' AND due_at IS NOT NULL
-         AND (lease_until IS NULL OR lease_until <= clock_timestamp())
+       SELECT id, group_id, coalesce(reason = ANY($3::text[]), false) AS policy FROM deliveries
+       WHERE id = ANY($1::uuid[]) AND status = 'pending' AND due_at IS NOT NULL
+         AND (lease_until IS NULL OR lease_until <= clock_timestamp()) AND (group_id IS NULL OR group_id = ANY($2::uuid[]))
        ORDER BY id FOR UPDATE SKIP LOCKED
-     ) AS held
-     WHERE d.id = held.id RETURNING d.id, d.campaign_id AS "campaignId", d.queue`,
-    [open.map(({ id }) => id)],
+     ) AS held,
+     (SELECT $4::text[] AS mailboxes, $5::text[] AS critical, $6::priority AS priority) AS bound
+     WHERE d.id = held.id RETURNING d.id, d.campaign_id AS "campaignId", d.queue, held.group_id AS "groupId"`,
+    [
+      wanted.map(({ id }) => id),
+      groups,
+      heldReasons,
+      shardNames("mailbox", mailboxShards),
+      shardNames("critical", mailboxShards),
+      change.action === "reprioritise" ? change.priority : null,
+    ],
   );
+  await leaveGroups(run, changed);
   return {
     changed,
     skipped: {
+      ...skipped,
       notPending: candidates.length - open.length,
-      sending: open.length - changed.length,
+      sending: wanted.length - changed.length,
     },
     reopened: 0,
   };
+}
+
+/** Of open rows, those that a change is for, whoever holds them; of the others how many there are, by why. */
+async function suitable(
+  run: Run,
+  change: WaitingChange,
+  open: readonly Candidate[],
+): Promise<{ wanted: readonly Candidate[]; skipped: Skipped }> {
+  switch (change.action) {
+    case "cancel":
+      return { wanted: open, skipped: {} };
+    case "send": {
+      const running = idsOf(
+        await run<{ id: string }>(
+          "SELECT id FROM campaigns WHERE id = ANY($1::uuid[]) AND status = 'running'",
+          [distinct(open.map(({ campaignId }) => campaignId))],
+        ),
+      );
+      // What a recipient has snoozed comes again whatever became of its campaign.
+      const wanted = open.filter(
+        ({ campaignId, leg }) =>
+          campaignId === null || leg !== "primary" || running.has(campaignId),
+      );
+      return { wanted, skipped: { campaignNotRunning: open.length - wanted.length } };
+    }
+    case "reprioritise": {
+      // A campaign's own priority is that of its deliveries: it would be given back to them.
+      const own = open.filter(({ campaignId }) => campaignId === null);
+      const wanted = own.filter(({ priority }) => priority !== change.priority);
+      return {
+        wanted,
+        skipped: {
+          ofCampaign: open.length - own.length,
+          samePriority: own.length - wanted.length,
+        },
+      };
+    }
+  }
 }
 
 /** Which deliveries are meant: at most a batch by name, or whatever the filters hold for. */
@@ -164,7 +263,7 @@ const batchRows = 5_000;
  */
 export async function changeDeliveries(
   c: Context<ApiEnv>,
-  { pool, wakes, clock }: Pick<ApiDeps, "pool" | "wakes" | "clock">,
+  { pool, wakes, clock, config }: Pick<ApiDeps, "pool" | "wakes" | "clock"> & { config: Shards },
   change: DeliveryChange,
   selection: Selection,
   shownSelection: Record<string, unknown>,
@@ -183,7 +282,7 @@ export async function changeDeliveries(
     const { changed } = await inTransaction(pool, async (client) => {
       const run: Run = async <Row>(sql: string, values: unknown[]) =>
         (await client.query(sql, values)).rows as Row[];
-      const outcome = await changeRows(run, change, ids);
+      const outcome = await changeRows(run, change, ids, config);
       total.changed += outcome.changed.length;
       total.skipped = added(total.skipped, outcome.skipped);
       total.reopened += outcome.reopened;
@@ -247,7 +346,10 @@ function narrowed(filters: DeliveryFilters, change: DeliveryChange): DeliveryFil
   };
 }
 
-/** Campaigns start their lanes, or complete; other queues, which may hold rows of campaigns too, are drained by nobody else. */
+/**
+ * Campaigns start their lanes, or complete; other queues, which may hold rows of campaigns too, are drained by nobody else.
+ * What waits for a digest has no workflow to be told.
+ */
 export function wakeFor(
   changed: readonly ChangedRow[],
   wakes: ApiDeps["wakes"],
@@ -255,7 +357,9 @@ export function wakeFor(
 ): void {
   for (const id of distinct(changed.map(({ campaignId }) => campaignId)))
     wakes.campaign(publicId("campaign", id), { requestId });
-  const queues = changed.map(({ queue }) => (isLane(queue) ? null : queue));
+  const queues = changed.map(({ queue }) =>
+    isLane(queue) || queue === waitingDigests ? null : queue,
+  );
   for (const queue of distinct(queues)) wakes.queue(queue, { requestId });
 }
 

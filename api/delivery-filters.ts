@@ -4,17 +4,18 @@ import { firstUuidAt, parsePublicId, publicIdPattern } from "../domain/ids.ts";
 import { channels } from "../domain/channel.ts";
 import { type DeliveryStatus, deliveryStatuses } from "../domain/notification.ts";
 import { priorities, type Priority } from "../domain/priority.ts";
-import { parseQueueName } from "../domain/queues.ts";
+import { typeKey } from "../domain/notification-type.ts";
+import { parseQueueName, waitingDigests } from "../domain/queues.ts";
 import { type Reason, reasons, reasonStatuses } from "../domain/reasons.ts";
 import { recipientReference } from "../domain/recipient.ts";
 import { text } from "../domain/storable.ts";
 import { type Conditions, createConditions } from "./conditions.ts";
-import { type DeliveryRow, deliveryColumns } from "./deliveries.ts";
+import { type DeliveryRow, deliveryColumns, typeIdOf } from "./deliveries.ts";
 import { createdBetween, oneOrMore, type Part } from "./pages.ts";
 import { exampleIdOf } from "./references.ts";
 
 /** The public id of one thing, as its UUID. */
-const idOf = (kind: "campaign" | "notification") =>
+const idOf = (kind: "campaign" | "notification" | "group") =>
   z
     .string()
     .regex(publicIdPattern(kind), `must be the id of a ${kind}`)
@@ -34,15 +35,16 @@ export const recipientParameter = text(200).openapi({
   example: "ada",
 });
 
-const queueParameter = text(100)
+export const queueParameter = text(100)
   .refine(isQueueName, "must be the name of a queue, such as mailbox/0")
   .openapi({
     description: "A queue's name",
     example: "mailbox/0",
-    pattern: "^(mailbox|critical|campaign)/",
+    pattern: "^(mailbox|critical|campaign|digest)/",
   });
 
 function isQueueName(name: string): boolean {
+  if (name === waitingDigests) return true;
   try {
     parseQueueName(name);
     return true;
@@ -51,11 +53,18 @@ function isQueueName(name: string): boolean {
   }
 }
 
+export const typeParameter = typeKey.meta({
+  description: "Of this notification type",
+  example: "task.deadline",
+});
+
 const single = {
   campaign: idOf("campaign"),
   notification: idOf("notification"),
   recipient: recipientParameter.optional(),
   queue: queueParameter.optional(),
+  type: typeParameter.optional(),
+  group: idOf("group"),
   ...createdBetween,
 };
 
@@ -99,23 +108,37 @@ export interface DeliveryFilters {
   notification?: string | undefined;
   recipient?: string | undefined;
   queue?: string | undefined;
+  type?: string | undefined;
+  group?: string | undefined;
   createdFrom?: Date | undefined;
   createdBefore?: Date | undefined;
 }
 
-/** Filters whose recipient is the UUID; null where there is no such recipient, and so no such delivery. */
-export async function findRecipient<Filters extends { recipient?: string | undefined }>(
-  pool: Pool,
-  filters: Filters,
-): Promise<Filters | null> {
-  if (filters.recipient === undefined) return filters;
-  const named = recipientReference(filters.recipient);
-  if ("id" in named) return { ...filters, recipient: named.id };
-  const { rows } = await pool.query<{ id: string }>(
-    "SELECT id FROM recipients WHERE external_id = $1",
-    [named.externalId],
-  );
-  return rows[0] ? { ...filters, recipient: rows[0].id } : null;
+/** Filters whose recipient and type are UUIDs; null where there is no such one, and so no such delivery. */
+export async function findNamed<
+  Filters extends { recipient?: string | undefined; type?: string | undefined },
+>(pool: Pool, filters: Filters): Promise<Filters | null> {
+  const found = { ...filters };
+  if (filters.recipient !== undefined) {
+    const named = recipientReference(filters.recipient);
+    const id =
+      "id" in named
+        ? named.id
+        : await idBy(pool, "SELECT id FROM recipients WHERE external_id = $1", named.externalId);
+    if (id === null) return null;
+    found.recipient = id;
+  }
+  if (filters.type !== undefined) {
+    const id = await idBy(pool, "SELECT id FROM notification_types WHERE key = $1", filters.type);
+    if (id === null) return null;
+    found.type = id;
+  }
+  return found;
+}
+
+async function idBy(pool: Pool, sql: string, name: string): Promise<string | null> {
+  const { rows } = await pool.query<{ id: string }>(sql, [name]);
+  return rows[0]?.id ?? null;
 }
 
 /**
@@ -186,7 +209,7 @@ async function addFilters(
 ): Promise<void> {
   const { bind, and } = conditions;
   const { reason, channel, priority, campaign, notification, recipient, queue } = filters;
-  const { createdFrom, createdBefore } = filters;
+  const { type, group, createdFrom, createdBefore } = filters;
   if (reason) and(`d.reason = ANY(${bind(reason)}::text[])`);
   if (channel) and(`d.channel = ANY(${bind(channel)}::channel[])`);
   if (priority) and(`d.priority = ANY(${bind(priority)}::priority[])`);
@@ -201,6 +224,8 @@ async function addFilters(
   if (notification !== undefined) and(`d.notification_id = ${bind(notification)}::uuid`);
   if (recipient !== undefined) and(`d.recipient_id = ${bind(recipient)}::uuid`);
   if (queue !== undefined) and(`d.queue = ${bind(queue)}`);
+  if (type !== undefined) and(`${typeIdOf} = ${bind(type)}::uuid`);
+  if (group !== undefined) and(`d.group_id = ${bind(group)}::uuid`);
   if (createdFrom) and(`d.id >= ${bind(firstUuidAt(createdFrom))}::uuid`);
   if (createdBefore) and(`d.id < ${bind(firstUuidAt(createdBefore))}::uuid`);
 }

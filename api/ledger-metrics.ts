@@ -11,7 +11,7 @@ const rememberedTimes = 20;
 const patienceMs = 5_000;
 const probeMs = 2_000;
 
-const queueKinds = ["mailbox", "critical", "campaign"] as const;
+const queueKinds = ["mailbox", "critical", "campaign", "digest"] as const;
 type QueueKind = (typeof queueKinds)[number];
 
 interface Reading {

@@ -15,7 +15,7 @@ export interface ApiMetrics {
   unsentLimit(deliveries: number): void;
 }
 
-export type WakeTarget = "mailbox" | "critical" | "campaign";
+export type WakeTarget = "mailbox" | "critical" | "campaign" | "digest";
 
 /** Problems that say that a limit was reached, and which. */
 const limits: Partial<Record<ProblemKind, string>> = {
@@ -59,7 +59,7 @@ export function createApiMetrics(registry = new Registry()): ApiMetrics {
     labelNames: ["target", "outcome"],
     registers,
   });
-  for (const target of ["mailbox", "critical", "campaign"] satisfies WakeTarget[])
+  for (const target of ["mailbox", "critical", "campaign", "digest"] satisfies WakeTarget[])
     for (const outcome of ["sent", "failed"]) wakes.inc({ target, outcome }, 0);
   const unsent = new Gauge({
     name: "tidings_unsent_limit",

@@ -34,6 +34,8 @@ export const tagDescriptions: Record<string, string> = {
   deliveries: "The ledger: one message owed to one recipient, and what became of it.",
   actions: "What recipients do about a message, from its links.",
   explanations: "Why somebody heard of something, or did not.",
+  groups: "Batches and digests: deliveries that go out as one message.",
+  queues: "What waits to be sent, and why.",
   suppressions: "Addresses that nothing is sent to.",
   "api-keys": "Who may use this API, and for what.",
   audit: "Who changed what.",

@@ -7,6 +7,7 @@ const nouns = {
   apiKey: "key",
   campaign: "campaign",
   delivery: "delivery",
+  group: "group",
   notification: "notification",
   suppression: "suppression",
 } as const satisfies Partial<Record<IdKind, string>>;

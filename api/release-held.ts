@@ -1,7 +1,8 @@
-import { queueName } from "../domain/queues.ts";
+import { shardNames } from "../domain/queues.ts";
 import { heldReasons } from "../domain/reasons.ts";
 import type { Prisma } from "../prisma/generated/client.ts";
 import type { ChangedRow } from "./delivery-changes.ts";
+import { leaveGroups, lockGroups, ownQueue } from "./groups.ts";
 import { type Run, runOf } from "./run.ts";
 
 type Shards = { mailboxShards: number };
@@ -21,37 +22,25 @@ export function releaseHeld(
   return releaseHeldOf(runOf(tx), [recipientId], shards);
 }
 
-/** Groups before rows, as whoever adds members does; each in the order of their ids. */
-const lockGroupsSql = `
-  SELECT id FROM groups WHERE id IN (
-    SELECT group_id FROM deliveries
-    WHERE recipient_id = ANY($1::uuid[]) AND due_at IS NOT NULL AND status = 'pending' AND reason = ANY($2::text[])
-  ) ORDER BY id FOR UPDATE`;
-
-/** Rows of digests have a queue that no delivery is sent from: they go back to their recipient's mailbox. */
+/**
+ * Rows of digests have a queue that no delivery is sent from: they go back to their recipient's mailbox. That a row was
+ * held stays known, so that its wait does not count as slowness. Those that have joined another group since $4 were locked
+ * are passed over.
+ */
 const releaseSql = `
   WITH open AS (
     SELECT id, group_id, coalesce(reason = ANY($2::text[]), false) AS held FROM deliveries
     WHERE recipient_id = ANY($1::uuid[]) AND due_at IS NOT NULL AND status = 'pending'
-      AND (reason = ANY($2::text[]) OR due_at <= clock_timestamp())
+      AND (reason = ANY($2::text[]) OR due_at <= clock_timestamp()) AND (group_id IS NULL OR group_id = ANY($4::uuid[]))
     ORDER BY id FOR UPDATE SKIP LOCKED
   ),
   moved AS (
     UPDATE deliveries AS d SET due_at = clock_timestamp() FROM open WHERE d.id = open.id AND NOT open.held
   )
-  UPDATE deliveries AS d SET due_at = clock_timestamp(), reason = 'decide_again', detail = NULL, hold_count = 0, group_id = NULL,
-    queue = CASE WHEN d.queue LIKE 'digest/%' THEN ($3::text[])[get_byte(uuid_send(d.recipient_id), 15) % cardinality($3::text[]) + 1] ELSE d.queue END
+  UPDATE deliveries AS d SET due_at = clock_timestamp(), reason = 'decide_again', detail = NULL, hold_count = greatest(d.hold_count, 1), group_id = NULL,
+    queue = CASE WHEN d.queue LIKE 'digest/%' THEN ${ownQueue("$3::text[]")} ELSE d.queue END
   FROM open WHERE d.id = open.id AND open.held
   RETURNING d.id, d.campaign_id AS "campaignId", d.queue, open.group_id AS "groupId"`;
-
-/** Counts the members that are left in groups which some have left; one that has none any more is closed. */
-const leaveGroupsSql = `
-  UPDATE groups AS g SET member_count = m.count, status = CASE WHEN m.count = 0 THEN 'closed' ELSE g.status END,
-    closed_at = CASE WHEN m.count = 0 THEN clock_timestamp() ELSE g.closed_at END
-  FROM (
-    SELECT left_by.id, (SELECT count(*)::int FROM deliveries WHERE group_id = left_by.id AND due_at IS NOT NULL) AS count FROM unnest($1::uuid[]) AS left_by(id)
-  ) AS m
-  WHERE g.id = m.id AND g.status <> 'closed'`;
 
 /** As `releaseHeld`, for many recipients. */
 export async function releaseHeldOf(
@@ -60,24 +49,18 @@ export async function releaseHeldOf(
   { mailboxShards }: Shards,
 ): Promise<ChangedRow[]> {
   if (recipientIds.length === 0) return [];
-  await run(lockGroupsSql, [recipientIds, heldReasons]);
-  const mailboxes = Array.from({ length: mailboxShards }, (_, shard) =>
-    queueName({ kind: "mailbox", shard }),
+  const named = await run<{ id: string }>(
+    "SELECT DISTINCT group_id AS id FROM deliveries WHERE recipient_id = ANY($1::uuid[]) AND due_at IS NOT NULL AND group_id IS NOT NULL",
+    [recipientIds],
   );
+  const groups = named.map(({ id }) => id);
+  await lockGroups(run, groups);
   const released = await run<ChangedRow & { groupId: string | null }>(releaseSql, [
     recipientIds,
     heldReasons,
-    mailboxes,
+    shardNames("mailbox", mailboxShards),
+    groups,
   ]);
   await leaveGroups(run, released);
   return released;
-}
-
-/** For rows that were in groups and are not any more, whose groups are locked. */
-export async function leaveGroups(
-  run: Run,
-  rows: readonly { groupId: string | null }[],
-): Promise<void> {
-  const groups = new Set(rows.flatMap(({ groupId }) => groupId ?? []));
-  if (groups.size > 0) await run(leaveGroupsSql, [[...groups]]);
 }

@@ -1,4 +1,4 @@
-import { leaveGroups } from "./release-held.ts";
+import { leaveGroups, lockGroups } from "./groups.ts";
 import type { Run } from "./run.ts";
 
 const openSql = `
@@ -20,9 +20,10 @@ const cancelSql = `
 export async function cancelSnoozed(run: Run, campaignId: string): Promise<void> {
   const open = await run<{ id: string; groupId: string | null }>(openSql, [campaignId]);
   if (open.length === 0) return;
-  await run("SELECT FROM groups WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE", [
+  await lockGroups(
+    run,
     open.flatMap(({ groupId }) => groupId ?? []),
-  ]);
+  );
   const cancelled = await run<{ groupId: string | null }>(cancelSql, [open.map(({ id }) => id)]);
   await leaveGroups(run, cancelled);
 }

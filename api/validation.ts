@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { z } from "@hono/zod-openapi";
 import { type FieldError, jsonPointer } from "./problem.ts";
 
@@ -79,8 +80,12 @@ function nearestForm(forms: Issue[][], own: string | null): Fault[] {
   const [nearest = []] = candidates;
   if (own === null) return nearest;
   const whole = nearest.filter(({ path }) => path.length === 0);
+  // What is at fault in every form says nothing of which was meant.
+  const inAll = (fault: Fault) =>
+    candidates.every((faults) => faults.some((other) => isDeepStrictEqual(other, fault)));
   const misshapen =
-    whole.length > 0 || nearest.some(({ path, distance }) => path.length === 1 && distance > 1);
+    whole.length > 0 ||
+    nearest.some((fault) => fault.path.length === 1 && fault.distance > 1 && !inAll(fault));
   return misshapen
     ? [{ path: [], message: own, distance: Math.max(1, ...whole.map(({ distance }) => distance)) }]
     : nearest;

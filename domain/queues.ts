@@ -50,9 +50,13 @@ export const isLane = (queue: string): boolean => queue.startsWith("campaign/");
 export const laneNames = (campaignId: string, count: number): string[] =>
   Array.from({ length: count }, (_, lane) => queueName({ kind: "lane", campaignId, lane }));
 
+/** The queues of `count` shards, in their order. */
+export const shardNames = (kind: "mailbox" | "critical", count: number): string[] =>
+  Array.from({ length: count }, (_, shard) => queueName({ kind, shard }));
+
 /** Every queue that a notification's rows may be in, whatever number of shards was or is configured. */
 export const notificationQueues: readonly string[] = (["critical", "mailbox"] as const).flatMap(
-  (kind) => Array.from({ length: maxShards }, (_, shard) => queueName({ kind, shard })),
+  (kind) => shardNames(kind, maxShards),
 );
 
 /** Which of `count` shards or lanes a recipient belongs to. The freeze computes the same in SQL. */

@@ -8,7 +8,7 @@ import {
   type DeliveryRow,
   templateVersionAnswer,
 } from "../deliveries.ts";
-import { deliveryFilterQuery, findRecipient, readDeliveries } from "../delivery-filters.ts";
+import { deliveryFilterQuery, findNamed, readDeliveries } from "../delivery-filters.ts";
 import { byCreation, pageOf, pageQuery, paging, partOf } from "../pages.ts";
 import { absent, idInPath, idParams } from "../references.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
@@ -65,13 +65,14 @@ export function deliveryRoutes({ prisma, pool }: ApiDeps) {
     .openapi(list, async (c) => {
       const { limit, cursor, sort, ...wanted } = c.req.valid("query");
       const page = { limit, cursor, sort };
-      const filters = await findRecipient(pool, wanted);
+      const filters = await findNamed(pool, wanted);
       const rows = filters ? await readDeliveries(pool, filters, partOf(page)) : [];
       return c.json(paging<DeliveryRow>(page, byCreation).answer(rows, deliveryJson), 200);
     })
     .openapi(get, async (c) => {
       const row = await read(prisma, idInPath("delivery", c.req.valid("param").id));
       if (!row) absent("delivery");
+      const { type } = row.notification ?? row.campaign!;
       const attempts = row.attempts.map(
         ({ number, provider, outcome, failure, response, startedAt, finishedAt }) => ({
           number,
@@ -84,7 +85,11 @@ export function deliveryRoutes({ prisma, pool }: ApiDeps) {
         }),
       );
       return c.json(
-        { ...deliveryJson(row), templateVersion: await versionOf(prisma, row), attempts },
+        {
+          ...deliveryJson({ ...row, type: type?.key ?? null }),
+          templateVersion: await versionOf(prisma, row),
+          attempts,
+        },
         200,
       );
     });
@@ -95,8 +100,8 @@ function read(prisma: PrismaClient, id: string) {
     where: { id },
     include: {
       attempts: { orderBy: { number: "asc" } },
-      notification: { select: withTemplate },
-      campaign: { select: { revision: true, ...withTemplate } },
+      notification: { select: { type: { select: { key: true } }, ...withTemplate } },
+      campaign: { select: { type: { select: { key: true } }, revision: true, ...withTemplate } },
     },
   });
 }

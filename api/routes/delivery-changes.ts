@@ -3,7 +3,8 @@ import type { Context } from "hono";
 import { parsePublicId, publicId, publicIdPattern } from "../../domain/ids.ts";
 import { changeOf } from "../audit.ts";
 import type { ApiEnv } from "../context.ts";
-import { deliveryAnswer, deliveryJson } from "../deliveries.ts";
+import { priorities } from "../../domain/priority.ts";
+import { deliveryAnswer, deliveryJson, readDelivery } from "../deliveries.ts";
 import {
   changeDeliveries,
   changeRows,
@@ -14,7 +15,7 @@ import {
   type Skipped,
   wakeFor,
 } from "../delivery-changes.ts";
-import { deliveryFilterBody, type DeliveryFilters, findRecipient } from "../delivery-filters.ts";
+import { deliveryFilterBody, type DeliveryFilters, findNamed } from "../delivery-filters.ts";
 import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
 import { Problem } from "../problem.ts";
 import { absent, exampleIdOf, idInPath, idParams } from "../references.ts";
@@ -64,8 +65,20 @@ const cancelBody = selectionOf({}).openapi({
   example: { where: { queue: "mailbox/0", createdBefore: "2027-03-01T09:00:00Z" } },
 });
 
+const sendBody = selectionOf({}).openapi({
+  example: { where: { recipient: "customer-17", reason: ["quiet_hours", "digest"] } },
+});
+
+const priority = z.enum(priorities).openapi({ example: "high" });
+
+const reprioritiseBody = selectionOf({ priority }).openapi({
+  example: { where: { type: "task.deadline", priority: ["low"] }, priority: "high" },
+});
+
 const retrySkips = ["notFound", "notFailed", "campaignCancelled", "recipientErased"] as const;
 const cancelSkips = ["notFound", "notPending", "sending"] as const;
+const sendSkips = [...cancelSkips, "campaignNotRunning"] as const;
+const reprioritiseSkips = [...cancelSkips, "ofCampaign", "samePriority"] as const;
 
 const progressOf = <const Reasons extends readonly SkipReason[]>(reasons: Reasons) =>
   z.object({
@@ -131,22 +144,71 @@ const cancelMany = defineRoute({
   responses: responses(200, "What was done", progressOf(cancelSkips).openapi("CancelProgress")),
 });
 
+const sendOne = defineRoute({
+  method: "post",
+  path: "/v1/deliveries/{id}/send",
+  access: "sender",
+  summary: "Send a delivery that waits, now and by itself",
+  description:
+    "Whatever it waits for: its time, quiet hours, a digest, a batch, a limit, another try. It is still not sent to who was erased, is suppressed, or has switched it off, nor when it has expired.",
+  request: { params: idParams("delivery"), headers: idempotencyHeaders },
+  responses: responses(200, "The delivery afterwards", deliveryAnswer),
+});
+
+const reprioritiseOne = defineRoute({
+  method: "post",
+  path: "/v1/deliveries/{id}/reprioritise",
+  access: "sender",
+  summary: "Give a delivery that waits another priority",
+  description:
+    "What policy holds is decided again with it, now; what waits for its time goes on waiting. The priority of its notification stays; that of a campaign’s delivery is the campaign’s own.",
+  request: {
+    params: idParams("delivery"),
+    headers: idempotencyHeaders,
+    body: jsonContent(z.strictObject({ priority })),
+  },
+  responses: responses(200, "The delivery afterwards", deliveryAnswer),
+});
+
+const sendMany = defineRoute({
+  method: "post",
+  path: "/v1/deliveries/send",
+  access: "sender",
+  summary: "Send deliveries that wait, now: some, or all that match",
+  request: { body: jsonContent(sendBody) },
+  responses: responses(200, "What was done", progressOf(sendSkips).openapi("SendProgress")),
+});
+
+const reprioritiseMany = defineRoute({
+  method: "post",
+  path: "/v1/deliveries/reprioritise",
+  access: "sender",
+  summary: "Give deliveries that wait another priority: some, or all that match",
+  request: { body: jsonContent(reprioritiseBody) },
+  responses: responses(
+    200,
+    "What was done",
+    progressOf(reprioritiseSkips).openapi("ReprioritiseProgress"),
+  ),
+});
+
 /** A dry run may count every delivery: so many at once, that connections are left for what is to be accepted. */
 const dryRunsAtOnce = 2;
 
 /** What is done to deliveries by hand. */
 export function deliveryChangeRoutes(deps: ApiDeps) {
-  const { pool, wakes } = deps;
+  const { pool, wakes, config } = deps;
   const inTurn = createTurns(dryRunsAtOnce);
 
   const one = (c: Context<ApiEnv>, reference: string, change: DeliveryChange) =>
     commitOnce(c, deps, 200, async (tx) => {
       const id = idInPath("delivery", reference);
-      const before = await tx.delivery.findUnique({ where: { id } });
+      const run = runOf(tx);
+      const before = await readDelivery(run, id);
       if (!before) absent("delivery");
-      const { changed, skipped } = await changeRows(runOf(tx), change, [id]);
-      const after = await tx.delivery.findUniqueOrThrow({ where: { id } });
-      const body = deliveryJson(after);
+      const { changed, skipped } = await changeRows(run, change, [id], config);
+      const body = deliveryJson((await readDelivery(run, id))!);
+      if (skipped.samePriority) return { body, changes: [] };
       if (changed.length === 0)
         throw new Problem("conflict", whySkipped(skipped, change, body.status));
       return {
@@ -171,7 +233,7 @@ export function deliveryChangeRoutes(deps: ApiDeps) {
       const uuids = [...new Set(body.ids.map((id) => parsePublicId("delivery", id)!))];
       return { selection: { ids: uuids }, shown: { ids: uuids.length } };
     }
-    const where = await findRecipient(pool, body.where);
+    const where = await findNamed(pool, body.where);
     const after = body.cursor === undefined ? null : parsePublicId("delivery", body.cursor);
     return where && { selection: { where, after }, shown: { where: shownFilters(where) } };
   }
@@ -198,7 +260,7 @@ export function deliveryChangeRoutes(deps: ApiDeps) {
     const { selection, shown } = found;
     const { changed, skipped, goOnAfter } = await changeDeliveries(c, deps, change, selection, {
       ...shown,
-      ...(change.action === "retry" && { includeUnknown: change.includeUnknown }),
+      ...detailsOf(change),
     });
     const nextCursor = goOnAfter && publicId("delivery", goOnAfter);
     return { changed, skipped: skippedOf(skipped), nextCursor };
@@ -213,6 +275,14 @@ export function deliveryChangeRoutes(deps: ApiDeps) {
     .openapi(cancelMany, async (c) =>
       c.json(await many(c, { action: "cancel" }, c.req.valid("json"), cancelSkips), 200),
     )
+    .openapi(sendMany, async (c) =>
+      c.json(await many(c, { action: "send" }, c.req.valid("json"), sendSkips), 200),
+    )
+    .openapi(reprioritiseMany, async (c) => {
+      const { priority: to, ...body } = c.req.valid("json");
+      const change = { action: "reprioritise", priority: to } as const;
+      return c.json(await many(c, change, body, reprioritiseSkips), 200);
+    })
     .openapi(retryOne, (c) =>
       one(c, c.req.valid("param").id, {
         action: "retry",
@@ -220,16 +290,35 @@ export function deliveryChangeRoutes(deps: ApiDeps) {
         includeUnknown: c.req.valid("json").includeUnknown ?? false,
       }),
     )
-    .openapi(cancelOne, (c) => one(c, c.req.valid("param").id, { action: "cancel" }));
+    .openapi(cancelOne, (c) => one(c, c.req.valid("param").id, { action: "cancel" }))
+    .openapi(sendOne, (c) => one(c, c.req.valid("param").id, { action: "send" }))
+    .openapi(reprioritiseOne, (c) =>
+      one(c, c.req.valid("param").id, { action: "reprioritise", ...c.req.valid("json") }),
+    );
+}
+
+/** What of a change stands in the trail beside its name. */
+function detailsOf(change: DeliveryChange): Record<string, unknown> {
+  if (change.action === "retry") return { includeUnknown: change.includeUnknown };
+  return change.action === "reprioritise" ? { priority: change.priority } : {};
 }
 
 /** As they were given, but for a recipient's own name, which may be an address. */
-function shownFilters({ campaign, notification, recipient, ...rest }: DeliveryFilters) {
+function shownFilters({
+  campaign,
+  notification,
+  recipient,
+  type,
+  group,
+  ...rest
+}: DeliveryFilters) {
   return {
     ...rest,
     ...(campaign && { campaign: publicId("campaign", campaign) }),
     ...(notification && { notification: publicId("notification", notification) }),
     ...(recipient && { recipient: publicId("recipient", recipient) }),
+    ...(type && { type: publicId("notificationType", type) }),
+    ...(group && { group: publicId("group", group) }),
   };
 }
 
@@ -240,9 +329,21 @@ function whySkipped(skipped: Skipped, change: DeliveryChange, status: string): s
   if (skipped.campaignCancelled)
     return "Its campaign was cancelled or recalled: nothing more of it is sent.";
   if (skipped.recipientErased) return "Its recipient was erased.";
-  if (skipped.sending) return "It is being handed over: it cannot be cancelled any more.";
-  if (change.action === "cancel") return `It is ${status}: only what is pending can be cancelled.`;
-  return status === "unknown"
-    ? "Nobody knows whether it arrived. Send { includeUnknown: true } to try it again nevertheless."
-    : `It is ${status}: only what failed can be tried again.`;
+  if (skipped.campaignNotRunning)
+    return "Its campaign does not run: start or resume that, and it is sent.";
+  if (skipped.ofCampaign)
+    return "It has the priority of its campaign: change that with PATCH /v1/campaigns/{id}.";
+  if (skipped.sending)
+    return "It is being handed over, or decided about at this moment: look again in a while.";
+  switch (change.action) {
+    case "cancel":
+      return `It is ${status}: only what is pending can be cancelled.`;
+    case "send":
+    case "reprioritise":
+      return `It is ${status}: only what is pending can be ${change.action === "send" ? "sent at once" : "given another priority"}.`;
+    case "retry":
+      return status === "unknown"
+        ? "Nobody knows whether it arrived. Send { includeUnknown: true } to try it again nevertheless."
+        : `It is ${status}: only what failed can be tried again.`;
+  }
 }

@@ -22,7 +22,7 @@ import {
   statusCounts,
   templateVersionAnswer,
 } from "../deliveries.ts";
-import { findRecipient, readDeliveries, recipientParameter } from "../delivery-filters.ts";
+import { findNamed, readDeliveries, recipientParameter } from "../delivery-filters.ts";
 import { answerWith, idempotencyHeaders, keyedRequest } from "../idempotency.ts";
 import { Problem } from "../problem.ts";
 import {
@@ -179,7 +179,7 @@ export function notificationRoutes(
     .openapi(list, async (c) => {
       const { limit, cursor, sort, ...wanted } = c.req.valid("query");
       const page = { limit, cursor, sort };
-      const filters = await findRecipient(pool, wanted);
+      const filters = await findNamed(pool, wanted);
       const rows = filters ? await readNotifications(pool, filters, partOf(page)) : [];
       const counts = await countsByNotification(
         pool,

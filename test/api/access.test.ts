@@ -24,6 +24,7 @@ const unknownIds: Record<string, string> = {
   "/v1/api-keys": "key_01jd3v8qyee7fr8xmcsnh5hbcd",
   "/v1/campaigns": "cmp_01jd3v8qyee7fr8xmcsnh5hbcd",
   "/v1/deliveries": "dlv_01jd3v8qyee7fr8xmcsnh5hbcd",
+  "/v1/groups": "grp_01jd3v8qyee7fr8xmcsnh5hbcd",
   "/v1/notifications": "ntf_01jd3v8qyee7fr8xmcsnh5hbcd",
   "/v1/suppressions": "sup_01jd3v8qyee7fr8xmcsnh5hbcd",
 };

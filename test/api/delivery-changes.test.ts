@@ -278,9 +278,12 @@ describe("a retry that meets the completion of its campaign", () => {
     const step = await inTransaction(api.pool, async (client) => {
       const run: Run = async <Row>(sql: string, values: unknown[]) =>
         (await client.query(sql, values)).rows as Row[];
-      await changeRows(run, { action: "retry", includeUnknown: false }, [
-        parsePublicId("delivery", deliveries[0]!.id)!,
-      ]);
+      await changeRows(
+        run,
+        { action: "retry", includeUnknown: false },
+        [parsePublicId("delivery", deliveries[0]!.id)!],
+        { mailboxShards: 4 },
+      );
       const completing = advance(id);
       await expect
         .poll(async () => {
@@ -393,6 +396,7 @@ describe("POST /v1/deliveries/retry", () => {
       pool: api.pool,
       wakes: { queue: () => {}, campaign: () => {}, flush: async () => {} },
       clock: () => new Date(),
+      config: { mailboxShards: 4 },
     };
     const change = { action: "retry", includeUnknown: false } as const;
     const part = (after: string | null, limits: { budgetMs: number; batch: number }) =>

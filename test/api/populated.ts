@@ -1,5 +1,6 @@
-import { newUuid, publicId } from "../../domain/ids.ts";
+import { newUuid, parsePublicId, publicId } from "../../domain/ids.ts";
 import { type DeliveryStatus, deliveryStatuses } from "../../domain/notification.ts";
+import { waitingDigests } from "../../domain/queues.ts";
 import type { Reason } from "../../domain/reasons.ts";
 import type { Document, Parameter, Schema } from "../support/openapi.ts";
 import { type Api, makeKey, sampleTemplate, seed } from "./harness.ts";
@@ -60,6 +61,13 @@ export async function populate(api: Api): Promise<Known> {
     const body = { recipients: ["u1", "u2"], template, data: { order: "A-17" }, priority };
     notifications.push((await made("/v1/notifications", body)).id);
   }
+  const group = newUuid();
+  await prisma.$executeRaw`
+    INSERT INTO groups (id, kind, recipient_id, channel, member_count, closes_at)
+    SELECT ${group}::uuid, 'digest', id, 'email', 1, now() + interval '1 day' FROM recipients WHERE external_id = 'u1'`;
+  await prisma.$executeRaw`
+    UPDATE deliveries SET group_id = ${group}::uuid, reason = 'digest', queue = ${waitingDigests}, due_at = now() + interval '1 day'
+    WHERE notification_id = ${parsePublicId("notification", notifications.at(-1)!)}::uuid AND recipient_id = (SELECT recipient_id FROM groups)`;
   const keys: string[] = [];
   for (const role of ["admin", "sender", "viewer"] as const)
     keys.push((await makeKey(api, { role })).id);
@@ -77,6 +85,7 @@ export async function populate(api: Api): Promise<Known> {
     segments,
     campaigns,
     notifications,
+    groups: [publicId("group", group)],
     "api-keys": keys,
     deliveries: deliveries.map(({ id }) => publicId("delivery", id)),
     suppressions: [suppression],

@@ -89,7 +89,7 @@ describe("releasing what is held", () => {
       reason: "decide_again",
       queue: "mailbox/0",
       groupId: null,
-      holdCount: 0,
+      holdCount: 3,
     });
   });
 

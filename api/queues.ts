@@ -1,0 +1,145 @@
+import { z } from "@hono/zod-openapi";
+import type { Pool } from "pg";
+import { priorities, type Priority } from "../domain/priority.ts";
+import { type Reason, reasons } from "../domain/reasons.ts";
+import { createConditions } from "./conditions.ts";
+import { typeIdOf } from "./deliveries.ts";
+
+/** By what that which waits is told apart. */
+export const queueDimensions = ["queue", "type", "priority", "reason"] as const;
+type Dimension = (typeof queueDimensions)[number];
+
+/** What waits, of which kind; the type is a UUID. */
+export interface WaitingFilters {
+  queue?: string | undefined;
+  type?: string | undefined;
+  priority?: Priority[] | undefined;
+  reason?: Reason[] | undefined;
+}
+
+const counts = {
+  waiting: z.number().int().openapi({ description: "That are pending", example: 42 }),
+  due: z.number().int().openapi({
+    description:
+      "Of these, those that could be sent now: their time has come, and their campaign runs",
+    example: 3,
+  }),
+  sending: z
+    .number()
+    .int()
+    .openapi({ description: "That are being handed over, beside them", example: 1 }),
+};
+
+export const waitingAnswer = z
+  .object({
+    items: z.array(
+      z
+        .object({
+          queue: z.string().optional().openapi({ example: "mailbox/3" }),
+          type: z.string().nullable().optional().openapi({ example: "task.deadline" }),
+          priority: z.enum(priorities).optional().openapi({ example: "normal" }),
+          reason: z.enum(reasons).nullable().optional().openapi({
+            description: "Why they wait; null: for their time, or their turn",
+            example: "quiet_hours",
+          }),
+          ...counts,
+          oldestDueAt: z.iso.datetime().nullable().openapi({
+            description: "Since when the first of those that are due has been so",
+            example: "2027-03-01T09:00:00.000Z",
+          }),
+          oldestDueSeconds: z
+            .number()
+            .nullable()
+            .openapi({ description: "How long that is", example: 1.5 }),
+          nextDueAt: z.iso.datetime().nullable().openapi({
+            description: "When the next of those that are not due will be",
+            example: "2027-03-01T09:30:00.000Z",
+          }),
+        })
+        .openapi("Waiting"),
+    ),
+    total: z.object(counts).openapi({ description: "Of all, whether or not they are shown" }),
+    more: z.number().int().openapi({ description: "How many kinds are not shown", example: 0 }),
+  })
+  .openapi("WhatWaits");
+
+type Counts = { [Name in keyof typeof counts]: number };
+
+interface Row extends Counts {
+  queue?: string;
+  type?: string | null;
+  priority?: Priority;
+  reason?: Reason | null;
+  oldestDueAt: Date | null;
+  oldestDueSeconds: number | null;
+  nextDueAt: Date | null;
+  kinds: number;
+  allWaiting: number;
+  allDue: number;
+  allSending: number;
+}
+
+const columns: Record<Dimension, string> = {
+  queue: "d.queue",
+  type: typeIdOf,
+  priority: "d.priority",
+  reason: "d.reason",
+};
+
+/** A type is looked up by its key once it is counted. */
+const shown = (dimension: Dimension) =>
+  dimension === "type"
+    ? "(SELECT t.key FROM notification_types t WHERE t.id = k.type) AS type"
+    : `k.${dimension}`;
+
+/**
+ * Counts what is open, by what `by` names: those kinds first of which most are due, then of which most wait; `limit` of
+ * them. One statement over the open rows, and so one snapshot.
+ */
+export async function readWaiting(
+  pool: Pick<Pool, "query">,
+  by: readonly Dimension[],
+  { queue, type, priority, reason }: WaitingFilters,
+  limit: number,
+): Promise<z.output<typeof waitingAnswer>> {
+  const { bind, and, sql, values } = createConditions();
+  if (queue !== undefined) and(`d.queue = ${bind(queue)}`);
+  if (type !== undefined) and(`${typeIdOf} = ${bind(type)}::uuid`);
+  if (priority) and(`d.priority = ANY(${bind(priority)}::priority[])`);
+  if (reason) and(`d.reason = ANY(${bind(reason)}::text[])`);
+  const { rows } = await pool.query<Row>(
+    `WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now),
+     open AS (
+       SELECT ${by.map((name) => `${columns[name]} AS ${name}`).join(", ")}, d.due_at, d.status,
+         d.status = 'pending' AND d.due_at <= clock.now AND (d.campaign_id IS NULL OR d.leg <> 'primary' OR d.campaign_id = ANY (ARRAY(SELECT id FROM campaigns WHERE status = 'running'))) AS due
+       FROM deliveries d, clock WHERE d.due_at IS NOT NULL AND ${sql()}
+     ),
+     kinds AS (
+       SELECT ${by.join(", ")}, count(*) FILTER (WHERE status = 'pending')::int AS waiting, count(*) FILTER (WHERE due)::int AS due,
+         count(*) FILTER (WHERE status = 'sending')::int AS sending,
+         min(due_at) FILTER (WHERE due) AS oldest, min(due_at) FILTER (WHERE status = 'pending' AND due_at > clock.now) AS next
+       FROM open, clock GROUP BY ${by.join(", ")}
+     )
+     SELECT ${by.map(shown).join(", ")}, k.waiting, k.due, k.sending, k.oldest AS "oldestDueAt",
+       extract(epoch FROM clock.now - k.oldest)::float8 AS "oldestDueSeconds", k.next AS "nextDueAt", count(*) OVER ()::int AS kinds,
+       sum(k.waiting) OVER ()::int AS "allWaiting", sum(k.due) OVER ()::int AS "allDue", sum(k.sending) OVER ()::int AS "allSending"
+     FROM kinds k, clock ORDER BY k.due DESC, k.waiting DESC, ${by.map((name) => `k.${name}`).join(", ")} LIMIT ${bind(limit)}::int`,
+    values,
+  );
+  const [first] = rows;
+  return {
+    items: rows.map(
+      ({ kinds: _kinds, allWaiting: _waiting, allDue: _due, allSending: _sending, ...row }) => ({
+        ...row,
+        oldestDueAt: row.oldestDueAt?.toISOString() ?? null,
+        nextDueAt: row.nextDueAt?.toISOString() ?? null,
+      }),
+    ),
+    total: {
+      waiting: first?.allWaiting ?? 0,
+      due: first?.allDue ?? 0,
+      sending: first?.allSending ?? 0,
+    },
+    more: (first?.kinds ?? 0) - rows.length,
+  };
+}

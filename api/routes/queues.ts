@@ -1,0 +1,57 @@
+import { z } from "@hono/zod-openapi";
+import { priorities } from "../../domain/priority.ts";
+import { reasons } from "../../domain/reasons.ts";
+import { findNamed, queueParameter, typeParameter } from "../delivery-filters.ts";
+import { oneOrMore } from "../pages.ts";
+import { queueDimensions, readWaiting, waitingAnswer } from "../queues.ts";
+import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
+import { createTurns } from "../turns.ts";
+
+const waiting = defineRoute({
+  method: "get",
+  path: "/v1/queues",
+  access: "viewer",
+  summary: "What waits, counted by queue, type, priority and reason",
+  request: {
+    query: z.object({
+      by: oneOrMore(queueDimensions)
+        .optional()
+        .openapi({
+          description:
+            "What it is told apart by, separated by commas; all of them where it is left out",
+          example: ["queue", "reason"],
+        }),
+      queue: queueParameter.optional(),
+      type: typeParameter.optional(),
+      priority: oneOrMore(priorities).optional(),
+      reason: oneOrMore(reasons).optional(),
+      limit: z.coerce
+        .number("must be a whole number from 1 to 1000")
+        .int()
+        .min(1)
+        .max(1_000)
+        .default(200)
+        .openapi({ description: "Kinds that are shown, at most", example: 200 }),
+    }),
+  },
+  responses: responses(
+    200,
+    "What waits: first that of which most is due, then that of which most waits",
+    waitingAnswer,
+  ),
+});
+
+/** It looks at all that is open: so many at once, that connections are left for what is to be accepted. */
+const countsAtOnce = 2;
+
+export function queueRoutes({ pool }: ApiDeps) {
+  const inTurn = createTurns(countsAtOnce);
+
+  return createRouter().openapi(waiting, async (c) => {
+    const { by = queueDimensions, limit, ...wanted } = c.req.valid("query");
+    const filters = await findNamed(pool, wanted);
+    if (!filters)
+      return c.json({ items: [], total: { waiting: 0, due: 0, sending: 0 }, more: 0 }, 200);
+    return c.json(await inTurn(() => readWaiting(pool, [...new Set(by)], filters, limit)), 200);
+  });
+}
