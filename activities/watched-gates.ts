@@ -121,9 +121,16 @@ class KnownGate implements WatchedGate {
   /** What came together is asked for together. */
   async #askForWaiting(): Promise<void> {
     const waiting = this.#waiting.splice(0);
-    await this.#take(waiting.length, new Date()).catch(() => {
+    try {
+      // Less than wanted does not say when there is more.
+      for (let wanted = waiting.length; wanted > 0;) {
+        const { grant } = await this.#take(wanted, new Date());
+        if (grant.granted === 0) break;
+        wanted -= grant.granted;
+      }
+    } catch {
       this.#emptyUntilMs = Date.now() + awayMs;
-    });
+    }
     for (const resolve of waiting) resolve(this.#draw());
   }
 

@@ -1,0 +1,450 @@
+import type { Pool } from "pg";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { createBreakers, type Breakers } from "../../activities/breakers.ts";
+import type { Channel, SendResult } from "../../activities/channels/channel.ts";
+import { emailGates } from "../../activities/channels/email/email.ts";
+import { createGates } from "../../activities/gates.ts";
+import { createWatchedGates, type WatchedGates } from "../../activities/watched-gates.ts";
+import type { SmtpProvider } from "../../config/environment.ts";
+import type { Policy } from "../../domain/policy.ts";
+import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
+import { hang, serve, takeAll } from "./conversation.ts";
+import { channelTo, outcomes, provider, request } from "./email-channel.ts";
+import { closedPort, type ScriptedConnection } from "./scripted-server.ts";
+
+let database: LedgerDatabase;
+let pool: Pool;
+const cleanups: (() => Promise<void>)[] = [];
+
+beforeAll(async () => {
+  database = await createLedgerDatabase();
+  ({ pool } = database);
+});
+beforeEach(() => pool.query("TRUNCATE breakers, gates"));
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+afterAll(() => database.drop());
+
+/** Nothing of it passes by itself. */
+const patient: Policy["breaker"] = {
+  failures: 5,
+  withinSeconds: 300,
+  openSeconds: 3_600,
+  trials: 3,
+};
+
+interface TestWorker {
+  channel: Channel;
+  breakers: Breakers;
+  gates: WatchedGates;
+  /** Learns what others have written. */
+  look(): Promise<void>;
+}
+
+/** What a worker has to send with; it looks for what others do only when asked to. */
+async function worker(
+  providers: SmtpProvider[],
+  { breaker = patient, sendDeadlineMs = 5_000 } = {},
+): Promise<TestWorker> {
+  const refreshMs = 3_600_000;
+  const breakers = createBreakers({
+    pool,
+    providers: providers.map(({ name }) => ({ name, channel: "email" })),
+    settings: () => Promise.resolve(breaker),
+    refreshMs,
+  });
+  const gates = createWatchedGates({
+    gates: createGates(pool),
+    keys: emailGates(providers),
+    refreshMs,
+  });
+  const channel = channelTo(providers, { breakers, gates, sendDeadlineMs });
+  cleanups.push(async () => {
+    await channel.close();
+    await Promise.all([breakers.close(), gates.close()]);
+  });
+  const look = async () => {
+    await Promise.all([breakers.refresh(), gates.refresh()]);
+  };
+  await look();
+  return { channel, breakers, gates, look };
+}
+
+/** A server that answers every content with what `reply` says then, and counts them. */
+async function answering(reply: () => string | Promise<string>) {
+  let asked = 0;
+  const server = await serve(async (connection: ScriptedConnection) => {
+    await connection.greet("PIPELINING");
+    for (;;) {
+      await connection.envelope();
+      await connection.content();
+      asked += 1;
+      connection.write(await reply());
+    }
+  });
+  return { port: server.port, asked: () => asked };
+}
+const broken = () => "451 4.3.0 out of order";
+
+async function healthy() {
+  return answering(() => "250 taken");
+}
+
+const stateOf = async (name: string) =>
+  (
+    await pool.query<{ state: string; failures: number; reason: string | null }>(
+      "SELECT state, cardinality(failed_at) AS failures, reason FROM breakers WHERE provider = $1",
+      [name],
+    )
+  ).rows[0];
+const becomes = (name: string, expected: object) =>
+  vi.waitFor(async () => expect(await stateOf(name)).toMatchObject(expected), {
+    timeout: 10_000,
+    interval: 10,
+  });
+/** What a breaker waits for has come. */
+const letTry = () => pool.query("UPDATE breakers SET next_trial_at = now() - interval '1 second'");
+
+async function sendMany({ channel }: TestWorker, count: number): Promise<SendResult[]> {
+  return Promise.all(Array.from({ length: count }, () => channel.send(request())));
+}
+const kinds = (results: readonly SendResult[]) => {
+  const counts: Record<string, number> = {};
+  for (const result of results) {
+    const kind = result.kind === "attempted" ? outcomes(result).join(", ") : result.kind;
+    counts[kind] = (counts[kind] ?? 0) + 1;
+  }
+  return counts;
+};
+const reserved = async ({ channel }: TestWorker, wanted: number) =>
+  (await channel.reserve({ wanted, asOf: new Date() })).granted;
+
+describe("a provider that fails beside one that does not", () => {
+  it("gets as many messages as open its breaker, then as many as are trials, and all when they pass", async () => {
+    let well = false;
+    let release = () => {};
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    const failing = await answering(async () => {
+      if (!well) return broken();
+      await gate;
+      return "250 taken";
+    });
+    const other = await healthy();
+    const at = [
+      provider(failing.port, { name: "failing", connections: 5 }),
+      provider(other.port, { name: "other", connections: 5 }),
+    ];
+    const one = await worker(at);
+    for (let index = 0; index < 5; index += 1)
+      expect(outcomes(await one.channel.send(request()))).toEqual(["transient/smtp_4xx", "sent"]);
+    await becomes("failing", { state: "open", reason: "smtp_4xx: 451 4.3.0 out of order" });
+    await vi.waitFor(() => expect(one.breakers.of("failing").closed).toBe(false));
+    expect(kinds(await sendMany(one, 50))).toEqual({ sent: 50 });
+    expect(failing.asked()).toBe(5);
+
+    // The first trial fails, and it is left alone again.
+    await letTry();
+    await one.look();
+    expect(outcomes(await one.channel.send(request()))).toEqual(["transient/smtp_4xx", "sent"]);
+    await becomes("failing", { state: "open" });
+    await vi.waitFor(() => expect(one.breakers.states().get("failing")).toBe("open"));
+    expect(kinds(await sendMany(one, 50))).toEqual({ sent: 50 });
+    expect(failing.asked()).toBe(6);
+
+    // Of two workers together exactly three are tried; nothing waits for them.
+    well = true;
+    await letTry();
+    const two = await worker(at);
+    await one.look();
+    const results = [sendMany(one, 50), sendMany(two, 50)];
+    await vi.waitFor(() => expect(failing.asked() + other.asked()).toBe(6 + 106 + 100));
+    expect(failing.asked()).toBe(9);
+    await becomes("failing", { state: "half_open" });
+    release();
+    expect(kinds((await Promise.all(results)).flat())).toEqual({ sent: 100 });
+    await becomes("failing", { state: "closed", failures: 0 });
+    await Promise.all([one.look(), two.look()]);
+    expect(kinds(await sendMany(two, 10))).toEqual({ sent: 10 });
+    expect(failing.asked()).toBe(19);
+    expect(one.channel.recoveredAt()).toBeNull();
+  });
+
+  it("is left alone by a worker that has never tried it", async () => {
+    const failing = await answering(broken);
+    const other = await healthy();
+    const at = [
+      provider(failing.port, { name: "failing" }),
+      provider(other.port, { name: "other" }),
+    ];
+    const one = await worker(at);
+    const two = await worker(at);
+    for (let index = 0; index < 5; index += 1) await one.channel.send(request());
+    await becomes("failing", { state: "open" });
+    await two.look();
+    expect(outcomes(await two.channel.send(request()))).toEqual(["sent"]);
+    expect(failing.asked()).toBe(5);
+  });
+
+  it("and hangs, does not slow the other down", async () => {
+    const hanging = await serve(async (connection) => {
+      await connection.greet("PIPELINING");
+      await connection.envelope();
+      await hang();
+    });
+    const other = await healthy();
+    const one = await worker(
+      [
+        provider(hanging.port, { name: "hanging", connections: 2 }),
+        provider(other.port, { name: "other", connections: 5 }),
+      ],
+      { sendDeadlineMs: 1_000 },
+    );
+    const first = await sendMany(one, 50);
+    expect(first.every((result) => outcomes(result).at(-1) === "sent")).toBe(true);
+    await vi.waitFor(
+      async () => {
+        await one.channel.send(request());
+        expect(await stateOf("hanging")).toMatchObject({ state: "open" });
+        expect(one.breakers.of("hanging").closed).toBe(false);
+      },
+      { timeout: 20_000, interval: 10 },
+    );
+    expect(kinds(await sendMany(one, 500))).toEqual({ sent: 500 });
+    expect((await stateOf("hanging"))!.reason).toMatch(/^timeout: /);
+  });
+});
+
+describe("the only provider", () => {
+  it("is waited for while its breaker is open, without attempts", async () => {
+    const failing = await answering(broken);
+    const one = await worker([provider(failing.port)]);
+    expect(one.channel.opensAt(new Date())).toBeNull();
+    for (let index = 0; index < 5; index += 1) await one.channel.send(request());
+    await becomes("first", { state: "open" });
+    await vi.waitFor(() => expect(one.channel.opensAt(new Date())).not.toBeNull());
+    const until = one.channel.opensAt(new Date())!;
+    expect((until.getTime() - Date.now()) / 3_600_000).toBeCloseTo(1, 1);
+    expect(await one.channel.send(request())).toEqual({
+      kind: "held",
+      reason: "provider_unavailable",
+      until,
+    });
+    const grant = await one.channel.reserve({ wanted: 200, asOf: new Date() });
+    expect(grant.granted).toBe(0);
+    expect(grant.opensInMs / 3_600_000).toBeCloseTo(1, 1);
+    expect(failing.asked()).toBe(5);
+  });
+
+  it("is given no more messages than there are trials, and all when it is back", async () => {
+    let well = false;
+    const failing = await answering(() => (well ? "250 taken" : broken()));
+    const one = await worker([provider(failing.port)]);
+    for (let index = 0; index < 5; index += 1) await one.channel.send(request());
+    await becomes("first", { state: "open" });
+    well = true;
+    await letTry();
+    await one.look();
+    expect(await reserved(one, 200)).toBe(3);
+    expect(kinds(await sendMany(one, 3))).toEqual({ sent: 3 });
+    await becomes("first", { state: "closed" });
+    await vi.waitFor(async () => expect(await reserved(one, 200)).toBe(200));
+    expect(one.channel.recoveredAt()).toBeInstanceOf(Date);
+  });
+
+  it("opens its breaker where nothing listens, and is waited for meanwhile", async () => {
+    const one = await worker([provider(await closedPort())]);
+    let attempts = 0;
+    await vi.waitFor(
+      async () => {
+        const result = await one.channel.send(request());
+        if (result.kind === "attempted") attempts += 1;
+        else expect(result).toMatchObject({ kind: "held", reason: "provider_unavailable" });
+        expect(await stateOf("first")).toMatchObject({ state: "open", failures: 5 });
+      },
+      { timeout: 20_000, interval: 20 },
+    );
+    // One for each time it was tried; those that came while it rested were not handed over.
+    expect(attempts).toBe(5);
+    expect((await stateOf("first"))!.reason).toMatch(/^connection: .*ECONNREFUSED/);
+  });
+
+  it("is used again at once where somebody resets its breaker", async () => {
+    let well = false;
+    const failing = await answering(() => (well ? "250 taken" : broken()));
+    const one = await worker([provider(failing.port)]);
+    for (let index = 0; index < 5; index += 1) await one.channel.send(request());
+    await becomes("first", { state: "open" });
+    well = true;
+    await pool.query(
+      "UPDATE breakers SET state = 'closed', failed_at = '{}', next_trial_at = NULL",
+    );
+    await one.look();
+    expect(kinds(await sendMany(one, 10))).toEqual({ sent: 10 });
+  });
+
+  it.each([
+    ["a recipient's mailbox is full", "452 4.2.2 mailbox full"],
+    ["a recipient is greylisted", "450 4.2.0 Greylisted, try again in 300 seconds"],
+    ["a message is refused for good", "554 5.7.1 no thanks"],
+  ])("has not failed where %s", async (_, reply) => {
+    const picky = await answering(() => reply);
+    const one = await worker([provider(picky.port, { connections: 5 })]);
+    await sendMany(one, 20);
+    expect(picky.asked()).toBe(20);
+    await one.look();
+    expect(await stateOf("first")).toMatchObject({ state: "closed", failures: 0 });
+    expect((await pool.query("SELECT FROM gates")).rowCount).toBe(0);
+  });
+});
+
+describe("a provider that asks to be left alone", () => {
+  it("is, by all workers, and has not failed", async () => {
+    const busy = await answering(() => "421 4.7.0 Too much, try again in 60 seconds");
+    const other = await healthy();
+    const at = [provider(busy.port, { name: "busy" }), provider(other.port, { name: "other" })];
+    const one = await worker(at);
+    expect(outcomes(await one.channel.send(request()))).toEqual(["transient/smtp_4xx", "sent"]);
+    expect(outcomes(await one.channel.send(request()))).toEqual(["sent"]);
+    await vi.waitFor(async () =>
+      expect(
+        (
+          await pool.query(
+            "SELECT key, shut_reason, round(extract(epoch FROM shut_until - now()) / 10)::int AS tens FROM gates",
+          )
+        ).rows,
+      ).toEqual([
+        {
+          key: "provider/busy",
+          shut_reason: "smtp_4xx: 421 4.7.0 Too much, try again in 60 seconds",
+          tens: 6,
+        },
+      ]),
+    );
+    const two = await worker(at);
+    expect(outcomes(await two.channel.send(request()))).toEqual(["sent"]);
+    expect(busy.asked()).toBe(1);
+    expect(await stateOf("busy")).toMatchObject({ state: "closed", failures: 0 });
+  });
+
+  it("in place of a greeting is waited for where there is no other", async () => {
+    const busy = await serve(async (connection) => {
+      connection.write("421 4.7.0 Too many connections, retry after 2 minutes");
+      await hang();
+    });
+    const one = await worker([provider(busy.port)]);
+    expect(outcomes(await one.channel.send(request()))).toEqual(["transient/smtp_4xx"]);
+    const result = await one.channel.send(request());
+    expect(result).toMatchObject({ kind: "held", reason: "provider_rate" });
+    const until = one.channel.opensAt(new Date())!;
+    expect((until.getTime() - Date.now()) / 120_000).toBeCloseTo(1, 1);
+    expect(await stateOf("first")).toMatchObject({ state: "closed", failures: 0 });
+  });
+});
+
+describe("gates", () => {
+  const gate = (key: string, columns: string, values: string) =>
+    pool.query(`INSERT INTO gates (key, ${columns}) VALUES ('${key}', ${values})`);
+
+  it("of a provider let as many through as its quota says, over all workers; the rest takes another", async () => {
+    const [first, second] = [await healthy(), await healthy()];
+    await gate("provider/first", "daily_quota", "10");
+    const at = [
+      provider(first.port, { connections: 3 }),
+      provider(second.port, { name: "second", connections: 3 }),
+    ];
+    const workers = [await worker(at), await worker(at)];
+    const results = await Promise.all(workers.map((one) => sendMany(one, 40)));
+    expect(kinds(results.flat())).toEqual({ sent: 80 });
+    expect([first.asked(), second.asked()]).toEqual([10, 70]);
+  });
+
+  it("of the only provider hold what they do not let through, and say until when", async () => {
+    const { port, asked } = await healthy();
+    await gate("provider/first", "daily_quota", "3");
+    const one = await worker([provider(port)]);
+    const results = await sendMany(one, 8);
+    expect(kinds(results)).toEqual({ sent: 3, held: 5 });
+    expect(asked()).toBe(3);
+    const midnight = new Date(new Date().setUTCHours(24, 0, 0, 0));
+    const held = results.filter((result) => result.kind === "held");
+    for (const { reason, until } of held) {
+      expect(reason).toBe("provider_rate");
+      expect(Math.abs(until.getTime() - midnight.getTime())).toBeLessThan(2_000);
+    }
+    expect(await reserved(one, 200)).toBe(0);
+  });
+
+  it("of the channel stand before all providers", async () => {
+    const [first, second] = [await healthy(), await healthy()];
+    await gate("channel/email", "daily_quota", "4");
+    const one = await worker([provider(first.port), provider(second.port, { name: "second" })]);
+    expect(await reserved(one, 3)).toBe(3);
+    expect(await reserved(one, 3)).toBe(1);
+    expect(await reserved(one, 3)).toBe(0);
+    expect(kinds(await sendMany(one, 9))).toEqual({ sent: 4, held: 5 });
+    expect(first.asked() + second.asked()).toBe(4);
+  });
+
+  it("set aside what a page may use, of all providers together, and take back what it does not", async () => {
+    const [first, second] = [await healthy(), await healthy()];
+    await gate("provider/first", "permits_per_second, burst, permits", "0.001, 5, 5");
+    await gate("provider/second", "permits_per_second, burst, permits", "0.001, 8, 8");
+    await gate("channel/email", "permits_per_second, burst, permits", "0.001, 11, 11");
+    const one = await worker([provider(first.port), provider(second.port, { name: "second" })]);
+    const permits = async () =>
+      (
+        await pool.query<{ left: number }>(
+          "SELECT floor(permits)::int AS left FROM gates ORDER BY key",
+        )
+      ).rows.map(({ left }) => left);
+    const grant = await one.channel.reserve({ wanted: 200, asOf: new Date() });
+    expect(grant.granted).toBe(11);
+    expect(await permits()).toEqual([0, 0, 2]);
+    await grant.giveBack(8);
+    expect(await permits()).toEqual([8, 2, 8]);
+    expect(kinds(await sendMany(one, 3))).toEqual({ sent: 3 });
+    expect(await permits()).toEqual([8, 2, 8]);
+  });
+
+  it("give back what nobody came for when the worker ends", async () => {
+    const { port } = await healthy();
+    await gate("provider/first", "daily_quota", "10");
+    const one = await worker([provider(port)]);
+    expect(await reserved(one, 7)).toBe(7);
+    await one.channel.send(request());
+    await one.gates.close();
+    const { rows } = await pool.query("SELECT used_today FROM gates");
+    expect(rows).toEqual([{ used_today: 1 }]);
+  });
+
+  it("are not asked where there are none", async () => {
+    const { port } = await healthy();
+    const one = await worker([provider(port, { connections: 5 })]);
+    const query = vi.spyOn(pool, "query");
+    expect(await reserved(one, 200)).toBe(200);
+    await sendMany(one, 50);
+    expect(query).not.toHaveBeenCalled();
+    query.mockRestore();
+  });
+});
+
+it("a message that cannot be made is no trial", async () => {
+  const server = await serve(async (connection) => {
+    await connection.greet("PIPELINING");
+    await takeAll(connection);
+  });
+  const one = await worker([provider(server.port)], { breaker: { ...patient, trials: 1 } });
+  await pool.query("UPDATE breakers SET state = 'open', next_trial_at = now()");
+  await one.look();
+  const bad = request("ada@example.org", {
+    templateVersionId: "bad",
+    content: { email: { subject: "x", html: "{% for i in (1..n) %}{{ i }}{% endfor %}" } },
+    data: { n: 99_999_999 },
+  });
+  const result = await one.channel.send(bad);
+  expect(result.kind).toBe("unsendable");
+  await vi.waitFor(async () => expect(await reserved(one, 9)).toBe(1));
+  expect(outcomes(await one.channel.send(request()))).toEqual(["sent"]);
+  await becomes("first", { state: "closed" });
+});
