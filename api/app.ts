@@ -28,12 +28,14 @@ import { deliveryChangeRoutes } from "./routes/delivery-changes.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { explanationRoutes } from "./routes/explanations.ts";
 import { groupRoutes } from "./routes/groups.ts";
+import { gateRoutes } from "./routes/gates.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { notificationTypeRoutes } from "./routes/notification-types.ts";
 import { notificationRoutes } from "./routes/notifications.ts";
 import { policyRoutes } from "./routes/policy.ts";
 import { queueRoutes } from "./routes/queues.ts";
+import { providerRoutes } from "./routes/providers.ts";
 import { recipientImportPath, recipientImportRoutes } from "./routes/recipient-import.ts";
 import { recipientBulkRoutes } from "./routes/recipient-bulk.ts";
 import { recipientListRoutes } from "./routes/recipient-lists.ts";
@@ -123,6 +125,8 @@ export function createApp(deps: ApiDeps) {
     .route("/", explanationRoutes(deps))
     .route("/", groupRoutes(deps))
     .route("/", queueRoutes(deps))
+    .route("/", providerRoutes(deps))
+    .route("/", gateRoutes(deps))
     .route("/", apiKeyRoutes(deps, keyring))
     .route("/", auditRoutes(deps));
 

@@ -36,6 +36,8 @@ export const tagDescriptions: Record<string, string> = {
   explanations: "Why somebody heard of something, or did not.",
   groups: "Batches and digests: deliveries that go out as one message.",
   queues: "What waits to be sent, and why.",
+  providers: "Who messages are handed to, and whether they are used.",
+  gates: "Limits on what leaves by a channel or a provider, over all workers.",
   suppressions: "Addresses that nothing is sent to.",
   "api-keys": "Who may use this API, and for what.",
   audit: "Who changed what.",

@@ -68,7 +68,7 @@ export function invalid(errors: readonly FieldError[]): Problem {
   );
 }
 
-export function notFound(what: string, named: "id" | "key" | "number" = "id"): Problem {
+export function notFound(what: string, named: "id" | "key" | "name" | "number" = "id"): Problem {
   return new Problem("not-found", `There is no ${what} of that ${named}.`);
 }
 

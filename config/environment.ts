@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { parseSender, type Sender } from "../domain/address.ts";
+import { providerName } from "../domain/provider-name.ts";
 import { maxShards } from "../domain/queues.ts";
 import { webUrl } from "../domain/web-url.ts";
 
@@ -56,7 +57,7 @@ const smtpProviders = z.string().transform((text, context): SmtpProvider[] => {
     }
     const options = z
       .object({
-        name: z.string().regex(/^[a-z0-9][a-z0-9_-]{0,39}$/),
+        name: providerName,
         connections: z.coerce.number().int().min(1).max(50),
         tls: z.enum(["offered", "required", "unverified"]),
       })

@@ -77,6 +77,13 @@ export async function populate(api: Api): Promise<Known> {
     address: "gone@example.org",
     reason: "manual",
   });
+  await prisma.breaker.createMany({
+    data: [
+      { provider: "smtp-1", channel: "email" },
+      { provider: "smtp-2", channel: "email", state: "open", nextTrialAt: new Date() },
+    ],
+  });
+  await send("PUT", "/v1/gates/provider/smtp-1", { permitsPerSecond: 14, dailyQuota: 50_000 });
   const deliveries = await prisma.delivery.findMany({ select: { id: true } });
   return {
     recipients,
@@ -89,6 +96,8 @@ export async function populate(api: Api): Promise<Known> {
     "api-keys": keys,
     deliveries: deliveries.map(({ id }) => publicId("delivery", id)),
     suppressions: [suppression],
+    providers: ["smtp-1", "smtp-2"],
+    gates: ["provider", "channel", "smtp-1", "email"],
   };
 }
 

@@ -1,0 +1,148 @@
+import { z } from "@hono/zod-openapi";
+import { channels } from "../../domain/channel.ts";
+import { providerGate } from "../../domain/gates.ts";
+import { providerName } from "../../domain/provider-name.ts";
+import type { Breaker, Gate, Prisma } from "../../prisma/generated/client.ts";
+import { changeOf } from "../audit.ts";
+import { gateAnswer, gateJson } from "../gates.ts";
+import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
+import { notFound } from "../problem.ts";
+import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
+
+const provider = z
+  .object({
+    name: z.string().openapi({ example: "smtp-1" }),
+    channel: z.enum(channels),
+    breaker: z.object({
+      state: z.enum(["closed", "open", "half_open"]).openapi({
+        description:
+          "`closed`: it is used. `open`: it failed too often, and is left alone. `half_open`: it is being tried.",
+      }),
+      failures: z.int().openapi({
+        description: "Failures without a success between them, as many as open it at most",
+        example: 0,
+      }),
+      failingSince: z.iso.datetime().nullable().openapi({ description: "The first of them" }),
+      openedAt: z.iso
+        .datetime()
+        .nullable()
+        .openapi({ description: "When it last opened; null if it never did" }),
+      closedAt: z.iso
+        .datetime()
+        .nullable()
+        .openapi({ description: "When it was last closed again" }),
+      nextTrialAt: z.iso.datetime().nullable().openapi({
+        description:
+          "When it is tried; while it is, when that is given up and begun again. Null while it is closed.",
+      }),
+      trials: z
+        .object({
+          taken: z.int().openapi({ example: 2 }),
+          passed: z.int().openapi({ example: 1 }),
+        })
+        .nullable()
+        .openapi({ description: "While it is `half_open`: calls that were made, and that passed" }),
+      reason: z.string().nullable().openapi({
+        description: "What the last failure was",
+        example: "connection: connect ECONNREFUSED 192.0.2.25:587",
+      }),
+    }),
+    gate: gateAnswer.nullable().openapi({ description: "What limits it; null: nothing" }),
+  })
+  .openapi("Provider");
+
+const params = z.object({
+  name: z.string().openapi({ description: "As workers are configured with it", example: "smtp-1" }),
+});
+
+const list = defineRoute({
+  method: "get",
+  path: "/v1/providers",
+  access: "viewer",
+  summary: "The providers that workers have or had, and whether they are used",
+  responses: responses(200, "All of them", z.object({ items: z.array(provider) })),
+});
+
+const get = defineRoute({
+  method: "get",
+  path: "/v1/providers/{name}",
+  access: "viewer",
+  summary: "One provider",
+  request: { params },
+  responses: responses(200, "The provider", provider),
+});
+
+const reset = defineRoute({
+  method: "post",
+  path: "/v1/providers/{name}/reset",
+  access: "admin",
+  summary: "Use a provider again at once: its breaker is closed, and its gate is not shut any more",
+  description: "Workers notice within a second. A rate and a quota hold on.",
+  request: {
+    params,
+    headers: idempotencyHeaders,
+  },
+  responses: responses(200, "The provider afterwards", provider),
+});
+
+export function providerRoutes(deps: ApiDeps) {
+  const { prisma, clock } = deps;
+
+  /** Throws the 404 of one that there is not. `held`: against other changes, to the end of the transaction. */
+  const read = async (client: Prisma.TransactionClient, name: string, held?: "held") => {
+    if (!providerName.safeParse(name).success) throw notFound("provider", "name");
+    if (held) await client.$queryRaw`SELECT FROM breakers WHERE provider = ${name} FOR UPDATE`;
+    const breaker = await client.breaker.findUnique({ where: { provider: name } });
+    if (!breaker) throw notFound("provider", "name");
+    const gate = await client.gate.findUnique({ where: { key: providerGate(name) } });
+    return providerJson(breaker, gate, clock());
+  };
+
+  return createRouter()
+    .openapi(list, async (c) => {
+      const breakers = await prisma.breaker.findMany({ orderBy: { provider: "asc" } });
+      const keys = breakers.map((row) => providerGate(row.provider));
+      const gates = await prisma.gate.findMany({ where: { key: { in: keys } } });
+      const gateOf = new Map(gates.map((gate) => [gate.key, gate]));
+      const items = breakers.map((row) =>
+        providerJson(row, gateOf.get(providerGate(row.provider)) ?? null, clock()),
+      );
+      return c.json({ items }, 200);
+    })
+    .openapi(get, async (c) => c.json(await read(prisma, c.req.valid("param").name), 200))
+    .openapi(reset, async (c) => {
+      const { name } = c.req.valid("param");
+      return commitOnce(c, deps, 200, async (tx) => {
+        const before = await read(tx, name, "held");
+        await tx.$executeRaw`
+          UPDATE breakers SET closed_at = CASE WHEN state = 'closed' THEN closed_at ELSE clock_timestamp() END, state = 'closed', failed_at = '{}',
+            next_trial_at = NULL, trials_taken = 0, trials_passed = 0, updated_at = clock_timestamp()
+          WHERE provider = ${name}`;
+        const key = providerGate(name);
+        await tx.$executeRaw`DELETE FROM gates WHERE key = ${key} AND num_nonnulls(permits_per_second, daily_quota) = 0`;
+        await tx.$executeRaw`UPDATE gates SET shut_until = NULL, shut_reason = NULL WHERE key = ${key}`;
+        const after = await read(tx, name);
+        return { body: after, changes: [changeOf("provider.reset", name, before, after)] };
+      });
+    });
+}
+
+function providerJson(breaker: Breaker, gate: Gate | null, now: Date): z.output<typeof provider> {
+  const { state, failedAt, openedAt, closedAt, nextTrialAt, trialsTaken, trialsPassed, reason } =
+    breaker;
+  return {
+    name: breaker.provider,
+    channel: breaker.channel,
+    breaker: {
+      state,
+      failures: failedAt.length,
+      failingSince: failedAt[0]?.toISOString() ?? null,
+      openedAt: openedAt?.toISOString() ?? null,
+      closedAt: closedAt?.toISOString() ?? null,
+      nextTrialAt: nextTrialAt?.toISOString() ?? null,
+      trials: state === "half_open" ? { taken: trialsTaken, passed: trialsPassed } : null,
+      reason,
+    },
+    gate: gate && gateJson(gate, now),
+  };
+}
