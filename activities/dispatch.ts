@@ -3,39 +3,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Context } from "@temporalio/activity";
 import type { ReadRulebook } from "../config/rulebook.ts";
 import type { Load } from "../domain/batching.ts";
-import {
-  decide,
-  type Decision,
-  type Facts,
-  gapMsOf,
-  isReleased,
-  limitsOn,
-} from "../domain/decide.ts";
-import { factsOf } from "../domain/facts.ts";
-import { releaseGate } from "../domain/gates.ts";
+import { campaignGate, releaseGate } from "../domain/gates.ts";
 import type { Policy } from "../domain/policy.ts";
-import { parseQueueName, queueName, shardOf, waitingDigests } from "../domain/queues.ts";
-import type { Reason } from "../domain/reasons.ts";
-import { settleInterrupted } from "../domain/settle.ts";
-import type { Echoes } from "./echoes.ts";
+import { parseQueueName, waitingDigests } from "../domain/queues.ts";
 import type { Channel } from "./channels/channel.ts";
+import { decidePage, heldBack, type Outgoing, wasLeftBehind } from "./decide-page.ts";
+import type { Echoes } from "./echoes.ts";
 import type { Gates, Grant } from "./gates.ts";
-import {
-  interruptedAttempt,
-  type Handled,
-  type HandOver,
-  type Item,
-  type Parcel,
-} from "./hand-over.ts";
-import {
-  type Decided,
-  type DueDelivery,
-  type Ledger,
-  roomNeeded,
-  type SettledDelivery,
-  type Versions,
-} from "./ledger.ts";
-import type { Merges, Merging } from "./merging.ts";
+import type { Handled, HandOver, Parcel } from "./hand-over.ts";
+import type { DueDelivery, Ledger } from "./ledger.ts";
+import type { Merges } from "./merging.ts";
 import type { Sources } from "./sources.ts";
 import type { Summaries } from "./summaries.ts";
 import type { Suppressions } from "./suppressions.ts";
@@ -100,14 +77,6 @@ export interface DispatchDeps {
   lingerMs?: number;
 }
 
-/** A message of a page, and what was decided about it. */
-interface Message {
-  decision: Decision;
-  facts: Facts;
-  versions: Versions;
-  items: Item[];
-}
-
 /**
  * Drains what is due in a queue: takes permits, reads a page, decides, and lets the hand-over claim, send and settle.
  * Ends when nothing is due soon, after a round, or when it is cancelled or its worker drains; what was not claimed by
@@ -115,8 +84,6 @@ interface Message {
  */
 export function createDispatch(deps: DispatchDeps) {
   const { ledger, gates, handOver, lingerMs = 300 } = deps;
-  const mailboxOf = (recipientId: string) =>
-    queueName({ kind: "mailbox", shard: shardOf(recipientId, deps.mailboxShards) });
 
   return async function dispatch(input: DispatchInput): Promise<DispatchResult> {
     const context = Context.current();
@@ -125,7 +92,7 @@ export function createDispatch(deps: DispatchDeps) {
     const asOf = Date.parse(input.asOf);
     const now = () => new Date(Math.max(asOf + performance.now() - startedAt, Date.now()));
     const queue = parseQueueName(input.queue);
-    const gate = queue.kind === "lane" ? `campaign/${queue.campaignId}` : null;
+    const gate = queue.kind === "lane" ? campaignGate(queue.campaignId) : null;
     const scope = () => ({ queue: input.queue, asOf: now() });
 
     const sources = deps.sources();
@@ -146,27 +113,23 @@ export function createDispatch(deps: DispatchDeps) {
     const comesAhead = (recipientId: string, count: number) =>
       ahead.set(recipientId, (ahead.get(recipientId) ?? 0) + count);
 
-    /** A closed gate writes no rows: what was due while it was closed says nothing of it. */
-    const heldByOutage = ({ dueAt }: DueDelivery): Reason | null => {
-      const recoveredAt = deps.channel.recoveredAt();
-      return recoveredAt !== null && dueAt < recoveredAt ? "provider_unavailable" : null;
-    };
-
-    const submit = (parcel: Omit<Parcel, "now" | "withdrawn" | "done" | "failed">) => {
-      comesAhead(parcel.recipientId, 1);
-      let left = parcel.items.length;
+    const submit = (message: Outgoing, contentOf: Parcel["contentOf"]) => {
+      const { recipientId } = message;
+      comesAhead(recipientId, 1);
+      let left = message.items.length;
       handOver.submit({
-        ...parcel,
+        message,
+        contentOf,
         now,
         withdrawn: withdrawal.signal,
         done: (id, handled) => {
-          if (--left === 0) comesAhead(parcel.recipientId, -1);
+          if (--left === 0) comesAhead(recipientId, -1);
           done(id, handled);
         },
         failed: (error) => {
           failure ??= { error };
-          comesAhead(parcel.recipientId, -1);
-          for (const { delivery } of parcel.items) done(delivery.id, "dropped");
+          comesAhead(recipientId, -1);
+          for (const { delivery } of message.items) done(delivery.id, "dropped");
         },
       });
     };
@@ -175,16 +138,16 @@ export function createDispatch(deps: DispatchDeps) {
      * What is decided without a hand-over is written at once; the rest is on its way when this returns.
      * @returns how many messages are
      */
-    const take = async (page: DueDelivery[]): Promise<number> => {
+    const take = async (found: DueDelivery[]): Promise<number> => {
       const groups = [
-        ...new Set(page.flatMap((row) => (row.group && !wasLeftBehind(row) ? row.group.id : []))),
+        ...new Set(found.flatMap((row) => (row.group && !wasLeftBehind(row) ? row.group.id : []))),
       ];
       const others =
         groups.length === 0
           ? []
           : await ledger.membersOf({ groups, asOf: now(), except: [...held] });
       for (const { id } of others) held.add(id);
-      const due = [...page, ...others];
+      const due = [...found, ...others];
       const rulebook = await deps.rulebook();
       const [sourceOf, isSuppressed] = await Promise.all([
         sources.of(due, rulebook),
@@ -195,123 +158,25 @@ export function createDispatch(deps: DispatchDeps) {
       const echoOf = await deps.echoes.of(items, now(), policy.deduplicationSeconds);
 
       const at = now();
-      const load = deps.load();
-      const settled: SettledDelivery[] = [];
-      const decided: Decided[] = [];
-      const merging: Merging[] = [];
-      const messages = new Map<string, Message>();
-      /** Messages of this page to each recipient that come before what is decided next. */
-      const before = new Map<string, number>();
-
-      for (const item of items) {
-        const { delivery, source } = item;
-        const { id, token, attemptCount, forgivenCount, interrupted, group } = delivery;
-        if (interrupted) {
-          // The evidence is written first; then the row is decided about like any other.
-          const settlement = settleInterrupted(
-            attemptCount - forgivenCount,
-            source.guarantee,
-            deps.attemptLimit,
-          ) ?? { status: "pending", reason: "retry", dueAt: at };
-          const attempts = [interruptedAttempt()];
-          settled.push({ id, token, attemptCount, attempts, settlement });
-          continue;
-        }
-        const versions: Versions = {
-          policyVersion: rulebook.policyVersion,
-          typeVersion: source.type?.version ?? null,
-          preferencesVersion: delivery.preferencesVersion,
-        };
-        const row = { id, readDueAt: delivery.dueAt, decidedAt: at, ...versions };
-        if (wasLeftBehind(delivery)) {
-          const again = { reason: "decide_again", dueAt: at, holdCount: 0, groupId: null } as const;
-          decided.push({ ...row, ...again });
-          continue;
-        }
-        const recipientId = delivery.recipient.id;
-        const messageId = group?.id ?? id;
-        const message = messages.get(messageId);
-        const facts = factsOf({
-          now: at.getTime(),
-          recipient: { ...delivery.recipient, ...delivery },
-          suppressed: isSuppressed(delivery),
-          delivery: { ...delivery, reason: delivery.reason ?? heldByOutage(delivery) },
-          source,
-          type: source.type,
-          policy,
-          grants: delivery.grants,
-          ahead:
-            message?.facts.ahead ?? (ahead.get(recipientId) ?? 0) + (before.get(recipientId) ?? 0),
-          ...echoOf(delivery),
-          load,
-        });
-        const own = decide(facts);
-        // Members of a group go together: what the first of them is told holds for all.
-        const decision =
-          message && (own.kind === "send" || own.kind === "hold") ? message.decision : own;
-        switch (decision.kind) {
-          case "suppress":
-            decided.push({
-              ...row,
-              reason: decision.reason,
-              dueAt: null,
-              holdCount: 0,
-              groupId: group?.id ?? null,
-            });
-            break;
-          case "merge":
-            merging.push({
-              ...row,
-              recipientId,
-              channel: delivery.channel,
-              kind: decision.into,
-              typeId: decision.into === "batch" ? (source.type?.id ?? null) : null,
-              priority: decision.into === "batch" ? delivery.priority : null,
-              joining: decision.joining,
-              adapted: decision.into === "batch" ? decision.adapted : null,
-              holdCount: holdCountOf(delivery, decision.into),
-              queue: decision.into === "digest" ? waitingDigests : mailboxOf(recipientId),
-            });
-            break;
-          case "hold":
-            decided.push({
-              ...row,
-              reason: decision.reason,
-              dueAt: new Date(decision.until),
-              holdCount: holdCountOf(delivery, decision.reason),
-              groupId: group?.id ?? null,
-            });
-            break;
-          case "send":
-            break;
-        }
-        if (decision.kind === "send" || decision.kind === "hold") {
-          if (message) message.items.push(item);
-          else {
-            // Also what is held has its place: those after it take later ones.
-            messages.set(messageId, { decision, facts, versions, items: [item] });
-            before.set(recipientId, (before.get(recipientId) ?? 0) + 1);
-          }
-        }
-      }
-
-      const released = [...messages.values()].filter(
-        ({ decision, facts }) => decision.kind === "send" && isReleased(facts),
+      const page = decidePage({
+        items,
+        at,
+        rulebook,
+        load: deps.load(),
+        isSuppressed,
+        echoOf,
+        ahead: (recipientId) => ahead.get(recipientId) ?? 0,
+        recoveredAt: deps.channel.recoveredAt(),
+        attemptLimit: deps.attemptLimit,
+        mailboxShards: deps.mailboxShards,
+      });
+      const { settled, decided, merging } = page;
+      const postponed = await later(
+        page.outgoing.filter(({ released }) => released),
+        policy,
+        at,
       );
-      for (const [message, until] of await later(released, policy, at)) {
-        message.decision = { kind: "hold", reason: "smoothed_release", until };
-        for (const { delivery } of message.items)
-          decided.push({
-            id: delivery.id,
-            readDueAt: delivery.dueAt,
-            decidedAt: at,
-            ...message.versions,
-            reason: "smoothed_release",
-            dueAt: new Date(until),
-            holdCount: holdCountOf(delivery, "smoothed_release"),
-            groupId: delivery.group?.id ?? null,
-          });
-      }
+      for (const [message, until] of postponed) decided.push(...heldBack(message, until, at));
 
       await Promise.all([
         settled.length === 0 ? null : ledger.settle(settled),
@@ -329,40 +194,30 @@ export function createDispatch(deps: DispatchDeps) {
       elsewhere.delete(waitingDigests);
       await Promise.all([...elsewhere].map((name) => deps.wake(name)));
 
-      const outgoing = [...messages.values()].filter(({ decision }) => decision.kind === "send");
-      const firsts = outgoing.map(({ items: [first] }) => first!);
+      const outgoing = page.outgoing.filter((message) => !postponed.has(message));
+      const firsts = outgoing.map((message) => message.items[0]!);
       const summarise = await deps.summaries.of(firsts, policy);
-      for (const { facts, versions, items: members } of outgoing) {
-        const [{ delivery, source }] = members as [Item];
-        submit({
-          ...versions,
-          recipientId: delivery.recipient.id,
-          typeNumber: delivery.group?.kind === "digest" ? 0 : (source.type?.number ?? 0),
-          room: roomNeeded(limitsOn(facts), gapMsOf(facts)),
-          items: members,
-          contentOf: (claimed) => summarise(claimed, now()),
-        });
-      }
+      for (const message of outgoing) submit(message, (claimed) => summarise(claimed, now()));
       return outgoing.length;
     };
 
     /** Of messages that were held back with others those that come later than the channel's rate of release allows now, and when. */
     const later = async (
-      released: readonly Message[],
+      released: readonly Outgoing[],
       { release }: Policy,
       at: Date,
-    ): Promise<[Message, number][]> => {
-      if (released.length === 0) return [];
+    ): Promise<Map<Outgoing, number>> => {
+      if (released.length === 0) return new Map();
       const { providerPerSecond: perSecond } = release;
-      const key = releaseGate(released[0]!.facts.message.channel);
+      const key = releaseGate(released[0]!.items[0]!.delivery.channel);
       await gates.ensure({ key, perSecond, burst: Math.ceil(perSecond) });
       const { granted, opensInMs } = await gates.take({ key, wanted: released.length, asOf: at });
-      return released
-        .slice(granted)
-        .map((message, place) => [
-          message,
-          at.getTime() + opensInMs + Math.ceil(((place + 1) * 1_000) / perSecond),
-        ]);
+      const spreadMs = (place: number) => Math.ceil(((place + 1) * 1_000) / perSecond);
+      return new Map(
+        released
+          .slice(granted)
+          .map((message, place) => [message, at.getTime() + opensInMs + spreadMs(place)]),
+      );
     };
 
     /** Permits of the campaign's throttle and of the channel, for as many messages as both have. */
@@ -474,10 +329,3 @@ const closedGrant = (opensInMs: number): Grant => ({
   closed: null,
   giveBack: () => Promise.resolve(),
 });
-
-/** Its group went out without it. One that was tried before belongs to what was tried. */
-const wasLeftBehind = ({ group, attemptCount }: DueDelivery) =>
-  group?.status === "closed" && attemptCount === 0;
-
-const holdCountOf = ({ reason, holdCount }: DueDelivery, now: Reason) =>
-  reason === now ? Math.min(holdCount + 1, 32_767) : 1;

@@ -1,8 +1,9 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { newUuid } from "../domain/ids.ts";
-import type { Attempt } from "../domain/outcome.ts";
+import { type Attempt, responseLimit } from "../domain/outcome.ts";
 import { settle, type RetryPolicy, type Settlement } from "../domain/settle.ts";
+import { TemplateError } from "../domain/template.ts";
 import type { Channel, SendRequest, SendResult } from "./channels/channel.ts";
 import type {
   DueDelivery,
@@ -27,11 +28,11 @@ export type Content = Pick<
 >;
 
 /** A message that was decided to be sent, on its way from a dispatch: a delivery, or the members of a group. */
-export interface Parcel extends Omit<WantedMessage, "rows"> {
-  /** Never empty; all of one recipient. */
-  items: readonly Item[];
+export interface Parcel {
+  /** Its items are never none, and all of one recipient. */
+  message: Omit<WantedMessage, "items"> & { items: readonly Item[] };
   /** What those say that were claimed. */
-  contentOf: (claimed: readonly Item[]) => Promise<Content>;
+  contentOf: (claimed: readonly Item[]) => Content | Promise<Content>;
   /** The workflow's time, going on from where it was; the clock where that is later. */
   now: () => Date;
   /** Not to be claimed any more: the dispatch is ending. */
@@ -151,9 +152,9 @@ export function createHandOver(deps: {
     while (queue.length > 0 && chosen.length < room && later.length < aheadRows) {
       const parcel = queue.shift()!;
       if (parcel.withdrawn.aborted) drop(parcel);
-      else if (recipients.has(parcel.recipientId)) later.push(parcel);
+      else if (recipients.has(parcel.message.recipientId)) later.push(parcel);
       else {
-        recipients.add(parcel.recipientId);
+        recipients.add(parcel.message.recipientId);
         chosen.push(parcel);
       }
     }
@@ -161,8 +162,8 @@ export function createHandOver(deps: {
     return chosen;
   };
 
-  const drop = ({ items, done }: Parcel) => {
-    for (const { delivery } of items) done(delivery.id, "dropped");
+  const drop = ({ message, done }: Parcel) => {
+    for (const { delivery } of message.items) done(delivery.id, "dropped");
   };
 
   const turn = async () => {
@@ -179,27 +180,20 @@ export function createHandOver(deps: {
     try {
       const { claimed, granted } = await ledger.turn({
         settled: endings.flatMap(({ settled }) => settled),
-        wanted: wanted.map(({ items, ...message }) => ({
-          ...message,
-          rows: items.map(({ delivery: { id, attemptCount }, source: { revision } }) => ({
-            id,
-            attemptCount,
-            revision,
-          })),
-        })),
+        wanted: wanted.map(({ message }) => message),
         token,
         asOf: latest(wanted),
         leaseMs,
       });
       finish(endings);
       for (const parcel of wanted) {
-        const items = parcel.items.filter(({ delivery: { id } }) => {
+        const items = parcel.message.items.filter(({ delivery: { id } }) => {
           // Given out once, though two dispatches may have read it.
           if (claimed.delete(id)) return true;
           parcel.done(id, "dropped");
           return false;
         });
-        const permit = granted.get(parcel.recipientId);
+        const permit = granted.get(parcel.message.recipientId);
         if (permit && items.length > 0) {
           const ours = { parcel, items, token, permit, deadlineMs };
           underWay.add(ours);
@@ -284,30 +278,43 @@ export function createHandOver(deps: {
       return;
     }
     sending++;
-    const { recipient, priority } = items[0]!.delivery;
-    parcel
-      .contentOf(items)
-      .then((content) =>
-        channel.send({
-          ...content,
-          recipient,
-          priority,
-          repeatable: guaranteeOf(items) === "at_least_once",
-        }),
-      )
-      .then(
-        (result) => {
-          sending--;
-          ended.push(outcomeOf(claimed, result));
-          pumpSoon();
-        },
-        (error: unknown) => {
-          sending--;
-          fail(claimed, error);
-          pumpSoon();
-        },
-      );
+    const content = parcel.contentOf(items);
+    (content instanceof Promise
+      ? content.then((made) => send(made, items), unmakeable)
+      : send(content, items)
+    ).then(
+      (result) => {
+        sending--;
+        ended.push(outcomeOf(claimed, result));
+        pumpSoon();
+      },
+      (error: unknown) => {
+        sending--;
+        fail(claimed, error);
+        pumpSoon();
+      },
+    );
   };
+
+  const send = (content: Content, items: readonly Item[]): Promise<SendResult> => {
+    const { recipient, priority } = items[0]!.delivery;
+    return channel.send({
+      ...content,
+      recipient,
+      priority,
+      repeatable: guaranteeOf(items) === "at_least_once",
+    });
+  };
+
+  /** What cannot be said now never can be. */
+  const unmakeable = (fault: unknown): SendResult => ({
+    kind: "unsendable",
+    reason: "template_error",
+    detail: (fault instanceof TemplateError ? fault.message : "the message cannot be made").slice(
+      0,
+      responseLimit,
+    ),
+  });
 
   /** All that went out as one message have one outcome. */
   const outcomeOf = (claimed: Claimed, result: SendResult): Ended => {
@@ -371,7 +378,7 @@ export function createHandOver(deps: {
   return {
     inFlightBound,
     submit(parcel) {
-      const { campaignId } = parcel.items[0]!.delivery;
+      const { campaignId } = parcel.message.items[0]!.delivery;
       (campaignId === null ? notifications : campaigns).push(parcel);
       pumpSoon();
     },

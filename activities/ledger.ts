@@ -144,24 +144,33 @@ export interface RoomNeeded {
 
 /** The limits as the log is asked for them: of two on the same window, the tighter one. */
 export function roomNeeded(limits: readonly Limit[], gapMs: number): RoomNeeded {
-  const least = (windowMs: number, ofType: boolean) =>
-    limits.reduce<number | null>(
-      (found, limit) =>
-        limit.windowMs === windowMs && (limit.type !== null) === ofType
-          ? Math.min(found ?? limit.limit, limit.limit)
-          : found,
-      null,
-    );
-  return {
-    perMinute: least(minuteMs, false),
-    perHour: least(hourMs, false),
-    perDay: least(dayMs, false),
+  const room: RoomNeeded = {
+    perMinute: null,
+    perHour: null,
+    perDay: null,
     gapMs: gapMs === 0 ? null : gapMs,
-    typePerMinute: least(minuteMs, true),
-    typePerHour: least(hourMs, true),
-    typePerDay: least(dayMs, true),
+    typePerMinute: null,
+    typePerHour: null,
+    typePerDay: null,
   };
+  for (const { limit, windowMs, type } of limits) {
+    const asked = type === null ? byWindow[windowMs] : typeByWindow[windowMs];
+    if (!asked) throw new RangeError(`no log is asked for windows of ${windowMs} ms`);
+    room[asked] = Math.min(room[asked] ?? limit, limit);
+  }
+  return room;
 }
+
+const byWindow: Record<number, keyof RoomNeeded> = {
+  [minuteMs]: "perMinute",
+  [hourMs]: "perHour",
+  [dayMs]: "perDay",
+};
+const typeByWindow: Record<number, keyof RoomNeeded> = {
+  [minuteMs]: "typePerMinute",
+  [hourMs]: "typePerHour",
+  [dayMs]: "typePerDay",
+};
 
 /** A message to hand over: a delivery, or the members of a group. */
 export interface WantedMessage extends Versions {
@@ -169,8 +178,11 @@ export interface WantedMessage extends Versions {
   /** The number of its type; 0 without one. */
   typeNumber: number;
   room: RoomNeeded;
-  /** With what would be sent: of a campaign, its revision. */
-  rows: readonly Pick<DueDelivery, "id" | "attemptCount" | "revision">[];
+  /** The rows, with what would be sent: of a campaign, its revision. */
+  items: readonly {
+    delivery: Pick<DueDelivery, "id" | "attemptCount">;
+    source: { revision: number | null };
+  }[];
 }
 
 /** A grant in a recipient's log. */
@@ -426,18 +438,18 @@ export function createLedger(pool: Pool): Ledger {
         }
       }
       const asked = <Value>(value: (message: WantedMessage) => Value) => wanted.map(value);
-      const claims = wanted.flatMap(({ rows: claimed, ...message }) =>
-        claimed.map((row) => ({ ...message, ...row })),
+      const claims = wanted.flatMap((message) =>
+        message.items.map(({ delivery, source }) => ({ delivery, source, message })),
       );
       const [row] = await run("turn", turnSql, [
         ...rows,
         ...made,
-        claims.map(({ id }) => id),
+        claims.map(({ delivery }) => delivery.id),
         asOf,
         token,
         leaseMs,
-        claims.map(({ attemptCount }) => attemptCount),
-        claims.map(({ revision }) => revision),
+        claims.map(({ delivery }) => delivery.attemptCount),
+        claims.map(({ source }) => source.revision),
         asked(({ recipientId }) => recipientId),
         asked(({ typeNumber }) => typeNumber),
         asked(({ room }) => room.perMinute),
@@ -447,10 +459,10 @@ export function createLedger(pool: Pool): Ledger {
         asked(({ room }) => room.typePerMinute),
         asked(({ room }) => room.typePerHour),
         asked(({ room }) => room.typePerDay),
-        claims.map(({ recipientId }) => recipientId),
-        claims.map(({ policyVersion }) => policyVersion),
-        claims.map(({ typeVersion }) => typeVersion),
-        claims.map(({ preferencesVersion }) => preferencesVersion),
+        claims.map(({ message }) => message.recipientId),
+        claims.map(({ message }) => message.policyVersion),
+        claims.map(({ message }) => message.typeVersion),
+        claims.map(({ message }) => message.preferencesVersion),
       ]);
       const [claimed, granted, grantedAt] = row as [string[], string[], number[]];
       return {

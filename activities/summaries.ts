@@ -28,9 +28,11 @@ import type { Content } from "./hand-over.ts";
 import type { DueDelivery, DueGroup } from "./ledger.ts";
 import type { Source } from "./sources.ts";
 
+type GroupPart = Pick<DueGroup, "id" | "kind">;
+
 /** Of a delivery and what it brings, what its message says something of. */
 export interface Part {
-  delivery: Pick<DueDelivery, "id" | "recipient"> & { group: Pick<DueGroup, "id" | "kind"> | null };
+  delivery: Pick<DueDelivery, "id" | "recipient"> & { group: GroupPart | null };
   source: Pick<
     Source,
     "templateVersionId" | "content" | "data" | "type" | "occursAt" | "entityId" | "actions"
@@ -46,7 +48,7 @@ export interface Summaries {
   of(
     firsts: readonly Part[],
     policy: Pick<Policy, "batching" | "digest">,
-  ): Promise<(parts: readonly Part[], now: Date) => Promise<Content>>;
+  ): Promise<(parts: readonly Part[], now: Date) => Content | Promise<Content>>;
 }
 
 type Template = Pick<Content, "templateVersionId" | "content">;
@@ -83,13 +85,20 @@ export function createSummaries({
       const templates = await read(new Set(keys));
       const titleOf = createTitles();
 
-      const itself = async ({ delivery: { id }, source }: Part, now: Date): Promise<Content> => ({
-        messageId: publicId("delivery", id),
-        templateVersionId: source.templateVersionId,
-        content: source.content,
-        data: source.data,
-        actions: await linksTo(actionsOf(source), (action) => links.forDelivery(id, action, now)),
-      });
+      const itself = ({ delivery: { id }, source }: Part, now: Date) => {
+        const content = {
+          messageId: publicId("delivery", id),
+          templateVersionId: source.templateVersionId,
+          content: source.content,
+          data: source.data,
+          actions: [] as ActionLink[],
+        };
+        const offered = actionsOf(source);
+        // Of thousands a second most offer none: nothing is waited for.
+        if (offered.length === 0) return content;
+        const linked = linksTo(offered, (action) => links.forDelivery(id, action, now));
+        return linked.then((actions) => ({ ...content, actions }));
+      };
 
       const shown = async ({ delivery, source }: Part, now: Date): Promise<SummaryItem> => {
         const { entityId, occursAt } = source;
@@ -117,12 +126,9 @@ export function createSummaries({
         return { ...digest, sections: await Promise.all(digest.sections.map(show)) };
       };
 
-      return async (parts, now) => {
-        const [first] = parts as [Part];
-        const { group } = first.delivery;
-        if (parts.length === 1 || group === null) return itself(first, now);
+      const together = async (parts: readonly Part[], group: GroupPart, now: Date) => {
         const members = parts.toSorted(inOrder).map((part) => ({ ...memberOf(part), part }));
-        const key = keyOf(first);
+        const key = keyOf(parts[0]!);
         return {
           messageId: publicId("group", group.id),
           ...((key === null ? undefined : templates.get(key)) ?? defaultSummaries[group.kind]),
@@ -131,6 +137,13 @@ export function createSummaries({
             links.forGroup(group.id, action, now),
           ),
         };
+      };
+
+      return (parts, now) => {
+        const [first] = parts as [Part];
+        const { group } = first.delivery;
+        if (parts.length === 1 || group === null) return itself(first, now);
+        return together(parts, group, now);
       };
     },
   };

@@ -127,7 +127,7 @@ export function limitsOn(facts: Facts): Limit[] {
 
 /** Was it held back with others, so that they are released one after the other? Not what passes the limits. */
 export const isReleased = (facts: Facts): boolean =>
-  limitsOn(facts).length > 0 && releasedReasons.has(facts.waiting.reason);
+  releasedReasons.has(facts.waiting.reason) && limitsOn(facts).length > 0;
 
 /** What has to lie between the last grant and this one: of what was held back with others. */
 export const gapMsOf = (facts: Facts): number =>

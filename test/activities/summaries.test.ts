@@ -25,6 +25,9 @@ beforeAll(async () => {
 beforeEach(() => database.empty());
 afterAll(() => database.drop());
 
+/** Ids tell in which order they were made only to the millisecond. */
+let made = 0;
+
 const recipient = {
   id: newUuid(),
   externalId: "ada",
@@ -54,7 +57,7 @@ const item = (
   subject: string,
   source: Partial<Part["source"]> = {},
 ): Part => ({
-  delivery: { id: newUuid(), recipient, group },
+  delivery: { id: newUuid(new Date(Date.UTC(2027, 0, 1) + made++)), recipient, group },
   source: {
     templateVersionId: `version of ${subject}`,
     content: { email: { subject, html: `<p>${subject}</p>` } },

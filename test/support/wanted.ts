@@ -17,5 +17,5 @@ export const wantedMessages = (rows: readonly DueDelivery[]): WantedMessage[] =>
     policyVersion: 0,
     typeVersion: null,
     preferencesVersion: 0,
-    rows: [row],
+    items: [{ delivery: row, source: { revision: row.revision } }],
   }));

@@ -1,0 +1,261 @@
+import type { Rulebook } from "../config/rulebook.ts";
+import type { Load } from "../domain/batching.ts";
+import {
+  decide,
+  type Decision,
+  type Facts,
+  gapMsOf,
+  isReleased,
+  limitsOn,
+} from "../domain/decide.ts";
+import { factsOf } from "../domain/facts.ts";
+import { queueName, shardOf, waitingDigests } from "../domain/queues.ts";
+import type { Reason } from "../domain/reasons.ts";
+import { settleInterrupted } from "../domain/settle.ts";
+import { interruptedAttempt, type Item } from "./hand-over.ts";
+import {
+  type Decided,
+  type DueDelivery,
+  roomNeeded,
+  type SettledDelivery,
+  type WantedMessage,
+} from "./ledger.ts";
+import type { Merging } from "./merging.ts";
+
+/** What a page of due deliveries is decided with, read for it. */
+interface PageInput {
+  items: readonly Item[];
+  at: Date;
+  rulebook: Rulebook;
+  load: Load;
+  isSuppressed: (delivery: DueDelivery) => boolean;
+  echoOf: (delivery: DueDelivery) => { duplicate: boolean; superseded: boolean };
+  /** Messages to a recipient that are on their way already. */
+  ahead: (recipientId: string) => number;
+  /** What was due before was held back by an outage; null: there was none. */
+  recoveredAt: Date | null;
+  attemptLimit: number;
+  mailboxShards: number;
+}
+
+/** A message to hand over: of its items those that were decided to go. */
+export interface Outgoing extends Omit<WantedMessage, "items"> {
+  items: Item[];
+  /** It was held back with others, which are released one after the other. */
+  released: boolean;
+}
+
+/** What is to be written, and what is to be sent. */
+export interface PageDecisions {
+  settled: SettledDelivery[];
+  decided: Decided[];
+  merging: Merging[];
+  outgoing: Outgoing[];
+}
+
+/** Members of a group, or one by itself, and what the first of them was told. */
+interface Together {
+  decision: Decision;
+  ahead: number;
+  outgoing: Outgoing | null;
+}
+
+/** Its group went out without it. One that was tried before belongs to what was tried. */
+export const wasLeftBehind = ({ group, attemptCount }: DueDelivery) =>
+  group?.status === "closed" && attemptCount === 0;
+
+/** Decides about each delivery of a page, in its order. */
+export function decidePage(input: PageInput): PageDecisions {
+  const { at, rulebook } = input;
+  const result: PageDecisions = { settled: [], decided: [], merging: [], outgoing: [] };
+  const messages = new Map<string, Together>();
+  /** Messages of this page to each recipient that come before what is decided next. */
+  const before = new Map<string, number>();
+
+  for (const item of input.items) {
+    const { delivery, source } = item;
+    if (delivery.interrupted) {
+      result.settled.push(afterInterruption(item, input));
+      continue;
+    }
+    if (wasLeftBehind(delivery)) {
+      const again = { reason: "decide_again", dueAt: at, holdCount: 0, groupId: null } as const;
+      result.decided.push({ ...known(item, input), ...again });
+      continue;
+    }
+    const recipientId = delivery.recipient.id;
+    const messageId = delivery.group?.id ?? delivery.id;
+    const together = messages.get(messageId);
+    const ahead = together?.ahead ?? input.ahead(recipientId) + (before.get(recipientId) ?? 0);
+    const facts = knownFacts(item, ahead, input);
+    const own = decide(facts);
+    // Members of a group go together: what the first of them is told holds for all.
+    const decision =
+      together && (own.kind === "send" || own.kind === "hold") ? together.decision : own;
+    switch (decision.kind) {
+      case "suppress":
+        result.decided.push(suppressed(item, decision.reason, input));
+        continue;
+      case "merge":
+        result.merging.push(mergingOf(item, decision, input));
+        continue;
+      case "hold":
+        result.decided.push(heldUntil(item, decision.reason, decision.until, known(item, input)));
+        break;
+      case "send":
+        together?.outgoing?.items.push(item);
+    }
+    if (together) continue;
+    // Also what is held has its place: those after it take later ones.
+    before.set(recipientId, (before.get(recipientId) ?? 0) + 1);
+    const outgoing =
+      decision.kind === "send"
+        ? {
+            recipientId,
+            typeNumber: delivery.group?.kind === "digest" ? 0 : (source.type?.number ?? 0),
+            room: roomNeeded(limitsOn(facts), gapMsOf(facts)),
+            policyVersion: rulebook.policyVersion,
+            typeVersion: source.type?.version ?? null,
+            preferencesVersion: delivery.preferencesVersion,
+            items: [item],
+            released: isReleased(facts),
+          }
+        : null;
+    if (outgoing) result.outgoing.push(outgoing);
+    messages.set(messageId, { decision, ahead, outgoing });
+  }
+  return result;
+}
+
+/** An outgoing message that is to wait after all. */
+export const heldBack = (
+  { items, policyVersion, typeVersion, preferencesVersion }: Outgoing,
+  until: number,
+  decidedAt: Date,
+): Decided[] =>
+  items.map((item) =>
+    heldUntil(item, "smoothed_release", until, {
+      id: item.delivery.id,
+      readDueAt: item.delivery.dueAt,
+      decidedAt,
+      policyVersion,
+      typeVersion,
+      preferencesVersion,
+    }),
+  );
+
+/** The evidence is written first; then the row is decided about like any other. */
+function afterInterruption(
+  { delivery, source }: Item,
+  { at, attemptLimit }: PageInput,
+): SettledDelivery {
+  const { id, token, attemptCount, forgivenCount } = delivery;
+  const settlement = settleInterrupted(
+    attemptCount - forgivenCount,
+    source.guarantee,
+    attemptLimit,
+  ) ?? { status: "pending", reason: "retry", dueAt: at };
+  return { id, token, attemptCount, attempts: [interruptedAttempt()], settlement };
+}
+
+function knownFacts(
+  { delivery, source }: Item,
+  ahead: number,
+  { at, rulebook, load, isSuppressed, echoOf, recoveredAt }: PageInput,
+): Facts {
+  const { duplicate, superseded } = echoOf(delivery);
+  // A closed gate writes no rows: what was due while it was closed says nothing of it.
+  const outlived = recoveredAt !== null && delivery.dueAt < recoveredAt;
+  return factsOf({
+    now: at.getTime(),
+    recipient: {
+      erased: delivery.erased,
+      email: delivery.recipient.email,
+      timeZone: delivery.recipient.timeZone,
+      preferences: delivery.preferences,
+      engagedHours: delivery.engagedHours,
+    },
+    suppressed: isSuppressed(delivery),
+    delivery: {
+      priority: delivery.priority,
+      channel: delivery.channel,
+      reason: delivery.reason ?? (outlived ? "provider_unavailable" : null),
+      holdCount: delivery.holdCount,
+      group: delivery.group,
+    },
+    source,
+    type: source.type,
+    policy: rulebook.policy,
+    grants: delivery.grants,
+    ahead,
+    duplicate,
+    superseded,
+    load,
+  });
+}
+
+const known = ({ delivery, source }: Item, { at, rulebook }: PageInput) => ({
+  id: delivery.id,
+  readDueAt: delivery.dueAt,
+  decidedAt: at,
+  policyVersion: rulebook.policyVersion,
+  typeVersion: source.type?.version ?? null,
+  preferencesVersion: delivery.preferencesVersion,
+});
+
+const suppressed = (item: Item, reason: Reason, input: PageInput): Decided => ({
+  ...known(item, input),
+  reason,
+  dueAt: null,
+  holdCount: 0,
+  groupId: item.delivery.group?.id ?? null,
+});
+
+const heldUntil = (
+  { delivery }: Item,
+  reason: Reason,
+  until: number,
+  row: ReturnType<typeof known>,
+): Decided => ({
+  ...row,
+  reason,
+  dueAt: new Date(until),
+  holdCount: holdCountOf(delivery, reason),
+  groupId: delivery.group?.id ?? null,
+});
+
+function mergingOf(
+  item: Item,
+  decision: Extract<Decision, { kind: "merge" }>,
+  input: PageInput,
+): Merging {
+  const { delivery, source } = item;
+  const recipientId = delivery.recipient.id;
+  const row = {
+    ...known(item, input),
+    recipientId,
+    channel: delivery.channel,
+    joining: decision.joining,
+    holdCount: holdCountOf(delivery, decision.into),
+  };
+  if (decision.into === "digest")
+    return {
+      ...row,
+      kind: "digest",
+      typeId: null,
+      priority: null,
+      adapted: null,
+      queue: waitingDigests,
+    };
+  return {
+    ...row,
+    kind: "batch",
+    typeId: source.type?.id ?? null,
+    priority: delivery.priority,
+    adapted: decision.adapted,
+    queue: queueName({ kind: "mailbox", shard: shardOf(recipientId, input.mailboxShards) }),
+  };
+}
+
+const holdCountOf = ({ reason, holdCount }: DueDelivery, now: Reason) =>
+  reason === now ? Math.min(holdCount + 1, 32_767) : 1;
