@@ -4,6 +4,7 @@ import type { Client } from "@temporalio/client";
 import type { Pool } from "pg";
 import { publicId } from "../domain/ids.ts";
 import { ageingMs, priorities } from "../domain/priority.ts";
+import type { Channel } from "./channels/channel.ts";
 import { wakeCampaign, wakeQueue } from "../workflows/wake.ts";
 
 /** How often the ledger is asked, and how long something must be overdue before it counts as forgotten. */
@@ -56,7 +57,16 @@ const stalledCampaignsSql = `
   )`;
 
 /** Wakes what the ledger says should be running and is not. Never asks Temporal what runs. */
-export function createRelayOverdue({ pool, client }: { pool: Pool; client: Client }) {
+export function createRelayOverdue({
+  pool,
+  client,
+  channel,
+}: {
+  pool: Pool;
+  client: Client;
+  /** While it takes nothing, every queue waits for it, and would only look again. */
+  channel: Pick<Channel, "opensAt">;
+}) {
   return async function relayOverdue(): Promise<void> {
     const { cancellationSignal: signal } = Context.current();
     const endsAt = Date.now() + roundMs;
@@ -71,7 +81,8 @@ export function createRelayOverdue({ pool, client }: { pool: Pool; client: Clien
         text: stalledCampaignsSql,
         values: [graceMs],
       });
-      for (const { queue } of queues.rows) await wakeQueue(client, queue);
+      if (channel.opensAt(new Date()) === null)
+        for (const { queue } of queues.rows) await wakeQueue(client, queue);
       for (const { id } of campaigns.rows) await wakeCampaign(client, publicId("campaign", id));
       Context.current().heartbeat();
       await sleep(sweepMs, undefined, { signal }).catch(() => {});

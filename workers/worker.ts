@@ -86,7 +86,7 @@ function createActivities({
   return {
     orchestration: {
       advanceCampaign: loggedAdvance(createAdvanceCampaign({ pool }), logger),
-      relayOverdue: createRelayOverdue({ pool, client }),
+      relayOverdue: createRelayOverdue({ pool, client, channel: channels.delivery }),
       removeExpired: measuredRemoval(createRemoveExpired({ pool, retention }), metrics),
     },
     delivery: dispatchOver("delivery"),
