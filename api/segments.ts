@@ -12,7 +12,7 @@ export const newSegmentKey = segmentKey.meta({ example: exampleKey });
 export const segmentName = text(200).openapi({ example: "Pro customers" });
 
 export const segmentParams = z.object({
-  key: newSegmentKey.openapi({ description: "Of a segment" }),
+  key: newSegmentKey.meta({ description: "Of a segment" }),
 });
 
 /** A segment, as every route shows it. */

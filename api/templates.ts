@@ -29,7 +29,7 @@ const exampleVariables = {
 
 /** A version as it is brought. */
 export const versionBody = z.strictObject({
-  content: templateContent.openapi({ example: exampleContent }),
+  content: templateContent.meta({ example: exampleContent }),
   variables: templateVariables.default({ type: "object" }).meta({
     type: "object",
     description:
@@ -40,7 +40,7 @@ export const versionBody = z.strictObject({
 
 export const templateName = text(200).openapi({ example: "Order shipped" });
 
-export const newTemplateKey = templateKey.openapi({ example: "order-shipped" });
+export const newTemplateKey = templateKey.meta({ example: "order-shipped" });
 
 export const templateParams = z.object({
   key: newTemplateKey.openapi({ description: "Of a template" }),
@@ -58,7 +58,7 @@ export const versionSummary = z
 
 export const wholeVersion = versionSummary
   .extend({
-    content: templateContent.openapi({ example: exampleContent }),
+    content: templateContent.meta({ example: exampleContent }),
     variables: z.record(z.string(), z.unknown()).openapi({ example: exampleVariables }),
   })
   .openapi("TemplateVersion");

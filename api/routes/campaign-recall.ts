@@ -93,7 +93,7 @@ const correct = defineRoute({
     headers: idempotencyHeaders,
     body: jsonContent(
       z.strictObject({
-        name: newCampaign.shape.name.openapi({ example: "Spring sale, corrected" }),
+        name: newCampaign.shape.name.meta({ example: "Spring sale, corrected" }),
         template: newCampaign.shape.template,
         data: newCampaign.shape.data,
         type: newCampaign.shape.type

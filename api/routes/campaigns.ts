@@ -33,7 +33,7 @@ import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from 
 import type { TemplateVersions } from "../template-versions.ts";
 
 const newCampaignBody = newCampaign.extend({
-  name: newCampaign.shape.name.openapi({ example: "Spring sale" }),
+  name: newCampaign.shape.name.meta({ example: "Spring sale" }),
   audience: describedAudience,
 });
 

@@ -106,7 +106,7 @@ const create = defineRoute({
   summary: "Tell recipients something. Once this is answered, nothing of it is lost.",
   request: {
     headers: idempotencyHeaders,
-    body: jsonContent(newNotification.openapi({ example: exampleNotification })),
+    body: jsonContent(newNotification.meta({ example: exampleNotification })),
   },
   responses: responses(202, "Accepted", acceptedNotification),
 });

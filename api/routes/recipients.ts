@@ -46,9 +46,9 @@ const put = defineRoute({
   summary: "Create or replace a recipient. What is left out takes its default.",
   request: {
     params: z.object({
-      recipient: externalId.openapi({ description: "External id", example: "ada" }),
+      recipient: externalId.meta({ description: "External id", example: "ada" }),
     }),
-    body: jsonContent(recipientProfile.openapi({ example: exampleProfile })),
+    body: jsonContent(recipientProfile.meta({ example: exampleProfile })),
   },
   responses: {
     ...responses(200, "Replaced", recipientAnswer),

@@ -106,7 +106,7 @@ const add = defineRoute({
   summary: "Suppress an address: nothing is sent to it any more, by whomever it was asked for",
   request: {
     body: jsonContent(
-      newSuppression.openapi({
+      newSuppression.meta({
         example: { channel: "email", address: "ada@example.org", note: "Asked for it" },
       }),
     ),

@@ -26,7 +26,7 @@ const anyVersion = templateVersionNumber.optional().openapi({
   example: 2,
 });
 
-const data = notificationData.openapi({ example: { orderNumber: "A-1" } });
+const data = notificationData.meta({ example: { orderNumber: "A-1" } });
 
 const preview = defineRoute({
   method: "post",

@@ -12,7 +12,11 @@ beforeAll(async () => {
   await seed(api, people);
 });
 afterAll(() => api.stop());
-beforeEach(() => void (api.woken.length = 0));
+beforeEach(async () => {
+  api.woken.length = 0;
+  // The same people hear of one campaign after the other.
+  await api.pool.query("TRUNCATE grant_logs");
+});
 
 const template = { key: sampleTemplate.key };
 
