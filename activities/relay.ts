@@ -4,6 +4,7 @@ import type { Client } from "@temporalio/client";
 import type { Pool } from "pg";
 import { publicId } from "../domain/ids.ts";
 import { ageingMs, priorities } from "../domain/priority.ts";
+import { waitingDigests } from "../domain/queues.ts";
 import type { Channel } from "./channels/channel.ts";
 import { wakeCampaign, wakeQueue } from "../workflows/wake.ts";
 
@@ -18,7 +19,8 @@ const lookRows = 500;
 
 /**
  * Queues with rows that are overdue and that nobody is working on: none of the oldest is under a live lease, their
- * campaign runs, and no gate has been asked for permits of late (a lane that waits at a gate holds no lease).
+ * campaign runs, and no gate has been asked for permits of late (a lane that waits at a gate holds no lease). Not the one
+ * that no workflow drains ($2).
  * The queues are found by a loose index scan (https://wiki.postgresql.org/wiki/Loose_indexscan).
  */
 const overdueQueuesSql = `
@@ -40,7 +42,7 @@ const overdueQueuesSql = `
       ) d
     ) oldest
   ) state
-  WHERE queues.queue IS NOT NULL AND state.overdue > 0 AND NOT state.busy
+  WHERE queues.queue <> $2 AND state.overdue > 0 AND NOT state.busy
     AND (state.campaign_id IS NULL OR EXISTS (SELECT FROM campaigns c WHERE c.id = state.campaign_id AND c.status = 'running'))
     AND NOT EXISTS (
       SELECT FROM gates g WHERE g.key = 'campaign/' || split_part(queues.queue, '/', 2)
@@ -61,11 +63,14 @@ export function createRelayOverdue({
   pool,
   client,
   channel,
+  woke,
 }: {
   pool: Pool;
   client: Client;
   /** While it takes nothing, every queue waits for it, and would only look again. */
   channel: Pick<Channel, "opensAt">;
+  /** Told of each wake: a few are lost, many are a fault. */
+  woke: (workflow: "deliveryQueue" | "campaign") => void;
 }) {
   return async function relayOverdue(): Promise<void> {
     const { cancellationSignal: signal } = Context.current();
@@ -74,7 +79,7 @@ export function createRelayOverdue({
       const queues = await pool.query<{ queue: string }>({
         name: "overdue-queues",
         text: overdueQueuesSql,
-        values: [graceMs],
+        values: [graceMs, waitingDigests],
       });
       const campaigns = await pool.query<{ id: string }>({
         name: "stalled-campaigns",
@@ -82,8 +87,14 @@ export function createRelayOverdue({
         values: [graceMs],
       });
       if (channel.opensAt(new Date()) === null)
-        for (const { queue } of queues.rows) await wakeQueue(client, queue);
-      for (const { id } of campaigns.rows) await wakeCampaign(client, publicId("campaign", id));
+        for (const { queue } of queues.rows) {
+          await wakeQueue(client, queue);
+          woke("deliveryQueue");
+        }
+      for (const { id } of campaigns.rows) {
+        await wakeCampaign(client, publicId("campaign", id));
+        woke("campaign");
+      }
       Context.current().heartbeat();
       await sleep(sweepMs, undefined, { signal }).catch(() => {});
     }

@@ -12,9 +12,6 @@ export type Queue =
 /** Where members of digests wait: a run of the `digest` workflow moves what is due into its lanes. */
 export const waitingDigests = "digest/waiting";
 
-/** Lanes of digests. */
-export const digestLanes = 4;
-
 /** Recipients are spread over shards and lanes by the last byte of their UUID, which is random: at most 256 ways. */
 export const maxShards = 256;
 
@@ -43,6 +40,11 @@ export function parseQueueName(name: string): Queue {
   throw new Error(`not the name of a queue: ${name}`);
 }
 
+/** The lanes of digests, in their order. */
+export const digestLaneNames: readonly string[] = Array.from({ length: 4 }, (_, lane) =>
+  queueName({ kind: "digest", lane }),
+);
+
 /** Is it drained by its campaign's workflow? */
 export const isLane = (queue: string): boolean => queue.startsWith("campaign/");
 
@@ -55,9 +57,11 @@ export const shardNames = (kind: "mailbox" | "critical", count: number): string[
   Array.from({ length: count }, (_, shard) => queueName({ kind, shard }));
 
 /** Every queue that a notification's rows may be in, whatever number of shards was or is configured. */
-export const notificationQueues: readonly string[] = (["critical", "mailbox"] as const).flatMap(
-  (kind) => shardNames(kind, maxShards),
-);
+export const notificationQueues: readonly string[] = [
+  ...(["critical", "mailbox"] as const).flatMap((kind) => shardNames(kind, maxShards)),
+  waitingDigests,
+  ...digestLaneNames,
+];
 
 /** Which of `count` shards or lanes a recipient belongs to. The freeze computes the same in SQL. */
 export function shardOf(recipientId: string, count: number): number {

@@ -20,10 +20,10 @@ import { registerSearchAttributes, temporalClient, temporalSettings } from "../c
 import { startTracing } from "../config/tracing.ts";
 import { createActionLinks } from "../domain/action-links.ts";
 import { createWorkerApp, listen } from "./http.ts";
-import { countWakes, measuredGates } from "./measured.ts";
+import { measuredGates } from "./measured.ts";
 import { createWorkerMetrics } from "./metrics.ts";
 import { createPool } from "./pool.ts";
-import { ensureMaintenance } from "./schedules.ts";
+import { ensureDigests, ensureMaintenance } from "./schedules.ts";
 import { createWorkers, ensureRelay, inFlightBound, workflowSource } from "./worker.ts";
 
 /** How often a server that is not there yet is tried again. */
@@ -104,10 +104,7 @@ async function main(): Promise<void> {
       : await listen(createWorkerApp({ metrics, pool, workers: () => workers }), { host, port });
 
   const tracing = await startTracing("worker", environment, logger);
-  const client = temporalClient(settings, [
-    countWakes(metrics),
-    ...(tracing ? [tracing.client] : []),
-  ]);
+  const client = temporalClient(settings, tracing ? [tracing.client] : []);
   const connection = await untilReached("Temporal", logger, stop.signal, () =>
     NativeConnection.connect(settings.connectionOptions),
   );
@@ -185,22 +182,23 @@ async function main(): Promise<void> {
 }
 
 /**
- * What stands in Temporal and in no ledger: search attributes, the relay, the schedule of maintenance. It may be terminated,
- * or lost with a server: whatever happened to it, it is back within a minute. The schedule is brought up to date once; what an
- * operator changes about it afterwards holds until a worker starts.
+ * What stands in Temporal and in no ledger: search attributes, the relay, the schedules of maintenance and digests. It may be
+ * terminated, or lost with a server: whatever happened to it, it is back within a minute. The schedules are brought up to date
+ * once; what an operator changes about them afterwards holds until a worker starts.
  */
 async function keepStanding(client: Client, logger: Logger, stopping: AbortSignal): Promise<void> {
-  let schedule: "update" | "keep" = "update";
+  let schedules: "update" | "keep" = "update";
   while (!stopping.aborted) {
     try {
       await registerSearchAttributes(client);
       await ensureRelay(client);
-      await ensureMaintenance(client, schedule);
-      schedule = "keep";
+      await ensureMaintenance(client, schedules);
+      await ensureDigests(client, schedules);
+      schedules = "keep";
     } catch (error) {
       logger.warn(
         { error: String(error) },
-        "the relay or the schedule of maintenance is not sure to be there: trying again",
+        "the relay or a schedule is not sure to be there: trying again",
       );
     }
     await sleep(standingCheckMs, undefined, { signal: stopping }).catch(() => {});

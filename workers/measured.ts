@@ -1,5 +1,4 @@
 import type { Context } from "@temporalio/activity";
-import type { WorkflowClientInterceptor } from "@temporalio/client";
 import type { ActivityInterceptors } from "@temporalio/worker";
 import type { createAdvanceCampaign } from "../activities/campaign.ts";
 import type { Channel, SendResult } from "../activities/channels/channel.ts";
@@ -198,15 +197,4 @@ export function observeActivities(metrics: WorkerMetrics) {
       },
     },
   });
-}
-
-/** Of a client that only the relay wakes with. */
-export function countWakes(metrics: WorkerMetrics): WorkflowClientInterceptor {
-  return {
-    async signalWithStart(input, next) {
-      const runId = await next(input);
-      metrics.relayWakes.inc({ workflow: input.workflowType });
-      return runId;
-    },
-  };
 }

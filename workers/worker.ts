@@ -11,6 +11,7 @@ import type { Activities } from "../activities/index.ts";
 import { createLedger } from "../activities/ledger.ts";
 import { createRemoveExpired } from "../activities/maintenance.ts";
 import { createRelayOverdue } from "../activities/relay.ts";
+import { createSweepDigests } from "../activities/sweep-digests.ts";
 import type { ActionLinks } from "../domain/action-links.ts";
 import type { Retention } from "../domain/retention.ts";
 import type { Logger } from "../config/logger.ts";
@@ -67,6 +68,7 @@ function createActivities({
 } {
   const ledger = measuredLedger(createLedger(pool), metrics);
   const gates = measuredGates(createGates(pool), metrics);
+  const wake = (queue: string) => wakeQueue(client, queue);
   const dispatchOver = (traffic: Traffic) => {
     const channel = measuredChannel(channels[traffic], { name: "email", traffic }, metrics);
     const dispatch = createDispatcher({
@@ -78,7 +80,7 @@ function createActivities({
       inFlightBound: inFlightBound[traffic],
       mailboxShards,
       links,
-      wake: (queue) => wakeQueue(client, queue),
+      wake,
     });
     metrics.inFlightBound.set({ traffic }, inFlightBound[traffic]);
     return { dispatch: measuredDispatch(dispatch, metrics, logger) };
@@ -86,7 +88,13 @@ function createActivities({
   return {
     orchestration: {
       advanceCampaign: loggedAdvance(createAdvanceCampaign({ pool }), logger),
-      relayOverdue: createRelayOverdue({ pool, client, channel: channels.delivery }),
+      relayOverdue: createRelayOverdue({
+        pool,
+        client,
+        channel: channels.delivery,
+        woke: (workflow) => metrics.relayWakes.inc({ workflow }),
+      }),
+      sweepDigests: createSweepDigests({ pool, wake }),
       removeExpired: measuredRemoval(createRemoveExpired({ pool, retention }), metrics),
     },
     delivery: dispatchOver("delivery"),

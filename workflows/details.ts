@@ -1,5 +1,6 @@
 import type { DispatchResult } from "../activities/dispatch.ts";
 import type { CampaignStep } from "../activities/campaign.ts";
+import type { Sweep } from "../activities/sweep-digests.ts";
 import type { RetentionTable } from "../domain/retention.ts";
 
 /** What a queue is doing, in an operator's words, for the Temporal UI. */
@@ -43,4 +44,13 @@ export function describeRemoved(
   return current === null
     ? `Done. Removed: ${so}.`
     : `Looking through ${current.replaceAll("_", " ")}. Removed so far: ${so}.`;
+}
+
+/** What a run of digests did, in an operator's words, for the Temporal UI. */
+export function describeSweep({ deliveries, recipients, lanes }: Sweep): string {
+  const moved =
+    deliveries === 0
+      ? "Nothing was due"
+      : `Moved ${deliveries} ${deliveries === 1 ? "delivery" : "deliveries"} for ${recipients} ${recipients === 1 ? "recipient" : "recipients"}`;
+  return lanes.length === 0 ? `${moved}.` : `${moved}; woke ${lanes.join(", ")}.`;
 }

@@ -12,7 +12,13 @@ export const taskQueues = {
 } as const;
 
 /** Temporal's priority keys: a lower one is served first. */
-export const priorityKeys = { critical: 1, mailbox: 2, campaign: 4, maintenance: 5 } as const;
+export const priorityKeys = {
+  critical: 1,
+  mailbox: 2,
+  digest: 3,
+  campaign: 4,
+  maintenance: 5,
+} as const;
 
 /** Why somebody was woken. Nothing decides by it: it is for logs and traces. */
 export interface Wake {
@@ -51,6 +57,9 @@ export const relayWorkflowId = "relay";
 
 /** Of the Schedule, and the beginning of its runs' ids: Temporal adds the instant. */
 export const maintenanceId = "maintenance";
+
+/** Of the Schedule of digests, likewise. */
+export const digestId = "digest";
 
 /** Nothing at the start; the rest is where a run that continues as new goes on. */
 export interface MaintenanceInput {

@@ -3,6 +3,7 @@ import { parseQueueName, type Queue } from "../domain/queues.ts";
 import {
   campaignWorkflowId,
   type DeliveryQueueInput,
+  digestId,
   maintenanceId,
   type MaintenanceInput,
   priorityKeys,
@@ -20,12 +21,7 @@ export function deliveryQueueOptions(queue: string, wake: Wake = {}) {
     taskQueue: taskQueues.orchestration,
     args: [{ queue, ...wake }] as [DeliveryQueueInput],
     priority: {
-      priorityKey:
-        parsed.kind === "critical"
-          ? priorityKeys.critical
-          : parsed.kind === "mailbox"
-            ? priorityKeys.mailbox
-            : priorityKeys.campaign,
+      priorityKey: priorityKeys[parsed.kind === "lane" ? "campaign" : parsed.kind],
       ...(campaign && { fairnessKey: campaign }),
     },
     typedSearchAttributes: new TypedSearchAttributes([
@@ -71,5 +67,15 @@ export function maintenanceOptions() {
     args: [{}] as [MaintenanceInput],
     priority: { priorityKey: priorityKeys.maintenance },
     staticSummary: "Removes what is past its retention",
+  };
+}
+
+/** How a run of digests runs when its Schedule starts it. */
+export function digestOptions() {
+  return {
+    workflowId: digestId,
+    taskQueue: taskQueues.orchestration,
+    priority: { priorityKey: priorityKeys.digest },
+    staticSummary: "Has the digests sent whose time has come",
   };
 }

@@ -5,11 +5,11 @@ import { historyToJSON } from "@temporalio/common/lib/proto-utils.js";
 import { pino } from "pino";
 import { expect, it } from "vitest";
 import { packageRoot } from "../../config/package-root.ts";
-import { queueName } from "../../domain/queues.ts";
+import { queueName, waitingDigests } from "../../domain/queues.ts";
 import { createPool } from "../../workers/pool.ts";
 import { ensureRelay } from "../../workers/worker.ts";
-import { maintenanceId, relayWorkflowId } from "../../workflows/messages.ts";
-import { maintenanceOptions } from "../../workflows/options.ts";
+import { digestId, maintenanceId, relayWorkflowId } from "../../workflows/messages.ts";
+import { digestOptions, maintenanceOptions } from "../../workflows/options.ts";
 import { wakeCampaign, wakeQueue } from "../../workflows/wake.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 import { seeding } from "../support/seed.ts";
@@ -121,6 +121,11 @@ it("records the histories of every workflow", { timeout: 120_000 }, async () => 
   await client.workflow.start("maintenance", maintenanceOptions());
   await client.workflow.getHandle(maintenanceId).result();
   await keep("maintenance", maintenanceId);
+
+  await seed.notification({ recipientIds: recipients, queue: waitingDigests });
+  const digest = await client.workflow.start("digest", digestOptions());
+  await digest.result();
+  await keep("digest", digestId);
 
   await workers.stop();
   await environment.teardown();

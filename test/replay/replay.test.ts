@@ -22,7 +22,9 @@ describe("recorded histories", () => {
         historyFromJSON(read(name)).events?.[0]?.workflowExecutionStartedEventAttributes
           ?.workflowType?.name,
     );
-    expect(new Set(types)).toEqual(new Set(["campaign", "deliveryQueue", "maintenance", "relay"]));
+    expect(new Set(types)).toEqual(
+      new Set(["campaign", "deliveryQueue", "digest", "maintenance", "relay"]),
+    );
   });
 
   it("would show a change of order", async () => {
