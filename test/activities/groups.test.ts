@@ -1,0 +1,236 @@
+import { MockActivityEnvironment } from "@temporalio/testing";
+import type { Pool } from "pg";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createSweepDigests, type Sweep } from "../../activities/sweep-digests.ts";
+import { newUuid, publicId } from "../../domain/ids.ts";
+import { digestLaneNames, waitingDigests } from "../../domain/queues.ts";
+import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
+import { mailbox, policyWorld, shown } from "../support/policy-world.ts";
+
+let database: LedgerDatabase;
+let pool: Pool;
+let world: ReturnType<typeof policyWorld>;
+
+beforeAll(async () => {
+  database = await createLedgerDatabase();
+  ({ pool } = database);
+});
+beforeEach(async () => {
+  moment = 0;
+  await database.empty();
+  await pool.query("TRUNCATE policy_versions");
+  world = policyWorld(pool);
+});
+afterAll(() => database.drop());
+
+const minuteMs = 60_000;
+/** Beyond the clock, so that time is what a test says it is; a Monday at 07:00. */
+const start = new Date("2040-01-02T07:00:00Z");
+let moment = 0;
+const after = (minutes: number) => new Date(start.getTime() + minutes * minuteMs);
+
+/** A delivery that is about something, in words of its own; asked for a moment after the one before. */
+async function deadline(recipientId: string, task: string, at = start): Promise<string> {
+  const type = "task.deadline";
+  const delivery = await world.ask({
+    recipientId,
+    type,
+    at: new Date(at.getTime() + ++moment),
+    occursAt: after(600),
+  });
+  const version = newUuid();
+  await pool.query(
+    `WITH version AS (
+       INSERT INTO template_versions (id, template_id, version, content, variables)
+       SELECT $2, v.template_id, (SELECT max(version) + 1 FROM template_versions), $3, '{}'
+       FROM deliveries d JOIN notifications n ON n.id = d.notification_id JOIN template_versions v ON v.id = n.template_version_id WHERE d.id = $1
+       RETURNING id
+     )
+     UPDATE notifications n SET entity_id = $4, data = jsonb_build_object('task', $4::text), actions = '[{"action":"complete"}]', template_version_id = version.id
+     FROM version, deliveries d WHERE d.id = $1 AND n.id = d.notification_id`,
+    [delivery, version, { email: { subject: "Do {{ task }}", html: "{{ task }}" } }, task],
+  );
+  return delivery;
+}
+
+const groups = async () =>
+  (
+    await pool.query<{ id: string; status: string; members: number }>(
+      "SELECT id, status, member_count AS members FROM groups ORDER BY id",
+    )
+  ).rows;
+
+const cancel = (ids: readonly string[]) =>
+  pool.query(
+    "UPDATE deliveries SET status = 'cancelled', reason = 'delivery_cancelled', due_at = NULL, finished_at = now() WHERE id = ANY($1)",
+    [ids],
+  );
+
+describe("a batch", () => {
+  it("is one mail in the name of the group, and all its members have one outcome", async () => {
+    const recipient = await world.recipient();
+    const members: string[] = [];
+    for (const task of ["a", "b", "c"]) members.push(await deadline(recipient, task));
+    const { dispatch, requests } = world.worker();
+    await dispatch(after(1));
+    expect(requests).toEqual([]);
+    await dispatch(after(31));
+
+    const [group] = await groups();
+    expect(group).toMatchObject({ status: "closed", members: 3 });
+    expect(requests).toMatchObject([
+      {
+        messageId: publicId("group", group!.id),
+        templateVersionId: "default-batch-1",
+        data: {
+          count: 3,
+          title: "3 task deadlines approaching",
+          items: [{ title: "Do a" }, { title: "Do b" }, { title: "Do c" }],
+          more: 0,
+          entityIds: ["a", "b", "c"],
+        },
+        actions: [{ action: "complete", label: "Mark all as done" }],
+      },
+    ]);
+    const { rows } = await pool.query<{ delivery: string; attempt: object }>(
+      `SELECT d.id AS delivery, to_jsonb(a) - 'delivery_id' AS attempt FROM deliveries d JOIN attempts a ON a.delivery_id = d.id
+       WHERE d.status = 'sent' AND d.group_id = $1 ORDER BY d.id`,
+      [group!.id],
+    );
+    expect(rows.map(({ delivery }) => delivery)).toEqual(members);
+    for (const { attempt } of rows) expect(attempt).toEqual(rows[0]!.attempt);
+  });
+
+  it("fails as a whole", async () => {
+    const recipient = await world.recipient();
+    for (const task of ["a", "b"]) await deadline(recipient, task);
+    const { dispatch, requests } = world.worker(() => "permanent");
+    await dispatch(after(1));
+    await dispatch(after(31));
+    expect(requests).toHaveLength(1);
+    expect(await database.statuses()).toEqual({ failed: 2 });
+  });
+
+  it("is retried under the same name, without whom was taken out of it meanwhile", async () => {
+    const recipient = await world.recipient();
+    const members: string[] = [];
+    for (const task of ["a", "b", "c"]) members.push(await deadline(recipient, task));
+    let outcome: "transient" | "sent" = "transient";
+    const { dispatch, requests } = world.worker(() => outcome);
+    await dispatch(after(1));
+    await dispatch(after(31));
+    expect(await database.statuses()).toEqual({ pending: 3 });
+    await cancel([members[1]!]);
+    outcome = "sent";
+    await dispatch(after(40));
+    expect(await database.statuses()).toEqual({ sent: 2, cancelled: 1 });
+    expect(requests.map(({ data }) => data["count"])).toEqual([3, 2]);
+    expect(requests[1]!.messageId).toBe(requests[0]!.messageId);
+  });
+
+  it("of whom one is left goes out as that one; of whom none is left not at all", async () => {
+    const [one, none] = [await world.recipient(), await world.recipient()];
+    const left = await deadline(one, "a");
+    const gone = [await deadline(one, "b"), await deadline(none, "c"), await deadline(none, "d")];
+    const { dispatch, requests } = world.worker();
+    await dispatch(after(1));
+    await cancel(gone);
+    await dispatch(after(31));
+    expect(requests).toMatchObject([{ messageId: shown(left), data: { task: "a" } }]);
+    expect(await database.statuses()).toEqual({ sent: 1, cancelled: 3 });
+  });
+});
+
+describe("a digest", () => {
+  const sweep = (at: Date) =>
+    new MockActivityEnvironment().run(createSweepDigests({ pool, wake: () => Promise.resolve() }), {
+      asOf: at.toISOString(),
+    }) as Promise<Sweep>;
+  const daily = { digest: { mode: "daily", time: "08:00" } };
+
+  it("is one mail by type at its time, to each who has something waiting", async () => {
+    const [one, other, idle] = await Promise.all(
+      [daily, daily, daily].map((wishes) => world.recipient({ wishes })),
+    );
+    for (const task of ["a", "b"]) await deadline(one!, task);
+    await world.ask({ recipientId: one!, type: "report.weekly", priority: "low", at: start });
+    await deadline(other!, "c", after(10));
+    const single = await world.ask({ recipientId: idle!, at: start });
+    const { dispatch, requests } = world.worker();
+    await dispatch(after(11));
+    // What has no type waits for no digest.
+    expect(requests).toMatchObject([{ messageId: shown(single) }]);
+    expect(await sweep(after(59))).toMatchObject({ deliveries: 0 });
+
+    const { deliveries, recipients, lanes } = await sweep(after(60));
+    expect({ deliveries, recipients }).toEqual({ deliveries: 4, recipients: 2 });
+    for (const lane of lanes) await dispatch(after(60), lane);
+    expect(await database.statuses()).toEqual({ sent: 5 });
+    const [, ...digests] = requests;
+    expect(digests).toHaveLength(2);
+    const own = await groups();
+    expect(digests.find(({ data }) => data["count"] === 3)).toMatchObject({
+      templateVersionId: "default-digest-1",
+      data: {
+        title: "Your digest: 3 notifications",
+        sections: [
+          {
+            type: { key: "task.deadline" },
+            count: 2,
+            items: [{ title: "Do a" }, { title: "Do b" }],
+          },
+          { type: { key: "report.weekly" }, count: 1, items: [{ title: "Hello" }] },
+        ],
+      },
+    });
+    expect(own.map(({ id }) => publicId("group", id))).toContain(
+      digests.find(({ data }) => data["count"] === 3)!.messageId,
+    );
+    // One by itself needs no summary.
+    expect(digests.find(({ data }) => data["task"] === "c")!.messageId).toMatch(/^dlv_/);
+
+    // Nothing pending, nothing sent.
+    expect(await sweep(after(24 * 60 + 60))).toEqual({ deliveries: 0, recipients: 0, lanes: [] });
+    for (const lane of digestLaneNames) await dispatch(after(24 * 60 + 60), lane);
+    expect(requests).toHaveLength(3);
+  });
+
+  it("is whole though only some of its members were moved before it is sent", async () => {
+    const recipient = await world.recipient({ wishes: daily });
+    const [first] = [await deadline(recipient, "a"), await deadline(recipient, "b")];
+    const { dispatch, requests } = world.worker();
+    await dispatch(after(1));
+    await pool.query("UPDATE deliveries SET queue = $2 WHERE id = $1", [first, digestLaneNames[0]]);
+    await dispatch(after(60), digestLaneNames[0]);
+    expect(requests).toMatchObject([{ data: { count: 2 } }]);
+    expect(await sweep(after(60))).toMatchObject({ deliveries: 0 });
+    expect(await database.statuses()).toEqual({ sent: 2 });
+  });
+
+  it("is one mail however much has gathered", async () => {
+    const recipient = await world.recipient({ wishes: daily });
+    const types = ["task.deadline", "habit.reminder", "report.weekly"];
+    for (let n = 0; n < 450; n++)
+      await world.ask({ recipientId: recipient, type: types[n % 3], at: start });
+    const { dispatch, requests } = world.worker();
+    for (let rows = 450; rows > 0;) {
+      await dispatch(after(1));
+      rows = (await pool.query("SELECT FROM deliveries WHERE queue = $1", [mailbox])).rowCount!;
+    }
+    const { rowCount } = await pool.query("SELECT FROM deliveries WHERE queue = $1", [
+      waitingDigests,
+    ]);
+    expect(rowCount).toBe(450);
+    const { lanes } = await sweep(after(60));
+    expect(lanes).toHaveLength(1);
+    await dispatch(after(60), lanes[0]);
+    expect(await database.statuses()).toEqual({ sent: 450 });
+    expect(requests).toMatchObject([{ data: { count: 450 } }]);
+    const { sections } = requests[0]!.data as { sections: { count: number; more: number }[] };
+    expect(sections.map(({ count, more }) => [count, more])).toEqual([
+      [150, 140],
+      [150, 140],
+      [150, 140],
+    ]);
+  });
+});
