@@ -36,6 +36,8 @@ import { notificationRoutes } from "./routes/notifications.ts";
 import { policyRoutes } from "./routes/policy.ts";
 import { queueRoutes } from "./routes/queues.ts";
 import { providerRoutes } from "./routes/providers.ts";
+import { preferenceRoutes } from "./routes/preferences.ts";
+import { preferenceTokenRoutes } from "./routes/preference-tokens.ts";
 import { recipientImportPath, recipientImportRoutes } from "./routes/recipient-import.ts";
 import { recipientBulkRoutes } from "./routes/recipient-bulk.ts";
 import { recipientListRoutes } from "./routes/recipient-lists.ts";
@@ -96,14 +98,17 @@ export function createApp(deps: ApiDeps) {
   );
 
   const versions = createTemplateVersions(deps.prisma);
-  const types = createTypes(createRulebookReader(deps.pool));
+  const readRulebook = createRulebookReader(deps.pool);
+  const types = createTypes(readRulebook);
   const api = app
     .route("/", healthRoutes(deps))
     .route("/", metricsRoutes(metrics.registry))
-    .route("/", recipientImportRoutes(deps))
-    .route("/", recipientBulkRoutes(deps))
+    .route("/", recipientImportRoutes(deps, readRulebook))
+    .route("/", recipientBulkRoutes(deps, readRulebook))
     .route("/", recipientListRoutes(deps))
     .route("/", recipientRoutes(deps))
+    .route("/", preferenceRoutes(deps, readRulebook))
+    .route("/", preferenceTokenRoutes(deps, tokens))
     .route("/", policyRoutes(deps))
     .route("/", notificationTypeRoutes(deps))
     .route("/", segmentRoutes(deps))

@@ -11,7 +11,7 @@ import type { ApiEnv } from "./context.ts";
 import { countDeliveries, type DeliveryFilters, readDeliveries } from "./delivery-filters.ts";
 import { leaveGroups, lockGroups, ownQueue } from "./groups.ts";
 import type { ApiDeps } from "./router.ts";
-import type { Run } from "./run.ts";
+import { type Run, runOn } from "./run.ts";
 
 /** What may be done to deliveries by hand. */
 export type DeliveryChange =
@@ -280,9 +280,7 @@ export async function changeDeliveries(
   for (;;) {
     const ids = await nextOf(pool, change, selection, after, batch);
     const { changed } = await inTransaction(pool, async (client) => {
-      const run: Run = async <Row>(sql: string, values: unknown[]) =>
-        (await client.query(sql, values)).rows as Row[];
-      const outcome = await changeRows(run, change, ids, config);
+      const outcome = await changeRows(runOn(client), change, ids, config);
       total.changed += outcome.changed.length;
       total.skipped = added(total.skipped, outcome.skipped);
       total.reopened += outcome.reopened;

@@ -7,6 +7,17 @@ import type { Run } from "./run.ts";
 export const lockGroups = (run: Run, ids: readonly string[]): Promise<unknown> =>
   run("SELECT FROM groups WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE", [ids]);
 
+/** Locks the groups that deliveries of these recipients wait in; resolves with their ids. */
+export async function lockGroupsOf(run: Run, recipientIds: readonly string[]): Promise<string[]> {
+  const rows = await run<{ id: string }>(
+    "SELECT DISTINCT group_id AS id FROM deliveries WHERE recipient_id = ANY($1::uuid[]) AND due_at IS NOT NULL AND group_id IS NOT NULL",
+    [recipientIds],
+  );
+  const ids = rows.map(({ id }) => id);
+  await lockGroups(run, ids);
+  return ids;
+}
+
 const leaveGroupsSql = `
   UPDATE groups AS g SET member_count = m.count, status = CASE WHEN m.count = 0 THEN 'closed' ELSE g.status END,
     closed_at = CASE WHEN m.count = 0 THEN clock_timestamp() ELSE g.closed_at END

@@ -64,8 +64,14 @@ type ImportOutcome = z.infer<typeof importOutcome>;
 
 interface Import<Item> {
   kind: RecordKind<Item>;
-  /** Writes a batch, in the order of its lines, which may tell of one thing twice. */
-  write: (client: Pick<PoolClient, "query">, items: readonly Item[]) => Promise<void>;
+  /**
+   * Writes a batch, in the order of its lines, which may tell of one thing twice; resolves with what to do once that is
+   * committed, if anything.
+   */
+  write: (
+    client: Pick<PoolClient, "query">,
+    items: readonly Item[],
+  ) => Promise<void | (() => void)>;
   /** For the one entry of the audit trail that tells of all of it, written with each batch. */
   action: string;
   resource: string;
@@ -85,10 +91,12 @@ export async function importStream<Item>(
     const writeBatch = async () => {
       const { failed } = result;
       const imported = result.imported + batch.length;
-      await inTransaction(pool, async (client) => {
-        await write(client, batch);
+      const committed = await inTransaction(pool, async (client) => {
+        const after = await write(client, batch);
         await entry.write(client, { imported, failed });
+        return after;
       });
+      committed?.();
       result.imported = imported;
       failedAsAudited = failed;
       batch = [];

@@ -1,3 +1,4 @@
+import { unconditional } from "./etag.ts";
 import { exampleOf, type Schemas } from "./openapi-examples.ts";
 import { type Access, accessExtension } from "./router.ts";
 
@@ -6,7 +7,7 @@ type Content = Record<string, { schema?: unknown; example?: unknown; examples?: 
 /** An operation of the document, as the generator writes it and as far as it is completed here. */
 export interface Operation {
   [accessExtension]: Access;
-  parameters?: { in: string; name: string }[];
+  parameters?: { in: string; name: string; description?: string }[];
   requestBody?: { content: Content };
   responses: Record<string, { headers?: object; content?: Content }>;
   tags?: string[];
@@ -24,6 +25,7 @@ interface Place {
 /** The first part of each path, after the version, and what stands under it. */
 export const tagDescriptions: Record<string, string> = {
   recipients: "People to notify.",
+  me: "What a recipient may do for themselves, with a token of their own.",
   tombstones: "Recipients who were erased, kept without personal data so that the ledger adds up.",
   segments: "Saved filters over recipients, to be used as audiences.",
   templates: "Messages with variables. A version never changes once it is written.",
@@ -125,7 +127,7 @@ function problemStatuses(operation: Operation, method: string): string[] {
     413: hasBody,
     415: hasBody,
     422: hasBody || parameters.length > 0,
-    428: conditional,
+    428: conditional && !parameters.some(({ description }) => description === unconditional),
     429: true,
   };
   return Object.keys(applies).filter((status) => applies[status]);

@@ -4,9 +4,12 @@ import type { RecipientFilter } from "../domain/audience.ts";
 import { filterWhere } from "../domain/audience-sql.ts";
 import { firstUuidAt, publicId } from "../domain/ids.ts";
 import { containingPattern } from "../domain/like.ts";
-import type { Recipient } from "../prisma/generated/client.ts";
+import type { recipientReference } from "../domain/recipient.ts";
+import { text } from "../domain/storable.ts";
+import type { Prisma, Recipient } from "../prisma/generated/client.ts";
 import { type Conditions, createConditions } from "./conditions.ts";
 import type { Place } from "./pages.ts";
+import { notFound, Problem } from "./problem.ts";
 
 /** A recipient, as every route shows it. */
 export const recipientAnswer = z
@@ -23,8 +26,11 @@ export const recipientAnswer = z
   })
   .openapi("Recipient");
 
-/** A recipient who was not erased. */
-export type RecipientRow = Omit<Recipient, "erasedAt">;
+/** What is shown of a recipient who was not erased. */
+export type RecipientRow = Omit<
+  Recipient,
+  "erasedAt" | "preferences" | "preferencesVersion" | "engagedHours"
+>;
 
 export function recipientJson(row: RecipientRow): z.output<typeof recipientAnswer> {
   const { id, externalId, email, phone, timeZone, locale, attributes, createdAt, updatedAt } = row;
@@ -43,6 +49,50 @@ export function recipientJson(row: RecipientRow): z.output<typeof recipientAnswe
 
 /** The columns of a `RecipientRow`. */
 export const recipientColumns = `id, external_id AS "externalId", email, phone, time_zone AS "timeZone", locale, attributes, created_at AS "createdAt", updated_at AS "updatedAt", version`;
+
+/** How a caller names a recipient. */
+export type RecipientName = ReturnType<typeof recipientReference>;
+
+/** For the routes of one recipient: the caller's own id of them in the path, or the one that Tidings gave. */
+export const recipientParams = z.object({
+  recipient: text(200).openapi({ description: "External id, or rcp_…", example: "ada" }),
+});
+
+/** A recipient with their wishes. */
+export type HeldRecipient = Omit<Recipient, "engagedHours">;
+
+/** A recipient, held against other changes to the end of the transaction; undefined where there is none. */
+export async function lockRecipient(
+  tx: Prisma.TransactionClient,
+  named: RecipientName,
+): Promise<HeldRecipient | undefined> {
+  const [column, value] =
+    "id" in named ? ["id = $1::uuid", named.id] : ["external_id = $1", named.externalId];
+  const [row] = await tx.$queryRawUnsafe<HeldRecipient[]>(
+    `SELECT ${recipientColumns}, erased_at AS "erasedAt", preferences, preferences_version AS "preferencesVersion" FROM recipients WHERE ${column} FOR NO KEY UPDATE`,
+    value,
+  );
+  return row;
+}
+
+/** A recipient; throws the problem of one who is not there, or not any more. */
+export async function readRecipient(
+  client: Pick<Prisma.TransactionClient, "recipient">,
+  named: RecipientName,
+): Promise<Recipient> {
+  const row = await client.recipient.findUnique({ where: named });
+  refuseAbsent(row);
+  return row;
+}
+
+/** Throws the problem of one who is not there, or not any more. */
+export function refuseAbsent<Row extends { erasedAt: Date | null }>(
+  row: Row | null | undefined,
+): asserts row is Row {
+  if (!row) throw notFound("recipient");
+  if (row.erasedAt)
+    throw new Problem("gone", `This recipient was erased at ${row.erasedAt.toISOString()}.`);
+}
 
 /** By what lists of recipients may be sorted. */
 export const recipientSorts = {

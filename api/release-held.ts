@@ -1,26 +1,11 @@
+import type { Context } from "hono";
 import { shardNames } from "../domain/queues.ts";
 import { heldReasons } from "../domain/reasons.ts";
-import type { Prisma } from "../prisma/generated/client.ts";
-import type { ChangedRow } from "./delivery-changes.ts";
-import { leaveGroups, lockGroups, ownQueue } from "./groups.ts";
-import { type Run, runOf } from "./run.ts";
-
-type Shards = { mailboxShards: number };
-
-/**
- * What policy holds for a recipient is decided again, now, for something that it was decided by is different: their
- * preferences, their time zone. Resolves with the rows, for `wakeFor` once the transaction is committed.
- *
- * A worker may be about to hold what is due by what it read before: it leaves alone what has moved since then, and so all
- * that is due moves, by a moment. A row that somebody is writing at this moment is passed over, and waits as they say.
- */
-export function releaseHeld(
-  tx: Prisma.TransactionClient,
-  recipientId: string,
-  shards: Shards,
-): Promise<ChangedRow[]> {
-  return releaseHeldOf(runOf(tx), [recipientId], shards);
-}
+import type { ApiEnv } from "./context.ts";
+import { type ChangedRow, wakeFor } from "./delivery-changes.ts";
+import { leaveGroups, lockGroupsOf, ownQueue } from "./groups.ts";
+import type { ApiDeps } from "./router.ts";
+import type { Run } from "./run.ts";
 
 /**
  * Rows of digests have a queue that no delivery is sent from: they go back to their recipient's mailbox. That a row was
@@ -42,19 +27,20 @@ const releaseSql = `
   FROM open WHERE d.id = open.id AND open.held
   RETURNING d.id, d.campaign_id AS "campaignId", d.queue, open.group_id AS "groupId"`;
 
-/** As `releaseHeld`, for many recipients. */
+/**
+ * What policy holds for recipients is decided again, now, for something that it was decided by is different: their
+ * preferences, their time zone. Resolves with the rows, for `wakeFor` once the transaction is committed.
+ *
+ * A worker may be about to hold what is due by what it read before: it leaves alone what has moved since then, and so all
+ * that is due moves, by a moment. A row that somebody is writing at this moment is passed over, and waits as they say.
+ */
 export async function releaseHeldOf(
   run: Run,
   recipientIds: readonly string[],
-  { mailboxShards }: Shards,
+  { mailboxShards }: { mailboxShards: number },
 ): Promise<ChangedRow[]> {
   if (recipientIds.length === 0) return [];
-  const named = await run<{ id: string }>(
-    "SELECT DISTINCT group_id AS id FROM deliveries WHERE recipient_id = ANY($1::uuid[]) AND due_at IS NOT NULL AND group_id IS NOT NULL",
-    [recipientIds],
-  );
-  const groups = named.map(({ id }) => id);
-  await lockGroups(run, groups);
+  const groups = await lockGroupsOf(run, recipientIds);
   const released = await run<ChangedRow & { groupId: string | null }>(releaseSql, [
     recipientIds,
     heldReasons,
@@ -63,4 +49,15 @@ export async function releaseHeldOf(
   ]);
   await leaveGroups(run, released);
   return released;
+}
+
+/** As `releaseHeldOf`, in a request: resolves with what to do once the transaction is committed. */
+export async function releasing(
+  c: Context<ApiEnv>,
+  { wakes, config }: Pick<ApiDeps, "wakes" | "config">,
+  run: Run,
+  recipientIds: readonly string[],
+): Promise<() => void> {
+  const released = await releaseHeldOf(run, recipientIds, config);
+  return () => wakeFor(released, wakes, c.get("requestId"));
 }

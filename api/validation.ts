@@ -62,9 +62,11 @@ function faultsOf(issue: Issue): Fault[] {
         path: [...issue.path, ...path],
         ...rest,
       }));
+    case "invalid_key":
+      // Of a record: its place is the key's.
+      return issue.issues.flatMap(faultsOf).map((inner) => ({ ...inner, path: issue.path }));
     case "invalid_format":
     case "not_multiple_of":
-    case "invalid_key":
     case "invalid_element":
     case "custom":
       return fault(issue.message);

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { channels } from "./channel.ts";
 import { resourceKey } from "./key.ts";
+import { mergePatchOf } from "./merge-patch.ts";
 import { priorities } from "./priority.ts";
 
 export const digestModes = ["immediate", "hourly", "daily", "weekly"] as const;
@@ -160,6 +161,9 @@ export const preferences = partly
   })
   .partial();
 export type Preferences = z.output<typeof preferences>;
+
+/** What of them is to be changed: a merge patch, whose null takes back what they said. */
+export const preferencesPatch = mergePatchOf(preferences);
 
 /** What holds for one recipient and one type. */
 export interface EffectivePreferences extends z.output<typeof preferenceDefaults> {

@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { parseMailbox } from "./address.ts";
 import { idPrefixes, parsePublicId } from "./ids.ts";
+import { withoutEmpty } from "./merge-patch.ts";
+import { preferences } from "./preferences.ts";
 import { findUnstorable, text } from "./storable.ts";
 
 const publicIdPrefix = `${idPrefixes.recipient}_`;
@@ -93,8 +95,11 @@ export const recipientProfile = z.strictObject({
   attributes: attributes.default({}),
 });
 
-/** A recipient as a line of an import brings it. */
-export const importedRecipient = recipientProfile.extend({ externalId });
+/** A recipient as a line of an import brings it; what they wish stays as it is where it is left out. */
+export const importedRecipient = recipientProfile.extend({
+  externalId,
+  preferences: preferences.transform(withoutEmpty).optional(),
+});
 
 export type ImportedRecipient = z.output<typeof importedRecipient>;
 

@@ -1,10 +1,14 @@
 import { z } from "@hono/zod-openapi";
+import type { ReadRulebook, Rulebook } from "../../config/rulebook.ts";
 import { publicId } from "../../domain/ids.ts";
-import { importedRecipient, type ImportedRecipient } from "../../domain/recipient.ts";
+import type { ImportedRecipient } from "../../domain/recipient.ts";
 import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
+import { importedRecipientFor } from "../preferences.ts";
 import { jsonPointer } from "../problem.ts";
+import { releasing } from "../release-held.ts";
 import { upsertRecipients } from "../recipient-store.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+import { runOf } from "../run.ts";
 import { fieldFaults } from "../validation.ts";
 
 const maxRecipients = 1_000;
@@ -15,7 +19,8 @@ const bulk = z.strictObject({
     .min(1, "must hold at least one recipient")
     .max(maxRecipients, `must hold at most ${maxRecipients} recipients: import more as a stream`)
     .openapi({
-      description: "externalId beside the fields of PUT /v1/recipients/{recipient}",
+      description:
+        "externalId beside the fields of PUT /v1/recipients/{recipient}, and preferences, which stay where they are left out",
       example: [
         { externalId: "ada", email: "ada@example.org", attributes: { plan: "pro" } },
         { externalId: "bob", email: "bob@example.org" },
@@ -77,12 +82,14 @@ const route = defineRoute({
 
 type Refused = z.infer<typeof refused>;
 
-export function recipientBulkRoutes(deps: ApiDeps) {
-  return createRouter().openapi(route, (c) => {
-    const checked = check(c.req.valid("json").recipients);
+export function recipientBulkRoutes(deps: ApiDeps, readRulebook: ReadRulebook) {
+  return createRouter().openapi(route, async (c) => {
+    const checked = check(c.req.valid("json").recipients, await readRulebook());
     const good = checked.filter((item): item is ImportedRecipient => !("errors" in item));
     return commitOnce(c, deps, 200, async (tx) => {
-      const rows = good.length === 0 ? [] : await upsertRecipients(tx, good, deps.clock());
+      const storing = { createdBy: c.get("caller").id, now: deps.clock() };
+      const rows = good.length === 0 ? [] : await upsertRecipients(tx, good, storing);
+      const unsettled = rows.filter((row) => row.unsettled).map(({ id }) => id);
       const byExternalId = new Map(rows.map((row) => [row.externalId!, row]));
       const created = rows.filter((row) => row.created).length;
       const counts = {
@@ -106,16 +113,18 @@ export function recipientBulkRoutes(deps: ApiDeps) {
           rows.length > 0
             ? [{ action: "recipient.bulk_upsert", resource: "recipients", after: counts }]
             : [],
+        committed: await releasing(c, deps, runOf(tx), unsettled),
       };
     });
   });
 }
 
 /** Each recipient as it is to be stored, or what is wrong with it; of two for one external id the first is stored. */
-function check(items: readonly unknown[]): (ImportedRecipient | Refused)[] {
+function check(items: readonly unknown[], rulebook: Rulebook): (ImportedRecipient | Refused)[] {
   const seen = new Set<string>();
+  const schema = importedRecipientFor(rulebook);
   return items.map((item) => {
-    const parsed = importedRecipient.safeParse(item);
+    const parsed = schema.safeParse(item);
     if (!parsed.success)
       return { status: "refused", errors: fieldFaults(parsed.error, jsonPointer) };
     const { externalId } = parsed.data;

@@ -1,7 +1,10 @@
-import { importedRecipient } from "../../domain/recipient.ts";
+import type { ReadRulebook } from "../../config/rulebook.ts";
 import { importBody, importOutcome, importStream } from "../import-stream.ts";
+import { importedRecipientFor } from "../preferences.ts";
+import { releasing } from "../release-held.ts";
 import { importRecipients } from "../recipient-store.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
+import { runOn } from "../run.ts";
 
 export const recipientImportPath = "/v1/recipients/import";
 
@@ -12,8 +15,9 @@ const importRoute = defineRoute({
   summary: "Create or replace recipients from a stream of any length",
   description:
     "CSV with a header of external_id, email, phone, time_zone, locale and attributes.<name>, or one JSON object a line with externalId beside the fields of " +
-    "PUT /v1/recipients/{external id}. A line replaces the recipient as that does; of two lines for one recipient the later wins. Bad lines are reported " +
-    "and good ones kept, also when the stream breaks off: repeat it as it is.",
+    "PUT /v1/recipients/{external id} and, if you like, preferences as PUT /v1/recipients/{recipient}/preferences takes them. A line replaces the recipient as that " +
+    "does; preferences that it leaves out stay. Of two lines for one recipient the later wins. Bad lines are reported and good ones kept, also when the stream " +
+    "breaks off: repeat it as it is.",
   request: {
     body: importBody({
       csv: "external_id,email,attributes.plan\nada,ada@example.org,pro\n",
@@ -24,7 +28,6 @@ const importRoute = defineRoute({
 });
 
 const kind = {
-  schema: importedRecipient,
   columns: new Map([
     ["external_id", "externalId"],
     ["email", "email"],
@@ -36,17 +39,20 @@ const kind = {
   openField: "attributes",
 };
 
-export function recipientImportRoutes(deps: ApiDeps) {
+export function recipientImportRoutes(deps: ApiDeps, readRulebook: ReadRulebook) {
   const { clock } = deps;
 
   return createRouter().openapi(importRoute, async (c) => {
+    const createdBy = c.get("caller").id;
     const outcome = await importStream(c, deps, {
-      kind,
+      kind: { ...kind, schema: importedRecipientFor(await readRulebook()) },
       action: "recipient.import",
       resource: "recipients",
       write: async (client, items) => {
         const last = new Map(items.map((item) => [item.externalId, item]));
-        await importRecipients(client, [...last.values()], clock());
+        const storing = { createdBy, now: clock() };
+        const unsettled = await importRecipients(client, [...last.values()], storing);
+        return releasing(c, deps, runOn(client), unsettled);
       },
     });
     return c.json(outcome, 200);

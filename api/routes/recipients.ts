@@ -8,14 +8,23 @@ import {
   recipientProfile,
   recipientReference,
 } from "../../domain/recipient.ts";
-import { text } from "../../domain/storable.ts";
-import { Prisma, type Recipient } from "../../prisma/generated/client.ts";
+import { Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../audit.ts";
 import { ifMatchHeaders, requireMatch, setEtag } from "../etag.ts";
+import { leaveGroups, lockGroupsOf } from "../groups.ts";
 import { commit } from "../idempotency.ts";
-import { invalid, notFound, Problem } from "../problem.ts";
+import { invalid } from "../problem.ts";
+import { releasing } from "../release-held.ts";
 import { upsertRecipients } from "../recipient-store.ts";
-import { recipientAnswer, recipientColumns, recipientJson } from "../recipients.ts";
+import {
+  readRecipient,
+  type HeldRecipient,
+  lockRecipient,
+  recipientAnswer,
+  recipientJson,
+  recipientParams,
+  refuseAbsent,
+} from "../recipients.ts";
 import {
   type ApiDeps,
   createRouter,
@@ -24,12 +33,8 @@ import {
   problemResponse,
   responses,
 } from "../router.ts";
+import { runOf } from "../run.ts";
 import { fieldErrors } from "../validation.ts";
-
-/** The caller's own id of a recipient, or the one that Tidings gave. */
-const reference = z.object({
-  recipient: text(200).openapi({ description: "External id, or rcp_…", example: "ada" }),
-});
 
 const exampleProfile = {
   email: "ada@example.org",
@@ -61,7 +66,7 @@ const get = defineRoute({
   path: "/v1/recipients/{recipient}",
   access: "viewer",
   summary: "One recipient",
-  request: { params: reference },
+  request: { params: recipientParams },
   responses: responses(200, "The recipient", recipientAnswer),
 });
 
@@ -71,7 +76,7 @@ const erase = defineRoute({
   access: "admin",
   summary:
     "Erase a recipient: personal data and external id are gone for good, and what is still pending is cancelled. Idempotent.",
-  request: { params: reference },
+  request: { params: recipientParams },
   responses: { 204: { description: "There is no such recipient any more" }, ...problemResponse },
 });
 
@@ -83,7 +88,7 @@ const patch = defineRoute({
   description:
     "A JSON merge patch (RFC 7396): what is left out stays, what is null takes its default again, and a null within attributes removes that key.",
   request: {
-    params: reference,
+    params: recipientParams,
     headers: ifMatchHeaders,
     body: jsonContent(
       recipientPatch.meta({
@@ -94,27 +99,6 @@ const patch = defineRoute({
   responses: responses(200, "The recipient afterwards", recipientAnswer),
 });
 
-/** A recipient, held against other changes to the end of the transaction; undefined where there is none. */
-async function lockRecipient(
-  tx: Prisma.TransactionClient,
-  named: ReturnType<typeof recipientReference>,
-): Promise<Recipient | undefined> {
-  const [column, value] =
-    "id" in named ? ["id = $1::uuid", named.id] : ["external_id = $1", named.externalId];
-  const [row] = await tx.$queryRawUnsafe<Recipient[]>(
-    `SELECT ${recipientColumns}, erased_at AS "erasedAt" FROM recipients WHERE ${column} FOR NO KEY UPDATE`,
-    value,
-  );
-  return row;
-}
-
-/** Throws the problem of one who is not there, or not any more. */
-function refuseAbsent(row: Recipient | null | undefined): asserts row is Recipient {
-  if (!row) throw notFound("recipient");
-  if (row.erasedAt)
-    throw new Problem("gone", `This recipient was erased at ${row.erasedAt.toISOString()}.`);
-}
-
 export function recipientRoutes(deps: ApiDeps) {
   const { prisma, clock } = deps;
 
@@ -122,13 +106,21 @@ export function recipientRoutes(deps: ApiDeps) {
     .openapi(put, async (c) => {
       const { recipient: externalId } = c.req.valid("param");
       const profile = c.req.valid("json");
-      const { created, ...row } = await commit(c, deps, async (tx) => {
+      const {
+        created,
+        unsettled: _,
+        ...row
+      } = await commit(c, deps, async (tx) => {
         // Held, so that what the audit trail says it was is what this replaced.
         const before = await lockRecipient(tx, { externalId });
-        const [stored] = await upsertRecipients(tx, [{ ...profile, externalId }], clock());
+        const [stored] = await upsertRecipients(tx, [{ ...profile, externalId }], {
+          createdBy: c.get("caller").id,
+          now: clock(),
+        });
         const after = recipientJson(stored!);
         return {
           body: stored!,
+          committed: await releasing(c, deps, runOf(tx), stored!.unsettled ? [stored!.id] : []),
           changes: [
             before
               ? changeOf("recipient.replace", after.id, recipientJson(before), after)
@@ -145,10 +137,7 @@ export function recipientRoutes(deps: ApiDeps) {
       return c.json(recipientJson(row), created ? 201 : 200);
     })
     .openapi(get, async (c) => {
-      const row = await prisma.recipient.findUnique({
-        where: recipientReference(c.req.valid("param").recipient),
-      });
-      refuseAbsent(row);
+      const row = await readRecipient(prisma, recipientReference(c.req.valid("param").recipient));
       setEtag(c, row.version);
       return c.json(recipientJson(row), 200);
     })
@@ -163,7 +152,7 @@ export function recipientRoutes(deps: ApiDeps) {
         const shown = recipientJson(before);
         if (
           Object.entries(profile).every(([key, value]) =>
-            isDeepStrictEqual(value, before[key as keyof Recipient]),
+            isDeepStrictEqual(value, before[key as keyof HeldRecipient]),
           )
         )
           return { body: before, changes: [] };
@@ -178,6 +167,12 @@ export function recipientRoutes(deps: ApiDeps) {
         });
         return {
           body: after,
+          committed: await releasing(
+            c,
+            deps,
+            runOf(tx),
+            after.timeZone === before.timeZone ? [] : [after.id],
+          ),
           changes: [changeOf("recipient.update", shown.id, shown, recipientJson(after))],
         };
       });
@@ -198,12 +193,16 @@ export function recipientRoutes(deps: ApiDeps) {
             timeZone: "UTC",
             locale: "en",
             attributes: {},
+            preferences: Prisma.DbNull,
+            engagedHours: [],
             erasedAt: now,
             version: { increment: 1 },
           },
           select: { id: true },
         });
         if (!erased) return { body: null, changes: [] };
+        const run = runOf(tx);
+        const groups = await lockGroupsOf(run, [erased.id]);
         await tx.delivery.updateMany({
           where: { recipientId: erased.id, status: "pending", dueAt: { not: null } },
           data: {
@@ -211,11 +210,18 @@ export function recipientRoutes(deps: ApiDeps) {
             reason: "recipient_erased",
             detail: null,
             dueAt: null,
+            groupId: null,
             leaseToken: null,
             leaseUntil: null,
             finishedAt: now,
           },
         });
+        await leaveGroups(
+          run,
+          groups.map((groupId) => ({ groupId })),
+        );
+        await tx.preferenceVersion.deleteMany({ where: { recipientId: erased.id } });
+        await tx.grantLog.deleteMany({ where: { recipientId: erased.id } });
         const resource = publicId("recipient", erased.id);
         await tx.auditEntry.updateMany({
           where: { resource },
@@ -229,7 +235,7 @@ export function recipientRoutes(deps: ApiDeps) {
 
 /** The profile that a patch makes of a recipient; throws the problem of one that may not be. */
 function patched(
-  { email, phone, timeZone, locale, attributes }: Recipient,
+  { email, phone, timeZone, locale, attributes }: HeldRecipient,
   wanted: z.output<typeof recipientPatch>,
 ) {
   const merged = mergePatch({ email, phone, timeZone, locale, attributes }, wanted);

@@ -23,12 +23,15 @@ process.stderr.write(
 let api: Api;
 let document: Document;
 let server: Awaited<ReturnType<typeof listen>>;
+let recipientToken: string;
 /** What arrived since a test began: how often each status was the answer, and what failed. */
 const arrived = { count: 0, statuses: {} as Record<number, number>, failures: [] as string[] };
 
 beforeAll(async () => {
   api = await startApi();
   document = namingKnown((await api.send("GET", "/openapi.json")).body, await populate(api));
+  const issued = await api.send("POST", "/v1/recipients/u1/preference-tokens");
+  recipientToken = issued.body.token;
   server = await listen(async (request) => {
     arrived.count += 1;
     const response = await api.app.fetch(request);
@@ -45,9 +48,10 @@ afterAll(async () => {
 });
 
 const ask = async ({ method, path, headers, body }: RandomRequest) => {
+  const secret = path.startsWith("/v1/me/") ? recipientToken : apiKey;
   const response = await fetch(server.url + path, {
     method,
-    headers: { authorization: `Bearer ${apiKey}`, ...headers },
+    headers: { authorization: `Bearer ${secret}`, ...headers },
     ...(body !== undefined && { body }),
   });
   return { status: response.status, headers: response.headers, text: await response.text() };

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { releaseHeldOf } from "../../api/release-held.ts";
-import type { Run } from "../../api/run.ts";
+import { runOn } from "../../api/run.ts";
 import { inTransaction } from "../../config/database.ts";
 import { newUuid } from "../../domain/ids.ts";
 import { queueName, shardOf, waitingDigests } from "../../domain/queues.ts";
@@ -71,11 +71,9 @@ async function rows(): Promise<Map<string, Omit<Row, "id">>> {
 }
 
 const release = (...recipients: string[]) =>
-  inTransaction(database.pool, (client) => {
-    const run: Run = async <Found>(sql: string, values: unknown[]) =>
-      (await client.query(sql, values)).rows as Found[];
-    return releaseHeldOf(run, recipients, { mailboxShards });
-  });
+  inTransaction(database.pool, (client) =>
+    releaseHeldOf(runOn(client), recipients, { mailboxShards }),
+  );
 
 describe("releasing what is held", () => {
   it.each(heldReasons)("lets what waits for %s be decided again, now", async (reason) => {

@@ -1,0 +1,254 @@
+import { isDeepStrictEqual } from "node:util";
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import type { ReadRulebook, Rulebook } from "../config/rulebook.ts";
+import { publicId } from "../domain/ids.ts";
+import { withoutEmpty } from "../domain/merge-patch.ts";
+import type { NotificationType } from "../domain/notification-type.ts";
+import {
+  preferenceDefaults,
+  preferenceLayers,
+  type PreferencePath,
+  preferenceRanges,
+  type Preferences,
+  preferences,
+  tracedPreferences,
+} from "../domain/preferences.ts";
+import { importedRecipient, type ImportedRecipient } from "../domain/recipient.ts";
+import type { Prisma } from "../prisma/generated/client.ts";
+import { changeOf } from "./audit.ts";
+import type { ApiEnv } from "./context.ts";
+import { requireMatchIfGiven } from "./etag.ts";
+import { commit } from "./idempotency.ts";
+import { definitionOf } from "./notification-types.ts";
+import { type FieldError, invalid, jsonPointer } from "./problem.ts";
+import { lockRecipient, refuseAbsent, type RecipientName } from "./recipients.ts";
+import { exampleIdOf } from "./references.ts";
+import { releasing } from "./release-held.ts";
+import type { ApiDeps } from "./router.ts";
+import { runOf } from "./run.ts";
+
+const from = z.enum(preferenceLayers);
+const held = <Value extends z.ZodType>(value: Value) => z.object({ value, from });
+const ranged = held(z.number().int()).extend({
+  range: z
+    .object({ minimum: z.number().int(), maximum: z.number().int() })
+    .openapi({ description: "What it may be" }),
+});
+
+const { channels, batching, digest, ...parts } = preferenceDefaults.shape;
+
+const example = <Value>(value: Value, layer: (typeof preferenceLayers)[number]) => ({
+  example: { value, from: layer },
+});
+
+const effective = z.object({
+  "channels.email": held(channels.shape.email),
+  "channels.push": held(channels.shape.push),
+  "channels.in_app": held(channels.shape.in_app),
+  "channels.sms": held(channels.shape.sms),
+  "channels.webhook": held(channels.shape.webhook),
+  channelOrder: held(parts.channelOrder),
+  "batching.enabled": held(batching.shape.enabled),
+  "batching.maximumSize": ranged.openapi({
+    example: { value: 5, from: "organisation", range: { minimum: 2, maximum: 20 } },
+  }),
+  "batching.windowMinutes": ranged.openapi({
+    example: { value: 60, from: "type", range: { minimum: 5, maximum: 120 } },
+  }),
+  maxPerHour: ranged.openapi({
+    example: { value: 3, from: "recipient", range: { minimum: 1, maximum: 1_000 } },
+  }),
+  "digest.mode": held(digest.shape.mode).openapi(example("daily", "recipient")),
+  "digest.time": held(digest.shape.time),
+  "digest.weekday": held(digest.shape.weekday),
+  minimumPriority: held(parts.minimumPriority),
+  quietHours: held(parts.quietHours),
+  doNotDisturb: held(parts.doNotDisturb),
+  intelligentTiming: held(parts.intelligentTiming),
+  learning: held(parts.learning),
+} satisfies Record<PreferencePath, z.ZodType>);
+
+export const examplePreferences = {
+  maxPerHour: 3,
+  digest: { mode: "daily", time: "18:30" },
+  quietHours: [{ start: "22:00", end: "07:00" }],
+  types: { "report.weekly": false },
+};
+
+/** What a recipient wishes and what holds for them, as every route shows it. */
+export const preferencesAnswer = z
+  .object({
+    recipient: z.string().openapi({ example: exampleIdOf("recipient") }),
+    version: z.number().int().openapi({
+      description: "Counts changes: the ETag of the preferences; 0 before the first",
+      example: 1,
+    }),
+    timeZone: z.string().openapi({
+      description: "Of their clock, which times of day are by",
+      example: "Europe/London",
+    }),
+    preferences: preferences.meta({
+      description: "What they have said",
+      example: examplePreferences,
+    }),
+    type: z.string().nullable().openapi({
+      description: "The notification type that `effective` is for; null: messages of any",
+      example: null,
+    }),
+    effective: effective.openapi({
+      description:
+        "What holds: each value, and whether it comes from the organisation, the type or the recipient",
+    }),
+    types: z
+      .array(
+        z.object({
+          key: z.string().openapi({ example: "report.weekly" }),
+          name: z.string().openapi({ example: "Weekly reports" }),
+          on: z.boolean().openapi({ example: false }),
+          from: from.openapi({ example: "recipient" }),
+          mandatory: z.boolean().openapi({
+            description: "It cannot be switched off",
+            example: false,
+          }),
+        }),
+      )
+      .openapi({ description: "Every notification type, by key" }),
+  })
+  .openapi("Preferences");
+
+type PreferencesAnswer = z.output<typeof preferencesAnswer>;
+
+/** What is kept of a recipient's wishes. */
+export interface Wishes {
+  id: string;
+  timeZone: string;
+  preferences: Prisma.JsonValue;
+  preferencesVersion: number;
+}
+
+/** What is kept of what they said was checked when they said it; null: they never did. */
+export const saidIn = (document: Prisma.JsonValue): Preferences => (document ?? {}) as Preferences;
+
+/**
+ * Shows what holds for a recipient, for messages of the type of `typeKey` where it is given. Throws the problem of a key
+ * that no type has.
+ */
+export async function preferencesJson(
+  readRulebook: ReadRulebook,
+  wishes: Wishes,
+  typeKey: string | undefined,
+): Promise<PreferencesAnswer> {
+  const { policy, types } = await readRulebook();
+  const all = [...types.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+  const type = all.find(({ key }) => key === typeKey) ?? null;
+  if (typeKey !== undefined && !type)
+    throw invalid([{ in: "query", field: "type", message: unknownType }]);
+  const said = saidIn(wishes.preferences);
+  const traced = tracedPreferences({
+    organisation: policy.preferences,
+    type: type?.preferences ?? null,
+    recipient: said,
+  });
+  const withRanges = Object.entries(traced).map(([path, value]) => [
+    path,
+    { ...value, ...(path in preferenceRanges && { range: rangeAt(path) }) },
+  ]);
+  return {
+    recipient: publicId("recipient", wishes.id),
+    version: wishes.preferencesVersion,
+    timeZone: wishes.timeZone,
+    preferences: said,
+    type: type?.key ?? null,
+    effective: Object.fromEntries(withRanges) as PreferencesAnswer["effective"],
+    types: all.map((one) => switchOf(one, said)),
+  };
+}
+
+function rangeAt(path: string) {
+  const { minimum, maximum } = preferenceRanges[path as keyof typeof preferenceRanges];
+  return { minimum, maximum };
+}
+
+function switchOf({ key, name, mandatory }: NotificationType, { types = {} }: Preferences) {
+  const said = types[key];
+  const heard = said !== undefined && !(mandatory && !said);
+  const origin = heard ? ("recipient" as const) : ("type" as const);
+  return { key, name, on: heard ? said : true, from: origin, mandatory };
+}
+
+const unknownType = "names no notification type: GET /v1/notification-types lists them";
+
+const mandatoryType = "cannot be switched off: messages of this type are mandatory";
+
+/** Types that may be switched, by key. */
+export type Switchable = ReadonlyMap<string, Pick<NotificationType, "mandatory">>;
+
+/** What is wrong with the types that somebody switches, where it is not `before` already; fields below `types`. */
+export function typeFaults(
+  known: Switchable,
+  wanted: Preferences["types"] = {},
+  before: Preferences["types"] = {},
+): { key: string; message: string }[] {
+  return Object.entries(wanted).flatMap(([key, on]) => {
+    if (before[key] === on) return [];
+    const type = known.get(key);
+    if (!type) return [{ key, message: unknownType }];
+    return type.mandatory && !on ? [{ key, message: mandatoryType }] : [];
+  });
+}
+
+/** A recipient as an import brings it, who switches types that there are. */
+export function importedRecipientFor({ types }: Rulebook): z.ZodType<ImportedRecipient> {
+  const known = new Map([...types.values()].map((type) => [type.key, type]));
+  return importedRecipient.superRefine((recipient, context) => {
+    for (const { key, message } of typeFaults(known, recipient.preferences?.types))
+      context.addIssue({ code: "custom", path: ["preferences", "types", key], message });
+  });
+}
+
+/** Changes what a recipient has said, as `change` makes it of what they said before; resolves with what is kept then. */
+export async function changePreferences(
+  c: Context<ApiEnv>,
+  deps: Pick<ApiDeps, "prisma" | "clock" | "wakes" | "config">,
+  recipient: RecipientName,
+  change: (said: Preferences) => Preferences,
+): Promise<Wishes> {
+  return commit(c, deps, async (tx) => {
+    const before = await lockRecipient(tx, recipient);
+    refuseAbsent(before);
+    requireMatchIfGiven(c, before.preferencesVersion);
+    const said = saidIn(before.preferences);
+    const wanted = withoutEmpty(change(said));
+    if (isDeepStrictEqual(wanted, said)) return { body: before, changes: [] };
+    const faults = typeFaults(await switchableIn(tx, wanted), wanted.types, said.types);
+    if (faults.length > 0) throw invalid(faults.map(typeError));
+    const version = before.preferencesVersion + 1;
+    const document = wanted as Prisma.InputJsonObject;
+    await tx.$executeRaw`
+      UPDATE recipients SET preferences = ${document}::jsonb, preferences_version = ${version} WHERE id = ${before.id}::uuid`;
+    const createdBy = c.get("caller").id;
+    await tx.preferenceVersion.create({
+      data: { recipientId: before.id, version, document, createdBy, createdAt: deps.clock() },
+    });
+    return {
+      body: { ...before, preferences: document as Prisma.JsonObject, preferencesVersion: version },
+      changes: [changeOf("preferences.update", publicId("recipient", before.id), said, wanted)],
+      committed: await releasing(c, deps, runOf(tx), [before.id]),
+    };
+  });
+}
+
+async function switchableIn(
+  tx: Prisma.TransactionClient,
+  { types = {} }: Preferences,
+): Promise<Switchable> {
+  const rows = await tx.notificationType.findMany({ where: { key: { in: Object.keys(types) } } });
+  return new Map(rows.map(({ key, document }) => [key, definitionOf(document)]));
+}
+
+const typeError = ({ key, message }: { key: string; message: string }): FieldError => ({
+  in: "body",
+  field: jsonPointer(["types", key]),
+  message,
+});

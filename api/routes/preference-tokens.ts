@@ -1,0 +1,72 @@
+import { z } from "@hono/zod-openapi";
+import { publicId } from "../../domain/ids.ts";
+import { recipientReference } from "../../domain/recipient.ts";
+import type { Tokens } from "../../domain/tokens.ts";
+import { commit } from "../idempotency.ts";
+import { readRecipient, recipientParams } from "../recipients.ts";
+import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
+
+const daySeconds = 86_400;
+const presetSeconds = 30 * daySeconds;
+const range = `must be from 60 to ${90 * daySeconds} seconds`;
+
+const expiresInSeconds = z
+  .int(`must be a whole number of seconds from 60 to ${90 * daySeconds}`)
+  .min(60, range)
+  .max(90 * daySeconds, range)
+  .default(presetSeconds)
+  .openapi({ description: "How long it is good for: 90 days at most", example: presetSeconds });
+
+const issue = defineRoute({
+  method: "post",
+  path: "/v1/recipients/{recipient}/preference-tokens",
+  access: "sender",
+  summary: "Give a recipient a token for their own preferences",
+  description:
+    "Whoever holds it may read and change what this recipient wishes, at /v1/me/preferences, until it expires: give it to nobody else. It cannot be called back; erasing the recipient ends it.",
+  request: {
+    params: recipientParams,
+    body: {
+      required: false,
+      content: { "application/json": { schema: z.strictObject({ expiresInSeconds }) } },
+    },
+  },
+  responses: responses(
+    201,
+    "The token, which is kept nowhere",
+    z
+      .object({
+        token: z.string().openapi({ example: "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJyY3Bf….Zm9v" }),
+        expiresAt: z.iso.datetime(),
+      })
+      .openapi("PreferenceToken"),
+  ),
+});
+
+export function preferenceTokenRoutes(deps: ApiDeps, tokens: Pick<Tokens, "signRecipientToken">) {
+  const { clock } = deps;
+
+  return createRouter().openapi(issue, async (c) => {
+    const named = recipientReference(c.req.valid("param").recipient);
+    // Without a body there is nothing that has been checked.
+    const seconds = c.req.valid("json").expiresInSeconds ?? presetSeconds;
+    // A token's expiry has no fractions of a second.
+    const nowSeconds = Math.floor(clock().getTime() / 1_000);
+    const expiresAt = new Date((nowSeconds + seconds) * 1_000);
+    const recipientId = await commit(c, deps, async (tx) => {
+      const { id } = await readRecipient(tx, named);
+      return {
+        body: id,
+        changes: [
+          {
+            action: "preferences.issue_token",
+            resource: publicId("recipient", id),
+            after: { expiresAt: expiresAt.toISOString() },
+          },
+        ],
+      };
+    });
+    const token = await tokens.signRecipientToken({ recipientId, expiresAt });
+    return c.json({ token, expiresAt: expiresAt.toISOString() }, 201);
+  });
+}
