@@ -63,6 +63,17 @@ const notificationsSql = `
   removed AS (DELETE FROM notifications WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING id)
   SELECT (SELECT count(*)::int FROM removed) AS removed, (SELECT count(*)::int FROM page) AS seen, (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last`;
 
+/** Events whose delivery is not left. */
+const eventsSql = `
+  WITH page AS MATERIALIZED (SELECT id FROM events WHERE id > $1 AND id < $2 ORDER BY id LIMIT ${batchRows}),
+  expired AS MATERIALIZED (
+    SELECT e.id FROM events e
+    WHERE e.id = ANY (ARRAY(SELECT id FROM page)) AND NOT EXISTS (SELECT FROM deliveries d WHERE d.id = e.delivery_id)
+    FOR UPDATE OF e SKIP LOCKED
+  ),
+  removed AS (DELETE FROM events WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING id)
+  SELECT (SELECT count(*)::int FROM removed) AS removed, (SELECT count(*)::int FROM page) AS seen, (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last`;
+
 const auditSql = `
   WITH page AS MATERIALIZED (
     SELECT id FROM audit_entries WHERE id > $1 AND id < $2 ORDER BY id LIMIT ${batchRows} FOR UPDATE SKIP LOCKED
@@ -154,6 +165,8 @@ export function createExpired({
           return gates(cutoff, after);
         case "audit_entries":
           return run(auditSql, ids);
+        case "events":
+          return run(eventsSql, ids);
         case "idempotency_keys":
           return run(idempotencySql, [after ?? new Date(0), cutoff]);
       }

@@ -1,5 +1,6 @@
 import type { createAdvanceCampaign } from "./campaign.ts";
 import type { createDispatch } from "./dispatch.ts";
+import type { createPublishEvents } from "./events.ts";
 import type { createRemoveExpired } from "./maintenance.ts";
 import type { createRelayOverdue } from "./relay.ts";
 import type { createSweepDigests } from "./sweep-digests.ts";
@@ -10,5 +11,6 @@ export interface Activities {
   advanceCampaign: ReturnType<typeof createAdvanceCampaign>;
   removeExpired: ReturnType<typeof createRemoveExpired>;
   sweepDigests: ReturnType<typeof createSweepDigests>;
+  publishEvents: ReturnType<typeof createPublishEvents>;
   relayOverdue: ReturnType<typeof createRelayOverdue>;
 }

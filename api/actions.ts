@@ -5,15 +5,16 @@ import { snoozeOf } from "../domain/leg.ts";
 import { dayMs, hourMs, localTimeAt, minuteMs } from "../domain/local-time.ts";
 import type { DeliveryStatus } from "../domain/notification.ts";
 import type { TypeDefinition } from "../domain/notification-type.ts";
-import { policyFrom } from "../domain/policy.ts";
 import { effectivePreferences, type Preferences } from "../domain/preferences.ts";
 import { isLane, queueName, shardOf } from "../domain/queues.ts";
 import type { ActionTarget, Tokens } from "../domain/tokens.ts";
+import type { Prisma } from "../prisma/generated/client.ts";
 import type { ApiEnv } from "./context.ts";
 import { type ChangedRow, wakeFor } from "./delivery-changes.ts";
 import { commit, type Work } from "./idempotency.ts";
+import { readPolicy } from "./policy.ts";
 import { Problem } from "./problem.ts";
-import { leaveGroups } from "./groups.ts";
+import { leaveGroups, lockGroups } from "./groups.ts";
 import type { ApiDeps } from "./router.ts";
 import { type Run, runOf } from "./run.ts";
 
@@ -66,15 +67,14 @@ export function perform(
       c.get("requestId"),
     );
   return commit(c, deps, async (tx): Promise<Work<ActionOutcome>> => {
-    const run = runOf(tx);
     const now = deps.clock();
     switch (action.action) {
       case "view": {
-        const deliveries = await view(run, id, target, now);
+        const deliveries = await view(tx, id, target, now);
         return { body: { ...none, action: "view", deliveries, url: action.url }, changes: [] };
       }
       case "snooze": {
-        const { rows, ...snoozed } = await snooze(run, id, target, {
+        const { rows, ...snoozed } = await snooze(tx, id, target, {
           minutes: action.minutes,
           now,
           mailboxShards: deps.config.mailboxShards,
@@ -86,7 +86,7 @@ export function perform(
         };
       }
       case "complete": {
-        const { rows, deliveries } = await complete(run, target);
+        const { rows, deliveries } = await complete(runOf(tx), target);
         return {
           body: { ...none, action: "complete", deliveries },
           changes: [],
@@ -157,9 +157,8 @@ async function holdMembers(run: Run, target: ActionTarget): Promise<Member[]> {
     "KEY SHARE",
     seen.map(({ recipientId }) => recipientId),
   );
-  await lock(
-    "groups",
-    "UPDATE",
+  await lockGroups(
+    run,
     openGroups.map((group) => group.id),
   );
   const ids = seen.map((row) => row.id);
@@ -195,14 +194,6 @@ async function record(
   return new Set(rows.map(({ id }) => id));
 }
 
-async function policyInForce(run: Run) {
-  const [row] = await run<{ document: unknown }>(
-    "SELECT document FROM policy_versions ORDER BY version DESC LIMIT 1",
-    [],
-  );
-  return policyFrom(row?.document ?? {});
-}
-
 const viewersSql = (column: string) => `
   SELECT d.id, r.id AS "recipientId", r.time_zone AS "timeZone", r.preferences, t.id AS "typeId", t.document AS type
   FROM deliveries d JOIN recipients r ON r.id = d.recipient_id
@@ -219,7 +210,13 @@ const learnSql = `
  * Notes that somebody looked, once for each token, and when they did where that may be learnt from. What is not kept any more
  * was not looked at, and is still somewhere to be seen.
  */
-async function view(run: Run, token: string, target: ActionTarget, now: Date): Promise<number> {
+async function view(
+  tx: Prisma.TransactionClient,
+  token: string,
+  target: ActionTarget,
+  now: Date,
+): Promise<number> {
+  const run = runOf(tx);
   const [column, id] = columnOf(target);
   const seen = await run<{
     id: string;
@@ -234,7 +231,7 @@ async function view(run: Run, token: string, target: ActionTarget, now: Date): P
   const [first] = seen;
   if (first === undefined || fresh.size === 0) return seen.length;
   const { learning } = effectivePreferences({
-    organisation: (await policyInForce(run)).preferences,
+    organisation: (await readPolicy(tx)).policy.preferences,
     // What several types say together is what none of them says.
     type: seen.every(({ typeId }) => typeId === first.typeId)
       ? (first.type?.preferences ?? null)
@@ -272,11 +269,12 @@ const againSql = `
  * to come again, the last word counts.
  */
 async function snooze(
-  run: Run,
+  tx: Prisma.TransactionClient,
   token: string,
   target: ActionTarget,
   { minutes, now, mailboxShards }: { minutes: number; now: Date; mailboxShards: number },
 ): Promise<{ rows: ChangedRow[]; deliveries: number; until: string }> {
+  const run = runOf(tx);
   const members = await holdMembers(run, target);
   const key = `snoozed/${token}/`;
   const before = await run<{ until: string }>(
@@ -285,7 +283,7 @@ async function snooze(
   );
   if (before[0]) return { rows: [], deliveries: before.length, until: before[0].until };
 
-  const { snoozeMaximumDays } = await policyInForce(run);
+  const { snoozeMaximumDays } = (await readPolicy(tx)).policy;
   const waitMs = Math.min(minutes * minuteMs, snoozeMaximumDays * dayMs);
   const until = new Date(now.getTime() + waitMs).toISOString();
   const mine = members.filter(

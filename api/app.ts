@@ -26,6 +26,7 @@ import { campaignReportRoutes } from "./routes/campaign-reports.ts";
 import { deliveryRoutes } from "./routes/deliveries.ts";
 import { deliveryChangeRoutes } from "./routes/delivery-changes.ts";
 import { docsRoutes } from "./routes/docs.ts";
+import { eventRoutes } from "./routes/events.ts";
 import { explanationRoutes } from "./routes/explanations.ts";
 import { groupRoutes } from "./routes/groups.ts";
 import { gateRoutes } from "./routes/gates.ts";
@@ -127,6 +128,7 @@ export function createApp(deps: ApiDeps) {
     .route("/", deliveryRoutes(deps))
     .route("/", deliveryChangeRoutes(deps))
     .route("/", actionRoutes(deps))
+    .route("/", eventRoutes(deps))
     .route("/", explanationRoutes(deps))
     .route("/", groupRoutes(deps))
     .route("/", queueRoutes(deps))

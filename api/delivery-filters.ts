@@ -15,7 +15,7 @@ import { createdBetween, oneOrMore, type Part } from "./pages.ts";
 import { exampleIdOf } from "./references.ts";
 
 /** The public id of one thing, as its UUID. */
-const idOf = (kind: "campaign" | "notification" | "group") =>
+export const idOf = (kind: "campaign" | "notification" | "group" | "delivery") =>
   z
     .string()
     .regex(publicIdPattern(kind), `must be the id of a ${kind}`)

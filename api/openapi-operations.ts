@@ -34,6 +34,7 @@ export const tagDescriptions: Record<string, string> = {
   "notification-types": "Named kinds of message: what holds for all of a kind.",
   notifications: "Requests to tell some recipients something, now or later.",
   deliveries: "The ledger: one message owed to one recipient, and what became of it.",
+  events: "What recipients did, to be read here or told to the outside.",
   actions: "What recipients do about a message, from its links.",
   explanations: "Why somebody heard of something, or did not.",
   groups: "Batches and digests: deliveries that go out as one message.",

@@ -174,6 +174,7 @@ describe("SMTP_URL", () => {
     "smtp://mail.example.org?tls=never",
     "smtp://mail.example.org?name=Main+server",
     "smtp://mail.example.org?pool=true",
+    "smtp://mail.example.org?name=events",
     "smtp://one.example.org?name=main smtp://two.example.org?name=main",
     "smtp://one.example.org?name=smtp-2 smtp://two.example.org",
   ])("is refused: %j", (text) => {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { parseSender, type Sender } from "../domain/address.ts";
 import { providerName } from "../domain/provider-name.ts";
+import { eventsProvider } from "../domain/gates.ts";
 import { maxShards } from "../domain/queues.ts";
 import { webUrl } from "../domain/web-url.ts";
 
@@ -68,8 +69,12 @@ const smtpProviders = z.string().transform((text, context): SmtpProvider[] => {
         tls: "offered",
         ...Object.fromEntries(url.searchParams),
       });
-    if (!options.success || providers.some((other) => other.name === options.data?.name)) {
-      context.addIssue({ code: "custom", message: `${smtpUrlHelp}; each name once` });
+    const taken = [eventsProvider, ...providers.map((other) => other.name)];
+    if (!options.success || taken.includes(options.data.name)) {
+      context.addIssue({
+        code: "custom",
+        message: `${smtpUrlHelp}; each name once, and none of them ${eventsProvider}`,
+      });
       return z.NEVER;
     }
     const secure = url.protocol === "smtps:";

@@ -1,3 +1,54 @@
+import { creationOf, publicId } from "./ids.ts";
+
 /** What happens around a message once it is sent. Stands in the table of events: kinds are added, never renamed. */
 export const eventKinds = ["delivery.viewed", "delivery.snoozed", "delivery.completed"] as const;
 export type EventKind = (typeof eventKinds)[number];
+
+/** What is read of an event to tell it, as `eventColumns` has it. Ids are UUIDs. */
+export interface EventRow {
+  id: string;
+  kind: EventKind;
+  deliveryId: string | null;
+  recipientId: string | null;
+  notificationId: string | null;
+  campaignId: string | null;
+  entityId: string | null;
+  until: string | null;
+}
+
+/** An event as the outside sees it: ids, and what its sender called the thing that it is about. */
+export interface EventView {
+  id: string;
+  kind: EventKind;
+  delivery: string | null;
+  recipient: string | null;
+  /** What the delivery was owed to: one of these two, while the delivery is kept. */
+  notification: string | null;
+  campaign: string | null;
+  entityId: string | null;
+  /** Of a snooze: when it comes again. */
+  until: string | null;
+  at: string;
+}
+
+/** In SQL: of an event `e`, its delivery `d` and its notification `n`, as `eventJoins` adds them. */
+export const eventColumns = `e.id, e.kind, e.delivery_id AS "deliveryId", e.recipient_id AS "recipientId",
+  d.notification_id AS "notificationId", d.campaign_id AS "campaignId", coalesce(e.data->>'entityId', n.entity_id) AS "entityId", e.data->>'until' AS until`;
+
+export const eventJoins =
+  "LEFT JOIN deliveries d ON d.id = e.delivery_id LEFT JOIN notifications n ON n.id = d.notification_id";
+
+export function eventView(row: EventRow): EventView {
+  const { id, kind, deliveryId, recipientId, notificationId, campaignId, entityId, until } = row;
+  return {
+    id: publicId("event", id),
+    kind,
+    delivery: deliveryId && publicId("delivery", deliveryId),
+    recipient: recipientId && publicId("recipient", recipientId),
+    notification: notificationId && publicId("notification", notificationId),
+    campaign: campaignId && publicId("campaign", campaignId),
+    entityId,
+    until,
+    at: creationOf(id).toISOString(),
+  };
+}

@@ -12,6 +12,12 @@ export const channelGate = (channel: Channel) => `channel/${channel}`;
 /** The gate before everything that is handed to a provider. */
 export const providerGate = (provider: string) => `provider/${provider}`;
 
+/** Of providers the name that no mail server may have. */
+export const eventsProvider = "events";
+
+/** The gate before the receiver of events. */
+export const eventsGate = providerGate(eventsProvider);
+
 /** The gate through which comes what was held back from a channel. */
 export const releaseGate = (channel: Channel) => `release/${channel}`;
 

@@ -8,13 +8,14 @@ export const retentionTables = [
   "gates",
   "audit_entries",
   "idempotency_keys",
+  "events",
 ] as const;
 
 export type RetentionTable = (typeof retentionTables)[number];
 
 /** How long rows are kept, in days. */
 export interface Retention {
-  /** Deliveries that have ended, with their attempts; notifications without any; gates of campaigns that are over. */
+  /** Deliveries that have ended, with their attempts; notifications and events without any; gates of campaigns that are over. */
   deliveriesDays: number;
   auditDays: number;
   idempotencyDays: number;
@@ -32,6 +33,7 @@ export function retentionCutoff(table: RetentionTable, retention: Retention, now
     notifications: retention.deliveriesDays,
     gates: retention.deliveriesDays,
     audit_entries: retention.auditDays,
+    events: retention.deliveriesDays,
     idempotency_keys: retention.idempotencyDays,
   }[table];
   return new Date(now.getTime() - days * dayMs);

@@ -24,7 +24,13 @@ import { measuredGates } from "./measured.ts";
 import { createWorkerMetrics } from "./metrics.ts";
 import { createPool } from "./pool.ts";
 import { ensureDigests, ensureMaintenance } from "./schedules.ts";
-import { createWorkers, ensureRelay, inFlightBound, workflowSource } from "./worker.ts";
+import {
+  createWorkers,
+  ensureEvents,
+  ensureRelay,
+  inFlightBound,
+  workflowSource,
+} from "./worker.ts";
 
 /** How often a server that is not there yet is tried again. */
 const retryMs = 1_000;
@@ -151,6 +157,10 @@ async function main(): Promise<void> {
       auditDays: environment.RETENTION_AUDIT_DAYS,
       idempotencyDays: environment.RETENTION_IDEMPOTENCY_DAYS,
     },
+    events:
+      environment.EVENTS_URL !== undefined && environment.EVENTS_SECRET !== undefined
+        ? { url: environment.EVENTS_URL, secret: environment.EVENTS_SECRET }
+        : null,
     mailboxShards: environment.MAILBOX_SHARDS,
     links: createActionLinks({
       secret: environment.TOKEN_SECRET,
@@ -182,7 +192,7 @@ async function main(): Promise<void> {
 }
 
 /**
- * What stands in Temporal and in no ledger: search attributes, the relay, the schedules of maintenance and digests. It may be
+ * What stands in Temporal and in no ledger: search attributes, the relay, the events, the schedules of maintenance and digests. It may be
  * terminated, or lost with a server: whatever happened to it, it is back within a minute. The schedules are brought up to date
  * once; what an operator changes about them afterwards holds until a worker starts.
  */
@@ -192,13 +202,14 @@ async function keepStanding(client: Client, logger: Logger, stopping: AbortSigna
     try {
       await registerSearchAttributes(client);
       await ensureRelay(client);
+      await ensureEvents(client);
       await ensureMaintenance(client, schedules);
       await ensureDigests(client, schedules);
       schedules = "keep";
     } catch (error) {
       logger.warn(
         { error: String(error) },
-        "the relay or a schedule is not sure to be there: trying again",
+        "the relay, the events or a schedule is not sure to be there: trying again",
       );
     }
     await sleep(standingCheckMs, undefined, { signal: stopping }).catch(() => {});

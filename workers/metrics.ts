@@ -2,6 +2,7 @@ import type { Worker } from "@temporalio/worker";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { createPoolGauge, durationBuckets } from "../config/metrics.ts";
 import { breakerStates, type BreakerState } from "../activities/breakers.ts";
+import { publishOutcomes } from "../activities/events.ts";
 import { gateKinds } from "../domain/gates.ts";
 import { deliveryStatuses } from "../domain/notification.ts";
 import { retentionTables } from "../domain/retention.ts";
@@ -14,7 +15,13 @@ export type WatchedWorker = Pick<Worker, "getState" | "options">;
 export type WorkerMetrics = ReturnType<typeof createWorkerMetrics>;
 
 /** Whose workers somebody watches; others are added as they are met. */
-const knownActivities = ["dispatch", "advanceCampaign", "relayOverdue", "removeExpired"];
+const knownActivities = [
+  "dispatch",
+  "advanceCampaign",
+  "relayOverdue",
+  "removeExpired",
+  "publishEvents",
+];
 
 /** What a worker process counts. Labels are names of ours and of configured providers: never of people, nor of campaigns. */
 export function createWorkerMetrics(registry = new Registry()) {
@@ -93,6 +100,12 @@ export function createWorkerMetrics(registry = new Registry()) {
       labelNames: ["table"],
       registers,
     }),
+    published: new Counter({
+      name: "tidings_events_total",
+      help: "Events that were handed to their receiver, by what it said; what it did not take is handed to it again",
+      labelNames: ["outcome"],
+      registers,
+    }),
     relayWakes: new Counter({
       name: "tidings_relay_wakes_total",
       help: "Workflows that the relay woke, which nobody else had",
@@ -164,6 +177,7 @@ export function createWorkerMetrics(registry = new Registry()) {
     metrics.dispatched.inc({ queue, outcome: "sent" }, 0);
   for (const change of ["claimed", ...deliveryStatuses]) metrics.ledgerRows.inc({ change }, 0);
   for (const workflow of ["deliveryQueue", "campaign"]) metrics.relayWakes.inc({ workflow }, 0);
+  for (const outcome of publishOutcomes) metrics.published.inc({ outcome }, 0);
   for (const table of retentionTables) metrics.removed.inc({ table }, 0);
   return metrics;
 }

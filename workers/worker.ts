@@ -6,6 +6,7 @@ import type { Pool } from "pg";
 import { createAdvanceCampaign } from "../activities/campaign.ts";
 import type { Channel } from "../activities/channels/channel.ts";
 import { createDispatcher } from "../activities/dispatcher.ts";
+import { createPublishEvents, type EventReceiver } from "../activities/events.ts";
 import { createGates } from "../activities/gates.ts";
 import type { Activities } from "../activities/index.ts";
 import { createLedger } from "../activities/ledger.ts";
@@ -17,7 +18,7 @@ import type { Retention } from "../domain/retention.ts";
 import type { Logger } from "../config/logger.ts";
 import { noSinks, type Tracing } from "../config/tracing.ts";
 import type { RetryPolicy } from "../domain/settle.ts";
-import { relayWorkflowId, taskQueues } from "../workflows/messages.ts";
+import { eventsWorkflowId, relayWorkflowId, taskQueues } from "../workflows/messages.ts";
 import { wakeQueue } from "../workflows/wake.ts";
 import {
   loggedAdvance,
@@ -41,6 +42,8 @@ export interface WorkerDeps {
   channels: { delivery: Channel; critical: Channel };
   retry: RetryPolicy;
   retention: Retention;
+  /** Null: what happens is kept, and told to nobody. */
+  events: EventReceiver | null;
   mailboxShards: number;
   /** By which recipients act. */
   links: ActionLinks;
@@ -57,6 +60,7 @@ function createActivities({
   channels,
   retry,
   retention,
+  events,
   mailboxShards,
   links,
   metrics,
@@ -95,6 +99,13 @@ function createActivities({
         woke: (workflow) => metrics.relayWakes.inc({ workflow }),
       }),
       sweepDigests: createSweepDigests({ pool, wake }),
+      publishEvents: createPublishEvents({
+        pool,
+        gates,
+        receiver: events,
+        retry,
+        count: (outcome, published) => metrics.published.inc({ outcome }, published),
+      }),
       removeExpired: measuredRemoval(createRemoveExpired({ pool, retention }), metrics),
     },
     delivery: dispatchOver("delivery"),
@@ -178,12 +189,22 @@ export function workflowSource(): Pick<
       };
 }
 
-/** The relay runs once a namespace; whoever comes later finds it there. */
+/** One runs in a namespace; whoever comes later finds it there. */
 export async function ensureRelay(client: Client): Promise<void> {
   await client.workflow.start("relay", {
     workflowId: relayWorkflowId,
     taskQueue: taskQueues.orchestration,
     workflowIdConflictPolicy: "USE_EXISTING",
     staticSummary: "Wakes what the ledger says should be running and is not",
+  });
+}
+
+/** As the relay. */
+export async function ensureEvents(client: Client): Promise<void> {
+  await client.workflow.start("events", {
+    workflowId: eventsWorkflowId,
+    taskQueue: taskQueues.orchestration,
+    workflowIdConflictPolicy: "USE_EXISTING",
+    staticSummary: "Tells the outside what recipients did",
   });
 }

@@ -55,6 +55,8 @@ export const campaignWorkflowId = (campaignId: string) => `campaign/${campaignId
 
 export const relayWorkflowId = "relay";
 
+export const eventsWorkflowId = "events";
+
 /** Of the Schedule, and the beginning of its runs' ids: Temporal adds the instant. */
 export const maintenanceId = "maintenance";
 

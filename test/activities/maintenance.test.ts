@@ -37,7 +37,7 @@ beforeAll(async () => {
 });
 beforeEach(() =>
   pool.query(
-    "TRUNCATE recipients, templates, template_versions, notifications, campaigns, deliveries, attempts, gates, audit_entries, idempotency_keys CASCADE",
+    "TRUNCATE recipients, templates, template_versions, notifications, campaigns, deliveries, attempts, gates, audit_entries, idempotency_keys, events CASCADE",
   ),
 );
 afterAll(async () => {
@@ -101,6 +101,12 @@ describe("maintenance", () => {
     await make.idempotencyKey("recent", daysAgo(2));
     for (const { publicId } of [over, running]) await make.gate(campaignGate(publicId));
     await make.gate("something/else");
+    await make.event({ delivery: goneDeliveries[0]!, at: old });
+    const keptEvents = [
+      // Of what is not kept any more, but not so long ago; long ago, of what is kept.
+      await make.event({ delivery: goneDeliveries[0]!, at: recent }),
+      await make.event({ delivery: keptDeliveries[0]!, at: old }),
+    ];
 
     expect(await removeAll()).toEqual({
       deliveries: goneDeliveries.length + gone.deliveries.length,
@@ -108,7 +114,9 @@ describe("maintenance", () => {
       gates: 1,
       audit_entries: 1,
       idempotency_keys: 1,
+      events: 1,
     });
+    expect(await idsIn("events")).toEqual(new Set(keptEvents));
     expect(await idsIn("deliveries")).toEqual(new Set(keptDeliveries));
     // Each delivery that has ended was made with an attempt.
     expect(await idsIn("attempts", "delivery_id")).toEqual(

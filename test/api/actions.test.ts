@@ -574,3 +574,49 @@ describe("a link", () => {
     expect(api.logged.join("\n")).not.toContain(url.pathname.split(".")[2]);
   });
 });
+
+describe("GET /v1/events", () => {
+  it("lists what recipients did, the newest first, by kind, delivery, recipient and time", async () => {
+    const [first] = await owed("sent", { entityId: "task-1" });
+    const [second] = await owed("sent", { recipients: ["u1"] });
+    await get(await tokenFor({ delivery: first! }, look));
+    const { body: snoozed } = await act(await tokenFor({ delivery: first! }, snooze()));
+    await act(await tokenFor({ delivery: second! }, complete));
+    const list = async (query = "") => (await api.send("GET", `/v1/events?${query}`)).body;
+    const { items, nextCursor } = await list();
+    expect(nextCursor).toBeNull();
+    expect(items.map(({ kind }: { kind: string }) => kind)).toEqual([
+      "delivery.completed",
+      "delivery.snoozed",
+      "delivery.viewed",
+    ]);
+    const { notificationId, recipientId } = await api.prisma.delivery.findUniqueOrThrow({
+      where: { id: first! },
+    });
+    expect(items[1]).toEqual({
+      id: expect.stringMatching(/^evt_/),
+      kind: "delivery.snoozed",
+      delivery: publicId("delivery", first!),
+      recipient: publicId("recipient", recipientId),
+      notification: publicId("notification", notificationId!),
+      campaign: null,
+      entityId: "task-1",
+      until: snoozed["until"],
+      at: expect.any(String),
+      publishedAt: null,
+      attempts: 0,
+      detail: null,
+    });
+    const ids = async (query: string) =>
+      (await list(query)).items.map(({ id }: { id: string }) => id);
+    const [completed, put, viewed] = items.map(({ id }: { id: string }) => id);
+    expect(await ids("kind=delivery.viewed,delivery.completed")).toEqual([completed, viewed]);
+    expect(await ids(`delivery=${publicId("delivery", first!)}`)).toEqual([put, viewed]);
+    expect(await ids("recipient=u1")).toEqual([completed]);
+    expect(await ids("recipient=nobody")).toEqual([]);
+    expect(await ids(`createdFrom=${encodeURIComponent("2099-01-01T00:00:00Z")}`)).toEqual([]);
+    const page = await list("limit=2&sort=createdAt");
+    expect(page.items.map(({ id }: { id: string }) => id)).toEqual([viewed, put]);
+    expect(await ids(`limit=2&sort=createdAt&cursor=${page.nextCursor}`)).toEqual([completed]);
+  });
+});

@@ -7,8 +7,13 @@ import { expect, it } from "vitest";
 import { packageRoot } from "../../config/package-root.ts";
 import { queueName, waitingDigests } from "../../domain/queues.ts";
 import { createPool } from "../../workers/pool.ts";
-import { ensureRelay } from "../../workers/worker.ts";
-import { digestId, maintenanceId, relayWorkflowId } from "../../workflows/messages.ts";
+import { ensureEvents, ensureRelay } from "../../workers/worker.ts";
+import {
+  digestId,
+  eventsWorkflowId,
+  maintenanceId,
+  relayWorkflowId,
+} from "../../workflows/messages.ts";
 import { digestOptions, maintenanceOptions } from "../../workflows/options.ts";
 import { wakeCampaign, wakeQueue } from "../../workflows/wake.ts";
 import { createTestDatabase } from "../support/postgres.ts";
@@ -118,9 +123,22 @@ it("records the histories of every workflow", { timeout: 120_000 }, async () => 
   await keep("relay", relayWorkflowId);
   await client.workflow.getHandle(relayWorkflowId).terminate();
 
+  await ensureEvents(client);
+  await expect
+    .poll(
+      async () =>
+        (await client.workflow.getHandle(eventsWorkflowId).describe()).raw.pendingActivities
+          ?.length,
+      { timeout: 20_000 },
+    )
+    .toBe(1);
+  await keep("events", eventsWorkflowId);
+  await client.workflow.getHandle(eventsWorkflowId).terminate();
+
   await client.workflow.start("maintenance", maintenanceOptions());
   await client.workflow.getHandle(maintenanceId).result();
   await keep("maintenance", maintenanceId);
+  await keep("maintenance-with-events", maintenanceId);
 
   await seed.notification({ recipientIds: recipients, queue: waitingDigests });
   const digest = await client.workflow.start("digest", digestOptions());

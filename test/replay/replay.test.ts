@@ -23,7 +23,7 @@ describe("recorded histories", () => {
           ?.workflowType?.name,
     );
     expect(new Set(types)).toEqual(
-      new Set(["campaign", "deliveryQueue", "digest", "maintenance", "relay"]),
+      new Set(["campaign", "deliveryQueue", "digest", "events", "maintenance", "relay"]),
     );
   });
 

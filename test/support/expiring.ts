@@ -115,6 +115,15 @@ export function expiring(pool: Pick<Pool, "query">) {
       );
     },
 
+    async event(input: { delivery: string; at: Date }): Promise<string> {
+      const id = newUuid(input.at);
+      await pool.query(
+        "INSERT INTO events (id, kind, delivery_id, created_at) VALUES ($1, 'delivery.viewed', $2, $3)",
+        [id, input.delivery, input.at],
+      );
+      return id;
+    },
+
     async gate(key: string): Promise<void> {
       await pool.query(
         "INSERT INTO gates (key, permits_per_second, burst, permits) VALUES ($1, 1, 1, 1)",

@@ -43,6 +43,7 @@ export async function startWorkers(
   pool: Pool,
   answer?: Answer,
   tracing: WorkerDeps["tracing"] = null,
+  events: WorkerDeps["events"] = null,
 ) {
   const recording = recordingChannel(answer);
   const metrics = createWorkerMetrics();
@@ -54,6 +55,7 @@ export async function startWorkers(
     channels: { delivery: recording.channel, critical: recording.channel },
     retry: { baseMs: 60_000, capMs: 6 * 3_600_000, attempts: 20 },
     retention: { deliveriesDays: 90, auditDays: 365, idempotencyDays: 3 },
+    events,
     mailboxShards: 1,
     links: testLinks,
     workflows: { workflowBundle: await workflowBundle() },

@@ -13,7 +13,7 @@ import { createDevServer } from "../support/temporal.ts";
 import { startWorkers, workflowBundle } from "../support/workers.ts";
 
 const retention = { deliveriesDays: 90, auditDays: 365, idempotencyDays: 3 };
-const nothing = { notifications: 0, gates: 0, audit_entries: 0, idempotency_keys: 0 };
+const nothing = { notifications: 0, gates: 0, audit_entries: 0, idempotency_keys: 0, events: 0 };
 
 let environment: TestWorkflowEnvironment;
 let database: LedgerDatabase;

@@ -172,6 +172,9 @@ CREATE INDEX "events_due" ON "events"("due_at", "id") WHERE ("due_at" IS NOT NUL
 -- CreateIndex
 CREATE INDEX "events_delivery" ON "events"("delivery_id");
 
+-- CreateIndex
+CREATE INDEX "events_recipient" ON "events"("recipient_id", "id");
+
 -- DropIndex
 DROP INDEX "deliveries_unsent";
 

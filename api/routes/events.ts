@@ -1,0 +1,125 @@
+import { z } from "@hono/zod-openapi";
+import {
+  eventColumns,
+  eventJoins,
+  eventKinds,
+  type EventRow,
+  eventView,
+} from "../../domain/event.ts";
+import { firstUuidAt } from "../../domain/ids.ts";
+import { createConditions } from "../conditions.ts";
+import { findNamed, idOf, recipientParameter } from "../delivery-filters.ts";
+import {
+  byCreation,
+  createdBetween,
+  oneOrMore,
+  pageOf,
+  pageQuery,
+  paging,
+  partOf,
+} from "../pages.ts";
+import { exampleIdOf } from "../references.ts";
+import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
+
+const event = z
+  .object({
+    id: z.string().openapi({ example: exampleIdOf("event") }),
+    kind: z.enum(eventKinds).openapi({ example: "delivery.snoozed" }),
+    delivery: z
+      .string()
+      .nullable()
+      .openapi({ example: exampleIdOf("delivery") }),
+    recipient: z
+      .string()
+      .nullable()
+      .openapi({ example: exampleIdOf("recipient") }),
+    notification: z
+      .string()
+      .nullable()
+      .openapi({
+        description: "What the delivery is of, while it is kept",
+        example: exampleIdOf("notification"),
+      }),
+    campaign: z.string().nullable().openapi({ description: "The same", example: null }),
+    entityId: z.string().nullable().openapi({
+      description: "What the notification is about, as its sender said",
+      example: "task-17",
+    }),
+    until: z.iso.datetime().nullable().openapi({
+      description: "Of a snooze: when it comes again",
+      example: "2027-03-01T10:00:00.000Z",
+    }),
+    at: z.iso.datetime(),
+    publishedAt: z.iso.datetime().nullable().openapi({
+      description: "When the receiver at EVENTS_URL took it; null while it has not",
+    }),
+    attempts: z.number().int().openapi({
+      description: "How often it was handed to the receiver",
+      example: 1,
+    }),
+    detail: z.string().nullable().openapi({
+      description: "Why the receiver did not take it the last time",
+      example: "answered 503",
+    }),
+  })
+  .openapi("Event");
+
+const list = defineRoute({
+  method: "get",
+  path: "/v1/events",
+  access: "viewer",
+  summary: "What recipients did about messages, the newest first",
+  request: {
+    query: z.object({
+      ...pageQuery(byCreation),
+      kind: oneOrMore(eventKinds).optional(),
+      delivery: idOf("delivery"),
+      recipient: recipientParameter.optional(),
+      ...createdBetween,
+    }),
+  },
+  responses: responses(200, "A page", pageOf(event)),
+});
+
+interface ListedRow extends EventRow {
+  publishedAt: Date | null;
+  attempts: number;
+  detail: string | null;
+}
+
+export function eventRoutes({ pool }: ApiDeps) {
+  return createRouter().openapi(list, async (c) => {
+    const { limit, cursor, sort, ...wanted } = c.req.valid("query");
+    const page = { limit, cursor, sort };
+    const { after, direction, take } = partOf(page);
+    const filters = await findNamed(pool, wanted);
+    const conditions = createConditions();
+    const { bind, and } = conditions;
+    if (filters === null) and("false");
+    const { kind, delivery, recipient, createdFrom, createdBefore } = filters ?? {};
+    if (kind) and(`e.kind = ANY(${bind(kind)}::text[])`);
+    if (delivery !== undefined) and(`e.delivery_id = ${bind(delivery)}::uuid`);
+    if (recipient !== undefined) and(`e.recipient_id = ${bind(recipient)}::uuid`);
+    if (createdFrom) and(`e.id >= ${bind(firstUuidAt(createdFrom))}::uuid`);
+    if (createdBefore) and(`e.id < ${bind(firstUuidAt(createdBefore))}::uuid`);
+    if (after !== null) and(`e.id ${direction === "asc" ? ">" : "<"} ${bind(after)}::uuid`);
+    // Without a name, so that it is planned for the values at hand.
+    const { rows } = await pool.query<ListedRow>(
+      `SELECT ${eventColumns}, e.published_at AS "publishedAt", e.attempt_count AS attempts, e.detail
+       FROM (SELECT * FROM events e WHERE ${conditions.sql()} ORDER BY e.id ${direction} LIMIT ${bind(take)}::int) e ${eventJoins}
+       ORDER BY e.id ${direction}`,
+      conditions.values,
+    );
+    return c.json(paging<ListedRow>(page, byCreation).answer(rows, eventJson), 200);
+  });
+}
+
+function eventJson(row: ListedRow): z.output<typeof event> {
+  const { publishedAt, attempts, detail } = row;
+  return {
+    ...eventView(row),
+    publishedAt: publishedAt?.toISOString() ?? null,
+    attempts,
+    detail,
+  };
+}

@@ -1,0 +1,358 @@
+import { createHmac } from "node:crypto";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { MockActivityEnvironment } from "@temporalio/testing";
+import type { Pool } from "pg";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createPublishEvents } from "../../activities/events.ts";
+import { createGates, type Gates } from "../../activities/gates.ts";
+import { newUuid, publicId } from "../../domain/ids.ts";
+import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
+
+const secret = "a-secret-of-events-of-24-characters";
+const retry = { baseMs: 60_000, capMs: 3_600_000, attempts: 10 };
+
+let database: LedgerDatabase;
+let pool: Pool;
+let gates: Gates;
+
+/** A request as it arrived. */
+interface Arrived {
+  body: string;
+  signature: string;
+  contentType: string;
+  path: string;
+  ids: string[];
+}
+
+type Answer = (response: ServerResponse, arrived: Arrived) => void;
+
+const arrived: Arrived[] = [];
+/** What is answered, one after the other; from then on that it was taken. */
+let answers: Answer[] = [];
+const status =
+  (code: number, headers: Record<string, string> = {}, body = "ok"): Answer =>
+  (response) =>
+    response.writeHead(code, headers).end(body);
+
+const server = createServer((request: IncomingMessage, response) => {
+  const chunks: Buffer[] = [];
+  request.on("data", (chunk: Buffer) => chunks.push(chunk));
+  request.on("end", () => {
+    const body = Buffer.concat(chunks).toString();
+    const { events } = JSON.parse(body) as { events: { id: string }[] };
+    const one = {
+      body,
+      signature: request.headers["tidings-signature"] as string,
+      contentType: request.headers["content-type"]!,
+      path: request.url!,
+      ids: events.map(({ id }) => id),
+    };
+    arrived.push(one);
+    (answers.shift() ?? status(204, {}, ""))(response, one);
+  });
+});
+let url: string;
+
+beforeAll(async () => {
+  database = await createLedgerDatabase();
+  ({ pool } = database);
+  gates = createGates(pool);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook?tenant=1`;
+});
+let stop: () => Promise<void> = async () => {};
+beforeEach(async () => {
+  arrived.length = 0;
+  answers = [];
+  await database.empty();
+  await pool.query("TRUNCATE events, gates");
+});
+afterEach(async () => {
+  await stop();
+  stop = async () => {};
+});
+afterAll(async () => {
+  server.closeAllConnections();
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  await database.drop();
+});
+
+/** Events that are due, in the order of their ids; the ids. */
+async function happened(count: number, data: object = {}): Promise<string[]> {
+  const ids = Array.from({ length: count }, (_, i) => newUuid(new Date(Date.now() - 10_000 + i)));
+  await pool.query(
+    `INSERT INTO events (id, kind, delivery_id, recipient_id, data, due_at)
+     SELECT id, 'delivery.snoozed', id, id, $2, now() - interval '10 seconds' + n * interval '1 millisecond' FROM unnest($1::uuid[]) WITH ORDINALITY AS e(id, n)`,
+    [ids, data],
+  );
+  return ids;
+}
+
+type Deps = Partial<Parameters<typeof createPublishEvents>[0]>;
+
+/** An attempt of the activity, until the test ends. */
+function start(deps: Deps = {}) {
+  const environment = new MockActivityEnvironment();
+  const activity = createPublishEvents({
+    pool,
+    gates,
+    receiver: { url, secret },
+    retry,
+    sweepMs: 20,
+    timeoutMs: 5_000,
+    ...deps,
+  });
+  const running = environment.run(activity) as Promise<void>;
+  const end = async () => {
+    environment.cancel("WORKER_SHUTDOWN");
+    await running;
+  };
+  stop = end;
+  return { running, end };
+}
+
+const shown = (ids: readonly string[]) => ids.map((id) => publicId("event", id));
+const rows = async () =>
+  (
+    await pool.query<{
+      id: string;
+      due: boolean;
+      published: boolean;
+      attempts: number;
+      detail: string | null;
+    }>(
+      `SELECT id, due_at IS NOT NULL AS due, published_at IS NOT NULL AS published, attempt_count AS attempts, detail FROM events ORDER BY id`,
+    )
+  ).rows;
+const published = async () => (await rows()).filter((row) => row.published).length;
+const shut = async () =>
+  (
+    await pool.query<{ until: Date; reason: string }>(
+      `SELECT shut_until AS until, shut_reason AS reason FROM gates WHERE key = 'provider/events'`,
+    )
+  ).rows[0];
+const open = () => pool.query("UPDATE gates SET shut_until = now()");
+const until = (count: number) => expect.poll(published, { timeout: 20_000 }).toBe(count);
+const arrivals = (count: number) =>
+  expect.poll(() => arrived.length, { timeout: 20_000 }).toBe(count);
+
+describe("events", () => {
+  it("are told in the order of their ids, a hundred at most at a time, signed", async () => {
+    const ids = await happened(250);
+    start();
+    await until(250);
+    expect(arrived.map((one) => one.ids.length)).toEqual([100, 100, 50]);
+    expect(arrived.flatMap((one) => one.ids)).toEqual(shown(ids));
+    for (const { body, signature, contentType, path } of arrived) {
+      expect(contentType).toBe("application/json");
+      expect(path).toBe("/hook?tenant=1");
+      const [, seconds, digest] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(signature)!;
+      expect(digest).toBe(createHmac("sha256", secret).update(`${seconds}.${body}`).digest("hex"));
+      expect(Math.abs(Number(seconds) - Date.now() / 1_000)).toBeLessThan(60);
+    }
+    expect(await rows()).toEqual(
+      ids.map((id) => ({ id, due: false, published: true, attempts: 1, detail: null })),
+    );
+  });
+
+  it("say with ids what happened to what", async () => {
+    const [recipient] = await database.seed.recipients(1);
+    const [delivery] = await database.seed.notification({
+      recipientIds: [recipient!],
+      queue: "mailbox/0",
+    });
+    const { rows: sources } = await pool.query<{ id: string }>(
+      "UPDATE notifications SET entity_id = 'task-17' RETURNING id",
+    );
+    const instant = new Date("2027-03-01T10:00:00Z");
+    const [id, orphan] = [newUuid(instant), newUuid(instant)];
+    await pool.query(
+      `INSERT INTO events (id, kind, delivery_id, recipient_id, data, due_at) VALUES
+         ($1, 'delivery.snoozed', $2, $3, '{"until": "2027-03-01T11:00:00.000Z"}', now()),
+         ($4, 'delivery.completed', $4, $3, '{"entityId": "gone"}', now() + interval '1 millisecond')`,
+      [id, delivery, recipient, orphan],
+    );
+    start();
+    await until(2);
+    const told = arrived.flatMap(({ body }) => (JSON.parse(body) as { events: unknown[] }).events);
+    expect(told).toEqual([
+      {
+        id: publicId("event", id),
+        kind: "delivery.snoozed",
+        delivery: publicId("delivery", delivery!),
+        recipient: publicId("recipient", recipient!),
+        notification: publicId("notification", sources[0]!.id),
+        campaign: null,
+        entityId: "task-17",
+        until: "2027-03-01T11:00:00.000Z",
+        at: instant.toISOString(),
+      },
+      {
+        id: publicId("event", orphan),
+        kind: "delivery.completed",
+        delivery: publicId("delivery", orphan),
+        recipient: publicId("recipient", recipient!),
+        notification: null,
+        campaign: null,
+        entityId: "gone",
+        until: null,
+        at: instant.toISOString(),
+      },
+    ]);
+  });
+
+  it("without a receiver are kept and meant for nobody", async () => {
+    await happened(3);
+    start({ receiver: null });
+    await expect.poll(async () => (await rows()).some(({ due }) => due)).toBe(false);
+    expect((await rows()).map((row) => [row.published, row.attempts])).toEqual([
+      [false, 0],
+      [false, 0],
+      [false, 0],
+    ]);
+    expect(arrived).toEqual([]);
+  });
+
+  it("that were taken as we died are told again, by the same ids", async () => {
+    const ids = await happened(2);
+    const failing = {
+      query: (query: unknown, ...rest: unknown[]) => {
+        if (typeof query === "string" && query.includes("published_at"))
+          throw new Error("the connection is gone");
+        return (pool.query as (...all: unknown[]) => unknown)(query, ...rest);
+      },
+    } as unknown as Pool;
+    await expect(start({ pool: failing }).running).rejects.toThrow("the connection is gone");
+    stop = async () => {};
+    expect(await published()).toBe(0);
+    start();
+    await until(2);
+    expect(arrived.map((one) => one.ids)).toEqual([shown(ids), shown(ids)]);
+  });
+});
+
+describe("a receiver that takes nothing now", () => {
+  const now = new Date();
+  const clock = () => now;
+  const inTwoMinutes = new Date(Math.ceil(now.getTime() / 1_000) * 1_000 + 120_000);
+
+  it.each([
+    ["429 in seconds", 429, "120", new Date(now.getTime() + 120_000)],
+    ["503 as a date", 503, inTwoMinutes.toUTCString(), inTwoMinutes],
+  ])("is left alone for as long as it asks: %s", async (_, code, retryAfter, opens) => {
+    const ids = await happened(3);
+    answers = [status(code, { "retry-after": retryAfter })];
+    start({ clock });
+    await expect
+      .poll(shut, { timeout: 20_000 })
+      .toEqual({ until: opens, reason: `answered ${code}` });
+    await expect.poll(async () => (await rows())[2]!.attempts).toBe(1);
+    expect(await rows()).toEqual(
+      ids.map((id) => ({
+        id,
+        due: true,
+        published: false,
+        attempts: 1,
+        detail: `answered ${code}`,
+      })),
+    );
+    // Another worker asks the same gate.
+    await stop();
+    start();
+    await open();
+    await until(3);
+    expect(arrived.map((one) => one.ids)).toEqual([shown(ids), shown(ids)]);
+  });
+
+  it("is tried again with backoff where it says nothing", async () => {
+    await happened(1);
+    answers = [status(500), status(502), status(500, { "retry-after": "soon" })];
+    start({ random: () => 0, clock });
+    for (const [attempt, seconds] of [30, 60, 120].entries()) {
+      await expect
+        .poll(async () => (await rows())[0]!.attempts, { timeout: 20_000 })
+        .toBe(attempt + 1);
+      expect((await shut())!.until).toEqual(new Date(now.getTime() + seconds * 1_000));
+      await open();
+    }
+    await until(1);
+    expect((await rows())[0]).toMatchObject({ attempts: 4, detail: null });
+  });
+
+  it("that hangs is given up after a while", async () => {
+    await happened(1);
+    answers = [() => {}];
+    start({ timeoutMs: 100 });
+    await expect.poll(shut, { timeout: 20_000 }).toMatchObject({ reason: "no answer in time" });
+    await expect.poll(async () => (await rows())[0]!.detail).toBe("no answer in time");
+    await open();
+    await until(1);
+  });
+
+  it("that is not there is told apart, without its address", async () => {
+    await happened(1);
+    start({ receiver: { url: "http://127.0.0.1:1/secret-path", secret } });
+    await expect
+      .poll(shut, { timeout: 20_000 })
+      .toMatchObject({ reason: expect.stringMatching(/^no answer/) });
+    expect(JSON.stringify([await shut(), await rows()])).not.toContain("secret-path");
+  });
+});
+
+describe("a receiver that refuses", () => {
+  it("one of them gets the others, and that one again later", async () => {
+    const ids = await happened(5);
+    const refused = shown(ids)[2]!;
+    const picky: Answer = (response, one) =>
+      status(one.ids.includes(refused) ? 422 : 200)(response, one);
+    answers = Array.from({ length: 6 }, () => picky);
+    const counted: Record<string, number> = {};
+    start({ count: (outcome, events) => (counted[outcome] = (counted[outcome] ?? 0) + events) });
+    await until(4);
+    const more = await happened(3);
+    await until(7);
+    expect(arrived.map((one) => one.ids)).toEqual([
+      shown(ids),
+      ...shown(ids).map((id) => [id]),
+      shown(more),
+    ]);
+    const left = (await rows()).filter((row) => !row.published);
+    expect(left).toEqual([
+      { id: ids[2], due: true, published: false, attempts: 2, detail: "answered 422" },
+    ]);
+    expect(counted).toEqual({ refused: 6, taken: 7 });
+    await pool.query("UPDATE events SET due_at = now() WHERE due_at IS NOT NULL");
+    await until(8);
+  });
+
+  it("by a redirect is not followed elsewhere", async () => {
+    await happened(1);
+    answers = [status(307, { location: url })];
+    start();
+    await expect
+      .poll(async () => (await rows())[0]!.detail, { timeout: 20_000 })
+      .toBe("answered 307");
+    await happened(1);
+    await until(1);
+    await arrivals(2);
+  });
+});
+
+it("an answer without end is not read", async () => {
+  await happened(1);
+  let closed = false;
+  answers = [
+    (response) => {
+      response.writeHead(200);
+      const more = () => {
+        while (response.write(Buffer.alloc(65_536)));
+      };
+      response.on("drain", more).on("close", () => (closed = true));
+      more();
+    },
+  ];
+  start();
+  await until(1);
+  await expect.poll(() => closed, { timeout: 20_000 }).toBe(true);
+});

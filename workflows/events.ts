@@ -1,0 +1,22 @@
+import { continueAsNew, proxyActivities, workflowInfo } from "@temporalio/workflow";
+import type { Activities } from "../activities/index.ts";
+import { taskQueues } from "./messages.ts";
+
+const { publishEvents } = proxyActivities<Pick<Activities, "publishEvents">>({
+  taskQueue: taskQueues.orchestration,
+  startToCloseTimeout: "20 minutes",
+  // Longer than a receiver has to answer.
+  heartbeatTimeout: "30 seconds",
+  retry: { initialInterval: "1 second", backoffCoefficient: 2, maximumInterval: "10 seconds" },
+});
+
+/**
+ * One a namespace, for ever: tells the outside what recipients did. The work is done inside one long activity, so that an idle
+ * system costs few events.
+ */
+export async function events(): Promise<never> {
+  for (;;) {
+    await publishEvents();
+    if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof events>();
+  }
+}
