@@ -8,7 +8,7 @@ export const breakerStates = ["closed", "open", "half_open"] as const;
 export type BreakerState = (typeof breakerStates)[number];
 
 /** A provider that this process is configured with. */
-export interface ProviderIdentity {
+interface ProviderIdentity {
   name: string;
   channel: Channel;
 }

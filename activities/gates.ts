@@ -1,11 +1,11 @@
 import type { Pool } from "pg";
 
-/** What gates grant. */
+/** What a gate grants. */
 export interface Grant {
   granted: number;
   /** Where nothing was granted: when to ask again. Otherwise 0. */
   opensInMs: number;
-  /** Where nothing was granted: the gate that stays shut for longest. */
+  /** Where nothing was granted: the gate that is closed. */
   closed: string | null;
   /** Gives back permits that were not used. */
   giveBack(permits: number): Promise<void>;
@@ -25,10 +25,6 @@ export interface GateView {
 export interface Gates {
   /** Takes up to `wanted` permits. A closed gate says how long until it has one. */
   take(input: { key: string; wanted: number; asOf: Date }): Promise<Grant>;
-  /** Takes as many permits from each of the gates as all of them have, `wanted` at most: in one statement. */
-  takeAll(input: { keys: readonly string[]; wanted: number; asOf: Date }): Promise<Grant>;
-  /** Gives back permits that were not used. */
-  giveBack(input: { key: string; permits: number }): Promise<void>;
   /** Lets nothing through until then. One that is shut for longer stays so. `reason` is for people: no credentials, no addresses. */
   shut(input: { key: string; until: Date; reason: string }): Promise<void>;
   /** Makes a gate of this rate, where there is none or one of another. */
@@ -38,16 +34,13 @@ export interface Gates {
 }
 
 /**
- * For each gate a token bucket (https://en.wikipedia.org/wiki/Token_bucket), refilled by the time passed since the last take, and a
- * count of the UTC day. They are locked in the order of their keys: two that want several never wait for each other. What `now` is
- * is asked once they are: time never goes back at a gate.
+ * A token bucket (https://en.wikipedia.org/wiki/Token_bucket), refilled by the time passed since the last take, and a count of the UTC
+ * day. What `now` is is asked once the row is ours: time never goes back at a gate.
  */
 const takeSql = `
-  WITH locked AS MATERIALIZED (
-    SELECT * FROM gates WHERE key = ANY ($1::text[]) ORDER BY key FOR UPDATE
-  ),
+  WITH held AS MATERIALIZED (SELECT * FROM gates WHERE key = $1 FOR UPDATE),
   moment AS MATERIALIZED (
-    SELECT *, greatest($3::timestamptz, clock_timestamp(), refilled_at) AS now FROM locked
+    SELECT *, greatest($3::timestamptz, clock_timestamp(), refilled_at) AS now FROM held
   ),
   filled AS (
     SELECT *, (now AT TIME ZONE 'UTC')::date AS today,
@@ -55,33 +48,28 @@ const takeSql = `
     FROM moment
   ),
   state AS MATERIALIZED (
-    SELECT key, now, today, permits_per_second AS rate, available, used, shut_until, daily_quota,
+    SELECT filled.*, used,
       CASE WHEN shut_until > now THEN 0
-        ELSE greatest(0, least($2::int, CASE WHEN permits_per_second IS NOT NULL THEN floor(available) END, daily_quota - used)) END AS room
+        ELSE greatest(0, least($2::int, CASE WHEN permits_per_second IS NOT NULL THEN floor(available) END, daily_quota - used))::int END AS granted
     FROM filled, LATERAL (SELECT CASE WHEN quota_day = today THEN used_today ELSE 0 END AS used) AS day
   ),
-  fewest AS (SELECT min(room)::int AS granted FROM state),
   taken AS (
-    UPDATE gates g SET refilled_at = s.now, used_today = s.used + fewest.granted, quota_day = s.today,
-      permits = CASE WHEN s.rate IS NULL THEN g.permits ELSE s.available - fewest.granted END
-    FROM state s, fewest WHERE g.key = s.key
+    UPDATE gates g SET refilled_at = s.now, used_today = s.used + s.granted, quota_day = s.today,
+      permits = CASE WHEN s.permits_per_second IS NULL THEN g.permits ELSE s.available - s.granted END
+    FROM state s WHERE g.key = s.key
   )
-  SELECT granted, closed.key AS closed, closed.ms AS "opensInMs", (SELECT max(today)::text FROM state) AS day
-  FROM fewest LEFT JOIN LATERAL (
-    SELECT key, ceil(1000 * greatest(
+  SELECT granted, today::text AS day, ceil(1000 * greatest(
       CASE WHEN shut_until > now THEN extract(epoch FROM shut_until - now) END,
       CASE WHEN used >= daily_quota THEN extract(epoch FROM (today + 1)::timestamp AT TIME ZONE 'UTC' - now) END,
-      CASE WHEN rate IS NOT NULL AND available < 1 THEN (1 - available) / rate END
-    ))::float8 AS ms
-    FROM state WHERE room = 0 ORDER BY ms DESC LIMIT 1
-  ) AS closed ON true`;
+      CASE WHEN permits_per_second IS NOT NULL AND available < 1 THEN (1 - available) / permits_per_second END
+    ))::float8 AS "opensInMs"
+  FROM state`;
 
 /** A permit of an earlier day was none of today's. */
 const giveBackSql = `
-  WITH locked AS MATERIALIZED (SELECT key FROM gates WHERE key = ANY ($1::text[]) ORDER BY key FOR UPDATE)
-  UPDATE gates g SET permits = least(burst, permits + $2::int),
+  UPDATE gates SET permits = least(burst, permits + $2::int),
     used_today = CASE WHEN quota_day = $3::date THEN greatest(0, used_today - $2::int) ELSE used_today END
-  FROM locked WHERE g.key = locked.key`;
+  WHERE key = $1`;
 
 const shutSql = `
   INSERT INTO gates (key, shut_until, shut_reason) VALUES ($1, $2, $3)
@@ -105,45 +93,39 @@ const lookSql = `
   FROM gates, LATERAL (SELECT clock_timestamp() AS now) AS clock WHERE key = ANY ($1::text[])`;
 
 interface Taken {
-  /** Null where none of the gates exists. */
-  granted: number | null;
-  closed: string | null;
+  granted: number;
+  /** The UTC day that they are of. */
+  day: string;
+  /** Null where nothing stands in the way. */
   opensInMs: number | null;
-  day: string | null;
 }
 
 export function createGates(pool: Pick<Pool, "query">): Gates {
-  const giveBack = async (keys: readonly string[], permits: number, day: string) => {
-    if (permits > 0)
-      await pool.query({
-        name: "give-back-permits",
-        text: giveBackSql,
-        values: [keys, permits, day],
-      });
-  };
-
-  const takeAll: Gates["takeAll"] = async ({ keys, wanted, asOf }) => {
-    const { rows } = await pool.query<Taken>({
-      name: "take-permits",
-      text: takeSql,
-      values: [keys, wanted, asOf],
-    });
-    const { granted, closed, opensInMs, day } = rows[0]!;
-    if (granted === null || day === null) return unlimited(wanted);
-    return {
-      granted,
-      // A moment that rounding has made none of would be asked for again at once.
-      opensInMs: closed === null ? 0 : Math.max(1, opensInMs ?? 0),
-      closed,
-      giveBack: (permits) => giveBack(keys, permits, day),
-    };
-  };
-
   return {
-    take: ({ key, ...input }) => takeAll({ keys: [key], ...input }),
-    takeAll,
-    giveBack: ({ key, permits }) =>
-      giveBack([key], permits, new Date().toISOString().slice(0, "yyyy-mm-dd".length)),
+    async take({ key, wanted, asOf }) {
+      const { rows } = await pool.query<Taken>({
+        name: "take-permits",
+        text: takeSql,
+        values: [key, wanted, asOf],
+      });
+      const [taken] = rows;
+      if (!taken) return unlimited(wanted);
+      const { granted, day, opensInMs } = taken;
+      return {
+        granted,
+        // A moment that rounding has made none of would be asked for again at once.
+        opensInMs: granted > 0 ? 0 : Math.max(1, opensInMs ?? 0),
+        closed: granted > 0 ? null : key,
+        async giveBack(permits) {
+          if (permits > 0)
+            await pool.query({
+              name: "give-back-permits",
+              text: giveBackSql,
+              values: [key, permits, day],
+            });
+        },
+      };
+    },
     async shut({ key, until, reason }) {
       await pool.query({ name: "shut-gate", text: shutSql, values: [key, until, reason] });
     },

@@ -77,7 +77,6 @@ export function measuredGates(gates: Gates, metrics: WorkerMetrics): Gates {
   return {
     ...gates,
     take: (input) => gates.take(input).then(counted),
-    takeAll: (input) => gates.takeAll(input).then(counted),
   };
 }
 

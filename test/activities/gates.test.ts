@@ -141,46 +141,6 @@ describe("what is given back", () => {
   });
 });
 
-describe("several gates", () => {
-  const both = ["campaign/a", "provider/a"];
-
-  it("grant what all of them have, and say which stays closed for longest", async () => {
-    await gate("campaign/a", { rate: 1, burst: 10 });
-    await gate("provider/a", { rate: 0.5, burst: 3 });
-    const first = await gates.takeAll({ keys: both, wanted: 8, asOf: noon });
-    expect(first).toMatchObject({ granted: 3, opensInMs: 0, closed: null });
-    const second = await gates.takeAll({ keys: both, wanted: 8, asOf: noon });
-    expect(second).toMatchObject({ granted: 0, opensInMs: 2_000, closed: "provider/a" });
-    // Nothing of the open one went with what the closed one refused.
-    expect(await take("campaign/a", 99)).toEqual({ granted: 7, opensInMs: 0 });
-  });
-
-  it("of which one does not exist are limited by the other", async () => {
-    await gate("provider/a", { burst: 3 });
-    const grant = await gates.takeAll({ keys: both, wanted: 8, asOf: noon });
-    expect(grant).toMatchObject({ granted: 3, closed: null });
-    await grant.giveBack(1);
-    expect((await take("provider/a", 8)).granted).toBe(1);
-  });
-
-  it("do not wait for each other, whatever their order", async () => {
-    await gate("campaign/a", { rate: 0.001, burst: 400 });
-    await gate("provider/a", { rate: 0.001, burst: 400 });
-    const grants = await Promise.all(
-      Array.from({ length: 40 }, (_, index) =>
-        gates
-          .takeAll({ keys: index % 2 ? both : both.toReversed(), wanted: 10, asOf: noon })
-          .then(async (grant) => {
-            await grant.giveBack(1);
-            return grant.granted - 1;
-          }),
-      ),
-    );
-    expect(grants).toEqual(Array(40).fill(9));
-    expect((await take("campaign/a", 999)).granted).toBe(40);
-  });
-});
-
 it("never grants more than rate, burst and quota allow, whoever asks when", async () => {
   await fc.assert(
     fc.asyncProperty(

@@ -1,0 +1,52 @@
+import type { Pool } from "pg";
+import { createBreakers } from "../../activities/breakers.ts";
+import { emailGates } from "../../activities/channels/email/email.ts";
+import { createGates } from "../../activities/gates.ts";
+import { createWatchedGates } from "../../activities/watched-gates.ts";
+import type { SmtpProvider } from "../../config/environment.ts";
+import type { Policy } from "../../domain/policy.ts";
+import { channelTo } from "./email-channel.ts";
+
+/** Nothing of it passes by itself. */
+export const patient: Policy["breaker"] = {
+  failures: 5,
+  withinSeconds: 300,
+  openSeconds: 3_600,
+  trials: 3,
+};
+
+/** What a worker has to send with, over breakers and gates in a database. It looks for what others do only when asked to. */
+export async function guardedChannel(
+  pool: Pool,
+  providers: SmtpProvider[],
+  { breaker = patient, sendDeadlineMs = 5_000 } = {},
+) {
+  const refreshMs = 3_600_000;
+  const breakers = createBreakers({
+    pool,
+    providers: providers.map(({ name }) => ({ name, channel: "email" })),
+    settings: () => Promise.resolve(breaker),
+    refreshMs,
+  });
+  const gates = createWatchedGates({
+    gates: createGates(pool),
+    keys: emailGates(providers),
+    refreshMs,
+  });
+  const channel = channelTo(providers, { breakers, gates, sendDeadlineMs });
+  /** Learns what others have written. */
+  const look = async () => {
+    await Promise.all([breakers.refresh(), gates.refresh()]);
+  };
+  await look();
+  return {
+    channel,
+    breakers,
+    gates,
+    look,
+    async stop() {
+      await channel.close();
+      await Promise.all([breakers.close(), gates.close()]);
+    },
+  };
+}
