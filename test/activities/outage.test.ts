@@ -43,10 +43,9 @@ async function worker(well: () => boolean) {
     }
   });
   cleanups.push(() => server.close());
-  const { channel, look, stop } = await guardedChannel(pool, [
-    provider(server.port, { connections: 5 }),
-  ]);
-  cleanups.push(stop);
+  const guarded = await guardedChannel(pool, [provider(server.port, { connections: 5 })]);
+  cleanups.push(() => guarded.stop());
+  const { channel, look } = guarded;
   const dispatch = createDispatcher({
     pool,
     ledger: createLedger(pool),
