@@ -1,0 +1,44 @@
+import { expect, it } from "vitest";
+import type { BreakerState } from "../activities/breakers.ts";
+import { unlimited, type Gates } from "../activities/gates.ts";
+import { measuredGates } from "./measured.ts";
+import { createWorkerMetrics } from "./metrics.ts";
+
+it("says of each provider which state its breaker is in, as it is when asked", async () => {
+  const metrics = createWorkerMetrics();
+  const states = new Map<string, BreakerState>([
+    ["smtp-1", "open"],
+    ["smtp-2", "closed"],
+  ]);
+  metrics.watchBreakers(() => states);
+  const seen = async () =>
+    (await metrics.registry.metrics())
+      .split("\n")
+      .filter((line) => /^tidings_breaker_state\{.*\} 1$/.test(line));
+  expect(await seen()).toEqual([
+    'tidings_breaker_state{provider="smtp-1",state="open"} 1',
+    'tidings_breaker_state{provider="smtp-2",state="closed"} 1',
+  ]);
+  states.set("smtp-1", "half_open");
+  expect(await seen()).toContain('tidings_breaker_state{provider="smtp-1",state="half_open"} 1');
+});
+
+it("counts how often a gate had nothing to grant, by its kind", async () => {
+  const metrics = createWorkerMetrics();
+  const gates = measuredGates(
+    {
+      take: ({ key, wanted }) =>
+        Promise.resolve(
+          key === "provider/smtp-1"
+            ? { ...unlimited(0), closed: key, opensInMs: 1 }
+            : unlimited(wanted),
+        ),
+    } as Gates,
+    metrics,
+  );
+  for (const key of ["provider/smtp-1", "provider/smtp-1", "campaign/cmp_1"])
+    await gates.take({ key, wanted: 1, asOf: new Date() });
+  const text = await metrics.registry.metrics();
+  expect(text).toContain('tidings_gate_waits_total{gate="provider"} 2');
+  expect(text).toContain('tidings_gate_waits_total{gate="campaign"} 0');
+});
