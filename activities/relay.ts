@@ -3,8 +3,9 @@ import { Context } from "@temporalio/activity";
 import type { Client } from "@temporalio/client";
 import type { Pool } from "pg";
 import { publicId } from "../domain/ids.ts";
+import { outsideLanes, sourceRuns } from "../domain/ledger-sql.ts";
 import { ageingMs, priorities } from "../domain/priority.ts";
-import { waitingDigests } from "../domain/queues.ts";
+import { laneNames, waitingDigests } from "../domain/queues.ts";
 import type { Channel } from "./channels/channel.ts";
 import { wakeCampaign, wakeQueue } from "../workflows/wake.ts";
 
@@ -19,8 +20,9 @@ const lookRows = 500;
 
 /**
  * Queues with rows that are overdue and that nobody is working on: none of the oldest is under a live lease, their
- * campaign runs, and no gate has been asked for permits of late (a lane that waits at a gate holds no lease). Not the one
- * that no workflow drains ($2).
+ * campaign runs, and no gate has been asked for permits of late (a lane that waits at a gate holds no lease). All rows of a
+ * lane are of one campaign; elsewhere those of campaigns that do not run are passed over. Not the one that no workflow
+ * drains ($2).
  * The queues are found by a loose index scan (https://wiki.postgresql.org/wiki/Loose_indexscan).
  */
 const overdueQueuesSql = `
@@ -36,27 +38,69 @@ const overdueQueuesSql = `
     FROM (
       SELECT d.lease_until, d.campaign_id FROM (VALUES ${priorities.map((priority) => `('${priority}'::priority, ${ageingMs[priority]})`).join(", ")}) AS p(priority, ageing),
       LATERAL (
-        SELECT lease_until, campaign_id FROM deliveries
-        WHERE queue = queues.queue AND priority = p.priority AND due_at <= clock_timestamp() - $1 * interval '1 millisecond'
-        ORDER BY due_at LIMIT ${lookRows}
+        SELECT lease_until, campaign_id FROM deliveries o
+        WHERE o.queue = queues.queue AND o.priority = p.priority AND o.due_at <= clock_timestamp() - $1 * interval '1 millisecond'
+          AND (queues.queue LIKE 'campaign/%' OR ${sourceRuns("o")})
+        ORDER BY o.due_at LIMIT ${lookRows}
       ) d
     ) oldest
   ) state
   WHERE queues.queue <> $2 AND state.overdue > 0 AND NOT state.busy
-    AND (state.campaign_id IS NULL OR EXISTS (SELECT FROM campaigns c WHERE c.id = state.campaign_id AND c.status = 'running'))
+    AND (queues.queue NOT LIKE 'campaign/%' OR EXISTS (SELECT FROM campaigns c WHERE c.id = state.campaign_id AND c.status = 'running'))
     AND NOT EXISTS (
       SELECT FROM gates g WHERE g.key = 'campaign/' || split_part(queues.queue, '/', 2)
         AND g.refilled_at + greatest($1 * interval '1 millisecond', interval '1 second' / g.permits_per_second) > clock_timestamp() - $1 * interval '1 millisecond'
     )`;
 
-/** Campaigns that should have been moved on: their time has come, nothing of theirs is open, or they are to be wound up. */
-const stalledCampaignsSql = `
-  SELECT id FROM campaigns c
-  WHERE finished_at IS NULL AND updated_at < clock_timestamp() - $1 * interval '1 millisecond' AND (
-    (status = 'scheduled' AND start_at <= clock_timestamp() - $1 * interval '1 millisecond')
-    OR status = 'cancelled'
-    OR (status = 'running' AND NOT EXISTS (SELECT FROM deliveries d WHERE d.campaign_id = c.id AND d.leg = 'primary' AND d.due_at IS NOT NULL))
+interface Unfinished {
+  id: string;
+  /** Of one that runs; null of one that should have been moved on: its time has come, or it is to be wound up. */
+  laneCount: number | null;
+}
+
+const unfinishedCampaignsSql = `
+  SELECT id, CASE WHEN status = 'running' THEN lane_count END AS "laneCount" FROM campaigns c
+  WHERE updated_at < clock_timestamp() - $1 * interval '1 millisecond' AND (
+    finished_at IS NULL AND (
+      status = 'scheduled' AND start_at <= clock_timestamp() - $1 * interval '1 millisecond'
+      OR status IN ('running', 'cancelled')
+    )
+    OR recalled_at IS NOT NULL AND finished_at IS NOT NULL
+      AND (SELECT true FROM deliveries d WHERE d.campaign_id = c.id AND ${outsideLanes("d")} AND d.due_at IS NOT NULL LIMIT 1)
   )`;
+
+/** Of campaigns that run, with their lanes, those of which nothing is open that they owe. No row of theirs is looked at that is not open. */
+const drainedCampaignsSql = `
+  SELECT c.id FROM unnest($1::uuid[]) AS c(id)
+  WHERE NOT EXISTS (
+      SELECT FROM unnest($2::uuid[], $3::text[]) AS l(campaign_id, queue)
+      WHERE l.campaign_id = c.id AND (SELECT true FROM deliveries d WHERE d.queue = l.queue AND d.due_at IS NOT NULL LIMIT 1)
+    )
+    AND (SELECT true FROM deliveries d WHERE d.campaign_id = c.id AND ${outsideLanes("d")} AND d.due_at IS NOT NULL AND d.leg = 'primary' LIMIT 1) IS NULL`;
+
+/** Campaigns that should have been moved on. */
+async function stalledCampaigns(pool: Pool): Promise<string[]> {
+  const { rows: unfinished } = await pool.query<Unfinished>({
+    name: "unfinished-campaigns",
+    text: unfinishedCampaignsSql,
+    values: [graceMs],
+  });
+  const stalled = unfinished.filter(({ laneCount }) => laneCount === null).map(({ id }) => id);
+  const running = unfinished.flatMap(({ id, laneCount }) =>
+    laneCount === null ? [] : [{ id, lanes: laneNames(publicId("campaign", id), laneCount) }],
+  );
+  if (running.length === 0) return stalled;
+  const { rows: drained } = await pool.query<{ id: string }>({
+    name: "drained-campaigns",
+    text: drainedCampaignsSql,
+    values: [
+      running.map(({ id }) => id),
+      running.flatMap(({ id, lanes }) => lanes.map(() => id)),
+      running.flatMap(({ lanes }) => lanes),
+    ],
+  });
+  return [...stalled, ...drained.map(({ id }) => id)];
+}
 
 /** Wakes what the ledger says should be running and is not. Never asks Temporal what runs. */
 export function createRelayOverdue({
@@ -81,17 +125,13 @@ export function createRelayOverdue({
         text: overdueQueuesSql,
         values: [graceMs, waitingDigests],
       });
-      const campaigns = await pool.query<{ id: string }>({
-        name: "stalled-campaigns",
-        text: stalledCampaignsSql,
-        values: [graceMs],
-      });
+      const campaigns = await stalledCampaigns(pool);
       if (channel.opensAt(new Date()) === null)
         for (const { queue } of queues.rows) {
           await wakeQueue(client, queue);
           woke("deliveryQueue");
         }
-      for (const { id } of campaigns.rows) {
+      for (const id of campaigns) {
         await wakeCampaign(client, publicId("campaign", id));
         woke("campaign");
       }

@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import type { Pool } from "pg";
 import { inTransaction } from "../config/database.ts";
 import { publicId } from "../domain/ids.ts";
+import { ownQueue } from "../domain/ledger-sql.ts";
 import type { DeliveryStatus } from "../domain/notification.ts";
 import type { Priority } from "../domain/priority.ts";
 import { isLane, shardNames, waitingDigests } from "../domain/queues.ts";
@@ -9,7 +10,7 @@ import { heldReasons } from "../domain/reasons.ts";
 import { createRunningEntry } from "./audit.ts";
 import type { ApiEnv } from "./context.ts";
 import { countDeliveries, type DeliveryFilters, readDeliveries } from "./delivery-filters.ts";
-import { leaveGroups, lockGroups, ownQueue } from "./groups.ts";
+import { leaveGroups, lockGroups } from "./groups.ts";
 import type { ApiDeps } from "./router.ts";
 import { type Run, runOn } from "./run.ts";
 
@@ -147,14 +148,14 @@ const written: Record<WaitingChange["action"], string> = {
   cancel: `status = 'cancelled', reason = 'delivery_cancelled', detail = NULL, due_at = NULL, finished_at = clock_timestamp()`,
   // Digests are never critical. That a row was held stays known, so that its wait does not count as slowness.
   send: `due_at = clock_timestamp(), reason = 'send_requested', detail = NULL, hold_count = greatest(d.hold_count, 1),
-    queue = CASE WHEN d.queue LIKE 'digest/%' THEN ${ownQueue("bound.mailboxes")} ELSE d.queue END`,
+    queue = CASE WHEN d.queue LIKE 'digest/%' THEN ${ownQueue("d", "bound.mailboxes")} ELSE d.queue END`,
   // What is due may have been read, and be about to be held for the priority it had: that is written only where `due_at` is
   // as it was read. A millisecond does not cost it its place.
   reprioritise: `priority = bound.priority,
     due_at = CASE WHEN held.policy THEN clock_timestamp() WHEN d.due_at <= clock_timestamp() THEN d.due_at + interval '1 millisecond' ELSE d.due_at END,
     reason = CASE WHEN held.policy THEN 'decide_again' ELSE d.reason END, detail = CASE WHEN held.policy THEN NULL ELSE d.detail END,
     hold_count = CASE WHEN held.policy THEN greatest(d.hold_count, 1) ELSE d.hold_count END,
-    queue = CASE WHEN bound.priority = 'critical' THEN ${ownQueue("bound.critical")} WHEN d.queue LIKE 'critical/%' OR d.queue LIKE 'digest/%' THEN ${ownQueue("bound.mailboxes")} ELSE d.queue END`,
+    queue = CASE WHEN bound.priority = 'critical' THEN ${ownQueue("d", "bound.critical")} WHEN d.queue LIKE 'critical/%' OR d.queue LIKE 'digest/%' THEN ${ownQueue("d", "bound.mailboxes")} ELSE d.queue END`,
 };
 
 /**

@@ -1,9 +1,10 @@
 import type { Context } from "hono";
+import { ownQueue } from "../domain/ledger-sql.ts";
 import { shardNames } from "../domain/queues.ts";
 import { heldReasons } from "../domain/reasons.ts";
 import type { ApiEnv } from "./context.ts";
 import { type ChangedRow, wakeFor } from "./delivery-changes.ts";
-import { leaveGroups, lockGroupsOf, ownQueue } from "./groups.ts";
+import { leaveGroups, lockGroupsOf } from "./groups.ts";
 import type { ApiDeps } from "./router.ts";
 import type { Run } from "./run.ts";
 
@@ -23,7 +24,7 @@ const releaseSql = `
     UPDATE deliveries AS d SET due_at = clock_timestamp() FROM open WHERE d.id = open.id AND NOT open.held
   )
   UPDATE deliveries AS d SET due_at = clock_timestamp(), reason = 'decide_again', detail = NULL, hold_count = greatest(d.hold_count, 1), group_id = NULL,
-    queue = CASE WHEN d.queue LIKE 'digest/%' THEN ${ownQueue("$3::text[]")} ELSE d.queue END
+    queue = CASE WHEN d.queue LIKE 'digest/%' THEN ${ownQueue("d", "$3::text[]")} ELSE d.queue END
   FROM open WHERE d.id = open.id AND open.held
   RETURNING d.id, d.campaign_id AS "campaignId", d.queue, open.group_id AS "groupId"`;
 

@@ -71,8 +71,8 @@ function createActivities({
   critical: Pick<Activities, "dispatch">;
 } {
   const ledger = measuredLedger(createLedger(pool), metrics);
-  const gates = measuredGates(createGates(pool), metrics);
   const wake = (queue: string) => wakeQueue(client, queue);
+  const gates = measuredGates(createGates(pool), metrics);
   const dispatchOver = (traffic: Traffic) => {
     const channel = measuredChannel(channels[traffic], { name: "email", traffic }, metrics);
     const dispatch = createDispatcher({
@@ -91,7 +91,7 @@ function createActivities({
   };
   return {
     orchestration: {
-      advanceCampaign: loggedAdvance(createAdvanceCampaign({ pool }), logger),
+      advanceCampaign: loggedAdvance(createAdvanceCampaign({ pool, mailboxShards, wake }), logger),
       relayOverdue: createRelayOverdue({
         pool,
         client,

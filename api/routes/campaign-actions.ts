@@ -10,8 +10,6 @@ import { commit, commitOnce, idempotencyHeaders } from "../idempotency.ts";
 import { Problem } from "../problem.ts";
 import { idInPath, idParams } from "../references.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
-import { runOf } from "../run.ts";
-import { cancelSnoozed } from "../snoozed.ts";
 
 const act = <Action extends CampaignAction>(action: Action, summary: string) =>
   defineRoute({
@@ -68,7 +66,6 @@ export function campaignActionRoutes(deps: ApiDeps) {
       }
       const { status, startAt, finishedAt } = transition.state;
       const after = await updateCampaign(tx, id, { status, startAt, finishedAt }, clock());
-      if (request.action === "cancel") await cancelSnoozed(runOf(tx), id);
       return {
         body: after.json,
         changes: [changeOf(`campaign.${request.action}`, reference, before.json, after.json)],

@@ -19,8 +19,6 @@ import { makeCampaign } from "../new-campaign.ts";
 import { Problem } from "../problem.ts";
 import { idInPath, idParams } from "../references.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
-import { runOf } from "../run.ts";
-import { cancelSnoozed } from "../snoozed.ts";
 import type { TemplateVersions } from "../template-versions.ts";
 
 const count = (description: string) => z.number().int().openapi({ description });
@@ -134,7 +132,6 @@ export function campaignRecallRoutes(deps: ApiDeps, versions: TemplateVersions) 
           throw new Problem("conflict", `Nothing of it was sent: ${transition.why}. Cancel it.`);
         const { status, finishedAt, recalledAt } = transition.state;
         const after = await updateCampaign(tx, id, { status, finishedAt, recalledAt }, clock());
-        await cancelSnoozed(runOf(tx), id);
         return {
           body: await accountOf(tx, after),
           changes: [

@@ -1,7 +1,6 @@
-import { MockActivityEnvironment } from "@temporalio/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createAdvanceCampaign } from "../../activities/campaign.ts";
 import { newUuid } from "../../domain/ids.ts";
+import { advanceCampaign } from "../support/campaign-worker.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 
 let database: LedgerDatabase;
@@ -41,11 +40,7 @@ async function campaignFor(audience: object) {
   return campaign;
 }
 
-const advance = ({ publicId }: { publicId: string }) =>
-  new MockActivityEnvironment().run(createAdvanceCampaign({ pool: database.pool }), {
-    campaignId: publicId,
-    asOf: new Date().toISOString(),
-  });
+const advance = ({ publicId }: { publicId: string }) => advanceCampaign(database.pool, publicId);
 
 async function frozen({ id }: { id: string }): Promise<string[]> {
   const { rows } = await database.pool.query<{ recipient_id: string }>(

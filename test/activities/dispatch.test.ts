@@ -2,11 +2,11 @@ import { MockActivityEnvironment } from "@temporalio/testing";
 import { DefaultLogger } from "@temporalio/worker";
 import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { createAdvanceCampaign } from "../../activities/campaign.ts";
 import { createDispatcher } from "../../activities/dispatcher.ts";
 import { createLedger, type Ledger } from "../../activities/ledger.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { queueName } from "../../domain/queues.ts";
+import { advanceCampaign } from "../support/campaign-worker.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { testLinks } from "../support/links.ts";
 import { recordingChannel, type Answer } from "../support/recording-channel.ts";
@@ -56,10 +56,7 @@ async function runningCampaign(
 ) {
   await seed.recipients(recipients);
   const campaign = await seed.campaign({ laneCount: 1, ...options });
-  const step = await new MockActivityEnvironment().run(createAdvanceCampaign({ pool }), {
-    campaignId: campaign.publicId,
-    asOf: new Date().toISOString(),
-  });
+  const step = await advanceCampaign(pool, campaign.publicId);
   expect(step).toMatchObject({ next: "drain" });
   return {
     ...campaign,
@@ -282,8 +279,7 @@ describe("dispatch", () => {
         );
       return query(text, values);
     }) as never);
-    const input = { campaignId: campaign.publicId, asOf: new Date().toISOString() };
-    const step = await new MockActivityEnvironment().run(createAdvanceCampaign({ pool }), input);
+    const step = await advanceCampaign(pool, campaign.publicId);
     spied.mockRestore();
     expect(step).toMatchObject({ next: "finished", counts: { cancelled: 3 }, reconciled: true });
   });

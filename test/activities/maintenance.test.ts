@@ -5,7 +5,6 @@ import { DefaultLogger } from "@temporalio/worker";
 import type { Pool } from "pg";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createAdvanceCampaign } from "../../activities/campaign.ts";
 import { batchRows, createExpired, type Removal } from "../../activities/expired.ts";
 import { createLedger } from "../../activities/ledger.ts";
 import { createRemoveExpired } from "../../activities/maintenance.ts";
@@ -13,6 +12,7 @@ import { campaignGate } from "../../domain/gates.ts";
 import { newUuid } from "../../domain/ids.ts";
 import { retentionTables, type RetentionTable } from "../../domain/retention.ts";
 import { createPool } from "../../workers/pool.ts";
+import { advanceCampaign } from "../support/campaign-worker.ts";
 import { wantedMessages } from "../support/wanted.ts";
 import { expiring, daysAgo } from "../support/expiring.ts";
 import { seeding } from "../support/seed.ts";
@@ -166,12 +166,7 @@ describe("maintenance", () => {
       audience: 4_000,
       counts: { sent: 3_000, failed: 700, suppressed: 300, pending: 0 },
     });
-    expect(
-      await new MockActivityEnvironment().run(createAdvanceCampaign({ pool }), {
-        campaignId: publicId,
-        asOf: new Date().toISOString(),
-      }),
-    ).toMatchObject({
+    expect(await advanceCampaign(pool, publicId)).toMatchObject({
       next: "finished",
       counts: { sent: 3_000, failed: 700, suppressed: 300 },
       reconciled: true,

@@ -2,16 +2,58 @@ import { once } from "node:events";
 import type { Client } from "@temporalio/client";
 import { CancelledFailure } from "@temporalio/common";
 import { MockActivityEnvironment } from "@temporalio/testing";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createRelayOverdue } from "../../activities/relay.ts";
 import { waitingDigests } from "../../domain/queues.ts";
+import { advanceCampaign } from "../support/campaign-worker.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 
 let database: LedgerDatabase;
 beforeAll(async () => {
   database = await createLedgerDatabase();
 });
+beforeEach(() => database.empty());
 afterAll(() => database.drop());
+
+const mailbox = "mailbox/0";
+const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000);
+
+/** What one sweep wakes. */
+async function sweep(): Promise<string[]> {
+  const woken: string[] = [];
+  const signalWithStart = (_: string, { workflowId }: { workflowId: string }) =>
+    Promise.resolve(void woken.push(workflowId));
+  const environment = new MockActivityEnvironment();
+  environment.on("heartbeat", () => environment.cancel());
+  await environment.run(
+    createRelayOverdue({
+      pool: database.pool,
+      client: { workflow: { signalWithStart } } as unknown as Client,
+      channel: { opensAt: () => null },
+      woke: () => {},
+    }),
+  );
+  return woken;
+}
+
+/** One that was frozen a while ago, with a row a recipient of the database, in a single lane. */
+async function campaign() {
+  const { pool, seed } = database;
+  const made = await seed.campaign({ startAt: minutesAgo(10), laneCount: 1 });
+  await advanceCampaign(pool, made.publicId);
+  const change = async (table: string, sql: string) =>
+    void (await pool.query(`UPDATE ${table} SET ${sql}`, [made.id]));
+  await change("campaigns", "updated_at = now() - interval '1 minute' WHERE id = $1");
+  await change("deliveries", "due_at = now() - interval '5 minutes' WHERE campaign_id = $1");
+  return {
+    workflow: `campaign/${made.publicId}`,
+    lane: `campaign/${made.publicId}/lane/0`,
+    set: (sql: string) => change("campaigns", `${sql} WHERE id = $1`),
+    rows: (sql: string) => change("deliveries", `${sql} WHERE campaign_id = $1`),
+  };
+}
+
+const ended = "status = 'sent', due_at = NULL, finished_at = now()";
 
 describe("the relay", () => {
   it("wakes no queue while the channel takes nothing, and what is overdue as soon as it does", async () => {
@@ -43,5 +85,49 @@ describe("the relay", () => {
     expect(counted).toEqual(["deliveryQueue", "deliveryQueue"]);
     environment.cancel();
     await running.catch((error: unknown) => expect(error).toBeInstanceOf(CancelledFailure));
+  });
+
+  it("wakes a mailbox for what is due in it, and for nothing of campaigns that do not run", async () => {
+    const { seed } = database;
+    const recipientIds = await seed.recipients(600);
+    const { rows, set, lane } = await campaign();
+    expect(await sweep()).toEqual([lane]);
+    await rows(`queue = '${mailbox}'`);
+    expect(await sweep()).toEqual([mailbox]);
+    await set("status = 'paused'");
+    expect(await sweep()).toEqual([]);
+    // They are more than it looks at, and have been due for longer.
+    await seed.notification({
+      recipientIds: recipientIds.slice(0, 1),
+      queue: mailbox,
+      dueAt: minutesAgo(1),
+    });
+    expect(await sweep()).toEqual([mailbox]);
+  });
+
+  it("wakes a campaign of which nothing is open any more that it owes", async () => {
+    await database.seed.recipients(2);
+    const { rows, workflow } = await campaign();
+    const other = await campaign();
+    for (const waiting of [rows, other.rows]) await waiting("due_at = now() + interval '1 hour'");
+    expect(await sweep()).toEqual([]);
+    await rows(`queue = '${mailbox}'`);
+    expect(await sweep()).toEqual([]);
+    await rows("leg = 'snooze:1'");
+    expect(await sweep()).toEqual([workflow]);
+    await rows(ended);
+    expect(await sweep()).toEqual([workflow]);
+  });
+
+  it("wakes a campaign that was recalled while something of it was snoozed", async () => {
+    await database.seed.recipients(1);
+    const { rows, set, workflow } = await campaign();
+    await rows(`leg = 'snooze:1', queue = '${mailbox}', due_at = now() + interval '1 hour'`);
+    await set("status = 'completed', finished_at = now()");
+    expect(await sweep()).toEqual([]);
+    await set("recalled_at = now()");
+    expect(await sweep()).toEqual([workflow]);
+    await rows(ended);
+    expect(await sweep()).toEqual([]);
   });
 });

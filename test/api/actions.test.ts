@@ -4,6 +4,7 @@ import { newUuid, parsePublicId, publicId } from "../../domain/ids.ts";
 import { createActionLinks } from "../../domain/action-links.ts";
 import { shardOf } from "../../domain/queues.ts";
 import { type ActionTarget, createTokens } from "../../domain/tokens.ts";
+import { advanceCampaign } from "../support/campaign-worker.ts";
 import { type Api, sampleTemplate, seed, startApi, tokenSecret } from "./harness.ts";
 
 let api: Api;
@@ -555,6 +556,8 @@ describe("of a campaign", () => {
     const { reference, deliveries } = await campaign("completed");
     await act(await tokenFor({ delivery: deliveries.at(-1)!.id }, snooze()));
     await api.send("POST", `/v1/campaigns/${reference}/recall`, {});
+    expect(api.woken).toContain(reference);
+    expect(await advanceCampaign(api.pool, reference)).toMatchObject({ next: "finished" });
     const again = await api.prisma.delivery.findFirstOrThrow({ where: { leg: "snooze:1" } });
     expect(again).toMatchObject({ status: "cancelled", reason: "campaign_cancelled", dueAt: null });
   });

@@ -1,11 +1,10 @@
-import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type CampaignStep, createAdvanceCampaign } from "../../activities/campaign.ts";
 import { changeDeliveries, changeRows } from "../../api/delivery-changes.ts";
 import type { Run } from "../../api/run.ts";
 import { inTransaction } from "../../config/database.ts";
 import { parsePublicId, publicId } from "../../domain/ids.ts";
+import { advanceCampaign } from "../support/campaign-worker.ts";
 import { type Api, makeKey, sampleTemplate, seed, startApi } from "./harness.ts";
 
 let api: Api;
@@ -60,12 +59,7 @@ async function settle(
     WHERE id = ANY(${deliveries.map(({ id }) => parsePublicId("delivery", id)!)}::uuid[])`;
 }
 
-async function advance(campaignId: string, pool: Pool = api.pool): Promise<CampaignStep> {
-  return (await new MockActivityEnvironment().run(createAdvanceCampaign({ pool }), {
-    campaignId,
-    asOf: new Date().toISOString(),
-  })) as CampaignStep;
-}
+const advance = (campaignId: string, pool: Pool = api.pool) => advanceCampaign(pool, campaignId);
 
 /** One that has begun: its audience of eight is in the ledger. */
 async function begunCampaign(): Promise<{ id: string; deliveries: Shown[] }> {

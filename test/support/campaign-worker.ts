@@ -9,9 +9,27 @@ import { type Answer, recordingChannel } from "./recording-channel.ts";
 
 const retry = { baseMs: 60_000, capMs: 3_600_000, attempts: 3 };
 
+const noWake = () => Promise.resolve();
+
+/** One step of a campaign's workflow, over a single mailbox. */
+export const advanceCampaign = (
+  pool: Pool,
+  campaignId: string,
+  {
+    asOf = new Date(),
+    wake = noWake,
+  }: { asOf?: Date; wake?: (queue: string) => Promise<void> } = {},
+): Promise<CampaignStep> =>
+  new MockActivityEnvironment().run(createAdvanceCampaign({ pool, mailboxShards: 1, wake }), {
+    campaignId,
+    asOf: asOf.toISOString(),
+  }) as Promise<CampaignStep>;
+
 /** What a worker does for a campaign, without Temporal, over a channel that answers as told. */
 export function campaignWorker(pool: Pool, answer?: Answer) {
   const recording = recordingChannel(answer);
+  const woken: string[] = [];
+  const wake = async (queue: string) => void woken.push(queue);
   const ledger = createLedger(pool);
   const dispatch = createDispatcher({
     pool,
@@ -21,39 +39,44 @@ export function campaignWorker(pool: Pool, answer?: Answer) {
     inFlightBound: 10,
     mailboxShards: 1,
     links: testLinks,
-    wake: () => Promise.resolve(),
+    wake,
+    lingerMs: 0,
   });
-  const advanceCampaign = createAdvanceCampaign({ pool });
 
   /** One step of the campaign's workflow; freezes the audience if its time has come. */
   const advance = (campaignId: string, asOf = new Date()): Promise<CampaignStep> =>
-    new MockActivityEnvironment().run(advanceCampaign, {
-      campaignId,
+    advanceCampaign(pool, campaignId, { asOf, wake });
+
+  const dispatchOf = (queue: string, asOf = new Date()) =>
+    new MockActivityEnvironment().run(dispatch, {
+      queue,
       asOf: asOf.toISOString(),
-    }) as Promise<CampaignStep>;
+    }) as ReturnType<typeof dispatch>;
 
   /** One dispatch of each lane. */
-  async function drain(campaignId: string, lanes: readonly number[]): Promise<void> {
+  async function drain(
+    campaignId: string,
+    lanes: readonly number[],
+    asOf = new Date(),
+  ): Promise<void> {
     await Promise.all(
-      lanes.map((lane) =>
-        new MockActivityEnvironment().run(dispatch, {
-          queue: queueName({ kind: "lane", campaignId, lane }),
-          asOf: new Date().toISOString(),
-        }),
-      ),
+      lanes.map((lane) => dispatchOf(queueName({ kind: "lane", campaignId, lane }), asOf)),
     );
   }
 
   return {
     ...recording,
+    /** Queues that were woken. */
+    woken,
     advance,
+    dispatch: dispatchOf,
     drain,
     /** As its workflow would, to where it has to wait for something: the step it is at then. */
-    async run(campaignId: string): Promise<CampaignStep> {
-      const step = await advance(campaignId);
+    async run(campaignId: string, asOf = new Date()): Promise<CampaignStep> {
+      const step = await advance(campaignId, asOf);
       if (step.next !== "drain") return step;
-      await drain(campaignId, step.lanes);
-      return advance(campaignId);
+      await drain(campaignId, step.lanes, asOf);
+      return advance(campaignId, asOf);
     },
   };
 }

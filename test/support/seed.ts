@@ -36,17 +36,30 @@ export function seeding(pool: Pool) {
       laneCount = 2,
       guarantee = "at_least_once",
       templateVersionId,
+      type,
+      priority = "normal",
     }: {
       startAt?: Date;
       laneCount?: number;
       guarantee?: "at_least_once" | "at_most_once";
       templateVersionId?: string;
+      /** The key of its notification type. */
+      type?: string;
+      priority?: Priority;
     } = {}): Promise<{ id: string; publicId: string }> {
       const id = newUuid();
       await pool.query(
-        `INSERT INTO campaigns (id, name, status, template_version_id, audience, lane_count, guarantee, start_at)
-         VALUES ($1, 'A campaign', 'scheduled', $2, '{"all":true}', $3, $4, $5)`,
-        [id, templateVersionId ?? (await this.templateVersion()), laneCount, guarantee, startAt],
+        `INSERT INTO campaigns (id, name, status, template_version_id, audience, lane_count, guarantee, start_at, priority, type_id)
+         VALUES ($1, 'A campaign', 'scheduled', $2, '{"all":true}', $3, $4, $5, $6, (SELECT id FROM notification_types WHERE key = $7))`,
+        [
+          id,
+          templateVersionId ?? (await this.templateVersion()),
+          laneCount,
+          guarantee,
+          startAt,
+          priority,
+          type ?? null,
+        ],
       );
       return { id, publicId: publicId("campaign", id) };
     },

@@ -1,0 +1,30 @@
+/*
+ * What workers and the API ask of rows of the ledger in the same words. `d` and the like are names of a table or subquery
+ * of deliveries.
+ */
+
+/** It is in no lane of its campaign. In the words of the index `deliveries_outside_lanes`, which holds open ones. */
+export const outsideLanes = (d: string) => `${d}.queue NOT LIKE 'campaign/%'`;
+
+/** It may be handed over, as far as its campaign goes: that runs. */
+export const sourceRuns = (d: string) =>
+  `(${d}.campaign_id IS NULL OR ${d}.campaign_id = ANY (ARRAY(SELECT id FROM campaigns WHERE status = 'running' AND finished_at IS NULL)))`;
+
+/** Of an array of queues, one a shard, that of its recipient. */
+export const ownQueue = (d: string, queues: string) =>
+  `(${queues})[get_byte(uuid_send(${d}.recipient_id), 15) % cardinality(${queues}) + 1]`;
+
+/**
+ * Locks the groups $1, whose members are about to leave: groups before rows, as whoever adds members does, and in the order
+ * of their ids.
+ */
+export const lockGroupsSql = "SELECT FROM groups WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE";
+
+/** Members have left the groups $1, which are locked: one that has no member left is closed. */
+export const leaveGroupsSql = `
+  UPDATE groups AS g SET member_count = m.count, status = CASE WHEN m.count = 0 THEN 'closed' ELSE g.status END,
+    closed_at = CASE WHEN m.count = 0 THEN clock_timestamp() ELSE g.closed_at END
+  FROM (
+    SELECT left_by.id, (SELECT count(*)::int FROM deliveries WHERE group_id = left_by.id AND due_at IS NOT NULL) AS count FROM unnest($1::uuid[]) AS left_by(id)
+  ) AS m
+  WHERE g.id = m.id AND g.status <> 'closed'`;
