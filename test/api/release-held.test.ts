@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createLedger } from "../../activities/ledger.ts";
 import { releaseHeldOf } from "../../api/release-held.ts";
 import { runOn } from "../../api/run.ts";
 import { inTransaction } from "../../config/database.ts";
@@ -136,14 +137,26 @@ describe("releasing what is held", () => {
     expect((await rows()).get(kept)).toMatchObject({ groupId: digest, reason: "retry" });
   });
 
-  it("moves what is due by a moment, so that no worker holds it by what it read before", async () => {
+  it("lets no worker hold what it has read before, by what it knew then", async () => {
     const [id] = await database.seed.notification({ recipientIds: [ada], queue: "mailbox/0" });
-    await database.pool.query("UPDATE deliveries SET due_at = now() - interval '1 hour'");
-    const dueAt = async () =>
-      (await database.pool.query<{ at: Date }>("SELECT due_at AS at FROM deliveries")).rows[0]!.at;
-    const read = await dueAt();
+    const ledger = createLedger(database.pool);
+    const asOf = new Date();
+    const [read] = await ledger.due({ queue: "mailbox/0", asOf, limit: 10, except: [] });
     expect(await release(ada)).toEqual([]);
-    expect((await dueAt()).getTime()).toBeGreaterThan(read.getTime());
+    await ledger.decided([
+      {
+        id: id!,
+        readDueAt: read!.dueAt,
+        decidedAt: asOf,
+        reason: "quiet_hours",
+        dueAt: later,
+        holdCount: 1,
+        groupId: null,
+        policyVersion: 0,
+        typeVersion: null,
+        preferencesVersion: read!.preferencesVersion,
+      },
+    ]);
     expect((await rows()).get(id!)).toMatchObject({ due: true, reason: null });
   });
 
