@@ -5,6 +5,7 @@ import type { Priority } from "../domain/priority.ts";
 import { queueName } from "../domain/queues.ts";
 import { recipientReference } from "../domain/recipient.ts";
 import type { Backlog, Place } from "./backlog.ts";
+import { isForeignKeyViolation } from "./database-errors.ts";
 import {
   type Answer,
   type KeyedRequest,
@@ -159,7 +160,7 @@ export async function acceptNotification(
     written = acceptance.written;
     return acceptance;
   } catch (error) {
-    if (error instanceof Problem) written = 0;
+    if (error instanceof Problem || isForeignKeyViolation(error)) written = 0;
     throw error;
   } finally {
     place.leave(written);

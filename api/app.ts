@@ -5,7 +5,7 @@ import { createTokens } from "../domain/tokens.ts";
 import { createRulebookReader } from "../config/rulebook.ts";
 import { createBacklog } from "./backlog.ts";
 import { describeError } from "../config/describe-error.ts";
-import { databaseProblem } from "./database-errors.ts";
+import { databaseProblem, isForeignKeyViolation } from "./database-errors.ts";
 import { jsonBody, unsupportedBody } from "./json-body.ts";
 import { createKeyring } from "./keyring.ts";
 import { addLedgerMetrics } from "./ledger-metrics.ts";
@@ -166,6 +166,11 @@ export function createApp(deps: ApiDeps) {
     // And a form of JSON that it does not know.
     if (error instanceof HTTPException && error.status === 415)
       return unsupportedBody().toResponse(c);
+    if (isForeignKeyViolation(error))
+      return new Problem(
+        "conflict",
+        "Something that the request names was deleted just now. Repeat the request.",
+      ).toResponse(c);
     const unavailable = databaseProblem(error);
     if (unavailable) {
       logger.warn({ requestId, error: describeError(error) }, "the database is not available");

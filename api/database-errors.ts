@@ -65,7 +65,7 @@ export function databaseProblem(error: unknown): Problem | null {
 /** Did a unique constraint refuse this? */
 export const isUniqueViolation = (error: unknown): boolean => refusedAs(error, "P2002", ["23505"]);
 
-/** Did a row that names this refuse its deletion? Since PostgreSQL 18 RESTRICT has a state of its own. */
+/** Did a row that names this refuse its deletion, or is what a row names not there? Since PostgreSQL 18 RESTRICT has a state of its own. */
 export const isForeignKeyViolation = (error: unknown): boolean =>
   refusedAs(error, "P2003", ["23001", "23503"]);
 

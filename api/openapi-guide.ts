@@ -34,7 +34,8 @@ path it is 422. Requests that ended in a problem leave no trace of their key. A 
 ## Changing what others change
 
 What can be edited bears an \`ETag\`. Send it as \`If-Match\` with the change: 412 means that somebody else was first, and has the new
-\`ETag\`; without \`If-Match\` the answer is 428. So a change that is sent twice is made once.
+\`ETag\`; without \`If-Match\` the answer is 428. So a change that is sent twice is made once. Preferences alone may be changed without
+it: a patch of one wish means the same whatever the others are.
 
 ## Limits
 

@@ -182,10 +182,10 @@ const unknownType = "names no notification type: GET /v1/notification-types list
 const mandatoryType = "cannot be switched off: messages of this type are mandatory";
 
 /** Types that may be switched, by key. */
-export type Switchable = ReadonlyMap<string, Pick<NotificationType, "mandatory">>;
+type Switchable = ReadonlyMap<string, Pick<NotificationType, "mandatory">>;
 
 /** What is wrong with the types that somebody switches, where it is not `before` already; fields below `types`. */
-export function typeFaults(
+function typeFaults(
   known: Switchable,
   wanted: Preferences["types"] = {},
   before: Preferences["types"] = {},

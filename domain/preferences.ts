@@ -146,7 +146,7 @@ const partly = z.strictObject({
 
 /** What a notification type says instead of the organisation; what it leaves out stays. */
 export const typePreferences = partly.partial();
-export type TypePreferences = z.output<typeof typePreferences>;
+type TypePreferences = z.output<typeof typePreferences>;
 
 /** What a recipient says instead of the type or the organisation; what they leave out stays. */
 export const preferences = partly

@@ -285,4 +285,45 @@ describe("a notification type", () => {
       "type.create",
     ]);
   });
+
+  it("is there or is not, however its deletion and what names it meet", async () => {
+    const campaign = (type: string) =>
+      api.send("POST", "/v1/campaigns", {
+        name: "Spring",
+        template: { key: sampleTemplate.key },
+        audience: { all: true },
+        data: { order: "1" },
+        type,
+      });
+    const notification = (type: string) =>
+      api.send("POST", "/v1/notifications", {
+        recipients: ["u1"],
+        template: { key: sampleTemplate.key },
+        data: { order: "1" },
+        type,
+      });
+    for (const [send, done] of [
+      [campaign, 201],
+      [notification, 202],
+    ] as const) {
+      for (let round = 0; round < 5; round += 1) {
+        const { key } = await create();
+        // So that it is known of.
+        await notification((await create()).key);
+        const [sent, deleted] = await Promise.all([
+          send(key),
+          api.send("DELETE", `${path}/${key}`),
+        ]);
+        expect([
+          [done, 409],
+          [409, 204],
+          [422, 204],
+        ]).toContainEqual([sent.status, deleted.status]);
+      }
+      const { key } = await create();
+      await notification((await create()).key);
+      await api.send("DELETE", `${path}/${key}`);
+      expect([409, 422]).toContain((await send(key)).status);
+    }
+  });
 });
