@@ -1,8 +1,11 @@
+// Before anything of ours: schemas can only be described in OpenAPI if they are made after its library is there.
+import "@hono/zod-openapi";
 import { Command, InvalidArgumentError } from "commander";
 import { benchApi } from "./api.ts";
 import { benchCampaign } from "./campaign.ts";
 import { benchMailbox } from "./mailbox.ts";
-import { printApi, printCampaign, printMailbox } from "./report.ts";
+import { benchPolicy } from "./policy.ts";
+import { printApi, printCampaign, printMailbox, printPolicy } from "./report.ts";
 import { wholeNumber } from "../cli/whole-number.ts";
 
 const program = new Command("bench").description(
@@ -48,6 +51,16 @@ program
   .action(async (options: { json?: true }) => {
     const { details, ...result } = await benchApi({ environment: process.env, say });
     printApi(result, details);
+    if (options.json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
+  });
+
+program
+  .command("policy")
+  .description("decisions alone, and days of notifications that may go out together")
+  .option("--json", "end with one line of JSON")
+  .action(async (options: { json?: true }) => {
+    const { details, ...result } = await benchPolicy({ say });
+    printPolicy(result, details);
     if (options.json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
   });
 

@@ -1,6 +1,7 @@
 import { table } from "../cli/demo/table.ts";
 import type { ApiDetails, ApiResult } from "./api.ts";
 import type { CampaignDetails, CampaignResult } from "./campaign.ts";
+import type { DayResult, PolicyDetails, PolicyResult } from "./policy.ts";
 import type { MailboxDetails, MailboxResult } from "./mailbox.ts";
 
 export function printCampaign(result: CampaignResult, details: CampaignDetails): void {
@@ -59,5 +60,25 @@ export function printApi(result: ApiResult, details: ApiDetails): void {
         ...details.slowest.map(({ what, p99Ms }) => [`  ${what}`, p99Ms] as const),
       ],
     )}\n`,
+  );
+}
+
+export function printPolicy(result: PolicyResult, details: PolicyDetails): void {
+  const day = (what: string, { asked, sent, savedRatio, lost, late }: DayResult, fewest: number) =>
+    [
+      [`a day ${what}, notifications`, asked],
+      ["  messages sent", sent],
+      ["    times the fewest that there can be", sent / fewest],
+      ["  of the notifications that needed none of their own", savedRatio],
+      ["  lost", lost],
+      ["  sent after their window", late],
+    ] as const;
+  process.stdout.write(
+    `\nThe policy\n${table([
+      ["decisions a second, on one core", result.decisionsPerSecond],
+      ["  times bare copies of the facts", result.decisionsPerSecond / details.copiesPerSecond],
+      ...day("in bursts", result.bursty, details.fewest.bursty),
+      ...day("spread evenly", result.even, details.fewest.even),
+    ])}\n`,
   );
 }

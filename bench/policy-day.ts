@@ -1,0 +1,72 @@
+import { minuteMs } from "../domain/local-time.ts";
+import { createRandom } from "./random.ts";
+
+/** A notification of the generated day. */
+export interface Arrival {
+  person: number;
+  type: "task.deadline" | "habit.reminder" | "report.weekly";
+  /** Milliseconds since the day began. */
+  at: number;
+}
+
+export const people = 500;
+const asked = 10_000;
+const types = ["task.deadline", "habit.reminder", "report.weekly"] as const;
+const dayMs = 24 * 60 * minuteMs;
+const burstMs = 10 * minuteMs;
+const meanBurst = 4;
+
+/** Deadlines are told so long before. */
+export const noticeMs = 15 * minuteMs;
+/** Of task.deadline, as it is shipped. */
+export const spreadMs = 5 * minuteMs;
+
+/**
+ * A day of notifications, the same for the same seed, in the order of time. `bursty`: what concerns one person and type comes
+ * in bursts of four on average, within ten minutes; otherwise each comes by itself, whenever.
+ */
+export function generateDay(seed: number, bursty: boolean): Arrival[] {
+  const random = createRandom(seed);
+  const whole = (below: number) => Math.floor(random() * below);
+  const arrivals: Arrival[] = [];
+  while (arrivals.length < asked) {
+    const person = whole(people);
+    const type = types[whole(types.length)]!;
+    const from = bursty ? whole(dayMs - burstMs) : whole(dayMs);
+    const size = bursty ? 1 + poisson(meanBurst - 1, random) : 1;
+    for (let n = 0; n < size && arrivals.length < asked; n++)
+      arrivals.push({ person, type, at: from + (bursty ? whole(burstMs) : 0) });
+  }
+  return arrivals.sort((one, other) => one.at - other.at);
+}
+
+/**
+ * The fewest messages by which a day can be told where a message has at most `size` members, none of which waits longer than
+ * `windowMs`, and deadlines are no further apart than they may be: each message takes all that it may.
+ */
+export function fewestMessages(
+  arrivals: readonly Arrival[],
+  { size, windowMs }: { size: number; windowMs: number },
+): number {
+  const open = new Map<string, { from: number; count: number }>();
+  let messages = 0;
+  for (const { person, type, at } of arrivals) {
+    const key = `${person} ${type}`;
+    const longest = type === "task.deadline" ? Math.min(windowMs, spreadMs) : windowMs;
+    const message = open.get(key);
+    if (message && message.count < size && at - message.from <= longest) message.count++;
+    else {
+      open.set(key, { from: at, count: 1 });
+      messages++;
+    }
+  }
+  return messages;
+}
+
+/** Knuth's multiplication, good for small means. */
+function poisson(mean: number, random: () => number): number {
+  const floor = Math.exp(-mean);
+  let count = 0;
+  for (let product = random(); product > floor; product *= random()) count++;
+  return count;
+}

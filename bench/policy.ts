@@ -1,0 +1,255 @@
+import { MockActivityEnvironment } from "@temporalio/testing";
+import type { Pool } from "pg";
+import { createDispatcher } from "../activities/dispatcher.ts";
+import { unlimited } from "../activities/gates.ts";
+import type { Channel } from "../activities/channels/channel.ts";
+import { createLedger } from "../activities/ledger.ts";
+import { createApp } from "../api/app.ts";
+import { createPool } from "../api/pool.ts";
+import { createLogger } from "../config/logger.ts";
+import { createActionLinks } from "../domain/action-links.ts";
+import { presetPolicy } from "../domain/policy.ts";
+import { queueName } from "../domain/queues.ts";
+import { startThrowawayPostgres } from "../cli/stack/postgres.ts";
+import { startProgress } from "../cli/demo/progress.ts";
+import { createPrisma } from "../prisma/client.ts";
+import { applyMigrations } from "../prisma/migrate.ts";
+import { measureDecisions } from "./decisions.ts";
+import { type Arrival, fewestMessages, generateDay, noticeMs, people } from "./policy-day.ts";
+
+/** What became of a day. */
+export interface DayResult {
+  asked: number;
+  /** Messages that were sent; more than one notification may be in each. */
+  sent: number;
+  /** Of the notifications, those that needed no message of their own. */
+  savedRatio: number;
+  /** Notifications that were in no message. */
+  lost: number;
+  /** Notifications that were sent after their window. */
+  late: number;
+}
+
+export interface PolicyResult {
+  bench: "policy";
+  decisionsPerSecond: number;
+  bursty: DayResult;
+  even: DayResult;
+}
+
+export interface PolicyDetails {
+  /** The same facts copied, a second: what reading them alone costs. */
+  copiesPerSecond: number;
+  /** The fewest messages that the days can be told in. */
+  fewest: { bursty: number; even: number };
+}
+
+const seed = 17;
+const { batching } = presetPolicy.preferences;
+const windowMs = batching.windowMinutes * 60_000;
+/** A worker looks again after what comes in, and no later than this. */
+const tickMs = 30_000;
+/** A look takes a moment, by the clock: what it sends is not late for that. */
+const lookMs = 1_000;
+const afterTheDayMs = 2 * 3_600_000;
+const apiKey = "a-key-that-only-this-bench-has";
+const secret = "a-secret-that-only-this-bench-has-too";
+const queue = queueName({ kind: "mailbox", shard: 0 });
+
+/**
+ * A day of notifications, taken by the API and told by a worker's dispatch on a real ledger, whose time goes on to where
+ * the next thing happens; and how fast decisions are alone.
+ */
+export async function benchPolicy({
+  say,
+}: {
+  say: (line: string) => void;
+}): Promise<PolicyResult & { details: PolicyDetails }> {
+  say("deciding");
+  const { decisionsPerSecond, copiesPerSecond } = measureDecisions(seed);
+  const server = await startThrowawayPostgres();
+  try {
+    await applyMigrations(server.url);
+    const logger = createLogger("bench", "silent");
+    const pool = createPool({ url: server.url, connections: 10, logger });
+    const prisma = createPrisma({ url: server.url, connections: 4 });
+    try {
+      const days = { bursty: generateDay(seed, true), even: generateDay(seed, false) };
+      const world = createWorld(pool, prisma, logger);
+      await world.populate();
+      say("a day in bursts");
+      const bursty = await world.live(days.bursty, 1);
+      say("a day spread evenly");
+      const even = await world.live(days.even, 3);
+      const bounds = { size: batching.maximumSize, windowMs };
+      return {
+        bench: "policy",
+        decisionsPerSecond,
+        bursty,
+        even,
+        details: {
+          copiesPerSecond,
+          fewest: {
+            bursty: fewestMessages(days.bursty, bounds),
+            even: fewestMessages(days.even, bounds),
+          },
+        },
+      };
+    } finally {
+      await prisma.$disconnect();
+      await pool.end();
+    }
+  } finally {
+    await server.stop();
+  }
+}
+
+function createWorld(
+  pool: Pool,
+  prisma: ReturnType<typeof createPrisma>,
+  logger: ReturnType<typeof createLogger>,
+) {
+  let now = new Date();
+  const app = createApp({
+    prisma,
+    pool,
+    wakes: { queue: () => {}, campaign: () => {}, flush: async () => {} },
+    probeTemporal: async () => {},
+    logger,
+    config: {
+      apiKey,
+      tokenSecret: secret,
+      bodyLimitBytes: 10_000_000,
+      requestsPerMinute: 10_000_000,
+      mailboxShards: 1,
+      campaignLanes: 1,
+      maxUnsent: 10_000_000,
+      maxUnsentPerRecipient: 1_000_000,
+    },
+    clock: () => now,
+  });
+  const post = async (path: string, body: unknown) => {
+    const response = await app.request(path, {
+      method: "POST",
+      headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    if (!response.ok) throw new Error(`${path}: ${await response.text()}`);
+  };
+
+  let messages = 0;
+  const channel = countingChannel(() => messages++);
+  const dispatch = createDispatcher({
+    pool,
+    ledger: createLedger(pool),
+    channel,
+    retry: { baseMs: 1_000, capMs: 1_000, attempts: 10 },
+    inFlightBound: 100,
+    mailboxShards: 1,
+    links: createActionLinks({ secret, publicUrl: "http://127.0.0.1" }),
+    wake: () => Promise.resolve(),
+    lingerMs: 0,
+  });
+  const look = (at: number): Promise<{ nextDueAt: string | null }> =>
+    new MockActivityEnvironment().run(dispatch, {
+      queue,
+      asOf: new Date(at).toISOString(),
+    }) as ReturnType<typeof dispatch>;
+
+  return {
+    async populate(): Promise<void> {
+      await post("/v1/templates", {
+        key: "notice",
+        name: "A notice",
+        content: { email: { subject: "About {{ what }}", html: "<p>About {{ what }}.</p>" } },
+      });
+      const recipients = Array.from({ length: people }, (_, person) => ({
+        externalId: `person-${person}`,
+        email: `person-${person}@example.org`,
+      }));
+      await pool.query(
+        `INSERT INTO recipients (id, external_id, email) SELECT uuid_v7(now()), r.external_id, r.email
+         FROM unnest($1::text[], $2::text[]) AS r(external_id, email)`,
+        [recipients.map(({ externalId }) => externalId), recipients.map(({ email }) => email)],
+      );
+    },
+
+    /** So many days from now, so that no clock is later than what happens. */
+    async live(arrivals: readonly Arrival[], daysAhead: number): Promise<DayResult> {
+      const begin = (Math.floor(Date.now() / 86_400_000) + daysAhead) * 86_400_000;
+      messages = 0;
+      const progress = startProgress("notifications", arrivals.length);
+      let next = 0;
+      let dueAt = Number.POSITIVE_INFINITY;
+      for (let at = begin; at < begin + 86_400_000 + afterTheDayMs;) {
+        const from = next;
+        for (; next < arrivals.length && begin + arrivals[next]!.at <= at; next++) {
+          const { person, type, at: ms } = arrivals[next]!;
+          now = new Date(begin + ms);
+          await post("/v1/notifications", {
+            recipients: [`person-${person}`],
+            template: { key: "notice" },
+            type,
+            data: { what: `${type} ${next}` },
+            ...(type === "task.deadline" && {
+              occursAt: new Date(now.getTime() + noticeMs).toISOString(),
+            }),
+          });
+        }
+        if (next > from || dueAt <= at) {
+          const { nextDueAt } = await look(at);
+          dueAt = nextDueAt === null ? Number.POSITIVE_INFINITY : Date.parse(nextDueAt);
+          progress.update(next);
+        }
+        at = Math.min(at + tickMs, Math.max(dueAt, at + 1));
+      }
+      progress.stop();
+      return this.account(begin, arrivals.length);
+    },
+
+    async account(begin: number, asked: number): Promise<DayResult> {
+      const { rows } = await pool.query<{ sent: number; late: number }>(
+        `SELECT count(*) FILTER (WHERE d.status = 'sent')::int AS sent,
+           count(*) FILTER (WHERE d.decided_at > n.send_at + $3 * interval '1 millisecond')::int AS late
+         FROM deliveries d JOIN notifications n ON n.id = d.notification_id WHERE n.send_at >= $1 AND n.send_at < $2`,
+        [new Date(begin), new Date(begin + 86_400_000), windowMs + lookMs],
+      );
+      const { sent, late } = rows[0]!;
+      return {
+        asked,
+        sent: messages,
+        savedRatio: 1 - messages / asked,
+        lost: asked - sent,
+        late,
+      };
+    },
+  };
+}
+
+/** Hands nothing over, and counts what it would have. */
+function countingChannel(count: () => void): Channel {
+  return {
+    inFlightBound: 100,
+    opensAt: () => null,
+    reserve: ({ wanted }) => Promise.resolve(unlimited(wanted)),
+    recoveredAt: () => null,
+    send() {
+      count();
+      const at = new Date();
+      return Promise.resolve({
+        kind: "attempted",
+        attempts: [
+          {
+            provider: "none",
+            outcome: "sent",
+            failure: null,
+            response: null,
+            startedAt: at,
+            finishedAt: at,
+          },
+        ],
+      });
+    },
+    close: () => Promise.resolve(),
+  };
+}
