@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { HTTPException } from "hono/http-exception";
 import { authenticate, type Scheme } from "./auth.ts";
 import { createTokens } from "../domain/tokens.ts";
+import { memoryShare } from "../config/memory.ts";
 import { createRulebookReader } from "../config/rulebook.ts";
 import { createBacklog } from "./backlog.ts";
 import { describeError } from "../config/describe-error.ts";
@@ -9,6 +10,7 @@ import { databaseProblem, isForeignKeyViolation } from "./database-errors.ts";
 import { jsonBody, unsupportedBody } from "./json-body.ts";
 import { createKeyring } from "./keyring.ts";
 import { addLedgerMetrics } from "./ledger-metrics.ts";
+import { createLedgerReader } from "./ledger-reading.ts";
 import { createApiMetrics } from "./metrics.ts";
 import { observeRequests } from "./observe.ts";
 import { createPathMatcher, openApiDocument, routeTable } from "./openapi.ts";
@@ -46,6 +48,7 @@ import { recipientRoutes } from "./routes/recipients.ts";
 import { segmentMemberRoutes } from "./routes/segment-members.ts";
 import { segmentRoutes } from "./routes/segments.ts";
 import { suppressionImportPath, suppressionRoutes } from "./routes/suppressions.ts";
+import { systemHealthRoutes } from "./routes/system-health.ts";
 import { templateTrialRoutes } from "./routes/template-trials.ts";
 import { templateVersionRoutes } from "./routes/template-versions.ts";
 import { campaignRevisionRoutes } from "./routes/campaign-revisions.ts";
@@ -78,7 +81,9 @@ export function createApp(deps: ApiDeps) {
   const { config, logger, metrics = createApiMetrics() } = deps;
   const app = createRouter();
 
-  addLedgerMetrics(metrics.registry, deps.pool);
+  const readRulebook = createRulebookReader(deps.pool);
+  const readLedger = createLedgerReader({ pool: deps.pool, readRulebook });
+  addLedgerMetrics(metrics.registry, readLedger, memoryShare);
   metrics.unsentLimit(config.maxUnsent);
   app.use(observeRequests({ logger, metrics }));
   if (deps.traceRequests) app.use(deps.traceRequests);
@@ -99,7 +104,6 @@ export function createApp(deps: ApiDeps) {
   );
 
   const versions = createTemplateVersions(deps.prisma);
-  const readRulebook = createRulebookReader(deps.pool);
   const types = createTypes(readRulebook);
   const api = app
     .route("/", healthRoutes(deps))
@@ -134,6 +138,7 @@ export function createApp(deps: ApiDeps) {
     .route("/", queueRoutes(deps))
     .route("/", providerRoutes(deps))
     .route("/", gateRoutes(deps))
+    .route("/", systemHealthRoutes(readLedger))
     .route("/", apiKeyRoutes(deps, keyring))
     .route("/", auditRoutes(deps));
 

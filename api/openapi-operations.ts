@@ -41,6 +41,7 @@ export const tagDescriptions: Record<string, string> = {
   queues: "What waits to be sent, and why.",
   providers: "Who messages are handed to, and whether they are used.",
   gates: "Limits on what leaves by a channel or a provider, over all workers.",
+  health: "How it goes.",
   suppressions: "Addresses that nothing is sent to.",
   "api-keys": "Who may use this API, and for what.",
   audit: "Who changed what.",

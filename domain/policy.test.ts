@@ -44,6 +44,11 @@ describe("a policy", () => {
       ["health.latencyMs.poor", "must not be less than good"],
     ],
     [
+      "oldestDueSeconds",
+      { good: 600, poor: 60 },
+      ["health.oldestDueSeconds.poor", "must not be less than good"],
+    ],
+    [
       "backlog",
       { warning: 500, critical: 100 },
       ["health.backlog.critical", "must not be less than warning"],

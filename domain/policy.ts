@@ -113,6 +113,9 @@ export const policy = z.strictObject({
       latencyMs: z
         .strictObject({ good: whole(1, 86_400_000, 500), poor: whole(1, 86_400_000, 2_000) })
         .refine(...rising("good", "poor")),
+      oldestDueSeconds: z
+        .strictObject({ good: whole(1, 86_400, 60), poor: whole(1, 86_400, 600) })
+        .refine(...rising("good", "poor")),
       backlog: z
         .strictObject({ warning: whole(1, 10_000_000, 100), critical: whole(1, 10_000_000, 500) })
         .refine(...rising("warning", "critical")),
@@ -160,6 +163,7 @@ export const presetPolicy: Policy = {
     deliveryRate: { good: 0.95, poor: 0.85 },
     errorRate: { good: 0.05, poor: 0.15 },
     latencyMs: { good: 500, poor: 2_000 },
+    oldestDueSeconds: { good: 60, poor: 600 },
     backlog: { warning: 100, critical: 500 },
     memory: { warning: 0.8, critical: 0.95 },
   },

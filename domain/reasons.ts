@@ -107,4 +107,11 @@ export const heldReasons = [
   "best_hour",
 ] as const satisfies readonly Reason[];
 
+/** Of these, those that wait for a limit to have room. */
+export const limitReasons = [
+  "recipient_limit",
+  "organisation_limit",
+  "type_limit",
+] as const satisfies readonly Reason[];
+
 export const reasons = Object.keys(reasonStatuses) as [Reason, ...Reason[]];

@@ -132,7 +132,7 @@ describe("what the ledger says", () => {
     let reads = 0;
     const query = own.pool.query.bind(own.pool) as (...args: unknown[]) => unknown;
     own.pool.query = ((...args: unknown[]) => {
-      if (typeof args[0] === "string" && args[0].includes("FROM deliveries")) reads += 1;
+      if (typeof args[0] === "string" && args[0].includes("FROM campaigns GROUP BY")) reads += 1;
       return query(...args);
     }) as typeof own.pool.query;
     await Promise.all(Array.from({ length: 10 }, () => scrape(own, secret)));

@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Pool } from "pg";
 import type { Registry } from "prom-client";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
@@ -72,7 +71,11 @@ async function samplesOf(registry: Registry): Promise<[string, Set<string>][]> {
 
 async function existing(): Promise<Map<string, Set<string>>> {
   const { registry } = createApiMetrics(processRegistry());
-  addLedgerMetrics(registry, {} as Pool);
+  addLedgerMetrics(
+    registry,
+    async () => ({ up: false, reading: null }),
+    () => 0,
+  );
   return new Map([
     ...(await samplesOf(registry)),
     ...(await samplesOf(createWorkerMetrics().registry)),

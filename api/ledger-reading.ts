@@ -1,0 +1,192 @@
+import type { Pool } from "pg";
+import type { ReadRulebook } from "../config/rulebook.ts";
+import { within } from "../config/within.ts";
+import type { CampaignStatus } from "../domain/campaign.ts";
+import type { Measured } from "../domain/health.ts";
+import type { Policy } from "../domain/policy.ts";
+import { priorities, type Priority } from "../domain/priority.ts";
+import { limitReasons, type Reason, reasons, reasonStatuses } from "../domain/reasons.ts";
+import { remember } from "./remembered.ts";
+
+/** Prometheus gives up after 10 s; what is not read by then is left out, and shown when it is there. */
+const patienceMs = 5_000;
+const probeMs = 2_000;
+
+/** By the first part of their names. */
+export const queueKinds = ["mailbox", "critical", "campaign", "digest"] as const;
+type QueueKind = (typeof queueKinds)[number];
+
+interface OpenRow {
+  kind: QueueKind;
+  priority: Priority;
+  open: number;
+  due: number;
+  overdueSeconds: number | null;
+}
+
+/** What the ledger says of how it goes. */
+export interface LedgerReading {
+  at: Date;
+  open: readonly OpenRow[];
+  campaigns: readonly { status: CampaignStatus; count: number }[];
+  /** All but what is the process's own. */
+  measured: Omit<Measured, "memory">;
+  /** That in force. */
+  policy: Policy;
+}
+
+export interface LedgerReader {
+  /** Null: there is no reading to be had. `up`: the database answered when it was last asked. */
+  (): Promise<{ up: boolean; reading: LedgerReading | null }>;
+}
+
+/**
+ * Open rows by queue and priority, from their index alone, and of each the one that has been due for the longest; rows
+ * of campaigns that do not run are due to nobody.
+ */
+const openSql = `
+  WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now),
+  open AS (
+    SELECT queue, priority, count(*) AS count, count(*) FILTER (WHERE due_at <= clock.now) AS due, min(due_at) AS due_at
+    FROM deliveries, clock WHERE due_at IS NOT NULL GROUP BY queue, priority
+  ),
+  judged AS (
+    SELECT split_part(queue, '/', 1) AS kind, priority, count, due, due_at,
+      due > 0 AND (queue NOT LIKE 'campaign/%' OR EXISTS (
+        SELECT FROM campaigns c WHERE c.status = 'running' AND c.id = (
+          SELECT d.campaign_id FROM deliveries d WHERE d.queue = open.queue AND d.priority = open.priority AND d.due_at = open.due_at LIMIT 1
+        )
+      )) AS runs
+    FROM open
+  )
+  SELECT kind, priority, sum(count)::float8 AS open, coalesce(sum(due) FILTER (WHERE runs), 0)::float8 AS due,
+    (max(extract(epoch FROM clock.now - due_at)) FILTER (WHERE runs))::float8 AS "overdueSeconds"
+  FROM judged, clock GROUP BY kind, priority`;
+
+const campaignsSql = "SELECT status, count(*)::int AS count FROM campaigns GROUP BY status";
+
+/** Only what is open has one of these, so that the index by reason is enough. */
+const openReasons = reasons.filter((reason) => reasonStatuses[reason].includes("pending"));
+const waitingSql =
+  "SELECT reason, count(*)::float8 AS count FROM deliveries WHERE reason = ANY($1::text[]) GROUP BY reason";
+
+/** Rows that are looked at to see how it goes, at most: the last ones. */
+const sampleRows = 10_000;
+
+const recipientsAtLimitSql = `
+  SELECT count(DISTINCT recipient_id)::int AS count
+  FROM (SELECT recipient_id FROM deliveries WHERE reason = ANY($1::text[]) LIMIT ${sampleRows}) AS held`;
+
+const breakersSql = "SELECT provider, state FROM breakers ORDER BY provider";
+
+/**
+ * How it goes, by the last deliveries that ended within the window, and what is to be tried again. Where more have ended
+ * than are looked at, the window is as long as they took. Rows that have waited for policy, and those that an operator had
+ * tried again, say nothing of how fast we are.
+ */
+const endedSql = `
+  WITH clock AS MATERIALIZED (SELECT now() AS now, now() - $1::int * interval '1 minute' AS since),
+  ended AS MATERIALIZED (
+    SELECT d.id, d.status, d.notification_id, d.group_id, d.hold_count, d.forgiven_count, d.finished_at
+    FROM deliveries d WHERE d.finished_at > (SELECT since FROM clock) ORDER BY d.finished_at DESC LIMIT ${sampleRows}
+  ),
+  span AS MATERIALIZED (
+    SELECT CASE WHEN (SELECT count(*) FROM ended) = ${sampleRows} THEN (SELECT min(finished_at) FROM ended) ELSE clock.since END AS since FROM clock
+  ),
+  tried AS MATERIALIZED (SELECT id FROM deliveries WHERE reason = 'retry' ORDER BY id DESC LIMIT ${sampleRows}),
+  made AS MATERIALIZED (
+    SELECT a.outcome FROM (SELECT id FROM ended UNION ALL SELECT id FROM tried) d JOIN attempts a ON a.delivery_id = d.id, span
+    WHERE a.finished_at >= span.since
+  ),
+  latencies AS (
+    SELECT extract(epoch FROM d.finished_at - greatest(n.send_at, n.created_at)) * 1000 AS ms
+    FROM ended d JOIN notifications n ON n.id = d.notification_id
+    WHERE d.status IN ('sent', 'delivered') AND d.group_id IS NULL AND d.hold_count = 0 AND d.forgiven_count = 0 AND d.finished_at >= n.send_at
+  )
+  SELECT extract(epoch FROM clock.now - span.since)::float8 AS seconds,
+    (SELECT count(*) FROM ended WHERE status IN ('sent', 'delivered'))::int AS sent,
+    (SELECT count(DISTINCT coalesce(group_id, id)) FROM ended WHERE status IN ('sent', 'delivered'))::int AS messages,
+    (SELECT count(*) FROM ended WHERE status = 'failed')::int AS failed,
+    (SELECT count(*) FROM made)::int AS attempts,
+    (SELECT count(*) FROM made WHERE outcome <> 'sent')::int AS "failedAttempts",
+    (SELECT percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY ms) FROM latencies)::float8[] AS latencies
+  FROM clock, span`;
+
+type EndedRow = Pick<
+  Measured,
+  "seconds" | "sent" | "messages" | "failed" | "attempts" | "failedAttempts"
+> & { latencies: [number, number, number] | null };
+
+/** Reads what the ledger says, a few cheap statements on however many rows, and remembers it for some seconds. */
+export function createLedgerReader({
+  pool,
+  readRulebook,
+}: {
+  pool: Pick<Pool, "query">;
+  readRulebook: ReadRulebook;
+}): LedgerReader {
+  let up = false;
+
+  const read = remember(async (): Promise<LedgerReading> => {
+    up = false;
+    await within(probeMs, pool.query("SELECT 1"));
+    up = true;
+    return readLedger(pool, readRulebook);
+  }, patienceMs);
+
+  return async () => {
+    const reading = await read();
+    return { up, reading };
+  };
+}
+
+/** The same as it is now. */
+export async function readLedger(
+  pool: Pick<Pool, "query">,
+  readRulebook: ReadRulebook,
+): Promise<LedgerReading> {
+  const at = new Date();
+  const { policy } = await readRulebook();
+  const rowsOf = async <Row extends object>(sql: string, values: unknown[] = []) =>
+    (await pool.query<Row>(sql, values)).rows;
+  // One after the other: connections are for what is to be accepted.
+  const open = await rowsOf<OpenRow>(openSql);
+  const campaigns = await rowsOf<LedgerReading["campaigns"][number]>(campaignsSql);
+  const waiting = await rowsOf<{ reason: Reason; count: number }>(waitingSql, [openReasons]);
+  const [atLimit] = await rowsOf<{ count: number }>(recipientsAtLimitSql, [limitReasons]);
+  const breakers = await rowsOf<Measured["breakers"][number]>(breakersSql);
+  const [ended] = await rowsOf<EndedRow>(endedSql, [policy.health.windowMinutes]);
+  const { latencies, ...rates } = ended!;
+  return {
+    at,
+    open,
+    campaigns,
+    policy,
+    measured: {
+      ...rates,
+      depths: depthsOf(open),
+      waiting: Object.fromEntries(waiting.map(({ reason, count }) => [reason, count])),
+      recipientsAtLimit: atLimit!.count,
+      breakers,
+      latencyMs: latencies && { p50: latencies[0], p95: latencies[1], p99: latencies[2] },
+    },
+  };
+}
+
+function depthsOf(open: readonly OpenRow[]): Measured["depths"] {
+  return priorities.map((priority) => {
+    const own = open.filter((row) => row.priority === priority);
+    const outside = own.filter(({ kind }) => kind !== "campaign");
+    const sum = (rows: readonly OpenRow[], of: "open" | "due") =>
+      rows.reduce((total, row) => total + row[of], 0);
+    const ages = outside.flatMap(({ overdueSeconds }) => overdueSeconds ?? []);
+    const due = sum(outside, "due");
+    return {
+      priority,
+      due,
+      later: sum(outside, "open") - due,
+      oldestDueSeconds: ages.length > 0 ? Math.max(...ages) : null,
+      ofCampaigns: sum(own, "open") - sum(outside, "open"),
+    };
+  });
+}

@@ -1,0 +1,145 @@
+import { z } from "@hono/zod-openapi";
+import { memoryShare } from "../../config/memory.ts";
+import {
+  assess,
+  type HealthIndicator,
+  healthIndicators,
+  healthWords,
+} from "../../domain/health.ts";
+import { priorities } from "../../domain/priority.ts";
+import type { LedgerReader } from "../ledger-reading.ts";
+import { Problem } from "../problem.ts";
+import { createRouter, defineRoute, responses } from "../router.ts";
+
+const word = z.enum(healthWords);
+
+const indicator = z
+  .object({
+    word,
+    value: z.number().nullable().openapi({
+      description: "Null: nothing has happened that it could be judged by, which is good",
+      example: 12,
+    }),
+    thresholds: z
+      .object({ fair: z.number(), poor: z.number() })
+      .nullable()
+      .openapi({
+        description: "From when on it is fair, and poor, as the policy says; null: it has none",
+        example: { fair: 100, poor: 500 },
+      }),
+    detail: z.string().openapi({
+      description: "What the value means",
+      example: "12 deliveries are due and not sent.",
+    }),
+  })
+  .openapi("HealthIndicator");
+
+const meanings: Record<HealthIndicator, string> = {
+  oldestDue: "Seconds that the oldest due delivery waits longer than its priority lets others pass",
+  backlog: "Deliveries that are due and not sent, without campaigns",
+  breakers: "Providers that are left alone",
+  limits: "Recipients for whom something waits for a limit",
+  deliveryRate: "Of what was sent or failed within the window, what was sent",
+  errorRate: "Of attempts within the window, those that failed",
+  latency:
+    "Milliseconds from when a notification that nothing held was asked for until it was sent, for 95 in 100 of the window",
+  throughput: "Deliveries sent a minute, within the window",
+  batchEfficiency:
+    "Of deliveries that were sent within the window, those that cost no message of their own",
+  memory: "Of the memory that the answering process may use, what it uses",
+};
+
+const health = defineRoute({
+  method: "get",
+  path: "/v1/health",
+  access: "viewer",
+  summary: "How it goes: good, fair or poor, and why",
+  description:
+    "By the thresholds of the policy in force. It is measured at most every few seconds. Whether a process serves is what /healthz and /readyz say.",
+  responses: responses(
+    200,
+    "How it goes",
+    z
+      .object({
+        word: word.openapi({ description: "The worst of all indicators" }),
+        reasons: z.array(z.string()).openapi({
+          description: "Why it is not good, the worst first, each with what to do",
+          example: [],
+        }),
+        measuredAt: z.iso.datetime(),
+        windowSeconds: z.number().openapi({
+          description:
+            "What rates are taken over: the window of the policy, or as long as the last ten thousand deliveries took to end",
+          example: 900,
+        }),
+        indicators: z.object(
+          Object.fromEntries(
+            healthIndicators.map((name) => [
+              name,
+              indicator.openapi({ description: meanings[name] }),
+            ]),
+          ) as Record<HealthIndicator, typeof indicator>,
+        ),
+        queues: z
+          .array(
+            z.object({
+              priority: z.enum(priorities),
+              due: z.number().int().openapi({ description: "Their time has come", example: 12 }),
+              later: z.number().int().openapi({
+                description: "Their time has not come: held, or asked for later",
+                example: 230,
+              }),
+              oldestDueSeconds: z.number().nullable().openapi({ example: 0.4 }),
+              ofCampaigns: z
+                .number()
+                .int()
+                .openapi({ description: "Beside them, in campaigns", example: 0 }),
+            }),
+          )
+          .openapi({ description: "Open deliveries by priority" }),
+        waiting: z.record(z.string(), z.number().int()).openapi({
+          description: "Open deliveries by why they wait",
+          example: { quiet_hours: 180, recipient_limit: 3 },
+        }),
+        breakers: z.array(
+          z.object({
+            provider: z.string().openapi({ example: "smtp-1" }),
+            state: z.enum(["closed", "open", "half_open"]),
+          }),
+        ),
+        latencyMs: z
+          .object({ p50: z.number(), p95: z.number(), p99: z.number() })
+          .nullable()
+          .openapi({ example: { p50: 120, p95: 310, p99: 480 } }),
+      })
+      .openapi("Health"),
+  ),
+});
+
+export function systemHealthRoutes(readLedger: LedgerReader) {
+  return createRouter().openapi(health, async (c) => {
+    const { reading } = await readLedger();
+    if (!reading)
+      throw new Problem(
+        "unavailable",
+        "The database cannot be reached, or does not answer in time.",
+        {
+          headers: { "Retry-After": "5" },
+        },
+      );
+    const { at, measured, policy } = reading;
+    const { depths, waiting, breakers, latencyMs, seconds } = measured;
+    return c.json(
+      {
+        ...assess({ ...measured, memory: memoryShare() }, policy),
+        measuredAt: at.toISOString(),
+        windowSeconds: seconds,
+        queues: [...depths],
+        waiting: waiting as Record<string, number>,
+        breakers: [...breakers],
+        latencyMs,
+      },
+      200,
+    );
+  });
+}
