@@ -131,7 +131,7 @@ export function createApp(deps: ApiDeps) {
     .route("/", notificationRoutes(deps, versions, types, backlog))
     .route("/", deliveryRoutes(deps))
     .route("/", deliveryChangeRoutes(deps))
-    .route("/", actionRoutes(deps))
+    .route("/", actionRoutes(deps, tokens))
     .route("/", eventRoutes(deps))
     .route("/", explanationRoutes(deps))
     .route("/", groupRoutes(deps))

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { describeError } from "../../config/describe-error.ts";
-import { createTokens } from "../../domain/tokens.ts";
+import type { Tokens } from "../../domain/tokens.ts";
 import {
   confirmationOf,
   linkHeaders,
@@ -105,8 +105,7 @@ const act = defineRoute({
 });
 
 /** What recipients do about a message: the token is their leave to do it. */
-export function actionRoutes(deps: ApiDeps) {
-  const tokens = createTokens(deps.config.tokenSecret);
+export function actionRoutes(deps: ApiDeps, tokens: Pick<Tokens, "verifyActionToken">) {
   const read = (given: string) => readAction(tokens, given, deps.clock());
 
   return createRouter()
