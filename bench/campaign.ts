@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createService, type Service } from "../cli/demo/service.ts";
 import { startProgress } from "../cli/demo/progress.ts";
-import { audience, data, template } from "./message.ts";
+import { audience, data, roomyLimits, template } from "./message.ts";
 import type { PeerResult } from "./peer.ts";
 import { ratePerSecond, runPeer } from "./peers.ts";
 import { meterProcesses } from "./processes.ts";
@@ -114,6 +114,7 @@ async function runCampaign(
   });
   try {
     const service = createService({ url: stack.urls.api, apiKey: stack.apiKey });
+    await service.changePolicy(roomyLimits);
     await service.createTemplate({
       key: "weekly",
       name: "Weekly summary",

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createService, type Service } from "../cli/demo/service.ts";
 import { startProgress } from "../cli/demo/progress.ts";
 import { percentile } from "./latency.ts";
-import { audience, data, person, template } from "./message.ts";
+import { audience, data, person, roomyLimits, template } from "./message.ts";
 import { type Sink, startSink } from "./sink-process.ts";
 import { startTemporaryStack } from "../cli/demo/temporary-stack.ts";
 
@@ -57,6 +57,7 @@ export async function benchMailbox({
     });
     try {
       const service = createService({ url: stack.urls.api, apiKey: stack.apiKey });
+      await service.changePolicy(roomyLimits);
       await service.importRecipients("application/x-ndjson", audience(recipients));
       await service.createTemplate({
         key: "weekly",

@@ -1,4 +1,5 @@
 import { publicId, newUuid } from "../domain/ids.ts";
+import { localTimeAt } from "../domain/local-time.ts";
 
 /** What everybody sends in the benchmarks: five variables, an HTML and a text part, 2.7 KB on the wire. */
 export const template = {
@@ -61,13 +62,34 @@ export function person(n: number) {
   };
 }
 
-/** The audience as the import wants it: NDJSON, in pieces of a thousand lines. */
+const zones = ["Europe/Lisbon", "Europe/Stockholm", "Africa/Lagos", "America/New_York"];
+
+/** What everybody wishes in the benchmarks: something of each kind, none of which holds a message while they last. */
+function wishes(zone: string, now: Date) {
+  const inHours = (hours: number) => {
+    const { minute } = localTimeAt(zone, now.getTime() + hours * 3_600_000);
+    return new Date(minute * 60_000).toISOString().slice(11, 16);
+  };
+  return {
+    maxPerHour: 1_000,
+    minimumPriority: "low",
+    batching: { windowMinutes: 20 },
+    quietHours: [{ start: inHours(6), end: inHours(12) }],
+    doNotDisturb: [{ weekday: "sunday", start: inHours(14), end: inHours(15) }],
+  };
+}
+
+/** No recipient's share of the benchmarks' traffic is held back; each is counted all the same. */
+export const roomyLimits = { limits: { perMinute: 10_000, perHour: 10_000, perDay: 10_000 } };
+
+/** The audience as the import wants it, with its preferences: NDJSON, in pieces of a thousand lines. */
 export function* audience(count: number): Generator<string> {
+  const wished = zones.map((zone) => wishes(zone, new Date()));
   for (let first = 0; first < count; first += 1_000) {
     let lines = "";
     for (let n = first; n < Math.min(count, first + 1_000); n++) {
       const { externalId, email, firstName, city, points } = person(n);
-      lines += `${JSON.stringify({ externalId, email, attributes: { first_name: firstName, city, points } })}\n`;
+      lines += `${JSON.stringify({ externalId, email, timeZone: zones[n % zones.length], attributes: { first_name: firstName, city, points }, preferences: wished[n % wished.length] })}\n`;
     }
     yield lines;
   }

@@ -70,9 +70,14 @@ const againMs = 200;
  * away. Methods reject with `Refused` on an answer that asking again would not change.
  */
 export function createService({ url, apiKey }: { url: string; apiKey: string }) {
-  async function call(method: string, path: string, body?: unknown): Promise<unknown> {
+  async function call(
+    method: string,
+    path: string,
+    body?: unknown,
+    own: Record<string, string> = {},
+  ): Promise<unknown> {
     const deadline = Date.now() + patienceMs;
-    const headers: Record<string, string> = { authorization: `Bearer ${apiKey}` };
+    const headers: Record<string, string> = { authorization: `Bearer ${apiKey}`, ...own };
     if (method === "POST") headers["idempotency-key"] = randomUUID();
     if (body !== undefined) headers["content-type"] = "application/json";
     for (;;) {
@@ -124,6 +129,10 @@ export function createService({ url, apiKey }: { url: string; apiKey: string }) 
       variables?: unknown;
     }) {
       await call("POST", "/v1/templates", template);
+    },
+    /** A merge patch over the policy in force, whatever that is. */
+    async changePolicy(changes: Record<string, unknown>) {
+      await call("PATCH", "/v1/policy", changes, { "if-match": "*" });
     },
     async createCampaign(body: NewCampaign) {
       return created.parse(await call("POST", "/v1/campaigns", body)).id;
