@@ -4,7 +4,14 @@ import type { Pool } from "pg";
 import { inTransaction } from "../config/database.ts";
 import { mayHaveArrived } from "../domain/audience-sql.ts";
 import { parsePublicId } from "../domain/ids.ts";
-import { leaveGroupsSql, lockGroupsSql, outsideLanes, ownQueue } from "../domain/ledger-sql.ts";
+import {
+  leaveGroupsSql,
+  lockGroupsSql,
+  openIn,
+  outsideLanes,
+  owedOutside,
+  ownQueue,
+} from "../domain/ledger-sql.ts";
 import { laneNames, shardNames, waitingDigests } from "../domain/queues.ts";
 import { heldReasons } from "../domain/reasons.ts";
 import { invalidInput } from "./failures.ts";
@@ -160,7 +167,7 @@ async function read(pool: Pool, id: string): Promise<CampaignRow | undefined> {
 async function openLanes(pool: Pool, lanes: readonly string[]): Promise<number[]> {
   const { rows } = await pool.query<{ lane: number }>(
     `SELECT (q.number - 1)::int AS lane FROM unnest($1::text[]) WITH ORDINALITY AS q(name, number)
-     WHERE EXISTS (SELECT FROM deliveries d WHERE d.queue = q.name AND d.due_at IS NOT NULL) ORDER BY lane`,
+     WHERE ${openIn("q.name")} ORDER BY lane`,
     [lanes],
   );
   return rows.map(({ lane }) => lane);
@@ -227,7 +234,7 @@ async function reprioritise(pool: Pool, { id, lanes, mailboxes }: Rows): Promise
      FROM campaigns c, unnest(enum_range(NULL::priority)) AS other(priority),
      LATERAL (
        SELECT id, group_id FROM deliveries o
-       WHERE o.campaign_id = c.id AND o.priority = other.priority AND ${outsideLanes("o")} AND o.due_at IS NOT NULL LIMIT ${writeBatch}
+       WHERE o.campaign_id = c.id AND o.priority = other.priority AND ${outsideLanes("o")} AND o.due_at IS NOT NULL ORDER BY o.due_at LIMIT ${writeBatch}
      ) d
      WHERE c.id = $1 AND other.priority <> c.priority
      LIMIT ${writeBatch}`,
@@ -295,8 +302,7 @@ async function complete(pool: Pool, { id, lanes }: Rows): Promise<void> {
     if (rowCount === 0) return;
     await client.query(
       `UPDATE campaigns SET status = 'completed', finished_at = now(), updated_at = now(), version = version + 1
-       WHERE id = $1 AND NOT EXISTS (SELECT FROM deliveries WHERE queue = ANY($2::text[]) AND due_at IS NOT NULL)
-         AND NOT EXISTS (SELECT FROM deliveries d WHERE d.campaign_id = $1 AND ${outsideLanes("d")} AND d.due_at IS NOT NULL AND d.leg = 'primary')`,
+       WHERE id = $1 AND NOT EXISTS (SELECT FROM unnest($2::text[]) AS q(name) WHERE ${openIn("q.name")}) AND ${owedOutside("campaigns.id")} IS NULL`,
       [id, lanes],
     );
   });
@@ -340,7 +346,7 @@ async function cancelOpen(pool: Pool, { id, lanes }: Rows, asOf: string): Promis
     }
     await changeOutside(
       pool,
-      `SELECT id, group_id AS "groupId" FROM deliveries d WHERE campaign_id = $1 AND ${outsideLanes("d")} AND ${cancellable("$2")} LIMIT ${writeBatch}`,
+      `SELECT id, group_id AS "groupId" FROM deliveries d WHERE campaign_id = $1 AND ${outsideLanes("d")} AND ${cancellable("$2")} ORDER BY priority, due_at LIMIT ${writeBatch}`,
       [id, asOf],
       `UPDATE deliveries d SET ${cancelled}, group_id = CASE WHEN held.unknown THEN d.group_id END
        FROM (

@@ -3,7 +3,7 @@ import { Context } from "@temporalio/activity";
 import type { Client } from "@temporalio/client";
 import type { Pool } from "pg";
 import { publicId } from "../domain/ids.ts";
-import { outsideLanes, sourceRuns } from "../domain/ledger-sql.ts";
+import { openIn, outsideLanes, owedOutside, sourceRuns } from "../domain/ledger-sql.ts";
 import { ageingMs, priorities } from "../domain/priority.ts";
 import { laneNames, waitingDigests } from "../domain/queues.ts";
 import type { Channel } from "./channels/channel.ts";
@@ -66,17 +66,14 @@ const unfinishedCampaignsSql = `
       OR status IN ('running', 'cancelled')
     )
     OR recalled_at IS NOT NULL AND finished_at IS NOT NULL
-      AND (SELECT true FROM deliveries d WHERE d.campaign_id = c.id AND ${outsideLanes("d")} AND d.due_at IS NOT NULL LIMIT 1)
+      AND (SELECT true FROM deliveries d WHERE d.campaign_id = c.id AND ${outsideLanes("d")} AND d.due_at IS NOT NULL ORDER BY d.priority, d.due_at LIMIT 1)
   )`;
 
 /** Of campaigns that run, with their lanes, those of which nothing is open that they owe. No row of theirs is looked at that is not open. */
 const drainedCampaignsSql = `
   SELECT c.id FROM unnest($1::uuid[]) AS c(id)
-  WHERE NOT EXISTS (
-      SELECT FROM unnest($2::uuid[], $3::text[]) AS l(campaign_id, queue)
-      WHERE l.campaign_id = c.id AND (SELECT true FROM deliveries d WHERE d.queue = l.queue AND d.due_at IS NOT NULL LIMIT 1)
-    )
-    AND (SELECT true FROM deliveries d WHERE d.campaign_id = c.id AND ${outsideLanes("d")} AND d.due_at IS NOT NULL AND d.leg = 'primary' LIMIT 1) IS NULL`;
+  WHERE NOT EXISTS (SELECT FROM unnest($2::uuid[], $3::text[]) AS l(campaign_id, queue) WHERE l.campaign_id = c.id AND ${openIn("l.queue")})
+    AND ${owedOutside("c.id")} IS NULL`;
 
 /** Campaigns that should have been moved on. */
 async function stalledCampaigns(pool: Pool): Promise<string[]> {

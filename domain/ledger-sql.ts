@@ -6,6 +6,15 @@
 /** It is in no lane of its campaign. In the words of the index `deliveries_outside_lanes`, which holds open ones. */
 export const outsideLanes = (d: string) => `${d}.queue NOT LIKE 'campaign/%'`;
 
+/**
+ * Whether anything is open in the queue, and whether the campaign owes anything that is open outside its lanes: null if not.
+ * The order is that of an index, so that no other way is taken to find nothing.
+ */
+export const openIn = (queue: string) =>
+  `(SELECT true FROM deliveries AS o WHERE o.queue = ${queue} AND o.due_at IS NOT NULL ORDER BY o.priority, o.due_at LIMIT 1)`;
+export const owedOutside = (campaign: string) =>
+  `(SELECT true FROM deliveries AS o WHERE o.campaign_id = ${campaign} AND ${outsideLanes("o")} AND o.due_at IS NOT NULL AND o.leg = 'primary' ORDER BY o.priority, o.due_at LIMIT 1)`;
+
 /** It may be handed over, as far as its campaign goes: that runs. */
 export const sourceRuns = (d: string) =>
   `(${d}.campaign_id IS NULL OR ${d}.campaign_id = ANY (ARRAY(SELECT id FROM campaigns WHERE status = 'running' AND finished_at IS NULL)))`;

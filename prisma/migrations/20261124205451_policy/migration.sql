@@ -185,7 +185,7 @@ CREATE INDEX "deliveries_reason" ON "deliveries"("reason", "id") WHERE ("reason"
 CREATE INDEX "deliveries_finished" ON "deliveries"("finished_at") WHERE ("finished_at" IS NOT NULL);
 
 -- CreateIndex
-CREATE INDEX "deliveries_outside_lanes" ON "deliveries"("campaign_id", "priority", "due_at") WHERE ((campaign_id IS NOT NULL) AND (due_at IS NOT NULL) AND (queue !~~ 'campaign/%'::text));
+CREATE INDEX "deliveries_outside_lanes" ON "deliveries"("campaign_id", "leg", "priority", "due_at") WHERE ((campaign_id IS NOT NULL) AND (due_at IS NOT NULL) AND (queue !~~ 'campaign/%'::text));
 
 -- CreateIndex
 CREATE INDEX "deliveries_group" ON "deliveries"("group_id") WHERE ("group_id" IS NOT NULL);
