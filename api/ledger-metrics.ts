@@ -89,6 +89,12 @@ export function addLedgerMetrics(
       }
     },
   );
+  gauge(
+    "tidings_unsent_deliveries",
+    "Deliveries of notifications that are open, wherever they wait: to be compared with tidings_unsent_limit",
+    [],
+    (made, { unsent }) => made.set(unsent),
+  );
   gauge("tidings_campaigns", "Campaigns by status", ["status"], (made, { campaigns }) => {
     for (const status of campaignStatuses) made.set({ status }, 0);
     for (const { status, count } of campaigns) made.set({ status }, count);

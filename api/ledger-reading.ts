@@ -3,6 +3,7 @@ import type { ReadRulebook } from "../config/rulebook.ts";
 import { within } from "../config/within.ts";
 import type { CampaignStatus } from "../domain/campaign.ts";
 import type { Measured } from "../domain/health.ts";
+import { outsideLanes, sourceRuns } from "../domain/ledger-sql.ts";
 import type { Policy } from "../domain/policy.ts";
 import { priorities, type Priority } from "../domain/priority.ts";
 import { limitReasons, type Reason, reasons, reasonStatuses } from "../domain/reasons.ts";
@@ -28,6 +29,8 @@ interface OpenRow {
 export interface LedgerReading {
   at: Date;
   open: readonly OpenRow[];
+  /** Of these, those of no campaign: how many may be is bounded. */
+  unsent: number;
   campaigns: readonly { status: CampaignStatus; count: number }[];
   /** All but what is the process's own. */
   measured: Omit<Measured, "memory">;
@@ -42,7 +45,8 @@ export interface LedgerReader {
 
 /**
  * Open rows by queue and priority, from their index alone, and of each the one that has been due for the longest; rows
- * of campaigns that do not run are due to nobody.
+ * of campaigns that do not run are due to nobody. Outside their lanes such rows are few, and are found by an index of
+ * their own.
  */
 const openSql = `
   WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now),
@@ -50,18 +54,28 @@ const openSql = `
     SELECT queue, priority, count(*) AS count, count(*) FILTER (WHERE due_at <= clock.now) AS due, min(due_at) AS due_at
     FROM deliveries, clock WHERE due_at IS NOT NULL GROUP BY queue, priority
   ),
+  standing AS (
+    SELECT d.queue, d.priority, count(*) AS count FROM deliveries d, clock
+    WHERE d.campaign_id IS NOT NULL AND ${outsideLanes("d")} AND d.due_at <= clock.now AND NOT ${sourceRuns("d")} GROUP BY d.queue, d.priority
+  ),
   judged AS (
-    SELECT split_part(queue, '/', 1) AS kind, priority, count, due, due_at,
-      due > 0 AND (queue NOT LIKE 'campaign/%' OR EXISTS (
+    SELECT split_part(queue, '/', 1) AS kind, priority, open.count, due - coalesce(standing.count, 0) AS due,
+      CASE WHEN standing.count IS NULL THEN open.due_at ELSE (
+        SELECT d.due_at FROM deliveries d WHERE d.queue = open.queue AND d.priority = open.priority AND d.due_at IS NOT NULL AND ${sourceRuns("d")}
+        ORDER BY d.due_at LIMIT 1
+      ) END AS due_at,
+      due > coalesce(standing.count, 0) AND (queue NOT LIKE 'campaign/%' OR EXISTS (
         SELECT FROM campaigns c WHERE c.status = 'running' AND c.id = (
           SELECT d.campaign_id FROM deliveries d WHERE d.queue = open.queue AND d.priority = open.priority AND d.due_at = open.due_at LIMIT 1
         )
       )) AS runs
-    FROM open
+    FROM open LEFT JOIN standing USING (queue, priority)
   )
   SELECT kind, priority, sum(count)::float8 AS open, coalesce(sum(due) FILTER (WHERE runs), 0)::float8 AS due,
     (max(extract(epoch FROM clock.now - due_at)) FILTER (WHERE runs))::float8 AS "overdueSeconds"
   FROM judged, clock GROUP BY kind, priority`;
+
+const outsideSql = `SELECT count(*)::float8 AS count FROM deliveries d WHERE d.campaign_id IS NOT NULL AND ${outsideLanes("d")} AND d.due_at IS NOT NULL`;
 
 const campaignsSql = "SELECT status, count(*)::int AS count FROM campaigns GROUP BY status";
 
@@ -151,6 +165,7 @@ export async function readLedger(
     (await pool.query<Row>(sql, values)).rows;
   // One after the other: connections are for what is to be accepted.
   const open = await rowsOf<OpenRow>(openSql);
+  const [outside] = await rowsOf<{ count: number }>(outsideSql);
   const campaigns = await rowsOf<LedgerReading["campaigns"][number]>(campaignsSql);
   const waiting = await rowsOf<{ reason: Reason; count: number }>(waitingSql, [openReasons]);
   const [atLimit] = await rowsOf<{ count: number }>(recipientsAtLimitSql, [limitReasons]);
@@ -160,6 +175,7 @@ export async function readLedger(
   return {
     at,
     open,
+    unsent: Math.max(0, openIn(open, ({ kind }) => kind !== "campaign") - outside!.count),
     campaigns,
     policy,
     measured: {
@@ -172,6 +188,9 @@ export async function readLedger(
     },
   };
 }
+
+const openIn = (rows: readonly OpenRow[], where: (row: OpenRow) => boolean) =>
+  rows.filter(where).reduce((total, { open }) => total + open, 0);
 
 function depthsOf(open: readonly OpenRow[]): Measured["depths"] {
   return priorities.map((priority) => {

@@ -216,6 +216,40 @@ describe("what ended within the window", () => {
 });
 
 describe("what waits", () => {
+  it("is not due where its campaign does not run, in whichever queue it waits", async () => {
+    await waiting(api, { dueInSeconds: -100 });
+    for (const [status, ago, queue] of [
+      ["running", 200, "mailbox/0"],
+      ["paused", 9_000, "mailbox/0"],
+      ["paused", 9_000, "mailbox/1"],
+      ["paused", 9_000, waitingDigests],
+      ["paused", -3_600, "mailbox/0"],
+    ] as const) {
+      const { id } = await seeding(api.pool).campaign({ templateVersionId });
+      await api.pool.query("UPDATE campaigns SET status = $2::campaign_status WHERE id = $1", [
+        id,
+        status,
+      ]);
+      await api.pool.query(
+        `INSERT INTO deliveries (id, campaign_id, recipient_id, channel, priority, queue, due_at) VALUES ($1, $2, $3, 'email', 'normal', $4, $5)`,
+        [newUuid(), id, ada, queue, new Date(Date.now() - ago * 1_000)],
+      );
+    }
+    const reading = await readLedger(api.pool, createRulebookReader(api.pool));
+    expect(reading.open.find(({ kind }) => kind === "mailbox")).toMatchObject({ open: 5, due: 2 });
+    expect(reading.open.find(({ kind }) => kind === "digest")).toMatchObject({
+      open: 1,
+      due: 0,
+      overdueSeconds: null,
+    });
+    const { oldestDueSeconds, ...normal } = reading.measured.depths[2]!;
+    expect(normal).toMatchObject({ due: 2, later: 4, ofCampaigns: 0 });
+    expect(oldestDueSeconds).toBeGreaterThanOrEqual(200);
+    expect(oldestDueSeconds).toBeLessThan(300);
+    // What MAX_UNSENT bounds.
+    expect(reading.unsent).toBe(1);
+  });
+
   it("is counted by priority: what is due, what is later, and what campaigns have", async () => {
     await waiting(api, { count: 2, dueInSeconds: -100 });
     await waiting(api, { dueInSeconds: 3_600, reason: "quiet_hours" });
