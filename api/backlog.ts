@@ -1,4 +1,5 @@
 import type { Pool } from "pg";
+import { outsideLanes } from "../domain/ledger-sql.ts";
 import { notificationQueues } from "../domain/queues.ts";
 
 /**
@@ -16,6 +17,12 @@ interface Limits {
   inAll: number;
   perRecipient: number;
 }
+
+/** Deliveries of campaigns wait in the same queues for their batches and digests: counted by an index that holds no others. */
+const countSql = `
+  WITH of_campaigns AS (SELECT count(*) AS count FROM deliveries d WHERE d.campaign_id IS NOT NULL AND ${outsideLanes("d")} AND d.due_at IS NOT NULL),
+  open AS (SELECT FROM deliveries WHERE queue = ANY($1::text[]) AND due_at IS NOT NULL LIMIT $2 + (SELECT count FROM of_campaigns))
+  SELECT ((SELECT count(*) FROM open) - (SELECT count FROM of_campaigns))::int AS count`;
 
 /** A notification's place among what is accepted: to be left, whatever becomes of it. */
 export interface Place {
@@ -87,7 +94,7 @@ export function createBacklog({
     for (const reserved of uncounted) reserved.ambiguous = true;
     const { rows } = await pool.query<{ count: number }>({
       name: "count-unsent",
-      text: "SELECT count(*)::int AS count FROM (SELECT FROM deliveries WHERE queue = ANY($1::text[]) AND due_at IS NOT NULL LIMIT $2) AS o",
+      text: countSql,
       values: [notificationQueues, critical.inAll + 1],
     });
     counted = rows[0]!.count;

@@ -57,6 +57,23 @@ describe("the bound of what is unsent in all", () => {
     );
   });
 
+  it("is not reached by what campaigns have waiting in the same queues", async () => {
+    const { body } = await api.send("POST", "/v1/campaigns", {
+      name: "c",
+      template: { key: sampleTemplate.key },
+      data: { order: "1" },
+      audience: { all: true },
+    });
+    await api.pool.query(
+      `INSERT INTO deliveries (id, campaign_id, recipient_id, channel, priority, queue, due_at)
+       SELECT uuid_v7(now()), $1, r.id, 'email', 'normal', CASE WHEN r.id::text < '8' THEN 'mailbox/0' ELSE 'digest/waiting' END, now() FROM recipients r`,
+      [parsePublicId("campaign", body.id)],
+    );
+    for (const name of people(0, maxUnsent))
+      expect((await notify({ recipients: [name] })).status).toBe(202);
+    expectFull(await notify({ recipients: ["u60"] }), "MAX_UNSENT)");
+  });
+
   it("holds under a storm, with sending going on", async () => {
     let accepted = 0;
     let most = 0;
