@@ -1,5 +1,6 @@
 import type { Pool } from "pg";
 import { type Load, noLoad } from "../domain/batching.ts";
+import { sourceRuns } from "../domain/ledger-sql.ts";
 import { notificationQueues } from "../domain/queues.ts";
 
 /** How old what is known may be before it is asked for again, in the background. */
@@ -10,7 +11,10 @@ const countLimit = 100_000;
 /** Rows that are due, nobody has claimed, and only wait for workers. */
 const loadSql = `
   SELECT count(*)::int AS backlog, coalesce(extract(epoch FROM clock_timestamp() - min(due_at)) * 1000, 0)::float8 AS "delayMs"
-  FROM (SELECT due_at FROM deliveries WHERE queue = ANY($1::text[]) AND due_at <= clock_timestamp() AND status = 'pending' LIMIT ${countLimit}) AS waiting`;
+  FROM (
+    SELECT d.due_at FROM deliveries d
+    WHERE d.queue = ANY($1::text[]) AND d.due_at <= clock_timestamp() AND d.status = 'pending' AND ${sourceRuns("d")} LIMIT ${countLimit}
+  ) AS waiting`;
 
 /** How much waits to be sent, as last seen: asked for at most so often, and nobody waits for the answer. */
 export function createLoad(pool: Pick<Pool, "query">): () => Load {

@@ -119,17 +119,18 @@ async function retry(
     ),
   );
   const wanted = alive.filter(({ recipientId }) => recipients.has(recipientId));
-  const changed = await run<ChangedRow>(
+  const changed = await run<ChangedRow & { leg: string }>(
     `UPDATE deliveries d SET status = 'pending', due_at = clock_timestamp(), reason = 'retry_requested', detail = NULL,
        forgiven_count = d.attempt_count, finished_at = NULL, lease_token = NULL, lease_until = NULL
      FROM (SELECT id FROM deliveries WHERE id = ANY($1::uuid[]) AND status = ANY($2::delivery_status[]) ORDER BY id FOR UPDATE) AS held
-     WHERE d.id = held.id RETURNING d.id, d.campaign_id AS "campaignId", d.queue`,
+     WHERE d.id = held.id RETURNING d.id, d.campaign_id AS "campaignId", d.queue, d.leg`,
     [wanted.map(({ id }) => id), statuses],
   );
   const reopened = await run<{ id: string }>(
     `UPDATE campaigns SET status = 'running', finished_at = NULL, version = version + 1, updated_at = clock_timestamp()
      WHERE id = ANY($1::uuid[]) AND status = 'completed' RETURNING id`,
-    [distinct(changed.map(({ campaignId }) => campaignId))],
+    // What was snoozed is in no account of its campaign, which may be over for good.
+    [distinct(changed.map(({ campaignId, leg }) => (leg === "primary" ? campaignId : null)))],
   );
   return {
     changed,

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { changeDeliveries, changeRows } from "../../api/delivery-changes.ts";
 import type { Run } from "../../api/run.ts";
 import { inTransaction } from "../../config/database.ts";
-import { parsePublicId, publicId } from "../../domain/ids.ts";
+import { newUuid, parsePublicId, publicId } from "../../domain/ids.ts";
 import { advanceCampaign } from "../support/campaign-worker.ts";
 import { type Api, makeKey, sampleTemplate, seed, startApi } from "./harness.ts";
 
@@ -90,6 +90,21 @@ const trail = async () =>
   (await api.send("GET", "/v1/audit?action=delivery&sort=createdAt")).body.items;
 
 describe("POST /v1/deliveries/{id}/retry", () => {
+  it("has what was snoozed tried again without its campaign, which stays completed", async () => {
+    const { id, deliveries } = await completedCampaign(0);
+    const primary = parsePublicId("delivery", deliveries[0]!.id)!;
+    const snoozed = newUuid();
+    await api.prisma.$executeRaw`
+      INSERT INTO deliveries (id, campaign_id, recipient_id, leg, channel, priority, queue, status, reason, finished_at)
+      SELECT ${snoozed}::uuid, campaign_id, recipient_id, 'snooze:1', channel, priority, 'mailbox/0', 'failed', 'attempts_exhausted', now()
+      FROM deliveries WHERE id = ${primary}::uuid`;
+    const { body } = await post(`/v1/deliveries/${publicId("delivery", snoozed)}/retry`);
+    expect(body).toMatchObject({ status: "pending", leg: "snooze:1" });
+    expect(api.woken).toContain("mailbox/0");
+    expect(await campaignStatus(id)).toBe("completed");
+    expect(await advance(id)).toMatchObject({ counts: { sent: 8 }, reconciled: true });
+  });
+
   it("makes what failed due now, with all its attempts before it again, and wakes its queue", async () => {
     const [delivery] = await notified("u0");
     await settle([delivery!], "failed");
