@@ -285,7 +285,7 @@ export function createDispatch(deps: DispatchDeps) {
           const found = await refill();
           if ("opensInMs" in found) {
             lookAt = gateOpensAt = performance.now() + found.opensInMs;
-            closedBy = found.closed === gate ? "throttle" : "provider_unavailable";
+            closedBy = gate !== null && found.closed === gate ? "throttle" : "provider_unavailable";
           } else if (found.rows > 0) {
             foundRows += found.rows;
             if (gate === null) lingerUntil = performance.now() + lingerMs;

@@ -14,10 +14,12 @@ export interface Echoes {
 
 /**
  * The same: with its dedup key, asked for within the window before it, or already on its way; what failed or was cancelled
- * told nobody. Whatever became of the one before counts, so that what is repeated without end stays told once.
+ * told nobody. Whatever became of the one before counts, so that what is repeated without end stays told once. What its
+ * recipient asked to be told again is another leg, and no echo of anything.
  */
 const duplicatesSql = `
   SELECT w.id FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[]) AS w(id, recipient_id, key, notification_id, since)
+    JOIN deliveries own ON own.id = w.id AND own.leg = 'primary'
   WHERE EXISTS (
     SELECT FROM notifications n JOIN deliveries d ON d.notification_id = n.id AND d.recipient_id = w.recipient_id
     WHERE n.dedup_key = w.key AND n.id >= w.since AND n.id <> w.notification_id
@@ -27,6 +29,7 @@ const duplicatesSql = `
 /** Newer: with its collapse key and type, asked for after it, waiting, and due by now or waiting for what it waits for. */
 const supersededSql = `
   SELECT w.id FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[]) AS w(id, recipient_id, key, notification_id, type_id)
+    JOIN deliveries own ON own.id = w.id AND own.leg = 'primary'
   WHERE EXISTS (
     SELECT FROM deliveries d JOIN notifications n ON n.id = d.notification_id LEFT JOIN notification_types t ON t.id = n.type_id
     WHERE d.recipient_id = w.recipient_id AND d.due_at IS NOT NULL AND d.status = 'pending' AND n.id > w.notification_id
