@@ -97,7 +97,7 @@ export function decidePage(input: PageInput): PageDecisions {
         result.decided.push(suppressed(item, decision.reason, input));
         continue;
       case "merge":
-        result.merging.push(mergingOf(item, decision, input));
+        result.merging.push(mergingOf(item, decision, isReleased(facts), input));
         continue;
       case "hold":
         result.decided.push(heldUntil(item, decision.reason, decision.until, known(item, input)));
@@ -164,8 +164,11 @@ function knownFacts(
   { at, rulebook, load, isSuppressed, echoOf, recoveredAt }: PageInput,
 ): Facts {
   const { duplicate, superseded } = echoOf(delivery);
-  // A closed gate writes no rows: what was due while it was closed says nothing of it.
-  const outlived = recoveredAt !== null && delivery.dueAt < recoveredAt;
+  // A closed gate writes no rows: what was due while it was closed says nothing of it, or still what it was due for.
+  const outlived =
+    recoveredAt !== null &&
+    delivery.dueAt < recoveredAt &&
+    (delivery.reason === null || delivery.reason === "batch" || delivery.reason === "digest");
   return factsOf({
     now: at.getTime(),
     recipient: {
@@ -179,7 +182,7 @@ function knownFacts(
     delivery: {
       priority: delivery.priority,
       channel: delivery.channel,
-      reason: delivery.reason ?? (outlived ? "provider_unavailable" : null),
+      reason: outlived ? "provider_unavailable" : delivery.reason,
       holdCount: delivery.holdCount,
       group: delivery.group,
     },
@@ -227,6 +230,7 @@ const heldUntil = (
 function mergingOf(
   item: Item,
   decision: Extract<Decision, { kind: "merge" }>,
+  released: boolean,
   input: PageInput,
 ): Merging {
   const { delivery, source } = item;
@@ -237,6 +241,7 @@ function mergingOf(
     channel: delivery.channel,
     joining: decision.joining,
     holdCount: holdCountOf(delivery, decision.into),
+    released,
   };
   if (decision.into === "digest")
     return {

@@ -4,6 +4,7 @@ import { hasPlace, isFull, joined, type Joining, type OpenGroup } from "../domai
 import type { Channel } from "../domain/channel.ts";
 import { newUuid } from "../domain/ids.ts";
 import type { Priority } from "../domain/priority.ts";
+import type { Reason } from "../domain/reasons.ts";
 import type { Versions } from "./ledger.ts";
 
 /** A delivery that is to go out with others. */
@@ -23,6 +24,8 @@ export interface Merging extends Versions {
   holdCount: number;
   /** Where members wait. */
   queue: string;
+  /** It was held back with others: where its group is due at once, it takes its turn among them. */
+  released: boolean;
 }
 
 export interface Merges {
@@ -123,7 +126,7 @@ async function mergeOnce(client: PoolClient, rows: readonly Merging[], now: Date
       merging.map(({ id }) => id),
       merging.map((row) => groupOf.get(row)!.id),
       merging.map((row) => dueMsOf(groupOf.get(row)!, now)),
-      merging.map(({ kind }) => kind),
+      merging.map((row) => reasonOf(row, dueMsOf(groupOf.get(row)!, now), now)),
       merging.map(({ holdCount }) => holdCount),
       merging.map(({ queue }) => queue),
       merging.map(({ policyVersion }) => policyVersion),
@@ -145,6 +148,9 @@ async function mergeOnce(client: PoolClient, rows: readonly Merging[], now: Date
 
 const dueMsOf = ({ status, closesAt }: Group, now: Date) =>
   status === "full" ? now.getTime() : Math.max(closesAt, now.getTime());
+
+const reasonOf = ({ released, kind }: Merging, dueMs: number, now: Date): Reason =>
+  released && dueMs <= now.getTime() ? "smoothed_release" : kind;
 
 const keyOf = (of: Pick<Merging, "recipientId" | "channel" | "kind" | "typeId" | "priority">) =>
   [of.recipientId, of.channel, of.kind, of.typeId, of.priority].join(" ");

@@ -176,6 +176,52 @@ describe("quiet hours", () => {
     expect(granted[1]! - granted[0]!).toBeGreaterThanOrEqual(minuteMs);
     expect(granted[2]! - granted[1]!).toBeGreaterThanOrEqual(minuteMs);
   });
+
+  it("release the batches that come of what they held one a minute, too", async () => {
+    const at = (date: Date) => date.toISOString().slice(11, 16);
+    const recipient = await person({ quietHours: [{ start: at(start), end: at(after(120)) }] });
+    for (const type of ["report.weekly", "habit.reminder", "task.deadline"])
+      for (let n = 0; n < 2; n++) await owe(recipient, start, { type });
+    // Its window is not over when the night is.
+    await owe(recipient, after(110), { type: "report.weekly", priority: "low" });
+    const { dispatch, requests } = worker();
+    await dispatch(after(111));
+    for (const [minute, sent] of [
+      [120, 1],
+      [121.5, 2],
+      [123, 3],
+      [139, 3],
+      [140.5, 4],
+    ] as const) {
+      await dispatch(after(minute));
+      expect(requests).toHaveLength(sent);
+    }
+    const granted = (await grantsTo(recipient)).map((date) => date.getTime());
+    for (const [index, instant] of granted.slice(1).entries())
+      expect(instant - granted[index]!).toBeGreaterThanOrEqual(minuteMs);
+    expect(await database.statuses()).toEqual({ sent: 7 });
+  });
+});
+
+describe("an outage", () => {
+  it("releases what was due in it one a minute, alone or together", async () => {
+    const recipient = await person();
+    const { dispatch, requests, channel } = worker();
+    for (const type of ["report.weekly", "habit.reminder", "habit.reminder"])
+      await owe(recipient, start, { type });
+    await dispatch(start);
+    await owe(recipient, after(31));
+    channel.recoveredAt = () => after(60);
+    for (const [minute, sent] of [
+      [60, 1],
+      [61.5, 2],
+      [63, 3],
+    ] as const) {
+      await dispatch(after(minute));
+      expect(requests).toHaveLength(sent);
+    }
+    expect(await database.statuses()).toEqual({ sent: 4 });
+  });
 });
 
 describe("limits", () => {
