@@ -21,7 +21,12 @@ export interface Reply {
 export async function startApi({
   config = {},
   probeTemporal = async () => {},
-}: { config?: Partial<ApiDeps["config"]>; probeTemporal?: () => Promise<void> } = {}) {
+  clock = () => new Date(),
+}: {
+  config?: Partial<ApiDeps["config"]>;
+  probeTemporal?: () => Promise<void>;
+  clock?: () => Date;
+} = {}) {
   const database = await createTestDatabase();
   const { prisma } = database;
   const woken: string[] = [];
@@ -51,7 +56,7 @@ export async function startApi({
       maxUnsentPerRecipient: 1_000_000,
       ...config,
     },
-    clock: () => new Date(),
+    clock,
   });
 
   async function send(

@@ -8,6 +8,7 @@ import { relayWorkflowId } from "../../workflows/messages.ts";
 import { wakeCampaign, wakeQueue } from "../../workflows/wake.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { plainHistory } from "../support/plain-history.ts";
+import { mailbox, policyWorld } from "../support/policy-world.ts";
 import type { Answer } from "../support/recording-channel.ts";
 import { createDevServer } from "../support/temporal.ts";
 import { startWorkers } from "../support/workers.ts";
@@ -33,7 +34,7 @@ afterAll(async () => {
 });
 
 const start = async (answer?: Answer) => (workers = await startWorkers(environment, pool, answer));
-let shard = 0;
+let shard = 1;
 const ownMailbox = () => queueName({ kind: "mailbox", shard: shard++ });
 const handleOf = (workflowId: string) => environment.client.workflow.getHandle(workflowId);
 
@@ -100,6 +101,44 @@ describe("continue-as-new", () => {
     await expect
       .poll(async () => (await runsOf(queue)).length, { timeout: 10_000 })
       .toBeGreaterThan(1);
+  });
+
+  it("of a queue in which a batch gathers keeps its members, and the batch its time", async () => {
+    const { requests } = await start();
+    const world = policyWorld(pool);
+    const batching = { maximumSize: 20, windowMinutes: 30 };
+    const recipientId = await world.recipient({ wishes: { batching } });
+    const ask = (at: Date) => world.ask({ recipientId, type: "habit.reminder", at });
+    const gathered = async () =>
+      (await pool.query("SELECT FROM deliveries WHERE reason = 'batch'")).rowCount;
+    await ask(new Date());
+    await wakeQueue(environment.client, mailbox);
+    await expect.poll(gathered, { timeout: 20_000 }).toBe(1);
+    const { runId } = await handleOf(mailbox).describe();
+
+    let asked = 1;
+    await expect
+      .poll(
+        async () => {
+          if (asked < 10) {
+            await ask(new Date());
+            asked++;
+          }
+          await wakeQueue(environment.client, mailbox);
+          return (await handleOf(mailbox).describe()).runId;
+        },
+        { timeout: 25_000 },
+      )
+      .not.toBe(runId);
+    await expect.poll(gathered, { timeout: 20_000 }).toBe(asked);
+    expect(requests).toHaveLength(0);
+
+    // Asked for so long ago that its window is almost over: all go with it.
+    await ask(new Date(Date.now() - batching.windowMinutes * 60_000 + 2_000));
+    await wakeQueue(environment.client, mailbox);
+    await handleOf(mailbox).result();
+    expect(await statuses()).toEqual({ sent: asked + 1 });
+    expect(requests.map(({ data }) => data["count"])).toEqual([asked + 1]);
   });
 });
 

@@ -11,6 +11,7 @@ import { campaignOptions, deliveryQueueOptions } from "../../workflows/options.t
 import { wakeCampaign, wakeQueue } from "../../workflows/wake.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import type { Answer } from "../support/recording-channel.ts";
+import { mailbox, policyWorld } from "../support/policy-world.ts";
 import { createTimeSkipping } from "../support/time-skipping.ts";
 import { startWorkers, workflowBundle } from "../support/workers.ts";
 
@@ -38,8 +39,8 @@ afterAll(async () => {
 
 const start = async (answer?: Answer) => (workers = await startWorkers(environment, pool, answer));
 const serverNow = () => environment.currentTimeMs();
-/** A mailbox of its own for each test: workflow ids are never used twice here. */
-let shard = 0;
+/** A mailbox of its own for each test, beside that of `policyWorld`: workflow ids are never used twice here. */
+let shard = 1;
 const ownMailbox = () => queueName({ kind: "mailbox", shard: shard++ });
 
 async function countOf(workflowId: string, activity: string): Promise<number> {
@@ -102,6 +103,42 @@ describe("deliveryQueue", () => {
     await environment.client.workflow.getHandle(queue).result();
     expect(requests).toHaveLength(100);
     expect(await countOf(queue, "dispatch")).toBeLessThan(100);
+  });
+
+  it("loses nothing of batches that gather in a storm of wakes, and sends nothing twice", async () => {
+    const { requests, copies } = await start();
+    const world = policyWorld(pool);
+    const recipients: string[] = [];
+    for (let one = 0; one < 40; one++)
+      recipients.push(
+        await world.recipient({ wishes: { batching: { maximumSize: 5, windowMinutes: 30 } } }),
+      );
+    const begun = await serverNow();
+    for (let round = 1; round <= 5; round++) {
+      const at = new Date(await serverNow());
+      await Promise.all(
+        recipients.map(async (recipientId, place) => {
+          // Five fill a batch; three wait for its window.
+          if (place % 2 === 0 || round <= 3)
+            await world.ask({ recipientId, type: "habit.reminder", at });
+          await wakeQueue(environment.client, mailbox);
+          await wakeQueue(environment.client, mailbox);
+        }),
+      );
+      await environment.sleep(60_000);
+    }
+    await expect.poll(() => requests.length, { timeout: 20_000 }).toBe(20);
+    await environment.client.workflow.getHandle(mailbox).result();
+    expect(await serverNow()).toBeGreaterThanOrEqual(begun + 30 * 60_000);
+    expect(requests).toHaveLength(40);
+    expect(copies().size).toBe(40);
+    expect(new Set(requests.map(({ recipient }) => recipient.id)).size).toBe(40);
+    expect(requests.map(({ data }) => data["count"])).toEqual([
+      ...Array.from({ length: 20 }, () => 5),
+      ...Array.from({ length: 20 }, () => 3),
+    ]);
+    expect(await statuses()).toEqual({ sent: 160 });
+    expect(await countOf(mailbox, "dispatch")).toBeLessThan(200);
   });
 
   it("starts again from its name alone after it was terminated", async () => {
