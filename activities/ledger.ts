@@ -207,7 +207,7 @@ export interface Permit {
   at: number;
 }
 
-export interface Turned {
+interface Turned {
   /** Rows that are ours until the lease ends. */
   claimed: Set<string>;
   /** To whom permits were granted, and when: also where nothing was claimed with one. */

@@ -19,7 +19,7 @@ const meanBurst = 4;
 /** Deadlines are told so long before. */
 export const noticeMs = 15 * minuteMs;
 /** Of task.deadline, as it is shipped. */
-export const spreadMs = 5 * minuteMs;
+const spreadMs = 5 * minuteMs;
 
 /**
  * A day of notifications, the same for the same seed, in the order of time. `bursty`: what concerns one person and type comes

@@ -104,7 +104,7 @@ const unhurried = (priority: Priority) => priority === "normal" || priority === 
 const isMandatory = ({ type }: Facts) => type?.mandatory ?? false;
 
 /** When its time to live is over; null: never. */
-export function expiryOf({ message: { askedAt, expiresAt }, type }: Facts): number | null {
+function expiryOf({ message: { askedAt, expiresAt }, type }: Facts): number | null {
   const lived = type?.timeToLiveSeconds ? askedAt + type.timeToLiveSeconds * 1_000 : null;
   if (lived === null || expiresAt === null) return lived ?? expiresAt;
   return Math.min(lived, expiresAt);

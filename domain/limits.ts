@@ -5,7 +5,7 @@ export const hourMs = 60 * minuteMs;
 export const dayMs = 24 * hourMs;
 
 /** The longest window that a limit looks back over: older grants matter to none. */
-export const longestWindowMs = dayMs;
+export const longestWindowMs = 24 * hourMs;
 
 const count = z
   .int("must be a whole number of messages from 1 to 10000")
