@@ -148,12 +148,12 @@ export function createDispatch(deps: DispatchDeps) {
           : await ledger.membersOf({ groups, asOf: now(), except: [...held] });
       for (const { id } of others) held.add(id);
       const due = [...found, ...others];
-      const rulebook = await deps.rulebook();
-      const [sourceOf, isSuppressed] = await Promise.all([
-        sources.of(due, rulebook),
+      const [rulebook, sourceOf, isSuppressed] = await Promise.all([
+        deps.rulebook(),
+        sources.of(due),
         deps.suppressions.of(due),
       ]);
-      const items = due.map((delivery) => ({ delivery, source: sourceOf(delivery) }));
+      const items = due.map((delivery) => ({ delivery, source: sourceOf(delivery, rulebook) }));
       const { policy } = rulebook;
       const echoOf = await deps.echoes.of(items, now(), policy.deduplicationSeconds);
 

@@ -32,8 +32,7 @@ export interface Source {
 export interface Sources {
   of(
     deliveries: readonly DueDelivery[],
-    rulebook: Rulebook,
-  ): Promise<(delivery: DueDelivery) => Source>;
+  ): Promise<(delivery: DueDelivery, rulebook: Rulebook) => Source>;
 }
 
 type Row = Omit<Source, "type"> & { typeId: string | null };
@@ -66,7 +65,7 @@ export function createSources(pool: Pool): Sources {
   };
 
   return {
-    async of(deliveries, { types }) {
+    async of(deliveries) {
       const unknown = deliveries.flatMap(({ campaignId, revision }) =>
         campaignId !== null && campaigns.get(campaignId)?.revision !== revision ? [campaignId] : [],
       );
@@ -77,7 +76,7 @@ export function createSources(pool: Pool): Sources {
         new Set(deliveries.flatMap(({ notificationId }) => notificationId ?? [])),
       );
       const typed = new Map<Row, Source>();
-      return ({ campaignId, notificationId }) => {
+      return ({ campaignId, notificationId }, { types }) => {
         const row =
           campaignId === null ? notifications.get(notificationId!) : campaigns.get(campaignId);
         if (!row) throw new Error("a delivery without its source: the foreign keys forbid it");
