@@ -103,43 +103,47 @@ describe("continue-as-new", () => {
       .toBeGreaterThan(1);
   });
 
-  it("of a queue in which a batch gathers keeps its members, and the batch its time", async () => {
-    const { requests } = await start();
-    const world = policyWorld(pool);
-    const batching = { maximumSize: 20, windowMinutes: 30 };
-    const recipientId = await world.recipient({ wishes: { batching } });
-    const ask = (at: Date) => world.ask({ recipientId, type: "habit.reminder", at });
-    const gathered = async () =>
-      (await pool.query("SELECT FROM deliveries WHERE reason = 'batch'")).rowCount;
-    await ask(new Date());
-    await wakeQueue(environment.client, mailbox);
-    await expect.poll(gathered, { timeout: 20_000 }).toBe(1);
-    const { runId } = await handleOf(mailbox).describe();
+  it(
+    "of a queue in which a batch gathers keeps its members, and the batch its time",
+    { timeout: 60_000 },
+    async () => {
+      const { requests } = await start();
+      const world = policyWorld(pool);
+      const batching = { maximumSize: 20, windowMinutes: 30 };
+      const recipientId = await world.recipient({ wishes: { batching } });
+      const ask = (at: Date) => world.ask({ recipientId, type: "habit.reminder", at });
+      const gathered = async () =>
+        (await pool.query("SELECT FROM deliveries WHERE reason = 'batch'")).rowCount;
+      await ask(new Date());
+      await wakeQueue(environment.client, mailbox);
+      await expect.poll(gathered, { timeout: 20_000 }).toBe(1);
+      const { runId } = await handleOf(mailbox).describe();
 
-    let asked = 1;
-    await expect
-      .poll(
-        async () => {
-          if (asked < 10) {
-            await ask(new Date());
-            asked++;
-          }
-          await wakeQueue(environment.client, mailbox);
-          return (await handleOf(mailbox).describe()).runId;
-        },
-        { timeout: 25_000 },
-      )
-      .not.toBe(runId);
-    await expect.poll(gathered, { timeout: 20_000 }).toBe(asked);
-    expect(requests).toHaveLength(0);
+      let asked = 1;
+      await expect
+        .poll(
+          async () => {
+            if (asked < 10) {
+              await ask(new Date());
+              asked++;
+            }
+            await wakeQueue(environment.client, mailbox);
+            return (await handleOf(mailbox).describe()).runId;
+          },
+          { timeout: 25_000 },
+        )
+        .not.toBe(runId);
+      await expect.poll(gathered, { timeout: 20_000 }).toBe(asked);
+      expect(requests).toHaveLength(0);
 
-    // Asked for so long ago that its window is almost over: all go with it.
-    await ask(new Date(Date.now() - batching.windowMinutes * 60_000 + 2_000));
-    await wakeQueue(environment.client, mailbox);
-    await handleOf(mailbox).result();
-    expect(await statuses()).toEqual({ sent: asked + 1 });
-    expect(requests.map(({ data }) => data["count"])).toEqual([asked + 1]);
-  });
+      // Asked for so long ago that its window is almost over: all go with it.
+      await ask(new Date(Date.now() - batching.windowMinutes * 60_000 + 2_000));
+      await wakeQueue(environment.client, mailbox);
+      await handleOf(mailbox).result();
+      expect(await statuses()).toEqual({ sent: asked + 1 });
+      expect(requests.map(({ data }) => data["count"])).toEqual([asked + 1]);
+    },
+  );
 });
 
 describe("what an operator sees", () => {
