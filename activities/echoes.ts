@@ -26,7 +26,10 @@ const duplicatesSql = `
       AND ((n.id < w.notification_id AND d.status NOT IN ('failed', 'cancelled')) OR d.status IN ('sending', 'sent', 'delivered'))
   )`;
 
-/** Newer: with its collapse key and type, asked for after it, waiting, and due by now or waiting for what it waits for. */
+/**
+ * Newer: with its collapse key and type, asked for after it, waiting, and due by now or waiting for what it waits for. One that
+ * only says again what was asked for before it, within $7 seconds, takes no place: it may be about to end as a duplicate.
+ */
 const supersededSql = `
   SELECT w.id FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[]) AS w(id, recipient_id, key, notification_id, type_id)
     JOIN deliveries own ON own.id = w.id AND own.leg = 'primary'
@@ -35,6 +38,10 @@ const supersededSql = `
     WHERE d.recipient_id = w.recipient_id AND d.due_at IS NOT NULL AND d.status = 'pending' AND n.id > w.notification_id
       AND n.type_id IS NOT DISTINCT FROM w.type_id AND coalesce(n.collapse_key, t.document ->> 'collapseKey') = w.key
       AND (n.send_at <= $6 OR d.reason IS NOT NULL)
+      AND NOT EXISTS (
+        SELECT FROM notifications o JOIN deliveries e ON e.notification_id = o.id AND e.recipient_id = w.recipient_id
+        WHERE o.dedup_key = n.dedup_key AND o.id < n.id AND o.created_at >= n.created_at - $7::float8 * interval '1 second' AND e.status NOT IN ('failed', 'cancelled')
+      )
   )`;
 
 export function createEchoes(pool: Pool): Echoes {
@@ -64,6 +71,7 @@ export function createEchoes(pool: Pool): Echoes {
           collapsing.map(({ notificationId }) => notificationId),
           collapsing.map(({ source }) => source.type?.id ?? null),
           now,
+          deduplicationSeconds,
         ]),
       ]);
       return ({ id }) => ({ duplicate: duplicates.has(id), superseded: superseded.has(id) });

@@ -133,7 +133,10 @@ const echoSql = `
     SELECT FROM deliveries e JOIN notifications o ON o.id = e.notification_id
     WHERE e.recipient_id = d.recipient_id AND o.id > n.id AND o.created_at <= $3 AND o.type_id IS NOT DISTINCT FROM n.type_id
       AND coalesce(o.collapse_key, $4) = coalesce(n.collapse_key, $4)
-      AND (e.finished_at IS NULL OR e.finished_at > $3) AND (o.send_at <= $3 OR e.reason IS NOT NULL)
+      AND (e.finished_at IS NULL OR e.finished_at > $3) AND (o.send_at <= $3 OR e.reason IS NOT NULL) AND NOT EXISTS (
+        SELECT FROM notifications b JOIN deliveries f ON f.notification_id = b.id AND f.recipient_id = d.recipient_id
+        WHERE b.dedup_key = o.dedup_key AND b.id < o.id AND b.created_at >= o.created_at - $2 * interval '1 second' AND f.status NOT IN ('failed', 'cancelled')
+      )
   ) AS superseded
   FROM ${askedTables} WHERE d.id = $1::uuid`;
 

@@ -330,9 +330,11 @@ function createEchoes(windowMs: number) {
     return ofCampaign || key === null ? null : `${type?.id} ${key}`;
   };
 
+  const saysAgain = (row: Row) => row.asked.toldBefore || repeats.has(row);
+
   const hasNewer = (row: Row) => {
     const key = collapseKeyOf(row);
-    const waiting = key === null ? undefined : collapsing.get(key);
+    const waiting = key === null || saysAgain(row) ? undefined : collapsing.get(key);
     if (!waiting) return false;
     while (waiting.at(-1)?.fate.outcome !== "waiting") waiting.pop();
     return waiting.at(-1) !== row;
@@ -352,7 +354,8 @@ function createEchoes(windowMs: number) {
     /** It waits from now on. */
     came(row: Row): void {
       const key = collapseKeyOf(row);
-      if (key === null) return;
+      // What only says something again takes no place.
+      if (key === null || saysAgain(row)) return;
       const waiting = collapsing.get(key) ?? [];
       collapsing.set(key, waiting);
       waiting.splice(waiting.findLastIndex(({ order }) => order < row.order) + 1, 0, row);
@@ -365,10 +368,10 @@ function createEchoes(windowMs: number) {
 
     /** Of one that waits. */
     of(row: Row): Echo {
-      const { dedupKey, toldBefore } = row.asked;
+      const { dedupKey } = row.asked;
       const later = dedupKey === null ? undefined : lastSent.get(dedupKey);
       return {
-        duplicate: toldBefore || repeats.has(row) || (later !== undefined && later > row.order),
+        duplicate: saysAgain(row) || (later !== undefined && later > row.order),
         superseded: hasNewer(row),
       };
     },

@@ -381,6 +381,16 @@ describe("the same again", () => {
     ]);
   });
 
+  it.each([
+    ["the same twice", ["a", "a"], ["sent", "duplicate"]],
+    ["other words between the same", ["a", "b", "a"], ["superseded", "sent", "duplicate"]],
+  ])("goes out once, and not never, where both keys say something: %s", async (_, keys, told) => {
+    const recipient = await person();
+    for (const dedupKey of keys) await owe(recipient, start, { own: { dedupKey, collapseKey: "k" } });
+    await worker().dispatch(after(1));
+    expect((await rowsOf(recipient)).map(({ status, reason }) => reason ?? status)).toEqual(told);
+  });
+
   it("does not go out once it is pointless", async () => {
     const recipient = await person();
     await owe(recipient, start, { own: { expiresAt: after(1) } });
