@@ -207,6 +207,23 @@ describe("a digest", () => {
     expect(await database.statuses()).toEqual({ sent: 2 });
   });
 
+  it("that no provider took goes out when one does, and not with the next", async () => {
+    const recipient = await world.recipient({ wishes: daily });
+    for (const task of ["a", "b"]) await deadline(recipient, task);
+    const { channel, dispatch, requests } = world.worker();
+    await dispatch(after(1));
+    const { lanes } = await sweep(after(60));
+    const { send } = channel;
+    channel.send = () =>
+      Promise.resolve({ kind: "held", reason: "provider_unavailable", until: after(70) });
+    await dispatch(after(60), lanes[0]);
+    expect(await database.statuses()).toEqual({ pending: 2 });
+    channel.send = send;
+    await dispatch(after(70), lanes[0]);
+    expect(requests).toMatchObject([{ data: { count: 2 } }]);
+    expect(await database.statuses()).toEqual({ sent: 2 });
+  });
+
   it("is one mail however much has gathered", async () => {
     const recipient = await world.recipient({ wishes: daily });
     const types = ["task.deadline", "habit.reminder", "report.weekly"];
