@@ -10,6 +10,7 @@ import {
   minuteMs,
   noGrants,
 } from "../domain/limits.ts";
+import { sourceRuns } from "../domain/ledger-sql.ts";
 import type { Attempt } from "../domain/outcome.ts";
 import type { Preferences } from "../domain/preferences.ts";
 import { ageingMs, priorities, type Priority } from "../domain/priority.ts";
@@ -237,12 +238,6 @@ const nobody = "00000000-0000-0000-0000-000000000000";
 const byPriority = `(VALUES ${priorities.map((priority) => `('${priority}'::priority, interval '${ageingMs[priority]} milliseconds')`).join(", ")}) AS p(priority, ageing)`;
 
 /**
- * Rows of a campaign move only while it runs: pause, cancel and reschedule need nothing but their own commit. What a recipient
- * has asked to be told again comes whatever became of its campaign.
- */
-const sourceRuns = `(campaign_id IS NULL OR leg <> 'primary' OR campaign_id = ANY (ARRAY(SELECT id FROM campaigns WHERE status = 'running' AND finished_at IS NULL)))`;
-
-/**
  * What is read of a row `d` that is due: see `dueDelivery`. Its group and its recipient's log are looked up one by one: a plan
  * that was made while those tables were small would read the whole of them for each page.
  */
@@ -263,9 +258,9 @@ const dueSql = `
   due AS (
     SELECT d.*, p.ageing FROM clock, ${byPriority},
     LATERAL (
-      SELECT ${readColumns} FROM deliveries
+      SELECT ${readColumns} FROM deliveries o
       WHERE queue = $1 AND priority = p.priority AND due_at <= clock.now AND (lease_until IS NULL OR lease_until <= clock.now)
-        AND id NOT IN (SELECT unnest($4::uuid[])) AND ${sourceRuns}
+        AND id NOT IN (SELECT unnest($4::uuid[])) AND ${sourceRuns("o")}
       ORDER BY due_at LIMIT $3
     ) d
     ORDER BY d.due_at + p.ageing LIMIT $3
@@ -275,9 +270,9 @@ const dueSql = `
 const membersSql = `
   WITH clock AS MATERIALIZED (SELECT greatest($2::timestamptz, clock_timestamp()) AS now),
   due AS (
-    SELECT ${readColumns} FROM deliveries, clock
+    SELECT ${readColumns} FROM deliveries o, clock
     WHERE group_id = ANY($1::uuid[]) AND due_at <= clock.now AND (lease_until IS NULL OR lease_until <= clock.now)
-      AND id NOT IN (SELECT unnest($3::uuid[])) AND ${sourceRuns}
+      AND id NOT IN (SELECT unnest($3::uuid[])) AND ${sourceRuns("o")}
   )
   SELECT ${dueColumns} ORDER BY d.id`;
 
@@ -354,12 +349,21 @@ const turnSql = `
   SELECT ARRAY(SELECT id FROM claimed), ARRAY(SELECT recipient_id FROM permits ORDER BY recipient_id),
     ARRAY(SELECT (extract(epoch FROM at) * 1000)::float8 FROM permits ORDER BY recipient_id)`;
 
-/** A grant that nothing came of leaves the log. */
+/**
+ * Grants that nothing came of leave the log: as many of each instant as are given back. On the log as it is under its lock, in
+ * the order of recipients, as permits are given.
+ */
 const giveBackSql = `
-  UPDATE grant_logs g SET granted = g.granted[:i.place - 1] || g.granted[i.place + 1:], types = g.types[:i.place - 1] || g.types[i.place + 1:]
-  FROM unnest($1::uuid[], $2::float8[]) AS p(recipient_id, at_ms),
-  LATERAL (SELECT array_position(l.granted, to_timestamp(p.at_ms / 1000.0)::timestamptz(3)) AS place FROM grant_logs l WHERE l.recipient_id = p.recipient_id) AS i
-  WHERE g.recipient_id = p.recipient_id AND i.place IS NOT NULL AND g.granted[i.place] = to_timestamp(p.at_ms / 1000.0)::timestamptz(3)`;
+  WITH back AS MATERIALIZED (
+    SELECT recipient_id, array_agg(to_timestamp(at_ms / 1000.0)::timestamptz(3)) AS granted FROM unnest($1::uuid[], $2::float8[]) AS p(recipient_id, at_ms) GROUP BY recipient_id
+  ),
+  held AS MATERIALIZED (SELECT recipient_id FROM grant_logs WHERE recipient_id IN (SELECT recipient_id FROM back) ORDER BY recipient_id FOR UPDATE)
+  UPDATE grant_logs g SET (granted, types) = (
+    SELECT coalesce(array_agg(e.at ORDER BY e.place), '{}'), coalesce(array_agg(e.type ORDER BY e.place), '{}')
+    FROM (SELECT *, row_number() OVER (PARTITION BY at ORDER BY place) AS copy FROM unnest(g.granted, g.types) WITH ORDINALITY AS l(at, type, place)) AS e
+    WHERE e.copy > (SELECT count(*) FROM unnest(back.granted) AS b(at) WHERE b.at = e.at)
+  )
+  FROM held JOIN back ON back.recipient_id = held.recipient_id WHERE g.recipient_id = held.recipient_id`;
 
 const renewSql = `
   UPDATE deliveries d SET lease_until = greatest($3::timestamptz, clock_timestamp()) + $4 * interval '1 millisecond'
@@ -372,14 +376,14 @@ const outlookSql = `
   waiting AS (
     SELECT d.due_at AS at, d.reason FROM clock, ${byPriority},
     LATERAL (
-      SELECT due_at, reason FROM deliveries
+      SELECT due_at, reason FROM deliveries o
       WHERE queue = $1 AND priority = p.priority AND due_at IS NOT NULL AND (lease_until IS NULL OR lease_until <= clock.now)
-        AND ${sourceRuns}
+        AND ${sourceRuns("o")}
       ORDER BY due_at LIMIT 1
     ) d
     UNION ALL
     SELECT min(d.lease_until), 'interrupted' FROM clock, deliveries d
-    WHERE d.queue = $1 AND d.due_at <= clock.now AND d.lease_until > clock.now AND ${sourceRuns}
+    WHERE d.queue = $1 AND d.due_at <= clock.now AND d.lease_until > clock.now AND ${sourceRuns("d")}
   ),
   open AS (SELECT count(*)::int AS count FROM (SELECT FROM deliveries WHERE queue = $1 AND due_at IS NOT NULL LIMIT ${openCountLimit}) o)
   SELECT (SELECT count FROM open), w.at, w.reason

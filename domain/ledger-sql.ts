@@ -15,9 +15,12 @@ export const openIn = (queue: string) =>
 export const owedOutside = (campaign: string) =>
   `(SELECT true FROM deliveries AS o WHERE o.campaign_id = ${campaign} AND ${outsideLanes("o")} AND o.due_at IS NOT NULL AND o.leg = 'primary' ORDER BY o.priority, o.due_at LIMIT 1)`;
 
-/** It may be handed over, as far as its campaign goes: that runs. */
+/**
+ * It may be handed over, as far as its campaign goes. Rows of a campaign move only while it runs: pause, cancel and reschedule
+ * need nothing but their own commit. What a recipient has asked to be told again comes whatever became of its campaign.
+ */
 export const sourceRuns = (d: string) =>
-  `(${d}.campaign_id IS NULL OR ${d}.campaign_id = ANY (ARRAY(SELECT id FROM campaigns WHERE status = 'running' AND finished_at IS NULL)))`;
+  `(${d}.campaign_id IS NULL OR ${d}.leg <> 'primary' OR ${d}.campaign_id = ANY (ARRAY(SELECT id FROM campaigns WHERE status = 'running' AND finished_at IS NULL)))`;
 
 /** Of an array of queues, one a shard, that of its recipient. */
 export const ownQueue = (d: string, queues: string) =>

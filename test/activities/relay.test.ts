@@ -105,6 +105,14 @@ describe("the relay", () => {
     expect(await sweep()).toEqual([mailbox]);
   });
 
+  it("wakes a mailbox for what was snoozed, whatever became of its campaign", async () => {
+    await database.seed.recipients(1);
+    const { rows, set } = await campaign();
+    await rows(`leg = 'snooze:1', queue = '${mailbox}'`);
+    await set("status = 'completed', finished_at = now()");
+    expect(await sweep()).toEqual([mailbox]);
+  });
+
   it("wakes a campaign of which nothing is open any more that it owes", async () => {
     await database.seed.recipients(2);
     const { rows, workflow } = await campaign();

@@ -172,6 +172,47 @@ describe("turn", () => {
   });
 });
 
+describe("giveBack", () => {
+  it("takes as many grants out of a log as are given back, also those of one instant", async () => {
+    const [recipientId] = (await seed.recipients(1)) as [string];
+    const [first, second] = [new Date("2040-01-01T00:00:00.123Z"), new Date("2040-01-01T00:00:01Z")];
+    await pool.query(
+      "INSERT INTO grant_logs (recipient_id, granted, types) VALUES ($1, $2::timestamptz[], '{1,2,3,4}')",
+      [recipientId, [first, first, first, second]],
+    );
+    const permit = (at: Date) => ({ recipientId, at: at.getTime() });
+    await ledger.giveBack([permit(first), permit(first), permit(second), permit(new Date(0))]);
+    const { rows } = await pool.query("SELECT granted, types FROM grant_logs");
+    expect(rows).toEqual([{ granted: [first], types: [3] }]);
+    await ledger.giveBack([permit(first)]);
+    expect((await pool.query("SELECT granted, types FROM grant_logs")).rows).toEqual([
+      { granted: [], types: [] },
+    ]);
+  });
+
+  it("leaves what others are granted meanwhile", async () => {
+    const recipientIds = await seed.recipients(3);
+    await seed.notification({ recipientIds, queue });
+    const rows = await due();
+    const { granted } = await ledger.turn({
+      settled: [],
+      wanted: wantedMessages(rows),
+      token: newUuid(),
+      asOf: new Date(0),
+      leaseMs,
+    });
+    await seed.notification({ recipientIds, queue });
+    const others = (await due()).filter(({ id }) => !rows.some((row) => row.id === id));
+    await Promise.all([
+      ledger.giveBack([...granted.values()]),
+      ledger.giveBack([...granted.values()].reverse()),
+      claim(others, newUuid()),
+    ]);
+    const { rows: logs } = await pool.query<{ granted: Date[] }>("SELECT granted FROM grant_logs");
+    expect(logs.map((log) => log.granted.length)).toEqual([1, 1, 1]);
+  });
+});
+
 describe("settle", () => {
   it("writes the outcome and its attempt, and closes the row", async () => {
     const [id] = await seed.notification({ recipientIds: await seed.recipients(1), queue });
