@@ -386,7 +386,8 @@ describe("the same again", () => {
     ["other words between the same", ["a", "b", "a"], ["superseded", "sent", "duplicate"]],
   ])("goes out once, and not never, where both keys say something: %s", async (_, keys, told) => {
     const recipient = await person();
-    for (const dedupKey of keys) await owe(recipient, start, { own: { dedupKey, collapseKey: "k" } });
+    for (const dedupKey of keys)
+      await owe(recipient, start, { own: { dedupKey, collapseKey: "k" } });
     await worker().dispatch(after(1));
     expect((await rowsOf(recipient)).map(({ status, reason }) => reason ?? status)).toEqual(told);
   });

@@ -175,7 +175,10 @@ describe("turn", () => {
 describe("giveBack", () => {
   it("takes as many grants out of a log as are given back, also those of one instant", async () => {
     const [recipientId] = (await seed.recipients(1)) as [string];
-    const [first, second] = [new Date("2040-01-01T00:00:00.123Z"), new Date("2040-01-01T00:00:01Z")];
+    const [first, second] = [
+      new Date("2040-01-01T00:00:00.123Z"),
+      new Date("2040-01-01T00:00:01Z"),
+    ];
     await pool.query(
       "INSERT INTO grant_logs (recipient_id, granted, types) VALUES ($1, $2::timestamptz[], '{1,2,3,4}')",
       [recipientId, [first, first, first, second]],
