@@ -1,6 +1,6 @@
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createSweepDigests, type Sweep } from "../../activities/sweep-digests.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { digestLaneNames, waitingDigests } from "../../domain/queues.ts";
@@ -213,12 +213,13 @@ describe("a digest", () => {
     const { channel, dispatch, requests } = world.worker();
     await dispatch(after(1));
     const { lanes } = await sweep(after(60));
-    const { send } = channel;
-    channel.send = () =>
-      Promise.resolve({ kind: "held", reason: "provider_unavailable", until: after(70) });
+    vi.spyOn(channel, "send").mockResolvedValueOnce({
+      kind: "held",
+      reason: "provider_unavailable",
+      until: after(70),
+    });
     await dispatch(after(60), lanes[0]);
     expect(await database.statuses()).toEqual({ pending: 2 });
-    channel.send = send;
     await dispatch(after(70), lanes[0]);
     expect(requests).toMatchObject([{ data: { count: 2 } }]);
     expect(await database.statuses()).toEqual({ sent: 2 });
