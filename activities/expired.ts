@@ -52,15 +52,15 @@ const deliveriesSql = `
   )
   SELECT (SELECT count(*)::int FROM removed) AS removed, (SELECT count(*)::int FROM page) AS seen, (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last`;
 
-/** Notifications none of whose deliveries are left. Nothing adds one to a notification that has none. */
-const notificationsSql = `
-  WITH page AS MATERIALIZED (SELECT id FROM notifications WHERE id > $1 AND id < $2 ORDER BY id LIMIT ${batchRows}),
+/** Notifications none of whose deliveries are left, and groups likewise. Nothing adds one to those that have none and are so old. */
+const withoutDeliveriesSql = (table: "notifications" | "groups", column: string) => `
+  WITH page AS MATERIALIZED (SELECT id FROM ${table} WHERE id > $1 AND id < $2 ORDER BY id LIMIT ${batchRows}),
   expired AS MATERIALIZED (
-    SELECT n.id FROM notifications n
-    WHERE n.id = ANY (ARRAY(SELECT id FROM page)) AND NOT EXISTS (SELECT FROM deliveries d WHERE d.notification_id = n.id)
-    FOR UPDATE OF n SKIP LOCKED
+    SELECT t.id FROM ${table} t
+    WHERE t.id = ANY (ARRAY(SELECT id FROM page)) AND NOT EXISTS (SELECT FROM deliveries d WHERE d.${column} = t.id)
+    FOR UPDATE OF t SKIP LOCKED
   ),
-  removed AS (DELETE FROM notifications WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING id)
+  removed AS (DELETE FROM ${table} WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING id)
   SELECT (SELECT count(*)::int FROM removed) AS removed, (SELECT count(*)::int FROM page) AS seen, (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last`;
 
 /** Events whose delivery is not left. */
@@ -160,13 +160,15 @@ export function createExpired({
         case "deliveries":
           return run(deliveriesSql, [...ids, cutoff, recallCutoff(now)]);
         case "notifications":
-          return run(notificationsSql, ids);
+          return run(withoutDeliveriesSql("notifications", "notification_id"), ids);
         case "gates":
           return gates(cutoff, after);
         case "audit_entries":
           return run(auditSql, ids);
         case "events":
           return run(eventsSql, ids);
+        case "groups":
+          return run(withoutDeliveriesSql("groups", "group_id"), ids);
         case "idempotency_keys":
           return run(idempotencySql, [after ?? new Date(0), cutoff]);
       }

@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
+import { sourceRuns } from "../domain/ledger-sql.ts";
 import { priorities, type Priority } from "../domain/priority.ts";
 import { type Reason, reasons } from "../domain/reasons.ts";
 import { createConditions } from "./conditions.ts";
@@ -116,7 +117,7 @@ export async function readWaiting(
     `WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now),
      open AS (
        SELECT ${by.map((name) => `${columns[name]} AS ${name}`).join(", ")}, d.due_at, d.status,
-         d.status = 'pending' AND d.due_at <= clock.now AND (d.campaign_id IS NULL OR d.leg <> 'primary' OR d.campaign_id = ANY (ARRAY(SELECT id FROM campaigns WHERE status = 'running'))) AS due
+         d.status = 'pending' AND d.due_at <= clock.now AND ${sourceRuns("d")} AS due
        FROM deliveries d CROSS JOIN clock ${by.includes("type") || type !== undefined ? withType : ""} WHERE d.due_at IS NOT NULL AND ${sql()}
      ),
      kinds AS (

@@ -9,13 +9,14 @@ export const retentionTables = [
   "audit_entries",
   "idempotency_keys",
   "events",
+  "groups",
 ] as const;
 
 export type RetentionTable = (typeof retentionTables)[number];
 
 /** How long rows are kept, in days. */
 export interface Retention {
-  /** Deliveries that have ended, with their attempts; notifications and events without any; gates of campaigns that are over. */
+  /** Deliveries that have ended, with their attempts; notifications, groups and events without any; gates of campaigns that are over. */
   deliveriesDays: number;
   auditDays: number;
   idempotencyDays: number;
@@ -34,6 +35,7 @@ export function retentionCutoff(table: RetentionTable, retention: Retention, now
     gates: retention.deliveriesDays,
     audit_entries: retention.auditDays,
     events: retention.deliveriesDays,
+    groups: retention.deliveriesDays,
     idempotency_keys: retention.idempotencyDays,
   }[table];
   return new Date(now.getTime() - days * dayMs);

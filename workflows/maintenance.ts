@@ -33,7 +33,7 @@ export async function maintenance({
 }: MaintenanceInput): Promise<Partial<Record<RetentionTable, number>>> {
   for (const table of retentionTables.slice(retentionTables.indexOf(from))) {
     // A run that an earlier version began ends as that would have ended it.
-    if (table === "events" && !patched("events")) continue;
+    if ((table === "events" || table === "groups") && !patched(table)) continue;
     do {
       if (workflowInfo().continueAsNewSuggested)
         return continueAsNew<typeof maintenance>({ asOf, table, after, removed });

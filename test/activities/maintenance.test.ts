@@ -37,7 +37,7 @@ beforeAll(async () => {
 });
 beforeEach(() =>
   pool.query(
-    "TRUNCATE recipients, templates, template_versions, notifications, campaigns, deliveries, attempts, gates, audit_entries, idempotency_keys, events CASCADE",
+    "TRUNCATE recipients, templates, template_versions, notifications, campaigns, deliveries, attempts, gates, audit_entries, idempotency_keys, events, groups CASCADE",
   ),
 );
 afterAll(async () => {
@@ -108,6 +108,14 @@ describe("maintenance", () => {
       await make.event({ delivery: keptDeliveries[0]!, at: old }),
     ];
 
+    const [recipient] = recipients as [string];
+    for (const delivery of [undefined, gone.deliveries[0]!])
+      await make.group({ recipient, at: old, ...(delivery && { delivery }) });
+    const keptGroups = [
+      await make.group({ recipient, at: recent }),
+      await make.group({ recipient, at: old, delivery: keptDeliveries[0]! }),
+    ];
+
     expect(await removeAll()).toEqual({
       deliveries: goneDeliveries.length + gone.deliveries.length,
       notifications: 1,
@@ -115,7 +123,9 @@ describe("maintenance", () => {
       audit_entries: 1,
       idempotency_keys: 1,
       events: 1,
+      groups: 2,
     });
+    expect(await idsIn("groups")).toEqual(new Set(keptGroups));
     expect(await idsIn("events")).toEqual(new Set(keptEvents));
     expect(await idsIn("deliveries")).toEqual(new Set(keptDeliveries));
     // Each delivery that has ended was made with an attempt.

@@ -124,6 +124,20 @@ export function expiring(pool: Pick<Pool, "query">) {
       return id;
     },
 
+    /** With `delivery` in it. */
+    async group(input: { recipient: string; at: Date; delivery?: string }): Promise<string> {
+      const id = newUuid(input.at);
+      await pool.query(
+        "INSERT INTO groups (id, kind, recipient_id, channel, status, closes_at, created_at) VALUES ($1, 'batch', $2, 'email', 'closed', $3, $3)",
+        [id, input.recipient, input.at],
+      );
+      await pool.query("UPDATE deliveries SET group_id = $1 WHERE id = $2", [
+        id,
+        input.delivery ?? null,
+      ]);
+      return id;
+    },
+
     async gate(key: string): Promise<void> {
       await pool.query(
         "INSERT INTO gates (key, permits_per_second, burst, permits) VALUES ($1, 1, 1, 1)",
