@@ -58,8 +58,12 @@ interface Rows {
 }
 
 const heartbeatMs = 5_000;
-/** What waits outside the lanes is asked for no more often than this; the relay notices when nothing does any more. */
+/**
+ * What waits outside the lanes is asked for when the first of it should have been sent, and no more often than this; the
+ * relay notices when nothing does any more.
+ */
 const askAgainMs = 30_000;
+const sentWithinMs = 5_000;
 /** Rows outside the lanes that are looked at for what they wait for, of each priority. */
 const lookRows = 1_000;
 /** How soon rows that somebody else was writing are looked at again. */
@@ -153,7 +157,7 @@ const handedOverFirst = (over: string, until: Date): CampaignStep => ({
 const waitFor = ({ open, nextDueAt }: Outside, now: number): CampaignStep => ({
   next: "wait",
   why: `${open < lookRows ? open : `At least ${open}`} ${open === 1 ? "waits" : "wait"} in batches, digests and mailboxes`,
-  until: new Date(Math.max(nextDueAt!.getTime(), now + askAgainMs)).toISOString(),
+  until: new Date(Math.max(nextDueAt!.getTime() + sentWithinMs, now + askAgainMs)).toISOString(),
 });
 
 async function read(pool: Pool, id: string): Promise<CampaignRow | undefined> {

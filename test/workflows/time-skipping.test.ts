@@ -234,6 +234,30 @@ describe("campaign", () => {
     expect(requests).toHaveLength(0);
   });
 
+  it("waits for the batches that its recipients are told in, without spinning", async () => {
+    const { requests } = await start();
+    const recipients = await seed.recipients(30);
+    await pool.query(
+      `UPDATE recipients SET preferences = '{"batching": {"enabled": false}}', preferences_version = 1 WHERE id = ANY($1::uuid[])`,
+      [recipients.slice(0, 10)],
+    );
+    const begun = await serverNow();
+    const campaign = await seed.campaign({ startAt: new Date(begun), type: "habit.reminder" });
+    const handle = await run(campaign.publicId);
+    expect(await handle.result()).toMatchObject({
+      status: "completed",
+      audience: 30,
+      counts: { sent: 30 },
+      reconciled: true,
+    });
+    expect(requests).toHaveLength(30);
+    const { startTime, closeTime } = await handle.describe();
+    const tookMs = closeTime!.getTime() - startTime.getTime();
+    expect(tookMs).toBeGreaterThanOrEqual(30 * 60_000);
+    expect(tookMs).toBeLessThan(35 * 60_000);
+    expect(await countOf(handle.workflowId, "advanceCampaign")).toBeLessThanOrEqual(8);
+  });
+
   it("paused while it runs, goes on when it is resumed, and nobody hears it twice", async () => {
     const campaign = await scheduled(0, { recipients: 400 });
     const handle = environment.client.workflow.getHandle(`campaign/${campaign.publicId}`);
