@@ -337,12 +337,12 @@ export function createHandOver(deps: {
               now: parcel.now(),
               random: random(),
             });
-    const settled = items.map(({ delivery: { id, attemptCount, interrupted } }) => ({
+    const settled = items.map(({ delivery: { id, attemptCount } }) => ({
       id,
       token,
       settlement,
       attemptCount: attemptCount + made.length,
-      attempts: interrupted ? [interruptedAttempt(), ...made] : made,
+      attempts: made,
     }));
     const unused = made.every(({ outcome }) => outcome === "transient");
     return { claimed, settled, unused };

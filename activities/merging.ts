@@ -66,16 +66,17 @@ interface Group extends OpenGroup {
 }
 
 async function mergeOnce(client: PoolClient, rows: readonly Merging[], now: Date): Promise<void> {
+  // Groups before rows, as whoever takes members out does; and a row that somebody is writing has moved, or is about to.
+  const open = await openGroups(client, rows);
   const { rows: locked } = await client.query<{ id: string }>({
     name: "lock-merging",
     text: `
       SELECT d.id FROM deliveries d JOIN unnest($1::uuid[], $2::bigint[]) AS m(id, read_ms) ON m.id = d.id
-      WHERE d.status = 'pending' AND d.due_at = to_timestamp(m.read_ms / 1000.0) ORDER BY d.id FOR UPDATE OF d`,
+      WHERE d.status = 'pending' AND d.due_at = to_timestamp(m.read_ms / 1000.0) ORDER BY d.id FOR UPDATE OF d SKIP LOCKED`,
     values: [rows.map(({ id }) => id), rows.map(({ readDueAt }) => readDueAt.getTime())],
   });
   const ours = new Set(locked.map(({ id }) => id));
   const merging = rows.filter(({ id }) => ours.has(id));
-  const open = await openGroups(client, merging);
   const { groups, groupOf } = assign(merging, open, now.getTime());
   const found = groups.filter(({ opener }) => opener === null);
   const made = groups.flatMap((group) =>
@@ -172,7 +173,7 @@ interface GroupRow {
 /** The open groups of the recipients, by key, locked. */
 async function openGroups(
   client: PoolClient,
-  merging: readonly Merging[],
+  among: readonly Merging[],
 ): Promise<Map<string, Group>> {
   const { rows } = await client.query<GroupRow>({
     name: "open-groups",
@@ -180,7 +181,7 @@ async function openGroups(
       SELECT id, recipient_id AS "recipientId", channel, kind, type_id AS "typeId", priority, member_count AS "memberCount", maximum_size AS "maximumSize",
         closes_at AS "closesAt", first_occurs_at AS "firstOccursAt", last_occurs_at AS "lastOccursAt"
       FROM groups WHERE status = 'open' AND recipient_id = ANY($1::uuid[]) ORDER BY id FOR UPDATE`,
-    values: [[...new Set(merging.map(({ recipientId }) => recipientId))]],
+    values: [[...new Set(among.map(({ recipientId }) => recipientId))]],
   });
   return new Map(
     rows.map((row) => [

@@ -101,6 +101,31 @@ describe("a batch", () => {
     for (const { attempt } of rows) expect(attempt).toEqual(rows[0]!.attempt);
   });
 
+  it("waits for whoever takes members out of it, and keeps nothing from them meanwhile", async () => {
+    const recipient = await world.recipient();
+    await deadline(recipient, "a");
+    const { dispatch } = world.worker();
+    await dispatch(after(1));
+    await deadline(recipient, "b", after(2));
+    const client = await pool.connect();
+    try {
+      await client.query("BEGIN");
+      await client.query("SELECT FROM groups FOR UPDATE");
+      const merged = dispatch(after(3));
+      const waits =
+        "SELECT count(*)::int AS count FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+      await expect
+        .poll(async () => (await pool.query<{ count: number }>(waits)).rows[0]!.count)
+        .toBe(1);
+      await client.query("SELECT FROM deliveries FOR UPDATE");
+      await client.query("COMMIT");
+      await merged;
+    } finally {
+      client.release();
+    }
+    expect(await groups()).toMatchObject([{ status: "open", members: 2 }]);
+  });
+
   it("fails as a whole", async () => {
     const recipient = await world.recipient();
     for (const task of ["a", "b"]) await deadline(recipient, task);
