@@ -45,10 +45,7 @@ function faultsOf(issue: Issue): Fault[] {
         distance: 3,
       }));
     case "invalid_value":
-      return fault(
-        `must be ${issue.values.map((value) => JSON.stringify(value)).join(" or ")}`,
-        own === null ? 2 : 1,
-      );
+      return fault(`must be ${alternatives(issue.values)}`, own === null ? 2 : 1);
     case "too_big":
       return fault(
         `must be at most ${issue.maximum}${issue.origin === "number" || issue.origin === "int" ? "" : " long"}`,
@@ -58,6 +55,9 @@ function faultsOf(issue: Issue): Fault[] {
         `must be at least ${issue.minimum}${issue.origin === "number" || issue.origin === "int" ? "" : " long"}`,
       );
     case "invalid_union":
+      // What tells the forms apart names none of them.
+      if ("options" in issue && issue.options !== undefined)
+        return fault(`must be ${alternatives(issue.options)}`, 2);
       return nearestForm(issue.errors, own).map(({ path, ...rest }) => ({
         path: [...issue.path, ...path],
         ...rest,
@@ -92,6 +92,9 @@ function nearestForm(forms: Issue[][], own: string | null): Fault[] {
     ? [{ path: [], message: own, distance: Math.max(1, ...whole.map(({ distance }) => distance)) }]
     : nearest;
 }
+
+const alternatives = (values: readonly unknown[]) =>
+  values.map((value) => JSON.stringify(value)).join(" or ");
 
 function article(type: string): string {
   if (type === "record") return "an object";

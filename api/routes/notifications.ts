@@ -268,8 +268,7 @@ async function readNotifications(
     and(
       `n.template_version_id = ANY(ARRAY(SELECT v.id FROM template_versions v JOIN templates t ON t.id = v.template_id WHERE t.key = ${bind(template)}))`,
     );
-  if (type !== undefined)
-    and(`n.type_id = (SELECT id FROM notification_types WHERE key = ${bind(type)})`);
+  if (type !== undefined) and(`n.type_id = ${bind(type)}::uuid`);
   if (recipient !== undefined)
     and(
       `n.id = ANY(ARRAY(SELECT notification_id FROM deliveries WHERE recipient_id = ${bind(recipient)}::uuid AND notification_id IS NOT NULL))`,

@@ -59,6 +59,12 @@ describe("a notification of a type", () => {
     [{ batchable: true }, "/batchable", ""],
     [{ occursAt: "tomorrow" }, "/occursAt", "ISO 8601"],
     [{ entityId: "" }, "/entityId", "must not be empty"],
+    [
+      { actions: [{ action: "dance" }] },
+      "/actions/0/action",
+      'must be "view" or "snooze" or "complete"',
+    ],
+    [{ actions: [{}] }, "/actions/0/action", 'must be "view" or "snooze" or "complete"'],
   ])("refuses %j, naming the field", async (wanted, field, message) => {
     const reply = await post(wanted);
     expect(reply.status).toBe(422);
