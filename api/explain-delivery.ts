@@ -360,7 +360,8 @@ const asThen = ({ erasedAt, email }: Person, { reason }: Row, at: Date, recorded
 function noteWhatIsGone(notes: string[], person: Person, row: Row, at: Date): void {
   const { granted } = person.grants;
   const keptFrom = (granted.at(-1) ?? 0) - longestWindowMs;
-  if (at.getTime() - longestWindowMs < keptFrom)
+  // Nothing was granted to them before there were any.
+  if (Math.max(at.getTime() - longestWindowMs, person.createdAt.getTime()) < keptFrom)
     notes.push(
       `What was granted to the recipient before ${new Date(keptFrom).toISOString()} may not be kept any more: limits may have been closer than they look.`,
     );

@@ -243,6 +243,22 @@ describe("the explanation of a delivery", () => {
     });
   });
 
+  it("says what of the log of grants is gone, where there may have been any", async () => {
+    const recipientId = await world.recipient();
+    const first = await world.ask({ recipientId });
+    await world.worker().dispatch();
+    await world.ask({ recipientId });
+    await world.worker().dispatch();
+    expect((await explained(first)).notes).toEqual([]);
+    await api.pool.query(
+      "UPDATE recipients SET created_at = created_at - interval '2 days' WHERE id = $1",
+      [recipientId],
+    );
+    expect((await explained(first)).notes).toEqual([
+      expect.stringMatching(/^What was granted to the recipient before .* may not be kept any more/),
+    ]);
+  });
+
   it("does not take what came later for what was: a suppression, an erasure, newer messages", async () => {
     const recipientId = await world.recipient();
     const delivery = await world.ask({ recipientId, dedupKey: "door", collapseKey: "score" });
