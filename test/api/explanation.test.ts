@@ -255,7 +255,9 @@ describe("the explanation of a delivery", () => {
       [recipientId],
     );
     expect((await explained(first)).notes).toEqual([
-      expect.stringMatching(/^What was granted to the recipient before .* may not be kept any more/),
+      expect.stringMatching(
+        /^What was granted to the recipient before .* may not be kept any more/,
+      ),
     ]);
   });
 
