@@ -332,8 +332,9 @@ const cancelled = `
 
 /**
  * Cancels what waits, wherever it does, what was snoozed too. A row whose hand-over was cut off, or that waits for another try
- * after one without an answer, may have been sent, and is not sent again: its outcome is unknown. Resolves with when the last
- * live hand-over must have ended, or null if nothing is open any more.
+ * after one without an answer, may have been sent, and is not sent again: its outcome is unknown. Rows that somebody is writing
+ * are looked at again, and not waited for: whoever merges or claims some locks them in another order. Resolves with when the
+ * last live hand-over must have ended, or null if nothing is open any more.
  */
 async function cancelOpen(pool: Pool, { id, lanes }: Rows, asOf: string): Promise<Date | null> {
   for (;;) {
@@ -341,7 +342,7 @@ async function cancelOpen(pool: Pool, { id, lanes }: Rows, asOf: string): Promis
       const { rowCount } = await pool.query(
         `WITH held AS (
            SELECT id, ${mayBeUnknown} FROM deliveries d WHERE queue = ANY($1::text[]) AND ${cancellable("$2")}
-           LIMIT ${writeBatch} FOR UPDATE
+           LIMIT ${writeBatch} FOR UPDATE SKIP LOCKED
          )
          UPDATE deliveries d SET ${cancelled} FROM held WHERE d.id = held.id`,
         [lanes, asOf],
