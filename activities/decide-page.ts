@@ -60,12 +60,9 @@ interface Together {
   outgoing: Outgoing | null;
 }
 
-/** Its group went out without it. One that was tried, or was to be when no provider took it, belongs to what was tried. */
-export const wasLeftBehind = ({ group, attemptCount, reason }: DueDelivery) =>
-  group?.status === "closed" &&
-  attemptCount === 0 &&
-  reason !== "provider_unavailable" &&
-  reason !== "provider_rate";
+/** Its group went out without it. One that was tried before belongs to what was tried. */
+export const wasLeftBehind = ({ group, attemptCount }: DueDelivery) =>
+  group?.status === "closed" && attemptCount === 0;
 
 /** Decides about each delivery of a page, in its order. */
 export function decidePage(input: PageInput): PageDecisions {

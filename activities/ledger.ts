@@ -10,7 +10,7 @@ import {
   minuteMs,
   noGrants,
 } from "../domain/limits.ts";
-import { sourceRuns } from "../domain/ledger-sql.ts";
+import { reopenGroups, sourceRuns } from "../domain/ledger-sql.ts";
 import type { Attempt } from "../domain/outcome.ts";
 import type { Preferences } from "../domain/preferences.ts";
 import { ageingMs, priorities, type Priority } from "../domain/priority.ts";
@@ -302,7 +302,11 @@ const turnSql = `
     FROM unnest($1::uuid[], $2::uuid[], $3::delivery_status[], $4::bigint[], $5::text[], $6::text[], $7::smallint[])
       AS s(id, token, status, due_ms, reason, detail, attempt_count)
     WHERE d.id = s.id AND d.lease_token IS NOT DISTINCT FROM s.token AND d.due_at IS NOT NULL
-    RETURNING d.id
+    RETURNING d.id, d.group_id, d.status, d.attempt_count
+  ),
+  -- No provider took them.
+  reopened AS (
+    ${reopenGroups("ARRAY(SELECT DISTINCT group_id FROM settled WHERE group_id IS NOT NULL AND status = 'pending' AND attempt_count = 0)")}
   ),
   evidence AS (
     INSERT INTO attempts (delivery_id, number, provider, outcome, failure, response, started_at, finished_at)

@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import type { Pool } from "pg";
 import { inTransaction } from "../config/database.ts";
 import { publicId } from "../domain/ids.ts";
-import { ownQueue } from "../domain/ledger-sql.ts";
+import { ownQueue, reopenGroups } from "../domain/ledger-sql.ts";
 import type { DeliveryStatus } from "../domain/notification.ts";
 import type { Priority } from "../domain/priority.ts";
 import { isLane, shardNames, waitingDigests } from "../domain/queues.ts";
@@ -119,13 +119,19 @@ async function retry(
     ),
   );
   const wanted = alive.filter(({ recipientId }) => recipients.has(recipientId));
-  const changed = await run<ChangedRow & { leg: string }>(
+  const changed = await run<
+    ChangedRow & { leg: string; groupId: string | null; attemptCount: number }
+  >(
     `UPDATE deliveries d SET status = 'pending', due_at = clock_timestamp(), reason = 'retry_requested', detail = NULL,
        forgiven_count = d.attempt_count, finished_at = NULL, lease_token = NULL, lease_until = NULL
      FROM (SELECT id FROM deliveries WHERE id = ANY($1::uuid[]) AND status = ANY($2::delivery_status[]) ORDER BY id FOR UPDATE) AS held
-     WHERE d.id = held.id RETURNING d.id, d.campaign_id AS "campaignId", d.queue, d.leg`,
+     WHERE d.id = held.id RETURNING d.id, d.campaign_id AS "campaignId", d.queue, d.leg,
+       d.group_id AS "groupId", d.attempt_count AS "attemptCount"`,
     [wanted.map(({ id }) => id), statuses],
   );
+  // Their message could not be made.
+  const unsent = distinct(changed.map((row) => (row.attemptCount === 0 ? row.groupId : null)));
+  if (unsent.length > 0) await run(reopenGroups("$1::uuid[]"), [unsent]);
   const reopened = await run<{ id: string }>(
     `UPDATE campaigns SET status = 'running', finished_at = NULL, version = version + 1, updated_at = clock_timestamp()
      WHERE id = ANY($1::uuid[]) AND status = 'completed' RETURNING id`,

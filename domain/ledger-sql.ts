@@ -40,3 +40,7 @@ export const leaveGroupsSql = `
     SELECT left_by.id, (SELECT count(*)::int FROM deliveries WHERE group_id = left_by.id AND due_at IS NOT NULL) AS count FROM unnest($1::uuid[]) AS left_by(id)
   ) AS m
   WHERE g.id = m.id AND g.status <> 'closed'`;
+
+/** Of the groups `ids`, those that were closed for a message that did not go out: it has still to. */
+export const reopenGroups = (ids: string) =>
+  `UPDATE groups SET status = 'full', closed_at = NULL WHERE id = ANY (${ids}) AND status = 'closed'`;

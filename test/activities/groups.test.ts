@@ -245,9 +245,15 @@ describe("a digest", () => {
     });
     await dispatch(after(60), lanes[0]);
     expect(await database.statuses()).toEqual({ pending: 2 });
+    // Others come before it then, and it waits once more.
+    await world.ask({ recipientId: recipient, priority: "high", at: after(70) });
+    await dispatch(after(70));
     await dispatch(after(70), lanes[0]);
-    expect(requests).toMatchObject([{ data: { count: 2 } }]);
-    expect(await database.statuses()).toEqual({ sent: 2 });
+    expect(await database.statuses()).toEqual({ pending: 2, sent: 1 });
+    await dispatch(after(72), lanes[0]);
+    expect(requests.slice(1)).toMatchObject([{ data: { count: 2 } }]);
+    expect(await database.statuses()).toEqual({ sent: 3 });
+    expect(await groups()).toMatchObject([{ status: "closed", members: 2 }]);
   });
 
   it("is one mail however much has gathered", async () => {

@@ -218,6 +218,22 @@ describe("POST /v1/deliveries/{id}/send", () => {
   });
 });
 
+describe("trying again", () => {
+  it("has a group whose message could not be made go out as one, and leaves one that was tried as it is", async () => {
+    const [unmade, tried] = [await group("digest", 2, "closed"), await group("batch", 1, "closed")];
+    const failed = { status: "failed", reason: "template_error" } as const;
+    const members = [
+      await row({ ...failed, group: unmade }),
+      await row({ ...failed, group: unmade }),
+    ];
+    const other = await row({ ...failed, reason: "provider_rejected", group: tried });
+    await api.pool.query("UPDATE deliveries SET attempt_count = 1 WHERE id = $1", [other]);
+    for (const id of [...members, other]) await post(`${named(id)}/retry`);
+    expect(await groupRow(unmade)).toEqual({ status: "full", memberCount: 2 });
+    expect(await groupRow(tried)).toEqual({ status: "closed", memberCount: 1 });
+  });
+});
+
 describe("POST /v1/deliveries/{id}/reprioritise", () => {
   const reprioritise = (id: string, priority: Priority) =>
     post(`${named(id)}/reprioritise`, { priority });
