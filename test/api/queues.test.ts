@@ -218,22 +218,6 @@ describe("POST /v1/deliveries/{id}/send", () => {
   });
 });
 
-describe("trying again", () => {
-  it("has a group whose message could not be made go out as one, and leaves one that was tried as it is", async () => {
-    const [unmade, tried] = [await group("digest", 2, "closed"), await group("batch", 1, "closed")];
-    const failed = { status: "failed", reason: "template_error" } as const;
-    const members = [
-      await row({ ...failed, group: unmade }),
-      await row({ ...failed, group: unmade }),
-    ];
-    const other = await row({ ...failed, reason: "provider_rejected", group: tried });
-    await api.pool.query("UPDATE deliveries SET attempt_count = 1 WHERE id = $1", [other]);
-    for (const id of [...members, other]) await post(`${named(id)}/retry`);
-    expect(await groupRow(unmade)).toEqual({ status: "full", memberCount: 2 });
-    expect(await groupRow(tried)).toEqual({ status: "closed", memberCount: 1 });
-  });
-});
-
 describe("POST /v1/deliveries/{id}/reprioritise", () => {
   const reprioritise = (id: string, priority: Priority) =>
     post(`${named(id)}/reprioritise`, { priority });
@@ -336,10 +320,20 @@ describe("cancelling and retrying what is in groups", () => {
     const ids = [];
     for (const _ of [1, 2])
       ids.push(await row({ status: "failed", reason: "provider_rejected", group: batch }));
+    await api.pool.query("UPDATE deliveries SET attempt_count = 1");
     expect((await post("retry", { ids: ids.map(named) })).body.changed).toBe(2);
     for (const id of ids)
       expect(await delivery(id)).toMatchObject({ status: "pending", groupId: batch });
     expect(await groupRow(batch)).toEqual({ status: "closed", memberCount: 2 });
+  });
+
+  it("goes out as one after all where its message could not be made", async () => {
+    const digest = await group("digest", 2, "closed");
+    for (const _ of [1, 2])
+      await row({ status: "failed", reason: "template_error", group: digest });
+    const body = { where: { group: publicId("group", digest) } };
+    expect((await post("retry", body)).body.changed).toBe(2);
+    expect(await groupRow(digest)).toEqual({ status: "full", memberCount: 2 });
   });
 });
 
