@@ -1,0 +1,23 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { packageRoot } from "../../config/package-root.ts";
+import { rules } from "../../domain/decide.ts";
+import { reasons } from "../../domain/reasons.ts";
+
+const text = readFileSync(join(packageRoot, "docs/policy.md"), "utf8");
+const rows = [...text.matchAll(/^\| (\d+) +\| `(\w+)` +\| (.+?) +\| (.+?) +\|$/gm)];
+
+it("the order of precedence is published as it is obeyed", () => {
+  expect(rows.map(([, place, name, asks]) => ({ place: Number(place), name, asks }))).toEqual(
+    rules.map(({ name, asks }, index) => ({ place: index + 1, name, asks })),
+  );
+});
+
+it("the reasons that it names are those of the ledger", () => {
+  const named = rows.flatMap(([, , , , then]) =>
+    [...then!.matchAll(/`(\w+)`/g)].map(([, of]) => of),
+  );
+  expect(named.length).toBeGreaterThan(15);
+  for (const reason of named) expect(reasons).toContain(reason);
+});
