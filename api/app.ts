@@ -25,6 +25,7 @@ import { campaignEditRoutes } from "./routes/campaign-edit.ts";
 import { campaignRecallRoutes } from "./routes/campaign-recall.ts";
 import { campaignRoutes } from "./routes/campaigns.ts";
 import { campaignReportRoutes } from "./routes/campaign-reports.ts";
+import { decisionPreviewRoutes } from "./routes/decision-preview.ts";
 import { deliveryRoutes } from "./routes/deliveries.ts";
 import { deliveryChangeRoutes } from "./routes/delivery-changes.ts";
 import { docsRoutes } from "./routes/docs.ts";
@@ -133,7 +134,8 @@ export function createApp(deps: ApiDeps) {
     .route("/", deliveryChangeRoutes(deps))
     .route("/", actionRoutes(deps, tokens))
     .route("/", eventRoutes(deps))
-    .route("/", explanationRoutes(deps))
+    .route("/", explanationRoutes(deps, readRulebook))
+    .route("/", decisionPreviewRoutes(deps, readRulebook, types))
     .route("/", groupRoutes(deps))
     .route("/", queueRoutes(deps))
     .route("/", providerRoutes(deps))

@@ -163,7 +163,7 @@ export const toldBefore = (windowSeconds: string, at: string) => `
 const openLimit = 2_000;
 
 const openSql = `
-  SELECT ${askedColumns}, ${toldBefore("$2", "clock_timestamp()")} AS "toldBefore"
+  SELECT ${askedColumns}, ${toldBefore("$2", "'infinity'")} AS "toldBefore"
   FROM ${askedTables}
   WHERE d.recipient_id = $1::uuid AND d.due_at IS NOT NULL AND d.status = 'pending' AND (c.id IS NULL OR c.status = 'running')
   ORDER BY d.id LIMIT ${openLimit}`;

@@ -36,6 +36,7 @@ export const tagDescriptions: Record<string, string> = {
   deliveries: "The ledger: one message owed to one recipient, and what became of it.",
   events: "What recipients did, to be read here or told to the outside.",
   actions: "What recipients do about a message, from its links.",
+  decisions: "What would become of a message.",
   explanations: "Why somebody heard of something, or did not.",
   groups: "Batches and digests: deliveries that go out as one message.",
   queues: "What waits to be sent, and why.",

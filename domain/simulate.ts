@@ -1,8 +1,8 @@
 import { hasPlace, isFull, joined, type Joining, noLoad, type OpenGroup } from "./batching.ts";
 import type { Channel } from "./channel.ts";
-import { decide, type Decision, type Facts } from "./decide.ts";
+import { decide, type Decision, type Facts, gapMsOf, limitsOn } from "./decide.ts";
 import { factsOf, type Known } from "./facts.ts";
-import { longestWindowMs } from "./limits.ts";
+import { longestWindowMs, roomAt } from "./limits.ts";
 import type { NotificationType } from "./notification-type.ts";
 import type { Policy } from "./policy.ts";
 import { ageingMs, type Priority } from "./priority.ts";
@@ -48,7 +48,7 @@ export interface Fate {
   reason: Reason | null;
   /** What it was sent with: the id of one of those that went out as one message; null where it was not sent. */
   message: string | null;
-  /** What it waited for, the first first. The last of what still waits ends at `at`. */
+  /** What it waited for since the beginning of the simulation, the first first. */
   waits: { reason: Reason; from: number; until: number }[];
 }
 
@@ -60,7 +60,10 @@ export interface Simulation {
   policy: Policy;
   /** What is not done by then waits. */
   until: number;
-  /** Told of each decision, with what it weighed, which is good only until it returns. */
+  /**
+   * Told of each decision, with what it weighed, which is good only until it returns. What was to be sent and had no room is
+   * decided about again at once.
+   */
   watch?: (asked: Asked, facts: Facts, decision: Decision) => void;
 }
 
@@ -131,7 +134,7 @@ export function* simulating({
   }
 
   let now = Number.NEGATIVE_INFINITY;
-  /** Messages of this page that are held, and come before what is decided next. */
+  /** Messages of this page that come before what is decided next: also what is held has its place. */
   let ahead = 0;
 
   const requeue = (row: Row, dueAt: number) => {
@@ -161,7 +164,8 @@ export function* simulating({
   const bringForward = (group: Group, dueAt: number) => {
     for (const member of group.members) {
       if (member.dueAt <= dueAt || member.reason !== group.kind) continue;
-      member.fate.waits.at(-1)!.until = dueAt;
+      const wait = member.fate.waits.at(-1);
+      if (wait) wait.until = dueAt;
       requeue(member, dueAt);
     }
   };
@@ -204,15 +208,21 @@ export function* simulating({
     else bringForward(group, Math.max(group.closesAt, now));
   };
 
-  const send = (message: readonly Row[], group: Group | null) => {
+  const hasRoom = (facts: Facts) =>
+    (granted.at(-1) ?? Number.NEGATIVE_INFINITY) + gapMsOf(facts) <= now &&
+    limitsOn(facts).every((limit) => roomAt(limit, { granted, types }, 0) <= now);
+
+  /** Sent if there is room now, after those before it; otherwise it is decided about again. */
+  const claim = ({ rows: members, group, facts }: Message) => {
+    if (!hasRoom(facts)) return members.forEach((row) => requeue(row, now));
     while (granted.length > 0 && granted[0]! <= now - longestWindowMs) {
       granted.shift();
       types.shift();
     }
-    const { id, type } = message[0]!.asked;
+    const { id, type } = members[0]!.asked;
     granted.push(now);
     types.push(group?.kind === "digest" ? 0 : (type?.number ?? 0));
-    for (const row of message) {
+    for (const row of members) {
       end(row, "sent", null);
       row.fate.message = id;
       echoes.sent(row);
@@ -225,7 +235,7 @@ export function* simulating({
     }
   };
 
-  const decideOn = (row: Row, echo: Echo): Decision => {
+  const decideOn = (row: Row, echo: Echo): { facts: Facts; decision: Decision } => {
     const { asked: one, source, reason, holdCount, group } = row;
     const facts = factsOf({
       now,
@@ -242,28 +252,37 @@ export function* simulating({
     });
     const decision = decide(facts);
     watch?.(one, facts, decision);
-    return decision;
+    return { facts, decision };
   };
 
-  /** One message: a delivery by itself, or the members of a group, for all of which holds what the first is told. */
-  const go = (together: readonly Row[], echoOf: ReadonlyMap<Row, Echo>) => {
-    const [{ group }] = together as [Row];
-    const message: Row[] = [];
-    let decided: Decision | undefined;
+  /**
+   * One message: a delivery by itself, or the members of a group, for all of which holds what the first is told. What of
+   * it is to be sent, if it is; merges are left for later.
+   */
+  const weigh = (
+    { rows: together, group }: Omit<Message, "facts">,
+    echoOf: ReadonlyMap<Row, Echo>,
+    merging: [Row, Extract<Decision, { kind: "merge" }>][],
+  ): Message | null => {
+    const staying: Row[] = [];
+    let first: ReturnType<typeof decideOn> | undefined;
     for (const row of together) {
       const own = decideOn(row, echoOf.get(row)!);
-      if (own.kind === "suppress") end(row, "suppressed", own.reason);
-      else if (own.kind === "merge") merge(row, own.into, own.joining);
+      const { decision } = own;
+      if (decision.kind === "suppress") end(row, "suppressed", decision.reason);
+      else if (decision.kind === "merge") merging.push([row, decision]);
       else {
-        decided ??= own;
-        message.push(row);
+        first ??= own;
+        staying.push(row);
       }
     }
-    if (decided?.kind === "send") send(message, group);
-    else if (decided?.kind === "hold") {
-      ahead++;
-      for (const row of message) waitFor(row, decided.reason, decided.until);
-    }
+    if (!first) return null;
+    ahead++;
+    const { decision, facts } = first;
+    if (decision.kind === "send") return { rows: staying, group, facts };
+    if (decision.kind === "hold")
+      for (const row of staying) waitFor(row, decision.reason, decision.until);
+    return null;
   };
 
   for (
@@ -273,16 +292,22 @@ export function* simulating({
   ) {
     now = Math.max(now, page[0]!.dueAt);
     ahead = 0;
-    const messages = new Map<Group | Row, Row[]>();
+    const messages = new Map<Group | Row, Omit<Message, "facts">>();
     for (const row of page) {
       const { group } = row;
       if (row.turn === 0 && row.asked.waiting?.reason == null) echoes.came(row);
-      const together = group ? [...group.members].filter(({ dueAt }) => dueAt <= now) : [row];
-      messages.set(group ?? row, together);
+      if (!group) messages.set(row, { rows: [row], group });
+      else if (!messages.has(group)) {
+        const due = [...group.members].filter(({ dueAt }) => dueAt <= now);
+        messages.set(group, { rows: due.toSorted(comesFirst), group });
+      }
     }
     const all = [...messages.values()];
-    const echoOf = new Map(all.flat().map((row) => [row, echoes.of(row)]));
-    for (const together of all) go(together, echoOf);
+    const echoOf = new Map(all.flatMap(({ rows: due }) => due.map((row) => [row, echoes.of(row)])));
+    const merging: Parameters<typeof weigh>[2] = [];
+    const sending = all.flatMap((message) => weigh(message, echoOf, merging) ?? []);
+    for (const [row, { into, joining }] of merging) merge(row, into, joining);
+    for (const message of sending) claim(message);
     yield;
   }
 
@@ -295,6 +320,13 @@ interface Group extends WaitingGroup {
   members: Set<Row>;
   /** Of those that may be in it. */
   key: string;
+}
+
+/** What goes out together, by what the first of it was told. */
+interface Message {
+  rows: readonly Row[];
+  group: Group | null;
+  facts: Facts;
 }
 
 interface Row {
@@ -382,27 +414,24 @@ interface Entry {
   row: Row;
   turn: number;
   dueAt: number;
-  /** Of what is due at once the more urgent comes first, and of equals who was there first. */
-  urgency: number;
-  added: number;
+  /** Digests have queues of their own, and take who comes at their time. */
+  ofDigest: boolean;
 }
+
+/** Of what is due at once the more urgent comes first, and of equals what was created first. */
+const comesFirst = (a: Row, b: Row) =>
+  ageingMs[a.asked.priority] - ageingMs[b.asked.priority] || a.order - b.order;
 
 /** Rows by when they are due: a binary heap. */
 function createQueue() {
   const heap: Entry[] = [];
-  let added = 0;
   const before = (a: Entry, b: Entry) =>
-    (a.dueAt - b.dueAt || a.urgency - b.urgency || a.added - b.added) < 0;
+    (a.dueAt - b.dueAt || Number(a.ofDigest) - Number(b.ofDigest) || comesFirst(a.row, b.row)) < 0;
 
   return {
     add(row: Row): void {
-      const entry = {
-        row,
-        turn: row.turn,
-        dueAt: row.dueAt,
-        urgency: ageingMs[row.asked.priority],
-        added: added++,
-      };
+      const { turn, dueAt, group } = row;
+      const entry = { row, turn, dueAt, ofDigest: group?.kind === "digest" };
       let at = heap.length;
       while (at > 0) {
         const parent = (at - 1) >> 1;
@@ -413,16 +442,18 @@ function createQueue() {
       heap[at] = entry;
     },
 
-    /** Up to `limit` of those that are due first, at one instant by `until`. */
+    /** Up to `limit` of those that are due first, at one instant by `until` and in one queue. */
     next(until: number, limit: number): Row[] {
-      const rows: Row[] = [];
+      const page: Entry[] = [];
       for (let top = heap[0]; top !== undefined; top = heap[0]) {
         const isVoid = top.turn !== top.row.turn;
-        if (!isVoid && (top.dueAt > (rows[0]?.dueAt ?? until) || rows.length === limit)) break;
+        const [{ dueAt, ofDigest } = { dueAt: until, ofDigest: top.ofDigest }] = page;
+        if (!isVoid && (top.dueAt > dueAt || top.ofDigest !== ofDigest || page.length === limit))
+          break;
         removeTop();
-        if (!isVoid) rows.push(top.row);
+        if (!isVoid) page.push(top);
       }
-      return rows;
+      return page.map(({ row }) => row);
     },
   };
 

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
-import { createRulebookReader } from "../../config/rulebook.ts";
+import type { ReadRulebook } from "../../config/rulebook.ts";
 import { audience } from "../../domain/audience.ts";
 import { parsePublicId, publicIdPattern } from "../../domain/ids.ts";
 import { findPerson, type Person } from "../asked.ts";
@@ -67,8 +67,8 @@ const ofRecipient = defineRoute({
   ),
 });
 
-export function explanationRoutes({ pool, clock }: ApiDeps) {
-  const deps = { pool, rulebook: createRulebookReader(pool) };
+export function explanationRoutes({ pool, clock }: ApiDeps, rulebook: ReadRulebook) {
+  const deps = { pool, rulebook };
 
   return createRouter()
     .openapi(ofDelivery, async (c) => {

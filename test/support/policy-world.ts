@@ -1,8 +1,10 @@
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
+import { vi } from "vitest";
 import { createDispatcher } from "../../activities/dispatcher.ts";
-import { createLedger } from "../../activities/ledger.ts";
+import { createLedger, type DueDelivery, type Ledger } from "../../activities/ledger.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
+import { ageingMs } from "../../domain/priority.ts";
 import { queueName } from "../../domain/queues.ts";
 import { testLinks } from "./links.ts";
 import { type Answer, recordingChannel } from "./recording-channel.ts";
@@ -18,10 +20,10 @@ interface Wanted {
   /** When it is created, and to go out where `sendAt` says nothing else. */
   at?: Date;
   sendAt?: Date;
-  occursAt?: Date | null;
-  expiresAt?: Date | null;
-  dedupKey?: string | null;
-  collapseKey?: string | null;
+  occursAt?: Date;
+  expiresAt?: Date;
+  dedupKey?: string | undefined;
+  collapseKey?: string | undefined;
   batchable?: boolean;
   bypassRateLimit?: boolean;
 }
@@ -96,24 +98,59 @@ export function policyWorld(pool: Pool) {
       return delivery;
     },
 
-    worker(answer?: Answer) {
-      const recording = recordingChannel(answer);
-      const dispatch = createDispatcher({
-        pool,
-        ledger: createLedger(pool),
-        channel: recording.channel,
-        retry: { baseMs: 60_000, capMs: 3_600_000, attempts: 3 },
-        inFlightBound: 10,
-        mailboxShards: 1,
-        links: testLinks,
-        wake: () => Promise.resolve(),
-        lingerMs: 0,
-      });
+    worker: (answer?: Answer) => dispatcher(pool, createLedger(pool), answer),
+
+    /** A worker for which nothing takes time, and that decides about what is due at one instant in the order of asking. */
+    idealWorker: () => {
+      const { dispatch } = dispatcher(pool, inOrder(createLedger(pool)));
       return {
-        ...recording,
-        dispatch: (asOf = new Date(), queue = mailbox) =>
-          new MockActivityEnvironment().run(dispatch, { queue, asOf: asOf.toISOString() }),
+        async dispatch(asOf: Date, queue = mailbox) {
+          const stopped = vi.spyOn(performance, "now").mockReturnValue(performance.now());
+          await dispatch(asOf, queue).finally(() => stopped.mockRestore());
+        },
       };
+    },
+  };
+}
+
+function dispatcher(pool: Pool, ledger: Ledger, answer?: Answer) {
+  const recording = recordingChannel(answer);
+  const dispatch = createDispatcher({
+    pool,
+    ledger,
+    channel: recording.channel,
+    retry: { baseMs: 60_000, capMs: 3_600_000, attempts: 3 },
+    inFlightBound: 10,
+    mailboxShards: 1,
+    links: testLinks,
+    wake: () => Promise.resolve(),
+    lingerMs: 0,
+  });
+  return {
+    ...recording,
+    dispatch: (asOf = new Date(), queue = mailbox) =>
+      new MockActivityEnvironment().run(dispatch, { queue, asOf: asOf.toISOString() }),
+  };
+}
+
+/** One page after the other, each in the order of asking: a ledger leaves open what comes first of what is due at once. */
+function inOrder(ledger: Ledger): Ledger {
+  let underWay = 0;
+  const dueAs = ({ dueAt, priority }: DueDelivery) => dueAt.getTime() + ageingMs[priority];
+  return {
+    ...ledger,
+    async due(asked) {
+      // What has been decided to be sent is wanted within a turn or two of the event loop.
+      for (let idle = 0; idle < 5; idle = underWay === 0 ? idle + 1 : 0)
+        await new Promise(setImmediate);
+      const rows = await ledger.due({ ...asked, except: [] });
+      return rows.toSorted((a, b) => dueAs(a) - dueAs(b) || (a.id < b.id ? -1 : 1));
+    },
+    async turn(asked) {
+      underWay += asked.wanted.length;
+      const turned = await ledger.turn(asked);
+      underWay += turned.claimed.size - asked.wanted.length - asked.settled.length;
+      return turned;
     },
   };
 }

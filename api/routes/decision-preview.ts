@@ -1,0 +1,237 @@
+import { z } from "@hono/zod-openapi";
+import type { Pool } from "pg";
+import type { ReadRulebook } from "../../config/rulebook.ts";
+import { newUuid, publicId } from "../../domain/ids.ts";
+import { dayMs } from "../../domain/local-time.ts";
+import type { NotificationType } from "../../domain/notification-type.ts";
+import { newNotification } from "../../domain/notification.ts";
+import { reasons } from "../../domain/reasons.ts";
+import { type Fate, simulate } from "../../domain/simulate.ts";
+import { findPerson, readOpen } from "../asked.ts";
+import {
+  decisionAnswer,
+  decisionJson,
+  ruleAnswer,
+  rulesJson,
+  versionsAnswer,
+  wouldWords,
+} from "../explanations.ts";
+import { invalid } from "../problem.ts";
+import { instantWords, reasonWords } from "../reason-words.ts";
+import { exampleIdOf } from "../references.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+import type { Types } from "../types.ts";
+
+/** What is not done by then is not looked at any further. */
+const horizonDays = 40;
+const shownSteps = 20;
+
+const { recipients, type, priority, occursAt, expiresAt, dedupKey, collapseKey, ...rest } =
+  newNotification.shape;
+
+const step = z.object({
+  at: z.iso.datetime().openapi({ example: "2027-03-02T06:00:00.000Z" }),
+  decision: decisionAnswer,
+});
+
+const preview = defineRoute({
+  method: "post",
+  path: "/v1/decisions/preview",
+  access: "viewer",
+  summary: "What would happen to a message to a recipient, now or at an instant. Nothing is sent.",
+  description:
+    "Decides as is decided when it is due, and goes on from there, with what waits for the recipient already, until it would be sent or not. " +
+    "It cannot foresee what anybody changes or asks for meanwhile, failures, and how long a throttle or a provider would take.",
+  request: {
+    body: jsonContent(
+      z
+        .strictObject({
+          recipient: recipients.element.meta({ description: "External id, or rcp_…" }),
+          type,
+          priority,
+          at: rest.sendAt.meta({
+            description: "When it would be asked for; now where it is left out or past",
+          }),
+          occursAt,
+          expiresAt,
+          dedupKey,
+          collapseKey,
+          batchable: rest.batchable,
+          bypassRateLimit: rest.bypassRateLimit,
+        })
+        .openapi({ example: { recipient: "customer-17", type: "task.deadline" } }),
+    ),
+  },
+  responses: responses(
+    200,
+    "What would happen",
+    z
+      .object({
+        recipient: z.string().openapi({ example: exampleIdOf("recipient") }),
+        at: z.iso.datetime(),
+        summary: z.string().openapi({
+          example:
+            "It would wait until 2027-03-02T06:00:00.000Z (Tuesday 2027-03-02 07:00 +01:00 in Europe/Berlin), for the recipient’s quiet hours to end. It would be sent then.",
+        }),
+        versions: versionsAnswer,
+        decision: decisionAnswer,
+        rules: z.array(ruleAnswer).openapi({ description: "Every rule, in the order of asking" }),
+        // oxlint-disable-next-line unicorn/no-thenable
+        then: z.array(step).openapi({
+          description: `What would be decided after that, up to ${shownSteps} times`,
+          example: [
+            {
+              at: "2027-03-02T06:00:00.000Z",
+              decision: { kind: "send", reason: null, until: null, adapted: null },
+            },
+          ],
+        }),
+        outcome: z.object({
+          status: z.enum(["sent", "suppressed", "waiting"]).openapi({
+            description: `\`waiting\`: still, after ${horizonDays} days`,
+            example: "sent",
+          }),
+          at: z.iso.datetime().openapi({ example: "2027-03-02T06:00:00.000Z" }),
+          reason: z.enum(reasons).nullable().openapi({ example: null }),
+          others: z
+            .number()
+            .int()
+            .openapi({ description: "Messages that would go out in the same one", example: 0 }),
+        }),
+      })
+      .openapi("DecisionPreview"),
+  ),
+});
+
+export function decisionPreviewRoutes(
+  { pool, clock }: ApiDeps,
+  rulebook: ReadRulebook,
+  types: Types,
+) {
+  return createRouter().openapi(preview, async (c) => {
+    const wanted = c.req.valid("json");
+    const person = await findPerson(pool, wanted.recipient);
+    if (!person)
+      throw invalid([{ in: "body", field: "/recipient", message: "names no recipient" }]);
+    const named = await typeNamed(types, wanted.type);
+    const now = clock();
+    const at = wanted.at && wanted.at > now ? wanted.at : now;
+    const { policy, policyVersion, types: all } = await rulebook();
+    const its = named && (all.get(named.id) ?? named);
+    const open = await readOpen(pool, person.id, all, policy.deduplicationSeconds);
+    const own = {
+      id: newUuid(at),
+      ofCampaign: false,
+      type: its,
+      priority: wanted.priority ?? its?.priority ?? "normal",
+      channel: "email" as const,
+      createdAt: at.getTime(),
+      askedAt: at.getTime(),
+      occursAt: wanted.occursAt?.getTime() ?? null,
+      expiresAt: wanted.expiresAt?.getTime() ?? null,
+      batchable: wanted.batchable ?? true,
+      bypassRateLimit: wanted.bypassRateLimit ?? false,
+      dedupKey: wanted.dedupKey ?? null,
+      toldBefore: await wasTold(pool, person.id, wanted.dedupKey, at, policy.deduplicationSeconds),
+      collapseKey: wanted.collapseKey ?? null,
+      waiting: null,
+    };
+    const decided: { at: number; decision: z.output<typeof decisionAnswer> }[] = [];
+    let rules: z.output<typeof ruleAnswer>[] = [];
+    const fates = simulate({
+      recipient: person,
+      asked: [...open.asked, own],
+      groups: open.groups,
+      policy,
+      until: at.getTime() + horizonDays * dayMs,
+      watch(asked, facts, decision) {
+        if (asked !== own) return;
+        // There was no room for it after those before it.
+        if (decided.at(-1)?.decision.kind === "send") decided.pop();
+        if (decided.length === 0) rules = rulesJson(facts);
+        decided.push({ at: facts.now, decision: decisionJson(decision) });
+      },
+    });
+    const fate = fates.at(-1)!;
+    const [first, ...then] = decided.map((one, index) => ({
+      at: new Date(one.at).toISOString(),
+      decision: { ...one.decision, ...untilOf(fate, index) },
+    }));
+    return c.json(
+      {
+        recipient: publicId("recipient", person.id),
+        at: at.toISOString(),
+        summary: summaryOf(first!.decision, fate, person.timeZone),
+        versions: {
+          policy: policyVersion,
+          type: its?.version ?? null,
+          preferences: person.preferencesVersion,
+        },
+        decision: first!.decision,
+        rules,
+        then: then.slice(0, shownSteps),
+        outcome: {
+          status: fate.outcome,
+          at: new Date(fate.at).toISOString(),
+          reason: fate.reason,
+          others:
+            fate.message === null
+              ? 0
+              : fates.filter(({ message }) => message === fate.message).length - 1,
+        },
+      },
+      200,
+    );
+  });
+}
+
+async function typeNamed(types: Types, key: string | undefined): Promise<NotificationType | null> {
+  if (key === undefined) return null;
+  const found = await types.find(key);
+  if (found.kind === "unusable") throw invalid([found.error]);
+  return found.type;
+}
+
+async function wasTold(
+  pool: Pick<Pool, "query">,
+  recipientId: string,
+  key: string | undefined,
+  at: Date,
+  windowSeconds: number,
+): Promise<boolean> {
+  if (key === undefined) return false;
+  const { rows } = await pool.query<{ told: boolean }>(
+    `SELECT EXISTS (
+       SELECT FROM notifications n JOIN deliveries d ON d.notification_id = n.id
+       WHERE n.dedup_key = $1 AND d.recipient_id = $2::uuid AND n.created_at >= $3 AND d.status NOT IN ('failed', 'cancelled')
+     ) AS told`,
+    [key, recipientId, new Date(at.getTime() - windowSeconds * 1_000)],
+  );
+  return rows[0]!.told;
+}
+
+/** A batch may close before its window ends: as it came about, not as it was begun. */
+const untilOf = ({ waits }: Fate, index: number) => {
+  const wait = waits[index];
+  return wait ? { until: new Date(wait.until).toISOString() } : {};
+};
+
+function summaryOf(
+  decision: z.output<typeof decisionAnswer>,
+  { outcome, at, reason, waits }: Fate,
+  zone: string,
+): string {
+  const would = wouldWords(decision, zone);
+  const begins = `${would.charAt(0).toUpperCase()}${would.slice(1)}.`;
+  const [wait] = waits;
+  if (!wait) return begins;
+  const when = wait.until === at ? "then" : `at ${instantWords(at, zone)}`;
+  switch (outcome) {
+    case "sent":
+      return `${begins} It would be sent ${when}.`;
+    case "suppressed":
+      return `${begins} It would not be sent: ${when}, ${reasonWords[reason!]}.`;
+    case "waiting":
+      return `${begins} It would still be waiting ${horizonDays} days later.`;
+  }
+}
