@@ -93,7 +93,7 @@ async function idOf(pool: Pick<Pool, "query">, externalId: string): Promise<stri
 export interface AskedRow {
   id: string;
   recipientId: string;
-  ofCampaign: boolean;
+  withoutEcho: boolean;
   typeId: string | null;
   priority: Priority;
   channel: Channel;
@@ -112,20 +112,20 @@ export interface AskedRow {
 }
 
 /** Its columns, of deliveries `d`. */
-export const askedColumns = `d.id, d.recipient_id AS "recipientId", d.campaign_id IS NOT NULL AS "ofCampaign", coalesce(n.type_id, c.type_id) AS "typeId",
+export const askedColumns = `d.id, d.recipient_id AS "recipientId", d.campaign_id IS NOT NULL OR d.leg <> 'primary' AS "withoutEcho", coalesce(n.type_id, c.type_id) AS "typeId",
   d.priority, d.channel, coalesce(n.created_at, c.created_at) AS "createdAt", coalesce(n.send_at, c.frozen_at, d.created_at) AS "askedAt",
   n.occurs_at AS "occursAt", n.expires_at AS "expiresAt", coalesce(n.batchable, true) AS batchable, coalesce(n.bypass_rate_limit, false) AS "bypassRateLimit",
-  n.dedup_key AS "dedupKey", n.collapse_key AS "collapseKey", d.due_at AS "dueAt", d.reason, d.hold_count AS "holdCount", d.group_id AS "groupId"`;
+  CASE WHEN d.leg = 'primary' THEN n.dedup_key END AS "dedupKey", n.collapse_key AS "collapseKey", d.due_at AS "dueAt", d.reason, d.hold_count AS "holdCount", d.group_id AS "groupId"`;
 
 export const askedTables =
   "deliveries d LEFT JOIN notifications n ON n.id = d.notification_id LEFT JOIN campaigns c ON c.id = d.campaign_id";
 
 /** As a simulation takes it that has nothing of it waiting yet. */
 export function askedOf(row: AskedRow, types: ReadonlyMap<string, NotificationType>): Asked {
-  const { id, ofCampaign, typeId, priority, channel, batchable, bypassRateLimit } = row;
+  const { id, withoutEcho, typeId, priority, channel, batchable, bypassRateLimit } = row;
   return {
     id,
-    ofCampaign,
+    withoutEcho,
     type: typeOf(typeId, types),
     priority,
     channel,
@@ -136,7 +136,7 @@ export function askedOf(row: AskedRow, types: ReadonlyMap<string, NotificationTy
     batchable,
     bypassRateLimit,
     dedupKey: row.dedupKey,
-    toldBefore: false,
+    told: null,
     collapseKey: row.collapseKey,
     waiting: null,
   };
@@ -146,24 +146,25 @@ export const typeOf = (id: string | null, types: ReadonlyMap<string, Notificatio
   id === null ? null : (types.get(id) ?? null);
 
 /**
- * Was the same as the notification `n` of the delivery `d` told to its recipient, or asked for before it, within a while
- * before it? As dispatches ask it, of what was so by an instant.
+ * Was the same as the notification `n` of the delivery `d` asked for of its recipient `before` it, within a while, or `since`
+ * it and already told by an instant? As dispatches ask it; null where it was not.
  */
-export const toldBefore = (windowSeconds: string, at: string) => `
-  (n.dedup_key IS NOT NULL AND EXISTS (
-    SELECT FROM notifications o JOIN deliveries e ON e.notification_id = o.id AND e.recipient_id = d.recipient_id
+export const toldSql = (windowSeconds: string, at: string) => `
+  CASE WHEN n.dedup_key IS NOT NULL AND d.leg = 'primary' THEN (
+    SELECT min(CASE WHEN o.id < n.id THEN 'before' ELSE 'since' END)
+    FROM notifications o JOIN deliveries e ON e.notification_id = o.id AND e.recipient_id = d.recipient_id
     WHERE o.dedup_key = n.dedup_key AND o.id <> n.id AND o.created_at >= n.created_at - ${windowSeconds} * interval '1 second'
       AND (
         (o.id < n.id AND e.status NOT IN ('failed', 'cancelled'))
         OR (e.status IN ('sending', 'sent', 'delivered') AND coalesce(e.decided_at, e.finished_at) <= ${at})
       )
-  ))`;
+  ) END`;
 
 /** Open deliveries of one recipient that are looked at together, at most. */
 const openLimit = 2_000;
 
 const openSql = `
-  SELECT ${askedColumns}, ${toldBefore("$2", "'infinity'")} AS "toldBefore"
+  SELECT ${askedColumns}, ${toldSql("$2", "'infinity'")} AS told
   FROM ${askedTables}
   WHERE d.recipient_id = $1::uuid AND d.due_at IS NOT NULL AND d.status = 'pending' AND (c.id IS NULL OR c.status = 'running')
   ORDER BY d.id LIMIT ${openLimit}`;
@@ -175,7 +176,7 @@ export async function readOpen(
   types: ReadonlyMap<string, NotificationType>,
   deduplicationSeconds: number,
 ): Promise<{ asked: Asked[]; groups: WaitingGroup[] }> {
-  const { rows } = await pool.query<AskedRow & { toldBefore: boolean }>(openSql, [
+  const { rows } = await pool.query<AskedRow & Pick<Asked, "told">>(openSql, [
     recipientId,
     deduplicationSeconds,
   ]);
@@ -184,7 +185,7 @@ export async function readOpen(
     groups,
     asked: rows.map((row) => ({
       ...askedOf(row, types),
-      toldBefore: row.toldBefore,
+      told: row.told,
       waiting: {
         dueAt: row.dueAt!.getTime(),
         reason: row.reason,

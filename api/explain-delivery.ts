@@ -18,7 +18,7 @@ import {
   askedTables,
   type Person,
   readPeople,
-  toldBefore,
+  toldSql,
   typeOf,
 } from "./asked.ts";
 import {
@@ -129,7 +129,7 @@ const rowSql = `
 
 /** As of an instant: what had its dedup key, and what newer of its matter waited. */
 const echoSql = `
-  SELECT ${toldBefore("$2", "$3::timestamptz")} AS duplicate, coalesce(n.collapse_key, $4) IS NOT NULL AND EXISTS (
+  SELECT ${toldSql("$2", "$3::timestamptz")} IS NOT NULL AS duplicate, d.leg = 'primary' AND coalesce(n.collapse_key, $4) IS NOT NULL AND EXISTS (
     SELECT FROM deliveries e JOIN notifications o ON o.id = e.notification_id
     WHERE e.recipient_id = d.recipient_id AND o.id > n.id AND o.created_at <= $3 AND o.type_id IS NOT DISTINCT FROM n.type_id
       AND coalesce(o.collapse_key, $4) = coalesce(n.collapse_key, $4)

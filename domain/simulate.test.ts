@@ -31,7 +31,7 @@ const nobody: Simulation["recipient"] = {
 };
 
 const plain: Omit<Asked, "id" | "createdAt" | "askedAt"> = {
-  ofCampaign: false,
+  withoutEcho: false,
   type: null,
   priority: "normal",
   channel: "email",
@@ -40,7 +40,7 @@ const plain: Omit<Asked, "id" | "createdAt" | "askedAt"> = {
   batchable: true,
   bypassRateLimit: false,
   dedupKey: null,
-  toldBefore: false,
+  told: null,
   collapseKey: null,
   waiting: null,
 };
@@ -322,8 +322,11 @@ describe("simulate, for whatever is wished and asked for", () => {
           preferencesOf(world, plain as Asked).maxPerHour,
           hourMs,
         );
+        // A digest is of no type.
         const digests = new Set(
-          of.filter(({ waits }) => waits.at(-1)?.reason === "digest").map(({ message }) => message),
+          of
+            .filter(({ waits }) => waits.some(({ reason }) => reason === "digest"))
+            .map(({ message }) => message),
         );
         for (const type of new Set(world.asked.map(({ type }) => type)))
           if (type)

@@ -1,6 +1,6 @@
-import { hasPlace, isFull, joined, type Joining, noLoad, type OpenGroup } from "./batching.ts";
+import { hasPlace, isFull, joined, noLoad, type OpenGroup } from "./batching.ts";
 import type { Channel } from "./channel.ts";
-import { decide, type Decision, type Facts, gapMsOf, limitsOn } from "./decide.ts";
+import { decide, type Decision, type Facts, gapMsOf, isReleased, limitsOn } from "./decide.ts";
 import { factsOf, type Known } from "./facts.ts";
 import { longestWindowMs, roomAt } from "./limits.ts";
 import type { NotificationType } from "./notification-type.ts";
@@ -11,8 +11,8 @@ import type { Reason } from "./reasons.ts";
 /** A message asked for, to one recipient. Instants are milliseconds since the epoch. */
 export interface Asked {
   id: string;
-  /** Of a campaign: nothing repeats or supersedes it. */
-  ofCampaign: boolean;
+  /** Nothing repeats or supersedes it: of a campaign, or told again as its recipient asked. */
+  withoutEcho: boolean;
   type: NotificationType | null;
   priority: Priority;
   channel: Channel;
@@ -24,8 +24,8 @@ export interface Asked {
   batchable: boolean;
   bypassRateLimit: boolean;
   dedupKey: string | null;
-  /** Was the same asked for within the window before it, by one that is not among these? */
-  toldBefore: boolean;
+  /** Was the same asked for within the window before it, or told since, by one that is not among these? */
+  told: "before" | "since" | null;
   /** Its own; its type's counts where it has none. */
   collapseKey: string | null;
   /** How it waits as the simulation begins; null: it comes when it was asked for. */
@@ -176,7 +176,7 @@ export function* simulating({
     bringForward(group, now);
   };
 
-  const merge = (row: Row, kind: Group["kind"], joining: Joining) => {
+  const merge = ({ row, decision: { into: kind, joining }, released }: Merging) => {
     const key = keyOf(row.asked, kind);
     let group = open.get(key);
     if (group && !hasPlace(group, joining, now)) {
@@ -206,6 +206,8 @@ export function* simulating({
     waitFor(row, kind, Math.max(group.closesAt, now));
     if (isFull(group)) takesNoMore(group);
     else bringForward(group, Math.max(group.closesAt, now));
+    // What was held back with others takes its turn among them.
+    if (released && row.dueAt <= now) row.reason = "smoothed_release";
   };
 
   const hasRoom = (facts: Facts) =>
@@ -262,7 +264,7 @@ export function* simulating({
   const weigh = (
     { rows: together, group }: Omit<Message, "facts">,
     echoOf: ReadonlyMap<Row, Echo>,
-    merging: [Row, Extract<Decision, { kind: "merge" }>][],
+    merging: Merging[],
   ): Message | null => {
     const staying: Row[] = [];
     let first: ReturnType<typeof decideOn> | undefined;
@@ -270,7 +272,8 @@ export function* simulating({
       const own = decideOn(row, echoOf.get(row)!);
       const { decision } = own;
       if (decision.kind === "suppress") end(row, "suppressed", decision.reason);
-      else if (decision.kind === "merge") merging.push([row, decision]);
+      else if (decision.kind === "merge")
+        merging.push({ row, decision, released: isReleased(own.facts) });
       else {
         first ??= own;
         staying.push(row);
@@ -304,9 +307,9 @@ export function* simulating({
     }
     const all = [...messages.values()];
     const echoOf = new Map(all.flatMap(({ rows: due }) => due.map((row) => [row, echoes.of(row)])));
-    const merging: Parameters<typeof weigh>[2] = [];
+    const merging: Merging[] = [];
     const sending = all.flatMap((message) => weigh(message, echoOf, merging) ?? []);
-    for (const [row, { into, joining }] of merging) merge(row, into, joining);
+    for (const one of merging) merge(one);
     for (const message of sending) claim(message);
     yield;
   }
@@ -320,6 +323,14 @@ interface Group extends WaitingGroup {
   members: Set<Row>;
   /** Of those that may be in it. */
   key: string;
+}
+
+/** What is to go out with others. */
+interface Merging {
+  row: Row;
+  decision: Extract<Decision, { kind: "merge" }>;
+  /** It was held back with others. */
+  released: boolean;
 }
 
 /** What goes out together, by what the first of it was told. */
@@ -357,12 +368,12 @@ function createEchoes(windowMs: number) {
   /** Of each collapse key those that have come, in the order of creation; not all that have ended. */
   const collapsing = new Map<string, Row[]>();
 
-  const collapseKeyOf = ({ asked: { ofCampaign, type, collapseKey } }: Row) => {
+  const collapseKeyOf = ({ asked: { withoutEcho, type, collapseKey } }: Row) => {
     const key = collapseKey ?? type?.collapseKey ?? null;
-    return ofCampaign || key === null ? null : `${type?.id} ${key}`;
+    return withoutEcho || key === null ? null : `${type?.id} ${key}`;
   };
 
-  const saysAgain = (row: Row) => row.asked.toldBefore || repeats.has(row);
+  const saysAgain = (row: Row) => row.asked.told === "before" || repeats.has(row);
 
   const hasNewer = (row: Row) => {
     const key = collapseKeyOf(row);
@@ -403,7 +414,8 @@ function createEchoes(windowMs: number) {
       const { dedupKey } = row.asked;
       const later = dedupKey === null ? undefined : lastSent.get(dedupKey);
       return {
-        duplicate: saysAgain(row) || (later !== undefined && later > row.order),
+        duplicate:
+          row.asked.told !== null || repeats.has(row) || (later !== undefined && later > row.order),
         superseded: hasNewer(row),
       };
     },

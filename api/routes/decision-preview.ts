@@ -121,7 +121,7 @@ export function decisionPreviewRoutes(
     const open = await readOpen(pool, person.id, all, policy.deduplicationSeconds);
     const own = {
       id: newUuid(at),
-      ofCampaign: false,
+      withoutEcho: false,
       type: its,
       priority: wanted.priority ?? its?.priority ?? "normal",
       channel: "email" as const,
@@ -132,7 +132,9 @@ export function decisionPreviewRoutes(
       batchable: wanted.batchable ?? true,
       bypassRateLimit: wanted.bypassRateLimit ?? false,
       dedupKey: wanted.dedupKey ?? null,
-      toldBefore: await wasTold(pool, person.id, wanted.dedupKey, at, policy.deduplicationSeconds),
+      told: (await wasTold(pool, person.id, wanted.dedupKey, at, policy.deduplicationSeconds))
+        ? ("before" as const)
+        : null,
       collapseKey: wanted.collapseKey ?? null,
       waiting: null,
     };
