@@ -76,8 +76,7 @@ const preview = defineRoute({
         versions: versionsAnswer,
         decision: decisionAnswer,
         rules: z.array(ruleAnswer).openapi({ description: "Every rule, in the order of asking" }),
-        // oxlint-disable-next-line unicorn/no-thenable
-        then: z.array(step).openapi({
+        afterwards: z.array(step).openapi({
           description: `What would be decided after that, up to ${shownSteps} times`,
           example: [
             {
@@ -155,7 +154,7 @@ export function decisionPreviewRoutes(
       },
     });
     const fate = fates.at(-1)!;
-    const [first, ...then] = decided.map((one, index) => ({
+    const [first, ...later] = decided.map((one, index) => ({
       at: new Date(one.at).toISOString(),
       decision: { ...one.decision, ...untilOf(fate, index) },
     }));
@@ -171,7 +170,7 @@ export function decisionPreviewRoutes(
         },
         decision: first!.decision,
         rules,
-        then: then.slice(0, shownSteps),
+        afterwards: later.slice(0, shownSteps),
         outcome: {
           status: fate.outcome,
           at: new Date(fate.at).toISOString(),

@@ -53,7 +53,7 @@ describe("POST /v1/decisions/preview", () => {
       at: at.toISOString(),
       versions: { policy: 0, type: 1, preferences: 1 },
       decision: { ...hold, until: tomorrow("07:00").toISOString() },
-      then: [
+      afterwards: [
         {
           at: tomorrow("07:00").toISOString(),
           decision: { ...merge, until: tomorrow("08:00").toISOString() },
@@ -77,7 +77,7 @@ describe("POST /v1/decisions/preview", () => {
     const alert = await previewed({ recipient, type: "security.alert" });
     expect(alert).toMatchObject({
       decision: { kind: "send" },
-      then: [],
+      afterwards: [],
       outcome: { status: "sent" },
       summary: "It would go out at once.",
     });
@@ -100,7 +100,7 @@ describe("POST /v1/decisions/preview", () => {
     });
     expect(await previewed({ recipient, type: "habit.reminder" })).toMatchObject({
       decision: { kind: "merge", reason: "batch" },
-      then: [{ decision: { kind: "hold", reason: "recipient_limit" } }, expect.anything()],
+      afterwards: [{ decision: { kind: "hold", reason: "recipient_limit" } }, expect.anything()],
       outcome: { status: "sent", others: 1 },
     });
   });
