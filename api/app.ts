@@ -54,6 +54,7 @@ import { templateTrialRoutes } from "./routes/template-trials.ts";
 import { templateVersionRoutes } from "./routes/template-versions.ts";
 import { campaignRevisionRoutes } from "./routes/campaign-revisions.ts";
 import { templateRoutes } from "./routes/templates.ts";
+import { timelineRoutes } from "./routes/timeline.ts";
 import { createTypes } from "./types.ts";
 import { createTemplateVersions } from "./template-versions.ts";
 
@@ -115,6 +116,7 @@ export function createApp(deps: ApiDeps) {
     .route("/", recipientRoutes(deps))
     .route("/", preferenceRoutes(deps, readRulebook))
     .route("/", preferenceTokenRoutes(deps, tokens))
+    .route("/", timelineRoutes(deps, readRulebook))
     .route("/", policyRoutes(deps))
     .route("/", notificationTypeRoutes(deps))
     .route("/", segmentRoutes(deps))

@@ -2,7 +2,7 @@ import { batchBounds, type BatchBounds, type Joining, type Load } from "./batchi
 import { nextTimeOfHour } from "./best-hour.ts";
 import type { Channel } from "./channel.ts";
 import { nextDigestAt } from "./digest-instants.ts";
-import { type GrantLog, type Limit, roomAt, windowsOf, wishOf } from "./limits.ts";
+import { type GrantLog, grantedIn, type Limit, roomAt, windowsOf, wishOf } from "./limits.ts";
 import type { NotificationType } from "./notification-type.ts";
 import type { Policy } from "./policy.ts";
 import type { EffectivePreferences, PreferencePath, Preferences } from "./preferences.ts";
@@ -418,7 +418,3 @@ const instant = (at: number | null) => (at === null ? null : new Date(at).toISOS
 
 const shown = (group: Facts["waiting"]["group"]) =>
   group && { ...group, closesAt: instant(group.closesAt) };
-
-const grantedIn = ({ windowMs, type }: Limit, { granted, types }: GrantLog, now: number) =>
-  granted.filter((at, index) => at > now - windowMs && (type === null || types[index] === type))
-    .length;

@@ -62,6 +62,15 @@ export const wishOf = (perHour: number): Limit => ({
   type: null,
 });
 
+/** How many grants count in the window that ends at `now`. */
+export const grantedIn = (
+  { windowMs, type }: Limit,
+  { granted, types }: GrantLog,
+  now: number,
+): number =>
+  granted.filter((at, index) => at > now - windowMs && (type === null || types[index] === type))
+    .length;
+
 /**
  * When a limit has room for one more, given that `ahead` others are to be granted before it: the earliest instant from
  * which every window that ends there or later holds less than the limit. 0 if there is room now and always was.

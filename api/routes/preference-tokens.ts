@@ -23,7 +23,7 @@ const issue = defineRoute({
   access: "sender",
   summary: "Give a recipient a token for their own preferences",
   description:
-    "Whoever holds it may read and change what this recipient wishes, at /v1/me/preferences, until it expires: give it to nobody else. It cannot be called back; erasing the recipient ends it.",
+    "Whoever holds it may read and change what this recipient wishes, at /v1/me/preferences, and see what waits for them, at /v1/me/timeline, until it expires: give it to nobody else. It cannot be called back; erasing the recipient ends it.",
   request: {
     params: recipientParams,
     body: {

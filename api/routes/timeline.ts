@@ -1,0 +1,53 @@
+import { z } from "@hono/zod-openapi";
+import type { ReadRulebook } from "../../config/rulebook.ts";
+import { findPerson, type Person, readPeople } from "../asked.ts";
+import { recipientParams, refuseAbsent } from "../recipients.ts";
+import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
+import { timelineAnswer, timelineOf } from "../timeline.ts";
+
+const query = z.object({
+  digests: z.coerce
+    .number("must be a whole number from 1 to 50")
+    .int()
+    .min(1)
+    .max(50)
+    .default(7)
+    .openapi({ description: "How many of the next digests", example: 7 }),
+});
+
+const get = defineRoute({
+  method: "get",
+  path: "/v1/recipients/{recipient}/timeline",
+  access: "viewer",
+  summary: "What waits for a recipient and until when, and when their next digests are",
+  request: { params: recipientParams, query },
+  responses: responses(200, "What is ahead", timelineAnswer),
+});
+
+const getMine = defineRoute({
+  method: "get",
+  path: "/v1/me/timeline",
+  access: "recipient",
+  summary: "What waits for me and until when, and when my next digests are",
+  request: { query },
+  responses: responses(200, "What is ahead", timelineAnswer),
+});
+
+export function timelineRoutes({ pool, clock }: ApiDeps, readRulebook: ReadRulebook) {
+  async function shown(person: Person | null | undefined, digests: number) {
+    refuseAbsent(person);
+    const now = clock().getTime();
+    return timelineOf(pool, await readRulebook(), person, { now, digests });
+  }
+
+  return createRouter()
+    .openapi(get, async (c) => {
+      const person = await findPerson(pool, c.req.valid("param").recipient);
+      return c.json(await shown(person, c.req.valid("query").digests), 200);
+    })
+    .openapi(getMine, async (c) => {
+      const id = c.get("recipientId");
+      const person = (await readPeople(pool, [id])).get(id);
+      return c.json(await shown(person, c.req.valid("query").digests), 200);
+    });
+}

@@ -1,0 +1,210 @@
+import { z } from "@hono/zod-openapi";
+import type { Pool } from "pg";
+import type { Rulebook } from "../config/rulebook.ts";
+import { digestInstants } from "../domain/digest-instants.ts";
+import { publicId } from "../domain/ids.ts";
+import { grantedIn, type Limit, roomAt, windowsOf, wishOf } from "../domain/limits.ts";
+import { localText } from "../domain/local-text.ts";
+import { digestModes, effectivePreferences } from "../domain/preferences.ts";
+import { type Priority, priorities } from "../domain/priority.ts";
+import { quietUntil } from "../domain/quiet-hours.ts";
+import type { Person } from "./asked.ts";
+import { deliveryAnswer, deliveryColumns, deliveryJson, type DeliveryRow } from "./deliveries.ts";
+import { exampleIdOf } from "./references.ts";
+
+/** Deliveries, and groups, that an answer has at most. */
+const shownRows = 200;
+
+const { id, source, type, priority, channel, status, group } = deliveryAnswer.shape;
+
+/** What is ahead for a recipient. */
+export const timelineAnswer = z
+  .object({
+    timeZone: z.string().openapi({
+      description: "Of the recipient’s clock",
+      example: "Europe/Berlin",
+    }),
+    quiet: z
+      .object({
+        now: z.boolean().openapi({ example: true }),
+        until: z.iso.datetime().nullable().openapi({ example: "2027-03-29T05:00:00.000Z" }),
+        reason: z
+          .enum(["quiet_hours", "do_not_disturb"])
+          .nullable()
+          .openapi({ example: "quiet_hours" }),
+      })
+      .openapi({
+        description:
+          "Whether they are not to be disturbed, by messages of no type: what types say differs with each",
+      }),
+    waiting: z
+      .array(
+        z.object({
+          id,
+          source,
+          type,
+          priority,
+          channel,
+          status: status.openapi({ example: "pending" }),
+          reason: z.string().nullable().openapi({
+            description: "Why it waits; null: for its time or its turn",
+            example: "quiet_hours",
+          }),
+          dueAt: z.iso.datetime().openapi({ description: "Not before" }),
+          group,
+        }),
+      )
+      .openapi({ description: `What is not at an end, the first due first: ${shownRows} at most` }),
+    more: z.number().int().openapi({
+      description: "How many wait beside those: GET /v1/deliveries has them all",
+      example: 0,
+    }),
+    groups: z
+      .array(
+        z.object({
+          id: z.string().openapi({ example: exampleIdOf("group") }),
+          kind: z.enum(["batch", "digest"]),
+          type: z.string().nullable().openapi({
+            description: "Null of a digest, which takes any",
+            example: "task.deadline",
+          }),
+          priority: z.enum(priorities).nullable().openapi({ example: "normal" }),
+          closesAt: z.iso.datetime(),
+          members: z.number().int().openapi({ example: 3 }),
+        }),
+      )
+      .openapi({
+        description: `Batches and digests that have not gone out, the first to close first: ${shownRows} at most`,
+      }),
+    limits: z
+      .array(
+        z.object({
+          of: z.enum(["recipient_limit", "organisation_limit"]).openapi({
+            description: "The recipient’s own wish, or what the organisation allows",
+          }),
+          limit: z.number().int().openapi({ example: 3 }),
+          windowSeconds: z.number().int().openapi({ example: 3_600 }),
+          granted: z.number().int().openapi({
+            description: "Sent to them within the window that ends now",
+            example: 1,
+          }),
+          roomAt: z.iso.datetime().nullable().openapi({
+            description: "When it has room for one more; null: now",
+          }),
+        }),
+      )
+      .openapi({ description: "Limits on messages of no type; types may have more" }),
+    digests: z.object({
+      mode: z.enum(digestModes).openapi({ example: "daily" }),
+      next: z
+        .array(
+          z.object({
+            at: z.iso.datetime().openapi({ example: "2027-03-28T06:00:00.000Z" }),
+            local: z.string().openapi({
+              description: "What the recipient’s clock shows then",
+              example: "Sunday 2027-03-28 08:00 +02:00",
+            }),
+          }),
+        )
+        .openapi({ description: "The next digests; none in the mode “immediate”" }),
+    }),
+  })
+  .openapi("Timeline");
+
+type TimelineAnswer = z.output<typeof timelineAnswer>;
+
+/** What is ahead for `person` at `now`, with the next `digests` digests. */
+export async function timelineOf(
+  pool: Pick<Pool, "query">,
+  { policy }: Rulebook,
+  person: Pick<Person, "id" | "timeZone" | "preferences" | "grants">,
+  { now, digests }: { now: number; digests: number },
+): Promise<TimelineAnswer> {
+  const { timeZone, grants } = person;
+  const held = effectivePreferences({
+    organisation: policy.preferences,
+    type: null,
+    recipient: person.preferences,
+  });
+  const quiet = quietUntil(held, timeZone, now);
+  const limitJson = (of: TimelineAnswer["limits"][number]["of"]) => (limit: Limit) => {
+    const room = roomAt(limit, grants, 0);
+    return {
+      of,
+      limit: limit.limit,
+      windowSeconds: limit.windowMs / 1_000,
+      granted: grantedIn(limit, grants, now),
+      roomAt: room > now ? instant(room) : null,
+    };
+  };
+  const { mode } = held.digest;
+  const next = mode === "immediate" ? [] : digestInstants(held.digest, timeZone, now, digests);
+  return {
+    timeZone,
+    quiet: {
+      now: quiet !== null,
+      until: quiet && instant(quiet.until),
+      reason: quiet && quiet.reason,
+    },
+    ...(await readWaiting(pool, person.id)),
+    groups: await readGroups(pool, person.id),
+    limits: [
+      ...[wishOf(held.maxPerHour)].map(limitJson("recipient_limit")),
+      ...windowsOf(policy.limits, "organisation_limit").map(limitJson("organisation_limit")),
+    ],
+    digests: {
+      mode,
+      next: next.map((at) => ({ at: instant(at), local: localText(timeZone, at) })),
+    },
+  };
+}
+
+const instant = (at: number) => new Date(at).toISOString();
+
+async function readWaiting(
+  pool: Pick<Pool, "query">,
+  recipientId: string,
+): Promise<Pick<TimelineAnswer, "waiting" | "more">> {
+  const { rows } = await pool.query<DeliveryRow & { dueAt: Date; open: number }>(
+    `SELECT ${deliveryColumns}, d.open FROM (
+       SELECT *, (count(*) OVER ())::int AS open FROM deliveries WHERE recipient_id = $1::uuid AND due_at IS NOT NULL
+       ORDER BY due_at, id LIMIT ${shownRows}
+     ) AS d ORDER BY d.due_at, d.id`,
+    [recipientId],
+  );
+  return {
+    waiting: rows.map((row) => {
+      const { id, source, type, priority, channel, status, reason, group } = deliveryJson(row);
+      const dueAt = row.dueAt.toISOString();
+      return { id, source, type, priority, channel, status, reason, dueAt, group };
+    }),
+    more: (rows[0]?.open ?? 0) - rows.length,
+  };
+}
+
+interface GroupRow {
+  id: string;
+  kind: "batch" | "digest";
+  type: string | null;
+  priority: Priority | null;
+  closesAt: Date;
+  members: number;
+}
+
+async function readGroups(
+  pool: Pick<Pool, "query">,
+  recipientId: string,
+): Promise<TimelineAnswer["groups"]> {
+  const { rows } = await pool.query<GroupRow>(
+    `SELECT g.id, g.kind, t.key AS type, g.priority, g.closes_at AS "closesAt", g.member_count AS members
+     FROM groups g LEFT JOIN notification_types t ON t.id = g.type_id
+     WHERE g.id IN (SELECT group_id FROM deliveries WHERE recipient_id = $1::uuid AND due_at IS NOT NULL) AND g.status <> 'closed'
+     ORDER BY g.closes_at, g.id LIMIT ${shownRows}`,
+    [recipientId],
+  );
+  return rows.map(({ id, closesAt, ...row }) => ({
+    id: publicId("group", id),
+    ...row,
+    closesAt: closesAt.toISOString(),
+  }));
+}
