@@ -302,6 +302,21 @@ describe("decide", () => {
       ],
       "suppress expired",
     ],
+    [
+      "waits for no digest that comes too late for it: for a batch, which does not",
+      [of("digest"), of("batching"), { message: { expiresAt: now + 2 * hourMs } }],
+      "merge batch",
+    ],
+    [
+      "nor for a batch that closes too late for it",
+      [of("batching"), { message: { expiresAt: now + minuteMs } }],
+      "send",
+    ],
+    [
+      "nor for a best hour that comes too late for it",
+      [of("best_hour"), { message: { expiresAt: now + minuteMs } }],
+      "send",
+    ],
     ["sends what does not live for ever", [{ message: { expiresAt: now + 1 } }], "send"],
   ])("%s", (_, changes, says) => {
     expect(told(decide(facts(...changes)))).toBe(says);
@@ -453,6 +468,17 @@ describe("decide, for whatever is wished and known", () => {
       const before = structuredClone(known);
       expect(decide(known)).toEqual(decision);
       expect(known).toEqual(before);
+    });
+  });
+
+  it("never has a message wait to go out with others until it is pointless", () => {
+    always(({ message: { askedAt, expiresAt }, type }, decision) => {
+      if (decision.kind !== "merge") return;
+      const livesMs = (type?.timeToLiveSeconds ?? Number.POSITIVE_INFINITY) * 1_000;
+      const { closesAt } = decision.joining;
+      expect(closesAt).toBeLessThan(
+        Math.min(expiresAt ?? Number.POSITIVE_INFINITY, askedAt + livesMs),
+      );
     });
   });
 

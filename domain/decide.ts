@@ -110,6 +110,12 @@ function expiryOf({ message: { askedAt, expiresAt }, type }: Facts): number | nu
   return Math.min(lived, expiresAt);
 }
 
+/** Is it pointless before then? So long it does not wait to go out with others. */
+function expiresBy(facts: Facts, at: number): boolean {
+  const expiry = expiryOf(facts);
+  return expiry !== null && expiry <= at;
+}
+
 /** The limits on a message: what its claim needs a permit of. None on what passes them. */
 export function limitsOn(facts: Facts): Limit[] {
   const { message, type, policy, preferences, waiting } = facts;
@@ -259,6 +265,7 @@ export const rules: readonly Rule[] = [
       if (!unhurried(message.priority)) return null;
       if (groupGoes(facts, "digest")) return null;
       const closesAt = nextDigestAt(preferences.digest, recipient.zone, now);
+      if (expiresBy(facts, closesAt)) return null;
       return {
         kind: "merge",
         into: "digest",
@@ -287,12 +294,14 @@ export const rules: readonly Rule[] = [
       if (!unhurried(message.priority)) return null;
       if (groupGoes(facts, "batch") || groupGoes(facts, "digest")) return null;
       const bounds = boundsOf(facts);
+      // The window begins when it was asked for: a while in quiet hours does not make it longer.
+      const closesAt = Math.max(message.askedAt + bounds.windowMs, now);
+      if (expiresBy(facts, closesAt)) return null;
       return {
         kind: "merge",
         into: "batch",
         joining: {
-          // The window begins when it was asked for: a while in quiet hours does not make it longer.
-          closesAt: Math.max(message.askedAt + bounds.windowMs, now),
+          closesAt,
           maximumSize: bounds.maximumSize,
           spreadMs: type.spreadMinutes === null ? null : type.spreadMinutes * minuteMs,
           occursAt: message.occursAt ?? message.askedAt,
@@ -370,14 +379,17 @@ export const rules: readonly Rule[] = [
     name: "best_hour",
     asks: "May it wait for the hour at which the recipient mostly looks?",
     paths: ["intelligentTiming"],
-    weigh({ recipient: { bestHour, zone }, preferences, message, policy, waiting, now }) {
+    weigh(facts) {
+      const { recipient, preferences, message, policy, waiting, now } = facts;
+      const { bestHour, zone } = recipient;
       if (!preferences.intelligentTiming || bestHour === null) return null;
       if (!unhurried(message.priority) || waiting.reason === "best_hour") return null;
       // Its window, or the digest's time, is what its recipient waits for.
       if (waiting.group !== null) return null;
       const until = nextTimeOfHour(zone, bestHour, now);
       const latest = message.askedAt + policy.timing.maximumWaitMinutes * minuteMs;
-      return until > now && until <= latest ? { kind: "hold", reason: "best_hour", until } : null;
+      if (until <= now || until > latest || expiresBy(facts, until)) return null;
+      return { kind: "hold", reason: "best_hour", until };
     },
     saw: ({ recipient: { bestHour, zone }, message: { priority }, policy }) => ({
       bestHour,
