@@ -320,10 +320,15 @@ function remade(
 ): Remade {
   // A row in a group has joined it by this decision, if that is what was decided.
   const group = kept?.kind === "merge" ? null : groupOf(row);
+  const { quietHours, doNotDisturb } = factsWith({ reason: null, holdCount: 0, group }).preferences;
+  const heldBack =
+    row.attemptCount === 0 && quietHours.length + doNotDisturb.length > 0
+      ? "quiet_hours"
+      : "provider_unavailable";
   const before: (Reason | null)[] =
     kept !== null && row.holdCount > 1
       ? [kept.reason]
-      : [null, "quiet_hours", "best_hour", "send_requested"];
+      : [null, heldBack, "best_hour", "send_requested"];
   const tried = before.map((reason) =>
     made(
       factsWith({

@@ -261,6 +261,25 @@ describe("the explanation of a delivery", () => {
     ]);
   });
 
+  it("takes what waits for its turn to have waited for a provider, where nobody has quiet hours", async () => {
+    const recipientId = await world.recipient();
+    await world.ask({ recipientId });
+    await world.worker().dispatch();
+    const delivery = await world.ask({ recipientId });
+    await api.pool.query(
+      "UPDATE deliveries SET reason = 'provider_unavailable', hold_count = 1 WHERE id = $1",
+      [delivery],
+    );
+    await world.worker().dispatch();
+    expect(await explained(delivery)).toMatchObject({
+      reason: "smoothed_release",
+      consistent: true,
+      notes: [
+        "How it had waited before is not kept. It is taken to have waited for a provider to be back in service.",
+      ],
+    });
+  });
+
   it("does not take what came later for what was: a suppression, an erasure, newer messages", async () => {
     const recipientId = await world.recipient();
     const delivery = await world.ask({ recipientId, dedupKey: "door", collapseKey: "score" });
