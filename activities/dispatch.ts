@@ -157,7 +157,8 @@ export function createDispatch(deps: DispatchDeps) {
       const { policy } = rulebook;
       const echoOf = await deps.echoes.of(items, now(), policy.deduplicationSeconds);
 
-      const at = now();
+      // The ledger's clock says that they are due, which this worker's may not say yet.
+      const at = new Date(Math.max(now().getTime(), ...due.map(({ dueAt }) => dueAt.getTime())));
       const page = decidePage({
         items,
         at,
@@ -244,8 +245,12 @@ export function createDispatch(deps: DispatchDeps) {
       if (grant.granted === 0) return grant;
       const due = await ledger.due({ ...scope(), limit: grant.granted, except: [...held] });
       for (const { id } of due) held.add(id);
-      const used = due.length > 0 ? await take(due) : 0;
-      if (used < grant.granted) await grant.giveBack(grant.granted - used);
+      let used = 0;
+      try {
+        if (due.length > 0) used = await take(due);
+      } finally {
+        if (used < grant.granted) await grant.giveBack(grant.granted - used);
+      }
       return { rows: due.length };
     };
 

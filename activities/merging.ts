@@ -60,6 +60,7 @@ class Raced extends Error {
 }
 
 interface Group extends OpenGroup {
+  kind: "batch" | "digest";
   status: "open" | "full";
   /** The delivery that opens it; null where it was open. */
   opener: Merging | null;
@@ -147,8 +148,9 @@ async function mergeOnce(client: PoolClient, rows: readonly Merging[], now: Date
   });
 }
 
-const dueMsOf = ({ status, closesAt }: Group, now: Date) =>
-  status === "full" ? now.getTime() : Math.max(closesAt, now.getTime());
+/** A batch that is full goes at once; a digest that is has its time all the same. */
+const dueMsOf = ({ kind, status, closesAt }: Group, now: Date) =>
+  kind === "batch" && status === "full" ? now.getTime() : Math.max(closesAt, now.getTime());
 
 const reasonOf = ({ released, kind }: Merging, dueMs: number, now: Date): Reason =>
   released && dueMs <= now.getTime() ? "smoothed_release" : kind;
@@ -188,6 +190,7 @@ async function openGroups(
       keyOf(row),
       {
         id: row.id,
+        kind: row.kind,
         status: "open",
         opener: null,
         memberCount: row.memberCount,
@@ -220,6 +223,7 @@ function assign(
     if (!group) {
       group = {
         id: newUuid(new Date(now)),
+        kind: row.kind,
         status: "open",
         opener: row,
         memberCount: 0,

@@ -1,5 +1,6 @@
 import type { Pool } from "pg";
 import { newUuid, publicId } from "../domain/ids.ts";
+import { isUnsent } from "../domain/ledger-sql.ts";
 import type { NewNotification } from "../domain/notification.ts";
 import type { Priority } from "../domain/priority.ts";
 import { queueName } from "../domain/queues.ts";
@@ -30,7 +31,7 @@ const acceptedStatus = 202;
  * itself: look for the answer kept under the key, find the recipients and hold them against erasure, and only if all
  * are known and none has too much waiting for it, all is well ($12), the template is not archived and the version is still
  * the active one where that was asked for ($16), write the notification, its rows and its answer. What waits for a
- * recipient are its open rows, but for those that wait to go out as one; $20 leaves room for those that others are about to write, which this statement cannot see.
+ * recipient are its open rows, but for those that wait as the recipient wishes; $20 leaves room for those that others are about to write, which this statement cannot see.
  */
 const acceptSql = `
   WITH state AS MATERIALIZED (${keyStateSql("$1", "$2")}),
@@ -47,7 +48,7 @@ const acceptSql = `
   crowded AS MATERIALIZED (
     SELECT h.id, h.external_id FROM held AS h CROSS JOIN LATERAL (
       SELECT count(*) AS open FROM (
-        SELECT FROM deliveries AS d WHERE d.recipient_id = h.id AND d.due_at IS NOT NULL AND d.notification_id IS NOT NULL AND d.group_id IS NULL LIMIT $20::int
+        SELECT FROM deliveries AS d WHERE d.recipient_id = h.id AND ${isUnsent("d")} LIMIT $20::int
       ) AS o
     ) AS waiting
     WHERE waiting.open >= $20::int

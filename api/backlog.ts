@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
-import { outsideLanes } from "../domain/ledger-sql.ts";
-import { notificationQueues } from "../domain/queues.ts";
+import { isUnsent } from "../domain/ledger-sql.ts";
+import { drainedQueues } from "../domain/queues.ts";
 
 /**
  * A count older than this is followed by the next one while it is gone by; one older than `maxAgeMs` is not gone by. Far
@@ -19,10 +19,7 @@ interface Limits {
 }
 
 /** Deliveries of campaigns wait in the same queues for their batches and digests: counted by an index that holds no others. */
-const countSql = `
-  WITH of_campaigns AS (SELECT count(*) AS count FROM deliveries d WHERE d.campaign_id IS NOT NULL AND ${outsideLanes("d")} AND d.due_at IS NOT NULL),
-  open AS (SELECT FROM deliveries WHERE queue = ANY($1::text[]) AND due_at IS NOT NULL LIMIT $2 + (SELECT count FROM of_campaigns))
-  SELECT ((SELECT count(*) FROM open) - (SELECT count FROM of_campaigns))::int AS count`;
+const countSql = `SELECT count(*)::int AS count FROM (SELECT FROM deliveries d WHERE d.queue = ANY($1::text[]) AND ${isUnsent("d")} LIMIT $2) AS o`;
 
 /** A notification's place among what is accepted: to be left, whatever becomes of it. */
 export interface Place {
@@ -49,7 +46,8 @@ interface Ticket {
 }
 
 /**
- * How much is accepted and unsent outside campaigns, one an API process: the number of open rows, from a count at most
+ * How much is accepted and unsent outside campaigns, one an API process: the number of open rows that
+ * do not wait because their recipient wishes so, from a count at most
  * every `recountMs`, and what this process has accepted, or is about to, since. With one process the bound is exact: it is
  * never exceeded. With several it may be, by what the others accept between a count and the next. Rows that an operator
  * has tried again count, and are never refused.
@@ -95,7 +93,7 @@ export function createBacklog({
     const { rows } = await pool.query<{ count: number }>({
       name: "count-unsent",
       text: countSql,
-      values: [notificationQueues, critical.inAll + 1],
+      values: [drainedQueues, critical.inAll + 1],
     });
     counted = rows[0]!.count;
     countedAt = beganAt;

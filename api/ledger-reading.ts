@@ -3,7 +3,8 @@ import type { ReadRulebook } from "../config/rulebook.ts";
 import { within } from "../config/within.ts";
 import type { CampaignStatus } from "../domain/campaign.ts";
 import type { Measured } from "../domain/health.ts";
-import { outsideLanes, sourceRuns } from "../domain/ledger-sql.ts";
+import { isUnsent, outsideLanes, sourceRuns } from "../domain/ledger-sql.ts";
+import { drainedQueues } from "../domain/queues.ts";
 import type { Policy } from "../domain/policy.ts";
 import { priorities, type Priority } from "../domain/priority.ts";
 import { limitReasons, type Reason, reasons, reasonStatuses } from "../domain/reasons.ts";
@@ -75,7 +76,7 @@ const openSql = `
     (max(extract(epoch FROM clock.now - due_at)) FILTER (WHERE runs))::float8 AS "overdueSeconds"
   FROM judged, clock GROUP BY kind, priority`;
 
-const outsideSql = `SELECT count(*)::float8 AS count FROM deliveries d WHERE d.campaign_id IS NOT NULL AND ${outsideLanes("d")} AND d.due_at IS NOT NULL`;
+const unsentSql = `SELECT count(*)::float8 AS count FROM deliveries d WHERE d.queue = ANY($1::text[]) AND ${isUnsent("d")}`;
 
 const campaignsSql = "SELECT status, count(*)::int AS count FROM campaigns GROUP BY status";
 
@@ -165,7 +166,7 @@ export async function readLedger(
     (await pool.query<Row>(sql, values)).rows;
   // One after the other: connections are for what is to be accepted.
   const open = await rowsOf<OpenRow>(openSql);
-  const [outside] = await rowsOf<{ count: number }>(outsideSql);
+  const [unsent] = await rowsOf<{ count: number }>(unsentSql, [drainedQueues]);
   const campaigns = await rowsOf<LedgerReading["campaigns"][number]>(campaignsSql);
   const waiting = await rowsOf<{ reason: Reason; count: number }>(waitingSql, [openReasons]);
   const [atLimit] = await rowsOf<{ count: number }>(recipientsAtLimitSql, [limitReasons]);
@@ -175,7 +176,7 @@ export async function readLedger(
   return {
     at,
     open,
-    unsent: Math.max(0, openIn(open, ({ kind }) => kind !== "campaign") - outside!.count),
+    unsent: unsent!.count,
     campaigns,
     policy,
     measured: {
@@ -188,9 +189,6 @@ export async function readLedger(
     },
   };
 }
-
-const openIn = (rows: readonly OpenRow[], where: (row: OpenRow) => boolean) =>
-  rows.filter(where).reduce((total, { open }) => total + open, 0);
 
 function depthsOf(open: readonly OpenRow[]): Measured["depths"] {
   return priorities.map((priority) => {

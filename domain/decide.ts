@@ -100,6 +100,9 @@ const releasedReasons: ReadonlySet<Reason | null> = new Set<Reason>([
 /** The wait after which a limit is looked at again at the soonest: doubled with each hold in a row. */
 const backoffMs = { first: 5_000, cap: 300_000 };
 
+/** Members of one digest: what comes beyond them is in another one, at the same time. No mail has so much to say. */
+const digestMaximum = 5_000;
+
 const unhurried = (priority: Priority) => priority === "normal" || priority === "low";
 const isMandatory = ({ type }: Facts) => type?.mandatory ?? false;
 
@@ -138,6 +141,9 @@ export const isReleased = (facts: Facts): boolean =>
 /** What has to lie between the last grant and this one: of what was held back with others. */
 export const gapMsOf = (facts: Facts): number =>
   isReleased(facts) ? facts.policy.release.recipientSeconds * 1_000 : 0;
+
+/** Its recipient has said when they want it. */
+const isSnoozed = ({ waiting }: Facts) => waiting.reason === "snoozed";
 
 /** Its group takes nobody any more: it goes out, unless something else holds it. */
 function groupGoes({ now, waiting: { group } }: Facts, kind: "batch" | "digest"): boolean {
@@ -262,7 +268,7 @@ export const rules: readonly Rule[] = [
     weigh(facts) {
       const { type, preferences, message, recipient, now } = facts;
       if (!type?.digestable || preferences.digest.mode === "immediate") return null;
-      if (!unhurried(message.priority)) return null;
+      if (!unhurried(message.priority) || isSnoozed(facts)) return null;
       if (groupGoes(facts, "digest")) return null;
       const closesAt = nextDigestAt(preferences.digest, recipient.zone, now);
       if (expiresBy(facts, closesAt)) return null;
@@ -271,7 +277,7 @@ export const rules: readonly Rule[] = [
         into: "digest",
         joining: {
           closesAt,
-          maximumSize: null,
+          maximumSize: digestMaximum,
           spreadMs: null,
           occursAt: message.occursAt ?? message.askedAt,
         },
@@ -291,7 +297,7 @@ export const rules: readonly Rule[] = [
     weigh(facts) {
       const { type, preferences, message, now } = facts;
       if (!type?.batchable || !message.batchable || !preferences.batching.enabled) return null;
-      if (!unhurried(message.priority)) return null;
+      if (!unhurried(message.priority) || isSnoozed(facts)) return null;
       if (groupGoes(facts, "batch") || groupGoes(facts, "digest")) return null;
       const bounds = boundsOf(facts);
       // The window begins when it was asked for: a while in quiet hours does not make it longer.

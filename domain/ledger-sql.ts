@@ -1,3 +1,5 @@
+import { wishedReasons } from "./reasons.ts";
+
 /*
  * What workers and the API ask of rows of the ledger in the same words. `d` and the like are names of a table or subquery
  * of deliveries.
@@ -21,6 +23,10 @@ export const owedOutside = (campaign: string) =>
  */
 export const sourceRuns = (d: string) =>
   `(${d}.campaign_id IS NULL OR ${d}.leg <> 'primary' OR ${d}.campaign_id = ANY (ARRAY(SELECT id FROM campaigns WHERE status = 'running' AND finished_at IS NULL)))`;
+
+/** Accepted and not sent, outside campaigns, and not because its recipient wishes to have it later: what `MAX_UNSENT` bounds. */
+export const isUnsent = (d: string) =>
+  `(${d}.due_at IS NOT NULL AND ${d}.notification_id IS NOT NULL AND (${d}.reason IS NULL OR ${d}.reason NOT IN (${wishedReasons.map((reason) => `'${reason}'`).join(", ")})))`;
 
 /** Of an array of queues, one a shard, that of its recipient. */
 export const ownQueue = (d: string, queues: string) =>

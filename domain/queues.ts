@@ -63,6 +63,9 @@ export const notificationQueues: readonly string[] = [
   ...digestLaneNames,
 ];
 
+/** Of these, those that hold what is to be sent as soon as may be, beside what waits. */
+export const drainedQueues = notificationQueues.filter((queue) => queue !== waitingDigests);
+
 /** Which of `count` shards or lanes a recipient belongs to. The freeze computes the same in SQL. */
 export function shardOf(recipientId: string, count: number): number {
   return Number.parseInt(recipientId.slice(-2), 16) % count;

@@ -115,3 +115,12 @@ export const limitReasons = [
 ] as const satisfies readonly Reason[];
 
 export const reasons = Object.keys(reasonStatuses) as [Reason, ...Reason[]];
+
+/** Of these, what its recipient wishes to have later: it is no backlog, however much there is of it. */
+export const wishedReasons = [
+  "quiet_hours",
+  "do_not_disturb",
+  "digest",
+  "batch",
+  "best_hour",
+] as const satisfies readonly (typeof heldReasons)[number][];

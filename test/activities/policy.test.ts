@@ -306,6 +306,15 @@ describe("batches", () => {
     expect(requests[1]!.messageId).toMatch(/^dlv_/);
   });
 
+  it("do not take what its recipient has asked for at that time", async () => {
+    const recipient = await person({ digest: { mode: "daily" } });
+    const again = await owe(recipient, start, { type: "habit.reminder" });
+    await pool.query("UPDATE deliveries SET reason = 'snoozed' WHERE id = $1", [again]);
+    const { dispatch, requests } = worker();
+    expect(await dispatch(start)).toMatchObject({ counts: { sent: 1 } });
+    expect(requests).toHaveLength(1);
+  });
+
   it("go out at once when they are full", async () => {
     const recipient = await person({ batching: { maximumSize: 3 } });
     for (let n = 0; n < 7; n++) await owe(recipient, start, { type: "habit.reminder" });
@@ -386,8 +395,11 @@ describe("the same again", () => {
     ["other words between the same", ["a", "b", "a"], ["superseded", "sent", "duplicate"]],
   ])("goes out once, and not never, where both keys say something: %s", async (_, keys, told) => {
     const recipient = await person();
-    for (const dedupKey of keys)
-      await owe(recipient, start, { own: { dedupKey, collapseKey: "k" } });
+    // Ids tell which was asked for first only to the millisecond.
+    for (const [index, dedupKey] of keys.entries())
+      await owe(recipient, new Date(start.getTime() + index), {
+        own: { dedupKey, collapseKey: "k" },
+      });
     await worker().dispatch(after(1));
     expect((await rowsOf(recipient)).map(({ status, reason }) => reason ?? status)).toEqual(told);
   });

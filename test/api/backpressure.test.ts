@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createBacklog } from "../../api/backlog.ts";
 import { parsePublicId } from "../../domain/ids.ts";
+import { wishedReasons } from "../../domain/reasons.ts";
 import { type Api, type Reply, sampleTemplate, seed, startApi } from "./harness.ts";
 
 const maxUnsent = 50;
@@ -72,6 +73,17 @@ describe("the bound of what is unsent in all", () => {
     for (const name of people(0, maxUnsent))
       expect((await notify({ recipients: [name] })).status).toBe(202);
     expectFull(await notify({ recipients: ["u60"] }), "MAX_UNSENT)");
+  });
+
+  it("is not about what waits because its recipient wishes so, in all or for each", async () => {
+    for (const reason of wishedReasons) {
+      await notify({ recipients: people(0, maxUnsent) });
+      await api.prisma.$executeRaw`UPDATE deliveries SET reason = ${reason} WHERE reason IS NULL`;
+      await untilAccepted({ recipients: ["u0"] });
+    }
+    // What a limit holds does count.
+    await api.prisma.$executeRaw`UPDATE deliveries SET reason = 'recipient_limit'`;
+    expectFull(await notify({ recipients: people(60, maxUnsent) }), "MAX_UNSENT)");
   });
 
   it("holds under a storm, with sending going on", async () => {
