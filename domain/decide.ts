@@ -269,7 +269,7 @@ export const rules: readonly Rule[] = [
       const { type, preferences, message, recipient, now } = facts;
       if (!type?.digestable || preferences.digest.mode === "immediate") return null;
       if (!unhurried(message.priority) || isSnoozed(facts)) return null;
-      if (groupGoes(facts, "digest")) return null;
+      if (groupGoes(facts, "digest") || groupGoes(facts, "batch")) return null;
       const closesAt = nextDigestAt(preferences.digest, recipient.zone, now);
       if (expiresBy(facts, closesAt)) return null;
       return {
@@ -297,11 +297,16 @@ export const rules: readonly Rule[] = [
     weigh(facts) {
       const { type, preferences, message, now } = facts;
       if (!type?.batchable || !message.batchable || !preferences.batching.enabled) return null;
-      if (!unhurried(message.priority) || isSnoozed(facts)) return null;
+      if (!unhurried(message.priority)) return null;
       if (groupGoes(facts, "batch") || groupGoes(facts, "digest")) return null;
       const bounds = boundsOf(facts);
-      // The window begins when it was asked for: a while in quiet hours does not make it longer.
-      const closesAt = Math.max(message.askedAt + bounds.windowMs, now);
+      // The window begins when it was asked for: a while in quiet hours does not make it longer. What it is about is not to be
+      // over by then; and what was snoozed comes when it was asked for, with what was snoozed with it.
+      const windowEnd = Math.min(
+        message.askedAt + bounds.windowMs,
+        message.occursAt ?? Number.POSITIVE_INFINITY,
+      );
+      const closesAt = isSnoozed(facts) ? now : Math.max(windowEnd, now);
       if (expiresBy(facts, closesAt)) return null;
       return {
         kind: "merge",

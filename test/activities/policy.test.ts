@@ -89,8 +89,8 @@ async function owe(
 ): Promise<string> {
   const [notification, delivery] = [newUuid(at), newUuid(at)];
   await pool.query(
-    `INSERT INTO notifications (id, template_version_id, priority, send_at, created_at, type_id, dedup_key, collapse_key, expires_at)
-     SELECT $1, $2, $3, $4, $4, (SELECT id FROM notification_types WHERE key = $5), $6, $7, $8`,
+    `INSERT INTO notifications (id, template_version_id, priority, send_at, created_at, type_id, dedup_key, collapse_key, expires_at, occurs_at)
+     SELECT $1, $2, $3, $4, $4, (SELECT id FROM notification_types WHERE key = $5), $6, $7, $8, $9`,
     [
       notification,
       template,
@@ -100,6 +100,7 @@ async function owe(
       own["dedupKey"] ?? null,
       own["collapseKey"] ?? null,
       own["expiresAt"] ?? null,
+      own["occursAt"] ?? null,
     ],
   );
   await pool.query(
@@ -306,13 +307,19 @@ describe("batches", () => {
     expect(requests[1]!.messageId).toMatch(/^dlv_/);
   });
 
-  it("do not take what its recipient has asked for at that time", async () => {
+  it("of what was snoozed go out when that was asked for, whatever the digest", async () => {
     const recipient = await person({ digest: { mode: "daily" } });
-    const again = await owe(recipient, start, { type: "habit.reminder" });
-    await pool.query("UPDATE deliveries SET reason = 'snoozed' WHERE id = $1", [again]);
+    for (let n = 0; n < 2; n++) await owe(recipient, start, { type: "habit.reminder" });
+    await pool.query("UPDATE deliveries SET reason = 'snoozed'");
     const { dispatch, requests } = worker();
-    expect(await dispatch(start)).toMatchObject({ counts: { sent: 1 } });
-    expect(requests).toHaveLength(1);
+    expect(await dispatch(start)).toMatchObject({ counts: { sent: 2 }, open: 0 });
+    expect(requests.map(({ messageId }) => messageId)).toEqual([expect.stringMatching(/^grp_/)]);
+  });
+
+  it("close before what a member is about is over", async () => {
+    const recipient = await person();
+    await owe(recipient, start, { type: "task.deadline", own: { occursAt: after(12) } });
+    expect(await worker().dispatch(start)).toMatchObject({ nextDueAt: after(12).toISOString() });
   });
 
   it("go out at once when they are full", async () => {
