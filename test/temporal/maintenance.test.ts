@@ -4,6 +4,7 @@ import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { batchRows } from "../../activities/expired.ts";
 import { createRemoveExpired } from "../../activities/maintenance.ts";
+import { retentionTables } from "../../domain/retention.ts";
 import { ensureMaintenance } from "../../workers/schedules.ts";
 import { maintenanceId, priorityKeys, taskQueues } from "../../workflows/messages.ts";
 import { maintenanceOptions } from "../../workflows/options.ts";
@@ -13,7 +14,9 @@ import { createDevServer } from "../support/temporal.ts";
 import { startWorkers, workflowBundle } from "../support/workers.ts";
 
 const retention = { deliveriesDays: 90, auditDays: 365, idempotencyDays: 3 };
-const nothing = { notifications: 0, gates: 0, audit_entries: 0, idempotency_keys: 0, events: 0 };
+const nothing = Object.fromEntries(
+  retentionTables.filter((table) => table !== "deliveries").map((table) => [table, 0]),
+);
 
 let environment: TestWorkflowEnvironment;
 let database: LedgerDatabase;
