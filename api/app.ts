@@ -37,6 +37,7 @@ import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { notificationTypeRoutes } from "./routes/notification-types.ts";
 import { notificationRoutes } from "./routes/notifications.ts";
+import { policySimulationRoutes } from "./routes/policy-simulation.ts";
 import { policyRoutes } from "./routes/policy.ts";
 import { queueRoutes } from "./routes/queues.ts";
 import { providerRoutes } from "./routes/providers.ts";
@@ -138,6 +139,7 @@ export function createApp(deps: ApiDeps) {
     .route("/", eventRoutes(deps))
     .route("/", explanationRoutes(deps, readRulebook))
     .route("/", decisionPreviewRoutes(deps, readRulebook, types))
+    .route("/", policySimulationRoutes(deps, readRulebook))
     .route("/", groupRoutes(deps))
     .route("/", queueRoutes(deps))
     .route("/", providerRoutes(deps))

@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { publicId } from "../domain/ids.ts";
+import { mergePatch } from "../domain/merge-patch.ts";
 import {
   type TypeDefinition,
   typeDefinition,
@@ -7,8 +8,9 @@ import {
   wholeTypeDefinition,
 } from "../domain/notification-type.ts";
 import type { NotificationType, Prisma } from "../prisma/generated/client.ts";
-import { notFound } from "./problem.ts";
+import { invalid, notFound } from "./problem.ts";
 import { exampleIdOf } from "./references.ts";
+import { fieldErrors } from "./validation.ts";
 import { versionFacts, type VersionFacts, versionFactsJson } from "./versions.ts";
 
 export const typeParams = z.object({
@@ -71,4 +73,15 @@ export async function lockType(
 ): Promise<NotificationType> {
   await tx.$queryRaw`SELECT FROM notification_types WHERE key = ${key} FOR NO KEY UPDATE`;
   return findType(tx, key);
+}
+
+/** The definition that a patch, which stands `at` a place of the body, makes of a type; throws the problem of one that may not be. */
+export function patchedDefinition(
+  before: TypeDefinition,
+  wanted: unknown,
+  at: readonly string[] = [],
+): TypeDefinition {
+  const parsed = typeDefinition.safeParse(mergePatch(before, wanted));
+  if (!parsed.success) throw invalid(fieldErrors(parsed.error, "body", at));
+  return parsed.data;
 }

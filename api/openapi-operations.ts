@@ -37,6 +37,7 @@ export const tagDescriptions: Record<string, string> = {
   events: "What recipients did, to be read here or told to the outside.",
   actions: "What recipients do about a message, from its links.",
   decisions: "What would become of a message.",
+  policies: "What another policy would make of the recorded past.",
   explanations: "Why somebody heard of something, or did not.",
   groups: "Batches and digests: deliveries that go out as one message.",
   queues: "What waits to be sent, and why.",

@@ -1,6 +1,9 @@
 import { z } from "@hono/zod-openapi";
-import { type Policy, policy, policyFrom } from "../domain/policy.ts";
+import { mergePatch } from "../domain/merge-patch.ts";
+import { type Policy, policy, policyFrom, presetPolicy } from "../domain/policy.ts";
 import type { PolicyVersion, Prisma } from "../prisma/generated/client.ts";
+import { invalid } from "./problem.ts";
+import { fieldErrors } from "./validation.ts";
 
 /** A policy, as every route shows it. */
 export const policyAnswer = z
@@ -48,4 +51,16 @@ export function readOf(row: PolicyVersion | null): ReadPolicy {
       createdAt: row?.createdAt.toISOString() ?? null,
     },
   };
+}
+
+/** The policy that a patch, which stands `at` a place of the body, makes of one; throws the problem of one that may not be. */
+export function patchedPolicy(
+  { json }: ReadPolicy,
+  wanted: unknown,
+  at: readonly string[] = [],
+): Policy {
+  // Of what differs from the presets, so that what is null there takes its preset.
+  const parsed = policy.safeParse(mergePatch(presetPolicy, mergePatch(json.changes, wanted)));
+  if (!parsed.success) throw invalid(fieldErrors(parsed.error, "body", at));
+  return parsed.data;
 }

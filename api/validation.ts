@@ -21,10 +21,14 @@ export function fieldFaults(
     .map(({ path, message }) => ({ field: fieldOf(path), message }));
 }
 
-/** The faults of a part of a request. */
-export function fieldErrors(error: z.core.$ZodError, source: FieldError["in"]): FieldError[] {
-  const fieldOf =
-    source === "body" ? jsonPointer : (path: readonly PropertyKey[]) => path.map(String).join(".");
+/** The faults of a part of a request: of what stands `at` a place in it. */
+export function fieldErrors(
+  error: z.core.$ZodError,
+  source: FieldError["in"],
+  at: readonly string[] = [],
+): FieldError[] {
+  const fieldOf = (path: readonly PropertyKey[]) =>
+    source === "body" ? jsonPointer([...at, ...path]) : [...at, ...path].map(String).join(".");
   return fieldFaults(error, fieldOf).map((fault) => ({ in: source, ...fault }));
 }
 

@@ -146,7 +146,11 @@ export function* simulating({
   const waitFor = (row: Row, reason: Reason, dueAt: number) => {
     row.holdCount = row.reason === reason ? row.holdCount + 1 : 1;
     row.reason = reason;
-    row.fate.waits.push({ reason, from: now, until: dueAt });
+    const { waits } = row.fate;
+    const last = waits.at(-1);
+    // To be held again for the same is to wait longer.
+    if (last?.reason === reason && last.until === now) last.until = dueAt;
+    else waits.push({ reason, from: now, until: dueAt });
     requeue(row, dueAt);
   };
 

@@ -22,10 +22,14 @@ const maxToken = 8_000;
 const exampleToken =
   "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJkbHZfMDFqZDN2OHF5ZWU3ZnI4eG1jc25oNWhiY2QifQ.c2lnbmF0dXJl";
 
-const token = z.string().max(maxToken).openapi({
-  description: "The last part of a link in a message",
-  example: exampleToken,
-});
+const token = z
+  .string()
+  .max(maxToken)
+  .regex(/^[A-Za-z0-9_.-]+$/, "is not part of any link that we make")
+  .openapi({
+    description: "The last part of a link in a message",
+    example: exampleToken,
+  });
 
 const outcome = z
   .object({

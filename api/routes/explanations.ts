@@ -55,11 +55,11 @@ const ofRecipient = defineRoute({
           example:
             "They were not in the audience when it was chosen, at 2027-03-01T09:00:00.000Z. As things stand now, they would not be.",
         }),
-        delivery: explanationAnswer.nullable().openapi({
+        delivery: z.union([explanationAnswer, z.null()]).openapi({
           description: "Why what they were owed was sent, waits, or was not sent",
           example: null,
         }),
-        audience: audienceExplanation.nullable().openapi({
+        audience: z.union([audienceExplanation, z.null()]).openapi({
           description: "Of a campaign that owes them nothing: what keeps them out of its audience",
         }),
       })

@@ -1,13 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "@hono/zod-openapi";
 import { newUuid } from "../../domain/ids.ts";
-import { mergePatch } from "../../domain/merge-patch.ts";
-import {
-  type TypeDefinition,
-  typeDefinition,
-  typeKey,
-  typePatch,
-} from "../../domain/notification-type.ts";
+import { typeDefinition, typeKey, typePatch } from "../../domain/notification-type.ts";
 import { text } from "../../domain/storable.ts";
 import type { NotificationType, Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../audit.ts";
@@ -18,6 +12,7 @@ import {
   definitionOf,
   findType,
   lockType,
+  patchedDefinition,
   typeAnswer,
   typeJson,
   typeParams,
@@ -26,7 +21,7 @@ import {
 } from "../notification-types.ts";
 import { numberedPage, numberedQuery } from "../numbered-pages.ts";
 import { containing, pageOf, pageQuery, readLongPage } from "../pages.ts";
-import { invalid, notFound, Problem } from "../problem.ts";
+import { notFound, Problem } from "../problem.ts";
 import {
   type ApiDeps,
   createRouter,
@@ -36,7 +31,6 @@ import {
   responses,
 } from "../router.ts";
 import { refuseUnusableTemplate } from "../templates.ts";
-import { fieldErrors } from "../validation.ts";
 import { versionFacts, versionFactsJson, versionInPath } from "../versions.ts";
 
 /*
@@ -196,7 +190,7 @@ export function notificationTypeRoutes(deps: ApiDeps) {
         const before = await lockType(tx, key);
         requireMatch(c, before.version);
         const old = definitionOf(before.document);
-        const definition = patched(old, wanted);
+        const definition = patchedDefinition(old, wanted);
         if (isDeepStrictEqual(definition, old)) return { body: before, changes: [] };
         if (definition.summaryTemplate !== old.summaryTemplate)
           await refuseUnusableTemplate(tx, definition.summaryTemplate, "/summaryTemplate");
@@ -268,13 +262,6 @@ const named = (part: string) => ({
   string_contains: containing(part).contains,
   mode: containing(part).mode,
 });
-
-/** The definition that a patch makes of a type; throws the problem of one that may not be. */
-function patched(before: TypeDefinition, wanted: unknown): TypeDefinition {
-  const parsed = typeDefinition.safeParse(mergePatch(before, wanted));
-  if (!parsed.success) throw invalid(fieldErrors(parsed.error, "body"));
-  return parsed.data;
-}
 
 async function keepVersion(
   tx: Prisma.TransactionClient,

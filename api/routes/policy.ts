@@ -1,24 +1,16 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "@hono/zod-openapi";
-import { mergePatch } from "../../domain/merge-patch.ts";
-import {
-  type Policy,
-  policy,
-  policyChanges,
-  policyPatch,
-  presetPolicy,
-} from "../../domain/policy.ts";
+import { policyChanges, policyPatch } from "../../domain/policy.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../audit.ts";
 import { ifMatchHeaders, requireMatch, setEtag } from "../etag.ts";
 import { commit } from "../idempotency.ts";
 import { numberedPage, numberedQuery } from "../numbered-pages.ts";
 import { pageOf } from "../pages.ts";
-import { policyAnswer, readOf, type ReadPolicy, readPolicy } from "../policy.ts";
-import { invalid, notFound } from "../problem.ts";
+import { patchedPolicy, policyAnswer, readOf, readPolicy } from "../policy.ts";
+import { notFound } from "../problem.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
 import { refuseUnusableTemplate } from "../templates.ts";
-import { fieldErrors } from "../validation.ts";
 import { versionFacts, versionFactsJson, versionInPath } from "../versions.ts";
 
 const get = defineRoute({
@@ -86,7 +78,7 @@ export function policyRoutes(deps: ApiDeps) {
         await tx.$executeRaw`LOCK TABLE policy_versions IN SHARE ROW EXCLUSIVE MODE`;
         const before = await readPolicy(tx);
         requireMatch(c, before.json.version);
-        const changes = policyChanges(patched(before, wanted));
+        const changes = policyChanges(patchedPolicy(before, wanted));
         if (isDeepStrictEqual(changes, before.json.changes))
           return { body: before.json, changes: [] };
         const { policy: now, json: after } = readOf(
@@ -127,12 +119,4 @@ export function policyRoutes(deps: ApiDeps) {
       if (!row) throw notFound("version of the policy", "number");
       return c.json(readOf(row).json, 200);
     });
-}
-
-/** The policy that a patch makes of one; throws the problem of one that may not be. */
-function patched({ json }: ReadPolicy, wanted: unknown): Policy {
-  // Of what differs from the presets, so that what is null there takes its preset.
-  const parsed = policy.safeParse(mergePatch(presetPolicy, mergePatch(json.changes, wanted)));
-  if (!parsed.success) throw invalid(fieldErrors(parsed.error, "body"));
-  return parsed.data;
 }

@@ -1,0 +1,220 @@
+import { z } from "@hono/zod-openapi";
+import type { ReadRulebook } from "../../config/rulebook.ts";
+import { publicId } from "../../domain/ids.ts";
+import { instant } from "../../domain/instant.ts";
+import { dayMs } from "../../domain/local-time.ts";
+import { type NotificationType, typeKey, typePatch } from "../../domain/notification-type.ts";
+import { policyPatch } from "../../domain/policy.ts";
+import { reasons } from "../../domain/reasons.ts";
+import { patchedDefinition } from "../notification-types.ts";
+import { patchedPolicy, readPolicy } from "../policy.ts";
+import { invalid, jsonPointer } from "../problem.ts";
+import { exampleIdOf } from "../references.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+import {
+  exampleCount,
+  type PolicySimulation,
+  simulatePolicy,
+  TooMuch,
+} from "../simulate-policy.ts";
+import { createTurns } from "../turns.ts";
+
+const maxDays = 31;
+const maxDeliveries = 50_000;
+
+const wanted = z.strictObject({
+  policy: policyPatch.optional().meta({
+    description: "What is to be different in the policy in force: a JSON merge patch (RFC 7396)",
+  }),
+  types: z
+    .record(typeKey, typePatch)
+    .optional()
+    .meta({
+      description: "What is to be different in notification types, by key: merge patches",
+      example: { "task.deadline": { limits: { perDay: 3 } } },
+    }),
+  window: z
+    .strictObject({
+      from: instant.meta({ example: "2027-02-01T00:00:00Z" }),
+      until: instant.meta({ example: "2027-03-01T00:00:00Z" }),
+    })
+    .refine(({ from, until }) => from < until, {
+      path: ["until"],
+      error: "must be later than from",
+    })
+    .refine(({ from, until }) => until.getTime() - from.getTime() <= maxDays * dayMs, {
+      path: ["until"],
+      error: `must be at most ${maxDays} days later than from`,
+    })
+    .meta({ description: "When what is run again was asked for" }),
+  limit: z
+    .int("must be a whole number")
+    .min(1, `must be from 1 to ${maxDeliveries}`)
+    .max(maxDeliveries, `must be from 1 to ${maxDeliveries}`)
+    .default(maxDeliveries)
+    .meta({ description: "Deliveries at most: the first of the window" }),
+});
+
+const totals = z
+  .object({
+    deliveries: z.number().int().openapi({ description: "That were sent", example: 4_100 }),
+    messages: z.number().int().openapi({ description: "That they went out in", example: 2_900 }),
+    saved: z
+      .number()
+      .int()
+      .openapi({ description: "Messages that batches and digests made needless", example: 1_200 }),
+    suppressed: z
+      .partialRecord(z.enum(reasons), z.number().int())
+      .openapi({ description: "Not sent, by reason", example: { duplicate: 12 } }),
+    waiting: z.number().int().openapi({
+      description: "Neither sent nor suppressed 15 days after the window",
+      example: 0,
+    }),
+    delayed: z
+      .object({
+        count: z.number().int().openapi({ example: 3_300 }),
+        totalSeconds: z.number().openapi({ example: 5_940_000 }),
+        p50Seconds: z.number().openapi({ example: 1_800 }),
+        p95Seconds: z.number().openapi({ example: 7_200 }),
+      })
+      .openapi({ description: "Sent later than they were asked for, and by how much" }),
+  })
+  .openapi("SimulationTotals");
+
+const outcome = z.object({
+  status: z.enum(["sent", "suppressed", "waiting"]).openapi({ example: "sent" }),
+  reason: z.enum(reasons).nullable().openapi({ example: null }),
+  at: z.iso.datetime(),
+  messages: z.number().int().openapi({
+    description: "To the recipient, in the whole window",
+    example: 17,
+  }),
+});
+
+const difference = (what: string) =>
+  z.object({
+    recipients: z.number().int().openapi({ example: 3 }),
+    count: z.number().int().openapi({ description: what, example: 9 }),
+    examples: z
+      .array(
+        z.object({
+          recipient: z.string().openapi({ example: exampleIdOf("recipient") }),
+          delivery: z.string().openapi({ example: exampleIdOf("delivery") }),
+          before: outcome,
+          after: outcome,
+        }),
+      )
+      .openapi({ description: `Of up to ${exampleCount} recipients one delivery each` }),
+  });
+
+const simulate = defineRoute({
+  method: "post",
+  path: "/v1/policies/simulate",
+  access: "viewer",
+  summary: "The recorded past under a changed policy: who would have heard more, less, later",
+  description:
+    "Runs what was asked for in a window twice, under the policy and the types in force and under what is to be different, and compares. Nothing is changed or sent. " +
+    "Recipients and their wishes are as they are now; each begins with nothing sent to them; every message is sent at the first try, and no throttle or provider holds it. " +
+    "What was cancelled is left out. A message whose priority is its type’s has what the type is to say.",
+  request: { body: jsonContent(wanted) },
+  responses: responses(
+    200,
+    "What would have been different",
+    z
+      .object({
+        recipients: z
+          .number()
+          .int()
+          .openapi({ description: "To whom anything was owed", example: 500 }),
+        deliveries: z.number().int().openapi({ description: "That were run", example: 4_200 }),
+        cutOffAt: z.iso.datetime().nullable().openapi({
+          description: "Where there were more than the limit: when the last that was run was made",
+          example: null,
+        }),
+        before: totals,
+        after: totals,
+        more: difference("Messages more").openapi({ description: "Who gets more messages" }),
+        fewer: difference("Messages fewer").openapi({ description: "Who gets fewer" }),
+        later: difference("Deliveries that are later").openapi({
+          description: "Who gets something later",
+        }),
+        earlier: difference("Deliveries that are earlier").openapi({
+          description: "Who gets something earlier",
+        }),
+      })
+      .openapi("PolicySimulation"),
+  ),
+});
+
+const tooMuch = {
+  in: "body",
+  field: "/window",
+  message: "is too much to run: what it holds waits too long. Take a shorter one, or a limit",
+} as const;
+
+/** Each takes a core for a while. */
+const simulationsAtOnce = 1;
+
+export function policySimulationRoutes({ prisma, pool }: ApiDeps, readRulebook: ReadRulebook) {
+  const inTurn = createTurns(simulationsAtOnce);
+
+  return createRouter().openapi(simulate, async (c) => {
+    const { policy: patch = {}, types: patches = {}, window, limit } = c.req.valid("json");
+    const [{ types }, inForce] = await Promise.all([readRulebook(), readPolicy(prisma)]);
+    const after = {
+      policy: patchedPolicy(inForce, patch, ["policy"]),
+      types: patchedTypes(types, patches),
+    };
+    const before = { policy: inForce.policy, types };
+    const found = await inTurn(() =>
+      simulatePolicy(pool, { ...window, limit }, before, after).catch((error: unknown) => {
+        throw error instanceof TooMuch ? invalid([tooMuch]) : error;
+      }),
+    );
+    return c.json(simulationJson(found), 200);
+  });
+}
+
+/** Types with what is to be different; throws the problem of a key that none has, and of a patch that makes what may not be. */
+function patchedTypes(
+  types: ReadonlyMap<string, NotificationType>,
+  patches: Readonly<Record<string, unknown>>,
+): ReadonlyMap<string, NotificationType> {
+  const byKey = new Map([...types.values()].map((type) => [type.key, type]));
+  const patched = new Map(types);
+  for (const [key, patch] of Object.entries(patches)) {
+    const type = byKey.get(key);
+    if (!type)
+      throw invalid([
+        { in: "body", field: jsonPointer(["types", key]), message: "names no notification type" },
+      ]);
+    const { id, key: _, number, version, ...definition } = type;
+    const changed = patchedDefinition(definition, patch, ["types", key]);
+    patched.set(id, { ...changed, id, key, number, version });
+  }
+  return patched;
+}
+
+function simulationJson({ cutOffAt, more, fewer, later, earlier, ...rest }: PolicySimulation) {
+  const outcomeJson = ({ at, ...own }: PolicySimulation["more"]["examples"][number]["before"]) => ({
+    ...own,
+    at: at.toISOString(),
+  });
+  const differenceJson = ({ examples, ...counts }: PolicySimulation["more"]) => ({
+    ...counts,
+    examples: examples.map(({ recipient, delivery, before, after }) => ({
+      recipient: publicId("recipient", recipient),
+      delivery: publicId("delivery", delivery),
+      before: outcomeJson(before),
+      after: outcomeJson(after),
+    })),
+  });
+  return {
+    ...rest,
+    cutOffAt: cutOffAt?.toISOString() ?? null,
+    more: differenceJson(more),
+    fewer: differenceJson(fewer),
+    later: differenceJson(later),
+    earlier: differenceJson(earlier),
+  };
+}
