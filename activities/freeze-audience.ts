@@ -23,6 +23,8 @@ export async function freezeAudience(
   await inTransaction(pool, async (client) => {
     // An audience of millions takes longer than other statements may.
     await client.query("SET LOCAL statement_timeout = 0");
+    // And it may be everybody.
+    await client.query("SET LOCAL enable_seqscan = on");
     const { rows } = await client.query<{ audience: unknown; laneCount: number }>(
       `SELECT audience, lane_count AS "laneCount" FROM campaigns WHERE id = $1 AND status = 'scheduled' AND frozen_at IS NULL AND start_at <= $2 FOR UPDATE`,
       [id, now],

@@ -9,7 +9,8 @@ const withoutTriggers = `
 
 /**
  * The pool of a worker's set-based statements. They find rows by index whatever the statistics of a table that has just
- * grown by a campaign say: a plan that scans it for every flush would be a hundred times slower.
+ * grown by a campaign say: a plan that scans it for every flush, or for every row that is due since it was empty when the plan
+ * was made, would be a hundred times slower.
  */
 export function createPool(options: { url: string; connections: number; logger: Logger }): Pool {
   return openPool(
@@ -24,7 +25,7 @@ export function createPool(options: { url: string; connections: number; logger: 
       onConnect: (client): Promise<unknown> => client.query(withoutTriggers),
       application_name: "tidings-worker",
       options:
-        "-c TimeZone=UTC -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan -c jit=off",
+        "-c TimeZone=UTC -c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off -c plan_cache_mode=force_generic_plan -c jit=off",
     },
     options.logger,
   );
