@@ -108,7 +108,7 @@ export function createDispatch(deps: DispatchDeps) {
       onChange();
     };
 
-    /** Messages on their way, by recipient: they come before what is read next. */
+    /** Messages that have no permit yet, by recipient: they come before what is read next. */
     const ahead = new Map<string, number>();
     const comesAhead = (recipientId: string, count: number) =>
       ahead.set(recipientId, (ahead.get(recipientId) ?? 0) + count);
@@ -116,19 +116,25 @@ export function createDispatch(deps: DispatchDeps) {
     const submit = (message: Outgoing, contentOf: Parcel["contentOf"]) => {
       const { recipientId } = message;
       comesAhead(recipientId, 1);
+      let waiting = true;
+      const waitsNoMore = () => {
+        if (waiting) comesAhead(recipientId, -1);
+        waiting = false;
+      };
       let left = message.items.length;
       handOver.submit({
         message,
         contentOf,
         now,
         withdrawn: withdrawal.signal,
+        claimed: waitsNoMore,
         done: (id, handled) => {
-          if (--left === 0) comesAhead(recipientId, -1);
+          if (--left === 0) waitsNoMore();
           done(id, handled);
         },
         failed: (error) => {
           failure ??= { error };
-          comesAhead(recipientId, -1);
+          waitsNoMore();
           for (const { delivery } of message.items) done(delivery.id, "dropped");
         },
       });

@@ -37,6 +37,8 @@ export interface Parcel {
   now: () => Date;
   /** Not to be claimed any more: the dispatch is ending. */
   withdrawn: AbortSignal;
+  /** Called when it is claimed: from then on it stands in its recipient's log. */
+  claimed: () => void;
   /** Called once for each item: its outcome is committed, or it was dropped. */
   done: (id: string, handled: Handled) => void;
   /** Called instead if the ledger cannot be reached; what is claimed is found again when its lease has run out. */
@@ -197,6 +199,7 @@ export function createHandOver(deps: {
         if (permit && items.length > 0) {
           const ours = { parcel, items, token, permit, deadlineMs };
           underWay.add(ours);
+          parcel.claimed();
           ready.push(ours);
         } else if (permit) giveBack([permit]);
       }

@@ -265,7 +265,7 @@ const dueSql = `
     ) d
     ORDER BY d.due_at + p.ageing LIMIT $3
   )
-  SELECT ${dueColumns} ORDER BY d.due_at + d.ageing`;
+  SELECT ${dueColumns} ORDER BY d.due_at + d.ageing, d.id`;
 
 const membersSql = `
   WITH clock AS MATERIALIZED (SELECT greatest($2::timestamptz, clock_timestamp()) AS now),
