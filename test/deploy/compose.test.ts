@@ -220,7 +220,10 @@ describe("docker-compose.yml", () => {
 /** Which of our programs a service runs, and what that reads. */
 const ours: Record<string, { command: string[]; reads: readonly Variable[] }> = {
   api: { command: ["node", "dist/api/main.js"], reads: apiVariables },
-  worker: { command: ["node", "dist/workers/main.js"], reads: workerVariables },
+  worker: {
+    command: ["node", "--max-semi-space-size=64", "dist/workers/main.js"],
+    reads: workerVariables,
+  },
   migrate: { command: ["node", "dist/cli/migrate.js", "apply"], reads: ["DATABASE_URL"] },
 };
 
