@@ -38,11 +38,12 @@ const wanted = z.strictObject({
       from: instant.meta({ example: "2027-02-01T00:00:00Z" }),
       until: instant.meta({ example: "2027-03-01T00:00:00Z" }),
     })
-    .refine(({ from, until }) => from < until, {
+    // Where one of them is faulty itself it is a text still, and no number: that it says already.
+    .refine(({ from, until }) => !(Number(from) >= Number(until)), {
       path: ["until"],
       error: "must be later than from",
     })
-    .refine(({ from, until }) => until.getTime() - from.getTime() <= maxDays * dayMs, {
+    .refine(({ from, until }) => !(Number(until) - Number(from) > maxDays * dayMs), {
       path: ["until"],
       error: `must be at most ${maxDays} days later than from`,
     })

@@ -210,6 +210,7 @@ describe("POST /v1/policies/simulate", () => {
     ["/types/task.deadline/channels", { types: { "task.deadline": { channels: [] } } }],
     ["/window/until", { window: { from: until, until: from } }],
     ["/window/until", { window: { from, until: new Date(from.getTime() + 32 * dayMs) } }],
+    ["/window/until", { window: { from, until: "1999-01-01T00:00:00Z" } }],
     ["/limit", { limit: 50_001 }],
   ])("refuses %s that may not be", async (field, wrong) => {
     const { status, body } = await api.send("POST", "/v1/policies/simulate", { window, ...wrong });
