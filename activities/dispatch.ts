@@ -215,7 +215,7 @@ export function createDispatch(deps: DispatchDeps) {
       at: Date,
     ): Promise<Map<Outgoing, number>> => {
       if (released.length === 0) return new Map();
-      const { providerPerSecond: perSecond } = release;
+      const { channelPerSecond: perSecond } = release;
       const key = releaseGate(released[0]!.items[0]!.delivery.channel);
       await gates.ensure({ key, perSecond, burst: Math.ceil(perSecond) });
       const { granted, opensInMs } = await gates.take({ key, wanted: released.length, asOf: at });

@@ -1,4 +1,4 @@
-import { minuteMs } from "../domain/local-time.ts";
+import { dayMs, minuteMs } from "../domain/local-time.ts";
 import { createRandom } from "./random.ts";
 
 /** A notification of the generated day. */
@@ -12,7 +12,6 @@ export interface Arrival {
 export const people = 500;
 const asked = 10_000;
 const types = ["task.deadline", "habit.reminder", "report.weekly"] as const;
-const dayMs = 24 * 60 * minuteMs;
 const burstMs = 10 * minuteMs;
 const meanBurst = 4;
 

@@ -1,7 +1,6 @@
+import { minuteMs } from "./local-time.ts";
 import type { Policy } from "./policy.ts";
 import type { EffectivePreferences, Layers } from "./preferences.ts";
-
-const minuteMs = 60_000;
 
 /** How much waits to be sent, as a worker last saw it. */
 export interface Load {

@@ -2,6 +2,7 @@ import { batchBounds, type BatchBounds, type Joining, type Load } from "./batchi
 import { nextTimeOfHour } from "./best-hour.ts";
 import type { Channel } from "./channel.ts";
 import { nextDigestAt } from "./digest-instants.ts";
+import { minuteMs } from "./local-time.ts";
 import { type GrantLog, grantedIn, type Limit, roomAt, windowsOf, wishOf } from "./limits.ts";
 import type { NotificationType } from "./notification-type.ts";
 import type { Policy } from "./policy.ts";
@@ -86,8 +87,6 @@ export interface Rule {
 
 const send: Decision = { kind: "send" };
 const suppress = (reason: Reason): Decision => ({ kind: "suppress", reason });
-
-const minuteMs = 60_000;
 
 /** Held back together with others, to be released one after the other. */
 const releasedReasons: ReadonlySet<Reason | null> = new Set<Reason>([

@@ -1,8 +1,5 @@
 import { z } from "zod";
-
-export const minuteMs = 60_000;
-export const hourMs = 60 * minuteMs;
-export const dayMs = 24 * hourMs;
+import { dayMs, hourMs, minuteMs } from "./local-time.ts";
 
 /** The longest window that a limit looks back over: older grants matter to none. */
 export const longestWindowMs = 24 * hourMs;

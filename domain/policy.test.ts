@@ -74,7 +74,7 @@ describe("a policy", () => {
     ["limits.perDay", 1, 10_000],
     ["deduplicationSeconds", 0, 86_400],
     ["release.recipientSeconds", 0, 3_600],
-    ["release.providerPerSecond", 0.01, 100_000],
+    ["release.channelPerSecond", 0.01, 100_000],
     ["batching.itemsShown", 1, 50],
     ["batching.underLoad.maximumSize", 2, 20],
     ["batching.underLoad.windowMinutes", 5, 120],

@@ -45,11 +45,11 @@ export const policy = z.strictObject({
   release: z
     .strictObject({
       recipientSeconds: whole(0, 3_600, 60, "Between two messages to one recipient"),
-      providerPerSecond: z
+      channelPerSecond: z
         .number()
         .min(0.01, between(0.01, 100_000))
         .max(100_000, between(0.01, 100_000))
-        .meta({ description: "By each provider", example: 50 }),
+        .meta({ description: "By each channel, whatever its providers", example: 500 }),
     })
     .meta({ description: "What was held back goes out no faster than this" }),
   batching: z.strictObject({
@@ -150,7 +150,7 @@ export const presetPolicy: Policy = {
   },
   limits: { perMinute: 10, perHour: 100, perDay: 500 },
   deduplicationSeconds: 300,
-  release: { recipientSeconds: 60, providerPerSecond: 500 },
+  release: { recipientSeconds: 60, channelPerSecond: 500 },
   batching: {
     itemsShown: 5,
     underLoad: { backlog: 500, delaySeconds: 30, maximumSize: 20, windowMinutes: 60 },

@@ -1,3 +1,5 @@
+import { dayMs } from "./local-time.ts";
+
 /**
  * What maintenance looks through, in this order: a notification goes when none of its deliveries is left. A workflow walks
  * along it, so what is added comes last, and behind `patched`.
@@ -21,8 +23,6 @@ export interface Retention {
   auditDays: number;
   idempotencyDays: number;
 }
-
-const dayMs = 86_400_000;
 
 /** However short the retention: a recalled campaign may still be corrected, and its deliveries say who got it. */
 const recalledDays = 30;

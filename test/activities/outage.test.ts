@@ -119,7 +119,7 @@ describe("an outage of the only provider", () => {
     await pool.query("UPDATE breakers SET next_trial_at = now() - interval '1 second'");
     await pool.query(
       "INSERT INTO policy_versions (version, document, created_by) VALUES (1, $1, 'test')",
-      [{ release: { providerPerSecond: 100_000, recipientSeconds: 0 } }],
+      [{ release: { channelPerSecond: 100_000, recipientSeconds: 0 } }],
     );
     await look();
     for (let hours = 2; hours < 6; hours += 1) await run(new Date(Date.now() + hours * 3_600_000));

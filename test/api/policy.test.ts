@@ -150,7 +150,7 @@ describe("/v1/policy", () => {
     ["/limits/perMinute", { limits: { perMinute: 0 } }, /from 1 to 10000 messages/],
     ["/deduplicationSeconds", { deduplicationSeconds: 86_401 }, /from 0 to 86400/],
     ["/release/recipientSeconds", { release: { recipientSeconds: -1 } }, /from 0 to 3600/],
-    ["/release/providerPerSecond", { release: { providerPerSecond: 0 } }, /from 0.01 to 100000/],
+    ["/release/channelPerSecond", { release: { channelPerSecond: 0 } }, /from 0.01 to 100000/],
     ["/breaker/failures", { breaker: { failures: 0 } }, /from 1 to 1000/],
     ["/health/memory/warning", { health: { memory: { warning: 1.5 } } }, /from 0 to 1/],
     [

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vites
 import { answerOf, createClient } from "../../api/client.ts";
 import { startTemporaryStack, type TemporaryStack } from "../../cli/demo/temporary-stack.ts";
 import { publicId } from "../../domain/ids.ts";
-import { minuteMs } from "../../domain/limits.ts";
+import { minuteMs } from "../../domain/local-time.ts";
 import { type Preferences, weekdays } from "../../domain/preferences.ts";
 import { laneNames } from "../../domain/queues.ts";
 import { inFlightBound } from "../../workers/worker.ts";
