@@ -6,7 +6,7 @@ import type { Priority } from "../domain/priority.ts";
 import { queueName } from "../domain/queues.ts";
 import { recipientReference } from "../domain/recipient.ts";
 import type { Backlog, Place } from "./backlog.ts";
-import { isForeignKeyViolation } from "./database-errors.ts";
+import { isForeignKeyViolation } from "./http/database-errors.ts";
 import {
   type Answer,
   type KeyedRequest,
@@ -14,8 +14,8 @@ import {
   keyStateSql,
   replayOf,
   retryOnce,
-} from "./idempotency.ts";
-import { type FieldError, invalid, Problem } from "./problem.ts";
+} from "./http/idempotency.ts";
+import { type FieldError, invalid, Problem } from "./http/problem.ts";
 import type { Types } from "./types.ts";
 import { dataErrors, type NamedVersion, type TemplateVersions } from "./template-versions.ts";
 

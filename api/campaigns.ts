@@ -6,7 +6,7 @@ import type { DeliveryStatus } from "../domain/notification.ts";
 import { priorities } from "../domain/priority.ts";
 import type { Gate, Prisma } from "../prisma/generated/client.ts";
 import { countsOf } from "./deliveries.ts";
-import { absent, exampleIdOf } from "./references.ts";
+import { absent, exampleIdOf } from "./http/path-ids.ts";
 
 /** A campaign, as every route shows it. */
 export const campaignAnswer = z

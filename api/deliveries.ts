@@ -3,7 +3,7 @@ import { creationOf, publicId } from "../domain/ids.ts";
 import { type DeliveryStatus, deliveryStatuses } from "../domain/notification.ts";
 import { priorities } from "../domain/priority.ts";
 import type { Delivery } from "../prisma/generated/client.ts";
-import { exampleIdOf } from "./references.ts";
+import { exampleIdOf } from "./http/path-ids.ts";
 import type { Run } from "./run.ts";
 
 export const templateVersionAnswer = z.object({

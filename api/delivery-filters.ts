@@ -9,10 +9,10 @@ import { parseQueueName, waitingDigests } from "../domain/queues.ts";
 import { type Reason, reasons, reasonStatuses } from "../domain/reasons.ts";
 import { recipientReference } from "../domain/recipient.ts";
 import { text } from "../domain/storable.ts";
-import { type Conditions, createConditions } from "./conditions.ts";
+import { type Conditions, createConditions } from "./http/where.ts";
 import { type DeliveryRow, deliveryColumns, typeIdOf } from "./deliveries.ts";
-import { createdBetween, oneOrMore, type Part } from "./pages.ts";
-import { exampleIdOf } from "./references.ts";
+import { createdBetween, oneOrMore, type Part } from "./http/pages.ts";
+import { exampleIdOf } from "./http/path-ids.ts";
 
 /** The public id of one thing, as its UUID. */
 export const idOf = (kind: "campaign" | "notification" | "group" | "delivery") =>

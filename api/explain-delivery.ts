@@ -31,7 +31,7 @@ import {
   wouldWords,
 } from "./explanations.ts";
 import { instantWords, reasonWords } from "./reason-words.ts";
-import { exampleIdOf } from "./references.ts";
+import { exampleIdOf } from "./http/path-ids.ts";
 
 export const explanationAnswer = z
   .object({

@@ -2,8 +2,8 @@ import type { z } from "@hono/zod-openapi";
 import { findUnstorable } from "../domain/storable.ts";
 import { readCsv } from "./import-csv.ts";
 import { readLines } from "./import-lines.ts";
-import { invalid, jsonPointer } from "./problem.ts";
-import { fieldFaults } from "./validation.ts";
+import { invalid, jsonPointer } from "./http/problem.ts";
+import { fieldFaults } from "./http/validation.ts";
 
 /** What the records of an import are. */
 export interface RecordKind<Item> {

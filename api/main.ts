@@ -7,8 +7,8 @@ import { startTracing } from "../config/tracing.ts";
 import { createPrisma } from "../prisma/client.ts";
 import { wakeCampaign, wakeQueue } from "../workflows/wake.ts";
 import { createApp } from "./app.ts";
-import { createApiMetrics } from "./metrics.ts";
-import { createPool } from "./pool.ts";
+import { createApiMetrics } from "./http/metrics.ts";
+import { createPool } from "./http/pool.ts";
 import { createWakes } from "./wakes.ts";
 
 /** A wake that takes longer is given up: the relay finds what it was for. */
@@ -62,7 +62,7 @@ const app = createApp({
     void (await before(probeDeadlineMs, () => temporal.workflowService.getSystemInfo({}))),
   logger,
   metrics,
-  ...(tracing && { traceRequests: (await import("./trace-requests.ts")).traceRequests() }),
+  ...(tracing && { traceRequests: (await import("./http/request-tracing.ts")).traceRequests() }),
   config: {
     apiKey: configuration.TIDINGS_API_KEY,
     tokenSecret: configuration.TOKEN_SECRET,

@@ -5,10 +5,10 @@ import { newUuid, publicId } from "../domain/ids.ts";
 import type { Prisma } from "../prisma/generated/client.ts";
 import { segmentsOf } from "./audience.ts";
 import { type CampaignAnswer, readCampaign, setThrottle } from "./campaigns.ts";
-import type { ApiEnv } from "./context.ts";
-import { setEtag } from "./etag.ts";
-import type { Work } from "./idempotency.ts";
-import type { ApiDeps } from "./router.ts";
+import type { ApiEnv } from "./http/context.ts";
+import { setEtag } from "./http/etag.ts";
+import type { Work } from "./http/idempotency.ts";
+import type { ApiDeps } from "./http/router.ts";
 import { pinVersion, type TemplateVersions } from "./template-versions.ts";
 import { holdType } from "./types.ts";
 

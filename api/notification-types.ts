@@ -8,10 +8,10 @@ import {
   wholeTypeDefinition,
 } from "../domain/notification-type.ts";
 import type { NotificationType, Prisma } from "../prisma/generated/client.ts";
-import { invalid, notFound } from "./problem.ts";
-import { exampleIdOf } from "./references.ts";
-import { fieldErrors } from "./validation.ts";
-import { versionFacts, type VersionFacts, versionFactsJson } from "./versions.ts";
+import { invalid, notFound } from "./http/problem.ts";
+import { exampleIdOf } from "./http/path-ids.ts";
+import { fieldErrors } from "./http/validation.ts";
+import { versionFacts, type VersionFacts, versionFactsJson } from "./http/version-metadata.ts";
 
 export const typeParams = z.object({
   key: typeKey.meta({ description: "Of a notification type", example: "task.deadline" }),

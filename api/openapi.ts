@@ -7,7 +7,7 @@ import {
   tagDescriptions,
   takesHeader,
 } from "./openapi-operations.ts";
-import { type Access, accessExtension, type createRouter } from "./router.ts";
+import { type Access, accessExtension, type createRouter } from "./http/router.ts";
 
 type App = ReturnType<typeof createRouter>;
 

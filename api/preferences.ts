@@ -16,16 +16,16 @@ import {
 } from "../domain/preferences.ts";
 import { importedRecipient, type ImportedRecipient } from "../domain/recipient.ts";
 import type { Prisma } from "../prisma/generated/client.ts";
-import { changeOf } from "./audit.ts";
-import type { ApiEnv } from "./context.ts";
-import { requireMatchIfGiven } from "./etag.ts";
-import { commit } from "./idempotency.ts";
+import { changeOf } from "./http/audit.ts";
+import type { ApiEnv } from "./http/context.ts";
+import { requireMatchIfGiven } from "./http/etag.ts";
+import { commit } from "./http/idempotency.ts";
 import { definitionOf } from "./notification-types.ts";
-import { type FieldError, invalid, jsonPointer } from "./problem.ts";
+import { type FieldError, invalid, jsonPointer } from "./http/problem.ts";
 import { lockRecipient, refuseAbsent, type RecipientName } from "./recipients.ts";
-import { exampleIdOf } from "./references.ts";
+import { exampleIdOf } from "./http/path-ids.ts";
 import { releasing } from "./release-held.ts";
-import type { ApiDeps } from "./router.ts";
+import type { ApiDeps } from "./http/router.ts";
 import { runOf } from "./run.ts";
 
 const from = z.enum(preferenceLayers);

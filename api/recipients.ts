@@ -7,9 +7,9 @@ import { containingPattern } from "../domain/like.ts";
 import type { recipientReference } from "../domain/recipient.ts";
 import { text } from "../domain/storable.ts";
 import type { Prisma, Recipient } from "../prisma/generated/client.ts";
-import { type Conditions, createConditions } from "./conditions.ts";
-import type { Place } from "./pages.ts";
-import { notFound, Problem } from "./problem.ts";
+import { type Conditions, createConditions } from "./http/where.ts";
+import type { Place } from "./http/pages.ts";
+import { notFound, Problem } from "./http/problem.ts";
 
 /** A recipient, as every route shows it. */
 export const recipientAnswer = z

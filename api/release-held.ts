@@ -2,10 +2,10 @@ import type { Context } from "hono";
 import { ownQueue } from "../domain/ledger-sql.ts";
 import { shardNames } from "../domain/queues.ts";
 import { heldReasons } from "../domain/reasons.ts";
-import type { ApiEnv } from "./context.ts";
+import type { ApiEnv } from "./http/context.ts";
 import { type ChangedRow, wakeFor } from "./delivery-changes.ts";
 import { leaveGroups, lockGroupsOf } from "./groups.ts";
-import type { ApiDeps } from "./router.ts";
+import type { ApiDeps } from "./http/router.ts";
 import type { Run } from "./run.ts";
 
 /**

@@ -4,7 +4,7 @@ import { publicId } from "../domain/ids.ts";
 import { text } from "../domain/storable.ts";
 import type { Prisma, Segment } from "../prisma/generated/client.ts";
 import { describedFilter } from "./audience.ts";
-import { notFound } from "./problem.ts";
+import { notFound } from "./http/problem.ts";
 
 const exampleKey = "pro-customers";
 

@@ -5,7 +5,7 @@ import {
   type TemplateVariables,
 } from "../domain/template-variables.ts";
 import type { Prisma } from "../prisma/generated/client.ts";
-import { type FieldError, invalid, jsonPointer } from "./problem.ts";
+import { type FieldError, invalid, jsonPointer } from "./http/problem.ts";
 import { archivedTemplate, unknownTemplate } from "./templates.ts";
 
 export interface PinnedVersion {

@@ -9,8 +9,8 @@ import {
   type TemplateVariables,
 } from "../domain/template-variables.ts";
 import type { Prisma, Template, TemplateVersion } from "../prisma/generated/client.ts";
-import { invalid, jsonPointer, notFound, Problem } from "./problem.ts";
-import { versionInPath } from "./versions.ts";
+import { invalid, jsonPointer, notFound, Problem } from "./http/problem.ts";
+import { versionInPath } from "./http/version-metadata.ts";
 
 /** What the routes of templates share: what is asked for, what is answered, and how both are kept. */
 

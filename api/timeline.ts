@@ -10,7 +10,7 @@ import { type Priority, priorities } from "../domain/priority.ts";
 import { quietUntil } from "../domain/quiet-hours.ts";
 import type { Person } from "./asked.ts";
 import { deliveryAnswer, deliveryColumns, deliveryJson, type DeliveryRow } from "./deliveries.ts";
-import { exampleIdOf } from "./references.ts";
+import { exampleIdOf } from "./http/path-ids.ts";
 
 /** Deliveries, and groups, that an answer has at most. */
 const shownRows = 200;

@@ -2,7 +2,7 @@ import { AsyncResource } from "node:async_hooks";
 import type { Logger } from "pino";
 import { describeError } from "../config/describe-error.ts";
 import type { Wake } from "../workflows/messages.ts";
-import type { WakeTarget } from "./metrics.ts";
+import type { WakeTarget } from "./http/metrics.ts";
 
 /**
  * Tells workflows that the ledger has changed. Never throws, and never keeps a request waiting. A wake says for which

@@ -5,7 +5,7 @@ import { unlimited } from "../activities/gates.ts";
 import type { Channel } from "../activities/channels/channel.ts";
 import { createLedger } from "../activities/ledger.ts";
 import { createApp } from "../api/app.ts";
-import { createPool } from "../api/pool.ts";
+import { createPool } from "../api/http/pool.ts";
 import { createLogger } from "../config/logger.ts";
 import { createActionLinks } from "../domain/action-links.ts";
 import { presetPolicy } from "../domain/policy.ts";

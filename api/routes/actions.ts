@@ -10,11 +10,11 @@ import {
   renderPage,
 } from "../action-pages.ts";
 import { type ActionOutcome, perform, readAction } from "../actions.ts";
-import type { ApiEnv } from "../context.ts";
-import { databaseProblem } from "../database-errors.ts";
-import { Problem, problemDetails } from "../problem.ts";
-import { problemTitles } from "../problem-kinds.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+import type { ApiEnv } from "../http/context.ts";
+import { databaseProblem } from "../http/database-errors.ts";
+import { Problem, problemDetails } from "../http/problem.ts";
+import { problemTitles } from "../http/problem-kinds.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 
 /** Longer than any that is made: a target's address is the most of one. */
 const maxToken = 8_000;

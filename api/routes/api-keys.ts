@@ -4,13 +4,13 @@ import { newUuid, publicId } from "../../domain/ids.ts";
 import { roles } from "../../domain/role.ts";
 import { text } from "../../domain/storable.ts";
 import type { ApiKey, Prisma } from "../../prisma/generated/client.ts";
-import { changeOf } from "../audit.ts";
-import { commit, commitOnce, idempotencyHeaders } from "../idempotency.ts";
-import { type Keyring, newSecret } from "../keyring.ts";
-import { byCreation, oneOrMore, pageOf, pageQuery, paging } from "../pages.ts";
-import { invalid, Problem } from "../problem.ts";
-import { absent, exampleIdOf, idInPath, idParams } from "../references.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+import { changeOf } from "../http/audit.ts";
+import { commit, commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
+import { type Keyring, newSecret } from "../http/keyring.ts";
+import { byCreation, oneOrMore, pageOf, pageQuery, paging } from "../http/pages.ts";
+import { invalid, Problem } from "../http/problem.ts";
+import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 
 const states = ["active", "expired", "revoked"] as const;
 

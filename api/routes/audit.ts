@@ -9,8 +9,8 @@ import {
   pageOf,
   pageQuery,
   readLongPage,
-} from "../pages.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
+} from "../http/pages.ts";
+import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
 
 const entry = z
   .object({

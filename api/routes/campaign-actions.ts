@@ -2,14 +2,14 @@ import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { applyAction, type CampaignAction, throttle } from "../../domain/campaign.ts";
 import { instant } from "../../domain/instant.ts";
-import { changeOf } from "../audit.ts";
+import { changeOf } from "../http/audit.ts";
 import { campaignAnswer, lockCampaign, setThrottle, updateCampaign } from "../campaigns.ts";
-import type { ApiEnv } from "../context.ts";
-import { setEtag } from "../etag.ts";
-import { commit, commitOnce, idempotencyHeaders } from "../idempotency.ts";
-import { Problem } from "../problem.ts";
-import { idInPath, idParams } from "../references.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+import type { ApiEnv } from "../http/context.ts";
+import { setEtag } from "../http/etag.ts";
+import { commit, commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
+import { Problem } from "../http/problem.ts";
+import { idInPath, idParams } from "../http/path-ids.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 
 const act = <Action extends CampaignAction>(action: Action, summary: string) =>
   defineRoute({

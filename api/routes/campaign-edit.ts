@@ -9,7 +9,7 @@ import {
 import { compileVariables, type TemplateVariables } from "../../domain/template-variables.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { describedAudience, segmentsOf } from "../audience.ts";
-import { changeOf } from "../audit.ts";
+import { changeOf } from "../http/audit.ts";
 import {
   campaignAnswer,
   type CampaignRow,
@@ -20,11 +20,11 @@ import {
   setThrottle,
   updateCampaign,
 } from "../campaigns.ts";
-import { etagOf, ifMatchHeaders, requireMatch, setEtag } from "../etag.ts";
-import { commit } from "../idempotency.ts";
-import { type FieldError, invalid, Problem } from "../problem.ts";
-import { idInPath, idParams } from "../references.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+import { etagOf, ifMatchHeaders, requireMatch, setEtag } from "../http/etag.ts";
+import { commit } from "../http/idempotency.ts";
+import { type FieldError, invalid, Problem } from "../http/problem.ts";
+import { idInPath, idParams } from "../http/path-ids.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { dataErrors, pinVersion, type TemplateVersions } from "../template-versions.ts";
 import { holdType } from "../types.ts";
 

@@ -5,7 +5,7 @@ import { priorities } from "../../domain/priority.ts";
 import { text } from "../../domain/storable.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { publicId } from "../../domain/ids.ts";
-import { changeOf } from "../audit.ts";
+import { changeOf } from "../http/audit.ts";
 import {
   campaignAnswer,
   countsOfCampaign,
@@ -14,11 +14,11 @@ import {
   readCampaign,
   updateCampaign,
 } from "../campaigns.ts";
-import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
+import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
 import { makeCampaign } from "../new-campaign.ts";
-import { Problem } from "../problem.ts";
-import { idInPath, idParams } from "../references.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+import { Problem } from "../http/problem.ts";
+import { idInPath, idParams } from "../http/path-ids.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { TemplateVersions } from "../template-versions.ts";
 
 const count = (description: string) => z.number().int().openapi({ description });

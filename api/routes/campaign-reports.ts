@@ -10,9 +10,9 @@ import {
   statusCounts,
 } from "../deliveries.ts";
 import { readDeliveries } from "../delivery-filters.ts";
-import { byCreation, oneOrMore, pageOf, pageQuery, paging, partOf } from "../pages.ts";
-import { absent, idInPath, idParams } from "../references.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
+import { byCreation, oneOrMore, pageOf, pageQuery, paging, partOf } from "../http/pages.ts";
+import { absent, idInPath, idParams } from "../http/path-ids.ts";
+import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
 import { createTurns } from "../turns.ts";
 
 const progress = defineRoute({

@@ -1,10 +1,10 @@
 import { z } from "@hono/zod-openapi";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { withTemplate } from "../campaigns.ts";
-import { numberedPage, numberedQuery } from "../numbered-pages.ts";
-import { pageOf } from "../pages.ts";
-import { absent, idInPath, idParams } from "../references.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
+import { numberedPage, numberedQuery } from "../http/version-cursor.ts";
+import { pageOf } from "../http/pages.ts";
+import { absent, idInPath, idParams } from "../http/path-ids.ts";
+import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
 
 const revision = z
   .object({

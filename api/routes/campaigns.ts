@@ -15,8 +15,8 @@ import {
   type CampaignRow,
   readCampaign,
 } from "../campaigns.ts";
-import { setEtag } from "../etag.ts";
-import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
+import { setEtag } from "../http/etag.ts";
+import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
 import { makeCampaign } from "../new-campaign.ts";
 import {
   byCreation,
@@ -27,9 +27,9 @@ import {
   pageOf,
   pageQuery,
   readLongPage,
-} from "../pages.ts";
-import { idInPath, idParams } from "../references.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+} from "../http/pages.ts";
+import { idInPath, idParams } from "../http/path-ids.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { TemplateVersions } from "../template-versions.ts";
 
 const newCampaignBody = newCampaign.extend({

@@ -16,10 +16,10 @@ import {
   versionsAnswer,
   wouldWords,
 } from "../explanations.ts";
-import { invalid } from "../problem.ts";
+import { invalid } from "../http/problem.ts";
 import { instantWords, reasonWords } from "../reason-words.ts";
-import { exampleIdOf } from "../references.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+import { exampleIdOf } from "../http/path-ids.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { Types } from "../types.ts";
 
 /** What is not done by then is not looked at any further. */

@@ -9,9 +9,9 @@ import {
   templateVersionAnswer,
 } from "../deliveries.ts";
 import { deliveryFilterQuery, findNamed, readDeliveries } from "../delivery-filters.ts";
-import { byCreation, pageOf, pageQuery, paging, partOf } from "../pages.ts";
-import { absent, idInPath, idParams } from "../references.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
+import { byCreation, pageOf, pageQuery, paging, partOf } from "../http/pages.ts";
+import { absent, idInPath, idParams } from "../http/path-ids.ts";
+import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
 
 const attempt = z
   .object({

@@ -1,8 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { parsePublicId, publicId, publicIdPattern } from "../../domain/ids.ts";
-import { changeOf } from "../audit.ts";
-import type { ApiEnv } from "../context.ts";
+import { changeOf } from "../http/audit.ts";
+import type { ApiEnv } from "../http/context.ts";
 import { priorities } from "../../domain/priority.ts";
 import { deliveryAnswer, deliveryJson, readDelivery } from "../deliveries.ts";
 import {
@@ -16,10 +16,10 @@ import {
   wakeFor,
 } from "../delivery-changes.ts";
 import { deliveryFilterBody, type DeliveryFilters, findNamed } from "../delivery-filters.ts";
-import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
-import { Problem } from "../problem.ts";
-import { absent, exampleIdOf, idInPath, idParams } from "../references.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
+import { Problem } from "../http/problem.ts";
+import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { runOf } from "../run.ts";
 import { createTurns } from "../turns.ts";
 

@@ -3,8 +3,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "@hono/zod-openapi";
 import absolutePath from "swagger-ui-dist/absolute-path.js";
-import { Problem } from "../problem.ts";
-import { createRouter, defineRoute, problemResponse } from "../router.ts";
+import { Problem } from "../http/problem.ts";
+import { createRouter, defineRoute, problemResponse } from "../http/router.ts";
 
 const page = `<!doctype html>
 <html lang="en">

@@ -7,7 +7,7 @@ import {
   eventView,
 } from "../../domain/event.ts";
 import { firstUuidAt } from "../../domain/ids.ts";
-import { createConditions } from "../conditions.ts";
+import { createConditions } from "../http/where.ts";
 import { findNamed, idOf, recipientParameter } from "../delivery-filters.ts";
 import {
   byCreation,
@@ -17,9 +17,9 @@ import {
   pageQuery,
   paging,
   partOf,
-} from "../pages.ts";
-import { exampleIdOf } from "../references.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
+} from "../http/pages.ts";
+import { exampleIdOf } from "../http/path-ids.ts";
+import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
 
 const event = z
   .object({

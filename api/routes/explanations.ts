@@ -7,9 +7,9 @@ import { findPerson, type Person } from "../asked.ts";
 import { recipientParameter } from "../delivery-filters.ts";
 import { audienceExplanation, explainAudience } from "../explain-audience.ts";
 import { explainDelivery, explanationAnswer } from "../explain-delivery.ts";
-import { notFound } from "../problem.ts";
-import { absent, exampleIdOf, idInPath, idParams } from "../references.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
+import { notFound } from "../http/problem.ts";
+import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
+import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
 
 const ofDelivery = defineRoute({
   method: "get",

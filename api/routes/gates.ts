@@ -2,11 +2,11 @@ import { z } from "@hono/zod-openapi";
 import { channels } from "../../domain/channel.ts";
 import { gateLimits, type GateKind, limitedKinds } from "../../domain/gates.ts";
 import { providerName } from "../../domain/provider-name.ts";
-import { changeOf } from "../audit.ts";
+import { changeOf } from "../http/audit.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { gateAnswer, gateJson, shownGates, shownKinds } from "../gates.ts";
-import { commit } from "../idempotency.ts";
-import { notFound } from "../problem.ts";
+import { commit } from "../http/idempotency.ts";
+import { notFound } from "../http/problem.ts";
 import {
   type ApiDeps,
   createRouter,
@@ -14,7 +14,7 @@ import {
   jsonContent,
   problemResponse,
   responses,
-} from "../router.ts";
+} from "../http/router.ts";
 
 const params = z.object({
   kind: z.string().openapi({ description: limitedKinds.join(" or "), example: "provider" }),

@@ -4,8 +4,8 @@ import { publicId } from "../../domain/ids.ts";
 import { priorities } from "../../domain/priority.ts";
 import { deliveryAnswer, deliveryJson } from "../deliveries.ts";
 import { readDeliveries } from "../delivery-filters.ts";
-import { absent, exampleIdOf, idInPath, idParams } from "../references.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
+import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
+import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
 
 /** Of a digest there may be more: GET /v1/deliveries has them all. */
 const shownMembers = 100;

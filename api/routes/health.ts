@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { within } from "../../config/within.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
-import { Problem } from "../problem.ts";
+import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
+import { Problem } from "../http/problem.ts";
 
 const alive = defineRoute({
   method: "get",

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Registry } from "prom-client";
-import { createRouter, defineRoute, problemResponse } from "../router.ts";
+import { createRouter, defineRoute, problemResponse } from "../http/router.ts";
 
 const scrape = defineRoute({
   method: "get",

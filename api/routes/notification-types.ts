@@ -4,10 +4,10 @@ import { newUuid } from "../../domain/ids.ts";
 import { typeDefinition, typeKey, typePatch } from "../../domain/notification-type.ts";
 import { text } from "../../domain/storable.ts";
 import type { NotificationType, Prisma } from "../../prisma/generated/client.ts";
-import { changeOf } from "../audit.ts";
-import { isForeignKeyViolation } from "../database-errors.ts";
-import { ifMatchHeaders, requireMatch, setEtag } from "../etag.ts";
-import { commit, commitOnce, idempotencyHeaders } from "../idempotency.ts";
+import { changeOf } from "../http/audit.ts";
+import { isForeignKeyViolation } from "../http/database-errors.ts";
+import { ifMatchHeaders, requireMatch, setEtag } from "../http/etag.ts";
+import { commit, commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
 import {
   definitionOf,
   findType,
@@ -19,9 +19,9 @@ import {
   typeVersionAnswer,
   typeVersionJson,
 } from "../notification-types.ts";
-import { numberedPage, numberedQuery } from "../numbered-pages.ts";
-import { containing, pageOf, pageQuery, readLongPage } from "../pages.ts";
-import { notFound, Problem } from "../problem.ts";
+import { numberedPage, numberedQuery } from "../http/version-cursor.ts";
+import { containing, pageOf, pageQuery, readLongPage } from "../http/pages.ts";
+import { notFound, Problem } from "../http/problem.ts";
 import {
   type ApiDeps,
   createRouter,
@@ -29,9 +29,9 @@ import {
   jsonContent,
   problemResponse,
   responses,
-} from "../router.ts";
+} from "../http/router.ts";
 import { refuseUnusableTemplate } from "../templates.ts";
-import { versionFacts, versionFactsJson, versionInPath } from "../versions.ts";
+import { versionFacts, versionFactsJson, versionInPath } from "../http/version-metadata.ts";
 
 /*
  * Whoever edits a type decides for everybody what cannot be switched off, what passes quiet hours and how much of it may

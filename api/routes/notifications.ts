@@ -14,7 +14,7 @@ import { text } from "../../domain/storable.ts";
 import { acceptNotification } from "../accept-notification.ts";
 import type { Backlog } from "../backlog.ts";
 import { withTemplate } from "../campaigns.ts";
-import { createConditions } from "../conditions.ts";
+import { createConditions } from "../http/where.ts";
 import {
   countsOf,
   deliveryAnswer,
@@ -23,8 +23,8 @@ import {
   templateVersionAnswer,
 } from "../deliveries.ts";
 import { findNamed, readDeliveries, recipientParameter } from "../delivery-filters.ts";
-import { answerWith, idempotencyHeaders, keyedRequest } from "../idempotency.ts";
-import { Problem } from "../problem.ts";
+import { answerWith, idempotencyHeaders, keyedRequest } from "../http/idempotency.ts";
+import { Problem } from "../http/problem.ts";
 import {
   byCreation,
   createdBetween,
@@ -34,9 +34,9 @@ import {
   paging,
   type Part,
   partOf,
-} from "../pages.ts";
-import { absent, exampleIdOf, idInPath, idParams } from "../references.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+} from "../http/pages.ts";
+import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { Types } from "../types.ts";
 import type { TemplateVersions } from "../template-versions.ts";
 

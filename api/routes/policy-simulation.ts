@@ -8,9 +8,9 @@ import { policyPatch } from "../../domain/policy.ts";
 import { reasons } from "../../domain/reasons.ts";
 import { patchedDefinition } from "../notification-types.ts";
 import { patchedPolicy, readPolicy } from "../policy.ts";
-import { invalid, jsonPointer } from "../problem.ts";
-import { exampleIdOf } from "../references.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+import { invalid, jsonPointer } from "../http/problem.ts";
+import { exampleIdOf } from "../http/path-ids.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import {
   exampleCount,
   type PolicySimulation,

@@ -2,16 +2,16 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "@hono/zod-openapi";
 import { policyChanges, policyPatch } from "../../domain/policy.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
-import { changeOf } from "../audit.ts";
-import { ifMatchHeaders, requireMatch, setEtag } from "../etag.ts";
-import { commit } from "../idempotency.ts";
-import { numberedPage, numberedQuery } from "../numbered-pages.ts";
-import { pageOf } from "../pages.ts";
+import { changeOf } from "../http/audit.ts";
+import { ifMatchHeaders, requireMatch, setEtag } from "../http/etag.ts";
+import { commit } from "../http/idempotency.ts";
+import { numberedPage, numberedQuery } from "../http/version-cursor.ts";
+import { pageOf } from "../http/pages.ts";
 import { patchedPolicy, policyAnswer, readOf, readPolicy } from "../policy.ts";
-import { notFound } from "../problem.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+import { notFound } from "../http/problem.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { refuseUnusableTemplate } from "../templates.ts";
-import { versionFacts, versionFactsJson, versionInPath } from "../versions.ts";
+import { versionFacts, versionFactsJson, versionInPath } from "../http/version-metadata.ts";
 
 const get = defineRoute({
   method: "get",

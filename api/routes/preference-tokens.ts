@@ -2,9 +2,9 @@ import { z } from "@hono/zod-openapi";
 import { publicId } from "../../domain/ids.ts";
 import { recipientReference } from "../../domain/recipient.ts";
 import type { Tokens } from "../../domain/tokens.ts";
-import { commit } from "../idempotency.ts";
+import { commit } from "../http/idempotency.ts";
 import { readRecipient, recipientParams } from "../recipients.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
+import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
 
 const daySeconds = 86_400;
 const presetSeconds = 30 * daySeconds;

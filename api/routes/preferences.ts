@@ -5,10 +5,10 @@ import { mergePatch } from "../../domain/merge-patch.ts";
 import { typeKey } from "../../domain/notification-type.ts";
 import { type Preferences, preferences, preferencesPatch } from "../../domain/preferences.ts";
 import { recipientReference } from "../../domain/recipient.ts";
-import type { ApiEnv } from "../context.ts";
-import { optionalIfMatchHeaders, setEtag } from "../etag.ts";
-import { numberedPage, numberedQuery } from "../numbered-pages.ts";
-import { pageOf } from "../pages.ts";
+import type { ApiEnv } from "../http/context.ts";
+import { optionalIfMatchHeaders, setEtag } from "../http/etag.ts";
+import { numberedPage, numberedQuery } from "../http/version-cursor.ts";
+import { pageOf } from "../http/pages.ts";
 import {
   changePreferences,
   examplePreferences,
@@ -17,7 +17,7 @@ import {
   saidIn,
   type Wishes,
 } from "../preferences.ts";
-import { invalid, notFound } from "../problem.ts";
+import { invalid, notFound } from "../http/problem.ts";
 import { readRecipient, type RecipientName, recipientParams } from "../recipients.ts";
 import {
   type ApiDeps,
@@ -26,9 +26,9 @@ import {
   jsonContent,
   problemResponse,
   responses,
-} from "../router.ts";
-import { fieldErrors } from "../validation.ts";
-import { versionFacts, versionFactsJson, versionInPath } from "../versions.ts";
+} from "../http/router.ts";
+import { fieldErrors } from "../http/validation.ts";
+import { versionFacts, versionFactsJson, versionInPath } from "../http/version-metadata.ts";
 
 const query = z.object({
   type: typeKey.optional().meta({

@@ -2,14 +2,14 @@ import { z } from "@hono/zod-openapi";
 import type { ReadRulebook, Rulebook } from "../../config/rulebook.ts";
 import { publicId } from "../../domain/ids.ts";
 import type { ImportedRecipient } from "../../domain/recipient.ts";
-import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
+import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
 import { importedRecipientFor } from "../preferences.ts";
-import { jsonPointer } from "../problem.ts";
+import { jsonPointer } from "../http/problem.ts";
 import { releasing } from "../release-held.ts";
 import { upsertRecipients } from "../recipient-store.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { runOf } from "../run.ts";
-import { fieldFaults } from "../validation.ts";
+import { fieldFaults } from "../http/validation.ts";
 
 const maxRecipients = 1_000;
 

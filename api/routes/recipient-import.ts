@@ -3,7 +3,7 @@ import { importBody, importOutcome, importStream } from "../import-stream.ts";
 import { importedRecipientFor } from "../preferences.ts";
 import { releasing } from "../release-held.ts";
 import { importRecipients } from "../recipient-store.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
+import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
 import { runOn } from "../run.ts";
 
 export const recipientImportPath = "/v1/recipients/import";

@@ -11,8 +11,8 @@ import {
   paging,
   placeOf,
   withPlus,
-} from "../pages.ts";
-import { invalid } from "../problem.ts";
+} from "../http/pages.ts";
+import { invalid } from "../http/problem.ts";
 import {
   readRecipients,
   recipientAnswer,
@@ -20,7 +20,7 @@ import {
   type RecipientRow,
   recipientSorts,
 } from "../recipients.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../router.ts";
+import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
 import { readSegment } from "../segments.ts";
 
 const minSearch = 3;

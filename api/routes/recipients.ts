@@ -9,11 +9,11 @@ import {
   recipientReference,
 } from "../../domain/recipient.ts";
 import { Prisma } from "../../prisma/generated/client.ts";
-import { changeOf } from "../audit.ts";
-import { ifMatchHeaders, requireMatch, setEtag } from "../etag.ts";
+import { changeOf } from "../http/audit.ts";
+import { ifMatchHeaders, requireMatch, setEtag } from "../http/etag.ts";
 import { leaveGroups, lockGroupsOf } from "../groups.ts";
-import { commit } from "../idempotency.ts";
-import { invalid } from "../problem.ts";
+import { commit } from "../http/idempotency.ts";
+import { invalid } from "../http/problem.ts";
 import { releasing } from "../release-held.ts";
 import { upsertRecipients } from "../recipient-store.ts";
 import {
@@ -32,9 +32,9 @@ import {
   jsonContent,
   problemResponse,
   responses,
-} from "../router.ts";
+} from "../http/router.ts";
 import { runOf } from "../run.ts";
-import { fieldErrors } from "../validation.ts";
+import { fieldErrors } from "../http/validation.ts";
 
 const exampleProfile = {
   email: "ada@example.org",

@@ -1,8 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import type { RecipientFilter } from "../../domain/audience.ts";
 import { describedFilter } from "../audience.ts";
-import { pageOf, pageQuery, paging, placeOf } from "../pages.ts";
-import { notFound } from "../problem.ts";
+import { pageOf, pageQuery, paging, placeOf } from "../http/pages.ts";
+import { notFound } from "../http/problem.ts";
 import {
   countRecipients,
   readRecipients,
@@ -11,7 +11,7 @@ import {
   type RecipientRow,
   recipientSorts,
 } from "../recipients.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { readSegment, segmentParams } from "../segments.ts";
 import { createTurns } from "../turns.ts";
 

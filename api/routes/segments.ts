@@ -4,12 +4,12 @@ import { publicId, newUuid } from "../../domain/ids.ts";
 import { text } from "../../domain/storable.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { describedFilter } from "../audience.ts";
-import { changeOf } from "../audit.ts";
-import { isUniqueViolation } from "../database-errors.ts";
-import { ifMatchHeaders, requireMatch, setEtag } from "../etag.ts";
-import { commit, commitOnce, idempotencyHeaders } from "../idempotency.ts";
-import { containing, pageOf, pageQuery, readLongPage } from "../pages.ts";
-import { notFound, Problem } from "../problem.ts";
+import { changeOf } from "../http/audit.ts";
+import { isUniqueViolation } from "../http/database-errors.ts";
+import { ifMatchHeaders, requireMatch, setEtag } from "../http/etag.ts";
+import { commit, commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
+import { containing, pageOf, pageQuery, readLongPage } from "../http/pages.ts";
+import { notFound, Problem } from "../http/problem.ts";
 import {
   type ApiDeps,
   createRouter,
@@ -17,7 +17,7 @@ import {
   jsonContent,
   problemResponse,
   responses,
-} from "../router.ts";
+} from "../http/router.ts";
 import {
   lockSegment,
   newSegmentKey,

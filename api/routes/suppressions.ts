@@ -9,7 +9,7 @@ import {
   suppressionReasons,
 } from "../../domain/suppression.ts";
 import type { Suppression } from "../../prisma/generated/client.ts";
-import { commit } from "../idempotency.ts";
+import { commit } from "../http/idempotency.ts";
 import { importBody, importOutcome, importStream } from "../import-stream.ts";
 import {
   byCreation,
@@ -20,8 +20,8 @@ import {
   pageQuery,
   paging,
   withPlus,
-} from "../pages.ts";
-import { absent, exampleIdOf, idInPath, idParams } from "../references.ts";
+} from "../http/pages.ts";
+import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
 import {
   type ApiDeps,
   createRouter,
@@ -29,7 +29,7 @@ import {
   jsonContent,
   problemResponse,
   responses,
-} from "../router.ts";
+} from "../http/router.ts";
 import { addSuppression, importSuppressions } from "../suppression-store.ts";
 
 export const suppressionImportPath = "/v1/suppressions/import";

@@ -8,8 +8,8 @@ import {
 } from "../../domain/health.ts";
 import { priorities } from "../../domain/priority.ts";
 import type { LedgerReader } from "../ledger-reading.ts";
-import { Problem } from "../problem.ts";
-import { createRouter, defineRoute, responses } from "../router.ts";
+import { Problem } from "../http/problem.ts";
+import { createRouter, defineRoute, responses } from "../http/router.ts";
 
 const word = z.enum(healthWords);
 

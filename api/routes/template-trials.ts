@@ -14,9 +14,9 @@ import { compileVariables, type TemplateVariables } from "../../domain/template-
 import { acceptNotification } from "../accept-notification.ts";
 import type { Types } from "../types.ts";
 import type { Backlog } from "../backlog.ts";
-import { answerWith, idempotencyHeaders, keyedRequest } from "../idempotency.ts";
-import { type FieldError, invalid, Problem } from "../problem.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+import { answerWith, idempotencyHeaders, keyedRequest } from "../http/idempotency.ts";
+import { type FieldError, invalid, Problem } from "../http/problem.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { dataErrors, type TemplateVersions } from "../template-versions.ts";
 import { findTemplate, findVersion, templateParams } from "../templates.ts";
 import { acceptedNotification } from "./notifications.ts";

@@ -1,9 +1,9 @@
 import { z } from "@hono/zod-openapi";
 import type { TemplateVersion } from "../../prisma/generated/client.ts";
-import { changeOf } from "../audit.ts";
-import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
-import { pageOf, pageQuery, paging } from "../pages.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+import { changeOf } from "../http/audit.ts";
+import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
+import { pageOf, pageQuery, paging } from "../http/pages.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import {
   findTemplate,
   findVersion,

@@ -3,11 +3,11 @@ import type { Context } from "hono";
 import { templateVersionNumber } from "../../domain/notification.ts";
 import { text } from "../../domain/storable.ts";
 import type { Template } from "../../prisma/generated/client.ts";
-import { changeOf } from "../audit.ts";
-import type { ApiEnv } from "../context.ts";
-import { commitOnce, idempotencyHeaders } from "../idempotency.ts";
-import { containing, pageOf, pageQuery, paging } from "../pages.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../router.ts";
+import { changeOf } from "../http/audit.ts";
+import type { ApiEnv } from "../http/context.ts";
+import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
+import { containing, pageOf, pageQuery, paging } from "../http/pages.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import {
   findTemplate,
   findVersion,

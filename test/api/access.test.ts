@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createPathMatcher, routeTable } from "../../api/openapi.ts";
 import { z } from "@hono/zod-openapi";
-import { authenticate } from "../../api/auth.ts";
-import { createKeyring } from "../../api/keyring.ts";
-import type { Problem } from "../../api/problem.ts";
-import { limitRequests } from "../../api/rate-limit.ts";
-import { createRouter, defineRoute } from "../../api/router.ts";
+import { authenticate } from "../../api/http/auth.ts";
+import { createKeyring } from "../../api/http/keyring.ts";
+import type { Problem } from "../../api/http/problem.ts";
+import { limitRequests } from "../../api/http/rate-limit.ts";
+import { createRouter, defineRoute } from "../../api/http/router.ts";
 import { newUuid } from "../../domain/ids.ts";
 import { includesRole, roles, type Role } from "../../domain/role.ts";
 import { createTokens } from "../../domain/tokens.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createKeyring } from "../../api/keyring.ts";
+import { createKeyring } from "../../api/http/keyring.ts";
 import { parsePublicId } from "../../domain/ids.ts";
 import { type Api, apiKey, makeKey, seed, startApi } from "./harness.ts";
 

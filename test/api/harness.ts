@@ -1,7 +1,7 @@
 import { createApp } from "../../api/app.ts";
-import { createApiMetrics } from "../../api/metrics.ts";
-import { createPool } from "../../api/pool.ts";
-import type { ApiDeps } from "../../api/router.ts";
+import { createApiMetrics } from "../../api/http/metrics.ts";
+import { createPool } from "../../api/http/pool.ts";
+import type { ApiDeps } from "../../api/http/router.ts";
 import { createLogger } from "../../config/logger.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
 import { addLedgerMetrics } from "../../api/ledger-metrics.ts";
-import { createApiMetrics } from "../../api/metrics.ts";
+import { createApiMetrics } from "../../api/http/metrics.ts";
 import { processRegistry } from "../../config/metrics.ts";
 import { packageRoot } from "../../config/package-root.ts";
 import { createWorkerMetrics } from "../../workers/metrics.ts";

@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
-import { openPool } from "../config/database.ts";
-import type { Logger } from "../config/logger.ts";
+import { openPool } from "../../config/database.ts";
+import type { Logger } from "../../config/logger.ts";
 
 /** The pool for what has to be fast, or is planned anew for each request: without what a client in between costs or does. */
 export function createPool(options: { url: string; connections: number; logger: Logger }): Pool {

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { templateVersionNumber } from "../domain/notification.ts";
+import { templateVersionNumber } from "../../domain/notification.ts";
 
 /** What is told of each version of something whose versions are kept, beside what it said. */
 export const versionFacts = z

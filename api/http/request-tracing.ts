@@ -13,7 +13,7 @@ import {
 } from "@opentelemetry/semantic-conventions";
 import { createMiddleware } from "hono/factory";
 import type { ApiEnv } from "./context.ts";
-import { describeRequest, probes } from "./observe.ts";
+import { describeRequest, probes } from "./request-logging.ts";
 
 /** Of what a caller may send along, only the ids: tracestate and baggage may say anything, and would end in histories. */
 const idsOnly = {

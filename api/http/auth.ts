@@ -1,7 +1,7 @@
 import { createMiddleware } from "hono/factory";
-import { publicId } from "../domain/ids.ts";
-import { includesRole, type Role } from "../domain/role.ts";
-import type { Tokens } from "../domain/tokens.ts";
+import { publicId } from "../../domain/ids.ts";
+import { includesRole, type Role } from "../../domain/role.ts";
+import type { Tokens } from "../../domain/tokens.ts";
 import type { ApiEnv } from "./context.ts";
 import type { Keyring } from "./keyring.ts";
 import { Problem } from "./problem.ts";

@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import { publicId } from "../domain/ids.ts";
-import type { Role } from "../domain/role.ts";
-import type { PrismaClient } from "../prisma/generated/client.ts";
+import { publicId } from "../../domain/ids.ts";
+import type { Role } from "../../domain/role.ts";
+import type { PrismaClient } from "../../prisma/generated/client.ts";
 
 /** Who makes a request. */
 export interface Caller {

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { type IdKind, idPrefixes, parsePublicId } from "../domain/ids.ts";
+import { type IdKind, idPrefixes, parsePublicId } from "../../domain/ids.ts";
 import { notFound } from "./problem.ts";
 
 /** What callers call the things whose ids stand in paths. */

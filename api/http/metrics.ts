@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import { type ConnectionCounts, createPoolGauge, durationBuckets } from "../config/metrics.ts";
+import { type ConnectionCounts, createPoolGauge, durationBuckets } from "../../config/metrics.ts";
 import type { ProblemKind } from "./problem-kinds.ts";
 
 /** What the API counts. No label can hold what a caller made up: their values are known beforehand, and few. */

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Context } from "hono";
 import type { PoolClient } from "pg";
-import { newUuid } from "../domain/ids.ts";
-import { Prisma } from "../prisma/generated/client.ts";
+import { newUuid } from "../../domain/ids.ts";
+import { Prisma } from "../../prisma/generated/client.ts";
 import type { ApiEnv } from "./context.ts";
 
 type Facts = Record<string, unknown>;

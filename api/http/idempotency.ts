@@ -3,7 +3,7 @@ import { z } from "@hono/zod-openapi";
 import type { Context, TypedResponse } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { JSONParsed } from "hono/utils/types";
-import type { Prisma } from "../prisma/generated/client.ts";
+import type { Prisma } from "../../prisma/generated/client.ts";
 import type { ApiEnv } from "./context.ts";
 import { isUniqueViolation } from "./database-errors.ts";
 import { Problem } from "./problem.ts";

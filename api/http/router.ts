@@ -2,19 +2,19 @@ import { createRoute, OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi
 import type { MiddlewareHandler } from "hono";
 import type { Pool } from "pg";
 import type { Logger } from "pino";
-import type { Role } from "../domain/role.ts";
-import type { PrismaClient } from "../prisma/generated/client.ts";
+import type { Role } from "../../domain/role.ts";
+import type { PrismaClient } from "../../prisma/generated/client.ts";
 import { requireRole } from "./auth.ts";
 import type { ApiEnv } from "./context.ts";
 import type { ApiMetrics } from "./metrics.ts";
 import { invalid, problemDetails } from "./problem.ts";
 import { fieldErrors } from "./validation.ts";
-import type { Wakes } from "./wakes.ts";
+import type { Wakes } from "../wakes.ts";
 
 /** What the routes need. Whoever made these ends them. */
 export interface ApiDeps {
   prisma: PrismaClient;
-  /** For what has to be fast, what is planned for the values at hand, and what must not go through Prisma: see api/pool.ts. */
+  /** For what has to be fast, what is planned for the values at hand, and what must not go through Prisma: see api/http/pool.ts. */
   pool: Pool;
   wakes: Wakes;
   /** Resolves if Temporal answers, soon; rejects if it does not. */
