@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createPathMatcher, routeTable } from "../../api/openapi.ts";
+import { createPathMatcher, routeTable } from "../../api/openapi/document.ts";
 import { z } from "@hono/zod-openapi";
 import { authenticate } from "../../api/http/auth.ts";
 import { createKeyring } from "../../api/http/keyring.ts";

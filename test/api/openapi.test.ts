@@ -1,5 +1,5 @@
 import { Validator } from "@seriousme/openapi-schema-validator";
-import { noExample } from "../../api/openapi-examples.ts";
+import { noExample } from "../../api/openapi/examples.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   type Document,

@@ -1,6 +1,6 @@
-import { unconditional } from "./http/etag.ts";
-import { exampleOf, type Schemas } from "./openapi-examples.ts";
-import { type Access, accessExtension } from "./http/router.ts";
+import { unconditional } from "../http/etag.ts";
+import { exampleOf, type Schemas } from "./examples.ts";
+import { type Access, accessExtension } from "../http/router.ts";
 
 type Content = Record<string, { schema?: unknown; example?: unknown; examples?: unknown }>;
 

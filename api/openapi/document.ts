@@ -1,13 +1,13 @@
-import { audienceComponents } from "./audience.ts";
-import { headerComponents, problemComponents } from "./openapi-components.ts";
-import { guide } from "./openapi-guide.ts";
+import { audienceComponents } from "../audience.ts";
+import { headerComponents, problemComponents } from "./components.ts";
+import { guide } from "./guide.ts";
 import {
   completeOperation,
   type Operation,
   tagDescriptions,
   takesHeader,
-} from "./openapi-operations.ts";
-import { type Access, accessExtension, type createRouter } from "./http/router.ts";
+} from "./operations.ts";
+import { type Access, accessExtension, type createRouter } from "../http/router.ts";
 
 type App = ReturnType<typeof createRouter>;
 

@@ -1,6 +1,6 @@
-import { headerReferences } from "./openapi-operations.ts";
-import { problemType } from "./http/problem.ts";
-import { type ProblemKind, problemKinds } from "./http/problem-kinds.ts";
+import { headerReferences } from "./operations.ts";
+import { problemType } from "../http/problem.ts";
+import { type ProblemKind, problemKinds } from "../http/problem-kinds.ts";
 
 const header = (description: string, example: string, required = false) => ({
   description,
