@@ -1,5 +1,5 @@
 import type { ReadRulebook } from "../../config/rulebook.ts";
-import { importBody, importOutcome, importStream } from "../import-stream.ts";
+import { importBody, importOutcome, importStream } from "../imports/stream.ts";
 import { importedRecipientFor } from "../preferences.ts";
 import { releasing } from "../release-held.ts";
 import { importRecipients } from "../recipient-store.ts";

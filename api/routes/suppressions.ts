@@ -10,7 +10,7 @@ import {
 } from "../../domain/suppression.ts";
 import type { Suppression } from "../../prisma/generated/client.ts";
 import { commit } from "../http/idempotency.ts";
-import { importBody, importOutcome, importStream } from "../import-stream.ts";
+import { importBody, importOutcome, importStream } from "../imports/stream.ts";
 import {
   byCreation,
   createdBetween,

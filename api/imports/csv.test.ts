@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type CsvRecord, readCsv } from "./import-csv.ts";
-import { maxLineBytes, readLines } from "./import-lines.ts";
+import { type CsvRecord, readCsv } from "./csv.ts";
+import { maxLineBytes, readLines } from "./lines.ts";
 
 /** The records of a file that arrives in chunks of so many bytes. */
 async function read(file: string | Buffer, chunkBytes = 7): Promise<CsvRecord[]> {

@@ -1,9 +1,9 @@
 import type { z } from "@hono/zod-openapi";
-import { findUnstorable } from "../domain/storable.ts";
-import { readCsv } from "./import-csv.ts";
-import { readLines } from "./import-lines.ts";
-import { invalid, jsonPointer } from "./http/problem.ts";
-import { fieldFaults } from "./http/validation.ts";
+import { findUnstorable } from "../../domain/storable.ts";
+import { readCsv } from "./csv.ts";
+import { readLines } from "./lines.ts";
+import { invalid, jsonPointer } from "../http/problem.ts";
+import { fieldFaults } from "../http/validation.ts";
 
 /** What the records of an import are. */
 export interface RecordKind<Item> {

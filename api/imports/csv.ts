@@ -1,4 +1,4 @@
-import type { Line } from "./import-lines.ts";
+import type { Line } from "./lines.ts";
 
 /** A record of a CSV file and the line it begins on, or why it cannot be read. */
 export type CsvRecord = { line: number; cells: string[] } | { line: number; fault: string };

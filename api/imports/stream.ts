@@ -1,18 +1,18 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { PoolClient } from "pg";
-import { inTransaction } from "../config/database.ts";
-import { createRunningEntry } from "./http/audit.ts";
-import type { ApiEnv } from "./http/context.ts";
+import { inTransaction } from "../../config/database.ts";
+import { createRunningEntry } from "../http/audit.ts";
+import type { ApiEnv } from "../http/context.ts";
 import {
   type ImportRecord,
   readCsvRecords,
   readNdjsonRecords,
   type RecordKind,
-} from "./import-records.ts";
-import { refuseEncoded } from "./http/json-body.ts";
-import { Problem } from "./http/problem.ts";
-import type { ApiDeps } from "./http/router.ts";
+} from "./records.ts";
+import { refuseEncoded } from "../http/json-body.ts";
+import { Problem } from "../http/problem.ts";
+import type { ApiDeps } from "../http/router.ts";
 
 /**
  * Imports are streams of any length, read as they arrive: a thousand records are written by a statement, and nothing is
