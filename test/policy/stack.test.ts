@@ -1,7 +1,7 @@
 import { Client, Connection } from "@temporalio/client";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { answerOf, createClient } from "../../api/client.ts";
+import { answerOf, createClient } from "../../api/client/index.ts";
 import { startTemporaryStack, type TemporaryStack } from "../../cli/demo/temporary-stack.ts";
 import { publicId } from "../../domain/ids.ts";
 import { minuteMs } from "../../domain/local-time.ts";

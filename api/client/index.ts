@@ -1,7 +1,7 @@
 import { type ClientResponse, hc } from "hono/client";
 import type { SuccessStatusCode } from "hono/utils/http-status";
-import type { createApp } from "./app.ts";
-import { type Patience, patientFetch } from "./patient-fetch.ts";
+import type { createApp } from "../app.ts";
+import { type Patience, patientFetch } from "./retrying-fetch.ts";
 
 export type { InferRequestType, InferResponseType } from "hono/client";
 

@@ -1,7 +1,7 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { patientFetch } from "./patient-fetch.ts";
+import { patientFetch } from "./retrying-fetch.ts";
 
 let server: Server | undefined;
 afterEach(() => server?.close());
