@@ -17,7 +17,7 @@ import { createPathMatcher, openApiDocument, routeTable } from "./openapi/docume
 import { Problem } from "./http/problem.ts";
 import { limitRequests } from "./http/rate-limit.ts";
 import { type ApiDeps, createRouter, defineRoute } from "./http/router.ts";
-import { actionRoutes } from "./routes/actions.ts";
+import { actionRoutes } from "./actions/routes.ts";
 import { apiKeyRoutes } from "./access/key-routes.ts";
 import { auditRoutes } from "./access/audit-routes.ts";
 import { campaignActionRoutes } from "./routes/campaign-actions.ts";

@@ -8,8 +8,8 @@ import {
   pageHeaders,
   questionOf,
   renderPage,
-} from "../action-pages.ts";
-import { type ActionOutcome, perform, readAction } from "../actions.ts";
+} from "./pages.ts";
+import { type ActionOutcome, perform, readAction } from "./perform.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { databaseProblem } from "../http/database-errors.ts";
 import { Problem, problemDetails } from "../http/problem.ts";

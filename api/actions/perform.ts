@@ -1,22 +1,22 @@
 import type { Context } from "hono";
-import type { RecipientAction } from "../domain/action.ts";
-import type { EventKind } from "../domain/event.ts";
-import { snoozeOf } from "../domain/leg.ts";
-import { dayMs, hourMs, localTimeAt, minuteMs } from "../domain/local-time.ts";
-import type { DeliveryStatus } from "../domain/notification.ts";
-import type { TypeDefinition } from "../domain/notification-type.ts";
-import { effectivePreferences, type Preferences } from "../domain/preferences.ts";
-import { isLane, queueName, shardOf } from "../domain/queues.ts";
-import type { ActionTarget, Tokens } from "../domain/tokens.ts";
-import type { Prisma } from "../prisma/generated/client.ts";
-import type { ApiEnv } from "./http/context.ts";
-import { type ChangedRow, wakeFor } from "./delivery-changes.ts";
-import { commit, type Work } from "./http/idempotency.ts";
-import { readPolicy } from "./policy.ts";
-import { Problem } from "./http/problem.ts";
-import { leaveGroups, lockGroups } from "./groups.ts";
-import type { ApiDeps } from "./http/router.ts";
-import { type Run, runOf } from "./run.ts";
+import type { RecipientAction } from "../../domain/action.ts";
+import type { EventKind } from "../../domain/event.ts";
+import { snoozeOf } from "../../domain/leg.ts";
+import { dayMs, hourMs, localTimeAt, minuteMs } from "../../domain/local-time.ts";
+import type { DeliveryStatus } from "../../domain/notification.ts";
+import type { TypeDefinition } from "../../domain/notification-type.ts";
+import { effectivePreferences, type Preferences } from "../../domain/preferences.ts";
+import { isLane, queueName, shardOf } from "../../domain/queues.ts";
+import type { ActionTarget, Tokens } from "../../domain/tokens.ts";
+import type { Prisma } from "../../prisma/generated/client.ts";
+import type { ApiEnv } from "../http/context.ts";
+import { type ChangedRow, wakeFor } from "../delivery-changes.ts";
+import { commit, type Work } from "../http/idempotency.ts";
+import { readPolicy } from "../policy.ts";
+import { Problem } from "../http/problem.ts";
+import { leaveGroups, lockGroups } from "../groups.ts";
+import type { ApiDeps } from "../http/router.ts";
+import { type Run, runOf } from "../run.ts";
 
 /** An action of a recipient, as a token of theirs says it. */
 export interface Action {

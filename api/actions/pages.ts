@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { RecipientAction } from "../domain/action.ts";
-import type { ActionOutcome } from "./actions.ts";
+import type { RecipientAction } from "../../domain/action.ts";
+import type { ActionOutcome } from "./perform.ts";
 
 /** A page for somebody who followed a link. It tells nothing of them or of the message, and needs no script. */
 interface Page {
