@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { attemptFailures, type AttemptFailure } from "../../domain/outcome.ts";
 import type { PrismaClient } from "../../prisma/generated/client.ts";
-import { withTemplate } from "../campaigns.ts";
+import { withTemplate } from "../campaigns/store.ts";
 import {
   deliveryAnswer,
   deliveryJson,

@@ -13,7 +13,7 @@ import { notificationQueues } from "../../domain/queues.ts";
 import { text } from "../../domain/storable.ts";
 import { acceptNotification } from "../accept-notification.ts";
 import type { Backlog } from "../backlog.ts";
-import { withTemplate } from "../campaigns.ts";
+import { withTemplate } from "../campaigns/store.ts";
 import { createConditions } from "../http/where.ts";
 import {
   countsOf,

@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import { applyAction, type CampaignAction, throttle } from "../../domain/campaign.ts";
 import { instant } from "../../domain/instant.ts";
 import { changeOf } from "../http/audit.ts";
-import { campaignAnswer, lockCampaign, setThrottle, updateCampaign } from "../campaigns.ts";
+import { campaignAnswer, lockCampaign, setThrottle, updateCampaign } from "./store.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { setEtag } from "../http/etag.ts";
 import { commit, commitOnce, idempotencyHeaders } from "../http/idempotency.ts";

@@ -1,16 +1,16 @@
 import type { Context } from "hono";
 import type { z } from "zod";
-import type { newCampaign } from "../domain/campaign.ts";
-import { newUuid, publicId } from "../domain/ids.ts";
-import type { Prisma } from "../prisma/generated/client.ts";
-import { segmentsOf } from "./audience.ts";
-import { type CampaignAnswer, readCampaign, setThrottle } from "./campaigns.ts";
-import type { ApiEnv } from "./http/context.ts";
-import { setEtag } from "./http/etag.ts";
-import type { Work } from "./http/idempotency.ts";
-import type { ApiDeps } from "./http/router.ts";
-import { pinVersion, type TemplateVersions } from "./template-versions.ts";
-import { holdType } from "./types.ts";
+import type { newCampaign } from "../../domain/campaign.ts";
+import { newUuid, publicId } from "../../domain/ids.ts";
+import type { Prisma } from "../../prisma/generated/client.ts";
+import { segmentsOf } from "../audience.ts";
+import { type CampaignAnswer, readCampaign, setThrottle } from "./store.ts";
+import type { ApiEnv } from "../http/context.ts";
+import { setEtag } from "../http/etag.ts";
+import type { Work } from "../http/idempotency.ts";
+import type { ApiDeps } from "../http/router.ts";
+import { pinVersion, type TemplateVersions } from "../template-versions.ts";
+import { holdType } from "../types.ts";
 
 type Wanted = z.output<typeof newCampaign> & {
   /** The UUID of the recalled campaign that this one corrects. */

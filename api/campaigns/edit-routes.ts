@@ -19,7 +19,7 @@ import {
   readCampaign,
   setThrottle,
   updateCampaign,
-} from "../campaigns.ts";
+} from "./store.ts";
 import { etagOf, ifMatchHeaders, requireMatch, setEtag } from "../http/etag.ts";
 import { commit } from "../http/idempotency.ts";
 import { type FieldError, invalid, Problem } from "../http/problem.ts";

@@ -14,10 +14,10 @@ import {
   campaignJson,
   type CampaignRow,
   readCampaign,
-} from "../campaigns.ts";
+} from "./store.ts";
 import { setEtag } from "../http/etag.ts";
 import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
-import { makeCampaign } from "../new-campaign.ts";
+import { makeCampaign } from "./create.ts";
 import {
   byCreation,
   containing,

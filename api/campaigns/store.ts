@@ -1,12 +1,12 @@
 import { z } from "@hono/zod-openapi";
-import { campaignStatuses, guarantees } from "../domain/campaign.ts";
-import { campaignGate } from "../domain/gates.ts";
-import { publicId } from "../domain/ids.ts";
-import type { DeliveryStatus } from "../domain/notification.ts";
-import { priorities } from "../domain/priority.ts";
-import type { Gate, Prisma } from "../prisma/generated/client.ts";
-import { countsOf } from "./deliveries.ts";
-import { absent, exampleIdOf } from "./http/path-ids.ts";
+import { campaignStatuses, guarantees } from "../../domain/campaign.ts";
+import { campaignGate } from "../../domain/gates.ts";
+import { publicId } from "../../domain/ids.ts";
+import type { DeliveryStatus } from "../../domain/notification.ts";
+import { priorities } from "../../domain/priority.ts";
+import type { Gate, Prisma } from "../../prisma/generated/client.ts";
+import { countsOf } from "../deliveries.ts";
+import { absent, exampleIdOf } from "../http/path-ids.ts";
 
 /** A campaign, as every route shows it. */
 export const campaignAnswer = z

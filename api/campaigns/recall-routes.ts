@@ -13,9 +13,9 @@ import {
   type ReadCampaign,
   readCampaign,
   updateCampaign,
-} from "../campaigns.ts";
+} from "./store.ts";
 import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
-import { makeCampaign } from "../new-campaign.ts";
+import { makeCampaign } from "./create.ts";
 import { Problem } from "../http/problem.ts";
 import { idInPath, idParams } from "../http/path-ids.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
