@@ -24,7 +24,7 @@ import { definitionOf } from "./notification-types.ts";
 import { type FieldError, invalid, jsonPointer } from "./http/problem.ts";
 import { lockRecipient, refuseAbsent, type RecipientName } from "./recipients.ts";
 import { exampleIdOf } from "./http/path-ids.ts";
-import { releasing } from "./release-held.ts";
+import { releasing } from "./deliveries/release.ts";
 import type { ApiDeps } from "./http/router.ts";
 import { runOf } from "./run.ts";
 

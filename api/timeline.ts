@@ -9,7 +9,7 @@ import { digestModes, effectivePreferences } from "../domain/preferences.ts";
 import { type Priority, priorities } from "../domain/priority.ts";
 import { quietUntil } from "../domain/quiet-hours.ts";
 import type { Person } from "./asked.ts";
-import { deliveryAnswer, deliveryColumns, deliveryJson, type DeliveryRow } from "./deliveries.ts";
+import { deliveryAnswer, deliveryColumns, deliveryJson, type DeliveryRow } from "./deliveries/store.ts";
 import { exampleIdOf } from "./http/path-ids.ts";
 
 /** Deliveries, and groups, that an answer has at most. */

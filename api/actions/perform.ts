@@ -10,7 +10,7 @@ import { isLane, queueName, shardOf } from "../../domain/queues.ts";
 import type { ActionTarget, Tokens } from "../../domain/tokens.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import type { ApiEnv } from "../http/context.ts";
-import { type ChangedRow, wakeFor } from "../delivery-changes.ts";
+import { type ChangedRow, wakeFor } from "../deliveries/changes.ts";
 import { commit, type Work } from "../http/idempotency.ts";
 import { readPolicy } from "../policy.ts";
 import { Problem } from "../http/problem.ts";

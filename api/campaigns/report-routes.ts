@@ -8,8 +8,8 @@ import {
   type DeliveryRow,
   exampleCounts,
   statusCounts,
-} from "../deliveries.ts";
-import { readDeliveries } from "../delivery-filters.ts";
+} from "../deliveries/store.ts";
+import { readDeliveries } from "../deliveries/filters.ts";
 import { byCreation, oneOrMore, pageOf, pageQuery, paging, partOf } from "../http/pages.ts";
 import { absent, idInPath, idParams } from "../http/path-ids.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";

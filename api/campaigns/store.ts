@@ -5,7 +5,7 @@ import { publicId } from "../../domain/ids.ts";
 import type { DeliveryStatus } from "../../domain/notification.ts";
 import { priorities } from "../../domain/priority.ts";
 import type { Gate, Prisma } from "../../prisma/generated/client.ts";
-import { countsOf } from "../deliveries.ts";
+import { countsOf } from "../deliveries/store.ts";
 import { absent, exampleIdOf } from "../http/path-ids.ts";
 
 /** A campaign, as every route shows it. */

@@ -4,7 +4,7 @@ import type { ReadRulebook } from "../../config/rulebook.ts";
 import { audience } from "../../domain/audience.ts";
 import { parsePublicId, publicIdPattern } from "../../domain/ids.ts";
 import { findPerson, type Person } from "../asked.ts";
-import { recipientParameter } from "../delivery-filters.ts";
+import { recipientParameter } from "../deliveries/filters.ts";
 import { audienceExplanation, explainAudience } from "../explain-audience.ts";
 import { explainDelivery, explanationAnswer } from "../explain-delivery.ts";
 import { notFound } from "../http/problem.ts";

@@ -21,8 +21,8 @@ import {
   deliveryJson,
   statusCounts,
   templateVersionAnswer,
-} from "../deliveries.ts";
-import { findNamed, readDeliveries, recipientParameter } from "../delivery-filters.ts";
+} from "../deliveries/store.ts";
+import { findNamed, readDeliveries, recipientParameter } from "../deliveries/filters.ts";
 import { answerWith, idempotencyHeaders, keyedRequest } from "../http/idempotency.ts";
 import { Problem } from "../http/problem.ts";
 import {

@@ -5,7 +5,7 @@ import type { ImportedRecipient } from "../../domain/recipient.ts";
 import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
 import { importedRecipientFor } from "../preferences.ts";
 import { jsonPointer } from "../http/problem.ts";
-import { releasing } from "../release-held.ts";
+import { releasing } from "../deliveries/release.ts";
 import { upsertRecipients } from "../recipient-store.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { runOf } from "../run.ts";

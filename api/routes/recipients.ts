@@ -14,7 +14,7 @@ import { ifMatchHeaders, requireMatch, setEtag } from "../http/etag.ts";
 import { leaveGroups, lockGroupsOf } from "../groups.ts";
 import { commit } from "../http/idempotency.ts";
 import { invalid } from "../http/problem.ts";
-import { releasing } from "../release-held.ts";
+import { releasing } from "../deliveries/release.ts";
 import { upsertRecipients } from "../recipient-store.ts";
 import {
   readRecipient,

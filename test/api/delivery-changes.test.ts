@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { changeDeliveries, changeRows } from "../../api/delivery-changes.ts";
+import { changeDeliveries, changeRows } from "../../api/deliveries/changes.ts";
 import type { Run } from "../../api/run.ts";
 import { inTransaction } from "../../config/database.ts";
 import { newUuid, parsePublicId, publicId } from "../../domain/ids.ts";

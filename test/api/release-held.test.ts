@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createLedger } from "../../activities/ledger.ts";
-import { releaseHeldOf } from "../../api/release-held.ts";
+import { releaseHeldOf } from "../../api/deliveries/release.ts";
 import { runOn } from "../../api/run.ts";
 import { inTransaction } from "../../config/database.ts";
 import { newUuid } from "../../domain/ids.ts";

@@ -4,7 +4,7 @@ import { parsePublicId, publicId, publicIdPattern } from "../../domain/ids.ts";
 import { changeOf } from "../http/audit.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { priorities } from "../../domain/priority.ts";
-import { deliveryAnswer, deliveryJson, readDelivery } from "../deliveries.ts";
+import { deliveryAnswer, deliveryJson, readDelivery } from "./store.ts";
 import {
   changeDeliveries,
   changeRows,
@@ -14,8 +14,8 @@ import {
   type SkipReason,
   type Skipped,
   wakeFor,
-} from "../delivery-changes.ts";
-import { deliveryFilterBody, type DeliveryFilters, findNamed } from "../delivery-filters.ts";
+} from "./changes.ts";
+import { deliveryFilterBody, type DeliveryFilters, findNamed } from "./filters.ts";
 import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
 import { Problem } from "../http/problem.ts";
 import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";

@@ -1,18 +1,18 @@
 import type { Context } from "hono";
 import type { Pool } from "pg";
-import { inTransaction } from "../config/database.ts";
-import { publicId } from "../domain/ids.ts";
-import { ownQueue, reopenGroups } from "../domain/ledger-sql.ts";
-import type { DeliveryStatus } from "../domain/notification.ts";
-import type { Priority } from "../domain/priority.ts";
-import { isLane, shardNames, waitingDigests } from "../domain/queues.ts";
-import { heldReasons } from "../domain/reasons.ts";
-import { createRunningEntry } from "./http/audit.ts";
-import type { ApiEnv } from "./http/context.ts";
-import { countDeliveries, type DeliveryFilters, readDeliveries } from "./delivery-filters.ts";
-import { leaveGroups, lockGroups } from "./groups.ts";
-import type { ApiDeps } from "./http/router.ts";
-import { type Run, runOn } from "./run.ts";
+import { inTransaction } from "../../config/database.ts";
+import { publicId } from "../../domain/ids.ts";
+import { ownQueue, reopenGroups } from "../../domain/ledger-sql.ts";
+import type { DeliveryStatus } from "../../domain/notification.ts";
+import type { Priority } from "../../domain/priority.ts";
+import { isLane, shardNames, waitingDigests } from "../../domain/queues.ts";
+import { heldReasons } from "../../domain/reasons.ts";
+import { createRunningEntry } from "../http/audit.ts";
+import type { ApiEnv } from "../http/context.ts";
+import { countDeliveries, type DeliveryFilters, readDeliveries } from "./filters.ts";
+import { leaveGroups, lockGroups } from "../groups.ts";
+import type { ApiDeps } from "../http/router.ts";
+import { type Run, runOn } from "../run.ts";
 
 /** What may be done to deliveries by hand. */
 export type DeliveryChange =

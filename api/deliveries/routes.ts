@@ -7,8 +7,8 @@ import {
   deliveryJson,
   type DeliveryRow,
   templateVersionAnswer,
-} from "../deliveries.ts";
-import { deliveryFilterQuery, findNamed, readDeliveries } from "../delivery-filters.ts";
+} from "./store.ts";
+import { deliveryFilterQuery, findNamed, readDeliveries } from "./filters.ts";
 import { byCreation, pageOf, pageQuery, paging, partOf } from "../http/pages.ts";
 import { absent, idInPath, idParams } from "../http/path-ids.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";

@@ -1,12 +1,12 @@
 import type { Context } from "hono";
-import { ownQueue } from "../domain/ledger-sql.ts";
-import { shardNames } from "../domain/queues.ts";
-import { heldReasons } from "../domain/reasons.ts";
-import type { ApiEnv } from "./http/context.ts";
-import { type ChangedRow, wakeFor } from "./delivery-changes.ts";
-import { leaveGroups, lockGroupsOf } from "./groups.ts";
-import type { ApiDeps } from "./http/router.ts";
-import type { Run } from "./run.ts";
+import { ownQueue } from "../../domain/ledger-sql.ts";
+import { shardNames } from "../../domain/queues.ts";
+import { heldReasons } from "../../domain/reasons.ts";
+import type { ApiEnv } from "../http/context.ts";
+import { type ChangedRow, wakeFor } from "./changes.ts";
+import { leaveGroups, lockGroupsOf } from "../groups.ts";
+import type { ApiDeps } from "../http/router.ts";
+import type { Run } from "../run.ts";
 
 /**
  * Rows of digests have a queue that no delivery is sent from: they go back to their recipient's mailbox. That a row was

@@ -2,8 +2,8 @@ import { z } from "@hono/zod-openapi";
 import { channels } from "../../domain/channel.ts";
 import { publicId } from "../../domain/ids.ts";
 import { priorities } from "../../domain/priority.ts";
-import { deliveryAnswer, deliveryJson } from "../deliveries.ts";
-import { readDeliveries } from "../delivery-filters.ts";
+import { deliveryAnswer, deliveryJson } from "./store.ts";
+import { readDeliveries } from "./filters.ts";
 import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
 

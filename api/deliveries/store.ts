@@ -1,10 +1,10 @@
 import { z } from "@hono/zod-openapi";
-import { creationOf, publicId } from "../domain/ids.ts";
-import { type DeliveryStatus, deliveryStatuses } from "../domain/notification.ts";
-import { priorities } from "../domain/priority.ts";
-import type { Delivery } from "../prisma/generated/client.ts";
-import { exampleIdOf } from "./http/path-ids.ts";
-import type { Run } from "./run.ts";
+import { creationOf, publicId } from "../../domain/ids.ts";
+import { type DeliveryStatus, deliveryStatuses } from "../../domain/notification.ts";
+import { priorities } from "../../domain/priority.ts";
+import type { Delivery } from "../../prisma/generated/client.ts";
+import { exampleIdOf } from "../http/path-ids.ts";
+import type { Run } from "../run.ts";
 
 export const templateVersionAnswer = z.object({
   key: z.string().openapi({ example: "order-shipped" }),

@@ -1,18 +1,18 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
-import { firstUuidAt, parsePublicId, publicIdPattern } from "../domain/ids.ts";
-import { channels } from "../domain/channel.ts";
-import { type DeliveryStatus, deliveryStatuses } from "../domain/notification.ts";
-import { priorities, type Priority } from "../domain/priority.ts";
-import { typeKey } from "../domain/notification-type.ts";
-import { parseQueueName, waitingDigests } from "../domain/queues.ts";
-import { type Reason, reasons, reasonStatuses } from "../domain/reasons.ts";
-import { recipientReference } from "../domain/recipient.ts";
-import { text } from "../domain/storable.ts";
-import { type Conditions, createConditions } from "./http/where.ts";
-import { type DeliveryRow, deliveryColumns, typeIdOf } from "./deliveries.ts";
-import { createdBetween, oneOrMore, type Part } from "./http/pages.ts";
-import { exampleIdOf } from "./http/path-ids.ts";
+import { firstUuidAt, parsePublicId, publicIdPattern } from "../../domain/ids.ts";
+import { channels } from "../../domain/channel.ts";
+import { type DeliveryStatus, deliveryStatuses } from "../../domain/notification.ts";
+import { priorities, type Priority } from "../../domain/priority.ts";
+import { typeKey } from "../../domain/notification-type.ts";
+import { parseQueueName, waitingDigests } from "../../domain/queues.ts";
+import { type Reason, reasons, reasonStatuses } from "../../domain/reasons.ts";
+import { recipientReference } from "../../domain/recipient.ts";
+import { text } from "../../domain/storable.ts";
+import { type Conditions, createConditions } from "../http/where.ts";
+import { type DeliveryRow, deliveryColumns, typeIdOf } from "./store.ts";
+import { createdBetween, oneOrMore, type Part } from "../http/pages.ts";
+import { exampleIdOf } from "../http/path-ids.ts";
 
 /** The public id of one thing, as its UUID. */
 export const idOf = (kind: "campaign" | "notification" | "group" | "delivery") =>

@@ -8,7 +8,7 @@ import {
 } from "../../domain/event.ts";
 import { firstUuidAt } from "../../domain/ids.ts";
 import { createConditions } from "../http/where.ts";
-import { findNamed, idOf, recipientParameter } from "../delivery-filters.ts";
+import { findNamed, idOf, recipientParameter } from "../deliveries/filters.ts";
 import {
   byCreation,
   createdBetween,
