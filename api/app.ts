@@ -30,7 +30,7 @@ import { deliveryRoutes } from "./deliveries/routes.ts";
 import { deliveryChangeRoutes } from "./deliveries/change-routes.ts";
 import { docsRoutes } from "./openapi/docs-routes.ts";
 import { eventRoutes } from "./events/routes.ts";
-import { explanationRoutes } from "./routes/explanations.ts";
+import { explanationRoutes } from "./explanations/routes.ts";
 import { groupRoutes } from "./deliveries/group-routes.ts";
 import { gateRoutes } from "./routes/gates.ts";
 import { healthRoutes } from "./routes/health.ts";

@@ -15,9 +15,9 @@ import {
   rulesJson,
   versionsAnswer,
   wouldWords,
-} from "../explanations.ts";
+} from "../explanations/decision-json.ts";
 import { invalid } from "../http/problem.ts";
-import { instantWords, reasonWords } from "../reason-words.ts";
+import { instantWords, reasonWords } from "../explanations/reason-text.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { Types } from "../types.ts";

@@ -5,9 +5,9 @@ import {
   namedSegments,
   recipientFilter,
   type RecipientFilter,
-} from "../domain/audience.ts";
-import { filterWhere } from "../domain/audience-sql.ts";
-import { describedFilter } from "./audience.ts";
+} from "../../domain/audience.ts";
+import { filterWhere } from "../../domain/audience-sql.ts";
+import { describedFilter } from "../audience.ts";
 
 export const audienceExplanation = z
   .object({

@@ -1,17 +1,17 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
-import type { ReadRulebook, Rulebook } from "../config/rulebook.ts";
-import { noLoad } from "../domain/batching.ts";
-import { decide, type Decision, type Facts, isReleased } from "../domain/decide.ts";
-import { factsOf } from "../domain/facts.ts";
-import { publicId } from "../domain/ids.ts";
-import { longestWindowMs } from "../domain/limits.ts";
-import { type NotificationType, typeDefinition } from "../domain/notification-type.ts";
-import { type DeliveryStatus, deliveryStatuses } from "../domain/notification.ts";
-import { attemptFailures } from "../domain/outcome.ts";
-import { policyFrom, presetPolicy } from "../domain/policy.ts";
-import type { Preferences } from "../domain/preferences.ts";
-import { heldReasons, type Reason, reasons } from "../domain/reasons.ts";
+import type { ReadRulebook, Rulebook } from "../../config/rulebook.ts";
+import { noLoad } from "../../domain/batching.ts";
+import { decide, type Decision, type Facts, isReleased } from "../../domain/decide.ts";
+import { factsOf } from "../../domain/facts.ts";
+import { publicId } from "../../domain/ids.ts";
+import { longestWindowMs } from "../../domain/limits.ts";
+import { type NotificationType, typeDefinition } from "../../domain/notification-type.ts";
+import { type DeliveryStatus, deliveryStatuses } from "../../domain/notification.ts";
+import { attemptFailures } from "../../domain/outcome.ts";
+import { policyFrom, presetPolicy } from "../../domain/policy.ts";
+import type { Preferences } from "../../domain/preferences.ts";
+import { heldReasons, type Reason, reasons } from "../../domain/reasons.ts";
 import {
   askedColumns,
   type AskedRow,
@@ -20,7 +20,7 @@ import {
   readPeople,
   toldSql,
   typeOf,
-} from "./asked.ts";
+} from "../asked.ts";
 import {
   decisionAnswer,
   decisionJson,
@@ -29,9 +29,9 @@ import {
   rulesJson,
   versionsAnswer,
   wouldWords,
-} from "./explanations.ts";
-import { instantWords, reasonWords } from "./reason-words.ts";
-import { exampleIdOf } from "./http/path-ids.ts";
+} from "./decision-json.ts";
+import { instantWords, reasonWords } from "./reason-text.ts";
+import { exampleIdOf } from "../http/path-ids.ts";
 
 export const explanationAnswer = z
   .object({
