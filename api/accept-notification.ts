@@ -16,7 +16,7 @@ import {
   retryOnce,
 } from "./http/idempotency.ts";
 import { type FieldError, invalid, Problem } from "./http/problem.ts";
-import type { Types } from "./types.ts";
+import type { Types } from "./notification-types/lookup.ts";
 import { dataErrors, type NamedVersion, type TemplateVersions } from "./template-versions.ts";
 
 export interface Acceptance extends Answer {

@@ -35,7 +35,7 @@ import { groupRoutes } from "./deliveries/group-routes.ts";
 import { gateRoutes } from "./routes/gates.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
-import { notificationTypeRoutes } from "./routes/notification-types.ts";
+import { notificationTypeRoutes } from "./notification-types/routes.ts";
 import { notificationRoutes } from "./routes/notifications.ts";
 import { policySimulationRoutes } from "./routes/policy-simulation.ts";
 import { policyRoutes } from "./routes/policy.ts";
@@ -56,7 +56,7 @@ import { templateVersionRoutes } from "./routes/template-versions.ts";
 import { campaignRevisionRoutes } from "./campaigns/revision-routes.ts";
 import { templateRoutes } from "./routes/templates.ts";
 import { timelineRoutes } from "./routes/timeline.ts";
-import { createTypes } from "./types.ts";
+import { createTypes } from "./notification-types/lookup.ts";
 import { createTemplateVersions } from "./template-versions.ts";
 
 const document = defineRoute({

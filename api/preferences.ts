@@ -20,7 +20,7 @@ import { changeOf } from "./http/audit.ts";
 import type { ApiEnv } from "./http/context.ts";
 import { requireMatchIfGiven } from "./http/etag.ts";
 import { commit } from "./http/idempotency.ts";
-import { definitionOf } from "./notification-types.ts";
+import { definitionOf } from "./notification-types/store.ts";
 import { type FieldError, invalid, jsonPointer } from "./http/problem.ts";
 import { lockRecipient, refuseAbsent, type RecipientName } from "./recipients.ts";
 import { exampleIdOf } from "./http/path-ids.ts";

@@ -10,7 +10,7 @@ import { setEtag } from "../http/etag.ts";
 import type { Work } from "../http/idempotency.ts";
 import type { ApiDeps } from "../http/router.ts";
 import { pinVersion, type TemplateVersions } from "../template-versions.ts";
-import { holdType } from "../types.ts";
+import { holdType } from "../notification-types/lookup.ts";
 
 type Wanted = z.output<typeof newCampaign> & {
   /** The UUID of the recalled campaign that this one corrects. */

@@ -20,7 +20,7 @@ import { invalid } from "../http/problem.ts";
 import { instantWords, reasonWords } from "../explanations/reason-text.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import type { Types } from "../types.ts";
+import type { Types } from "../notification-types/lookup.ts";
 
 /** What is not done by then is not looked at any further. */
 const horizonDays = 40;

@@ -37,7 +37,7 @@ import {
 } from "../http/pages.ts";
 import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import type { Types } from "../types.ts";
+import type { Types } from "../notification-types/lookup.ts";
 import type { TemplateVersions } from "../template-versions.ts";
 
 const exampleNotification = {

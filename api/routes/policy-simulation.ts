@@ -6,7 +6,7 @@ import { dayMs } from "../../domain/local-time.ts";
 import { type NotificationType, typeKey, typePatch } from "../../domain/notification-type.ts";
 import { policyPatch } from "../../domain/policy.ts";
 import { reasons } from "../../domain/reasons.ts";
-import { patchedDefinition } from "../notification-types.ts";
+import { patchedDefinition } from "../notification-types/store.ts";
 import { patchedPolicy, readPolicy } from "../policy.ts";
 import { invalid, jsonPointer } from "../http/problem.ts";
 import { exampleIdOf } from "../http/path-ids.ts";

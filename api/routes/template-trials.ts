@@ -12,7 +12,7 @@ import {
 } from "../../domain/template.ts";
 import { compileVariables, type TemplateVariables } from "../../domain/template-variables.ts";
 import { acceptNotification } from "../accept-notification.ts";
-import type { Types } from "../types.ts";
+import type { Types } from "../notification-types/lookup.ts";
 import type { Backlog } from "../backlog.ts";
 import { answerWith, idempotencyHeaders, keyedRequest } from "../http/idempotency.ts";
 import { type FieldError, invalid, Problem } from "../http/problem.ts";

@@ -18,7 +18,7 @@ import {
   typeParams,
   typeVersionAnswer,
   typeVersionJson,
-} from "../notification-types.ts";
+} from "./store.ts";
 import { numberedPage, numberedQuery } from "../http/version-cursor.ts";
 import { containing, pageOf, pageQuery, readLongPage } from "../http/pages.ts";
 import { notFound, Problem } from "../http/problem.ts";

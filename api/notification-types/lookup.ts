@@ -1,8 +1,8 @@
-import type { ReadRulebook } from "../config/rulebook.ts";
-import type { NotificationType, TypeDefinition } from "../domain/notification-type.ts";
-import type { Prisma } from "../prisma/generated/client.ts";
-import { definitionOf } from "./notification-types.ts";
-import { type FieldError, invalid } from "./http/problem.ts";
+import type { ReadRulebook } from "../../config/rulebook.ts";
+import type { NotificationType, TypeDefinition } from "../../domain/notification-type.ts";
+import type { Prisma } from "../../prisma/generated/client.ts";
+import { definitionOf } from "./store.ts";
+import { type FieldError, invalid } from "../http/problem.ts";
 
 /** How old what is known of types may be. */
 const freshMs = 1_000;

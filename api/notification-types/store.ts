@@ -1,17 +1,17 @@
 import { z } from "@hono/zod-openapi";
-import { publicId } from "../domain/ids.ts";
-import { mergePatch } from "../domain/merge-patch.ts";
+import { publicId } from "../../domain/ids.ts";
+import { mergePatch } from "../../domain/merge-patch.ts";
 import {
   type TypeDefinition,
   typeDefinition,
   typeKey,
   wholeTypeDefinition,
-} from "../domain/notification-type.ts";
-import type { NotificationType, Prisma } from "../prisma/generated/client.ts";
-import { invalid, notFound } from "./http/problem.ts";
-import { exampleIdOf } from "./http/path-ids.ts";
-import { fieldErrors } from "./http/validation.ts";
-import { versionFacts, type VersionFacts, versionFactsJson } from "./http/version-metadata.ts";
+} from "../../domain/notification-type.ts";
+import type { NotificationType, Prisma } from "../../prisma/generated/client.ts";
+import { invalid, notFound } from "../http/problem.ts";
+import { exampleIdOf } from "../http/path-ids.ts";
+import { fieldErrors } from "../http/validation.ts";
+import { versionFacts, type VersionFacts, versionFactsJson } from "../http/version-metadata.ts";
 
 export const typeParams = z.object({
   key: typeKey.meta({ description: "Of a notification type", example: "task.deadline" }),
