@@ -11,15 +11,15 @@ import {
   TemplateError,
 } from "../../domain/template.ts";
 import { compileVariables, type TemplateVariables } from "../../domain/template-variables.ts";
-import { acceptNotification } from "../accept-notification.ts";
+import { acceptNotification } from "../notifications/accept.ts";
 import type { Types } from "../notification-types/lookup.ts";
-import type { Backlog } from "../backlog.ts";
+import type { Backlog } from "../notifications/admission.ts";
 import { answerWith, idempotencyHeaders, keyedRequest } from "../http/idempotency.ts";
 import { type FieldError, invalid, Problem } from "../http/problem.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { dataErrors, type TemplateVersions } from "../template-versions.ts";
 import { findTemplate, findVersion, templateParams } from "../templates.ts";
-import { acceptedNotification } from "./notifications.ts";
+import { acceptedNotification } from "../notifications/routes.ts";
 
 const anyVersion = templateVersionNumber.optional().openapi({
   description: "Any version; the active one where it is left out",

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createBacklog } from "../../api/backlog.ts";
+import { createBacklog } from "../../api/notifications/admission.ts";
 import { parsePublicId } from "../../domain/ids.ts";
 import { wishedReasons } from "../../domain/reasons.ts";
 import { type Api, type Reply, sampleTemplate, seed, startApi } from "./harness.ts";

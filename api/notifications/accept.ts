@@ -1,12 +1,12 @@
 import type { Pool } from "pg";
-import { newUuid, publicId } from "../domain/ids.ts";
-import { isUnsent } from "../domain/ledger-sql.ts";
-import type { NewNotification } from "../domain/notification.ts";
-import type { Priority } from "../domain/priority.ts";
-import { queueName } from "../domain/queues.ts";
-import { recipientReference } from "../domain/recipient.ts";
-import type { Backlog, Place } from "./backlog.ts";
-import { isForeignKeyViolation } from "./http/database-errors.ts";
+import { newUuid, publicId } from "../../domain/ids.ts";
+import { isUnsent } from "../../domain/ledger-sql.ts";
+import type { NewNotification } from "../../domain/notification.ts";
+import type { Priority } from "../../domain/priority.ts";
+import { queueName } from "../../domain/queues.ts";
+import { recipientReference } from "../../domain/recipient.ts";
+import type { Backlog, Place } from "./admission.ts";
+import { isForeignKeyViolation } from "../http/database-errors.ts";
 import {
   type Answer,
   type KeyedRequest,
@@ -14,10 +14,10 @@ import {
   keyStateSql,
   replayOf,
   retryOnce,
-} from "./http/idempotency.ts";
-import { type FieldError, invalid, Problem } from "./http/problem.ts";
-import type { Types } from "./notification-types/lookup.ts";
-import { dataErrors, type NamedVersion, type TemplateVersions } from "./template-versions.ts";
+} from "../http/idempotency.ts";
+import { type FieldError, invalid, Problem } from "../http/problem.ts";
+import type { Types } from "../notification-types/lookup.ts";
+import { dataErrors, type NamedVersion, type TemplateVersions } from "../template-versions.ts";
 
 export interface Acceptance extends Answer {
   /** Queues that have new rows; none for a replay. */

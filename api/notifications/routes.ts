@@ -11,8 +11,8 @@ import {
 import { priorities, type Priority } from "../../domain/priority.ts";
 import { notificationQueues } from "../../domain/queues.ts";
 import { text } from "../../domain/storable.ts";
-import { acceptNotification } from "../accept-notification.ts";
-import type { Backlog } from "../backlog.ts";
+import { acceptNotification } from "./accept.ts";
+import type { Backlog } from "./admission.ts";
 import { withTemplate } from "../campaigns/store.ts";
 import { createConditions } from "../http/where.ts";
 import {
