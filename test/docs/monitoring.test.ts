@@ -4,7 +4,7 @@ import type { Registry } from "prom-client";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
-import { addLedgerMetrics } from "../../api/ledger-metrics.ts";
+import { addLedgerMetrics } from "../../api/operations/ledger-metrics.ts";
 import { createApiMetrics } from "../../api/http/metrics.ts";
 import { processRegistry } from "../../config/metrics.ts";
 import { packageRoot } from "../../config/package-root.ts";

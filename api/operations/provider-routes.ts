@@ -4,7 +4,7 @@ import { providerGate } from "../../domain/gates.ts";
 import { providerName } from "../../domain/provider-name.ts";
 import type { Breaker, Gate, Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
-import { gateAnswer, gateJson } from "../gates.ts";
+import { gateAnswer, gateJson } from "./gates.ts";
 import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
 import { notFound } from "../http/problem.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";

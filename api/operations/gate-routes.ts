@@ -4,7 +4,7 @@ import { gateLimits, type GateKind, limitedKinds } from "../../domain/gates.ts";
 import { providerName } from "../../domain/provider-name.ts";
 import { changeOf } from "../http/audit.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
-import { gateAnswer, gateJson, shownGates, shownKinds } from "../gates.ts";
+import { gateAnswer, gateJson, shownGates, shownKinds } from "./gates.ts";
 import { commit } from "../http/idempotency.ts";
 import { notFound } from "../http/problem.ts";
 import {

@@ -3,7 +3,7 @@ import { priorities } from "../../domain/priority.ts";
 import { reasons } from "../../domain/reasons.ts";
 import { findNamed, queueParameter, typeParameter } from "../deliveries/filters.ts";
 import { oneOrMore } from "../http/pages.ts";
-import { queueDimensions, readWaiting, waitingAnswer } from "../queues.ts";
+import { queueDimensions, readWaiting, waitingAnswer } from "./queues.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
 import { createTurns } from "../turns.ts";
 

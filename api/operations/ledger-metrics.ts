@@ -1,5 +1,5 @@
 import { Gauge, type Registry } from "prom-client";
-import { campaignStatuses } from "../domain/campaign.ts";
+import { campaignStatuses } from "../../domain/campaign.ts";
 import {
   assess,
   backlogOf,
@@ -9,10 +9,10 @@ import {
   type HealthWord,
   healthWords,
   perMinuteOf,
-} from "../domain/health.ts";
-import type { Policy } from "../domain/policy.ts";
-import { priorities } from "../domain/priority.ts";
-import { type LedgerReader, type LedgerReading, queueKinds } from "./ledger-reading.ts";
+} from "../../domain/health.ts";
+import type { Policy } from "../../domain/policy.ts";
+import { priorities } from "../../domain/priority.ts";
+import { type LedgerReader, type LedgerReading, queueKinds } from "../ledger-reading.ts";
 
 /**
  * Gauges of what the ledger says, read when they are asked for. Whatever the database does, asking ends within some

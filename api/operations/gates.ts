@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
-import { type GateKind, gateKinds, parseGateKey } from "../domain/gates.ts";
-import type { Gate } from "../prisma/generated/client.ts";
+import { type GateKind, gateKinds, parseGateKey } from "../../domain/gates.ts";
+import type { Gate } from "../../prisma/generated/client.ts";
 
 /** Campaigns show theirs as their throttle. */
 export const shownKinds = gateKinds.filter((kind) => kind !== "campaign");

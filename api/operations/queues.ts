@@ -1,9 +1,9 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
-import { sourceRuns } from "../domain/ledger-sql.ts";
-import { priorities, type Priority } from "../domain/priority.ts";
-import { type Reason, reasons } from "../domain/reasons.ts";
-import { createConditions } from "./http/where.ts";
+import { sourceRuns } from "../../domain/ledger-sql.ts";
+import { priorities, type Priority } from "../../domain/priority.ts";
+import { type Reason, reasons } from "../../domain/reasons.ts";
+import { createConditions } from "../http/where.ts";
 
 /** By what that which waits is told apart. */
 export const queueDimensions = ["queue", "type", "priority", "reason"] as const;
