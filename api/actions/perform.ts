@@ -12,7 +12,7 @@ import type { Prisma } from "../../prisma/generated/client.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { type ChangedRow, wakeFor } from "../deliveries/changes.ts";
 import { commit, type Work } from "../http/idempotency.ts";
-import { readPolicy } from "../policy.ts";
+import { readPolicy } from "../policy/store.ts";
 import { Problem } from "../http/problem.ts";
 import { leaveGroups, lockGroups } from "../groups.ts";
 import type { ApiDeps } from "../http/router.ts";

@@ -7,7 +7,7 @@ import { ifMatchHeaders, requireMatch, setEtag } from "../http/etag.ts";
 import { commit } from "../http/idempotency.ts";
 import { numberedPage, numberedQuery } from "../http/version-cursor.ts";
 import { pageOf } from "../http/pages.ts";
-import { patchedPolicy, policyAnswer, readOf, readPolicy } from "../policy.ts";
+import { patchedPolicy, policyAnswer, readOf, readPolicy } from "./store.ts";
 import { notFound } from "../http/problem.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { refuseUnusableTemplate } from "../templates.ts";

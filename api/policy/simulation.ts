@@ -1,12 +1,12 @@
 import { setImmediate } from "node:timers/promises";
 import type { Pool } from "pg";
-import { creationOf, firstUuidAt } from "../domain/ids.ts";
-import { noGrants } from "../domain/limits.ts";
-import { dayMs } from "../domain/local-time.ts";
-import type { NotificationType } from "../domain/notification-type.ts";
-import type { Policy } from "../domain/policy.ts";
-import type { Reason } from "../domain/reasons.ts";
-import { type Asked, type Fate, simulating } from "../domain/simulate.ts";
+import { creationOf, firstUuidAt } from "../../domain/ids.ts";
+import { noGrants } from "../../domain/limits.ts";
+import { dayMs } from "../../domain/local-time.ts";
+import type { NotificationType } from "../../domain/notification-type.ts";
+import type { Policy } from "../../domain/policy.ts";
+import type { Reason } from "../../domain/reasons.ts";
+import { type Asked, type Fate, simulating } from "../../domain/simulate.ts";
 import {
   askedColumns,
   askedOf,
@@ -14,7 +14,7 @@ import {
   askedTables,
   type Person,
   readPeople,
-} from "./asked.ts";
+} from "../asked.ts";
 
 /** What is not done so long after the window waits: the longest digest, and a week of do-not-disturb. */
 const afterwardsMs = 15 * dayMs;

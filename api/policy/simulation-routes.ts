@@ -7,7 +7,7 @@ import { type NotificationType, typeKey, typePatch } from "../../domain/notifica
 import { policyPatch } from "../../domain/policy.ts";
 import { reasons } from "../../domain/reasons.ts";
 import { patchedDefinition } from "../notification-types/store.ts";
-import { patchedPolicy, readPolicy } from "../policy.ts";
+import { patchedPolicy, readPolicy } from "./store.ts";
 import { invalid, jsonPointer } from "../http/problem.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
@@ -16,7 +16,7 @@ import {
   type PolicySimulation,
   simulatePolicy,
   TooMuch,
-} from "../simulate-policy.ts";
+} from "./simulation.ts";
 import { createTurns } from "../turns.ts";
 
 const maxDays = 31;
