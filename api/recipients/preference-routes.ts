@@ -16,9 +16,9 @@ import {
   preferencesJson,
   saidIn,
   type Wishes,
-} from "../preferences.ts";
+} from "./preferences.ts";
 import { invalid, notFound } from "../http/problem.ts";
-import { readRecipient, type RecipientName, recipientParams } from "../recipients.ts";
+import { readRecipient, type RecipientName, recipientParams } from "./store.ts";
 import {
   type ApiDeps,
   createRouter,

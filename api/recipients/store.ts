@@ -1,15 +1,15 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
-import type { RecipientFilter } from "../domain/audience.ts";
-import { filterWhere } from "../domain/audience-sql.ts";
-import { firstUuidAt, publicId } from "../domain/ids.ts";
-import { containingPattern } from "../domain/like.ts";
-import type { recipientReference } from "../domain/recipient.ts";
-import { text } from "../domain/storable.ts";
-import type { Prisma, Recipient } from "../prisma/generated/client.ts";
-import { type Conditions, createConditions } from "./http/where.ts";
-import type { Place } from "./http/pages.ts";
-import { notFound, Problem } from "./http/problem.ts";
+import type { RecipientFilter } from "../../domain/audience.ts";
+import { filterWhere } from "../../domain/audience-sql.ts";
+import { firstUuidAt, publicId } from "../../domain/ids.ts";
+import { containingPattern } from "../../domain/like.ts";
+import type { recipientReference } from "../../domain/recipient.ts";
+import { text } from "../../domain/storable.ts";
+import type { Prisma, Recipient } from "../../prisma/generated/client.ts";
+import { type Conditions, createConditions } from "../http/where.ts";
+import type { Place } from "../http/pages.ts";
+import { notFound, Problem } from "../http/problem.ts";
 
 /** A recipient, as every route shows it. */
 export const recipientAnswer = z

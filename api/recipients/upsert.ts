@@ -1,8 +1,8 @@
 import type { PoolClient } from "pg";
-import { newUuid } from "../domain/ids.ts";
-import type { ImportedRecipient } from "../domain/recipient.ts";
-import type { PrismaClient } from "../prisma/generated/client.ts";
-import { type RecipientRow, recipientColumns } from "./recipients.ts";
+import { newUuid } from "../../domain/ids.ts";
+import type { ImportedRecipient } from "../../domain/recipient.ts";
+import type { PrismaClient } from "../../prisma/generated/client.ts";
+import { type RecipientRow, recipientColumns } from "./store.ts";
 
 export type StoredRecipient = RecipientRow & {
   /** False if it replaced one of the same external id. */

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import type { ReadRulebook, Rulebook } from "../config/rulebook.ts";
-import { publicId } from "../domain/ids.ts";
-import { withoutEmpty } from "../domain/merge-patch.ts";
-import type { NotificationType } from "../domain/notification-type.ts";
+import type { ReadRulebook, Rulebook } from "../../config/rulebook.ts";
+import { publicId } from "../../domain/ids.ts";
+import { withoutEmpty } from "../../domain/merge-patch.ts";
+import type { NotificationType } from "../../domain/notification-type.ts";
 import {
   preferenceDefaults,
   preferenceLayers,
@@ -13,20 +13,20 @@ import {
   type Preferences,
   preferences,
   tracedPreferences,
-} from "../domain/preferences.ts";
-import { importedRecipient, type ImportedRecipient } from "../domain/recipient.ts";
-import type { Prisma } from "../prisma/generated/client.ts";
-import { changeOf } from "./http/audit.ts";
-import type { ApiEnv } from "./http/context.ts";
-import { requireMatchIfGiven } from "./http/etag.ts";
-import { commit } from "./http/idempotency.ts";
-import { definitionOf } from "./notification-types/store.ts";
-import { type FieldError, invalid, jsonPointer } from "./http/problem.ts";
-import { lockRecipient, refuseAbsent, type RecipientName } from "./recipients.ts";
-import { exampleIdOf } from "./http/path-ids.ts";
-import { releasing } from "./deliveries/release.ts";
-import type { ApiDeps } from "./http/router.ts";
-import { runOf } from "./run.ts";
+} from "../../domain/preferences.ts";
+import { importedRecipient, type ImportedRecipient } from "../../domain/recipient.ts";
+import type { Prisma } from "../../prisma/generated/client.ts";
+import { changeOf } from "../http/audit.ts";
+import type { ApiEnv } from "../http/context.ts";
+import { requireMatchIfGiven } from "../http/etag.ts";
+import { commit } from "../http/idempotency.ts";
+import { definitionOf } from "../notification-types/store.ts";
+import { type FieldError, invalid, jsonPointer } from "../http/problem.ts";
+import { lockRecipient, refuseAbsent, type RecipientName } from "./store.ts";
+import { exampleIdOf } from "../http/path-ids.ts";
+import { releasing } from "../deliveries/release.ts";
+import type { ApiDeps } from "../http/router.ts";
+import { runOf } from "../run.ts";
 
 const from = z.enum(preferenceLayers);
 const held = <Value extends z.ZodType>(value: Value) => z.object({ value, from });

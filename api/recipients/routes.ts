@@ -15,7 +15,7 @@ import { leaveGroups, lockGroupsOf } from "../groups.ts";
 import { commit } from "../http/idempotency.ts";
 import { invalid } from "../http/problem.ts";
 import { releasing } from "../deliveries/release.ts";
-import { upsertRecipients } from "../recipient-store.ts";
+import { upsertRecipients } from "./upsert.ts";
 import {
   readRecipient,
   type HeldRecipient,
@@ -24,7 +24,7 @@ import {
   recipientJson,
   recipientParams,
   refuseAbsent,
-} from "../recipients.ts";
+} from "./store.ts";
 import {
   type ApiDeps,
   createRouter,

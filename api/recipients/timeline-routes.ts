@@ -1,9 +1,9 @@
 import { z } from "@hono/zod-openapi";
 import type { ReadRulebook } from "../../config/rulebook.ts";
 import { findPerson, type Person, readPeople } from "../asked.ts";
-import { recipientParams, refuseAbsent } from "../recipients.ts";
+import { recipientParams, refuseAbsent } from "./store.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
-import { timelineAnswer, timelineOf } from "../timeline.ts";
+import { timelineAnswer, timelineOf } from "./timeline.ts";
 
 const query = z.object({
   digests: z.coerce

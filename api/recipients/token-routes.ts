@@ -3,7 +3,7 @@ import { publicId } from "../../domain/ids.ts";
 import { recipientReference } from "../../domain/recipient.ts";
 import type { Tokens } from "../../domain/tokens.ts";
 import { commit } from "../http/idempotency.ts";
-import { readRecipient, recipientParams } from "../recipients.ts";
+import { readRecipient, recipientParams } from "./store.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
 
 const daySeconds = 86_400;

@@ -1,8 +1,8 @@
 import type { ReadRulebook } from "../../config/rulebook.ts";
 import { importBody, importOutcome, importStream } from "../imports/stream.ts";
-import { importedRecipientFor } from "../preferences.ts";
+import { importedRecipientFor } from "./preferences.ts";
 import { releasing } from "../deliveries/release.ts";
-import { importRecipients } from "../recipient-store.ts";
+import { importRecipients } from "./upsert.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
 import { runOn } from "../run.ts";
 

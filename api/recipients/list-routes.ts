@@ -19,7 +19,7 @@ import {
   recipientJson,
   type RecipientRow,
   recipientSorts,
-} from "../recipients.ts";
+} from "./store.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
 import { readSegment } from "../segments.ts";
 

@@ -10,7 +10,7 @@ import {
   recipientJson,
   type RecipientRow,
   recipientSorts,
-} from "../recipients.ts";
+} from "./store.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { readSegment, segmentParams } from "../segments.ts";
 import { createTurns } from "../turns.ts";
