@@ -3,7 +3,7 @@ import type { z } from "zod";
 import type { newCampaign } from "../../domain/campaign.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
-import { segmentsOf } from "../audience.ts";
+import { segmentsOf } from "../segments/audience.ts";
 import { type CampaignAnswer, readCampaign, setThrottle } from "./store.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { setEtag } from "../http/etag.ts";

@@ -8,7 +8,7 @@ import {
 } from "../../domain/campaign.ts";
 import { compileVariables, type TemplateVariables } from "../../domain/template-variables.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
-import { describedAudience, segmentsOf } from "../audience.ts";
+import { describedAudience, segmentsOf } from "../segments/audience.ts";
 import { changeOf } from "../http/audit.ts";
 import {
   campaignAnswer,

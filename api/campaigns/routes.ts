@@ -7,7 +7,7 @@ import { typeKey } from "../../domain/notification-type.ts";
 import { templateKey } from "../../domain/notification.ts";
 import { text } from "../../domain/storable.ts";
 import type { Gate } from "../../prisma/generated/client.ts";
-import { describedAudience } from "../audience.ts";
+import { describedAudience } from "../segments/audience.ts";
 import {
   asShown,
   campaignAnswer,

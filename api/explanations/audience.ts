@@ -7,7 +7,7 @@ import {
   type RecipientFilter,
 } from "../../domain/audience.ts";
 import { filterWhere } from "../../domain/audience-sql.ts";
-import { describedFilter } from "../audience.ts";
+import { describedFilter } from "../segments/audience.ts";
 
 export const audienceExplanation = z
   .object({

@@ -1,4 +1,4 @@
-import { audienceComponents } from "../audience.ts";
+import { audienceComponents } from "../segments/audience.ts";
 import { headerComponents, problemComponents } from "./components.ts";
 import { guide } from "./guide.ts";
 import {

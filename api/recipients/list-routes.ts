@@ -21,7 +21,7 @@ import {
   recipientSorts,
 } from "./store.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
-import { readSegment } from "../segments.ts";
+import { readSegment } from "../segments/store.ts";
 
 const minSearch = 3;
 

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { RecipientFilter } from "../../domain/audience.ts";
-import { describedFilter } from "../audience.ts";
+import { describedFilter } from "../segments/audience.ts";
 import { pageOf, pageQuery, paging, placeOf } from "../http/pages.ts";
 import { notFound } from "../http/problem.ts";
 import {
@@ -12,7 +12,7 @@ import {
   recipientSorts,
 } from "./store.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import { readSegment, segmentParams } from "../segments.ts";
+import { readSegment, segmentParams } from "../segments/store.ts";
 import { createTurns } from "../turns.ts";
 
 const count = z

@@ -30,7 +30,7 @@ import {
   problemResponse,
   responses,
 } from "../http/router.ts";
-import { addSuppression, importSuppressions } from "../suppression-store.ts";
+import { addSuppression, importSuppressions } from "./store.ts";
 
 export const suppressionImportPath = "/v1/suppressions/import";
 

@@ -1,7 +1,7 @@
 import type { PoolClient } from "pg";
-import { newUuid } from "../domain/ids.ts";
-import type { NewSuppression } from "../domain/suppression.ts";
-import type { PrismaClient, Suppression } from "../prisma/generated/client.ts";
+import { newUuid } from "../../domain/ids.ts";
+import type { NewSuppression } from "../../domain/suppression.ts";
+import type { PrismaClient, Suppression } from "../../prisma/generated/client.ts";
 
 interface Adding {
   /** The caller. */

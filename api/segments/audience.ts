@@ -6,9 +6,9 @@ import {
   type RecipientFilter,
   recipientFilter,
   recipientFilterShape,
-} from "../domain/audience.ts";
-import type { Prisma } from "../prisma/generated/client.ts";
-import { type FieldError, invalid, jsonPointer } from "./http/problem.ts";
+} from "../../domain/audience.ts";
+import type { Prisma } from "../../prisma/generated/client.ts";
+import { type FieldError, invalid, jsonPointer } from "../http/problem.ts";
 
 /**
  * The filters of the segments that an audience names, held against deletion to the end of the transaction. Throws the

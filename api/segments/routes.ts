@@ -3,7 +3,7 @@ import { z } from "@hono/zod-openapi";
 import { publicId, newUuid } from "../../domain/ids.ts";
 import { text } from "../../domain/storable.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
-import { describedFilter } from "../audience.ts";
+import { describedFilter } from "./audience.ts";
 import { changeOf } from "../http/audit.ts";
 import { isUniqueViolation } from "../http/database-errors.ts";
 import { ifMatchHeaders, requireMatch, setEtag } from "../http/etag.ts";
@@ -26,7 +26,7 @@ import {
   segmentJson,
   segmentName,
   segmentParams,
-} from "../segments.ts";
+} from "./store.ts";
 
 const create = defineRoute({
   method: "post",
