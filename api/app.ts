@@ -51,13 +51,13 @@ import { segmentMemberRoutes } from "./recipients/segment-member-routes.ts";
 import { segmentRoutes } from "./segments/routes.ts";
 import { suppressionImportPath, suppressionRoutes } from "./suppressions/routes.ts";
 import { systemHealthRoutes } from "./operations/health-routes.ts";
-import { templateTrialRoutes } from "./routes/template-trials.ts";
-import { templateVersionRoutes } from "./routes/template-versions.ts";
+import { templateTrialRoutes } from "./templates/preview-routes.ts";
+import { templateVersionRoutes } from "./templates/version-routes.ts";
 import { campaignRevisionRoutes } from "./campaigns/revision-routes.ts";
-import { templateRoutes } from "./routes/templates.ts";
+import { templateRoutes } from "./templates/routes.ts";
 import { timelineRoutes } from "./recipients/timeline-routes.ts";
 import { createTypes } from "./notification-types/lookup.ts";
-import { createTemplateVersions } from "./template-versions.ts";
+import { createTemplateVersions } from "./templates/version-cache.ts";
 
 const document = defineRoute({
   method: "get",

@@ -9,7 +9,7 @@ import type { ApiEnv } from "../http/context.ts";
 import { setEtag } from "../http/etag.ts";
 import type { Work } from "../http/idempotency.ts";
 import type { ApiDeps } from "../http/router.ts";
-import { pinVersion, type TemplateVersions } from "../template-versions.ts";
+import { pinVersion, type TemplateVersions } from "../templates/version-cache.ts";
 import { holdType } from "../notification-types/lookup.ts";
 
 type Wanted = z.output<typeof newCampaign> & {

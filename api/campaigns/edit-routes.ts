@@ -25,7 +25,7 @@ import { commit } from "../http/idempotency.ts";
 import { type FieldError, invalid, Problem } from "../http/problem.ts";
 import { idInPath, idParams } from "../http/path-ids.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import { dataErrors, pinVersion, type TemplateVersions } from "../template-versions.ts";
+import { dataErrors, pinVersion, type TemplateVersions } from "../templates/version-cache.ts";
 import { holdType } from "../notification-types/lookup.ts";
 
 const count = (description: string) => z.number().int().openapi({ description });

@@ -19,7 +19,7 @@ import { makeCampaign } from "./create.ts";
 import { Problem } from "../http/problem.ts";
 import { idInPath, idParams } from "../http/path-ids.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import type { TemplateVersions } from "../template-versions.ts";
+import type { TemplateVersions } from "../templates/version-cache.ts";
 
 const count = (description: string) => z.number().int().openapi({ description });
 

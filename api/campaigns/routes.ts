@@ -30,7 +30,7 @@ import {
 } from "../http/pages.ts";
 import { idInPath, idParams } from "../http/path-ids.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import type { TemplateVersions } from "../template-versions.ts";
+import type { TemplateVersions } from "../templates/version-cache.ts";
 
 const newCampaignBody = newCampaign.extend({
   name: newCampaign.shape.name.meta({ example: "Spring sale" }),

@@ -30,7 +30,7 @@ import {
   problemResponse,
   responses,
 } from "../http/router.ts";
-import { refuseUnusableTemplate } from "../templates.ts";
+import { refuseUnusableTemplate } from "../templates/store.ts";
 import { versionFacts, versionFactsJson, versionInPath } from "../http/version-metadata.ts";
 
 /*

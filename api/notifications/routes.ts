@@ -38,7 +38,7 @@ import {
 import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { Types } from "../notification-types/lookup.ts";
-import type { TemplateVersions } from "../template-versions.ts";
+import type { TemplateVersions } from "../templates/version-cache.ts";
 
 const exampleNotification = {
   recipients: ["customer-17", "customer-42"],

@@ -10,7 +10,7 @@ import { pageOf } from "../http/pages.ts";
 import { patchedPolicy, policyAnswer, readOf, readPolicy } from "./store.ts";
 import { notFound } from "../http/problem.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import { refuseUnusableTemplate } from "../templates.ts";
+import { refuseUnusableTemplate } from "../templates/store.ts";
 import { versionFacts, versionFactsJson, versionInPath } from "../http/version-metadata.ts";
 
 const get = defineRoute({

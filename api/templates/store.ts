@@ -1,16 +1,16 @@
 import { z } from "@hono/zod-openapi";
-import { newUuid, publicId } from "../domain/ids.ts";
-import { templateKey } from "../domain/notification.ts";
-import { text } from "../domain/storable.ts";
-import { checkContent, type TemplateContent, templateContent } from "../domain/template.ts";
+import { newUuid, publicId } from "../../domain/ids.ts";
+import { templateKey } from "../../domain/notification.ts";
+import { text } from "../../domain/storable.ts";
+import { checkContent, type TemplateContent, templateContent } from "../../domain/template.ts";
 import {
   compileVariables,
   templateVariables,
   type TemplateVariables,
-} from "../domain/template-variables.ts";
-import type { Prisma, Template, TemplateVersion } from "../prisma/generated/client.ts";
-import { invalid, jsonPointer, notFound, Problem } from "./http/problem.ts";
-import { versionInPath } from "./http/version-metadata.ts";
+} from "../../domain/template-variables.ts";
+import type { Prisma, Template, TemplateVersion } from "../../prisma/generated/client.ts";
+import { invalid, jsonPointer, notFound, Problem } from "../http/problem.ts";
+import { versionInPath } from "../http/version-metadata.ts";
 
 /** What the routes of templates share: what is asked for, what is answered, and how both are kept. */
 

@@ -20,7 +20,7 @@ import {
   versionSummaryJson,
   wholeTemplate,
   wholeVersion,
-} from "../templates.ts";
+} from "./store.ts";
 
 const add = defineRoute({
   method: "post",

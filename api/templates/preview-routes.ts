@@ -17,8 +17,8 @@ import type { Backlog } from "../notifications/admission.ts";
 import { answerWith, idempotencyHeaders, keyedRequest } from "../http/idempotency.ts";
 import { type FieldError, invalid, Problem } from "../http/problem.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import { dataErrors, type TemplateVersions } from "../template-versions.ts";
-import { findTemplate, findVersion, templateParams } from "../templates.ts";
+import { dataErrors, type TemplateVersions } from "./version-cache.ts";
+import { findTemplate, findVersion, templateParams } from "./store.ts";
 import { acceptedNotification } from "../notifications/routes.ts";
 
 const anyVersion = templateVersionNumber.optional().openapi({

@@ -1,12 +1,12 @@
-import type { TemplateReference } from "../domain/notification.ts";
+import type { TemplateReference } from "../../domain/notification.ts";
 import {
   type CheckData,
   compileVariables,
   type TemplateVariables,
-} from "../domain/template-variables.ts";
-import type { Prisma } from "../prisma/generated/client.ts";
-import { type FieldError, invalid, jsonPointer } from "./http/problem.ts";
-import { archivedTemplate, unknownTemplate } from "./templates.ts";
+} from "../../domain/template-variables.ts";
+import type { Prisma } from "../../prisma/generated/client.ts";
+import { type FieldError, invalid, jsonPointer } from "../http/problem.ts";
+import { archivedTemplate, unknownTemplate } from "./store.ts";
 
 export interface PinnedVersion {
   kind: "pinned";

@@ -24,7 +24,7 @@ import {
   versionJson,
   versionSummaryJson,
   wholeTemplate,
-} from "../templates.ts";
+} from "./store.ts";
 
 const create = defineRoute({
   method: "post",
