@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 import type { ReadRulebook } from "../config/rulebook.ts";
-import { within } from "../config/within.ts";
+import { within } from "../lib/timeout.ts";
 import type { CampaignStatus } from "../domain/campaign.ts";
 import type { Measured } from "../domain/health.ts";
 import { isUnsent, outsideLanes, sourceRuns } from "../domain/ledger-sql.ts";
@@ -8,7 +8,7 @@ import { drainedQueues } from "../domain/queues.ts";
 import type { Policy } from "../domain/policy.ts";
 import { priorities, type Priority } from "../domain/priority.ts";
 import { limitReasons, type Reason, reasons, reasonStatuses } from "../domain/reasons.ts";
-import { remember } from "./remembered.ts";
+import { remember } from "../lib/cached-read.ts";
 
 /** Prometheus gives up after 10 s; what is not read by then is left out, and shown when it is there. */
 const patienceMs = 5_000;

@@ -1,7 +1,7 @@
 import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import type { Pool } from "pg";
-import { within } from "../config/within.ts";
+import { within } from "../lib/timeout.ts";
 import type { WatchedWorker, WorkerMetrics } from "./metrics.ts";
 
 const databaseProbeMs = 2_000;

@@ -13,7 +13,7 @@ import { readDeliveries } from "../deliveries/filters.ts";
 import { byCreation, oneOrMore, pageOf, pageQuery, paging, partOf } from "../http/pages.ts";
 import { absent, idInPath, idParams } from "../http/path-ids.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
-import { createTurns } from "../turns.ts";
+import { createTurns } from "../../lib/concurrency-limit.ts";
 
 const progress = defineRoute({
   method: "get",

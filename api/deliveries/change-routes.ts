@@ -21,7 +21,7 @@ import { Problem } from "../http/problem.ts";
 import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { runOf } from "../run.ts";
-import { createTurns } from "../turns.ts";
+import { createTurns } from "../../lib/concurrency-limit.ts";
 
 const maxIds = 1_000;
 

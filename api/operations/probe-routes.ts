@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { within } from "../../config/within.ts";
+import { within } from "../../lib/timeout.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
 import { Problem } from "../http/problem.ts";
 

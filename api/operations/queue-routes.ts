@@ -5,7 +5,7 @@ import { findNamed, queueParameter, typeParameter } from "../deliveries/filters.
 import { oneOrMore } from "../http/pages.ts";
 import { queueDimensions, readWaiting, waitingAnswer } from "./queues.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
-import { createTurns } from "../turns.ts";
+import { createTurns } from "../../lib/concurrency-limit.ts";
 
 const waiting = defineRoute({
   method: "get",

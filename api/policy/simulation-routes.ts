@@ -17,7 +17,7 @@ import {
   simulatePolicy,
   TooMuch,
 } from "./simulation.ts";
-import { createTurns } from "../turns.ts";
+import { createTurns } from "../../lib/concurrency-limit.ts";
 
 const maxDays = 31;
 const maxDeliveries = 50_000;

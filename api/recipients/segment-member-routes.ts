@@ -13,7 +13,7 @@ import {
 } from "./store.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { readSegment, segmentParams } from "../segments/store.ts";
-import { createTurns } from "../turns.ts";
+import { createTurns } from "../../lib/concurrency-limit.ts";
 
 const count = z
   .number()

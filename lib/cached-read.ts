@@ -1,4 +1,4 @@
-import { within } from "../config/within.ts";
+import { within } from "./timeout.ts";
 
 /** What was read is good for at least so long, and for so many times what the reading took: it costs a twentieth of a connection at most. */
 const rememberedMs = 5_000;

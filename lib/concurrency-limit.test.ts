@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createTurns } from "./turns.ts";
+import { createTurns } from "./concurrency-limit.ts";
 
 describe("turns", () => {
   it("lets so many run at once, and the others in the order they came", async () => {
