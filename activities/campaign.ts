@@ -12,8 +12,8 @@ import {
   owedOutside,
   ownQueue,
 } from "../domain/ledger-sql.ts";
-import { laneNames, shardNames, waitingDigests } from "../domain/queues.ts";
-import { heldReasons } from "../domain/reasons.ts";
+import { laneNames, shardNames, waitingDigests } from "../domain/delivery/queues.ts";
+import { heldReasons } from "../domain/delivery/reasons.ts";
 import { invalidInput } from "./failures.ts";
 import { freezeAudience } from "./freeze-audience.ts";
 

@@ -1,5 +1,5 @@
 import type { Rulebook } from "../config/rulebook.ts";
-import type { Load } from "../domain/batching.ts";
+import type { Load } from "../domain/policy/batching.ts";
 import {
   decide,
   type Decision,
@@ -7,11 +7,11 @@ import {
   gapMsOf,
   isReleased,
   limitsOn,
-} from "../domain/decide.ts";
-import { factsOf } from "../domain/facts.ts";
-import { queueName, shardOf, waitingDigests } from "../domain/queues.ts";
-import type { Reason } from "../domain/reasons.ts";
-import { settleInterrupted } from "../domain/settle.ts";
+} from "../domain/policy/decide.ts";
+import { factsOf } from "../domain/policy/decision-input.ts";
+import { queueName, shardOf, waitingDigests } from "../domain/delivery/queues.ts";
+import type { Reason } from "../domain/delivery/reasons.ts";
+import { settleInterrupted } from "../domain/delivery/settle.ts";
 import { interruptedAttempt, type Item } from "./hand-over.ts";
 import {
   type Decided,

@@ -2,10 +2,10 @@ import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Context } from "@temporalio/activity";
 import type { ReadRulebook } from "../config/rulebook.ts";
-import type { Load } from "../domain/batching.ts";
-import { campaignGate, releaseGate } from "../domain/gates.ts";
-import type { Policy } from "../domain/policy.ts";
-import { parseQueueName, waitingDigests } from "../domain/queues.ts";
+import type { Load } from "../domain/policy/batching.ts";
+import { campaignGate, releaseGate } from "../domain/delivery/gates.ts";
+import type { Policy } from "../domain/policy/policy.ts";
+import { parseQueueName, waitingDigests } from "../domain/delivery/queues.ts";
 import type { Channel } from "./channels/channel.ts";
 import { decidePage, heldBack, type Outgoing, wasLeftBehind } from "./decide-page.ts";
 import type { Echoes } from "./echoes.ts";
@@ -28,7 +28,7 @@ export interface DispatchInput {
 export interface DispatchResult {
   /** The earliest instant at which another dispatch would find something, ISO 8601; null if only a wake can bring it. */
   nextDueAt: string | null;
-  /** Why the earliest open row waits, as in domain/reasons.ts, or `throttle`; null if it is simply due. */
+  /** Why the earliest open row waits, as in domain/delivery/reasons.ts, or `throttle`; null if it is simply due. */
   waitsFor: string | null;
   /** Rows still open in the queue, counted up to a bound. */
   open: number;

@@ -1,7 +1,7 @@
 import type { Pool } from "pg";
 import { createRulebookReader } from "../config/rulebook.ts";
 import type { ActionLinks } from "../domain/action-links.ts";
-import type { RetryPolicy } from "../domain/settle.ts";
+import type { RetryPolicy } from "../domain/delivery/settle.ts";
 import type { Channel } from "./channels/channel.ts";
 import { createDispatch } from "./dispatch.ts";
 import { createEchoes } from "./echoes.ts";

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Context } from "@temporalio/activity";
 import type { Pool } from "pg";
 import { eventColumns, eventJoins, type EventRow, eventView } from "../domain/event.ts";
-import { eventsGate } from "../domain/gates.ts";
-import { parseRetryAfter } from "../domain/retry-after.ts";
-import { type RetryPolicy, retryDelayMs } from "../domain/settle.ts";
+import { eventsGate } from "../domain/delivery/gates.ts";
+import { parseRetryAfter } from "../domain/delivery/retry-after.ts";
+import { type RetryPolicy, retryDelayMs } from "../domain/delivery/settle.ts";
 import { signatureOf } from "../domain/signature.ts";
 import type { Gates } from "./gates.ts";
 

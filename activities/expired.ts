@@ -1,5 +1,5 @@
 import type { Pool } from "pg";
-import { campaignGate } from "../domain/gates.ts";
+import { campaignGate } from "../domain/delivery/gates.ts";
 import { firstUuidAt, parsePublicId } from "../domain/ids.ts";
 import {
   recallCutoff,

@@ -8,7 +8,7 @@ import {
   recipientFilter,
 } from "../domain/audience.ts";
 import { audienceWhere } from "../domain/audience-sql.ts";
-import { laneNames } from "../domain/queues.ts";
+import { laneNames } from "../domain/delivery/queues.ts";
 
 /**
  * Writes one row a recipient of the audience of a campaign whose time has come, and that it was done, in one transaction;

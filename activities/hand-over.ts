@@ -1,9 +1,9 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { newUuid } from "../domain/ids.ts";
-import { type Attempt, responseLimit } from "../domain/outcome.ts";
-import { settle, type RetryPolicy, type Settlement } from "../domain/settle.ts";
-import { TemplateError } from "../domain/template.ts";
+import { type Attempt, responseLimit } from "../domain/delivery/attempt.ts";
+import { settle, type RetryPolicy, type Settlement } from "../domain/delivery/settle.ts";
+import { TemplateError } from "../domain/templates/template.ts";
 import type { Channel, SendRequest, SendResult } from "./channels/channel.ts";
 import type {
   DueDelivery,

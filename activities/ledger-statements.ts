@@ -1,5 +1,5 @@
 import { reopenGroups, sourceRuns } from "../domain/ledger-sql.ts";
-import { longestWindowMs } from "../domain/limits.ts";
+import { longestWindowMs } from "../domain/policy/limits.ts";
 import { ageingMs, priorities } from "../domain/priority.ts";
 
 /* The statements of the ledger: what each promises stands at `Ledger`. */

@@ -1,13 +1,13 @@
 import type { Pool } from "pg";
 import type { Channel } from "../domain/channel.ts";
-import type { Facts } from "../domain/decide.ts";
-import { type GrantLog, type Limit, noGrants } from "../domain/limits.ts";
-import { dayMs, hourMs, minuteMs } from "../domain/local-time.ts";
-import type { Attempt } from "../domain/outcome.ts";
-import type { Preferences } from "../domain/preferences.ts";
+import type { Facts } from "../domain/policy/decide.ts";
+import { type GrantLog, type Limit, noGrants } from "../domain/policy/limits.ts";
+import { dayMs, hourMs, minuteMs } from "../domain/time/local-time.ts";
+import type { Attempt } from "../domain/delivery/attempt.ts";
+import type { Preferences } from "../domain/policy/preferences.ts";
 import type { Priority } from "../domain/priority.ts";
-import type { Reason } from "../domain/reasons.ts";
-import type { Settlement } from "../domain/settle.ts";
+import type { Reason } from "../domain/delivery/reasons.ts";
+import type { Settlement } from "../domain/delivery/settle.ts";
 import type { RecipientView } from "./channels/channel.ts";
 import {
   decidedSql,
@@ -226,7 +226,7 @@ export interface SettledDelivery extends Held {
 interface QueueOutlook {
   /** Null: nothing is due, nor will be without a wake. */
   nextDueAt: Date | null;
-  /** Why the earliest row waits, as in domain/reasons.ts; `interrupted` for a hand-over whose lease has to run out. */
+  /** Why the earliest row waits, as in domain/delivery/reasons.ts; `interrupted` for a hand-over whose lease has to run out. */
   reason: string | null;
   /** Open rows, counted up to `openCountLimit`. */
   open: number;

@@ -1,7 +1,7 @@
 import type { Pool } from "pg";
-import { type Load, noLoad } from "../domain/batching.ts";
+import { type Load, noLoad } from "../domain/policy/batching.ts";
 import { sourceRuns } from "../domain/ledger-sql.ts";
-import { notificationQueues } from "../domain/queues.ts";
+import { notificationQueues } from "../domain/delivery/queues.ts";
 
 /** How old what is known may be before it is asked for again, in the background. */
 const freshMs = 5_000;

@@ -1,10 +1,10 @@
 import type { Pool, PoolClient } from "pg";
 import { inTransaction } from "../config/database.ts";
-import { hasPlace, isFull, joined, type Joining, type OpenGroup } from "../domain/batching.ts";
+import { hasPlace, isFull, joined, type Joining, type OpenGroup } from "../domain/policy/batching.ts";
 import type { Channel } from "../domain/channel.ts";
 import { newUuid } from "../domain/ids.ts";
 import type { Priority } from "../domain/priority.ts";
-import type { Reason } from "../domain/reasons.ts";
+import type { Reason } from "../domain/delivery/reasons.ts";
 import type { Versions } from "./ledger.ts";
 
 /** A delivery that is to go out with others. */

@@ -5,7 +5,7 @@ import type { Pool } from "pg";
 import { publicId } from "../domain/ids.ts";
 import { openIn, outsideLanes, owedOutside, sourceRuns } from "../domain/ledger-sql.ts";
 import { ageingMs, priorities } from "../domain/priority.ts";
-import { laneNames, waitingDigests } from "../domain/queues.ts";
+import { laneNames, waitingDigests } from "../domain/delivery/queues.ts";
 import type { Channel } from "./channels/channel.ts";
 import { wakeCampaign, wakeQueue } from "../workflows/wake.ts";
 

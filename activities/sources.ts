@@ -1,7 +1,7 @@
 import type { Pool } from "pg";
 import type { Rulebook } from "../config/rulebook.ts";
-import type { NotificationType } from "../domain/notification-type.ts";
-import type { TemplateContent } from "../domain/template.ts";
+import type { NotificationType } from "../domain/policy/notification-type.ts";
+import type { TemplateContent } from "../domain/templates/template.ts";
 import type { DueDelivery } from "./ledger.ts";
 
 /** What a campaign or notification brings to each of its deliveries. */

@@ -3,7 +3,7 @@ import type { RecipientAction } from "../domain/action.ts";
 import type { ActionLinks } from "../domain/action-links.ts";
 import { publicId } from "../domain/ids.ts";
 import type { NotificationAction } from "../domain/notification.ts";
-import type { Policy } from "../domain/policy.ts";
+import type { Policy } from "../domain/policy/policy.ts";
 import {
   actionLabels,
   batchScope,
@@ -16,14 +16,14 @@ import {
   nameOf,
   type SummaryItem,
   whenText,
-} from "../domain/summary.ts";
+} from "../domain/templates/summary.ts";
 import {
   type ActionLink,
   compileSubject,
   emailScope,
   renderSubject,
   TemplateError,
-} from "../domain/template.ts";
+} from "../domain/templates/template.ts";
 import type { Content } from "./hand-over.ts";
 import type { DueDelivery, DueGroup } from "./ledger.ts";
 import type { Source } from "./sources.ts";

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Context } from "@temporalio/activity";
 import type { Pool } from "pg";
 import { priorities } from "../domain/priority.ts";
-import { digestLaneNames, waitingDigests } from "../domain/queues.ts";
+import { digestLaneNames, waitingDigests } from "../domain/delivery/queues.ts";
 
 export interface SweepInput {
   /** ISO 8601: what is due is so at this instant, or by the ledger's clock where that is later. */

@@ -1,13 +1,13 @@
 import type { Pool } from "pg";
 import { addressKey } from "../domain/address.ts";
 import type { Channel } from "../domain/channel.ts";
-import { noGrants } from "../domain/limits.ts";
-import type { NotificationType } from "../domain/notification-type.ts";
-import type { Preferences } from "../domain/preferences.ts";
+import { noGrants } from "../domain/policy/limits.ts";
+import type { NotificationType } from "../domain/policy/notification-type.ts";
+import type { Preferences } from "../domain/policy/preferences.ts";
 import type { Priority } from "../domain/priority.ts";
 import { recipientReference } from "../domain/recipient.ts";
-import type { Reason } from "../domain/reasons.ts";
-import type { Asked, Simulation, WaitingGroup } from "../domain/simulate.ts";
+import type { Reason } from "../domain/delivery/reasons.ts";
+import type { Asked, Simulation, WaitingGroup } from "../domain/policy/simulate.ts";
 
 /** A recipient, as decisions see them now. */
 export type Person = Simulation["recipient"] & {

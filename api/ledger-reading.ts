@@ -4,10 +4,10 @@ import { within } from "../lib/timeout.ts";
 import type { CampaignStatus } from "../domain/campaign.ts";
 import type { Measured } from "../domain/health.ts";
 import { isUnsent, outsideLanes, sourceRuns } from "../domain/ledger-sql.ts";
-import { drainedQueues } from "../domain/queues.ts";
-import type { Policy } from "../domain/policy.ts";
+import { drainedQueues } from "../domain/delivery/queues.ts";
+import type { Policy } from "../domain/policy/policy.ts";
 import { priorities, type Priority } from "../domain/priority.ts";
-import { limitReasons, type Reason, reasons, reasonStatuses } from "../domain/reasons.ts";
+import { limitReasons, type Reason, reasons, reasonStatuses } from "../domain/delivery/reasons.ts";
 import { remember } from "../lib/cached-read.ts";
 
 /** Prometheus gives up after 10 s; what is not read by then is left out, and shown when it is there. */

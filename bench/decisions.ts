@@ -1,9 +1,9 @@
-import { noLoad } from "../domain/batching.ts";
-import { decide } from "../domain/decide.ts";
-import { factsOf } from "../domain/facts.ts";
-import { type NotificationType, typeDefinition } from "../domain/notification-type.ts";
-import { presetPolicy } from "../domain/policy.ts";
-import type { Preferences } from "../domain/preferences.ts";
+import { noLoad } from "../domain/policy/batching.ts";
+import { decide } from "../domain/policy/decide.ts";
+import { factsOf } from "../domain/policy/decision-input.ts";
+import { type NotificationType, typeDefinition } from "../domain/policy/notification-type.ts";
+import { presetPolicy } from "../domain/policy/policy.ts";
+import type { Preferences } from "../domain/policy/preferences.ts";
 import { priorities } from "../domain/priority.ts";
 import { createRandom } from "./random.ts";
 

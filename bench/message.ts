@@ -1,5 +1,5 @@
 import { publicId, newUuid } from "../domain/ids.ts";
-import { localTimeAt } from "../domain/local-time.ts";
+import { localTimeAt } from "../domain/time/local-time.ts";
 
 /** What everybody sends in the benchmarks: five variables, an HTML and a text part, 2.7 KB on the wire. */
 export const template = {

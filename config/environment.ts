@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { parseSender, type Sender } from "../domain/address.ts";
 import { providerName } from "../domain/provider-name.ts";
-import { eventsProvider } from "../domain/gates.ts";
-import { maxShards } from "../domain/queues.ts";
+import { eventsProvider } from "../domain/delivery/gates.ts";
+import { maxShards } from "../domain/delivery/queues.ts";
 import { webUrl } from "../domain/web-url.ts";
 
 /** Raised with every fault of the environment at once, each naming its variable and the mend. */

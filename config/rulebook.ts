@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
-import { type NotificationType, typeDefinition } from "../domain/notification-type.ts";
-import { type Policy, policyFrom, presetPolicy } from "../domain/policy.ts";
+import { type NotificationType, typeDefinition } from "../domain/policy/notification-type.ts";
+import { type Policy, policyFrom, presetPolicy } from "../domain/policy/policy.ts";
 
 /** What the organisation says at one instant: its policy, and its types. */
 export interface Rulebook {

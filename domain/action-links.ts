@@ -1,5 +1,5 @@
 import type { RecipientAction } from "./action.ts";
-import { dayMs } from "./local-time.ts";
+import { dayMs } from "./time/local-time.ts";
 import { createTokens } from "./tokens.ts";
 
 /** The links of messages, by which recipients act. Each is good for 30 days, and says nothing about the person. */

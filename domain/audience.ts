@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { publicIdPattern } from "./ids.ts";
-import { instantText } from "./instant.ts";
+import { instantText } from "./time/instant.ts";
 import { resourceKey } from "./key.ts";
-import { text } from "./storable.ts";
+import { text } from "./text.ts";
 
 const scalar = z.union(
   [text(500, 0), z.number(), z.boolean(), z.null()],

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { audience } from "./audience.ts";
-import { instant } from "./instant.ts";
-import { typeKey } from "./notification-type.ts";
+import { instant } from "./time/instant.ts";
+import { typeKey } from "./policy/notification-type.ts";
 import { notificationData, templateReference } from "./notification.ts";
 import { priorities } from "./priority.ts";
-import { text } from "./storable.ts";
+import { text } from "./text.ts";
 
 export const campaignStatuses = [
   "draft",

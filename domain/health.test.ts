@@ -10,7 +10,7 @@ import {
   type HealthWord,
   type Measured,
 } from "./health.ts";
-import { policyFrom, presetPolicy } from "./policy.ts";
+import { policyFrom, presetPolicy } from "./policy/policy.ts";
 import { priorities, type Priority } from "./priority.ts";
 
 /** A system to which nothing has happened. */

@@ -1,6 +1,6 @@
-import type { Policy } from "./policy.ts";
+import type { Policy } from "./policy/policy.ts";
 import { ageingMs, type Priority } from "./priority.ts";
-import { limitReasons, type Reason } from "./reasons.ts";
+import { limitReasons, type Reason } from "./delivery/reasons.ts";
 
 /** From the best to the worst. */
 export const healthWords = ["good", "fair", "poor"] as const;

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { actionForms } from "./action.ts";
-import { instant } from "./instant.ts";
+import { instant } from "./time/instant.ts";
 import { resourceKey } from "./key.ts";
-import { typeKey } from "./notification-type.ts";
+import { typeKey } from "./policy/notification-type.ts";
 import { priorities } from "./priority.ts";
-import { text } from "./storable.ts";
+import { text } from "./text.ts";
 
 /** Names a template among its callers; part of a URL. */
 export const templateKey = resourceKey.meta({ example: "order-shipped" });

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { parseMailbox } from "./address.ts";
 import { idPrefixes, parsePublicId } from "./ids.ts";
 import { withoutEmpty } from "./merge-patch.ts";
-import { preferences } from "./preferences.ts";
-import { findUnstorable, text } from "./storable.ts";
+import { preferences } from "./policy/preferences.ts";
+import { findUnstorable, text } from "./text.ts";
 
 const publicIdPrefix = `${idPrefixes.recipient}_`;
 

@@ -1,4 +1,4 @@
-import { dayMs } from "./local-time.ts";
+import { dayMs } from "./time/local-time.ts";
 
 /**
  * What maintenance looks through, in this order: a notification goes when none of its deliveries is left. A workflow walks

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { addressKey } from "./address.ts";
 import { emailAddress, phoneNumber } from "./recipient.ts";
-import { text } from "./storable.ts";
+import { text } from "./text.ts";
 
 /** Why an address must not be sent to: somebody said so, it came with a list, or its owner or its server showed it. */
 export const suppressionReasons = [

@@ -8,7 +8,7 @@ import type { Gates, Grant } from "../activities/gates.ts";
 import type { Ledger } from "../activities/ledger.ts";
 import type { createRemoveExpired } from "../activities/maintenance.ts";
 import type { Logger } from "../config/logger.ts";
-import { parseQueueName } from "../domain/queues.ts";
+import { parseQueueName } from "../domain/delivery/queues.ts";
 import type { Traffic, WorkerMetrics } from "./metrics.ts";
 
 /** The same channel, counted. Thousands of messages a second pass here: what is counted by is prepared once. */

@@ -3,7 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { createPoolGauge, durationBuckets } from "../config/metrics.ts";
 import { breakerStates, type BreakerState } from "../activities/breakers.ts";
 import { publishOutcomes } from "../activities/events.ts";
-import { gateKinds } from "../domain/gates.ts";
+import { gateKinds } from "../domain/delivery/gates.ts";
 import { deliveryStatuses } from "../domain/notification.ts";
 import { retentionTables } from "../domain/retention.ts";
 

@@ -17,7 +17,7 @@ import type { ActionLinks } from "../domain/action-links.ts";
 import type { Retention } from "../domain/retention.ts";
 import type { Logger } from "../config/logger.ts";
 import { noSinks, type Tracing } from "../config/tracing.ts";
-import type { RetryPolicy } from "../domain/settle.ts";
+import type { RetryPolicy } from "../domain/delivery/settle.ts";
 import { eventsWorkflowId, relayWorkflowId, taskQueues } from "../workflows/messages.ts";
 import { wakeQueue } from "../workflows/wake.ts";
 import {

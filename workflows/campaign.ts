@@ -14,7 +14,7 @@ import {
 import { WorkflowExecutionAlreadyStartedError } from "@temporalio/common";
 import type { CampaignStep } from "../activities/campaign.ts";
 import type { Activities } from "../activities/index.ts";
-import { queueName } from "../domain/queues.ts";
+import { queueName } from "../domain/delivery/queues.ts";
 import { describeStep } from "./details.ts";
 import { deliveryQueue } from "./delivery-queue.ts";
 import {

@@ -9,7 +9,7 @@ import {
   workflowInfo,
 } from "@temporalio/workflow";
 import type { Activities } from "../activities/index.ts";
-import { parseQueueName } from "../domain/queues.ts";
+import { parseQueueName } from "../domain/delivery/queues.ts";
 import {
   campaignWorkflowId,
   laneDrainedSignal,

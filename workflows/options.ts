@@ -1,5 +1,5 @@
 import { TypedSearchAttributes } from "@temporalio/common";
-import { parseQueueName, type Queue } from "../domain/queues.ts";
+import { parseQueueName, type Queue } from "../domain/delivery/queues.ts";
 import {
   campaignWorkflowId,
   type DeliveryQueueInput,

@@ -1,6 +1,6 @@
-import type { Attempt } from "../../domain/outcome.ts";
+import type { Attempt } from "../../domain/delivery/attempt.ts";
 import type { Priority } from "../../domain/priority.ts";
-import type { ActionLink, TemplateContent } from "../../domain/template.ts";
+import type { ActionLink, TemplateContent } from "../../domain/templates/template.ts";
 import type { Grant } from "../gates.ts";
 
 /** What a channel needs to render and hand over one message: a delivery, or a group of them. */

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { publicId } from "../../domain/ids.ts";
-import { text } from "../../domain/storable.ts";
+import { text } from "../../domain/text.ts";
 import type { AuditEntry } from "../../prisma/generated/client.ts";
 import {
   byCreation,

@@ -1,8 +1,8 @@
 import { z } from "@hono/zod-openapi";
-import { instant } from "../../domain/instant.ts";
+import { instant } from "../../domain/time/instant.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { roles } from "../../domain/role.ts";
-import { text } from "../../domain/storable.ts";
+import { text } from "../../domain/text.ts";
 import type { ApiKey, Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
 import { commit, commitOnce, idempotencyHeaders } from "../http/idempotency.ts";

@@ -1,12 +1,12 @@
 import type { Context } from "hono";
 import type { RecipientAction } from "../../domain/action.ts";
 import type { EventKind } from "../../domain/event.ts";
-import { snoozeOf } from "../../domain/leg.ts";
-import { dayMs, hourMs, localTimeAt, minuteMs } from "../../domain/local-time.ts";
+import { snoozeOf } from "../../domain/delivery/leg.ts";
+import { dayMs, hourMs, localTimeAt, minuteMs } from "../../domain/time/local-time.ts";
 import type { DeliveryStatus } from "../../domain/notification.ts";
-import type { TypeDefinition } from "../../domain/notification-type.ts";
-import { effectivePreferences, type Preferences } from "../../domain/preferences.ts";
-import { isLane, queueName, shardOf } from "../../domain/queues.ts";
+import type { TypeDefinition } from "../../domain/policy/notification-type.ts";
+import { effectivePreferences, type Preferences } from "../../domain/policy/preferences.ts";
+import { isLane, queueName, shardOf } from "../../domain/delivery/queues.ts";
 import type { ActionTarget, Tokens } from "../../domain/tokens.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import type { ApiEnv } from "../http/context.ts";

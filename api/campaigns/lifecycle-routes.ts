@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { applyAction, type CampaignAction, throttle } from "../../domain/campaign.ts";
-import { instant } from "../../domain/instant.ts";
+import { instant } from "../../domain/time/instant.ts";
 import { changeOf } from "../http/audit.ts";
 import { campaignAnswer, lockCampaign, setThrottle, updateCampaign } from "./store.ts";
 import type { ApiEnv } from "../http/context.ts";

@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { mayHaveArrived } from "../../domain/audience-sql.ts";
 import { applyAction, newCampaign } from "../../domain/campaign.ts";
 import { priorities } from "../../domain/priority.ts";
-import { text } from "../../domain/storable.ts";
+import { text } from "../../domain/text.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { publicId } from "../../domain/ids.ts";
 import { changeOf } from "../http/audit.ts";

@@ -1,11 +1,11 @@
 import { z } from "@hono/zod-openapi";
 import { campaignEdit, campaignStatuses, newCampaign } from "../../domain/campaign.ts";
-import { campaignGate } from "../../domain/gates.ts";
+import { campaignGate } from "../../domain/delivery/gates.ts";
 import { audience } from "../../domain/audience.ts";
 import { publicId } from "../../domain/ids.ts";
-import { typeKey } from "../../domain/notification-type.ts";
+import { typeKey } from "../../domain/policy/notification-type.ts";
 import { templateKey } from "../../domain/notification.ts";
-import { text } from "../../domain/storable.ts";
+import { text } from "../../domain/text.ts";
 import type { Gate } from "../../prisma/generated/client.ts";
 import { describedAudience } from "../segments/audience.ts";
 import {

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { campaignStatuses, guarantees } from "../../domain/campaign.ts";
-import { campaignGate } from "../../domain/gates.ts";
+import { campaignGate } from "../../domain/delivery/gates.ts";
 import { publicId } from "../../domain/ids.ts";
 import type { DeliveryStatus } from "../../domain/notification.ts";
 import { priorities } from "../../domain/priority.ts";

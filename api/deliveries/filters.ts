@@ -4,11 +4,11 @@ import { firstUuidAt, parsePublicId, publicIdPattern } from "../../domain/ids.ts
 import { channels } from "../../domain/channel.ts";
 import { type DeliveryStatus, deliveryStatuses } from "../../domain/notification.ts";
 import { priorities, type Priority } from "../../domain/priority.ts";
-import { typeKey } from "../../domain/notification-type.ts";
-import { parseQueueName, waitingDigests } from "../../domain/queues.ts";
-import { type Reason, reasons, reasonStatuses } from "../../domain/reasons.ts";
+import { typeKey } from "../../domain/policy/notification-type.ts";
+import { parseQueueName, waitingDigests } from "../../domain/delivery/queues.ts";
+import { type Reason, reasons, reasonStatuses } from "../../domain/delivery/reasons.ts";
 import { recipientReference } from "../../domain/recipient.ts";
-import { text } from "../../domain/storable.ts";
+import { text } from "../../domain/text.ts";
 import { type Conditions, createConditions } from "../http/where.ts";
 import { type DeliveryRow, deliveryColumns, typeIdOf } from "./store.ts";
 import { createdBetween, oneOrMore, type Part } from "../http/pages.ts";

@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import { ownQueue } from "../../domain/ledger-sql.ts";
-import { shardNames } from "../../domain/queues.ts";
-import { heldReasons } from "../../domain/reasons.ts";
+import { shardNames } from "../../domain/delivery/queues.ts";
+import { heldReasons } from "../../domain/delivery/reasons.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { type ChangedRow, wakeFor } from "./changes.ts";
 import { leaveGroups, lockGroupsOf } from "../groups.ts";

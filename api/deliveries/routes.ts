@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { attemptFailures, type AttemptFailure } from "../../domain/outcome.ts";
+import { attemptFailures, type AttemptFailure } from "../../domain/delivery/attempt.ts";
 import type { PrismaClient } from "../../prisma/generated/client.ts";
 import { withTemplate } from "../campaigns/store.ts";
 import {

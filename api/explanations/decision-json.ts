@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
-import { type Decision, explain, type Facts, rules } from "../../domain/decide.ts";
-import { type PreferencePath, originOf, preferenceLayers, valueAt } from "../../domain/preferences.ts";
-import { type Reason, reasons } from "../../domain/reasons.ts";
+import { type Decision, explain, type Facts, rules } from "../../domain/policy/decide.ts";
+import { type PreferencePath, originOf, preferenceLayers, valueAt } from "../../domain/policy/preferences.ts";
+import { type Reason, reasons } from "../../domain/delivery/reasons.ts";
 import { instantWords, reasonWords } from "./reason-text.ts";
 
 /** What policy says, as every route shows it. */

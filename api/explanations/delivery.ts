@@ -1,17 +1,17 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
 import type { ReadRulebook, Rulebook } from "../../config/rulebook.ts";
-import { noLoad } from "../../domain/batching.ts";
-import { decide, type Decision, type Facts, isReleased } from "../../domain/decide.ts";
-import { factsOf } from "../../domain/facts.ts";
+import { noLoad } from "../../domain/policy/batching.ts";
+import { decide, type Decision, type Facts, isReleased } from "../../domain/policy/decide.ts";
+import { factsOf } from "../../domain/policy/decision-input.ts";
 import { publicId } from "../../domain/ids.ts";
-import { longestWindowMs } from "../../domain/limits.ts";
-import { type NotificationType, typeDefinition } from "../../domain/notification-type.ts";
+import { longestWindowMs } from "../../domain/policy/limits.ts";
+import { type NotificationType, typeDefinition } from "../../domain/policy/notification-type.ts";
 import { type DeliveryStatus, deliveryStatuses } from "../../domain/notification.ts";
-import { attemptFailures } from "../../domain/outcome.ts";
-import { policyFrom, presetPolicy } from "../../domain/policy.ts";
-import type { Preferences } from "../../domain/preferences.ts";
-import { heldReasons, type Reason, reasons } from "../../domain/reasons.ts";
+import { attemptFailures } from "../../domain/delivery/attempt.ts";
+import { policyFrom, presetPolicy } from "../../domain/policy/policy.ts";
+import type { Preferences } from "../../domain/policy/preferences.ts";
+import { heldReasons, type Reason, reasons } from "../../domain/delivery/reasons.ts";
 import {
   askedColumns,
   type AskedRow,

@@ -1,5 +1,5 @@
-import { localText } from "../../domain/local-text.ts";
-import type { Reason } from "../../domain/reasons.ts";
+import { localText } from "../../domain/time/local-text.ts";
+import type { Reason } from "../../domain/delivery/reasons.ts";
 
 /** Why a delivery waits, or ended as it did, to go on a sentence with. */
 export const reasonWords: Record<Reason, string> = {

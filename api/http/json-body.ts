@@ -1,5 +1,5 @@
 import { createMiddleware } from "hono/factory";
-import { findUnstorable } from "../../domain/storable.ts";
+import { findUnstorable } from "../../domain/text.ts";
 import type { ApiEnv } from "./context.ts";
 import { locateJsonFault } from "./json-fault.ts";
 import { invalid, jsonPointer, Problem } from "./problem.ts";

@@ -1,8 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import { firstUuidAt } from "../../domain/ids.ts";
-import { instant } from "../../domain/instant.ts";
+import { instant } from "../../domain/time/instant.ts";
 import { literalPattern } from "../../domain/like.ts";
-import { text } from "../../domain/storable.ts";
+import { text } from "../../domain/text.ts";
 import { invalid } from "./problem.ts";
 
 /**

@@ -1,5 +1,5 @@
 import type { z } from "@hono/zod-openapi";
-import { findUnstorable } from "../../domain/storable.ts";
+import { findUnstorable } from "../../domain/text.ts";
 import { readCsv } from "./csv.ts";
 import { readLines } from "./lines.ts";
 import { invalid, jsonPointer } from "../http/problem.ts";

@@ -1,5 +1,5 @@
 import type { ReadRulebook } from "../../config/rulebook.ts";
-import type { NotificationType, TypeDefinition } from "../../domain/notification-type.ts";
+import type { NotificationType, TypeDefinition } from "../../domain/policy/notification-type.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { definitionOf } from "./store.ts";
 import { type FieldError, invalid } from "../http/problem.ts";

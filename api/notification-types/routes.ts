@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "@hono/zod-openapi";
 import { newUuid } from "../../domain/ids.ts";
-import { typeDefinition, typeKey, typePatch } from "../../domain/notification-type.ts";
-import { text } from "../../domain/storable.ts";
+import { typeDefinition, typeKey, typePatch } from "../../domain/policy/notification-type.ts";
+import { text } from "../../domain/text.ts";
 import type { NotificationType, Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
 import { isForeignKeyViolation } from "../http/database-errors.ts";

@@ -6,7 +6,7 @@ import {
   typeDefinition,
   typeKey,
   wholeTypeDefinition,
-} from "../../domain/notification-type.ts";
+} from "../../domain/policy/notification-type.ts";
 import type { NotificationType, Prisma } from "../../prisma/generated/client.ts";
 import { invalid, notFound } from "../http/problem.ts";
 import { exampleIdOf } from "../http/path-ids.ts";

@@ -3,7 +3,7 @@ import { newUuid, publicId } from "../../domain/ids.ts";
 import { isUnsent } from "../../domain/ledger-sql.ts";
 import type { NewNotification } from "../../domain/notification.ts";
 import type { Priority } from "../../domain/priority.ts";
-import { queueName } from "../../domain/queues.ts";
+import { queueName } from "../../domain/delivery/queues.ts";
 import { recipientReference } from "../../domain/recipient.ts";
 import type { Backlog, Place } from "./admission.ts";
 import { isForeignKeyViolation } from "../http/database-errors.ts";

@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 import { isUnsent } from "../../domain/ledger-sql.ts";
-import { drainedQueues } from "../../domain/queues.ts";
+import { drainedQueues } from "../../domain/delivery/queues.ts";
 
 /**
  * A count older than this is followed by the next one while it is gone by; one older than `maxAgeMs` is not gone by. Far

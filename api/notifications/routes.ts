@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
 import { firstUuidAt, publicId } from "../../domain/ids.ts";
-import { typeKey } from "../../domain/notification-type.ts";
+import { typeKey } from "../../domain/policy/notification-type.ts";
 import {
   type DeliveryStatus,
   newNotification,
@@ -9,8 +9,8 @@ import {
   templateKey,
 } from "../../domain/notification.ts";
 import { priorities, type Priority } from "../../domain/priority.ts";
-import { notificationQueues } from "../../domain/queues.ts";
-import { text } from "../../domain/storable.ts";
+import { notificationQueues } from "../../domain/delivery/queues.ts";
+import { text } from "../../domain/text.ts";
 import { acceptNotification } from "./accept.ts";
 import type { Backlog } from "./admission.ts";
 import { withTemplate } from "../campaigns/store.ts";

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { channels } from "../../domain/channel.ts";
-import { gateLimits, type GateKind, limitedKinds } from "../../domain/gates.ts";
+import { gateLimits, type GateKind, limitedKinds } from "../../domain/delivery/gates.ts";
 import { providerName } from "../../domain/provider-name.ts";
 import { changeOf } from "../http/audit.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { type GateKind, gateKinds, parseGateKey } from "../../domain/gates.ts";
+import { type GateKind, gateKinds, parseGateKey } from "../../domain/delivery/gates.ts";
 import type { Gate } from "../../prisma/generated/client.ts";
 
 /** Campaigns show theirs as their throttle. */

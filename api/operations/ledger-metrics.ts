@@ -10,7 +10,7 @@ import {
   healthWords,
   perMinuteOf,
 } from "../../domain/health.ts";
-import type { Policy } from "../../domain/policy.ts";
+import type { Policy } from "../../domain/policy/policy.ts";
 import { priorities } from "../../domain/priority.ts";
 import { type LedgerReader, type LedgerReading, queueKinds } from "../ledger-reading.ts";
 

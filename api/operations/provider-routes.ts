@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { channels } from "../../domain/channel.ts";
-import { providerGate } from "../../domain/gates.ts";
+import { providerGate } from "../../domain/delivery/gates.ts";
 import { providerName } from "../../domain/provider-name.ts";
 import type { Breaker, Gate, Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";

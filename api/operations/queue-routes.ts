@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { priorities } from "../../domain/priority.ts";
-import { reasons } from "../../domain/reasons.ts";
+import { reasons } from "../../domain/delivery/reasons.ts";
 import { findNamed, queueParameter, typeParameter } from "../deliveries/filters.ts";
 import { oneOrMore } from "../http/pages.ts";
 import { queueDimensions, readWaiting, waitingAnswer } from "./queues.ts";

@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
 import { sourceRuns } from "../../domain/ledger-sql.ts";
 import { priorities, type Priority } from "../../domain/priority.ts";
-import { type Reason, reasons } from "../../domain/reasons.ts";
+import { type Reason, reasons } from "../../domain/delivery/reasons.ts";
 import { createConditions } from "../http/where.ts";
 
 /** By what that which waits is told apart. */

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "@hono/zod-openapi";
-import { policyChanges, policyPatch } from "../../domain/policy.ts";
+import { policyChanges, policyPatch } from "../../domain/policy/policy.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
 import { ifMatchHeaders, requireMatch, setEtag } from "../http/etag.ts";

@@ -1,11 +1,11 @@
 import { z } from "@hono/zod-openapi";
 import type { ReadRulebook } from "../../config/rulebook.ts";
 import { publicId } from "../../domain/ids.ts";
-import { instant } from "../../domain/instant.ts";
-import { dayMs } from "../../domain/local-time.ts";
-import { type NotificationType, typeKey, typePatch } from "../../domain/notification-type.ts";
-import { policyPatch } from "../../domain/policy.ts";
-import { reasons } from "../../domain/reasons.ts";
+import { instant } from "../../domain/time/instant.ts";
+import { dayMs } from "../../domain/time/local-time.ts";
+import { type NotificationType, typeKey, typePatch } from "../../domain/policy/notification-type.ts";
+import { policyPatch } from "../../domain/policy/policy.ts";
+import { reasons } from "../../domain/delivery/reasons.ts";
 import { patchedDefinition } from "../notification-types/store.ts";
 import { patchedPolicy, readPolicy } from "./store.ts";
 import { invalid, jsonPointer } from "../http/problem.ts";

@@ -1,12 +1,12 @@
 import { setImmediate } from "node:timers/promises";
 import type { Pool } from "pg";
 import { creationOf, firstUuidAt } from "../../domain/ids.ts";
-import { noGrants } from "../../domain/limits.ts";
-import { dayMs } from "../../domain/local-time.ts";
-import type { NotificationType } from "../../domain/notification-type.ts";
-import type { Policy } from "../../domain/policy.ts";
-import type { Reason } from "../../domain/reasons.ts";
-import { type Asked, type Fate, simulating } from "../../domain/simulate.ts";
+import { noGrants } from "../../domain/policy/limits.ts";
+import { dayMs } from "../../domain/time/local-time.ts";
+import type { NotificationType } from "../../domain/policy/notification-type.ts";
+import type { Policy } from "../../domain/policy/policy.ts";
+import type { Reason } from "../../domain/delivery/reasons.ts";
+import { type Asked, type Fate, simulating } from "../../domain/policy/simulate.ts";
 import {
   askedColumns,
   askedOf,

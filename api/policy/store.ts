@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { mergePatch } from "../../domain/merge-patch.ts";
-import { type Policy, policy, policyFrom, presetPolicy } from "../../domain/policy.ts";
+import { type Policy, policy, policyFrom, presetPolicy } from "../../domain/policy/policy.ts";
 import type { PolicyVersion, Prisma } from "../../prisma/generated/client.ts";
 import { invalid } from "../http/problem.ts";
 import { fieldErrors } from "../http/validation.ts";

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { publicId } from "../../domain/ids.ts";
 import { segmentKey } from "../../domain/audience.ts";
-import { text } from "../../domain/storable.ts";
+import { text } from "../../domain/text.ts";
 import {
   byCreation,
   createdBetween,

@@ -4,7 +4,7 @@ import type { Context } from "hono";
 import type { ReadRulebook, Rulebook } from "../../config/rulebook.ts";
 import { publicId } from "../../domain/ids.ts";
 import { withoutEmpty } from "../../domain/merge-patch.ts";
-import type { NotificationType } from "../../domain/notification-type.ts";
+import type { NotificationType } from "../../domain/policy/notification-type.ts";
 import {
   preferenceDefaults,
   preferenceLayers,
@@ -13,7 +13,7 @@ import {
   type Preferences,
   preferences,
   tracedPreferences,
-} from "../../domain/preferences.ts";
+} from "../../domain/policy/preferences.ts";
 import { importedRecipient, type ImportedRecipient } from "../../domain/recipient.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";

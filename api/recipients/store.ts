@@ -5,7 +5,7 @@ import { filterWhere } from "../../domain/audience-sql.ts";
 import { firstUuidAt, publicId } from "../../domain/ids.ts";
 import { containingPattern } from "../../domain/like.ts";
 import type { recipientReference } from "../../domain/recipient.ts";
-import { text } from "../../domain/storable.ts";
+import { text } from "../../domain/text.ts";
 import type { Prisma, Recipient } from "../../prisma/generated/client.ts";
 import { type Conditions, createConditions } from "../http/where.ts";
 import type { Place } from "../http/pages.ts";

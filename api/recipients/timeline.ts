@@ -1,13 +1,13 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
 import type { Rulebook } from "../../config/rulebook.ts";
-import { digestInstants } from "../../domain/digest-instants.ts";
+import { digestInstants } from "../../domain/policy/digest-instants.ts";
 import { publicId } from "../../domain/ids.ts";
-import { grantedIn, type Limit, roomAt, windowsOf, wishOf } from "../../domain/limits.ts";
-import { localText } from "../../domain/local-text.ts";
-import { digestModes, effectivePreferences } from "../../domain/preferences.ts";
+import { grantedIn, type Limit, roomAt, windowsOf, wishOf } from "../../domain/policy/limits.ts";
+import { localText } from "../../domain/time/local-text.ts";
+import { digestModes, effectivePreferences } from "../../domain/policy/preferences.ts";
 import { type Priority, priorities } from "../../domain/priority.ts";
-import { quietUntil } from "../../domain/quiet-hours.ts";
+import { quietUntil } from "../../domain/policy/quiet-hours.ts";
 import type { Person } from "../asked.ts";
 import { deliveryAnswer, deliveryColumns, deliveryJson, type DeliveryRow } from "../deliveries/store.ts";
 import { exampleIdOf } from "../http/path-ids.ts";

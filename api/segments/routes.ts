@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "@hono/zod-openapi";
 import { publicId, newUuid } from "../../domain/ids.ts";
-import { text } from "../../domain/storable.ts";
+import { text } from "../../domain/text.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { describedFilter } from "./audience.ts";
 import { changeOf } from "../http/audit.ts";

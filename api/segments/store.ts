@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { recipientFilter, type RecipientFilter, segmentKey } from "../../domain/audience.ts";
 import { publicId } from "../../domain/ids.ts";
-import { text } from "../../domain/storable.ts";
+import { text } from "../../domain/text.ts";
 import type { Prisma, Segment } from "../../prisma/generated/client.ts";
 import { describedFilter } from "./audience.ts";
 import { notFound } from "../http/problem.ts";

@@ -2,15 +2,15 @@ import { z } from "@hono/zod-openapi";
 import { publicId } from "../../domain/ids.ts";
 import { notificationData, templateVersionNumber } from "../../domain/notification.ts";
 import { recipientProfile, recipientReference } from "../../domain/recipient.ts";
-import { text } from "../../domain/storable.ts";
+import { text } from "../../domain/text.ts";
 import {
   emailScope,
   type RecipientScope,
   renderEmail,
   type TemplateContent,
   TemplateError,
-} from "../../domain/template.ts";
-import { compileVariables, type TemplateVariables } from "../../domain/template-variables.ts";
+} from "../../domain/templates/template.ts";
+import { compileVariables, type TemplateVariables } from "../../domain/templates/template-variables.ts";
 import { acceptNotification } from "../notifications/accept.ts";
 import type { Types } from "../notification-types/lookup.ts";
 import type { Backlog } from "../notifications/admission.ts";

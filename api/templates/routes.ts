@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { templateVersionNumber } from "../../domain/notification.ts";
-import { text } from "../../domain/storable.ts";
+import { text } from "../../domain/text.ts";
 import type { Template } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
 import type { ApiEnv } from "../http/context.ts";

@@ -1,13 +1,13 @@
 import { z } from "@hono/zod-openapi";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { templateKey } from "../../domain/notification.ts";
-import { text } from "../../domain/storable.ts";
-import { checkContent, type TemplateContent, templateContent } from "../../domain/template.ts";
+import { text } from "../../domain/text.ts";
+import { checkContent, type TemplateContent, templateContent } from "../../domain/templates/template.ts";
 import {
   compileVariables,
   templateVariables,
   type TemplateVariables,
-} from "../../domain/template-variables.ts";
+} from "../../domain/templates/template-variables.ts";
 import type { Prisma, Template, TemplateVersion } from "../../prisma/generated/client.ts";
 import { invalid, jsonPointer, notFound, Problem } from "../http/problem.ts";
 import { versionInPath } from "../http/version-metadata.ts";

@@ -3,7 +3,7 @@ import {
   type CheckData,
   compileVariables,
   type TemplateVariables,
-} from "../../domain/template-variables.ts";
+} from "../../domain/templates/template-variables.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { type FieldError, invalid, jsonPointer } from "../http/problem.ts";
 import { archivedTemplate, unknownTemplate } from "./store.ts";

@@ -1,7 +1,7 @@
 import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createBreakers, type Breakers, type Trial } from "../../activities/breakers.ts";
-import type { Policy } from "../../domain/policy.ts";
+import type { Policy } from "../../domain/policy/policy.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 
 let database: LedgerDatabase;

@@ -2,8 +2,8 @@ import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import fc from "fast-check";
 import { newUuid } from "../../domain/ids.ts";
-import type { Preferences } from "../../domain/preferences.ts";
-import { waitingDigests } from "../../domain/queues.ts";
+import type { Preferences } from "../../domain/policy/preferences.ts";
+import { waitingDigests } from "../../domain/delivery/queues.ts";
 import { campaignWorker } from "../support/campaign-worker.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 

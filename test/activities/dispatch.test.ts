@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vites
 import { createDispatcher } from "../../activities/dispatcher.ts";
 import { createLedger, type Ledger } from "../../activities/ledger.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
-import { queueName } from "../../domain/queues.ts";
+import { queueName } from "../../domain/delivery/queues.ts";
 import { advanceCampaign } from "../support/campaign-worker.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { testLinks } from "../support/links.ts";

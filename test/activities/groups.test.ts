@@ -3,7 +3,7 @@ import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createSweepDigests, type Sweep } from "../../activities/sweep-digests.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
-import { digestLaneNames, waitingDigests } from "../../domain/queues.ts";
+import { digestLaneNames, waitingDigests } from "../../domain/delivery/queues.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { mailbox, policyWorld, shown } from "../support/policy-world.ts";
 

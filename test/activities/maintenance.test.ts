@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { batchRows, createExpired, type Removal } from "../../activities/expired.ts";
 import { createLedger } from "../../activities/ledger.ts";
 import { createRemoveExpired } from "../../activities/maintenance.ts";
-import { campaignGate } from "../../domain/gates.ts";
+import { campaignGate } from "../../domain/delivery/gates.ts";
 import { newUuid } from "../../domain/ids.ts";
 import { retentionTables, type RetentionTable } from "../../domain/retention.ts";
 import { createPool } from "../../workers/pool.ts";

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createDispatcher } from "../../activities/dispatcher.ts";
 import { createLedger } from "../../activities/ledger.ts";
 import { newUuid } from "../../domain/ids.ts";
-import type { Preferences } from "../../domain/preferences.ts";
+import type { Preferences } from "../../domain/policy/preferences.ts";
 import type { Priority } from "../../domain/priority.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { testLinks } from "../support/links.ts";

@@ -4,7 +4,7 @@ import { CancelledFailure } from "@temporalio/common";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createRelayOverdue } from "../../activities/relay.ts";
-import { waitingDigests } from "../../domain/queues.ts";
+import { waitingDigests } from "../../domain/delivery/queues.ts";
 import { advanceCampaign } from "../support/campaign-worker.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 

@@ -3,7 +3,7 @@ import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createSweepDigests, type Sweep } from "../../activities/sweep-digests.ts";
-import { digestLaneNames, shardOf, waitingDigests } from "../../domain/queues.ts";
+import { digestLaneNames, shardOf, waitingDigests } from "../../domain/delivery/queues.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 
 let database: LedgerDatabase;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { RecipientAction } from "../../domain/action.ts";
 import { newUuid, parsePublicId, publicId } from "../../domain/ids.ts";
 import { createActionLinks } from "../../domain/action-links.ts";
-import { shardOf } from "../../domain/queues.ts";
+import { shardOf } from "../../domain/delivery/queues.ts";
 import { type ActionTarget, createTokens } from "../../domain/tokens.ts";
 import { advanceCampaign } from "../support/campaign-worker.ts";
 import { type Api, sampleTemplate, seed, startApi, tokenSecret } from "./harness.ts";

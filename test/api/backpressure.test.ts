@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createBacklog } from "../../api/notifications/admission.ts";
 import { parsePublicId } from "../../domain/ids.ts";
-import { wishedReasons } from "../../domain/reasons.ts";
+import { wishedReasons } from "../../domain/delivery/reasons.ts";
 import { type Api, type Reply, sampleTemplate, seed, startApi } from "./harness.ts";
 
 const maxUnsent = 50;

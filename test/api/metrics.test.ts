@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { queueName } from "../../domain/queues.ts";
+import { queueName } from "../../domain/delivery/queues.ts";
 import { parseMetrics, sampleOf } from "../support/prometheus.ts";
 import { seeding } from "../support/seed.ts";
 import { type Api, makeKey, sampleTemplate, seed, startApi } from "./harness.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { shardOf } from "../../domain/queues.ts";
+import { shardOf } from "../../domain/delivery/queues.ts";
 import { parsePublicId } from "../../domain/ids.ts";
 import { type Api, sampleTemplate, seed, startApi } from "./harness.ts";
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { policyFrom, presetPolicy } from "../../domain/policy.ts";
+import { policyFrom, presetPolicy } from "../../domain/policy/policy.ts";
 import { type Api, makeKey, sampleTemplate, startApi } from "./harness.ts";
 
 let api: Api;

@@ -1,7 +1,7 @@
 import { newUuid, parsePublicId, publicId } from "../../domain/ids.ts";
 import { type DeliveryStatus, deliveryStatuses } from "../../domain/notification.ts";
-import { waitingDigests } from "../../domain/queues.ts";
-import type { Reason } from "../../domain/reasons.ts";
+import { waitingDigests } from "../../domain/delivery/queues.ts";
+import type { Reason } from "../../domain/delivery/reasons.ts";
 import type { Document, Parameter, Schema } from "../support/openapi.ts";
 import { type Api, makeKey, sampleTemplate, seed } from "./harness.ts";
 

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { newUuid, parsePublicId } from "../../domain/ids.ts";
-import { presetPolicy } from "../../domain/policy.ts";
+import { presetPolicy } from "../../domain/policy/policy.ts";
 import {
   preferencePaths,
   preferenceRanges,
   type Preferences,
   valueAt,
   weekdays,
-} from "../../domain/preferences.ts";
-import { queueName, shardOf, waitingDigests } from "../../domain/queues.ts";
-import type { Reason } from "../../domain/reasons.ts";
+} from "../../domain/policy/preferences.ts";
+import { queueName, shardOf, waitingDigests } from "../../domain/delivery/queues.ts";
+import type { Reason } from "../../domain/delivery/reasons.ts";
 import { createTokens } from "../../domain/tokens.ts";
 import { type Api, makeKey, type Reply, seed, startApi, tokenSecret } from "./harness.ts";
 

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { rules } from "../../domain/decide.ts";
+import { rules } from "../../domain/policy/decide.ts";
 import { publicId } from "../../domain/ids.ts";
-import { dayMs, hourMs, minuteMs } from "../../domain/local-time.ts";
-import { somePriority, someWishes, someZone } from "../../domain/policy.testing.ts";
-import { queueName, waitingDigests } from "../../domain/queues.ts";
+import { dayMs, hourMs, minuteMs } from "../../domain/time/local-time.ts";
+import { somePriority, someWishes, someZone } from "../../domain/policy/policy.testing.ts";
+import { queueName, waitingDigests } from "../../domain/delivery/queues.ts";
 import { mailbox, policyWorld } from "../support/policy-world.ts";
 import { type Api, startApi } from "./harness.ts";
 

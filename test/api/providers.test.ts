@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createBreakers } from "../../activities/breakers.ts";
 import { createGates, type Gates } from "../../activities/gates.ts";
-import { presetPolicy } from "../../domain/policy.ts";
+import { presetPolicy } from "../../domain/policy/policy.ts";
 import { type Api, makeKey, startApi } from "./harness.ts";
 
 let api: Api;

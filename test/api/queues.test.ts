@@ -3,8 +3,8 @@ import { inTransaction } from "../../config/database.ts";
 import { newUuid, parsePublicId, publicId } from "../../domain/ids.ts";
 import type { DeliveryStatus } from "../../domain/notification.ts";
 import type { Priority } from "../../domain/priority.ts";
-import { queueName, shardOf, waitingDigests } from "../../domain/queues.ts";
-import { heldReasons, type Reason } from "../../domain/reasons.ts";
+import { queueName, shardOf, waitingDigests } from "../../domain/delivery/queues.ts";
+import { heldReasons, type Reason } from "../../domain/delivery/reasons.ts";
 import { seeding } from "../support/seed.ts";
 import { type Api, makeKey, startApi } from "./harness.ts";
 

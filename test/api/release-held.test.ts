@@ -4,8 +4,8 @@ import { releaseHeldOf } from "../../api/deliveries/release.ts";
 import { runOn } from "../../api/run.ts";
 import { inTransaction } from "../../config/database.ts";
 import { newUuid } from "../../domain/ids.ts";
-import { queueName, shardOf, waitingDigests } from "../../domain/queues.ts";
-import { heldReasons, type Reason } from "../../domain/reasons.ts";
+import { queueName, shardOf, waitingDigests } from "../../domain/delivery/queues.ts";
+import { heldReasons, type Reason } from "../../domain/delivery/reasons.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 
 const mailboxShards = 4;

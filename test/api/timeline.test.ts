@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { newUuid, publicId } from "../../domain/ids.ts";
-import { dayMs, minuteMs } from "../../domain/local-time.ts";
-import { presetPolicy } from "../../domain/policy.ts";
+import { dayMs, minuteMs } from "../../domain/time/local-time.ts";
+import { presetPolicy } from "../../domain/policy/policy.ts";
 import { policyWorld, shown } from "../support/policy-world.ts";
 import { type Api, seed, startApi } from "./harness.ts";
 

@@ -5,7 +5,7 @@ import type { WatchedGate, WatchedGates } from "../../activities/watched-gates.t
 import type { Channel, SendRequest, SendResult } from "../../activities/channels/channel.ts";
 import type { SmtpProvider } from "../../config/environment.ts";
 import { parseSender } from "../../domain/address.ts";
-import type { Attempt } from "../../domain/outcome.ts";
+import type { Attempt } from "../../domain/delivery/attempt.ts";
 
 export function provider(port: number, settings: Partial<SmtpProvider> = {}): SmtpProvider {
   return {

@@ -4,7 +4,7 @@ import { emailGates } from "../../activities/channels/email/email.ts";
 import { createGates } from "../../activities/gates.ts";
 import { createWatchedGates } from "../../activities/watched-gates.ts";
 import type { SmtpProvider } from "../../config/environment.ts";
-import type { Policy } from "../../domain/policy.ts";
+import type { Policy } from "../../domain/policy/policy.ts";
 import { channelTo } from "./email-channel.ts";
 
 /** Nothing of it passes by itself. */

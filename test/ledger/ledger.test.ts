@@ -7,7 +7,7 @@ import {
   type SettledDelivery,
 } from "../../activities/ledger.ts";
 import { newUuid } from "../../domain/ids.ts";
-import type { Attempt } from "../../domain/outcome.ts";
+import type { Attempt } from "../../domain/delivery/attempt.ts";
 import { wantedMessages } from "../support/wanted.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 

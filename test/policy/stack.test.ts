@@ -4,9 +4,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vites
 import { answerOf, createClient } from "../../api/client/index.ts";
 import { startTemporaryStack, type TemporaryStack } from "../../cli/demo/temporary-stack.ts";
 import { publicId } from "../../domain/ids.ts";
-import { minuteMs } from "../../domain/local-time.ts";
-import { type Preferences, weekdays } from "../../domain/preferences.ts";
-import { laneNames } from "../../domain/queues.ts";
+import { minuteMs } from "../../domain/time/local-time.ts";
+import { type Preferences, weekdays } from "../../domain/policy/preferences.ts";
+import { laneNames } from "../../domain/delivery/queues.ts";
 import { inFlightBound } from "../../workers/worker.ts";
 import { digestId } from "../../workflows/messages.ts";
 import { wakeQueue } from "../../workflows/wake.ts";

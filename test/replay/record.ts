@@ -5,7 +5,7 @@ import { historyToJSON } from "@temporalio/common/lib/proto-utils.js";
 import { pino } from "pino";
 import { expect, it } from "vitest";
 import { packageRoot } from "../../config/package-root.ts";
-import { queueName, waitingDigests } from "../../domain/queues.ts";
+import { queueName, waitingDigests } from "../../domain/delivery/queues.ts";
 import { createPool } from "../../workers/pool.ts";
 import { ensureEvents, ensureRelay } from "../../workers/worker.ts";
 import {

@@ -3,7 +3,7 @@ import type { Pool } from "pg";
 import { type CampaignStep, createAdvanceCampaign } from "../../activities/campaign.ts";
 import { createDispatcher } from "../../activities/dispatcher.ts";
 import { createLedger } from "../../activities/ledger.ts";
-import { queueName } from "../../domain/queues.ts";
+import { queueName } from "../../domain/delivery/queues.ts";
 import { testLinks } from "./links.ts";
 import { type Answer, recordingChannel } from "./recording-channel.ts";
 

@@ -5,7 +5,7 @@ import { createDispatcher } from "../../activities/dispatcher.ts";
 import { createLedger, type DueDelivery, type Ledger } from "../../activities/ledger.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { ageingMs } from "../../domain/priority.ts";
-import { queueName } from "../../domain/queues.ts";
+import { queueName } from "../../domain/delivery/queues.ts";
 import { testLinks } from "./links.ts";
 import { type Answer, recordingChannel } from "./recording-channel.ts";
 import { seeding } from "./seed.ts";

@@ -1,6 +1,6 @@
 import type { Channel, SendRequest, SendResult } from "../../activities/channels/channel.ts";
 import { unlimited } from "../../activities/gates.ts";
-import type { Attempt } from "../../domain/outcome.ts";
+import type { Attempt } from "../../domain/delivery/attempt.ts";
 
 export type Answer = (
   request: SendRequest,

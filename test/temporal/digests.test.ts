@@ -5,7 +5,7 @@ import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createSweepDigests } from "../../activities/sweep-digests.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
-import { digestLaneNames, waitingDigests } from "../../domain/queues.ts";
+import { digestLaneNames, waitingDigests } from "../../domain/delivery/queues.ts";
 import { ensureDigests } from "../../workers/schedules.ts";
 import { digestId, priorityKeys, taskQueues } from "../../workflows/messages.ts";
 import { digestOptions } from "../../workflows/options.ts";

@@ -1,7 +1,7 @@
 import type { TestWorkflowEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { queueName } from "../../domain/queues.ts";
+import { queueName } from "../../domain/delivery/queues.ts";
 import { createWorkerApp } from "../../workers/http.ts";
 import { wakeCampaign, wakeQueue } from "../../workflows/wake.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";

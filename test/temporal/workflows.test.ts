@@ -2,7 +2,7 @@ import type { TestWorkflowEnvironment } from "@temporalio/testing";
 import type { WorkflowExecutionInfo } from "@temporalio/client";
 import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { queueName } from "../../domain/queues.ts";
+import { queueName } from "../../domain/delivery/queues.ts";
 import { ensureRelay } from "../../workers/worker.ts";
 import { relayWorkflowId } from "../../workflows/messages.ts";
 import { wakeCampaign, wakeQueue } from "../../workflows/wake.ts";

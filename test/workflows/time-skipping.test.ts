@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { AdvanceCampaignInput, CampaignStep } from "../../activities/campaign.ts";
 import { noSinks } from "../../config/tracing.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
-import { queueName } from "../../domain/queues.ts";
+import { queueName } from "../../domain/delivery/queues.ts";
 import { wakeSignal } from "../../workflows/messages.ts";
 import { campaignOptions, deliveryQueueOptions } from "../../workflows/options.ts";
 import { wakeCampaign, wakeQueue } from "../../workflows/wake.ts";

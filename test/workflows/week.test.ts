@@ -1,7 +1,7 @@
 import type { TestWorkflowEnvironment } from "@temporalio/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parsePublicId, publicId } from "../../domain/ids.ts";
-import type { Preferences } from "../../domain/preferences.ts";
+import type { Preferences } from "../../domain/policy/preferences.ts";
 import { digestOptions } from "../../workflows/options.ts";
 import { wakeQueue } from "../../workflows/wake.ts";
 import { type Api, sampleTemplate, startApi } from "../api/harness.ts";

@@ -7,7 +7,7 @@ import {
   renderEmail,
   TemplateError,
   type TemplateContent,
-} from "../../../domain/template.ts";
+} from "../../../domain/templates/template.ts";
 import type { SendRequest } from "../channel.ts";
 import { createComposer } from "./compose.ts";
 

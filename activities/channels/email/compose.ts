@@ -7,9 +7,9 @@ import {
   renderSubject,
   type CompiledEmail,
   type TemplateContent,
-} from "../../../domain/template.ts";
+} from "../../../domain/templates/template.ts";
 import { idPrefixes } from "../../../domain/ids.ts";
-import type { CompiledTemplate } from "../../../domain/liquid.ts";
+import type { CompiledTemplate } from "../../../domain/templates/liquid.ts";
 import type { SendRequest } from "../channel.ts";
 import { headerText, quotedPrintable, senderHeader, softBreak } from "./mime.ts";
 

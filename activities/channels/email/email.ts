@@ -1,9 +1,9 @@
 import type { Logger } from "pino";
 import type { SmtpProvider as ProviderSettings } from "../../../config/environment.ts";
 import { parseMailbox, type Sender } from "../../../domain/address.ts";
-import { channelGate, providerGate } from "../../../domain/gates.ts";
-import { responseLimit, type Attempt } from "../../../domain/outcome.ts";
-import { TemplateError } from "../../../domain/template.ts";
+import { channelGate, providerGate } from "../../../domain/delivery/gates.ts";
+import { responseLimit, type Attempt } from "../../../domain/delivery/attempt.ts";
+import { TemplateError } from "../../../domain/templates/template.ts";
 import type { Breakers } from "../../breakers.ts";
 import type { WatchedGates } from "../../watched-gates.ts";
 import { createAdmissions, type Line } from "../admission.ts";

@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import SMTPConnection from "nodemailer/lib/smtp-connection";
 import type { SmtpProvider } from "../../../config/environment.ts";
 import { smtpConnectionOptions } from "../../../config/smtp.ts";
-import { smtpRetryAfterMs } from "../../../domain/retry-after.ts";
+import { smtpRetryAfterMs } from "../../../domain/delivery/retry-after.ts";
 import type { Loss } from "./smtp-job.ts";
 
 /** A socket on which the server waits for MAIL, and nothing of which anyone else reads. */

@@ -1,4 +1,4 @@
-import type { Attempt, AttemptFailure } from "../../../domain/outcome.ts";
+import type { Attempt, AttemptFailure } from "../../../domain/delivery/attempt.ts";
 
 /** A message on its way through one provider. */
 export interface Mail {

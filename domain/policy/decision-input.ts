@@ -1,0 +1,111 @@
+import { bestHour } from "./best-hour.ts";
+import type { Load } from "./batching.ts";
+import type { Channel } from "../channel.ts";
+import type { Facts } from "./decide.ts";
+import type { GrantLog } from "./limits.ts";
+import type { NotificationType } from "./notification-type.ts";
+import type { Policy } from "./policy.ts";
+import {
+  effectivePreferences,
+  type EffectivePreferences,
+  type Preferences,
+} from "./preferences.ts";
+import type { Priority } from "../priority.ts";
+import type { Reason } from "../delivery/reasons.ts";
+
+/** What is known of a delivery when it is to be decided about, as the ledger has it. */
+export interface Known {
+  now: number;
+  recipient: {
+    erased: boolean;
+    email: string | null;
+    timeZone: string;
+    /** What they have said; null: nothing. */
+    preferences: Preferences | null;
+    engagedHours: readonly number[];
+  };
+  /** Is the address on the suppression list? */
+  suppressed: boolean;
+  delivery: {
+    priority: Priority;
+    channel: Channel;
+    reason: Reason | null;
+    holdCount: number;
+    /** Null too where the group went out without it. */
+    group: Facts["waiting"]["group"];
+  };
+  source: {
+    askedAt: Date;
+    occursAt: Date | null;
+    expiresAt: Date | null;
+    batchable: boolean;
+    bypassRateLimit: boolean;
+  };
+  type: NotificationType | null;
+  policy: Policy;
+  grants: GrantLog;
+  ahead: number;
+  duplicate: boolean;
+  superseded: boolean;
+  load: Load;
+}
+
+export function factsOf(known: Known): Facts {
+  const { now, recipient, delivery, source, type, policy } = known;
+  const { preferences: wishes } = recipient;
+  return {
+    now,
+    recipient: {
+      erased: recipient.erased,
+      hasAddress: recipient.email !== null,
+      suppressed: known.suppressed,
+      zone: recipient.timeZone,
+      bestHour: bestHour(recipient.engagedHours, policy.timing.minimumLooks),
+    },
+    message: {
+      priority: delivery.priority,
+      channel: delivery.channel,
+      askedAt: source.askedAt.getTime(),
+      occursAt: source.occursAt?.getTime() ?? null,
+      expiresAt: source.expiresAt?.getTime() ?? null,
+      batchable: source.batchable,
+      bypassRateLimit: source.bypassRateLimit,
+      duplicate: known.duplicate,
+      superseded: known.superseded,
+    },
+    waiting: {
+      reason: delivery.reason,
+      holdCount: delivery.holdCount,
+      group: delivery.group,
+    },
+    type,
+    policy,
+    preferences: presetsFor(policy, type, wishes),
+    wishes,
+    grants: known.grants,
+    ahead: known.ahead,
+    load: known.load,
+  };
+}
+
+/** Most recipients have said nothing: what holds for them is the same for each. */
+const unsaid = new WeakMap<Policy, Map<NotificationType | null, EffectivePreferences>>();
+
+function presetsFor(
+  policy: Policy,
+  type: NotificationType | null,
+  recipient: Preferences | null,
+): EffectivePreferences {
+  const merged = () =>
+    effectivePreferences({
+      organisation: policy.preferences,
+      type: type?.preferences ?? null,
+      recipient,
+    });
+  if (recipient !== null) return merged();
+  let byType = unsaid.get(policy);
+  if (!byType) unsaid.set(policy, (byType = new Map()));
+  let preferences = byType.get(type);
+  if (!preferences) byType.set(type, (preferences = merged()));
+  return preferences;
+}

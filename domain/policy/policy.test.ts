@@ -1,0 +1,107 @@
+import { describe, expect, it } from "vitest";
+import { mergePatch } from "../merge-patch.ts";
+import { policy, policyChanges, policyFrom, presetPolicy } from "./policy.ts";
+
+/** A policy that differs from the presets by this. */
+const changedBy = (changes: object) => mergePatch(presetPolicy, changes);
+
+describe("a policy", () => {
+  it("is what differs from the presets, and the presets", () => {
+    expect(policy.parse(presetPolicy)).toEqual(presetPolicy);
+    expect(policyChanges(presetPolicy)).toEqual({});
+    const changes = {
+      preferences: { batching: { maximumSize: 7 }, quietHours: [{ start: "22:00", end: "07:00" }] },
+      limits: { perMinute: 3 },
+      snoozeMaximumDays: 7,
+    };
+    const changed = policyFrom(changes);
+    expect(changed.preferences.batching).toEqual({
+      ...presetPolicy.preferences.batching,
+      maximumSize: 7,
+    });
+    expect(policyChanges(changed)).toEqual(changes);
+  });
+
+  it("has no limits of an order: the least that binds holds", () => {
+    const limits = { perMinute: 500, perHour: 100, perDay: 1 };
+    expect(policyFrom({ limits }).limits).toEqual(limits);
+  });
+
+  it.each([
+    [
+      "deliveryRate",
+      { good: 0.8, poor: 0.9 },
+      ["health.deliveryRate.poor", "must not be more than good"],
+    ],
+    [
+      "errorRate",
+      { good: 0.2, poor: 0.1 },
+      ["health.errorRate.poor", "must not be less than good"],
+    ],
+    [
+      "latencyMs",
+      { good: 2_000, poor: 500 },
+      ["health.latencyMs.poor", "must not be less than good"],
+    ],
+    [
+      "oldestDueSeconds",
+      { good: 600, poor: 60 },
+      ["health.oldestDueSeconds.poor", "must not be less than good"],
+    ],
+    [
+      "backlog",
+      { warning: 500, critical: 100 },
+      ["health.backlog.critical", "must not be less than warning"],
+    ],
+    [
+      "memory",
+      { warning: 0.95, critical: 0.5 },
+      ["health.memory.critical", "must not be less than warning"],
+    ],
+  ] as const)("has thresholds of %s in their order", (name, thresholds, [path, message]) => {
+    const faults = policy.safeParse(changedBy({ health: { [name]: thresholds } })).error?.issues;
+    expect(faults?.map((issue) => [issue.path.join("."), issue.message])).toEqual([
+      [path, message],
+    ]);
+  });
+
+  const ranges: [string, number, number][] = [
+    ["preferences.batching.maximumSize", 2, 20],
+    ["preferences.batching.windowMinutes", 5, 120],
+    ["preferences.maxPerHour", 1, 1_000],
+    ["limits.perMinute", 1, 10_000],
+    ["limits.perHour", 1, 10_000],
+    ["limits.perDay", 1, 10_000],
+    ["deduplicationSeconds", 0, 86_400],
+    ["release.recipientSeconds", 0, 3_600],
+    ["release.channelPerSecond", 0.01, 100_000],
+    ["batching.itemsShown", 1, 50],
+    ["batching.underLoad.maximumSize", 2, 20],
+    ["batching.underLoad.windowMinutes", 5, 120],
+    ["digest.itemsShownPerType", 1, 50],
+    ["timing.maximumWaitMinutes", 1, 1_440],
+    ["timing.minimumLooks", 1, 1_000],
+    ["breaker.failures", 1, 1_000],
+    ["breaker.withinSeconds", 1, 86_400],
+    ["breaker.openSeconds", 1, 86_400],
+    ["breaker.trials", 1, 100],
+    ["health.windowMinutes", 1, 1_440],
+    ["health.memory.warning", 0, 1],
+    ["snoozeMaximumDays", 1, 365],
+  ];
+
+  it.each(ranges)("has %s from %d to %d, and says so", (path, min, max) => {
+    const at = (value: number) =>
+      path.split(".").reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as object;
+    const faults = (value: number) => policy.safeParse(changedBy(at(value))).error?.issues ?? [];
+    expect(faults(min).filter((issue) => issue.path.join(".") === path)).toEqual([]);
+    for (const value of [min - 0.001, max + 1, -1]) {
+      const [fault] = faults(value);
+      expect([value, fault?.path.join("."), fault?.message]).toEqual([
+        value,
+        path,
+        expect.stringContaining(`from ${min} to ${max}`),
+      ]);
+    }
+  });
+});

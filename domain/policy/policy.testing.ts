@@ -1,0 +1,93 @@
+// What the tests of policy generate: wishes, types and policies, mostly near what matters, within their schemas.
+
+import fc from "fast-check";
+import { type NotificationType, typeDefinition } from "./notification-type.ts";
+import { type Policy, policy, presetPolicy } from "./policy.ts";
+import { digestModes, type Preferences, preferences, weekdays } from "./preferences.ts";
+import { priorities } from "../priority.ts";
+
+const zones = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"];
+export const someZone = fc.constantFrom(...zones);
+export const somePriority = fc.constantFrom(...priorities);
+
+const pad = (part: number) => String(part).padStart(2, "0");
+const clockTimes = fc
+  .integer({ min: 0, max: 95 })
+  .map((quarter) => `${pad(Math.floor(quarter / 4))}:${pad((quarter % 4) * 15)}`);
+const spans = fc
+  .record({ start: clockTimes, end: clockTimes })
+  .filter(({ start, end }) => start !== end);
+
+const optional = <Shape extends Record<string, fc.Arbitrary<unknown>>>(shape: Shape) =>
+  fc.record(shape, { requiredKeys: [] });
+
+/** What a recipient may have said, without switching anything off. */
+export const someWishes: fc.Arbitrary<Preferences> = optional({
+  batching: optional({
+    enabled: fc.boolean(),
+    maximumSize: fc.integer({ min: 2, max: 6 }),
+    windowMinutes: fc.integer({ min: 5, max: 120 }),
+  }),
+  maxPerHour: fc.integer({ min: 1, max: 12 }),
+  digest: optional({
+    mode: fc.constantFrom(...digestModes),
+    time: clockTimes,
+    weekday: fc.constantFrom(...weekdays),
+  }),
+  quietHours: fc.array(spans, { maxLength: 2 }),
+  doNotDisturb: fc.array(
+    fc.tuple(spans, fc.constantFrom(...weekdays)).map(([span, weekday]) => ({ ...span, weekday })),
+    { maxLength: 3 },
+  ),
+  intelligentTiming: fc.boolean(),
+}).map((wishes) => preferences.parse(wishes));
+
+/** Types that differ in everything that decides; at most one is mandatory. */
+export const someTypes: fc.Arbitrary<NotificationType[]> = fc
+  .array(
+    optional({
+      batchable: fc.boolean(),
+      digestable: fc.boolean(),
+      mandatory: fc.boolean(),
+      timeToLiveSeconds: fc.integer({ min: 600, max: 200_000 }),
+      spreadMinutes: fc.integer({ min: 1, max: 60 }),
+      limits: optional({
+        perMinute: fc.integer({ min: 1, max: 3 }),
+        perHour: fc.integer({ min: 1, max: 6 }),
+        perDay: fc.integer({ min: 1, max: 20 }),
+      }),
+    }),
+    { minLength: 1, maxLength: 3 },
+  )
+  .map((definitions) =>
+    definitions.map((definition, index) => typeNumbered(index + 1, definition)),
+  );
+
+/** A type whose every other value is preset. */
+export function typeNumbered(number: number, definition: object): NotificationType {
+  const key = `type-${number}`;
+  return {
+    ...typeDefinition.parse({ name: key, ...definition }),
+    id: key,
+    key,
+    number,
+    version: 1,
+  };
+}
+
+export const somePolicy: fc.Arbitrary<Policy> = fc
+  .record({
+    perMinute: fc.integer({ min: 1, max: 4 }),
+    perHour: fc.integer({ min: 2, max: 20 }),
+    perDay: fc.integer({ min: 5, max: 60 }),
+    recipientSeconds: fc.constantFrom(0, 1, 60, 600),
+    deduplicationSeconds: fc.constantFrom(0, 300, 7_200),
+  })
+  .map(({ recipientSeconds, deduplicationSeconds, ...limits }) =>
+    policy.parse({
+      ...presetPolicy,
+      limits,
+      deduplicationSeconds,
+      release: { ...presetPolicy.release, recipientSeconds },
+    }),
+  );

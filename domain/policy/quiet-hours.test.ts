@@ -1,0 +1,239 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { dayMs, minuteMs } from "../time/local-time.ts";
+import { weekdays, type QuietSpan, type Weekday, type WeekdaySpan } from "./preferences.ts";
+import { quietUntil } from "./quiet-hours.ts";
+import {
+  allClockChanges,
+  allZones,
+  clockTime,
+  iso,
+  wallClock,
+  type WallTime,
+} from "../time/wall-clock.testing.ts";
+
+interface QuietTimes {
+  quietHours: QuietSpan[];
+  doNotDisturb: WeekdaySpan[];
+}
+
+const dayBefore = (weekday: string) =>
+  weekdays[(weekdays.findIndex((name) => name === weekday) + 6) % 7];
+
+/** As the words of the preferences say it, of what the clock shows. */
+const inQuietHours = ({ quietHours }: QuietTimes, { time }: WallTime) =>
+  quietHours.some(({ start, end }) =>
+    start < end ? time >= start && time < end : time >= start || time < end,
+  );
+const inDoNotDisturb = ({ doNotDisturb }: QuietTimes, { time, weekday }: WallTime) =>
+  doNotDisturb.some((span) => {
+    const overnight = span.end < span.start;
+    if (span.weekday === weekday && time >= span.start && (overnight || time < span.end))
+      return true;
+    return overnight && span.weekday === dayBefore(weekday) && time < span.end;
+  });
+
+/** Minute by minute, until the clock shows a time outside. */
+function expectedOf(times: QuietTimes, zone: string, now: number) {
+  const clock = wallClock(zone);
+  const quiet = inQuietHours(times, clock(now));
+  if (!quiet && !inDoNotDisturb(times, clock(now))) return null;
+  let until = Math.floor(now / minuteMs) * minuteMs + minuteMs;
+  while (until < now + 8 * dayMs) {
+    const shown = clock(until);
+    if (!inQuietHours(times, shown) && !inDoNotDisturb(times, shown)) break;
+    until += minuteMs;
+  }
+  return {
+    until: Math.min(until, now + 8 * dayMs),
+    reason: quiet ? "quiet_hours" : "do_not_disturb",
+  };
+}
+
+const changes = allClockChanges();
+
+/** Mostly hours and quarters, so that spans meet, and any minute. */
+const minutes = fc.oneof(
+  fc.integer({ min: 0, max: 23 }).map((hour) => hour * 60),
+  fc.integer({ min: 0, max: 95 }).map((quarter) => quarter * 15),
+  fc.integer({ min: 0, max: 1_439 }),
+);
+const span = fc
+  .record({ start: minutes, end: fc.oneof(minutes, fc.constant(1_440)) })
+  .filter(({ start, end }) => start !== end)
+  .map(({ start, end }) => ({ start: clockTime(start), end: clockTime(end) }));
+const quietTimes: fc.Arbitrary<QuietTimes> = fc.record({
+  quietHours: fc.array(span, { maxLength: 4 }),
+  doNotDisturb: fc.array(
+    fc.tuple(fc.constantFrom(...weekdays), span).map(([weekday, times]) => ({ weekday, ...times })),
+    { maxLength: 12 },
+  ),
+});
+/** Within two days of a change of clocks in any zone, to the millisecond. */
+const momentsAboutChanges = fc
+  .tuple(
+    fc.constantFrom(...changes),
+    fc.oneof(
+      fc.integer({ min: -180 * minuteMs, max: 180 * minuteMs }),
+      fc.integer({ min: -2 * dayMs, max: 2 * dayMs }),
+    ),
+  )
+  .map(([{ zone, at }, distance]) => ({ zone, now: at + distance }));
+const anyMoments = fc.record({
+  zone: fc.constantFrom(...allZones),
+  now: fc.integer({ min: Date.UTC(2024, 0, 1), max: Date.UTC(2031, 0, 1) }),
+});
+
+describe("quietUntil", () => {
+  it("holds in every minute that is quiet until the first that is not, about every change of clocks in every zone", () => {
+    const faults: string[] = [];
+    for (const [index, { zone, at }] of changes.entries()) {
+      const clock = wallClock(zone);
+      const shownNearby = Array.from({ length: 241 }, (_, minute) =>
+        clock(at + (minute - 120) * minuteMs),
+      );
+      const nearby = (minute: number) => shownNearby[minute + 120] as WallTime;
+      // Around the change, up to it, from it on, or from one weekday to another: each year of a zone takes another of these.
+      const spans: Partial<QuietTimes>[] = [
+        { quietHours: [{ start: nearby(-45).time, end: nearby(20).time }] },
+        { quietHours: [{ start: nearby(-61).time, end: nearby(-1).time }] },
+        { quietHours: [{ start: nearby(0).time, end: nearby(75).time }] },
+        {
+          doNotDisturb: [
+            {
+              weekday: nearby(-30).weekday as Weekday,
+              start: nearby(-30).time,
+              end: nearby(45).time,
+            },
+          ],
+        },
+      ];
+      const times = { quietHours: [], doNotDisturb: [], ...spans[Math.floor(index / 2) % 4] };
+      let next: number | null = null;
+      for (let minute = 120; minute >= -120; minute--) {
+        const now = at + minute * minuteMs;
+        const shown = nearby(minute);
+        const until = quietUntil(times, zone, now)?.until ?? null;
+        if (!inQuietHours(times, shown) && !inDoNotDisturb(times, shown)) {
+          next = now;
+          if (until !== null) faults.push(`${zone} ${iso(now)}: held for no reason`);
+        } else if (next !== null && until !== next)
+          faults.push(`${zone} ${iso(now)}: until ${until}, not ${next}`);
+      }
+    }
+    expect(faults).toEqual([]);
+  }, 60_000);
+
+  it.each([
+    ["about changes of clocks", momentsAboutChanges],
+    ["at any time", anyMoments],
+  ])(
+    "agrees with a clock that is watched minute by minute, %s",
+    (_, moments) => {
+      fc.assert(
+        fc.property(quietTimes, moments, (times, { zone, now }) => {
+          expect(quietUntil(times, zone, now)).toEqual(expectedOf(times, zone, now));
+        }),
+        { numRuns: 300 },
+      );
+    },
+    60_000,
+  );
+
+  const utc = (text: string) => Date.parse(`2026-${text}Z`);
+  const night: QuietTimes = { quietHours: [{ start: "22:00", end: "07:00" }], doNotDisturb: [] };
+
+  it("has a span end when it ends, and begin when it begins", () => {
+    expect(quietUntil(night, "UTC", utc("07-01T21:59:59.999"))).toBeNull();
+    expect(quietUntil(night, "UTC", utc("07-01T22:00"))).toEqual({
+      until: utc("07-02T07:00"),
+      reason: "quiet_hours",
+    });
+    expect(quietUntil(night, "UTC", utc("07-02T06:59:59.999"))?.until).toBe(utc("07-02T07:00"));
+    expect(quietUntil(night, "UTC", utc("07-02T07:00"))).toBeNull();
+  });
+
+  it("goes on where spans of either kind adjoin or overlap, for the reason of the first", () => {
+    const times: QuietTimes = {
+      quietHours: [
+        { start: "20:00", end: "24:00" },
+        { start: "06:00", end: "06:30" },
+      ],
+      doNotDisturb: [
+        { weekday: "thursday", start: "00:00", end: "05:00" },
+        { weekday: "thursday", start: "04:00", end: "06:00" },
+        { weekday: "wednesday", start: "19:00", end: "20:00" },
+      ],
+    };
+    // 1 July 2026 is a Wednesday.
+    expect(quietUntil(times, "UTC", utc("07-01T21:00"))).toEqual({
+      until: utc("07-02T06:30"),
+      reason: "quiet_hours",
+    });
+    expect(quietUntil(times, "UTC", utc("07-01T19:30"))).toEqual({
+      until: utc("07-02T06:30"),
+      reason: "do_not_disturb",
+    });
+    expect(quietUntil(times, "UTC", utc("07-02T21:00"))?.until).toBe(utc("07-03T00:00"));
+  });
+
+  it("has an overnight span of a weekday end on the next, also from Sunday to Monday", () => {
+    const times: QuietTimes = {
+      quietHours: [],
+      doNotDisturb: [{ weekday: "sunday", start: "22:00", end: "08:00" }],
+    };
+    expect(quietUntil(times, "UTC", utc("07-05T23:00"))?.until).toBe(utc("07-06T08:00"));
+    expect(quietUntil(times, "UTC", utc("07-06T07:59"))?.until).toBe(utc("07-06T08:00"));
+    expect(quietUntil(times, "UTC", utc("07-05T07:00"))).toBeNull();
+    expect(quietUntil(times, "UTC", utc("07-06T23:00"))).toBeNull();
+  });
+
+  it("asks again after 8 days where there is no end", () => {
+    const now = utc("07-01T12:34:56.789");
+    const always: QuietTimes = {
+      quietHours: [{ start: "00:00", end: "24:00" }],
+      doNotDisturb: [],
+    };
+    const eachDay: QuietTimes = {
+      quietHours: [],
+      doNotDisturb: weekdays.map((weekday) => ({ weekday, start: "09:00", end: "08:59" })),
+    };
+    expect(quietUntil(always, "Europe/Berlin", now)).toEqual({
+      until: now + 8 * dayMs,
+      reason: "quiet_hours",
+    });
+    expect(quietUntil(eachDay, "UTC", now)?.until).toBe(utc("07-02T08:59"));
+  });
+
+  it("is quiet in both passes of an hour, and not in one that is skipped", () => {
+    const oneToTwo: QuietTimes = {
+      quietHours: [{ start: "01:00", end: "02:00" }],
+      doNotDisturb: [],
+    };
+    // New York, from 05:00Z on: 01:00 to 02:00, twice.
+    expect(quietUntil(oneToTwo, "America/New_York", utc("11-01T05:30"))?.until).toBe(
+      utc("11-01T07:00"),
+    );
+    expect(quietUntil(oneToTwo, "America/New_York", utc("11-01T06:30"))?.until).toBe(
+      utc("11-01T07:00"),
+    );
+    const twoToThree: QuietTimes = {
+      quietHours: [{ start: "02:00", end: "03:00" }],
+      doNotDisturb: [],
+    };
+    expect(quietUntil(twoToThree, "America/New_York", utc("03-08T06:59"))).toBeNull();
+    expect(quietUntil(twoToThree, "America/New_York", utc("03-08T07:00"))).toBeNull();
+    // Into the skipped hour: it ends when the clock is past it.
+    const toHalfPast: QuietTimes = {
+      quietHours: [{ start: "01:00", end: "02:30" }],
+      doNotDisturb: [],
+    };
+    expect(quietUntil(toHalfPast, "America/New_York", utc("03-08T06:10"))?.until).toBe(
+      utc("03-08T07:00"),
+    );
+  });
+
+  it("holds nobody who has wished for nothing", () => {
+    expect(quietUntil({ quietHours: [], doNotDisturb: [] }, "UTC", utc("07-01T03:00"))).toBeNull();
+  });
+});

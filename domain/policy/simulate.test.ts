@@ -1,0 +1,391 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { nextDigestAt } from "./digest-instants.ts";
+import { noGrants } from "./limits.ts";
+import { dayMs, hourMs, localTimeAt, minuteMs } from "../time/local-time.ts";
+import { type Policy, presetPolicy } from "./policy.ts";
+import {
+  somePolicy,
+  somePriority,
+  someTypes,
+  someWishes,
+  someZone,
+  typeNumbered,
+} from "./policy.testing.ts";
+import { effectivePreferences, type Preferences, preferences } from "./preferences.ts";
+import { quietUntil } from "./quiet-hours.ts";
+import { type Asked, type Fate, simulate, type Simulation } from "./simulate.ts";
+
+/** A Monday; clocks change in Berlin, New York and on Lord Howe within the weeks around it. */
+const start = Date.parse("2026-10-26T00:00:00Z");
+const horizon = start + 40 * dayMs;
+
+const nobody: Simulation["recipient"] = {
+  erased: false,
+  email: "ada@example.org",
+  timeZone: "UTC",
+  preferences: null,
+  engagedHours: [],
+  suppressed: false,
+  grants: noGrants,
+};
+
+const plain: Omit<Asked, "id" | "createdAt" | "askedAt"> = {
+  withoutEcho: false,
+  type: null,
+  priority: "normal",
+  channel: "email",
+  occursAt: null,
+  expiresAt: null,
+  batchable: true,
+  bypassRateLimit: false,
+  dedupKey: null,
+  told: null,
+  collapseKey: null,
+  waiting: null,
+};
+
+const askedAtMinutes = (minutes: readonly number[], more: Partial<Asked> = {}): Asked[] =>
+  minutes.map((minute, index) => ({
+    ...plain,
+    ...more,
+    id: String(index),
+    createdAt: start + minute * minuteMs,
+    askedAt: start + minute * minuteMs,
+  }));
+
+function fates(
+  asked: Asked[],
+  { wishes, ...more }: { wishes?: Preferences } & Partial<Simulation> = {},
+): Fate[] {
+  return simulate({
+    recipient: { ...nobody, preferences: wishes ?? null },
+    policy: presetPolicy,
+    until: horizon,
+    asked,
+    ...more,
+  });
+}
+
+/** Messages as they went out: when, and what was in them. */
+function messages(of: readonly Fate[]): { at: string; ids: string[] }[] {
+  const sent = new Map<string, { at: number; ids: string[] }>();
+  for (const { outcome, at, message, asked } of of) {
+    if (outcome !== "sent") continue;
+    const one = sent.get(message!) ?? { at, ids: [] };
+    expect(one.at).toBe(at);
+    one.ids.push(asked.id);
+    sent.set(message!, one);
+  }
+  return [...sent.values()]
+    .sort((a, b) => a.at - b.at)
+    .map(({ at, ids }) => ({ at: new Date(at).toISOString().slice(5, 16), ids }));
+}
+
+const batched = typeNumbered(1, { batchable: true, digestable: true });
+
+describe("simulate", () => {
+  it("sends a batch when it is full, and what is left of it when its window ends", () => {
+    const of = fates(askedAtMinutes([0, 1, 2, 3, 4, 5, 9], { type: batched }));
+    expect(messages(of)).toEqual([
+      { at: "10-26T00:04", ids: ["0", "1", "2", "3", "4"] },
+      { at: "10-26T00:35", ids: ["5", "6"] },
+    ]);
+    expect(of[6]!.waits).toEqual([
+      { reason: "batch", from: start + 9 * minuteMs, until: start + 35 * minuteMs },
+    ]);
+  });
+
+  it("lets a batch go when the next is about a time too far from its own", () => {
+    const spread = typeNumbered(1, { batchable: true, spreadMinutes: 5 });
+    const asked = askedAtMinutes([0, 1, 2], { type: spread }).map((one, index) => ({
+      ...one,
+      occursAt: start + dayMs + [0, 4, 6][index]! * minuteMs,
+    }));
+    expect(messages(fates(asked))).toEqual([
+      { at: "10-26T00:02", ids: ["0", "1"] },
+      { at: "10-26T00:32", ids: ["2"] },
+    ]);
+  });
+
+  it("gathers a day for the daily digest, and the urgent does not wait for it", () => {
+    const wishes = preferences.parse({ digest: { mode: "daily", time: "08:00" } });
+    const asked = askedAtMinutes([60, 120, 8 * 60, 8 * 60 + 1], { type: batched });
+    asked[1]!.priority = "high";
+    expect(messages(fates(asked, { wishes }))).toEqual([
+      { at: "10-26T02:00", ids: ["1"] },
+      { at: "10-26T08:00", ids: ["0", "2"] },
+      { at: "10-27T08:00", ids: ["3"] },
+    ]);
+  });
+
+  it("lets one after the other go when quiet hours end, and the critical during them", () => {
+    const wishes = preferences.parse({ quietHours: [{ start: "22:00", end: "07:00" }] });
+    const asked = askedAtMinutes([60, 61, 62, 63]);
+    asked[3]!.priority = "critical";
+    expect(messages(fates(asked, { wishes }))).toEqual([
+      { at: "10-26T01:03", ids: ["3"] },
+      { at: "10-26T07:00", ids: ["0"] },
+      { at: "10-26T07:01", ids: ["1"] },
+      { at: "10-26T07:02", ids: ["2"] },
+    ]);
+  });
+
+  it("holds what is more than the recipient wishes for, and goes on from grants before", () => {
+    const wishes = preferences.parse({ maxPerHour: 2 });
+    const grants = { granted: [start - 30 * minuteMs], types: [0] };
+    const of = fates(askedAtMinutes([0, 1, 2]), {
+      recipient: { ...nobody, preferences: wishes, grants },
+    });
+    expect(messages(of)).toEqual([
+      { at: "10-26T00:00", ids: ["0"] },
+      { at: "10-26T00:30", ids: ["1"] },
+      { at: "10-26T01:00", ids: ["2"] },
+    ]);
+    expect(of[2]!.waits[0]!.reason).toBe("recipient_limit");
+  });
+
+  it("tells the same once, and of what collapses the newest", () => {
+    const twice = fates(askedAtMinutes([0, 4, 8, 14], { dedupKey: "door" }));
+    expect(twice.map(({ outcome, reason }) => reason ?? outcome)).toEqual([
+      "sent",
+      "duplicate",
+      "duplicate",
+      "sent",
+    ]);
+    const wishes = preferences.parse({ quietHours: [{ start: "00:00", end: "07:00" }] });
+    const newest = fates(askedAtMinutes([1, 2, 3], { collapseKey: "score" }), { wishes });
+    expect(newest.map(({ outcome, reason }) => reason ?? outcome)).toEqual([
+      "superseded",
+      "superseded",
+      "sent",
+    ]);
+  });
+
+  it("begins with what waits already, and with the groups that are open", () => {
+    const waiting = { dueAt: start + 10 * minuteMs, reason: "batch" as const, holdCount: 1 };
+    const begun = (spreadMinutes: number | null) => {
+      const type = typeNumbered(1, { batchable: true, spreadMinutes });
+      const [first, second] = askedAtMinutes([-20, 0], { type });
+      const group = {
+        id: "g",
+        kind: "batch" as const,
+        status: "open" as const,
+        closesAt: start + 10 * minuteMs,
+        memberCount: 1,
+        maximumSize: 5,
+        firstOccursAt: first!.askedAt,
+        lastOccursAt: first!.askedAt,
+      };
+      return fates([{ ...first!, waiting: { ...waiting, group: "g" } }, second!], {
+        groups: [group],
+      });
+    };
+    expect(messages(begun(null))).toEqual([{ at: "10-26T00:10", ids: ["0", "1"] }]);
+    expect(messages(begun(5))).toEqual([
+      { at: "10-26T00:00", ids: ["0"] },
+      { at: "10-26T00:30", ids: ["1"] },
+    ]);
+  });
+
+  it("leaves what is not done by the end waiting", () => {
+    const wishes = preferences.parse({ quietHours: [{ start: "00:00", end: "24:00" }] });
+    const [fate] = fates(askedAtMinutes([0]), { wishes, until: start + dayMs });
+    expect(fate).toMatchObject({ outcome: "waiting", reason: "quiet_hours", message: null });
+    expect(fate!.at).toBeGreaterThan(start + dayMs);
+  });
+});
+
+interface World extends Simulation {
+  wishes: Preferences;
+}
+
+/** Bursts of messages within three days, to somebody with wishes of their own. */
+const worlds = (priority = somePriority): fc.Arbitrary<World> =>
+  fc
+    .record({
+      wishes: someWishes,
+      types: someTypes,
+      policy: somePolicy,
+      timeZone: someZone,
+      engagedHours: fc.constantFrom(
+        [],
+        Array.from({ length: 24 }, (_, hour) => hour),
+      ),
+      bursts: fc.array(
+        fc.record({
+          minute: fc.integer({ min: 0, max: 3 * 1_440 }),
+          seconds: fc.array(fc.integer({ min: 0, max: 1_200 }), { minLength: 1, maxLength: 8 }),
+          type: fc.nat(3),
+          priority,
+          batchable: fc.boolean(),
+          dedupKey: fc.option(fc.constantFrom("a", "b")),
+          collapseKey: fc.option(fc.constantFrom("c", "d"), { freq: 8 }),
+        }),
+        { minLength: 1, maxLength: 12 },
+      ),
+    })
+    .map(({ wishes, types, policy, timeZone, engagedHours, bursts }) => ({
+      wishes,
+      policy,
+      until: horizon,
+      recipient: { ...nobody, timeZone, engagedHours, preferences: wishes },
+      asked: bursts
+        .flatMap(({ minute, seconds, type, ...more }) =>
+          seconds.map((second) => {
+            const askedAt = start + minute * minuteMs + second * 1_000;
+            return { ...plain, ...more, type: types[type] ?? null, createdAt: askedAt, askedAt };
+          }),
+        )
+        .sort((a, b) => a.askedAt - b.askedAt)
+        .map((one, index) => ({ ...one, id: String(index) })),
+    }));
+
+const preferencesOf = ({ policy, wishes }: World, { type }: Asked) =>
+  effectivePreferences({
+    organisation: policy.preferences,
+    type: type?.preferences ?? null,
+    recipient: wishes,
+  });
+
+/** The instants at which messages went out, each once, of those that hold at least one such. */
+const instantsOf = (of: readonly Fate[], such: (fate: Fate) => boolean) => [
+  ...new Map(
+    of.filter((fate) => fate.outcome === "sent" && such(fate)).map((f) => [f.message, f.at]),
+  ).values(),
+];
+
+function expectAtMost(instants: number[], limit: number | undefined, windowMs: number) {
+  if (limit === undefined) return;
+  const sorted = instants.toSorted((a, b) => a - b);
+  for (let index = limit; index < sorted.length; index++)
+    expect(sorted[index]! - sorted[index - limit]!).toBeGreaterThanOrEqual(windowMs);
+}
+
+type Windows = { [Window in keyof Policy["limits"]]?: number | undefined };
+
+function expectWithin(instants: number[], limits: Windows) {
+  expectAtMost(instants, limits.perMinute, minuteMs);
+  expectAtMost(instants, limits.perHour, hourMs);
+  expectAtMost(instants, limits.perDay, dayMs);
+}
+
+describe("simulate, for whatever is wished and asked for", () => {
+  it("loses nothing: each is sent once, or suppressed, or waits for something to come", () => {
+    fc.assert(
+      fc.property(worlds(), (world) => {
+        const of = simulate(world);
+        expect(of.map(({ asked }) => asked.id)).toEqual(world.asked.map(({ id }) => id));
+        for (const { outcome, at, reason, message, asked } of of) {
+          expect(at).toBeGreaterThanOrEqual(asked.askedAt);
+          expect(message !== null).toBe(outcome === "sent");
+          expect(reason === null).toBe(outcome === "sent");
+          if (outcome === "waiting") expect(at).toBeGreaterThan(world.until);
+        }
+      }),
+    );
+  });
+
+  it("never sends within quiet hours or do-not-disturb, but for the critical", () => {
+    fc.assert(
+      fc.property(worlds(), (world) => {
+        for (const { outcome, at, asked } of simulate(world)) {
+          if (outcome !== "sent" || asked.priority === "critical") continue;
+          const { timeZone } = world.recipient;
+          expect(quietUntil(preferencesOf(world, asked), timeZone, at)).toBeNull();
+        }
+      }),
+    );
+  });
+
+  it("sends the critical at once, whatever else there is", () => {
+    fc.assert(
+      fc.property(worlds(), (world) => {
+        for (const { outcome, at, asked } of simulate(world)) {
+          if (asked.priority !== "critical") continue;
+          expect([outcome, at]).toEqual(["sent", asked.askedAt]);
+        }
+      }),
+    );
+  });
+
+  it("never exceeds a limit in any window", () => {
+    fc.assert(
+      fc.property(worlds(fc.constantFrom("high", "normal", "low")), (world) => {
+        const of = simulate(world);
+        expectWithin(
+          instantsOf(of, () => true),
+          world.policy.limits,
+        );
+        expectAtMost(
+          instantsOf(of, ({ asked }) => asked.priority !== "high"),
+          preferencesOf(world, plain as Asked).maxPerHour,
+          hourMs,
+        );
+        // A digest is of no type.
+        const digests = new Set(
+          of
+            .filter(({ waits }) => waits.some(({ reason }) => reason === "digest"))
+            .map(({ message }) => message),
+        );
+        for (const type of new Set(world.asked.map(({ type }) => type)))
+          if (type)
+            expectWithin(
+              instantsOf(of, ({ asked, message }) => asked.type === type && !digests.has(message)),
+              type.limits,
+            );
+      }),
+    );
+  });
+
+  it("sends at most one digest a local day in daily mode, at its time where nothing else holds it", () => {
+    const daily = { batchable: false, digestable: true };
+    fc.assert(
+      fc.property(worlds(fc.constantFrom("normal", "low")), (world) => {
+        const { timeZone } = world.recipient;
+        const digest = { mode: "daily", time: "08:00", weekday: "monday" } as const;
+        const wishes: Preferences = { digest, maxPerHour: 1_000 };
+        const asked = world.asked.map((one) => ({
+          ...one,
+          type: typeNumbered(1, daily),
+          dedupKey: null,
+          collapseKey: null,
+        }));
+        const of = simulate({
+          ...world,
+          asked,
+          policy: presetPolicy,
+          recipient: { ...world.recipient, preferences: wishes },
+        });
+        const instants = instantsOf(of, () => true);
+        const days = instants.map((at) => localTimeAt(timeZone, at).day);
+        expect(new Set(days).size).toBe(days.length);
+        // One that is asked for at its very time may still come along.
+        for (const { at, asked: one } of of)
+          expect([
+            nextDigestAt(digest, timeZone, one.askedAt - 1),
+            nextDigestAt(digest, timeZone, one.askedAt),
+          ]).toContain(at);
+      }),
+    );
+  });
+
+  it("never makes a batch larger or its members wait longer for it than wished", () => {
+    fc.assert(
+      fc.property(worlds(), (world) => {
+        const of = simulate(world);
+        const sizes = new Map<string, number>();
+        for (const { message, asked, waits } of of) {
+          const { batching } = preferencesOf(world, asked);
+          const windowMs = batching.windowMinutes * minuteMs;
+          for (const { reason, from, until } of waits)
+            if (reason === "batch") expect(until - from).toBeLessThanOrEqual(windowMs);
+          if (waits.some(({ reason }) => reason === "digest") || message === null) continue;
+          const size = (sizes.get(message) ?? 0) + 1;
+          sizes.set(message, size);
+          expect(size).toBeLessThanOrEqual(batching.enabled ? batching.maximumSize : 1);
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,295 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type NotificationType, typeDefinition } from "../policy/notification-type.ts";
+import { presetPolicy } from "../policy/policy.ts";
+import { priorities } from "../priority.ts";
+import {
+  batchScope,
+  defaultSummaries,
+  digestScope,
+  groupActions,
+  listedTitle,
+  type Member,
+  type SummaryItem,
+  whenText,
+} from "./summary.ts";
+import { type ActionLink, checkContent, emailScope, renderEmail } from "./template.ts";
+
+function typeOf(number: number, settings: Partial<NotificationType> = {}): NotificationType {
+  const key = settings.key ?? `type.${number}`;
+  return {
+    ...typeDefinition.parse({ name: `Type ${number}`, batchable: true, digestable: true }),
+    id: `id-${number}`,
+    key,
+    number,
+    version: 1,
+    ...settings,
+  };
+}
+
+const member = (settings: Partial<Member> = {}): Member => ({
+  type: typeOf(1),
+  entityId: null,
+  actions: [],
+  ...settings,
+});
+
+const types = Array.from({ length: 12 }, (_, number) =>
+  typeOf(number, { priority: priorities[number % priorities.length]!, name: `Type ${number % 5}` }),
+);
+const entityIds = fc.option(fc.integer({ min: 0, max: 150 }).map((id) => `entity-${id}`));
+const membersOf = (type: fc.Arbitrary<NotificationType | null>) =>
+  fc.array(fc.record({ type, entityId: entityIds, actions: fc.constant<Member["actions"]>([]) }), {
+    minLength: 1,
+    maxLength: 300,
+  });
+const shownAtMost = fc.integer({ min: 1, max: 50 });
+
+const distinct = (members: readonly Member[]) => [
+  ...new Set(members.flatMap(({ entityId }) => entityId ?? [])),
+];
+
+describe("a batch", () => {
+  it("says how many there are, shows the first, and names what they are about", () => {
+    fc.assert(
+      fc.property(membersOf(fc.constant(types[0]!)), shownAtMost, (members, itemsShown) => {
+        const scope = batchScope(members, { itemsShown });
+        expect(scope.count).toBe(members.length);
+        expect(scope.items.length + scope.more).toBe(scope.count);
+        expect(scope.items).toEqual(members.slice(0, itemsShown));
+        expect(scope.entityIds).toEqual(distinct(members).slice(0, 100));
+      }),
+    );
+  });
+
+  it("is called as its type says, or by its type's name", () => {
+    const three = (type: NotificationType) =>
+      batchScope(
+        [1, 2, 3].map(() => member({ type })),
+        { itemsShown: 5 },
+      );
+    expect(three(typeOf(1, { summaryTitle: "{count} task deadlines approaching" })).title).toBe(
+      "3 task deadlines approaching",
+    );
+    expect(three(typeOf(1, { name: "Habit reminders" })).title).toBe("3 new: Habit reminders");
+  });
+});
+
+describe("a digest", () => {
+  it("has every member in its type's section, counted if it is not shown, the most urgent type first", () => {
+    fc.assert(
+      fc.property(
+        membersOf(fc.option(fc.constantFrom(...types))),
+        shownAtMost,
+        (members, itemsShownPerType) => {
+          const { count, sections, entityIds: ids } = digestScope(members, { itemsShownPerType });
+          expect(count).toBe(members.length);
+          expect(ids).toEqual(distinct(members).slice(0, 100));
+          let shown = 0;
+          for (const { type, count: own, items, more } of sections) {
+            const ofType = members.filter((one) => (one.type?.key ?? null) === type.key);
+            expect(own).toBe(ofType.length);
+            expect(items.length + more).toBe(own);
+            expect(items).toEqual(ofType.slice(0, items.length));
+            expect(items.length).toBe(Math.min(own, itemsShownPerType, 100 - shown));
+            shown += items.length;
+          }
+          const order = sections.map(({ type: { key } }) => {
+            const type = types.find((one) => one.key === key);
+            return type ? `${priorities.indexOf(type.priority)} ${type.name} ${type.key}` : "~";
+          });
+          expect(order).toEqual(order.toSorted());
+          expect(new Set(order).size).toBe(sections.length);
+          expect(sections.reduce((sum, { count: own }) => sum + own, 0)).toBe(count);
+        },
+      ),
+    );
+  });
+});
+
+describe("what can be done about several at once", () => {
+  const view = { action: "view", url: "https://example.org/1" } as const;
+  const snooze = (minutes: number) => ({ action: "snooze", minutes, label: "Later" }) as const;
+  const complete = { action: "complete" } as const;
+  const viewAllUrl = "https://example.org/tasks?ids={entityIds}";
+
+  it("is what one of them offers, or all of them, or their type", () => {
+    const type = typeOf(1, { viewAllUrl });
+    const members = [
+      member({ type, entityId: "a&b", actions: [view, complete] }),
+      member({ type, entityId: "c", actions: [complete, snooze(30)] }),
+      member({ type, entityId: "a&b", actions: [snooze(90), complete] }),
+    ];
+    expect(groupActions("batch", members)).toEqual([
+      { action: "view", url: "https://example.org/tasks?ids=a%26b,c", label: "View all" },
+      { action: "snooze", minutes: 30, label: "Snooze all" },
+      { action: "complete", label: "Mark all as done" },
+    ]);
+    expect(groupActions("digest", members).map(({ action }) => action)).toEqual([
+      "snooze",
+      "complete",
+    ]);
+    expect(groupActions("batch", [...members, member({ type, entityId: "d" })])).toHaveLength(2);
+    expect(groupActions("batch", [member(), member()])).toEqual([]);
+  });
+
+  it("is not to see all of them where the address could not name each", () => {
+    const type = typeOf(1, { viewAllUrl });
+    const urls = (members: Member[]) =>
+      groupActions("batch", members).flatMap((offered) =>
+        offered.action === "view" ? offered.url : [],
+      );
+    expect(urls([member({ type, entityId: "a" }), member({ type })])).toEqual([]);
+    const long = Array.from({ length: 20 }, (_, n) =>
+      member({ type, entityId: `${n}`.repeat(99) }),
+    );
+    expect(urls(long)).toEqual([]);
+    const fixed = typeOf(1, { viewAllUrl: "https://example.org/tasks" });
+    expect(urls([member({ type: fixed }), member({ type: fixed })])).toEqual([
+      "https://example.org/tasks",
+    ]);
+  });
+});
+
+describe("the title of an item", () => {
+  it("is of bounded length, and well-formed", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom("a", "😀"), maxLength: 200 }), (title) => {
+        const listed = listedTitle(title);
+        expect(listed.length).toBeLessThanOrEqual(120);
+        expect(listed).not.toMatch(/\p{Surrogate}/u);
+        if (title.length <= 120) expect(listed).toBe(title);
+        else expect(title.startsWith(listed.slice(0, -1))).toBe(true);
+      }),
+    );
+    expect(listedTitle("😀".repeat(70))).toBe(`${"😀".repeat(59)}…`);
+  });
+});
+
+describe("when something is", () => {
+  const at = new Date("2027-03-28T07:30:00Z");
+  const when = (timeZone: string, locale: string) => whenText(at, { timeZone, locale });
+
+  it("is told by the recipient's clock and in their words", () => {
+    expect(when("Europe/Berlin", "de")).toMatch(/^Sonntag, 28. März 2027 (um )?09:30$/);
+    expect(when("Asia/Kolkata", "en-GB")).toMatch(/^Sunday,? 28 March 2027 at 13:00$/);
+    expect(when("Etc/Unknown", "en-GB")).toMatch(/^Sunday,? 28 March 2027 at 07:30$/);
+    expect(when("UTC", "no such locale")).toMatch(/^Sunday, March 28, 2027 at 7:30.AM$/);
+  });
+});
+
+describe("the templates that come with it", () => {
+  const recipient = {
+    id: "rcp_1",
+    externalId: null,
+    email: "ada@example.org",
+    timeZone: "Europe/Berlin",
+    locale: "en",
+    attributes: {},
+  };
+  const item = (settings: Partial<SummaryItem> = {}): SummaryItem => ({
+    title: "Send the report",
+    entityId: null,
+    occursAt: null,
+    when: null,
+    url: null,
+    ...settings,
+  });
+  const batch = (items: SummaryItem[], more: number, actions: ActionLink[] = []) =>
+    renderEmail(
+      defaultSummaries.batch.content,
+      emailScope(recipient, { title: "3 task deadlines approaching", items, more }, actions),
+    );
+
+  it("are templates like any other", () => {
+    for (const { content } of Object.values(defaultSummaries))
+      expect(checkContent(content)).toEqual([]);
+  });
+
+  it("show a batch: items, when they are due by the recipient's clock, links, and what else there is", () => {
+    const { subject, html, text } = batch(
+      [
+        item({ url: "https://example.org/a/1", when: "Sunday, half past nine" }),
+        item({ title: "Call Ada" }),
+      ],
+      1,
+      [{ action: "snooze", label: "Snooze all", url: "https://example.org/a/2" }],
+    );
+    expect(subject).toBe("3 task deadlines approaching");
+    expect(text).toBe(`3 task deadlines approaching
+
+- Send the report (Sunday, half past nine)
+  https://example.org/a/1
+- Call Ada
+and 1 more
+
+Snooze all: https://example.org/a/2
+`);
+    expect(html).toMatch(/<h1 [^>]+>3 task deadlines approaching<\/h1>/);
+    expect(html).toMatch(
+      /<a href="https:\/\/example.org\/a\/1" [^>]+>Send the report<\/a><span [^>]+>Sunday, half past nine<\/span><\/li>/,
+    );
+    expect(html).toMatch(/<p [^>]+>and 1 more<\/p>/);
+    expect(html).toMatch(/<a href="https:\/\/example.org\/a\/2" [^>]+>Snooze all<\/a>/);
+  });
+
+  it("show a digest by type", () => {
+    const sections = [
+      { type: { key: "a", name: "Tasks & more" }, count: 3, items: [item()], more: 2 },
+      { type: { key: "b", name: "Reports" }, count: 1, items: [], more: 1 },
+    ];
+    const { html, text } = renderEmail(
+      defaultSummaries.digest.content,
+      emailScope(recipient, { title: "Your digest: 4 notifications", count: 4, sections }),
+    );
+    expect(text).toBe(`Your digest: 4 notifications
+
+Tasks & more (3)
+- Send the report
+and 2 more
+
+Reports (1)
+and 1 more
+`);
+    expect(html).toMatch(/<h2 [^>]+>Tasks &amp; more \(3\)<\/h2>\n<ul/);
+    expect(html).toMatch(/<h2 [^>]+>Reports \(1\)<\/h2>\n<p/);
+  });
+
+  it("take nothing of what they show for markup", () => {
+    const hostile = fc.string({
+      unit: fc.constantFrom("<", ">", '"', "'", "&", "a", "/", "{{", "%}"),
+    });
+    fc.assert(
+      fc.property(hostile, hostile, hostile, (title, url, label) => {
+        const made = (values: [string, string, string]) =>
+          batch([item({ title: values[0], url: values[1] || "#" })], 0, [
+            { action: "view", label: values[2], url: values[1] || "#" },
+          ]).html;
+        const shape = (html: string) => html.replaceAll(/[^<>"]/g, "");
+        expect(shape(made([title, url, label]))).toBe(shape(made(["a", "b", "c"])));
+      }),
+    );
+  });
+
+  it("keep a long digest small enough for every mail program", () => {
+    const members = Array.from({ length: 5_000 }, (_, n) => member({ type: typeOf(n % 25) }));
+    const digest = digestScope(members, presetPolicy.digest);
+    const shown = item({
+      title: "A title that says in some words what is to be done by then",
+      when: "Wednesday, September 28, 2027 at 10:30 PM",
+      url: `https://example.org/a/${"x".repeat(300)}`,
+    });
+    const sections = digest.sections.map((section) => ({
+      ...section,
+      items: section.items.map(() => shown),
+    }));
+    const { html } = renderEmail(
+      defaultSummaries.digest.content,
+      emailScope(recipient, { ...digest, sections }),
+    );
+    expect(sections.reduce((sum, { items }) => sum + items.length, 0)).toBe(100);
+    expect(Buffer.byteLength(html)).toBeLessThan(102_400);
+    for (const { type, count } of digest.sections)
+      expect(html).toContain(`>${type.name} (${count})</h2>`);
+  });
+});

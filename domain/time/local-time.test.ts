@@ -1,0 +1,174 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { clockSpanAt, dayMs, instantOf, localTimeAt, minuteMs, minuteOf } from "./local-time.ts";
+import { weekdays } from "../policy/preferences.ts";
+import {
+  allClockChanges,
+  allZones,
+  clockTime,
+  iso,
+  offsetMinutes,
+  wallClock,
+  type WallTime,
+} from "./wall-clock.testing.ts";
+
+const zones = fc.constantFrom(...allZones);
+const instants = fc.integer({ min: Date.UTC(2000, 0, 1), max: Date.UTC(2060, 0, 1) });
+
+function shownBy(zone: string, at: number): WallTime {
+  const { day, minute, weekday } = localTimeAt(zone, at);
+  return {
+    date: iso(day * dayMs).slice(0, 10),
+    time: clockTime(minute),
+    weekday: weekdays[weekday - 1] ?? "",
+  };
+}
+
+const dayOf = (date: string) => Date.parse(date) / dayMs;
+
+describe("localTimeAt", () => {
+  it("shows what the clocks of any zone show, at any time", () => {
+    fc.assert(
+      fc.property(zones, instants, (zone, at) => {
+        expect(shownBy(zone, at)).toEqual(wallClock(zone)(at));
+      }),
+      { numRuns: 2_000 },
+    );
+  }, 60_000);
+
+  it("changes in the very millisecond in which they change", () => {
+    const faults = allClockChanges().flatMap(({ zone, at }) =>
+      [at - 1, at].filter(
+        (instant) =>
+          JSON.stringify(shownBy(zone, instant)) !== JSON.stringify(wallClock(zone)(instant)),
+      ),
+    );
+    expect(faults).toEqual([]);
+    expect(allClockChanges().length).toBeGreaterThan(1_000);
+  }, 60_000);
+
+  it("knows whatever name Intl takes", () => {
+    const at = Date.UTC(2026, 6, 1, 12);
+    const names = ["PST", "us/pacific", "AMERICA/LOS_ANGELES", "Etc/GMT+7", "IST", "utc"];
+    expect(names.map((name) => shownBy(name, at).time)).toEqual([
+      ...new Array<string>(4).fill("05:00"),
+      "17:30",
+      "12:00",
+    ]);
+  });
+
+  it("reads a zone that it does not know as UTC", () => {
+    const at = Date.UTC(2026, 6, 1, 12, 34);
+    for (const name of ["Mars/Olympus", "", "+99:00", "__proto__"])
+      expect(localTimeAt(name, at)).toEqual(localTimeAt("UTC", at));
+  });
+
+  it("stays right with more names and years than it keeps", () => {
+    const summer = Date.UTC(2026, 6, 1);
+    for (let variant = 0; variant < 2_000; variant++) {
+      const name = [..."europe/berlin"]
+        .map((letter, index) => ((variant >> index) & 1 ? letter.toUpperCase() : letter))
+        .join("");
+      expect(localTimeAt(name, summer).minute).toBe(120);
+    }
+    for (let year = 2000; year < 2100; year++)
+      expect(localTimeAt("Europe/Berlin", Date.UTC(year, 0, 1)).minute).toBe(60);
+    expect(localTimeAt("Europe/Berlin", summer).minute).toBe(120);
+  });
+
+  it("counts days and weekdays before 1970 too", () => {
+    expect(localTimeAt("America/New_York", 0)).toEqual({ day: -1, minute: 1_140, weekday: 3 });
+    expect(localTimeAt("UTC", -9 * dayMs)).toEqual({ day: -9, minute: 0, weekday: 2 });
+  });
+});
+
+describe("clockSpanAt", () => {
+  it("holds the instant, and ends later, where the same offset may go on", () => {
+    fc.assert(
+      fc.property(zones, instants, (zone, at) => {
+        const { offset, end } = clockSpanAt(zone, at);
+        expect(end).toBeGreaterThan(at);
+        expect(clockSpanAt(zone, end - 1).offset).toBe(offset);
+      }),
+    );
+  });
+
+  it("has no instant that is none", () => {
+    expect(() => clockSpanAt("UTC", Number.NaN)).toThrow(RangeError);
+    expect(() => clockSpanAt("UTC", Number.POSITIVE_INFINITY)).toThrow(RangeError);
+  });
+});
+
+describe("instantOf", () => {
+  it("is the first instant at which the clock shows that", () => {
+    fc.assert(
+      fc.property(zones, instants, (zone, at) => {
+        const { day, minute } = localTimeAt(zone, at);
+        const found = instantOf(zone, day, minute);
+        expect(found).toBeLessThanOrEqual(at);
+        expect(wallClock(zone)(found)).toEqual(wallClock(zone)(at));
+      }),
+      { numRuns: 1_000 },
+    );
+  }, 60_000);
+
+  it("finds each minute about every change of clocks: the first of two, and of none what is as far ahead", () => {
+    const faults: string[] = [];
+    const check = (zone: string, shown: WallTime, expected: number) => {
+      const found = instantOf(zone, dayOf(shown.date), minuteOf(shown.time));
+      if (found !== expected)
+        faults.push(
+          `${zone} ${shown.date} ${shown.time}: ${iso(found)} instead of ${iso(expected)}`,
+        );
+    };
+    for (const { zone, at } of allClockChanges()) {
+      const clock = wallClock(zone);
+      const shift =
+        offsetMinutes(clock(at), at) - offsetMinutes(clock(at - minuteMs), at - minuteMs);
+      const repeated = Math.max(0, -shift);
+      for (let step = -150; step < 150; step += 5) {
+        const instant = at + step * minuteMs;
+        const first = step >= 0 && step < repeated ? instant - repeated * minuteMs : instant;
+        check(zone, clock(instant), first);
+      }
+      // As if the clocks had gone on.
+      const last = clock(at - minuteMs);
+      for (let skipped = 0; skipped < shift; skipped += 5) {
+        const shown = iso(Date.parse(`${last.date}T${last.time}Z`) + (skipped + 1) * minuteMs);
+        check(
+          zone,
+          { date: shown.slice(0, 10), time: shown.slice(11, 16), weekday: "" },
+          at + skipped * minuteMs,
+        );
+      }
+    }
+    expect(faults).toEqual([]);
+  }, 60_000);
+
+  it("takes the end of a day for the start of the next", () => {
+    fc.assert(
+      fc.property(zones, fc.integer({ min: 11_000, max: 32_000 }), (zone, day) => {
+        expect(instantOf(zone, day, 1_440)).toBe(instantOf(zone, day + 1, 0));
+      }),
+    );
+  });
+
+  it.each([
+    ["America/New_York", "2026-03-08", "02:30", "2026-03-08T07:30:00.000Z"],
+    ["America/New_York", "2026-11-01", "01:30", "2026-11-01T05:30:00.000Z"],
+    ["Australia/Lord_Howe", "2026-10-04", "02:15", "2026-10-03T15:45:00.000Z"],
+    ["Australia/Lord_Howe", "2026-04-05", "01:45", "2026-04-04T14:45:00.000Z"],
+    ["Antarctica/Troll", "2026-03-29", "01:30", "2026-03-29T01:30:00.000Z"],
+    ["Antarctica/Troll", "2026-10-25", "02:30", "2026-10-25T00:30:00.000Z"],
+    ["Asia/Kathmandu", "2026-05-01", "08:00", "2026-05-01T02:15:00.000Z"],
+    ["America/Nuuk", "2026-03-28", "23:30", "2026-03-29T01:30:00.000Z"],
+    ["Pacific/Apia", "2011-12-30", "12:00", "2011-12-30T22:00:00.000Z"],
+    ["Pacific/Apia", "2011-12-31", "12:00", "2011-12-30T22:00:00.000Z"],
+  ])("%s, %s %s is %s", (zone, date, time, expected) => {
+    expect(iso(instantOf(zone, dayOf(date), minuteOf(time)))).toBe(expected);
+  });
+});
+
+it("reads a time of day", () => {
+  for (let minute = 0; minute <= 1_440; minute++) expect(minuteOf(clockTime(minute))).toBe(minute);
+});
