@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Context } from "@temporalio/activity";
 import type { Pool } from "pg";
-import { inTransaction } from "../config/database.ts";
-import { mayHaveArrived } from "../domain/audience-sql.ts";
+import { inTransaction } from "../ledger/transaction.ts";
+import { mayHaveArrived } from "../ledger/audience-sql.ts";
 import { parsePublicId } from "../domain/ids.ts";
 import {
   leaveGroupsSql,
@@ -11,11 +11,11 @@ import {
   outsideLanes,
   owedOutside,
   ownQueue,
-} from "../domain/ledger-sql.ts";
+} from "../ledger/conditions.ts";
 import { laneNames, shardNames, waitingDigests } from "../domain/delivery/queues.ts";
 import { heldReasons } from "../domain/delivery/reasons.ts";
 import { invalidInput } from "./failures.ts";
-import { freezeAudience } from "./freeze-audience.ts";
+import { freezeAudience } from "../ledger/freeze-audience.ts";
 
 export interface AdvanceCampaignInput {
   /** The public id. */

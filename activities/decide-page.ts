@@ -1,4 +1,4 @@
-import type { Rulebook } from "../config/rulebook.ts";
+import type { Rulebook } from "../ledger/rulebook.ts";
 import type { Load } from "../domain/policy/batching.ts";
 import {
   decide,
@@ -19,8 +19,8 @@ import {
   roomNeeded,
   type SettledDelivery,
   type WantedMessage,
-} from "./ledger.ts";
-import type { Merging } from "./merging.ts";
+} from "../ledger/ledger.ts";
+import type { Merging } from "../ledger/merging.ts";
 
 /** What a page of due deliveries is decided with, read for it. */
 interface PageInput {

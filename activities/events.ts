@@ -6,7 +6,7 @@ import { eventsGate } from "../domain/delivery/gates.ts";
 import { parseRetryAfter } from "../domain/delivery/retry-after.ts";
 import { type RetryPolicy, retryDelayMs } from "../domain/delivery/settle.ts";
 import { signatureOf } from "../domain/signature.ts";
-import type { Gates } from "./gates.ts";
+import type { Gates } from "../ledger/gates.ts";
 
 /** Where events are handed to, and the secret that they are signed with. */
 export interface EventReceiver {

@@ -12,8 +12,8 @@ import type {
   Permit,
   SettledDelivery,
   WantedMessage,
-} from "./ledger.ts";
-import type { Source } from "./sources.ts";
+} from "../ledger/ledger.ts";
+import type { Source } from "../ledger/sources.ts";
 
 /** A delivery with what it brings. */
 export interface Item {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Context } from "@temporalio/activity";
 import type { Pool } from "pg";
 import type { Retention, RetentionTable } from "../domain/retention.ts";
-import { createExpired, type Removal } from "./expired.ts";
+import { createExpired, type Removal } from "../ledger/retention.ts";
 
 export interface RemoveExpiredInput {
   table: RetentionTable;
@@ -17,7 +17,7 @@ export interface RemoveExpiredInput {
 const pauseMs = 20;
 
 /**
- * Removes what is past its retention from one table, batch by batch (activities/expired.ts), until nothing is left to look
+ * Removes what is past its retention from one table, batch by batch (ledger/retention.ts), until nothing is left to look
  * at, or for a round. Whatever kills it, the next attempt goes on where the last heartbeat was; the cut-off one may have
  * removed a few rows that nobody counts.
  */

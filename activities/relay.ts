@@ -3,7 +3,7 @@ import { Context } from "@temporalio/activity";
 import type { Client } from "@temporalio/client";
 import type { Pool } from "pg";
 import { publicId } from "../domain/ids.ts";
-import { openIn, outsideLanes, owedOutside, sourceRuns } from "../domain/ledger-sql.ts";
+import { openIn, outsideLanes, owedOutside, sourceRuns } from "../ledger/conditions.ts";
 import { ageingMs, priorities } from "../domain/priority.ts";
 import { laneNames, waitingDigests } from "../domain/delivery/queues.ts";
 import type { Channel } from "./channels/channel.ts";

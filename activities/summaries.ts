@@ -25,8 +25,8 @@ import {
   TemplateError,
 } from "../domain/templates/template.ts";
 import type { Content } from "./hand-over.ts";
-import type { DueDelivery, DueGroup } from "./ledger.ts";
-import type { Source } from "./sources.ts";
+import type { DueDelivery, DueGroup } from "../ledger/ledger.ts";
+import type { Source } from "../ledger/sources.ts";
 
 type GroupPart = Pick<DueGroup, "id" | "kind">;
 

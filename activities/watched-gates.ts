@@ -1,4 +1,4 @@
-import { unlimited, type Gates, type GateView, type Grant } from "./gates.ts";
+import { unlimited, type Gates, type GateView, type Grant } from "../ledger/gates.ts";
 import { repeatedly } from "../lib/polling.ts";
 
 /** How long permits are kept for messages that do not come. */

@@ -1,9 +1,9 @@
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { createDispatcher } from "../activities/dispatcher.ts";
-import { unlimited } from "../activities/gates.ts";
+import { unlimited } from "../ledger/gates.ts";
 import type { Channel } from "../activities/channels/channel.ts";
-import { createLedger } from "../activities/ledger.ts";
+import { createLedger } from "../ledger/ledger.ts";
 import { createApp } from "../api/app.ts";
 import { createPool } from "../api/http/pool.ts";
 import { createLogger } from "../config/logger.ts";

@@ -10,19 +10,19 @@ import {
 } from "@temporalio/worker";
 import { createBreakers } from "../activities/breakers.ts";
 import { createEmailChannel, emailGates } from "../activities/channels/email/email.ts";
-import { createGates } from "../activities/gates.ts";
+import { createGates } from "../ledger/gates.ts";
 import { createWatchedGates } from "../activities/watched-gates.ts";
 import { ConfigurationError, readEnvironment, workerVariables } from "../config/environment.ts";
 import { createLogger, type Logger } from "../config/logger.ts";
 import { processRegistry } from "../config/metrics.ts";
-import { createRulebookReader } from "../config/rulebook.ts";
+import { createRulebookReader } from "../ledger/rulebook.ts";
 import { registerSearchAttributes, temporalClient, temporalSettings } from "../config/temporal.ts";
 import { startTracing } from "../config/tracing.ts";
 import { createActionLinks } from "../domain/action-links.ts";
 import { createWorkerApp, listen } from "./http.ts";
 import { measuredGates } from "./measured.ts";
 import { createWorkerMetrics } from "./metrics.ts";
-import { createPool } from "./pool.ts";
+import { createPool } from "../ledger/worker-pool.ts";
 import { ensureDigests, ensureMaintenance } from "./schedules.ts";
 import {
   createWorkers,

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { BreakerState } from "../activities/breakers.ts";
-import { unlimited, type Gates } from "../activities/gates.ts";
+import { unlimited, type Gates } from "../ledger/gates.ts";
 import { measuredGates } from "./measured.ts";
 import { createWorkerMetrics } from "./metrics.ts";
 

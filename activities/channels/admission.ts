@@ -1,5 +1,5 @@
 import type { Breaker, Trial } from "../breakers.ts";
-import { unlimited, type Grant } from "../gates.ts";
+import { unlimited, type Grant } from "../../ledger/gates.ts";
 import type { Permit, WatchedGate } from "../watched-gates.ts";
 import type { SendResult } from "./channel.ts";
 

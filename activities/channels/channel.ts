@@ -1,7 +1,7 @@
 import type { Attempt } from "../../domain/delivery/attempt.ts";
 import type { Priority } from "../../domain/priority.ts";
 import type { ActionLink, TemplateContent } from "../../domain/templates/template.ts";
-import type { Grant } from "../gates.ts";
+import type { Grant } from "../../ledger/gates.ts";
 
 /** What a channel needs to render and hand over one message: a delivery, or a group of them. */
 export interface SendRequest {

@@ -14,9 +14,9 @@ import { type ChangedRow, wakeFor } from "../deliveries/changes.ts";
 import { commit, type Work } from "../http/idempotency.ts";
 import { readPolicy } from "../policy/store.ts";
 import { Problem } from "../http/problem.ts";
-import { leaveGroups, lockGroups } from "../groups.ts";
+import { leaveGroups, lockGroups } from "../../ledger/groups.ts";
 import type { ApiDeps } from "../http/router.ts";
-import { type Run, runOf } from "../run.ts";
+import { type Run, runOf } from "../../ledger/run.ts";
 
 /** An action of a recipient, as a token of theirs says it. */
 export interface Action {

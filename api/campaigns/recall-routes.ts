@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { mayHaveArrived } from "../../domain/audience-sql.ts";
+import { mayHaveArrived } from "../../ledger/audience-sql.ts";
 import { applyAction, newCampaign } from "../../domain/campaign.ts";
 import { priorities } from "../../domain/priority.ts";
 import { text } from "../../domain/text.ts";

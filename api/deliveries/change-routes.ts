@@ -20,7 +20,7 @@ import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
 import { Problem } from "../http/problem.ts";
 import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import { runOf } from "../run.ts";
+import { runOf } from "../../ledger/run.ts";
 import { createTurns } from "../../lib/concurrency-limit.ts";
 
 const maxIds = 1_000;

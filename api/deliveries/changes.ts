@@ -1,8 +1,8 @@
 import type { Context } from "hono";
 import type { Pool } from "pg";
-import { inTransaction } from "../../config/database.ts";
+import { inTransaction } from "../../ledger/transaction.ts";
 import { publicId } from "../../domain/ids.ts";
-import { ownQueue, reopenGroups } from "../../domain/ledger-sql.ts";
+import { ownQueue, reopenGroups } from "../../ledger/conditions.ts";
 import type { DeliveryStatus } from "../../domain/notification.ts";
 import type { Priority } from "../../domain/priority.ts";
 import { isLane, shardNames, waitingDigests } from "../../domain/delivery/queues.ts";
@@ -10,9 +10,9 @@ import { heldReasons } from "../../domain/delivery/reasons.ts";
 import { createRunningEntry } from "../http/audit.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { countDeliveries, type DeliveryFilters, readDeliveries } from "./filters.ts";
-import { leaveGroups, lockGroups } from "../groups.ts";
+import { leaveGroups, lockGroups } from "../../ledger/groups.ts";
 import type { ApiDeps } from "../http/router.ts";
-import { type Run, runOn } from "../run.ts";
+import { type Run, runOn } from "../../ledger/run.ts";
 
 /** What may be done to deliveries by hand. */
 export type DeliveryChange =

@@ -1,12 +1,12 @@
 import type { Context } from "hono";
-import { ownQueue } from "../../domain/ledger-sql.ts";
+import { ownQueue } from "../../ledger/conditions.ts";
 import { shardNames } from "../../domain/delivery/queues.ts";
 import { heldReasons } from "../../domain/delivery/reasons.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { type ChangedRow, wakeFor } from "./changes.ts";
-import { leaveGroups, lockGroupsOf } from "../groups.ts";
+import { leaveGroups, lockGroupsOf } from "../../ledger/groups.ts";
 import type { ApiDeps } from "../http/router.ts";
-import type { Run } from "../run.ts";
+import type { Run } from "../../ledger/run.ts";
 
 /**
  * Rows of digests have a queue that no delivery is sent from: they go back to their recipient's mailbox. That a row was

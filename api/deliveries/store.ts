@@ -4,7 +4,7 @@ import { type DeliveryStatus, deliveryStatuses } from "../../domain/notification
 import { priorities } from "../../domain/priority.ts";
 import type { Delivery } from "../../prisma/generated/client.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
-import type { Run } from "../run.ts";
+import type { Run } from "../../ledger/run.ts";
 
 export const templateVersionAnswer = z.object({
   key: z.string().openapi({ example: "order-shipped" }),

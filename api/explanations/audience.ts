@@ -6,7 +6,7 @@ import {
   recipientFilter,
   type RecipientFilter,
 } from "../../domain/audience.ts";
-import { filterWhere } from "../../domain/audience-sql.ts";
+import { filterWhere } from "../../ledger/audience-sql.ts";
 import { describedFilter } from "../segments/audience.ts";
 
 export const audienceExplanation = z

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
-import type { ReadRulebook, Rulebook } from "../../config/rulebook.ts";
+import type { ReadRulebook, Rulebook } from "../../ledger/rulebook.ts";
 import { noLoad } from "../../domain/policy/batching.ts";
 import { decide, type Decision, type Facts, isReleased } from "../../domain/policy/decide.ts";
 import { factsOf } from "../../domain/policy/decision-input.ts";
@@ -20,7 +20,7 @@ import {
   readPeople,
   toldSql,
   typeOf,
-} from "../asked.ts";
+} from "../../ledger/recipient-snapshot.ts";
 import {
   decisionAnswer,
   decisionJson,

@@ -1,9 +1,9 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
-import type { ReadRulebook } from "../../config/rulebook.ts";
+import type { ReadRulebook } from "../../ledger/rulebook.ts";
 import { audience } from "../../domain/audience.ts";
 import { parsePublicId, publicIdPattern } from "../../domain/ids.ts";
-import { findPerson, type Person } from "../asked.ts";
+import { findPerson, type Person } from "../../ledger/recipient-snapshot.ts";
 import { recipientParameter } from "../deliveries/filters.ts";
 import { audienceExplanation, explainAudience } from "./audience.ts";
 import { explainDelivery, explanationAnswer } from "./delivery.ts";

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { firstUuidAt } from "../../domain/ids.ts";
 import { instant } from "../../domain/time/instant.ts";
-import { literalPattern } from "../../domain/like.ts";
+import { literalPattern } from "../../ledger/sql-like.ts";
 import { text } from "../../domain/text.ts";
 import { invalid } from "./problem.ts";
 

@@ -1,5 +1,5 @@
 import type { Pool } from "pg";
-import { openPool } from "../../config/database.ts";
+import { openPool } from "../../ledger/transaction.ts";
 import type { Logger } from "../../config/logger.ts";
 
 /** The pool for what has to be fast, or is planned anew for each request: without what a client in between costs or does. */

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { PoolClient } from "pg";
-import { inTransaction } from "../../config/database.ts";
+import { inTransaction } from "../../ledger/transaction.ts";
 import { createRunningEntry } from "../http/audit.ts";
 import type { ApiEnv } from "../http/context.ts";
 import {

@@ -1,4 +1,4 @@
-import type { ReadRulebook } from "../../config/rulebook.ts";
+import type { ReadRulebook } from "../../ledger/rulebook.ts";
 import type { NotificationType, TypeDefinition } from "../../domain/policy/notification-type.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { definitionOf } from "./store.ts";

@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 import { newUuid, publicId } from "../../domain/ids.ts";
-import { isUnsent } from "../../domain/ledger-sql.ts";
+import { isUnsent } from "../../ledger/conditions.ts";
 import type { NewNotification } from "../../domain/notification.ts";
 import type { Priority } from "../../domain/priority.ts";
 import { queueName } from "../../domain/delivery/queues.ts";

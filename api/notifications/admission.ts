@@ -1,5 +1,5 @@
 import type { Pool } from "pg";
-import { isUnsent } from "../../domain/ledger-sql.ts";
+import { isUnsent } from "../../ledger/conditions.ts";
 import { drainedQueues } from "../../domain/delivery/queues.ts";
 
 /**

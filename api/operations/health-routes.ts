@@ -7,7 +7,7 @@ import {
   healthWords,
 } from "../../domain/health.ts";
 import { priorities } from "../../domain/priority.ts";
-import type { LedgerReader } from "../ledger-reading.ts";
+import type { LedgerReader } from "../../ledger/health-figures.ts";
 import { Problem } from "../http/problem.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
 

@@ -12,7 +12,7 @@ import {
 } from "../../domain/health.ts";
 import type { Policy } from "../../domain/policy/policy.ts";
 import { priorities } from "../../domain/priority.ts";
-import { type LedgerReader, type LedgerReading, queueKinds } from "../ledger-reading.ts";
+import { type LedgerReader, type LedgerReading, queueKinds } from "../../ledger/health-figures.ts";
 
 /**
  * Gauges of what the ledger says, read when they are asked for. Whatever the database does, asking ends within some

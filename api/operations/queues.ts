@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
-import { sourceRuns } from "../../domain/ledger-sql.ts";
+import { sourceRuns } from "../../ledger/conditions.ts";
 import { priorities, type Priority } from "../../domain/priority.ts";
 import { type Reason, reasons } from "../../domain/delivery/reasons.ts";
 import { createConditions } from "../http/where.ts";

@@ -1,13 +1,13 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
-import type { ReadRulebook } from "../../config/rulebook.ts";
+import type { ReadRulebook } from "../../ledger/rulebook.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { dayMs } from "../../domain/time/local-time.ts";
 import type { NotificationType } from "../../domain/policy/notification-type.ts";
 import { newNotification } from "../../domain/notification.ts";
 import { reasons } from "../../domain/delivery/reasons.ts";
 import { type Fate, simulate } from "../../domain/policy/simulate.ts";
-import { findPerson, readOpen } from "../asked.ts";
+import { findPerson, readOpen } from "../../ledger/recipient-snapshot.ts";
 import {
   decisionAnswer,
   decisionJson,

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import type { ReadRulebook } from "../../config/rulebook.ts";
+import type { ReadRulebook } from "../../ledger/rulebook.ts";
 import { publicId } from "../../domain/ids.ts";
 import { instant } from "../../domain/time/instant.ts";
 import { dayMs } from "../../domain/time/local-time.ts";

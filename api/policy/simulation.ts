@@ -14,7 +14,7 @@ import {
   askedTables,
   type Person,
   readPeople,
-} from "../asked.ts";
+} from "../../ledger/recipient-snapshot.ts";
 
 /** What is not done so long after the window waits: the longest digest, and a week of do-not-disturb. */
 const afterwardsMs = 15 * dayMs;

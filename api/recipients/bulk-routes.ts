@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import type { ReadRulebook, Rulebook } from "../../config/rulebook.ts";
+import type { ReadRulebook, Rulebook } from "../../ledger/rulebook.ts";
 import { publicId } from "../../domain/ids.ts";
 import type { ImportedRecipient } from "../../domain/recipient.ts";
 import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
@@ -8,7 +8,7 @@ import { jsonPointer } from "../http/problem.ts";
 import { releasing } from "../deliveries/release.ts";
 import { upsertRecipients } from "./upsert.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import { runOf } from "../run.ts";
+import { runOf } from "../../ledger/run.ts";
 import { fieldFaults } from "../http/validation.ts";
 
 const maxRecipients = 1_000;

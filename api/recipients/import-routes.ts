@@ -1,10 +1,10 @@
-import type { ReadRulebook } from "../../config/rulebook.ts";
+import type { ReadRulebook } from "../../ledger/rulebook.ts";
 import { importBody, importOutcome, importStream } from "../imports/stream.ts";
 import { importedRecipientFor } from "./preferences.ts";
 import { releasing } from "../deliveries/release.ts";
 import { importRecipients } from "./upsert.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
-import { runOn } from "../run.ts";
+import { runOn } from "../../ledger/run.ts";
 
 export const recipientImportPath = "/v1/recipients/import";
 

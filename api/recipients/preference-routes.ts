@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import type { ReadRulebook } from "../../config/rulebook.ts";
+import type { ReadRulebook } from "../../ledger/rulebook.ts";
 import { mergePatch } from "../../domain/merge-patch.ts";
 import { typeKey } from "../../domain/policy/notification-type.ts";
 import { type Preferences, preferences, preferencesPatch } from "../../domain/policy/preferences.ts";

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import type { ReadRulebook, Rulebook } from "../../config/rulebook.ts";
+import type { ReadRulebook, Rulebook } from "../../ledger/rulebook.ts";
 import { publicId } from "../../domain/ids.ts";
 import { withoutEmpty } from "../../domain/merge-patch.ts";
 import type { NotificationType } from "../../domain/policy/notification-type.ts";
@@ -26,7 +26,7 @@ import { lockRecipient, refuseAbsent, type RecipientName } from "./store.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 import { releasing } from "../deliveries/release.ts";
 import type { ApiDeps } from "../http/router.ts";
-import { runOf } from "../run.ts";
+import { runOf } from "../../ledger/run.ts";
 
 const from = z.enum(preferenceLayers);
 const held = <Value extends z.ZodType>(value: Value) => z.object({ value, from });

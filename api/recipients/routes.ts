@@ -11,7 +11,7 @@ import {
 import { Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
 import { ifMatchHeaders, requireMatch, setEtag } from "../http/etag.ts";
-import { leaveGroups, lockGroupsOf } from "../groups.ts";
+import { leaveGroups, lockGroupsOf } from "../../ledger/groups.ts";
 import { commit } from "../http/idempotency.ts";
 import { invalid } from "../http/problem.ts";
 import { releasing } from "../deliveries/release.ts";
@@ -33,7 +33,7 @@ import {
   problemResponse,
   responses,
 } from "../http/router.ts";
-import { runOf } from "../run.ts";
+import { runOf } from "../../ledger/run.ts";
 import { fieldErrors } from "../http/validation.ts";
 
 const exampleProfile = {

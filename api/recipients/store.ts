@@ -1,9 +1,9 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
 import type { RecipientFilter } from "../../domain/audience.ts";
-import { filterWhere } from "../../domain/audience-sql.ts";
+import { filterWhere } from "../../ledger/audience-sql.ts";
 import { firstUuidAt, publicId } from "../../domain/ids.ts";
-import { containingPattern } from "../../domain/like.ts";
+import { containingPattern } from "../../ledger/sql-like.ts";
 import type { recipientReference } from "../../domain/recipient.ts";
 import { text } from "../../domain/text.ts";
 import type { Prisma, Recipient } from "../../prisma/generated/client.ts";

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
-import type { ReadRulebook } from "../../config/rulebook.ts";
-import { findPerson, type Person, readPeople } from "../asked.ts";
+import type { ReadRulebook } from "../../ledger/rulebook.ts";
+import { findPerson, type Person, readPeople } from "../../ledger/recipient-snapshot.ts";
 import { recipientParams, refuseAbsent } from "./store.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
 import { timelineAnswer, timelineOf } from "./timeline.ts";

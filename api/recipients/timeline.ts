@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
-import type { Rulebook } from "../../config/rulebook.ts";
+import type { Rulebook } from "../../ledger/rulebook.ts";
 import { digestInstants } from "../../domain/policy/digest-instants.ts";
 import { publicId } from "../../domain/ids.ts";
 import { grantedIn, type Limit, roomAt, windowsOf, wishOf } from "../../domain/policy/limits.ts";
@@ -8,7 +8,7 @@ import { localText } from "../../domain/time/local-text.ts";
 import { digestModes, effectivePreferences } from "../../domain/policy/preferences.ts";
 import { type Priority, priorities } from "../../domain/priority.ts";
 import { quietUntil } from "../../domain/policy/quiet-hours.ts";
-import type { Person } from "../asked.ts";
+import type { Person } from "../../ledger/recipient-snapshot.ts";
 import { deliveryAnswer, deliveryColumns, deliveryJson, type DeliveryRow } from "../deliveries/store.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 

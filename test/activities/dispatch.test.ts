@@ -3,7 +3,7 @@ import { DefaultLogger } from "@temporalio/worker";
 import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createDispatcher } from "../../activities/dispatcher.ts";
-import { createLedger, type Ledger } from "../../activities/ledger.ts";
+import { createLedger, type Ledger } from "../../ledger/ledger.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { queueName } from "../../domain/delivery/queues.ts";
 import { advanceCampaign } from "../support/campaign-worker.ts";

@@ -5,7 +5,7 @@ import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createPublishEvents } from "../../activities/events.ts";
-import { createGates, type Gates } from "../../activities/gates.ts";
+import { createGates, type Gates } from "../../ledger/gates.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createGates, type Gates } from "../../activities/gates.ts";
+import { createGates, type Gates } from "../../ledger/gates.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 
 let database: LedgerDatabase;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { createLoad } from "../../activities/load.ts";
+import { createLoad } from "../../ledger/queue-pressure.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 
 let database: LedgerDatabase;

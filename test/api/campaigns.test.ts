@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { audience } from "../../domain/audience.ts";
-import { audienceWhere } from "../../domain/audience-sql.ts";
+import { audienceWhere } from "../../ledger/audience-sql.ts";
 import { parsePublicId } from "../../domain/ids.ts";
 import { type Api, sampleTemplate, seed, startApi } from "./harness.ts";
 

@@ -1,8 +1,8 @@
 import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { changeDeliveries, changeRows } from "../../api/deliveries/changes.ts";
-import type { Run } from "../../api/run.ts";
-import { inTransaction } from "../../config/database.ts";
+import type { Run } from "../../ledger/run.ts";
+import { inTransaction } from "../../ledger/transaction.ts";
 import { newUuid, parsePublicId, publicId } from "../../domain/ids.ts";
 import { advanceCampaign } from "../support/campaign-worker.ts";
 import { type Api, makeKey, sampleTemplate, seed, startApi } from "./harness.ts";

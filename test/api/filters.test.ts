@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { audience, type RecipientFilter } from "../../domain/audience.ts";
-import { audienceWhere } from "../../domain/audience-sql.ts";
+import { audienceWhere } from "../../ledger/audience-sql.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 

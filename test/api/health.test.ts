@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { readLedger } from "../../api/ledger-reading.ts";
-import { createRulebookReader } from "../../config/rulebook.ts";
+import { readLedger } from "../../ledger/health-figures.ts";
+import { createRulebookReader } from "../../ledger/rulebook.ts";
 import { assess } from "../../domain/health.ts";
 import { newUuid } from "../../domain/ids.ts";
 import type { DeliveryStatus } from "../../domain/notification.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createBreakers } from "../../activities/breakers.ts";
-import { createGates, type Gates } from "../../activities/gates.ts";
+import { createGates, type Gates } from "../../ledger/gates.ts";
 import { presetPolicy } from "../../domain/policy/policy.ts";
 import { type Api, makeKey, startApi } from "./harness.ts";
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { inTransaction } from "../../config/database.ts";
+import { inTransaction } from "../../ledger/transaction.ts";
 import { newUuid, parsePublicId, publicId } from "../../domain/ids.ts";
 import type { DeliveryStatus } from "../../domain/notification.ts";
 import type { Priority } from "../../domain/priority.ts";

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createLedger } from "../../activities/ledger.ts";
+import { createLedger } from "../../ledger/ledger.ts";
 import { releaseHeldOf } from "../../api/deliveries/release.ts";
-import { runOn } from "../../api/run.ts";
-import { inTransaction } from "../../config/database.ts";
+import { runOn } from "../../ledger/run.ts";
+import { inTransaction } from "../../ledger/transaction.ts";
 import { newUuid } from "../../domain/ids.ts";
 import { queueName, shardOf, waitingDigests } from "../../domain/delivery/queues.ts";
 import { heldReasons, type Reason } from "../../domain/delivery/reasons.ts";

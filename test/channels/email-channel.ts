@@ -1,6 +1,6 @@
 import { createEmailChannel, type EmailOptions } from "../../activities/channels/email/email.ts";
 import type { Breaker, Breakers } from "../../activities/breakers.ts";
-import { unlimited } from "../../activities/gates.ts";
+import { unlimited } from "../../ledger/gates.ts";
 import type { WatchedGate, WatchedGates } from "../../activities/watched-gates.ts";
 import type { Channel, SendRequest, SendResult } from "../../activities/channels/channel.ts";
 import type { SmtpProvider } from "../../config/environment.ts";

@@ -1,7 +1,7 @@
 import type { Pool } from "pg";
 import { createBreakers } from "../../activities/breakers.ts";
 import { emailGates } from "../../activities/channels/email/email.ts";
-import { createGates } from "../../activities/gates.ts";
+import { createGates } from "../../ledger/gates.ts";
 import { createWatchedGates } from "../../activities/watched-gates.ts";
 import type { SmtpProvider } from "../../config/environment.ts";
 import type { Policy } from "../../domain/policy/policy.ts";

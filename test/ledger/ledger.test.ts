@@ -5,7 +5,7 @@ import {
   type DueDelivery,
   type Ledger,
   type SettledDelivery,
-} from "../../activities/ledger.ts";
+} from "../../ledger/ledger.ts";
 import { newUuid } from "../../domain/ids.ts";
 import type { Attempt } from "../../domain/delivery/attempt.ts";
 import { wantedMessages } from "../support/wanted.ts";

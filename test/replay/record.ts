@@ -6,7 +6,7 @@ import { pino } from "pino";
 import { expect, it } from "vitest";
 import { packageRoot } from "../../config/package-root.ts";
 import { queueName, waitingDigests } from "../../domain/delivery/queues.ts";
-import { createPool } from "../../workers/pool.ts";
+import { createPool } from "../../ledger/worker-pool.ts";
 import { ensureEvents, ensureRelay } from "../../workers/worker.ts";
 import {
   digestId,

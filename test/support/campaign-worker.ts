@@ -2,7 +2,7 @@ import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { type CampaignStep, createAdvanceCampaign } from "../../activities/campaign.ts";
 import { createDispatcher } from "../../activities/dispatcher.ts";
-import { createLedger } from "../../activities/ledger.ts";
+import { createLedger } from "../../ledger/ledger.ts";
 import { queueName } from "../../domain/delivery/queues.ts";
 import { testLinks } from "./links.ts";
 import { type Answer, recordingChannel } from "./recording-channel.ts";

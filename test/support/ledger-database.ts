@@ -1,5 +1,5 @@
 import { pino } from "pino";
-import { createPool } from "../../workers/pool.ts";
+import { createPool } from "../../ledger/worker-pool.ts";
 import { createTestDatabase } from "./postgres.ts";
 import { seeding } from "./seed.ts";
 

@@ -2,7 +2,7 @@ import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { vi } from "vitest";
 import { createDispatcher } from "../../activities/dispatcher.ts";
-import { createLedger, type DueDelivery, type Ledger } from "../../activities/ledger.ts";
+import { createLedger, type DueDelivery, type Ledger } from "../../ledger/ledger.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { ageingMs } from "../../domain/priority.ts";
 import { queueName } from "../../domain/delivery/queues.ts";

@@ -1,5 +1,5 @@
 import type { Channel, SendRequest, SendResult } from "../../activities/channels/channel.ts";
-import { unlimited } from "../../activities/gates.ts";
+import { unlimited } from "../../ledger/gates.ts";
 import type { Attempt } from "../../domain/delivery/attempt.ts";
 
 export type Answer = (

@@ -1,4 +1,4 @@
-import type { DueDelivery, WantedMessage } from "../../activities/ledger.ts";
+import type { DueDelivery, WantedMessage } from "../../ledger/ledger.ts";
 
 /** Deliveries as messages of their own, under no limit. */
 export const wantedMessages = (rows: readonly DueDelivery[]): WantedMessage[] =>

@@ -2,7 +2,7 @@ import type { TestWorkflowEnvironment } from "@temporalio/testing";
 import { Worker } from "@temporalio/worker";
 import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { batchRows } from "../../activities/expired.ts";
+import { batchRows } from "../../ledger/retention.ts";
 import { createRemoveExpired } from "../../activities/maintenance.ts";
 import { retentionTables } from "../../domain/retention.ts";
 import { ensureMaintenance } from "../../workers/schedules.ts";

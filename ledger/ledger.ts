@@ -8,7 +8,7 @@ import type { Preferences } from "../domain/policy/preferences.ts";
 import type { Priority } from "../domain/priority.ts";
 import type { Reason } from "../domain/delivery/reasons.ts";
 import type { Settlement } from "../domain/delivery/settle.ts";
-import type { RecipientView } from "./channels/channel.ts";
+import type { RecipientView } from "../activities/channels/channel.ts";
 import {
   decidedSql,
   dueSql,
@@ -17,7 +17,7 @@ import {
   outlookSql,
   renewSql,
   turnSql,
-} from "./ledger-statements.ts";
+} from "./statements.ts";
 
 /**
  * The ledger as workers use it: set-based statements over `deliveries` and `attempts`, each one transaction. What is due

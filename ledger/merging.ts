@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from "pg";
-import { inTransaction } from "../config/database.ts";
+import { inTransaction } from "./transaction.ts";
 import { hasPlace, isFull, joined, type Joining, type OpenGroup } from "../domain/policy/batching.ts";
 import type { Channel } from "../domain/channel.ts";
 import { newUuid } from "../domain/ids.ts";

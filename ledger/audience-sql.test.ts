@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { audienceWhere, filterWhere } from "./audience-sql.ts";
-import type { Audience, RecipientFilter } from "./audience.ts";
-import { parsePublicId } from "./ids.ts";
+import type { Audience, RecipientFilter } from "../domain/audience.ts";
+import { parsePublicId } from "../domain/ids.ts";
 
 const evil = "'; DROP TABLE recipients; --";
 

@@ -1,5 +1,5 @@
 import { Pool, type PoolClient, type PoolConfig } from "pg";
-import type { Logger } from "./logger.ts";
+import type { Logger } from "../config/logger.ts";
 
 /** A pool that gives up on a connection after 5 s, and outlives connections that break. `options` say what its statements are for. */
 export function openPool(

@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 import { type Load, noLoad } from "../domain/policy/batching.ts";
-import { sourceRuns } from "../domain/ledger-sql.ts";
+import { sourceRuns } from "./conditions.ts";
 import { notificationQueues } from "../domain/delivery/queues.ts";
 
 /** How old what is known may be before it is asked for again, in the background. */

@@ -1,4 +1,4 @@
-import { reopenGroups, sourceRuns } from "../domain/ledger-sql.ts";
+import { reopenGroups, sourceRuns } from "./conditions.ts";
 import { longestWindowMs } from "../domain/policy/limits.ts";
 import { ageingMs, priorities } from "../domain/priority.ts";
 

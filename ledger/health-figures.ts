@@ -1,9 +1,9 @@
 import type { Pool } from "pg";
-import type { ReadRulebook } from "../config/rulebook.ts";
+import type { ReadRulebook } from "./rulebook.ts";
 import { within } from "../lib/timeout.ts";
 import type { CampaignStatus } from "../domain/campaign.ts";
 import type { Measured } from "../domain/health.ts";
-import { isUnsent, outsideLanes, sourceRuns } from "../domain/ledger-sql.ts";
+import { isUnsent, outsideLanes, sourceRuns } from "./conditions.ts";
 import { drainedQueues } from "../domain/delivery/queues.ts";
 import type { Policy } from "../domain/policy/policy.ts";
 import { priorities, type Priority } from "../domain/priority.ts";

@@ -1,4 +1,4 @@
-import { leaveGroupsSql, lockGroupsSql } from "../domain/ledger-sql.ts";
+import { leaveGroupsSql, lockGroupsSql } from "./conditions.ts";
 import type { Run } from "./run.ts";
 
 /** Locks groups whose members are about to leave. */

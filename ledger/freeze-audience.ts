@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from "pg";
-import { inTransaction } from "../config/database.ts";
+import { inTransaction } from "./transaction.ts";
 import {
   type Audience,
   audience,
@@ -7,7 +7,7 @@ import {
   type RecipientFilter,
   recipientFilter,
 } from "../domain/audience.ts";
-import { audienceWhere } from "../domain/audience-sql.ts";
+import { audienceWhere } from "./audience-sql.ts";
 import { laneNames } from "../domain/delivery/queues.ts";
 
 /**

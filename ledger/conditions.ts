@@ -1,4 +1,4 @@
-import { wishedReasons } from "./delivery/reasons.ts";
+import { wishedReasons } from "../domain/delivery/reasons.ts";
 
 /*
  * What workers and the API ask of rows of the ledger in the same words. `d` and the like are names of a table or subquery

@@ -1,6 +1,6 @@
-import type { Audience, Condition, RecipientFilter } from "./audience.ts";
-import { parsePublicId } from "./ids.ts";
-import { containingPattern, literalPattern } from "./like.ts";
+import type { Audience, Condition, RecipientFilter } from "../domain/audience.ts";
+import { parsePublicId } from "../domain/ids.ts";
+import { containingPattern, literalPattern } from "./sql-like.ts";
 
 /** A condition on rows, with the values of its placeholders. */
 export interface SqlCondition {

@@ -1,5 +1,5 @@
 import type { Pool } from "pg";
-import type { Rulebook } from "../config/rulebook.ts";
+import type { Rulebook } from "./rulebook.ts";
 import type { NotificationType } from "../domain/policy/notification-type.ts";
 import type { TemplateContent } from "../domain/templates/template.ts";
 import type { DueDelivery } from "./ledger.ts";

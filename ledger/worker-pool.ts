@@ -1,5 +1,5 @@
 import type { Pool } from "pg";
-import { openPool } from "../config/database.ts";
+import { openPool } from "./transaction.ts";
 import type { Logger } from "../config/logger.ts";
 
 /** Only where the role may: everywhere else the triggers look for themselves. */
