@@ -1,8 +1,8 @@
-import type { createAdvanceCampaign } from "./campaign.ts";
-import type { createDispatch } from "./dispatch.ts";
-import type { createPublishEvents } from "./events.ts";
-import type { createRemoveExpired } from "./maintenance.ts";
-import type { createRelayOverdue } from "./relay.ts";
+import type { createAdvanceCampaign } from "./advance-campaign.ts";
+import type { createDispatch } from "./dispatch/loop.ts";
+import type { createPublishEvents } from "./publish-events.ts";
+import type { createRemoveExpired } from "./remove-expired.ts";
+import type { createRelayOverdue } from "./relay-overdue.ts";
 import type { createSweepDigests } from "./sweep-digests.ts";
 
 /** What workflows may call; type-imported by them. */

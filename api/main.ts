@@ -5,7 +5,7 @@ import { processRegistry } from "../config/metrics.ts";
 import { temporalClient, temporalSettings } from "../config/temporal.ts";
 import { startTracing } from "../config/tracing.ts";
 import { createPrisma } from "../prisma/client.ts";
-import { wakeCampaign, wakeQueue } from "../workflows/wake.ts";
+import { wakeCampaign, wakeQueue } from "../workflows/client.ts";
 import { createApp } from "./app.ts";
 import { createApiMetrics } from "./http/metrics.ts";
 import { createPool } from "./http/pool.ts";

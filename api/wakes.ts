@@ -1,7 +1,7 @@
 import { AsyncResource } from "node:async_hooks";
 import type { Logger } from "pino";
 import { describeError } from "../config/describe-error.ts";
-import type { Wake } from "../workflows/messages.ts";
+import type { Wake } from "../workflows/names.ts";
 import type { WakeTarget } from "./http/metrics.ts";
 
 /**

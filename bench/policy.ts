@@ -1,6 +1,6 @@
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
-import { createDispatcher } from "../activities/dispatcher.ts";
+import { createDispatcher } from "../activities/dispatch/index.ts";
 import { unlimited } from "../ledger/gates.ts";
 import type { Channel } from "../activities/channels/channel.ts";
 import { createLedger } from "../ledger/ledger.ts";

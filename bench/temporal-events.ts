@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { temporalClient } from "../config/temporal.ts";
-import { searchAttributes } from "../workflows/messages.ts";
+import { searchAttributes } from "../workflows/names.ts";
 
 /** How long the last workflows of a campaign may take to close, and to be seen by the server's lists. */
 const settleMs = 20_000;

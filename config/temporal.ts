@@ -1,7 +1,7 @@
 import { Client, Connection, type WorkflowClientInterceptor } from "@temporalio/client";
 import { loadClientConnectConfig } from "@temporalio/envconfig";
 import proto from "@temporalio/proto";
-import { searchAttributes } from "../workflows/messages.ts";
+import { searchAttributes } from "../workflows/names.ts";
 
 /**
  * Address, namespace, TLS and API key of the Temporal server, from `TEMPORAL_*` and the profile file as

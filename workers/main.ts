@@ -8,10 +8,10 @@ import {
   type LogMetadata,
   type Worker,
 } from "@temporalio/worker";
-import { createBreakers } from "../activities/breakers.ts";
+import { createBreakers } from "../activities/channels/breakers.ts";
 import { createEmailChannel, emailGates } from "../activities/channels/email/email.ts";
 import { createGates } from "../ledger/gates.ts";
-import { createWatchedGates } from "../activities/watched-gates.ts";
+import { createWatchedGates } from "../activities/channels/gate-cache.ts";
 import { ConfigurationError, readEnvironment, workerVariables } from "../config/environment.ts";
 import { createLogger, type Logger } from "../config/logger.ts";
 import { processRegistry } from "../config/metrics.ts";
@@ -20,7 +20,7 @@ import { registerSearchAttributes, temporalClient, temporalSettings } from "../c
 import { startTracing } from "../config/tracing.ts";
 import { createActionLinks } from "../domain/action-links.ts";
 import { createWorkerApp, listen } from "./http.ts";
-import { measuredGates } from "./measured.ts";
+import { measuredGates } from "./instrumentation.ts";
 import { createWorkerMetrics } from "./metrics.ts";
 import { createPool } from "../ledger/worker-pool.ts";
 import { ensureDigests, ensureMaintenance } from "./schedules.ts";

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import type { BreakerState } from "../activities/breakers.ts";
+import type { BreakerState } from "../activities/channels/breakers.ts";
 import { unlimited, type Gates } from "../ledger/gates.ts";
-import { measuredGates } from "./measured.ts";
+import { measuredGates } from "./instrumentation.ts";
 import { createWorkerMetrics } from "./metrics.ts";
 
 it("says of each provider which state its breaker is in, as it is when asked", async () => {

@@ -1,8 +1,8 @@
 import type { Worker } from "@temporalio/worker";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { createPoolGauge, durationBuckets } from "../config/metrics.ts";
-import { breakerStates, type BreakerState } from "../activities/breakers.ts";
-import { publishOutcomes } from "../activities/events.ts";
+import { breakerStates, type BreakerState } from "../activities/channels/breakers.ts";
+import { publishOutcomes } from "../activities/publish-events.ts";
 import { gateKinds } from "../domain/delivery/gates.ts";
 import { deliveryStatuses } from "../domain/notification.ts";
 import { retentionTables } from "../domain/retention.ts";

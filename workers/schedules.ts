@@ -4,7 +4,7 @@ import {
   type Client,
   type ScheduleOptions,
 } from "@temporalio/client";
-import { digestId, maintenanceId } from "../workflows/messages.ts";
+import { digestId, maintenanceId } from "../workflows/names.ts";
 import { digestOptions, maintenanceOptions } from "../workflows/options.ts";
 
 /** What becomes of a Schedule that is there: it is brought up to date, or stays as it is altogether. */

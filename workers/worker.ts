@@ -3,23 +3,23 @@ import { fileURLToPath } from "node:url";
 import type { Client } from "@temporalio/client";
 import { Worker, type NativeConnection, type WorkerOptions } from "@temporalio/worker";
 import type { Pool } from "pg";
-import { createAdvanceCampaign } from "../activities/campaign.ts";
+import { createAdvanceCampaign } from "../activities/advance-campaign.ts";
 import type { Channel } from "../activities/channels/channel.ts";
-import { createDispatcher } from "../activities/dispatcher.ts";
-import { createPublishEvents, type EventReceiver } from "../activities/events.ts";
+import { createDispatcher } from "../activities/dispatch/index.ts";
+import { createPublishEvents, type EventReceiver } from "../activities/publish-events.ts";
 import { createGates } from "../ledger/gates.ts";
 import type { Activities } from "../activities/index.ts";
 import { createLedger } from "../ledger/ledger.ts";
-import { createRemoveExpired } from "../activities/maintenance.ts";
-import { createRelayOverdue } from "../activities/relay.ts";
+import { createRemoveExpired } from "../activities/remove-expired.ts";
+import { createRelayOverdue } from "../activities/relay-overdue.ts";
 import { createSweepDigests } from "../activities/sweep-digests.ts";
 import type { ActionLinks } from "../domain/action-links.ts";
 import type { Retention } from "../domain/retention.ts";
 import type { Logger } from "../config/logger.ts";
 import { noSinks, type Tracing } from "../config/tracing.ts";
 import type { RetryPolicy } from "../domain/delivery/settle.ts";
-import { eventsWorkflowId, relayWorkflowId, taskQueues } from "../workflows/messages.ts";
-import { wakeQueue } from "../workflows/wake.ts";
+import { eventsWorkflowId, relayWorkflowId, taskQueues } from "../workflows/names.ts";
+import { wakeQueue } from "../workflows/client.ts";
 import {
   loggedAdvance,
   measuredChannel,
@@ -28,7 +28,7 @@ import {
   measuredLedger,
   measuredRemoval,
   observeActivities,
-} from "./measured.ts";
+} from "./instrumentation.ts";
 import type { Traffic, WorkerMetrics } from "./metrics.ts";
 
 /** What a crash of one worker may repeat, in all: the promise that is printed at start. */

@@ -12,10 +12,10 @@ import {
   workflowInfo,
 } from "@temporalio/workflow";
 import { WorkflowExecutionAlreadyStartedError } from "@temporalio/common";
-import type { CampaignStep } from "../activities/campaign.ts";
+import type { CampaignStep } from "../activities/advance-campaign.ts";
 import type { Activities } from "../activities/index.ts";
 import { queueName } from "../domain/delivery/queues.ts";
-import { describeStep } from "./details.ts";
+import { describeStep } from "./descriptions.ts";
 import { deliveryQueue } from "./delivery-queue.ts";
 import {
   laneDrainedSignal,
@@ -23,7 +23,7 @@ import {
   wakeSignal,
   type CampaignInput,
   type Wake,
-} from "./messages.ts";
+} from "./names.ts";
 import { deliveryQueueOptions } from "./options.ts";
 
 const { advanceCampaign } = proxyActivities<Pick<Activities, "advanceCampaign">>({

@@ -16,8 +16,8 @@ import {
   taskQueues,
   wakeSignal,
   type DeliveryQueueInput,
-} from "./messages.ts";
-import { describeOutlook } from "./details.ts";
+} from "./names.ts";
+import { describeOutlook } from "./descriptions.ts";
 
 /**
  * Drains one queue, and only waits: between two dispatches for the ledger's next instant or a wake. It ends when nothing

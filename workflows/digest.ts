@@ -1,8 +1,8 @@
 import { proxyActivities, setCurrentDetails } from "@temporalio/workflow";
 import type { Activities } from "../activities/index.ts";
 import type { Sweep } from "../activities/sweep-digests.ts";
-import { describeSweep } from "./details.ts";
-import { taskQueues } from "./messages.ts";
+import { describeSweep } from "./descriptions.ts";
+import { taskQueues } from "./names.ts";
 
 const { sweepDigests } = proxyActivities<Pick<Activities, "sweepDigests">>({
   taskQueue: taskQueues.orchestration,

@@ -1,6 +1,6 @@
 import { continueAsNew, proxyActivities, workflowInfo } from "@temporalio/workflow";
 import type { Activities } from "../activities/index.ts";
-import { taskQueues } from "./messages.ts";
+import { taskQueues } from "./names.ts";
 
 const { publishEvents } = proxyActivities<Pick<Activities, "publishEvents">>({
   taskQueue: taskQueues.orchestration,

@@ -7,8 +7,8 @@ import {
 } from "@temporalio/workflow";
 import type { Activities } from "../activities/index.ts";
 import { retentionTables, type RetentionTable } from "../domain/retention.ts";
-import { describeRemoved } from "./details.ts";
-import { taskQueues, type MaintenanceInput } from "./messages.ts";
+import { describeRemoved } from "./descriptions.ts";
+import { taskQueues, type MaintenanceInput } from "./names.ts";
 
 const { removeExpired } = proxyActivities<Pick<Activities, "removeExpired">>({
   taskQueue: taskQueues.orchestration,

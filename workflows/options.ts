@@ -10,7 +10,7 @@ import {
   searchAttributes,
   taskQueues,
   type Wake,
-} from "./messages.ts";
+} from "./names.ts";
 
 /** How a queue's workflow runs, whoever starts it: the API, the relay, or a campaign its lane. */
 export function deliveryQueueOptions(queue: string, wake: Wake = {}) {

@@ -1,6 +1,6 @@
-import type { Breaker, Trial } from "../breakers.ts";
+import type { Breaker, Trial } from "./breakers.ts";
 import { unlimited, type Grant } from "../../ledger/gates.ts";
-import type { Permit, WatchedGate } from "../watched-gates.ts";
+import type { Permit, WatchedGate } from "./gate-cache.ts";
 import type { SendResult } from "./channel.ts";
 
 /** What an outcome says of a provider: that it is there, that it failed, or neither. */

@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { createBreakers, type Breakers, type Trial } from "../../activities/breakers.ts";
+import { createBreakers, type Breakers, type Trial } from "../../activities/channels/breakers.ts";
 import type { Policy } from "../../domain/policy/policy.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 

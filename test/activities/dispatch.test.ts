@@ -2,7 +2,7 @@ import { MockActivityEnvironment } from "@temporalio/testing";
 import { DefaultLogger } from "@temporalio/worker";
 import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { createDispatcher } from "../../activities/dispatcher.ts";
+import { createDispatcher } from "../../activities/dispatch/index.ts";
 import { createLedger, type Ledger } from "../../ledger/ledger.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { queueName } from "../../domain/delivery/queues.ts";

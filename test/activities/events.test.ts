@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createPublishEvents } from "../../activities/events.ts";
+import { createPublishEvents } from "../../activities/publish-events.ts";
 import { createGates, type Gates } from "../../ledger/gates.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";

@@ -7,7 +7,7 @@ import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { batchRows, createExpired, type Removal } from "../../ledger/retention.ts";
 import { createLedger } from "../../ledger/ledger.ts";
-import { createRemoveExpired } from "../../activities/maintenance.ts";
+import { createRemoveExpired } from "../../activities/remove-expired.ts";
 import { campaignGate } from "../../domain/delivery/gates.ts";
 import { newUuid } from "../../domain/ids.ts";
 import { retentionTables, type RetentionTable } from "../../domain/retention.ts";

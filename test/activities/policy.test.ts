@@ -1,7 +1,7 @@
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createDispatcher } from "../../activities/dispatcher.ts";
+import { createDispatcher } from "../../activities/dispatch/index.ts";
 import { createLedger } from "../../ledger/ledger.ts";
 import { newUuid } from "../../domain/ids.ts";
 import type { Preferences } from "../../domain/policy/preferences.ts";

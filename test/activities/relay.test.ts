@@ -3,7 +3,7 @@ import type { Client } from "@temporalio/client";
 import { CancelledFailure } from "@temporalio/common";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createRelayOverdue } from "../../activities/relay.ts";
+import { createRelayOverdue } from "../../activities/relay-overdue.ts";
 import { waitingDigests } from "../../domain/delivery/queues.ts";
 import { advanceCampaign } from "../support/campaign-worker.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createBreakers } from "../../activities/breakers.ts";
+import { createBreakers } from "../../activities/channels/breakers.ts";
 import { createGates, type Gates } from "../../ledger/gates.ts";
 import { presetPolicy } from "../../domain/policy/policy.ts";
 import { type Api, makeKey, startApi } from "./harness.ts";

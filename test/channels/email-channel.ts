@@ -1,7 +1,7 @@
 import { createEmailChannel, type EmailOptions } from "../../activities/channels/email/email.ts";
-import type { Breaker, Breakers } from "../../activities/breakers.ts";
+import type { Breaker, Breakers } from "../../activities/channels/breakers.ts";
 import { unlimited } from "../../ledger/gates.ts";
-import type { WatchedGate, WatchedGates } from "../../activities/watched-gates.ts";
+import type { WatchedGate, WatchedGates } from "../../activities/channels/gate-cache.ts";
 import type { Channel, SendRequest, SendResult } from "../../activities/channels/channel.ts";
 import type { SmtpProvider } from "../../config/environment.ts";
 import { parseSender } from "../../domain/address.ts";

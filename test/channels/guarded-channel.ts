@@ -1,8 +1,8 @@
 import type { Pool } from "pg";
-import { createBreakers } from "../../activities/breakers.ts";
+import { createBreakers } from "../../activities/channels/breakers.ts";
 import { emailGates } from "../../activities/channels/email/email.ts";
 import { createGates } from "../../ledger/gates.ts";
-import { createWatchedGates } from "../../activities/watched-gates.ts";
+import { createWatchedGates } from "../../activities/channels/gate-cache.ts";
 import type { SmtpProvider } from "../../config/environment.ts";
 import type { Policy } from "../../domain/policy/policy.ts";
 import { channelTo } from "./email-channel.ts";

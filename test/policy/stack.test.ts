@@ -8,8 +8,8 @@ import { minuteMs } from "../../domain/time/local-time.ts";
 import { type Preferences, weekdays } from "../../domain/policy/preferences.ts";
 import { laneNames } from "../../domain/delivery/queues.ts";
 import { inFlightBound } from "../../workers/worker.ts";
-import { digestId } from "../../workflows/messages.ts";
-import { wakeQueue } from "../../workflows/wake.ts";
+import { digestId } from "../../workflows/names.ts";
+import { wakeQueue } from "../../workflows/client.ts";
 import { type ArrivedMail, type MailServer, startMailServer } from "./mail-server.ts";
 
 const lanes = 4;

@@ -13,9 +13,9 @@ import {
   eventsWorkflowId,
   maintenanceId,
   relayWorkflowId,
-} from "../../workflows/messages.ts";
+} from "../../workflows/names.ts";
 import { digestOptions, maintenanceOptions } from "../../workflows/options.ts";
-import { wakeCampaign, wakeQueue } from "../../workflows/wake.ts";
+import { wakeCampaign, wakeQueue } from "../../workflows/client.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 import { seeding } from "../support/seed.ts";
 import { createDevServer } from "../support/temporal.ts";

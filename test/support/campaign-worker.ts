@@ -1,7 +1,7 @@
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
-import { type CampaignStep, createAdvanceCampaign } from "../../activities/campaign.ts";
-import { createDispatcher } from "../../activities/dispatcher.ts";
+import { type CampaignStep, createAdvanceCampaign } from "../../activities/advance-campaign.ts";
+import { createDispatcher } from "../../activities/dispatch/index.ts";
 import { createLedger } from "../../ledger/ledger.ts";
 import { queueName } from "../../domain/delivery/queues.ts";
 import { testLinks } from "./links.ts";

@@ -1,7 +1,7 @@
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { vi } from "vitest";
-import { createDispatcher } from "../../activities/dispatcher.ts";
+import { createDispatcher } from "../../activities/dispatch/index.ts";
 import { createLedger, type DueDelivery, type Ledger } from "../../ledger/ledger.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { ageingMs } from "../../domain/priority.ts";

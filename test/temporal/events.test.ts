@@ -2,7 +2,7 @@ import type { TestWorkflowEnvironment } from "@temporalio/testing";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { ensureEvents } from "../../workers/worker.ts";
-import { eventsWorkflowId } from "../../workflows/messages.ts";
+import { eventsWorkflowId } from "../../workflows/names.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { listen } from "../support/listening.ts";
 import { createDevServer } from "../support/temporal.ts";

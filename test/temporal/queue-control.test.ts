@@ -1,6 +1,6 @@
 import type { TestWorkflowEnvironment } from "@temporalio/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
-import { wakeQueue } from "../../workflows/wake.ts";
+import { wakeQueue } from "../../workflows/client.ts";
 import { type Api, sampleTemplate, seed, startApi } from "../api/harness.ts";
 import { createDevServer } from "../support/temporal.ts";
 import { startWorkers } from "../support/workers.ts";

@@ -1,6 +1,6 @@
 import type { TestWorkflowEnvironment } from "@temporalio/testing";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { wakeCampaign } from "../../workflows/wake.ts";
+import { wakeCampaign } from "../../workflows/client.ts";
 import { type Api, sampleTemplate, seed, startApi } from "../api/harness.ts";
 import { createDevServer } from "../support/temporal.ts";
 import { startWorkers } from "../support/workers.ts";

@@ -3,7 +3,7 @@ import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { queueName } from "../../domain/delivery/queues.ts";
 import { createWorkerApp } from "../../workers/http.ts";
-import { wakeCampaign, wakeQueue } from "../../workflows/wake.ts";
+import { wakeCampaign, wakeQueue } from "../../workflows/client.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { plainHistory } from "../support/plain-history.ts";
 import { parseMetrics, sampleOf } from "../support/prometheus.ts";

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parsePublicId, publicId } from "../../domain/ids.ts";
 import type { Preferences } from "../../domain/policy/preferences.ts";
 import { digestOptions } from "../../workflows/options.ts";
-import { wakeQueue } from "../../workflows/wake.ts";
+import { wakeQueue } from "../../workflows/client.ts";
 import { type Api, sampleTemplate, startApi } from "../api/harness.ts";
 import { createTimeSkipping } from "../support/time-skipping.ts";
 import { startWorkers } from "../support/workers.ts";

@@ -1,8 +1,8 @@
 import type { Pool } from "pg";
-import type { Logger } from "../config/logger.ts";
-import type { Channel } from "../domain/channel.ts";
-import { type Policy, presetPolicy } from "../domain/policy/policy.ts";
-import { repeatedly } from "../lib/polling.ts";
+import type { Logger } from "../../config/logger.ts";
+import type { Channel } from "../../domain/channel.ts";
+import { type Policy, presetPolicy } from "../../domain/policy/policy.ts";
+import { repeatedly } from "../../lib/polling.ts";
 
 export const breakerStates = ["closed", "open", "half_open"] as const;
 export type BreakerState = (typeof breakerStates)[number];

@@ -1,18 +1,18 @@
 import type { Pool } from "pg";
-import { createRulebookReader } from "../ledger/rulebook.ts";
-import type { ActionLinks } from "../domain/action-links.ts";
-import type { RetryPolicy } from "../domain/delivery/settle.ts";
-import type { Channel } from "./channels/channel.ts";
-import { createDispatch } from "./dispatch.ts";
-import { createEchoes } from "../ledger/repeats.ts";
-import { createGates, type Gates } from "../ledger/gates.ts";
-import { createHandOver } from "./hand-over.ts";
-import type { Ledger } from "../ledger/ledger.ts";
-import { createLoad } from "../ledger/queue-pressure.ts";
-import { createMerges } from "../ledger/merging.ts";
-import { createSources } from "../ledger/sources.ts";
-import { createSummaries } from "./summaries.ts";
-import { createSuppressions } from "../ledger/suppressions.ts";
+import { createRulebookReader } from "../../ledger/rulebook.ts";
+import type { ActionLinks } from "../../domain/action-links.ts";
+import type { RetryPolicy } from "../../domain/delivery/settle.ts";
+import type { Channel } from "../channels/channel.ts";
+import { createDispatch } from "./loop.ts";
+import { createEchoes } from "../../ledger/repeats.ts";
+import { createGates, type Gates } from "../../ledger/gates.ts";
+import { createHandOver } from "./sender.ts";
+import type { Ledger } from "../../ledger/ledger.ts";
+import { createLoad } from "../../ledger/queue-pressure.ts";
+import { createMerges } from "../../ledger/merging.ts";
+import { createSources } from "../../ledger/sources.ts";
+import { createSummaries } from "./content.ts";
+import { createSuppressions } from "../../ledger/suppressions.ts";
 
 /** `dispatch` over one channel, with all that it reads from the ledger's database. */
 export function createDispatcher({

@@ -1,5 +1,5 @@
-import { unlimited, type Gates, type GateView, type Grant } from "../ledger/gates.ts";
-import { repeatedly } from "../lib/polling.ts";
+import { unlimited, type Gates, type GateView, type Grant } from "../../ledger/gates.ts";
+import { repeatedly } from "../../lib/polling.ts";
 
 /** How long permits are kept for messages that do not come. */
 const keptMs = 5_000;

@@ -7,7 +7,7 @@ import { openIn, outsideLanes, owedOutside, sourceRuns } from "../ledger/conditi
 import { ageingMs, priorities } from "../domain/priority.ts";
 import { laneNames, waitingDigests } from "../domain/delivery/queues.ts";
 import type { Channel } from "./channels/channel.ts";
-import { wakeCampaign, wakeQueue } from "../workflows/wake.ts";
+import { wakeCampaign, wakeQueue } from "../workflows/client.ts";
 
 /** How often the ledger is asked, and how long something must be overdue before it counts as forgotten. */
 const sweepMs = 3_000;

@@ -1,9 +1,9 @@
 import type { Pool } from "pg";
-import type { RecipientAction } from "../domain/action.ts";
-import type { ActionLinks } from "../domain/action-links.ts";
-import { publicId } from "../domain/ids.ts";
-import type { NotificationAction } from "../domain/notification.ts";
-import type { Policy } from "../domain/policy/policy.ts";
+import type { RecipientAction } from "../../domain/action.ts";
+import type { ActionLinks } from "../../domain/action-links.ts";
+import { publicId } from "../../domain/ids.ts";
+import type { NotificationAction } from "../../domain/notification.ts";
+import type { Policy } from "../../domain/policy/policy.ts";
 import {
   actionLabels,
   batchScope,
@@ -16,17 +16,17 @@ import {
   nameOf,
   type SummaryItem,
   whenText,
-} from "../domain/templates/summary.ts";
+} from "../../domain/templates/summary.ts";
 import {
   type ActionLink,
   compileSubject,
   emailScope,
   renderSubject,
   TemplateError,
-} from "../domain/templates/template.ts";
-import type { Content } from "./hand-over.ts";
-import type { DueDelivery, DueGroup } from "../ledger/ledger.ts";
-import type { Source } from "../ledger/sources.ts";
+} from "../../domain/templates/template.ts";
+import type { Content } from "./sender.ts";
+import type { DueDelivery, DueGroup } from "../../ledger/ledger.ts";
+import type { Source } from "../../ledger/sources.ts";
 
 type GroupPart = Pick<DueGroup, "id" | "kind">;
 

@@ -1,5 +1,5 @@
-import type { Rulebook } from "../ledger/rulebook.ts";
-import type { Load } from "../domain/policy/batching.ts";
+import type { Rulebook } from "../../ledger/rulebook.ts";
+import type { Load } from "../../domain/policy/batching.ts";
 import {
   decide,
   type Decision,
@@ -7,20 +7,20 @@ import {
   gapMsOf,
   isReleased,
   limitsOn,
-} from "../domain/policy/decide.ts";
-import { factsOf } from "../domain/policy/decision-input.ts";
-import { queueName, shardOf, waitingDigests } from "../domain/delivery/queues.ts";
-import type { Reason } from "../domain/delivery/reasons.ts";
-import { settleInterrupted } from "../domain/delivery/settle.ts";
-import { interruptedAttempt, type Item } from "./hand-over.ts";
+} from "../../domain/policy/decide.ts";
+import { factsOf } from "../../domain/policy/decision-input.ts";
+import { queueName, shardOf, waitingDigests } from "../../domain/delivery/queues.ts";
+import type { Reason } from "../../domain/delivery/reasons.ts";
+import { settleInterrupted } from "../../domain/delivery/settle.ts";
+import { interruptedAttempt, type Item } from "./sender.ts";
 import {
   type Decided,
   type DueDelivery,
   roomNeeded,
   type SettledDelivery,
   type WantedMessage,
-} from "../ledger/ledger.ts";
-import type { Merging } from "../ledger/merging.ts";
+} from "../../ledger/ledger.ts";
+import type { Merging } from "../../ledger/merging.ts";
 
 /** What a page of due deliveries is decided with, read for it. */
 interface PageInput {

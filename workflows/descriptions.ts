@@ -1,5 +1,5 @@
-import type { DispatchResult } from "../activities/dispatch.ts";
-import type { CampaignStep } from "../activities/campaign.ts";
+import type { DispatchResult } from "../activities/dispatch/loop.ts";
+import type { CampaignStep } from "../activities/advance-campaign.ts";
 import type { Sweep } from "../activities/sweep-digests.ts";
 import type { RetentionTable } from "../domain/retention.ts";
 

@@ -1,5 +1,5 @@
 import type { Client } from "@temporalio/client";
-import { type Wake, wakeSignal } from "./messages.ts";
+import { type Wake, wakeSignal } from "./names.ts";
 import { campaignOptions, deliveryQueueOptions } from "./options.ts";
 
 /** Starts the queue's workflow, or tells the running one to look again. Idempotent. */

@@ -1,21 +1,21 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Context } from "@temporalio/activity";
-import type { ReadRulebook } from "../ledger/rulebook.ts";
-import type { Load } from "../domain/policy/batching.ts";
-import { campaignGate, releaseGate } from "../domain/delivery/gates.ts";
-import type { Policy } from "../domain/policy/policy.ts";
-import { parseQueueName, waitingDigests } from "../domain/delivery/queues.ts";
-import type { Channel } from "./channels/channel.ts";
+import type { ReadRulebook } from "../../ledger/rulebook.ts";
+import type { Load } from "../../domain/policy/batching.ts";
+import { campaignGate, releaseGate } from "../../domain/delivery/gates.ts";
+import type { Policy } from "../../domain/policy/policy.ts";
+import { parseQueueName, waitingDigests } from "../../domain/delivery/queues.ts";
+import type { Channel } from "../channels/channel.ts";
 import { decidePage, heldBack, type Outgoing, wasLeftBehind } from "./decide-page.ts";
-import type { Echoes } from "../ledger/repeats.ts";
-import type { Gates, Grant } from "../ledger/gates.ts";
-import type { Handled, HandOver, Parcel } from "./hand-over.ts";
-import type { DueDelivery, Ledger } from "../ledger/ledger.ts";
-import type { Merges } from "../ledger/merging.ts";
-import type { Sources } from "../ledger/sources.ts";
-import type { Summaries } from "./summaries.ts";
-import type { Suppressions } from "../ledger/suppressions.ts";
+import type { Echoes } from "../../ledger/repeats.ts";
+import type { Gates, Grant } from "../../ledger/gates.ts";
+import type { Handled, HandOver, Parcel } from "./sender.ts";
+import type { DueDelivery, Ledger } from "../../ledger/ledger.ts";
+import type { Merges } from "../../ledger/merging.ts";
+import type { Sources } from "../../ledger/sources.ts";
+import type { Summaries } from "./content.ts";
+import type { Suppressions } from "../../ledger/suppressions.ts";
 
 export interface DispatchInput {
   queue: string;

@@ -1,12 +1,12 @@
 import type { Context } from "@temporalio/activity";
 import type { ActivityInterceptors } from "@temporalio/worker";
-import type { createAdvanceCampaign } from "../activities/campaign.ts";
+import type { createAdvanceCampaign } from "../activities/advance-campaign.ts";
 import type { Channel, SendResult } from "../activities/channels/channel.ts";
-import type { createDispatch } from "../activities/dispatch.ts";
+import type { createDispatch } from "../activities/dispatch/loop.ts";
 import { discreetFailure } from "../activities/failures.ts";
 import type { Gates, Grant } from "../ledger/gates.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import type { createRemoveExpired } from "../activities/maintenance.ts";
+import type { createRemoveExpired } from "../activities/remove-expired.ts";
 import type { Logger } from "../config/logger.ts";
 import { parseQueueName } from "../domain/delivery/queues.ts";
 import type { Traffic, WorkerMetrics } from "./metrics.ts";

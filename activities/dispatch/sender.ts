@@ -1,10 +1,10 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import { newUuid } from "../domain/ids.ts";
-import { type Attempt, responseLimit } from "../domain/delivery/attempt.ts";
-import { settle, type RetryPolicy, type Settlement } from "../domain/delivery/settle.ts";
-import { TemplateError } from "../domain/templates/template.ts";
-import type { Channel, SendRequest, SendResult } from "./channels/channel.ts";
+import { newUuid } from "../../domain/ids.ts";
+import { type Attempt, responseLimit } from "../../domain/delivery/attempt.ts";
+import { settle, type RetryPolicy, type Settlement } from "../../domain/delivery/settle.ts";
+import { TemplateError } from "../../domain/templates/template.ts";
+import type { Channel, SendRequest, SendResult } from "../channels/channel.ts";
 import type {
   DueDelivery,
   Held,
@@ -12,8 +12,8 @@ import type {
   Permit,
   SettledDelivery,
   WantedMessage,
-} from "../ledger/ledger.ts";
-import type { Source } from "../ledger/sources.ts";
+} from "../../ledger/ledger.ts";
+import type { Source } from "../../ledger/sources.ts";
 
 /** A delivery with what it brings. */
 export interface Item {
