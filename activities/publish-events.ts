@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Context } from "@temporalio/activity";
 import type { Pool } from "pg";
-import { eventColumns, eventJoins, type EventRow, eventView } from "../domain/event.ts";
+import { type EventRow, eventView } from "../domain/event.ts";
+import { eventJoins } from "../ledger/event-columns.ts";
+import { eventColumns } from "../ledger/event-columns.ts";
 import { eventsGate } from "../domain/delivery/gates.ts";
 import { parseRetryAfter } from "../domain/delivery/retry-after.ts";
 import { type RetryPolicy, retryDelayMs } from "../domain/delivery/settle.ts";

@@ -1,13 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Context } from "@temporalio/activity";
-import type { Client } from "@temporalio/client";
 import type { Pool } from "pg";
 import { publicId } from "../domain/ids.ts";
 import { openIn, outsideLanes, owedOutside, sourceRuns } from "../ledger/conditions.ts";
 import { ageingMs, priorities } from "../domain/priority.ts";
 import { laneNames, waitingDigests } from "../domain/delivery/queues.ts";
 import type { Channel } from "./channels/channel.ts";
-import { wakeCampaign, wakeQueue } from "../workflows/client.ts";
 
 /** How often the ledger is asked, and how long something must be overdue before it counts as forgotten. */
 const sweepMs = 3_000;
@@ -102,16 +100,17 @@ async function stalledCampaigns(pool: Pool): Promise<string[]> {
 /** Wakes what the ledger says should be running and is not. Never asks Temporal what runs. */
 export function createRelayOverdue({
   pool,
-  client,
   channel,
-  woke,
+  wakeQueue,
+  wakeCampaign,
 }: {
   pool: Pool;
-  client: Client;
   /** While it takes nothing, every queue waits for it, and would only look again. */
   channel: Pick<Channel, "opensAt">;
-  /** Told of each wake: a few are lost, many are a fault. */
-  woke: (workflow: "deliveryQueue" | "campaign") => void;
+  /** Starts the workflow of a queue, or has it look again. */
+  wakeQueue: (queue: string) => Promise<void>;
+  /** Starts the workflow of a campaign, or has it look again. `campaignId` is the public id. */
+  wakeCampaign: (campaignId: string) => Promise<void>;
 }) {
   return async function relayOverdue(): Promise<void> {
     const { cancellationSignal: signal } = Context.current();
@@ -124,14 +123,8 @@ export function createRelayOverdue({
       });
       const campaigns = await stalledCampaigns(pool);
       if (channel.opensAt(new Date()) === null)
-        for (const { queue } of queues.rows) {
-          await wakeQueue(client, queue);
-          woke("deliveryQueue");
-        }
-      for (const id of campaigns) {
-        await wakeCampaign(client, publicId("campaign", id));
-        woke("campaign");
-      }
+        for (const { queue } of queues.rows) await wakeQueue(queue);
+      for (const id of campaigns) await wakeCampaign(publicId("campaign", id));
       Context.current().heartbeat();
       await sleep(sweepMs, undefined, { signal }).catch(() => {});
     }

@@ -36,6 +36,7 @@ import { gateRoutes } from "./operations/gate-routes.ts";
 import { healthRoutes } from "./operations/probe-routes.ts";
 import { metricsRoutes } from "./operations/metrics-routes.ts";
 import { notificationTypeRoutes } from "./notification-types/routes.ts";
+import { templateTestRoutes } from "./notifications/test-routes.ts";
 import { notificationRoutes } from "./notifications/routes.ts";
 import { policySimulationRoutes } from "./policy/simulation-routes.ts";
 import { policyRoutes } from "./policy/routes.ts";
@@ -51,7 +52,7 @@ import { segmentMemberRoutes } from "./recipients/segment-member-routes.ts";
 import { segmentRoutes } from "./segments/routes.ts";
 import { suppressionImportPath, suppressionRoutes } from "./suppressions/routes.ts";
 import { systemHealthRoutes } from "./operations/health-routes.ts";
-import { templateTrialRoutes } from "./templates/preview-routes.ts";
+import { templatePreviewRoutes } from "./templates/preview-routes.ts";
 import { templateVersionRoutes } from "./templates/version-routes.ts";
 import { campaignRevisionRoutes } from "./campaigns/revision-routes.ts";
 import { templateRoutes } from "./templates/routes.ts";
@@ -125,7 +126,7 @@ export function createApp(deps: ApiDeps) {
     .route("/", suppressionRoutes(deps))
     .route("/", templateRoutes(deps))
     .route("/", templateVersionRoutes(deps))
-    .route("/", templateTrialRoutes(deps, versions, types, backlog))
+    .route("/", templatePreviewRoutes(deps))
     .route("/", campaignRoutes(deps, versions))
     .route("/", campaignEditRoutes(deps, versions))
     .route("/", campaignRecallRoutes(deps, versions))
@@ -133,6 +134,7 @@ export function createApp(deps: ApiDeps) {
     .route("/", campaignActionRoutes(deps))
     .route("/", campaignReportRoutes(deps))
     .route("/", notificationRoutes(deps, versions, types, backlog))
+    .route("/", templateTestRoutes(deps, versions, types, backlog))
     .route("/", deliveryRoutes(deps))
     .route("/", deliveryChangeRoutes(deps))
     .route("/", actionRoutes(deps, tokens))

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Wake } from "../workflows/names.ts";
+import type { Wake } from "../workflows/signals.ts";
 import { createWakes, mailboxWakeMs } from "./wakes.ts";
 
 beforeEach(() => void vi.useFakeTimers());

@@ -1,8 +1,7 @@
 import { AsyncResource } from "node:async_hooks";
 import type { Logger } from "pino";
 import { describeError } from "../config/describe-error.ts";
-import type { Wake } from "../workflows/names.ts";
-import type { WakeTarget } from "./http/metrics.ts";
+import type { Wake } from "../workflows/signals.ts";
 
 /**
  * Tells workflows that the ledger has changed. Never throws, and never keeps a request waiting. A wake says for which
@@ -100,3 +99,5 @@ export function createWakes({
     },
   };
 }
+
+export type WakeTarget = "mailbox" | "critical" | "campaign" | "digest";

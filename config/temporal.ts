@@ -1,7 +1,7 @@
 import { Client, Connection, type WorkflowClientInterceptor } from "@temporalio/client";
 import { loadClientConnectConfig } from "@temporalio/envconfig";
 import proto from "@temporalio/proto";
-import { searchAttributes } from "../workflows/names.ts";
+import { searchAttributeNames } from "../domain/search-attributes.ts";
 
 /**
  * Address, namespace, TLS and API key of the Temporal server, from `TEMPORAL_*` and the profile file as
@@ -46,24 +46,24 @@ export async function registerSearchAttributes(client: Client): Promise<void> {
 }
 
 /** Those of ours that the namespace does not know. */
-export async function missingSearchAttributes(client: Client): Promise<{ name: string }[]> {
+export async function missingSearchAttributes(client: Client): Promise<string[]> {
   const { operatorService } = client.connection as Connection;
   const { customAttributes } = await operatorService.listSearchAttributes({
     namespace: client.options.namespace,
   });
-  return Object.values(searchAttributes).filter(({ name }) => !(name in (customAttributes ?? {})));
+  return Object.values(searchAttributeNames).filter((name) => !(name in (customAttributes ?? {})));
 }
 
 /** Refused by a server that knows one of them already. */
 export async function addSearchAttributes(
   client: Client,
-  attributes: readonly { name: string }[] = Object.values(searchAttributes),
+  names: readonly string[] = Object.values(searchAttributeNames),
 ): Promise<void> {
   const { operatorService } = client.connection as Connection;
   await operatorService.addSearchAttributes({
     namespace: client.options.namespace,
     searchAttributes: Object.fromEntries(
-      attributes.map(({ name }) => [
+      names.map((name) => [
         name,
         proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
       ]),

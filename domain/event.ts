@@ -31,13 +31,6 @@ export interface EventView {
   at: string;
 }
 
-/** In SQL: of an event `e`, its delivery `d` and its notification `n`, as `eventJoins` adds them. */
-export const eventColumns = `e.id, e.kind, e.delivery_id AS "deliveryId", e.recipient_id AS "recipientId",
-  d.notification_id AS "notificationId", d.campaign_id AS "campaignId", coalesce(e.data->>'entityId', n.entity_id) AS "entityId", e.data->>'until' AS until`;
-
-export const eventJoins =
-  "LEFT JOIN deliveries d ON d.id = e.delivery_id LEFT JOIN notifications n ON n.id = d.notification_id";
-
 export function eventView(row: EventRow): EventView {
   const { id, kind, deliveryId, recipientId, notificationId, campaignId, entityId, until } = row;
   return {

@@ -99,15 +99,3 @@ export const newNotification = z.strictObject({
 });
 
 export type NewNotification = z.output<typeof newNotification>;
-
-export const deliveryStatuses = [
-  "pending",
-  "sending",
-  "sent",
-  "delivered",
-  "failed",
-  "suppressed",
-  "cancelled",
-  "unknown",
-] as const;
-export type DeliveryStatus = (typeof deliveryStatuses)[number];

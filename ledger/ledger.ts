@@ -8,7 +8,7 @@ import type { Preferences } from "../domain/policy/preferences.ts";
 import type { Priority } from "../domain/priority.ts";
 import type { Reason } from "../domain/delivery/reasons.ts";
 import type { Settlement } from "../domain/delivery/settle.ts";
-import type { RecipientView } from "../activities/channels/channel.ts";
+import type { RecipientView } from "../domain/recipient-view.ts";
 import {
   decidedSql,
   dueSql,

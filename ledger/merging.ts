@@ -1,6 +1,12 @@
 import type { Pool, PoolClient } from "pg";
 import { inTransaction } from "./transaction.ts";
-import { hasPlace, isFull, joined, type Joining, type OpenGroup } from "../domain/policy/batching.ts";
+import {
+  hasPlace,
+  isFull,
+  joined,
+  type Joining,
+  type OpenGroup,
+} from "../domain/policy/batching.ts";
 import type { Channel } from "../domain/channel.ts";
 import { newUuid } from "../domain/ids.ts";
 import type { Priority } from "../domain/priority.ts";

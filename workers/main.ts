@@ -24,13 +24,10 @@ import { measuredGates } from "./instrumentation.ts";
 import { createWorkerMetrics } from "./metrics.ts";
 import { createPool } from "../ledger/worker-pool.ts";
 import { ensureDigests, ensureMaintenance } from "./schedules.ts";
-import {
-  createWorkers,
-  ensureEvents,
-  ensureRelay,
-  inFlightBound,
-  workflowSource,
-} from "./worker.ts";
+import { createWorkers, inFlightBound } from "./worker.ts";
+import { workflowSource } from "./workflow-source.ts";
+import { ensureEvents } from "./singletons.ts";
+import { ensureRelay } from "./singletons.ts";
 
 /** How often a server that is not there yet is tried again. */
 const retryMs = 1_000;
@@ -181,7 +178,7 @@ async function main(): Promise<void> {
   logger.info({ inFlightBound: inFlightBound.delivery + inFlightBound.critical }, "ready");
   process.send?.({ ready: true });
 
-  await Promise.all([running, keepStanding(client, logger, stop.signal)]);
+  await Promise.all([running, ensureSingletons(client, logger, stop.signal)]);
   await Promise.all([channels.delivery.close(), channels.critical.close()]);
   await Promise.all([breakers.close(), gates.close()]);
   await pool.end();
@@ -196,7 +193,11 @@ async function main(): Promise<void> {
  * terminated, or lost with a server: whatever happened to it, it is back within a minute. The schedules are brought up to date
  * once; what an operator changes about them afterwards holds until a worker starts.
  */
-async function keepStanding(client: Client, logger: Logger, stopping: AbortSignal): Promise<void> {
+async function ensureSingletons(
+  client: Client,
+  logger: Logger,
+  stopping: AbortSignal,
+): Promise<void> {
   let schedules: "update" | "keep" = "update";
   while (!stopping.aborted) {
     try {

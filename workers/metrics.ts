@@ -4,7 +4,7 @@ import { createPoolGauge, durationBuckets } from "../config/metrics.ts";
 import { breakerStates, type BreakerState } from "../activities/channels/breakers.ts";
 import { publishOutcomes } from "../activities/publish-events.ts";
 import { gateKinds } from "../domain/delivery/gates.ts";
-import { deliveryStatuses } from "../domain/notification.ts";
+import { deliveryStatuses } from "../domain/delivery/status.ts";
 import { retentionTables } from "../domain/retention.ts";
 
 /** Ordinary and critical messages have task queues, channels and bounds of their own. */

@@ -1,5 +1,3 @@
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import type { Client } from "@temporalio/client";
 import { Worker, type NativeConnection, type WorkerOptions } from "@temporalio/worker";
 import type { Pool } from "pg";
@@ -18,8 +16,8 @@ import type { Retention } from "../domain/retention.ts";
 import type { Logger } from "../config/logger.ts";
 import { noSinks, type Tracing } from "../config/tracing.ts";
 import type { RetryPolicy } from "../domain/delivery/settle.ts";
-import { eventsWorkflowId, relayWorkflowId, taskQueues } from "../workflows/names.ts";
-import { wakeQueue } from "../workflows/client.ts";
+import { taskQueues } from "../workflows/names.ts";
+import { wakeCampaign, wakeQueue } from "../workflows/client.ts";
 import {
   loggedAdvance,
   measuredChannel,
@@ -30,6 +28,7 @@ import {
   observeActivities,
 } from "./instrumentation.ts";
 import type { Traffic, WorkerMetrics } from "./metrics.ts";
+import type { workflowSource } from "./workflow-source.ts";
 
 /** What a crash of one worker may repeat, in all: the promise that is printed at start. */
 export const inFlightBound = { delivery: 96, critical: 4 } as const;
@@ -94,9 +93,15 @@ function createActivities({
       advanceCampaign: loggedAdvance(createAdvanceCampaign({ pool, mailboxShards, wake }), logger),
       relayOverdue: createRelayOverdue({
         pool,
-        client,
         channel: channels.delivery,
-        woke: (workflow) => metrics.relayWakes.inc({ workflow }),
+        wakeQueue: async (queue) => {
+          await wake(queue);
+          metrics.relayWakes.inc({ workflow: "deliveryQueue" });
+        },
+        wakeCampaign: async (campaignId) => {
+          await wakeCampaign(client, campaignId);
+          metrics.relayWakes.inc({ workflow: "campaign" });
+        },
       }),
       sweepDigests: createSweepDigests({ pool, wake }),
       publishEvents: createPublishEvents({
@@ -171,40 +176,4 @@ export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
       activities: activities.critical,
     }),
   ]);
-}
-
-/** The prebuilt bundle beside the compiled code; a bundle made at start where there is none. */
-export function workflowSource(): Pick<
-  WorkerOptions,
-  "workflowBundle" | "workflowsPath" | "interceptors"
-> {
-  const bundle = fileURLToPath(new URL("../workflow-bundle.js", import.meta.url));
-  return existsSync(bundle)
-    ? { workflowBundle: { codePath: bundle } }
-    : {
-        workflowsPath: fileURLToPath(new URL("../workflows/index.ts", import.meta.url)),
-        interceptors: {
-          workflowModules: [fileURLToPath(new URL("../workflows/tracing.ts", import.meta.url))],
-        },
-      };
-}
-
-/** One runs in a namespace; whoever comes later finds it there. */
-export async function ensureRelay(client: Client): Promise<void> {
-  await client.workflow.start("relay", {
-    workflowId: relayWorkflowId,
-    taskQueue: taskQueues.orchestration,
-    workflowIdConflictPolicy: "USE_EXISTING",
-    staticSummary: "Wakes what the ledger says should be running and is not",
-  });
-}
-
-/** As the relay. */
-export async function ensureEvents(client: Client): Promise<void> {
-  await client.workflow.start("events", {
-    workflowId: eventsWorkflowId,
-    taskQueue: taskQueues.orchestration,
-    workflowIdConflictPolicy: "USE_EXISTING",
-    staticSummary: "Tells the outside what recipients did",
-  });
 }

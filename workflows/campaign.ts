@@ -17,13 +17,10 @@ import type { Activities } from "../activities/index.ts";
 import { queueName } from "../domain/delivery/queues.ts";
 import { describeStep } from "./descriptions.ts";
 import { deliveryQueue } from "./delivery-queue.ts";
-import {
-  laneDrainedSignal,
-  taskQueues,
-  wakeSignal,
-  type CampaignInput,
-  type Wake,
-} from "./names.ts";
+import { taskQueues, type CampaignInput } from "./names.ts";
+import { laneDrainedSignal } from "./signals.ts";
+import { wakeSignal } from "./signals.ts";
+import { type Wake } from "./signals.ts";
 import { deliveryQueueOptions } from "./options.ts";
 
 const { advanceCampaign } = proxyActivities<Pick<Activities, "advanceCampaign">>({

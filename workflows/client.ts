@@ -1,5 +1,6 @@
 import type { Client } from "@temporalio/client";
-import { type Wake, wakeSignal } from "./names.ts";
+import { wakeSignal } from "./signals.ts";
+import { type Wake } from "./signals.ts";
 import { campaignOptions, deliveryQueueOptions } from "./options.ts";
 
 /** Starts the queue's workflow, or tells the running one to look again. Idempotent. */

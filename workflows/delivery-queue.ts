@@ -10,13 +10,9 @@ import {
 } from "@temporalio/workflow";
 import type { Activities } from "../activities/index.ts";
 import { parseQueueName } from "../domain/delivery/queues.ts";
-import {
-  campaignWorkflowId,
-  laneDrainedSignal,
-  taskQueues,
-  wakeSignal,
-  type DeliveryQueueInput,
-} from "./names.ts";
+import { campaignWorkflowId, taskQueues, type DeliveryQueueInput } from "./names.ts";
+import { laneDrainedSignal } from "./signals.ts";
+import { wakeSignal } from "./signals.ts";
 import { describeOutlook } from "./descriptions.ts";
 
 /**

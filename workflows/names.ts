@@ -1,6 +1,7 @@
 import { defineSearchAttributeKey, SearchAttributeType } from "@temporalio/common";
-import { defineSignal } from "@temporalio/workflow";
 import type { RetentionTable } from "../domain/retention.ts";
+import { searchAttributeNames } from "../domain/search-attributes.ts";
+import type { Wake } from "./signals.ts";
 
 /** Task queues. Names never change once landed: running workflows and deployed workers hold them. */
 export const taskQueues = {
@@ -20,25 +21,10 @@ export const priorityKeys = {
   maintenance: 5,
 } as const;
 
-/** Why somebody was woken. Nothing decides by it: it is for logs and traces. */
-export interface Wake {
-  /** Of the API request whose change is to be looked at; of the last one where several are woken for at once. */
-  requestId?: string;
-}
-
-/**
- * "The ledger changed: look again." To a `deliveryQueue`, a `campaign`, from whoever committed the change. What was sent
- * before wakes told why has no argument.
- */
-export const wakeSignal = defineSignal<[Wake?]>("wake");
-
-/** From a lane's `deliveryQueue` to its `campaign`: it has nothing more to wait for. */
-export const laneDrainedSignal = defineSignal<[{ lane: number }]>("laneDrained");
-
 /** Registered with the server before anything starts: see config/temporal.ts. */
 export const searchAttributes = {
-  campaign: defineSearchAttributeKey("TidingsCampaign", SearchAttributeType.KEYWORD),
-  queue: defineSearchAttributeKey("TidingsQueue", SearchAttributeType.KEYWORD),
+  campaign: defineSearchAttributeKey(searchAttributeNames.campaign, SearchAttributeType.KEYWORD),
+  queue: defineSearchAttributeKey(searchAttributeNames.queue, SearchAttributeType.KEYWORD),
 } as const;
 
 /** `requestId`, here as below: what the run before had been woken for. */

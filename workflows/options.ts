@@ -9,8 +9,8 @@ import {
   priorityKeys,
   searchAttributes,
   taskQueues,
-  type Wake,
 } from "./names.ts";
+import { type Wake } from "./signals.ts";
 
 /** How a queue's workflow runs, whoever starts it: the API, the relay, or a campaign its lane. */
 export function deliveryQueueOptions(queue: string, wake: Wake = {}) {

@@ -1,5 +1,6 @@
 import type { Attempt } from "../../domain/delivery/attempt.ts";
 import type { Priority } from "../../domain/priority.ts";
+import type { RecipientView } from "../../domain/recipient-view.ts";
 import type { ActionLink, TemplateContent } from "../../domain/templates/template.ts";
 import type { Grant } from "../../ledger/gates.ts";
 
@@ -22,17 +23,6 @@ export interface SendRequest {
    * worse than a loss.
    */
   repeatable: boolean;
-}
-
-/** The recipient as templates see it, under `recipient`. */
-export interface RecipientView {
-  id: string;
-  externalId: string | null;
-  email: string | null;
-  phone: string | null;
-  timeZone: string;
-  locale: string;
-  attributes: Record<string, unknown>;
 }
 
 /** What became of a request. Never an exception: a fault of one message is no fault of its neighbours. */

@@ -3,7 +3,7 @@ import type { RecipientAction } from "../../domain/action.ts";
 import type { EventKind } from "../../domain/event.ts";
 import { snoozeOf } from "../../domain/delivery/leg.ts";
 import { dayMs, hourMs, localTimeAt, minuteMs } from "../../domain/time/local-time.ts";
-import type { DeliveryStatus } from "../../domain/notification.ts";
+import type { DeliveryStatus } from "../../domain/delivery/status.ts";
 import type { TypeDefinition } from "../../domain/policy/notification-type.ts";
 import { effectivePreferences, type Preferences } from "../../domain/policy/preferences.ts";
 import { isLane, queueName, shardOf } from "../../domain/delivery/queues.ts";

@@ -2,13 +2,7 @@ import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { describeError } from "../../config/describe-error.ts";
 import type { Tokens } from "../../domain/tokens.ts";
-import {
-  confirmationOf,
-  linkHeaders,
-  pageHeaders,
-  questionOf,
-  renderPage,
-} from "./pages.ts";
+import { confirmationOf, linkHeaders, pageHeaders, questionOf, renderPage } from "./pages.ts";
 import { type ActionOutcome, perform, readAction } from "./perform.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { databaseProblem } from "../http/database-errors.ts";

@@ -6,7 +6,10 @@ import {
   campaignEdit,
   editRefusal,
 } from "../../domain/campaign.ts";
-import { compileVariables, type TemplateVariables } from "../../domain/templates/template-variables.ts";
+import {
+  compileVariables,
+  type TemplateVariables,
+} from "../../domain/templates/template-variables.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { describedAudience, segmentsOf } from "../segments/audience.ts";
 import { changeOf } from "../http/audit.ts";

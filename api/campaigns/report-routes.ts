@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { campaignStatuses, type CampaignStatus } from "../../domain/campaign.ts";
-import { type DeliveryStatus, deliveryStatuses } from "../../domain/notification.ts";
+import { type DeliveryStatus } from "../../domain/delivery/status.ts";
+import { deliveryStatuses } from "../../domain/delivery/status.ts";
 import {
   countsOf,
   deliveryAnswer,

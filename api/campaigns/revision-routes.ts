@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Prisma } from "../../prisma/generated/client.ts";
-import { withTemplate } from "./store.ts";
+import { withTemplate } from "../templates/store.ts";
 import { numberedPage, numberedQuery } from "../http/version-cursor.ts";
 import { pageOf } from "../http/pages.ts";
 import { absent, idInPath, idParams } from "../http/path-ids.ts";

@@ -8,13 +8,7 @@ import { templateKey } from "../../domain/notification.ts";
 import { text } from "../../domain/text.ts";
 import type { Gate } from "../../prisma/generated/client.ts";
 import { describedAudience } from "../segments/audience.ts";
-import {
-  asShown,
-  campaignAnswer,
-  campaignJson,
-  type CampaignRow,
-  readCampaign,
-} from "./store.ts";
+import { asShown, campaignAnswer, campaignJson, type CampaignRow, readCampaign } from "./store.ts";
 import { setEtag } from "../http/etag.ts";
 import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
 import { makeCampaign } from "./create.ts";

@@ -2,11 +2,12 @@ import { z } from "@hono/zod-openapi";
 import { campaignStatuses, guarantees } from "../../domain/campaign.ts";
 import { campaignGate } from "../../domain/delivery/gates.ts";
 import { publicId } from "../../domain/ids.ts";
-import type { DeliveryStatus } from "../../domain/notification.ts";
+import type { DeliveryStatus } from "../../domain/delivery/status.ts";
 import { priorities } from "../../domain/priority.ts";
 import type { Gate, Prisma } from "../../prisma/generated/client.ts";
 import { countsOf } from "../deliveries/store.ts";
 import { absent, exampleIdOf } from "../http/path-ids.ts";
+import { withTemplate } from "../templates/store.ts";
 
 /** A campaign, as every route shows it. */
 export const campaignAnswer = z
@@ -78,11 +79,6 @@ export const campaignAnswer = z
   });
 
 export type CampaignAnswer = z.output<typeof campaignAnswer>;
-
-/** For a Prisma query whose rows name a version: its template's key and its number, and not its contents, which may be long. */
-export const withTemplate = {
-  templateVersion: { select: { version: true, template: { select: { key: true } } } },
-} as const;
 
 /** For a Prisma query of campaigns that are shown. */
 export const asShown = { ...withTemplate, type: { select: { key: true } } } as const;

@@ -3,7 +3,7 @@ import type { Pool } from "pg";
 import { inTransaction } from "../../ledger/transaction.ts";
 import { publicId } from "../../domain/ids.ts";
 import { ownQueue, reopenGroups } from "../../ledger/conditions.ts";
-import type { DeliveryStatus } from "../../domain/notification.ts";
+import type { DeliveryStatus } from "../../domain/delivery/status.ts";
 import type { Priority } from "../../domain/priority.ts";
 import { isLane, shardNames, waitingDigests } from "../../domain/delivery/queues.ts";
 import { heldReasons } from "../../domain/delivery/reasons.ts";

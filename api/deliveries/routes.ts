@@ -1,13 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import { attemptFailures, type AttemptFailure } from "../../domain/delivery/attempt.ts";
 import type { PrismaClient } from "../../prisma/generated/client.ts";
-import { withTemplate } from "../campaigns/store.ts";
-import {
-  deliveryAnswer,
-  deliveryJson,
-  type DeliveryRow,
-  templateVersionAnswer,
-} from "./store.ts";
+import { withTemplate } from "../templates/store.ts";
+import { deliveryAnswer, deliveryJson, type DeliveryRow, templateVersionAnswer } from "./store.ts";
 import { deliveryFilterQuery, findNamed, readDeliveries } from "./filters.ts";
 import { byCreation, pageOf, pageQuery, paging, partOf } from "../http/pages.ts";
 import { absent, idInPath, idParams } from "../http/path-ids.ts";

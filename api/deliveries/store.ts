@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { creationOf, publicId } from "../../domain/ids.ts";
-import { type DeliveryStatus, deliveryStatuses } from "../../domain/notification.ts";
+import { type DeliveryStatus } from "../../domain/delivery/status.ts";
+import { deliveryStatuses } from "../../domain/delivery/status.ts";
 import { priorities } from "../../domain/priority.ts";
 import type { Delivery } from "../../prisma/generated/client.ts";
 import { exampleIdOf } from "../http/path-ids.ts";

@@ -1,11 +1,7 @@
 import { z } from "@hono/zod-openapi";
-import {
-  eventColumns,
-  eventJoins,
-  eventKinds,
-  type EventRow,
-  eventView,
-} from "../../domain/event.ts";
+import { eventKinds, type EventRow, eventView } from "../../domain/event.ts";
+import { eventJoins } from "../../ledger/event-columns.ts";
+import { eventColumns } from "../../ledger/event-columns.ts";
 import { firstUuidAt } from "../../domain/ids.ts";
 import { createConditions } from "../http/where.ts";
 import { findNamed, idOf, recipientParameter } from "../deliveries/filters.ts";

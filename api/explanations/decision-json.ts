@@ -1,6 +1,11 @@
 import { z } from "@hono/zod-openapi";
 import { type Decision, explain, type Facts, rules } from "../../domain/policy/decide.ts";
-import { type PreferencePath, originOf, preferenceLayers, valueAt } from "../../domain/policy/preferences.ts";
+import {
+  type PreferencePath,
+  originOf,
+  preferenceLayers,
+  valueAt,
+} from "../../domain/policy/preferences.ts";
 import { type Reason, reasons } from "../../domain/delivery/reasons.ts";
 import { instantWords, reasonWords } from "./reason-text.ts";
 

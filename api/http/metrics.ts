@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { type ConnectionCounts, createPoolGauge, durationBuckets } from "../../config/metrics.ts";
 import type { ProblemKind } from "./problem-kinds.ts";
+import type { WakeTarget } from "../wakes.ts";
 
 /** What the API counts. No label can hold what a caller made up: their values are known beforehand, and few. */
 export interface ApiMetrics {
@@ -14,8 +15,6 @@ export interface ApiMetrics {
   /** How much may be accepted and unsent, to be compared with what is open. */
   unsentLimit(deliveries: number): void;
 }
-
-export type WakeTarget = "mailbox" | "critical" | "campaign" | "digest";
 
 /** Problems that say that a limit was reached, and which. */
 const limits: Partial<Record<ProblemKind, string>> = {

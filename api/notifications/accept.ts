@@ -17,7 +17,11 @@ import {
 } from "../http/idempotency.ts";
 import { type FieldError, invalid, Problem } from "../http/problem.ts";
 import type { Types } from "../notification-types/lookup.ts";
-import { dataErrors, type NamedVersion, type TemplateVersions } from "../templates/version-cache.ts";
+import {
+  dataErrors,
+  type NamedVersion,
+  type TemplateVersions,
+} from "../templates/version-cache.ts";
 
 export interface Acceptance extends Answer {
   /** Queues that have new rows; none for a replay. */

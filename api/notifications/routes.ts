@@ -2,18 +2,14 @@ import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
 import { firstUuidAt, publicId } from "../../domain/ids.ts";
 import { typeKey } from "../../domain/policy/notification-type.ts";
-import {
-  type DeliveryStatus,
-  newNotification,
-  notificationActions,
-  templateKey,
-} from "../../domain/notification.ts";
+import { newNotification, notificationActions, templateKey } from "../../domain/notification.ts";
+import { type DeliveryStatus } from "../../domain/delivery/status.ts";
 import { priorities, type Priority } from "../../domain/priority.ts";
 import { notificationQueues } from "../../domain/delivery/queues.ts";
 import { text } from "../../domain/text.ts";
 import { acceptNotification } from "./accept.ts";
 import type { Backlog } from "./admission.ts";
-import { withTemplate } from "../campaigns/store.ts";
+import { withTemplate } from "../templates/store.ts";
 import { createConditions } from "../http/where.ts";
 import {
   countsOf,
@@ -39,6 +35,7 @@ import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { Types } from "../notification-types/lookup.ts";
 import type { TemplateVersions } from "../templates/version-cache.ts";
+import { acceptedNotification } from "./schemas.ts";
 
 const exampleNotification = {
   recipients: ["customer-17", "customer-42"],
@@ -46,13 +43,6 @@ const exampleNotification = {
   data: { order: "A-17" },
   priority: "high" as const,
 };
-
-export const acceptedNotification = z
-  .object({
-    id: z.string().openapi({ example: exampleIdOf("notification") }),
-    deliveries: z.number().int().openapi({ example: 2 }),
-  })
-  .openapi("AcceptedNotification");
 
 const listed = z
   .object({

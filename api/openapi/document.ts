@@ -1,12 +1,7 @@
 import { audienceComponents } from "../segments/audience.ts";
 import { headerComponents, problemComponents } from "./components.ts";
 import { guide } from "./guide.ts";
-import {
-  completeOperation,
-  type Operation,
-  tagDescriptions,
-  takesHeader,
-} from "./operations.ts";
+import { completeOperation, type Operation, tagDescriptions, takesHeader } from "./operations.ts";
 import { type Access, accessExtension, type createRouter } from "../http/router.ts";
 
 type App = ReturnType<typeof createRouter>;

@@ -3,7 +3,11 @@ import type { ReadRulebook } from "../../ledger/rulebook.ts";
 import { publicId } from "../../domain/ids.ts";
 import { instant } from "../../domain/time/instant.ts";
 import { dayMs } from "../../domain/time/local-time.ts";
-import { type NotificationType, typeKey, typePatch } from "../../domain/policy/notification-type.ts";
+import {
+  type NotificationType,
+  typeKey,
+  typePatch,
+} from "../../domain/policy/notification-type.ts";
 import { policyPatch } from "../../domain/policy/policy.ts";
 import { reasons } from "../../domain/delivery/reasons.ts";
 import { patchedDefinition } from "../notification-types/store.ts";
@@ -11,12 +15,7 @@ import { patchedPolicy, readPolicy } from "./store.ts";
 import { invalid, jsonPointer } from "../http/problem.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import {
-  exampleCount,
-  type PolicySimulation,
-  simulatePolicy,
-  TooMuch,
-} from "./simulation.ts";
+import { exampleCount, type PolicySimulation, simulatePolicy, TooMuch } from "./simulation.ts";
 import { createTurns } from "../../lib/concurrency-limit.ts";
 
 const maxDays = 31;

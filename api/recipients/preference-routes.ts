@@ -3,7 +3,11 @@ import type { Context } from "hono";
 import type { ReadRulebook } from "../../ledger/rulebook.ts";
 import { mergePatch } from "../../domain/merge-patch.ts";
 import { typeKey } from "../../domain/policy/notification-type.ts";
-import { type Preferences, preferences, preferencesPatch } from "../../domain/policy/preferences.ts";
+import {
+  type Preferences,
+  preferences,
+  preferencesPatch,
+} from "../../domain/policy/preferences.ts";
 import { recipientReference } from "../../domain/recipient.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { optionalIfMatchHeaders, setEtag } from "../http/etag.ts";

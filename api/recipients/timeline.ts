@@ -9,7 +9,12 @@ import { digestModes, effectivePreferences } from "../../domain/policy/preferenc
 import { type Priority, priorities } from "../../domain/priority.ts";
 import { quietUntil } from "../../domain/policy/quiet-hours.ts";
 import type { Person } from "../../ledger/recipient-snapshot.ts";
-import { deliveryAnswer, deliveryColumns, deliveryJson, type DeliveryRow } from "../deliveries/store.ts";
+import {
+  deliveryAnswer,
+  deliveryColumns,
+  deliveryJson,
+  type DeliveryRow,
+} from "../deliveries/store.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 
 /** Deliveries, and groups, that an answer has at most. */

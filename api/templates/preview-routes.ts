@@ -1,6 +1,5 @@
 import { z } from "@hono/zod-openapi";
 import { publicId } from "../../domain/ids.ts";
-import { notificationData, templateVersionNumber } from "../../domain/notification.ts";
 import { recipientProfile, recipientReference } from "../../domain/recipient.ts";
 import { text } from "../../domain/text.ts";
 import {
@@ -10,23 +9,14 @@ import {
   type TemplateContent,
   TemplateError,
 } from "../../domain/templates/template.ts";
-import { compileVariables, type TemplateVariables } from "../../domain/templates/template-variables.ts";
-import { acceptNotification } from "../notifications/accept.ts";
-import type { Types } from "../notification-types/lookup.ts";
-import type { Backlog } from "../notifications/admission.ts";
-import { answerWith, idempotencyHeaders, keyedRequest } from "../http/idempotency.ts";
-import { type FieldError, invalid, Problem } from "../http/problem.ts";
+import {
+  compileVariables,
+  type TemplateVariables,
+} from "../../domain/templates/template-variables.ts";
+import { invalid } from "../http/problem.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import { dataErrors, type TemplateVersions } from "./version-cache.ts";
-import { findTemplate, findVersion, templateParams } from "./store.ts";
-import { acceptedNotification } from "../notifications/routes.ts";
-
-const anyVersion = templateVersionNumber.optional().openapi({
-  description: "Any version; the active one where it is left out",
-  example: 2,
-});
-
-const data = notificationData.meta({ example: { orderNumber: "A-1" } });
+import { dataErrors } from "./version-cache.ts";
+import { anyVersion, exampleData, findTemplate, findVersion, templateParams } from "./store.ts";
 
 const preview = defineRoute({
   method: "post",
@@ -38,7 +28,7 @@ const preview = defineRoute({
     body: jsonContent(
       z.strictObject({
         version: anyVersion,
-        data,
+        data: exampleData,
         /** Somebody stored, or somebody made up. */
         recipient: z
           .union(
@@ -65,28 +55,6 @@ const preview = defineRoute({
   ),
 });
 
-const test = defineRoute({
-  method: "post",
-  path: "/v1/templates/{key}/test",
-  access: "sender",
-  summary: "Send a version to somebody as a try: a notification as any other, marked as a test",
-  request: {
-    params: templateParams,
-    headers: idempotencyHeaders,
-    body: jsonContent(
-      z.strictObject({
-        recipient: text(200).openapi({
-          description: "External id, or rcp_…",
-          example: "ada",
-        }),
-        data,
-        version: anyVersion,
-      }),
-    ),
-  },
-  responses: responses(202, "Accepted", acceptedNotification),
-});
-
 /** Stands in for the recipient where a preview names none. */
 const anybody: RecipientScope = {
   id: "rcp_00000000000000000000000000",
@@ -98,14 +66,7 @@ const anybody: RecipientScope = {
 };
 
 /** Seeing a message before it goes to everybody. */
-export function templateTrialRoutes(
-  deps: ApiDeps,
-  versions: TemplateVersions,
-  types: Types,
-  backlog: Backlog,
-) {
-  const { prisma, pool, wakes, clock, config } = deps;
-
+export function templatePreviewRoutes({ prisma }: ApiDeps) {
   async function scopeOf(
     wanted:
       | string
@@ -133,49 +94,21 @@ export function templateTrialRoutes(
     };
   }
 
-  return createRouter()
-    .openapi(preview, async (c) => {
-      const { version: wanted, data, recipient } = c.req.valid("json");
-      const template = await findTemplate(prisma, c.req.valid("param").key);
-      const { version, content, variables } = await findVersion(prisma, template, wanted);
-      const errors = dataErrors(compileVariables(variables as TemplateVariables), data);
-      if (errors.length > 0) throw invalid(errors);
-      const scope = emailScope(await scopeOf(recipient), data);
-      try {
-        return c.json({ version, ...renderEmail(content as TemplateContent, scope) }, 200);
-      } catch (error) {
-        if (error instanceof TemplateError)
-          throw invalid([
-            { in: "body", field: "/data", message: `does not fit the template: ${error.message}` },
-          ]);
-        throw error;
-      }
-    })
-    .openapi(test, async (c) => {
-      const { key } = c.req.valid("param");
-      const { recipient, data, version: wanted } = c.req.valid("json");
-      const requestId = c.get("requestId");
-      const template = await findTemplate(prisma, key);
-      const { version } = await findVersion(prisma, template, wanted);
-      try {
-        const { queues, ...answer } = await acceptNotification(
-          { pool, backlog, versions, types, mailboxShards: config.mailboxShards, now: clock() },
-          { recipients: [recipient], template: { key, version }, data, actions: [] },
-          { caller: c.get("caller").id, requestId, test: true },
-          keyedRequest(c),
-        );
-        for (const queue of queues) wakes.queue(queue, { requestId });
-        return answerWith<z.infer<typeof acceptedNotification>, 202>(c, answer);
-      } catch (error) {
-        if (error instanceof Problem && error.kind === "invalid")
-          throw invalid(error.errors.map(asOfTest));
-        throw error;
-      }
-    });
-}
-
-/** An error of a notification's body as one of a test's request. */
-function asOfTest(error: FieldError): FieldError {
-  if (error.field === "/recipients/0") return { ...error, field: "/recipient" };
-  return error.field.startsWith("/template") ? { ...error, in: "path", field: "key" } : error;
+  return createRouter().openapi(preview, async (c) => {
+    const { version: wanted, data, recipient } = c.req.valid("json");
+    const template = await findTemplate(prisma, c.req.valid("param").key);
+    const { version, content, variables } = await findVersion(prisma, template, wanted);
+    const errors = dataErrors(compileVariables(variables as TemplateVariables), data);
+    if (errors.length > 0) throw invalid(errors);
+    const scope = emailScope(await scopeOf(recipient), data);
+    try {
+      return c.json({ version, ...renderEmail(content as TemplateContent, scope) }, 200);
+    } catch (error) {
+      if (error instanceof TemplateError)
+        throw invalid([
+          { in: "body", field: "/data", message: `does not fit the template: ${error.message}` },
+        ]);
+      throw error;
+    }
+  });
 }

@@ -1,8 +1,12 @@
 import { z } from "@hono/zod-openapi";
 import { newUuid, publicId } from "../../domain/ids.ts";
-import { templateKey } from "../../domain/notification.ts";
+import { notificationData, templateKey, templateVersionNumber } from "../../domain/notification.ts";
 import { text } from "../../domain/text.ts";
-import { checkContent, type TemplateContent, templateContent } from "../../domain/templates/template.ts";
+import {
+  checkContent,
+  type TemplateContent,
+  templateContent,
+} from "../../domain/templates/template.ts";
 import {
   compileVariables,
   templateVariables,
@@ -13,7 +17,6 @@ import { invalid, jsonPointer, notFound, Problem } from "../http/problem.ts";
 import { versionInPath } from "../http/version-metadata.ts";
 
 /** What the routes of templates share: what is asked for, what is answered, and how both are kept. */
-
 const exampleContent = {
   email: {
     subject: "Order {{ orderNumber }} is on its way",
@@ -129,6 +132,7 @@ export async function refuseUnusableTemplate(
 
 /** What is wrong with a reference to a template. */
 export const unknownTemplate = "names no template: create it first with POST /v1/templates";
+
 export const archivedTemplate = (key: string) =>
   `names an archived template: take another, or restore it with POST /v1/templates/${key}/restore`;
 
@@ -237,3 +241,15 @@ export function versionJson(row: TemplateVersion) {
     variables: row.variables as Record<string, unknown>,
   };
 }
+
+/** For a Prisma query whose rows name a version: its template's key and its number, and not its contents, which may be long. */
+export const withTemplate = {
+  templateVersion: { select: { version: true, template: { select: { key: true } } } },
+} as const;
+
+export const anyVersion = templateVersionNumber.optional().openapi({
+  description: "Any version; the active one where it is left out",
+  example: 2,
+});
+
+export const exampleData = notificationData.meta({ example: { orderNumber: "A-1" } });

@@ -59,10 +59,10 @@ export function temporalCheck({ environment }: Surroundings): Check {
   };
 }
 
-async function searchAttributes(ask: () => Promise<{ name: string }[]>): Promise<Finding> {
+async function searchAttributes(ask: () => Promise<string[]>): Promise<Finding> {
   const name = "Search attributes";
   try {
-    const absent = (await ask()).map((attribute) => attribute.name);
+    const absent = await ask();
     if (absent.length === 0) return ok(name, "registered");
     return warning(
       name,

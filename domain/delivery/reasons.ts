@@ -1,4 +1,4 @@
-import type { DeliveryStatus } from "../notification.ts";
+import type { DeliveryStatus } from "./status.ts";
 
 /** Why a delivery waits, or why it ended as it did. Stands in the ledger: codes are added, never renamed. */
 export type Reason =

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { digestInstants, nextDigestAt } from "./digest-instants.ts";
 import { dayMs, hourMs, minuteMs } from "../time/local-time.ts";
-import { digestModes, weekdays, type DigestPreferences, type Weekday } from "./preferences.ts";
+import { digestModes, type DigestPreferences, type Weekday } from "./preferences.ts";
+import { weekdays } from "../time/local-time.ts";
 import {
   allClockChanges,
   allZones,

@@ -1,5 +1,13 @@
-import { clockSpanAt, hourMs, instantOf, localTimeAt, minuteOf, weekdayOf } from "../time/local-time.ts";
-import { weekdays, type DigestPreferences } from "./preferences.ts";
+import {
+  clockSpanAt,
+  hourMs,
+  instantOf,
+  localTimeAt,
+  minuteOf,
+  weekdayOf,
+} from "../time/local-time.ts";
+import { type DigestPreferences } from "./preferences.ts";
+import { weekdays } from "../time/local-time.ts";
 
 /**
  * When a recipient's next digest is due.

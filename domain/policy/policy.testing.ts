@@ -3,7 +3,8 @@
 import fc from "fast-check";
 import { type NotificationType, typeDefinition } from "./notification-type.ts";
 import { type Policy, policy, presetPolicy } from "./policy.ts";
-import { digestModes, type Preferences, preferences, weekdays } from "./preferences.ts";
+import { digestModes, type Preferences, preferences } from "./preferences.ts";
+import { weekdays } from "../time/local-time.ts";
 import { priorities } from "../priority.ts";
 
 const zones = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"];

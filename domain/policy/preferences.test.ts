@@ -18,8 +18,8 @@ import {
   tracedPreferences,
   typePreferences,
   valueAt,
-  weekdays,
 } from "./preferences.ts";
+import { weekdays } from "../time/local-time.ts";
 import { priorities } from "../priority.ts";
 
 const twoDigits = (below: number) =>

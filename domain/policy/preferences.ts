@@ -3,19 +3,10 @@ import { channels } from "../channel.ts";
 import { resourceKey } from "../key.ts";
 import { mergePatchOf } from "../merge-patch.ts";
 import { priorities } from "../priority.ts";
+import { weekdays } from "../time/local-time.ts";
 
 export const digestModes = ["immediate", "hourly", "daily", "weekly"] as const;
 
-/** In the order of ISO 8601: Monday is 1. */
-export const weekdays = [
-  "monday",
-  "tuesday",
-  "wednesday",
-  "thursday",
-  "friday",
-  "saturday",
-  "sunday",
-] as const;
 export type Weekday = (typeof weekdays)[number];
 
 /** The values that may be from one number to another, and of what. */

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { dayMs, minuteMs } from "../time/local-time.ts";
-import { weekdays, type QuietSpan, type Weekday, type WeekdaySpan } from "./preferences.ts";
+import { type QuietSpan, type Weekday, type WeekdaySpan } from "./preferences.ts";
+import { weekdays } from "../time/local-time.ts";
 import { quietUntil } from "./quiet-hours.ts";
 import {
   allClockChanges,

@@ -6,7 +6,8 @@ import {
   minuteOf,
   type LocalTime,
 } from "../time/local-time.ts";
-import { weekdays, type EffectivePreferences, type QuietSpan } from "./preferences.ts";
+import { type EffectivePreferences, type QuietSpan } from "./preferences.ts";
+import { weekdays } from "../time/local-time.ts";
 
 type QuietTimes = Pick<EffectivePreferences, "quietHours" | "doNotDisturb">;
 

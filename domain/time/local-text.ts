@@ -1,5 +1,5 @@
 import { clockSpanAt, localTimeAt, minuteMs } from "./local-time.ts";
-import { weekdays } from "../policy/preferences.ts";
+import { weekdays } from "./local-time.ts";
 
 /** What the clocks of `zone` show at `at`, as "Monday 2027-03-29 08:00 +02:00". */
 export function localText(zone: string, at: number): string {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { clockSpanAt, dayMs, instantOf, localTimeAt, minuteMs, minuteOf } from "./local-time.ts";
-import { weekdays } from "../policy/preferences.ts";
+import { weekdays } from "./local-time.ts";
 import {
   allClockChanges,
   allZones,

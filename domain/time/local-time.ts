@@ -138,3 +138,13 @@ function offsetIn(formatted: string): number {
   const size = Number(hours) * hourMs + Number(minutes) * minuteMs + Number(seconds) * 1_000;
   return sign === "-" ? -size : size;
 }
+/** In the order of ISO 8601: Monday is 1. */
+export const weekdays = [
+  "monday",
+  "tuesday",
+  "wednesday",
+  "thursday",
+  "friday",
+  "saturday",
+  "sunday",
+] as const;

@@ -1,8 +1,8 @@
 import { once } from "node:events";
-import type { Client } from "@temporalio/client";
 import { CancelledFailure } from "@temporalio/common";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { campaignWorkflowId } from "../../workflows/names.ts";
 import { createRelayOverdue } from "../../activities/relay-overdue.ts";
 import { waitingDigests } from "../../domain/delivery/queues.ts";
 import { advanceCampaign } from "../support/campaign-worker.ts";
@@ -18,19 +18,22 @@ afterAll(() => database.drop());
 const mailbox = "mailbox/0";
 const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000);
 
+/** The wakes of a relay, as the ids of the workflows that they would start. */
+const recordWakes = (woken: string[]) => ({
+  wakeQueue: async (queue: string) => void woken.push(queue),
+  wakeCampaign: async (campaignId: string) => void woken.push(campaignWorkflowId(campaignId)),
+});
+
 /** What one sweep wakes. */
 async function sweep(): Promise<string[]> {
   const woken: string[] = [];
-  const signalWithStart = (_: string, { workflowId }: { workflowId: string }) =>
-    Promise.resolve(void woken.push(workflowId));
   const environment = new MockActivityEnvironment();
   environment.on("heartbeat", () => environment.cancel());
   await environment.run(
     createRelayOverdue({
       pool: database.pool,
-      client: { workflow: { signalWithStart } } as unknown as Client,
       channel: { opensAt: () => null },
-      woke: () => {},
+      ...recordWakes(woken),
     }),
   );
   return woken;
@@ -63,17 +66,11 @@ describe("the relay", () => {
     for (const queue of ["mailbox/0", "digest/lane/1", waitingDigests])
       await seed.notification({ recipientIds, queue, dueAt: new Date(Date.now() - 60_000) });
     const woken: string[] = [];
-    const signalWithStart = (_: string, { workflowId }: { workflowId: string }) => {
-      woken.push(workflowId);
-      return Promise.resolve();
-    };
-    const counted: string[] = [];
     let opensAt: Date | null = new Date(Date.now() + 60_000);
     const relay = createRelayOverdue({
       pool,
-      client: { workflow: { signalWithStart } } as unknown as Client,
       channel: { opensAt: () => opensAt },
-      woke: (workflow) => void counted.push(workflow),
+      ...recordWakes(woken),
     });
     const environment = new MockActivityEnvironment();
     const running = environment.run(relay);
@@ -82,7 +79,6 @@ describe("the relay", () => {
     opensAt = null;
     await once(environment, "heartbeat");
     expect(woken).toEqual(["digest/lane/1", "mailbox/0"]);
-    expect(counted).toEqual(["deliveryQueue", "deliveryQueue"]);
     environment.cancel();
     await running.catch((error: unknown) => expect(error).toBeInstanceOf(CancelledFailure));
   });

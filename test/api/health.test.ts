@@ -3,7 +3,7 @@ import { readLedger } from "../../ledger/health-figures.ts";
 import { createRulebookReader } from "../../ledger/rulebook.ts";
 import { assess } from "../../domain/health.ts";
 import { newUuid } from "../../domain/ids.ts";
-import type { DeliveryStatus } from "../../domain/notification.ts";
+import type { DeliveryStatus } from "../../domain/delivery/status.ts";
 import type { Priority } from "../../domain/priority.ts";
 import { queueName, waitingDigests } from "../../domain/delivery/queues.ts";
 import type { Reason } from "../../domain/delivery/reasons.ts";

@@ -1,5 +1,6 @@
 import { newUuid, parsePublicId, publicId } from "../../domain/ids.ts";
-import { type DeliveryStatus, deliveryStatuses } from "../../domain/notification.ts";
+import { type DeliveryStatus } from "../../domain/delivery/status.ts";
+import { deliveryStatuses } from "../../domain/delivery/status.ts";
 import { waitingDigests } from "../../domain/delivery/queues.ts";
 import type { Reason } from "../../domain/delivery/reasons.ts";
 import type { Document, Parameter, Schema } from "../support/openapi.ts";

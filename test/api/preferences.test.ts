@@ -6,8 +6,8 @@ import {
   preferenceRanges,
   type Preferences,
   valueAt,
-  weekdays,
 } from "../../domain/policy/preferences.ts";
+import { weekdays } from "../../domain/time/local-time.ts";
 import { queueName, shardOf, waitingDigests } from "../../domain/delivery/queues.ts";
 import type { Reason } from "../../domain/delivery/reasons.ts";
 import { createTokens } from "../../domain/tokens.ts";

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { inTransaction } from "../../ledger/transaction.ts";
 import { newUuid, parsePublicId, publicId } from "../../domain/ids.ts";
-import type { DeliveryStatus } from "../../domain/notification.ts";
+import type { DeliveryStatus } from "../../domain/delivery/status.ts";
 import type { Priority } from "../../domain/priority.ts";
 import { queueName, shardOf, waitingDigests } from "../../domain/delivery/queues.ts";
 import { heldReasons, type Reason } from "../../domain/delivery/reasons.ts";

@@ -7,7 +7,8 @@ import { expect, it } from "vitest";
 import { packageRoot } from "../../config/package-root.ts";
 import { queueName, waitingDigests } from "../../domain/delivery/queues.ts";
 import { createPool } from "../../ledger/worker-pool.ts";
-import { ensureEvents, ensureRelay } from "../../workers/worker.ts";
+import { ensureEvents } from "../../workers/singletons.ts";
+import { ensureRelay } from "../../workers/singletons.ts";
 import {
   digestId,
   eventsWorkflowId,

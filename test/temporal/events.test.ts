@@ -1,7 +1,7 @@
 import type { TestWorkflowEnvironment } from "@temporalio/testing";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { newUuid, publicId } from "../../domain/ids.ts";
-import { ensureEvents } from "../../workers/worker.ts";
+import { ensureEvents } from "../../workers/singletons.ts";
 import { eventsWorkflowId } from "../../workflows/names.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { listen } from "../support/listening.ts";

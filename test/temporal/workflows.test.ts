@@ -3,7 +3,7 @@ import type { WorkflowExecutionInfo } from "@temporalio/client";
 import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { queueName } from "../../domain/delivery/queues.ts";
-import { ensureRelay } from "../../workers/worker.ts";
+import { ensureRelay } from "../../workers/singletons.ts";
 import { relayWorkflowId } from "../../workflows/names.ts";
 import { wakeCampaign, wakeQueue } from "../../workflows/client.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";

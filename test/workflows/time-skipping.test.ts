@@ -6,7 +6,7 @@ import type { AdvanceCampaignInput, CampaignStep } from "../../activities/advanc
 import { noSinks } from "../../config/tracing.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { queueName } from "../../domain/delivery/queues.ts";
-import { wakeSignal } from "../../workflows/names.ts";
+import { wakeSignal } from "../../workflows/signals.ts";
 import { campaignOptions, deliveryQueueOptions } from "../../workflows/options.ts";
 import { wakeCampaign, wakeQueue } from "../../workflows/client.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";

@@ -1,7 +1,11 @@
 import type { Logger } from "pino";
 import type { SmtpProvider as ProviderSettings } from "../../../config/environment.ts";
 import { withoutAddresses } from "../../../config/describe-error.ts";
-import { responseLimit, type Attempt, type AttemptFailure } from "../../../domain/delivery/attempt.ts";
+import {
+  responseLimit,
+  type Attempt,
+  type AttemptFailure,
+} from "../../../domain/delivery/attempt.ts";
 import { isProviderFault } from "../../../domain/delivery/provider-fault.ts";
 import { smtpRetryAfterMs } from "../../../domain/delivery/retry-after.ts";
 import type { Breaker } from "../breakers.ts";

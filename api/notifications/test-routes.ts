@@ -1,0 +1,77 @@
+import { z } from "@hono/zod-openapi";
+import { text } from "../../domain/text.ts";
+import { answerWith, idempotencyHeaders, keyedRequest } from "../http/idempotency.ts";
+import { type FieldError, invalid, Problem } from "../http/problem.ts";
+import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import type { Types } from "../notification-types/lookup.ts";
+import {
+  anyVersion,
+  exampleData,
+  findTemplate,
+  findVersion,
+  templateParams,
+} from "../templates/store.ts";
+import type { TemplateVersions } from "../templates/version-cache.ts";
+import { acceptNotification } from "./accept.ts";
+import type { Backlog } from "./admission.ts";
+import { acceptedNotification } from "./schemas.ts";
+
+const test = defineRoute({
+  method: "post",
+  path: "/v1/templates/{key}/test",
+  access: "sender",
+  summary: "Send a version to somebody as a try: a notification as any other, marked as a test",
+  request: {
+    params: templateParams,
+    headers: idempotencyHeaders,
+    body: jsonContent(
+      z.strictObject({
+        recipient: text(200).openapi({
+          description: "External id, or rcp_…",
+          example: "ada",
+        }),
+        data: exampleData,
+        version: anyVersion,
+      }),
+    ),
+  },
+  responses: responses(202, "Accepted", acceptedNotification),
+});
+
+/** A version of a template, sent to one recipient to try it. */
+export function templateTestRoutes(
+  deps: ApiDeps,
+  versions: TemplateVersions,
+  types: Types,
+  backlog: Backlog,
+) {
+  const { prisma, pool, wakes, clock, config } = deps;
+
+  return createRouter().openapi(test, async (c) => {
+    const { key } = c.req.valid("param");
+    const { recipient, data, version: wanted } = c.req.valid("json");
+    const requestId = c.get("requestId");
+    const template = await findTemplate(prisma, key);
+    const { version } = await findVersion(prisma, template, wanted);
+    try {
+      const { queues, ...answer } = await acceptNotification(
+        { pool, backlog, versions, types, mailboxShards: config.mailboxShards, now: clock() },
+        { recipients: [recipient], template: { key, version }, data, actions: [] },
+        { caller: c.get("caller").id, requestId, test: true },
+        keyedRequest(c),
+      );
+      for (const queue of queues) wakes.queue(queue, { requestId });
+      return answerWith<z.infer<typeof acceptedNotification>, 202>(c, answer);
+    } catch (error) {
+      if (error instanceof Problem && error.kind === "invalid")
+        throw invalid(error.errors.map(asOfTest));
+      throw error;
+    }
+  });
+}
+
+/** An error of a notification's body as one of a test's request. */
+function asOfTest(error: FieldError): FieldError {
+  if (error.field === "/recipients/0") return { ...error, field: "/recipient" };
+  return error.field.startsWith("/template") ? { ...error, in: "path", field: "key" } : error;
+}
