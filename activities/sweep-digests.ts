@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Context } from "@temporalio/activity";
 import type { Pool } from "pg";
-import { priorities } from "../domain/priority.ts";
 import { digestLaneNames, waitingDigests } from "../domain/delivery/queues.ts";
+import { moveDueDigests, readDueQueues } from "../ledger/digests.ts";
 
 export interface SweepInput {
   /** ISO 8601: what is due is so at this instant, or by the ledger's clock where that is later. */
@@ -17,34 +17,8 @@ export interface Sweep {
   lanes: string[];
 }
 
-const batchRows = 2_000;
 /** How long rows that somebody else holds just now are left to them. */
 const busyMs = 100;
-
-const now = "SELECT greatest($1::timestamptz, clock_timestamp()) AS now";
-const byPriority = `(VALUES ${priorities.map((priority) => `('${priority}'::priority)`).join(", ")}) AS p(priority)`;
-
-/** Whoever holds a row is about to move it, to release it, or to end it: either way it need not be waited for. */
-const moveSql = `
-  WITH clock AS MATERIALIZED (${now}),
-  due AS (
-    SELECT d.id FROM clock, ${byPriority},
-    LATERAL (
-      SELECT id, due_at FROM deliveries WHERE queue = $2 AND priority = p.priority AND due_at <= clock.now
-      ORDER BY due_at LIMIT ${batchRows} FOR UPDATE SKIP LOCKED
-    ) d
-    LIMIT ${batchRows}
-  )
-  UPDATE deliveries d SET queue = ($3::text[])[get_byte(uuid_send(d.recipient_id), 15) % cardinality($3::text[]) + 1]
-  FROM due WHERE d.id = due.id
-  RETURNING d.recipient_id AS recipient`;
-
-/** Which of the queues have something due. */
-const dueSql = `
-  WITH clock AS MATERIALIZED (${now})
-  SELECT q.queue FROM clock, unnest($2::text[]) WITH ORDINALITY AS q(queue, place)
-  WHERE EXISTS (SELECT FROM ${byPriority}, LATERAL (SELECT FROM deliveries WHERE queue = q.queue AND priority = p.priority AND due_at <= clock.now LIMIT 1) d)
-  ORDER BY q.place`;
 
 /**
  * Moves the members of digests whose time has come from where they wait to the lanes that they are sent from, and wakes
@@ -62,34 +36,21 @@ export function createSweepDigests({
   return async function sweepDigests({ asOf }: SweepInput): Promise<Sweep> {
     const context = Context.current();
     const { cancellationSignal: signal } = context;
-    const dueIn = async (queues: readonly string[]) => {
-      const { rows } = await pool.query<{ queue: string }>({
-        name: "digests-due",
-        text: dueSql,
-        values: [asOf, queues],
-      });
-      return rows.map(({ queue }) => queue);
-    };
-
     let deliveries = 0;
     const recipients = new Set<string>();
     for (;;) {
       // Not an end like another: what is left is for the next attempt.
       if (signal.aborted) await context.cancelled;
-      const { rows } = await pool.query<{ recipient: string }>({
-        name: "sweep-digests",
-        text: moveSql,
-        values: [asOf, waitingDigests, digestLaneNames],
-      });
-      deliveries += rows.length;
-      for (const { recipient } of rows) recipients.add(recipient);
+      const moved = await moveDueDigests(pool, asOf);
+      deliveries += moved.length;
+      for (const recipientId of moved) recipients.add(recipientId);
       context.heartbeat();
-      if (rows.length > 0) continue;
-      if ((await dueIn([waitingDigests])).length === 0) break;
+      if (moved.length > 0) continue;
+      if ((await readDueQueues(pool, asOf, [waitingDigests])).length === 0) break;
       await sleep(busyMs, undefined, { signal }).catch(() => {});
     }
 
-    const lanes = await dueIn(digestLaneNames);
+    const lanes = await readDueQueues(pool, asOf, digestLaneNames);
     for (const lane of lanes) await wake(lane);
     return { deliveries, recipients: recipients.size, lanes };
   };

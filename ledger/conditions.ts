@@ -31,22 +31,3 @@ export const isUnsent = (d: string) =>
 /** Of an array of queues, one a shard, that of its recipient. */
 export const ownQueue = (d: string, queues: string) =>
   `(${queues})[get_byte(uuid_send(${d}.recipient_id), 15) % cardinality(${queues}) + 1]`;
-
-/**
- * Locks the groups $1, whose members are about to leave: groups before rows, as whoever adds members does, and in the order
- * of their ids.
- */
-export const lockGroupsSql = "SELECT FROM groups WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE";
-
-/** Members have left the groups $1, which are locked: one that has no member left is closed. */
-export const leaveGroupsSql = `
-  UPDATE groups AS g SET member_count = m.count, status = CASE WHEN m.count = 0 THEN 'closed' ELSE g.status END,
-    closed_at = CASE WHEN m.count = 0 THEN clock_timestamp() ELSE g.closed_at END
-  FROM (
-    SELECT left_by.id, (SELECT count(*)::int FROM deliveries WHERE group_id = left_by.id AND due_at IS NOT NULL) AS count FROM unnest($1::uuid[]) AS left_by(id)
-  ) AS m
-  WHERE g.id = m.id AND g.status <> 'closed'`;
-
-/** Of the groups `ids`, those that were closed for a message that did not go out: it has still to. */
-export const reopenGroups = (ids: string) =>
-  `UPDATE groups SET status = 'full', closed_at = NULL WHERE id = ANY (${ids}) AND status = 'closed'`;

@@ -8,6 +8,8 @@ import {
   recipientFilter,
 } from "../domain/audience.ts";
 import { audienceWhere } from "./audience-sql.ts";
+import type { Channel } from "../domain/channel.ts";
+import { routeMessage } from "../domain/policy/route.ts";
 import { laneNames } from "../domain/delivery/queues.ts";
 
 /**
@@ -25,22 +27,33 @@ export async function freezeAudience(
     await client.query("SET LOCAL statement_timeout = 0");
     // And it may be everybody.
     await client.query("SET LOCAL enable_seqscan = on");
-    const { rows } = await client.query<{ audience: unknown; laneCount: number }>(
-      `SELECT audience, lane_count AS "laneCount" FROM campaigns WHERE id = $1 AND status = 'scheduled' AND frozen_at IS NULL AND start_at <= $2 FOR UPDATE`,
+    const { rows } = await client.query<{
+      audience: unknown;
+      laneCount: number;
+      type: { channels: readonly Channel[] } | null;
+    }>(
+      `SELECT c.audience, c.lane_count AS "laneCount", (SELECT document FROM notification_types WHERE id = c.type_id) AS type
+       FROM campaigns c WHERE id = $1 AND status = 'scheduled' AND frozen_at IS NULL AND start_at <= $2 FOR UPDATE OF c`,
       [id, now],
     );
     const [campaign] = rows;
     if (!campaign) return;
     const wanted = audience.parse(campaign.audience);
-    const where = audienceWhere(wanted, await segmentsOf(client, wanted), "r", 4);
+    const where = audienceWhere(wanted, await segmentsOf(client, wanted), "r", 5);
     const { rowCount } = await client.query(
       `INSERT INTO deliveries (id, campaign_id, recipient_id, channel, priority, queue, due_at)
-       SELECT uuid_v7(clock_timestamp()), c.id, r.id, 'email', c.priority, q.names[get_byte(uuid_send(r.id), 15) % c.lane_count + 1], $3
+       SELECT uuid_v7(clock_timestamp()), c.id, r.id, $4::channel, c.priority, q.names[get_byte(uuid_send(r.id), 15) % c.lane_count + 1], $3
        FROM campaigns c, recipients r, (SELECT $2::text[] AS names) q
        WHERE c.id = $1 AND ${where.sql}
        ORDER BY r.id
        FOR KEY SHARE OF r`,
-      [id, laneNames(campaignId, campaign.laneCount), now, ...where.values],
+      [
+        id,
+        laneNames(campaignId, campaign.laneCount),
+        now,
+        routeMessage(campaign.type),
+        ...where.values,
+      ],
     );
     await client.query(
       `UPDATE campaigns SET status = 'running', frozen_at = $2, audience_count = $3, deliveries_from = now(), deliveries_until = clock_timestamp(),

@@ -1,4 +1,5 @@
-import { reopenGroups, sourceRuns } from "./conditions.ts";
+import { sourceRuns } from "./conditions.ts";
+import { reopenGroups } from "./groups.ts";
 import { longestWindowMs } from "../domain/policy/limits.ts";
 import { ageingMs, priorities } from "../domain/priority.ts";
 

@@ -5,22 +5,19 @@ import { changeOf } from "../http/audit.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { priorities } from "../../domain/priority.ts";
 import { deliveryAnswer, deliveryJson, readDelivery } from "./store.ts";
+import { changeDeliveries, countMatching, type Selection, wakeFor } from "./changes.ts";
 import {
-  changeDeliveries,
-  changeRows,
-  countMatching,
+  applyOperatorChange,
   type DeliveryChange,
-  type Selection,
   type SkipReason,
   type Skipped,
-  wakeFor,
-} from "./changes.ts";
+} from "../../ledger/operator-changes.ts";
 import { deliveryFilterBody, type DeliveryFilters, findNamed } from "./filters.ts";
 import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
 import { Problem } from "../http/problem.ts";
 import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import { runOf } from "../../ledger/run.ts";
+import { executeIn } from "../../ledger/sql.ts";
 import { createTurns } from "../../lib/concurrency-limit.ts";
 
 const maxIds = 1_000;
@@ -203,11 +200,11 @@ export function deliveryChangeRoutes(deps: ApiDeps) {
   const one = (c: Context<ApiEnv>, reference: string, change: DeliveryChange) =>
     commitOnce(c, deps, 200, async (tx) => {
       const id = idInPath("delivery", reference);
-      const run = runOf(tx);
-      const before = await readDelivery(run, id);
+      const execute = executeIn(tx);
+      const before = await readDelivery(execute, id);
       if (!before) absent("delivery");
-      const { changed, skipped } = await changeRows(run, change, [id], config);
-      const body = deliveryJson((await readDelivery(run, id))!);
+      const { changed, skipped } = await applyOperatorChange(execute, change, [id], config);
+      const body = deliveryJson((await readDelivery(execute, id))!);
       if (skipped.samePriority) return { body, changes: [] };
       if (changed.length === 0)
         throw new Problem("conflict", whySkipped(skipped, change, body.status));

@@ -5,7 +5,7 @@ import { deliveryStatuses } from "../../domain/delivery/status.ts";
 import { priorities } from "../../domain/priority.ts";
 import type { Delivery } from "../../prisma/generated/client.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
-import type { Run } from "../../ledger/run.ts";
+import { defineStatement, type Execute } from "../../ledger/sql.ts";
 
 export const templateVersionAnswer = z.object({
   key: z.string().openapi({ example: "order-shipped" }),
@@ -102,13 +102,13 @@ export const deliveryColumns = `d.id, d.campaign_id AS "campaignId", d.notificat
   d.group_id AS "groupId", d.hold_count AS "holdCount", d.decided_at AS "decidedAt", d.policy_version AS "policyVersion", d.type_version AS "typeVersion",
   d.preferences_version AS "preferencesVersion", (SELECT t.key FROM notification_types t WHERE t.id = ${typeIdOf}) AS type`;
 
-/** One row, within a transaction. */
-export async function readDelivery(run: Run, id: string): Promise<DeliveryRow | null> {
-  const [row] = await run<DeliveryRow>(
-    `SELECT ${deliveryColumns} FROM deliveries d WHERE d.id = $1::uuid`,
-    [id],
-  );
-  return row ?? null;
+const readStatement = defineStatement<{ id: string }, DeliveryRow>(
+  `SELECT ${deliveryColumns} FROM deliveries d WHERE d.id = :id::uuid`,
+);
+
+/** One delivery, within a transaction. */
+export async function readDelivery(execute: Execute, id: string): Promise<DeliveryRow | null> {
+  return (await execute(readStatement, { id }))[0] ?? null;
 }
 
 export function deliveryJson(row: DeliveryRow): z.output<typeof deliveryAnswer> {

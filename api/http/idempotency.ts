@@ -4,6 +4,8 @@ import type { Context, TypedResponse } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { JSONParsed } from "hono/utils/types";
 import type { Prisma } from "../../prisma/generated/client.ts";
+import { type KeyState, keyStateSql } from "../../ledger/idempotency-key.ts";
+import { defineStatement, executeIn } from "../../ledger/sql.ts";
 import type { ApiEnv } from "./context.ts";
 import { isUniqueViolation } from "./database-errors.ts";
 import { Problem } from "./problem.ts";
@@ -54,15 +56,6 @@ function canonicalJson(value: unknown): string {
   );
 }
 
-/** What the database says of a key, seen by a transaction that tried for the key's lock. */
-export interface KeyState {
-  /** Held to the end of the transaction: a crash frees it at once, a transaction that hangs is ended by its timeouts. */
-  locked: boolean;
-  requestHash: string | null;
-  status: number | null;
-  body: string | null;
-}
-
 /** An answer as it goes out: kept as text, so that a replay is the same to the byte. */
 export interface Answer {
   status: number;
@@ -88,12 +81,6 @@ export function replayOf(
   });
 }
 
-/** Tries for the lock of a key and looks for its answer. Bind scope and key as the placeholders given. */
-export const keyStateSql = (scopeAt: string, keyAt: string) => `
-  SELECT l.locked, k.request_hash AS "requestHash", k.status, k.body #>> '{}' AS body
-  FROM (SELECT pg_try_advisory_xact_lock(hashtextextended(${scopeAt}::text || ' ' || ${keyAt}::text, 0)) AS locked) AS l
-  LEFT JOIN idempotency_keys AS k ON k.scope = ${scopeAt}::text AND k.key = ${keyAt}::text`;
-
 /** The work of a request within its transaction: what to answer, what was changed, and what to do once that is committed. */
 export interface Work<Body> {
   body: Body;
@@ -101,6 +88,10 @@ export interface Work<Body> {
   changes: readonly Change[];
   committed?: () => void;
 }
+
+const keyStateStatement = defineStatement<{ scope: string; key: string }, KeyState>(
+  keyStateSql(":scope", ":key"),
+);
 
 const limits = { maxWait: 5_000, timeout: 15_000 };
 
@@ -134,11 +125,7 @@ export async function commitOnce<Body, Status extends ContentfulStatusCode>(
   const attempt = () =>
     prisma.$transaction(async (tx): Promise<Answer & { committed?: () => void }> => {
       if (request) {
-        const [state] = await tx.$queryRawUnsafe<KeyState[]>(
-          keyStateSql("$1", "$2"),
-          request.scope,
-          request.key,
-        );
+        const [state] = await executeIn(tx)(keyStateStatement, request);
         const kept = replayOf(request, state!);
         if (kept) return kept;
       }

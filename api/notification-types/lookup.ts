@@ -1,4 +1,5 @@
 import type { ReadRulebook } from "../../ledger/rulebook.ts";
+import { isRoutable } from "../../domain/policy/route.ts";
 import type { NotificationType, TypeDefinition } from "../../domain/policy/notification-type.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { definitionOf } from "./store.ts";
@@ -56,7 +57,7 @@ function usable<Type extends TypeDefinition>(
     ({ kind: "unusable", error: { in: "body", field: "/type", message } }) as const;
   if (!type)
     return unusable("names no notification type: create it first with POST /v1/notification-types");
-  return type.channels.includes("email")
+  return isRoutable(type)
     ? { kind: "type", type }
     : unusable("names a type that does not allow email, the only channel so far");
 }

@@ -1,21 +1,16 @@
 import type { Pool } from "pg";
 import { newUuid, publicId } from "../../domain/ids.ts";
-import { isUnsent } from "../../ledger/conditions.ts";
 import type { NewNotification } from "../../domain/notification.ts";
 import type { Priority } from "../../domain/priority.ts";
-import { queueName } from "../../domain/delivery/queues.ts";
+import type { Channel } from "../../domain/channel.ts";
+import { shardNames } from "../../domain/delivery/queues.ts";
+import { routeMessage } from "../../domain/policy/route.ts";
 import { recipientReference } from "../../domain/recipient.ts";
 import type { Backlog, Place } from "./admission.ts";
 import { isForeignKeyViolation } from "../http/database-errors.ts";
-import {
-  type Answer,
-  type KeyedRequest,
-  type KeyState,
-  keyStateSql,
-  replayOf,
-  retryOnce,
-} from "../http/idempotency.ts";
+import { type Answer, type KeyedRequest, replayOf, retryOnce } from "../http/idempotency.ts";
 import { type FieldError, invalid, Problem } from "../http/problem.ts";
+import { acceptDeliveries, type AcceptRow } from "../../ledger/accept.ts";
 import type { Types } from "../notification-types/lookup.ts";
 import {
   dataErrors,
@@ -29,87 +24,6 @@ export interface Acceptance extends Answer {
 }
 
 const acceptedStatus = 202;
-
-/**
- * Accepting a notification is the one write that has to be fast, so that it is one statement, and a transaction by
- * itself: look for the answer kept under the key, find the recipients and hold them against erasure, and only if all
- * are known and none has too much waiting for it, all is well ($12), the template is not archived and the version is still
- * the active one where that was asked for ($16), write the notification, its rows and its answer. What waits for a
- * recipient are its open rows, but for those that wait as the recipient wishes; $20 leaves room for those that others are about to write, which this statement cannot see.
- */
-const acceptSql = `
-  WITH state AS MATERIALIZED (${keyStateSql("$1", "$2")}),
-  held AS MATERIALIZED (
-    SELECT r.id, r.external_id FROM recipients AS r
-    WHERE r.erased_at IS NULL AND (r.external_id = ANY($4::text[]) OR r.id = ANY($6::uuid[]))
-    FOR KEY SHARE
-  ),
-  -- NOT IN, since it is hashed whatever number of recipients the plan was made for.
-  missing AS MATERIALIZED (
-    SELECT ref FROM unnest($4::text[]) AS named(ref) WHERE ref NOT IN (SELECT external_id FROM held)
-    UNION ALL SELECT ref FROM unnest($5::text[], $6::uuid[]) AS named(ref, id) WHERE id NOT IN (SELECT id FROM held)
-  ),
-  crowded AS MATERIALIZED (
-    SELECT h.id, h.external_id FROM held AS h CROSS JOIN LATERAL (
-      SELECT count(*) AS open FROM (
-        SELECT FROM deliveries AS d WHERE d.recipient_id = h.id AND ${isUnsent("d")} LIMIT $20::int
-      ) AS o
-    ) AS waiting
-    WHERE waiting.open >= $20::int
-  ),
-  version AS MATERIALIZED (
-    SELECT $8::uuid IS NULL OR EXISTS (
-      SELECT FROM template_versions AS v JOIN templates AS t ON t.id = v.template_id
-      WHERE v.id = $8::uuid AND t.archived_at IS NULL AND (t.active_version = v.version OR NOT $16::boolean)
-    ) AS current
-  ),
-  notification AS (
-    INSERT INTO notifications (id, template_version_id, priority, data, send_at, created_at, created_by, request_id, test,
-      type_id, occurs_at, expires_at, entity_id, dedup_key, collapse_key, batchable, bypass_rate_limit, actions)
-    SELECT $7::uuid, $8::uuid, $9::text::priority, $10::text::jsonb, $11::timestamptz, $14::timestamptz, $17::text, $18::text, $19::boolean,
-      $21::uuid, $22::timestamptz, $23::timestamptz, $24::text, $25::text, $26::text, $27::boolean, $28::boolean, $29::text::jsonb
-    FROM state, version
-    WHERE $12::boolean AND version.current AND (state.locked OR $2::text IS NULL) AND state."requestHash" IS NULL
-      AND NOT EXISTS (SELECT FROM missing) AND NOT EXISTS (SELECT FROM crowded)
-    RETURNING id, priority, send_at, created_at, test
-  ),
-  -- To go past the limits is a right that somebody used.
-  bypass AS (
-    INSERT INTO audit_entries (id, actor, action, resource, request_id, after, created_at)
-    SELECT $30::uuid, $17::text, 'notification.bypass-rate-limit', $15::text, $18::text, jsonb_build_object('recipients', (SELECT count(*) FROM held)), n.created_at
-    FROM notification AS n WHERE $28::boolean
-  ),
-  -- A try is for whoever asks for it, and waits for nothing.
-  rows AS (
-    INSERT INTO deliveries (id, notification_id, recipient_id, channel, priority, queue, due_at, reason, created_at)
-    SELECT uuid_v7(n.created_at), n.id, h.id, 'email', n.priority, ($13::text[])[get_byte(uuid_send(h.id), 15) % cardinality($13::text[]) + 1], n.send_at,
-      CASE WHEN n.test THEN 'send_requested' END, n.created_at
-    FROM notification AS n, held AS h
-    RETURNING queue
-  ),
-  answer AS MATERIALIZED (
-    SELECT format('{"id":"%s","deliveries":%s}', $15::text, count(*)) AS text, count(*)::int AS count, array_agg(DISTINCT queue) AS queues FROM rows HAVING count(*) > 0
-  ),
-  kept AS (
-    INSERT INTO idempotency_keys (scope, key, request_hash, status, body, created_at)
-    SELECT $1::text, $2::text, $3::text, ${acceptedStatus}, to_jsonb(answer.text), $14::timestamptz FROM answer WHERE $2::text IS NOT NULL
-  )
-  SELECT state.*, version.current, answer.text AS accepted, answer.count, answer.queues, ARRAY(SELECT ref FROM missing) AS missing,
-    ARRAY(SELECT id FROM crowded) AS "crowdedIds", ARRAY(SELECT external_id FROM crowded) AS "crowdedNames"
-  FROM state CROSS JOIN version LEFT JOIN answer ON true`;
-
-interface AcceptRow extends KeyState {
-  /** Is the version still the one meant, and may be used? */
-  current: boolean;
-  accepted: string | null;
-  /** Of deliveries that were written. */
-  count: number | null;
-  queues: string[] | null;
-  missing: string[];
-  /** Recipients for whom as much waits as may. */
-  crowdedIds: string[];
-  crowdedNames: string[];
-}
 
 interface Deps {
   pool: Pool;
@@ -148,6 +62,7 @@ export async function acceptNotification(
     ...notification,
     priority,
     typeId: type?.id ?? null,
+    channel: routeMessage(type),
     errors: named?.kind === "unusable" ? [named.error] : [],
   };
   const place = await deps.backlog.enter(recipients, priority === "critical");
@@ -180,6 +95,7 @@ function raced(): never {
 type Wanted = NewNotification & {
   priority: Priority;
   typeId: string | null;
+  channel: Channel;
   errors: readonly FieldError[];
 };
 
@@ -206,50 +122,41 @@ async function tryToAccept(
   }
   const kind = priority === "critical" ? "critical" : "mailbox";
   const id = newUuid(now);
-  const values = [
-    request?.scope ?? null,
-    request?.key ?? null,
-    request?.hash ?? null,
+  const accepting = {
+    scope: request?.scope ?? null,
+    key: request?.key ?? null,
+    hash: request?.hash ?? null,
     externalIds,
-    [...ids.keys()],
-    [...ids.values()],
+    references: [...ids.keys()],
+    recipientIds: [...ids.values()],
     id,
-    version.kind === "pinned" ? version.id : null,
+    publicId: publicId("notification", id),
+    versionId: version.kind === "pinned" ? version.id : null,
+    mustBeActive: template.version === undefined,
     priority,
-    JSON.stringify(data),
-    sendAt && sendAt > now ? sendAt : now,
-    errors.length === 0 && place.admitted,
-    Array.from({ length: mailboxShards }, (_, shard) => queueName({ kind, shard })),
+    channel: wanted.channel,
+    data: JSON.stringify(data),
+    sendAt: sendAt && new Date(sendAt) > now ? new Date(sendAt) : now,
+    valid: errors.length === 0 && place.admitted,
+    queues: shardNames(kind, mailboxShards),
     now,
-    publicId("notification", id),
-    template.version === undefined,
     caller,
     requestId,
     test,
-  ];
-  const ask = async (room: number) => {
-    const { rows } = await retryOnce(request, () =>
-      pool.query<AcceptRow>({
-        name: "accept-notification",
-        text: acceptSql,
-        values: [
-          ...values,
-          Math.max(0, room),
-          wanted.typeId,
-          wanted.occursAt ?? null,
-          wanted.expiresAt ?? null,
-          wanted.entityId ?? null,
-          wanted.dedupKey ?? null,
-          wanted.collapseKey ?? null,
-          wanted.batchable ?? true,
-          wanted.bypassRateLimit ?? false,
-          JSON.stringify(wanted.actions),
-          newUuid(now),
-        ],
-      }),
-    );
-    return rows[0]!;
+    answerStatus: acceptedStatus,
+    typeId: wanted.typeId,
+    occursAt: wanted.occursAt ?? null,
+    expiresAt: wanted.expiresAt ?? null,
+    entityId: wanted.entityId ?? null,
+    dedupKey: wanted.dedupKey ?? null,
+    collapseKey: wanted.collapseKey ?? null,
+    batchable: wanted.batchable ?? true,
+    bypassRateLimit: wanted.bypassRateLimit ?? false,
+    actions: JSON.stringify(wanted.actions),
+    auditId: newUuid(now),
   };
+  const ask = (room: number) =>
+    retryOnce(request, () => acceptDeliveries(pool, { ...accepting, room: Math.max(0, room) }));
   const { perRecipient } = place.limits;
   const others = place.others();
   let row = await ask(perRecipient - others);

@@ -5,10 +5,10 @@ import type { ImportedRecipient } from "../../domain/recipient.ts";
 import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
 import { importedRecipientFor } from "./preferences.ts";
 import { jsonPointer } from "../http/problem.ts";
-import { releasing } from "../deliveries/release.ts";
+import { releaseFor } from "../deliveries/release.ts";
 import { upsertRecipients } from "./upsert.ts";
 import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import { runOf } from "../../ledger/run.ts";
+import { executeIn } from "../../ledger/sql.ts";
 import { fieldFaults } from "../http/validation.ts";
 
 const maxRecipients = 1_000;
@@ -113,7 +113,7 @@ export function recipientBulkRoutes(deps: ApiDeps, readRulebook: ReadRulebook) {
           rows.length > 0
             ? [{ action: "recipient.bulk_upsert", resource: "recipients", after: counts }]
             : [],
-        committed: await releasing(c, deps, runOf(tx), unsettled),
+        committed: await releaseFor(c, deps, executeIn(tx), unsettled),
       };
     });
   });

@@ -1,10 +1,10 @@
 import type { ReadRulebook } from "../../ledger/rulebook.ts";
 import { importBody, importOutcome, importStream } from "../imports/stream.ts";
 import { importedRecipientFor } from "./preferences.ts";
-import { releasing } from "../deliveries/release.ts";
+import { releaseFor } from "../deliveries/release.ts";
 import { importRecipients } from "./upsert.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
-import { runOn } from "../../ledger/run.ts";
+import { executeOn } from "../../ledger/sql.ts";
 
 export const recipientImportPath = "/v1/recipients/import";
 
@@ -52,7 +52,7 @@ export function recipientImportRoutes(deps: ApiDeps, readRulebook: ReadRulebook)
         const last = new Map(items.map((item) => [item.externalId, item]));
         const storing = { createdBy, now: clock() };
         const unsettled = await importRecipients(client, [...last.values()], storing);
-        return releasing(c, deps, runOn(client), unsettled);
+        return releaseFor(c, deps, executeOn(client), unsettled);
       },
     });
     return c.json(outcome, 200);

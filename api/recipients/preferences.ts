@@ -24,9 +24,9 @@ import { definitionOf } from "../notification-types/store.ts";
 import { type FieldError, invalid, jsonPointer } from "../http/problem.ts";
 import { lockRecipient, refuseAbsent, type RecipientName } from "./store.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
-import { releasing } from "../deliveries/release.ts";
+import { releaseFor } from "../deliveries/release.ts";
 import type { ApiDeps } from "../http/router.ts";
-import { runOf } from "../../ledger/run.ts";
+import { executeIn } from "../../ledger/sql.ts";
 
 const from = z.enum(preferenceLayers);
 const held = <Value extends z.ZodType>(value: Value) => z.object({ value, from });
@@ -234,7 +234,7 @@ export async function changePreferences(
     return {
       body: { ...before, preferences: document as Prisma.JsonObject, preferencesVersion: version },
       changes: [changeOf("preferences.update", publicId("recipient", before.id), said, wanted)],
-      committed: await releasing(c, deps, runOf(tx), [before.id]),
+      committed: await releaseFor(c, deps, executeIn(tx), [before.id]),
     };
   });
 }

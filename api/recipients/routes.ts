@@ -11,10 +11,11 @@ import {
 import { Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
 import { ifMatchHeaders, requireMatch, setEtag } from "../http/etag.ts";
-import { leaveGroups, lockGroupsOf } from "../../ledger/groups.ts";
+import { eraseDeliveries } from "../../ledger/transitions.ts";
+import { wakeFor } from "../deliveries/changes.ts";
 import { commit } from "../http/idempotency.ts";
 import { invalid } from "../http/problem.ts";
-import { releasing } from "../deliveries/release.ts";
+import { releaseFor } from "../deliveries/release.ts";
 import { upsertRecipients } from "./upsert.ts";
 import {
   readRecipient,
@@ -33,7 +34,7 @@ import {
   problemResponse,
   responses,
 } from "../http/router.ts";
-import { runOf } from "../../ledger/run.ts";
+import { executeIn } from "../../ledger/sql.ts";
 import { fieldErrors } from "../http/validation.ts";
 
 const exampleProfile = {
@@ -100,7 +101,7 @@ const patch = defineRoute({
 });
 
 export function recipientRoutes(deps: ApiDeps) {
-  const { prisma, clock } = deps;
+  const { prisma, clock, wakes } = deps;
 
   return createRouter()
     .openapi(put, async (c) => {
@@ -120,7 +121,12 @@ export function recipientRoutes(deps: ApiDeps) {
         const after = recipientJson(stored!);
         return {
           body: stored!,
-          committed: await releasing(c, deps, runOf(tx), stored!.unsettled ? [stored!.id] : []),
+          committed: await releaseFor(
+            c,
+            deps,
+            executeIn(tx),
+            stored!.unsettled ? [stored!.id] : [],
+          ),
           changes: [
             before
               ? changeOf("recipient.replace", after.id, recipientJson(before), after)
@@ -167,10 +173,10 @@ export function recipientRoutes(deps: ApiDeps) {
         });
         return {
           body: after,
-          committed: await releasing(
+          committed: await releaseFor(
             c,
             deps,
-            runOf(tx),
+            executeIn(tx),
             after.timeZone === before.timeZone ? [] : [after.id],
           ),
           changes: [changeOf("recipient.update", shown.id, shown, recipientJson(after))],
@@ -201,33 +207,18 @@ export function recipientRoutes(deps: ApiDeps) {
           select: { id: true },
         });
         if (!erased) return { body: null, changes: [] };
-        const run = runOf(tx);
-        const groups = await lockGroupsOf(run, [erased.id]);
-        await tx.delivery.updateMany({
-          where: { recipientId: erased.id, status: "pending", dueAt: { not: null } },
-          data: {
-            status: "cancelled",
-            reason: "recipient_erased",
-            detail: null,
-            dueAt: null,
-            groupId: null,
-            leaseToken: null,
-            leaseUntil: null,
-            finishedAt: now,
-          },
-        });
-        await leaveGroups(
-          run,
-          groups.map((groupId) => ({ groupId })),
-        );
+        const ended = await eraseDeliveries(executeIn(tx), erased.id);
         await tx.preferenceVersion.deleteMany({ where: { recipientId: erased.id } });
-        await tx.grantLog.deleteMany({ where: { recipientId: erased.id } });
         const resource = publicId("recipient", erased.id);
         await tx.auditEntry.updateMany({
           where: { resource },
           data: { before: Prisma.DbNull, after: Prisma.DbNull },
         });
-        return { body: null, changes: [{ action: "recipient.erase", resource }] };
+        return {
+          body: null,
+          changes: [{ action: "recipient.erase", resource }],
+          committed: () => wakeFor(ended, wakes, c.get("requestId")),
+        };
       });
       return c.body(null, 204);
     });

@@ -29,7 +29,10 @@ const snooze = (minutes = 60) => ({ action: "snooze", minutes }) as const;
 const complete = { action: "complete" } as const;
 const look = { action: "view", url: "https://tasks.example.org/17?from=mail" } as const;
 
-const browser = { accept: "text/html,application/xhtml+xml,*/*;q=0.8" };
+const browser = {
+  accept: "text/html,application/xhtml+xml,*/*;q=0.8",
+  "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0",
+};
 const get = async (token: string, headers: Record<string, string> = browser, method = "GET") =>
   api.app.request(`/a/${token}`, { method, headers });
 const press = async (token: string, headers: Record<string, string> = {}) =>
@@ -59,7 +62,7 @@ async function owed(
   await api.prisma.$executeRaw`
     UPDATE deliveries SET status = ${state}::text::delivery_status, attempt_count = 1, due_at = CASE WHEN ${ended} THEN NULL ELSE due_at END,
       reason = CASE ${state} WHEN 'failed' THEN 'provider_rejected' WHEN 'cancelled' THEN 'delivery_cancelled' END,
-      lease_until = CASE ${state} WHEN 'sending' THEN now() + interval '1 minute' END, finished_at = CASE WHEN ${ended} THEN now() END
+      lease_until = CASE ${state} WHEN 'sending' THEN now() + interval '1 minute' END, finished_at = CASE WHEN ${ended} THEN now() - interval '1 minute' END
     WHERE notification_id = ${notification}::uuid`;
   await api.prisma.notification.update({ where: { id: notification }, data: { entityId } });
   const rows = await api.prisma.delivery.findMany({

@@ -1,7 +1,8 @@
 import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { changeDeliveries, changeRows } from "../../api/deliveries/changes.ts";
-import type { Run } from "../../ledger/run.ts";
+import { changeDeliveries } from "../../api/deliveries/changes.ts";
+import { applyOperatorChange } from "../../ledger/operator-changes.ts";
+import { executeOn } from "../../ledger/sql.ts";
 import { inTransaction } from "../../ledger/transaction.ts";
 import { newUuid, parsePublicId, publicId } from "../../domain/ids.ts";
 import { advanceCampaign } from "../support/campaign-worker.ts";
@@ -285,10 +286,8 @@ describe("a retry that meets the completion of its campaign", () => {
     await settle(deliveries.slice(0, 2), "failed");
     await settle(deliveries.slice(2), "sent");
     const step = await inTransaction(api.pool, async (client) => {
-      const run: Run = async <Row>(sql: string, values: unknown[]) =>
-        (await client.query(sql, values)).rows as Row[];
-      await changeRows(
-        run,
+      await applyOperatorChange(
+        executeOn(client),
         { action: "retry", includeUnknown: false },
         [parsePublicId("delivery", deliveries[0]!.id)!],
         { mailboxShards: 4 },

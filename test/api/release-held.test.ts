@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createLedger } from "../../ledger/ledger.ts";
-import { releaseHeldOf } from "../../api/deliveries/release.ts";
-import { runOn } from "../../ledger/run.ts";
+import { releaseDeferredDeliveries } from "../../ledger/transitions.ts";
+import { executeOn } from "../../ledger/sql.ts";
 import { inTransaction } from "../../ledger/transaction.ts";
 import { newUuid } from "../../domain/ids.ts";
 import { queueName, shardOf, waitingDigests } from "../../domain/delivery/queues.ts";
@@ -73,7 +73,7 @@ async function rows(): Promise<Map<string, Omit<Row, "id">>> {
 
 const release = (...recipients: string[]) =>
   inTransaction(database.pool, (client) =>
-    releaseHeldOf(runOn(client), recipients, { mailboxShards }),
+    releaseDeferredDeliveries(executeOn(client), recipients, { mailboxShards }),
   );
 
 describe("releasing what is held", () => {

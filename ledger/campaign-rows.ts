@@ -1,0 +1,259 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Pool } from "pg";
+import { waitingDigests } from "../domain/delivery/queues.ts";
+import { openIn, outsideLanes, owedOutside } from "./conditions.ts";
+import { executeOn, defineStatement, type Execute } from "./sql.ts";
+import { inTransaction } from "./transaction.ts";
+import {
+  cancelDeliveries,
+  cancelSql,
+  changeMembers,
+  isCancellable,
+  lockedRows,
+  type Member,
+  outOfDigest,
+  reprioritiseSql,
+  type RowThatLeft,
+} from "./transitions.ts";
+
+/* The deliveries of one campaign, wherever they wait, as its workflow moves them on: a batch a transaction. */
+
+export interface CampaignRow {
+  id: string;
+  status: "draft" | "scheduled" | "running" | "paused" | "completed" | "cancelled";
+  laneCount: number;
+  startAt: Date | null;
+  frozenAt: Date | null;
+  recalledAt: Date | null;
+  audienceCount: number | null;
+}
+
+/** Where the deliveries of a campaign wait. */
+export interface CampaignQueues {
+  /** The campaign's UUID. */
+  id: string;
+  lanes: readonly string[];
+  /** Where deliveries wait that leave a digest. */
+  mailboxes: readonly string[];
+}
+
+/** Deliveries outside the lanes that are looked at for what they wait for, of each priority. */
+export const lookRows = 1_000;
+/** How soon rows that somebody else was writing are looked at again. */
+const lookAgainMs = 50;
+/** Rows written in one transaction: few, so that claims and API calls are not kept waiting. */
+const writeBatch = 5_000;
+
+const readStatement = defineStatement<{ id: string }, CampaignRow>(
+  `SELECT id, status, lane_count AS "laneCount", start_at AS "startAt", frozen_at AS "frozenAt", recalled_at AS "recalledAt",
+     audience_count AS "audienceCount" FROM campaigns WHERE id = :id::uuid`,
+);
+
+export async function readCampaign(pool: Pool, id: string): Promise<CampaignRow | undefined> {
+  return (await executeOn(pool)(readStatement, { id }))[0];
+}
+
+const openLanesStatement = defineStatement<{ lanes: readonly string[] }, { lane: number }>(
+  `SELECT (q.number - 1)::int AS lane FROM unnest(:lanes::text[]) WITH ORDINALITY AS q(name, number)
+   WHERE ${openIn("q.name")} ORDER BY lane`,
+);
+
+/** The numbers of the lanes in which a delivery is open. */
+export async function readOpenLanes(pool: Pool, lanes: readonly string[]): Promise<number[]> {
+  return (await executeOn(pool)(openLanesStatement, { lanes })).map(({ lane }) => lane);
+}
+
+/** What a campaign owes and is in none of its lanes. */
+export interface OutsideLanes {
+  /** Up to `lookRows` of each priority. */
+  open: number;
+  /** The earliest; null where nothing is open. */
+  nextDueAt: Date | null;
+  /** Queues where a delivery is due that nobody holds. */
+  dueQueues: string[];
+}
+
+const outsideLanesStatement = defineStatement<{ id: string; asOf: string }, OutsideLanes>(`
+  SELECT count(*)::int AS open, min(due_at) AS "nextDueAt",
+    coalesce(array_agg(DISTINCT queue) FILTER (WHERE due AND queue <> '${waitingDigests}'), '{}') AS "dueQueues"
+  FROM (SELECT greatest(:asOf::timestamptz, clock_timestamp()) AS now) AS clock, unnest(enum_range(NULL::priority)) AS of(priority),
+  LATERAL (
+    SELECT d.queue, d.due_at, d.due_at <= clock.now AND (d.lease_until IS NULL OR d.lease_until <= clock.now) AS due FROM deliveries d
+    WHERE d.campaign_id = :id::uuid AND d.priority = of.priority AND ${outsideLanes("d")} AND d.due_at IS NOT NULL AND d.leg = 'primary'
+    ORDER BY d.due_at LIMIT ${lookRows}
+  ) AS waiting`);
+
+/** What is open of a campaign outside its lanes. `asOf` is the workflow's time, ISO 8601. */
+export async function readOutsideLanes(
+  pool: Pool,
+  id: string,
+  asOf: string,
+): Promise<OutsideLanes> {
+  return (await executeOn(pool)(outsideLanesStatement, { id, asOf }))[0]!;
+}
+
+const reprioritiseLanesStatement = defineStatement<
+  { id: string; lanes: readonly string[] },
+  RowThatLeft
+>(`
+  WITH locked AS MATERIALIZED (
+    SELECT locked.*, c.priority AS wanted
+    FROM campaigns c, unnest(:lanes::text[]) AS q(name), unnest(enum_range(NULL::priority)) AS other(priority),
+    LATERAL ${lockedRows(
+      "d.queue = q.name AND d.priority = other.priority AND d.due_at IS NOT NULL",
+      `LIMIT ${writeBatch}`,
+    )}
+    WHERE c.id = :id::uuid AND other.priority <> c.priority
+    LIMIT ${writeBatch}
+  )
+  ${reprioritiseSql("locked", "locked.wanted", "d.queue")}`);
+
+const misplacedStatement = defineStatement<{ id: string }, Member>(`
+  SELECT d.id, d.group_id AS "groupId"
+  FROM campaigns c, unnest(enum_range(NULL::priority)) AS other(priority),
+  LATERAL (
+    SELECT id, group_id FROM deliveries o
+    WHERE o.campaign_id = c.id AND o.priority = other.priority AND ${outsideLanes("o")} AND o.due_at IS NOT NULL ORDER BY o.due_at LIMIT ${writeBatch}
+  ) d
+  WHERE c.id = :id::uuid AND other.priority <> c.priority
+  LIMIT ${writeBatch}`);
+
+const reprioritiseOutsideStatement = defineStatement<
+  {
+    ids: readonly string[];
+    groups: readonly string[];
+    id: string;
+    mailboxes: readonly string[];
+  },
+  RowThatLeft
+>(
+  reprioritiseSql(
+    lockedRows(
+      "d.id = ANY(:ids::uuid[]) AND d.due_at IS NOT NULL AND (d.group_id IS NULL OR d.group_id = ANY(:groups::uuid[]))",
+      "ORDER BY d.id",
+    ),
+    "(SELECT priority FROM campaigns WHERE id = :id::uuid)",
+    `CASE WHEN locked.deferred THEN ${outOfDigest} ELSE d.queue END`,
+  ),
+);
+
+/**
+ * Gives what is open of a campaign the priority that the campaign has by now, what is being handed over as well, for that may come
+ * back to be tried again. Members of batches and digests leave them, and are decided again. Rows that a claim or an outcome holds
+ * are left for the next time.
+ */
+export async function reprioritiseCampaign(
+  pool: Pool,
+  { id, lanes, mailboxes }: CampaignQueues,
+): Promise<void> {
+  const execute = executeOn(pool);
+  while ((await execute(reprioritiseLanesStatement, { id, lanes })).length > 0);
+  await changeOutside(
+    pool,
+    (run) => run(misplacedStatement, { id }),
+    (run, members) => changeMembers(run, reprioritiseOutsideStatement, members, { id, mailboxes }),
+  );
+}
+
+/**
+ * Changes deliveries outside the lanes, a batch a transaction, until none is found or all that are found are being written by
+ * somebody else: those are passed over, and so are those that have joined another group since their groups were locked.
+ */
+async function changeOutside(
+  pool: Pool,
+  find: (execute: Execute) => Promise<Member[]>,
+  change: (execute: Execute, members: readonly Member[]) => Promise<RowThatLeft[]>,
+): Promise<void> {
+  for (;;) {
+    const changed = await inTransaction(pool, async (client) => {
+      const execute = executeOn(client);
+      const members = await find(execute);
+      return members.length === 0 ? [] : change(execute, members);
+    });
+    if (changed.length === 0) return;
+  }
+}
+
+const lockRunningStatement = defineStatement<{ id: string }>(
+  "SELECT id FROM campaigns WHERE id = :id::uuid AND status = 'running' FOR NO KEY UPDATE",
+);
+
+const completeStatement = defineStatement<{ id: string; lanes: readonly string[] }>(
+  `UPDATE campaigns SET status = 'completed', finished_at = now(), updated_at = now(), version = version + 1
+   WHERE id = :id::uuid AND NOT EXISTS (SELECT FROM unnest(:lanes::text[]) AS q(name) WHERE ${openIn("q.name")}) AND ${owedOutside("campaigns.id")} IS NULL`,
+);
+
+/**
+ * Completes a campaign only while it is still running and nothing that it owes is open: a pause or a cancellation that came first
+ * is obeyed, and so is a retry, which opens rows under the same lock. What is open is looked for by a statement of its own, once
+ * the lock is held: in one snapshot, so that no row that leaves a lane is missed. What was snoozed may be open for longer.
+ */
+export async function completeCampaign(pool: Pool, { id, lanes }: CampaignQueues): Promise<void> {
+  await inTransaction(pool, async (client) => {
+    const execute = executeOn(client);
+    if ((await execute(lockRunningStatement, { id })).length === 0) return;
+    await execute(completeStatement, { id, lanes });
+  });
+}
+
+const finishStatement = defineStatement<{ id: string }>(
+  "UPDATE campaigns SET finished_at = now(), updated_at = now(), version = version + 1 WHERE id = :id::uuid AND status = 'cancelled' AND finished_at IS NULL",
+);
+
+/** Notes that nothing more will become of a campaign that was cancelled. */
+export async function finishCampaign(pool: Pool, id: string): Promise<void> {
+  await executeOn(pool)(finishStatement, { id });
+}
+
+const cancelLanesStatement = defineStatement<
+  { lanes: readonly string[]; asOf: string; cause: "campaign_cancelled" },
+  RowThatLeft
+>(
+  cancelSql(
+    lockedRows(
+      `d.queue = ANY(:lanes::text[]) AND ${isCancellable(":asOf")}`,
+      `LIMIT ${writeBatch}`,
+    ),
+  ),
+);
+
+const cancellableOutsideStatement = defineStatement<{ id: string; asOf: string }, Member>(
+  `SELECT d.id, d.group_id AS "groupId" FROM deliveries d WHERE d.campaign_id = :id::uuid AND ${outsideLanes("d")} AND ${isCancellable(":asOf")}
+   ORDER BY d.priority, d.due_at LIMIT ${writeBatch}`,
+);
+
+const leftOpenStatement = defineStatement<
+  { id: string; lanes: readonly string[] },
+  { open: number; until: Date | null }
+>(
+  `SELECT count(*)::int AS open, max(lease_until) AS until FROM (
+     SELECT lease_until FROM deliveries WHERE queue = ANY(:lanes::text[]) AND due_at IS NOT NULL
+     UNION ALL SELECT lease_until FROM deliveries d WHERE d.campaign_id = :id::uuid AND ${outsideLanes("d")} AND d.due_at IS NOT NULL
+   ) AS left_open`,
+);
+
+/**
+ * Cancels what is open of a campaign, wherever it waits, what was snoozed too. Rows that somebody is writing are looked at again, and
+ * not waited for. `asOf` is the workflow's time, ISO 8601.
+ * @returns when the last live hand-over must have ended, or null if nothing is open any more
+ */
+export async function cancelCampaignDeliveries(
+  pool: Pool,
+  { id, lanes }: CampaignQueues,
+  asOf: string,
+): Promise<Date | null> {
+  const execute = executeOn(pool);
+  const cause = "campaign_cancelled";
+  for (;;) {
+    while ((await execute(cancelLanesStatement, { lanes, asOf, cause })).length > 0);
+    await changeOutside(
+      pool,
+      (run) => run(cancellableOutsideStatement, { id, asOf }),
+      (run, members) => cancelDeliveries(run, members, cause, asOf),
+    );
+    const [left] = await execute(leftOpenStatement, { id, lanes });
+    if (left!.open === 0 || left!.until !== null) return left!.until;
+    // Somebody is writing them: a hand-over may just have left its row to be tried again, or a merge may have moved it.
+    await sleep(lookAgainMs);
+  }
+}

@@ -1,0 +1,64 @@
+import type { Pool } from "pg";
+import { digestLaneNames, waitingDigests } from "../domain/delivery/queues.ts";
+import { priorities } from "../domain/priority.ts";
+import { ownQueue } from "./conditions.ts";
+import { defineStatement, executeOn } from "./sql.ts";
+
+/* Members of digests wait where no workflow drains them, and are moved to lanes when their time has come. */
+
+const batchRows = 2_000;
+
+const clock = "SELECT greatest(:asOf::timestamptz, clock_timestamp()) AS now";
+const byPriority = `(VALUES ${priorities.map((priority) => `('${priority}'::priority)`).join(", ")}) AS p(priority)`;
+
+/** Whoever holds a row is about to move it, to release it, or to end it: either way it need not be waited for. */
+const moveStatement = defineStatement<
+  { asOf: string; waiting: string; lanes: readonly string[] },
+  { recipientId: string }
+>(
+  `
+  WITH clock AS MATERIALIZED (${clock}),
+  due AS (
+    SELECT d.id FROM clock, ${byPriority},
+    LATERAL (
+      SELECT id, due_at FROM deliveries WHERE queue = :waiting::text AND priority = p.priority AND due_at <= clock.now
+      ORDER BY due_at LIMIT ${batchRows} FOR UPDATE SKIP LOCKED
+    ) d
+    LIMIT ${batchRows}
+  )
+  UPDATE deliveries d SET queue = ${ownQueue("d", ":lanes::text[]")}
+  FROM due WHERE d.id = due.id
+  RETURNING d.recipient_id AS "recipientId"`,
+  "sweep-digests",
+);
+
+/** Moves a batch of the members whose time has come to the lanes that they are sent from; resolves with their recipients. */
+export async function moveDueDigests(pool: Pick<Pool, "query">, asOf: string): Promise<string[]> {
+  const moved = await executeOn(pool)(moveStatement, {
+    asOf,
+    waiting: waitingDigests,
+    lanes: digestLaneNames,
+  });
+  return moved.map(({ recipientId }) => recipientId);
+}
+
+const dueQueuesStatement = defineStatement<
+  { asOf: string; queues: readonly string[] },
+  { queue: string }
+>(
+  `
+  WITH clock AS MATERIALIZED (${clock})
+  SELECT q.queue FROM clock, unnest(:queues::text[]) WITH ORDINALITY AS q(queue, place)
+  WHERE EXISTS (SELECT FROM ${byPriority}, LATERAL (SELECT FROM deliveries WHERE queue = q.queue AND priority = p.priority AND due_at <= clock.now LIMIT 1) d)
+  ORDER BY q.place`,
+  "digests-due",
+);
+
+/** Those of the queues in which something is due, in their order. */
+export async function readDueQueues(
+  pool: Pick<Pool, "query">,
+  asOf: string,
+  queues: readonly string[],
+): Promise<string[]> {
+  return (await executeOn(pool)(dueQueuesStatement, { asOf, queues })).map(({ queue }) => queue);
+}

@@ -1,0 +1,230 @@
+import type { DeliveryStatus } from "../domain/delivery/status.ts";
+import type { Priority } from "../domain/priority.ts";
+import { defineStatement, type Execute } from "./sql.ts";
+import {
+  cancelDeliveries,
+  type ChangedRow,
+  reprioritiseDeliveries,
+  retryDeliveries,
+  sendDeliveriesNow,
+} from "./transitions.ts";
+
+/** What an operator may do to deliveries. */
+export type DeliveryChange =
+  | { action: "retry"; includeUnknown: boolean }
+  | { action: "cancel" }
+  | { action: "send" }
+  | { action: "reprioritise"; priority: Priority };
+
+type RetryChange = Extract<DeliveryChange, { action: "retry" }>;
+
+/** Changes of deliveries that wait. */
+type WaitingChange = Exclude<DeliveryChange, RetryChange>;
+
+/** Why a delivery was left as it is. */
+export type SkipReason =
+  | "notFound"
+  | "notFailed"
+  | "campaignCancelled"
+  | "recipientErased"
+  | "notPending"
+  /** It is being handed over, or decided about at this moment. */
+  | "sending"
+  | "campaignNotRunning"
+  | "ofCampaign"
+  | "samePriority";
+
+export type Skipped = Partial<Record<SkipReason, number>>;
+
+/** What became of some deliveries. */
+export interface ChangeOutcome {
+  changed: ChangedRow[];
+  skipped: Skipped;
+  /** Campaigns that were completed and run again. */
+  reopened: number;
+}
+
+interface Candidate {
+  id: string;
+  campaignId: string | null;
+  recipientId: string;
+  leg: string;
+  status: DeliveryStatus;
+  priority: Priority;
+  groupId: string | null;
+}
+
+interface Shards {
+  mailboxShards: number;
+}
+
+/** Statuses that a change looks at; it changes deliveries of no other. */
+export const statusesFor = (change: DeliveryChange): DeliveryStatus[] =>
+  change.action === "retry" ? retriedStatuses(change) : ["pending", "sending"];
+
+const retriedStatuses = ({ includeUnknown }: RetryChange): ("failed" | "unknown")[] =>
+  includeUnknown ? ["failed", "unknown"] : ["failed"];
+
+const candidatesStatement = defineStatement<{ ids: readonly string[] }, Candidate>(
+  `SELECT id, campaign_id AS "campaignId", recipient_id AS "recipientId", leg, status, priority, group_id AS "groupId"
+   FROM deliveries WHERE id = ANY(:ids::uuid[])`,
+);
+
+/** Changes those of these deliveries that can be changed, within the transaction of `execute`. */
+export async function applyOperatorChange(
+  execute: Execute,
+  change: DeliveryChange,
+  ids: readonly string[],
+  shards: Shards,
+): Promise<ChangeOutcome> {
+  const candidates = await execute(candidatesStatement, { ids });
+  const notFound = ids.length - candidates.length;
+  const outcome =
+    change.action === "retry"
+      ? await retry(execute, change, candidates)
+      : await changeWaiting(execute, change, candidates, shards);
+  return { ...outcome, skipped: addSkipped(outcome.skipped, { notFound }) };
+}
+
+const lockCampaignsStatement = defineStatement<
+  { ids: readonly string[] },
+  { id: string; over: boolean }
+>(
+  "SELECT id, status = 'cancelled' OR recalled_at IS NOT NULL AS over FROM campaigns WHERE id = ANY(:ids::uuid[]) ORDER BY id FOR NO KEY UPDATE",
+);
+
+const lockRecipientsStatement = defineStatement<{ ids: readonly string[] }, { id: string }>(
+  "SELECT id FROM recipients WHERE id = ANY(:ids::uuid[]) AND erased_at IS NULL ORDER BY id FOR KEY SHARE",
+);
+
+const reopenCampaignsStatement = defineStatement<{ ids: readonly string[] }, { id: string }>(
+  `UPDATE campaigns SET status = 'running', finished_at = NULL, version = version + 1, updated_at = clock_timestamp()
+   WHERE id = ANY(:ids::uuid[]) AND status = 'completed' RETURNING id`,
+);
+
+/** The campaigns are locked first, as whoever completes or cancels one does, and recipients are held against erasure. */
+async function retry(
+  execute: Execute,
+  change: RetryChange,
+  candidates: readonly Candidate[],
+): Promise<ChangeOutcome> {
+  const statuses = retriedStatuses(change);
+  const eligible = candidates.filter(({ status }) =>
+    (statuses as readonly DeliveryStatus[]).includes(status),
+  );
+  const campaigns = await execute(lockCampaignsStatement, {
+    ids: distinct(eligible.map(({ campaignId }) => campaignId)),
+  });
+  const over = idsOf(campaigns.filter((campaign) => campaign.over));
+  const alive = eligible.filter(({ campaignId }) => campaignId === null || !over.has(campaignId));
+  const recipients = idsOf(
+    await execute(lockRecipientsStatement, {
+      ids: distinct(alive.map(({ recipientId }) => recipientId)),
+    }),
+  );
+  const wanted = alive.filter(({ recipientId }) => recipients.has(recipientId));
+  const changed = await retryDeliveries(execute, wanted, statuses);
+  const reopened = await execute(reopenCampaignsStatement, {
+    // What was snoozed is in no account of its campaign, which may be over for good.
+    ids: distinct(changed.map(({ campaignId, leg }) => (leg === "primary" ? campaignId : null))),
+  });
+  return {
+    changed,
+    skipped: {
+      // Some of those that were wanted were retried by somebody else a moment before.
+      notFailed: candidates.length - eligible.length + (wanted.length - changed.length),
+      campaignCancelled: eligible.length - alive.length,
+      recipientErased: alive.length - wanted.length,
+    },
+    reopened: reopened.length,
+  };
+}
+
+/** A row that somebody holds is as good as being handed over: it is passed over, and counted as such. */
+async function changeWaiting(
+  execute: Execute,
+  change: WaitingChange,
+  candidates: readonly Candidate[],
+  shards: Shards,
+): Promise<ChangeOutcome> {
+  const open = candidates.filter(({ status }) => status === "pending" || status === "sending");
+  const { wanted, skipped } = await selectChangeable(execute, change, open);
+  const changed = await applyToWaiting(execute, change, wanted, shards);
+  return {
+    changed,
+    skipped: {
+      ...skipped,
+      notPending: candidates.length - open.length,
+      sending: wanted.length - changed.length,
+    },
+    reopened: 0,
+  };
+}
+
+function applyToWaiting(
+  execute: Execute,
+  change: WaitingChange,
+  wanted: readonly Candidate[],
+  shards: Shards,
+): Promise<ChangedRow[]> {
+  switch (change.action) {
+    case "cancel":
+      return cancelDeliveries(execute, wanted, "delivery_cancelled");
+    case "send":
+      return sendDeliveriesNow(execute, wanted, shards);
+    case "reprioritise":
+      return reprioritiseDeliveries(execute, wanted, change.priority, shards);
+  }
+}
+
+const runningCampaignsStatement = defineStatement<{ ids: readonly string[] }, { id: string }>(
+  "SELECT id FROM campaigns WHERE id = ANY(:ids::uuid[]) AND status = 'running'",
+);
+
+/** Of open deliveries those that a change is for, whoever holds them; of the others how many there are, by why. */
+async function selectChangeable(
+  execute: Execute,
+  change: WaitingChange,
+  open: readonly Candidate[],
+): Promise<{ wanted: readonly Candidate[]; skipped: Skipped }> {
+  switch (change.action) {
+    case "cancel":
+      return { wanted: open, skipped: {} };
+    case "send": {
+      const ids = distinct(open.map(({ campaignId }) => campaignId));
+      const running = idsOf(await execute(runningCampaignsStatement, { ids }));
+      // What a recipient has snoozed comes again whatever became of its campaign.
+      const wanted = open.filter(
+        ({ campaignId, leg }) =>
+          campaignId === null || leg !== "primary" || running.has(campaignId),
+      );
+      return { wanted, skipped: { campaignNotRunning: open.length - wanted.length } };
+    }
+    case "reprioritise": {
+      // A campaign's own priority is that of its deliveries: it would be given back to them.
+      const own = open.filter(({ campaignId }) => campaignId === null);
+      const wanted = own.filter(({ priority }) => priority !== change.priority);
+      return {
+        wanted,
+        skipped: {
+          ofCampaign: open.length - own.length,
+          samePriority: own.length - wanted.length,
+        },
+      };
+    }
+  }
+}
+
+/** The sums of two counts, reason by reason. */
+export function addSkipped(a: Skipped, b: Skipped): Skipped {
+  const sum = { ...a };
+  for (const [reason, count] of Object.entries(b) as [SkipReason, number][])
+    sum[reason] = (sum[reason] ?? 0) + count;
+  return sum;
+}
+
+const distinct = (values: readonly (string | null)[]): string[] => [
+  ...new Set(values.filter((value) => value !== null)),
+];
+
+const idsOf = (rows: readonly { id: string }[]) => new Set(rows.map(({ id }) => id));

@@ -1,0 +1,318 @@
+import type { EventKind } from "../domain/event.ts";
+import { queueName, shardOf } from "../domain/delivery/queues.ts";
+import { nextSnoozeLeg } from "../domain/delivery/snooze-leg.ts";
+import type { DeliveryStatus } from "../domain/delivery/status.ts";
+import type { TypeDefinition } from "../domain/policy/notification-type.ts";
+import type { Preferences } from "../domain/policy/preferences.ts";
+import type { ActionTarget } from "../domain/tokens.ts";
+import { untilUncontended } from "./contention.ts";
+import { groupsOf, leaveGroups, lockGroups } from "./groups.ts";
+import { defineStatement, type Execute } from "./sql.ts";
+import {
+  cancelDeliveries,
+  type ChangedRow,
+  isCancellable,
+  type Member as OwedRow,
+  type RowThatLeft,
+} from "./transitions.ts";
+
+/* What recipients do about messages: look at them, put them off, be done with them. Each is an event, once for each delivery. */
+
+/** A delivery that an action is about. */
+interface Member {
+  id: string;
+  recipientId: string;
+  leg: string;
+  status: DeliveryStatus;
+  entityId: string | null;
+  /** Its recipient is done with it. */
+  completed: boolean;
+  /** Its campaign was cancelled, or taken back. */
+  over: boolean;
+}
+
+const columnOf = (target: ActionTarget) => ("group" in target ? "group_id" : "id");
+const idOf = (target: ActionTarget) => ("group" in target ? target.group : target.delivery);
+
+/** Defines a statement for either kind of target. */
+const byTarget = <Values extends object, Row>(text: (column: string) => string) => {
+  const statements = {
+    id: defineStatement<Values & { target: string }, Row>(text("id")),
+    group_id: defineStatement<Values & { target: string }, Row>(text("group_id")),
+  };
+  return (target: ActionTarget) => statements[columnOf(target)];
+};
+
+/** Is `w` owed to the same person for the same reason as `m`? */
+const sameOwed =
+  "w.recipient_id = m.recipient_id AND w.campaign_id IS NOT DISTINCT FROM m.campaign_id AND w.notification_id IS NOT DISTINCT FROM m.notification_id";
+
+const seenStatement = byTarget<
+  object,
+  { id: string; recipientId: string; campaignId: string | null }
+>(
+  (column) =>
+    `SELECT id, recipient_id AS "recipientId", campaign_id AS "campaignId" FROM deliveries WHERE ${column} = :target::uuid`,
+);
+
+/** The deliveries that are meant, and those that are open and owed for the same reason. */
+const owedStatement = byTarget<object, OwedRow>(
+  (column) => `
+  SELECT DISTINCT w.id, w.group_id AS "groupId" FROM deliveries m JOIN deliveries w ON ${sameOwed}
+  WHERE m.${column} = :target::uuid AND (w.id = m.id OR w.due_at IS NOT NULL)`,
+);
+
+const lockCampaignsStatement = defineStatement<{ ids: readonly string[] }>(
+  "SELECT FROM campaigns WHERE id = ANY(:ids::uuid[]) ORDER BY id FOR SHARE",
+);
+const lockRecipientsStatement = defineStatement<{ ids: readonly string[] }>(
+  "SELECT FROM recipients WHERE id = ANY(:ids::uuid[]) ORDER BY id FOR NO KEY UPDATE",
+);
+const lockRowsStatement = defineStatement<{ ids: readonly string[]; groups: readonly string[] }>(
+  `SELECT id FROM deliveries
+   WHERE id = ANY(:ids::uuid[]) AND (group_id IS NULL OR due_at IS NULL OR group_id = ANY(:groups::uuid[]))
+   ORDER BY id FOR NO KEY UPDATE SKIP LOCKED`,
+);
+
+const membersStatement = defineStatement<{ ids: readonly string[]; completed: string }, Member>(`
+  SELECT d.id, d.recipient_id AS "recipientId", d.leg, d.status, n.entity_id AS "entityId",
+    EXISTS (SELECT FROM events e WHERE e.dedup_key = :completed::text || d.id) AS completed,
+    coalesce(c.status = 'cancelled' OR c.recalled_at IS NOT NULL, false) AS over
+  FROM deliveries d JOIN recipients r ON r.id = d.recipient_id
+    LEFT JOIN notifications n ON n.id = d.notification_id LEFT JOIN campaigns c ON c.id = d.campaign_id
+  WHERE d.id = ANY(:ids::uuid[]) AND r.erased_at IS NULL ORDER BY d.id`);
+
+/**
+ * Does `act` with the deliveries that are meant, locked against everything that would change them meanwhile: campaigns that are
+ * cancelled or recalled, recipients that are erased, groups and rows. Two actions of one recipient take turns at the recipient's
+ * row, so what an earlier one did is read once its locks are held.
+ * @returns null where nothing of it is kept any more
+ * @throws LedgerBusy
+ */
+async function withLockedMembers<Result>(
+  execute: Execute,
+  target: ActionTarget,
+  act: (members: readonly Member[]) => Promise<Result>,
+): Promise<Result | null> {
+  const named = { target: idOf(target) };
+  const seen = await execute(seenStatement(target), named);
+  const distinct = (ids: readonly (string | null)[]) => [...new Set(ids.flatMap((id) => id ?? []))];
+  await execute(lockCampaignsStatement, {
+    ids: distinct(seen.map(({ campaignId }) => campaignId)),
+  });
+  await execute(lockRecipientsStatement, {
+    ids: distinct(seen.map(({ recipientId }) => recipientId)),
+  });
+  const { result } = await untilUncontended(execute, async () => {
+    const owed = await execute(owedStatement(target), named);
+    const groups = groupsOf(owed);
+    await lockGroups(execute, groups);
+    const locked = await execute(lockRowsStatement, { ids: owed.map(({ id }) => id), groups });
+    if (locked.length < owed.length) return null;
+    const members = await execute(membersStatement, {
+      ids: seen.map(({ id }) => id),
+      completed: completedKey,
+    });
+    return { result: members.length === 0 ? null : await act(members) };
+  });
+  return result;
+}
+
+const completedKey = "completed/";
+
+const recordStatement = defineStatement<
+  {
+    kind: EventKind;
+    key: string;
+    ids: readonly string[];
+    recipientIds: readonly string[];
+    data: readonly string[];
+  },
+  { id: string }
+>(`
+  INSERT INTO events (id, kind, delivery_id, recipient_id, data, dedup_key, due_at)
+  SELECT uuid_v7(clock_timestamp()), :kind::text, e.id, e.recipient_id, e.data, :key::text || e.id, clock_timestamp()
+  FROM unnest(:ids::uuid[], :recipientIds::uuid[], :data::text[]::jsonb[]) AS e(id, recipient_id, data)
+  ON CONFLICT (dedup_key) DO NOTHING RETURNING delivery_id AS id`);
+
+/** Records an event of each delivery, once for each `key`; resolves with the deliveries that had none yet. */
+async function recordEvents(
+  execute: Execute,
+  kind: EventKind,
+  key: string,
+  events: readonly (Pick<Member, "id" | "recipientId"> & { data: Record<string, unknown> })[],
+): Promise<Set<string>> {
+  const rows = await execute(recordStatement, {
+    kind,
+    key,
+    ids: events.map(({ id }) => id),
+    recipientIds: events.map(({ recipientId }) => recipientId),
+    data: events.map(({ data }) => JSON.stringify(data)),
+  });
+  return new Set(rows.map(({ id }) => id));
+}
+
+/** A delivery that somebody looked at. */
+export interface ViewedDelivery {
+  id: string;
+  recipientId: string;
+  timeZone: string;
+  preferences: Preferences | null;
+  typeId: string | null;
+  type: TypeDefinition | null;
+  /** When it was handed over last, or was begun to be; null where it never was. */
+  sentAt: Date | null;
+}
+
+const viewedStatement = byTarget<object, ViewedDelivery>(
+  (column) => `
+  SELECT d.id, r.id AS "recipientId", r.time_zone AS "timeZone", r.preferences, t.id AS "typeId", t.document AS type,
+    CASE WHEN d.attempt_count > 0 THEN coalesce(d.finished_at, d.decided_at) END AS "sentAt"
+  FROM deliveries d JOIN recipients r ON r.id = d.recipient_id
+    LEFT JOIN notifications n ON n.id = d.notification_id LEFT JOIN campaigns c ON c.id = d.campaign_id
+    LEFT JOIN notification_types t ON t.id = coalesce(n.type_id, c.type_id)
+  WHERE d.${column} = :target::uuid AND r.erased_at IS NULL ORDER BY d.id`,
+);
+
+/** The deliveries that a link to view something is about; none where they are not kept any more. */
+export const readViewedDeliveries = (
+  execute: Execute,
+  target: ActionTarget,
+): Promise<ViewedDelivery[]> => execute(viewedStatement(target), { target: idOf(target) });
+
+/**
+ * Records that deliveries were looked at, once for each token, and apart from that once for each token by a machine.
+ * @returns whether this is the first such look
+ */
+export async function recordViews(
+  execute: Execute,
+  token: string,
+  viewed: readonly ViewedDelivery[],
+  automated: boolean,
+): Promise<boolean> {
+  const key = automated ? `viewed-automatically/${token}/` : `viewed/${token}/`;
+  const data = automated ? { automated } : {};
+  const events = viewed.map((row) => ({ ...row, data }));
+  return (await recordEvents(execute, "delivery.viewed", key, events)).size > 0;
+}
+
+const learnHourStatement = defineStatement<{ recipientId: string; hour: number }>(`
+  UPDATE recipients SET engaged_hours = ARRAY(
+    SELECT coalesce(engaged_hours[hour], 0) + (hour = :hour::int + 1)::int FROM generate_series(1, 24) AS hour ORDER BY hour
+  ) WHERE id = :recipientId::uuid AND erased_at IS NULL`);
+
+/** Counts the hour of the recipient's day, 0 to 23, at which they looked at a message. */
+export async function learnEngagedHour(
+  execute: Execute,
+  recipientId: string,
+  hour: number,
+): Promise<void> {
+  await execute(learnHourStatement, { recipientId, hour });
+}
+
+/** Statuses of deliveries that may have arrived, and can come again. */
+const comesAgain: readonly DeliveryStatus[] = ["sending", "sent", "delivered", "failed", "unknown"];
+
+interface Again {
+  ids: readonly string[];
+  legs: readonly string[];
+  until: string;
+  mailbox: string;
+}
+
+/** What waits, and what waits to come again. */
+const putOffStatement = defineStatement<Again, RowThatLeft>(`
+  UPDATE deliveries d SET due_at = :until::timestamptz, reason = 'snoozed', detail = NULL, hold_count = 0, group_id = NULL,
+    queue = CASE WHEN d.queue LIKE 'digest/%' THEN :mailbox::text ELSE d.queue END
+  FROM (
+    SELECT w.id, w.group_id FROM unnest(:ids::uuid[], :legs::text[]) AS named(id, again) JOIN deliveries m ON m.id = named.id
+      JOIN deliveries w ON ${sameOwed} AND (w.id = m.id OR w.leg = named.again)
+    WHERE w.status = 'pending' ORDER BY w.id FOR NO KEY UPDATE OF w SKIP LOCKED
+  ) AS locked
+  WHERE d.id = locked.id RETURNING d.id, d.campaign_id AS "campaignId", d.queue, locked.group_id AS "groupId"`);
+
+const comeAgainStatement = defineStatement<Again & { critical: string }, ChangedRow>(`
+  INSERT INTO deliveries (id, campaign_id, notification_id, recipient_id, leg, channel, priority, queue, due_at, reason)
+  SELECT uuid_v7(clock_timestamp()), d.campaign_id, d.notification_id, d.recipient_id, named.again, d.channel, d.priority,
+    CASE d.priority WHEN 'critical' THEN :critical::text ELSE :mailbox::text END, :until::timestamptz, 'snoozed'
+  FROM unnest(:ids::uuid[], :legs::text[]) AS named(id, again) JOIN deliveries d ON d.id = named.id ORDER BY d.id
+  ON CONFLICT DO NOTHING RETURNING id, campaign_id AS "campaignId", queue`);
+
+const earlierSnoozeStatement = defineStatement<{ keys: readonly string[] }, { until: string }>(
+  "SELECT data->>'until' AS until FROM events WHERE dedup_key = ANY(:keys::text[])",
+);
+
+/** What came of a snooze. */
+export type Snoozed =
+  | { kind: "snoozed"; rows: ChangedRow[]; deliveries: number; until: string }
+  /** Nothing comes again: the recipient is done with it, its campaign was taken back, or it has come again already. */
+  | { kind: "refused"; why: "completed" | "taken_back" | "came_again" };
+
+/**
+ * Puts deliveries off until `until`, ISO 8601: what waits becomes due then; what was sent comes again then, as a delivery of its
+ * own. Of what was put off before, and waits to come again, the last word counts. Repeated with a token, it says what it said.
+ * @returns null where nothing of it is kept any more
+ * @throws LedgerBusy
+ */
+export const snoozeDeliveries = (
+  execute: Execute,
+  token: string,
+  target: ActionTarget,
+  { until, mailboxShards }: { until: string; mailboxShards: number },
+): Promise<Snoozed | null> =>
+  withLockedMembers(execute, target, async (members): Promise<Snoozed> => {
+    const key = `snoozed/${token}/`;
+    const keys = members.map(({ id }) => `${key}${id}`);
+    const earlier = await execute(earlierSnoozeStatement, { keys });
+    if (earlier[0])
+      return { kind: "snoozed", rows: [], deliveries: earlier.length, until: earlier[0].until };
+
+    const alive = members.filter(
+      ({ status, completed, over }) =>
+        !completed && !over && (status === "pending" || comesAgain.includes(status)),
+    );
+    const [first] = alive;
+    if (first === undefined) {
+      const completed = members.every((member) => member.completed);
+      return { kind: "refused", why: completed ? "completed" : "taken_back" };
+    }
+    const shard = shardOf(first.recipientId, mailboxShards);
+    const again = (some: readonly Member[]): Again => ({
+      ids: some.map(({ id }) => id),
+      legs: some.map(({ leg }) => nextSnoozeLeg(leg)),
+      until,
+      mailbox: queueName({ kind: "mailbox", shard }),
+    });
+    const waiting = await execute(putOffStatement, again(alive));
+    await leaveGroups(execute, waiting);
+    const sent = alive.filter(({ status }) => status !== "pending");
+    const critical = queueName({ kind: "critical", shard });
+    const rows = [...waiting, ...(await execute(comeAgainStatement, { ...again(sent), critical }))];
+    if (rows.length === 0) return { kind: "refused", why: "came_again" };
+    const events = alive.map((member) => ({ ...member, data: { until } }));
+    await recordEvents(execute, "delivery.snoozed", key, events);
+    return { kind: "snoozed", rows, deliveries: alive.length, until };
+  });
+
+const cancellableOwedStatement = defineStatement<{ ids: readonly string[] }, OwedRow>(`
+  SELECT DISTINCT d.id, d.group_id AS "groupId" FROM deliveries m JOIN deliveries d ON ${sameOwed.replaceAll("w.", "d.")}
+  WHERE m.id = ANY(:ids::uuid[]) AND ${isCancellable("NULL")}`);
+
+/**
+ * Records that the recipient is done with deliveries, once for each; whatever of them still waits is cancelled, whichever leg it is.
+ * @returns null where nothing of it is kept any more
+ * @throws LedgerBusy
+ */
+export const completeDeliveries = (
+  execute: Execute,
+  target: ActionTarget,
+): Promise<{ rows: ChangedRow[]; deliveries: number } | null> =>
+  withLockedMembers(execute, target, async (members) => {
+    const events = members.map((member) => ({ ...member, data: { entityId: member.entityId } }));
+    const fresh = await recordEvents(execute, "delivery.completed", completedKey, events);
+    const owed = await execute(cancellableOwedStatement, { ids: [...fresh] });
+    return {
+      rows: await cancelDeliveries(execute, owed, "completed"),
+      deliveries: members.length,
+    };
+  });
