@@ -248,6 +248,25 @@ describe("a mail server with TLS", () => {
     expect(received.every(({ secure }) => secure)).toBe(true);
   });
 
+  it("gets messages of every length, one after another", async () => {
+    const { port, received } = await mailbox({ secure: true });
+    const made = channel(port, { secure: true, verifyTls: false, connections: 1 });
+    const lengths = [1, 40_000, 1, 400_000, 2_000, 40_000, 1];
+    const results = await Promise.all(
+      lengths.map((length) =>
+        made.send(
+          request("a@example.org", {
+            content: { email: { subject: "x", html: "{{ a }}", text: "{{ a }}" } },
+            templateVersionId: "lengths",
+            data: { a: "x".repeat(length) },
+          }),
+        ),
+      ),
+    );
+    expect(new Set(results.flatMap(outcomes))).toEqual(new Set(["sent"]));
+    expect(received.map(({ email }) => email.text!.trim().length)).toEqual(lengths);
+  });
+
   it("is not trusted without a certificate that can be verified", async () => {
     const { port, received } = await mailbox({ disabledCommands: ["AUTH"] });
     expect(outcomes(await channel(port).send(request()))).toEqual(["transient/connection"]);

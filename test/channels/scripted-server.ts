@@ -25,6 +25,11 @@ export class ScriptedConnection {
     });
   }
 
+  /** It has received a whole line that was not read. */
+  get hasLine(): boolean {
+    return this.#received.includes("\r\n");
+  }
+
   write(...lines: string[]): void {
     this.socket.write(lines.map((line) => `${line}\r\n`).join(""));
   }
@@ -99,7 +104,7 @@ export class ScriptedConnection {
   }
 }
 
-class HungUp extends Error {}
+export class HungUp extends Error {}
 
 export interface ScriptedServer {
   port: number;

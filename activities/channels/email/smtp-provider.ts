@@ -14,7 +14,8 @@ import type { Standing } from "../admission.ts";
 import { RestPeriod } from "./cooldown.ts";
 import { ConnectError, openConnection, withoutCredentials } from "./smtp-connect.ts";
 import type { Job, Loss, Mail, Verdict } from "./smtp-job.ts";
-import { SmtpSession, type SessionOwner } from "./smtp-session.ts";
+import type { SessionOwner } from "./smtp-owner.ts";
+import { SmtpSession } from "./smtp-session.ts";
 
 /** A server is left alone when it has had nothing to do for so long; they commonly hang up themselves after minutes. */
 const idleLimitMs = 30_000;
@@ -55,7 +56,7 @@ interface Options {
  * reached or did not answer in time is suspect, and rests for a moment; while it rests and no connection to it stands, mails
  * are turned away at once.
  */
-export class SmtpProvider implements SessionOwner {
+export class SmtpProvider implements SessionOwner<SmtpSession> {
   readonly connections: number;
   #options: Options;
   #queue: Job[] = [];

@@ -4,12 +4,12 @@ import { createReplyReader, type Reply } from "./smtp-replies.ts";
 
 function readAll(bytes: Buffer, cuts: readonly number[]): Reply[] {
   const replies: Reply[] = [];
-  const read = createReplyReader((reply) => replies.push(reply));
+  const reader = createReplyReader((reply) => replies.push(reply));
   const edges = [0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].toSorted(
     (a, b) => a - b,
   );
   for (let index = 1; index < edges.length; index += 1)
-    read(bytes.subarray(edges[index - 1], edges[index]));
+    reader.read(bytes.subarray(edges[index - 1], edges[index]));
   return replies;
 }
 
@@ -48,17 +48,45 @@ describe("replies", () => {
     expect(readAll(Buffer.from("250\r\n"), [])).toEqual([{ code: 250, text: "250" }]);
   });
 
-  it.each(["hello\r\n", "HTTP/1.1 400 Bad Request\r\n", "99 x\r\n", "2500 x\r\n", "\r\n"])(
-    "are refused where they are none: %j",
+  it.each([
+    "hello\r\n",
+    "HTTP/1.1 400 Bad Request\r\n",
+    "99 x\r\n",
+    "2500 x\r\n",
+    "150 x\r\n",
+    "\0\r\n",
+  ])("are refused where they are none: %j", (text) => {
+    expect(() => readAll(Buffer.from(text), [])).toThrow(/no SMTP reply/);
+  });
+
+  it("may have blank lines before them, and among their own", () => {
+    expect(readAll(Buffer.from("\r\n\n  \r\n250-one\r\n\r\n250 two\r\n\r\n"), [])).toEqual([
+      { code: 250, text: "250-one\n250 two" },
+    ]);
+  });
+
+  it.each(["250-one\r\n354 go\r\n", "550-no\r\n250 yes\r\n"])(
+    "are of one code on every line: %j",
     (text) => {
-      expect(() => readAll(Buffer.from(text), [])).toThrow(/no SMTP reply/);
+      expect(() => readAll(Buffer.from(text), [])).toThrow(/several codes/);
     },
   );
 
+  it.each([
+    ["250 ok\r\n", false],
+    ["250 ok\r\n\r", false],
+    ["2", true],
+    ["250-one\r\n", true],
+  ])("that have begun are known: %j", (text, partial) => {
+    const reader = createReplyReader(() => {});
+    reader.read(Buffer.from(text));
+    expect(reader.partial).toBe(partial);
+  });
+
   it.each(["250-more\r\n", "2"])("are refused where they never end", (text) => {
-    const read = createReplyReader(() => {});
+    const reader = createReplyReader(() => {});
     expect(() => {
-      for (let round = 0; round < 70_000; round += 1) read(Buffer.from(text));
+      for (let round = 0; round < 70_000; round += 1) reader.read(Buffer.from(text));
     }).toThrow(/without end/);
   });
 });

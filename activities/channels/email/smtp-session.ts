@@ -1,80 +1,55 @@
 import type { Connection } from "./smtp-connect.ts";
+import { Content } from "./smtp-content.ts";
+import { CommandWriter } from "./smtp-commands.ts";
+import { Envelope } from "./smtp-envelope.ts";
 import type { Job, Loss, Verdict } from "./smtp-job.ts";
-import { createReplyReader, type Reply } from "./smtp-replies.ts";
-
-/** Who gives a session its work and hears what became of it. */
-export interface SessionOwner {
-  /** The next mail for a session, its content made; undefined if none waits. */
-  take(): Job | undefined;
-  settle(job: Job, verdict: Verdict): void;
-  /** The server surely has not got the whole of it: it may go over another connection. */
-  giveBack(job: Job, loss: Loss): void;
-  /** It will take no more work. What it held was settled or given back. */
-  ended(session: SmtpSession): void;
-}
+import { settleLost, takeSupported, type SessionOwner } from "./smtp-owner.ts";
+import type { Reply } from "./smtp-replies.ts";
+import { judgeLoss, judgeReply } from "./smtp-verdicts.ts";
+import { SmtpWire } from "./smtp-wire.ts";
 
 /** Content longer than this is not known to be on its way when `write` returns: its final dot waits until it is. */
 const oneWriteLimit = 32_768;
-
-const step = { mail: 0, rcpt: 1, data: 2 } as const;
-type Step = (typeof step)[keyof typeof step];
 
 /**
  * An SMTP conversation over a kept connection: one mail's content unanswered at most. Where the server advertises PIPELINING
  * (RFC 2920), a mail's envelope is one group, and that of the next mail rides in the write that ends the content before it; else every
  * command waits for its reply.
+ *
+ * A mail is `sent` by one reply only: the one to its final dot, read after its content was written in full. A server may be one reply
+ * off, having said something twice, unasked or not at all. Replies have no names, so that this shows at the latest at DATA, which
+ * 354 alone answers with a yes (RFC 5321, 4.3.2). Until then nothing of the next mail is written that the server could take, and the
+ * mail before it is not yet called `sent` if an envelope rides behind it. A reply out of its turn ends the connection.
  */
 export class SmtpSession {
   /** Monotonic: since when it has had nothing to do; null while it has. */
   idleSinceMs: number | null;
-  #socket: Connection["socket"];
-  #pipelining: boolean;
-  #smtpUtf8: boolean;
-  #from: string;
-  #owner: SessionOwner;
-  #ended = false;
-  /** Its content is being written or waits for the reply; replies to it come before those to `#envelope`. */
-  #content: Job | null = null;
-  /** Its envelope waits for the reply to `#step`. */
-  #envelope: Job | null = null;
-  #step: Step = step.mail;
-  /** The first reply that refused the envelope. */
-  #refusal: Reply | null = null;
-  /** An empty content was ended because the server asked for one after it had refused the envelope. */
-  #discarding = false;
+  readonly #wire: SmtpWire;
+  readonly #pipelining: boolean;
+  readonly #smtpUtf8: boolean;
+  readonly #commands: CommandWriter;
+  readonly #owner: SessionOwner<SmtpSession>;
+  /** Replies to the content come before those to the envelope. */
+  readonly #content = new Content();
+  readonly #envelope = new Envelope();
+  /** A mail that was accepted while an envelope rode behind it, and its verdict, which holds once that envelope has been answered. */
+  #accepted: Job | null = null;
+  #acceptance: Verdict | null = null;
   /** A refused envelope stays open at the server, which would then refuse the next. */
   #resetDue = false;
-  #resetting = false;
+  #ended = false;
 
   /** `from` is the reverse path. */
-  constructor(connection: Connection, from: string, owner: SessionOwner, now: number) {
-    this.#socket = connection.socket;
+  constructor(connection: Connection, from: string, owner: SessionOwner<SmtpSession>, now: number) {
     this.#pipelining = connection.pipelining;
     this.#smtpUtf8 = connection.smtpUtf8;
-    this.#from = from;
     this.#owner = owner;
     this.idleSinceMs = now;
-    const read = createReplyReader((reply) => this.#onReply(reply));
-    this.#socket.on("data", (chunk: Buffer) => {
-      if (this.#ended) return;
-      try {
-        read(chunk);
-      } catch (error) {
-        this.end({
-          failure: "connection",
-          message: error instanceof Error ? error.message : String(error),
-        });
-      }
+    this.#wire = new SmtpWire(connection.socket, {
+      onReply: (reply, asked) => this.#onReply(reply, asked),
+      onLoss: (loss) => this.end(loss),
     });
-    this.#socket.on("error", (error) =>
-      this.end({ failure: "connection", message: error.message }),
-    );
-    this.#socket.on("close", () =>
-      this.end({ failure: "connection", message: "the server closed the connection" }),
-    );
-    this.#socket.on("end", () =>
-      this.end({ failure: "connection", message: "the server closed the connection" }),
-    );
+    this.#commands = new CommandWriter(this.#wire, from);
   }
 
   get idle(): boolean {
@@ -83,81 +58,70 @@ export class SmtpSession {
 
   /** May the envelope of a mail go out while the content before it waits for its reply? */
   get canRide(): boolean {
+    const { job } = this.#content;
     return (
       !this.#ended &&
       this.#pipelining &&
-      this.#content !== null &&
-      this.#content.dotWritten &&
-      this.#envelope === null
+      job !== null &&
+      job.dotWritten &&
+      this.#envelope.job === null
     );
   }
 
   /** Takes the next mail, where `idle` or `canRide` says so. */
   start(now: number): void {
     this.idleSinceMs = null;
-    const job = this.#takeSupported();
-    if (!job) {
-      if (this.#content === null) this.idleSinceMs = now;
-      return;
-    }
-    this.#envelope = job;
-    this.#step = step.mail;
-    this.#refusal = null;
-    if (this.#pipelining) {
-      this.#resetting = this.#resetDue;
-      this.#resetDue = false;
-      this.#write((this.#resetting ? "RSET\r\n" : "") + this.#envelopeOf(job), job);
-    } else if (this.#resetDue) {
-      this.#resetting = true;
-      this.#resetDue = false;
-      this.#write("RSET\r\n", job);
-    } else {
-      this.#write(this.#mailCommand(job), job);
-    }
+    const job = this.#takeNext();
+    if (job) this.#beginEnvelope(job);
+    else if (this.#content.job === null) this.idleSinceMs = now;
   }
 
   /** Gives up on a mail that has had no answer in time, and with it on the connection. */
   checkDeadline(now: number, sendDeadlineMs: number): void {
-    const overdue = [this.#content, this.#envelope].find((job) => job && now >= job.deadlineMs);
-    if (overdue)
-      this.end({ failure: "timeout", message: `no answer within ${sendDeadlineMs} ms` }, overdue);
+    const overdue = [this.#content.job, this.#envelope.job].find(
+      (job) => job && now >= job.deadlineMs,
+    );
+    if (!overdue) return;
+    const loss: Loss = { failure: "timeout", message: `no answer within ${sendDeadlineMs} ms` };
+    // The reply that is missing may be the one to the dot.
+    if (this.#envelope.refusal) this.#doubtAcceptance(loss);
+    this.end(loss, overdue);
   }
 
   /** Says goodbye; for a session that is idle. */
   quit(): void {
     if (this.#ended) return;
-    this.#socket.end("QUIT\r\n");
-    const socket = this.#socket;
-    const timer = setTimeout(() => socket.destroy(), 1_000);
-    socket.once("close", () => clearTimeout(timer));
+    this.#wire.quit();
     this.#markEnded();
   }
 
-  /** Ends the connection at once. `culprit` is the job that timed out: it is not given back. */
-  end(loss: Loss, culprit?: Job): void {
+  /** Ends the connection at once. `overdue` is the job that had no answer in time: it is not given back. */
+  end(loss: Loss, overdue?: Job): void {
     if (this.#ended) return;
-    this.#socket.destroy();
+    this.#wire.destroy();
     this.#markEnded();
-    for (const job of [this.#content, this.#envelope]) {
-      if (!job) continue;
-      if (this.#refusal && (this.#discarding || job === this.#envelope))
-        this.#owner.settle(job, verdictOf(this.#refusal));
-      else if (job.dotWritten)
-        this.#owner.settle(job, {
-          outcome: "unknown",
-          failure: loss.failure,
-          response: loss.message,
-        });
-      else if (job === culprit)
-        this.#owner.settle(job, {
-          outcome: "transient",
-          failure: loss.failure,
-          response: loss.message,
-        });
-      else this.#owner.giveBack(job, loss);
+    this.#confirmAcceptance();
+    for (const part of [this.#content, this.#envelope]) {
+      const { job, refusal } = part;
+      part.clear();
+      if (job) settleLost(this.#owner, job, { refusal, loss, overdue });
     }
-    this.#content = null;
-    this.#envelope = null;
+  }
+
+  /**
+   * Ends the connection over a reply that cannot be one to the command whose turn it was. Which reply belongs to which command is open
+   * from here back to the last 354, and with it who was refused: a mail whose envelope is open was not taken in any case, and is given
+   * back. The mail before it was taken if all replies since its dot say yes, for then its own does, whichever it is; else its outcome
+   * is unknown.
+   */
+  #breakOff(reply: Reply, when: string): void {
+    const loss: Loss = {
+      failure: "connection",
+      message: `the server spoke out of turn ${when}: ${reply.text}`,
+    };
+    if (this.#envelope.refusal || reply.code >= 300) this.#doubtAcceptance(loss);
+    this.#envelope.refusal = null;
+    this.end(loss);
   }
 
   #markEnded(): void {
@@ -166,96 +130,82 @@ export class SmtpSession {
     this.#owner.ended(this);
   }
 
-  #takeSupported(): Job | undefined {
-    for (;;) {
-      const job = this.#owner.take();
-      if (!job?.mail.smtpUtf8 || this.#smtpUtf8) return job;
-      this.#owner.settle(job, {
-        outcome: "permanent",
-        failure: "smtp_5xx",
-        response: "the server does not take addresses beyond ASCII (no SMTPUTF8)",
-        unsupported: true,
-      });
-    }
+  #takeNext(): Job | undefined {
+    return takeSupported(this.#owner, this.#smtpUtf8);
   }
 
-  #onReply(reply: Reply): void {
+  #beginEnvelope(job: Job): void {
+    const first = this.#resetDue ? "RSET" : "MAIL";
+    this.#resetDue = false;
+    this.#envelope.begin(job, first);
+    if (this.#pipelining) this.#commands.writeEnvelope(job, first);
+    else this.#commands.writeCommand(job, first);
+  }
+
+  #onReply(reply: Reply, asked: boolean): void {
     if (this.#ended) return;
-    if (this.#content) this.#onContentReply(this.#content, reply);
-    // 421 may come in place of any reply, and none comes after it (RFC 5321, 3.8).
+    if (this.#content.job) this.#onContentReply(this.#content.job, reply, asked);
+    // RFC 5321, 3.8: instead of any reply, at any time, and the server closes after it.
     else if (reply.code === 421) this.end({ failure: "smtp_4xx", message: reply.text });
-    else if (this.#resetting) this.#onResetReply(reply);
-    else if (this.#envelope) this.#onEnvelopeReply(this.#envelope, reply);
-    else
-      this.end({ failure: "connection", message: `the server spoke out of turn: ${reply.text}` });
+    else if (asked && this.#envelope.job) this.#onEnvelopeReply(this.#envelope.job, reply);
+    else this.#breakOff(reply, this.#envelope.job ? `after ${this.#envelope.command}` : "at rest");
   }
 
-  #onContentReply(job: Job, reply: Reply): void {
-    const early = !job.dotWritten && !this.#discarding;
-    if (reply.code < 400 && (early || reply.code >= 300))
-      return this.end({
-        failure: "connection",
-        message: `the server spoke out of turn: ${reply.text}`,
-      });
-    this.#content = null;
-    if (this.#discarding) {
-      this.#owner.settle(job, verdictOf(this.#refusal!));
-      this.#discarding = false;
-      this.#refusal = null;
+  #onContentReply(job: Job, reply: Reply, asked: boolean): void {
+    const step = this.#content.judge(reply, asked);
+    if (step === "unexpected") return this.#breakOff(reply, "after the content");
+    const { refusal } = this.#content;
+    this.#content.clear();
+    if (step === "discarded") {
       this.#resetDue = true;
+      this.#owner.settle(job, judgeReply(refusal!));
+    } else if (step === "accepted" && this.#envelope.job) {
+      this.#accepted = job;
+      this.#acceptance = judgeReply(reply);
     } else {
-      this.#owner.settle(job, verdictOf(reply));
+      this.#owner.settle(job, judgeReply(reply));
     }
-    // What is left of the content would be taken for commands.
-    if (early || reply.code === 421) this.end({ failure: "connection", message: reply.text });
-    else if (this.#envelope === null) this.start(performance.now());
-  }
-
-  #onResetReply(reply: Reply): void {
-    this.#resetting = false;
-    if (reply.code !== 250)
-      return this.end({
-        failure: "connection",
-        message: `the server did not reset: ${reply.text}`,
-      });
-    if (!this.#pipelining && this.#envelope)
-      this.#write(this.#mailCommand(this.#envelope), this.#envelope);
+    if (step === "refused_early" || reply.code === 421)
+      this.end({ failure: "connection", message: reply.text });
+    else if (this.#envelope.job === null) this.start(performance.now());
   }
 
   #onEnvelopeReply(job: Job, reply: Reply): void {
-    if (this.#step === step.data) {
-      if (reply.code === 354) return this.#onGoAhead(job);
-      return this.#onRefused(job, this.#refusal ?? reply);
-    }
-    if (reply.code >= 300) this.#refusal ??= reply;
-    if (this.#pipelining) {
-      this.#step += 1;
-    } else if (this.#refusal) {
-      this.#onRefused(job, this.#refusal);
-    } else {
-      this.#step += 1;
-      this.#write(this.#step === step.rcpt ? rcptCommand(job) : "DATA\r\n", job);
+    const { command } = this.#envelope;
+    switch (this.#envelope.advance(reply)) {
+      case "unexpected":
+        return this.#breakOff(reply, `after ${command}`);
+      case "refused":
+        return this.#onRefused(job);
+      case "go_ahead":
+        return this.#onGoAhead(job);
+      case "next":
+        if (this.#pipelining) return;
+        if (this.#envelope.refusal) this.#onRefused(job);
+        else this.#commands.writeCommand(job, this.#envelope.command);
     }
   }
 
-  #onRefused(job: Job, refusal: Reply): void {
-    this.#envelope = null;
-    this.#refusal = null;
+  #onRefused(job: Job): void {
+    const refusal = this.#envelope.refusal!;
+    this.#envelope.clear();
     this.#resetDue = true;
-    this.#owner.settle(job, verdictOf(refusal));
+    this.#confirmAcceptance();
+    this.#owner.settle(job, judgeReply(refusal));
     this.start(performance.now());
   }
 
   #onGoAhead(job: Job): void {
-    this.#envelope = null;
-    this.#content = job;
-    if (this.#refusal) {
+    const { refusal } = this.#envelope;
+    this.#envelope.clear();
+    this.#content.begin(job, refusal);
+    this.#confirmAcceptance();
+    if (refusal) {
       // RFC 2920, 3.1: a content without recipients is ended at once.
-      this.#discarding = true;
-      this.#socket.write(".\r\n");
+      this.#commands.writeEnd(job, "", undefined);
     } else if (job.content.length > oneWriteLimit) {
-      this.#socket.write(job.content, encodingOf(job), (error) => {
-        if (!error && !this.#ended && this.#content === job) this.#endContent(job, "");
+      this.#commands.writeContent(job, (error) => {
+        if (!error && !this.#ended && this.#content.job === job) this.#endContent(job, "");
       });
     } else {
       this.#endContent(job, job.content);
@@ -265,41 +215,21 @@ export class SmtpSession {
   /** Writes the rest of the content, its end and, with it, the envelope of the next mail. */
   #endContent(job: Job, rest: string): void {
     job.dotWritten = true;
-    const rider = this.#pipelining ? this.#takeSupported() : undefined;
-    if (rider) {
-      this.#envelope = rider;
-      this.#step = step.mail;
-      this.#write(`${rest}.\r\n${this.#envelopeOf(rider)}`, job.mail.smtpUtf8 ? job : rider);
-    } else {
-      this.#write(`${rest}.\r\n`, job);
-    }
+    const rider = this.#pipelining ? this.#takeNext() : undefined;
+    if (rider) this.#envelope.begin(rider, "MAIL");
+    this.#commands.writeEnd(job, rest, rider, this.#content.noteWritten);
   }
 
-  #write(text: string, job: Job): void {
-    this.#socket.write(text, encodingOf(job));
+  /** A reply was read as the one to its dot that may have been another's. */
+  #doubtAcceptance(loss: Loss): void {
+    this.#acceptance = judgeLoss(loss, "unknown");
   }
 
-  #envelopeOf(job: Job): string {
-    return `${this.#mailCommand(job)}${rcptCommand(job)}DATA\r\n`;
+  /** The replies are known to be in step, or the connection has ended. */
+  #confirmAcceptance(): void {
+    const job = this.#accepted;
+    if (job === null) return;
+    this.#accepted = null;
+    this.#owner.settle(job, this.#acceptance!);
   }
-
-  #mailCommand(job: Job): string {
-    return `MAIL FROM:<${this.#from}>${job.mail.smtpUtf8 ? " SMTPUTF8" : ""}\r\n`;
-  }
-}
-
-const rcptCommand = (job: Job) => `RCPT TO:<${job.mail.to}>\r\n`;
-
-/** Everything is ASCII but for the mail that says otherwise; one byte a character is the quicker way. */
-const encodingOf = (job: Job) => (job.mail.smtpUtf8 ? "utf8" : "latin1");
-
-/** Replies that say that it is us, not the message, who must mend something before it can be taken. */
-const authenticationCodes = new Set([530, 534, 535, 538]);
-
-function verdictOf({ code, text }: Reply): Verdict {
-  if (code < 300) return { outcome: "sent", failure: null, response: text };
-  if (authenticationCodes.has(code))
-    return { outcome: "transient", failure: "auth", response: text };
-  if (code >= 500) return { outcome: "permanent", failure: "smtp_5xx", response: text };
-  return { outcome: "transient", failure: "smtp_4xx", response: text };
 }

@@ -1,0 +1,70 @@
+import type { EnvelopeCommand } from "./smtp-envelope.ts";
+import type { Job } from "./smtp-job.ts";
+import type { SmtpWire } from "./smtp-wire.ts";
+
+/** MAIL, RCPT and DATA. */
+const envelopeCommands = 3;
+
+/** Everything is ASCII but for the mail that says otherwise; one byte a character is the quicker way. */
+const chooseEncoding = ({ mail }: Job): BufferEncoding => (mail.smtpUtf8 ? "utf8" : "latin1");
+
+/** What a session says of its mails, in as few writes as the server allows. */
+export class CommandWriter {
+  readonly #wire: SmtpWire;
+  readonly #from: string;
+
+  /** `from` is the reverse path. */
+  constructor(wire: SmtpWire, from: string) {
+    this.#wire = wire;
+    this.#from = from;
+  }
+
+  /** Writes one command, where each waits for its reply. */
+  writeCommand(job: Job, command: EnvelopeCommand): void {
+    this.#wire.write(this.#format(job, command), chooseEncoding(job), 1);
+  }
+
+  /** Writes the envelope as one group, from its first command on (RFC 2920). */
+  writeEnvelope(job: Job, first: "RSET" | "MAIL"): void {
+    const envelope = this.#formatEnvelope(job);
+    if (first === "MAIL") this.#wire.write(envelope, chooseEncoding(job), envelopeCommands);
+    else this.#wire.write(`RSET\r\n${envelope}`, chooseEncoding(job), 1 + envelopeCommands);
+  }
+
+  /** Writes a content without its end. */
+  writeContent(job: Job, onWritten: (error?: Error | null) => void): void {
+    this.#wire.write(job.content, chooseEncoding(job), 0, onWritten);
+  }
+
+  /** Writes the rest of a content, its final dot and, where another mail is given, the envelope of that one. */
+  writeEnd(
+    job: Job,
+    rest: string,
+    rider: Job | undefined,
+    onWritten?: (error?: Error | null) => void,
+  ): void {
+    if (rider) {
+      const encoding = chooseEncoding(job.mail.smtpUtf8 ? job : rider);
+      const text = `${rest}.\r\n${this.#formatEnvelope(rider)}`;
+      this.#wire.write(text, encoding, 1 + envelopeCommands, onWritten);
+    } else {
+      this.#wire.write(`${rest}.\r\n`, chooseEncoding(job), 1, onWritten);
+    }
+  }
+
+  #formatEnvelope(job: Job): string {
+    return `${this.#format(job, "MAIL")}${this.#format(job, "RCPT")}DATA\r\n`;
+  }
+
+  #format({ mail }: Job, command: EnvelopeCommand): string {
+    switch (command) {
+      case "MAIL":
+        return `MAIL FROM:<${this.#from}>${mail.smtpUtf8 ? " SMTPUTF8" : ""}\r\n`;
+      case "RCPT":
+        return `RCPT TO:<${mail.to}>\r\n`;
+      case "RSET":
+      case "DATA":
+        return `${command}\r\n`;
+    }
+  }
+}

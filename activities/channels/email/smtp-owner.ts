@@ -1,0 +1,45 @@
+import type { Job, Loss, Verdict } from "./smtp-job.ts";
+import type { Reply } from "./smtp-replies.ts";
+import { judgeLoss, judgeReply } from "./smtp-verdicts.ts";
+
+/** Who gives a session its work and hears what became of it. */
+export interface SessionOwner<Session> {
+  /** The next mail for a session, its content made; undefined if none waits. */
+  take(): Job | undefined;
+  settle(job: Job, verdict: Verdict): void;
+  /** The server surely has not got the whole of it: it may go over another connection. */
+  giveBack(job: Job, loss: Loss): void;
+  /** It will take no more work. What it held was settled or given back. */
+  ended(session: Session): void;
+}
+
+type Work = Pick<SessionOwner<never>, "take" | "settle" | "giveBack">;
+
+/** The next mail that the server can take at all. */
+export function takeSupported(owner: Work, smtpUtf8: boolean): Job | undefined {
+  for (;;) {
+    const job = owner.take();
+    if (!job?.mail.smtpUtf8 || smtpUtf8) return job;
+    owner.settle(job, {
+      outcome: "permanent",
+      failure: "smtp_5xx",
+      response: "the server does not take addresses beyond ASCII (no SMTPUTF8)",
+      unsupported: true,
+    });
+  }
+}
+
+/**
+ * Ends what the end of its connection caught under way. `refusal` is the reply that had refused it before; `overdue` is the job for
+ * whose sake the connection was ended: it is not given back.
+ */
+export function settleLost(
+  owner: Work,
+  job: Job,
+  { refusal, loss, overdue }: { refusal: Reply | null; loss: Loss; overdue: Job | undefined },
+): void {
+  if (refusal) owner.settle(job, judgeReply(refusal));
+  else if (job.dotWritten) owner.settle(job, judgeLoss(loss, "unknown"));
+  else if (job === overdue) owner.settle(job, judgeLoss(loss));
+  else owner.giveBack(job, loss);
+}
