@@ -107,7 +107,7 @@ export function createEmailChannel({
         return { kind: "unsendable", reason: "template_error", detail: detailOf(result.fault) };
       }
       const { attempt } = result;
-      admission.used(result.standing, () => provider.reasonOf(attempt));
+      admission.used(result.standing, () => provider.describeFailure(attempt));
       attempts.push(attempt);
       if (attempt.outcome === "sent" || (attempt.outcome === "permanent" && !result.unsupported))
         break;

@@ -1,21 +1,13 @@
-import type { Logger } from "pino";
-import type { SmtpProvider as ProviderSettings } from "../../../config/environment.ts";
-import { withoutAddresses } from "../../../config/describe-error.ts";
-import {
-  responseLimit,
-  type Attempt,
-  type AttemptFailure,
-} from "../../../domain/delivery/attempt.ts";
-import { isProviderFault } from "../../../domain/delivery/provider-fault.ts";
-import { smtpRetryAfterMs } from "../../../domain/delivery/retry-after.ts";
-import type { Breaker } from "../breakers.ts";
-import type { WatchedGate } from "../gate-cache.ts";
+import type { Attempt } from "../../../domain/delivery/attempt.ts";
 import type { Standing } from "../admission.ts";
-import { RestPeriod } from "./cooldown.ts";
-import { ConnectError, openConnection, withoutCredentials } from "./smtp-connect.ts";
+import { ConnectError, openConnection } from "./smtp-connect.ts";
+import { describeFailure, judgeStanding, recordAttempt } from "./smtp-evidence.ts";
+import { ProviderHealth, type HealthOptions } from "./smtp-health.ts";
 import type { Job, Loss, Mail, Verdict } from "./smtp-job.ts";
 import type { SessionOwner } from "./smtp-owner.ts";
+import { MailQueue } from "./smtp-queue.ts";
 import { SmtpSession } from "./smtp-session.ts";
+import { judgeLoss } from "./smtp-verdicts.ts";
 
 /** A server is left alone when it has had nothing to do for so long; they commonly hang up themselves after minutes. */
 const idleLimitMs = 30_000;
@@ -25,11 +17,7 @@ export type ProviderResult =
   | { attempt: Attempt; unsupported: boolean; standing: Standing }
   | { fault: unknown };
 
-/** Of a reason that is shown to operators. */
-const reasonLimit = 200;
-
-interface Options {
-  settings: ProviderSettings;
+interface Options extends HealthOptions {
   /** The reverse path. */
   from: string;
   /**
@@ -42,13 +30,6 @@ interface Options {
    * away, and it is suspect. What it was handed keeps its deadline.
    */
   stallMs: number | null;
-  /** Is told what the outcomes say. */
-  breaker: Pick<Breaker, "succeeded" | "failed">;
-  /** Is shut where the server asks to be left alone for a while. */
-  gate: Pick<WatchedGate, "shut">;
-  /** Milliseconds since the epoch: what attempts are dated with. */
-  clock: () => number;
-  logger?: Logger | undefined;
 }
 
 /**
@@ -58,18 +39,15 @@ interface Options {
  */
 export class SmtpProvider implements SessionOwner<SmtpSession> {
   readonly connections: number;
-  #options: Options;
-  #queue: Job[] = [];
-  #sessions = new Set<SmtpSession>();
+  readonly #options: Options;
+  readonly #queue: MailQueue;
+  readonly #health: ProviderHealth;
+  readonly #sessions = new Set<SmtpSession>();
   #opening = 0;
   /** Mails that have no result yet. */
   #pending = 0;
   /** When it last finished a mail, or got one after having none. */
   #progressAtMs = 0;
-  /** Whether to prefer others; and whether to open connections. One may go well without the other. */
-  #health = new RestPeriod();
-  #reach = new RestPeriod();
-  #lastLoss: Loss = { failure: "connection", message: "not reached yet" };
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   #drained: () => void = () => {};
@@ -77,24 +55,33 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
   constructor(options: Options) {
     this.#options = options;
     this.connections = options.settings.connections;
+    this.#queue = new MailQueue(options);
+    this.#health = new ProviderHealth(options);
   }
 
   /** False where another provider should be preferred. A suspect one that has rested gets one mail, to see. */
   get ready(): boolean {
-    return (
-      !this.#health.suspect || (this.#pending === 0 && !this.#health.restsAt(performance.now()))
-    );
+    const { preference } = this.#health;
+    return !preference.suspect || (this.#pending === 0 && !preference.restsAt(performance.now()));
   }
 
   /** For how long mails would be turned away; 0 if they would not. */
   get restMs(): number {
-    return this.#sessions.size + this.#opening === 0 ? this.#reach.leftMs(performance.now()) : 0;
+    return this.#disconnected ? this.#health.reach.leftMs(performance.now()) : 0;
+  }
+
+  get #disconnected(): boolean {
+    return this.#sessions.size + this.#opening === 0;
   }
 
   /** Ends its rest: it is to be tried. */
   wake(): void {
-    this.#health.succeeded();
-    this.#reach.succeeded();
+    this.#health.wake();
+  }
+
+  /** A failure in a line for operators: without credentials or addresses. */
+  describeFailure(attempt: Pick<Attempt, "failure" | "response">): string {
+    return describeFailure(attempt, this.#options.settings);
   }
 
   /** Never rejects. */
@@ -106,27 +93,10 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
       const done: Job["done"] = (result) => {
         this.#pending -= 1;
         this.#progressAtMs = performance.now();
-        resolve(
-          "fault" in result
-            ? result
-            : {
-                attempt: this.#attemptOf(result.verdict, result.startedAt),
-                unsupported: result.verdict.unsupported ?? false,
-                standing: standingOf(result.verdict),
-              },
-        );
+        resolve("fault" in result ? result : this.#report(result.verdict, result.startedAt));
         if (this.#pending === 0) this.#drained();
       };
-      const deadlineMs = now + this.#options.sendDeadlineMs;
-      this.#queue.push({
-        mail,
-        done,
-        startedAt: this.#options.clock(),
-        deadlineMs,
-        content: "",
-        dotWritten: false,
-        returned: false,
-      });
+      this.#queue.add(mail, done, now);
       this.#pump(now);
     });
   }
@@ -136,46 +106,23 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
     if (this.#pending > 0) await new Promise<void>((resolve) => (this.#drained = resolve));
     this.#closed = true;
     for (const session of this.#sessions) session.quit();
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#stopTimer();
   }
 
   take(): Job | undefined {
-    for (;;) {
-      const job = this.#queue.shift();
-      if (!job) return undefined;
-      const now = performance.now();
-      job.startedAt = this.#options.clock();
-      // One that comes back keeps its deadline, or a server that hangs up on everyone could keep it for ever.
-      if (!job.returned) job.deadlineMs = now + this.#options.sendDeadlineMs;
-      try {
-        if (job.content === "") job.content = job.mail.content();
-        return job;
-      } catch (fault) {
-        job.done({ fault });
-      }
-    }
+    return this.#queue.take();
   }
 
   settle(job: Job, verdict: Verdict): void {
-    if (verdict.failure === "timeout" || verdict.failure === "auth")
-      this.#failed(this.#health, { failure: verdict.failure, message: verdict.response ?? "" });
-    // Any answer of its own shows that it is there.
-    else if (
-      verdict.failure === null ||
-      verdict.failure === "smtp_4xx" ||
-      verdict.failure === "smtp_5xx"
-    )
-      this.#health.succeeded();
-    this.#tell(verdict);
+    this.#health.noteVerdict(verdict);
     job.done({ verdict, startedAt: job.startedAt });
   }
 
   giveBack(job: Job, loss: Loss): void {
     // A server may hang up on a connection that was idle just as it is used: that is no failure, once.
-    if (job.returned) return this.settle(job, transient(loss));
+    if (job.returned) return this.settle(job, judgeLoss(loss));
     job.returned = true;
-    this.#queue.unshift(job);
+    this.#queue.putBack(job);
     // Once the session is done with all it held.
     queueMicrotask(() => this.#pump(performance.now()));
   }
@@ -184,33 +131,36 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
     this.#sessions.delete(session);
   }
 
+  #report(verdict: Verdict, startedAt: number): ProviderResult {
+    const { settings, clock } = this.#options;
+    return {
+      attempt: recordAttempt(verdict, settings, { startedAt, finishedAt: clock() }),
+      unsupported: verdict.unsupported ?? false,
+      standing: judgeStanding(verdict),
+    };
+  }
+
   #pump(now: number): void {
     for (const session of this.#sessions) {
       if (this.#queue.length === 0) break;
       if (session.idle) session.start(now);
     }
-    if (
-      this.#queue.length > 0 &&
-      this.#reach.restsAt(now) &&
-      this.#sessions.size + this.#opening === 0
-    )
+    if (this.#queue.length > 0 && this.#health.reach.restsAt(now) && this.#disconnected)
       this.#turnAway();
     else this.#open(now);
     for (const session of this.#sessions) {
       if (this.#queue.length <= this.#opening) break;
       if (session.canRide) session.start(now);
     }
-    this.#timer ??= setInterval(
-      () => this.#tick(),
-      Math.min(250, Math.max(5, this.#options.sendDeadlineMs / 20)),
-    );
+    this.#startTimer();
   }
 
   #open(now: number): void {
-    if (this.#reach.restsAt(now)) return;
+    const { reach } = this.#health;
+    if (reach.restsAt(now)) return;
     const wanted = Math.min(
       this.#queue.length,
-      this.#reach.suspect ? 1 : Infinity,
+      reach.suspect ? 1 : Infinity,
       this.connections - this.#sessions.size,
     );
     while (this.#opening < wanted) {
@@ -223,130 +173,74 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
     const { settings, from, sendDeadlineMs } = this.#options;
     try {
       const connection = await openConnection(settings, sendDeadlineMs);
-      this.#reach.succeeded();
+      this.#health.reach.succeeded();
       const session = new SmtpSession(connection, from, this, performance.now());
       this.#sessions.add(session);
       if (this.#closed) session.quit();
     } catch (error) {
-      const loss: Loss =
-        error instanceof ConnectError
-          ? error.loss
-          : {
-              failure: "connection",
-              message: error instanceof Error ? error.message : String(error),
-            };
-      this.#failed(this.#reach, loss);
-      if (this.#sessions.size === 0) this.#failed(this.#health, loss);
-      this.#tell(transient(loss));
+      this.#health.noteUnreachable(describeLoss(error), this.#sessions.size === 0);
     } finally {
       this.#opening -= 1;
     }
     if (!this.#closed) this.#pump(performance.now());
   }
 
-  #failed(period: RestPeriod, loss: Loss): void {
-    this.#lastLoss = loss;
-    const { logger, settings } = this.#options;
-    if (period === this.#health && !period.suspect) {
-      logger?.warn(
-        { provider: settings.name, failure: loss.failure },
-        "the provider failed: others are preferred for a while",
-      );
-    }
-    period.failed(performance.now());
-  }
-
-  /** Tells the breaker, or the gate, what was heard from the server. Of mails that were turned away it was told before. */
-  #tell(verdict: Verdict): void {
-    const { breaker, gate, clock } = this.#options;
-    switch (standingOf(verdict)) {
-      case "answered":
-        return breaker.succeeded();
-      case "failed":
-        return breaker.failed(this.reasonOf(verdict));
-      case "neither": {
-        const delayMs = smtpRetryAfterMs(verdict.response ?? "");
-        if (delayMs !== null) gate.shut(clock() + delayMs, this.reasonOf(verdict));
-      }
-    }
-  }
-
-  /** A failure in a line for operators: without credentials or addresses. */
-  reasonOf({ failure, response }: { failure: AttemptFailure | null; response: string | null }) {
-    const text = withoutAddresses(this.#presentable(response ?? ""));
-    return `${failure}: ${text}`.slice(0, reasonLimit);
-  }
-
   #turnAway(): void {
-    for (const job of this.#queue.splice(0))
-      job.done({ verdict: transient(this.#lastLoss), startedAt: job.startedAt });
+    const verdict = judgeLoss(this.#health.lastLoss);
+    for (const job of this.#queue.removeAll()) job.done({ verdict, startedAt: job.startedAt });
   }
 
   /** One coarse timer instead of one a mail: deadlines are kept to a twentieth. */
+  #startTimer(): void {
+    this.#timer ??= setInterval(
+      () => this.#tick(),
+      Math.min(250, Math.max(5, this.#options.sendDeadlineMs / 20)),
+    );
+  }
+
+  #stopTimer(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
   #tick(): void {
     const now = performance.now();
-    const { sendDeadlineMs } = this.#options;
+    this.#checkSessions(now);
+    this.#expireQueue(now);
+    this.#checkStall(now);
+    if (this.#queue.length > 0) this.#pump(now);
+    if (this.#pending === 0 && this.#disconnected) this.#stopTimer();
+  }
+
+  #checkSessions(now: number): void {
     for (const session of this.#sessions) {
-      session.checkDeadline(now, sendDeadlineMs);
+      session.checkDeadline(now, this.#options.sendDeadlineMs);
       if (session.idle && now - session.idleSinceMs! > idleLimitMs) session.quit();
     }
-    if (this.#queue.some((job) => now >= job.deadlineMs)) {
-      const overdue = this.#queue.filter((job) => now >= job.deadlineMs);
-      this.#queue = this.#queue.filter((job) => now < job.deadlineMs);
-      for (const job of overdue)
-        job.done({
-          verdict: transient({
-            failure: "timeout",
-            message: `no connection was free within ${sendDeadlineMs} ms`,
-          }),
-          startedAt: job.startedAt,
-        });
+  }
+
+  #expireQueue(now: number): void {
+    const message = `no connection was free within ${this.#options.sendDeadlineMs} ms`;
+    for (const job of this.#queue.removeOverdue(now)) {
+      const verdict = judgeLoss({ failure: "timeout", message });
+      job.done({ verdict, startedAt: job.startedAt });
     }
+  }
+
+  #checkStall(now: number): void {
     const { stallMs } = this.#options;
-    if (stallMs !== null && this.#queue.length > 0 && now - this.#progressAtMs >= stallMs) {
-      const message = `the server has finished nothing for ${stallMs} ms`;
-      const loss: Loss = { failure: "timeout", message };
-      this.#failed(this.#health, loss);
-      this.#tell(transient(loss));
-      this.#turnAway();
-    }
-    if (this.#queue.length > 0) this.#pump(now);
-    if (this.#pending === 0 && this.#sessions.size === 0 && this.#opening === 0) {
-      clearInterval(this.#timer);
-      this.#timer = undefined;
-    }
-  }
-
-  #attemptOf({ outcome, failure, response }: Verdict, startedAt: number): Attempt {
-    const { settings, clock } = this.#options;
-    return {
-      provider: settings.name,
-      outcome,
-      failure,
-      response: response && this.#presentable(response).slice(0, responseLimit),
-      startedAt: new Date(startedAt),
-      finishedAt: new Date(clock()),
-    };
-  }
-
-  /** A server may say anything; the ledger keeps text. */
-  #presentable(response: string): string {
-    return withoutCredentials(response, this.#options.settings).replaceAll(/\p{Cc}+/gu, " ");
+    if (stallMs === null || this.#queue.length === 0) return;
+    if (now - this.#progressAtMs < stallMs) return;
+    const message = `the server has finished nothing for ${stallMs} ms`;
+    this.#health.noteStall({ failure: "timeout", message });
+    this.#turnAway();
   }
 }
 
-/**
- * A provider that asks to be left alone has not failed: its gate is shut instead. A mail that it cannot take at all was not handed
- * to it.
- */
-function standingOf({ failure, response, unsupported }: Verdict): Standing {
-  if (unsupported) return "neither";
-  if (!isProviderFault(failure, response)) return "answered";
-  return failure === "smtp_4xx" && smtpRetryAfterMs(response ?? "") !== null ? "neither" : "failed";
+function describeLoss(error: unknown): Loss {
+  if (error instanceof ConnectError) return error.loss;
+  return {
+    failure: "connection",
+    message: error instanceof Error ? error.message : String(error),
+  };
 }
-
-const transient = ({ failure, message }: Loss): Verdict => ({
-  outcome: "transient",
-  failure,
-  response: message,
-});

@@ -1,0 +1,71 @@
+import type { Job, Mail } from "./smtp-job.ts";
+
+interface Options {
+  /** How long a mail may wait for a connection, and again for its outcome once it has one. */
+  sendDeadlineMs: number;
+  /** Milliseconds since the epoch. */
+  clock: () => number;
+}
+
+/** The mails that wait for a connection to one provider. Times without a date are monotonic. */
+export class MailQueue {
+  readonly #options: Options;
+  #jobs: Job[] = [];
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  get length(): number {
+    return this.#jobs.length;
+  }
+
+  add(mail: Mail, done: Job["done"], now: number): void {
+    const { clock, sendDeadlineMs } = this.#options;
+    this.#jobs.push({
+      mail,
+      done,
+      startedAt: clock(),
+      deadlineMs: now + sendDeadlineMs,
+      content: "",
+      dotWritten: false,
+      returned: false,
+    });
+  }
+
+  /** A mail that came back from a connection goes first. */
+  putBack(job: Job): void {
+    this.#jobs.unshift(job);
+  }
+
+  /** The next mail, its content made; undefined if none waits. One whose content cannot be made is done with. */
+  take(): Job | undefined {
+    const { clock, sendDeadlineMs } = this.#options;
+    for (;;) {
+      const job = this.#jobs.shift();
+      if (!job) return undefined;
+      const now = performance.now();
+      job.startedAt = clock();
+      // One that comes back keeps its deadline, or a server that hangs up on everyone could keep it for ever.
+      if (!job.returned) job.deadlineMs = now + sendDeadlineMs;
+      try {
+        if (job.content === "") job.content = job.mail.content();
+        return job;
+      } catch (fault) {
+        job.done({ fault });
+      }
+    }
+  }
+
+  removeAll(): Job[] {
+    return this.#jobs.splice(0);
+  }
+
+  /** Removes those that have waited too long. */
+  removeOverdue(now: number): readonly Job[] {
+    if (!this.#jobs.some((job) => now >= job.deadlineMs)) return [];
+    const overdue = this.#jobs.filter((job) => now >= job.deadlineMs);
+    this.#jobs = this.#jobs.filter((job) => now < job.deadlineMs);
+    return overdue;
+  }
+}
