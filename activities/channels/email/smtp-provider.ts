@@ -123,12 +123,14 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
     if (job.returned) return this.settle(job, judgeLoss(loss));
     job.returned = true;
     this.#queue.putBack(job);
-    // Once the session is done with all it held.
-    queueMicrotask(() => this.#pump(performance.now()));
   }
 
   ended(session: SmtpSession): void {
     this.#sessions.delete(session);
+    // Once the session is done with all it held: what waited for it, or comes back from it, needs another.
+    queueMicrotask(() => {
+      if (this.#queue.length > 0) this.#pump(performance.now());
+    });
   }
 
   #report(verdict: Verdict, startedAt: number): ProviderResult {
