@@ -14,6 +14,7 @@ export interface EventRow {
   campaignId: string | null;
   entityId: string | null;
   until: string | null;
+  automated: boolean;
 }
 
 /** An event as the outside sees it: ids, and what its sender called the thing that it is about. */
@@ -28,11 +29,23 @@ export interface EventView {
   entityId: string | null;
   /** Of a snooze: when it comes again. */
   until: string | null;
+  /** Of a view: a mail filter, a browser that looks ahead or another program followed the link, and not a person. */
+  automated: boolean;
   at: string;
 }
 
 export function eventView(row: EventRow): EventView {
-  const { id, kind, deliveryId, recipientId, notificationId, campaignId, entityId, until } = row;
+  const {
+    id,
+    kind,
+    deliveryId,
+    recipientId,
+    notificationId,
+    campaignId,
+    entityId,
+    until,
+    automated,
+  } = row;
   return {
     id: publicId("event", id),
     kind,
@@ -42,6 +55,7 @@ export function eventView(row: EventRow): EventView {
     campaign: campaignId && publicId("campaign", campaignId),
     entityId,
     until,
+    automated,
     at: creationOf(id).toISOString(),
   };
 }

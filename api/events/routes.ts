@@ -45,6 +45,11 @@ const event = z
       description: "Of a snooze: when it comes again",
       example: "2027-03-01T10:00:00.000Z",
     }),
+    automated: z.boolean().openapi({
+      description:
+        "Of a view: a mail filter, a browser that looks ahead or another program followed the link, and not a person",
+      example: false,
+    }),
     at: z.iso.datetime(),
     publishedAt: z.iso.datetime().nullable().openapi({
       description: "When the receiver at EVENTS_URL took it; null while it has not",

@@ -186,6 +186,7 @@ describe("events", () => {
         campaign: null,
         entityId: "task-17",
         until: "2027-03-01T11:00:00.000Z",
+        automated: false,
         at: instant.toISOString(),
       },
       {
@@ -197,6 +198,7 @@ describe("events", () => {
         campaign: null,
         entityId: "gone",
         until: null,
+        automated: false,
         at: instant.toISOString(),
       },
     ]);

@@ -160,6 +160,39 @@ describe("a link to view something", () => {
     expect(engagedHours.length > 0).toBe(learns);
   });
 
+  it.each([
+    ["a browser that looks ahead", { "sec-purpose": "prefetch" }],
+    ["a mail filter", { "user-agent": "Mozilla/5.0 (compatible; SafeLinks)" }],
+    ["a program", { "user-agent": "curl/8.14.1" }],
+  ])("is recorded as automated for %s, and nothing is learnt from it", async (_, headers) => {
+    const [id] = await owed("sent");
+    const token = await tokenFor({ delivery: id! }, look);
+    const learnt = async () => {
+      const { engagedHours } = await api.prisma.recipient.findUniqueOrThrow({
+        where: { id: await recipientOf(id!) },
+      });
+      return engagedHours.reduce((sum, count) => sum + count, 0);
+    };
+    for (let i = 0; i < 2; i++)
+      expect((await get(token, { ...browser, ...headers })).headers.get("location")).toBe(look.url);
+    expect(await learnt()).toBe(0);
+    // The person who comes after it is recorded, and learnt from, all the same.
+    await get(token);
+    expect(await learnt()).toBe(1);
+    const { body } = await api.send("GET", "/v1/events?sort=createdAt");
+    expect(body.items.map(({ automated }: { automated: boolean }) => automated)).toEqual([
+      true,
+      false,
+    ]);
+  });
+
+  it("is recorded as automated a second after the hand-over, whoever says to be there", async () => {
+    const [id] = await owed("sent");
+    await api.prisma.$executeRaw`UPDATE deliveries SET finished_at = now() - interval '1 second'`;
+    await get(await tokenFor({ delivery: id! }, look));
+    expect((await events())[0]).toMatchObject({ data: { automated: true } });
+  });
+
   it("of a group is noted for each member, and learnt from once", async () => {
     const members = [await owed("sent"), await owed("sent")].flat();
     const token = await tokenFor({ group: await grouped(members) }, look);
@@ -608,6 +641,7 @@ describe("GET /v1/events", () => {
       campaign: null,
       entityId: "task-1",
       until: snoozed["until"],
+      automated: false,
       at: expect.any(String),
       publishedAt: null,
       attempts: 0,
