@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 import type { Channel } from "../domain/channel.ts";
-import type { Facts } from "../domain/policy/decide.ts";
+import type { DecisionInput } from "../domain/policy/decide.ts";
 import { type GrantLog, type Limit, noGrants } from "../domain/policy/limits.ts";
 import { dayMs, hourMs, minuteMs } from "../domain/time/local-time.ts";
 import type { Attempt } from "../domain/delivery/attempt.ts";
@@ -107,7 +107,7 @@ export interface DueDelivery extends Held {
   grants: GrantLog;
 }
 
-export type DueGroup = NonNullable<Facts["waiting"]["group"]> & {
+export type DueGroup = NonNullable<DecisionInput["waiting"]["group"]> & {
   id: string;
   typeId: string | null;
 };

@@ -7,10 +7,10 @@ import type { Preferences } from "../domain/policy/preferences.ts";
 import type { Priority } from "../domain/priority.ts";
 import { recipientReference } from "../domain/recipient.ts";
 import type { Reason } from "../domain/delivery/reasons.ts";
-import type { Asked, Simulation, WaitingGroup } from "../domain/policy/simulate.ts";
+import type { RequestedMessage, Simulation, WaitingGroup } from "../domain/policy/simulate.ts";
 
 /** A recipient, as decisions see them now. */
-export type Person = Simulation["recipient"] & {
+export type RecipientState = Simulation["recipient"] & {
   /** The UUID. */
   id: string;
   createdAt: Date;
@@ -21,7 +21,7 @@ export type Person = Simulation["recipient"] & {
   preferencesVersion: number;
 };
 
-interface PersonRow {
+interface RecipientStateRow {
   id: string;
   createdAt: Date;
   updatedAt: Date;
@@ -35,18 +35,18 @@ interface PersonRow {
   types: number[] | null;
 }
 
-const peopleSql = `
+const recipientStatesSql = `
   SELECT r.id, r.created_at AS "createdAt", r.updated_at AS "updatedAt", r.erased_at AS "erasedAt", r.email, r.time_zone AS "timeZone", r.preferences,
     r.preferences_version AS "preferencesVersion", r.engaged_hours AS "engagedHours", l.types,
     ARRAY(SELECT (extract(epoch FROM at) * 1000)::float8 FROM unnest(l.granted) AS at) AS granted
   FROM recipients r LEFT JOIN grant_logs l ON l.recipient_id = r.id WHERE r.id = ANY($1::uuid[])`;
 
 /** Recipients by their UUIDs. */
-export async function readPeople(
+export async function readRecipientStates(
   pool: Pick<Pool, "query">,
   ids: readonly string[],
-): Promise<Map<string, Person>> {
-  const { rows } = await pool.query<PersonRow>(peopleSql, [ids]);
+): Promise<Map<string, RecipientState>> {
+  const { rows } = await pool.query<RecipientStateRow>(recipientStatesSql, [ids]);
   const keys = rows.flatMap(({ email }) => (email === null ? [] : (addressKey(email) ?? [])));
   const { rows: listed } = await pool.query<{ address: string; since: Date }>(
     "SELECT address, created_at AS since FROM suppressions WHERE channel = 'email' AND address = ANY($1::text[])",
@@ -72,13 +72,13 @@ export async function readPeople(
 }
 
 /** The recipient whom a caller names; null where there is none. */
-export async function findPerson(
+export async function findRecipientState(
   pool: Pick<Pool, "query">,
   reference: string,
-): Promise<Person | null> {
+): Promise<RecipientState | null> {
   const named = recipientReference(reference);
   const id = "id" in named ? named.id : await idOf(pool, named.externalId);
-  return (id !== null && (await readPeople(pool, [id])).get(id)) || null;
+  return (id !== null && (await readRecipientStates(pool, [id])).get(id)) || null;
 }
 
 async function idOf(pool: Pick<Pool, "query">, externalId: string): Promise<string | null> {
@@ -90,10 +90,10 @@ async function idOf(pool: Pick<Pool, "query">, externalId: string): Promise<stri
 }
 
 /** What of a delivery, and of what it is owed to, decisions look at. */
-export interface AskedRow {
+export interface RequestRow {
   id: string;
   recipientId: string;
-  withoutEcho: boolean;
+  withoutRepeats: boolean;
   typeId: string | null;
   priority: Priority;
   channel: Channel;
@@ -112,20 +112,23 @@ export interface AskedRow {
 }
 
 /** Its columns, of deliveries `d`. */
-export const askedColumns = `d.id, d.recipient_id AS "recipientId", d.campaign_id IS NOT NULL OR d.leg <> 'primary' AS "withoutEcho", coalesce(n.type_id, c.type_id) AS "typeId",
+export const requestColumns = `d.id, d.recipient_id AS "recipientId", d.campaign_id IS NOT NULL OR d.leg <> 'primary' AS "withoutRepeats", coalesce(n.type_id, c.type_id) AS "typeId",
   d.priority, d.channel, coalesce(n.created_at, c.created_at) AS "createdAt", coalesce(n.send_at, c.frozen_at, d.created_at) AS "askedAt",
   n.occurs_at AS "occursAt", n.expires_at AS "expiresAt", coalesce(n.batchable, true) AS batchable, coalesce(n.bypass_rate_limit, false) AS "bypassRateLimit",
   CASE WHEN d.leg = 'primary' THEN n.dedup_key END AS "dedupKey", n.collapse_key AS "collapseKey", d.due_at AS "dueAt", d.reason, d.hold_count AS "holdCount", d.group_id AS "groupId"`;
 
-export const askedTables =
+export const requestTables =
   "deliveries d LEFT JOIN notifications n ON n.id = d.notification_id LEFT JOIN campaigns c ON c.id = d.campaign_id";
 
 /** As a simulation takes it that has nothing of it waiting yet. */
-export function askedOf(row: AskedRow, types: ReadonlyMap<string, NotificationType>): Asked {
-  const { id, withoutEcho, typeId, priority, channel, batchable, bypassRateLimit } = row;
+export function toRequestedMessage(
+  row: RequestRow,
+  types: ReadonlyMap<string, NotificationType>,
+): RequestedMessage {
+  const { id, withoutRepeats, typeId, priority, channel, batchable, bypassRateLimit } = row;
   return {
     id,
-    withoutEcho,
+    withoutRepeats,
     type: typeOf(typeId, types),
     priority,
     channel,
@@ -136,7 +139,7 @@ export function askedOf(row: AskedRow, types: ReadonlyMap<string, NotificationTy
     batchable,
     bypassRateLimit,
     dedupKey: row.dedupKey,
-    told: null,
+    repeats: null,
     collapseKey: row.collapseKey,
     waiting: null,
   };
@@ -164,19 +167,19 @@ export const toldSql = (windowSeconds: string, at: string) => `
 const openLimit = 2_000;
 
 const openSql = `
-  SELECT ${askedColumns}, ${toldSql("$2", "'infinity'")} AS told
-  FROM ${askedTables}
+  SELECT ${requestColumns}, ${toldSql("$2", "'infinity'")} AS repeats
+  FROM ${requestTables}
   WHERE d.recipient_id = $1::uuid AND d.due_at IS NOT NULL AND d.status = 'pending' AND (c.id IS NULL OR c.status = 'running')
   ORDER BY d.id LIMIT ${openLimit}`;
 
 /** What waits for a recipient, as a simulation begins with it; what has been claimed is as good as sent. */
-export async function readOpen(
+export async function readPendingMessages(
   pool: Pick<Pool, "query">,
   recipientId: string,
   types: ReadonlyMap<string, NotificationType>,
   deduplicationSeconds: number,
-): Promise<{ asked: Asked[]; groups: WaitingGroup[] }> {
-  const { rows } = await pool.query<AskedRow & Pick<Asked, "told">>(openSql, [
+): Promise<{ asked: RequestedMessage[]; groups: WaitingGroup[] }> {
+  const { rows } = await pool.query<RequestRow & Pick<RequestedMessage, "repeats">>(openSql, [
     recipientId,
     deduplicationSeconds,
   ]);
@@ -184,8 +187,8 @@ export async function readOpen(
   return {
     groups,
     asked: rows.map((row) => ({
-      ...askedOf(row, types),
-      told: row.told,
+      ...toRequestedMessage(row, types),
+      repeats: row.repeats,
       waiting: {
         dueAt: row.dueAt!.getTime(),
         reason: row.reason,

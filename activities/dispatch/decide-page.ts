@@ -3,12 +3,12 @@ import type { Load } from "../../domain/policy/batching.ts";
 import {
   decide,
   type Decision,
-  type Facts,
+  type DecisionInput,
   gapMsOf,
   isReleased,
   limitsOn,
 } from "../../domain/policy/decide.ts";
-import { factsOf } from "../../domain/policy/decision-input.ts";
+import { buildDecisionInput } from "../../domain/policy/decision-input.ts";
 import { queueName, shardOf, waitingDigests } from "../../domain/delivery/queues.ts";
 import type { Reason } from "../../domain/delivery/reasons.ts";
 import { settleInterrupted } from "../../domain/delivery/settle.ts";
@@ -162,14 +162,14 @@ function knownFacts(
   { delivery, source }: Item,
   ahead: number,
   { at, rulebook, load, isSuppressed, echoOf, recoveredAt }: PageInput,
-): Facts {
+): DecisionInput {
   const { duplicate, superseded } = echoOf(delivery);
   // A closed gate writes no rows: what was due while it was closed says nothing of it, or still what it was due for.
   const outlived =
     recoveredAt !== null &&
     delivery.dueAt < recoveredAt &&
     (delivery.reason === null || delivery.reason === "batch" || delivery.reason === "digest");
-  return factsOf({
+  return buildDecisionInput({
     now: at.getTime(),
     recipient: {
       erased: delivery.erased,

@@ -6,8 +6,8 @@ import { dayMs } from "../../domain/time/local-time.ts";
 import type { NotificationType } from "../../domain/policy/notification-type.ts";
 import { newNotification } from "../../domain/notification.ts";
 import { reasons } from "../../domain/delivery/reasons.ts";
-import { type Fate, simulate } from "../../domain/policy/simulate.ts";
-import { findPerson, readOpen } from "../../ledger/recipient-snapshot.ts";
+import { type SimulatedOutcome, simulate } from "../../domain/policy/simulate.ts";
+import { findRecipientState, readPendingMessages } from "../../ledger/recipient-snapshot.ts";
 import {
   decisionAnswer,
   decisionJson,
@@ -109,7 +109,7 @@ export function decisionPreviewRoutes(
 ) {
   return createRouter().openapi(preview, async (c) => {
     const wanted = c.req.valid("json");
-    const person = await findPerson(pool, wanted.recipient);
+    const person = await findRecipientState(pool, wanted.recipient);
     if (!person)
       throw invalid([{ in: "body", field: "/recipient", message: "names no recipient" }]);
     const named = await typeNamed(types, wanted.type);
@@ -117,10 +117,10 @@ export function decisionPreviewRoutes(
     const at = wanted.at && wanted.at > now ? wanted.at : now;
     const { policy, policyVersion, types: all } = await rulebook();
     const its = named && (all.get(named.id) ?? named);
-    const open = await readOpen(pool, person.id, all, policy.deduplicationSeconds);
+    const open = await readPendingMessages(pool, person.id, all, policy.deduplicationSeconds);
     const own = {
       id: newUuid(at),
-      withoutEcho: false,
+      withoutRepeats: false,
       type: its,
       priority: wanted.priority ?? its?.priority ?? "normal",
       channel: "email" as const,
@@ -131,7 +131,7 @@ export function decisionPreviewRoutes(
       batchable: wanted.batchable ?? true,
       bypassRateLimit: wanted.bypassRateLimit ?? false,
       dedupKey: wanted.dedupKey ?? null,
-      told: (await wasTold(pool, person.id, wanted.dedupKey, at, policy.deduplicationSeconds))
+      repeats: (await wasTold(pool, person.id, wanted.dedupKey, at, policy.deduplicationSeconds))
         ? ("before" as const)
         : null,
       collapseKey: wanted.collapseKey ?? null,
@@ -141,7 +141,7 @@ export function decisionPreviewRoutes(
     let rules: z.output<typeof ruleAnswer>[] = [];
     const fates = simulate({
       recipient: person,
-      asked: [...open.asked, own],
+      requests: [...open.asked, own],
       groups: open.groups,
       policy,
       until: at.getTime() + horizonDays * dayMs,
@@ -212,14 +212,14 @@ async function wasTold(
 }
 
 /** A batch may close before its window ends: as it came about, not as it was begun. */
-const untilOf = ({ waits }: Fate, index: number) => {
+const untilOf = ({ waits }: SimulatedOutcome, index: number) => {
   const wait = waits[index];
   return wait ? { until: new Date(wait.until).toISOString() } : {};
 };
 
 function summaryOf(
   decision: z.output<typeof decisionAnswer>,
-  { outcome, at, reason, waits }: Fate,
+  { outcome, at, reason, waits }: SimulatedOutcome,
   zone: string,
 ): string {
   const would = wouldWords(decision, zone);

@@ -6,14 +6,18 @@ import { dayMs } from "../../domain/time/local-time.ts";
 import type { NotificationType } from "../../domain/policy/notification-type.ts";
 import type { Policy } from "../../domain/policy/policy.ts";
 import type { Reason } from "../../domain/delivery/reasons.ts";
-import { type Asked, type Fate, simulating } from "../../domain/policy/simulate.ts";
 import {
-  askedColumns,
-  askedOf,
-  type AskedRow,
-  askedTables,
-  type Person,
-  readPeople,
+  type RequestedMessage,
+  type SimulatedOutcome,
+  simulating,
+} from "../../domain/policy/simulate.ts";
+import {
+  requestColumns,
+  toRequestedMessage,
+  type RequestRow,
+  requestTables,
+  type RecipientState,
+  readRecipientStates,
 } from "../../ledger/recipient-snapshot.ts";
 
 /** What is not done so long after the window waits: the longest digest, and a week of do-not-disturb. */
@@ -39,7 +43,7 @@ export interface Regime {
 
 /** What came of one delivery, and of all that its recipient was to be told. */
 interface Outcome {
-  status: Fate["outcome"];
+  status: SimulatedOutcome["outcome"];
   reason: Reason | null;
   at: Date;
   /** To the recipient, in all. */
@@ -86,7 +90,7 @@ export interface PolicySimulation {
 }
 
 const rowsSql = `
-  SELECT ${askedColumns} FROM ${askedTables}
+  SELECT ${requestColumns} FROM ${requestTables}
   WHERE d.id >= $1::uuid AND d.id < $2::uuid AND d.leg = 'primary' AND d.status <> 'cancelled' ORDER BY d.id LIMIT $3`;
 
 /**
@@ -99,14 +103,14 @@ export async function simulatePolicy(
   before: Regime,
   after: Regime,
 ): Promise<PolicySimulation> {
-  const { rows } = await pool.query<AskedRow>(rowsSql, [
+  const { rows } = await pool.query<RequestRow>(rowsSql, [
     firstUuidAt(from),
     firstUuidAt(until),
     limit + 1,
   ]);
   const cut = rows.length > limit;
   if (cut) rows.pop();
-  const byRecipient = new Map<string, AskedRow[]>();
+  const byRecipient = new Map<string, RequestRow[]>();
   for (const row of rows) {
     const others = byRecipient.get(row.recipientId);
     if (others) others.push(row);
@@ -119,13 +123,13 @@ export async function simulatePolicy(
   const turn = createTurn();
   let looks = 0;
 
-  const fatesUnder = async ({ policy, types }: Regime, person: Person, regime: 0 | 1) => {
+  const fatesUnder = async ({ policy, types }: Regime, person: RecipientState, regime: 0 | 1) => {
     const asked = byRecipient
       .get(person.id)!
-      .map((row) => repriced(askedOf(row, types), before.types));
+      .map((row) => repriced(toRequestedMessage(row, types), before.types));
     const steps = simulating({
       recipient: { ...person, grants: noGrants },
-      asked,
+      requests: asked,
       policy,
       until: horizon,
     });
@@ -141,7 +145,7 @@ export async function simulatePolicy(
   };
 
   for (let start = 0; start < ids.length; start += peopleAtOnce) {
-    const people = await readPeople(pool, ids.slice(start, start + peopleAtOnce));
+    const people = await readRecipientStates(pool, ids.slice(start, start + peopleAtOnce));
     for (const person of people.values()) {
       const was = await fatesUnder(before, person, 0);
       const would = await fatesUnder(after, person, 1);
@@ -159,7 +163,10 @@ export async function simulatePolicy(
 }
 
 /** A message of its type's priority brought none of its own, as far as anybody can tell: it has what its type says then. */
-function repriced(asked: Asked, before: ReadonlyMap<string, NotificationType>): Asked {
+function repriced(
+  asked: RequestedMessage,
+  before: ReadonlyMap<string, NotificationType>,
+): RequestedMessage {
   const { type, priority } = asked;
   return type && before.get(type.id)?.priority === priority
     ? { ...asked, priority: type.priority }
@@ -176,7 +183,7 @@ function createTurn() {
   };
 }
 
-const messagesOf = (fates: readonly Fate[]) =>
+const messagesOf = (fates: readonly SimulatedOutcome[]) =>
   new Set(fates.flatMap(({ message }) => message ?? [])).size;
 
 function createTally() {
@@ -184,9 +191,9 @@ function createTally() {
   const suppressed: Totals["suppressed"] = {};
   let [deliveries, messages, waiting] = [0, 0, 0];
   return {
-    add(fates: readonly Fate[]): void {
+    add(fates: readonly SimulatedOutcome[]): void {
       messages += messagesOf(fates);
-      for (const { outcome, reason, at, asked } of fates) {
+      for (const { outcome, reason, at, request: asked } of fates) {
         if (outcome === "waiting") waiting++;
         else if (outcome === "suppressed") suppressed[reason!] = (suppressed[reason!] ?? 0) + 1;
         else {
@@ -226,11 +233,15 @@ function createDifferences() {
   return {
     found,
     /** Of one recipient, in the same order. */
-    add(recipient: string, was: readonly Fate[], would: readonly Fate[]): void {
+    add(
+      recipient: string,
+      was: readonly SimulatedOutcome[],
+      would: readonly SimulatedOutcome[],
+    ): void {
       const [messagesBefore, messagesAfter] = [messagesOf(was), messagesOf(would)];
       const exampleOf = (place: number) => (): Example => ({
         recipient,
-        delivery: was[place]!.asked.id,
+        delivery: was[place]!.request.id,
         before: outcomeOf(was[place]!, messagesBefore),
         after: outcomeOf(would[place]!, messagesAfter),
       });
@@ -253,12 +264,12 @@ function createDifferences() {
   };
 }
 
-const outcomeOf = ({ outcome, reason, at }: Fate, messages: number): Outcome => ({
+const outcomeOf = ({ outcome, reason, at }: SimulatedOutcome, messages: number): Outcome => ({
   status: outcome,
   reason,
   at: new Date(at),
   messages,
 });
 
-const differs = (a: Fate, b: Fate) =>
+const differs = (a: SimulatedOutcome, b: SimulatedOutcome) =>
   a.outcome !== b.outcome || a.at !== b.at || a.message !== b.message;

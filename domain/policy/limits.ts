@@ -37,7 +37,7 @@ export interface Limit {
 }
 
 /** The windows of `limits`, the shortest first. */
-export function windowsOf(
+export function limitWindows(
   limits: { [Window in keyof RecipientLimits]?: number | undefined },
   reason: Limit["reason"],
   type: number | null = null,
@@ -52,7 +52,7 @@ export function windowsOf(
 }
 
 /** At most so many in any hour: a recipient's own wish. */
-export const wishOf = (perHour: number): Limit => ({
+export const preferenceOf = (perHour: number): Limit => ({
   reason: "recipient_limit",
   limit: perHour,
   windowMs: hourMs,
@@ -73,7 +73,11 @@ export const grantedIn = (
  * which every window that ends there or later holds less than the limit. 0 if there is room now and always was.
  * A sliding log: the grant that stands in the way is the one `limit` places before.
  */
-export function roomAt({ limit, windowMs, type }: Limit, log: GrantLog, ahead: number): number {
+export function availableAt(
+  { limit, windowMs, type }: Limit,
+  log: GrantLog,
+  ahead: number,
+): number {
   const { granted, types } = log;
   if (type === null) return roomIn(granted, granted.length, limit, windowMs, ahead);
   const own = granted.filter((_, index) => types[index] === type);

@@ -1,18 +1,25 @@
 import { hasPlace, isFull, joined, noLoad, type OpenGroup } from "./batching.ts";
 import type { Channel } from "../channel.ts";
-import { decide, type Decision, type Facts, gapMsOf, isReleased, limitsOn } from "./decide.ts";
-import { factsOf, type Known } from "./decision-input.ts";
-import { longestWindowMs, roomAt } from "./limits.ts";
+import {
+  decide,
+  type Decision,
+  type DecisionInput,
+  gapMsOf,
+  isReleased,
+  limitsOn,
+} from "./decide.ts";
+import { buildDecisionInput, type DecisionContext } from "./decision-input.ts";
+import { longestWindowMs, availableAt } from "./limits.ts";
 import type { NotificationType } from "./notification-type.ts";
 import type { Policy } from "./policy.ts";
 import { ageingMs, type Priority } from "../priority.ts";
 import type { Reason } from "../delivery/reasons.ts";
 
 /** A message asked for, to one recipient. Instants are milliseconds since the epoch. */
-export interface Asked {
+export interface RequestedMessage {
   id: string;
   /** Nothing repeats or supersedes it: of a campaign, or told again as its recipient asked. */
-  withoutEcho: boolean;
+  withoutRepeats: boolean;
   type: NotificationType | null;
   priority: Priority;
   channel: Channel;
@@ -25,7 +32,7 @@ export interface Asked {
   bypassRateLimit: boolean;
   dedupKey: string | null;
   /** Was the same asked for within the window before it, or told since, by one that is not among these? */
-  told: "before" | "since" | null;
+  repeats: "before" | "since" | null;
   /** Its own; its type's counts where it has none. */
   collapseKey: string | null;
   /** How it waits as the simulation begins; null: it comes when it was asked for. */
@@ -39,8 +46,8 @@ export interface WaitingGroup extends OpenGroup {
 }
 
 /** What became of a message. */
-export interface Fate {
-  asked: Asked;
+export interface SimulatedOutcome {
+  request: RequestedMessage;
   outcome: "sent" | "suppressed" | "waiting";
   /** When it was sent or suppressed, or when it would be decided about next. */
   at: number;
@@ -53,9 +60,9 @@ export interface Fate {
 }
 
 export interface Simulation {
-  recipient: Known["recipient"] & Pick<Known, "suppressed" | "grants">;
+  recipient: DecisionContext["recipient"] & Pick<DecisionContext, "suppressed" | "grants">;
   /** In the order in which they were created. */
-  asked: readonly Asked[];
+  requests: readonly RequestedMessage[];
   groups?: readonly WaitingGroup[];
   policy: Policy;
   /** What is not done by then waits. */
@@ -64,14 +71,14 @@ export interface Simulation {
    * Told of each decision, with what it weighed, which is good only until it returns. What was to be sent and had no room is
    * decided about again at once.
    */
-  watch?: (asked: Asked, facts: Facts, decision: Decision) => void;
+  watch?: (asked: RequestedMessage, facts: DecisionInput, decision: Decision) => void;
 }
 
 /** Deliveries that are decided about together, as a dispatch reads them. */
 const pageRows = 200;
 
 /** `simulating` at once. */
-export function simulate(simulation: Simulation): Fate[] {
+export function simulate(simulation: Simulation): SimulatedOutcome[] {
   const steps = simulating(simulation);
   for (;;) {
     const step = steps.next();
@@ -87,12 +94,12 @@ export function simulate(simulation: Simulation): Fate[] {
  */
 export function* simulating({
   recipient,
-  asked,
+  requests: asked,
   groups = [],
   policy,
   until,
   watch,
-}: Simulation): Generator<void, Fate[]> {
+}: Simulation): Generator<void, SimulatedOutcome[]> {
   const granted = [...recipient.grants.granted];
   const types = [...recipient.grants.types];
   const waitingGroups = new Map(
@@ -105,7 +112,7 @@ export function* simulating({
   const rows = asked.map((one, order): Row => {
     const { waiting } = one;
     return {
-      asked: one,
+      request: one,
       order,
       dueAt: waiting?.dueAt ?? one.askedAt,
       turn: 0,
@@ -119,7 +126,7 @@ export function* simulating({
         batchable: one.batchable,
         bypassRateLimit: one.bypassRateLimit,
       },
-      fate: { asked: one, outcome: "waiting", at: 0, reason: null, message: null, waits: [] },
+      outcome: { request: one, outcome: "waiting", at: 0, reason: null, message: null, waits: [] },
     };
   });
   for (const row of rows) {
@@ -129,7 +136,7 @@ export function* simulating({
     const { group } = row;
     if (!group) continue;
     group.members.add(row);
-    group.key = keyOf(row.asked, group.kind);
+    group.key = keyOf(row.request, group.kind);
     if (group.status === "open") open.set(group.key, group);
   }
 
@@ -146,7 +153,7 @@ export function* simulating({
   const waitFor = (row: Row, reason: Reason, dueAt: number) => {
     row.holdCount = row.reason === reason ? row.holdCount + 1 : 1;
     row.reason = reason;
-    const { waits } = row.fate;
+    const { waits } = row.outcome;
     const last = waits.at(-1);
     // To be held again for the same is to wait longer.
     if (last?.reason === reason && last.until === now) last.until = dueAt;
@@ -160,7 +167,7 @@ export function* simulating({
   };
 
   const end = (row: Row, outcome: "sent" | "suppressed", reason: Reason | null) => {
-    Object.assign(row.fate, { outcome, reason, at: now });
+    Object.assign(row.outcome, { outcome, reason, at: now });
     row.turn++;
     leaveGroup(row);
   };
@@ -168,7 +175,7 @@ export function* simulating({
   const bringForward = (group: Group, dueAt: number) => {
     for (const member of group.members) {
       if (member.dueAt <= dueAt || member.reason !== group.kind) continue;
-      const wait = member.fate.waits.at(-1);
+      const wait = member.outcome.waits.at(-1);
       if (wait) wait.until = dueAt;
       requeue(member, dueAt);
     }
@@ -181,7 +188,7 @@ export function* simulating({
   };
 
   const merge = ({ row, decision: { into: kind, joining }, released }: Merging) => {
-    const key = keyOf(row.asked, kind);
+    const key = keyOf(row.request, kind);
     let group = open.get(key);
     if (group && !hasPlace(group, joining, now)) {
       takesNoMore(group);
@@ -190,7 +197,7 @@ export function* simulating({
     if (!group) {
       const { closesAt, maximumSize, occursAt } = joining;
       group = {
-        id: row.asked.id,
+        id: row.request.id,
         kind,
         status: "open",
         closesAt,
@@ -214,9 +221,9 @@ export function* simulating({
     if (released && row.dueAt <= now) row.reason = "smoothed_release";
   };
 
-  const hasRoom = (facts: Facts) =>
+  const hasRoom = (facts: DecisionInput) =>
     (granted.at(-1) ?? Number.NEGATIVE_INFINITY) + gapMsOf(facts) <= now &&
-    limitsOn(facts).every((limit) => roomAt(limit, { granted, types }, 0) <= now);
+    limitsOn(facts).every((limit) => availableAt(limit, { granted, types }, 0) <= now);
 
   /** Sent if there is room now, after those before it; otherwise it is decided about again. */
   const claim = ({ rows: members, group, facts }: Message) => {
@@ -225,12 +232,12 @@ export function* simulating({
       granted.shift();
       types.shift();
     }
-    const { id, type } = members[0]!.asked;
+    const { id, type } = members[0]!.request;
     granted.push(now);
     types.push(group?.kind === "digest" ? 0 : (type?.number ?? 0));
     for (const row of members) {
       end(row, "sent", null);
-      row.fate.message = id;
+      row.outcome.message = id;
       echoes.sent(row);
     }
     if (!group) return;
@@ -241,9 +248,9 @@ export function* simulating({
     }
   };
 
-  const decideOn = (row: Row, echo: Echo): { facts: Facts; decision: Decision } => {
-    const { asked: one, source, reason, holdCount, group } = row;
-    const facts = factsOf({
+  const decideOn = (row: Row, echo: Echo): { facts: DecisionInput; decision: Decision } => {
+    const { request: one, source, reason, holdCount, group } = row;
+    const facts = buildDecisionInput({
       now,
       recipient,
       suppressed: recipient.suppressed,
@@ -302,7 +309,7 @@ export function* simulating({
     const messages = new Map<Group | Row, Omit<Message, "facts">>();
     for (const row of page) {
       const { group } = row;
-      if (row.turn === 0 && row.asked.waiting?.reason == null) echoes.came(row);
+      if (row.turn === 0 && row.request.waiting?.reason == null) echoes.came(row);
       if (!group) messages.set(row, { rows: [row], group });
       else if (!messages.has(group)) {
         const due = [...group.members].filter(({ dueAt }) => dueAt <= now);
@@ -318,9 +325,9 @@ export function* simulating({
     yield;
   }
 
-  for (const { fate, reason, dueAt } of rows)
+  for (const { outcome: fate, reason, dueAt } of rows)
     if (fate.outcome === "waiting") Object.assign(fate, { reason, at: dueAt });
-  return rows.map(({ fate }) => fate);
+  return rows.map(({ outcome: fate }) => fate);
 }
 
 interface Group extends WaitingGroup {
@@ -341,11 +348,11 @@ interface Merging {
 interface Message {
   rows: readonly Row[];
   group: Group | null;
-  facts: Facts;
+  facts: DecisionInput;
 }
 
 interface Row {
-  asked: Asked;
+  request: RequestedMessage;
   /** Its place among all, in the order of creation. */
   order: number;
   dueAt: number;
@@ -354,14 +361,14 @@ interface Row {
   reason: Reason | null;
   holdCount: number;
   group: Group | null;
-  source: Known["source"];
-  fate: Fate;
+  source: DecisionContext["source"];
+  outcome: SimulatedOutcome;
 }
 
-const keyOf = ({ channel, type, priority }: Asked, kind: Group["kind"]) =>
+const keyOf = ({ channel, type, priority }: RequestedMessage, kind: Group["kind"]) =>
   kind === "digest" ? `digest ${channel}` : `batch ${channel} ${type?.id} ${priority}`;
 
-type Echo = Pick<Known, "duplicate" | "superseded">;
+type Echo = Pick<DecisionContext, "duplicate" | "superseded">;
 
 /** What else was asked for: the same a moment ago, and newer words of the same matter. */
 function createEchoes(windowMs: number) {
@@ -372,27 +379,27 @@ function createEchoes(windowMs: number) {
   /** Of each collapse key those that have come, in the order of creation; not all that have ended. */
   const collapsing = new Map<string, Row[]>();
 
-  const collapseKeyOf = ({ asked: { withoutEcho, type, collapseKey } }: Row) => {
+  const collapseKeyOf = ({ request: { withoutRepeats, type, collapseKey } }: Row) => {
     const key = collapseKey ?? type?.collapseKey ?? null;
-    return withoutEcho || key === null ? null : `${type?.id} ${key}`;
+    return withoutRepeats || key === null ? null : `${type?.id} ${key}`;
   };
 
-  const saysAgain = (row: Row) => row.asked.told === "before" || repeats.has(row);
+  const saysAgain = (row: Row) => row.request.repeats === "before" || repeats.has(row);
 
   const hasNewer = (row: Row) => {
     const key = collapseKeyOf(row);
     const waiting = key === null || saysAgain(row) ? undefined : collapsing.get(key);
     if (!waiting) return false;
-    while (waiting.at(-1)?.fate.outcome !== "waiting") waiting.pop();
+    while (waiting.at(-1)?.outcome.outcome !== "waiting") waiting.pop();
     return waiting.at(-1) !== row;
   };
 
   return {
     /** In the order of creation. */
     add(row: Row): void {
-      const { dedupKey, createdAt } = row.asked;
+      const { dedupKey, createdAt } = row.request;
       if (dedupKey !== null) {
-        const before = lastWithKey.get(dedupKey)?.asked.createdAt ?? Number.NEGATIVE_INFINITY;
+        const before = lastWithKey.get(dedupKey)?.request.createdAt ?? Number.NEGATIVE_INFINITY;
         if (before >= createdAt - windowMs) repeats.add(row);
         lastWithKey.set(dedupKey, row);
       }
@@ -408,18 +415,20 @@ function createEchoes(windowMs: number) {
       waiting.splice(waiting.findLastIndex(({ order }) => order < row.order) + 1, 0, row);
     },
 
-    sent({ order, asked: { dedupKey } }: Row): void {
+    sent({ order, request: { dedupKey } }: Row): void {
       if (dedupKey !== null)
         lastSent.set(dedupKey, Math.max(order, lastSent.get(dedupKey) ?? order));
     },
 
     /** Of one that waits. */
     of(row: Row): Echo {
-      const { dedupKey } = row.asked;
+      const { dedupKey } = row.request;
       const later = dedupKey === null ? undefined : lastSent.get(dedupKey);
       return {
         duplicate:
-          row.asked.told !== null || repeats.has(row) || (later !== undefined && later > row.order),
+          row.request.repeats !== null ||
+          repeats.has(row) ||
+          (later !== undefined && later > row.order),
         superseded: hasNewer(row),
       };
     },
@@ -436,7 +445,7 @@ interface Entry {
 
 /** Of what is due at once the more urgent comes first, and of equals what was created first. */
 const comesFirst = (a: Row, b: Row) =>
-  ageingMs[a.asked.priority] - ageingMs[b.asked.priority] || a.order - b.order;
+  ageingMs[a.request.priority] - ageingMs[b.request.priority] || a.order - b.order;
 
 /** Rows by when they are due: a binary heap. */
 function createQueue() {

@@ -22,7 +22,7 @@ async function explained(delivery: string) {
   const { status, body } = await api.send("GET", `/v1/deliveries/${shown(delivery)}/explanation`);
   expect([status, body.errors]).toEqual([200, undefined]);
   expect(body.rules.map(({ name, asks }: { name: string; asks: string }) => [name, asks])).toEqual(
-    rules.map(({ name, asks }) => [name, asks]),
+    rules.map(({ name, question }) => [name, question]),
   );
   return body;
 }
