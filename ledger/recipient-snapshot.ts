@@ -1,5 +1,4 @@
 import type { Pool } from "pg";
-import { addressKey } from "../domain/address.ts";
 import type { Channel } from "../domain/channel.ts";
 import { noGrants } from "../domain/policy/limits.ts";
 import type { NotificationType } from "../domain/policy/notification-type.ts";
@@ -7,7 +6,14 @@ import type { Preferences } from "../domain/policy/preferences.ts";
 import type { Priority } from "../domain/priority.ts";
 import { recipientReference } from "../domain/recipient.ts";
 import type { Reason } from "../domain/delivery/reasons.ts";
-import type { RequestedMessage, Simulation, WaitingGroup } from "../domain/policy/simulate.ts";
+import type {
+  RequestedMessage,
+  Simulation,
+  WaitingGroup,
+} from "../domain/policy/simulate-types.ts";
+import { isSupersededBySent, repeatsColumn } from "./repeats.ts";
+import { defineStatement, executeOn } from "./sql.ts";
+import { readSuppressions } from "./suppressions.ts";
 
 /** A recipient, as decisions see them now. */
 export type RecipientState = Simulation["recipient"] & {
@@ -47,16 +53,13 @@ export async function readRecipientStates(
   ids: readonly string[],
 ): Promise<Map<string, RecipientState>> {
   const { rows } = await pool.query<RecipientStateRow>(recipientStatesSql, [ids]);
-  const keys = rows.flatMap(({ email }) => (email === null ? [] : (addressKey(email) ?? [])));
-  const { rows: listed } = await pool.query<{ address: string; since: Date }>(
-    "SELECT address, created_at AS since FROM suppressions WHERE channel = 'email' AND address = ANY($1::text[])",
-    [keys],
+  const suppressedSince = await readSuppressions(
+    pool,
+    rows.map(({ email }) => ({ channel: "email", address: email })),
   );
-  const suppressions = new Map(listed.map(({ address, since }) => [address, since]));
   return new Map(
     rows.map(({ granted, types, ...row }) => {
-      const key = row.email === null ? null : addressKey(row.email);
-      const suppressedAt = (key !== null && suppressions.get(key)) || null;
+      const suppressedAt = suppressedSince({ channel: "email", address: row.email });
       return [
         row.id,
         {
@@ -93,6 +96,7 @@ async function idOf(pool: Pick<Pool, "query">, externalId: string): Promise<stri
 export interface RequestRow {
   id: string;
   recipientId: string;
+  notificationId: string | null;
   withoutRepeats: boolean;
   typeId: string | null;
   priority: Priority;
@@ -112,7 +116,7 @@ export interface RequestRow {
 }
 
 /** Its columns, of deliveries `d`. */
-export const requestColumns = `d.id, d.recipient_id AS "recipientId", d.campaign_id IS NOT NULL OR d.leg <> 'primary' AS "withoutRepeats", coalesce(n.type_id, c.type_id) AS "typeId",
+export const requestColumns = `d.id, d.recipient_id AS "recipientId", d.notification_id AS "notificationId", d.campaign_id IS NOT NULL OR d.leg <> 'primary' AS "withoutRepeats", coalesce(n.type_id, c.type_id) AS "typeId",
   d.priority, d.channel, coalesce(n.created_at, c.created_at) AS "createdAt", coalesce(n.send_at, c.frozen_at, d.created_at) AS "askedAt",
   n.occurs_at AS "occursAt", n.expires_at AS "expiresAt", coalesce(n.batchable, true) AS batchable, coalesce(n.bypass_rate_limit, false) AS "bypassRateLimit",
   CASE WHEN d.leg = 'primary' THEN n.dedup_key END AS "dedupKey", n.collapse_key AS "collapseKey", d.due_at AS "dueAt", d.reason, d.hold_count AS "holdCount", d.group_id AS "groupId"`;
@@ -125,9 +129,19 @@ export function toRequestedMessage(
   row: RequestRow,
   types: ReadonlyMap<string, NotificationType>,
 ): RequestedMessage {
-  const { id, withoutRepeats, typeId, priority, channel, batchable, bypassRateLimit } = row;
+  const {
+    id,
+    notificationId,
+    withoutRepeats,
+    typeId,
+    priority,
+    channel,
+    batchable,
+    bypassRateLimit,
+  } = row;
   return {
     id,
+    notificationId,
     withoutRepeats,
     type: typeOf(typeId, types),
     priority,
@@ -140,6 +154,7 @@ export function toRequestedMessage(
     bypassRateLimit,
     dedupKey: row.dedupKey,
     repeats: null,
+    superseded: false,
     collapseKey: row.collapseKey,
     waiting: null,
   };
@@ -148,47 +163,44 @@ export function toRequestedMessage(
 export const typeOf = (id: string | null, types: ReadonlyMap<string, NotificationType>) =>
   id === null ? null : (types.get(id) ?? null);
 
-/**
- * Was the same as the notification `n` of the delivery `d` asked for of its recipient `before` it, within a while, or `since`
- * it and already told by an instant? As dispatches ask it; null where it was not.
- */
-export const toldSql = (windowSeconds: string, at: string) => `
-  CASE WHEN n.dedup_key IS NOT NULL AND d.leg = 'primary' THEN (
-    SELECT min(CASE WHEN o.id < n.id THEN 'before' ELSE 'since' END)
-    FROM notifications o JOIN deliveries e ON e.notification_id = o.id AND e.recipient_id = d.recipient_id
-    WHERE o.dedup_key = n.dedup_key AND o.id <> n.id AND o.created_at >= n.created_at - ${windowSeconds} * interval '1 second'
-      AND (
-        (o.id < n.id AND e.status NOT IN ('failed', 'cancelled'))
-        OR (e.status IN ('sending', 'sent', 'delivered') AND coalesce(e.decided_at, e.finished_at) <= ${at})
-      )
-  ) END`;
-
 /** Open deliveries of one recipient that are looked at together, at most. */
 const openLimit = 2_000;
 
-const openSql = `
-  SELECT ${requestColumns}, ${toldSql("$2", "'infinity'")} AS repeats
-  FROM ${requestTables}
-  WHERE d.recipient_id = $1::uuid AND d.due_at IS NOT NULL AND d.status = 'pending' AND (c.id IS NULL OR c.status = 'running')
-  ORDER BY d.id LIMIT ${openLimit}`;
+type PendingRow = RequestRow & Pick<RequestedMessage, "repeats" | "superseded">;
 
-/** What waits for a recipient, as a simulation begins with it; what has been claimed is as good as sent. */
+const pendingMessages = defineStatement<
+  { recipientId: string; windowSeconds: number; typeCollapseKeys: Record<string, string> },
+  PendingRow
+>(`
+  SELECT ${requestColumns}, ${repeatsColumn({ windowSeconds: ":windowSeconds::float8", recordedBy: "'infinity'" })} AS repeats,
+    ${isSupersededBySent("(:typeCollapseKeys::jsonb ->> n.type_id::text)", { recordedBy: "'infinity'" })} AS superseded
+  FROM ${requestTables}
+  WHERE d.recipient_id = :recipientId::uuid AND d.due_at IS NOT NULL AND d.status = 'pending' AND (c.id IS NULL OR c.status = 'running')
+  ORDER BY d.id LIMIT ${openLimit}`);
+
+/** The messages that wait for a recipient, as a simulation begins with them; one that has been claimed counts as sent. */
 export async function readPendingMessages(
   pool: Pick<Pool, "query">,
   recipientId: string,
   types: ReadonlyMap<string, NotificationType>,
   deduplicationSeconds: number,
-): Promise<{ asked: RequestedMessage[]; groups: WaitingGroup[] }> {
-  const { rows } = await pool.query<RequestRow & Pick<RequestedMessage, "repeats">>(openSql, [
+): Promise<{ requests: RequestedMessage[]; groups: WaitingGroup[] }> {
+  const rows = await executeOn(pool)(pendingMessages, {
     recipientId,
-    deduplicationSeconds,
-  ]);
+    windowSeconds: deduplicationSeconds,
+    typeCollapseKeys: Object.fromEntries(
+      [...types].flatMap(([id, { collapseKey }]) =>
+        collapseKey === null ? [] : [[id, collapseKey]],
+      ),
+    ),
+  });
   const groups = await readGroups(pool, recipientId);
   return {
     groups,
-    asked: rows.map((row) => ({
+    requests: rows.map((row) => ({
       ...toRequestedMessage(row, types),
       repeats: row.repeats,
+      superseded: row.superseded,
       waiting: {
         dueAt: row.dueAt!.getTime(),
         reason: row.reason,

@@ -24,9 +24,9 @@ import {
   requestTables,
   type RecipientState,
   readRecipientStates,
-  toldSql,
   typeOf,
 } from "../../ledger/recipient-snapshot.ts";
+import { readRepeats } from "../../ledger/repeats.ts";
 import {
   decisionAnswer,
   decisionJson,
@@ -107,7 +107,6 @@ type Explanation = z.output<typeof explanationAnswer>;
 
 interface Row extends RequestRow {
   campaignId: string | null;
-  notificationId: string | null;
   status: DeliveryStatus;
   attemptCount: number;
   finishedAt: Date | null;
@@ -124,7 +123,7 @@ interface Row extends RequestRow {
 }
 
 const rowSql = `
-  SELECT ${requestColumns}, d.campaign_id AS "campaignId", d.notification_id AS "notificationId", d.status, d.attempt_count AS "attemptCount",
+  SELECT ${requestColumns}, d.campaign_id AS "campaignId", d.status, d.attempt_count AS "attemptCount",
     d.finished_at AS "finishedAt", d.decided_at AS "decidedAt", d.policy_version AS "policyVersion", d.type_version AS "typeVersion",
     d.preferences_version AS "preferencesVersion", g.kind AS "groupKind", g.status AS "groupStatus", g.closes_at AS "groupClosesAt",
     g.member_count AS "groupMembers", g.adapted,
@@ -132,19 +131,6 @@ const rowSql = `
        'finishedAt', to_char(a.finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
      FROM attempts a WHERE a.delivery_id = d.id ORDER BY a.number DESC LIMIT 1) AS attempt
   FROM ${requestTables} LEFT JOIN groups g ON g.id = d.group_id WHERE d.id = $1::uuid`;
-
-/** As of an instant: what had its dedup key, and what newer of its matter waited. */
-const echoSql = `
-  SELECT ${toldSql("$2", "$3::timestamptz")} IS NOT NULL AS duplicate, d.leg = 'primary' AND coalesce(n.collapse_key, $4) IS NOT NULL AND EXISTS (
-    SELECT FROM deliveries e JOIN notifications o ON o.id = e.notification_id
-    WHERE e.recipient_id = d.recipient_id AND o.id > n.id AND o.created_at <= $3 AND o.type_id IS NOT DISTINCT FROM n.type_id
-      AND coalesce(o.collapse_key, $4) = coalesce(n.collapse_key, $4)
-      AND (e.finished_at IS NULL OR e.finished_at > $3) AND (o.send_at <= $3 OR e.reason IS NOT NULL) AND NOT EXISTS (
-        SELECT FROM notifications b JOIN deliveries f ON f.notification_id = b.id AND f.recipient_id = d.recipient_id
-        WHERE b.dedup_key = o.dedup_key AND b.id < o.id AND b.created_at >= o.created_at - $2 * interval '1 second' AND f.status NOT IN ('failed', 'cancelled')
-      )
-  ) AS superseded
-  FROM ${requestTables} WHERE d.id = $1::uuid`;
 
 interface Deps {
   pool: Pick<Pool, "query">;
@@ -186,12 +172,15 @@ export async function explainDelivery(
         wishes: person.preferences,
         preferencesVersion: person.preferencesVersion,
       };
-  const { rows: echoes } = await pool.query<{ duplicate: boolean; superseded: boolean }>(echoSql, [
-    id,
-    book.policy.deduplicationSeconds,
-    at,
-    book.type?.collapseKey ?? null,
-  ]);
+  const repeats = await readRepeats(
+    pool,
+    { id, typeCollapseKey: book.type?.collapseKey ?? null },
+    {
+      windowSeconds: book.policy.deduplicationSeconds,
+      now: at,
+      recordedBy: recorded ? at : "infinity",
+    },
+  );
   const kept = recorded ? keptOf(row) : null;
   if (recorded) noteWhatIsGone(notes, person, row, at);
   const factsWith = (waiting: DecisionInput["waiting"]) =>
@@ -205,7 +194,7 @@ export async function explainDelivery(
       policy: book.policy,
       grants: grantsBefore(person, at),
       ahead: 0,
-      ...echoes[0]!,
+      ...repeats,
       load:
         row.adapted === null
           ? noLoad

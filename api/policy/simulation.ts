@@ -6,11 +6,8 @@ import { dayMs } from "../../domain/time/local-time.ts";
 import type { NotificationType } from "../../domain/policy/notification-type.ts";
 import type { Policy } from "../../domain/policy/policy.ts";
 import type { Reason } from "../../domain/delivery/reasons.ts";
-import {
-  type RequestedMessage,
-  type SimulatedOutcome,
-  simulating,
-} from "../../domain/policy/simulate.ts";
+import { simulateInSteps } from "../../domain/policy/simulate.ts";
+import type { RequestedMessage, SimulatedOutcome } from "../../domain/policy/simulate-types.ts";
 import {
   requestColumns,
   toRequestedMessage,
@@ -127,7 +124,7 @@ export async function simulatePolicy(
     const asked = byRecipient
       .get(person.id)!
       .map((row) => repriced(toRequestedMessage(row, types), before.types));
-    const steps = simulating({
+    const steps = simulateInSteps({
       recipient: { ...person, grants: noGrants },
       requests: asked,
       policy,

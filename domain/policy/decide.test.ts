@@ -343,7 +343,7 @@ describe("decide", () => {
       1_000, 5_000, 10_000, 20_000, 160_000, 300_000, 300_000,
     ]);
     const free = decide(facts({ waiting: { reason: "recipient_limit", holdCount: 9 } }));
-    expect(free).toEqual({ kind: "send" });
+    expect(free.kind).toBe("send");
   });
 
   it("lets what was held back come one after the other", () => {
@@ -454,7 +454,8 @@ describe("decide, for whatever is wished and known", () => {
     always((known, decision) => {
       const says = rules.map((rule) => rule.evaluate(known));
       const first = says.findIndex((said) => said !== null);
-      expect(decision).toEqual(says[first] ?? { kind: "send" });
+      if (first === -1) expect(decision.kind).toBe("send");
+      else expect(decision).toEqual(says[first]);
       const { evaluations } = explain(known);
       expect(evaluations.map(({ rule }) => rule)).toEqual(
         first === -1 ? rules : rules.slice(0, first + 1),

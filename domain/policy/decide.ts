@@ -13,14 +13,20 @@ import {
 } from "./limits.ts";
 import type { NotificationType } from "./notification-type.ts";
 import type { Policy } from "./policy.ts";
-import type { EffectivePreferences, PreferencePath, Preferences } from "./preferences.ts";
+import {
+  channelPaths,
+  type EffectivePreferences,
+  type PreferencePath,
+  type Preferences,
+} from "./preferences.ts";
 import { priorities, type Priority } from "../priority.ts";
 import { quietUntil } from "./quiet-hours.ts";
 import type { Reason } from "../delivery/reasons.ts";
 
 /** What policy says for a delivery that is due. Instants are milliseconds since the epoch. */
 export type Decision =
-  | { kind: "send" }
+  /** It is sent, if these limits have room and the gap lies between the last message to its recipient and this one. */
+  | { kind: "send"; limits: readonly Limit[]; gapMs: number }
   | { kind: "hold"; reason: Reason; until: number }
   /** It goes out with others, as one message. */
   | { kind: "merge"; into: "batch"; joining: Joining; adapted: BatchBounds["adapted"] }
@@ -52,7 +58,7 @@ export interface DecisionInput {
     bypassRateLimit: boolean;
     /** Was the same told, or asked for before it, within the window? */
     duplicate: boolean;
-    /** Does a newer one with its collapse key wait? */
+    /** Does a newer message with its collapse key wait, or was one handed over? */
     superseded: boolean;
   };
   /** How it has waited so far. */
@@ -87,12 +93,16 @@ export interface Rule {
   /** The preferences that it looks at. */
   paths: readonly PreferencePath[];
   /** What it says; null: it says nothing, and the next one is asked. */
-  evaluate(facts: DecisionInput): Decision | null;
+  evaluate(input: DecisionInput): Decision | null;
   /** The values that it looks at, for who asks why; preferences are told by their paths. */
-  inputs(facts: DecisionInput): Record<string, unknown>;
+  inputs(input: DecisionInput): Record<string, unknown>;
 }
 
-const send: Decision = { kind: "send" };
+const send = (input: DecisionInput): Decision => ({
+  kind: "send",
+  limits: limitsOn(input),
+  gapMs: gapMsOf(input),
+});
 const suppress = (reason: Reason): Decision => ({ kind: "suppress", reason });
 
 /** Held back together with others, to be released one after the other. */
@@ -120,14 +130,14 @@ function expiryOf({ message: { askedAt, expiresAt }, type }: DecisionInput): num
 }
 
 /** Is it pointless before then? So long it does not wait to go out with others. */
-function expiresBy(facts: DecisionInput, at: number): boolean {
-  const expiry = expiryOf(facts);
+function expiresBy(input: DecisionInput, at: number): boolean {
+  const expiry = expiryOf(input);
   return expiry !== null && expiry <= at;
 }
 
 /** The limits on a message: what its claim needs a permit of. None on what passes them. */
-export function limitsOn(facts: DecisionInput): Limit[] {
-  const { message, type, policy, preferences, waiting } = facts;
+function limitsOn(input: DecisionInput): Limit[] {
+  const { message, type, policy, preferences, waiting } = input;
   if (message.priority === "critical" || message.bypassRateLimit) return [];
   if (waiting.reason === "send_requested") return [];
   return [
@@ -141,12 +151,12 @@ export function limitsOn(facts: DecisionInput): Limit[] {
 }
 
 /** Was it held back with others, so that they are released one after the other? Not what passes the limits. */
-export const isReleased = (facts: DecisionInput): boolean =>
-  releasedReasons.has(facts.waiting.reason) && limitsOn(facts).length > 0;
+export const isReleased = (input: DecisionInput): boolean =>
+  releasedReasons.has(input.waiting.reason) && limitsOn(input).length > 0;
 
 /** What has to lie between the last grant and this one: of what was held back with others. */
-export const gapMsOf = (facts: DecisionInput): number =>
-  isReleased(facts) ? facts.policy.release.recipientSeconds * 1_000 : 0;
+const gapMsOf = (input: DecisionInput): number =>
+  isReleased(input) ? input.policy.release.recipientSeconds * 1_000 : 0;
 
 /** Its recipient has said when they want it. */
 const isSnoozed = ({ waiting }: DecisionInput) => waiting.reason === "snoozed";
@@ -183,41 +193,35 @@ export const rules: readonly Rule[] = [
     name: "expired",
     question: "Is its time to live over?",
     paths: [],
-    evaluate(facts) {
-      const expiry = expiryOf(facts);
-      return expiry !== null && expiry <= facts.now ? suppress("expired") : null;
+    evaluate(input) {
+      const expiry = expiryOf(input);
+      return expiry !== null && expiry <= input.now ? suppress("expired") : null;
     },
-    inputs: (facts) => ({ expiresAt: instant(expiryOf(facts)) }),
+    inputs: (input) => ({ expiresAt: instant(expiryOf(input)) }),
   },
   {
     name: "critical",
     question: "Is it critical? Then it passes all that follows.",
     paths: [],
-    evaluate: ({ message }) => (message.priority === "critical" ? send : null),
+    evaluate: (input) => (input.message.priority === "critical" ? send(input) : null),
     inputs: ({ message: { priority } }) => ({ priority }),
   },
   {
     name: "switched_off",
     question: "Is its type or its channel switched off? What is mandatory cannot be.",
-    paths: [
-      "channels.email",
-      "channels.push",
-      "channels.in_app",
-      "channels.sms",
-      "channels.webhook",
-    ],
+    paths: channelPaths,
     evaluate({ type, preferences, message: { channel } }) {
       if (type?.mandatory) return null;
       if (type !== null && preferences.types[type.key] === false) return suppress("type_off");
       const allowed = type === null || type.channels.includes(channel);
       return allowed && preferences.channels[channel] ? null : suppress("channel_off");
     },
-    inputs: (facts) => ({
-      mandatory: isMandatory(facts),
-      channel: facts.message.channel,
-      type: facts.type?.key ?? null,
-      typeOn: facts.type === null || facts.preferences.types[facts.type.key] !== false,
-      typeAllows: facts.type?.channels ?? null,
+    inputs: (input) => ({
+      mandatory: isMandatory(input),
+      channel: input.message.channel,
+      type: input.type?.key ?? null,
+      typeOn: input.type === null || input.preferences.types[input.type.key] !== false,
+      typeAllows: input.type?.channels ?? null,
     }),
   },
   {
@@ -225,13 +229,13 @@ export const rules: readonly Rule[] = [
     question:
       "Is its priority below the lowest that the recipient wants? What is mandatory passes.",
     paths: ["minimumPriority"],
-    evaluate: (facts) =>
-      !isMandatory(facts) &&
-      priorities.indexOf(facts.message.priority) >
-        priorities.indexOf(facts.preferences.minimumPriority)
+    evaluate: (input) =>
+      !isMandatory(input) &&
+      priorities.indexOf(input.message.priority) >
+        priorities.indexOf(input.preferences.minimumPriority)
         ? suppress("below_minimum_priority")
         : null,
-    inputs: (facts) => ({ priority: facts.message.priority, mandatory: isMandatory(facts) }),
+    inputs: (input) => ({ priority: input.message.priority, mandatory: isMandatory(input) }),
   },
   {
     name: "duplicate",
@@ -245,7 +249,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "superseded",
-    question: "Does a newer message with its collapse key wait?",
+    question: "Does a newer message with its collapse key wait, or was one sent?",
     paths: [],
     evaluate: ({ message }) => (message.superseded ? suppress("superseded") : null),
     inputs: ({ message: { superseded } }) => ({ superseded }),
@@ -254,7 +258,7 @@ export const rules: readonly Rule[] = [
     name: "requested",
     question: "Did an operator ask for it at once? Then it passes all that follows.",
     paths: [],
-    evaluate: ({ waiting }) => (waiting.reason === "send_requested" ? send : null),
+    evaluate: (input) => (input.waiting.reason === "send_requested" ? send(input) : null),
     inputs: ({ waiting: { reason } }) => ({ requested: reason === "send_requested" }),
   },
   {
@@ -272,13 +276,13 @@ export const rules: readonly Rule[] = [
     name: "digest",
     question: "Does the recipient want messages of this type in a digest?",
     paths: ["digest.mode", "digest.time", "digest.weekday"],
-    evaluate(facts) {
-      const { type, preferences, message, recipient, now } = facts;
+    evaluate(input) {
+      const { type, preferences, message, recipient, now } = input;
       if (!type?.digestable || preferences.digest.mode === "immediate") return null;
-      if (!unhurried(message.priority) || isSnoozed(facts)) return null;
-      if (groupGoes(facts, "digest") || groupGoes(facts, "batch")) return null;
+      if (!unhurried(message.priority) || isSnoozed(input)) return null;
+      if (groupGoes(input, "digest") || groupGoes(input, "batch")) return null;
       const closesAt = nextDigestAt(preferences.digest, recipient.zone, now);
-      if (expiresBy(facts, closesAt)) return null;
+      if (expiresBy(input, closesAt)) return null;
       return {
         kind: "merge",
         into: "digest",
@@ -301,20 +305,20 @@ export const rules: readonly Rule[] = [
     name: "batching",
     question: "May it go out with others of its type?",
     paths: ["batching.enabled", "batching.maximumSize", "batching.windowMinutes"],
-    evaluate(facts) {
-      const { type, preferences, message, now } = facts;
+    evaluate(input) {
+      const { type, preferences, message, now } = input;
       if (!type?.batchable || !message.batchable || !preferences.batching.enabled) return null;
       if (!unhurried(message.priority)) return null;
-      if (groupGoes(facts, "batch") || groupGoes(facts, "digest")) return null;
-      const bounds = boundsOf(facts);
+      if (groupGoes(input, "batch") || groupGoes(input, "digest")) return null;
+      const bounds = boundsOf(input);
       // The window begins when it was asked for: a while in quiet hours does not make it longer. What it is about is not to be
       // over by then; and what was snoozed comes when it was asked for, with what was snoozed with it.
       const windowEnd = Math.min(
         message.askedAt + bounds.windowMs,
         message.occursAt ?? Number.POSITIVE_INFINITY,
       );
-      const closesAt = isSnoozed(facts) ? now : Math.max(windowEnd, now);
-      if (expiresBy(facts, closesAt)) return null;
+      const closesAt = isSnoozed(input) ? now : Math.max(windowEnd, now);
+      if (expiresBy(input, closesAt)) return null;
       return {
         kind: "merge",
         into: "batch",
@@ -327,17 +331,17 @@ export const rules: readonly Rule[] = [
         adapted: bounds.adapted,
       };
     },
-    inputs(facts) {
-      const { maximumSize, windowMs, adapted } = boundsOf(facts);
+    inputs(input) {
+      const { maximumSize, windowMs, adapted } = boundsOf(input);
       return {
-        typeBatchable: facts.type?.batchable ?? false,
-        batchable: facts.message.batchable,
-        priority: facts.message.priority,
+        typeBatchable: input.type?.batchable ?? false,
+        batchable: input.message.batchable,
+        priority: input.message.priority,
         maximumSize,
         windowMinutes: windowMs / minuteMs,
         adaptedTo: adapted,
-        spreadMinutes: facts.type?.spreadMinutes ?? null,
-        group: shown(facts.waiting.group),
+        spreadMinutes: input.type?.spreadMinutes ?? null,
+        group: shown(input.waiting.group),
       };
     },
   },
@@ -345,11 +349,11 @@ export const rules: readonly Rule[] = [
     name: "limits",
     question: "Has the recipient been sent as much as they may be?",
     paths: ["maxPerHour"],
-    evaluate(facts) {
-      const { now, grants, ahead, waiting } = facts;
+    evaluate(input) {
+      const { now, grants, ahead, waiting } = input;
       let until = now;
       let reason: Limit["reason"] | null = null;
-      for (const limit of limitsOn(facts)) {
+      for (const limit of limitsOn(input)) {
         const room = availableAt(limit, grants, ahead);
         if (room <= until) continue;
         until = room;
@@ -363,15 +367,15 @@ export const rules: readonly Rule[] = [
           : 0;
       return { kind: "hold", reason, until: Math.max(until, now + again) };
     },
-    inputs: (facts) => ({
-      bypassRateLimit: facts.message.bypassRateLimit,
-      ahead: facts.ahead,
-      holdsInARow: facts.waiting.holdCount,
-      limits: limitsOn(facts).map((limit) => ({
+    inputs: (input) => ({
+      bypassRateLimit: input.message.bypassRateLimit,
+      ahead: input.ahead,
+      holdsInARow: input.waiting.holdCount,
+      limits: limitsOn(input).map((limit) => ({
         of: limit.reason,
         limit: limit.limit,
         windowSeconds: limit.windowMs / 1_000,
-        granted: grantedIn(limit, facts.grants, facts.now),
+        granted: grantedIn(limit, input.grants, input.now),
       })),
     }),
   },
@@ -379,26 +383,26 @@ export const rules: readonly Rule[] = [
     name: "smoothed_release",
     question: "Was it held back with others? Then they come one after the other.",
     paths: [],
-    evaluate(facts) {
-      const gapMs = gapMsOf(facts);
+    evaluate(input) {
+      const gapMs = gapMsOf(input);
       if (gapMs === 0) return null;
-      const last = facts.grants.granted.at(-1) ?? Number.NEGATIVE_INFINITY;
-      const until = Math.max(last + gapMs, facts.now) + facts.ahead * gapMs;
-      return until > facts.now ? { kind: "hold", reason: "smoothed_release", until } : null;
+      const last = input.grants.granted.at(-1) ?? Number.NEGATIVE_INFINITY;
+      const until = Math.max(last + gapMs, input.now) + input.ahead * gapMs;
+      return until > input.now ? { kind: "hold", reason: "smoothed_release", until } : null;
     },
-    inputs: (facts) => ({
-      heldBackFor: releasedReasons.has(facts.waiting.reason) ? facts.waiting.reason : null,
-      secondsBetween: facts.policy.release.recipientSeconds,
-      lastGrantedAt: instant(facts.grants.granted.at(-1) ?? null),
-      ahead: facts.ahead,
+    inputs: (input) => ({
+      heldBackFor: releasedReasons.has(input.waiting.reason) ? input.waiting.reason : null,
+      secondsBetween: input.policy.release.recipientSeconds,
+      lastGrantedAt: instant(input.grants.granted.at(-1) ?? null),
+      ahead: input.ahead,
     }),
   },
   {
     name: "best_hour",
     question: "May it wait for the hour at which the recipient mostly looks?",
     paths: ["intelligentTiming"],
-    evaluate(facts) {
-      const { recipient, preferences, message, policy, waiting, now } = facts;
+    evaluate(input) {
+      const { recipient, preferences, message, policy, waiting, now } = input;
       const { bestHour, zone } = recipient;
       if (!preferences.intelligentTiming || bestHour === null) return null;
       if (!unhurried(message.priority) || waiting.reason === "best_hour") return null;
@@ -406,7 +410,7 @@ export const rules: readonly Rule[] = [
       if (waiting.group !== null) return null;
       const until = nextTimeOfHour(zone, bestHour, now);
       const latest = message.askedAt + policy.timing.maximumWaitMinutes * minuteMs;
-      if (until <= now || until > latest || expiresBy(facts, until)) return null;
+      if (until <= now || until > latest || expiresBy(input, until)) return null;
       return { kind: "hold", reason: "best_hour", until };
     },
     inputs: ({ recipient: { bestHour, zone }, message: { priority }, policy }) => ({
@@ -419,26 +423,26 @@ export const rules: readonly Rule[] = [
 ];
 
 /** Whether, when and how a due delivery goes out. */
-export function decide(facts: DecisionInput): Decision {
+export function decide(input: DecisionInput): Decision {
   for (const rule of rules) {
-    const decision = rule.evaluate(facts);
+    const decision = rule.evaluate(input);
     if (decision !== null) return decision;
   }
-  return send;
+  return send(input);
 }
 
 /** The same with the rules that were asked, in their order: the last of them decided, or none did and it is sent. */
-export function explain(facts: DecisionInput): {
+export function explain(input: DecisionInput): {
   decision: Decision;
   evaluations: { rule: Rule; inputs: Record<string, unknown>; decision: Decision | null }[];
 } {
   const evaluations = [];
   for (const rule of rules) {
-    const decision = rule.evaluate(facts);
-    evaluations.push({ rule, inputs: rule.inputs(facts), decision });
+    const decision = rule.evaluate(input);
+    evaluations.push({ rule, inputs: rule.inputs(input), decision });
     if (decision !== null) return { decision, evaluations };
   }
-  return { decision: send, evaluations };
+  return { decision: send(input), evaluations };
 }
 
 const boundsOf = ({ preferences, wishes, policy, load }: DecisionInput) =>

@@ -100,3 +100,45 @@ function roomIn(
   const blocking = length - limit + ahead;
   return blocking < 0 ? 0 : granted[blocking]! + windowMs;
 }
+
+/** The limits that a recipient's log of grants has to leave room in for a message; null: that limit is not asked. */
+export interface LimitsNeeded {
+  perMinute: number | null;
+  perHour: number | null;
+  perDay: number | null;
+  /** To lie between the last grant and this one. */
+  gapMs: number | null;
+  typePerMinute: number | null;
+  typePerHour: number | null;
+  typePerDay: number | null;
+}
+
+/** The limits of a message by window, as its claim asks for them: of two on the same window, the tighter one. */
+export function limitsNeeded(limits: readonly Limit[], gapMs: number): LimitsNeeded {
+  const needed: LimitsNeeded = {
+    perMinute: null,
+    perHour: null,
+    perDay: null,
+    gapMs: gapMs === 0 ? null : gapMs,
+    typePerMinute: null,
+    typePerHour: null,
+    typePerDay: null,
+  };
+  for (const { limit, windowMs, type } of limits) {
+    const asked = type === null ? byWindow[windowMs] : typeByWindow[windowMs];
+    if (!asked) throw new RangeError(`no log is asked for windows of ${windowMs} ms`);
+    needed[asked] = Math.min(needed[asked] ?? limit, limit);
+  }
+  return needed;
+}
+
+const byWindow: Record<number, keyof LimitsNeeded> = {
+  [minuteMs]: "perMinute",
+  [hourMs]: "perHour",
+  [dayMs]: "perDay",
+};
+const typeByWindow: Record<number, keyof LimitsNeeded> = {
+  [minuteMs]: "typePerMinute",
+  [hourMs]: "typePerHour",
+  [dayMs]: "typePerDay",
+};

@@ -14,12 +14,8 @@ import {
 } from "./policy.testing.ts";
 import { effectivePreferences, type Preferences, preferences } from "./preferences.ts";
 import { quietUntil } from "./quiet-hours.ts";
-import {
-  type RequestedMessage,
-  type SimulatedOutcome,
-  simulate,
-  type Simulation,
-} from "./simulate.ts";
+import { simulate } from "./simulate.ts";
+import type { RequestedMessage, SimulatedOutcome, Simulation } from "./simulate-types.ts";
 
 /** A Monday; clocks change in Berlin, New York and on Lord Howe within the weeks around it. */
 const start = Date.parse("2026-10-26T00:00:00Z");
@@ -35,7 +31,7 @@ const nobody: Simulation["recipient"] = {
   grants: noGrants,
 };
 
-const plain: Omit<RequestedMessage, "id" | "createdAt" | "askedAt"> = {
+const plain: Omit<RequestedMessage, "id" | "notificationId" | "createdAt" | "askedAt"> = {
   withoutRepeats: false,
   type: null,
   priority: "normal",
@@ -46,9 +42,16 @@ const plain: Omit<RequestedMessage, "id" | "createdAt" | "askedAt"> = {
   bypassRateLimit: false,
   dedupKey: null,
   repeats: null,
+  superseded: false,
   collapseKey: null,
   waiting: null,
 };
+
+/** Ids of notifications sort in the order of creation. */
+const idsOf = (index: number) => ({
+  id: String(index),
+  notificationId: String(index).padStart(6, "0"),
+});
 
 const askedAtMinutes = (
   minutes: readonly number[],
@@ -57,7 +60,7 @@ const askedAtMinutes = (
   minutes.map((minute, index) => ({
     ...plain,
     ...more,
-    id: String(index),
+    ...idsOf(index),
     createdAt: start + minute * minuteMs,
     askedAt: start + minute * minuteMs,
   }));
@@ -170,6 +173,20 @@ describe("simulate", () => {
     ]);
   });
 
+  it("sends no older message with a collapse key after a newer one", () => {
+    const wishes = preferences.parse({ quietHours: [{ start: "00:00", end: "07:00" }] });
+    const [older, newer] = askedAtMinutes([1, 2], { collapseKey: "score" });
+    const of = fates([older!, { ...newer!, priority: "critical" }], { wishes });
+    expect(
+      of.map(({ outcome, reason, at }) => [reason ?? outcome, (at - start) / minuteMs]),
+    ).toEqual([
+      ["superseded", 7 * 60],
+      ["sent", 2],
+    ]);
+    const [sentBefore] = fates([{ ...older!, superseded: true }], { wishes });
+    expect(sentBefore).toMatchObject({ outcome: "suppressed", reason: "superseded" });
+  });
+
   it("begins with what waits already, and with the groups that are open", () => {
     const waiting = { dueAt: start + 10 * minuteMs, reason: "batch" as const, holdCount: 1 };
     const begun = (spreadMinutes: number | null) => {
@@ -246,7 +263,7 @@ const worlds = (priority = somePriority): fc.Arbitrary<World> =>
           }),
         )
         .sort((a, b) => a.askedAt - b.askedAt)
-        .map((one, index) => ({ ...one, id: String(index) })),
+        .map((one, index) => ({ ...one, ...idsOf(index) })),
     }));
 
 const preferencesOf = ({ policy, wishes }: World, { type }: RequestedMessage) =>

@@ -330,6 +330,55 @@ describe("the explanation of a delivery", () => {
     for (const body of bodies) expect(body.consistent).toBe(true);
   });
 
+  it("explains what a newer one superseded that was being handed over", async () => {
+    const recipientId = await world.recipient();
+    const at = new Date(Date.now() - minuteMs);
+    const older = await world.ask({ recipientId, collapseKey: "k", at });
+    await api.pool.query("UPDATE deliveries SET due_at = now() + interval '1 hour' WHERE id = $1", [
+      older,
+    ]);
+    const newer = await world.ask({ recipientId, collapseKey: "k" });
+    let answer: (outcome: "sent") => void = () => {};
+    const answered = new Promise<"sent">((resolve) => void (answer = resolve));
+    const first = world.worker(() => answered);
+    const handingOver = first.dispatch();
+    await expect.poll(() => first.requests).toHaveLength(1);
+    await api.pool.query("UPDATE deliveries SET due_at = now() WHERE id = $1", [older]);
+    await world.worker().dispatch();
+    const superseded = { kind: "suppress", reason: "superseded" };
+    const during = await explained(older);
+    expect(during).toMatchObject({ decision: superseded, consistent: true, notes: [] });
+    answer("sent");
+    await handingOver;
+    expect(await explained(older)).toMatchObject({ decision: superseded, consistent: true });
+    expect(await explained(newer)).toMatchObject({ status: "sent", consistent: true });
+  });
+
+  it("explains what waited for quiet hours while a newer one was sent", async () => {
+    const recipientId = await world.recipient({ timeZone: "Europe/Berlin", wishes: nights });
+    const [evening, night, morning] = [next("22:30"), next("23:30"), next("08:00", 2)];
+    const older = await world.ask({ recipientId, collapseKey: "k", at: evening });
+    const { dispatch } = world.worker();
+    await dispatch(evening);
+    expect(await explained(older)).toMatchObject({ reason: "quiet_hours", consistent: true });
+    const newer = await world.ask({
+      recipientId,
+      collapseKey: "k",
+      at: night,
+      priority: "critical",
+    });
+    await dispatch(night);
+    await dispatch(morning);
+    const body = await explained(older);
+    expect(body).toMatchObject({
+      status: "suppressed",
+      decision: { kind: "suppress", reason: "superseded" },
+      consistent: true,
+    });
+    expect(deciding(body)).toBe("superseded");
+    expect(await explained(newer)).toMatchObject({ status: "sent", consistent: true });
+  });
+
   it("says what became of attempts, and of what an operator cancelled", async () => {
     const recipientId = await world.recipient();
     const failed = await world.ask({ recipientId });
