@@ -48,15 +48,15 @@ export function createMerges(pool: Pool): Merges {
         try {
           return await inTransaction(pool, (client) => mergeOnce(client, rows, now));
         } catch (error) {
-          if (!(error instanceof Raced) || attempt === tries) throw error;
+          if (!(error instanceof LostRace) || attempt === tries) throw error;
         }
       }
     },
   };
 }
 
-class Raced extends Error {
-  override name = "Raced";
+class LostRace extends Error {
+  override name = "LostRace";
 }
 
 interface Group extends OpenGroup {
@@ -112,7 +112,7 @@ async function mergeOnce(client: PoolClient, rows: readonly Merging[], now: Date
       now,
     ],
   });
-  if (rowCount !== made.length) throw new Raced("another worker has opened the group");
+  if (rowCount !== made.length) throw new LostRace("another worker has opened the group");
 
   await client.query({
     name: "join-groups",

@@ -21,7 +21,7 @@ import {
 const afterwardsMs = 15 * dayMs;
 /** How long others wait for the event loop at most, as far as one page of one recipient allows. */
 const sliceMs = 10;
-const peopleAtOnce = 1_000;
+const recipientsAtOnce = 1_000;
 /** Looks at what is due, in all: what limits hold for weeks is looked at every five minutes of them. */
 const maxLooks = 200_000;
 export const exampleCount = 20;
@@ -120,13 +120,17 @@ export async function simulatePolicy(
   const turn = createTurn();
   let looks = 0;
 
-  const fatesUnder = async ({ policy, types }: Regime, person: RecipientState, regime: 0 | 1) => {
-    const asked = byRecipient
-      .get(person.id)!
-      .map((row) => repriced(toRequestedMessage(row, types), before.types));
+  const simulateUnder = async (
+    { policy, types }: Regime,
+    recipient: RecipientState,
+    regime: 0 | 1,
+  ) => {
+    const requests = byRecipient
+      .get(recipient.id)!
+      .map((row) => withPriorityOfType(toRequestedMessage(row, types), before.types));
     const steps = simulateInSteps({
-      recipient: { ...person, grants: noGrants },
-      requests: asked,
+      recipient: { ...recipient, grants: noGrants },
+      requests,
       policy,
       until: horizon,
     });
@@ -141,12 +145,12 @@ export async function simulatePolicy(
     }
   };
 
-  for (let start = 0; start < ids.length; start += peopleAtOnce) {
-    const people = await readRecipientStates(pool, ids.slice(start, start + peopleAtOnce));
-    for (const person of people.values()) {
-      const was = await fatesUnder(before, person, 0);
-      const would = await fatesUnder(after, person, 1);
-      differences.add(person.id, was, would);
+  for (let start = 0; start < ids.length; start += recipientsAtOnce) {
+    const recipients = await readRecipientStates(pool, ids.slice(start, start + recipientsAtOnce));
+    for (const recipient of recipients.values()) {
+      const was = await simulateUnder(before, recipient, 0);
+      const would = await simulateUnder(after, recipient, 1);
+      differences.add(recipient.id, was, would);
     }
   }
   return {
@@ -160,14 +164,14 @@ export async function simulatePolicy(
 }
 
 /** A message of its type's priority brought none of its own, as far as anybody can tell: it has what its type says then. */
-function repriced(
-  asked: RequestedMessage,
+function withPriorityOfType(
+  request: RequestedMessage,
   before: ReadonlyMap<string, NotificationType>,
 ): RequestedMessage {
-  const { type, priority } = asked;
+  const { type, priority } = request;
   return type && before.get(type.id)?.priority === priority
-    ? { ...asked, priority: type.priority }
-    : asked;
+    ? { ...request, priority: type.priority }
+    : request;
 }
 
 /** Lets others have the event loop when they have waited for a while. */
@@ -180,22 +184,22 @@ function createTurn() {
   };
 }
 
-const messagesOf = (fates: readonly SimulatedOutcome[]) =>
-  new Set(fates.flatMap(({ message }) => message ?? [])).size;
+const messagesOf = (outcomes: readonly SimulatedOutcome[]) =>
+  new Set(outcomes.flatMap(({ message }) => message ?? [])).size;
 
 function createTally() {
   const delays: number[] = [];
   const suppressed: Totals["suppressed"] = {};
   let [deliveries, messages, waiting] = [0, 0, 0];
   return {
-    add(fates: readonly SimulatedOutcome[]): void {
-      messages += messagesOf(fates);
-      for (const { outcome, reason, at, request: asked } of fates) {
+    add(outcomes: readonly SimulatedOutcome[]): void {
+      messages += messagesOf(outcomes);
+      for (const { outcome, reason, at, request } of outcomes) {
         if (outcome === "waiting") waiting++;
         else if (outcome === "suppressed") suppressed[reason!] = (suppressed[reason!] ?? 0) + 1;
         else {
           deliveries++;
-          if (at > asked.askedAt) delays.push((at - asked.askedAt) / 1_000);
+          if (at > request.askedAt) delays.push((at - request.askedAt) / 1_000);
         }
       }
     },
@@ -256,7 +260,7 @@ function createDifferences() {
         messagesAfter > messagesBefore
           ? [found.more, messagesAfter - messagesBefore]
           : [found.fewer, messagesBefore - messagesAfter];
-      note(more, by, exampleOf(was.findIndex((fate, place) => differs(fate, would[place]!))));
+      note(more, by, exampleOf(was.findIndex((outcome, place) => differs(outcome, would[place]!))));
     },
   };
 }
