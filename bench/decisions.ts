@@ -1,8 +1,8 @@
 import { noLoad } from "../domain/policy/batching.ts";
 import { decide } from "../domain/policy/decide.ts";
-import { factsOf } from "../domain/policy/decision-input.ts";
+import { buildDecisionInput } from "../domain/policy/decision-input.ts";
 import { type NotificationType, typeDefinition } from "../domain/policy/notification-type.ts";
-import { presetPolicy } from "../domain/policy/policy.ts";
+import { defaultPolicy } from "../domain/policy/policy.ts";
 import type { Preferences } from "../domain/policy/preferences.ts";
 import { priorities } from "../domain/priority.ts";
 import { createRandom } from "./random.ts";
@@ -34,10 +34,10 @@ export function measureDecisions(seed: number): {
   const known = generateKnown(seed);
   const decided = perSecond(() => {
     let sent = 0;
-    for (const one of known) if (decide(factsOf(one)).kind === "send") sent++;
+    for (const one of known) if (decide(buildDecisionInput(one)).kind === "send") sent++;
     return sent;
   });
-  const facts = known.map(factsOf);
+  const facts = known.map(buildDecisionInput);
   const copied = perSecond(() => {
     let copies = 0;
     for (const one of facts) copies += structuredClone(one).ahead + 1;
@@ -57,7 +57,7 @@ function perSecond(round: () => number): number {
   return best;
 }
 
-function generateKnown(seed: number): Parameters<typeof factsOf>[0][] {
+function generateKnown(seed: number): Parameters<typeof buildDecisionInput>[0][] {
   const random = createRandom(seed);
   const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(random() * items.length)]!;
   const types: (NotificationType | null)[] = [
@@ -91,7 +91,7 @@ function generateKnown(seed: number): Parameters<typeof factsOf>[0][] {
         reason: random() < 0.2 ? "quiet_hours" : null,
         holdCount: 0,
         group: null,
-      } satisfies Parameters<typeof factsOf>[0]["delivery"],
+      } satisfies Parameters<typeof buildDecisionInput>[0]["delivery"],
       source: {
         askedAt: new Date(at - random() * 60_000),
         occursAt: null,
@@ -100,7 +100,7 @@ function generateKnown(seed: number): Parameters<typeof factsOf>[0][] {
         bypassRateLimit: false,
       },
       type: pick(types),
-      policy: presetPolicy,
+      policy: defaultPolicy,
       grants: { granted, types: granted.map(() => 0) },
       ahead: 0,
       duplicate: false,

@@ -8,7 +8,7 @@ import { createApp } from "../api/app.ts";
 import { createPool } from "../api/http/pool.ts";
 import { createLogger } from "../config/logger.ts";
 import { createActionLinks } from "../domain/action-links.ts";
-import { presetPolicy } from "../domain/policy/policy.ts";
+import { defaultPolicy } from "../domain/policy/policy.ts";
 import { queueName } from "../domain/delivery/queues.ts";
 import { startThrowawayPostgres } from "../cli/stack/postgres.ts";
 import { startProgress } from "../cli/demo/progress.ts";
@@ -45,7 +45,7 @@ export interface PolicyDetails {
 }
 
 const seed = 17;
-const { batching } = presetPolicy.preferences;
+const { batching } = defaultPolicy.preferences;
 const windowMs = batching.windowMinutes * 60_000;
 /** A worker looks again after what comes in, and no later than this. */
 const tickMs = 30_000;

@@ -10,7 +10,7 @@ import {
   type HealthWord,
   type Measured,
 } from "./health.ts";
-import { policyFrom, presetPolicy } from "./policy/policy.ts";
+import { policyFrom, defaultPolicy } from "./policy/policy.ts";
 import { priorities, type Priority } from "./priority.ts";
 
 /** A system to which nothing has happened. */
@@ -175,7 +175,7 @@ describe("the word for all of it", () => {
   it("is the worst word of its indicators, with a reason for each that is not good", () => {
     fc.assert(
       fc.property(measured, (of) => {
-        const { word, reasons, indicators } = assess(of, presetPolicy);
+        const { word, reasons, indicators } = assess(of, defaultPolicy);
         const words = healthIndicators.map((name) => indicators[name].word);
         const worst = Math.max(...words.map((one) => healthWords.indexOf(one)));
         expect(word).toBe(healthWords[worst]);
@@ -187,7 +187,7 @@ describe("the word for all of it", () => {
   });
 
   it("gets no better when more fails, or more waits", () => {
-    const rank = (of: Measured) => healthWords.indexOf(assess(of, presetPolicy).word);
+    const rank = (of: Measured) => healthWords.indexOf(assess(of, defaultPolicy).word);
     fc.assert(
       fc.property(measured, count, count, (of, more, waits) => {
         const worse = {

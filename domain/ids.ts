@@ -43,6 +43,9 @@ export function firstUuidAt(at: Date): string {
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
 }
 
+/** No id is above this one. */
+export const newestUuid = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+
 /** When a UUIDv7 was made, to the millisecond. */
 export function creationOf(uuid: string): Date {
   return new Date(Number.parseInt(uuid.slice(0, 8) + uuid.slice(9, 13), 16));

@@ -84,7 +84,8 @@ export const newNotification = z.strictObject({
     example: "task-17-due",
   }),
   collapseKey: text(200).optional().meta({
-    description: "Of those that wait for a recipient, only the newest of its type with it goes out",
+    description:
+      "Only the newest message of its type with it goes out: one that waits is suppressed when a newer one waits, or was sent",
     example: "task-17",
   }),
   batchable: z

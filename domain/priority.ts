@@ -12,3 +12,12 @@ export const ageingMs: Record<Priority, number> = {
   normal: 30_000,
   low: 300_000,
 };
+
+/**
+ * Which of two deliveries is served first, as the claims in ledger/statements.ts order them; 0 where the older is, by its id.
+ * Instants are milliseconds since the epoch.
+ */
+export const compareServed = (
+  a: { dueAt: number; priority: Priority },
+  b: { dueAt: number; priority: Priority },
+): number => a.dueAt + ageingMs[a.priority] - (b.dueAt + ageingMs[b.priority]);

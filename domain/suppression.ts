@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { addressKey } from "./address.ts";
+import type { Channel } from "./channel.ts";
 import { emailAddress, phoneNumber } from "./recipient.ts";
 import { text } from "./text.ts";
 
@@ -27,6 +28,20 @@ export function suppressedAddress(
   const checked = (channel === "email" ? emailAddress : phoneNumber).safeParse(address);
   if (!checked.success) return { kind: "none", message: checked.error.issues[0]!.message };
   return { kind: "address", address: channel === "email" ? addressKey(address)! : address };
+}
+
+/** What suppressions of a channel are looked up by, for an address that a recipient has; null where the channel has none. */
+export function suppressionKey(channel: Channel, address: string): string | null {
+  switch (channel) {
+    case "email":
+      return addressKey(address);
+    case "sms":
+      return address;
+    case "push":
+    case "in_app":
+    case "webhook":
+      return null;
+  }
 }
 
 function normalise<Suppression extends { channel: SuppressedChannel; address: string }>(

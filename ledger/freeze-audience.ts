@@ -5,9 +5,10 @@ import {
   audience,
   namedSegments,
   type RecipientFilter,
-  recipientFilter,
 } from "../domain/audience.ts";
 import { audienceWhere } from "./audience-sql.ts";
+import { lockSegmentFilters } from "./segments.ts";
+import { executeOn } from "./sql.ts";
 import type { Channel } from "../domain/channel.ts";
 import { routeMessage } from "../domain/policy/route.ts";
 import { laneNames } from "../domain/delivery/queues.ts";
@@ -39,7 +40,7 @@ export async function freezeAudience(
     const [campaign] = rows;
     if (!campaign) return;
     const wanted = audience.parse(campaign.audience);
-    const where = audienceWhere(wanted, await segmentsOf(client, wanted), "r", 5);
+    const where = audienceWhere(wanted, await resolveSegments(client, wanted), "r", 5);
     const { rowCount } = await client.query(
       `INSERT INTO deliveries (id, campaign_id, recipient_id, channel, priority, queue, due_at)
        SELECT uuid_v7(clock_timestamp()), c.id, r.id, $4::channel, c.priority, q.names[get_byte(uuid_send(r.id), 15) % c.lane_count + 1], $3
@@ -67,17 +68,12 @@ export async function freezeAudience(
  * The filters of an audience's segments as they are now. Those of a campaign that has not begun cannot be deleted; if one
  * is gone all the same, this fails until it is back: without it the wrong people might be written to.
  */
-async function segmentsOf(
+async function resolveSegments(
   client: PoolClient,
   wanted: Audience,
 ): Promise<ReadonlyMap<string, RecipientFilter>> {
   const keys = namedSegments(wanted);
-  if (keys.length === 0) return new Map();
-  const { rows } = await client.query<{ key: string; filter: unknown }>(
-    "SELECT key, filter FROM segments WHERE key = ANY($1::text[]) ORDER BY key FOR KEY SHARE",
-    [keys],
-  );
-  const found = new Map(rows.map(({ key, filter }) => [key, recipientFilter.parse(filter)]));
+  const found = await lockSegmentFilters(executeOn(client), keys);
   const missing = keys.filter((key) => !found.has(key));
   if (missing.length > 0) throw new Error(`there is no segment ${missing.join(", ")} any more`);
   return found;

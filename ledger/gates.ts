@@ -1,4 +1,5 @@
 import type { Pool } from "pg";
+import { defineStatement, executeOn } from "./sql.ts";
 
 /** What a gate grants. */
 export interface Grant {
@@ -76,12 +77,29 @@ const shutSql = `
   ON CONFLICT (key) DO UPDATE SET shut_until = excluded.shut_until, shut_reason = excluded.shut_reason
   WHERE gates.shut_until IS NULL OR gates.shut_until < excluded.shut_until`;
 
-/** Nearly always it is there: then nothing is locked. */
-const ensureSql = `
-  INSERT INTO gates (key, permits_per_second, burst, permits)
-  SELECT $1::text, $2::float8, $3::int, $3::int WHERE NOT EXISTS (SELECT FROM gates WHERE key = $1::text AND permits_per_second = $2::float8 AND burst = $3::int)
+/**
+ * Gives a gate its limits, and makes it where there is none. Permits that were saved up are cut to the new burst. A gate that has
+ * these limits already, as those of releases nearly always have, is not locked.
+ */
+export const setGate = defineStatement<{
+  key: string;
+  /** Null: no rate. */
+  perSecond: number | null;
+  burst: number;
+  /** Null: no quota. */
+  dailyQuota: number | null;
+}>(
+  `
+  INSERT INTO gates (key, permits_per_second, burst, permits, daily_quota)
+  SELECT :key::text, :perSecond::float8, :burst::int, :burst::int, :dailyQuota::int
+  WHERE NOT EXISTS (
+    SELECT FROM gates WHERE key = :key::text AND permits_per_second IS NOT DISTINCT FROM :perSecond::float8 AND burst = :burst::int
+      AND daily_quota IS NOT DISTINCT FROM :dailyQuota::int
+  )
   ON CONFLICT (key) DO UPDATE SET permits_per_second = excluded.permits_per_second, burst = excluded.burst,
-    permits = least(gates.permits, excluded.burst)`;
+    permits = least(gates.permits, excluded.burst), daily_quota = excluded.daily_quota`,
+  "set-gate",
+);
 
 const lookSql = `
   SELECT key, permits_per_second IS NOT NULL OR daily_quota IS NOT NULL AS counted,
@@ -130,7 +148,7 @@ export function createGates(pool: Pick<Pool, "query">): Gates {
       await pool.query({ name: "shut-gate", text: shutSql, values: [key, until, reason] });
     },
     async ensure({ key, perSecond, burst }) {
-      await pool.query({ name: "ensure-gate", text: ensureSql, values: [key, perSecond, burst] });
+      await executeOn(pool)(setGate, { key, perSecond, burst, dailyQuota: null });
     },
     async look(keys) {
       const { rows } = await pool.query<GateView & { key: string }>({

@@ -1,8 +1,7 @@
 import type { Pool } from "pg";
 import type { Channel } from "../domain/channel.ts";
-import type { Facts } from "../domain/policy/decide.ts";
-import { type GrantLog, type Limit, noGrants } from "../domain/policy/limits.ts";
-import { dayMs, hourMs, minuteMs } from "../domain/time/local-time.ts";
+import type { DecisionInput } from "../domain/policy/decide.ts";
+import { type GrantLog, type LimitsNeeded, noGrants } from "../domain/policy/limits.ts";
 import type { Attempt } from "../domain/delivery/attempt.ts";
 import type { Preferences } from "../domain/policy/preferences.ts";
 import type { Priority } from "../domain/priority.ts";
@@ -107,7 +106,7 @@ export interface DueDelivery extends Held {
   grants: GrantLog;
 }
 
-export type DueGroup = NonNullable<Facts["waiting"]["group"]> & {
+export type DueGroup = NonNullable<DecisionInput["waiting"]["group"]> & {
   id: string;
   typeId: string | null;
 };
@@ -132,50 +131,8 @@ export interface Decided extends Versions {
   groupId: string | null;
 }
 
-/** What a message needs room for in its recipient's log of grants; null: that limit is not asked. */
-export interface RoomNeeded {
-  perMinute: number | null;
-  perHour: number | null;
-  perDay: number | null;
-  /** To lie between the last grant and this one. */
-  gapMs: number | null;
-  typePerMinute: number | null;
-  typePerHour: number | null;
-  typePerDay: number | null;
-}
-
-/** The limits as the log is asked for them: of two on the same window, the tighter one. */
-export function roomNeeded(limits: readonly Limit[], gapMs: number): RoomNeeded {
-  const room: RoomNeeded = {
-    perMinute: null,
-    perHour: null,
-    perDay: null,
-    gapMs: gapMs === 0 ? null : gapMs,
-    typePerMinute: null,
-    typePerHour: null,
-    typePerDay: null,
-  };
-  for (const { limit, windowMs, type } of limits) {
-    const asked = type === null ? byWindow[windowMs] : typeByWindow[windowMs];
-    if (!asked) throw new RangeError(`no log is asked for windows of ${windowMs} ms`);
-    room[asked] = Math.min(room[asked] ?? limit, limit);
-  }
-  return room;
-}
-
-const byWindow: Record<number, keyof RoomNeeded> = {
-  [minuteMs]: "perMinute",
-  [hourMs]: "perHour",
-  [dayMs]: "perDay",
-};
-const typeByWindow: Record<number, keyof RoomNeeded> = {
-  [minuteMs]: "typePerMinute",
-  [hourMs]: "typePerHour",
-  [dayMs]: "typePerDay",
-};
-
 /** The same as the text of an array, in the order in which the statement looks for it. */
-const askedOf = (room: RoomNeeded) =>
+const askedOf = (room: LimitsNeeded) =>
   plain(
     [
       room.perMinute,
@@ -194,7 +151,7 @@ export interface WantedMessage extends Versions {
   recipientId: string;
   /** The number of its type; 0 without one. */
   typeNumber: number;
-  room: RoomNeeded;
+  room: LimitsNeeded;
   /** The rows, with what would be sent: of a campaign, its revision. */
   items: readonly {
     delivery: Pick<DueDelivery, "id" | "attemptCount">;

@@ -1,12 +1,6 @@
 import type { Pool, PoolClient } from "pg";
 import { inTransaction } from "./transaction.ts";
-import {
-  hasPlace,
-  isFull,
-  joined,
-  type Joining,
-  type OpenGroup,
-} from "../domain/policy/batching.ts";
+import { groupDueAt, joinGroup, type Joining, type OpenGroup } from "../domain/policy/batching.ts";
 import type { Channel } from "../domain/channel.ts";
 import { newUuid } from "../domain/ids.ts";
 import type { Priority } from "../domain/priority.ts";
@@ -54,20 +48,18 @@ export function createMerges(pool: Pool): Merges {
         try {
           return await inTransaction(pool, (client) => mergeOnce(client, rows, now));
         } catch (error) {
-          if (!(error instanceof Raced) || attempt === tries) throw error;
+          if (!(error instanceof LostRace) || attempt === tries) throw error;
         }
       }
     },
   };
 }
 
-class Raced extends Error {
-  override name = "Raced";
+class LostRace extends Error {
+  override name = "LostRace";
 }
 
 interface Group extends OpenGroup {
-  kind: "batch" | "digest";
-  status: "open" | "full";
   /** The delivery that opens it; null where it was open. */
   opener: Merging | null;
 }
@@ -84,7 +76,7 @@ async function mergeOnce(client: PoolClient, rows: readonly Merging[], now: Date
   });
   const ours = new Set(locked.map(({ id }) => id));
   const merging = rows.filter(({ id }) => ours.has(id));
-  const { groups, groupOf } = assign(merging, open, now.getTime());
+  const { groups, groupOf } = assignToGroups(merging, open, now.getTime());
   const found = groups.filter(({ opener }) => opener === null);
   const made = groups.flatMap((group) =>
     group.opener === null ? [] : [{ ...group, opener: group.opener }],
@@ -120,7 +112,7 @@ async function mergeOnce(client: PoolClient, rows: readonly Merging[], now: Date
       now,
     ],
   });
-  if (rowCount !== made.length) throw new Raced("another worker has opened the group");
+  if (rowCount !== made.length) throw new LostRace("another worker has opened the group");
 
   await client.query({
     name: "join-groups",
@@ -154,9 +146,7 @@ async function mergeOnce(client: PoolClient, rows: readonly Merging[], now: Date
   });
 }
 
-/** A batch that is full goes at once; a digest that is has its time all the same. */
-const dueMsOf = ({ kind, status, closesAt }: Group, now: Date) =>
-  kind === "batch" && status === "full" ? now.getTime() : Math.max(closesAt, now.getTime());
+const dueMsOf = (group: Group, now: Date) => groupDueAt(group, now.getTime());
 
 const reasonOf = ({ released, kind }: Merging, dueMs: number, now: Date): Reason =>
   released && dueMs <= now.getTime() ? "smoothed_release" : kind;
@@ -209,8 +199,8 @@ async function openGroups(
   );
 }
 
-/** Who goes into which group, and the groups that were touched, as they are afterwards. */
-function assign(
+/** Which group each delivery joins, and the groups that change, as they are afterwards. */
+function assignToGroups(
   merging: readonly Merging[],
   open: Map<string, Group>,
   now: number,
@@ -218,36 +208,15 @@ function assign(
   const touched = new Set<Group>();
   const groupOf = new Map<Merging, Group>();
   for (const row of merging) {
-    const key = keyOf(row);
-    const { joining } = row;
-    let group = open.get(key);
-    if (group && !hasPlace(group, joining, now)) {
-      group.status = "full";
-      touched.add(group);
-      group = undefined;
-    }
-    if (!group) {
-      group = {
-        id: newUuid(new Date(now)),
-        kind: row.kind,
-        status: "open",
-        opener: row,
-        memberCount: 0,
-        maximumSize: joining.maximumSize,
-        closesAt: joining.closesAt,
-        firstOccursAt: joining.occursAt,
-        lastOccursAt: joining.occursAt,
-      };
-      open.set(key, group);
-    }
-    Object.assign(group, joined(group, joining));
+    const { group, replaced } = joinGroup(open, keyOf(row), row.joining, now, (empty) => ({
+      ...empty,
+      id: newUuid(new Date(now)),
+      kind: row.kind,
+      opener: row,
+    }));
+    if (replaced) touched.add(replaced);
     touched.add(group);
     groupOf.set(row, group);
-    // One whose time has come already takes who comes with it, in this page.
-    if (isFull(group)) {
-      group.status = "full";
-      open.delete(key);
-    }
   }
   return { groups: [...touched], groupOf };
 }

@@ -1,5 +1,4 @@
 import type { Pool } from "pg";
-import { addressKey } from "../domain/address.ts";
 import type { Channel } from "../domain/channel.ts";
 import { noGrants } from "../domain/policy/limits.ts";
 import type { NotificationType } from "../domain/policy/notification-type.ts";
@@ -7,10 +6,17 @@ import type { Preferences } from "../domain/policy/preferences.ts";
 import type { Priority } from "../domain/priority.ts";
 import { recipientReference } from "../domain/recipient.ts";
 import type { Reason } from "../domain/delivery/reasons.ts";
-import type { Asked, Simulation, WaitingGroup } from "../domain/policy/simulate.ts";
+import type {
+  RequestedMessage,
+  Simulation,
+  WaitingGroup,
+} from "../domain/policy/simulate-types.ts";
+import { isSupersededBySent, repeatsColumn } from "./repeats.ts";
+import { defineStatement, executeOn } from "./sql.ts";
+import { readSuppressions } from "./suppressions.ts";
 
 /** A recipient, as decisions see them now. */
-export type Person = Simulation["recipient"] & {
+export type RecipientState = Simulation["recipient"] & {
   /** The UUID. */
   id: string;
   createdAt: Date;
@@ -21,7 +27,7 @@ export type Person = Simulation["recipient"] & {
   preferencesVersion: number;
 };
 
-interface PersonRow {
+interface RecipientStateRow {
   id: string;
   createdAt: Date;
   updatedAt: Date;
@@ -35,28 +41,25 @@ interface PersonRow {
   types: number[] | null;
 }
 
-const peopleSql = `
+const recipientStatesSql = `
   SELECT r.id, r.created_at AS "createdAt", r.updated_at AS "updatedAt", r.erased_at AS "erasedAt", r.email, r.time_zone AS "timeZone", r.preferences,
     r.preferences_version AS "preferencesVersion", r.engaged_hours AS "engagedHours", l.types,
     ARRAY(SELECT (extract(epoch FROM at) * 1000)::float8 FROM unnest(l.granted) AS at) AS granted
   FROM recipients r LEFT JOIN grant_logs l ON l.recipient_id = r.id WHERE r.id = ANY($1::uuid[])`;
 
 /** Recipients by their UUIDs. */
-export async function readPeople(
+export async function readRecipientStates(
   pool: Pick<Pool, "query">,
   ids: readonly string[],
-): Promise<Map<string, Person>> {
-  const { rows } = await pool.query<PersonRow>(peopleSql, [ids]);
-  const keys = rows.flatMap(({ email }) => (email === null ? [] : (addressKey(email) ?? [])));
-  const { rows: listed } = await pool.query<{ address: string; since: Date }>(
-    "SELECT address, created_at AS since FROM suppressions WHERE channel = 'email' AND address = ANY($1::text[])",
-    [keys],
+): Promise<Map<string, RecipientState>> {
+  const { rows } = await pool.query<RecipientStateRow>(recipientStatesSql, [ids]);
+  const suppressedSince = await readSuppressions(
+    pool,
+    rows.map(({ email }) => ({ channel: "email", address: email })),
   );
-  const suppressions = new Map(listed.map(({ address, since }) => [address, since]));
   return new Map(
     rows.map(({ granted, types, ...row }) => {
-      const key = row.email === null ? null : addressKey(row.email);
-      const suppressedAt = (key !== null && suppressions.get(key)) || null;
+      const suppressedAt = suppressedSince({ channel: "email", address: row.email });
       return [
         row.id,
         {
@@ -72,13 +75,13 @@ export async function readPeople(
 }
 
 /** The recipient whom a caller names; null where there is none. */
-export async function findPerson(
+export async function findRecipientState(
   pool: Pick<Pool, "query">,
   reference: string,
-): Promise<Person | null> {
+): Promise<RecipientState | null> {
   const named = recipientReference(reference);
   const id = "id" in named ? named.id : await idOf(pool, named.externalId);
-  return (id !== null && (await readPeople(pool, [id])).get(id)) || null;
+  return (id !== null && (await readRecipientStates(pool, [id])).get(id)) || null;
 }
 
 async function idOf(pool: Pick<Pool, "query">, externalId: string): Promise<string | null> {
@@ -90,10 +93,11 @@ async function idOf(pool: Pick<Pool, "query">, externalId: string): Promise<stri
 }
 
 /** What of a delivery, and of what it is owed to, decisions look at. */
-export interface AskedRow {
+export interface RequestRow {
   id: string;
   recipientId: string;
-  withoutEcho: boolean;
+  notificationId: string | null;
+  withoutRepeats: boolean;
   typeId: string | null;
   priority: Priority;
   channel: Channel;
@@ -112,20 +116,33 @@ export interface AskedRow {
 }
 
 /** Its columns, of deliveries `d`. */
-export const askedColumns = `d.id, d.recipient_id AS "recipientId", d.campaign_id IS NOT NULL OR d.leg <> 'primary' AS "withoutEcho", coalesce(n.type_id, c.type_id) AS "typeId",
+export const requestColumns = `d.id, d.recipient_id AS "recipientId", d.notification_id AS "notificationId", d.campaign_id IS NOT NULL OR d.leg <> 'primary' AS "withoutRepeats", coalesce(n.type_id, c.type_id) AS "typeId",
   d.priority, d.channel, coalesce(n.created_at, c.created_at) AS "createdAt", coalesce(n.send_at, c.frozen_at, d.created_at) AS "askedAt",
   n.occurs_at AS "occursAt", n.expires_at AS "expiresAt", coalesce(n.batchable, true) AS batchable, coalesce(n.bypass_rate_limit, false) AS "bypassRateLimit",
   CASE WHEN d.leg = 'primary' THEN n.dedup_key END AS "dedupKey", n.collapse_key AS "collapseKey", d.due_at AS "dueAt", d.reason, d.hold_count AS "holdCount", d.group_id AS "groupId"`;
 
-export const askedTables =
+export const requestTables =
   "deliveries d LEFT JOIN notifications n ON n.id = d.notification_id LEFT JOIN campaigns c ON c.id = d.campaign_id";
 
 /** As a simulation takes it that has nothing of it waiting yet. */
-export function askedOf(row: AskedRow, types: ReadonlyMap<string, NotificationType>): Asked {
-  const { id, withoutEcho, typeId, priority, channel, batchable, bypassRateLimit } = row;
+export function toRequestedMessage(
+  row: RequestRow,
+  types: ReadonlyMap<string, NotificationType>,
+): RequestedMessage {
+  const {
+    id,
+    notificationId,
+    withoutRepeats,
+    typeId,
+    priority,
+    channel,
+    batchable,
+    bypassRateLimit,
+  } = row;
   return {
     id,
-    withoutEcho,
+    notificationId,
+    withoutRepeats,
     type: typeOf(typeId, types),
     priority,
     channel,
@@ -136,7 +153,8 @@ export function askedOf(row: AskedRow, types: ReadonlyMap<string, NotificationTy
     batchable,
     bypassRateLimit,
     dedupKey: row.dedupKey,
-    told: null,
+    repeats: null,
+    superseded: false,
     collapseKey: row.collapseKey,
     waiting: null,
   };
@@ -145,47 +163,44 @@ export function askedOf(row: AskedRow, types: ReadonlyMap<string, NotificationTy
 export const typeOf = (id: string | null, types: ReadonlyMap<string, NotificationType>) =>
   id === null ? null : (types.get(id) ?? null);
 
-/**
- * Was the same as the notification `n` of the delivery `d` asked for of its recipient `before` it, within a while, or `since`
- * it and already told by an instant? As dispatches ask it; null where it was not.
- */
-export const toldSql = (windowSeconds: string, at: string) => `
-  CASE WHEN n.dedup_key IS NOT NULL AND d.leg = 'primary' THEN (
-    SELECT min(CASE WHEN o.id < n.id THEN 'before' ELSE 'since' END)
-    FROM notifications o JOIN deliveries e ON e.notification_id = o.id AND e.recipient_id = d.recipient_id
-    WHERE o.dedup_key = n.dedup_key AND o.id <> n.id AND o.created_at >= n.created_at - ${windowSeconds} * interval '1 second'
-      AND (
-        (o.id < n.id AND e.status NOT IN ('failed', 'cancelled'))
-        OR (e.status IN ('sending', 'sent', 'delivered') AND coalesce(e.decided_at, e.finished_at) <= ${at})
-      )
-  ) END`;
-
 /** Open deliveries of one recipient that are looked at together, at most. */
 const openLimit = 2_000;
 
-const openSql = `
-  SELECT ${askedColumns}, ${toldSql("$2", "'infinity'")} AS told
-  FROM ${askedTables}
-  WHERE d.recipient_id = $1::uuid AND d.due_at IS NOT NULL AND d.status = 'pending' AND (c.id IS NULL OR c.status = 'running')
-  ORDER BY d.id LIMIT ${openLimit}`;
+type PendingRow = RequestRow & Pick<RequestedMessage, "repeats" | "superseded">;
 
-/** What waits for a recipient, as a simulation begins with it; what has been claimed is as good as sent. */
-export async function readOpen(
+const pendingMessages = defineStatement<
+  { recipientId: string; windowSeconds: number; typeCollapseKeys: Record<string, string> },
+  PendingRow
+>(`
+  SELECT ${requestColumns}, ${repeatsColumn({ windowSeconds: ":windowSeconds::float8", recordedBy: "'infinity'" })} AS repeats,
+    ${isSupersededBySent("(:typeCollapseKeys::jsonb ->> n.type_id::text)", { recordedBy: "'infinity'" })} AS superseded
+  FROM ${requestTables}
+  WHERE d.recipient_id = :recipientId::uuid AND d.due_at IS NOT NULL AND d.status = 'pending' AND (c.id IS NULL OR c.status = 'running')
+  ORDER BY d.id LIMIT ${openLimit}`);
+
+/** The messages that wait for a recipient, as a simulation begins with them; one that has been claimed counts as sent. */
+export async function readPendingMessages(
   pool: Pick<Pool, "query">,
   recipientId: string,
   types: ReadonlyMap<string, NotificationType>,
   deduplicationSeconds: number,
-): Promise<{ asked: Asked[]; groups: WaitingGroup[] }> {
-  const { rows } = await pool.query<AskedRow & Pick<Asked, "told">>(openSql, [
+): Promise<{ requests: RequestedMessage[]; groups: WaitingGroup[] }> {
+  const rows = await executeOn(pool)(pendingMessages, {
     recipientId,
-    deduplicationSeconds,
-  ]);
+    windowSeconds: deduplicationSeconds,
+    typeCollapseKeys: Object.fromEntries(
+      [...types].flatMap(([id, { collapseKey }]) =>
+        collapseKey === null ? [] : [[id, collapseKey]],
+      ),
+    ),
+  });
   const groups = await readGroups(pool, recipientId);
   return {
     groups,
-    asked: rows.map((row) => ({
-      ...askedOf(row, types),
-      told: row.told,
+    requests: rows.map((row) => ({
+      ...toRequestedMessage(row, types),
+      repeats: row.repeats,
+      superseded: row.superseded,
       waiting: {
         dueAt: row.dueAt!.getTime(),
         reason: row.reason,

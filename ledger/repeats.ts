@@ -1,94 +1,195 @@
 import type { Pool } from "pg";
-import { firstUuidAt } from "../domain/ids.ts";
+import { newestUuid } from "../domain/ids.ts";
+import { defineStatement, executeOn } from "./sql.ts";
 import type { DueDelivery } from "./ledger.ts";
 import type { Source } from "./sources.ts";
 
-/** What else was asked for of the same recipient: the same a moment ago, and newer words of the same matter. */
-export interface Echoes {
+/*
+ * When a message repeats another one, and when a newer one supersedes it. These conditions are the only statement of both rules
+ * in SQL: dispatch, explanations, previews and simulations are composed of them. `createRepeats` in
+ * domain/policy/simulate-repeats.ts is their twin for simulated time, and test/ledger/repeats.test.ts holds the two together.
+ *
+ * They are about a delivery `d` of a notification `n`, whatever tables these stand for. Only primary deliveries can be
+ * duplicates or superseded: a recipient who snoozes a message wants it again.
+ */
+
+/** The policy's window for duplicates, the instant that is decided for, and the last instant whose records count. */
+export interface RepeatInstants {
+  windowSeconds: string;
+  now: string;
+  /** `'infinity'` for a decision that is made now; the instant of the decision where it is explained afterwards. */
+  recordedBy: string;
+}
+
+const handedOver = "'sending', 'sent', 'delivered'";
+
+/** Ids are made in the order of time: the least one of a UUID made at the instant, so that an index bounds the search. */
+const firstUuidAt = (instant: string) =>
+  `(lpad(to_hex((extract(epoch FROM ${instant}) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid`;
+
+/** The delivery was made in the millisecond of the notification or later, so that an index skips a recipient's older deliveries. */
+const isAsNewAs = (delivery: string, notification: string) =>
+  `${delivery}.id >= (left(${notification}.id::text, 13) || '-7000-8000-000000000000')::uuid`;
+
+const isPrimaryWith = (key: string) => `d.leg = 'primary' AND ${key} IS NOT NULL`;
+
+/**
+ * Another notification with the same dedup key was requested for the recipient within the window before the notification. One
+ * that failed or was cancelled reached nobody. One that was itself a duplicate counts, so that a message which is repeated
+ * without end is sent once.
+ */
+const wasRequestedBefore = (
+  n: string,
+  { windowSeconds, recordedBy }: Pick<RepeatInstants, "windowSeconds" | "recordedBy">,
+) => `
+  EXISTS (
+    SELECT FROM notifications b JOIN deliveries f ON f.notification_id = b.id AND f.recipient_id = d.recipient_id
+    WHERE b.dedup_key = ${n}.dedup_key AND b.id < ${n}.id AND b.id >= ${firstUuidAt(`(${n}.created_at - ${windowSeconds} * interval '1 second')`)}
+      AND (f.status NOT IN ('failed', 'cancelled') OR f.finished_at > ${recordedBy})
+  )`;
+
+/** A later notification with the same dedup key has been handed over first, as an urgent one may be. */
+const wasSentSince = ({ recordedBy }: Pick<RepeatInstants, "recordedBy">) => `
+  EXISTS (
+    SELECT FROM notifications o JOIN deliveries e ON e.notification_id = o.id AND e.recipient_id = d.recipient_id
+    WHERE o.dedup_key = n.dedup_key AND o.id > n.id AND ${isAsNewAs("e", "n")} AND e.status IN (${handedOver}) AND coalesce(e.decided_at, e.finished_at, e.created_at) <= ${recordedBy}
+  )`;
+
+/** Whether the notification repeats one that was requested `before` it, or one sent `since`; null if it repeats none. */
+export const repeatsColumn = (
+  instants: Pick<RepeatInstants, "windowSeconds" | "recordedBy">,
+) => `CASE
+  WHEN NOT (${isPrimaryWith("n.dedup_key")}) THEN NULL
+  WHEN ${wasRequestedBefore("n", instants)} THEN 'before'
+  WHEN ${wasSentSince(instants)} THEN 'since'
+END`;
+
+/** A newer notification `o` of the recipient with the type and collapse key of `n`, and its delivery `e`, for which `condition` holds. */
+const hasNewer = (typeCollapseKey: string, condition: string) => `(
+  ${isPrimaryWith(`coalesce(n.collapse_key, ${typeCollapseKey})`)} AND EXISTS (
+    SELECT FROM deliveries e JOIN notifications o ON o.id = e.notification_id
+    WHERE e.recipient_id = d.recipient_id AND ${isAsNewAs("e", "n")} AND o.id > n.id
+      AND o.type_id IS NOT DISTINCT FROM n.type_id AND coalesce(o.collapse_key, ${typeCollapseKey}) = coalesce(n.collapse_key, ${typeCollapseKey})
+      AND (${condition})
+  )
+)`;
+
+/** A newer message has been sent, is being handed over, or may have arrived: the older one would be read after it. */
+const newerWasHandedOver = (recordedBy: string) =>
+  `e.status IN (${handedOver}, 'unknown') AND coalesce(e.decided_at, e.finished_at, e.created_at) <= ${recordedBy}`;
+
+/** Whether a newer message that supersedes the notification has been handed over. `typeCollapseKey` is that of the type of `n`. */
+export const isSupersededBySent = (
+  typeCollapseKey: string,
+  { recordedBy }: Pick<RepeatInstants, "recordedBy">,
+) => hasNewer(typeCollapseKey, newerWasHandedOver(recordedBy));
+
+/**
+ * Whether a newer message supersedes the notification: one that was handed over, or one that waits, and is due or was held. One
+ * that itself repeats an earlier message and waits supersedes nothing: it may be about to end as a duplicate.
+ */
+const isSuperseded = (typeCollapseKey: string, instants: RepeatInstants) =>
+  hasNewer(
+    typeCollapseKey,
+    `${newerWasHandedOver(instants.recordedBy)}
+      OR (e.finished_at IS NULL OR e.finished_at > ${instants.recordedBy}) AND o.created_at <= ${instants.recordedBy}
+        AND (o.send_at <= ${instants.now} OR e.finished_at IS NULL AND e.reason IS NOT NULL)
+        AND NOT (e.leg = 'primary' AND o.dedup_key IS NOT NULL AND ${wasRequestedBefore("o", instants)})`,
+  );
+
+export interface Repeats {
+  duplicate: boolean;
+  superseded: boolean;
+}
+
+interface RepeatParameters {
+  ids: readonly string[];
+  /** The collapse key of each delivery's type, which counts where its notification has none. */
+  typeCollapseKeys: readonly (string | null)[];
+  windowSeconds: number;
+  now: Date;
+  recordedBy: Date | "infinity";
+}
+
+const instants: RepeatInstants = {
+  windowSeconds: ":windowSeconds::float8",
+  now: ":now::timestamptz",
+  recordedBy: ":recordedBy::timestamptz",
+};
+
+const repeatsStatement = defineStatement<RepeatParameters, Repeats & { id: string }>(
+  `SELECT w.id, ${repeatsColumn(instants)} IS NOT NULL AS duplicate, ${isSuperseded("w.type_collapse_key", instants)} AS superseded
+   FROM unnest(:ids::uuid[], :typeCollapseKeys::text[]) AS w(id, type_collapse_key)
+     JOIN deliveries d ON d.id = w.id JOIN notifications n ON n.id = d.notification_id`,
+  "repeats",
+);
+
+const none: Repeats = { duplicate: false, superseded: false };
+
+/** The repeats of one delivery as of an instant; those of a campaign's delivery are none. */
+export async function readRepeats(
+  pool: Pick<Pool, "query">,
+  delivery: { id: string; typeCollapseKey: string | null },
+  at: Pick<RepeatParameters, "windowSeconds" | "now" | "recordedBy">,
+): Promise<Repeats> {
+  const [found] = await executeOn(pool)(repeatsStatement, {
+    ids: [delivery.id],
+    typeCollapseKeys: [delivery.typeCollapseKey],
+    ...at,
+  });
+  return found ?? none;
+}
+
+const requestedBeforeStatement = defineStatement<
+  { recipientId: string; dedupKey: string; at: Date; windowSeconds: number },
+  { repeated: boolean }
+>(
+  `SELECT ${wasRequestedBefore("n", { ...instants, recordedBy: "'infinity'" })} AS repeated
+   FROM (SELECT :recipientId::uuid AS recipient_id) AS d,
+     (SELECT '${newestUuid}'::uuid AS id, :dedupKey::text AS dedup_key, :at::timestamptz AS created_at) AS n`,
+);
+
+/** Whether a message with the dedup key that were requested at an instant would repeat one that was requested before it. */
+export async function wouldRepeat(
+  pool: Pick<Pool, "query">,
+  message: { recipientId: string; dedupKey: string; at: Date },
+  windowSeconds: number,
+): Promise<boolean> {
+  const [row] = await executeOn(pool)(requestedBeforeStatement, { ...message, windowSeconds });
+  return row!.repeated;
+}
+
+/** Finds what else was requested for the recipients of due deliveries: the same message before, and newer ones of the same matter. */
+export interface RepeatLookup {
   of(
     items: readonly { delivery: DueDelivery; source: Source }[],
     now: Date,
     deduplicationSeconds: number,
-  ): Promise<(delivery: DueDelivery) => { duplicate: boolean; superseded: boolean }>;
+  ): Promise<(delivery: DueDelivery) => Repeats>;
 }
 
-/**
- * The same: with its dedup key, asked for within the window before it, or already on its way; what failed or was cancelled
- * told nobody. Whatever became of the one before counts, so that what is repeated without end stays told once. What its
- * recipient asked to be told again is another leg, and no echo of anything.
- */
-const duplicatesSql = `
-  SELECT w.id FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[]) AS w(id, recipient_id, key, notification_id, since)
-    JOIN deliveries own ON own.id = w.id AND own.leg = 'primary'
-  WHERE EXISTS (
-    SELECT FROM notifications n JOIN deliveries d ON d.notification_id = n.id AND d.recipient_id = w.recipient_id
-    WHERE n.dedup_key = w.key AND n.id >= w.since AND n.id <> w.notification_id
-      AND ((n.id < w.notification_id AND d.status NOT IN ('failed', 'cancelled')) OR d.status IN ('sending', 'sent', 'delivered'))
-  )`;
-
-/**
- * Newer: with its collapse key and type, asked for after it, waiting, and due by now or waiting for what it waits for. One that
- * only says again what was asked for before it, within $7 seconds, takes no place: it may be about to end as a duplicate.
- */
-const supersededSql = `
-  SELECT w.id FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[]) AS w(id, recipient_id, key, notification_id, type_id)
-    JOIN deliveries own ON own.id = w.id AND own.leg = 'primary'
-  WHERE EXISTS (
-    SELECT FROM deliveries d JOIN notifications n ON n.id = d.notification_id LEFT JOIN notification_types t ON t.id = n.type_id
-    WHERE d.recipient_id = w.recipient_id AND d.due_at IS NOT NULL AND d.status = 'pending' AND n.id > w.notification_id
-      AND n.type_id IS NOT DISTINCT FROM w.type_id AND coalesce(n.collapse_key, t.document ->> 'collapseKey') = w.key
-      AND (n.send_at <= $6 OR d.reason IS NOT NULL)
-      AND NOT EXISTS (
-        SELECT FROM notifications o JOIN deliveries e ON e.notification_id = o.id AND e.recipient_id = w.recipient_id
-        WHERE o.dedup_key = n.dedup_key AND o.id < n.id AND o.created_at >= n.created_at - $7::float8 * interval '1 second' AND e.status NOT IN ('failed', 'cancelled')
-      )
-  )`;
-
-export function createEchoes(pool: Pool): Echoes {
+export function createRepeatLookup(pool: Pool): RepeatLookup {
   return {
     async of(items, now, deduplicationSeconds) {
-      const owed = items.flatMap(({ delivery, source }) =>
-        delivery.notificationId === null || delivery.priority === "critical"
-          ? []
-          : [{ delivery, source, notificationId: delivery.notificationId }],
+      // No rule asks this of a critical message.
+      const keyed = items.filter(
+        ({ delivery, source }) =>
+          delivery.notificationId !== null &&
+          delivery.priority !== "critical" &&
+          (source.dedupKey !== null || source.collapseKey !== null),
       );
-      const keyed = owed.filter(({ source }) => source.dedupKey !== null);
-      const collapsing = owed.filter(({ source }) => source.collapseKey !== null);
-      const [duplicates, superseded] = await Promise.all([
-        idsOf(pool, keyed.length, "duplicates", duplicatesSql, () => [
-          keyed.map(({ delivery }) => delivery.id),
-          keyed.map(({ delivery }) => delivery.recipient.id),
-          keyed.map(({ source }) => source.dedupKey),
-          keyed.map(({ notificationId }) => notificationId),
-          keyed.map(({ source }) =>
-            firstUuidAt(new Date(source.createdAt.getTime() - deduplicationSeconds * 1_000)),
-          ),
-        ]),
-        idsOf(pool, collapsing.length, "superseded", supersededSql, () => [
-          collapsing.map(({ delivery }) => delivery.id),
-          collapsing.map(({ delivery }) => delivery.recipient.id),
-          collapsing.map(({ source }) => source.collapseKey),
-          collapsing.map(({ notificationId }) => notificationId),
-          collapsing.map(({ source }) => source.type?.id ?? null),
-          now,
-          deduplicationSeconds,
-        ]),
-      ]);
-      return ({ id }) => ({ duplicate: duplicates.has(id), superseded: superseded.has(id) });
+      if (keyed.length === 0) return () => none;
+      const rows = await executeOn(pool)(repeatsStatement, {
+        ids: keyed.map(({ delivery }) => delivery.id),
+        typeCollapseKeys: keyed.map(({ source }) => source.type?.collapseKey ?? null),
+        windowSeconds: deduplicationSeconds,
+        now,
+        recordedBy: "infinity",
+      });
+      const found = new Map(
+        rows.map(({ id, duplicate, superseded }) => [id, { duplicate, superseded }]),
+      );
+      return ({ id }) => found.get(id) ?? none;
     },
   };
 }
-
-async function idsOf(
-  pool: Pool,
-  count: number,
-  name: string,
-  text: string,
-  values: () => unknown[],
-): Promise<ReadonlySet<string>> {
-  if (count === 0) return none;
-  const { rows } = await pool.query<{ id: string }>({ name, text, values: values() });
-  return new Set(rows.map(({ id }) => id));
-}
-
-const none: ReadonlySet<string> = new Set();

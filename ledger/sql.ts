@@ -59,7 +59,7 @@ export const executeOn =
 
 /** Executes within a transaction of Prisma's. */
 export const executeIn =
-  (tx: Prisma.TransactionClient): Execute =>
+  (tx: Pick<Prisma.TransactionClient, "$queryRawUnsafe">): Execute =>
   (statement, values) => {
     const { text, values: bound } = bindStatement(statement, values);
     return tx.$queryRawUnsafe(text, ...bound);

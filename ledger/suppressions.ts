@@ -1,6 +1,45 @@
 import type { Pool } from "pg";
-import { addressKey } from "../domain/address.ts";
+import type { Channel } from "../domain/channel.ts";
+import { suppressionKey } from "../domain/suppression.ts";
 import type { DueDelivery } from "./ledger.ts";
+import { defineStatement, executeOn } from "./sql.ts";
+
+/** Where a channel reaches a recipient; null where it cannot. */
+export interface ChannelAddress {
+  channel: Channel;
+  address: string | null;
+}
+
+const suppressedAddresses = defineStatement<
+  { channels: readonly Channel[]; addresses: readonly string[] },
+  { channel: Channel; address: string; since: Date }
+>(
+  `SELECT s.channel, s.address, s.created_at AS since
+   FROM unnest(:channels::channel[], :addresses::text[]) AS w(channel, address) JOIN suppressions s ON s.channel = w.channel AND s.address = w.address`,
+  "suppressed-addresses",
+);
+
+/** Reads since when addresses are on the suppression list, whatever their spelling; resolves with a look-up that says null for one that is not. */
+export async function readSuppressions(
+  pool: Pick<Pool, "query">,
+  addresses: readonly ChannelAddress[],
+): Promise<(address: ChannelAddress) => Date | null> {
+  const keyed = addresses.flatMap((one) => {
+    const address = keyOf(one);
+    return address === null ? [] : [{ channel: one.channel, address }];
+  });
+  if (keyed.length === 0) return () => null;
+  const rows = await executeOn(pool)(suppressedAddresses, {
+    channels: keyed.map(({ channel }) => channel),
+    addresses: keyed.map(({ address }) => address),
+  });
+  if (rows.length === 0) return () => null;
+  const since = new Map(rows.map((row) => [`${row.channel} ${row.address}`, row.since]));
+  return (one) => since.get(`${one.channel} ${keyOf(one)}`) ?? null;
+}
+
+const keyOf = ({ channel, address }: ChannelAddress) =>
+  address === null ? null : suppressionKey(channel, address);
 
 /** Addresses that must not be sent to, looked up afresh for each page of due deliveries. */
 export interface Suppressions {
@@ -8,19 +47,14 @@ export interface Suppressions {
 }
 
 export function createSuppressions(pool: Pool): Suppressions {
-  const keyOf = ({ recipient }: DueDelivery) =>
-    recipient.email === null ? null : addressKey(recipient.email);
+  const addressOf = ({ channel, recipient }: DueDelivery): ChannelAddress => ({
+    channel,
+    address: channel === "sms" ? recipient.phone : recipient.email,
+  });
   return {
     async of(deliveries) {
-      const keys = deliveries.map(keyOf).filter((key) => key !== null);
-      const { rows } = await pool.query<{ address: string }>({
-        name: "suppressed-addresses",
-        text: "SELECT address FROM suppressions WHERE channel = 'email' AND address = ANY($1::text[])",
-        values: [keys],
-      });
-      if (rows.length === 0) return () => false;
-      const suppressed = new Set<string | null>(rows.map(({ address }) => address));
-      return (delivery) => suppressed.has(keyOf(delivery));
+      const suppressedSince = await readSuppressions(pool, deliveries.map(addressOf));
+      return (delivery) => suppressedSince(addressOf(delivery)) !== null;
     },
   };
 }

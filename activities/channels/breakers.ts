@@ -1,7 +1,7 @@
 import type { Pool } from "pg";
 import type { Logger } from "../../config/logger.ts";
 import type { Channel } from "../../domain/channel.ts";
-import { type Policy, presetPolicy } from "../../domain/policy/policy.ts";
+import { type Policy, defaultPolicy } from "../../domain/policy/policy.ts";
 import { repeatedly } from "../../lib/polling.ts";
 
 export const breakerStates = ["closed", "open", "half_open"] as const;
@@ -364,7 +364,7 @@ export function createBreakers({
   logger,
   refreshMs = 1_000,
 }: BreakersOptions): Breakers {
-  const shared: Shared = { pool, settings: presetPolicy.breaker, logger, refreshMs };
+  const shared: Shared = { pool, settings: defaultPolicy.breaker, logger, refreshMs };
   const breakers = new Map(providers.map(({ name }) => [name, new KnownBreaker(name, shared)]));
   const names = [...breakers.keys()];
 

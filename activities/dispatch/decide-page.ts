@@ -3,20 +3,19 @@ import type { Load } from "../../domain/policy/batching.ts";
 import {
   decide,
   type Decision,
-  type Facts,
-  gapMsOf,
+  type DecisionInput,
   isReleased,
-  limitsOn,
 } from "../../domain/policy/decide.ts";
-import { factsOf } from "../../domain/policy/decision-input.ts";
+import { buildDecisionInput } from "../../domain/policy/decision-input.ts";
 import { queueName, shardOf, waitingDigests } from "../../domain/delivery/queues.ts";
+import { limitsNeeded } from "../../domain/policy/limits.ts";
+import { nextHoldCount } from "../../domain/delivery/hold-count.ts";
 import type { Reason } from "../../domain/delivery/reasons.ts";
 import { settleInterrupted } from "../../domain/delivery/settle.ts";
 import { interruptedAttempt, type Item } from "./sender.ts";
 import {
   type Decided,
   type DueDelivery,
-  roomNeeded,
   type SettledDelivery,
   type WantedMessage,
 } from "../../ledger/ledger.ts";
@@ -29,7 +28,7 @@ interface PageInput {
   rulebook: Rulebook;
   load: Load;
   isSuppressed: (delivery: DueDelivery) => boolean;
-  echoOf: (delivery: DueDelivery) => { duplicate: boolean; superseded: boolean };
+  repeatsOf: (delivery: DueDelivery) => { duplicate: boolean; superseded: boolean };
   /** Messages to a recipient that are on their way already. */
   ahead: (recipientId: string) => number;
   /** What was due before was held back by an outage; null: there was none. */
@@ -113,7 +112,7 @@ export function decidePage(input: PageInput): PageDecisions {
         ? {
             recipientId,
             typeNumber: delivery.group?.kind === "digest" ? 0 : (source.type?.number ?? 0),
-            room: roomNeeded(limitsOn(facts), gapMsOf(facts)),
+            room: limitsNeeded(decision.limits, decision.gapMs),
             policyVersion: rulebook.policyVersion,
             typeVersion: source.type?.version ?? null,
             preferencesVersion: delivery.preferencesVersion,
@@ -161,15 +160,15 @@ function afterInterruption(
 function knownFacts(
   { delivery, source }: Item,
   ahead: number,
-  { at, rulebook, load, isSuppressed, echoOf, recoveredAt }: PageInput,
-): Facts {
-  const { duplicate, superseded } = echoOf(delivery);
+  { at, rulebook, load, isSuppressed, repeatsOf, recoveredAt }: PageInput,
+): DecisionInput {
+  const { duplicate, superseded } = repeatsOf(delivery);
   // A closed gate writes no rows: what was due while it was closed says nothing of it, or still what it was due for.
   const outlived =
     recoveredAt !== null &&
     delivery.dueAt < recoveredAt &&
     (delivery.reason === null || delivery.reason === "batch" || delivery.reason === "digest");
-  return factsOf({
+  return buildDecisionInput({
     now: at.getTime(),
     recipient: {
       erased: delivery.erased,
@@ -223,7 +222,7 @@ const heldUntil = (
   ...row,
   reason,
   dueAt: new Date(until),
-  holdCount: holdCountOf(delivery, reason),
+  holdCount: nextHoldCount(delivery, reason),
   groupId: delivery.group?.id ?? null,
 });
 
@@ -240,7 +239,7 @@ function mergingOf(
     recipientId,
     channel: delivery.channel,
     joining: decision.joining,
-    holdCount: holdCountOf(delivery, decision.into),
+    holdCount: nextHoldCount(delivery, decision.into),
     released,
   };
   if (decision.into === "digest")
@@ -261,6 +260,3 @@ function mergingOf(
     queue: queueName({ kind: "mailbox", shard: shardOf(recipientId, input.mailboxShards) }),
   };
 }
-
-const holdCountOf = ({ reason, holdCount }: DueDelivery, now: Reason) =>
-  reason === now ? Math.min(holdCount + 1, 32_767) : 1;

@@ -4,7 +4,7 @@ import type { ActionLinks } from "../../domain/action-links.ts";
 import type { RetryPolicy } from "../../domain/delivery/settle.ts";
 import type { Channel } from "../channels/channel.ts";
 import { createDispatch } from "./loop.ts";
-import { createEchoes } from "../../ledger/repeats.ts";
+import { createRepeatLookup } from "../../ledger/repeats.ts";
 import { createGates, type Gates } from "../../ledger/gates.ts";
 import { createHandOver } from "./sender.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
@@ -47,7 +47,7 @@ export function createDispatcher({
     attemptLimit: retry.attempts,
     sources: () => createSources(pool),
     suppressions: createSuppressions(pool),
-    echoes: createEchoes(pool),
+    repeats: createRepeatLookup(pool),
     merges: createMerges(pool),
     summaries: createSummaries({ pool, links }),
     rulebook: createRulebookReader(pool),

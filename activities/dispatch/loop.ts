@@ -8,7 +8,7 @@ import type { Policy } from "../../domain/policy/policy.ts";
 import { parseQueueName, waitingDigests } from "../../domain/delivery/queues.ts";
 import type { Channel } from "../channels/channel.ts";
 import { decidePage, heldBack, type Outgoing, wasLeftBehind } from "./decide-page.ts";
-import type { Echoes } from "../../ledger/repeats.ts";
+import type { RepeatLookup } from "../../ledger/repeats.ts";
 import type { Gates, Grant } from "../../ledger/gates.ts";
 import type { Handled, HandOver, Parcel } from "./sender.ts";
 import type { DueDelivery, Ledger } from "../../ledger/ledger.ts";
@@ -64,7 +64,7 @@ export interface DispatchDeps {
   /** Fresh for each dispatch. */
   sources: () => Sources;
   suppressions: Suppressions;
-  echoes: Echoes;
+  repeats: RepeatLookup;
   merges: Merges;
   summaries: Summaries;
   rulebook: ReadRulebook;
@@ -161,7 +161,7 @@ export function createDispatch(deps: DispatchDeps) {
       ]);
       const items = due.map((delivery) => ({ delivery, source: sourceOf(delivery, rulebook) }));
       const { policy } = rulebook;
-      const echoOf = await deps.echoes.of(items, now(), policy.deduplicationSeconds);
+      const repeatsOf = await deps.repeats.of(items, now(), policy.deduplicationSeconds);
 
       // The ledger's clock says that they are due, which this worker's may not say yet.
       const at = new Date(Math.max(now().getTime(), ...due.map(({ dueAt }) => dueAt.getTime())));
@@ -171,7 +171,7 @@ export function createDispatch(deps: DispatchDeps) {
         rulebook,
         load: deps.load(),
         isSuppressed,
-        echoOf,
+        repeatsOf,
         ahead: (recipientId) => ahead.get(recipientId) ?? 0,
         recoveredAt: deps.channel.recoveredAt(),
         attemptLimit: deps.attemptLimit,

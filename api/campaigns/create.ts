@@ -54,7 +54,7 @@ export async function makeCampaign(
       updatedAt: now,
     },
   });
-  if (throttle) await setThrottle(tx, reference, throttle, now);
+  if (throttle) await setThrottle(tx, reference, throttle);
   const { row, json } = await readCampaign(tx, id);
   return {
     body: json,

@@ -1,3 +1,5 @@
+import { readCampaignCounts } from "../../ledger/campaign-counts.ts";
+import { executeIn } from "../../ledger/sql.ts";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "@hono/zod-openapi";
 import {
@@ -16,7 +18,6 @@ import { changeOf } from "../http/audit.ts";
 import {
   campaignAnswer,
   type CampaignRow,
-  countsOfCampaign,
   lockCampaign,
   type ReadCampaign,
   readCampaign,
@@ -215,7 +216,7 @@ export function campaignEditRoutes(deps: ApiDeps, versions: TemplateVersions) {
     const read = await readCampaign(prisma, id);
     match(read.row.version);
     const { changes, supersedes } = await planEdit(prisma, read, wanted);
-    const counts = await countsOfCampaign(prisma, id);
+    const counts = await readCampaignCounts(executeIn(prisma), id);
     const { pending, sending, unknown } = counts;
     const alreadySent = counts.sent + counts.delivered;
     return {
@@ -253,7 +254,7 @@ export function campaignEditRoutes(deps: ApiDeps, versions: TemplateVersions) {
       if (Object.keys(changes).length === 0) return { body: before, changes: [] };
       const now = clock();
       if (supersedes) await keepRevision(tx, before.row, now);
-      if (changes.throttle) await setThrottle(tx, reference, wanted.throttle ?? null, now);
+      if (changes.throttle) await setThrottle(tx, reference, wanted.throttle ?? null);
       const after = await updateCampaign(tx, id, columns, now);
       return {
         body: after,

@@ -107,7 +107,7 @@ export function campaignActionRoutes(deps: ApiDeps) {
             "conflict",
             `The campaign is ${status}: there is nothing left to limit.`,
           );
-        await setThrottle(tx, reference, wanted, clock());
+        await setThrottle(tx, reference, wanted);
         const after = await updateCampaign(tx, id, {}, clock());
         return {
           body: after,

@@ -1,3 +1,5 @@
+import { readCampaignCounts } from "../../ledger/campaign-counts.ts";
+import { executeIn } from "../../ledger/sql.ts";
 import { z } from "@hono/zod-openapi";
 import { mayHaveArrived } from "../../ledger/audience-sql.ts";
 import { applyAction, newCampaign } from "../../domain/campaign.ts";
@@ -8,7 +10,6 @@ import { publicId } from "../../domain/ids.ts";
 import { changeOf } from "../http/audit.ts";
 import {
   campaignAnswer,
-  countsOfCampaign,
   lockCampaign,
   type ReadCampaign,
   readCampaign,
@@ -178,7 +179,7 @@ async function accountOf(
   client: Pick<Prisma.TransactionClient, "$queryRaw" | "$queryRawUnsafe" | "archivedDeliveries">,
   { row, json }: ReadCampaign,
 ): Promise<z.output<typeof account>> {
-  const counts = await countsOfCampaign(client, row.id);
+  const counts = await readCampaignCounts(executeIn(client), row.id);
   const removed = await client.archivedDeliveries.aggregate({
     where: { campaignId: row.id, status: { in: ["sent", "delivered", "unknown"] } },
     _sum: { count: true },

@@ -1,9 +1,9 @@
 import { z } from "@hono/zod-openapi";
-import { campaignStatuses, type CampaignStatus } from "../../domain/campaign.ts";
-import { type DeliveryStatus } from "../../domain/delivery/status.ts";
+import { campaignStatuses } from "../../domain/campaign.ts";
+import { readCampaignAccount } from "../../ledger/campaign-counts.ts";
+import { executeIn } from "../../ledger/sql.ts";
 import { deliveryStatuses } from "../../domain/delivery/status.ts";
 import {
-  countsOf,
   deliveryAnswer,
   deliveryJson,
   type DeliveryRow,
@@ -82,60 +82,34 @@ const list = defineRoute({
   responses: responses(200, "A page", pageOf(deliveryAnswer)),
 });
 
-/**
- * One statement is one snapshot: the sum holds at every instant, whoever is sending meanwhile. What retention has removed
- * stands in the account as it ended; what a recipient snoozed is a row beside the one that is counted. Duplicates, which a unique index forbids, are looked for only where that is to be proven.
- */
-const accountSql = ({ duplicates }: { duplicates: boolean }) => `
-  SELECT c.status, c.audience_count AS audience, c.frozen_at AS "startedAt", c.finished_at AS "finishedAt", d.recent, d.duplicates,
-    ${deliveryStatuses.map((status) => `d."${status}" + a."${status}" AS "${status}"`).join(", ")}
-  FROM campaigns c, LATERAL (
-    SELECT ${deliveryStatuses.map((status) => `count(*) FILTER (WHERE status = '${status}')::int AS "${status}"`).join(", ")},
-      count(*) FILTER (WHERE status IN ('sent', 'delivered') AND finished_at > $2::timestamptz - interval '10 seconds')::int AS recent,
-      ${duplicates ? "(count(*) - count(DISTINCT recipient_id))::int" : "0"} AS duplicates
-    FROM deliveries WHERE campaign_id = c.id AND leg = 'primary'
-  ) d, LATERAL (
-    SELECT ${deliveryStatuses.map((status) => `coalesce(sum(count) FILTER (WHERE status = '${status}'), 0)::int AS "${status}"`).join(", ")}
-    FROM archived_deliveries WHERE campaign_id = c.id
-  ) a
-  WHERE c.id = $1::uuid`;
-
-type Account = Record<DeliveryStatus, number> & {
-  status: CampaignStatus;
-  audience: number | null;
-  startedAt: Date | null;
-  finishedAt: Date | null;
-  recent: number;
-  duplicates: number;
-};
-
 /** An account looks at every delivery of a campaign: so many at once, that connections are left for everything else. */
 const accountsAtOnce = 2;
 
 export function campaignReportRoutes({ prisma, pool, clock }: ApiDeps) {
   const inTurn = createTurns(accountsAtOnce);
-  async function account(reference: string, proof: { duplicates: boolean }): Promise<Account> {
+  async function account(reference: string, proof: { duplicates: boolean }) {
     const id = idInPath("campaign", reference);
-    const sql = accountSql(proof);
-    const [row] = await inTurn(() => prisma.$queryRawUnsafe<Account[]>(sql, id, clock()));
-    if (!row) absent("campaign");
-    return row;
+    return (
+      (await inTurn(() =>
+        readCampaignAccount(executeIn(prisma), id, { now: clock(), ...proof }),
+      )) ?? absent("campaign")
+    );
   }
 
   return createRouter()
     .openapi(progress, async (c) => {
-      const { status, audience, startedAt, finishedAt, recent, ...counted } = await account(
+      const { status, audience, startedAt, finishedAt, recent, counts } = await account(
         c.req.valid("param").id,
         { duplicates: false },
       );
-      const { sent, delivered } = counted;
+      const { sent, delivered } = counts;
       const seconds =
         startedAt && finishedAt && (finishedAt.getTime() - startedAt.getTime()) / 1_000;
       return c.json(
         {
           status,
           audience,
-          counts: countsOf(deliveryStatuses.map((of) => ({ status: of, count: counted[of] }))),
+          counts,
           messagesPerSecond:
             Math.round(seconds ? (10 * (sent + delivered)) / seconds : recent) / 10,
           startedAt: startedAt?.toISOString() ?? null,
@@ -145,10 +119,10 @@ export function campaignReportRoutes({ prisma, pool, clock }: ApiDeps) {
       );
     })
     .openapi(reconciliation, async (c) => {
-      const row = await account(c.req.valid("param").id, { duplicates: true });
-      const counts = countsOf(deliveryStatuses.map((status) => ({ status, count: row[status] })));
+      const { audience, duplicates, counts } = await account(c.req.valid("param").id, {
+        duplicates: true,
+      });
       const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
-      const { audience, duplicates } = row;
       return c.json(
         {
           audience,

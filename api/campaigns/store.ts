@@ -2,10 +2,10 @@ import { z } from "@hono/zod-openapi";
 import { campaignStatuses, guarantees } from "../../domain/campaign.ts";
 import { campaignGate } from "../../domain/delivery/gates.ts";
 import { publicId } from "../../domain/ids.ts";
-import type { DeliveryStatus } from "../../domain/delivery/status.ts";
 import { priorities } from "../../domain/priority.ts";
+import { setGate } from "../../ledger/gates.ts";
+import { executeIn } from "../../ledger/sql.ts";
 import type { Gate, Prisma } from "../../prisma/generated/client.ts";
-import { countsOf } from "../deliveries/store.ts";
 import { absent, exampleIdOf } from "../http/path-ids.ts";
 import { withTemplate } from "../templates/store.ts";
 
@@ -166,27 +166,11 @@ export async function setThrottle(
   tx: Prisma.TransactionClient,
   reference: string,
   throttle: Throttle | null,
-  now: Date,
 ): Promise<void> {
   const key = campaignGate(reference);
   if (throttle === null) {
     await tx.gate.deleteMany({ where: { key } });
     return;
   }
-  const { perSecond, burst } = throttle;
-  await tx.$executeRaw`
-    INSERT INTO gates (key, permits_per_second, burst, permits, refilled_at) VALUES (${key}, ${perSecond}, ${burst}, ${burst}, ${now})
-    ON CONFLICT (key) DO UPDATE SET permits_per_second = excluded.permits_per_second, burst = excluded.burst, permits = least(gates.permits, excluded.burst)`;
-}
-
-/** The deliveries of a campaign by status, of those removed by retention too. */
-export async function countsOfCampaign(
-  client: Pick<Prisma.TransactionClient, "$queryRaw">,
-  id: string,
-): Promise<Record<DeliveryStatus, number>> {
-  return countsOf(
-    await client.$queryRaw<{ status: DeliveryStatus; count: number }[]>`
-      SELECT status, count(*)::int AS count FROM deliveries WHERE campaign_id = ${id}::uuid AND leg = 'primary' GROUP BY status
-      UNION ALL SELECT status, count FROM archived_deliveries WHERE campaign_id = ${id}::uuid`,
-  );
+  await executeIn(tx)(setGate, { key, ...throttle, dailyQuota: null });
 }

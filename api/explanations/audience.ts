@@ -1,12 +1,9 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
-import {
-  type Audience,
-  namedSegments,
-  recipientFilter,
-  type RecipientFilter,
-} from "../../domain/audience.ts";
+import { type Audience, namedSegments, type RecipientFilter } from "../../domain/audience.ts";
 import { filterWhere } from "../../ledger/audience-sql.ts";
+import { readSegmentFilters } from "../../ledger/segments.ts";
+import { executeOn } from "../../ledger/sql.ts";
 import { describedFilter } from "../segments/audience.ts";
 
 export const audienceExplanation = z
@@ -41,11 +38,7 @@ export async function explainAudience(
   audience: Audience,
   recipientId: string,
 ): Promise<Explained> {
-  const { rows } = await pool.query<{ key: string; filter: unknown }>(
-    "SELECT key, filter FROM segments WHERE key = ANY($1::text[])",
-    [namedSegments(audience)],
-  );
-  const segments = new Map(rows.map(({ key, filter }) => [key, recipientFilter.parse(filter)]));
+  const segments = await readSegmentFilters(executeOn(pool), namedSegments(audience));
   const named = (part: "include" | "exclude", keys: readonly string[]) =>
     keys.flatMap((segment) => {
       const filter = segments.get(segment);

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { type Decision, explain, type Facts, rules } from "../../domain/policy/decide.ts";
+import { type Decision, explain, type DecisionInput, rules } from "../../domain/policy/decide.ts";
 import {
   type PreferencePath,
   originOf,
@@ -76,8 +76,8 @@ export const versionsAnswer = z
   .openapi("DecisionVersions");
 
 /** Every rule in its order, with what those saw that were asked. */
-export function rulesJson(facts: Facts): z.output<typeof ruleAnswer>[] {
-  const { weighed } = explain(facts);
+export function rulesJson(facts: DecisionInput): z.output<typeof ruleAnswer>[] {
+  const { evaluations } = explain(facts);
   const layers = {
     organisation: facts.policy.preferences,
     type: facts.type?.preferences ?? null,
@@ -85,14 +85,15 @@ export function rulesJson(facts: Facts): z.output<typeof ruleAnswer>[] {
   };
   const otherChannel = (path: PreferencePath) =>
     path.startsWith("channels.") && path !== `channels.${facts.message.channel}`;
-  return rules.map(({ name, asks, paths }, index) => {
-    const asked = weighed[index];
-    if (!asked) return { name, asks, outcome: "not_asked", saw: null, preferences: [] };
+  return rules.map(({ name, question, paths }, index) => {
+    const evaluated = evaluations[index];
+    if (!evaluated)
+      return { name, asks: question, outcome: "not_asked", saw: null, preferences: [] };
     return {
       name,
-      asks,
-      outcome: asked.decision === null ? "passed" : "decided",
-      saw: asked.saw,
+      asks: question,
+      outcome: evaluated.decision === null ? "passed" : "decided",
+      saw: evaluated.inputs,
       preferences: paths
         .filter((path) => !otherChannel(path))
         .map((path) => ({

@@ -2,26 +2,31 @@ import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
 import type { ReadRulebook, Rulebook } from "../../ledger/rulebook.ts";
 import { noLoad } from "../../domain/policy/batching.ts";
-import { decide, type Decision, type Facts, isReleased } from "../../domain/policy/decide.ts";
-import { factsOf } from "../../domain/policy/decision-input.ts";
+import {
+  decide,
+  type Decision,
+  type DecisionInput,
+  isReleased,
+} from "../../domain/policy/decide.ts";
+import { buildDecisionInput } from "../../domain/policy/decision-input.ts";
 import { publicId } from "../../domain/ids.ts";
 import { longestWindowMs } from "../../domain/policy/limits.ts";
 import { type NotificationType, typeDefinition } from "../../domain/policy/notification-type.ts";
 import { type DeliveryStatus } from "../../domain/delivery/status.ts";
 import { deliveryStatuses } from "../../domain/delivery/status.ts";
 import { attemptFailures } from "../../domain/delivery/attempt.ts";
-import { policyFrom, presetPolicy } from "../../domain/policy/policy.ts";
+import { policyFrom, defaultPolicy } from "../../domain/policy/policy.ts";
 import type { Preferences } from "../../domain/policy/preferences.ts";
 import { heldReasons, type Reason, reasons } from "../../domain/delivery/reasons.ts";
 import {
-  askedColumns,
-  type AskedRow,
-  askedTables,
-  type Person,
-  readPeople,
-  toldSql,
+  requestColumns,
+  type RequestRow,
+  requestTables,
+  type RecipientState,
+  readRecipientStates,
   typeOf,
 } from "../../ledger/recipient-snapshot.ts";
+import { readRepeats } from "../../ledger/repeats.ts";
 import {
   decisionAnswer,
   decisionJson,
@@ -100,9 +105,8 @@ export const explanationAnswer = z
 
 type Explanation = z.output<typeof explanationAnswer>;
 
-interface Row extends AskedRow {
+interface Row extends RequestRow {
   campaignId: string | null;
-  notificationId: string | null;
   status: DeliveryStatus;
   attemptCount: number;
   finishedAt: Date | null;
@@ -119,27 +123,14 @@ interface Row extends AskedRow {
 }
 
 const rowSql = `
-  SELECT ${askedColumns}, d.campaign_id AS "campaignId", d.notification_id AS "notificationId", d.status, d.attempt_count AS "attemptCount",
+  SELECT ${requestColumns}, d.campaign_id AS "campaignId", d.status, d.attempt_count AS "attemptCount",
     d.finished_at AS "finishedAt", d.decided_at AS "decidedAt", d.policy_version AS "policyVersion", d.type_version AS "typeVersion",
     d.preferences_version AS "preferencesVersion", g.kind AS "groupKind", g.status AS "groupStatus", g.closes_at AS "groupClosesAt",
     g.member_count AS "groupMembers", g.adapted,
     (SELECT jsonb_build_object('outcome', a.outcome, 'failure', a.failure, 'response', a.response,
        'finishedAt', to_char(a.finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
      FROM attempts a WHERE a.delivery_id = d.id ORDER BY a.number DESC LIMIT 1) AS attempt
-  FROM ${askedTables} LEFT JOIN groups g ON g.id = d.group_id WHERE d.id = $1::uuid`;
-
-/** As of an instant: what had its dedup key, and what newer of its matter waited. */
-const echoSql = `
-  SELECT ${toldSql("$2", "$3::timestamptz")} IS NOT NULL AS duplicate, d.leg = 'primary' AND coalesce(n.collapse_key, $4) IS NOT NULL AND EXISTS (
-    SELECT FROM deliveries e JOIN notifications o ON o.id = e.notification_id
-    WHERE e.recipient_id = d.recipient_id AND o.id > n.id AND o.created_at <= $3 AND o.type_id IS NOT DISTINCT FROM n.type_id
-      AND coalesce(o.collapse_key, $4) = coalesce(n.collapse_key, $4)
-      AND (e.finished_at IS NULL OR e.finished_at > $3) AND (o.send_at <= $3 OR e.reason IS NOT NULL) AND NOT EXISTS (
-        SELECT FROM notifications b JOIN deliveries f ON f.notification_id = b.id AND f.recipient_id = d.recipient_id
-        WHERE b.dedup_key = o.dedup_key AND b.id < o.id AND b.created_at >= o.created_at - $2 * interval '1 second' AND f.status NOT IN ('failed', 'cancelled')
-      )
-  ) AS superseded
-  FROM ${askedTables} WHERE d.id = $1::uuid`;
+  FROM ${requestTables} LEFT JOIN groups g ON g.id = d.group_id WHERE d.id = $1::uuid`;
 
 interface Deps {
   pool: Pick<Pool, "query">;
@@ -166,7 +157,7 @@ export async function explainDelivery(
   const { rows } = await pool.query<Row>(rowSql, [id]);
   const [row] = rows;
   if (!row) return null;
-  const person = (await readPeople(pool, [row.recipientId])).get(row.recipientId)!;
+  const person = (await readRecipientStates(pool, [row.recipientId])).get(row.recipientId)!;
   const current = await rulebook();
   const recorded = row.decidedAt !== null && !isDecidedAnew(row);
   const at = recorded
@@ -181,16 +172,19 @@ export async function explainDelivery(
         wishes: person.preferences,
         preferencesVersion: person.preferencesVersion,
       };
-  const { rows: echoes } = await pool.query<{ duplicate: boolean; superseded: boolean }>(echoSql, [
-    id,
-    book.policy.deduplicationSeconds,
-    at,
-    book.type?.collapseKey ?? null,
-  ]);
+  const repeats = await readRepeats(
+    pool,
+    { id, typeCollapseKey: book.type?.collapseKey ?? null },
+    {
+      windowSeconds: book.policy.deduplicationSeconds,
+      now: at,
+      recordedBy: recorded ? at : "infinity",
+    },
+  );
   const kept = recorded ? keptOf(row) : null;
   if (recorded) noteWhatIsGone(notes, person, row, at);
-  const factsWith = (waiting: Facts["waiting"]) =>
-    factsOf({
+  const factsWith = (waiting: DecisionInput["waiting"]) =>
+    buildDecisionInput({
       now: at.getTime(),
       recipient: { ...person, ...asThen(person, row, at, recorded), preferences: book.wishes },
       suppressed: person.suppressedAt !== null && (!recorded || person.suppressedAt <= at),
@@ -200,7 +194,7 @@ export async function explainDelivery(
       policy: book.policy,
       grants: grantsBefore(person, at),
       ahead: 0,
-      ...echoes[0]!,
+      ...repeats,
       load:
         row.adapted === null
           ? noLoad
@@ -293,7 +287,7 @@ const untilKept = ({ dueAt, status }: Row, { kind }: Pick<Decision, "kind">) =>
     ? { until: dueAt.toISOString() }
     : {};
 
-const waitingNow = (row: Row): Facts["waiting"] => ({
+const waitingNow = (row: Row): DecisionInput["waiting"] => ({
   reason: row.reason,
   holdCount: row.holdCount,
   group: row.groupStatus === "closed" ? null : groupOf(row),
@@ -303,12 +297,16 @@ const groupOf = ({ groupKind, groupStatus, groupClosesAt }: Row) =>
   groupKind && { kind: groupKind, status: groupStatus!, closesAt: groupClosesAt!.getTime() };
 
 interface Remade {
-  facts: Facts;
+  facts: DecisionInput;
   decision: Decision;
   consistent: boolean;
 }
 
-const made = (facts: Facts): Remade => ({ facts, decision: decide(facts), consistent: true });
+const made = (facts: DecisionInput): Remade => ({
+  facts,
+  decision: decide(facts),
+  consistent: true,
+});
 
 /**
  * The decision made again. How a row had waited before is not kept: of what may have been, the first under which the
@@ -317,7 +315,7 @@ const made = (facts: Facts): Remade => ({ facts, decision: decide(facts), consis
 function remade(
   row: Row,
   kept: Kept | null,
-  factsWith: (waiting: Facts["waiting"]) => Facts,
+  factsWith: (waiting: DecisionInput["waiting"]) => DecisionInput,
 ): Remade {
   // A row in a group has joined it by this decision, if that is what was decided.
   const group = kept?.kind === "merge" ? null : groupOf(row);
@@ -348,22 +346,27 @@ function remade(
 }
 
 /** It has its turn among all that was held back from its channel: which is no rule about its recipient. */
-const isHeldByChannel = (kept: Kept | null, facts: Facts, decision: Decision) =>
+const isHeldByChannel = (kept: Kept | null, facts: DecisionInput, decision: Decision) =>
   kept?.reason === "smoothed_release" && decision.kind === "send" && isReleased(facts);
 
 /** What was granted before an instant, as far as the log still has it. */
-function grantsBefore({ grants: { granted, types } }: Person, at: Date) {
+function grantsBefore({ grants: { granted, types } }: RecipientState, at: Date) {
   const count = granted.filter((granted) => granted < at.getTime()).length;
   return { granted: granted.slice(0, count), types: types.slice(0, count) };
 }
 
 /** Who was erased later was not then; of their address is known only whether there was none. */
-const asThen = ({ erasedAt, email }: Person, { reason }: Row, at: Date, recorded: boolean) =>
+const asThen = (
+  { erasedAt, email }: RecipientState,
+  { reason }: Row,
+  at: Date,
+  recorded: boolean,
+) =>
   recorded && erasedAt !== null && erasedAt > at
     ? { erased: false, email: email ?? (reason === "no_address" ? null : "erased") }
     : {};
 
-function noteWhatIsGone(notes: string[], person: Person, row: Row, at: Date): void {
+function noteWhatIsGone(notes: string[], person: RecipientState, row: Row, at: Date): void {
   const { granted } = person.grants;
   const keptFrom = (granted.at(-1) ?? 0) - longestWindowMs;
   // Nothing was granted to them before there were any.
@@ -412,7 +415,7 @@ async function readBook(
   if (wishes === undefined) notes.push("What the recipient had wished is not kept any more.");
   const type = typeOf(row.typeId, current.types);
   return {
-    policy: changes === undefined ? presetPolicy : policyFrom(changes),
+    policy: changes === undefined ? defaultPolicy : policyFrom(changes),
     policyVersion: policyVersion ?? 0,
     type:
       type === null || definition === undefined

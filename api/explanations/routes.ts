@@ -3,7 +3,7 @@ import type { Pool } from "pg";
 import type { ReadRulebook } from "../../ledger/rulebook.ts";
 import { audience } from "../../domain/audience.ts";
 import { parsePublicId, publicIdPattern } from "../../domain/ids.ts";
-import { findPerson, type Person } from "../../ledger/recipient-snapshot.ts";
+import { findRecipientState, type RecipientState } from "../../ledger/recipient-snapshot.ts";
 import { recipientParameter } from "../deliveries/filters.ts";
 import { audienceExplanation, explainAudience } from "./audience.ts";
 import { explainDelivery, explanationAnswer } from "./delivery.ts";
@@ -78,7 +78,7 @@ export function explanationRoutes({ pool, clock }: ApiDeps, rulebook: ReadRulebo
     })
     .openapi(ofRecipient, async (c) => {
       const { source, recipient } = c.req.valid("query");
-      const person = await findPerson(pool, recipient);
+      const person = await findRecipientState(pool, recipient);
       if (!person) throw notFound("recipient");
       const notificationId = parsePublicId("notification", source);
       const delivery = await owedTo(
@@ -107,7 +107,7 @@ async function owedTo(
   pool: Pick<Pool, "query">,
   notificationId: string | null,
   campaignId: string | null,
-  { id }: Person,
+  { id }: RecipientState,
 ): Promise<string | null> {
   const { rows } = await pool.query<{ id: string }>(
     `SELECT id FROM deliveries WHERE ${notificationId === null ? "campaign_id" : "notification_id"} = $1::uuid AND recipient_id = $2::uuid AND leg = 'primary'`,
@@ -128,7 +128,7 @@ interface CampaignRow {
   archived: boolean;
 }
 
-async function notOfCampaign(pool: Pick<Pool, "query">, id: string, person: Person) {
+async function notOfCampaign(pool: Pick<Pool, "query">, id: string, person: RecipientState) {
   const { rows } = await pool.query<CampaignRow>(
     `SELECT audience, frozen_at AS "frozenAt", EXISTS (SELECT FROM archived_deliveries a WHERE a.campaign_id = c.id) AS archived
      FROM campaigns c WHERE id = $1::uuid`,
@@ -145,7 +145,11 @@ async function notOfCampaign(pool: Pick<Pool, "query">, id: string, person: Pers
   return { summary: sentenceOf(row, person, explained.isIn), audience: explained };
 }
 
-function sentenceOf({ frozenAt, archived }: CampaignRow, person: Person, isIn: boolean): string {
+function sentenceOf(
+  { frozenAt, archived }: CampaignRow,
+  person: RecipientState,
+  isIn: boolean,
+): string {
   const now = `As things stand now, they would ${isIn ? "" : "not "}be.`;
   if (frozenAt === null) return `Its audience has not been chosen yet. ${now}`;
   const when = `when it was chosen, at ${frozenAt.toISOString()}`;

@@ -3,6 +3,8 @@ import { channels } from "../../domain/channel.ts";
 import { gateLimits, type GateKind, limitedKinds } from "../../domain/delivery/gates.ts";
 import { providerName } from "../../domain/provider-name.ts";
 import { changeOf } from "../http/audit.ts";
+import { setGate } from "../../ledger/gates.ts";
+import { executeIn } from "../../ledger/sql.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { gateAnswer, gateJson, shownGates, shownKinds } from "./gates.ts";
 import { commit } from "../http/idempotency.ts";
@@ -107,10 +109,12 @@ export function gateRoutes(deps: ApiDeps) {
         )
           throw notFound("provider", "name");
         const before = await lockGate(tx, key);
-        await tx.$executeRaw`
-          INSERT INTO gates (key, permits_per_second, burst, permits, daily_quota) VALUES (${key}, ${permitsPerSecond}, ${burst}, ${burst}, ${dailyQuota})
-          ON CONFLICT (key) DO UPDATE SET permits_per_second = excluded.permits_per_second, burst = excluded.burst,
-            permits = least(gates.permits, excluded.burst), daily_quota = excluded.daily_quota`;
+        await executeIn(tx)(setGate, {
+          key,
+          perSecond: permitsPerSecond,
+          burst,
+          dailyQuota,
+        });
         const after = gateJson(await tx.gate.findUniqueOrThrow({ where: { key } }), clock());
         return { body: after, changes: [changeOf("gate.set", key, before ?? {}, after)] };
       });

@@ -1,13 +1,15 @@
 import { z } from "@hono/zod-openapi";
-import type { Pool } from "pg";
 import type { ReadRulebook } from "../../ledger/rulebook.ts";
-import { newUuid, publicId } from "../../domain/ids.ts";
+import { newestUuid, newUuid, publicId } from "../../domain/ids.ts";
 import { dayMs } from "../../domain/time/local-time.ts";
 import type { NotificationType } from "../../domain/policy/notification-type.ts";
+import type { Policy } from "../../domain/policy/policy.ts";
 import { newNotification } from "../../domain/notification.ts";
 import { reasons } from "../../domain/delivery/reasons.ts";
-import { type Fate, simulate } from "../../domain/policy/simulate.ts";
-import { findPerson, readOpen } from "../../ledger/recipient-snapshot.ts";
+import { simulate } from "../../domain/policy/simulate.ts";
+import type { SimulatedOutcome } from "../../domain/policy/simulate-types.ts";
+import { findRecipientState, readPendingMessages } from "../../ledger/recipient-snapshot.ts";
+import { wouldRepeat } from "../../ledger/repeats.ts";
 import {
   decisionAnswer,
   decisionJson,
@@ -109,18 +111,19 @@ export function decisionPreviewRoutes(
 ) {
   return createRouter().openapi(preview, async (c) => {
     const wanted = c.req.valid("json");
-    const person = await findPerson(pool, wanted.recipient);
-    if (!person)
+    const recipient = await findRecipientState(pool, wanted.recipient);
+    if (!recipient)
       throw invalid([{ in: "body", field: "/recipient", message: "names no recipient" }]);
     const named = await typeNamed(types, wanted.type);
     const now = clock();
     const at = wanted.at && wanted.at > now ? wanted.at : now;
     const { policy, policyVersion, types: all } = await rulebook();
     const its = named && (all.get(named.id) ?? named);
-    const open = await readOpen(pool, person.id, all, policy.deduplicationSeconds);
+    const pending = await readPendingMessages(pool, recipient.id, all, policy.deduplicationSeconds);
     const own = {
       id: newUuid(at),
-      withoutEcho: false,
+      notificationId: newestUuid,
+      withoutRepeats: false,
       type: its,
       priority: wanted.priority ?? its?.priority ?? "normal",
       channel: "email" as const,
@@ -131,54 +134,55 @@ export function decisionPreviewRoutes(
       batchable: wanted.batchable ?? true,
       bypassRateLimit: wanted.bypassRateLimit ?? false,
       dedupKey: wanted.dedupKey ?? null,
-      told: (await wasTold(pool, person.id, wanted.dedupKey, at, policy.deduplicationSeconds))
+      repeats: (await repeatsEarlier(pool, recipient.id, wanted.dedupKey, at, policy))
         ? ("before" as const)
         : null,
+      superseded: false,
       collapseKey: wanted.collapseKey ?? null,
       waiting: null,
     };
     const decided: { at: number; decision: z.output<typeof decisionAnswer> }[] = [];
     let rules: z.output<typeof ruleAnswer>[] = [];
-    const fates = simulate({
-      recipient: person,
-      asked: [...open.asked, own],
-      groups: open.groups,
+    const outcomes = simulate({
+      recipient,
+      requests: [...pending.requests, own],
+      groups: pending.groups,
       policy,
       until: at.getTime() + horizonDays * dayMs,
-      watch(asked, facts, decision) {
-        if (asked !== own) return;
+      watch(request, input, decision) {
+        if (request !== own) return;
         // There was no room for it after those before it.
         if (decided.at(-1)?.decision.kind === "send") decided.pop();
-        if (decided.length === 0) rules = rulesJson(facts);
-        decided.push({ at: facts.now, decision: decisionJson(decision) });
+        if (decided.length === 0) rules = rulesJson(input);
+        decided.push({ at: input.now, decision: decisionJson(decision) });
       },
     });
-    const fate = fates.at(-1)!;
+    const outcome = outcomes.at(-1)!;
     const [first, ...later] = decided.map((one, index) => ({
       at: new Date(one.at).toISOString(),
-      decision: { ...one.decision, ...untilOf(fate, index) },
+      decision: { ...one.decision, ...untilOf(outcome, index) },
     }));
     return c.json(
       {
-        recipient: publicId("recipient", person.id),
+        recipient: publicId("recipient", recipient.id),
         at: at.toISOString(),
-        summary: summaryOf(first!.decision, fate, person.timeZone),
+        summary: summaryOf(first!.decision, outcome, recipient.timeZone),
         versions: {
           policy: policyVersion,
           type: its?.version ?? null,
-          preferences: person.preferencesVersion,
+          preferences: recipient.preferencesVersion,
         },
         decision: first!.decision,
         rules,
         afterwards: later.slice(0, shownSteps),
         outcome: {
-          status: fate.outcome,
-          at: new Date(fate.at).toISOString(),
-          reason: fate.reason,
+          status: outcome.outcome,
+          at: new Date(outcome.at).toISOString(),
+          reason: outcome.reason,
           others:
-            fate.message === null
+            outcome.message === null
               ? 0
-              : fates.filter(({ message }) => message === fate.message).length - 1,
+              : outcomes.filter(({ message }) => message === outcome.message).length - 1,
         },
       },
       200,
@@ -193,33 +197,24 @@ async function typeNamed(types: Types, key: string | undefined): Promise<Notific
   return found.type;
 }
 
-async function wasTold(
-  pool: Pick<Pool, "query">,
+const repeatsEarlier = async (
+  pool: ApiDeps["pool"],
   recipientId: string,
-  key: string | undefined,
+  dedupKey: string | undefined,
   at: Date,
-  windowSeconds: number,
-): Promise<boolean> {
-  if (key === undefined) return false;
-  const { rows } = await pool.query<{ told: boolean }>(
-    `SELECT EXISTS (
-       SELECT FROM notifications n JOIN deliveries d ON d.notification_id = n.id
-       WHERE n.dedup_key = $1 AND d.recipient_id = $2::uuid AND n.created_at >= $3 AND d.status NOT IN ('failed', 'cancelled')
-     ) AS told`,
-    [key, recipientId, new Date(at.getTime() - windowSeconds * 1_000)],
-  );
-  return rows[0]!.told;
-}
+  { deduplicationSeconds }: Policy,
+) =>
+  dedupKey !== undefined && wouldRepeat(pool, { recipientId, dedupKey, at }, deduplicationSeconds);
 
 /** A batch may close before its window ends: as it came about, not as it was begun. */
-const untilOf = ({ waits }: Fate, index: number) => {
+const untilOf = ({ waits }: SimulatedOutcome, index: number) => {
   const wait = waits[index];
   return wait ? { until: new Date(wait.until).toISOString() } : {};
 };
 
 function summaryOf(
   decision: z.output<typeof decisionAnswer>,
-  { outcome, at, reason, waits }: Fate,
+  { outcome, at, reason, waits }: SimulatedOutcome,
   zone: string,
 ): string {
   const would = wouldWords(decision, zone);

@@ -6,21 +6,22 @@ import { dayMs } from "../../domain/time/local-time.ts";
 import type { NotificationType } from "../../domain/policy/notification-type.ts";
 import type { Policy } from "../../domain/policy/policy.ts";
 import type { Reason } from "../../domain/delivery/reasons.ts";
-import { type Asked, type Fate, simulating } from "../../domain/policy/simulate.ts";
+import { simulateInSteps } from "../../domain/policy/simulate.ts";
+import type { RequestedMessage, SimulatedOutcome } from "../../domain/policy/simulate-types.ts";
 import {
-  askedColumns,
-  askedOf,
-  type AskedRow,
-  askedTables,
-  type Person,
-  readPeople,
+  requestColumns,
+  toRequestedMessage,
+  type RequestRow,
+  requestTables,
+  type RecipientState,
+  readRecipientStates,
 } from "../../ledger/recipient-snapshot.ts";
 
 /** What is not done so long after the window waits: the longest digest, and a week of do-not-disturb. */
 const afterwardsMs = 15 * dayMs;
 /** How long others wait for the event loop at most, as far as one page of one recipient allows. */
 const sliceMs = 10;
-const peopleAtOnce = 1_000;
+const recipientsAtOnce = 1_000;
 /** Looks at what is due, in all: what limits hold for weeks is looked at every five minutes of them. */
 const maxLooks = 200_000;
 export const exampleCount = 20;
@@ -39,7 +40,7 @@ export interface Regime {
 
 /** What came of one delivery, and of all that its recipient was to be told. */
 interface Outcome {
-  status: Fate["outcome"];
+  status: SimulatedOutcome["outcome"];
   reason: Reason | null;
   at: Date;
   /** To the recipient, in all. */
@@ -86,7 +87,7 @@ export interface PolicySimulation {
 }
 
 const rowsSql = `
-  SELECT ${askedColumns} FROM ${askedTables}
+  SELECT ${requestColumns} FROM ${requestTables}
   WHERE d.id >= $1::uuid AND d.id < $2::uuid AND d.leg = 'primary' AND d.status <> 'cancelled' ORDER BY d.id LIMIT $3`;
 
 /**
@@ -99,14 +100,14 @@ export async function simulatePolicy(
   before: Regime,
   after: Regime,
 ): Promise<PolicySimulation> {
-  const { rows } = await pool.query<AskedRow>(rowsSql, [
+  const { rows } = await pool.query<RequestRow>(rowsSql, [
     firstUuidAt(from),
     firstUuidAt(until),
     limit + 1,
   ]);
   const cut = rows.length > limit;
   if (cut) rows.pop();
-  const byRecipient = new Map<string, AskedRow[]>();
+  const byRecipient = new Map<string, RequestRow[]>();
   for (const row of rows) {
     const others = byRecipient.get(row.recipientId);
     if (others) others.push(row);
@@ -119,13 +120,17 @@ export async function simulatePolicy(
   const turn = createTurn();
   let looks = 0;
 
-  const fatesUnder = async ({ policy, types }: Regime, person: Person, regime: 0 | 1) => {
-    const asked = byRecipient
-      .get(person.id)!
-      .map((row) => repriced(askedOf(row, types), before.types));
-    const steps = simulating({
-      recipient: { ...person, grants: noGrants },
-      asked,
+  const simulateUnder = async (
+    { policy, types }: Regime,
+    recipient: RecipientState,
+    regime: 0 | 1,
+  ) => {
+    const requests = byRecipient
+      .get(recipient.id)!
+      .map((row) => withPriorityOfType(toRequestedMessage(row, types), before.types));
+    const steps = simulateInSteps({
+      recipient: { ...recipient, grants: noGrants },
+      requests,
       policy,
       until: horizon,
     });
@@ -140,12 +145,12 @@ export async function simulatePolicy(
     }
   };
 
-  for (let start = 0; start < ids.length; start += peopleAtOnce) {
-    const people = await readPeople(pool, ids.slice(start, start + peopleAtOnce));
-    for (const person of people.values()) {
-      const was = await fatesUnder(before, person, 0);
-      const would = await fatesUnder(after, person, 1);
-      differences.add(person.id, was, would);
+  for (let start = 0; start < ids.length; start += recipientsAtOnce) {
+    const recipients = await readRecipientStates(pool, ids.slice(start, start + recipientsAtOnce));
+    for (const recipient of recipients.values()) {
+      const was = await simulateUnder(before, recipient, 0);
+      const would = await simulateUnder(after, recipient, 1);
+      differences.add(recipient.id, was, would);
     }
   }
   return {
@@ -159,11 +164,14 @@ export async function simulatePolicy(
 }
 
 /** A message of its type's priority brought none of its own, as far as anybody can tell: it has what its type says then. */
-function repriced(asked: Asked, before: ReadonlyMap<string, NotificationType>): Asked {
-  const { type, priority } = asked;
+function withPriorityOfType(
+  request: RequestedMessage,
+  before: ReadonlyMap<string, NotificationType>,
+): RequestedMessage {
+  const { type, priority } = request;
   return type && before.get(type.id)?.priority === priority
-    ? { ...asked, priority: type.priority }
-    : asked;
+    ? { ...request, priority: type.priority }
+    : request;
 }
 
 /** Lets others have the event loop when they have waited for a while. */
@@ -176,22 +184,22 @@ function createTurn() {
   };
 }
 
-const messagesOf = (fates: readonly Fate[]) =>
-  new Set(fates.flatMap(({ message }) => message ?? [])).size;
+const messagesOf = (outcomes: readonly SimulatedOutcome[]) =>
+  new Set(outcomes.flatMap(({ message }) => message ?? [])).size;
 
 function createTally() {
   const delays: number[] = [];
   const suppressed: Totals["suppressed"] = {};
   let [deliveries, messages, waiting] = [0, 0, 0];
   return {
-    add(fates: readonly Fate[]): void {
-      messages += messagesOf(fates);
-      for (const { outcome, reason, at, asked } of fates) {
+    add(outcomes: readonly SimulatedOutcome[]): void {
+      messages += messagesOf(outcomes);
+      for (const { outcome, reason, at, request } of outcomes) {
         if (outcome === "waiting") waiting++;
         else if (outcome === "suppressed") suppressed[reason!] = (suppressed[reason!] ?? 0) + 1;
         else {
           deliveries++;
-          if (at > asked.askedAt) delays.push((at - asked.askedAt) / 1_000);
+          if (at > request.askedAt) delays.push((at - request.askedAt) / 1_000);
         }
       }
     },
@@ -226,11 +234,15 @@ function createDifferences() {
   return {
     found,
     /** Of one recipient, in the same order. */
-    add(recipient: string, was: readonly Fate[], would: readonly Fate[]): void {
+    add(
+      recipient: string,
+      was: readonly SimulatedOutcome[],
+      would: readonly SimulatedOutcome[],
+    ): void {
       const [messagesBefore, messagesAfter] = [messagesOf(was), messagesOf(would)];
       const exampleOf = (place: number) => (): Example => ({
         recipient,
-        delivery: was[place]!.asked.id,
+        delivery: was[place]!.request.id,
         before: outcomeOf(was[place]!, messagesBefore),
         after: outcomeOf(would[place]!, messagesAfter),
       });
@@ -248,17 +260,17 @@ function createDifferences() {
         messagesAfter > messagesBefore
           ? [found.more, messagesAfter - messagesBefore]
           : [found.fewer, messagesBefore - messagesAfter];
-      note(more, by, exampleOf(was.findIndex((fate, place) => differs(fate, would[place]!))));
+      note(more, by, exampleOf(was.findIndex((outcome, place) => differs(outcome, would[place]!))));
     },
   };
 }
 
-const outcomeOf = ({ outcome, reason, at }: Fate, messages: number): Outcome => ({
+const outcomeOf = ({ outcome, reason, at }: SimulatedOutcome, messages: number): Outcome => ({
   status: outcome,
   reason,
   at: new Date(at),
   messages,
 });
 
-const differs = (a: Fate, b: Fate) =>
+const differs = (a: SimulatedOutcome, b: SimulatedOutcome) =>
   a.outcome !== b.outcome || a.at !== b.at || a.message !== b.message;

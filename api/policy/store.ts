@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { mergePatch } from "../../domain/merge-patch.ts";
-import { type Policy, policy, policyFrom, presetPolicy } from "../../domain/policy/policy.ts";
+import { type Policy, policy, policyFrom, defaultPolicy } from "../../domain/policy/policy.ts";
 import type { PolicyVersion, Prisma } from "../../prisma/generated/client.ts";
 import { invalid } from "../http/problem.ts";
 import { fieldErrors } from "../http/validation.ts";
@@ -60,7 +60,7 @@ export function patchedPolicy(
   at: readonly string[] = [],
 ): Policy {
   // Of what differs from the presets, so that what is null there takes its preset.
-  const parsed = policy.safeParse(mergePatch(presetPolicy, mergePatch(json.changes, wanted)));
+  const parsed = policy.safeParse(mergePatch(defaultPolicy, mergePatch(json.changes, wanted)));
   if (!parsed.success) throw invalid(fieldErrors(parsed.error, "body", at));
   return parsed.data;
 }

@@ -6,6 +6,7 @@ import { publicId } from "../../domain/ids.ts";
 import { withoutEmpty } from "../../domain/merge-patch.ts";
 import type { NotificationType } from "../../domain/policy/notification-type.ts";
 import {
+  channelPaths,
   preferenceDefaults,
   preferenceLayers,
   type PreferencePath,
@@ -36,18 +37,20 @@ const ranged = held(z.number().int()).extend({
     .openapi({ description: "What it may be" }),
 });
 
-const { channels, batching, digest, ...parts } = preferenceDefaults.shape;
+const { batching, digest, ...parts } = preferenceDefaults.shape;
 
 const example = <Value>(value: Value, layer: (typeof preferenceLayers)[number]) => ({
   example: { value, from: layer },
 });
 
+type HeldSwitch = ReturnType<typeof held<z.ZodBoolean>>;
+
+const effectiveChannels = Object.fromEntries(
+  channelPaths.map((path) => [path, held(z.boolean())]),
+) as Record<(typeof channelPaths)[number], HeldSwitch>;
+
 const effective = z.object({
-  "channels.email": held(channels.shape.email),
-  "channels.push": held(channels.shape.push),
-  "channels.in_app": held(channels.shape.in_app),
-  "channels.sms": held(channels.shape.sms),
-  "channels.webhook": held(channels.shape.webhook),
+  ...effectiveChannels,
   channelOrder: held(parts.channelOrder),
   "batching.enabled": held(batching.shape.enabled),
   "batching.maximumSize": ranged.openapi({

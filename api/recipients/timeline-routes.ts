@@ -1,6 +1,10 @@
 import { z } from "@hono/zod-openapi";
 import type { ReadRulebook } from "../../ledger/rulebook.ts";
-import { findPerson, type Person, readPeople } from "../../ledger/recipient-snapshot.ts";
+import {
+  findRecipientState,
+  type RecipientState,
+  readRecipientStates,
+} from "../../ledger/recipient-snapshot.ts";
 import { recipientParams, refuseAbsent } from "./store.ts";
 import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
 import { timelineAnswer, timelineOf } from "./timeline.ts";
@@ -34,7 +38,7 @@ const getMine = defineRoute({
 });
 
 export function timelineRoutes({ pool, clock }: ApiDeps, readRulebook: ReadRulebook) {
-  async function shown(person: Person | null | undefined, digests: number) {
+  async function shown(person: RecipientState | null | undefined, digests: number) {
     refuseAbsent(person);
     const now = clock().getTime();
     return timelineOf(pool, await readRulebook(), person, { now, digests });
@@ -42,12 +46,12 @@ export function timelineRoutes({ pool, clock }: ApiDeps, readRulebook: ReadRuleb
 
   return createRouter()
     .openapi(get, async (c) => {
-      const person = await findPerson(pool, c.req.valid("param").recipient);
+      const person = await findRecipientState(pool, c.req.valid("param").recipient);
       return c.json(await shown(person, c.req.valid("query").digests), 200);
     })
     .openapi(getMine, async (c) => {
       const id = c.get("recipientId");
-      const person = (await readPeople(pool, [id])).get(id);
+      const person = (await readRecipientStates(pool, [id])).get(id);
       return c.json(await shown(person, c.req.valid("query").digests), 200);
     });
 }

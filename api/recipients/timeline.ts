@@ -3,12 +3,18 @@ import type { Pool } from "pg";
 import type { Rulebook } from "../../ledger/rulebook.ts";
 import { digestInstants } from "../../domain/policy/digest-instants.ts";
 import { publicId } from "../../domain/ids.ts";
-import { grantedIn, type Limit, roomAt, windowsOf, wishOf } from "../../domain/policy/limits.ts";
+import {
+  grantedIn,
+  type Limit,
+  availableAt,
+  limitWindows,
+  preferenceOf,
+} from "../../domain/policy/limits.ts";
 import { localText } from "../../domain/time/local-text.ts";
 import { digestModes, effectivePreferences } from "../../domain/policy/preferences.ts";
 import { type Priority, priorities } from "../../domain/priority.ts";
 import { quietUntil } from "../../domain/policy/quiet-hours.ts";
-import type { Person } from "../../ledger/recipient-snapshot.ts";
+import type { RecipientState } from "../../ledger/recipient-snapshot.ts";
 import {
   deliveryAnswer,
   deliveryColumns,
@@ -122,7 +128,7 @@ type TimelineAnswer = z.output<typeof timelineAnswer>;
 export async function timelineOf(
   pool: Pick<Pool, "query">,
   { policy }: Rulebook,
-  person: Pick<Person, "id" | "timeZone" | "preferences" | "grants">,
+  person: Pick<RecipientState, "id" | "timeZone" | "preferences" | "grants">,
   { now, digests }: { now: number; digests: number },
 ): Promise<TimelineAnswer> {
   const { timeZone, grants } = person;
@@ -133,7 +139,7 @@ export async function timelineOf(
   });
   const quiet = quietUntil(held, timeZone, now);
   const limitJson = (of: TimelineAnswer["limits"][number]["of"]) => (limit: Limit) => {
-    const room = roomAt(limit, grants, 0);
+    const room = availableAt(limit, grants, 0);
     return {
       of,
       limit: limit.limit,
@@ -154,8 +160,8 @@ export async function timelineOf(
     ...(await readWaiting(pool, person.id)),
     groups: await readGroups(pool, person.id),
     limits: [
-      ...[wishOf(held.maxPerHour)].map(limitJson("recipient_limit")),
-      ...windowsOf(policy.limits, "organisation_limit").map(limitJson("organisation_limit")),
+      ...[preferenceOf(held.maxPerHour)].map(limitJson("recipient_limit")),
+      ...limitWindows(policy.limits, "organisation_limit").map(limitJson("organisation_limit")),
     ],
     digests: {
       mode,

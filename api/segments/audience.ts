@@ -7,6 +7,8 @@ import {
   recipientFilter,
   recipientFilterShape,
 } from "../../domain/audience.ts";
+import { lockSegmentFilters } from "../../ledger/segments.ts";
+import { executeIn } from "../../ledger/sql.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { type FieldError, invalid, jsonPointer } from "../http/problem.ts";
 
@@ -19,12 +21,7 @@ export async function segmentsOf(
   wanted: Audience,
   at: readonly string[] = ["audience"],
 ): Promise<ReadonlyMap<string, RecipientFilter>> {
-  const keys = namedSegments(wanted);
-  if (keys.length === 0) return new Map();
-  const rows = await tx.$queryRaw<
-    { key: string; filter: unknown }[]
-  >`SELECT key, filter FROM segments WHERE key = ANY(${keys}::text[]) ORDER BY key FOR KEY SHARE`;
-  const found = new Map(rows.map(({ key, filter }) => [key, recipientFilter.parse(filter)]));
+  const found = await lockSegmentFilters(executeIn(tx), namedSegments(wanted));
   const { include, exclude }: { include?: string[]; exclude?: string[] | undefined } = wanted;
   const errors = Object.entries({ include, exclude }).flatMap(([list, named]) =>
     (named ?? []).flatMap((key, index): FieldError[] =>

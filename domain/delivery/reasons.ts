@@ -52,7 +52,7 @@ export type Reason =
   | "below_minimum_priority"
   /** The same was told a moment ago. */
   | "duplicate"
-  /** A newer message with its collapse key waits in its place. */
+  /** A newer message with its collapse key waits in its place, or was handed over. */
   | "superseded";
 
 const open: readonly DeliveryStatus[] = ["pending", "sending"];

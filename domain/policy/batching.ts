@@ -48,9 +48,11 @@ export function batchBounds(
   return { ...wider, adapted: same ? null : under };
 }
 
-/** An open group, and what may still come to it. */
+/** A group, as far as joining it goes. Instants are milliseconds since the epoch. */
 export interface OpenGroup {
   id: string;
+  kind: "batch" | "digest";
+  status: "open" | "full" | "closed";
   closesAt: number;
   memberCount: number;
   /** Null: as many as come. */
@@ -60,7 +62,7 @@ export interface OpenGroup {
   lastOccursAt: number;
 }
 
-/** What joins a group. */
+/** What a delivery brings to the group that it joins. */
 export interface Joining {
   /** When a group that it opened would close. */
   closesAt: number;
@@ -71,11 +73,8 @@ export interface Joining {
   occursAt: number;
 }
 
-/**
- * Whether `joining` has a place in `group` at `now`; if not, the group is full: it takes nobody any more, and the next
- * one is opened.
- */
-export function hasPlace(group: OpenGroup, joining: Joining, now: number): boolean {
+/** Whether `joining` has a place in `group` at `now`; if not, the group is full, and the next one is opened. */
+function hasPlace(group: OpenGroup, joining: Joining, now: number): boolean {
   if (group.closesAt < now) return false;
   if (group.maximumSize !== null && group.memberCount >= group.maximumSize) return false;
   if (joining.spreadMs === null) return true;
@@ -84,17 +83,64 @@ export function hasPlace(group: OpenGroup, joining: Joining, now: number): boole
   return last - first <= joining.spreadMs;
 }
 
-/** The group with `joining` in it. Nobody waits longer than a group of their own would have them wait. */
-export function joined(group: OpenGroup, joining: Joining): OpenGroup {
-  return {
-    ...group,
-    memberCount: group.memberCount + 1,
-    closesAt: Math.min(group.closesAt, joining.closesAt),
-    firstOccursAt: Math.min(group.firstOccursAt, joining.occursAt),
-    lastOccursAt: Math.max(group.lastOccursAt, joining.occursAt),
-  };
+/** What changes of a group when `joining` joins it. No member waits longer than a group of its own would have it wait. */
+const membershipWith = (group: OpenGroup, joining: Joining) => ({
+  memberCount: group.memberCount + 1,
+  closesAt: Math.min(group.closesAt, joining.closesAt),
+  firstOccursAt: Math.min(group.firstOccursAt, joining.occursAt),
+  lastOccursAt: Math.max(group.lastOccursAt, joining.occursAt),
+});
+
+/** A group with these members takes no more: a batch goes out at once. */
+const isFull = ({ memberCount, maximumSize }: OpenGroup): boolean =>
+  maximumSize !== null && memberCount >= maximumSize;
+
+/** From now on the group takes no members. */
+function setFull(group: OpenGroup): void {
+  group.status = "full";
 }
 
-/** Whether a group with these members takes no more: it goes out at once. */
-export const isFull = ({ memberCount, maximumSize }: OpenGroup): boolean =>
-  maximumSize !== null && memberCount >= maximumSize;
+/** A group that is opened, before anything has joined it. */
+type EmptyGroup = Omit<OpenGroup, "id" | "kind" | "status"> & { status: "open" };
+
+/**
+ * Lets a delivery join the open group of its key, or one that `create` opens for it, where there is none or the open one has
+ * no place for it. `open` has the groups that take members, by key, and is kept so.
+ * @returns the group that it joined, and the one that had no place, which is full from now on
+ */
+export function joinGroup<Group extends OpenGroup>(
+  open: Map<string, Group>,
+  key: string,
+  joining: Joining,
+  now: number,
+  create: (empty: EmptyGroup) => Group,
+): { group: Group; replaced: Group | null } {
+  const found = open.get(key);
+  const replaced = found && !hasPlace(found, joining, now) ? found : null;
+  if (replaced) setFull(replaced);
+  const { closesAt, maximumSize, occursAt } = joining;
+  const group =
+    found && !replaced
+      ? found
+      : create({
+          status: "open",
+          memberCount: 0,
+          maximumSize,
+          closesAt,
+          firstOccursAt: occursAt,
+          lastOccursAt: occursAt,
+        });
+  Object.assign(group, membershipWith(group, joining));
+  // One whose time has come already still takes the deliveries that are decided about with it.
+  if (isFull(group)) {
+    setFull(group);
+    open.delete(key);
+  } else open.set(key, group);
+  return { group, replaced };
+}
+
+/** When the members of a group are due: a full batch goes out at once, a full digest at its time all the same. */
+export const groupDueAt = (
+  { kind, status, closesAt }: Pick<OpenGroup, "kind" | "status" | "closesAt">,
+  now: number,
+): number => (kind === "batch" && status === "full" ? now : Math.max(closesAt, now));

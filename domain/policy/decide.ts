@@ -3,17 +3,30 @@ import { nextTimeOfHour } from "./best-hour.ts";
 import type { Channel } from "../channel.ts";
 import { nextDigestAt } from "./digest-instants.ts";
 import { minuteMs } from "../time/local-time.ts";
-import { type GrantLog, grantedIn, type Limit, roomAt, windowsOf, wishOf } from "./limits.ts";
+import {
+  type GrantLog,
+  grantedIn,
+  type Limit,
+  availableAt,
+  limitWindows,
+  preferenceOf,
+} from "./limits.ts";
 import type { NotificationType } from "./notification-type.ts";
 import type { Policy } from "./policy.ts";
-import type { EffectivePreferences, PreferencePath, Preferences } from "./preferences.ts";
+import {
+  channelPaths,
+  type EffectivePreferences,
+  type PreferencePath,
+  type Preferences,
+} from "./preferences.ts";
 import { priorities, type Priority } from "../priority.ts";
 import { quietUntil } from "./quiet-hours.ts";
 import type { Reason } from "../delivery/reasons.ts";
 
 /** What policy says for a delivery that is due. Instants are milliseconds since the epoch. */
 export type Decision =
-  | { kind: "send" }
+  /** It is sent, if these limits have room and the gap lies between the last message to its recipient and this one. */
+  | { kind: "send"; limits: readonly Limit[]; gapMs: number }
   | { kind: "hold"; reason: Reason; until: number }
   /** It goes out with others, as one message. */
   | { kind: "merge"; into: "batch"; joining: Joining; adapted: BatchBounds["adapted"] }
@@ -21,7 +34,7 @@ export type Decision =
   | { kind: "suppress"; reason: Reason };
 
 /** What a decision weighs, read fresh whenever a delivery is due. Instants are milliseconds since the epoch. */
-export interface Facts {
+export interface DecisionInput {
   now: number;
   recipient: {
     erased: boolean;
@@ -45,7 +58,7 @@ export interface Facts {
     bypassRateLimit: boolean;
     /** Was the same told, or asked for before it, within the window? */
     duplicate: boolean;
-    /** Does a newer one with its collapse key wait? */
+    /** Does a newer message with its collapse key wait, or was one handed over? */
     superseded: boolean;
   };
   /** How it has waited so far. */
@@ -76,16 +89,20 @@ export interface Facts {
 export interface Rule {
   name: string;
   /** In words, for who asks why. */
-  asks: string;
+  question: string;
   /** The preferences that it looks at. */
   paths: readonly PreferencePath[];
   /** What it says; null: it says nothing, and the next one is asked. */
-  weigh(facts: Facts): Decision | null;
+  evaluate(input: DecisionInput): Decision | null;
   /** The values that it looks at, for who asks why; preferences are told by their paths. */
-  saw(facts: Facts): Record<string, unknown>;
+  inputs(input: DecisionInput): Record<string, unknown>;
 }
 
-const send: Decision = { kind: "send" };
+const send = (input: DecisionInput): Decision => ({
+  kind: "send",
+  limits: limitsOn(input),
+  gapMs: gapMsOf(input),
+});
 const suppress = (reason: Reason): Decision => ({ kind: "suppress", reason });
 
 /** Held back together with others, to be released one after the other. */
@@ -103,49 +120,49 @@ const backoffMs = { first: 5_000, cap: 300_000 };
 const digestMaximum = 5_000;
 
 const unhurried = (priority: Priority) => priority === "normal" || priority === "low";
-const isMandatory = ({ type }: Facts) => type?.mandatory ?? false;
+const isMandatory = ({ type }: DecisionInput) => type?.mandatory ?? false;
 
 /** When its time to live is over; null: never. */
-function expiryOf({ message: { askedAt, expiresAt }, type }: Facts): number | null {
+function expiryOf({ message: { askedAt, expiresAt }, type }: DecisionInput): number | null {
   const lived = type?.timeToLiveSeconds ? askedAt + type.timeToLiveSeconds * 1_000 : null;
   if (lived === null || expiresAt === null) return lived ?? expiresAt;
   return Math.min(lived, expiresAt);
 }
 
 /** Is it pointless before then? So long it does not wait to go out with others. */
-function expiresBy(facts: Facts, at: number): boolean {
-  const expiry = expiryOf(facts);
+function expiresBy(input: DecisionInput, at: number): boolean {
+  const expiry = expiryOf(input);
   return expiry !== null && expiry <= at;
 }
 
 /** The limits on a message: what its claim needs a permit of. None on what passes them. */
-export function limitsOn(facts: Facts): Limit[] {
-  const { message, type, policy, preferences, waiting } = facts;
+function limitsOn(input: DecisionInput): Limit[] {
+  const { message, type, policy, preferences, waiting } = input;
   if (message.priority === "critical" || message.bypassRateLimit) return [];
   if (waiting.reason === "send_requested") return [];
   return [
     // A digest is of no type.
     ...(type === null || waiting.group?.kind === "digest"
       ? []
-      : windowsOf(type.limits, "type_limit", type.number)),
-    ...windowsOf(policy.limits, "organisation_limit"),
-    ...(message.priority === "high" ? [] : [wishOf(preferences.maxPerHour)]),
+      : limitWindows(type.limits, "type_limit", type.number)),
+    ...limitWindows(policy.limits, "organisation_limit"),
+    ...(message.priority === "high" ? [] : [preferenceOf(preferences.maxPerHour)]),
   ];
 }
 
 /** Was it held back with others, so that they are released one after the other? Not what passes the limits. */
-export const isReleased = (facts: Facts): boolean =>
-  releasedReasons.has(facts.waiting.reason) && limitsOn(facts).length > 0;
+export const isReleased = (input: DecisionInput): boolean =>
+  releasedReasons.has(input.waiting.reason) && limitsOn(input).length > 0;
 
 /** What has to lie between the last grant and this one: of what was held back with others. */
-export const gapMsOf = (facts: Facts): number =>
-  isReleased(facts) ? facts.policy.release.recipientSeconds * 1_000 : 0;
+const gapMsOf = (input: DecisionInput): number =>
+  isReleased(input) ? input.policy.release.recipientSeconds * 1_000 : 0;
 
 /** Its recipient has said when they want it. */
-const isSnoozed = ({ waiting }: Facts) => waiting.reason === "snoozed";
+const isSnoozed = ({ waiting }: DecisionInput) => waiting.reason === "snoozed";
 
 /** Its group takes nobody any more: it goes out, unless something else holds it. */
-function groupGoes({ now, waiting: { group } }: Facts, kind: "batch" | "digest"): boolean {
+function groupGoes({ now, waiting: { group } }: DecisionInput, kind: "batch" | "digest"): boolean {
   return group?.kind === kind && (group.status !== "open" || group.closesAt <= now);
 }
 
@@ -153,124 +170,119 @@ function groupGoes({ now, waiting: { group } }: Facts, kind: "batch" | "digest")
 export const rules: readonly Rule[] = [
   {
     name: "erased",
-    asks: "Was the recipient erased?",
+    question: "Was the recipient erased?",
     paths: [],
-    weigh: ({ recipient }) => (recipient.erased ? suppress("recipient_erased") : null),
-    saw: ({ recipient: { erased } }) => ({ erased }),
+    evaluate: ({ recipient }) => (recipient.erased ? suppress("recipient_erased") : null),
+    inputs: ({ recipient: { erased } }) => ({ erased }),
   },
   {
     name: "suppressed",
-    asks: "Is the address on the suppression list?",
+    question: "Is the address on the suppression list?",
     paths: [],
-    weigh: ({ recipient }) => (recipient.suppressed ? suppress("address_suppressed") : null),
-    saw: ({ recipient: { suppressed } }) => ({ suppressed }),
+    evaluate: ({ recipient }) => (recipient.suppressed ? suppress("address_suppressed") : null),
+    inputs: ({ recipient: { suppressed } }) => ({ suppressed }),
   },
   {
     name: "address",
-    asks: "Has the recipient an address for the channel?",
+    question: "Has the recipient an address for the channel?",
     paths: [],
-    weigh: ({ recipient }) => (recipient.hasAddress ? null : suppress("no_address")),
-    saw: ({ recipient: { hasAddress }, message: { channel } }) => ({ channel, hasAddress }),
+    evaluate: ({ recipient }) => (recipient.hasAddress ? null : suppress("no_address")),
+    inputs: ({ recipient: { hasAddress }, message: { channel } }) => ({ channel, hasAddress }),
   },
   {
     name: "expired",
-    asks: "Is its time to live over?",
+    question: "Is its time to live over?",
     paths: [],
-    weigh(facts) {
-      const expiry = expiryOf(facts);
-      return expiry !== null && expiry <= facts.now ? suppress("expired") : null;
+    evaluate(input) {
+      const expiry = expiryOf(input);
+      return expiry !== null && expiry <= input.now ? suppress("expired") : null;
     },
-    saw: (facts) => ({ expiresAt: instant(expiryOf(facts)) }),
+    inputs: (input) => ({ expiresAt: instant(expiryOf(input)) }),
   },
   {
     name: "critical",
-    asks: "Is it critical? Then it passes all that follows.",
+    question: "Is it critical? Then it passes all that follows.",
     paths: [],
-    weigh: ({ message }) => (message.priority === "critical" ? send : null),
-    saw: ({ message: { priority } }) => ({ priority }),
+    evaluate: (input) => (input.message.priority === "critical" ? send(input) : null),
+    inputs: ({ message: { priority } }) => ({ priority }),
   },
   {
     name: "switched_off",
-    asks: "Is its type or its channel switched off? What is mandatory cannot be.",
-    paths: [
-      "channels.email",
-      "channels.push",
-      "channels.in_app",
-      "channels.sms",
-      "channels.webhook",
-    ],
-    weigh({ type, preferences, message: { channel } }) {
+    question: "Is its type or its channel switched off? What is mandatory cannot be.",
+    paths: channelPaths,
+    evaluate({ type, preferences, message: { channel } }) {
       if (type?.mandatory) return null;
       if (type !== null && preferences.types[type.key] === false) return suppress("type_off");
       const allowed = type === null || type.channels.includes(channel);
       return allowed && preferences.channels[channel] ? null : suppress("channel_off");
     },
-    saw: (facts) => ({
-      mandatory: isMandatory(facts),
-      channel: facts.message.channel,
-      type: facts.type?.key ?? null,
-      typeOn: facts.type === null || facts.preferences.types[facts.type.key] !== false,
-      typeAllows: facts.type?.channels ?? null,
+    inputs: (input) => ({
+      mandatory: isMandatory(input),
+      channel: input.message.channel,
+      type: input.type?.key ?? null,
+      typeOn: input.type === null || input.preferences.types[input.type.key] !== false,
+      typeAllows: input.type?.channels ?? null,
     }),
   },
   {
     name: "minimum_priority",
-    asks: "Is its priority below the lowest that the recipient wants? What is mandatory passes.",
+    question:
+      "Is its priority below the lowest that the recipient wants? What is mandatory passes.",
     paths: ["minimumPriority"],
-    weigh: (facts) =>
-      !isMandatory(facts) &&
-      priorities.indexOf(facts.message.priority) >
-        priorities.indexOf(facts.preferences.minimumPriority)
+    evaluate: (input) =>
+      !isMandatory(input) &&
+      priorities.indexOf(input.message.priority) >
+        priorities.indexOf(input.preferences.minimumPriority)
         ? suppress("below_minimum_priority")
         : null,
-    saw: (facts) => ({ priority: facts.message.priority, mandatory: isMandatory(facts) }),
+    inputs: (input) => ({ priority: input.message.priority, mandatory: isMandatory(input) }),
   },
   {
     name: "duplicate",
-    asks: "Was the same told a moment ago?",
+    question: "Was the same told a moment ago?",
     paths: [],
-    weigh: ({ message }) => (message.duplicate ? suppress("duplicate") : null),
-    saw: ({ message: { duplicate }, policy }) => ({
+    evaluate: ({ message }) => (message.duplicate ? suppress("duplicate") : null),
+    inputs: ({ message: { duplicate }, policy }) => ({
       duplicate,
       windowSeconds: policy.deduplicationSeconds,
     }),
   },
   {
     name: "superseded",
-    asks: "Does a newer message with its collapse key wait?",
+    question: "Does a newer message with its collapse key wait, or was one sent?",
     paths: [],
-    weigh: ({ message }) => (message.superseded ? suppress("superseded") : null),
-    saw: ({ message: { superseded } }) => ({ superseded }),
+    evaluate: ({ message }) => (message.superseded ? suppress("superseded") : null),
+    inputs: ({ message: { superseded } }) => ({ superseded }),
   },
   {
     name: "requested",
-    asks: "Did an operator ask for it at once? Then it passes all that follows.",
+    question: "Did an operator ask for it at once? Then it passes all that follows.",
     paths: [],
-    weigh: ({ waiting }) => (waiting.reason === "send_requested" ? send : null),
-    saw: ({ waiting: { reason } }) => ({ requested: reason === "send_requested" }),
+    evaluate: (input) => (input.waiting.reason === "send_requested" ? send(input) : null),
+    inputs: ({ waiting: { reason } }) => ({ requested: reason === "send_requested" }),
   },
   {
     name: "quiet_hours",
-    asks: "Are there quiet hours, or a span of do-not-disturb?",
+    question: "Are there quiet hours, or a span of do-not-disturb?",
     paths: ["quietHours", "doNotDisturb"],
-    weigh({ preferences, recipient: { zone }, now }) {
+    evaluate({ preferences, recipient: { zone }, now }) {
       if (preferences.quietHours.length + preferences.doNotDisturb.length === 0) return null;
       const quiet = quietUntil(preferences, zone, now);
       return quiet && { kind: "hold", reason: quiet.reason, until: quiet.until };
     },
-    saw: ({ recipient: { zone } }) => ({ zone }),
+    inputs: ({ recipient: { zone } }) => ({ zone }),
   },
   {
     name: "digest",
-    asks: "Does the recipient want messages of this type in a digest?",
+    question: "Does the recipient want messages of this type in a digest?",
     paths: ["digest.mode", "digest.time", "digest.weekday"],
-    weigh(facts) {
-      const { type, preferences, message, recipient, now } = facts;
+    evaluate(input) {
+      const { type, preferences, message, recipient, now } = input;
       if (!type?.digestable || preferences.digest.mode === "immediate") return null;
-      if (!unhurried(message.priority) || isSnoozed(facts)) return null;
-      if (groupGoes(facts, "digest") || groupGoes(facts, "batch")) return null;
+      if (!unhurried(message.priority) || isSnoozed(input)) return null;
+      if (groupGoes(input, "digest") || groupGoes(input, "batch")) return null;
       const closesAt = nextDigestAt(preferences.digest, recipient.zone, now);
-      if (expiresBy(facts, closesAt)) return null;
+      if (expiresBy(input, closesAt)) return null;
       return {
         kind: "merge",
         into: "digest",
@@ -282,7 +294,7 @@ export const rules: readonly Rule[] = [
         },
       };
     },
-    saw: ({ type, message: { priority }, recipient: { zone }, waiting: { group } }) => ({
+    inputs: ({ type, message: { priority }, recipient: { zone }, waiting: { group } }) => ({
       digestable: type?.digestable ?? false,
       priority,
       zone,
@@ -291,22 +303,22 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "batching",
-    asks: "May it go out with others of its type?",
+    question: "May it go out with others of its type?",
     paths: ["batching.enabled", "batching.maximumSize", "batching.windowMinutes"],
-    weigh(facts) {
-      const { type, preferences, message, now } = facts;
+    evaluate(input) {
+      const { type, preferences, message, now } = input;
       if (!type?.batchable || !message.batchable || !preferences.batching.enabled) return null;
       if (!unhurried(message.priority)) return null;
-      if (groupGoes(facts, "batch") || groupGoes(facts, "digest")) return null;
-      const bounds = boundsOf(facts);
+      if (groupGoes(input, "batch") || groupGoes(input, "digest")) return null;
+      const bounds = boundsOf(input);
       // The window begins when it was asked for: a while in quiet hours does not make it longer. What it is about is not to be
       // over by then; and what was snoozed comes when it was asked for, with what was snoozed with it.
       const windowEnd = Math.min(
         message.askedAt + bounds.windowMs,
         message.occursAt ?? Number.POSITIVE_INFINITY,
       );
-      const closesAt = isSnoozed(facts) ? now : Math.max(windowEnd, now);
-      if (expiresBy(facts, closesAt)) return null;
+      const closesAt = isSnoozed(input) ? now : Math.max(windowEnd, now);
+      if (expiresBy(input, closesAt)) return null;
       return {
         kind: "merge",
         into: "batch",
@@ -319,30 +331,30 @@ export const rules: readonly Rule[] = [
         adapted: bounds.adapted,
       };
     },
-    saw(facts) {
-      const { maximumSize, windowMs, adapted } = boundsOf(facts);
+    inputs(input) {
+      const { maximumSize, windowMs, adapted } = boundsOf(input);
       return {
-        typeBatchable: facts.type?.batchable ?? false,
-        batchable: facts.message.batchable,
-        priority: facts.message.priority,
+        typeBatchable: input.type?.batchable ?? false,
+        batchable: input.message.batchable,
+        priority: input.message.priority,
         maximumSize,
         windowMinutes: windowMs / minuteMs,
         adaptedTo: adapted,
-        spreadMinutes: facts.type?.spreadMinutes ?? null,
-        group: shown(facts.waiting.group),
+        spreadMinutes: input.type?.spreadMinutes ?? null,
+        group: shown(input.waiting.group),
       };
     },
   },
   {
     name: "limits",
-    asks: "Has the recipient been sent as much as they may be?",
+    question: "Has the recipient been sent as much as they may be?",
     paths: ["maxPerHour"],
-    weigh(facts) {
-      const { now, grants, ahead, waiting } = facts;
+    evaluate(input) {
+      const { now, grants, ahead, waiting } = input;
       let until = now;
       let reason: Limit["reason"] | null = null;
-      for (const limit of limitsOn(facts)) {
-        const room = roomAt(limit, grants, ahead);
+      for (const limit of limitsOn(input)) {
+        const room = availableAt(limit, grants, ahead);
         if (room <= until) continue;
         until = room;
         ({ reason } = limit);
@@ -355,42 +367,42 @@ export const rules: readonly Rule[] = [
           : 0;
       return { kind: "hold", reason, until: Math.max(until, now + again) };
     },
-    saw: (facts) => ({
-      bypassRateLimit: facts.message.bypassRateLimit,
-      ahead: facts.ahead,
-      holdsInARow: facts.waiting.holdCount,
-      limits: limitsOn(facts).map((limit) => ({
+    inputs: (input) => ({
+      bypassRateLimit: input.message.bypassRateLimit,
+      ahead: input.ahead,
+      holdsInARow: input.waiting.holdCount,
+      limits: limitsOn(input).map((limit) => ({
         of: limit.reason,
         limit: limit.limit,
         windowSeconds: limit.windowMs / 1_000,
-        granted: grantedIn(limit, facts.grants, facts.now),
+        granted: grantedIn(limit, input.grants, input.now),
       })),
     }),
   },
   {
     name: "smoothed_release",
-    asks: "Was it held back with others? Then they come one after the other.",
+    question: "Was it held back with others? Then they come one after the other.",
     paths: [],
-    weigh(facts) {
-      const gapMs = gapMsOf(facts);
+    evaluate(input) {
+      const gapMs = gapMsOf(input);
       if (gapMs === 0) return null;
-      const last = facts.grants.granted.at(-1) ?? Number.NEGATIVE_INFINITY;
-      const until = Math.max(last + gapMs, facts.now) + facts.ahead * gapMs;
-      return until > facts.now ? { kind: "hold", reason: "smoothed_release", until } : null;
+      const last = input.grants.granted.at(-1) ?? Number.NEGATIVE_INFINITY;
+      const until = Math.max(last + gapMs, input.now) + input.ahead * gapMs;
+      return until > input.now ? { kind: "hold", reason: "smoothed_release", until } : null;
     },
-    saw: (facts) => ({
-      heldBackFor: releasedReasons.has(facts.waiting.reason) ? facts.waiting.reason : null,
-      secondsBetween: facts.policy.release.recipientSeconds,
-      lastGrantedAt: instant(facts.grants.granted.at(-1) ?? null),
-      ahead: facts.ahead,
+    inputs: (input) => ({
+      heldBackFor: releasedReasons.has(input.waiting.reason) ? input.waiting.reason : null,
+      secondsBetween: input.policy.release.recipientSeconds,
+      lastGrantedAt: instant(input.grants.granted.at(-1) ?? null),
+      ahead: input.ahead,
     }),
   },
   {
     name: "best_hour",
-    asks: "May it wait for the hour at which the recipient mostly looks?",
+    question: "May it wait for the hour at which the recipient mostly looks?",
     paths: ["intelligentTiming"],
-    weigh(facts) {
-      const { recipient, preferences, message, policy, waiting, now } = facts;
+    evaluate(input) {
+      const { recipient, preferences, message, policy, waiting, now } = input;
       const { bestHour, zone } = recipient;
       if (!preferences.intelligentTiming || bestHour === null) return null;
       if (!unhurried(message.priority) || waiting.reason === "best_hour") return null;
@@ -398,10 +410,10 @@ export const rules: readonly Rule[] = [
       if (waiting.group !== null) return null;
       const until = nextTimeOfHour(zone, bestHour, now);
       const latest = message.askedAt + policy.timing.maximumWaitMinutes * minuteMs;
-      if (until <= now || until > latest || expiresBy(facts, until)) return null;
+      if (until <= now || until > latest || expiresBy(input, until)) return null;
       return { kind: "hold", reason: "best_hour", until };
     },
-    saw: ({ recipient: { bestHour, zone }, message: { priority }, policy }) => ({
+    inputs: ({ recipient: { bestHour, zone }, message: { priority }, policy }) => ({
       bestHour,
       zone,
       priority,
@@ -411,32 +423,32 @@ export const rules: readonly Rule[] = [
 ];
 
 /** Whether, when and how a due delivery goes out. */
-export function decide(facts: Facts): Decision {
+export function decide(input: DecisionInput): Decision {
   for (const rule of rules) {
-    const decision = rule.weigh(facts);
+    const decision = rule.evaluate(input);
     if (decision !== null) return decision;
   }
-  return send;
+  return send(input);
 }
 
 /** The same with the rules that were asked, in their order: the last of them decided, or none did and it is sent. */
-export function explain(facts: Facts): {
+export function explain(input: DecisionInput): {
   decision: Decision;
-  weighed: { rule: Rule; saw: Record<string, unknown>; decision: Decision | null }[];
+  evaluations: { rule: Rule; inputs: Record<string, unknown>; decision: Decision | null }[];
 } {
-  const weighed = [];
+  const evaluations = [];
   for (const rule of rules) {
-    const decision = rule.weigh(facts);
-    weighed.push({ rule, saw: rule.saw(facts), decision });
-    if (decision !== null) return { decision, weighed };
+    const decision = rule.evaluate(input);
+    evaluations.push({ rule, inputs: rule.inputs(input), decision });
+    if (decision !== null) return { decision, evaluations };
   }
-  return { decision: send, weighed };
+  return { decision: send(input), evaluations };
 }
 
-const boundsOf = ({ preferences, wishes, policy, load }: Facts) =>
+const boundsOf = ({ preferences, wishes, policy, load }: DecisionInput) =>
   batchBounds(preferences, wishes, policy, load);
 
 const instant = (at: number | null) => (at === null ? null : new Date(at).toISOString());
 
-const shown = (group: Facts["waiting"]["group"]) =>
+const shown = (group: DecisionInput["waiting"]["group"]) =>
   group && { ...group, closesAt: instant(group.closesAt) };

@@ -1,7 +1,7 @@
 import { bestHour } from "./best-hour.ts";
 import type { Load } from "./batching.ts";
 import type { Channel } from "../channel.ts";
-import type { Facts } from "./decide.ts";
+import type { DecisionInput } from "./decide.ts";
 import type { GrantLog } from "./limits.ts";
 import type { NotificationType } from "./notification-type.ts";
 import type { Policy } from "./policy.ts";
@@ -14,7 +14,7 @@ import type { Priority } from "../priority.ts";
 import type { Reason } from "../delivery/reasons.ts";
 
 /** What is known of a delivery when it is to be decided about, as the ledger has it. */
-export interface Known {
+export interface DecisionContext {
   now: number;
   recipient: {
     erased: boolean;
@@ -32,7 +32,7 @@ export interface Known {
     reason: Reason | null;
     holdCount: number;
     /** Null too where the group went out without it. */
-    group: Facts["waiting"]["group"];
+    group: DecisionInput["waiting"]["group"];
   };
   source: {
     askedAt: Date;
@@ -50,7 +50,7 @@ export interface Known {
   load: Load;
 }
 
-export function factsOf(known: Known): Facts {
+export function buildDecisionInput(known: DecisionContext): DecisionInput {
   const { now, recipient, delivery, source, type, policy } = known;
   const { preferences: wishes } = recipient;
   return {

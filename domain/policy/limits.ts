@@ -37,7 +37,7 @@ export interface Limit {
 }
 
 /** The windows of `limits`, the shortest first. */
-export function windowsOf(
+export function limitWindows(
   limits: { [Window in keyof RecipientLimits]?: number | undefined },
   reason: Limit["reason"],
   type: number | null = null,
@@ -52,7 +52,7 @@ export function windowsOf(
 }
 
 /** At most so many in any hour: a recipient's own wish. */
-export const wishOf = (perHour: number): Limit => ({
+export const preferenceOf = (perHour: number): Limit => ({
   reason: "recipient_limit",
   limit: perHour,
   windowMs: hourMs,
@@ -73,7 +73,11 @@ export const grantedIn = (
  * which every window that ends there or later holds less than the limit. 0 if there is room now and always was.
  * A sliding log: the grant that stands in the way is the one `limit` places before.
  */
-export function roomAt({ limit, windowMs, type }: Limit, log: GrantLog, ahead: number): number {
+export function availableAt(
+  { limit, windowMs, type }: Limit,
+  log: GrantLog,
+  ahead: number,
+): number {
   const { granted, types } = log;
   if (type === null) return roomIn(granted, granted.length, limit, windowMs, ahead);
   const own = granted.filter((_, index) => types[index] === type);
@@ -96,3 +100,45 @@ function roomIn(
   const blocking = length - limit + ahead;
   return blocking < 0 ? 0 : granted[blocking]! + windowMs;
 }
+
+/** The limits that a recipient's log of grants has to leave room in for a message; null: that limit is not asked. */
+export interface LimitsNeeded {
+  perMinute: number | null;
+  perHour: number | null;
+  perDay: number | null;
+  /** To lie between the last grant and this one. */
+  gapMs: number | null;
+  typePerMinute: number | null;
+  typePerHour: number | null;
+  typePerDay: number | null;
+}
+
+/** The limits of a message by window, as its claim asks for them: of two on the same window, the tighter one. */
+export function limitsNeeded(limits: readonly Limit[], gapMs: number): LimitsNeeded {
+  const needed: LimitsNeeded = {
+    perMinute: null,
+    perHour: null,
+    perDay: null,
+    gapMs: gapMs === 0 ? null : gapMs,
+    typePerMinute: null,
+    typePerHour: null,
+    typePerDay: null,
+  };
+  for (const { limit, windowMs, type } of limits) {
+    const asked = type === null ? byWindow[windowMs] : typeByWindow[windowMs];
+    if (!asked) throw new RangeError(`no log is asked for windows of ${windowMs} ms`);
+    needed[asked] = Math.min(needed[asked] ?? limit, limit);
+  }
+  return needed;
+}
+
+const byWindow: Record<number, keyof LimitsNeeded> = {
+  [minuteMs]: "perMinute",
+  [hourMs]: "perHour",
+  [dayMs]: "perDay",
+};
+const typeByWindow: Record<number, keyof LimitsNeeded> = {
+  [minuteMs]: "typePerMinute",
+  [hourMs]: "typePerHour",
+  [dayMs]: "typePerDay",
+};

@@ -41,7 +41,7 @@ const parts = {
     .meta({ description: "It is pointless after so long; null: never", example: 86_400 }),
   collapseKey: text(200).nullable().meta({
     description:
-      "Of those that wait for a recipient, only the newest with it goes out; a message may bring its own",
+      "Only the newest message with it goes out: one that waits is suppressed when a newer one waits, or was sent; a message may bring its own",
     example: null,
   }),
   spreadMinutes: z

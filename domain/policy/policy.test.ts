@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { mergePatch } from "../merge-patch.ts";
-import { policy, policyChanges, policyFrom, presetPolicy } from "./policy.ts";
+import { policy, policyChanges, policyFrom, defaultPolicy } from "./policy.ts";
 
 /** A policy that differs from the presets by this. */
-const changedBy = (changes: object) => mergePatch(presetPolicy, changes);
+const changedBy = (changes: object) => mergePatch(defaultPolicy, changes);
 
 describe("a policy", () => {
   it("is what differs from the presets, and the presets", () => {
-    expect(policy.parse(presetPolicy)).toEqual(presetPolicy);
-    expect(policyChanges(presetPolicy)).toEqual({});
+    expect(policy.parse(defaultPolicy)).toEqual(defaultPolicy);
+    expect(policyChanges(defaultPolicy)).toEqual({});
     const changes = {
       preferences: { batching: { maximumSize: 7 }, quietHours: [{ start: "22:00", end: "07:00" }] },
       limits: { perMinute: 3 },
@@ -16,7 +16,7 @@ describe("a policy", () => {
     };
     const changed = policyFrom(changes);
     expect(changed.preferences.batching).toEqual({
-      ...presetPolicy.preferences.batching,
+      ...defaultPolicy.preferences.batching,
       maximumSize: 7,
     });
     expect(policyChanges(changed)).toEqual(changes);

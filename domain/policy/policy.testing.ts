@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { type NotificationType, typeDefinition } from "./notification-type.ts";
-import { type Policy, policy, presetPolicy } from "./policy.ts";
+import { type Policy, policy, defaultPolicy } from "./policy.ts";
 import { digestModes, type Preferences, preferences } from "./preferences.ts";
 import { weekdays } from "../time/local-time.ts";
 import { priorities } from "../priority.ts";
@@ -86,9 +86,9 @@ export const somePolicy: fc.Arbitrary<Policy> = fc
   })
   .map(({ recipientSeconds, deduplicationSeconds, ...limits }) =>
     policy.parse({
-      ...presetPolicy,
+      ...defaultPolicy,
       limits,
       deduplicationSeconds,
-      release: { ...presetPolicy.release, recipientSeconds },
+      release: { ...defaultPolicy.release, recipientSeconds },
     }),
   );

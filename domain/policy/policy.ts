@@ -133,7 +133,7 @@ export const policyPatch = mergePatchOf(policy);
 export type Policy = z.output<typeof policy>;
 
 /** What holds where nobody has said anything else: version 0. */
-export const presetPolicy: Policy = {
+export const defaultPolicy: Policy = {
   preferences: {
     channels: Object.fromEntries(
       channels.map((channel) => [channel, true]),
@@ -172,10 +172,10 @@ export const presetPolicy: Policy = {
 
 /** A policy, from what of it differs from the presets (a merge patch): a value that is new here has its preset. */
 export function policyFrom(changes: unknown): Policy {
-  return policy.parse(mergePatch(presetPolicy, changes));
+  return policy.parse(mergePatch(defaultPolicy, changes));
 }
 
 /** What of a policy differs from the presets: the merge patch that makes it of them. */
 export function policyChanges(changed: Policy): Record<string, unknown> {
-  return patchBetween(presetPolicy, changed);
+  return patchBetween(defaultPolicy, changed);
 }

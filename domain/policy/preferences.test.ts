@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { channels } from "../channel.ts";
 import { mergePatch, withoutEmpty } from "../merge-patch.ts";
-import { presetPolicy } from "./policy.ts";
+import { defaultPolicy } from "./policy.ts";
 import {
   digestModes,
   effectivePreferences,
@@ -177,7 +177,7 @@ describe("preferencePaths", () => {
       typeof value === "object" && value !== null && !Array.isArray(value)
         ? Object.entries(value).flatMap(([key, part]) => leaves(part, [...path, key]))
         : [path.join(".")];
-    expect(leaves(presetPolicy.preferences).toSorted()).toEqual([...preferencePaths].toSorted());
+    expect(leaves(defaultPolicy.preferences).toSorted()).toEqual([...preferencePaths].toSorted());
   });
 });
 

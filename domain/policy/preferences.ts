@@ -198,9 +198,11 @@ function over(
 /** A document has a key only where it has a value. */
 const laid = <Value extends object>(base: Value, by: object): Value => ({ ...base, ...by });
 
+export const channelPaths = channels.map((channel) => `channels.${channel}` as const);
+
 /** The values that are merged one by one, as paths: what a reader is told the origin of. */
 export const preferencePaths = [
-  ...channels.map((channel) => `channels.${channel}` as const),
+  ...channelPaths,
   "channelOrder",
   "batching.enabled",
   "batching.maximumSize",

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { nextDigestAt } from "./digest-instants.ts";
 import { noGrants } from "./limits.ts";
 import { dayMs, hourMs, localTimeAt, minuteMs } from "../time/local-time.ts";
-import { type Policy, presetPolicy } from "./policy.ts";
+import { type Policy, defaultPolicy } from "./policy.ts";
 import {
   somePolicy,
   somePriority,
@@ -14,7 +14,8 @@ import {
 } from "./policy.testing.ts";
 import { effectivePreferences, type Preferences, preferences } from "./preferences.ts";
 import { quietUntil } from "./quiet-hours.ts";
-import { type Asked, type Fate, simulate, type Simulation } from "./simulate.ts";
+import { simulate } from "./simulate.ts";
+import type { RequestedMessage, SimulatedOutcome, Simulation } from "./simulate-types.ts";
 
 /** A Monday; clocks change in Berlin, New York and on Lord Howe within the weeks around it. */
 const start = Date.parse("2026-10-26T00:00:00Z");
@@ -30,8 +31,8 @@ const nobody: Simulation["recipient"] = {
   grants: noGrants,
 };
 
-const plain: Omit<Asked, "id" | "createdAt" | "askedAt"> = {
-  withoutEcho: false,
+const plain: Omit<RequestedMessage, "id" | "notificationId" | "createdAt" | "askedAt"> = {
+  withoutRepeats: false,
   type: null,
   priority: "normal",
   channel: "email",
@@ -40,41 +41,51 @@ const plain: Omit<Asked, "id" | "createdAt" | "askedAt"> = {
   batchable: true,
   bypassRateLimit: false,
   dedupKey: null,
-  told: null,
+  repeats: null,
+  superseded: false,
   collapseKey: null,
   waiting: null,
 };
 
-const askedAtMinutes = (minutes: readonly number[], more: Partial<Asked> = {}): Asked[] =>
+/** Ids of notifications sort in the order of creation. */
+const idsOf = (index: number) => ({
+  id: String(index),
+  notificationId: String(index).padStart(6, "0"),
+});
+
+const askedAtMinutes = (
+  minutes: readonly number[],
+  more: Partial<RequestedMessage> = {},
+): RequestedMessage[] =>
   minutes.map((minute, index) => ({
     ...plain,
     ...more,
-    id: String(index),
+    ...idsOf(index),
     createdAt: start + minute * minuteMs,
     askedAt: start + minute * minuteMs,
   }));
 
 function fates(
-  asked: Asked[],
+  requests: RequestedMessage[],
   { wishes, ...more }: { wishes?: Preferences } & Partial<Simulation> = {},
-): Fate[] {
+): SimulatedOutcome[] {
   return simulate({
     recipient: { ...nobody, preferences: wishes ?? null },
-    policy: presetPolicy,
+    policy: defaultPolicy,
     until: horizon,
-    asked,
+    requests,
     ...more,
   });
 }
 
 /** Messages as they went out: when, and what was in them. */
-function messages(of: readonly Fate[]): { at: string; ids: string[] }[] {
+function messages(of: readonly SimulatedOutcome[]): { at: string; ids: string[] }[] {
   const sent = new Map<string, { at: number; ids: string[] }>();
-  for (const { outcome, at, message, asked } of of) {
+  for (const { outcome, at, message, request } of of) {
     if (outcome !== "sent") continue;
     const one = sent.get(message!) ?? { at, ids: [] };
     expect(one.at).toBe(at);
-    one.ids.push(asked.id);
+    one.ids.push(request.id);
     sent.set(message!, one);
   }
   return [...sent.values()]
@@ -98,11 +109,11 @@ describe("simulate", () => {
 
   it("lets a batch go when the next is about a time too far from its own", () => {
     const spread = typeNumbered(1, { batchable: true, spreadMinutes: 5 });
-    const asked = askedAtMinutes([0, 1, 2], { type: spread }).map((one, index) => ({
+    const requests = askedAtMinutes([0, 1, 2], { type: spread }).map((one, index) => ({
       ...one,
       occursAt: start + dayMs + [0, 4, 6][index]! * minuteMs,
     }));
-    expect(messages(fates(asked))).toEqual([
+    expect(messages(fates(requests))).toEqual([
       { at: "10-26T00:02", ids: ["0", "1"] },
       { at: "10-26T00:32", ids: ["2"] },
     ]);
@@ -110,9 +121,9 @@ describe("simulate", () => {
 
   it("gathers a day for the daily digest, and the urgent does not wait for it", () => {
     const wishes = preferences.parse({ digest: { mode: "daily", time: "08:00" } });
-    const asked = askedAtMinutes([60, 120, 8 * 60, 8 * 60 + 1], { type: batched });
-    asked[1]!.priority = "high";
-    expect(messages(fates(asked, { wishes }))).toEqual([
+    const requests = askedAtMinutes([60, 120, 8 * 60, 8 * 60 + 1], { type: batched });
+    requests[1]!.priority = "high";
+    expect(messages(fates(requests, { wishes }))).toEqual([
       { at: "10-26T02:00", ids: ["1"] },
       { at: "10-26T08:00", ids: ["0", "2"] },
       { at: "10-27T08:00", ids: ["3"] },
@@ -121,9 +132,9 @@ describe("simulate", () => {
 
   it("lets one after the other go when quiet hours end, and the critical during them", () => {
     const wishes = preferences.parse({ quietHours: [{ start: "22:00", end: "07:00" }] });
-    const asked = askedAtMinutes([60, 61, 62, 63]);
-    asked[3]!.priority = "critical";
-    expect(messages(fates(asked, { wishes }))).toEqual([
+    const requests = askedAtMinutes([60, 61, 62, 63]);
+    requests[3]!.priority = "critical";
+    expect(messages(fates(requests, { wishes }))).toEqual([
       { at: "10-26T01:03", ids: ["3"] },
       { at: "10-26T07:00", ids: ["0"] },
       { at: "10-26T07:01", ids: ["1"] },
@@ -160,6 +171,20 @@ describe("simulate", () => {
       "superseded",
       "sent",
     ]);
+  });
+
+  it("sends no older message with a collapse key after a newer one", () => {
+    const wishes = preferences.parse({ quietHours: [{ start: "00:00", end: "07:00" }] });
+    const [older, newer] = askedAtMinutes([1, 2], { collapseKey: "score" });
+    const of = fates([older!, { ...newer!, priority: "critical" }], { wishes });
+    expect(
+      of.map(({ outcome, reason, at }) => [reason ?? outcome, (at - start) / minuteMs]),
+    ).toEqual([
+      ["superseded", 7 * 60],
+      ["sent", 2],
+    ]);
+    const [sentBefore] = fates([{ ...older!, superseded: true }], { wishes });
+    expect(sentBefore).toMatchObject({ outcome: "suppressed", reason: "superseded" });
   });
 
   it("begins with what waits already, and with the groups that are open", () => {
@@ -230,7 +255,7 @@ const worlds = (priority = somePriority): fc.Arbitrary<World> =>
       policy,
       until: horizon,
       recipient: { ...nobody, timeZone, engagedHours, preferences: wishes },
-      asked: bursts
+      requests: bursts
         .flatMap(({ minute, seconds, type, ...more }) =>
           seconds.map((second) => {
             const askedAt = start + minute * minuteMs + second * 1_000;
@@ -238,10 +263,10 @@ const worlds = (priority = somePriority): fc.Arbitrary<World> =>
           }),
         )
         .sort((a, b) => a.askedAt - b.askedAt)
-        .map((one, index) => ({ ...one, id: String(index) })),
+        .map((one, index) => ({ ...one, ...idsOf(index) })),
     }));
 
-const preferencesOf = ({ policy, wishes }: World, { type }: Asked) =>
+const preferencesOf = ({ policy, wishes }: World, { type }: RequestedMessage) =>
   effectivePreferences({
     organisation: policy.preferences,
     type: type?.preferences ?? null,
@@ -249,7 +274,7 @@ const preferencesOf = ({ policy, wishes }: World, { type }: Asked) =>
   });
 
 /** The instants at which messages went out, each once, of those that hold at least one such. */
-const instantsOf = (of: readonly Fate[], such: (fate: Fate) => boolean) => [
+const instantsOf = (of: readonly SimulatedOutcome[], such: (fate: SimulatedOutcome) => boolean) => [
   ...new Map(
     of.filter((fate) => fate.outcome === "sent" && such(fate)).map((f) => [f.message, f.at]),
   ).values(),
@@ -275,9 +300,9 @@ describe("simulate, for whatever is wished and asked for", () => {
     fc.assert(
       fc.property(worlds(), (world) => {
         const of = simulate(world);
-        expect(of.map(({ asked }) => asked.id)).toEqual(world.asked.map(({ id }) => id));
-        for (const { outcome, at, reason, message, asked } of of) {
-          expect(at).toBeGreaterThanOrEqual(asked.askedAt);
+        expect(of.map(({ request }) => request.id)).toEqual(world.requests.map(({ id }) => id));
+        for (const { outcome, at, reason, message, request } of of) {
+          expect(at).toBeGreaterThanOrEqual(request.askedAt);
           expect(message !== null).toBe(outcome === "sent");
           expect(reason === null).toBe(outcome === "sent");
           if (outcome === "waiting") expect(at).toBeGreaterThan(world.until);
@@ -289,10 +314,10 @@ describe("simulate, for whatever is wished and asked for", () => {
   it("never sends within quiet hours or do-not-disturb, but for the critical", () => {
     fc.assert(
       fc.property(worlds(), (world) => {
-        for (const { outcome, at, asked } of simulate(world)) {
-          if (outcome !== "sent" || asked.priority === "critical") continue;
+        for (const { outcome, at, request } of simulate(world)) {
+          if (outcome !== "sent" || request.priority === "critical") continue;
           const { timeZone } = world.recipient;
-          expect(quietUntil(preferencesOf(world, asked), timeZone, at)).toBeNull();
+          expect(quietUntil(preferencesOf(world, request), timeZone, at)).toBeNull();
         }
       }),
     );
@@ -301,9 +326,9 @@ describe("simulate, for whatever is wished and asked for", () => {
   it("sends the critical at once, whatever else there is", () => {
     fc.assert(
       fc.property(worlds(), (world) => {
-        for (const { outcome, at, asked } of simulate(world)) {
-          if (asked.priority !== "critical") continue;
-          expect([outcome, at]).toEqual(["sent", asked.askedAt]);
+        for (const { outcome, at, request } of simulate(world)) {
+          if (request.priority !== "critical") continue;
+          expect([outcome, at]).toEqual(["sent", request.askedAt]);
         }
       }),
     );
@@ -318,8 +343,8 @@ describe("simulate, for whatever is wished and asked for", () => {
           world.policy.limits,
         );
         expectAtMost(
-          instantsOf(of, ({ asked }) => asked.priority !== "high"),
-          preferencesOf(world, plain as Asked).maxPerHour,
+          instantsOf(of, ({ request }) => request.priority !== "high"),
+          preferencesOf(world, plain as RequestedMessage).maxPerHour,
           hourMs,
         );
         // A digest is of no type.
@@ -328,10 +353,13 @@ describe("simulate, for whatever is wished and asked for", () => {
             .filter(({ waits }) => waits.some(({ reason }) => reason === "digest"))
             .map(({ message }) => message),
         );
-        for (const type of new Set(world.asked.map(({ type }) => type)))
+        for (const type of new Set(world.requests.map(({ type }) => type)))
           if (type)
             expectWithin(
-              instantsOf(of, ({ asked, message }) => asked.type === type && !digests.has(message)),
+              instantsOf(
+                of,
+                ({ request, message }) => request.type === type && !digests.has(message),
+              ),
               type.limits,
             );
       }),
@@ -345,7 +373,7 @@ describe("simulate, for whatever is wished and asked for", () => {
         const { timeZone } = world.recipient;
         const digest = { mode: "daily", time: "08:00", weekday: "monday" } as const;
         const wishes: Preferences = { digest, maxPerHour: 1_000 };
-        const asked = world.asked.map((one) => ({
+        const requests = world.requests.map((one) => ({
           ...one,
           type: typeNumbered(1, daily),
           dedupKey: null,
@@ -353,15 +381,15 @@ describe("simulate, for whatever is wished and asked for", () => {
         }));
         const of = simulate({
           ...world,
-          asked,
-          policy: presetPolicy,
+          requests,
+          policy: defaultPolicy,
           recipient: { ...world.recipient, preferences: wishes },
         });
         const instants = instantsOf(of, () => true);
         const days = instants.map((at) => localTimeAt(timeZone, at).day);
         expect(new Set(days).size).toBe(days.length);
         // One that is asked for at its very time may still come along.
-        for (const { at, asked: one } of of)
+        for (const { at, request: one } of of)
           expect([
             nextDigestAt(digest, timeZone, one.askedAt - 1),
             nextDigestAt(digest, timeZone, one.askedAt),
@@ -375,8 +403,8 @@ describe("simulate, for whatever is wished and asked for", () => {
       fc.property(worlds(), (world) => {
         const of = simulate(world);
         const sizes = new Map<string, number>();
-        for (const { message, asked, waits } of of) {
-          const { batching } = preferencesOf(world, asked);
+        for (const { message, request, waits } of of) {
+          const { batching } = preferencesOf(world, request);
           const windowMs = batching.windowMinutes * minuteMs;
           for (const { reason, from, until } of waits)
             if (reason === "batch") expect(until - from).toBeLessThanOrEqual(windowMs);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type NotificationType, typeDefinition } from "../policy/notification-type.ts";
-import { presetPolicy } from "../policy/policy.ts";
+import { defaultPolicy } from "../policy/policy.ts";
 import { priorities } from "../priority.ts";
 import {
   batchScope,
@@ -273,7 +273,7 @@ and 1 more
 
   it("keep a long digest small enough for every mail program", () => {
     const members = Array.from({ length: 5_000 }, (_, n) => member({ type: typeOf(n % 25) }));
-    const digest = digestScope(members, presetPolicy.digest);
+    const digest = digestScope(members, defaultPolicy.digest);
     const shown = item({
       title: "A title that says in some words what is to be done by then",
       when: "Wednesday, September 28, 2027 at 10:30 PM",

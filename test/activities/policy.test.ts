@@ -397,6 +397,58 @@ describe("the same again", () => {
     ]);
   });
 
+  it("does not go out after newer words that went out while it waited", async () => {
+    const recipient = await person({ quietHours: [{ start: "00:00", end: "24:00" }] });
+    await owe(recipient, start, { own: { collapseKey: "k" } });
+    const { dispatch } = worker();
+    await dispatch(start);
+    await owe(recipient, after(1), { priority: "critical", own: { collapseKey: "k" } });
+    await dispatch(after(1));
+    await pool.query("UPDATE recipients SET preferences = NULL WHERE id = $1", [recipient]);
+    await pool.query("UPDATE deliveries SET due_at = $1 WHERE due_at IS NOT NULL", [after(2)]);
+    await dispatch(after(2));
+    expect((await rowsOf(recipient)).map(({ status, reason }) => reason ?? status)).toEqual([
+      "superseded",
+      "sent",
+    ]);
+  });
+
+  it("does not go out beside newer words that are being handed over", async () => {
+    const recipient = await person();
+    const older = await owe(recipient, start, { own: { collapseKey: "k" } });
+    await pool.query("UPDATE deliveries SET due_at = $2 WHERE id = $1", [older, after(2)]);
+    await owe(recipient, after(1), { own: { collapseKey: "k" } });
+    let answer: (outcome: "sent") => void = () => {};
+    const answered = new Promise<"sent">((resolve) => void (answer = resolve));
+    const first = worker(() => answered);
+    const handingOver = first.dispatch(after(1));
+    await expect.poll(() => first.requests).toHaveLength(1);
+    await worker().dispatch(after(2));
+    answer("sent");
+    await handingOver;
+    expect((await rowsOf(recipient)).map(({ status, reason }) => reason ?? status)).toEqual([
+      "superseded",
+      "sent",
+    ]);
+  });
+
+  it.each([
+    ["failed", "sent"],
+    ["cancelled", "sent"],
+    ["unknown", "superseded"],
+  ])("goes out or not where newer words have ended as %s: %s", async (status, expected) => {
+    const recipient = await person();
+    const older = await owe(recipient, start, { own: { collapseKey: "k" } });
+    const newer = await owe(recipient, after(1), { own: { collapseKey: "k" } });
+    await pool.query(
+      "UPDATE deliveries SET status = $2::delivery_status, reason = 'outcome_unknown', due_at = NULL, finished_at = $3 WHERE id = $1",
+      [newer, status, after(2)],
+    );
+    await worker().dispatch(after(3));
+    const row = (await rowsOf(recipient)).find(({ id }) => id === older)!;
+    expect(row.reason ?? row.status).toBe(expected);
+  });
+
   it.each([
     ["the same twice", ["a", "a"], ["sent", "duplicate"]],
     ["other words between the same", ["a", "b", "a"], ["superseded", "sent", "duplicate"]],

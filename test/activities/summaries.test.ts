@@ -8,7 +8,7 @@ import { parseMailbox, parseSender } from "../../domain/address.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import type { NotificationAction } from "../../domain/notification.ts";
 import { type NotificationType, typeDefinition } from "../../domain/policy/notification-type.ts";
-import { type Policy, policyFrom, presetPolicy } from "../../domain/policy/policy.ts";
+import { type Policy, policyFrom, defaultPolicy } from "../../domain/policy/policy.ts";
 import { createTokens } from "../../domain/tokens.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { linkSecret, testLinks } from "../support/links.ts";
@@ -70,7 +70,7 @@ const item = (
   },
 });
 
-async function said(items: readonly Part[], policy: Policy = presetPolicy): Promise<Content> {
+async function said(items: readonly Part[], policy: Policy = defaultPolicy): Promise<Content> {
   const summarise = await createSummaries({ pool, links: testLinks }).of([items[0]!], policy);
   return summarise(items, now);
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { audience } from "../../domain/audience.ts";
 import { audienceWhere } from "../../ledger/audience-sql.ts";
+import { freezeAudience } from "../../ledger/freeze-audience.ts";
 import { parsePublicId } from "../../domain/ids.ts";
 import { type Api, sampleTemplate, seed, startApi } from "./harness.ts";
 
@@ -29,23 +30,8 @@ const act = (id: string, action: string, body?: object) =>
   api.send("POST", `/v1/campaigns/${id}/${action}`, body);
 
 /** What the worker does when the time has come. */
-async function freeze(id: string): Promise<void> {
-  const uuid = parsePublicId("campaign", id)!;
-  const row = await api.prisma.campaign.findUniqueOrThrow({ where: { id: uuid } });
-  const where = audienceWhere(audience.parse(row.audience), new Map(), "r", 2);
-  await api.prisma.$transaction(async (tx) => {
-    const count = await tx.$executeRawUnsafe(
-      `INSERT INTO deliveries (id, campaign_id, recipient_id, channel, priority, queue, due_at)
-       SELECT uuid_v7(now()), $1::uuid, r.id, 'email', 'normal', 'campaign/x/lane/0', now() FROM recipients r WHERE ${where.sql}`,
-      uuid,
-      ...where.values,
-    );
-    await tx.campaign.update({
-      where: { id: uuid },
-      data: { status: "running", frozenAt: new Date(), audienceCount: count },
-    });
-  });
-}
+const freeze = (id: string) =>
+  freezeAudience(api.pool, parsePublicId("campaign", id)!, id, new Date());
 
 describe("a campaign", () => {
   it("is made, edited and duplicated by more callers at once than there are connections", async () => {

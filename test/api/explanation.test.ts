@@ -22,7 +22,7 @@ async function explained(delivery: string) {
   const { status, body } = await api.send("GET", `/v1/deliveries/${shown(delivery)}/explanation`);
   expect([status, body.errors]).toEqual([200, undefined]);
   expect(body.rules.map(({ name, asks }: { name: string; asks: string }) => [name, asks])).toEqual(
-    rules.map(({ name, asks }) => [name, asks]),
+    rules.map(({ name, question }) => [name, question]),
   );
   return body;
 }
@@ -328,6 +328,55 @@ describe("the explanation of a delivery", () => {
     });
     expect(deciding(suppressed)).toBe(name);
     for (const body of bodies) expect(body.consistent).toBe(true);
+  });
+
+  it("explains what a newer one superseded that was being handed over", async () => {
+    const recipientId = await world.recipient();
+    const at = new Date(Date.now() - minuteMs);
+    const older = await world.ask({ recipientId, collapseKey: "k", at });
+    await api.pool.query("UPDATE deliveries SET due_at = now() + interval '1 hour' WHERE id = $1", [
+      older,
+    ]);
+    const newer = await world.ask({ recipientId, collapseKey: "k" });
+    let answer: (outcome: "sent") => void = () => {};
+    const answered = new Promise<"sent">((resolve) => void (answer = resolve));
+    const first = world.worker(() => answered);
+    const handingOver = first.dispatch();
+    await expect.poll(() => first.requests).toHaveLength(1);
+    await api.pool.query("UPDATE deliveries SET due_at = now() WHERE id = $1", [older]);
+    await world.worker().dispatch();
+    const superseded = { kind: "suppress", reason: "superseded" };
+    const during = await explained(older);
+    expect(during).toMatchObject({ decision: superseded, consistent: true, notes: [] });
+    answer("sent");
+    await handingOver;
+    expect(await explained(older)).toMatchObject({ decision: superseded, consistent: true });
+    expect(await explained(newer)).toMatchObject({ status: "sent", consistent: true });
+  });
+
+  it("explains what waited for quiet hours while a newer one was sent", async () => {
+    const recipientId = await world.recipient({ timeZone: "Europe/Berlin", wishes: nights });
+    const [evening, night, morning] = [next("22:30"), next("23:30"), next("08:00", 2)];
+    const older = await world.ask({ recipientId, collapseKey: "k", at: evening });
+    const { dispatch } = world.worker();
+    await dispatch(evening);
+    expect(await explained(older)).toMatchObject({ reason: "quiet_hours", consistent: true });
+    const newer = await world.ask({
+      recipientId,
+      collapseKey: "k",
+      at: night,
+      priority: "critical",
+    });
+    await dispatch(night);
+    await dispatch(morning);
+    const body = await explained(older);
+    expect(body).toMatchObject({
+      status: "suppressed",
+      decision: { kind: "suppress", reason: "superseded" },
+      consistent: true,
+    });
+    expect(deciding(body)).toBe("superseded");
+    expect(await explained(newer)).toMatchObject({ status: "sent", consistent: true });
   });
 
   it("says what became of attempts, and of what an operator cancelled", async () => {

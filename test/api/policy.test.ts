@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { policyFrom, presetPolicy } from "../../domain/policy/policy.ts";
+import { policyFrom, defaultPolicy } from "../../domain/policy/policy.ts";
 import { type Api, makeKey, sampleTemplate, startApi } from "./harness.ts";
 
 let api: Api;
@@ -23,7 +23,7 @@ describe("/v1/policy", () => {
     expect(status).toBe(200);
     expect(body).toEqual({
       version: 0,
-      policy: presetPolicy,
+      policy: defaultPolicy,
       changes: {},
       createdBy: null,
       createdAt: null,
@@ -55,12 +55,12 @@ describe("/v1/policy", () => {
     // What is null takes its preset, and so does what is set to it.
     const second = await patch({
       preferences: { batching: null },
-      limits: { perMinute: presetPolicy.limits.perMinute, perDay: 50 },
+      limits: { perMinute: defaultPolicy.limits.perMinute, perDay: 50 },
     });
     expect(second.body.changes).toEqual({ preferences: { quietHours }, limits: { perDay: 50 } });
     expect((await api.send("GET", "/v1/policy")).body).toEqual(second.body);
     const third = await patch({ preferences: null, limits: null });
-    expect(third.body).toMatchObject({ version: 3, policy: presetPolicy, changes: {} });
+    expect(third.body).toMatchObject({ version: 3, policy: defaultPolicy, changes: {} });
   });
 
   it("makes no version of what changes nothing", async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { newUuid, parsePublicId } from "../../domain/ids.ts";
-import { presetPolicy } from "../../domain/policy/policy.ts";
+import { defaultPolicy } from "../../domain/policy/policy.ts";
 import {
   preferencePaths,
   preferenceRanges,
@@ -52,7 +52,7 @@ describe("the preferences of a recipient", () => {
     expect(Object.keys(reply.body.effective)).toEqual(preferencePaths);
     for (const path of preferencePaths)
       expect(reply.body.effective[path]).toMatchObject({
-        value: valueAt(path, presetPolicy.preferences),
+        value: valueAt(path, defaultPolicy.preferences),
         from: "organisation",
       });
     expect(reply.body.types).toEqual(

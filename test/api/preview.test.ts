@@ -105,6 +105,26 @@ describe("POST /v1/decisions/preview", () => {
     });
   });
 
+  it("leaves no place for a message that a newer one, sent meanwhile, supersedes", async () => {
+    const recipientId = await world.recipient({
+      wishes: { quietHours: [{ start: "00:00", end: "07:00" }] },
+    });
+    await world.ask({ recipientId, collapseKey: "score", at: tomorrow("02:00") });
+    await worker.dispatch(tomorrow("02:00"));
+    const at = tomorrow("04:00");
+    const recipient = named(recipientId);
+    const outcome = async () => (await previewed({ recipient, at })).outcome;
+    expect(await outcome()).toMatchObject({ status: "sent", at: tomorrow("07:01").toISOString() });
+    await world.ask({
+      recipientId,
+      collapseKey: "score",
+      at: tomorrow("03:00"),
+      priority: "critical",
+    });
+    await worker.dispatch(tomorrow("03:00"));
+    expect(await outcome()).toMatchObject({ status: "sent", at: tomorrow("07:00").toISOString() });
+  });
+
   it("writes nothing", async () => {
     const counts = async () =>
       (

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createBreakers } from "../../activities/channels/breakers.ts";
 import { createGates, type Gates } from "../../ledger/gates.ts";
-import { presetPolicy } from "../../domain/policy/policy.ts";
+import { defaultPolicy } from "../../domain/policy/policy.ts";
 import { type Api, makeKey, startApi } from "./harness.ts";
 
 let api: Api;
@@ -27,7 +27,7 @@ async function startWorker() {
       { name: "smtp-1", channel: "email" },
       { name: "smtp-2", channel: "email" },
     ],
-    settings: () => Promise.resolve(presetPolicy.breaker),
+    settings: () => Promise.resolve(defaultPolicy.breaker),
   });
   await breakers.refresh();
   return breakers;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { dayMs, minuteMs } from "../../domain/time/local-time.ts";
-import { presetPolicy } from "../../domain/policy/policy.ts";
+import { defaultPolicy } from "../../domain/policy/policy.ts";
 import { policyWorld, shown } from "../support/policy-world.ts";
 import { type Api, seed, startApi } from "./harness.ts";
 
@@ -137,7 +137,7 @@ describe("the timeline of a recipient", () => {
     await api.prisma.grantLog.create({
       data: { recipientId, granted: [ago(90), ago(50), ago(10)], types: [0, 0, 0] },
     });
-    const { perMinute, perHour, perDay } = presetPolicy.limits;
+    const { perMinute, perHour, perDay } = defaultPolicy.limits;
     const organisation = { of: "organisation_limit", roomAt: null };
     expect((await timeline(recipientId)).limits).toEqual([
       {

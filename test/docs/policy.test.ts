@@ -9,9 +9,9 @@ const text = readFileSync(join(packageRoot, "docs/policy.md"), "utf8");
 const rows = [...text.matchAll(/^\| (\d+) +\| `(\w+)` +\| (.+?) +\| (.+?) +\|$/gm)];
 
 it("the order of precedence is published as it is obeyed", () => {
-  expect(rows.map(([, place, name, asks]) => ({ place: Number(place), name, asks }))).toEqual(
-    rules.map(({ name, asks }, index) => ({ place: index + 1, name, asks })),
-  );
+  expect(
+    rows.map(([, place, name, question]) => ({ place: Number(place), name, question })),
+  ).toEqual(rules.map(({ name, question }, index) => ({ place: index + 1, name, question })));
 });
 
 it("the reasons that it names are those of the ledger", () => {

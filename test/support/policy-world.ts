@@ -4,7 +4,7 @@ import { vi } from "vitest";
 import { createDispatcher } from "../../activities/dispatch/index.ts";
 import { createLedger, type DueDelivery, type Ledger } from "../../ledger/ledger.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
-import { ageingMs } from "../../domain/priority.ts";
+import { compareServed } from "../../domain/priority.ts";
 import { queueName } from "../../domain/delivery/queues.ts";
 import { testLinks } from "./links.ts";
 import { type Answer, recordingChannel } from "./recording-channel.ts";
@@ -136,7 +136,7 @@ function dispatcher(pool: Pool, ledger: Ledger, answer?: Answer) {
 /** One page after the other, each in the order of asking: a ledger leaves open what comes first of what is due at once. */
 function inOrder(ledger: Ledger): Ledger {
   let underWay = 0;
-  const dueAs = ({ dueAt, priority }: DueDelivery) => dueAt.getTime() + ageingMs[priority];
+  const servedAs = ({ dueAt, priority }: DueDelivery) => ({ dueAt: dueAt.getTime(), priority });
   return {
     ...ledger,
     async due(asked) {
@@ -144,7 +144,9 @@ function inOrder(ledger: Ledger): Ledger {
       for (let idle = 0; idle < 5; idle = underWay === 0 ? idle + 1 : 0)
         await new Promise(setImmediate);
       const rows = await ledger.due({ ...asked, except: [] });
-      return rows.toSorted((a, b) => dueAs(a) - dueAs(b) || (a.id < b.id ? -1 : 1));
+      return rows.toSorted(
+        (a, b) => compareServed(servedAs(a), servedAs(b)) || (a.id < b.id ? -1 : 1),
+      );
     },
     async turn(asked) {
       underWay += asked.wanted.length;
