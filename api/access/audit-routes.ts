@@ -10,7 +10,8 @@ import {
   pageQuery,
   readLongPage,
 } from "../http/pages.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
+import { createRouter, defineRoute, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 const entry = z
   .object({
@@ -70,7 +71,7 @@ const list = defineRoute({
   responses: responses(200, "A page", pageOf(entry)),
 });
 
-export function auditRoutes({ prisma }: ApiDeps) {
+export function auditRoutes({ prisma }: Services) {
   return createRouter().openapi(list, async (c) => {
     const { actor, action, resource, requestId, createdFrom, createdBefore, ...page } =
       c.req.valid("query");

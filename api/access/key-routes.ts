@@ -6,11 +6,12 @@ import { text } from "../../domain/text.ts";
 import type { ApiKey, Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
 import { commit, commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
-import { type Keyring, newSecret } from "../http/keyring.ts";
+import { newSecret } from "../http/keyring.ts";
 import { byCreation, oneOrMore, pageOf, pageQuery, paging } from "../http/pages.ts";
 import { invalid, Problem } from "../http/problem.ts";
 import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 const states = ["active", "expired", "revoked"] as const;
 
@@ -126,8 +127,8 @@ const revoke = defineRoute({
   responses: responses(200, "The key afterwards", apiKey),
 });
 
-export function apiKeyRoutes(deps: ApiDeps, keyring: Keyring) {
-  const { prisma, clock } = deps;
+export function apiKeyRoutes(services: Services) {
+  const { prisma, clock, keyring } = services;
 
   /** Held against other changes to the end of the transaction. */
   const lock = async (tx: Prisma.TransactionClient, id: string): Promise<ApiKey> => {
@@ -144,7 +145,7 @@ export function apiKeyRoutes(deps: ApiDeps, keyring: Keyring) {
       if (wanted.expiresAt && wanted.expiresAt <= now)
         throw invalid([{ in: "body", field: "/expiresAt", message: "must be in the future" }]);
       const { secret, prefix, hash } = newSecret();
-      const body = await commit(c, deps, async (tx) => {
+      const body = await commit(c, services, async (tx) => {
         const row = await tx.apiKey.create({
           data: {
             ...wanted,
@@ -187,7 +188,7 @@ export function apiKeyRoutes(deps: ApiDeps, keyring: Keyring) {
       const { overlapSeconds } = c.req.valid("json");
       const id = idInPath("apiKey", c.req.valid("param").id);
       const { secret, prefix, hash } = newSecret();
-      const body = await commit(c, deps, async (tx) => {
+      const body = await commit(c, services, async (tx) => {
         const before = await lock(tx, id);
         const now = clock();
         const { state } = apiKeyJson(before, now);
@@ -213,7 +214,7 @@ export function apiKeyRoutes(deps: ApiDeps, keyring: Keyring) {
       return c.json({ ...body, secret }, 200);
     })
     .openapi(revoke, (c) =>
-      commitOnce(c, deps, 200, async (tx) => {
+      commitOnce(c, services, 200, async (tx) => {
         const before = await lock(tx, idInPath("apiKey", c.req.valid("param").id));
         const now = clock();
         const after = before.revokedAt

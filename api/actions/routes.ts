@@ -1,14 +1,14 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { describeError } from "../../config/describe-error.ts";
-import type { Tokens } from "../../domain/tokens.ts";
 import { confirmationOf, linkHeaders, pageHeaders, questionOf, renderPage } from "./pages.ts";
 import { type ActionOutcome, perform, readAction } from "./perform.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { databaseProblem } from "../http/database-errors.ts";
 import { Problem, problemDetails } from "../http/problem.ts";
 import { problemTitles } from "../http/problem-kinds.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 /** Longer than any that is made: a target's address is the most of one. */
 const maxToken = 8_000;
@@ -103,8 +103,8 @@ const act = defineRoute({
 });
 
 /** What recipients do about a message: the token is their leave to do it. */
-export function actionRoutes(deps: ApiDeps, tokens: Pick<Tokens, "verifyActionToken">) {
-  const read = (given: string) => readAction(tokens, given, deps.clock());
+export function actionRoutes(services: Services) {
+  const read = (given: string) => readAction(services.tokens, given, services.clock());
 
   return createRouter()
     .openapi(follow, (c) =>
@@ -115,8 +115,8 @@ export function actionRoutes(deps: ApiDeps, tokens: Pick<Tokens, "verifyActionTo
         }
         // Nobody looks at what HEAD asks about.
         if (c.req.method !== "HEAD")
-          await perform(c, deps, action).catch((error: unknown) =>
-            deps.logger.warn(
+          await perform(c, services, action).catch((error: unknown) =>
+            services.logger.warn(
               { requestId: c.get("requestId"), error: describeError(error) },
               "a view could not be noted",
             ),
@@ -126,7 +126,7 @@ export function actionRoutes(deps: ApiDeps, tokens: Pick<Tokens, "verifyActionTo
     )
     .openapi(press, (c) =>
       orPage(c, async () => {
-        const done = await perform(c, deps, await read(c.req.valid("param").token));
+        const done = await perform(c, services, await read(c.req.valid("param").token));
         if (!acceptsHtml(c)) return answer(c, done);
         return done.url === null
           ? c.body(renderPage(confirmationOf(done)), 200, pageHeaders)
@@ -134,7 +134,7 @@ export function actionRoutes(deps: ApiDeps, tokens: Pick<Tokens, "verifyActionTo
       }),
     )
     .openapi(act, async (c) =>
-      answer(c, await perform(c, deps, await read(c.req.valid("json").token))),
+      answer(c, await perform(c, services, await read(c.req.valid("json").token))),
     );
 }
 

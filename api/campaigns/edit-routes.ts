@@ -27,9 +27,10 @@ import { etagOf, ifMatchHeaders, requireMatch, setEtag } from "../http/etag.ts";
 import { commit } from "../http/idempotency.ts";
 import { type FieldError, invalid, Problem } from "../http/problem.ts";
 import { idInPath, idParams } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import { dataErrors, pinVersion, type TemplateVersions } from "../templates/version-cache.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import { dataErrors, pinVersion } from "../templates/version-cache.ts";
 import { holdType } from "../notification-types/lookup.ts";
+import type { Services } from "../services.ts";
 
 const count = (description: string) => z.number().int().openapi({ description });
 
@@ -121,8 +122,8 @@ interface Plan {
   supersedes: boolean;
 }
 
-export function campaignEditRoutes(deps: ApiDeps, versions: TemplateVersions) {
-  const { prisma, clock, wakes } = deps;
+export function campaignEditRoutes(services: Services) {
+  const { prisma, clock, wakes, templateVersions } = services;
 
   /** The version that an edit asks for, if it asks for one, with the edit's data or else what the campaign has. Throws the problem if they do not fit. */
   async function versionFor(
@@ -133,7 +134,7 @@ export function campaignEditRoutes(deps: ApiDeps, versions: TemplateVersions) {
     const now = json.template;
     if (template && (template.key !== now.key || template.version !== now.version)) {
       const wanted = { template, data: data ?? json.data };
-      const { id, version } = await pinVersion(versions, client, wanted);
+      const { id, version } = await pinVersion(templateVersions, client, wanted);
       return { id, shown: { key: template.key, version } };
     }
     const { templateVersionId: id } = row;
@@ -246,7 +247,7 @@ export function campaignEditRoutes(deps: ApiDeps, versions: TemplateVersions) {
       return c.json(answer, 200);
     }
     const id = idInPath("campaign", reference);
-    const { row, json } = await commit(c, deps, async (tx) => {
+    const { row, json } = await commit(c, services, async (tx) => {
       const before = await lockCampaign(tx, id);
       requireMatch(c, before.row.version);
       const { changes, columns, supersedes } = await planEdit(tx, before, wanted);

@@ -9,7 +9,8 @@ import { setEtag } from "../http/etag.ts";
 import { commit, commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
 import { Problem } from "../http/problem.ts";
 import { idInPath, idParams } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 const act = <Action extends CampaignAction>(action: Action, summary: string) =>
   defineRoute({
@@ -49,15 +50,15 @@ const putThrottle = defineRoute({
 });
 
 /** What is done to a campaign: committed first, and then told to its workflow. */
-export function campaignActionRoutes(deps: ApiDeps) {
-  const { clock, wakes } = deps;
+export function campaignActionRoutes(services: Services) {
+  const { clock, wakes } = services;
 
   const change = (
     c: Context<ApiEnv>,
     reference: string,
     request: { action: CampaignAction; startAt?: Date },
   ) =>
-    commitOnce(c, deps, 200, async (tx) => {
+    commitOnce(c, services, 200, async (tx) => {
       const id = idInPath("campaign", reference);
       const before = await lockCampaign(tx, id);
       const transition = applyAction(before.row, request, clock());
@@ -99,7 +100,7 @@ export function campaignActionRoutes(deps: ApiDeps) {
       const reference = c.req.valid("param").id;
       const wanted = c.req.valid("json");
       const id = idInPath("campaign", reference);
-      const { json, row } = await commit(c, deps, async (tx) => {
+      const { json, row } = await commit(c, services, async (tx) => {
         const before = await lockCampaign(tx, id);
         const { status } = before.row;
         if (status === "completed" || status === "cancelled")

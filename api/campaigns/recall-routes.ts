@@ -18,8 +18,8 @@ import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
 import { makeCampaign } from "./create.ts";
 import { Problem } from "../http/problem.ts";
 import { idInPath, idParams } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import type { TemplateVersions } from "../templates/version-cache.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 const count = (description: string) => z.number().int().openapi({ description });
 
@@ -116,12 +116,12 @@ const correct = defineRoute({
 /** Of a hand-over whose worker died, the lease ends after ten seconds; all others sooner. */
 const retryAfterSeconds = "2";
 
-export function campaignRecallRoutes(deps: ApiDeps, versions: TemplateVersions) {
-  const { prisma, clock, wakes } = deps;
+export function campaignRecallRoutes(services: Services) {
+  const { prisma, clock, wakes } = services;
 
   return createRouter()
     .openapi(recall, (c) =>
-      commitOnce(c, deps, 200, async (tx) => {
+      commitOnce(c, services, 200, async (tx) => {
         const reference = c.req.valid("param").id;
         const { reason } = c.req.valid("json");
         const id = idInPath("campaign", reference);
@@ -151,13 +151,13 @@ export function campaignRecallRoutes(deps: ApiDeps, versions: TemplateVersions) 
       return c.json(await accountOf(prisma, read), 200);
     })
     .openapi(correct, (c) =>
-      commitOnce(c, deps, 201, async (tx) => {
+      commitOnce(c, services, 201, async (tx) => {
         const reference = c.req.valid("param").id;
         const { includeUnknown, start, ...wanted } = c.req.valid("json");
         const recalled = await lockCampaign(tx, idInPath("campaign", reference));
         await requireCorrectable(tx, recalled);
         const { type, priority, guarantee, throttle } = recalled.json;
-        return makeCampaign(c, deps, versions, tx, "campaign.correct", {
+        return makeCampaign(c, services, tx, "campaign.correct", {
           ...wanted,
           type: wanted.type === undefined ? type : wanted.type,
           priority: wanted.priority ?? priority,

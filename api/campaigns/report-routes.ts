@@ -13,8 +13,9 @@ import {
 import { readDeliveries } from "../deliveries/filters.ts";
 import { byCreation, oneOrMore, pageOf, pageQuery, paging, partOf } from "../http/pages.ts";
 import { absent, idInPath, idParams } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
+import { createRouter, defineRoute, responses } from "../http/router.ts";
 import { createTurns } from "../../lib/concurrency-limit.ts";
+import type { Services } from "../services.ts";
 
 const progress = defineRoute({
   method: "get",
@@ -112,7 +113,7 @@ type Account = Record<DeliveryStatus, number> & {
 /** An account looks at every delivery of a campaign: so many at once, that connections are left for everything else. */
 const accountsAtOnce = 2;
 
-export function campaignReportRoutes({ prisma, pool, clock }: ApiDeps) {
+export function campaignReportRoutes({ prisma, pool, clock }: Services) {
   const inTurn = createTurns(accountsAtOnce);
   async function account(reference: string, proof: { duplicates: boolean }): Promise<Account> {
     const id = idInPath("campaign", reference);

@@ -4,7 +4,8 @@ import { withTemplate } from "../templates/store.ts";
 import { numberedPage, numberedQuery } from "../http/version-cursor.ts";
 import { pageOf } from "../http/pages.ts";
 import { absent, idInPath, idParams } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
+import { createRouter, defineRoute, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 const revision = z
   .object({
@@ -45,7 +46,7 @@ interface Message {
   until: Date | null;
 }
 
-export function campaignRevisionRoutes({ prisma }: ApiDeps) {
+export function campaignRevisionRoutes({ prisma }: Services) {
   return createRouter().openapi(list, async (c) => {
     const id = idInPath("campaign", c.req.valid("param").id);
     const { below, take, answer } = numberedPage(c.req.valid("query"));

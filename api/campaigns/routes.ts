@@ -23,8 +23,8 @@ import {
   readLongPage,
 } from "../http/pages.ts";
 import { idInPath, idParams } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import type { TemplateVersions } from "../templates/version-cache.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 const newCampaignBody = newCampaign.extend({
   name: newCampaign.shape.name.meta({ example: "Spring sale" }),
@@ -98,20 +98,20 @@ const duplicate = defineRoute({
   responses: responses(201, "Created", campaignAnswer),
 });
 
-export function campaignRoutes(deps: ApiDeps, versions: TemplateVersions) {
-  const { prisma } = deps;
+export function campaignRoutes(services: Services) {
+  const { prisma } = services;
 
   return createRouter()
     .openapi(create, (c) =>
-      commitOnce(c, deps, 201, (tx) =>
-        makeCampaign(c, deps, versions, tx, "campaign.create", c.req.valid("json")),
+      commitOnce(c, services, 201, (tx) =>
+        makeCampaign(c, services, tx, "campaign.create", c.req.valid("json")),
       ),
     )
     .openapi(duplicate, (c) =>
-      commitOnce(c, deps, 201, async (tx) => {
+      commitOnce(c, services, 201, async (tx) => {
         const { row, json } = await readCampaign(tx, idInPath("campaign", c.req.valid("param").id));
         const other = c.req.valid("json");
-        return makeCampaign(c, deps, versions, tx, "campaign.duplicate", {
+        return makeCampaign(c, services, tx, "campaign.duplicate", {
           name: other.name ?? `${json.name} (copy)`.slice(0, 200),
           template: other.template ?? json.template,
           audience: other.audience ?? audience.parse(row.audience),

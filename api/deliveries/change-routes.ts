@@ -19,9 +19,10 @@ import { deliveryFilterBody, type DeliveryFilters, findNamed } from "./filters.t
 import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
 import { Problem } from "../http/problem.ts";
 import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { runOf } from "../../ledger/run.ts";
 import { createTurns } from "../../lib/concurrency-limit.ts";
+import type { Services } from "../services.ts";
 
 const maxIds = 1_000;
 
@@ -196,12 +197,12 @@ const reprioritiseMany = defineRoute({
 const dryRunsAtOnce = 2;
 
 /** What is done to deliveries by hand. */
-export function deliveryChangeRoutes(deps: ApiDeps) {
-  const { pool, wakes, config } = deps;
+export function deliveryChangeRoutes(services: Services) {
+  const { pool, wakes, config } = services;
   const inTurn = createTurns(dryRunsAtOnce);
 
   const one = (c: Context<ApiEnv>, reference: string, change: DeliveryChange) =>
-    commitOnce(c, deps, 200, async (tx) => {
+    commitOnce(c, services, 200, async (tx) => {
       const id = idInPath("delivery", reference);
       const run = runOf(tx);
       const before = await readDelivery(run, id);
@@ -258,7 +259,7 @@ export function deliveryChangeRoutes(deps: ApiDeps) {
       return body.dryRun ? { matched, ...nothing } : nothing;
     }
     const { selection, shown } = found;
-    const { changed, skipped, goOnAfter } = await changeDeliveries(c, deps, change, selection, {
+    const { changed, skipped, goOnAfter } = await changeDeliveries(c, services, change, selection, {
       ...shown,
       ...detailsOf(change),
     });

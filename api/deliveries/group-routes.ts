@@ -5,7 +5,8 @@ import { priorities } from "../../domain/priority.ts";
 import { deliveryAnswer, deliveryJson } from "./store.ts";
 import { readDeliveries } from "./filters.ts";
 import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
+import { createRouter, defineRoute, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 /** Of a digest there may be more: GET /v1/deliveries has them all. */
 const shownMembers = 100;
@@ -59,7 +60,7 @@ const get = defineRoute({
   ),
 });
 
-export function groupRoutes({ prisma, pool }: ApiDeps) {
+export function groupRoutes({ prisma, pool }: Services) {
   return createRouter().openapi(get, async (c) => {
     const id = idInPath("group", c.req.valid("param").id);
     const row = await prisma.group.findUnique({

@@ -6,7 +6,8 @@ import { deliveryAnswer, deliveryJson, type DeliveryRow, templateVersionAnswer }
 import { deliveryFilterQuery, findNamed, readDeliveries } from "./filters.ts";
 import { byCreation, pageOf, pageQuery, paging, partOf } from "../http/pages.ts";
 import { absent, idInPath, idParams } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
+import { createRouter, defineRoute, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 const attempt = z
   .object({
@@ -55,7 +56,7 @@ const get = defineRoute({
   ),
 });
 
-export function deliveryRoutes({ prisma, pool }: ApiDeps) {
+export function deliveryRoutes({ prisma, pool }: Services) {
   return createRouter()
     .openapi(list, async (c) => {
       const { limit, cursor, sort, ...wanted } = c.req.valid("query");

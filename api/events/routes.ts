@@ -15,7 +15,8 @@ import {
   partOf,
 } from "../http/pages.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
+import { createRouter, defineRoute, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 const event = z
   .object({
@@ -83,7 +84,7 @@ interface ListedRow extends EventRow {
   detail: string | null;
 }
 
-export function eventRoutes({ pool }: ApiDeps) {
+export function eventRoutes({ pool }: Services) {
   return createRouter().openapi(list, async (c) => {
     const { limit, cursor, sort, ...wanted } = c.req.valid("query");
     const page = { limit, cursor, sort };

@@ -1,6 +1,5 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
-import type { ReadRulebook } from "../../ledger/rulebook.ts";
 import { audience } from "../../domain/audience.ts";
 import { parsePublicId, publicIdPattern } from "../../domain/ids.ts";
 import { findPerson, type Person } from "../../ledger/recipient-snapshot.ts";
@@ -9,7 +8,8 @@ import { audienceExplanation, explainAudience } from "./audience.ts";
 import { explainDelivery, explanationAnswer } from "./delivery.ts";
 import { notFound } from "../http/problem.ts";
 import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
+import { createRouter, defineRoute, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 const ofDelivery = defineRoute({
   method: "get",
@@ -67,8 +67,8 @@ const ofRecipient = defineRoute({
   ),
 });
 
-export function explanationRoutes({ pool, clock }: ApiDeps, rulebook: ReadRulebook) {
-  const deps = { pool, rulebook };
+export function explanationRoutes({ pool, clock, readPolicySnapshot }: Services) {
+  const deps = { pool, rulebook: readPolicySnapshot };
 
   return createRouter()
     .openapi(ofDelivery, async (c) => {

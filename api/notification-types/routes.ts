@@ -23,7 +23,6 @@ import { numberedPage, numberedQuery } from "../http/version-cursor.ts";
 import { containing, pageOf, pageQuery, readLongPage } from "../http/pages.ts";
 import { notFound, Problem } from "../http/problem.ts";
 import {
-  type ApiDeps,
   createRouter,
   defineRoute,
   jsonContent,
@@ -32,6 +31,7 @@ import {
 } from "../http/router.ts";
 import { refuseUnusableTemplate } from "../templates/store.ts";
 import { versionFacts, versionFactsJson, versionInPath } from "../http/version-metadata.ts";
+import type { Services } from "../services.ts";
 
 /*
  * Whoever edits a type decides for everybody what cannot be switched off, what passes quiet hours and how much of it may
@@ -134,13 +134,13 @@ const version = defineRoute({
   responses: responses(200, "The version", typeVersionAnswer),
 });
 
-export function notificationTypeRoutes(deps: ApiDeps) {
-  const { prisma, clock } = deps;
+export function notificationTypeRoutes(services: Services) {
+  const { prisma, clock } = services;
 
   return createRouter()
     .openapi(create, async (c) => {
       const { key, ...definition } = c.req.valid("json");
-      return commitOnce(c, deps, 201, async (tx) => {
+      return commitOnce(c, services, 201, async (tx) => {
         await refuseUnusableTemplate(tx, definition.summaryTemplate, "/summaryTemplate");
         const now = clock();
         const document = definition as unknown as Prisma.InputJsonObject;
@@ -186,7 +186,7 @@ export function notificationTypeRoutes(deps: ApiDeps) {
     .openapi(patch, async (c) => {
       const { key } = c.req.valid("param");
       const wanted = c.req.valid("json");
-      const row = await commit(c, deps, async (tx) => {
+      const row = await commit(c, services, async (tx) => {
         const before = await lockType(tx, key);
         requireMatch(c, before.version);
         const old = definitionOf(before.document);
@@ -213,7 +213,7 @@ export function notificationTypeRoutes(deps: ApiDeps) {
     })
     .openapi(remove, async (c) => {
       const { key } = c.req.valid("param");
-      await commit(c, deps, async (tx) => {
+      await commit(c, services, async (tx) => {
         const before = await findType(tx, key);
         await tx.notificationType.delete({ where: { id: before.id } }).catch((error: unknown) => {
           throw isForeignKeyViolation(error) ? inUse() : error;

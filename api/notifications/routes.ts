@@ -8,7 +8,6 @@ import { priorities, type Priority } from "../../domain/priority.ts";
 import { notificationQueues } from "../../domain/delivery/queues.ts";
 import { text } from "../../domain/text.ts";
 import { acceptNotification } from "./accept.ts";
-import type { Backlog } from "./admission.ts";
 import { withTemplate } from "../templates/store.ts";
 import { createConditions } from "../http/where.ts";
 import {
@@ -32,10 +31,9 @@ import {
   partOf,
 } from "../http/pages.ts";
 import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import type { Types } from "../notification-types/lookup.ts";
-import type { TemplateVersions } from "../templates/version-cache.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { acceptedNotification } from "./schemas.ts";
+import type { Services } from "../services.ts";
 
 const exampleNotification = {
   recipients: ["customer-17", "customer-42"],
@@ -141,12 +139,16 @@ const get = defineRoute({
   responses: responses(200, "The notification", notification),
 });
 
-export function notificationRoutes(
-  { prisma, pool, wakes, clock, config }: ApiDeps,
-  versions: TemplateVersions,
-  types: Types,
-  backlog: Backlog,
-) {
+export function notificationRoutes({
+  prisma,
+  pool,
+  wakes,
+  clock,
+  config,
+  templateVersions,
+  notificationTypes,
+  admission,
+}: Services) {
   return createRouter()
     .openapi(create, async (c) => {
       const requestId = c.get("requestId");
@@ -158,7 +160,14 @@ export function notificationRoutes(
           "bypassRateLimit needs a key of the role admin: leave it out, or use another key.",
         );
       const { queues, ...answer } = await acceptNotification(
-        { pool, backlog, versions, types, mailboxShards: config.mailboxShards, now: clock() },
+        {
+          pool,
+          backlog: admission,
+          versions: templateVersions,
+          types: notificationTypes,
+          mailboxShards: config.mailboxShards,
+          now: clock(),
+        },
         wanted,
         { caller: c.get("caller").id, requestId },
         keyedRequest(c),

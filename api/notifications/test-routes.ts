@@ -2,8 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { text } from "../../domain/text.ts";
 import { answerWith, idempotencyHeaders, keyedRequest } from "../http/idempotency.ts";
 import { type FieldError, invalid, Problem } from "../http/problem.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import type { Types } from "../notification-types/lookup.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import {
   anyVersion,
   exampleData,
@@ -11,10 +10,9 @@ import {
   findVersion,
   templateParams,
 } from "../templates/store.ts";
-import type { TemplateVersions } from "../templates/version-cache.ts";
 import { acceptNotification } from "./accept.ts";
-import type { Backlog } from "./admission.ts";
 import { acceptedNotification } from "./schemas.ts";
+import type { Services } from "../services.ts";
 
 const test = defineRoute({
   method: "post",
@@ -39,13 +37,9 @@ const test = defineRoute({
 });
 
 /** A version of a template, sent to one recipient to try it. */
-export function templateTestRoutes(
-  deps: ApiDeps,
-  versions: TemplateVersions,
-  types: Types,
-  backlog: Backlog,
-) {
-  const { prisma, pool, wakes, clock, config } = deps;
+export function templateTestRoutes(services: Services) {
+  const { prisma, pool, wakes, clock, config, templateVersions, notificationTypes, admission } =
+    services;
 
   return createRouter().openapi(test, async (c) => {
     const { key } = c.req.valid("param");
@@ -55,7 +49,14 @@ export function templateTestRoutes(
     const { version } = await findVersion(prisma, template, wanted);
     try {
       const { queues, ...answer } = await acceptNotification(
-        { pool, backlog, versions, types, mailboxShards: config.mailboxShards, now: clock() },
+        {
+          pool,
+          backlog: admission,
+          versions: templateVersions,
+          types: notificationTypes,
+          mailboxShards: config.mailboxShards,
+          now: clock(),
+        },
         { recipients: [recipient], template: { key, version }, data, actions: [] },
         { caller: c.get("caller").id, requestId, test: true },
         keyedRequest(c),

@@ -5,6 +5,7 @@ import { z } from "@hono/zod-openapi";
 import absolutePath from "swagger-ui-dist/absolute-path.js";
 import { Problem } from "../http/problem.ts";
 import { createRouter, defineRoute, problemResponse } from "../http/router.ts";
+import { openApiDocument } from "./document.ts";
 
 const page = `<!doctype html>
 <html lang="en">
@@ -62,6 +63,23 @@ const policy = [
   "frame-ancestors 'none'",
 ].join("; ");
 
+const showDocument = defineRoute({
+  method: "get",
+  path: "/openapi.json",
+  access: "public",
+  summary: "This document",
+  responses: {
+    200: {
+      description: "An OpenAPI 3.1 document",
+      content: {
+        "application/json": {
+          schema: z.looseObject({}).openapi({ example: { openapi: "3.1.0" } }),
+        },
+      },
+    },
+  },
+});
+
 const showPage = defineRoute({
   method: "get",
   path: "/docs",
@@ -99,8 +117,12 @@ const showFile = defineRoute({
   },
 });
 
-/** Documentation of the API from this process alone: the page asks no other host for anything. */
-export function docsRoutes() {
+/**
+ * The OpenAPI document of an app, and a page that shows it, which asks no other host for anything. The document is made by
+ * the first request for it, when all routes have been added.
+ */
+export function docsRoutes(app: ReturnType<typeof createRouter>) {
+  let document: Record<string, unknown> | undefined;
   const loaded = new Map<string, Promise<{ bytes: Uint8Array<ArrayBuffer>; etag: string }>>();
   const load = async (read: () => Promise<Uint8Array>) => {
     const bytes = Uint8Array.from(await read());
@@ -109,6 +131,7 @@ export function docsRoutes() {
   };
 
   return createRouter()
+    .openapi(showDocument, (c) => c.json((document ??= openApiDocument(app)), 200))
     .openapi(showPage, (c) =>
       c.body(page, 200, {
         "Content-Type": "text/html; charset=utf-8",

@@ -61,7 +61,8 @@ export function openApiDocument(app: App): Record<string, unknown> {
   };
 }
 
-interface TableRow {
+/** One row of the table of routes. */
+export interface TableRow {
   /** In capitals. */
   method: string;
   path: string;

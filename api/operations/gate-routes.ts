@@ -8,13 +8,13 @@ import { gateAnswer, gateJson, shownGates, shownKinds } from "./gates.ts";
 import { commit } from "../http/idempotency.ts";
 import { notFound } from "../http/problem.ts";
 import {
-  type ApiDeps,
   createRouter,
   defineRoute,
   jsonContent,
   problemResponse,
   responses,
 } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 const params = z.object({
   kind: z.string().openapi({ description: limitedKinds.join(" or "), example: "provider" }),
@@ -73,8 +73,8 @@ function keyOf({ kind, name }: { kind: string; name: string }, among: readonly G
   return `${kind}/${name}`;
 }
 
-export function gateRoutes(deps: ApiDeps) {
-  const { prisma, clock } = deps;
+export function gateRoutes(services: Services) {
+  const { prisma, clock } = services;
 
   /** Held against other changes to the end of the transaction; null if there is none. */
   const lockGate = async (tx: Prisma.TransactionClient, key: string) => {
@@ -99,7 +99,7 @@ export function gateRoutes(deps: ApiDeps) {
       const param = c.req.valid("param");
       const key = keyOf(param, limitedKinds);
       const { permitsPerSecond, burst, dailyQuota } = c.req.valid("json");
-      const json = await commit(c, deps, async (tx) => {
+      const json = await commit(c, services, async (tx) => {
         // One that is misspelt would limit nothing.
         if (
           param.kind === "provider" &&
@@ -118,7 +118,7 @@ export function gateRoutes(deps: ApiDeps) {
     })
     .openapi(remove, async (c) => {
       const key = keyOf(c.req.valid("param"), limitedKinds);
-      await commit(c, deps, async (tx) => {
+      await commit(c, services, async (tx) => {
         const before = await lockGate(tx, key);
         if (!before) throw notFound("gate", "name");
         await tx.gate.delete({ where: { key } });

@@ -4,8 +4,9 @@ import { reasons } from "../../domain/delivery/reasons.ts";
 import { findNamed, queueParameter, typeParameter } from "../deliveries/filters.ts";
 import { oneOrMore } from "../http/pages.ts";
 import { queueDimensions, readWaiting, waitingAnswer } from "./queues.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
+import { createRouter, defineRoute, responses } from "../http/router.ts";
 import { createTurns } from "../../lib/concurrency-limit.ts";
+import type { Services } from "../services.ts";
 
 const waiting = defineRoute({
   method: "get",
@@ -44,7 +45,7 @@ const waiting = defineRoute({
 /** It looks at all that is open: so many at once, that connections are left for what is to be accepted. */
 const countsAtOnce = 2;
 
-export function queueRoutes({ pool }: ApiDeps) {
+export function queueRoutes({ pool }: Services) {
   const inTurn = createTurns(countsAtOnce);
 
   return createRouter().openapi(waiting, async (c) => {

@@ -1,6 +1,5 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
-import type { ReadRulebook } from "../../ledger/rulebook.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { dayMs } from "../../domain/time/local-time.ts";
 import type { NotificationType } from "../../domain/policy/notification-type.ts";
@@ -19,8 +18,9 @@ import {
 import { invalid } from "../http/problem.ts";
 import { instantWords, reasonWords } from "../explanations/reason-text.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { Types } from "../notification-types/lookup.ts";
+import type { Services } from "../services.ts";
 
 /** What is not done by then is not looked at any further. */
 const horizonDays = 40;
@@ -102,20 +102,21 @@ const preview = defineRoute({
   ),
 });
 
-export function decisionPreviewRoutes(
-  { pool, clock }: ApiDeps,
-  rulebook: ReadRulebook,
-  types: Types,
-) {
+export function decisionPreviewRoutes({
+  pool,
+  clock,
+  readPolicySnapshot,
+  notificationTypes,
+}: Services) {
   return createRouter().openapi(preview, async (c) => {
     const wanted = c.req.valid("json");
     const person = await findPerson(pool, wanted.recipient);
     if (!person)
       throw invalid([{ in: "body", field: "/recipient", message: "names no recipient" }]);
-    const named = await typeNamed(types, wanted.type);
+    const named = await typeNamed(notificationTypes, wanted.type);
     const now = clock();
     const at = wanted.at && wanted.at > now ? wanted.at : now;
-    const { policy, policyVersion, types: all } = await rulebook();
+    const { policy, policyVersion, types: all } = await readPolicySnapshot();
     const its = named && (all.get(named.id) ?? named);
     const open = await readOpen(pool, person.id, all, policy.deduplicationSeconds);
     const own = {

@@ -9,9 +9,10 @@ import { numberedPage, numberedQuery } from "../http/version-cursor.ts";
 import { pageOf } from "../http/pages.ts";
 import { patchedPolicy, policyAnswer, readOf, readPolicy } from "./store.ts";
 import { notFound } from "../http/problem.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { refuseUnusableTemplate } from "../templates/store.ts";
 import { versionFacts, versionFactsJson, versionInPath } from "../http/version-metadata.ts";
+import type { Services } from "../services.ts";
 
 const get = defineRoute({
   method: "get",
@@ -62,8 +63,8 @@ const version = defineRoute({
   responses: responses(200, "The version", policyAnswer),
 });
 
-export function policyRoutes(deps: ApiDeps) {
-  const { prisma, clock } = deps;
+export function policyRoutes(services: Services) {
+  const { prisma, clock } = services;
 
   return createRouter()
     .openapi(get, async (c) => {
@@ -73,7 +74,7 @@ export function policyRoutes(deps: ApiDeps) {
     })
     .openapi(patch, async (c) => {
       const wanted = c.req.valid("json");
-      const json = await commit(c, deps, async (tx) => {
+      const json = await commit(c, services, async (tx) => {
         // Held against other changes: there may be no row yet to be held.
         await tx.$executeRaw`LOCK TABLE policy_versions IN SHARE ROW EXCLUSIVE MODE`;
         const before = await readPolicy(tx);

@@ -1,5 +1,4 @@
 import { z } from "@hono/zod-openapi";
-import type { ReadRulebook } from "../../ledger/rulebook.ts";
 import { publicId } from "../../domain/ids.ts";
 import { instant } from "../../domain/time/instant.ts";
 import { dayMs } from "../../domain/time/local-time.ts";
@@ -14,9 +13,10 @@ import { patchedDefinition } from "../notification-types/store.ts";
 import { patchedPolicy, readPolicy } from "./store.ts";
 import { invalid, jsonPointer } from "../http/problem.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { exampleCount, type PolicySimulation, simulatePolicy, TooMuch } from "./simulation.ts";
 import { createTurns } from "../../lib/concurrency-limit.ts";
+import type { Services } from "../services.ts";
 
 const maxDays = 31;
 const maxDeliveries = 50_000;
@@ -155,12 +155,12 @@ const tooMuch = {
 /** Each takes a core for a while. */
 const simulationsAtOnce = 1;
 
-export function policySimulationRoutes({ prisma, pool }: ApiDeps, readRulebook: ReadRulebook) {
+export function policySimulationRoutes({ prisma, pool, readPolicySnapshot }: Services) {
   const inTurn = createTurns(simulationsAtOnce);
 
   return createRouter().openapi(simulate, async (c) => {
     const { policy: patch = {}, types: patches = {}, window, limit } = c.req.valid("json");
-    const [{ types }, inForce] = await Promise.all([readRulebook(), readPolicy(prisma)]);
+    const [{ types }, inForce] = await Promise.all([readPolicySnapshot(), readPolicy(prisma)]);
     const after = {
       policy: patchedPolicy(inForce, patch, ["policy"]),
       types: patchedTypes(types, patches),

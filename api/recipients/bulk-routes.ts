@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import type { ReadRulebook, Rulebook } from "../../ledger/rulebook.ts";
+import type { Rulebook } from "../../ledger/rulebook.ts";
 import { publicId } from "../../domain/ids.ts";
 import type { ImportedRecipient } from "../../domain/recipient.ts";
 import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
@@ -7,9 +7,10 @@ import { importedRecipientFor } from "./preferences.ts";
 import { jsonPointer } from "../http/problem.ts";
 import { releasing } from "../deliveries/release.ts";
 import { upsertRecipients } from "./upsert.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { runOf } from "../../ledger/run.ts";
 import { fieldFaults } from "../http/validation.ts";
+import type { Services } from "../services.ts";
 
 const maxRecipients = 1_000;
 
@@ -82,12 +83,14 @@ const route = defineRoute({
 
 type Refused = z.infer<typeof refused>;
 
-export function recipientBulkRoutes(deps: ApiDeps, readRulebook: ReadRulebook) {
+export function recipientBulkRoutes(services: Services) {
+  const { clock, readPolicySnapshot } = services;
+
   return createRouter().openapi(route, async (c) => {
-    const checked = check(c.req.valid("json").recipients, await readRulebook());
+    const checked = check(c.req.valid("json").recipients, await readPolicySnapshot());
     const good = checked.filter((item): item is ImportedRecipient => !("errors" in item));
-    return commitOnce(c, deps, 200, async (tx) => {
-      const storing = { createdBy: c.get("caller").id, now: deps.clock() };
+    return commitOnce(c, services, 200, async (tx) => {
+      const storing = { createdBy: c.get("caller").id, now: clock() };
       const rows = good.length === 0 ? [] : await upsertRecipients(tx, good, storing);
       const unsettled = rows.filter((row) => row.unsettled).map(({ id }) => id);
       const byExternalId = new Map(rows.map((row) => [row.externalId!, row]));
@@ -113,7 +116,7 @@ export function recipientBulkRoutes(deps: ApiDeps, readRulebook: ReadRulebook) {
           rows.length > 0
             ? [{ action: "recipient.bulk_upsert", resource: "recipients", after: counts }]
             : [],
-        committed: await releasing(c, deps, runOf(tx), unsettled),
+        committed: await releasing(c, services, runOf(tx), unsettled),
       };
     });
   });

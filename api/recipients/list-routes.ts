@@ -20,8 +20,9 @@ import {
   type RecipientRow,
   recipientSorts,
 } from "./store.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
+import { createRouter, defineRoute, responses } from "../http/router.ts";
 import { readSegment } from "../segments/store.ts";
+import type { Services } from "../services.ts";
 
 const minSearch = 3;
 
@@ -76,7 +77,7 @@ const listErased = defineRoute({
   responses: responses(200, "A page", pageOf(tombstone)),
 });
 
-export function recipientListRoutes({ prisma, pool }: ApiDeps) {
+export function recipientListRoutes({ prisma, pool }: Services) {
   return createRouter()
     .openapi(list, async (c) => {
       const { limit, cursor, sort, q, phone, segment, ...query } = c.req.valid("query");

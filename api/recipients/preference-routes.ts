@@ -1,6 +1,5 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import type { ReadRulebook } from "../../ledger/rulebook.ts";
 import { mergePatch } from "../../domain/merge-patch.ts";
 import { typeKey } from "../../domain/policy/notification-type.ts";
 import {
@@ -24,7 +23,6 @@ import {
 import { invalid, notFound } from "../http/problem.ts";
 import { readRecipient, type RecipientName, recipientParams } from "./store.ts";
 import {
-  type ApiDeps,
   createRouter,
   defineRoute,
   jsonContent,
@@ -33,6 +31,7 @@ import {
 } from "../http/router.ts";
 import { fieldErrors } from "../http/validation.ts";
 import { versionFacts, versionFactsJson, versionInPath } from "../http/version-metadata.ts";
+import type { Services } from "../services.ts";
 
 const query = z.object({
   type: typeKey.optional().meta({
@@ -154,19 +153,19 @@ const removeMine = defineRoute({
   responses: removed,
 });
 
-export function preferenceRoutes(deps: ApiDeps, readRulebook: ReadRulebook) {
-  const { prisma } = deps;
+export function preferenceRoutes(services: Services) {
+  const { prisma, readPolicySnapshot } = services;
 
   async function shown(c: Context<ApiEnv>, wishes: Wishes, type?: string) {
     setEtag(c, wishes.preferencesVersion);
-    return c.json(await preferencesJson(readRulebook, wishes, type), 200);
+    return c.json(await preferencesJson(readPolicySnapshot, wishes, type), 200);
   }
 
   const change = (
     c: Context<ApiEnv>,
     named: RecipientName,
     to: (said: Preferences) => Preferences,
-  ) => changePreferences(c, deps, named, to);
+  ) => changePreferences(c, services, named, to);
 
   const ofPath = (c: { req: { valid: (of: "param") => { recipient: string } } }) =>
     recipientReference(c.req.valid("param").recipient);

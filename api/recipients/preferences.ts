@@ -25,7 +25,7 @@ import { type FieldError, invalid, jsonPointer } from "../http/problem.ts";
 import { lockRecipient, refuseAbsent, type RecipientName } from "./store.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 import { releasing } from "../deliveries/release.ts";
-import type { ApiDeps } from "../http/router.ts";
+import type { Services } from "../services.ts";
 import { runOf } from "../../ledger/run.ts";
 
 const from = z.enum(preferenceLayers);
@@ -210,11 +210,11 @@ export function importedRecipientFor({ types }: Rulebook): z.ZodType<ImportedRec
 /** Changes what a recipient has said, as `change` makes it of what they said before; resolves with what is kept then. */
 export async function changePreferences(
   c: Context<ApiEnv>,
-  deps: Pick<ApiDeps, "prisma" | "clock" | "wakes" | "config">,
+  services: Pick<Services, "prisma" | "clock" | "wakes" | "config">,
   recipient: RecipientName,
   change: (said: Preferences) => Preferences,
 ): Promise<Wishes> {
-  return commit(c, deps, async (tx) => {
+  return commit(c, services, async (tx) => {
     const before = await lockRecipient(tx, recipient);
     refuseAbsent(before);
     requireMatchIfGiven(c, before.preferencesVersion);
@@ -229,12 +229,12 @@ export async function changePreferences(
       UPDATE recipients SET preferences = ${document}::jsonb, preferences_version = ${version} WHERE id = ${before.id}::uuid`;
     const createdBy = c.get("caller").id;
     await tx.preferenceVersion.create({
-      data: { recipientId: before.id, version, document, createdBy, createdAt: deps.clock() },
+      data: { recipientId: before.id, version, document, createdBy, createdAt: services.clock() },
     });
     return {
       body: { ...before, preferences: document as Prisma.JsonObject, preferencesVersion: version },
       changes: [changeOf("preferences.update", publicId("recipient", before.id), said, wanted)],
-      committed: await releasing(c, deps, runOf(tx), [before.id]),
+      committed: await releasing(c, services, runOf(tx), [before.id]),
     };
   });
 }

@@ -26,7 +26,6 @@ import {
   refuseAbsent,
 } from "./store.ts";
 import {
-  type ApiDeps,
   createRouter,
   defineRoute,
   jsonContent,
@@ -35,6 +34,7 @@ import {
 } from "../http/router.ts";
 import { runOf } from "../../ledger/run.ts";
 import { fieldErrors } from "../http/validation.ts";
+import type { Services } from "../services.ts";
 
 const exampleProfile = {
   email: "ada@example.org",
@@ -99,8 +99,8 @@ const patch = defineRoute({
   responses: responses(200, "The recipient afterwards", recipientAnswer),
 });
 
-export function recipientRoutes(deps: ApiDeps) {
-  const { prisma, clock } = deps;
+export function recipientRoutes(services: Services) {
+  const { prisma, clock } = services;
 
   return createRouter()
     .openapi(put, async (c) => {
@@ -110,7 +110,7 @@ export function recipientRoutes(deps: ApiDeps) {
         created,
         unsettled: _,
         ...row
-      } = await commit(c, deps, async (tx) => {
+      } = await commit(c, services, async (tx) => {
         // Held, so that what the audit trail says it was is what this replaced.
         const before = await lockRecipient(tx, { externalId });
         const [stored] = await upsertRecipients(tx, [{ ...profile, externalId }], {
@@ -120,7 +120,7 @@ export function recipientRoutes(deps: ApiDeps) {
         const after = recipientJson(stored!);
         return {
           body: stored!,
-          committed: await releasing(c, deps, runOf(tx), stored!.unsettled ? [stored!.id] : []),
+          committed: await releasing(c, services, runOf(tx), stored!.unsettled ? [stored!.id] : []),
           changes: [
             before
               ? changeOf("recipient.replace", after.id, recipientJson(before), after)
@@ -144,7 +144,7 @@ export function recipientRoutes(deps: ApiDeps) {
     .openapi(patch, async (c) => {
       const named = recipientReference(c.req.valid("param").recipient);
       const wanted = c.req.valid("json");
-      const row = await commit(c, deps, async (tx) => {
+      const row = await commit(c, services, async (tx) => {
         const before = await lockRecipient(tx, named);
         refuseAbsent(before);
         requireMatch(c, before.version);
@@ -169,7 +169,7 @@ export function recipientRoutes(deps: ApiDeps) {
           body: after,
           committed: await releasing(
             c,
-            deps,
+            services,
             runOf(tx),
             after.timeZone === before.timeZone ? [] : [after.id],
           ),
@@ -182,7 +182,7 @@ export function recipientRoutes(deps: ApiDeps) {
     .openapi(erase, async (c) => {
       const key = recipientReference(c.req.valid("param").recipient);
       const now = clock();
-      await commit(c, deps, async (tx) => {
+      await commit(c, services, async (tx) => {
         // Waits for those who are adding deliveries for this recipient, so that theirs are cancelled below as well.
         const [erased] = await tx.recipient.updateManyAndReturn({
           where: { ...key, erasedAt: null },

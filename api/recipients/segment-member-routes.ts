@@ -11,9 +11,10 @@ import {
   type RecipientRow,
   recipientSorts,
 } from "./store.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { readSegment, segmentParams } from "../segments/store.ts";
 import { createTurns } from "../../lib/concurrency-limit.ts";
+import type { Services } from "../services.ts";
 
 const count = z
   .number()
@@ -68,7 +69,7 @@ const members = defineRoute({
 /** Counts may look at every recipient: so many at once, that connections are left for what is to be accepted. */
 const countsAtOnce = 2;
 
-export function segmentMemberRoutes({ prisma, pool }: ApiDeps) {
+export function segmentMemberRoutes({ prisma, pool }: Services) {
   const inTurn = createTurns(countsAtOnce);
   const countOf = (filter: RecipientFilter) => inTurn(() => countRecipients(pool, { filter }));
   const filterOf = async (key: string) => {

@@ -1,9 +1,9 @@
 import { z } from "@hono/zod-openapi";
-import type { ReadRulebook } from "../../ledger/rulebook.ts";
 import { findPerson, type Person, readPeople } from "../../ledger/recipient-snapshot.ts";
 import { recipientParams, refuseAbsent } from "./store.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
+import { createRouter, defineRoute, responses } from "../http/router.ts";
 import { timelineAnswer, timelineOf } from "./timeline.ts";
+import type { Services } from "../services.ts";
 
 const query = z.object({
   digests: z.coerce
@@ -33,11 +33,11 @@ const getMine = defineRoute({
   responses: responses(200, "What is ahead", timelineAnswer),
 });
 
-export function timelineRoutes({ pool, clock }: ApiDeps, readRulebook: ReadRulebook) {
+export function timelineRoutes({ pool, clock, readPolicySnapshot }: Services) {
   async function shown(person: Person | null | undefined, digests: number) {
     refuseAbsent(person);
     const now = clock().getTime();
-    return timelineOf(pool, await readRulebook(), person, { now, digests });
+    return timelineOf(pool, await readPolicySnapshot(), person, { now, digests });
   }
 
   return createRouter()

@@ -11,7 +11,6 @@ import { commit, commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
 import { containing, pageOf, pageQuery, readLongPage } from "../http/pages.ts";
 import { notFound, Problem } from "../http/problem.ts";
 import {
-  type ApiDeps,
   createRouter,
   defineRoute,
   jsonContent,
@@ -27,6 +26,7 @@ import {
   segmentName,
   segmentParams,
 } from "./store.ts";
+import type { Services } from "../services.ts";
 
 const create = defineRoute({
   method: "post",
@@ -102,8 +102,8 @@ const remove = defineRoute({
 /** Campaigns named in the refusal of a deletion. */
 const maxNamed = 10;
 
-export function segmentRoutes(deps: ApiDeps) {
-  const { prisma, clock } = deps;
+export function segmentRoutes(services: Services) {
+  const { prisma, clock } = services;
 
   return createRouter()
     .openapi(create, async (c) => {
@@ -113,7 +113,7 @@ export function segmentRoutes(deps: ApiDeps) {
         `There is a segment ${key} already. Change it, or take another key.`,
       );
       const now = clock();
-      return commitOnce(c, deps, 201, async (tx) => {
+      return commitOnce(c, services, 201, async (tx) => {
         if (await tx.segment.findUnique({ where: { key }, select: { id: true } })) throw taken;
         const row = await tx.segment
           .create({
@@ -161,7 +161,7 @@ export function segmentRoutes(deps: ApiDeps) {
     .openapi(patch, async (c) => {
       const { key } = c.req.valid("param");
       const { name, filter } = c.req.valid("json");
-      const row = await commit(c, deps, async (tx) => {
+      const row = await commit(c, services, async (tx) => {
         const before = await lockSegment(tx, key, "change");
         requireMatch(c, before.version);
         const wanted = { name: name ?? before.name, filter: filter ?? before.filter };
@@ -186,7 +186,7 @@ export function segmentRoutes(deps: ApiDeps) {
     })
     .openapi(remove, async (c) => {
       const { key } = c.req.valid("param");
-      await commit(c, deps, async (tx) => {
+      await commit(c, services, async (tx) => {
         const before = await lockSegment(tx, key, "deletion");
         const using = await tx.$queryRaw<{ id: string }[]>`
           SELECT id FROM campaigns

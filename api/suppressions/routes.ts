@@ -23,7 +23,6 @@ import {
 } from "../http/pages.ts";
 import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
 import {
-  type ApiDeps,
   createRouter,
   defineRoute,
   jsonContent,
@@ -31,6 +30,7 @@ import {
   responses,
 } from "../http/router.ts";
 import { addSuppression, importSuppressions } from "./store.ts";
+import type { Services } from "../services.ts";
 
 export const suppressionImportPath = "/v1/suppressions/import";
 
@@ -149,8 +149,8 @@ const kind = {
   requiredColumn: "address",
 };
 
-export function suppressionRoutes(deps: ApiDeps) {
-  const { prisma, clock } = deps;
+export function suppressionRoutes(services: Services) {
+  const { prisma, clock } = services;
 
   return createRouter()
     .openapi(list, async (c) => {
@@ -180,7 +180,7 @@ export function suppressionRoutes(deps: ApiDeps) {
     .openapi(add, async (c) => {
       const wanted = c.req.valid("json");
       const adding = { createdBy: c.get("caller").id, now: clock() };
-      const { created, ...row } = await commit(c, deps, async (tx) => {
+      const { created, ...row } = await commit(c, services, async (tx) => {
         const stored = await addSuppression(tx, wanted, adding);
         const after = suppressionJson(stored);
         return {
@@ -192,7 +192,7 @@ export function suppressionRoutes(deps: ApiDeps) {
     })
     .openapi(remove, async (c) => {
       const id = idInPath("suppression", c.req.valid("param").id);
-      await commit(c, deps, async (tx) => {
+      await commit(c, services, async (tx) => {
         // Of two who remove it at once, one finds it.
         const [row] = await tx.$queryRaw<
           Suppression[]
@@ -207,7 +207,7 @@ export function suppressionRoutes(deps: ApiDeps) {
       return c.body(null, 204);
     })
     .openapi(importRoute, async (c) => {
-      const outcome = await importStream(c, deps, {
+      const outcome = await importStream(c, services, {
         kind,
         action: "suppression.import",
         resource: "suppressions",

@@ -14,9 +14,10 @@ import {
   type TemplateVariables,
 } from "../../domain/templates/template-variables.ts";
 import { invalid } from "../http/problem.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { dataErrors } from "./version-cache.ts";
 import { anyVersion, exampleData, findTemplate, findVersion, templateParams } from "./store.ts";
+import type { Services } from "../services.ts";
 
 const preview = defineRoute({
   method: "post",
@@ -66,7 +67,7 @@ const anybody: RecipientScope = {
 };
 
 /** Seeing a message before it goes to everybody. */
-export function templatePreviewRoutes({ prisma }: ApiDeps) {
+export function templatePreviewRoutes({ prisma }: Services) {
   async function scopeOf(
     wanted:
       | string

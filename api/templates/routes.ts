@@ -7,7 +7,7 @@ import { changeOf } from "../http/audit.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
 import { containing, pageOf, pageQuery, paging } from "../http/pages.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import {
   findTemplate,
   findVersion,
@@ -25,6 +25,7 @@ import {
   versionSummaryJson,
   wholeTemplate,
 } from "./store.ts";
+import type { Services } from "../services.ts";
 
 const create = defineRoute({
   method: "post",
@@ -108,13 +109,13 @@ const restore = defineRoute({
   responses: responses(200, "The template afterwards", wholeTemplate),
 });
 
-export function templateRoutes(deps: ApiDeps) {
-  const { prisma, clock } = deps;
+export function templateRoutes(services: Services) {
+  const { prisma, clock } = services;
 
   return createRouter()
     .openapi(create, async (c) => {
       const { key, name, content, variables } = c.req.valid("json");
-      return commitOnce(c, deps, 201, async (tx) => {
+      return commitOnce(c, services, 201, async (tx) => {
         refuseUnusable(content, variables);
         const { template, version } = await insertTemplate(
           tx,
@@ -159,7 +160,7 @@ export function templateRoutes(deps: ApiDeps) {
     .openapi(duplicate, async (c) => {
       const { key: from } = c.req.valid("param");
       const { key, name, version: wanted } = c.req.valid("json");
-      return commitOnce(c, deps, 201, async (tx) => {
+      return commitOnce(c, services, 201, async (tx) => {
         const source = await findVersion(tx, await findTemplate(tx, from), wanted);
         const { template, version } = await insertTemplate(tx, { key, name }, source, clock());
         return {
@@ -191,7 +192,7 @@ export function templateRoutes(deps: ApiDeps) {
   }
 
   function setArchived(c: Context<ApiEnv>, key: string, archivedAt: Date | null) {
-    return commitOnce(c, deps, 200, async (tx) => {
+    return commitOnce(c, services, 200, async (tx) => {
       const before = await lockTemplate(tx, key);
       const asWished = (before.archivedAt === null) === (archivedAt === null);
       const after = asWished
