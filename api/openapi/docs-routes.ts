@@ -80,6 +80,14 @@ const showDocument = defineRoute({
   },
 });
 
+const leadToPage = defineRoute({
+  method: "get",
+  path: "/",
+  access: "public",
+  summary: "Redirects a browser to the documentation",
+  responses: { 302: { description: "The documentation is at /docs" }, ...problemResponse },
+});
+
 const showPage = defineRoute({
   method: "get",
   path: "/docs",
@@ -132,6 +140,7 @@ export function docsRoutes(app: ReturnType<typeof createRouter>) {
 
   return createRouter()
     .openapi(showDocument, (c) => c.json((document ??= openApiDocument(app)), 200))
+    .openapi(leadToPage, (c) => c.redirect("/docs", 302))
     .openapi(showPage, (c) =>
       c.body(page, 200, {
         "Content-Type": "text/html; charset=utf-8",

@@ -59,7 +59,7 @@ function tagOf(path: string): string {
 
 /** `getCampaignsByIdDeliveries`: made of method and path alone, so that it stays as long as they do. */
 function operationId(method: string, path: string): string {
-  const words = parts(path).flatMap((part) =>
+  const words = (path === "/" ? ["root"] : parts(path)).flatMap((part) =>
     part.startsWith("{") ? ["by", part.slice(1, -1)] : part.split(/[^A-Za-z0-9]+/),
   );
   return method + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
