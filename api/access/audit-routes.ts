@@ -1,15 +1,9 @@
 import { z } from "@hono/zod-openapi";
 import { publicId } from "../../domain/ids.ts";
 import { text } from "../../domain/text.ts";
-import type { AuditEntry } from "../../prisma/generated/client.ts";
-import {
-  byCreation,
-  createdBetween,
-  createdWithin,
-  pageOf,
-  pageQuery,
-  readLongPage,
-} from "../http/pages.ts";
+import type { AuditEntry, Prisma } from "../../prisma/generated/client.ts";
+import { createdWithin, filterBy, readLongPage } from "../http/page-reading.ts";
+import { byCreation, createdBetween, pageOf, pageQuery } from "../http/pages.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
 
@@ -73,24 +67,19 @@ const list = defineRoute({
 
 export function auditRoutes({ prisma }: Services) {
   return createRouter().openapi(list, async (c) => {
-    const { actor, action, resource, requestId, createdFrom, createdBefore, ...page } =
-      c.req.valid("query");
+    const query = c.req.valid("query");
+    const { actor, action, resource, requestId } = query;
+    const filters: Prisma.AuditEntryWhereInput[] = [
+      createdWithin(query),
+      actor === undefined ? {} : { actor },
+      action === undefined ? {} : { OR: [{ action }, { action: { startsWith: `${action}.` } }] },
+      resource === undefined ? {} : { resource },
+      requestId === undefined ? {} : { requestId },
+    ];
     const entries = await readLongPage(
-      page,
+      query,
       byCreation,
-      ({ where, ...find }) =>
-        prisma.auditEntry.findMany({
-          ...find,
-          where: {
-            AND: [where, createdWithin({ createdFrom, createdBefore })],
-            ...(actor !== undefined && { actor }),
-            ...(action !== undefined && {
-              OR: [{ action }, { action: { startsWith: `${action}.` } }],
-            }),
-            ...(resource !== undefined && { resource }),
-            ...(requestId !== undefined && { requestId }),
-          },
-        }),
+      (page) => prisma.auditEntry.findMany(filterBy(page, ...filters)),
       entryJson,
     );
     return c.json(entries, 200);

@@ -7,7 +7,8 @@ import type { ApiKey, Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
 import { commit, commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
 import { newSecret } from "../http/keyring.ts";
-import { byCreation, oneOrMore, pageOf, pageQuery, paging } from "../http/pages.ts";
+import { filterBy, readPage } from "../http/page-reading.ts";
+import { byCreation, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
 import { invalid, Problem } from "../http/problem.ts";
 import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
@@ -165,17 +166,16 @@ export function apiKeyRoutes(services: Services) {
       return c.json({ ...body, secret }, 201);
     })
     .openapi(list, async (c) => {
-      const { role, state, ...page } = c.req.valid("query");
+      const query = c.req.valid("query");
       const now = clock();
-      const { where, answer, ...find } = paging<ApiKey>(page, byCreation);
-      const rows = await prisma.apiKey.findMany({
-        ...find,
-        where: { AND: [where, ...(role ? [{ role: { in: role } }] : []), inState(state, now)] },
-      });
-      return c.json(
-        answer(rows, (row) => apiKeyJson(row, now)),
-        200,
+      const filters = [query.role ? { role: { in: query.role } } : {}, inState(query.state, now)];
+      const keys = await readPage(
+        query,
+        byCreation,
+        (page) => prisma.apiKey.findMany(filterBy(page, ...filters)),
+        (row) => apiKeyJson(row, now),
       );
+      return c.json(keys, 200);
     })
     .openapi(get, async (c) => {
       const row = await prisma.apiKey.findUnique({

@@ -12,7 +12,6 @@ import {
 } from "../../domain/templates/template-variables.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { describedAudience, segmentsOf } from "../segments/audience.ts";
-import { changeOf } from "../http/audit.ts";
 import {
   campaignAnswer,
   type CampaignRow,
@@ -24,12 +23,12 @@ import {
   updateCampaign,
 } from "./store.ts";
 import { etagOf, ifMatchHeaders, requireMatch, setEtag } from "../http/etag.ts";
-import { commit } from "../http/idempotency.ts";
 import { type FieldError, invalid, Problem } from "../http/problem.ts";
 import { idInPath, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { dataErrors, pinVersion } from "../templates/version-cache.ts";
 import { holdType } from "../notification-types/lookup.ts";
+import { changeVersioned } from "../http/versioned.ts";
 import type { Services } from "../services.ts";
 
 const count = (description: string) => z.number().int().openapi({ description });
@@ -247,24 +246,24 @@ export function campaignEditRoutes(services: Services) {
       return c.json(answer, 200);
     }
     const id = idInPath("campaign", reference);
-    const { row, json } = await commit(c, services, async (tx) => {
-      const before = await lockCampaign(tx, id);
-      requireMatch(c, before.row.version);
-      const { changes, columns, supersedes } = await planEdit(tx, before, wanted);
-      if (Object.keys(changes).length === 0) return { body: before, changes: [] };
-      const now = clock();
-      if (supersedes) await keepRevision(tx, before.row, now);
-      if (changes.throttle) await setThrottle(tx, reference, wanted.throttle ?? null, now);
-      const after = await updateCampaign(tx, id, columns, now);
-      return {
-        body: after,
-        changes: [changeOf("campaign.edit", reference, before.json, after.json)],
-        ...(after.row.status !== "draft" && {
-          committed: () => wakes.campaign(reference, { requestId: c.get("requestId") }),
-        }),
-      };
+    const { json } = await changeVersioned(c, services, "campaign.edit", {
+      lock: (tx) => lockCampaign(tx, id),
+      describe: (read) => ({ resource: reference, version: read.row.version, facts: read.json }),
+      async write(tx, before) {
+        const { changes, columns, supersedes } = await planEdit(tx, before, wanted);
+        if (Object.keys(changes).length === 0) return null;
+        const now = clock();
+        if (supersedes) await keepRevision(tx, before.row, now);
+        if (changes.throttle) await setThrottle(tx, reference, wanted.throttle ?? null, now);
+        const after = await updateCampaign(tx, id, columns, now);
+        return {
+          after,
+          ...(after.row.status !== "draft" && {
+            committed: () => wakes.campaign(reference, { requestId: c.get("requestId") }),
+          }),
+        };
+      },
     });
-    setEtag(c, row.version);
     return c.json(json, 200);
   });
 }

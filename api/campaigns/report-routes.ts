@@ -6,12 +6,12 @@ import {
   countsOf,
   deliveryAnswer,
   deliveryJson,
-  type DeliveryRow,
   exampleCounts,
   statusCounts,
 } from "../deliveries/store.ts";
 import { readDeliveries } from "../deliveries/filters.ts";
-import { byCreation, oneOrMore, pageOf, pageQuery, paging, partOf } from "../http/pages.ts";
+import { readPageByCreation } from "../http/page-reading.ts";
+import { byCreation, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
 import { absent, idInPath, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
 import { createTurns } from "../../lib/concurrency-limit.ts";
@@ -162,10 +162,14 @@ export function campaignReportRoutes({ prisma, pool, clock }: Services) {
     })
     .openapi(list, async (c) => {
       const id = idInPath("campaign", c.req.valid("param").id);
-      const { status, ...page } = c.req.valid("query");
+      const query = c.req.valid("query");
       if (!(await prisma.campaign.findUnique({ where: { id }, select: { id: true } })))
         absent("campaign");
-      const rows = await readDeliveries(pool, { campaign: id, status }, partOf(page));
-      return c.json(paging<DeliveryRow>(page, byCreation).answer(rows, deliveryJson), 200);
+      const deliveries = await readPageByCreation(
+        query,
+        (part) => readDeliveries(pool, { campaign: id, status: query.status }, part),
+        deliveryJson,
+      );
+      return c.json(deliveries, 200);
     });
 }

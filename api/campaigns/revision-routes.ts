@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { withTemplate } from "../templates/store.ts";
-import { numberedPage, numberedQuery } from "../http/version-cursor.ts";
+import { locateVersionPage, versionPageQuery } from "../http/version-cursor.ts";
 import { pageOf } from "../http/pages.ts";
 import { absent, idInPath, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
@@ -35,7 +35,7 @@ const list = defineRoute({
   path: "/v1/campaigns/{id}/revisions",
   access: "viewer",
   summary: "What it says and said, the latest first, and how many were sent which",
-  request: { params: idParams("campaign"), query: numberedQuery },
+  request: { params: idParams("campaign"), query: versionPageQuery },
   responses: responses(200, "A page", pageOf(revision)),
 });
 
@@ -49,7 +49,7 @@ interface Message {
 export function campaignRevisionRoutes({ prisma }: Services) {
   return createRouter().openapi(list, async (c) => {
     const id = idInPath("campaign", c.req.valid("param").id);
-    const { below, take, answer } = numberedPage(c.req.valid("query"));
+    const { below, take, toPage } = locateVersionPage(c.req.valid("query"));
     const row = await prisma.campaign.findUnique({ where: { id }, include: withTemplate });
     if (!row) absent("campaign");
     const superseded = await prisma.campaignRevision.findMany({
@@ -82,7 +82,7 @@ export function campaignRevisionRoutes({ prisma }: Services) {
       unknown: counted(revision, true),
     }));
     return c.json(
-      answer(shown, ({ revision }) => revision),
+      toPage(shown, ({ revision }) => revision),
       200,
     );
   });

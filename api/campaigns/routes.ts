@@ -6,22 +6,14 @@ import { publicId } from "../../domain/ids.ts";
 import { typeKey } from "../../domain/policy/notification-type.ts";
 import { templateKey } from "../../domain/notification.ts";
 import { text } from "../../domain/text.ts";
-import type { Gate } from "../../prisma/generated/client.ts";
+import type { Gate, Prisma } from "../../prisma/generated/client.ts";
 import { describedAudience } from "../segments/audience.ts";
 import { asShown, campaignAnswer, campaignJson, type CampaignRow, readCampaign } from "./store.ts";
 import { setEtag } from "../http/etag.ts";
 import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
 import { makeCampaign } from "./create.ts";
-import {
-  byCreation,
-  containing,
-  createdBetween,
-  createdWithin,
-  oneOrMore,
-  pageOf,
-  pageQuery,
-  readLongPage,
-} from "../http/pages.ts";
+import { containing, createdWithin, filterBy, readLongPage } from "../http/page-reading.ts";
+import { byCreation, createdBetween, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
 import { idInPath, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
@@ -124,26 +116,23 @@ export function campaignRoutes(services: Services) {
       }),
     )
     .openapi(list, async (c) => {
-      const { status, q, template, type, createdFrom, createdBefore, ...page } =
-        c.req.valid("query");
+      const query = c.req.valid("query");
+      const { status, q, template, type } = query;
+      const filters: Prisma.CampaignWhereInput[] = [
+        createdWithin(query),
+        status ? { status: { in: status } } : {},
+        q ? { name: containing(q) } : {},
+        template ? { templateVersion: { template: { key: template } } } : {},
+        type ? { type: { key: type } } : {},
+      ];
       const gateOf = ({ id }: CampaignRow) => campaignGate(publicId("campaign", id));
       const gates = new Map<string, Gate>();
       const campaigns = await readLongPage(
-        page,
+        query,
         sortable,
-        async ({ where, ...find }) => {
+        async (page) => {
           const rows = await prisma.campaign.findMany({
-            ...find,
-            where: {
-              AND: [
-                where,
-                createdWithin({ createdFrom, createdBefore }),
-                status ? { status: { in: status } } : {},
-                q ? { name: containing(q) } : {},
-                template ? { templateVersion: { template: { key: template } } } : {},
-                type ? { type: { key: type } } : {},
-              ],
-            },
+            ...filterBy(page, ...filters),
             include: asShown,
           });
           const keys = rows.map(gateOf);

@@ -12,7 +12,8 @@ import { recipientReference } from "../../domain/recipient.ts";
 import { text } from "../../domain/text.ts";
 import { type Conditions, createConditions } from "../http/where.ts";
 import { type DeliveryRow, deliveryColumns, typeIdOf } from "./store.ts";
-import { createdBetween, oneOrMore, type Part } from "../http/pages.ts";
+import type { Part } from "../http/page-reading.ts";
+import { createdBetween, oneOrMore } from "../http/pages.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 
 /** The public id of one thing, as its UUID. */

@@ -2,9 +2,10 @@ import { z } from "@hono/zod-openapi";
 import { attemptFailures, type AttemptFailure } from "../../domain/delivery/attempt.ts";
 import type { PrismaClient } from "../../prisma/generated/client.ts";
 import { withTemplate } from "../templates/store.ts";
-import { deliveryAnswer, deliveryJson, type DeliveryRow, templateVersionAnswer } from "./store.ts";
+import { deliveryAnswer, deliveryJson, templateVersionAnswer } from "./store.ts";
 import { deliveryFilterQuery, findNamed, readDeliveries } from "./filters.ts";
-import { byCreation, pageOf, pageQuery, paging, partOf } from "../http/pages.ts";
+import { readPageByCreation } from "../http/page-reading.ts";
+import { byCreation, pageOf, pageQuery } from "../http/pages.ts";
 import { absent, idInPath, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
@@ -59,11 +60,14 @@ const get = defineRoute({
 export function deliveryRoutes({ prisma, pool }: Services) {
   return createRouter()
     .openapi(list, async (c) => {
-      const { limit, cursor, sort, ...wanted } = c.req.valid("query");
-      const page = { limit, cursor, sort };
-      const filters = await findNamed(pool, wanted);
-      const rows = filters ? await readDeliveries(pool, filters, partOf(page)) : [];
-      return c.json(paging<DeliveryRow>(page, byCreation).answer(rows, deliveryJson), 200);
+      const query = c.req.valid("query");
+      const filters = await findNamed(pool, query);
+      const page = await readPageByCreation(
+        query,
+        async (part) => (filters ? readDeliveries(pool, filters, part) : []),
+        deliveryJson,
+      );
+      return c.json(page, 200);
     })
     .openapi(get, async (c) => {
       const row = await read(prisma, idInPath("delivery", c.req.valid("param").id));

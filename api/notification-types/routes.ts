@@ -4,9 +4,8 @@ import { newUuid } from "../../domain/ids.ts";
 import { typeDefinition, typeKey, typePatch } from "../../domain/policy/notification-type.ts";
 import { text } from "../../domain/text.ts";
 import type { NotificationType, Prisma } from "../../prisma/generated/client.ts";
-import { changeOf } from "../http/audit.ts";
 import { isForeignKeyViolation } from "../http/database-errors.ts";
-import { ifMatchHeaders, requireMatch, setEtag } from "../http/etag.ts";
+import { ifMatchHeaders, setEtag } from "../http/etag.ts";
 import { commit, commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
 import {
   definitionOf,
@@ -19,8 +18,9 @@ import {
   typeVersionAnswer,
   typeVersionJson,
 } from "./store.ts";
-import { numberedPage, numberedQuery } from "../http/version-cursor.ts";
-import { containing, pageOf, pageQuery, readLongPage } from "../http/pages.ts";
+import { readVersionPage, versionPageQuery } from "../http/version-cursor.ts";
+import { containing, filterBy, readLongPage } from "../http/page-reading.ts";
+import { pageOf, pageQuery } from "../http/pages.ts";
 import { notFound, Problem } from "../http/problem.ts";
 import {
   createRouter,
@@ -29,8 +29,9 @@ import {
   problemResponse,
   responses,
 } from "../http/router.ts";
+import { changeVersioned } from "../http/versioned.ts";
 import { refuseUnusableTemplate } from "../templates/store.ts";
-import { versionFacts, versionFactsJson, versionInPath } from "../http/version-metadata.ts";
+import { versionMetadata, versionInPath } from "../http/version-metadata.ts";
 import type { Services } from "../services.ts";
 
 /*
@@ -121,8 +122,8 @@ const versions = defineRoute({
   path: "/v1/notification-types/{key}/versions",
   access: "viewer",
   summary: "The versions of a notification type, the latest first",
-  request: { params: typeParams, query: numberedQuery },
-  responses: responses(200, "A page", pageOf(versionFacts)),
+  request: { params: typeParams, query: versionPageQuery },
+  responses: responses(200, "A page", pageOf(versionMetadata)),
 });
 
 const version = defineRoute({
@@ -160,20 +161,12 @@ export function notificationTypeRoutes(services: Services) {
       });
     })
     .openapi(list, async (c) => {
-      const { q, ...page } = c.req.valid("query");
+      const query = c.req.valid("query");
+      const filter = query.q === undefined ? {} : hasInKeyOrName(query.q);
       const types = await readLongPage(
-        page,
+        query,
         sortable,
-        ({ where, ...find }) =>
-          prisma.notificationType.findMany({
-            ...find,
-            where: {
-              AND: [
-                where,
-                q === undefined ? {} : { OR: [{ key: containing(q) }, { document: named(q) }] },
-              ],
-            },
-          }),
+        (page) => prisma.notificationType.findMany(filterBy(page, filter)),
         typeJson,
       );
       return c.json(types, 200);
@@ -186,29 +179,27 @@ export function notificationTypeRoutes(services: Services) {
     .openapi(patch, async (c) => {
       const { key } = c.req.valid("param");
       const wanted = c.req.valid("json");
-      const row = await commit(c, services, async (tx) => {
-        const before = await lockType(tx, key);
-        requireMatch(c, before.version);
-        const old = definitionOf(before.document);
-        const definition = patchedDefinition(old, wanted);
-        if (isDeepStrictEqual(definition, old)) return { body: before, changes: [] };
-        if (definition.summaryTemplate !== old.summaryTemplate)
-          await refuseUnusableTemplate(tx, definition.summaryTemplate, "/summaryTemplate");
-        const after = await tx.notificationType.update({
-          where: { key },
-          data: {
-            document: definition as unknown as Prisma.InputJsonObject,
-            version: { increment: 1 },
-            updatedAt: clock(),
-          },
-        });
-        await keepVersion(tx, after, c.get("caller").id);
-        return {
-          body: after,
-          changes: [changeOf("type.update", key, typeJson(before), typeJson(after))],
-        };
+      const row = await changeVersioned(c, services, "type.update", {
+        lock: (tx) => lockType(tx, key),
+        describe: (type) => ({ resource: key, version: type.version, facts: typeJson(type) }),
+        async write(tx, before) {
+          const old = definitionOf(before.document);
+          const definition = patchedDefinition(old, wanted);
+          if (isDeepStrictEqual(definition, old)) return null;
+          if (definition.summaryTemplate !== old.summaryTemplate)
+            await refuseUnusableTemplate(tx, definition.summaryTemplate, "/summaryTemplate");
+          const after = await tx.notificationType.update({
+            where: { key },
+            data: {
+              document: definition as unknown as Prisma.InputJsonObject,
+              version: { increment: 1 },
+              updatedAt: clock(),
+            },
+          });
+          await keepVersion(tx, after, c.get("caller").id);
+          return { after };
+        },
       });
-      setEtag(c, row.version);
       return c.json(typeJson(row), 200);
     })
     .openapi(remove, async (c) => {
@@ -227,17 +218,14 @@ export function notificationTypeRoutes(services: Services) {
     })
     .openapi(versions, async (c) => {
       const { id: typeId } = await findType(prisma, c.req.valid("param").key);
-      const { below, take, answer } = numberedPage(c.req.valid("query"));
-      const rows = await prisma.notificationTypeVersion.findMany({
-        where: { typeId, ...(below !== null && { version: { lt: below } }) },
-        orderBy: { version: "desc" },
-        omit: { document: true },
-        take,
-      });
-      return c.json(
-        answer(rows.map(versionFactsJson), (row) => row.version),
-        200,
+      const page = await readVersionPage(c.req.valid("query"), ({ where, ...find }) =>
+        prisma.notificationTypeVersion.findMany({
+          ...find,
+          where: { ...where, typeId },
+          omit: { document: true },
+        }),
       );
+      return c.json(page, 200);
     })
     .openapi(version, async (c) => {
       const { key, version: wanted } = c.req.valid("param");
@@ -256,12 +244,16 @@ const inUse = () =>
     "Notifications or campaigns that are still kept are of this type: it says what holds for them.",
   );
 
-/** For a Prisma filter: definitions whose name holds this part, in any case. */
-const named = (part: string) => ({
-  path: ["name"],
-  string_contains: containing(part).contains,
-  mode: containing(part).mode,
-});
+/** A Prisma filter for types whose key, or the name in whose definition, holds this part, in any case. */
+function hasInKeyOrName(part: string): Prisma.NotificationTypeWhereInput {
+  const { contains, mode } = containing(part);
+  return {
+    OR: [
+      { key: { contains, mode } },
+      { document: { path: ["name"], string_contains: contains, mode } },
+    ],
+  };
+}
 
 async function keepVersion(
   tx: Prisma.TransactionClient,

@@ -11,7 +11,11 @@ import type { NotificationType, Prisma } from "../../prisma/generated/client.ts"
 import { invalid, notFound } from "../http/problem.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 import { fieldErrors } from "../http/validation.ts";
-import { versionFacts, type VersionFacts, versionFactsJson } from "../http/version-metadata.ts";
+import {
+  versionMetadata,
+  type VersionMetadata,
+  versionMetadataJson,
+} from "../http/version-metadata.ts";
 
 export const typeParams = z.object({
   key: typeKey.meta({ description: "Of a notification type", example: "task.deadline" }),
@@ -30,7 +34,7 @@ export const typeAnswer = wholeTypeDefinition
 
 /** What it said. */
 export const typeVersionAnswer = wholeTypeDefinition
-  .extend(versionFacts.shape)
+  .extend(versionMetadata.shape)
   .openapi("NotificationTypeVersion");
 
 /** A definition as it is stored: what it could not say yet when it was written has its default. */
@@ -50,9 +54,9 @@ export function typeJson(row: NotificationType): z.output<typeof typeAnswer> {
 }
 
 export const typeVersionJson = (
-  row: VersionFacts & { document: Prisma.JsonValue },
+  row: VersionMetadata & { document: Prisma.JsonValue },
 ): z.output<typeof typeVersionAnswer> => ({
-  ...versionFactsJson(row),
+  ...versionMetadataJson(row),
   ...definitionOf(row.document),
 });
 

@@ -20,16 +20,8 @@ import {
 import { findNamed, readDeliveries, recipientParameter } from "../deliveries/filters.ts";
 import { answerWith, idempotencyHeaders, keyedRequest } from "../http/idempotency.ts";
 import { Problem } from "../http/problem.ts";
-import {
-  byCreation,
-  createdBetween,
-  oneOrMore,
-  pageOf,
-  pageQuery,
-  paging,
-  type Part,
-  partOf,
-} from "../http/pages.ts";
+import { type Part, readPageByCreation } from "../http/page-reading.ts";
+import { byCreation, createdBetween, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
 import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { acceptedNotification } from "./schemas.ts";
@@ -176,20 +168,15 @@ export function notificationRoutes({
       return answerWith<z.infer<typeof acceptedNotification>, 202>(c, answer);
     })
     .openapi(list, async (c) => {
-      const { limit, cursor, sort, ...wanted } = c.req.valid("query");
-      const page = { limit, cursor, sort };
-      const filters = await findNamed(pool, wanted);
-      const rows = filters ? await readNotifications(pool, filters, partOf(page)) : [];
-      const counts = await countsByNotification(
-        pool,
-        rows.map(({ id }) => id),
+      const query = c.req.valid("query");
+      const filters = await findNamed(pool, query);
+      const notifications = await readPageByCreation(
+        query,
+        async (part) =>
+          filters ? addCounts(pool, await readNotifications(pool, filters, part)) : [],
+        listedJson,
       );
-      return c.json(
-        paging<NotificationRow>(page, byCreation).answer(rows, (row) =>
-          listedJson(row, counts.get(row.id) ?? []),
-        ),
-        200,
-      );
+      return c.json(notifications, 200);
     })
     .openapi(get, async (c) => {
       const row = await prisma.notification.findUnique({
@@ -197,7 +184,7 @@ export function notificationRoutes({
         include: { ...withTemplate, type: { select: { key: true } } },
       });
       if (!row) absent("notification");
-      const counts = await countsByNotification(pool, [row.id]);
+      const [counted] = await addCounts(pool, [row]);
       const deliveries = await readDeliveries(
         pool,
         { notification: row.id },
@@ -206,10 +193,7 @@ export function notificationRoutes({
       const { version, template } = row.templateVersion;
       return c.json(
         {
-          ...listedJson(
-            { ...row, key: template.key, version, type: row.type?.key ?? null },
-            counts.get(row.id) ?? [],
-          ),
+          ...listedJson({ ...counted!, key: template.key, version, type: row.type?.key ?? null }),
           data: row.data as Record<string, unknown>,
           occursAt: row.occursAt?.toISOString() ?? null,
           expiresAt: row.expiresAt?.toISOString() ?? null,
@@ -295,21 +279,24 @@ async function readNotifications(
 
 type StatusCount = { status: DeliveryStatus; count: number };
 
-async function countsByNotification(
-  pool: Pool,
-  ids: readonly string[],
-): Promise<Map<string, StatusCount[]>> {
-  const counts = new Map<string, StatusCount[]>();
-  if (ids.length === 0) return counts;
-  const { rows } = await pool.query<StatusCount & { id: string }>(
-    "SELECT notification_id AS id, status, count(*)::int AS count FROM deliveries WHERE notification_id = ANY($1::uuid[]) AND leg = 'primary' GROUP BY 1, 2",
-    [ids],
-  );
-  for (const { id, ...counted } of rows) counts.set(id, [...(counts.get(id) ?? []), counted]);
-  return counts;
+interface Counted {
+  counts: StatusCount[];
 }
 
-function listedJson(row: NotificationRow, counts: StatusCount[]): z.output<typeof listed> {
+/** Counts the deliveries of each notification by status. */
+async function addCounts<Row extends { id: string }>(
+  pool: Pool,
+  notifications: readonly Row[],
+): Promise<(Row & Counted)[]> {
+  if (notifications.length === 0) return [];
+  const { rows } = await pool.query<StatusCount & { id: string }>(
+    "SELECT notification_id AS id, status, count(*)::int AS count FROM deliveries WHERE notification_id = ANY($1::uuid[]) AND leg = 'primary' GROUP BY 1, 2",
+    [notifications.map(({ id }) => id)],
+  );
+  return notifications.map((row) => ({ ...row, counts: rows.filter(({ id }) => id === row.id) }));
+}
+
+function listedJson(row: NotificationRow & Counted): z.output<typeof listed> {
   const { key, version, type, priority, test, createdBy, requestId } = row;
   return {
     id: publicId("notification", row.id),
@@ -321,6 +308,6 @@ function listedJson(row: NotificationRow, counts: StatusCount[]): z.output<typeo
     createdBy,
     requestId,
     createdAt: row.createdAt.toISOString(),
-    counts: countsOf(counts),
+    counts: countsOf(row.counts),
   };
 }

@@ -38,6 +38,13 @@ export async function readPolicy(
   return readOf(await client.policyVersion.findFirst({ orderBy: { version: "desc" } }));
 }
 
+/** The policy in force, held against other changes to the end of the transaction. */
+export async function lockPolicy(tx: Prisma.TransactionClient): Promise<ReadPolicy> {
+  // The whole table, for there may be no row yet that could be locked.
+  await tx.$executeRaw`LOCK TABLE policy_versions IN SHARE ROW EXCLUSIVE MODE`;
+  return readPolicy(tx);
+}
+
 export function readOf(row: PolicyVersion | null): ReadPolicy {
   const changes = (row?.document ?? {}) as Record<string, unknown>;
   const whole = policyFrom(changes);

@@ -10,7 +10,7 @@ import {
 } from "../../domain/recipient.ts";
 import { Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
-import { ifMatchHeaders, requireMatch, setEtag } from "../http/etag.ts";
+import { ifMatchHeaders, setEtag } from "../http/etag.ts";
 import { leaveGroups, lockGroupsOf } from "../../ledger/groups.ts";
 import { commit } from "../http/idempotency.ts";
 import { invalid } from "../http/problem.ts";
@@ -34,6 +34,7 @@ import {
 } from "../http/router.ts";
 import { runOf } from "../../ledger/run.ts";
 import { fieldErrors } from "../http/validation.ts";
+import { changeVersioned } from "../http/versioned.ts";
 import type { Services } from "../services.ts";
 
 const exampleProfile = {
@@ -144,39 +145,33 @@ export function recipientRoutes(services: Services) {
     .openapi(patch, async (c) => {
       const named = recipientReference(c.req.valid("param").recipient);
       const wanted = c.req.valid("json");
-      const row = await commit(c, services, async (tx) => {
-        const before = await lockRecipient(tx, named);
-        refuseAbsent(before);
-        requireMatch(c, before.version);
-        const profile = patched(before, wanted);
-        const shown = recipientJson(before);
-        if (
-          Object.entries(profile).every(([key, value]) =>
-            isDeepStrictEqual(value, before[key as keyof HeldRecipient]),
-          )
-        )
-          return { body: before, changes: [] };
-        const after = await tx.recipient.update({
-          where: { id: before.id },
-          data: {
-            ...profile,
-            attributes: profile.attributes as Prisma.InputJsonObject,
-            updatedAt: clock(),
-            version: { increment: 1 },
-          },
-        });
-        return {
-          body: after,
-          committed: await releasing(
-            c,
-            services,
-            runOf(tx),
-            after.timeZone === before.timeZone ? [] : [after.id],
-          ),
-          changes: [changeOf("recipient.update", shown.id, shown, recipientJson(after))],
-        };
+      const row = await changeVersioned<HeldRecipient>(c, services, "recipient.update", {
+        async lock(tx) {
+          const held = await lockRecipient(tx, named);
+          refuseAbsent(held);
+          return held;
+        },
+        describe: (held) => ({
+          resource: publicId("recipient", held.id),
+          version: held.version,
+          facts: recipientJson(held),
+        }),
+        async write(tx, before) {
+          const profile = mergeProfile(before, wanted);
+          if (isDeepStrictEqual(profile, profileOf(before))) return null;
+          const after = await tx.recipient.update({
+            where: { id: before.id },
+            data: {
+              ...profile,
+              attributes: profile.attributes as Prisma.InputJsonObject,
+              updatedAt: clock(),
+              version: { increment: 1 },
+            },
+          });
+          const moved = after.timeZone === before.timeZone ? [] : [after.id];
+          return { after, committed: await releasing(c, services, runOf(tx), moved) };
+        },
       });
-      setEtag(c, row.version);
       return c.json(recipientJson(row), 200);
     })
     .openapi(erase, async (c) => {
@@ -233,13 +228,17 @@ export function recipientRoutes(services: Services) {
     });
 }
 
+const profileOf = ({ email, phone, timeZone, locale, attributes }: HeldRecipient) => ({
+  email,
+  phone,
+  timeZone,
+  locale,
+  attributes,
+});
+
 /** The profile that a patch makes of a recipient; throws the problem of one that may not be. */
-function patched(
-  { email, phone, timeZone, locale, attributes }: HeldRecipient,
-  wanted: z.output<typeof recipientPatch>,
-) {
-  const merged = mergePatch({ email, phone, timeZone, locale, attributes }, wanted);
-  const parsed = recipientProfile.safeParse(merged);
+function mergeProfile(before: HeldRecipient, wanted: z.output<typeof recipientPatch>) {
+  const parsed = recipientProfile.safeParse(mergePatch(profileOf(before), wanted));
   if (!parsed.success) throw invalid(fieldErrors(parsed.error, "body"));
   return parsed.data;
 }

@@ -8,7 +8,7 @@ import type { recipientReference } from "../../domain/recipient.ts";
 import { text } from "../../domain/text.ts";
 import type { Prisma, Recipient } from "../../prisma/generated/client.ts";
 import { type Conditions, createConditions } from "../http/where.ts";
-import type { Place } from "../http/pages.ts";
+import type { PagePosition } from "../http/page-reading.ts";
 import { notFound, Problem } from "../http/problem.ts";
 
 /** A recipient, as every route shows it. */
@@ -133,7 +133,7 @@ const searched =
 export async function readRecipients(
   pool: Pick<Pool, "query">,
   query: RecipientQuery,
-  { field, kind, after, direction, take }: Place,
+  { field, kind, after, direction, take }: PagePosition,
 ): Promise<RecipientRow[]> {
   const conditions = meant(query);
   const { bind, and } = conditions;

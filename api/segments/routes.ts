@@ -4,11 +4,11 @@ import { publicId, newUuid } from "../../domain/ids.ts";
 import { text } from "../../domain/text.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { describedFilter } from "./audience.ts";
-import { changeOf } from "../http/audit.ts";
 import { isUniqueViolation } from "../http/database-errors.ts";
-import { ifMatchHeaders, requireMatch, setEtag } from "../http/etag.ts";
+import { ifMatchHeaders, setEtag } from "../http/etag.ts";
 import { commit, commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
-import { containing, pageOf, pageQuery, readLongPage } from "../http/pages.ts";
+import { filterBy, hasInKeyOrName, readLongPage } from "../http/page-reading.ts";
+import { pageOf, pageQuery } from "../http/pages.ts";
 import { notFound, Problem } from "../http/problem.ts";
 import {
   createRouter,
@@ -26,6 +26,7 @@ import {
   segmentName,
   segmentParams,
 } from "./store.ts";
+import { changeVersioned } from "../http/versioned.ts";
 import type { Services } from "../services.ts";
 
 const create = defineRoute({
@@ -134,20 +135,12 @@ export function segmentRoutes(services: Services) {
       });
     })
     .openapi(list, async (c) => {
-      const { q, ...page } = c.req.valid("query");
+      const query = c.req.valid("query");
+      const filter = query.q === undefined ? {} : hasInKeyOrName(query.q);
       const segments = await readLongPage(
-        page,
+        query,
         sortable,
-        ({ where, ...find }) =>
-          prisma.segment.findMany({
-            ...find,
-            where: {
-              AND: [
-                where,
-                q === undefined ? {} : { OR: [{ key: containing(q) }, { name: containing(q) }] },
-              ],
-            },
-          }),
+        (page) => prisma.segment.findMany(filterBy(page, filter)),
         segmentJson,
       );
       return c.json(segments, 200);
@@ -161,27 +154,28 @@ export function segmentRoutes(services: Services) {
     .openapi(patch, async (c) => {
       const { key } = c.req.valid("param");
       const { name, filter } = c.req.valid("json");
-      const row = await commit(c, services, async (tx) => {
-        const before = await lockSegment(tx, key, "change");
-        requireMatch(c, before.version);
-        const wanted = { name: name ?? before.name, filter: filter ?? before.filter };
-        if (isDeepStrictEqual(wanted, { name: before.name, filter: before.filter }))
-          return { body: before, changes: [] };
-        const after = await tx.segment.update({
-          where: { key },
-          data: {
-            name: wanted.name,
-            filter: wanted.filter as Prisma.InputJsonObject,
-            updatedAt: clock(),
-            version: { increment: 1 },
-          },
-        });
-        return {
-          body: after,
-          changes: [changeOf("segment.update", key, segmentJson(before), segmentJson(after))],
-        };
+      const row = await changeVersioned(c, services, "segment.update", {
+        lock: (tx) => lockSegment(tx, key, "change"),
+        describe: (segment) => ({
+          resource: key,
+          version: segment.version,
+          facts: segmentJson(segment),
+        }),
+        async write(tx, before) {
+          const wanted = { name: name ?? before.name, filter: filter ?? before.filter };
+          if (isDeepStrictEqual(wanted, { name: before.name, filter: before.filter })) return null;
+          const after = await tx.segment.update({
+            where: { key },
+            data: {
+              name: wanted.name,
+              filter: wanted.filter as Prisma.InputJsonObject,
+              updatedAt: clock(),
+              version: { increment: 1 },
+            },
+          });
+          return { after };
+        },
       });
-      setEtag(c, row.version);
       return c.json(segmentJson(row), 200);
     })
     .openapi(remove, async (c) => {

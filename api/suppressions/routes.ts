@@ -8,17 +8,16 @@ import {
   suppressedChannels,
   suppressionReasons,
 } from "../../domain/suppression.ts";
-import type { Suppression } from "../../prisma/generated/client.ts";
+import type { Prisma, Suppression } from "../../prisma/generated/client.ts";
 import { commit } from "../http/idempotency.ts";
 import { importBody, importOutcome, importStream } from "../imports/stream.ts";
+import { createdWithin, filterBy, readPage } from "../http/page-reading.ts";
 import {
   byCreation,
   createdBetween,
-  createdWithin,
   oneOrMore,
   pageOf,
   pageQuery,
-  paging,
   withPlus,
 } from "../http/pages.ts";
 import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
@@ -154,22 +153,21 @@ export function suppressionRoutes(services: Services) {
 
   return createRouter()
     .openapi(list, async (c) => {
-      const { channel, reason, address, createdFrom, createdBefore, ...page } =
-        c.req.valid("query");
-      const { where, answer, ...find } = paging<Suppression>(page, byCreation);
-      const rows = await prisma.suppression.findMany({
-        ...find,
-        where: {
-          AND: [
-            where,
-            createdWithin({ createdFrom, createdBefore }),
-            channel ? { channel: { in: channel } } : {},
-            reason ? { reason: { in: reason } } : {},
-            address ?? {},
-          ],
-        },
-      });
-      return c.json(answer(rows, suppressionJson), 200);
+      const query = c.req.valid("query");
+      const { channel, reason, address } = query;
+      const filters: Prisma.SuppressionWhereInput[] = [
+        createdWithin(query),
+        channel ? { channel: { in: channel } } : {},
+        reason ? { reason: { in: reason } } : {},
+        address ?? {},
+      ];
+      const suppressions = await readPage(
+        query,
+        byCreation,
+        (page) => prisma.suppression.findMany(filterBy(page, ...filters)),
+        suppressionJson,
+      );
+      return c.json(suppressions, 200);
     })
     .openapi(get, async (c) => {
       const id = idInPath("suppression", c.req.valid("param").id);

@@ -1,8 +1,8 @@
 import { z } from "@hono/zod-openapi";
-import type { TemplateVersion } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
 import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
-import { pageOf, pageQuery, paging } from "../http/pages.ts";
+import { filterBy, readPage } from "../http/page-reading.ts";
+import { pageOf, pageQuery } from "../http/pages.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import {
   findTemplate,
@@ -103,16 +103,17 @@ export function templateVersionRoutes(services: Services) {
     })
     .openapi(list, async (c) => {
       const template = await findTemplate(prisma, c.req.valid("param").key);
-      const { where, answer, ...find } = paging<Omit<TemplateVersion, "content" | "variables">>(
+      const versions = await readPage(
         c.req.valid("query"),
         sortable,
+        (page) =>
+          prisma.templateVersion.findMany({
+            ...filterBy(page, { templateId: template.id }),
+            omit: { content: true, variables: true },
+          }),
+        versionSummaryJson,
       );
-      const rows = await prisma.templateVersion.findMany({
-        ...find,
-        where: { AND: [where, { templateId: template.id }] },
-        omit: { content: true, variables: true },
-      });
-      return c.json(answer(rows, versionSummaryJson), 200);
+      return c.json(versions, 200);
     })
     .openapi(get, async (c) => {
       const { key, version } = c.req.valid("param");
