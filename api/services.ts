@@ -5,7 +5,10 @@ import { createKeyring, type Keyring } from "./http/keyring.ts";
 import { type ApiMetrics, createApiMetrics } from "./http/metrics.ts";
 import type { ApiDeps } from "./http/router.ts";
 import { type Backlog, createBacklog } from "./notifications/admission.ts";
-import { createTypes, type Types } from "./notification-types/lookup.ts";
+import {
+  createNotificationTypeLookup,
+  type NotificationTypeLookup,
+} from "./notification-types/lookup.ts";
 import { createTemplateVersions, type TemplateVersions } from "./templates/version-cache.ts";
 
 /** What the routes of every resource are made from. There is one in an API process, since most of its members cache. */
@@ -17,7 +20,7 @@ export interface Services extends ApiDeps {
   readPolicySnapshot: ReadRulebook;
   readLedger: LedgerReader;
   templateVersions: TemplateVersions;
-  notificationTypes: Types;
+  notificationTypes: NotificationTypeLookup;
   /** Bounds how many deliveries may be accepted and not sent yet. */
   admission: Backlog;
 }
@@ -33,7 +36,7 @@ export function createServices(deps: ApiDeps): Services {
     readPolicySnapshot,
     readLedger: createLedgerReader({ pool, readRulebook: readPolicySnapshot }),
     templateVersions: createTemplateVersions(prisma),
-    notificationTypes: createTypes(readPolicySnapshot),
+    notificationTypes: createNotificationTypeLookup(readPolicySnapshot),
     admission: createBacklog({ pool, ...config }),
   };
 }

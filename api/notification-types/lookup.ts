@@ -12,7 +12,7 @@ export type NamedType =
   | { kind: "unusable"; error: FieldError };
 
 /** Finds the notification types that requests name. One an API process; what it says is at most a second old. */
-export function createTypes(readRulebook: ReadRulebook) {
+export function createNotificationTypeLookup(readRulebook: ReadRulebook) {
   let byKey: ReadonlyMap<string, NotificationType> = new Map();
   let readAt = Number.NEGATIVE_INFINITY;
 
@@ -26,12 +26,12 @@ export function createTypes(readRulebook: ReadRulebook) {
     /** The type of that key, if messages of it may go out by email: there is no other way so far. */
     async find(key: string): Promise<NamedType> {
       if (performance.now() - readAt > freshMs || !byKey.has(key)) await read();
-      return usable(byKey.get(key));
+      return checkUsable(byKey.get(key));
     },
   };
 }
 
-export type Types = ReturnType<typeof createTypes>;
+export type NotificationTypeLookup = ReturnType<typeof createNotificationTypeLookup>;
 
 /**
  * As `Types` finds it, within a transaction that goes on to name it: held against deletion to its end. Throws the problem of
@@ -44,12 +44,12 @@ export async function holdType(
   const [row] = await tx.$queryRaw<
     { id: string; document: Prisma.JsonValue }[]
   >`SELECT id, document FROM notification_types WHERE key = ${key} FOR KEY SHARE`;
-  const found = usable(row && { id: row.id, ...definitionOf(row.document) });
+  const found = checkUsable(row && { id: row.id, ...definitionOf(row.document) });
   if (found.kind === "unusable") throw invalid([found.error]);
   return { id: found.type.id, definition: found.type };
 }
 
-function usable<Type extends TypeDefinition>(
+function checkUsable<Type extends TypeDefinition>(
   type: Type | undefined,
 ): { kind: "type"; type: Type } | Extract<NamedType, { kind: "unusable" }> {
   const unusable = (message: string) =>

@@ -16,7 +16,7 @@ import {
   retryOnce,
 } from "../http/idempotency.ts";
 import { type FieldError, invalid, Problem } from "../http/problem.ts";
-import type { Types } from "../notification-types/lookup.ts";
+import type { NotificationTypeLookup } from "../notification-types/lookup.ts";
 import {
   dataErrors,
   type NamedVersion,
@@ -115,7 +115,7 @@ interface Deps {
   pool: Pool;
   backlog: Backlog;
   versions: TemplateVersions;
-  types: Types;
+  types: NotificationTypeLookup;
   mailboxShards: number;
   now: Date;
 }

@@ -19,7 +19,7 @@ import { invalid } from "../http/problem.ts";
 import { instantWords, reasonWords } from "../explanations/reason-text.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import type { Types } from "../notification-types/lookup.ts";
+import type { NotificationTypeLookup } from "../notification-types/lookup.ts";
 import type { Services } from "../services.ts";
 
 /** What is not done by then is not looked at any further. */
@@ -187,7 +187,10 @@ export function decisionPreviewRoutes({
   });
 }
 
-async function typeNamed(types: Types, key: string | undefined): Promise<NotificationType | null> {
+async function typeNamed(
+  types: NotificationTypeLookup,
+  key: string | undefined,
+): Promise<NotificationType | null> {
   if (key === undefined) return null;
   const found = await types.find(key);
   if (found.kind === "unusable") throw invalid([found.error]);
