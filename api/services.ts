@@ -4,7 +4,7 @@ import { createTokens, type Tokens } from "../domain/tokens.ts";
 import { createKeyring, type Keyring } from "./http/keyring.ts";
 import { type ApiMetrics, createApiMetrics } from "./http/metrics.ts";
 import type { ApiDeps } from "./http/router.ts";
-import { type Backlog, createBacklog } from "./notifications/admission.ts";
+import { type Admission, createAdmission } from "./notifications/admission.ts";
 import {
   createNotificationTypeLookup,
   type NotificationTypeLookup,
@@ -22,7 +22,7 @@ export interface Services extends ApiDeps {
   templateVersions: TemplateVersions;
   notificationTypes: NotificationTypeLookup;
   /** Bounds how many deliveries may be accepted and not sent yet. */
-  admission: Backlog;
+  admission: Admission;
 }
 
 export function createServices(deps: ApiDeps): Services {
@@ -37,6 +37,6 @@ export function createServices(deps: ApiDeps): Services {
     readLedger: createLedgerReader({ pool, readRulebook: readPolicySnapshot }),
     templateVersions: createTemplateVersions(prisma),
     notificationTypes: createNotificationTypeLookup(readPolicySnapshot),
-    admission: createBacklog({ pool, ...config }),
+    admission: createAdmission({ pool, ...config }),
   };
 }

@@ -5,7 +5,7 @@ import type { NewNotification } from "../../domain/notification.ts";
 import type { Priority } from "../../domain/priority.ts";
 import { queueName } from "../../domain/delivery/queues.ts";
 import { recipientReference } from "../../domain/recipient.ts";
-import type { Backlog, Place } from "./admission.ts";
+import type { Admission, Reservation } from "./admission.ts";
 import { isForeignKeyViolation } from "../http/database-errors.ts";
 import {
   type Answer,
@@ -113,7 +113,7 @@ interface AcceptRow extends KeyState {
 
 interface Deps {
   pool: Pool;
-  backlog: Backlog;
+  backlog: Admission;
   versions: TemplateVersions;
   types: NotificationTypeLookup;
   mailboxShards: number;
@@ -150,7 +150,7 @@ export async function acceptNotification(
     typeId: type?.id ?? null,
     errors: named?.kind === "unusable" ? [named.error] : [],
   };
-  const place = await deps.backlog.enter(recipients, priority === "critical");
+  const place = await deps.backlog.reserve(recipients, priority === "critical");
   // Until it is known what was written, it may have been all.
   let written = recipients.length;
   try {
@@ -168,7 +168,7 @@ export async function acceptNotification(
     if (error instanceof Problem || isForeignKeyViolation(error)) written = 0;
     throw error;
   } finally {
-    place.leave(written);
+    place.release(written);
   }
 }
 
@@ -190,7 +190,7 @@ async function tryToAccept(
   { caller, requestId, test = false }: Origin,
   version: NamedVersion,
   request: KeyedRequest | null,
-  place: Place,
+  place: Reservation,
 ): Promise<(Acceptance & { written: number }) | null> {
   const { recipients, template, data, priority, sendAt } = wanted;
   const errors: FieldError[] = [
@@ -251,11 +251,11 @@ async function tryToAccept(
     return rows[0]!;
   };
   const { perRecipient } = place.limits;
-  const others = place.others();
+  const others = place.otherReservations();
   let row = await ask(perRecipient - others);
   if (row.crowdedIds.length > 0 && others > 0) {
     // Perhaps only by what others were about to write, of which some is there now, and some never will be.
-    await place.othersLeft();
+    await place.waitForOthers();
     row = await ask(perRecipient);
   }
   const { current, accepted, count, queues, missing } = row;
@@ -290,7 +290,7 @@ async function tryToAccept(
 const crowdedOf = ({ crowdedIds: { length } }: AcceptRow) =>
   length === 1 ? "One of the recipients has" : `${length} of the recipients have`;
 
-const tooManyInAll = ({ limits }: Place, wanted: number) =>
+const tooManyInAll = ({ limits }: Reservation, wanted: number) =>
   tooManyUnsent(
     `At most ${limits.inAll} deliveries outside campaigns may be accepted and not sent yet (MAX_UNSENT). There is no room for ${wanted} more.`,
   );
