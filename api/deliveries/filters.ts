@@ -10,7 +10,7 @@ import { parseQueueName, waitingDigests } from "../../domain/delivery/queues.ts"
 import { type Reason, reasons, reasonStatuses } from "../../domain/delivery/reasons.ts";
 import { recipientReference } from "../../domain/recipient.ts";
 import { text } from "../../domain/text.ts";
-import { type Conditions, createConditions } from "../http/where.ts";
+import { type WhereBuilder, createWhereBuilder } from "../http/where.ts";
 import { type DeliveryRow, deliveryColumns, typeIdOf } from "./store.ts";
 import type { Part } from "../http/page-reading.ts";
 import { createdBetween, oneOrMore } from "../http/pages.ts";
@@ -152,7 +152,7 @@ export async function readDeliveries(
   filters: DeliveryFilters,
   { after, direction, take }: Part,
 ): Promise<DeliveryRow[]> {
-  const conditions = createConditions();
+  const conditions = createWhereBuilder();
   await addFilters(pool, conditions, filters);
   if (after !== null)
     conditions.and(`d.id ${direction === "asc" ? ">" : "<"} ${conditions.bind(after)}::uuid`);
@@ -173,7 +173,7 @@ export async function readDeliveries(
 
 /** How many there are. */
 export async function countDeliveries(pool: Pool, filters: DeliveryFilters): Promise<number> {
-  const conditions = createConditions();
+  const conditions = createWhereBuilder();
   await addFilters(pool, conditions, filters);
   const parts = kindsOf(filters).map(
     (kind) =>
@@ -206,7 +206,7 @@ function kindsOf({ status, reason }: DeliveryFilters): string[] {
 
 async function addFilters(
   pool: Pick<Pool, "query">,
-  conditions: Conditions,
+  conditions: WhereBuilder,
   filters: DeliveryFilters,
 ): Promise<void> {
   const { bind, and } = conditions;

@@ -3,7 +3,7 @@ import { type EventKind, eventKinds, type EventRow, eventView } from "../../doma
 import type { Pool } from "pg";
 import { eventColumns, eventJoins } from "../../ledger/event-columns.ts";
 import { firstUuidAt } from "../../domain/ids.ts";
-import { createConditions } from "../http/where.ts";
+import { createWhereBuilder } from "../http/where.ts";
 import { findNamed, idOf, recipientParameter } from "../deliveries/filters.ts";
 import { type Part, readPageByCreation } from "../http/page-reading.ts";
 import { byCreation, createdBetween, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
@@ -105,7 +105,7 @@ async function readEvents(
   { kind, delivery, recipient, createdFrom, createdBefore }: EventFilters,
   { after, direction, take }: Part,
 ): Promise<ListedRow[]> {
-  const conditions = createConditions();
+  const conditions = createWhereBuilder();
   const { bind, and } = conditions;
   if (kind) and(`e.kind = ANY(${bind(kind)}::text[])`);
   if (delivery !== undefined) and(`e.delivery_id = ${bind(delivery)}::uuid`);

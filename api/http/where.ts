@@ -1,5 +1,5 @@
 /** Conditions of one statement, joined by AND, and the values that they bind: what a caller says goes into these only. */
-export function createConditions() {
+export function createWhereBuilder() {
   const values: unknown[] = [];
   const joined: string[] = [];
   return {
@@ -12,4 +12,4 @@ export function createConditions() {
   };
 }
 
-export type Conditions = ReturnType<typeof createConditions>;
+export type WhereBuilder = ReturnType<typeof createWhereBuilder>;

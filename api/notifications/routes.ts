@@ -9,7 +9,7 @@ import { notificationQueues } from "../../domain/delivery/queues.ts";
 import { text } from "../../domain/text.ts";
 import { acceptNotification } from "./accept.ts";
 import { withTemplate } from "../templates/store.ts";
-import { createConditions } from "../http/where.ts";
+import { createWhereBuilder } from "../http/where.ts";
 import {
   countsOf,
   deliveryAnswer,
@@ -242,7 +242,7 @@ async function readNotifications(
   filters: NotificationFilters,
   { after, direction, take }: Part,
 ): Promise<NotificationRow[]> {
-  const conditions = createConditions();
+  const conditions = createWhereBuilder();
   const { bind, and } = conditions;
   const { priority, template, type, recipient, createdBy, test, state } = filters;
   const { createdFrom, createdBefore } = filters;

@@ -3,7 +3,7 @@ import type { Pool } from "pg";
 import { sourceRuns } from "../../ledger/conditions.ts";
 import { priorities, type Priority } from "../../domain/priority.ts";
 import { type Reason, reasons } from "../../domain/delivery/reasons.ts";
-import { createConditions } from "../http/where.ts";
+import { createWhereBuilder } from "../http/where.ts";
 
 /** By what that which waits is told apart. */
 export const queueDimensions = ["queue", "type", "priority", "reason"] as const;
@@ -108,7 +108,7 @@ export async function readWaiting(
   { queue, type, priority, reason }: WaitingFilters,
   limit: number,
 ): Promise<z.output<typeof waitingAnswer>> {
-  const { bind, and, sql, values } = createConditions();
+  const { bind, and, sql, values } = createWhereBuilder();
   if (queue !== undefined) and(`d.queue = ${bind(queue)}`);
   if (type !== undefined) and(`${typeId} = ${bind(type)}::uuid`);
   if (priority) and(`d.priority = ANY(${bind(priority)}::priority[])`);

@@ -7,7 +7,7 @@ import { containingPattern } from "../../ledger/sql-like.ts";
 import type { recipientReference } from "../../domain/recipient.ts";
 import { text } from "../../domain/text.ts";
 import type { Prisma, Recipient } from "../../prisma/generated/client.ts";
-import { type Conditions, createConditions } from "../http/where.ts";
+import { type WhereBuilder, createWhereBuilder } from "../http/where.ts";
 import type { PagePosition } from "../http/page-reading.ts";
 import { notFound, Problem } from "../http/problem.ts";
 
@@ -169,8 +169,8 @@ export async function countRecipients(
   return rows[0]!.count;
 }
 
-function meant(query: RecipientQuery): Conditions {
-  const conditions = createConditions();
+function meant(query: RecipientQuery): WhereBuilder {
+  const conditions = createWhereBuilder();
   const { bind, and, values } = conditions;
   const { q, email, externalId, phone, locale, timeZone, createdFrom, createdBefore } = query;
   const search = (part: string) =>
