@@ -10,7 +10,7 @@ import { newSecret } from "../http/keyring.ts";
 import { filterBy, readPage } from "../http/page-reading.ts";
 import { byCreation, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
 import { invalid, Problem } from "../http/problem.ts";
-import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
+import { throwNotFound, exampleIdOf, readPathId, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
 
@@ -135,7 +135,7 @@ export function apiKeyRoutes(services: Services) {
   const lock = async (tx: Prisma.TransactionClient, id: string): Promise<ApiKey> => {
     await tx.$queryRaw`SELECT FROM api_keys WHERE id = ${id}::uuid FOR NO KEY UPDATE`;
     const row = await tx.apiKey.findUnique({ where: { id } });
-    if (!row) absent("apiKey");
+    if (!row) throwNotFound("apiKey");
     return row;
   };
 
@@ -179,14 +179,14 @@ export function apiKeyRoutes(services: Services) {
     })
     .openapi(get, async (c) => {
       const row = await prisma.apiKey.findUnique({
-        where: { id: idInPath("apiKey", c.req.valid("param").id) },
+        where: { id: readPathId("apiKey", c.req.valid("param").id) },
       });
-      if (!row) absent("apiKey");
+      if (!row) throwNotFound("apiKey");
       return c.json(apiKeyJson(row, clock()), 200);
     })
     .openapi(rotate, async (c) => {
       const { overlapSeconds } = c.req.valid("json");
-      const id = idInPath("apiKey", c.req.valid("param").id);
+      const id = readPathId("apiKey", c.req.valid("param").id);
       const { secret, prefix, hash } = newSecret();
       const body = await commit(c, services, async (tx) => {
         const before = await lock(tx, id);
@@ -215,7 +215,7 @@ export function apiKeyRoutes(services: Services) {
     })
     .openapi(revoke, (c) =>
       commitOnce(c, services, 200, async (tx) => {
-        const before = await lock(tx, idInPath("apiKey", c.req.valid("param").id));
+        const before = await lock(tx, readPathId("apiKey", c.req.valid("param").id));
         const now = clock();
         const after = before.revokedAt
           ? before

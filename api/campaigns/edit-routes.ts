@@ -24,7 +24,7 @@ import {
 } from "./store.ts";
 import { etagOf, ifMatchHeaders, requireMatch, setEtag } from "../http/etag.ts";
 import { type FieldError, invalid, Problem } from "../http/problem.ts";
-import { idInPath, idParams } from "../http/path-ids.ts";
+import { readPathId, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { dataErrors, pinVersion } from "../templates/version-cache.ts";
 import { holdType } from "../notification-types/lookup.ts";
@@ -211,7 +211,7 @@ export function campaignEditRoutes(services: Services) {
     wanted: CampaignEdit,
     match: (version: number) => void,
   ): Promise<z.output<typeof preview>> {
-    const id = idInPath("campaign", reference);
+    const id = readPathId("campaign", reference);
     const read = await readCampaign(prisma, id);
     match(read.row.version);
     const { changes, supersedes } = await planEdit(prisma, read, wanted);
@@ -245,7 +245,7 @@ export function campaignEditRoutes(services: Services) {
       });
       return c.json(answer, 200);
     }
-    const id = idInPath("campaign", reference);
+    const id = readPathId("campaign", reference);
     const { json } = await changeVersioned(c, services, "campaign.edit", {
       lock: (tx) => lockCampaign(tx, id),
       describe: (read) => ({ resource: reference, version: read.row.version, facts: read.json }),

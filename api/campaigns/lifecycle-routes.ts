@@ -8,7 +8,7 @@ import type { ApiEnv } from "../http/context.ts";
 import { setEtag } from "../http/etag.ts";
 import { commit, commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
 import { Problem } from "../http/problem.ts";
-import { idInPath, idParams } from "../http/path-ids.ts";
+import { readPathId, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
 
@@ -59,7 +59,7 @@ export function campaignActionRoutes(services: Services) {
     request: { action: CampaignAction; startAt?: Date },
   ) =>
     commitOnce(c, services, 200, async (tx) => {
-      const id = idInPath("campaign", reference);
+      const id = readPathId("campaign", reference);
       const before = await lockCampaign(tx, id);
       const transition = applyAction(before.row, request, clock());
       if (transition.kind === "refused") {
@@ -99,7 +99,7 @@ export function campaignActionRoutes(services: Services) {
     .openapi(putThrottle, async (c) => {
       const reference = c.req.valid("param").id;
       const wanted = c.req.valid("json");
-      const id = idInPath("campaign", reference);
+      const id = readPathId("campaign", reference);
       const { json, row } = await commit(c, services, async (tx) => {
         const before = await lockCampaign(tx, id);
         const { status } = before.row;

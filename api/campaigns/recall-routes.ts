@@ -17,7 +17,7 @@ import {
 import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
 import { makeCampaign } from "./create.ts";
 import { Problem } from "../http/problem.ts";
-import { idInPath, idParams } from "../http/path-ids.ts";
+import { readPathId, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
 
@@ -124,7 +124,7 @@ export function campaignRecallRoutes(services: Services) {
       commitOnce(c, services, 200, async (tx) => {
         const reference = c.req.valid("param").id;
         const { reason } = c.req.valid("json");
-        const id = idInPath("campaign", reference);
+        const id = readPathId("campaign", reference);
         const before = await lockCampaign(tx, id);
         if (before.row.recalledAt) return { body: await accountOf(tx, before), changes: [] };
         const transition = applyAction(before.row, { action: "recall" }, clock());
@@ -145,7 +145,7 @@ export function campaignRecallRoutes(services: Services) {
       }),
     )
     .openapi(get, async (c) => {
-      const read = await readCampaign(prisma, idInPath("campaign", c.req.valid("param").id));
+      const read = await readCampaign(prisma, readPathId("campaign", c.req.valid("param").id));
       if (!read.row.recalledAt)
         throw new Problem("not-found", "The campaign has not been recalled.");
       return c.json(await accountOf(prisma, read), 200);
@@ -154,7 +154,7 @@ export function campaignRecallRoutes(services: Services) {
       commitOnce(c, services, 201, async (tx) => {
         const reference = c.req.valid("param").id;
         const { includeUnknown, start, ...wanted } = c.req.valid("json");
-        const recalled = await lockCampaign(tx, idInPath("campaign", reference));
+        const recalled = await lockCampaign(tx, readPathId("campaign", reference));
         await requireCorrectable(tx, recalled);
         const { type, priority, guarantee, throttle } = recalled.json;
         return makeCampaign(c, services, tx, "campaign.correct", {

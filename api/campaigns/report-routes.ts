@@ -12,7 +12,7 @@ import {
 import { readDeliveries } from "../deliveries/filters.ts";
 import { readPageByCreation } from "../http/page-reading.ts";
 import { byCreation, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
-import { absent, idInPath, idParams } from "../http/path-ids.ts";
+import { throwNotFound, readPathId, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
 import { createTurns } from "../../lib/concurrency-limit.ts";
 import type { Services } from "../services.ts";
@@ -116,10 +116,10 @@ const accountsAtOnce = 2;
 export function campaignReportRoutes({ prisma, pool, clock }: Services) {
   const inTurn = createTurns(accountsAtOnce);
   async function account(reference: string, proof: { duplicates: boolean }): Promise<Account> {
-    const id = idInPath("campaign", reference);
+    const id = readPathId("campaign", reference);
     const sql = accountSql(proof);
     const [row] = await inTurn(() => prisma.$queryRawUnsafe<Account[]>(sql, id, clock()));
-    if (!row) absent("campaign");
+    if (!row) throwNotFound("campaign");
     return row;
   }
 
@@ -161,10 +161,10 @@ export function campaignReportRoutes({ prisma, pool, clock }: Services) {
       );
     })
     .openapi(list, async (c) => {
-      const id = idInPath("campaign", c.req.valid("param").id);
+      const id = readPathId("campaign", c.req.valid("param").id);
       const query = c.req.valid("query");
       if (!(await prisma.campaign.findUnique({ where: { id }, select: { id: true } })))
-        absent("campaign");
+        throwNotFound("campaign");
       const deliveries = await readPageByCreation(
         query,
         (part) => readDeliveries(pool, { campaign: id, status: query.status }, part),

@@ -3,7 +3,7 @@ import type { Prisma } from "../../prisma/generated/client.ts";
 import { withTemplate } from "../templates/store.ts";
 import { locateVersionPage, versionPageQuery } from "../http/version-cursor.ts";
 import { pageOf } from "../http/pages.ts";
-import { absent, idInPath, idParams } from "../http/path-ids.ts";
+import { throwNotFound, readPathId, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
 
@@ -48,10 +48,10 @@ interface Message {
 
 export function campaignRevisionRoutes({ prisma }: Services) {
   return createRouter().openapi(list, async (c) => {
-    const id = idInPath("campaign", c.req.valid("param").id);
+    const id = readPathId("campaign", c.req.valid("param").id);
     const { below, take, toPage } = locateVersionPage(c.req.valid("query"));
     const row = await prisma.campaign.findUnique({ where: { id }, include: withTemplate });
-    if (!row) absent("campaign");
+    if (!row) throwNotFound("campaign");
     const superseded = await prisma.campaignRevision.findMany({
       where: { campaignId: id, revision: { lt: Math.min(below ?? Infinity, row.revision) } },
       orderBy: { revision: "desc" },

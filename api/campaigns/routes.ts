@@ -14,7 +14,7 @@ import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
 import { makeCampaign } from "./create.ts";
 import { containing, createdWithin, filterBy, readLongPage } from "../http/page-reading.ts";
 import { byCreation, createdBetween, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
-import { idInPath, idParams } from "../http/path-ids.ts";
+import { readPathId, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
 
@@ -101,7 +101,10 @@ export function campaignRoutes(services: Services) {
     )
     .openapi(duplicate, (c) =>
       commitOnce(c, services, 201, async (tx) => {
-        const { row, json } = await readCampaign(tx, idInPath("campaign", c.req.valid("param").id));
+        const { row, json } = await readCampaign(
+          tx,
+          readPathId("campaign", c.req.valid("param").id),
+        );
         const other = c.req.valid("json");
         return makeCampaign(c, services, tx, "campaign.duplicate", {
           name: other.name ?? `${json.name} (copy)`.slice(0, 200),
@@ -147,7 +150,7 @@ export function campaignRoutes(services: Services) {
     .openapi(get, async (c) => {
       const { row, json } = await readCampaign(
         prisma,
-        idInPath("campaign", c.req.valid("param").id),
+        readPathId("campaign", c.req.valid("param").id),
       );
       setEtag(c, row.version);
       return c.json(json, 200);

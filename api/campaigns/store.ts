@@ -6,7 +6,7 @@ import type { DeliveryStatus } from "../../domain/delivery/status.ts";
 import { priorities } from "../../domain/priority.ts";
 import type { Gate, Prisma } from "../../prisma/generated/client.ts";
 import { countsOf } from "../deliveries/store.ts";
-import { absent, exampleIdOf } from "../http/path-ids.ts";
+import { throwNotFound, exampleIdOf } from "../http/path-ids.ts";
 import { withTemplate } from "../templates/store.ts";
 
 /** A campaign, as every route shows it. */
@@ -126,7 +126,7 @@ export async function readCampaign(
   id: string,
 ): Promise<ReadCampaign> {
   const row = await client.campaign.findUnique({ where: { id }, include: asShown });
-  if (!row) absent("campaign");
+  if (!row) throwNotFound("campaign");
   const gate = await client.gate.findUnique({
     where: { key: campaignGate(publicId("campaign", id)) },
   });

@@ -6,7 +6,7 @@ import { createTurns } from "../../lib/concurrency-limit.ts";
 import { changeOf } from "../http/audit.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { commitOnce } from "../http/idempotency.ts";
-import { absent, idInPath } from "../http/path-ids.ts";
+import { throwNotFound, readPathId } from "../http/path-ids.ts";
 import { Problem } from "../http/problem.ts";
 import type { Services } from "../services.ts";
 import {
@@ -33,10 +33,10 @@ export function changeOne(
   change: DeliveryChange,
 ) {
   return commitOnce(c, services, 200, async (tx) => {
-    const id = idInPath("delivery", reference);
+    const id = readPathId("delivery", reference);
     const run = runOf(tx);
     const before = await readDelivery(run, id);
-    if (!before) absent("delivery");
+    if (!before) throwNotFound("delivery");
     const { changed, skipped } = await changeRows(run, change, [id], services.config);
     const body = deliveryJson((await readDelivery(run, id))!);
     if (skipped.samePriority) return { body, changes: [] };

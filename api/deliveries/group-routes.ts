@@ -4,7 +4,7 @@ import { publicId } from "../../domain/ids.ts";
 import { priorities } from "../../domain/priority.ts";
 import { deliveryAnswer, deliveryJson } from "./store.ts";
 import { readDeliveries } from "./filters.ts";
-import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
+import { throwNotFound, exampleIdOf, readPathId, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
 
@@ -62,12 +62,12 @@ const get = defineRoute({
 
 export function groupRoutes({ prisma, pool }: Services) {
   return createRouter().openapi(get, async (c) => {
-    const id = idInPath("group", c.req.valid("param").id);
+    const id = readPathId("group", c.req.valid("param").id);
     const row = await prisma.group.findUnique({
       where: { id },
       include: { type: { select: { key: true } } },
     });
-    if (!row) absent("group");
+    if (!row) throwNotFound("group");
     const members = await readDeliveries(
       pool,
       { group: id },

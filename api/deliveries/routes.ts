@@ -6,7 +6,7 @@ import { deliveryAnswer, deliveryJson, templateVersionAnswer } from "./store.ts"
 import { deliveryFilterQuery, findNamed, readDeliveries } from "./filters.ts";
 import { readPageByCreation } from "../http/page-reading.ts";
 import { byCreation, pageOf, pageQuery } from "../http/pages.ts";
-import { absent, idInPath, idParams } from "../http/path-ids.ts";
+import { throwNotFound, readPathId, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
 
@@ -70,8 +70,8 @@ export function deliveryRoutes({ prisma, pool }: Services) {
       return c.json(page, 200);
     })
     .openapi(get, async (c) => {
-      const row = await read(prisma, idInPath("delivery", c.req.valid("param").id));
-      if (!row) absent("delivery");
+      const row = await read(prisma, readPathId("delivery", c.req.valid("param").id));
+      if (!row) throwNotFound("delivery");
       const { type } = row.notification ?? row.campaign!;
       const attempts = row.attempts.map(
         ({ number, provider, outcome, failure, response, startedAt, finishedAt }) => ({

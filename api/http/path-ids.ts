@@ -24,11 +24,11 @@ export const idParams = (kind: Referred) =>
   });
 
 /** The UUID of a thing named in a path; throws the 404 of what cannot be the id of one. */
-export function idInPath(kind: Referred, reference: string): string {
-  return parsePublicId(kind, reference) ?? absent(kind);
+export function readPathId(kind: Referred, reference: string): string {
+  return parsePublicId(kind, reference) ?? throwNotFound(kind);
 }
 
 /** Throws the 404 of a thing that there is not. */
-export function absent(kind: Referred): never {
+export function throwNotFound(kind: Referred): never {
   throw notFound(nouns[kind]);
 }

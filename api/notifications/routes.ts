@@ -22,7 +22,7 @@ import { answerWith, idempotencyHeaders, keyedRequest } from "../http/idempotenc
 import { Problem } from "../http/problem.ts";
 import { type Part, readPageByCreation } from "../http/page-reading.ts";
 import { byCreation, createdBetween, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
-import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
+import { throwNotFound, exampleIdOf, readPathId, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { acceptedNotification } from "./schemas.ts";
 import type { Services } from "../services.ts";
@@ -180,10 +180,10 @@ export function notificationRoutes({
     })
     .openapi(get, async (c) => {
       const row = await prisma.notification.findUnique({
-        where: { id: idInPath("notification", c.req.valid("param").id) },
+        where: { id: readPathId("notification", c.req.valid("param").id) },
         include: { ...withTemplate, type: { select: { key: true } } },
       });
-      if (!row) absent("notification");
+      if (!row) throwNotFound("notification");
       const [counted] = await addCounts(pool, [row]);
       const deliveries = await readDeliveries(
         pool,

@@ -20,7 +20,7 @@ import {
   pageQuery,
   withPlus,
 } from "../http/pages.ts";
-import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
+import { throwNotFound, exampleIdOf, readPathId, idParams } from "../http/path-ids.ts";
 import {
   createRouter,
   defineRoute,
@@ -170,9 +170,9 @@ export function suppressionRoutes(services: Services) {
       return c.json(suppressions, 200);
     })
     .openapi(get, async (c) => {
-      const id = idInPath("suppression", c.req.valid("param").id);
+      const id = readPathId("suppression", c.req.valid("param").id);
       const row = await prisma.suppression.findUnique({ where: { id } });
-      if (!row) absent("suppression");
+      if (!row) throwNotFound("suppression");
       return c.json(suppressionJson(row), 200);
     })
     .openapi(add, async (c) => {
@@ -189,13 +189,13 @@ export function suppressionRoutes(services: Services) {
       return c.json(suppressionJson(row), created ? 201 : 200);
     })
     .openapi(remove, async (c) => {
-      const id = idInPath("suppression", c.req.valid("param").id);
+      const id = readPathId("suppression", c.req.valid("param").id);
       await commit(c, services, async (tx) => {
         // Of two who remove it at once, one finds it.
         const [row] = await tx.$queryRaw<
           Suppression[]
         >`DELETE FROM suppressions WHERE id = ${id}::uuid RETURNING id, channel, address, reason, note, created_by AS "createdBy", created_at AS "createdAt"`;
-        if (!row) absent("suppression");
+        if (!row) throwNotFound("suppression");
         const before = suppressionJson(row);
         return {
           body: null,
