@@ -3,7 +3,7 @@ import { authenticate, type Scheme } from "./http/auth.ts";
 import { createErrorHandler, createNotFoundHandler } from "./http/error-handlers.ts";
 import { jsonBody } from "./http/json-body.ts";
 import { limitRequests } from "./http/rate-limit.ts";
-import { observeRequests } from "./http/request-logging.ts";
+import { logRequests } from "./http/request-logging.ts";
 import { type ApiDeps, createRouter } from "./http/router.ts";
 import { createPathMatcher, routeTable, type TableRow } from "./openapi/document.ts";
 import { docsRoutes } from "./openapi/docs-routes.ts";
@@ -21,7 +21,7 @@ export function createApp(deps: ApiDeps): ApiRouter {
   const services = createServices(deps);
   const { logger, metrics, config, readLedger } = services;
   addLedgerMetrics(metrics.registry, readLedger, memoryShare);
-  metrics.unsentLimit(config.maxUnsent);
+  metrics.setUnsentLimit(config.maxUnsent);
 
   const app = createRouter();
   const findRoutes = createRouteFinder(app);
@@ -47,7 +47,7 @@ const streamedPaths = new Set([recipientImportPath, suppressionImportPath]);
 /** What every request passes before its route: logging and metrics, tracing, authentication, limits, and its body. */
 function addMiddleware(app: Router, services: Services, findRoutes: FindRoutes): void {
   const { keyring, tokens, clock, config, traceRequests } = services;
-  app.use(observeRequests(services));
+  app.use(logRequests(services));
   if (traceRequests) app.use(traceRequests);
   app.use(
     authenticate({ keyring, tokens, clock, schemeOf: (path) => findScheme(findRoutes(path)) }),

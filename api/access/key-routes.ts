@@ -5,7 +5,11 @@ import { roles } from "../../domain/role.ts";
 import { text } from "../../domain/text.ts";
 import type { ApiKey, Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
-import { commit, commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
+import {
+  withAuditedTransaction,
+  withIdempotentTransaction,
+  idempotencyHeaders,
+} from "../http/idempotency.ts";
 import { newSecret } from "../http/keyring.ts";
 import { filterBy, readPage } from "../http/page-reading.ts";
 import { byCreation, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
@@ -146,7 +150,7 @@ export function apiKeyRoutes(services: Services) {
       if (wanted.expiresAt && wanted.expiresAt <= now)
         throw invalid([{ in: "body", field: "/expiresAt", message: "must be in the future" }]);
       const { secret, prefix, hash } = newSecret();
-      const body = await commit(c, services, async (tx) => {
+      const body = await withAuditedTransaction(c, services, async (tx) => {
         const row = await tx.apiKey.create({
           data: {
             ...wanted,
@@ -188,7 +192,7 @@ export function apiKeyRoutes(services: Services) {
       const { overlapSeconds } = c.req.valid("json");
       const id = readPathId("apiKey", c.req.valid("param").id);
       const { secret, prefix, hash } = newSecret();
-      const body = await commit(c, services, async (tx) => {
+      const body = await withAuditedTransaction(c, services, async (tx) => {
         const before = await lock(tx, id);
         const now = clock();
         const { state } = apiKeyJson(before, now);
@@ -208,13 +212,13 @@ export function apiKeyRoutes(services: Services) {
         return {
           body: rotated,
           changes: [changeOf("api_key.rotate", rotated.id, apiKeyJson(before, now), rotated)],
-          committed: () => keyring.forget(),
+          committed: () => keyring.clear(),
         };
       });
       return c.json({ ...body, secret }, 200);
     })
     .openapi(revoke, (c) =>
-      commitOnce(c, services, 200, async (tx) => {
+      withIdempotentTransaction(c, services, 200, async (tx) => {
         const before = await lock(tx, readPathId("apiKey", c.req.valid("param").id));
         const now = clock();
         const after = before.revokedAt
@@ -229,7 +233,7 @@ export function apiKeyRoutes(services: Services) {
           changes: before.revokedAt
             ? []
             : [changeOf("api_key.revoke", revoked.id, apiKeyJson(before, now), revoked)],
-          committed: () => keyring.forget(),
+          committed: () => keyring.clear(),
         };
       }),
     );

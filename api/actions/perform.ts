@@ -11,7 +11,7 @@ import type { ActionTarget, Tokens } from "../../domain/tokens.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { type ChangedRow, wakeFor } from "../deliveries/changes.ts";
-import { commit, type Work } from "../http/idempotency.ts";
+import { withAuditedTransaction, type Work } from "../http/idempotency.ts";
 import { readPolicy } from "../policy/store.ts";
 import { Problem } from "../http/problem.ts";
 import { leaveGroups, lockGroups } from "../../ledger/groups.ts";
@@ -66,7 +66,7 @@ export function perform(
       deps.wakes,
       c.get("requestId"),
     );
-  return commit(c, deps, async (tx): Promise<Work<ActionOutcome>> => {
+  return withAuditedTransaction(c, deps, async (tx): Promise<Work<ActionOutcome>> => {
     const now = deps.clock();
     switch (action.action) {
       case "view": {

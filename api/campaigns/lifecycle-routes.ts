@@ -6,7 +6,11 @@ import { changeOf } from "../http/audit.ts";
 import { campaignAnswer, lockCampaign, setThrottle, updateCampaign } from "./store.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { setEtag } from "../http/etag.ts";
-import { commit, commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
+import {
+  withAuditedTransaction,
+  withIdempotentTransaction,
+  idempotencyHeaders,
+} from "../http/idempotency.ts";
 import { Problem } from "../http/problem.ts";
 import { readPathId, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
@@ -58,7 +62,7 @@ export function campaignActionRoutes(services: Services) {
     reference: string,
     request: { action: CampaignAction; startAt?: Date },
   ) =>
-    commitOnce(c, services, 200, async (tx) => {
+    withIdempotentTransaction(c, services, 200, async (tx) => {
       const id = readPathId("campaign", reference);
       const before = await lockCampaign(tx, id);
       const transition = applyAction(before.row, request, clock());
@@ -100,7 +104,7 @@ export function campaignActionRoutes(services: Services) {
       const reference = c.req.valid("param").id;
       const wanted = c.req.valid("json");
       const id = readPathId("campaign", reference);
-      const { json, row } = await commit(c, services, async (tx) => {
+      const { json, row } = await withAuditedTransaction(c, services, async (tx) => {
         const before = await lockCampaign(tx, id);
         const { status } = before.row;
         if (status === "completed" || status === "cancelled")

@@ -14,7 +14,7 @@ import {
   readCampaign,
   updateCampaign,
 } from "./store.ts";
-import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
+import { withIdempotentTransaction, idempotencyHeaders } from "../http/idempotency.ts";
 import { makeCampaign } from "./create.ts";
 import { Problem } from "../http/problem.ts";
 import { readPathId, idParams } from "../http/path-ids.ts";
@@ -121,7 +121,7 @@ export function campaignRecallRoutes(services: Services) {
 
   return createRouter()
     .openapi(recall, (c) =>
-      commitOnce(c, services, 200, async (tx) => {
+      withIdempotentTransaction(c, services, 200, async (tx) => {
         const reference = c.req.valid("param").id;
         const { reason } = c.req.valid("json");
         const id = readPathId("campaign", reference);
@@ -151,7 +151,7 @@ export function campaignRecallRoutes(services: Services) {
       return c.json(await accountOf(prisma, read), 200);
     })
     .openapi(correct, (c) =>
-      commitOnce(c, services, 201, async (tx) => {
+      withIdempotentTransaction(c, services, 201, async (tx) => {
         const reference = c.req.valid("param").id;
         const { includeUnknown, start, ...wanted } = c.req.valid("json");
         const recalled = await lockCampaign(tx, readPathId("campaign", reference));

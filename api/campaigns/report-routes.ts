@@ -14,7 +14,7 @@ import { readPageByCreation } from "../http/page-reading.ts";
 import { byCreation, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
 import { throwNotFound, readPathId, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
-import { createTurns } from "../../lib/concurrency-limit.ts";
+import { createLimiter } from "../../lib/concurrency-limit.ts";
 import type { Services } from "../services.ts";
 
 const progress = defineRoute({
@@ -114,11 +114,11 @@ type Account = Record<DeliveryStatus, number> & {
 const accountsAtOnce = 2;
 
 export function campaignReportRoutes({ prisma, pool, clock }: Services) {
-  const inTurn = createTurns(accountsAtOnce);
+  const limitAccounts = createLimiter(accountsAtOnce);
   async function account(reference: string, proof: { duplicates: boolean }): Promise<Account> {
     const id = readPathId("campaign", reference);
     const sql = accountSql(proof);
-    const [row] = await inTurn(() => prisma.$queryRawUnsafe<Account[]>(sql, id, clock()));
+    const [row] = await limitAccounts(() => prisma.$queryRawUnsafe<Account[]>(sql, id, clock()));
     if (!row) throwNotFound("campaign");
     return row;
   }

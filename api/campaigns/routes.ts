@@ -10,7 +10,7 @@ import type { Gate, Prisma } from "../../prisma/generated/client.ts";
 import { describedAudience } from "../segments/audience.ts";
 import { asShown, campaignAnswer, campaignJson, type CampaignRow, readCampaign } from "./store.ts";
 import { setEtag } from "../http/etag.ts";
-import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
+import { withIdempotentTransaction, idempotencyHeaders } from "../http/idempotency.ts";
 import { makeCampaign } from "./create.ts";
 import { containing, createdWithin, filterBy, readLongPage } from "../http/page-reading.ts";
 import { byCreation, createdBetween, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
@@ -95,12 +95,12 @@ export function campaignRoutes(services: Services) {
 
   return createRouter()
     .openapi(create, (c) =>
-      commitOnce(c, services, 201, (tx) =>
+      withIdempotentTransaction(c, services, 201, (tx) =>
         makeCampaign(c, services, tx, "campaign.create", c.req.valid("json")),
       ),
     )
     .openapi(duplicate, (c) =>
-      commitOnce(c, services, 201, async (tx) => {
+      withIdempotentTransaction(c, services, 201, async (tx) => {
         const { row, json } = await readCampaign(
           tx,
           readPathId("campaign", c.req.valid("param").id),

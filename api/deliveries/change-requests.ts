@@ -2,10 +2,10 @@ import type { Context } from "hono";
 import type { Pool } from "pg";
 import { parsePublicId, publicId } from "../../domain/ids.ts";
 import { runOf } from "../../ledger/run.ts";
-import { createTurns } from "../../lib/concurrency-limit.ts";
+import { createLimiter } from "../../lib/concurrency-limit.ts";
 import { changeOf } from "../http/audit.ts";
 import type { ApiEnv } from "../http/context.ts";
-import { commitOnce } from "../http/idempotency.ts";
+import { withIdempotentTransaction } from "../http/idempotency.ts";
 import { throwNotFound, readPathId } from "../http/path-ids.ts";
 import { Problem } from "../http/problem.ts";
 import type { Services } from "../services.ts";
@@ -32,7 +32,7 @@ export function changeOne(
   reference: string,
   change: DeliveryChange,
 ) {
-  return commitOnce(c, services, 200, async (tx) => {
+  return withIdempotentTransaction(c, services, 200, async (tx) => {
     const id = readPathId("delivery", reference);
     const run = runOf(tx);
     const before = await readDelivery(run, id);
@@ -70,7 +70,7 @@ async function readSelection(
 /** Makes changes of many deliveries; its dry runs are limited, for each may count every delivery. */
 export function createBulkChange(services: Services) {
   const { pool } = services;
-  const inTurn = createTurns(dryRunsAtOnce);
+  const limitDryRuns = createLimiter(dryRunsAtOnce);
 
   return async <Reason extends SkipReason>(
     c: Context<ApiEnv>,
@@ -85,7 +85,9 @@ export function createBulkChange(services: Services) {
       >;
     const found = await readSelection(pool, body);
     if (body.dryRun || !found) {
-      const matched = found ? await inTurn(() => countMatching(pool, change, found.selection)) : 0;
+      const matched = found
+        ? await limitDryRuns(() => countMatching(pool, change, found.selection))
+        : 0;
       const nothing = { changed: 0, skipped: countSkipped({}), nextCursor: null };
       return body.dryRun ? { matched, ...nothing } : nothing;
     }

@@ -32,7 +32,7 @@ export function authenticate({
     if (scheme !== "none") {
       const [, secret] = /^Bearer +(\S+) *$/i.exec(c.req.header("authorization") ?? "") ?? [];
       if (scheme === "key") {
-        const caller = secret === undefined ? null : await keyring.callerOf(secret);
+        const caller = secret === undefined ? null : await keyring.findCaller(secret);
         if (!caller) throw unauthorized("Send an API key as Authorization: Bearer <key>.", secret);
         c.set("caller", caller);
       } else {

@@ -105,7 +105,7 @@ export interface Work<Body> {
 const limits = { maxWait: 5_000, timeout: 15_000 };
 
 /** Does `work` and writes its changes to the audit trail, in one transaction; resolves with what to answer. */
-export async function commit<Body>(
+export async function withAuditedTransaction<Body>(
   c: Context<ApiEnv>,
   { prisma, clock }: Pick<ApiDeps, "prisma" | "clock">,
   work: (tx: Prisma.TransactionClient) => Promise<Work<Body>>,
@@ -124,7 +124,7 @@ export async function commit<Body>(
  * key that has an answer, that is given again and `work` is not done; headers that `committed` sets are not given again. A
  * problem thrown by `work` is not kept.
  */
-export async function commitOnce<Body, Status extends ContentfulStatusCode>(
+export async function withIdempotentTransaction<Body, Status extends ContentfulStatusCode>(
   c: Context<ApiEnv>,
   { prisma, clock }: Pick<ApiDeps, "prisma" | "clock">,
   status: Status,

@@ -7,13 +7,13 @@ import type { WakeTarget } from "../wakes.ts";
 export interface ApiMetrics {
   readonly registry: Registry;
   /** A request was answered. `route` is the pattern of its route. */
-  answered(request: { method: string; route: string; status: number; seconds: number }): void;
+  recordAnswer(request: { method: string; route: string; status: number; seconds: number }): void;
   /** An answer was a problem. */
-  refused(kind: ProblemKind): void;
-  woke(target: WakeTarget, outcome: "sent" | "failed"): void;
+  recordProblem(kind: ProblemKind): void;
+  recordWake(target: WakeTarget, outcome: "sent" | "failed"): void;
   watchPool(name: string, pool: ConnectionCounts): void;
   /** How much may be accepted and unsent, to be compared with what is open. */
-  unsentLimit(deliveries: number): void;
+  setUnsentLimit(deliveries: number): void;
 }
 
 /** Problems that say that a limit was reached, and which. */
@@ -69,18 +69,18 @@ export function createApiMetrics(registry = new Registry()): ApiMetrics {
 
   return {
     registry,
-    answered({ method, route, status, seconds }) {
+    recordAnswer({ method, route, status, seconds }) {
       const labels = { method, route, status };
       requests.inc(labels);
       durations.observe(labels, seconds);
     },
-    refused(kind) {
+    recordProblem(kind) {
       problems.inc({ kind });
       const limit = limits[kind];
       if (limit !== undefined) refusals.inc({ limit });
     },
-    woke: (target, outcome) => wakes.inc({ target, outcome }),
+    recordWake: (target, outcome) => wakes.inc({ target, outcome }),
     watchPool: (name, pool) => pools.watch(name, pool),
-    unsentLimit: (deliveries) => unsent.set(deliveries),
+    setUnsentLimit: (deliveries) => unsent.set(deliveries),
   };
 }

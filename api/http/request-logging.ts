@@ -23,7 +23,7 @@ export function describeRequest(c: Context<ApiEnv>): { method: string; route: st
 }
 
 /** Gives every request an id, its own if that is a plain one, and logs and counts it once it is answered. */
-export function observeRequests({
+export function logRequests({
   logger,
   metrics,
 }: {
@@ -42,8 +42,8 @@ export function observeRequests({
     const { method, route } = describeRequest(c);
     const problem = c.get("problem");
     const traceId = c.get("traceId");
-    metrics.answered({ method, route, status, seconds: ms / 1_000 });
-    if (problem) metrics.refused(problem);
+    metrics.recordAnswer({ method, route, status, seconds: ms / 1_000 });
+    if (problem) metrics.recordProblem(problem);
     logger[probes.has(route) ? "debug" : "info"](
       {
         requestId,

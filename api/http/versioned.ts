@@ -3,7 +3,7 @@ import type { Prisma, PrismaClient } from "../../prisma/generated/client.ts";
 import { changeOf } from "./audit.ts";
 import type { ApiEnv } from "./context.ts";
 import { requireMatch, setEtag } from "./etag.ts";
-import { commit, type Work } from "./idempotency.ts";
+import { withAuditedTransaction, type Work } from "./idempotency.ts";
 
 interface VersionedChange<Row> {
   /** Reads the row, held against other changes to the end of the transaction; throws the 404 where there is none. */
@@ -27,7 +27,7 @@ export async function changeVersioned<Row>(
   action: string,
   { lock, describe, write }: VersionedChange<Row>,
 ): Promise<Row> {
-  const row = await commit(c, services, async (tx): Promise<Work<Row>> => {
+  const row = await withAuditedTransaction(c, services, async (tx): Promise<Work<Row>> => {
     const before = await lock(tx);
     const { resource, version, facts } = describe(before);
     requireMatch(c, version);

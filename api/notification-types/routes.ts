@@ -6,7 +6,11 @@ import { text } from "../../domain/text.ts";
 import type { NotificationType, Prisma } from "../../prisma/generated/client.ts";
 import { isForeignKeyViolation } from "../http/database-errors.ts";
 import { ifMatchHeaders, setEtag } from "../http/etag.ts";
-import { commit, commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
+import {
+  withAuditedTransaction,
+  withIdempotentTransaction,
+  idempotencyHeaders,
+} from "../http/idempotency.ts";
 import {
   definitionOf,
   findType,
@@ -141,7 +145,7 @@ export function notificationTypeRoutes(services: Services) {
   return createRouter()
     .openapi(create, async (c) => {
       const { key, ...definition } = c.req.valid("json");
-      return commitOnce(c, services, 201, async (tx) => {
+      return withIdempotentTransaction(c, services, 201, async (tx) => {
         await refuseUnusableTemplate(tx, definition.summaryTemplate, "/summaryTemplate");
         const now = clock();
         const document = definition as unknown as Prisma.InputJsonObject;
@@ -204,7 +208,7 @@ export function notificationTypeRoutes(services: Services) {
     })
     .openapi(remove, async (c) => {
       const { key } = c.req.valid("param");
-      await commit(c, services, async (tx) => {
+      await withAuditedTransaction(c, services, async (tx) => {
         const before = await findType(tx, key);
         await tx.notificationType.delete({ where: { id: before.id } }).catch((error: unknown) => {
           throw isForeignKeyViolation(error) ? inUse() : error;

@@ -5,7 +5,7 @@ import { providerName } from "../../domain/provider-name.ts";
 import { changeOf } from "../http/audit.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { gateAnswer, gateJson, shownGates, shownKinds } from "./gates.ts";
-import { commit } from "../http/idempotency.ts";
+import { withAuditedTransaction } from "../http/idempotency.ts";
 import { notFound } from "../http/problem.ts";
 import {
   createRouter,
@@ -99,7 +99,7 @@ export function gateRoutes(services: Services) {
       const param = c.req.valid("param");
       const key = keyOf(param, limitedKinds);
       const { permitsPerSecond, burst, dailyQuota } = c.req.valid("json");
-      const json = await commit(c, services, async (tx) => {
+      const json = await withAuditedTransaction(c, services, async (tx) => {
         // One that is misspelt would limit nothing.
         if (
           param.kind === "provider" &&
@@ -118,7 +118,7 @@ export function gateRoutes(services: Services) {
     })
     .openapi(remove, async (c) => {
       const key = keyOf(c.req.valid("param"), limitedKinds);
-      await commit(c, services, async (tx) => {
+      await withAuditedTransaction(c, services, async (tx) => {
         const before = await lockGate(tx, key);
         if (!before) throw notFound("gate", "name");
         await tx.gate.delete({ where: { key } });

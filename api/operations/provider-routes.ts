@@ -5,7 +5,7 @@ import { providerName } from "../../domain/provider-name.ts";
 import type { Breaker, Gate, Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
 import { gateAnswer, gateJson } from "./gates.ts";
-import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
+import { withIdempotentTransaction, idempotencyHeaders } from "../http/idempotency.ts";
 import { notFound } from "../http/problem.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
@@ -113,7 +113,7 @@ export function providerRoutes(services: Services) {
     .openapi(get, async (c) => c.json(await read(prisma, c.req.valid("param").name), 200))
     .openapi(reset, async (c) => {
       const { name } = c.req.valid("param");
-      return commitOnce(c, services, 200, async (tx) => {
+      return withIdempotentTransaction(c, services, 200, async (tx) => {
         const before = await read(tx, name, "held");
         await tx.$executeRaw`
           UPDATE breakers SET closed_at = CASE WHEN state = 'closed' THEN closed_at ELSE clock_timestamp() END, state = 'closed', failed_at = '{}',

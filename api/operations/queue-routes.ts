@@ -5,7 +5,7 @@ import { findNamed, queueParameter, typeParameter } from "../deliveries/filters.
 import { oneOrMore } from "../http/pages.ts";
 import { queueDimensions, readWaiting, waitingAnswer } from "./queues.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
-import { createTurns } from "../../lib/concurrency-limit.ts";
+import { createLimiter } from "../../lib/concurrency-limit.ts";
 import type { Services } from "../services.ts";
 
 const waiting = defineRoute({
@@ -46,13 +46,16 @@ const waiting = defineRoute({
 const countsAtOnce = 2;
 
 export function queueRoutes({ pool }: Services) {
-  const inTurn = createTurns(countsAtOnce);
+  const limitCounts = createLimiter(countsAtOnce);
 
   return createRouter().openapi(waiting, async (c) => {
     const { by = queueDimensions, limit, ...wanted } = c.req.valid("query");
     const filters = await findNamed(pool, wanted);
     if (!filters)
       return c.json({ items: [], total: { waiting: 0, due: 0, sending: 0 }, more: 0 }, 200);
-    return c.json(await inTurn(() => readWaiting(pool, [...new Set(by)], filters, limit)), 200);
+    return c.json(
+      await limitCounts(() => readWaiting(pool, [...new Set(by)], filters, limit)),
+      200,
+    );
   });
 }

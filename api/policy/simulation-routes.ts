@@ -15,7 +15,7 @@ import { invalid, jsonPointer } from "../http/problem.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { exampleCount, type PolicySimulation, simulatePolicy, TooMuch } from "./simulation.ts";
-import { createTurns } from "../../lib/concurrency-limit.ts";
+import { createLimiter } from "../../lib/concurrency-limit.ts";
 import type { Services } from "../services.ts";
 
 const maxDays = 31;
@@ -156,7 +156,7 @@ const tooMuch = {
 const simulationsAtOnce = 1;
 
 export function policySimulationRoutes({ prisma, pool, readPolicySnapshot }: Services) {
-  const inTurn = createTurns(simulationsAtOnce);
+  const limitSimulations = createLimiter(simulationsAtOnce);
 
   return createRouter().openapi(simulate, async (c) => {
     const { policy: patch = {}, types: patches = {}, window, limit } = c.req.valid("json");
@@ -166,7 +166,7 @@ export function policySimulationRoutes({ prisma, pool, readPolicySnapshot }: Ser
       types: patchedTypes(types, patches),
     };
     const before = { policy: inForce.policy, types };
-    const found = await inTurn(() =>
+    const found = await limitSimulations(() =>
       simulatePolicy(pool, { ...window, limit }, before, after).catch((error: unknown) => {
         throw error instanceof TooMuch ? invalid([tooMuch]) : error;
       }),

@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import type { Rulebook } from "../../ledger/rulebook.ts";
 import { publicId } from "../../domain/ids.ts";
 import type { ImportedRecipient } from "../../domain/recipient.ts";
-import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
+import { withIdempotentTransaction, idempotencyHeaders } from "../http/idempotency.ts";
 import { importedRecipientFor } from "./preferences.ts";
 import { jsonPointer } from "../http/problem.ts";
 import { releasing } from "../deliveries/release.ts";
@@ -89,7 +89,7 @@ export function recipientBulkRoutes(services: Services) {
   return createRouter().openapi(route, async (c) => {
     const checked = check(c.req.valid("json").recipients, await readPolicySnapshot());
     const good = checked.filter((item): item is ImportedRecipient => !("errors" in item));
-    return commitOnce(c, services, 200, async (tx) => {
+    return withIdempotentTransaction(c, services, 200, async (tx) => {
       const storing = { createdBy: c.get("caller").id, now: clock() };
       const rows = good.length === 0 ? [] : await upsertRecipients(tx, good, storing);
       const unsettled = rows.filter((row) => row.unsettled).map(({ id }) => id);

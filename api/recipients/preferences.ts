@@ -19,7 +19,7 @@ import type { Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { requireMatchIfGiven } from "../http/etag.ts";
-import { commit } from "../http/idempotency.ts";
+import { withAuditedTransaction } from "../http/idempotency.ts";
 import { definitionOf } from "../notification-types/store.ts";
 import { type FieldError, invalid, jsonPointer } from "../http/problem.ts";
 import { lockRecipient, refuseAbsent, type RecipientName } from "./store.ts";
@@ -214,7 +214,7 @@ export async function changePreferences(
   recipient: RecipientName,
   change: (said: Preferences) => Preferences,
 ): Promise<Wishes> {
-  return commit(c, services, async (tx) => {
+  return withAuditedTransaction(c, services, async (tx) => {
     const before = await lockRecipient(tx, recipient);
     refuseAbsent(before);
     requireMatchIfGiven(c, before.preferencesVersion);

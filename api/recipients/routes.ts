@@ -12,7 +12,7 @@ import { Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
 import { ifMatchHeaders, setEtag } from "../http/etag.ts";
 import { leaveGroups, lockGroupsOf } from "../../ledger/groups.ts";
-import { commit } from "../http/idempotency.ts";
+import { withAuditedTransaction } from "../http/idempotency.ts";
 import { invalid } from "../http/problem.ts";
 import { releasing } from "../deliveries/release.ts";
 import { upsertRecipients } from "./upsert.ts";
@@ -111,7 +111,7 @@ export function recipientRoutes(services: Services) {
         created,
         unsettled: _,
         ...row
-      } = await commit(c, services, async (tx) => {
+      } = await withAuditedTransaction(c, services, async (tx) => {
         // Held, so that what the audit trail says it was is what this replaced.
         const before = await lockRecipient(tx, { externalId });
         const [stored] = await upsertRecipients(tx, [{ ...profile, externalId }], {
@@ -177,7 +177,7 @@ export function recipientRoutes(services: Services) {
     .openapi(erase, async (c) => {
       const key = recipientReference(c.req.valid("param").recipient);
       const now = clock();
-      await commit(c, services, async (tx) => {
+      await withAuditedTransaction(c, services, async (tx) => {
         // Waits for those who are adding deliveries for this recipient, so that theirs are cancelled below as well.
         const [erased] = await tx.recipient.updateManyAndReturn({
           where: { ...key, erasedAt: null },

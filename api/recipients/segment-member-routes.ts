@@ -14,7 +14,7 @@ import {
 } from "./store.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { readSegment, segmentParams } from "../segments/store.ts";
-import { createTurns } from "../../lib/concurrency-limit.ts";
+import { createLimiter } from "../../lib/concurrency-limit.ts";
 import type { Services } from "../services.ts";
 
 const count = z
@@ -71,8 +71,8 @@ const members = defineRoute({
 const countsAtOnce = 2;
 
 export function segmentMemberRoutes({ prisma, pool }: Services) {
-  const inTurn = createTurns(countsAtOnce);
-  const countOf = (filter: RecipientFilter) => inTurn(() => countRecipients(pool, { filter }));
+  const limitCounts = createLimiter(countsAtOnce);
+  const countOf = (filter: RecipientFilter) => limitCounts(() => countRecipients(pool, { filter }));
   const filterOf = async (key: string) => {
     const found = await readSegment(prisma, key);
     if (!found) throw notFound("segment", "key");

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { publicId } from "../../domain/ids.ts";
 import { recipientReference } from "../../domain/recipient.ts";
-import { commit } from "../http/idempotency.ts";
+import { withAuditedTransaction } from "../http/idempotency.ts";
 import { readRecipient, recipientParams } from "./store.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
@@ -53,7 +53,7 @@ export function preferenceTokenRoutes(services: Services) {
     // A token's expiry has no fractions of a second.
     const nowSeconds = Math.floor(clock().getTime() / 1_000);
     const expiresAt = new Date((nowSeconds + seconds) * 1_000);
-    const recipientId = await commit(c, services, async (tx) => {
+    const recipientId = await withAuditedTransaction(c, services, async (tx) => {
       const { id } = await readRecipient(tx, named);
       return {
         body: id,

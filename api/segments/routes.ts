@@ -6,7 +6,11 @@ import type { Prisma } from "../../prisma/generated/client.ts";
 import { describedFilter } from "./audience.ts";
 import { isUniqueViolation } from "../http/database-errors.ts";
 import { ifMatchHeaders, setEtag } from "../http/etag.ts";
-import { commit, commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
+import {
+  withAuditedTransaction,
+  withIdempotentTransaction,
+  idempotencyHeaders,
+} from "../http/idempotency.ts";
 import { filterBy, hasInKeyOrName, readLongPage } from "../http/page-reading.ts";
 import { pageOf, pageQuery } from "../http/pages.ts";
 import { notFound, Problem } from "../http/problem.ts";
@@ -114,7 +118,7 @@ export function segmentRoutes(services: Services) {
         `There is a segment ${key} already. Change it, or take another key.`,
       );
       const now = clock();
-      return commitOnce(c, services, 201, async (tx) => {
+      return withIdempotentTransaction(c, services, 201, async (tx) => {
         if (await tx.segment.findUnique({ where: { key }, select: { id: true } })) throw taken;
         const row = await tx.segment
           .create({
@@ -180,7 +184,7 @@ export function segmentRoutes(services: Services) {
     })
     .openapi(remove, async (c) => {
       const { key } = c.req.valid("param");
-      await commit(c, services, async (tx) => {
+      await withAuditedTransaction(c, services, async (tx) => {
         const before = await lockSegment(tx, key, "deletion");
         const using = await tx.$queryRaw<{ id: string }[]>`
           SELECT id FROM campaigns

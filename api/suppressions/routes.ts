@@ -9,7 +9,7 @@ import {
   suppressionReasons,
 } from "../../domain/suppression.ts";
 import type { Prisma, Suppression } from "../../prisma/generated/client.ts";
-import { commit } from "../http/idempotency.ts";
+import { withAuditedTransaction } from "../http/idempotency.ts";
 import { importBody, importOutcome, importStream } from "../imports/stream.ts";
 import { createdWithin, filterBy, readPage } from "../http/page-reading.ts";
 import {
@@ -178,7 +178,7 @@ export function suppressionRoutes(services: Services) {
     .openapi(add, async (c) => {
       const wanted = c.req.valid("json");
       const adding = { createdBy: c.get("caller").id, now: clock() };
-      const { created, ...row } = await commit(c, services, async (tx) => {
+      const { created, ...row } = await withAuditedTransaction(c, services, async (tx) => {
         const stored = await addSuppression(tx, wanted, adding);
         const after = suppressionJson(stored);
         return {
@@ -190,7 +190,7 @@ export function suppressionRoutes(services: Services) {
     })
     .openapi(remove, async (c) => {
       const id = readPathId("suppression", c.req.valid("param").id);
-      await commit(c, services, async (tx) => {
+      await withAuditedTransaction(c, services, async (tx) => {
         // Of two who remove it at once, one finds it.
         const [row] = await tx.$queryRaw<
           Suppression[]

@@ -5,7 +5,7 @@ import { text } from "../../domain/text.ts";
 import type { Prisma, PrismaClient, Template } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
 import type { ApiEnv } from "../http/context.ts";
-import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
+import { withIdempotentTransaction, idempotencyHeaders } from "../http/idempotency.ts";
 import { filterBy, hasInKeyOrName, readPage } from "../http/page-reading.ts";
 import { pageOf, pageQuery } from "../http/pages.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
@@ -116,7 +116,7 @@ export function templateRoutes(services: Services) {
   return createRouter()
     .openapi(create, async (c) => {
       const { key, name, content, variables } = c.req.valid("json");
-      return commitOnce(c, services, 201, async (tx) => {
+      return withIdempotentTransaction(c, services, 201, async (tx) => {
         refuseUnusable(content, variables);
         const { template, version } = await insertTemplate(
           tx,
@@ -157,7 +157,7 @@ export function templateRoutes(services: Services) {
     .openapi(duplicate, async (c) => {
       const { key: from } = c.req.valid("param");
       const { key, name, version: wanted } = c.req.valid("json");
-      return commitOnce(c, services, 201, async (tx) => {
+      return withIdempotentTransaction(c, services, 201, async (tx) => {
         const source = await findVersion(tx, await findTemplate(tx, from), wanted);
         const { template, version } = await insertTemplate(tx, { key, name }, source, clock());
         return {
@@ -176,7 +176,7 @@ export function templateRoutes(services: Services) {
     .openapi(restore, (c) => setArchived(c, c.req.valid("param").key, null));
 
   function setArchived(c: Context<ApiEnv>, key: string, archivedAt: Date | null) {
-    return commitOnce(c, services, 200, async (tx) => {
+    return withIdempotentTransaction(c, services, 200, async (tx) => {
       const before = await lockTemplate(tx, key);
       const asWished = (before.archivedAt === null) === (archivedAt === null);
       const after = asWished

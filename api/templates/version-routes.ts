@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { changeOf } from "../http/audit.ts";
-import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
+import { withIdempotentTransaction, idempotencyHeaders } from "../http/idempotency.ts";
 import { filterBy, readPage } from "../http/page-reading.ts";
 import { pageOf, pageQuery } from "../http/pages.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
@@ -79,7 +79,7 @@ export function templateVersionRoutes(services: Services) {
     .openapi(add, async (c) => {
       const { key } = c.req.valid("param");
       const { content, variables, activate: activated } = c.req.valid("json");
-      return commitOnce(c, services, 201, async (tx) => {
+      return withIdempotentTransaction(c, services, 201, async (tx) => {
         refuseUnusable(content, variables);
         // Locked, so that two new versions get two numbers.
         const before = await lockTemplate(tx, key);
@@ -122,7 +122,7 @@ export function templateVersionRoutes(services: Services) {
     })
     .openapi(activate, async (c) => {
       const { key, version } = c.req.valid("param");
-      return commitOnce(c, services, 200, async (tx) => {
+      return withIdempotentTransaction(c, services, 200, async (tx) => {
         const before = await lockTemplate(tx, key);
         const { version: activeVersion } = await findVersion(tx, before, version);
         const unchanged = before.activeVersion === activeVersion;
