@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { publicId } from "../../domain/ids.ts";
 import { text } from "../../domain/text.ts";
 import type { AuditEntry, Prisma } from "../../prisma/generated/client.ts";
-import { createdWithin, filterBy, readLongPage } from "../http/page-reading.ts";
+import { filterByCreation, filterBy, readLongPage } from "../http/page-reading.ts";
 import { byCreation, createdBetween, pageOf, pageQuery } from "../http/pages.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
@@ -70,7 +70,7 @@ export function auditRoutes({ prisma }: Services) {
     const query = c.req.valid("query");
     const { actor, action, resource, requestId } = query;
     const filters: Prisma.AuditEntryWhereInput[] = [
-      createdWithin(query),
+      filterByCreation(query),
       actor === undefined ? {} : { actor },
       action === undefined ? {} : { OR: [{ action }, { action: { startsWith: `${action}.` } }] },
       resource === undefined ? {} : { resource },

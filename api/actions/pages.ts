@@ -40,29 +40,29 @@ export function renderPage({ title, text, button }: Page): string {
   const form =
     button === undefined
       ? ""
-      : `<form method="post"><button type="submit">${escaped(button)}</button></form>\n`;
+      : `<form method="post"><button type="submit">${escapeHtml(button)}</button></form>\n`;
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>${escaped(title)}</title>
+<title>${escapeHtml(title)}</title>
 <style>${style}</style>
 </head>
 <body>
-<h1>${escaped(title)}</h1>
-<p>${escaped(text)}</p>
+<h1>${escapeHtml(title)}</h1>
+<p>${escapeHtml(text)}</p>
 ${form}</body>
 </html>
 `;
 }
 
 /** Asks before it is done: programs that look where links lead follow them, and press no buttons. */
-export function questionOf(action: Exclude<RecipientAction, { action: "view" }>): Page {
+export function toQuestionPage(action: Exclude<RecipientAction, { action: "view" }>): Page {
   return action.action === "snooze"
     ? {
         title: "Remind me later",
-        text: `It comes again in ${duration(action.minutes)}.`,
+        text: `It comes again in ${formatDuration(action.minutes)}.`,
         button: "Remind me later",
       }
     : {
@@ -72,7 +72,7 @@ export function questionOf(action: Exclude<RecipientAction, { action: "view" }>)
       };
 }
 
-export function confirmationOf({ action, deliveries }: ActionOutcome): Page {
+export function toConfirmationPage({ action, deliveries }: ActionOutcome): Page {
   const one = deliveries === 1;
   return action === "snooze"
     ? {
@@ -86,7 +86,7 @@ export function confirmationOf({ action, deliveries }: ActionOutcome): Page {
 }
 
 /** In the largest unit that leaves nothing over. */
-function duration(minutes: number): string {
+function formatDuration(minutes: number): string {
   const units = [
     [1_440, "day"],
     [60, "hour"],
@@ -97,7 +97,7 @@ function duration(minutes: number): string {
   return `${count} ${unit}${count === 1 ? "" : "s"}`;
 }
 
-const escaped = (text: string) =>
+const escapeHtml = (text: string) =>
   text
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")

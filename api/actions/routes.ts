@@ -1,10 +1,16 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { describeError } from "../../config/describe-error.ts";
-import { confirmationOf, linkHeaders, pageHeaders, questionOf, renderPage } from "./pages.ts";
+import {
+  toConfirmationPage,
+  linkHeaders,
+  pageHeaders,
+  toQuestionPage,
+  renderPage,
+} from "./pages.ts";
 import { type ActionOutcome, perform, readAction } from "./perform.ts";
 import type { ApiEnv } from "../http/context.ts";
-import { databaseProblem } from "../http/database-errors.ts";
+import { toDatabaseProblem } from "../http/database-errors.ts";
 import { Problem, problemDetails } from "../http/problem.ts";
 import { problemTitles } from "../http/problem-kinds.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
@@ -108,10 +114,10 @@ export function actionRoutes(services: Services) {
 
   return createRouter()
     .openapi(follow, (c) =>
-      orPage(c, async () => {
+      withErrorPage(c, async () => {
         const action = await read(c.req.valid("param").token);
         if (action.action.action !== "view") {
-          return c.body(renderPage(questionOf(action.action)), 200, pageHeaders);
+          return c.body(renderPage(toQuestionPage(action.action)), 200, pageHeaders);
         }
         // Nobody looks at what HEAD asks about.
         if (c.req.method !== "HEAD")
@@ -125,29 +131,29 @@ export function actionRoutes(services: Services) {
       }),
     )
     .openapi(press, (c) =>
-      orPage(c, async () => {
+      withErrorPage(c, async () => {
         const done = await perform(c, services, await read(c.req.valid("param").token));
-        if (!acceptsHtml(c)) return answer(c, done);
+        if (!acceptsHtml(c)) return sendOutcome(c, done);
         return done.url === null
-          ? c.body(renderPage(confirmationOf(done)), 200, pageHeaders)
+          ? c.body(renderPage(toConfirmationPage(done)), 200, pageHeaders)
           : c.body(null, 303, { ...linkHeaders, Location: new URL(done.url).href });
       }),
     )
     .openapi(act, async (c) =>
-      answer(c, await perform(c, services, await read(c.req.valid("json").token))),
+      sendOutcome(c, await perform(c, services, await read(c.req.valid("json").token))),
     );
 }
 
-const answer = (c: Context<ApiEnv>, done: ActionOutcome) => c.json(done, 200, linkHeaders);
+const sendOutcome = (c: Context<ApiEnv>, done: ActionOutcome) => c.json(done, 200, linkHeaders);
 
 const acceptsHtml = (c: Context<ApiEnv>) => c.req.header("accept")?.includes("text/html") ?? false;
 
 /** What a browser cannot be given is said by a page. */
-async function orPage<Answer>(c: Context<ApiEnv>, work: () => Promise<Answer>) {
+async function withErrorPage<Answer>(c: Context<ApiEnv>, work: () => Promise<Answer>) {
   try {
     return await work();
   } catch (error) {
-    const problem = error instanceof Problem ? error : databaseProblem(error);
+    const problem = error instanceof Problem ? error : toDatabaseProblem(error);
     if (problem === null || !acceptsHtml(c)) throw error;
     const [status, title] = problemTitles[problem.kind];
     c.set("problem", problem.kind);

@@ -22,7 +22,7 @@ type Wanted = z.output<typeof newCampaign> & {
  * version is pinned, and its data held against that; its type may give it its priority. Its workflow is told once it is
  * committed.
  */
-export async function makeCampaign(
+export async function createCampaign(
   c: Context<ApiEnv>,
   services: Pick<Services, "clock" | "config" | "wakes" | "templateVersions">,
   tx: Prisma.TransactionClient,

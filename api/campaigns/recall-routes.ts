@@ -15,7 +15,7 @@ import {
   updateCampaign,
 } from "./store.ts";
 import { withIdempotentTransaction, idempotencyHeaders } from "../http/idempotency.ts";
-import { makeCampaign } from "./create.ts";
+import { createCampaign } from "./create.ts";
 import { Problem } from "../http/problem.ts";
 import { readPathId, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
@@ -157,7 +157,7 @@ export function campaignRecallRoutes(services: Services) {
         const recalled = await lockCampaign(tx, readPathId("campaign", reference));
         await requireCorrectable(tx, recalled);
         const { type, priority, guarantee, throttle } = recalled.json;
-        return makeCampaign(c, services, tx, "campaign.correct", {
+        return createCampaign(c, services, tx, "campaign.correct", {
           ...wanted,
           type: wanted.type === undefined ? type : wanted.type,
           priority: wanted.priority ?? priority,

@@ -8,11 +8,17 @@ import { templateKey } from "../../domain/notification.ts";
 import { text } from "../../domain/text.ts";
 import type { Gate, Prisma } from "../../prisma/generated/client.ts";
 import { describedAudience } from "../segments/audience.ts";
-import { asShown, campaignAnswer, campaignJson, type CampaignRow, readCampaign } from "./store.ts";
+import {
+  campaignInclude,
+  campaignAnswer,
+  campaignJson,
+  type CampaignRow,
+  readCampaign,
+} from "./store.ts";
 import { setEtag } from "../http/etag.ts";
 import { withIdempotentTransaction, idempotencyHeaders } from "../http/idempotency.ts";
-import { makeCampaign } from "./create.ts";
-import { containing, createdWithin, filterBy, readLongPage } from "../http/page-reading.ts";
+import { createCampaign } from "./create.ts";
+import { matchText, filterByCreation, filterBy, readLongPage } from "../http/page-reading.ts";
 import { byCreation, createdBetween, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
 import { readPathId, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
@@ -96,7 +102,7 @@ export function campaignRoutes(services: Services) {
   return createRouter()
     .openapi(create, (c) =>
       withIdempotentTransaction(c, services, 201, (tx) =>
-        makeCampaign(c, services, tx, "campaign.create", c.req.valid("json")),
+        createCampaign(c, services, tx, "campaign.create", c.req.valid("json")),
       ),
     )
     .openapi(duplicate, (c) =>
@@ -106,7 +112,7 @@ export function campaignRoutes(services: Services) {
           readPathId("campaign", c.req.valid("param").id),
         );
         const other = c.req.valid("json");
-        return makeCampaign(c, services, tx, "campaign.duplicate", {
+        return createCampaign(c, services, tx, "campaign.duplicate", {
           name: other.name ?? `${json.name} (copy)`.slice(0, 200),
           template: other.template ?? json.template,
           audience: other.audience ?? audience.parse(row.audience),
@@ -122,9 +128,9 @@ export function campaignRoutes(services: Services) {
       const query = c.req.valid("query");
       const { status, q, template, type } = query;
       const filters: Prisma.CampaignWhereInput[] = [
-        createdWithin(query),
+        filterByCreation(query),
         status ? { status: { in: status } } : {},
-        q ? { name: containing(q) } : {},
+        q ? { name: matchText(q) } : {},
         template ? { templateVersion: { template: { key: template } } } : {},
         type ? { type: { key: type } } : {},
       ];
@@ -136,7 +142,7 @@ export function campaignRoutes(services: Services) {
         async (page) => {
           const rows = await prisma.campaign.findMany({
             ...filterBy(page, ...filters),
-            include: asShown,
+            include: campaignInclude,
           });
           const keys = rows.map(gateOf);
           for (const gate of await prisma.gate.findMany({ where: { key: { in: keys } } }))

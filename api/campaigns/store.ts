@@ -81,9 +81,9 @@ export const campaignAnswer = z
 export type CampaignAnswer = z.output<typeof campaignAnswer>;
 
 /** For a Prisma query of campaigns that are shown. */
-export const asShown = { ...withTemplate, type: { select: { key: true } } } as const;
+export const campaignInclude = { ...withTemplate, type: { select: { key: true } } } as const;
 
-export type CampaignRow = Prisma.CampaignGetPayload<{ include: typeof asShown }>;
+export type CampaignRow = Prisma.CampaignGetPayload<{ include: typeof campaignInclude }>;
 
 export function campaignJson(row: CampaignRow, gate: Gate | null): CampaignAnswer {
   const { name, status, priority, guarantee, audienceCount, revision, createdBy } = row;
@@ -125,7 +125,7 @@ export async function readCampaign(
   client: Pick<Prisma.TransactionClient, "campaign" | "gate">,
   id: string,
 ): Promise<ReadCampaign> {
-  const row = await client.campaign.findUnique({ where: { id }, include: asShown });
+  const row = await client.campaign.findUnique({ where: { id }, include: campaignInclude });
   if (!row) throwNotFound("campaign");
   const gate = await client.gate.findUnique({
     where: { key: campaignGate(publicId("campaign", id)) },

@@ -1,14 +1,14 @@
 import { type ClientResponse, hc } from "hono/client";
 import type { SuccessStatusCode } from "hono/utils/http-status";
 import type { createApp } from "../app.ts";
-import { type Patience, patientFetch } from "./retrying-fetch.ts";
+import { type RetryOptions, createRetryingFetch } from "./retrying-fetch.ts";
 
 export type { InferRequestType, InferResponseType } from "hono/client";
 
 /** The routes of the API, with what they take and answer. */
 export type AppType = ReturnType<typeof createApp>;
 
-export interface ClientOptions extends Partial<Patience> {
+export interface ClientOptions extends Partial<RetryOptions> {
   /** Of the API: `https://tidings.example.org`. */
   url: string;
   apiKey: string;
@@ -36,17 +36,17 @@ export function createClient({
       const id = requestId?.();
       return { authorization: `Bearer ${apiKey}`, ...(id !== undefined && { "x-request-id": id }) };
     },
-    fetch: patientFetch({ patienceMs, timeoutMs }),
+    fetch: createRetryingFetch({ patienceMs, timeoutMs }),
   });
-  return encodingPaths(client);
+  return encodePaths(client);
 }
 
 /** Hono puts parameters into a path as they are, and ids of recipients may hold anything. */
-function encodingPaths<Part extends object>(client: Part): Part {
+function encodePaths<Part extends object>(client: Part): Part {
   return new Proxy(client, {
     get(target, name) {
       const part: unknown = Reflect.get(target, name);
-      return typeof part === "function" ? encodingPaths(part) : part;
+      return typeof part === "function" ? encodePaths(part) : part;
     },
     apply(target, _, [input, ...options]: [{ param?: Record<string, string> }?, ...unknown[]]) {
       const param = Object.entries(input?.param ?? {}).map(([name, value]) => [

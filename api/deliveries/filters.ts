@@ -126,19 +126,19 @@ export async function findNamed<
     const id =
       "id" in named
         ? named.id
-        : await idBy(pool, "SELECT id FROM recipients WHERE external_id = $1", named.externalId);
+        : await findId(pool, "SELECT id FROM recipients WHERE external_id = $1", named.externalId);
     if (id === null) return null;
     found.recipient = id;
   }
   if (filters.type !== undefined) {
-    const id = await idBy(pool, "SELECT id FROM notification_types WHERE key = $1", filters.type);
+    const id = await findId(pool, "SELECT id FROM notification_types WHERE key = $1", filters.type);
     if (id === null) return null;
     found.type = id;
   }
   return found;
 }
 
-async function idBy(pool: Pool, sql: string, name: string): Promise<string | null> {
+async function findId(pool: Pool, sql: string, name: string): Promise<string | null> {
   const { rows } = await pool.query<{ id: string }>(sql, [name]);
   return rows[0]?.id ?? null;
 }

@@ -70,7 +70,7 @@ export function deliveryRoutes({ prisma, pool }: Services) {
       return c.json(page, 200);
     })
     .openapi(get, async (c) => {
-      const row = await read(prisma, readPathId("delivery", c.req.valid("param").id));
+      const row = await findDelivery(prisma, readPathId("delivery", c.req.valid("param").id));
       if (!row) throwNotFound("delivery");
       const { type } = row.notification ?? row.campaign!;
       const attempts = row.attempts.map(
@@ -87,7 +87,7 @@ export function deliveryRoutes({ prisma, pool }: Services) {
       return c.json(
         {
           ...deliveryJson({ ...row, type: type?.key ?? null }),
-          templateVersion: await versionOf(prisma, row),
+          templateVersion: await readTemplateVersion(prisma, row),
           attempts,
         },
         200,
@@ -95,7 +95,7 @@ export function deliveryRoutes({ prisma, pool }: Services) {
     });
 }
 
-function read(prisma: PrismaClient, id: string) {
+function findDelivery(prisma: PrismaClient, id: string) {
   return prisma.delivery.findUnique({
     where: { id },
     include: {
@@ -107,9 +107,9 @@ function read(prisma: PrismaClient, id: string) {
 }
 
 /** Of a notification its own; of a campaign that of the revision which was claimed last. */
-async function versionOf(
+async function readTemplateVersion(
   prisma: PrismaClient,
-  row: NonNullable<Awaited<ReturnType<typeof read>>>,
+  row: NonNullable<Awaited<ReturnType<typeof findDelivery>>>,
 ): Promise<z.output<typeof templateVersionAnswer> | null> {
   const shown = (of: { version: number; template: { key: string } } | undefined) =>
     of ? { key: of.template.key, version: of.version } : null;

@@ -22,9 +22,9 @@ export function changeOf(action: string, resource: string, before: Facts, after:
   const differing = Object.keys({ ...before, ...after }).filter(
     (key) => !isDeepStrictEqual(before[key], after[key]),
   );
-  const only = (facts: Facts) =>
+  const pick = (facts: Facts) =>
     Object.fromEntries(differing.flatMap((key) => (key in facts ? [[key, facts[key]]] : [])));
-  return { action, resource, before: only(before), after: only(after) };
+  return { action, resource, before: pick(before), after: pick(after) };
 }
 
 /** Writes changes to the audit trail, within the transaction that makes them. */

@@ -3,7 +3,7 @@ import { HTTPException } from "hono/http-exception";
 import type { Logger } from "pino";
 import { describeError } from "../../config/describe-error.ts";
 import type { ApiEnv } from "./context.ts";
-import { databaseProblem, isForeignKeyViolation } from "./database-errors.ts";
+import { toDatabaseProblem, isForeignKeyViolation } from "./database-errors.ts";
 import { unsupportedBody } from "./json-body.ts";
 import { Problem } from "./problem.ts";
 
@@ -33,7 +33,7 @@ export function createErrorHandler(logger: Pick<Logger, "warn" | "error">): Erro
     const problem = findProblem(error);
     if (problem) return problem.toResponse(c);
     const logged = { requestId: c.get("requestId"), error: describeError(error) };
-    const unavailable = databaseProblem(error);
+    const unavailable = toDatabaseProblem(error);
     if (unavailable) {
       logger.warn(logged, "the database is not available");
       return unavailable.toResponse(c);

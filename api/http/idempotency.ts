@@ -32,7 +32,7 @@ export interface KeyedRequest {
 }
 
 /** Null for a request without a key. Its body has been read and checked. */
-export function keyedRequest(c: Context<ApiEnv>): KeyedRequest | null {
+export function readKeyedRequest(c: Context<ApiEnv>): KeyedRequest | null {
   const key = c.req.header("idempotency-key");
   if (key === undefined) return null;
   const body = canonicalJson(c.get("body"));
@@ -130,7 +130,7 @@ export async function withIdempotentTransaction<Body, Status extends ContentfulS
   status: Status,
   work: (tx: Prisma.TransactionClient) => Promise<Work<Body>>,
 ): Promise<Response & TypedResponse<JSONParsed<Body>, Status, "json">> {
-  const request = keyedRequest(c);
+  const request = readKeyedRequest(c);
   const attempt = () =>
     prisma.$transaction(async (tx): Promise<Answer & { committed?: () => void }> => {
       if (request) {

@@ -194,17 +194,17 @@ export function filterBy<Filters extends object[]>(page: PrismaPage, ...filters:
 }
 
 /** A Prisma filter for texts that hold this part, in any case. */
-export function containing(part: string) {
+export function matchText(part: string) {
   return { contains: literalPattern(part), mode: "insensitive" as const };
 }
 
 /** A Prisma filter for rows whose key or name holds this part, in any case. */
-export const hasInKeyOrName = (part: string) => ({
-  OR: [{ key: containing(part) }, { name: containing(part) }],
+export const filterByKeyOrName = (part: string) => ({
+  OR: [{ key: matchText(part) }, { name: matchText(part) }],
 });
 
 /** A Prisma filter by time of creation, with which ids begin: so it bounds the scan of a list in their order. */
-export function createdWithin({
+export function filterByCreation({
   createdFrom,
   createdBefore,
 }: {

@@ -15,7 +15,7 @@ import {
   definitionOf,
   findType,
   lockType,
-  patchedDefinition,
+  patchDefinition,
   typeAnswer,
   typeJson,
   typeParams,
@@ -23,7 +23,7 @@ import {
   typeVersionJson,
 } from "./store.ts";
 import { readVersionPage, versionPageQuery } from "../http/version-cursor.ts";
-import { containing, filterBy, readLongPage } from "../http/page-reading.ts";
+import { matchText, filterBy, readLongPage } from "../http/page-reading.ts";
 import { pageOf, pageQuery } from "../http/pages.ts";
 import { notFound, Problem } from "../http/problem.ts";
 import {
@@ -166,7 +166,7 @@ export function notificationTypeRoutes(services: Services) {
     })
     .openapi(list, async (c) => {
       const query = c.req.valid("query");
-      const filter = query.q === undefined ? {} : hasInKeyOrName(query.q);
+      const filter = query.q === undefined ? {} : filterByKeyOrName(query.q);
       const types = await readLongPage(
         query,
         sortable,
@@ -188,7 +188,7 @@ export function notificationTypeRoutes(services: Services) {
         describe: (type) => ({ resource: key, version: type.version, facts: typeJson(type) }),
         async write(tx, before) {
           const old = definitionOf(before.document);
-          const definition = patchedDefinition(old, wanted);
+          const definition = patchDefinition(old, wanted);
           if (isDeepStrictEqual(definition, old)) return null;
           if (definition.summaryTemplate !== old.summaryTemplate)
             await refuseUnusableTemplate(tx, definition.summaryTemplate, "/summaryTemplate");
@@ -249,8 +249,8 @@ const inUse = () =>
   );
 
 /** A Prisma filter for types whose key, or the name in whose definition, holds this part, in any case. */
-function hasInKeyOrName(part: string): Prisma.NotificationTypeWhereInput {
-  const { contains, mode } = containing(part);
+function filterByKeyOrName(part: string): Prisma.NotificationTypeWhereInput {
+  const { contains, mode } = matchText(part);
   return {
     OR: [
       { key: { contains, mode } },

@@ -80,7 +80,7 @@ export async function lockType(
 }
 
 /** The definition that a patch, which stands `at` a place of the body, makes of a type; throws the problem of one that may not be. */
-export function patchedDefinition(
+export function patchDefinition(
   before: TypeDefinition,
   wanted: unknown,
   at: readonly string[] = [],

@@ -18,7 +18,7 @@ import {
   templateVersionAnswer,
 } from "../deliveries/store.ts";
 import { findNamed, readDeliveries, recipientParameter } from "../deliveries/filters.ts";
-import { answerWith, idempotencyHeaders, keyedRequest } from "../http/idempotency.ts";
+import { answerWith, idempotencyHeaders, readKeyedRequest } from "../http/idempotency.ts";
 import { Problem } from "../http/problem.ts";
 import { type Part, readPageByCreation } from "../http/page-reading.ts";
 import { byCreation, createdBetween, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
@@ -162,7 +162,7 @@ export function notificationRoutes({
         },
         wanted,
         { caller: c.get("caller").id, requestId },
-        keyedRequest(c),
+        readKeyedRequest(c),
       );
       for (const queue of queues) wakes.queue(queue, { requestId });
       return answerWith<z.infer<typeof acceptedNotification>, 202>(c, answer);

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { text } from "../../domain/text.ts";
-import { answerWith, idempotencyHeaders, keyedRequest } from "../http/idempotency.ts";
+import { answerWith, idempotencyHeaders, readKeyedRequest } from "../http/idempotency.ts";
 import { type FieldError, invalid, Problem } from "../http/problem.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import {
@@ -59,20 +59,20 @@ export function templateTestRoutes(services: Services) {
         },
         { recipients: [recipient], template: { key, version }, data, actions: [] },
         { caller: c.get("caller").id, requestId, test: true },
-        keyedRequest(c),
+        readKeyedRequest(c),
       );
       for (const queue of queues) wakes.queue(queue, { requestId });
       return answerWith<z.infer<typeof acceptedNotification>, 202>(c, answer);
     } catch (error) {
       if (error instanceof Problem && error.kind === "invalid")
-        throw invalid(error.errors.map(asOfTest));
+        throw invalid(error.errors.map(toTestError));
       throw error;
     }
   });
 }
 
 /** An error of a notification's body as one of a test's request. */
-function asOfTest(error: FieldError): FieldError {
+function toTestError(error: FieldError): FieldError {
   if (error.field === "/recipients/0") return { ...error, field: "/recipient" };
   return error.field.startsWith("/template") ? { ...error, in: "path", field: "key" } : error;
 }

@@ -93,7 +93,7 @@ const withType =
   "LEFT JOIN notifications n ON n.id = d.notification_id LEFT JOIN campaigns c ON c.id = d.campaign_id";
 
 /** A type is looked up by its key once it is counted. */
-const shown = (dimension: Dimension) =>
+const selectDimension = (dimension: Dimension) =>
   dimension === "type"
     ? "(SELECT t.key FROM notification_types t WHERE t.id = k.type) AS type"
     : `k.${dimension}`;
@@ -126,7 +126,7 @@ export async function readWaiting(
          min(due_at) FILTER (WHERE due) AS oldest, min(due_at) FILTER (WHERE status = 'pending' AND due_at > clock.now) AS next
        FROM open, clock GROUP BY ${by.join(", ")}
      )
-     SELECT ${by.map(shown).join(", ")}, k.waiting, k.due, k.sending, k.oldest AS "oldestDueAt",
+     SELECT ${by.map(selectDimension).join(", ")}, k.waiting, k.due, k.sending, k.oldest AS "oldestDueAt",
        extract(epoch FROM clock.now - k.oldest)::float8 AS "oldestDueSeconds", k.next AS "nextDueAt", count(*) OVER ()::int AS kinds,
        sum(k.waiting) OVER ()::int AS "allWaiting", sum(k.due) OVER ()::int AS "allDue", sum(k.sending) OVER ()::int AS "allSending"
      FROM kinds k, clock ORDER BY k.due DESC, k.waiting DESC, ${by.map((name) => `k.${name}`).join(", ")} LIMIT ${bind(limit)}::int`,

@@ -6,7 +6,7 @@ import { ifMatchHeaders, setEtag } from "../http/etag.ts";
 import { readVersionPage, versionPageQuery } from "../http/version-cursor.ts";
 import { pageOf } from "../http/pages.ts";
 import { changeVersioned } from "../http/versioned.ts";
-import { lockPolicy, patchedPolicy, policyAnswer, readOf, readPolicy } from "./store.ts";
+import { lockPolicy, patchPolicy, policyAnswer, toReadPolicy, readPolicy } from "./store.ts";
 import { notFound } from "../http/problem.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { refuseUnusableTemplate } from "../templates/store.ts";
@@ -81,9 +81,9 @@ export function policyRoutes(services: Services) {
           facts: policy,
         }),
         async write(tx, before) {
-          const changes = policyChanges(patchedPolicy(before, wanted));
+          const changes = policyChanges(patchPolicy(before, wanted));
           if (isDeepStrictEqual(changes, before.json.changes)) return null;
-          const after = readOf(
+          const after = toReadPolicy(
             await tx.policyVersion.create({
               data: {
                 version: before.json.version + 1,
@@ -110,6 +110,6 @@ export function policyRoutes(services: Services) {
     .openapi(version, async (c) => {
       const row = await prisma.policyVersion.findUnique({ where: c.req.valid("param") });
       if (!row) throw notFound("version of the policy", "number");
-      return c.json(readOf(row).json, 200);
+      return c.json(toReadPolicy(row).json, 200);
     });
 }

@@ -9,8 +9,8 @@ import {
 } from "../../domain/policy/notification-type.ts";
 import { policyPatch } from "../../domain/policy/policy.ts";
 import { reasons } from "../../domain/delivery/reasons.ts";
-import { patchedDefinition } from "../notification-types/store.ts";
-import { patchedPolicy, readPolicy } from "./store.ts";
+import { patchDefinition } from "../notification-types/store.ts";
+import { patchPolicy, readPolicy } from "./store.ts";
 import { invalid, jsonPointer } from "../http/problem.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
@@ -162,8 +162,8 @@ export function policySimulationRoutes({ prisma, pool, readPolicySnapshot }: Ser
     const { policy: patch = {}, types: patches = {}, window, limit } = c.req.valid("json");
     const [{ types }, inForce] = await Promise.all([readPolicySnapshot(), readPolicy(prisma)]);
     const after = {
-      policy: patchedPolicy(inForce, patch, ["policy"]),
-      types: patchedTypes(types, patches),
+      policy: patchPolicy(inForce, patch, ["policy"]),
+      types: patchTypes(types, patches),
     };
     const before = { policy: inForce.policy, types };
     const found = await limitSimulations(() =>
@@ -176,7 +176,7 @@ export function policySimulationRoutes({ prisma, pool, readPolicySnapshot }: Ser
 }
 
 /** Types with what is to be different; throws the problem of a key that none has, and of a patch that makes what may not be. */
-function patchedTypes(
+function patchTypes(
   types: ReadonlyMap<string, NotificationType>,
   patches: Readonly<Record<string, unknown>>,
 ): ReadonlyMap<string, NotificationType> {
@@ -189,7 +189,7 @@ function patchedTypes(
         { in: "body", field: jsonPointer(["types", key]), message: "names no notification type" },
       ]);
     const { id, key: _, number, version, ...definition } = type;
-    const changed = patchedDefinition(definition, patch, ["types", key]);
+    const changed = patchDefinition(definition, patch, ["types", key]);
     patched.set(id, { ...changed, id, key, number, version });
   }
   return patched;

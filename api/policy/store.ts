@@ -35,7 +35,7 @@ export interface ReadPolicy {
 export async function readPolicy(
   client: Pick<Prisma.TransactionClient, "policyVersion">,
 ): Promise<ReadPolicy> {
-  return readOf(await client.policyVersion.findFirst({ orderBy: { version: "desc" } }));
+  return toReadPolicy(await client.policyVersion.findFirst({ orderBy: { version: "desc" } }));
 }
 
 /** The policy in force, held against other changes to the end of the transaction. */
@@ -45,7 +45,7 @@ export async function lockPolicy(tx: Prisma.TransactionClient): Promise<ReadPoli
   return readPolicy(tx);
 }
 
-export function readOf(row: PolicyVersion | null): ReadPolicy {
+export function toReadPolicy(row: PolicyVersion | null): ReadPolicy {
   const changes = (row?.document ?? {}) as Record<string, unknown>;
   const whole = policyFrom(changes);
   return {
@@ -61,7 +61,7 @@ export function readOf(row: PolicyVersion | null): ReadPolicy {
 }
 
 /** The policy that a patch, which stands `at` a place of the body, makes of one; throws the problem of one that may not be. */
-export function patchedPolicy(
+export function patchPolicy(
   { json }: ReadPolicy,
   wanted: unknown,
   at: readonly string[] = [],

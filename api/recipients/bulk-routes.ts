@@ -3,7 +3,7 @@ import type { Rulebook } from "../../ledger/rulebook.ts";
 import { publicId } from "../../domain/ids.ts";
 import type { ImportedRecipient } from "../../domain/recipient.ts";
 import { withIdempotentTransaction, idempotencyHeaders } from "../http/idempotency.ts";
-import { importedRecipientFor } from "./preferences.ts";
+import { createImportSchema } from "./preferences.ts";
 import { jsonPointer } from "../http/problem.ts";
 import { releasing } from "../deliveries/release.ts";
 import { upsertRecipients } from "./upsert.ts";
@@ -87,7 +87,7 @@ export function recipientBulkRoutes(services: Services) {
   const { clock, readPolicySnapshot } = services;
 
   return createRouter().openapi(route, async (c) => {
-    const checked = check(c.req.valid("json").recipients, await readPolicySnapshot());
+    const checked = checkRecipients(c.req.valid("json").recipients, await readPolicySnapshot());
     const good = checked.filter((item): item is ImportedRecipient => !("errors" in item));
     return withIdempotentTransaction(c, services, 200, async (tx) => {
       const storing = { createdBy: c.get("caller").id, now: clock() };
@@ -123,9 +123,12 @@ export function recipientBulkRoutes(services: Services) {
 }
 
 /** Each recipient as it is to be stored, or what is wrong with it; of two for one external id the first is stored. */
-function check(items: readonly unknown[], rulebook: Rulebook): (ImportedRecipient | Refused)[] {
+function checkRecipients(
+  items: readonly unknown[],
+  rulebook: Rulebook,
+): (ImportedRecipient | Refused)[] {
   const seen = new Set<string>();
-  const schema = importedRecipientFor(rulebook);
+  const schema = createImportSchema(rulebook);
   return items.map((item) => {
     const parsed = schema.safeParse(item);
     if (!parsed.success)

@@ -1,5 +1,5 @@
 import { importBody, importOutcome, importStream } from "../imports/stream.ts";
-import { importedRecipientFor } from "./preferences.ts";
+import { createImportSchema } from "./preferences.ts";
 import { releasing } from "../deliveries/release.ts";
 import { importRecipients } from "./upsert.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
@@ -45,7 +45,7 @@ export function recipientImportRoutes(services: Services) {
   return createRouter().openapi(importRoute, async (c) => {
     const createdBy = c.get("caller").id;
     const outcome = await importStream(c, services, {
-      kind: { ...kind, schema: importedRecipientFor(await readPolicySnapshot()) },
+      kind: { ...kind, schema: createImportSchema(await readPolicySnapshot()) },
       action: "recipient.import",
       resource: "recipients",
       write: async (client, items) => {

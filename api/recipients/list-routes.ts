@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { publicId } from "../../domain/ids.ts";
 import { segmentKey } from "../../domain/audience.ts";
 import { text } from "../../domain/text.ts";
-import { createdWithin, filterBy, readPage, readSqlPage } from "../http/page-reading.ts";
+import { filterByCreation, filterBy, readPage, readSqlPage } from "../http/page-reading.ts";
 import { byCreation, createdBetween, pageOf, pageQuery, withPlus } from "../http/pages.ts";
 import { invalid } from "../http/problem.ts";
 import { readRecipients, recipientAnswer, recipientJson, recipientSorts } from "./store.ts";
@@ -93,7 +93,7 @@ export function recipientListRoutes({ prisma, pool }: Services) {
         byCreation,
         (page) =>
           prisma.recipient.findMany({
-            ...filterBy(page, createdWithin(query), { erasedAt: { not: null } }),
+            ...filterBy(page, filterByCreation(query), { erasedAt: { not: null } }),
             select: { id: true, createdAt: true, erasedAt: true },
           }),
         ({ id, createdAt, erasedAt }) => ({

@@ -17,8 +17,8 @@ import {
   examplePreferences,
   preferencesAnswer,
   preferencesJson,
-  saidIn,
-  type Wishes,
+  readStated,
+  type RecipientPreferences,
 } from "./preferences.ts";
 import { invalid, notFound } from "../http/problem.ts";
 import { readRecipient, type RecipientName, recipientParams } from "./store.ts";
@@ -150,7 +150,7 @@ const version = defineRoute({
 export function preferenceRoutes(services: Services) {
   const { prisma, readPolicySnapshot } = services;
 
-  async function show(c: Context<ApiEnv>, preferences: Wishes, type?: string) {
+  async function show(c: Context<ApiEnv>, preferences: RecipientPreferences, type?: string) {
     setEtag(c, preferences.preferencesVersion);
     return c.json(await preferencesJson(readPolicySnapshot, preferences, type), 200);
   }
@@ -202,7 +202,7 @@ export function preferenceRoutes(services: Services) {
         where: { recipientId_version: { recipientId, version: c.req.valid("param").version } },
       });
       if (!row) throw notFound("version of the preferences", "number");
-      return c.json({ ...versionMetadataJson(row), preferences: saidIn(row.document) }, 200);
+      return c.json({ ...versionMetadataJson(row), preferences: readStated(row.document) }, 200);
     });
 }
 

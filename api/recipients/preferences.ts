@@ -120,7 +120,7 @@ export const preferencesAnswer = z
 type PreferencesAnswer = z.output<typeof preferencesAnswer>;
 
 /** What is kept of a recipient's wishes. */
-export interface Wishes {
+export interface RecipientPreferences {
   id: string;
   timeZone: string;
   preferences: Prisma.JsonValue;
@@ -128,7 +128,8 @@ export interface Wishes {
 }
 
 /** What is kept of what they said was checked when they said it; null: they never did. */
-export const saidIn = (document: Prisma.JsonValue): Preferences => (document ?? {}) as Preferences;
+export const readStated = (document: Prisma.JsonValue): Preferences =>
+  (document ?? {}) as Preferences;
 
 /**
  * Shows what holds for a recipient, for messages of the type of `typeKey` where it is given. Throws the problem of a key
@@ -136,7 +137,7 @@ export const saidIn = (document: Prisma.JsonValue): Preferences => (document ?? 
  */
 export async function preferencesJson(
   readRulebook: ReadRulebook,
-  wishes: Wishes,
+  wishes: RecipientPreferences,
   typeKey: string | undefined,
 ): Promise<PreferencesAnswer> {
   const { policy, types } = await readRulebook();
@@ -144,7 +145,7 @@ export async function preferencesJson(
   const type = all.find(({ key }) => key === typeKey) ?? null;
   if (typeKey !== undefined && !type)
     throw invalid([{ in: "query", field: "type", message: unknownType }]);
-  const said = saidIn(wishes.preferences);
+  const said = readStated(wishes.preferences);
   const traced = tracedPreferences({
     organisation: policy.preferences,
     type: type?.preferences ?? null,
@@ -161,7 +162,7 @@ export async function preferencesJson(
     preferences: said,
     type: type?.key ?? null,
     effective: Object.fromEntries(withRanges) as PreferencesAnswer["effective"],
-    types: all.map((one) => switchOf(one, said)),
+    types: all.map((one) => toSwitch(one, said)),
   };
 }
 
@@ -170,7 +171,7 @@ function rangeAt(path: string) {
   return { minimum, maximum };
 }
 
-function switchOf({ key, name, mandatory }: NotificationType, { types = {} }: Preferences) {
+function toSwitch({ key, name, mandatory }: NotificationType, { types = {} }: Preferences) {
   const said = types[key];
   const heard = said !== undefined && !(mandatory && !said);
   const origin = heard ? ("recipient" as const) : ("type" as const);
@@ -185,7 +186,7 @@ const mandatoryType = "cannot be switched off: messages of this type are mandato
 type Switchable = ReadonlyMap<string, Pick<NotificationType, "mandatory">>;
 
 /** What is wrong with the types that somebody switches, where it is not `before` already; fields below `types`. */
-function typeFaults(
+function findTypeFaults(
   known: Switchable,
   wanted: Preferences["types"] = {},
   before: Preferences["types"] = {},
@@ -199,10 +200,10 @@ function typeFaults(
 }
 
 /** A recipient as an import brings it, who switches types that there are. */
-export function importedRecipientFor({ types }: Rulebook): z.ZodType<ImportedRecipient> {
+export function createImportSchema({ types }: Rulebook): z.ZodType<ImportedRecipient> {
   const known = new Map([...types.values()].map((type) => [type.key, type]));
   return importedRecipient.superRefine((recipient, context) => {
-    for (const { key, message } of typeFaults(known, recipient.preferences?.types))
+    for (const { key, message } of findTypeFaults(known, recipient.preferences?.types))
       context.addIssue({ code: "custom", path: ["preferences", "types", key], message });
   });
 }
@@ -213,16 +214,16 @@ export async function changePreferences(
   services: Pick<Services, "prisma" | "clock" | "wakes" | "config">,
   recipient: RecipientName,
   change: (said: Preferences) => Preferences,
-): Promise<Wishes> {
+): Promise<RecipientPreferences> {
   return withAuditedTransaction(c, services, async (tx) => {
     const before = await lockRecipient(tx, recipient);
     refuseAbsent(before);
     requireMatchIfGiven(c, before.preferencesVersion);
-    const said = saidIn(before.preferences);
+    const said = readStated(before.preferences);
     const wanted = withoutEmpty(change(said));
     if (isDeepStrictEqual(wanted, said)) return { body: before, changes: [] };
-    const faults = typeFaults(await switchableIn(tx, wanted), wanted.types, said.types);
-    if (faults.length > 0) throw invalid(faults.map(typeError));
+    const faults = findTypeFaults(await findSwitchableTypes(tx, wanted), wanted.types, said.types);
+    if (faults.length > 0) throw invalid(faults.map(toFieldError));
     const version = before.preferencesVersion + 1;
     const document = wanted as Prisma.InputJsonObject;
     await tx.$executeRaw`
@@ -239,7 +240,7 @@ export async function changePreferences(
   });
 }
 
-async function switchableIn(
+async function findSwitchableTypes(
   tx: Prisma.TransactionClient,
   { types = {} }: Preferences,
 ): Promise<Switchable> {
@@ -247,7 +248,7 @@ async function switchableIn(
   return new Map(rows.map(({ key, document }) => [key, definitionOf(document)]));
 }
 
-const typeError = ({ key, message }: { key: string; message: string }): FieldError => ({
+const toFieldError = ({ key, message }: { key: string; message: string }): FieldError => ({
   in: "body",
   field: jsonPointer(["types", key]),
   message,

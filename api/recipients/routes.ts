@@ -1,27 +1,31 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { publicId } from "../../domain/ids.ts";
 import { mergePatch } from "../../domain/merge-patch.ts";
 import {
   externalId,
+  type ImportedRecipient,
   recipientPatch,
   recipientProfile,
   recipientReference,
 } from "../../domain/recipient.ts";
 import { Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
+import type { ApiEnv } from "../http/context.ts";
 import { ifMatchHeaders, setEtag } from "../http/etag.ts";
 import { leaveGroups, lockGroupsOf } from "../../ledger/groups.ts";
 import { withAuditedTransaction } from "../http/idempotency.ts";
 import { invalid } from "../http/problem.ts";
 import { releasing } from "../deliveries/release.ts";
-import { upsertRecipients } from "./upsert.ts";
+import { type StoredRecipient, upsertRecipients } from "./upsert.ts";
 import {
   readRecipient,
-  type HeldRecipient,
+  type LockedRecipient,
   lockRecipient,
   recipientAnswer,
   recipientJson,
+  type RecipientName,
   recipientParams,
   refuseAbsent,
 } from "./store.ts";
@@ -105,35 +109,8 @@ export function recipientRoutes(services: Services) {
 
   return createRouter()
     .openapi(put, async (c) => {
-      const { recipient: externalId } = c.req.valid("param");
-      const profile = c.req.valid("json");
-      const {
-        created,
-        unsettled: _,
-        ...row
-      } = await withAuditedTransaction(c, services, async (tx) => {
-        // Held, so that what the audit trail says it was is what this replaced.
-        const before = await lockRecipient(tx, { externalId });
-        const [stored] = await upsertRecipients(tx, [{ ...profile, externalId }], {
-          createdBy: c.get("caller").id,
-          now: clock(),
-        });
-        const after = recipientJson(stored!);
-        return {
-          body: stored!,
-          committed: await releasing(c, services, runOf(tx), stored!.unsettled ? [stored!.id] : []),
-          changes: [
-            before
-              ? changeOf("recipient.replace", after.id, recipientJson(before), after)
-              : // Somebody else may have been first with the same.
-                {
-                  action: stored!.created ? "recipient.create" : "recipient.replace",
-                  resource: after.id,
-                  after,
-                },
-          ],
-        };
-      });
+      const recipient = { ...c.req.valid("json"), externalId: c.req.valid("param").recipient };
+      const { created, ...row } = await replaceRecipient(c, services, recipient);
       setEtag(c, row.version);
       return c.json(recipientJson(row), created ? 201 : 200);
     })
@@ -144,34 +121,7 @@ export function recipientRoutes(services: Services) {
     })
     .openapi(patch, async (c) => {
       const named = recipientReference(c.req.valid("param").recipient);
-      const wanted = c.req.valid("json");
-      const row = await changeVersioned<HeldRecipient>(c, services, "recipient.update", {
-        async lock(tx) {
-          const held = await lockRecipient(tx, named);
-          refuseAbsent(held);
-          return held;
-        },
-        describe: (held) => ({
-          resource: publicId("recipient", held.id),
-          version: held.version,
-          facts: recipientJson(held),
-        }),
-        async write(tx, before) {
-          const profile = mergeProfile(before, wanted);
-          if (isDeepStrictEqual(profile, profileOf(before))) return null;
-          const after = await tx.recipient.update({
-            where: { id: before.id },
-            data: {
-              ...profile,
-              attributes: profile.attributes as Prisma.InputJsonObject,
-              updatedAt: clock(),
-              version: { increment: 1 },
-            },
-          });
-          const moved = after.timeZone === before.timeZone ? [] : [after.id];
-          return { after, committed: await releasing(c, services, runOf(tx), moved) };
-        },
-      });
+      const row = await patchRecipient(c, services, named, c.req.valid("json"));
       return c.json(recipientJson(row), 200);
     })
     .openapi(erase, async (c) => {
@@ -228,7 +178,73 @@ export function recipientRoutes(services: Services) {
     });
 }
 
-const profileOf = ({ email, phone, timeZone, locale, attributes }: HeldRecipient) => ({
+/** Creates a recipient, or replaces the one of the same external id. */
+function replaceRecipient(
+  c: Context<ApiEnv>,
+  services: Services,
+  recipient: ImportedRecipient,
+): Promise<StoredRecipient> {
+  return withAuditedTransaction(c, services, async (tx) => {
+    // Locked, so that what the audit trail says the recipient was is what this request replaced.
+    const before = await lockRecipient(tx, { externalId: recipient.externalId });
+    const storing = { createdBy: c.get("caller").id, now: services.clock() };
+    const [row] = await upsertRecipients(tx, [recipient], storing);
+    const stored = row!;
+    const after = recipientJson(stored);
+    // Where there was none before, another request may have been first with the same external id.
+    const change = before
+      ? changeOf("recipient.replace", after.id, recipientJson(before), after)
+      : {
+          action: stored.created ? "recipient.create" : "recipient.replace",
+          resource: after.id,
+          after,
+        };
+    const unsettled = stored.unsettled ? [stored.id] : [];
+    return {
+      body: stored,
+      committed: await releasing(c, services, runOf(tx), unsettled),
+      changes: [change],
+    };
+  });
+}
+
+/** Changes parts of a recipient's profile. What policy holds for them is decided again where their time zone changes. */
+function patchRecipient(
+  c: Context<ApiEnv>,
+  services: Services,
+  named: RecipientName,
+  wanted: z.output<typeof recipientPatch>,
+): Promise<LockedRecipient> {
+  return changeVersioned<LockedRecipient>(c, services, "recipient.update", {
+    async lock(tx) {
+      const row = await lockRecipient(tx, named);
+      refuseAbsent(row);
+      return row;
+    },
+    describe: (row) => ({
+      resource: publicId("recipient", row.id),
+      version: row.version,
+      facts: recipientJson(row),
+    }),
+    async write(tx, before) {
+      const profile = mergeProfile(before, wanted);
+      if (isDeepStrictEqual(profile, profileOf(before))) return null;
+      const after = await tx.recipient.update({
+        where: { id: before.id },
+        data: {
+          ...profile,
+          attributes: profile.attributes as Prisma.InputJsonObject,
+          updatedAt: services.clock(),
+          version: { increment: 1 },
+        },
+      });
+      const moved = after.timeZone === before.timeZone ? [] : [after.id];
+      return { after, committed: await releasing(c, services, runOf(tx), moved) };
+    },
+  });
+}
+
+const profileOf = ({ email, phone, timeZone, locale, attributes }: LockedRecipient) => ({
   email,
   phone,
   timeZone,
@@ -237,7 +253,7 @@ const profileOf = ({ email, phone, timeZone, locale, attributes }: HeldRecipient
 });
 
 /** The profile that a patch makes of a recipient; throws the problem of one that may not be. */
-function mergeProfile(before: HeldRecipient, wanted: z.output<typeof recipientPatch>) {
+function mergeProfile(before: LockedRecipient, wanted: z.output<typeof recipientPatch>) {
   const parsed = recipientProfile.safeParse(mergePatch(profileOf(before), wanted));
   if (!parsed.success) throw invalid(fieldErrors(parsed.error, "body"));
   return parsed.data;

@@ -59,16 +59,16 @@ export const recipientParams = z.object({
 });
 
 /** A recipient with their wishes. */
-export type HeldRecipient = Omit<Recipient, "engagedHours">;
+export type LockedRecipient = Omit<Recipient, "engagedHours">;
 
 /** A recipient, held against other changes to the end of the transaction; undefined where there is none. */
 export async function lockRecipient(
   tx: Prisma.TransactionClient,
   named: RecipientName,
-): Promise<HeldRecipient | undefined> {
+): Promise<LockedRecipient | undefined> {
   const [column, value] =
     "id" in named ? ["id = $1::uuid", named.id] : ["external_id = $1", named.externalId];
-  const [row] = await tx.$queryRawUnsafe<HeldRecipient[]>(
+  const [row] = await tx.$queryRawUnsafe<LockedRecipient[]>(
     `SELECT ${recipientColumns}, erased_at AS "erasedAt", preferences, preferences_version AS "preferencesVersion" FROM recipients WHERE ${column} FOR NO KEY UPDATE`,
     value,
   );
@@ -135,7 +135,7 @@ export async function readRecipients(
   query: RecipientQuery,
   { field, kind, after, direction, take }: PagePosition,
 ): Promise<RecipientRow[]> {
-  const conditions = meant(query);
+  const conditions = buildWhere(query);
   const { bind, and } = conditions;
   const column = sortColumns[field]!;
   if (after !== null) {
@@ -161,7 +161,7 @@ export async function countRecipients(
   pool: Pick<Pool, "query">,
   query: RecipientQuery,
 ): Promise<number> {
-  const conditions = meant(query);
+  const conditions = buildWhere(query);
   const { rows } = await pool.query<{ count: number }>(
     `SELECT count(*)::int AS count FROM recipients AS r WHERE ${conditions.sql()}`,
     conditions.values,
@@ -169,7 +169,7 @@ export async function countRecipients(
   return rows[0]!.count;
 }
 
-function meant(query: RecipientQuery): WhereBuilder {
+function buildWhere(query: RecipientQuery): WhereBuilder {
   const conditions = createWhereBuilder();
   const { bind, and, values } = conditions;
   const { q, email, externalId, phone, locale, timeZone, createdFrom, createdBefore } = query;

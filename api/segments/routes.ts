@@ -11,7 +11,7 @@ import {
   withIdempotentTransaction,
   idempotencyHeaders,
 } from "../http/idempotency.ts";
-import { filterBy, hasInKeyOrName, readLongPage } from "../http/page-reading.ts";
+import { filterBy, filterByKeyOrName, readLongPage } from "../http/page-reading.ts";
 import { pageOf, pageQuery } from "../http/pages.ts";
 import { notFound, Problem } from "../http/problem.ts";
 import {
@@ -140,7 +140,7 @@ export function segmentRoutes(services: Services) {
     })
     .openapi(list, async (c) => {
       const query = c.req.valid("query");
-      const filter = query.q === undefined ? {} : hasInKeyOrName(query.q);
+      const filter = query.q === undefined ? {} : filterByKeyOrName(query.q);
       const segments = await readLongPage(
         query,
         sortable,

@@ -11,7 +11,7 @@ import {
 import type { Prisma, Suppression } from "../../prisma/generated/client.ts";
 import { withAuditedTransaction } from "../http/idempotency.ts";
 import { importBody, importOutcome, importStream } from "../imports/stream.ts";
-import { createdWithin, filterBy, readPage } from "../http/page-reading.ts";
+import { filterByCreation, filterBy, readPage } from "../http/page-reading.ts";
 import {
   byCreation,
   createdBetween,
@@ -156,7 +156,7 @@ export function suppressionRoutes(services: Services) {
       const query = c.req.valid("query");
       const { channel, reason, address } = query;
       const filters: Prisma.SuppressionWhereInput[] = [
-        createdWithin(query),
+        filterByCreation(query),
         channel ? { channel: { in: channel } } : {},
         reason ? { reason: { in: reason } } : {},
         address ?? {},

@@ -68,7 +68,7 @@ const anybody: RecipientScope = {
 
 /** Seeing a message before it goes to everybody. */
 export function templatePreviewRoutes({ prisma }: Services) {
-  async function scopeOf(
+  async function resolveScope(
     wanted:
       | string
       | (Omit<RecipientScope, "id" | "externalId"> & { externalId?: string | undefined })
@@ -101,7 +101,7 @@ export function templatePreviewRoutes({ prisma }: Services) {
     const { version, content, variables } = await findVersion(prisma, template, wanted);
     const errors = dataErrors(compileVariables(variables as TemplateVariables), data);
     if (errors.length > 0) throw invalid(errors);
-    const scope = emailScope(await scopeOf(recipient), data);
+    const scope = emailScope(await resolveScope(recipient), data);
     try {
       return c.json({ version, ...renderEmail(content as TemplateContent, scope) }, 200);
     } catch (error) {

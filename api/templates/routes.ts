@@ -6,7 +6,7 @@ import type { Prisma, PrismaClient, Template } from "../../prisma/generated/clie
 import { changeOf } from "../http/audit.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { withIdempotentTransaction, idempotencyHeaders } from "../http/idempotency.ts";
-import { filterBy, hasInKeyOrName, readPage } from "../http/page-reading.ts";
+import { filterBy, filterByKeyOrName, readPage } from "../http/page-reading.ts";
 import { pageOf, pageQuery } from "../http/pages.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import {
@@ -133,7 +133,7 @@ export function templateRoutes(services: Services) {
     .openapi(list, async (c) => {
       const query = c.req.valid("query");
       const filters: Prisma.TemplateWhereInput[] = [
-        query.q === undefined ? {} : hasInKeyOrName(query.q),
+        query.q === undefined ? {} : filterByKeyOrName(query.q),
         query.archived === undefined
           ? {}
           : { archivedAt: query.archived === "true" ? { not: null } : null },
