@@ -135,7 +135,7 @@ const revoke = defineRoute({
 export function apiKeyRoutes(services: Services) {
   const { prisma, clock, keyring } = services;
 
-  /** Held against other changes to the end of the transaction. */
+  /** Locks a key against other changes to the end of the transaction. */
   const lock = async (tx: Prisma.TransactionClient, id: string): Promise<ApiKey> => {
     await tx.$queryRaw`SELECT FROM api_keys WHERE id = ${id}::uuid FOR NO KEY UPDATE`;
     const row = await tx.apiKey.findUnique({ where: { id } });

@@ -2,18 +2,18 @@ import { createHash } from "node:crypto";
 import type { RecipientAction } from "../../domain/action.ts";
 import type { ActionOutcome } from "./perform.ts";
 
-/** A page for somebody who followed a link. It tells nothing of them or of the message, and needs no script. */
+/** A page for a recipient who followed a link. It reveals nothing about them or the message, and needs no script. */
 interface Page {
   title: string;
   text: string;
-  /** What a button says that asks for the same address by POST. */
+  /** The text of a button that requests the same address by POST. */
   button?: string;
 }
 
 const style =
   "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:30rem;margin:20vh auto;padding:0 1rem;text-align:center}button{font:inherit;padding:.5em 1.5em}";
 
-/** Nothing but the page itself: its style, and its form back to where it came from. */
+/** Allows nothing but the page itself: its style, and its form back to where it came from. */
 const policy = [
   "default-src 'none'",
   `style-src 'sha256-${createHash("sha256").update(style).digest("base64")}'`,
@@ -22,7 +22,7 @@ const policy = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-/** Of every answer to a link, which is a secret of its recipient. */
+/** Headers of every answer to a link, which is a secret of its recipient. */
 export const linkHeaders = {
   "Cache-Control": "no-store",
   "Referrer-Policy": "no-referrer",
@@ -57,7 +57,7 @@ ${form}</body>
 `;
 }
 
-/** Asks before it is done: programs that look where links lead follow them, and press no buttons. */
+/** The page that asks before the action is done: programs that check links follow them, and press no buttons. */
 export function toQuestionPage(action: Exclude<RecipientAction, { action: "view" }>): Page {
   return action.action === "snooze"
     ? {
@@ -85,7 +85,7 @@ export function toConfirmationPage({ action, deliveries }: ActionOutcome): Page 
       };
 }
 
-/** In the largest unit that leaves nothing over. */
+/** Formats a duration in the largest unit that leaves nothing over. */
 function formatDuration(minutes: number): string {
   const units = [
     [1_440, "day"],

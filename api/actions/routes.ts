@@ -16,7 +16,7 @@ import { problemTitles } from "../http/problem-kinds.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
 
-/** Longer than any that is made: a target's address is the most of one. */
+/** The longest token that is accepted. It is longer than any that is made, of which the target's address is the most. */
 const maxToken = 8_000;
 
 const exampleToken =
@@ -51,7 +51,7 @@ const outcome = z
 
 const html = { "text/html": { schema: z.string() } };
 const json = { "application/json": { schema: outcome } };
-/** A page where the request accepts HTML, as a browser's does. */
+/** A failure, which is a page where the request accepts HTML, as a browser's does. */
 const failure = (description: string) => ({
   description,
   content: { "application/problem+json": { schema: problemDetails }, ...html },
@@ -108,7 +108,7 @@ const act = defineRoute({
   responses: responses(200, "What came of it", outcome),
 });
 
-/** What recipients do about a message: the token is their leave to do it. */
+/** The routes by which recipients act on a message. The token in a link authorises them. */
 export function actionRoutes(services: Services) {
   const read = (given: string) => readAction(services.tokens, given, services.clock());
 
@@ -148,7 +148,7 @@ const sendOutcome = (c: Context<ApiEnv>, done: ActionOutcome) => c.json(done, 20
 
 const acceptsHtml = (c: Context<ApiEnv>) => c.req.header("accept")?.includes("text/html") ?? false;
 
-/** What a browser cannot be given is said by a page. */
+/** Answers a browser with a page where the work fails; other callers get the problem. */
 async function withErrorPage<Answer>(c: Context<ApiEnv>, work: () => Promise<Answer>) {
   try {
     return await work();

@@ -18,9 +18,9 @@ type Wanted = z.output<typeof newCampaign> & {
 };
 
 /**
- * Makes a campaign within the transaction of a request: scheduled if it has a startAt, else a draft. Its template's
- * version is pinned, and its data held against that; its type may give it its priority. Its workflow is told once it is
- * committed.
+ * Creates a campaign within the transaction of a request: scheduled if it has a startAt, else a draft. Its template's
+ * version is pinned, and its data checked against that; its type may give it its priority. Its workflow is woken once it
+ * is committed.
  */
 export async function createCampaign(
   c: Context<ApiEnv>,

@@ -53,7 +53,7 @@ const putThrottle = defineRoute({
   responses: responses(200, "The campaign afterwards", campaignAnswer),
 });
 
-/** What is done to a campaign: committed first, and then told to its workflow. */
+/** Changes of a campaign's state. Each is committed first, and then its workflow is woken. */
 export function campaignActionRoutes(services: Services) {
   const { clock, wakes } = services;
 

@@ -113,7 +113,7 @@ const correct = defineRoute({
   responses: responses(201, "The correction", campaignAnswer),
 });
 
-/** Of a hand-over whose worker died, the lease ends after ten seconds; all others sooner. */
+/** Hand-overs end within seconds; the lease of one whose worker died ends after ten. */
 const retryAfterSeconds = "2";
 
 export function campaignRecallRoutes(services: Services) {

@@ -110,7 +110,7 @@ type Account = Record<DeliveryStatus, number> & {
   duplicates: number;
 };
 
-/** An account looks at every delivery of a campaign: so many at once, that connections are left for everything else. */
+/** An account reads every delivery of a campaign: so many run at once that connections are left for everything else. */
 const accountsAtOnce = 2;
 
 export function campaignReportRoutes({ prisma, pool, clock }: Services) {

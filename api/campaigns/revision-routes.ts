@@ -56,7 +56,7 @@ export function campaignRevisionRoutes({ prisma }: Services) {
       where: { campaignId: id, revision: { lt: Math.min(below ?? Infinity, row.revision) } },
       orderBy: { revision: "desc" },
       include: withTemplate,
-      // One more tells when the last of the page began.
+      // One row more than the page tells when its last revision began.
       take,
     });
     const messages: Message[] = [

@@ -80,7 +80,7 @@ export const campaignAnswer = z
 
 export type CampaignAnswer = z.output<typeof campaignAnswer>;
 
-/** For a Prisma query of campaigns that are shown. */
+/** The part of a Prisma query that reads what the API shows of a campaign. */
 export const campaignInclude = { ...withTemplate, type: { select: { key: true } } } as const;
 
 export type CampaignRow = Prisma.CampaignGetPayload<{ include: typeof campaignInclude }>;
@@ -116,7 +116,7 @@ export function campaignJson(row: CampaignRow, gate: Gate | null): CampaignAnswe
 export interface ReadCampaign {
   row: CampaignRow;
   gate: Gate | null;
-  /** As it is shown. */
+  /** The campaign as the API shows it. */
   json: CampaignAnswer;
 }
 
@@ -133,7 +133,7 @@ export async function readCampaign(
   return { row, gate, json: campaignJson(row, gate) };
 }
 
-/** As `readCampaign`, held against other changes to the end of the transaction; rows of the ledger may still be added. */
+/** As `readCampaign`, and locks the campaign against other changes to the end of the transaction. Deliveries may still be added. */
 export async function lockCampaign(
   tx: Prisma.TransactionClient,
   id: string,

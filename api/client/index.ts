@@ -9,10 +9,10 @@ export type { InferRequestType, InferResponseType } from "hono/client";
 export type AppType = ReturnType<typeof createApp>;
 
 export interface ClientOptions extends Partial<RetryOptions> {
-  /** Of the API: `https://tidings.example.org`. */
+  /** The address of the API, as `https://tidings.example.org`. */
   url: string;
   apiKey: string;
-  /** Asked for each request: its id in logs, in the audit trail and on what it makes. By default the API gives it one. */
+  /** Called for each request: the id that it has in logs, in the audit trail and on what it makes. By default the API gives it one. */
   requestId?: () => string | undefined;
 }
 
@@ -76,7 +76,7 @@ interface ProblemDetails {
 export class ApiProblem extends Error {
   override name = "ApiProblem";
   readonly status: number;
-  /** Null where it was not the API that answered, but something before it. */
+  /** Null where something before the API answered in its place. */
   readonly details: ProblemDetails | null;
 
   constructor(status: number, details: ProblemDetails | null) {

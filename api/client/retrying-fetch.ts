@@ -49,7 +49,7 @@ function isTransient(response: Response | undefined): boolean {
   return [429, 502, 503, 504].includes(response.status);
 }
 
-/** What was refused for a limit had no effect; anything else may have had one that nobody heard of. */
+/** A request that a limit refused had no effect; any other may have had one, whose answer was lost. */
 function isRepeatable({ method = "GET", headers, body }: RequestInit, status?: number): boolean {
   // A stream is gone once it was sent.
   if (body !== undefined && body !== null && typeof body !== "string") return false;

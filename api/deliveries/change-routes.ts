@@ -34,7 +34,7 @@ const cursor = z
   .optional()
   .openapi({ description: "nextCursor of the answer before, to go on from there" });
 
-/** Named one by one, or all that a list with these filters shows. */
+/** The body of a change of several deliveries: named one by one, or all that a list with these filters shows. */
 const selectionOf = <Shape extends z.core.$ZodLooseShape>(more: Shape) =>
   z.union(
     [
@@ -198,7 +198,7 @@ export function deliveryChangeRoutes(services: Services) {
     .openapi(routes.retry.one, (c) =>
       changeOne(c, services, c.req.valid("param").id, {
         action: "retry",
-        // Without a body there is nothing that has been checked.
+        // A request without a body has not been validated.
         includeUnknown: c.req.valid("json").includeUnknown ?? false,
       }),
     )

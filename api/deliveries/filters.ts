@@ -16,7 +16,7 @@ import type { Part } from "../http/page-reading.ts";
 import { createdBetween, oneOrMore } from "../http/pages.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 
-/** The public id of one thing, as its UUID. */
+/** A parameter that names one thing by its public id, as its UUID. */
 export const idOf = (kind: "campaign" | "notification" | "group" | "delivery") =>
   z
     .string()
@@ -31,7 +31,7 @@ export const idOf = (kind: "campaign" | "notification" | "group" | "delivery") =
       example: exampleIdOf(kind),
     });
 
-/** External id, or the id that Tidings gave. */
+/** A parameter that names a recipient by external id, or by the id that Tidings gave. */
 export const recipientParameter = text(200).openapi({
   description: "External id, or rcp_…",
   example: "ada",
@@ -70,7 +70,7 @@ const single = {
   ...createdBetween,
 };
 
-/** Deliveries asked for in a query string. */
+/** The filters of a list of deliveries, as parameters of a query string. */
 export const deliveryFilterQuery = {
   status: oneOrMore(deliveryStatuses).optional(),
   reason: oneOrMore(reasons).optional(),
@@ -82,7 +82,7 @@ export const deliveryFilterQuery = {
 const several = <const Values extends readonly [string, ...string[]]>(values: Values) =>
   z.array(z.enum(values)).min(1, "must name at least one").max(values.length);
 
-/** The same in a body. */
+/** The filters of a list of deliveries, in a body. */
 export const deliveryFilterBody = z
   .strictObject({
     status: several(deliveryStatuses)
@@ -100,7 +100,7 @@ export const deliveryFilterBody = z
   )
   .openapi({ minProperties: 1 });
 
-/** Deliveries asked for; what is left out does not matter. Ids are UUIDs. */
+/** The filters of a list of deliveries, which are joined by AND; one that is left out filters nothing. Ids are UUIDs. */
 export interface DeliveryFilters {
   status?: DeliveryStatus[] | undefined;
   reason?: Reason[] | undefined;
@@ -171,7 +171,7 @@ export async function readDeliveries(
   return rows;
 }
 
-/** How many there are. */
+/** Counts the deliveries that the filters match. */
 export async function countDeliveries(pool: Pool, filters: DeliveryFilters): Promise<number> {
   const conditions = createWhereBuilder();
   await addFilters(pool, conditions, filters);

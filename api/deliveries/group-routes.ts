@@ -8,7 +8,7 @@ import { throwNotFound, exampleIdOf, readPathId, idParams } from "../http/path-i
 import { createRouter, defineRoute, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
 
-/** Of a digest there may be more: GET /v1/deliveries has them all. */
+/** How many members are shown. A digest may have more: GET /v1/deliveries has them all. */
 const shownMembers = 100;
 
 const get = defineRoute({

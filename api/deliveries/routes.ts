@@ -106,7 +106,7 @@ function findDelivery(prisma: PrismaClient, id: string) {
   });
 }
 
-/** Of a notification its own; of a campaign that of the revision which was claimed last. */
+/** The template version of a delivery: that of its notification, or of the revision of its campaign that was claimed last. */
 async function readTemplateVersion(
   prisma: PrismaClient,
   row: NonNullable<Awaited<ReturnType<typeof findDelivery>>>,
@@ -114,7 +114,7 @@ async function readTemplateVersion(
   const shown = (of: { version: number; template: { key: string } } | undefined) =>
     of ? { key: of.template.key, version: of.version } : null;
   if (row.notification) return shown(row.notification.templateVersion);
-  // What was handed over before claims named their revision was the first.
+  // A delivery that was handed over before claims named their revision was of the first.
   const revision = row.revision ?? (row.attemptCount > 0 ? 1 : null);
   if (!row.campaign || revision === null) return null;
   if (revision === row.campaign.revision) return shown(row.campaign.templateVersion);

@@ -6,15 +6,15 @@ import type { ApiEnv } from "./context.ts";
 import type { Keyring } from "./keyring.ts";
 import { Problem } from "./problem.ts";
 
-/** What authenticates at the routes of a path. */
+/** How the callers of a path authenticate. */
 export type Scheme = "none" | "key" | "recipient";
 
-/** Of one recipient: enough for somebody who looks at their preferences and changes them. */
+/** The limit of one recipient, which is enough to look at preferences and to change them. */
 const recipientRequestsPerMinute = 120;
 
 /**
- * Lets through who sends a good key as `Authorization: Bearer`, as the variable `caller`, or where recipients ask a good
- * token of theirs, as `recipientId` too; everyone else gets a 401.
+ * Lets requests through that bear a valid key as `Authorization: Bearer`, and sets the variable `caller`; on paths for
+ * recipients it takes a valid token of a recipient, and sets `recipientId` too. All others get a 401.
  */
 export function authenticate({
   keyring,

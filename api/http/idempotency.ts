@@ -10,7 +10,7 @@ import { Problem } from "./problem.ts";
 import { type Change, recordChanges } from "./audit.ts";
 import type { ApiDeps } from "./router.ts";
 
-/** For the routes that honour it. */
+/** The headers of routes that honour an Idempotency-Key. */
 export const idempotencyHeaders = z.object({
   "idempotency-key": z
     .string()
@@ -31,7 +31,7 @@ export interface KeyedRequest {
   hash: string;
 }
 
-/** Null for a request without a key. Its body has been read and checked. */
+/** Reads the key of a request whose body has been read and checked; null where it has none. */
 export function readKeyedRequest(c: Context<ApiEnv>): KeyedRequest | null {
   const key = c.req.header("idempotency-key");
   if (key === undefined) return null;
@@ -43,7 +43,7 @@ export function readKeyedRequest(c: Context<ApiEnv>): KeyedRequest | null {
   };
 }
 
-/** The same text for the same value, whatever the order of keys. */
+/** Writes a value as JSON that does not depend on the order of keys. */
 function canonicalJson(value: unknown): string {
   return (
     JSON.stringify(value, (_, part: unknown) =>
@@ -54,9 +54,9 @@ function canonicalJson(value: unknown): string {
   );
 }
 
-/** What the database says of a key, seen by a transaction that tried for the key's lock. */
+/** The state of a key in the database, as a transaction sees it that has tried to lock the key. */
 export interface KeyState {
-  /** Held to the end of the transaction: a crash frees it at once, a transaction that hangs is ended by its timeouts. */
+  /** The lock lasts to the end of the transaction: a crash frees it at once, and timeouts end a transaction that hangs. */
   locked: boolean;
   requestHash: string | null;
   status: number | null;
@@ -94,17 +94,17 @@ export const keyStateSql = (scopeAt: string, keyAt: string) => `
   FROM (SELECT pg_try_advisory_xact_lock(hashtextextended(${scopeAt}::text || ' ' || ${keyAt}::text, 0)) AS locked) AS l
   LEFT JOIN idempotency_keys AS k ON k.scope = ${scopeAt}::text AND k.key = ${keyAt}::text`;
 
-/** The work of a request within its transaction: what to answer, what was changed, and what to do once that is committed. */
+/** The result of a request within its transaction: what to answer, what was changed, and what to do once that is committed. */
 export interface Work<Body> {
   body: Body;
-  /** For the audit trail; none where everything was as it was asked to be. */
+  /** Entries for the audit trail; none where the request changed nothing. */
   changes: readonly Change[];
   committed?: () => void;
 }
 
 const limits = { maxWait: 5_000, timeout: 15_000 };
 
-/** Does `work` and writes its changes to the audit trail, in one transaction; resolves with what to answer. */
+/** Does `work` and writes its changes to the audit trail, in one transaction. Resolves with what to answer. */
 export async function withAuditedTransaction<Body>(
   c: Context<ApiEnv>,
   { prisma, clock }: Pick<ApiDeps, "prisma" | "clock">,
@@ -120,9 +120,9 @@ export async function withAuditedTransaction<Body>(
 }
 
 /**
- * As `commit`, together with keeping the answer under the request's Idempotency-Key: all of it happens, or nothing. With a
- * key that has an answer, that is given again and `work` is not done; headers that `committed` sets are not given again. A
- * problem thrown by `work` is not kept.
+ * As `withAuditedTransaction`, and keeps the answer under the Idempotency-Key of the request: all of it happens, or nothing.
+ * With a key that has an answer, that is given again and `work` is not done; headers that `committed` sets are not given
+ * again. A problem that `work` throws is not kept.
  */
 export async function withIdempotentTransaction<Body, Status extends ContentfulStatusCode>(
   c: Context<ApiEnv>,

@@ -7,11 +7,11 @@ import type { PrismaClient } from "../../prisma/generated/client.ts";
 export interface Caller {
   /** Public id of the key, `bootstrap` for the one of the configuration, or `recipient`: what stands in the audit trail and in logs. */
   id: string;
-  /** Whose requests are counted together and whose Idempotency-Keys are one's own: that id, or a recipient's. */
+  /** The scope of rate limits and Idempotency-Keys: that id, or a recipient's. */
   scope: string;
-  /** Null: a recipient, who has none. */
+  /** Null for a recipient, who has no role. */
   role: Role | null;
-  /** Null: as the configuration has it. */
+  /** Null where the limit of the configuration holds. */
   requestsPerMinute: number | null;
 }
 

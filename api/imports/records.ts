@@ -5,7 +5,7 @@ import { readLines } from "./lines.ts";
 import { invalid, jsonPointer } from "../http/problem.ts";
 import { fieldFaults } from "../http/validation.ts";
 
-/** What the records of an import are. */
+/** The form of the records of an import. */
 export interface RecordKind<Item> {
   schema: z.ZodType<Item>;
   /** Columns of CSV, and the fields they fill. */

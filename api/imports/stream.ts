@@ -24,7 +24,7 @@ const batchSize = 1_000;
 /** Errors listed in an answer; all are counted. */
 const maxListedErrors = 1_000;
 
-/** For a route's `request.body`. Its path is one of those whose bodies `api/app.ts` leaves unread. */
+/** The `request.body` of a route that imports a stream. `api/app.ts` must leave the body of its path unread. */
 export function importBody(example: { csv: string; ndjson: string }) {
   return {
     required: true,
@@ -72,7 +72,7 @@ interface Import<Item> {
     client: Pick<PoolClient, "query">,
     items: readonly Item[],
   ) => Promise<void | (() => void)>;
-  /** For the one entry of the audit trail that tells of all of it, written with each batch. */
+  /** Names the one entry of the audit trail for the whole import, which is written with each batch. */
   action: string;
   resource: string;
 }

@@ -4,14 +4,14 @@ import type { Prisma } from "../../prisma/generated/client.ts";
 import { definitionOf } from "./store.ts";
 import { type FieldError, invalid } from "../http/problem.ts";
 
-/** How old what is known of types may be. */
+/** How old the cached types may be. */
 const freshMs = 1_000;
 
 export type NamedType =
   | { kind: "type"; type: NotificationType }
   | { kind: "unusable"; error: FieldError };
 
-/** Finds the notification types that requests name. One an API process; what it says is at most a second old. */
+/** Finds the notification types that requests name. There is one in an API process; its answers are at most a second old. */
 export function createNotificationTypeLookup(readRulebook: ReadRulebook) {
   let byKey: ReadonlyMap<string, NotificationType> = new Map();
   let readAt = Number.NEGATIVE_INFINITY;

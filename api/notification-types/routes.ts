@@ -39,8 +39,8 @@ import { versionMetadata, versionInPath } from "../http/version-metadata.ts";
 import type { Services } from "../services.ts";
 
 /*
- * Whoever edits a type decides for everybody what cannot be switched off, what passes quiet hours and how much of it may
- * come: that is the organisation's to say, as its policy is, and not the senders', who choose a type for what they send.
+ * An edit of a type decides for all recipients what cannot be switched off, what passes quiet hours and how many messages
+ * may come. Like the policy, that is for the organisation to decide, and not for the senders, who choose a type.
  */
 const mayEdit = "admin";
 

@@ -32,12 +32,12 @@ export const typeAnswer = wholeTypeDefinition
   })
   .openapi("NotificationType");
 
-/** What it said. */
+/** A version of a type, as the API shows it. */
 export const typeVersionAnswer = wholeTypeDefinition
   .extend(versionMetadata.shape)
   .openapi("NotificationTypeVersion");
 
-/** A definition as it is stored: what it could not say yet when it was written has its default. */
+/** Reads a stored definition. A field that did not exist when it was written takes its default. */
 export const definitionOf = (document: Prisma.JsonValue): TypeDefinition =>
   typeDefinition.parse(document);
 
@@ -70,7 +70,7 @@ export async function findType(
   return row;
 }
 
-/** As `findType`, held against other changes of it to the end of the transaction. */
+/** As `findType`, and locks the type against other changes to the end of the transaction. */
 export async function lockType(
   tx: Prisma.TransactionClient,
   key: string,

@@ -236,7 +236,7 @@ interface NotificationFilters {
   createdBefore?: Date | undefined;
 }
 
-/** In the order of creation. Without a name, so that it is planned for the values at hand. */
+/** Reads a part of the list of notifications. The statement has no name, so that it is planned for the values at hand. */
 async function readNotifications(
   pool: Pool,
   filters: NotificationFilters,
@@ -258,7 +258,7 @@ async function readNotifications(
     );
   if (createdBy !== undefined) and(`n.created_by = ${bind(createdBy)}`);
   if (test !== undefined) and(`n.test = ${bind(test === "true")}::boolean`);
-  // By what is open, which is bounded, and not by what has been asked for.
+  // Open deliveries are bounded in number, and notifications are not.
   if (state !== undefined)
     and(
       `n.id = ANY(ARRAY(SELECT DISTINCT notification_id FROM deliveries WHERE queue = ANY(${bind(notificationQueues)}::text[]) AND due_at IS NOT NULL))`,

@@ -37,7 +37,7 @@ const initializer = `SwaggerUIBundle({
 
 const ofSwaggerUi = (name: string) => () => readFile(join(absolutePath(), name));
 
-/** All that can be asked for under /docs/: its type, and what it is read from once. */
+/** The files under /docs/: the type of each, and how it is read, which happens once. */
 const files: Record<string, { type: string; read: () => Promise<Uint8Array> }> = {
   "swagger-ui-bundle.js": {
     type: "text/javascript; charset=utf-8",
@@ -51,7 +51,7 @@ const files: Record<string, { type: string; read: () => Promise<Uint8Array> }> =
   },
 };
 
-/** Nothing but what this process serves, no script within the page, and no frame around it. */
+/** Allows nothing but what this process serves, no script within the page, and no frame around it. */
 const policy = [
   "default-src 'none'",
   "script-src 'self'",

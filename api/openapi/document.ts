@@ -63,13 +63,13 @@ export function openApiDocument(app: App): Record<string, unknown> {
 
 /** One row of the table of routes. */
 export interface TableRow {
-  /** In capitals. */
+  /** The method in capitals. */
   method: string;
   path: string;
   access: Access;
 }
 
-/** Every route with who may use it. To be asked for when all routes are registered. */
+/** Lists every route with who may use it. It must be called when all routes have been added. */
 export function routeTable(app: App): TableRow[] {
   return app.openAPIRegistry.definitions.flatMap((definition) => {
     if (definition.type !== "route") return [];

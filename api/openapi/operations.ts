@@ -15,7 +15,7 @@ export interface Operation {
 
 /** Where an operation stands in the document. */
 interface Place {
-  /** In lower case. */
+  /** The method in lower case. */
   method: string;
   path: string;
   /** Whether something of this path is changed under If-Match, so that its answers bear an ETag. */
@@ -98,7 +98,7 @@ export function completeOperation(operation: Operation, place: Place, schemas: S
   } as Operation;
 }
 
-/** Its answers, without the classes of problems, for which completion names each. */
+/** The answers of an operation, without the classes of problems, of which completion names each. */
 const ownResponses = ({ responses }: Operation) =>
   Object.entries(responses).filter(([status]) => !status.endsWith("XX"));
 

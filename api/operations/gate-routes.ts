@@ -76,7 +76,7 @@ function keyOf({ kind, name }: { kind: string; name: string }, among: readonly G
 export function gateRoutes(services: Services) {
   const { prisma, clock } = services;
 
-  /** Held against other changes to the end of the transaction; null if there is none. */
+  /** Locks a gate against other changes to the end of the transaction; null if there is none. */
   const lockGate = async (tx: Prisma.TransactionClient, key: string) => {
     await tx.$queryRaw`SELECT FROM gates WHERE key = ${key} FOR UPDATE`;
     const gate = await tx.gate.findUnique({ where: { key } });
@@ -100,7 +100,7 @@ export function gateRoutes(services: Services) {
       const key = keyOf(param, limitedKinds);
       const { permitsPerSecond, burst, dailyQuota } = c.req.valid("json");
       const json = await withAuditedTransaction(c, services, async (tx) => {
-        // One that is misspelt would limit nothing.
+        // A gate with a misspelt name would limit nothing.
         if (
           param.kind === "provider" &&
           !(await tx.breaker.findUnique({ where: { provider: param.name } }))

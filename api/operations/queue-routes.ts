@@ -42,7 +42,7 @@ const waiting = defineRoute({
   ),
 });
 
-/** It looks at all that is open: so many at once, that connections are left for what is to be accepted. */
+/** A count reads all open deliveries: so many run at once that connections are left for accepting notifications. */
 const countsAtOnce = 2;
 
 export function queueRoutes({ pool }: Services) {

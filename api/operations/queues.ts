@@ -5,11 +5,11 @@ import { priorities, type Priority } from "../../domain/priority.ts";
 import { type Reason, reasons } from "../../domain/delivery/reasons.ts";
 import { createWhereBuilder } from "../http/where.ts";
 
-/** By what that which waits is told apart. */
+/** The dimensions by which waiting deliveries are counted. */
 export const queueDimensions = ["queue", "type", "priority", "reason"] as const;
 type Dimension = (typeof queueDimensions)[number];
 
-/** What waits, of which kind; the type is a UUID. */
+/** Filters of waiting deliveries; the type is a UUID. */
 export interface WaitingFilters {
   queue?: string | undefined;
   type?: string | undefined;

@@ -37,7 +37,7 @@ const wanted = z.strictObject({
       from: instant.meta({ example: "2027-02-01T00:00:00Z" }),
       until: instant.meta({ example: "2027-03-01T00:00:00Z" }),
     })
-    // Where one of them is faulty itself it is a text still, and no number: that it says already.
+    // An instant that is faulty is still a text here, and has a problem of its own.
     .refine(({ from, until }) => !(Number(from) >= Number(until)), {
       path: ["until"],
       error: "must be later than from",
@@ -152,7 +152,7 @@ const tooMuch = {
   message: "is too much to run: what it holds waits too long. Take a shorter one, or a limit",
 } as const;
 
-/** Each takes a core for a while. */
+/** Each simulation takes a core for a while. */
 const simulationsAtOnce = 1;
 
 export function policySimulationRoutes({ prisma, pool, readPolicySnapshot }: Services) {

@@ -27,11 +27,11 @@ export const policyAnswer = z
 
 export interface ReadPolicy {
   policy: Policy;
-  /** As it is shown. */
+  /** The policy as the API shows it. */
   json: z.output<typeof policyAnswer>;
 }
 
-/** The policy in force: the presets where nobody has said anything else. */
+/** Reads the policy in force, which is the presets until it is changed. */
 export async function readPolicy(
   client: Pick<Prisma.TransactionClient, "policyVersion">,
 ): Promise<ReadPolicy> {

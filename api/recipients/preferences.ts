@@ -76,7 +76,7 @@ export const examplePreferences = {
   types: { "report.weekly": false },
 };
 
-/** What a recipient wishes and what holds for them, as every route shows it. */
+/** The preferences of a recipient and the values in force for them, as every route shows them. */
 export const preferencesAnswer = z
   .object({
     recipient: z.string().openapi({ example: exampleIdOf("recipient") }),
@@ -119,7 +119,7 @@ export const preferencesAnswer = z
 
 type PreferencesAnswer = z.output<typeof preferencesAnswer>;
 
-/** What is kept of a recipient's wishes. */
+/** The columns of a recipient that hold their preferences. */
 export interface RecipientPreferences {
   id: string;
   timeZone: string;
@@ -127,13 +127,13 @@ export interface RecipientPreferences {
   preferencesVersion: number;
 }
 
-/** What is kept of what they said was checked when they said it; null: they never did. */
+/** Reads the stated preferences, which were checked when they were written; null where none ever were. */
 export const readStated = (document: Prisma.JsonValue): Preferences =>
   (document ?? {}) as Preferences;
 
 /**
- * Shows what holds for a recipient, for messages of the type of `typeKey` where it is given. Throws the problem of a key
- * that no type has.
+ * Shows the values in force for a recipient, for messages of the type of `typeKey` where it is given. Throws the problem of
+ * a key that no type has.
  */
 export async function preferencesJson(
   readRulebook: ReadRulebook,
@@ -185,7 +185,7 @@ const mandatoryType = "cannot be switched off: messages of this type are mandato
 /** Types that may be switched, by key. */
 type Switchable = ReadonlyMap<string, Pick<NotificationType, "mandatory">>;
 
-/** What is wrong with the types that somebody switches, where it is not `before` already; fields below `types`. */
+/** Lists what is wrong with the types that are switched, where they were not so `before`; fields are below `types`. */
 function findTypeFaults(
   known: Switchable,
   wanted: Preferences["types"] = {},
@@ -199,7 +199,7 @@ function findTypeFaults(
   });
 }
 
-/** A recipient as an import brings it, who switches types that there are. */
+/** The schema of a recipient in an import, who can only switch types that exist. */
 export function createImportSchema({ types }: Rulebook): z.ZodType<ImportedRecipient> {
   const known = new Map([...types.values()].map((type) => [type.key, type]));
   return importedRecipient.superRefine((recipient, context) => {
@@ -208,7 +208,7 @@ export function createImportSchema({ types }: Rulebook): z.ZodType<ImportedRecip
   });
 }
 
-/** Changes what a recipient has said, as `change` makes it of what they said before; resolves with what is kept then. */
+/** Changes the stated preferences of a recipient, as `change` derives them from those before. */
 export async function changePreferences(
   c: Context<ApiEnv>,
   services: Pick<Services, "prisma" | "clock" | "wakes" | "config">,

@@ -67,7 +67,7 @@ const members = defineRoute({
   responses: responses(200, "A page", pageOf(recipientAnswer)),
 });
 
-/** Counts may look at every recipient: so many at once, that connections are left for what is to be accepted. */
+/** A count may read every recipient: so many run at once that connections are left for accepting notifications. */
 const countsAtOnce = 2;
 
 export function segmentMemberRoutes({ prisma, pool }: Services) {

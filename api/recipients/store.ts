@@ -26,7 +26,7 @@ export const recipientAnswer = z
   })
   .openapi("Recipient");
 
-/** What is shown of a recipient who was not erased. */
+/** The columns of a recipient, who is not erased, that the API shows. */
 export type RecipientRow = Omit<
   Recipient,
   "erasedAt" | "preferences" | "preferencesVersion" | "engagedHours"
@@ -50,18 +50,18 @@ export function recipientJson(row: RecipientRow): z.output<typeof recipientAnswe
 /** The columns of a `RecipientRow`. */
 export const recipientColumns = `id, external_id AS "externalId", email, phone, time_zone AS "timeZone", locale, attributes, created_at AS "createdAt", updated_at AS "updatedAt", version`;
 
-/** How a caller names a recipient. */
+/** The id by which a caller names a recipient. */
 export type RecipientName = ReturnType<typeof recipientReference>;
 
-/** For the routes of one recipient: the caller's own id of them in the path, or the one that Tidings gave. */
+/** The parameters of a route whose path names one recipient: by the caller's own id, or by the one that Tidings gave. */
 export const recipientParams = z.object({
   recipient: text(200).openapi({ description: "External id, or rcp_…", example: "ada" }),
 });
 
-/** A recipient with their wishes. */
+/** A recipient with their preferences. */
 export type LockedRecipient = Omit<Recipient, "engagedHours">;
 
-/** A recipient, held against other changes to the end of the transaction; undefined where there is none. */
+/** Locks a recipient against other changes to the end of the transaction; undefined where there is none. */
 export async function lockRecipient(
   tx: Prisma.TransactionClient,
   named: RecipientName,
@@ -75,7 +75,7 @@ export async function lockRecipient(
   return row;
 }
 
-/** A recipient; throws the problem of one who is not there, or not any more. */
+/** Reads a recipient; throws the problem where there is none, or where they were erased. */
 export async function readRecipient(
   client: Pick<Prisma.TransactionClient, "recipient">,
   named: RecipientName,
@@ -85,7 +85,7 @@ export async function readRecipient(
   return row;
 }
 
-/** Throws the problem of one who is not there, or not any more. */
+/** Throws the problem of a recipient who does not exist, or was erased. */
 export function refuseAbsent<Row extends { erasedAt: Date | null }>(
   row: Row | null | undefined,
 ): asserts row is Row {
@@ -94,7 +94,7 @@ export function refuseAbsent<Row extends { erasedAt: Date | null }>(
     throw new Problem("gone", `This recipient was erased at ${row.erasedAt.toISOString()}.`);
 }
 
-/** By what lists of recipients may be sorted. */
+/** The fields by which lists of recipients may be sorted. */
 export const recipientSorts = {
   createdAt: "creation",
   updatedAt: "instant",
@@ -107,11 +107,11 @@ const sortColumns: Record<string, string> = {
   externalId: "external_id",
 };
 
-/** Recipients asked for; what is left out does not matter. */
+/** The filters of a list of recipients; one that is left out filters nothing. */
 export interface RecipientQuery {
   /** A part of external id, e-mail address or telephone number, in any case. */
   q?: string | undefined;
-  /** In any case. */
+  /** The whole address, in any case. */
   email?: string | undefined;
   externalId?: string | undefined;
   phone?: string | undefined;
@@ -122,12 +122,12 @@ export interface RecipientQuery {
   filter?: RecipientFilter | undefined;
 }
 
-/** As in the index `recipients_search`, to the letter. */
+/** The expression of the index `recipients_search`, to the letter. */
 const searched =
   "lower(coalesce(r.external_id, '') || ' ' || coalesce(r.email, '') || ' ' || coalesce(r.phone, ''))";
 
 /**
- * Reads a page of those who are meant; the erased never are. The statement has no name, so that it is planned for the
+ * Reads a page of the recipients that the query matches, without the erased. The statement has no name, so that it is planned for the
  * values at hand: what few have is looked up, what many have is met soon in the order of the list.
  */
 export async function readRecipients(
@@ -156,7 +156,7 @@ export async function readRecipients(
   return rows;
 }
 
-/** How many are meant. */
+/** Counts the recipients that the query matches. */
 export async function countRecipients(
   pool: Pick<Pool, "query">,
   query: RecipientQuery,

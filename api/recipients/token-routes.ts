@@ -48,7 +48,7 @@ export function preferenceTokenRoutes(services: Services) {
 
   return createRouter().openapi(issue, async (c) => {
     const named = recipientReference(c.req.valid("param").recipient);
-    // Without a body there is nothing that has been checked.
+    // A request without a body has not been validated.
     const seconds = c.req.valid("json").expiresInSeconds ?? presetSeconds;
     // A token's expiry has no fractions of a second.
     const nowSeconds = Math.floor(clock().getTime() / 1_000);

@@ -52,7 +52,7 @@ const suppression = z
 
 const params = idParams("suppression");
 
-/** Which address is meant, in any spelling; its form says on which channel. */
+/** A parameter that names an address in any spelling; its form tells the channel. */
 const addressParameter = z
   .string()
   .transform((given, context): { channel: SuppressedChannel; address: string } => {
@@ -191,7 +191,7 @@ export function suppressionRoutes(services: Services) {
     .openapi(remove, async (c) => {
       const id = readPathId("suppression", c.req.valid("param").id);
       await withAuditedTransaction(c, services, async (tx) => {
-        // Of two who remove it at once, one finds it.
+        // Of two requests that remove it at once, one finds it.
         const [row] = await tx.$queryRaw<
           Suppression[]
         >`DELETE FROM suppressions WHERE id = ${id}::uuid RETURNING id, channel, address, reason, note, created_by AS "createdBy", created_at AS "createdAt"`;
