@@ -46,9 +46,9 @@ export function createWakes({
 }): Wakes {
   const targets = new Map<string, Target>();
 
-  function wake(name: string, delayMs: number, asked: () => Promise<void>): void {
+  function wake(name: string, delayMs: number, sendWake: () => Promise<void>): void {
     // A wake that is sent later belongs to the trace of its request, which the context of this call knows.
-    const send = AsyncResource.bind(asked);
+    const send = AsyncResource.bind(sendWake);
     let target = targets.get(name);
     if (!target) targets.set(name, (target = { send, timer: null, inFlight: null, again: false }));
     target.send = send;
@@ -88,10 +88,10 @@ export function createWakes({
   const kindOf = (name: string) => name.split("/", 1)[0] as WakeTarget;
 
   return {
-    queue: (name, why) =>
-      wake(name, name.startsWith("mailbox/") ? mailboxWakeMs : 0, () => wakeQueue(name, why)),
-    campaign: (campaignId, why) =>
-      wake(`campaign/${campaignId}`, 0, () => wakeCampaign(campaignId, why)),
+    queue: (name, cause) =>
+      wake(name, name.startsWith("mailbox/") ? mailboxWakeMs : 0, () => wakeQueue(name, cause)),
+    campaign: (campaignId, cause) =>
+      wake(`campaign/${campaignId}`, 0, () => wakeCampaign(campaignId, cause)),
     async flush() {
       for (const [name, target] of targets) if (target.timer) deliver(name, target);
       while (targets.size > 0)

@@ -206,11 +206,11 @@ export function preferenceRoutes(services: Services) {
     });
 }
 
-/** Merges a patch into what a recipient has said; throws the problem of a patch that leads to what may not be. */
+/** Merges a patch into stated preferences; throws the problem of a patch that makes invalid ones. */
 const mergePreferences =
   (patch: unknown) =>
-  (said: Preferences): Preferences => {
-    const parsed = preferences.safeParse(mergePatch(said, patch));
+  (stated: Preferences): Preferences => {
+    const parsed = preferences.safeParse(mergePatch(stated, patch));
     if (!parsed.success) throw invalid(fieldErrors(parsed.error, "body"));
     return parsed.data;
   };

@@ -137,7 +137,7 @@ export const readStated = (document: Prisma.JsonValue): Preferences =>
  */
 export async function preferencesJson(
   readRulebook: ReadRulebook,
-  wishes: RecipientPreferences,
+  row: RecipientPreferences,
   typeKey: string | undefined,
 ): Promise<PreferencesAnswer> {
   const { policy, types } = await readRulebook();
@@ -145,24 +145,24 @@ export async function preferencesJson(
   const type = all.find(({ key }) => key === typeKey) ?? null;
   if (typeKey !== undefined && !type)
     throw invalid([{ in: "query", field: "type", message: unknownType }]);
-  const said = readStated(wishes.preferences);
+  const stated = readStated(row.preferences);
   const traced = tracedPreferences({
     organisation: policy.preferences,
     type: type?.preferences ?? null,
-    recipient: said,
+    recipient: stated,
   });
   const withRanges = Object.entries(traced).map(([path, value]) => [
     path,
     { ...value, ...(path in preferenceRanges && { range: rangeAt(path) }) },
   ]);
   return {
-    recipient: publicId("recipient", wishes.id),
-    version: wishes.preferencesVersion,
-    timeZone: wishes.timeZone,
-    preferences: said,
+    recipient: publicId("recipient", row.id),
+    version: row.preferencesVersion,
+    timeZone: row.timeZone,
+    preferences: stated,
     type: type?.key ?? null,
     effective: Object.fromEntries(withRanges) as PreferencesAnswer["effective"],
-    types: all.map((one) => toSwitch(one, said)),
+    types: all.map((one) => toSwitch(one, stated)),
   };
 }
 
@@ -172,10 +172,10 @@ function rangeAt(path: string) {
 }
 
 function toSwitch({ key, name, mandatory }: NotificationType, { types = {} }: Preferences) {
-  const said = types[key];
-  const heard = said !== undefined && !(mandatory && !said);
-  const origin = heard ? ("recipient" as const) : ("type" as const);
-  return { key, name, on: heard ? said : true, from: origin, mandatory };
+  const stated = types[key];
+  const applies = stated !== undefined && !(mandatory && !stated);
+  const origin = applies ? ("recipient" as const) : ("type" as const);
+  return { key, name, on: applies ? stated : true, from: origin, mandatory };
 }
 
 const unknownType = "names no notification type: GET /v1/notification-types lists them";
@@ -213,16 +213,20 @@ export async function changePreferences(
   c: Context<ApiEnv>,
   services: Pick<Services, "prisma" | "clock" | "wakes" | "config">,
   recipient: RecipientName,
-  change: (said: Preferences) => Preferences,
+  change: (stated: Preferences) => Preferences,
 ): Promise<RecipientPreferences> {
   return withAuditedTransaction(c, services, async (tx) => {
     const before = await lockRecipient(tx, recipient);
     refuseAbsent(before);
     requireMatchIfGiven(c, before.preferencesVersion);
-    const said = readStated(before.preferences);
-    const wanted = withoutEmpty(change(said));
-    if (isDeepStrictEqual(wanted, said)) return { body: before, changes: [] };
-    const faults = findTypeFaults(await findSwitchableTypes(tx, wanted), wanted.types, said.types);
+    const stated = readStated(before.preferences);
+    const wanted = withoutEmpty(change(stated));
+    if (isDeepStrictEqual(wanted, stated)) return { body: before, changes: [] };
+    const faults = findTypeFaults(
+      await findSwitchableTypes(tx, wanted),
+      wanted.types,
+      stated.types,
+    );
     if (faults.length > 0) throw invalid(faults.map(toFieldError));
     const version = before.preferencesVersion + 1;
     const document = wanted as Prisma.InputJsonObject;
@@ -234,7 +238,7 @@ export async function changePreferences(
     });
     return {
       body: { ...before, preferences: document as Prisma.JsonObject, preferencesVersion: version },
-      changes: [changeOf("preferences.update", publicId("recipient", before.id), said, wanted)],
+      changes: [changeOf("preferences.update", publicId("recipient", before.id), stated, wanted)],
       committed: await releasing(c, services, runOf(tx), [before.id]),
     };
   });

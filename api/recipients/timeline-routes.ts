@@ -34,7 +34,7 @@ const getMine = defineRoute({
 });
 
 export function timelineRoutes({ pool, clock, readPolicySnapshot }: Services) {
-  async function shown(person: Person | null | undefined, digests: number) {
+  async function readTimeline(person: Person | null | undefined, digests: number) {
     refuseAbsent(person);
     const now = clock().getTime();
     return timelineOf(pool, await readPolicySnapshot(), person, { now, digests });
@@ -43,11 +43,11 @@ export function timelineRoutes({ pool, clock, readPolicySnapshot }: Services) {
   return createRouter()
     .openapi(get, async (c) => {
       const person = await findPerson(pool, c.req.valid("param").recipient);
-      return c.json(await shown(person, c.req.valid("query").digests), 200);
+      return c.json(await readTimeline(person, c.req.valid("query").digests), 200);
     })
     .openapi(getMine, async (c) => {
       const id = c.get("recipientId");
       const person = (await readPeople(pool, [id])).get(id);
-      return c.json(await shown(person, c.req.valid("query").digests), 200);
+      return c.json(await readTimeline(person, c.req.valid("query").digests), 200);
     });
 }
