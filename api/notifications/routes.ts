@@ -7,7 +7,7 @@ import { type DeliveryStatus } from "../../domain/delivery/status.ts";
 import { priorities, type Priority } from "../../domain/priority.ts";
 import { notificationQueues } from "../../domain/delivery/queues.ts";
 import { text } from "../../domain/text.ts";
-import { acceptNotification } from "./accept.ts";
+import { acceptInRequest } from "./accept-request.ts";
 import { withTemplate } from "../templates/store.ts";
 import { createWhereBuilder } from "../http/where.ts";
 import {
@@ -18,7 +18,7 @@ import {
   templateVersionAnswer,
 } from "../deliveries/store.ts";
 import { findNamed, readDeliveries, recipientParameter } from "../deliveries/filters.ts";
-import { answerWith, idempotencyHeaders, readKeyedRequest } from "../http/idempotency.ts";
+import { idempotencyHeaders } from "../http/idempotency.ts";
 import { Problem } from "../http/problem.ts";
 import { type Part, readPageByCreation } from "../http/page-reading.ts";
 import { byCreation, createdBetween, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
@@ -131,19 +131,11 @@ const get = defineRoute({
   responses: responses(200, "The notification", notification),
 });
 
-export function notificationRoutes({
-  prisma,
-  pool,
-  wakes,
-  clock,
-  config,
-  templateVersions,
-  notificationTypes,
-  admission,
-}: Services) {
+export function notificationRoutes(services: Services) {
+  const { prisma, pool } = services;
+
   return createRouter()
     .openapi(create, async (c) => {
-      const requestId = c.get("requestId");
       const wanted = c.req.valid("json");
       const { role } = c.get("caller");
       if (wanted.bypassRateLimit && role !== "admin")
@@ -151,21 +143,7 @@ export function notificationRoutes({
           "forbidden",
           "bypassRateLimit needs a key of the role admin: leave it out, or use another key.",
         );
-      const { queues, ...answer } = await acceptNotification(
-        {
-          pool,
-          backlog: admission,
-          versions: templateVersions,
-          types: notificationTypes,
-          mailboxShards: config.mailboxShards,
-          now: clock(),
-        },
-        wanted,
-        { caller: c.get("caller").id, requestId },
-        readKeyedRequest(c),
-      );
-      for (const queue of queues) wakes.queue(queue, { requestId });
-      return answerWith<z.infer<typeof acceptedNotification>, 202>(c, answer);
+      return acceptInRequest(c, services, wanted, { test: false });
     })
     .openapi(list, async (c) => {
       const query = c.req.valid("query");

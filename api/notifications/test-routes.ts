@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { text } from "../../domain/text.ts";
-import { answerWith, idempotencyHeaders, readKeyedRequest } from "../http/idempotency.ts";
+import { idempotencyHeaders } from "../http/idempotency.ts";
 import { type FieldError, invalid, Problem } from "../http/problem.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import {
@@ -10,7 +10,7 @@ import {
   findVersion,
   templateParams,
 } from "../templates/store.ts";
-import { acceptNotification } from "./accept.ts";
+import { acceptInRequest } from "./accept-request.ts";
 import { acceptedNotification } from "./schemas.ts";
 import type { Services } from "../services.ts";
 
@@ -38,31 +38,21 @@ const test = defineRoute({
 
 /** A version of a template, sent to one recipient to try it. */
 export function templateTestRoutes(services: Services) {
-  const { prisma, pool, wakes, clock, config, templateVersions, notificationTypes, admission } =
-    services;
+  const { prisma } = services;
 
   return createRouter().openapi(test, async (c) => {
     const { key } = c.req.valid("param");
     const { recipient, data, version: wanted } = c.req.valid("json");
-    const requestId = c.get("requestId");
     const template = await findTemplate(prisma, key);
     const { version } = await findVersion(prisma, template, wanted);
     try {
-      const { queues, ...answer } = await acceptNotification(
-        {
-          pool,
-          backlog: admission,
-          versions: templateVersions,
-          types: notificationTypes,
-          mailboxShards: config.mailboxShards,
-          now: clock(),
-        },
-        { recipients: [recipient], template: { key, version }, data, actions: [] },
-        { caller: c.get("caller").id, requestId, test: true },
-        readKeyedRequest(c),
-      );
-      for (const queue of queues) wakes.queue(queue, { requestId });
-      return answerWith<z.infer<typeof acceptedNotification>, 202>(c, answer);
+      const notification = {
+        recipients: [recipient],
+        template: { key, version },
+        data,
+        actions: [],
+      };
+      return await acceptInRequest(c, services, notification, { test: true });
     } catch (error) {
       if (error instanceof Problem && error.kind === "invalid")
         throw invalid(error.errors.map(toTestError));
