@@ -51,7 +51,7 @@ const wakes = createWakes({
   wakeCampaign: async (campaignId, wake) =>
     void (await before(wakeDeadlineMs, () => wakeCampaign(temporal, campaignId, wake))),
   logger,
-  count: (target, outcome) => metrics.woke(target, outcome),
+  count: (target, outcome) => metrics.recordWake(target, outcome),
 });
 
 const app = createApp({

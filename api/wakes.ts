@@ -15,11 +15,11 @@ export interface Wakes {
   flush(): Promise<void>;
 }
 
-/** Ordinary mailboxes are told this late, so that a burst of notifications is one wake. */
+/** Ordinary mailboxes are woken this late, so that a burst of notifications makes one wake. */
 export const mailboxWakeMs = 200;
 
 interface Target {
-  /** For the last request that asked. */
+  /** Sends the wake for the last request that wanted it. */
   send: () => Promise<void>;
   timer: NodeJS.Timeout | null;
   inFlight: Promise<void> | null;
@@ -41,14 +41,14 @@ export function createWakes({
   wakeQueue: (queue: string, wake: Wake) => Promise<void>;
   wakeCampaign: (campaignId: string, wake: Wake) => Promise<void>;
   logger: Pick<Logger, "warn">;
-  /** Told of each wake what became of it. */
+  /** Counts each wake by its outcome. */
   count?: (target: WakeTarget, outcome: "sent" | "failed") => void;
 }): Wakes {
   const targets = new Map<string, Target>();
 
-  function wake(name: string, delayMs: number, asked: () => Promise<void>): void {
-    // What is sent later belongs to the trace of who asked for it, which the context of this call knows.
-    const send = AsyncResource.bind(asked);
+  function wake(name: string, delayMs: number, sendWake: () => Promise<void>): void {
+    // A wake that is sent later belongs to the trace of its request, which the context of this call knows.
+    const send = AsyncResource.bind(sendWake);
     let target = targets.get(name);
     if (!target) targets.set(name, (target = { send, timer: null, inFlight: null, again: false }));
     target.send = send;
@@ -88,10 +88,10 @@ export function createWakes({
   const kindOf = (name: string) => name.split("/", 1)[0] as WakeTarget;
 
   return {
-    queue: (name, why) =>
-      wake(name, name.startsWith("mailbox/") ? mailboxWakeMs : 0, () => wakeQueue(name, why)),
-    campaign: (campaignId, why) =>
-      wake(`campaign/${campaignId}`, 0, () => wakeCampaign(campaignId, why)),
+    queue: (name, cause) =>
+      wake(name, name.startsWith("mailbox/") ? mailboxWakeMs : 0, () => wakeQueue(name, cause)),
+    campaign: (campaignId, cause) =>
+      wake(`campaign/${campaignId}`, 0, () => wakeCampaign(campaignId, cause)),
     async flush() {
       for (const [name, target] of targets) if (target.timer) deliver(name, target);
       while (targets.size > 0)

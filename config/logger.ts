@@ -4,7 +4,7 @@ import { describeError, withoutAddresses } from "./describe-error.ts";
 export type { Logger };
 
 /** Struck out wherever they stand in an entry: secrets, and what is personal. Compared in small letters. */
-const struckOut = new Set(
+const redactedKeys = new Set(
   (
     "authorization cookie headers password pass secret token key apiKey credentials connectionString " +
     "url path query body params email phone address to externalId attributes recipient recipients " +
@@ -28,7 +28,7 @@ function discreet(value: unknown, depth: number): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([name, item]) => [
       name,
-      item !== undefined && item !== null && struckOut.has(name.toLowerCase())
+      item !== undefined && item !== null && redactedKeys.has(name.toLowerCase())
         ? "[redacted]"
         : discreet(item, depth + 1),
     ]),

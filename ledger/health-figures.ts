@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 import type { ReadRulebook } from "./rulebook.ts";
-import { within } from "../lib/timeout.ts";
+import { withTimeout } from "../lib/timeout.ts";
 import type { CampaignStatus } from "../domain/campaign.ts";
 import type { Measured } from "../domain/health.ts";
 import { isUnsent, outsideLanes, sourceRuns } from "./conditions.ts";
@@ -8,7 +8,7 @@ import { drainedQueues } from "../domain/delivery/queues.ts";
 import type { Policy } from "../domain/policy/policy.ts";
 import { priorities, type Priority } from "../domain/priority.ts";
 import { limitReasons, type Reason, reasons, reasonStatuses } from "../domain/delivery/reasons.ts";
-import { remember } from "../lib/cached-read.ts";
+import { cachedRead } from "../lib/cached-read.ts";
 
 /** Prometheus gives up after 10 s; what is not read by then is left out, and shown when it is there. */
 const patienceMs = 5_000;
@@ -142,9 +142,9 @@ export function createLedgerReader({
 }): LedgerReader {
   let up = false;
 
-  const read = remember(async (): Promise<LedgerReading> => {
+  const read = cachedRead(async (): Promise<LedgerReading> => {
     up = false;
-    await within(probeMs, pool.query("SELECT 1"));
+    await withTimeout(probeMs, pool.query("SELECT 1"));
     up = true;
     return readLedger(pool, readRulebook);
   }, patienceMs);

@@ -1,14 +1,14 @@
-import { within } from "./timeout.ts";
+import { withTimeout } from "./timeout.ts";
 
-/** What was read is good for at least so long, and for so many times what the reading took: it costs a twentieth of a connection at most. */
-const rememberedMs = 5_000;
-const rememberedTimes = 20;
+/** A value is good for at least so long, and for so many times what reading it took, so that it costs a twentieth of a connection at most. */
+const cacheMs = 5_000;
+const cacheTimes = 20;
 
 /**
- * The last of what `read` found, read anew when that is too old: one at a time, whoever asks. Resolves with null where
- * nothing could be read within `patienceMs`; what comes later is there for the next one who asks.
+ * Caches what `read` finds, and reads it again once that is too old, for all callers together. Resolves with null where
+ * nothing could be read within `patienceMs`; what is read later is there for the next caller.
  */
-export function remember<Found>(
+export function cachedRead<Found>(
   read: () => Promise<Found>,
   patienceMs: number,
 ): () => Promise<Found | null> {
@@ -20,14 +20,15 @@ export function remember<Found>(
     const startedAt = performance.now();
     known = await read().catch(() => null);
     const now = performance.now();
-    goodUntil = now + Math.max(rememberedMs, (now - startedAt) * rememberedTimes);
+    goodUntil = now + Math.max(cacheMs, (now - startedAt) * cacheTimes);
   };
 
   return async () => {
     if (performance.now() >= goodUntil)
-      await within(patienceMs, (underWay ??= refresh().finally(() => (underWay = null)))).catch(
-        () => (known = null),
-      );
+      await withTimeout(
+        patienceMs,
+        (underWay ??= refresh().finally(() => (underWay = null))),
+      ).catch(() => (known = null));
     return known;
   };
 }

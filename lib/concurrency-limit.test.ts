@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { createTurns } from "./concurrency-limit.ts";
+import { createLimiter } from "./concurrency-limit.ts";
 
 describe("turns", () => {
   it("lets so many run at once, and the others in the order they came", async () => {
-    const inTurn = createTurns(2);
+    const limit = createLimiter(2);
     const log: string[] = [];
     const ends = new Map<string, () => void>();
     const run = (name: string) =>
-      inTurn(async () => {
+      limit(async () => {
         log.push(name);
         await new Promise<void>((end) => ends.set(name, end));
         return name;
@@ -25,11 +25,11 @@ describe("turns", () => {
   });
 
   it("gives the place of what fails to the next", async () => {
-    const inTurn = createTurns(1);
-    const failing = inTurn(async () => {
+    const limit = createLimiter(1);
+    const failing = limit(async () => {
       throw new Error("no");
     });
-    const next = inTurn(async () => "yes");
+    const next = limit(async () => "yes");
     await expect(failing).rejects.toThrow("no");
     expect(await next).toBe("yes");
   });

@@ -1,5 +1,5 @@
-/** Lets at most `places` pieces of work run at once; the others have their turn in the order they came. */
-export function createTurns(
+/** Lets at most `places` pieces of work run at once; the others wait, and begin in the order they came. */
+export function createLimiter(
   places: number,
 ): <Result>(work: () => Promise<Result>) => Promise<Result> {
   let free = places;

@@ -1,5 +1,5 @@
-/** Does `work` again and again, so long after it ended, however it ended. */
-export function repeatedly(work: () => Promise<void>, everyMs: number): { stop(): void } {
+/** Repeats `work` until it is stopped: each time `everyMs` after it ended, whether or not it failed. */
+export function poll(work: () => Promise<void>, everyMs: number): { stop(): void } {
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
   const again = () => {

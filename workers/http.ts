@@ -1,7 +1,7 @@
 import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import type { Pool } from "pg";
-import { within } from "../lib/timeout.ts";
+import { withTimeout } from "../lib/timeout.ts";
 import type { WatchedWorker, WorkerMetrics } from "./metrics.ts";
 
 const databaseProbeMs = 2_000;
@@ -42,7 +42,7 @@ export function createWorkerApp({
 }
 
 const answers = (pool: Pick<Pool, "query">): Promise<boolean> =>
-  within(databaseProbeMs, pool.query("SELECT 1")).then(
+  withTimeout(databaseProbeMs, pool.query("SELECT 1")).then(
     () => true,
     () => false,
   );

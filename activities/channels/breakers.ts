@@ -2,7 +2,7 @@ import type { Pool } from "pg";
 import type { Logger } from "../../config/logger.ts";
 import type { Channel } from "../../domain/channel.ts";
 import { type Policy, defaultPolicy } from "../../domain/policy/policy.ts";
-import { repeatedly } from "../../lib/polling.ts";
+import { poll } from "../../lib/polling.ts";
 
 export const breakerStates = ["closed", "open", "half_open"] as const;
 export type BreakerState = (typeof breakerStates)[number];
@@ -392,7 +392,7 @@ export function createBreakers({
   };
 
   // While the database is away nothing is claimed, and what is known holds.
-  const repeated = repeatedly(refresh, refreshMs);
+  const repeated = poll(refresh, refreshMs);
 
   return {
     of,

@@ -1,5 +1,5 @@
 import { unlimited, type Gates, type GateView, type Grant } from "../../ledger/gates.ts";
-import { repeatedly } from "../../lib/polling.ts";
+import { poll } from "../../lib/polling.ts";
 
 /** How long permits are kept for messages that do not come. */
 const keptMs = 5_000;
@@ -191,7 +191,7 @@ export function createWatchedGates({
     await Promise.all(all.map(([, gate]) => gate.sweep(Date.now() - keptMs)));
   };
 
-  const repeated = repeatedly(refresh, refreshMs);
+  const repeated = poll(refresh, refreshMs);
 
   return {
     of(key) {

@@ -1,16 +1,11 @@
 import { z } from "@hono/zod-openapi";
 import { publicId } from "../../domain/ids.ts";
 import { text } from "../../domain/text.ts";
-import type { AuditEntry } from "../../prisma/generated/client.ts";
-import {
-  byCreation,
-  createdBetween,
-  createdWithin,
-  pageOf,
-  pageQuery,
-  readLongPage,
-} from "../http/pages.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
+import type { AuditEntry, Prisma } from "../../prisma/generated/client.ts";
+import { filterByCreation, filterBy, readLongPage } from "../http/page-reading.ts";
+import { byCreation, createdBetween, pageOf, pageQuery } from "../http/pages.ts";
+import { createRouter, defineRoute, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 const entry = z
   .object({
@@ -70,26 +65,21 @@ const list = defineRoute({
   responses: responses(200, "A page", pageOf(entry)),
 });
 
-export function auditRoutes({ prisma }: ApiDeps) {
+export function auditRoutes({ prisma }: Services) {
   return createRouter().openapi(list, async (c) => {
-    const { actor, action, resource, requestId, createdFrom, createdBefore, ...page } =
-      c.req.valid("query");
+    const query = c.req.valid("query");
+    const { actor, action, resource, requestId } = query;
+    const filters: Prisma.AuditEntryWhereInput[] = [
+      filterByCreation(query),
+      actor === undefined ? {} : { actor },
+      action === undefined ? {} : { OR: [{ action }, { action: { startsWith: `${action}.` } }] },
+      resource === undefined ? {} : { resource },
+      requestId === undefined ? {} : { requestId },
+    ];
     const entries = await readLongPage(
-      page,
+      query,
       byCreation,
-      ({ where, ...find }) =>
-        prisma.auditEntry.findMany({
-          ...find,
-          where: {
-            AND: [where, createdWithin({ createdFrom, createdBefore })],
-            ...(actor !== undefined && { actor }),
-            ...(action !== undefined && {
-              OR: [{ action }, { action: { startsWith: `${action}.` } }],
-            }),
-            ...(resource !== undefined && { resource }),
-            ...(requestId !== undefined && { requestId }),
-          },
-        }),
+      (page) => prisma.auditEntry.findMany(filterBy(page, ...filters)),
       entryJson,
     );
     return c.json(entries, 200);

@@ -5,12 +5,18 @@ import { roles } from "../../domain/role.ts";
 import { text } from "../../domain/text.ts";
 import type { ApiKey, Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
-import { commit, commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
-import { type Keyring, newSecret } from "../http/keyring.ts";
-import { byCreation, oneOrMore, pageOf, pageQuery, paging } from "../http/pages.ts";
+import {
+  withAuditedTransaction,
+  withIdempotentTransaction,
+  idempotencyHeaders,
+} from "../http/idempotency.ts";
+import { newSecret } from "../http/keyring.ts";
+import { filterBy, readPage } from "../http/page-reading.ts";
+import { byCreation, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
 import { invalid, Problem } from "../http/problem.ts";
-import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import { throwNotFound, exampleIdOf, readPathId, idParams } from "../http/path-ids.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 const states = ["active", "expired", "revoked"] as const;
 
@@ -126,14 +132,14 @@ const revoke = defineRoute({
   responses: responses(200, "The key afterwards", apiKey),
 });
 
-export function apiKeyRoutes(deps: ApiDeps, keyring: Keyring) {
-  const { prisma, clock } = deps;
+export function apiKeyRoutes(services: Services) {
+  const { prisma, clock, keyring } = services;
 
-  /** Held against other changes to the end of the transaction. */
+  /** Locks a key against other changes to the end of the transaction. */
   const lock = async (tx: Prisma.TransactionClient, id: string): Promise<ApiKey> => {
     await tx.$queryRaw`SELECT FROM api_keys WHERE id = ${id}::uuid FOR NO KEY UPDATE`;
     const row = await tx.apiKey.findUnique({ where: { id } });
-    if (!row) absent("apiKey");
+    if (!row) throwNotFound("apiKey");
     return row;
   };
 
@@ -144,7 +150,7 @@ export function apiKeyRoutes(deps: ApiDeps, keyring: Keyring) {
       if (wanted.expiresAt && wanted.expiresAt <= now)
         throw invalid([{ in: "body", field: "/expiresAt", message: "must be in the future" }]);
       const { secret, prefix, hash } = newSecret();
-      const body = await commit(c, deps, async (tx) => {
+      const body = await withAuditedTransaction(c, services, async (tx) => {
         const row = await tx.apiKey.create({
           data: {
             ...wanted,
@@ -164,30 +170,29 @@ export function apiKeyRoutes(deps: ApiDeps, keyring: Keyring) {
       return c.json({ ...body, secret }, 201);
     })
     .openapi(list, async (c) => {
-      const { role, state, ...page } = c.req.valid("query");
+      const query = c.req.valid("query");
       const now = clock();
-      const { where, answer, ...find } = paging<ApiKey>(page, byCreation);
-      const rows = await prisma.apiKey.findMany({
-        ...find,
-        where: { AND: [where, ...(role ? [{ role: { in: role } }] : []), inState(state, now)] },
-      });
-      return c.json(
-        answer(rows, (row) => apiKeyJson(row, now)),
-        200,
+      const filters = [query.role ? { role: { in: query.role } } : {}, inState(query.state, now)];
+      const keys = await readPage(
+        query,
+        byCreation,
+        (page) => prisma.apiKey.findMany(filterBy(page, ...filters)),
+        (row) => apiKeyJson(row, now),
       );
+      return c.json(keys, 200);
     })
     .openapi(get, async (c) => {
       const row = await prisma.apiKey.findUnique({
-        where: { id: idInPath("apiKey", c.req.valid("param").id) },
+        where: { id: readPathId("apiKey", c.req.valid("param").id) },
       });
-      if (!row) absent("apiKey");
+      if (!row) throwNotFound("apiKey");
       return c.json(apiKeyJson(row, clock()), 200);
     })
     .openapi(rotate, async (c) => {
       const { overlapSeconds } = c.req.valid("json");
-      const id = idInPath("apiKey", c.req.valid("param").id);
+      const id = readPathId("apiKey", c.req.valid("param").id);
       const { secret, prefix, hash } = newSecret();
-      const body = await commit(c, deps, async (tx) => {
+      const body = await withAuditedTransaction(c, services, async (tx) => {
         const before = await lock(tx, id);
         const now = clock();
         const { state } = apiKeyJson(before, now);
@@ -207,14 +212,14 @@ export function apiKeyRoutes(deps: ApiDeps, keyring: Keyring) {
         return {
           body: rotated,
           changes: [changeOf("api_key.rotate", rotated.id, apiKeyJson(before, now), rotated)],
-          committed: () => keyring.forget(),
+          committed: () => keyring.clear(),
         };
       });
       return c.json({ ...body, secret }, 200);
     })
     .openapi(revoke, (c) =>
-      commitOnce(c, deps, 200, async (tx) => {
-        const before = await lock(tx, idInPath("apiKey", c.req.valid("param").id));
+      withIdempotentTransaction(c, services, 200, async (tx) => {
+        const before = await lock(tx, readPathId("apiKey", c.req.valid("param").id));
         const now = clock();
         const after = before.revokedAt
           ? before
@@ -228,7 +233,7 @@ export function apiKeyRoutes(deps: ApiDeps, keyring: Keyring) {
           changes: before.revokedAt
             ? []
             : [changeOf("api_key.revoke", revoked.id, apiKeyJson(before, now), revoked)],
-          committed: () => keyring.forget(),
+          committed: () => keyring.clear(),
         };
       }),
     );

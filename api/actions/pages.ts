@@ -2,18 +2,18 @@ import { createHash } from "node:crypto";
 import type { RecipientAction } from "../../domain/action.ts";
 import type { ActionOutcome } from "./perform.ts";
 
-/** A page for somebody who followed a link. It tells nothing of them or of the message, and needs no script. */
+/** A page for a recipient who followed a link. It reveals nothing about them or the message, and needs no script. */
 interface Page {
   title: string;
   text: string;
-  /** What a button says that asks for the same address by POST. */
+  /** The text of a button that requests the same address by POST. */
   button?: string;
 }
 
 const style =
   "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:30rem;margin:20vh auto;padding:0 1rem;text-align:center}button{font:inherit;padding:.5em 1.5em}";
 
-/** Nothing but the page itself: its style, and its form back to where it came from. */
+/** Allows nothing but the page itself: its style, and its form back to where it came from. */
 const policy = [
   "default-src 'none'",
   `style-src 'sha256-${createHash("sha256").update(style).digest("base64")}'`,
@@ -22,7 +22,7 @@ const policy = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-/** Of every answer to a link, which is a secret of its recipient. */
+/** Headers of every answer to a link, which is a secret of its recipient. */
 export const linkHeaders = {
   "Cache-Control": "no-store",
   "Referrer-Policy": "no-referrer",
@@ -40,29 +40,29 @@ export function renderPage({ title, text, button }: Page): string {
   const form =
     button === undefined
       ? ""
-      : `<form method="post"><button type="submit">${escaped(button)}</button></form>\n`;
+      : `<form method="post"><button type="submit">${escapeHtml(button)}</button></form>\n`;
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>${escaped(title)}</title>
+<title>${escapeHtml(title)}</title>
 <style>${style}</style>
 </head>
 <body>
-<h1>${escaped(title)}</h1>
-<p>${escaped(text)}</p>
+<h1>${escapeHtml(title)}</h1>
+<p>${escapeHtml(text)}</p>
 ${form}</body>
 </html>
 `;
 }
 
-/** Asks before it is done: programs that look where links lead follow them, and press no buttons. */
-export function questionOf(action: Exclude<RecipientAction, { action: "view" }>): Page {
+/** The page that asks before the action is done: programs that check links follow them, and press no buttons. */
+export function toQuestionPage(action: Exclude<RecipientAction, { action: "view" }>): Page {
   return action.action === "snooze"
     ? {
         title: "Remind me later",
-        text: `It comes again in ${duration(action.minutes)}.`,
+        text: `It comes again in ${formatDuration(action.minutes)}.`,
         button: "Remind me later",
       }
     : {
@@ -72,7 +72,7 @@ export function questionOf(action: Exclude<RecipientAction, { action: "view" }>)
       };
 }
 
-export function confirmationOf({ action, deliveries }: ActionOutcome): Page {
+export function toConfirmationPage({ action, deliveries }: ActionOutcome): Page {
   const one = deliveries === 1;
   return action === "snooze"
     ? {
@@ -85,8 +85,8 @@ export function confirmationOf({ action, deliveries }: ActionOutcome): Page {
       };
 }
 
-/** In the largest unit that leaves nothing over. */
-function duration(minutes: number): string {
+/** Formats a duration in the largest unit that leaves nothing over. */
+function formatDuration(minutes: number): string {
   const units = [
     [1_440, "day"],
     [60, "hour"],
@@ -97,7 +97,7 @@ function duration(minutes: number): string {
   return `${count} ${unit}${count === 1 ? "" : "s"}`;
 }
 
-const escaped = (text: string) =>
+const escapeHtml = (text: string) =>
   text
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")

@@ -18,7 +18,7 @@ import type { ChangedRow } from "../../ledger/transitions.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { wakeFor } from "../deliveries/changes.ts";
 import type { ApiEnv } from "../http/context.ts";
-import { commit, type Work } from "../http/idempotency.ts";
+import { withAuditedTransaction, type Work } from "../http/idempotency.ts";
 import { Problem } from "../http/problem.ts";
 import type { ApiDeps } from "../http/router.ts";
 import { readPolicy } from "../policy/store.ts";
@@ -73,7 +73,7 @@ export function perform(
       c.get("requestId"),
     );
   const unwaited = { until: null, url: null };
-  return commit(c, deps, async (tx): Promise<Work<ActionOutcome>> => {
+  return withAuditedTransaction(c, deps, async (tx): Promise<Work<ActionOutcome>> => {
     switch (action.action) {
       case "view": {
         const deliveries = await view(c, tx, id, target, now);

@@ -1,16 +1,22 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { describeError } from "../../config/describe-error.ts";
-import type { Tokens } from "../../domain/tokens.ts";
-import { confirmationOf, linkHeaders, pageHeaders, questionOf, renderPage } from "./pages.ts";
+import {
+  toConfirmationPage,
+  linkHeaders,
+  pageHeaders,
+  toQuestionPage,
+  renderPage,
+} from "./pages.ts";
 import { type ActionOutcome, perform, readAction } from "./perform.ts";
 import type { ApiEnv } from "../http/context.ts";
-import { databaseProblem } from "../http/database-errors.ts";
+import { toDatabaseProblem } from "../http/database-errors.ts";
 import { Problem, problemDetails } from "../http/problem.ts";
 import { problemTitles } from "../http/problem-kinds.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
-/** Longer than any that is made: a target's address is the most of one. */
+/** The longest token that is accepted. It is longer than any that is made, of which the target's address is the most. */
 const maxToken = 8_000;
 
 const exampleToken =
@@ -45,7 +51,7 @@ const outcome = z
 
 const html = { "text/html": { schema: z.string() } };
 const json = { "application/json": { schema: outcome } };
-/** A page where the request accepts HTML, as a browser's does. */
+/** A failure, which is a page where the request accepts HTML, as a browser's does. */
 const failure = (description: string) => ({
   description,
   content: { "application/problem+json": { schema: problemDetails }, ...html },
@@ -102,21 +108,21 @@ const act = defineRoute({
   responses: responses(200, "What came of it", outcome),
 });
 
-/** What recipients do about a message: the token is their leave to do it. */
-export function actionRoutes(deps: ApiDeps, tokens: Pick<Tokens, "verifyActionToken">) {
-  const read = (given: string) => readAction(tokens, given, deps.clock());
+/** The routes by which recipients act on a message. The token in a link authorises them. */
+export function actionRoutes(services: Services) {
+  const read = (given: string) => readAction(services.tokens, given, services.clock());
 
   return createRouter()
     .openapi(follow, (c) =>
-      orPage(c, async () => {
+      withErrorPage(c, async () => {
         const action = await read(c.req.valid("param").token);
         if (action.action.action !== "view") {
-          return c.body(renderPage(questionOf(action.action)), 200, pageHeaders);
+          return c.body(renderPage(toQuestionPage(action.action)), 200, pageHeaders);
         }
         // Nobody looks at what HEAD asks about.
         if (c.req.method !== "HEAD")
-          await perform(c, deps, action).catch((error: unknown) =>
-            deps.logger.warn(
+          await perform(c, services, action).catch((error: unknown) =>
+            services.logger.warn(
               { requestId: c.get("requestId"), error: describeError(error) },
               "a view could not be noted",
             ),
@@ -125,29 +131,29 @@ export function actionRoutes(deps: ApiDeps, tokens: Pick<Tokens, "verifyActionTo
       }),
     )
     .openapi(press, (c) =>
-      orPage(c, async () => {
-        const done = await perform(c, deps, await read(c.req.valid("param").token));
-        if (!acceptsHtml(c)) return answer(c, done);
+      withErrorPage(c, async () => {
+        const done = await perform(c, services, await read(c.req.valid("param").token));
+        if (!acceptsHtml(c)) return sendOutcome(c, done);
         return done.url === null
-          ? c.body(renderPage(confirmationOf(done)), 200, pageHeaders)
+          ? c.body(renderPage(toConfirmationPage(done)), 200, pageHeaders)
           : c.body(null, 303, { ...linkHeaders, Location: new URL(done.url).href });
       }),
     )
     .openapi(act, async (c) =>
-      answer(c, await perform(c, deps, await read(c.req.valid("json").token))),
+      sendOutcome(c, await perform(c, services, await read(c.req.valid("json").token))),
     );
 }
 
-const answer = (c: Context<ApiEnv>, done: ActionOutcome) => c.json(done, 200, linkHeaders);
+const sendOutcome = (c: Context<ApiEnv>, done: ActionOutcome) => c.json(done, 200, linkHeaders);
 
 const acceptsHtml = (c: Context<ApiEnv>) => c.req.header("accept")?.includes("text/html") ?? false;
 
-/** What a browser cannot be given is said by a page. */
-async function orPage<Answer>(c: Context<ApiEnv>, work: () => Promise<Answer>) {
+/** Answers a browser with a page where the work fails; other callers get the problem. */
+async function withErrorPage<Answer>(c: Context<ApiEnv>, work: () => Promise<Answer>) {
   try {
     return await work();
   } catch (error) {
-    const problem = error instanceof Problem ? error : databaseProblem(error);
+    const problem = error instanceof Problem ? error : toDatabaseProblem(error);
     if (problem === null || !acceptsHtml(c)) throw error;
     const [status, title] = problemTitles[problem.kind];
     c.set("problem", problem.kind);

@@ -8,9 +8,9 @@ import { type CampaignAnswer, readCampaign, setThrottle } from "./store.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { setEtag } from "../http/etag.ts";
 import type { Work } from "../http/idempotency.ts";
-import type { ApiDeps } from "../http/router.ts";
-import { pinVersion, type TemplateVersions } from "../templates/version-cache.ts";
+import { pinVersion } from "../templates/version-cache.ts";
 import { holdType } from "../notification-types/lookup.ts";
+import type { Services } from "../services.ts";
 
 type Wanted = z.output<typeof newCampaign> & {
   /** The UUID of the recalled campaign that this one corrects. */
@@ -18,20 +18,19 @@ type Wanted = z.output<typeof newCampaign> & {
 };
 
 /**
- * Makes a campaign within the transaction of a request: scheduled if it has a startAt, else a draft. Its template's
- * version is pinned, and its data held against that; its type may give it its priority. Its workflow is told once it is
- * committed.
+ * Creates a campaign within the transaction of a request: scheduled if it has a startAt, else a draft. Its template's
+ * version is pinned, and its data checked against that; its type may give it its priority. Its workflow is woken once it
+ * is committed.
  */
-export async function makeCampaign(
+export async function createCampaign(
   c: Context<ApiEnv>,
-  deps: Pick<ApiDeps, "clock" | "config" | "wakes">,
-  versions: TemplateVersions,
+  services: Pick<Services, "clock" | "config" | "wakes" | "templateVersions">,
   tx: Prisma.TransactionClient,
   action: string,
   { template, type: typeKey, throttle, startAt, ...wanted }: Wanted,
 ): Promise<Work<CampaignAnswer>> {
-  const { clock, config, wakes } = deps;
-  const version = await pinVersion(versions, tx, { template, data: wanted.data });
+  const { clock, config, wakes, templateVersions } = services;
+  const version = await pinVersion(templateVersions, tx, { template, data: wanted.data });
   await segmentsOf(tx, wanted.audience);
   const type = typeKey === null ? null : await holdType(tx, typeKey);
   const now = clock();

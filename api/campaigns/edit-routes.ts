@@ -1,20 +1,15 @@
+import { z } from "@hono/zod-openapi";
 import { readCampaignCounts } from "../../ledger/campaign-counts.ts";
 import { executeIn } from "../../ledger/sql.ts";
-import { isDeepStrictEqual } from "node:util";
-import { z } from "@hono/zod-openapi";
-import {
-  applyAction,
-  type CampaignEdit,
-  campaignEdit,
-  editRefusal,
-} from "../../domain/campaign.ts";
-import {
-  compileVariables,
-  type TemplateVariables,
-} from "../../domain/templates/template-variables.ts";
+import { type CampaignEdit, campaignEdit } from "../../domain/campaign.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
-import { describedAudience, segmentsOf } from "../segments/audience.ts";
-import { changeOf } from "../http/audit.ts";
+import { etagOf, ifMatchHeaders, requireMatch, setEtag } from "../http/etag.ts";
+import { idParams, readPathId } from "../http/path-ids.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import { changeVersioned } from "../http/versioned.ts";
+import { describedAudience } from "../segments/audience.ts";
+import type { Services } from "../services.ts";
+import { planEdit } from "./edit-plan.ts";
 import {
   campaignAnswer,
   type CampaignRow,
@@ -24,13 +19,6 @@ import {
   setThrottle,
   updateCampaign,
 } from "./store.ts";
-import { etagOf, ifMatchHeaders, requireMatch, setEtag } from "../http/etag.ts";
-import { commit } from "../http/idempotency.ts";
-import { type FieldError, invalid, Problem } from "../http/problem.ts";
-import { idInPath, idParams } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import { dataErrors, pinVersion, type TemplateVersions } from "../templates/version-cache.ts";
-import { holdType } from "../notification-types/lookup.ts";
 
 const count = (description: string) => z.number().int().openapi({ description });
 
@@ -109,181 +97,65 @@ const edit = defineRoute({
   ),
 });
 
-/** Of smallint, which counts them. */
-const maxRevision = 32_767;
-
-/** Fields that stand in the ledger as they are shown. */
-const plainColumns = ["name", "audience", "data", "priority", "guarantee"] as const;
-
-interface Plan {
-  changes: Record<string, { from: unknown; to: unknown }>;
-  columns: Prisma.CampaignUncheckedUpdateInput;
-  /** The audience is in the ledger, and what is pending is to get another message. */
-  supersedes: boolean;
-}
-
-export function campaignEditRoutes(deps: ApiDeps, versions: TemplateVersions) {
-  const { prisma, clock, wakes } = deps;
-
-  /** The version that an edit asks for, if it asks for one, with the edit's data or else what the campaign has. Throws the problem if they do not fit. */
-  async function versionFor(
-    client: Prisma.TransactionClient,
-    { row, json }: ReadCampaign,
-    { template, data }: CampaignEdit,
-  ) {
-    const now = json.template;
-    if (template && (template.key !== now.key || template.version !== now.version)) {
-      const wanted = { template, data: data ?? json.data };
-      const { id, version } = await pinVersion(versions, client, wanted);
-      return { id, shown: { key: template.key, version } };
-    }
-    const { templateVersionId: id } = row;
-    if (data) {
-      const { variables } = await client.templateVersion.findUniqueOrThrow({
-        where: { id },
-        select: { variables: true },
-      });
-      const errors = dataErrors(compileVariables(variables as TemplateVariables), data);
-      if (errors.length > 0) throw invalid(errors);
-    }
-    return { id, shown: now };
-  }
-
-  /** What an edit would change. Throws the problem of one that is refused. */
-  async function planEdit(
-    client: Prisma.TransactionClient,
-    read: ReadCampaign,
-    wanted: CampaignEdit,
-  ): Promise<Plan> {
-    const { row, json } = read;
-    const version = await versionFor(client, read, wanted);
-    const { template, startAt, ...rest } = wanted;
-    const shown = {
-      ...rest,
-      ...(template && { template: version.shown }),
-      ...(startAt && { startAt: startAt.toISOString() }),
-    };
-    const fields = (Object.keys(shown) as (keyof typeof shown)[]).filter(
-      (field) => !isDeepStrictEqual(shown[field], json[field]),
-    );
-    const refusals = fields.flatMap((field): FieldError[] => {
-      const why = editRefusal({ ...row, correction: row.correctsId !== null }, field);
-      return why === null ? [] : [{ in: "body", field: `/${field}`, message: why }];
-    });
-    if (refusals.length > 0) throw refused(refusals);
-    if (wanted.audience && fields.includes("audience")) await segmentsOf(client, wanted.audience);
-    const type =
-      wanted.type && fields.includes("type") ? await holdType(client, wanted.type) : null;
-    const supersedes =
-      row.frozenAt !== null && (fields.includes("template") || fields.includes("data"));
-    if (supersedes && row.revision >= maxRevision)
-      throw new Problem(
-        "conflict",
-        `It has been edited ${maxRevision} times: recall it, and send another.`,
-      );
-
-    const start =
-      startAt && fields.includes("startAt") ? startedAt(row, startAt, clock()) : undefined;
-    const changed = <Field extends keyof typeof json>(field: Field, to: unknown) =>
-      [field, { from: json[field], to }] as const;
-    return {
-      changes: Object.fromEntries([
-        ...fields.map((field) => changed(field, shown[field])),
-        ...(start && start.status !== row.status ? [changed("status", start.status)] : []),
-        ...(supersedes ? [changed("revision", row.revision + 1)] : []),
-      ]),
-      columns: {
-        ...Object.fromEntries(
-          plainColumns
-            .filter((column) => fields.includes(column))
-            .map((column) => [column, wanted[column]]),
-        ),
-        ...(fields.includes("template") && { templateVersionId: version.id }),
-        ...(fields.includes("type") && { typeId: type?.id ?? null }),
-        ...start,
-        ...(supersedes && { revision: row.revision + 1 }),
-      },
-      supersedes,
-    };
-  }
-
-  async function dryRun(
-    reference: string,
-    wanted: CampaignEdit,
-    match: (version: number) => void,
-  ): Promise<z.output<typeof preview>> {
-    const id = idInPath("campaign", reference);
-    const read = await readCampaign(prisma, id);
-    match(read.row.version);
-    const { changes, supersedes } = await planEdit(prisma, read, wanted);
-    const counts = await readCampaignCounts(executeIn(prisma), id);
-    const { pending, sending, unknown } = counts;
-    const alreadySent = counts.sent + counts.delivered;
-    return {
-      changes,
-      impact: {
-        audience: read.row.audienceCount,
-        pending,
-        sending,
-        alreadySent,
-        unknown,
-        ended: counts.failed + counts.suppressed + counts.cancelled,
-        newMessage: read.row.frozenAt === null ? null : supersedes ? pending : 0,
-        oldMessage: alreadySent + unknown + sending,
-      },
-      etag: etagOf(read.row.version),
-    };
-  }
-
+export function campaignEditRoutes(services: Services) {
   return createRouter().openapi(edit, async (c) => {
     const reference = c.req.valid("param").id;
+    const id = readPathId("campaign", reference);
     const wanted = c.req.valid("json");
     if (c.req.valid("query").dryRun === "true") {
-      const given = c.req.header("if-match") !== undefined;
-      const answer = await dryRun(reference, wanted, (version) => {
-        if (given) requireMatch(c, version);
-        setEtag(c, version);
-      });
-      return c.json(answer, 200);
+      const read = await readCampaign(services.prisma, id);
+      if (c.req.header("if-match") !== undefined) requireMatch(c, read.row.version);
+      setEtag(c, read.row.version);
+      return c.json(await previewEdit(services, read, wanted), 200);
     }
-    const id = idInPath("campaign", reference);
-    const { row, json } = await commit(c, deps, async (tx) => {
-      const before = await lockCampaign(tx, id);
-      requireMatch(c, before.row.version);
-      const { changes, columns, supersedes } = await planEdit(tx, before, wanted);
-      if (Object.keys(changes).length === 0) return { body: before, changes: [] };
-      const now = clock();
-      if (supersedes) await keepRevision(tx, before.row, now);
-      if (changes.throttle) await setThrottle(tx, reference, wanted.throttle ?? null);
-      const after = await updateCampaign(tx, id, columns, now);
-      return {
-        body: after,
-        changes: [changeOf("campaign.edit", reference, before.json, after.json)],
-        ...(after.row.status !== "draft" && {
-          committed: () => wakes.campaign(reference, { requestId: c.get("requestId") }),
-        }),
-      };
+    const { json } = await changeVersioned(c, services, "campaign.edit", {
+      lock: (tx) => lockCampaign(tx, id),
+      describe: (read) => ({ resource: reference, version: read.row.version, facts: read.json }),
+      async write(tx, before) {
+        const { changes, columns, supersedes } = await planEdit(services, tx, before, wanted);
+        if (Object.keys(changes).length === 0) return null;
+        const now = services.clock();
+        if (supersedes) await keepRevision(tx, before.row, now);
+        if (changes.throttle) await setThrottle(tx, reference, wanted.throttle ?? null);
+        const after = await updateCampaign(tx, id, columns, now);
+        if (after.row.status === "draft") return { after };
+        const requestId = c.get("requestId");
+        return { after, committed: () => services.wakes.campaign(reference, { requestId }) };
+      },
     });
-    setEtag(c, row.version);
     return c.json(json, 200);
   });
 }
 
-function refused(refusals: readonly FieldError[]): Problem {
-  const told = refusals.map(({ field, message }) => `${field} cannot be edited: ${message}`);
-  return new Problem("conflict", `${told.join("; ")}.`, { errors: refusals });
+/** What an edit would change, and how many deliveries it would reach. */
+async function previewEdit(
+  services: Services,
+  read: ReadCampaign,
+  wanted: CampaignEdit,
+): Promise<z.output<typeof preview>> {
+  const { prisma } = services;
+  const { row } = read;
+  const { changes, supersedes } = await planEdit(services, prisma, read, wanted);
+  const counts = await readCampaignCounts(executeIn(prisma), row.id);
+  const { pending, sending, unknown } = counts;
+  const alreadySent = counts.sent + counts.delivered;
+  return {
+    changes,
+    impact: {
+      audience: row.audienceCount,
+      pending,
+      sending,
+      alreadySent,
+      unknown,
+      ended: counts.failed + counts.suppressed + counts.cancelled,
+      newMessage: row.frozenAt === null ? null : supersedes ? pending : 0,
+      oldMessage: alreadySent + unknown + sending,
+    },
+    etag: etagOf(row.version),
+  };
 }
 
-/** An instant schedules a draft; of another campaign it moves the start. */
-function startedAt(row: CampaignRow, startAt: Date, now: Date) {
-  const action = row.status === "draft" ? "schedule" : "reschedule";
-  const transition = applyAction(row, { action, startAt }, now);
-  if (transition.kind === "refused")
-    throw new Problem("conflict", `Its start cannot be moved: ${transition.why}.`);
-  return { status: transition.state.status, startAt: transition.state.startAt };
-}
-
-/** What it said so far, for what has been sent of it. */
+/** Keeps what the campaign has said so far, for the deliveries that were sent of it. */
 async function keepRevision(tx: Prisma.TransactionClient, row: CampaignRow, now: Date) {
   const { id, revision, templateVersionId, data } = row;
   await tx.campaignRevision.create({

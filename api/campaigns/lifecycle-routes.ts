@@ -6,10 +6,15 @@ import { changeOf } from "../http/audit.ts";
 import { campaignAnswer, lockCampaign, setThrottle, updateCampaign } from "./store.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { setEtag } from "../http/etag.ts";
-import { commit, commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
+import {
+  withAuditedTransaction,
+  withIdempotentTransaction,
+  idempotencyHeaders,
+} from "../http/idempotency.ts";
 import { Problem } from "../http/problem.ts";
-import { idInPath, idParams } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import { readPathId, idParams } from "../http/path-ids.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 const act = <Action extends CampaignAction>(action: Action, summary: string) =>
   defineRoute({
@@ -48,17 +53,17 @@ const putThrottle = defineRoute({
   responses: responses(200, "The campaign afterwards", campaignAnswer),
 });
 
-/** What is done to a campaign: committed first, and then told to its workflow. */
-export function campaignActionRoutes(deps: ApiDeps) {
-  const { clock, wakes } = deps;
+/** Changes of a campaign's state. Each is committed first, and then its workflow is woken. */
+export function campaignActionRoutes(services: Services) {
+  const { clock, wakes } = services;
 
   const change = (
     c: Context<ApiEnv>,
     reference: string,
     request: { action: CampaignAction; startAt?: Date },
   ) =>
-    commitOnce(c, deps, 200, async (tx) => {
-      const id = idInPath("campaign", reference);
+    withIdempotentTransaction(c, services, 200, async (tx) => {
+      const id = readPathId("campaign", reference);
       const before = await lockCampaign(tx, id);
       const transition = applyAction(before.row, request, clock());
       if (transition.kind === "refused") {
@@ -98,8 +103,8 @@ export function campaignActionRoutes(deps: ApiDeps) {
     .openapi(putThrottle, async (c) => {
       const reference = c.req.valid("param").id;
       const wanted = c.req.valid("json");
-      const id = idInPath("campaign", reference);
-      const { json, row } = await commit(c, deps, async (tx) => {
+      const id = readPathId("campaign", reference);
+      const { json, row } = await withAuditedTransaction(c, services, async (tx) => {
         const before = await lockCampaign(tx, id);
         const { status } = before.row;
         if (status === "completed" || status === "cancelled")

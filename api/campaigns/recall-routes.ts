@@ -15,12 +15,12 @@ import {
   readCampaign,
   updateCampaign,
 } from "./store.ts";
-import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
-import { makeCampaign } from "./create.ts";
+import { withIdempotentTransaction, idempotencyHeaders } from "../http/idempotency.ts";
+import { createCampaign } from "./create.ts";
 import { Problem } from "../http/problem.ts";
-import { idInPath, idParams } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import type { TemplateVersions } from "../templates/version-cache.ts";
+import { readPathId, idParams } from "../http/path-ids.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 const count = (description: string) => z.number().int().openapi({ description });
 
@@ -114,18 +114,18 @@ const correct = defineRoute({
   responses: responses(201, "The correction", campaignAnswer),
 });
 
-/** Of a hand-over whose worker died, the lease ends after ten seconds; all others sooner. */
+/** Hand-overs end within seconds; the lease of one whose worker died ends after ten. */
 const retryAfterSeconds = "2";
 
-export function campaignRecallRoutes(deps: ApiDeps, versions: TemplateVersions) {
-  const { prisma, clock, wakes } = deps;
+export function campaignRecallRoutes(services: Services) {
+  const { prisma, clock, wakes } = services;
 
   return createRouter()
     .openapi(recall, (c) =>
-      commitOnce(c, deps, 200, async (tx) => {
+      withIdempotentTransaction(c, services, 200, async (tx) => {
         const reference = c.req.valid("param").id;
         const { reason } = c.req.valid("json");
-        const id = idInPath("campaign", reference);
+        const id = readPathId("campaign", reference);
         const before = await lockCampaign(tx, id);
         if (before.row.recalledAt) return { body: await accountOf(tx, before), changes: [] };
         const transition = applyAction(before.row, { action: "recall" }, clock());
@@ -146,19 +146,19 @@ export function campaignRecallRoutes(deps: ApiDeps, versions: TemplateVersions) 
       }),
     )
     .openapi(get, async (c) => {
-      const read = await readCampaign(prisma, idInPath("campaign", c.req.valid("param").id));
+      const read = await readCampaign(prisma, readPathId("campaign", c.req.valid("param").id));
       if (!read.row.recalledAt)
         throw new Problem("not-found", "The campaign has not been recalled.");
       return c.json(await accountOf(prisma, read), 200);
     })
     .openapi(correct, (c) =>
-      commitOnce(c, deps, 201, async (tx) => {
+      withIdempotentTransaction(c, services, 201, async (tx) => {
         const reference = c.req.valid("param").id;
         const { includeUnknown, start, ...wanted } = c.req.valid("json");
-        const recalled = await lockCampaign(tx, idInPath("campaign", reference));
+        const recalled = await lockCampaign(tx, readPathId("campaign", reference));
         await requireCorrectable(tx, recalled);
         const { type, priority, guarantee, throttle } = recalled.json;
-        return makeCampaign(c, deps, versions, tx, "campaign.correct", {
+        return createCampaign(c, services, tx, "campaign.correct", {
           ...wanted,
           type: wanted.type === undefined ? type : wanted.type,
           priority: wanted.priority ?? priority,

@@ -3,18 +3,14 @@ import { campaignStatuses } from "../../domain/campaign.ts";
 import { readCampaignAccount } from "../../ledger/campaign-counts.ts";
 import { executeIn } from "../../ledger/sql.ts";
 import { deliveryStatuses } from "../../domain/delivery/status.ts";
-import {
-  deliveryAnswer,
-  deliveryJson,
-  type DeliveryRow,
-  exampleCounts,
-  statusCounts,
-} from "../deliveries/store.ts";
+import { deliveryAnswer, deliveryJson, exampleCounts, statusCounts } from "../deliveries/store.ts";
 import { readDeliveries } from "../deliveries/filters.ts";
-import { byCreation, oneOrMore, pageOf, pageQuery, paging, partOf } from "../http/pages.ts";
-import { absent, idInPath, idParams } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
-import { createTurns } from "../../lib/concurrency-limit.ts";
+import { readPageByCreation } from "../http/page-reading.ts";
+import { byCreation, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
+import { throwNotFound, readPathId, idParams } from "../http/path-ids.ts";
+import { createRouter, defineRoute, responses } from "../http/router.ts";
+import { createLimiter } from "../../lib/concurrency-limit.ts";
+import type { Services } from "../services.ts";
 
 const progress = defineRoute({
   method: "get",
@@ -82,17 +78,17 @@ const list = defineRoute({
   responses: responses(200, "A page", pageOf(deliveryAnswer)),
 });
 
-/** An account looks at every delivery of a campaign: so many at once, that connections are left for everything else. */
+/** An account reads every delivery of a campaign: so many run at once that connections are left for everything else. */
 const accountsAtOnce = 2;
 
-export function campaignReportRoutes({ prisma, pool, clock }: ApiDeps) {
-  const inTurn = createTurns(accountsAtOnce);
+export function campaignReportRoutes({ prisma, pool, clock }: Services) {
+  const limitAccounts = createLimiter(accountsAtOnce);
   async function account(reference: string, proof: { duplicates: boolean }) {
-    const id = idInPath("campaign", reference);
+    const id = readPathId("campaign", reference);
     return (
-      (await inTurn(() =>
+      (await limitAccounts(() =>
         readCampaignAccount(executeIn(prisma), id, { now: clock(), ...proof }),
-      )) ?? absent("campaign")
+      )) ?? throwNotFound("campaign")
     );
   }
 
@@ -134,11 +130,15 @@ export function campaignReportRoutes({ prisma, pool, clock }: ApiDeps) {
       );
     })
     .openapi(list, async (c) => {
-      const id = idInPath("campaign", c.req.valid("param").id);
-      const { status, ...page } = c.req.valid("query");
+      const id = readPathId("campaign", c.req.valid("param").id);
+      const query = c.req.valid("query");
       if (!(await prisma.campaign.findUnique({ where: { id }, select: { id: true } })))
-        absent("campaign");
-      const rows = await readDeliveries(pool, { campaign: id, status }, partOf(page));
-      return c.json(paging<DeliveryRow>(page, byCreation).answer(rows, deliveryJson), 200);
+        throwNotFound("campaign");
+      const deliveries = await readPageByCreation(
+        query,
+        (part) => readDeliveries(pool, { campaign: id, status: query.status }, part),
+        deliveryJson,
+      );
+      return c.json(deliveries, 200);
     });
 }

@@ -1,10 +1,11 @@
 import { z } from "@hono/zod-openapi";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { withTemplate } from "../templates/store.ts";
-import { numberedPage, numberedQuery } from "../http/version-cursor.ts";
+import { locateVersionPage, versionPageQuery } from "../http/version-cursor.ts";
 import { pageOf } from "../http/pages.ts";
-import { absent, idInPath, idParams } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
+import { throwNotFound, readPathId, idParams } from "../http/path-ids.ts";
+import { createRouter, defineRoute, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 const revision = z
   .object({
@@ -34,7 +35,7 @@ const list = defineRoute({
   path: "/v1/campaigns/{id}/revisions",
   access: "viewer",
   summary: "What it says and said, the latest first, and how many were sent which",
-  request: { params: idParams("campaign"), query: numberedQuery },
+  request: { params: idParams("campaign"), query: versionPageQuery },
   responses: responses(200, "A page", pageOf(revision)),
 });
 
@@ -45,17 +46,17 @@ interface Message {
   until: Date | null;
 }
 
-export function campaignRevisionRoutes({ prisma }: ApiDeps) {
+export function campaignRevisionRoutes({ prisma }: Services) {
   return createRouter().openapi(list, async (c) => {
-    const id = idInPath("campaign", c.req.valid("param").id);
-    const { below, take, answer } = numberedPage(c.req.valid("query"));
+    const id = readPathId("campaign", c.req.valid("param").id);
+    const { below, take, toPage } = locateVersionPage(c.req.valid("query"));
     const row = await prisma.campaign.findUnique({ where: { id }, include: withTemplate });
-    if (!row) absent("campaign");
+    if (!row) throwNotFound("campaign");
     const superseded = await prisma.campaignRevision.findMany({
       where: { campaignId: id, revision: { lt: Math.min(below ?? Infinity, row.revision) } },
       orderBy: { revision: "desc" },
       include: withTemplate,
-      // One more tells when the last of the page began.
+      // One row more than the page tells when its last revision began.
       take,
     });
     const messages: Message[] = [
@@ -81,7 +82,7 @@ export function campaignRevisionRoutes({ prisma }: ApiDeps) {
       unknown: counted(revision, true),
     }));
     return c.json(
-      answer(shown, ({ revision }) => revision),
+      toPage(shown, ({ revision }) => revision),
       200,
     );
   });

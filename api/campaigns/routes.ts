@@ -6,25 +6,23 @@ import { publicId } from "../../domain/ids.ts";
 import { typeKey } from "../../domain/policy/notification-type.ts";
 import { templateKey } from "../../domain/notification.ts";
 import { text } from "../../domain/text.ts";
-import type { Gate } from "../../prisma/generated/client.ts";
+import type { Gate, Prisma } from "../../prisma/generated/client.ts";
 import { describedAudience } from "../segments/audience.ts";
-import { asShown, campaignAnswer, campaignJson, type CampaignRow, readCampaign } from "./store.ts";
-import { setEtag } from "../http/etag.ts";
-import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
-import { makeCampaign } from "./create.ts";
 import {
-  byCreation,
-  containing,
-  createdBetween,
-  createdWithin,
-  oneOrMore,
-  pageOf,
-  pageQuery,
-  readLongPage,
-} from "../http/pages.ts";
-import { idInPath, idParams } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import type { TemplateVersions } from "../templates/version-cache.ts";
+  campaignInclude,
+  campaignAnswer,
+  campaignJson,
+  type CampaignRow,
+  readCampaign,
+} from "./store.ts";
+import { setEtag } from "../http/etag.ts";
+import { withIdempotentTransaction, idempotencyHeaders } from "../http/idempotency.ts";
+import { createCampaign } from "./create.ts";
+import { matchText, filterByCreation, filterBy, readLongPage } from "../http/page-reading.ts";
+import { byCreation, createdBetween, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
+import { readPathId, idParams } from "../http/path-ids.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 const newCampaignBody = newCampaign.extend({
   name: newCampaign.shape.name.meta({ example: "Spring sale" }),
@@ -98,20 +96,23 @@ const duplicate = defineRoute({
   responses: responses(201, "Created", campaignAnswer),
 });
 
-export function campaignRoutes(deps: ApiDeps, versions: TemplateVersions) {
-  const { prisma } = deps;
+export function campaignRoutes(services: Services) {
+  const { prisma } = services;
 
   return createRouter()
     .openapi(create, (c) =>
-      commitOnce(c, deps, 201, (tx) =>
-        makeCampaign(c, deps, versions, tx, "campaign.create", c.req.valid("json")),
+      withIdempotentTransaction(c, services, 201, (tx) =>
+        createCampaign(c, services, tx, "campaign.create", c.req.valid("json")),
       ),
     )
     .openapi(duplicate, (c) =>
-      commitOnce(c, deps, 201, async (tx) => {
-        const { row, json } = await readCampaign(tx, idInPath("campaign", c.req.valid("param").id));
+      withIdempotentTransaction(c, services, 201, async (tx) => {
+        const { row, json } = await readCampaign(
+          tx,
+          readPathId("campaign", c.req.valid("param").id),
+        );
         const other = c.req.valid("json");
-        return makeCampaign(c, deps, versions, tx, "campaign.duplicate", {
+        return createCampaign(c, services, tx, "campaign.duplicate", {
           name: other.name ?? `${json.name} (copy)`.slice(0, 200),
           template: other.template ?? json.template,
           audience: other.audience ?? audience.parse(row.audience),
@@ -124,27 +125,24 @@ export function campaignRoutes(deps: ApiDeps, versions: TemplateVersions) {
       }),
     )
     .openapi(list, async (c) => {
-      const { status, q, template, type, createdFrom, createdBefore, ...page } =
-        c.req.valid("query");
+      const query = c.req.valid("query");
+      const { status, q, template, type } = query;
+      const filters: Prisma.CampaignWhereInput[] = [
+        filterByCreation(query),
+        status ? { status: { in: status } } : {},
+        q ? { name: matchText(q) } : {},
+        template ? { templateVersion: { template: { key: template } } } : {},
+        type ? { type: { key: type } } : {},
+      ];
       const gateOf = ({ id }: CampaignRow) => campaignGate(publicId("campaign", id));
       const gates = new Map<string, Gate>();
       const campaigns = await readLongPage(
-        page,
+        query,
         sortable,
-        async ({ where, ...find }) => {
+        async (page) => {
           const rows = await prisma.campaign.findMany({
-            ...find,
-            where: {
-              AND: [
-                where,
-                createdWithin({ createdFrom, createdBefore }),
-                status ? { status: { in: status } } : {},
-                q ? { name: containing(q) } : {},
-                template ? { templateVersion: { template: { key: template } } } : {},
-                type ? { type: { key: type } } : {},
-              ],
-            },
-            include: asShown,
+            ...filterBy(page, ...filters),
+            include: campaignInclude,
           });
           const keys = rows.map(gateOf);
           for (const gate of await prisma.gate.findMany({ where: { key: { in: keys } } }))
@@ -158,7 +156,7 @@ export function campaignRoutes(deps: ApiDeps, versions: TemplateVersions) {
     .openapi(get, async (c) => {
       const { row, json } = await readCampaign(
         prisma,
-        idInPath("campaign", c.req.valid("param").id),
+        readPathId("campaign", c.req.valid("param").id),
       );
       setEtag(c, row.version);
       return c.json(json, 200);

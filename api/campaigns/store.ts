@@ -6,7 +6,7 @@ import { priorities } from "../../domain/priority.ts";
 import { setGate } from "../../ledger/gates.ts";
 import { executeIn } from "../../ledger/sql.ts";
 import type { Gate, Prisma } from "../../prisma/generated/client.ts";
-import { absent, exampleIdOf } from "../http/path-ids.ts";
+import { throwNotFound, exampleIdOf } from "../http/path-ids.ts";
 import { withTemplate } from "../templates/store.ts";
 
 /** A campaign, as every route shows it. */
@@ -80,10 +80,10 @@ export const campaignAnswer = z
 
 export type CampaignAnswer = z.output<typeof campaignAnswer>;
 
-/** For a Prisma query of campaigns that are shown. */
-export const asShown = { ...withTemplate, type: { select: { key: true } } } as const;
+/** The part of a Prisma query that reads what the API shows of a campaign. */
+export const campaignInclude = { ...withTemplate, type: { select: { key: true } } } as const;
 
-export type CampaignRow = Prisma.CampaignGetPayload<{ include: typeof asShown }>;
+export type CampaignRow = Prisma.CampaignGetPayload<{ include: typeof campaignInclude }>;
 
 export function campaignJson(row: CampaignRow, gate: Gate | null): CampaignAnswer {
   const { name, status, priority, guarantee, audienceCount, revision, createdBy } = row;
@@ -116,7 +116,7 @@ export function campaignJson(row: CampaignRow, gate: Gate | null): CampaignAnswe
 export interface ReadCampaign {
   row: CampaignRow;
   gate: Gate | null;
-  /** As it is shown. */
+  /** The campaign as the API shows it. */
   json: CampaignAnswer;
 }
 
@@ -125,15 +125,15 @@ export async function readCampaign(
   client: Pick<Prisma.TransactionClient, "campaign" | "gate">,
   id: string,
 ): Promise<ReadCampaign> {
-  const row = await client.campaign.findUnique({ where: { id }, include: asShown });
-  if (!row) absent("campaign");
+  const row = await client.campaign.findUnique({ where: { id }, include: campaignInclude });
+  if (!row) throwNotFound("campaign");
   const gate = await client.gate.findUnique({
     where: { key: campaignGate(publicId("campaign", id)) },
   });
   return { row, gate, json: campaignJson(row, gate) };
 }
 
-/** As `readCampaign`, held against other changes to the end of the transaction; rows of the ledger may still be added. */
+/** As `readCampaign`, and locks the campaign against other changes to the end of the transaction. Deliveries may still be added. */
 export async function lockCampaign(
   tx: Prisma.TransactionClient,
   id: string,

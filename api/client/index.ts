@@ -1,18 +1,18 @@
 import { type ClientResponse, hc } from "hono/client";
 import type { SuccessStatusCode } from "hono/utils/http-status";
 import type { createApp } from "../app.ts";
-import { type Patience, patientFetch } from "./retrying-fetch.ts";
+import { type RetryOptions, createRetryingFetch } from "./retrying-fetch.ts";
 
 export type { InferRequestType, InferResponseType } from "hono/client";
 
 /** The routes of the API, with what they take and answer. */
 export type AppType = ReturnType<typeof createApp>;
 
-export interface ClientOptions extends Partial<Patience> {
-  /** Of the API: `https://tidings.example.org`. */
+export interface ClientOptions extends Partial<RetryOptions> {
+  /** The address of the API, as `https://tidings.example.org`. */
   url: string;
   apiKey: string;
-  /** Asked for each request: its id in logs, in the audit trail and on what it makes. By default the API gives it one. */
+  /** Called for each request: the id that it has in logs, in the audit trail and on what it makes. By default the API gives it one. */
   requestId?: () => string | undefined;
 }
 
@@ -36,17 +36,17 @@ export function createClient({
       const id = requestId?.();
       return { authorization: `Bearer ${apiKey}`, ...(id !== undefined && { "x-request-id": id }) };
     },
-    fetch: patientFetch({ patienceMs, timeoutMs }),
+    fetch: createRetryingFetch({ patienceMs, timeoutMs }),
   });
-  return encodingPaths(client);
+  return encodePaths(client);
 }
 
 /** Hono puts parameters into a path as they are, and ids of recipients may hold anything. */
-function encodingPaths<Part extends object>(client: Part): Part {
+function encodePaths<Part extends object>(client: Part): Part {
   return new Proxy(client, {
     get(target, name) {
       const part: unknown = Reflect.get(target, name);
-      return typeof part === "function" ? encodingPaths(part) : part;
+      return typeof part === "function" ? encodePaths(part) : part;
     },
     apply(target, _, [input, ...options]: [{ param?: Record<string, string> }?, ...unknown[]]) {
       const param = Object.entries(input?.param ?? {}).map(([name, value]) => [
@@ -76,7 +76,7 @@ interface ProblemDetails {
 export class ApiProblem extends Error {
   override name = "ApiProblem";
   readonly status: number;
-  /** Null where it was not the API that answered, but something before it. */
+  /** Null where something before the API answered in its place. */
   readonly details: ProblemDetails | null;
 
   constructor(status: number, details: ProblemDetails | null) {

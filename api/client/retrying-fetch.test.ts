@@ -1,7 +1,7 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { patientFetch } from "./retrying-fetch.ts";
+import { createRetryingFetch } from "./retrying-fetch.ts";
 
 let server: Server | undefined;
 afterEach(() => server?.close());
@@ -25,7 +25,7 @@ async function serve(...answers: ({ status: number; retryAfter?: number } | unde
   return { url: `http://127.0.0.1:${port}`, asked: () => asked };
 }
 
-const fetch = patientFetch({ patienceMs: 2_000, timeoutMs: 1_000 });
+const fetch = createRetryingFetch({ patienceMs: 2_000, timeoutMs: 1_000 });
 const keyed = { method: "POST", body: "{}", headers: { "idempotency-key": "a" } };
 
 describe("a request that is repeated", () => {
@@ -44,7 +44,7 @@ describe("a request that is repeated", () => {
 
   it("is given up with its answer when patience ends", async () => {
     const { url, asked } = await serve({ status: 503 });
-    const impatient = patientFetch({ patienceMs: 400, timeoutMs: 1_000 });
+    const impatient = createRetryingFetch({ patienceMs: 400, timeoutMs: 1_000 });
     expect((await impatient(url)).status).toBe(503);
     expect(asked()).toBeGreaterThan(1);
   });

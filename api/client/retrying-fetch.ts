@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-export interface Patience {
+export interface RetryOptions {
   /** How long a request is sent again, where that is safe. */
   patienceMs: number;
   /** How long one try may take, its body included. */
@@ -15,7 +15,7 @@ const longestWaitMs = 5_000;
  * a key that is in use), where that cannot have its effect twice, waiting as long as Retry-After says or longer each time.
  * When patience ends the last answer, or the last failure, is what it gives.
  */
-export function patientFetch({ patienceMs, timeoutMs }: Patience): typeof fetch {
+export function createRetryingFetch({ patienceMs, timeoutMs }: RetryOptions): typeof fetch {
   return async (input, init = {}) => {
     const giveUpAt = Date.now() + patienceMs;
     for (let tries = 0; ; tries += 1) {
@@ -27,10 +27,10 @@ export function patientFetch({ patienceMs, timeoutMs }: Patience): typeof fetch 
       } catch (error) {
         failure = error;
       }
-      const waitMs = waitBefore(response, tries);
+      const waitMs = chooseWaitMs(response, tries);
       const again =
-        mayBeRepeated(init, response?.status) &&
-        isToBeTriedLater(response) &&
+        isRepeatable(init, response?.status) &&
+        isTransient(response) &&
         !init.signal?.aborted &&
         Date.now() + waitMs < giveUpAt;
       if (!again) {
@@ -43,21 +43,21 @@ export function patientFetch({ patienceMs, timeoutMs }: Patience): typeof fetch 
   };
 }
 
-function isToBeTriedLater(response: Response | undefined): boolean {
+function isTransient(response: Response | undefined): boolean {
   if (!response) return true;
   if (response.status === 409) return response.headers.has("retry-after");
   return [429, 502, 503, 504].includes(response.status);
 }
 
-/** What was refused for a limit had no effect; anything else may have had one that nobody heard of. */
-function mayBeRepeated({ method = "GET", headers, body }: RequestInit, status?: number): boolean {
+/** A request that a limit refused had no effect; any other may have had one, whose answer was lost. */
+function isRepeatable({ method = "GET", headers, body }: RequestInit, status?: number): boolean {
   // A stream is gone once it was sent.
   if (body !== undefined && body !== null && typeof body !== "string") return false;
   if (status === 429 || !["POST", "PATCH"].includes(method)) return true;
   return new Headers(headers).has("idempotency-key");
 }
 
-function waitBefore(response: Response | undefined, tries: number): number {
+function chooseWaitMs(response: Response | undefined, tries: number): number {
   const seconds = Number(response?.headers.get("retry-after") ?? Number.NaN);
   if (seconds >= 0) return seconds * 1_000;
   // Half of it by chance, so that many who wait do not come back together.

@@ -10,12 +10,13 @@ import { parseQueueName, waitingDigests } from "../../domain/delivery/queues.ts"
 import { type Reason, reasons, reasonStatuses } from "../../domain/delivery/reasons.ts";
 import { recipientReference } from "../../domain/recipient.ts";
 import { text } from "../../domain/text.ts";
-import { type Conditions, createConditions } from "../http/where.ts";
+import { type WhereBuilder, createWhereBuilder } from "../http/where.ts";
 import { type DeliveryRow, deliveryColumns, typeIdOf } from "./store.ts";
-import { createdBetween, oneOrMore, type Part } from "../http/pages.ts";
+import type { Part } from "../http/page-reading.ts";
+import { createdBetween, oneOrMore } from "../http/pages.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 
-/** The public id of one thing, as its UUID. */
+/** A parameter that names one thing by its public id, as its UUID. */
 export const idOf = (kind: "campaign" | "notification" | "group" | "delivery") =>
   z
     .string()
@@ -30,7 +31,7 @@ export const idOf = (kind: "campaign" | "notification" | "group" | "delivery") =
       example: exampleIdOf(kind),
     });
 
-/** External id, or the id that Tidings gave. */
+/** A parameter that names a recipient by external id, or by the id that Tidings gave. */
 export const recipientParameter = text(200).openapi({
   description: "External id, or rcp_…",
   example: "ada",
@@ -69,7 +70,7 @@ const single = {
   ...createdBetween,
 };
 
-/** Deliveries asked for in a query string. */
+/** The filters of a list of deliveries, as parameters of a query string. */
 export const deliveryFilterQuery = {
   status: oneOrMore(deliveryStatuses).optional(),
   reason: oneOrMore(reasons).optional(),
@@ -81,7 +82,7 @@ export const deliveryFilterQuery = {
 const several = <const Values extends readonly [string, ...string[]]>(values: Values) =>
   z.array(z.enum(values)).min(1, "must name at least one").max(values.length);
 
-/** The same in a body. */
+/** The filters of a list of deliveries, in a body. */
 export const deliveryFilterBody = z
   .strictObject({
     status: several(deliveryStatuses)
@@ -99,7 +100,7 @@ export const deliveryFilterBody = z
   )
   .openapi({ minProperties: 1 });
 
-/** Deliveries asked for; what is left out does not matter. Ids are UUIDs. */
+/** The filters of a list of deliveries, which are joined by AND; one that is left out filters nothing. Ids are UUIDs. */
 export interface DeliveryFilters {
   status?: DeliveryStatus[] | undefined;
   reason?: Reason[] | undefined;
@@ -125,19 +126,19 @@ export async function findNamed<
     const id =
       "id" in named
         ? named.id
-        : await idBy(pool, "SELECT id FROM recipients WHERE external_id = $1", named.externalId);
+        : await findId(pool, "SELECT id FROM recipients WHERE external_id = $1", named.externalId);
     if (id === null) return null;
     found.recipient = id;
   }
   if (filters.type !== undefined) {
-    const id = await idBy(pool, "SELECT id FROM notification_types WHERE key = $1", filters.type);
+    const id = await findId(pool, "SELECT id FROM notification_types WHERE key = $1", filters.type);
     if (id === null) return null;
     found.type = id;
   }
   return found;
 }
 
-async function idBy(pool: Pool, sql: string, name: string): Promise<string | null> {
+async function findId(pool: Pool, sql: string, name: string): Promise<string | null> {
   const { rows } = await pool.query<{ id: string }>(sql, [name]);
   return rows[0]?.id ?? null;
 }
@@ -151,7 +152,7 @@ export async function readDeliveries(
   filters: DeliveryFilters,
   { after, direction, take }: Part,
 ): Promise<DeliveryRow[]> {
-  const conditions = createConditions();
+  const conditions = createWhereBuilder();
   await addFilters(pool, conditions, filters);
   if (after !== null)
     conditions.and(`d.id ${direction === "asc" ? ">" : "<"} ${conditions.bind(after)}::uuid`);
@@ -170,9 +171,9 @@ export async function readDeliveries(
   return rows;
 }
 
-/** How many there are. */
+/** Counts the deliveries that the filters match. */
 export async function countDeliveries(pool: Pool, filters: DeliveryFilters): Promise<number> {
-  const conditions = createConditions();
+  const conditions = createWhereBuilder();
   await addFilters(pool, conditions, filters);
   const parts = kindsOf(filters).map(
     (kind) =>
@@ -205,7 +206,7 @@ function kindsOf({ status, reason }: DeliveryFilters): string[] {
 
 async function addFilters(
   pool: Pick<Pool, "query">,
-  conditions: Conditions,
+  conditions: WhereBuilder,
   filters: DeliveryFilters,
 ): Promise<void> {
   const { bind, and } = conditions;

@@ -4,10 +4,11 @@ import { publicId } from "../../domain/ids.ts";
 import { priorities } from "../../domain/priority.ts";
 import { deliveryAnswer, deliveryJson } from "./store.ts";
 import { readDeliveries } from "./filters.ts";
-import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
+import { throwNotFound, exampleIdOf, readPathId, idParams } from "../http/path-ids.ts";
+import { createRouter, defineRoute, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
-/** Of a digest there may be more: GET /v1/deliveries has them all. */
+/** How many members are shown. A digest may have more: GET /v1/deliveries has them all. */
 const shownMembers = 100;
 
 const get = defineRoute({
@@ -59,14 +60,14 @@ const get = defineRoute({
   ),
 });
 
-export function groupRoutes({ prisma, pool }: ApiDeps) {
+export function groupRoutes({ prisma, pool }: Services) {
   return createRouter().openapi(get, async (c) => {
-    const id = idInPath("group", c.req.valid("param").id);
+    const id = readPathId("group", c.req.valid("param").id);
     const row = await prisma.group.findUnique({
       where: { id },
       include: { type: { select: { key: true } } },
     });
-    if (!row) absent("group");
+    if (!row) throwNotFound("group");
     const members = await readDeliveries(
       pool,
       { group: id },

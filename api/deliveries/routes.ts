@@ -2,11 +2,13 @@ import { z } from "@hono/zod-openapi";
 import { attemptFailures, type AttemptFailure } from "../../domain/delivery/attempt.ts";
 import type { PrismaClient } from "../../prisma/generated/client.ts";
 import { withTemplate } from "../templates/store.ts";
-import { deliveryAnswer, deliveryJson, type DeliveryRow, templateVersionAnswer } from "./store.ts";
+import { deliveryAnswer, deliveryJson, templateVersionAnswer } from "./store.ts";
 import { deliveryFilterQuery, findNamed, readDeliveries } from "./filters.ts";
-import { byCreation, pageOf, pageQuery, paging, partOf } from "../http/pages.ts";
-import { absent, idInPath, idParams } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
+import { readPageByCreation } from "../http/page-reading.ts";
+import { byCreation, pageOf, pageQuery } from "../http/pages.ts";
+import { throwNotFound, readPathId, idParams } from "../http/path-ids.ts";
+import { createRouter, defineRoute, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 const attempt = z
   .object({
@@ -55,18 +57,21 @@ const get = defineRoute({
   ),
 });
 
-export function deliveryRoutes({ prisma, pool }: ApiDeps) {
+export function deliveryRoutes({ prisma, pool }: Services) {
   return createRouter()
     .openapi(list, async (c) => {
-      const { limit, cursor, sort, ...wanted } = c.req.valid("query");
-      const page = { limit, cursor, sort };
-      const filters = await findNamed(pool, wanted);
-      const rows = filters ? await readDeliveries(pool, filters, partOf(page)) : [];
-      return c.json(paging<DeliveryRow>(page, byCreation).answer(rows, deliveryJson), 200);
+      const query = c.req.valid("query");
+      const filters = await findNamed(pool, query);
+      const page = await readPageByCreation(
+        query,
+        async (part) => (filters ? readDeliveries(pool, filters, part) : []),
+        deliveryJson,
+      );
+      return c.json(page, 200);
     })
     .openapi(get, async (c) => {
-      const row = await read(prisma, idInPath("delivery", c.req.valid("param").id));
-      if (!row) absent("delivery");
+      const row = await findDelivery(prisma, readPathId("delivery", c.req.valid("param").id));
+      if (!row) throwNotFound("delivery");
       const { type } = row.notification ?? row.campaign!;
       const attempts = row.attempts.map(
         ({ number, provider, outcome, failure, response, startedAt, finishedAt }) => ({
@@ -82,7 +87,7 @@ export function deliveryRoutes({ prisma, pool }: ApiDeps) {
       return c.json(
         {
           ...deliveryJson({ ...row, type: type?.key ?? null }),
-          templateVersion: await versionOf(prisma, row),
+          templateVersion: await readTemplateVersion(prisma, row),
           attempts,
         },
         200,
@@ -90,7 +95,7 @@ export function deliveryRoutes({ prisma, pool }: ApiDeps) {
     });
 }
 
-function read(prisma: PrismaClient, id: string) {
+function findDelivery(prisma: PrismaClient, id: string) {
   return prisma.delivery.findUnique({
     where: { id },
     include: {
@@ -101,15 +106,15 @@ function read(prisma: PrismaClient, id: string) {
   });
 }
 
-/** Of a notification its own; of a campaign that of the revision which was claimed last. */
-async function versionOf(
+/** The template version of a delivery: that of its notification, or of the revision of its campaign that was claimed last. */
+async function readTemplateVersion(
   prisma: PrismaClient,
-  row: NonNullable<Awaited<ReturnType<typeof read>>>,
+  row: NonNullable<Awaited<ReturnType<typeof findDelivery>>>,
 ): Promise<z.output<typeof templateVersionAnswer> | null> {
   const shown = (of: { version: number; template: { key: string } } | undefined) =>
     of ? { key: of.template.key, version: of.version } : null;
   if (row.notification) return shown(row.notification.templateVersion);
-  // What was handed over before claims named their revision was the first.
+  // A delivery that was handed over before claims named their revision was of the first.
   const revision = row.revision ?? (row.attemptCount > 0 ? 1 : null);
   if (!row.campaign || revision === null) return null;
   if (revision === row.campaign.revision) return shown(row.campaign.templateVersion);

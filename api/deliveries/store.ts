@@ -12,7 +12,7 @@ export const templateVersionAnswer = z.object({
   version: z.number().int().openapi({ example: 1 }),
 });
 
-/** One ledger row, as every route shows it. */
+/** A delivery, as every route shows it. */
 export const deliveryAnswer = z
   .object({
     id: z.string().openapi({ example: exampleIdOf("delivery") }),
@@ -65,7 +65,7 @@ export const deliveryAnswer = z
   })
   .openapi("Delivery");
 
-/** What is read of a row to show it. */
+/** The columns of a delivery that the API shows. */
 export type DeliveryRow = Pick<
   Delivery,
   | "id"
@@ -96,7 +96,7 @@ export type DeliveryRow = Pick<
 /** The UUID of the notification type of a row `d`, looked up for each row by itself. */
 export const typeIdOf = `coalesce((SELECT n.type_id FROM notifications n WHERE n.id = d.notification_id), (SELECT c.type_id FROM campaigns c WHERE c.id = d.campaign_id))`;
 
-/** The same of a table or subquery called `d`. */
+/** The columns of a `DeliveryRow`, of a table or subquery called `d`. */
 export const deliveryColumns = `d.id, d.campaign_id AS "campaignId", d.notification_id AS "notificationId", d.recipient_id AS "recipientId", d.leg, d.channel,
   d.priority, d.queue, d.status, d.reason, d.detail, d.due_at AS "dueAt", d.attempt_count AS "attemptCount", d.finished_at AS "finishedAt",
   d.group_id AS "groupId", d.hold_count AS "holdCount", d.decided_at AS "decidedAt", d.policy_version AS "policyVersion", d.type_version AS "typeVersion",
@@ -106,7 +106,7 @@ const readStatement = defineStatement<{ id: string }, DeliveryRow>(
   `SELECT ${deliveryColumns} FROM deliveries d WHERE d.id = :id::uuid`,
 );
 
-/** One delivery, within a transaction. */
+/** Reads one delivery, within a transaction. */
 export async function readDelivery(execute: Execute, id: string): Promise<DeliveryRow | null> {
   return (await execute(readStatement, { id }))[0] ?? null;
 }
@@ -139,7 +139,7 @@ export function deliveryJson(row: DeliveryRow): z.output<typeof deliveryAnswer> 
     },
     attemptCount,
     finishedAt: row.finishedAt?.toISOString() ?? null,
-    // What lists are sorted and filtered by. Rows of one freeze share the column of that name.
+    // Lists are sorted and filtered by the instant in the id. Rows of one freeze share the column of that name.
     createdAt: creationOf(row.id).toISOString(),
   };
 }

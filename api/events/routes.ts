@@ -1,21 +1,15 @@
 import { z } from "@hono/zod-openapi";
-import { eventKinds, type EventRow, eventView } from "../../domain/event.ts";
-import { eventJoins } from "../../ledger/event-columns.ts";
-import { eventColumns } from "../../ledger/event-columns.ts";
+import { type EventKind, eventKinds, type EventRow, eventView } from "../../domain/event.ts";
+import type { Pool } from "pg";
+import { eventColumns, eventJoins } from "../../ledger/event-columns.ts";
 import { firstUuidAt } from "../../domain/ids.ts";
-import { createConditions } from "../http/where.ts";
+import { createWhereBuilder } from "../http/where.ts";
 import { findNamed, idOf, recipientParameter } from "../deliveries/filters.ts";
-import {
-  byCreation,
-  createdBetween,
-  oneOrMore,
-  pageOf,
-  pageQuery,
-  paging,
-  partOf,
-} from "../http/pages.ts";
+import { type Part, readPageByCreation } from "../http/page-reading.ts";
+import { byCreation, createdBetween, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
+import { createRouter, defineRoute, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 const event = z
   .object({
@@ -88,31 +82,49 @@ interface ListedRow extends EventRow {
   detail: string | null;
 }
 
-export function eventRoutes({ pool }: ApiDeps) {
+export function eventRoutes({ pool }: Services) {
   return createRouter().openapi(list, async (c) => {
-    const { limit, cursor, sort, ...wanted } = c.req.valid("query");
-    const page = { limit, cursor, sort };
-    const { after, direction, take } = partOf(page);
-    const filters = await findNamed(pool, wanted);
-    const conditions = createConditions();
-    const { bind, and } = conditions;
-    if (filters === null) and("false");
-    const { kind, delivery, recipient, createdFrom, createdBefore } = filters ?? {};
-    if (kind) and(`e.kind = ANY(${bind(kind)}::text[])`);
-    if (delivery !== undefined) and(`e.delivery_id = ${bind(delivery)}::uuid`);
-    if (recipient !== undefined) and(`e.recipient_id = ${bind(recipient)}::uuid`);
-    if (createdFrom) and(`e.id >= ${bind(firstUuidAt(createdFrom))}::uuid`);
-    if (createdBefore) and(`e.id < ${bind(firstUuidAt(createdBefore))}::uuid`);
-    if (after !== null) and(`e.id ${direction === "asc" ? ">" : "<"} ${bind(after)}::uuid`);
-    // Without a name, so that it is planned for the values at hand.
-    const { rows } = await pool.query<ListedRow>(
-      `SELECT ${eventColumns}, e.published_at AS "publishedAt", e.attempt_count AS attempts, e.detail
-       FROM (SELECT * FROM events e WHERE ${conditions.sql()} ORDER BY e.id ${direction} LIMIT ${bind(take)}::int) e ${eventJoins}
-       ORDER BY e.id ${direction}`,
-      conditions.values,
+    const query = c.req.valid("query");
+    const filters = await findNamed(pool, query);
+    const events = await readPageByCreation(
+      query,
+      async (part) => (filters ? readEvents(pool, filters, part) : []),
+      eventJson,
     );
-    return c.json(paging<ListedRow>(page, byCreation).answer(rows, eventJson), 200);
+    return c.json(events, 200);
   });
+}
+
+interface EventFilters {
+  kind?: EventKind[] | undefined;
+  /** UUIDs. */
+  delivery?: string | undefined;
+  recipient?: string | undefined;
+  createdFrom?: Date | undefined;
+  createdBefore?: Date | undefined;
+}
+
+/** Reads a part of the list of events. The statement has no name, so that it is planned for the values at hand. */
+async function readEvents(
+  pool: Pick<Pool, "query">,
+  { kind, delivery, recipient, createdFrom, createdBefore }: EventFilters,
+  { after, direction, take }: Part,
+): Promise<ListedRow[]> {
+  const conditions = createWhereBuilder();
+  const { bind, and } = conditions;
+  if (kind) and(`e.kind = ANY(${bind(kind)}::text[])`);
+  if (delivery !== undefined) and(`e.delivery_id = ${bind(delivery)}::uuid`);
+  if (recipient !== undefined) and(`e.recipient_id = ${bind(recipient)}::uuid`);
+  if (createdFrom) and(`e.id >= ${bind(firstUuidAt(createdFrom))}::uuid`);
+  if (createdBefore) and(`e.id < ${bind(firstUuidAt(createdBefore))}::uuid`);
+  if (after !== null) and(`e.id ${direction === "asc" ? ">" : "<"} ${bind(after)}::uuid`);
+  const { rows } = await pool.query<ListedRow>(
+    `SELECT ${eventColumns}, e.published_at AS "publishedAt", e.attempt_count AS attempts, e.detail
+     FROM (SELECT * FROM events e WHERE ${conditions.sql()} ORDER BY e.id ${direction} LIMIT ${bind(take)}::int) e ${eventJoins}
+     ORDER BY e.id ${direction}`,
+    conditions.values,
+  );
+  return rows;
 }
 
 function eventJson(row: ListedRow): z.output<typeof event> {

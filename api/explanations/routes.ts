@@ -1,6 +1,5 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
-import type { ReadRulebook } from "../../ledger/rulebook.ts";
 import { audience } from "../../domain/audience.ts";
 import { parsePublicId, publicIdPattern } from "../../domain/ids.ts";
 import { findRecipientState, type RecipientState } from "../../ledger/recipient-snapshot.ts";
@@ -8,8 +7,9 @@ import { recipientParameter } from "../deliveries/filters.ts";
 import { audienceExplanation, explainAudience } from "./audience.ts";
 import { explainDelivery, explanationAnswer } from "./delivery.ts";
 import { notFound } from "../http/problem.ts";
-import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
+import { throwNotFound, exampleIdOf, readPathId, idParams } from "../http/path-ids.ts";
+import { createRouter, defineRoute, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 const ofDelivery = defineRoute({
   method: "get",
@@ -67,14 +67,14 @@ const ofRecipient = defineRoute({
   ),
 });
 
-export function explanationRoutes({ pool, clock }: ApiDeps, rulebook: ReadRulebook) {
-  const deps = { pool, rulebook };
+export function explanationRoutes({ pool, clock, readPolicySnapshot }: Services) {
+  const deps = { pool, rulebook: readPolicySnapshot };
 
   return createRouter()
     .openapi(ofDelivery, async (c) => {
-      const id = idInPath("delivery", c.req.valid("param").id);
+      const id = readPathId("delivery", c.req.valid("param").id);
       const explained = await explainDelivery(deps, id, clock());
-      return c.json(explained ?? absent("delivery"), 200);
+      return c.json(explained ?? throwNotFound("delivery"), 200);
     })
     .openapi(ofRecipient, async (c) => {
       const { source, recipient } = c.req.valid("query");
@@ -118,7 +118,7 @@ async function owedTo(
 
 async function notNamed(pool: Pick<Pool, "query">, id: string) {
   const { rowCount } = await pool.query("SELECT FROM notifications WHERE id = $1::uuid", [id]);
-  if (rowCount === 0) absent("notification");
+  if (rowCount === 0) throwNotFound("notification");
   return { summary: "The notification does not name this recipient.", audience: null };
 }
 
@@ -135,7 +135,7 @@ async function notOfCampaign(pool: Pick<Pool, "query">, id: string, person: Reci
     [id],
   );
   const [row] = rows;
-  if (!row) absent("campaign");
+  if (!row) throwNotFound("campaign");
   if (person.erased)
     return {
       summary: `They were erased, at ${person.erasedAt!.toISOString()}: the erased are in no audience.`,

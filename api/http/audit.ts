@@ -7,24 +7,24 @@ import type { ApiEnv } from "./context.ts";
 
 type Facts = Record<string, unknown>;
 
-/** A change that somebody made: what was done to what, and what it was before and is after, without secrets. */
+/** A change as the audit trail has it: what was changed, what it was before and is after, without secrets. */
 export interface Change {
   /** Resource and verb, as `campaign.pause`. */
   action: string;
-  /** What was changed: its public id, or its key. */
+  /** The public id, or the key, of what was changed. */
   resource: string;
   before?: Facts;
   after?: Facts;
 }
 
-/** A change of which only what differs is kept. */
+/** Describes a change by what differs. */
 export function changeOf(action: string, resource: string, before: Facts, after: Facts): Change {
   const differing = Object.keys({ ...before, ...after }).filter(
     (key) => !isDeepStrictEqual(before[key], after[key]),
   );
-  const only = (facts: Facts) =>
+  const pick = (facts: Facts) =>
     Object.fromEntries(differing.flatMap((key) => (key in facts ? [[key, facts[key]]] : [])));
-  return { action, resource, before: only(before), after: only(after) };
+  return { action, resource, before: pick(before), after: pick(after) };
 }
 
 /** Writes changes to the audit trail, within the transaction that makes them. */
@@ -52,8 +52,8 @@ export async function recordChanges(
 }
 
 /**
- * An entry for a change that is made in several transactions: written in each of them, so that it tells what has been done
- * so far, whatever becomes of the rest.
+ * Makes an entry for a change that is made in several transactions. It is written in each of them, so that it says what has
+ * been done so far, whatever becomes of the rest.
  */
 export function createRunningEntry(
   c: Context<ApiEnv>,

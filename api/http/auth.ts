@@ -6,15 +6,15 @@ import type { ApiEnv } from "./context.ts";
 import type { Keyring } from "./keyring.ts";
 import { Problem } from "./problem.ts";
 
-/** What authenticates at the routes of a path. */
+/** How the callers of a path authenticate. */
 export type Scheme = "none" | "key" | "recipient";
 
-/** Of one recipient: enough for somebody who looks at their preferences and changes them. */
+/** The limit of one recipient, which is enough to look at preferences and to change them. */
 const recipientRequestsPerMinute = 120;
 
 /**
- * Lets through who sends a good key as `Authorization: Bearer`, as the variable `caller`, or where recipients ask a good
- * token of theirs, as `recipientId` too; everyone else gets a 401.
+ * Lets requests through that bear a valid key as `Authorization: Bearer`, and sets the variable `caller`; on paths for
+ * recipients it takes a valid token of a recipient, and sets `recipientId` too. All others get a 401.
  */
 export function authenticate({
   keyring,
@@ -32,7 +32,7 @@ export function authenticate({
     if (scheme !== "none") {
       const [, secret] = /^Bearer +(\S+) *$/i.exec(c.req.header("authorization") ?? "") ?? [];
       if (scheme === "key") {
-        const caller = secret === undefined ? null : await keyring.callerOf(secret);
+        const caller = secret === undefined ? null : await keyring.findCaller(secret);
         if (!caller) throw unauthorized("Send an API key as Authorization: Bearer <key>.", secret);
         c.set("caller", caller);
       } else {

@@ -1,19 +1,19 @@
 import type { Caller } from "./keyring.ts";
 import type { ProblemKind } from "./problem-kinds.ts";
 
-/** What is known of a request while it is served. */
+/** The variables of a request. */
 export interface ApiEnv {
   Variables: {
     requestId: string;
-    /** Who asks; of a public route nobody. */
+    /** The caller; it is not set for a public route. */
     caller: Caller;
-    /** Of a route for recipients: the UUID of the one who asks. Nobody has looked whether there still is such a one. */
+    /** The UUID of the recipient whose token was sent. Whether that recipient still exists has not been checked. */
     recipientId: string;
-    /** As it was sent, of a request with a JSON body. */
+    /** The JSON body as it was sent. */
     body: unknown;
-    /** What the answer is, where it is not the one asked for. */
+    /** The kind of problem that the answer is, if it is one. */
     problem: ProblemKind | undefined;
-    /** Where requests are traced. */
+    /** The id of the trace, where requests are traced. */
     traceId: string | undefined;
   };
 }

@@ -41,7 +41,7 @@ const driverMessages =
   /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed)/;
 
 /** The 503 for an error that says that the database is away, overloaded or in another's way; null for every other error. */
-export function databaseProblem(error: unknown): Problem | null {
+export function toDatabaseProblem(error: unknown): Problem | null {
   if (!(error instanceof Error)) return null;
   const { code, message, meta }: WrappedError = error;
   const { kind, originalCode } = meta?.driverAdapterError?.cause ?? {};
@@ -63,13 +63,13 @@ export function databaseProblem(error: unknown): Problem | null {
 }
 
 /** Did a unique constraint refuse this? */
-export const isUniqueViolation = (error: unknown): boolean => refusedAs(error, "P2002", ["23505"]);
+export const isUniqueViolation = (error: unknown): boolean => isRefusal(error, "P2002", ["23505"]);
 
 /** Did a row that names this refuse its deletion, or is what a row names not there? Since PostgreSQL 18 RESTRICT has a state of its own. */
 export const isForeignKeyViolation = (error: unknown): boolean =>
-  refusedAs(error, "P2003", ["23001", "23503"]);
+  isRefusal(error, "P2003", ["23001", "23503"]);
 
-function refusedAs(error: unknown, prismaCode: string, states: readonly unknown[]): boolean {
+function isRefusal(error: unknown, prismaCode: string, states: readonly unknown[]): boolean {
   if (!(error instanceof Error)) return false;
   const { code, meta }: WrappedError = error;
   return (

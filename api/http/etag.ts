@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import type { ApiEnv } from "./context.ts";
 import { Problem } from "./problem.ts";
 
-/** For the routes that change what was read before. */
+/** The headers of routes that change what the caller has read before. */
 export const ifMatchHeaders = z.object({
   "if-match": z.string().max(100).optional().openapi({
     description: "The ETag of what is changed, or *. Without it the answer is 428.",
@@ -11,11 +11,11 @@ export const ifMatchHeaders = z.object({
   }),
 });
 
-/** What is said of an If-Match that may be left out. */
+/** The description of an If-Match that may be left out. */
 export const unconditional =
   "The ETag of what is changed, or *. Without it the change is made of whatever is there.";
 
-/** For the routes whose changes mean the same whatever was there before. */
+/** The headers of routes whose changes mean the same whatever was there before. */
 export const optionalIfMatchHeaders = z.object({
   "if-match": z
     .string()
@@ -27,19 +27,19 @@ export const optionalIfMatchHeaders = z.object({
 /** A strong ETag (RFC 9110, section 8.8.3) of something whose changes are counted. */
 export const etagOf = (version: number) => `"${version}"`;
 
-/** For the answer that shows it. */
+/** Adds the ETag to the answer that shows what it is of. */
 export function setEtag(c: Context<ApiEnv>, version: number): void {
   c.header("ETag", etagOf(version));
 }
 
-/** Refuses a change of anything but `version`: to be called while it is held against other changes. */
+/** Refuses a change of any version but this one. It must be called while the row is locked against other changes. */
 export function requireMatch(c: Context<ApiEnv>, version: number): void {
   if (c.req.header("if-match") === undefined)
     throw new Problem("if-match-required", "Read it first, and send its ETag as If-Match.");
   requireMatchIfGiven(c, version);
 }
 
-/** As `requireMatch`, of changes that need not say what they are of. */
+/** As `requireMatch`, for changes that need no If-Match. */
 export function requireMatchIfGiven(c: Context<ApiEnv>, version: number): void {
   const tags = c.req
     .header("if-match")

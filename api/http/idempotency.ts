@@ -12,7 +12,7 @@ import { Problem } from "./problem.ts";
 import { type Change, recordChanges } from "./audit.ts";
 import type { ApiDeps } from "./router.ts";
 
-/** For the routes that honour it. */
+/** The headers of routes that honour an Idempotency-Key. */
 export const idempotencyHeaders = z.object({
   "idempotency-key": z
     .string()
@@ -33,8 +33,8 @@ export interface KeyedRequest {
   hash: string;
 }
 
-/** Null for a request without a key. Its body has been read and checked. */
-export function keyedRequest(c: Context<ApiEnv>): KeyedRequest | null {
+/** Reads the key of a request whose body has been read and checked; null where it has none. */
+export function readKeyedRequest(c: Context<ApiEnv>): KeyedRequest | null {
   const key = c.req.header("idempotency-key");
   if (key === undefined) return null;
   const body = canonicalJson(c.get("body"));
@@ -45,7 +45,7 @@ export function keyedRequest(c: Context<ApiEnv>): KeyedRequest | null {
   };
 }
 
-/** The same text for the same value, whatever the order of keys. */
+/** Writes a value as JSON that does not depend on the order of keys. */
 function canonicalJson(value: unknown): string {
   return (
     JSON.stringify(value, (_, part: unknown) =>
@@ -81,10 +81,10 @@ export function replayOf(
   });
 }
 
-/** The work of a request within its transaction: what to answer, what was changed, and what to do once that is committed. */
+/** The result of a request within its transaction: what to answer, what was changed, and what to do once that is committed. */
 export interface Work<Body> {
   body: Body;
-  /** For the audit trail; none where everything was as it was asked to be. */
+  /** Entries for the audit trail; none where the request changed nothing. */
   changes: readonly Change[];
   committed?: () => void;
 }
@@ -95,8 +95,8 @@ const keyStateStatement = defineStatement<{ scope: string; key: string }, KeySta
 
 const limits = { maxWait: 5_000, timeout: 15_000 };
 
-/** Does `work` and writes its changes to the audit trail, in one transaction; resolves with what to answer. */
-export async function commit<Body>(
+/** Does `work` and writes its changes to the audit trail, in one transaction. Resolves with what to answer. */
+export async function withAuditedTransaction<Body>(
   c: Context<ApiEnv>,
   { prisma, clock }: Pick<ApiDeps, "prisma" | "clock">,
   work: (tx: Prisma.TransactionClient) => Promise<Work<Body>>,
@@ -111,17 +111,17 @@ export async function commit<Body>(
 }
 
 /**
- * As `commit`, together with keeping the answer under the request's Idempotency-Key: all of it happens, or nothing. With a
- * key that has an answer, that is given again and `work` is not done; headers that `committed` sets are not given again. A
- * problem thrown by `work` is not kept.
+ * As `withAuditedTransaction`, and keeps the answer under the Idempotency-Key of the request: all of it happens, or nothing.
+ * With a key that has an answer, that is given again and `work` is not done; headers that `committed` sets are not given
+ * again. A problem that `work` throws is not kept.
  */
-export async function commitOnce<Body, Status extends ContentfulStatusCode>(
+export async function withIdempotentTransaction<Body, Status extends ContentfulStatusCode>(
   c: Context<ApiEnv>,
   { prisma, clock }: Pick<ApiDeps, "prisma" | "clock">,
   status: Status,
   work: (tx: Prisma.TransactionClient) => Promise<Work<Body>>,
 ): Promise<Response & TypedResponse<JSONParsed<Body>, Status, "json">> {
-  const request = keyedRequest(c);
+  const request = readKeyedRequest(c);
   const attempt = () =>
     prisma.$transaction(async (tx): Promise<Answer & { committed?: () => void }> => {
       if (request) {

@@ -36,7 +36,7 @@ export function jsonBody(limitBytes: number) {
     if (fault)
       throw invalid([{ in: "body", field: jsonPointer(fault.path), message: fault.message }]);
     c.set("body", value);
-    // Where Hono looks for a body that has been read: promises, whatever its types say.
+    // Hono looks here for a body that has been read. It takes promises, whatever its types say.
     c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
     await next();
   });

@@ -3,21 +3,21 @@ import { publicId } from "../../domain/ids.ts";
 import type { Role } from "../../domain/role.ts";
 import type { PrismaClient } from "../../prisma/generated/client.ts";
 
-/** Who makes a request. */
+/** The caller of a request. */
 export interface Caller {
   /** Public id of the key, `bootstrap` for the one of the configuration, or `recipient`: what stands in the audit trail and in logs. */
   id: string;
-  /** Whose requests are counted together and whose Idempotency-Keys are one's own: that id, or a recipient's. */
+  /** The scope of rate limits and Idempotency-Keys: that id, or a recipient's. */
   scope: string;
-  /** Null: a recipient, who has none. */
+  /** Null for a recipient, who has no role. */
   role: Role | null;
-  /** Null: as the configuration has it. */
+  /** Null where the limit of the configuration holds. */
   requestsPerMinute: number | null;
 }
 
-/** A revoked key is refused at the latest after so long, by processes other than the one that revoked it. */
-const rememberedMs = 2_000;
-const maxRemembered = 10_000;
+/** How long a caller is cached: processes other than the one that revoked a key refuse it at the latest after so long. */
+const cacheMs = 2_000;
+const maxCached = 10_000;
 const lastUsedEveryMs = 60_000;
 
 const secretBytes = 32;
@@ -36,21 +36,21 @@ export function newSecret(): { secret: string; prefix: string; hash: Uint8Array<
   };
 }
 
-interface Remembered {
+interface CachedCaller {
   caller: Caller | null;
   until: number;
 }
 
-/** Knows whose a secret is. One an API process. */
+/** Finds the caller of a secret. There is one in an API process. */
 export interface Keyring {
-  /** Null for a secret that is nobody's, or no longer. */
-  callerOf(secret: string): Promise<Caller | null>;
-  /** Looks afresh from now on: a key was changed. */
-  forget(): void;
+  /** Null for a secret that no key has, or that is no longer good. */
+  findCaller(secret: string): Promise<Caller | null>;
+  /** Empties the cache, for a key was changed. */
+  clear(): void;
 }
 
 /**
- * Callers are remembered for `rememberedMs`, so that most requests cost no look-up. Whether a key is good is decided by
+ * Callers are cached for `cacheMs`, so that most requests cost no look-up. Whether a key is good is decided by
  * a unique index over hashes, and for the configuration's key by a comparison in constant time: neither tells how much of
  * a secret was right.
  */
@@ -64,10 +64,10 @@ export function createKeyring({
   clock: () => Date;
 }): Keyring {
   const bootstrapHash = hashSecret(bootstrapKey);
-  const remembered = new Map<string, Remembered>();
+  const cache = new Map<string, CachedCaller>();
   const usedAt = new Map<string, number>();
 
-  function noteUse(id: string, now: Date): void {
+  function recordUse(id: string, now: Date): void {
     if (now.getTime() - (usedAt.get(id) ?? 0) < lastUsedEveryMs) return;
     usedAt.set(id, now.getTime());
     // A use that could not be noted is no reason to refuse it.
@@ -76,7 +76,7 @@ export function createKeyring({
     });
   }
 
-  async function lookUp(hash: Buffer, now: Date): Promise<Caller | null> {
+  async function readCaller(hash: Buffer, now: Date): Promise<Caller | null> {
     const bytes = new Uint8Array(hash);
     const key = await prisma.apiKey.findFirst({
       where: {
@@ -88,26 +88,26 @@ export function createKeyring({
       },
     });
     if (!key) return null;
-    noteUse(key.id, now);
+    recordUse(key.id, now);
     const { role, requestsPerMinute } = key;
     const id = publicId("apiKey", key.id);
     return { id, scope: id, role, requestsPerMinute };
   }
 
   return {
-    async callerOf(secret) {
+    async findCaller(secret) {
       const hash = hashSecret(secret);
       if (timingSafeEqual(hash, bootstrapHash))
         return { id: "bootstrap", scope: "bootstrap", role: "admin", requestsPerMinute: null };
       const name = hash.toString("base64");
       const now = clock();
-      const known = remembered.get(name);
-      if (known && known.until > now.getTime()) return known.caller;
-      const caller = await lookUp(hash, now);
-      if (remembered.size >= maxRemembered) remembered.clear();
-      remembered.set(name, { caller, until: now.getTime() + rememberedMs });
+      const cached = cache.get(name);
+      if (cached && cached.until > now.getTime()) return cached.caller;
+      const caller = await readCaller(hash, now);
+      if (cache.size >= maxCached) cache.clear();
+      cache.set(name, { caller, until: now.getTime() + cacheMs });
       return caller;
     },
-    forget: () => remembered.clear(),
+    clear: () => cache.clear(),
   };
 }

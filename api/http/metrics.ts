@@ -3,20 +3,20 @@ import { type ConnectionCounts, createPoolGauge, durationBuckets } from "../../c
 import type { ProblemKind } from "./problem-kinds.ts";
 import type { WakeTarget } from "../wakes.ts";
 
-/** What the API counts. No label can hold what a caller made up: their values are known beforehand, and few. */
+/** The metrics of the API. No label can hold what a caller made up: their values are known beforehand, and few. */
 export interface ApiMetrics {
   readonly registry: Registry;
-  /** A request was answered. `route` is the pattern of its route. */
-  answered(request: { method: string; route: string; status: number; seconds: number }): void;
-  /** An answer was a problem. */
-  refused(kind: ProblemKind): void;
-  woke(target: WakeTarget, outcome: "sent" | "failed"): void;
+  /** Counts and times an answer. `route` is the pattern of the route. */
+  recordAnswer(request: { method: string; route: string; status: number; seconds: number }): void;
+  /** Counts an answer that is a problem. */
+  recordProblem(kind: ProblemKind): void;
+  recordWake(target: WakeTarget, outcome: "sent" | "failed"): void;
   watchPool(name: string, pool: ConnectionCounts): void;
-  /** How much may be accepted and unsent, to be compared with what is open. */
-  unsentLimit(deliveries: number): void;
+  /** Sets how many deliveries may be accepted and unsent, to be compared with those that are open. */
+  setUnsentLimit(deliveries: number): void;
 }
 
-/** Problems that say that a limit was reached, and which. */
+/** The problems that stand for a limit that was reached, and the name of that limit. */
 const limits: Partial<Record<ProblemKind, string>> = {
   "too-many-requests": "requests",
   "too-many-unsent": "unsent",
@@ -69,18 +69,18 @@ export function createApiMetrics(registry = new Registry()): ApiMetrics {
 
   return {
     registry,
-    answered({ method, route, status, seconds }) {
+    recordAnswer({ method, route, status, seconds }) {
       const labels = { method, route, status };
       requests.inc(labels);
       durations.observe(labels, seconds);
     },
-    refused(kind) {
+    recordProblem(kind) {
       problems.inc({ kind });
       const limit = limits[kind];
       if (limit !== undefined) refusals.inc({ limit });
     },
-    woke: (target, outcome) => wakes.inc({ target, outcome }),
+    recordWake: (target, outcome) => wakes.inc({ target, outcome }),
     watchPool: (name, pool) => pools.watch(name, pool),
-    unsentLimit: (deliveries) => unsent.set(deliveries),
+    setUnsentLimit: (deliveries) => unsent.set(deliveries),
   };
 }

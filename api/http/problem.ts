@@ -3,18 +3,18 @@ import type { Context } from "hono";
 import type { ApiEnv } from "./context.ts";
 import { type ProblemKind, problemTitles } from "./problem-kinds.ts";
 
-/** Where in a request a fault is, and how to mend it. */
+/** Where in a request a fault is, and how to correct it. */
 export interface FieldError {
   in: "body" | "query" | "path" | "header";
-  /** In the body a JSON pointer (RFC 6901), empty for the body itself; elsewhere the parameter's name. */
+  /** A JSON pointer (RFC 6901) into the body, empty for the body itself; elsewhere the name of the parameter. */
   field: string;
   message: string;
 }
 
-/** What names a kind to callers, as the `type` of its problem details. */
+/** The `type` of problem details, by which callers tell kinds apart. */
 export const problemType = (kind: ProblemKind) => `urn:tidings:problem:${kind}`;
 
-/** An answer other than the one asked for. Thrown anywhere in a request; what its transaction did is rolled back. */
+/** An answer other than the expected one. It may be thrown anywhere in a request, whose transaction is then rolled back. */
 export class Problem extends Error {
   override name = "Problem";
   readonly kind: ProblemKind;
@@ -36,7 +36,7 @@ export class Problem extends Error {
     this.headers = headers;
   }
 
-  /** The answer, as RFC 9457 has it; what middleware has put into the headers is kept. */
+  /** Makes the answer of RFC 9457. It keeps the headers that middleware has set. */
   toResponse(c: Context<ApiEnv>): Response {
     const [status, title] = problemTitles[this.kind];
     c.set("problem", this.kind);
@@ -56,7 +56,7 @@ export class Problem extends Error {
   }
 }
 
-/** A request that is well-formed and cannot be done as it stands; each error names a field and the mend. */
+/** The problem of a request that is well-formed and cannot be done as it stands; each error names a field and its correction. */
 export function invalid(errors: readonly FieldError[]): Problem {
   const [first] = errors;
   return new Problem(
@@ -72,12 +72,12 @@ export function notFound(what: string, named: "id" | "key" | "name" | "number" =
   return new Problem("not-found", `There is no ${what} of that ${named}.`);
 }
 
-/** A path of keys as a JSON pointer. */
+/** Formats a path of keys as a JSON pointer. */
 export function jsonPointer(path: readonly PropertyKey[]): string {
   return path.map((key) => `/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
 }
 
-/** For the OpenAPI document. */
+/** The schema of a problem, for the OpenAPI document. */
 export const problemDetails = z
   .object({
     type: z.string().openapi({

@@ -5,8 +5,8 @@ import { Problem } from "./problem.ts";
 const windowMs = 60_000;
 
 /**
- * Counts the requests of each key, and of each recipient, in windows of a minute that begin with its first request, in this process. Every answer
- * to a caller says where it stands, in the headers of draft-ietf-httpapi-ratelimit-headers-07; past the limit it is a 429.
+ * Counts the requests of each key, and of each recipient, in windows of a minute that begin with its first request, in this
+ * process. Every answer to a caller says how many are left, in the headers of draft-ietf-httpapi-ratelimit-headers-07; past the limit it is a 429.
  */
 export function limitRequests({ requestsPerMinute }: { requestsPerMinute: number }) {
   return rateLimiter<ApiEnv>({

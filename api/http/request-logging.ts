@@ -8,22 +8,22 @@ import type { ApiMetrics } from "./metrics.ts";
 
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
-/** Asked for all the time, by machines: they are logged at debug level. */
+/** Machines request these routes all the time, so that they are logged at debug level. */
 export const probes = new Set(["/healthz", "/readyz", "/metrics"]);
 
-/** A request in words that can be kept: the pattern of its route and not its path, for external ids are often addresses. */
+/** Describes a request for logs and metrics: by the pattern of its route and not its path, for external ids are often addresses. */
 export function describeRequest(c: Context<ApiEnv>): { method: string; route: string } {
   const route = routePath(c, -1);
   const { method } = c.req;
   return {
     method: methods.has(method) ? method : "other",
-    // Only middleware matched.
+    // No route matched, only middleware.
     route: route === "" || route === "*" || route === "/*" ? "unmatched" : route,
   };
 }
 
-/** Gives every request an id, its own if that is a plain one, and logs and counts it once it is answered. */
-export function observeRequests({
+/** Gives every request an id (its own if that is a plain one), and logs and counts the request once it is answered. */
+export function logRequests({
   logger,
   metrics,
 }: {
@@ -42,8 +42,8 @@ export function observeRequests({
     const { method, route } = describeRequest(c);
     const problem = c.get("problem");
     const traceId = c.get("traceId");
-    metrics.answered({ method, route, status, seconds: ms / 1_000 });
-    if (problem) metrics.refused(problem);
+    metrics.recordAnswer({ method, route, status, seconds: ms / 1_000 });
+    if (problem) metrics.recordProblem(problem);
     logger[probes.has(route) ? "debug" : "info"](
       {
         requestId,
@@ -51,7 +51,7 @@ export function observeRequests({
         route,
         status,
         ms: Math.round(ms),
-        // Of a public route nobody; or nobody yet.
+        // A public route has no caller, nor has a request that was not authenticated.
         caller: (c.get("caller") as { id: string } | undefined)?.id ?? null,
         ...(problem && { problem }),
         ...(traceId && { traceId }),

@@ -15,7 +15,7 @@ import { createMiddleware } from "hono/factory";
 import type { ApiEnv } from "./context.ts";
 import { describeRequest, probes } from "./request-logging.ts";
 
-/** Of what a caller may send along, only the ids: tracestate and baggage may say anything, and would end in histories. */
+/** Takes only the ids of what a caller may send along: tracestate and baggage may hold anything, and would end in histories. */
 const idsOnly = {
   get: (carrier: string | undefined, name: string) =>
     name === "traceparent" ? carrier : undefined,

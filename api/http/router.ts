@@ -11,18 +11,18 @@ import { invalid, problemDetails } from "./problem.ts";
 import { fieldErrors } from "./validation.ts";
 import type { Wakes } from "../wakes.ts";
 
-/** What the routes need. Whoever made these ends them. */
+/** What an app is made from. Its maker closes what needs closing. */
 export interface ApiDeps {
   prisma: PrismaClient;
-  /** For what has to be fast, what is planned for the values at hand, and what must not go through Prisma: see api/http/pool.ts. */
+  /** Connections for statements that must be fast, are planned for the values at hand, or must not go through Prisma (api/http/pool.ts). */
   pool: Pool;
   wakes: Wakes;
   /** Resolves if Temporal answers, soon; rejects if it does not. */
   probeTemporal: () => Promise<void>;
   logger: Logger;
-  /** Its own, where nobody else counts into them. */
+  /** Metrics that the process counts into elsewhere too. By default the app has its own. */
   metrics?: ApiMetrics;
-  /** Where traces are collected. */
+  /** Middleware that traces requests, where traces are collected. */
   traceRequests?: MiddlewareHandler<ApiEnv>;
   config: ApiConfig;
   clock: () => Date;
@@ -34,7 +34,7 @@ interface ApiConfig {
   /** Signs what recipients hold (domain/tokens.ts). */
   tokenSecret: string;
   bodyLimitBytes: number;
-  /** Of each key, where it has no limit of its own. */
+  /** The limit of each key that has none of its own. */
   requestsPerMinute: number;
   mailboxShards: number;
   campaignLanes: number;
@@ -43,7 +43,7 @@ interface ApiConfig {
   maxUnsentPerRecipient: number;
 }
 
-/** A router whose requests are refused with a problem where a schema finds a fault. */
+/** Makes a router that refuses a request with a problem where a schema finds a fault. */
 export function createRouter() {
   return new OpenAPIHono<ApiEnv>({
     defaultHook: (result, c) => {
@@ -68,16 +68,16 @@ export function createRouter() {
   });
 }
 
-/** Who may use a route: the least role, a recipient for themselves, or anybody. All routes of a path have keys, tokens, or neither. */
+/** Who may use a route: the least role, a recipient for themselves, or everybody. All routes of a path take keys, or tokens, or neither. */
 export type Access = Role | "recipient" | "public";
 
-/** Where a route's `access` stands in the OpenAPI document. */
+/** The extension of the OpenAPI document that holds the `access` of a route. */
 export const accessExtension = "x-tidings-role";
 
 /**
  * A route, as `createRoute` makes it, which only callers of the role `access` reach, and which refuses parameters that its
  * query does not know: a filter that is misspelt must not mean everything. The only way to define one: a test walks the
- * table of routes and finds those that were not.
+ * table of routes and finds those that were defined otherwise.
  */
 export function defineRoute<
   Path extends string,
@@ -99,13 +99,13 @@ function securityOf(access: Access) {
   return access === "recipient" ? [{ recipientToken: [] }] : [{ apiKey: [] }];
 }
 
-/** For a route's `request.body`. */
+/** The `request.body` of a route that takes JSON. */
 export const jsonContent = <Schema extends z.ZodType>(schema: Schema) => ({
   required: true,
   content: { "application/json": { schema } },
 });
 
-/** For a route's `responses`: the answer it is there for, and the form of all others. */
+/** The `responses` of a route: the expected answer, and problems. */
 export function responses<Status extends number, Schema extends z.ZodType>(
   status: Status,
   description: string,
@@ -122,5 +122,5 @@ const problem = {
   content: { "application/problem+json": { schema: problemDetails } },
 };
 
-/** By class, so that the types of a client tell an answer from a problem; the document says which there are. */
+/** Problems by class of status, so that the types of a client tell an answer from a problem. The document lists each status. */
 export const problemResponse = { "4XX": problem, "5XX": problem };

@@ -11,7 +11,7 @@ interface Fault {
   distance: number;
 }
 
-/** The faults of a value, in words that name the mend; `fieldOf` names a path. Messages that a schema brings itself are kept. */
+/** Lists the faults of a value in words that say how to correct it; `fieldOf` names a path. Messages of a schema itself are kept. */
 export function fieldFaults(
   error: z.core.$ZodError,
   fieldOf: (path: readonly PropertyKey[]) => string,
@@ -21,7 +21,7 @@ export function fieldFaults(
     .map(({ path, message }) => ({ field: fieldOf(path), message }));
 }
 
-/** The faults of a part of a request: of what stands `at` a place in it. */
+/** Lists the faults of a part of a request, which stands `at` a place in it. */
 export function fieldErrors(
   error: z.core.$ZodError,
   source: FieldError["in"],
@@ -59,7 +59,7 @@ function faultsOf(issue: Issue): Fault[] {
         `must be at least ${issue.minimum}${issue.origin === "number" || issue.origin === "int" ? "" : " long"}`,
       );
     case "invalid_union":
-      // What tells the forms apart names none of them.
+      // The value that tells the forms apart names none of them.
       if ("options" in issue && issue.options !== undefined)
         return fault(`must be ${alternatives(issue.options)}`, 2);
       return nearestForm(issue.errors, own).map(({ path, ...rest }) => ({
@@ -67,7 +67,7 @@ function faultsOf(issue: Issue): Fault[] {
         ...rest,
       }));
     case "invalid_key":
-      // Of a record: its place is the key's.
+      // A faulty key of a record has the path of that key.
       return issue.issues.flatMap(faultsOf).map((inner) => ({ ...inner, path: issue.path }));
     case "invalid_format":
     case "not_multiple_of":
@@ -77,7 +77,7 @@ function faultsOf(issue: Issue): Fault[] {
   }
 }
 
-/** Of a union's forms, the faults of the one that the value comes nearest to; the union's own message if it has the keys of none. */
+/** The faults of the form of a union that the value comes nearest to; the union's own message if it has the keys of none. */
 function nearestForm(forms: Issue[][], own: string | null): Fault[] {
   const total = (faults: Fault[]) => faults.reduce((sum, { distance }) => sum + distance, 0);
   const candidates = forms
@@ -86,7 +86,7 @@ function nearestForm(forms: Issue[][], own: string | null): Fault[] {
   const [nearest = []] = candidates;
   if (own === null) return nearest;
   const whole = nearest.filter(({ path }) => path.length === 0);
-  // What is at fault in every form says nothing of which was meant.
+  // A fault in every form does not tell which form was meant.
   const inAll = (fault: Fault) =>
     candidates.every((faults) => faults.some((other) => isDeepStrictEqual(other, fault)));
   const misshapen =

@@ -1,27 +1,45 @@
 import { z } from "@hono/zod-openapi";
 import { byCreation, pageQuery } from "./pages.ts";
 import { invalid } from "./problem.ts";
+import { type VersionMetadata, versionMetadataJson } from "./version-metadata.ts";
 
 const { limit, cursor } = pageQuery(byCreation);
 
 const maxNumber = 2_147_483_647;
 
-/** The query of a list of what is numbered, the latest first. */
-export const numberedQuery = z.object({ limit, cursor });
+/** The query of a list of versions, the latest first. */
+export const versionPageQuery = z.object({ limit, cursor });
 
-/** What is needed to read a page of what is numbered from 1; throws the problem of a cursor that is of no such list. */
-export function numberedPage({ limit, cursor }: z.output<typeof numberedQuery>) {
+type VersionPageQuery = z.output<typeof versionPageQuery>;
+
+/** Where a page of versions, which are numbered from 1, begins. Throws the problem of a cursor that is not of such a list. */
+export function locateVersionPage({ limit, cursor }: VersionPageQuery) {
   return {
-    /** The page's numbers are less; null: whatever they are. */
+    /** The page has the versions below this one; null: from the latest. */
     below: cursor === undefined ? null : parseCursor(cursor),
     take: limit + 1,
-    /** Makes the page of one item more than asked for. */
-    answer: <Item>(items: readonly Item[], numberOf: (item: Item) => number) => {
+    /** Makes the page of up to one item more than its limit. */
+    toPage: <Item>(items: readonly Item[], numberOf: (item: Item) => number) => {
       const shown = items.slice(0, limit);
       const last = items.length > limit ? shown.at(-1) : undefined;
       return { items: shown, nextCursor: last ? formatCursor(numberOf(last)) : null };
     },
   };
+}
+
+/** Reads a page of the versions of something through Prisma, without what each said. */
+export async function readVersionPage(
+  query: VersionPageQuery,
+  find: (page: {
+    where: { version?: { lt: number } };
+    orderBy: { version: "desc" };
+    take: number;
+  }) => Promise<readonly VersionMetadata[]>,
+) {
+  const { below, take, toPage } = locateVersionPage(query);
+  const where = below === null ? {} : { version: { lt: below } };
+  const rows = await find({ where, orderBy: { version: "desc" }, take });
+  return toPage(rows.map(versionMetadataJson), ({ version }) => version);
 }
 
 const position = z.tuple([z.literal("-number"), z.int().min(1).max(maxNumber)]);

@@ -1,8 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import { templateVersionNumber } from "../../domain/notification.ts";
 
-/** What is told of each version of something whose versions are kept, beside what it said. */
-export const versionFacts = z
+/** What the API says of each version of something whose versions are kept, beside what that version said. */
+export const versionMetadata = z
   .object({
     version: z.number().int().openapi({ example: 2 }),
     createdBy: z.string().openapi({ description: "Who made it", example: "bootstrap" }),
@@ -10,13 +10,13 @@ export const versionFacts = z
   })
   .openapi("VersionFacts");
 
-export interface VersionFacts {
+export interface VersionMetadata {
   version: number;
   createdBy: string;
   createdAt: Date;
 }
 
-export const versionFactsJson = ({ version, createdBy, createdAt }: VersionFacts) => ({
+export const versionMetadataJson = ({ version, createdBy, createdAt }: VersionMetadata) => ({
   version,
   createdBy,
   createdAt: createdAt.toISOString(),

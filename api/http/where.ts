@@ -1,15 +1,15 @@
-/** Conditions of one statement, joined by AND, and the values that they bind: what a caller says goes into these only. */
-export function createConditions() {
+/** Builds the conditions of a statement, joined by AND, and the values that they bind. Only values may hold what a caller says. */
+export function createWhereBuilder() {
   const values: unknown[] = [];
   const joined: string[] = [];
   return {
     values,
-    /** Where the value is bound, as `$1`. */
+    /** Binds a value and returns its placeholder, as `$1`. */
     bind: (value: unknown) => `$${values.push(value)}`,
     and: (sql: string) => void joined.push(sql),
-    /** True where there is none. */
+    /** The condition, which is `true` where none was added. */
     sql: () => joined.join(" AND ") || "true",
   };
 }
 
-export type Conditions = ReturnType<typeof createConditions>;
+export type WhereBuilder = ReturnType<typeof createWhereBuilder>;

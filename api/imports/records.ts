@@ -5,7 +5,7 @@ import { readLines } from "./lines.ts";
 import { invalid, jsonPointer } from "../http/problem.ts";
 import { fieldFaults } from "../http/validation.ts";
 
-/** What the records of an import are. */
+/** The form of the records of an import. */
 export interface RecordKind<Item> {
   schema: z.ZodType<Item>;
   /** Columns of CSV, and the fields they fill. */
@@ -43,7 +43,7 @@ export async function* readNdjsonRecords<Item>(
         yield { line, faults: [{ field: "", message: "is not JSON" }] };
         continue;
       }
-      yield check(line, value, schema, jsonPointer);
+      yield checkRecord(line, value, schema, jsonPointer);
     }
   }
 }
@@ -78,7 +78,7 @@ export async function* readCsvRecords<Item>(
         else open[column.slice(column.indexOf(".") + 1)] = cell;
       }
       if (openField !== undefined) value[openField] = open;
-      yield check(line, value, schema, columnOf);
+      yield checkRecord(line, value, schema, columnOf);
     }
   }
   if (header === null)
@@ -118,7 +118,7 @@ function readHeader(
   return header;
 }
 
-function check<Item>(
+function checkRecord<Item>(
   line: number,
   value: unknown,
   schema: z.ZodType<Item>,

@@ -24,7 +24,7 @@ const batchSize = 1_000;
 /** Errors listed in an answer; all are counted. */
 const maxListedErrors = 1_000;
 
-/** For a route's `request.body`. Its path is one of those whose bodies `api/app.ts` leaves unread. */
+/** The `request.body` of a route that imports a stream. `api/app.ts` must leave the body of its path unread. */
 export function importBody(example: { csv: string; ndjson: string }) {
   return {
     required: true,
@@ -72,7 +72,7 @@ interface Import<Item> {
     client: Pick<PoolClient, "query">,
     items: readonly Item[],
   ) => Promise<void | (() => void)>;
-  /** For the one entry of the audit trail that tells of all of it, written with each batch. */
+  /** Names the one entry of the audit trail for the whole import, which is written with each batch. */
   action: string;
   resource: string;
 }
@@ -101,7 +101,7 @@ export async function importStream<Item>(
       failedAsAudited = failed;
       batch = [];
     };
-    for await (const record of readerOf(c, kind)) {
+    for await (const record of chooseReader(c, kind)) {
       result.lines += 1;
       if ("faults" in record) {
         result.failed += 1;
@@ -121,7 +121,7 @@ export async function importStream<Item>(
   return result;
 }
 
-function readerOf<Item>(
+function chooseReader<Item>(
   c: Context<ApiEnv>,
   kind: RecordKind<Item>,
 ): AsyncGenerator<ImportRecord<Item>> {
@@ -129,9 +129,9 @@ function readerOf<Item>(
   const [type] = (c.req.header("content-type") ?? "").toLowerCase().split(";");
   switch (type!.trim()) {
     case "text/csv":
-      return readCsvRecords(bodyOf(c.req.raw), kind);
+      return readCsvRecords(readBody(c.req.raw), kind);
     case "application/x-ndjson":
-      return readNdjsonRecords(bodyOf(c.req.raw), kind);
+      return readNdjsonRecords(readBody(c.req.raw), kind);
     default:
       throw new Problem("unsupported-media-type", "Send text/csv or application/x-ndjson.", {
         headers: { Accept: "text/csv, application/x-ndjson" },
@@ -139,7 +139,7 @@ function readerOf<Item>(
   }
 }
 
-async function* bodyOf(request: Request): AsyncGenerator<Uint8Array> {
+async function* readBody(request: Request): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of request.body ?? []) yield chunk;
   } catch {

@@ -5,15 +5,15 @@ import type { Prisma } from "../../prisma/generated/client.ts";
 import { definitionOf } from "./store.ts";
 import { type FieldError, invalid } from "../http/problem.ts";
 
-/** How old what is known of types may be. */
+/** How old the cached types may be. */
 const freshMs = 1_000;
 
 export type NamedType =
   | { kind: "type"; type: NotificationType }
   | { kind: "unusable"; error: FieldError };
 
-/** Finds the notification types that requests name. One an API process; what it says is at most a second old. */
-export function createTypes(readRulebook: ReadRulebook) {
+/** Finds the notification types that requests name. There is one in an API process; its answers are at most a second old. */
+export function createNotificationTypeLookup(readRulebook: ReadRulebook) {
   let byKey: ReadonlyMap<string, NotificationType> = new Map();
   let readAt = Number.NEGATIVE_INFINITY;
 
@@ -27,12 +27,12 @@ export function createTypes(readRulebook: ReadRulebook) {
     /** The type of that key, if messages of it may go out by email: there is no other way so far. */
     async find(key: string): Promise<NamedType> {
       if (performance.now() - readAt > freshMs || !byKey.has(key)) await read();
-      return usable(byKey.get(key));
+      return checkUsable(byKey.get(key));
     },
   };
 }
 
-export type Types = ReturnType<typeof createTypes>;
+export type NotificationTypeLookup = ReturnType<typeof createNotificationTypeLookup>;
 
 /**
  * As `Types` finds it, within a transaction that goes on to name it: held against deletion to its end. Throws the problem of
@@ -45,12 +45,12 @@ export async function holdType(
   const [row] = await tx.$queryRaw<
     { id: string; document: Prisma.JsonValue }[]
   >`SELECT id, document FROM notification_types WHERE key = ${key} FOR KEY SHARE`;
-  const found = usable(row && { id: row.id, ...definitionOf(row.document) });
+  const found = checkUsable(row && { id: row.id, ...definitionOf(row.document) });
   if (found.kind === "unusable") throw invalid([found.error]);
   return { id: found.type.id, definition: found.type };
 }
 
-function usable<Type extends TypeDefinition>(
+function checkUsable<Type extends TypeDefinition>(
   type: Type | undefined,
 ): { kind: "type"; type: Type } | Extract<NamedType, { kind: "unusable" }> {
   const unusable = (message: string) =>

@@ -4,38 +4,43 @@ import { newUuid } from "../../domain/ids.ts";
 import { typeDefinition, typeKey, typePatch } from "../../domain/policy/notification-type.ts";
 import { text } from "../../domain/text.ts";
 import type { NotificationType, Prisma } from "../../prisma/generated/client.ts";
-import { changeOf } from "../http/audit.ts";
 import { isForeignKeyViolation } from "../http/database-errors.ts";
-import { ifMatchHeaders, requireMatch, setEtag } from "../http/etag.ts";
-import { commit, commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
+import { ifMatchHeaders, setEtag } from "../http/etag.ts";
+import {
+  withAuditedTransaction,
+  withIdempotentTransaction,
+  idempotencyHeaders,
+} from "../http/idempotency.ts";
 import {
   definitionOf,
   findType,
   lockType,
-  patchedDefinition,
+  patchDefinition,
   typeAnswer,
   typeJson,
   typeParams,
   typeVersionAnswer,
   typeVersionJson,
 } from "./store.ts";
-import { numberedPage, numberedQuery } from "../http/version-cursor.ts";
-import { containing, pageOf, pageQuery, readLongPage } from "../http/pages.ts";
+import { readVersionPage, versionPageQuery } from "../http/version-cursor.ts";
+import { matchText, filterBy, readLongPage } from "../http/page-reading.ts";
+import { pageOf, pageQuery } from "../http/pages.ts";
 import { notFound, Problem } from "../http/problem.ts";
 import {
-  type ApiDeps,
   createRouter,
   defineRoute,
   jsonContent,
   problemResponse,
   responses,
 } from "../http/router.ts";
+import { changeVersioned } from "../http/versioned.ts";
 import { refuseUnusableTemplate } from "../templates/store.ts";
-import { versionFacts, versionFactsJson, versionInPath } from "../http/version-metadata.ts";
+import { versionMetadata, versionInPath } from "../http/version-metadata.ts";
+import type { Services } from "../services.ts";
 
 /*
- * Whoever edits a type decides for everybody what cannot be switched off, what passes quiet hours and how much of it may
- * come: that is the organisation's to say, as its policy is, and not the senders', who choose a type for what they send.
+ * An edit of a type decides for all recipients what cannot be switched off, what passes quiet hours and how many messages
+ * may come. Like the policy, that is for the organisation to decide, and not for the senders, who choose a type.
  */
 const mayEdit = "admin";
 
@@ -121,8 +126,8 @@ const versions = defineRoute({
   path: "/v1/notification-types/{key}/versions",
   access: "viewer",
   summary: "The versions of a notification type, the latest first",
-  request: { params: typeParams, query: numberedQuery },
-  responses: responses(200, "A page", pageOf(versionFacts)),
+  request: { params: typeParams, query: versionPageQuery },
+  responses: responses(200, "A page", pageOf(versionMetadata)),
 });
 
 const version = defineRoute({
@@ -134,13 +139,13 @@ const version = defineRoute({
   responses: responses(200, "The version", typeVersionAnswer),
 });
 
-export function notificationTypeRoutes(deps: ApiDeps) {
-  const { prisma, clock } = deps;
+export function notificationTypeRoutes(services: Services) {
+  const { prisma, clock } = services;
 
   return createRouter()
     .openapi(create, async (c) => {
       const { key, ...definition } = c.req.valid("json");
-      return commitOnce(c, deps, 201, async (tx) => {
+      return withIdempotentTransaction(c, services, 201, async (tx) => {
         await refuseUnusableTemplate(tx, definition.summaryTemplate, "/summaryTemplate");
         const now = clock();
         const document = definition as unknown as Prisma.InputJsonObject;
@@ -160,20 +165,12 @@ export function notificationTypeRoutes(deps: ApiDeps) {
       });
     })
     .openapi(list, async (c) => {
-      const { q, ...page } = c.req.valid("query");
+      const query = c.req.valid("query");
+      const filter = query.q === undefined ? {} : filterByKeyOrName(query.q);
       const types = await readLongPage(
-        page,
+        query,
         sortable,
-        ({ where, ...find }) =>
-          prisma.notificationType.findMany({
-            ...find,
-            where: {
-              AND: [
-                where,
-                q === undefined ? {} : { OR: [{ key: containing(q) }, { document: named(q) }] },
-              ],
-            },
-          }),
+        (page) => prisma.notificationType.findMany(filterBy(page, filter)),
         typeJson,
       );
       return c.json(types, 200);
@@ -186,34 +183,32 @@ export function notificationTypeRoutes(deps: ApiDeps) {
     .openapi(patch, async (c) => {
       const { key } = c.req.valid("param");
       const wanted = c.req.valid("json");
-      const row = await commit(c, deps, async (tx) => {
-        const before = await lockType(tx, key);
-        requireMatch(c, before.version);
-        const old = definitionOf(before.document);
-        const definition = patchedDefinition(old, wanted);
-        if (isDeepStrictEqual(definition, old)) return { body: before, changes: [] };
-        if (definition.summaryTemplate !== old.summaryTemplate)
-          await refuseUnusableTemplate(tx, definition.summaryTemplate, "/summaryTemplate");
-        const after = await tx.notificationType.update({
-          where: { key },
-          data: {
-            document: definition as unknown as Prisma.InputJsonObject,
-            version: { increment: 1 },
-            updatedAt: clock(),
-          },
-        });
-        await keepVersion(tx, after, c.get("caller").id);
-        return {
-          body: after,
-          changes: [changeOf("type.update", key, typeJson(before), typeJson(after))],
-        };
+      const row = await changeVersioned(c, services, "type.update", {
+        lock: (tx) => lockType(tx, key),
+        describe: (type) => ({ resource: key, version: type.version, facts: typeJson(type) }),
+        async write(tx, before) {
+          const old = definitionOf(before.document);
+          const definition = patchDefinition(old, wanted);
+          if (isDeepStrictEqual(definition, old)) return null;
+          if (definition.summaryTemplate !== old.summaryTemplate)
+            await refuseUnusableTemplate(tx, definition.summaryTemplate, "/summaryTemplate");
+          const after = await tx.notificationType.update({
+            where: { key },
+            data: {
+              document: definition as unknown as Prisma.InputJsonObject,
+              version: { increment: 1 },
+              updatedAt: clock(),
+            },
+          });
+          await keepVersion(tx, after, c.get("caller").id);
+          return { after };
+        },
       });
-      setEtag(c, row.version);
       return c.json(typeJson(row), 200);
     })
     .openapi(remove, async (c) => {
       const { key } = c.req.valid("param");
-      await commit(c, deps, async (tx) => {
+      await withAuditedTransaction(c, services, async (tx) => {
         const before = await findType(tx, key);
         await tx.notificationType.delete({ where: { id: before.id } }).catch((error: unknown) => {
           throw isForeignKeyViolation(error) ? inUse() : error;
@@ -227,17 +222,14 @@ export function notificationTypeRoutes(deps: ApiDeps) {
     })
     .openapi(versions, async (c) => {
       const { id: typeId } = await findType(prisma, c.req.valid("param").key);
-      const { below, take, answer } = numberedPage(c.req.valid("query"));
-      const rows = await prisma.notificationTypeVersion.findMany({
-        where: { typeId, ...(below !== null && { version: { lt: below } }) },
-        orderBy: { version: "desc" },
-        omit: { document: true },
-        take,
-      });
-      return c.json(
-        answer(rows.map(versionFactsJson), (row) => row.version),
-        200,
+      const page = await readVersionPage(c.req.valid("query"), ({ where, ...find }) =>
+        prisma.notificationTypeVersion.findMany({
+          ...find,
+          where: { ...where, typeId },
+          omit: { document: true },
+        }),
       );
+      return c.json(page, 200);
     })
     .openapi(version, async (c) => {
       const { key, version: wanted } = c.req.valid("param");
@@ -256,12 +248,16 @@ const inUse = () =>
     "Notifications or campaigns that are still kept are of this type: it says what holds for them.",
   );
 
-/** For a Prisma filter: definitions whose name holds this part, in any case. */
-const named = (part: string) => ({
-  path: ["name"],
-  string_contains: containing(part).contains,
-  mode: containing(part).mode,
-});
+/** A Prisma filter for types whose key, or the name in whose definition, holds this part, in any case. */
+function filterByKeyOrName(part: string): Prisma.NotificationTypeWhereInput {
+  const { contains, mode } = matchText(part);
+  return {
+    OR: [
+      { key: { contains, mode } },
+      { document: { path: ["name"], string_contains: contains, mode } },
+    ],
+  };
+}
 
 async function keepVersion(
   tx: Prisma.TransactionClient,

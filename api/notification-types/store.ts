@@ -11,7 +11,11 @@ import type { NotificationType, Prisma } from "../../prisma/generated/client.ts"
 import { invalid, notFound } from "../http/problem.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 import { fieldErrors } from "../http/validation.ts";
-import { versionFacts, type VersionFacts, versionFactsJson } from "../http/version-metadata.ts";
+import {
+  versionMetadata,
+  type VersionMetadata,
+  versionMetadataJson,
+} from "../http/version-metadata.ts";
 
 export const typeParams = z.object({
   key: typeKey.meta({ description: "Of a notification type", example: "task.deadline" }),
@@ -28,12 +32,12 @@ export const typeAnswer = wholeTypeDefinition
   })
   .openapi("NotificationType");
 
-/** What it said. */
+/** A version of a type, as the API shows it. */
 export const typeVersionAnswer = wholeTypeDefinition
-  .extend(versionFacts.shape)
+  .extend(versionMetadata.shape)
   .openapi("NotificationTypeVersion");
 
-/** A definition as it is stored: what it could not say yet when it was written has its default. */
+/** Reads a stored definition. A field that did not exist when it was written takes its default. */
 export const definitionOf = (document: Prisma.JsonValue): TypeDefinition =>
   typeDefinition.parse(document);
 
@@ -50,9 +54,9 @@ export function typeJson(row: NotificationType): z.output<typeof typeAnswer> {
 }
 
 export const typeVersionJson = (
-  row: VersionFacts & { document: Prisma.JsonValue },
+  row: VersionMetadata & { document: Prisma.JsonValue },
 ): z.output<typeof typeVersionAnswer> => ({
-  ...versionFactsJson(row),
+  ...versionMetadataJson(row),
   ...definitionOf(row.document),
 });
 
@@ -66,7 +70,7 @@ export async function findType(
   return row;
 }
 
-/** As `findType`, held against other changes of it to the end of the transaction. */
+/** As `findType`, and locks the type against other changes to the end of the transaction. */
 export async function lockType(
   tx: Prisma.TransactionClient,
   key: string,
@@ -76,7 +80,7 @@ export async function lockType(
 }
 
 /** The definition that a patch, which stands `at` a place of the body, makes of a type; throws the problem of one that may not be. */
-export function patchedDefinition(
+export function patchDefinition(
   before: TypeDefinition,
   wanted: unknown,
   at: readonly string[] = [],

@@ -6,12 +6,12 @@ import type { Channel } from "../../domain/channel.ts";
 import { shardNames } from "../../domain/delivery/queues.ts";
 import { routeMessage } from "../../domain/policy/route.ts";
 import { recipientReference } from "../../domain/recipient.ts";
-import type { Backlog, Place } from "./admission.ts";
+import type { Admission, Reservation } from "./admission.ts";
 import { isForeignKeyViolation } from "../http/database-errors.ts";
 import { type Answer, type KeyedRequest, replayOf, retryOnce } from "../http/idempotency.ts";
 import { type FieldError, invalid, Problem } from "../http/problem.ts";
 import { acceptDeliveries, type AcceptRow } from "../../ledger/accept.ts";
-import type { Types } from "../notification-types/lookup.ts";
+import type { NotificationTypeLookup } from "../notification-types/lookup.ts";
 import {
   dataErrors,
   type NamedVersion,
@@ -27,9 +27,9 @@ const acceptedStatus = 202;
 
 interface Deps {
   pool: Pool;
-  backlog: Backlog;
+  backlog: Admission;
   versions: TemplateVersions;
-  types: Types;
+  types: NotificationTypeLookup;
   mailboxShards: number;
   now: Date;
 }
@@ -65,7 +65,7 @@ export async function acceptNotification(
     channel: routeMessage(type),
     errors: named?.kind === "unusable" ? [named.error] : [],
   };
-  const place = await deps.backlog.enter(recipients, priority === "critical");
+  const place = await deps.backlog.reserve(recipients, priority === "critical");
   // Until it is known what was written, it may have been all.
   let written = recipients.length;
   try {
@@ -83,7 +83,7 @@ export async function acceptNotification(
     if (error instanceof Problem || isForeignKeyViolation(error)) written = 0;
     throw error;
   } finally {
-    place.leave(written);
+    place.release(written);
   }
 }
 
@@ -106,7 +106,7 @@ async function tryToAccept(
   { caller, requestId, test = false }: Origin,
   version: NamedVersion,
   request: KeyedRequest | null,
-  place: Place,
+  place: Reservation,
 ): Promise<(Acceptance & { written: number }) | null> {
   const { recipients, template, data, priority, sendAt } = wanted;
   const errors: FieldError[] = [
@@ -158,11 +158,11 @@ async function tryToAccept(
   const ask = (room: number) =>
     retryOnce(request, () => acceptDeliveries(pool, { ...accepting, room: Math.max(0, room) }));
   const { perRecipient } = place.limits;
-  const others = place.others();
+  const others = place.otherReservations();
   let row = await ask(perRecipient - others);
   if (row.crowdedIds.length > 0 && others > 0) {
     // Perhaps only by what others were about to write, of which some is there now, and some never will be.
-    await place.othersLeft();
+    await place.waitForOthers();
     row = await ask(perRecipient);
   }
   const { current, accepted, count, queues, missing } = row;
@@ -197,7 +197,7 @@ async function tryToAccept(
 const crowdedOf = ({ crowdedIds: { length } }: AcceptRow) =>
   length === 1 ? "One of the recipients has" : `${length} of the recipients have`;
 
-const tooManyInAll = ({ limits }: Place, wanted: number) =>
+const tooManyInAll = ({ limits }: Reservation, wanted: number) =>
   tooManyUnsent(
     `At most ${limits.inAll} deliveries outside campaigns may be accepted and not sent yet (MAX_UNSENT). There is no room for ${wanted} more.`,
   );

@@ -9,7 +9,7 @@ import { drainedQueues } from "../../domain/delivery/queues.ts";
 const recountMs = 150;
 const maxAgeMs = 1_000;
 
-/** Of the bounds, on top, for what is critical: so that a backlog of ordinary messages does not refuse an alarm. */
+/** The share by which the bounds are wider for critical messages, so that a backlog of others does not refuse an alarm. */
 const criticalShare = 0.1;
 
 interface Limits {
@@ -18,31 +18,32 @@ interface Limits {
   perRecipient: number;
 }
 
-/** Deliveries of campaigns wait in the same queues for their batches and digests: counted by an index that holds no others. */
+/** Deliveries of campaigns wait in the same queues for their batches and digests, and are not counted: the index that is read holds none. */
 const countSql = `SELECT count(*)::int AS count FROM (SELECT FROM deliveries d WHERE d.queue = ANY($1::text[]) AND ${isUnsent("d")} LIMIT $2) AS o`;
 
-/** A notification's place among what is accepted: to be left, whatever becomes of it. */
-export interface Place {
-  /** False: there is no room for it, so that it must not be written. */
+/** Room for the deliveries of one notification among those that are accepted. It must be released, whatever becomes of it. */
+export interface Reservation {
+  /** False where there is no room, so that the notification must not be written. */
   admitted: boolean;
   limits: Limits;
-  /** How many of those who came before, in this process, and have not left yet, are for one recipient: of the busiest. */
-  others(): number;
-  /** Resolves when all who came before for one of its recipients have left. */
-  othersLeft(): Promise<unknown>;
-  /** `accepted`: how many deliveries were written; what was asked for, where nobody knows. */
-  leave(accepted: number): void;
+  /** The reservations of this process that came before and are not released, for the recipient who has most of them. */
+  otherReservations(): number;
+  /** Resolves when all reservations that came before for one of its recipients are released. */
+  waitForOthers(): Promise<unknown>;
+  /** `accepted`: how many deliveries were written; where that is not known, how many would have been. */
+  release(accepted: number): void;
 }
 
-interface Reservation {
+interface CountedReservation {
   size: number;
-  left: boolean;
-  /** It was under way while a count was: it stands in that, or does not. */
+  released: boolean;
+  /** It was under way while the deliveries were counted, so that the count may hold it or not. */
   ambiguous: boolean;
 }
 
+/** The place of a notification among those under way for one of its recipients. */
 interface Ticket {
-  left: Promise<void>;
+  released: Promise<void>;
 }
 
 /**
@@ -56,7 +57,7 @@ interface Ticket {
  * does not see what another has not committed. That bound too is exact with one process, as long as a recipient goes by
  * one name, and off by what is under way at once otherwise.
  */
-export function createBacklog({
+export function createAdmission({
   pool,
   maxUnsent,
   maxUnsentPerRecipient,
@@ -75,8 +76,8 @@ export function createBacklog({
   let counted = 0;
   let countedAt = -Infinity;
   let counting: Promise<void> | null = null;
-  /** What the count may have missed: not left before it began. */
-  const uncounted = new Set<Reservation>();
+  /** What the count may have missed: reservations that were not released before it began. */
+  const uncounted = new Set<CountedReservation>();
   const tickets = new Map<string, Ticket[]>();
 
   const age = () => performance.now() - countedAt;
@@ -88,7 +89,7 @@ export function createBacklog({
 
   async function recount(): Promise<void> {
     const beganAt = performance.now();
-    const seen = [...uncounted].filter(({ left }) => left);
+    const seen = [...uncounted].filter(({ released }) => released);
     for (const reserved of uncounted) reserved.ambiguous = true;
     const { rows } = await pool.query<{ count: number }>({
       name: "count-unsent",
@@ -99,35 +100,35 @@ export function createBacklog({
     countedAt = beganAt;
     for (const reserved of seen) uncounted.delete(reserved);
   }
-  const recountOnce = () => (counting ??= recount().finally(() => (counting = null)));
+  const shareRecount = () => (counting ??= recount().finally(() => (counting = null)));
 
   /** Looks for room and takes it, with nothing in between. */
-  function reserve(size: number, limit: number): Reservation | null {
+  function takeRoom(size: number, limit: number): CountedReservation | null {
     if (waiting() + size > limit) return null;
-    const reserved = { size, left: false, ambiguous: counting !== null };
+    const reserved = { size, released: false, ambiguous: counting !== null };
     uncounted.add(reserved);
     return reserved;
   }
 
-  /** Nothing is refused over an old count, nor for what may stand in it twice. */
-  async function reservation(size: number, limit: number): Promise<Reservation | null> {
-    if (age() > maxAgeMs) await recountOnce();
-    else if (age() > recountMs && waiting() > limit / 2) recountOnce().catch(() => {});
+  /** Refuses nothing over an old count, nor for a reservation that the count may hold already. */
+  async function waitForRoom(size: number, limit: number): Promise<CountedReservation | null> {
+    if (age() > maxAgeMs) await shareRecount();
+    else if (age() > recountMs && waiting() > limit / 2) shareRecount().catch(() => {});
     for (let looks = 0; ; looks++) {
-      const reserved = reserve(size, limit);
-      const twice = () => [...uncounted].some(({ left, ambiguous }) => left && ambiguous);
+      const reserved = takeRoom(size, limit);
+      const twice = () => [...uncounted].some(({ released, ambiguous }) => released && ambiguous);
       if (reserved || looks === 2 || (age() <= recountMs && !twice())) return reserved;
-      await recountOnce();
+      await shareRecount();
     }
   }
 
-  /** To be written, once it has a place: one delivery to each of `references`. */
-  async function enter(references: readonly string[], urgent: boolean): Promise<Place> {
+  /** Reserves room for one delivery to each of `references`. */
+  async function reserve(references: readonly string[], urgent: boolean): Promise<Reservation> {
     const names = [...new Set(references)];
     const limits = urgent ? critical : ordinary;
-    const reserved = await reservation(names.length, limits.inAll);
-    let leave = () => {};
-    const ticket: Ticket = { left: new Promise((resolve) => (leave = resolve)) };
+    const reserved = await waitForRoom(names.length, limits.inAll);
+    let endTicket = () => {};
+    const ticket: Ticket = { released: new Promise((resolve) => (endTicket = resolve)) };
     for (const name of names) {
       const holders = tickets.get(name);
       if (holders) holders.push(ticket);
@@ -140,12 +141,12 @@ export function createBacklog({
     return {
       admitted: reserved !== null,
       limits,
-      others: () => names.reduce((most, name) => Math.max(most, before(name).length), 0),
-      othersLeft: () => Promise.all(names.flatMap(before).map(({ left }) => left)),
-      leave(accepted) {
+      otherReservations: () => names.reduce((most, name) => Math.max(most, before(name).length), 0),
+      waitForOthers: () => Promise.all(names.flatMap(before).map(({ released }) => released)),
+      release(accepted) {
         if (reserved) {
           reserved.size = accepted;
-          reserved.left = true;
+          reserved.released = true;
           if (accepted === 0) uncounted.delete(reserved);
         }
         for (const name of names) {
@@ -153,12 +154,12 @@ export function createBacklog({
           if (holders.length === 1) tickets.delete(name);
           else holders.splice(holders.indexOf(ticket), 1);
         }
-        leave();
+        endTicket();
       },
     };
   }
 
-  return { enter };
+  return { reserve };
 }
 
-export type Backlog = ReturnType<typeof createBacklog>;
+export type Admission = ReturnType<typeof createAdmission>;

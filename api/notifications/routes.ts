@@ -7,10 +7,9 @@ import { type DeliveryStatus } from "../../domain/delivery/status.ts";
 import { priorities, type Priority } from "../../domain/priority.ts";
 import { notificationQueues } from "../../domain/delivery/queues.ts";
 import { text } from "../../domain/text.ts";
-import { acceptNotification } from "./accept.ts";
-import type { Backlog } from "./admission.ts";
+import { acceptInRequest } from "./accept-request.ts";
 import { withTemplate } from "../templates/store.ts";
-import { createConditions } from "../http/where.ts";
+import { createWhereBuilder } from "../http/where.ts";
 import {
   countsOf,
   deliveryAnswer,
@@ -19,23 +18,14 @@ import {
   templateVersionAnswer,
 } from "../deliveries/store.ts";
 import { findNamed, readDeliveries, recipientParameter } from "../deliveries/filters.ts";
-import { answerWith, idempotencyHeaders, keyedRequest } from "../http/idempotency.ts";
+import { idempotencyHeaders } from "../http/idempotency.ts";
 import { Problem } from "../http/problem.ts";
-import {
-  byCreation,
-  createdBetween,
-  oneOrMore,
-  pageOf,
-  pageQuery,
-  paging,
-  type Part,
-  partOf,
-} from "../http/pages.ts";
-import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import type { Types } from "../notification-types/lookup.ts";
-import type { TemplateVersions } from "../templates/version-cache.ts";
+import { type Part, readPageByCreation } from "../http/page-reading.ts";
+import { byCreation, createdBetween, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
+import { throwNotFound, exampleIdOf, readPathId, idParams } from "../http/path-ids.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { acceptedNotification } from "./schemas.ts";
+import type { Services } from "../services.ts";
 
 const exampleNotification = {
   recipients: ["customer-17", "customer-42"],
@@ -141,15 +131,11 @@ const get = defineRoute({
   responses: responses(200, "The notification", notification),
 });
 
-export function notificationRoutes(
-  { prisma, pool, wakes, clock, config }: ApiDeps,
-  versions: TemplateVersions,
-  types: Types,
-  backlog: Backlog,
-) {
+export function notificationRoutes(services: Services) {
+  const { prisma, pool } = services;
+
   return createRouter()
     .openapi(create, async (c) => {
-      const requestId = c.get("requestId");
       const wanted = c.req.valid("json");
       const { role } = c.get("caller");
       if (wanted.bypassRateLimit && role !== "admin")
@@ -157,38 +143,26 @@ export function notificationRoutes(
           "forbidden",
           "bypassRateLimit needs a key of the role admin: leave it out, or use another key.",
         );
-      const { queues, ...answer } = await acceptNotification(
-        { pool, backlog, versions, types, mailboxShards: config.mailboxShards, now: clock() },
-        wanted,
-        { caller: c.get("caller").id, requestId },
-        keyedRequest(c),
-      );
-      for (const queue of queues) wakes.queue(queue, { requestId });
-      return answerWith<z.infer<typeof acceptedNotification>, 202>(c, answer);
+      return acceptInRequest(c, services, wanted, { test: false });
     })
     .openapi(list, async (c) => {
-      const { limit, cursor, sort, ...wanted } = c.req.valid("query");
-      const page = { limit, cursor, sort };
-      const filters = await findNamed(pool, wanted);
-      const rows = filters ? await readNotifications(pool, filters, partOf(page)) : [];
-      const counts = await countsByNotification(
-        pool,
-        rows.map(({ id }) => id),
+      const query = c.req.valid("query");
+      const filters = await findNamed(pool, query);
+      const notifications = await readPageByCreation(
+        query,
+        async (part) =>
+          filters ? addCounts(pool, await readNotifications(pool, filters, part)) : [],
+        listedJson,
       );
-      return c.json(
-        paging<NotificationRow>(page, byCreation).answer(rows, (row) =>
-          listedJson(row, counts.get(row.id) ?? []),
-        ),
-        200,
-      );
+      return c.json(notifications, 200);
     })
     .openapi(get, async (c) => {
       const row = await prisma.notification.findUnique({
-        where: { id: idInPath("notification", c.req.valid("param").id) },
+        where: { id: readPathId("notification", c.req.valid("param").id) },
         include: { ...withTemplate, type: { select: { key: true } } },
       });
-      if (!row) absent("notification");
-      const counts = await countsByNotification(pool, [row.id]);
+      if (!row) throwNotFound("notification");
+      const [counted] = await addCounts(pool, [row]);
       const deliveries = await readDeliveries(
         pool,
         { notification: row.id },
@@ -197,10 +171,7 @@ export function notificationRoutes(
       const { version, template } = row.templateVersion;
       return c.json(
         {
-          ...listedJson(
-            { ...row, key: template.key, version, type: row.type?.key ?? null },
-            counts.get(row.id) ?? [],
-          ),
+          ...listedJson({ ...counted!, key: template.key, version, type: row.type?.key ?? null }),
           data: row.data as Record<string, unknown>,
           occursAt: row.occursAt?.toISOString() ?? null,
           expiresAt: row.expiresAt?.toISOString() ?? null,
@@ -243,13 +214,13 @@ interface NotificationFilters {
   createdBefore?: Date | undefined;
 }
 
-/** In the order of creation. Without a name, so that it is planned for the values at hand. */
+/** Reads a part of the list of notifications. The statement has no name, so that it is planned for the values at hand. */
 async function readNotifications(
   pool: Pool,
   filters: NotificationFilters,
   { after, direction, take }: Part,
 ): Promise<NotificationRow[]> {
-  const conditions = createConditions();
+  const conditions = createWhereBuilder();
   const { bind, and } = conditions;
   const { priority, template, type, recipient, createdBy, test, state } = filters;
   const { createdFrom, createdBefore } = filters;
@@ -265,7 +236,7 @@ async function readNotifications(
     );
   if (createdBy !== undefined) and(`n.created_by = ${bind(createdBy)}`);
   if (test !== undefined) and(`n.test = ${bind(test === "true")}::boolean`);
-  // By what is open, which is bounded, and not by what has been asked for.
+  // Open deliveries are bounded in number, and notifications are not.
   if (state !== undefined)
     and(
       `n.id = ANY(ARRAY(SELECT DISTINCT notification_id FROM deliveries WHERE queue = ANY(${bind(notificationQueues)}::text[]) AND due_at IS NOT NULL))`,
@@ -286,21 +257,24 @@ async function readNotifications(
 
 type StatusCount = { status: DeliveryStatus; count: number };
 
-async function countsByNotification(
-  pool: Pool,
-  ids: readonly string[],
-): Promise<Map<string, StatusCount[]>> {
-  const counts = new Map<string, StatusCount[]>();
-  if (ids.length === 0) return counts;
-  const { rows } = await pool.query<StatusCount & { id: string }>(
-    "SELECT notification_id AS id, status, count(*)::int AS count FROM deliveries WHERE notification_id = ANY($1::uuid[]) AND leg = 'primary' GROUP BY 1, 2",
-    [ids],
-  );
-  for (const { id, ...counted } of rows) counts.set(id, [...(counts.get(id) ?? []), counted]);
-  return counts;
+interface Counted {
+  counts: StatusCount[];
 }
 
-function listedJson(row: NotificationRow, counts: StatusCount[]): z.output<typeof listed> {
+/** Counts the deliveries of each notification by status. */
+async function addCounts<Row extends { id: string }>(
+  pool: Pool,
+  notifications: readonly Row[],
+): Promise<(Row & Counted)[]> {
+  if (notifications.length === 0) return [];
+  const { rows } = await pool.query<StatusCount & { id: string }>(
+    "SELECT notification_id AS id, status, count(*)::int AS count FROM deliveries WHERE notification_id = ANY($1::uuid[]) AND leg = 'primary' GROUP BY 1, 2",
+    [notifications.map(({ id }) => id)],
+  );
+  return notifications.map((row) => ({ ...row, counts: rows.filter(({ id }) => id === row.id) }));
+}
+
+function listedJson(row: NotificationRow & Counted): z.output<typeof listed> {
   const { key, version, type, priority, test, createdBy, requestId } = row;
   return {
     id: publicId("notification", row.id),
@@ -312,6 +286,6 @@ function listedJson(row: NotificationRow, counts: StatusCount[]): z.output<typeo
     createdBy,
     requestId,
     createdAt: row.createdAt.toISOString(),
-    counts: countsOf(counts),
+    counts: countsOf(row.counts),
   };
 }

@@ -1,9 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import { text } from "../../domain/text.ts";
-import { answerWith, idempotencyHeaders, keyedRequest } from "../http/idempotency.ts";
+import { idempotencyHeaders } from "../http/idempotency.ts";
 import { type FieldError, invalid, Problem } from "../http/problem.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import type { Types } from "../notification-types/lookup.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import {
   anyVersion,
   exampleData,
@@ -11,10 +10,9 @@ import {
   findVersion,
   templateParams,
 } from "../templates/store.ts";
-import type { TemplateVersions } from "../templates/version-cache.ts";
-import { acceptNotification } from "./accept.ts";
-import type { Backlog } from "./admission.ts";
+import { acceptInRequest } from "./accept-request.ts";
 import { acceptedNotification } from "./schemas.ts";
+import type { Services } from "../services.ts";
 
 const test = defineRoute({
   method: "post",
@@ -39,39 +37,32 @@ const test = defineRoute({
 });
 
 /** A version of a template, sent to one recipient to try it. */
-export function templateTestRoutes(
-  deps: ApiDeps,
-  versions: TemplateVersions,
-  types: Types,
-  backlog: Backlog,
-) {
-  const { prisma, pool, wakes, clock, config } = deps;
+export function templateTestRoutes(services: Services) {
+  const { prisma } = services;
 
   return createRouter().openapi(test, async (c) => {
     const { key } = c.req.valid("param");
     const { recipient, data, version: wanted } = c.req.valid("json");
-    const requestId = c.get("requestId");
     const template = await findTemplate(prisma, key);
     const { version } = await findVersion(prisma, template, wanted);
     try {
-      const { queues, ...answer } = await acceptNotification(
-        { pool, backlog, versions, types, mailboxShards: config.mailboxShards, now: clock() },
-        { recipients: [recipient], template: { key, version }, data, actions: [] },
-        { caller: c.get("caller").id, requestId, test: true },
-        keyedRequest(c),
-      );
-      for (const queue of queues) wakes.queue(queue, { requestId });
-      return answerWith<z.infer<typeof acceptedNotification>, 202>(c, answer);
+      const notification = {
+        recipients: [recipient],
+        template: { key, version },
+        data,
+        actions: [],
+      };
+      return await acceptInRequest(c, services, notification, { test: true });
     } catch (error) {
       if (error instanceof Problem && error.kind === "invalid")
-        throw invalid(error.errors.map(asOfTest));
+        throw invalid(error.errors.map(toTestError));
       throw error;
     }
   });
 }
 
 /** An error of a notification's body as one of a test's request. */
-function asOfTest(error: FieldError): FieldError {
+function toTestError(error: FieldError): FieldError {
   if (error.field === "/recipients/0") return { ...error, field: "/recipient" };
   return error.field.startsWith("/template") ? { ...error, in: "path", field: "key" } : error;
 }

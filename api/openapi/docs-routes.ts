@@ -5,6 +5,7 @@ import { z } from "@hono/zod-openapi";
 import absolutePath from "swagger-ui-dist/absolute-path.js";
 import { Problem } from "../http/problem.ts";
 import { createRouter, defineRoute, problemResponse } from "../http/router.ts";
+import { openApiDocument } from "./document.ts";
 
 const page = `<!doctype html>
 <html lang="en">
@@ -36,7 +37,7 @@ const initializer = `SwaggerUIBundle({
 
 const ofSwaggerUi = (name: string) => () => readFile(join(absolutePath(), name));
 
-/** All that can be asked for under /docs/: its type, and what it is read from once. */
+/** The files under /docs/: the type of each, and how it is read, which happens once. */
 const files: Record<string, { type: string; read: () => Promise<Uint8Array> }> = {
   "swagger-ui-bundle.js": {
     type: "text/javascript; charset=utf-8",
@@ -50,7 +51,7 @@ const files: Record<string, { type: string; read: () => Promise<Uint8Array> }> =
   },
 };
 
-/** Nothing but what this process serves, no script within the page, and no frame around it. */
+/** Allows nothing but what this process serves, no script within the page, and no frame around it. */
 const policy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -61,6 +62,31 @@ const policy = [
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join("; ");
+
+const showDocument = defineRoute({
+  method: "get",
+  path: "/openapi.json",
+  access: "public",
+  summary: "This document",
+  responses: {
+    200: {
+      description: "An OpenAPI 3.1 document",
+      content: {
+        "application/json": {
+          schema: z.looseObject({}).openapi({ example: { openapi: "3.1.0" } }),
+        },
+      },
+    },
+  },
+});
+
+const leadToPage = defineRoute({
+  method: "get",
+  path: "/",
+  access: "public",
+  summary: "Redirects a browser to the documentation",
+  responses: { 302: { description: "The documentation is at /docs" }, ...problemResponse },
+});
 
 const showPage = defineRoute({
   method: "get",
@@ -99,8 +125,12 @@ const showFile = defineRoute({
   },
 });
 
-/** Documentation of the API from this process alone: the page asks no other host for anything. */
-export function docsRoutes() {
+/**
+ * The OpenAPI document of an app, and a page that shows it, which asks no other host for anything. The document is made by
+ * the first request for it, when all routes have been added.
+ */
+export function docsRoutes(app: ReturnType<typeof createRouter>) {
+  let document: Record<string, unknown> | undefined;
   const loaded = new Map<string, Promise<{ bytes: Uint8Array<ArrayBuffer>; etag: string }>>();
   const load = async (read: () => Promise<Uint8Array>) => {
     const bytes = Uint8Array.from(await read());
@@ -109,6 +139,8 @@ export function docsRoutes() {
   };
 
   return createRouter()
+    .openapi(showDocument, (c) => c.json((document ??= openApiDocument(app)), 200))
+    .openapi(leadToPage, (c) => c.redirect("/docs", 302))
     .openapi(showPage, (c) =>
       c.body(page, 200, {
         "Content-Type": "text/html; charset=utf-8",

@@ -61,14 +61,15 @@ export function openApiDocument(app: App): Record<string, unknown> {
   };
 }
 
-interface TableRow {
-  /** In capitals. */
+/** One row of the table of routes. */
+export interface TableRow {
+  /** The method in capitals. */
   method: string;
   path: string;
   access: Access;
 }
 
-/** Every route with who may use it. To be asked for when all routes are registered. */
+/** Lists every route with who may use it. It must be called when all routes have been added. */
 export function routeTable(app: App): TableRow[] {
   return app.openAPIRegistry.definitions.flatMap((definition) => {
     if (definition.type !== "route") return [];

@@ -28,20 +28,20 @@ export const noExample = "(no example)";
  * shown, but for those that may be left out and have neither an example nor anything else to go by.
  */
 export function exampleOf(schema: unknown, schemas: Schemas): unknown {
-  return make(schema as Schema, schemas);
+  return makeExample(schema as Schema, schemas);
 }
 
-function make(schema: Schema, schemas: Schemas): unknown {
+function makeExample(schema: Schema, schemas: Schemas): unknown {
   if (schema.example !== undefined) return schema.example;
   if (schema.examples?.length) return schema.examples[0];
   if (schema.$ref !== undefined)
-    return make(schemas[schema.$ref.split("/").at(-1)!] as Schema, schemas);
+    return makeExample(schemas[schema.$ref.split("/").at(-1)!] as Schema, schemas);
   if (schema.const !== undefined) return schema.const;
   if (schema.default !== undefined) return schema.default;
   if (schema.enum?.length) return schema.enum[0];
   const [form] = schema.oneOf ?? schema.anyOf ?? [];
-  if (form) return make(form, schemas);
-  const merged = schema.allOf?.map((part) => make(part, schemas)) ?? [];
+  if (form) return makeExample(form, schemas);
+  const merged = schema.allOf?.map((part) => makeExample(part, schemas)) ?? [];
   // An instant that may be missing is one of something that has mostly not happened yet.
   if (schema.format === "date-time" && schema.type?.includes("null")) return null;
   const [type = "any"] = [schema.type ?? (schema.properties ? "object" : "any")].flat();
@@ -49,7 +49,7 @@ function make(schema: Schema, schemas: Schemas): unknown {
     case "object":
       return Object.assign({}, ...merged, ofProperties(schema, schemas));
     case "array":
-      return schema.items ? [make(schema.items, schemas)] : [];
+      return schema.items ? [makeExample(schema.items, schemas)] : [];
     case "boolean":
       return true;
     case "integer":
@@ -67,7 +67,7 @@ function make(schema: Schema, schemas: Schemas): unknown {
 function ofProperties({ properties = {}, required = [] }: Schema, schemas: Schemas) {
   return Object.fromEntries(
     Object.entries(properties)
-      .map(([name, property]) => [name, make(property, schemas)] as const)
+      .map(([name, property]) => [name, makeExample(property, schemas)] as const)
       .filter(([name, value]) => value !== noExample || required.includes(name)),
   );
 }

@@ -7,7 +7,7 @@ Tells people things, durably. What is accepted is committed before it is answere
 Send an API key as \`Authorization: Bearer …\`. A key has a role: \`viewer\` reads and previews, \`sender\` also sends and changes
 things, \`admin\` also manages keys, edits the policy and notification types, erases recipients, removes suppressions and reads the audit trail. \`x-tidings-role\` names
 the least role of each operation. Operations that say \`recipient\` there take a recipient's token instead, sent the same way:
-it is signed here, expires, and is good for what is that recipient's own. \`/healthz\`, \`/readyz\`, this document and \`/docs\` need no key.
+it is signed here, expires, and is good for what is that recipient's own. \`/healthz\`, \`/readyz\`, this document and \`/docs\`, to which \`/\` redirects, need no key.
 
 ## Bodies
 

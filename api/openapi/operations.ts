@@ -15,7 +15,7 @@ export interface Operation {
 
 /** Where an operation stands in the document. */
 interface Place {
-  /** In lower case. */
+  /** The method in lower case. */
   method: string;
   path: string;
   /** Whether something of this path is changed under If-Match, so that its answers bear an ETag. */
@@ -59,7 +59,7 @@ function tagOf(path: string): string {
 
 /** `getCampaignsByIdDeliveries`: made of method and path alone, so that it stays as long as they do. */
 function operationId(method: string, path: string): string {
-  const words = parts(path).flatMap((part) =>
+  const words = (path === "/" ? ["root"] : parts(path)).flatMap((part) =>
     part.startsWith("{") ? ["by", part.slice(1, -1)] : part.split(/[^A-Za-z0-9]+/),
   );
   return method + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
@@ -98,7 +98,7 @@ export function completeOperation(operation: Operation, place: Place, schemas: S
   } as Operation;
 }
 
-/** Its answers, without the classes of problems, for which completion names each. */
+/** The answers of an operation, without the classes of problems, of which completion names each. */
 const ownResponses = ({ responses }: Operation) =>
   Object.entries(responses).filter(([status]) => !status.endsWith("XX"));
 

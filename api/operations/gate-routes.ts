@@ -7,16 +7,16 @@ import { setGate } from "../../ledger/gates.ts";
 import { executeIn } from "../../ledger/sql.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { gateAnswer, gateJson, shownGates, shownKinds } from "./gates.ts";
-import { commit } from "../http/idempotency.ts";
+import { withAuditedTransaction } from "../http/idempotency.ts";
 import { notFound } from "../http/problem.ts";
 import {
-  type ApiDeps,
   createRouter,
   defineRoute,
   jsonContent,
   problemResponse,
   responses,
 } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 const params = z.object({
   kind: z.string().openapi({ description: limitedKinds.join(" or "), example: "provider" }),
@@ -75,10 +75,10 @@ function keyOf({ kind, name }: { kind: string; name: string }, among: readonly G
   return `${kind}/${name}`;
 }
 
-export function gateRoutes(deps: ApiDeps) {
-  const { prisma, clock } = deps;
+export function gateRoutes(services: Services) {
+  const { prisma, clock } = services;
 
-  /** Held against other changes to the end of the transaction; null if there is none. */
+  /** Locks a gate against other changes to the end of the transaction; null if there is none. */
   const lockGate = async (tx: Prisma.TransactionClient, key: string) => {
     await tx.$queryRaw`SELECT FROM gates WHERE key = ${key} FOR UPDATE`;
     const gate = await tx.gate.findUnique({ where: { key } });
@@ -101,8 +101,8 @@ export function gateRoutes(deps: ApiDeps) {
       const param = c.req.valid("param");
       const key = keyOf(param, limitedKinds);
       const { permitsPerSecond, burst, dailyQuota } = c.req.valid("json");
-      const json = await commit(c, deps, async (tx) => {
-        // One that is misspelt would limit nothing.
+      const json = await withAuditedTransaction(c, services, async (tx) => {
+        // A gate with a misspelt name would limit nothing.
         if (
           param.kind === "provider" &&
           !(await tx.breaker.findUnique({ where: { provider: param.name } }))
@@ -122,7 +122,7 @@ export function gateRoutes(deps: ApiDeps) {
     })
     .openapi(remove, async (c) => {
       const key = keyOf(c.req.valid("param"), limitedKinds);
-      await commit(c, deps, async (tx) => {
+      await withAuditedTransaction(c, services, async (tx) => {
         const before = await lockGate(tx, key);
         if (!before) throw notFound("gate", "name");
         await tx.gate.delete({ where: { key } });

@@ -7,9 +7,9 @@ import {
   healthWords,
 } from "../../domain/health.ts";
 import { priorities } from "../../domain/priority.ts";
-import type { LedgerReader } from "../../ledger/health-figures.ts";
 import { Problem } from "../http/problem.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 const word = z.enum(healthWords);
 
@@ -116,7 +116,7 @@ const health = defineRoute({
   ),
 });
 
-export function systemHealthRoutes(readLedger: LedgerReader) {
+export function systemHealthRoutes({ readLedger }: Services) {
   return createRouter().openapi(health, async (c) => {
     const { reading } = await readLedger();
     if (!reading)

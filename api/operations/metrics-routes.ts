@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
-import type { Registry } from "prom-client";
 import { createRouter, defineRoute, problemResponse } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 const scrape = defineRoute({
   method: "get",
@@ -21,7 +21,7 @@ const scrape = defineRoute({
   },
 });
 
-export function metricsRoutes(registry: Registry) {
+export function metricsRoutes({ metrics: { registry } }: Services) {
   return createRouter().openapi(scrape, async (c) =>
     c.text(await registry.metrics(), 200, { "content-type": registry.contentType }),
   );

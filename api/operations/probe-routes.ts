@@ -1,7 +1,8 @@
 import { z } from "@hono/zod-openapi";
-import { within } from "../../lib/timeout.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
+import { withTimeout } from "../../lib/timeout.ts";
+import { createRouter, defineRoute, responses } from "../http/router.ts";
 import { Problem } from "../http/problem.ts";
+import type { Services } from "../services.ts";
 
 const alive = defineRoute({
   method: "get",
@@ -30,10 +31,10 @@ const ready = defineRoute({
 
 const databaseProbeMs = 2_000;
 
-export function healthRoutes({ prisma, probeTemporal }: ApiDeps) {
+export function healthRoutes({ prisma, probeTemporal }: Services) {
   async function probeDatabase(): Promise<void> {
     try {
-      await within(databaseProbeMs, prisma.$queryRaw`SELECT 1`);
+      await withTimeout(databaseProbeMs, prisma.$queryRaw`SELECT 1`);
     } catch {
       throw new Problem("unavailable", "The database cannot be reached.", {
         headers: { "Retry-After": "2" },

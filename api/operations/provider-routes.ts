@@ -5,9 +5,10 @@ import { providerName } from "../../domain/provider-name.ts";
 import type { Breaker, Gate, Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
 import { gateAnswer, gateJson } from "./gates.ts";
-import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
+import { withIdempotentTransaction, idempotencyHeaders } from "../http/idempotency.ts";
 import { notFound } from "../http/problem.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
+import { createRouter, defineRoute, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 const provider = z
   .object({
@@ -85,8 +86,8 @@ const reset = defineRoute({
   responses: responses(200, "The provider afterwards", provider),
 });
 
-export function providerRoutes(deps: ApiDeps) {
-  const { prisma, clock } = deps;
+export function providerRoutes(services: Services) {
+  const { prisma, clock } = services;
 
   /** Throws the 404 of one that there is not. `held`: against other changes, to the end of the transaction. */
   const read = async (client: Prisma.TransactionClient, name: string, held?: "held") => {
@@ -112,7 +113,7 @@ export function providerRoutes(deps: ApiDeps) {
     .openapi(get, async (c) => c.json(await read(prisma, c.req.valid("param").name), 200))
     .openapi(reset, async (c) => {
       const { name } = c.req.valid("param");
-      return commitOnce(c, deps, 200, async (tx) => {
+      return withIdempotentTransaction(c, services, 200, async (tx) => {
         const before = await read(tx, name, "held");
         await tx.$executeRaw`
           UPDATE breakers SET closed_at = CASE WHEN state = 'closed' THEN closed_at ELSE clock_timestamp() END, state = 'closed', failed_at = '{}',

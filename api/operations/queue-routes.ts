@@ -4,8 +4,9 @@ import { reasons } from "../../domain/delivery/reasons.ts";
 import { findNamed, queueParameter, typeParameter } from "../deliveries/filters.ts";
 import { oneOrMore } from "../http/pages.ts";
 import { queueDimensions, readWaiting, waitingAnswer } from "./queues.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
-import { createTurns } from "../../lib/concurrency-limit.ts";
+import { createRouter, defineRoute, responses } from "../http/router.ts";
+import { createLimiter } from "../../lib/concurrency-limit.ts";
+import type { Services } from "../services.ts";
 
 const waiting = defineRoute({
   method: "get",
@@ -41,17 +42,20 @@ const waiting = defineRoute({
   ),
 });
 
-/** It looks at all that is open: so many at once, that connections are left for what is to be accepted. */
+/** A count reads all open deliveries: so many run at once that connections are left for accepting notifications. */
 const countsAtOnce = 2;
 
-export function queueRoutes({ pool }: ApiDeps) {
-  const inTurn = createTurns(countsAtOnce);
+export function queueRoutes({ pool }: Services) {
+  const limitCounts = createLimiter(countsAtOnce);
 
   return createRouter().openapi(waiting, async (c) => {
     const { by = queueDimensions, limit, ...wanted } = c.req.valid("query");
     const filters = await findNamed(pool, wanted);
     if (!filters)
       return c.json({ items: [], total: { waiting: 0, due: 0, sending: 0 }, more: 0 }, 200);
-    return c.json(await inTurn(() => readWaiting(pool, [...new Set(by)], filters, limit)), 200);
+    return c.json(
+      await limitCounts(() => readWaiting(pool, [...new Set(by)], filters, limit)),
+      200,
+    );
   });
 }

@@ -3,13 +3,13 @@ import type { Pool } from "pg";
 import { sourceRuns } from "../../ledger/conditions.ts";
 import { priorities, type Priority } from "../../domain/priority.ts";
 import { type Reason, reasons } from "../../domain/delivery/reasons.ts";
-import { createConditions } from "../http/where.ts";
+import { createWhereBuilder } from "../http/where.ts";
 
-/** By what that which waits is told apart. */
+/** The dimensions by which waiting deliveries are counted. */
 export const queueDimensions = ["queue", "type", "priority", "reason"] as const;
 type Dimension = (typeof queueDimensions)[number];
 
-/** What waits, of which kind; the type is a UUID. */
+/** Filters of waiting deliveries; the type is a UUID. */
 export interface WaitingFilters {
   queue?: string | undefined;
   type?: string | undefined;
@@ -93,7 +93,7 @@ const withType =
   "LEFT JOIN notifications n ON n.id = d.notification_id LEFT JOIN campaigns c ON c.id = d.campaign_id";
 
 /** A type is looked up by its key once it is counted. */
-const shown = (dimension: Dimension) =>
+const selectDimension = (dimension: Dimension) =>
   dimension === "type"
     ? "(SELECT t.key FROM notification_types t WHERE t.id = k.type) AS type"
     : `k.${dimension}`;
@@ -108,7 +108,7 @@ export async function readWaiting(
   { queue, type, priority, reason }: WaitingFilters,
   limit: number,
 ): Promise<z.output<typeof waitingAnswer>> {
-  const { bind, and, sql, values } = createConditions();
+  const { bind, and, sql, values } = createWhereBuilder();
   if (queue !== undefined) and(`d.queue = ${bind(queue)}`);
   if (type !== undefined) and(`${typeId} = ${bind(type)}::uuid`);
   if (priority) and(`d.priority = ANY(${bind(priority)}::priority[])`);
@@ -126,7 +126,7 @@ export async function readWaiting(
          min(due_at) FILTER (WHERE due) AS oldest, min(due_at) FILTER (WHERE status = 'pending' AND due_at > clock.now) AS next
        FROM open, clock GROUP BY ${by.join(", ")}
      )
-     SELECT ${by.map(shown).join(", ")}, k.waiting, k.due, k.sending, k.oldest AS "oldestDueAt",
+     SELECT ${by.map(selectDimension).join(", ")}, k.waiting, k.due, k.sending, k.oldest AS "oldestDueAt",
        extract(epoch FROM clock.now - k.oldest)::float8 AS "oldestDueSeconds", k.next AS "nextDueAt", count(*) OVER ()::int AS kinds,
        sum(k.waiting) OVER ()::int AS "allWaiting", sum(k.due) OVER ()::int AS "allDue", sum(k.sending) OVER ()::int AS "allSending"
      FROM kinds k, clock ORDER BY k.due DESC, k.waiting DESC, ${by.map((name) => `k.${name}`).join(", ")} LIMIT ${bind(limit)}::int`,

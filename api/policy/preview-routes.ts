@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import type { ReadRulebook } from "../../ledger/rulebook.ts";
+import type { Pool } from "pg";
 import { newestUuid, newUuid, publicId } from "../../domain/ids.ts";
 import { dayMs } from "../../domain/time/local-time.ts";
 import type { NotificationType } from "../../domain/policy/notification-type.ts";
@@ -21,8 +21,9 @@ import {
 import { invalid } from "../http/problem.ts";
 import { instantWords, reasonWords } from "../explanations/reason-text.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import type { Types } from "../notification-types/lookup.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import type { NotificationTypeLookup } from "../notification-types/lookup.ts";
+import type { Services } from "../services.ts";
 
 /** What is not done by then is not looked at any further. */
 const horizonDays = 40;
@@ -104,20 +105,21 @@ const preview = defineRoute({
   ),
 });
 
-export function decisionPreviewRoutes(
-  { pool, clock }: ApiDeps,
-  rulebook: ReadRulebook,
-  types: Types,
-) {
+export function decisionPreviewRoutes({
+  pool,
+  clock,
+  readPolicySnapshot,
+  notificationTypes,
+}: Services) {
   return createRouter().openapi(preview, async (c) => {
     const wanted = c.req.valid("json");
     const recipient = await findRecipientState(pool, wanted.recipient);
     if (!recipient)
       throw invalid([{ in: "body", field: "/recipient", message: "names no recipient" }]);
-    const named = await typeNamed(types, wanted.type);
+    const named = await typeNamed(notificationTypes, wanted.type);
     const now = clock();
     const at = wanted.at && wanted.at > now ? wanted.at : now;
-    const { policy, policyVersion, types: all } = await rulebook();
+    const { policy, policyVersion, types: all } = await readPolicySnapshot();
     const its = named && (all.get(named.id) ?? named);
     const pending = await readPendingMessages(pool, recipient.id, all, policy.deduplicationSeconds);
     const own = {
@@ -190,7 +192,10 @@ export function decisionPreviewRoutes(
   });
 }
 
-async function typeNamed(types: Types, key: string | undefined): Promise<NotificationType | null> {
+async function typeNamed(
+  types: NotificationTypeLookup,
+  key: string | undefined,
+): Promise<NotificationType | null> {
   if (key === undefined) return null;
   const found = await types.find(key);
   if (found.kind === "unusable") throw invalid([found.error]);
@@ -198,7 +203,7 @@ async function typeNamed(types: Types, key: string | undefined): Promise<Notific
 }
 
 const repeatsEarlier = async (
-  pool: ApiDeps["pool"],
+  pool: Pool,
   recipientId: string,
   dedupKey: string | undefined,
   at: Date,

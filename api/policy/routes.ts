@@ -2,16 +2,16 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "@hono/zod-openapi";
 import { policyChanges, policyPatch } from "../../domain/policy/policy.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
-import { changeOf } from "../http/audit.ts";
-import { ifMatchHeaders, requireMatch, setEtag } from "../http/etag.ts";
-import { commit } from "../http/idempotency.ts";
-import { numberedPage, numberedQuery } from "../http/version-cursor.ts";
+import { ifMatchHeaders, setEtag } from "../http/etag.ts";
+import { readVersionPage, versionPageQuery } from "../http/version-cursor.ts";
 import { pageOf } from "../http/pages.ts";
-import { patchedPolicy, policyAnswer, readOf, readPolicy } from "./store.ts";
+import { changeVersioned } from "../http/versioned.ts";
+import { lockPolicy, patchPolicy, policyAnswer, toReadPolicy, readPolicy } from "./store.ts";
 import { notFound } from "../http/problem.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { refuseUnusableTemplate } from "../templates/store.ts";
-import { versionFacts, versionFactsJson, versionInPath } from "../http/version-metadata.ts";
+import { versionMetadata, versionInPath } from "../http/version-metadata.ts";
+import type { Services } from "../services.ts";
 
 const get = defineRoute({
   method: "get",
@@ -49,8 +49,8 @@ const versions = defineRoute({
   access: "viewer",
   summary: "The versions of the policy, the latest first",
   description: "The first change of the presets made version 1.",
-  request: { query: numberedQuery },
-  responses: responses(200, "A page", pageOf(versionFacts)),
+  request: { query: versionPageQuery },
+  responses: responses(200, "A page", pageOf(versionMetadata)),
 });
 
 const version = defineRoute({
@@ -62,8 +62,8 @@ const version = defineRoute({
   responses: responses(200, "The version", policyAnswer),
 });
 
-export function policyRoutes(deps: ApiDeps) {
-  const { prisma, clock } = deps;
+export function policyRoutes(services: Services) {
+  const { prisma, clock } = services;
 
   return createRouter()
     .openapi(get, async (c) => {
@@ -73,50 +73,43 @@ export function policyRoutes(deps: ApiDeps) {
     })
     .openapi(patch, async (c) => {
       const wanted = c.req.valid("json");
-      const json = await commit(c, deps, async (tx) => {
-        // Held against other changes: there may be no row yet to be held.
-        await tx.$executeRaw`LOCK TABLE policy_versions IN SHARE ROW EXCLUSIVE MODE`;
-        const before = await readPolicy(tx);
-        requireMatch(c, before.json.version);
-        const changes = policyChanges(patchedPolicy(before, wanted));
-        if (isDeepStrictEqual(changes, before.json.changes))
-          return { body: before.json, changes: [] };
-        const { policy: now, json: after } = readOf(
-          await tx.policyVersion.create({
-            data: {
-              version: before.json.version + 1,
-              document: changes as Prisma.InputJsonObject,
-              createdBy: c.get("caller").id,
-              createdAt: clock(),
-            },
-          }),
-        );
-        if (now.digest.template !== before.policy.digest.template)
-          await refuseUnusableTemplate(tx, now.digest.template, "/digest/template");
-        return {
-          body: after,
-          changes: [changeOf("policy.update", "policy", before.policy, now)],
-        };
+      const { json } = await changeVersioned(c, services, "policy.update", {
+        lock: lockPolicy,
+        describe: ({ json, policy }) => ({
+          resource: "policy",
+          version: json.version,
+          facts: policy,
+        }),
+        async write(tx, before) {
+          const changes = policyChanges(patchPolicy(before, wanted));
+          if (isDeepStrictEqual(changes, before.json.changes)) return null;
+          const after = toReadPolicy(
+            await tx.policyVersion.create({
+              data: {
+                version: before.json.version + 1,
+                document: changes as Prisma.InputJsonObject,
+                createdBy: c.get("caller").id,
+                createdAt: clock(),
+              },
+            }),
+          );
+          const { template } = after.policy.digest;
+          if (template !== before.policy.digest.template)
+            await refuseUnusableTemplate(tx, template, "/digest/template");
+          return { after };
+        },
       });
-      setEtag(c, json.version);
       return c.json(json, 200);
     })
     .openapi(versions, async (c) => {
-      const { below, take, answer } = numberedPage(c.req.valid("query"));
-      const rows = await prisma.policyVersion.findMany({
-        where: below === null ? {} : { version: { lt: below } },
-        orderBy: { version: "desc" },
-        omit: { document: true },
-        take,
-      });
-      return c.json(
-        answer(rows.map(versionFactsJson), (row) => row.version),
-        200,
+      const page = await readVersionPage(c.req.valid("query"), (find) =>
+        prisma.policyVersion.findMany({ ...find, omit: { document: true } }),
       );
+      return c.json(page, 200);
     })
     .openapi(version, async (c) => {
       const row = await prisma.policyVersion.findUnique({ where: c.req.valid("param") });
       if (!row) throw notFound("version of the policy", "number");
-      return c.json(readOf(row).json, 200);
+      return c.json(toReadPolicy(row).json, 200);
     });
 }

@@ -1,5 +1,4 @@
 import { z } from "@hono/zod-openapi";
-import type { ReadRulebook } from "../../ledger/rulebook.ts";
 import { publicId } from "../../domain/ids.ts";
 import { instant } from "../../domain/time/instant.ts";
 import { dayMs } from "../../domain/time/local-time.ts";
@@ -10,13 +9,14 @@ import {
 } from "../../domain/policy/notification-type.ts";
 import { policyPatch } from "../../domain/policy/policy.ts";
 import { reasons } from "../../domain/delivery/reasons.ts";
-import { patchedDefinition } from "../notification-types/store.ts";
-import { patchedPolicy, readPolicy } from "./store.ts";
+import { patchDefinition } from "../notification-types/store.ts";
+import { patchPolicy, readPolicy } from "./store.ts";
 import { invalid, jsonPointer } from "../http/problem.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { exampleCount, type PolicySimulation, simulatePolicy, TooMuch } from "./simulation.ts";
-import { createTurns } from "../../lib/concurrency-limit.ts";
+import { createLimiter } from "../../lib/concurrency-limit.ts";
+import type { Services } from "../services.ts";
 
 const maxDays = 31;
 const maxDeliveries = 50_000;
@@ -37,7 +37,7 @@ const wanted = z.strictObject({
       from: instant.meta({ example: "2027-02-01T00:00:00Z" }),
       until: instant.meta({ example: "2027-03-01T00:00:00Z" }),
     })
-    // Where one of them is faulty itself it is a text still, and no number: that it says already.
+    // An instant that is faulty is still a text here, and has a problem of its own.
     .refine(({ from, until }) => !(Number(from) >= Number(until)), {
       path: ["until"],
       error: "must be later than from",
@@ -152,21 +152,21 @@ const tooMuch = {
   message: "is too much to run: what it holds waits too long. Take a shorter one, or a limit",
 } as const;
 
-/** Each takes a core for a while. */
+/** Each simulation takes a core for a while. */
 const simulationsAtOnce = 1;
 
-export function policySimulationRoutes({ prisma, pool }: ApiDeps, readRulebook: ReadRulebook) {
-  const inTurn = createTurns(simulationsAtOnce);
+export function policySimulationRoutes({ prisma, pool, readPolicySnapshot }: Services) {
+  const limitSimulations = createLimiter(simulationsAtOnce);
 
   return createRouter().openapi(simulate, async (c) => {
     const { policy: patch = {}, types: patches = {}, window, limit } = c.req.valid("json");
-    const [{ types }, inForce] = await Promise.all([readRulebook(), readPolicy(prisma)]);
+    const [{ types }, inForce] = await Promise.all([readPolicySnapshot(), readPolicy(prisma)]);
     const after = {
-      policy: patchedPolicy(inForce, patch, ["policy"]),
-      types: patchedTypes(types, patches),
+      policy: patchPolicy(inForce, patch, ["policy"]),
+      types: patchTypes(types, patches),
     };
     const before = { policy: inForce.policy, types };
-    const found = await inTurn(() =>
+    const found = await limitSimulations(() =>
       simulatePolicy(pool, { ...window, limit }, before, after).catch((error: unknown) => {
         throw error instanceof TooMuch ? invalid([tooMuch]) : error;
       }),
@@ -176,7 +176,7 @@ export function policySimulationRoutes({ prisma, pool }: ApiDeps, readRulebook: 
 }
 
 /** Types with what is to be different; throws the problem of a key that none has, and of a patch that makes what may not be. */
-function patchedTypes(
+function patchTypes(
   types: ReadonlyMap<string, NotificationType>,
   patches: Readonly<Record<string, unknown>>,
 ): ReadonlyMap<string, NotificationType> {
@@ -189,7 +189,7 @@ function patchedTypes(
         { in: "body", field: jsonPointer(["types", key]), message: "names no notification type" },
       ]);
     const { id, key: _, number, version, ...definition } = type;
-    const changed = patchedDefinition(definition, patch, ["types", key]);
+    const changed = patchDefinition(definition, patch, ["types", key]);
     patched.set(id, { ...changed, id, key, number, version });
   }
   return patched;

@@ -27,18 +27,25 @@ export const policyAnswer = z
 
 export interface ReadPolicy {
   policy: Policy;
-  /** As it is shown. */
+  /** The policy as the API shows it. */
   json: z.output<typeof policyAnswer>;
 }
 
-/** The policy in force: the presets where nobody has said anything else. */
+/** Reads the policy in force, which is the presets until it is changed. */
 export async function readPolicy(
   client: Pick<Prisma.TransactionClient, "policyVersion">,
 ): Promise<ReadPolicy> {
-  return readOf(await client.policyVersion.findFirst({ orderBy: { version: "desc" } }));
+  return toReadPolicy(await client.policyVersion.findFirst({ orderBy: { version: "desc" } }));
 }
 
-export function readOf(row: PolicyVersion | null): ReadPolicy {
+/** The policy in force, held against other changes to the end of the transaction. */
+export async function lockPolicy(tx: Prisma.TransactionClient): Promise<ReadPolicy> {
+  // The whole table, for there may be no row yet that could be locked.
+  await tx.$executeRaw`LOCK TABLE policy_versions IN SHARE ROW EXCLUSIVE MODE`;
+  return readPolicy(tx);
+}
+
+export function toReadPolicy(row: PolicyVersion | null): ReadPolicy {
   const changes = (row?.document ?? {}) as Record<string, unknown>;
   const whole = policyFrom(changes);
   return {
@@ -54,7 +61,7 @@ export function readOf(row: PolicyVersion | null): ReadPolicy {
 }
 
 /** The policy that a patch, which stands `at` a place of the body, makes of one; throws the problem of one that may not be. */
-export function patchedPolicy(
+export function patchPolicy(
   { json }: ReadPolicy,
   wanted: unknown,
   at: readonly string[] = [],

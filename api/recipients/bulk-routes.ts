@@ -1,15 +1,16 @@
 import { z } from "@hono/zod-openapi";
-import type { ReadRulebook, Rulebook } from "../../ledger/rulebook.ts";
+import type { Rulebook } from "../../ledger/rulebook.ts";
 import { publicId } from "../../domain/ids.ts";
 import type { ImportedRecipient } from "../../domain/recipient.ts";
-import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
-import { importedRecipientFor } from "./preferences.ts";
+import { withIdempotentTransaction, idempotencyHeaders } from "../http/idempotency.ts";
+import { createImportSchema } from "./preferences.ts";
 import { jsonPointer } from "../http/problem.ts";
 import { releaseFor } from "../deliveries/release.ts";
 import { upsertRecipients } from "./upsert.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { executeIn } from "../../ledger/sql.ts";
 import { fieldFaults } from "../http/validation.ts";
+import type { Services } from "../services.ts";
 
 const maxRecipients = 1_000;
 
@@ -82,12 +83,14 @@ const route = defineRoute({
 
 type Refused = z.infer<typeof refused>;
 
-export function recipientBulkRoutes(deps: ApiDeps, readRulebook: ReadRulebook) {
+export function recipientBulkRoutes(services: Services) {
+  const { clock, readPolicySnapshot } = services;
+
   return createRouter().openapi(route, async (c) => {
-    const checked = check(c.req.valid("json").recipients, await readRulebook());
+    const checked = checkRecipients(c.req.valid("json").recipients, await readPolicySnapshot());
     const good = checked.filter((item): item is ImportedRecipient => !("errors" in item));
-    return commitOnce(c, deps, 200, async (tx) => {
-      const storing = { createdBy: c.get("caller").id, now: deps.clock() };
+    return withIdempotentTransaction(c, services, 200, async (tx) => {
+      const storing = { createdBy: c.get("caller").id, now: clock() };
       const rows = good.length === 0 ? [] : await upsertRecipients(tx, good, storing);
       const unsettled = rows.filter((row) => row.unsettled).map(({ id }) => id);
       const byExternalId = new Map(rows.map((row) => [row.externalId!, row]));
@@ -113,16 +116,19 @@ export function recipientBulkRoutes(deps: ApiDeps, readRulebook: ReadRulebook) {
           rows.length > 0
             ? [{ action: "recipient.bulk_upsert", resource: "recipients", after: counts }]
             : [],
-        committed: await releaseFor(c, deps, executeIn(tx), unsettled),
+        committed: await releaseFor(c, services, executeIn(tx), unsettled),
       };
     });
   });
 }
 
 /** Each recipient as it is to be stored, or what is wrong with it; of two for one external id the first is stored. */
-function check(items: readonly unknown[], rulebook: Rulebook): (ImportedRecipient | Refused)[] {
+function checkRecipients(
+  items: readonly unknown[],
+  rulebook: Rulebook,
+): (ImportedRecipient | Refused)[] {
   const seen = new Set<string>();
-  const schema = importedRecipientFor(rulebook);
+  const schema = createImportSchema(rulebook);
   return items.map((item) => {
     const parsed = schema.safeParse(item);
     if (!parsed.success)

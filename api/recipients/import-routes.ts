@@ -1,10 +1,10 @@
-import type { ReadRulebook } from "../../ledger/rulebook.ts";
 import { importBody, importOutcome, importStream } from "../imports/stream.ts";
-import { importedRecipientFor } from "./preferences.ts";
+import { createImportSchema } from "./preferences.ts";
 import { releaseFor } from "../deliveries/release.ts";
 import { importRecipients } from "./upsert.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
+import { createRouter, defineRoute, responses } from "../http/router.ts";
 import { executeOn } from "../../ledger/sql.ts";
+import type { Services } from "../services.ts";
 
 export const recipientImportPath = "/v1/recipients/import";
 
@@ -39,20 +39,20 @@ const kind = {
   openField: "attributes",
 };
 
-export function recipientImportRoutes(deps: ApiDeps, readRulebook: ReadRulebook) {
-  const { clock } = deps;
+export function recipientImportRoutes(services: Services) {
+  const { clock, readPolicySnapshot } = services;
 
   return createRouter().openapi(importRoute, async (c) => {
     const createdBy = c.get("caller").id;
-    const outcome = await importStream(c, deps, {
-      kind: { ...kind, schema: importedRecipientFor(await readRulebook()) },
+    const outcome = await importStream(c, services, {
+      kind: { ...kind, schema: createImportSchema(await readPolicySnapshot()) },
       action: "recipient.import",
       resource: "recipients",
       write: async (client, items) => {
         const last = new Map(items.map((item) => [item.externalId, item]));
         const storing = { createdBy, now: clock() };
         const unsettled = await importRecipients(client, [...last.values()], storing);
-        return releaseFor(c, deps, executeOn(client), unsettled);
+        return releaseFor(c, services, executeOn(client), unsettled);
       },
     });
     return c.json(outcome, 200);

@@ -2,26 +2,13 @@ import { z } from "@hono/zod-openapi";
 import { publicId } from "../../domain/ids.ts";
 import { segmentKey } from "../../domain/audience.ts";
 import { text } from "../../domain/text.ts";
-import {
-  byCreation,
-  createdBetween,
-  createdWithin,
-  pageOf,
-  pageQuery,
-  paging,
-  placeOf,
-  withPlus,
-} from "../http/pages.ts";
+import { filterByCreation, filterBy, readPage, readSqlPage } from "../http/page-reading.ts";
+import { byCreation, createdBetween, pageOf, pageQuery, withPlus } from "../http/pages.ts";
 import { invalid } from "../http/problem.ts";
-import {
-  readRecipients,
-  recipientAnswer,
-  recipientJson,
-  type RecipientRow,
-  recipientSorts,
-} from "./store.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
+import { readRecipients, recipientAnswer, recipientJson, recipientSorts } from "./store.ts";
+import { createRouter, defineRoute, responses } from "../http/router.ts";
 import { readSegment } from "../segments/store.ts";
+import type { Services } from "../services.ts";
 
 const minSearch = 3;
 
@@ -76,51 +63,45 @@ const listErased = defineRoute({
   responses: responses(200, "A page", pageOf(tombstone)),
 });
 
-export function recipientListRoutes({ prisma, pool }: ApiDeps) {
+export function recipientListRoutes({ prisma, pool }: Services) {
   return createRouter()
     .openapi(list, async (c) => {
-      const { limit, cursor, sort, q, phone, segment, ...query } = c.req.valid("query");
-      const page = { limit, cursor, sort };
-      const { answer } = paging<RecipientRow>(page, recipientSorts);
+      const { q, phone, segment, ...query } = c.req.valid("query");
       const found = segment === undefined ? undefined : await readSegment(prisma, segment);
       if (found === null)
         throw invalid([
           { in: "query", field: "segment", message: `names no segment: there is no ${segment}` },
         ]);
-      const rows = await readRecipients(
-        pool,
-        {
-          ...query,
-          q: q && withPlus(q),
-          phone: phone && withPlus(phone),
-          filter: found?.filter,
-        },
-        placeOf(page, recipientSorts),
+      const filters = {
+        ...query,
+        q: q && withPlus(q),
+        phone: phone && withPlus(phone),
+        filter: found?.filter,
+      };
+      const recipients = await readSqlPage(
+        query,
+        recipientSorts,
+        (position) => readRecipients(pool, filters, position),
+        recipientJson,
       );
-      return c.json(answer(rows, recipientJson), 200);
+      return c.json(recipients, 200);
     })
     .openapi(listErased, async (c) => {
-      const { createdFrom, createdBefore, ...page } = c.req.valid("query");
-      const { where, answer, ...find } = paging<{
-        id: string;
-        createdAt: Date;
-        erasedAt: Date | null;
-      }>(page, byCreation);
-      const rows = await prisma.recipient.findMany({
-        ...find,
-        where: {
-          AND: [where, createdWithin({ createdFrom, createdBefore })],
-          erasedAt: { not: null },
-        },
-        select: { id: true, createdAt: true, erasedAt: true },
-      });
-      return c.json(
-        answer(rows, ({ id, createdAt, erasedAt }) => ({
+      const query = c.req.valid("query");
+      const tombstones = await readPage(
+        query,
+        byCreation,
+        (page) =>
+          prisma.recipient.findMany({
+            ...filterBy(page, filterByCreation(query), { erasedAt: { not: null } }),
+            select: { id: true, createdAt: true, erasedAt: true },
+          }),
+        ({ id, createdAt, erasedAt }) => ({
           id: publicId("recipient", id),
           createdAt: createdAt.toISOString(),
           erasedAt: erasedAt!.toISOString(),
-        })),
-        200,
+        }),
       );
+      return c.json(tombstones, 200);
     });
 }

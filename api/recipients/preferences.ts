@@ -6,7 +6,6 @@ import { publicId } from "../../domain/ids.ts";
 import { withoutEmpty } from "../../domain/merge-patch.ts";
 import type { NotificationType } from "../../domain/policy/notification-type.ts";
 import {
-  channelPaths,
   preferenceDefaults,
   preferenceLayers,
   type PreferencePath,
@@ -20,13 +19,13 @@ import type { Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { requireMatchIfGiven } from "../http/etag.ts";
-import { commit } from "../http/idempotency.ts";
+import { withAuditedTransaction } from "../http/idempotency.ts";
 import { definitionOf } from "../notification-types/store.ts";
 import { type FieldError, invalid, jsonPointer } from "../http/problem.ts";
 import { lockRecipient, refuseAbsent, type RecipientName } from "./store.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 import { releaseFor } from "../deliveries/release.ts";
-import type { ApiDeps } from "../http/router.ts";
+import type { Services } from "../services.ts";
 import { executeIn } from "../../ledger/sql.ts";
 
 const from = z.enum(preferenceLayers);
@@ -37,20 +36,18 @@ const ranged = held(z.number().int()).extend({
     .openapi({ description: "What it may be" }),
 });
 
-const { batching, digest, ...parts } = preferenceDefaults.shape;
+const { channels, batching, digest, ...parts } = preferenceDefaults.shape;
 
 const example = <Value>(value: Value, layer: (typeof preferenceLayers)[number]) => ({
   example: { value, from: layer },
 });
 
-type HeldSwitch = ReturnType<typeof held<z.ZodBoolean>>;
-
-const effectiveChannels = Object.fromEntries(
-  channelPaths.map((path) => [path, held(z.boolean())]),
-) as Record<(typeof channelPaths)[number], HeldSwitch>;
-
 const effective = z.object({
-  ...effectiveChannels,
+  "channels.email": held(channels.shape.email),
+  "channels.push": held(channels.shape.push),
+  "channels.in_app": held(channels.shape.in_app),
+  "channels.sms": held(channels.shape.sms),
+  "channels.webhook": held(channels.shape.webhook),
   channelOrder: held(parts.channelOrder),
   "batching.enabled": held(batching.shape.enabled),
   "batching.maximumSize": ranged.openapi({
@@ -79,7 +76,7 @@ export const examplePreferences = {
   types: { "report.weekly": false },
 };
 
-/** What a recipient wishes and what holds for them, as every route shows it. */
+/** The preferences of a recipient and the values in force for them, as every route shows them. */
 export const preferencesAnswer = z
   .object({
     recipient: z.string().openapi({ example: exampleIdOf("recipient") }),
@@ -122,24 +119,25 @@ export const preferencesAnswer = z
 
 type PreferencesAnswer = z.output<typeof preferencesAnswer>;
 
-/** What is kept of a recipient's wishes. */
-export interface Wishes {
+/** The columns of a recipient that hold their preferences. */
+export interface RecipientPreferences {
   id: string;
   timeZone: string;
   preferences: Prisma.JsonValue;
   preferencesVersion: number;
 }
 
-/** What is kept of what they said was checked when they said it; null: they never did. */
-export const saidIn = (document: Prisma.JsonValue): Preferences => (document ?? {}) as Preferences;
+/** Reads the stated preferences, which were checked when they were written; null where none ever were. */
+export const readStated = (document: Prisma.JsonValue): Preferences =>
+  (document ?? {}) as Preferences;
 
 /**
- * Shows what holds for a recipient, for messages of the type of `typeKey` where it is given. Throws the problem of a key
- * that no type has.
+ * Shows the values in force for a recipient, for messages of the type of `typeKey` where it is given. Throws the problem of
+ * a key that no type has.
  */
 export async function preferencesJson(
   readRulebook: ReadRulebook,
-  wishes: Wishes,
+  row: RecipientPreferences,
   typeKey: string | undefined,
 ): Promise<PreferencesAnswer> {
   const { policy, types } = await readRulebook();
@@ -147,24 +145,24 @@ export async function preferencesJson(
   const type = all.find(({ key }) => key === typeKey) ?? null;
   if (typeKey !== undefined && !type)
     throw invalid([{ in: "query", field: "type", message: unknownType }]);
-  const said = saidIn(wishes.preferences);
+  const stated = readStated(row.preferences);
   const traced = tracedPreferences({
     organisation: policy.preferences,
     type: type?.preferences ?? null,
-    recipient: said,
+    recipient: stated,
   });
   const withRanges = Object.entries(traced).map(([path, value]) => [
     path,
     { ...value, ...(path in preferenceRanges && { range: rangeAt(path) }) },
   ]);
   return {
-    recipient: publicId("recipient", wishes.id),
-    version: wishes.preferencesVersion,
-    timeZone: wishes.timeZone,
-    preferences: said,
+    recipient: publicId("recipient", row.id),
+    version: row.preferencesVersion,
+    timeZone: row.timeZone,
+    preferences: stated,
     type: type?.key ?? null,
     effective: Object.fromEntries(withRanges) as PreferencesAnswer["effective"],
-    types: all.map((one) => switchOf(one, said)),
+    types: all.map((one) => toSwitch(one, stated)),
   };
 }
 
@@ -173,11 +171,11 @@ function rangeAt(path: string) {
   return { minimum, maximum };
 }
 
-function switchOf({ key, name, mandatory }: NotificationType, { types = {} }: Preferences) {
-  const said = types[key];
-  const heard = said !== undefined && !(mandatory && !said);
-  const origin = heard ? ("recipient" as const) : ("type" as const);
-  return { key, name, on: heard ? said : true, from: origin, mandatory };
+function toSwitch({ key, name, mandatory }: NotificationType, { types = {} }: Preferences) {
+  const stated = types[key];
+  const applies = stated !== undefined && !(mandatory && !stated);
+  const origin = applies ? ("recipient" as const) : ("type" as const);
+  return { key, name, on: applies ? stated : true, from: origin, mandatory };
 }
 
 const unknownType = "names no notification type: GET /v1/notification-types lists them";
@@ -187,8 +185,8 @@ const mandatoryType = "cannot be switched off: messages of this type are mandato
 /** Types that may be switched, by key. */
 type Switchable = ReadonlyMap<string, Pick<NotificationType, "mandatory">>;
 
-/** What is wrong with the types that somebody switches, where it is not `before` already; fields below `types`. */
-function typeFaults(
+/** Lists what is wrong with the types that are switched, where they were not so `before`; fields are below `types`. */
+function findTypeFaults(
   known: Switchable,
   wanted: Preferences["types"] = {},
   before: Preferences["types"] = {},
@@ -201,48 +199,52 @@ function typeFaults(
   });
 }
 
-/** A recipient as an import brings it, who switches types that there are. */
-export function importedRecipientFor({ types }: Rulebook): z.ZodType<ImportedRecipient> {
+/** The schema of a recipient in an import, who can only switch types that exist. */
+export function createImportSchema({ types }: Rulebook): z.ZodType<ImportedRecipient> {
   const known = new Map([...types.values()].map((type) => [type.key, type]));
   return importedRecipient.superRefine((recipient, context) => {
-    for (const { key, message } of typeFaults(known, recipient.preferences?.types))
+    for (const { key, message } of findTypeFaults(known, recipient.preferences?.types))
       context.addIssue({ code: "custom", path: ["preferences", "types", key], message });
   });
 }
 
-/** Changes what a recipient has said, as `change` makes it of what they said before; resolves with what is kept then. */
+/** Changes the stated preferences of a recipient, as `change` derives them from those before. */
 export async function changePreferences(
   c: Context<ApiEnv>,
-  deps: Pick<ApiDeps, "prisma" | "clock" | "wakes" | "config">,
+  services: Pick<Services, "prisma" | "clock" | "wakes" | "config">,
   recipient: RecipientName,
-  change: (said: Preferences) => Preferences,
-): Promise<Wishes> {
-  return commit(c, deps, async (tx) => {
+  change: (stated: Preferences) => Preferences,
+): Promise<RecipientPreferences> {
+  return withAuditedTransaction(c, services, async (tx) => {
     const before = await lockRecipient(tx, recipient);
     refuseAbsent(before);
     requireMatchIfGiven(c, before.preferencesVersion);
-    const said = saidIn(before.preferences);
-    const wanted = withoutEmpty(change(said));
-    if (isDeepStrictEqual(wanted, said)) return { body: before, changes: [] };
-    const faults = typeFaults(await switchableIn(tx, wanted), wanted.types, said.types);
-    if (faults.length > 0) throw invalid(faults.map(typeError));
+    const stated = readStated(before.preferences);
+    const wanted = withoutEmpty(change(stated));
+    if (isDeepStrictEqual(wanted, stated)) return { body: before, changes: [] };
+    const faults = findTypeFaults(
+      await findSwitchableTypes(tx, wanted),
+      wanted.types,
+      stated.types,
+    );
+    if (faults.length > 0) throw invalid(faults.map(toFieldError));
     const version = before.preferencesVersion + 1;
     const document = wanted as Prisma.InputJsonObject;
     await tx.$executeRaw`
       UPDATE recipients SET preferences = ${document}::jsonb, preferences_version = ${version} WHERE id = ${before.id}::uuid`;
     const createdBy = c.get("caller").id;
     await tx.preferenceVersion.create({
-      data: { recipientId: before.id, version, document, createdBy, createdAt: deps.clock() },
+      data: { recipientId: before.id, version, document, createdBy, createdAt: services.clock() },
     });
     return {
       body: { ...before, preferences: document as Prisma.JsonObject, preferencesVersion: version },
-      changes: [changeOf("preferences.update", publicId("recipient", before.id), said, wanted)],
-      committed: await releaseFor(c, deps, executeIn(tx), [before.id]),
+      changes: [changeOf("preferences.update", publicId("recipient", before.id), stated, wanted)],
+      committed: await releaseFor(c, services, executeIn(tx), [before.id]),
     };
   });
 }
 
-async function switchableIn(
+async function findSwitchableTypes(
   tx: Prisma.TransactionClient,
   { types = {} }: Preferences,
 ): Promise<Switchable> {
@@ -250,7 +252,7 @@ async function switchableIn(
   return new Map(rows.map(({ key, document }) => [key, definitionOf(document)]));
 }
 
-const typeError = ({ key, message }: { key: string; message: string }): FieldError => ({
+const toFieldError = ({ key, message }: { key: string; message: string }): FieldError => ({
   in: "body",
   field: jsonPointer(["types", key]),
   message,

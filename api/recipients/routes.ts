@@ -1,33 +1,36 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { publicId } from "../../domain/ids.ts";
 import { mergePatch } from "../../domain/merge-patch.ts";
 import {
   externalId,
+  type ImportedRecipient,
   recipientPatch,
   recipientProfile,
   recipientReference,
 } from "../../domain/recipient.ts";
 import { Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
-import { ifMatchHeaders, requireMatch, setEtag } from "../http/etag.ts";
+import type { ApiEnv } from "../http/context.ts";
+import { ifMatchHeaders, setEtag } from "../http/etag.ts";
 import { eraseDeliveries } from "../../ledger/transitions.ts";
 import { wakeFor } from "../deliveries/changes.ts";
-import { commit } from "../http/idempotency.ts";
+import { withAuditedTransaction } from "../http/idempotency.ts";
 import { invalid } from "../http/problem.ts";
 import { releaseFor } from "../deliveries/release.ts";
-import { upsertRecipients } from "./upsert.ts";
+import { type StoredRecipient, upsertRecipients } from "./upsert.ts";
 import {
   readRecipient,
-  type HeldRecipient,
+  type LockedRecipient,
   lockRecipient,
   recipientAnswer,
   recipientJson,
+  type RecipientName,
   recipientParams,
   refuseAbsent,
 } from "./store.ts";
 import {
-  type ApiDeps,
   createRouter,
   defineRoute,
   jsonContent,
@@ -36,6 +39,8 @@ import {
 } from "../http/router.ts";
 import { executeIn } from "../../ledger/sql.ts";
 import { fieldErrors } from "../http/validation.ts";
+import { changeVersioned } from "../http/versioned.ts";
+import type { Services } from "../services.ts";
 
 const exampleProfile = {
   email: "ada@example.org",
@@ -100,45 +105,13 @@ const patch = defineRoute({
   responses: responses(200, "The recipient afterwards", recipientAnswer),
 });
 
-export function recipientRoutes(deps: ApiDeps) {
-  const { prisma, clock, wakes } = deps;
+export function recipientRoutes(services: Services) {
+  const { prisma } = services;
 
   return createRouter()
     .openapi(put, async (c) => {
-      const { recipient: externalId } = c.req.valid("param");
-      const profile = c.req.valid("json");
-      const {
-        created,
-        unsettled: _,
-        ...row
-      } = await commit(c, deps, async (tx) => {
-        // Held, so that what the audit trail says it was is what this replaced.
-        const before = await lockRecipient(tx, { externalId });
-        const [stored] = await upsertRecipients(tx, [{ ...profile, externalId }], {
-          createdBy: c.get("caller").id,
-          now: clock(),
-        });
-        const after = recipientJson(stored!);
-        return {
-          body: stored!,
-          committed: await releaseFor(
-            c,
-            deps,
-            executeIn(tx),
-            stored!.unsettled ? [stored!.id] : [],
-          ),
-          changes: [
-            before
-              ? changeOf("recipient.replace", after.id, recipientJson(before), after)
-              : // Somebody else may have been first with the same.
-                {
-                  action: stored!.created ? "recipient.create" : "recipient.replace",
-                  resource: after.id,
-                  after,
-                },
-          ],
-        };
-      });
+      const recipient = { ...c.req.valid("json"), externalId: c.req.valid("param").recipient };
+      const { created, ...row } = await replaceRecipient(c, services, recipient);
       setEtag(c, row.version);
       return c.json(recipientJson(row), created ? 201 : 200);
     })
@@ -149,88 +122,137 @@ export function recipientRoutes(deps: ApiDeps) {
     })
     .openapi(patch, async (c) => {
       const named = recipientReference(c.req.valid("param").recipient);
-      const wanted = c.req.valid("json");
-      const row = await commit(c, deps, async (tx) => {
-        const before = await lockRecipient(tx, named);
-        refuseAbsent(before);
-        requireMatch(c, before.version);
-        const profile = patched(before, wanted);
-        const shown = recipientJson(before);
-        if (
-          Object.entries(profile).every(([key, value]) =>
-            isDeepStrictEqual(value, before[key as keyof HeldRecipient]),
-          )
-        )
-          return { body: before, changes: [] };
-        const after = await tx.recipient.update({
-          where: { id: before.id },
-          data: {
-            ...profile,
-            attributes: profile.attributes as Prisma.InputJsonObject,
-            updatedAt: clock(),
-            version: { increment: 1 },
-          },
-        });
-        return {
-          body: after,
-          committed: await releaseFor(
-            c,
-            deps,
-            executeIn(tx),
-            after.timeZone === before.timeZone ? [] : [after.id],
-          ),
-          changes: [changeOf("recipient.update", shown.id, shown, recipientJson(after))],
-        };
-      });
-      setEtag(c, row.version);
+      const row = await patchRecipient(c, services, named, c.req.valid("json"));
       return c.json(recipientJson(row), 200);
     })
     .openapi(erase, async (c) => {
-      const key = recipientReference(c.req.valid("param").recipient);
-      const now = clock();
-      await commit(c, deps, async (tx) => {
-        // Waits for those who are adding deliveries for this recipient, so that theirs are cancelled below as well.
-        const [erased] = await tx.recipient.updateManyAndReturn({
-          where: { ...key, erasedAt: null },
-          data: {
-            externalId: null,
-            email: null,
-            phone: null,
-            timeZone: "UTC",
-            locale: "en",
-            attributes: {},
-            preferences: Prisma.DbNull,
-            engagedHours: [],
-            erasedAt: now,
-            version: { increment: 1 },
-          },
-          select: { id: true },
-        });
-        if (!erased) return { body: null, changes: [] };
-        const ended = await eraseDeliveries(executeIn(tx), erased.id);
-        await tx.preferenceVersion.deleteMany({ where: { recipientId: erased.id } });
-        const resource = publicId("recipient", erased.id);
-        await tx.auditEntry.updateMany({
-          where: { resource },
-          data: { before: Prisma.DbNull, after: Prisma.DbNull },
-        });
-        return {
-          body: null,
-          changes: [{ action: "recipient.erase", resource }],
-          committed: () => wakeFor(ended, wakes, c.get("requestId")),
-        };
-      });
+      await eraseRecipient(c, services, recipientReference(c.req.valid("param").recipient));
       return c.body(null, 204);
     });
 }
 
-/** The profile that a patch makes of a recipient; throws the problem of one that may not be. */
-function patched(
-  { email, phone, timeZone, locale, attributes }: HeldRecipient,
+/**
+ * Erases what is known of a recipient, ends what waits for them, and empties what the audit trail holds of them. Does nothing where
+ * they are not there, or were erased before.
+ */
+async function eraseRecipient(
+  c: Context<ApiEnv>,
+  services: Services,
+  key: ReturnType<typeof recipientReference>,
+): Promise<void> {
+  const { clock, wakes } = services;
+  const now = clock();
+  await withAuditedTransaction(c, services, async (tx) => {
+    // Waits for those who are adding deliveries for this recipient, so that theirs are cancelled below as well.
+    const [erased] = await tx.recipient.updateManyAndReturn({
+      where: { ...key, erasedAt: null },
+      data: {
+        externalId: null,
+        email: null,
+        phone: null,
+        timeZone: "UTC",
+        locale: "en",
+        attributes: {},
+        preferences: Prisma.DbNull,
+        engagedHours: [],
+        erasedAt: now,
+        version: { increment: 1 },
+      },
+      select: { id: true },
+    });
+    if (!erased) return { body: null, changes: [] };
+    const ended = await eraseDeliveries(executeIn(tx), erased.id);
+    await tx.preferenceVersion.deleteMany({ where: { recipientId: erased.id } });
+    const resource = publicId("recipient", erased.id);
+    await tx.auditEntry.updateMany({
+      where: { resource },
+      data: { before: Prisma.DbNull, after: Prisma.DbNull },
+    });
+    return {
+      body: null,
+      changes: [{ action: "recipient.erase", resource }],
+      committed: () => wakeFor(ended, wakes, c.get("requestId")),
+    };
+  });
+}
+
+/** Creates a recipient, or replaces the one of the same external id. */
+function replaceRecipient(
+  c: Context<ApiEnv>,
+  services: Services,
+  recipient: ImportedRecipient,
+): Promise<StoredRecipient> {
+  return withAuditedTransaction(c, services, async (tx) => {
+    // Locked, so that what the audit trail says the recipient was is what this request replaced.
+    const before = await lockRecipient(tx, { externalId: recipient.externalId });
+    const storing = { createdBy: c.get("caller").id, now: services.clock() };
+    const [row] = await upsertRecipients(tx, [recipient], storing);
+    const stored = row!;
+    const after = recipientJson(stored);
+    // Where there was none before, another request may have been first with the same external id.
+    const change = before
+      ? changeOf("recipient.replace", after.id, recipientJson(before), after)
+      : {
+          action: stored.created ? "recipient.create" : "recipient.replace",
+          resource: after.id,
+          after,
+        };
+    const unsettled = stored.unsettled ? [stored.id] : [];
+    return {
+      body: stored,
+      committed: await releaseFor(c, services, executeIn(tx), unsettled),
+      changes: [change],
+    };
+  });
+}
+
+/** Changes parts of a recipient's profile. What policy holds for them is decided again where their time zone changes. */
+function patchRecipient(
+  c: Context<ApiEnv>,
+  services: Services,
+  named: RecipientName,
   wanted: z.output<typeof recipientPatch>,
-) {
-  const merged = mergePatch({ email, phone, timeZone, locale, attributes }, wanted);
-  const parsed = recipientProfile.safeParse(merged);
+): Promise<LockedRecipient> {
+  return changeVersioned<LockedRecipient>(c, services, "recipient.update", {
+    async lock(tx) {
+      const row = await lockRecipient(tx, named);
+      refuseAbsent(row);
+      return row;
+    },
+    describe: (row) => ({
+      resource: publicId("recipient", row.id),
+      version: row.version,
+      facts: recipientJson(row),
+    }),
+    async write(tx, before) {
+      const profile = mergeProfile(before, wanted);
+      if (isDeepStrictEqual(profile, profileOf(before))) return null;
+      const after = await tx.recipient.update({
+        where: { id: before.id },
+        data: {
+          ...profile,
+          attributes: profile.attributes as Prisma.InputJsonObject,
+          updatedAt: services.clock(),
+          version: { increment: 1 },
+        },
+      });
+      const moved = after.timeZone === before.timeZone ? [] : [after.id];
+      return { after, committed: await releaseFor(c, services, executeIn(tx), moved) };
+    },
+  });
+}
+
+const profileOf = ({ email, phone, timeZone, locale, attributes }: LockedRecipient) => ({
+  email,
+  phone,
+  timeZone,
+  locale,
+  attributes,
+});
+
+/** The profile that a patch makes of a recipient; throws the problem of one that may not be. */
+function mergeProfile(before: LockedRecipient, wanted: z.output<typeof recipientPatch>) {
+  const parsed = recipientProfile.safeParse(mergePatch(profileOf(before), wanted));
   if (!parsed.success) throw invalid(fieldErrors(parsed.error, "body"));
   return parsed.data;
 }

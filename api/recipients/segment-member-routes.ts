@@ -1,19 +1,21 @@
 import { z } from "@hono/zod-openapi";
+import type { Pool } from "pg";
 import type { RecipientFilter } from "../../domain/audience.ts";
 import { describedFilter } from "../segments/audience.ts";
-import { pageOf, pageQuery, paging, placeOf } from "../http/pages.ts";
+import { readSqlPage } from "../http/page-reading.ts";
+import { pageOf, pageQuery } from "../http/pages.ts";
 import { notFound } from "../http/problem.ts";
 import {
   countRecipients,
   readRecipients,
   recipientAnswer,
   recipientJson,
-  type RecipientRow,
   recipientSorts,
 } from "./store.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { readSegment, segmentParams } from "../segments/store.ts";
-import { createTurns } from "../../lib/concurrency-limit.ts";
+import { createLimiter } from "../../lib/concurrency-limit.ts";
+import type { Services } from "../services.ts";
 
 const count = z
   .number()
@@ -65,12 +67,12 @@ const members = defineRoute({
   responses: responses(200, "A page", pageOf(recipientAnswer)),
 });
 
-/** Counts may look at every recipient: so many at once, that connections are left for what is to be accepted. */
+/** A count may read every recipient: so many run at once that connections are left for accepting notifications. */
 const countsAtOnce = 2;
 
-export function segmentMemberRoutes({ prisma, pool }: ApiDeps) {
-  const inTurn = createTurns(countsAtOnce);
-  const countOf = (filter: RecipientFilter) => inTurn(() => countRecipients(pool, { filter }));
+export function segmentMemberRoutes({ prisma, pool }: Services) {
+  const limitCounts = createLimiter(countsAtOnce);
+  const countOf = (filter: RecipientFilter) => limitCounts(() => countRecipients(pool, { filter }));
   const filterOf = async (key: string) => {
     const found = await readSegment(prisma, key);
     if (!found) throw notFound("segment", "key");
@@ -80,20 +82,29 @@ export function segmentMemberRoutes({ prisma, pool }: ApiDeps) {
   return createRouter()
     .openapi(preview, async (c) => {
       const { filter, sample } = c.req.valid("json");
-      const newest = placeOf({ limit: sample, sort: "-createdAt" }, recipientSorts);
-      const rows =
-        sample === 0 ? [] : await readRecipients(pool, { filter }, { ...newest, take: sample });
-      const total = await countOf(filter);
-      return c.json({ count: total, sample: rows.map(recipientJson) }, 200);
+      const newest =
+        sample === 0
+          ? []
+          : (await readMembers(pool, filter, { limit: sample, sort: "-createdAt" })).items;
+      return c.json({ count: await countOf(filter), sample: newest }, 200);
     })
     .openapi(countRoute, async (c) =>
       c.json({ count: await countOf(await filterOf(c.req.valid("param").key)) }, 200),
     )
     .openapi(members, async (c) => {
       const filter = await filterOf(c.req.valid("param").key);
-      const page = c.req.valid("query");
-      const { answer } = paging<RecipientRow>(page, recipientSorts);
-      const rows = await readRecipients(pool, { filter }, placeOf(page, recipientSorts));
-      return c.json(answer(rows, recipientJson), 200);
+      return c.json(await readMembers(pool, filter, c.req.valid("query")), 200);
     });
 }
+
+const readMembers = (
+  pool: Pick<Pool, "query">,
+  filter: RecipientFilter,
+  query: { limit: number; cursor?: string | undefined; sort: string },
+) =>
+  readSqlPage(
+    query,
+    recipientSorts,
+    (position) => readRecipients(pool, { filter }, position),
+    recipientJson,
+  );

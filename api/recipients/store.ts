@@ -7,8 +7,8 @@ import { containingPattern } from "../../ledger/sql-like.ts";
 import type { recipientReference } from "../../domain/recipient.ts";
 import { text } from "../../domain/text.ts";
 import type { Prisma, Recipient } from "../../prisma/generated/client.ts";
-import { type Conditions, createConditions } from "../http/where.ts";
-import type { Place } from "../http/pages.ts";
+import { type WhereBuilder, createWhereBuilder } from "../http/where.ts";
+import type { PagePosition } from "../http/page-reading.ts";
 import { notFound, Problem } from "../http/problem.ts";
 
 /** A recipient, as every route shows it. */
@@ -26,7 +26,7 @@ export const recipientAnswer = z
   })
   .openapi("Recipient");
 
-/** What is shown of a recipient who was not erased. */
+/** The columns of a recipient, who is not erased, that the API shows. */
 export type RecipientRow = Omit<
   Recipient,
   "erasedAt" | "preferences" | "preferencesVersion" | "engagedHours"
@@ -50,32 +50,32 @@ export function recipientJson(row: RecipientRow): z.output<typeof recipientAnswe
 /** The columns of a `RecipientRow`. */
 export const recipientColumns = `id, external_id AS "externalId", email, phone, time_zone AS "timeZone", locale, attributes, created_at AS "createdAt", updated_at AS "updatedAt", version`;
 
-/** How a caller names a recipient. */
+/** The id by which a caller names a recipient. */
 export type RecipientName = ReturnType<typeof recipientReference>;
 
-/** For the routes of one recipient: the caller's own id of them in the path, or the one that Tidings gave. */
+/** The parameters of a route whose path names one recipient: by the caller's own id, or by the one that Tidings gave. */
 export const recipientParams = z.object({
   recipient: text(200).openapi({ description: "External id, or rcp_…", example: "ada" }),
 });
 
-/** A recipient with their wishes. */
-export type HeldRecipient = Omit<Recipient, "engagedHours">;
+/** A recipient with their preferences. */
+export type LockedRecipient = Omit<Recipient, "engagedHours">;
 
-/** A recipient, held against other changes to the end of the transaction; undefined where there is none. */
+/** Locks a recipient against other changes to the end of the transaction; undefined where there is none. */
 export async function lockRecipient(
   tx: Prisma.TransactionClient,
   named: RecipientName,
-): Promise<HeldRecipient | undefined> {
+): Promise<LockedRecipient | undefined> {
   const [column, value] =
     "id" in named ? ["id = $1::uuid", named.id] : ["external_id = $1", named.externalId];
-  const [row] = await tx.$queryRawUnsafe<HeldRecipient[]>(
+  const [row] = await tx.$queryRawUnsafe<LockedRecipient[]>(
     `SELECT ${recipientColumns}, erased_at AS "erasedAt", preferences, preferences_version AS "preferencesVersion" FROM recipients WHERE ${column} FOR NO KEY UPDATE`,
     value,
   );
   return row;
 }
 
-/** A recipient; throws the problem of one who is not there, or not any more. */
+/** Reads a recipient; throws the problem where there is none, or where they were erased. */
 export async function readRecipient(
   client: Pick<Prisma.TransactionClient, "recipient">,
   named: RecipientName,
@@ -85,7 +85,7 @@ export async function readRecipient(
   return row;
 }
 
-/** Throws the problem of one who is not there, or not any more. */
+/** Throws the problem of a recipient who does not exist, or was erased. */
 export function refuseAbsent<Row extends { erasedAt: Date | null }>(
   row: Row | null | undefined,
 ): asserts row is Row {
@@ -94,7 +94,7 @@ export function refuseAbsent<Row extends { erasedAt: Date | null }>(
     throw new Problem("gone", `This recipient was erased at ${row.erasedAt.toISOString()}.`);
 }
 
-/** By what lists of recipients may be sorted. */
+/** The fields by which lists of recipients may be sorted. */
 export const recipientSorts = {
   createdAt: "creation",
   updatedAt: "instant",
@@ -107,11 +107,11 @@ const sortColumns: Record<string, string> = {
   externalId: "external_id",
 };
 
-/** Recipients asked for; what is left out does not matter. */
+/** The filters of a list of recipients; one that is left out filters nothing. */
 export interface RecipientQuery {
   /** A part of external id, e-mail address or telephone number, in any case. */
   q?: string | undefined;
-  /** In any case. */
+  /** The whole address, in any case. */
   email?: string | undefined;
   externalId?: string | undefined;
   phone?: string | undefined;
@@ -122,20 +122,20 @@ export interface RecipientQuery {
   filter?: RecipientFilter | undefined;
 }
 
-/** As in the index `recipients_search`, to the letter. */
+/** The expression of the index `recipients_search`, to the letter. */
 const searched =
   "lower(coalesce(r.external_id, '') || ' ' || coalesce(r.email, '') || ' ' || coalesce(r.phone, ''))";
 
 /**
- * Reads a page of those who are meant; the erased never are. The statement has no name, so that it is planned for the
+ * Reads a page of the recipients that the query matches, without the erased. The statement has no name, so that it is planned for the
  * values at hand: what few have is looked up, what many have is met soon in the order of the list.
  */
 export async function readRecipients(
   pool: Pick<Pool, "query">,
   query: RecipientQuery,
-  { field, kind, after, direction, take }: Place,
+  { field, kind, after, direction, take }: PagePosition,
 ): Promise<RecipientRow[]> {
-  const conditions = meant(query);
+  const conditions = buildWhere(query);
   const { bind, and } = conditions;
   const column = sortColumns[field]!;
   if (after !== null) {
@@ -156,12 +156,12 @@ export async function readRecipients(
   return rows;
 }
 
-/** How many are meant. */
+/** Counts the recipients that the query matches. */
 export async function countRecipients(
   pool: Pick<Pool, "query">,
   query: RecipientQuery,
 ): Promise<number> {
-  const conditions = meant(query);
+  const conditions = buildWhere(query);
   const { rows } = await pool.query<{ count: number }>(
     `SELECT count(*)::int AS count FROM recipients AS r WHERE ${conditions.sql()}`,
     conditions.values,
@@ -169,8 +169,8 @@ export async function countRecipients(
   return rows[0]!.count;
 }
 
-function meant(query: RecipientQuery): Conditions {
-  const conditions = createConditions();
+function buildWhere(query: RecipientQuery): WhereBuilder {
+  const conditions = createWhereBuilder();
   const { bind, and, values } = conditions;
   const { q, email, externalId, phone, locale, timeZone, createdFrom, createdBefore } = query;
   const search = (part: string) =>

@@ -1,13 +1,13 @@
 import { z } from "@hono/zod-openapi";
-import type { ReadRulebook } from "../../ledger/rulebook.ts";
 import {
   findRecipientState,
   type RecipientState,
   readRecipientStates,
 } from "../../ledger/recipient-snapshot.ts";
 import { recipientParams, refuseAbsent } from "./store.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
+import { createRouter, defineRoute, responses } from "../http/router.ts";
 import { timelineAnswer, timelineOf } from "./timeline.ts";
+import type { Services } from "../services.ts";
 
 const query = z.object({
   digests: z.coerce
@@ -37,21 +37,21 @@ const getMine = defineRoute({
   responses: responses(200, "What is ahead", timelineAnswer),
 });
 
-export function timelineRoutes({ pool, clock }: ApiDeps, readRulebook: ReadRulebook) {
-  async function shown(person: RecipientState | null | undefined, digests: number) {
+export function timelineRoutes({ pool, clock, readPolicySnapshot }: Services) {
+  async function readTimeline(person: RecipientState | null | undefined, digests: number) {
     refuseAbsent(person);
     const now = clock().getTime();
-    return timelineOf(pool, await readRulebook(), person, { now, digests });
+    return timelineOf(pool, await readPolicySnapshot(), person, { now, digests });
   }
 
   return createRouter()
     .openapi(get, async (c) => {
       const person = await findRecipientState(pool, c.req.valid("param").recipient);
-      return c.json(await shown(person, c.req.valid("query").digests), 200);
+      return c.json(await readTimeline(person, c.req.valid("query").digests), 200);
     })
     .openapi(getMine, async (c) => {
       const id = c.get("recipientId");
       const person = (await readRecipientStates(pool, [id])).get(id);
-      return c.json(await shown(person, c.req.valid("query").digests), 200);
+      return c.json(await readTimeline(person, c.req.valid("query").digests), 200);
     });
 }

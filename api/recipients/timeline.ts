@@ -28,7 +28,7 @@ const shownRows = 200;
 
 const { id, source, type, priority, channel, status, group } = deliveryAnswer.shape;
 
-/** What is ahead for a recipient. */
+/** The schema of a timeline: what is ahead for a recipient. */
 export const timelineAnswer = z
   .object({
     timeZone: z.string().openapi({
@@ -124,7 +124,7 @@ export const timelineAnswer = z
 
 type TimelineAnswer = z.output<typeof timelineAnswer>;
 
-/** What is ahead for `person` at `now`, with the next `digests` digests. */
+/** Reads what is ahead for `person` at `now`, with the next `digests` digests. */
 export async function timelineOf(
   pool: Pick<Pool, "query">,
   { policy }: Rulebook,

@@ -1,10 +1,10 @@
 import { z } from "@hono/zod-openapi";
 import { publicId } from "../../domain/ids.ts";
 import { recipientReference } from "../../domain/recipient.ts";
-import type { Tokens } from "../../domain/tokens.ts";
-import { commit } from "../http/idempotency.ts";
+import { withAuditedTransaction } from "../http/idempotency.ts";
 import { readRecipient, recipientParams } from "./store.ts";
-import { type ApiDeps, createRouter, defineRoute, responses } from "../http/router.ts";
+import { createRouter, defineRoute, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 
 const daySeconds = 86_400;
 const presetSeconds = 30 * daySeconds;
@@ -43,17 +43,17 @@ const issue = defineRoute({
   ),
 });
 
-export function preferenceTokenRoutes(deps: ApiDeps, tokens: Pick<Tokens, "signRecipientToken">) {
-  const { clock } = deps;
+export function preferenceTokenRoutes(services: Services) {
+  const { clock, tokens } = services;
 
   return createRouter().openapi(issue, async (c) => {
     const named = recipientReference(c.req.valid("param").recipient);
-    // Without a body there is nothing that has been checked.
+    // A request without a body has not been validated.
     const seconds = c.req.valid("json").expiresInSeconds ?? presetSeconds;
     // A token's expiry has no fractions of a second.
     const nowSeconds = Math.floor(clock().getTime() / 1_000);
     const expiresAt = new Date((nowSeconds + seconds) * 1_000);
-    const recipientId = await commit(c, deps, async (tx) => {
+    const recipientId = await withAuditedTransaction(c, services, async (tx) => {
       const { id } = await readRecipient(tx, named);
       return {
         body: id,

@@ -7,12 +7,12 @@ import { type RecipientRow, recipientColumns } from "./store.ts";
 export type StoredRecipient = RecipientRow & {
   /** False if it replaced one of the same external id. */
   created: boolean;
-  /** What is held for them was decided by something that is different now. */
+  /** Their held deliveries were decided by a time zone or preferences that have changed. */
   unsettled: boolean;
 };
 
 interface Storing {
-  /** Who says what they wish, where that is said. */
+  /** The caller, who is the author of the preferences where those are given. */
   createdBy: string;
   now: Date;
 }

@@ -4,14 +4,17 @@ import { publicId, newUuid } from "../../domain/ids.ts";
 import { text } from "../../domain/text.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { describedFilter } from "./audience.ts";
-import { changeOf } from "../http/audit.ts";
 import { isUniqueViolation } from "../http/database-errors.ts";
-import { ifMatchHeaders, requireMatch, setEtag } from "../http/etag.ts";
-import { commit, commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
-import { containing, pageOf, pageQuery, readLongPage } from "../http/pages.ts";
+import { ifMatchHeaders, setEtag } from "../http/etag.ts";
+import {
+  withAuditedTransaction,
+  withIdempotentTransaction,
+  idempotencyHeaders,
+} from "../http/idempotency.ts";
+import { filterBy, filterByKeyOrName, readLongPage } from "../http/page-reading.ts";
+import { pageOf, pageQuery } from "../http/pages.ts";
 import { notFound, Problem } from "../http/problem.ts";
 import {
-  type ApiDeps,
   createRouter,
   defineRoute,
   jsonContent,
@@ -27,6 +30,8 @@ import {
   segmentName,
   segmentParams,
 } from "./store.ts";
+import { changeVersioned } from "../http/versioned.ts";
+import type { Services } from "../services.ts";
 
 const create = defineRoute({
   method: "post",
@@ -102,8 +107,8 @@ const remove = defineRoute({
 /** Campaigns named in the refusal of a deletion. */
 const maxNamed = 10;
 
-export function segmentRoutes(deps: ApiDeps) {
-  const { prisma, clock } = deps;
+export function segmentRoutes(services: Services) {
+  const { prisma, clock } = services;
 
   return createRouter()
     .openapi(create, async (c) => {
@@ -113,7 +118,7 @@ export function segmentRoutes(deps: ApiDeps) {
         `There is a segment ${key} already. Change it, or take another key.`,
       );
       const now = clock();
-      return commitOnce(c, deps, 201, async (tx) => {
+      return withIdempotentTransaction(c, services, 201, async (tx) => {
         if (await tx.segment.findUnique({ where: { key }, select: { id: true } })) throw taken;
         const row = await tx.segment
           .create({
@@ -134,20 +139,12 @@ export function segmentRoutes(deps: ApiDeps) {
       });
     })
     .openapi(list, async (c) => {
-      const { q, ...page } = c.req.valid("query");
+      const query = c.req.valid("query");
+      const filter = query.q === undefined ? {} : filterByKeyOrName(query.q);
       const segments = await readLongPage(
-        page,
+        query,
         sortable,
-        ({ where, ...find }) =>
-          prisma.segment.findMany({
-            ...find,
-            where: {
-              AND: [
-                where,
-                q === undefined ? {} : { OR: [{ key: containing(q) }, { name: containing(q) }] },
-              ],
-            },
-          }),
+        (page) => prisma.segment.findMany(filterBy(page, filter)),
         segmentJson,
       );
       return c.json(segments, 200);
@@ -161,32 +158,33 @@ export function segmentRoutes(deps: ApiDeps) {
     .openapi(patch, async (c) => {
       const { key } = c.req.valid("param");
       const { name, filter } = c.req.valid("json");
-      const row = await commit(c, deps, async (tx) => {
-        const before = await lockSegment(tx, key, "change");
-        requireMatch(c, before.version);
-        const wanted = { name: name ?? before.name, filter: filter ?? before.filter };
-        if (isDeepStrictEqual(wanted, { name: before.name, filter: before.filter }))
-          return { body: before, changes: [] };
-        const after = await tx.segment.update({
-          where: { key },
-          data: {
-            name: wanted.name,
-            filter: wanted.filter as Prisma.InputJsonObject,
-            updatedAt: clock(),
-            version: { increment: 1 },
-          },
-        });
-        return {
-          body: after,
-          changes: [changeOf("segment.update", key, segmentJson(before), segmentJson(after))],
-        };
+      const row = await changeVersioned(c, services, "segment.update", {
+        lock: (tx) => lockSegment(tx, key, "change"),
+        describe: (segment) => ({
+          resource: key,
+          version: segment.version,
+          facts: segmentJson(segment),
+        }),
+        async write(tx, before) {
+          const wanted = { name: name ?? before.name, filter: filter ?? before.filter };
+          if (isDeepStrictEqual(wanted, { name: before.name, filter: before.filter })) return null;
+          const after = await tx.segment.update({
+            where: { key },
+            data: {
+              name: wanted.name,
+              filter: wanted.filter as Prisma.InputJsonObject,
+              updatedAt: clock(),
+              version: { increment: 1 },
+            },
+          });
+          return { after };
+        },
       });
-      setEtag(c, row.version);
       return c.json(segmentJson(row), 200);
     })
     .openapi(remove, async (c) => {
       const { key } = c.req.valid("param");
-      await commit(c, deps, async (tx) => {
+      await withAuditedTransaction(c, services, async (tx) => {
         const before = await lockSegment(tx, key, "deletion");
         const using = await tx.$queryRaw<{ id: string }[]>`
           SELECT id FROM campaigns

@@ -47,7 +47,7 @@ export async function readSegment(
   return row && { row, filter: recipientFilter.parse(row.filter) };
 }
 
-/** Held to the end of the transaction against other changes, and for a deletion against campaigns that would name it. */
+/** Locks a segment to the end of the transaction against other changes, and for a deletion against campaigns that would name it. */
 export async function lockSegment(
   tx: Prisma.TransactionClient,
   key: string,

@@ -8,22 +8,20 @@ import {
   suppressedChannels,
   suppressionReasons,
 } from "../../domain/suppression.ts";
-import type { Suppression } from "../../prisma/generated/client.ts";
-import { commit } from "../http/idempotency.ts";
+import type { Prisma, Suppression } from "../../prisma/generated/client.ts";
+import { withAuditedTransaction } from "../http/idempotency.ts";
 import { importBody, importOutcome, importStream } from "../imports/stream.ts";
+import { filterByCreation, filterBy, readPage } from "../http/page-reading.ts";
 import {
   byCreation,
   createdBetween,
-  createdWithin,
   oneOrMore,
   pageOf,
   pageQuery,
-  paging,
   withPlus,
 } from "../http/pages.ts";
-import { absent, exampleIdOf, idInPath, idParams } from "../http/path-ids.ts";
+import { throwNotFound, exampleIdOf, readPathId, idParams } from "../http/path-ids.ts";
 import {
-  type ApiDeps,
   createRouter,
   defineRoute,
   jsonContent,
@@ -31,6 +29,7 @@ import {
   responses,
 } from "../http/router.ts";
 import { addSuppression, importSuppressions } from "./store.ts";
+import type { Services } from "../services.ts";
 
 export const suppressionImportPath = "/v1/suppressions/import";
 
@@ -53,7 +52,7 @@ const suppression = z
 
 const params = idParams("suppression");
 
-/** Which address is meant, in any spelling; its form says on which channel. */
+/** A parameter that names an address in any spelling; its form tells the channel. */
 const addressParameter = z
   .string()
   .transform((given, context): { channel: SuppressedChannel; address: string } => {
@@ -149,38 +148,37 @@ const kind = {
   requiredColumn: "address",
 };
 
-export function suppressionRoutes(deps: ApiDeps) {
-  const { prisma, clock } = deps;
+export function suppressionRoutes(services: Services) {
+  const { prisma, clock } = services;
 
   return createRouter()
     .openapi(list, async (c) => {
-      const { channel, reason, address, createdFrom, createdBefore, ...page } =
-        c.req.valid("query");
-      const { where, answer, ...find } = paging<Suppression>(page, byCreation);
-      const rows = await prisma.suppression.findMany({
-        ...find,
-        where: {
-          AND: [
-            where,
-            createdWithin({ createdFrom, createdBefore }),
-            channel ? { channel: { in: channel } } : {},
-            reason ? { reason: { in: reason } } : {},
-            address ?? {},
-          ],
-        },
-      });
-      return c.json(answer(rows, suppressionJson), 200);
+      const query = c.req.valid("query");
+      const { channel, reason, address } = query;
+      const filters: Prisma.SuppressionWhereInput[] = [
+        filterByCreation(query),
+        channel ? { channel: { in: channel } } : {},
+        reason ? { reason: { in: reason } } : {},
+        address ?? {},
+      ];
+      const suppressions = await readPage(
+        query,
+        byCreation,
+        (page) => prisma.suppression.findMany(filterBy(page, ...filters)),
+        suppressionJson,
+      );
+      return c.json(suppressions, 200);
     })
     .openapi(get, async (c) => {
-      const id = idInPath("suppression", c.req.valid("param").id);
+      const id = readPathId("suppression", c.req.valid("param").id);
       const row = await prisma.suppression.findUnique({ where: { id } });
-      if (!row) absent("suppression");
+      if (!row) throwNotFound("suppression");
       return c.json(suppressionJson(row), 200);
     })
     .openapi(add, async (c) => {
       const wanted = c.req.valid("json");
       const adding = { createdBy: c.get("caller").id, now: clock() };
-      const { created, ...row } = await commit(c, deps, async (tx) => {
+      const { created, ...row } = await withAuditedTransaction(c, services, async (tx) => {
         const stored = await addSuppression(tx, wanted, adding);
         const after = suppressionJson(stored);
         return {
@@ -191,13 +189,13 @@ export function suppressionRoutes(deps: ApiDeps) {
       return c.json(suppressionJson(row), created ? 201 : 200);
     })
     .openapi(remove, async (c) => {
-      const id = idInPath("suppression", c.req.valid("param").id);
-      await commit(c, deps, async (tx) => {
-        // Of two who remove it at once, one finds it.
+      const id = readPathId("suppression", c.req.valid("param").id);
+      await withAuditedTransaction(c, services, async (tx) => {
+        // Of two requests that remove it at once, one finds it.
         const [row] = await tx.$queryRaw<
           Suppression[]
         >`DELETE FROM suppressions WHERE id = ${id}::uuid RETURNING id, channel, address, reason, note, created_by AS "createdBy", created_at AS "createdAt"`;
-        if (!row) absent("suppression");
+        if (!row) throwNotFound("suppression");
         const before = suppressionJson(row);
         return {
           body: null,
@@ -207,7 +205,7 @@ export function suppressionRoutes(deps: ApiDeps) {
       return c.body(null, 204);
     })
     .openapi(importRoute, async (c) => {
-      const outcome = await importStream(c, deps, {
+      const outcome = await importStream(c, services, {
         kind,
         action: "suppression.import",
         resource: "suppressions",

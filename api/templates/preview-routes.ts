@@ -14,9 +14,10 @@ import {
   type TemplateVariables,
 } from "../../domain/templates/template-variables.ts";
 import { invalid } from "../http/problem.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { dataErrors } from "./version-cache.ts";
 import { anyVersion, exampleData, findTemplate, findVersion, templateParams } from "./store.ts";
+import type { Services } from "../services.ts";
 
 const preview = defineRoute({
   method: "post",
@@ -66,8 +67,8 @@ const anybody: RecipientScope = {
 };
 
 /** Seeing a message before it goes to everybody. */
-export function templatePreviewRoutes({ prisma }: ApiDeps) {
-  async function scopeOf(
+export function templatePreviewRoutes({ prisma }: Services) {
+  async function resolveScope(
     wanted:
       | string
       | (Omit<RecipientScope, "id" | "externalId"> & { externalId?: string | undefined })
@@ -100,7 +101,7 @@ export function templatePreviewRoutes({ prisma }: ApiDeps) {
     const { version, content, variables } = await findVersion(prisma, template, wanted);
     const errors = dataErrors(compileVariables(variables as TemplateVariables), data);
     if (errors.length > 0) throw invalid(errors);
-    const scope = emailScope(await scopeOf(recipient), data);
+    const scope = emailScope(await resolveScope(recipient), data);
     try {
       return c.json({ version, ...renderEmail(content as TemplateContent, scope) }, 200);
     } catch (error) {

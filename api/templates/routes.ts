@@ -2,12 +2,13 @@ import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { templateVersionNumber } from "../../domain/notification.ts";
 import { text } from "../../domain/text.ts";
-import type { Template } from "../../prisma/generated/client.ts";
+import type { Prisma, PrismaClient, Template } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
 import type { ApiEnv } from "../http/context.ts";
-import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
-import { containing, pageOf, pageQuery, paging } from "../http/pages.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import { withIdempotentTransaction, idempotencyHeaders } from "../http/idempotency.ts";
+import { filterBy, filterByKeyOrName, readPage } from "../http/page-reading.ts";
+import { pageOf, pageQuery } from "../http/pages.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import {
   findTemplate,
   findVersion,
@@ -25,6 +26,7 @@ import {
   versionSummaryJson,
   wholeTemplate,
 } from "./store.ts";
+import type { Services } from "../services.ts";
 
 const create = defineRoute({
   method: "post",
@@ -108,13 +110,13 @@ const restore = defineRoute({
   responses: responses(200, "The template afterwards", wholeTemplate),
 });
 
-export function templateRoutes(deps: ApiDeps) {
-  const { prisma, clock } = deps;
+export function templateRoutes(services: Services) {
+  const { prisma, clock } = services;
 
   return createRouter()
     .openapi(create, async (c) => {
       const { key, name, content, variables } = c.req.valid("json");
-      return commitOnce(c, deps, 201, async (tx) => {
+      return withIdempotentTransaction(c, services, 201, async (tx) => {
         refuseUnusable(content, variables);
         const { template, version } = await insertTemplate(
           tx,
@@ -129,28 +131,24 @@ export function templateRoutes(deps: ApiDeps) {
       });
     })
     .openapi(list, async (c) => {
-      const { q, archived, ...page } = c.req.valid("query");
-      const { where, answer, ...find } = paging<Template>(page, sortable);
-      const rows = await prisma.template.findMany({
-        ...find,
-        where: {
-          AND: [
-            where,
-            q === undefined ? {} : { OR: [{ key: containing(q) }, { name: containing(q) }] },
-            archived === undefined
-              ? {}
-              : { archivedAt: archived === "true" ? { not: null } : null },
-          ],
-        },
-      });
-      const versions = await versionsOf(rows);
-      return c.json(
-        answer(rows, (row) => {
-          const { latest, ...active } = versions.get(row.id)!;
-          return { ...templateJson(row, latest), activeVersion: versionSummaryJson(active) };
+      const query = c.req.valid("query");
+      const filters: Prisma.TemplateWhereInput[] = [
+        query.q === undefined ? {} : filterByKeyOrName(query.q),
+        query.archived === undefined
+          ? {}
+          : { archivedAt: query.archived === "true" ? { not: null } : null },
+      ];
+      const templates = await readPage(
+        query,
+        sortable,
+        async (page) =>
+          withVersions(prisma, await prisma.template.findMany(filterBy(page, ...filters))),
+        ({ active, latest, ...row }) => ({
+          ...templateJson(row, latest),
+          activeVersion: versionSummaryJson(active),
         }),
-        200,
       );
+      return c.json(templates, 200);
     })
     .openapi(get, async (c) => {
       const template = await findTemplate(prisma, c.req.valid("param").key);
@@ -159,7 +157,7 @@ export function templateRoutes(deps: ApiDeps) {
     .openapi(duplicate, async (c) => {
       const { key: from } = c.req.valid("param");
       const { key, name, version: wanted } = c.req.valid("json");
-      return commitOnce(c, deps, 201, async (tx) => {
+      return withIdempotentTransaction(c, services, 201, async (tx) => {
         const source = await findVersion(tx, await findTemplate(tx, from), wanted);
         const { template, version } = await insertTemplate(tx, { key, name }, source, clock());
         return {
@@ -177,21 +175,8 @@ export function templateRoutes(deps: ApiDeps) {
     .openapi(archive, (c) => setArchived(c, c.req.valid("param").key, clock()))
     .openapi(restore, (c) => setArchived(c, c.req.valid("param").key, null));
 
-  /** Their active versions, without contents, and the highest numbers. */
-  async function versionsOf(templates: readonly Template[]) {
-    const rows = await prisma.$queryRaw<
-      { templateId: string; id: string; version: number; createdAt: Date; latest: number }[]
-    >`
-      SELECT t.id AS "templateId", v.id, v.version, v.created_at AS "createdAt", (
-        SELECT max(l.version) FROM template_versions AS l WHERE l.template_id = t.id
-      ) AS latest
-      FROM templates AS t JOIN template_versions AS v ON v.template_id = t.id AND v.version = t.active_version
-      WHERE t.id = ANY(${templates.map(({ id }) => id)}::uuid[])`;
-    return new Map(rows.map(({ templateId, ...row }) => [templateId, row]));
-  }
-
   function setArchived(c: Context<ApiEnv>, key: string, archivedAt: Date | null) {
-    return commitOnce(c, deps, 200, async (tx) => {
+    return withIdempotentTransaction(c, services, 200, async (tx) => {
       const before = await lockTemplate(tx, key);
       const asWished = (before.archivedAt === null) === (archivedAt === null);
       const after = asWished
@@ -213,4 +198,28 @@ export function templateRoutes(deps: ApiDeps) {
       };
     });
   }
+}
+
+interface ListedVersions {
+  active: { id: string; version: number; createdAt: Date };
+  latest: number;
+}
+
+/** Templates with their active versions, without contents, and their highest numbers. */
+async function withVersions(
+  prisma: Pick<PrismaClient, "$queryRaw">,
+  templates: readonly Template[],
+): Promise<(Template & ListedVersions)[]> {
+  const rows = await prisma.$queryRaw<
+    { templateId: string; id: string; version: number; createdAt: Date; latest: number }[]
+  >`
+    SELECT t.id AS "templateId", v.id, v.version, v.created_at AS "createdAt", (
+      SELECT max(l.version) FROM template_versions AS l WHERE l.template_id = t.id
+    ) AS latest
+    FROM templates AS t JOIN template_versions AS v ON v.template_id = t.id AND v.version = t.active_version
+    WHERE t.id = ANY(${templates.map(({ id }) => id)}::uuid[])`;
+  const versions = new Map(
+    rows.map(({ templateId, latest, ...active }) => [templateId, { active, latest }]),
+  );
+  return templates.map((template) => ({ ...template, ...versions.get(template.id)! }));
 }

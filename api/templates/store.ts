@@ -16,7 +16,6 @@ import type { Prisma, Template, TemplateVersion } from "../../prisma/generated/c
 import { invalid, jsonPointer, notFound, Problem } from "../http/problem.ts";
 import { versionInPath } from "../http/version-metadata.ts";
 
-/** What the routes of templates share: what is asked for, what is answered, and how both are kept. */
 const exampleContent = {
   email: {
     subject: "Order {{ orderNumber }} is on its way",
@@ -66,7 +65,7 @@ export const wholeVersion = versionSummary
   })
   .openapi("TemplateVersion");
 
-/** Without the contents, of which a page would hold too much. */
+/** A template without its contents, which would make a page too long. */
 export const templateSummary = z
   .object({
     id: z.string().openapi({ example: "tpl_01jd3v8qyee7fr8xmcsnh5hbcd" }),
@@ -130,13 +129,13 @@ export async function refuseUnusableTemplate(
   if (fault !== null) throw invalid([{ in: "body", field, message: fault }]);
 }
 
-/** What is wrong with a reference to a template. */
+/** The message about a reference to a template that does not exist. */
 export const unknownTemplate = "names no template: create it first with POST /v1/templates";
 
 export const archivedTemplate = (key: string) =>
   `names an archived template: take another, or restore it with POST /v1/templates/${key}/restore`;
 
-/** As `findTemplate`, held against other changes of it to the end of the transaction. */
+/** As `findTemplate`, and locks the template against other changes to the end of the transaction. */
 export async function lockTemplate(tx: Prisma.TransactionClient, key: string): Promise<Template> {
   await tx.$queryRaw`SELECT FROM templates WHERE key = ${key} FOR NO KEY UPDATE`;
   return findTemplate(tx, key);
@@ -242,7 +241,7 @@ export function versionJson(row: TemplateVersion) {
   };
 }
 
-/** For a Prisma query whose rows name a version: its template's key and its number, and not its contents, which may be long. */
+/** The part of a Prisma query that reads the key and the number of a template version, and not its contents, which may be long. */
 export const withTemplate = {
   templateVersion: { select: { version: true, template: { select: { key: true } } } },
 } as const;

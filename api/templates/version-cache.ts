@@ -18,10 +18,10 @@ export interface PinnedVersion {
 /** What a body's `template` names: a version that may be used, or why it may not. */
 export type NamedVersion = PinnedVersion | { kind: "unusable"; error: FieldError };
 
-/** How many versions are remembered, the most recently used. */
+/** How many versions are cached: the most recently used. */
 const keptVersions = 500;
 
-/** Of a transaction, or outside of one: who is within must not wait for a second connection of the same pool. */
+/** A client of the transaction, or outside of one: work within a transaction must not wait for a second connection of its pool. */
 type Client = Pick<Prisma.TransactionClient, "template" | "templateVersion">;
 
 /** Finds template versions, and checks data against them. One an API process. */
@@ -86,7 +86,7 @@ function unusable(field: string, message: string): NamedVersion {
   return { kind: "unusable", error: { in: "body", field: `/template${field}`, message } };
 }
 
-/** What a body's `data` lacks of what a version asks for. */
+/** Lists what is wrong with the `data` of a body for a template version. */
 export function dataErrors(checkData: CheckData, data: Record<string, unknown>): FieldError[] {
   return checkData(data).map(({ path, message }) => ({
     in: "body",

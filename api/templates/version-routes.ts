@@ -1,9 +1,9 @@
 import { z } from "@hono/zod-openapi";
-import type { TemplateVersion } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
-import { commitOnce, idempotencyHeaders } from "../http/idempotency.ts";
-import { pageOf, pageQuery, paging } from "../http/pages.ts";
-import { type ApiDeps, createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import { withIdempotentTransaction, idempotencyHeaders } from "../http/idempotency.ts";
+import { filterBy, readPage } from "../http/page-reading.ts";
+import { pageOf, pageQuery } from "../http/pages.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import {
   findTemplate,
   findVersion,
@@ -21,6 +21,7 @@ import {
   wholeTemplate,
   wholeVersion,
 } from "./store.ts";
+import type { Services } from "../services.ts";
 
 const add = defineRoute({
   method: "post",
@@ -71,14 +72,14 @@ const activate = defineRoute({
   responses: responses(200, "The template afterwards", wholeTemplate),
 });
 
-export function templateVersionRoutes(deps: ApiDeps) {
-  const { prisma, clock } = deps;
+export function templateVersionRoutes(services: Services) {
+  const { prisma, clock } = services;
 
   return createRouter()
     .openapi(add, async (c) => {
       const { key } = c.req.valid("param");
       const { content, variables, activate: activated } = c.req.valid("json");
-      return commitOnce(c, deps, 201, async (tx) => {
+      return withIdempotentTransaction(c, services, 201, async (tx) => {
         refuseUnusable(content, variables);
         // Locked, so that two new versions get two numbers.
         const before = await lockTemplate(tx, key);
@@ -102,16 +103,17 @@ export function templateVersionRoutes(deps: ApiDeps) {
     })
     .openapi(list, async (c) => {
       const template = await findTemplate(prisma, c.req.valid("param").key);
-      const { where, answer, ...find } = paging<Omit<TemplateVersion, "content" | "variables">>(
+      const versions = await readPage(
         c.req.valid("query"),
         sortable,
+        (page) =>
+          prisma.templateVersion.findMany({
+            ...filterBy(page, { templateId: template.id }),
+            omit: { content: true, variables: true },
+          }),
+        versionSummaryJson,
       );
-      const rows = await prisma.templateVersion.findMany({
-        ...find,
-        where: { AND: [where, { templateId: template.id }] },
-        omit: { content: true, variables: true },
-      });
-      return c.json(answer(rows, versionSummaryJson), 200);
+      return c.json(versions, 200);
     })
     .openapi(get, async (c) => {
       const { key, version } = c.req.valid("param");
@@ -120,7 +122,7 @@ export function templateVersionRoutes(deps: ApiDeps) {
     })
     .openapi(activate, async (c) => {
       const { key, version } = c.req.valid("param");
-      return commitOnce(c, deps, 200, async (tx) => {
+      return withIdempotentTransaction(c, services, 200, async (tx) => {
         const before = await lockTemplate(tx, key);
         const { version: activeVersion } = await findVersion(tx, before, version);
         const unchanged = before.activeVersion === activeVersion;

@@ -41,13 +41,13 @@ describe("a key", () => {
     const { id, secret } = await makeKey(api, { role: "sender" });
     let now = new Date();
     const elsewhere = createKeyring({ prisma: api.prisma, bootstrapKey: apiKey, clock: () => now });
-    expect(await elsewhere.callerOf(secret)).toMatchObject({ id, role: "sender" });
+    expect(await elsewhere.findCaller(secret)).toMatchObject({ id, role: "sender" });
     expect(await reads(secret)).toBe(200);
     const { status, body } = await api.send("POST", `/v1/api-keys/${id}/revoke`);
     expect([status, body.state]).toEqual([200, "revoked"]);
     expect(await reads(secret)).toBe(401);
     now = new Date(now.getTime() + 2_001);
-    expect(await elsewhere.callerOf(secret)).toBeNull();
+    expect(await elsewhere.findCaller(secret)).toBeNull();
     expect((await api.send("POST", `/v1/api-keys/${id}/revoke`)).body).toEqual(body);
     expect((await api.send("POST", `/v1/api-keys/${id}/rotate`, {})).status).toBe(409);
   });
@@ -56,9 +56,9 @@ describe("a key", () => {
     const { secret } = await makeKey(api, { role: "viewer", expiresAt: "2090-01-01T00:00:00Z" });
     let now = new Date("2089-12-31T23:59:59Z");
     const then = createKeyring({ prisma: api.prisma, bootstrapKey: apiKey, clock: () => now });
-    expect(await then.callerOf(secret)).not.toBeNull();
+    expect(await then.findCaller(secret)).not.toBeNull();
     now = new Date("2090-01-01T00:00:10Z");
-    expect(await then.callerOf(secret)).toBeNull();
+    expect(await then.findCaller(secret)).toBeNull();
   });
 
   it("cannot be made to have expired", async () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createBacklog } from "../../api/notifications/admission.ts";
+import { createAdmission } from "../../api/notifications/admission.ts";
 import { parsePublicId } from "../../domain/ids.ts";
 import { wishedReasons } from "../../domain/delivery/reasons.ts";
 import { type Api, type Reply, sampleTemplate, seed, startApi } from "./harness.ts";
@@ -175,10 +175,10 @@ describe("the bound of what is unsent in all", () => {
   });
 
   it("is seen by another process with its next count", async () => {
-    const other = createBacklog({ pool: api.pool, maxUnsent, maxUnsentPerRecipient });
+    const other = createAdmission({ pool: api.pool, maxUnsent, maxUnsentPerRecipient });
     const room = async () => {
-      const place = await other.enter(["u0"], false);
-      place.leave(0);
+      const place = await other.reserve(["u0"], false);
+      place.release(0);
       return place.admitted;
     };
     expect(await room()).toBe(true);

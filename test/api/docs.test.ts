@@ -14,6 +14,21 @@ afterAll(() => api.stop());
 const get = async (path: string, headers: Record<string, string> = {}) =>
   api.app.request(path, { headers });
 
+describe("/", () => {
+  it("leads a browser without a key to the documentation", async () => {
+    const answer = await get("/", { accept: "text/html" });
+    expect([answer.status, answer.headers.get("location")]).toEqual([302, "/docs"]);
+    expect((await get(answer.headers.get("location")!)).status).toBe(200);
+  });
+
+  it("leads there for every caller, and tells other methods that it has only GET", async () => {
+    const withKey = await get("/", { authorization: `Bearer ${apiKey}` });
+    expect([withKey.status, withKey.headers.get("location")]).toEqual([302, "/docs"]);
+    const post = await api.app.request("/", { method: "POST" });
+    expect([post.status, post.headers.get("allow")]).toEqual([405, "GET, HEAD, OPTIONS"]);
+  });
+});
+
 describe("/docs", () => {
   it("is a page that lets nothing run but what this process serves", async () => {
     const page = await get("/docs");

@@ -1,0 +1,140 @@
+import { isDeepStrictEqual } from "node:util";
+import { applyAction, type CampaignEdit, editRefusal } from "../../domain/campaign.ts";
+import {
+  compileVariables,
+  type TemplateVariables,
+} from "../../domain/templates/template-variables.ts";
+import type { Prisma } from "../../prisma/generated/client.ts";
+import { type FieldError, invalid, Problem } from "../http/problem.ts";
+import { holdType } from "../notification-types/lookup.ts";
+import { segmentsOf } from "../segments/audience.ts";
+import type { Services } from "../services.ts";
+import { dataErrors, pinVersion } from "../templates/version-cache.ts";
+import type { CampaignAnswer, CampaignRow, ReadCampaign } from "./store.ts";
+
+/** The revision of a campaign is a smallint. */
+const maxRevision = 32_767;
+
+/** Fields whose columns hold them as the API shows them. */
+const plainColumns = ["name", "audience", "data", "priority", "guarantee"] as const;
+
+/** What an edit changes. */
+interface EditPlan {
+  /** The fields that change, as the API shows them. */
+  changes: Record<string, { from: unknown; to: unknown }>;
+  columns: Prisma.CampaignUncheckedUpdateInput;
+  /** The audience is in the ledger, and its pending deliveries are to get another message. */
+  supersedes: boolean;
+}
+
+interface EditedVersion {
+  id: string;
+  template: CampaignAnswer["template"];
+}
+
+/** Plans an edit of a campaign. Throws the problem of an edit that is refused. */
+export async function planEdit(
+  { templateVersions, clock }: Pick<Services, "templateVersions" | "clock">,
+  client: Prisma.TransactionClient,
+  read: ReadCampaign,
+  wanted: CampaignEdit,
+): Promise<EditPlan> {
+  const { row, json } = read;
+  const version = await chooseVersion(templateVersions, client, read, wanted);
+  const after: Partial<CampaignAnswer> = toShownFields(wanted, version);
+  const fields = (Object.keys(after) as (keyof CampaignEdit)[]).filter(
+    (field) => !isDeepStrictEqual(after[field], json[field]),
+  );
+  const edits = (field: keyof CampaignEdit) => fields.includes(field);
+  refuseFields(row, fields);
+  if (wanted.audience && edits("audience")) await segmentsOf(client, wanted.audience);
+  const type = wanted.type && edits("type") ? await holdType(client, wanted.type) : null;
+  const supersedes = row.frozenAt !== null && (edits("template") || edits("data"));
+  if (supersedes) refuseLastRevision(row);
+  const start =
+    wanted.startAt && edits("startAt") ? moveStart(row, wanted.startAt, clock()) : undefined;
+
+  const changeTo = <Field extends keyof CampaignAnswer>(field: Field, to: unknown) =>
+    [field, { from: json[field], to }] as const;
+  return {
+    changes: Object.fromEntries([
+      ...fields.map((field) => changeTo(field, after[field])),
+      ...(start && start.status !== row.status ? [changeTo("status", start.status)] : []),
+      ...(supersedes ? [changeTo("revision", row.revision + 1)] : []),
+    ]),
+    columns: {
+      ...Object.fromEntries(plainColumns.filter(edits).map((column) => [column, wanted[column]])),
+      ...(edits("template") && { templateVersionId: version.id }),
+      ...(edits("type") && { typeId: type?.id ?? null }),
+      ...start,
+      ...(supersedes && { revision: row.revision + 1 }),
+    },
+    supersedes,
+  };
+}
+
+/**
+ * The template version that the campaign has after an edit, which the data must fit that it then has. Throws the problem
+ * where it does not.
+ */
+async function chooseVersion(
+  templateVersions: Services["templateVersions"],
+  client: Prisma.TransactionClient,
+  { row, json }: ReadCampaign,
+  { template, data }: CampaignEdit,
+): Promise<EditedVersion> {
+  const now = json.template;
+  if (template && (template.key !== now.key || template.version !== now.version)) {
+    const wanted = { template, data: data ?? json.data };
+    const { id, version } = await pinVersion(templateVersions, client, wanted);
+    return { id, template: { key: template.key, version } };
+  }
+  const { templateVersionId: id } = row;
+  if (data) {
+    const { variables } = await client.templateVersion.findUniqueOrThrow({
+      where: { id },
+      select: { variables: true },
+    });
+    const errors = dataErrors(compileVariables(variables as TemplateVariables), data);
+    if (errors.length > 0) throw invalid(errors);
+  }
+  return { id, template: now };
+}
+
+/** The fields of an edit as the API shows them of the campaign afterwards. */
+function toShownFields(wanted: CampaignEdit, { template: version }: EditedVersion) {
+  const { template, startAt, ...rest } = wanted;
+  return {
+    ...rest,
+    ...(template && { template: version }),
+    ...(startAt && { startAt: startAt.toISOString() }),
+  } as Partial<CampaignAnswer>;
+}
+
+/** Throws the problem that names the fields which cannot be edited as the campaign stands. */
+function refuseFields(row: CampaignRow, fields: readonly (keyof CampaignEdit)[]): void {
+  const refusals = fields.flatMap((field): FieldError[] => {
+    const why = editRefusal({ ...row, correction: row.correctsId !== null }, field);
+    return why === null ? [] : [{ in: "body", field: `/${field}`, message: why }];
+  });
+  if (refusals.length === 0) return;
+  const reasons = refusals.map(({ field, message }) => `${field} cannot be edited: ${message}`);
+  throw new Problem("conflict", `${reasons.join("; ")}.`, { errors: refusals });
+}
+
+function refuseLastRevision({ revision }: CampaignRow): void {
+  if (revision >= maxRevision)
+    throw new Problem(
+      "conflict",
+      `It has been edited ${maxRevision} times: recall it, and send another.`,
+    );
+}
+
+/** Schedules a draft for an instant, or moves the start of another campaign to it. */
+function moveStart(row: CampaignRow, startAt: Date, now: Date) {
+  const action = row.status === "draft" ? "schedule" : "reschedule";
+  const transition = applyAction(row, { action, startAt }, now);
+  if (transition.kind === "refused")
+    throw new Problem("conflict", `Its start cannot be moved: ${transition.why}.`);
+  return { status: transition.state.status, startAt: transition.state.startAt };
+}

@@ -1,0 +1,222 @@
+import { z } from "@hono/zod-openapi";
+import { firstUuidAt } from "../../domain/ids.ts";
+import { text } from "../../domain/text.ts";
+import { literalPattern } from "../../ledger/sql-like.ts";
+import { byCreation, type Sortable } from "./pages.ts";
+import { invalid } from "./problem.ts";
+
+/**
+ * How a page of a list is read. A list is sorted by one field, with the id to break ties, so that its order is stable; a
+ * cursor says what the page before ended with, so that no row is passed over or repeated when rows come and go.
+ */
+interface PageRequest {
+  limit: number;
+  cursor?: string | undefined;
+  sort: string;
+}
+
+interface Page<Item> {
+  items: Item[];
+  nextCursor: string | null;
+}
+
+/** What Prisma's `findMany` needs to find the rows of a page; `filterBy` adds the filters of the list. */
+interface PrismaPage {
+  where: Record<string, never>;
+  orderBy: { id: "asc" | "desc" }[];
+  take: number;
+}
+
+/** Reads a page through Prisma. Throws the problem of a cursor that is not of this list. */
+export async function readPage<Row extends { id: string }, Item>(
+  query: PageRequest,
+  fields: Sortable,
+  find: (page: PrismaPage) => Promise<readonly Row[]>,
+  toItem: (row: Row) => Item,
+): Promise<Page<Item>> {
+  return toPage(query, fields, await find(toPrismaPage(locatePage(query, fields))), toItem);
+}
+
+/** How many rows of a long page are read at once, and the length as JSON at which it ends. */
+const longPart = 25;
+const longPage = 4_000_000;
+
+/**
+ * As `readPage`, for items of which each may be as long as a body may be: reads the page in parts, and ends it once it is
+ * long itself. Then it has fewer items than its limit, and a cursor to the others.
+ */
+export async function readLongPage<Row extends { id: string }, Item>(
+  query: PageRequest,
+  fields: Sortable,
+  find: (page: PrismaPage) => Promise<readonly Row[]>,
+  toItem: (row: Row) => Item,
+): Promise<Page<Item>> {
+  const { limit, sort } = query;
+  const items: Item[] = [];
+  let length = 0;
+  let { cursor } = query;
+  for (;;) {
+    const request = { limit: Math.min(longPart, limit - items.length), cursor, sort };
+    const part = await readPage(request, fields, find, toItem);
+    items.push(...part.items);
+    length += JSON.stringify(part.items).length;
+    if (part.nextCursor === null || items.length >= limit || length >= longPage)
+      return { items, nextCursor: part.nextCursor };
+    cursor = part.nextCursor;
+  }
+}
+
+/** Where a page begins in a list sorted by `field`, and by id where that is the same: at most `take` rows, beyond `after`. */
+export interface PagePosition {
+  field: string;
+  kind: Sortable[string];
+  after: { value: string | number | null; id: string } | null;
+  direction: "asc" | "desc";
+  take: number;
+}
+
+/** As `readPage`, by a statement of SQL that reads the rows beyond a position. */
+export async function readSqlPage<Row extends { id: string }, Item>(
+  query: PageRequest,
+  fields: Sortable,
+  read: (position: PagePosition) => Promise<readonly Row[]>,
+  toItem: (row: Row) => Item,
+): Promise<Page<Item>> {
+  return toPage(query, fields, await read(locatePage(query, fields)), toItem);
+}
+
+/** A part of a list in the order of creation: at most `take` rows, beyond the id `after`. */
+export interface Part {
+  after: string | null;
+  direction: "asc" | "desc";
+  take: number;
+}
+
+/** As `readSqlPage`, for a list in the order of creation: its rows may be read before what is shown of them is. */
+export async function readPageByCreation<Row extends { id: string }, Item>(
+  query: PageRequest,
+  read: (part: Part) => Promise<readonly Row[]>,
+  toItem: (row: Row) => Item,
+): Promise<Page<Item>> {
+  return readSqlPage(
+    query,
+    byCreation,
+    ({ after, direction, take }) => read({ after: after && after.id, direction, take }),
+    toItem,
+  );
+}
+
+/** Where a page begins that a query asks for. It takes one row more than its limit, which tells whether another follows. */
+function locatePage({ limit, cursor, sort }: PageRequest, fields: Sortable): PagePosition {
+  const field = sort.replace(/^-/, "");
+  const kind = fields[field]!;
+  return {
+    field,
+    kind,
+    after: cursor === undefined ? null : parseCursor(cursor, sort, kind),
+    direction: sort.startsWith("-") ? "desc" : "asc",
+    take: limit + 1,
+  };
+}
+
+function toPrismaPage({ field, kind, after, direction, take }: PagePosition): PrismaPage {
+  const beyond = direction === "desc" ? "lt" : "gt";
+  const where =
+    after === null
+      ? {}
+      : kind === "creation"
+        ? { id: { [beyond]: after.id } }
+        : {
+            // The first bounds the index scan, which the second alone would not.
+            [field]: { [`${beyond}e`]: after.value },
+            OR: [
+              { [field]: { [beyond]: after.value } },
+              { [field]: after.value, id: { [beyond]: after.id } },
+            ],
+          };
+  const orderBy =
+    kind === "creation" ? [{ id: direction }] : [{ [field]: direction }, { id: direction }];
+  // The names of fields are those of the model that the caller reads, which a type cannot follow.
+  return { where, orderBy, take } as PrismaPage;
+}
+
+/** Makes the page of up to one row more than its limit. */
+function toPage<Row extends { id: string }, Item>(
+  { limit, sort }: PageRequest,
+  fields: Sortable,
+  rows: readonly Row[],
+  toItem: (row: Row) => Item,
+): Page<Item> {
+  const shown = rows.slice(0, limit);
+  const last = rows.length > limit ? shown.at(-1) : undefined;
+  const field = sort.replace(/^-/, "");
+  const valueOf = (row: Row) =>
+    fields[field] === "creation" ? null : (row as Record<string, unknown>)[field];
+  return {
+    items: shown.map(toItem),
+    nextCursor: last ? formatCursor(sort, valueOf(last), last.id) : null,
+  };
+}
+
+/** What a cursor holds for each kind of field: the sort, the value of its field, and the id. */
+const positions = {
+  creation: z.tuple([z.string(), z.null(), z.uuid()]),
+  text: z.tuple([z.string(), text(500, 0), z.uuid()]),
+  instant: z.tuple([z.string(), z.iso.datetime(), z.uuid()]),
+  number: z.tuple([z.string(), z.int32(), z.uuid()]),
+};
+
+function formatCursor(sort: string, value: unknown, id: string): string {
+  return Buffer.from(JSON.stringify([sort, value, id])).toString("base64url");
+}
+
+function parseCursor(cursor: string, sort: string, kind: Sortable[string]) {
+  try {
+    const [of, value, id] = positions[kind].parse(
+      JSON.parse(Buffer.from(cursor, "base64url").toString("utf8")),
+    );
+    if (of === sort) return { value, id };
+  } catch {
+    // Answered below, as every other fault of a cursor is.
+  }
+  throw invalid([
+    {
+      in: "query",
+      field: "cursor",
+      message: "must be the nextCursor of a page before, with the same sort",
+    },
+  ]);
+}
+
+/** Joins the filters of a list with the place of its page by AND. */
+export function filterBy<Filters extends object[]>(page: PrismaPage, ...filters: Filters) {
+  return { ...page, where: { AND: [page.where, ...filters] } };
+}
+
+/** A Prisma filter for texts that hold this part, in any case. */
+export function matchText(part: string) {
+  return { contains: literalPattern(part), mode: "insensitive" as const };
+}
+
+/** A Prisma filter for rows whose key or name holds this part, in any case. */
+export const filterByKeyOrName = (part: string) => ({
+  OR: [{ key: matchText(part) }, { name: matchText(part) }],
+});
+
+/** A Prisma filter by time of creation, with which ids begin: so it bounds the scan of a list in their order. */
+export function filterByCreation({
+  createdFrom,
+  createdBefore,
+}: {
+  createdFrom?: Date | undefined;
+  createdBefore?: Date | undefined;
+}) {
+  return createdFrom || createdBefore
+    ? {
+        id: {
+          ...(createdFrom && { gte: firstUuidAt(createdFrom) }),
+          ...(createdBefore && { lt: firstUuidAt(createdBefore) }),
+        },
+      }
+    : {};
+}

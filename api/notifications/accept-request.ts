@@ -1,0 +1,34 @@
+import type { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import type { NewNotification } from "../../domain/notification.ts";
+import type { ApiEnv } from "../http/context.ts";
+import { answerWith, readKeyedRequest } from "../http/idempotency.ts";
+import type { Services } from "../services.ts";
+import { acceptNotification } from "./accept.ts";
+import type { acceptedNotification } from "./schemas.ts";
+
+/** Accepts a notification in a request, wakes the queues of its deliveries once they are committed, and answers. */
+export async function acceptInRequest(
+  c: Context<ApiEnv>,
+  services: Services,
+  notification: NewNotification,
+  { test }: { test: boolean },
+) {
+  const { pool, wakes, clock, config } = services;
+  const requestId = c.get("requestId");
+  const { queues, ...answer } = await acceptNotification(
+    {
+      pool,
+      backlog: services.admission,
+      versions: services.templateVersions,
+      types: services.notificationTypes,
+      mailboxShards: config.mailboxShards,
+      now: clock(),
+    },
+    notification,
+    { caller: c.get("caller").id, requestId, test },
+    readKeyedRequest(c),
+  );
+  for (const queue of queues) wakes.queue(queue, { requestId });
+  return answerWith<z.output<typeof acceptedNotification>, 202>(c, answer);
+}

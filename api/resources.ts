@@ -1,0 +1,100 @@
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import { apiKeyRoutes } from "./access/key-routes.ts";
+import { auditRoutes } from "./access/audit-routes.ts";
+import { actionRoutes } from "./actions/routes.ts";
+import { campaignEditRoutes } from "./campaigns/edit-routes.ts";
+import { campaignActionRoutes } from "./campaigns/lifecycle-routes.ts";
+import { campaignRecallRoutes } from "./campaigns/recall-routes.ts";
+import { campaignReportRoutes } from "./campaigns/report-routes.ts";
+import { campaignRevisionRoutes } from "./campaigns/revision-routes.ts";
+import { campaignRoutes } from "./campaigns/routes.ts";
+import { deliveryChangeRoutes } from "./deliveries/change-routes.ts";
+import { groupRoutes } from "./deliveries/group-routes.ts";
+import { deliveryRoutes } from "./deliveries/routes.ts";
+import { eventRoutes } from "./events/routes.ts";
+import { explanationRoutes } from "./explanations/routes.ts";
+import type { ApiEnv } from "./http/context.ts";
+import { notificationTypeRoutes } from "./notification-types/routes.ts";
+import { notificationRoutes } from "./notifications/routes.ts";
+import { templateTestRoutes } from "./notifications/test-routes.ts";
+import { gateRoutes } from "./operations/gate-routes.ts";
+import { systemHealthRoutes } from "./operations/health-routes.ts";
+import { metricsRoutes } from "./operations/metrics-routes.ts";
+import { healthRoutes } from "./operations/probe-routes.ts";
+import { providerRoutes } from "./operations/provider-routes.ts";
+import { queueRoutes } from "./operations/queue-routes.ts";
+import { decisionPreviewRoutes } from "./policy/preview-routes.ts";
+import { policyRoutes } from "./policy/routes.ts";
+import { policySimulationRoutes } from "./policy/simulation-routes.ts";
+import { recipientBulkRoutes } from "./recipients/bulk-routes.ts";
+import { recipientImportRoutes } from "./recipients/import-routes.ts";
+import { recipientListRoutes } from "./recipients/list-routes.ts";
+import { preferenceRoutes } from "./recipients/preference-routes.ts";
+import { recipientRoutes } from "./recipients/routes.ts";
+import { segmentMemberRoutes } from "./recipients/segment-member-routes.ts";
+import { timelineRoutes } from "./recipients/timeline-routes.ts";
+import { preferenceTokenRoutes } from "./recipients/token-routes.ts";
+import { segmentRoutes } from "./segments/routes.ts";
+import { suppressionRoutes } from "./suppressions/routes.ts";
+import { templatePreviewRoutes } from "./templates/preview-routes.ts";
+import { templateRoutes } from "./templates/routes.ts";
+import { templateVersionRoutes } from "./templates/version-routes.ts";
+
+/**
+ * The routes of each resource. Each factory makes a router of its own from the services of the process. These are tuples,
+ * since in an array the type of a router with fewer routes would take in the others.
+ */
+export const resources = {
+  operations: [
+    healthRoutes,
+    metricsRoutes,
+    queueRoutes,
+    providerRoutes,
+    gateRoutes,
+    systemHealthRoutes,
+  ],
+  recipients: [
+    recipientImportRoutes,
+    recipientBulkRoutes,
+    recipientListRoutes,
+    recipientRoutes,
+    preferenceRoutes,
+    preferenceTokenRoutes,
+    timelineRoutes,
+    segmentMemberRoutes,
+  ],
+  policy: [policyRoutes, decisionPreviewRoutes, policySimulationRoutes],
+  notificationTypes: [notificationTypeRoutes],
+  segments: [segmentRoutes],
+  suppressions: [suppressionRoutes],
+  templates: [templateRoutes, templateVersionRoutes, templatePreviewRoutes],
+  campaigns: [
+    campaignRoutes,
+    campaignEditRoutes,
+    campaignRecallRoutes,
+    campaignRevisionRoutes,
+    campaignActionRoutes,
+    campaignReportRoutes,
+  ],
+  notifications: [notificationRoutes, templateTestRoutes],
+  deliveries: [deliveryRoutes, deliveryChangeRoutes, groupRoutes],
+  actions: [actionRoutes],
+  events: [eventRoutes],
+  explanations: [explanationRoutes],
+  access: [apiKeyRoutes, auditRoutes],
+} as const;
+
+type Router = ReturnType<(typeof resources)[keyof typeof resources][number]>;
+
+/** All members of a union at once, by inference from a parameter, where types are contravariant. */
+type Intersection<Union> = (Union extends unknown ? (one: Union) => void : never) extends (
+  all: infer All,
+) => void
+  ? All
+  : never;
+
+/** The API as its typed client sees it: every route of every resource. */
+export type ApiRouter = OpenAPIHono<
+  ApiEnv,
+  Intersection<Router extends OpenAPIHono<ApiEnv, infer Schema> ? Schema : never> & object
+>;

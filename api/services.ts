@@ -1,0 +1,42 @@
+import { createRulebookReader, type ReadRulebook } from "../ledger/rulebook.ts";
+import { createLedgerReader, type LedgerReader } from "../ledger/health-figures.ts";
+import { createTokens, type Tokens } from "../domain/tokens.ts";
+import { createKeyring, type Keyring } from "./http/keyring.ts";
+import { type ApiMetrics, createApiMetrics } from "./http/metrics.ts";
+import type { ApiDeps } from "./http/router.ts";
+import { type Admission, createAdmission } from "./notifications/admission.ts";
+import {
+  createNotificationTypeLookup,
+  type NotificationTypeLookup,
+} from "./notification-types/lookup.ts";
+import { createTemplateVersions, type TemplateVersions } from "./templates/version-cache.ts";
+
+/** What the routes of every resource are made from. There is one in an API process, since most of its members cache. */
+export interface Services extends ApiDeps {
+  metrics: ApiMetrics;
+  keyring: Keyring;
+  tokens: Tokens;
+  /** Reads the policy and the notification types in force. */
+  readPolicySnapshot: ReadRulebook;
+  readLedger: LedgerReader;
+  templateVersions: TemplateVersions;
+  notificationTypes: NotificationTypeLookup;
+  /** Bounds how many deliveries may be accepted and not sent yet. */
+  admission: Admission;
+}
+
+export function createServices(deps: ApiDeps): Services {
+  const { prisma, pool, clock, config, metrics = createApiMetrics() } = deps;
+  const readPolicySnapshot = createRulebookReader(pool);
+  return {
+    ...deps,
+    metrics,
+    keyring: createKeyring({ prisma, clock, bootstrapKey: config.apiKey }),
+    tokens: createTokens(config.tokenSecret),
+    readPolicySnapshot,
+    readLedger: createLedgerReader({ pool, readRulebook: readPolicySnapshot }),
+    templateVersions: createTemplateVersions(prisma),
+    notificationTypes: createNotificationTypeLookup(readPolicySnapshot),
+    admission: createAdmission({ pool, ...config }),
+  };
+}
