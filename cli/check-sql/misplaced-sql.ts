@@ -1,0 +1,62 @@
+/** A place where SQL stands that belongs elsewhere. */
+export interface MisplacedSql {
+  path: string;
+  line: number;
+  rule: string;
+}
+
+interface Rule {
+  /** In words, for whoever breaks it. */
+  rule: string;
+  /** Does the rule hold for the file of this path, with `/` between folders? */
+  holdsIn: (path: string) => boolean;
+  pattern: RegExp;
+}
+
+const tables = "deliveries|attempts|groups|grant_logs|gates|breakers";
+const models = "delivery|attempt|group|grantLog|gate|breaker";
+
+const ledgerOwns =
+  "only ledger/ writes deliveries, attempts, groups, grants, gates and breakers: call its function, or add one";
+
+const rules: Rule[] = [
+  {
+    rule: ledgerOwns,
+    holdsIn: (path) => !path.startsWith("ledger/"),
+    pattern: new RegExp(
+      String.raw`\b(?:UPDATE|INSERT\s+INTO|DELETE\s+FROM|MERGE\s+INTO|TRUNCATE)\s+(?:ONLY\s+)?"?(?:${tables})\b`,
+      "gi",
+    ),
+  },
+  {
+    rule: ledgerOwns,
+    holdsIn: (path) => !path.startsWith("ledger/"),
+    pattern: new RegExp(
+      String.raw`\.(?:${models})\s*\.(?:create|update|upsert|delete)(?:Many|ManyAndReturn)?\s*\(`,
+      "g",
+    ),
+  },
+  {
+    rule: "domain/ holds no SQL: it stands in ledger/",
+    holdsIn: (path) => path.startsWith("domain/"),
+    pattern: /["'`]\s*(?:WITH|SELECT|INSERT INTO|UPDATE|DELETE FROM)\s[^"'`]*/g,
+  },
+  {
+    rule: "no statement has positions beyond $9: name its parameters (ledger/sql.ts)",
+    holdsIn: () => true,
+    pattern: /\$[1-9]\d+\b/g,
+  },
+];
+
+/** The places in a source file where SQL breaks a rule of the folders. */
+export function findMisplacedSql(path: string, text: string): MisplacedSql[] {
+  return rules
+    .filter(({ holdsIn }) => holdsIn(path))
+    .flatMap(({ rule, pattern }) =>
+      [...text.matchAll(pattern)].map(({ index }) => ({
+        path,
+        line: text.slice(0, index).split("\n").length,
+        rule,
+      })),
+    );
+}

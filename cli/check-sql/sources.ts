@@ -1,0 +1,26 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { packageRoot } from "../../config/package-root.ts";
+
+/** The folders of the product, without tests and benchmarks, which write rows as they need them. */
+const folders = [
+  "activities",
+  "api",
+  "cli",
+  "config",
+  "domain",
+  "ledger",
+  "lib",
+  "workers",
+  "workflows",
+];
+
+/** The sources of the product: each with its path from the root of the project, with `/` between folders. */
+export function readSources(): { path: string; text: string }[] {
+  return folders.flatMap((folder) =>
+    readdirSync(join(packageRoot, folder), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts") && !/\.test(ing)?\.ts$/.test(name))
+      .map((name) => `${folder}/${name.replaceAll("\\", "/")}`)
+      .map((path) => ({ path, text: readFileSync(join(packageRoot, path), "utf8") })),
+  );
+}
