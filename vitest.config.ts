@@ -14,7 +14,9 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["{activities,api,cli,config,domain,prisma,workers,workflows}/**/*.test.ts"],
+          include: [
+            "{activities,api,cli,config,domain,ledger,lib,prisma,workers,workflows}/**/*.test.ts",
+          ],
         },
       },
       {

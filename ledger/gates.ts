@@ -1,5 +1,5 @@
 import type { Pool } from "pg";
-import { defineStatement, executeOn } from "./sql.ts";
+import { defineStatement, type Execute, executeOn } from "./sql.ts";
 
 /** What a gate grants. */
 export interface Grant {
@@ -109,6 +109,28 @@ const lookSql = `
         THEN extract(epoch FROM (quota_day + 1)::timestamp AT TIME ZONE 'UTC' - now) END,
       (1 - permits) / permits_per_second - extract(epoch FROM now - refilled_at)))::float8 AS "emptyMs"
   FROM gates, LATERAL (SELECT clock_timestamp() AS now) AS clock WHERE key = ANY ($1::text[])`;
+
+const removeStatement = defineStatement<{ key: string }>(
+  "DELETE FROM gates WHERE key = :key::text",
+);
+
+/** Lifts all that a gate says. */
+export async function removeGate(execute: Execute, key: string): Promise<void> {
+  await execute(removeStatement, { key });
+}
+
+const removeUnlimitedStatement = defineStatement<{ key: string }>(
+  "DELETE FROM gates WHERE key = :key::text AND num_nonnulls(permits_per_second, daily_quota) = 0",
+);
+const reopenStatement = defineStatement<{ key: string }>(
+  "UPDATE gates SET shut_until = NULL, shut_reason = NULL WHERE key = :key::text",
+);
+
+/** Lets a gate that is shut open at once; its limits stay. */
+export async function reopenGate(execute: Execute, key: string): Promise<void> {
+  await execute(removeUnlimitedStatement, { key });
+  await execute(reopenStatement, { key });
+}
 
 interface Taken {
   granted: number;

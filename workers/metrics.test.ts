@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { BreakerState } from "../activities/channels/breakers.ts";
+import type { BreakerState } from "../ledger/breakers.ts";
 import { unlimited, type Gates } from "../ledger/gates.ts";
 import { measuredGates } from "./instrumentation.ts";
 import { createWorkerMetrics } from "./metrics.ts";

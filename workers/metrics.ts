@@ -1,7 +1,7 @@
 import type { Worker } from "@temporalio/worker";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { createPoolGauge, durationBuckets } from "../config/metrics.ts";
-import { breakerStates, type BreakerState } from "../activities/channels/breakers.ts";
+import { breakerStates, type BreakerState } from "../ledger/breakers.ts";
 import { publishOutcomes } from "../activities/publish-events.ts";
 import { gateKinds } from "../domain/delivery/gates.ts";
 import { deliveryStatuses } from "../domain/delivery/status.ts";

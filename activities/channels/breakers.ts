@@ -2,10 +2,20 @@ import type { Pool } from "pg";
 import type { Logger } from "../../config/logger.ts";
 import type { Channel } from "../../domain/channel.ts";
 import { type Policy, defaultPolicy } from "../../domain/policy/policy.ts";
+import {
+  addBreakers,
+  type BreakerRow,
+  type BreakerState,
+  countFailures,
+  failTrial,
+  forgetFailures,
+  giveBackTrial,
+  passTrial,
+  readBreakers,
+  takeTrial,
+} from "../../ledger/breakers.ts";
+import { executeOn, type Statement } from "../../ledger/sql.ts";
 import { poll } from "../../lib/polling.ts";
-
-export const breakerStates = ["closed", "open", "half_open"] as const;
-export type BreakerState = (typeof breakerStates)[number];
 
 /** A provider that this process is configured with. */
 interface ProviderIdentity {
@@ -68,97 +78,6 @@ interface BreakersOptions {
   refreshMs?: number;
 }
 
-/** A breaker as its row says. */
-interface Row {
-  provider: string;
-  state: BreakerState;
-  failures: number;
-  reason: string | null;
-  openedAt: Date | null;
-  closedAt: Date | null;
-  /** From when it was read. */
-  trialInMs: number | null;
-  trialsTaken: number;
-  trialsPassed: number;
-}
-
-const rowOf = (from: string) => `
-  ${from}.provider, ${from}.state, cardinality(${from}.failed_at) AS failures, ${from}.reason, ${from}.opened_at AS "openedAt", ${from}.closed_at AS "closedAt",
-  (extract(epoch FROM ${from}.next_trial_at - clock_timestamp()) * 1000)::float8 AS "trialInMs", ${from}.trials_taken AS "trialsTaken", ${from}.trials_passed AS "trialsPassed"`;
-
-const addSql = `
-  INSERT INTO breakers (provider, channel) SELECT * FROM unnest($1::text[], $2::channel[]) ON CONFLICT DO NOTHING`;
-
-const lookSql = `SELECT ${rowOf("b")} FROM breakers b WHERE provider = ANY ($1::text[])`;
-
-/** What the clock says is asked once the row is ours: time never goes back at a breaker. */
-const heldRow = `
-  held AS MATERIALIZED (SELECT * FROM breakers WHERE provider = $1 FOR UPDATE),
-  moment AS MATERIALIZED (SELECT *, clock_timestamp()::timestamptz(3) AS now FROM held)`;
-
-/** Failures are counted while it is closed. What is older than the window counts no more, nor what there are enough of without. */
-const failSql = `
-  WITH ${heldRow},
-  counted AS MATERIALIZED (
-    SELECT *, (
-      (SELECT coalesce(array_agg(at ORDER BY at), '{}') FROM unnest(failed_at) AS at WHERE at > now - $4::float8 * interval '1 second')
-      || array_fill(now, ARRAY[$2::int])
-    ) AS recent
-    FROM moment
-  ),
-  weighed AS (
-    SELECT provider, now, cardinality(recent) >= $5::int AS opens, recent[greatest(1, cardinality(recent) - $5::int + 1):] AS failed_at FROM counted
-    WHERE state = 'closed'
-  )
-  UPDATE breakers b SET failed_at = w.failed_at, reason = $3, updated_at = w.now,
-    state = CASE WHEN w.opens THEN 'open' ELSE 'closed' END::breaker_state,
-    opened_at = CASE WHEN w.opens THEN w.now ELSE b.opened_at END,
-    next_trial_at = CASE WHEN w.opens THEN w.now + $6::float8 * interval '1 second' END,
-    trials_taken = 0, trials_passed = 0
-  FROM weighed w WHERE b.provider = w.provider
-  RETURNING ${rowOf("b")}`;
-
-const succeedSql = `
-  UPDATE breakers b SET failed_at = '{}', updated_at = clock_timestamp() WHERE provider = $1 AND state = 'closed'
-  RETURNING ${rowOf("b")}`;
-
-/** The round of a trial is known by when it is given up. */
-const trialSql = `
-  WITH ${heldRow},
-  weighed AS (
-    SELECT provider, now, trials_taken, state = 'open' OR next_trial_at <= now AS fresh FROM moment
-    WHERE (state <> 'closed' AND next_trial_at <= now) OR (state = 'half_open' AND trials_taken < $2::int)
-  )
-  UPDATE breakers b SET state = 'half_open', updated_at = w.now,
-    trials_taken = CASE WHEN w.fresh THEN 1 ELSE w.trials_taken + 1 END,
-    trials_passed = CASE WHEN w.fresh THEN 0 ELSE b.trials_passed END,
-    next_trial_at = CASE WHEN w.fresh THEN w.now + $3::float8 * interval '1 second' ELSE b.next_trial_at END
-  FROM weighed w WHERE b.provider = w.provider
-  RETURNING ${rowOf("b")}, b.next_trial_at AS round`;
-
-const passSql = `
-  WITH ${heldRow}
-  UPDATE breakers b SET updated_at = m.now, trials_passed = m.trials_passed + 1,
-    state = CASE WHEN m.trials_passed + 1 >= $3::int THEN 'closed' ELSE 'half_open' END::breaker_state,
-    closed_at = CASE WHEN m.trials_passed + 1 >= $3::int THEN m.now ELSE b.closed_at END,
-    next_trial_at = CASE WHEN m.trials_passed + 1 < $3::int THEN b.next_trial_at END,
-    failed_at = CASE WHEN m.trials_passed + 1 >= $3::int THEN '{}' ELSE b.failed_at END
-  FROM moment m WHERE b.provider = m.provider AND m.state = 'half_open' AND m.next_trial_at = $2
-  RETURNING ${rowOf("b")}`;
-
-/** Of whatever round: a failure says as much when it comes late. */
-const failTrialSql = `
-  WITH ${heldRow}
-  UPDATE breakers b SET state = 'open', reason = $2, updated_at = m.now, next_trial_at = m.now + $3::float8 * interval '1 second',
-    trials_taken = 0, trials_passed = 0
-  FROM moment m WHERE b.provider = m.provider AND m.state = 'half_open'
-  RETURNING ${rowOf("b")}`;
-
-const giveBackTrialSql = `
-  UPDATE breakers b SET trials_taken = greatest(0, trials_taken - 1), updated_at = clock_timestamp()
-  WHERE provider = $1 AND state = 'half_open' AND next_trial_at = $2
-  RETURNING ${rowOf("b")}`;
-
 /** What happened, until it is written. Failures in a row are one entry. */
 type Report =
   | { kind: "failed"; count: number; reason: string }
@@ -174,7 +93,7 @@ interface Shared {
   refreshMs: number;
 }
 
-const untouched: Omit<Row, "provider"> = {
+const untouched: Omit<BreakerRow, "provider"> = {
   state: "closed",
   failures: 0,
   reason: null,
@@ -187,7 +106,7 @@ const untouched: Omit<Row, "provider"> = {
 
 /** One provider's breaker, as a process sees it. Its statements follow each other, so that what is known never goes back. */
 class KnownBreaker implements Breaker {
-  row: Row;
+  row: BreakerRow;
   #shared: Shared;
   #trialAtMs = 0;
   #reports: Report[] = [];
@@ -228,12 +147,10 @@ class KnownBreaker implements Breaker {
     return this.#inTurn(async () => {
       if (this.trialsAt(Date.now()) === 0) return null;
       const { trials, openSeconds } = this.#shared.settings;
-      const [taken] = await this.#run<Row & { round: Date }>("take-trial", trialSql, [
-        trials,
-        openSeconds,
-      ]);
+      const { provider } = this.row;
+      const [taken] = await this.#run(takeTrial, { provider, trials, openSeconds });
       if (!taken) {
-        await this.#run("look-at-breaker", lookSql, [], [this.row.provider]);
+        await this.#run(readBreakers, { providers: [provider] });
         return null;
       }
       const { round } = taken;
@@ -282,7 +199,7 @@ class KnownBreaker implements Breaker {
     await this.#last;
   }
 
-  learn(row: Row): void {
+  learn(row: BreakerRow): void {
     const before = this.row;
     this.row = row;
     this.#trialAtMs = Date.now() + (row.trialInMs ?? 0);
@@ -308,42 +225,42 @@ class KnownBreaker implements Breaker {
 
   async #tell(report: Report): Promise<void> {
     const { settings } = this.#shared;
+    const { provider } = this.row;
     switch (report.kind) {
       case "failed":
-        await this.#run("count-failures", failSql, [
-          Math.min(report.count, settings.failures),
-          report.reason,
-          settings.withinSeconds,
-          settings.failures,
-          settings.openSeconds,
-        ]);
+        await this.#run(countFailures, {
+          provider,
+          count: Math.min(report.count, settings.failures),
+          reason: report.reason,
+          withinSeconds: settings.withinSeconds,
+          failures: settings.failures,
+          openSeconds: settings.openSeconds,
+        });
         break;
       case "succeeded":
-        await this.#run("forget-failures", succeedSql, []);
+        await this.#run(forgetFailures, { provider });
         break;
       case "trial passed":
-        await this.#run("pass-trial", passSql, [report.round, settings.trials]);
+        await this.#run(passTrial, { provider, round: report.round, trials: settings.trials });
         break;
       case "trial failed":
-        await this.#run("fail-trial", failTrialSql, [report.reason, settings.openSeconds]);
+        await this.#run(failTrial, {
+          provider,
+          reason: report.reason,
+          openSeconds: settings.openSeconds,
+        });
         break;
       case "trial given back":
-        await this.#run("give-back-trial", giveBackTrialSql, [report.round]);
+        await this.#run(giveBackTrial, { provider, round: report.round });
         break;
     }
   }
 
-  async #run<Found extends Row>(
-    name: string,
-    text: string,
-    values: unknown[],
-    first: unknown = this.row.provider,
+  async #run<Parameters extends object, Found extends BreakerRow>(
+    statement: Statement<Parameters, Found>,
+    values: Parameters,
   ): Promise<Found[]> {
-    const { rows } = await this.#shared.pool.query<Found>({
-      name,
-      text,
-      values: [first, ...values],
-    });
+    const rows = await executeOn(this.#shared.pool)(statement, values);
     this.learnt += 1;
     for (const row of rows) this.learn(row);
     return rows;
@@ -377,12 +294,14 @@ export function createBreakers({
   const refresh = async (): Promise<void> => {
     shared.settings = await settings();
     const learnt = new Map([...breakers.values()].map((breaker) => [breaker, breaker.learnt]));
-    const look = () =>
-      pool.query<Row>({ name: "look-at-breakers", text: lookSql, values: [names] });
-    let { rows } = await look();
+    const execute = executeOn(pool);
+    let rows = await execute(readBreakers, { providers: names });
     if (rows.length < names.length) {
-      await pool.query(addSql, [names, providers.map(({ channel }) => channel)]);
-      ({ rows } = await look());
+      await execute(addBreakers, {
+        providers: names,
+        channels: providers.map(({ channel }) => channel),
+      });
+      rows = await execute(readBreakers, { providers: names });
     }
     for (const row of rows) {
       const breaker = of(row.provider);

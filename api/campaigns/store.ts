@@ -3,7 +3,7 @@ import { campaignStatuses, guarantees } from "../../domain/campaign.ts";
 import { campaignGate } from "../../domain/delivery/gates.ts";
 import { publicId } from "../../domain/ids.ts";
 import { priorities } from "../../domain/priority.ts";
-import { setGate } from "../../ledger/gates.ts";
+import { removeGate, setGate } from "../../ledger/gates.ts";
 import { executeIn } from "../../ledger/sql.ts";
 import type { Gate, Prisma } from "../../prisma/generated/client.ts";
 import { throwNotFound, exampleIdOf } from "../http/path-ids.ts";
@@ -169,7 +169,7 @@ export async function setThrottle(
 ): Promise<void> {
   const key = campaignGate(reference);
   if (throttle === null) {
-    await tx.gate.deleteMany({ where: { key } });
+    await removeGate(executeIn(tx), key);
     return;
   }
   await executeIn(tx)(setGate, { key, ...throttle, dailyQuota: null });

@@ -3,7 +3,7 @@ import { channels } from "../../domain/channel.ts";
 import { gateLimits, type GateKind, limitedKinds } from "../../domain/delivery/gates.ts";
 import { providerName } from "../../domain/provider-name.ts";
 import { changeOf } from "../http/audit.ts";
-import { setGate } from "../../ledger/gates.ts";
+import { removeGate, setGate } from "../../ledger/gates.ts";
 import { executeIn } from "../../ledger/sql.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { gateAnswer, gateJson, shownGates, shownKinds } from "./gates.ts";
@@ -125,7 +125,7 @@ export function gateRoutes(services: Services) {
       await withAuditedTransaction(c, services, async (tx) => {
         const before = await lockGate(tx, key);
         if (!before) throw notFound("gate", "name");
-        await tx.gate.delete({ where: { key } });
+        await removeGate(executeIn(tx), key);
         return { body: null, changes: [{ action: "gate.remove", resource: key, before }] };
       });
       return c.body(null, 204);

@@ -1,6 +1,9 @@
 import { z } from "@hono/zod-openapi";
 import { channels } from "../../domain/channel.ts";
 import { providerGate } from "../../domain/delivery/gates.ts";
+import { closeBreaker } from "../../ledger/breakers.ts";
+import { reopenGate } from "../../ledger/gates.ts";
+import { executeIn } from "../../ledger/sql.ts";
 import { providerName } from "../../domain/provider-name.ts";
 import type { Breaker, Gate, Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
@@ -115,13 +118,9 @@ export function providerRoutes(services: Services) {
       const { name } = c.req.valid("param");
       return withIdempotentTransaction(c, services, 200, async (tx) => {
         const before = await read(tx, name, "held");
-        await tx.$executeRaw`
-          UPDATE breakers SET closed_at = CASE WHEN state = 'closed' THEN closed_at ELSE clock_timestamp() END, state = 'closed', failed_at = '{}',
-            next_trial_at = NULL, trials_taken = 0, trials_passed = 0, updated_at = clock_timestamp()
-          WHERE provider = ${name}`;
-        const key = providerGate(name);
-        await tx.$executeRaw`DELETE FROM gates WHERE key = ${key} AND num_nonnulls(permits_per_second, daily_quota) = 0`;
-        await tx.$executeRaw`UPDATE gates SET shut_until = NULL, shut_reason = NULL WHERE key = ${key}`;
+        const execute = executeIn(tx);
+        await closeBreaker(execute, name);
+        await reopenGate(execute, providerGate(name));
         const after = await read(tx, name);
         return { body: after, changes: [changeOf("provider.reset", name, before, after)] };
       });

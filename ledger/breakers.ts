@@ -1,0 +1,156 @@
+import type { Channel } from "../domain/channel.ts";
+import { defineStatement, type Execute } from "./sql.ts";
+
+export const breakerStates = ["closed", "open", "half_open"] as const;
+export type BreakerState = (typeof breakerStates)[number];
+
+/** A breaker as its row says. */
+export interface BreakerRow {
+  provider: string;
+  state: BreakerState;
+  failures: number;
+  reason: string | null;
+  openedAt: Date | null;
+  closedAt: Date | null;
+  /** From when it was read. */
+  trialInMs: number | null;
+  trialsTaken: number;
+  trialsPassed: number;
+}
+
+const rowOf = (from: string) => `
+  ${from}.provider, ${from}.state, cardinality(${from}.failed_at) AS failures, ${from}.reason, ${from}.opened_at AS "openedAt", ${from}.closed_at AS "closedAt",
+  (extract(epoch FROM ${from}.next_trial_at - clock_timestamp()) * 1000)::float8 AS "trialInMs", ${from}.trials_taken AS "trialsTaken", ${from}.trials_passed AS "trialsPassed"`;
+
+/** Adds a closed breaker for each provider that has none. */
+export const addBreakers = defineStatement<
+  { providers: readonly string[]; channels: readonly Channel[] },
+  object
+>(
+  `
+  INSERT INTO breakers (provider, channel) SELECT * FROM unnest(:providers::text[], :channels::channel[]) ON CONFLICT DO NOTHING`,
+  "add-breakers",
+);
+
+export const readBreakers = defineStatement<{ providers: readonly string[] }, BreakerRow>(
+  `SELECT ${rowOf("b")} FROM breakers b WHERE provider = ANY (:providers::text[])`,
+  "look-at-breakers",
+);
+
+/** What the clock says is asked once the row is ours: time never goes back at a breaker. */
+const heldRow = `
+  held AS MATERIALIZED (SELECT * FROM breakers WHERE provider = :provider::text FOR UPDATE),
+  moment AS MATERIALIZED (SELECT *, clock_timestamp()::timestamptz(3) AS now FROM held)`;
+
+/**
+ * Failures are counted while the breaker is closed. Those that are older than the window do not count any more, nor those without
+ * which there are enough.
+ */
+export const countFailures = defineStatement<
+  {
+    provider: string;
+    count: number;
+    reason: string;
+    withinSeconds: number;
+    failures: number;
+    openSeconds: number;
+  },
+  BreakerRow
+>(
+  `
+  WITH ${heldRow},
+  counted AS MATERIALIZED (
+    SELECT *, (
+      (SELECT coalesce(array_agg(at ORDER BY at), '{}') FROM unnest(failed_at) AS at WHERE at > now - :withinSeconds::float8 * interval '1 second')
+      || array_fill(now, ARRAY[:count::int])
+    ) AS recent
+    FROM moment
+  ),
+  weighed AS (
+    SELECT provider, now, cardinality(recent) >= :failures::int AS opens, recent[greatest(1, cardinality(recent) - :failures::int + 1):] AS failed_at FROM counted
+    WHERE state = 'closed'
+  )
+  UPDATE breakers b SET failed_at = w.failed_at, reason = :reason, updated_at = w.now,
+    state = CASE WHEN w.opens THEN 'open' ELSE 'closed' END::breaker_state,
+    opened_at = CASE WHEN w.opens THEN w.now ELSE b.opened_at END,
+    next_trial_at = CASE WHEN w.opens THEN w.now + :openSeconds::float8 * interval '1 second' END,
+    trials_taken = 0, trials_passed = 0
+  FROM weighed w WHERE b.provider = w.provider
+  RETURNING ${rowOf("b")}`,
+  "count-failures",
+);
+
+export const forgetFailures = defineStatement<{ provider: string }, BreakerRow>(
+  `
+  UPDATE breakers b SET failed_at = '{}', updated_at = clock_timestamp() WHERE provider = :provider AND state = 'closed'
+  RETURNING ${rowOf("b")}`,
+  "forget-failures",
+);
+
+/** The round of a trial is known by when it is given up. */
+export const takeTrial = defineStatement<
+  { provider: string; trials: number; openSeconds: number },
+  BreakerRow & { round: Date }
+>(
+  `
+  WITH ${heldRow},
+  weighed AS (
+    SELECT provider, now, trials_taken, state = 'open' OR next_trial_at <= now AS fresh FROM moment
+    WHERE (state <> 'closed' AND next_trial_at <= now) OR (state = 'half_open' AND trials_taken < :trials::int)
+  )
+  UPDATE breakers b SET state = 'half_open', updated_at = w.now,
+    trials_taken = CASE WHEN w.fresh THEN 1 ELSE w.trials_taken + 1 END,
+    trials_passed = CASE WHEN w.fresh THEN 0 ELSE b.trials_passed END,
+    next_trial_at = CASE WHEN w.fresh THEN w.now + :openSeconds::float8 * interval '1 second' ELSE b.next_trial_at END
+  FROM weighed w WHERE b.provider = w.provider
+  RETURNING ${rowOf("b")}, b.next_trial_at AS round`,
+  "take-trial",
+);
+
+export const passTrial = defineStatement<
+  { provider: string; round: Date; trials: number },
+  BreakerRow
+>(
+  `
+  WITH ${heldRow}
+  UPDATE breakers b SET updated_at = m.now, trials_passed = m.trials_passed + 1,
+    state = CASE WHEN m.trials_passed + 1 >= :trials::int THEN 'closed' ELSE 'half_open' END::breaker_state,
+    closed_at = CASE WHEN m.trials_passed + 1 >= :trials::int THEN m.now ELSE b.closed_at END,
+    next_trial_at = CASE WHEN m.trials_passed + 1 < :trials::int THEN b.next_trial_at END,
+    failed_at = CASE WHEN m.trials_passed + 1 >= :trials::int THEN '{}' ELSE b.failed_at END
+  FROM moment m WHERE b.provider = m.provider AND m.state = 'half_open' AND m.next_trial_at = :round
+  RETURNING ${rowOf("b")}`,
+  "pass-trial",
+);
+
+/** Of whatever round: a failure says as much when it comes late. */
+export const failTrial = defineStatement<
+  { provider: string; reason: string; openSeconds: number },
+  BreakerRow
+>(
+  `
+  WITH ${heldRow}
+  UPDATE breakers b SET state = 'open', reason = :reason, updated_at = m.now, next_trial_at = m.now + :openSeconds::float8 * interval '1 second',
+    trials_taken = 0, trials_passed = 0
+  FROM moment m WHERE b.provider = m.provider AND m.state = 'half_open'
+  RETURNING ${rowOf("b")}`,
+  "fail-trial",
+);
+
+export const giveBackTrial = defineStatement<{ provider: string; round: Date }, BreakerRow>(
+  `
+  UPDATE breakers b SET trials_taken = greatest(0, trials_taken - 1), updated_at = clock_timestamp()
+  WHERE provider = :provider AND state = 'half_open' AND next_trial_at = :round
+  RETURNING ${rowOf("b")}`,
+  "give-back-trial",
+);
+
+const closeStatement = defineStatement<{ provider: string }>(`
+  UPDATE breakers SET closed_at = CASE WHEN state = 'closed' THEN closed_at ELSE clock_timestamp() END, state = 'closed', failed_at = '{}',
+    next_trial_at = NULL, trials_taken = 0, trials_passed = 0, updated_at = clock_timestamp()
+  WHERE provider = :provider::text`);
+
+/** Closes a breaker, whatever its provider did. */
+export async function closeBreaker(execute: Execute, provider: string): Promise<void> {
+  await execute(closeStatement, { provider });
+}
