@@ -15,6 +15,8 @@ import {
   readOutsideLanes,
   reprioritiseCampaign,
 } from "../ledger/campaign-rows.ts";
+import { readCampaignCounts } from "../ledger/campaign-counts.ts";
+import { executeOn } from "../ledger/sql.ts";
 import { freezeAudience } from "../ledger/freeze-audience.ts";
 import { invalidInput } from "./failures.ts";
 
@@ -143,21 +145,14 @@ async function reconcile(
   row: CampaignRow,
   status: "completed" | "cancelled",
 ): Promise<CampaignStep> {
-  const { rows } = await pool.query<{ status: string; count: number }>(
-    `SELECT status, sum(count)::int AS count FROM (
-       SELECT status, count(*) FROM deliveries WHERE campaign_id = $1 AND leg = 'primary' GROUP BY status
-       UNION ALL SELECT status, count FROM archived_deliveries WHERE campaign_id = $1
-     ) AS counted GROUP BY status ORDER BY status`,
-    [row.id],
-  );
-  const audienceCount = row.audienceCount ?? 0;
-  const total = rows.reduce((sum, { count }) => sum + count, 0);
-  const open = rows.some((counted) => counted.status === "pending" || counted.status === "sending");
+  const counts = await readCampaignCounts(executeOn(pool), row.id);
+  const audience = row.audienceCount ?? 0;
+  const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
   return {
     next: "finished",
     status,
-    audience: audienceCount,
-    counts: Object.fromEntries(rows.map((counted) => [counted.status, counted.count])),
-    reconciled: total === audienceCount && !open,
+    audience,
+    counts: Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0)),
+    reconciled: total === audience && counts.pending + counts.sending === 0,
   };
 }
