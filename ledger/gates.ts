@@ -1,7 +1,7 @@
 import type { Pool } from "pg";
 
 /** What a gate grants. */
-export interface Grant {
+export interface Permits {
   granted: number;
   /** Where nothing was granted: when to ask again. Otherwise 0. */
   opensInMs: number;
@@ -24,7 +24,7 @@ export interface GateView {
 /** Shared limits, in PostgreSQL, so that all workers together keep them. A gate that does not exist is open. */
 export interface Gates {
   /** Takes up to `wanted` permits. A closed gate says how long until it has one. */
-  take(input: { key: string; wanted: number; asOf: Date }): Promise<Grant>;
+  take(input: { key: string; wanted: number; asOf: Date }): Promise<Permits>;
   /** Lets nothing through until then. One that is shut for longer stays so. `reason` is for people: no credentials, no addresses. */
   shut(input: { key: string; until: Date; reason: string }): Promise<void>;
   /** Makes a gate of this rate, where there is none or one of another. */
@@ -144,7 +144,7 @@ export function createGates(pool: Pick<Pool, "query">): Gates {
 }
 
 /** What is granted where no gate stands in the way. */
-export const unlimited = (granted: number): Grant => ({
+export const unlimited = (granted: number): Permits => ({
   granted,
   opensInMs: 0,
   closed: null,

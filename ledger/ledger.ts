@@ -57,30 +57,30 @@ export interface Ledger {
    * were tried since they were read, whose campaign says something else by now than what would be sent, or whose recipient
    * has no room, are missing in the result. No two messages of one turn are for the same recipient.
    */
-  turn(input: {
+  settleAndClaim(input: {
     settled: readonly SettledDelivery[];
     wanted: readonly WantedMessage[];
     token: string;
     asOf: Date;
     leaseMs: number;
-  }): Promise<Turned>;
+  }): Promise<SettledAndClaimed>;
   /** `turn` with nothing wanted. */
   settle(settled: readonly SettledDelivery[]): Promise<void>;
   /** Takes grants back that nothing came of: they count for no window any more. */
-  giveBack(permits: readonly Permit[]): Promise<void>;
+  giveBack(permits: readonly RateGrant[]): Promise<void>;
   /** Leases go on for another `leaseMs`. */
-  renew(input: { rows: readonly Held[]; asOf: Date; leaseMs: number }): Promise<void>;
+  renew(input: { rows: readonly LeasedRow[]; asOf: Date; leaseMs: number }): Promise<void>;
   /** When `due` would next find something, and what is open in the queue. */
   outlook(input: { queue: string; asOf: Date }): Promise<QueueOutlook>;
 }
 
-export interface Held {
+export interface LeasedRow {
   id: string;
   /** Null for a row that nobody has claimed. */
   token: string | null;
 }
 
-export interface DueDelivery extends Held {
+export interface DueDelivery extends LeasedRow {
   campaignId: string | null;
   notificationId: string | null;
   /** The campaign's revision in force when it was read; null for a notification, which has but one. */
@@ -203,20 +203,20 @@ export interface WantedMessage extends Versions {
 }
 
 /** A grant in a recipient's log. */
-export interface Permit {
+export interface RateGrant {
   recipientId: string;
   /** Milliseconds since the epoch. */
   at: number;
 }
 
-interface Turned {
+interface SettledAndClaimed {
   /** Rows that are ours until the lease ends. */
   claimed: Set<string>;
   /** To whom permits were granted, and when: also where nothing was claimed with one. */
-  granted: ReadonlyMap<string, Permit>;
+  granted: ReadonlyMap<string, RateGrant>;
 }
 
-export interface SettledDelivery extends Held {
+export interface SettledDelivery extends LeasedRow {
   settlement: Settlement;
   /** Hand-overs so far, these included. */
   attemptCount: number;
@@ -249,7 +249,10 @@ export function createLedger(pool: Pool): Ledger {
   const run = async (name: string, text: string, values: unknown[]): Promise<unknown[][]> =>
     (await pool.query<unknown[]>({ name, text, values, rowMode: "array" })).rows;
 
-  const held = (rows: readonly Held[]) => [rows.map((row) => row.id), rows.map((row) => row.token)];
+  const held = (rows: readonly LeasedRow[]) => [
+    rows.map((row) => row.id),
+    rows.map((row) => row.token),
+  ];
 
   return {
     async due({ queue, asOf, limit, except }) {
@@ -277,7 +280,7 @@ export function createLedger(pool: Pool): Ledger {
       ]);
     },
 
-    async turn({ settled, wanted, token, asOf, leaseMs }) {
+    async settleAndClaim({ settled, wanted, token, asOf, leaseMs }) {
       const made = settled.flatMap(({ id, attemptCount, attempts }) =>
         attempts.map((attempt, index) => ({
           id,
@@ -340,7 +343,13 @@ export function createLedger(pool: Pool): Ledger {
     },
 
     async settle(settled) {
-      await this.turn({ settled, wanted: [], token: nobody, asOf: new Date(0), leaseMs: 0 });
+      await this.settleAndClaim({
+        settled,
+        wanted: [],
+        token: nobody,
+        asOf: new Date(0),
+        leaseMs: 0,
+      });
     },
 
     async renew({ rows, asOf, leaseMs }) {

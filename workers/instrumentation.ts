@@ -4,7 +4,7 @@ import type { createAdvanceCampaign } from "../activities/advance-campaign.ts";
 import type { Channel, SendResult } from "../activities/channels/channel.ts";
 import type { createDispatch } from "../activities/dispatch/loop.ts";
 import { discreetFailure } from "../activities/failures.ts";
-import type { Gates, Grant } from "../ledger/gates.ts";
+import type { Gates, Permits } from "../ledger/gates.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { createRemoveExpired } from "../activities/remove-expired.ts";
 import type { Logger } from "../config/logger.ts";
@@ -12,7 +12,7 @@ import { parseQueueName } from "../domain/delivery/queues.ts";
 import type { Traffic, WorkerMetrics } from "./metrics.ts";
 
 /** The same channel, counted. Thousands of messages a second pass here: what is counted by is prepared once. */
-export function measuredChannel(
+export function instrumentChannel(
   channel: Channel,
   { name, traffic }: { name: string; traffic: Traffic },
   metrics: WorkerMetrics,
@@ -68,8 +68,8 @@ export function measuredChannel(
 }
 
 /** The same gates, with how often each kind had nothing to grant. */
-export function measuredGates(gates: Gates, metrics: WorkerMetrics): Gates {
-  const counted = (grant: Grant) => {
+export function instrumentGates(gates: Gates, metrics: WorkerMetrics): Gates {
+  const counted = (grant: Permits) => {
     const [kind] = grant.closed?.split("/", 1) ?? [];
     if (kind !== undefined) metrics.gateWaits.inc({ gate: kind });
     return grant;
@@ -81,7 +81,7 @@ export function measuredGates(gates: Gates, metrics: WorkerMetrics): Gates {
 }
 
 /** The same ledger, with the time of its statements and what they changed. */
-export function measuredLedger(ledger: Ledger, metrics: WorkerMetrics): Ledger {
+export function instrumentLedger(ledger: Ledger, metrics: WorkerMetrics): Ledger {
   const timed = <Input extends unknown[], Output>(
     operation: string,
     call: (...input: Input) => Promise<Output>,
@@ -104,12 +104,14 @@ export function measuredLedger(ledger: Ledger, metrics: WorkerMetrics): Ledger {
   const countSettled = (settled: Parameters<Ledger["settle"]>[0]) => {
     for (const { settlement } of settled) metrics.ledgerRows.inc({ change: settlement.status });
   };
-  const turn = timed("turn", (input: Parameters<Ledger["turn"]>[0]) => ledger.turn(input));
+  const turn = timed("turn", (input: Parameters<Ledger["settleAndClaim"]>[0]) =>
+    ledger.settleAndClaim(input),
+  );
   const settle = timed("settle", (rows: Parameters<Ledger["settle"]>[0]) => ledger.settle(rows));
 
   return {
     due: timed("due", (input) => ledger.due(input)),
-    async turn(input) {
+    async settleAndClaim(input) {
       const turned = await turn(input);
       metrics.ledgerRows.inc({ change: "claimed" }, turned.claimed.size);
       countSettled(input.settled);
@@ -128,7 +130,7 @@ export function measuredLedger(ledger: Ledger, metrics: WorkerMetrics): Ledger {
 }
 
 /** The same dispatch, counted and logged: by queue in the log, by kind of queue in the metrics. */
-export function measuredDispatch(
+export function instrumentDispatch(
   dispatch: ReturnType<typeof createDispatch>,
   metrics: WorkerMetrics,
   logger: Pick<Logger, "debug">,
@@ -146,7 +148,7 @@ export function measuredDispatch(
 }
 
 /** The same step of a campaign, logged. */
-export function loggedAdvance(
+export function instrumentAdvance(
   advanceCampaign: ReturnType<typeof createAdvanceCampaign>,
   logger: Pick<Logger, "debug">,
 ): typeof advanceCampaign {
@@ -159,7 +161,7 @@ export function loggedAdvance(
 }
 
 /** The same maintenance, with what it removed. A round that is repeated may count its rows again. */
-export function measuredRemoval(
+export function instrumentRemoval(
   removeExpired: ReturnType<typeof createRemoveExpired>,
   metrics: WorkerMetrics,
 ): typeof removeExpired {

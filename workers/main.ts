@@ -20,7 +20,7 @@ import { registerSearchAttributes, temporalClient, temporalSettings } from "../c
 import { startTracing } from "../config/tracing.ts";
 import { createActionLinks } from "../domain/action-links.ts";
 import { createWorkerApp, listen } from "./http.ts";
-import { measuredGates } from "./instrumentation.ts";
+import { instrumentGates } from "./instrumentation.ts";
 import { createWorkerMetrics } from "./metrics.ts";
 import { createPool } from "../ledger/worker-pool.ts";
 import { ensureDigests, ensureMaintenance } from "./schedules.ts";
@@ -120,7 +120,7 @@ async function main(): Promise<void> {
     logger,
   });
   const gates = createWatchedGates({
-    gates: measuredGates(createGates(pool), metrics),
+    gates: instrumentGates(createGates(pool), metrics),
     keys: emailGates(environment.SMTP_URL),
   });
   metrics.watchBreakers(() => breakers.states());

@@ -19,12 +19,12 @@ import type { RetryPolicy } from "../domain/delivery/settle.ts";
 import { taskQueues } from "../workflows/names.ts";
 import { wakeCampaign, wakeQueue } from "../workflows/client.ts";
 import {
-  loggedAdvance,
-  measuredChannel,
-  measuredDispatch,
-  measuredGates,
-  measuredLedger,
-  measuredRemoval,
+  instrumentAdvance,
+  instrumentChannel,
+  instrumentDispatch,
+  instrumentGates,
+  instrumentLedger,
+  instrumentRemoval,
   observeActivities,
 } from "./instrumentation.ts";
 import type { Traffic, WorkerMetrics } from "./metrics.ts";
@@ -69,11 +69,11 @@ function createActivities({
   delivery: Pick<Activities, "dispatch">;
   critical: Pick<Activities, "dispatch">;
 } {
-  const ledger = measuredLedger(createLedger(pool), metrics);
+  const ledger = instrumentLedger(createLedger(pool), metrics);
   const wake = (queue: string) => wakeQueue(client, queue);
-  const gates = measuredGates(createGates(pool), metrics);
+  const gates = instrumentGates(createGates(pool), metrics);
   const dispatchOver = (traffic: Traffic) => {
-    const channel = measuredChannel(channels[traffic], { name: "email", traffic }, metrics);
+    const channel = instrumentChannel(channels[traffic], { name: "email", traffic }, metrics);
     const dispatch = createDispatcher({
       pool,
       ledger,
@@ -86,11 +86,14 @@ function createActivities({
       wake,
     });
     metrics.inFlightBound.set({ traffic }, inFlightBound[traffic]);
-    return { dispatch: measuredDispatch(dispatch, metrics, logger) };
+    return { dispatch: instrumentDispatch(dispatch, metrics, logger) };
   };
   return {
     orchestration: {
-      advanceCampaign: loggedAdvance(createAdvanceCampaign({ pool, mailboxShards, wake }), logger),
+      advanceCampaign: instrumentAdvance(
+        createAdvanceCampaign({ pool, mailboxShards, wake }),
+        logger,
+      ),
       relayOverdue: createRelayOverdue({
         pool,
         channel: channels.delivery,
@@ -111,7 +114,7 @@ function createActivities({
         retry,
         count: (outcome, published) => metrics.published.inc({ outcome }, published),
       }),
-      removeExpired: measuredRemoval(createRemoveExpired({ pool, retention }), metrics),
+      removeExpired: instrumentRemoval(createRemoveExpired({ pool, retention }), metrics),
     },
     delivery: dispatchOver("delivery"),
     critical: dispatchOver("critical"),

@@ -2,7 +2,7 @@ import type { Attempt } from "../../domain/delivery/attempt.ts";
 import type { Priority } from "../../domain/priority.ts";
 import type { RecipientView } from "../../domain/recipient-view.ts";
 import type { ActionLink, TemplateContent } from "../../domain/templates/template.ts";
-import type { Grant } from "../../ledger/gates.ts";
+import type { Permits } from "../../ledger/gates.ts";
 
 /** What a channel needs to render and hand over one message: a delivery, or a group of them. */
 export interface SendRequest {
@@ -47,7 +47,7 @@ export interface Channel {
    * How many messages it takes now, `wanted` at most, with permits set aside for them: of its own gate and those of its providers.
    * Where it takes none, when to ask again. What is not sent is to be given back. Asks the database only where there are gates.
    */
-  reserve(input: { wanted: number; asOf: Date }): Promise<Grant>;
+  reserve(input: { wanted: number; asOf: Date }): Promise<Permits>;
   /**
    * When it last was in service again after all its providers had been out of it; null if that never was. What was due before was
    * held back by the outage, whether or not its row says so.

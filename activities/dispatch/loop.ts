@@ -9,7 +9,7 @@ import { parseQueueName, waitingDigests } from "../../domain/delivery/queues.ts"
 import type { Channel } from "../channels/channel.ts";
 import { decidePage, heldBack, type Outgoing, wasLeftBehind } from "./decide-page.ts";
 import type { Echoes } from "../../ledger/repeats.ts";
-import type { Gates, Grant } from "../../ledger/gates.ts";
+import type { Gates, Permits } from "../../ledger/gates.ts";
 import type { Handled, HandOver, Parcel } from "./sender.ts";
 import type { DueDelivery, Ledger } from "../../ledger/ledger.ts";
 import type { Merges } from "../../ledger/merging.ts";
@@ -228,7 +228,7 @@ export function createDispatch(deps: DispatchDeps) {
     };
 
     /** Permits of the campaign's throttle and of the channel, for as many messages as both have. */
-    const permits = async (wanted: number): Promise<Grant> => {
+    const permits = async (wanted: number): Promise<Permits> => {
       const closedUntil = deps.channel.opensAt(now());
       if (closedUntil) return closedGrant(closedUntil.getTime() - now().getTime());
       const asOf = now();
@@ -246,7 +246,7 @@ export function createDispatch(deps: DispatchDeps) {
     };
 
     /** Looks once. Resolves with what it found: rows, nothing, or a closed gate. */
-    const refill = async (): Promise<{ rows: number } | Grant> => {
+    const refill = async (): Promise<{ rows: number } | Permits> => {
       const grant = await permits(pageRows);
       if (grant.granted === 0) return grant;
       const due = await ledger.due({ ...scope(), limit: grant.granted, except: [...held] });
@@ -334,7 +334,7 @@ export function createDispatch(deps: DispatchDeps) {
   };
 }
 
-const closedGrant = (opensInMs: number): Grant => ({
+const closedGrant = (opensInMs: number): Permits => ({
   granted: 0,
   opensInMs,
   closed: null,

@@ -7,9 +7,9 @@ import { TemplateError } from "../../domain/templates/template.ts";
 import type { Channel, SendRequest, SendResult } from "../channels/channel.ts";
 import type {
   DueDelivery,
-  Held,
+  LeasedRow,
   Ledger,
-  Permit,
+  RateGrant,
   SettledDelivery,
   WantedMessage,
 } from "../../ledger/ledger.ts";
@@ -79,7 +79,7 @@ interface Claimed {
   /** Of its items, those that were claimed. */
   items: readonly Item[];
   token: string;
-  permit: Permit;
+  permit: RateGrant;
   deadlineMs: number;
 }
 
@@ -180,7 +180,7 @@ export function createHandOver(deps: {
     const token = newUuid();
     const deadlineMs = performance.now() + leaseMs;
     try {
-      const { claimed, granted } = await ledger.turn({
+      const { claimed, granted } = await ledger.settleAndClaim({
         settled: endings.flatMap(({ settled }) => settled),
         wanted: wanted.map(({ message }) => message),
         token,
@@ -223,7 +223,7 @@ export function createHandOver(deps: {
   };
 
   /** A permit that cannot be given back counts for nothing sent until its windows are over: too few are sent, never too many. */
-  const giveBack = (permits: readonly Permit[]) => {
+  const giveBack = (permits: readonly RateGrant[]) => {
     if (permits.length > 0) ledger.giveBack(permits).catch(() => {});
   };
 
@@ -364,7 +364,7 @@ export function createHandOver(deps: {
       ({ deadlineMs }) => deadlineMs < askedAt + leaseMs - renewMs / 2 && deadlineMs > askedAt,
     );
     if (messages.length > 0) {
-      const rows: Held[] = messages.flatMap(({ items, token }) =>
+      const rows: LeasedRow[] = messages.flatMap(({ items, token }) =>
         items.map(({ delivery: { id } }) => ({ id, token })),
       );
       await ledger

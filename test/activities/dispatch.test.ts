@@ -208,7 +208,7 @@ describe("dispatch", () => {
     const { dispatch, copies } = worker(() => {
       // From the first outcome on, and for the first try to write it again.
       if (copies().size === 1) {
-        vi.spyOn(ledger, "turn").mockRejectedValueOnce(
+        vi.spyOn(ledger, "settleAndClaim").mockRejectedValueOnce(
           new Error("the database system is shutting down"),
         );
         vi.spyOn(ledger, "settle").mockRejectedValueOnce(new Error("connection terminated"));

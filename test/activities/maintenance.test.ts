@@ -308,7 +308,13 @@ describe("a batch", () => {
     expect(due).toHaveLength(20);
     const token = newUuid();
     const wanted = wantedMessages(due);
-    const { claimed } = await ledger.turn({ settled: [], wanted, token, asOf, leaseMs: 10_000 });
+    const { claimed } = await ledger.settleAndClaim({
+      settled: [],
+      wanted,
+      token,
+      asOf,
+      leaseMs: 10_000,
+    });
     expect(claimed.size).toBe(20);
     await ledger.settle(
       due.map((row) => ({

@@ -39,7 +39,7 @@ const openGate: WatchedGate = {
   isOpen: () => true,
   opensAt: () => null,
   reserve: ({ wanted }) => Promise.resolve(unlimited(wanted)),
-  pass: () => Promise.resolve(null),
+  take: () => Promise.resolve(null),
   shut() {},
 };
 const noGates: Pick<WatchedGates, "of"> = { of: () => openGate };

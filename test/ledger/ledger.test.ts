@@ -32,7 +32,8 @@ afterAll(async () => {
 const inMs = (ms: number) => new Date(Date.now() + ms);
 const due = (limit = 100, asOf = new Date(0)) => ledger.due({ queue, asOf, limit, except: [] });
 const claim = async (rows: readonly DueDelivery[], token: string, asOf = new Date(0)) =>
-  (await ledger.turn({ settled: [], wanted: wantedMessages(rows), token, asOf, leaseMs })).claimed;
+  (await ledger.settleAndClaim({ settled: [], wanted: wantedMessages(rows), token, asOf, leaseMs }))
+    .claimed;
 const sentAttempt = (): Attempt => ({
   provider: "smtp-1",
   outcome: "sent",
@@ -197,7 +198,7 @@ describe("giveBack", () => {
     const recipientIds = await seed.recipients(3);
     await seed.notification({ recipientIds, queue });
     const rows = await due();
-    const { granted } = await ledger.turn({
+    const { granted } = await ledger.settleAndClaim({
       settled: [],
       wanted: wantedMessages(rows),
       token: newUuid(),

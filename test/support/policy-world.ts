@@ -146,9 +146,9 @@ function inOrder(ledger: Ledger): Ledger {
       const rows = await ledger.due({ ...asked, except: [] });
       return rows.toSorted((a, b) => dueAs(a) - dueAs(b) || (a.id < b.id ? -1 : 1));
     },
-    async turn(asked) {
+    async settleAndClaim(asked) {
       underWay += asked.wanted.length;
-      const turned = await ledger.turn(asked);
+      const turned = await ledger.settleAndClaim(asked);
       underWay += turned.claimed.size - asked.wanted.length - asked.settled.length;
       return turned;
     },

@@ -6,7 +6,7 @@ import { responseLimit, type Attempt } from "../../../domain/delivery/attempt.ts
 import { TemplateError } from "../../../domain/templates/template.ts";
 import type { Breakers } from "../breakers.ts";
 import type { WatchedGates } from "../gate-cache.ts";
-import { createAdmissions, type Line } from "../admission.ts";
+import { createAdmissions, type ProviderEndpoint } from "../admission.ts";
 import type { Channel, SendRequest, SendResult } from "../channel.ts";
 import { createComposer } from "./compose.ts";
 import { SmtpProvider } from "./smtp-provider.ts";
@@ -36,7 +36,7 @@ export const emailGates = (providers: readonly ProviderSettings[]): string[] => 
 /** A server that takes longer than this for every one of its connections hangs, as far as those who wait can tell. */
 const longestStallMs = 3_000;
 
-interface EmailLine extends Line {
+interface EmailLine extends ProviderEndpoint {
   provider: SmtpProvider;
 }
 
@@ -103,7 +103,7 @@ export function createEmailChannel({
       const result = await provider.send(mail);
       if ("fault" in result) {
         admission.unused();
-        permit?.putBack();
+        permit?.giveBack();
         return { kind: "unsendable", reason: "template_error", detail: detailOf(result.fault) };
       }
       const { attempt } = result;
@@ -114,7 +114,7 @@ export function createEmailChannel({
       if (attempt.outcome === "unknown" && !request.repeatable) break;
     }
     if (attempts.length > 0) return { kind: "attempted", attempts };
-    permit?.putBack();
+    permit?.giveBack();
     return admissions.held();
   }
 
