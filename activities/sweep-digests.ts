@@ -22,15 +22,17 @@ const batchRows = 2_000;
 const busyMs = 100;
 
 const now = "SELECT greatest($1::timestamptz, clock_timestamp()) AS now";
+/** In the order of the index of what is due, of which a queue, a channel and a priority are the beginning. */
+const byChannel = "unnest(enum_range(NULL::channel)) AS c(channel)";
 const byPriority = `(VALUES ${priorities.map((priority) => `('${priority}'::priority)`).join(", ")}) AS p(priority)`;
 
 /** Whoever holds a row is about to move it, to release it, or to end it: either way it need not be waited for. */
 const moveSql = `
   WITH clock AS MATERIALIZED (${now}),
   due AS (
-    SELECT d.id FROM clock, ${byPriority},
+    SELECT d.id FROM clock, ${byChannel}, ${byPriority},
     LATERAL (
-      SELECT id, due_at FROM deliveries WHERE queue = $2 AND priority = p.priority AND due_at <= clock.now
+      SELECT id, due_at FROM deliveries WHERE queue = $2 AND channel = c.channel AND priority = p.priority AND due_at <= clock.now
       ORDER BY due_at LIMIT ${batchRows} FOR UPDATE SKIP LOCKED
     ) d
     LIMIT ${batchRows}
@@ -43,7 +45,7 @@ const moveSql = `
 const dueSql = `
   WITH clock AS MATERIALIZED (${now})
   SELECT q.queue FROM clock, unnest($2::text[]) WITH ORDINALITY AS q(queue, place)
-  WHERE EXISTS (SELECT FROM ${byPriority}, LATERAL (SELECT FROM deliveries WHERE queue = q.queue AND priority = p.priority AND due_at <= clock.now LIMIT 1) d)
+  WHERE EXISTS (SELECT FROM ${byChannel}, ${byPriority}, LATERAL (SELECT FROM deliveries WHERE queue = q.queue AND channel = c.channel AND priority = p.priority AND due_at <= clock.now LIMIT 1) d)
   ORDER BY q.place`;
 
 /**
