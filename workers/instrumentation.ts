@@ -2,6 +2,8 @@ import type { Context } from "@temporalio/activity";
 import type { ActivityInterceptors } from "@temporalio/worker";
 import type { createAdvanceCampaign } from "../activities/advance-campaign.ts";
 import type { Channel, SendResult } from "../activities/channels/channel.ts";
+import { type Channels, createChannels } from "../activities/channels/channels.ts";
+import type { DispatchOutcome } from "../activities/dispatch/page.ts";
 import type { createDispatch } from "../activities/dispatch/loop.ts";
 import { discreetFailure } from "../activities/failures.ts";
 import type { Gates, Permits } from "../ledger/gates.ts";
@@ -11,12 +13,17 @@ import type { Logger } from "../config/logger.ts";
 import { parseQueueName } from "../domain/delivery/queues.ts";
 import type { Traffic, WorkerMetrics } from "./metrics.ts";
 
-/** The same channel, counted. Thousands of messages a second pass here: what is counted by is prepared once. */
-export function instrumentChannel(
-  channel: Channel,
-  { name, traffic }: { name: string; traffic: Traffic },
+/** The same channels, counted. */
+export const instrumentChannels = (
+  channels: Channels,
+  traffic: Traffic,
   metrics: WorkerMetrics,
-): Channel {
+): Channels =>
+  createChannels(channels.all.map((channel) => instrumentChannel(channel, traffic, metrics)));
+
+/** The same channel, counted. Thousands of messages a second pass here: what is counted by is prepared once. */
+function instrumentChannel(channel: Channel, traffic: Traffic, metrics: WorkerMetrics): Channel {
+  const { name } = channel;
   const inFlight = metrics.inFlight(traffic);
   const counters = new Map<string, () => void>();
   const durations = new Map<string, (seconds: number) => void>();
@@ -55,6 +62,7 @@ export function instrumentChannel(
   };
 
   return {
+    name,
     inFlightBound: channel.inFlightBound,
     opensAt: (now) => channel.opensAt(now),
     reserve: (input) => channel.reserve(input),
@@ -129,18 +137,29 @@ export function instrumentLedger(ledger: Ledger, metrics: WorkerMetrics): Ledger
   };
 }
 
-/** The same dispatch, counted and logged: by queue in the log, by kind of queue in the metrics. */
+/** Counts deliveries that dispatches and the sender dealt with, by kind of queue and what became of them: the labels are prepared once. */
+export function createDeliveryCounter(metrics: WorkerMetrics) {
+  const counters = new Map<string, { inc(count: number): void }>();
+  return (queue: string, outcome: DispatchOutcome, rows: number): void => {
+    const { kind } = parseQueueName(queue);
+    const key = `${kind} ${outcome}`;
+    let counter = counters.get(key);
+    if (!counter) {
+      counter = metrics.dispatched.labels({ queue: kind === "lane" ? "campaign" : kind, outcome });
+      counters.set(key, counter);
+    }
+    counter.inc(rows);
+  };
+}
+
+/** The same dispatch, logged. */
 export function instrumentDispatch(
   dispatch: ReturnType<typeof createDispatch>,
-  metrics: WorkerMetrics,
   logger: Pick<Logger, "debug">,
 ): typeof dispatch {
   return async (input) => {
     const result = await dispatch(input);
     const { counts, nextDueAt, open } = result;
-    const { kind } = parseQueueName(input.queue);
-    for (const [outcome, count] of Object.entries(counts))
-      metrics.dispatched.inc({ queue: kind === "lane" ? "campaign" : kind, outcome }, count);
     const { queue, requestId } = input;
     logger.debug({ queue, requestId, counts, nextDueAt, open }, "dispatched");
     return result;

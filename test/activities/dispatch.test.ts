@@ -2,6 +2,7 @@ import { MockActivityEnvironment } from "@temporalio/testing";
 import { DefaultLogger } from "@temporalio/worker";
 import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { createChannels } from "../../activities/channels/channels.ts";
 import { createDispatcher } from "../../activities/dispatch/index.ts";
 import { createLedger, type Ledger } from "../../ledger/ledger.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
@@ -31,13 +32,13 @@ afterAll(async () => {
 /** A worker's dispatch over a channel that answers as told. */
 function worker(answer?: Answer, ledger: Ledger = createLedger(pool)) {
   const recording = recordingChannel(answer);
-  const dispatch = createDispatcher({
+  const { dispatch } = createDispatcher({
     pool,
     ledger,
-    channel: recording.channel,
+    channels: createChannels([recording.channel]),
     retry,
-    inFlightBound,
     mailboxShards: 1,
+    answersMs: 20_000,
     links: testLinks,
     wake: () => Promise.resolve(),
   });

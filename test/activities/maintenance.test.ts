@@ -304,7 +304,7 @@ describe("a batch", () => {
     const others = await impatient();
     const ledger = createLedger(others as unknown as Pool);
     const asOf = new Date();
-    const due = await ledger.due({ queue, asOf, limit: 100, except: [] });
+    const due = await ledger.due({ queue, channels: ["email"], asOf, limit: 100, except: [] });
     expect(due).toHaveLength(20);
     const token = newUuid();
     const wanted = wantedMessages(due);

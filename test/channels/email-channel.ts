@@ -50,6 +50,7 @@ export function channelTo(providers: SmtpProvider[], options: Partial<EmailOptio
     providers,
     sender: parseSender("Tidings <tidings@example.org>")!,
     sendDeadlineMs: 5_000,
+    inFlightBound: 10,
     breakers: noBreakers,
     gates: noGates,
     ...options,

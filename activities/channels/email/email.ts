@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { SmtpProvider as ProviderSettings } from "../../../config/environment.ts";
 import { parseMailbox, type Sender } from "../../../domain/address.ts";
+import { addressOf, type Channel as ChannelName } from "../../../domain/channel.ts";
 import { channelGate, providerGate } from "../../../domain/delivery/gates.ts";
 import { responseLimit, type Attempt } from "../../../domain/delivery/attempt.ts";
 import { TemplateError } from "../../../domain/templates/template.ts";
@@ -22,6 +23,8 @@ export interface EmailOptions {
   breakers: Pick<Breakers, "of" | "recoveredAt">;
   /** Of `emailGates`. */
   gates: Pick<WatchedGates, "of">;
+  /** As the contract has it: more than there are connections, so that these go on while outcomes are committed. */
+  inFlightBound: number;
   /** Milliseconds since the epoch. */
   clock?: () => number;
   logger?: Logger;
@@ -32,6 +35,12 @@ export const emailGates = (providers: readonly ProviderSettings[]): string[] => 
   channelGate("email"),
   ...providers.map(({ name }) => providerGate(name)),
 ];
+
+/** The providers as breakers know them. */
+export const emailProviders = (
+  providers: readonly ProviderSettings[],
+): { name: string; channel: ChannelName }[] =>
+  providers.map(({ name }) => ({ name, channel: "email" }));
 
 /** A server that takes longer than this for every one of its connections hangs, as far as those who wait can tell. */
 const longestStallMs = 3_000;
@@ -49,6 +58,7 @@ export function createEmailChannel({
   providers: settings,
   sender,
   sendDeadlineMs,
+  inFlightBound,
   breakers,
   gates,
   clock = Date.now,
@@ -78,7 +88,7 @@ export function createEmailChannel({
   const admissions = createAdmissions({ key, gate: gates.of(key), lines, clock });
 
   async function send(request: SendRequest): Promise<SendResult> {
-    const to = parseMailbox(request.recipient.email ?? "");
+    const to = parseMailbox(addressOf("email", request.recipient) ?? "");
     if (!to)
       return {
         kind: "unsendable",
@@ -119,7 +129,8 @@ export function createEmailChannel({
   }
 
   return {
-    inFlightBound: lines.reduce((sum, { provider }) => sum + provider.connections, 0),
+    name: "email",
+    inFlightBound,
     opensAt(now) {
       const at = admissions.opensAt(now.getTime());
       return at === null ? null : new Date(at);
