@@ -80,6 +80,7 @@ function generateKnown(seed: number): Parameters<typeof buildDecisionInput>[0][]
       recipient: {
         erased: random() < 0.01,
         email: "person@example.org",
+        phone: null,
         timeZone: pick(zones),
         preferences: pick(wishes),
         engagedHours: [],

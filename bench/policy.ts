@@ -1,5 +1,6 @@
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
+import { createChannels } from "../activities/channels/channels.ts";
 import { createDispatcher } from "../activities/dispatch/index.ts";
 import { unlimited } from "../ledger/gates.ts";
 import type { Channel } from "../activities/channels/channel.ts";
@@ -139,13 +140,13 @@ function createWorld(
 
   let messages = 0;
   const channel = countingChannel(() => messages++);
-  const dispatch = createDispatcher({
+  const { dispatch } = createDispatcher({
     pool,
     ledger: createLedger(pool),
-    channel,
+    channels: createChannels([channel]),
     retry: { baseMs: 1_000, capMs: 1_000, attempts: 10 },
-    inFlightBound: 100,
     mailboxShards: 1,
+    answersMs: 20_000,
     links: createActionLinks({ secret, publicUrl: "http://127.0.0.1" }),
     wake: () => Promise.resolve(),
     lingerMs: 0,
@@ -229,6 +230,7 @@ function createWorld(
 /** Hands nothing over, and counts what it would have. */
 function countingChannel(count: () => void): Channel {
   return {
+    name: "email",
     inFlightBound: 100,
     opensAt: () => null,
     reserve: ({ wanted }) => Promise.resolve(unlimited(wanted)),

@@ -98,9 +98,10 @@ const reprioritiseLanesStatement = defineStatement<
 >(`
   WITH locked AS MATERIALIZED (
     SELECT locked.*, c.priority AS wanted
-    FROM campaigns c, unnest(:lanes::text[]) AS q(name), unnest(enum_range(NULL::priority)) AS other(priority),
+    FROM campaigns c, unnest(:lanes::text[]) AS q(name), unnest(enum_range(NULL::channel)) AS of(channel),
+      unnest(enum_range(NULL::priority)) AS other(priority),
     LATERAL ${lockedRows(
-      "d.queue = q.name AND d.priority = other.priority AND d.due_at IS NOT NULL",
+      "d.queue = q.name AND d.channel = of.channel AND d.priority = other.priority AND d.due_at IS NOT NULL",
       `LIMIT ${writeBatch}`,
     )}
     WHERE c.id = :id::uuid AND other.priority <> c.priority

@@ -13,7 +13,7 @@ export const outsideLanes = (d: string) => `${d}.queue NOT LIKE 'campaign/%'`;
  * The order is that of an index, so that no other way is taken to find nothing.
  */
 export const openIn = (queue: string) =>
-  `(SELECT true FROM deliveries AS o WHERE o.queue = ${queue} AND o.due_at IS NOT NULL ORDER BY o.priority, o.due_at LIMIT 1)`;
+  `(SELECT true FROM deliveries AS o WHERE o.queue = ${queue} AND o.due_at IS NOT NULL ORDER BY o.channel, o.priority, o.due_at LIMIT 1)`;
 export const owedOutside = (campaign: string) =>
   `(SELECT true FROM deliveries AS o WHERE o.campaign_id = ${campaign} AND ${outsideLanes("o")} AND o.due_at IS NOT NULL AND o.leg = 'primary' ORDER BY o.priority, o.due_at LIMIT 1)`;
 

@@ -9,6 +9,8 @@ import { defineStatement, executeOn } from "./sql.ts";
 const batchRows = 2_000;
 
 const clock = "SELECT greatest(:asOf::timestamptz, clock_timestamp()) AS now";
+/** In the order of the index of what is due, of which a queue, a channel and a priority are the beginning. */
+const byChannel = "unnest(enum_range(NULL::channel)) AS c(channel)";
 const byPriority = `(VALUES ${priorities.map((priority) => `('${priority}'::priority)`).join(", ")}) AS p(priority)`;
 
 /** Whoever holds a row is about to move it, to release it, or to end it: either way it need not be waited for. */
@@ -19,9 +21,9 @@ const moveStatement = defineStatement<
   `
   WITH clock AS MATERIALIZED (${clock}),
   due AS (
-    SELECT d.id FROM clock, ${byPriority},
+    SELECT d.id FROM clock, ${byChannel}, ${byPriority},
     LATERAL (
-      SELECT id, due_at FROM deliveries WHERE queue = :waiting::text AND priority = p.priority AND due_at <= clock.now
+      SELECT id, due_at FROM deliveries WHERE queue = :waiting::text AND channel = c.channel AND priority = p.priority AND due_at <= clock.now
       ORDER BY due_at LIMIT ${batchRows} FOR UPDATE SKIP LOCKED
     ) d
     LIMIT ${batchRows}
@@ -49,7 +51,7 @@ const dueQueuesStatement = defineStatement<
   `
   WITH clock AS MATERIALIZED (${clock})
   SELECT q.queue FROM clock, unnest(:queues::text[]) WITH ORDINALITY AS q(queue, place)
-  WHERE EXISTS (SELECT FROM ${byPriority}, LATERAL (SELECT FROM deliveries WHERE queue = q.queue AND priority = p.priority AND due_at <= clock.now LIMIT 1) d)
+  WHERE EXISTS (SELECT FROM ${byChannel}, ${byPriority}, LATERAL (SELECT FROM deliveries WHERE queue = q.queue AND channel = c.channel AND priority = p.priority AND due_at <= clock.now LIMIT 1) d)
   ORDER BY q.place`,
   "digests-due",
 );

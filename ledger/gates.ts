@@ -2,7 +2,7 @@ import type { Pool } from "pg";
 import { defineStatement, type Execute, executeOn } from "./sql.ts";
 
 /** What a gate grants. */
-export interface Grant {
+export interface Permits {
   granted: number;
   /** Where nothing was granted: when to ask again. Otherwise 0. */
   opensInMs: number;
@@ -25,7 +25,7 @@ export interface GateView {
 /** Shared limits, in PostgreSQL, so that all workers together keep them. A gate that does not exist is open. */
 export interface Gates {
   /** Takes up to `wanted` permits. A closed gate says how long until it has one. */
-  take(input: { key: string; wanted: number; asOf: Date }): Promise<Grant>;
+  take(input: { key: string; wanted: number; asOf: Date }): Promise<Permits>;
   /** Lets nothing through until then. One that is shut for longer stays so. `reason` is for people: no credentials, no addresses. */
   shut(input: { key: string; until: Date; reason: string }): Promise<void>;
   /** Makes a gate of this rate, where there is none or one of another. */
@@ -38,10 +38,11 @@ export interface Gates {
  * A token bucket (https://en.wikipedia.org/wiki/Token_bucket), refilled by the time passed since the last take, and a count of the UTC
  * day. What `now` is is asked once the row is ours: time never goes back at a gate.
  */
-const takeSql = `
-  WITH held AS MATERIALIZED (SELECT * FROM gates WHERE key = $1 FOR UPDATE),
+const takePermits = defineStatement<{ key: string; wanted: number; asOf: Date }, Taken>(
+  `
+  WITH held AS MATERIALIZED (SELECT * FROM gates WHERE key = :key FOR UPDATE),
   moment AS MATERIALIZED (
-    SELECT *, greatest($3::timestamptz, clock_timestamp(), refilled_at) AS now FROM held
+    SELECT *, greatest(:asOf::timestamptz, clock_timestamp(), refilled_at) AS now FROM held
   ),
   filled AS (
     SELECT *, (now AT TIME ZONE 'UTC')::date AS today,
@@ -51,7 +52,7 @@ const takeSql = `
   state AS MATERIALIZED (
     SELECT filled.*, used,
       CASE WHEN shut_until > now THEN 0
-        ELSE greatest(0, least($2::int, CASE WHEN permits_per_second IS NOT NULL THEN floor(available) END, daily_quota - used))::int END AS granted
+        ELSE greatest(0, least(:wanted::int, CASE WHEN permits_per_second IS NOT NULL THEN floor(available) END, daily_quota - used))::int END AS granted
     FROM filled, LATERAL (SELECT CASE WHEN quota_day = today THEN used_today ELSE 0 END AS used) AS day
   ),
   taken AS (
@@ -64,18 +65,26 @@ const takeSql = `
       CASE WHEN used >= daily_quota THEN extract(epoch FROM (today + 1)::timestamp AT TIME ZONE 'UTC' - now) END,
       CASE WHEN permits_per_second IS NOT NULL AND available < 1 THEN (1 - available) / permits_per_second END
     ))::float8 AS "opensInMs"
-  FROM state`;
+  FROM state`,
+  "take-permits",
+);
 
 /** A permit of an earlier day was none of today's. */
-const giveBackSql = `
-  UPDATE gates SET permits = least(burst, permits + $2::int),
-    used_today = CASE WHEN quota_day = $3::date THEN greatest(0, used_today - $2::int) ELSE used_today END
-  WHERE key = $1`;
+const giveBackPermits = defineStatement<{ key: string; permits: number; day: string }>(
+  `
+  UPDATE gates SET permits = least(burst, permits + :permits::int),
+    used_today = CASE WHEN quota_day = :day::date THEN greatest(0, used_today - :permits::int) ELSE used_today END
+  WHERE key = :key`,
+  "give-back-permits",
+);
 
-const shutSql = `
-  INSERT INTO gates (key, shut_until, shut_reason) VALUES ($1, $2, $3)
+const shutGate = defineStatement<{ key: string; until: Date; reason: string }>(
+  `
+  INSERT INTO gates (key, shut_until, shut_reason) VALUES (:key::text, :until::timestamptz, :reason::text)
   ON CONFLICT (key) DO UPDATE SET shut_until = excluded.shut_until, shut_reason = excluded.shut_reason
-  WHERE gates.shut_until IS NULL OR gates.shut_until < excluded.shut_until`;
+  WHERE gates.shut_until IS NULL OR gates.shut_until < excluded.shut_until`,
+  "shut-gate",
+);
 
 /**
  * Gives a gate its limits, and makes it where there is none. Permits that were saved up are cut to the new burst. A gate that has
@@ -101,14 +110,17 @@ export const setGate = defineStatement<{
   "set-gate",
 );
 
-const lookSql = `
+const readGates = defineStatement<{ keys: readonly string[] }, GateView & { key: string }>(
+  `
   SELECT key, permits_per_second IS NOT NULL OR daily_quota IS NOT NULL AS counted,
     ceil(1000 * greatest(0, extract(epoch FROM shut_until - now)))::float8 AS "shutMs",
     ceil(1000 * greatest(0,
       CASE WHEN quota_day = (now AT TIME ZONE 'UTC')::date AND used_today >= daily_quota
         THEN extract(epoch FROM (quota_day + 1)::timestamp AT TIME ZONE 'UTC' - now) END,
       (1 - permits) / permits_per_second - extract(epoch FROM now - refilled_at)))::float8 AS "emptyMs"
-  FROM gates, LATERAL (SELECT clock_timestamp() AS now) AS clock WHERE key = ANY ($1::text[])`;
+  FROM gates, LATERAL (SELECT clock_timestamp() AS now) AS clock WHERE key = ANY (:keys::text[])`,
+  "look-at-gates",
+);
 
 const removeStatement = defineStatement<{ key: string }>(
   "DELETE FROM gates WHERE key = :key::text",
@@ -141,14 +153,10 @@ interface Taken {
 }
 
 export function createGates(pool: Pick<Pool, "query">): Gates {
+  const execute = executeOn(pool);
   return {
     async take({ key, wanted, asOf }) {
-      const { rows } = await pool.query<Taken>({
-        name: "take-permits",
-        text: takeSql,
-        values: [key, wanted, asOf],
-      });
-      const [taken] = rows;
+      const [taken] = await execute(takePermits, { key, wanted, asOf });
       if (!taken) return unlimited(wanted);
       const { granted, day, opensInMs } = taken;
       return {
@@ -157,34 +165,25 @@ export function createGates(pool: Pick<Pool, "query">): Gates {
         opensInMs: granted > 0 ? 0 : Math.max(1, opensInMs ?? 0),
         closed: granted > 0 ? null : key,
         async giveBack(permits) {
-          if (permits > 0)
-            await pool.query({
-              name: "give-back-permits",
-              text: giveBackSql,
-              values: [key, permits, day],
-            });
+          if (permits > 0) await execute(giveBackPermits, { key, permits, day });
         },
       };
     },
-    async shut({ key, until, reason }) {
-      await pool.query({ name: "shut-gate", text: shutSql, values: [key, until, reason] });
+    async shut(input) {
+      await execute(shutGate, input);
     },
     async ensure({ key, perSecond, burst }) {
       await executeOn(pool)(setGate, { key, perSecond, burst, dailyQuota: null });
     },
     async look(keys) {
-      const { rows } = await pool.query<GateView & { key: string }>({
-        name: "look-at-gates",
-        text: lookSql,
-        values: [keys],
-      });
+      const rows = await execute(readGates, { keys });
       return new Map(rows.map(({ key, ...view }) => [key, view]));
     },
   };
 }
 
 /** What is granted where no gate stands in the way. */
-export const unlimited = (granted: number): Grant => ({
+export const unlimited = (granted: number): Permits => ({
   granted,
   opensInMs: 0,
   closed: null,

@@ -1,22 +1,27 @@
 import type { Pool } from "pg";
 import type { Channel } from "../domain/channel.ts";
-import type { DecisionInput } from "../domain/policy/decide.ts";
-import { type GrantLog, type LimitsNeeded, noGrants } from "../domain/policy/limits.ts";
+import type { LimitsNeeded } from "../domain/policy/limits.ts";
 import type { Attempt } from "../domain/delivery/attempt.ts";
-import type { Preferences } from "../domain/policy/preferences.ts";
-import type { Priority } from "../domain/priority.ts";
 import type { Reason } from "../domain/delivery/reasons.ts";
 import type { Settlement } from "../domain/delivery/settle.ts";
-import type { RecipientView } from "../domain/recipient-view.ts";
+import { type DueDelivery, type LeasedRow, toDueDelivery } from "./due-delivery.ts";
+import { executeOn } from "./sql.ts";
 import {
-  decidedSql,
-  dueSql,
-  giveBackSql,
-  membersSql,
-  outlookSql,
-  renewSql,
-  turnSql,
+  type AttemptColumns,
+  type ClaimColumns,
+  type GrantColumns,
+  giveBackGrants,
+  type PlainArray,
+  readDue,
+  readDueMembers,
+  readOutlook,
+  renewLeases,
+  type SettledColumns,
+  settleAndClaim,
+  writeDecisions,
 } from "./statements.ts";
+
+export type { DueDelivery, DueGroup, LeasedRow } from "./due-delivery.ts";
 
 /**
  * The ledger as workers use it: set-based statements over `deliveries` and `attempts`, each one transaction. What is due
@@ -28,11 +33,12 @@ import {
  */
 export interface Ledger {
   /**
-   * Up to `limit` rows of the queue that are due, or whose hand-over was cut off, the most urgent first, without those
-   * in `except`; none while the queue's campaign is not running.
+   * Up to `limit` rows of the queue that are due on one of the channels, or whose hand-over was cut off, the most urgent first,
+   * without those in `except`; none while the queue's campaign is not running.
    */
   due(input: {
     queue: string;
+    channels: readonly Channel[];
     asOf: Date;
     limit: number;
     except: readonly string[];
@@ -56,60 +62,22 @@ export interface Ledger {
    * were tried since they were read, whose campaign says something else by now than what would be sent, or whose recipient
    * has no room, are missing in the result. No two messages of one turn are for the same recipient.
    */
-  turn(input: {
+  settleAndClaim(input: {
     settled: readonly SettledDelivery[];
     wanted: readonly WantedMessage[];
     token: string;
     asOf: Date;
     leaseMs: number;
-  }): Promise<Turned>;
+  }): Promise<SettledAndClaimed>;
   /** `turn` with nothing wanted. */
   settle(settled: readonly SettledDelivery[]): Promise<void>;
   /** Takes grants back that nothing came of: they count for no window any more. */
-  giveBack(permits: readonly Permit[]): Promise<void>;
+  giveBack(grants: readonly RateGrant[]): Promise<void>;
   /** Leases go on for another `leaseMs`. */
-  renew(input: { rows: readonly Held[]; asOf: Date; leaseMs: number }): Promise<void>;
-  /** When `due` would next find something, and what is open in the queue. */
+  renew(input: { rows: readonly LeasedRow[]; asOf: Date; leaseMs: number }): Promise<void>;
+  /** When `due` would next find something on each channel, and how much is open in the queue. */
   outlook(input: { queue: string; asOf: Date }): Promise<QueueOutlook>;
 }
-
-export interface Held {
-  id: string;
-  /** Null for a row that nobody has claimed. */
-  token: string | null;
-}
-
-export interface DueDelivery extends Held {
-  campaignId: string | null;
-  notificationId: string | null;
-  /** The campaign's revision in force when it was read; null for a notification, which has but one. */
-  revision: number | null;
-  priority: Priority;
-  channel: Channel;
-  dueAt: Date;
-  /** Why it waited. */
-  reason: Reason | null;
-  holdCount: number;
-  group: DueGroup | null;
-  /** Hand-overs so far, a cut-off one included. */
-  attemptCount: number;
-  /** Of these, those that do not count towards the limit any more. */
-  forgivenCount: number;
-  /** It was being handed over when its worker died or lost its lease; `token` is the dead one. */
-  interrupted: boolean;
-  erased: boolean;
-  recipient: RecipientView;
-  /** What the recipient has said, if anything, and in which version. */
-  preferences: Preferences | null;
-  preferencesVersion: number;
-  engagedHours: readonly number[];
-  grants: GrantLog;
-}
-
-export type DueGroup = NonNullable<DecisionInput["waiting"]["group"]> & {
-  id: string;
-  typeId: string | null;
-};
 
 /** By what a row was decided about, for who asks why. */
 export interface Versions {
@@ -132,7 +100,7 @@ export interface Decided extends Versions {
 }
 
 /** The same as the text of an array, in the order in which the statement looks for it. */
-const askedOf = (room: LimitsNeeded) =>
+const limitsColumn = (room: LimitsNeeded) =>
   plain(
     [
       room.perMinute,
@@ -143,7 +111,7 @@ const askedOf = (room: LimitsNeeded) =>
       room.typePerHour,
       room.typePerDay,
     ],
-    (asked) => asked,
+    (needed) => needed,
   );
 
 /** A message to hand over: a delivery, or the members of a group. */
@@ -160,215 +128,194 @@ export interface WantedMessage extends Versions {
 }
 
 /** A grant in a recipient's log. */
-export interface Permit {
+export interface RateGrant {
   recipientId: string;
   /** Milliseconds since the epoch. */
   at: number;
 }
 
-interface Turned {
+interface SettledAndClaimed {
   /** Rows that are ours until the lease ends. */
   claimed: Set<string>;
   /** To whom permits were granted, and when: also where nothing was claimed with one. */
-  granted: ReadonlyMap<string, Permit>;
+  granted: ReadonlyMap<string, RateGrant>;
 }
 
-export interface SettledDelivery extends Held {
-  settlement: Settlement;
+export interface SettledDelivery extends LeasedRow {
+  settlement: Settlement | Released;
   /** Hand-overs so far, these included. */
   attemptCount: number;
   attempts: readonly Attempt[];
 }
 
+/** A claim that was given up before anything was handed over: the row is again as it was read. */
+interface Released {
+  status: "pending";
+  reason: Reason | null;
+  dueAt: Date;
+}
+
 interface QueueOutlook {
-  /** Null: nothing is due, nor will be without a wake. */
-  nextDueAt: Date | null;
+  /** By channel when a claim would next find something; a channel without an entry has nothing that comes without a wake. */
+  next: ReadonlyMap<Channel, NextDue>;
+  /** Open rows of all channels, counted up to a bound. */
+  open: number;
+}
+
+export interface NextDue {
+  dueAt: Date;
   /** Why the earliest row waits, as in domain/delivery/reasons.ts; `interrupted` for a hand-over whose lease has to run out. */
   reason: string | null;
-  /** Open rows, counted up to `openCountLimit`. */
-  open: number;
 }
 
 const nobody = "00000000-0000-0000-0000-000000000000";
 
-/**
- * The text of an array of numbers, ids and codes: nothing that would have to be escaped, which is what the driver spends
- * most of its time on with thousands of rows a second.
- */
-function plain<Row>(rows: readonly Row[], value: (row: Row) => string | number | null): string {
+function plain<Row>(rows: readonly Row[], value: (row: Row) => string | number | null): PlainArray {
   let text = "";
   for (const row of rows) text += text === "" ? (value(row) ?? "NULL") : `,${value(row) ?? "NULL"}`;
   return `{${text}}`;
 }
 
 export function createLedger(pool: Pool): Ledger {
-  /** Named, so that PostgreSQL plans each statement once a connection. */
-  const run = async (name: string, text: string, values: unknown[]): Promise<unknown[][]> =>
-    (await pool.query<unknown[]>({ name, text, values, rowMode: "array" })).rows;
-
-  const held = (rows: readonly Held[]) => [rows.map((row) => row.id), rows.map((row) => row.token)];
+  const execute = executeOn(pool);
 
   return {
-    async due({ queue, asOf, limit, except }) {
-      return (await run("due", dueSql, [queue, asOf, limit, except])).map(dueDelivery);
+    async due(input) {
+      return (await execute(readDue, input)).map(toDueDelivery);
     },
 
-    async membersOf({ groups, asOf, except }) {
-      return (await run("members", membersSql, [groups, asOf, except])).map(dueDelivery);
+    async membersOf(input) {
+      return (await execute(readDueMembers, input)).map(toDueDelivery);
     },
 
     async decided(decisions) {
-      if (decisions.length === 0) return;
-      const column = <Value>(value: (decision: Decided) => Value) => decisions.map(value);
-      await run("decided", decidedSql, [
-        column(({ id }) => id),
-        column(({ readDueAt }) => readDueAt.getTime()),
-        column(({ decidedAt }) => decidedAt.getTime()),
-        column(({ dueAt }) => dueAt?.getTime() ?? null),
-        column(({ reason }) => reason),
-        column(({ holdCount }) => holdCount),
-        column(({ groupId }) => groupId),
-        column(({ policyVersion }) => policyVersion),
-        column(({ typeVersion }) => typeVersion),
-        column(({ preferencesVersion }) => preferencesVersion),
-      ]);
+      if (decisions.length > 0) await execute(writeDecisions, decisionColumns(decisions));
     },
 
-    async turn({ settled, wanted, token, asOf, leaseMs }) {
-      const made = settled.flatMap(({ id, attemptCount, attempts }) =>
-        attempts.map((attempt, index) => ({
-          id,
-          number: attemptCount - attempts.length + index + 1,
-          attempt,
-        })),
-      );
-      const claims = wanted.flatMap((message) =>
-        message.items.map(({ delivery, source }) => ({ delivery, source, message })),
-      );
-      const [row] = await run("turn", turnSql, [
-        plain(settled, ({ id }) => id),
-        plain(settled, (one) => one.token),
-        plain(settled, ({ settlement }) => settlement.status),
-        plain(settled, ({ settlement }) =>
-          settlement.status === "pending" ? settlement.dueAt.getTime() : null,
-        ),
-        plain(settled, ({ settlement }) => settlement.reason),
-        settled.map(({ settlement }) => ("detail" in settlement ? settlement.detail : null)),
-        plain(settled, ({ attemptCount }) => attemptCount),
-        plain(made, ({ id }) => id),
-        plain(made, ({ number }) => number),
-        made.map(({ attempt }) => attempt.provider),
-        plain(made, ({ attempt }) => attempt.outcome),
-        plain(made, ({ attempt }) => attempt.failure),
-        made.map(({ attempt }) => attempt.response),
-        plain(made, ({ attempt }) => attempt.startedAt.getTime()),
-        plain(made, ({ attempt }) => attempt.finishedAt.getTime()),
+    async settleAndClaim({ settled, wanted, token, asOf, leaseMs }) {
+      const [row] = await execute(settleAndClaim, {
+        ...settledColumns(settled),
+        ...attemptColumns(settled),
+        ...grantColumns(wanted),
+        ...claimColumns(wanted),
         asOf,
         token,
         leaseMs,
-        plain(wanted, ({ recipientId }) => recipientId),
-        plain(wanted, ({ typeNumber }) => typeNumber),
-        wanted.map(({ room }) => askedOf(room)),
-        plain(claims, ({ delivery }) => delivery.id),
-        plain(claims, ({ delivery }) => delivery.attemptCount),
-        plain(claims, ({ source }) => source.revision),
-        plain(claims, ({ message }) => message.recipientId),
-        plain(claims, ({ message }) => message.policyVersion),
-        plain(claims, ({ message }) => message.typeVersion),
-        plain(claims, ({ message }) => message.preferencesVersion),
-      ]);
-      const [claimed, granted, grantedAt] = row as [string[], string[], number[]];
+      });
+      const { claimed, granted, grantedAtMs } = row!;
       return {
         claimed: new Set(claimed),
         granted: new Map(
           granted.map((recipientId, index) => [
             recipientId,
-            { recipientId, at: grantedAt[index]! },
+            { recipientId, at: grantedAtMs[index]! },
           ]),
         ),
       };
     },
 
-    async giveBack(permits) {
-      await run("give-back-grants", giveBackSql, [
-        permits.map(({ recipientId }) => recipientId),
-        permits.map(({ at }) => at),
-      ]);
+    async giveBack(grants) {
+      await execute(giveBackGrants, {
+        recipientIds: grants.map(({ recipientId }) => recipientId),
+        grantedAtMs: grants.map(({ at }) => at),
+      });
     },
 
     async settle(settled) {
-      await this.turn({ settled, wanted: [], token: nobody, asOf: new Date(0), leaseMs: 0 });
+      await this.settleAndClaim({
+        settled,
+        wanted: [],
+        token: nobody,
+        asOf: new Date(0),
+        leaseMs: 0,
+      });
     },
 
     async renew({ rows, asOf, leaseMs }) {
-      await run("renew", renewSql, [...held(rows), asOf, leaseMs]);
+      const ids = rows.map(({ id }) => id);
+      const tokens = rows.map(({ token }) => token);
+      await execute(renewLeases, { ids, tokens, asOf, leaseMs });
     },
 
-    async outlook({ queue, asOf }) {
-      const [row] = await run("outlook", outlookSql, [queue, asOf]);
-      const [open, nextDueAt, reason] = row as [number, Date | null, string | null];
-      return { open, nextDueAt, reason };
+    async outlook(input) {
+      const rows = await execute(readOutlook, input);
+      return {
+        open: rows[0]!.open,
+        next: new Map(
+          rows.flatMap(({ channel, dueAt, reason }) =>
+            channel === null ? [] : [[channel, { dueAt, reason }]],
+          ),
+        ),
+      };
     },
   };
 }
 
-function dueDelivery(row: unknown[]): DueDelivery {
-  const [
-    id,
-    token,
-    campaignId,
-    notificationId,
-    revision,
-    attemptCount,
-    forgivenCount,
-    interrupted,
-    erased,
-    recipientId,
-    externalId,
-    email,
-    phone,
-    timeZone,
-    locale,
-    attributes,
-    priority,
-    channel,
-    dueMs,
-    reason,
-    holdCount,
-    groupId,
-    kind,
-    status,
-    closesAt,
-    typeId,
-    preferences,
-    preferencesVersion,
-    engagedHours,
-    granted,
-    types,
-  ] = row;
+const decisionColumns = (decisions: readonly Decided[]) => ({
+  ids: decisions.map(({ id }) => id),
+  readDueMs: decisions.map(({ readDueAt }) => readDueAt.getTime()),
+  decidedMs: decisions.map(({ decidedAt }) => decidedAt.getTime()),
+  dueMs: decisions.map(({ dueAt }) => dueAt?.getTime() ?? null),
+  reasons: decisions.map(({ reason }) => reason),
+  holdCounts: decisions.map(({ holdCount }) => holdCount),
+  groupIds: decisions.map(({ groupId }) => groupId),
+  policyVersions: decisions.map(({ policyVersion }) => policyVersion),
+  typeVersions: decisions.map(({ typeVersion }) => typeVersion),
+  preferencesVersions: decisions.map(({ preferencesVersion }) => preferencesVersion),
+});
+
+const settledColumns = (settled: readonly SettledDelivery[]): SettledColumns => ({
+  settledIds: plain(settled, ({ id }) => id),
+  settledTokens: plain(settled, ({ token }) => token),
+  settledStatuses: plain(settled, ({ settlement }) => settlement.status),
+  settledDueMs: plain(settled, ({ settlement }) =>
+    settlement.status === "pending" ? settlement.dueAt.getTime() : null,
+  ),
+  settledReasons: plain(settled, ({ settlement }) => settlement.reason),
+  settledDetails: settled.map(({ settlement }) =>
+    "detail" in settlement ? settlement.detail : null,
+  ),
+  settledAttemptCounts: plain(settled, ({ attemptCount }) => attemptCount),
+});
+
+/** Attempts are numbered after those before them. */
+function attemptColumns(settled: readonly SettledDelivery[]): AttemptColumns {
+  const numbered = settled.flatMap(({ id, attemptCount, attempts }) =>
+    attempts.map((attempt, index) => ({
+      id,
+      number: attemptCount - attempts.length + index + 1,
+      attempt,
+    })),
+  );
   return {
-    id,
-    token,
-    campaignId,
-    notificationId,
-    revision,
-    attemptCount,
-    forgivenCount,
-    interrupted,
-    erased,
-    recipient: { id: recipientId, externalId, email, phone, timeZone, locale, attributes },
-    priority,
-    channel,
-    dueAt: new Date(dueMs as number),
-    reason,
-    holdCount,
-    group:
-      groupId === null
-        ? null
-        : { id: groupId, kind, status, closesAt: (closesAt as Date).getTime(), typeId },
-    preferences,
-    preferencesVersion,
-    engagedHours: engagedHours ?? [],
-    grants: granted === null ? noGrants : { granted, types },
-  } as DueDelivery;
+    attemptDeliveryIds: plain(numbered, ({ id }) => id),
+    attemptNumbers: plain(numbered, ({ number }) => number),
+    attemptProviders: numbered.map(({ attempt }) => attempt.provider),
+    attemptOutcomes: plain(numbered, ({ attempt }) => attempt.outcome),
+    attemptFailures: plain(numbered, ({ attempt }) => attempt.failure),
+    attemptResponses: numbered.map(({ attempt }) => attempt.response),
+    attemptStartedMs: plain(numbered, ({ attempt }) => attempt.startedAt.getTime()),
+    attemptFinishedMs: plain(numbered, ({ attempt }) => attempt.finishedAt.getTime()),
+  };
+}
+
+const grantColumns = (wanted: readonly WantedMessage[]): GrantColumns => ({
+  recipientIds: plain(wanted, ({ recipientId }) => recipientId),
+  typeNumbers: plain(wanted, ({ typeNumber }) => typeNumber),
+  roomsNeeded: wanted.map(({ room }) => limitsColumn(room)),
+});
+
+function claimColumns(wanted: readonly WantedMessage[]): ClaimColumns {
+  const claims = wanted.flatMap((message) =>
+    message.items.map(({ delivery, source }) => ({ delivery, source, message })),
+  );
+  return {
+    claimIds: plain(claims, ({ delivery }) => delivery.id),
+    claimAttemptCounts: plain(claims, ({ delivery }) => delivery.attemptCount),
+    claimRevisions: plain(claims, ({ source }) => source.revision),
+    claimRecipientIds: plain(claims, ({ message }) => message.recipientId),
+    claimPolicyVersions: plain(claims, ({ message }) => message.policyVersion),
+    claimTypeVersions: plain(claims, ({ message }) => message.typeVersion),
+    claimPreferencesVersions: plain(claims, ({ message }) => message.preferencesVersion),
+  };
 }

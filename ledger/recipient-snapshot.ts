@@ -33,6 +33,7 @@ interface RecipientStateRow {
   updatedAt: Date;
   erasedAt: Date | null;
   email: string | null;
+  phone: string | null;
   timeZone: string;
   preferences: Preferences | null;
   preferencesVersion: number;
@@ -42,7 +43,7 @@ interface RecipientStateRow {
 }
 
 const recipientStatesSql = `
-  SELECT r.id, r.created_at AS "createdAt", r.updated_at AS "updatedAt", r.erased_at AS "erasedAt", r.email, r.time_zone AS "timeZone", r.preferences,
+  SELECT r.id, r.created_at AS "createdAt", r.updated_at AS "updatedAt", r.erased_at AS "erasedAt", r.email, r.phone, r.time_zone AS "timeZone", r.preferences,
     r.preferences_version AS "preferencesVersion", r.engaged_hours AS "engagedHours", l.types,
     ARRAY(SELECT (extract(epoch FROM at) * 1000)::float8 FROM unnest(l.granted) AS at) AS granted
   FROM recipients r LEFT JOIN grant_logs l ON l.recipient_id = r.id WHERE r.id = ANY($1::uuid[])`;

@@ -1,5 +1,5 @@
 import type { Pool } from "pg";
-import type { Channel } from "../domain/channel.ts";
+import { addressOf, type Channel } from "../domain/channel.ts";
 import { suppressionKey } from "../domain/suppression.ts";
 import type { DueDelivery } from "./ledger.ts";
 import { defineStatement, executeOn } from "./sql.ts";
@@ -47,14 +47,14 @@ export interface Suppressions {
 }
 
 export function createSuppressions(pool: Pool): Suppressions {
-  const addressOf = ({ channel, recipient }: DueDelivery): ChannelAddress => ({
+  const readAddress = ({ channel, recipient }: DueDelivery): ChannelAddress => ({
     channel,
-    address: channel === "sms" ? recipient.phone : recipient.email,
+    address: addressOf(channel, recipient),
   });
   return {
     async of(deliveries) {
-      const suppressedSince = await readSuppressions(pool, deliveries.map(addressOf));
-      return (delivery) => suppressedSince(addressOf(delivery)) !== null;
+      const suppressedSince = await readSuppressions(pool, deliveries.map(readAddress));
+      return (delivery) => suppressedSince(readAddress(delivery)) !== null;
     },
   };
 }

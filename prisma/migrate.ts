@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { HistoryDiagnostic, MigrationList, SchemaEngine } from "@prisma/schema-engine-wasm";
 import pg from "pg";
 import { packageRoot } from "../config/package-root.ts";
@@ -33,6 +34,7 @@ const filters = { externalTables: [], externalEnums: [] };
 
 /** Serialises those who migrate one database at once. Any number, but always this one. */
 const migrationLock = 7_126_344;
+const lockRetryMs = 100;
 
 /**
  * Brings the database up to date; returns the names of the migrations applied, none if it was. Each is one transaction:
@@ -216,9 +218,18 @@ async function withLock<Result>(url: string, work: () => Promise<Result>): Promi
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
   await client.connect();
   try {
-    await client.query("SELECT pg_advisory_lock($1)", [migrationLock]);
+    while (!(await tryLock(client))) await sleep(lockRetryMs);
     return await work();
   } finally {
     await client.end();
   }
+}
+
+/** A statement that waits for the lock would hold a snapshot, for which an index that is made concurrently waits in turn. */
+async function tryLock(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ locked: boolean }>(
+    "SELECT pg_try_advisory_lock($1) AS locked",
+    [migrationLock],
+  );
+  return rows[0]!.locked;
 }

@@ -2,21 +2,28 @@ import type { Context } from "@temporalio/activity";
 import type { ActivityInterceptors } from "@temporalio/worker";
 import type { createAdvanceCampaign } from "../activities/advance-campaign.ts";
 import type { Channel, SendResult } from "../activities/channels/channel.ts";
+import { type Channels, createChannels } from "../activities/channels/channels.ts";
+import type { DispatchOutcome } from "../activities/dispatch/page.ts";
 import type { createDispatch } from "../activities/dispatch/loop.ts";
 import { discreetFailure } from "../activities/failures.ts";
-import type { Gates, Grant } from "../ledger/gates.ts";
+import type { Gates, Permits } from "../ledger/gates.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { createRemoveExpired } from "../activities/remove-expired.ts";
 import type { Logger } from "../config/logger.ts";
 import { parseQueueName } from "../domain/delivery/queues.ts";
 import type { Traffic, WorkerMetrics } from "./metrics.ts";
 
-/** The same channel, counted. Thousands of messages a second pass here: what is counted by is prepared once. */
-export function measuredChannel(
-  channel: Channel,
-  { name, traffic }: { name: string; traffic: Traffic },
+/** The same channels, counted. */
+export const instrumentChannels = (
+  channels: Channels,
+  traffic: Traffic,
   metrics: WorkerMetrics,
-): Channel {
+): Channels =>
+  createChannels(channels.all.map((channel) => instrumentChannel(channel, traffic, metrics)));
+
+/** The same channel, counted. Thousands of messages a second pass here: what is counted by is prepared once. */
+function instrumentChannel(channel: Channel, traffic: Traffic, metrics: WorkerMetrics): Channel {
+  const { name } = channel;
   const inFlight = metrics.inFlight(traffic);
   const counters = new Map<string, () => void>();
   const durations = new Map<string, (seconds: number) => void>();
@@ -55,6 +62,7 @@ export function measuredChannel(
   };
 
   return {
+    name,
     inFlightBound: channel.inFlightBound,
     opensAt: (now) => channel.opensAt(now),
     reserve: (input) => channel.reserve(input),
@@ -68,8 +76,8 @@ export function measuredChannel(
 }
 
 /** The same gates, with how often each kind had nothing to grant. */
-export function measuredGates(gates: Gates, metrics: WorkerMetrics): Gates {
-  const counted = (grant: Grant) => {
+export function instrumentGates(gates: Gates, metrics: WorkerMetrics): Gates {
+  const counted = (grant: Permits) => {
     const [kind] = grant.closed?.split("/", 1) ?? [];
     if (kind !== undefined) metrics.gateWaits.inc({ gate: kind });
     return grant;
@@ -81,7 +89,7 @@ export function measuredGates(gates: Gates, metrics: WorkerMetrics): Gates {
 }
 
 /** The same ledger, with the time of its statements and what they changed. */
-export function measuredLedger(ledger: Ledger, metrics: WorkerMetrics): Ledger {
+export function instrumentLedger(ledger: Ledger, metrics: WorkerMetrics): Ledger {
   const timed = <Input extends unknown[], Output>(
     operation: string,
     call: (...input: Input) => Promise<Output>,
@@ -104,12 +112,14 @@ export function measuredLedger(ledger: Ledger, metrics: WorkerMetrics): Ledger {
   const countSettled = (settled: Parameters<Ledger["settle"]>[0]) => {
     for (const { settlement } of settled) metrics.ledgerRows.inc({ change: settlement.status });
   };
-  const turn = timed("turn", (input: Parameters<Ledger["turn"]>[0]) => ledger.turn(input));
+  const turn = timed("turn", (input: Parameters<Ledger["settleAndClaim"]>[0]) =>
+    ledger.settleAndClaim(input),
+  );
   const settle = timed("settle", (rows: Parameters<Ledger["settle"]>[0]) => ledger.settle(rows));
 
   return {
     due: timed("due", (input) => ledger.due(input)),
-    async turn(input) {
+    async settleAndClaim(input) {
       const turned = await turn(input);
       metrics.ledgerRows.inc({ change: "claimed" }, turned.claimed.size);
       countSettled(input.settled);
@@ -127,18 +137,29 @@ export function measuredLedger(ledger: Ledger, metrics: WorkerMetrics): Ledger {
   };
 }
 
-/** The same dispatch, counted and logged: by queue in the log, by kind of queue in the metrics. */
-export function measuredDispatch(
+/** Counts deliveries that dispatches and the sender dealt with, by kind of queue and what became of them: the labels are prepared once. */
+export function createDeliveryCounter(metrics: WorkerMetrics) {
+  const counters = new Map<string, { inc(count: number): void }>();
+  return (queue: string, outcome: DispatchOutcome, rows: number): void => {
+    const { kind } = parseQueueName(queue);
+    const key = `${kind} ${outcome}`;
+    let counter = counters.get(key);
+    if (!counter) {
+      counter = metrics.dispatched.labels({ queue: kind === "lane" ? "campaign" : kind, outcome });
+      counters.set(key, counter);
+    }
+    counter.inc(rows);
+  };
+}
+
+/** The same dispatch, logged. */
+export function instrumentDispatch(
   dispatch: ReturnType<typeof createDispatch>,
-  metrics: WorkerMetrics,
   logger: Pick<Logger, "debug">,
 ): typeof dispatch {
   return async (input) => {
     const result = await dispatch(input);
     const { counts, nextDueAt, open } = result;
-    const { kind } = parseQueueName(input.queue);
-    for (const [outcome, count] of Object.entries(counts))
-      metrics.dispatched.inc({ queue: kind === "lane" ? "campaign" : kind, outcome }, count);
     const { queue, requestId } = input;
     logger.debug({ queue, requestId, counts, nextDueAt, open }, "dispatched");
     return result;
@@ -146,7 +167,7 @@ export function measuredDispatch(
 }
 
 /** The same step of a campaign, logged. */
-export function loggedAdvance(
+export function instrumentAdvance(
   advanceCampaign: ReturnType<typeof createAdvanceCampaign>,
   logger: Pick<Logger, "debug">,
 ): typeof advanceCampaign {
@@ -159,7 +180,7 @@ export function loggedAdvance(
 }
 
 /** The same maintenance, with what it removed. A round that is repeated may count its rows again. */
-export function measuredRemoval(
+export function instrumentRemoval(
   removeExpired: ReturnType<typeof createRemoveExpired>,
   metrics: WorkerMetrics,
 ): typeof removeExpired {

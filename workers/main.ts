@@ -9,22 +9,28 @@ import {
   type Worker,
 } from "@temporalio/worker";
 import { createBreakers } from "../activities/channels/breakers.ts";
-import { createEmailChannel, emailGates } from "../activities/channels/email/email.ts";
+import { type Channels, createChannels } from "../activities/channels/channels.ts";
+import {
+  createEmailChannel,
+  emailGates,
+  emailProviders,
+} from "../activities/channels/email/email.ts";
 import { createGates } from "../ledger/gates.ts";
 import { createWatchedGates } from "../activities/channels/gate-cache.ts";
 import { ConfigurationError, readEnvironment, workerVariables } from "../config/environment.ts";
 import { createLogger, type Logger } from "../config/logger.ts";
 import { processRegistry } from "../config/metrics.ts";
+import { withTimeout } from "../lib/timeout.ts";
 import { createRulebookReader } from "../ledger/rulebook.ts";
 import { registerSearchAttributes, temporalClient, temporalSettings } from "../config/temporal.ts";
 import { startTracing } from "../config/tracing.ts";
 import { createActionLinks } from "../domain/action-links.ts";
 import { createWorkerApp, listen } from "./http.ts";
-import { measuredGates } from "./instrumentation.ts";
-import { createWorkerMetrics } from "./metrics.ts";
+import { instrumentGates } from "./instrumentation.ts";
+import { createWorkerMetrics, type Traffic } from "./metrics.ts";
 import { createPool } from "../ledger/worker-pool.ts";
 import { ensureDigests, ensureMaintenance } from "./schedules.ts";
-import { createWorkers, inFlightBound } from "./worker.ts";
+import { createWorkers, inFlightBound, shutdownForceMs, type WorkerSet } from "./worker.ts";
 import { workflowSource } from "./workflow-source.ts";
 import { ensureEvents } from "./singletons.ts";
 import { ensureRelay } from "./singletons.ts";
@@ -100,6 +106,7 @@ async function main(): Promise<void> {
   });
   metrics.pools.watch("worker", pool);
   let workers: Worker[] = [];
+  let stoppingSince = 0;
   const { WORKER_HOST: host, WORKER_PORT: port } = environment;
   const listener =
     port === 0
@@ -115,31 +122,35 @@ async function main(): Promise<void> {
   const readRulebook = createRulebookReader(pool);
   const breakers = createBreakers({
     pool,
-    providers: environment.SMTP_URL.map(({ name }) => ({ name, channel: "email" })),
+    providers: emailProviders(environment.SMTP_URL),
     settings: async () => (await readRulebook()).policy.breaker,
     logger,
   });
   const gates = createWatchedGates({
-    gates: measuredGates(createGates(pool), metrics),
+    gates: instrumentGates(createGates(pool), metrics),
     keys: emailGates(environment.SMTP_URL),
   });
   metrics.watchBreakers(() => breakers.states());
   await untilReached("the database", logger, stop.signal, () =>
     Promise.all([breakers.refresh(), gates.refresh()]),
   );
-  const channel = (connections?: number) =>
+  const email = (traffic: Traffic, connections?: number) =>
     createEmailChannel({
       providers: environment.SMTP_URL.map((provider) =>
         connections === undefined ? provider : { ...provider, connections },
       ),
       sender: environment.MAIL_FROM,
       sendDeadlineMs: environment.SEND_DEADLINE_MS,
+      inFlightBound: inFlightBound[traffic],
       breakers,
       gates,
       logger,
     });
-  const channels = { delivery: channel(), critical: channel(criticalConnections) };
-  workers = await createWorkers({
+  const channels = {
+    delivery: createChannels([email("delivery")]),
+    critical: createChannels([email("critical", criticalConnections)]),
+  };
+  const set = await createWorkers({
     connection,
     client,
     pool,
@@ -168,7 +179,9 @@ async function main(): Promise<void> {
     logger,
     tracing,
   });
+  ({ workers } = set);
   const drain = () => {
+    stoppingSince = performance.now();
     logger.info("draining");
     for (const worker of workers) if (worker.getState() === "RUNNING") worker.shutdown();
   };
@@ -179,7 +192,11 @@ async function main(): Promise<void> {
   process.send?.({ ready: true });
 
   await Promise.all([running, ensureSingletons(client, logger, stop.signal)]);
-  await Promise.all([channels.delivery.close(), channels.critical.close()]);
+  // A server that has not answered by then loses its connection: what it was handed is found again when its lease has run out.
+  await withTimeout(
+    Math.max(0, stoppingSince + shutdownForceMs - performance.now()),
+    settleAndClose(set, channels),
+  ).catch(() => logger.warn("stopping, though not every server has answered"));
   await Promise.all([breakers.close(), gates.close()]);
   await pool.end();
   await connection.close();
@@ -215,6 +232,15 @@ async function ensureSingletons(
     }
     await sleep(standingCheckMs, undefined, { signal: stopping }).catch(() => {});
   }
+}
+
+/** Settles what was begun, and ends the connections. */
+async function settleAndClose(
+  { drain }: WorkerSet,
+  { delivery, critical }: Record<Traffic, Channels>,
+): Promise<void> {
+  await drain();
+  await Promise.all([delivery.close(), critical.close()]);
 }
 
 /** Connections to each provider that only critical messages use. */

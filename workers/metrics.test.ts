@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import type { BreakerState } from "../ledger/breakers.ts";
 import { unlimited, type Gates } from "../ledger/gates.ts";
-import { measuredGates } from "./instrumentation.ts";
+import { instrumentGates } from "./instrumentation.ts";
 import { createWorkerMetrics } from "./metrics.ts";
 
 it("says of each provider which state its breaker is in, as it is when asked", async () => {
@@ -25,7 +25,7 @@ it("says of each provider which state its breaker is in, as it is when asked", a
 
 it("counts how often a gate had nothing to grant, by its kind", async () => {
   const metrics = createWorkerMetrics();
-  const gates = measuredGates(
+  const gates = instrumentGates(
     {
       take: ({ key, wanted }) =>
         Promise.resolve(

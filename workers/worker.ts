@@ -2,7 +2,7 @@ import type { Client } from "@temporalio/client";
 import { Worker, type NativeConnection, type WorkerOptions } from "@temporalio/worker";
 import type { Pool } from "pg";
 import { createAdvanceCampaign } from "../activities/advance-campaign.ts";
-import type { Channel } from "../activities/channels/channel.ts";
+import type { Channels } from "../activities/channels/channels.ts";
 import { createDispatcher } from "../activities/dispatch/index.ts";
 import { createPublishEvents, type EventReceiver } from "../activities/publish-events.ts";
 import { createGates } from "../ledger/gates.ts";
@@ -19,18 +19,19 @@ import type { RetryPolicy } from "../domain/delivery/settle.ts";
 import { taskQueues } from "../workflows/names.ts";
 import { wakeCampaign, wakeQueue } from "../workflows/client.ts";
 import {
-  loggedAdvance,
-  measuredChannel,
-  measuredDispatch,
-  measuredGates,
-  measuredLedger,
-  measuredRemoval,
+  instrumentAdvance,
+  createDeliveryCounter,
+  instrumentChannels,
+  instrumentDispatch,
+  instrumentGates,
+  instrumentLedger,
+  instrumentRemoval,
   observeActivities,
 } from "./instrumentation.ts";
 import type { Traffic, WorkerMetrics } from "./metrics.ts";
 import type { workflowSource } from "./workflow-source.ts";
 
-/** What a crash of one worker may repeat, in all: the promise that is printed at start. */
+/** What a crash of one worker may repeat of what left by email, the only channel so far: the promise that is printed at start. */
 export const inFlightBound = { delivery: 96, critical: 4 } as const;
 
 export interface WorkerDeps {
@@ -38,7 +39,7 @@ export interface WorkerDeps {
   client: Client;
   pool: Pool;
   /** Each traffic class has its own connections, so that nothing queues before a critical message. */
-  channels: { delivery: Channel; critical: Channel };
+  channels: { delivery: Channels; critical: Channels };
   retry: RetryPolicy;
   retention: Retention;
   /** Null: what happens is kept, and told to nobody. */
@@ -68,32 +69,37 @@ function createActivities({
   orchestration: Omit<Activities, "dispatch">;
   delivery: Pick<Activities, "dispatch">;
   critical: Pick<Activities, "dispatch">;
+  drain: () => Promise<void>;
 } {
-  const ledger = measuredLedger(createLedger(pool), metrics);
+  const ledger = instrumentLedger(createLedger(pool), metrics);
   const wake = (queue: string) => wakeQueue(client, queue);
-  const gates = measuredGates(createGates(pool), metrics);
+  const gates = instrumentGates(createGates(pool), metrics);
+  const count = createDeliveryCounter(metrics);
   const dispatchOver = (traffic: Traffic) => {
-    const channel = measuredChannel(channels[traffic], { name: "email", traffic }, metrics);
-    const dispatch = createDispatcher({
+    const { dispatch, sender } = createDispatcher({
       pool,
       ledger,
       gates,
-      channel,
+      channels: instrumentChannels(channels[traffic], traffic, metrics),
       retry,
-      inFlightBound: inFlightBound[traffic],
       mailboxShards,
       links,
       wake,
+      count,
     });
-    metrics.inFlightBound.set({ traffic }, inFlightBound[traffic]);
-    return { dispatch: measuredDispatch(dispatch, metrics, logger) };
+    metrics.inFlightBound.set({ traffic }, sender.inFlightBound);
+    return { sender, activities: { dispatch: instrumentDispatch(dispatch, logger) } };
   };
+  const [delivery, critical] = [dispatchOver("delivery"), dispatchOver("critical")];
   return {
     orchestration: {
-      advanceCampaign: loggedAdvance(createAdvanceCampaign({ pool, mailboxShards, wake }), logger),
+      advanceCampaign: instrumentAdvance(
+        createAdvanceCampaign({ pool, mailboxShards, wake }),
+        logger,
+      ),
       relayOverdue: createRelayOverdue({
         pool,
-        channel: channels.delivery,
+        channels: channels.delivery,
         wakeQueue: async (queue) => {
           await wake(queue);
           metrics.relayWakes.inc({ workflow: "deliveryQueue" });
@@ -111,15 +117,27 @@ function createActivities({
         retry,
         count: (outcome, published) => metrics.published.inc({ outcome }, published),
       }),
-      removeExpired: measuredRemoval(createRemoveExpired({ pool, retention }), metrics),
+      removeExpired: instrumentRemoval(createRemoveExpired({ pool, retention }), metrics),
     },
-    delivery: dispatchOver("delivery"),
-    critical: dispatchOver("critical"),
+    delivery: delivery.activities,
+    critical: critical.activities,
+    drain: async () => {
+      await Promise.all([delivery.sender.drain(), critical.sender.drain()]);
+    },
   };
 }
 
-/** One worker process: a Temporal worker for each task queue, over shared connections. */
-export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
+/** A worker process: a Temporal worker for each task queue, over shared connections. */
+export interface WorkerSet {
+  workers: Worker[];
+  /** Once the workers have ended: resolves when what they had begun to send is settled. */
+  drain: () => Promise<void>;
+}
+
+/** How long a worker that was told to stop may take, whatever its servers do. */
+export const shutdownForceMs = 45_000;
+
+export async function createWorkers(deps: WorkerDeps): Promise<WorkerSet> {
   const { connection, client, tracing } = deps;
   const activities = createActivities(deps);
   const shared: Pick<
@@ -134,9 +152,9 @@ export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
   > = {
     connection,
     namespace: client.options.namespace,
-    // A dispatch ends within its send deadline once it is told; what it had not marked is free at once.
+    // A dispatch ends within moments once it is told: what it had not begun is free at once, and the rest is the sender's.
     shutdownGraceTime: 0,
-    shutdownForceTime: "45 seconds",
+    shutdownForceTime: shutdownForceMs,
     maxHeartbeatThrottleInterval: "2 seconds",
     defaultHeartbeatThrottleInterval: "2 seconds",
     interceptors: {
@@ -148,7 +166,7 @@ export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
     maxConcurrentActivityTaskExecutions: 200,
     activityTaskPollerBehavior: { type: "simple-maximum", maximum: 4 },
   };
-  return Promise.all([
+  const workers = await Promise.all([
     Worker.create({
       ...shared,
       ...deps.workflows,
@@ -176,4 +194,5 @@ export async function createWorkers(deps: WorkerDeps): Promise<Worker[]> {
       activities: activities.critical,
     }),
   ]);
+  return { workers, drain: activities.drain };
 }

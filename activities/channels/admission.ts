@@ -1,5 +1,5 @@
 import type { Breaker, Trial } from "./breakers.ts";
-import { unlimited, type Grant } from "../../ledger/gates.ts";
+import { unlimited, type Permits } from "../../ledger/gates.ts";
 import type { Permit, WatchedGate } from "./gate-cache.ts";
 import type { SendResult } from "./channel.ts";
 
@@ -7,7 +7,7 @@ import type { SendResult } from "./channel.ts";
 export type Standing = "answered" | "failed" | "neither";
 
 /** A provider, and what decides whether it is handed anything. */
-export interface Line {
+export interface ProviderEndpoint {
   breaker: Breaker;
   gate: WatchedGate;
   provider: {
@@ -36,7 +36,7 @@ const soonMs = 1_000;
  * Whether a channel takes messages: its own gate, and over all its providers their breakers, their gates and their rests. `key` is that
  * of its own gate.
  */
-export function createAdmissions<One extends Line>({
+export function createAdmissions<One extends ProviderEndpoint>({
   key,
   gate,
   lines,
@@ -79,7 +79,7 @@ export function createAdmissions<One extends Line>({
 
     /** Permits for a message to leave by the channel at all. Null if there is none, undefined if none is needed. */
     enter(): undefined | Promise<Permit | null> {
-      return gate.isOpen(clock()) ? undefined : gate.pass();
+      return gate.isOpen(clock()) ? undefined : gate.take();
     },
 
     /** Leave to hand a message to this provider: at once where nothing is to be asked; null if it takes none. */
@@ -100,9 +100,9 @@ export function createAdmissions<One extends Line>({
     },
 
     /** As `Channel.reserve`. */
-    async reserve({ wanted, asOf }: { wanted: number; asOf: Date }): Promise<Grant> {
+    async reserve({ wanted, asOf }: { wanted: number; asOf: Date }): Promise<Permits> {
       const nowMs = asOf.getTime();
-      const closed = (opensAtMs: number | null): Grant => ({
+      const closed = (opensAtMs: number | null): Permits => ({
         ...unlimited(0),
         opensInMs: opensAtMs === null ? soonMs : Math.max(1, Math.ceil(opensAtMs - nowMs)),
         closed: key,
@@ -112,7 +112,7 @@ export function createAdmissions<One extends Line>({
 
       const own = gate.isOpen(nowMs) ? unlimited(wanted) : await gate.reserve({ wanted, asOf });
       if (own.granted === 0) return own;
-      const parts: Grant[] = [];
+      const parts: Permits[] = [];
       let granted = 0;
       for (const line of lines) {
         if (granted === own.granted) break;
@@ -151,7 +151,7 @@ export function createAdmissions<One extends Line>({
     }
     let permit: Permit | null = null;
     if (!own.isOpen(clock())) {
-      permit = await own.pass();
+      permit = await own.take();
       if (!permit) {
         trial?.giveBack();
         return null;
@@ -161,7 +161,7 @@ export function createAdmissions<One extends Line>({
     return {
       unused() {
         trial?.giveBack();
-        permit?.putBack();
+        permit?.giveBack();
       },
       used(standing, reason) {
         if (standing === "answered") trial?.passed();

@@ -105,7 +105,7 @@ const untouched: Omit<BreakerRow, "provider"> = {
 };
 
 /** One provider's breaker, as a process sees it. Its statements follow each other, so that what is known never goes back. */
-class KnownBreaker implements Breaker {
+class CachedBreaker implements Breaker {
   row: BreakerRow;
   #shared: Shared;
   #trialAtMs = 0;
@@ -282,10 +282,10 @@ export function createBreakers({
   refreshMs = 1_000,
 }: BreakersOptions): Breakers {
   const shared: Shared = { pool, settings: defaultPolicy.breaker, logger, refreshMs };
-  const breakers = new Map(providers.map(({ name }) => [name, new KnownBreaker(name, shared)]));
+  const breakers = new Map(providers.map(({ name }) => [name, new CachedBreaker(name, shared)]));
   const names = [...breakers.keys()];
 
-  const of = (provider: string): KnownBreaker => {
+  const of = (provider: string): CachedBreaker => {
     const breaker = breakers.get(provider);
     if (!breaker) throw new Error(`not a provider of this process: ${provider}`);
     return breaker;

@@ -1,8 +1,9 @@
+import type { Channel as ChannelName } from "../../domain/channel.ts";
 import type { Attempt } from "../../domain/delivery/attempt.ts";
 import type { Priority } from "../../domain/priority.ts";
 import type { RecipientView } from "../../domain/recipient-view.ts";
 import type { ActionLink, TemplateContent } from "../../domain/templates/template.ts";
-import type { Grant } from "../../ledger/gates.ts";
+import type { Permits } from "../../ledger/gates.ts";
 
 /** What a channel needs to render and hand over one message: a delivery, or a group of them. */
 export interface SendRequest {
@@ -34,9 +35,13 @@ export type SendResult =
   /** No provider takes anything before `until`: nothing was handed over, and no attempt was made. */
   | { kind: "held"; reason: "provider_unavailable" | "provider_rate"; until: Date };
 
-/** A way to reach people. One instance a worker and traffic class; it owns its connections. */
+/**
+ * A way to reach people. One instance a worker and traffic class; it owns its connections. What a recipient's address is on it is a rule
+ * of the domain, since decisions and explanations ask for it too (`addressOf` in domain/channel.ts).
+ */
 export interface Channel {
-  /** How many messages it may hold handed over and unanswered at once: connections × pipeline depth, over all providers. */
+  readonly name: ChannelName;
+  /** Messages that may be handed over to it without their outcome committed, at any instant: what a crash of the worker may repeat. */
   readonly inFlightBound: number;
   /**
    * When it can hand something over, as far as this process knows; null: now. Costs nothing, and may be wrong for a second:
@@ -47,13 +52,16 @@ export interface Channel {
    * How many messages it takes now, `wanted` at most, with permits set aside for them: of its own gate and those of its providers.
    * Where it takes none, when to ask again. What is not sent is to be given back. Asks the database only where there are gates.
    */
-  reserve(input: { wanted: number; asOf: Date }): Promise<Grant>;
+  reserve(input: { wanted: number; asOf: Date }): Promise<Permits>;
   /**
    * When it last was in service again after all its providers had been out of it; null if that never was. What was due before was
    * held back by the outage, whether or not its row says so.
    */
   recoveredAt(): Date | null;
-  /** Renders, hands over, and resolves when the outcome is known, within the send deadline. Safe to call without bound: it queues. */
+  /**
+   * Renders what its part of the content says, hands it over, and resolves when the outcome is known. Each fault of its providers is
+   * mapped to the outcome and the failure of an attempt. Safe to call without bound: it queues.
+   */
   send(request: SendRequest): Promise<SendResult>;
   /** Ends idle connections; requests under way are finished first. */
   close(): Promise<void>;

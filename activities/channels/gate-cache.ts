@@ -1,4 +1,4 @@
-import { unlimited, type Gates, type GateView, type Grant } from "../../ledger/gates.ts";
+import { unlimited, type Gates, type GateView, type Permits } from "../../ledger/gates.ts";
 import { poll } from "../../lib/polling.ts";
 
 /** How long permits are kept for messages that do not come. */
@@ -9,7 +9,7 @@ const awayMs = 1_000;
 /** Leave to hand one message over. */
 export interface Permit {
   /** It was not used. */
-  putBack(): void;
+  giveBack(): void;
 }
 
 /**
@@ -22,9 +22,9 @@ export interface WatchedGate {
   /** When it is worth asking; null: at this moment. Milliseconds since the epoch, as `nowMs`. */
   opensAt(nowMs: number): number | null;
   /** Sets permits aside. Where none are counted, as many as wanted. */
-  reserve(input: { wanted: number; asOf: Date }): Promise<Grant>;
+  reserve(input: { wanted: number; asOf: Date }): Promise<Permits>;
   /** A permit for one message, from the pocket if there is one. Null if there is none: `opensAt` says when to ask again. */
-  pass(): Promise<Permit | null>;
+  take(): Promise<Permit | null>;
   /** Lets nothing through until then: here at once, elsewhere when it is written. */
   shut(untilMs: number, reason: string): void;
 }
@@ -38,13 +38,13 @@ export interface WatchedGates {
 }
 
 /** Permits of one grant that are not used yet. */
-interface SetAside {
-  grant: Grant;
+interface Reservation {
+  grant: Permits;
   left: number;
   atMs: number;
 }
 
-class KnownGate implements WatchedGate {
+class CachedGate implements WatchedGate {
   /** Counts what was learnt here, so that an older look does not undo it. */
   learnt = 0;
   #gates: Gates;
@@ -52,7 +52,7 @@ class KnownGate implements WatchedGate {
   #counted = false;
   #shutUntilMs = 0;
   #emptyUntilMs = 0;
-  #pocket: SetAside[] = [];
+  #pocket: Reservation[] = [];
   #waiting: ((permit: Permit | null) => void)[] = [];
   #unwritten: { until: Date; reason: string } | null = null;
 
@@ -71,13 +71,13 @@ class KnownGate implements WatchedGate {
     return nowMs < untilMs ? untilMs : null;
   }
 
-  async reserve({ wanted, asOf }: { wanted: number; asOf: Date }): Promise<Grant> {
+  async reserve({ wanted, asOf }: { wanted: number; asOf: Date }): Promise<Permits> {
     if (!this.#counted) return unlimited(wanted);
     const set = await this.#take(wanted, asOf);
     return { ...set.grant, giveBack: (permits) => this.#giveBack(set, permits) };
   }
 
-  pass(): Promise<Permit | null> {
+  take(): Promise<Permit | null> {
     if (Date.now() < this.#shutUntilMs) return Promise.resolve(null);
     const drawn = this.#draw();
     if (drawn) return Promise.resolve(drawn);
@@ -134,7 +134,7 @@ class KnownGate implements WatchedGate {
     for (const resolve of waiting) resolve(this.#draw());
   }
 
-  async #take(wanted: number, asOf: Date): Promise<SetAside> {
+  async #take(wanted: number, asOf: Date): Promise<Reservation> {
     const grant = await this.#gates.take({ key: this.#key, wanted, asOf });
     this.learnt += 1;
     this.#emptyUntilMs = grant.granted === 0 ? Date.now() + grant.opensInMs : 0;
@@ -149,14 +149,14 @@ class KnownGate implements WatchedGate {
     set.left -= 1;
     if (set.left === 0) this.#pocket.shift();
     return {
-      putBack: () => {
+      giveBack: () => {
         set.left += 1;
         if (set.left === 1) this.#pocket.unshift(set);
       },
     };
   }
 
-  async #giveBack(set: SetAside, permits: number): Promise<void> {
+  async #giveBack(set: Reservation, permits: number): Promise<void> {
     const unused = Math.min(permits, set.left);
     set.left -= unused;
     if (set.left === 0) this.#pocket = this.#pocket.filter((other) => other !== set);
@@ -177,7 +177,7 @@ export function createWatchedGates({
   /** How often it looks what stands there. */
   refreshMs?: number;
 }): WatchedGates {
-  const watched = new Map(keys.map((key) => [key, new KnownGate(gates, key)]));
+  const watched = new Map(keys.map((key) => [key, new CachedGate(gates, key)]));
   const none: GateView = { counted: false, shutMs: 0, emptyMs: 0 };
 
   const refresh = async (): Promise<void> => {

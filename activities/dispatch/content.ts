@@ -24,7 +24,7 @@ import {
   renderSubject,
   TemplateError,
 } from "../../domain/templates/template.ts";
-import type { Content } from "./sender.ts";
+import type { Content } from "./send-job.ts";
 import type { DueDelivery, DueGroup } from "../../ledger/ledger.ts";
 import type { Source } from "../../ledger/sources.ts";
 
@@ -43,7 +43,8 @@ export interface Part {
 export interface Summaries {
   /**
    * For a page of messages, each by its first part. The function that it resolves with is given all parts of one message; if
-   * there is but one, it goes out as itself, whatever its group.
+   * there is but one, it goes out as itself, whatever its group. A member of which nothing can be said fails by itself; the others
+   * go out.
    */
   of(
     firsts: readonly Part[],
@@ -126,12 +127,18 @@ export function createSummaries({
         return { ...digest, sections: await Promise.all(digest.sections.map(show)) };
       };
 
-      const together = async (parts: readonly Part[], group: GroupPart, now: Date) => {
+      const together = async (
+        parts: readonly Part[],
+        group: GroupPart,
+        now: Date,
+      ): Promise<Content> => {
         const members = parts.toSorted(inOrder).map((part) => ({ ...memberOf(part), part }));
         const key = keyOf(parts[0]!);
+        const named = key === null ? undefined : templates.get(key);
         return {
           messageId: publicId("group", group.id),
-          ...((key === null ? undefined : templates.get(key)) ?? defaultSummaries[group.kind]),
+          ...(named ?? defaultSummaries[group.kind]),
+          ...(named && { fallback: defaultSummaries[group.kind] }),
           data: await dataOf(group.kind, members, now),
           actions: await linksTo(groupActions(group.kind, members), (action) =>
             links.forGroup(group.id, action, now),
@@ -139,12 +146,29 @@ export function createSummaries({
         };
       };
 
-      return (parts, now) => {
+      /** The members of which something can be said go out together; of the others it is told why nothing can. */
+      const withoutFaulty = async (
+        parts: readonly Part[],
+        fault: unknown,
+        now: Date,
+      ): Promise<Content> => {
+        const faults = new Map<string, unknown>();
+        for (const part of parts)
+          await shown(part, now).catch((own: unknown) => faults.set(part.delivery.id, own));
+        const rest = parts.filter(({ delivery }) => !faults.has(delivery.id));
+        if (faults.size === 0 || rest.length === 0) throw fault;
+        return { ...(await say(rest, now)), faults };
+      };
+
+      const say = (parts: readonly Part[], now: Date): Content | Promise<Content> => {
         const [first] = parts as [Part];
         const { group } = first.delivery;
         if (parts.length === 1 || group === null) return itself(first, now);
-        return together(parts, group, now);
+        return together(parts, group, now).catch((fault: unknown) =>
+          withoutFaulty(parts, fault, now),
+        );
       };
+      return say;
     },
   };
 }

@@ -7,12 +7,14 @@ import {
   isReleased,
 } from "../../domain/policy/decide.ts";
 import { buildDecisionInput } from "../../domain/policy/decision-input.ts";
+import type { Channel } from "../../domain/channel.ts";
 import { queueName, shardOf, waitingDigests } from "../../domain/delivery/queues.ts";
 import { limitsNeeded } from "../../domain/policy/limits.ts";
 import { nextHoldCount } from "../../domain/delivery/hold-count.ts";
 import type { Reason } from "../../domain/delivery/reasons.ts";
 import { settleInterrupted } from "../../domain/delivery/settle.ts";
-import { interruptedAttempt, type Item } from "./sender.ts";
+import type { Item } from "./send-job.ts";
+import { interruptedAttempt } from "./settlement.ts";
 import {
   type Decided,
   type DueDelivery,
@@ -31,8 +33,8 @@ interface PageInput {
   repeatsOf: (delivery: DueDelivery) => { duplicate: boolean; superseded: boolean };
   /** Messages to a recipient that are on their way already. */
   ahead: (recipientId: string) => number;
-  /** What was due before was held back by an outage; null: there was none. */
-  recoveredAt: Date | null;
+  /** When a channel was last in service again: what was due on it before was held back by an outage; null: there was none. */
+  recoveredAt: (channel: Channel) => Date | null;
   attemptLimit: number;
   mailboxShards: number;
 }
@@ -164,15 +166,17 @@ function knownFacts(
 ): DecisionInput {
   const { duplicate, superseded } = repeatsOf(delivery);
   // A closed gate writes no rows: what was due while it was closed says nothing of it, or still what it was due for.
+  const recovered = recoveredAt(delivery.channel);
   const outlived =
-    recoveredAt !== null &&
-    delivery.dueAt < recoveredAt &&
+    recovered !== null &&
+    delivery.dueAt < recovered &&
     (delivery.reason === null || delivery.reason === "batch" || delivery.reason === "digest");
   return buildDecisionInput({
     now: at.getTime(),
     recipient: {
       erased: delivery.erased,
       email: delivery.recipient.email,
+      phone: delivery.recipient.phone,
       timeZone: delivery.recipient.timeZone,
       preferences: delivery.preferences,
       engagedHours: delivery.engagedHours,

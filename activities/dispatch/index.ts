@@ -2,48 +2,55 @@ import type { Pool } from "pg";
 import { createRulebookReader } from "../../ledger/rulebook.ts";
 import type { ActionLinks } from "../../domain/action-links.ts";
 import type { RetryPolicy } from "../../domain/delivery/settle.ts";
-import type { Channel } from "../channels/channel.ts";
+import type { Channels } from "../channels/channels.ts";
 import { createDispatch } from "./loop.ts";
 import { createRepeatLookup } from "../../ledger/repeats.ts";
 import { createGates, type Gates } from "../../ledger/gates.ts";
-import { createHandOver } from "./sender.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import { createLoad } from "../../ledger/queue-pressure.ts";
 import { createMerges } from "../../ledger/merging.ts";
 import { createSources } from "../../ledger/sources.ts";
 import { createSummaries } from "./content.ts";
 import { createSuppressions } from "../../ledger/suppressions.ts";
+import type { DispatchOutcome } from "./page.ts";
+import { Sender } from "./sender.ts";
 
-/** `dispatch` over one channel, with all that it reads from the ledger's database. */
+/** `dispatch` over a worker's channels, with all that it reads from the ledger's database, and the sender behind it. */
 export function createDispatcher({
   pool,
   ledger,
   gates = createGates(pool),
-  channel,
+  channels,
   retry,
-  inFlightBound,
   mailboxShards,
   links,
   wake,
+  count,
+  answersMs,
   lingerMs,
 }: {
   pool: Pool;
   ledger: Ledger;
   gates?: Gates;
-  channel: Channel;
+  channels: Channels;
   retry: RetryPolicy;
-  inFlightBound: number;
   mailboxShards: number;
   links: ActionLinks;
   /** Starts the workflow of a queue, or has it look again. */
   wake: (queue: string) => Promise<void>;
+  /** Is told what became of rows, of which queue. */
+  count?: (queue: string, outcome: DispatchOutcome, rows: number) => void;
+  /** As `DispatchDeps` has them. */
+  answersMs?: number;
   lingerMs?: number;
 }) {
-  return createDispatch({
+  const counting = count && { count };
+  const sender = new Sender({ ledger, channels, retry, wake, ...counting });
+  const dispatch = createDispatch({
     ledger,
-    channel,
+    channels,
     gates,
-    handOver: createHandOver({ ledger, channel, retry, inFlightBound }),
+    sender,
     attemptLimit: retry.attempts,
     sources: () => createSources(pool),
     suppressions: createSuppressions(pool),
@@ -54,6 +61,9 @@ export function createDispatcher({
     load: createLoad(pool),
     mailboxShards,
     wake,
+    ...counting,
+    ...(answersMs !== undefined && { answersMs }),
     ...(lingerMs !== undefined && { lingerMs }),
   });
+  return { dispatch, sender };
 }

@@ -1,21 +1,17 @@
 import { performance } from "node:perf_hooks";
-import { setTimeout as sleep } from "node:timers/promises";
 import { Context } from "@temporalio/activity";
-import type { ReadRulebook } from "../../ledger/rulebook.ts";
-import type { Load } from "../../domain/policy/batching.ts";
-import { campaignGate, releaseGate } from "../../domain/delivery/gates.ts";
-import type { Policy } from "../../domain/policy/policy.ts";
-import { parseQueueName, waitingDigests } from "../../domain/delivery/queues.ts";
-import type { Channel } from "../channels/channel.ts";
-import { decidePage, heldBack, type Outgoing, wasLeftBehind } from "./decide-page.ts";
-import type { RepeatLookup } from "../../ledger/repeats.ts";
-import type { Gates, Grant } from "../../ledger/gates.ts";
-import type { Handled, HandOver, Parcel } from "./sender.ts";
-import type { DueDelivery, Ledger } from "../../ledger/ledger.ts";
-import type { Merges } from "../../ledger/merging.ts";
+import type { Channel as ChannelName } from "../../domain/channel.ts";
+import { parseQueueName, type Queue } from "../../domain/delivery/queues.ts";
+import type { Ledger, NextDue } from "../../ledger/ledger.ts";
 import type { Sources } from "../../ledger/sources.ts";
-import type { Summaries } from "./content.ts";
-import type { Suppressions } from "../../ledger/suppressions.ts";
+import type { Channels } from "../channels/channels.ts";
+import type { Outgoing } from "./decide-page.ts";
+import { type DispatchOutcome, type PageDeps, type PageTaker, takePage } from "./page.ts";
+import { Pulse } from "./pulse.ts";
+import { RowsInHand } from "./rows-in-hand.ts";
+import type { SendJob } from "./send-job.ts";
+import { type Attendance, type Sender, waitHereMs } from "./sender.ts";
+import { Throttle } from "./throttle.ts";
 
 export interface DispatchInput {
   queue: string;
@@ -32,11 +28,9 @@ export interface DispatchResult {
   waitsFor: string | null;
   /** Rows still open in the queue, counted up to a bound. */
   open: number;
+  /** What became of rows while it ran; what it had begun and ends later is counted by the sender alone. */
   counts: Partial<Record<DispatchOutcome, number>>;
 }
-
-/** `held`: it waits for what policy says, alone or with others. */
-type DispatchOutcome = Handled | "held";
 
 const heartbeatMs = 2_000;
 
@@ -44,299 +38,301 @@ const heartbeatMs = 2_000;
 const roundMs = 10_000;
 const roundRows = 10_000;
 const pageRows = 200;
-/** Rows in hand while more are looked for, so that sending never waits for a page. */
+/** Rows of a channel in hand while more are looked for, so that sending never waits for a page. */
 const holdRows = 150;
 /**
  * How often new rows are looked for while earlier ones are still being sent, or have just been. Notifications come in
  * together as far as they may, and are claimed and settled together: as wakes are coalesced, so are looks.
  */
 const lookAgainMs = { critical: 50, mailbox: 200, lane: 200, digest: 200 };
-/** What opens this soon is waited for here: a workflow's timer would cost more than the wait. */
-const waitHereMs = 1_000;
+/** What is in hand when a round is over has so long to begin; then it is left to the next. */
+const beginMs = 1_000;
+/** How long a dispatch stays for answers when nothing is left to begin: fast ones cost no further wake, and slow ones hold up nothing. */
+const defaultAnswersMs = 1_000;
 
-export interface DispatchDeps {
+export interface DispatchDeps extends PageDeps {
   ledger: Ledger;
-  channel: Pick<Channel, "opensAt" | "reserve" | "recoveredAt">;
-  gates: Gates;
-  handOver: HandOver;
-  /** Hand-overs of a delivery at most, as the retry policy has it. */
-  attemptLimit: number;
+  channels: Channels;
+  sender: Sender;
   /** Fresh for each dispatch. */
   sources: () => Sources;
-  suppressions: Suppressions;
-  repeats: RepeatLookup;
-  merges: Merges;
-  summaries: Summaries;
-  rulebook: ReadRulebook;
-  /** How much waits to be sent, as last seen. */
-  load: () => Load;
-  mailboxShards: number;
-  /** Starts the workflow of a queue, or has it look again. */
-  wake: (queue: string) => Promise<void>;
+  /** Is told what became of rows that did not begin. */
+  count?: (queue: string, outcome: DispatchOutcome, rows: number) => void;
+  /** How long a dispatch stays for answers when nothing is left to begin. */
+  answersMs?: number;
   /** How long a mailbox that has just been emptied is watched: cheaper than a new activity for what comes next. */
   lingerMs?: number;
 }
 
 /**
- * Drains what is due in a queue: takes permits, reads a page, decides, and lets the hand-over claim, send and settle.
- * Ends when nothing is due soon, after a round, or when it is cancelled or its worker drains; what was not claimed by
- * then was never taken. Whatever kills it, rows in flight are found again when their leases run out.
+ * Drains what is due in a queue: reads a page, decides, and lets the sender claim, send and settle. Ends when nothing is due soon,
+ * after a round, or when it is cancelled or its worker drains. What was not claimed by then was never taken; what was belongs to
+ * the sender, which wakes the queue when it ends. Whatever kills the worker, rows in flight are found again when their leases run out.
  */
 export function createDispatch(deps: DispatchDeps) {
-  const { ledger, gates, handOver, lingerMs = 300 } = deps;
+  return (input: DispatchInput): Promise<DispatchResult> =>
+    new Dispatch(deps, input, Context.current()).run();
+}
 
-  return async function dispatch(input: DispatchInput): Promise<DispatchResult> {
-    const context = Context.current();
-    const cancelled = context.cancellationSignal;
-    const startedAt = performance.now();
+/** One dispatch. Instants in `…Ms` are of the monotonic clock. */
+class Dispatch implements PageTaker {
+  readonly queue: string;
+  readonly sources: Sources;
+  readonly inHand = new RowsInHand();
+  readonly now: () => Date;
+  #deps: DispatchDeps;
+  #context: Context;
+  #kind: Queue["kind"];
+  #throttle: Throttle;
+  #attendance: Attendance;
+  #pulse = new Pulse();
+  #counts: DispatchResult["counts"] = {};
+  /** Messages that have not begun, by recipient: they come before what is read next. */
+  #ahead = new Map<string, number>();
+  /** Messages that have begun and not ended. */
+  #underWay = 0;
+  #failure: { error: unknown } | undefined;
+  #endsAtMs: number;
+  #foundRows = 0;
+  /** When each channel is looked at again; one that is missing may be at once. */
+  #looksAtMs = new Map<ChannelName, number>();
+  #lingersUntilMs = 0;
+  #answersMs: number;
+  /** Since when nothing is in hand. */
+  #emptySinceMs: number;
+
+  constructor(deps: DispatchDeps, input: DispatchInput, context: Context) {
+    const startedMs = performance.now();
     const asOf = Date.parse(input.asOf);
-    const now = () => new Date(Math.max(asOf + performance.now() - startedAt, Date.now()));
     const queue = parseQueueName(input.queue);
-    const gate = queue.kind === "lane" ? campaignGate(queue.campaignId) : null;
-    const scope = () => ({ queue: input.queue, asOf: now() });
+    this.queue = input.queue;
+    this.sources = deps.sources();
+    this.now = () => new Date(Math.max(asOf + performance.now() - startedMs, Date.now()));
+    this.#deps = deps;
+    this.#context = context;
+    this.#kind = queue.kind;
+    this.#throttle = new Throttle(deps.gates, queue);
+    this.#answersMs = deps.answersMs ?? defaultAnswersMs;
+    this.#endsAtMs = startedMs + roundMs;
+    this.#emptySinceMs = startedMs;
+    this.#attendance = deps.sender.attend(input.queue, this.now);
+  }
 
-    const sources = deps.sources();
-    const withdrawal = new AbortController();
-    const held = new Set<string>();
-    const counts: DispatchResult["counts"] = {};
-    let failure: { error: unknown } | undefined;
-    let onChange = () => {};
-
-    const done = (id: string, handled: DispatchOutcome) => {
-      held.delete(id);
-      counts[handled] = (counts[handled] ?? 0) + 1;
-      onChange();
-    };
-
-    /** Messages that have no permit yet, by recipient: they come before what is read next. */
-    const ahead = new Map<string, number>();
-    const comesAhead = (recipientId: string, count: number) =>
-      ahead.set(recipientId, (ahead.get(recipientId) ?? 0) + count);
-
-    const submit = (message: Outgoing, contentOf: Parcel["contentOf"]) => {
-      const { recipientId } = message;
-      comesAhead(recipientId, 1);
-      let waiting = true;
-      const waitsNoMore = () => {
-        if (waiting) comesAhead(recipientId, -1);
-        waiting = false;
-      };
-      let left = message.items.length;
-      handOver.submit({
-        message,
-        contentOf,
-        now,
-        withdrawn: withdrawal.signal,
-        claimed: waitsNoMore,
-        done: (id, handled) => {
-          if (--left === 0) waitsNoMore();
-          done(id, handled);
-        },
-        failed: (error) => {
-          failure ??= { error };
-          waitsNoMore();
-          for (const { delivery } of message.items) done(delivery.id, "dropped");
-        },
-      });
-    };
-
-    /**
-     * What is decided without a hand-over is written at once; the rest is on its way when this returns.
-     * @returns how many messages are
-     */
-    const take = async (found: DueDelivery[]): Promise<number> => {
-      const groups = [
-        ...new Set(found.flatMap((row) => (row.group && !wasLeftBehind(row) ? row.group.id : []))),
-      ];
-      const others =
-        groups.length === 0
-          ? []
-          : await ledger.membersOf({ groups, asOf: now(), except: [...held] });
-      for (const { id } of others) held.add(id);
-      const due = [...found, ...others];
-      const [rulebook, sourceOf, isSuppressed] = await Promise.all([
-        deps.rulebook(),
-        sources.of(due),
-        deps.suppressions.of(due),
-      ]);
-      const items = due.map((delivery) => ({ delivery, source: sourceOf(delivery, rulebook) }));
-      const { policy } = rulebook;
-      const repeatsOf = await deps.repeats.of(items, now(), policy.deduplicationSeconds);
-
-      // The ledger's clock says that they are due, which this worker's may not say yet.
-      const at = new Date(Math.max(now().getTime(), ...due.map(({ dueAt }) => dueAt.getTime())));
-      const page = decidePage({
-        items,
-        at,
-        rulebook,
-        load: deps.load(),
-        isSuppressed,
-        repeatsOf,
-        ahead: (recipientId) => ahead.get(recipientId) ?? 0,
-        recoveredAt: deps.channel.recoveredAt(),
-        attemptLimit: deps.attemptLimit,
-        mailboxShards: deps.mailboxShards,
-      });
-      const { settled, decided, merging } = page;
-      const postponed = await later(
-        page.outgoing.filter(({ released }) => released),
-        policy,
-        at,
-      );
-      for (const [message, until] of postponed) decided.push(...heldBack(message, until, at));
-
-      await Promise.all([
-        settled.length === 0 ? null : ledger.settle(settled),
-        ledger.decided(decided),
-        deps.merges.merge(merging, at),
-      ]);
-      for (const { id, settlement } of settled)
-        if (settlement.status === "pending") held.delete(id);
-        else done(id, settlement.status);
-      for (const { id, dueAt } of decided) done(id, dueAt === null ? "suppressed" : "held");
-      for (const { id } of merging) done(id, "held");
-      // Its members are drained by another workflow, which may not run.
-      const elsewhere = new Set(merging.map((row) => row.queue));
-      elsewhere.delete(input.queue);
-      elsewhere.delete(waitingDigests);
-      await Promise.all([...elsewhere].map((name) => deps.wake(name)));
-
-      const outgoing = page.outgoing.filter((message) => !postponed.has(message));
-      const firsts = outgoing.map((message) => message.items[0]!);
-      const summarise = await deps.summaries.of(firsts, policy);
-      for (const message of outgoing) submit(message, (claimed) => summarise(claimed, now()));
-      return outgoing.length;
-    };
-
-    /** Of messages that were held back with others those that come later than the channel's rate of release allows now, and when. */
-    const later = async (
-      released: readonly Outgoing[],
-      { release }: Policy,
-      at: Date,
-    ): Promise<Map<Outgoing, number>> => {
-      if (released.length === 0) return new Map();
-      const { channelPerSecond: perSecond } = release;
-      const key = releaseGate(released[0]!.items[0]!.delivery.channel);
-      await gates.ensure({ key, perSecond, burst: Math.ceil(perSecond) });
-      const { granted, opensInMs } = await gates.take({ key, wanted: released.length, asOf: at });
-      const spreadMs = (place: number) => Math.ceil(((place + 1) * 1_000) / perSecond);
-      return new Map(
-        released
-          .slice(granted)
-          .map((message, place) => [message, at.getTime() + opensInMs + spreadMs(place)]),
-      );
-    };
-
-    /** Permits of the campaign's throttle and of the channel, for as many messages as both have. */
-    const permits = async (wanted: number): Promise<Grant> => {
-      const closedUntil = deps.channel.opensAt(now());
-      if (closedUntil) return closedGrant(closedUntil.getTime() - now().getTime());
-      const asOf = now();
-      const throttle = gate === null ? null : await gates.take({ key: gate, wanted, asOf });
-      if (throttle?.granted === 0) return throttle;
-      const channel = await deps.channel.reserve({ wanted: throttle?.granted ?? wanted, asOf });
-      if (throttle === null) return channel;
-      await throttle.giveBack(throttle.granted - channel.granted);
-      return {
-        ...channel,
-        async giveBack(count) {
-          await Promise.all([throttle.giveBack(count), channel.giveBack(count)]);
-        },
-      };
-    };
-
-    /** Looks once. Resolves with what it found: rows, nothing, or a closed gate. */
-    const refill = async (): Promise<{ rows: number } | Grant> => {
-      const grant = await permits(pageRows);
-      if (grant.granted === 0) return grant;
-      const due = await ledger.due({ ...scope(), limit: grant.granted, except: [...held] });
-      for (const { id } of due) held.add(id);
-      let used = 0;
-      try {
-        if (due.length > 0) used = await take(due);
-      } finally {
-        if (used < grant.granted) await grant.giveBack(grant.granted - used);
-      }
-      return { rows: due.length };
-    };
-
-    const beating = setInterval(() => context.heartbeat(), heartbeatMs);
+  async run(): Promise<DispatchResult> {
+    const { cancellationSignal: cancelled } = this.#context;
+    const beating = setInterval(() => this.#context.heartbeat(), heartbeatMs);
     const withdraw = () => {
-      withdrawal.abort();
-      onChange();
+      this.#attendance.withdraw();
+      this.#pulse.beat();
     };
     cancelled.addEventListener("abort", withdraw, { once: true });
-    if (cancelled.aborted) withdraw();
-    const endsAt = startedAt + roundMs;
-    let foundRows = 0;
-    let lookAt = 0;
-    let lingerUntil = 0;
-    let gateOpensAt = 0;
-    let closedBy = "";
-
-    /** Until what is held leaves room for more, or new rows shall be looked for; until all is done when `ending`. */
-    const progress = (ending: boolean) =>
-      new Promise<void>((resolve) => {
-        const waitMs = ending || held.size > holdRows ? heartbeatMs : lookAt - performance.now();
-        const timer = setTimeout(resolve, Math.min(waitMs, heartbeatMs));
-        onChange = () => {
-          const room = held.size <= holdRows && performance.now() >= lookAt;
-          if (held.size > 0 && !(room && !ending) && (ending || !mustEnd())) return;
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    const mustEnd = () => failure !== undefined || withdrawal.signal.aborted;
-
     try {
-      for (;;) {
-        const at = performance.now();
-        const ending = mustEnd() || at >= endsAt || foundRows >= roundRows;
-        if (!ending && held.size <= holdRows && at >= lookAt) {
-          const found = await refill();
-          if ("opensInMs" in found) {
-            lookAt = gateOpensAt = performance.now() + found.opensInMs;
-            closedBy = gate !== null && found.closed === gate ? "throttle" : "provider_unavailable";
-          } else if (found.rows > 0) {
-            foundRows += found.rows;
-            if (gate === null) lingerUntil = performance.now() + lingerMs;
-          } else {
-            lookAt = performance.now() + lookAgainMs[queue.kind];
-          }
-        } else if (held.size > 0) {
-          await progress(ending);
-        } else if (ending || gateOpensAt > at + waitHereMs) {
-          break;
-        } else if (gateOpensAt > at || at < lingerUntil) {
-          await sleep(Math.max(1, lookAt - at), undefined, { signal: cancelled }).catch(() => {});
-        } else {
-          const { nextDueAt } = await ledger.outlook(scope());
-          const inMs =
-            nextDueAt === null ? Number.POSITIVE_INFINITY : nextDueAt.getTime() - now().getTime();
-          if (inMs > waitHereMs) break;
-          await sleep(Math.max(1, inMs), undefined, { signal: cancelled }).catch(() => {});
-        }
-      }
-      if (failure) throw failure.error;
+      while (await this.#goOn());
+      await this.#windUp();
+      if (this.#failure) throw this.#failure.error;
     } finally {
-      // What is not claimed by now is the next dispatch's, also where this one fails.
-      withdrawal.abort();
+      // What has not begun is the next dispatch's, also where this one fails.
+      this.#attendance.withdraw();
+      this.#attendance.leave();
       clearInterval(beating);
       cancelled.removeEventListener("abort", withdraw);
     }
+    return this.#result();
+  }
 
-    const { nextDueAt, reason, open } = await ledger.outlook(scope());
-    const opensAt = now().getTime() + gateOpensAt - performance.now();
-    if (nextDueAt !== null && gateOpensAt > performance.now() && opensAt > nextDueAt.getTime()) {
-      return { nextDueAt: new Date(opensAt).toISOString(), waitsFor: closedBy, open, counts };
+  ahead(recipientId: string): number {
+    return this.#ahead.get(recipientId) ?? 0;
+  }
+
+  reread(id: string): void {
+    this.inHand.remove([id]);
+  }
+
+  ended(id: string, outcome: DispatchOutcome): void {
+    this.#leaveHand([id]);
+    this.#count(outcome, 1);
+    this.#deps.count?.(this.queue, outcome, 1);
+  }
+
+  submit(message: Outgoing, contentOf: SendJob["contentOf"]): void {
+    const { recipientId, items } = message;
+    this.#ahead.set(recipientId, this.ahead(recipientId) + 1);
+    let left = items.length;
+    const leave = (ids: readonly string[]) => {
+      this.#leaveHand(ids);
+      left -= ids.length;
+      if (left === 0) this.#passes(recipientId);
+    };
+    let hasBegun = false;
+    const drop = (ids: readonly string[]) => {
+      leave(ids);
+      if (left === 0 && !hasBegun) this.#throttle.spare(1);
+      this.#count("dropped", ids.length);
+      this.#deps.count?.(this.queue, "dropped", ids.length);
+    };
+    this.#attendance.submit({
+      message,
+      contentOf,
+      began: (ids) => {
+        hasBegun = true;
+        this.#underWay++;
+        leave(ids);
+      },
+      dropped: drop,
+      failed: (error) => {
+        this.#failure ??= { error };
+        drop(items.map(({ delivery }) => delivery.id));
+      },
+      ended: (outcomes) => {
+        this.#underWay--;
+        for (const outcome of outcomes) this.#count(outcome, 1);
+        this.#pulse.beat();
+      },
+    });
+  }
+
+  #passes(recipientId: string): void {
+    const ahead = this.ahead(recipientId) - 1;
+    if (ahead === 0) this.#ahead.delete(recipientId);
+    else this.#ahead.set(recipientId, ahead);
+  }
+
+  #leaveHand(ids: readonly string[]): void {
+    this.inHand.remove(ids);
+    if (this.inHand.size === 0) this.#emptySinceMs = performance.now();
+    this.#pulse.beat();
+  }
+
+  #count(outcome: DispatchOutcome, rows: number): void {
+    this.#counts[outcome] = (this.#counts[outcome] ?? 0) + rows;
+  }
+
+  get #isStopped(): boolean {
+    return this.#failure !== undefined || this.#context.cancellationSignal.aborted;
+  }
+
+  /** Looks, or waits until there may be something to look at. False: there is nothing to stay for. */
+  async #goOn(): Promise<boolean> {
+    const atMs = performance.now();
+    if (this.#isStopped || atMs >= this.#endsAtMs || this.#foundRows >= roundRows) return false;
+    const channels = this.#channelsToLookAt(atMs);
+    if (channels.length > 0) {
+      await this.#look(channels);
+      return true;
     }
-    return { nextDueAt: nextDueAt?.toISOString() ?? null, waitsFor: reason, open, counts };
-  };
-}
+    const stays =
+      this.inHand.size > 0 ||
+      atMs < this.#lingersUntilMs ||
+      (this.#underWay > 0 && atMs < this.#emptySinceMs + this.#answersMs);
+    if (stays) {
+      await this.#pulse.wait(this.#nextLookInMs(atMs));
+      return true;
+    }
+    const { nextDueAt } = await this.#outlook();
+    const inMs = nextDueAt === null ? Infinity : nextDueAt.getTime() - this.now().getTime();
+    if (inMs > waitHereMs) return false;
+    await this.#pulse.wait(inMs > 0 ? inMs : this.#nextLookInMs(atMs));
+    // What becomes due is looked for when it does.
+    if (inMs > 0) this.#looksAtMs.clear();
+    return true;
+  }
 
-const closedGrant = (opensInMs: number): Grant => ({
-  granted: 0,
-  opensInMs,
-  closed: null,
-  giveBack: () => Promise.resolve(),
-});
+  /** Those that take something, and of which not enough is in hand. None while the campaign's throttle is closed. */
+  #channelsToLookAt(atMs: number): ChannelName[] {
+    if (this.#throttle.isClosed) return [];
+    const now = this.now();
+    return this.#deps.channels.all.flatMap(({ name }) =>
+      this.inHand.countOf(name) <= holdRows &&
+      atMs >= (this.#looksAtMs.get(name) ?? 0) &&
+      this.#deps.sender.opensAt(name, now) === null
+        ? [name]
+        : [],
+    );
+  }
+
+  /** A change may bring it forward. */
+  #nextLookInMs(atMs: number): number {
+    const looks = this.#deps.channels.all.flatMap(({ name }) =>
+      this.inHand.countOf(name) <= holdRows ? (this.#looksAtMs.get(name) ?? 0) : [],
+    );
+    const nextMs = Math.max(Math.min(...looks), this.#throttle.opensAtMs);
+    return Math.min(
+      Math.max(1, nextMs > atMs ? nextMs - atMs : lookAgainMs[this.#kind]),
+      heartbeatMs,
+    );
+  }
+
+  /** Reads a page of what is due on the channels, and takes it. */
+  async #look(channels: readonly ChannelName[]): Promise<void> {
+    const limit = await this.#throttle.take(pageRows, this.now());
+    if (limit === 0) return;
+    let used = 0;
+    try {
+      const due = await this.#deps.ledger.due({
+        queue: this.queue,
+        channels,
+        asOf: this.now(),
+        limit,
+        except: this.inHand.ids,
+      });
+      this.inHand.add(due);
+      this.#foundRows += due.length;
+      if (due.length > 0 && this.#kind !== "lane")
+        this.#lingersUntilMs = performance.now() + (this.#deps.lingerMs ?? 300);
+      const found = new Set(due.length === limit ? channels : due.map(({ channel }) => channel));
+      for (const channel of channels)
+        if (found.has(channel)) this.#looksAtMs.delete(channel);
+        else this.#looksAtMs.set(channel, performance.now() + lookAgainMs[this.#kind]);
+      if (due.length > 0) used = await takePage(this.#deps, this, due);
+    } finally {
+      this.#throttle.spare(limit - used);
+      await this.#throttle.giveBack();
+    }
+  }
+
+  /** Lets what is in hand begin, for a moment, and what has begun be answered, for another. */
+  async #windUp(): Promise<void> {
+    if (!this.#isStopped)
+      await this.#until(() => this.inHand.size === 0 || this.#isStopped, beginMs);
+    this.#attendance.withdraw();
+    await this.#until(() => this.inHand.size === 0, Infinity);
+    const answersUntilMs = this.#emptySinceMs + this.#answersMs;
+    await this.#until(() => this.#underWay === 0, answersUntilMs - performance.now());
+    await this.#throttle.giveBack();
+  }
+
+  async #until(isSo: () => boolean, ms: number): Promise<void> {
+    const endsAtMs = performance.now() + ms;
+    for (let atMs = performance.now(); !isSo() && atMs < endsAtMs; atMs = performance.now())
+      await this.#pulse.wait(Math.min(endsAtMs - atMs, heartbeatMs));
+  }
+
+  async #result(): Promise<DispatchResult> {
+    const { nextDueAt, waitsFor, open } = await this.#outlook();
+    return {
+      nextDueAt: nextDueAt?.toISOString() ?? null,
+      waitsFor,
+      open,
+      counts: { ...this.#counts },
+    };
+  }
+
+  /** Of all channels the earliest instant at which something is due and the channel takes it; of a lane not before its throttle opens. */
+  async #outlook(): Promise<{ nextDueAt: Date | null; waitsFor: string | null; open: number }> {
+    const now = this.now();
+    const { next, open } = await this.#deps.ledger.outlook({ queue: this.queue, asOf: now });
+    let first: NextDue | null = null;
+    for (const [channel, due] of next) {
+      const opensAt = this.#deps.sender.opensAt(channel, now);
+      const own =
+        opensAt !== null && opensAt > due.dueAt
+          ? { dueAt: opensAt, reason: "provider_unavailable" }
+          : due;
+      if (first === null || own.dueAt < first.dueAt) first = own;
+    }
+    const throttled = new Date(now.getTime() + this.#throttle.opensAtMs - performance.now());
+    if (first !== null && this.#throttle.isClosed && throttled > first.dueAt)
+      first = { dueAt: throttled, reason: "throttle" };
+    return { nextDueAt: first?.dueAt ?? null, waitsFor: first?.reason ?? null, open };
+  }
+}

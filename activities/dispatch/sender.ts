@@ -1,417 +1,396 @@
 import { performance } from "node:perf_hooks";
-import { setTimeout as sleep } from "node:timers/promises";
+import type { Channel as ChannelName } from "../../domain/channel.ts";
 import { newUuid } from "../../domain/ids.ts";
-import { type Attempt, responseLimit } from "../../domain/delivery/attempt.ts";
-import { settle, type RetryPolicy, type Settlement } from "../../domain/delivery/settle.ts";
-import { TemplateError } from "../../domain/templates/template.ts";
-import type { Channel, SendRequest, SendResult } from "../channels/channel.ts";
-import type {
-  DueDelivery,
-  Held,
-  Ledger,
-  Permit,
-  SettledDelivery,
-  WantedMessage,
-} from "../../ledger/ledger.ts";
-import type { Source } from "../../ledger/sources.ts";
+import type { RetryPolicy } from "../../domain/delivery/settle.ts";
+import type { Permits } from "../../ledger/gates.ts";
+import type { Ledger, RateGrant } from "../../ledger/ledger.ts";
+import type { Channel, SendResult } from "../channels/channel.ts";
+import type { Channels } from "../channels/channels.ts";
+import { ChannelQueue, type WaitingJob } from "./channel-queue.ts";
+import { latest, leaseMs, Leases } from "./leases.ts";
+import { QueueWatch } from "./queue-watch.ts";
+import { type Content, idsOf, type Item, type SendJob, type SendOutcome } from "./send-job.ts";
+import {
+  type ClaimedMessage,
+  type EndedMessage,
+  guaranteeOf,
+  interruptedAttempt,
+  releaseMessage,
+  settleLater,
+  settleMessage,
+  unrenderable,
+} from "./settlement.ts";
 
-/** A delivery with what it brings. */
-export interface Item {
-  delivery: DueDelivery;
-  source: Source;
-}
+/** What opens this soon is waited for: messages stay in memory, and dispatches where they are. */
+export const waitHereMs = 1_000;
 
-/** What a message says, and what its Message-ID is made from. */
-export type Content = Pick<
-  SendRequest,
-  "messageId" | "templateVersionId" | "content" | "data" | "actions"
->;
-
-/** A message that was decided to be sent, on its way from a dispatch: a delivery, or the members of a group. */
-export interface Parcel {
-  /** Its items are never none, and all of one recipient. */
-  message: Omit<WantedMessage, "items"> & { items: readonly Item[] };
-  /** What those say that were claimed. */
-  contentOf: (claimed: readonly Item[]) => Content | Promise<Content>;
-  /** The workflow's time, going on from where it was; the clock where that is later. */
-  now: () => Date;
-  /** Not to be claimed any more: the dispatch is ending. */
-  withdrawn: AbortSignal;
-  /** Called when it is claimed: from then on it stands in its recipient's log. */
-  claimed: () => void;
-  /** Called once for each item: its outcome is committed, or it was dropped. */
-  done: (id: string, handled: Handled) => void;
-  /** Called instead if the ledger cannot be reached; what is claimed is found again when its lease has run out. */
-  failed: (error: unknown) => void;
-}
-
-/**
- * What became of an item. `dropped`: it was not ours to send (claimed by another, cancelled, withdrawn, no room within its
- * recipient's limits), and was not.
- */
-export type Handled = Settlement["status"] | "dropped";
-
-export interface HandOver {
-  /** Claims the row, hands the message over, commits the outcome. Parcels of notifications overtake those of campaigns. */
-  submit(parcel: Parcel): void;
-  /** Messages that may be handed over without their outcome committed, at any instant: what a crash may repeat. */
-  readonly inFlightBound: number;
-}
-
-/** How long a claimed row is ours without a sign of life, and how often such a sign is given. */
-const leaseMs = 10_000;
-const renewMs = 2_000;
-
-/** Rows settled in one turn of the ledger, and rows claimed in it or before, at most. */
-const turnRows = 96;
-const aheadRows = 128;
-/** Outcomes that make a turn worth while: a statement and its commit cost as much as a dozen of its rows. */
+/** Rows settled in one statement, at most. */
+const settledRows = 96;
+/** Outcomes that make a statement worth while: it and its commit cost as much as a dozen of its rows. */
 const worthRows = 40;
 /** How long fewer outcomes wait for company while messages are still being handed over. */
 const lingerMs = 3;
-/** Claimed rows left when more are claimed whatever there is to settle. */
-const aheadLow = 16;
-const settleRetryMs = 250;
 
-/** A message whose rows are ours until `deadlineMs` of this process's monotonic clock. */
-interface Claimed {
-  parcel: Parcel;
-  /** Of its items, those that were claimed. */
-  items: readonly Item[];
-  token: string;
-  permit: Permit;
-  deadlineMs: number;
+export interface SenderDeps {
+  ledger: Ledger;
+  channels: Channels;
+  retry: RetryPolicy;
+  /** Starts the workflow of a queue, or has it look again. */
+  wake: (queue: string) => Promise<void>;
+  /** Is told what became of rows that began, of which queue. */
+  count?: (queue: string, outcome: SendOutcome, rows: number) => void;
+  random?: () => number;
 }
 
-/** A claimed message of which is known what became. */
-interface Ended {
-  claimed: Claimed;
-  settled: SettledDelivery[];
-  /** Nothing came of it: its permit is given back. */
-  unused: boolean;
+/** A dispatch, as the sender knows it. */
+export interface Attendance {
+  /** Claims the rows, hands the message over, commits the outcome. */
+  submit(job: SendJob): void;
+  /** Drops what has not begun, at once; what is being claimed at the moment begins or is dropped when that is known. */
+  withdraw(): void;
+  /** The dispatch looks no more: what ends from now on wakes the queue. */
+  leave(): void;
+}
+
+/** What a channel's permits are taken for. */
+interface Claim {
+  queue: ChannelQueue;
+  permits: Permits;
+  taken: WaitingJob[];
+  /** Messages of it that began. */
+  used: number;
 }
 
 /**
- * The one way by which a worker's messages of one traffic class leave, whichever dispatch found them. It writes the ledger
- * in turns, each of which settles what ended and claims what is next; keeps the number of messages in flight under its
- * bound; and renews the leases of what takes long.
+ * The one way by which a worker's messages of one traffic class leave, whichever dispatch found them. It writes the ledger in
+ * statements that settle what ended and claim what is next. Each channel has a queue and a bound of its own, and its permits are
+ * taken before its messages are claimed, so that none waits for another. What is claimed belongs to the sender: it renews the leases
+ * of what takes long, settles it whenever it ends, and wakes its queue if no dispatch is there to look.
  */
-export function createHandOver(deps: {
-  ledger: Ledger;
-  channel: Channel;
-  retry: RetryPolicy;
-  inFlightBound: number;
-  random?: () => number;
-}): HandOver {
-  const { ledger, channel, retry, inFlightBound, random = Math.random } = deps;
+export class Sender {
+  /** Messages that may be handed over without their outcome committed, at any instant: what a crash may repeat. */
+  readonly inFlightBound: number;
+  #deps: SenderDeps & { random: () => number };
+  #queues: Map<ChannelName, ChannelQueue>;
+  #ended: EndedMessage[] = [];
+  #leases: Leases;
+  #watch: QueueWatch;
+  /** The clocks of the dispatches that are running. */
+  #clocks = new Set<{ now: () => Date }>();
+  #writing = false;
+  #draining = false;
+  #drained: () => void = () => {};
+  #running: NodeJS.Immediate | undefined;
+  #lingering: NodeJS.Timeout | undefined;
+  /** Those that are waited for to open. */
+  #opening = new Set<ChannelQueue>();
 
-  const notifications: Parcel[] = [];
-  const campaigns: Parcel[] = [];
-  const ready: Claimed[] = [];
-  const ended: Ended[] = [];
-  /** Claimed and not settled. */
-  const underWay = new Set<Claimed>();
-  /** Being handed over. */
-  let sending = 0;
-  /** Handed over, perhaps, and not settled: what is sending, what ended, and what is being settled. */
-  let inFlight = 0;
-  let turning = false;
+  constructor(deps: SenderDeps) {
+    this.#deps = { ...deps, random: deps.random ?? Math.random };
+    const { all } = deps.channels;
+    this.#queues = new Map(all.map((channel) => [channel.name, new ChannelQueue(channel)]));
+    this.inFlightBound = all.reduce((sum, channel) => sum + channel.inFlightBound, 0);
+    this.#leases = new Leases(deps.ledger);
+    this.#watch = new QueueWatch(deps.wake);
+  }
 
-  const pump = () => {
-    while (ready.length > 0 && inFlight < inFlightBound) handOver(ready.shift()!);
-    if (turning) return;
-    const waiting = notifications.length + campaigns.length;
-    const worthATurn =
-      ended.length >= worthRows ||
-      (ended.length > 0 && sending === 0) ||
-      (ready.length < aheadLow && waiting > 0);
-    if (worthATurn) void turn();
-    else if (ended.length > 0) lingering ??= setTimeout(lingered, lingerMs);
-  };
+  /** When it takes messages of the channel, as far as it knows; null: now. */
+  opensAt(channel: ChannelName, now: Date): Date | null {
+    const queue = this.#queues.get(channel);
+    return queue ? queue.opensAt(now) : this.#deps.channels.opensAt(channel, now);
+  }
 
-  /** What comes together is pumped together: full turns instead of many small ones. */
-  let pumping: NodeJS.Immediate | undefined;
-  const pumpSoon = () => {
-    pumping ??= setImmediate(() => {
-      pumping = undefined;
-      pump();
-    });
-  };
-
-  let lingering: NodeJS.Timeout | undefined;
-  const lingered = () => {
-    lingering = undefined;
-    if (!turning && ended.length > 0) void turn();
-  };
+  /** A dispatch of the queue begins; `now` is the workflow's time, going on from where it was, or the clock where that is later. */
+  attend(queue: string, now: () => Date): Attendance {
+    const owner = { now };
+    this.#clocks.add(owner);
+    this.#watch.join(queue);
+    return {
+      submit: (job) => {
+        if (this.#draining) return job.dropped(idsOf(job.message.items));
+        this.#queueOf(job.message.items).add({ job, owner, queue, now });
+        this.#runSoon();
+      },
+      withdraw: () => this.#drop((channelQueue) => channelQueue.remove(owner)),
+      leave: () => {
+        this.#clocks.delete(owner);
+        this.#watch.leave(queue);
+      },
+    };
+  }
 
   /**
-   * Takes what may be claimed from a queue: of the messages to one recipient one a turn, in their order, for each needs room
-   * in that recipient's log after the one before.
+   * Claims nothing more, gives up what is claimed and not handed over, and resolves when everything that was handed over is settled
+   * and its queues are woken.
    */
-  const next = (queue: Parcel[], room: number, recipients: Set<string>): Parcel[] => {
-    const chosen: Parcel[] = [];
-    const later: Parcel[] = [];
-    while (queue.length > 0 && chosen.length < room && later.length < aheadRows) {
-      const parcel = queue.shift()!;
-      if (parcel.withdrawn.aborted) drop(parcel);
-      else if (recipients.has(parcel.message.recipientId)) later.push(parcel);
-      else {
-        recipients.add(parcel.message.recipientId);
-        chosen.push(parcel);
-      }
+  async drain(): Promise<void> {
+    this.#draining = true;
+    this.#drop((channelQueue) => channelQueue.remove());
+    await new Promise<void>((resolve) => {
+      this.#drained = resolve;
+      this.#runSoon();
+    });
+    await this.#watch.idle();
+  }
+
+  #queueOf(items: readonly Item[]): ChannelQueue {
+    const { channel } = items[0]!.delivery;
+    const queue = this.#queues.get(channel);
+    if (!queue) throw new Error(`not a channel of this worker: ${channel}`);
+    return queue;
+  }
+
+  #drop(removeFrom: (queue: ChannelQueue) => WaitingJob[]): void {
+    for (const queue of this.#queues.values())
+      for (const { job } of removeFrom(queue)) job.dropped(idsOf(job.message.items));
+  }
+
+  /** What comes together is run together: full statements instead of many small ones. */
+  #runSoon(): void {
+    if (this.#running !== undefined) return;
+    this.#running = setImmediate(() => {
+      this.#running = undefined;
+      this.#run();
+    });
+  }
+
+  /** The latest of the clock and of those of the dispatches: a gate that is closed to one of them is not so to another. */
+  #now(): Date {
+    return latest([systemClock, ...this.#clocks]);
+  }
+
+  /** Hands over what is claimed, as far as the bounds allow, and writes the ledger where that is worth while. */
+  #run(): void {
+    for (const queue of this.#queues.values()) {
+      if (this.#draining)
+        for (const claimed of queue.ready.splice(0)) this.#release(queue, claimed);
+      while (queue.ready.length > 0 && queue.inFlight < queue.channel.inFlightBound)
+        this.#handOver(queue, queue.ready.shift()!);
     }
-    queue.unshift(...later);
-    return chosen;
-  };
+    if (this.#writing) return;
+    if (this.#draining && this.#leases.size === 0) return this.#drained();
+    const claiming = this.#draining ? [] : this.#readyToClaim();
+    const isSending = [...this.#queues.values()].some(({ sending }) => sending > 0);
+    const { length } = this.#ended;
+    if (claiming.length > 0 || length >= worthRows || (length > 0 && !isSending))
+      void this.#write(claiming);
+    else if (length > 0) this.#writeSoon();
+  }
 
-  const drop = ({ message, done }: Parcel) => {
-    for (const { delivery } of message.items) done(delivery.id, "dropped");
-  };
+  #writeSoon(): void {
+    if (this.#lingering !== undefined) return;
+    this.#lingering = setTimeout(() => {
+      this.#lingering = undefined;
+      if (!this.#writing && this.#ended.length > 0) void this.#write([]);
+    }, lingerMs);
+  }
 
-  const turn = async () => {
-    const endings = ended.splice(0, turnRows);
+  /** Runs when the channel opens. */
+  #runWhenOpen(queue: ChannelQueue, inMs: number): void {
+    if (this.#opening.has(queue)) return;
+    this.#opening.add(queue);
+    setTimeout(() => {
+      this.#opening.delete(queue);
+      this.#run();
+    }, inMs);
+  }
+
+  /** Queues that want more claimed, and whose channels are open. */
+  #readyToClaim(): ChannelQueue[] {
+    const ready: ChannelQueue[] = [];
+    for (const queue of this.#queues.values()) {
+      if (queue.waiting === 0 || !this.#isOpen(queue)) continue;
+      if (queue.isLow) ready.push(queue);
+    }
+    return ready;
+  }
+
+  /**
+   * Is the channel open? If it opens soon, its messages wait for it; otherwise those that have not begun leave memory: they are pending
+   * rows still, and nobody reads them before it opens.
+   */
+  #isOpen(queue: ChannelQueue): boolean {
+    if (queue.opensAt(new Date()) === null) return true;
+    const now = this.#now();
+    const opensAt = queue.opensAt(now);
+    if (opensAt === null) return true;
+    const inMs = opensAt.getTime() - now.getTime();
+    if (inMs <= waitHereMs) this.#runWhenOpen(queue, inMs);
+    else for (const { job } of queue.remove()) job.dropped(idsOf(job.message.items));
+    return false;
+  }
+
+  /** Settles what ended, and claims what is next. */
+  async #write(claiming: readonly ChannelQueue[]): Promise<void> {
+    this.#writing = true;
+    const endings = this.#ended.splice(0, settledRows);
+    const claims = await Promise.all(claiming.map((queue) => this.#reserve(queue)));
     const recipients = new Set<string>();
-    const wanted: Parcel[] = [];
-    for (const queue of [notifications, campaigns])
-      wanted.push(...next(queue, aheadRows - ready.length - wanted.length, recipients));
-    // All of them were withdrawn: others may stand behind them.
-    if (endings.length + wanted.length === 0) return pumpSoon();
-    turning = true;
+    for (const claim of claims) claim.taken = claim.queue.take(claim.permits.granted, recipients);
+    try {
+      if (endings.length > 0 || recipients.size > 0) await this.#settleAndClaim(endings, claims);
+    } finally {
+      for (const { permits, used } of claims)
+        if (used < permits.granted) permits.giveBack(permits.granted - used).catch(() => {});
+      this.#writing = false;
+      this.#runSoon();
+    }
+  }
+
+  /** Permits for what may be claimed of a channel. Without any it is closed, until it may have one; so it is if it cannot be asked. */
+  async #reserve(queue: ChannelQueue): Promise<Claim> {
+    const asOf = this.#now();
+    const permits = await queue.channel
+      .reserve({ wanted: queue.room, asOf })
+      .catch((): Permits => ({ ...noPermits, opensInMs: waitHereMs }));
+    if (permits.granted === 0) queue.closeUntil(asOf.getTime() + Math.max(1, permits.opensInMs));
+    return { queue, permits, taken: [], used: 0 };
+  }
+
+  async #settleAndClaim(endings: EndedMessage[], claims: readonly Claim[]): Promise<void> {
+    const taken = claims.flatMap((claim) => claim.taken);
     const token = newUuid();
     const deadlineMs = performance.now() + leaseMs;
     try {
-      const { claimed, granted } = await ledger.turn({
+      const { claimed, granted } = await this.#deps.ledger.settleAndClaim({
         settled: endings.flatMap(({ settled }) => settled),
-        wanted: wanted.map(({ message }) => message),
+        wanted: taken.map(({ job }) => job.message),
         token,
-        asOf: latest(wanted),
+        asOf: latest(taken),
         leaseMs,
       });
-      finish(endings);
-      for (const parcel of wanted) {
-        const items = parcel.message.items.filter(({ delivery: { id } }) => {
-          // Given out once, though two dispatches may have read it.
-          if (claimed.delete(id)) return true;
-          parcel.done(id, "dropped");
-          return false;
-        });
-        const permit = granted.get(parcel.message.recipientId);
-        if (permit && items.length > 0) {
-          const ours = { parcel, items, token, permit, deadlineMs };
-          underWay.add(ours);
-          parcel.claimed();
-          ready.push(ours);
-        } else if (permit) giveBack([permit]);
-      }
+      this.#finish(endings);
+      for (const claim of claims)
+        for (const waiting of claim.taken) {
+          const grant = granted.get(waiting.job.message.recipientId);
+          if (this.#begin(claim.queue, waiting, { claimed, grant, token, deadlineMs }))
+            claim.used++;
+        }
     } catch (error) {
-      for (const parcel of wanted) parcel.failed(error);
-      void settleLater(endings);
-    } finally {
-      turning = false;
-      keepLeases();
-      pumpSoon();
+      for (const { job } of taken) job.failed(error);
+      void this.#settleLater(endings);
     }
-  };
+  }
+
+  /** Rows are given out once, though two dispatches may have read them. */
+  #begin(
+    channelQueue: ChannelQueue,
+    { job, queue, now }: WaitingJob,
+    terms: {
+      claimed: Set<string>;
+      grant: RateGrant | undefined;
+      token: string;
+      deadlineMs: number;
+    },
+  ): boolean {
+    const { claimed, grant, token, deadlineMs } = terms;
+    const items: Item[] = [];
+    const dropped: string[] = [];
+    for (const item of job.message.items)
+      if (claimed.delete(item.delivery.id)) items.push(item);
+      else dropped.push(item.delivery.id);
+    if (dropped.length > 0) job.dropped(dropped);
+    if (items.length === 0 || !grant) {
+      if (grant) this.#giveBack([grant]);
+      return false;
+    }
+    const rows = items.map(({ delivery: { id } }) => ({ id, token }));
+    const message: ClaimedMessage = { job, queue, items, rows, token, grant, deadlineMs, now };
+    this.#leases.add(message);
+    this.#watch.began(queue);
+    job.began(idsOf(items));
+    channelQueue.ready.push(message);
+    return true;
+  }
+
+  #handOver(queue: ChannelQueue, claimed: ClaimedMessage): void {
+    queue.inFlight++;
+    // Ours no more: it is left to whoever finds its lease run out.
+    if (performance.now() >= claimed.deadlineMs) return this.#lose(claimed);
+    queue.sending++;
+    const end = (result: SendResult, faults?: Content["faults"]) => {
+      queue.sending--;
+      this.#ended.push(settleMessage(claimed, result, this.#deps, faults));
+      this.#runSoon();
+    };
+    const send = (content: Content) =>
+      this.#send(queue.channel, content, claimed).then(
+        (result) => end(result, content.faults),
+        // Nobody knows how far it came.
+        () => end({ kind: "attempted", attempts: [interruptedAttempt(claimed.now())] }),
+      );
+    const cannotSay = (fault: unknown) => end(unrenderable(fault));
+    try {
+      const content = claimed.job.contentOf(claimed.items);
+      if (content instanceof Promise) content.then(send, cannotSay);
+      else void send(content);
+    } catch (fault) {
+      cannotSay(fault);
+    }
+  }
+
+  /** A summary that cannot be rendered is said in the words that every summary has by default. */
+  async #send(channel: Channel, content: Content, { items }: ClaimedMessage): Promise<SendResult> {
+    const { recipient, priority } = items[0]!.delivery;
+    const repeatable = guaranteeOf(items) === "at_least_once";
+    const result = await channel.send({ ...content, recipient, priority, repeatable });
+    const { fallback } = content;
+    return fallback && result.kind === "unsendable" && result.reason === "template_error"
+      ? channel.send({ ...content, ...fallback, recipient, priority, repeatable })
+      : result;
+  }
+
+  #release(queue: ChannelQueue, claimed: ClaimedMessage): void {
+    queue.inFlight++;
+    this.#ended.push(releaseMessage(claimed));
+  }
+
+  async #settleLater(endings: EndedMessage[]): Promise<void> {
+    if (endings.length === 0) return;
+    const { settled, lost } = await settleLater(this.#deps.ledger, endings);
+    this.#finish(settled);
+    for (const { claimed } of lost) this.#lose(claimed);
+    this.#runSoon();
+  }
 
   /** Their outcomes are committed. */
-  const finish = (endings: readonly Ended[]) => {
-    for (const { claimed, settled } of endings) {
-      leave(claimed);
-      for (const { id, settlement } of settled) claimed.parcel.done(id, settlement.status);
-    }
-    giveBack(endings.flatMap(({ unused, claimed }) => (unused ? [claimed.permit] : [])));
-  };
-
-  /** A permit that cannot be given back counts for nothing sent until its windows are over: too few are sent, never too many. */
-  const giveBack = (permits: readonly Permit[]) => {
-    if (permits.length > 0) ledger.giveBack(permits).catch(() => {});
-  };
-
-  const leave = (claimed: Claimed) => {
-    underWay.delete(claimed);
-    inFlight--;
-  };
-
-  const fail = (claimed: Claimed, error: unknown) => {
-    leave(claimed);
-    claimed.parcel.failed(error);
-  };
-
-  /** Outcomes are kept while the ledger is away, and written as soon as it is back, for as long as the rows are ours. */
-  const settleLater = async (endings: readonly Ended[]) => {
-    if (endings.length === 0) return;
-    for (;;) {
-      await sleep(settleRetryMs);
-      try {
-        await ledger.settle(endings.flatMap(({ settled }) => settled));
-        finish(endings);
-        break;
-      } catch (error) {
-        const [first] = endings;
-        if (isRefusal(error) && endings.length > 1) {
-          // One of them is at fault: its neighbours are not to suffer for it.
-          await Promise.all(endings.map((one) => settleLater([one])));
-          break;
-        }
-        if (isRefusal(error) && first!.settled.some(({ attempts }) => attempts.length > 0)) {
-          // Better a row that ends without its evidence than one that never does.
-          const bare = first!.settled.map((row) => ({ ...row, attempts: [] }));
-          await settleLater([{ ...first!, settled: bare }]);
-          break;
-        }
-        if (
-          !isRefusal(error) &&
-          endings.some(({ claimed }) => performance.now() < claimed.deadlineMs)
-        )
-          continue;
-        for (const { claimed } of endings) fail(claimed, error);
-        break;
-      }
-    }
-    pumpSoon();
-  };
-
-  const handOver = (claimed: Claimed) => {
-    inFlight++;
-    const { parcel, items } = claimed;
-    // Ours no more: it is left to whoever finds its lease run out.
-    if (performance.now() >= claimed.deadlineMs) {
-      leave(claimed);
-      for (const { delivery } of items) parcel.done(delivery.id, "dropped");
-      return;
-    }
-    sending++;
-    const content = parcel.contentOf(items);
-    (content instanceof Promise
-      ? content.then((made) => send(made, items), unmakeable)
-      : send(content, items)
-    ).then(
-      (result) => {
-        sending--;
-        ended.push(outcomeOf(claimed, result));
-        pumpSoon();
-      },
-      (error: unknown) => {
-        sending--;
-        fail(claimed, error);
-        pumpSoon();
-      },
-    );
-  };
-
-  const send = (content: Content, items: readonly Item[]): Promise<SendResult> => {
-    const { recipient, priority } = items[0]!.delivery;
-    return channel.send({
-      ...content,
-      recipient,
-      priority,
-      repeatable: guaranteeOf(items) === "at_least_once",
-    });
-  };
-
-  /** What cannot be said now never can be. */
-  const unmakeable = (fault: unknown): SendResult => ({
-    kind: "unsendable",
-    reason: "template_error",
-    detail: (fault instanceof TemplateError ? fault.message : "the message cannot be made").slice(
-      0,
-      responseLimit,
-    ),
-  });
-
-  /** All that went out as one message have one outcome. */
-  const outcomeOf = (claimed: Claimed, result: SendResult): Ended => {
-    const { items, token, parcel } = claimed;
-    const made = result.kind === "attempted" ? result.attempts : [];
-    const settlement: Settlement =
-      result.kind === "unsendable"
-        ? { status: "failed", reason: result.reason, detail: result.detail }
-        : result.kind === "held"
-          ? { status: "pending", reason: result.reason, dueAt: result.until }
-          : settle({
-              attempt: made.at(-1)!,
-              attemptCount:
-                made.length +
-                Math.max(
-                  ...items.map(({ delivery }) => delivery.attemptCount - delivery.forgivenCount),
-                ),
-              guarantee: guaranteeOf(items),
-              policy: retry,
-              now: parcel.now(),
-              random: random(),
-            });
-    const settled = items.map(({ delivery: { id, attemptCount } }) => ({
-      id,
-      token,
-      settlement,
-      attemptCount: attemptCount + made.length,
-      attempts: made,
-    }));
-    const unused = made.every(({ outcome }) => outcome === "transient");
-    return { claimed, settled, unused };
-  };
-
-  /** While something is under way. A lease's deadline counts from before its renewal was asked for. */
-  let keeping: NodeJS.Timeout | undefined;
-  const keepLeases = () => {
-    if (underWay.size === 0) return;
-    keeping ??= setTimeout(() => void renew(), renewMs);
-  };
-  const renew = async () => {
-    keeping = undefined;
-    const askedAt = performance.now();
-    const messages = [...underWay].filter(
-      ({ deadlineMs }) => deadlineMs < askedAt + leaseMs - renewMs / 2 && deadlineMs > askedAt,
-    );
-    if (messages.length > 0) {
-      const rows: Held[] = messages.flatMap(({ items, token }) =>
-        items.map(({ delivery: { id } }) => ({ id, token })),
+  #finish(endings: readonly EndedMessage[]): void {
+    for (const { claimed, settled } of endings)
+      this.#leave(
+        claimed,
+        settled.map(({ settlement }) => settlement.status),
       );
-      await ledger
-        .renew({ rows, asOf: latest(messages.map(({ parcel }) => parcel)), leaseMs })
-        .then(
-          () => messages.forEach((message) => (message.deadlineMs = askedAt + leaseMs)),
-          // The ledger is away: the leases run on, and are asked for again.
-          () => {},
-        );
-    }
-    keepLeases();
-  };
+    this.#giveBack(endings.flatMap(({ unused, claimed }) => (unused ? [claimed.grant] : [])));
+  }
 
-  return {
-    inFlightBound,
-    submit(parcel) {
-      const { campaignId } = parcel.message.items[0]!.delivery;
-      (campaignId === null ? notifications : campaigns).push(parcel);
-      pumpSoon();
-    },
-  };
+  /** Its lease has run out: its rows belong to whoever finds them. */
+  #lose(claimed: ClaimedMessage): void {
+    this.#leave(
+      claimed,
+      claimed.items.map(() => "dropped"),
+    );
+  }
+
+  #leave(claimed: ClaimedMessage, outcomes: readonly SendOutcome[]): void {
+    const { job, queue, items } = claimed;
+    this.#leases.delete(claimed);
+    this.#queueOf(items).inFlight--;
+    for (const outcome of outcomes) this.#deps.count?.(queue, outcome, 1);
+    job.ended(outcomes);
+    this.#watch.ended(queue, outcomes.includes("pending"));
+  }
+
+  /** A grant that cannot be given back counts for nothing sent until its windows are over: too few are sent, never too many. */
+  #giveBack(grants: readonly RateGrant[]): void {
+    if (grants.length > 0) this.#deps.ledger.giveBack(grants).catch(() => {});
+  }
 }
 
-/** A repeat is allowed where each of them allows it. */
-const guaranteeOf = (items: readonly Item[]) =>
-  items.every(({ source }) => source.guarantee === "at_least_once")
-    ? "at_least_once"
-    : "at_most_once";
+const systemClock = { now: () => new Date() };
 
-/** Parcels of one dispatch share their clock. */
-const latest = (parcels: readonly Parcel[]) =>
-  new Date(
-    Math.max(0, ...[...new Set(parcels.map(({ now }) => now))].map((now) => now().getTime())),
-  );
-
-/** The hand-over that a dead worker left behind, as evidence beside what follows it. */
-export function interruptedAttempt(now = new Date()): Attempt {
-  return {
-    provider: null,
-    outcome: "unknown",
-    failure: "interrupted",
-    response: null,
-    startedAt: now,
-    finishedAt: now,
-  };
-}
-
-/** PostgreSQL refused the data itself (classes 22 and 23 of SQLSTATE): the same again will be refused again. */
-const isRefusal = (error: unknown) =>
-  error instanceof Error && "code" in error && /^2[23]/.test(String(error.code));
+const noPermits: Permits = {
+  granted: 0,
+  opensInMs: 0,
+  closed: null,
+  giveBack: () => Promise.resolve(),
+};

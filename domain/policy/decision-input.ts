@@ -1,6 +1,6 @@
 import { bestHour } from "./best-hour.ts";
 import type { Load } from "./batching.ts";
-import type { Channel } from "../channel.ts";
+import { type Addresses, addressOf, type Channel } from "../channel.ts";
 import type { DecisionInput } from "./decide.ts";
 import type { GrantLog } from "./limits.ts";
 import type { NotificationType } from "./notification-type.ts";
@@ -16,15 +16,14 @@ import type { Reason } from "../delivery/reasons.ts";
 /** What is known of a delivery when it is to be decided about, as the ledger has it. */
 export interface DecisionContext {
   now: number;
-  recipient: {
+  recipient: Addresses & {
     erased: boolean;
-    email: string | null;
     timeZone: string;
     /** What they have said; null: nothing. */
     preferences: Preferences | null;
     engagedHours: readonly number[];
   };
-  /** Is the address on the suppression list? */
+  /** Is the address on the delivery's channel on the suppression list? */
   suppressed: boolean;
   delivery: {
     priority: Priority;
@@ -57,7 +56,7 @@ export function buildDecisionInput(known: DecisionContext): DecisionInput {
     now,
     recipient: {
       erased: recipient.erased,
-      hasAddress: recipient.email !== null,
+      hasAddress: addressOf(delivery.channel, recipient) !== null,
       suppressed: known.suppressed,
       zone: recipient.timeZone,
       bestHour: bestHour(recipient.engagedHours, policy.timing.minimumLooks),

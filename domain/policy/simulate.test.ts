@@ -24,6 +24,7 @@ const horizon = start + 40 * dayMs;
 const nobody: Simulation["recipient"] = {
   erased: false,
   email: "ada@example.org",
+  phone: null,
   timeZone: "UTC",
   preferences: null,
   engagedHours: [],

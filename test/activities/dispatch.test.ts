@@ -2,6 +2,7 @@ import { MockActivityEnvironment } from "@temporalio/testing";
 import { DefaultLogger } from "@temporalio/worker";
 import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { createChannels } from "../../activities/channels/channels.ts";
 import { createDispatcher } from "../../activities/dispatch/index.ts";
 import { createLedger, type Ledger } from "../../ledger/ledger.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
@@ -31,13 +32,13 @@ afterAll(async () => {
 /** A worker's dispatch over a channel that answers as told. */
 function worker(answer?: Answer, ledger: Ledger = createLedger(pool)) {
   const recording = recordingChannel(answer);
-  const dispatch = createDispatcher({
+  const { dispatch } = createDispatcher({
     pool,
     ledger,
-    channel: recording.channel,
+    channels: createChannels([recording.channel]),
     retry,
-    inFlightBound,
     mailboxShards: 1,
+    answersMs: 20_000,
     links: testLinks,
     wake: () => Promise.resolve(),
   });
@@ -208,7 +209,7 @@ describe("dispatch", () => {
     const { dispatch, copies } = worker(() => {
       // From the first outcome on, and for the first try to write it again.
       if (copies().size === 1) {
-        vi.spyOn(ledger, "turn").mockRejectedValueOnce(
+        vi.spyOn(ledger, "settleAndClaim").mockRejectedValueOnce(
           new Error("the database system is shutting down"),
         );
         vi.spyOn(ledger, "settle").mockRejectedValueOnce(new Error("connection terminated"));

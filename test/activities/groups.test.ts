@@ -101,6 +101,36 @@ describe("a batch", () => {
     for (const { attempt } of rows) expect(attempt).toEqual(rows[0]!.attempt);
   });
 
+  it("whose own summary cannot be rendered goes out in the words that every summary has", async () => {
+    const recipient = await world.recipient();
+    const version = await world.seed.templateVersion("{% assign x = data | broken %}");
+    await pool.query(
+      "UPDATE templates SET key = 'ours' WHERE id = (SELECT template_id FROM template_versions WHERE id = $1)",
+      [version],
+    );
+    await pool.query(
+      `UPDATE notification_types SET document = document || '{"summaryTemplate":"ours"}' WHERE key = 'task.deadline'`,
+    );
+    for (const task of ["a", "b"]) await deadline(recipient, task);
+    const { dispatch, requests } = world.worker(({ templateVersionId }) =>
+      templateVersionId === version ? "template_error" : "sent",
+    );
+    try {
+      await dispatch(after(1));
+      await dispatch(after(31));
+    } finally {
+      await pool.query(
+        "UPDATE notification_types SET document = document - 'summaryTemplate' WHERE key = 'task.deadline'",
+      );
+    }
+    const [group] = await groups();
+    expect(requests).toMatchObject([
+      { messageId: publicId("group", group!.id), templateVersionId: version },
+      { messageId: publicId("group", group!.id), templateVersionId: "default-batch-1" },
+    ]);
+    expect(await database.statuses()).toEqual({ sent: 2 });
+  });
+
   it("waits for whoever takes members out of it, and keeps nothing from them meanwhile", async () => {
     const recipient = await world.recipient();
     await deadline(recipient, "a");

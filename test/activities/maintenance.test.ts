@@ -304,11 +304,17 @@ describe("a batch", () => {
     const others = await impatient();
     const ledger = createLedger(others as unknown as Pool);
     const asOf = new Date();
-    const due = await ledger.due({ queue, asOf, limit: 100, except: [] });
+    const due = await ledger.due({ queue, channels: ["email"], asOf, limit: 100, except: [] });
     expect(due).toHaveLength(20);
     const token = newUuid();
     const wanted = wantedMessages(due);
-    const { claimed } = await ledger.turn({ settled: [], wanted, token, asOf, leaseMs: 10_000 });
+    const { claimed } = await ledger.settleAndClaim({
+      settled: [],
+      wanted,
+      token,
+      asOf,
+      leaseMs: 10_000,
+    });
     expect(claimed.size).toBe(20);
     await ledger.settle(
       due.map((row) => ({

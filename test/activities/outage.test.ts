@@ -1,6 +1,7 @@
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createChannels } from "../../activities/channels/channels.ts";
 import { createDispatcher } from "../../activities/dispatch/index.ts";
 import { createLedger } from "../../ledger/ledger.ts";
 import { provider } from "../channels/email-channel.ts";
@@ -46,13 +47,13 @@ async function worker(well: () => boolean) {
   const guarded = await guardedChannel(pool, [provider(server.port, { connections: 5 })]);
   cleanups.push(() => guarded.stop());
   const { channel, look } = guarded;
-  const dispatch = createDispatcher({
+  const { dispatch } = createDispatcher({
     pool,
     ledger: createLedger(pool),
-    channel,
+    channels: createChannels([channel]),
     retry,
-    inFlightBound,
     mailboxShards: 1,
+    answersMs: 20_000,
     links: testLinks,
     wake: () => Promise.resolve(),
     lingerMs: 0,

@@ -1,6 +1,7 @@
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createChannels } from "../../activities/channels/channels.ts";
 import { createDispatcher } from "../../activities/dispatch/index.ts";
 import { createLedger } from "../../ledger/ledger.ts";
 import { newUuid } from "../../domain/ids.ts";
@@ -34,13 +35,13 @@ afterAll(async () => {
 function worker(answer?: Answer) {
   const recording = recordingChannel(answer);
   const woken: string[] = [];
-  const dispatch = createDispatcher({
+  const { dispatch } = createDispatcher({
     pool,
     ledger: createLedger(pool),
-    channel: recording.channel,
+    channels: createChannels([recording.channel]),
     retry,
-    inFlightBound: 10,
     mailboxShards: 1,
+    answersMs: 20_000,
     links: testLinks,
     wake: (name) => Promise.resolve(void woken.push(name)),
     lingerMs: 0,

@@ -4,6 +4,7 @@ import { MockActivityEnvironment } from "@temporalio/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { campaignWorkflowId } from "../../workflows/names.ts";
 import { createRelayOverdue } from "../../activities/relay-overdue.ts";
+import type { Channel } from "../../domain/channel.ts";
 import { waitingDigests } from "../../domain/delivery/queues.ts";
 import { advanceCampaign } from "../support/campaign-worker.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
@@ -25,14 +26,14 @@ const recordWakes = (woken: string[]) => ({
 });
 
 /** What one sweep wakes. */
-async function sweep(): Promise<string[]> {
+async function sweep(open: Channel[] = ["email"]): Promise<string[]> {
   const woken: string[] = [];
   const environment = new MockActivityEnvironment();
   environment.on("heartbeat", () => environment.cancel());
   await environment.run(
     createRelayOverdue({
       pool: database.pool,
-      channel: { opensAt: () => null },
+      channels: { open: () => open },
       ...recordWakes(woken),
     }),
   );
@@ -66,21 +67,47 @@ describe("the relay", () => {
     for (const queue of ["mailbox/0", "digest/lane/1", waitingDigests])
       await seed.notification({ recipientIds, queue, dueAt: new Date(Date.now() - 60_000) });
     const woken: string[] = [];
-    let opensAt: Date | null = new Date(Date.now() + 60_000);
+    let open: Channel[] = [];
     const relay = createRelayOverdue({
       pool,
-      channel: { opensAt: () => opensAt },
+      channels: { open: () => open },
       ...recordWakes(woken),
     });
     const environment = new MockActivityEnvironment();
     const running = environment.run(relay);
     await once(environment, "heartbeat");
     expect(woken).toEqual([]);
-    opensAt = null;
+    open = ["email"];
     await once(environment, "heartbeat");
     expect(woken).toEqual(["digest/lane/1", "mailbox/0"]);
     environment.cancel();
     await running.catch((error: unknown) => expect(error).toBeInstanceOf(CancelledFailure));
+  });
+
+  it("wakes a queue for what is due on an open channel, and for nothing that waits for one that is shut", async () => {
+    const { seed } = database;
+    const recipientIds = await seed.recipients(1);
+    const dueAt = minutesAgo(1);
+    for (const queue of ["mailbox/0", "mailbox/1"])
+      await seed.notification({ recipientIds, queue, channel: "email", dueAt });
+    await seed.notification({ recipientIds, queue: "mailbox/1", channel: "sms", dueAt });
+    expect(await sweep(["sms"])).toEqual(["mailbox/1"]);
+    expect(await sweep(["email", "sms"])).toEqual(["mailbox/0", "mailbox/1"]);
+  });
+
+  it("wakes a queue for what is overdue in it, though one answer takes minutes", async () => {
+    const { pool, seed } = database;
+    const recipientIds = await seed.recipients(2);
+    const [slow] = await seed.notification({ recipientIds, queue: mailbox, dueAt: minutesAgo(1) });
+    const claim = (ago: string) =>
+      pool.query(
+        `UPDATE deliveries SET status = 'sending', lease_until = now() + interval '9 seconds', decided_at = now() - interval '${ago}' WHERE id = $1`,
+        [slow],
+      );
+    await claim("1 second");
+    expect(await sweep()).toEqual([]);
+    await claim("1 minute");
+    expect(await sweep()).toEqual([mailbox]);
   });
 
   it("wakes a mailbox for what is due in it, and for nothing of campaigns that do not run", async () => {

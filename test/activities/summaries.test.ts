@@ -2,7 +2,7 @@ import PostalMime from "postal-mime";
 import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createComposer } from "../../activities/channels/email/compose.ts";
-import type { Content } from "../../activities/dispatch/sender.ts";
+import type { Content } from "../../activities/dispatch/send-job.ts";
 import { createSummaries, type Part } from "../../activities/dispatch/content.ts";
 import { parseMailbox, parseSender } from "../../domain/address.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
@@ -174,6 +174,25 @@ describe("what a message says", () => {
     expect(mail.html).toContain(">Tax &lt;return&gt; for ada</a>");
     expect(mail.text).toContain("Tax <return> for ada (Sunday");
     expect(mail.text).toContain("and 1 more\n\nSnooze all: https://example.org/a/");
+  });
+
+  it("is that of the others where nothing can be said of a member, and why not", async () => {
+    const group = { id: newUuid(), kind: "batch" as const };
+    const items = ["One", "Two", "Three"].map((subject) =>
+      item(group, subject, { actions: actions.slice(0, 1) }),
+    );
+    const bad = items[1]!.delivery.id;
+    const fault = new Error("no link can be made");
+    const links: typeof testLinks = {
+      ...testLinks,
+      forDelivery: (id, ...rest) =>
+        id === bad ? Promise.reject(fault) : testLinks.forDelivery(id, ...rest),
+    };
+    const sayAll = await createSummaries({ pool, links }).of([items[0]!], defaultPolicy);
+    const content = await sayAll(items, now);
+    expect(content.faults).toEqual(new Map([[bad, fault]]));
+    expect(content.data).toMatchObject({ count: 2, items: [{ title: "One" }, { title: "Three" }] });
+    await expect(async () => sayAll([items[1]!], now)).rejects.toThrow(fault);
   });
 
   it("is for a digest a summary by type, the most urgent first", async () => {

@@ -141,7 +141,13 @@ describe("releasing what is held", () => {
     const [id] = await database.seed.notification({ recipientIds: [ada], queue: "mailbox/0" });
     const ledger = createLedger(database.pool);
     const asOf = new Date();
-    const [read] = await ledger.due({ queue: "mailbox/0", asOf, limit: 10, except: [] });
+    const [read] = await ledger.due({
+      queue: "mailbox/0",
+      channels: ["email"],
+      asOf,
+      limit: 10,
+      except: [],
+    });
     expect(await release(ada)).toEqual([]);
     await ledger.decided([
       {

@@ -39,7 +39,7 @@ const openGate: WatchedGate = {
   isOpen: () => true,
   opensAt: () => null,
   reserve: ({ wanted }) => Promise.resolve(unlimited(wanted)),
-  pass: () => Promise.resolve(null),
+  take: () => Promise.resolve(null),
   shut() {},
 };
 const noGates: Pick<WatchedGates, "of"> = { of: () => openGate };
@@ -50,6 +50,7 @@ export function channelTo(providers: SmtpProvider[], options: Partial<EmailOptio
     providers,
     sender: parseSender("Tidings <tidings@example.org>")!,
     sendDeadlineMs: 5_000,
+    inFlightBound: 10,
     breakers: noBreakers,
     gates: noGates,
     ...options,

@@ -25,7 +25,6 @@ describe("several providers", () => {
       "busy",
       "willing",
     ]);
-    expect(channel.inFlightBound).toBe(3);
   });
 
   it("are not tried after a permanent refusal", async () => {

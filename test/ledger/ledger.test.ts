@@ -30,9 +30,11 @@ afterAll(async () => {
 });
 
 const inMs = (ms: number) => new Date(Date.now() + ms);
-const due = (limit = 100, asOf = new Date(0)) => ledger.due({ queue, asOf, limit, except: [] });
+const due = (limit = 100, asOf = new Date(0)) =>
+  ledger.due({ queue, channels: ["email"], asOf, limit, except: [] });
 const claim = async (rows: readonly DueDelivery[], token: string, asOf = new Date(0)) =>
-  (await ledger.turn({ settled: [], wanted: wantedMessages(rows), token, asOf, leaseMs })).claimed;
+  (await ledger.settleAndClaim({ settled: [], wanted: wantedMessages(rows), token, asOf, leaseMs }))
+    .claimed;
 const sentAttempt = (): Attempt => ({
   provider: "smtp-1",
   outcome: "sent",
@@ -48,6 +50,11 @@ const sent = (id: string, token: string): SettledDelivery => ({
   attempts: [sentAttempt()],
   settlement: { status: "sent", reason: null },
 });
+const outlook = async () => {
+  const { next, open } = await ledger.outlook({ queue, asOf: new Date() });
+  const { dueAt = null, reason = null } = next.get("email") ?? {};
+  return { nextDueAt: dueAt, reason, open };
+};
 const statusOf = async (id: string) =>
   (await pool.query<{ status: string }>("SELECT status FROM deliveries WHERE id = $1", [id]))
     .rows[0]!.status;
@@ -81,9 +88,15 @@ describe("due", () => {
       queue,
     });
     expect(
-      (await ledger.due({ queue, asOf: new Date(), limit: 10, except: [first!] })).map(
-        ({ id }) => id,
-      ),
+      (
+        await ledger.due({
+          queue,
+          channels: ["email"],
+          asOf: new Date(),
+          limit: 10,
+          except: [first!],
+        })
+      ).map(({ id }) => id),
     ).toEqual([second]);
   });
 
@@ -100,7 +113,7 @@ describe("due", () => {
     await pool.query("UPDATE campaigns SET status = 'paused'");
     expect(await due()).toHaveLength(0);
     expect(await claim(rows, newUuid())).toEqual(new Set());
-    expect(await ledger.outlook({ queue, asOf: new Date() })).toMatchObject({
+    expect(await outlook()).toMatchObject({
       nextDueAt: null,
       open: 3,
     });
@@ -151,7 +164,7 @@ describe("turn", () => {
     const [row] = await due();
     await claim([row!], dead);
     expect(await due()).toHaveLength(0);
-    const { nextDueAt, reason } = await ledger.outlook({ queue, asOf: new Date() });
+    const { nextDueAt, reason } = await outlook();
     expect(reason).toBe("interrupted");
     const [again] = await due(10, nextDueAt!);
     expect(again).toMatchObject({ id: row!.id, interrupted: true, token: dead, attemptCount: 1 });
@@ -162,13 +175,11 @@ describe("turn", () => {
     const token = newUuid();
     const [row] = await due();
     await claim([row!], token);
-    const before = (await ledger.outlook({ queue, asOf: new Date() })).nextDueAt!;
+    const before = (await outlook()).nextDueAt!;
     await ledger.renew({ rows: [{ id: row!.id, token: newUuid() }], asOf: inMs(60_000), leaseMs });
-    expect((await ledger.outlook({ queue, asOf: new Date() })).nextDueAt).toEqual(before);
+    expect((await outlook()).nextDueAt).toEqual(before);
     await ledger.renew({ rows: [{ id: row!.id, token }], asOf: inMs(60_000), leaseMs });
-    expect(
-      (await ledger.outlook({ queue, asOf: new Date() })).nextDueAt!.getTime(),
-    ).toBeGreaterThan(before.getTime() + 50_000);
+    expect((await outlook()).nextDueAt!.getTime()).toBeGreaterThan(before.getTime() + 50_000);
   });
 });
 
@@ -197,7 +208,7 @@ describe("giveBack", () => {
     const recipientIds = await seed.recipients(3);
     await seed.notification({ recipientIds, queue });
     const rows = await due();
-    const { granted } = await ledger.turn({
+    const { granted } = await ledger.settleAndClaim({
       settled: [],
       wanted: wantedMessages(rows),
       token: newUuid(),
@@ -236,7 +247,7 @@ describe("settle", () => {
         provider: "smtp-1",
       },
     ]);
-    expect(await ledger.outlook({ queue, asOf: new Date() })).toEqual({
+    expect(await outlook()).toEqual({
       nextDueAt: null,
       reason: null,
       open: 0,
@@ -288,7 +299,7 @@ describe("settle", () => {
       { number: 1, provider: "smtp-1" },
       { number: 2, provider: "smtp-2" },
     ]);
-    expect(await ledger.outlook({ queue, asOf: new Date() })).toMatchObject({
+    expect(await outlook()).toMatchObject({
       reason: "retry",
       open: 1,
     });

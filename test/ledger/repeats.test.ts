@@ -116,7 +116,13 @@ const inMs = (ms: number) => new Date(now.getTime() + ms);
 
 /** What a dispatch looks up for each delivery that is due. */
 async function lookUp(windowSeconds: number): Promise<Map<string, Repeats>> {
-  const due = await createLedger(pool).due({ queue, asOf: now, limit: 100, except: [] });
+  const due = await createLedger(pool).due({
+    channels: ["email"],
+    queue,
+    asOf: now,
+    limit: 100,
+    except: [],
+  });
   const rulebook = await createRulebookReader(pool)();
   const sourceOf = await createSources(pool).of(due);
   const items = due

@@ -36,6 +36,7 @@ it("claims and simulations serve deliveries in one order, by priority and age", 
             templateVersionId,
           });
         const due = await createLedger(pool).due({
+          channels: ["email"],
           queue,
           asOf: new Date(),
           limit: 100,

@@ -1,6 +1,7 @@
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { type CampaignStep, createAdvanceCampaign } from "../../activities/advance-campaign.ts";
+import { createChannels } from "../../activities/channels/channels.ts";
 import { createDispatcher } from "../../activities/dispatch/index.ts";
 import { createLedger } from "../../ledger/ledger.ts";
 import { queueName } from "../../domain/delivery/queues.ts";
@@ -31,13 +32,13 @@ export function campaignWorker(pool: Pool, answer?: Answer) {
   const woken: string[] = [];
   const wake = async (queue: string) => void woken.push(queue);
   const ledger = createLedger(pool);
-  const dispatch = createDispatcher({
+  const { dispatch } = createDispatcher({
     pool,
     ledger,
-    channel: recording.channel,
+    channels: createChannels([recording.channel]),
     retry,
-    inFlightBound: 10,
     mailboxShards: 1,
+    answersMs: 20_000,
     links: testLinks,
     wake,
     lingerMs: 0,

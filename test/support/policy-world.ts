@@ -1,6 +1,7 @@
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { vi } from "vitest";
+import { createChannels } from "../../activities/channels/channels.ts";
 import { createDispatcher } from "../../activities/dispatch/index.ts";
 import { createLedger, type DueDelivery, type Ledger } from "../../ledger/ledger.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
@@ -115,13 +116,13 @@ export function policyWorld(pool: Pool) {
 
 function dispatcher(pool: Pool, ledger: Ledger, answer?: Answer) {
   const recording = recordingChannel(answer);
-  const dispatch = createDispatcher({
+  const { dispatch } = createDispatcher({
     pool,
     ledger,
-    channel: recording.channel,
+    channels: createChannels([recording.channel]),
     retry: { baseMs: 60_000, capMs: 3_600_000, attempts: 3 },
-    inFlightBound: 10,
     mailboxShards: 1,
+    answersMs: 20_000,
     links: testLinks,
     wake: () => Promise.resolve(),
     lingerMs: 0,
@@ -148,9 +149,9 @@ function inOrder(ledger: Ledger): Ledger {
         (a, b) => compareServed(servedAs(a), servedAs(b)) || (a.id < b.id ? -1 : 1),
       );
     },
-    async turn(asked) {
+    async settleAndClaim(asked) {
       underWay += asked.wanted.length;
-      const turned = await ledger.turn(asked);
+      const turned = await ledger.settleAndClaim(asked);
       underWay += turned.claimed.size - asked.wanted.length - asked.settled.length;
       return turned;
     },

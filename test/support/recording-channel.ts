@@ -7,12 +7,16 @@ export type Answer = (
 ) => Attempt["outcome"] | "template_error" | Promise<Attempt["outcome"] | "template_error">;
 
 /** A channel that hands nothing over: it records what it is asked to send, and answers as told. */
-export function recordingChannel(answer: Answer = () => "sent") {
+export function recordingChannel(
+  answer: Answer = () => "sent",
+  { name = "email", inFlightBound = 10 }: Partial<Pick<Channel, "name" | "inFlightBound">> = {},
+) {
   const requests: SendRequest[] = [];
   let open = 0;
   let mostOpen = 0;
   const channel: Channel = {
-    inFlightBound: 10,
+    name,
+    inFlightBound,
     opensAt: () => null,
     reserve: ({ wanted }) => Promise.resolve(unlimited(wanted)),
     recoveredAt: () => null,

@@ -1,4 +1,5 @@
 import type { Pool } from "pg";
+import type { Channel } from "../../domain/channel.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import type { Priority } from "../../domain/priority.ts";
 
@@ -8,8 +9,9 @@ export function seeding(pool: Pool) {
     async recipients(count: number, { email = true }: { email?: boolean } = {}): Promise<string[]> {
       const ids = Array.from({ length: count }, () => newUuid());
       await pool.query(
-        `INSERT INTO recipients (id, external_id, email, attributes)
-         SELECT id, 'user-' || id, CASE WHEN $2 THEN 'user-' || id || '@example.org' END, '{"firstName":"Ada"}' FROM unnest($1::uuid[]) AS id`,
+        `INSERT INTO recipients (id, external_id, email, phone, attributes)
+         SELECT id, 'user-' || id, CASE WHEN $2 THEN 'user-' || id || '@example.org' END, '+1415' || lpad(place::text, 7, '0'), '{"firstName":"Ada"}'
+         FROM unnest($1::uuid[]) WITH ORDINALITY AS r(id, place)`,
         [ids, email],
       );
       return ids;
@@ -69,6 +71,7 @@ export function seeding(pool: Pool) {
       recipientIds: string[];
       queue: string;
       priority?: Priority;
+      channel?: Channel;
       dueAt?: Date;
       templateVersionId?: string;
     }): Promise<string[]> {
@@ -81,8 +84,8 @@ export function seeding(pool: Pool) {
       const deliveries = recipientIds.map(() => newUuid());
       await pool.query(
         `INSERT INTO deliveries (id, notification_id, recipient_id, channel, priority, queue, due_at)
-         SELECT d.id, $1, d.recipient, 'email', $2, $3, $4 FROM unnest($5::uuid[], $6::uuid[]) AS d(id, recipient)`,
-        [id, priority, queue, dueAt, deliveries, recipientIds],
+         SELECT d.id, $1, d.recipient, $7::channel, $2, $3, $4 FROM unnest($5::uuid[], $6::uuid[]) AS d(id, recipient)`,
+        [id, priority, queue, dueAt, deliveries, recipientIds, input.channel ?? "email"],
       );
       return deliveries;
     },

@@ -8,6 +8,7 @@ import {
   type WorkflowBundle,
 } from "@temporalio/worker";
 import type { Pool } from "pg";
+import { createChannels } from "../../activities/channels/channels.ts";
 import { createLogger } from "../../config/logger.ts";
 import { packageRoot } from "../../config/package-root.ts";
 import { createWorkerMetrics } from "../../workers/metrics.ts";
@@ -46,13 +47,14 @@ export async function startWorkers(
   events: WorkerDeps["events"] = null,
 ) {
   const recording = recordingChannel(answer);
+  const channels = createChannels([recording.channel]);
   const metrics = createWorkerMetrics();
   const logged: string[] = [];
-  const workers = await createWorkers({
+  const { workers, drain } = await createWorkers({
     connection: environment.nativeConnection,
     client: environment.client,
     pool,
-    channels: { delivery: recording.channel, critical: recording.channel },
+    channels: { delivery: channels, critical: channels },
     retry: { baseMs: 60_000, capMs: 6 * 3_600_000, attempts: 20 },
     retention: { deliveriesDays: 90, auditDays: 365, idempotencyDays: 3 },
     events,
@@ -73,6 +75,7 @@ export async function startWorkers(
     async stop() {
       for (const worker of workers) worker.shutdown();
       await running;
+      await drain();
     },
   };
 }

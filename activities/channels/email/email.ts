@@ -1,12 +1,13 @@
 import type { Logger } from "pino";
 import type { SmtpProvider as ProviderSettings } from "../../../config/environment.ts";
 import { parseMailbox, type Sender } from "../../../domain/address.ts";
+import { addressOf, type Channel as ChannelName } from "../../../domain/channel.ts";
 import { channelGate, providerGate } from "../../../domain/delivery/gates.ts";
 import { responseLimit, type Attempt } from "../../../domain/delivery/attempt.ts";
 import { TemplateError } from "../../../domain/templates/template.ts";
 import type { Breakers } from "../breakers.ts";
 import type { WatchedGates } from "../gate-cache.ts";
-import { createAdmissions, type Line } from "../admission.ts";
+import { createAdmissions, type ProviderEndpoint } from "../admission.ts";
 import type { Channel, SendRequest, SendResult } from "../channel.ts";
 import { createComposer } from "./compose.ts";
 import { SmtpProvider } from "./smtp-provider.ts";
@@ -22,6 +23,8 @@ export interface EmailOptions {
   breakers: Pick<Breakers, "of" | "recoveredAt">;
   /** Of `emailGates`. */
   gates: Pick<WatchedGates, "of">;
+  /** As the contract has it: more than there are connections, so that these go on while outcomes are committed. */
+  inFlightBound: number;
   /** Milliseconds since the epoch. */
   clock?: () => number;
   logger?: Logger;
@@ -33,10 +36,16 @@ export const emailGates = (providers: readonly ProviderSettings[]): string[] => 
   ...providers.map(({ name }) => providerGate(name)),
 ];
 
+/** The providers as breakers know them. */
+export const emailProviders = (
+  providers: readonly ProviderSettings[],
+): { name: string; channel: ChannelName }[] =>
+  providers.map(({ name }) => ({ name, channel: "email" }));
+
 /** A server that takes longer than this for every one of its connections hangs, as far as those who wait can tell. */
 const longestStallMs = 3_000;
 
-interface EmailLine extends Line {
+interface EmailLine extends ProviderEndpoint {
   provider: SmtpProvider;
 }
 
@@ -49,6 +58,7 @@ export function createEmailChannel({
   providers: settings,
   sender,
   sendDeadlineMs,
+  inFlightBound,
   breakers,
   gates,
   clock = Date.now,
@@ -78,7 +88,7 @@ export function createEmailChannel({
   const admissions = createAdmissions({ key, gate: gates.of(key), lines, clock });
 
   async function send(request: SendRequest): Promise<SendResult> {
-    const to = parseMailbox(request.recipient.email ?? "");
+    const to = parseMailbox(addressOf("email", request.recipient) ?? "");
     if (!to)
       return {
         kind: "unsendable",
@@ -103,7 +113,7 @@ export function createEmailChannel({
       const result = await provider.send(mail);
       if ("fault" in result) {
         admission.unused();
-        permit?.putBack();
+        permit?.giveBack();
         return { kind: "unsendable", reason: "template_error", detail: detailOf(result.fault) };
       }
       const { attempt } = result;
@@ -114,12 +124,13 @@ export function createEmailChannel({
       if (attempt.outcome === "unknown" && !request.repeatable) break;
     }
     if (attempts.length > 0) return { kind: "attempted", attempts };
-    permit?.putBack();
+    permit?.giveBack();
     return admissions.held();
   }
 
   return {
-    inFlightBound: lines.reduce((sum, { provider }) => sum + provider.connections, 0),
+    name: "email",
+    inFlightBound,
     opensAt(now) {
       const at = admissions.opensAt(now.getTime());
       return at === null ? null : new Date(at);

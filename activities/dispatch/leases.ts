@@ -1,0 +1,62 @@
+import { performance } from "node:perf_hooks";
+import type { LeasedRow, Ledger } from "../../ledger/ledger.ts";
+
+/** How long a claimed row is ours without a sign of life, and how often such a sign is given. */
+export const leaseMs = 10_000;
+const renewMs = 2_000;
+
+/** Rows that are ours until `deadlineMs` of this process's monotonic clock. */
+export interface Lease {
+  readonly rows: readonly LeasedRow[];
+  deadlineMs: number;
+  now: () => Date;
+}
+
+/** The leases of what was claimed and is not settled: renewed for as long as that takes. */
+export class Leases {
+  #ledger: Pick<Ledger, "renew">;
+  #leases = new Set<Lease>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(ledger: Pick<Ledger, "renew">) {
+    this.#ledger = ledger;
+  }
+
+  get size(): number {
+    return this.#leases.size;
+  }
+
+  add(lease: Lease): void {
+    this.#leases.add(lease);
+    if (this.#timer === undefined) this.#renewLater();
+  }
+
+  delete(lease: Lease): void {
+    this.#leases.delete(lease);
+  }
+
+  /** A deadline counts from before its renewal was asked for. While the ledger is away leases run on, and are asked for again. */
+  async #renew(): Promise<void> {
+    const askedAt = performance.now();
+    const leases = [...this.#leases].filter(
+      ({ deadlineMs }) => deadlineMs < askedAt + leaseMs - renewMs / 2 && deadlineMs > askedAt,
+    );
+    if (leases.length > 0) {
+      const rows = leases.flatMap((lease) => lease.rows);
+      await this.#ledger.renew({ rows, asOf: latest(leases), leaseMs }).then(
+        () => leases.forEach((lease) => (lease.deadlineMs = askedAt + leaseMs)),
+        () => {},
+      );
+    }
+    this.#timer = undefined;
+    if (this.#leases.size > 0) this.#renewLater();
+  }
+
+  #renewLater(): void {
+    this.#timer = setTimeout(() => void this.#renew(), renewMs);
+  }
+}
+
+/** The latest of clocks, of which those of one dispatch are the same. */
+export const latest = (of: readonly { now: () => Date }[]): Date =>
+  new Date(Math.max(0, ...[...new Set(of.map(({ now }) => now))].map((now) => now().getTime())));

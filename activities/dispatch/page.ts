@@ -1,0 +1,151 @@
+import type { ReadRulebook, Rulebook } from "../../ledger/rulebook.ts";
+import type { Load } from "../../domain/policy/batching.ts";
+import { waitingDigests } from "../../domain/delivery/queues.ts";
+import type { Gates } from "../../ledger/gates.ts";
+import type { DueDelivery, Ledger } from "../../ledger/ledger.ts";
+import type { Merges } from "../../ledger/merging.ts";
+import type { RepeatLookup } from "../../ledger/repeats.ts";
+import type { Sources } from "../../ledger/sources.ts";
+import type { Suppressions } from "../../ledger/suppressions.ts";
+import type { Channels } from "../channels/channels.ts";
+import type { Summaries } from "./content.ts";
+import {
+  decidePage,
+  heldBack,
+  type Outgoing,
+  type PageDecisions,
+  wasLeftBehind,
+} from "./decide-page.ts";
+import { postponeReleases } from "./release.ts";
+import type { Item, SendJob, SendOutcome } from "./send-job.ts";
+
+/** `held`: it waits for what policy says, alone or with others. */
+export type DispatchOutcome = SendOutcome | "held";
+
+/** What a page of due deliveries is decided with, and written to. */
+export interface PageDeps {
+  ledger: Pick<Ledger, "membersOf" | "settle" | "decided">;
+  channels: Pick<Channels, "get">;
+  gates: Gates;
+  /** Hand-overs of a delivery at most, as the retry policy has it. */
+  attemptLimit: number;
+  suppressions: Suppressions;
+  repeats: RepeatLookup;
+  merges: Merges;
+  summaries: Summaries;
+  rulebook: ReadRulebook;
+  /** How much waits to be sent, as last seen. */
+  load: () => Load;
+  mailboxShards: number;
+  /** Starts the workflow of a queue, or has it look again. */
+  wake: (queue: string) => Promise<void>;
+}
+
+/** The dispatch that takes pages. */
+export interface PageTaker {
+  /** The name of its queue. */
+  readonly queue: string;
+  readonly sources: Sources;
+  readonly now: () => Date;
+  /** Rows that it has in hand. */
+  readonly inHand: { readonly ids: string[]; add(rows: readonly DueDelivery[]): void };
+  /** Messages to a recipient that are on their way already. */
+  ahead(recipientId: string): number;
+  /** The row has changed, and may be read again. */
+  reread(id: string): void;
+  /** The row needs no hand-over. */
+  ended(id: string, outcome: DispatchOutcome): void;
+  submit(message: Outgoing, contentOf: SendJob["contentOf"]): void;
+}
+
+/**
+ * Decides about rows that were found due, and about the other members of their groups. What is decided without a hand-over is
+ * written at once; the rest is on its way when this returns.
+ * @returns how many messages are
+ */
+export async function takePage(
+  deps: PageDeps,
+  taker: PageTaker,
+  found: readonly DueDelivery[],
+): Promise<number> {
+  const { items, rulebook, ...known } = await loadPage(deps, taker, found);
+  // The ledger's clock says that they are due, which this worker's may not say yet.
+  const dueMs = items.map(({ delivery }) => delivery.dueAt.getTime());
+  const at = new Date(Math.max(taker.now().getTime(), ...dueMs));
+  const page = decidePage({
+    items,
+    at,
+    rulebook,
+    ...known,
+    load: deps.load(),
+    ahead: (recipientId) => taker.ahead(recipientId),
+    recoveredAt: (channel) => deps.channels.get(channel)?.recoveredAt() ?? null,
+    attemptLimit: deps.attemptLimit,
+    mailboxShards: deps.mailboxShards,
+  });
+  const postponed = await postponeReleases(deps.gates, page.outgoing, rulebook.policy, at);
+  for (const [message, until] of postponed) page.decided.push(...heldBack(message, until, at));
+  await writePage(deps, taker, page, at);
+
+  const outgoing = page.outgoing.filter((message) => !postponed.has(message));
+  const firsts = outgoing.map((message) => message.items[0]!);
+  const summarise = await deps.summaries.of(firsts, rulebook.policy);
+  for (const message of outgoing)
+    taker.submit(message, (claimed) => summarise(claimed, taker.now()));
+  return outgoing.length;
+}
+
+/** What decisions look at, in a few statements for all rows. */
+async function loadPage(
+  deps: PageDeps,
+  { inHand, now, sources }: PageTaker,
+  found: readonly DueDelivery[],
+): Promise<{
+  items: Item[];
+  rulebook: Rulebook;
+  isSuppressed: (delivery: DueDelivery) => boolean;
+  repeatsOf: Awaited<ReturnType<RepeatLookup["of"]>>;
+}> {
+  const groups = new Set(
+    found.flatMap((row) => (row.group && !wasLeftBehind(row) ? row.group.id : [])),
+  );
+  const others =
+    groups.size === 0
+      ? []
+      : await deps.ledger.membersOf({ groups: [...groups], asOf: now(), except: inHand.ids });
+  inHand.add(others);
+  const due = [...found, ...others];
+  const [rulebook, sourceOf, isSuppressed] = await Promise.all([
+    deps.rulebook(),
+    sources.of(due),
+    deps.suppressions.of(due),
+  ]);
+  const items = due.map((delivery) => ({ delivery, source: sourceOf(delivery, rulebook) }));
+  const { deduplicationSeconds } = rulebook.policy;
+  const repeatsOf = await deps.repeats.of(items, now(), deduplicationSeconds);
+  return { items, rulebook, isSuppressed, repeatsOf };
+}
+
+/** Writes what needs no hand-over. */
+async function writePage(
+  deps: PageDeps,
+  taker: PageTaker,
+  { settled, decided, merging }: PageDecisions,
+  at: Date,
+): Promise<void> {
+  await Promise.all([
+    settled.length === 0 ? null : deps.ledger.settle(settled),
+    deps.ledger.decided(decided),
+    deps.merges.merge(merging, at),
+  ]);
+  for (const { id, settlement } of settled)
+    if (settlement.status === "pending") taker.reread(id);
+    else taker.ended(id, settlement.status);
+  for (const { id, dueAt } of decided) taker.ended(id, dueAt === null ? "suppressed" : "held");
+  for (const { id } of merging) taker.ended(id, "held");
+  // Its members are drained by another workflow, which may not run.
+  const elsewhere = new Set(merging.map((row) => row.queue));
+  elsewhere.delete(taker.queue);
+  elsewhere.delete(waitingDigests);
+  await Promise.all([...elsewhere].map((name) => deps.wake(name)));
+}

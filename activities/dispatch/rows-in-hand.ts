@@ -1,0 +1,37 @@
+import type { Channel } from "../../domain/channel.ts";
+import type { DueDelivery } from "../../ledger/ledger.ts";
+
+/** Rows that a dispatch has read and that have not begun: they are read by it no second time. */
+export class RowsInHand {
+  #channels = new Map<string, Channel>();
+  #counts = new Map<Channel, number>();
+
+  get size(): number {
+    return this.#channels.size;
+  }
+
+  get ids(): string[] {
+    return [...this.#channels.keys()];
+  }
+
+  countOf(channel: Channel): number {
+    return this.#counts.get(channel) ?? 0;
+  }
+
+  add(rows: readonly Pick<DueDelivery, "id" | "channel">[]): void {
+    for (const { id, channel } of rows) {
+      if (this.#channels.has(id)) continue;
+      this.#channels.set(id, channel);
+      this.#counts.set(channel, this.countOf(channel) + 1);
+    }
+  }
+
+  remove(ids: readonly string[]): void {
+    for (const id of ids) {
+      const channel = this.#channels.get(id);
+      if (channel === undefined) continue;
+      this.#channels.delete(id);
+      this.#counts.set(channel, this.countOf(channel) - 1);
+    }
+  }
+}

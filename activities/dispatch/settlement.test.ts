@@ -1,0 +1,67 @@
+import { describe, expect, it } from "vitest";
+import { newUuid } from "../../domain/ids.ts";
+import type { Attempt } from "../../domain/delivery/attempt.ts";
+import { type ClaimedMessage, releaseMessage, settleMessage } from "./settlement.ts";
+
+const now = new Date("2027-03-01T09:00:00Z");
+const terms = { retry: { baseMs: 60_000, capMs: 3_600_000, attempts: 3 }, random: () => 0 };
+
+/** A claimed group of two. */
+function claimed(): ClaimedMessage {
+  const items = [1, 2].map((attemptCount) => ({
+    delivery: { id: newUuid(), attemptCount, forgivenCount: 0, reason: "retry", dueAt: now },
+    source: { guarantee: "at_least_once" },
+  }));
+  return { items, token: newUuid(), now: () => now } as unknown as ClaimedMessage;
+}
+
+const attempt: Attempt = {
+  provider: "smtp-1",
+  outcome: "sent",
+  failure: null,
+  response: "250 ok",
+  startedAt: now,
+  finishedAt: now,
+};
+
+describe("a message that was handed over", () => {
+  it("has one outcome for all its rows, but for those of which nothing could be said", () => {
+    const message = claimed();
+    const [, second] = message.items;
+    const faults = new Map([[second!.delivery.id, new Error("no link")]]);
+    const { settled, unused } = settleMessage(
+      message,
+      { kind: "attempted", attempts: [attempt] },
+      terms,
+      faults,
+    );
+    expect(unused).toBe(false);
+    expect(settled).toMatchObject([
+      { attemptCount: 2, attempts: [attempt], settlement: { status: "sent" } },
+      {
+        attemptCount: 2,
+        attempts: [],
+        settlement: { status: "failed", reason: "template_error" },
+      },
+    ]);
+  });
+});
+
+describe("a message that was claimed and not handed over", () => {
+  it("is again as it was read", () => {
+    const { settled, unused } = releaseMessage(claimed());
+    expect(unused).toBe(true);
+    expect(settled).toMatchObject([
+      {
+        attemptCount: 1,
+        attempts: [],
+        settlement: { status: "pending", reason: "retry", dueAt: now },
+      },
+      {
+        attemptCount: 2,
+        attempts: [],
+        settlement: { status: "pending", reason: "retry", dueAt: now },
+      },
+    ]);
+  });
+});

@@ -1,0 +1,172 @@
+import { performance } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Attempt, responseLimit } from "../../domain/delivery/attempt.ts";
+import { settle, type RetryPolicy, type Settlement } from "../../domain/delivery/settle.ts";
+import { TemplateError } from "../../domain/templates/template.ts";
+import type { LeasedRow, Ledger, RateGrant, SettledDelivery } from "../../ledger/ledger.ts";
+import type { SendResult } from "../channels/channel.ts";
+import type { Lease } from "./leases.ts";
+import type { Item, SendJob } from "./send-job.ts";
+
+const settleRetryMs = 250;
+
+/** A message whose rows are claimed. */
+export interface ClaimedMessage extends Lease {
+  readonly job: SendJob;
+  /** The queue that its rows are of. */
+  readonly queue: string;
+  /** Of its items, those that were claimed. */
+  readonly items: readonly Item[];
+  readonly rows: readonly LeasedRow[];
+  readonly token: string;
+  readonly grant: RateGrant;
+}
+
+/** A claimed message of which is known what became. */
+export interface EndedMessage {
+  claimed: ClaimedMessage;
+  settled: SettledDelivery[];
+  /** Nothing came of it: its grant is given back. */
+  unused: boolean;
+}
+
+/** All that went out as one message have one outcome; those of which nothing could be said, for `faults`, have failed by themselves. */
+export function settleMessage(
+  claimed: ClaimedMessage,
+  result: SendResult,
+  { retry, random }: { retry: RetryPolicy; random: () => number },
+  faults?: ReadonlyMap<string, unknown>,
+): EndedMessage {
+  const { items } = claimed;
+  const made = result.kind === "attempted" ? result.attempts : [];
+  const before = items.map(({ delivery }) => delivery.attemptCount - delivery.forgivenCount);
+  const settlement: SettledDelivery["settlement"] =
+    result.kind === "unsendable"
+      ? { status: "failed", reason: result.reason, detail: result.detail }
+      : result.kind === "held"
+        ? { status: "pending", reason: result.reason, dueAt: result.until }
+        : settle({
+            attempt: made.at(-1)!,
+            attemptCount: made.length + Math.max(...before),
+            guarantee: guaranteeOf(items),
+            policy: retry,
+            now: claimed.now(),
+            random: random(),
+          });
+  const settled = items.map(({ delivery: { id, attemptCount } }) =>
+    faults?.has(id)
+      ? {
+          id,
+          token: claimed.token,
+          settlement: failedToRender(faults.get(id)),
+          attemptCount,
+          attempts: [],
+        }
+      : {
+          id,
+          token: claimed.token,
+          settlement,
+          attemptCount: attemptCount + made.length,
+          attempts: made,
+        },
+  );
+  return { claimed, settled, unused: made.every(({ outcome }) => outcome === "transient") };
+}
+
+/** A message that was claimed and never handed over becomes again what it was. */
+export const releaseMessage = (claimed: ClaimedMessage): EndedMessage => ({
+  claimed,
+  unused: true,
+  settled: claimed.items.map(({ delivery: { id, attemptCount, reason, dueAt } }) => ({
+    id,
+    token: claimed.token,
+    settlement: { status: "pending", reason, dueAt },
+    attemptCount,
+    attempts: [],
+  })),
+});
+
+/** What cannot be said now never can be. */
+export const unrenderable = (fault: unknown): SendResult => ({
+  kind: "unsendable",
+  reason: "template_error",
+  detail: describeFault(fault),
+});
+
+const failedToRender = (fault: unknown): Settlement => ({
+  status: "failed",
+  reason: "template_error",
+  detail: describeFault(fault),
+});
+
+const describeFault = (fault: unknown): string =>
+  (fault instanceof TemplateError ? fault.message : "the message cannot be made").slice(
+    0,
+    responseLimit,
+  );
+
+/** A repeat is allowed where each of them allows it. */
+export const guaranteeOf = (items: readonly Item[]) =>
+  items.every(({ source }) => source.guarantee === "at_least_once")
+    ? "at_least_once"
+    : "at_most_once";
+
+/** A hand-over of which nobody knows how it ended, as evidence beside what follows it. */
+export function interruptedAttempt(now = new Date()): Attempt {
+  return {
+    provider: null,
+    outcome: "unknown",
+    failure: "interrupted",
+    response: null,
+    startedAt: now,
+    finishedAt: now,
+  };
+}
+
+/** What the ledger took of outcomes, and what it did not while their rows were ours. */
+interface Settled {
+  settled: EndedMessage[];
+  lost: EndedMessage[];
+}
+
+/** Outcomes are kept while the ledger is away, and written as soon as it is back, for as long as the rows are ours. */
+export async function settleLater(
+  ledger: Pick<Ledger, "settle">,
+  endings: EndedMessage[],
+): Promise<Settled> {
+  for (;;) {
+    await sleep(settleRetryMs);
+    try {
+      await ledger.settle(endings.flatMap(({ settled }) => settled));
+      return { settled: endings, lost: [] };
+    } catch (error) {
+      if (isRefusal(error)) return settleApart(ledger, endings);
+      if (endings.every(({ claimed }) => performance.now() >= claimed.deadlineMs))
+        return { settled: [], lost: endings };
+    }
+  }
+}
+
+/** One of them is at fault: its neighbours are not to suffer for it. */
+async function settleApart(
+  ledger: Pick<Ledger, "settle">,
+  endings: EndedMessage[],
+): Promise<Settled> {
+  if (endings.length > 1) {
+    const parts = await Promise.all(endings.map((one) => settleLater(ledger, [one])));
+    return {
+      settled: parts.flatMap(({ settled }) => settled),
+      lost: parts.flatMap(({ lost }) => lost),
+    };
+  }
+  const [one] = endings as [EndedMessage];
+  if (one.settled.every(({ attempts }) => attempts.length === 0))
+    return { settled: [], lost: endings };
+  // Better a row that ends without its evidence than one that never does.
+  const bare = { ...one, settled: one.settled.map((row) => ({ ...row, attempts: [] })) };
+  return settleLater(ledger, [bare]);
+}
+
+/** PostgreSQL refused the data itself (classes 22 and 23 of SQLSTATE): the same again will be refused again. */
+const isRefusal = (error: unknown) =>
+  error instanceof Error && "code" in error && /^2[23]/.test(String(error.code));

@@ -1,0 +1,156 @@
+import type { Channel } from "../domain/channel.ts";
+import type { DecisionInput } from "../domain/policy/decide.ts";
+import { type GrantLog, noGrants } from "../domain/policy/limits.ts";
+import type { Preferences } from "../domain/policy/preferences.ts";
+import type { Priority } from "../domain/priority.ts";
+import type { Reason } from "../domain/delivery/reasons.ts";
+import type { RecipientView } from "../domain/recipient-view.ts";
+
+export interface LeasedRow {
+  id: string;
+  /** Null for a row that nobody has claimed. */
+  token: string | null;
+}
+
+/** A delivery that is due, with what decisions about it and its message are made from. */
+export interface DueDelivery extends LeasedRow {
+  campaignId: string | null;
+  notificationId: string | null;
+  /** The campaign's revision in force when it was read; null for a notification, which has but one. */
+  revision: number | null;
+  priority: Priority;
+  channel: Channel;
+  dueAt: Date;
+  /** Why it waited. */
+  reason: Reason | null;
+  holdCount: number;
+  group: DueGroup | null;
+  /** Hand-overs so far, a cut-off one included. */
+  attemptCount: number;
+  /** Of these, those that do not count towards the limit any more. */
+  forgivenCount: number;
+  /** It was being handed over when its worker died or lost its lease; `token` is the dead one. */
+  interrupted: boolean;
+  erased: boolean;
+  recipient: RecipientView;
+  /** What the recipient has said, if anything, and in which version. */
+  preferences: Preferences | null;
+  preferencesVersion: number;
+  engagedHours: readonly number[];
+  grants: GrantLog;
+}
+
+export type DueGroup = NonNullable<DecisionInput["waiting"]["group"]> & {
+  id: string;
+  typeId: string | null;
+};
+
+/** What a statement reads, and the type in which the driver returns it. */
+interface Column<Value> {
+  sql: string;
+  /** Only for the compiler. */
+  value?: Value;
+}
+
+const column = <Value>(sql: string): Column<Value> => ({ sql });
+
+const inMs = (instant: string) => `(extract(epoch FROM ${instant}) * 1000)::float8`;
+
+/** The columns of a due row, of the tables that `dueTables` joins. */
+const dueColumns = {
+  id: column<string>("d.id"),
+  token: column<string | null>("d.lease_token"),
+  campaignId: column<string | null>("d.campaign_id"),
+  notificationId: column<string | null>("d.notification_id"),
+  revision: column<number | null>("c.revision"),
+  priority: column<Priority>("d.priority"),
+  channel: column<Channel>("d.channel"),
+  dueMs: column<number>(inMs("d.due_at")),
+  reason: column<Reason | null>("d.reason"),
+  holdCount: column<number>("d.hold_count"),
+  attemptCount: column<number>("d.attempt_count"),
+  forgivenCount: column<number>("d.forgiven_count"),
+  interrupted: column<boolean>("d.status = 'sending'"),
+  groupId: column<string | null>("g.id"),
+  groupKind: column<DueGroup["kind"]>("g.kind"),
+  groupStatus: column<DueGroup["status"]>("g.status"),
+  groupClosesMs: column<number>(inMs("g.closes_at")),
+  groupTypeId: column<string | null>("g.type_id"),
+  erased: column<boolean>("r.erased_at IS NOT NULL"),
+  recipientId: column<string>("r.id"),
+  externalId: column<string | null>("r.external_id"),
+  email: column<string | null>("r.email"),
+  phone: column<string | null>("r.phone"),
+  timeZone: column<string>("r.time_zone"),
+  locale: column<string>("r.locale"),
+  attributes: column<RecipientView["attributes"]>("r.attributes"),
+  preferences: column<Preferences | null>("r.preferences"),
+  preferencesVersion: column<number>("r.preferences_version"),
+  engagedHours: column<number[] | null>("nullif(r.engaged_hours, '{}')"),
+  granted: column<number[] | null>(
+    `CASE WHEN cardinality(l.granted) > 0 THEN ARRAY(SELECT ${inMs("at")} FROM unnest(l.granted) AS at) END`,
+  ),
+  grantedTypes: column<number[]>("l.types"),
+};
+
+/** A due row as the driver returns it. */
+export type DueRow = {
+  [Name in keyof typeof dueColumns]: (typeof dueColumns)[Name] extends Column<infer Value>
+    ? Value
+    : never;
+};
+
+export const dueSelection = Object.entries(dueColumns)
+  .map(([name, { sql }]) => `${sql} AS "${name}"`)
+  .join(", ");
+
+/**
+ * What is joined to rows `due` of deliveries. Groups and logs are looked up one by one: a plan that was made while those tables
+ * were small would read the whole of them for each page.
+ */
+export const dueTables = `
+  due d JOIN recipients r ON r.id = d.recipient_id LEFT JOIN campaigns c ON c.id = d.campaign_id
+    LEFT JOIN LATERAL (SELECT * FROM groups WHERE id = d.group_id LIMIT 1) g ON true
+    LEFT JOIN LATERAL (SELECT * FROM grant_logs WHERE recipient_id = d.recipient_id LIMIT 1) l ON true`;
+
+export function toDueDelivery(row: DueRow): DueDelivery {
+  return {
+    id: row.id,
+    token: row.token,
+    campaignId: row.campaignId,
+    notificationId: row.notificationId,
+    revision: row.revision,
+    priority: row.priority,
+    channel: row.channel,
+    dueAt: new Date(row.dueMs),
+    reason: row.reason,
+    holdCount: row.holdCount,
+    group:
+      row.groupId === null
+        ? null
+        : {
+            id: row.groupId,
+            kind: row.groupKind,
+            status: row.groupStatus,
+            closesAt: row.groupClosesMs,
+            typeId: row.groupTypeId,
+          },
+    attemptCount: row.attemptCount,
+    forgivenCount: row.forgivenCount,
+    interrupted: row.interrupted,
+    erased: row.erased,
+    recipient: {
+      id: row.recipientId,
+      externalId: row.externalId,
+      email: row.email,
+      phone: row.phone,
+      timeZone: row.timeZone,
+      locale: row.locale,
+      attributes: row.attributes,
+    },
+    preferences: row.preferences,
+    preferencesVersion: row.preferencesVersion,
+    engagedHours: row.engagedHours ?? [],
+    grants: row.granted === null ? noGrants : { granted: row.granted, types: row.grantedTypes },
+  };
+}
