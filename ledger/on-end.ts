@@ -1,9 +1,9 @@
 /*
- * Where a delivery ends. Every statement that gives deliveries a terminal status writes it through `endDelivery`, and names the
- * rows that it changed to `onEnd`: what has to follow from an end, in the same statement, is added here and nowhere else.
+ * Where a delivery ends. Every statement that gives deliveries a terminal status names the rows that it changed to `onEnd`: what has
+ * to follow from an end, in the same statement, is added here and nowhere else.
  */
 
-/** Values of SET for a delivery `d` that ends. It waits for nothing and belongs to nobody any more. */
+/** What a delivery `d` is set to that somebody ends, whatever it waited for. It belongs to nobody any more. */
 export const endDelivery = ({ status, reason }: { status: string; reason: string }) =>
   `status = ${status}, reason = ${reason}, detail = NULL, due_at = NULL, lease_token = NULL, lease_until = NULL, finished_at = clock_timestamp()`;
 

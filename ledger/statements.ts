@@ -1,6 +1,8 @@
 import { dueSelection, dueTables, type DueRow } from "./due-delivery.ts";
+import { mayHaveArrived } from "./audience-sql.ts";
 import { sourceRuns } from "./conditions.ts";
 import { reopenGroups } from "./groups.ts";
+import { changedColumns, onEnd } from "./on-end.ts";
 import { defineStatement } from "./sql.ts";
 import type { Channel } from "../domain/channel.ts";
 import { longestWindowMs } from "../domain/policy/limits.ts";
@@ -135,16 +137,26 @@ export const readDueMembers = defineStatement<
   "members",
 );
 
+/** Whether a row is to be suppressed, and whether it is after a hand-over that nobody answered: then its outcome is unknown. */
+const ends = "h.due_ms IS NULL";
+const endsUnknown = `${ends} AND ${mayHaveArrived("d")}`;
+
 /** A hold, or a suppression, of rows that are as they were read. */
 export const writeDecisions = defineStatement<DecisionColumns>(
   `
-  UPDATE deliveries d SET status = CASE WHEN h.due_ms IS NULL THEN 'suppressed' ELSE d.status END, due_at = to_timestamp(h.due_ms / 1000.0),
-    reason = h.reason, hold_count = h.hold_count, group_id = h.group_id, finished_at = CASE WHEN h.due_ms IS NULL THEN clock_timestamp() END,
+  WITH changed AS (
+  UPDATE deliveries d SET status = CASE WHEN ${endsUnknown} THEN 'unknown' WHEN ${ends} THEN 'suppressed' ELSE d.status END,
+    due_at = to_timestamp(h.due_ms / 1000.0), reason = CASE WHEN ${endsUnknown} THEN 'outcome_unknown' ELSE h.reason END, hold_count = h.hold_count,
+    group_id = h.group_id, finished_at = CASE WHEN ${ends} THEN clock_timestamp() END,
     decided_at = to_timestamp(h.decided_ms / 1000.0), policy_version = h.policy_version, type_version = h.type_version, preferences_version = h.preferences_version
   FROM unnest(:ids::uuid[], :readDueMs::bigint[], :decidedMs::bigint[], :dueMs::bigint[], :reasons::text[], :holdCounts::smallint[], :groupIds::uuid[],
       :policyVersions::int[], :typeVersions::int[], :preferencesVersions::int[])
     AS h(id, read_ms, decided_ms, due_ms, reason, hold_count, group_id, policy_version, type_version, preferences_version)
-  WHERE d.id = h.id AND d.status = 'pending' AND d.due_at = to_timestamp(h.read_ms / 1000.0)`,
+  WHERE d.id = h.id AND d.status = 'pending' AND d.due_at = to_timestamp(h.read_ms / 1000.0)
+  RETURNING ${changedColumns}
+  ),
+  ${onEnd("changed")}
+  SELECT FROM changed LIMIT 0`,
   "decided",
 );
 
@@ -170,8 +182,9 @@ export const settleAndClaim = defineStatement<
         :settledAttemptCounts::smallint[])
       AS s(id, token, status, due_ms, reason, detail, attempt_count)
     WHERE d.id = s.id AND d.lease_token IS NOT DISTINCT FROM s.token AND d.due_at IS NOT NULL
-    RETURNING d.id, d.group_id, d.status, d.attempt_count
+    RETURNING ${changedColumns}
   ),
+  ${onEnd("settled")},
   -- No provider took them.
   reopened AS (
     ${reopenGroups("ARRAY(SELECT DISTINCT group_id FROM settled WHERE group_id IS NOT NULL AND status = 'pending' AND attempt_count = 0)")}

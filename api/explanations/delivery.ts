@@ -265,7 +265,8 @@ const isDecidedAnew = ({ status, reason }: Row) =>
 type Kept = Pick<Decision, "kind"> & { reason: Reason | null };
 
 function keptOf({ status, reason, attemptCount }: Row): Kept | null {
-  if (status === "cancelled") return null;
+  // An outcome that nobody knows says nothing of what was decided last: whatever ends such a delivery, it ends so.
+  if (status === "cancelled" || status === "unknown") return null;
   if (status === "suppressed") return { kind: "suppress", reason };
   if (reason === "batch" || reason === "digest") return { kind: "merge", reason };
   if ((heldReasons as readonly (Reason | null)[]).includes(reason)) return { kind: "hold", reason };

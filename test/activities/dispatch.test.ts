@@ -269,16 +269,15 @@ describe("dispatch", () => {
       [newUuid()],
     );
     await pool.query("UPDATE campaigns SET status = 'cancelled'");
-    const query = pool.query.bind(pool) as (text: string, values?: unknown[]) => Promise<unknown>;
-    const spied = vi.spyOn(pool, "query").mockImplementation((async (
-      text: string,
-      values: unknown[],
-    ) => {
-      if (text.includes("max(lease_until)"))
+    const query = pool.query.bind(pool) as (statement: unknown) => Promise<unknown>;
+    const spied = vi.spyOn(pool, "query").mockImplementation((async (statement: {
+      text: string;
+    }) => {
+      if (statement.text.includes("max(lease_until)"))
         await query(
           "UPDATE deliveries SET status = 'pending', lease_token = NULL, lease_until = NULL WHERE status = 'sending'",
         );
-      return query(text, values);
+      return query(statement);
     }) as never);
     const step = await advanceCampaign(pool, campaign.publicId);
     spied.mockRestore();

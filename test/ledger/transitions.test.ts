@@ -4,6 +4,7 @@ import { newUuid } from "../../domain/ids.ts";
 import { cancelCampaignDeliveries, reprioritiseCampaign } from "../../ledger/campaign-rows.ts";
 import { applyOperatorChange } from "../../ledger/operator-changes.ts";
 import { completeDeliveries, snoozeDeliveries } from "../../ledger/recipient-actions.ts";
+import { createLedger } from "../../ledger/ledger.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { inTransaction } from "../../ledger/transaction.ts";
 import { eraseDeliveries } from "../../ledger/transitions.ts";
@@ -364,5 +365,40 @@ describe("another priority of what is being handed over", () => {
     );
     expect(outcome).toMatchObject({ changed: [], skipped: { sending: 1 } });
     expect((await rowOf(row.id)).priority).toBe("normal");
+  });
+});
+
+describe("a delivery that policy suppresses", () => {
+  const suppress = (row: Waiting, readDueAt: Date) =>
+    createLedger(database.pool).decided([
+      {
+        id: row.id,
+        readDueAt,
+        decidedAt: new Date(),
+        reason: "expired",
+        dueAt: null,
+        holdCount: 0,
+        groupId: row.groupId,
+        policyVersion: 0,
+        typeVersion: null,
+        preferencesVersion: 0,
+      },
+    ]);
+
+  it("ends as suppressed, for the reason that it was suppressed for", async () => {
+    const row = await waiting();
+    await suppress(row, (await rowOf(row.id)).dueAt!);
+    expect(await rowOf(row.id)).toMatchObject({ status: "suppressed", reason: "expired" });
+  });
+
+  it("ends as unknown where its hand-over was never answered: it may have arrived", async () => {
+    const row = await waiting();
+    await leaveUnanswered(row.id);
+    await suppress(row, (await rowOf(row.id)).dueAt!);
+    expect(await rowOf(row.id)).toMatchObject({
+      status: "unknown",
+      reason: "outcome_unknown",
+      finishedNow: true,
+    });
   });
 });
