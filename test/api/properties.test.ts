@@ -62,7 +62,7 @@ const tell = (who: string) =>
     `${who} made ${arrived.count} requests, answered by ${JSON.stringify(arrived.statuses)}.\n`,
   );
 
-describe("whatever is sent", { timeout: 400_000 }, () => {
+describe("whatever is sent", () => {
   it.skipIf(schemathesis === null)(
     "is answered as the document says, to Schemathesis",
     async () => {

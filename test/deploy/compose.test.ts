@@ -76,7 +76,7 @@ describe("docker-compose.yml", () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
-  }, 180_000);
+  });
 
   describe.each(each)("$name", ({ name, service }) => {
     it("can write nothing, gain nothing, and is not root", () => {
@@ -327,7 +327,6 @@ describe("the secrets", () => {
         await server.stop();
       }
     },
-    60_000,
   );
 });
 

@@ -12,6 +12,7 @@ import { createEmptyDatabase, type TestDatabase } from "../support/postgres.ts";
 import { createDevServer } from "../support/temporal.ts";
 import { compose } from "./compose-file.ts";
 import { buildStages, copyOf, isIgnored, stages } from "./dockerfile.ts";
+import { waitMs } from "../support/patience.ts";
 
 const last = stages.at(-1)!;
 const all = stages.flatMap(({ instructions }) => instructions);
@@ -112,7 +113,7 @@ describe("what the Dockerfile builds", () => {
       TEMPORAL_ADDRESS: inject("temporalAddress"),
       TEMPORAL_NAMESPACE: temporal.client.options.namespace,
     };
-  }, 300_000);
+  });
 
   afterAll(async () => {
     await temporal?.teardown();
@@ -147,7 +148,7 @@ describe("what the Dockerfile builds", () => {
     const [, program, ...args] = compose.services[service]!.healthcheck!.test;
     const check = args.map((arg) => arg.replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${port}`));
     try {
-      execFileSync(program!, check, { env: { PATH: environment["PATH"] }, timeout: 20_000 });
+      execFileSync(program!, check, { env: { PATH: environment["PATH"] }, timeout: waitMs });
       return true;
     } catch {
       return false;
@@ -192,8 +193,8 @@ describe("what the Dockerfile builds", () => {
       SMTP_URL_FILE: join(root, "smtp-url"),
     });
     const isReady = async (url: string) => (await fetch(`${url}/readyz`)).ok;
-    await waitUntil("the API to be ready", 60_000, () => isReady(`http://127.0.0.1:${port}`));
-    await waitUntil("the worker to be ready", 60_000, () =>
+    await waitUntil("the API to be ready", waitMs, () => isReady(`http://127.0.0.1:${port}`));
+    await waitUntil("the worker to be ready", waitMs, () =>
       isReady(`http://127.0.0.1:${workerPort}`),
     );
     expect([isHealthy("api", port), isHealthy("worker", workerPort)]).toEqual([true, true]);
@@ -201,5 +202,5 @@ describe("what the Dockerfile builds", () => {
     expect(await api.ended).toMatchObject({ code: 0 });
     expect(await worker.ended).toMatchObject({ code: 0 });
     expect([isHealthy("api", port), isHealthy("worker", workerPort)]).toEqual([false, false]);
-  }, 180_000);
+  });
 });
