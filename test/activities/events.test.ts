@@ -8,6 +8,7 @@ import { createPublishEvents } from "../../activities/publish-events.ts";
 import { createGates, type Gates } from "../../ledger/gates.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
+import { waitMs } from "../support/patience.ts";
 
 const secret = "a-secret-of-events-of-24-characters";
 const retry = { baseMs: 60_000, capMs: 3_600_000, attempts: 10 };
@@ -100,7 +101,7 @@ function start(deps: Deps = {}) {
     receiver: { url, secret },
     retry,
     sweepMs: 20,
-    timeoutMs: 5_000,
+    timeoutMs: waitMs,
     ...deps,
   });
   const running = environment.run(activity) as Promise<void>;
@@ -280,10 +281,12 @@ describe("a receiver that takes nothing now", () => {
   it("that hangs is given up after a while", async () => {
     await happened(1);
     answers = [() => {}];
-    start({ timeoutMs: 100 });
+    const impatient = start({ timeoutMs: 100 });
     await expect.poll(shut).toMatchObject({ reason: "no answer in time" });
     await expect.poll(async () => (await rows())[0]!.detail).toBe("no answer in time");
+    await impatient.end();
     await open();
+    start();
     await until(1);
   });
 

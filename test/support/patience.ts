@@ -9,3 +9,6 @@ export const testMs = 300_000;
 
 /** For `vi.waitFor` and `vi.waitUntil`; `expect.poll` has it from vitest.config.ts. */
 export const patience = { timeout: waitMs, interval: 20 };
+
+/** Of a transaction that a test holds open itself. */
+export const transactionLimits = { maxWait: waitMs, timeout: waitMs };
