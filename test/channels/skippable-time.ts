@@ -8,6 +8,6 @@ export function skippableTime(): { skip(ms: number): void } {
   const now = performance.now.bind(performance);
   let skippedMs = 0;
   const spy = vi.spyOn(performance, "now").mockImplementation(() => now() + skippedMs);
-  onTestFinished(() => void spy.mockRestore());
+  onTestFinished(() => spy.mockRestore());
   return { skip: (ms) => void (skippedMs += ms) };
 }

@@ -271,7 +271,7 @@ describe("a week in a recipient's life", () => {
   it("has exactly the expected messages until its Saturday", async () => {
     await goTo("Wed 08:00");
     workers = await startWorkers(environment, api.pool);
-    stopWorkers = workers.stop;
+    stopWorkers = () => workers.stop();
     // The test server has no Schedules, and each run costs it a tenth of a second: so they come every quarter of an hour in the
     // hours around the times of digests, by UTC, and in one of the afternoon.
     digests = await environment.client.workflow.start("digest", {
