@@ -22,16 +22,16 @@ export const mutations: readonly Mutation[] = [
     name: "critical-passes",
     rule: "A critical message passes switches, quiet hours and limits.",
     file: "domain/policy/decide.ts",
-    text: '(message.priority === "critical" ? send : null)',
-    replacement: '(message.priority === "critical" ? null : null)',
+    text: 'evaluate: (input) => (input.message.priority === "critical" ? send(input) : null),',
+    replacement: "evaluate: () => null,",
     tests: ["domain/policy/decide.test.ts"],
   },
   {
     name: "own-cap",
     rule: "A high message passes the recipient's own cap, and counts.",
     file: "domain/policy/decide.ts",
-    text: '...(message.priority === "high" ? [] : [wishOf(preferences.maxPerHour)]),',
-    replacement: "wishOf(preferences.maxPerHour),",
+    text: '...(message.priority === "high" ? [] : [preferenceOf(preferences.maxPerHour)]),',
+    replacement: "preferenceOf(preferences.maxPerHour),",
     tests: ["domain/policy/decide.test.ts"],
   },
   {
@@ -87,7 +87,8 @@ export const mutations: readonly Mutation[] = [
     rule: "Under at-most-once an unknown outcome is not tried again.",
     file: "domain/delivery/settle.ts",
     text: 'if (attempt.outcome === "unknown" && guarantee === "at_most_once")',
-    replacement: 'if (attempt.outcome === "unknown" && guarantee === "at_least_once")',
+    replacement:
+      'if (attempt.outcome === "unknown" && guarantee === "at_most_once" && attemptCount > 1)',
     tests: ["domain/delivery/settle.test.ts"],
   },
   {
