@@ -1,9 +1,17 @@
 import { defineConfig } from "vitest/config";
+import { patience, testMs } from "./test/support/patience.ts";
 
 // Two cores are the common case, and servers need theirs.
 const maxWorkers = 2;
 
-const patience = { testTimeout: 30_000, hookTimeout: 60_000 };
+/** What every project has: vitest takes nothing of this from above its projects. */
+const common = {
+  // To import the sources anew for each file cost more than the tests did. No file leaves anything to the next one.
+  isolate: false,
+  testTimeout: testMs,
+  hookTimeout: testMs,
+  expect: { poll: patience },
+};
 
 const globalSetup = ["test/support/postgres.ts", "test/support/temporal.ts"];
 
@@ -13,23 +21,44 @@ export default defineConfig({
     projects: [
       {
         test: {
+          ...common,
           name: "unit",
-          include: [
-            "{activities,api,cli,config,domain,ledger,lib,prisma,workers,workflows}/**/*.test.ts",
-          ],
+          // Beside what they test, in whichever folder.
+          include: ["**/*.test.ts"],
+          exclude: ["{dist,node_modules,test}/**"],
         },
       },
       {
         test: {
+          ...common,
           name: "servers",
           include: ["test/**/*.test.ts"],
+          exclude: ["test/{browser,peers}/**"],
           globalSetup,
-          ...patience,
         },
       },
       {
-        // Not of `npm test`: `npm run record-histories`.
+        // `npm run test:peers`: programs that nobody here wrote, some of them slow, some not on every machine.
         test: {
+          ...common,
+          name: "peers",
+          include: ["test/peers/**/*.test.ts"],
+          globalSetup,
+        },
+      },
+      {
+        // `npm run test:browser`.
+        test: {
+          ...common,
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
+          globalSetup,
+        },
+      },
+      {
+        // `npm run record-histories`.
+        test: {
+          ...common,
           name: "record",
           include: ["test/replay/record.ts"],
           globalSetup,

@@ -7,25 +7,28 @@ import { PrismaClient } from "./generated/client.ts";
 const preparedStatementLimit = 500;
 
 /**
- * A client over a pool of at most `connections`, which connects when first used. It gives up on a connection after 5 s,
- * on a statement after 60 s, and the server ends a transaction that its owner left idle for 15 s. Sessions run in UTC,
+ * A client over a pool of at most `connections`, which connects when first used. It gives up on a connection, and on a free
+ * one for a transaction, after `connectionWaitMs`, on a statement after 60 s, on a transaction after 15 s; the server ends one
+ * that its owner left idle for 15 s. Sessions run in UTC,
  * as the adapter takes for granted when it reads a timestamp. Statements are prepared: a pooler between must support that.
  * The caller ends it with `$disconnect()`. `watch` is told of the pool, to count its connections.
  */
 export function createPrisma({
   url,
   connections,
+  connectionWaitMs = 5_000,
   watch,
 }: {
   url: string;
   connections: number;
+  connectionWaitMs?: number;
   watch?: (pool: Pick<Pool, "totalCount" | "idleCount" | "waitingCount">) => void;
 }): PrismaClient {
   const pool = new Pool({
     connectionString: url,
     max: connections,
     application_name: "tidings",
-    connectionTimeoutMillis: 5_000,
+    connectionTimeoutMillis: connectionWaitMs,
     statement_timeout: 60_000,
     idle_in_transaction_session_timeout: 15_000,
     keepAlive: true,
@@ -36,7 +39,10 @@ export function createPrisma({
     disposeExternalPool: true,
     statementNameGenerator: statementNames(),
   });
-  return new PrismaClient({ adapter });
+  return new PrismaClient({
+    adapter,
+    transactionOptions: { maxWait: connectionWaitMs, timeout: 15_000 },
+  });
 }
 
 /** Names by content, so that a name never stands for two texts; none (an empty one) once the limit is reached. */

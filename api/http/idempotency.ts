@@ -93,8 +93,6 @@ const keyStateStatement = defineStatement<{ scope: string; key: string }, KeySta
   keyStateSql(":scope", ":key"),
 );
 
-const limits = { maxWait: 5_000, timeout: 15_000 };
-
 /** Does `work` and writes its changes to the audit trail, in one transaction. Resolves with what to answer. */
 export async function withAuditedTransaction<Body>(
   c: Context<ApiEnv>,
@@ -105,7 +103,7 @@ export async function withAuditedTransaction<Body>(
     const done = await work(tx);
     await recordChanges(c, tx, done.changes, clock());
     return done;
-  }, limits);
+  });
   committed?.();
   return body;
 }
@@ -144,7 +142,7 @@ export async function withIdempotentTransaction<Body, Status extends ContentfulS
         });
       }
       return { status, text, replayed: false, ...(committed && { committed }) };
-    }, limits);
+    });
   const { committed, ...answer } = await retryOnce(request, attempt);
   committed?.();
   return answerWith<Body, Status>(c, answer);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { newUuid } from "../../domain/ids.ts";
+import { freezeAudience } from "../../ledger/freeze-audience.ts";
 import { advanceCampaign } from "../support/campaign-worker.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 
@@ -100,6 +101,18 @@ describe("a campaign's audience of segments", () => {
     await advance(after);
     expect(await frozen(before)).toEqual([first]);
     expect(await frozen(after)).toEqual([second]);
+  });
+
+  it("is frozen once: a retry finds it done, and adds nobody who came later", async () => {
+    const [first] = await recipients(["pro"]);
+    await segment("pro");
+    const campaign = await campaignFor({ include: ["pro"] });
+    const freeze = () =>
+      freezeAudience(database.pool, campaign.id, campaign.publicId, new Date(Date.now() + 60_000));
+    await freeze();
+    await recipients(["pro"]);
+    await freeze();
+    expect(await frozen(campaign)).toEqual([first]);
   });
 
   it("waits for a segment that is gone, and writes to nobody meanwhile", async () => {

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { createBreakers, type Breakers, type Trial } from "../../activities/channels/breakers.ts";
 import type { Policy } from "../../domain/policy/policy.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
+import { patience } from "../support/patience.ts";
 
 let database: LedgerDatabase;
 let pool: Pool;
@@ -61,10 +62,7 @@ async function stored(provider = "smtp-1"): Promise<Stored> {
 
 /** What was reported is written when this resolves. */
 const settled = (expected: Partial<Stored>, provider?: string) =>
-  vi.waitFor(async () => expect(await stored(provider)).toMatchObject(expected), {
-    timeout: 5_000,
-    interval: 5,
-  });
+  vi.waitFor(async () => expect(await stored(provider)).toMatchObject(expected), patience);
 
 async function fail(breakers: Breakers, times: number): Promise<void> {
   for (let index = 0; index < times; index += 1) breakers.of("smtp-1").failed("no answer");
@@ -74,7 +72,7 @@ async function fail(breakers: Breakers, times: number): Promise<void> {
 async function open(breakers: Breakers): Promise<void> {
   await fail(breakers, 5);
   await settled({ state: "open" });
-  await vi.waitFor(() => expect(breakers.of("smtp-1").closed).toBe(false));
+  await vi.waitFor(() => expect(breakers.of("smtp-1").closed).toBe(false), patience);
 }
 
 /** Whatever it waits for has come, and a worker that has just started finds it so. */
@@ -107,7 +105,7 @@ describe("a closed breaker", () => {
     expect(breaker.opensAt(Date.now())).toBeNull();
     breaker.failed("connection refused");
     await settled({ state: "open", failures: 5, reason: "connection refused" });
-    await vi.waitFor(() => expect(breaker.closed).toBe(false));
+    await vi.waitFor(() => expect(breaker.closed).toBe(false), patience);
     const opensInMs = breaker.opensAt(Date.now())! - Date.now();
     expect(opensInMs / 3_600_000).toBeCloseTo(1, 1);
     expect(breaker.trialsAt(Date.now())).toBe(0);
@@ -177,7 +175,7 @@ describe("a closed breaker", () => {
       throw new Error("away");
     });
     await fail(breakers, 3);
-    await vi.waitFor(() => expect(query).toHaveBeenCalled());
+    await vi.waitFor(() => expect(query).toHaveBeenCalled(), patience);
     query.mockRestore();
     await fail(breakers, 2);
     await breakers.refresh();
@@ -287,18 +285,20 @@ describe("an open breaker", () => {
     const trial = await vi.waitUntil(async () => {
       await breakers.refresh();
       return breakers.of("smtp-1").trial();
-    });
+    }, patience);
     trial.passed();
     await settled({ state: "closed" });
-    await vi.waitFor(() =>
-      expect(lines).toEqual([
-        [
-          expect.objectContaining({ provider: "smtp-1", to: "open", reason: "no answer" }),
-          "the provider is not used for a while: it failed too often",
-        ],
-        [expect.objectContaining({ to: "half_open" }), "the provider is tried"],
-        [{ provider: "smtp-1", from: "half_open", to: "closed" }, "the provider is in use again"],
-      ]),
+    await vi.waitFor(
+      () =>
+        expect(lines).toEqual([
+          [
+            expect.objectContaining({ provider: "smtp-1", to: "open", reason: "no answer" }),
+            "the provider is not used for a while: it failed too often",
+          ],
+          [expect.objectContaining({ to: "half_open" }), "the provider is tried"],
+          [{ provider: "smtp-1", from: "half_open", to: "closed" }, "the provider is in use again"],
+        ]),
+      patience,
     );
   });
 });

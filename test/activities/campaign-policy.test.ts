@@ -456,5 +456,5 @@ describe("whatever happens to campaigns and in whichever order", () => {
       }),
       { numRuns: 8 },
     );
-  }, 120_000);
+  });
 });

@@ -11,6 +11,7 @@ import { advanceCampaign } from "../support/campaign-worker.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { testLinks } from "../support/links.ts";
 import { recordingChannel, type Answer } from "../support/recording-channel.ts";
+import { patience } from "../support/patience.ts";
 
 const queue = "mailbox/0";
 const inFlightBound = 10;
@@ -299,7 +300,7 @@ describe("dispatch", () => {
     const { dispatch, requests } = worker(async () => {
       if (requests.length === 1) {
         await seed.notification({ recipientIds: [second!], queue });
-        await vi.waitUntil(() => requests.length === 2, { timeout: 5_000 });
+        await vi.waitUntil(() => requests.length === 2, patience);
       }
       return "sent" as const;
     });

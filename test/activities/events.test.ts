@@ -8,6 +8,7 @@ import { createPublishEvents } from "../../activities/publish-events.ts";
 import { createGates, type Gates } from "../../ledger/gates.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
+import { waitMs } from "../support/patience.ts";
 
 const secret = "a-secret-of-events-of-24-characters";
 const retry = { baseMs: 60_000, capMs: 3_600_000, attempts: 10 };
@@ -100,7 +101,7 @@ function start(deps: Deps = {}) {
     receiver: { url, secret },
     retry,
     sweepMs: 20,
-    timeoutMs: 5_000,
+    timeoutMs: waitMs,
     ...deps,
   });
   const running = environment.run(activity) as Promise<void>;
@@ -133,9 +134,8 @@ const shut = async () =>
     )
   ).rows[0];
 const open = () => pool.query("UPDATE gates SET shut_until = now()");
-const until = (count: number) => expect.poll(published, { timeout: 20_000 }).toBe(count);
-const arrivals = (count: number) =>
-  expect.poll(() => arrived.length, { timeout: 20_000 }).toBe(count);
+const until = (count: number) => expect.poll(published).toBe(count);
+const arrivals = (count: number) => expect.poll(() => arrived.length).toBe(count);
 
 describe("events", () => {
   it("are told in the order of their ids, a hundred at most at a time, signed", async () => {
@@ -246,9 +246,7 @@ describe("a receiver that takes nothing now", () => {
     const ids = await happened(3);
     answers = [status(code, { "retry-after": retryAfter })];
     start({ clock });
-    await expect
-      .poll(shut, { timeout: 20_000 })
-      .toEqual({ until: opens, reason: `answered ${code}` });
+    await expect.poll(shut).toEqual({ until: opens, reason: `answered ${code}` });
     await expect.poll(async () => (await rows())[2]!.attempts).toBe(1);
     expect(await rows()).toEqual(
       ids.map((id) => ({
@@ -272,9 +270,7 @@ describe("a receiver that takes nothing now", () => {
     answers = [status(500), status(502), status(500, { "retry-after": "soon" })];
     start({ random: () => 0, clock });
     for (const [attempt, seconds] of [30, 60, 120].entries()) {
-      await expect
-        .poll(async () => (await rows())[0]!.attempts, { timeout: 20_000 })
-        .toBe(attempt + 1);
+      await expect.poll(async () => (await rows())[0]!.attempts).toBe(attempt + 1);
       expect((await shut())!.until).toEqual(new Date(now.getTime() + seconds * 1_000));
       await open();
     }
@@ -285,19 +281,19 @@ describe("a receiver that takes nothing now", () => {
   it("that hangs is given up after a while", async () => {
     await happened(1);
     answers = [() => {}];
-    start({ timeoutMs: 100 });
-    await expect.poll(shut, { timeout: 20_000 }).toMatchObject({ reason: "no answer in time" });
+    const impatient = start({ timeoutMs: 100 });
+    await expect.poll(shut).toMatchObject({ reason: "no answer in time" });
     await expect.poll(async () => (await rows())[0]!.detail).toBe("no answer in time");
+    await impatient.end();
     await open();
+    start();
     await until(1);
   });
 
   it("that is not there is told apart, without its address", async () => {
     await happened(1);
     start({ receiver: { url: "http://127.0.0.1:1/secret-path", secret } });
-    await expect
-      .poll(shut, { timeout: 20_000 })
-      .toMatchObject({ reason: expect.stringMatching(/^no answer/) });
+    await expect.poll(shut).toMatchObject({ reason: expect.stringMatching(/^no answer/) });
     expect(JSON.stringify([await shut(), await rows()])).not.toContain("secret-path");
   });
 });
@@ -332,9 +328,7 @@ describe("a receiver that refuses", () => {
     await happened(1);
     answers = [status(307, { location: url })];
     start();
-    await expect
-      .poll(async () => (await rows())[0]!.detail, { timeout: 20_000 })
-      .toBe("answered 307");
+    await expect.poll(async () => (await rows())[0]!.detail).toBe("answered 307");
     await happened(1);
     await until(1);
     await arrivals(2);
@@ -356,5 +350,5 @@ it("an answer without end is not read", async () => {
   ];
   start();
   await until(1);
-  await expect.poll(() => closed, { timeout: 20_000 }).toBe(true);
+  await expect.poll(() => closed).toBe(true);
 });

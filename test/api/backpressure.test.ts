@@ -35,7 +35,7 @@ const unsent = () => api.prisma.delivery.count({ where: { dueAt: { not: null } }
 const people = (from: number, count: number) =>
   Array.from({ length: count }, (_, index) => `u${from + index}`);
 const untilAccepted = (body: object) =>
-  expect.poll(async () => (await notify(body)).status, { timeout: 5_000 }).toBe(202);
+  expect.poll(async () => (await notify(body)).status).toBe(202);
 
 function expectFull(reply: Reply, bound: string): void {
   expect([reply.status, reply.body.type]).toEqual([429, "urn:tidings:problem:too-many-unsent"]);

@@ -4,6 +4,7 @@ import { audience, type RecipientFilter } from "../../domain/audience.ts";
 import { audienceWhere } from "../../ledger/audience-sql.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { transactionLimits } from "../support/patience.ts";
 
 /** What a filter means, said once more: over a recipient in memory, whose fields are as the columns are. */
 interface Person {
@@ -184,7 +185,7 @@ async function found(people: Person[], sql: { sql: string; values: string[] }): 
         ...sql.values,
       );
       throw new Found(rows.map(({ id }) => ids.indexOf(id)).toSorted((a, b) => a - b));
-    })
+    }, transactionLimits)
     .catch((error: unknown) => {
       if (error instanceof Found) return error.places;
       throw error;

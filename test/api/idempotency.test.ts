@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Api, type Reply, sampleTemplate, seed, startApi } from "./harness.ts";
+import { transactionLimits } from "../support/patience.ts";
 
 let api: Api;
 beforeAll(async () => {
@@ -81,7 +82,7 @@ describe.each(makers)("an Idempotency-Key on %s", (name, path, body, count) => {
         await tx.$queryRaw`SELECT pg_try_advisory_xact_lock(hashtextextended(${`bootstrap hung-${name}`}, 0))::text`;
         expect((await post(path, body, `hung-${name}`)).status).toBe(409);
         throw new Error("crashed");
-      }),
+      }, transactionLimits),
     ).rejects.toThrow("crashed");
     expect((await post(path, body, `hung-${name}`)).status).toBeLessThan(300);
     expect(await count()).toBe(before + 1);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { shardOf } from "../../domain/delivery/queues.ts";
 import { parsePublicId } from "../../domain/ids.ts";
 import { type Api, sampleTemplate, seed, startApi } from "./harness.ts";
+import { cpuMs } from "../support/cpu-time.ts";
 
 let api: Api;
 beforeAll(async () => {
@@ -43,10 +44,10 @@ describe("POST /v1/notifications", () => {
   it("takes a thousand, by either id, and tells nobody twice", async () => {
     const { body: first } = await api.send("GET", "/v1/recipients/u0");
     const recipients = [first.id, "u0", ...Array.from({ length: 998 }, (_, i) => `u${i}`)];
-    const started = performance.now();
+    const before = cpuMs();
     const reply = await api.send("POST", "/v1/notifications", { ...body, recipients });
     expect(reply.body).toMatchObject({ deliveries: 998 });
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(cpuMs() - before).toBeLessThan(5_000);
   });
 
   it("keeps critical ones in queues of their own, and later ones for later", async () => {

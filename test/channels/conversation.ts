@@ -1,4 +1,4 @@
-import { afterEach } from "vitest";
+import { onTestFinished } from "vitest";
 import type { Channel } from "../../activities/channels/channel.ts";
 import { channelTo } from "./email-channel.ts";
 import {
@@ -7,29 +7,25 @@ import {
   type ScriptedServer,
 } from "./scripted-server.ts";
 
-const cleanups: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
 /** A server for one test: `script` is its end of each connection. */
 export async function serve(
   script: (connection: ScriptedConnection, index: number) => Promise<void>,
 ): Promise<ScriptedServer> {
   const server = await startScriptedServer(script);
-  cleanups.push(() => server.close());
+  onTestFinished(() => server.close());
   return server;
 }
 
 /** A channel for one test. */
 export function open(...of: Parameters<typeof channelTo>): Channel {
   const channel = channelTo(...of);
-  cleanups.push(() => channel.close());
+  onTestFinished(() => channel.close());
   return channel;
 }
 
 /** Never answers again. */
 export const hang = () => new Promise<void>(() => {});
+/** Where nothing is to come of it but that it is over. */
 export const shortly = { sendDeadlineMs: 200 };
 
 /** Takes every mail until the client hangs up. */

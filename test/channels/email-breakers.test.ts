@@ -1,11 +1,14 @@
 import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { SendResult } from "../../activities/channels/channel.ts";
+import { minuteMs } from "../../domain/time/local-time.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { hang, serve, takeAll } from "./conversation.ts";
-import { outcomes, provider, request } from "./email-channel.ts";
+import { outcomes, provider, request, sendDeadlineMs } from "./email-channel.ts";
 import { guardedChannel, patient } from "./guarded-channel.ts";
 import { closedPort, type ScriptedConnection } from "./scripted-server.ts";
+import { skippableTime } from "./skippable-time.ts";
+import { patience } from "../support/patience.ts";
 
 let database: LedgerDatabase;
 let pool: Pool;
@@ -59,10 +62,7 @@ const stateOf = async (name: string) =>
     )
   ).rows[0];
 const becomes = (name: string, expected: object) =>
-  vi.waitFor(async () => expect(await stateOf(name)).toMatchObject(expected), {
-    timeout: 10_000,
-    interval: 10,
-  });
+  vi.waitFor(async () => expect(await stateOf(name)).toMatchObject(expected), patience);
 /** What a breaker waits for has come. */
 const letTry = () => pool.query("UPDATE breakers SET next_trial_at = now() - interval '1 second'");
 
@@ -99,7 +99,7 @@ describe("a provider that fails beside one that does not", () => {
     for (let index = 0; index < 5; index += 1)
       expect(outcomes(await one.channel.send(request()))).toEqual(["transient/smtp_4xx", "sent"]);
     await becomes("failing", { state: "open", reason: "smtp_4xx: 451 4.3.0 out of order" });
-    await vi.waitFor(() => expect(one.breakers.of("failing").closed).toBe(false));
+    await vi.waitFor(() => expect(one.breakers.of("failing").closed).toBe(false), patience);
     expect(kinds(await sendMany(one, 50))).toEqual({ sent: 50 });
     expect(failing.asked()).toBe(5);
 
@@ -108,7 +108,7 @@ describe("a provider that fails beside one that does not", () => {
     await one.look();
     expect(outcomes(await one.channel.send(request()))).toEqual(["transient/smtp_4xx", "sent"]);
     await becomes("failing", { state: "open" });
-    await vi.waitFor(() => expect(one.breakers.states().get("failing")).toBe("open"));
+    await vi.waitFor(() => expect(one.breakers.states().get("failing")).toBe("open"), patience);
     expect(kinds(await sendMany(one, 50))).toEqual({ sent: 50 });
     expect(failing.asked()).toBe(6);
 
@@ -118,7 +118,7 @@ describe("a provider that fails beside one that does not", () => {
     const two = await worker(at);
     await one.look();
     const results = [sendMany(one, 50), sendMany(two, 50)];
-    await vi.waitFor(() => expect(other.asked()).toBe(106 + 97), { timeout: 10_000 });
+    await vi.waitFor(() => expect(other.asked()).toBe(106 + 97), patience);
     await becomes("failing", { state: "half_open" });
     release();
     expect(kinds((await Promise.all(results)).flat())).toEqual({ sent: 100 });
@@ -147,29 +147,35 @@ describe("a provider that fails beside one that does not", () => {
   });
 
   it("and hangs, does not slow the other down", async () => {
+    let handed = 0;
     const hanging = await serve(async (connection) => {
       await connection.greet("PIPELINING");
       await connection.envelope();
+      handed += 1;
       await hang();
     });
     const other = await healthy();
-    const one = await worker(
-      [
-        provider(hanging.port, { name: "hanging", connections: 2 }),
-        provider(other.port, { name: "other", connections: 5 }),
-      ],
-      { sendDeadlineMs: 1_000 },
-    );
-    const first = await sendMany(one, 50);
+    const time = skippableTime();
+    const one = await worker([
+      provider(hanging.port, { name: "hanging", connections: 2 }),
+      provider(other.port, { name: "other", connections: 5 }),
+    ]);
+    /** Has the deadline pass of what was handed to the one that hangs. */
+    const send = async (count: number): Promise<SendResult[]> => {
+      const before = handed;
+      let ended = false;
+      const sending = sendMany(one, count).finally(() => (ended = true));
+      await vi.waitUntil(() => ended || handed === before + Math.min(count, 2), patience);
+      if (!ended) time.skip(sendDeadlineMs);
+      return sending;
+    };
+    const first = await send(50);
     expect(first.every((result) => outcomes(result).at(-1) === "sent")).toBe(true);
-    await vi.waitFor(
-      async () => {
-        await one.channel.send(request());
-        expect(await stateOf("hanging")).toMatchObject({ state: "open" });
-        expect(one.breakers.of("hanging").closed).toBe(false);
-      },
-      { timeout: 20_000, interval: 10 },
-    );
+    await vi.waitFor(async () => {
+      await send(1);
+      expect(await stateOf("hanging")).toMatchObject({ state: "open" });
+      expect(one.breakers.of("hanging").closed).toBe(false);
+    }, patience);
     expect(kinds(await sendMany(one, 500))).toEqual({ sent: 500 });
     expect((await stateOf("hanging"))!.reason).toMatch(/^timeout: /);
   });
@@ -182,7 +188,7 @@ describe("the only provider", () => {
     expect(one.channel.opensAt(new Date())).toBeNull();
     for (let index = 0; index < 5; index += 1) await one.channel.send(request());
     await becomes("first", { state: "open" });
-    await vi.waitFor(() => expect(one.channel.opensAt(new Date())).not.toBeNull());
+    await vi.waitFor(() => expect(one.channel.opensAt(new Date())).not.toBeNull(), patience);
     const until = one.channel.opensAt(new Date())!;
     expect((until.getTime() - Date.now()) / 3_600_000).toBeCloseTo(1, 1);
     expect(await one.channel.send(request())).toEqual({
@@ -208,22 +214,19 @@ describe("the only provider", () => {
     expect(await reserved(one, 200)).toBe(3);
     expect(kinds(await sendMany(one, 3))).toEqual({ sent: 3 });
     await becomes("first", { state: "closed" });
-    await vi.waitFor(async () => expect(await reserved(one, 200)).toBe(200));
+    await vi.waitFor(async () => expect(await reserved(one, 200)).toBe(200), patience);
     expect(one.channel.recoveredAt()).toBeInstanceOf(Date);
   });
 
   it("opens its breaker where nothing listens, and is waited for meanwhile", async () => {
     const one = await worker([provider(await closedPort())]);
     let attempts = 0;
-    await vi.waitFor(
-      async () => {
-        const result = await one.channel.send(request());
-        if (result.kind === "attempted") attempts += 1;
-        else expect(result).toMatchObject({ kind: "held", reason: "provider_unavailable" });
-        expect(await stateOf("first")).toMatchObject({ state: "open", failures: 5 });
-      },
-      { timeout: 20_000, interval: 20 },
-    );
+    await vi.waitFor(async () => {
+      const result = await one.channel.send(request());
+      if (result.kind === "attempted") attempts += 1;
+      else expect(result).toMatchObject({ kind: "held", reason: "provider_unavailable" });
+      expect(await stateOf("first")).toMatchObject({ state: "open", failures: 5 });
+    }, patience);
     // One for each time it was tried; those that came while it rested were not handed over.
     expect(attempts).toBe(5);
     expect((await stateOf("first"))!.reason).toMatch(/^connection: .*ECONNREFUSED/);
@@ -264,23 +267,24 @@ describe("a provider that asks to be left alone", () => {
     const other = await healthy();
     const at = [provider(busy.port, { name: "busy" }), provider(other.port, { name: "other" })];
     const one = await worker(at);
+    const before = Date.now();
     expect(outcomes(await one.channel.send(request()))).toEqual(["transient/smtp_4xx", "sent"]);
+    const after = Date.now();
     expect(outcomes(await one.channel.send(request()))).toEqual(["sent"]);
-    await vi.waitFor(async () =>
-      expect(
-        (
-          await pool.query(
-            "SELECT key, shut_reason, round(extract(epoch FROM shut_until - now()) / 10)::int AS tens FROM gates",
-          )
-        ).rows,
-      ).toEqual([
-        {
-          key: "provider/busy",
-          shut_reason: "smtp_4xx: 421 4.7.0 Too much, try again in 60 seconds",
-          tens: 6,
-        },
-      ]),
-    );
+    const gates = async () =>
+      (
+        await pool.query<{ key: string; reason: string; until: Date }>(
+          "SELECT key, shut_reason AS reason, shut_until AS until FROM gates",
+        )
+      ).rows;
+    await vi.waitFor(async () => expect(await gates()).toHaveLength(1), patience);
+    const [gate] = await gates();
+    expect(gate).toMatchObject({
+      key: "provider/busy",
+      reason: "smtp_4xx: 421 4.7.0 Too much, try again in 60 seconds",
+    });
+    expect(gate!.until.getTime()).toBeGreaterThanOrEqual(before + minuteMs);
+    expect(gate!.until.getTime()).toBeLessThanOrEqual(after + minuteMs);
     const two = await worker(at);
     expect(outcomes(await two.channel.send(request()))).toEqual(["sent"]);
     expect(busy.asked()).toBe(1);
@@ -330,7 +334,7 @@ describe("gates", () => {
     const held = results.filter((result) => result.kind === "held");
     for (const { reason, until } of held) {
       expect(reason).toBe("provider_rate");
-      expect(Math.abs(until.getTime() - midnight.getTime())).toBeLessThan(2_000);
+      expect(Math.abs(until.getTime() - midnight.getTime())).toBeLessThan(minuteMs);
     }
     expect(await reserved(one, 200)).toBe(0);
   });
@@ -406,7 +410,7 @@ it("a message that cannot be made is no trial", async () => {
   });
   const result = await one.channel.send(bad);
   expect(result.kind).toBe("unsendable");
-  await vi.waitFor(async () => expect(await reserved(one, 9)).toBe(1));
+  await vi.waitFor(async () => expect(await reserved(one, 9)).toBe(1), patience);
   expect(outcomes(await one.channel.send(request()))).toEqual(["sent"]);
   await becomes("first", { state: "closed" });
 });

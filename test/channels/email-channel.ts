@@ -6,6 +6,7 @@ import type { Channel, SendRequest, SendResult } from "../../activities/channels
 import type { SmtpProvider } from "../../config/environment.ts";
 import { parseSender } from "../../domain/address.ts";
 import type { Attempt } from "../../domain/delivery/attempt.ts";
+import { waitMs } from "../support/patience.ts";
 
 export function provider(port: number, settings: Partial<SmtpProvider> = {}): SmtpProvider {
   return {
@@ -44,12 +45,15 @@ const openGate: WatchedGate = {
 };
 const noGates: Pick<WatchedGates, "of"> = { of: () => openGate };
 
+/** Only a server that hangs reaches it. */
+export const sendDeadlineMs = waitMs;
+
 /** Without breakers and gates, unless given. */
 export function channelTo(providers: SmtpProvider[], options: Partial<EmailOptions> = {}): Channel {
   return createEmailChannel({
     providers,
     sender: parseSender("Tidings <tidings@example.org>")!,
-    sendDeadlineMs: 5_000,
+    sendDeadlineMs,
     inFlightBound: 10,
     breakers: noBreakers,
     gates: noGates,

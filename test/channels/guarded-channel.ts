@@ -19,7 +19,7 @@ export const patient: Policy["breaker"] = {
 export async function guardedChannel(
   pool: Pool,
   providers: SmtpProvider[],
-  { breaker = patient, sendDeadlineMs = 5_000 } = {},
+  { breaker = patient } = {},
 ) {
   const refreshMs = 3_600_000;
   const breakers = createBreakers({
@@ -33,7 +33,7 @@ export async function guardedChannel(
     keys: emailGates(providers),
     refreshMs,
   });
-  const channel = channelTo(providers, { breakers, gates, sendDeadlineMs });
+  const channel = channelTo(providers, { breakers, gates });
   /** Learns what others have written. */
   const look = async () => {
     await Promise.all([breakers.refresh(), gates.refresh()]);

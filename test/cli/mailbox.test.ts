@@ -7,6 +7,7 @@ import { startNodeProcess } from "../../cli/stack/node-process.ts";
 import { freePort } from "../../cli/stack/ports.ts";
 import type { Running } from "../../cli/stack/supervised.ts";
 import type { MailboxLogLine } from "../../cli/stack/mailbox.ts";
+import { waitMs } from "../support/patience.ts";
 
 describe("the mailbox", () => {
   let folder: string;
@@ -44,7 +45,7 @@ describe("the mailbox", () => {
       ],
       environment: {},
       log,
-      readyTimeoutMs: 20_000,
+      readyTimeoutMs: waitMs,
       graceMs: 5_000,
     });
     closeSync(log);

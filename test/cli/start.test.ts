@@ -8,10 +8,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { freePort } from "../../cli/stack/ports.ts";
 import { waitUntil } from "../../cli/stack/wait.ts";
 import { launch, living, notedProcesses, type LauncherProcess } from "../support/launcher.ts";
+import { waitMs } from "../support/patience.ts";
 
-const patience = { timeout: 60_000, interval: 50 };
-
-describe("npm start", { timeout: 180_000 }, () => {
+describe("npm start", () => {
   let dataDir: string;
   let launchers: LauncherProcess[];
 
@@ -25,7 +24,7 @@ describe("npm start", { timeout: 180_000 }, () => {
     if (existsSync(join(dataDir, "processes.json")))
       await waitUntil(
         "everything to end",
-        patience.timeout,
+        waitMs,
         () => living(notedProcesses(dataDir)).length === 0,
       );
     rmSync(dataDir, { recursive: true, force: true });
@@ -107,8 +106,8 @@ describe("npm start", { timeout: 180_000 }, () => {
     const before = notedProcesses(dataDir);
     for (const { pid } of before) process.kill(pid, "SIGKILL");
     for (const name of ["postgres", "temporal", "mailbox", "api", "worker-0"])
-      await expect.poll(launcher.output, patience).toContain(`${name} is back`);
-    await expect.poll(async () => (await call(launcher, "/readyz")).status, patience).toBe(200);
+      await expect.poll(launcher.output).toContain(`${name} is back`);
+    await expect.poll(async () => (await call(launcher, "/readyz")).status).toBe(200);
     expect(living(before)).toEqual([]);
     launcher.process.kill("SIGTERM");
     expect(await launcher.ended).toBe(0);
@@ -125,7 +124,7 @@ describe("npm start", { timeout: 180_000 }, () => {
 
   it("refuses a folder that another one works in; that one ends at once on a second signal", async () => {
     const first = start();
-    await expect.poll(() => existsSync(join(dataDir, "launcher.json")), patience).toBe(true);
+    await expect.poll(() => existsSync(join(dataDir, "launcher.json"))).toBe(true);
     const second = start();
     expect(await second.ended).toBe(1);
     expect(second.output()).toContain(
@@ -135,10 +134,10 @@ describe("npm start", { timeout: 180_000 }, () => {
     await first.running;
     const processes = notedProcesses(dataDir);
     first.process.kill("SIGINT");
-    await expect.poll(first.output, patience).toContain("Stopping");
+    await expect.poll(first.output).toContain("Stopping");
     first.process.kill("SIGINT");
     expect(await first.ended).toBe(130);
-    await expect.poll(() => living(processes), patience).toEqual([]);
+    await expect.poll(() => living(processes)).toEqual([]);
   });
 
   it("refuses a busy port that was asked for, and goes past a busy default", async () => {

@@ -25,7 +25,6 @@ import {
 import { packageRoot } from "../../config/package-root.ts";
 import { temporalSettings } from "../../config/temporal.ts";
 import { pathWithPostgres, systemPostgres } from "../support/system-postgres.ts";
-import { composeLoader } from "./compose-loader.ts";
 import { compose, document, isOneShot, type Service } from "./compose-file.ts";
 
 const services = Object.entries(compose.services);
@@ -56,27 +55,6 @@ describe("docker-compose.yml", () => {
     // Which is strict about names.
     expect(specification({ services: { api: { image: "tidings", read_olny: true } } })).toBe(false);
   });
-
-  it("is loaded by the library with which docker compose loads it", async (test) => {
-    const loader = await composeLoader();
-    if (!loader) return test.skip("there is no Go to build compose-go with");
-    const folder = mkdtempSync(join(tmpdir(), "tidings-compose-"));
-    try {
-      const loaded = execFileSync(
-        loader,
-        ["-format", "json", join(packageRoot, "docker-compose.yml")],
-        {
-          cwd: folder,
-          env: { PATH: "/usr/bin:/bin" },
-          encoding: "utf8",
-        },
-      );
-      const { services: found } = JSON.parse(loaded) as { services: Record<string, unknown> };
-      expect(Object.keys(found).sort()).toEqual(Object.keys(compose.services).sort());
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-  }, 180_000);
 
   describe.each(each)("$name", ({ name, service }) => {
     it("can write nothing, gain nothing, and is not root", () => {
@@ -327,7 +305,6 @@ describe("the secrets", () => {
         await server.stop();
       }
     },
-    60_000,
   );
 });
 

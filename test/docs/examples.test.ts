@@ -15,6 +15,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startTemporaryStack, type TemporaryStack } from "../../cli/demo/temporary-stack.ts";
 import { packageRoot } from "../../config/package-root.ts";
+import { waitMs } from "../support/patience.ts";
 
 const run = promisify(execFile);
 const compiler = join(
@@ -22,7 +23,7 @@ const compiler = join(
   "bin/tsc",
 );
 
-describe("a service elsewhere, with Tidings among its packages", { timeout: 120_000 }, () => {
+describe("a service elsewhere, with Tidings among its packages", () => {
   let folder: string;
   let stack: TemporaryStack;
 
@@ -53,7 +54,7 @@ describe("a service elsewhere, with Tidings among its packages", { timeout: 120_
     symlinkSync(join(packageRoot, "node_modules/@types"), join(folder, "node_modules/@types"));
     cpSync(join(packageRoot, "docs/examples/service.ts"), join(folder, "service.ts"));
     stack = await startTemporaryStack({ environment: process.env });
-  }, 120_000);
+  });
   afterAll(async () => {
     await stack?.stop();
     rmSync(folder, { recursive: true });
@@ -65,7 +66,7 @@ describe("a service elsewhere, with Tidings among its packages", { timeout: 120_
       run(process.execPath, ["out/service.js"], {
         cwd: folder,
         env: { TIDINGS: stack.urls.api, TIDINGS_API_KEY: stack.apiKey },
-        timeout: 60_000,
+        timeout: waitMs,
       });
     const told = JSON.parse((await ask()).stdout) as Record<string, unknown>;
     expect(told).toMatchObject({

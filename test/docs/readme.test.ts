@@ -11,6 +11,7 @@ import { compiled } from "../../cli/stack/guarded.ts";
 import { variables, type Variable } from "../../config/environment.ts";
 import { packageRoot } from "../../config/package-root.ts";
 import { inFlightBound } from "../../workers/worker.ts";
+import { waitMs } from "../support/patience.ts";
 
 const readme = readFileSync(join(packageRoot, "README.md"), "utf8");
 
@@ -47,7 +48,7 @@ function told(answer: unknown): unknown {
   return JSON.parse(plain);
 }
 
-describe("the README's walk-through", { timeout: 120_000 }, () => {
+describe("the README's walk-through", () => {
   const steps = walkThrough();
   const endOfStep = "-- end of step --";
   let stack: TemporaryStack;
@@ -67,7 +68,7 @@ describe("the README's walk-through", { timeout: 120_000 }, () => {
       cwd: folder,
       env: { PATH: process.env["PATH"], TIDINGS: stack.urls.api, MAILBOX: stack.urls.mailbox! },
       stdio: ["ignore", "pipe", "pipe"],
-      timeout: 60_000,
+      timeout: waitMs,
     });
     const ended = once(shell, "close");
     const [output, errors] = await Promise.all([text(shell.stdout), text(shell.stderr)]);
@@ -75,7 +76,7 @@ describe("the README's walk-through", { timeout: 120_000 }, () => {
     // What comes after the last mark is of a step that failed.
     outputs = output.split(`${endOfStep}\n`);
     complaints = `${outputs.pop()}${errors}`;
-  }, 120_000);
+  });
 
   afterAll(async () => {
     await stack.stop();

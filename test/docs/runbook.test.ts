@@ -16,6 +16,7 @@ import {
   startSystemPostgres,
   systemPostgres,
 } from "../support/system-postgres.ts";
+import { waitMs } from "../support/patience.ts";
 
 const runbook = readFileSync(join(packageRoot, "docs/runbook.md"), "utf8");
 
@@ -53,7 +54,7 @@ const runnable = shell.filter(({ postgres }) => !postgres || systemPostgres !== 
 
 const json = { "content-type": "application/json" };
 
-describe("the runbook", { timeout: 120_000 }, () => {
+describe("the runbook", () => {
   let postgres: { url: string; stop(): Promise<void> } | null = null;
   let folder: string;
   let stack: Stack;
@@ -86,7 +87,7 @@ describe("the runbook", { timeout: 120_000 }, () => {
   const account = async (id: string, api?: string) =>
     (await call(`/v1/campaigns/${id}/reconciliation`, {}, api)).body;
   const completed = (id: string) =>
-    waitUntil("the campaign to complete", 60_000, async () => {
+    waitUntil("the campaign to complete", waitMs, async () => {
       const { body } = await call(`/v1/campaigns/${id}`);
       return body["status"] === "completed";
     });
@@ -122,7 +123,7 @@ describe("the runbook", { timeout: 120_000 }, () => {
     await completed(sent);
     before = await account(sent);
     slow = await campaign({ perSecond: 0.1, burst: 1 });
-    await waitUntil("the slow campaign to run", 30_000, async () => {
+    await waitUntil("the slow campaign to run", waitMs, async () => {
       const { body } = await call(`/v1/campaigns/${slow}`);
       return body["status"] === "running";
     });
@@ -138,14 +139,14 @@ describe("the runbook", { timeout: 120_000 }, () => {
         ...(postgres && { DATABASE_URL: postgres.url }),
       },
       stdio: ["ignore", "pipe", "pipe"],
-      timeout: 60_000,
+      timeout: waitMs,
     });
     const ended = once(bash, "close");
     const [output, errors] = await Promise.all([text(bash.stdout), text(bash.stderr)]);
     await ended;
     outputs = output.split(`${endOfStep}\n`);
     complaints = `${outputs.pop()}${errors}`;
-  }, 180_000);
+  });
 
   afterAll(async () => {
     await stack?.stop();
@@ -176,7 +177,7 @@ describe("the runbook", { timeout: 120_000 }, () => {
         const url = `http://127.0.0.1:${port}`;
         await waitUntil(
           "the restored API to serve",
-          30_000,
+          waitMs,
           async () => (await fetch(`${url}/readyz`)).ok,
         );
         expect(before).toMatchObject({ audience: 100, sent: 100, reconciled: true });
@@ -203,7 +204,7 @@ describe("the runbook", { timeout: 120_000 }, () => {
     const { body } = await call(`/v1/audit?resource=${id}`);
     const actions = (body["items"] as { action: string }[]).map(({ action }) => action);
     expect(actions.sort()).toEqual(["api_key.create", "api_key.revoke", "api_key.rotate"]);
-    await waitUntil("the key to be refused", 5_000, async () => {
+    await waitUntil("the key to be refused", waitMs, async () => {
       const { status } = await call("/v1/campaigns", {
         headers: { authorization: `Bearer ${secret}` },
       });
@@ -217,7 +218,7 @@ describe("the runbook", { timeout: 120_000 }, () => {
 
   it("loses Temporal's database in the middle of a campaign, and everybody is told all the same", async () => {
     const id = await campaign({ perSecond: 20, burst: 1 });
-    await waitUntil("some to be sent", 30_000, async () => Number((await account(id))["sent"]) > 5);
+    await waitUntil("some to be sent", waitMs, async () => Number((await account(id))["sent"]) > 5);
     await stack.kill("temporal");
     for (const file of ["temporal.db", "temporal.db-wal", "temporal.db-shm"])
       rmSync(join(folder, "data", file), { force: true });

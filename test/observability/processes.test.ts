@@ -99,7 +99,7 @@ beforeAll(async () => {
     name: "Order shipped",
     content: { email: { subject: "{{ order }}", html: "<p>{{ recipient.attributes.name }}</p>" } },
   });
-}, 90_000);
+});
 
 afterAll(async () => {
   for (const { child } of children) child.kill("SIGKILL");
@@ -177,7 +177,7 @@ describe("a trace", () => {
     const { traceId, spanId, headers } = caller();
     await notify(headers, { priority: "critical" });
     await expect
-      .poll(() => namesOf(traceId), { timeout: 20_000 })
+      .poll(() => namesOf(traceId))
       .toEqual(expect.arrayContaining([...chain, "RunWorkflow:deliveryQueue"]));
     expectChain(traceId, spanId, chain);
     expectChain(traceId, spanId, [...chain.slice(0, 2), "RunWorkflow:deliveryQueue"]);
@@ -213,10 +213,10 @@ describe("a trace", () => {
     // Something that keeps the queue's workflow.
     await notify(first.headers, { sendAt: new Date(Date.now() + 3_600_000).toISOString() });
     const whole = expect.arrayContaining(chain);
-    await expect.poll(() => namesOf(first.traceId), { timeout: 20_000 }).toEqual(whole);
+    await expect.poll(() => namesOf(first.traceId)).toEqual(whole);
     const second = caller();
     await notify(second.headers);
-    await expect.poll(() => namesOf(second.traceId), { timeout: 20_000 }).toEqual(whole);
+    await expect.poll(() => namesOf(second.traceId)).toEqual(whole);
     expectChain(second.traceId, second.spanId, chain);
   });
 
@@ -292,7 +292,7 @@ describe("the processes", () => {
           .filter((line) => line.includes('"request-of-a-test"'))
           .map((line) => (JSON.parse(line) as { msg: string }).msg),
       );
-    await expect.poll(messages, { timeout: 15_000 }).toEqual(["answered", "woken", "dispatched"]);
+    await expect.poll(messages).toEqual(["answered", "woken", "dispatched"]);
     for (const { output } of children) expect(output()).not.toMatch(/secretly|order-of/);
   });
 

@@ -28,7 +28,7 @@ import { startWorkers } from "../support/workers.ts";
  */
 const set = "0.1";
 
-it("records the histories of every workflow", { timeout: 120_000 }, async () => {
+it("records the histories of every workflow", async () => {
   const [environment, database] = await Promise.all([createDevServer(), createTestDatabase()]);
   const pool = createPool({ url: database.url, connections: 8, logger: pino({ level: "silent" }) });
   const seed = seeding(pool);
@@ -70,11 +70,11 @@ it("records the histories of every workflow", { timeout: 120_000 }, async () => 
         .query<{ currentDetails: string }>("__temporal_workflow_metadata")
     ).currentDetails;
   await wakeCampaign(client, campaign.publicId);
-  await expect.poll(details, { timeout: 20_000 }).toContain("Scheduled");
+  await expect.poll(details).toContain("Scheduled");
   await change("start_at = now()");
-  await expect.poll(details, { timeout: 20_000 }).toContain("Running");
+  await expect.poll(details).toContain("Running");
   await change("status = 'paused'");
-  await expect.poll(details, { timeout: 20_000 }).toContain("Paused");
+  await expect.poll(details).toContain("Paused");
   const firstRun = (await client.workflow.getHandle(campaignRun).describe()).runId;
   await keep("campaign-paused", campaignRun, firstRun);
   await change("status = 'running'");
@@ -118,7 +118,6 @@ it("records the histories of every workflow", { timeout: 120_000 }, async () => 
     .poll(
       async () =>
         (await client.workflow.getHandle(relayWorkflowId).describe()).raw.pendingActivities?.length,
-      { timeout: 20_000 },
     )
     .toBe(1);
   await keep("relay", relayWorkflowId);
@@ -130,7 +129,6 @@ it("records the histories of every workflow", { timeout: 120_000 }, async () => 
       async () =>
         (await client.workflow.getHandle(eventsWorkflowId).describe()).raw.pendingActivities
           ?.length,
-      { timeout: 20_000 },
     )
     .toBe(1);
   await keep("events", eventsWorkflowId);

@@ -1,11 +1,17 @@
 import { type Browser, chromium } from "playwright-core";
-import { findProgram } from "./programs.ts";
+import { programOf } from "./programs.ts";
+import { waitMs } from "./patience.ts";
 
-/** The path of a browser on this machine, or null. */
-export const findBrowser = () =>
-  findProgram("CHROMIUM_PATH", ["chromium", "chromium-browser", "google-chrome"]);
-
-export function launchBrowser(executablePath: string): Promise<Browser> {
-  // As root, in a container, Chromium's sandbox cannot be had.
-  return chromium.launch({ executablePath, args: ["--headless", "--no-sandbox", "--disable-gpu"] });
+/** Throws where this machine has no browser. */
+export function launchBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: programOf("Chromium", "CHROMIUM_PATH", [
+      "chromium",
+      "chromium-browser",
+      "google-chrome",
+    ]),
+    // As root, in a container, Chromium's sandbox cannot be had.
+    args: ["--headless", "--no-sandbox", "--disable-gpu"],
+    timeout: waitMs,
+  });
 }

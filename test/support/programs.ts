@@ -1,14 +1,22 @@
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 
-/** A program that tests use where this machine has it: the one that the variable names, or the first on PATH; else null. */
-export function findProgram(variable: string, names: readonly string[]): string | null {
+/**
+ * The path of a program that nobody here wrote: the one that the variable names, or the first on PATH. A test of it fails where
+ * it is missing, so that nobody takes it for passed.
+ */
+export function programOf(what: string, variable: string, names: readonly string[]): string {
   const named = process.env[variable];
   const folders = (process.env["PATH"] ?? "").split(delimiter).filter(Boolean);
   const candidates = named
     ? [named]
     : folders.flatMap((folder) => names.map((name) => join(folder, name)));
-  return candidates.find(isExecutable) ?? null;
+  const found = candidates.find(isExecutable);
+  if (found === undefined)
+    throw new Error(
+      `${what} is missing: ${named ?? `there is no ${names.join(" or ")} on PATH`}; ${variable} may name one`,
+    );
+  return found;
 }
 
 function isExecutable(path: string): boolean {

@@ -4,10 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Document, operationsOf } from "./openapi.ts";
-import { findProgram } from "./programs.ts";
-
-/** The path of Schemathesis on this machine, or null. */
-export const findSchemathesis = () => findProgram("SCHEMATHESIS_PATH", ["schemathesis", "st"]);
+import { programOf } from "./programs.ts";
 
 const checks = [
   "not_a_server_error",
@@ -18,15 +15,18 @@ const checks = [
 ];
 
 /** Whether Schemathesis finds a server to be as a document says; if not, all that it says of it. */
-export async function runSchemathesis(
-  program: string,
-  {
-    document,
-    url,
-    apiKey,
-    seed,
-  }: { document: Document; url: string; apiKey: string; seed: number },
-): Promise<{ verdict: "conforms" } | { verdict: "does not conform"; output: string }> {
+export async function runSchemathesis({
+  document,
+  url,
+  apiKey,
+  seed,
+}: {
+  document: Document;
+  url: string;
+  apiKey: string;
+  seed: number;
+}): Promise<{ verdict: "conforms" } | { verdict: "does not conform"; output: string }> {
+  const program = programOf("Schemathesis", "SCHEMATHESIS_PATH", ["schemathesis", "st"]);
   const folder = mkdtempSync(join(tmpdir(), "tidings-schemathesis-"));
   try {
     writeFileSync(join(folder, "openapi.json"), JSON.stringify(withoutNdjson(document)));

@@ -6,6 +6,7 @@ import { delimiter, join } from "node:path";
 import { freePort } from "../../cli/stack/ports.ts";
 import { waitForPostgres } from "../../cli/stack/postgres.ts";
 import { postgresUser } from "../../cli/stack/postgres-user.ts";
+import { waitMs } from "./patience.ts";
 
 const programs = ["postgres", "initdb", "psql", "pg_dump", "pg_restore", "createdb"];
 
@@ -34,8 +35,6 @@ if (systemPostgres === null)
 export const pathWithPostgres = [systemPostgres, process.env["PATH"]]
   .filter(Boolean)
   .join(delimiter);
-
-const startTimeoutMs = 30_000;
 
 /** A server of its own, with data that is gone when it stops, and an empty database `tidings`. */
 export async function startSystemPostgres(): Promise<{ url: string; stop(): Promise<void> }> {
@@ -75,7 +74,7 @@ export async function startSystemPostgres(): Promise<{ url: string; stop(): Prom
   };
   try {
     const url = `postgresql://postgres@127.0.0.1:${port}/postgres`;
-    await waitForPostgres(url, startTimeoutMs, new AbortController().signal);
+    await waitForPostgres(url, waitMs, new AbortController().signal);
     execFileSync(join(bin, "createdb"), [`--maintenance-db=${url}`, "tidings"], { stdio: "pipe" });
     return { url: url.replace(/postgres$/, "tidings"), stop };
   } catch (error) {

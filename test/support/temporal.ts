@@ -13,6 +13,7 @@ import { whenReady } from "../../cli/stack/supervised.ts";
 import { temporalOrder, waitForTemporal } from "../../cli/stack/temporal.ts";
 import { waitUntil } from "../../cli/stack/wait.ts";
 import { addSearchAttributes } from "../../config/temporal.ts";
+import { waitMs } from "./patience.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -20,8 +21,6 @@ declare module "vitest" {
     temporalAddress: string;
   }
 }
-
-const startTimeoutMs = 30_000;
 
 /** Runs of ours continue as new after a few dozen events here, so that tests see what that does. */
 const suggestContinueAsNewEvents = 60;
@@ -43,7 +42,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   });
   const server = await startGuarded(order, log);
   closeSync(log);
-  await whenReady(server, (signal) => waitForTemporal(address, startTimeoutMs, signal));
+  await whenReady(server, (signal) => waitForTemporal(address, waitMs, signal));
   project.provide("temporalAddress", address);
   return async () => {
     await server.stop();
@@ -68,10 +67,10 @@ export async function createDevServer(): Promise<TestWorkflowEnvironment> {
     workflowExecutionRetentionPeriod: msToTs("1 day"),
   });
   // The server's parts learn of a new namespace one after the other.
-  await waitUntil("the namespace to be there", startTimeoutMs, () =>
+  await waitUntil("the namespace to be there", waitMs, () =>
     addSearchAttributes(client).then(() => true),
   );
-  await waitUntil("the namespace to be usable", startTimeoutMs, () =>
+  await waitUntil("the namespace to be usable", waitMs, () =>
     client.workflow.count().then(() => true),
   );
   return environment;

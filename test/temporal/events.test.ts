@@ -50,17 +50,17 @@ it("events are told by one workflow, whichever worker is there, and after it was
   const first = await workers();
   await Promise.all([ensureEvents(client), ensureEvents(client)]);
   const expected = [await happened()];
-  await expect.poll(() => [...told], { timeout: 20_000 }).toEqual(expected);
+  await expect.poll(() => [...told]).toEqual(expected);
   await first.stop();
 
   expected.push(await happened());
   const second = await workers();
-  await expect.poll(() => [...told], { timeout: 20_000 }).toEqual(expected);
+  await expect.poll(() => [...told]).toEqual(expected);
 
   await client.workflow.getHandle(eventsWorkflowId).terminate();
   await ensureEvents(client);
   expected.push(await happened());
-  await expect.poll(() => [...told], { timeout: 30_000 }).toEqual(expected);
+  await expect.poll(() => [...told]).toEqual(expected);
   await expect
     .poll(() => second.metrics.registry.getSingleMetricAsString("tidings_events_total"))
     .toMatch(/outcome="taken"\} [2-9]/);

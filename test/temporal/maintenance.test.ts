@@ -81,7 +81,7 @@ describe("the Schedule of maintenance", () => {
       const [run] = [...runningActions, ...recentActions.map(({ action }) => action)];
       return run?.workflow.workflowId;
     };
-    await expect.poll(started, { timeout: 20_000 }).toMatch(/^maintenance/);
+    await expect.poll(started).toMatch(/^maintenance/);
     const run = environment.client.workflow.getHandle((await started())!);
     expect(await run.result()).toEqual({ deliveries: 7, ...nothing });
     expect((await run.describe()).priority).toMatchObject({ priorityKey: 5 });

@@ -44,8 +44,6 @@ async function notify(more: object): Promise<string> {
   return body.id;
 }
 
-const patience = { timeout: 20_000 };
-
 const listed = async (query: string) =>
   (await api.send("GET", `/v1/deliveries?sort=createdAt&${query}`)).body.items as {
     id: string;
@@ -60,7 +58,7 @@ it("what an operator asks for is noticed at once by a workflow that sleeps until
     .poll(async () => {
       const { events } = await sleeping.fetchHistory();
       return events?.some(({ timerStartedEventAttributes: timer }) => timer);
-    }, patience)
+    })
     .toBe(true);
 
   const [first, second] = await listed(`notification=${id}`);
@@ -68,7 +66,7 @@ it("what an operator asks for is noticed at once by a workflow that sleeps until
   await api.send("POST", `/v1/deliveries/${second!.id}/reprioritise`, { priority: "critical" });
   await api.send("POST", `/v1/deliveries/${second!.id}/send`);
   expect(await wakeAll()).toEqual(new Set(["mailbox/0", "critical/0"]));
-  await expect.poll(() => listed("status=sent"), patience).toHaveLength(2);
+  await expect.poll(() => listed("status=sent")).toHaveLength(2);
   expect((await api.send("GET", "/v1/queues?by=queue")).body.items).toMatchObject([
     { queue: "mailbox/0", waiting: 1, due: 0 },
   ]);
@@ -91,7 +89,7 @@ it("what policy holds is sent at once when an operator asks for it, or makes it 
       (await api.send("PUT", `/v1/recipients/${recipient}/preferences`, preferences)).status,
     ).toBe(200);
   await notify({ type: "task.deadline" });
-  await expect.poll(() => listed("reason=quiet_hours,digest"), patience).toHaveLength(3);
+  await expect.poll(() => listed("reason=quiet_hours,digest")).toHaveLength(3);
   const held = await Promise.all(
     ["u0", "u1", "u2"].map(async (recipient) => (await listed(`recipient=${recipient}`))[0]!),
   );
@@ -102,7 +100,7 @@ it("what policy holds is sent at once when an operator asks for it, or makes it 
   await api.send("POST", "/v1/deliveries/send", { ids: [digest, quiet] });
   await api.send("POST", "/v1/deliveries/reprioritise", { ids: [urgent], priority: "critical" });
   expect(await wakeAll()).toEqual(new Set(["mailbox/0", "critical/0"]));
-  await expect.poll(() => listed("status=sent"), patience).toHaveLength(3);
+  await expect.poll(() => listed("status=sent")).toHaveLength(3);
   expect((await listed("status=sent")).map(({ group }) => group)).toEqual([null, null, null]);
   expect(await api.prisma.group.findMany({ where: { status: { not: "closed" } } })).toEqual([]);
 });

@@ -92,9 +92,9 @@ describe("a worker’s metrics", () => {
       sampleOf(parseMetrics(await metrics.registry.metrics()), "tidings_messages_in_flight", {
         traffic: "critical",
       });
-    await expect.poll(inFlight, { timeout: 15_000 }).toBe(3);
+    await expect.poll(inFlight).toBe(3);
     open();
-    await expect.poll(inFlight, { timeout: 15_000 }).toBe(0);
+    await expect.poll(inFlight).toBe(0);
     await ended(queue);
   });
 });
@@ -106,7 +106,7 @@ describe("a worker’s health", () => {
       const response = await app.request("/readyz");
       return [response.status, await response.json()] as const;
     };
-    await expect.poll(async () => (await ready())[0], { timeout: 10_000 }).toBe(200);
+    await expect.poll(async () => (await ready())[0]).toBe(200);
     expect((await ready())[1]).toEqual({
       status: "ready",
       database: "up",
@@ -185,7 +185,7 @@ describe("an error of the database", () => {
     const handle = environment.client.workflow.getHandle(queue);
     const failure = async () =>
       (await handle.describe()).raw.pendingActivities?.[0]?.lastFailure ?? null;
-    await expect.poll(failure, { timeout: 15_000 }).not.toBeNull();
+    await expect.poll(failure).not.toBeNull();
     const told = plainHistory(await failure());
     expect(told).toContain("P0001");
     expect(told).toContain("ledger");

@@ -63,17 +63,14 @@ describe("continue-as-new", () => {
     await seed.recipients(60);
     const { publicId } = await seed.campaign({ laneCount: 3 });
     await wakeCampaign(environment.client, publicId);
-    await expect.poll(() => requests.length, { timeout: 20_000 }).toBeGreaterThan(0);
+    await expect.poll(() => requests.length).toBeGreaterThan(0);
     const lane = handleOf(queueName({ kind: "lane", campaignId: publicId, lane: 0 }));
     const laneRun = (await lane.describe()).runId;
     await expect
-      .poll(
-        async () => {
-          await wakeCampaign(environment.client, publicId);
-          return (await runsOf(`campaign/${publicId}`)).length;
-        },
-        { timeout: 25_000 },
-      )
+      .poll(async () => {
+        await wakeCampaign(environment.client, publicId);
+        return (await runsOf(`campaign/${publicId}`)).length;
+      })
       .toBeGreaterThan(1);
     expect(await lane.describe()).toMatchObject({ runId: laneRun, status: { name: "RUNNING" } });
     open();
@@ -95,55 +92,46 @@ describe("continue-as-new", () => {
       await seed.notification({ recipientIds: [recipientId], queue });
       await wakeQueue(environment.client, queue);
     }
-    await expect.poll(() => requests.length, { timeout: 25_000 }).toBe(150);
+    await expect.poll(() => requests.length).toBe(150);
     await handleOf(queue).result();
     expect(await statuses()).toEqual({ sent: 150 });
-    await expect
-      .poll(async () => (await runsOf(queue)).length, { timeout: 10_000 })
-      .toBeGreaterThan(1);
+    await expect.poll(async () => (await runsOf(queue)).length).toBeGreaterThan(1);
   });
 
-  it(
-    "of a queue in which a batch gathers keeps its members, and the batch its time",
-    { timeout: 60_000 },
-    async () => {
-      const { requests } = await start();
-      const world = policyWorld(pool);
-      const batching = { maximumSize: 20, windowMinutes: 30 };
-      const recipientId = await world.recipient({ wishes: { batching } });
-      const ask = (at: Date) => world.ask({ recipientId, type: "habit.reminder", at });
-      const gathered = async () =>
-        (await pool.query("SELECT FROM deliveries WHERE reason = 'batch'")).rowCount;
-      await ask(new Date());
-      await wakeQueue(environment.client, mailbox);
-      await expect.poll(gathered, { timeout: 20_000 }).toBe(1);
-      const { runId } = await handleOf(mailbox).describe();
+  it("of a queue in which a batch gathers keeps its members, and the batch its time", async () => {
+    const { requests } = await start();
+    const world = policyWorld(pool);
+    const batching = { maximumSize: 20, windowMinutes: 30 };
+    const recipientId = await world.recipient({ wishes: { batching } });
+    const ask = (at: Date) => world.ask({ recipientId, type: "habit.reminder", at });
+    const gathered = async () =>
+      (await pool.query("SELECT FROM deliveries WHERE reason = 'batch'")).rowCount;
+    await ask(new Date());
+    await wakeQueue(environment.client, mailbox);
+    await expect.poll(gathered).toBe(1);
+    const { runId } = await handleOf(mailbox).describe();
 
-      let asked = 1;
-      await expect
-        .poll(
-          async () => {
-            if (asked < 10) {
-              await ask(new Date());
-              asked++;
-            }
-            await wakeQueue(environment.client, mailbox);
-            return (await handleOf(mailbox).describe()).runId;
-          },
-          { timeout: 25_000 },
-        )
-        .not.toBe(runId);
-      await expect.poll(gathered, { timeout: 20_000 }).toBe(asked);
-      expect(requests).toHaveLength(0);
+    let asked = 1;
+    await expect
+      .poll(async () => {
+        if (asked < 10) {
+          await ask(new Date());
+          asked++;
+        }
+        await wakeQueue(environment.client, mailbox);
+        return (await handleOf(mailbox).describe()).runId;
+      })
+      .not.toBe(runId);
+    await expect.poll(gathered).toBe(asked);
+    expect(requests).toHaveLength(0);
 
-      // Asked for so long ago that its window is almost over: all go with it.
-      await ask(new Date(Date.now() - batching.windowMinutes * 60_000 + 2_000));
-      await wakeQueue(environment.client, mailbox);
-      await handleOf(mailbox).result();
-      expect(await statuses()).toEqual({ sent: asked + 1 });
-      expect(requests.map(({ data }) => data["count"])).toEqual([asked + 1]);
-    },
-  );
+    // Asked for so long ago that its window is almost over: all go with it.
+    await ask(new Date(Date.now() - batching.windowMinutes * 60_000 + 2_000));
+    await wakeQueue(environment.client, mailbox);
+    await handleOf(mailbox).result();
+    expect(await statuses()).toEqual({ sent: asked + 1 });
+    expect(requests.map(({ data }) => data["count"])).toEqual([asked + 1]);
+  });
 });
 
 describe("what an operator sees", () => {
@@ -162,7 +150,7 @@ describe("what an operator sees", () => {
       return found.toSorted();
     };
     await expect
-      .poll(listed, { timeout: 10_000 })
+      .poll(listed)
       .toEqual([
         `campaign/${publicId}`,
         `campaign/${publicId}/lane/0`,
@@ -184,12 +172,12 @@ describe("what an operator sees", () => {
     const { publicId } = await seed.campaign({ laneCount: 1 });
     await wakeCampaign(environment.client, publicId);
     const lane = `campaign/${publicId}/lane/0`;
-    await expect.poll(() => statuses(), { timeout: 15_000 }).toEqual({ pending: 3 });
+    await expect.poll(() => statuses()).toEqual({ pending: 3 });
     const details = async () =>
       (await handleOf(lane).query<{ currentDetails: string }>("__temporal_workflow_metadata"))
         .currentDetails;
     await expect
-      .poll(details, { timeout: 10_000 })
+      .poll(details)
       .toMatch(/^The last dispatch: 3 pending\. 3 open, the next at .*: retry\.$/);
     for (const id of [lane, `campaign/${publicId}`]) {
       const history = plainHistory(await handleOf(id).fetchHistory());
@@ -227,12 +215,12 @@ describe("relay", () => {
           )
         ).rows.map(({ id, state }) => [id, state]),
       );
-    await expect.poll(campaigns, { timeout: 20_000 }).toEqual({
+    await expect.poll(campaigns).toEqual({
       [forgotten.id]: "completed, finished",
       [cancelled.id]: "cancelled, finished",
       [paused.id]: "paused",
     });
-    await expect.poll(() => requests.length, { timeout: 20_000 }).toBe(10);
+    await expect.poll(() => requests.length).toBe(10);
     expect(await runsOf(`campaign/${paused.publicId}`)).toHaveLength(0);
     await handleOf(relayWorkflowId).terminate();
   });
@@ -247,15 +235,13 @@ describe("relay", () => {
       queue,
       dueAt: new Date(Date.now() - 60_000),
     });
-    await expect.poll(() => requests.length, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => requests.length).toBe(1);
     const sweeps = async () =>
       (
         await handleOf(relayWorkflowId).describe()
       ).raw.pendingActivities?.[0]?.lastHeartbeatTime?.seconds?.toString();
     const seen = new Set<string | undefined>();
-    await expect
-      .poll(async () => seen.add(await sweeps()).size, { timeout: 25_000 })
-      .toBeGreaterThan(3);
+    await expect.poll(async () => seen.add(await sweeps()).size).toBeGreaterThan(3);
     const { events } = await handleOf(queue).fetchHistory();
     expect(
       events?.filter(({ workflowExecutionSignaledEventAttributes: signaled }) => signaled),
@@ -274,7 +260,7 @@ describe("a queue's workflow", () => {
       await seed.notification({ recipientIds: [recipientId], queue });
       await wakeQueue(environment.client, queue);
       // The next comes in while the queue lingers over this one, or is about to end.
-      await expect.poll(() => requests.length, { timeout: 10_000, interval: 5 }).toBe(index + 1);
+      await expect.poll(() => requests.length, { interval: 5 }).toBe(index + 1);
     }
     await handleOf(queue).result();
     expect(await statuses()).toEqual({ sent: 20 });

@@ -127,7 +127,7 @@ describe("deliveryQueue", () => {
       );
       await environment.sleep(60_000);
     }
-    await expect.poll(() => requests.length, { timeout: 20_000 }).toBe(20);
+    await expect.poll(() => requests.length).toBe(20);
     await environment.client.workflow.getHandle(mailbox).result();
     expect(await serverNow()).toBeGreaterThanOrEqual(begun + 30 * 60_000);
     expect(requests).toHaveLength(40);
@@ -154,10 +154,8 @@ describe("deliveryQueue", () => {
     // Not during the dispatch: the test server would wait for its activity, and skip no time any more.
     const history = () => environment.client.workflow.getHandle(queue).fetchHistory();
     await expect
-      .poll(
-        async () =>
-          (await history()).events?.some(({ timerStartedEventAttributes: timer }) => timer),
-        { timeout: 20_000 },
+      .poll(async () =>
+        (await history()).events?.some(({ timerStartedEventAttributes: timer }) => timer),
       )
       .toBe(true);
     await environment.client.workflow.getHandle(queue).terminate("an operator's slip");
@@ -275,7 +273,7 @@ describe("campaign", () => {
         )
       ).rows[0]!.count;
     await expect
-      .poll(() => countOf(handle.workflowId, "advanceCampaign"), { timeout: 20_000 })
+      .poll(() => countOf(handle.workflowId, "advanceCampaign"))
       .toBeGreaterThanOrEqual(2);
     expect(await open()).toBeGreaterThan(0);
     const before = requests.length;
