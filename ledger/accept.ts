@@ -6,7 +6,7 @@ import { type KeyState, keyStateSql } from "./idempotency-key.ts";
 import { defineStatement, executeOn } from "./sql.ts";
 
 /** What is written of a notification: ids are UUIDs. */
-export interface AcceptedNotification {
+interface AcceptedNotification {
   id: string;
   publicId: string;
   versionId: string | null;

@@ -1,4 +1,5 @@
-import type { Pool, PoolClient } from "pg";
+import type { Pool } from "pg";
+import { defineStatement, type Execute, executeOn } from "./sql.ts";
 import { inTransaction } from "./transaction.ts";
 import { groupDueAt, joinGroup, type Joining, type OpenGroup } from "../domain/policy/batching.ts";
 import type { Channel } from "../domain/channel.ts";
@@ -46,7 +47,7 @@ export function createMerges(pool: Pool): Merges {
       if (rows.length === 0) return;
       for (let attempt = 1; ; attempt++) {
         try {
-          return await inTransaction(pool, (client) => mergeOnce(client, rows, now));
+          return await inTransaction(pool, (client) => mergeOnce(executeOn(client), rows, now));
         } catch (error) {
           if (!(error instanceof LostRace) || attempt === tries) throw error;
         }
@@ -64,85 +65,149 @@ interface Group extends OpenGroup {
   opener: Merging | null;
 }
 
-async function mergeOnce(client: PoolClient, rows: readonly Merging[], now: Date): Promise<void> {
+/** Groups as they are afterwards, a column each. */
+interface GroupColumns {
+  ids: readonly string[];
+  statuses: readonly string[];
+  memberCounts: readonly number[];
+  closesMs: readonly number[];
+  firstMs: readonly number[];
+  lastMs: readonly number[];
+}
+
+const lockStatement = defineStatement<
+  { ids: readonly string[]; readMs: readonly number[] },
+  { id: string }
+>(
+  `
+  SELECT d.id FROM deliveries d JOIN unnest(:ids::uuid[], :readMs::bigint[]) AS m(id, read_ms) ON m.id = d.id
+  WHERE d.status = 'pending' AND d.due_at = to_timestamp(m.read_ms / 1000.0) ORDER BY d.id FOR NO KEY UPDATE OF d SKIP LOCKED`,
+  "lock-merging",
+);
+
+const updateGroupsStatement = defineStatement<GroupColumns>(
+  `
+  UPDATE groups g SET status = u.status, member_count = u.member_count, closes_at = to_timestamp(u.closes_ms / 1000.0),
+    first_occurs_at = to_timestamp(u.first_ms / 1000.0), last_occurs_at = to_timestamp(u.last_ms / 1000.0)
+  FROM unnest(:ids::uuid[], :statuses::group_status[], :memberCounts::int[], :closesMs::bigint[], :firstMs::bigint[], :lastMs::bigint[])
+    AS u(id, status, member_count, closes_ms, first_ms, last_ms)
+  WHERE g.id = u.id`,
+  "update-groups",
+);
+
+const insertGroupsStatement = defineStatement<
+  GroupColumns & {
+    kinds: readonly string[];
+    recipientIds: readonly string[];
+    typeIds: readonly (string | null)[];
+    priorities: readonly (string | null)[];
+    channels: readonly Channel[];
+    maximumSizes: readonly (number | null)[];
+    adapted: readonly (string | null)[];
+    now: Date;
+  },
+  { id: string }
+>(
+  `
+  INSERT INTO groups (id, kind, recipient_id, type_id, priority, channel, status, member_count, maximum_size, adapted, first_occurs_at, last_occurs_at, closes_at, created_at)
+  SELECT u.id, u.kind, u.recipient_id, u.type_id, u.priority, u.channel, u.status, u.member_count, u.maximum_size, u.adapted,
+    to_timestamp(u.first_ms / 1000.0), to_timestamp(u.last_ms / 1000.0), to_timestamp(u.closes_ms / 1000.0), :now::timestamptz
+  FROM unnest(:ids::uuid[], :statuses::group_status[], :memberCounts::int[], :closesMs::bigint[], :firstMs::bigint[], :lastMs::bigint[], :kinds::group_kind[],
+      :recipientIds::uuid[], :typeIds::uuid[], :priorities::priority[], :channels::channel[], :maximumSizes::int[], :adapted::text[])
+    AS u(id, status, member_count, closes_ms, first_ms, last_ms, kind, recipient_id, type_id, priority, channel, maximum_size, adapted)
+  ON CONFLICT DO NOTHING RETURNING id`,
+  "insert-groups",
+);
+
+const joinStatement = defineStatement<{
+  ids: readonly string[];
+  groupIds: readonly string[];
+  dueMs: readonly number[];
+  reasons: readonly Reason[];
+  holdCounts: readonly number[];
+  queues: readonly string[];
+  policyVersions: readonly number[];
+  typeVersions: readonly (number | null)[];
+  preferencesVersions: readonly number[];
+  now: Date;
+}>(
+  `
+  UPDATE deliveries d SET group_id = m.group_id, due_at = to_timestamp(m.due_ms / 1000.0), reason = m.reason, hold_count = m.hold_count, queue = m.queue,
+    decided_at = :now::timestamptz, policy_version = m.policy_version, type_version = m.type_version, preferences_version = m.preferences_version
+  FROM unnest(:ids::uuid[], :groupIds::uuid[], :dueMs::bigint[], :reasons::text[], :holdCounts::smallint[], :queues::text[], :policyVersions::int[],
+      :typeVersions::int[], :preferencesVersions::int[])
+    AS m(id, group_id, due_ms, reason, hold_count, queue, policy_version, type_version, preferences_version)
+  WHERE d.id = m.id`,
+  "join-groups",
+);
+
+const bringForwardStatement = defineStatement<{ ids: readonly string[]; dueMs: readonly number[] }>(
+  `
+  UPDATE deliveries d SET due_at = to_timestamp(g.due_ms / 1000.0)
+  FROM unnest(:ids::uuid[], :dueMs::bigint[]) AS g(id, due_ms)
+  WHERE d.group_id = g.id AND d.status = 'pending' AND d.reason IN ('batch', 'digest') AND d.due_at > to_timestamp(g.due_ms / 1000.0)`,
+  "bring-members-forward",
+);
+
+async function mergeOnce(execute: Execute, rows: readonly Merging[], now: Date): Promise<void> {
   // Groups before rows, as whoever takes members out does; and a row that somebody is writing has moved, or is about to.
-  const open = await openGroups(client, rows);
-  const { rows: locked } = await client.query<{ id: string }>({
-    name: "lock-merging",
-    text: `
-      SELECT d.id FROM deliveries d JOIN unnest($1::uuid[], $2::bigint[]) AS m(id, read_ms) ON m.id = d.id
-      WHERE d.status = 'pending' AND d.due_at = to_timestamp(m.read_ms / 1000.0) ORDER BY d.id FOR UPDATE OF d SKIP LOCKED`,
-    values: [rows.map(({ id }) => id), rows.map(({ readDueAt }) => readDueAt.getTime())],
+  const open = await openGroups(execute, rows);
+  const locked = await execute(lockStatement, {
+    ids: rows.map(({ id }) => id),
+    readMs: rows.map(({ readDueAt }) => readDueAt.getTime()),
   });
   const ours = new Set(locked.map(({ id }) => id));
   const merging = rows.filter(({ id }) => ours.has(id));
   const { groups, groupOf } = assignToGroups(merging, open, now.getTime());
   const found = groups.filter(({ opener }) => opener === null);
+  await execute(updateGroupsStatement, groupColumns(found));
+  await openNewGroups(execute, groups, now);
+  await joinGroups(execute, merging, groupOf, now);
+  // Who joined before goes when the others go.
+  await execute(bringForwardStatement, {
+    ids: found.map(({ id }) => id),
+    dueMs: found.map((group) => dueMsOf(group, now)),
+  });
+}
+
+/** Writes the groups that have an opener. Throws where another worker has opened one of them. */
+async function openNewGroups(execute: Execute, groups: readonly Group[], now: Date): Promise<void> {
   const made = groups.flatMap((group) =>
     group.opener === null ? [] : [{ ...group, opener: group.opener }],
   );
+  const written = await execute(insertGroupsStatement, {
+    ...groupColumns(made),
+    kinds: made.map(({ opener }) => opener.kind),
+    recipientIds: made.map(({ opener }) => opener.recipientId),
+    typeIds: made.map(({ opener }) => opener.typeId),
+    priorities: made.map(({ opener }) => opener.priority),
+    channels: made.map(({ opener }) => opener.channel),
+    maximumSizes: made.map(({ maximumSize }) => maximumSize),
+    adapted: made.map(({ opener }) => opener.adapted),
+    now,
+  });
+  if (written.length !== made.length) throw new LostRace("another worker has opened the group");
+}
 
-  await client.query({
-    name: "update-groups",
-    text: `
-      UPDATE groups g SET status = u.status, member_count = u.member_count, closes_at = to_timestamp(u.closes_ms / 1000.0),
-        first_occurs_at = to_timestamp(u.first_ms / 1000.0), last_occurs_at = to_timestamp(u.last_ms / 1000.0)
-      FROM unnest($1::uuid[], $2::group_status[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[]) AS u(id, status, member_count, closes_ms, first_ms, last_ms)
-      WHERE g.id = u.id`,
-    values: groupColumns(found),
-  });
-  const { rowCount } = await client.query({
-    name: "insert-groups",
-    text: `
-      INSERT INTO groups (id, kind, recipient_id, type_id, priority, channel, status, member_count, maximum_size, adapted, first_occurs_at, last_occurs_at, closes_at, created_at)
-      SELECT u.id, u.kind, u.recipient_id, u.type_id, u.priority, u.channel, u.status, u.member_count, u.maximum_size, u.adapted,
-        to_timestamp(u.first_ms / 1000.0), to_timestamp(u.last_ms / 1000.0), to_timestamp(u.closes_ms / 1000.0), $14
-      FROM unnest($1::uuid[], $2::group_status[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[], $7::group_kind[], $8::uuid[], $9::uuid[], $10::priority[], $11::channel[], $12::int[], $13::text[])
-        AS u(id, status, member_count, closes_ms, first_ms, last_ms, kind, recipient_id, type_id, priority, channel, maximum_size, adapted)
-      ON CONFLICT DO NOTHING`,
-    values: [
-      ...groupColumns(made),
-      made.map(({ opener }) => opener.kind),
-      made.map(({ opener }) => opener.recipientId),
-      made.map(({ opener }) => opener.typeId),
-      made.map(({ opener }) => opener.priority),
-      made.map(({ opener }) => opener.channel),
-      made.map(({ maximumSize }) => maximumSize),
-      made.map(({ opener }) => opener.adapted),
-      now,
-    ],
-  });
-  if (rowCount !== made.length) throw new LostRace("another worker has opened the group");
-
-  await client.query({
-    name: "join-groups",
-    text: `
-      UPDATE deliveries d SET group_id = m.group_id, due_at = to_timestamp(m.due_ms / 1000.0), reason = m.reason, hold_count = m.hold_count, queue = m.queue,
-        decided_at = $10, policy_version = m.policy_version, type_version = m.type_version, preferences_version = m.preferences_version
-      FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::smallint[], $6::text[], $7::int[], $8::int[], $9::int[])
-        AS m(id, group_id, due_ms, reason, hold_count, queue, policy_version, type_version, preferences_version)
-      WHERE d.id = m.id`,
-    values: [
-      merging.map(({ id }) => id),
-      merging.map((row) => groupOf.get(row)!.id),
-      merging.map((row) => dueMsOf(groupOf.get(row)!, now)),
-      merging.map((row) => reasonOf(row, dueMsOf(groupOf.get(row)!, now), now)),
-      merging.map(({ holdCount }) => holdCount),
-      merging.map(({ queue }) => queue),
-      merging.map(({ policyVersion }) => policyVersion),
-      merging.map(({ typeVersion }) => typeVersion),
-      merging.map(({ preferencesVersion }) => preferencesVersion),
-      now,
-    ],
-  });
-  // Who joined before goes when the others go.
-  await client.query({
-    name: "bring-members-forward",
-    text: `
-      UPDATE deliveries d SET due_at = to_timestamp(g.due_ms / 1000.0)
-      FROM unnest($1::uuid[], $2::bigint[]) AS g(id, due_ms)
-      WHERE d.group_id = g.id AND d.status = 'pending' AND d.reason IN ('batch', 'digest') AND d.due_at > to_timestamp(g.due_ms / 1000.0)`,
-    values: [found.map(({ id }) => id), found.map((group) => dueMsOf(group, now))],
+/** Writes to which group each delivery belongs, and when it goes out with it. */
+async function joinGroups(
+  execute: Execute,
+  merging: readonly Merging[],
+  groupOf: ReadonlyMap<Merging, Group>,
+  now: Date,
+): Promise<void> {
+  const dueMs = merging.map((row) => dueMsOf(groupOf.get(row)!, now));
+  await execute(joinStatement, {
+    ids: merging.map(({ id }) => id),
+    groupIds: merging.map((row) => groupOf.get(row)!.id),
+    dueMs,
+    reasons: merging.map((row, index) => reasonOf(row, dueMs[index]!, now)),
+    holdCounts: merging.map(({ holdCount }) => holdCount),
+    queues: merging.map(({ queue }) => queue),
+    policyVersions: merging.map(({ policyVersion }) => policyVersion),
+    typeVersions: merging.map(({ typeVersion }) => typeVersion),
+    preferencesVersions: merging.map(({ preferencesVersion }) => preferencesVersion),
+    now,
   });
 }
 
@@ -168,18 +233,21 @@ interface GroupRow {
   lastOccursAt: Date;
 }
 
+const openGroupsStatement = defineStatement<{ recipientIds: readonly string[] }, GroupRow>(
+  `
+  SELECT id, recipient_id AS "recipientId", channel, kind, type_id AS "typeId", priority, member_count AS "memberCount", maximum_size AS "maximumSize",
+    closes_at AS "closesAt", first_occurs_at AS "firstOccursAt", last_occurs_at AS "lastOccursAt"
+  FROM groups WHERE status = 'open' AND recipient_id = ANY(:recipientIds::uuid[]) ORDER BY id FOR UPDATE`,
+  "open-groups",
+);
+
 /** The open groups of the recipients, by key, locked. */
 async function openGroups(
-  client: PoolClient,
+  execute: Execute,
   among: readonly Merging[],
 ): Promise<Map<string, Group>> {
-  const { rows } = await client.query<GroupRow>({
-    name: "open-groups",
-    text: `
-      SELECT id, recipient_id AS "recipientId", channel, kind, type_id AS "typeId", priority, member_count AS "memberCount", maximum_size AS "maximumSize",
-        closes_at AS "closesAt", first_occurs_at AS "firstOccursAt", last_occurs_at AS "lastOccursAt"
-      FROM groups WHERE status = 'open' AND recipient_id = ANY($1::uuid[]) ORDER BY id FOR UPDATE`,
-    values: [[...new Set(among.map(({ recipientId }) => recipientId))]],
+  const rows = await execute(openGroupsStatement, {
+    recipientIds: [...new Set(among.map(({ recipientId }) => recipientId))],
   });
   return new Map(
     rows.map((row) => [
@@ -221,13 +289,11 @@ function assignToGroups(
   return { groups: [...touched], groupOf };
 }
 
-function groupColumns(groups: readonly Group[]) {
-  return [
-    groups.map(({ id }) => id),
-    groups.map(({ status }) => status),
-    groups.map(({ memberCount }) => memberCount),
-    groups.map(({ closesAt }) => closesAt),
-    groups.map(({ firstOccursAt }) => firstOccursAt),
-    groups.map(({ lastOccursAt }) => lastOccursAt),
-  ];
-}
+const groupColumns = (groups: readonly Group[]): GroupColumns => ({
+  ids: groups.map(({ id }) => id),
+  statuses: groups.map(({ status }) => status),
+  memberCounts: groups.map(({ memberCount }) => memberCount),
+  closesMs: groups.map(({ closesAt }) => closesAt),
+  firstMs: groups.map(({ firstOccursAt }) => firstOccursAt),
+  lastMs: groups.map(({ lastOccursAt }) => lastOccursAt),
+});
