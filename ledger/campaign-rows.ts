@@ -107,7 +107,7 @@ const reprioritiseLanesStatement = defineStatement<
     WHERE c.id = :id::uuid AND other.priority <> c.priority
     LIMIT ${writeBatch}
   )
-  ${reprioritiseSql("locked", "locked.wanted", "d.queue")}`);
+  ${reprioritiseSql("locked", { priority: "locked.wanted", queue: "d.queue" })}`);
 
 const misplacedStatement = defineStatement<{ id: string }, Member>(`
   SELECT d.id, d.group_id AS "groupId"
@@ -133,8 +133,10 @@ const reprioritiseOutsideStatement = defineStatement<
       "d.id = ANY(:ids::uuid[]) AND d.due_at IS NOT NULL AND (d.group_id IS NULL OR d.group_id = ANY(:groups::uuid[]))",
       "ORDER BY d.id",
     ),
-    "(SELECT priority FROM campaigns WHERE id = :id::uuid)",
-    `CASE WHEN locked.deferred THEN ${outOfDigest} ELSE d.queue END`,
+    {
+      priority: "(SELECT priority FROM campaigns WHERE id = :id::uuid)",
+      queue: `CASE WHEN locked.deferred THEN ${outOfDigest} ELSE d.queue END`,
+    },
   ),
 );
 

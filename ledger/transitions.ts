@@ -90,15 +90,19 @@ export const cancelSql = (from: string) => `
  * cost the row its place. A row that is being handed over keeps all but its priority.
  * @param from the rows, as `lockedRows` has them
  * @param queue where a row waits from now on
+ * @param leaves which rows leave their groups besides those that are decided again
  */
-export const reprioritiseSql = (from: string, priority: string, queue: string) => `
+export const reprioritiseSql = (
+  from: string,
+  { priority, queue, leaves = "false" }: { priority: string; queue: string; leaves?: string },
+) => `
   UPDATE deliveries d SET priority = ${priority},
     due_at = CASE WHEN locked.deferred THEN clock_timestamp()
       WHEN d.status = 'pending' AND d.due_at <= clock_timestamp() THEN d.due_at + interval '1 millisecond' ELSE d.due_at END,
     reason = CASE WHEN locked.deferred THEN 'decide_again' ELSE d.reason END,
     detail = CASE WHEN locked.deferred THEN NULL ELSE d.detail END,
     hold_count = CASE WHEN locked.deferred THEN greatest(d.hold_count, 1) ELSE d.hold_count END,
-    group_id = CASE WHEN locked.deferred THEN NULL ELSE d.group_id END, queue = ${queue}
+    group_id = CASE WHEN locked.deferred OR ${leaves} THEN NULL ELSE d.group_id END, queue = ${queue}
   FROM ${from} WHERE d.id = locked.id
   RETURNING d.id, d.campaign_id AS "campaignId", d.queue, locked.group_id AS "groupId"`;
 
@@ -125,12 +129,13 @@ const reprioritiseStatement = defineStatement<
   ByGroup & { priority: Priority; mailboxes: readonly string[]; critical: readonly string[] },
   RowThatLeft
 >(
-  reprioritiseSql(
-    lockedById(isWaiting),
-    ":priority::priority",
-    `CASE WHEN :priority::priority = 'critical' THEN ${ownQueue("d", ":critical::text[]")}
+  reprioritiseSql(lockedById(isWaiting), {
+    priority: ":priority::priority",
+    // A delivery that an operator chose goes its own way from then on.
+    leaves: "true",
+    queue: `CASE WHEN :priority::priority = 'critical' THEN ${ownQueue("d", ":critical::text[]")}
       WHEN d.queue LIKE 'critical/%' THEN ${ownQueue("d", ":mailboxes::text[]")} ELSE ${outOfDigest} END`,
-  ),
+  }),
 );
 
 /** Executes a transition of members: locks their groups, changes them, and counts who is left in the groups. */
