@@ -5,7 +5,7 @@ import type { Attempt } from "../domain/delivery/attempt.ts";
 import type { Reason } from "../domain/delivery/reasons.ts";
 import type { Settlement } from "../domain/delivery/settle.ts";
 import { type DueDelivery, type LeasedRow, toDueDelivery } from "./due-delivery.ts";
-import { executeOn } from "./sql.ts";
+import { executeForArrays, executeOn } from "./sql.ts";
 import {
   type AttemptColumns,
   type ClaimColumns,
@@ -178,14 +178,15 @@ function plain<Row>(rows: readonly Row[], value: (row: Row) => string | number |
 
 export function createLedger(pool: Pool): Ledger {
   const execute = executeOn(pool);
+  const executeForRows = executeForArrays(pool);
 
   return {
     async due(input) {
-      return (await execute(readDue, input)).map(toDueDelivery);
+      return (await executeForRows(readDue, input)).map(toDueDelivery);
     },
 
     async membersOf(input) {
-      return (await execute(readDueMembers, input)).map(toDueDelivery);
+      return (await executeForRows(readDueMembers, input)).map(toDueDelivery);
     },
 
     async decided(decisions) {

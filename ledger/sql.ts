@@ -57,6 +57,14 @@ export const executeOn =
   async (statement, values) =>
     (await client.query(bindStatement(statement, values))).rows;
 
+/** Executes over a pool or a connection of `pg` a statement whose rows are arrays, in the order of its columns. */
+export const executeForArrays =
+  (client: Pick<Pool | PoolClient, "query">): Execute =>
+  async (statement, values) => {
+    const query = { ...bindStatement(statement, values), rowMode: "array" as const };
+    return (await client.query(query)).rows as never[];
+  };
+
 /** Executes within a transaction of Prisma's. */
 export const executeIn =
   (tx: Pick<Prisma.TransactionClient, "$queryRawUnsafe">): Execute =>

@@ -10,7 +10,6 @@ import type { Gates, Permits } from "../ledger/gates.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { createRemoveExpired } from "../activities/remove-expired.ts";
 import type { Logger } from "../config/logger.ts";
-import { parseQueueName } from "../domain/delivery/queues.ts";
 import type { Traffic, WorkerMetrics } from "./metrics.ts";
 
 /** The same channels, counted. */
@@ -141,11 +140,12 @@ export function instrumentLedger(ledger: Ledger, metrics: WorkerMetrics): Ledger
 export function createDeliveryCounter(metrics: WorkerMetrics) {
   const counters = new Map<string, { inc(count: number): void }>();
   return (queue: string, outcome: DispatchOutcome, rows: number): void => {
-    const { kind } = parseQueueName(queue);
+    // As queues are named, the first part is their kind.
+    const kind = queue.slice(0, queue.indexOf("/"));
     const key = `${kind} ${outcome}`;
     let counter = counters.get(key);
     if (!counter) {
-      counter = metrics.dispatched.labels({ queue: kind === "lane" ? "campaign" : kind, outcome });
+      counter = metrics.dispatched.labels({ queue: kind, outcome });
       counters.set(key, counter);
     }
     counter.inc(rows);

@@ -9,7 +9,7 @@ import type { Outgoing } from "./decide-page.ts";
 import { type DispatchOutcome, type PageDeps, type PageTaker, takePage } from "./page.ts";
 import { Pulse } from "./pulse.ts";
 import { RowsInHand } from "./rows-in-hand.ts";
-import type { SendJob } from "./send-job.ts";
+import type { Item, SendJob, SendOutcome } from "./send-job.ts";
 import { type Attendance, type Sender, waitHereMs } from "./sender.ts";
 import { Throttle } from "./throttle.ts";
 
@@ -145,66 +145,52 @@ class Dispatch implements PageTaker {
   }
 
   reread(id: string): void {
-    this.inHand.remove([id]);
+    this.inHand.remove(id);
   }
 
   ended(id: string, outcome: DispatchOutcome): void {
-    this.#leaveHand([id]);
-    this.#count(outcome, 1);
+    this.leaveHand(id);
+    this.count(outcome);
     this.#deps.count?.(this.queue, outcome, 1);
   }
 
   submit(message: Outgoing, contentOf: SendJob["contentOf"]): void {
-    const { recipientId, items } = message;
+    const { recipientId } = message;
     this.#ahead.set(recipientId, this.ahead(recipientId) + 1);
-    let left = items.length;
-    const leave = (ids: readonly string[]) => {
-      this.#leaveHand(ids);
-      left -= ids.length;
-      if (left === 0) this.#passes(recipientId);
-    };
-    let hasBegun = false;
-    const drop = (ids: readonly string[]) => {
-      leave(ids);
-      if (left === 0 && !hasBegun) this.#throttle.spare(1);
-      this.#count("dropped", ids.length);
-      this.#deps.count?.(this.queue, "dropped", ids.length);
-    };
-    this.#attendance.submit({
-      message,
-      contentOf,
-      began: (ids) => {
-        hasBegun = true;
-        this.#underWay++;
-        leave(ids);
-      },
-      dropped: drop,
-      failed: (error) => {
-        this.#failure ??= { error };
-        drop(items.map(({ delivery }) => delivery.id));
-      },
-      ended: (outcomes) => {
-        this.#underWay--;
-        for (const outcome of outcomes) this.#count(outcome, 1);
-        this.#pulse.beat();
-      },
-    });
+    this.#attendance.submit(new DispatchedJob(this, message, contentOf));
   }
 
-  #passes(recipientId: string): void {
+  /** A row of a message did not begin. */
+  dropped(id: string): void {
+    this.ended(id, "dropped");
+  }
+
+  /** A message has begun, or will not. */
+  passed(recipientId: string, hasBegun: boolean): void {
     const ahead = this.ahead(recipientId) - 1;
     if (ahead === 0) this.#ahead.delete(recipientId);
     else this.#ahead.set(recipientId, ahead);
+    if (hasBegun) this.#underWay++;
+    else this.#throttle.spare(1);
   }
 
-  #leaveHand(ids: readonly string[]): void {
-    this.inHand.remove(ids);
+  answered(): void {
+    this.#underWay--;
+    this.#pulse.beat();
+  }
+
+  failed(error: unknown): void {
+    this.#failure ??= { error };
+  }
+
+  leaveHand(id: string): void {
+    this.inHand.remove(id);
     if (this.inHand.size === 0) this.#emptySinceMs = performance.now();
     this.#pulse.beat();
   }
 
-  #count(outcome: DispatchOutcome, rows: number): void {
-    this.#counts[outcome] = (this.#counts[outcome] ?? 0) + rows;
+  count(outcome: DispatchOutcome): void {
+    this.#counts[outcome] = (this.#counts[outcome] ?? 0) + 1;
   }
 
   get #isStopped(): boolean {
@@ -334,5 +320,50 @@ class Dispatch implements PageTaker {
     if (first !== null && this.#throttle.isClosed && throttled > first.dueAt)
       first = { dueAt: throttled, reason: "throttle" };
     return { nextDueAt: first?.dueAt ?? null, waitsFor: first?.reason ?? null, open };
+  }
+}
+
+/** A message of a dispatch at the sender. */
+class DispatchedJob implements SendJob {
+  readonly message: Outgoing;
+  readonly contentOf: SendJob["contentOf"];
+  #dispatch: Dispatch;
+  #left: number;
+  #hasBegun = false;
+
+  constructor(dispatch: Dispatch, message: Outgoing, contentOf: SendJob["contentOf"]) {
+    this.message = message;
+    this.contentOf = contentOf;
+    this.#dispatch = dispatch;
+    this.#left = message.items.length;
+  }
+
+  began(items: readonly Item[]): void {
+    this.#hasBegun = true;
+    for (const { delivery } of items) this.#dispatch.leaveHand(delivery.id);
+    this.#leave(items.length);
+  }
+
+  dropped(items: readonly Item[]): void {
+    for (const { delivery } of items) this.#dispatch.dropped(delivery.id);
+    this.#leave(items.length);
+  }
+
+  failed(error: unknown): void {
+    this.#dispatch.failed(error);
+    this.dropped(this.message.items);
+  }
+
+  itemEnded(outcome: SendOutcome): void {
+    this.#dispatch.count(outcome);
+  }
+
+  ended(): void {
+    this.#dispatch.answered();
+  }
+
+  #leave(items: number): void {
+    this.#left -= items;
+    if (this.#left === 0) this.#dispatch.passed(this.message.recipientId, this.#hasBegun);
   }
 }

@@ -26,12 +26,10 @@ export class RowsInHand {
     }
   }
 
-  remove(ids: readonly string[]): void {
-    for (const id of ids) {
-      const channel = this.#channels.get(id);
-      if (channel === undefined) continue;
-      this.#channels.delete(id);
-      this.#counts.set(channel, this.countOf(channel) - 1);
-    }
+  remove(id: string): void {
+    const channel = this.#channels.get(id);
+    if (channel === undefined) return;
+    this.#channels.delete(id);
+    this.#counts.set(channel, this.countOf(channel) - 1);
   }
 }

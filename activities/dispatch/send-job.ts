@@ -24,18 +24,18 @@ export interface SendJob {
   /** Its items are never none, and all of one recipient and channel. */
   message: Omit<WantedMessage, "items"> & { items: readonly Item[] };
   /** What the claimed ones of its items say. */
-  contentOf: (claimed: readonly Item[]) => Content | Promise<Content>;
-  /** Called once, when rows of it are claimed: from then on these belong to the sender, whatever becomes of the dispatch. */
-  began: (ids: readonly string[]) => void;
-  /** Called for rows that were not claimed, and will not be. Rows that have not begun stay in the ledger as they were. */
-  dropped: (ids: readonly string[]) => void;
+  contentOf(claimed: readonly Item[]): Content | Promise<Content>;
+  /** Called once, when some of its items are claimed: from then on these belong to the sender, whatever becomes of the dispatch. */
+  began(items: readonly Item[]): void;
+  /** Called for items that were not claimed, and will not be. Rows that have not begun stay in the ledger as they were. */
+  dropped(items: readonly Item[]): void;
   /** Called instead of both when the ledger could not be reached. */
-  failed: (error: unknown) => void;
-  /** Called once for a message that began, with what became of each of its rows: that is committed, or they were lost to another holder. */
-  ended: (outcomes: readonly SendOutcome[]) => void;
+  failed(error: unknown): void;
+  /** Called for each item that began: its outcome is committed, or it was lost to another holder. */
+  itemEnded(outcome: SendOutcome): void;
+  /** Called once for a message that began, when all its items have ended. */
+  ended(): void;
 }
 
 /** What became of a row. `dropped`: it was not ours to send (claimed by another, cancelled, withdrawn, without room), and was not. */
 export type SendOutcome = Settlement["status"] | "dropped";
-
-export const idsOf = (items: readonly Item[]): string[] => items.map(({ delivery }) => delivery.id);

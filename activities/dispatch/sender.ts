@@ -9,9 +9,9 @@ import type { Channels } from "../channels/channels.ts";
 import { ChannelQueue, type WaitingJob } from "./channel-queue.ts";
 import { latest, leaseMs, Leases } from "./leases.ts";
 import { QueueWatch } from "./queue-watch.ts";
-import { type Content, idsOf, type Item, type SendJob, type SendOutcome } from "./send-job.ts";
+import { type Content, type Item, type SendJob, type SendOutcome } from "./send-job.ts";
 import {
-  type ClaimedMessage,
+  ClaimedMessage,
   type EndedMessage,
   guaranteeOf,
   interruptedAttempt,
@@ -107,7 +107,7 @@ export class Sender {
     this.#watch.join(queue);
     return {
       submit: (job) => {
-        if (this.#draining) return job.dropped(idsOf(job.message.items));
+        if (this.#draining) return job.dropped(job.message.items);
         this.#queueOf(job.message.items).add({ job, owner, queue, now });
         this.#runSoon();
       },
@@ -142,7 +142,7 @@ export class Sender {
 
   #drop(removeFrom: (queue: ChannelQueue) => WaitingJob[]): void {
     for (const queue of this.#queues.values())
-      for (const { job } of removeFrom(queue)) job.dropped(idsOf(job.message.items));
+      for (const { job } of removeFrom(queue)) job.dropped(job.message.items);
   }
 
   /** What comes together is run together: full statements instead of many small ones. */
@@ -169,11 +169,10 @@ export class Sender {
     }
     if (this.#writing) return;
     if (this.#draining && this.#leases.size === 0) return this.#drained();
-    const claiming = this.#draining ? [] : this.#readyToClaim();
+    const isLow = this.#claimable().some((queue) => queue.isLow);
     const isSending = [...this.#queues.values()].some(({ sending }) => sending > 0);
     const { length } = this.#ended;
-    if (claiming.length > 0 || length >= worthRows || (length > 0 && !isSending))
-      void this.#write(claiming);
+    if (isLow || length >= worthRows || (length > 0 && !isSending)) void this.#write();
     else if (length > 0) this.#writeSoon();
   }
 
@@ -181,7 +180,7 @@ export class Sender {
     if (this.#lingering !== undefined) return;
     this.#lingering = setTimeout(() => {
       this.#lingering = undefined;
-      if (!this.#writing && this.#ended.length > 0) void this.#write([]);
+      if (!this.#writing && this.#ended.length > 0) void this.#write();
     }, lingerMs);
   }
 
@@ -195,14 +194,10 @@ export class Sender {
     }, inMs);
   }
 
-  /** Queues that want more claimed, and whose channels are open. */
-  #readyToClaim(): ChannelQueue[] {
-    const ready: ChannelQueue[] = [];
-    for (const queue of this.#queues.values()) {
-      if (queue.waiting === 0 || !this.#isOpen(queue)) continue;
-      if (queue.isLow) ready.push(queue);
-    }
-    return ready;
+  /** Queues of which something may be claimed: their channels are open. */
+  #claimable(): ChannelQueue[] {
+    if (this.#draining) return [];
+    return [...this.#queues.values()].filter((queue) => queue.room > 0 && this.#isOpen(queue));
   }
 
   /**
@@ -216,15 +211,15 @@ export class Sender {
     if (opensAt === null) return true;
     const inMs = opensAt.getTime() - now.getTime();
     if (inMs <= waitHereMs) this.#runWhenOpen(queue, inMs);
-    else for (const { job } of queue.remove()) job.dropped(idsOf(job.message.items));
+    else for (const { job } of queue.remove()) job.dropped(job.message.items);
     return false;
   }
 
-  /** Settles what ended, and claims what is next. */
-  async #write(claiming: readonly ChannelQueue[]): Promise<void> {
+  /** Settles what ended, and claims what is next, as much as there is room for. */
+  async #write(): Promise<void> {
     this.#writing = true;
     const endings = this.#ended.splice(0, settledRows);
-    const claims = await Promise.all(claiming.map((queue) => this.#reserve(queue)));
+    const claims = await Promise.all(this.#claimable().map((queue) => this.#reserve(queue)));
     const recipients = new Set<string>();
     for (const claim of claims) claim.taken = claim.queue.take(claim.permits.granted, recipients);
     try {
@@ -249,13 +244,12 @@ export class Sender {
 
   async #settleAndClaim(endings: EndedMessage[], claims: readonly Claim[]): Promise<void> {
     const taken = claims.flatMap((claim) => claim.taken);
-    const token = newUuid();
-    const deadlineMs = performance.now() + leaseMs;
+    const lease = { token: newUuid(), deadlineMs: performance.now() + leaseMs };
     try {
       const { claimed, granted } = await this.#deps.ledger.settleAndClaim({
         settled: endings.flatMap(({ settled }) => settled),
         wanted: taken.map(({ job }) => job.message),
-        token,
+        token: lease.token,
         asOf: latest(taken),
         leaseMs,
       });
@@ -263,8 +257,7 @@ export class Sender {
       for (const claim of claims)
         for (const waiting of claim.taken) {
           const grant = granted.get(waiting.job.message.recipientId);
-          if (this.#begin(claim.queue, waiting, { claimed, grant, token, deadlineMs }))
-            claim.used++;
+          if (this.#begin(claim.queue, waiting, claimed, grant, lease)) claim.used++;
         }
     } catch (error) {
       for (const { job } of taken) job.failed(error);
@@ -274,32 +267,26 @@ export class Sender {
 
   /** Rows are given out once, though two dispatches may have read them. */
   #begin(
-    channelQueue: ChannelQueue,
-    { job, queue, now }: WaitingJob,
-    terms: {
-      claimed: Set<string>;
-      grant: RateGrant | undefined;
-      token: string;
-      deadlineMs: number;
-    },
+    queue: ChannelQueue,
+    waiting: WaitingJob,
+    claimed: Set<string>,
+    grant: RateGrant | undefined,
+    lease: { token: string; deadlineMs: number },
   ): boolean {
-    const { claimed, grant, token, deadlineMs } = terms;
-    const items: Item[] = [];
-    const dropped: string[] = [];
-    for (const item of job.message.items)
-      if (claimed.delete(item.delivery.id)) items.push(item);
-      else dropped.push(item.delivery.id);
-    if (dropped.length > 0) job.dropped(dropped);
-    if (items.length === 0 || !grant) {
+    const { job } = waiting;
+    const { items } = job.message;
+    const ours = items.filter(({ delivery }) => claimed.has(delivery.id));
+    for (const { delivery } of ours) claimed.delete(delivery.id);
+    if (ours.length < items.length) job.dropped(items.filter((item) => !ours.includes(item)));
+    if (ours.length === 0 || !grant) {
       if (grant) this.#giveBack([grant]);
       return false;
     }
-    const rows = items.map(({ delivery: { id } }) => ({ id, token }));
-    const message: ClaimedMessage = { job, queue, items, rows, token, grant, deadlineMs, now };
+    const message = new ClaimedMessage(waiting, ours, grant, lease);
     this.#leases.add(message);
-    this.#watch.began(queue);
-    job.began(idsOf(items));
-    channelQueue.ready.push(message);
+    this.#watch.began(waiting.queue);
+    job.began(ours);
+    queue.ready.push(message);
     return true;
   }
 
@@ -308,36 +295,53 @@ export class Sender {
     // Ours no more: it is left to whoever finds its lease run out.
     if (performance.now() >= claimed.deadlineMs) return this.#lose(claimed);
     queue.sending++;
-    const end = (result: SendResult, faults?: Content["faults"]) => {
-      queue.sending--;
-      this.#ended.push(settleMessage(claimed, result, this.#deps, faults));
-      this.#runSoon();
-    };
-    const send = (content: Content) =>
-      this.#send(queue.channel, content, claimed).then(
-        (result) => end(result, content.faults),
-        // Nobody knows how far it came.
-        () => end({ kind: "attempted", attempts: [interruptedAttempt(claimed.now())] }),
-      );
-    const cannotSay = (fault: unknown) => end(unrenderable(fault));
     try {
       const content = claimed.job.contentOf(claimed.items);
-      if (content instanceof Promise) content.then(send, cannotSay);
-      else void send(content);
+      if (content instanceof Promise)
+        content.then(
+          (made) => this.#say(queue, claimed, made),
+          (fault: unknown) => this.#end(queue, claimed, unrenderable(fault)),
+        );
+      else this.#say(queue, claimed, content);
     } catch (fault) {
-      cannotSay(fault);
+      this.#end(queue, claimed, unrenderable(fault));
     }
   }
 
+  #say(queue: ChannelQueue, claimed: ClaimedMessage, content: Content): void {
+    this.#send(queue.channel, content, claimed).then(
+      (result) => this.#end(queue, claimed, result, content.faults),
+      // Nobody knows how far it came.
+      () => {
+        const attempts = [interruptedAttempt(claimed.now())];
+        this.#end(queue, claimed, { kind: "attempted", attempts });
+      },
+    );
+  }
+
+  #end(
+    queue: ChannelQueue,
+    claimed: ClaimedMessage,
+    result: SendResult,
+    faults?: Content["faults"],
+  ): void {
+    queue.sending--;
+    this.#ended.push(settleMessage(claimed, result, this.#deps, faults));
+    this.#runSoon();
+  }
+
   /** A summary that cannot be rendered is said in the words that every summary has by default. */
-  async #send(channel: Channel, content: Content, { items }: ClaimedMessage): Promise<SendResult> {
+  #send(channel: Channel, content: Content, { items }: ClaimedMessage): Promise<SendResult> {
     const { recipient, priority } = items[0]!.delivery;
     const repeatable = guaranteeOf(items) === "at_least_once";
-    const result = await channel.send({ ...content, recipient, priority, repeatable });
+    const sent = channel.send({ ...content, recipient, priority, repeatable });
     const { fallback } = content;
-    return fallback && result.kind === "unsendable" && result.reason === "template_error"
-      ? channel.send({ ...content, ...fallback, recipient, priority, repeatable })
-      : result;
+    if (!fallback) return sent;
+    return sent.then((result) =>
+      result.kind === "unsendable" && result.reason === "template_error"
+        ? channel.send({ ...content, ...fallback, recipient, priority, repeatable })
+        : result,
+    );
   }
 
   #release(queue: ChannelQueue, claimed: ClaimedMessage): void {
@@ -355,29 +359,33 @@ export class Sender {
 
   /** Their outcomes are committed. */
   #finish(endings: readonly EndedMessage[]): void {
-    for (const { claimed, settled } of endings)
-      this.#leave(
-        claimed,
-        settled.map(({ settlement }) => settlement.status),
-      );
+    for (const { claimed, settled } of endings) {
+      let isPending = false;
+      for (const { settlement } of settled) {
+        this.#count(claimed, settlement.status);
+        if (settlement.status === "pending") isPending = true;
+      }
+      this.#leave(claimed, isPending);
+    }
     this.#giveBack(endings.flatMap(({ unused, claimed }) => (unused ? [claimed.grant] : [])));
   }
 
   /** Its lease has run out: its rows belong to whoever finds them. */
   #lose(claimed: ClaimedMessage): void {
-    this.#leave(
-      claimed,
-      claimed.items.map(() => "dropped"),
-    );
+    for (let item = 0; item < claimed.items.length; item++) this.#count(claimed, "dropped");
+    this.#leave(claimed, false);
   }
 
-  #leave(claimed: ClaimedMessage, outcomes: readonly SendOutcome[]): void {
-    const { job, queue, items } = claimed;
+  #count({ queue, job }: ClaimedMessage, outcome: SendOutcome): void {
+    this.#deps.count?.(queue, outcome, 1);
+    job.itemEnded(outcome);
+  }
+
+  #leave(claimed: ClaimedMessage, isPending: boolean): void {
     this.#leases.delete(claimed);
-    this.#queueOf(items).inFlight--;
-    for (const outcome of outcomes) this.#deps.count?.(queue, outcome, 1);
-    job.ended(outcomes);
-    this.#watch.ended(queue, outcomes.includes("pending"));
+    this.#queueOf(claimed.items).inFlight--;
+    claimed.job.ended();
+    this.#watch.ended(claimed.queue, isPending);
   }
 
   /** A grant that cannot be given back counts for nothing sent until its windows are over: too few are sent, never too many. */

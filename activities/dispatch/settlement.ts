@@ -11,15 +11,35 @@ import type { Item, SendJob } from "./send-job.ts";
 const settleRetryMs = 250;
 
 /** A message whose rows are claimed. */
-export interface ClaimedMessage extends Lease {
+export class ClaimedMessage implements Lease {
   readonly job: SendJob;
   /** The queue that its rows are of. */
   readonly queue: string;
   /** Of its items, those that were claimed. */
   readonly items: readonly Item[];
-  readonly rows: readonly LeasedRow[];
   readonly token: string;
   readonly grant: RateGrant;
+  readonly now: () => Date;
+  deadlineMs: number;
+
+  constructor(
+    { job, queue, now }: { job: SendJob; queue: string; now: () => Date },
+    items: readonly Item[],
+    grant: RateGrant,
+    { token, deadlineMs }: { token: string; deadlineMs: number },
+  ) {
+    this.job = job;
+    this.queue = queue;
+    this.items = items;
+    this.token = token;
+    this.grant = grant;
+    this.now = now;
+    this.deadlineMs = deadlineMs;
+  }
+
+  get rows(): LeasedRow[] {
+    return this.items.map(({ delivery: { id } }) => ({ id, token: this.token }));
+  }
 }
 
 /** A claimed message of which is known what became. */

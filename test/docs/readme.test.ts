@@ -121,11 +121,15 @@ describe("the README", () => {
       encoding: "utf8",
     });
     const resolvers = readFileSync(join(packageRoot, "cli/stack/binaries.ts"), "utf8");
+    const programs = ["browser.ts", "schemathesis.ts"].map((file) =>
+      readFileSync(join(packageRoot, "test/support", file), "utf8"),
+    );
     const envconfig = dirname(createRequire(import.meta.url).resolve("@temporalio/envconfig"));
     const read = new Set([
       ...Object.keys(variables).flatMap((name) => [name, `${name}_FILE`]),
       ...[...help.matchAll(/env:\s+(\w+)/g)].map(([, name]) => name!),
       ...[...resolvers.matchAll(/(?:environment\["|variable: ")(\w+)"/g)].map(([, name]) => name!),
+      ...programs.flatMap((source) => source.match(/[A-Z]+_PATH/g) ?? []),
       ...readdirSync(envconfig)
         .filter((file) => file.endsWith(".js"))
         .flatMap(
