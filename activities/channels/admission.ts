@@ -86,7 +86,9 @@ export function createAdmissions<One extends ProviderEndpoint>({
     admit(line: One): Admission | null | Promise<Admission | null> {
       const nowMs = clock();
       if (lineOpensAt(line, nowMs) !== null) return null;
-      return line.breaker.closed && line.gate.isOpen(nowMs) ? free : ask(line);
+      return line.breaker.closed && !line.breaker.isOpening && line.gate.isOpen(nowMs)
+        ? free
+        : ask(line);
     },
 
     /** What is said of a message that no provider took, and that was handed to none. */
@@ -145,7 +147,7 @@ export function createAdmissions<One extends ProviderEndpoint>({
 
   async function ask({ breaker, gate: own, provider }: One): Promise<Admission | null> {
     let trial: Trial | null = null;
-    if (!breaker.closed) {
+    if (!breaker.closed || breaker.isOpening) {
       trial = await breaker.trial();
       if (!trial && !breaker.closed) return null;
     }

@@ -38,6 +38,8 @@ export interface Trial {
 export interface Breaker {
   /** Calls may be made freely. Otherwise each has to be a trial. */
   readonly closed: boolean;
+  /** It is closed, and as many failures as open it have been reported and are being written: a trial says what has come of them. */
+  readonly isOpening: boolean;
   /** While it is not closed: trials that can be asked for at this moment. */
   trialsAt(nowMs: number): number;
   /** When it is worth asking; null: at this moment. Milliseconds since the epoch, as `nowMs`. */
@@ -110,6 +112,7 @@ class CachedBreaker implements Breaker {
   #shared: Shared;
   #trialAtMs = 0;
   #reports: Report[] = [];
+  #unwrittenFailures = 0;
   /** A success has to be told: failures are counted, or are about to be. */
   #counting = false;
   #last: Promise<unknown> = Promise.resolve();
@@ -124,6 +127,11 @@ class CachedBreaker implements Breaker {
 
   get closed(): boolean {
     return this.row.state === "closed";
+  }
+
+  get isOpening(): boolean {
+    if (this.#unwrittenFailures === 0 || !this.closed) return false;
+    return this.row.failures + this.#unwrittenFailures >= this.#shared.settings.failures;
   }
 
   trialsAt(nowMs: number): number {
@@ -169,6 +177,7 @@ class CachedBreaker implements Breaker {
   failed(reason: string): void {
     // Calls that were under way when it opened.
     if (!this.closed) return;
+    this.#unwrittenFailures += 1;
     const last = this.#reports.at(-1);
     if (last?.kind === "failed") {
       last.count += 1;
@@ -184,6 +193,7 @@ class CachedBreaker implements Breaker {
       for (let report = this.#reports.shift(); report; report = this.#reports.shift()) {
         try {
           await this.#tell(report);
+          if (report.kind === "failed") this.#unwrittenFailures -= report.count;
         } catch {
           this.#reports.unshift(report);
           break;

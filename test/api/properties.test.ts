@@ -22,6 +22,7 @@ const ask = async ({ method, path, headers, body }: RandomRequest) => {
   const secret = path.startsWith("/v1/me/") ? server.recipientToken : apiKey;
   const response = await fetch(server.url + path, {
     method,
+    redirect: "manual",
     headers: { authorization: `Bearer ${secret}`, ...headers },
     ...(body !== undefined && { body }),
   });

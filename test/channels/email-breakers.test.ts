@@ -308,7 +308,10 @@ describe("a provider that asks to be left alone", () => {
 
 describe("gates", () => {
   const gate = (key: string, columns: string, values: string) =>
-    pool.query(`INSERT INTO gates (key, ${columns}) VALUES ('${key}', ${values})`);
+    pool.query(
+      `INSERT INTO gates (key, ${columns}) VALUES ('${key}', ${values})
+       ON CONFLICT (key) DO UPDATE SET (${columns}) = ROW(${values}), shut_until = NULL, shut_reason = NULL`,
+    );
 
   it("of a provider let as many through as its quota says, over all workers; the rest takes another", async () => {
     const [first, second] = [await healthy(), await healthy()];

@@ -25,6 +25,7 @@ export function provider(port: number, settings: Partial<SmtpProvider> = {}): Sm
 /** Is always closed, whatever it is told. */
 const closedBreaker: Breaker = {
   closed: true,
+  isOpening: false,
   trialsAt: () => 0,
   opensAt: () => null,
   trial: () => Promise.resolve(null),
