@@ -11,7 +11,7 @@ export function invalidInput(message: string): ApplicationFailure {
  * What a history may say of an error that an activity ended with: which and where, as a log would, for errors of the
  * database may quote its rows. Failures of our own and what Temporal needs to tell apart stay as they are.
  */
-export function discreetFailure(error: unknown): unknown {
+export function redactFailure(error: unknown): unknown {
   if (
     !(error instanceof Error) ||
     error instanceof TemporalFailure ||

@@ -5,7 +5,7 @@ import type { Channel, SendResult } from "../activities/channels/channel.ts";
 import { type Channels, createChannels } from "../activities/channels/channels.ts";
 import type { DispatchOutcome } from "../activities/dispatch/page.ts";
 import type { createDispatch } from "../activities/dispatch/loop.ts";
-import { discreetFailure } from "../activities/failures.ts";
+import { redactFailure } from "../activities/failures.ts";
 import type { Gates, Permits } from "../ledger/gates.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { createRemoveExpired } from "../activities/remove-expired.ts";
@@ -206,7 +206,7 @@ export function observeActivities(metrics: WorkerMetrics) {
           outcome = "completed";
           return result;
         } catch (error) {
-          throw discreetFailure(error);
+          throw redactFailure(error);
         } finally {
           running.dec();
           metrics.activitySeconds.observe(

@@ -16,7 +16,7 @@ import {
   emailProviders,
 } from "../activities/channels/email/email.ts";
 import { createGates } from "../ledger/gates.ts";
-import { createWatchedGates } from "../activities/channels/gate-cache.ts";
+import { createGateCache } from "../activities/channels/gate-cache.ts";
 import { ConfigurationError, readEnvironment, workerVariables } from "../config/environment.ts";
 import { createLogger, type Logger } from "../config/logger.ts";
 import { processRegistry } from "../config/metrics.ts";
@@ -126,7 +126,7 @@ async function main(): Promise<void> {
     settings: async () => (await readRulebook()).policy.breaker,
     logger,
   });
-  const gates = createWatchedGates({
+  const gates = createGateCache({
     gates: instrumentGates(createGates(pool), metrics),
     keys: emailGates(environment.SMTP_URL),
   });

@@ -4,7 +4,7 @@ import type { Permit, WatchedGate } from "./gate-cache.ts";
 import type { SendResult } from "./channel.ts";
 
 /** What an outcome says of a provider: that it is there, that it failed, or neither. */
-export type Standing = "answered" | "failed" | "neither";
+export type ProviderSignal = "answered" | "failed" | "neither";
 
 /** A provider, and what decides whether it is handed anything. */
 export interface ProviderEndpoint {
@@ -23,7 +23,7 @@ export interface Admission {
   /** Nothing was handed over. */
   unused(): void;
   /** What came of it; `reason` says why it failed. */
-  used(standing: Standing, reason: () => string): void;
+  used(standing: ProviderSignal, reason: () => string): void;
 }
 
 /** For most messages there is nothing to ask, and nobody to tell. */

@@ -29,7 +29,7 @@ export interface WatchedGate {
   shut(untilMs: number, reason: string): void;
 }
 
-export interface WatchedGates {
+export interface GateCache {
   of(key: string): WatchedGate;
   /** Looks what stands there. Rejects where the database cannot be reached. */
   refresh(): Promise<void>;
@@ -167,7 +167,7 @@ class CachedGate implements WatchedGate {
 }
 
 /** Resolves at once, knowing nothing: `refresh` is to be awaited before anything is asked. */
-export function createWatchedGates({
+export function createGateCache({
   gates,
   keys,
   refreshMs = 1_000,
@@ -176,7 +176,7 @@ export function createWatchedGates({
   keys: readonly string[];
   /** How often it looks what stands there. */
   refreshMs?: number;
-}): WatchedGates {
+}): GateCache {
   const watched = new Map(keys.map((key) => [key, new CachedGate(gates, key)]));
   const none: GateView = { counted: false, shutMs: 0, emptyMs: 0 };
 

@@ -1,7 +1,7 @@
 import { createEmailChannel, type EmailOptions } from "../../activities/channels/email/email.ts";
 import type { Breaker, Breakers } from "../../activities/channels/breakers.ts";
 import { unlimited } from "../../ledger/gates.ts";
-import type { WatchedGate, WatchedGates } from "../../activities/channels/gate-cache.ts";
+import type { WatchedGate, GateCache } from "../../activities/channels/gate-cache.ts";
 import type { Channel, SendRequest, SendResult } from "../../activities/channels/channel.ts";
 import type { SmtpProvider } from "../../config/environment.ts";
 import { parseSender } from "../../domain/address.ts";
@@ -44,7 +44,7 @@ const openGate: WatchedGate = {
   take: () => Promise.resolve(null),
   shut() {},
 };
-const noGates: Pick<WatchedGates, "of"> = { of: () => openGate };
+const noGates: Pick<GateCache, "of"> = { of: () => openGate };
 
 /** Only a server that hangs reaches it. */
 export const sendDeadlineMs = waitMs;

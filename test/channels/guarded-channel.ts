@@ -2,7 +2,7 @@ import type { Pool } from "pg";
 import { createBreakers } from "../../activities/channels/breakers.ts";
 import { emailGates } from "../../activities/channels/email/email.ts";
 import { createGates } from "../../ledger/gates.ts";
-import { createWatchedGates } from "../../activities/channels/gate-cache.ts";
+import { createGateCache } from "../../activities/channels/gate-cache.ts";
 import type { SmtpProvider } from "../../config/environment.ts";
 import type { Policy } from "../../domain/policy/policy.ts";
 import { channelTo } from "./email-channel.ts";
@@ -28,7 +28,7 @@ export async function guardedChannel(
     settings: () => Promise.resolve(breaker),
     refreshMs,
   });
-  const gates = createWatchedGates({
+  const gates = createGateCache({
     gates: createGates(pool),
     keys: emailGates(providers),
     refreshMs,

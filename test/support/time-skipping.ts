@@ -55,17 +55,3 @@ export async function createTimeSkipping(): Promise<TestWorkflowEnvironment> {
   await addSearchAttributes(made.client);
   return made;
 }
-
-/** The SDK gives the server five seconds to start, and no setting for more: a busy machine needs another try. */
-async function startServer(path: string): Promise<TestWorkflowEnvironment> {
-  const givesUpAt = Date.now() + testMs;
-  for (;;) {
-    try {
-      return await TestWorkflowEnvironment.createTimeSkipping({
-        server: { executable: { type: "existing-path", path } },
-      });
-    } catch (error) {
-      if (!String(error).includes("did not start within") || Date.now() > givesUpAt) throw error;
-    }
-  }
-}

@@ -1,7 +1,7 @@
 const restMs = 1_000;
 
 /** A moment in which what failed is left alone; a success ends it. Longer than that is for its breaker to say. Times are monotonic. */
-export class RestPeriod {
+export class Cooldown {
   /** It failed and has not succeeded since, whether or not it still rests. */
   suspect = false;
   #untilMs = 0;

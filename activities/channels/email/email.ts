@@ -6,7 +6,7 @@ import { channelGate, providerGate } from "../../../domain/delivery/gates.ts";
 import { responseLimit, type Attempt } from "../../../domain/delivery/attempt.ts";
 import { TemplateError } from "../../../domain/templates/template.ts";
 import type { Breakers } from "../breakers.ts";
-import type { WatchedGates } from "../gate-cache.ts";
+import type { GateCache } from "../gate-cache.ts";
 import { createAdmissions, type ProviderEndpoint } from "../admission.ts";
 import type { Channel, SendRequest, SendResult } from "../channel.ts";
 import { createComposer } from "./compose.ts";
@@ -22,7 +22,7 @@ export interface EmailOptions {
   /** Of these providers. */
   breakers: Pick<Breakers, "of" | "recoveredAt">;
   /** Of `emailGates`. */
-  gates: Pick<WatchedGates, "of">;
+  gates: Pick<GateCache, "of">;
   /** As the contract has it: more than there are connections, so that these go on while outcomes are committed. */
   inFlightBound: number;
   /** Milliseconds since the epoch. */

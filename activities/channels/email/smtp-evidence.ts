@@ -3,7 +3,7 @@ import { withoutAddresses } from "../../../config/describe-error.ts";
 import { responseLimit, type Attempt } from "../../../domain/delivery/attempt.ts";
 import { isProviderFault } from "../../../domain/delivery/provider-fault.ts";
 import { smtpRetryAfterMs } from "../../../domain/delivery/retry-after.ts";
-import type { Standing } from "../admission.ts";
+import type { ProviderSignal } from "../admission.ts";
 import { withoutCredentials } from "./smtp-connect.ts";
 import type { Verdict } from "./smtp-job.ts";
 
@@ -44,7 +44,7 @@ function cleanResponse(response: string, settings: ProviderSettings): string {
  * A provider that asks to be left alone has not failed: its gate is shut instead. A mail that it cannot take at all was not handed
  * to it.
  */
-export function judgeStanding({ failure, response, unsupported }: Verdict): Standing {
+export function judgeStanding({ failure, response, unsupported }: Verdict): ProviderSignal {
   if (unsupported) return "neither";
   if (!isProviderFault(failure, response)) return "answered";
   return failure === "smtp_4xx" && smtpRetryAfterMs(response ?? "") !== null ? "neither" : "failed";

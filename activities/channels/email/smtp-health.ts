@@ -3,7 +3,7 @@ import type { SmtpProvider as ProviderSettings } from "../../../config/environme
 import { smtpRetryAfterMs } from "../../../domain/delivery/retry-after.ts";
 import type { Breaker } from "../breakers.ts";
 import type { WatchedGate } from "../gate-cache.ts";
-import { RestPeriod } from "./cooldown.ts";
+import { Cooldown } from "./cooldown.ts";
 import { describeFailure, judgeStanding } from "./smtp-evidence.ts";
 import type { Loss, Verdict } from "./smtp-job.ts";
 import { judgeLoss } from "./smtp-verdicts.ts";
@@ -22,8 +22,8 @@ export interface HealthOptions {
 /** What is known of a provider from what came of its mails and connections. */
 export class ProviderHealth {
   /** Whether to prefer others; and whether to open connections. One may go well without the other. */
-  readonly preference = new RestPeriod();
-  readonly reach = new RestPeriod();
+  readonly preference = new Cooldown();
+  readonly reach = new Cooldown();
   lastLoss: Loss = { failure: "connection", message: "not reached yet" };
   readonly #options: HealthOptions;
 

@@ -1,5 +1,5 @@
 import type { Attempt } from "../../../domain/delivery/attempt.ts";
-import type { Standing } from "../admission.ts";
+import type { ProviderSignal } from "../admission.ts";
 import { ConnectError, openConnection } from "./smtp-connect.ts";
 import { describeFailure, judgeStanding, recordAttempt } from "./smtp-evidence.ts";
 import { ProviderHealth, type HealthOptions } from "./smtp-health.ts";
@@ -14,7 +14,7 @@ const idleLimitMs = 30_000;
 
 /** What became of a mail at one provider. `fault` is what making its content threw: nothing was handed over. */
 export type ProviderResult =
-  | { attempt: Attempt; unsupported: boolean; standing: Standing }
+  | { attempt: Attempt; unsupported: boolean; standing: ProviderSignal }
   | { fault: unknown };
 
 interface Options extends HealthOptions {
