@@ -13,7 +13,7 @@ import { waitMs } from "./patience.ts";
  * The SDK can skip time on a server that runs already, and does not say so in its types: it waits 5 s for a server that it starts
  * itself, in which a busy machine does not start Java.
  */
-const { create } = TestWorkflowEnvironment as unknown as {
+const attachable = TestWorkflowEnvironment as unknown as {
   create(options: {
     server: { type: "existing" };
     address: string;
@@ -37,7 +37,7 @@ export async function createTimeSkipping(): Promise<TestWorkflowEnvironment> {
   closeSync(log);
   let environment: TestWorkflowEnvironment | undefined;
   const connect = async () => {
-    environment = await create.call(TestWorkflowEnvironment, {
+    environment = await attachable.create({
       server: { type: "existing" },
       address: `127.0.0.1:${port}`,
       supportsTimeSkipping: true,
