@@ -23,6 +23,8 @@ import {
 const tokenLimit = 5_000;
 /** Characters of one tag or output. */
 const tokenLengthLimit = 10_000;
+/** Blocks within blocks. The parser calls itself for each, and how deep a stack goes differs from moment to moment. */
+const nestingLimit = 100;
 /** Generous, for a worker that was suspended must not fail a message. */
 const renderLimitMs = 1_000;
 /** Characters that what is evaluated in one template may come to. */
@@ -107,19 +109,34 @@ export function compileTemplate(source: string, liquid: Liquid): CompiledTemplat
   return { liquid, pieces: liquid.parse(source).map((node) => pieceOf(node, liquid)) };
 }
 
+const blocks = new Set(["if", "unless", "case", "for", "tablerow", "capture"]);
+
 /** The parser's time grows with the square of the tags, and that of an expression with its length. */
 function refuseBoundless(source: string, { options }: Liquid): void {
   const tooMany = () => new BeyondLimit(`has more than ${tokenLimit} tags and outputs`);
   if (source.split(/\{[{%]/, tokenLimit + 2).length > tokenLimit + 1) throw tooMany();
   let tags = 0;
+  let nesting = 0;
+  let inComment = false;
+  const nest = (name: string) => {
+    if (name === "comment" || name === "endcomment") inComment = name === "comment";
+    else if (inComment) return;
+    else if (blocks.has(name)) nesting += 1;
+    else if (name.startsWith("end")) nesting -= 1;
+    if (nesting > nestingLimit)
+      throw new BeyondLimit(`nests tags deeper than ${nestingLimit} levels`);
+  };
   for (const token of new Tokenizer(source).readTopLevelTokens(options)) {
     if (TypeGuards.isHTMLToken(token)) continue;
     if (token.end - token.begin > tokenLengthLimit)
       throw new BeyondLimit(`has a tag or output of more than ${tokenLengthLimit} characters`);
     // Each line of the tag `liquid` is a tag.
-    const isLiquid = TypeGuards.isTagToken(token) && token.name === "liquid";
-    tags += isLiquid ? source.slice(token.begin, token.end).split("\n").length : 1;
+    const isTag = TypeGuards.isTagToken(token);
+    const lines = isTag && token.name === "liquid" ? token.args.split("\n") : [];
+    tags += lines.length || 1;
     if (tags > tokenLimit) throw tooMany();
+    if (isTag) nest(token.name);
+    for (const line of lines) nest(/^\s*(\w*)/.exec(line)![1]!);
   }
 }
 

@@ -174,7 +174,16 @@ describe("a template that asks for too much when it is read", () => {
     ],
     ["a tag without end", `{{ a${times(40_000, " | upcase")} }}`, /more than 10000 characters/],
     ["an index within an index", `{{ ${times(9_000, "a[")} }}`, /more than 10000|not/],
-    ["tags within tags", `${times(2_400, "{% if a %}")}${times(2_400, "{% endif %}")}`, /./],
+    [
+      "tags within tags",
+      `${times(2_400, "{% if a %}")}${times(2_400, "{% endif %}")}`,
+      /deeper than 100 levels/,
+    ],
+    [
+      "lines within lines",
+      `{% liquid\n${times(101, "for a in b\n")}${times(101, "endfor\n")}%}`,
+      /deeper than 100 levels/,
+    ],
     ["outputs that never end", times(4_900, '{{ "'), /not closed/],
   ])("is refused: %s", (_, source, why) => {
     const before = cpuMs();
