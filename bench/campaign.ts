@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createService, type Service } from "../cli/demo/service.ts";
 import { startProgress } from "../cli/demo/progress.ts";
+import { type DatabaseWork, meterDatabase } from "./database-work.ts";
 import { audience, data, roomyLimits, template } from "./message.ts";
 import type { PeerResult } from "./peer.ts";
 import { ratePerSecond, runPeer } from "./peers.ts";
@@ -17,7 +18,7 @@ export interface CampaignBench {
   say: (line: string) => void;
 }
 
-export interface CampaignResult {
+export interface CampaignResult extends DatabaseWork {
   bench: "campaign";
   recipients: number;
   /** From asking to start it until the ledger says it is complete. */
@@ -124,6 +125,7 @@ async function runCampaign(
       await service.importRecipients("application/x-ndjson", audience(count));
       return service.createCampaign({ ...campaign, name: `To ${count}` });
     };
+    const database = await meterDatabase(stack);
     say("warming up, as the others do");
     const warmUp = await campaignTo(Math.min(recipients, warmUpRecipients));
     await service.startCampaign(warmUp);
@@ -134,12 +136,14 @@ async function runCampaign(
     say("sending");
     await sink?.reset();
     const { api, worker, temporal, postgres } = stack.pids();
+    await database.reset();
     const meter = meterProcesses({ api, worker, temporal, postgres });
     const startedAt = Date.now();
     await service.startCampaign(id);
     const finishedAt = await untilFinished(service, id, recipients, sink);
     const cpu = meter.cpuSeconds();
     const peak = meter.peakRssMb();
+    const work = await database.read(recipients);
 
     const seen = await sink?.report();
     const account = await service.reconciliation(id);
@@ -158,6 +162,7 @@ async function runCampaign(
         sink: perThousand(seen?.cpuSeconds ?? 0),
       },
       peakRssMb: peak.worker,
+      ...work,
       temporalEventsPerThousand: perThousand(await countEvents(stack.temporalAddress, id)),
       lost: recipients - Math.min(account.sent, seen?.deliveries ?? account.sent),
       duplicated: seen?.duplicated ?? account.duplicates,

@@ -1,16 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createService, type Service } from "../cli/demo/service.ts";
 import { startProgress } from "../cli/demo/progress.ts";
+import { type DatabaseWork, meterDatabase } from "./database-work.ts";
 import { percentile } from "./latency.ts";
 import { audience, data, person, roomyLimits, template } from "./message.ts";
 import { type Sink, startSink } from "./sink-process.ts";
-import { startTemporaryStack } from "../cli/demo/temporary-stack.ts";
+import { meterProcesses } from "./processes.ts";
+import { startTemporaryStack, type TemporaryStack } from "../cli/demo/temporary-stack.ts";
 
-export interface MailboxResult {
+/** What it says of the work is about those that are posted one by one. */
+export interface MailboxResult extends DatabaseWork {
   bench: "mailbox";
   notifications: number;
   /** From the first request to the last arrival at the sink. */
   perSecond: number;
+  cpuSecondsPerThousand: Record<"api" | "worker" | "temporal" | "postgres", number>;
   lost: number;
   duplicated: number;
   /** From sending the request to the arrival at the sink. */
@@ -65,9 +69,11 @@ export async function benchMailbox({
         content: { email: template },
       });
 
-      say(`posting ${notifications} notifications one by one`);
-      await sink.reset();
-      const one = await postOneByOne(service, sink);
+      const one = await measureWork(stack, async () => {
+        say(`posting ${notifications} notifications one by one`);
+        await sink.reset();
+        return postOneByOne(service, sink);
+      });
       say(`posting ${criticals} critical ones while ${waiting} normal ones wait`);
       await sink.reset();
       const two = await postCriticals(service, sink);
@@ -75,6 +81,7 @@ export async function benchMailbox({
         bench: "mailbox",
         notifications,
         perSecond: one.perSecond,
+        ...one.work,
         lost: one.lost + two.lost,
         duplicated: one.duplicated + two.duplicated,
         criticalP50Ms: percentile(two.latenciesMs, 0.5),
@@ -92,6 +99,27 @@ export async function benchMailbox({
   } finally {
     await sink.stop();
   }
+}
+
+/** What `post` costs the stack. */
+async function measureWork<T>(stack: TemporaryStack, post: () => Promise<T>) {
+  const database = await meterDatabase(stack);
+  await database.reset();
+  const { api, worker, temporal, postgres } = stack.pids();
+  const meter = meterProcesses({ api, worker, temporal, postgres });
+  const posted = await post();
+  const cpu = meter.cpuSeconds();
+  const perThousand = (seconds: number) => (seconds * 1_000) / notifications;
+  const work = {
+    ...(await database.read(notifications)),
+    cpuSecondsPerThousand: {
+      api: perThousand(cpu.api),
+      worker: perThousand(cpu.worker),
+      temporal: perThousand(cpu.temporal),
+      postgres: perThousand(cpu.postgres),
+    },
+  };
+  return { ...posted, work };
 }
 
 const toPerson = (n: number) => ({

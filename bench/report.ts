@@ -1,8 +1,17 @@
 import { table } from "../cli/demo/table.ts";
 import type { ApiDetails, ApiResult } from "./api.ts";
+import type { DatabaseWork } from "./database-work.ts";
 import type { CampaignDetails, CampaignResult } from "./campaign.ts";
 import type { DayResult, PolicyDetails, PolicyResult } from "./policy.ts";
 import type { MailboxDetails, MailboxResult } from "./mailbox.ts";
+
+const workLines = (work: DatabaseWork) =>
+  [
+    ["PostgreSQL, a message", ""],
+    ["  statements", work.statementsPerMessage],
+    ["  rows", work.rowsPerMessage],
+    ["  bytes of WAL", work.walBytesPerMessage],
+  ] as const;
 
 export function printCampaign(result: CampaignResult, details: CampaignDetails): void {
   const { cpuSecondsPerThousand: cpu } = result;
@@ -18,6 +27,7 @@ export function printCampaign(result: CampaignResult, details: CampaignDetails):
       ["times the SMTP conversation", result.ratioToSmtp],
       ["CPU milliseconds a thousand messages", ""],
       ...Object.entries(cpu).map(([role, seconds]) => [`  ${role}`, seconds * 1_000] as const),
+      ...workLines(result),
       ["peak memory, MB", ""],
       ...Object.entries(details.peakRssMb).map(([role, mb]) => [`  ${role}`, mb] as const),
       ["Temporal events a thousand messages", result.temporalEventsPerThousand],
@@ -33,6 +43,11 @@ export function printMailbox(result: MailboxResult, details: MailboxDetails): vo
       ["posted one by one", result.notifications],
       ["a second, from the first request to the last arrival", result.perSecond],
       ["  accepted a second", details.acceptedPerSecond],
+      ["CPU milliseconds a thousand of them", ""],
+      ...Object.entries(result.cpuSecondsPerThousand).map(
+        ([role, seconds]) => [`  ${role}`, seconds * 1_000] as const,
+      ),
+      ...workLines(result),
       ["critical ones, one at a time", details.criticals],
       ["  normal ones that waited meanwhile, at least", details.leastWaiting],
       ["  milliseconds from request to arrival, median", result.criticalP50Ms],
