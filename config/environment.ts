@@ -41,10 +41,12 @@ export interface SmtpProvider {
   auth: { user: string; pass: string } | null;
   /** Connections a worker keeps open to it for ordinary traffic. */
   connections: number;
+  /** Messages that it takes over one connection; null: as many as come. */
+  messages: number | null;
 }
 
 const smtpUrlHelp =
-  "must be smtp://[user:password@]host[:port][?name=…&connections=1-50&tls=required|unverified], several separated by spaces";
+  "must be smtp://[user:password@]host[:port][?name=…&connections=1-50&messages=1-100000&tls=required|unverified], several separated by spaces";
 
 const smtpProviders = z.string().transform((text, context): SmtpProvider[] => {
   const urls = text.split(/\s+/).filter(Boolean);
@@ -60,12 +62,14 @@ const smtpProviders = z.string().transform((text, context): SmtpProvider[] => {
       .object({
         name: providerName,
         connections: z.coerce.number().int().min(1).max(50),
+        messages: z.coerce.number().int().min(1).max(100_000).nullable(),
         tls: z.enum(["offered", "required", "unverified"]),
       })
       .strict()
       .safeParse({
         name: `smtp-${index + 1}`,
         connections: 10,
+        messages: null,
         tls: "offered",
         ...Object.fromEntries(url.searchParams),
       });
@@ -87,6 +91,7 @@ const smtpProviders = z.string().transform((text, context): SmtpProvider[] => {
       verifyTls: options.data.tls !== "unverified",
       auth: auth.user ? auth : null,
       connections: options.data.connections,
+      messages: options.data.messages,
     });
   }
   if (providers.length === 0) context.addIssue({ code: "custom", message: smtpUrlHelp });

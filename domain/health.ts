@@ -127,7 +127,7 @@ export function assess(measured: Measured, { health: thresholds }: Pick<Policy, 
   const perMinute = perMinuteOf(measured);
   const saved = batchEfficiencyOf(measured);
   const atLimits = limitReasons.reduce((sum, reason) => sum + (waiting[reason] ?? 0), 0);
-  const out = waiting.provider_unavailable ?? 0;
+  const out = (waiting.provider_unavailable ?? 0) + (waiting.sender_refused ?? 0);
   const open = measured.breakers.filter(({ state }) => state === "open");
   const tried = measured.breakers.filter(({ state }) => state === "half_open");
 

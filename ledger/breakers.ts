@@ -16,11 +16,13 @@ export interface BreakerRow {
   trialInMs: number | null;
   trialsTaken: number;
   trialsPassed: number;
+  trialsFailed: number;
 }
 
 const rowOf = (from: string) => `
   ${from}.provider, ${from}.state, cardinality(${from}.failed_at) AS failures, ${from}.reason, ${from}.opened_at AS "openedAt", ${from}.closed_at AS "closedAt",
-  (extract(epoch FROM ${from}.next_trial_at - clock_timestamp()) * 1000)::float8 AS "trialInMs", ${from}.trials_taken AS "trialsTaken", ${from}.trials_passed AS "trialsPassed"`;
+  (extract(epoch FROM ${from}.next_trial_at - clock_timestamp()) * 1000)::float8 AS "trialInMs", ${from}.trials_taken AS "trialsTaken", ${from}.trials_passed AS "trialsPassed",
+  ${from}.trials_failed AS "trialsFailed"`;
 
 /** Adds a closed breaker for each provider that has none. */
 export const addBreakers = defineStatement<
@@ -44,7 +46,7 @@ const heldRow = `
 
 /**
  * Failures are counted while the breaker is closed. Those that are older than the window do not count any more, nor those without
- * which there are enough.
+ * which there are enough. Enough of them open it where `mayOpen` says so.
  */
 export const countFailures = defineStatement<
   {
@@ -53,6 +55,7 @@ export const countFailures = defineStatement<
     reason: string;
     withinSeconds: number;
     failures: number;
+    mayOpen: boolean;
     openSeconds: number;
   },
   BreakerRow
@@ -67,14 +70,14 @@ export const countFailures = defineStatement<
     FROM moment
   ),
   weighed AS (
-    SELECT provider, now, cardinality(recent) >= :failures::int AS opens, recent[greatest(1, cardinality(recent) - :failures::int + 1):] AS failed_at FROM counted
+    SELECT provider, now, :mayOpen::boolean AND cardinality(recent) >= :failures::int AS opens, recent[greatest(1, cardinality(recent) - :failures::int + 1):] AS failed_at FROM counted
     WHERE state = 'closed'
   )
   UPDATE breakers b SET failed_at = w.failed_at, reason = :reason, updated_at = w.now,
     state = CASE WHEN w.opens THEN 'open' ELSE 'closed' END::breaker_state,
     opened_at = CASE WHEN w.opens THEN w.now ELSE b.opened_at END,
     next_trial_at = CASE WHEN w.opens THEN w.now + :openSeconds::float8 * interval '1 second' END,
-    trials_taken = 0, trials_passed = 0
+    trials_taken = 0, trials_passed = 0, trials_failed = 0
   FROM weighed w WHERE b.provider = w.provider
   RETURNING ${rowOf("b")}`,
   "count-failures",
@@ -101,11 +104,21 @@ export const takeTrial = defineStatement<
   UPDATE breakers b SET state = 'half_open', updated_at = w.now,
     trials_taken = CASE WHEN w.fresh THEN 1 ELSE w.trials_taken + 1 END,
     trials_passed = CASE WHEN w.fresh THEN 0 ELSE b.trials_passed END,
+    trials_failed = CASE WHEN w.fresh THEN 0 ELSE b.trials_failed END,
     next_trial_at = CASE WHEN w.fresh THEN w.now + :openSeconds::float8 * interval '1 second' ELSE b.next_trial_at END
   FROM weighed w WHERE b.provider = w.provider
   RETURNING ${rowOf("b")}, b.next_trial_at AS round`,
   "take-trial",
 );
+
+/** Whether all trials of a round have their answers, this one included. */
+const roundIsOver = "m.trials_passed + m.trials_failed + 1 >= :trials::int";
+
+const endRound = (isOver: string) => `
+    state = CASE WHEN ${isOver} THEN 'closed' ELSE 'half_open' END::breaker_state,
+    closed_at = CASE WHEN ${isOver} THEN m.now ELSE b.closed_at END,
+    next_trial_at = CASE WHEN NOT (${isOver}) THEN b.next_trial_at END,
+    failed_at = CASE WHEN ${isOver} THEN '{}' ELSE b.failed_at END`;
 
 export const passTrial = defineStatement<
   { provider: string; round: Date; trials: number },
@@ -113,14 +126,23 @@ export const passTrial = defineStatement<
 >(
   `
   WITH ${heldRow}
-  UPDATE breakers b SET updated_at = m.now, trials_passed = m.trials_passed + 1,
-    state = CASE WHEN m.trials_passed + 1 >= :trials::int THEN 'closed' ELSE 'half_open' END::breaker_state,
-    closed_at = CASE WHEN m.trials_passed + 1 >= :trials::int THEN m.now ELSE b.closed_at END,
-    next_trial_at = CASE WHEN m.trials_passed + 1 < :trials::int THEN b.next_trial_at END,
-    failed_at = CASE WHEN m.trials_passed + 1 >= :trials::int THEN '{}' ELSE b.failed_at END
+  UPDATE breakers b SET updated_at = m.now, trials_passed = m.trials_passed + 1, ${endRound(roundIsOver)}
   FROM moment m WHERE b.provider = m.provider AND m.state = 'half_open' AND m.next_trial_at = :round
   RETURNING ${rowOf("b")}`,
   "pass-trial",
+);
+
+/** A failed trial that the round bears. */
+export const bearTrial = defineStatement<
+  { provider: string; round: Date; trials: number; borne: number },
+  BreakerRow
+>(
+  `
+  WITH ${heldRow}
+  UPDATE breakers b SET updated_at = m.now, trials_failed = m.trials_failed + 1, ${endRound(roundIsOver)}
+  FROM moment m WHERE b.provider = m.provider AND m.state = 'half_open' AND m.next_trial_at = :round AND m.trials_failed < :borne::int
+  RETURNING ${rowOf("b")}`,
+  "bear-trial",
 );
 
 /** Of whatever round: a failure says as much when it comes late. */
@@ -131,7 +153,7 @@ export const failTrial = defineStatement<
   `
   WITH ${heldRow}
   UPDATE breakers b SET state = 'open', reason = :reason, updated_at = m.now, next_trial_at = m.now + :openSeconds::float8 * interval '1 second',
-    trials_taken = 0, trials_passed = 0
+    trials_taken = 0, trials_passed = 0, trials_failed = 0
   FROM moment m WHERE b.provider = m.provider AND m.state = 'half_open'
   RETURNING ${rowOf("b")}`,
   "fail-trial",
@@ -147,7 +169,7 @@ export const giveBackTrial = defineStatement<{ provider: string; round: Date }, 
 
 const closeStatement = defineStatement<{ provider: string }>(`
   UPDATE breakers SET closed_at = CASE WHEN state = 'closed' THEN closed_at ELSE clock_timestamp() END, state = 'closed', failed_at = '{}',
-    next_trial_at = NULL, trials_taken = 0, trials_passed = 0, updated_at = clock_timestamp()
+    next_trial_at = NULL, trials_taken = 0, trials_passed = 0, trials_failed = 0, updated_at = clock_timestamp()
   WHERE provider = :provider::text`);
 
 /** Closes a breaker, whatever its provider did. */

@@ -177,7 +177,7 @@ export const settleAndClaim = defineStatement<
   WITH ${clock},
   settled AS (
     UPDATE deliveries d SET status = s.status, due_at = to_timestamp(s.due_ms / 1000.0), reason = s.reason, detail = s.detail, attempt_count = s.attempt_count,
-      lease_token = NULL, lease_until = NULL, finished_at = CASE WHEN s.due_ms IS NULL THEN clock_timestamp() END
+      forgiven_count = CASE WHEN s.reason = 'sender_refused' THEN s.attempt_count ELSE d.forgiven_count END, lease_token = NULL, lease_until = NULL, finished_at = CASE WHEN s.due_ms IS NULL THEN clock_timestamp() END
     FROM unnest(:settledIds::uuid[], :settledTokens::uuid[], :settledStatuses::delivery_status[], :settledDueMs::bigint[], :settledReasons::text[], :settledDetails::text[],
         :settledAttemptCounts::smallint[])
       AS s(id, token, status, due_ms, reason, detail, attempt_count)

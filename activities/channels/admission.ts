@@ -3,8 +3,8 @@ import { unlimited, type Permits } from "../../ledger/gates.ts";
 import type { Permit, WatchedGate } from "./gate-cache.ts";
 import type { SendResult } from "./channel.ts";
 
-/** What an outcome says of a provider: that it is there, that it failed, or neither. */
-export type ProviderSignal = "answered" | "failed" | "neither";
+/** What an outcome says of a provider: that it is there, that it failed, that it asks to be left alone for a while, or nothing. */
+export type ProviderSignal = "answered" | "failed" | "rest" | "nothing";
 
 /** A provider, and what decides whether it is handed anything. */
 export interface ProviderEndpoint {
@@ -23,7 +23,7 @@ export interface Admission {
   /** Nothing was handed over. */
   unused(): void;
   /** What came of it; `reason` says why it failed. */
-  used(standing: ProviderSignal, reason: () => string): void;
+  used(signal: ProviderSignal, reason: () => string): void;
 }
 
 /** For most messages there is nothing to ask, and nobody to tell. */
@@ -165,9 +165,9 @@ export function createAdmissions<One extends ProviderEndpoint>({
         trial?.giveBack();
         permit?.giveBack();
       },
-      used(standing, reason) {
-        if (standing === "answered") trial?.passed();
-        else if (standing === "failed") trial?.failed(reason());
+      used(signal, reason) {
+        if (signal === "answered") trial?.passed();
+        else if (signal === "failed") trial?.failed(reason());
         else trial?.giveBack();
       },
     };

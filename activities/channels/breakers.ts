@@ -2,8 +2,10 @@ import type { Pool } from "pg";
 import type { Logger } from "../../config/logger.ts";
 import type { Channel } from "../../domain/channel.ts";
 import { type Policy, defaultPolicy } from "../../domain/policy/policy.ts";
+import { CallWindow } from "./call-window.ts";
 import {
   addBreakers,
+  bearTrial,
   type BreakerRow,
   type BreakerState,
   countFailures,
@@ -54,9 +56,10 @@ export interface Breaker {
 
 /**
  * A breaker for each provider, shared by all workers through PostgreSQL (https://martinfowler.com/bliki/CircuitBreaker.html). Closed, it
- * opens at so many failures within a time that no success comes between; open, it waits; half open, it lets exactly so many trials
- * through over all workers, and closes when they have all passed. A trial that fails opens it again. Trials that nobody has answered
- * for as long as it stays open are given out again: their worker may have died.
+ * opens at so many failures within a time that no success comes between, if at least a certain share of the reporting worker's latest
+ * calls failed too: otherwise failures that come by chance, some out of many, would soon come in a row. Open, it waits. Half open, it lets exactly so
+ * many trials through over all workers, and closes when they have been answered and less than that share of them failed; otherwise it
+ * opens again. Trials that nobody has answered for as long as it stays open are given out again: their worker may have died.
  */
 export interface Breakers {
   of(provider: string): Breaker;
@@ -80,12 +83,15 @@ interface BreakersOptions {
   refreshMs?: number;
 }
 
+/** So many times as many failures in a row as open it come by no chance, whatever went well before them. */
+const improbableRun = 4;
+
 /** What happened, until it is written. Failures in a row are one entry. */
 type Report =
   | { kind: "failed"; count: number; reason: string }
   | { kind: "succeeded" }
   | { kind: "trial passed"; round: Date }
-  | { kind: "trial failed"; reason: string }
+  | { kind: "trial failed"; round: Date; reason: string }
   | { kind: "trial given back"; round: Date };
 
 interface Shared {
@@ -104,6 +110,7 @@ const untouched: Omit<BreakerRow, "provider"> = {
   trialInMs: null,
   trialsTaken: 0,
   trialsPassed: 0,
+  trialsFailed: 0,
 };
 
 /** One provider's breaker, as a process sees it. Its statements follow each other, so that what is known never goes back. */
@@ -112,6 +119,7 @@ class CachedBreaker implements Breaker {
   #shared: Shared;
   #trialAtMs = 0;
   #reports: Report[] = [];
+  readonly #window = new CallWindow();
   #unwrittenFailures = 0;
   /** A success has to be told: failures are counted, or are about to be. */
   #counting = false;
@@ -131,7 +139,8 @@ class CachedBreaker implements Breaker {
 
   get isOpening(): boolean {
     if (this.#unwrittenFailures === 0 || !this.closed) return false;
-    return this.row.failures + this.#unwrittenFailures >= this.#shared.settings.failures;
+    const { failures } = this.#shared.settings;
+    return this.#mayOpen && this.row.failures + this.#unwrittenFailures >= failures;
   }
 
   trialsAt(nowMs: number): number {
@@ -164,19 +173,28 @@ class CachedBreaker implements Breaker {
       const { round } = taken;
       return {
         passed: () => this.#report({ kind: "trial passed", round }),
-        failed: (reason) => this.#report({ kind: "trial failed", reason }),
+        failed: (reason) => this.#report({ kind: "trial failed", round, reason }),
         giveBack: () => this.#report({ kind: "trial given back", round }),
       };
     });
   }
 
   succeeded(): void {
-    if (this.#counting) this.#report({ kind: "succeeded" });
+    this.#window.note(false, this.#shared.settings.windowCalls);
+    if (!this.#counting || this.#reports.at(-1)?.kind === "succeeded") return;
+    // What it ends need not be written.
+    const ended = this.#reports.at(-1);
+    if (ended?.kind === "failed") {
+      this.#reports.pop();
+      this.#unwrittenFailures -= ended.count;
+    }
+    if (this.#reports.at(-1)?.kind !== "succeeded") this.#report({ kind: "succeeded" });
   }
 
   failed(reason: string): void {
     // Calls that were under way when it opened.
     if (!this.closed) return;
+    this.#window.note(true, this.#shared.settings.windowCalls);
     this.#unwrittenFailures += 1;
     const last = this.#reports.at(-1);
     if (last?.kind === "failed") {
@@ -215,6 +233,7 @@ class CachedBreaker implements Breaker {
     this.#trialAtMs = Date.now() + (row.trialInMs ?? 0);
     this.#counting = row.state === "closed" && (row.failures > 0 || this.#reports.length > 0);
     if (before.state === row.state) return;
+    this.#window.clear();
     const { logger } = this.#shared;
     const told = { provider: row.provider, from: before.state, to: row.state };
     if (row.state === "closed") logger?.info(told, "the provider is in use again");
@@ -225,6 +244,13 @@ class CachedBreaker implements Breaker {
           ? "the provider is not used for a while: it failed too often"
           : "the provider is tried",
       );
+  }
+
+  /** So many calls fail that failures in a row are no chance. */
+  get #mayOpen(): boolean {
+    const { failures, failureShare, withinSeconds } = this.#shared.settings;
+    const { share, run } = this.#window.read(withinSeconds * 1_000);
+    return share >= failureShare || run >= failures * improbableRun;
   }
 
   #report(report: Report): void {
@@ -244,6 +270,7 @@ class CachedBreaker implements Breaker {
           reason: report.reason,
           withinSeconds: settings.withinSeconds,
           failures: settings.failures,
+          mayOpen: this.#mayOpen,
           openSeconds: settings.openSeconds,
         });
         break;
@@ -253,13 +280,15 @@ class CachedBreaker implements Breaker {
       case "trial passed":
         await this.#run(passTrial, { provider, round: report.round, trials: settings.trials });
         break;
-      case "trial failed":
-        await this.#run(failTrial, {
-          provider,
-          reason: report.reason,
-          openSeconds: settings.openSeconds,
-        });
+      case "trial failed": {
+        const { reason, round } = report;
+        const { trials, failureShare, openSeconds } = settings;
+        const borne = Math.ceil(trials * failureShare) - 1;
+        const bore =
+          borne > 0 ? await this.#run(bearTrial, { provider, round, trials, borne }) : [];
+        if (bore.length === 0) await this.#run(failTrial, { provider, reason, openSeconds });
         break;
+      }
       case "trial given back":
         await this.#run(giveBackTrial, { provider, round: report.round });
         break;

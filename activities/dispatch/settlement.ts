@@ -68,6 +68,8 @@ export function settleMessage(
         : settle({
             attempt: made.at(-1)!,
             attemptCount: made.length + Math.max(...before),
+            handOvers:
+              made.length + Math.max(...items.map(({ delivery }) => delivery.attemptCount)),
             guarantee: guaranteeOf(items),
             policy: retry,
             now: claimed.now(),

@@ -38,6 +38,8 @@ export type Reason =
   /** Every provider is out of service, or has taken what it may take for now. */
   | "provider_unavailable"
   | "provider_rate"
+  /** Waits for the next try, for providers refuse whatever is sent: it costs no attempt. */
+  | "sender_refused"
   /** The recipient asked to be told again then. */
   | "snoozed"
   /** An operator asked for it at once: it waits for no preference and no limit. */
@@ -83,6 +85,7 @@ export const reasonStatuses: Record<Reason, readonly DeliveryStatus[]> = {
   best_hour: open,
   provider_unavailable: open,
   provider_rate: open,
+  sender_refused: open,
   snoozed: open,
   send_requested: open,
   decide_again: open,

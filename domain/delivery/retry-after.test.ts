@@ -85,6 +85,13 @@ describe("an SMTP server's wish to be left alone", () => {
     ["450 4.7.1 rate limited; retry after 90s", 90_000],
     ["421-4.7.28 Unusual rate\n421 4.7.28 come back in 2 min", 120_000],
     ["421 retry in 999999 hours", longestRetryAfterMs],
+    ["451 greylisted, try again in 20 seconds", 20_000],
+    ["421 4.7.0 slow down, retry-after: 20", 20_000],
+    ["450 4.2.0 Greylisted for 5 minutes", 300_000],
+    ["451 4.7.1 Greylisting in action, please come back in 00:04:59", 299_000],
+    ["451 4.7.1 come back in 1 h 30 min", 5_400_000],
+    ["450 4.7.1 retry in 4 minutes and 30 seconds", 270_000],
+    ["454 4.7.0 retry after 30 seconds", 30_000],
   ])("%s", (reply, expected) => {
     expect(smtpRetryAfterMs(reply)).toBe(expected);
   });
@@ -95,7 +102,6 @@ describe("an SMTP server's wish to be left alone", () => {
     "451 try again in a few minutes",
     "550 no such user; try again in 60 seconds",
     "250 wait 5 seconds",
-    "454 4.7.0 retry after 30 seconds",
     "421 you have sent 60 messages in 5 minutes",
     "421 try again in 0 seconds",
     "451 queued as 60 seconds",

@@ -45,15 +45,18 @@ function dateMs(text: string, now: Date): number {
   );
 }
 
-const unitMs = { s: 1_000, m: 60_000, h: 3_600_000 };
-
-/** In words of SMTP servers: to come back, and a number with its unit. Anything less plain is left to our own patience. */
-const inWords =
-  /\b(?:try(?:ing)?(?: it)? again|retry|come back|wait)(?: again)? (?:(?:in|after|for) )?(?:at least |about |another )?(\d{1,6}) ?(s|m|h)(?:ecs?|econds?|ins?|inutes?|rs?|ours?)?\b/i;
+const comeBack = String.raw`\b(?:(?:try|trying|send|sending|resend)(?: \S+)? again|re-?try|come back|re-?connect|wait|delay(?:ed)?|gr[ae]y-?listed|defer(?:red)?)(?: again)?,? (?:(?:in|after|for|within|by) )?(?:at least |about |approximately |another )?`;
+const unit = (letter: string, rest: string) => String.raw`(?:(\d{1,6}) ?${letter}(?:${rest})?\b)`;
+/** In words of SMTP servers: to come back, and numbers with their units. Anything less plain is left to our own patience. */
+const inWords = new RegExp(
+  String.raw`${comeBack}(?=\d)${unit("h", "rs?|ours?")}?(?:,? ?(?:and )?)${unit("m", "ins?|inutes?")}?(?:,? ?(?:and )?)${unit("s", "ecs?|econds?")}?`,
+  "i",
+);
+const onClock = new RegExp(String.raw`${comeBack}(\d{1,2}):(\d\d)(?::(\d\d))\b`, "i");
 const asHeader = /\bretry-after ?[:=] ?(\d{1,6})\b/i;
 
-/** Replies by which a server says that it is it, or for now, and not the message. */
-const repliesWithDelay = /^(?:421|450|451|452)\b/;
+/** Replies by which a server says that it is for now. */
+const repliesWithDelay = /^4\d\d\b/;
 
 /**
  * How long an SMTP server asks to be left alone, from the text of its reply, its code first: "421 4.7.0 Try again in 60 seconds",
@@ -62,11 +65,10 @@ const repliesWithDelay = /^(?:421|450|451|452)\b/;
 export function smtpRetryAfterMs(reply: string): number | null {
   if (!repliesWithDelay.test(reply)) return null;
   const header = asHeader.exec(reply);
-  const words = header ? null : inWords.exec(reply);
-  const ms = header
-    ? Number(header[1]) * 1_000
-    : words
-      ? Number(words[1]) * unitMs[words[2]!.toLowerCase() as keyof typeof unitMs]
-      : 0;
+  const [, hours, minutes, seconds] = header
+    ? [null, 0, 0, header[1]]
+    : (onClock.exec(reply) ?? inWords.exec(reply) ?? []);
+  const ms =
+    (Number(hours ?? 0) * 60 + Number(minutes ?? 0)) * 60_000 + Number(seconds ?? 0) * 1_000;
   return ms > 0 ? Math.min(ms, longestRetryAfterMs) : null;
 }

@@ -16,6 +16,7 @@ const at = (
   settle({
     attempt: { outcome },
     attemptCount,
+    handOvers: attemptCount,
     guarantee,
     policy,
     now: new Date("2026-01-01T00:00:00Z"),

@@ -15,7 +15,7 @@ export type Settlement =
   | { status: "failed" | "unknown" | "suppressed"; reason: Reason; detail?: string }
   | {
       status: "pending";
-      reason: "retry" | "provider_unavailable" | "provider_rate";
+      reason: "retry" | "provider_unavailable" | "provider_rate" | "sender_refused";
       dueAt: Date;
     };
 
@@ -32,27 +32,33 @@ export function retryDelayMs(policy: RetryPolicy, attempt: number, random: numbe
 
 /**
  * What follows from the last attempt of a delivery. An unknown outcome is tried again only where a repeat is allowed:
- * under at-most-once the row ends as `unknown`.
- * @param attemptCount hand-overs so far, this one included
+ * under at-most-once the row ends as `unknown`. Who was refused as everybody is at the moment is tried again for as long as it takes.
+ * A delay that the answer named is kept (RFC 5321, 4.5.4.1; RFC 6647).
+ * @param attemptCount hand-overs so far that count, this one included
+ * @param handOvers hand-overs so far, this one included
  */
 export function settle(input: {
-  attempt: Pick<Attempt, "outcome">;
+  attempt: Pick<Attempt, "outcome" | "forgiven" | "retryAfterMs">;
   attemptCount: number;
+  handOvers: number;
   guarantee: "at_least_once" | "at_most_once";
   policy: RetryPolicy;
   now: Date;
   random: number;
 }): Settlement {
-  const { attempt, attemptCount, guarantee, policy, now, random } = input;
+  const { attempt, attemptCount, handOvers, guarantee, policy, now, random } = input;
   if (attempt.outcome === "sent") return { status: "sent", reason: null };
   if (attempt.outcome === "permanent") return { status: "failed", reason: "provider_rejected" };
   if (attempt.outcome === "unknown" && guarantee === "at_most_once")
     return { status: "unknown", reason: "outcome_unknown" };
-  if (attemptCount >= policy.attempts) return { status: "failed", reason: "attempts_exhausted" };
+  const { forgiven, retryAfterMs } = attempt;
+  if (attemptCount >= policy.attempts && !forgiven)
+    return { status: "failed", reason: "attempts_exhausted" };
+  const delayMs = retryDelayMs(policy, forgiven ? handOvers : attemptCount, random);
   return {
     status: "pending",
-    reason: "retry",
-    dueAt: new Date(now.getTime() + retryDelayMs(policy, attemptCount, random)),
+    reason: forgiven ? "sender_refused" : "retry",
+    dueAt: new Date(now.getTime() + Math.max(delayMs, retryAfterMs ?? 0)),
   };
 }
 

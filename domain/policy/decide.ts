@@ -110,6 +110,7 @@ const releasedReasons: ReadonlySet<Reason | null> = new Set<Reason>([
   "quiet_hours",
   "do_not_disturb",
   "provider_unavailable",
+  "sender_refused",
   "smoothed_release",
 ]);
 

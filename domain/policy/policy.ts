@@ -95,10 +95,36 @@ export const policy = z.strictObject({
   }),
   breaker: z
     .strictObject({
-      failures: whole(1, 1_000, 5, "Consecutive failures that open it"),
+      failures: whole(
+        1,
+        1_000,
+        5,
+        "Consecutive failures that open it, where their share is reached",
+      ),
       withinSeconds: whole(1, 86_400, 300, "Within what time they have to be"),
+      failureShare: share(0.5).meta({
+        description:
+          "The share of a worker's latest calls that have to fail for it to open, unless four times as many fail in a row; with 0, consecutive failures open it whatever their share",
+      }),
+      windowCalls: whole(
+        1,
+        10_000,
+        100,
+        "The calls, within that time, of which the share is taken",
+      ),
       openSeconds: whole(1, 86_400, 60, "How long it stays open before it is tried"),
-      trials: whole(1, 100, 3, "Calls that have to pass before it closes"),
+      trials: whole(
+        1,
+        100,
+        3,
+        "Calls that are made before it closes: fewer than the share of them may fail",
+      ),
+      campaignRefusals: whole(
+        2,
+        10_000,
+        20,
+        "Messages of a campaign that are refused for good in a row, for no fault of their recipients, before it is paused",
+      ),
     })
     .meta({ description: "When a provider is left alone, and when it is tried again" }),
   health: z
@@ -157,7 +183,15 @@ export const defaultPolicy: Policy = {
   },
   digest: { itemsShownPerType: 10, template: null },
   timing: { maximumWaitMinutes: 240, minimumLooks: 10 },
-  breaker: { failures: 5, withinSeconds: 300, openSeconds: 60, trials: 3 },
+  breaker: {
+    failures: 5,
+    withinSeconds: 300,
+    failureShare: 0.5,
+    windowCalls: 100,
+    openSeconds: 60,
+    trials: 3,
+    campaignRefusals: 20,
+  },
   health: {
     windowMinutes: 15,
     deliveryRate: { good: 0.95, poor: 0.85 },

@@ -1,7 +1,7 @@
 import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createBreakers, type Breakers, type Trial } from "../../activities/channels/breakers.ts";
-import type { Policy } from "../../domain/policy/policy.ts";
+import { defaultPolicy, type Policy } from "../../domain/policy/policy.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { patience } from "../support/patience.ts";
 
@@ -20,12 +20,9 @@ afterEach(async () => {
 afterAll(() => database.drop());
 
 /** Long enough that nothing of it passes by itself. */
-const patient: Policy["breaker"] = {
-  failures: 5,
-  withinSeconds: 300,
-  openSeconds: 3_600,
-  trials: 3,
-};
+const tolerant: Policy["breaker"] = { ...defaultPolicy.breaker, openSeconds: 3_600 };
+/** Failures in a row open it, whatever their share. */
+const patient: Policy["breaker"] = { ...tolerant, failureShare: 0 };
 /** A worker's breakers, which look for others only when asked to. */
 async function worker(
   settings: Policy["breaker"] = patient,

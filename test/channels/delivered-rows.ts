@@ -11,7 +11,7 @@ const policy = { baseMs: 1, capMs: 1, attempts: 2 };
 
 /**
  * Hands a message to each recipient over, again while its row is pending, as the ledger would have it; how each row ends. A row stays
- * pending where the provider is left alone for a while.
+ * pending where the provider is left alone for a while, or refuses whatever is sent.
  */
 export async function deliverRows(
   channel: Channel,
@@ -28,8 +28,16 @@ export async function deliverRows(
       attemptCount += attempts.length;
       const attempt = attempts.at(-1)!;
       const now = new Date();
-      const { status } = settle({ attempt, attemptCount, guarantee, policy, now, random: 0 });
-      if (status !== "pending") return [recipient, status];
+      const { status, reason } = settle({
+        attempt,
+        attemptCount,
+        handOvers: attemptCount,
+        guarantee,
+        policy,
+        now,
+        random: 0,
+      });
+      if (status !== "pending" || reason === "sender_refused") return [recipient, status];
     }
   };
   return new Map(await Promise.all(recipients.map(deliver)));

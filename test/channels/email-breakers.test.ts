@@ -4,7 +4,7 @@ import type { SendResult } from "../../activities/channels/channel.ts";
 import { minuteMs } from "../../domain/time/local-time.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { hang, serve, takeAll } from "./conversation.ts";
-import { outcomes, provider, request, sendDeadlineMs } from "./email-channel.ts";
+import { attemptsOf, outcomes, provider, request, sendDeadlineMs } from "./email-channel.ts";
 import { guardedChannel, patient } from "./guarded-channel.ts";
 import { closedPort, type ScriptedConnection } from "./scripted-server.ts";
 import { skippableTime } from "./skippable-time.ts";
@@ -249,7 +249,7 @@ describe("the only provider", () => {
   it.each([
     ["a recipient's mailbox is full", "452 4.2.2 mailbox full"],
     ["a recipient is greylisted", "450 4.2.0 Greylisted, try again in 300 seconds"],
-    ["a message is refused for good", "554 5.7.1 no thanks"],
+    ["a recipient does not exist", "550 5.1.1 no such user"],
   ])("has not failed where %s", async (_, reply) => {
     const picky = await answering(() => reply);
     const one = await worker([provider(picky.port, { connections: 5 })]);
@@ -258,6 +258,59 @@ describe("the only provider", () => {
     await one.look();
     expect(await stateOf("first")).toMatchObject({ state: "closed", failures: 0 });
     expect((await pool.query("SELECT FROM gates")).rowCount).toBe(0);
+  });
+});
+
+describe("a provider that refuses for good", () => {
+  it.each([
+    ["whatever is sent", "550 5.7.1 the sender is blocked"],
+    ["the same for all, in words of its own", "554 no thanks"],
+  ])("%s is not used any more, and another one is", async (_, reply) => {
+    const refusing = await answering(() => reply);
+    const other = await healthy();
+    const at = [
+      provider(refusing.port, { name: "refusing" }),
+      provider(other.port, { name: "other" }),
+    ];
+    const one = await worker(at);
+    // A few words alike may be about the messages themselves.
+    for (let index = 0; index < 12; index += 1) await one.channel.send(request());
+    await becomes("refusing", { state: "open" });
+    await one.look();
+    expect(kinds(await sendMany(one, 20))).toEqual({ sent: 20 });
+    expect(refusing.asked()).toBeLessThanOrEqual(12);
+  });
+
+  it("costs messages no attempts while it takes none", async () => {
+    const refusing = await answering(() => "550 5.7.1 the sender is blocked");
+    const one = await worker([provider(refusing.port)]);
+    const attempts = [];
+    for (let index = 0; index < 3; index += 1)
+      attempts.push(...attemptsOf(await one.channel.send(request())));
+    expect(attempts.map(({ outcome, failure, forgiven }) => [outcome, failure, forgiven])).toEqual([
+      ["transient", "sender_refused", undefined],
+      ["transient", "sender_refused", true],
+      ["transient", "sender_refused", true],
+    ]);
+  });
+});
+
+describe("a provider that fails now and then", () => {
+  it("is used all the same, and one that fails throughout is not", async () => {
+    let asked = 0;
+    let failing = (index: number) => index % 10 >= 4;
+    const flaky = await answering(() => (failing(asked++) ? broken() : "250 taken"));
+    const one = await worker([provider(flaky.port)], {
+      breaker: { ...patient, failureShare: 0.7 },
+    });
+    for (let index = 0; index < 60; index += 1) await one.channel.send(request());
+    await one.look();
+    expect(await stateOf("first")).toMatchObject({ state: "closed" });
+    expect(flaky.asked()).toBe(60);
+
+    failing = () => true;
+    for (let index = 0; index < 30; index += 1) await one.channel.send(request());
+    await becomes("first", { state: "open" });
   });
 });
 
@@ -297,7 +350,6 @@ describe("a provider that asks to be left alone", () => {
       await hang();
     });
     const one = await worker([provider(busy.port)]);
-    expect(outcomes(await one.channel.send(request()))).toEqual(["transient/smtp_4xx"]);
     const result = await one.channel.send(request());
     expect(result).toMatchObject({ kind: "held", reason: "provider_rate" });
     const until = one.channel.opensAt(new Date())!;

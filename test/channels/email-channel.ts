@@ -18,6 +18,7 @@ export function provider(port: number, settings: Partial<SmtpProvider> = {}): Sm
     verifyTls: true,
     auth: null,
     connections: 1,
+    messages: null,
     ...settings,
   };
 }

@@ -40,7 +40,7 @@ describe("several providers", () => {
     });
     const other = await serve(takeAll);
     const channel = open([provider(refusing.port), provider(other.port, { name: "other" })]);
-    expect(outcomes(await channel.send(request()))).toEqual(["permanent/smtp_5xx"]);
+    expect(outcomes(await channel.send(request()))).toEqual(["permanent/unknown_address"]);
     expect(other.connections).toHaveLength(0);
   });
 

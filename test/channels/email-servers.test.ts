@@ -63,9 +63,9 @@ describe.each([
     const channel = open([provider(server.port)]);
     const results = await Promise.all(Array.from({ length: 5 }, () => channel.send(request())));
     expect(results.map((result) => outcomes(result)[0])).toEqual([
-      "permanent/smtp_5xx",
-      "permanent/smtp_5xx",
-      "permanent/smtp_5xx",
+      "permanent/unknown_address",
+      "permanent/unknown_address",
+      "permanent/unknown_address",
       "sent",
       "sent",
     ]);
@@ -169,7 +169,7 @@ describe("a server that pipelines", () => {
     });
     const channel = open([provider(server.port)]);
     const results = await Promise.all([channel.send(request()), channel.send(request())]);
-    expect(results.flatMap(outcomes)).toEqual(["permanent/smtp_5xx", "sent"]);
+    expect(results.flatMap(outcomes)).toEqual(["permanent/unknown_address", "sent"]);
     expect(attemptsOf(results[0]!)[0]!.response).toBe("550 nobody here");
     expect(contents).toEqual(["."]);
   });

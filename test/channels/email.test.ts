@@ -166,10 +166,10 @@ describe.each([
     );
     expect(results.flatMap(outcomes)).toEqual([
       "sent",
-      "permanent/smtp_5xx",
+      "permanent/unknown_address",
       "sent",
-      "permanent/smtp_5xx",
-      "permanent/smtp_5xx",
+      "permanent/unknown_address",
+      "permanent/unknown_address",
       "sent",
     ]);
     expect(received.flatMap(({ to }) => to)).toEqual([

@@ -4,15 +4,14 @@ import { emailGates } from "../../activities/channels/email/email.ts";
 import { createGates } from "../../ledger/gates.ts";
 import { createGateCache } from "../../activities/channels/gate-cache.ts";
 import type { SmtpProvider } from "../../config/environment.ts";
-import type { Policy } from "../../domain/policy/policy.ts";
+import { defaultPolicy, type Policy } from "../../domain/policy/policy.ts";
 import { channelTo } from "./email-channel.ts";
 
-/** Nothing of it passes by itself. */
+/** Nothing of it passes by itself, and failures in a row open it whatever their share. */
 export const patient: Policy["breaker"] = {
-  failures: 5,
-  withinSeconds: 300,
+  ...defaultPolicy.breaker,
+  failureShare: 0,
   openSeconds: 3_600,
-  trials: 3,
 };
 
 /** What a worker has to send with, over breakers and gates in a database. It looks for what others do only when asked to. */

@@ -116,8 +116,12 @@ export function createEmailChannel({
         permit?.giveBack();
         return { kind: "unsendable", reason: "template_error", detail: detailOf(result.fault) };
       }
+      if ("turnedAway" in result) {
+        admission.unused();
+        continue;
+      }
       const { attempt } = result;
-      admission.used(result.standing, () => provider.describeFailure(attempt));
+      admission.used(result.signal, () => provider.describeFailure(attempt));
       attempts.push(attempt);
       if (attempt.outcome === "sent" || (attempt.outcome === "permanent" && !result.unsupported))
         break;

@@ -32,6 +32,7 @@ export function openConnection(provider: SmtpProvider, deadlineMs: number): Prom
       fail({
         failure: code === "EAUTH" ? "auth" : code === "ETIMEDOUT" ? "timeout" : "connection",
         message,
+        tooMany: namesConnectionLimit.test(response),
       });
     };
     // Each step has a timeout of its own, and a server could take all of each.
@@ -66,6 +67,10 @@ export function openConnection(provider: SmtpProvider, deadlineMs: number): Prom
     });
   });
 }
+
+/** A reply by which a server refuses one more connection, for it has too many from us. */
+const namesConnectionLimit =
+  /^4\d\d\b.*\b(?:too many|max(?:imum)?|limit|exceed\w*|concurren\w*|simultaneous)\b/is;
 
 /** As nodemailer tells of it; `response` is the server's. */
 type ConnectionError = Error & { code?: string | undefined; response?: string | undefined };

@@ -1,6 +1,6 @@
 import type { Job } from "./smtp-job.ts";
 import type { Reply } from "./smtp-replies.ts";
-import { isAcceptance, isRefusal } from "./smtp-verdicts.ts";
+import { isAcceptance, isRefusal, type Refusal } from "./smtp-verdicts.ts";
 
 /**
  * What a reply means for the content: it was accepted or refused; it was refused before its end, and what is left of it would be
@@ -13,7 +13,7 @@ export class Content {
   /** It is being written, or waits for the reply. */
   job: Job | null = null;
   /** The reply by which its recipient was refused, where the server asked for a content all the same: it was ended empty. */
-  refusal: Reply | null = null;
+  refusal: Refusal | null = null;
   /** The kernel has all of it, and its final dot. */
   #written = false;
 
@@ -22,7 +22,7 @@ export class Content {
     if (!error) this.#written = true;
   };
 
-  begin(job: Job, refusal: Reply | null = null): void {
+  begin(job: Job, refusal: Refusal | null = null): void {
     this.job = job;
     this.refusal = refusal;
     this.#written = false;

@@ -1,6 +1,6 @@
 import type { Job } from "./smtp-job.ts";
 import type { Reply } from "./smtp-replies.ts";
-import { isAcceptance, isRefusal } from "./smtp-verdicts.ts";
+import { isAcceptance, isRefusal, type Refusal } from "./smtp-verdicts.ts";
 
 /** The commands of an envelope in their order. RSET comes first where an envelope that was refused is still open. */
 export type EnvelopeCommand = "RSET" | "MAIL" | "RCPT" | "DATA";
@@ -18,7 +18,7 @@ export class Envelope {
   /** What is to be answered next. */
   command: EnvelopeCommand = "MAIL";
   /** The first reply that refused it. */
-  refusal: Reply | null = null;
+  refusal: Refusal | null = null;
 
   begin(job: Job, first: "RSET" | "MAIL"): void {
     this.job = job;
@@ -39,21 +39,21 @@ export class Envelope {
         this.command = "MAIL";
         return "next";
       case "MAIL":
-        return this.#take(reply, "RCPT");
+        return this.#take(reply, "mail", "RCPT");
       case "RCPT":
         // A server that refused MAIL has nothing to add a recipient to: this reply, or that one, was to another command.
         if (this.refusal && !isRefusal(reply)) return "unexpected";
-        return this.#take(reply, "DATA");
+        return this.#take(reply, "rcpt", "DATA");
       case "DATA":
         if (reply.code === 354) return "go_ahead";
         if (!isRefusal(reply)) return "unexpected";
-        this.refusal ??= reply;
+        this.refusal ??= { ...reply, phase: "data" };
         return "refused";
     }
   }
 
-  #take(reply: Reply, next: EnvelopeCommand): EnvelopeStep {
-    if (isRefusal(reply)) this.refusal ??= reply;
+  #take(reply: Reply, phase: "mail" | "rcpt", next: EnvelopeCommand): EnvelopeStep {
+    if (isRefusal(reply)) this.refusal ??= { ...reply, phase };
     else if (!isAcceptance(reply)) return "unexpected";
     this.command = next;
     return "next";

@@ -1,11 +1,11 @@
 import type { Logger } from "pino";
 import type { SmtpProvider as ProviderSettings } from "../../../config/environment.ts";
-import { smtpRetryAfterMs } from "../../../domain/delivery/retry-after.ts";
 import type { Breaker } from "../breakers.ts";
 import type { WatchedGate } from "../gate-cache.ts";
 import { Cooldown } from "./cooldown.ts";
-import { describeFailure, judgeStanding } from "./smtp-evidence.ts";
+import { describeFailure } from "./smtp-evidence.ts";
 import type { Loss, Verdict } from "./smtp-job.ts";
+import { RefusalRun } from "./refusal-run.ts";
 import { judgeLoss } from "./smtp-verdicts.ts";
 
 export interface HealthOptions {
@@ -26,6 +26,7 @@ export class ProviderHealth {
   readonly reach = new Cooldown();
   lastLoss: Loss = { failure: "connection", message: "not reached yet" };
   readonly #options: HealthOptions;
+  readonly #refusals = new RefusalRun();
 
   constructor(options: HealthOptions) {
     this.#options = options;
@@ -37,21 +38,27 @@ export class ProviderHealth {
     this.reach.succeeded();
   }
 
-  noteVerdict(verdict: Verdict): void {
+  /** Takes a verdict, and makes of it what it is in the light of those before. */
+  judge(heard: Verdict): Verdict {
+    const verdict = this.#refusals.judge(heard);
     const { failure, response } = verdict;
     if (failure === "timeout" || failure === "auth")
       this.#suspect({ failure, message: response ?? "" });
     // Any answer of its own shows that it is there.
-    else if (failure === null || failure === "smtp_4xx" || failure === "smtp_5xx")
-      this.preference.succeeded();
+    else if (failure !== "connection") this.preference.succeeded();
     this.#tell(verdict);
+    return verdict;
   }
 
-  /** `alone`: no other connection stands. */
-  noteUnreachable(loss: Loss, alone: boolean): void {
-    this.lastLoss = loss;
+  /** No connection stands, and none can be opened. */
+  noteUnreachable(loss: Loss): void {
     this.reach.failed(performance.now());
-    if (alone) this.#suspect(loss);
+    this.#suspect(loss);
+    if (!loss.tooMany) this.#tell(judgeLoss(loss));
+  }
+
+  /** A server that ends a connection and says for how long has been heard. */
+  noteRest(loss: Loss): void {
     this.#tell(judgeLoss(loss));
   }
 
@@ -76,15 +83,14 @@ export class ProviderHealth {
   /** Tells the breaker, or the gate, what was heard from the server. Of mails that were turned away it was told before. */
   #tell(verdict: Verdict): void {
     const { breaker, gate, clock, settings } = this.#options;
-    switch (judgeStanding(verdict)) {
+    switch (verdict.signal) {
       case "answered":
         return breaker.succeeded();
       case "failed":
         return breaker.failed(describeFailure(verdict, settings));
-      case "neither": {
-        const delayMs = smtpRetryAfterMs(verdict.response ?? "");
-        if (delayMs !== null) gate.shut(clock() + delayMs, describeFailure(verdict, settings));
-      }
+      case "rest":
+        return gate.shut(clock() + verdict.retryAfterMs!, describeFailure(verdict, settings));
+      case "nothing":
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { Attempt, AttemptFailure } from "../../../domain/delivery/attempt.ts";
+import type { ProviderSignal } from "../admission.ts";
 
 /** A message on its way through one provider. */
 export interface Mail {
@@ -14,7 +15,12 @@ export interface Mail {
 }
 
 /** What one provider made of a mail. */
-export type Verdict = Pick<Attempt, "outcome" | "failure" | "response"> & {
+export type Verdict = Pick<
+  Attempt,
+  "outcome" | "failure" | "response" | "retryAfterMs" | "forgiven"
+> & {
+  /** What it says of the server: that it is there, that it failed, or that it asks to be left alone for as long as it said. */
+  signal: ProviderSignal;
   /** This server cannot take such mail at all, while another may. */
   unsupported?: true;
 };
@@ -22,7 +28,9 @@ export type Verdict = Pick<Attempt, "outcome" | "failure" | "response"> & {
 /** A mail within a provider, from its queue to its verdict. */
 export interface Job {
   readonly mail: Mail;
-  readonly done: (result: { verdict: Verdict; startedAt: number } | { fault: unknown }) => void;
+  readonly done: (
+    result: { verdict: Verdict; startedAt: number } | { fault: unknown } | { turnedAway: true },
+  ) => void;
   /** When it was handed to a connection (or given up before), in milliseconds since the epoch. */
   startedAt: number;
   /** Monotonic: when waiting for a connection, and later for an answer, has taken too long. */
@@ -38,4 +46,6 @@ export interface Job {
 export interface Loss {
   failure: AttemptFailure;
   message: string;
+  /** The server has as many connections from us as it takes, and says so. */
+  tooMany?: boolean;
 }

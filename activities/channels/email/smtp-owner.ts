@@ -1,6 +1,5 @@
 import type { Job, Loss, Verdict } from "./smtp-job.ts";
-import type { Reply } from "./smtp-replies.ts";
-import { judgeLoss, judgeReply } from "./smtp-verdicts.ts";
+import { judgeLoss, judgeRefusal, type Refusal } from "./smtp-verdicts.ts";
 
 /** Who gives a session its work and hears what became of it. */
 export interface SessionOwner<Session> {
@@ -9,6 +8,8 @@ export interface SessionOwner<Session> {
   settle(job: Job, verdict: Verdict): void;
   /** The server surely has not got the whole of it: it may go over another connection. */
   giveBack(job: Job, loss: Loss): void;
+  /** It takes so many mails over one connection; `null`: as many as come. */
+  readonly mailsPerConnection: number | null;
   /** It will take no more work. What it held was settled or given back. */
   ended(session: Session): void;
 }
@@ -24,6 +25,7 @@ export function takeSupported(owner: Work, smtpUtf8: boolean): Job | undefined {
       outcome: "permanent",
       failure: "smtp_5xx",
       response: "the server does not take addresses beyond ASCII (no SMTPUTF8)",
+      signal: "nothing",
       unsupported: true,
     });
   }
@@ -36,9 +38,9 @@ export function takeSupported(owner: Work, smtpUtf8: boolean): Job | undefined {
 export function settleLost(
   owner: Work,
   job: Job,
-  { refusal, loss, overdue }: { refusal: Reply | null; loss: Loss; overdue: Job | undefined },
+  { refusal, loss, overdue }: { refusal: Refusal | null; loss: Loss; overdue: Job | undefined },
 ): void {
-  if (refusal) owner.settle(job, judgeReply(refusal));
+  if (refusal) owner.settle(job, judgeRefusal(refusal));
   else if (job.dotWritten) owner.settle(job, judgeLoss(loss, "unknown"));
   else if (job === overdue) owner.settle(job, judgeLoss(loss));
   else owner.giveBack(job, loss);

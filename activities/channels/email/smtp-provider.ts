@@ -1,7 +1,7 @@
 import type { Attempt } from "../../../domain/delivery/attempt.ts";
 import type { ProviderSignal } from "../admission.ts";
 import { ConnectError, openConnection } from "./smtp-connect.ts";
-import { describeFailure, judgeStanding, recordAttempt } from "./smtp-evidence.ts";
+import { describeFailure, recordAttempt } from "./smtp-evidence.ts";
 import { ProviderHealth, type HealthOptions } from "./smtp-health.ts";
 import type { Job, Loss, Mail, Verdict } from "./smtp-job.ts";
 import type { SessionOwner } from "./smtp-owner.ts";
@@ -12,10 +12,17 @@ import { judgeLoss } from "./smtp-verdicts.ts";
 /** A server is left alone when it has had nothing to do for so long; they commonly hang up themselves after minutes. */
 const idleLimitMs = 30_000;
 
-/** What became of a mail at one provider. `fault` is what making its content threw: nothing was handed over. */
+/** For how long no more connections are opened than a server took. */
+const limitMs = 60_000;
+
+/**
+ * What became of a mail at one provider. `fault` is what making its content threw; `turnedAway`: the server takes nothing for a while.
+ * In both cases nothing was handed over.
+ */
 export type ProviderResult =
-  | { attempt: Attempt; unsupported: boolean; standing: ProviderSignal }
-  | { fault: unknown };
+  | { attempt: Attempt; unsupported: boolean; signal: ProviderSignal }
+  | { fault: unknown }
+  | { turnedAway: true };
 
 interface Options extends HealthOptions {
   /** The reverse path. */
@@ -38,12 +45,16 @@ interface Options extends HealthOptions {
  * are turned away at once.
  */
 export class SmtpProvider implements SessionOwner<SmtpSession> {
-  readonly connections: number;
+  readonly mailsPerConnection: number | null;
   readonly #options: Options;
   readonly #queue: MailQueue;
   readonly #health: ProviderHealth;
   readonly #sessions = new Set<SmtpSession>();
   #opening = 0;
+  /** Why those could not be opened that were tried together with others. */
+  #unopened: Loss[] = [];
+  /** So many connections the server took when it refused another. */
+  #limit = { connections: Number.POSITIVE_INFINITY, untilMs: 0 };
   /** Mails that have no result yet. */
   #pending = 0;
   /** When it last finished a mail, or got one after having none. */
@@ -54,7 +65,7 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
 
   constructor(options: Options) {
     this.#options = options;
-    this.connections = options.settings.connections;
+    this.mailsPerConnection = options.settings.messages;
     this.#queue = new MailQueue(options);
     this.#health = new ProviderHealth(options);
   }
@@ -93,7 +104,7 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
       const done: Job["done"] = (result) => {
         this.#pending -= 1;
         this.#progressAtMs = performance.now();
-        resolve("fault" in result ? result : this.#report(result.verdict, result.startedAt));
+        resolve("verdict" in result ? this.#report(result.verdict, result.startedAt) : result);
         if (this.#pending === 0) this.#drained();
       };
       this.#queue.add(mail, done, now);
@@ -114,13 +125,17 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
   }
 
   settle(job: Job, verdict: Verdict): void {
-    this.#health.noteVerdict(verdict);
-    job.done({ verdict, startedAt: job.startedAt });
+    job.done({ verdict: this.#health.judge(verdict), startedAt: job.startedAt });
   }
 
   giveBack(job: Job, loss: Loss): void {
+    const verdict = judgeLoss(loss);
+    if (verdict.signal === "rest") {
+      this.#health.noteRest(loss);
+      return job.done({ turnedAway: true });
+    }
     // A server may hang up on a connection that was idle just as it is used: that is no failure, once.
-    if (job.returned) return this.settle(job, judgeLoss(loss));
+    if (job.returned) return this.settle(job, verdict);
     job.returned = true;
     this.#queue.putBack(job);
   }
@@ -138,7 +153,7 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
     return {
       attempt: recordAttempt(verdict, settings, { startedAt, finishedAt: clock() }),
       unsupported: verdict.unsupported ?? false,
-      standing: judgeStanding(verdict),
+      signal: verdict.signal,
     };
   }
 
@@ -163,12 +178,17 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
     const wanted = Math.min(
       this.#queue.length,
       reach.suspect ? 1 : Infinity,
-      this.connections - this.#sessions.size,
+      this.#connectionsAt(now) - this.#sessions.size,
     );
     while (this.#opening < wanted) {
       this.#opening += 1;
       void this.#openOne();
     }
+  }
+
+  #connectionsAt(now: number): number {
+    const { connections } = this.#options.settings;
+    return now < this.#limit.untilMs ? Math.min(connections, this.#limit.connections) : connections;
   }
 
   async #openOne(): Promise<void> {
@@ -180,16 +200,37 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
       this.#sessions.add(session);
       if (this.#closed) session.quit();
     } catch (error) {
-      this.#health.noteUnreachable(describeLoss(error), this.#sessions.size === 0);
+      this.#unopened.push(describeLoss(error));
     } finally {
       this.#opening -= 1;
     }
+    this.#judgeOpenings(performance.now());
     if (!this.#closed) this.#pump(performance.now());
   }
 
+  /** A server to which some connections stand takes no more of them; one to which none can be opened is out of reach. */
+  #judgeOpenings(now: number): void {
+    if (this.#unopened.length === 0) return;
+    const { size } = this.#sessions;
+    if (size > 0) {
+      this.#limit = { connections: size, untilMs: now + limitMs };
+      const { logger, settings } = this.#options;
+      logger?.info(
+        { provider: settings.name, connections: size },
+        "the provider takes no more connections for now",
+      );
+    } else if (this.#opening > 0) return;
+    else for (const loss of this.#unopened) this.#health.noteUnreachable(loss);
+    this.#unopened = [];
+  }
+
+  /** Where the server itself asks for it, that is no attempt. */
   #turnAway(): void {
-    const verdict = judgeLoss(this.#health.lastLoss);
-    for (const job of this.#queue.removeAll()) job.done({ verdict, startedAt: job.startedAt });
+    const { lastLoss } = this.#health;
+    const verdict = judgeLoss(lastLoss);
+    const asked = lastLoss.tooMany || verdict.signal === "rest";
+    for (const job of this.#queue.removeAll())
+      job.done(asked ? { turnedAway: true } : { verdict, startedAt: job.startedAt });
   }
 
   /** One coarse timer instead of one a mail: deadlines are kept to a twentieth. */

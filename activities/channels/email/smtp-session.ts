@@ -5,7 +5,13 @@ import { Envelope } from "./smtp-envelope.ts";
 import type { Job, Loss, Verdict } from "./smtp-job.ts";
 import { settleLost, takeSupported, type SessionOwner } from "./smtp-owner.ts";
 import type { Reply } from "./smtp-replies.ts";
-import { judgeLoss, judgeReply } from "./smtp-verdicts.ts";
+import {
+  judgeAcceptance,
+  judgeLoss,
+  judgeRefusal,
+  mayBeOfConnection,
+  type Refusal,
+} from "./smtp-verdicts.ts";
 import { SmtpWire } from "./smtp-wire.ts";
 
 /** Content longer than this is not known to be on its way when `write` returns: its final dot waits until it is. */
@@ -35,6 +41,9 @@ export class SmtpSession {
   /** A mail that was accepted while an envelope rode behind it, and its verdict, which holds once that envelope has been answered. */
   #accepted: Job | null = null;
   #acceptance: Verdict | null = null;
+  /** Mails whose envelopes it began, and those that the server took. */
+  #begun = 0;
+  #taken = 0;
   /** A refused envelope stays open at the server, which would then refuse the next. */
   #resetDue = false;
   #ended = false;
@@ -61,6 +70,7 @@ export class SmtpSession {
     const { job } = this.#content;
     return (
       !this.#ended &&
+      !this.#isFull &&
       this.#pipelining &&
       job !== null &&
       job.dotWritten &&
@@ -68,12 +78,21 @@ export class SmtpSession {
     );
   }
 
+  /** It has carried as many mails as it may. */
+  get #isFull(): boolean {
+    const { mailsPerConnection } = this.#owner;
+    return mailsPerConnection !== null && this.#begun >= mailsPerConnection;
+  }
+
   /** Takes the next mail, where `idle` or `canRide` says so. */
   start(now: number): void {
     this.idleSinceMs = null;
     const job = this.#takeNext();
     if (job) this.#beginEnvelope(job);
-    else if (this.#content.job === null) this.idleSinceMs = now;
+    else if (this.#content.job === null) {
+      this.idleSinceMs = now;
+      if (this.#isFull) this.quit();
+    }
   }
 
   /** Gives up on a mail that has had no answer in time, and with it on the connection. */
@@ -131,12 +150,13 @@ export class SmtpSession {
   }
 
   #takeNext(): Job | undefined {
-    return takeSupported(this.#owner, this.#smtpUtf8);
+    return this.#isFull ? undefined : takeSupported(this.#owner, this.#smtpUtf8);
   }
 
   #beginEnvelope(job: Job): void {
     const first = this.#resetDue ? "RSET" : "MAIL";
     this.#resetDue = false;
+    this.#begun += 1;
     this.#envelope.begin(job, first);
     if (this.#pipelining) this.#commands.writeEnvelope(job, first);
     else this.#commands.writeCommand(job, first);
@@ -158,12 +178,17 @@ export class SmtpSession {
     this.#content.clear();
     if (step === "discarded") {
       this.#resetDue = true;
-      this.#owner.settle(job, judgeReply(refusal!));
-    } else if (step === "accepted" && this.#envelope.job) {
-      this.#accepted = job;
-      this.#acceptance = judgeReply(reply);
+      if (this.#leaveOver(refusal!, job)) return;
+      this.#owner.settle(job, judgeRefusal(refusal!));
+    } else if (step === "accepted") {
+      this.#taken += 1;
+      const verdict = judgeAcceptance(reply);
+      if (this.#envelope.job) {
+        this.#accepted = job;
+        this.#acceptance = verdict;
+      } else this.#owner.settle(job, verdict);
     } else {
-      this.#owner.settle(job, judgeReply(reply));
+      this.#owner.settle(job, judgeRefusal({ ...reply, phase: "content" }));
     }
     if (step === "refused_early" || reply.code === 421)
       this.end({ failure: "connection", message: reply.text });
@@ -191,8 +216,21 @@ export class SmtpSession {
     this.#envelope.clear();
     this.#resetDue = true;
     this.#confirmAcceptance();
-    this.#owner.settle(job, judgeReply(refusal));
+    if (this.#leaveOver(refusal, job)) return;
+    this.#owner.settle(job, judgeRefusal(refusal));
     this.start(performance.now());
+  }
+
+  /**
+   * Servers end what they take over one connection with whatever code they like: what one that has taken mails refuses for its own
+   * reasons, or for ours, is handed over once more, on a new connection. What it says there is meant.
+   */
+  #leaveOver(refusal: Refusal, job: Job): boolean {
+    if (this.#taken === 0 || job.returned || !mayBeOfConnection(refusal)) return false;
+    const loss: Loss = { failure: "connection", message: refusal.text };
+    this.#owner.giveBack(job, loss);
+    this.end(loss);
+    return true;
   }
 
   #onGoAhead(job: Job): void {
@@ -216,7 +254,10 @@ export class SmtpSession {
   #endContent(job: Job, rest: string): void {
     job.dotWritten = true;
     const rider = this.#pipelining ? this.#takeNext() : undefined;
-    if (rider) this.#envelope.begin(rider, "MAIL");
+    if (rider) {
+      this.#begun += 1;
+      this.#envelope.begin(rider, "MAIL");
+    }
     this.#commands.writeEnd(job, rest, rider, this.#content.noteWritten);
   }
 

@@ -1,0 +1,147 @@
+import type { AttemptFailure } from "./attempt.ts";
+
+/**
+ * At what a server refused a mail: at its greeting or sign-in, at one of the commands of an envelope, or after its content; or what a
+ * bounce message says of a mail that was taken.
+ */
+export type RefusalPhase = "connection" | "mail" | "rcpt" | "data" | "content" | "report";
+
+/** What a refusal is about, and so what follows from it. */
+export type RefusalSubject =
+  /** The address leads to nobody, and never will. */
+  | "unknown_address"
+  /** The mailbox is there, and has no room. */
+  | "mailbox_full"
+  /** The recipient, in any other way. */
+  | "recipient"
+  /** This message: its size, its content. */
+  | "message"
+  /** Whoever sends it: what the server lets us do, and thinks of us. */
+  | "sender"
+  /** The server itself: its state, its network, its protocol. */
+  | "server";
+
+/** An enhanced status code (RFC 3463) after the code of a reply, or by itself in a report. */
+const enhancedCode = /^(?:[45]\d\d[ -])?([45])\.(\d{1,3})\.(\d{1,3})\b/m;
+
+/** RFC 3463, 3.2 and its registry: the mailbox or its domain does not exist, is none, has moved or takes no mail at all. */
+const unknownAddressDetails = new Set(["1", "2", "3", "6", "10"]);
+/** Of the same subject: the sender's own address has a bad syntax, or a bad domain. */
+const senderAddressDetails = new Set(["7", "8"]);
+
+/* Words are looked at in this order: "sender unknown" is about the sender, "user unknown in relay table" about the recipient. */
+const namesSender =
+  /\b(?:senders?|from[ -]address|return[ -]path|envelope[ -]from|mail from)\b|\bnot owned by\b/i;
+const namesNobody = new RegExp(
+  [
+    String.raw`\b(?:no such|unknown|non-?existent|unrouteable|undeliverable|inactive|disabled|deactivated)(?: \S+){0,3}? (?:users?|recipients?|mailbox(?:es)?|address(?:ee|es)?|accounts?|person)\b`,
+    String.raw`\b(?:invalid|bad) (?:destination |recipient |mailbox |e-?mail )*(?:users?|recipients?|mailbox|address|accounts?)\b`,
+    String.raw`\b(?:users?|recipients?|mailbox|address|addressee|accounts?|person)\b.{0,60}\b(?:unknown|not (?:found|exist\w*|known|here|listed|a valid|a known)|(?:does not|doesn't|doesnt|do not|don't|did not) exist|no longer|non-?existent|invalid|disabled|deactivated|inactive)\b`,
+    String.raw`\bno (?:mailbox|user|recipient|one) (?:here|by|of|with)\b|\bnobody (?:here|by|of|with)\b|\bno such (?:user|recipient|mailbox|person|address|account)`,
+  ].join("|"),
+  "i",
+);
+const namesRoom =
+  /\b(?:mailbox|inbox|user|recipient|account|storage|disk)\b.{0,40}\b(?:full|quota|exceed\w*|exhausted)\b|\bover ?quota\b|\bquota (?:exceeded|full)\b|\bexceeded storage\b|\binsufficient storage\b/i;
+const namesPolicy =
+  /\b(?:spf|dkim|dmarc|spam(?:mer|haus)?|block(?:ed|ing|list(?:ed)?)|black-?list(?:ed)?|rbl|dnsbl|reputation|relay(?:ing)?|(?:not|un) ?(?:permitted|allowed|authori[sz]ed)|denied|authenticat\w*|polic(?:y|ies)|prohibit\w*|banned|throttl\w*|rates?|too (?:many|much|fast)|limits?|limited|quota|your (?:ip|host|server|network|account|domain|message rate)|client host|reverse dns|ptr|helo|ehlo)\b/i;
+const namesRoute =
+  /\b(?:recipients?|users?|mailbox|address|domain|hosts?|route|unrout\w+|loop\w*|hops?|mx)\b/i;
+
+/** A server that wants to see the same message again takes others meanwhile. */
+const namesGreylisting = /\bgr[ae]y-?list/i;
+
+export const isGreylisting = (reply: string): boolean => namesGreylisting.test(reply);
+
+/** Without an enhanced code, and whatever was asked: it closes, cannot sign us in, does not understand, takes no mail. */
+const serverCodes = new Set([421, 432, 454, 455, 500, 501, 502, 503, 504, 521, 555]);
+
+/**
+ * What a refusal is about. The enhanced code says it (RFC 3463, RFC 7372). Without one the command does, for MAIL names no recipient
+ * (RFC 5321, 3.3), and then the words do.
+ * @param reply begins with its code, or with the enhanced code of a report
+ */
+export function refusalSubject(phase: RefusalPhase, reply: string): RefusalSubject {
+  const [, severity, subject, detail] = enhancedCode.exec(reply) ?? [];
+  const isForGood = (severity ?? reply[0]) === "5";
+  if (phase === "connection" || phase === "mail")
+    return subject === undefined
+      ? beforeRecipientByCode(phase, Number(reply.slice(0, 3)))
+      : beforeRecipientByEnhancedCode(subject, detail!);
+  if (isGreylisting(reply) && !isForGood) return "recipient";
+  if (subject !== undefined && subject !== "0")
+    return byEnhancedCode(reply, { subject, detail: detail!, isForGood });
+  return byCode(phase, reply);
+}
+
+/** Nobody was named yet to whom the message goes. */
+function beforeRecipientByEnhancedCode(subject: string, detail: string): RefusalSubject {
+  if (subject === "6" || (subject === "3" && detail === "4")) return "message";
+  const aboutSender = subject === "1" || subject === "7" || (subject === "4" && detail === "5");
+  return aboutSender ? "sender" : "server";
+}
+
+function beforeRecipientByCode(phase: "connection" | "mail", code: number): RefusalSubject {
+  if (phase === "connection" || serverCodes.has(code) || code < 500) return "server";
+  return code === 552 ? "message" : "sender";
+}
+
+function byEnhancedCode(
+  reply: string,
+  { subject, detail, isForGood }: { subject: string; detail: string; isForGood: boolean },
+): RefusalSubject {
+  switch (subject) {
+    case "1":
+      if (senderAddressDetails.has(detail) || (detail === "0" && namesSender.test(reply)))
+        return "sender";
+      return isForGood && unknownAddressDetails.has(detail) ? "unknown_address" : "recipient";
+    case "2":
+      if (detail === "2") return "mailbox_full";
+      return isForGood && detail === "1" ? "unknown_address" : "recipient";
+    case "3":
+      return detail === "4" ? "message" : "server";
+    case "4":
+      // A relay says so of the way to the recipient's own server.
+      if (isForGood && detail !== "5" && namesRoute.test(reply)) return "recipient";
+      return isForGood && detail === "5" ? "sender" : "server";
+    case "6":
+      return "message";
+    case "7":
+      return "sender";
+    default:
+      return "server";
+  }
+}
+
+function byCode(phase: RefusalPhase, reply: string): RefusalSubject {
+  const code = Number(reply.slice(0, 3));
+  if (code === 556) return "unknown_address";
+  if (serverCodes.has(code)) return "server";
+  if (code === 451 || code === 452 || code === 552) {
+    if (namesRoom.test(reply) && !/\bsystem storage\b/i.test(reply)) return "mailbox_full";
+    if (code === 552) return phase === "rcpt" ? "mailbox_full" : "message";
+    return "server";
+  }
+  if (code < 500) return "recipient";
+  if (namesSender.test(reply)) return "sender";
+  if (namesNobody.test(reply)) return phase === "content" ? "recipient" : "unknown_address";
+  if (namesRoom.test(reply)) return "mailbox_full";
+  if (namesPolicy.test(reply)) return "sender";
+  return phase === "content" ? "message" : phase === "data" ? "server" : "recipient";
+}
+
+/** What an attempt that was refused for good is called. */
+export function permanentFailure(subject: RefusalSubject): AttemptFailure {
+  switch (subject) {
+    case "unknown_address":
+    case "mailbox_full":
+      return subject;
+    case "recipient":
+      return "recipient_refused";
+    case "message":
+      return "smtp_5xx";
+    case "sender":
+    case "server":
+      return "sender_refused";
+  }
+}
