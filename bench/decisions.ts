@@ -85,7 +85,7 @@ function generateKnown(seed: number): Parameters<typeof buildDecisionInput>[0][]
         preferences: pick(wishes),
         engagedHours: [],
       },
-      suppressed: random() < 0.01,
+      suppression: random() < 0.01 ? "bounced" : null,
       delivery: {
         priority: pick(priorities),
         channel: "email",

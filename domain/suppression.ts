@@ -13,6 +13,8 @@ export const suppressionReasons = [
   "complained",
 ] as const;
 
+export type SuppressionReason = (typeof suppressionReasons)[number];
+
 /** Channels that have addresses to suppress. */
 export const suppressedChannels = ["email", "sms"] as const;
 export type SuppressedChannel = (typeof suppressedChannels)[number];

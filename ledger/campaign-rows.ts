@@ -53,6 +53,20 @@ export async function readCampaign(pool: Pool, id: string): Promise<CampaignRow 
   return (await executeOn(pool)(readStatement, { id }))[0];
 }
 
+const pauseRefusedStatement = defineStatement<{ id: string; detail: string }, { id: string }>(
+  `UPDATE campaigns SET status = 'paused', pause_detail = :detail::text, version = version + 1, updated_at = clock_timestamp()
+   WHERE id = :id::uuid AND status = 'running' AND finished_at IS NULL RETURNING id`,
+);
+
+/** Pauses a campaign that runs, for what `detail` says; resolves with whether it did. */
+export async function pauseRefusedCampaign(
+  pool: Pool,
+  id: string,
+  detail: string,
+): Promise<boolean> {
+  return (await executeOn(pool)(pauseRefusedStatement, { id, detail })).length > 0;
+}
+
 const openLanesStatement = defineStatement<{ lanes: readonly string[] }, { lane: number }>(
   `SELECT (q.number - 1)::int AS lane FROM unnest(:lanes::text[]) WITH ORDINALITY AS q(name, number)
    WHERE ${openIn("q.name")} ORDER BY lane`,

@@ -4,6 +4,7 @@ import type { LimitsNeeded } from "../domain/policy/limits.ts";
 import type { Attempt } from "../domain/delivery/attempt.ts";
 import type { Reason } from "../domain/delivery/reasons.ts";
 import type { Settlement } from "../domain/delivery/settle.ts";
+import { type Bounce, suppressRepeatedBounces, suppressUnknownAddresses } from "./bounces.ts";
 import { type DueDelivery, type LeasedRow, toDueDelivery } from "./due-delivery.ts";
 import { executeForArrays, executeOn } from "./sql.ts";
 import {
@@ -60,7 +61,8 @@ export interface Ledger {
    * messages to hand over, as the holder of `token`, for `leaseMs`; each asks for one permit of its recipient's limits, and
    * its rows are claimed with it. Rows that another claimed, or that are not due any more (cancelled, paused, held), that
    * were tried since they were read, whose campaign says something else by now than what would be sent, or whose recipient
-   * has no room, are missing in the result. No two messages of one turn are for the same recipient.
+   * has no room, are missing in the result. No two messages of one turn are for the same recipient. Addresses at which messages
+   * bounced are suppressed by the rules of bounces.ts.
    */
   settleAndClaim(input: {
     settled: readonly SettledDelivery[];
@@ -146,6 +148,8 @@ export interface SettledDelivery extends LeasedRow {
   /** Hand-overs so far, these included. */
   attemptCount: number;
   attempts: readonly Attempt[];
+  /** It failed for whom it goes to: the address may be suppressed. */
+  bounce?: Bounce;
 }
 
 /** A claim that was given up before anything was handed over: the row is again as it was read. */
@@ -194,6 +198,9 @@ export function createLedger(pool: Pool): Ledger {
     },
 
     async settleAndClaim({ settled, wanted, token, asOf, leaseMs }) {
+      const bounces = settled.flatMap(({ bounce }) => (bounce ? [bounce] : []));
+      // Before the row says that it has ended: what a crash leaves in between is an address that is suppressed with its evidence.
+      if (bounces.length > 0) await suppressUnknownAddresses(execute, bounces);
       const [row] = await execute(settleAndClaim, {
         ...settledColumns(settled),
         ...attemptColumns(settled),
@@ -203,6 +210,7 @@ export function createLedger(pool: Pool): Ledger {
         token,
         leaseMs,
       });
+      if (bounces.length > 0) await suppressRepeatedBounces(execute, bounces, new Date());
       const { claimed, granted, grantedAtMs } = row!;
       return {
         claimed: new Set(claimed),

@@ -54,20 +54,20 @@ export async function readRecipientStates(
   ids: readonly string[],
 ): Promise<Map<string, RecipientState>> {
   const { rows } = await pool.query<RecipientStateRow>(recipientStatesSql, [ids]);
-  const suppressedSince = await readSuppressions(
+  const suppressionOf = await readSuppressions(
     pool,
     rows.map(({ email }) => ({ channel: "email", address: email })),
   );
   return new Map(
     rows.map(({ granted, types, ...row }) => {
-      const suppressedAt = suppressedSince({ channel: "email", address: row.email });
+      const found = suppressionOf({ channel: "email", address: row.email });
       return [
         row.id,
         {
           ...row,
           erased: row.erasedAt !== null,
-          suppressed: suppressedAt !== null,
-          suppressedAt,
+          suppression: found?.reason ?? null,
+          suppressedAt: found?.since ?? null,
           grants: types === null ? noGrants : { granted: granted!, types },
         },
       ];

@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 import { addressOf, type Channel } from "../domain/channel.ts";
-import { suppressionKey } from "../domain/suppression.ts";
+import { suppressionKey, type SuppressionReason } from "../domain/suppression.ts";
 import type { DueDelivery } from "./ledger.ts";
 import { defineStatement, executeOn } from "./sql.ts";
 
@@ -10,20 +10,26 @@ export interface ChannelAddress {
   address: string | null;
 }
 
+interface FoundSuppression {
+  reason: SuppressionReason;
+  since: Date;
+}
+
 const suppressedAddresses = defineStatement<
   { channels: readonly Channel[]; addresses: readonly string[] },
-  { channel: Channel; address: string; since: Date }
+  FoundSuppression & { channel: Channel; address: string }
 >(
-  `SELECT s.channel, s.address, s.created_at AS since
-   FROM unnest(:channels::channel[], :addresses::text[]) AS w(channel, address) JOIN suppressions s ON s.channel = w.channel AND s.address = w.address`,
+  `SELECT s.channel, s.address, s.reason, s.created_at AS since
+   FROM unnest(:channels::channel[], :addresses::text[]) AS w(channel, address) JOIN suppressions s ON s.channel = w.channel AND s.address = w.address
+   WHERE s.expires_at IS NULL OR s.expires_at > clock_timestamp()`,
   "suppressed-addresses",
 );
 
-/** Reads since when addresses are on the suppression list, whatever their spelling; resolves with a look-up that says null for one that is not. */
+/** Reads why and since when addresses are on the suppression list, whatever their spelling; resolves with a look-up that says null for one that is not. */
 export async function readSuppressions(
   pool: Pick<Pool, "query">,
   addresses: readonly ChannelAddress[],
-): Promise<(address: ChannelAddress) => Date | null> {
+): Promise<(address: ChannelAddress) => FoundSuppression | null> {
   const keyed = addresses.flatMap((one) => {
     const address = keyOf(one);
     return address === null ? [] : [{ channel: one.channel, address }];
@@ -34,8 +40,8 @@ export async function readSuppressions(
     addresses: keyed.map(({ address }) => address),
   });
   if (rows.length === 0) return () => null;
-  const since = new Map(rows.map((row) => [`${row.channel} ${row.address}`, row.since]));
-  return (one) => since.get(`${one.channel} ${keyOf(one)}`) ?? null;
+  const found = new Map(rows.map((row) => [`${row.channel} ${row.address}`, row]));
+  return (one) => found.get(`${one.channel} ${keyOf(one)}`) ?? null;
 }
 
 const keyOf = ({ channel, address }: ChannelAddress) =>
@@ -43,7 +49,9 @@ const keyOf = ({ channel, address }: ChannelAddress) =>
 
 /** Addresses that must not be sent to, looked up afresh for each page of due deliveries. */
 export interface Suppressions {
-  of(deliveries: readonly DueDelivery[]): Promise<(delivery: DueDelivery) => boolean>;
+  of(
+    deliveries: readonly DueDelivery[],
+  ): Promise<(delivery: DueDelivery) => SuppressionReason | null>;
 }
 
 export function createSuppressions(pool: Pool): Suppressions {
@@ -53,8 +61,8 @@ export function createSuppressions(pool: Pool): Suppressions {
   });
   return {
     async of(deliveries) {
-      const suppressedSince = await readSuppressions(pool, deliveries.map(readAddress));
-      return (delivery) => suppressedSince(readAddress(delivery)) !== null;
+      const suppressionOf = await readSuppressions(pool, deliveries.map(readAddress));
+      return (delivery) => suppressionOf(readAddress(delivery))?.reason ?? null;
     },
   };
 }

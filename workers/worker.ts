@@ -14,6 +14,7 @@ import { createSweepDigests } from "../activities/sweep-digests.ts";
 import type { ActionLinks } from "../domain/action-links.ts";
 import type { Retention } from "../domain/retention.ts";
 import type { Logger } from "../config/logger.ts";
+import { publicId } from "../domain/ids.ts";
 import { noSinks, type Tracing } from "../config/tracing.ts";
 import type { RetryPolicy } from "../domain/delivery/settle.ts";
 import { taskQueues } from "../workflows/names.ts";
@@ -49,7 +50,7 @@ export interface WorkerDeps {
   links: ActionLinks;
   workflows: ReturnType<typeof workflowSource>;
   metrics: WorkerMetrics;
-  logger: Pick<Logger, "debug">;
+  logger: Pick<Logger, "debug" | "warn">;
   /** Null where nobody collects traces. */
   tracing: Pick<Tracing, "activity" | "sinks"> | null;
 }
@@ -85,6 +86,11 @@ function createActivities({
       mailboxShards,
       links,
       wake,
+      campaignPaused: async (id) => {
+        const campaign = publicId("campaign", id);
+        logger.warn({ campaign }, "the campaign is paused: its messages are refused for good");
+        await wakeCampaign(client, campaign);
+      },
       count,
     });
     metrics.inFlightBound.set({ traffic }, sender.inFlightBound);

@@ -1,3 +1,4 @@
+import type { SuppressionReason } from "../../domain/suppression.ts";
 import type { Rulebook } from "../../ledger/rulebook.ts";
 import type { Load } from "../../domain/policy/batching.ts";
 import {
@@ -29,7 +30,7 @@ interface PageInput {
   at: Date;
   rulebook: Rulebook;
   load: Load;
-  isSuppressed: (delivery: DueDelivery) => boolean;
+  suppressionOf: (delivery: DueDelivery) => SuppressionReason | null;
   repeatsOf: (delivery: DueDelivery) => { duplicate: boolean; superseded: boolean };
   /** Messages to a recipient that are on their way already. */
   ahead: (recipientId: string) => number;
@@ -162,7 +163,7 @@ function afterInterruption(
 function knownFacts(
   { delivery, source }: Item,
   ahead: number,
-  { at, rulebook, load, isSuppressed, repeatsOf, recoveredAt }: PageInput,
+  { at, rulebook, load, suppressionOf, repeatsOf, recoveredAt }: PageInput,
 ): DecisionInput {
   const { duplicate, superseded } = repeatsOf(delivery);
   // A closed gate writes no rows: what was due while it was closed says nothing of it, or still what it was due for.
@@ -181,7 +182,7 @@ function knownFacts(
       preferences: delivery.preferences,
       engagedHours: delivery.engagedHours,
     },
-    suppressed: isSuppressed(delivery),
+    suppression: suppressionOf(delivery),
     delivery: {
       priority: delivery.priority,
       channel: delivery.channel,

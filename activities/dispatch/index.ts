@@ -3,6 +3,8 @@ import { createRulebookReader } from "../../ledger/rulebook.ts";
 import type { ActionLinks } from "../../domain/action-links.ts";
 import type { RetryPolicy } from "../../domain/delivery/settle.ts";
 import type { Channels } from "../channels/channels.ts";
+import { pauseRefusedCampaign } from "../../ledger/campaign-rows.ts";
+import { CampaignRefusals } from "./campaign-refusals.ts";
 import { createDispatch } from "./loop.ts";
 import { createRepeatLookup } from "../../ledger/repeats.ts";
 import { createGates, type Gates } from "../../ledger/gates.ts";
@@ -25,6 +27,7 @@ export function createDispatcher({
   mailboxShards,
   links,
   wake,
+  campaignPaused,
   count,
   answersMs,
   lingerMs,
@@ -38,6 +41,8 @@ export function createDispatcher({
   links: ActionLinks;
   /** Starts the workflow of a queue, or has it look again. */
   wake: (queue: string) => Promise<void>;
+  /** Is told of a campaign that was paused since providers refuse its messages. */
+  campaignPaused?: (campaignId: string) => Promise<void>;
   /** Is told what became of rows, of which queue. */
   count?: (queue: string, outcome: DispatchOutcome, rows: number) => void;
   /** As `DispatchDeps` has them. */
@@ -45,7 +50,21 @@ export function createDispatcher({
   lingerMs?: number;
 }) {
   const counting = count && { count };
-  const sender = new Sender({ ledger, channels, retry, wake, ...counting });
+  const rulebook = createRulebookReader(pool);
+  const refusals = new CampaignRefusals(
+    async () => (await rulebook()).policy.breaker,
+    async (campaignId, detail) => {
+      if (await pauseRefusedCampaign(pool, campaignId, detail)) await campaignPaused?.(campaignId);
+    },
+  );
+  const sender = new Sender({
+    ledger,
+    channels,
+    retry,
+    wake,
+    ended: (message) => refusals.note(message),
+    ...counting,
+  });
   const dispatch = createDispatch({
     ledger,
     channels,
@@ -57,7 +76,7 @@ export function createDispatcher({
     repeats: createRepeatLookup(pool),
     merges: createMerges(pool),
     summaries: createSummaries({ pool, links }),
-    rulebook: createRulebookReader(pool),
+    rulebook,
     load: createLoad(pool),
     mailboxShards,
     wake,

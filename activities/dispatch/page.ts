@@ -1,3 +1,4 @@
+import type { SuppressionReason } from "../../domain/suppression.ts";
 import type { ReadRulebook, Rulebook } from "../../ledger/rulebook.ts";
 import type { Load } from "../../domain/policy/batching.ts";
 import { waitingDigests } from "../../domain/delivery/queues.ts";
@@ -103,7 +104,7 @@ async function loadPage(
 ): Promise<{
   items: Item[];
   rulebook: Rulebook;
-  isSuppressed: (delivery: DueDelivery) => boolean;
+  suppressionOf: (delivery: DueDelivery) => SuppressionReason | null;
   repeatsOf: Awaited<ReturnType<RepeatLookup["of"]>>;
 }> {
   const groups = new Set(
@@ -115,7 +116,7 @@ async function loadPage(
       : await deps.ledger.membersOf({ groups: [...groups], asOf: now(), except: inHand.ids });
   inHand.add(others);
   const due = [...found, ...others];
-  const [rulebook, sourceOf, isSuppressed] = await Promise.all([
+  const [rulebook, sourceOf, suppressionOf] = await Promise.all([
     deps.rulebook(),
     sources.of(due),
     deps.suppressions.of(due),
@@ -123,7 +124,7 @@ async function loadPage(
   const items = due.map((delivery) => ({ delivery, source: sourceOf(delivery, rulebook) }));
   const { deduplicationSeconds } = rulebook.policy;
   const repeatsOf = await deps.repeats.of(items, now(), deduplicationSeconds);
-  return { items, rulebook, isSuppressed, repeatsOf };
+  return { items, rulebook, suppressionOf, repeatsOf };
 }
 
 /** Writes what needs no hand-over. */

@@ -37,6 +37,8 @@ export interface SenderDeps {
   retry: RetryPolicy;
   /** Starts the workflow of a queue, or has it look again. */
   wake: (queue: string) => Promise<void>;
+  /** Is told what became of messages, once it is committed. */
+  ended?: (message: EndedMessage) => void;
   /** Is told what became of rows that began, of which queue. */
   count?: (queue: string, outcome: SendOutcome, rows: number) => void;
   random?: () => number;
@@ -359,7 +361,9 @@ export class Sender {
 
   /** Their outcomes are committed. */
   #finish(endings: readonly EndedMessage[]): void {
-    for (const { claimed, settled } of endings) {
+    for (const ending of endings) {
+      const { claimed, settled } = ending;
+      this.#deps.ended?.(ending);
       let isPending = false;
       for (const { settlement } of settled) {
         this.#count(claimed, settlement.status);

@@ -1,6 +1,8 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Attempt, responseLimit } from "../../domain/delivery/attempt.ts";
+import { addressOf } from "../../domain/channel.ts";
+import { type Bounce, isBounce } from "../../ledger/bounces.ts";
 import { settle, type RetryPolicy, type Settlement } from "../../domain/delivery/settle.ts";
 import { TemplateError } from "../../domain/templates/template.ts";
 import type { LeasedRow, Ledger, RateGrant, SettledDelivery } from "../../ledger/ledger.ts";
@@ -75,7 +77,8 @@ export function settleMessage(
             now: claimed.now(),
             random: random(),
           });
-  const settled = items.map(({ delivery: { id, attemptCount } }) =>
+  const bounce = settlement.status === "failed" ? bounceOf(items[0]!.delivery, made.at(-1)) : null;
+  const settled = items.map(({ delivery: { id, attemptCount } }, index) =>
     faults?.has(id)
       ? {
           id,
@@ -90,9 +93,20 @@ export function settleMessage(
           settlement,
           attemptCount: attemptCount + made.length,
           attempts: made,
+          ...(bounce !== null && index === 0 && { bounce }),
         },
   );
   return { claimed, settled, unused: made.every(({ outcome }) => outcome === "transient") };
+}
+
+function bounceOf(
+  { id, channel, recipient }: Item["delivery"],
+  attempt: Attempt | undefined,
+): Bounce | null {
+  const address = addressOf(channel, recipient);
+  if (!attempt || !isBounce(attempt.failure) || address === null) return null;
+  const { failure, response } = attempt;
+  return { id, recipientId: recipient.id, channel, address, failure, response };
 }
 
 /** A message that was claimed and never handed over becomes again what it was. */

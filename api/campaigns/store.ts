@@ -45,6 +45,10 @@ export const campaignAnswer = z
       .string()
       .nullable()
       .openapi({ description: "The recalled campaign that this one corrects" }),
+    pauseDetail: z.string().nullable().openapi({
+      description:
+        "Where Tidings paused it by itself: the answer by which its messages were refused, one after the other",
+    }),
     finishedAt: z.iso
       .datetime()
       .nullable()
@@ -71,6 +75,7 @@ export const campaignAnswer = z
       revision: 1,
       recalledAt: null,
       corrects: null,
+      pauseDetail: null,
       finishedAt: null,
       createdBy: "bootstrap",
       createdAt: "2027-02-26T14:03:11.500Z",
@@ -106,6 +111,7 @@ export function campaignJson(row: CampaignRow, gate: Gate | null): CampaignAnswe
     revision,
     recalledAt: row.recalledAt?.toISOString() ?? null,
     corrects: row.correctsId && publicId("campaign", row.correctsId),
+    pauseDetail: row.pauseDetail,
     finishedAt: row.finishedAt?.toISOString() ?? null,
     createdBy,
     createdAt: row.createdAt.toISOString(),
@@ -142,7 +148,7 @@ export async function lockCampaign(
   return readCampaign(tx, id);
 }
 
-/** Changes a campaign that is locked, counts that it was changed, and reads it again. */
+/** Changes a campaign that is locked, counts that it was changed, and reads it again. With its status goes why Tidings paused it. */
 export async function updateCampaign(
   tx: Prisma.TransactionClient,
   id: string,
@@ -151,7 +157,12 @@ export async function updateCampaign(
 ): Promise<ReadCampaign> {
   await tx.campaign.update({
     where: { id },
-    data: { ...data, updatedAt: now, version: { increment: 1 } },
+    data: {
+      ...(data.status !== undefined && { pauseDetail: null }),
+      ...data,
+      updatedAt: now,
+      version: { increment: 1 },
+    },
   });
   return readCampaign(tx, id);
 }

@@ -187,7 +187,10 @@ export async function explainDelivery(
     buildDecisionInput({
       now: at.getTime(),
       recipient: { ...person, ...asThen(person, row, at, recorded), preferences: book.wishes },
-      suppressed: person.suppressedAt !== null && (!recorded || person.suppressedAt <= at),
+      suppression:
+        person.suppressedAt !== null && (!recorded || person.suppressedAt <= at)
+          ? person.suppression
+          : null,
       delivery: { ...row, ...waiting },
       source: row,
       type: book.type,
@@ -381,7 +384,7 @@ function noteWhatIsGone(notes: string[], person: RecipientState, row: Row, at: D
     notes.push(
       "The recipient has been changed since: their address and time zone are taken as they are now.",
     );
-  if (row.reason === "address_suppressed" && !person.suppressed)
+  if (row.reason === "address_suppressed" && person.suppression === null)
     notes.push("The address is not on the suppression list any more.");
 }
 

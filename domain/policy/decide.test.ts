@@ -17,6 +17,7 @@ import {
 import { type EffectivePreferences, effectivePreferences } from "./preferences.ts";
 import { quietUntil } from "./quiet-hours.ts";
 import { type Reason, reasons } from "../delivery/reasons.ts";
+import { suppressionReasons } from "../suppression.ts";
 
 /** A Wednesday. */
 const now = Date.parse("2026-06-10T12:00:00Z");
@@ -54,7 +55,7 @@ function facts(...changes: readonly Changes[]): DecisionInput {
     recipient: {
       erased: false,
       hasAddress: true,
-      suppressed: false,
+      suppression: null,
       zone: "UTC",
       bestHour: null,
       ...merged.recipient,
@@ -111,7 +112,7 @@ const group = { kind: "batch", status: "open", closesAt: now } as const;
 /** What makes each rule speak, and what it says then. */
 const spoken: Record<string, [Changes, string]> = {
   erased: [{ recipient: { erased: true } }, "suppress recipient_erased"],
-  suppressed: [{ recipient: { suppressed: true } }, "suppress address_suppressed"],
+  suppressed: [{ recipient: { suppression: "bounced" } }, "suppress address_suppressed"],
   address: [{ recipient: { hasAddress: false } }, "suppress no_address"],
   expired: [{ message: { expiresAt: now } }, "suppress expired"],
   critical: [{ message: { priority: "critical" } }, "send"],
@@ -363,7 +364,10 @@ const someFacts: fc.Arbitrary<DecisionInput> = fc
   .record({
     flags: fc.record({
       erased: rarely(),
-      suppressed: rarely(),
+      suppression: fc.oneof(
+        { weight: 8, arbitrary: fc.constant(null) },
+        { weight: 1, arbitrary: fc.constantFrom(...suppressionReasons) },
+      ),
       hasAddress: rarely().map((without) => !without),
       duplicate: rarely(),
       superseded: rarely(),

@@ -22,6 +22,7 @@ import {
 import { priorities, type Priority } from "../priority.ts";
 import { quietUntil } from "./quiet-hours.ts";
 import type { Reason } from "../delivery/reasons.ts";
+import type { SuppressionReason } from "../suppression.ts";
 
 /** What policy says for a delivery that is due. Instants are milliseconds since the epoch. */
 export type Decision =
@@ -40,7 +41,8 @@ export interface DecisionInput {
     erased: boolean;
     hasAddress: boolean;
     /** Is the address on the suppression list? */
-    suppressed: boolean;
+    /** Why the address is on the suppression list; null: it is not. */
+    suppression: SuppressionReason | null;
     zone: string;
     /** The hour of the day at which they mostly look; null where too little is known. */
     bestHour: number | null;
@@ -178,10 +180,20 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "suppressed",
-    question: "Is the address on the suppression list?",
+    question:
+      "Is the address on the suppression list? Who unsubscribed still hears what is critical or mandatory.",
     paths: [],
-    evaluate: ({ recipient }) => (recipient.suppressed ? suppress("address_suppressed") : null),
-    inputs: ({ recipient: { suppressed } }) => ({ suppressed }),
+    evaluate(input) {
+      const { suppression } = input.recipient;
+      if (suppression === null) return null;
+      const isOwed = input.message.priority === "critical" || isMandatory(input);
+      return suppression === "unsubscribed" && isOwed ? null : suppress("address_suppressed");
+    },
+    inputs: (input) => ({
+      suppression: input.recipient.suppression,
+      mandatory: isMandatory(input),
+      priority: input.message.priority,
+    }),
   },
   {
     name: "address",

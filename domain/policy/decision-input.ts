@@ -12,6 +12,7 @@ import {
 } from "./preferences.ts";
 import type { Priority } from "../priority.ts";
 import type { Reason } from "../delivery/reasons.ts";
+import type { SuppressionReason } from "../suppression.ts";
 
 /** What is known of a delivery when it is to be decided about, as the ledger has it. */
 export interface DecisionContext {
@@ -23,8 +24,8 @@ export interface DecisionContext {
     preferences: Preferences | null;
     engagedHours: readonly number[];
   };
-  /** Is the address on the delivery's channel on the suppression list? */
-  suppressed: boolean;
+  /** Why the address on the delivery's channel is on the suppression list; null: it is not. */
+  suppression: SuppressionReason | null;
   delivery: {
     priority: Priority;
     channel: Channel;
@@ -57,7 +58,7 @@ export function buildDecisionInput(known: DecisionContext): DecisionInput {
     recipient: {
       erased: recipient.erased,
       hasAddress: addressOf(delivery.channel, recipient) !== null,
-      suppressed: known.suppressed,
+      suppression: known.suppression,
       zone: recipient.timeZone,
       bestHour: bestHour(recipient.engagedHours, policy.timing.minimumLooks),
     },

@@ -54,7 +54,7 @@ export interface SimulatedOutcome {
 }
 
 export interface Simulation {
-  recipient: DecisionContext["recipient"] & Pick<DecisionContext, "suppressed" | "grants">;
+  recipient: DecisionContext["recipient"] & Pick<DecisionContext, "suppression" | "grants">;
   /** In the order in which they were created. */
   requests: readonly RequestedMessage[];
   groups?: readonly WaitingGroup[];

@@ -28,7 +28,7 @@ const nobody: Simulation["recipient"] = {
   timeZone: "UTC",
   preferences: null,
   engagedHours: [],
-  suppressed: false,
+  suppression: null,
   grants: noGrants,
 };
 

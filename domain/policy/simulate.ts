@@ -172,7 +172,7 @@ class SimulationRun {
     return buildDecisionInput({
       now: this.#now,
       recipient,
-      suppressed: recipient.suppressed,
+      suppression: recipient.suppression,
       delivery: { priority: request.priority, channel: request.channel, reason, holdCount, group },
       source,
       type: request.type,

@@ -2,9 +2,23 @@ import type { Channel, SendRequest, SendResult } from "../../activities/channels
 import { unlimited } from "../../ledger/gates.ts";
 import type { Attempt } from "../../domain/delivery/attempt.ts";
 
-export type Answer = (
-  request: SendRequest,
-) => Attempt["outcome"] | "template_error" | Promise<Attempt["outcome"] | "template_error">;
+type Told =
+  | Attempt["outcome"]
+  | "template_error"
+  | Pick<Attempt, "outcome" | "failure" | "response" | "forgiven">;
+
+export type Answer = (request: SendRequest) => Told | Promise<Told>;
+
+const asUsual = (outcome: Attempt["outcome"]) => ({
+  outcome,
+  failure:
+    outcome === "sent"
+      ? null
+      : outcome === "permanent"
+        ? ("smtp_5xx" as const)
+        : ("connection" as const),
+  response: null,
+});
 
 /** A channel that hands nothing over: it records what it is asked to send, and answers as told. */
 export function recordingChannel(
@@ -24,20 +38,16 @@ export function recordingChannel(
       requests.push(request);
       mostOpen = Math.max(mostOpen, ++open);
       const startedAt = new Date();
-      const outcome = await answer(request);
+      const told = await answer(request);
       open--;
-      if (outcome === "template_error")
-        return { kind: "unsendable", reason: outcome, detail: "as told" };
-      const failure =
-        outcome === "sent" ? null : outcome === "permanent" ? "smtp_5xx" : "connection";
+      if (told === "template_error") return { kind: "unsendable", reason: told, detail: "as told" };
+      const attempt = typeof told === "string" ? asUsual(told) : told;
       return {
         kind: "attempted",
         attempts: [
           {
             provider: "recording",
-            outcome,
-            failure,
-            response: null,
+            ...attempt,
             startedAt,
             finishedAt: new Date(),
           },
