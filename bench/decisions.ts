@@ -106,6 +106,7 @@ function generateKnown(seed: number): Parameters<typeof buildDecisionInput>[0][]
       ahead: 0,
       duplicate: false,
       superseded: false,
+      undecided: false,
       load: noLoad,
     };
   });

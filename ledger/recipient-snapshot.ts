@@ -11,7 +11,7 @@ import type {
   Simulation,
   WaitingGroup,
 } from "../domain/policy/simulate-types.ts";
-import { isSupersededBySent, repeatsColumn } from "./repeats.ts";
+import { isSupersededBySent, repeatsEndedColumn } from "./repeats.ts";
 import { defineStatement, executeOn } from "./sql.ts";
 import { readSuppressions } from "./suppressions.ts";
 
@@ -173,7 +173,7 @@ const pendingMessages = defineStatement<
   { recipientId: string; windowSeconds: number; typeCollapseKeys: Record<string, string> },
   PendingRow
 >(`
-  SELECT ${requestColumns}, ${repeatsColumn({ windowSeconds: ":windowSeconds::float8", recordedBy: "'infinity'" })} AS repeats,
+  SELECT ${requestColumns}, ${repeatsEndedColumn({ windowSeconds: ":windowSeconds::float8", recordedBy: "'infinity'" })} AS repeats,
     ${isSupersededBySent("(:typeCollapseKeys::jsonb ->> n.type_id::text)", { recordedBy: "'infinity'" })} AS superseded
   FROM ${requestTables}
   WHERE d.recipient_id = :recipientId::uuid AND d.due_at IS NOT NULL AND d.status = 'pending' AND (c.id IS NULL OR c.status = 'running')

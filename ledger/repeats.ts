@@ -33,19 +33,36 @@ const isAsNewAs = (delivery: string, notification: string) =>
 
 const isPrimaryWith = (key: string) => `d.leg = 'primary' AND ${key} IS NOT NULL`;
 
+/** It waits to be decided about, and will be so at once. What policy holds will be sent. */
+const isUndecided = (delivery: string, notification: string, now: string) =>
+  `(${delivery}.status = 'pending' AND coalesce(${delivery}.reason, 'decide_again') = 'decide_again' AND ${notification}.send_at <= ${now})`;
+
+/** It is open, and not to be over before its time comes. */
+const isOpen = (delivery: string, notification: string, recordedBy: string) =>
+  `(${delivery}.finished_at > ${recordedBy} OR ${delivery}.finished_at IS NULL AND coalesce(${notification}.expires_at > ${delivery}.due_at, true))`;
+
+/** It has been sent, may have been, or will be. */
+const reachesSomebody = (delivery: string, notification: string, recordedBy: string) =>
+  `(${delivery}.status IN ('sent', 'delivered', 'unknown') OR ${isOpen(delivery, notification, recordedBy)})`;
+
 /**
- * Another notification with the same dedup key was requested for the recipient within the window before the notification. One
- * that failed or was cancelled reached nobody. One that was itself a duplicate counts, so that a message which is repeated
- * without end is sent once.
+ * Another notification with the same dedup key was requested for the recipient within the window before the notification, and was
+ * sent, may have been, or will be: one that ended without a message told nobody anything. One that was itself a duplicate counts,
+ * so that a message which is repeated without end is sent once. `except`: which deliveries `f` of notifications `b` do not count.
  */
 const wasRequestedBefore = (
   n: string,
   { windowSeconds, recordedBy }: Pick<RepeatInstants, "windowSeconds" | "recordedBy">,
+  except = "false",
 ) => `
   EXISTS (
     SELECT FROM notifications b JOIN deliveries f ON f.notification_id = b.id AND f.recipient_id = d.recipient_id
     WHERE b.dedup_key = ${n}.dedup_key AND b.id < ${n}.id AND b.id >= ${firstUuidAt(`(${n}.created_at - ${windowSeconds} * interval '1 second')`)}
-      AND (f.status NOT IN ('failed', 'cancelled') OR f.finished_at > ${recordedBy})
+      AND (${reachesSomebody("f", "b", recordedBy)} OR f.status = 'suppressed' AND f.reason = 'duplicate' AND EXISTS (
+        SELECT FROM notifications root JOIN deliveries g ON g.notification_id = root.id AND g.recipient_id = f.recipient_id
+        WHERE root.dedup_key = b.dedup_key AND root.id < b.id AND ${reachesSomebody("g", "root", recordedBy)}
+      ))
+      AND NOT (${except})
   )`;
 
 /** A later notification with the same dedup key has been handed over first, as an urgent one may be. */
@@ -55,14 +72,23 @@ const wasSentSince = ({ recordedBy }: Pick<RepeatInstants, "recordedBy">) => `
     WHERE o.dedup_key = n.dedup_key AND o.id > n.id AND ${isAsNewAs("e", "n")} AND e.status IN (${handedOver}) AND coalesce(e.decided_at, e.finished_at, e.created_at) <= ${recordedBy}
   )`;
 
-/** Whether the notification repeats one that was requested `before` it, or one sent `since`; null if it repeats none. */
-export const repeatsColumn = (
+/**
+ * Whether the notification repeats one that was requested `before` it, or one sent `since`; null if it repeats none. `except`: as
+ * `wasRequestedBefore` has it.
+ */
+const repeatsColumn = (
   instants: Pick<RepeatInstants, "windowSeconds" | "recordedBy">,
+  except?: string,
 ) => `CASE
   WHEN NOT (${isPrimaryWith("n.dedup_key")}) THEN NULL
-  WHEN ${wasRequestedBefore("n", instants)} THEN 'before'
+  WHEN ${wasRequestedBefore("n", instants, except)} THEN 'before'
   WHEN ${wasSentSince(instants)} THEN 'since'
 END`;
+
+/** The same, of those that a simulation does not begin with: its own are found as it goes. */
+export const repeatsEndedColumn = (
+  instants: Pick<RepeatInstants, "windowSeconds" | "recordedBy">,
+) => repeatsColumn(instants, "f.status = 'pending' AND f.leg = 'primary'");
 
 /** A newer notification `o` of the recipient with the type and collapse key of `n`, and its delivery `e`, for which `condition` holds. */
 const hasNewer = (typeCollapseKey: string, condition: string) => `(
@@ -86,13 +112,14 @@ export const isSupersededBySent = (
 
 /**
  * Whether a newer message supersedes the notification: one that was handed over, or one that waits, and is due or was held. One
- * that itself repeats an earlier message and waits supersedes nothing: it may be about to end as a duplicate.
+ * that itself repeats an earlier message and waits supersedes nothing: it may be about to end as a duplicate. `except`: which of the
+ * deliveries `e` of notifications `o` that wait do not count.
  */
-const isSuperseded = (typeCollapseKey: string, instants: RepeatInstants) =>
+const isSuperseded = (typeCollapseKey: string, instants: RepeatInstants, except = "false") =>
   hasNewer(
     typeCollapseKey,
     `${newerWasHandedOver(instants.recordedBy)}
-      OR (e.finished_at IS NULL OR e.finished_at > ${instants.recordedBy}) AND o.created_at <= ${instants.recordedBy}
+      OR ${isOpen("e", "o", instants.recordedBy)} AND NOT (${except}) AND o.created_at <= ${instants.recordedBy}
         AND (o.send_at <= ${instants.now} OR e.finished_at IS NULL AND e.reason IS NOT NULL)
         AND NOT (e.leg = 'primary' AND o.dedup_key IS NOT NULL AND ${wasRequestedBefore("o", instants)})`,
   );
@@ -100,6 +127,8 @@ const isSuperseded = (typeCollapseKey: string, instants: RepeatInstants) =>
 export interface Repeats {
   duplicate: boolean;
   superseded: boolean;
+  /** That depends on a message which is about to be decided itself. */
+  undecided: boolean;
 }
 
 interface RepeatParameters {
@@ -117,14 +146,35 @@ const instants: RepeatInstants = {
   recordedBy: ":recordedBy::timestamptz",
 };
 
-const repeatsStatement = defineStatement<RepeatParameters, Repeats & { id: string }>(
-  `SELECT w.id, ${repeatsColumn(instants)} IS NOT NULL AS duplicate, ${isSuperseded("w.type_collapse_key", instants)} AS superseded
+interface RepeatsRow {
+  id: string;
+  duplicate: boolean;
+  superseded: boolean;
+  /** Whatever becomes of those that are about to be decided. */
+  isDuplicate: boolean;
+  isSuperseded: boolean;
+}
+
+const repeatsStatement = defineStatement<RepeatParameters, RepeatsRow>(
+  `SELECT w.id, ${repeatsColumn(instants)} IS NOT NULL AS duplicate, ${isSuperseded("w.type_collapse_key", instants)} AS superseded,
+     ${repeatsColumn(instants, isUndecided("f", "b", instants.now))} IS NOT NULL AS "isDuplicate", ${isSuperseded("w.type_collapse_key", instants, isUndecided("e", "o", instants.now))} AS "isSuperseded"
    FROM unnest(:ids::uuid[], :typeCollapseKeys::text[]) AS w(id, type_collapse_key)
      JOIN deliveries d ON d.id = w.id JOIN notifications n ON n.id = d.notification_id`,
   "repeats",
 );
 
-const none: Repeats = { duplicate: false, superseded: false };
+const none: Repeats = { duplicate: false, superseded: false, undecided: false };
+
+const repeatsOf = ({
+  duplicate,
+  superseded,
+  isDuplicate,
+  isSuperseded: is,
+}: RepeatsRow): Repeats => ({
+  duplicate,
+  superseded,
+  undecided: (duplicate || superseded) && !isDuplicate && !is,
+});
 
 /** The repeats of one delivery as of an instant; those of a campaign's delivery are none. */
 export async function readRepeats(
@@ -137,7 +187,7 @@ export async function readRepeats(
     typeCollapseKeys: [delivery.typeCollapseKey],
     ...at,
   });
-  return found ?? none;
+  return found ? repeatsOf(found) : none;
 }
 
 const requestedBeforeStatement = defineStatement<
@@ -186,9 +236,7 @@ export function createRepeatLookup(pool: Pool): RepeatLookup {
         now,
         recordedBy: "infinity",
       });
-      const found = new Map(
-        rows.map(({ id, duplicate, superseded }) => [id, { duplicate, superseded }]),
-      );
+      const found = new Map(rows.map((row) => [row.id, repeatsOf(row)]));
       return ({ id }) => found.get(id) ?? none;
     },
   };

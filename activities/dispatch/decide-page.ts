@@ -1,3 +1,4 @@
+import type { Repeats } from "../../ledger/repeats.ts";
 import type { SuppressionReason } from "../../domain/suppression.ts";
 import type { Rulebook } from "../../ledger/rulebook.ts";
 import type { Load } from "../../domain/policy/batching.ts";
@@ -31,7 +32,7 @@ interface PageInput {
   rulebook: Rulebook;
   load: Load;
   suppressionOf: (delivery: DueDelivery) => SuppressionReason | null;
-  repeatsOf: (delivery: DueDelivery) => { duplicate: boolean; superseded: boolean };
+  repeatsOf: (delivery: DueDelivery) => Repeats;
   /** Messages to a recipient that are on their way already. */
   ahead: (recipientId: string) => number;
   /** When a channel was last in service again: what was due on it before was held back by an outage; null: there was none. */
@@ -165,7 +166,7 @@ function knownFacts(
   ahead: number,
   { at, rulebook, load, suppressionOf, repeatsOf, recoveredAt }: PageInput,
 ): DecisionInput {
-  const { duplicate, superseded } = repeatsOf(delivery);
+  const repeats = repeatsOf(delivery);
   // A closed gate writes no rows: what was due while it was closed says nothing of it, or still what it was due for.
   const recovered = recoveredAt(delivery.channel);
   const outlived =
@@ -195,8 +196,7 @@ function knownFacts(
     policy: rulebook.policy,
     grants: delivery.grants,
     ahead,
-    duplicate,
-    superseded,
+    ...repeats,
     load,
   });
 }

@@ -40,7 +40,6 @@ export interface DecisionInput {
   recipient: {
     erased: boolean;
     hasAddress: boolean;
-    /** Is the address on the suppression list? */
     /** Why the address is on the suppression list; null: it is not. */
     suppression: SuppressionReason | null;
     zone: string;
@@ -62,6 +61,8 @@ export interface DecisionInput {
     duplicate: boolean;
     /** Does a newer message with its collapse key wait, or was one handed over? */
     superseded: boolean;
+    /** That depends on another message, which is to be decided about at the same time. */
+    undecided: boolean;
   };
   /** How it has waited so far. */
   waiting: {
@@ -106,6 +107,15 @@ const send = (input: DecisionInput): Decision => ({
   gapMs: gapMsOf(input),
 });
 const suppress = (reason: Reason): Decision => ({ kind: "suppress", reason });
+
+/** How soon a message is looked at again that depends on another one. */
+const undecidedMs = 1_000;
+
+/** Suppressed for another message, once that one's own decision is known: it might be suppressed too, and nobody would hear anything. */
+const suppressOnceDecided = ({ message, now }: DecisionInput, reason: Reason): Decision =>
+  message.undecided
+    ? { kind: "hold", reason: "decide_again", until: now + undecidedMs }
+    : suppress(reason);
 
 /** Held back together with others, to be released one after the other. */
 const releasedReasons: ReadonlySet<Reason | null> = new Set<Reason>([
@@ -252,11 +262,12 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "duplicate",
-    question: "Was the same told a moment ago?",
+    question: "Was the same told a moment ago, or will it be?",
     paths: [],
-    evaluate: ({ message }) => (message.duplicate ? suppress("duplicate") : null),
-    inputs: ({ message: { duplicate }, policy }) => ({
+    evaluate: (input) => (input.message.duplicate ? suppressOnceDecided(input, "duplicate") : null),
+    inputs: ({ message: { duplicate, undecided }, policy }) => ({
       duplicate,
+      undecided,
       windowSeconds: policy.deduplicationSeconds,
     }),
   },
@@ -264,8 +275,9 @@ export const rules: readonly Rule[] = [
     name: "superseded",
     question: "Does a newer message with its collapse key wait, or was one sent?",
     paths: [],
-    evaluate: ({ message }) => (message.superseded ? suppress("superseded") : null),
-    inputs: ({ message: { superseded } }) => ({ superseded }),
+    evaluate: (input) =>
+      input.message.superseded ? suppressOnceDecided(input, "superseded") : null,
+    inputs: ({ message: { superseded, undecided } }) => ({ superseded, undecided }),
   },
   {
     name: "requested",

@@ -47,6 +47,7 @@ export interface DecisionContext {
   ahead: number;
   duplicate: boolean;
   superseded: boolean;
+  undecided: boolean;
   load: Load;
 }
 
@@ -72,6 +73,7 @@ export function buildDecisionInput(known: DecisionContext): DecisionInput {
       bypassRateLimit: source.bypassRateLimit,
       duplicate: known.duplicate,
       superseded: known.superseded,
+      undecided: known.undecided,
     },
     waiting: {
       reason: delivery.reason,

@@ -1,7 +1,7 @@
 import type { DecisionContext } from "./decision-input.ts";
 import type { RequestedMessage, SimulatedOutcome } from "./simulate-types.ts";
 
-type Repeats = Pick<DecisionContext, "duplicate" | "superseded">;
+type Repeats = Pick<DecisionContext, "duplicate" | "superseded" | "undecided">;
 
 /** What these rules look at of a message. */
 interface Row {
@@ -16,16 +16,16 @@ interface Row {
     | "repeats"
     | "superseded"
   >;
-  outcome: Pick<SimulatedOutcome, "outcome">;
+  outcome: Pick<SimulatedOutcome, "outcome" | "reason">;
 }
 
 /**
  * When a simulated message repeats another one, and when a newer one supersedes it: the twin of the conditions in
- * ledger/repeats.ts (`repeatsColumn`, `isSuperseded`) for time that is simulated, told of each message as it arrives and is sent.
+ * ledger/repeats.ts (`wasRequestedBefore`, `isSuperseded`) for time that is simulated, told of each message as it arrives and is sent.
  * test/ledger/repeats.test.ts holds the two together.
  */
 export function createRepeats(rows: readonly Row[], windowMs: number) {
-  const requestedAgain = findRequestedAgain(rows, windowMs);
+  const repeatsEarlier = findRepeats(rows, windowMs);
   const lastSent = {
     byDedupKey: new Map<string, string>(),
     byCollapseKey: new Map<string, string>(),
@@ -33,20 +33,20 @@ export function createRepeats(rows: readonly Row[], windowMs: number) {
   /** The messages of each collapse key that have arrived, the newest last; not all that have ended are gone. */
   const arrived = new Map<string, Row[]>();
 
-  const repeatsEarlier = (row: Row) => row.request.repeats === "before" || requestedAgain.has(row);
-
+  /** The newest that waits. One that repeats an earlier message supersedes nothing while it waits. */
   const newestWaiting = (key: string): Row | undefined => {
     const waiting = arrived.get(key) ?? [];
     while (waiting.length > 0 && waiting.at(-1)!.outcome.outcome !== "waiting") waiting.pop();
-    return waiting.at(-1);
+    return waiting.findLast(
+      ({ outcome }, index) => outcome.outcome === "waiting" && !repeatsEarlier(waiting[index]!),
+    );
   };
 
   return {
     /** The message waits from now on, and has been due or held. */
     arrive(row: Row): void {
       const key = collapseKeyOf(row);
-      // A message that repeats an earlier one supersedes nothing while it waits.
-      if (key === null || repeatsEarlier(row)) return;
+      if (key === null) return;
       const waiting = arrived.get(key) ?? [];
       arrived.set(key, waiting);
       waiting.splice(waiting.findLastIndex((one) => isNewer(idOf(row), idOf(one))) + 1, 0, row);
@@ -65,7 +65,7 @@ export function createRepeats(rows: readonly Row[], windowMs: number) {
     /** The repeats of a message that waits. */
     of(row: Row): Repeats {
       const { request } = row;
-      if (request.withoutRepeats) return { duplicate: false, superseded: false };
+      if (request.withoutRepeats) return { duplicate: false, superseded: false, undecided: false };
       const id = idOf(row);
       const { dedupKey } = request;
       const collapseKey = collapseKeyOf(row);
@@ -75,24 +75,50 @@ export function createRepeats(rows: readonly Row[], windowMs: number) {
           ? []
           : [lastSent.byCollapseKey.get(collapseKey), idOf(newestWaiting(collapseKey))];
       return {
-        duplicate: request.repeats !== null || requestedAgain.has(row) || isNewer(sent, id),
+        duplicate: request.repeats === "since" || repeatsEarlier(row) || isNewer(sent, id),
         superseded: request.superseded || newer.some((other) => isNewer(other, id)),
+        // Whatever has arrived has been decided about.
+        undecided: false,
       };
     },
   };
 }
 
-/** The messages whose dedup key another message had that was requested within the window before. */
-function findRequestedAgain(rows: readonly Row[], windowMs: number): ReadonlySet<Row> {
-  const last = new Map<string, number>();
-  const found = new Set<Row>();
+/**
+ * Tells whether a message repeats one that was requested within the window before it, and was sent or waits, or was such a repeat
+ * itself. What ended without a message told nobody anything.
+ */
+function findRepeats(rows: readonly Row[], windowMs: number): (row: Row) => boolean {
+  const byKey = new Map<string, Row[]>();
+  const places = new Map<Row, number>();
   const keyed = rows.filter(({ request }) => request.dedupKey !== null);
   for (const row of keyed.toSorted((a, b) => (isNewer(idOf(a), idOf(b)) ? 1 : -1))) {
-    const { dedupKey, createdAt } = row.request;
-    if ((last.get(dedupKey!) ?? Number.NEGATIVE_INFINITY) >= createdAt - windowMs) found.add(row);
-    last.set(dedupKey!, createdAt);
+    const { dedupKey } = row.request;
+    const same = byKey.get(dedupKey!) ?? [];
+    byKey.set(dedupKey!, same);
+    places.set(row, same.push(row) - 1);
   }
-  return found;
+  const reachesSomebody = ({ outcome: { outcome } }: Row) => outcome !== "suppressed";
+  return (row) => {
+    const { dedupKey, createdAt, repeats } = row.request;
+    if (repeats === "before") return true;
+    const place = places.get(row);
+    if (place === undefined) return false;
+    const same = byKey.get(dedupKey!)!;
+    for (let before = place - 1; before >= 0; before -= 1) {
+      const other = same[before]!;
+      if (idOf(other) === idOf(row)) continue;
+      if (other.request.createdAt < createdAt - windowMs) return false;
+      if (reachesSomebody(other)) return true;
+      const isRepeat = other.outcome.reason === "duplicate";
+      if (
+        isRepeat &&
+        (other.request.repeats === "before" || same.slice(0, before).some(reachesSomebody))
+      )
+        return true;
+    }
+    return false;
+  };
 }
 
 /** Of its type and collapse key; null: it has none, or is a campaign's. */

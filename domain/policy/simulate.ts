@@ -57,7 +57,10 @@ interface Merging {
   released: boolean;
 }
 
-type RepeatsOf = ReadonlyMap<SimulatedRow, Pick<DecisionContext, "duplicate" | "superseded">>;
+type RepeatsOf = ReadonlyMap<
+  SimulatedRow,
+  Pick<DecisionContext, "duplicate" | "superseded" | "undecided">
+>;
 
 /** A simulation under way: what the ledger would hold at its instant. */
 class SimulationRun {
