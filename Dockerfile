@@ -20,6 +20,8 @@ RUN npm run build && rm -r dist/test dist/bench && find dist -name '*.test.js*' 
 
 FROM node:20.20.2-bookworm-slim AS runtime
 ENV NODE_ENV=production
+# The newest time zone data of the distribution: what the base or Node.js brings is as old as they are.
+RUN apt-get update && apt-get install -y --no-install-recommends tzdata && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist

@@ -11,6 +11,8 @@ const common = {
   testTimeout: testMs,
   hookTimeout: testMs,
   expect: { poll: patience },
+  // As API and workers have it.
+  env: { TZ: "UTC" },
 };
 
 const globalSetup = ["test/support/postgres.ts", "test/support/temporal.ts"];

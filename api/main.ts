@@ -1,9 +1,12 @@
 import { serve } from "@hono/node-server";
+import { followClocks, lookMs } from "../config/clocks.ts";
 import { apiVariables, ConfigurationError, readEnvironment } from "../config/environment.ts";
 import { createLogger } from "../config/logger.ts";
 import { processRegistry } from "../config/metrics.ts";
+import { zoneFolders } from "../config/system-clocks.ts";
 import { temporalClient, temporalSettings } from "../config/temporal.ts";
 import { startTracing } from "../config/tracing.ts";
+import { poll } from "../lib/polling.ts";
 import { createPrisma } from "../prisma/client.ts";
 import { wakeCampaign, wakeQueue } from "../workflows/client.ts";
 import { createApp } from "./app.ts";
@@ -19,6 +22,9 @@ const drainMs = 20_000;
 /** A connection on which nothing moves for so long is closed; the whole of a request may take longer, for an import may. */
 const idleConnectionMs = 120_000;
 
+// A date without an offset is in UTC, whatever the host says.
+process.env.TZ = "UTC";
+
 function readConfiguration() {
   try {
     return readEnvironment(apiVariables, process.env);
@@ -31,6 +37,8 @@ function readConfiguration() {
 
 const configuration = readConfiguration();
 const logger = createLogger("api", configuration.LOG_LEVEL);
+const lookAtClocks = followClocks(zoneFolders(configuration.TZDIR), logger);
+poll(async () => void lookAtClocks(), lookMs);
 const { DATABASE_URL: url, DATABASE_CONNECTIONS: connections } = configuration;
 const metrics = createApiMetrics(processRegistry());
 // Most are for accepting: each of those waits for the disk, and those that wait together are written together.

@@ -12,6 +12,7 @@ import {
 } from "./health.ts";
 import { policyFrom, defaultPolicy } from "./policy/policy.ts";
 import { priorities, type Priority } from "./priority.ts";
+import { knownVersion } from "./time/iana-names.ts";
 
 /** A system to which nothing has happened. */
 const idle: Measured = {
@@ -33,6 +34,8 @@ const idle: Measured = {
   failedAttempts: 0,
   latencyMs: null,
   memory: 0.2,
+  timeZoneData: { version: knownVersion, source: "system", ageDays: 30 },
+  timeZoneDataOfWorkers: null,
 };
 
 const due = (count: number, oldestDueSeconds = 0, of: Priority = "normal") => ({
@@ -44,6 +47,39 @@ const p95 = (ms: number) => ({ latencyMs: { p50: 1, p95: ms, p99: ms } });
 
 const health = (measured: Partial<Measured>, changes: object = {}) =>
   assess({ ...idle, ...measured }, policyFrom({ health: changes }));
+
+describe("the time zone data", () => {
+  const of = (
+    data: Partial<Measured["timeZoneData"]>,
+    timeZoneDataOfWorkers: Measured["timeZoneDataOfWorkers"] = null,
+  ) => health({ timeZoneData: { ...idle.timeZoneData, ...data }, timeZoneDataOfWorkers });
+
+  it("is good where it is as new as is known, of this year, and that of the workers", () => {
+    const { word, indicators } = of({ ageDays: 366 }, { version: knownVersion, source: "node" });
+    expect([word, indicators.timeZoneData.value]).toEqual(["good", 366]);
+    expect(of({ version: "2099a" }).word).toBe("good");
+  });
+
+  it.each([
+    [
+      "older than what is known",
+      { version: "2025c" },
+      null,
+      "2025c of the system; 2025c is older than",
+    ],
+    ["a year old", { ageDays: 367 }, null, "is more than 12 months old"],
+    [
+      "not that of the workers",
+      {},
+      { version: "2099a", source: "node" } as const,
+      "workers have gone by 2099a of Node.js",
+    ],
+  ])("is fair where it is %s, and says what to do", (_, data, workers, why) => {
+    const { word, reasons } = of(data, workers);
+    expect([word, reasons]).toEqual(["fair", [expect.stringContaining(why)]]);
+    expect(reasons[0]).toContain("as the runbook says under Renew time zone data");
+  });
+});
 
 describe("an indicator", () => {
   it.each<[HealthIndicator, Partial<Measured>, HealthWord, number | null]>([

@@ -1,6 +1,7 @@
 import type { Policy } from "./policy/policy.ts";
 import { ageingMs, type Priority } from "./priority.ts";
 import { limitReasons, type Reason } from "./delivery/reasons.ts";
+import { ageFault, type AgedClocks, sourceWords } from "./time/clock-age.ts";
 
 /** From the best to the worst. */
 export const healthWords = ["good", "fair", "poor"] as const;
@@ -17,6 +18,7 @@ export const healthIndicators = [
   "throughput",
   "batchEfficiency",
   "memory",
+  "timeZoneData",
 ] as const;
 export type HealthIndicator = (typeof healthIndicators)[number];
 
@@ -52,6 +54,10 @@ export interface Measured {
   latencyMs: { p50: number; p95: number; p99: number } | null;
   /** Of a process: what it uses of what it may use, from 0 to 1. */
   memory: number;
+  /** What a process goes by. */
+  timeZoneData: AgedClocks;
+  /** The newest that workers have gone by; null: none has started yet. */
+  timeZoneDataOfWorkers: Pick<AgedClocks, "version" | "source"> | null;
 }
 
 /** One figure, and what it is worth. */
@@ -217,11 +223,31 @@ export function assess(measured: Measured, { health: thresholds }: Pick<Policy, 
       },
       "Let it have more, or run more of them.",
     ),
+    timeZoneData: judged(
+      timeZoneIndicator(measured),
+      "Renew it, as the runbook says under Renew time zone data; no restart is needed.",
+    ),
   };
   return {
     word: reasons.poor.length > 0 ? "poor" : reasons.fair.length > 0 ? "fair" : "good",
     reasons: [...reasons.poor, ...reasons.fair],
     indicators,
+  };
+}
+
+function timeZoneIndicator({ timeZoneData, timeZoneDataOfWorkers: workers }: Measured): Indicator {
+  const { version, source, ageDays } = timeZoneData;
+  const faults = [
+    ageFault(timeZoneData),
+    workers && workers.version !== version
+      ? `workers have gone by ${workers.version} ${sourceWords[workers.source]}, so that they may decide otherwise than this process shows`
+      : null,
+  ].filter((fault) => fault !== null);
+  return {
+    word: faults.length === 0 ? "good" : "fair",
+    value: ageDays,
+    thresholds: null,
+    detail: `This API process goes by time zone data ${[`${version} ${sourceWords[source]}`, ...faults].join("; ")}.`,
   };
 }
 

@@ -4,6 +4,7 @@ import { idPrefixes, parsePublicId } from "./ids.ts";
 import { withoutEmpty } from "./merge-patch.ts";
 import { preferences } from "./policy/preferences.ts";
 import { findUnstorable, text } from "./text.ts";
+import { isTimeZone, timeZoneFault } from "./time/zone-names.ts";
 
 const publicIdPrefix = `${idPrefixes.recipient}_`;
 
@@ -31,24 +32,9 @@ export const phoneNumber = z
   .string()
   .regex(/^\+[1-9]\d{6,14}$/, "must be a number in E.164 form, such as +4915112345678");
 
-/** Names that `Intl` has taken once: constructing a format costs too much for each line of an import. */
-const knownTimeZones = new Set<string>();
-const maxKnownTimeZones = 2_000;
-
-function isTimeZone(name: string): boolean {
-  if (knownTimeZones.has(name)) return true;
-  // Offsets such as +01:00 are taken by newer versions of Intl; they know no daylight saving and are no IANA names.
-  if (!/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(name)) return false;
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: name });
-  } catch {
-    return false;
-  }
-  if (knownTimeZones.size < maxKnownTimeZones) knownTimeZones.add(name);
-  return true;
-}
-
-const timeZone = z.string().refine(isTimeZone, "must be an IANA time zone, such as Europe/Berlin");
+const timeZone = z.string().refine(isTimeZone, {
+  error: ({ input }) => timeZoneFault(String(input)) ?? "",
+});
 
 function canonicalLocale(tag: string): string | null {
   try {

@@ -8,6 +8,7 @@ import { drainedQueues } from "../domain/delivery/queues.ts";
 import type { Policy } from "../domain/policy/policy.ts";
 import { priorities, type Priority } from "../domain/priority.ts";
 import { limitReasons, type Reason, reasons, reasonStatuses } from "../domain/delivery/reasons.ts";
+import { readNewestRelease } from "./time-zone-releases.ts";
 import { cachedRead } from "../lib/cached-read.ts";
 
 /** Prometheus gives up after 10 s; what is not read by then is left out, and shown when it is there. */
@@ -34,7 +35,7 @@ export interface LedgerReading {
   unsent: number;
   campaigns: readonly { status: CampaignStatus; count: number }[];
   /** All but what is the process's own. */
-  measured: Omit<Measured, "memory">;
+  measured: Omit<Measured, "memory" | "timeZoneData">;
   /** That in force. */
   policy: Policy;
 }
@@ -172,6 +173,7 @@ export async function readLedger(
   const [atLimit] = await rowsOf<{ count: number }>(recipientsAtLimitSql, [limitReasons]);
   const breakers = await rowsOf<Measured["breakers"][number]>(breakersSql);
   const [ended] = await rowsOf<EndedRow>(endedSql, [policy.health.windowMinutes]);
+  const timeZoneDataOfWorkers = await readNewestRelease(pool);
   const { latencies, ...rates } = ended!;
   return {
     at,
@@ -186,6 +188,7 @@ export async function readLedger(
       recipientsAtLimit: atLimit!.count,
       breakers,
       latencyMs: latencies && { p50: latencies[0], p95: latencies[1], p99: latencies[2] },
+      timeZoneDataOfWorkers,
     },
   };
 }

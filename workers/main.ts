@@ -23,6 +23,7 @@ import { processRegistry } from "../config/metrics.ts";
 import { withTimeout } from "../lib/timeout.ts";
 import { createRulebookReader } from "../ledger/rulebook.ts";
 import { registerSearchAttributes, temporalClient, temporalSettings } from "../config/temporal.ts";
+import { zoneFolders } from "../config/system-clocks.ts";
 import { startTracing } from "../config/tracing.ts";
 import { createActionLinks } from "../domain/action-links.ts";
 import { createWorkerApp, listen } from "./http.ts";
@@ -30,10 +31,15 @@ import { instrumentGates } from "./instrumentation.ts";
 import { createWorkerMetrics, type Traffic } from "./metrics.ts";
 import { createPool } from "../ledger/worker-pool.ts";
 import { ensureDigests, ensureMaintenance } from "./schedules.ts";
+import { followTimeZoneChanges } from "./time-zone-changes.ts";
 import { createWorkers, inFlightBound, shutdownForceMs, type WorkerSet } from "./worker.ts";
 import { workflowSource } from "./workflow-source.ts";
+import { wakeCampaign, wakeQueue } from "../workflows/client.ts";
 import { ensureEvents } from "./singletons.ts";
 import { ensureRelay } from "./singletons.ts";
+
+// A date without an offset is in UTC, whatever the host says.
+process.env.TZ = "UTC";
 
 /** How often a server that is not there yet is tried again. */
 const retryMs = 1_000;
@@ -180,6 +186,14 @@ async function main(): Promise<void> {
     tracing,
   });
   ({ workers } = set);
+  const timeZones = followTimeZoneChanges({
+    pool,
+    folders: zoneFolders(environment.TZDIR),
+    mailboxShards: environment.MAILBOX_SHARDS,
+    wakeQueue: (queue) => wakeQueue(client, queue),
+    wakeCampaign: (campaignId) => wakeCampaign(client, campaignId),
+    logger,
+  });
   const drain = () => {
     stoppingSince = performance.now();
     logger.info("draining");
@@ -192,6 +206,8 @@ async function main(): Promise<void> {
   process.send?.({ ready: true });
 
   await Promise.all([running, ensureSingletons(client, logger, stop.signal)]);
+  // What is under way there ends with the pool: the next worker does it.
+  void timeZones.stop();
   // A server that has not answered by then loses its connection: what it was handed is found again when its lease has run out.
   await withTimeout(
     Math.max(0, stoppingSince + shutdownForceMs - performance.now()),

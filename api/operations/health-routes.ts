@@ -7,6 +7,7 @@ import {
   healthWords,
 } from "../../domain/health.ts";
 import { priorities } from "../../domain/priority.ts";
+import { agedClocks } from "../../domain/time/clock-age.ts";
 import { Problem } from "../http/problem.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
@@ -34,6 +35,12 @@ const indicator = z
   })
   .openapi("HealthIndicator");
 
+const zoneDataVersion = z.string().openapi({ example: "2026f" });
+const zoneDataSource = z.enum(["system", "node"]).openapi({
+  description: "The files of the machine, or what Node.js brings",
+  example: "system",
+});
+
 const meanings: Record<HealthIndicator, string> = {
   oldestDue: "Seconds that the oldest due delivery waits longer than its priority lets others pass",
   backlog: "Deliveries that are due and not sent, without campaigns",
@@ -47,6 +54,8 @@ const meanings: Record<HealthIndicator, string> = {
   batchEfficiency:
     "Of deliveries that were sent within the window, those that cost no message of their own",
   memory: "Of the memory that the answering process may use, what it uses",
+  timeZoneData:
+    "Days since the release of time zone data that the answering process goes by has come out, at least",
 };
 
 const health = defineRoute({
@@ -107,6 +116,26 @@ const health = defineRoute({
             state: z.enum(["closed", "open", "half_open"]),
           }),
         ),
+        timeZoneData: z
+          .object({
+            version: zoneDataVersion,
+            source: zoneDataSource,
+            ageDays: z.number().int().openapi({
+              description: "How long it has been out, at least",
+              example: 31,
+            }),
+            workers: z
+              .object({ version: zoneDataVersion, source: zoneDataSource })
+              .nullable()
+              .openapi({
+                description:
+                  "The newest that workers have gone by; null: none has started on this ledger yet",
+                example: { version: "2026f", source: "system" },
+              }),
+          })
+          .openapi({
+            description: "IANA's time zone data that the clocks of recipients are told by",
+          }),
         latencyMs: z
           .object({ p50: z.number(), p95: z.number(), p99: z.number() })
           .nullable()
@@ -128,15 +157,17 @@ export function systemHealthRoutes({ readLedger }: Services) {
         },
       );
     const { at, measured, policy } = reading;
-    const { depths, waiting, breakers, latencyMs, seconds } = measured;
+    const { depths, waiting, breakers, latencyMs, seconds, timeZoneDataOfWorkers } = measured;
+    const timeZoneData = agedClocks(at.getTime());
     return c.json(
       {
-        ...assess({ ...measured, memory: memoryShare() }, policy),
+        ...assess({ ...measured, memory: memoryShare(), timeZoneData }, policy),
         measuredAt: at.toISOString(),
         windowSeconds: seconds,
         queues: [...depths],
         waiting: waiting as Record<string, number>,
         breakers: [...breakers],
+        timeZoneData: { ...timeZoneData, workers: timeZoneDataOfWorkers },
         latencyMs,
       },
       200,

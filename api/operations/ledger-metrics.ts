@@ -12,6 +12,7 @@ import {
 } from "../../domain/health.ts";
 import type { Policy } from "../../domain/policy/policy.ts";
 import { priorities } from "../../domain/priority.ts";
+import { agedClocks } from "../../domain/time/clock-age.ts";
 import { type LedgerReader, type LedgerReading, queueKinds } from "../../ledger/health-figures.ts";
 
 /** Adds one metric, or one of each label, to a registry. */
@@ -180,8 +181,8 @@ const deliveryGauges: readonly AddGauge[] = [
 /** How healthy the system is, by the thresholds of the policy. */
 function createHealthGauges(memoryShare: () => number): readonly AddGauge[] {
   const rank = (word: HealthWord) => healthWords.indexOf(word);
-  const assessReading = ({ measured, policy }: LedgerReading) =>
-    assess({ ...measured, memory: memoryShare() }, policy);
+  const assessReading = ({ at, measured, policy }: LedgerReading) =>
+    assess({ ...measured, memory: memoryShare(), timeZoneData: agedClocks(at.getTime()) }, policy);
   return [
     defineGauge(
       "tidings_health",

@@ -252,7 +252,10 @@ const profileOf = ({ email, phone, timeZone, locale, attributes }: LockedRecipie
 
 /** The profile that a patch makes of a recipient; throws the problem of one that may not be. */
 function mergeProfile(before: LockedRecipient, wanted: z.output<typeof recipientPatch>) {
-  const parsed = recipientProfile.safeParse(mergePatch(profileOf(before), wanted));
+  // What is left as it is may be from before only IANA's time zones were taken.
+  const keepsZone = wanted.timeZone === undefined;
+  const patch = keepsZone ? { ...wanted, timeZone: null } : wanted;
+  const parsed = recipientProfile.safeParse(mergePatch(profileOf(before), patch));
   if (!parsed.success) throw invalid(fieldErrors(parsed.error, "body"));
-  return parsed.data;
+  return keepsZone ? { ...parsed.data, timeZone: before.timeZone } : parsed.data;
 }

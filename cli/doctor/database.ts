@@ -1,9 +1,12 @@
 import pg from "pg";
+import type { ClockData } from "../../domain/time/clocks.ts";
+import { isTimeZone } from "../../domain/time/zone-names.ts";
 import { databaseFaults } from "../../prisma/migrate.ts";
 import { MissingError } from "../stack/missing.ts";
-import { missing, ok, reasonOf, type Check, type Finding } from "./check.ts";
+import { missing, ok, reasonOf, warning, type Check, type Finding } from "./check.ts";
 import { readIfGiven } from "./configuration.ts";
 import type { Surroundings } from "./surroundings.ts";
+import { clocksHere } from "./time-zones.ts";
 
 const connectTimeoutMs = 4_000;
 const least = 15;
@@ -38,6 +41,7 @@ export function databaseCheck({ environment }: Surroundings): Check {
           ok("Database", `PostgreSQL ${server.text} at ${where}`),
           ...(await migrations(url)),
           await searchExtension(client),
+          ...(await recipientsElsewhere(client, clocksHere({ environment }).clocks)),
         ];
       } finally {
         await client.end().catch(() => {});
@@ -94,4 +98,27 @@ async function searchExtension(client: pg.Client): Promise<Finding> {
     "not created, and this role may not",
     "GRANT CREATE ON DATABASE to the role, or have a superuser run CREATE EXTENSION pg_trgm",
   );
+}
+
+const namesShown = 5;
+
+/** Recipients whose time zone is from before only names of IANA's were taken: it may be another place than they meant. */
+async function recipientsElsewhere(client: pg.Client, clocks: ClockData): Promise<Finding[]> {
+  const { rows } = await client
+    .query<{ zone: string; count: number }>(
+      `SELECT time_zone AS zone, count(*)::int AS count FROM recipients WHERE erased_at IS NULL GROUP BY time_zone ORDER BY count DESC, zone`,
+    )
+    // Before the first migration there is no such table, which another finding says.
+    .catch(() => ({ rows: [] }));
+  const odd = rows.filter(({ zone }) => !isTimeZone(zone, clocks));
+  if (odd.length === 0) return [];
+  const shown = odd.slice(0, namesShown).map(({ zone, count }) => `${zone} (${count})`);
+  const more = odd.length > namesShown ? ` and ${odd.length - namesShown} more` : "";
+  return [
+    warning(
+      "Recipients' time zones",
+      `not of IANA's data: ${shown.join(", ")}${more}`,
+      "Give these recipients the zone that was meant (GET /v1/recipients?timeZone=…): such names are read as Node.js reads them, BST as Dhaka",
+    ),
+  ];
 }

@@ -7,6 +7,7 @@ import { programChecks } from "./programs.ts";
 import { smtpChecks } from "./smtp.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { temporalCheck } from "./temporal.ts";
+import { timeZoneCheck } from "./time-zones.ts";
 
 /** What is here and what is not, of all that Tidings runs on in these surroundings. Fetches, makes and sends nothing. */
 export function diagnose(surroundings: Surroundings): Promise<Finding[]> {
@@ -18,5 +19,6 @@ export function diagnose(surroundings: Surroundings): Promise<Finding[]> {
     temporalCheck(surroundings),
     ...smtpChecks(surroundings),
     ...machineChecks(surroundings),
+    timeZoneCheck(surroundings),
   ]);
 }

@@ -110,6 +110,14 @@ export const heldReasons = [
   "best_hour",
 ] as const satisfies readonly Reason[];
 
+/** Of these, those that wait until the recipient's clock shows something. */
+export const clockReasons = [
+  "quiet_hours",
+  "do_not_disturb",
+  "digest",
+  "best_hour",
+] as const satisfies readonly Reason[];
+
 /** Of these, those that wait for a limit to have room. */
 export const limitReasons = [
   "recipient_limit",

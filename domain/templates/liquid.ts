@@ -10,6 +10,7 @@ import {
   toValueSync,
   TypeGuards,
 } from "liquidjs";
+import { registerDateFilters } from "./liquid-dates.ts";
 import {
   BeyondLimit,
   boundFilter,
@@ -81,6 +82,7 @@ function engine(options: { escape: boolean }): Liquid {
     operators: boundOperators,
     ...(options.escape && { outputEscape }),
   });
+  registerDateFilters(liquid);
   boundFilters(liquid);
   for (const tag of ["include", "render", "layout", "block"]) delete liquid.tags[tag];
   const { renderer } = liquid;

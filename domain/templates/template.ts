@@ -7,6 +7,7 @@ import {
   liquidFault,
   renderTemplate,
 } from "./liquid.ts";
+import { findZoneFault } from "./liquid-dates.ts";
 import { text } from "../text.ts";
 import { textFromHtml } from "./text-part.ts";
 
@@ -96,7 +97,9 @@ export function checkContent({ email }: TemplateContent): Fault[] {
   const faults: Fault[] = [];
   const check = (body: EmailBody, source: () => string, hint = "") => {
     try {
-      compileBody(body, source);
+      const { liquid } = compileBody(body, source);
+      const fault = findZoneFault(source(), liquid);
+      if (fault !== null) throw new TemplateError(body, fault);
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error;
       faults.push({ path: ["email", body], message: hint + error.message });

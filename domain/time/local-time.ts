@@ -1,3 +1,6 @@
+import type { ClockData, ClockSpan } from "./clocks.ts";
+import { intlName, nodeClocks } from "./node-clocks.ts";
+
 /** What the clocks of a place show. */
 export interface LocalTime {
   /** Local days since 1970-01-01. */
@@ -8,21 +11,14 @@ export interface LocalTime {
   weekday: number;
 }
 
-/** A time during which the clocks of a place run evenly. */
-export interface ClockSpan {
-  /** Milliseconds that the local clock is ahead of UTC. */
-  offset: number;
-  /** The first instant after it, in epoch milliseconds. The next may have the same offset. */
-  end: number;
-}
-
 export const minuteMs = 60_000;
 export const hourMs = 3_600_000;
 export const dayMs = 86_400_000;
 
 /**
- * What the clocks of `zone` show at `at`, by the time zone data of this Node. A name that this Node does not know reads
- * as UTC: the data of another release may have had it, and nobody goes without a decision for that.
+ * What the clocks of `zone` show at `at`, by the time zone data in use. Any name that `Intl` takes is read too, as it reads it:
+ * recipients may have one from before only IANA's were taken. What nobody knows reads as UTC: the data of another release may have
+ * had it, and nobody goes without a decision for that.
  * @param at epoch milliseconds
  */
 export function localTimeAt(zone: string, at: number): LocalTime {
@@ -59,14 +55,26 @@ export function minuteOf(clockTime: string): number {
   return (digit(0) * 10 + digit(1)) * 60 + digit(3) * 10 + digit(4);
 }
 
+let inUse: ClockData = nodeClocks;
+
+/** The time zone data that everything here goes by: that of Node.js until a process gives other data. */
+export const clocksInUse = (): ClockData => inUse;
+
+/** Goes by other data from now on. */
+export function useClocks(clocks: ClockData): void {
+  inUse = clocks;
+  zones.clear();
+}
+
 /** The span that `at` is in; zones as for `localTimeAt`. */
 export function clockSpanAt(zone: string, at: number): ClockSpan {
-  const { name, blocks } = zoneOf(zone);
+  const { blocks, clocks, name } = zoneOf(zone);
   const index = Math.floor(at / blockMs);
   let spans = blocks.get(index);
   if (spans === undefined) {
     if (blocks.size >= maxBlocks) blocks.clear();
-    blocks.set(index, (spans = spansBetween(name, index * blockMs, (index + 1) * blockMs)));
+    spans = clocks.spansBetween(name, index * blockMs, (index + 1) * blockMs);
+    blocks.set(index, spans);
   }
   for (const span of spans) if (at < span.end) return span;
   throw new RangeError(`no instant: ${at}`);
@@ -74,70 +82,43 @@ export function clockSpanAt(zone: string, at: number): ClockSpan {
 
 /** Spans are kept by blocks of about a year. */
 const blockMs = 2 ** 35;
-/** From 1900 to 2100 no zone changes its clocks twice within 6.9 days. */
-const sampleMs = 4 * dayMs;
 const maxBlocks = 64;
 const maxZones = 1_000;
 
-interface Zone {
+/** A name, and the data that knows it under that name. */
+interface KnownZone {
+  clocks: Pick<ClockData, "spansBetween">;
   name: string;
+}
+
+interface Zone extends KnownZone {
   blocks: Map<number, ClockSpan[]>;
 }
 
-/** By their names, and by the others that `Intl` takes: links, and any case. */
+/** By their names in any case. */
 const zones = new Map<string, Zone>();
 
 function zoneOf(given: string): Zone {
   const known = zones.get(given);
   if (known) return known;
-  const name = canonicalZone(given);
-  const zone = name === given ? { name, blocks: new Map<number, ClockSpan[]>() } : zoneOf(name);
+  const { clocks, name } = findZone(given);
+  const zone =
+    name === given ? { clocks, name, blocks: new Map<number, ClockSpan[]>() } : zoneOf(name);
   if (zones.size >= maxZones) zones.clear();
   zones.set(given, zone);
   return zone;
 }
 
-function canonicalZone(given: string): string {
-  try {
-    return new Intl.DateTimeFormat("en", { timeZone: given }).resolvedOptions().timeZone;
-  } catch {
-    return "UTC";
-  }
+function findZone(given: string): KnownZone {
+  const named = inUse.nameOf(given);
+  if (named !== null) return { clocks: inUse, name: named };
+  const name = intlName(given);
+  if (name === null) return { clocks: nodeClocks, name: "UTC" };
+  // The data in use may be newer than that of `Intl`, which knows what an older name stands for.
+  const canonical = inUse.nameOf(name);
+  return canonical === null ? { clocks: nodeClocks, name } : { clocks: inUse, name: canonical };
 }
 
-/** `Intl` tells an offset and no change of it: it is asked every few days, and a change is searched for in between. */
-function spansBetween(zone: string, from: number, to: number): ClockSpan[] {
-  const format = new Intl.DateTimeFormat("en-GB", { timeZone: zone, timeZoneName: "longOffset" });
-  const offsetAt = (at: number) => offsetIn(format.format(at));
-  const spans: ClockSpan[] = [];
-  let offset = offsetAt(from);
-  for (let at = from; at < to;) {
-    const next = Math.min(at + sampleMs, to);
-    if (offsetAt(next) === offset) {
-      at = next;
-      continue;
-    }
-    let [same, end] = [at, next];
-    while (end - same > 1) {
-      const middle = Math.floor((same + end) / 2);
-      if (offsetAt(middle) === offset) same = middle;
-      else end = middle;
-    }
-    spans.push({ offset, end });
-    offset = offsetAt(end);
-    at = end;
-  }
-  spans.push({ offset, end: to });
-  return spans;
-}
-
-/** Milliseconds, of a date such as "08/03/2026, GMT-04:00"; some versions of `Intl` write GMT alone for none. */
-function offsetIn(formatted: string): number {
-  const [, sign, hours = 0, minutes = 0, seconds = 0] =
-    /GMT([+-])(\d\d):(\d\d)(?::(\d\d))?$/.exec(formatted) ?? [];
-  const size = Number(hours) * hourMs + Number(minutes) * minuteMs + Number(seconds) * 1_000;
-  return sign === "-" ? -size : size;
-}
 /** In the order of ISO 8601: Monday is 1. */
 export const weekdays = [
   "monday",

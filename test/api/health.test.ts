@@ -5,6 +5,9 @@ import { assess } from "../../domain/health.ts";
 import { newUuid } from "../../domain/ids.ts";
 import type { DeliveryStatus } from "../../domain/delivery/status.ts";
 import type { Priority } from "../../domain/priority.ts";
+import { useClocks } from "../../domain/time/local-time.ts";
+import { nodeClocks } from "../../domain/time/node-clocks.ts";
+import { knownVersion } from "../../domain/time/iana-names.ts";
 import { queueName, waitingDigests } from "../../domain/delivery/queues.ts";
 import type { Reason } from "../../domain/delivery/reasons.ts";
 import { parseMetrics, sampleOf } from "../support/prometheus.ts";
@@ -16,6 +19,8 @@ let templateVersionId: string;
 let ada: string;
 let bob: string;
 beforeAll(async () => {
+  // As on a machine whose data is new.
+  useClocks({ ...nodeClocks, source: "system", version: knownVersion, releasedBy: Date.now() });
   api = await startApi();
   await prepare(api);
 });
@@ -23,7 +28,10 @@ beforeEach(async () => {
   await api.prisma
     .$executeRaw`TRUNCATE deliveries, attempts, notifications, campaigns, groups, breakers, policy_versions CASCADE`;
 });
-afterAll(() => api.stop());
+afterAll(async () => {
+  useClocks(nodeClocks);
+  await api.stop();
+});
 
 async function prepare(own: Api) {
   templateVersionId = await seeding(own.pool).templateVersion();
@@ -104,12 +112,14 @@ async function waiting(own: Api, wanted: Waiting = {}): Promise<string[]> {
   return ids;
 }
 
+const timeZoneData = { version: knownVersion, source: "system", ageDays: 30 } as const;
+
 /** As it is now, whatever was remembered. */
 async function measured() {
   const reading = await readLedger(api.pool, createRulebookReader(api.pool));
   return {
     ...reading.measured,
-    ...assess({ ...reading.measured, memory: 0.1 }, reading.policy),
+    ...assess({ ...reading.measured, memory: 0.1, timeZoneData }, reading.policy),
   };
 }
 
@@ -352,6 +362,10 @@ describe("GET /v1/health", () => {
     await prepare(own);
     const { secret } = await makeKey(own, { role: "viewer" });
     const authorization = `Bearer ${secret}`;
+    await own.pool.query(
+      "INSERT INTO time_zone_releases (version, source, fingerprints, covers_from, covers_to) VALUES ($1, 'system', '{}', now(), now())",
+      [knownVersion],
+    );
     await ended(own, { count: 4 });
     await ended(own, { count: 1, status: "failed" });
     await waiting(own, { count: 2 });
@@ -377,6 +391,12 @@ describe("GET /v1/health", () => {
         },
         waiting: { recipient_limit: 1 },
         breakers: [{ provider: "smtp", state: "half_open" }],
+        timeZoneData: {
+          version: knownVersion,
+          source: "system",
+          ageDays: 0,
+          workers: { version: knownVersion, source: "system" },
+        },
         latencyMs: { p50: expect.any(Number) },
       },
     ]);

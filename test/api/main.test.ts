@@ -1,8 +1,12 @@
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
 import { request } from "node:http";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { type ApiProcess, startApiProcess } from "../support/api-process.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+import { writeZoneFolder } from "../../lib/zone-folder.testing.ts";
 import { apiKey } from "./harness.ts";
 
 let database: TestDatabase;
@@ -41,6 +45,34 @@ describe("the API process", () => {
       temporal: "down",
     });
   });
+
+  it.each(["Europe/Berlin", "America/Los_Angeles"])(
+    "runs in UTC and goes by the machine's time zone data, on a host in %s",
+    async (host) => {
+      const root = mkdtempSync(join(tmpdir(), "tidings-zones-"));
+      onTestFinished(() => rmSync(root, { recursive: true }));
+      const folder = join(root, "zoneinfo");
+      writeZoneFolder(folder, { version: "2099a", zones: { "America/Vancouver": "MST7" } });
+      const url = await start({ TZ: host, TZDIR: folder }).ready;
+      const headers = { authorization, "content-type": "application/json" };
+      const post = (path: string, body: object) =>
+        fetch(url + path, { method: "POST", headers, body: JSON.stringify(body) });
+      const key = `zones-${host.replace(/\W/, "-").toLowerCase()}`;
+      const html =
+        '{{ at | date: "%H:%M" }} {{ day | date: "%d.%m.", "America/New_York" }} {{ winter | date: "%H:%M", "America/Vancouver" }}';
+      const content = { email: { subject: "S", html } };
+      const variables = { type: "object", additionalProperties: true, properties: {} };
+      const made = await post("/v1/templates", { key, name: "Zones", content, variables });
+      expect([made.status, made.ok ? null : await made.text()]).toEqual([201, null]);
+      const data = { at: "2026-07-01 12:00", day: "2026-07-01", winter: "2026-11-15T12:00:00Z" };
+      const preview = await post(`/v1/templates/${key}/preview`, { data });
+      expect(await preview.json()).toMatchObject({ html: "12:00 01.07. 05:00" });
+      const health = await fetch(`${url}/v1/health`, { headers });
+      expect(await health.json()).toMatchObject({
+        timeZoneData: { version: "2099a", source: "system" },
+      });
+    },
+  );
 
   it("lets a request under way end when it is told to stop, and takes no other", async () => {
     const { child, exited, ready } = start();

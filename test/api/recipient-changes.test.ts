@@ -101,6 +101,18 @@ describe("PATCH /v1/recipients/{recipient}", () => {
     expect((await api.send("GET", "/v1/recipients/ada")).headers.get("etag")).toBe(etag);
   });
 
+  it("leaves a time zone that is no name of IANA's, from before they were refused, until it is given another", async () => {
+    await api.pool.query("UPDATE recipients SET time_zone = 'BST' WHERE external_id = 'ada'");
+    expect((await patch({ locale: "fr" }, "*")).body).toMatchObject({
+      locale: "fr",
+      timeZone: "BST",
+    });
+    expect((await patch({ timeZone: "BST" }, "*")).body.errors).toMatchObject([
+      { field: "/timeZone", message: "must be an IANA time zone: did you mean Europe/London?" },
+    ]);
+    expect((await patch({ timeZone: "Europe/London" }, "*")).body.timeZone).toBe("Europe/London");
+  });
+
   it("is a 404 of one who is not there, and a 410 of one who was erased", async () => {
     const { body } = await api.send("GET", "/v1/recipients/ada");
     expect((await patch({}, "*", "nobody")).status).toBe(404);

@@ -14,8 +14,10 @@ import { report } from "../../cli/doctor/report.ts";
 import { compiled } from "../../cli/stack/guarded.ts";
 import { freePort } from "../../cli/stack/ports.ts";
 import { packageRoot } from "../../config/package-root.ts";
+import { knownVersion } from "../../domain/time/iana-names.ts";
 import { createEmptyDatabase, createTestDatabase } from "../support/postgres.ts";
 import { createDevServer } from "../support/temporal.ts";
+import { writeZoneFolder } from "../../lib/zone-folder.testing.ts";
 
 const password = "hunter2-of-the-tests";
 
@@ -105,6 +107,44 @@ describe("npm run doctor", () => {
       ok: false,
       findings: [{ name: "npm packages", status: "missing" }],
     });
+  });
+});
+
+describe("the time zone data", () => {
+  const found = async (version: string) => {
+    const zones = join(folder, "zoneinfo");
+    writeZoneFolder(zones, { version, zones: { "Europe/London": "GMT0BST,M3.5.0/1,M10.5.0" } });
+    return of(await look({ TZDIR: zones }), "Time zone data");
+  };
+
+  it("is named with its version and where it is from", async () => {
+    const zones = join(folder, "zoneinfo");
+    expect(await found("2098a")).toMatchObject([
+      { status: "ok", found: `2098a, out for 0 days or more, from ${zones}` },
+    ]);
+  });
+
+  it("is a warning where the system's is old, and Node.js's too", async () => {
+    const [finding] = await found("1999a");
+    // What Node.js brings may be new enough.
+    if (process.versions["tz"]! >= knownVersion) expect(finding).toMatchObject({ status: "ok" });
+    else
+      expect(finding).toMatchObject({
+        status: "warning",
+        found: expect.stringContaining(`is older than ${knownVersion}`),
+        mend: expect.stringContaining("package tzdata"),
+      });
+  });
+
+  it("comes with how many recipients have a time zone that is no name of IANA's", async () => {
+    const database = await createTestDatabase();
+    endings.push(() => database.drop());
+    await database.prisma.$executeRaw`
+      INSERT INTO recipients (id, external_id, time_zone, locale)
+      SELECT gen_random_uuid(), n::text, CASE WHEN n < 3 THEN 'BST' WHEN n < 4 THEN 'SystemV/PST8' ELSE 'us/eastern' END, 'en' FROM generate_series(1, 9) AS n`;
+    expect(of(await look({ DATABASE_URL: database.url }), "Recipients' time zones")).toMatchObject([
+      { status: "warning", found: "not of IANA's data: BST (2), SystemV/PST8 (1)" },
+    ]);
   });
 });
 

@@ -61,7 +61,7 @@ export function isIgnored(path: string): boolean {
 /**
  * Does what a build does, without a container: each stage is a folder under `root`, and its commands run there on this
  * machine. The context is what git knows or would add, less what is ignored. A plain `npm ci` is what made this checkout's
- * packages, which are taken as they are. Returns the folder of the last stage; nothing else is left.
+ * packages, which are taken as they are, and so are the machine's own for those of the distribution. Returns the folder of the last stage; nothing else is left.
  */
 export function buildStages(root: string, environment: NodeJS.ProcessEnv): string {
   const context = join(root, "context");
@@ -79,7 +79,7 @@ export function buildStages(root: string, environment: NodeJS.ProcessEnv): strin
     for (const { name: instruction, text } of instructions) {
       if (instruction === "WORKDIR") mkdirSync(join(folder, (workdir = text)), { recursive: true });
       if (instruction === "COPY") copy(text, root, join(folder, workdir));
-      if (instruction === "RUN")
+      if (instruction === "RUN" && !text.startsWith("apt-get "))
         execFileSync("sh", ["-ec", text === "npm ci" ? linkPackages : text], {
           cwd: join(folder, workdir),
           env: { ...environment, PACKAGES: join(packageRoot, "node_modules") },

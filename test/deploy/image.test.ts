@@ -31,6 +31,13 @@ describe("the Dockerfile", () => {
     ]);
   });
 
+  it("brings the distribution's newest time zone data", () => {
+    const installed = last.instructions.filter(({ text }) =>
+      /apt-get install .*\btzdata\b/.test(text),
+    );
+    expect(installed).toHaveLength(1);
+  });
+
   it("copies from the context only what there is and is not ignored", () => {
     const copied = all
       .filter(({ name }) => name === "COPY")

@@ -1,0 +1,92 @@
+import type { Pool } from "pg";
+import { describeError } from "../config/describe-error.ts";
+import { followClocks, lookMs } from "../config/clocks.ts";
+import type { Logger } from "../config/logger.ts";
+import { isLane, waitingDigests } from "../domain/delivery/queues.ts";
+import { publicId } from "../domain/ids.ts";
+import { clocksInUse } from "../domain/time/local-time.ts";
+import { adoptRelease } from "../ledger/time-zone-releases.ts";
+import type { ChangedRow } from "../ledger/transitions.ts";
+import { poll } from "../lib/polling.ts";
+
+/**
+ * Has a worker go by the newest time zone data from now on, and what waits be decided again where that changes clocks. What fails is
+ * tried again at the next look.
+ * @returns `stop` resolves when nothing is under way any more
+ */
+export function followTimeZoneChanges({
+  pool,
+  folders,
+  mailboxShards,
+  wakeQueue,
+  wakeCampaign,
+  logger,
+  everyMs = lookMs,
+}: {
+  pool: Pool;
+  /** Where the system's data is looked for. */
+  folders: readonly string[];
+  mailboxShards: number;
+  /** Starts the workflow of a queue, or has it look again. */
+  wakeQueue: (queue: string) => Promise<void>;
+  /** Starts the workflow of a campaign, or has it look again. `campaignId` is the public id. */
+  wakeCampaign: (campaignId: string) => Promise<void>;
+  logger: Pick<Logger, "info" | "warn">;
+  everyMs?: number;
+}): { stop(): Promise<void> } {
+  const look = followClocks(folders, logger);
+  let adopted = false;
+
+  /** A wake that is lost is made up for by the relay. */
+  const wake = (rows: readonly ChangedRow[]) => {
+    const campaigns = new Set(rows.flatMap(({ campaignId }) => campaignId ?? []));
+    const queues = new Set(
+      rows.flatMap(({ queue }) => (isLane(queue) || queue === waitingDigests ? [] : queue)),
+    );
+    void Promise.allSettled([
+      ...Array.from(campaigns, (id) => wakeCampaign(publicId("campaign", id))),
+      ...Array.from(queues, wakeQueue),
+    ]);
+  };
+
+  const adopt = async () => {
+    const clocks = clocksInUse();
+    let deliveries = 0;
+    const adoption = await adoptRelease(pool, clocks, {
+      mailboxShards,
+      released: (rows) => {
+        deliveries += rows.length;
+        wake(rows);
+      },
+    });
+    adopted = true;
+    if ("newer" in adoption)
+      logger.warn(
+        { version: clocks.version, newer: adoption.newer },
+        "another worker goes by newer time zone data: renew this one's",
+      );
+    else if (adoption.changedZones.length > 0)
+      logger.info(
+        { version: clocks.version, zones: adoption.changedZones.length, deliveries },
+        "clocks have changed: what waits there is decided again",
+      );
+  };
+
+  const lookAndAdopt = async () => {
+    try {
+      if (look()) adopted = false;
+      if (!adopted) await adopt();
+    } catch (error) {
+      logger.warn({ error: describeError(error) }, "time zone data: trying again");
+    }
+  };
+
+  let last = lookAndAdopt();
+  const looking = poll(() => (last = last.then(lookAndAdopt)), everyMs);
+  return {
+    async stop() {
+      looking.stop();
+      await last;
+    },
+  };
+}
