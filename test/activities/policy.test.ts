@@ -364,6 +364,16 @@ describe("digests", () => {
   });
 });
 
+/** As its workflow does, until nothing waits for another's decision. */
+async function dispatchUntilDecided(at: Date = after(1)): Promise<void> {
+  const { dispatch } = worker();
+  for (let second = 0; second < 4; second += 1)
+    await dispatch(new Date(at.getTime() + second * 1_500));
+}
+
+const toldOf = async (recipient: string) =>
+  (await rowsOf(recipient)).map(({ status, reason }) => reason ?? status);
+
 describe("the same again", () => {
   it("is told once within the window", async () => {
     const recipient = await person();
@@ -452,7 +462,7 @@ describe("the same again", () => {
 
   it.each([
     ["the same twice", ["a", "a"], ["sent", "duplicate"]],
-    ["other words between the same", ["a", "b", "a"], ["superseded", "sent", "duplicate"]],
+    ["other words between the same", ["a", "b", "a"], ["superseded", "sent", "sent"]],
   ])("goes out once, and not never, where both keys say something: %s", async (_, keys, told) => {
     const recipient = await person();
     // Ids tell which was asked for first only to the millisecond.
@@ -460,8 +470,55 @@ describe("the same again", () => {
       await owe(recipient, new Date(start.getTime() + index), {
         own: { dedupKey, collapseKey: "k" },
       });
-    await worker().dispatch(after(1));
-    expect((await rowsOf(recipient)).map(({ status, reason }) => reason ?? status)).toEqual(told);
+    await dispatchUntilDecided();
+    expect(await toldOf(recipient)).toEqual(told);
+  });
+
+  it.each<
+    [string, { own: Record<string, unknown>; priority?: Priority; type?: string }, Preferences]
+  >([
+    ["pointless", { own: { expiresAt: start } }, {}],
+    ["below what they want", { own: {}, priority: "low" }, { minimumPriority: "normal" }],
+    ["switched off", { own: {}, type: "task.deadline" }, { types: { "task.deadline": false } }],
+  ])("is told where the first was %s, and nobody heard of it", async (_, first, wishes) => {
+    for (const together of [false, true]) {
+      const recipient = await person(wishes);
+      const { own, ...rest } = first;
+      await owe(recipient, start, { ...rest, own: { ...own, dedupKey: "k" } });
+      if (!together) await dispatchUntilDecided();
+      await owe(recipient, new Date(start.getTime() + 1), { own: { dedupKey: "k" } });
+      await dispatchUntilDecided();
+      const [before, again] = await toldOf(recipient);
+      expect([before === "sent", again]).toEqual([false, "sent"]);
+    }
+  });
+
+  it.each<[string, { own: Record<string, unknown>; priority?: Priority }, Preferences]>([
+    ["pointless", { own: { expiresAt: start } }, {}],
+    ["below what they want", { own: {}, priority: "low" }, { minimumPriority: "normal" }],
+  ])("goes out where the newer words are %s", async (_, newer, wishes) => {
+    const recipient = await person(wishes);
+    const { own, ...rest } = newer;
+    await owe(recipient, start, { own: { collapseKey: "k" } });
+    await owe(recipient, new Date(start.getTime() + 1), {
+      ...rest,
+      own: { ...own, collapseKey: "k" },
+    });
+    await dispatchUntilDecided();
+    const [older, ended] = await toldOf(recipient);
+    expect([older, ended === "sent"]).toEqual(["sent", false]);
+  });
+
+  it("is told once where the first waits for quiet hours to end, and again where it is pointless by then", async () => {
+    const at = (date: Date) => date.toISOString().slice(11, 16);
+    const recipient = await person({ quietHours: [{ start: at(start), end: at(after(60)) }] });
+    await owe(recipient, start, { own: { dedupKey: "k" } });
+    await owe(recipient, after(1), { own: { dedupKey: "k" } });
+    await owe(recipient, start, { own: { dedupKey: "l", expiresAt: after(30) } });
+    await owe(recipient, after(2), { own: { dedupKey: "l" } });
+    for (const minute of [3, 61, 62, 63]) await dispatchUntilDecided(after(minute));
+    const told = await toldOf(recipient);
+    expect(told.toSorted()).toEqual(["duplicate", "expired", "sent", "sent"]);
   });
 
   it("does not go out once it is pointless", async () => {
