@@ -16,6 +16,8 @@ export interface LeasedRow {
 export interface DueDelivery extends LeasedRow {
   campaignId: string | null;
   notificationId: string | null;
+  /** The version that a retry named, in the place of its source's. */
+  templateVersionId: string | null;
   /** The campaign's revision in force when it was read; null for a notification, which has but one. */
   revision: number | null;
   priority: Priority;
@@ -62,6 +64,7 @@ const dueColumns = {
   token: column<string | null>("d.lease_token"),
   campaignId: column<string | null>("d.campaign_id"),
   notificationId: column<string | null>("d.notification_id"),
+  templateVersionId: column<string | null>("d.template_version_id"),
   revision: column<number | null>("c.revision"),
   priority: column<Priority>("d.priority"),
   channel: column<Channel>("d.channel"),
@@ -128,6 +131,7 @@ export function toDueDelivery(row: DueRow): DueDelivery {
     token: of("token"),
     campaignId: of("campaignId"),
     notificationId: of("notificationId"),
+    templateVersionId: of("templateVersionId"),
     revision: of("revision"),
     priority: of("priority"),
     channel: of("channel"),

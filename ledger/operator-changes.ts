@@ -11,7 +11,8 @@ import {
 
 /** What an operator may do to deliveries. */
 export type DeliveryChange =
-  | { action: "retry"; includeUnknown: boolean }
+  /** `templateVersion`: a number of their own templates; null: the version that they have. */
+  | { action: "retry"; includeUnknown: boolean; templateVersion: number | null }
   | { action: "cancel" }
   | { action: "send" }
   | { action: "reprioritise"; priority: Priority };
@@ -25,6 +26,7 @@ type WaitingChange = Exclude<DeliveryChange, RetryChange>;
 export type SkipReason =
   | "notFound"
   | "notFailed"
+  | "noSuchVersion"
   | "campaignCancelled"
   | "recipientErased"
   | "notPending"
@@ -123,7 +125,8 @@ async function retry(
     }),
   );
   const wanted = alive.filter(({ recipientId }) => recipients.has(recipientId));
-  const changed = await retryDeliveries(execute, wanted, statuses);
+  const having = await withVersions(execute, wanted, change.templateVersion);
+  const changed = await retryDeliveries(execute, having, statuses);
   const reopened = await execute(reopenCampaignsStatement, {
     // What was snoozed is in no account of its campaign, which may be over for good.
     ids: distinct(changed.map(({ campaignId, leg }) => (leg === "primary" ? campaignId : null))),
@@ -132,12 +135,44 @@ async function retry(
     changed,
     skipped: {
       // Some of those that were wanted were retried by somebody else a moment before.
-      notFailed: candidates.length - eligible.length + (wanted.length - changed.length),
+      notFailed: candidates.length - eligible.length + (having.length - changed.length),
+      noSuchVersion: wanted.length - having.length,
       campaignCancelled: eligible.length - alive.length,
       recipientErased: alive.length - wanted.length,
     },
     reopened: reopened.length,
   };
+}
+
+const versionsStatement = defineStatement<
+  { ids: readonly string[]; version: number },
+  { id: string; versionId: string }
+>(
+  `SELECT d.id, named.id AS "versionId"
+   FROM deliveries d LEFT JOIN notifications n ON n.id = d.notification_id LEFT JOIN campaigns c ON c.id = d.campaign_id
+     JOIN template_versions bound ON bound.id = coalesce(n.template_version_id, c.template_version_id)
+     JOIN template_versions named ON named.template_id = bound.template_id AND named.version = :version::int
+   WHERE d.id = ANY(:ids::uuid[])`,
+);
+
+/** Those of the deliveries whose templates have the version, with its UUID; without a number all, with none. */
+async function withVersions(
+  execute: Execute,
+  deliveries: readonly Candidate[],
+  version: number | null,
+): Promise<(Candidate & { versionId: string | null })[]> {
+  if (version === null) return deliveries.map((delivery) => ({ ...delivery, versionId: null }));
+  const ids = deliveries.map(({ id }) => id);
+  const found = new Map(
+    (await execute(versionsStatement, { ids, version })).map(({ id, versionId }) => [
+      id,
+      versionId,
+    ]),
+  );
+  return deliveries.flatMap((delivery) => {
+    const versionId = found.get(delivery.id);
+    return versionId === undefined ? [] : [{ ...delivery, versionId }];
+  });
 }
 
 /** A row that somebody holds is as good as being handed over: it is passed over, and counted as such. */

@@ -64,6 +64,16 @@ export function createSources(pool: Pool): Sources {
     return new Map(rows.map(({ id, ...source }) => [id, source]));
   };
 
+  /** What retries named in the place of what their sources say. */
+  const readVersions = async (ids: Set<string>): Promise<Map<string, TemplateContent>> => {
+    if (ids.size === 0) return new Map();
+    const { rows } = await pool.query<{ id: string; content: TemplateContent }>(
+      "SELECT id, content FROM template_versions WHERE id = ANY($1::uuid[])",
+      [[...ids]],
+    );
+    return new Map(rows.map(({ id, content }) => [id, content]));
+  };
+
   return {
     async of(deliveries) {
       const unknown = deliveries.flatMap(({ campaignId, revision }) =>
@@ -75,20 +85,32 @@ export function createSources(pool: Pool): Sources {
         "notifications",
         new Set(deliveries.flatMap(({ notificationId }) => notificationId ?? [])),
       );
+      const named = await readVersions(
+        new Set(deliveries.flatMap(({ templateVersionId }) => templateVersionId ?? [])),
+      );
       const typed = new Map<Row, Source>();
-      return ({ campaignId, notificationId }, { types }) => {
+      return ({ campaignId, notificationId, templateVersionId }, { types }) => {
         const row =
           campaignId === null ? notifications.get(notificationId!) : campaigns.get(campaignId);
         if (!row) throw new Error("a delivery without its source: the foreign keys forbid it");
+        if (templateVersionId !== null)
+          return {
+            ...sourceOf(row, types),
+            templateVersionId,
+            content: named.get(templateVersionId)!,
+          };
         let source = typed.get(row);
         if (!source) {
-          const { typeId, ...own } = row;
-          const type = typeId === null ? null : (types.get(typeId) ?? null);
-          source = { ...own, type, collapseKey: own.collapseKey ?? type?.collapseKey ?? null };
+          source = sourceOf(row, types);
           typed.set(row, source);
         }
         return source;
       };
     },
   };
+}
+
+function sourceOf({ typeId, ...own }: Row, types: Rulebook["types"]): Source {
+  const type = typeId === null ? null : (types.get(typeId) ?? null);
+  return { ...own, type, collapseKey: own.collapseKey ?? type?.collapseKey ?? null };
 }

@@ -184,16 +184,25 @@ export const reprioritiseDeliveries = (
   });
 
 const retryStatement = defineStatement<
-  { ids: readonly string[]; statuses: readonly string[] },
+  {
+    ids: readonly string[];
+    statuses: readonly string[];
+    versionIds: readonly (string | null)[];
+  },
   ChangedRow & { leg: string; groupId: string | null; attemptCount: number }
 >(`
   UPDATE deliveries d SET status = 'pending', due_at = clock_timestamp(), reason = 'retry_requested', detail = NULL,
-    forgiven_count = d.attempt_count, finished_at = NULL, lease_token = NULL, lease_until = NULL
+    forgiven_count = d.attempt_count, finished_at = NULL, lease_token = NULL, lease_until = NULL,
+    template_version_id = coalesce(locked.version_id, d.template_version_id)
   FROM (
-    SELECT id FROM deliveries WHERE id = ANY(:ids::uuid[]) AND status = ANY(:statuses::delivery_status[]) ORDER BY id FOR NO KEY UPDATE
+    SELECT o.id, named.version_id FROM deliveries o JOIN unnest(:ids::uuid[], :versionIds::uuid[]) AS named(id, version_id) ON named.id = o.id
+    WHERE o.status = ANY(:statuses::delivery_status[]) ORDER BY o.id FOR NO KEY UPDATE OF o
   ) AS locked
   WHERE d.id = locked.id
   RETURNING d.id, d.campaign_id AS "campaignId", d.queue, d.leg, d.group_id AS "groupId", d.attempt_count AS "attemptCount"`);
+
+/** A delivery to be tried again; with another version of its template, where one is given. */
+export type RetriedMember = Member & { versionId: string | null };
 
 /**
  * Makes those of the members that have ended with one of `statuses` due now, with as many attempts before them as a new row has.
@@ -202,11 +211,15 @@ const retryStatement = defineStatement<
  */
 export async function retryDeliveries(
   execute: Execute,
-  members: readonly Member[],
+  members: readonly RetriedMember[],
   statuses: readonly ("failed" | "unknown")[],
 ): Promise<(ChangedRow & { leg: string })[]> {
   await lockGroups(execute, groupsOf(members));
-  const changed = await execute(retryStatement, { ids: members.map(({ id }) => id), statuses });
+  const changed = await execute(retryStatement, {
+    ids: members.map(({ id }) => id),
+    versionIds: members.map(({ versionId }) => versionId),
+    statuses,
+  });
   // Those that were never handed over failed since their message could not be made: it has still to go out.
   await reopenGroupsOf(
     execute,

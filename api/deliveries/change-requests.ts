@@ -133,6 +133,7 @@ function whySkipped(skipped: Skipped, change: DeliveryChange, status: string): s
   if (skipped.campaignCancelled)
     return "Its campaign was cancelled or recalled: nothing more of it is sent.";
   if (skipped.recipientErased) return "Its recipient was erased.";
+  if (skipped.noSuchVersion) return "Its template has no such version.";
   if (skipped.campaignNotRunning)
     return "Its campaign does not run: start or resume that, and it is sent.";
   if (skipped.ofCampaign)

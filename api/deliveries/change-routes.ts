@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { publicIdPattern } from "../../domain/ids.ts";
+import { templateVersionNumber } from "../../domain/notification.ts";
 import { priorities } from "../../domain/priority.ts";
 import { idempotencyHeaders } from "../http/idempotency.ts";
 import { exampleIdOf, idParams } from "../http/path-ids.ts";
@@ -15,6 +16,12 @@ const maxIds = 1_000;
 const includeUnknown = z.boolean().default(false).openapi({
   description:
     "Those too whose outcome nobody knows. They may have arrived: a recipient may hear it twice.",
+});
+
+const templateVersion = z.number().pipe(templateVersionNumber).optional().openapi({
+  description:
+    "The version of its own template to send it with from now on; without one, the version that it has",
+  example: 4,
 });
 
 const ids = z
@@ -116,15 +123,18 @@ const routes = {
       body: {
         body: {
           required: false,
-          content: { "application/json": { schema: z.strictObject({ includeUnknown }) } },
+          content: {
+            "application/json": { schema: z.strictObject({ includeUnknown, templateVersion }) },
+          },
         },
       },
-      fields: { includeUnknown },
+      fields: { includeUnknown, templateVersion },
       example: {
-        where: { campaign: "cmp_01jd3v8qyee7fr8xmcsnh5hbcd", reason: ["provider_rejected"] },
+        where: { campaign: "cmp_01jd3v8qyee7fr8xmcsnh5hbcd", reason: ["template_error"] },
+        templateVersion: 4,
       },
     },
-    ["notFound", "notFailed", "campaignCancelled", "recipientErased"],
+    ["notFound", "notFailed", "noSuchVersion", "campaignCancelled", "recipientErased"],
   ),
   cancel: defineChange(
     "cancel",
@@ -177,8 +187,16 @@ export function deliveryChangeRoutes(services: Services) {
 
   return createRouter()
     .openapi(routes.retry.many, async (c) => {
-      const { includeUnknown: unknownToo, ...body } = c.req.valid("json");
-      const change = { action: "retry", includeUnknown: unknownToo } as const;
+      const {
+        includeUnknown: unknownToo,
+        templateVersion: version = null,
+        ...body
+      } = c.req.valid("json");
+      const change = {
+        action: "retry",
+        includeUnknown: unknownToo,
+        templateVersion: version,
+      } as const;
       return c.json(await changeMany(c, change, body, routes.retry.skips), 200);
     })
     .openapi(routes.cancel.many, async (c) =>
@@ -200,6 +218,7 @@ export function deliveryChangeRoutes(services: Services) {
         action: "retry",
         // A request without a body has not been validated.
         includeUnknown: c.req.valid("json").includeUnknown ?? false,
+        templateVersion: c.req.valid("json").templateVersion ?? null,
       }),
     )
     .openapi(routes.cancel.one, (c) =>

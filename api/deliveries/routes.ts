@@ -100,19 +100,21 @@ function findDelivery(prisma: PrismaClient, id: string) {
     where: { id },
     include: {
       attempts: { orderBy: { number: "asc" } },
+      ...withTemplate,
       notification: { select: { type: { select: { key: true } }, ...withTemplate } },
       campaign: { select: { type: { select: { key: true } }, revision: true, ...withTemplate } },
     },
   });
 }
 
-/** The template version of a delivery: that of its notification, or of the revision of its campaign that was claimed last. */
+/** The template version of a delivery: that which a retry named, that of its notification, or of the revision of its campaign that was claimed last. */
 async function readTemplateVersion(
   prisma: PrismaClient,
   row: NonNullable<Awaited<ReturnType<typeof findDelivery>>>,
 ): Promise<z.output<typeof templateVersionAnswer> | null> {
   const shown = (of: { version: number; template: { key: string } } | undefined) =>
     of ? { key: of.template.key, version: of.version } : null;
+  if (row.templateVersion) return shown(row.templateVersion);
   if (row.notification) return shown(row.notification.templateVersion);
   // A delivery that was handed over before claims named their revision was of the first.
   const revision = row.revision ?? (row.attemptCount > 0 ? 1 : null);

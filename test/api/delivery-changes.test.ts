@@ -5,7 +5,7 @@ import { applyOperatorChange } from "../../ledger/operator-changes.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { inTransaction } from "../../ledger/transaction.ts";
 import { newUuid, parsePublicId, publicId } from "../../domain/ids.ts";
-import { advanceCampaign } from "../support/campaign-worker.ts";
+import { advanceCampaign, campaignWorker } from "../support/campaign-worker.ts";
 import { type Api, makeKey, sampleTemplate, seed, startApi } from "./harness.ts";
 
 let api: Api;
@@ -104,6 +104,39 @@ describe("POST /v1/deliveries/{id}/retry", () => {
     expect(api.woken).toContain("mailbox/0");
     expect(await campaignStatus(id)).toBe("completed");
     expect(await advance(id)).toMatchObject({ counts: { sent: 8 }, reconciled: true });
+  });
+
+  it("sends what failed of its template with the version that it names, and leaves alone what has none such", async () => {
+    const { id, deliveries } = await completedCampaign(2);
+    const { body: versioned } = await post(`/v1/templates/${sampleTemplate.key}/versions`, {
+      content: { email: { subject: "Mended", html: "<p>Mended {{ order }}</p>" } },
+      variables: sampleTemplate.variables,
+      activate: false,
+    });
+    expect(versioned).toMatchObject({ latestVersion: 2, activeVersion: { version: 1 } });
+    const [first, second] = deliveries as [Shown, Shown];
+    expect(await post(`/v1/deliveries/${first.id}/retry`, { templateVersion: 7 })).toMatchObject({
+      status: 409,
+      body: { detail: "Its template has no such version." },
+    });
+    expect(
+      (await post("/v1/deliveries/retry", { where: { campaign: id }, templateVersion: 7 })).body,
+    ).toMatchObject({ changed: 0, skipped: { noSuchVersion: 2 } });
+    await post(`/v1/deliveries/${first.id}/retry`, { templateVersion: 2 });
+    await post("/v1/deliveries/retry", { ids: [second.id] });
+    const { run, requests } = campaignWorker(api.pool);
+    await run(id);
+    expect(
+      requests.map(({ messageId, content }) => [messageId, content.email?.subject]).toSorted(),
+    ).toEqual(
+      [
+        [first.id, "Mended"],
+        [second.id, sampleTemplate.content.email.subject],
+      ].toSorted(),
+    );
+    const shown = async (of: Shown) => (await api.send("GET", `/v1/deliveries/${of.id}`)).body;
+    expect((await shown(first)).templateVersion).toMatchObject({ version: 2 });
+    expect((await shown(second)).templateVersion).toMatchObject({ version: 1 });
   });
 
   it("makes what failed due now, with all its attempts before it again, and wakes its queue", async () => {
@@ -288,7 +321,7 @@ describe("a retry that meets the completion of its campaign", () => {
     const step = await inTransaction(api.pool, async (client) => {
       await applyOperatorChange(
         executeOn(client),
-        { action: "retry", includeUnknown: false },
+        { action: "retry", includeUnknown: false, templateVersion: null },
         [parsePublicId("delivery", deliveries[0]!.id)!],
         { mailboxShards: 4 },
       );
@@ -330,7 +363,13 @@ describe("POST /v1/deliveries/retry", () => {
       200,
       {
         changed: 3,
-        skipped: { notFound: 1, notFailed: 1, campaignCancelled: 2, recipientErased: 0 },
+        skipped: {
+          notFound: 1,
+          notFailed: 1,
+          noSuchVersion: 0,
+          campaignCancelled: 2,
+          recipientErased: 0,
+        },
         nextCursor: null,
       },
     ]);
@@ -353,7 +392,13 @@ describe("POST /v1/deliveries/retry", () => {
     expect((await post("/v1/deliveries/retry", { where, dryRun: true })).body).toEqual({
       matched: 3,
       changed: 0,
-      skipped: { notFound: 0, notFailed: 0, campaignCancelled: 0, recipientErased: 0 },
+      skipped: {
+        notFound: 0,
+        notFailed: 0,
+        noSuchVersion: 0,
+        campaignCancelled: 0,
+        recipientErased: 0,
+      },
       nextCursor: null,
     });
     expect(await trail()).toEqual([]);
@@ -406,7 +451,7 @@ describe("POST /v1/deliveries/retry", () => {
       clock: () => new Date(),
       config: { mailboxShards: 4 },
     };
-    const change = { action: "retry", includeUnknown: false } as const;
+    const change = { action: "retry", includeUnknown: false, templateVersion: null } as const;
     const part = (after: string | null, limits: { budgetMs: number; batch: number }) =>
       changeDeliveries(context, deps, change, { where: {}, after }, { where: {} }, limits);
     const second = parsePublicId("delivery", failed[1]!.id);
