@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { audience } from "./audience.ts";
+import { emailIdentity } from "./email-identity.ts";
 import { instant } from "./time/instant.ts";
 import { typeKey } from "./policy/notification-type.ts";
 import { notificationData, templateReference } from "./notification.ts";
@@ -47,6 +48,9 @@ export const newCampaign = z.strictObject({
     .meta({ description: "That of its type where it is left out, else `normal`" }),
   guarantee: z.enum(guarantees).default("at_least_once"),
   throttle: throttle.nullable().default(null),
+  email: emailIdentity
+    .default({})
+    .meta({ description: "Whom its mails are from, before its template and its type" }),
   startAt: instant.optional(),
 });
 
@@ -62,6 +66,7 @@ export const campaignEdit = z
     priority: z.enum(priorities),
     guarantee: z.enum(guarantees),
     throttle: throttle.nullable(),
+    email: emailIdentity,
     startAt: instant,
   })
   .partial();
@@ -154,6 +159,7 @@ export function editRefusal(
     case "name":
     case "template":
     case "data":
+    case "email":
     case "priority":
       return null;
     case "audience":

@@ -1,5 +1,6 @@
 import type { Pool } from "pg";
 import type { Rulebook } from "./rulebook.ts";
+import { type EmailIdentity, mergeIdentities } from "../domain/email-identity.ts";
 import type { NotificationType } from "../domain/policy/notification-type.ts";
 import type { TemplateContent } from "../domain/templates/template.ts";
 import type { DueDelivery } from "./ledger.ts";
@@ -13,6 +14,8 @@ export interface Source {
   data: Record<string, unknown>;
   guarantee: "at_least_once" | "at_most_once";
   type: NotificationType | null;
+  /** Whom its mails are from, as its campaign says, its template, its type; null: none of them. */
+  email: EmailIdentity | null;
   createdAt: Date;
   /** When it was to go out at the earliest. */
   askedAt: Date;
@@ -52,9 +55,9 @@ export function createSources(pool: Pool): Sources {
     if (ids.size === 0) return new Map();
     const own =
       table === "campaigns"
-        ? `s.guarantee, s.revision, s.frozen_at AS "askedAt", NULL::timestamptz AS "occursAt", NULL::timestamptz AS "expiresAt",
+        ? `s.email, s.guarantee, s.revision, s.frozen_at AS "askedAt", NULL::timestamptz AS "occursAt", NULL::timestamptz AS "expiresAt",
           NULL AS "dedupKey", NULL AS "collapseKey", true AS batchable, false AS "bypassRateLimit", NULL AS "entityId", '[]'::jsonb AS actions`
-        : `'at_least_once' AS guarantee, NULL::smallint AS revision, s.send_at AS "askedAt", s.occurs_at AS "occursAt",
+        : `'{}'::jsonb AS email, 'at_least_once' AS guarantee, NULL::smallint AS revision, s.send_at AS "askedAt", s.occurs_at AS "occursAt",
           s.expires_at AS "expiresAt", s.dedup_key AS "dedupKey", s.collapse_key AS "collapseKey", s.batchable,
           s.bypass_rate_limit AS "bypassRateLimit", s.entity_id AS "entityId", s.actions`;
     const { rows } = await pool.query<Row & { id: string }>({
@@ -94,11 +97,10 @@ export function createSources(pool: Pool): Sources {
           campaignId === null ? notifications.get(notificationId!) : campaigns.get(campaignId);
         if (!row) throw new Error("a delivery without its source: the foreign keys forbid it");
         if (templateVersionId !== null)
-          return {
-            ...sourceOf(row, types),
-            templateVersionId,
-            content: named.get(templateVersionId)!,
-          };
+          return sourceOf(
+            { ...row, templateVersionId, content: named.get(templateVersionId)! },
+            types,
+          );
         let source = typed.get(row);
         if (!source) {
           source = sourceOf(row, types);
@@ -112,5 +114,10 @@ export function createSources(pool: Pool): Sources {
 
 function sourceOf({ typeId, ...own }: Row, types: Rulebook["types"]): Source {
   const type = typeId === null ? null : (types.get(typeId) ?? null);
-  return { ...own, type, collapseKey: own.collapseKey ?? type?.collapseKey ?? null };
+  return {
+    ...own,
+    type,
+    email: mergeIdentities(own.email, own.content.email, type?.email),
+    collapseKey: own.collapseKey ?? type?.collapseKey ?? null,
+  };
 }

@@ -1,6 +1,7 @@
 import type { Channel as ChannelName } from "../../domain/channel.ts";
 import type { Attempt } from "../../domain/delivery/attempt.ts";
 import type { Priority } from "../../domain/priority.ts";
+import type { EmailIdentity } from "../../domain/email-identity.ts";
 import type { RecipientView } from "../../domain/recipient-view.ts";
 import type { ActionLink, TemplateContent } from "../../domain/templates/template.ts";
 import type { Permits } from "../../ledger/gates.ts";
@@ -17,6 +18,8 @@ export interface SendRequest {
   data: Record<string, unknown>;
   /** What the recipient may do about it; templates find them under `actions`. */
   actions: readonly ActionLink[];
+  /** Whom a mail is from, where that is not the installation's own sender. */
+  email: EmailIdentity | null;
   /** What is critical is marked as such. */
   priority: Priority;
   /**

@@ -35,7 +35,7 @@ export interface Part {
   delivery: Pick<DueDelivery, "id" | "recipient"> & { group: GroupPart | null };
   source: Pick<
     Source,
-    "templateVersionId" | "content" | "data" | "type" | "occursAt" | "entityId" | "actions"
+    "templateVersionId" | "content" | "data" | "type" | "email" | "occursAt" | "entityId" | "actions"
   >;
 }
 
@@ -93,6 +93,7 @@ export function createSummaries({
           content: source.content,
           data: source.data,
           actions: [] as ActionLink[],
+          email: source.email,
         };
         const offered = actionsOf(source);
         // Of thousands a second most offer none: nothing is waited for.
@@ -138,6 +139,7 @@ export function createSummaries({
         return {
           messageId: publicId("group", group.id),
           ...(named ?? defaultSummaries[group.kind]),
+          email: group.kind === "batch" ? (parts[0]!.source.type?.email ?? null) : null,
           ...(named && { fallback: defaultSummaries[group.kind] }),
           data: await dataOf(group.kind, members, now),
           actions: await linksTo(groupActions(group.kind, members), (action) =>

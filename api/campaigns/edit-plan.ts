@@ -16,7 +16,7 @@ import type { CampaignAnswer, CampaignRow, ReadCampaign } from "./store.ts";
 const maxRevision = 32_767;
 
 /** Fields whose columns hold them as the API shows them. */
-const plainColumns = ["name", "audience", "data", "priority", "guarantee"] as const;
+const plainColumns = ["name", "audience", "data", "priority", "guarantee", "email"] as const;
 
 /** What an edit changes. */
 interface EditPlan {

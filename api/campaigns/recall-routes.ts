@@ -157,13 +157,14 @@ export function campaignRecallRoutes(services: Services) {
         const { includeUnknown, start, ...wanted } = c.req.valid("json");
         const recalled = await lockCampaign(tx, readPathId("campaign", reference));
         await requireCorrectable(tx, recalled);
-        const { type, priority, guarantee, throttle } = recalled.json;
+        const { type, priority, guarantee, throttle, email } = recalled.json;
         return createCampaign(c, services, tx, "campaign.correct", {
           ...wanted,
           type: wanted.type === undefined ? type : wanted.type,
           priority: wanted.priority ?? priority,
           guarantee,
           throttle,
+          email,
           audience: {
             where: { received: reference, ...(includeUnknown && { orUnknown: true as const }) },
           },

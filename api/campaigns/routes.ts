@@ -121,6 +121,7 @@ export function campaignRoutes(services: Services) {
           priority: other.priority ?? json.priority,
           guarantee: other.guarantee ?? json.guarantee,
           throttle: other.throttle === undefined ? json.throttle : other.throttle,
+          email: other.email ?? json.email,
         });
       }),
     )

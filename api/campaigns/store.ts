@@ -1,3 +1,4 @@
+import { emailIdentity, type EmailIdentity } from "../../domain/email-identity.ts";
 import { z } from "@hono/zod-openapi";
 import { campaignStatuses, guarantees } from "../../domain/campaign.ts";
 import { campaignGate } from "../../domain/delivery/gates.ts";
@@ -22,6 +23,9 @@ export const campaignAnswer = z
     priority: z.enum(priorities),
     guarantee: z.enum(guarantees),
     throttle: z.object({ perSecond: z.number(), burst: z.number().int() }).nullable(),
+    email: emailIdentity.openapi({
+      description: "Whom its mails are from, before its template and its type",
+    }),
     startAt: z.iso
       .datetime()
       .nullable()
@@ -69,6 +73,7 @@ export const campaignAnswer = z
       priority: "normal",
       guarantee: "at_least_once",
       throttle: { perSecond: 50, burst: 50 },
+      email: { fromName: "Example shop", replyTo: "shop@example.org" },
       startAt: "2027-03-01T09:00:00.000Z",
       frozenAt: "2027-03-01T09:00:00.120Z",
       audienceCount: 1000,
@@ -105,6 +110,7 @@ export function campaignJson(row: CampaignRow, gate: Gate | null): CampaignAnswe
     throttle: gate?.permitsPerSecond
       ? { perSecond: gate.permitsPerSecond, burst: gate.burst }
       : null,
+    email: row.email as EmailIdentity,
     startAt: row.startAt?.toISOString() ?? null,
     frozenAt: row.frozenAt?.toISOString() ?? null,
     audienceCount,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { emailIdentity } from "../email-identity.ts";
 import { channels } from "../channel.ts";
 import { resourceKey } from "../key.ts";
 import { recipientLimits } from "./limits.ts";
@@ -69,6 +70,10 @@ const parts = {
       "Key of the template that a batch goes out with; null: one that comes with Tidings",
     example: null,
   }),
+  email: emailIdentity.meta({
+    description: "Whom its mails are from, where neither the campaign nor the template says",
+    example: { fromName: "Example tasks", replyTo: "tasks@example.org" },
+  }),
   limits: recipientLimits.partial().meta({
     description: "Messages of this type to one recipient, within any minute, hour and day",
     example: { perDay: 20 },
@@ -96,6 +101,7 @@ export const typeDefinition = z.strictObject({
   summaryTitle: parts.summaryTitle.default(null),
   viewAllUrl: parts.viewAllUrl.default(null),
   summaryTemplate: parts.summaryTemplate.default(null),
+  email: parts.email.default({}),
   limits: parts.limits.default({}),
   preferences: parts.preferences.default({}),
 });

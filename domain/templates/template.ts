@@ -8,6 +8,7 @@ import {
   renderTemplate,
 } from "./liquid.ts";
 import { findZoneFault } from "./liquid-dates.ts";
+import { emailIdentityParts } from "../email-identity.ts";
 import { text } from "../text.ts";
 import { textFromHtml } from "./text-part.ts";
 
@@ -23,12 +24,13 @@ export const templateContent = z.object({
     subject: text(subjectLimit),
     html: text(bodyLimit),
     text: text(bodyLimit).optional(),
+    ...emailIdentityParts,
   }),
 });
 
 export type TemplateContent = z.infer<typeof templateContent>;
 
-export type EmailBody = keyof TemplateContent["email"];
+export type EmailBody = "subject" | "html" | "text";
 
 /** A fault of something a caller gave: where, as a path of keys from its top, and what to mend. */
 export interface Fault {

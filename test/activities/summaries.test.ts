@@ -63,6 +63,7 @@ const item = (
     content: { email: { subject, html: `<p>${subject}</p>` } },
     data: {},
     type: deadlines,
+    email: null,
     occursAt: null,
     entityId: null,
     actions: [],

@@ -85,6 +85,7 @@ export function request(
     },
     data: { name: "Ann" },
     actions: [],
+    email: null,
     priority: "normal",
     repeatable: true,
     ...settings,

@@ -35,6 +35,7 @@ function request(
     },
     data,
     actions: [],
+    email: null,
     priority: "normal",
     repeatable: true,
   };
