@@ -78,6 +78,7 @@ const app = createApp({
     requestsPerMinute: configuration.API_REQUESTS_PER_MINUTE,
     mailboxShards: configuration.MAILBOX_SHARDS,
     campaignLanes: configuration.CAMPAIGN_LANES,
+    mailDomains: [configuration.MAIL_FROM.mailbox.domain, ...configuration.MAIL_FROM_DOMAINS],
     maxUnsent: configuration.MAX_UNSENT,
     maxUnsentPerRecipient: configuration.MAX_UNSENT_PER_RECIPIENT,
   },

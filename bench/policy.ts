@@ -124,6 +124,7 @@ function createWorld(
       requestsPerMinute: 10_000_000,
       mailboxShards: 1,
       campaignLanes: 1,
+      mailDomains: ["example.org"],
       maxUnsent: 10_000_000,
       maxUnsentPerRecipient: 1_000_000,
     },

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { parseSender, type Sender } from "../domain/address.ts";
+import { parseMailbox, parseSender, type Sender } from "../domain/address.ts";
 import { providerName } from "../domain/provider-name.ts";
 import { eventsProvider } from "../domain/delivery/gates.ts";
 import { maxShards } from "../domain/delivery/queues.ts";
@@ -117,6 +117,19 @@ const mailFrom = z
   })
   .prefault("Tidings <tidings@localhost>");
 
+/** Domains in their ASCII form, which templates, types and campaigns may send as beside that of `MAIL_FROM`. */
+const mailFromDomains = z
+  .string()
+  .transform((text, context): string[] => {
+    const domains = text.split(/[\s,]+/).filter(Boolean);
+    const mailboxes = domains.map((domain) => parseMailbox(`a@${domain}`));
+    if (mailboxes.every((mailbox) => mailbox !== null))
+      return mailboxes.map(({ domain }) => domain);
+    context.addIssue({ code: "custom", message: "must be domains, with blanks between them" });
+    return z.NEVER;
+  })
+  .prefault("");
+
 const publicUrl = webUrl
   .refine((url) => !/[?#]/.test(url), "must be without a query and a fragment")
   .transform((url) => url.replace(/\/+$/, ""));
@@ -159,6 +172,7 @@ export const variables = {
   EVENTS_SECRET: z.string().min(24, "must have at least 24 characters").optional(),
   SMTP_URL: smtpProviders,
   MAIL_FROM: mailFrom,
+  MAIL_FROM_DOMAINS: mailFromDomains,
   SEND_DEADLINE_MS: wholeNumber(100, 600_000, 30_000),
   RETRY_BASE_MS: wholeNumber(10, 3_600_000, 15_000),
   RETRY_CAP_MS: wholeNumber(10, 86_400_000, 3_600_000),
@@ -247,6 +261,8 @@ export const apiVariables = [
   "MAX_UNSENT_PER_RECIPIENT",
   "TIDINGS_API_KEY",
   "TOKEN_SECRET",
+  "MAIL_FROM",
+  "MAIL_FROM_DOMAINS",
   "TZDIR",
   "OTEL_EXPORTER_OTLP_ENDPOINT",
   "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",

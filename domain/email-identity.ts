@@ -39,7 +39,7 @@ export function mergeIdentities(
     merged.fromAddress ??= identity?.fromAddress;
     merged.replyTo ??= identity?.replyTo;
   }
-  return merged.fromName ?? merged.fromAddress ?? merged.replyTo ? merged : null;
+  return (merged.fromName ?? merged.fromAddress ?? merged.replyTo) ? merged : null;
 }
 
 /** Whether an identity keeps to the domains that the installation may send as. */

@@ -35,7 +35,14 @@ export interface Part {
   delivery: Pick<DueDelivery, "id" | "recipient"> & { group: GroupPart | null };
   source: Pick<
     Source,
-    "templateVersionId" | "content" | "data" | "type" | "email" | "occursAt" | "entityId" | "actions"
+    | "templateVersionId"
+    | "content"
+    | "data"
+    | "type"
+    | "email"
+    | "occursAt"
+    | "entityId"
+    | "actions"
   >;
 }
 

@@ -12,7 +12,8 @@ export interface Item {
 type Template = Pick<SendRequest, "templateVersionId" | "content">;
 
 /** What a message says, and what its Message-ID is made from. */
-export interface Content extends Template, Pick<SendRequest, "messageId" | "data" | "actions" | "email"> {
+export interface Content
+  extends Template, Pick<SendRequest, "messageId" | "data" | "actions" | "email"> {
   /** Says the same where the template cannot be rendered. */
   fallback?: Template;
   /** Members of a group of which nothing can be said, by the ids of their deliveries, and why: the message is that of the others. */

@@ -1,3 +1,4 @@
+import { refuseForeignSender } from "../http/mail-domains.ts";
 import type { Context } from "hono";
 import type { z } from "zod";
 import type { newCampaign } from "../../domain/campaign.ts";
@@ -31,6 +32,7 @@ export async function createCampaign(
 ): Promise<Work<CampaignAnswer>> {
   const { clock, config, wakes, templateVersions } = services;
   const version = await pinVersion(templateVersions, tx, { template, data: wanted.data });
+  refuseForeignSender(wanted.email, config, "/email");
   await segmentsOf(tx, wanted.audience);
   const type = typeKey === null ? null : await holdType(tx, typeKey);
   const now = clock();

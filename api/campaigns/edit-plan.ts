@@ -1,3 +1,4 @@
+import { refuseForeignSender } from "../http/mail-domains.ts";
 import { isDeepStrictEqual } from "node:util";
 import { applyAction, type CampaignEdit, editRefusal } from "../../domain/campaign.ts";
 import {
@@ -34,7 +35,7 @@ interface EditedVersion {
 
 /** Plans an edit of a campaign. Throws the problem of an edit that is refused. */
 export async function planEdit(
-  { templateVersions, clock }: Pick<Services, "templateVersions" | "clock">,
+  { templateVersions, clock, config }: Pick<Services, "templateVersions" | "clock" | "config">,
   client: Prisma.TransactionClient,
   read: ReadCampaign,
   wanted: CampaignEdit,
@@ -47,6 +48,7 @@ export async function planEdit(
   );
   const edits = (field: keyof CampaignEdit) => fields.includes(field);
   refuseFields(row, fields);
+  if (wanted.email) refuseForeignSender(wanted.email, config, "/email");
   if (wanted.audience && edits("audience")) await segmentsOf(client, wanted.audience);
   const type = wanted.type && edits("type") ? await holdType(client, wanted.type) : null;
   const supersedes = row.frozenAt !== null && (edits("template") || edits("data"));

@@ -38,6 +38,8 @@ interface ApiConfig {
   requestsPerMinute: number;
   mailboxShards: number;
   campaignLanes: number;
+  /** Domains that mails may be from, in their ASCII form. */
+  mailDomains: readonly string[];
   /** Deliveries of notifications that may be accepted and not sent yet: in all, and for each recipient. */
   maxUnsent: number;
   maxUnsentPerRecipient: number;

@@ -1,3 +1,4 @@
+import { refuseForeignSender } from "../http/mail-domains.ts";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "@hono/zod-openapi";
 import { newUuid } from "../../domain/ids.ts";
@@ -145,6 +146,7 @@ export function notificationTypeRoutes(services: Services) {
   return createRouter()
     .openapi(create, async (c) => {
       const { key, ...definition } = c.req.valid("json");
+      refuseForeignSender(definition.email, services.config, "/email");
       return withIdempotentTransaction(c, services, 201, async (tx) => {
         await refuseUnusableTemplate(tx, definition.summaryTemplate, "/summaryTemplate");
         const now = clock();
@@ -190,6 +192,7 @@ export function notificationTypeRoutes(services: Services) {
           const old = definitionOf(before.document);
           const definition = patchDefinition(old, wanted);
           if (isDeepStrictEqual(definition, old)) return null;
+          refuseForeignSender(definition.email, services.config, "/email");
           if (definition.summaryTemplate !== old.summaryTemplate)
             await refuseUnusableTemplate(tx, definition.summaryTemplate, "/summaryTemplate");
           const after = await tx.notificationType.update({

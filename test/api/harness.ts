@@ -52,6 +52,7 @@ export async function startApi({
       requestsPerMinute: 1_000_000,
       mailboxShards: 4,
       campaignLanes: 8,
+      mailDomains: ["example.org"],
       maxUnsent: 1_000_000,
       maxUnsentPerRecipient: 1_000_000,
       ...config,
