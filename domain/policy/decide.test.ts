@@ -541,3 +541,26 @@ describe("decide, for whatever is wished and known", () => {
     });
   });
 });
+
+describe("an address on the suppression list", () => {
+  const mandatory = { ...type, mandatory: true };
+
+  it.each(suppressionReasons)(
+    "that is there as %s is not sent to, unless its owner unsubscribed and is owed it",
+    (suppression) => {
+      const said = (changes: Changes) =>
+        told(decide(facts({ recipient: { suppression } }, changes)));
+      expect(said({})).toBe("suppress address_suppressed");
+      const owed = suppression === "unsubscribed" ? "send" : "suppress address_suppressed";
+      expect(said({ message: { priority: "critical" } })).toBe(owed);
+      expect(said({ type: mandatory })).toBe(owed);
+    },
+  );
+});
+
+describe("a message that depends on another one's decision", () => {
+  it.each(["duplicate", "superseded"] as const)("waits for it before it ends as %s", (flag) => {
+    const { decision } = explain(facts({ message: { [flag]: true, undecided: true } }));
+    expect(decision).toEqual({ kind: "hold", reason: "decide_again", until: now + 1_000 });
+  });
+});
