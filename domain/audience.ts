@@ -58,6 +58,7 @@ const conditions = [
   z.strictObject({ field: instantField, from: instantText }),
   z.strictObject({ field: instantField, before: instantText }),
   z.strictObject({ received: campaignReference, orUnknown: z.literal(true).optional() }),
+  z.strictObject({ missed: campaignReference }),
 ] as const;
 
 export type Condition = z.infer<(typeof conditions)[number]>;
@@ -85,7 +86,7 @@ export const recipientFilterShape: z.ZodType<RecipientFilter, RecipientFilter> =
   "must be { all: [filters] }, { any: [filters] } or { not: filter }; " +
     "{ attribute } with one of equals, in, exists, startsWith, endsWith, contains, greaterThan, atLeast, lessThan and atMost; " +
     "{ field } with one of equals, in, exists, startsWith, endsWith and contains, or for createdAt and updatedAt one of from and before; " +
-    "or { received: campaign }",
+    "{ received: campaign } or { missed: campaign }",
 );
 
 /** Of anything: what stands where a filter has its branches. */

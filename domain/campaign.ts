@@ -163,7 +163,7 @@ export function editRefusal(
     case "priority":
       return null;
     case "audience":
-      if (correction) return "a correction goes to those who received what it corrects";
+      if (correction) return "a correction goes to whom what it corrects reached, or missed";
       return frozenAt && "its audience is frozen: duplicate it for another one";
     case "type":
       return frozenAt && "it has begun, and what waits was decided about as of its type";

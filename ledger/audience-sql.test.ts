@@ -43,6 +43,7 @@ describe("filterWhere", () => {
     expect(sent.sql).toContain("d.campaign_id = $1::text::uuid AND d.recipient_id = r.id");
     expect(sent.sql).not.toContain("unknown");
     expect(filterWhere({ received: id, orUnknown: true }, "r").sql).toContain("'unknown'");
+    expect(filterWhere({ missed: id }, "r").sql).toContain("d.status = 'failed' AND NOT");
   });
 });
 

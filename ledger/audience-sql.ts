@@ -115,16 +115,23 @@ function compiler(alias: string, firstPlaceholder: number) {
   const bindInstant = (instant: string) =>
     `to_timestamp(${bind(String(Date.parse(instant) / 1_000))}::float8)`;
 
+  /** The campaign's delivery `d` to the recipient fulfils the condition. */
+  const ofDelivery = (campaign: string, condition: string) =>
+    `EXISTS (SELECT FROM deliveries AS d WHERE d.campaign_id = ${bind(parsePublicId("campaign", campaign)!)}::uuid AND d.recipient_id = ${alias}.id AND ${condition})`;
+
   const compile = (node: RecipientFilter): string => {
     if ("all" in node) return `(${node.all.map(compile).join(" AND ")})`;
     if ("any" in node) return `(${node.any.map(compile).join(" OR ")})`;
     if ("not" in node) return none(compile(node.not));
     if ("attribute" in node) return ofAttribute(node);
     if ("field" in node) return ofField(node);
-    const campaign = bind(parsePublicId("campaign", node.received)!);
+    if ("missed" in node)
+      return ofDelivery(node.missed, `d.status = 'failed' AND NOT ${mayHaveArrived("d")}`);
     const surely = "d.status IN ('sent', 'delivered')";
-    const received = node.orUnknown ? `(${surely} OR ${mayHaveArrived("d")})` : surely;
-    return `EXISTS (SELECT FROM deliveries AS d WHERE d.campaign_id = ${campaign}::uuid AND d.recipient_id = ${alias}.id AND ${received})`;
+    return ofDelivery(
+      node.received,
+      node.orUnknown ? `(${surely} OR ${mayHaveArrived("d")})` : surely,
+    );
   };
 
   return { compile, values };

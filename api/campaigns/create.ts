@@ -14,7 +14,7 @@ import { holdType } from "../notification-types/lookup.ts";
 import type { Services } from "../services.ts";
 
 type Wanted = z.output<typeof newCampaign> & {
-  /** The UUID of the recalled campaign that this one corrects. */
+  /** The UUID of the campaign that this one corrects. */
   correctsId?: string;
 };
 

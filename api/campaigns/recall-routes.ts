@@ -17,7 +17,7 @@ import {
 } from "./store.ts";
 import { withIdempotentTransaction, idempotencyHeaders } from "../http/idempotency.ts";
 import { createCampaign } from "./create.ts";
-import { Problem } from "../http/problem.ts";
+import { invalid, Problem } from "../http/problem.ts";
 import { readPathId, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
@@ -83,9 +83,11 @@ const correct = defineRoute({
   method: "post",
   path: "/v1/campaigns/{id}/correction",
   access: "sender",
-  summary: "Send another message to exactly those who received a recalled campaign",
+  summary:
+    "Send another message to exactly those who received a recalled campaign, or to those whom a campaign missed",
   description:
-    "Once the recall is final; until then the answer is 409 with Retry-After. The correction is a campaign of its own, with the type, guarantee and throttle of the recalled one. " +
+    "To those who received it once the recall is final, to those whom it missed (their deliveries failed, and surely did not arrive) once it has finished; until then the answer is 409 with Retry-After. " +
+    "The correction is a campaign of its own, with the type, guarantee, throttle and sender of the one that it corrects. " +
     "There is one at a time: another can follow when it has finished or was cancelled.",
   request: {
     params: idParams("campaign"),
@@ -103,10 +105,13 @@ const correct = defineRoute({
           .enum(priorities)
           .optional()
           .openapi({ description: "That of the recalled one where it is left out" }),
+        to: z.enum(["received", "missed"]).default("received").openapi({
+          description: "To whom: those who received it, or those whom it missed",
+        }),
         includeUnknown: z
           .boolean()
           .default(false)
-          .openapi({ description: "To those too who may have received it" }),
+          .openapi({ description: "To those too who may have received it; not with `missed`" }),
         start: z.boolean().default(true).openapi({ description: "False: make a draft" }),
       }),
     ),
@@ -154,10 +159,19 @@ export function campaignRecallRoutes(services: Services) {
     .openapi(correct, (c) =>
       withIdempotentTransaction(c, services, 201, async (tx) => {
         const reference = c.req.valid("param").id;
-        const { includeUnknown, start, ...wanted } = c.req.valid("json");
-        const recalled = await lockCampaign(tx, readPathId("campaign", reference));
-        await requireCorrectable(tx, recalled);
-        const { type, priority, guarantee, throttle, email } = recalled.json;
+        const { to, includeUnknown, start, ...wanted } = c.req.valid("json");
+        const corrected = await lockCampaign(tx, readPathId("campaign", reference));
+        if (to === "missed" && includeUnknown)
+          throw invalid([
+            {
+              in: "body",
+              field: "/includeUnknown",
+              message:
+                "goes with `to: received` only: who may have received it was not surely missed",
+            },
+          ]);
+        await requireCorrectable(tx, corrected, to);
+        const { type, priority, guarantee, throttle, email } = corrected.json;
         return createCampaign(c, services, tx, "campaign.correct", {
           ...wanted,
           type: wanted.type === undefined ? type : wanted.type,
@@ -166,9 +180,12 @@ export function campaignRecallRoutes(services: Services) {
           throttle,
           email,
           audience: {
-            where: { received: reference, ...(includeUnknown && { orUnknown: true as const }) },
+            where:
+              to === "missed"
+                ? { missed: reference }
+                : { received: reference, ...(includeUnknown && { orUnknown: true as const }) },
           },
-          correctsId: recalled.row.id,
+          correctsId: corrected.row.id,
           ...(start && { startAt: clock() }),
         });
       }),
@@ -205,13 +222,16 @@ async function accountOf(
 async function requireCorrectable(
   tx: Prisma.TransactionClient,
   { row }: ReadCampaign,
+  to: "received" | "missed",
 ): Promise<void> {
-  if (!row.recalledAt)
+  if (to === "received" && !row.recalledAt)
     throw new Problem("conflict", "Only a recalled campaign can be corrected: recall it first.");
   if (!row.finishedAt)
     throw new Problem(
       "conflict",
-      "The recall is not final: something is still being handed over, and may be received. Repeat it in a moment.",
+      row.recalledAt
+        ? "The recall is not final: something is still being handed over, and may be received. Repeat it in a moment."
+        : `It is ${row.status}: whom it missed is known once it has finished.`,
       { headers: { "Retry-After": retryAfterSeconds } },
     );
   const unfinished = await tx.campaign.findFirst({

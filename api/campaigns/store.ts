@@ -23,7 +23,7 @@ export const campaignAnswer = z
     priority: z.enum(priorities),
     guarantee: z.enum(guarantees),
     throttle: z.object({ perSecond: z.number(), burst: z.number().int() }).nullable(),
-    email: emailIdentity.openapi({
+    email: emailIdentity.meta({
       description: "Whom its mails are from, before its template and its type",
     }),
     startAt: z.iso
@@ -45,10 +45,7 @@ export const campaignAnswer = z
       .datetime()
       .nullable()
       .openapi({ description: "When its message was taken back" }),
-    corrects: z
-      .string()
-      .nullable()
-      .openapi({ description: "The recalled campaign that this one corrects" }),
+    corrects: z.string().nullable().openapi({ description: "The campaign that this one corrects" }),
     pauseDetail: z.string().nullable().openapi({
       description:
         "Where Tidings paused it by itself: the answer by which its messages were refused, one after the other",

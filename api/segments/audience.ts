@@ -47,7 +47,8 @@ const notes: Record<string, object> = {
     description:
       "Which recipients are meant. A condition on what a recipient lacks is false, and true under not. Text is compared by case. " +
       "An attribute is a key of attributes, or the keys that lead to a value within. At most 100 conditions, 8 levels deep. " +
-      "received means who was sent that campaign; with orUnknown also who may have been.",
+      "received means who was sent that campaign; with orUnknown also who may have been. " +
+      "missed means who was to be sent it, and surely was not, for it failed.",
     example: {
       all: [
         { attribute: "plan", equals: "pro" },

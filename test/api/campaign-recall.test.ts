@@ -243,6 +243,26 @@ describe("a correction", () => {
     await api.send("DELETE", "/v1/recipients/late");
   });
 
+  it("goes to exactly those whom a campaign missed, once it has finished", async () => {
+    let calls = 0;
+    const { id, worker, lanes } = await running({}, () =>
+      ++calls % 3 === 0 ? "template_error" : "sent",
+    );
+    expect(await correct(id, { to: "missed" })).toMatchObject({
+      status: 409,
+      body: { detail: "It is running: whom it missed is known once it has finished." },
+    });
+    await worker.drain(id, lanes);
+    await worker.advance(id);
+    expect((await correct(id, { to: "missed", includeUnknown: true })).status).toBe(422);
+    const made = await correct(id, { to: "missed" });
+    expect(made.body).toMatchObject({ corrects: id, audience: { where: { missed: id } } });
+    const second = campaignWorker(api.pool);
+    await second.run(made.body.id);
+    expect(addressed(second)).toEqual(await recipientsOf(id, "failed"));
+    expect(second.requests.length).toBeGreaterThan(0);
+  });
+
   it("reaches those too who may have received it, where it is asked to", async () => {
     let calls = 0;
     const { id, worker } = await recalled({ guarantee: "at_most_once" }, () =>

@@ -49,6 +49,8 @@ function holds(filter: RecipientFilter, person: Person): boolean {
       received.includes(person.delivery)
     );
   }
+  if ("missed" in filter)
+    return filter.missed === publicId("campaign", campaign) && person.delivery === "failed";
   const value = "attribute" in filter ? within(person, filter.attribute) : person[filter.field];
   if ("exists" in filter)
     return (value !== undefined && !("field" in filter && value === null)) === filter.exists;
@@ -119,6 +121,7 @@ const condition = fc.oneof(
     received: publicId("campaign", id),
     ...(orUnknown && { orUnknown: true as const }),
   })),
+  fc.constantFrom(campaign, newUuid()).map((id) => ({ missed: publicId("campaign", id) })),
 ) as fc.Arbitrary<RecipientFilter>;
 
 const { filter } = fc.letrec<{ filter: RecipientFilter }>((tie) => ({

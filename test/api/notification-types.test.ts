@@ -21,6 +21,7 @@ const defaults = {
   spreadMinutes: null,
   summaryTitle: null,
   viewAllUrl: null,
+  email: {},
   summaryTemplate: null,
   limits: {},
   preferences: {},

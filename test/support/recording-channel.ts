@@ -15,7 +15,7 @@ const asUsual = (outcome: Attempt["outcome"]) => ({
     outcome === "sent"
       ? null
       : outcome === "permanent"
-        ? ("smtp_5xx" as const)
+        ? ("recipient_refused" as const)
         : ("connection" as const),
   response: null,
 });
