@@ -15,6 +15,11 @@ export function text(max: number, min = 1) {
     .refine((value) => !unstorable.test(value), unstorableMessage);
 }
 
+/** The first `max` UTF-16 units of a text: one less where half of a surrogate pair would be the last. */
+export function cutText(text: string, max: number): string {
+  return text.length <= max ? text : text.slice(0, max).replace(/[\ud800-\udbff]$/, "");
+}
+
 const maxJsonDepth = 32;
 
 export interface JsonFault {

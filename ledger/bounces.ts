@@ -1,6 +1,7 @@
 import type { Channel } from "../domain/channel.ts";
 import { suppressionKey } from "../domain/suppression.ts";
 import { newUuid, publicId } from "../domain/ids.ts";
+import { cutText } from "../domain/text.ts";
 import type { AttemptFailure } from "../domain/delivery/attempt.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 
@@ -124,4 +125,4 @@ function parametersOf(bounces: readonly Bounce[]) {
 
 /** The answer, without the addresses in it: a suppression outlives the erasure of its recipient. */
 const noteOf = (response: string | null) =>
-  (response ?? "").replaceAll(/\S+@\S+/g, "<address>").slice(0, noteLimit);
+  cutText((response ?? "").replaceAll(/\S+@\S+/g, "<address>"), noteLimit);

@@ -5,7 +5,7 @@ import { audience } from "../../domain/audience.ts";
 import { publicId } from "../../domain/ids.ts";
 import { typeKey } from "../../domain/policy/notification-type.ts";
 import { templateKey } from "../../domain/notification.ts";
-import { text } from "../../domain/text.ts";
+import { cutText, text } from "../../domain/text.ts";
 import type { Gate, Prisma } from "../../prisma/generated/client.ts";
 import { describedAudience } from "../segments/audience.ts";
 import {
@@ -113,7 +113,7 @@ export function campaignRoutes(services: Services) {
         );
         const other = c.req.valid("json");
         return createCampaign(c, services, tx, "campaign.duplicate", {
-          name: other.name ?? `${json.name} (copy)`.slice(0, 200),
+          name: other.name ?? cutText(`${json.name} (copy)`, 200),
           template: other.template ?? json.template,
           audience: other.audience ?? audience.parse(row.audience),
           data: other.data ?? json.data,

@@ -1,5 +1,5 @@
 import type { z } from "@hono/zod-openapi";
-import { findUnstorable } from "../../domain/text.ts";
+import { cutText, findUnstorable } from "../../domain/text.ts";
 import { readCsv } from "./csv.ts";
 import { readLines } from "./lines.ts";
 import { invalid, jsonPointer } from "../http/problem.ts";
@@ -111,7 +111,7 @@ function readHeader(
     prefix === null ? `name it one of ${names}` : `name it ${prefix}<name>, or one of ${names}`;
   const errors = header
     .filter((column) => !columns.has(column) && !isOpen(column))
-    .map((column) => fault(`with the column ${JSON.stringify(column.slice(0, 100))}: ${mend}`));
+    .map((column) => fault(`with the column ${JSON.stringify(cutText(column, 100))}: ${mend}`));
   if (!header.includes(requiredColumn)) errors.push(fault(`without ${requiredColumn}`));
   if (new Set(header).size < header.length) errors.push(fault("that names a column twice"));
   if (errors.length > 0) throw invalid(errors);

@@ -13,10 +13,19 @@ import {
   compileVariables,
   type TemplateVariables,
 } from "../../domain/templates/template-variables.ts";
+import { htmlWarnings } from "../../domain/templates/warnings.ts";
 import { invalid } from "../http/problem.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { dataErrors } from "./version-cache.ts";
-import { anyVersion, exampleData, findTemplate, findVersion, templateParams } from "./store.ts";
+import {
+  anyVersion,
+  atPath,
+  exampleData,
+  findTemplate,
+  findVersion,
+  templateParams,
+  warnings,
+} from "./store.ts";
 import type { Services } from "../services.ts";
 
 const preview = defineRoute({
@@ -52,6 +61,7 @@ const preview = defineRoute({
       subject: z.string().openapi({ example: "Order A-1 is on its way" }),
       html: z.string().openapi({ example: "<p>Hello Ada, A-1 is on its way.</p>" }),
       text: z.string().openapi({ example: "Hello Ada, A-1 is on its way." }),
+      warnings,
     }),
   ),
 });
@@ -103,7 +113,9 @@ export function templatePreviewRoutes({ prisma }: Services) {
     if (errors.length > 0) throw invalid(errors);
     const scope = emailScope(await resolveScope(recipient), data);
     try {
-      return c.json({ version, ...renderEmail(content as TemplateContent, scope) }, 200);
+      const message = renderEmail(content as TemplateContent, scope);
+      const found = atPath("/html", htmlWarnings(message.html, { isTemplate: false }));
+      return c.json({ version, ...message, warnings: found }, 200);
     } catch (error) {
       if (error instanceof TemplateError)
         throw invalid([

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { templateVersionNumber } from "../../domain/notification.ts";
+import type { TemplateContent } from "../../domain/templates/template.ts";
 import { text } from "../../domain/text.ts";
 import type { Prisma, PrismaClient, Template } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
@@ -10,12 +11,14 @@ import { filterBy, filterByKeyOrName, readPage } from "../http/page-reading.ts";
 import { pageOf, pageQuery } from "../http/pages.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import {
+  contentWarnings,
   findTemplate,
   findVersion,
   insertTemplate,
   lockTemplate,
   newTemplateKey,
   refuseUnusable,
+  savedTemplate,
   templateAnswer,
   templateJson,
   templateName,
@@ -37,7 +40,7 @@ const create = defineRoute({
     headers: idempotencyHeaders,
     body: jsonContent(versionBody.extend({ key: newTemplateKey, name: templateName })),
   },
-  responses: responses(201, "Created", wholeTemplate),
+  responses: responses(201, "Created", savedTemplate),
 });
 
 const sortable = { createdAt: "creation", key: "text", name: "text" } as const;
@@ -89,7 +92,7 @@ const duplicate = defineRoute({
       }),
     ),
   },
-  responses: responses(201, "Created", wholeTemplate),
+  responses: responses(201, "Created", savedTemplate),
 });
 
 const archive = defineRoute({
@@ -125,7 +128,11 @@ export function templateRoutes(services: Services) {
           clock(),
         );
         return {
-          body: { ...templateJson(template, 1), activeVersion: versionJson(version) },
+          body: {
+            ...templateJson(template, 1),
+            activeVersion: versionJson(version),
+            warnings: contentWarnings(content),
+          },
           changes: [{ action: "template.create", resource: key, after: { name, version: 1 } }],
         };
       });
@@ -161,7 +168,11 @@ export function templateRoutes(services: Services) {
         const source = await findVersion(tx, await findTemplate(tx, from), wanted);
         const { template, version } = await insertTemplate(tx, { key, name }, source, clock());
         return {
-          body: { ...templateJson(template, 1), activeVersion: versionJson(version) },
+          body: {
+            ...templateJson(template, 1),
+            activeVersion: versionJson(version),
+            warnings: contentWarnings(source.content as TemplateContent),
+          },
           changes: [
             {
               action: "template.duplicate",

@@ -8,6 +8,11 @@ import {
   templateContent,
 } from "../../domain/templates/template.ts";
 import {
+  htmlWarnings,
+  type TemplateWarning,
+  warningCodes,
+} from "../../domain/templates/warnings.ts";
+import {
   compileVariables,
   templateVariables,
   type TemplateVariables,
@@ -88,6 +93,37 @@ export const templateSummary = z
 export const wholeTemplate = templateSummary
   .extend({ activeVersion: wholeVersion })
   .openapi("Template");
+
+export const warnings = z
+  .array(
+    z
+      .object({
+        code: z.enum(warningCodes).openapi({
+          description: "`html_clipped`: Gmail shows the first 102 KB of the HTML only",
+        }),
+        message: z.string().openapi({
+          example:
+            "The HTML part has 130000 bytes. Gmail clips messages whose HTML has more than 104448 bytes (102 KB).",
+        }),
+        path: z.string().openapi({
+          description: "JSON Pointer to what it is about",
+          example: "/content/email/html",
+        }),
+      })
+      .openapi("TemplateWarning"),
+  )
+  .openapi({ description: "What to know although it was accepted; empty if there is nothing" });
+
+/** The answer to a version that was brought. */
+export const savedTemplate = wholeTemplate.extend({ warnings }).openapi("SavedTemplate");
+
+/** What to know of a version that is brought. */
+export function contentWarnings({ email }: TemplateContent) {
+  return atPath("/content/email/html", htmlWarnings(email.html, { isTemplate: true }));
+}
+
+export const atPath = (path: string, found: readonly TemplateWarning[]) =>
+  found.map((warning) => ({ ...warning, path }));
 
 /** Throws the problem of a version that would fail later for a reason that is seen now. */
 export function refuseUnusable(content: TemplateContent, variables: TemplateVariables): void {

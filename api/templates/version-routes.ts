@@ -5,12 +5,14 @@ import { filterBy, readPage } from "../http/page-reading.ts";
 import { pageOf, pageQuery } from "../http/pages.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import {
+  contentWarnings,
   findTemplate,
   findVersion,
   insertVersion,
   latestVersion,
   lockTemplate,
   refuseUnusable,
+  savedTemplate,
   templateAnswer,
   templateParams,
   versionBody,
@@ -40,7 +42,7 @@ const add = defineRoute({
       }),
     ),
   },
-  responses: responses(201, "The template; the new version is its latest", wholeTemplate),
+  responses: responses(201, "The template; the new version is its latest", savedTemplate),
 });
 
 const sortable = { version: "number" } as const;
@@ -89,7 +91,7 @@ export function templateVersionRoutes(services: Services) {
           ? await tx.template.update({ where: { key }, data: { activeVersion: version } })
           : before;
         return {
-          body: await templateAnswer(tx, after),
+          body: { ...(await templateAnswer(tx, after)), warnings: contentWarnings(content) },
           changes: [
             {
               action: "template.add_version",

@@ -6,6 +6,7 @@ import {
   type Liquid,
   toValue,
 } from "liquidjs";
+import { countCharacters, Markup } from "./liquid-values.ts";
 
 /**
  * What liquidjs leaves unbounded. It looks at the time between the nodes of a template and counts the memory of most
@@ -31,6 +32,12 @@ export class BoundedContext extends Context {
   override readProperty(object: object, key: Parameters<Context["readProperty"]>[1]): unknown {
     this.#steps += 1;
     if (this.#steps % stepsBetween === 0) keepTime(this);
+    const of: unknown = object instanceof Markup ? object.valueOf() : object;
+    if (typeof of === "string")
+      // Its index would be half of a surrogate pair.
+      return key === "size" || key === "length" ? countCharacters(of) : undefined;
+    if (isComputed(key) && typeof of === "object" && of !== null && !isListOrDrop(of))
+      return Object.hasOwn(of, key) ? (of as Record<string, unknown>)[key] : undefined;
     return super.readProperty(object, key) as unknown;
   }
 
@@ -46,6 +53,12 @@ export class BoundedContext extends Context {
     );
   }
 }
+
+/** What lists and texts have without being told. liquidjs counts the fields of objects too, among them those of the scope. */
+const isComputed = (key: unknown): key is "size" | "first" | "last" =>
+  key === "size" || key === "first" || key === "last";
+
+const isListOrDrop = (value: object) => Array.isArray(value) || value instanceof Drop;
 
 function keepTime({ renderLimit }: Context): void {
   renderLimit.check(performance.now());

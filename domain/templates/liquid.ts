@@ -1,12 +1,10 @@
 import {
   type Context,
-  filters,
   Liquid,
   LiquidError,
   Output,
   type Template,
   Tokenizer,
-  toValue,
   toValueSync,
   TypeGuards,
 } from "liquidjs";
@@ -16,10 +14,12 @@ import {
   boundFilter,
   boundFilters,
   BoundedContext,
-  type FilterHandler,
   boundOperators,
   weigh,
 } from "./liquid-bounds.ts";
+import { markDecimals } from "./liquid-decimals.ts";
+import { replaceFilters } from "./liquid-filters.ts";
+import { escapeHtml, htmlOf, storable, stringify } from "./liquid-values.ts";
 
 const tokenLimit = 5_000;
 /** Characters of one tag or output. */
@@ -41,16 +41,6 @@ export function liquidFault(thrown: unknown): string {
   return "nests too deeply or takes too much memory";
 }
 
-/** As Liquid writes a value. */
-function stringify(value: unknown): string {
-  const plain: unknown = toValue(value);
-  if (typeof plain === "string") return plain;
-  if (plain === null || plain === undefined) return "";
-  if (Array.isArray(plain)) return plain.map(stringify).join("");
-  // oxlint-disable-next-line typescript/no-base-to-string -- an object is "[object Object]" in Liquid too
-  return String(plain);
-}
-
 /** Collects what nodes write, and stops a template that doubles itself before memory does. */
 class BoundedEmitter {
   buffer = "";
@@ -67,9 +57,11 @@ class BoundedEmitter {
  * same on every machine.
  */
 function engine(options: { escape: boolean }): Liquid {
-  const outputEscape = boundFilter("escape", filters["escape"] as FilterHandler) as (
-    value: unknown,
-  ) => string;
+  const outputEscape = boundFilter("escape", function (value) {
+    const html = htmlOf(value);
+    this.context.memoryLimit.use(html.length);
+    return html;
+  }) as (value: unknown) => string;
   const liquid = new Liquid({
     templates: {},
     ownPropertyOnly: true,
@@ -82,6 +74,7 @@ function engine(options: { escape: boolean }): Liquid {
     operators: boundOperators,
     ...(options.escape && { outputEscape }),
   });
+  replaceFilters(liquid, { escapes: options.escape });
   registerDateFilters(liquid);
   boundFilters(liquid);
   for (const tag of ["include", "render", "layout", "block"]) delete liquid.tags[tag];
@@ -93,7 +86,7 @@ function engine(options: { escape: boolean }): Liquid {
   return liquid;
 }
 
-/** `text` writes outputs as they are; `html` escapes them, but for those that end in `| raw`. */
+/** `text` writes outputs as they are; `html` escapes them, but for what is HTML already and those that end in `| raw`. */
 export const engines = { text: engine({ escape: false }), html: engine({ escape: true }) };
 
 /** Literal text, or something to evaluate for each scope. */
@@ -105,10 +98,13 @@ export interface CompiledTemplate {
   pieces: readonly Piece[];
 }
 
-/** Throws what `liquidFault` explains. */
-export function compileTemplate(source: string, liquid: Liquid): CompiledTemplate {
+/** Lines may end as they like: they end in line feeds afterwards. Throws what `liquidFault` explains. */
+export function compileTemplate(written: string, liquid: Liquid): CompiledTemplate {
+  const source = storable(written);
   refuseBoundless(source, liquid);
-  return { liquid, pieces: liquid.parse(source).map((node) => pieceOf(node, liquid)) };
+  const nodes = liquid.parse(source);
+  markDecimals(nodes);
+  return { liquid, pieces: nodes.map((node) => pieceOf(node, liquid)) };
 }
 
 const blocks = new Set(["if", "unless", "case", "for", "tablerow", "capture"]);
@@ -142,27 +138,24 @@ function refuseBoundless(source: string, { options }: Liquid): void {
   }
 }
 
-/** Writes literals and outputs as they are, in no more than `limitMs`. */
+/** Writes literals and outputs as they are, in no more than `limitMs`. Throws what `liquidFault` explains. */
 export function renderTemplate(
   template: CompiledTemplate,
   scope: Record<string, unknown>,
-  limitMs = renderLimitMs,
+  limitMs?: number,
 ): string {
-  const literals = template.pieces as readonly string[];
-  return fillTemplate(template, scope, literals, (value) => value, limitMs);
+  return evaluateTemplate(template, scope, limitMs).join("");
 }
 
 /**
- * Renders with `literals[i]` in the place of the literal piece `i`, and `encode` applied to each evaluated piece. What a
- * template assigns ends with it: the scope is not written to. Throws what `liquidFault` explains.
+ * What each piece comes to, in no more than `limitMs`; fewer where the template ends early. What a template assigns ends with it: the
+ * scope is not written to. Throws what `liquidFault` explains.
  */
-export function fillTemplate(
+export function evaluateTemplate(
   { liquid, pieces }: CompiledTemplate,
   scope: Record<string, unknown>,
-  literals: readonly string[],
-  encode: (value: string) => string,
   limitMs = renderLimitMs,
-): string {
+): string[] {
   // A copy, for `increment` writes to it.
   const context = new BoundedContext(
     { ...scope },
@@ -170,21 +163,33 @@ export function fillTemplate(
     { sync: true, renderLimit: limitMs },
     { liquid },
   );
-  let filled = "";
+  const values: string[] = [];
   let rendered = 0;
-  for (let index = 0; index < pieces.length; index += 1) {
-    const piece = pieces[index]!;
+  for (const piece of pieces) {
     if (typeof piece === "string") {
-      filled += literals[index]!;
+      values.push(piece);
       continue;
     }
     const value = piece(context);
     rendered += value.length;
     if (rendered > renderedLimit) throw renderedTooLong();
-    filled += encode(value);
+    values.push(value);
     // `{% break %}` outside a loop ends the template.
     if (context.breakCalled || context.continueCalled) break;
   }
+  return values;
+}
+
+/** Writes what `evaluateTemplate` gave, with `literals[i]` in the place of the literal piece `i`, and `encode` applied to the others. */
+export function fillTemplate(
+  { pieces }: CompiledTemplate,
+  values: readonly string[],
+  literals: readonly string[],
+  encode: (value: string) => string,
+): string {
+  let filled = "";
+  for (let index = 0; index < values.length; index += 1)
+    filled += typeof pieces[index] === "string" ? literals[index]! : encode(values[index]!);
   return filled;
 }
 
@@ -202,7 +207,7 @@ function pieceOf(node: Template, liquid: Liquid): Piece {
   // Most outputs only name a value, and Liquid's way there through its generators costs several times as much.
   return (context) => {
     const value = lookUp(context, path);
-    if (typeof value === "string") return escapes ? escapeHtml(value) : value;
+    if (typeof value === "string") return escapes ? escapeHtml(storable(value)) : storable(value);
     if (typeof value === "number" || typeof value === "boolean") return String(value);
     return value === null || value === undefined ? "" : byLiquid(context);
   };
@@ -232,18 +237,4 @@ function lookUp(context: Context, path: readonly PropertyKey[]): unknown {
   let value: unknown = root in assigned ? assigned : root in environments ? environments : globals;
   for (const key of path) value = context.readProperty(value as object, key as string);
   return value;
-}
-
-const htmlEscapes: Record<string, string> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&#34;",
-  "'": "&#39;",
-};
-
-function escapeHtml(text: string): string {
-  return /[&<>"']/.test(text)
-    ? text.replace(/[&<>"']/g, (character) => htmlEscapes[character]!)
-    : text;
 }

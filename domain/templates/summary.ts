@@ -2,6 +2,7 @@ import { clockSpanAt } from "../time/local-time.ts";
 import type { NotificationAction } from "../notification.ts";
 import type { NotificationType } from "../policy/notification-type.ts";
 import { priorities } from "../priority.ts";
+import { cutText } from "../text.ts";
 import type { TemplateContent } from "./template.ts";
 
 /** Deliveries that go out as one message: one type's within a while, or a recipient's digest. */
@@ -135,9 +136,7 @@ const entityIdsOf = (members: readonly Member[]) => [
 
 /** A title as a list shows it: of bounded length. */
 export function listedTitle(title: string): string {
-  if (title.length <= titleLimit) return title;
-  // No half of a surrogate pair at its end.
-  return `${title.slice(0, titleLimit - 1).replace(/[\uD800-\uDBFF]$/, "")}…`;
+  return title.length <= titleLimit ? title : `${cutText(title, titleLimit - 1)}…`;
 }
 
 const dateFormats = new Map<string, Intl.DateTimeFormat>();

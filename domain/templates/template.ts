@@ -3,14 +3,15 @@ import {
   type CompiledTemplate,
   compileTemplate,
   engines,
-  fillTemplate,
+  evaluateTemplate,
   liquidFault,
   renderTemplate,
 } from "./liquid.ts";
 import { findZoneFault } from "./liquid-dates.ts";
 import { emailIdentityParts } from "../email-identity.ts";
 import { text } from "../text.ts";
-import { textFromHtml } from "./text-part.ts";
+import { refuseDeepNesting } from "./text-part/nesting.ts";
+import { compileHtmlText, type HtmlText } from "./text-part/compiled-text.ts";
 
 const subjectLimit = 998;
 const bodyLimit = 524_288;
@@ -78,14 +79,24 @@ export function emailScope(
   };
 }
 
-export type CompiledEmail = Record<EmailBody, CompiledTemplate>;
+export interface CompiledEmail {
+  subject: CompiledTemplate;
+  html: CompiledTemplate;
+  /** A template of its own, or what makes it from the HTML. */
+  text: CompiledTemplate | HtmlText;
+}
 
 /** Parses every body once, for any number of recipients. Throws `TemplateError`. */
 export function compileEmail({ email }: TemplateContent): CompiledEmail {
+  const subject = compileBody("subject", () => email.subject);
+  const html = compileBody("html", () => email.html);
   return {
-    subject: compileBody("subject", () => email.subject),
-    html: compileBody("html", () => email.html),
-    text: compileBody("text", () => email.text ?? textFromHtml(email.html)),
+    subject,
+    html,
+    text:
+      email.text === undefined
+        ? compileHtmlText(html.pieces.map((piece) => (typeof piece === "string" ? piece : null)))
+        : compileBody("text", () => email.text!),
   };
 }
 
@@ -97,22 +108,27 @@ export function compileSubject({ email }: TemplateContent): Pick<CompiledEmail, 
 /** Every body that cannot be parsed, with its line. Empty for a content that can be accepted. */
 export function checkContent({ email }: TemplateContent): Fault[] {
   const faults: Fault[] = [];
-  const check = (body: EmailBody, source: () => string, hint = "") => {
+  const check = (body: EmailBody, work: () => void, hint = "") => {
     try {
-      const { liquid } = compileBody(body, source);
-      const fault = findZoneFault(source(), liquid);
-      if (fault !== null) throw new TemplateError(body, fault);
+      work();
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error;
       faults.push({ path: ["email", body], message: hint + error.message });
     }
   };
+  const checkBody = (body: EmailBody, source: string) =>
+    check(body, () => {
+      const { liquid } = compileBody(body, () => source);
+      const fault = findZoneFault(source, liquid);
+      if (fault !== null) throw new TemplateError(body, fault);
+    });
   const { subject, html, text } = email;
-  check("subject", () => subject);
-  check("html", () => html);
-  if (text !== undefined) check("text", () => text);
-  else if (!faults.some(({ path }) => path.includes("html"))) {
-    check("text", () => textFromHtml(html), "cannot be made from html, so it must be given; ");
+  checkBody("subject", subject);
+  checkBody("html", html);
+  if (text !== undefined) checkBody("text", text);
+  else {
+    const hint = "cannot be made from html, so it must be given; ";
+    check("text", () => attempt("text", () => refuseDeepNesting(html)), hint);
   }
   return faults;
 }
@@ -126,10 +142,36 @@ export function renderEmail(
   scope: Record<string, unknown>,
 ): Record<EmailBody, string> {
   const email = compileEmail(content);
+  const subject = renderSubject(email, scope, previewLimitMs);
+  const { html, text } = evaluateBodies(email, scope, previewLimitMs);
   return {
-    subject: renderSubject(email, scope, previewLimitMs),
-    html: attempt("html", () => renderTemplate(email.html, scope, previewLimitMs)),
-    text: attempt("text", () => renderTemplate(email.text, scope, previewLimitMs)),
+    subject,
+    html: html.join(""),
+    text: typeof text === "string" ? text : text.join(""),
+  };
+}
+
+/** The bodies of a message for one scope. */
+export interface EvaluatedBodies {
+  /** Piece by piece of the template. */
+  html: readonly string[];
+  /** Likewise, or whole where it was made from the HTML. */
+  text: readonly string[] | string;
+}
+
+/** Evaluates the bodies for a scope; the text part, where it has no template of its own, says what the HTML says. Throws `TemplateError`. */
+export function evaluateBodies(
+  email: CompiledEmail,
+  scope: Record<string, unknown>,
+  limitMs?: number,
+): EvaluatedBodies {
+  const html = attempt("html", () => evaluateTemplate(email.html, scope, limitMs));
+  const { text } = email;
+  return {
+    html,
+    text: attempt("text", () =>
+      typeof text === "function" ? text(html) : evaluateTemplate(text, scope, limitMs),
+    ),
   };
 }
 
@@ -147,17 +189,6 @@ export function renderSubject(
     throw new TemplateError("subject", `renders to more than ${subjectLimit} characters`);
   }
   return line;
-}
-
-/** Renders a body, its literal pieces and its outputs in the encoding of a message: see `fillTemplate`. Throws `TemplateError`. */
-export function fillBody(
-  email: CompiledEmail,
-  body: "html" | "text",
-  scope: Record<string, unknown>,
-  literals: readonly string[],
-  encode: (value: string) => string,
-): string {
-  return attempt(body, () => fillTemplate(email[body], scope, literals, encode));
 }
 
 function compileBody(body: EmailBody, source: () => string): CompiledTemplate {

@@ -21,6 +21,7 @@ describe("a preview", () => {
       subject: "Order A-1 is on its way",
       html: "<p>Hello N0, A-1 is on its way.</p>",
       text: "Hello N0, A-1 is on its way.",
+      warnings: [],
     });
     const inline = await api.send("POST", `${path}/preview`, {
       data: { order: "A-1" },
@@ -30,6 +31,33 @@ describe("a preview", () => {
     expect((await api.send("POST", `${path}/preview`, { data: { order: "A-1" } })).status).toBe(
       200,
     );
+  });
+
+  it("warns of HTML that Gmail clips, counted in bytes of what it is filled to", async () => {
+    const content = { email: { subject: "S", html: "<p>{{ a }}</p>" } };
+    await api.send("POST", "/v1/templates", { key: "grows", name: "Grows", content });
+    const previewed = async (length: number) => {
+      const data = { a: "é".repeat(length) };
+      return (await api.send("POST", "/v1/templates/grows/preview", { data })).body.warnings;
+    };
+    expect(await previewed(52_220)).toEqual([]);
+    expect(await previewed(52_221)).toEqual([
+      {
+        code: "html_clipped",
+        message: expect.stringContaining("104449 bytes"),
+        path: "/html",
+      },
+    ]);
+  });
+
+  it("says in its text what its html says", async () => {
+    const html =
+      "{% assign total = 3 | times: 4 %}<table>{% for item in items %}<tr><td>{{ item }}</td><td>{{ total }}</td></tr>{% endfor %}</table><p hidden>{{ total }}</p>";
+    const content = { email: { subject: "S", html } };
+    await api.send("POST", "/v1/templates", { key: "table", name: "Table", content });
+    const data = { items: ["Tea & <b>", "Milk\rand honey"] };
+    const { body } = await api.send("POST", "/v1/templates/table/preview", { data });
+    expect(body.text).toBe("Tea & <b> 12\nMilk and honey 12");
   });
 
   it("says what is missing", async () => {

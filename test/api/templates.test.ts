@@ -35,6 +35,27 @@ describe("a template", () => {
     expect(replies.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 409, 409]);
   });
 
+  it("is saved with a warning where Gmail would clip its html, whichever way it is saved", async () => {
+    const content = (bytes: number) => ({ email: { subject: "S", html: "x".repeat(bytes) } });
+    const warning = {
+      code: "html_clipped",
+      message: expect.stringContaining("104449 bytes"),
+      path: "/content/email/html",
+    };
+    const made = await api.send("POST", "/v1/templates", {
+      key: "long",
+      name: "Long",
+      content: content(104_449),
+    });
+    expect([made.status, made.body.warnings]).toEqual([201, [warning]]);
+    const copied = await api.send("POST", "/v1/templates/long/duplicate", { key: "l2", name: "L" });
+    expect([copied.status, copied.body.warnings]).toEqual([201, [warning]]);
+    const mended = await api.send("POST", "/v1/templates/long/versions", {
+      content: content(104_448),
+    });
+    expect([mended.status, mended.body.warnings]).toEqual([201, []]);
+  });
+
   it("is shown with the version in use, and its contents", async () => {
     const { body } = await api.send("GET", path);
     expect(body).toEqual({

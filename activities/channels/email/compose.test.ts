@@ -44,10 +44,9 @@ function request(
 const compose = (made: SendRequest) =>
   composer().compose(made, parseMailbox(made.recipient.email!)!);
 
-/** What a reader shall see: the preview, with lines ended as mail ends them. */
+/** What a reader shall see: the preview. */
 const expected = ({ content, recipient, data }: SendRequest) =>
   renderEmail(content, emailScope(recipient, data));
-const asRead = (text: string) => text.replaceAll("\r", "");
 
 describe("a message", () => {
   it("has its headers and both of its parts", async () => {
@@ -185,12 +184,59 @@ describe("a message", () => {
           expect(parsed.to).toEqual([{ address: "ann@example.org", name: "" }]);
           expect(parsed.subject ?? "").toBe(meant.subject);
           // Postal-mime adds a line feed to each part.
-          expect(parsed.html).toBe(`${asRead(meant.html)}\n`);
-          expect(parsed.text).toBe(`${asRead(meant.text)}\n`);
+          expect(parsed.html).toBe(`${meant.html}\n`);
+          expect(parsed.text).toBe(`${meant.text}\n`);
         },
       ),
       { numRuns: 300 },
     );
+  });
+
+  it("has the text part of its preview where that is made from its html", async () => {
+    const source = fc.array(
+      fc.oneof(
+        fc.constantFrom(
+          "{{ a }}",
+          "{{ b | raw }}",
+          "{% if a %}",
+          "{% endif %}",
+          "<p>",
+          "</p>",
+          "<li>",
+          "<td>",
+          '<a href="{{ a }}">',
+          "</a>",
+          '<p style="color:{{ b }}">',
+        ),
+        literal,
+      ),
+      { minLength: 1, maxLength: 8 },
+    );
+    await fc.assert(
+      fc.asyncProperty(source, hostile, hostile, async (pieces, a, b) => {
+        const made = request({ email: { subject: "S", html: pieces.join("") } }, { a, b });
+        let meant;
+        try {
+          meant = expected(made);
+        } catch {
+          expect(() => compose(made)).toThrow(TemplateError);
+          return;
+        }
+        const parsed = await PostalMime.parse(compose(made));
+        expect(parsed.text ?? "\n").toBe(`${meant.text}\n`);
+        expect(parsed.html ?? "\n").toBe(`${meant.html}\n`);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("folds a long subject of plain words, and encodes others only", async () => {
+    const words = `${"marmalade ".repeat(12)}für ${"jam ".repeat(12)}`.trim();
+    const message = compose(request({ email: { subject: "{{ a }}", html: "x" } }, { a: words }));
+    expect((await PostalMime.parse(message)).subject).toBe(words);
+    const [subject] = /^Subject:.*\r\n(?: .*\r\n)*/m.exec(message)!;
+    expect(subject.match(/=\?UTF-8/g)).toHaveLength(1);
+    for (const line of message.split("\r\n")) expect(line.length).toBeLessThanOrEqual(76);
   });
 
   it("names a recipient beyond ASCII as it is", () => {
@@ -203,7 +249,7 @@ describe("a message", () => {
     const kept = composer();
     const to = parseMailbox("ann@example.org")!;
     expect(() => kept.compose(request(content, { n: 99_999_999 }), to)).toThrow(
-      /^text: memory alloc limit exceeded, line:1/,
+      /^html: memory alloc limit exceeded, line:1/,
     );
     expect(kept.compose(request(content, { n: 3 }), to)).toContain("xxx");
   });

@@ -3,13 +3,13 @@ import type { Mailbox, Sender } from "../../../domain/address.ts";
 import {
   compileEmail,
   emailScope,
-  fillBody,
+  evaluateBodies,
   renderSubject,
   type CompiledEmail,
   type TemplateContent,
 } from "../../../domain/templates/template.ts";
 import { idPrefixes } from "../../../domain/ids.ts";
-import type { CompiledTemplate } from "../../../domain/templates/liquid.ts";
+import { type CompiledTemplate, fillTemplate } from "../../../domain/templates/liquid.ts";
 import type { SendRequest } from "../channel.ts";
 import { headerText, quotedPrintable, senderHeader, softBreak } from "./mime.ts";
 
@@ -20,6 +20,7 @@ interface CompiledMessage {
   opening: string;
   between: string;
   closing: string;
+  /** Of a text part with a template of its own. */
   text: readonly string[];
   html: readonly string[];
 }
@@ -62,11 +63,19 @@ export function createComposer({
       const message = messageOf(request.templateVersionId, request.content);
       const scope = emailScope(request.recipient, request.data, request.actions);
       const subject = headerText(renderSubject(message.email, scope));
+      const { html, text } = evaluateBodies(message.email, scope);
       return (
         `${headers}${to.address}\r\nSubject: ${subject}\r\nMessage-ID: <${request.messageId}@${domain}>\r\n${idHeader(request.messageId)}: ${request.messageId}\r\n${request.priority === "critical" ? critical : ""}Date: ${headerDate(clock())}${message.opening}` +
-        fillBody(message.email, "text", scope, message.text, encodeOutput) +
+        (typeof text === "string"
+          ? quotedPrintable(text)
+          : fillTemplate(
+              message.email.text as CompiledTemplate,
+              text,
+              message.text,
+              encodeOutput,
+            )) +
         message.between +
-        fillBody(message.email, "html", scope, message.html, encodeOutput) +
+        fillTemplate(message.email.html, html, message.html, encodeOutput) +
         message.closing
       );
     },
@@ -90,7 +99,7 @@ function compileMessage(content: TemplateContent): CompiledMessage {
     opening: `\r\nMIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="${boundary}"\r\n${part("text/plain")}`,
     between: part("text/html"),
     closing: `\r\n--${boundary}--\r\n`,
-    text: encodeLiterals(email.text),
+    text: typeof email.text === "function" ? [] : encodeLiterals(email.text),
     html: encodeLiterals(email.html),
   };
 }

@@ -1,6 +1,7 @@
 import type { SmtpProvider as ProviderSettings } from "../../../config/environment.ts";
 import { withoutAddresses } from "../../../config/describe-error.ts";
 import { responseLimit, type Attempt } from "../../../domain/delivery/attempt.ts";
+import { cutText } from "../../../domain/text.ts";
 import { withoutCredentials } from "./smtp-connect.ts";
 import type { Verdict } from "./smtp-job.ts";
 
@@ -17,7 +18,7 @@ export function recordAttempt(
     provider: settings.name,
     outcome,
     failure,
-    response: response && cleanResponse(response, settings).slice(0, responseLimit),
+    response: response && cutText(cleanResponse(response, settings), responseLimit),
     startedAt: new Date(span.startedAt),
     finishedAt: new Date(span.finishedAt),
     ...(retryAfterMs != null && { retryAfterMs }),
@@ -31,7 +32,7 @@ export function describeFailure(
   settings: ProviderSettings,
 ): string {
   const text = withoutAddresses(cleanResponse(response ?? "", settings));
-  return `${failure}: ${text}`.slice(0, reasonLimit);
+  return cutText(`${failure}: ${text}`, reasonLimit);
 }
 
 /** A server may say anything; the ledger keeps text. */

@@ -1,0 +1,30 @@
+import { expect, it } from "vitest";
+import type { SmtpProvider } from "../../../config/environment.ts";
+import { responseLimit } from "../../../domain/delivery/attempt.ts";
+import { describeFailure, recordAttempt } from "./smtp-evidence.ts";
+
+const provider: SmtpProvider = {
+  name: "mail",
+  host: "mail.example.org",
+  port: 25,
+  secure: false,
+  requireTls: false,
+  verifyTls: true,
+  auth: null,
+  connections: 1,
+  messages: null,
+};
+
+it.each([0, 1])("keeps no half of a character at the end of a long answer: %i", (shift) => {
+  const response = `${"x".repeat(shift)}${"😀".repeat(600)}`;
+  const verdict = {
+    outcome: "permanent",
+    failure: "smtp_5xx",
+    signal: "answered",
+    response,
+  } as const;
+  const kept = recordAttempt(verdict, provider, { startedAt: 0, finishedAt: 1 }).response!;
+  expect(kept).toHaveLength(responseLimit - shift);
+  expect(kept).not.toMatch(/\p{Surrogate}/u);
+  expect(describeFailure(verdict, provider)).not.toMatch(/\p{Surrogate}/u);
+});

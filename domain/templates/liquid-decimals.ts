@@ -1,0 +1,38 @@
+import {
+  type Filter,
+  type Template,
+  toValueSync,
+  TypeGuards,
+  Value,
+  type ValueToken,
+} from "liquidjs";
+import { Decimal } from "./liquid-values.ts";
+
+/** Lets every `7.0` that a parsed template writes be a decimal; liquidjs reads it as 7. */
+export function markDecimals(templates: Iterable<Template>): void {
+  for (const template of templates) {
+    for (const argument of template.arguments?.() ?? [])
+      if (argument instanceof Value) markValue(argument);
+      else markToken(argument);
+    if (template.children) markDecimals(toValueSync(template.children(false, true)) as Template[]);
+  }
+}
+
+function markValue({
+  initial,
+  filters,
+}: Pick<Value, "initial"> & { filters: readonly Pick<Filter, "args">[] }): void {
+  for (const token of initial.postfix) markToken(token as ValueToken);
+  for (const { args } of filters)
+    for (const argument of args) {
+      const token = Array.isArray(argument) ? argument[1] : argument;
+      if (token) markToken(token);
+    }
+}
+
+function markToken(token: ValueToken): void {
+  if (TypeGuards.isFilteredValueToken(token)) return markValue(token);
+  if (!TypeGuards.isNumberToken(token) || !token.getText().includes(".")) return;
+  const held = token as { content: unknown };
+  if (Number.isInteger(held.content)) held.content = new Decimal(held.content as number);
+}

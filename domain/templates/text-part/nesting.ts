@@ -1,0 +1,25 @@
+/** Elements within elements. */
+const depthLimit = 2_000;
+const voidElements = new Set(
+  "area base br col embed hr img input link meta source track wbr".split(" "),
+);
+
+class NestsTooDeeply extends Error {}
+
+/**
+ * Throws where elements are begun and not ended again and again, which no mail program shows as it was meant. Counts each
+ * element as open until one of its name is closed: they may nest less deeply than that, and never more.
+ */
+export function refuseDeepNesting(html: string): void {
+  const open = new Map<string, number>();
+  let depth = 0;
+  for (const [, slash, written] of html.matchAll(/<(\/?)([a-z][^\s/>]*)/gi)) {
+    const name = written!.toLowerCase();
+    const count = open.get(name) ?? 0;
+    if (voidElements.has(name) || (slash && count === 0)) continue;
+    const step = slash ? -1 : 1;
+    open.set(name, count + step);
+    depth += step;
+    if (depth > depthLimit) throw new NestsTooDeeply();
+  }
+}
