@@ -29,6 +29,7 @@ import {
   versionSummaryJson,
   wholeTemplate,
 } from "./store.ts";
+import { refuseForeignSender } from "../http/mail-domains.ts";
 import type { Services } from "../services.ts";
 
 const create = defineRoute({
@@ -121,6 +122,7 @@ export function templateRoutes(services: Services) {
       const { key, name, content, variables } = c.req.valid("json");
       return withIdempotentTransaction(c, services, 201, async (tx) => {
         refuseUnusable(content, variables);
+        refuseForeignSender(content.email, services.config, "/content/email");
         const { template, version } = await insertTemplate(
           tx,
           { key, name },

@@ -23,6 +23,7 @@ import {
   wholeTemplate,
   wholeVersion,
 } from "./store.ts";
+import { refuseForeignSender } from "../http/mail-domains.ts";
 import type { Services } from "../services.ts";
 
 const add = defineRoute({
@@ -83,6 +84,7 @@ export function templateVersionRoutes(services: Services) {
       const { content, variables, activate: activated } = c.req.valid("json");
       return withIdempotentTransaction(c, services, 201, async (tx) => {
         refuseUnusable(content, variables);
+        refuseForeignSender(content.email, services.config, "/content/email");
         // Locked, so that two new versions get two numbers.
         const before = await lockTemplate(tx, key);
         const version = (await latestVersion(tx, before)) + 1;

@@ -8,6 +8,7 @@ import {
   TemplateError,
   type TemplateContent,
 } from "../../../domain/templates/template.ts";
+import type { EmailIdentity } from "../../../domain/email-identity.ts";
 import type { SendRequest } from "../channel.ts";
 import { createComposer } from "./compose.ts";
 
@@ -73,6 +74,56 @@ describe("a message", () => {
       }),
     );
     expect(message).toContain("\r\nDate: Sun, 22 Nov 2026 09:05:07 +0000\r\n");
+  });
+
+  it("says that nobody wrote it by hand", async () => {
+    const { headers } = await PostalMime.parse(
+      compose(request({ email: { subject: "x", html: "x" } })),
+    );
+    expect(headers).toContainEqual(
+      expect.objectContaining({ key: "auto-submitted", value: "auto-generated" }),
+    );
+  });
+
+  it.each<[EmailIdentity, object]>([
+    [{}, { from: { name: "Tidings", address: "tidings@example.org" } }],
+    [
+      { fromName: "Ada, of Example" },
+      { from: { name: "Ada, of Example", address: "tidings@example.org" } },
+    ],
+    [
+      { fromName: "Bücher", fromAddress: "shop@bücher.example", replyTo: "help@example.org" },
+      {
+        from: { name: "Bücher", address: "shop@xn--bcher-kva.example" },
+        replyTo: [{ name: "", address: "help@example.org" }],
+      },
+    ],
+  ])("is from whom its campaign, template or type says: %o", async (email, expected) => {
+    const made = { ...request({ email: { subject: "x", html: "x" } }), email };
+    const parsed = await PostalMime.parse(compose(made));
+    expect(parsed).toMatchObject(expected);
+    expect(parsed.messageId).toBe("<dlv_01h455vb4pex5vsknk084sn02q@example.org>");
+  });
+
+  it.each([
+    ["Ada", "Ada"],
+    ["Ada Lovelace", "Ada Lovelace"],
+    ['Ada "the first" <eve@example.org>', 'Ada "the first" <eve@example.org>'],
+    ["Ada\r\nBcc: eve@example.org", "Ada Bcc: eve@example.org"],
+    ["Zoë Müller-Ångström", "Zoë Müller-Ångström"],
+    ["\u202eecnahceB", "ecnahceB"],
+    ["x".repeat(300), "x".repeat(100)],
+    ["  ", ""],
+    [17, ""],
+    [undefined, ""],
+  ])("goes to its recipient by name: %j", async (name, shown) => {
+    const made = request({ email: { subject: "x", html: "x" } });
+    const recipient = { ...made.recipient, attributes: { name } };
+    const message = compose({ ...made, recipient });
+    for (const line of message.split("\r\n")) expect(line.length).toBeLessThanOrEqual(78);
+    const parsed = await PostalMime.parse(message);
+    expect(parsed.to).toEqual([{ address: "ann@example.org", name: shown }]);
+    expect(parsed.headers.some(({ key }) => key === "bcc")).toBe(false);
   });
 
   it("of a group is named by the group", async () => {
@@ -173,6 +224,7 @@ describe("a message", () => {
           const parsed = await PostalMime.parse(message);
           expect(parsed.headers.map(({ key }) => key)).toEqual([
             "from",
+            "auto-submitted",
             "to",
             "subject",
             "message-id",

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import type { Mailbox, Sender } from "../../../domain/address.ts";
+import { type Mailbox, parseMailbox, type Sender } from "../../../domain/address.ts";
+import type { EmailIdentity } from "../../../domain/email-identity.ts";
 import {
   compileEmail,
   emailScope,
@@ -9,6 +10,7 @@ import {
   type TemplateContent,
 } from "../../../domain/templates/template.ts";
 import { idPrefixes } from "../../../domain/ids.ts";
+import { cutText } from "../../../domain/text.ts";
 import { type CompiledTemplate, fillTemplate } from "../../../domain/templates/liquid.ts";
 import type { SendRequest } from "../channel.ts";
 import { headerText, quotedPrintable, senderHeader, softBreak } from "./mime.ts";
@@ -45,8 +47,17 @@ export function createComposer({
   clock: () => number;
 }): Composer {
   const compiled = new Map<string, CompiledMessage>();
-  const headers = `From: ${senderHeader(sender)}\r\nTo: `;
   const { domain } = sender.mailbox;
+  const ownHeaders = headersOf(null, sender);
+  /** A campaign's is one object for all its messages. */
+  const identities = new WeakMap<EmailIdentity, string>();
+
+  function openingHeaders(identity: EmailIdentity | null): string {
+    if (identity === null) return ownHeaders;
+    const kept = identities.get(identity) ?? headersOf(identity, sender);
+    identities.set(identity, kept);
+    return kept;
+  }
 
   function messageOf(versionId: string, content: TemplateContent): CompiledMessage {
     const kept = compiled.get(versionId);
@@ -65,7 +76,7 @@ export function createComposer({
       const subject = headerText(renderSubject(message.email, scope));
       const { html, text } = evaluateBodies(message.email, scope);
       return (
-        `${headers}${to.address}\r\nSubject: ${subject}\r\nMessage-ID: <${request.messageId}@${domain}>\r\n${idHeader(request.messageId)}: ${request.messageId}\r\n${request.priority === "critical" ? critical : ""}Date: ${headerDate(clock())}${message.opening}` +
+        `${openingHeaders(request.email)}${recipientHeader(request.recipient, to)}\r\nSubject: ${subject}\r\nMessage-ID: <${request.messageId}@${domain}>\r\n${idHeader(request.messageId)}: ${request.messageId}\r\n${request.priority === "critical" ? critical : ""}Date: ${headerDate(clock())}${message.opening}` +
         (typeof text === "string"
           ? quotedPrintable(text)
           : fillTemplate(
@@ -80,6 +91,30 @@ export function createComposer({
       );
     },
   };
+}
+
+/** Up to the value of To. Nobody wrote the message by hand, and nothing is to answer it by itself (RFC 3834, 5). */
+function headersOf(identity: EmailIdentity | null, sender: Sender): string {
+  const mailbox = identity?.fromAddress ? parseMailbox(identity.fromAddress)! : sender.mailbox;
+  const from = senderHeader({ name: identity?.fromName ?? sender.name, mailbox });
+  const replyTo = identity?.replyTo
+    ? `Reply-To: ${parseMailbox(identity.replyTo)!.address}\r\n`
+    : "";
+  return `From: ${from}\r\n${replyTo}Auto-Submitted: auto-generated\r\nTo: `;
+}
+
+const nameLimit = 100;
+/** Words that need neither quotes nor encoding, of what has room on a line with most addresses. */
+const plainName = /^[\w'-]{1,30}(?: [\w'-]{1,30})?$/;
+
+/** The recipient's mailbox, with the name in their attribute `name`. */
+function recipientHeader({ attributes }: SendRequest["recipient"], to: Mailbox): string {
+  const { name } = attributes;
+  if (typeof name !== "string") return to.address;
+  if (plainName.test(name)) return `${name}\r\n <${to.address}>`;
+  // What turns the direction of text would have the address read otherwise.
+  const line = name.replaceAll(/[\s\p{Cc}\u202a-\u202e\u2066-\u2069]+/gu, " ").trim();
+  return senderHeader({ name: cutText(line, nameLimit), mailbox: to });
 }
 
 /** RFC 2156, and what older mail programs look at. */
