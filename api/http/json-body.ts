@@ -1,8 +1,8 @@
 import { createMiddleware } from "hono/factory";
-import { findUnstorable } from "../../domain/text.ts";
 import type { ApiEnv } from "./context.ts";
 import { locateJsonFault } from "./json-fault.ts";
 import { invalid, jsonPointer, Problem } from "./problem.ts";
+import { type JsonReading, readStrictJson } from "./strict-json.ts";
 
 const mediaType = /^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 
@@ -20,8 +20,8 @@ export function refuseEncoded(encoding: string | undefined): void {
 }
 
 /**
- * Reads the body of a request, if it has one, as JSON in UTF-8 of at most `limitBytes`, and sees that all of it can be
- * stored. It is then found as the variable `body`, undefined if there is none, and by validators.
+ * Reads the body of a request, if it has one, as JSON in UTF-8 of at most `limitBytes`, and sees that all of it means one thing and
+ * can be stored (`readStrictJson`). It is then found as the variable `body`, undefined if there is none, and by validators.
  */
 export function jsonBody(limitBytes: number) {
   return createMiddleware<ApiEnv>(async (c, next) => {
@@ -31,11 +31,12 @@ export function jsonBody(limitBytes: number) {
     }
     if (bytes.length > 0) refuseEncoded(c.req.header("content-encoding"));
     const text = decode(bytes);
-    const value = text === "" ? undefined : parse(text);
-    const fault = findUnstorable(value);
-    if (fault)
-      throw invalid([{ in: "body", field: jsonPointer(fault.path), message: fault.message }]);
-    c.set("body", value);
+    const read = text === "" ? { value: undefined } : parse(text);
+    if ("fault" in read)
+      throw invalid([
+        { in: "body", field: jsonPointer(read.fault.path), message: read.fault.message },
+      ]);
+    c.set("body", read.value);
     // Hono looks here for a body that has been read. It takes promises, whatever its types say.
     c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
     await next();
@@ -77,9 +78,9 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-function parse(text: string): unknown {
+function parse(text: string): JsonReading {
   try {
-    return JSON.parse(text);
+    return readStrictJson(text);
   } catch {
     const { line, column, expected } = locateJsonFault(text);
     throw new Problem("malformed-json", `Line ${line}, column ${column}: expected ${expected}.`);
