@@ -41,6 +41,7 @@ const part = text(500);
 const conditions = [
   z.strictObject({ attribute, equals: scalar }),
   z.strictObject({ attribute, in: alternatives(scalar) }),
+  z.strictObject({ attribute, includes: scalar }),
   z.strictObject({ attribute, exists: z.boolean() }),
   z.strictObject({ attribute, greaterThan: z.number() }),
   z.strictObject({ attribute, atLeast: z.number() }),
@@ -84,7 +85,7 @@ export const recipientFilterShape: z.ZodType<RecipientFilter, RecipientFilter> =
     ...conditions,
   ],
   "must be { all: [filters] }, { any: [filters] } or { not: filter }; " +
-    "{ attribute } with one of equals, in, exists, startsWith, endsWith, contains, greaterThan, atLeast, lessThan and atMost; " +
+    "{ attribute } with one of equals, in, includes, exists, startsWith, endsWith, contains, greaterThan, atLeast, lessThan and atMost; " +
     "{ field } with one of equals, in, exists, startsWith, endsWith and contains, or for createdAt and updatedAt one of from and before; " +
     "{ received: campaign } or { missed: campaign }",
 );
@@ -104,7 +105,7 @@ const sizeOf = (node: unknown): number =>
 
 /**
  * Which recipients are meant. Two-valued: a condition on what a recipient lacks is false, and so true under `not`. Text
- * is compared by case. Bounded in depth and size before anything else is looked at, so that its SQL is bounded too.
+ * is compared by case, but e-mail addresses, which are compared without, as lists do. Bounded in depth and size before anything else is looked at, so that its SQL is bounded too.
  */
 export const recipientFilter: z.ZodType<RecipientFilter, RecipientFilter> = z
   .custom<RecipientFilter>((root) => sizeOf(root) <= maxConditions, {
