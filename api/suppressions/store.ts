@@ -31,19 +31,23 @@ export async function addSuppression(
 
 /**
  * Adds addresses in one statement; one that is there, or comes twice, stays as it came first. Rows are locked in the order
- * of their addresses, so that two callers never wait for each other.
+ * of their addresses, so that two callers never wait for each other. Resolves with how many were added.
  */
 export async function importSuppressions(
   client: Pick<PoolClient, "query">,
   suppressions: readonly NewSuppression[],
   adding: Adding,
-): Promise<void> {
+): Promise<number> {
   const first = new Map<string, NewSuppression>();
   for (const suppression of suppressions) {
     const key = `${suppression.channel} ${suppression.address}`;
     if (!first.has(key)) first.set(key, suppression);
   }
-  await client.query(`${insertSql} DO NOTHING`, values([...first.values()], adding));
+  const { rowCount } = await client.query(
+    `${insertSql} DO NOTHING`,
+    values([...first.values()], adding),
+  );
+  return rowCount ?? 0;
 }
 
 const values = (suppressions: readonly NewSuppression[], { createdBy, now }: Adding) => [

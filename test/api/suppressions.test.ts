@@ -169,19 +169,21 @@ describe("an import of suppressions", () => {
       "i3@example.org,disliked,,",
       "i4@example.org,,push,",
       "i5@example.org",
+      "i6@example.org,,,,more",
+      ",manual,,",
       ",,,",
     ].join("\r\n");
     const { status, body } = await api.send("POST", `${path}/import`, file, csv);
     expect(status).toBe(200);
-    expect(body).toMatchObject({ lines: 8, imported: 3, failed: 5 });
+    expect(body).toMatchObject({ lines: 9, imported: 4, created: 4, failed: 5 });
     expect(
       body.errors.map(({ line, field }: { line: number; field: string }) => [line, field]),
     ).toEqual([
       [5, "address"],
       [6, "reason"],
       [7, "channel"],
-      [8, ""],
-      [9, "address"],
+      [9, ""],
+      [10, "address"],
     ]);
     const { items } = (await api.send("GET", `${path}?sort=createdAt`)).body;
     expect(
@@ -197,9 +199,10 @@ describe("an import of suppressions", () => {
       ["+4915112345678", "sms", "manual", null],
       ["i1@example.org", "email", "imported", null],
       ["i2@example.org", "email", "unsubscribed", 'said "no", twice'],
+      ["i5@example.org", "email", "imported", null],
     ]);
     expect(await auditOf("action=suppression.import")).toEqual([
-      { action: "suppression.import", before: null, after: { imported: 3, failed: 5 } },
+      { action: "suppression.import", before: null, after: { imported: 4, failed: 5 } },
     ]);
   });
 
@@ -212,7 +215,7 @@ describe("an import of suppressions", () => {
       "nonsense",
     ].join("\n");
     const { body } = await api.send("POST", `${path}/import`, file, ndjson);
-    expect(body).toMatchObject({ lines: 5, imported: 3, failed: 2 });
+    expect(body).toMatchObject({ lines: 5, imported: 3, created: 1, unchanged: 2, failed: 2 });
     expect(
       body.errors.map(({ line, field }: { line: number; field: string }) => [line, field]),
     ).toEqual([

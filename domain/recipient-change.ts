@@ -1,0 +1,95 @@
+import { mergePatch, withoutEmpty } from "./merge-patch.ts";
+import { type Preferences, preferences } from "./policy/preferences.ts";
+import {
+  findExcess,
+  type ImportedPatch,
+  type ImportedRecipient,
+  type RecipientProfile,
+} from "./recipient.ts";
+
+/** What is kept of a recipient beside their external id. */
+export interface RecipientState extends RecipientProfile {
+  /** Null where nothing was ever said. */
+  preferences: Preferences | null;
+}
+
+/** What is wrong with a recipient as they would be, and where. */
+export interface ChangeFault {
+  path: (string | number)[];
+  message: string;
+}
+
+/** What a change makes of a recipient, or why it must not be made. */
+type Changed = { state: RecipientState } | { faults: ChangeFault[] };
+
+/** A change of the recipient of an external id; `before` is null where there is none yet. */
+export interface RecipientChange {
+  externalId: string;
+  apply: (before: RecipientState | null) => Changed;
+}
+
+/** Makes the recipient what is given; what they wish stays where it is left out. */
+export function replaceRecipient({
+  externalId,
+  preferences: wishes,
+  ...profile
+}: ImportedRecipient): RecipientChange {
+  return {
+    externalId,
+    apply: (before) => ({
+      state: { ...profile, preferences: wishes ?? before?.preferences ?? null },
+    }),
+  };
+}
+
+/**
+ * Changes what is given and keeps the rest, as a merge patch (RFC 7396): null lets a part take its default again, and within attributes
+ * and preferences it removes.
+ */
+export function mergeRecipient({ externalId, ...patch }: ImportedPatch): RecipientChange {
+  return { externalId, apply: (before) => merge(before, patch) };
+}
+
+const unsaid: RecipientState = {
+  email: null,
+  phone: null,
+  timeZone: "UTC",
+  locale: "en",
+  attributes: {},
+  preferences: null,
+};
+
+function merge(before: RecipientState | null, patch: Omit<ImportedPatch, "externalId">): Changed {
+  const faults: ChangeFault[] = [];
+  // The parts of a patch were checked one by one: only what they make together is looked at here.
+  const take = <Key extends "email" | "phone" | "timeZone" | "locale">(key: Key) =>
+    ((patch[key] === undefined ? before?.[key] : patch[key]) ?? unsaid[key]) as RecipientState[Key];
+  const state: RecipientState = {
+    email: take("email"),
+    phone: take("phone"),
+    timeZone: take("timeZone"),
+    locale: take("locale"),
+    attributes: before?.attributes ?? {},
+    preferences: before?.preferences ?? null,
+  };
+  if (patch.attributes !== undefined) {
+    state.attributes =
+      patch.attributes === null
+        ? {}
+        : (mergePatch(state.attributes, patch.attributes) as RecipientProfile["attributes"]);
+    const message = findExcess(state.attributes);
+    if (message !== null)
+      faults.push({ path: ["attributes"], message: `${message}, with what is kept` });
+  }
+  if (patch.preferences !== undefined) {
+    const merged = preferences.safeParse(
+      mergePatch(state.preferences ?? {}, patch.preferences ?? {}),
+    );
+    if (patch.preferences === null) state.preferences = {};
+    else if (merged.success) state.preferences = withoutEmpty(merged.data);
+    else
+      for (const { path, message } of merged.error.issues)
+        faults.push({ path: ["preferences", ...path.map(String)], message });
+  }
+  return faults.length > 0 ? { faults } : { state };
+}
