@@ -118,6 +118,27 @@ export const recipientFilter: z.ZodType<RecipientFilter, RecipientFilter> = z
   })
   .pipe(recipientFilterShape);
 
+/** A condition that nothing of another type of JSON can fulfil: what it asks for, of which attribute. */
+export interface AskedType {
+  path: string[];
+  asks: "number" | "array";
+  operator: string;
+}
+
+/** The types that a filter asks of attributes. Text may look like either, and fulfils none of these conditions. */
+export function askedTypes(filter: RecipientFilter): AskedType[] {
+  if ("all" in filter) return filter.all.flatMap(askedTypes);
+  if ("any" in filter) return filter.any.flatMap(askedTypes);
+  if ("not" in filter) return askedTypes(filter.not);
+  if (!("attribute" in filter)) return [];
+  const { attribute: _, ...rest } = filter;
+  return Object.entries(rest).flatMap(([operator, value]: [string, unknown]): AskedType[] => {
+    const path = [filter.attribute].flat();
+    if (operator === "includes") return [{ path, asks: "array", operator }];
+    return typeof value === "number" ? [{ path, asks: "number", operator }] : [];
+  });
+}
+
 export const segmentKey = resourceKey;
 
 const maxSegments = 20;
