@@ -41,7 +41,8 @@ export function parseMailbox(text: string): Mailbox | null {
 /** One text for all spellings of an address: what suppressions are kept and looked up by. Null for what is no mailbox. */
 export function addressKey(text: string): string | null {
   // Servers may tell `Ada@` from `ada@`, and none does: a wish not to be written to holds for both.
-  return parseMailbox(text)?.address.toLowerCase() ?? null;
+  const mailbox = parseMailbox(text);
+  return mailbox && normalizeAddress(mailbox.address.toLowerCase());
 }
 
 /**

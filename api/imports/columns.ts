@@ -229,7 +229,7 @@ function mendOf(name: string, { columns, openField }: KnownColumns): string {
   const names = [...columns.keys()].join(", ");
   const choice =
     openField === undefined ? `one of ${names}` : `${openField}.<name>, or one of ${names}`;
-  return `name it ${choice}, or say what it fills: ?columns=${encodeURIComponent(name.slice(0, 100))}:<one of these, or - for nothing>`;
+  return `name it ${choice}, or say what it fills: ?columns=${encodeURIComponent(name.slice(0, 100))}:<one of these, or - for nothing>; * stands for all that are not known`;
 }
 
 /** The name of what a target fills, as a column; null for nothing. */

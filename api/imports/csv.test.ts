@@ -72,6 +72,11 @@ describe("readCsv", () => {
     },
   );
 
+  it("is told so of any character", async () => {
+    expect(await cells("sep=\t\na,b\tc")).toEqual([["a,b", "c"]]);
+    expect(await cells("sep=:\na,b:c")).toEqual([["a,b", "c"]]);
+  });
+
   it("prefers the delimiter by which columns are known, and names a header that leaves it open", async () => {
     const read = async (file: string, known: string[]) => {
       const records: CsvRecord[] = [];

@@ -12,7 +12,7 @@ const maxRecordLength = 65_536;
 const delimiters = [",", ";", "\t", "|"] as const;
 
 /** A first line such as `sep=;`, with which spreadsheets say what stands between cells. */
-const delimiterLine = /^"?sep=([^"])"?$/i;
+const delimiterLine = /^"?sep=([^"])"?\s*$/i;
 
 /**
  * Reads records as RFC 4180 has them, and as spreadsheets write them: cells may be in double quotes, and then hold delimiters, line ends
@@ -39,7 +39,7 @@ export async function* readCsv(
     }
     if (trimBlanks(first.text) === "") continue;
     if (delimiter === null) {
-      delimiter = delimiterLine.exec(trimBlanks(first.text))?.[1] ?? null;
+      delimiter = delimiterLine.exec(first.text)?.[1] ?? null;
       if (delimiter !== null) continue;
       delimiter = chooseDelimiter(first.text, isColumn);
       if (delimiter === null) {
