@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { mergePatch, withoutEmpty } from "./merge-patch.ts";
 import { type Preferences, preferences } from "./policy/preferences.ts";
 import {
@@ -12,6 +13,20 @@ export interface RecipientState extends RecipientProfile {
   /** Null where nothing was ever said. */
   preferences: Preferences | null;
 }
+
+/** Whether two are the same; whoever said nothing wishes the same as who said that they wish nothing. */
+export const isSameState = (a: RecipientState, b: RecipientState): boolean =>
+  a.email === b.email &&
+  a.phone === b.phone &&
+  a.timeZone === b.timeZone &&
+  a.locale === b.locale &&
+  isDeepStrictEqual(a.attributes, b.attributes) &&
+  wishSame(a, b);
+
+/** Whether two wish the same. */
+export const wishSame = (a: RecipientState | null, b: RecipientState | null): boolean =>
+  a?.preferences === b?.preferences ||
+  isDeepStrictEqual(a?.preferences ?? {}, b?.preferences ?? {});
 
 /** What is wrong with a recipient as they would be, and where. */
 export interface ChangeFault {
@@ -73,11 +88,13 @@ function merge(before: RecipientState | null, patch: Omit<ImportedPatch, "extern
     preferences: before?.preferences ?? null,
   };
   if (patch.attributes !== undefined) {
+    const kept = state.attributes;
     state.attributes =
       patch.attributes === null
         ? {}
-        : (mergePatch(state.attributes, patch.attributes) as RecipientProfile["attributes"]);
-    const message = findExcess(state.attributes);
+        : (mergePatch(kept, patch.attributes) as RecipientProfile["attributes"]);
+    // What is given was checked by itself, and is no longer where nothing is kept beside it.
+    const message = Object.keys(kept).length === 0 ? null : findExcess(state.attributes);
     if (message !== null)
       faults.push({ path: ["attributes"], message: `${message}, with what is kept` });
   }

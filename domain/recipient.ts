@@ -46,12 +46,22 @@ const timeZone = z.string().refine(isTimeZone, {
   error: ({ input }) => timeZoneFault(String(input)) ?? "",
 });
 
+/** Tags that were asked for of late and their canonical form: `Intl` takes as long as the rest of a line of an import. */
+const knownLocales = new Map<string, string | null>();
+const maxKnownLocales = 2_000;
+
 function canonicalLocale(tag: string): string | null {
+  if (tag.length > 100) return null;
+  const known = knownLocales.get(tag);
+  if (known !== undefined) return known;
+  let canonical: string | null = null;
   try {
-    return (tag.length <= 100 && Intl.getCanonicalLocales(tag)[0]) || null;
+    canonical = Intl.getCanonicalLocales(tag)[0] ?? null;
   } catch {
-    return null;
+    // Not one of BCP 47.
   }
+  if (knownLocales.size < maxKnownLocales) knownLocales.set(tag, canonical);
+  return canonical;
 }
 
 /** A BCP 47 tag, in canonical case. */
