@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { addressKey, addressSpellings, parseMailbox, parseSender, restorePlus } from "./address.ts";
+import {
+  addressKey,
+  addressSpellings,
+  keptAddress,
+  parseMailbox,
+  parseSender,
+  restorePlus,
+} from "./address.ts";
 
 describe("a mailbox", () => {
   it.each([
@@ -47,6 +54,8 @@ describe("a mailbox", () => {
     "ann@example.org\r\nRCPT TO:<bob@example.org>",
     "ann\u200b@example.org",
     "ann\u2028@example.org",
+    "ann@exam\u200bple.org",
+    "ann@exam\u00adple.org",
     "ann@xn--a.example",
     "ann@xn--.example",
     "ann@xn--example-.example",
@@ -115,6 +124,21 @@ describe("addressKey", () => {
 
   it("is null for what is no address", () => {
     expect(addressKey("ada")).toBeNull();
+  });
+});
+
+describe("keptAddress", () => {
+  it.each([
+    ["Ada@Example.ORG", "Ada@Example.ORG"],
+    ["rene\u0301@Example.org", "ren\u00e9@Example.org"],
+    ["Ada@BU\u0308CHER.Example", "Ada@b\u00fccher.example"],
+    ["ada@\uff45xample.org", "ada@example.org"],
+    ["ada@xn--bcher-kva.example", "ada@xn--bcher-kva.example"],
+    ["no address\u0301", "no address\u0301".normalize()],
+  ])("of %s is %s", (given, kept) => {
+    expect(keptAddress(given)).toBe(kept);
+    expect(keptAddress(kept)).toBe(kept);
+    if (parseMailbox(given)) expect(addressKey(kept)).toBe(addressKey(given));
   });
 });
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { normalizeAddress, parseMailbox } from "./address.ts";
+import { keptAddress, parseMailbox } from "./address.ts";
 import { idPrefixes, parsePublicId } from "./ids.ts";
 import { withoutEmpty } from "./merge-patch.ts";
 import { preferences, preferencesPatch } from "./policy/preferences.ts";
@@ -28,7 +28,7 @@ export function recipientReference(reference: string): { externalId: string } | 
   return id === null ? { externalId: reference } : { id };
 }
 
-/** An address of a mailbox, which comes out as `normalizeAddress` has it and is else as it was given. */
+/** An address of a mailbox, which comes out as `keptAddress` has it and is else as it was given. */
 export const emailAddress = z
   .string()
   .max(254, "must have at most 254 characters")
@@ -36,7 +36,7 @@ export const emailAddress = z
     (text) => parseMailbox(text) !== null,
     "must be an e-mail address, such as ada@example.org",
   )
-  .overwrite(normalizeAddress);
+  .overwrite(keptAddress);
 
 export const phoneNumber = z
   .string()
