@@ -14,8 +14,8 @@ export interface KnownColumns {
   freeText?: ReadonlySet<string>;
   /** Columns named `attributes.<name>` fill the field `attributes` where that is it. */
   openField?: string;
-  /** Names of columns, as `plainName` has them, that fill the part of the open field that is called as they are. */
-  openNames?: ReadonlySet<string>;
+  /** Names of columns, as `plainName` has them, that fill the part of the open field that is called as they are; without one nothing. */
+  sideNames: ReadonlySet<string>;
 }
 
 /** What a column fills: a field of a record, a part of its open field, or nothing. */
@@ -132,6 +132,8 @@ export const typesParameter = (openField: string) =>
 export interface Column {
   name: string;
   targets: Target[];
+  /** Whether the caller says so. */
+  said: boolean;
 }
 
 /** How a file's columns are read, or what is wrong with its header. */
@@ -170,16 +172,13 @@ export function readHeader(
       });
 
   const columns = names.map((name, index): Column => {
-    const targets =
-      name === ""
-        ? []
-        : (mapping.get(plainName(name))?.targets ??
-          targetsOf(name, known, mapping.get("*")?.targets));
+    const column = readColumn(name, known, mapping);
     if (name === "") fault(`whose column ${index + 1} has no name`);
     else if (isForbidden(name, known))
       fault(`with the column ${show(name)}: nothing may be called ${forbiddenName}`);
-    else if (targets.length === 0) fault(`with the column ${show(name)}: ${mendOf(name, known)}`);
-    return { name, targets };
+    else if (column.targets.length === 0)
+      fault(`with the column ${show(name)}: ${mendOf(name, known)}`);
+    return column;
   });
 
   const filledBy = new Map<string, string>();
@@ -200,14 +199,21 @@ export function readHeader(
   return faults.length > 0 ? { faults } : { columns };
 }
 
-function targetsOf(name: string, known: KnownColumns, others: Target[] | undefined): Target[] {
-  const target = findTarget(name, known);
-  if (target !== null) return [target];
-  return (others ?? []).map((other) => (other.kind === "part" ? { kind: "part", name } : other));
+/** What a column fills: as the caller says, as its name says, or as the caller says of those that are not known. */
+function readColumn(name: string, known: KnownColumns, mapping: ColumnMapping): Column {
+  const said = name === "" ? undefined : mapping.get(plainName(name));
+  if (said) return { name, targets: said.targets, said: true };
+  const target = name === "" ? null : findTarget(name, known);
+  if (target !== null) return { name, targets: [target], said: false };
+  const others = name === "" ? [] : (mapping.get("*")?.targets ?? []);
+  const targets = others.map((other): Target =>
+    other.kind === "part" ? { kind: "part", name } : other,
+  );
+  return { name, targets, said: true };
 }
 
 function findTarget(name: string, known: KnownColumns): Target | null {
-  const { columns, otherNames, openField, openNames } = known;
+  const { columns, otherNames, openField, sideNames } = known;
   const field = columns.get(name);
   if (field !== undefined) return { kind: "field", field };
   if (openField !== undefined && name.toLowerCase().startsWith(`${openField}.`)) {
@@ -217,7 +223,8 @@ function findTarget(name: string, known: KnownColumns): Target | null {
   const plain = plainName(name);
   const other = otherNames.get(plain);
   if (other !== undefined) return { kind: "field", field: other };
-  return openField !== undefined && openNames?.has(plain) ? { kind: "part", name } : null;
+  if (!sideNames.has(plain)) return null;
+  return openField === undefined ? { kind: "nothing" } : { kind: "part", name };
 }
 
 const isForbidden = (name: string, known: KnownColumns) => {

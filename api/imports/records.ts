@@ -213,8 +213,11 @@ function hintsOf(
   columns: readonly Column[],
   looks: ReadonlyMap<string, ReturnType<typeof createLookOfCells>>,
 ): ColumnHint[] {
-  return columns.flatMap(({ name: column, targets }) =>
-    targets.flatMap(nameOfPart).flatMap((name): ColumnHint[] => {
+  return columns.flatMap(({ name: column, targets, said }) => [
+    ...(said || targets.some(({ kind }) => kind !== "nothing")
+      ? []
+      : [{ column, message: "was left out: nothing here is filled by it" }]),
+    ...targets.flatMap(nameOfPart).flatMap((name): ColumnHint[] => {
       const look = looks.get(name)?.look() ?? null;
       if (look === null) return [];
       const what = look === "number" ? "numbers" : "true and false";
@@ -222,7 +225,7 @@ function hintsOf(
       const message = `holds only ${what} and was imported as text${why}: say ?types=${name}:${look} where it is meant as such`;
       return [{ column, message }];
     }),
-  );
+  ]);
 }
 
 /** Names, for the caller, what contradicts what they said of the character set. */

@@ -11,6 +11,7 @@ import {
 } from "../../domain/suppression.ts";
 import type { Prisma, Suppression } from "../../prisma/generated/client.ts";
 import { withAuditedTransaction } from "../http/idempotency.ts";
+import { addressBookNames } from "../imports/address-books.ts";
 import { columnsParameter, type KnownColumns, plainName } from "../imports/columns.ts";
 import { importBody, importDescription, importOutcome, importStream } from "../imports/stream.ts";
 import { filterByCreation, filterBy, readPage } from "../http/page-reading.ts";
@@ -141,6 +142,7 @@ const importColumns: KnownColumns = {
     ),
   ),
   requiredColumn: "address",
+  sideNames: addressBookNames,
   freeText: new Set(["note"]),
 };
 

@@ -207,12 +207,17 @@ describe("columns that the caller names", () => {
 
   it("are understood of suppressions too", async () => {
     const { body } = await importing(
-      "Email Address;Grund;Notes\nSupp1@Example.org;egal;asked\n",
+      "Email Address;Grund;First Name;Notes\nSupp1@Example.org;egal;Ada;asked\n",
       "text/csv",
       "?columns=Grund:-",
       "/v1/suppressions/import",
     );
-    expect(body).toMatchObject({ imported: 1, created: 1, unchanged: 0 });
+    expect(body).toMatchObject({
+      imported: 1,
+      created: 1,
+      unchanged: 0,
+      hints: [{ column: "First Name", message: expect.stringContaining("left out") }],
+    });
     const { body: found } = await api.send("GET", "/v1/suppressions?address=supp1@example.org");
     expect(found.items).toMatchObject([{ note: "asked", reason: "imported" }]);
   });
