@@ -48,8 +48,15 @@ const suppression = z
     note: z.string().nullable().openapi({ example: "Asked for it by telephone" }),
     createdBy: z
       .string()
-      .openapi({ description: "`bootstrap`, or the id of a key", example: "bootstrap" }),
+      .openapi({
+        description: "`bootstrap`, the id of a key, or of the delivery that bounced",
+        example: "bootstrap",
+      }),
     createdAt: z.iso.datetime(),
+    expiresAt: z.iso
+      .datetime()
+      .nullable()
+      .openapi({ description: "It holds no longer than that; null: until it is removed" }),
   })
   .openapi("Suppression");
 
@@ -211,7 +218,7 @@ export function suppressionRoutes(services: Services) {
         // Of two requests that remove it at once, one finds it.
         const [row] = await tx.$queryRaw<
           Suppression[]
-        >`DELETE FROM suppressions WHERE id = ${id}::uuid RETURNING id, channel, address, reason, note, created_by AS "createdBy", created_at AS "createdAt"`;
+        >`DELETE FROM suppressions WHERE id = ${id}::uuid RETURNING id, channel, address, reason, note, created_by AS "createdBy", created_at AS "createdAt", expires_at AS "expiresAt"`;
         if (!row) throwNotFound("suppression");
         const before = suppressionJson(row);
         return {
@@ -249,6 +256,7 @@ function suppressionJson({
   note,
   createdBy,
   createdAt,
+  expiresAt,
 }: Suppression) {
   return {
     id: publicId("suppression", id),
@@ -258,5 +266,6 @@ function suppressionJson({
     note,
     createdBy,
     createdAt: createdAt.toISOString(),
+    expiresAt: expiresAt?.toISOString() ?? null,
   };
 }

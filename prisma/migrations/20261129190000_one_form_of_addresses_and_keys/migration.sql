@@ -1,9 +1,9 @@
--- Addresses are kept and compared in one Unicode form, NFC (RFC 6532, section 3.1). Of suppressions that become one, the oldest stays:
--- as when the same address is added twice.
+-- Addresses are kept and compared in one Unicode form, NFC (RFC 6532, section 3.1). Of suppressions that become one, the oldest stays
+-- of those that hold for good, or else of all: as when the same address is added twice.
 DELETE FROM suppressions AS s
 WHERE s.address ~ '[^[:ascii:]]' AND EXISTS (
   SELECT FROM suppressions AS o
-  WHERE o.channel = s.channel AND normalize(o.address, NFC) = normalize(s.address, NFC) AND (o.created_at, o.id) < (s.created_at, s.id)
+  WHERE o.channel = s.channel AND normalize(o.address, NFC) = normalize(s.address, NFC) AND (o.expires_at IS NOT NULL, o.created_at, o.id) < (s.expires_at IS NOT NULL, s.created_at, s.id)
 );
 UPDATE suppressions SET address = normalize(address, NFC)
 WHERE address ~ '[^[:ascii:]]' AND address IS NOT NFC NORMALIZED;
