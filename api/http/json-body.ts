@@ -6,10 +6,13 @@ import { type JsonReading, readStrictJson } from "./strict-json.ts";
 
 const mediaType = /^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 
-export const unsupportedBody = () =>
-  new Problem("unsupported-media-type", "Send the body as application/json in UTF-8.", {
-    headers: { Accept: "application/json" },
-  });
+/** The problem of a body that is no JSON in UTF-8, which is the only character set that JSON has (RFC 8259, section 8.1). */
+export const unsupportedBody = (given = "") =>
+  new Problem(
+    "unsupported-media-type",
+    `Send the body as application/json in UTF-8${given && `, not as ${given.slice(0, 100)}`}.`,
+    { headers: { Accept: "application/json" } },
+  );
 
 /** Refuses a body that is compressed: limits hold for what is sent. */
 export function refuseEncoded(encoding: string | undefined): void {
@@ -26,9 +29,8 @@ export function refuseEncoded(encoding: string | undefined): void {
 export function jsonBody(limitBytes: number) {
   return createMiddleware<ApiEnv>(async (c, next) => {
     const bytes = await readBytes(c.req.raw, limitBytes);
-    if (bytes.length > 0 && !mediaType.test(c.req.header("content-type") ?? "")) {
-      throw unsupportedBody();
-    }
+    const contentType = c.req.header("content-type") ?? "";
+    if (bytes.length > 0 && !mediaType.test(contentType)) throw unsupportedBody(contentType);
     if (bytes.length > 0) refuseEncoded(c.req.header("content-encoding"));
     const text = decode(bytes);
     const read = text === "" ? { value: undefined } : parse(text);

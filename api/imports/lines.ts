@@ -6,6 +6,8 @@ export type Line = { line: number; text: string } | { line: number; fault: strin
 /** Longest line, in units of its character set. */
 export const maxLineBytes = 65_536;
 
+const nameCharset = "name its character set in Content-Type, as in charset=windows-1252";
+
 const newline = 0x0a;
 const carriageReturn = 0x0d;
 
@@ -58,7 +60,7 @@ async function* splitLines(
   const finish = (): Line => {
     const result: Line = tooLong
       ? { line, fault: `is longer than ${maxLineBytes} bytes` }
-      : decode(line, held.length === 1 ? held[0]! : Buffer.concat(held), charset);
+      : decode(line, held.length === 1 ? held[0]! : Buffer.concat(held), charset, declared);
     line += 1;
     held = [];
     heldBytes = 0;
@@ -79,9 +81,10 @@ async function* splitLines(
   if (heldBytes > 0) yield finish();
 }
 
-function decode(line: number, bytes: Uint8Array, charset: Charset): Line {
+function decode(line: number, bytes: Uint8Array, charset: Charset, declared: string | null): Line {
   const text = charset.decode(bytes);
-  if (text === null) return { line, fault: `is not valid ${charset.name}` };
+  const mend = declared === null ? `: ${nameCharset}` : "";
+  if (text === null) return { line, fault: `is not valid ${charset.name}${mend}` };
   return { line, text: text.endsWith("\r") ? text.slice(0, -1) : text };
 }
 

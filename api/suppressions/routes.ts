@@ -46,12 +46,10 @@ const suppression = z
     }),
     reason: z.enum(suppressionReasons),
     note: z.string().nullable().openapi({ example: "Asked for it by telephone" }),
-    createdBy: z
-      .string()
-      .openapi({
-        description: "`bootstrap`, the id of a key, or of the delivery that bounced",
-        example: "bootstrap",
-      }),
+    createdBy: z.string().openapi({
+      description: "`bootstrap`, the id of a key, or of the delivery that bounced",
+      example: "bootstrap",
+    }),
     createdAt: z.iso.datetime(),
     expiresAt: z.iso
       .datetime()

@@ -57,7 +57,7 @@ describe("a file in another character set", () => {
     ])
       expect((await importing(file, type)).body).toMatchObject({
         imported: 1,
-        errors: [{ line: 2, field: "", message: `is not valid ${name}` }],
+        errors: [{ line: 2, field: "", message: expect.stringContaining(`is not valid ${name}`) }],
       });
   });
 
