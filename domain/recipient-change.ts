@@ -5,6 +5,7 @@ import {
   findExcess,
   type ImportedPatch,
   type ImportedRecipient,
+  type RecipientPatch,
   type RecipientProfile,
 } from "./recipient.ts";
 
@@ -62,7 +63,7 @@ export function replaceRecipient({
  * and preferences it removes.
  */
 export function mergeRecipient({ externalId, ...patch }: ImportedPatch): RecipientChange {
-  return { externalId, apply: (before) => merge(before, patch) };
+  return { externalId, apply: (before) => applyPatch(before, patch) };
 }
 
 const unsaid: RecipientState = {
@@ -74,7 +75,11 @@ const unsaid: RecipientState = {
   preferences: null,
 };
 
-function merge(before: RecipientState | null, patch: Omit<ImportedPatch, "externalId">): Changed {
+/** What a patch makes of a recipient. What it leaves out is kept as it is, though it may be from before it would be refused. */
+export function applyPatch(
+  before: RecipientState | null,
+  patch: RecipientPatch & Pick<ImportedPatch, "preferences">,
+): Changed {
   const faults: ChangeFault[] = [];
   // The parts of a patch were checked one by one: only what they make together is looked at here.
   const take = <Key extends "email" | "phone" | "timeZone" | "locale">(key: Key) =>

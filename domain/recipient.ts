@@ -119,13 +119,14 @@ export const recipientPatch = z.strictObject({
   phone: phoneNumber.nullable().optional(),
   timeZone: timeZone.nullable().optional(),
   locale: locale.nullable().optional(),
-  attributes: z.looseObject({}).nullable().optional(),
+  attributes: attributes.nullable().optional(),
 });
+
+export type RecipientPatch = z.output<typeof recipientPatch>;
 
 /** What imports that merge bring of a recipient: a merge patch of their profile and of what they wish. */
 export const importedPatch = recipientPatch.extend({
   externalId,
-  attributes: attributes.nullable().optional(),
   preferences: preferencesPatch.nullable().optional(),
 });
 

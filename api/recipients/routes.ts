@@ -2,12 +2,12 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { publicId } from "../../domain/ids.ts";
-import { mergePatch } from "../../domain/merge-patch.ts";
-import { replaceRecipient } from "../../domain/recipient-change.ts";
+import { applyPatch, replaceRecipient } from "../../domain/recipient-change.ts";
 import {
   externalId,
   type ImportedRecipient,
   recipientPatch,
+  type RecipientProfile,
   recipientProfile,
   recipientReference,
 } from "../../domain/recipient.ts";
@@ -18,7 +18,7 @@ import { ifMatchHeaders, setEtag } from "../http/etag.ts";
 import { eraseDeliveries } from "../../ledger/transitions.ts";
 import { wakeFor } from "../deliveries/changes.ts";
 import { withAuditedTransaction } from "../http/idempotency.ts";
-import { invalid } from "../http/problem.ts";
+import { invalid, jsonPointer } from "../http/problem.ts";
 import { releaseFor } from "../deliveries/release.ts";
 import { storeRecipients } from "./upsert.ts";
 import {
@@ -40,7 +40,6 @@ import {
   responses,
 } from "../http/router.ts";
 import { executeIn } from "../../ledger/sql.ts";
-import { fieldErrors } from "../http/validation.ts";
 import { changeVersioned } from "../http/versioned.ts";
 import type { Services } from "../services.ts";
 
@@ -246,20 +245,30 @@ function patchRecipient(
   });
 }
 
-const profileOf = ({ email, phone, timeZone, locale, attributes }: LockedRecipient) => ({
+const profileOf = ({
   email,
   phone,
   timeZone,
   locale,
   attributes,
+}: LockedRecipient): RecipientProfile => ({
+  email,
+  phone,
+  timeZone,
+  locale,
+  attributes: attributes as RecipientProfile["attributes"],
 });
 
 /** The profile that a patch makes of a recipient; throws the problem of one that may not be. */
-function mergeProfile(before: LockedRecipient, wanted: z.output<typeof recipientPatch>) {
-  // What is left as it is may be from before only IANA's time zones were taken.
-  const keepsZone = wanted.timeZone === undefined;
-  const patch = keepsZone ? { ...wanted, timeZone: null } : wanted;
-  const parsed = recipientProfile.safeParse(mergePatch(profileOf(before), patch));
-  if (!parsed.success) throw invalid(fieldErrors(parsed.error, "body"));
-  return keepsZone ? { ...parsed.data, timeZone: before.timeZone } : parsed.data;
+function mergeProfile(
+  before: LockedRecipient,
+  wanted: z.output<typeof recipientPatch>,
+): RecipientProfile {
+  const made = applyPatch({ ...profileOf(before), preferences: null }, wanted);
+  if ("faults" in made)
+    throw invalid(
+      made.faults.map(({ path, message }) => ({ in: "body", field: jsonPointer(path), message })),
+    );
+  const { preferences: _, ...profile } = made.state;
+  return profile;
 }

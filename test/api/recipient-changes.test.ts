@@ -58,6 +58,20 @@ describe("PATCH /v1/recipients/{recipient}", () => {
     });
   });
 
+  it("leaves alone what it does not name, though it would be refused today", async () => {
+    const { body } = await api.send("GET", "/v1/recipients/ada");
+    const email = "a@xn--a.example";
+    await api.prisma.recipient.update({ where: { externalId: "ada" }, data: { email } });
+    expect(await patch({ locale: "fr" }, "*")).toMatchObject({ status: 200, body: { email } });
+    expect((await patch({ email }, "*")).status).toBe(422);
+    const line = JSON.stringify({ externalId: "ada", locale: "it" });
+    await api.send("POST", "/v1/recipients/import", line, {
+      "content-type": "application/x-ndjson",
+    });
+    const after = await api.send("GET", `/v1/recipients/${body.id}`);
+    expect(after.body).toMatchObject({ email, locale: "it" });
+  });
+
   it("changes nothing where nothing differs", async () => {
     const { headers, body } = await patch({ locale: "en-gb", attributes: { plan: "pro" } });
     expect(headers.get("etag")).toBe(etag);
