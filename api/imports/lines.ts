@@ -69,12 +69,12 @@ async function* splitLines(
   };
 
   for await (const chunk of wholeUnits(startWith(text, source), unitBytes)) {
+    const findEnd = createFinder(chunk, ends, charset);
     let from = 0;
-    for (let end = findUnit(chunk, ends, 0, charset); end !== -1;) {
+    for (let end = findEnd(0); end !== -1; end = findEnd(from)) {
       hold(chunk.subarray(from, end));
       yield finish();
       from = end + unitBytes;
-      end = findUnit(chunk, ends, from, charset);
     }
     if (from < chunk.length) hold(chunk.subarray(from));
   }
@@ -129,7 +129,7 @@ async function* wholeUnits(
 }
 
 function endsInCarriageReturn(head: Uint8Array, charset: Charset): boolean {
-  const end = findUnit(head, [newline, carriageReturn], 0, charset);
+  const end = createFinder(head, [newline, carriageReturn], charset)(0);
   return (
     end !== -1 &&
     isUnit(head, end, carriageReturn, charset) &&
@@ -137,27 +137,34 @@ function endsInCarriageReturn(head: Uint8Array, charset: Charset): boolean {
   );
 }
 
-/** Where the first of some ASCII characters stands, from a place between two units on; -1 where none does. */
-function findUnit(
+/**
+ * Finds where the first of some ASCII characters stands, from a place between two units on; -1 where none does. Places must be asked
+ * for in their order: bytes are looked at once for each character.
+ */
+function createFinder(
   bytes: Uint8Array,
   characters: readonly number[],
-  from: number,
   charset: Charset,
-): number {
-  let first = -1;
-  for (const character of characters) {
-    let at = bytes.indexOf(character, from);
-    while (at !== -1 && charset.unitBytes === 2) {
-      const start = at - (at % 2);
-      if (isUnit(bytes, start, character, charset)) {
-        at = start;
-        break;
-      }
-      at = bytes.indexOf(character, at + 1);
+): (from: number) => number {
+  const places = characters.map(() => -1);
+  return (from) => {
+    let first = bytes.length;
+    for (const [n, character] of characters.entries()) {
+      if (places[n]! < from) places[n] = findUnit(bytes, character, from, charset);
+      first = Math.min(first, places[n]!);
     }
-    if (at !== -1 && (first === -1 || at < first)) first = at;
+    return first === bytes.length ? -1 : first;
+  };
+}
+
+/** Where a character stands; the length of the bytes where it does not. */
+function findUnit(bytes: Uint8Array, character: number, from: number, charset: Charset): number {
+  const { unitBytes } = charset;
+  for (let at = bytes.indexOf(character, from); at !== -1; at = bytes.indexOf(character, at + 1)) {
+    const start = at - (at % unitBytes);
+    if (isUnit(bytes, start, character, charset)) return start;
   }
-  return first;
+  return bytes.length;
 }
 
 function isUnit(

@@ -82,6 +82,12 @@ describe("a suppression", () => {
     }
   });
 
+  it("is found by an address whose plus sign was not encoded", async () => {
+    await add({ channel: "email", address: "plus+tag@example.org" });
+    for (const given of ["plus%2Btag@example.org", "Plus+Tag@example.org"])
+      expect(await addressesOf(`address=${given}`)).toEqual(["plus+tag@example.org"]);
+  });
+
   it("is one row when many add it at once", async () => {
     const replies = await Promise.all(
       Array.from({ length: 10 }, () => add({ channel: "sms", address: "+4915112345678" })),
