@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { trimBlanks } from "../../domain/text.ts";
+import { cutText, trimBlanks } from "../../domain/text.ts";
 import { type CellType, cellTypes } from "./cells.ts";
 
 /** What the columns of a file may fill. */
@@ -57,7 +57,7 @@ export function columnsParameter(known: KnownColumns) {
           const message =
             column === ""
               ? "must be pairs of a column and what it fills, such as Mail:email, separated by commas"
-              : `cannot fill ${JSON.stringify(pair.slice(colon + 1, colon + 101))} from ${JSON.stringify(column.slice(0, 100))}: it may be ${choice}`;
+              : `cannot fill ${show(pair.slice(colon + 1))} from ${show(column)}: it may be ${choice}`;
           context.addIssue({ code: "custom", message });
           return z.NEVER;
         }
@@ -188,7 +188,7 @@ export function readHeader(
       const other = filled === null ? undefined : filledBy.get(filled);
       if (other !== undefined)
         fault(
-          `that names a column twice: ${show(other)} and ${show(name)} both fill ${filled}. Say which one does: ?columns=${encodeURIComponent(name)}:-`,
+          `that names a column twice: ${show(other)} and ${show(name)} both fill ${filled}. Say which one does: ?columns=${encodeURIComponent(cutText(name, 100))}:-`,
         );
       if (filled !== null) filledBy.set(filled, name);
     }
@@ -236,7 +236,7 @@ function mendOf(name: string, { columns, openField }: KnownColumns): string {
   const names = [...columns.keys()].join(", ");
   const choice =
     openField === undefined ? `one of ${names}` : `${openField}.<name>, or one of ${names}`;
-  return `name it ${choice}, or say what it fills: ?columns=${encodeURIComponent(name.slice(0, 100))}:<one of these, or - for nothing>; * stands for all that are not known`;
+  return `name it ${choice}, or say what it fills: ?columns=${encodeURIComponent(cutText(name, 100))}:<one of these, or - for nothing>; * stands for all that are not known`;
 }
 
 /** The name of what a target fills, as a column; null for nothing. */
@@ -251,7 +251,7 @@ function describeTarget(target: Target, { columns, openField }: KnownColumns): s
   }
 }
 
-const show = (name: string) => JSON.stringify(name.slice(0, 100));
+const show = (name: string) => JSON.stringify(cutText(name, 100));
 
 const maxListed = 20;
 

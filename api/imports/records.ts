@@ -1,5 +1,5 @@
 import type { z } from "@hono/zod-openapi";
-import { findUnstorable, trimBlanks } from "../../domain/text.ts";
+import { cutText, findUnstorable, trimBlanks } from "../../domain/text.ts";
 import { invalid, jsonPointer } from "../http/problem.ts";
 import { type JsonReading, readStrictJson } from "../http/strict-json.ts";
 import { fieldFaults } from "../http/validation.ts";
@@ -180,7 +180,7 @@ export function readCsvRecords<Item>(
         strange.map((name) => ({
           in: "query",
           field: "types",
-          message: `names ${JSON.stringify(name.slice(0, 100))}, which no column fills`,
+          message: `names ${JSON.stringify(cutText(name, 100))}, which no column fills`,
         })),
       );
     for (const name of names) if (!said.types.has(name)) looks.set(name, createLookOfCells());

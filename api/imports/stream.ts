@@ -3,6 +3,7 @@ import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { PoolClient } from "pg";
 import { inTransaction } from "../../ledger/transaction.ts";
+import { cutText } from "../../domain/text.ts";
 import { createRunningEntry } from "../http/audit.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { findCharset, usualCharsets } from "./charset.ts";
@@ -185,7 +186,7 @@ function chooseReader<Item>(
     throw unsupported("Send text/csv or application/x-ndjson.");
   if (charset !== null && findCharset(charset) === null)
     throw unsupported(
-      `The charset ${JSON.stringify(charset.slice(0, 100))} is not known here: send ${usualCharsets}, or another of the WHATWG Encoding Standard.`,
+      `The charset ${JSON.stringify(cutText(charset, 100))} is not known here: send ${usualCharsets}, or another of the WHATWG Encoding Standard.`,
     );
   const file = { bytes: readBody(c.req.raw), charset };
   if (type === "text/csv") return readCsvRecords(file, kind, options);
