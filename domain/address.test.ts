@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { addressKey, parseMailbox, parseSender } from "./address.ts";
+import {
+  addressKey,
+  addressSpellings,
+  keptAddress,
+  parseMailbox,
+  parseSender,
+  restorePlus,
+} from "./address.ts";
 
 describe("a mailbox", () => {
   it.each([
@@ -9,6 +16,11 @@ describe("a mailbox", () => {
     ["o'neil@example.org", "o'neil@example.org"],
     ["ann@bücher.example", "ann@xn--bcher-kva.example"],
     ["ann@localhost", "ann@localhost"],
+    ["ann@XN--bcher-KVA.example", "ann@xn--bcher-kva.example"],
+    ["ann@bu\u0308cher.example", "ann@xn--bcher-kva.example"],
+    ["ann@faß.example", "ann@xn--fa-hia.example"],
+    ["ann@ab--cd.example", "ann@ab--cd.example"],
+    [`ann@${"a".repeat(63)}.example`, `ann@${"a".repeat(63)}.example`],
   ])("is read: %s", (text, address) => {
     expect(parseMailbox(text)).toEqual({ address, domain: address.split("@")[1], smtpUtf8: false });
   });
@@ -42,6 +54,21 @@ describe("a mailbox", () => {
     "ann@example.org\r\nRCPT TO:<bob@example.org>",
     "ann\u200b@example.org",
     "ann\u2028@example.org",
+    "ann@exam\u200bple.org",
+    "ann@exam\u00adple.org",
+    "ann@xn--a.example",
+    "ann@xn--.example",
+    "ann@xn--example-.example",
+    "ann@xn--bcher-kv.example.xn--a",
+    "ann@xn--99999999.example",
+    "ann@sub.XN--A.example",
+    "ann@example.org.",
+    "ann@.example.org",
+    "ann@example.123",
+    "ann@example-.org",
+    `ann@${"a".repeat(64)}.example`,
+    `ann@${"ü".repeat(60)}.example`,
+    `${"é".repeat(33)}@example.org`,
     `${"a".repeat(65)}@example.org`,
     `ann@${"a.".repeat(130)}org`,
   ])("is refused: %j", (text) => {
@@ -90,7 +117,45 @@ describe("addressKey", () => {
     expect(addressKey("ada@bücher.example")).toBe("ada@xn--bcher-kva.example");
   });
 
+  it("is one for all ways in which Unicode writes a letter", () => {
+    expect(addressKey("rene\u0301@example.org")).toBe(addressKey("ren\u00e9@example.org"));
+    expect(parseMailbox("rene\u0301@example.org")?.address).toBe("ren\u00e9@example.org");
+  });
+
   it("is null for what is no address", () => {
     expect(addressKey("ada")).toBeNull();
+  });
+});
+
+describe("keptAddress", () => {
+  it.each([
+    ["Ada@Example.ORG", "Ada@Example.ORG"],
+    ["rene\u0301@Example.org", "ren\u00e9@Example.org"],
+    ["Ada@BU\u0308CHER.Example", "Ada@b\u00fccher.example"],
+    ["ada@\uff45xample.org", "ada@example.org"],
+    ["ada@xn--bcher-kva.example", "ada@xn--bcher-kva.example"],
+    ["no address\u0301", "no address\u0301".normalize()],
+  ])("of %s is %s", (given, kept) => {
+    expect(keptAddress(given)).toBe(kept);
+    expect(keptAddress(kept)).toBe(kept);
+    if (parseMailbox(given)) expect(addressKey(kept)).toBe(addressKey(given));
+  });
+});
+
+describe("addressSpellings", () => {
+  it("are those of a domain, of an address or of its end", () => {
+    const both = ["@bücher.example", "@xn--bcher-kva.example"];
+    expect(addressSpellings("@BÜCHER.example").toSorted()).toEqual(both);
+    expect(addressSpellings("@xn--bcher-kva.example").toSorted()).toEqual(both);
+    expect(addressSpellings("Ada@Example.ORG")).toEqual(["ada@example.org"]);
+    expect(addressSpellings("rene\u0301")).toEqual(["ren\u00e9"]);
+  });
+});
+
+describe("restorePlus", () => {
+  it("takes a blank for a plus sign where that makes an address", () => {
+    expect(restorePlus("ada news@example.org")).toBe("ada+news@example.org");
+    expect(restorePlus("ada news")).toBe("ada news");
+    expect(restorePlus("ada@example .org")).toBe("ada@example .org");
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { audience, namedSegments, type RecipientFilter } from "./audience.ts";
+import { askedTypes, audience, namedSegments, type RecipientFilter } from "./audience.ts";
 
 const accepts = (value: unknown) => audience.safeParse(value).success;
 
@@ -91,6 +91,27 @@ describe("audience", () => {
     const nothing = { any: Array(100_000).fill({}) };
     const { error } = audience.safeParse({ where: nothing });
     expect(JSON.stringify(error!.issues).length).toBeLessThan(5_000);
+  });
+});
+
+describe("askedTypes", () => {
+  it("are those that a number or a list is asked of, wherever they stand", () => {
+    expect(
+      askedTypes({
+        all: [
+          { attribute: "age", atLeast: 18 },
+          { not: { any: [{ attribute: ["a", "b"], includes: "x" }] } },
+          { attribute: "n", equals: 3 },
+          { attribute: "plan", equals: "pro" },
+          { attribute: "plan", exists: true },
+          { field: "email", exists: true },
+        ],
+      }),
+    ).toEqual([
+      { path: ["age"], asks: "number", operator: "atLeast" },
+      { path: ["a", "b"], asks: "array", operator: "includes" },
+      { path: ["n"], asks: "number", operator: "equals" },
+    ]);
   });
 });
 

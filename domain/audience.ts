@@ -41,6 +41,7 @@ const part = text(500);
 const conditions = [
   z.strictObject({ attribute, equals: scalar }),
   z.strictObject({ attribute, in: alternatives(scalar) }),
+  z.strictObject({ attribute, includes: scalar }),
   z.strictObject({ attribute, exists: z.boolean() }),
   z.strictObject({ attribute, greaterThan: z.number() }),
   z.strictObject({ attribute, atLeast: z.number() }),
@@ -84,7 +85,7 @@ export const recipientFilterShape: z.ZodType<RecipientFilter, RecipientFilter> =
     ...conditions,
   ],
   "must be { all: [filters] }, { any: [filters] } or { not: filter }; " +
-    "{ attribute } with one of equals, in, exists, startsWith, endsWith, contains, greaterThan, atLeast, lessThan and atMost; " +
+    "{ attribute } with one of equals, in, includes, exists, startsWith, endsWith, contains, greaterThan, atLeast, lessThan and atMost; " +
     "{ field } with one of equals, in, exists, startsWith, endsWith and contains, or for createdAt and updatedAt one of from and before; " +
     "{ received: campaign } or { missed: campaign }",
 );
@@ -104,7 +105,7 @@ const sizeOf = (node: unknown): number =>
 
 /**
  * Which recipients are meant. Two-valued: a condition on what a recipient lacks is false, and so true under `not`. Text
- * is compared by case. Bounded in depth and size before anything else is looked at, so that its SQL is bounded too.
+ * is compared by case, but e-mail addresses, which are compared without, as lists do. Bounded in depth and size before anything else is looked at, so that its SQL is bounded too.
  */
 export const recipientFilter: z.ZodType<RecipientFilter, RecipientFilter> = z
   .custom<RecipientFilter>((root) => sizeOf(root) <= maxConditions, {
@@ -116,6 +117,27 @@ export const recipientFilter: z.ZodType<RecipientFilter, RecipientFilter> = z
     abort: true,
   })
   .pipe(recipientFilterShape);
+
+/** A condition that nothing of another type of JSON can fulfil: what it asks for, of which attribute. */
+export interface AskedType {
+  path: string[];
+  asks: "number" | "array";
+  operator: string;
+}
+
+/** The types that a filter asks of attributes. Text may look like either, and fulfils none of these conditions. */
+export function askedTypes(filter: RecipientFilter): AskedType[] {
+  if ("all" in filter) return filter.all.flatMap(askedTypes);
+  if ("any" in filter) return filter.any.flatMap(askedTypes);
+  if ("not" in filter) return askedTypes(filter.not);
+  if (!("attribute" in filter)) return [];
+  const { attribute: _, ...rest } = filter;
+  return Object.entries(rest).flatMap(([operator, value]: [string, unknown]): AskedType[] => {
+    const path = [filter.attribute].flat();
+    if (operator === "includes") return [{ path, asks: "array", operator }];
+    return typeof value === "number" ? [{ path, asks: "number", operator }] : [];
+  });
+}
 
 export const segmentKey = resourceKey;
 

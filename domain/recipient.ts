@@ -1,18 +1,26 @@
 import { z } from "zod";
-import { parseMailbox } from "./address.ts";
+import { keptAddress, parseMailbox } from "./address.ts";
 import { idPrefixes, parsePublicId } from "./ids.ts";
 import { withoutEmpty } from "./merge-patch.ts";
-import { preferences } from "./policy/preferences.ts";
-import { findUnstorable, text } from "./text.ts";
+import { preferences, preferencesPatch } from "./policy/preferences.ts";
+import { findUnstorable, text, trimBlanks } from "./text.ts";
 import { isTimeZone, timeZoneFault } from "./time/zone-names.ts";
 
 const publicIdPrefix = `${idPrefixes.recipient}_`;
 
-/** The caller's own name for a recipient. Never looks like one of our ids, so that either may stand for the recipient. */
-export const externalId = text(200).refine(
-  (value) => !value.startsWith(publicIdPrefix),
-  `must not start with ${publicIdPrefix}, which marks ids that Tidings gave`,
-);
+/**
+ * The caller's own name for a recipient. Never looks like one of our ids, so that either may stand for the recipient, and has no blank
+ * at its edges, which nobody sees and which would make a second person.
+ */
+export const externalId = text(200)
+  .refine(
+    (value) => !value.startsWith(publicIdPrefix),
+    `must not start with ${publicIdPrefix}, which marks ids that Tidings gave`,
+  )
+  .refine(
+    (value) => trimBlanks(value) === value,
+    "must not begin or end with a blank, or with what shows nothing",
+  );
 
 /** What a caller names a recipient by: an external id, or the public id as its UUID. A malformed public id is nobody's. */
 export function recipientReference(reference: string): { externalId: string } | { id: string } {
@@ -20,13 +28,15 @@ export function recipientReference(reference: string): { externalId: string } | 
   return id === null ? { externalId: reference } : { id };
 }
 
+/** An address of a mailbox, which comes out as `keptAddress` has it and is else as it was given. */
 export const emailAddress = z
   .string()
   .max(254, "must have at most 254 characters")
   .refine(
     (text) => parseMailbox(text) !== null,
     "must be an e-mail address, such as ada@example.org",
-  );
+  )
+  .overwrite(keptAddress);
 
 export const phoneNumber = z
   .string()
@@ -36,12 +46,22 @@ const timeZone = z.string().refine(isTimeZone, {
   error: ({ input }) => timeZoneFault(String(input)) ?? "",
 });
 
+/** Tags that were asked for of late and their canonical form: `Intl` takes as long as the rest of a line of an import. */
+const knownLocales = new Map<string, string | null>();
+const maxKnownLocales = 2_000;
+
 function canonicalLocale(tag: string): string | null {
+  if (tag.length > 100) return null;
+  const known = knownLocales.get(tag);
+  if (known !== undefined) return known;
+  let canonical: string | null = null;
   try {
-    return (tag.length <= 100 && Intl.getCanonicalLocales(tag)[0]) || null;
+    canonical = Intl.getCanonicalLocales(tag)[0] ?? null;
   } catch {
-    return null;
+    // Not one of BCP 47.
   }
+  if (knownLocales.size < maxKnownLocales) knownLocales.set(tag, canonical);
+  return canonical;
 }
 
 /** A BCP 47 tag, in canonical case. */
@@ -56,16 +76,18 @@ const locale = z
 const maxAttributesLength = 16_384;
 const maxAttributesDepth = 8;
 
+/** What is wrong with attributes that are too long; null where they are not. */
+export const findExcess = (attributes: object): string | null =>
+  JSON.stringify(attributes).length > maxAttributesLength
+    ? `must have at most ${maxAttributesLength} characters as JSON`
+    : null;
+
 /** What else is known of a recipient: a bounded JSON object, whose top-level keys audiences may ask about. */
 const attributes = z.looseObject({}).superRefine((value, context) => {
   const fault = findUnstorable(value, maxAttributesDepth);
   if (fault) return context.addIssue({ code: "custom", ...fault });
-  if (JSON.stringify(value).length > maxAttributesLength) {
-    context.addIssue({
-      code: "custom",
-      message: `must have at most ${maxAttributesLength} characters as JSON`,
-    });
-  }
+  const message = findExcess(value);
+  if (message !== null) context.addIssue({ code: "custom", message });
   for (const key of Object.keys(value)) {
     if (key.length < 1 || key.length > 100)
       context.addIssue({ code: "custom", message: "must have keys of 1 to 100 characters" });
@@ -81,7 +103,9 @@ export const recipientProfile = z.strictObject({
   attributes: attributes.default({}),
 });
 
-/** A recipient as a line of an import brings it; what they wish stays as it is where it is left out. */
+export type RecipientProfile = z.output<typeof recipientProfile>;
+
+/** A recipient as a whole, as imports that replace bring it; what they wish stays as it is where it is left out. */
 export const importedRecipient = recipientProfile.extend({
   externalId,
   preferences: preferences.transform(withoutEmpty).optional(),
@@ -95,5 +119,15 @@ export const recipientPatch = z.strictObject({
   phone: phoneNumber.nullable().optional(),
   timeZone: timeZone.nullable().optional(),
   locale: locale.nullable().optional(),
-  attributes: z.looseObject({}).nullable().optional(),
+  attributes: attributes.nullable().optional(),
 });
+
+export type RecipientPatch = z.output<typeof recipientPatch>;
+
+/** What imports that merge bring of a recipient: a merge patch of their profile and of what they wish. */
+export const importedPatch = recipientPatch.extend({
+  externalId,
+  preferences: preferencesPatch.nullable().optional(),
+});
+
+export type ImportedPatch = z.output<typeof importedPatch>;

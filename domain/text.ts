@@ -20,6 +20,18 @@ export function cutText(text: string, max: number): string {
   return text.length <= max ? text : text.slice(0, max).replace(/[\ud800-\udbff]$/, "");
 }
 
+/** White space of any kind, and characters that show nothing: zero-width ones, soft hyphens, marks of direction. */
+const blank = /[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/;
+
+/** Text without blanks at its edges, those that nobody sees among them. */
+export function trimBlanks(value: string): string {
+  let from = 0;
+  let to = value.length;
+  while (from < to && blank.test(value[from]!)) from += 1;
+  while (to > from && blank.test(value[to - 1]!)) to -= 1;
+  return value.slice(from, to);
+}
+
 const maxJsonDepth = 32;
 
 export interface JsonFault {

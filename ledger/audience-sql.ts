@@ -1,4 +1,5 @@
 import type { Audience, Condition, RecipientFilter } from "../domain/audience.ts";
+import { addressSpellings } from "../domain/address.ts";
 import { parsePublicId } from "../domain/ids.ts";
 import { containingPattern, literalPattern } from "./sql-like.ts";
 
@@ -57,7 +58,7 @@ const columns = {
   updatedAt: "updated_at",
 } as const;
 
-/** By case, and with no character of the value standing for others. */
+/** With no character of the value standing for others. */
 const patterns = {
   startsWith: (part: string) => `${literalPattern(part)}%`,
   endsWith: (part: string) => `%${literalPattern(part)}`,
@@ -68,6 +69,10 @@ const comparisons = { greaterThan: ">", atLeast: ">=", lessThan: "<", atMost: "<
 
 type AttributeCondition = Extract<Condition, { attribute: unknown }>;
 type FieldCondition = Extract<Condition, { field: unknown }>;
+type TextCondition = Exclude<
+  FieldCondition,
+  { from: unknown } | { before: unknown } | { exists: unknown }
+>;
 
 /**
  * What a condition says of what is missing may be NULL, which counts as false where rows are chosen, and so under AND and
@@ -81,8 +86,9 @@ function compiler(alias: string, firstPlaceholder: number) {
   const ofAttribute = (node: AttributeCondition): string => {
     const attributes = `${alias}.attributes`;
     const path = [node.attribute].flat();
-    if ("equals" in node) {
-      const wanted = path.reduceRight<unknown>((value, key) => ({ [key]: value }), node.equals);
+    if ("equals" in node || "includes" in node) {
+      const value = "equals" in node ? node.equals : [node.includes];
+      const wanted = path.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value);
       return `${attributes} @> ${bindJson(wanted)}`;
     }
     const comparison = comparisonOf(node);
@@ -97,7 +103,7 @@ function compiler(alias: string, firstPlaceholder: number) {
     if ("exists" in node) return `${value} IS ${node.exists ? "NOT NULL" : "NULL"}`;
     // A subquery is hashed; an array would be searched through for each row.
     if ("in" in node) return `${value} IN (SELECT jsonb_array_elements(${bindJson(node.in)}))`;
-    return `(${parent} ->> ${key} LIKE ${bind(patternOf(node)!)} AND jsonb_typeof${value} = 'string')`;
+    return `(${parent} ->> ${key} LIKE ${bind(patternsOf(node)[0]!)} AND jsonb_typeof${value} = 'string')`;
   };
 
   const ofField = (node: FieldCondition): string => {
@@ -105,10 +111,21 @@ function compiler(alias: string, firstPlaceholder: number) {
     if ("from" in node) return `${column} >= ${bindInstant(node.from)}`;
     if ("before" in node) return `${column} < ${bindInstant(node.before)}`;
     if ("exists" in node) return `${column} IS ${node.exists ? "NOT NULL" : "NULL"}`;
+    if (node.field === "email") return ofEmail(node);
     if ("equals" in node) return `${column} = ${bind(node.equals)}`;
     if ("in" in node)
       return `${column} IN (SELECT jsonb_array_elements_text(${bindJson(node.in)}))`;
-    return `${column} LIKE ${bind(patternOf(node)!)}`;
+    return `${column} LIKE ${bind(patternsOf(node)[0]!)}`;
+  };
+
+  /** Without case, and whichever way the domain is spelt. */
+  const ofEmail = (node: TextCondition): string => {
+    const column = `lower(${alias}.email)`;
+    if ("equals" in node)
+      return anyOf(addressSpellings(node.equals), (one) => `${column} = lower(${bind(one)})`);
+    if ("in" in node)
+      return `${column} IN (SELECT lower(v) FROM jsonb_array_elements_text(${bindJson(node.in.flatMap(addressSpellings))}) AS v)`;
+    return anyOf(patternsOf(node, addressSpellings), (one) => `${column} LIKE lower(${bind(one)})`);
   };
 
   /** Computed once: what is made of text by `timestamptz` depends on the session, and so would be for each row. */
@@ -144,6 +161,9 @@ function compiler(alias: string, firstPlaceholder: number) {
 export const mayHaveArrived = (delivery: string) =>
   `(${delivery}.status = 'unknown' OR ${delivery}.attempt_count > 0 AND EXISTS (SELECT FROM attempts AS a WHERE a.delivery_id = ${delivery}.id AND a.outcome = 'unknown'))`;
 
+const anyOf = <Item>(items: readonly Item[], condition: (item: Item) => string): string =>
+  items.length === 1 ? condition(items[0]!) : `(${items.map(condition).join(" OR ")})`;
+
 /** Holds where `condition` does not, nor could say. */
 const none = (condition: string) => `NOT coalesce(${condition}, false)`;
 
@@ -154,8 +174,12 @@ function comparisonOf(node: AttributeCondition): string | null {
   return null;
 }
 
-function patternOf(node: AttributeCondition | FieldCondition): string | null {
-  for (const [key, part] of Object.entries(node))
-    if (key in patterns) return patterns[key as keyof typeof patterns](part as string);
-  return null;
+/** The patterns that a condition on a part of a text asks for: one for each way in which the part is spelt. */
+function patternsOf(
+  node: AttributeCondition | FieldCondition,
+  spell: (part: string) => readonly string[] = (part) => [part],
+): string[] {
+  return Object.entries(node).flatMap(([key, part]) =>
+    key in patterns ? spell(part as string).map(patterns[key as keyof typeof patterns]) : [],
+  );
 }

@@ -4,25 +4,29 @@ import type { Context, TypedResponse } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { JSONParsed } from "hono/utils/types";
 import type { Prisma } from "../../prisma/generated/client.ts";
-import { type KeyState, keyStateSql } from "../../ledger/idempotency-key.ts";
+import {
+  idempotencyKeyPattern,
+  type KeyState,
+  keyStateSql,
+  readIdempotencyKey,
+} from "../../ledger/idempotency-key.ts";
 import { defineStatement, executeIn } from "../../ledger/sql.ts";
 import type { ApiEnv } from "./context.ts";
 import { isUniqueViolation } from "./database-errors.ts";
-import { Problem } from "./problem.ts";
+import { invalid, Problem } from "./problem.ts";
 import { type Change, recordChanges } from "./audit.ts";
 import type { ApiDeps } from "./router.ts";
 
+const malformedKey =
+  "must be 1 to 255 visible ASCII characters, or a string in double quotes (RFC 9651, section 3.3.3)";
+
 /** The headers of routes that honour an Idempotency-Key. */
 export const idempotencyHeaders = z.object({
-  "idempotency-key": z
-    .string()
-    .regex(/^[\x21-\x7e]{1,255}$/, "must be 1 to 255 visible ASCII characters")
-    .optional()
-    .openapi({
-      description:
-        "Repeating a request with the same key and body repeats its first answer, not its effect.",
-      example: "order-A-17-shipped",
-    }),
+  "idempotency-key": z.string().regex(idempotencyKeyPattern, malformedKey).optional().openapi({
+    description:
+      "Repeating a request with the same key and body repeats its first answer, not its effect. A key in double quotes is the same as without.",
+    example: "order-A-17-shipped",
+  }),
 });
 
 /** A request that bears a key: `hash` tells two requests under one key apart. */
@@ -35,13 +39,19 @@ export interface KeyedRequest {
 
 /** Reads the key of a request whose body has been read and checked; null where it has none. */
 export function readKeyedRequest(c: Context<ApiEnv>): KeyedRequest | null {
-  const key = c.req.header("idempotency-key");
-  if (key === undefined) return null;
+  const header = c.req.header("idempotency-key");
+  if (header === undefined) return null;
+  const key = readIdempotencyKey(header);
+  if (key === null)
+    throw invalid([{ in: "header", field: "idempotency-key", message: malformedKey }]);
+  const { search } = new URL(c.req.url);
   const body = canonicalJson(c.get("body"));
   return {
     scope: c.get("caller").scope,
     key,
-    hash: createHash("sha256").update(`${c.req.method}\n${c.req.path}\n${body}`).digest("hex"),
+    hash: createHash("sha256")
+      .update(`${c.req.method}\n${c.req.path}${search}\n${body}`)
+      .digest("hex"),
   };
 }
 

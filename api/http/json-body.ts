@@ -1,15 +1,18 @@
 import { createMiddleware } from "hono/factory";
-import { findUnstorable } from "../../domain/text.ts";
 import type { ApiEnv } from "./context.ts";
 import { locateJsonFault } from "./json-fault.ts";
 import { invalid, jsonPointer, Problem } from "./problem.ts";
+import { type JsonReading, readStrictJson } from "./strict-json.ts";
 
 const mediaType = /^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 
-export const unsupportedBody = () =>
-  new Problem("unsupported-media-type", "Send the body as application/json in UTF-8.", {
-    headers: { Accept: "application/json" },
-  });
+/** The problem of a body that is no JSON in UTF-8, which is the only character set that JSON has (RFC 8259, section 8.1). */
+export const unsupportedBody = (given = "") =>
+  new Problem(
+    "unsupported-media-type",
+    `Send the body as application/json in UTF-8${given && `, not as ${given.slice(0, 100)}`}.`,
+    { headers: { Accept: "application/json" } },
+  );
 
 /** Refuses a body that is compressed: limits hold for what is sent. */
 export function refuseEncoded(encoding: string | undefined): void {
@@ -20,22 +23,22 @@ export function refuseEncoded(encoding: string | undefined): void {
 }
 
 /**
- * Reads the body of a request, if it has one, as JSON in UTF-8 of at most `limitBytes`, and sees that all of it can be
- * stored. It is then found as the variable `body`, undefined if there is none, and by validators.
+ * Reads the body of a request, if it has one, as JSON in UTF-8 of at most `limitBytes`, and sees that all of it means one thing and
+ * can be stored (`readStrictJson`). It is then found as the variable `body`, undefined if there is none, and by validators.
  */
 export function jsonBody(limitBytes: number) {
   return createMiddleware<ApiEnv>(async (c, next) => {
     const bytes = await readBytes(c.req.raw, limitBytes);
-    if (bytes.length > 0 && !mediaType.test(c.req.header("content-type") ?? "")) {
-      throw unsupportedBody();
-    }
+    const contentType = c.req.header("content-type") ?? "";
+    if (bytes.length > 0 && !mediaType.test(contentType)) throw unsupportedBody(contentType);
     if (bytes.length > 0) refuseEncoded(c.req.header("content-encoding"));
     const text = decode(bytes);
-    const value = text === "" ? undefined : parse(text);
-    const fault = findUnstorable(value);
-    if (fault)
-      throw invalid([{ in: "body", field: jsonPointer(fault.path), message: fault.message }]);
-    c.set("body", value);
+    const read = text === "" ? { value: undefined } : parse(text);
+    if ("fault" in read)
+      throw invalid([
+        { in: "body", field: jsonPointer(read.fault.path), message: read.fault.message },
+      ]);
+    c.set("body", read.value);
     // Hono looks here for a body that has been read. It takes promises, whatever its types say.
     c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
     await next();
@@ -77,9 +80,9 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-function parse(text: string): unknown {
+function parse(text: string): JsonReading {
   try {
-    return JSON.parse(text);
+    return readStrictJson(text);
   } catch {
     const { line, column, expected } = locateJsonFault(text);
     throw new Problem("malformed-json", `Line ${line}, column ${column}: expected ${expected}.`);

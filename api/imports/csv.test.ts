@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { trimBlanks } from "../../domain/text.ts";
 import { type CsvRecord, readCsv } from "./csv.ts";
 import { maxLineBytes, readLines } from "./lines.ts";
 
@@ -18,7 +19,7 @@ const cells = async (file: string) =>
   (await read(file)).map((record) => ("cells" in record ? record.cells : record.fault));
 
 describe("readCsv", () => {
-  it("reads what RFC 4180 writes, whatever the line ends and wherever a chunk ends", async () => {
+  it("reads what RFC 4180 writes, whatever the delimiter, the line ends and wherever a chunk ends", async () => {
     const cell = fc
       .string({ unit: "grapheme", maxLength: 12 })
       .map((text) => text.replaceAll(/[\r\n]+/g, "\n"));
@@ -26,10 +27,14 @@ describe("readCsv", () => {
       fc.asyncProperty(
         fc.array(fc.array(cell, { minLength: 2, maxLength: 5 }), { maxLength: 8 }),
         fc.constantFrom("\n", "\r\n"),
+        fc.constantFrom(",", ";", "\t", "|"),
         fc.integer({ min: 1, max: 40 }),
-        async (rows, end, chunkBytes) => {
+        async (generated, end, delimiter, chunkBytes) => {
           const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`;
-          const file = rows.map((row) => row.map(quoted).join(",") + end).join("");
+          const rows = [["a", "b"], ...generated].filter((row) =>
+            row.some((text) => trimBlanks(text)),
+          );
+          const file = rows.map((row) => row.map(quoted).join(delimiter) + end).join("");
           expect(
             (await read(file, chunkBytes)).map((record) => "cells" in record && record.cells),
           ).toEqual(rows);
@@ -39,11 +44,65 @@ describe("readCsv", () => {
     );
   });
 
-  it("reads plain cells, empty ones too, and passes over blank lines and a byte order mark", async () => {
-    expect(await cells("\ufeffa,b,c\n\n1,,3\r\n   \n,,")).toEqual([
+  it("reads plain cells, empty ones too, and passes over blank records and a byte order mark", async () => {
+    expect(await cells('\ufeffa,b,c\n\n1,,3\r\n   \n,,\n"", ,\u00a0\n,,4')).toEqual([
       ["a", "b", "c"],
       ["1", "", "3"],
-      ["", "", ""],
+      ["", "", "4"],
+    ]);
+  });
+
+  it.each([
+    ["semicolons, beside decimal commas", "a;b\n1,5;2", ["1,5", "2"]],
+    ["tabs", "a\tb\n1;2\t3,4", ["1;2", "3,4"]],
+    ["bars", "a|b\n1|2", ["1", "2"]],
+    ["commas, with others in quotes", '"a;b|c\td",b\n"1;2",3', ["1;2", "3"]],
+    ["nothing, for there is one column", "a\n1;2", ["1;2"]],
+  ])("finds out that cells stand between %s", async (_, file, expected) => {
+    expect((await cells(file)).at(-1)).toEqual(expected);
+  });
+
+  it.each(["sep=;", "SEP=;", '"sep=;"', "\ufeffsep=;"])(
+    "is told so by a first line %j, which is no record",
+    async (line) => {
+      expect(await cells(`${line}\r\na,b;c\r\n1;2`)).toEqual([
+        ["a,b", "c"],
+        ["1", "2"],
+      ]);
+    },
+  );
+
+  it("is told so of any character", async () => {
+    expect(await cells("sep=\t\na,b\tc")).toEqual([["a,b", "c"]]);
+    expect(await cells("sep=:\na,b:c")).toEqual([["a,b", "c"]]);
+  });
+
+  it("prefers the delimiter by which columns are known, and names a header that leaves it open", async () => {
+    const read = async (file: string, known: string[]) => {
+      const records: CsvRecord[] = [];
+      async function* chunks() {
+        yield Buffer.from(file);
+      }
+      for await (const record of readCsv(readLines(chunks()), (name) => known.includes(name)))
+        records.push(record);
+      return records;
+    };
+    expect(await read("id;mail,address\n1;2", ["id"])).toEqual([
+      { line: 1, cells: ["id", "mail,address"] },
+      { line: 2, cells: ["1", "2"] },
+    ]);
+    expect(await read("a;b,c\n1;2", ["id"])).toEqual([
+      { line: 1, fault: expect.stringContaining("sep=;") },
+    ]);
+  });
+
+  it("takes quotes within a cell as text where they cannot hold a delimiter", async () => {
+    expect(await cells('a,b\n1,The "Rex" inn\n2,5" pipe\n3, "x, y" \n4,7" x 9"')).toEqual([
+      ["a", "b"],
+      ["1", 'The "Rex" inn'],
+      ["2", '5" pipe'],
+      ["3", "x, y"],
+      ["4", '7" x 9"'],
     ]);
   });
 
@@ -63,7 +122,9 @@ describe("readCsv", () => {
   });
 
   it("names stray quotes", async () => {
-    expect(await cells('a,b"c\n"a"b,c\nd,e')).toEqual([
+    expect(await cells('x,y\na,b"c\na,b "c, d" e\n"a"b,c\nd,e')).toEqual([
+      ["x", "y"],
+      expect.stringContaining("within a cell"),
       expect.stringContaining("within a cell"),
       expect.stringContaining("after a closing quote"),
       ["d", "e"],
@@ -79,7 +140,7 @@ describe("readCsv", () => {
     ]);
     expect(await read(file, 10_000)).toEqual([
       { line: 1, cells: ["a", "b"] },
-      { line: 2, fault: "is not valid UTF-8" },
+      { line: 2, fault: expect.stringMatching(/^is not valid UTF-8: .*charset=/) },
       { line: 3, fault: `is longer than ${maxLineBytes} bytes` },
       { line: 4, cells: ["c", "d"] },
     ]);

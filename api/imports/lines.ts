@@ -1,17 +1,51 @@
-import { isUtf8 } from "node:buffer";
+import { type Charset, chooseCharset } from "./charset.ts";
 
 /** A line of a text file, without its end, or why it cannot be read. Lines count from 1. */
 export type Line = { line: number; text: string } | { line: number; fault: string };
 
+/** Longest line, in units of its character set. */
 export const maxLineBytes = 65_536;
 
+const nameCharset = "name its character set in Content-Type, as in charset=windows-1252";
+
 const newline = 0x0a;
+const carriageReturn = 0x0d;
+
+interface LineOptions {
+  /** The character set that the sender named, which `findCharset` knows; null where none was. */
+  charset?: string | null;
+  /** Whether a file whose first line ends with a carriage return alone is one of such lines. */
+  carriageReturns?: boolean;
+}
 
 /**
- * Splits a stream of UTF-8 into lines as it arrives. Holds one line at most, and of one that is longer than
- * `maxLineBytes` nothing: it is passed over. A line that is not UTF-8 is a fault of its own, never of its neighbours.
+ * Splits a stream of text into lines as it arrives. Holds one line at most, and of one that is longer than
+ * `maxLineBytes` nothing: it is passed over. A line that is not of the character set is a fault of its own, never of its neighbours.
+ * @throws CharsetConflict
  */
-export async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Line> {
+export async function* readLines(
+  chunks: AsyncIterable<Uint8Array>,
+  options: LineOptions = {},
+): AsyncGenerator<Line> {
+  const source = chunks[Symbol.asyncIterator]();
+  try {
+    yield* splitLines(source, options);
+  } finally {
+    await source.return?.();
+  }
+}
+
+async function* splitLines(
+  source: AsyncIterator<Uint8Array>,
+  { charset: declared = null, carriageReturns = false }: LineOptions,
+): AsyncGenerator<Line> {
+  const head = await readHead(source);
+  const { charset, markBytes } = chooseCharset(declared, head);
+  const text = head.subarray(markBytes);
+  const ends =
+    carriageReturns && endsInCarriageReturn(text, charset) ? [newline, carriageReturn] : [newline];
+  const { unitBytes } = charset;
+
   let line = 1;
   let held: Uint8Array[] = [];
   let heldBytes = 0;
@@ -19,14 +53,14 @@ export async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenera
 
   const hold = (part: Uint8Array) => {
     heldBytes += part.length;
-    tooLong ||= heldBytes > maxLineBytes;
+    tooLong ||= heldBytes > maxLineBytes * unitBytes;
     if (tooLong) held = [];
     else held.push(part);
   };
   const finish = (): Line => {
     const result: Line = tooLong
       ? { line, fault: `is longer than ${maxLineBytes} bytes` }
-      : decode(line, held.length === 1 ? held[0]! : Buffer.concat(held));
+      : decode(line, held.length === 1 ? held[0]! : Buffer.concat(held), charset, declared);
     line += 1;
     held = [];
     heldBytes = 0;
@@ -34,21 +68,112 @@ export async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenera
     return result;
   };
 
-  for await (const chunk of chunks) {
+  for await (const chunk of wholeUnits(startWith(text, source), unitBytes)) {
+    const findEnd = createFinder(chunk, ends, charset);
     let from = 0;
-    for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, from)) {
+    for (let end = findEnd(0); end !== -1; end = findEnd(from)) {
       hold(chunk.subarray(from, end));
       yield finish();
-      from = end + 1;
+      from = end + unitBytes;
     }
     if (from < chunk.length) hold(chunk.subarray(from));
   }
   if (heldBytes > 0) yield finish();
 }
 
-function decode(line: number, bytes: Uint8Array): Line {
-  if (!isUtf8(bytes)) return { line, fault: "is not valid UTF-8" };
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
-  const start = line === 1 && text.startsWith("\ufeff") ? 1 : 0;
-  return { line, text: text.slice(start, text.endsWith("\r") ? -1 : undefined) };
+function decode(line: number, bytes: Uint8Array, charset: Charset, declared: string | null): Line {
+  const text = charset.decode(bytes);
+  const mend = declared === null ? `: ${nameCharset}` : "";
+  if (text === null) return { line, fault: `is not valid ${charset.name}${mend}` };
+  return { line, text: text.endsWith("\r") ? text.slice(0, -1) : text };
+}
+
+/** Bytes that are enough to tell what ends a line after the first of these: a unit, and another one. */
+const lookAhead = 4;
+
+/** Reads as much as tells the character set and what ends a line. */
+async function readHead(source: AsyncIterator<Uint8Array>): Promise<Uint8Array> {
+  let head: Uint8Array = Buffer.alloc(0);
+  while (head.length < maxLineBytes) {
+    const returned = head.indexOf(carriageReturn);
+    if (head.includes(newline) || (returned !== -1 && returned + lookAhead <= head.length)) break;
+    const { done, value } = await source.next();
+    if (done) break;
+    head = Buffer.concat([head, value]);
+  }
+  return head;
+}
+
+async function* startWith(
+  head: Uint8Array,
+  source: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  yield head;
+  for (let next = await source.next(); !next.done; next = await source.next()) yield next.value;
+}
+
+/** Cuts between units, wherever chunks end. */
+async function* wholeUnits(
+  chunks: AsyncIterable<Uint8Array>,
+  unitBytes: number,
+): AsyncGenerator<Uint8Array> {
+  if (unitBytes === 1) return yield* chunks;
+  let odd: Uint8Array = Buffer.alloc(0);
+  for await (const chunk of chunks) {
+    const joined = odd.length === 0 ? chunk : Buffer.concat([odd, chunk]);
+    const whole = joined.length - (joined.length % unitBytes);
+    odd = joined.subarray(whole);
+    yield joined.subarray(0, whole);
+  }
+  if (odd.length > 0) yield odd;
+}
+
+function endsInCarriageReturn(head: Uint8Array, charset: Charset): boolean {
+  const end = createFinder(head, [newline, carriageReturn], charset)(0);
+  return (
+    end !== -1 &&
+    isUnit(head, end, carriageReturn, charset) &&
+    !isUnit(head, end + charset.unitBytes, newline, charset)
+  );
+}
+
+/**
+ * Finds where the first of some ASCII characters stands, from a place between two units on; -1 where none does. Places must be asked
+ * for in their order: bytes are looked at once for each character.
+ */
+function createFinder(
+  bytes: Uint8Array,
+  characters: readonly number[],
+  charset: Charset,
+): (from: number) => number {
+  const places = characters.map(() => -1);
+  return (from) => {
+    let first = bytes.length;
+    for (const [n, character] of characters.entries()) {
+      if (places[n]! < from) places[n] = findUnit(bytes, character, from, charset);
+      first = Math.min(first, places[n]!);
+    }
+    return first === bytes.length ? -1 : first;
+  };
+}
+
+/** Where a character stands; the length of the bytes where it does not. */
+function findUnit(bytes: Uint8Array, character: number, from: number, charset: Charset): number {
+  const { unitBytes } = charset;
+  for (let at = bytes.indexOf(character, from); at !== -1; at = bytes.indexOf(character, at + 1)) {
+    const start = at - (at % unitBytes);
+    if (isUnit(bytes, start, character, charset)) return start;
+  }
+  return bytes.length;
+}
+
+function isUnit(
+  bytes: Uint8Array,
+  start: number,
+  character: number,
+  { unitBytes, asciiAt }: Charset,
+): boolean {
+  return unitBytes === 1
+    ? bytes[start] === character
+    : bytes[start + asciiAt] === character && bytes[start + 1 - asciiAt] === 0;
 }

@@ -1,17 +1,22 @@
+import { MIMEType } from "node:util";
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { PoolClient } from "pg";
 import { inTransaction } from "../../ledger/transaction.ts";
+import { cutText } from "../../domain/text.ts";
 import { createRunningEntry } from "../http/audit.ts";
 import type { ApiEnv } from "../http/context.ts";
+import { findCharset, usualCharsets } from "./charset.ts";
 import {
-  type ImportRecord,
+  type CsvOptions,
   readCsvRecords,
   readNdjsonRecords,
+  type RecordFault,
   type RecordKind,
+  type RecordReader,
 } from "./records.ts";
 import { refuseEncoded } from "../http/json-body.ts";
-import { Problem } from "../http/problem.ts";
+import { invalid, Problem } from "../http/problem.ts";
 import type { ApiDeps } from "../http/router.ts";
 
 /**
@@ -23,6 +28,12 @@ import type { ApiDeps } from "../http/router.ts";
 const batchSize = 1_000;
 /** Errors listed in an answer; all are counted. */
 const maxListedErrors = 1_000;
+
+/** What the description of a route that imports says of the files it takes. */
+export const importDescription =
+  "Files are UTF-8 unless the charset of their Content-Type or their byte order mark says otherwise; another usual one is decoded, and one that is not known is " +
+  "refused. CSV may have commas, semicolons, tabs or bars between cells, as its header shows or a line sep=; before it says; names of columns may be " +
+  "spelt as address books export them, or are told by columns. A blank cell is a value left out, and a record may end early. ";
 
 /** The `request.body` of a route that imports a stream. `api/app.ts` must leave the body of its path unread. */
 export function importBody(example: { csv: string; ndjson: string }) {
@@ -41,8 +52,14 @@ export const importOutcome = z
       .number()
       .int()
       .openapi({ description: "Records read, blank lines and the header left out", example: 1000 }),
-    imported: z.number().int().openapi({ example: 999 }),
-    failed: z.number().int(),
+    imported: z.number().int().openapi({
+      description: "Records that were taken: created, changed and unchanged",
+      example: 999,
+    }),
+    created: z.number().int().openapi({ example: 900 }),
+    changed: z.number().int().openapi({ example: 90 }),
+    unchanged: z.number().int().openapi({ description: "They were so already", example: 9 }),
+    failed: z.number().int().openapi({ example: 1 }),
     errors: z
       .array(
         z.object({
@@ -57,21 +74,46 @@ export const importOutcome = z
         }),
       )
       .openapi({ description: `The first ${maxListedErrors}` }),
+    hints: z
+      .array(
+        z.object({
+          column: z.string().openapi({ example: "attributes.age" }),
+          message: z.string().openapi({
+            example: "holds only numbers and was imported as text: say ?types=age:number",
+          }),
+        }),
+      )
+      .openapi({ description: "What may not be meant as it was imported" }),
   })
   .openapi("ImportOutcome");
 
 type ImportOutcome = z.infer<typeof importOutcome>;
 
+/** A record, and the line it begins on. */
+interface ImportItem<Item> {
+  line: number;
+  item: Item;
+}
+
+/** What became of the records of a batch. */
+interface Written {
+  created: number;
+  changed: number;
+  unchanged: number;
+  /** Records that cannot be made what they say: what is wrong, by their lines. */
+  refused?: { line: number; faults: { path: readonly PropertyKey[]; message: string }[] }[];
+  /** What to do once the batch is committed. */
+  committed?: () => void;
+}
+
 interface Import<Item> {
   kind: RecordKind<Item>;
-  /**
-   * Writes a batch, in the order of its lines, which may tell of one thing twice; resolves with what to do once that is
-   * committed, if anything.
-   */
+  options?: CsvOptions;
+  /** Writes a batch, in the order of its lines, which may tell of one thing twice. */
   write: (
     client: Pick<PoolClient, "query">,
-    items: readonly Item[],
-  ) => Promise<void | (() => void)>;
+    items: readonly ImportItem<Item>[],
+  ) => Promise<Written>;
   /** Names the one entry of the audit trail for the whole import, which is written with each batch. */
   action: string;
   resource: string;
@@ -81,61 +123,97 @@ interface Import<Item> {
 export async function importStream<Item>(
   c: Context<ApiEnv>,
   { pool, clock }: Pick<ApiDeps, "pool" | "clock">,
-  { kind, write, action, resource }: Import<Item>,
+  { kind, options = {}, write, action, resource }: Import<Item>,
 ): Promise<ImportOutcome> {
-  const result: ImportOutcome = { lines: 0, imported: 0, failed: 0, errors: [] };
+  const counts = { lines: 0, imported: 0, created: 0, changed: 0, unchanged: 0, failed: 0 };
+  const errors: ImportOutcome["errors"] = [];
   const entry = createRunningEntry(c, { action, resource }, clock());
+  const reader = chooseReader(c, kind, options);
   let failedAsAudited = 0;
+  const refuse = (line: number, faults: readonly RecordFault[]) => {
+    counts.failed += 1;
+    for (const fault of faults)
+      if (errors.length < maxListedErrors) errors.push({ line, ...fault });
+  };
   try {
-    let batch: Item[] = [];
+    let batch: ImportItem<Item>[] = [];
     const writeBatch = async () => {
-      const { failed } = result;
-      const imported = result.imported + batch.length;
-      const committed = await inTransaction(pool, async (client) => {
-        const after = await write(client, batch);
-        await entry.write(client, { imported, failed });
-        return after;
+      const written = await inTransaction(pool, async (client) => {
+        const done = await write(client, batch);
+        const refused = done.refused?.length ?? 0;
+        const imported = counts.imported + batch.length - refused;
+        const failed = counts.failed + refused;
+        if (imported > 0) await entry.write(client, { imported, failed });
+        return done;
       });
-      committed?.();
-      result.imported = imported;
-      failedAsAudited = failed;
+      written.committed?.();
+      for (const { line, faults } of written.refused ?? [])
+        refuse(
+          line,
+          faults.map(({ path, message }) => ({ field: reader.fieldOf(path), message })),
+        );
+      counts.imported += batch.length - (written.refused?.length ?? 0);
+      for (const status of ["created", "changed", "unchanged"] as const)
+        counts[status] += written[status];
+      failedAsAudited = counts.failed;
       batch = [];
     };
-    for await (const record of chooseReader(c, kind)) {
-      result.lines += 1;
+    for await (const record of reader.records) {
+      counts.lines += 1;
       if ("faults" in record) {
-        result.failed += 1;
-        for (const fault of record.faults)
-          if (result.errors.length < maxListedErrors)
-            result.errors.push({ line: record.line, ...fault });
+        refuse(record.line, record.faults);
         continue;
       }
-      batch.push(record.item);
+      batch.push(record);
       if (batch.length >= batchSize) await writeBatch();
     }
     if (batch.length > 0) await writeBatch();
   } finally {
-    const { imported, failed } = result;
+    const { imported, failed } = counts;
     if (imported > 0 && failed > failedAsAudited) await entry.write(pool, { imported, failed });
   }
-  return result;
+  return { ...counts, errors: errors.sort((a, b) => a.line - b.line), hints: reader.hints() };
 }
 
 function chooseReader<Item>(
   c: Context<ApiEnv>,
   kind: RecordKind<Item>,
-): AsyncGenerator<ImportRecord<Item>> {
+  options: CsvOptions,
+): RecordReader<Item> {
   refuseEncoded(c.req.header("content-encoding"));
-  const [type] = (c.req.header("content-type") ?? "").toLowerCase().split(";");
-  switch (type!.trim()) {
-    case "text/csv":
-      return readCsvRecords(readBody(c.req.raw), kind);
-    case "application/x-ndjson":
-      return readNdjsonRecords(readBody(c.req.raw), kind);
-    default:
-      throw new Problem("unsupported-media-type", "Send text/csv or application/x-ndjson.", {
-        headers: { Accept: "text/csv, application/x-ndjson" },
-      });
+  const { type, charset } = readContentType(c.req.header("content-type"));
+  if (type !== "text/csv" && type !== "application/x-ndjson")
+    throw unsupported("Send text/csv or application/x-ndjson.");
+  if (charset !== null && findCharset(charset) === null)
+    throw unsupported(
+      `The charset ${JSON.stringify(cutText(charset, 100))} is not known here: send ${usualCharsets}, or another of the WHATWG Encoding Standard.`,
+    );
+  const file = { bytes: readBody(c.req.raw), charset };
+  if (type === "text/csv") return readCsvRecords(file, kind, options);
+  const strange = Object.entries(options).filter(([, said]) => said !== undefined);
+  if (strange.length > 0)
+    throw invalid(
+      strange.map(([name]) => ({
+        in: "query",
+        field: name === "mapping" ? "columns" : name,
+        message: "is for CSV: NDJSON names its fields and has types of its own",
+      })),
+    );
+  return readNdjsonRecords(file, kind);
+}
+
+const unsupported = (detail: string) =>
+  new Problem("unsupported-media-type", detail, {
+    headers: { Accept: "text/csv, application/x-ndjson" },
+  });
+
+/** The media type in lower case, and the charset as it is given, if one is. */
+function readContentType(header = ""): { type: string; charset: string | null } {
+  try {
+    const { essence, params } = new MIMEType(header);
+    return { type: essence, charset: params.get("charset") };
+  } catch {
+    return { type: "", charset: null };
   }
 }
 

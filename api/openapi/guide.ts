@@ -11,8 +11,9 @@ it is signed here, expires, and is good for what is that recipient's own. \`/hea
 
 ## Bodies
 
-JSON in UTF-8, as \`application/json\`; imports alone take streams of lines, which their operations describe. What is not known
-in a body or a query is refused. Bodies are sent as they are, without Content-Encoding. Strings may hold no U+0000 and no half of a surrogate pair. Instants are ISO 8601 with an offset, between
+JSON in UTF-8, as \`application/json\`; imports alone take streams of lines, and other character sets, which their operations describe. What is not known
+in a body or a query is refused. So is a number that a double cannot hold exactly, and a name that stands twice in an object (I-JSON, RFC 7493): both
+are named by their place. Bodies are sent as they are, without Content-Encoding. Strings may hold no U+0000 and no half of a surrogate pair. Instants are ISO 8601 with an offset, between
 the years 2000 and 2100. The \`Accept\` of a request is not looked at, but where links in messages lead: each other operation has one form of answer, and problems have theirs.
 
 ## Lists
@@ -25,10 +26,11 @@ by *and*; where several values may be given, they are separated by commas and jo
 
 ## Repeating a request
 
-A POST that honours \`Idempotency-Key\` (1 to 255 visible ASCII characters, yours to choose, for instance a UUID) has its effect
+A POST that honours \`Idempotency-Key\` (1 to 255 visible ASCII characters, yours to choose, for instance a UUID; in double quotes, as a string of
+RFC 9651, it is the same key) has its effect
 once, however often it is sent with the same key and body: later answers are the first one again, with
-\`Idempotency-Replayed: true\`. While the first is still running the answer is 409 with \`Retry-After\`; with another body or
-path it is 422. Requests that ended in a problem leave no trace of their key. A repeated answer is the first body, and bears no
+\`Idempotency-Replayed: true\`. While the first is still running the answer is 409 with \`Retry-After\`; with another body,
+path or query it is 422. Requests that ended in a problem leave no trace of their key. A repeated answer is the first body, and bears no
 \`ETag\`: what it shows may have changed since. PUT and DELETE may be repeated as they are.
 
 ## Changing what others change

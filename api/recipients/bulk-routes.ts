@@ -1,12 +1,11 @@
 import { z } from "@hono/zod-openapi";
-import type { Rulebook } from "../../ledger/rulebook.ts";
 import { publicId } from "../../domain/ids.ts";
-import type { ImportedRecipient } from "../../domain/recipient.ts";
+import type { RecipientChange } from "../../domain/recipient-change.ts";
 import { withIdempotentTransaction, idempotencyHeaders } from "../http/idempotency.ts";
-import { createImportSchema } from "./preferences.ts";
 import { jsonPointer } from "../http/problem.ts";
 import { releaseFor } from "../deliveries/release.ts";
-import { upsertRecipients } from "./upsert.ts";
+import { storeRecipients } from "./upsert.ts";
+import { createChangeSchema, modeParameter, writeModes } from "./write-mode.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { executeIn } from "../../ledger/sql.ts";
 import { fieldFaults } from "../http/validation.ts";
@@ -21,7 +20,7 @@ const bulk = z.strictObject({
     .max(maxRecipients, `must hold at most ${maxRecipients} recipients: import more as a stream`)
     .openapi({
       description:
-        "externalId beside the fields of PUT /v1/recipients/{recipient}, and preferences, which stay where they are left out",
+        "externalId beside the fields of PUT /v1/recipients/{recipient}, and preferences",
       example: [
         { externalId: "ada", email: "ada@example.org", attributes: { plan: "pro" } },
         { externalId: "bob", email: "bob@example.org" },
@@ -31,7 +30,7 @@ const bulk = z.strictObject({
 
 // Without external ids: an answer is kept under its Idempotency-Key, and what is erased must be gone from there as well.
 const stored = z.object({
-  status: z.enum(["created", "replaced"]),
+  status: z.enum(["created", "changed", "unchanged"]),
   id: z.string().openapi({ example: "rcp_01jd3v8qyee7fr8xmcsnh5hbcd" }),
 });
 const refused = z.object({
@@ -46,8 +45,12 @@ const refused = z.object({
 
 const outcome = z
   .object({
+    mode: z.enum(writeModes).openapi({
+      description: "Whether what is there was changed where something is named, or replaced",
+    }),
     created: z.number().int(),
-    replaced: z.number().int(),
+    changed: z.number().int(),
+    unchanged: z.number().int().openapi({ description: "They were so already" }),
     refused: z.number().int(),
     results: z
       .array(z.union([stored, refused]))
@@ -55,8 +58,10 @@ const outcome = z
   })
   .openapi("BulkOutcome", {
     example: {
+      mode: "merge",
       created: 1,
-      replaced: 0,
+      changed: 0,
+      unchanged: 0,
       refused: 1,
       results: [
         { status: "created", id: "rcp_01jd3v8qyee7fr8xmcsnh5hbcd" },
@@ -74,61 +79,75 @@ const route = defineRoute({
   method: "post",
   path: "/v1/recipients/bulk",
   access: "sender",
-  summary: `Create or replace up to ${maxRecipients} recipients`,
+  summary: `Create or change up to ${maxRecipients} recipients`,
   description:
-    "Each replaces the recipient of its external id, as PUT does. Good ones are stored, and bad ones are named in the answer.",
-  request: { headers: idempotencyHeaders, body: jsonContent(bulk) },
+    "Each changes what it names of the recipient of its external id and keeps the rest: attributes and preferences are merged key by key, and null takes a value back. With " +
+    "mode=replace it replaces the recipient, as PUT does; only preferences that it leaves out stay. Good ones are stored, and bad ones are named in the answer.",
+  request: {
+    headers: idempotencyHeaders,
+    query: z.object({ mode: modeParameter }),
+    body: jsonContent(bulk),
+  },
   responses: responses(200, "What became of each", outcome),
 });
 
 type Refused = z.infer<typeof refused>;
+type Outcome = z.infer<typeof stored> | Refused;
 
 export function recipientBulkRoutes(services: Services) {
   const { clock, readPolicySnapshot } = services;
 
   return createRouter().openapi(route, async (c) => {
-    const checked = checkRecipients(c.req.valid("json").recipients, await readPolicySnapshot());
-    const good = checked.filter((item): item is ImportedRecipient => !("errors" in item));
+    const { mode } = c.req.valid("query");
+    const schema = createChangeSchema(mode, await readPolicySnapshot());
+    const checked = checkRecipients(c.req.valid("json").recipients, schema);
     return withIdempotentTransaction(c, services, 200, async (tx) => {
-      const storing = { createdBy: c.get("caller").id, now: clock() };
-      const rows = good.length === 0 ? [] : await upsertRecipients(tx, good, storing);
-      const unsettled = rows.filter((row) => row.unsettled).map(({ id }) => id);
-      const byExternalId = new Map(rows.map((row) => [row.externalId!, row]));
-      const created = rows.filter((row) => row.created).length;
+      const execute = executeIn(tx);
+      const { results, unsettled } = await storeRecipients(
+        execute,
+        checked.filter((item): item is RecipientChange => !("errors" in item)),
+        { createdBy: c.get("caller").id, now: clock() },
+      );
+      const stored = results.values();
+      const outcomes = checked.map((item): Outcome => {
+        if ("errors" in item) return item;
+        const result = stored.next().value!;
+        return result.status === "refused"
+          ? {
+              status: "refused",
+              errors: result.faults.map(({ path, message }) => ({
+                field: jsonPointer(path),
+                message,
+              })),
+            }
+          : { status: result.status, id: publicId("recipient", result.after.id) };
+      });
+      const count = (status: Outcome["status"]) =>
+        outcomes.filter((one) => one.status === status).length;
       const counts = {
-        created,
-        replaced: rows.length - created,
-        refused: checked.length - rows.length,
+        created: count("created"),
+        changed: count("changed"),
+        unchanged: count("unchanged"),
+        refused: count("refused"),
       };
       return {
-        body: {
-          ...counts,
-          results: checked.map((item): z.infer<typeof stored> | Refused => {
-            if ("errors" in item) return item;
-            const row = byExternalId.get(item.externalId)!;
-            return {
-              status: row.created ? "created" : "replaced",
-              id: publicId("recipient", row.id),
-            };
-          }),
-        },
+        body: { mode, ...counts, results: outcomes },
         changes:
-          rows.length > 0
+          counts.created + counts.changed > 0
             ? [{ action: "recipient.bulk_upsert", resource: "recipients", after: counts }]
             : [],
-        committed: await releaseFor(c, services, executeIn(tx), unsettled),
+        committed: await releaseFor(c, services, execute, unsettled),
       };
     });
   });
 }
 
-/** Each recipient as it is to be stored, or what is wrong with it; of two for one external id the first is stored. */
+/** Each recipient as the change that it is, or what is wrong with it; of two for one external id the first is taken. */
 function checkRecipients(
   items: readonly unknown[],
-  rulebook: Rulebook,
-): (ImportedRecipient | Refused)[] {
+  schema: z.ZodType<RecipientChange>,
+): (RecipientChange | Refused)[] {
   const seen = new Set<string>();
-  const schema = createImportSchema(rulebook);
   return items.map((item) => {
     const parsed = schema.safeParse(item);
     if (!parsed.success)

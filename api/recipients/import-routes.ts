@@ -1,10 +1,13 @@
-import { importBody, importOutcome, importStream } from "../imports/stream.ts";
-import { createImportSchema } from "./preferences.ts";
+import { z } from "@hono/zod-openapi";
+import { columnsParameter, typesParameter } from "../imports/columns.ts";
+import { importBody, importDescription, importOutcome, importStream } from "../imports/stream.ts";
 import { releaseFor } from "../deliveries/release.ts";
-import { importRecipients } from "./upsert.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import type { Services } from "../services.ts";
+import { importColumns } from "./import-columns.ts";
+import { createChangeSchema, modeParameter, writeModes } from "./write-mode.ts";
+import { storeRecipients } from "./upsert.ts";
 
 export const recipientImportPath = "/v1/recipients/import";
 
@@ -12,49 +15,69 @@ const importRoute = defineRoute({
   method: "post",
   path: recipientImportPath,
   access: "sender",
-  summary: "Create or replace recipients from a stream of any length",
+  summary: "Create or change recipients from a stream of any length",
   description:
     "CSV with a header of external_id, email, phone, time_zone, locale and attributes.<name>, or one JSON object a line with externalId beside the fields of " +
-    "PUT /v1/recipients/{external id} and, if you like, preferences as PUT /v1/recipients/{recipient}/preferences takes them. A line replaces the recipient as that " +
-    "does; preferences that it leaves out stay. Of two lines for one recipient the later wins. Bad lines are reported and good ones kept, also when the stream " +
-    "breaks off: repeat it as it is.",
+    "PUT /v1/recipients/{external id} and, if you like, preferences. " +
+    importDescription +
+    "A line changes what it names and keeps the rest: attributes and preferences are merged key by key, and in NDJSON null takes a value back. With mode=replace it replaces " +
+    "the recipient, as PUT does; only preferences that it leaves out stay. Two lines for one recipient are taken one after the other. Bad lines are reported and good ones " +
+    "kept, also when the stream breaks off: repeat it as it is.",
   request: {
+    query: z.object({
+      mode: modeParameter,
+      columns: columnsParameter(importColumns).optional(),
+      types: typesParameter(importColumns.openField).optional(),
+    }),
     body: importBody({
       csv: "external_id,email,attributes.plan\nada,ada@example.org,pro\n",
       ndjson: '{"externalId":"ada","email":"ada@example.org","attributes":{"plan":"pro"}}\n',
     }),
   },
-  responses: responses(200, "What became of the lines", importOutcome),
+  responses: responses(
+    200,
+    "What became of the lines",
+    importOutcome
+      .extend({
+        mode: z.enum(writeModes).openapi({
+          description: "Whether lines changed what they name, or replaced all of it",
+          example: "merge",
+        }),
+      })
+      .openapi("RecipientImportOutcome"),
+  ),
 });
-
-const kind = {
-  columns: new Map([
-    ["external_id", "externalId"],
-    ["email", "email"],
-    ["phone", "phone"],
-    ["time_zone", "timeZone"],
-    ["locale", "locale"],
-  ]),
-  requiredColumn: "external_id",
-  openField: "attributes",
-};
 
 export function recipientImportRoutes(services: Services) {
   const { clock, readPolicySnapshot } = services;
 
   return createRouter().openapi(importRoute, async (c) => {
+    const { mode, columns: mapping, types } = c.req.valid("query");
     const createdBy = c.get("caller").id;
     const outcome = await importStream(c, services, {
-      kind: { ...kind, schema: createImportSchema(await readPolicySnapshot()) },
+      kind: { ...importColumns, schema: createChangeSchema(mode, await readPolicySnapshot()) },
+      options: { mapping, types },
       action: "recipient.import",
       resource: "recipients",
       write: async (client, items) => {
-        const last = new Map(items.map((item) => [item.externalId, item]));
-        const storing = { createdBy, now: clock() };
-        const unsettled = await importRecipients(client, [...last.values()], storing);
-        return releaseFor(c, services, executeOn(client), unsettled);
+        const execute = executeOn(client);
+        const changes = items.map(({ item }) => item);
+        const { results, unsettled } = await storeRecipients(execute, changes, {
+          createdBy,
+          now: clock(),
+        });
+        const count = (status: string) => results.filter((one) => one.status === status).length;
+        return {
+          created: count("created"),
+          changed: count("changed"),
+          unchanged: count("unchanged"),
+          refused: results.flatMap((one, place) =>
+            one.status === "refused" ? [{ line: items[place]!.line, faults: one.faults }] : [],
+          ),
+          committed: await releaseFor(c, services, execute, unsettled),
+        };
       },
     });
-    return c.json(outcome, 200);
+    return c.json({ mode, ...outcome }, 200);
   });
 }

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { restorePlus } from "../../domain/address.ts";
 import { publicId } from "../../domain/ids.ts";
 import { segmentKey } from "../../domain/audience.ts";
 import { text } from "../../domain/text.ts";
@@ -28,8 +29,17 @@ const list = defineRoute({
         .optional()
         .openapi({ description: "The caller's own id", example: "ada" }),
       email: text(254)
+        .transform(restorePlus)
+        .refine(
+          (given) => !given.includes(" "),
+          "must be an e-mail address, in which no blank stands",
+        )
         .optional()
-        .openapi({ description: "The whole address, in any case", example: "ada@example.org" }),
+        .openapi({
+          type: "string",
+          description: "The whole address, in any case",
+          example: "ada@example.org",
+        }),
       phone: text(20)
         .optional()
         .openapi({ description: "The whole number", example: "+4915112345678" }),

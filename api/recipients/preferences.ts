@@ -14,7 +14,6 @@ import {
   preferences,
   tracedPreferences,
 } from "../../domain/policy/preferences.ts";
-import { importedRecipient, type ImportedRecipient } from "../../domain/recipient.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
 import type { ApiEnv } from "../http/context.ts";
@@ -199,13 +198,27 @@ function findTypeFaults(
   });
 }
 
-/** The schema of a recipient in an import, who can only switch types that exist. */
-export function createImportSchema({ types }: Rulebook): z.ZodType<ImportedRecipient> {
+/** A check of a recipient in an import, who can only switch types that exist. */
+export function refineTypes({ types }: Rulebook) {
   const known = new Map([...types.values()].map((type) => [type.key, type]));
-  return importedRecipient.superRefine((recipient, context) => {
-    for (const { key, message } of findTypeFaults(known, recipient.preferences?.types))
+  return (
+    {
+      preferences: wanted,
+    }: {
+      preferences?:
+        | { types?: Record<string, boolean | null | undefined> | null | undefined }
+        | null
+        | undefined;
+    },
+    context: z.RefinementCtx,
+  ): void => {
+    // Taking back what was said of a type that is gone is right.
+    const switched = Object.entries(wanted?.types ?? {}).flatMap(([key, on]) =>
+      typeof on === "boolean" ? [[key, on] as const] : [],
+    );
+    for (const { key, message } of findTypeFaults(known, Object.fromEntries(switched)))
       context.addIssue({ code: "custom", path: ["preferences", "types", key], message });
-  });
+  };
 }
 
 /** Changes the stated preferences of a recipient, as `change` derives them from those before. */

@@ -2,11 +2,12 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { publicId } from "../../domain/ids.ts";
-import { mergePatch } from "../../domain/merge-patch.ts";
+import { applyPatch, replaceRecipient } from "../../domain/recipient-change.ts";
 import {
   externalId,
   type ImportedRecipient,
   recipientPatch,
+  type RecipientProfile,
   recipientProfile,
   recipientReference,
 } from "../../domain/recipient.ts";
@@ -17,9 +18,9 @@ import { ifMatchHeaders, setEtag } from "../http/etag.ts";
 import { eraseDeliveries } from "../../ledger/transitions.ts";
 import { wakeFor } from "../deliveries/changes.ts";
 import { withAuditedTransaction } from "../http/idempotency.ts";
-import { invalid } from "../http/problem.ts";
+import { invalid, jsonPointer } from "../http/problem.ts";
 import { releaseFor } from "../deliveries/release.ts";
-import { type StoredRecipient, upsertRecipients } from "./upsert.ts";
+import { storeRecipients } from "./upsert.ts";
 import {
   readRecipient,
   type LockedRecipient,
@@ -27,6 +28,7 @@ import {
   recipientAnswer,
   recipientJson,
   type RecipientName,
+  type RecipientRow,
   recipientParams,
   refuseAbsent,
 } from "./store.ts";
@@ -38,7 +40,6 @@ import {
   responses,
 } from "../http/router.ts";
 import { executeIn } from "../../ledger/sql.ts";
-import { fieldErrors } from "../http/validation.ts";
 import { changeVersioned } from "../http/versioned.ts";
 import type { Services } from "../services.ts";
 
@@ -111,7 +112,7 @@ export function recipientRoutes(services: Services) {
   return createRouter()
     .openapi(put, async (c) => {
       const recipient = { ...c.req.valid("json"), externalId: c.req.valid("param").recipient };
-      const { created, ...row } = await replaceRecipient(c, services, recipient);
+      const { created, row } = await replaceStored(c, services, recipient);
       setEtag(c, row.version);
       return c.json(recipientJson(row), created ? 201 : 200);
     })
@@ -176,32 +177,34 @@ async function eraseRecipient(
   });
 }
 
-/** Creates a recipient, or replaces the one of the same external id. */
-function replaceRecipient(
+/** Creates a recipient, or replaces the one of the same external id; one who is so already stays as they are. */
+function replaceStored(
   c: Context<ApiEnv>,
   services: Services,
   recipient: ImportedRecipient,
-): Promise<StoredRecipient> {
+): Promise<{ created: boolean; row: RecipientRow }> {
   return withAuditedTransaction(c, services, async (tx) => {
-    // Locked, so that what the audit trail says the recipient was is what this request replaced.
-    const before = await lockRecipient(tx, { externalId: recipient.externalId });
+    const execute = executeIn(tx);
     const storing = { createdBy: c.get("caller").id, now: services.clock() };
-    const [row] = await upsertRecipients(tx, [recipient], storing);
-    const stored = row!;
-    const after = recipientJson(stored);
-    // Where there was none before, another request may have been first with the same external id.
-    const change = before
-      ? changeOf("recipient.replace", after.id, recipientJson(before), after)
-      : {
-          action: stored.created ? "recipient.create" : "recipient.replace",
-          resource: after.id,
-          after,
-        };
-    const unsettled = stored.unsettled ? [stored.id] : [];
+    const {
+      results: [stored],
+      unsettled,
+    } = await storeRecipients(execute, [replaceRecipient(recipient)], storing);
+    if (!stored || stored.status === "refused") throw new Error("a whole recipient was refused");
+    const { status, before } = stored;
+    const after = recipientJson(stored.after);
+    const changes =
+      status === "unchanged"
+        ? []
+        : [
+            before
+              ? changeOf("recipient.replace", after.id, recipientJson(before), after)
+              : { action: "recipient.create", resource: after.id, after },
+          ];
     return {
-      body: stored,
-      committed: await releaseFor(c, services, executeIn(tx), unsettled),
-      changes: [change],
+      body: { created: status === "created", row: stored.after },
+      committed: await releaseFor(c, services, execute, unsettled),
+      changes,
     };
   });
 }
@@ -242,20 +245,30 @@ function patchRecipient(
   });
 }
 
-const profileOf = ({ email, phone, timeZone, locale, attributes }: LockedRecipient) => ({
+const profileOf = ({
   email,
   phone,
   timeZone,
   locale,
   attributes,
+}: LockedRecipient): RecipientProfile => ({
+  email,
+  phone,
+  timeZone,
+  locale,
+  attributes: attributes as RecipientProfile["attributes"],
 });
 
 /** The profile that a patch makes of a recipient; throws the problem of one that may not be. */
-function mergeProfile(before: LockedRecipient, wanted: z.output<typeof recipientPatch>) {
-  // What is left as it is may be from before only IANA's time zones were taken.
-  const keepsZone = wanted.timeZone === undefined;
-  const patch = keepsZone ? { ...wanted, timeZone: null } : wanted;
-  const parsed = recipientProfile.safeParse(mergePatch(profileOf(before), patch));
-  if (!parsed.success) throw invalid(fieldErrors(parsed.error, "body"));
-  return keepsZone ? { ...parsed.data, timeZone: before.timeZone } : parsed.data;
+function mergeProfile(
+  before: LockedRecipient,
+  wanted: z.output<typeof recipientPatch>,
+): RecipientProfile {
+  const made = applyPatch({ ...profileOf(before), preferences: null }, wanted);
+  if ("faults" in made)
+    throw invalid(
+      made.faults.map(({ path, message }) => ({ in: "body", field: jsonPointer(path), message })),
+    );
+  const { preferences: _, ...profile } = made.state;
+  return profile;
 }

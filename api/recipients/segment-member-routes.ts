@@ -5,6 +5,7 @@ import { describedFilter } from "../segments/audience.ts";
 import { readSqlPage } from "../http/page-reading.ts";
 import { pageOf, pageQuery } from "../http/pages.ts";
 import { notFound } from "../http/problem.ts";
+import { findTypeHints } from "./type-hints.ts";
 import {
   countRecipients,
   readRecipients,
@@ -45,7 +46,22 @@ const preview = defineRoute({
   responses: responses(
     200,
     "Count and sample",
-    z.object({ count, sample: z.array(recipientAnswer) }).openapi("SegmentPreview"),
+    z
+      .object({
+        count,
+        sample: z.array(recipientAnswer),
+        hints: z
+          .array(
+            z.object({
+              attribute: z.array(z.string()).openapi({ example: ["age"] }),
+              message: z
+                .string()
+                .openapi({ example: "is text of 40 of the newest 1000 recipients" }),
+            }),
+          )
+          .openapi({ description: "What of the filter can hold of fewer than it may be meant to" }),
+      })
+      .openapi("SegmentPreview"),
   ),
 });
 
@@ -86,7 +102,8 @@ export function segmentMemberRoutes({ prisma, pool }: Services) {
         sample === 0
           ? []
           : (await readMembers(pool, filter, { limit: sample, sort: "-createdAt" })).items;
-      return c.json({ count: await countOf(filter), sample: newest }, 200);
+      const hints = await findTypeHints(pool, filter);
+      return c.json({ count: await countOf(filter), sample: newest, hints }, 200);
     })
     .openapi(countRoute, async (c) =>
       c.json({ count: await countOf(await filterOf(c.req.valid("param").key)) }, 200),

@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
 import type { RecipientFilter } from "../../domain/audience.ts";
 import { filterWhere } from "../../ledger/audience-sql.ts";
+import { addressSpellings, normalizeAddress } from "../../domain/address.ts";
 import { firstUuidAt, publicId } from "../../domain/ids.ts";
 import { containingPattern } from "../../ledger/sql-like.ts";
 import type { recipientReference } from "../../domain/recipient.ts";
@@ -173,13 +174,17 @@ function buildWhere(query: RecipientQuery): WhereBuilder {
   const conditions = createWhereBuilder();
   const { bind, and, values } = conditions;
   const { q, email, externalId, phone, locale, timeZone, createdFrom, createdBefore } = query;
-  const search = (part: string) =>
-    and(`${searched} LIKE lower(${bind(containingPattern(part))}::text)`);
-  if (q !== undefined) search(q);
+  const search = (...parts: string[]) =>
+    and(
+      `(${[...new Set(parts)].map((part) => `${searched} LIKE lower(${bind(containingPattern(part))}::text)`).join(" OR ")})`,
+    );
+  // A blank may be a plus sign that was not encoded; addresses are kept in one form, and external ids in any.
+  if (q !== undefined) search(q, normalizeAddress(q), normalizeAddress(q).replaceAll(" ", "+"));
   if (email !== undefined) {
+    const spellings = addressSpellings(email);
     // No index has addresses alone.
-    search(email);
-    and(`lower(r.email) = lower(${bind(email)}::text)`);
+    search(...spellings);
+    and(`lower(r.email) IN (${spellings.map((one) => `lower(${bind(one)}::text)`).join(", ")})`);
   }
   if (phone !== undefined) {
     search(phone);

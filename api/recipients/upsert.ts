@@ -1,15 +1,13 @@
-import type { PoolClient } from "pg";
 import { newUuid } from "../../domain/ids.ts";
-import type { ImportedRecipient } from "../../domain/recipient.ts";
-import type { PrismaClient } from "../../prisma/generated/client.ts";
+import {
+  type ChangeFault,
+  isSameState,
+  type RecipientChange,
+  type RecipientState,
+  wishSame,
+} from "../../domain/recipient-change.ts";
+import { defineStatement, type Execute } from "../../ledger/sql.ts";
 import { type RecipientRow, recipientColumns } from "./store.ts";
-
-export type StoredRecipient = RecipientRow & {
-  /** False if it replaced one of the same external id. */
-  created: boolean;
-  /** Their held deliveries were decided by a time zone or preferences that have changed. */
-  unsettled: boolean;
-};
 
 interface Storing {
   /** The caller, who is the author of the preferences where those are given. */
@@ -17,80 +15,207 @@ interface Storing {
   now: Date;
 }
 
-/**
- * Creates or replaces recipients by external id, in one statement; each external id at most once in `recipients`. Rows are
- * locked in the order of their external ids, so that two callers never wait for each other. What they wish is replaced where
- * it is given, and else stays.
- */
-export async function upsertRecipients(
-  prisma: Pick<PrismaClient, "$queryRawUnsafe">,
-  recipients: readonly ImportedRecipient[],
-  storing: Storing,
-): Promise<StoredRecipient[]> {
-  return prisma.$queryRawUnsafe<StoredRecipient[]>(upsertSql, ...values(recipients, storing));
+/** What became of a change: the recipient before and afterwards, or why they stay as they are. */
+type Stored =
+  | {
+      status: "created" | "changed" | "unchanged";
+      before: RecipientRow | null;
+      after: RecipientRow;
+    }
+  | { status: "refused"; faults: ChangeFault[] };
+
+interface StoredChanges {
+  /** One for each change, in their order. */
+  results: Stored[];
+  /** Ids of those whose held deliveries were decided by a time zone or preferences that have changed. */
+  unsettled: string[];
+}
+
+type KnownRow = RecipientRow & { preferences: unknown; preferencesVersion: number };
+
+/** A recipient as a statement writes them. */
+interface Written {
+  id: string;
+  externalId: string;
+  email: string | null;
+  phone: string | null;
+  timeZone: string;
+  locale: string;
+  attributes: RecipientState["attributes"];
+  preferences: RecipientState["preferences"];
+  preferencesVersion: number;
+  /** Whether what they wish has changed, which makes a version of it. */
+  said: boolean;
 }
 
 /**
- * As `upsertRecipients`, for many: answers the ids of those that are `unsettled`. Past Prisma, which keeps its last hundred
- * statements with their values.
+ * Makes changes of recipients who exist or not, a change of the same one after the other. Whoever is there is read and locked, each
+ * change is made of what they are, and who comes out as they were is not written. Rows are locked and written in the order of external
+ * ids, so that two callers never wait for each other. Takes three statements, and two more where somebody else creates one of
+ * these recipients at the same time.
  */
-export async function importRecipients(
-  client: Pick<PoolClient, "query">,
-  recipients: readonly ImportedRecipient[],
-  storing: Storing,
-): Promise<string[]> {
-  const { rows } = await client.query<{ id: string }>(importSql, values(recipients, storing));
-  return rows.map(({ id }) => id);
+export async function storeRecipients(
+  execute: Execute,
+  changes: readonly RecipientChange[],
+  { createdBy, now }: Storing,
+): Promise<StoredChanges> {
+  const results: Stored[] = [];
+  const unsettled: string[] = [];
+  let names = [...new Set(changes.map(({ externalId }) => externalId))];
+  const places = new Map<string, number[]>(names.map((name) => [name, []]));
+  for (const [place, { externalId }] of changes.entries()) places.get(externalId)!.push(place);
+
+  while (names.length > 0) {
+    const rows = await execute(lockKnown, { names });
+    const known = new Map(rows.map((row) => [row.externalId!, row]));
+    const created: Written[] = [];
+    const changed: Written[] = [];
+    for (const name of names) {
+      const before = known.get(name) ?? null;
+      const made = applyAll(changes, places.get(name)!, before, { now, results });
+      if (made === null) continue;
+      if (before === null) created.push(made.written);
+      else if (made.differs) changed.push(made.written);
+      if (made.unsettles) unsettled.push(made.written.id);
+    }
+    const writing = { createdBy, now };
+    if (changed.length > 0)
+      await execute(changeKnown, { ...writing, people: JSON.stringify(changed) });
+    const added =
+      created.length === 0
+        ? []
+        : await execute(addUnknown, { ...writing, people: JSON.stringify(created) });
+    // Those whom somebody else has created meanwhile are there now: they are changed as they are.
+    const there = new Set(added.map(({ externalId }) => externalId));
+    names = created.map(({ externalId }) => externalId).filter((name) => !there.has(name));
+  }
+  return { results, unsettled };
 }
 
-const values = (recipients: readonly ImportedRecipient[], { createdBy, now }: Storing) => [
-  JSON.stringify(recipients.map((recipient) => ({ id: newUuid(now), ...recipient }))),
-  now,
-  createdBy,
-];
+/** Makes all changes of one recipient, and notes what became of each; null where none could be made. */
+function applyAll(
+  changes: readonly RecipientChange[],
+  places: readonly number[],
+  known: KnownRow | null,
+  { now, results }: { now: Date; results: Stored[] },
+): { written: Written; differs: boolean; unsettles: boolean } | null {
+  const first = known && stateOf(known);
+  let state = first;
+  const there = known && first && rowOf(first, known);
+  let row = there;
+  const id = known?.id ?? newUuid(now);
+  for (const place of places) {
+    const { externalId, apply } = changes[place]!;
+    const made = apply(state);
+    if ("faults" in made) {
+      results[place] = { status: "refused", faults: made.faults };
+      continue;
+    }
+    const same = state !== null && isSameState(state, made.state);
+    const after = same
+      ? row!
+      : rowOf(made.state, {
+          id,
+          externalId,
+          createdAt: known?.createdAt ?? now,
+          updatedAt: now,
+          version: (known?.version ?? 0) + 1,
+        });
+    results[place] = {
+      status: state === null ? "created" : same ? "unchanged" : "changed",
+      before: row,
+      after,
+    };
+    state = made.state;
+    row = after;
+  }
+  if (state === null || row === null) return null;
+  const said = !wishSame(first, state);
+  return {
+    written: {
+      id,
+      externalId: row.externalId!,
+      email: state.email,
+      phone: state.phone,
+      timeZone: state.timeZone,
+      locale: state.locale,
+      attributes: state.attributes,
+      preferences: state.preferences,
+      said,
+      preferencesVersion: (known?.preferencesVersion ?? 0) + Number(said),
+    },
+    differs: row !== there && (first === null || !isSameState(first, state)),
+    unsettles: first !== null && (said || first.timeZone !== state.timeZone),
+  };
+}
 
-/**
- * `before`: those that are there, as they are until then. A row that an upsert created has never been locked or updated.
- * @param answered columns of recipients beside those that it needs itself
- */
-const storingSql = (answered = "") => `
-  WITH given AS MATERIALIZED (
-    SELECT * FROM jsonb_to_recordset($1::text::jsonb)
-      AS n(id uuid, "externalId" text, email text, phone text, "timeZone" text, locale text, attributes jsonb, preferences jsonb)
-  ),
-  before AS MATERIALIZED (
-    SELECT b.id, b.external_id, b.time_zone, b.preferences_version FROM recipients AS b
-    WHERE b.external_id IN (SELECT "externalId" FROM given) ORDER BY b.external_id FOR NO KEY UPDATE
-  ),
-  stored AS (
-    INSERT INTO recipients AS r (id, external_id, email, phone, time_zone, locale, attributes, created_at, updated_at, preferences, preferences_version)
-    SELECT n.id, n."externalId", n.email, n.phone, n."timeZone", n.locale, n.attributes, $2::timestamptz, $2::timestamptz,
-      n.preferences, coalesce(n.preferences <> '{}', false)::int
-    -- Joined for its effect: who is there is held before anything is written.
-    FROM given AS n LEFT JOIN before AS b ON b.external_id = n."externalId"
-    ORDER BY n."externalId"
-    ON CONFLICT (external_id) DO UPDATE SET
-      email = excluded.email, phone = excluded.phone, time_zone = excluded.time_zone, locale = excluded.locale,
-      attributes = excluded.attributes, updated_at = excluded.updated_at, version = r.version + 1,
-      preferences = coalesce(excluded.preferences, r.preferences),
-      preferences_version = r.preferences_version + coalesce(excluded.preferences <> coalesce(r.preferences, '{}'), false)::int
-    RETURNING r.id, r.time_zone, r.preferences, r.preferences_version, ${answered} r.xmax = 0 AS created
-  ),
-  compared AS (
-    SELECT s.*, coalesce(b.preferences_version, 0) < s.preferences_version AS said,
-      NOT s.created AND (b.id IS NULL OR b.time_zone <> s.time_zone OR b.preferences_version <> s.preferences_version) AS unsettled
-    FROM stored AS s LEFT JOIN before AS b ON b.id = s.id
+const stateOf = (row: KnownRow) => ({
+  email: row.email,
+  phone: row.phone,
+  timeZone: row.timeZone,
+  locale: row.locale,
+  attributes: row.attributes as RecipientState["attributes"],
+  preferences: row.preferences as RecipientState["preferences"],
+});
+
+/** Spelt out, as `stateOf` is: for each line of an import, copies of whatever is left take longer than all the rest. */
+const rowOf = (
+  state: RecipientState,
+  row: Pick<RecipientRow, "id" | "externalId" | "createdAt" | "updatedAt" | "version">,
+): RecipientRow => ({
+  id: row.id,
+  externalId: row.externalId,
+  email: state.email,
+  phone: state.phone,
+  timeZone: state.timeZone,
+  locale: state.locale,
+  attributes: state.attributes as RecipientRow["attributes"],
+  createdAt: row.createdAt,
+  updatedAt: row.updatedAt,
+  version: row.version,
+});
+
+const lockKnown = defineStatement<{ names: readonly string[] }, KnownRow>(
+  `SELECT ${recipientColumns}, preferences, preferences_version AS "preferencesVersion" FROM recipients
+   WHERE external_id = ANY(:names::text[]) ORDER BY external_id FOR NO KEY UPDATE`,
+);
+
+interface Writing extends Storing {
+  /** `Written`, as a list in JSON. */
+  people: string;
+}
+
+const givenSql = `
+  given AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset(:people::text::jsonb)
+      AS n(id uuid, "externalId" text, email text, phone text, "timeZone" text, locale text, attributes jsonb, preferences jsonb,
+        "preferencesVersion" int, said boolean)
+  )`;
+
+const changeKnown = defineStatement<Writing>(`
+  WITH ${givenSql},
+  changed AS (
+    UPDATE recipients AS r SET
+      email = n.email, phone = n.phone, time_zone = n."timeZone", locale = n.locale, attributes = n.attributes,
+      updated_at = :now::timestamptz, version = r.version + 1,
+      preferences = n.preferences, preferences_version = n."preferencesVersion"
+    FROM given AS n WHERE r.id = n.id
+    RETURNING r.id, r.preferences, r.preferences_version, n.said
+  )
+  INSERT INTO preference_versions (recipient_id, version, document, created_by, created_at)
+  SELECT id, preferences_version, preferences, :createdBy::text, :now::timestamptz FROM changed WHERE said`);
+
+const addUnknown = defineStatement<Writing, { externalId: string }>(`
+  WITH ${givenSql},
+  added AS (
+    INSERT INTO recipients (id, external_id, email, phone, time_zone, locale, attributes, created_at, updated_at, preferences, preferences_version)
+    SELECT id, "externalId", email, phone, "timeZone", locale, attributes, :now::timestamptz, :now::timestamptz, preferences, "preferencesVersion"
+    FROM given ORDER BY "externalId"
+    ON CONFLICT (external_id) DO NOTHING
+    RETURNING id, external_id, preferences, preferences_version
   ),
   kept AS (
     INSERT INTO preference_versions (recipient_id, version, document, created_by, created_at)
-    SELECT id, preferences_version, preferences, $3::text, $2::timestamptz FROM compared WHERE said
-    -- Of one whom somebody else has created meanwhile the version may be theirs.
-    ON CONFLICT DO NOTHING
-  )`;
-
-const answered =
-  "r.external_id, r.email, r.phone, r.locale, r.attributes, r.created_at, r.updated_at, r.version,";
-
-const upsertSql = `${storingSql(answered)} SELECT ${recipientColumns}, created, unsettled FROM compared`;
-
-const importSql = `${storingSql()} SELECT id FROM compared WHERE unsettled`;
+    SELECT id, preferences_version, preferences, :createdBy::text, :now::timestamptz FROM added WHERE preferences_version > 0
+  )
+  SELECT external_id AS "externalId" FROM added`);

@@ -45,8 +45,8 @@ const reference = (name: string) => `#/components/schemas/${name}`;
 const notes: Record<string, object> = {
   RecipientFilter: {
     description:
-      "Which recipients are meant. A condition on what a recipient lacks is false, and true under not. Text is compared by case. " +
-      "An attribute is a key of attributes, or the keys that lead to a value within. At most 100 conditions, 8 levels deep. " +
+      "Which recipients are meant. A condition on what a recipient lacks is false, and true under not. Text is compared by case, but e-mail addresses are not. " +
+      "An attribute is a key of attributes, or the keys that lead to a value within; includes asks whether it is a list that holds a value. At most 100 conditions, 8 levels deep. " +
       "received means who was sent that campaign; with orUnknown also who may have been. " +
       "missed means who was to be sent it, and surely was not, for it failed.",
     example: {

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { restorePlus } from "../../domain/address.ts";
 import { publicId } from "../../domain/ids.ts";
 import {
   importedSuppression,
@@ -10,7 +11,9 @@ import {
 } from "../../domain/suppression.ts";
 import type { Prisma, Suppression } from "../../prisma/generated/client.ts";
 import { withAuditedTransaction } from "../http/idempotency.ts";
-import { importBody, importOutcome, importStream } from "../imports/stream.ts";
+import { addressBookNames } from "../imports/address-books.ts";
+import { columnsParameter, type KnownColumns, plainName } from "../imports/columns.ts";
+import { importBody, importDescription, importOutcome, importStream } from "../imports/stream.ts";
 import { filterByCreation, filterBy, readPage } from "../http/page-reading.ts";
 import {
   byCreation,
@@ -43,10 +46,15 @@ const suppression = z
     }),
     reason: z.enum(suppressionReasons),
     note: z.string().nullable().openapi({ example: "Asked for it by telephone" }),
-    createdBy: z
-      .string()
-      .openapi({ description: "`bootstrap`, or the id of a key", example: "bootstrap" }),
+    createdBy: z.string().openapi({
+      description: "`bootstrap`, the id of a key, or of the delivery that bounced",
+      example: "bootstrap",
+    }),
     createdAt: z.iso.datetime(),
+    expiresAt: z.iso
+      .datetime()
+      .nullable()
+      .openapi({ description: "It holds no longer than that; null: until it is removed" }),
   })
   .openapi("Suppression");
 
@@ -57,7 +65,7 @@ const addressParameter = z
   .string()
   .transform((given, context): { channel: SuppressedChannel; address: string } => {
     for (const channel of suppressedChannels) {
-      const found = suppressedAddress(channel, withPlus(given));
+      const found = suppressedAddress(channel, restorePlus(withPlus(given)));
       if (found.kind === "address") return { channel, address: found.address };
     }
     context.addIssue({
@@ -125,15 +133,35 @@ const remove = defineRoute({
   responses: { 204: { description: "It is not suppressed any more" }, ...problemResponse },
 });
 
+const importColumns: KnownColumns = {
+  columns: new Map(["address", "channel", "reason", "note"].map((name) => [name, name])),
+  // Lists of those who unsubscribed or bounced come with the names that mailing programs give to addresses.
+  otherNames: new Map(
+    [
+      ["address", ["Address", "Email", "E-mail", "Email Address", "E-mail Address", "Recipient"]],
+      ["channel", ["Channel"]],
+      ["reason", ["Reason"]],
+      ["note", ["Note", "Notes"]],
+    ].flatMap(([field, names]) =>
+      (names as string[]).map((name) => [plainName(name), field as string] as const),
+    ),
+  ),
+  requiredColumn: "address",
+  sideNames: addressBookNames,
+  freeText: new Set(["note"]),
+};
+
 const importRoute = defineRoute({
   method: "post",
   path: suppressionImportPath,
   access: "sender",
   summary: "Suppress addresses from a stream of any length",
   description:
-    "CSV with a header of address and, if wanted, channel (email where it is left out), reason (imported) and note; or one JSON object of these a line. An " +
-    "address that is suppressed already stays as it was, and counts as imported. Bad lines are reported and good ones kept, also when the stream breaks off.",
+    "CSV with a header of address and, if wanted, channel (email where it is left out), reason (imported) and note; or one JSON object of these a line. " +
+    importDescription +
+    "An address that is suppressed already stays as it was, and counts as imported. Bad lines are reported and good ones kept, also when the stream breaks off.",
   request: {
+    query: z.object({ columns: columnsParameter(importColumns).optional() }),
     body: importBody({
       csv: "address,reason\nada@example.org,unsubscribed\n",
       ndjson: '{"address":"ada@example.org","reason":"unsubscribed"}\n',
@@ -141,12 +169,6 @@ const importRoute = defineRoute({
   },
   responses: responses(200, "What became of the lines", importOutcome),
 });
-
-const kind = {
-  schema: importedSuppression,
-  columns: new Map(["address", "channel", "reason", "note"].map((name) => [name, name])),
-  requiredColumn: "address",
-};
 
 export function suppressionRoutes(services: Services) {
   const { prisma, clock } = services;
@@ -194,7 +216,7 @@ export function suppressionRoutes(services: Services) {
         // Of two requests that remove it at once, one finds it.
         const [row] = await tx.$queryRaw<
           Suppression[]
-        >`DELETE FROM suppressions WHERE id = ${id}::uuid RETURNING id, channel, address, reason, note, created_by AS "createdBy", created_at AS "createdAt"`;
+        >`DELETE FROM suppressions WHERE id = ${id}::uuid RETURNING id, channel, address, reason, note, created_by AS "createdBy", created_at AS "createdAt", expires_at AS "expiresAt"`;
         if (!row) throwNotFound("suppression");
         const before = suppressionJson(row);
         return {
@@ -205,12 +227,20 @@ export function suppressionRoutes(services: Services) {
       return c.body(null, 204);
     })
     .openapi(importRoute, async (c) => {
+      const adding = { createdBy: c.get("caller").id, now: clock() };
       const outcome = await importStream(c, services, {
-        kind,
+        kind: { ...importColumns, schema: importedSuppression },
+        options: { mapping: c.req.valid("query").columns },
         action: "suppression.import",
         resource: "suppressions",
-        write: (client, items) =>
-          importSuppressions(client, items, { createdBy: c.get("caller").id, now: clock() }),
+        write: async (client, items) => {
+          const created = await importSuppressions(
+            client,
+            items.map(({ item }) => item),
+            adding,
+          );
+          return { created, changed: 0, unchanged: items.length - created };
+        },
       });
       return c.json(outcome, 200);
     });
@@ -224,6 +254,7 @@ function suppressionJson({
   note,
   createdBy,
   createdAt,
+  expiresAt,
 }: Suppression) {
   return {
     id: publicId("suppression", id),
@@ -233,5 +264,6 @@ function suppressionJson({
     note,
     createdBy,
     createdAt: createdAt.toISOString(),
+    expiresAt: expiresAt?.toISOString() ?? null,
   };
 }

@@ -14,43 +14,48 @@ export type StoredSuppression = Suppression & {
   created: boolean;
 };
 
-/** Adds an address, or finds the suppression that it has. */
+/** Adds an address for good, or finds the suppression that it has; one that would end some day, or has, is replaced. */
 export async function addSuppression(
   client: Pick<PrismaClient, "$queryRawUnsafe">,
   suppression: NewSuppression,
-  adding: Adding,
+  { createdBy, now }: Adding,
 ): Promise<StoredSuppression> {
-  const [stored] = await client.$queryRawUnsafe<StoredSuppression[]>(
-    // Writes a value over itself, for only a row that was written is answered. One that was created has never been locked.
-    `${insertSql} DO UPDATE SET address = s.address
-     RETURNING id, channel, address, reason, note, created_by AS "createdBy", created_at AS "createdAt", s.xmax = 0 AS created`,
-    ...values([suppression], adding),
+  const id = newUuid(now);
+  const [stored] = await client.$queryRawUnsafe<Suppression[]>(
+    // Where it holds for good it writes its values over themselves, for only a row that was written is answered.
+    `${insertSql} DO UPDATE SET ${columns.map((column) => `${column} = CASE WHEN s.expires_at IS NULL THEN s.${column} ELSE excluded.${column} END`).join(", ")}
+     RETURNING id, channel, address, reason, note, created_by AS "createdBy", created_at AS "createdAt", expires_at AS "expiresAt"`,
+    JSON.stringify([{ id, ...suppression }]),
+    createdBy,
+    now,
   );
-  return stored!;
+  return { ...stored!, created: stored!.id === id };
 }
 
 /**
- * Adds addresses in one statement; one that is there, or comes twice, stays as it came first. Rows are locked in the order
- * of their addresses, so that two callers never wait for each other.
+ * Adds addresses in one statement; one that is there for good, or comes twice, stays as it came first. Rows are locked in the order
+ * of their addresses, so that two callers never wait for each other. Resolves with how many were added.
  */
 export async function importSuppressions(
   client: Pick<PoolClient, "query">,
   suppressions: readonly NewSuppression[],
-  adding: Adding,
-): Promise<void> {
+  { createdBy, now }: Adding,
+): Promise<number> {
   const first = new Map<string, NewSuppression>();
   for (const suppression of suppressions) {
     const key = `${suppression.channel} ${suppression.address}`;
     if (!first.has(key)) first.set(key, suppression);
   }
-  await client.query(`${insertSql} DO NOTHING`, values([...first.values()], adding));
+  const rows = [...first.values()].map((suppression) => ({ id: newUuid(now), ...suppression }));
+  const { rowCount } = await client.query(
+    `${insertSql} DO UPDATE SET ${columns.map((column) => `${column} = excluded.${column}`).join(", ")} WHERE s.expires_at IS NOT NULL`,
+    [JSON.stringify(rows), createdBy, now],
+  );
+  return rowCount ?? 0;
 }
 
-const values = (suppressions: readonly NewSuppression[], { createdBy, now }: Adding) => [
-  JSON.stringify(suppressions.map((suppression) => ({ id: newUuid(now), ...suppression }))),
-  createdBy,
-  now,
-];
+/** What is written anew of a suppression that is replaced. */
+const columns = ["id", "reason", "note", "created_by", "created_at", "expires_at"];
 
 const insertSql = `
   INSERT INTO suppressions AS s (id, channel, address, reason, note, created_by, created_at)

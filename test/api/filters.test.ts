@@ -51,7 +51,14 @@ function holds(filter: RecipientFilter, person: Person): boolean {
   }
   if ("missed" in filter)
     return filter.missed === publicId("campaign", campaign) && person.delivery === "failed";
+  if ("field" in filter && filter.field === "email" && !("exists" in filter))
+    return holds({ ...foldEmail(filter), field: undefined, attribute: "email" } as never, {
+      ...person,
+      attributes: person.email === null ? {} : { email: fold(person.email) },
+    });
   const value = "attribute" in filter ? within(person, filter.attribute) : person[filter.field];
+  if ("includes" in filter)
+    return Array.isArray(value) && (value as unknown[]).includes(filter.includes);
   if ("exists" in filter)
     return (value !== undefined && !("field" in filter && value === null)) === filter.exists;
   if ("equals" in filter) return value === filter.equals;
@@ -68,6 +75,18 @@ function holds(filter: RecipientFilter, person: Person): boolean {
   if ("lessThan" in filter) return value < filter.lessThan;
   return value <= filter.atMost;
 }
+
+/** E-mail addresses are compared without case, in one form of Unicode, and whichever way their domain is spelt. */
+const fold = (text: string) =>
+  text.normalize("NFC").toLowerCase().replace("@bücher.example", "@xn--bcher-kva.example");
+
+const foldEmail = (condition: object) =>
+  Object.fromEntries(
+    Object.entries({ ...condition, field: "" }).map(([name, value]: [string, unknown]) => [
+      name,
+      Array.isArray(value) ? value.map((one: string) => fold(one)) : fold(value as string),
+    ]),
+  );
 
 function within({ attributes }: Person, path: string | string[]): unknown {
   let value: unknown = attributes;
@@ -90,11 +109,37 @@ const instant = fc.constantFrom(
   "2027-07-01T00:00:00Z",
 );
 const path = fc.oneof(key, fc.array(key, { minLength: 1, maxLength: 3 }));
-const field = fc.constantFrom("externalId", "email", "phone", "timeZone", "locale");
+const field = fc.constantFrom("externalId", "phone", "timeZone", "locale");
+const address = fc.constantFrom(
+  "ada@example.org",
+  "Ada@Example.ORG",
+  "ADA@bücher.example",
+  "ada@xn--bcher-kva.example",
+  "a%a@example.org",
+  "reneé@example.org",
+  "@",
+);
+const partOfAddress = fc.oneof(
+  address,
+  fc.constantFrom(
+    "a",
+    "A",
+    "@example.org",
+    "@EXAMPLE.org",
+    ".ORG",
+    "@Bücher.example",
+    "e\u0301@",
+    "%",
+  ),
+);
 
-const operations = (on: fc.Arbitrary<object>, equal: fc.Arbitrary<unknown>) => [
+const operations = (
+  on: fc.Arbitrary<object>,
+  equal: fc.Arbitrary<unknown>,
+  parts: fc.Arbitrary<string> = word,
+) => [
   ...["startsWith", "endsWith", "contains"].map((operator) =>
-    fc.tuple(on, word).map(([of, part]) => ({ ...of, [operator]: part })),
+    fc.tuple(on, parts).map(([of, part]) => ({ ...of, [operator]: part })),
   ),
   fc.tuple(on, equal).map(([of, value]) => ({ ...of, equals: value })),
   fc
@@ -114,6 +159,8 @@ const condition = fc.oneof(
     field.map((of) => ({ field: of })),
     word,
   ),
+  ...operations(fc.constant({ field: "email" }), partOfAddress, partOfAddress),
+  fc.tuple(path, scalar).map(([attribute, includes]) => ({ attribute, includes })),
   fc
     .tuple(fc.constantFrom("createdAt", "updatedAt"), fc.constantFrom("from", "before"), instant)
     .map(([of, operator, at]) => ({ field: of, [operator]: at })),
@@ -142,7 +189,7 @@ const attributes = fc.dictionary(
 const millisecond = instant.map((at) => new Date(at).toISOString());
 const person: fc.Arbitrary<Person> = fc.record({
   externalId: word,
-  email: fc.option(word),
+  email: fc.option(address),
   phone: fc.option(word),
   timeZone: word,
   locale: word,

@@ -88,13 +88,32 @@ describe.each(makers)("an Idempotency-Key on %s", (name, path, body, count) => {
     expect(await count()).toBe(before + 1);
   });
 
-  it.each(["", "a b", "x".repeat(256), "ü"])("must be a plain one: not %j", async (key) => {
-    const reply = await post(path, body, key);
-    expect(reply.status).toBe(422);
-    expect(reply.body.errors).toEqual([
-      { in: "header", field: "idempotency-key", message: expect.stringContaining("visible ASCII") },
-    ]);
+  it("is one key in double quotes and without, escapes and parameters aside", async () => {
+    const first = await post(path, body, `quoted-${name}`);
+    for (const key of [`"quoted-${name}"`, `"quoted-${name}";v=1`])
+      expect((await post(path, body, key)).body).toEqual(first.body);
+    const escaped = await post(path, body, String.raw`"a \"b\" \\ ${name}"`);
+    expect(escaped.body.id).not.toBe(first.body.id);
+    const { key } = await api.prisma.idempotencyKey.findFirstOrThrow({
+      where: { key: { contains: `\\ ${name}` } },
+    });
+    expect(key).toBe(String.raw`a "b" \ ${name}`);
   });
+
+  it.each(["", "a b", "x".repeat(256), "ü", '"', '""', '"a', String.raw`"a\b"`, '"a"b'])(
+    "must be a plain one: not %j",
+    async (key) => {
+      const reply = await post(path, body, key);
+      expect(reply.status).toBe(422);
+      expect(reply.body.errors).toEqual([
+        {
+          in: "header",
+          field: "idempotency-key",
+          message: expect.stringContaining("visible ASCII"),
+        },
+      ]);
+    },
+  );
 });
 
 it("replays although the data would not be accepted any more", async () => {

@@ -28,6 +28,7 @@ describe("an import", () => {
       'c1,c1@example.org,Europe/Berlin,de-de,"Müller, Anna","Köln ""Süd"""',
       "c2,not an address,Mars/Olympus,de,B,",
       "c3,c3@example.org",
+      "c3,c3@example.org,,,,,more",
       ",c4@example.org,,,,",
       "rcp_5,,,,,",
       "c6,,,,,",
@@ -36,16 +37,16 @@ describe("an import", () => {
     ].join("\r\n");
     const { status, body } = await api.send("POST", path, file, csv);
     expect(status).toBe(200);
-    expect(body).toMatchObject({ lines: 8, imported: 3, failed: 5 });
+    expect(body).toMatchObject({ mode: "merge", lines: 9, imported: 4, created: 4, failed: 5 });
     expect(
       body.errors.map(({ line, field }: { line: number; field: string }) => [line, field]),
     ).toEqual([
       [3, "email"],
       [3, "time_zone"],
-      [4, ""],
-      [5, "external_id"],
+      [5, ""],
       [6, "external_id"],
-      [8, ""],
+      [7, "external_id"],
+      [9, ""],
     ]);
     const { body: recipient } = await api.send("GET", "/v1/recipients/c1");
     expect(recipient).toMatchObject({
@@ -86,17 +87,27 @@ describe("an import", () => {
     });
   });
 
-  it("lets the later of two lines win, in one batch and across batches, and replaces who is there", async () => {
+  it("takes two lines for one person one after the other, in one batch and across batches", async () => {
     const lines = Array.from({ length: 2_500 }, (_, i) =>
       JSON.stringify({ externalId: `d${i % 1_250}`, attributes: { round: i < 1_250 ? 1 : 2 } }),
     );
     lines.push(JSON.stringify({ externalId: "d7", email: "d7@example.org" }));
     const { body } = await api.send("POST", path, lines.join("\n"), ndjson);
-    expect(body).toEqual({ lines: 2_501, imported: 2_501, failed: 0, errors: [] });
+    expect(body).toEqual({
+      mode: "merge",
+      lines: 2_501,
+      imported: 2_501,
+      created: 1_250,
+      changed: 1_251,
+      unchanged: 0,
+      failed: 0,
+      errors: [],
+      hints: [],
+    });
     expect((await api.send("GET", "/v1/recipients/d1249")).body.attributes).toEqual({ round: 2 });
     expect((await api.send("GET", "/v1/recipients/d7")).body).toMatchObject({
       email: "d7@example.org",
-      attributes: {},
+      attributes: { round: 2 },
     });
     expect(await api.prisma.recipient.count({ where: { externalId: { startsWith: "d" } } })).toBe(
       1_250,
@@ -108,6 +119,126 @@ describe("an import", () => {
     const files = [lines, [...lines].reverse()].map((ids) => ["external_id", ...ids].join("\n"));
     const replies = await Promise.all(files.map((file) => api.send("POST", path, file, csv)));
     expect(replies.map(({ body }) => body.imported)).toEqual([3_000, 3_000]);
+  });
+
+  const stored = {
+    email: "keeper@example.org",
+    phone: "+4915112345678",
+    timeZone: "Europe/Berlin",
+    locale: "de-DE",
+    attributes: { plan: "pro", address: { city: "Köln", zip: "50667" }, tags: ["a"] },
+  };
+  const read = async () => (await api.send("GET", "/v1/recipients/keeper")).body;
+
+  it.each<[string, string, Record<string, string>, object]>([
+    [
+      "a CSV column",
+      "external_id,email\nkeeper,new@example.org",
+      csv,
+      { email: "new@example.org" },
+    ],
+    ["an empty cell", "external_id,email,phone,locale,attributes.plan\nkeeper,,,,", csv, {}],
+    [
+      "an attribute of CSV",
+      "external_id,attributes.plan\nkeeper,team",
+      csv,
+      { attributes: { ...stored.attributes, plan: "team" } },
+    ],
+    ["a field of NDJSON", '{"externalId":"keeper","locale":"fr"}', ndjson, { locale: "fr" }],
+    [
+      "attributes of NDJSON",
+      '{"externalId":"keeper","attributes":{"address":{"zip":null,"street":"Ring 1"},"tags":["b"]}}',
+      ndjson,
+      {
+        attributes: { plan: "pro", address: { city: "Köln", street: "Ring 1" }, tags: ["b"] },
+      },
+    ],
+    [
+      "nulls",
+      '{"externalId":"keeper","phone":null,"timeZone":null,"attributes":null}',
+      ndjson,
+      { phone: null, timeZone: "UTC", attributes: {} },
+    ],
+  ])("changes what it names and keeps the rest: %s", async (_, file, type, change) => {
+    await api.send("PUT", "/v1/recipients/keeper", stored);
+    const { body } = await api.send("POST", path, file, type);
+    const changed = Object.keys(change).length > 0;
+    expect(body).toMatchObject({
+      mode: "merge",
+      imported: 1,
+      created: 0,
+      changed: Number(changed),
+      unchanged: Number(!changed),
+    });
+    expect(await read()).toMatchObject({ ...stored, ...change });
+  });
+
+  it("replaces who is there where it is asked for, and says so", async () => {
+    await api.send("PUT", "/v1/recipients/keeper", stored);
+    const file = "external_id,email,locale\nkeeper,new@example.org,";
+    const { body } = await api.send("POST", `${path}?mode=replace`, file, csv);
+    expect(body).toMatchObject({ mode: "replace", changed: 1 });
+    expect(await read()).toMatchObject({
+      email: "new@example.org",
+      phone: null,
+      timeZone: "UTC",
+      locale: "en",
+      attributes: {},
+    });
+    expect((await api.send("POST", `${path}?mode=update`, file, csv)).status).toBe(422);
+  });
+
+  it("leaves who is so already as they were", async () => {
+    await api.send("PUT", "/v1/recipients/keeper", stored);
+    const before = await api.send("GET", "/v1/recipients/keeper");
+    const line = JSON.stringify({ externalId: "keeper", ...stored });
+    const { body } = await api.send("POST", `${path}?mode=replace`, `${line}\n${line}`, ndjson);
+    expect(body).toMatchObject({ imported: 2, created: 0, changed: 0, unchanged: 2 });
+    const after = await api.send("GET", "/v1/recipients/keeper");
+    expect([after.body, after.headers.get("etag")]).toEqual([
+      before.body,
+      before.headers.get("etag"),
+    ]);
+  });
+
+  it("refuses a line that makes attributes too long together with what is kept, and takes its neighbours", async () => {
+    await api.send("PUT", "/v1/recipients/keeper", { attributes: { a: "x".repeat(9_000) } });
+    const file = ["x", "b", "y"].map((name) =>
+      JSON.stringify({
+        externalId: name === "b" ? "keeper" : `neighbour-${name}`,
+        attributes: { b: "x".repeat(9_000) },
+      }),
+    );
+    const { body } = await api.send("POST", path, file.join("\n"), ndjson);
+    expect(body).toMatchObject({ imported: 2, created: 2, failed: 1 });
+    expect(body.errors).toEqual([
+      { line: 2, field: "/attributes", message: expect.stringContaining("with what is kept") },
+    ]);
+  });
+
+  it("loses nothing of two that create the same people at once with different columns", async () => {
+    const ids = Array.from({ length: 1_000 }, (_, i) => `both-${i}`);
+    const replies = await Promise.all([
+      api.send(
+        "POST",
+        path,
+        ["external_id,email", ...ids.map((id) => `${id},${id}@example.org`)].join("\n"),
+        csv,
+      ),
+      api.send(
+        "POST",
+        path,
+        ["external_id,attributes.plan", ...ids.toReversed().map((id) => `${id},pro`)].join("\n"),
+        csv,
+      ),
+    ]);
+    expect(replies.map(({ body }) => body.created + body.changed)).toEqual([1_000, 1_000]);
+    const people = await api.prisma.recipient.findMany({
+      where: { externalId: { startsWith: "both-" } },
+    });
+    expect(people).toHaveLength(1_000);
+    for (const { externalId, email, attributes } of people)
+      expect([email, attributes]).toEqual([`${externalId}@example.org`, { plan: "pro" }]);
   });
 
   it.each([
@@ -125,6 +256,27 @@ describe("an import", () => {
     expect(
       (await api.send("POST", path, "[]", { "content-type": "application/json" })).status,
     ).toBe(415);
+  });
+
+  it("of a number that a double cannot hold, or a name twice, names the place", async () => {
+    const file = [
+      '{"externalId":"exact","attributes":{"n":9007199254740993}}',
+      '{"externalId":"exact","attributes":{"list":[1,1e-400]}}',
+      '{"externalId":"exact","email":"a@example.org","email":"b@example.org"}',
+      '{"externalId":"exact","attributes":{"__proto__":{"x":1}}}',
+      '{"externalId":"exact","attributes":{"n":9007199254740991}}',
+    ].join("\n");
+    const { body } = await api.send("POST", path, file, ndjson);
+    expect(body).toMatchObject({ imported: 1, failed: 4 });
+    expect(
+      body.errors.map(({ line, field }: { line: number; field: string }) => [line, field]),
+    ).toEqual([
+      [1, "/attributes/n"],
+      [2, "/attributes/list/1"],
+      [3, "/email"],
+      [4, "/attributes"],
+    ]);
+    expect(body.errors[3].message).toContain("__proto__");
   });
 
   it("lists a thousand errors and counts them all", async () => {

@@ -409,7 +409,10 @@ describe("what waits", () => {
     ],
     [
       "a bulk change of the time zone",
-      () => api.send("POST", "/v1/recipients/bulk", { recipients: [{ externalId: "ada" }] }),
+      () =>
+        api.send("POST", "/v1/recipients/bulk", {
+          recipients: [{ externalId: "ada", timeZone: "Asia/Tokyo" }],
+        }),
     ],
     [
       "an import with preferences",
@@ -499,11 +502,22 @@ describe("an import of recipients", () => {
     });
     expect(await read("", pathOf("plain"))).toMatchObject({ version: 0, preferences: {} });
     await importing(
-      { externalId: "new", preferences: {} },
+      { externalId: "new", preferences: { maxPerHour: 4, digest: null } },
+      { externalId: "bob", preferences: {} },
+    );
+    expect(await read("", pathOf("new"))).toMatchObject({
+      version: 2,
+      preferences: { maxPerHour: 4, types: { "report.weekly": false } },
+    });
+    expect(await read("", pathOf("bob"))).toMatchObject({ version: 1 });
+    await importing(
+      { externalId: "new", preferences: null },
       { externalId: "plain", preferences: {} },
     );
+    expect((await read("", pathOf("new"))).preferences).toEqual({});
     const versions = await api.send("GET", `${pathOf("new")}/versions`);
     expect(versions.body.items).toMatchObject([
+      { version: 3, createdBy: "bootstrap" },
       { version: 2, createdBy: "bootstrap" },
       { version: 1, createdBy: "bootstrap" },
     ]);

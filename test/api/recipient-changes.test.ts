@@ -58,6 +58,20 @@ describe("PATCH /v1/recipients/{recipient}", () => {
     });
   });
 
+  it("leaves alone what it does not name, though it would be refused today", async () => {
+    const { body } = await api.send("GET", "/v1/recipients/ada");
+    const email = "a@xn--a.example";
+    await api.prisma.recipient.update({ where: { externalId: "ada" }, data: { email } });
+    expect(await patch({ locale: "fr" }, "*")).toMatchObject({ status: 200, body: { email } });
+    expect((await patch({ email }, "*")).status).toBe(422);
+    const line = JSON.stringify({ externalId: "ada", locale: "it" });
+    await api.send("POST", "/v1/recipients/import", line, {
+      "content-type": "application/x-ndjson",
+    });
+    const after = await api.send("GET", `/v1/recipients/${body.id}`);
+    expect(after.body).toMatchObject({ email, locale: "it" });
+  });
+
   it("changes nothing where nothing differs", async () => {
     const { headers, body } = await patch({ locale: "en-gb", attributes: { plan: "pro" } });
     expect(headers.get("etag")).toBe(etag);
@@ -137,9 +151,15 @@ describe("POST /v1/recipients/bulk", () => {
       { externalId: "'; DROP TABLE recipients; --" },
     ]);
     expect(status).toBe(200);
-    expect(body).toMatchObject({ created: 2, replaced: 1, refused: 3 });
+    expect(body).toMatchObject({
+      mode: "merge",
+      created: 2,
+      changed: 1,
+      unchanged: 0,
+      refused: 3,
+    });
     expect(body.results.map((result: { status: string }) => result.status)).toEqual([
-      "replaced",
+      "changed",
       "created",
       "refused",
       "refused",
@@ -155,10 +175,37 @@ describe("POST /v1/recipients/bulk", () => {
     const b1 = (await api.send("GET", "/v1/recipients/b1")).body;
     expect(b1).toMatchObject({ id: body.results[1].id, email: "b1@example.org" });
     expect((await api.send("GET", "/v1/recipients/ada")).body).toMatchObject({
+      ...profile,
+      locale: "fr",
+    });
+  });
+
+  it("replaces them where it is asked for, and does not mix the two up under one key", async () => {
+    const ask = (query: string) =>
+      api.send(
+        "POST",
+        `/v1/recipients/bulk${query}`,
+        { recipients: [{ externalId: "ada", locale: "fr" }] },
+        { "idempotency-key": "bulk-mode" },
+      );
+    expect((await ask("?mode=replace")).body).toMatchObject({ mode: "replace", changed: 1 });
+    expect((await api.send("GET", "/v1/recipients/ada")).body).toMatchObject({
       locale: "fr",
       email: null,
       attributes: {},
     });
+    expect((await ask("?mode=merge")).body.type).toBe("urn:tidings:problem:key-reused");
+  });
+
+  it("keeps what is not named, and takes back what is null", async () => {
+    const { body } = await bulk([
+      { externalId: "ada", phone: null, attributes: { plan: null, address: { zip: "N2" } } },
+    ]);
+    expect(body.results).toMatchObject([{ status: "changed" }]);
+    const ada = (await api.send("GET", "/v1/recipients/ada")).body;
+    expect(ada).toMatchObject({ email: profile.email, phone: null, timeZone: profile.timeZone });
+    expect(ada.attributes).toEqual({ address: { city: "London", zip: "N2" }, tags: ["a"] });
+    expect((await bulk([{ externalId: "ada" }])).body).toMatchObject({ unchanged: 1 });
   });
 
   it("is one entry of the audit trail, with counts and nothing personal", async () => {
@@ -167,7 +214,7 @@ describe("POST /v1/recipients/bulk", () => {
     expect(body.items[0]).toMatchObject({
       resource: "recipients",
       before: null,
-      after: { created: 1, replaced: 0, refused: 1 },
+      after: { created: 1, changed: 0, unchanged: 0, refused: 1 },
     });
   });
 

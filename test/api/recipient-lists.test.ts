@@ -7,6 +7,8 @@ const people = [
   ["bob_50%", { email: "bob@example.org", phone: "+4915112345678", attributes: { plan: "pro" } }],
   ["bobx50y", { email: "bobx@example.com", attributes: { plan: "pro" } }],
   ["carl", { phone: "+4366012345678", locale: "de-AT" }],
+  ["dora", { email: "Dora+News@bücher.example" }],
+  ["rene", { email: "rene\u0301@example.net" }],
 ] as const;
 beforeAll(async () => {
   api = await startApi();
@@ -23,8 +25,8 @@ async function list(query: string): Promise<string[]> {
 
 describe("GET /v1/recipients", () => {
   it("lists the newest first, with all that a recipient is", async () => {
-    expect(await list("")).toEqual(["carl", "bobx50y", "bob_50%", "ada"]);
-    const [, , bob] = (await api.send("GET", "/v1/recipients")).body.items;
+    expect(await list("")).toEqual(["rene", "dora", "carl", "bobx50y", "bob_50%", "ada"]);
+    const [, , , , bob] = (await api.send("GET", "/v1/recipients")).body.items;
     expect(bob).toEqual((await api.send("GET", `/v1/recipients/${bob.id}`)).body);
   });
 
@@ -40,6 +42,16 @@ describe("GET /v1/recipients", () => {
     ["a part of one, where all of it is asked for", "externalId=ad", []],
     ["an address in any case", "email=ada%40EXAMPLE.org", ["ada"]],
     ["a part of one", "email=ada%40example", []],
+    ["an address whose plus sign was not encoded", "email=dora+news@bücher.example", ["dora"]],
+    [
+      "an address whose domain is spelt otherwise",
+      "email=dora%2Bnews@xn--bcher-kva.example",
+      ["dora"],
+    ],
+    ["a part of one whose plus sign was not encoded", "q=dora+news@", ["dora"]],
+    ["an address in another form of Unicode", "email=ren%C3%A9@example.net", ["rene"]],
+    ["the same as it was given", "email=rene%CC%81@example.net", ["rene"]],
+    ["a part of it in either", "q=rene%CC%81@", ["rene"]],
     ["a number", "phone=+4915112345678", ["bob_50%"]],
     ["a locale", "locale=de-AT", ["carl"]],
     ["a time zone", "timeZone=Europe/London", ["ada"]],
@@ -60,14 +72,20 @@ describe("GET /v1/recipients", () => {
     expect(unknown.body.errors[0]).toMatchObject({ in: "query", field: "segment" });
   });
 
-  it.each(["q=ab", "q=", "sort=email", "limit=0", "cursor=x", "segment=No", "createdFrom=today"])(
-    "refuses %s",
-    async (query) => {
-      const { status, body } = await api.send("GET", `/v1/recipients?${query}`);
-      expect(status).toBe(422);
-      expect(body.errors[0]).toMatchObject({ in: "query", field: query.split("=")[0] });
-    },
-  );
+  it.each([
+    "q=ab",
+    "q=",
+    "sort=email",
+    "limit=0",
+    "cursor=x",
+    "segment=No",
+    "createdFrom=today",
+    "email=no+address",
+  ])("refuses %s", async (query) => {
+    const { status, body } = await api.send("GET", `/v1/recipients?${query}`);
+    expect(status).toBe(422);
+    expect(body.errors[0]).toMatchObject({ in: "query", field: query.split("=")[0] });
+  });
 
   it.each(["createdAt", "-createdAt", "updatedAt", "-updatedAt", "externalId", "-externalId"])(
     "pages by %s without passing over or repeating any, though rows come and go",

@@ -64,6 +64,9 @@ describe("PUT /v1/recipients/{externalId}", () => {
     ["/attributes/name", { attributes: { name: "a\u0000" } }],
     ["/attributes/name", '{"attributes": {"name": "\\ud800"}}'],
     ["/attributes/n", '{"attributes": {"n": 1e400}}'],
+    ["/attributes/n", '{"attributes": {"n": 9007199254740993}}'],
+    ["/attributes/n", '{"attributes": {"n": 1, "n": 2}}'],
+    ["/email", { email: "a@xn--a.example" }],
     ["/mail", { mail: "x" }],
     ["", []],
   ])("refuses a bad %s and names it", async (field, body) => {
@@ -79,11 +82,26 @@ describe("PUT /v1/recipients/{externalId}", () => {
   });
 
   it("refuses external ids that look like ours, are too long or hold what cannot be stored", async () => {
-    for (const id of ["rcp_1", "x".repeat(201), "%00"]) {
+    for (const id of ["rcp_1", "x".repeat(201), "%00", "%20ada", "ada%C2%A0", "ada%E2%80%8B"]) {
       const reply = await api.send("PUT", `/v1/recipients/${id}`, {});
       expect(reply.status).toBe(422);
       expect(reply.body.errors[0]).toMatchObject({ in: "path", field: "recipient" });
     }
+  });
+});
+
+describe("an address", () => {
+  it("is kept and compared in one form of Unicode, so that a suppression of another holds", async () => {
+    const { body } = await api.send("PUT", "/v1/recipients/rene", {
+      email: "rene\u0301@example.org",
+    });
+    expect(body.email).toBe("ren\u00e9@example.org");
+    for (const address of ["rene\u0301@example.org", "REN\u00c9@example.org"]) {
+      const added = await api.send("POST", "/v1/suppressions", { channel: "email", address });
+      expect(added.body.address).toBe("ren\u00e9@example.org");
+    }
+    const filter = { field: "email", in: ["rene\u0301@EXAMPLE.org"] };
+    expect((await api.send("POST", "/v1/segments/preview", { filter })).body.count).toBe(1);
   });
 });
 

@@ -146,9 +146,38 @@ describe("POST /v1/segments/preview", () => {
     expect(body.count).toBe(10);
     expect(body.sample).toHaveLength(3);
     expect(body.sample[0].attributes.even).toBe(true);
-    expect((await preview({ filter, sample: 0 })).body).toEqual({ count: 10, sample: [] });
+    expect((await preview({ filter, sample: 0 })).body).toEqual({
+      count: 10,
+      sample: [],
+      hints: [],
+    });
     expect((await preview({ filter })).body.sample).toHaveLength(10);
     expect(await api.prisma.segment.count()).toBe(before);
+  });
+
+  it("hints at attributes that are text where it asks for numbers or lists", async () => {
+    await api.send(
+      "POST",
+      "/v1/recipients/import",
+      "external_id,attributes.age,attributes.tags\nhinted,40,a",
+      {
+        "content-type": "text/csv",
+      },
+    );
+    const { body } = await preview({
+      filter: {
+        any: [
+          { attribute: "age", atLeast: 18 },
+          { not: { attribute: "tags", includes: "a" } },
+          { attribute: "number", lessThan: 3 },
+        ],
+      },
+    });
+    expect(body.hints).toEqual([
+      { attribute: ["age"], message: expect.stringContaining("?types=age:number") },
+      { attribute: ["tags"], message: expect.stringContaining("?types=tags:list") },
+    ]);
+    await api.send("DELETE", "/v1/recipients/hinted");
   });
 
   const evil = `'"; DROP TABLE recipients; -- $1 \\ %_ \${x} ")) true`;

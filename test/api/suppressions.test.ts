@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { newUuid } from "../../domain/ids.ts";
 import { type Api, makeKey, startApi } from "./harness.ts";
 
 let api: Api;
@@ -34,6 +35,7 @@ describe("a suppression", () => {
       note: "by phone",
       createdBy: "bootstrap",
       createdAt: expect.any(String),
+      expiresAt: null,
     });
     const again = await add({
       channel: "email",
@@ -46,6 +48,44 @@ describe("a suppression", () => {
     expect(await auditOf(`resource=${first.body.id}`)).toEqual([
       { action: "suppression.add", before: null, after: first.body },
     ]);
+  });
+
+  it("holds for good once somebody adds it, also where it would have ended or has", async () => {
+    const temporary = async (address: string, expiresAt: Date) => {
+      await api.prisma.suppression.create({
+        data: {
+          id: newUuid(),
+          channel: "email",
+          address,
+          reason: "bounced",
+          createdBy: "dlv_x",
+          expiresAt,
+        },
+      });
+      const { body } = await api.send("GET", `${path}?address=${address}`);
+      expect(body.items).toMatchObject([{ expiresAt: expiresAt.toISOString() }]);
+      return body.items[0].id as string;
+    };
+    const [past, ahead] = [new Date(Date.now() - 60_000), new Date(Date.now() + 86_400_000)];
+    for (const [n, expiresAt] of [past, ahead].entries()) {
+      const before = await temporary(`added-${n}@example.org`, expiresAt);
+      const added = await add({ channel: "email", address: `added-${n}@example.org` });
+      expect(added).toMatchObject({ status: 201, body: { reason: "manual", expiresAt: null } });
+      expect(added.body.id).not.toBe(before);
+
+      await temporary(`imported-${n}@example.org`, expiresAt);
+      const file = `address,reason\nimported-${n}@example.org,unsubscribed\n`;
+      const { body } = await api.send("POST", `${path}/import`, file, csv);
+      expect(body).toMatchObject({ imported: 1, created: 1, unchanged: 0 });
+      const { body: found } = await api.send("GET", `${path}?address=imported-${n}@example.org`);
+      expect(found.items).toMatchObject([{ reason: "unsubscribed", expiresAt: null }]);
+    }
+  });
+
+  it("is found by an address whose plus sign was not encoded", async () => {
+    await add({ channel: "email", address: "plus+tag@example.org" });
+    for (const given of ["plus%2Btag@example.org", "Plus+Tag@example.org"])
+      expect(await addressesOf(`address=${given}`)).toEqual(["plus+tag@example.org"]);
   });
 
   it("is one row when many add it at once", async () => {
@@ -169,19 +209,21 @@ describe("an import of suppressions", () => {
       "i3@example.org,disliked,,",
       "i4@example.org,,push,",
       "i5@example.org",
+      "i6@example.org,,,,more",
+      ",manual,,",
       ",,,",
     ].join("\r\n");
     const { status, body } = await api.send("POST", `${path}/import`, file, csv);
     expect(status).toBe(200);
-    expect(body).toMatchObject({ lines: 8, imported: 3, failed: 5 });
+    expect(body).toMatchObject({ lines: 9, imported: 4, created: 4, failed: 5 });
     expect(
       body.errors.map(({ line, field }: { line: number; field: string }) => [line, field]),
     ).toEqual([
       [5, "address"],
       [6, "reason"],
       [7, "channel"],
-      [8, ""],
-      [9, "address"],
+      [9, ""],
+      [10, "address"],
     ]);
     const { items } = (await api.send("GET", `${path}?sort=createdAt`)).body;
     expect(
@@ -197,10 +239,13 @@ describe("an import of suppressions", () => {
       ["+4915112345678", "sms", "manual", null],
       ["i1@example.org", "email", "imported", null],
       ["i2@example.org", "email", "unsubscribed", 'said "no", twice'],
+      ["i5@example.org", "email", "imported", null],
     ]);
-    expect(await auditOf("action=suppression.import")).toEqual([
-      { action: "suppression.import", before: null, after: { imported: 3, failed: 5 } },
-    ]);
+    expect((await auditOf("action=suppression.import")).at(-1)).toEqual({
+      action: "suppression.import",
+      before: null,
+      after: { imported: 4, failed: 5 },
+    });
   });
 
   it("of NDJSON does likewise, and leaves alone what is there", async () => {
@@ -212,7 +257,7 @@ describe("an import of suppressions", () => {
       "nonsense",
     ].join("\n");
     const { body } = await api.send("POST", `${path}/import`, file, ndjson);
-    expect(body).toMatchObject({ lines: 5, imported: 3, failed: 2 });
+    expect(body).toMatchObject({ lines: 5, imported: 3, created: 1, unchanged: 2, failed: 2 });
     expect(
       body.errors.map(({ line, field }: { line: number; field: string }) => [line, field]),
     ).toEqual([

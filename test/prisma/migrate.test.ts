@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
 import { packageRoot } from "../../config/package-root.ts";
+import { newUuid } from "../../domain/ids.ts";
 import {
   applyMigrations,
   checkMigrations,
@@ -68,6 +69,63 @@ describe("migrations", () => {
     expect(await applyMigrations(database.url, source)).toEqual(["20261224180000_template_remark"]);
     expect(await writeMigration({ shadowUrl, name: "nothing", now, source })).toBeNull();
     expect(await checkMigrations({ shadowUrl, databaseUrl: database.url, source })).toEqual([]);
+  });
+
+  it("bring addresses and idempotency keys that were kept in several forms into one", async () => {
+    const name = "20261129190000_one_form_of_addresses_and_keys";
+    const [here, elsewhere] = [join(source.migrationsFolder, name), join(folder, name)];
+    await cp(here, elsewhere, { recursive: true });
+    await rm(here, { recursive: true });
+    await applyMigrations(database.url, source);
+    const { prisma } = database;
+    await prisma.recipient.create({ data: { id: newUuid(), email: "rene\u0301@example.org" } });
+    const suppressions = [
+      "rene\u0301@a.example",
+      "ren\u00e9@a.example",
+      "zoe\u0308@a.example",
+      "bob@a.example",
+    ];
+    // The first of two that become one is over some day.
+    suppressions.push("leo\u0301@a.example", "le\u00f3@a.example");
+    for (const [n, address] of suppressions.entries())
+      await prisma.suppression.create({
+        data: {
+          id: newUuid(),
+          channel: "email",
+          address,
+          reason: "manual",
+          note: `${n}`,
+          createdBy: "bootstrap",
+          createdAt: new Date(n),
+          expiresAt: n === 4 ? new Date(9) : null,
+        },
+      });
+    const keys = ["both", '"both"', '"a \\"b\\" \\\\"', '"open', 'in"side', '""'];
+    for (const key of keys)
+      await prisma.idempotencyKey.create({
+        data: { scope: "s", key, requestHash: key, status: 200, body: key },
+      });
+
+    await cp(elsewhere, here, { recursive: true });
+    expect(await applyMigrations(database.url, source)).toEqual([name]);
+    expect((await prisma.recipient.findFirstOrThrow()).email).toBe("ren\u00e9@example.org");
+    const kept = await prisma.suppression.findMany({ orderBy: { createdAt: "asc" } });
+    expect(kept.map(({ address, note }) => [address, note])).toEqual([
+      ["ren\u00e9@a.example", "0"],
+      ["zo\u00eb@a.example", "2"],
+      ["bob@a.example", "3"],
+      ["le\u00f3@a.example", "5"],
+    ]);
+    const found = await prisma.idempotencyKey.findMany();
+    expect(new Map(found.map(({ key, requestHash }) => [key, requestHash]))).toEqual(
+      new Map([
+        ["both", "both"],
+        ['a "b" \\', '"a \\"b\\" \\\\"'],
+        ['"open', '"open'],
+        ['in"side', 'in"side'],
+        ['""', '""'],
+      ]),
+    );
   });
 
   it("that were edited after they were applied are refused by name", async () => {
