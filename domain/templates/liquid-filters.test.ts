@@ -118,6 +118,7 @@ describe("a template's filters", () => {
     ['{{ t | replace: "", "." }}', ".😀.b.😀."],
     ['{{ t | capitalize }} {{ "𐐨x" | capitalize }}', "😀b😀 𐐀x"],
     ['{{ "\\ud83d" }}{{ "%F0%9F%98%80" | url_decode }}', "\ufffd😀"],
+    ['{{ "%ED%A0%BD" | url_decode | size }} {{ "100%+a%20b" | url_decode }}', "3 100% a b"],
     ["{{ half }}", "a\ufffd"],
   ])("know characters, and no halves of them: %s", (source, expected) => {
     const data = { t: "😀b😀", half: "a\ud83d" };

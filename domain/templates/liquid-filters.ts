@@ -65,6 +65,12 @@ const textFilters: Record<string, FilterHandler> = {
     use(this, text.length);
     return text.replaceAll(lineEnds, "");
   },
+  url_decode(value) {
+    const text = stringify(value).replaceAll("+", " ");
+    return text.replaceAll(/(?:%[\da-f]{2})+/gi, (encoded) =>
+      Buffer.from(encoded.replaceAll("%", ""), "hex").toString(),
+    );
+  },
   newline_to_br(value) {
     const text = stringify(value);
     use(this, text.length);

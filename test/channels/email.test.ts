@@ -311,7 +311,7 @@ describe("a request", () => {
     expect(results[1]).toEqual({
       kind: "unsendable",
       reason: "template_error",
-      detail: expect.stringMatching(/^text: memory alloc limit exceeded/),
+      detail: expect.stringMatching(/^html: memory alloc limit exceeded/),
     });
     expect([results[0]!, results[2]!].flatMap(outcomes)).toEqual(["sent", "sent"]);
     expect(received).toHaveLength(2);

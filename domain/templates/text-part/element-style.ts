@@ -23,7 +23,8 @@ const plain: ElementStyle = {
   hasMarkers: null,
 };
 
-const telling = /display|visibility|font|white-space|opacity|height|width|overflow|list-style/i;
+const telling =
+  /display|float|visibility|font|white-space|opacity|height|width|overflow|list-style/i;
 
 /** Does it say how text reads, or may it? */
 export const isTellingProperty = (name: string) => telling.test(name);
@@ -65,7 +66,10 @@ function parseStyle(text: string): ElementStyle {
   const isZero = (name: string) => isZeroLength(value(name));
   const cutOff = /^(?:hidden|clip)\b/.test(value("overflow"));
   return {
-    display: displayOf(value("display")),
+    // What floats stands beside the rest, as a box in the line.
+    display:
+      displayOf(value("display")) ??
+      (/^(?:left|right)$/.test(value("float")) ? "inline-block" : null),
     isVisible: declared.has("visibility") ? value("visibility") === "visible" : null,
     hasFontSize: fontSizeOf(value("font-size"), value("font")),
     space: spaceOf(value("white-space")),

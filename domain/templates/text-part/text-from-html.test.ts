@@ -17,6 +17,7 @@ describe("the text of HTML", () => {
       '<a style="display:inline-block">A</a><a style="display:inline-block">B</a>',
       "A B",
     ],
+    ["what floats", '<p><span style="float: left">Tea</span><b>4.00</b></p>', "Tea 4.00"],
     ["a rule", "a<hr>b", `a\n\n${"-".repeat(40)}\n\nb`],
     ["a quotation", "<p>a</p><blockquote>b<br>c</blockquote>d", "a\n\n> b\n> c\n\nd"],
     ["preformatted text", "<pre>\n  a\n    b  c\n</pre>", "  a\n    b  c"],
