@@ -69,8 +69,8 @@ describe("the environment", () => {
     const secret = "hunter2";
     const source = Object.fromEntries(Object.keys(variables).map((name) => [name, `${secret}@@`]));
     const faults = faultsOf(Object.keys(variables) as Variable[], source)!;
-    // Any text is a host, of which there are two, and any is a service's name.
-    expect(faults).toHaveLength(Object.keys(variables).length - 3);
+    // Any text is a host, of which there are two, any is a folder, and any is a service's name.
+    expect(faults).toHaveLength(Object.keys(variables).length - 4);
     expect(faults.join("\n")).not.toContain(secret);
   });
 });
@@ -136,6 +136,7 @@ describe("SMTP_URL", () => {
         verifyTls: true,
         auth: null,
         connections: 10,
+        messages: null,
       },
     ]);
   });
@@ -143,10 +144,17 @@ describe("SMTP_URL", () => {
   it("may name several servers, in order of preference", () => {
     expect(
       providers(
-        "smtps://one.example.org?name=main&connections=20\n smtp://[::1]:2525?tls=required",
+        "smtps://one.example.org?name=main&connections=20&messages=100\n smtp://[::1]:2525?tls=required",
       ),
     ).toMatchObject([
-      { name: "main", host: "one.example.org", port: 465, secure: true, connections: 20 },
+      {
+        name: "main",
+        host: "one.example.org",
+        port: 465,
+        secure: true,
+        connections: 20,
+        messages: 100,
+      },
       { name: "smtp-2", host: "::1", port: 2525, secure: false, requireTls: true, connections: 10 },
     ]);
   });
@@ -171,6 +179,7 @@ describe("SMTP_URL", () => {
     "smtp://ada:100%@mail.example.org",
     "smtp://mail.example.org?connections=0",
     "smtp://mail.example.org?connections=many",
+    "smtp://mail.example.org?messages=0",
     "smtp://mail.example.org?tls=never",
     "smtp://mail.example.org?name=Main+server",
     "smtp://mail.example.org?pool=true",
@@ -181,6 +190,22 @@ describe("SMTP_URL", () => {
     const [fault, ...more] = faultsOf(["SMTP_URL"], { SMTP_URL: text })!;
     expect(more).toEqual([]);
     expect(fault).toMatch(/^SMTP_URL must be smtp:\/\//);
+  });
+});
+
+describe("MAIL_FROM_DOMAINS", () => {
+  it("names domains, in their ASCII form", () => {
+    const given = "news.example.org, Bücher.example";
+    expect(readEnvironment(["MAIL_FROM_DOMAINS"], { MAIL_FROM_DOMAINS: given })).toEqual({
+      MAIL_FROM_DOMAINS: ["news.example.org", "xn--bcher-kva.example"],
+    });
+    expect(readEnvironment(["MAIL_FROM_DOMAINS"], {})).toEqual({ MAIL_FROM_DOMAINS: [] });
+  });
+
+  it.each(["ada@example.org", "http://example.org", "*"])("are refused: %s", (text) => {
+    expect(faultsOf(["MAIL_FROM_DOMAINS"], { MAIL_FROM_DOMAINS: text })).toEqual([
+      "MAIL_FROM_DOMAINS must be domains, with blanks between them",
+    ]);
   });
 });
 

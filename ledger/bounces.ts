@@ -4,6 +4,7 @@ import { newUuid, publicId } from "../domain/ids.ts";
 import { cutText } from "../domain/text.ts";
 import type { AttemptFailure } from "../domain/delivery/attempt.ts";
 import { defineStatement, type Execute } from "./sql.ts";
+import { givesWay } from "./suppressions.ts";
 
 /*
  * What follows from messages that bounce: the address is suppressed, with the answer as evidence. An address that leads to nobody, at
@@ -46,20 +47,20 @@ interface SuppressParameters {
   deliveryIds: readonly string[];
 }
 
-/** A suppression whose time is over is as none. */
-const unlessSuppressed = `
+/** `where`: which suppression `s` of the address is replaced. */
+const unless = (where: string) => `
   ON CONFLICT (channel, address) DO UPDATE SET id = excluded.id, reason = excluded.reason, note = excluded.note, created_by = excluded.created_by,
     created_at = excluded.created_at, expires_at = excluded.expires_at
-  WHERE suppressions.expires_at <= clock_timestamp()`;
+  WHERE ${where}`;
 
 const columns = "id, channel, address, reason, note, created_by, created_at, expires_at";
 
 const suppressStatement = defineStatement<SuppressParameters>(
-  `INSERT INTO suppressions (${columns})
+  `INSERT INTO suppressions AS s (${columns})
    SELECT DISTINCT ON (b.channel, b.address) b.id, b.channel, b.address, 'bounced'::suppression_reason, b.note, b.delivery_id, clock_timestamp(), NULL::timestamptz
    FROM unnest(:ids::uuid[], :channels::channel[], :addresses::text[], :notes::text[], :deliveryIds::text[]) AS b(id, channel, address, note, delivery_id)
    ORDER BY b.channel, b.address, b.id
-   ${unlessSuppressed}`,
+   ${unless(givesWay)}`,
   "suppress-bounced",
 );
 
@@ -68,7 +69,7 @@ const failureList = (failures: ReadonlySet<AttemptFailure>) => `'{${[...failures
 const suppressRepeatedStatement = defineStatement<
   SuppressParameters & { recipientIds: readonly string[]; since: Date }
 >(
-  `INSERT INTO suppressions (${columns})
+  `INSERT INTO suppressions AS s (${columns})
    SELECT DISTINCT ON (b.channel, b.address) b.id, b.channel, b.address, 'bounced'::suppression_reason, b.note, b.delivery_id, clock_timestamp(), clock_timestamp() + interval '${softSuppressionDays} days'
    FROM unnest(:ids::uuid[], :channels::channel[], :addresses::text[], :notes::text[], :deliveryIds::text[], :recipientIds::uuid[])
      AS b(id, channel, address, note, delivery_id, recipient_id),
@@ -83,7 +84,7 @@ const suppressRepeatedStatement = defineStatement<
    ) AS bounced
    WHERE bounced.days >= ${softBounceDays}
    ORDER BY b.channel, b.address, b.id
-   ${unlessSuppressed}`,
+   ${unless("s.expires_at <= clock_timestamp()")}`,
   "suppress-repeatedly-bounced",
 );
 

@@ -10,6 +10,13 @@ export interface ChannelAddress {
   address: string | null;
 }
 
+/**
+ * Whether a suppression `s` gives way to the one that is `excluded` by it: it ends some day, or spares messages that nobody is to be
+ * sent any more.
+ */
+export const givesWay =
+  "(s.expires_at IS NOT NULL OR s.reason = 'unsubscribed' AND excluded.reason <> 'unsubscribed')";
+
 interface FoundSuppression {
   reason: SuppressionReason;
   since: Date;

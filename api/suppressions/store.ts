@@ -1,6 +1,7 @@
 import type { PoolClient } from "pg";
 import { newUuid } from "../../domain/ids.ts";
 import type { NewSuppression } from "../../domain/suppression.ts";
+import { givesWay } from "../../ledger/suppressions.ts";
 import type { PrismaClient, Suppression } from "../../prisma/generated/client.ts";
 
 interface Adding {
@@ -14,7 +15,7 @@ export type StoredSuppression = Suppression & {
   created: boolean;
 };
 
-/** Adds an address for good, or finds the suppression that it has; one that would end some day, or has, is replaced. */
+/** Adds an address for good, or finds the suppression that it has; one that gives way is replaced. */
 export async function addSuppression(
   client: Pick<PrismaClient, "$queryRawUnsafe">,
   suppression: NewSuppression,
@@ -22,8 +23,8 @@ export async function addSuppression(
 ): Promise<StoredSuppression> {
   const id = newUuid(now);
   const [stored] = await client.$queryRawUnsafe<Suppression[]>(
-    // Where it holds for good it writes its values over themselves, for only a row that was written is answered.
-    `${insertSql} DO UPDATE SET ${columns.map((column) => `${column} = CASE WHEN s.expires_at IS NULL THEN s.${column} ELSE excluded.${column} END`).join(", ")}
+    // Where it stays it writes its values over themselves, for only a row that was written is answered.
+    `${insertSql} DO UPDATE SET ${columns.map((column) => `${column} = CASE WHEN ${givesWay} THEN excluded.${column} ELSE s.${column} END`).join(", ")}
      RETURNING id, channel, address, reason, note, created_by AS "createdBy", created_at AS "createdAt", expires_at AS "expiresAt"`,
     JSON.stringify([{ id, ...suppression }]),
     createdBy,
@@ -33,7 +34,7 @@ export async function addSuppression(
 }
 
 /**
- * Adds addresses in one statement; one that is there for good, or comes twice, stays as it came first. Rows are locked in the order
+ * Adds addresses in one statement; one that is there and does not give way, or comes twice, stays as it came first. Rows are locked in the order
  * of their addresses, so that two callers never wait for each other. Resolves with how many were added.
  */
 export async function importSuppressions(
@@ -48,7 +49,7 @@ export async function importSuppressions(
   }
   const rows = [...first.values()].map((suppression) => ({ id: newUuid(now), ...suppression }));
   const { rowCount } = await client.query(
-    `${insertSql} DO UPDATE SET ${columns.map((column) => `${column} = excluded.${column}`).join(", ")} WHERE s.expires_at IS NOT NULL`,
+    `${insertSql} DO UPDATE SET ${columns.map((column) => `${column} = excluded.${column}`).join(", ")} WHERE ${givesWay}`,
     [JSON.stringify(rows), createdBy, now],
   );
   return rowCount ?? 0;

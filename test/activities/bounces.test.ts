@@ -79,6 +79,23 @@ describe("an address that leads to nobody", () => {
     expect(requests.map(({ recipient }) => recipient.id)).toEqual([there]);
   });
 
+  it("is suppressed also where its owner had unsubscribed", async () => {
+    const [recipient] = await seed.recipients(1);
+    await pool.query(
+      `INSERT INTO suppressions (id, channel, address, reason, created_by)
+       SELECT $1, 'email', lower(email), 'unsubscribed', 'bootstrap' FROM recipients WHERE id = $2`,
+      [newUuid(), recipient],
+    );
+    const owed = async (answer?: Answer) => {
+      await seed.notification({ recipientIds: [recipient!], queue, priority: "critical" });
+      return (await campaignWorker(pool, answer).dispatch(queue)).counts;
+    };
+    expect(await owed()).toEqual({ sent: 1 });
+    expect(await owed(refused("unknown_address", "550 5.1.1 gone"))).toEqual({ failed: 1 });
+    expect(await suppressions()).toMatchObject([{ reason: "bounced", note: "550 5.1.1 gone" }]);
+    expect(await owed()).toEqual({ suppressed: 1 });
+  });
+
   it.each<[AttemptFailure, string]>([
     ["sender_refused", "550 5.7.1 blocked"],
     ["smtp_5xx", "554 5.6.0 malformed"],
