@@ -1,7 +1,7 @@
 import type { Pool } from "pg";
 import { addressOf, type Channel } from "../domain/channel.ts";
 import { suppressionKey, type SuppressionReason } from "../domain/suppression.ts";
-import type { DueDelivery } from "./ledger.ts";
+import type { DueDelivery } from "./due-delivery.ts";
 import { defineStatement, executeOn } from "./sql.ts";
 
 /** Where a channel reaches a recipient; null where it cannot. */
