@@ -134,6 +134,7 @@ describe.each([
       expect(to).toEqual(["ann@example.org"]);
       expect(email.headers.map(({ key }) => key)).toEqual([
         "from",
+        "auto-submitted",
         "to",
         "subject",
         "message-id",
