@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createService, type Service } from "../cli/demo/service.ts";
 import { startProgress } from "../cli/demo/progress.ts";
 import { type DatabaseWork, meterDatabase } from "./database-work.ts";
-import { audience, data, roomyLimits, template } from "./message.ts";
+import { judgeAccount } from "./judge-account.ts";
+import { audience, data, person, roomyLimits, template } from "./message.ts";
 import type { PeerResult } from "./peer.ts";
 import { ratePerSecond, runPeer } from "./peers.ts";
 import { meterProcesses } from "./processes.ts";
@@ -34,6 +35,8 @@ export interface CampaignResult extends DatabaseWork {
   /** Of the audience, those that the ledger calls sent and the sink never saw, or that have not ended as sent. */
   lost: number;
   duplicated: number;
+  /** Messages about which the ledger and the sink differ; null where there is no sink. */
+  discrepancies: number | null;
 }
 
 /** What is shown beside the numbers that are kept. */
@@ -146,6 +149,15 @@ async function runCampaign(
     const work = await database.read(recipients);
 
     const seen = await sink?.report();
+    const found =
+      sink &&
+      (await judgeAccount({
+        databaseUrl: stack.databaseUrl,
+        received: () => sink.received(),
+        audience: Array.from({ length: recipients }, (_, n) => person(n).email),
+        since: new Date(startedAt),
+        say,
+      }));
     const account = await service.reconciliation(id);
     if (account.audience !== recipients || !account.reconciled)
       throw new Error(`the ledger does not add up: ${JSON.stringify(account)}`);
@@ -166,6 +178,7 @@ async function runCampaign(
       temporalEventsPerThousand: perThousand(await countEvents(stack.temporalAddress, id)),
       lost: recipients - Math.min(account.sent, seen?.deliveries ?? account.sent),
       duplicated: seen?.duplicated ?? account.duplicates,
+      discrepancies: found && found.length,
       details: {
         seconds,
         firstAfterSeconds: seen ? (seen.firstAt! - startedAt) / 1_000 : null,

@@ -3,6 +3,7 @@ import { createService, type Service } from "../cli/demo/service.ts";
 import { startProgress } from "../cli/demo/progress.ts";
 import { type DatabaseWork, meterDatabase } from "./database-work.ts";
 import { percentile } from "./latency.ts";
+import { judgeAccount } from "./judge-account.ts";
 import { audience, data, person, roomyLimits, template } from "./message.ts";
 import { type Sink, startSink } from "./sink-process.ts";
 import { meterProcesses } from "./processes.ts";
@@ -17,6 +18,8 @@ export interface MailboxResult extends DatabaseWork {
   cpuSecondsPerThousand: Record<"api" | "worker" | "temporal" | "postgres", number>;
   lost: number;
   duplicated: number;
+  /** Messages about which the ledger and the sink differ. */
+  discrepancies: number;
   /** From sending the request to the arrival at the sink. */
   criticalP50Ms: number;
   criticalP99Ms: number;
@@ -69,14 +72,30 @@ export async function benchMailbox({
         content: { email: template },
       });
 
+      /** The sink has what came since the last reset, and the ledger what was owed. */
+      const judge = async (since: Date) => {
+        const found = await judgeAccount({
+          databaseUrl: stack.databaseUrl,
+          received: () => sink.received(),
+          audience: Array.from({ length: recipients }, (_, n) => person(n).email),
+          since,
+          say,
+        });
+        return found.length;
+      };
+
+      const startedAt = new Date();
       const one = await measureWork(stack, async () => {
         say(`posting ${notifications} notifications one by one`);
         await sink.reset();
         return postOneByOne(service, sink);
       });
+      const differing = await judge(startedAt);
       say(`posting ${criticals} critical ones while ${waiting} normal ones wait`);
       await sink.reset();
+      const resetAt = new Date();
       const two = await postCriticals(service, sink);
+      const discrepancies = differing + (await judge(resetAt));
       return {
         bench: "mailbox",
         notifications,
@@ -84,6 +103,7 @@ export async function benchMailbox({
         ...one.work,
         lost: one.lost + two.lost,
         duplicated: one.duplicated + two.duplicated,
+        discrepancies,
         criticalP50Ms: percentile(two.latenciesMs, 0.5),
         criticalP99Ms: percentile(two.latenciesMs, 0.99),
         details: {

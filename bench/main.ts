@@ -31,6 +31,7 @@ program
       say,
     });
     printCampaign(result, details);
+    failOver(result.discrepancies);
     if (options.json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
   });
 
@@ -41,6 +42,7 @@ program
   .action(async (options: { json?: true }) => {
     const { details, ...result } = await benchMailbox({ environment: process.env, say });
     printMailbox(result, details);
+    failOver(result.discrepancies);
     if (options.json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
   });
 
@@ -63,6 +65,11 @@ program
     printPolicy(result, details);
     if (options.json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
   });
+
+/** Figures of a run whose account is wrong are not to be believed. */
+function failOver(discrepancies: number | null): void {
+  if (discrepancies !== null && discrepancies > 0) process.exitCode = 1;
+}
 
 function say(line: string): void {
   process.stderr.write(`bench: ${line}\n`);

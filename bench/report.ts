@@ -33,6 +33,7 @@ export function printCampaign(result: CampaignResult, details: CampaignDetails):
       ["Temporal events a thousand messages", result.temporalEventsPerThousand],
       ["lost", result.lost],
       ["duplicated", result.duplicated],
+      ["messages about which ledger and sink differ", result.discrepancies ?? "not known"],
     ])}\n`,
   );
 }
@@ -54,6 +55,7 @@ export function printMailbox(result: MailboxResult, details: MailboxDetails): vo
       ["  milliseconds from request to arrival, 99 of 100", result.criticalP99Ms],
       ["lost", result.lost],
       ["duplicated", result.duplicated],
+      ["messages about which ledger and sink differ", result.discrepancies],
     ])}\n`,
   );
 }

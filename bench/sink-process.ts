@@ -1,6 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { compiled } from "../cli/stack/guarded.ts";
+import type { ReceivedMessage } from "./discrepancies.ts";
 import type { SinkQuestion, SinkReport } from "./sink.ts";
 
 /** A sink that runs beside us, and its counts. */
@@ -12,6 +13,8 @@ export interface Sink {
   report(): Promise<SinkReport>;
   /** When each delivery first arrived, in milliseconds of the wall clock; null if it did not. */
   arrivals(deliveryIds: readonly string[]): Promise<(number | null)[]>;
+  /** Every message since the last reset. */
+  received(): Promise<ReceivedMessage[]>;
   reset(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -33,6 +36,14 @@ export async function startSink(): Promise<Sink> {
     progress: () => ask({ ask: "progress" }),
     report: () => ask({ ask: "report" }),
     arrivals: (deliveryIds) => ask({ ask: "arrivals", deliveryIds: [...deliveryIds] }),
+    async received() {
+      const messages: ReceivedMessage[] = [];
+      for (let number = 0; ; number++) {
+        const page = await ask<ReceivedMessage[] | null>({ ask: "page", number });
+        if (!page) return messages;
+        for (const message of page) messages.push(message);
+      }
+    },
     reset: () => ask({ ask: "reset" }),
     async stop() {
       const exited = once(child, "exit");

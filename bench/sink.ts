@@ -8,6 +8,7 @@ export type SinkQuestion =
   | { ask: "progress" }
   | { ask: "report" }
   | { ask: "arrivals"; deliveryIds: string[] }
+  | { ask: "page"; number: number }
   | { ask: "reset" };
 
 /** Instants are milliseconds of the wall clock. Everything counts from the last reset. */
@@ -28,15 +29,21 @@ const headEnd = Buffer.from("\r\n\r\n");
 const messageIdField = Buffer.from("\r\nMessage-ID: ");
 const deliveryField = Buffer.from("\r\nX-Tidings-Delivery: ");
 const absent: Slice = { start: 0, end: 0 };
+const nobody = Buffer.alloc(0);
+const [less, greater] = [..."<>"].map((sign) => sign.charCodeAt(0)) as [number, number];
 
 const tally = createTally();
 let cpuAtReset = process.cpuUsage();
 
 /** `start` is at the line break before the message. */
-function note(bytes: Buffer, start: number, end: number): void {
+function note(bytes: Buffer, start: number, end: number, recipient: Buffer): void {
   const blank = bytes.indexOf(headEnd, start);
   const head = bytes.subarray(start, blank === -1 ? end : Math.min(blank, end) + lineEnd.length);
-  tally.add(head, valueOf(head, messageIdField), valueOf(head, deliveryField), Date.now());
+  const ids = {
+    messageId: valueOf(head, messageIdField),
+    deliveryId: valueOf(head, deliveryField),
+  };
+  tally.add(head, ids, recipient, Date.now());
 }
 
 function valueOf(head: Buffer, field: Buffer): Slice {
@@ -52,6 +59,9 @@ const answers: Record<string, string> = {
   D: "354 go on\r\n",
   Q: "221 bye\r\n",
 };
+/** `RCPT`, told from `RSET` by its second letter. */
+const namesRecipient = (bytes: Buffer, at: number) =>
+  (bytes[at]! & 0xdf) === 0x52 && (bytes[at + 1]! & 0xdf) === 0x43;
 const answerOf = Array.from(
   { length: 256 },
   (_, byte) => answers[String.fromCharCode(byte).toUpperCase()] ?? "250 OK\r\n",
@@ -60,6 +70,8 @@ const answerOf = Array.from(
 function converse(socket: Socket): void {
   let unread: Buffer = Buffer.alloc(0);
   let inData = false;
+  /** Of the envelope: a copy, for it outlives the bytes that it came with. */
+  let recipient: Buffer = nobody;
   let quitting = false;
   /** How far `unread` has been searched in vain for the end of the data. */
   let searched = 0;
@@ -75,7 +87,7 @@ function converse(socket: Socket): void {
           searched = Math.max(at, unread.length - dataEnd.length + 1);
           break;
         }
-        note(unread, at, end);
+        note(unread, at, end, recipient);
         at = end + dataEnd.length;
         inData = false;
         reply += "250 OK\r\n";
@@ -83,6 +95,10 @@ function converse(socket: Socket): void {
         const end = unread.indexOf(lineEnd, at);
         if (end === -1) break;
         const answer = answerOf[unread[at]!]!;
+        if (namesRecipient(unread, at))
+          recipient = Buffer.from(
+            unread.subarray(unread.indexOf(less, at) + 1, unread.indexOf(greater, at)),
+          );
         reply += answer;
         inData = answer === answers.D;
         // The line break before the data may be the first half of its end.
@@ -119,6 +135,8 @@ function answer(question: SinkQuestion): unknown {
     }
     case "arrivals":
       return tally.arrivals(question.deliveryIds);
+    case "page":
+      return tally.page(question.number);
     case "reset":
       tally.reset();
       cpuAtReset = process.cpuUsage();

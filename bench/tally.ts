@@ -1,14 +1,26 @@
-/** Ids and instants of messages as they come, kept as bytes and made sense of only when somebody asks. */
+import type { ReceivedMessage } from "./discrepancies.ts";
+
+/** Ids, recipients and instants of messages as they come, kept as bytes and made sense of only when somebody asks. */
 export interface Tally {
   readonly messages: number;
   readonly firstAt: number | null;
   readonly lastAt: number | null;
-  /** Notes a message by two slices of `bytes` (an empty one: it had none). `at`: milliseconds of the wall clock. */
-  add(bytes: Buffer, messageId: Slice, deliveryId: Slice, at: number): void;
+  /**
+   * Notes a message by two slices of `bytes` (an empty one: it had none), and the recipient of its envelope. `at`: milliseconds of the
+   * wall clock.
+   */
+  add(
+    bytes: Buffer,
+    ids: { messageId: Slice; deliveryId: Slice },
+    recipient: Buffer,
+    at: number,
+  ): void;
   /** Distinct delivery ids, and messages beyond the first of their Message-ID or delivery id, whichever are more. */
   count(): { deliveries: number; duplicated: number };
   /** When each of these deliveries first arrived; null if it did not. */
   arrivals(deliveryIds: readonly string[]): (number | null)[];
+  /** All messages in the order in which they came, a page of some thousands at a time: the first is 0; null beyond the last. */
+  page(number: number): ReceivedMessage[] | null;
   reset(): void;
 }
 
@@ -20,11 +32,23 @@ export interface Slice {
 /** A note: the instant (8 bytes), then each id behind its length (1 byte; longer ones are cut). */
 const instantBytes = 8;
 const longestId = 255;
-const longestNote = instantBytes + 2 * (1 + longestId);
+const longestNote = instantBytes + 3 * (1 + longestId);
 const blockBytes = 1 << 20;
 
+interface Block {
+  bytes: Buffer;
+  messages: number;
+}
+
+interface Note {
+  at: number;
+  messageId: string;
+  deliveryId: string;
+  recipient: string;
+}
+
 export function createTally(): Tally {
-  let blocks: Buffer[] = [];
+  let blocks: Block[] = [];
   let used = blockBytes;
   let messages = 0;
   let firstAt: number | null = null;
@@ -36,22 +60,24 @@ export function createTally(): Tally {
     used += bytes.copy(block, used, start, start + length);
   };
 
-  function* notes(): Generator<{ messageId: string; deliveryId: string; at: number }> {
-    let left = messages;
-    for (const block of blocks) {
-      let at = 0;
-      const id = () => {
-        const length = block[at]!;
-        const text = block.toString("latin1", at + 1, at + 1 + length);
-        at += 1 + length;
-        return text;
-      };
-      for (; left > 0 && at + longestNote <= blockBytes; left--) {
-        const instant = block.readDoubleLE(at);
-        at += instantBytes;
-        yield { at: instant, messageId: id(), deliveryId: id() };
-      }
+  function* notesOf(block: Block): Generator<Note> {
+    const { bytes } = block;
+    let at = 0;
+    const text = () => {
+      const end = at + 1 + bytes[at]!;
+      const read = bytes.toString("utf8", at + 1, end);
+      at = end;
+      return read;
+    };
+    for (let left = block.messages; left > 0; left--) {
+      const instant = bytes.readDoubleLE(at);
+      at += instantBytes;
+      yield { at: instant, messageId: text(), deliveryId: text(), recipient: text() };
     }
+  }
+
+  function* notes(): Generator<Note> {
+    for (const block of blocks) yield* notesOf(block);
   }
 
   return {
@@ -64,16 +90,18 @@ export function createTally(): Tally {
     get lastAt() {
       return lastAt;
     },
-    add(bytes, messageId, deliveryId, at) {
+    add(bytes, { messageId, deliveryId }, recipient, at) {
       if (used + longestNote > blockBytes) {
-        blocks.push(Buffer.allocUnsafe(blockBytes));
+        blocks.push({ bytes: Buffer.allocUnsafe(blockBytes), messages: 0 });
         used = 0;
       }
       const block = blocks.at(-1)!;
-      block.writeDoubleLE(at, used);
+      block.bytes.writeDoubleLE(at, used);
       used += instantBytes;
-      put(block, bytes, messageId);
-      put(block, bytes, deliveryId);
+      put(block.bytes, bytes, messageId);
+      put(block.bytes, bytes, deliveryId);
+      put(block.bytes, recipient, { start: 0, end: recipient.length });
+      block.messages++;
       messages++;
       firstAt ??= at;
       lastAt = at;
@@ -99,6 +127,14 @@ export function createTally(): Tally {
       for (const { deliveryId, at } of notes())
         if (wanted.get(deliveryId) === null) wanted.set(deliveryId, at);
       return deliveryIds.map((id) => wanted.get(id)!);
+    },
+    page(number) {
+      const block = blocks[number];
+      if (!block) return null;
+      return Array.from(notesOf(block), ({ deliveryId, recipient }) => ({
+        deliveryId,
+        address: recipient,
+      }));
     },
     reset() {
       blocks = [];

@@ -3,7 +3,7 @@ import { createService, type Service } from "../../cli/demo/service.ts";
 import { startTemporaryStack } from "../../cli/demo/temporary-stack.ts";
 import { startProgress } from "../../cli/demo/progress.ts";
 import { inFlightBound } from "../../workers/worker.ts";
-import { openMailboxLog, type MailboxLog } from "../../cli/demo/mailbox-log.ts";
+import { startMailServer, type MailServer } from "../policy/mail-server.ts";
 import { judge, type Verdict } from "./verdict.ts";
 
 export interface CrashOptions {
@@ -19,7 +19,7 @@ export interface CrashResult extends Verdict {
   kills: number;
   /** Of one worker: what its death may repeat. The deaths of Temporal and PostgreSQL may repeat nothing. */
   inFlightBound: number;
-  /** The API's account of the campaign is exact, and the mailbox agrees with the ledger. */
+  /** The API's account of the campaign is exact, and the mail server agrees with the ledger. */
   reconciled: boolean;
   seconds: number;
   /** Notifications accepted beside the campaign. */
@@ -27,8 +27,8 @@ export interface CrashResult extends Verdict {
 }
 
 const workers = 2;
-/** Of both workers to the mailbox: it answers each after a delay, so that a worker always dies with its hands full. */
-const connections = workers * 10;
+/** Of each worker to the mail server, which answers each after a delay, so that a worker always dies with its hands full. */
+const connections = 10;
 /** How long the campaign would take undisturbed, for each thing that is killed: enough to see it come back. */
 const secondsPerKill = 6;
 const longestDelayMs = 2_000;
@@ -40,7 +40,11 @@ const patienceMs = 180_000;
 export function passes(result: CrashResult): boolean {
   const { lost, ledgerDuplicates, reconciled, deliveredTwice, kills, inFlightBound } = result;
   return (
-    lost === 0 && ledgerDuplicates === 0 && reconciled && deliveredTwice <= kills * inFlightBound
+    lost === 0 &&
+    ledgerDuplicates === 0 &&
+    reconciled &&
+    result.discrepancies.length === 0 &&
+    deliveredTwice <= kills * inFlightBound
   );
 }
 
@@ -49,21 +53,35 @@ export function passes(result: CrashResult): boolean {
  * then Temporal, then PostgreSQL. Notifications are posted all the while. Throws if the campaign was over before the last
  * kill (it proves nothing then), or does not end.
  */
-export async function crash({
-  recipients,
-  kills,
-  environment,
-  say,
-}: CrashOptions): Promise<CrashResult> {
+export async function crash(options: CrashOptions): Promise<CrashResult> {
+  const { recipients, kills } = options;
   const seconds = secondsPerKill * (kills + 2);
-  const mailboxDelayMs = Math.min(
+  const delayMs = Math.min(
     longestDelayMs,
-    Math.ceil((seconds * 1_000 * connections) / recipients),
+    Math.ceil((seconds * 1_000 * workers * connections) / recipients),
   );
+  // Nothing kills it: what it has seen is beyond doubt.
+  const server = await startMailServer("crash", { delayMs });
+  try {
+    return await crashOver(server, options);
+  } finally {
+    await server.stop();
+  }
+}
+
+async function crashOver(
+  server: MailServer,
+  { recipients, kills, environment, say }: CrashOptions,
+): Promise<CrashResult> {
   const startedAt = Date.now();
   say("starting the stack");
   let proven = false;
-  const stack = await startTemporaryStack({ environment, workers, mailboxDelayMs, say });
+  const stack = await startTemporaryStack({
+    environment,
+    workers,
+    smtpUrl: `${server.url}&connections=${connections}`,
+    say,
+  });
   try {
     const service = createService({ url: stack.urls.api, apiKey: stack.apiKey });
     await service.importRecipients("application/x-ndjson", audience(recipients));
@@ -73,7 +91,6 @@ export async function crash({
       template: { key: "crash" },
       audience: { all: true },
     });
-    const log = openMailboxLog(stack.mailboxLog!);
     await service.startCampaign(id);
     say(`sending to ${recipients} recipients`);
     const beside = notifyMeanwhile(service, recipients);
@@ -81,21 +98,21 @@ export async function crash({
     try {
       const reached = async (part: number) => {
         const wanted = Math.ceil((recipients * part) / (kills + 2));
-        await until(`${wanted} messages at the mailbox`, () => {
-          progress.update(log.count());
-          return log.count() >= wanted;
+        await until(`${wanted} messages at the mail server`, () => {
+          progress.update(server.mails.length);
+          return server.mails.length >= wanted;
         });
       };
       for (let kill = 0; kill < kills; kill++) {
         await reached(kill + 0.5);
-        await killed(log, say, `worker ${kill % workers}`, async () => {
+        await killed(server, say, `worker ${kill % workers}`, async () => {
           await stack.kill("worker", kill % workers);
           await stack.restart("worker", kill % workers);
         });
       }
       for (const [index, role] of (["temporal", "postgres"] as const).entries()) {
         await reached(kills + index + 0.5);
-        await killed(log, say, role, async () => {
+        await killed(server, say, role, async () => {
           await stack.kill(role);
           await stack.restart(role);
         });
@@ -103,7 +120,7 @@ export async function crash({
       if ((await service.campaign(id)).finishedAt !== null)
         throw new Error("the campaign was over before the last kill: nothing is proven");
       await until("the campaign to end", async () => {
-        progress.update(log.count());
+        progress.update(server.mails.length);
         return (await service.campaign(id)).finishedAt !== null;
       });
     } finally {
@@ -112,15 +129,21 @@ export async function crash({
     const notifications = await beside.stop();
     await until("every notification to end", () => allEnded(service, notifications));
 
-    const verdict = await judge(stack.databaseUrl, log, recipients + notifications.length);
-    log.close();
+    const verdict = await judge({
+      databaseUrl: stack.databaseUrl,
+      mails: server.mails,
+      owed: recipients + notifications.length,
+      audience: Array.from({ length: recipients }, (_, n) => email(n)),
+      say,
+    });
     const account = await service.reconciliation(id);
     const result = {
       ...verdict,
       recipients,
       kills,
       inFlightBound: inFlightBound.delivery + inFlightBound.critical,
-      reconciled: account.reconciled && account.audience === recipients && verdict.agree,
+      reconciled:
+        account.reconciled && account.audience === recipients && verdict.discrepancies.length === 0,
       seconds: (Date.now() - startedAt) / 1_000,
       notifications: notifications.length,
     };
@@ -138,12 +161,13 @@ const message = {
 };
 
 const externalId = (n: number) => `user-${n}`;
+const email = (n: number) => `user-${n}@example.org`;
 
 function* audience(count: number): Generator<string> {
   for (let n = 0; n < count; n++) {
     const recipient = {
       externalId: externalId(n),
-      email: `user-${n}@example.org`,
+      email: email(n),
       attributes: { name: `User ${n}` },
     };
     yield `${JSON.stringify(recipient)}\n`;
@@ -151,13 +175,13 @@ function* audience(count: number): Generator<string> {
 }
 
 async function killed(
-  log: MailboxLog,
+  { mails }: MailServer,
   say: (line: string) => void,
   what: string,
   kill: () => Promise<void>,
 ) {
   const at = Date.now();
-  const before = log.count();
+  const before = mails.length;
   await kill();
   say(
     `killed ${what} after ${before} messages; back after ${((Date.now() - at) / 1_000).toFixed(1)} s`,

@@ -5,7 +5,7 @@ import { wholeNumber } from "../../cli/whole-number.ts";
 
 const program = new Command("crash")
   .description(
-    "Kills workers, Temporal and PostgreSQL while a campaign runs, and lets the mailbox judge.",
+    "Kills workers, Temporal and PostgreSQL while a campaign runs, and lets the mail server judge.",
   )
   .option("--recipients <number>", "size of the audience", wholeNumber(1, 10_000_000), 1_000)
   .option("--kills <number>", "how many times a worker is killed", wholeNumber(1, 1_000), 3)
@@ -28,6 +28,7 @@ const {
   reconciled,
   notifications,
 } = result;
+const discrepancies = result.discrepancies.length;
 const seconds = Math.round(result.seconds * 10) / 10;
 process.stdout.write(
   `\n${table([
@@ -39,6 +40,7 @@ process.stdout.write(
     ["ledger duplicates", ledgerDuplicates],
     ["delivered twice", deliveredTwice],
     ["  at most (workers killed × in-flight bound)", `${kills} × ${inFlightBound}`],
+    ["messages about which ledger and mail server differ", discrepancies],
     ["reconciled", reconciled ? "yes" : `no: ${JSON.stringify(result.statuses)}`],
     ["seconds", seconds],
     ["verdict", passes(result) ? "the promise holds" : "BROKEN"],
@@ -53,6 +55,7 @@ if (options.json) {
     deliveredTwice,
     inFlightBound,
     reconciled,
+    discrepancies,
     seconds,
   };
   process.stdout.write(`${JSON.stringify(line)}\n`);

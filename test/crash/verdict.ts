@@ -1,25 +1,47 @@
 import pg from "pg";
+import type { Discrepancy } from "../../bench/discrepancies.ts";
+import { judgeAccount } from "../../bench/judge-account.ts";
 import { publicId } from "../../domain/ids.ts";
-import type { MailboxLog } from "../../cli/demo/mailbox-log.ts";
+import type { ArrivedMail } from "../policy/mail-server.ts";
 
-/** What the ledger says, held against what the mailbox saw. */
+/** What the ledger says, held against what the mail server saw. */
 export interface Verdict {
-  /** Owed, and not surely delivered: no row, a row that has not ended as sent, or one that the mailbox never saw. */
+  /** Owed, and not surely delivered: no row, a row that has not ended as sent, or one that the mail server never saw. */
   lost: number;
   /** Rows beyond one for each source, recipient and leg. */
   ledgerDuplicates: number;
-  /** Copies at the mailbox beyond the first of their Message-ID. */
+  /** Copies at the mail server beyond the first of their Message-ID. */
   deliveredTwice: number;
-  /** Distinct messages at the mailbox, and rows of the ledger that were sent, are the same ones. */
-  agree: boolean;
+  /** Where the two differ, message by message. */
+  discrepancies: Discrepancy[];
   /** Rows by status, for whoever has to find out. */
   statuses: Record<string, number>;
 }
 
-/** @param owed how many deliveries were accepted in all */
-export async function judge(databaseUrl: string, log: MailboxLog, owed: number): Promise<Verdict> {
-  const messages = log.count();
-  const seen = log.deliveryIds();
+export async function judge({
+  databaseUrl,
+  mails,
+  owed,
+  audience,
+  say,
+}: {
+  databaseUrl: string;
+  mails: readonly ArrivedMail[];
+  /** How many deliveries were accepted in all. */
+  owed: number;
+  /** The addresses that anything was meant for. */
+  audience: Iterable<string>;
+  say: (line: string) => void;
+}): Promise<Verdict> {
+  const discrepancies = await judgeAccount({
+    databaseUrl,
+    received: async () =>
+      mails.map(({ deliveryId, to }) => ({ deliveryId: deliveryId ?? "", address: to })),
+    audience,
+    since: new Date(0),
+    say,
+  });
+  const seen = new Set(mails.map(({ deliveryId }) => deliveryId));
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
@@ -39,8 +61,8 @@ export async function judge(databaseUrl: string, log: MailboxLog, owed: number):
     return {
       lost: owed - delivered.length,
       ledgerDuplicates: repeated[0]!.extra,
-      deliveredTwice: messages - log.messageIds().size,
-      agree: seen.size === delivered.length && seen.size === (statuses.sent ?? 0),
+      deliveredTwice: mails.length - new Set(mails.map(({ messageId }) => messageId)).size,
+      discrepancies,
       statuses,
     };
   } finally {

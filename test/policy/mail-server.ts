@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { SMTPServer, type SMTPServerDataStream } from "smtp-server";
 
 export interface ArrivedMail {
@@ -28,7 +29,11 @@ export interface MailServer {
   stop(): Promise<void>;
 }
 
-export async function startMailServer(name: string): Promise<MailServer> {
+/** @param delayMs how long it takes over each mail, before that counts as come */
+export async function startMailServer(
+  name: string,
+  { delayMs = 0 }: { delayMs?: number } = {},
+): Promise<MailServer> {
   const mails: ArrivedMail[] = [];
   let holding = false;
   const held: (() => void)[] = [];
@@ -36,6 +41,7 @@ export async function startMailServer(name: string): Promise<MailServer> {
   const accept = async (stream: SMTPServerDataStream, to: string) => {
     const chunks: Buffer[] = [];
     for await (const chunk of stream) chunks.push(chunk as Buffer);
+    if (delayMs > 0) await sleep(delayMs);
     mails.push(read(Buffer.concat(chunks).toString("latin1"), to));
     if (holding) await new Promise<void>((resolve) => held.push(resolve));
   };

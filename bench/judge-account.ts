@@ -1,0 +1,49 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
+import { findDiscrepancies, type Discrepancy, type ReceivedMessage } from "./discrepancies.ts";
+import { readLedgerAccount } from "./ledger-account.ts";
+
+const shown = 20;
+/** How long outcomes of what has arrived may take to be written. */
+const patienceMs = 60_000;
+
+/**
+ * Compares what the ledger says of a run that is over with what was received, message by message, and says what differs. Rows that
+ * are still open are waited for, for a while, and then judged as they are.
+ * @param since an instant before the run, in the database's time, and after those that went before it
+ * @param audience the addresses that the run meant to send to
+ */
+export async function judgeAccount({
+  databaseUrl,
+  received,
+  audience,
+  since,
+  say,
+}: {
+  databaseUrl: string;
+  received: () => Promise<readonly ReceivedMessage[]>;
+  audience: Iterable<string>;
+  since: Date;
+  say: (line: string) => void;
+}): Promise<Discrepancy[]> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    for (const deadline = Date.now() + patienceMs; Date.now() < deadline; await sleep(100)) {
+      const { rows } = await client.query(
+        "SELECT FROM deliveries WHERE due_at IS NOT NULL AND created_at >= $1 LIMIT 1",
+        [since],
+      );
+      if (rows.length === 0) break;
+    }
+    const rows = await readLedgerAccount(client, since);
+    const messages = await received();
+    const found = findDiscrepancies({ rows, messages, audience: new Set(audience) });
+    for (const { kind, deliveryId } of found.slice(0, shown))
+      say(`the ledger and the receiving side differ: ${kind} ${deliveryId}`);
+    if (found.length > shown) say(`and ${found.length - shown} more`);
+    return found;
+  } finally {
+    await client.end();
+  }
+}
