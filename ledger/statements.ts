@@ -169,6 +169,10 @@ const roomFor = (asked: number, window: string) =>
 const roomForType = (asked: number, window: string) =>
   `(excluded.asked[${asked}] IS NULL OR (SELECT count(*) FROM unnest(g.granted, g.types) AS e(at, type) WHERE e.type = excluded.types[1] AND e.at > excluded.granted[1] - interval '${window}') < excluded.asked[${asked}])`;
 
+/** What is said of a row `d` that was settled as `s`: of one that failed after a hand-over that nobody answered, that nobody knows. */
+const unlessArrived = (said: string, unknown: string) =>
+  `CASE WHEN s.status = 'failed' AND ${mayHaveArrived("d")} THEN ${unknown} ELSE ${said} END`;
+
 export const settleAndClaim = defineStatement<
   SettledColumns & AttemptColumns & GrantColumns & ClaimColumns & ClaimTerms,
   SettledAndClaimedRow
@@ -176,7 +180,8 @@ export const settleAndClaim = defineStatement<
   `
   WITH ${clock},
   settled AS (
-    UPDATE deliveries d SET status = s.status, due_at = to_timestamp(s.due_ms / 1000.0), reason = s.reason, detail = s.detail, attempt_count = s.attempt_count,
+    UPDATE deliveries d SET status = ${unlessArrived("s.status", "'unknown'::delivery_status")}, due_at = to_timestamp(s.due_ms / 1000.0),
+      reason = ${unlessArrived("s.reason", "'outcome_unknown'")}, detail = s.detail, attempt_count = s.attempt_count,
       forgiven_count = CASE WHEN s.reason = 'sender_refused' THEN s.attempt_count ELSE d.forgiven_count END, lease_token = NULL, lease_until = NULL, finished_at = CASE WHEN s.due_ms IS NULL THEN clock_timestamp() END
     FROM unnest(:settledIds::uuid[], :settledTokens::uuid[], :settledStatuses::delivery_status[], :settledDueMs::bigint[], :settledReasons::text[], :settledDetails::text[],
         :settledAttemptCounts::smallint[])

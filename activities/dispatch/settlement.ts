@@ -62,7 +62,7 @@ export function settleMessage(
   const { items } = claimed;
   const made = result.kind === "attempted" ? result.attempts : [];
   const before = items.map(({ delivery }) => delivery.attemptCount - delivery.forgivenCount);
-  const settlement: SettledDelivery["settlement"] =
+  let settlement: SettledDelivery["settlement"] =
     result.kind === "unsendable"
       ? { status: "failed", reason: result.reason, detail: result.detail }
       : result.kind === "held"
@@ -77,6 +77,9 @@ export function settleMessage(
             now: claimed.now(),
             random: random(),
           });
+  // The ledger knows of attempts before these; of these it is told with the outcome.
+  if (settlement.status === "failed" && made.some(({ outcome }) => outcome === "unknown"))
+    settlement = { status: "unknown", reason: "outcome_unknown" };
   const bounce = settlement.status === "failed" ? bounceOf(items[0]!.delivery, made.at(-1)) : null;
   const settled = items.map(({ delivery: { id, attemptCount } }, index) =>
     faults?.has(id)

@@ -2,7 +2,6 @@
 // stands in its log, so the log is a witness that outlives any crash; the newest messages can be looked at over HTTP.
 import { closeSync, fstatSync, openSync, renameSync, writeSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { setTimeout as sleep } from "node:timers/promises";
 import { SMTPServer, type SMTPServerDataStream } from "smtp-server";
 import { createPages, type KeptMessage } from "./mailbox-pages.ts";
 
@@ -25,14 +24,12 @@ const { values } = parseArgs({
     "http-port": { type: "string" },
     log: { type: "string" },
     keep: { type: "string", default: "500" },
-    "delay-ms": { type: "string", default: "0" },
   },
 });
 const logPath = values.log!;
 let log = openSync(logPath, "a");
 let loggedBytes = fstatSync(log).size;
 const keep = Number(values.keep);
-const delayMs = Number(values["delay-ms"]);
 const kept: KeptMessage[] = [];
 let accepted = 0;
 
@@ -54,7 +51,6 @@ async function accept(
   for await (const chunk of stream) chunks.push(chunk as Buffer);
   if (stream.sizeExceeded)
     throw Object.assign(new Error("message too large"), { responseCode: 552 });
-  if (delayMs > 0) await sleep(delayMs);
   const raw = Buffer.concat(chunks);
   const head = headers(raw);
   const line: MailboxLogLine = {

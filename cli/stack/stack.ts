@@ -33,8 +33,6 @@ export interface StackOptions {
   environment: NodeJS.ProcessEnv;
   /** Told in plain words what takes long, and what dies and returns. */
   say?: (line: string) => void;
-  /** How long the mailbox holds its answer to each message. */
-  mailboxDelayMs?: number;
 }
 
 export interface Stack {
@@ -112,7 +110,7 @@ class Launcher {
       temporalProgram === null
         ? given["TEMPORAL_ADDRESS"]!
         : this.#temporal(temporalProgram, ports),
-      set("SMTP_URL") ? null : this.#mailbox(ports, options.mailboxDelayMs ?? 0),
+      set("SMTP_URL") ? null : this.#mailbox(ports),
     ] as const);
     await applyMigrations(database);
 
@@ -213,9 +211,9 @@ class Launcher {
     return address;
   }
 
-  async #mailbox(ports: Ports, delayMs: number): Promise<{ url: string; log: string }> {
+  async #mailbox(ports: Ports): Promise<{ url: string; log: string }> {
     const log = join(this.#dataDir, "mailbox.jsonl");
-    const flags = { "smtp-port": ports.smtp, "http-port": ports.mailbox, log, "delay-ms": delayMs };
+    const flags = { "smtp-port": ports.smtp, "http-port": ports.mailbox, log };
     const args = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
     const program = "cli/stack/mailbox.js";
     await this.#members.supervise("mailbox", (output) =>

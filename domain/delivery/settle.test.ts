@@ -69,7 +69,7 @@ describe("settle", () => {
 
   it("fails a row whose attempts are used up, and says so", () => {
     expect(at(3, "transient")).toEqual({ status: "failed", reason: "attempts_exhausted" });
-    expect(at(3, "unknown")).toEqual({ status: "failed", reason: "attempts_exhausted" });
+    expect(at(3, "unknown")).toEqual({ status: "unknown", reason: "outcome_unknown" });
   });
 
   it("repeats an unknown outcome under at-least-once, and never under at-most-once", () => {
@@ -90,9 +90,6 @@ describe("settleInterrupted", () => {
     expect(settleInterrupted(1, "at_most_once", 3)).toMatchObject({ status: "unknown" });
     expect(settleInterrupted(3, "at_most_once", 3)).toMatchObject({ status: "unknown" });
     expect(settleInterrupted(2, "at_least_once", 3)).toBeNull();
-    expect(settleInterrupted(3, "at_least_once", 3)).toMatchObject({
-      status: "failed",
-      reason: "attempts_exhausted",
-    });
+    expect(settleInterrupted(3, "at_least_once", 3)).toMatchObject({ status: "unknown" });
   });
 });

@@ -32,7 +32,7 @@ export function retryDelayMs(policy: RetryPolicy, attempt: number, random: numbe
 
 /**
  * What follows from the last attempt of a delivery. An unknown outcome is tried again only where a repeat is allowed:
- * under at-most-once the row ends as `unknown`. Who was refused as everybody is at the moment is tried again for as long as it takes.
+ * under at-most-once, and after the last attempt, the row ends as `unknown`. Who was refused as everybody is at the moment is tried again for as long as it takes.
  * A delay that the answer named is kept (RFC 5321, 4.5.4.1; RFC 6647).
  * @param attemptCount hand-overs so far that count, this one included
  * @param handOvers hand-overs so far, this one included
@@ -53,7 +53,9 @@ export function settle(input: {
     return { status: "unknown", reason: "outcome_unknown" };
   const { forgiven, retryAfterMs } = attempt;
   if (attemptCount >= policy.attempts && !forgiven)
-    return { status: "failed", reason: "attempts_exhausted" };
+    return attempt.outcome === "unknown"
+      ? { status: "unknown", reason: "outcome_unknown" }
+      : { status: "failed", reason: "attempts_exhausted" };
   const delayMs = retryDelayMs(policy, forgiven ? handOvers : attemptCount, random);
   return {
     status: "pending",
@@ -71,7 +73,8 @@ export function settleInterrupted(
   guarantee: "at_least_once" | "at_most_once",
   attemptLimit: number,
 ): Settlement | null {
-  if (guarantee === "at_most_once") return { status: "unknown", reason: "outcome_unknown" };
   // Whatever it is that ends its workers: not for ever.
-  return attemptCount >= attemptLimit ? { status: "failed", reason: "attempts_exhausted" } : null;
+  return guarantee === "at_most_once" || attemptCount >= attemptLimit
+    ? { status: "unknown", reason: "outcome_unknown" }
+    : null;
 }

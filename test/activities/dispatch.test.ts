@@ -259,7 +259,7 @@ describe("dispatch", () => {
       [newUuid()],
     );
     const { dispatch, requests } = worker();
-    expect((await dispatch(queue)).counts).toEqual({ failed: 1 });
+    expect((await dispatch(queue)).counts).toEqual({ unknown: 1 });
     expect(requests).toHaveLength(0);
   });
 

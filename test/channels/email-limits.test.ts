@@ -74,11 +74,6 @@ const mailLimit =
 
 const twelve = recipientsNamed("r", 12);
 
-/** Where mails have one connection at a time, its end costs none of them an attempt. */
-function expectOneAttemptOverOne(conversation: Conversation): void {
-  if (conversation.connections === 1) expectOneAttemptEach(conversation);
-}
-
 describe("a server with a limit of mails over one connection", () => {
   judgeEach(
     (["MAIL", "RCPT", "DATA"] as const).flatMap((phase) =>
@@ -95,14 +90,14 @@ describe("a server with a limit of mails over one connection", () => {
           answers: mailLimit(3, phase, words),
           recipients: twelve,
           ends: "sent",
-          also: expectOneAttemptOverOne,
+          also: expectOneAttemptEach,
         } satisfies Misbehaviour,
         {
           name: `answers ${phase} with ${words}, and closes`,
           answers: mailLimit(3, phase, closing(words)),
           recipients: twelve,
           ends: "sent",
-          ...((phase === "DATA" || words.startsWith("421")) && { also: expectOneAttemptOverOne }),
+          also: expectOneAttemptEach,
         } satisfies Misbehaviour,
       ]),
     ),
@@ -114,21 +109,21 @@ describe("a server with a limit of mails over one connection", () => {
       answers: mailLimit(1, "MAIL", closing()),
       recipients: twelve,
       ends: "sent",
-      also: expectOneAttemptOverOne,
+      also: expectOneAttemptEach,
     },
     {
       name: "breaks off after three mails",
       answers: mailLimit(3, "MAIL", resetting),
       recipients: twelve,
       ends: "sent",
-      also: expectOneAttemptOverOne,
+      also: expectOneAttemptEach,
     },
     {
       name: "takes one mail a connection and answers 452 to a second",
       answers: mailLimit(1, "MAIL", "452 4.5.3 one at a time"),
       recipients: twelve,
       ends: "sent",
-      also: expectOneAttemptOverOne,
+      also: expectOneAttemptEach,
     },
     ...[1, 3].map((messages): Misbehaviour => ({
       name: `would refuse for good what comes after ${messages} mails, of which we know`,
@@ -224,7 +219,6 @@ describe("a server with a limit of mails in a time", () => {
             ? closing("421 4.7.0 try again in 1 second")
             : undefined;
       },
-      settings: { connections: 1 },
       ends: "sent",
       also: expectOneAttemptEach,
     })),
@@ -351,7 +345,6 @@ describe("a server that takes five mails and then none", () => {
       name: "answers messages for a while, and then takes them without a word",
       answers: fromThen("dot", closing()),
       recipients: twelve,
-      guarantee: "at_most_once",
       ends: ["sent", "unknown"],
     },
   ]);

@@ -154,7 +154,6 @@ describe("a server whose replies are wrong", () => {
           phase === "greeting"
             ? { packets: ["HTTP/1.1 400 Bad Request\r\n\r\n"], end: "close" }
             : undefined,
-      settings: { connections: 1 },
       attempts: 2,
       ends: "given up",
     },
@@ -235,7 +234,6 @@ describe("a server with extensions", () => {
         () =>
         ({ phase }) =>
           phase === "EHLO" || phase === "HELO" ? closing("502 5.5.1 not implemented") : undefined,
-      settings: { connections: 1 },
       attempts: 2,
       ends: "given up",
     },

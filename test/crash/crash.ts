@@ -112,13 +112,13 @@ async function crashOver(
       }
       for (const [index, role] of (["temporal", "postgres"] as const).entries()) {
         await reached(kills + index + 0.5);
+        if ((await service.campaign(id)).finishedAt !== null)
+          throw new Error("the campaign was over before the last kill: nothing is proven");
         await killed(server, say, role, async () => {
           await stack.kill(role);
           await stack.restart(role);
         });
       }
-      if ((await service.campaign(id)).finishedAt !== null)
-        throw new Error("the campaign was over before the last kill: nothing is proven");
       await until("the campaign to end", async () => {
         progress.update(server.mails.length);
         return (await service.campaign(id)).finishedAt !== null;

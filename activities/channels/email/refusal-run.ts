@@ -17,7 +17,7 @@ export class RefusalRun {
     if (failure === null) {
       this.#ofSender = 0;
       this.#inSameWords = 0;
-    } else if (failure === "sender_refused") {
+    } else if (failure === "sender_refused" || failure === "auth") {
       this.#ofSender += 1;
       return this.#ofSender > 1 ? { ...verdict, forgiven: true } : verdict;
     } else if (failure === "smtp_5xx" || failure === "recipient_refused") {

@@ -40,6 +40,8 @@ export interface Job {
   dotWritten: boolean;
   /** It was on a connection that ended before any of its content was written. */
   returned: boolean;
+  /** Only a connection that has carried nothing may take it: the one before may have been at its limit, and others may be. */
+  needsNew: boolean;
 }
 
 /** Why a connection could not be opened, or ended. The message holds no credentials. */

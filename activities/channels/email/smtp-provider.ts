@@ -12,8 +12,9 @@ import { judgeLoss } from "./smtp-verdicts.ts";
 /** A server is left alone when it has had nothing to do for so long; they commonly hang up themselves after minutes. */
 const idleLimitMs = 30_000;
 
-/** For how long no more connections are opened than a server took. */
+/** For how long no more connections are opened than a server took: where it said so, and where chance may have had it. */
 const limitMs = 60_000;
+const chanceMs = 5_000;
 
 /**
  * What became of a mail at one provider. `fault` is what making its content threw; `turnedAway`: the server takes nothing for a while.
@@ -120,15 +121,15 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
     this.#stopTimer();
   }
 
-  take(): Job | undefined {
-    return this.#queue.take();
+  take(isNew: boolean): Job | undefined {
+    return this.#queue.take(isNew);
   }
 
   settle(job: Job, verdict: Verdict): void {
     job.done({ verdict: this.#health.judge(verdict), startedAt: job.startedAt });
   }
 
-  giveBack(job: Job, loss: Loss): void {
+  giveBack(job: Job, loss: Loss, needsNew = false): void {
     const verdict = judgeLoss(loss);
     if (verdict.signal === "rest") {
       this.#health.noteRest(loss);
@@ -137,6 +138,7 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
     // A server may hang up on a connection that was idle just as it is used: that is no failure, once.
     if (job.returned) return this.settle(job, verdict);
     job.returned = true;
+    job.needsNew = needsNew;
     this.#queue.putBack(job);
   }
 
@@ -174,7 +176,8 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
 
   #open(now: number): void {
     const { reach } = this.#health;
-    if (reach.restsAt(now)) return;
+    // While some could not be opened, others that are being opened tell why.
+    if (reach.restsAt(now) || this.#unopened.length > 0) return;
     const wanted = Math.min(
       this.#queue.length,
       reach.suspect ? 1 : Infinity,
@@ -213,7 +216,8 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
     if (this.#unopened.length === 0) return;
     const { size } = this.#sessions;
     if (size > 0) {
-      this.#limit = { connections: size, untilMs: now + limitMs };
+      const isSaid = this.#unopened.some(({ tooMany }) => tooMany);
+      this.#limit = { connections: size, untilMs: now + (isSaid ? limitMs : chanceMs) };
       const { logger, settings } = this.#options;
       logger?.info(
         { provider: settings.name, connections: size },

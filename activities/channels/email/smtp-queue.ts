@@ -30,6 +30,7 @@ export class MailQueue {
       content: "",
       dotWritten: false,
       returned: false,
+      needsNew: false,
     });
   }
 
@@ -38,11 +39,11 @@ export class MailQueue {
     this.#jobs.unshift(job);
   }
 
-  /** The next mail, its content made; undefined if none waits. One whose content cannot be made is done with. */
-  take(): Job | undefined {
+  /** The next mail for a connection, its content made; undefined if none waits. One whose content cannot be made is done with. */
+  take(isNew: boolean): Job | undefined {
     const { clock, sendDeadlineMs } = this.#options;
     for (;;) {
-      const job = this.#jobs.shift();
+      const job = this.#next(isNew);
       if (!job) return undefined;
       const now = performance.now();
       job.startedAt = clock();
@@ -55,6 +56,12 @@ export class MailQueue {
         job.done({ fault });
       }
     }
+  }
+
+  #next(isNew: boolean): Job | undefined {
+    if (isNew || !this.#jobs[0]?.needsNew) return this.#jobs.shift();
+    const at = this.#jobs.findIndex(({ needsNew }) => !needsNew);
+    return at < 0 ? undefined : this.#jobs.splice(at, 1)[0];
   }
 
   removeAll(): Job[] {

@@ -123,7 +123,14 @@ export class SmtpSession {
     for (const part of [this.#content, this.#envelope]) {
       const { job, refusal } = part;
       part.clear();
-      if (job) settleLost(this.#owner, job, { refusal, loss, overdue });
+      if (!job) continue;
+      const ofConnection = refusal !== null && this.#mayBeOfConnection(refusal, job);
+      settleLost(this.#owner, job, {
+        refusal: ofConnection ? null : refusal,
+        loss,
+        overdue,
+        needsNew: ofConnection || (loss.failure === "smtp_4xx" && this.#taken > 0),
+      });
     }
   }
 
@@ -150,7 +157,8 @@ export class SmtpSession {
   }
 
   #takeNext(): Job | undefined {
-    return this.#isFull ? undefined : takeSupported(this.#owner, this.#smtpUtf8);
+    if (this.#isFull) return undefined;
+    return takeSupported(this.#owner, { smtpUtf8: this.#smtpUtf8, isNew: this.#begun === 0 });
   }
 
   #beginEnvelope(job: Job): void {
@@ -226,11 +234,15 @@ export class SmtpSession {
    * reasons, or for ours, is handed over once more, on a new connection. What it says there is meant.
    */
   #leaveOver(refusal: Refusal, job: Job): boolean {
-    if (this.#taken === 0 || job.returned || !mayBeOfConnection(refusal)) return false;
+    if (!this.#mayBeOfConnection(refusal, job)) return false;
     const loss: Loss = { failure: "connection", message: refusal.text };
-    this.#owner.giveBack(job, loss);
+    this.#owner.giveBack(job, loss, true);
     this.end(loss);
     return true;
+  }
+
+  #mayBeOfConnection(refusal: Refusal, job: Job): boolean {
+    return this.#taken > 0 && !job.returned && mayBeOfConnection(refusal);
   }
 
   #onGoAhead(job: Job): void {
