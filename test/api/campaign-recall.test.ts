@@ -127,7 +127,7 @@ describe("a recall", () => {
     expect(await recipientsOf(id, "cancelled")).toHaveLength(people - worker.requests.length);
   });
 
-  it("counts who failed after a hand-over without an answer among those who may have received it", async () => {
+  it("counts who was refused after a hand-over without an answer among those who may have received it", async () => {
     const tried = new Set<string>();
     const { id, worker, lanes } = await running({}, ({ messageId }) => {
       if (tried.has(messageId)) return "permanent";
@@ -139,8 +139,8 @@ describe("a recall", () => {
     await api.prisma
       .$executeRaw`UPDATE deliveries SET due_at = now() WHERE campaign_id = ${uuid}::uuid AND status = 'pending'`;
     await worker.drain(id, lanes);
-    const failed = await recipientsOf(id, "failed");
-    expect(failed).toHaveLength(people);
+    const unknown = await recipientsOf(id, "unknown");
+    expect(unknown).toHaveLength(people);
     await worker.advance(id);
     expect((await act(id, "recall")).body).toMatchObject({
       received: 0,
@@ -151,7 +151,7 @@ describe("a recall", () => {
     const correction = await correct(id, { includeUnknown: true });
     const second = campaignWorker(api.pool);
     await second.run(correction.body.id);
-    expect(addressed(second)).toEqual(failed);
+    expect(addressed(second)).toEqual(unknown);
   });
 
   it("marks what is over already, once", async () => {
