@@ -561,6 +561,6 @@ describe("an address on the suppression list", () => {
 describe("a message that depends on another one's decision", () => {
   it.each(["duplicate", "superseded"] as const)("waits for it before it ends as %s", (flag) => {
     const { decision } = explain(facts({ message: { [flag]: true, undecided: true } }));
-    expect(decision).toEqual({ kind: "hold", reason: "decide_again", until: now + 1_000 });
+    expect(decision).toEqual({ kind: "hold", reason: "decide_again", until: now + 1_500 });
   });
 });

@@ -109,7 +109,7 @@ const send = (input: DecisionInput): Decision => ({
 const suppress = (reason: Reason): Decision => ({ kind: "suppress", reason });
 
 /** How soon a message is looked at again that depends on another one. */
-const undecidedMs = 1_000;
+const undecidedMs = 1_500;
 
 /** Suppressed for another message, once that one's own decision is known: it might be suppressed too, and nobody would hear anything. */
 const suppressOnceDecided = ({ message, now }: DecisionInput, reason: Reason): Decision =>
