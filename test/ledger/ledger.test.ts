@@ -67,9 +67,17 @@ describe("due", () => {
     const low = await send("low", inMs(-1_000));
     const normal = await send("normal", inMs(-1_000));
     const agedNormal = await send("normal", inMs(-40_000));
+    const agedLow = await send("low", inMs(-350_000));
     const high = await send("high", inMs(-1_000));
     const critical = await send("critical", inMs(-1_000));
-    expect((await due()).map(({ id }) => id)).toEqual([agedNormal, critical, high, normal, low]);
+    expect((await due()).map(({ id }) => id)).toEqual([
+      agedLow,
+      agedNormal,
+      critical,
+      high,
+      normal,
+      low,
+    ]);
   });
 
   it("leaves out what is not due yet, and finds it by the workflow's time", async () => {

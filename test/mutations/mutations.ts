@@ -78,8 +78,8 @@ export const mutations: readonly Mutation[] = [
     name: "retry-cap",
     rule: "A delivery is tried as often as the retry policy says, and no more.",
     file: "domain/delivery/settle.ts",
-    text: "if (attemptCount >= policy.attempts)",
-    replacement: "if (attemptCount > policy.attempts)",
+    text: "if (attemptCount >= policy.attempts && !forgiven)",
+    replacement: "if (attemptCount > policy.attempts && !forgiven)",
     tests: ["domain/delivery/settle.test.ts"],
   },
   {
@@ -127,8 +127,8 @@ export const mutations: readonly Mutation[] = [
     name: "lease",
     rule: "A delivery that is being handed over is nobody else's until its lease has run out.",
     file: "ledger/statements.ts",
-    text: "due_at <= clock.now AND (lease_until IS NULL OR lease_until <= clock.now)\n        AND id NOT IN (SELECT unnest($4::uuid[]))",
-    replacement: "due_at <= clock.now\n        AND id NOT IN (SELECT unnest($4::uuid[]))",
+    text: 'o.due_at <= clock.now AND ${isFree("o")}\n        AND o.id NOT IN',
+    replacement: "o.due_at <= clock.now\n        AND o.id NOT IN",
     tests: ["test/ledger/ledger.test.ts"],
   },
   {

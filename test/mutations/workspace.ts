@@ -32,9 +32,9 @@ export interface Workspace {
   remove(): void;
 }
 
-const left = new Set([".git", ".tidings", "dist", "node_modules", "secrets"]);
+const left = new Set([".git", ".tidings", "node_modules", "secrets"]);
 
-/** A copy of the tree, over the packages of the original. */
+/** A copy of the tree and of what was built of it, over the packages of the original. */
 export function createWorkspace(): Workspace {
   const root = mkdtempSync(join(tmpdir(), "tidings-mutations-"));
   cpSync(packageRoot, root, {
