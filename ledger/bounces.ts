@@ -1,6 +1,7 @@
 import type { Channel } from "../domain/channel.ts";
 import { suppressionKey } from "../domain/suppression.ts";
 import { newUuid, publicId } from "../domain/ids.ts";
+import { withoutAddresses } from "../config/describe-error.ts";
 import { cutText } from "../domain/text.ts";
 import type { AttemptFailure } from "../domain/delivery/attempt.ts";
 import { defineStatement, type Execute } from "./sql.ts";
@@ -125,5 +126,4 @@ function parametersOf(bounces: readonly Bounce[]) {
 }
 
 /** The answer, without the addresses in it: a suppression outlives the erasure of its recipient. */
-const noteOf = (response: string | null) =>
-  cutText((response ?? "").replaceAll(/\S+@\S+/g, "<address>"), noteLimit);
+const noteOf = (response: string | null) => cutText(withoutAddresses(response ?? ""), noteLimit);

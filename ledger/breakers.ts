@@ -132,17 +132,17 @@ export const passTrial = defineStatement<
   "pass-trial",
 );
 
-/** A failed trial that the round bears. */
-export const bearTrial = defineStatement<
-  { provider: string; round: Date; trials: number; borne: number },
+/** Counts a failed trial that its round tolerates. */
+export const tolerateTrial = defineStatement<
+  { provider: string; round: Date; trials: number; tolerated: number },
   BreakerRow
 >(
   `
   WITH ${heldRow}
   UPDATE breakers b SET updated_at = m.now, trials_failed = m.trials_failed + 1, ${endRound(roundIsOver)}
-  FROM moment m WHERE b.provider = m.provider AND m.state = 'half_open' AND m.next_trial_at = :round AND m.trials_failed < :borne::int
+  FROM moment m WHERE b.provider = m.provider AND m.state = 'half_open' AND m.next_trial_at = :round AND m.trials_failed < :tolerated::int
   RETURNING ${rowOf("b")}`,
-  "bear-trial",
+  "tolerate-trial",
 );
 
 /** Of whatever round: a failure says as much when it comes late. */

@@ -210,7 +210,9 @@ export function createLedger(pool: Pool): Ledger {
         token,
         leaseMs,
       });
-      if (bounces.length > 0) await suppressRepeatedBounces(execute, bounces, new Date());
+      // The turn is committed, and must not look as if it were not: what is missed here is counted with the next bounce.
+      if (bounces.length > 0)
+        await suppressRepeatedBounces(execute, bounces, new Date()).catch(() => {});
       const { claimed, granted, grantedAtMs } = row!;
       return {
         claimed: new Set(claimed),

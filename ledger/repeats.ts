@@ -151,13 +151,13 @@ interface RepeatsRow {
   duplicate: boolean;
   superseded: boolean;
   /** Whatever becomes of those that are about to be decided. */
-  isDuplicate: boolean;
-  isSuperseded: boolean;
+  isSurelyDuplicate: boolean;
+  isSurelySuperseded: boolean;
 }
 
 const repeatsStatement = defineStatement<RepeatParameters, RepeatsRow>(
   `SELECT w.id, ${repeatsColumn(instants)} IS NOT NULL AS duplicate, ${isSuperseded("w.type_collapse_key", instants)} AS superseded,
-     ${repeatsColumn(instants, isUndecided("f", "b", instants.now))} IS NOT NULL AS "isDuplicate", ${isSuperseded("w.type_collapse_key", instants, isUndecided("e", "o", instants.now))} AS "isSuperseded"
+     ${repeatsColumn(instants, isUndecided("f", "b", instants.now))} IS NOT NULL AS "isSurelyDuplicate", ${isSuperseded("w.type_collapse_key", instants, isUndecided("e", "o", instants.now))} AS "isSurelySuperseded"
    FROM unnest(:ids::uuid[], :typeCollapseKeys::text[]) AS w(id, type_collapse_key)
      JOIN deliveries d ON d.id = w.id JOIN notifications n ON n.id = d.notification_id`,
   "repeats",
@@ -168,12 +168,12 @@ const none: Repeats = { duplicate: false, superseded: false, undecided: false };
 const repeatsOf = ({
   duplicate,
   superseded,
-  isDuplicate,
-  isSuperseded: is,
+  isSurelyDuplicate,
+  isSurelySuperseded,
 }: RepeatsRow): Repeats => ({
   duplicate,
   superseded,
-  undecided: (duplicate || superseded) && !isDuplicate && !is,
+  undecided: (duplicate || superseded) && !isSurelyDuplicate && !isSurelySuperseded,
 });
 
 /** The repeats of one delivery as of an instant; those of a campaign's delivery are none. */

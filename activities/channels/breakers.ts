@@ -5,7 +5,7 @@ import { type Policy, defaultPolicy } from "../../domain/policy/policy.ts";
 import { CallWindow } from "./call-window.ts";
 import {
   addBreakers,
-  bearTrial,
+  tolerateTrial,
   type BreakerRow,
   type BreakerState,
   countFailures,
@@ -283,10 +283,12 @@ class CachedBreaker implements Breaker {
       case "trial failed": {
         const { reason, round } = report;
         const { trials, failureShare, openSeconds } = settings;
-        const borne = Math.ceil(trials * failureShare) - 1;
-        const bore =
-          borne > 0 ? await this.#run(bearTrial, { provider, round, trials, borne }) : [];
-        if (bore.length === 0) await this.#run(failTrial, { provider, reason, openSeconds });
+        const tolerated = Math.ceil(trials * failureShare) - 1;
+        const counted =
+          tolerated > 0
+            ? await this.#run(tolerateTrial, { provider, round, trials, tolerated })
+            : [];
+        if (counted.length === 0) await this.#run(failTrial, { provider, reason, openSeconds });
         break;
       }
       case "trial given back":

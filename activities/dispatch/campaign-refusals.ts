@@ -1,3 +1,4 @@
+import { withoutAddresses } from "../../config/describe-error.ts";
 import type { Policy } from "../../domain/policy/policy.ts";
 import type { EndedMessage } from "./settlement.ts";
 
@@ -10,7 +11,7 @@ export class CampaignRefusals {
   readonly #pause: (campaignId: string, detail: string) => Promise<void>;
   readonly #runs = new Map<string, { count: number; limit: Promise<number> }>();
 
-  /** @param pause pauses a campaign that runs, with what the last answer was */
+  /** @param pause pauses a campaign that runs, with what the last answer was, without the addresses in it */
   constructor(
     settings: () => Promise<Policy["breaker"]>,
     pause: (campaignId: string, detail: string) => Promise<void>,
@@ -35,7 +36,8 @@ export class CampaignRefusals {
     this.#runs.set(campaignId, run);
     const { count } = run;
     run.limit.then(
-      (refusals) => count === refusals && this.#end(campaignId, attempt.response ?? ""),
+      (refusals) =>
+        count === refusals && this.#end(campaignId, withoutAddresses(attempt.response ?? "")),
       // It is asked again.
       () => this.#runs.delete(campaignId),
     );

@@ -27,7 +27,8 @@ export const reasonWords: Record<Reason, string> = {
   best_hour: "for the hour at which the recipient mostly looks",
   provider_unavailable: "for a provider to be back in service",
   provider_rate: "for a provider to take more",
-  sender_refused: "for a provider to take anything of us again: it refuses whatever is sent",
+  sender_refused:
+    "for a provider to accept messages again: it refuses the sender, or whatever is sent",
   snoozed: "as the recipient asked",
   send_requested: "to go out at once, as an operator asked",
   decide_again: "to be decided again, for something that it waited for is different now",

@@ -65,7 +65,7 @@ describe("an address that leads to nobody", () => {
       {
         address: "gone@example.org",
         reason: "bounced",
-        note: "550 5.1.1 <address> user unknown",
+        note: "550 5.1.1 <…>: user unknown",
         days: null,
       },
     ]);
@@ -163,7 +163,7 @@ describe("a campaign whose messages are refused for good one after the other", (
       () => ({
         outcome: "transient",
         failure: "sender_refused",
-        response: "550 5.7.1 blocked",
+        response: "550 5.7.1 <ada@example.org>: blocked",
         forgiven: true,
       }),
       { pending: 100 },
@@ -176,7 +176,7 @@ describe("a campaign whose messages are refused for good one after the other", (
       async () =>
         expect(await read(campaign.id)).toEqual({
           status: "paused",
-          pause_detail: "550 5.7.1 blocked",
+          pause_detail: "550 5.7.1 <…>: blocked",
         }),
       patience,
     );

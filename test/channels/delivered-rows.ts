@@ -62,7 +62,11 @@ async function deliverRow(
               now: new Date(),
               random: 0,
             });
-    const { status, reason } = settlement;
+    // As the ledger's statement has it: what may have arrived has not failed.
+    const { status, reason } =
+      settlement.status === "failed" && attempts.some(({ outcome }) => outcome === "unknown")
+        ? ({ status: "unknown", reason: "outcome_unknown" } as const)
+        : settlement;
     if (reason === "sender_refused") forgiven = attempts.length;
     if (status === "pending" && reason !== "retry") waited += 1;
     if (settlement.status !== "pending" || waited > waits)

@@ -122,7 +122,8 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
   }
 
   take(isNew: boolean): Job | undefined {
-    return this.#queue.take(isNew);
+    // Where the server takes no more connections, any must do.
+    return this.#queue.take(isNew || performance.now() < this.#limit.untilMs);
   }
 
   settle(job: Job, verdict: Verdict): void {
@@ -167,6 +168,9 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
     if (this.#queue.length > 0 && this.#health.reach.restsAt(now) && this.#disconnected)
       this.#turnAway();
     else this.#open(now);
+    // What is left to connections that have nothing to do needs a new one, and they have the room.
+    if (this.#queue.length > 0 && this.#opening === 0)
+      [...this.#sessions].find(({ idle }) => idle)?.quit();
     for (const session of this.#sessions) {
       if (this.#queue.length <= this.#opening) break;
       if (session.canRide) session.start(now);
