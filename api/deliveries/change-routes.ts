@@ -18,7 +18,7 @@ const includeUnknown = z.boolean().default(false).openapi({
     "Those too whose outcome nobody knows. They may have arrived: a recipient may hear it twice.",
 });
 
-const templateVersion = z.number().pipe(templateVersionNumber).optional().openapi({
+const templateVersion = templateVersionNumber.optional().meta({
   description:
     "The version of its own template to send it with from now on; without one, the version that it has",
   example: 4,

@@ -186,7 +186,7 @@ export class SmtpSession {
     this.#content.clear();
     if (step === "discarded") {
       this.#resetDue = true;
-      if (this.#leaveOver(refusal!, job)) return;
+      if (this.#repeatOnNewConnection(refusal!, job)) return;
       this.#owner.settle(job, judgeRefusal(refusal!));
     } else if (step === "accepted") {
       this.#taken += 1;
@@ -224,7 +224,7 @@ export class SmtpSession {
     this.#envelope.clear();
     this.#resetDue = true;
     this.#confirmAcceptance();
-    if (this.#leaveOver(refusal, job)) return;
+    if (this.#repeatOnNewConnection(refusal, job)) return;
     this.#owner.settle(job, judgeRefusal(refusal));
     this.start(performance.now());
   }
@@ -233,7 +233,7 @@ export class SmtpSession {
    * Servers end what they take over one connection with whatever code they like: what one that has taken mails refuses for its own
    * reasons, or for ours, is handed over once more, on a new connection. What it says there is meant.
    */
-  #leaveOver(refusal: Refusal, job: Job): boolean {
+  #repeatOnNewConnection(refusal: Refusal, job: Job): boolean {
     if (!this.#mayBeOfConnection(refusal, job)) return false;
     const loss: Loss = { failure: "connection", message: refusal.text };
     this.#owner.giveBack(job, loss, true);
