@@ -34,9 +34,9 @@ const readOverdueQueues = defineStatement<
 >(
   `
   WITH RECURSIVE queues(queue) AS (
-    (SELECT queue FROM deliveries WHERE due_at IS NOT NULL ORDER BY queue LIMIT 1)
+    (SELECT queue FROM open_deliveries ORDER BY queue LIMIT 1)
     UNION ALL
-    SELECT (SELECT d.queue FROM deliveries d WHERE d.due_at IS NOT NULL AND d.queue > queues.queue ORDER BY d.queue LIMIT 1)
+    SELECT (SELECT d.queue FROM open_deliveries d WHERE d.queue > queues.queue ORDER BY d.queue LIMIT 1)
     FROM queues WHERE queues.queue IS NOT NULL
   ),
   clock AS MATERIALIZED (
@@ -49,7 +49,7 @@ const readOverdueQueues = defineStatement<
       SELECT d.lease_until, d.decided_at, d.campaign_id FROM unnest(:channels::channel[]) AS c(channel),
       (VALUES ${priorities.map((priority) => `('${priority}'::priority, ${ageingMs[priority]})`).join(", ")}) AS p(priority, ageing),
       LATERAL (
-        SELECT lease_until, decided_at, campaign_id FROM deliveries o
+        SELECT lease_until, decided_at, campaign_id FROM open_deliveries o
         WHERE o.queue = queues.queue AND o.channel = c.channel AND o.priority = p.priority AND o.due_at <= clock.due
           AND (queues.queue LIKE 'campaign/%' OR ${sourceRuns("o")})
         ORDER BY o.due_at LIMIT ${lookRows}
@@ -80,7 +80,7 @@ const readUnfinishedCampaigns = defineStatement<{ graceMs: number }, Unfinished>
       OR status IN ('running', 'cancelled')
     )
     OR recalled_at IS NOT NULL AND finished_at IS NOT NULL
-      AND (SELECT true FROM deliveries d WHERE d.campaign_id = c.id AND ${outsideLanes("d")} AND d.due_at IS NOT NULL ORDER BY d.priority, d.due_at LIMIT 1)
+      AND (SELECT true FROM open_deliveries d WHERE d.campaign_id = c.id AND ${outsideLanes("d")} ORDER BY d.priority, d.due_at LIMIT 1)
   )`,
   "unfinished-campaigns",
 );

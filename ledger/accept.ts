@@ -94,7 +94,7 @@ const acceptStatement = defineStatement<AcceptRequest, AcceptRow>(
   crowded AS MATERIALIZED (
     SELECT h.id, h.external_id FROM held AS h CROSS JOIN LATERAL (
       SELECT count(*) AS open FROM (
-        SELECT FROM deliveries AS d WHERE d.recipient_id = h.id AND ${isUnsent("d")} LIMIT :room::int
+        SELECT FROM open_deliveries AS d WHERE d.recipient_id = h.id AND ${isUnsent("d")} LIMIT :room::int
       ) AS o
     ) AS waiting
     WHERE waiting.open >= :room::int
@@ -125,7 +125,7 @@ const acceptStatement = defineStatement<AcceptRequest, AcceptRow>(
   ),
   -- A try is for whoever asks for it, and waits for nothing.
   rows AS (
-    INSERT INTO deliveries (id, notification_id, recipient_id, channel, priority, queue, due_at, reason, created_at)
+    INSERT INTO open_deliveries (id, notification_id, recipient_id, channel, priority, queue, due_at, reason, created_at)
     SELECT uuid_v7(n.created_at), n.id, h.recipient_id, :channel::text::channel, n.priority, ${ownQueue("h", ":queues::text[]")}, n.send_at,
       CASE WHEN n.test THEN 'send_requested' END, n.created_at
     FROM notification AS n, (SELECT id AS recipient_id FROM held) AS h

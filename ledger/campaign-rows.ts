@@ -92,8 +92,8 @@ const outsideLanesStatement = defineStatement<{ id: string; asOf: string }, Outs
     coalesce(array_agg(DISTINCT queue) FILTER (WHERE due AND queue <> '${waitingDigests}'), '{}') AS "dueQueues"
   FROM (SELECT greatest(:asOf::timestamptz, clock_timestamp()) AS now) AS clock, unnest(enum_range(NULL::priority)) AS of(priority),
   LATERAL (
-    SELECT d.queue, d.due_at, d.due_at <= clock.now AND (d.lease_until IS NULL OR d.lease_until <= clock.now) AS due FROM deliveries d
-    WHERE d.campaign_id = :id::uuid AND d.priority = of.priority AND ${outsideLanes("d")} AND d.due_at IS NOT NULL AND d.leg = 'primary'
+    SELECT d.queue, d.due_at, d.due_at <= clock.now AND (d.lease_until IS NULL OR d.lease_until <= clock.now) AS due FROM open_deliveries d
+    WHERE d.campaign_id = :id::uuid AND d.priority = of.priority AND ${outsideLanes("d")} AND d.leg = 'primary'
     ORDER BY d.due_at LIMIT ${lookRows}
   ) AS waiting`);
 
@@ -115,7 +115,7 @@ const reprioritiseLanesStatement = defineStatement<
     FROM campaigns c, unnest(:lanes::text[]) AS q(name), unnest(enum_range(NULL::channel)) AS of(channel),
       unnest(enum_range(NULL::priority)) AS other(priority),
     LATERAL ${lockedRows(
-      "d.queue = q.name AND d.channel = of.channel AND d.priority = other.priority AND d.due_at IS NOT NULL",
+      "d.queue = q.name AND d.channel = of.channel AND d.priority = other.priority",
       `LIMIT ${writeBatch}`,
     )}
     WHERE c.id = :id::uuid AND other.priority <> c.priority
@@ -127,8 +127,8 @@ const misplacedStatement = defineStatement<{ id: string }, Member>(`
   SELECT d.id, d.group_id AS "groupId"
   FROM campaigns c, unnest(enum_range(NULL::priority)) AS other(priority),
   LATERAL (
-    SELECT id, group_id FROM deliveries o
-    WHERE o.campaign_id = c.id AND o.priority = other.priority AND ${outsideLanes("o")} AND o.due_at IS NOT NULL ORDER BY o.due_at LIMIT ${writeBatch}
+    SELECT id, group_id FROM open_deliveries o
+    WHERE o.campaign_id = c.id AND o.priority = other.priority AND ${outsideLanes("o")} ORDER BY o.due_at LIMIT ${writeBatch}
   ) d
   WHERE c.id = :id::uuid AND other.priority <> c.priority
   LIMIT ${writeBatch}`);
@@ -144,7 +144,7 @@ const reprioritiseOutsideStatement = defineStatement<
 >(
   reprioritiseSql(
     lockedRows(
-      "d.id = ANY(:ids::uuid[]) AND d.due_at IS NOT NULL AND (d.group_id IS NULL OR d.group_id = ANY(:groups::uuid[]))",
+      "d.id = ANY(:ids::uuid[]) AND (d.group_id IS NULL OR d.group_id = ANY(:groups::uuid[]))",
       "ORDER BY d.id",
     ),
     {
@@ -235,7 +235,7 @@ const cancelLanesStatement = defineStatement<
 );
 
 const cancellableOutsideStatement = defineStatement<{ id: string; asOf: string }, Member>(
-  `SELECT d.id, d.group_id AS "groupId" FROM deliveries d WHERE d.campaign_id = :id::uuid AND ${outsideLanes("d")} AND ${isCancellable(":asOf")}
+  `SELECT d.id, d.group_id AS "groupId" FROM open_deliveries d WHERE d.campaign_id = :id::uuid AND ${outsideLanes("d")} AND ${isCancellable(":asOf")}
    ORDER BY d.priority, d.due_at LIMIT ${writeBatch}`,
 );
 
@@ -244,8 +244,8 @@ const leftOpenStatement = defineStatement<
   { open: number; until: Date | null }
 >(
   `SELECT count(*)::int AS open, max(lease_until) AS until FROM (
-     SELECT lease_until FROM deliveries WHERE queue = ANY(:lanes::text[]) AND due_at IS NOT NULL
-     UNION ALL SELECT lease_until FROM deliveries d WHERE d.campaign_id = :id::uuid AND ${outsideLanes("d")} AND d.due_at IS NOT NULL
+     SELECT lease_until FROM open_deliveries WHERE queue = ANY(:lanes::text[])
+     UNION ALL SELECT lease_until FROM open_deliveries d WHERE d.campaign_id = :id::uuid AND ${outsideLanes("d")}
    ) AS left_open`,
 );
 

@@ -1,7 +1,7 @@
 import { wishedReasons } from "../domain/delivery/reasons.ts";
 
 /*
- * What workers and the API ask of rows of the ledger in the same words. `d` and the like are names of a table or subquery
+ * What workers and the API ask of rows of the ledger in the same words. `d` and the like are names of a table, a view or a subquery
  * of deliveries.
  */
 
@@ -13,9 +13,9 @@ export const outsideLanes = (d: string) => `${d}.queue NOT LIKE 'campaign/%'`;
  * The order is that of an index, so that no other way is taken to find nothing.
  */
 export const openIn = (queue: string) =>
-  `(SELECT true FROM deliveries AS o WHERE o.queue = ${queue} AND o.due_at IS NOT NULL ORDER BY o.channel, o.priority, o.due_at LIMIT 1)`;
+  `(SELECT true FROM open_deliveries AS o WHERE o.queue = ${queue} ORDER BY o.channel, o.priority, o.due_at LIMIT 1)`;
 export const owedOutside = (campaign: string) =>
-  `(SELECT true FROM deliveries AS o WHERE o.campaign_id = ${campaign} AND ${outsideLanes("o")} AND o.due_at IS NOT NULL AND o.leg = 'primary' ORDER BY o.priority, o.due_at LIMIT 1)`;
+  `(SELECT true FROM open_deliveries AS o WHERE o.campaign_id = ${campaign} AND ${outsideLanes("o")} AND o.leg = 'primary' ORDER BY o.priority, o.due_at LIMIT 1)`;
 
 /**
  * It may be handed over, as far as its campaign goes. Rows of a campaign move only while it runs: pause, cancel and reschedule
@@ -24,10 +24,18 @@ export const owedOutside = (campaign: string) =>
 export const sourceRuns = (d: string) =>
   `(${d}.campaign_id IS NULL OR ${d}.leg <> 'primary' OR ${d}.campaign_id = ANY (ARRAY(SELECT id FROM campaigns WHERE status = 'running' AND finished_at IS NULL)))`;
 
-/** Accepted and not sent, outside campaigns, and not because its recipient wishes to have it later: what `MAX_UNSENT` bounds. */
+/** Of an open delivery: accepted outside campaigns, and not because its recipient wishes to have it later: what `MAX_UNSENT` bounds. */
 export const isUnsent = (d: string) =>
-  `(${d}.due_at IS NOT NULL AND ${d}.notification_id IS NOT NULL AND (${d}.reason IS NULL OR ${d}.reason NOT IN (${wishedReasons.map((reason) => `'${reason}'`).join(", ")})))`;
+  `(${d}.notification_id IS NOT NULL AND (${d}.reason IS NULL OR ${d}.reason NOT IN (${wishedReasons.map((reason) => `'${reason}'`).join(", ")})))`;
 
 /** Of an array of queues, one a shard, that of its recipient. */
 export const ownQueue = (d: string, queues: string) =>
   `(${queues})[get_byte(uuid_send(${d}.recipient_id), 15) % cardinality(${queues}) + 1]`;
+
+/** Nobody holds the open delivery, as the instant has it: it waits, or its hand-over was cut off. */
+export const isFree = (d: string, now: string) =>
+  `(${d}.lease_until IS NULL OR ${d}.lease_until <= ${now})`;
+
+/** An attempt of the open delivery before this one had no answer: its message may have arrived. */
+export const hadNoAnswer = (d: string) =>
+  `(${d}.attempt_count > 0 AND EXISTS (SELECT FROM earlier_attempts AS a WHERE a.delivery_id = ${d}.id AND a.outcome = 'unknown'))`;

@@ -23,12 +23,12 @@ const moveStatement = defineStatement<
   due AS (
     SELECT d.id FROM clock, ${byChannel}, ${byPriority},
     LATERAL (
-      SELECT id, due_at FROM deliveries WHERE queue = :waiting::text AND channel = c.channel AND priority = p.priority AND due_at <= clock.now
+      SELECT id, due_at FROM open_deliveries WHERE queue = :waiting::text AND channel = c.channel AND priority = p.priority AND due_at <= clock.now
       ORDER BY due_at LIMIT ${batchRows} FOR UPDATE SKIP LOCKED
     ) d
     LIMIT ${batchRows}
   )
-  UPDATE deliveries d SET queue = ${ownQueue("d", ":lanes::text[]")}
+  UPDATE open_deliveries d SET queue = ${ownQueue("d", ":lanes::text[]")}
   FROM due WHERE d.id = due.id
   RETURNING d.recipient_id AS "recipientId"`,
   "sweep-digests",
@@ -51,7 +51,7 @@ const dueQueuesStatement = defineStatement<
   `
   WITH clock AS MATERIALIZED (${clock})
   SELECT q.queue FROM clock, unnest(:queues::text[]) WITH ORDINALITY AS q(queue, place)
-  WHERE EXISTS (SELECT FROM ${byChannel}, ${byPriority}, LATERAL (SELECT FROM deliveries WHERE queue = q.queue AND channel = c.channel AND priority = p.priority AND due_at <= clock.now LIMIT 1) d)
+  WHERE EXISTS (SELECT FROM ${byChannel}, ${byPriority}, LATERAL (SELECT FROM open_deliveries WHERE queue = q.queue AND channel = c.channel AND priority = p.priority AND due_at <= clock.now LIMIT 1) d)
   ORDER BY q.place`,
   "digests-due",
 );

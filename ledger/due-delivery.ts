@@ -73,7 +73,7 @@ const dueColumns = {
   holdCount: column<number>("d.hold_count"),
   attemptCount: column<number>("d.attempt_count"),
   forgivenCount: column<number>("d.forgiven_count"),
-  interrupted: column<boolean>("d.status = 'sending'"),
+  interrupted: column<boolean>("d.lease_token IS NOT NULL"),
   groupId: column<string | null>("g.id"),
   groupKind: column<DueGroup["kind"]>("g.kind"),
   groupStatus: column<DueGroup["status"]>("g.status"),

@@ -42,7 +42,7 @@ export async function freezeAudience(
     const wanted = audience.parse(campaign.audience);
     const where = audienceWhere(wanted, await resolveSegments(client, wanted), "r", 5);
     const { rowCount } = await client.query(
-      `INSERT INTO deliveries (id, campaign_id, recipient_id, channel, priority, queue, due_at)
+      `INSERT INTO open_deliveries (id, campaign_id, recipient_id, channel, priority, queue, due_at)
        SELECT uuid_v7(clock_timestamp()), c.id, r.id, $4::channel, c.priority, q.names[get_byte(uuid_send(r.id), 15) % c.lane_count + 1], $3
        FROM campaigns c, recipients r, (SELECT $2::text[] AS names) q
        WHERE c.id = $1 AND ${where.sql}

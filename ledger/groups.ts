@@ -14,7 +14,7 @@ const leaveGroupsStatement = defineStatement<{ groups: readonly string[] }>(`
   UPDATE groups AS g SET member_count = m.count, status = CASE WHEN m.count = 0 THEN 'closed' ELSE g.status END,
     closed_at = CASE WHEN m.count = 0 THEN clock_timestamp() ELSE g.closed_at END
   FROM (
-    SELECT left_by.id, (SELECT count(*)::int FROM deliveries WHERE group_id = left_by.id AND due_at IS NOT NULL) AS count
+    SELECT left_by.id, (SELECT count(*)::int FROM open_deliveries WHERE group_id = left_by.id) AS count
     FROM unnest(:groups::uuid[]) AS left_by(id)
   ) AS m
   WHERE g.id = m.id AND g.status <> 'closed'`);

@@ -54,21 +54,21 @@ const openSql = `
   WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now),
   open AS (
     SELECT queue, priority, count(*) AS count, count(*) FILTER (WHERE due_at <= clock.now) AS due, min(due_at) AS due_at
-    FROM deliveries, clock WHERE due_at IS NOT NULL GROUP BY queue, priority
+    FROM open_deliveries, clock GROUP BY queue, priority
   ),
   standing AS (
-    SELECT d.queue, d.priority, count(*) AS count FROM deliveries d, clock
+    SELECT d.queue, d.priority, count(*) AS count FROM open_deliveries d, clock
     WHERE d.campaign_id IS NOT NULL AND ${outsideLanes("d")} AND d.due_at <= clock.now AND NOT ${sourceRuns("d")} GROUP BY d.queue, d.priority
   ),
   judged AS (
     SELECT split_part(queue, '/', 1) AS kind, priority, open.count, due - coalesce(standing.count, 0) AS due,
       CASE WHEN standing.count IS NULL THEN open.due_at ELSE (
-        SELECT d.due_at FROM deliveries d WHERE d.queue = open.queue AND d.priority = open.priority AND d.due_at IS NOT NULL AND ${sourceRuns("d")}
+        SELECT d.due_at FROM open_deliveries d WHERE d.queue = open.queue AND d.priority = open.priority AND ${sourceRuns("d")}
         ORDER BY d.due_at LIMIT 1
       ) END AS due_at,
       due > coalesce(standing.count, 0) AND (queue NOT LIKE 'campaign/%' OR EXISTS (
         SELECT FROM campaigns c WHERE c.status = 'running' AND c.id = (
-          SELECT d.campaign_id FROM deliveries d WHERE d.queue = open.queue AND d.priority = open.priority AND d.due_at = open.due_at LIMIT 1
+          SELECT d.campaign_id FROM open_deliveries d WHERE d.queue = open.queue AND d.priority = open.priority AND d.due_at = open.due_at LIMIT 1
         )
       )) AS runs
     FROM open LEFT JOIN standing USING (queue, priority)
@@ -77,21 +77,21 @@ const openSql = `
     (max(extract(epoch FROM clock.now - due_at)) FILTER (WHERE runs))::float8 AS "overdueSeconds"
   FROM judged, clock GROUP BY kind, priority`;
 
-const unsentSql = `SELECT count(*)::float8 AS count FROM deliveries d WHERE d.queue = ANY($1::text[]) AND ${isUnsent("d")}`;
+const unsentSql = `SELECT count(*)::float8 AS count FROM open_deliveries d WHERE d.queue = ANY($1::text[]) AND ${isUnsent("d")}`;
 
 const campaignsSql = "SELECT status, count(*)::int AS count FROM campaigns GROUP BY status";
 
 /** Only what is open has one of these, so that the index by reason is enough. */
 const openReasons = reasons.filter((reason) => reasonStatuses[reason].includes("pending"));
 const waitingSql =
-  "SELECT reason, count(*)::float8 AS count FROM deliveries WHERE reason = ANY($1::text[]) GROUP BY reason";
+  "SELECT reason, count(*)::float8 AS count FROM open_deliveries WHERE reason = ANY($1::text[]) GROUP BY reason";
 
 /** Rows that are looked at to see how it goes, at most: the last ones. */
 const sampleRows = 10_000;
 
 const recipientsAtLimitSql = `
   SELECT count(DISTINCT recipient_id)::int AS count
-  FROM (SELECT recipient_id FROM deliveries WHERE reason = ANY($1::text[]) LIMIT ${sampleRows}) AS held`;
+  FROM (SELECT recipient_id FROM open_deliveries WHERE reason = ANY($1::text[]) LIMIT ${sampleRows}) AS held`;
 
 const breakersSql = "SELECT provider, state FROM breakers ORDER BY provider";
 
@@ -104,12 +104,12 @@ const endedSql = `
   WITH clock AS MATERIALIZED (SELECT now() AS now, now() - $1::int * interval '1 minute' AS since),
   ended AS MATERIALIZED (
     SELECT d.id, d.status, d.notification_id, d.group_id, d.hold_count, d.forgiven_count, d.finished_at
-    FROM deliveries d WHERE d.finished_at > (SELECT since FROM clock) ORDER BY d.finished_at DESC LIMIT ${sampleRows}
+    FROM ended_deliveries d WHERE d.finished_at > (SELECT since FROM clock) ORDER BY d.finished_at DESC LIMIT ${sampleRows}
   ),
   span AS MATERIALIZED (
     SELECT CASE WHEN (SELECT count(*) FROM ended) = ${sampleRows} THEN (SELECT min(finished_at) FROM ended) ELSE clock.since END AS since FROM clock
   ),
-  tried AS MATERIALIZED (SELECT id FROM deliveries WHERE reason = 'retry' ORDER BY id DESC LIMIT ${sampleRows}),
+  tried AS MATERIALIZED (SELECT id FROM open_deliveries WHERE reason = 'retry' ORDER BY id DESC LIMIT ${sampleRows}),
   made AS MATERIALIZED (
     SELECT a.outcome FROM (SELECT id FROM ended UNION ALL SELECT id FROM tried) d JOIN attempts a ON a.delivery_id = d.id, span
     WHERE a.finished_at >= span.since

@@ -25,7 +25,7 @@ import {
 export type { DueDelivery, DueGroup, LeasedRow } from "./due-delivery.ts";
 
 /**
- * The ledger as workers use it: set-based statements over `deliveries` and `attempts`, each one transaction. What is due
+ * The ledger as workers use it: set-based statements over open and ended deliveries and their attempts, each one transaction. What is due
  * is only read; the claim is the compare-and-set that marks a row as `sending` just before it is handed over, under a
  * token and a lease. From then on it is written only by who holds that token (docs/decisions/0001).
  *
@@ -287,12 +287,22 @@ const settledColumns = (settled: readonly SettledDelivery[]): SettledColumns => 
     "detail" in settlement ? settlement.detail : null,
   ),
   settledAttemptCounts: plain(settled, ({ attemptCount }) => attemptCount),
+  lastProviders: settled.map((row) => lastAttempt(row)?.provider ?? null),
+  lastOutcomes: plain(settled, (row) => lastAttempt(row)?.outcome ?? null),
+  lastFailures: plain(settled, (row) => lastAttempt(row)?.failure ?? null),
+  lastResponses: settled.map((row) => lastAttempt(row)?.response ?? null),
+  lastStartedMs: plain(settled, (row) => lastAttempt(row)?.startedAt.getTime() ?? null),
+  lastFinishedMs: plain(settled, (row) => lastAttempt(row)?.finishedAt.getTime() ?? null),
 });
 
-/** Attempts are numbered after those before them. */
+/** The attempt with which a delivery ended stands in its own row. */
+const lastAttempt = ({ settlement, attempts }: SettledDelivery): Attempt | undefined =>
+  settlement.status === "pending" ? undefined : attempts.at(-1);
+
+/** All others. Attempts are numbered after those before them. */
 function attemptColumns(settled: readonly SettledDelivery[]): AttemptColumns {
-  const numbered = settled.flatMap(({ id, attemptCount, attempts }) =>
-    attempts.map((attempt, index) => ({
+  const numbered = settled.flatMap(({ id, attemptCount, attempts, settlement }) =>
+    (settlement.status === "pending" ? attempts : attempts.slice(0, -1)).map((attempt, index) => ({
       id,
       number: attemptCount - attempts.length + index + 1,
       attempt,

@@ -80,8 +80,8 @@ const lockStatement = defineStatement<
   { id: string }
 >(
   `
-  SELECT d.id FROM deliveries d JOIN unnest(:ids::uuid[], :readMs::bigint[]) AS m(id, read_ms) ON m.id = d.id
-  WHERE d.status = 'pending' AND d.due_at = to_timestamp(m.read_ms / 1000.0) ORDER BY d.id FOR NO KEY UPDATE OF d SKIP LOCKED`,
+  SELECT d.id FROM open_deliveries d JOIN unnest(:ids::uuid[], :readMs::bigint[]) AS m(id, read_ms) ON m.id = d.id
+  WHERE d.lease_token IS NULL AND d.due_at = to_timestamp(m.read_ms / 1000.0) ORDER BY d.id FOR NO KEY UPDATE OF d SKIP LOCKED`,
   "lock-merging",
 );
 
@@ -132,7 +132,7 @@ const joinStatement = defineStatement<{
   now: Date;
 }>(
   `
-  UPDATE deliveries d SET group_id = m.group_id, due_at = to_timestamp(m.due_ms / 1000.0), reason = m.reason, hold_count = m.hold_count, queue = m.queue,
+  UPDATE open_deliveries d SET group_id = m.group_id, due_at = to_timestamp(m.due_ms / 1000.0), reason = m.reason, hold_count = m.hold_count, queue = m.queue,
     decided_at = :now::timestamptz, policy_version = m.policy_version, type_version = m.type_version, preferences_version = m.preferences_version
   FROM unnest(:ids::uuid[], :groupIds::uuid[], :dueMs::bigint[], :reasons::text[], :holdCounts::smallint[], :queues::text[], :policyVersions::int[],
       :typeVersions::int[], :preferencesVersions::int[])
@@ -143,9 +143,9 @@ const joinStatement = defineStatement<{
 
 const bringForwardStatement = defineStatement<{ ids: readonly string[]; dueMs: readonly number[] }>(
   `
-  UPDATE deliveries d SET due_at = to_timestamp(g.due_ms / 1000.0)
+  UPDATE open_deliveries d SET due_at = to_timestamp(g.due_ms / 1000.0)
   FROM unnest(:ids::uuid[], :dueMs::bigint[]) AS g(id, due_ms)
-  WHERE d.group_id = g.id AND d.status = 'pending' AND d.reason IN ('batch', 'digest') AND d.due_at > to_timestamp(g.due_ms / 1000.0)`,
+  WHERE d.group_id = g.id AND d.lease_token IS NULL AND d.reason IN ('batch', 'digest') AND d.due_at > to_timestamp(g.due_ms / 1000.0)`,
   "bring-members-forward",
 );
 

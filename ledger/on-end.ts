@@ -1,19 +1,86 @@
 /*
- * Where a delivery ends. Every statement that gives deliveries a terminal status names the rows that it changed to `onEnd`: what has
- * to follow from an end, in the same statement, is added here and nowhere else.
+ * Where a delivery ends. Every statement that ends deliveries takes them out of `open_deliveries` and names what it took to
+ * `endDeliveries`, which writes them to `ended_deliveries`: what has to follow from an end, in the same statement, is added here and
+ * nowhere else.
  */
 
-/** What a delivery `d` is set to that somebody ends, whatever it waited for. It belongs to nobody any more. */
-export const endDelivery = ({ status, reason }: { status: string; reason: string }) =>
-  `status = ${status}, reason = ${reason}, detail = NULL, due_at = NULL, lease_token = NULL, lease_until = NULL, finished_at = clock_timestamp()`;
+/** What both tables say of a delivery, in the same words. */
+const sharedColumns = [
+  "id",
+  "campaign_id",
+  "notification_id",
+  "recipient_id",
+  "leg",
+  "channel",
+  "priority",
+  "queue",
+  "created_at",
+  "forgiven_count",
+  "revision",
+  "hold_count",
+  "decided_at",
+  "policy_version",
+  "type_version",
+  "preferences_version",
+  "template_version_id",
+];
 
-/** What a statement that ends deliveries returns of each row that it changed, of deliveries `d`. */
-export const changedColumns =
-  "d.id, d.campaign_id, d.notification_id, d.recipient_id, d.leg, d.status, d.queue, d.group_id, d.attempt_count";
+/** How deliveries ended: SQL over the columns of what was taken. */
+interface End {
+  status: string;
+  reason: string;
+  detail?: string;
+  attemptCount?: string;
+  groupId?: string;
+  /** The attempt with which they ended, where they ended with one. */
+  attempt?: Record<
+    "provider" | "outcome" | "failure" | "response" | "startedAt" | "finishedAt",
+    string
+  >;
+}
 
 /**
- * The common table expression `ended`: of the rows that the expression `changed` returned, with `changedColumns`, those that
- * have ended. It follows the expression that it names.
+ * The common table expression `ended`, which follows `taken`: the expression of that name has deleted rows of `open_deliveries`, and
+ * returned all their columns and whatever else the end is made of. It returns what is asked about deliveries that have ended.
  */
-export const onEnd = (changed: string) =>
-  `ended AS (SELECT id, campaign_id, notification_id, recipient_id, leg, status FROM ${changed} WHERE status NOT IN ('pending', 'sending'))`;
+export const endDeliveries = (
+  taken: string,
+  { status, reason, detail, attemptCount = "attempt_count", groupId = "group_id", attempt }: End,
+) => {
+  const written = {
+    status,
+    reason,
+    detail: detail ?? "NULL",
+    attempt_count: attemptCount,
+    group_id: groupId,
+    finished_at: "clock_timestamp()",
+    ...(attempt && {
+      provider: attempt.provider,
+      outcome: attempt.outcome,
+      failure: attempt.failure,
+      response: attempt.response,
+      attempt_started_at: attempt.startedAt,
+      attempt_finished_at: attempt.finishedAt,
+    }),
+  };
+  const shared = sharedColumns.join(", ");
+  return `ended AS (
+    INSERT INTO ended_deliveries (${shared}, ${Object.keys(written).join(", ")})
+    SELECT ${shared}, ${Object.values(written).join(", ")} FROM ${taken}
+    RETURNING id, campaign_id, notification_id, recipient_id, leg, status, queue, group_id
+  )`;
+};
+
+/** What a delivery is that is opened again, of the columns of a row that was taken out of `ended_deliveries`. */
+export const reopenDeliveries = (
+  taken: string,
+  open: { dueAt: string; reason: string; forgivenCount: string; templateVersionId: string },
+) => {
+  const kept = [
+    ...sharedColumns.filter((name) => !["forgiven_count", "template_version_id"].includes(name)),
+    "attempt_count",
+    "group_id",
+  ].join(", ");
+  return `INSERT INTO open_deliveries (${kept}, due_at, reason, forgiven_count, template_version_id)
+    SELECT ${kept}, ${open.dueAt}, ${open.reason}, ${open.forgivenCount}, ${open.templateVersionId} FROM ${taken}`;
+};

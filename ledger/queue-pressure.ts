@@ -14,8 +14,8 @@ const readLoad = defineStatement<{ queues: readonly string[] }, Load>(
   `
   SELECT count(*)::int AS backlog, coalesce(extract(epoch FROM clock_timestamp() - min(due_at)) * 1000, 0)::float8 AS "delayMs"
   FROM (
-    SELECT d.due_at FROM deliveries d
-    WHERE d.queue = ANY(:queues::text[]) AND d.due_at <= clock_timestamp() AND d.status = 'pending' AND ${sourceRuns("d")} LIMIT ${countLimit}
+    SELECT d.due_at FROM open_deliveries d
+    WHERE d.queue = ANY(:queues::text[]) AND d.due_at <= clock_timestamp() AND d.lease_token IS NULL AND ${sourceRuns("d")} LIMIT ${countLimit}
   ) AS waiting`,
   "load",
 );

@@ -69,9 +69,11 @@ const lockRecipientsStatement = defineStatement<{ ids: readonly string[] }>(
   "SELECT FROM recipients WHERE id = ANY(:ids::uuid[]) ORDER BY id FOR NO KEY UPDATE",
 );
 const lockRowsStatement = defineStatement<{ ids: readonly string[]; groups: readonly string[] }>(
-  `SELECT id FROM deliveries
-   WHERE id = ANY(:ids::uuid[]) AND (group_id IS NULL OR due_at IS NULL OR group_id = ANY(:groups::uuid[]))
-   ORDER BY id FOR NO KEY UPDATE SKIP LOCKED`,
+  `WITH open AS (
+     SELECT id FROM open_deliveries WHERE id = ANY(:ids::uuid[]) AND (group_id IS NULL OR group_id = ANY(:groups::uuid[])) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+   ),
+   ended AS (SELECT id FROM ended_deliveries WHERE id = ANY(:ids::uuid[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)
+   SELECT id FROM open UNION ALL SELECT id FROM ended`,
 );
 
 const membersStatement = defineStatement<{ ids: readonly string[]; completed: string }, Member>(`
@@ -222,20 +224,23 @@ interface Again {
 
 /** What waits, and what waits to come again. */
 const putOffStatement = defineStatement<Again, RowThatLeft>(`
-  UPDATE deliveries d SET due_at = :until::timestamptz, reason = 'snoozed', detail = NULL, hold_count = 0, group_id = NULL,
+  UPDATE open_deliveries d SET due_at = :until::timestamptz, reason = 'snoozed', hold_count = 0, group_id = NULL,
     queue = CASE WHEN d.queue LIKE 'digest/%' THEN :mailbox::text ELSE d.queue END
   FROM (
     SELECT w.id, w.group_id FROM unnest(:ids::uuid[], :legs::text[]) AS named(id, again) JOIN deliveries m ON m.id = named.id
-      JOIN deliveries w ON ${sameOwed} AND (w.id = m.id OR w.leg = named.again)
-    WHERE w.status = 'pending' ORDER BY w.id FOR NO KEY UPDATE OF w SKIP LOCKED
+      JOIN open_deliveries w ON ${sameOwed} AND (w.id = m.id OR w.leg = named.again)
+    WHERE w.lease_token IS NULL ORDER BY w.id FOR NO KEY UPDATE OF w SKIP LOCKED
   ) AS locked
   WHERE d.id = locked.id RETURNING d.id, d.campaign_id AS "campaignId", d.queue, locked.group_id AS "groupId"`);
 
 const comeAgainStatement = defineStatement<Again & { critical: string }, ChangedRow>(`
-  INSERT INTO deliveries (id, campaign_id, notification_id, recipient_id, leg, channel, priority, queue, due_at, reason)
+  INSERT INTO open_deliveries (id, campaign_id, notification_id, recipient_id, leg, channel, priority, queue, due_at, reason)
   SELECT uuid_v7(clock_timestamp()), d.campaign_id, d.notification_id, d.recipient_id, named.again, d.channel, d.priority,
     CASE d.priority WHEN 'critical' THEN :critical::text ELSE :mailbox::text END, :until::timestamptz, 'snoozed'
-  FROM unnest(:ids::uuid[], :legs::text[]) AS named(id, again) JOIN deliveries d ON d.id = named.id ORDER BY d.id
+  FROM unnest(:ids::uuid[], :legs::text[]) AS named(id, again) JOIN deliveries d ON d.id = named.id
+  -- It has come again before, and has ended.
+  WHERE NOT EXISTS (SELECT FROM ended_deliveries m WHERE ${sameOwed.replaceAll("w.", "d.")} AND m.leg = named.again)
+  ORDER BY d.id
   ON CONFLICT DO NOTHING RETURNING id, campaign_id AS "campaignId", queue`);
 
 const earlierSnoozeStatement = defineStatement<{ keys: readonly string[] }, { until: string }>(
@@ -295,7 +300,7 @@ export const snoozeDeliveries = (
   });
 
 const cancellableOwedStatement = defineStatement<{ ids: readonly string[] }, OwedRow>(`
-  SELECT DISTINCT d.id, d.group_id AS "groupId" FROM deliveries m JOIN deliveries d ON ${sameOwed.replaceAll("w.", "d.")}
+  SELECT DISTINCT d.id, d.group_id AS "groupId" FROM deliveries m JOIN open_deliveries d ON ${sameOwed.replaceAll("w.", "d.")}
   WHERE m.id = ANY(:ids::uuid[]) AND ${isCancellable("NULL")}`);
 
 /**

@@ -28,7 +28,7 @@ const beginning = "00000000-0000-0000-0000-000000000000";
  */
 const deliveriesSql = `
   WITH page AS MATERIALIZED (
-    SELECT id, campaign_id, finished_at FROM deliveries WHERE id > $1 AND id < $2 ORDER BY id LIMIT ${batchRows}
+    SELECT id, campaign_id, finished_at FROM ended_deliveries WHERE id > $1 AND id < $2 ORDER BY id LIMIT ${batchRows}
   ),
   over AS MATERIALIZED (
     SELECT c.id FROM campaigns c
@@ -38,13 +38,13 @@ const deliveriesSql = `
     FOR SHARE OF c SKIP LOCKED
   ),
   expired AS MATERIALIZED (
-    SELECT d.id FROM deliveries d
-    WHERE d.id = ANY (ARRAY(SELECT id FROM page WHERE finished_at < $3)) AND d.due_at IS NULL AND d.finished_at < $3
+    SELECT d.id FROM ended_deliveries d
+    WHERE d.id = ANY (ARRAY(SELECT id FROM page WHERE finished_at < $3)) AND d.finished_at < $3
       AND (d.campaign_id IS NULL OR d.campaign_id = ANY (ARRAY(SELECT id FROM over)))
     FOR UPDATE OF d SKIP LOCKED
   ),
-  evidence AS (DELETE FROM attempts WHERE delivery_id = ANY (ARRAY(SELECT id FROM expired))),
-  removed AS (DELETE FROM deliveries WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING campaign_id, status, leg),
+  evidence AS (DELETE FROM earlier_attempts WHERE delivery_id = ANY (ARRAY(SELECT id FROM expired))),
+  removed AS (DELETE FROM ended_deliveries WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING campaign_id, status, leg),
   archived AS (
     INSERT INTO archived_deliveries (campaign_id, status, count)
     SELECT campaign_id, status, count(*) FROM removed WHERE campaign_id IS NOT NULL AND leg = 'primary' GROUP BY campaign_id, status ORDER BY campaign_id, status

@@ -1,8 +1,7 @@
 import { dueSelection, dueTables, type DueRow } from "./due-delivery.ts";
-import { mayHaveArrived } from "./audience-sql.ts";
-import { sourceRuns } from "./conditions.ts";
+import { hadNoAnswer, isFree, sourceRuns } from "./conditions.ts";
 import { reopenGroups } from "./groups.ts";
-import { changedColumns, onEnd } from "./on-end.ts";
+import { endDeliveries } from "./on-end.ts";
 import { defineStatement } from "./sql.ts";
 import type { Channel } from "../domain/channel.ts";
 import { longestWindowMs } from "../domain/policy/limits.ts";
@@ -25,9 +24,16 @@ export interface SettledColumns {
   settledReasons: PlainArray;
   settledDetails: readonly (string | null)[];
   settledAttemptCounts: PlainArray;
+  /** The attempt with which each ended, if it ended with one. */
+  lastProviders: readonly (string | null)[];
+  lastOutcomes: PlainArray;
+  lastFailures: PlainArray;
+  lastResponses: readonly (string | null)[];
+  lastStartedMs: PlainArray;
+  lastFinishedMs: PlainArray;
 }
 
-/** Their attempts. */
+/** Their attempts before that. */
 export interface AttemptColumns {
   attemptDeliveryIds: PlainArray;
   attemptNumbers: PlainArray;
@@ -86,9 +92,6 @@ const openCountLimit = 1_000;
 
 const byPriority = `(VALUES ${priorities.map((priority) => `('${priority}'::priority, interval '${ageingMs[priority]} milliseconds')`).join(", ")}) AS p(priority, ageing)`;
 
-/** A row of deliveries that nobody holds, as the clock of the statement has it. */
-const isFree = (d: string) => `(${d}.lease_until IS NULL OR ${d}.lease_until <= clock.now)`;
-
 const clock =
   "clock AS MATERIALIZED (SELECT greatest(:asOf::timestamptz, clock_timestamp()) AS now)";
 
@@ -111,8 +114,8 @@ export const readDue = defineStatement<
   due AS (
     SELECT d.*, p.ageing FROM clock, unnest(:channels::channel[]) AS c(channel), ${byPriority},
     LATERAL (
-      SELECT * FROM deliveries o
-      WHERE o.queue = :queue AND o.channel = c.channel AND o.priority = p.priority AND o.due_at <= clock.now AND ${isFree("o")}
+      SELECT * FROM open_deliveries o
+      WHERE o.queue = :queue AND o.channel = c.channel AND o.priority = p.priority AND o.due_at <= clock.now AND ${isFree("o", "clock.now")}
         AND o.id NOT IN (SELECT unnest(:except::uuid[])) AND ${sourceRuns("o")}
       ORDER BY o.due_at LIMIT :limit::int
     ) d
@@ -129,34 +132,39 @@ export const readDueMembers = defineStatement<
   `
   WITH ${clock},
   due AS (
-    SELECT o.* FROM deliveries o, clock
-    WHERE o.group_id = ANY(:groups::uuid[]) AND o.due_at <= clock.now AND ${isFree("o")}
+    SELECT o.* FROM open_deliveries o, clock
+    WHERE o.group_id = ANY(:groups::uuid[]) AND o.due_at <= clock.now AND ${isFree("o", "clock.now")}
       AND o.id NOT IN (SELECT unnest(:except::uuid[])) AND ${sourceRuns("o")}
   )
   SELECT ${dueSelection} FROM ${dueTables} ORDER BY d.id`,
   "members",
 );
 
-/** Whether a row is to be suppressed, and whether it is after a hand-over that nobody answered: then its outcome is unknown. */
-const ends = "h.due_ms IS NULL";
-const endsUnknown = `${ends} AND ${mayHaveArrived("d")}`;
-
-/** A hold, or a suppression, of rows that are as they were read. */
+/** Holds, and suppressions, of rows that are as they were read. What is suppressed after a hand-over without an answer may have arrived. */
 export const writeDecisions = defineStatement<DecisionColumns>(
   `
-  WITH changed AS (
-  UPDATE deliveries d SET status = CASE WHEN ${endsUnknown} THEN 'unknown' WHEN ${ends} THEN 'suppressed' ELSE d.status END,
-    due_at = to_timestamp(h.due_ms / 1000.0), reason = CASE WHEN ${endsUnknown} THEN 'outcome_unknown' ELSE h.reason END, hold_count = h.hold_count,
-    group_id = h.group_id, finished_at = CASE WHEN ${ends} THEN clock_timestamp() END,
-    decided_at = to_timestamp(h.decided_ms / 1000.0), policy_version = h.policy_version, type_version = h.type_version, preferences_version = h.preferences_version
-  FROM unnest(:ids::uuid[], :readDueMs::bigint[], :decidedMs::bigint[], :dueMs::bigint[], :reasons::text[], :holdCounts::smallint[], :groupIds::uuid[],
-      :policyVersions::int[], :typeVersions::int[], :preferencesVersions::int[])
-    AS h(id, read_ms, decided_ms, due_ms, reason, hold_count, group_id, policy_version, type_version, preferences_version)
-  WHERE d.id = h.id AND d.status = 'pending' AND d.due_at = to_timestamp(h.read_ms / 1000.0)
-  RETURNING ${changedColumns}
+  WITH made AS MATERIALIZED (
+    SELECT * FROM unnest(:ids::uuid[], :readDueMs::bigint[], :decidedMs::bigint[], :dueMs::bigint[], :reasons::text[], :holdCounts::smallint[], :groupIds::uuid[],
+        :policyVersions::int[], :typeVersions::int[], :preferencesVersions::int[])
+      AS m(id, read_ms, decided_ms, due_ms, reason, hold_count, group_id, policy_version, type_version, preferences_version)
   ),
-  ${onEnd("changed")}
-  SELECT FROM changed LIMIT 0`,
+  held AS (
+    UPDATE open_deliveries d SET due_at = to_timestamp(m.due_ms / 1000.0), reason = m.reason, hold_count = m.hold_count, group_id = m.group_id,
+      decided_at = to_timestamp(m.decided_ms / 1000.0), policy_version = m.policy_version, type_version = m.type_version, preferences_version = m.preferences_version
+    FROM made m WHERE m.due_ms IS NOT NULL AND d.id = m.id AND d.lease_token IS NULL AND d.due_at = to_timestamp(m.read_ms / 1000.0)
+  ),
+  taken AS (
+    DELETE FROM open_deliveries d USING made m
+    WHERE m.due_ms IS NULL AND d.id = m.id AND d.lease_token IS NULL AND d.due_at = to_timestamp(m.read_ms / 1000.0)
+    RETURNING d.id, d.campaign_id, d.notification_id, d.recipient_id, d.leg, d.channel, d.priority, d.queue, d.created_at, d.attempt_count, d.forgiven_count,
+      d.revision, d.template_version_id, m.hold_count, m.group_id, m.reason, to_timestamp(m.decided_ms / 1000.0) AS decided_at, m.policy_version, m.type_version,
+      m.preferences_version, ${hadNoAnswer("d")} AS unknown
+  ),
+  ${endDeliveries("taken", {
+    status: "(CASE WHEN unknown THEN 'unknown' ELSE 'suppressed' END)::delivery_status",
+    reason: "CASE WHEN unknown THEN 'outcome_unknown' ELSE reason END",
+  })}
+  SELECT FROM ended LIMIT 0`,
   "decided",
 );
 
@@ -169,9 +177,9 @@ const roomFor = (asked: number, window: string) =>
 const roomForType = (asked: number, window: string) =>
   `(excluded.asked[${asked}] IS NULL OR (SELECT count(*) FROM unnest(g.granted, g.types) AS e(at, type) WHERE e.type = excluded.types[1] AND e.at > excluded.granted[1] - interval '${window}') < excluded.asked[${asked}])`;
 
-/** What is said of a row `d` that was settled as `s`: of one that failed after a hand-over that nobody answered, that nobody knows. */
+/** What is said of a row that was settled: of one that failed after a hand-over that nobody answered, that nobody knows. */
 const unlessArrived = (said: string, unknown: string) =>
-  `CASE WHEN s.status = 'failed' AND ${mayHaveArrived("d")} THEN ${unknown} ELSE ${said} END`;
+  `CASE WHEN said_status = 'failed' AND no_answer THEN ${unknown} ELSE ${said} END`;
 
 export const settleAndClaim = defineStatement<
   SettledColumns & AttemptColumns & GrantColumns & ClaimColumns & ClaimTerms,
@@ -179,28 +187,48 @@ export const settleAndClaim = defineStatement<
 >(
   `
   WITH ${clock},
-  settled AS (
-    UPDATE deliveries d SET status = ${unlessArrived("s.status", "'unknown'::delivery_status")}, due_at = to_timestamp(s.due_ms / 1000.0),
-      reason = ${unlessArrived("s.reason", "'outcome_unknown'")}, detail = s.detail, attempt_count = s.attempt_count,
-      forgiven_count = CASE WHEN s.reason = 'sender_refused' THEN s.attempt_count ELSE d.forgiven_count END, lease_token = NULL, lease_until = NULL, finished_at = CASE WHEN s.due_ms IS NULL THEN clock_timestamp() END
-    FROM unnest(:settledIds::uuid[], :settledTokens::uuid[], :settledStatuses::delivery_status[], :settledDueMs::bigint[], :settledReasons::text[], :settledDetails::text[],
-        :settledAttemptCounts::smallint[])
-      AS s(id, token, status, due_ms, reason, detail, attempt_count)
-    WHERE d.id = s.id AND d.lease_token IS NOT DISTINCT FROM s.token AND d.due_at IS NOT NULL
-    RETURNING ${changedColumns}
+  said AS MATERIALIZED (
+    SELECT * FROM unnest(:settledIds::uuid[], :settledTokens::uuid[], :settledStatuses::delivery_status[], :settledDueMs::bigint[], :settledReasons::text[],
+        :settledDetails::text[], :settledAttemptCounts::smallint[], :lastProviders::text[], :lastOutcomes::attempt_outcome[], :lastFailures::text[],
+        :lastResponses::text[], :lastStartedMs::bigint[], :lastFinishedMs::bigint[])
+      AS s(said_id, said_token, said_status, said_due_ms, said_reason, said_detail, said_attempt_count, provider, outcome, failure, response, started_ms, finished_ms)
   ),
-  ${onEnd("settled")},
+  taken AS (
+    DELETE FROM open_deliveries d USING said
+    WHERE said_due_ms IS NULL AND d.id = said_id AND d.lease_token IS NOT DISTINCT FROM said_token
+    RETURNING d.*, said.*, said_status = 'failed' AND ${hadNoAnswer("d")} AS no_answer
+  ),
+  ${endDeliveries("taken", {
+    status: unlessArrived("said_status", "'unknown'::delivery_status"),
+    reason: unlessArrived("said_reason", "'outcome_unknown'"),
+    detail: "said_detail",
+    attemptCount: "said_attempt_count",
+    attempt: {
+      provider: "provider",
+      outcome: "outcome",
+      failure: "failure",
+      response: "response",
+      startedAt: "to_timestamp(started_ms / 1000.0)",
+      finishedAt: "to_timestamp(finished_ms / 1000.0)",
+    },
+  })},
+  kept AS (
+    UPDATE open_deliveries d SET due_at = to_timestamp(said_due_ms / 1000.0), reason = said_reason, attempt_count = said_attempt_count,
+      forgiven_count = CASE WHEN said_reason = 'sender_refused' THEN said_attempt_count ELSE d.forgiven_count END, lease_token = NULL, lease_until = NULL
+    FROM said WHERE said_due_ms IS NOT NULL AND d.id = said_id AND d.lease_token IS NOT DISTINCT FROM said_token
+    RETURNING d.id, d.group_id, d.attempt_count
+  ),
   -- No provider took them.
   reopened AS (
-    ${reopenGroups("ARRAY(SELECT DISTINCT group_id FROM settled WHERE group_id IS NOT NULL AND status = 'pending' AND attempt_count = 0)")}
+    ${reopenGroups("ARRAY(SELECT DISTINCT group_id FROM kept WHERE group_id IS NOT NULL AND attempt_count = 0)")}
   ),
   evidence AS (
-    INSERT INTO attempts (delivery_id, number, provider, outcome, failure, response, started_at, finished_at)
+    INSERT INTO earlier_attempts (delivery_id, number, provider, outcome, failure, response, started_at, finished_at)
     SELECT a.id, a.number, a.provider, a.outcome, a.failure, a.response, to_timestamp(a.started_ms / 1000.0), to_timestamp(a.finished_ms / 1000.0)
     FROM unnest(:attemptDeliveryIds::uuid[], :attemptNumbers::smallint[], :attemptProviders::text[], :attemptOutcomes::attempt_outcome[], :attemptFailures::text[],
         :attemptResponses::text[], :attemptStartedMs::bigint[], :attemptFinishedMs::bigint[])
       AS a(id, number, provider, outcome, failure, response, started_ms, finished_ms)
-    WHERE a.id = ANY (ARRAY(SELECT id FROM settled))
+    WHERE a.id = ANY (ARRAY(SELECT id FROM ended UNION ALL SELECT id FROM kept))
   ),
   -- One row a recipient, in the order of recipients, so that no two turns wait for each other. A grant is an entry in the log:
   -- it is made where the entries that stand in the way are out of their windows, on the log as it is under its lock.
@@ -221,13 +249,13 @@ export const settleAndClaim = defineStatement<
     RETURNING recipient_id, granted[cardinality(granted)] AS at
   ),
   claimed AS (
-    UPDATE deliveries d SET status = 'sending', attempt_count = d.attempt_count + 1, revision = wanted.revision,
+    UPDATE open_deliveries d SET attempt_count = d.attempt_count + 1, revision = wanted.revision,
       lease_token = :token::uuid, lease_until = clock.now + :leaseMs::float8 * interval '1 millisecond',
       decided_at = clock.now, policy_version = wanted.policy_version, type_version = wanted.type_version, preferences_version = wanted.preferences_version
     FROM unnest(:claimIds::uuid[], :claimAttemptCounts::smallint[], :claimRevisions::smallint[], :claimRecipientIds::uuid[],
         :claimPolicyVersions::int[], :claimTypeVersions::int[], :claimPreferencesVersions::int[])
       AS wanted(id, attempt_count, revision, recipient_id, policy_version, type_version, preferences_version), clock
-    WHERE d.id = wanted.id AND d.attempt_count = wanted.attempt_count AND d.due_at <= clock.now AND ${isFree("d")}
+    WHERE d.id = wanted.id AND d.attempt_count = wanted.attempt_count AND d.due_at <= clock.now AND ${isFree("d", "clock.now")}
       -- Not as a condition of a join, which would be nested loops: as it stands, it is looked up in a hash.
       AND coalesce(wanted.recipient_id IN (SELECT recipient_id FROM granted), false)
       AND (d.campaign_id IS NULL OR wanted.revision = (SELECT c.revision FROM campaigns c WHERE c.id = d.campaign_id AND (d.leg <> 'primary' OR (c.status = 'running' AND c.finished_at IS NULL))))
@@ -273,7 +301,7 @@ export const renewLeases = defineStatement<{
   leaseMs: number;
 }>(
   `
-  UPDATE deliveries d SET lease_until = greatest(:asOf::timestamptz, clock_timestamp()) + :leaseMs::float8 * interval '1 millisecond'
+  UPDATE open_deliveries d SET lease_until = greatest(:asOf::timestamptz, clock_timestamp()) + :leaseMs::float8 * interval '1 millisecond'
   FROM unnest(:ids::uuid[], :tokens::uuid[]) AS held(id, token)
   WHERE d.id = held.id AND d.lease_token = held.token`,
   "renew",
@@ -295,20 +323,20 @@ export const readOutlook = defineStatement<
     LEFT JOIN LATERAL (
       SELECT d.due_at AS at, d.reason FROM ${byPriority},
       LATERAL (
-        SELECT due_at, reason FROM deliveries o
-        WHERE o.queue = :queue AND o.channel = c.channel AND o.priority = p.priority AND o.due_at IS NOT NULL AND ${isFree("o")} AND ${sourceRuns("o")}
+        SELECT due_at, reason FROM open_deliveries o
+        WHERE o.queue = :queue AND o.channel = c.channel AND o.priority = p.priority AND ${isFree("o", "clock.now")} AND ${sourceRuns("o")}
         ORDER BY due_at LIMIT 1
       ) d
       ORDER BY d.due_at LIMIT 1
     ) free ON true
     LEFT JOIN LATERAL (
-      SELECT min(d.lease_until) AS until FROM deliveries d
+      SELECT min(d.lease_until) AS until FROM open_deliveries d
       WHERE d.queue = :queue AND d.channel = c.channel AND d.due_at <= clock.now AND d.lease_until > clock.now AND ${sourceRuns("d")}
         AND (free.at IS NULL OR free.at > clock.now)
     ) leased ON true
     WHERE free.at IS NOT NULL OR leased.until IS NOT NULL
   ),
-  open AS (SELECT count(*)::int AS count FROM (SELECT FROM deliveries WHERE queue = :queue AND due_at IS NOT NULL LIMIT ${openCountLimit}) o)
+  open AS (SELECT count(*)::int AS count FROM (SELECT FROM open_deliveries WHERE queue = :queue LIMIT ${openCountLimit}) o)
   SELECT open.count AS open, next.channel, next.at AS "dueAt", next.reason FROM open LEFT JOIN next ON true`,
   "outlook",
 );

@@ -170,7 +170,7 @@ const pageStatement = defineStatement<
 >(`
   SELECT d.id, d.recipient_id AS "recipientId",
     lower(r.time_zone) = ANY(:zones::text[]) OR coalesce(lower(r.time_zone) <> ALL(:known::text[]), false) AS concerned
-  FROM deliveries d JOIN recipients r ON r.id = d.recipient_id
+  FROM open_deliveries d JOIN recipients r ON r.id = d.recipient_id
   WHERE d.reason = :reason::text AND d.id > :after::uuid ORDER BY d.id LIMIT ${pageRows}`);
 
 const beforeAll = "00000000-0000-0000-0000-000000000000";

@@ -1,11 +1,10 @@
 import type { Priority } from "../domain/priority.ts";
 import { shardNames } from "../domain/delivery/queues.ts";
 import { heldReasons } from "../domain/delivery/reasons.ts";
-import { mayHaveArrived } from "./audience-sql.ts";
-import { ownQueue } from "./conditions.ts";
+import { hadNoAnswer, isFree, ownQueue } from "./conditions.ts";
 import { untilUncontended } from "./contention.ts";
 import { groupsOf, leaveGroups, lockGroups, reopenGroupsOf } from "./groups.ts";
-import { changedColumns, endDelivery, onEnd } from "./on-end.ts";
+import { endDeliveries, reopenDeliveries } from "./on-end.ts";
 import { defineStatement, type Execute, type Statement } from "./sql.ts";
 
 /*
@@ -42,30 +41,26 @@ interface Shards {
   mailboxShards: number;
 }
 
-/** A row that waits and that nobody holds under a live lease. */
-const isWaiting =
-  "d.status = 'pending' AND d.due_at IS NOT NULL AND (d.lease_until IS NULL OR d.lease_until <= clock_timestamp())";
+/** A row of open deliveries that waits. */
+const isWaiting = "d.lease_token IS NULL";
 
-/** A row that may be cancelled: it waits, or its hand-over was cut off. `asOf` is an instant, or NULL for the ledger's clock. */
+/** A row of open deliveries that may be cancelled: nobody holds it. `asOf` is an instant, or NULL for the ledger's clock. */
 export const isCancellable = (asOf: string) =>
-  `d.due_at IS NOT NULL AND (d.status = 'pending' OR d.lease_until <= greatest(${asOf}::timestamptz, clock_timestamp()))`;
+  isFree("d", `greatest(${asOf}::timestamptz, clock_timestamp())`);
 
 /** It has not joined another group since its groups were locked. */
 const inLockedGroup = "(d.group_id IS NULL OR d.group_id = ANY(:groups::uuid[]))";
 
-/** The rows of a batch that fulfil `condition`, locked, with what of them decides what is written. */
+/** The open deliveries of a batch that fulfil `condition`, locked, with what of them decides what is written. */
 export const lockedRows = (condition: string, limit = "") => `(
-    SELECT d.id, d.group_id, d.status = 'sending' OR ${mayHaveArrived("d")} AS unknown,
-      coalesce(d.status = 'pending' AND d.reason = ANY('{${heldReasons.join(",")}}'::text[]), false) AS deferred
-    FROM deliveries d WHERE ${condition} ${limit} FOR NO KEY UPDATE OF d SKIP LOCKED
+    SELECT d.id, d.group_id, d.lease_token IS NOT NULL OR ${hadNoAnswer("d")} AS unknown,
+      coalesce(d.lease_token IS NULL AND d.reason = ANY('{${heldReasons.join(",")}}'::text[]), false) AS deferred
+    FROM open_deliveries d WHERE ${condition} ${limit} FOR UPDATE OF d SKIP LOCKED
   ) AS locked`;
 
 /** Locked rows by their ids, of those that fulfil `condition`. */
 const lockedById = (condition: string) =>
   lockedRows(`d.id = ANY(:ids::uuid[]) AND ${condition} AND ${inLockedGroup}`, "ORDER BY d.id");
-
-const rowsThatLeft =
-  'SELECT id, campaign_id AS "campaignId", queue, left_group AS "groupId" FROM changed';
 
 /**
  * Cancels locked rows. A row whose hand-over was cut off, or that waits for another try after one without an answer, may have
@@ -73,15 +68,15 @@ const rowsThatLeft =
  * @param from the rows, as `lockedRows` has them; `:cause` says who cancels
  */
 export const cancelSql = (from: string) => `
-  WITH changed AS (
-    UPDATE deliveries d SET ${endDelivery({
-      status: "(CASE WHEN locked.unknown THEN 'unknown' ELSE 'cancelled' END)::delivery_status",
-      reason: "CASE WHEN locked.unknown THEN 'outcome_unknown' ELSE :cause::text END",
-    })}, group_id = CASE WHEN locked.unknown THEN d.group_id END
-    FROM ${from} WHERE d.id = locked.id RETURNING ${changedColumns}, locked.group_id AS left_group
+  WITH taken AS (
+    DELETE FROM open_deliveries d USING ${from} WHERE d.id = locked.id RETURNING d.*, locked.unknown
   ),
-  ${onEnd("changed")}
-  ${rowsThatLeft}`;
+  ${endDeliveries("taken", {
+    status: "(CASE WHEN unknown THEN 'unknown' ELSE 'cancelled' END)::delivery_status",
+    reason: "CASE WHEN unknown THEN 'outcome_unknown' ELSE :cause::text END",
+    groupId: "CASE WHEN unknown THEN group_id END",
+  })}
+  SELECT id, campaign_id AS "campaignId", queue, group_id AS "groupId" FROM taken`;
 
 /**
  * Gives locked rows another priority. A row that policy defers is decided again, outside its group; that it was deferred stays
@@ -96,11 +91,10 @@ export const reprioritiseSql = (
   from: string,
   { priority, queue, leaves = "false" }: { priority: string; queue: string; leaves?: string },
 ) => `
-  UPDATE deliveries d SET priority = ${priority},
+  UPDATE open_deliveries d SET priority = ${priority},
     due_at = CASE WHEN locked.deferred THEN clock_timestamp()
-      WHEN d.status = 'pending' AND d.due_at <= clock_timestamp() THEN d.due_at + interval '1 millisecond' ELSE d.due_at END,
+      WHEN d.lease_token IS NULL AND d.due_at <= clock_timestamp() THEN d.due_at + interval '1 millisecond' ELSE d.due_at END,
     reason = CASE WHEN locked.deferred THEN 'decide_again' ELSE d.reason END,
-    detail = CASE WHEN locked.deferred THEN NULL ELSE d.detail END,
     hold_count = CASE WHEN locked.deferred THEN greatest(d.hold_count, 1) ELSE d.hold_count END,
     group_id = CASE WHEN locked.deferred OR ${leaves} THEN NULL ELSE d.group_id END, queue = ${queue}
   FROM ${from} WHERE d.id = locked.id
@@ -120,7 +114,7 @@ const cancelStatement = defineStatement<
 >(cancelSql(lockedById(isCancellable(":asOf"))));
 
 const sendNowStatement = defineStatement<ByGroup & { mailboxes: readonly string[] }, RowThatLeft>(`
-  UPDATE deliveries d SET due_at = clock_timestamp(), reason = 'send_requested', detail = NULL, hold_count = greatest(d.hold_count, 1),
+  UPDATE open_deliveries d SET due_at = clock_timestamp(), reason = 'send_requested', hold_count = greatest(d.hold_count, 1),
     group_id = NULL, queue = ${outOfDigest}
   FROM ${lockedById(isWaiting)}
   WHERE d.id = locked.id RETURNING d.id, d.campaign_id AS "campaignId", d.queue, locked.group_id AS "groupId"`);
@@ -191,15 +185,25 @@ const retryStatement = defineStatement<
   },
   ChangedRow & { leg: string; groupId: string | null; attemptCount: number }
 >(`
-  UPDATE deliveries d SET status = 'pending', due_at = clock_timestamp(), reason = 'retry_requested', detail = NULL,
-    forgiven_count = d.attempt_count, finished_at = NULL, lease_token = NULL, lease_until = NULL,
-    template_version_id = coalesce(locked.version_id, d.template_version_id)
-  FROM (
-    SELECT o.id, named.version_id FROM deliveries o JOIN unnest(:ids::uuid[], :versionIds::uuid[]) AS named(id, version_id) ON named.id = o.id
-    WHERE o.status = ANY(:statuses::delivery_status[]) ORDER BY o.id FOR NO KEY UPDATE OF o
-  ) AS locked
-  WHERE d.id = locked.id
-  RETURNING d.id, d.campaign_id AS "campaignId", d.queue, d.leg, d.group_id AS "groupId", d.attempt_count AS "attemptCount"`);
+  WITH taken AS (
+    DELETE FROM ended_deliveries d
+    USING (
+      SELECT o.id, named.version_id FROM ended_deliveries o JOIN unnest(:ids::uuid[], :versionIds::uuid[]) AS named(id, version_id) ON named.id = o.id
+      WHERE o.status = ANY(:statuses::delivery_status[]) ORDER BY o.id FOR UPDATE OF o
+    ) AS locked
+    WHERE d.id = locked.id RETURNING d.*, locked.version_id
+  ),
+  evidence AS (
+    INSERT INTO earlier_attempts (delivery_id, number, provider, outcome, failure, response, started_at, finished_at)
+    SELECT id, attempt_count, provider, outcome, failure, response, attempt_started_at, attempt_finished_at FROM taken WHERE outcome IS NOT NULL
+  )
+  ${reopenDeliveries("taken", {
+    dueAt: "clock_timestamp()",
+    reason: "'retry_requested'",
+    forgivenCount: "attempt_count",
+    templateVersionId: "coalesce(version_id, template_version_id)",
+  })}
+  RETURNING id, campaign_id AS "campaignId", queue, leg, group_id AS "groupId", attempt_count AS "attemptCount"`);
 
 /** A delivery to be tried again; with another version of its template, where one is given. */
 export type RetriedMember = Member & { versionId: string | null };
@@ -232,7 +236,7 @@ const groupsOfRecipientsStatement = defineStatement<
   { recipientIds: readonly string[] },
   { groupId: string }
 >(
-  `SELECT DISTINCT group_id AS "groupId" FROM deliveries WHERE recipient_id = ANY(:recipientIds::uuid[]) AND due_at IS NOT NULL AND group_id IS NOT NULL`,
+  `SELECT DISTINCT group_id AS "groupId" FROM open_deliveries WHERE recipient_id = ANY(:recipientIds::uuid[]) AND group_id IS NOT NULL`,
 );
 
 const releaseStatement = defineStatement<
@@ -241,15 +245,15 @@ const releaseStatement = defineStatement<
 >(`
   WITH locked AS MATERIALIZED (
     SELECT * FROM ${lockedRows(
-      `d.recipient_id = ANY(:recipientIds::uuid[]) AND d.due_at IS NOT NULL AND d.status = 'pending'
+      `d.recipient_id = ANY(:recipientIds::uuid[]) AND d.lease_token IS NULL
         AND (d.reason = ANY('{${heldReasons.join(",")}}'::text[]) OR d.due_at <= clock_timestamp()) AND ${inLockedGroup}`,
       "ORDER BY d.id",
     )}
   ),
   moved AS (
-    UPDATE deliveries AS d SET due_at = clock_timestamp() FROM locked WHERE d.id = locked.id AND NOT locked.deferred
+    UPDATE open_deliveries AS d SET due_at = clock_timestamp() FROM locked WHERE d.id = locked.id AND NOT locked.deferred
   )
-  UPDATE deliveries AS d SET due_at = clock_timestamp(), reason = 'decide_again', detail = NULL, hold_count = greatest(d.hold_count, 1), group_id = NULL,
+  UPDATE open_deliveries AS d SET due_at = clock_timestamp(), reason = 'decide_again', hold_count = greatest(d.hold_count, 1), group_id = NULL,
     queue = ${outOfDigest}
   FROM locked WHERE d.id = locked.id AND locked.deferred
   RETURNING d.id, d.campaign_id AS "campaignId", d.queue, locked.group_id AS "groupId"`);
@@ -279,7 +283,7 @@ export async function releaseDeferredDeliveries(
 }
 
 const cancellableOfRecipientStatement = defineStatement<{ recipientId: string }, Member>(
-  `SELECT d.id, d.group_id AS "groupId" FROM deliveries d WHERE d.recipient_id = :recipientId::uuid AND ${isCancellable("NULL")}`,
+  `SELECT d.id, d.group_id AS "groupId" FROM open_deliveries d WHERE d.recipient_id = :recipientId::uuid AND ${isCancellable("NULL")}`,
 );
 
 const forgetCapUsesStatement = defineStatement<{ recipientId: string }>(

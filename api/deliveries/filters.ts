@@ -188,19 +188,20 @@ export async function countDeliveries(pool: Pool, filters: DeliveryFilters): Pro
 }
 
 /**
- * Conditions of which each is looked up by itself, for each has an index that is in the order of creation for it alone, or
- * most rows are of it: what is open has one, and what has a reason has one by that. Together they are the statuses and
- * reasons that are meant; no row is of two.
+ * Conditions of which each is looked up by itself, in the one of the two tables that it names by whether anything is due, for each has
+ * an index there that is in the order of creation for it alone, or most rows are of it. Together they are the statuses and reasons
+ * that are meant; no row is of two.
  */
 function kindsOf({ status, reason }: DeliveryFilters): string[] {
   if (!status && !reason) return ["true"];
   return [...new Set(status ?? deliveryStatuses)].flatMap((of): string[] => {
     const open = of === "pending" || of === "sending";
     const mayLack = open || of === "sent" || of === "delivered";
-    if (!reason && mayLack) return [`d.status = '${of}'${open ? " AND d.due_at IS NOT NULL" : ""}`];
+    const ofStatus = `d.due_at IS ${open ? "NOT NULL" : "NULL"} AND d.status = '${of}'`;
+    if (!reason && mayLack) return [ofStatus];
     return [...new Set(reason ?? reasons)]
       .filter((code) => reasonStatuses[code].includes(of))
-      .map((code) => `d.status = '${of}' AND d.reason = '${code}'`);
+      .map((code) => `${ofStatus} AND d.reason = '${code}'`);
   });
 }
 

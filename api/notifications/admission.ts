@@ -19,7 +19,7 @@ interface Limits {
 }
 
 /** Deliveries of campaigns wait in the same queues for their batches and digests, and are not counted: the index that is read holds none. */
-const countSql = `SELECT count(*)::int AS count FROM (SELECT FROM deliveries d WHERE d.queue = ANY($1::text[]) AND ${isUnsent("d")} LIMIT $2) AS o`;
+const countSql = `SELECT count(*)::int AS count FROM (SELECT FROM open_deliveries d WHERE d.queue = ANY($1::text[]) AND ${isUnsent("d")} LIMIT $2) AS o`;
 
 /** Room for the deliveries of one notification among those that are accepted. It must be released, whatever becomes of it. */
 export interface Reservation {

@@ -13,8 +13,8 @@ interface Rule {
   pattern: RegExp;
 }
 
-const tables = "deliveries|attempts|groups|grant_logs|gates|breakers";
-const models = "delivery|attempt|group|grantLog|gate|breaker";
+const tables = "(?:open_|ended_)?deliveries|(?:earlier_)?attempts|groups|grant_logs|gates|breakers";
+const models = "openDelivery|endedDelivery|earlierAttempt|delivery|attempt|group|grantLog|gate|breaker";
 
 const ledgerOwns =
   "only ledger/ writes deliveries, attempts, groups, grants, gates and breakers: call its function, or add one";

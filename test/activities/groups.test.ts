@@ -147,7 +147,7 @@ describe("a batch", () => {
       await expect
         .poll(async () => (await pool.query<{ count: number }>(waits)).rows[0]!.count)
         .toBe(1);
-      await client.query("SELECT FROM deliveries FOR UPDATE");
+      await client.query("SELECT FROM open_deliveries FOR UPDATE");
       await client.query("COMMIT");
       await merged;
     } finally {

@@ -37,7 +37,7 @@ beforeAll(async () => {
 });
 beforeEach(() =>
   pool.query(
-    "TRUNCATE recipients, templates, template_versions, notifications, campaigns, deliveries, attempts, gates, audit_entries, idempotency_keys, events, groups CASCADE",
+    "TRUNCATE recipients, templates, template_versions, notifications, campaigns, open_deliveries, ended_deliveries, earlier_attempts, gates, audit_entries, idempotency_keys, events, groups CASCADE",
   ),
 );
 afterAll(async () => {
@@ -349,7 +349,7 @@ describe("a batch", () => {
 
     const holder = await impatient();
     await holder.query("SELECT FROM campaigns WHERE id = $1 FOR NO KEY UPDATE", [locked.id]);
-    await holder.query("SELECT FROM deliveries WHERE id = ANY ($1) FOR UPDATE", [
+    await holder.query("SELECT FROM ended_deliveries WHERE id = ANY ($1) FOR UPDATE", [
       [first, ...other.deliveries],
     ]);
     await holder.query("SELECT FROM audit_entries WHERE id = $1 FOR UPDATE", [entry]);

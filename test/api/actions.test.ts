@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   await api.prisma
-    .$executeRaw`TRUNCATE deliveries, attempts, notifications, campaigns, groups, events, policy_versions, audit_entries CASCADE`;
+    .$executeRaw`TRUNCATE open_deliveries, ended_deliveries, earlier_attempts, notifications, campaigns, groups, events, policy_versions, audit_entries CASCADE`;
   await api.prisma
     .$executeRaw`UPDATE recipients SET engaged_hours = '{}', preferences = NULL, erased_at = NULL, time_zone = 'UTC'`;
   api.woken.length = 0;
@@ -83,10 +83,8 @@ async function grouped(members: readonly string[], status = "closed"): Promise<s
   await api.prisma.$executeRaw`
     INSERT INTO groups (id, kind, recipient_id, channel, priority, status, member_count, closes_at)
     VALUES (${id}::uuid, 'batch', ${await recipientOf(members[0]!)}::uuid, 'email', 'normal', ${status}::text::group_status, ${members.length}, now())`;
-  await api.prisma.delivery.updateMany({
-    where: { id: { in: [...members] } },
-    data: { groupId: id },
-  });
+  await api.prisma
+    .$executeRaw`UPDATE deliveries SET group_id = ${id}::uuid WHERE id = ANY(${[...members]}::uuid[])`;
   return id;
 }
 
@@ -548,7 +546,7 @@ describe("of a campaign", () => {
     const id = parsePublicId("campaign", body.id)!;
     const recipients = await api.prisma.recipient.findMany({ orderBy: { id: "asc" } });
     for (const { id: recipientId } of recipients)
-      await api.prisma.delivery.create({
+      await api.prisma.endedDelivery.create({
         data: {
           id: newUuid(),
           campaignId: id,

@@ -40,9 +40,11 @@ const correct = (id: string, part: object = {}) =>
 async function recipientsOf(id: string, ...statuses: string[]): Promise<string[]> {
   const rows = await api.prisma.delivery.findMany({
     where: { campaignId: parsePublicId("campaign", id)!, status: { in: statuses as ["sent"] } },
-    include: { recipient: true },
   });
-  return rows.map(({ recipient }) => recipient.externalId!).sort();
+  const recipients = await api.prisma.recipient.findMany({
+    where: { id: { in: rows.map(({ recipientId }) => recipientId) } },
+  });
+  return recipients.map(({ externalId }) => externalId!).sort();
 }
 
 const addressed = (worker: ReturnType<typeof campaignWorker>) =>

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   await api.prisma
-    .$executeRaw`TRUNCATE deliveries, attempts, notifications, campaigns, audit_entries CASCADE`;
+    .$executeRaw`TRUNCATE open_deliveries, ended_deliveries, earlier_attempts, notifications, campaigns, audit_entries CASCADE`;
   api.woken.length = 0;
 });
 afterAll(() => api.stop());
@@ -270,7 +270,7 @@ describe("POST /v1/deliveries/{id}/cancel", () => {
       "handed over",
     );
     await inTransaction(api.pool, async (client) => {
-      await client.query("SELECT FROM deliveries WHERE id = $1 FOR UPDATE", [
+      await client.query("SELECT FROM open_deliveries WHERE id = $1 FOR UPDATE", [
         parsePublicId("delivery", claimed!.id),
       ]);
       expect((await post(`/v1/deliveries/${claimed!.id}/cancel`)).status).toBe(409);

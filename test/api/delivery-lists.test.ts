@@ -152,7 +152,7 @@ describe("GET /v1/deliveries", () => {
         const gone = await notify({ recipients: ["u3"] });
         if (seen.length % 4 === 0) continue;
         const id = parsePublicId("notification", gone)!;
-        await api.prisma.delivery.deleteMany({ where: { notificationId: id } });
+        await api.prisma.openDelivery.deleteMany({ where: { notificationId: id } });
         await api.prisma.notification.delete({ where: { id } });
       } while (cursor);
       expect(seen).toEqual(before.map(({ id }) => id));
@@ -161,7 +161,7 @@ describe("GET /v1/deliveries", () => {
       );
       for (const { source } of added) {
         const id = parsePublicId("notification", source)!;
-        await api.prisma.delivery.deleteMany({ where: { notificationId: id } });
+        await api.prisma.openDelivery.deleteMany({ where: { notificationId: id } });
         await api.prisma.notification.delete({ where: { id } });
       }
     },
@@ -269,7 +269,7 @@ describe("GET /v1/notifications", () => {
     );
     expect(second).toMatchObject({ items: [{ id: ids.first }], nextCursor: null });
     const id = parsePublicId("notification", late)!;
-    await api.prisma.delivery.deleteMany({ where: { notificationId: id } });
+    await api.prisma.openDelivery.deleteMany({ where: { notificationId: id } });
     await api.prisma.notification.delete({ where: { id } });
   });
 
@@ -311,7 +311,7 @@ describe("GET /v1/deliveries/{id}", () => {
       (await api.send("GET", `/v1/deliveries/${delivery!.id}`)).body.templateVersion;
     expect(await shown()).toBeNull();
     const id = parsePublicId("delivery", delivery!.id)!;
-    await api.prisma.delivery.update({ where: { id }, data: { revision: 1 } });
+    await api.prisma.endedDelivery.update({ where: { id }, data: { revision: 1 } });
     expect(await shown()).toEqual({ key: sampleTemplate.key, version: 1 });
     // As an edit of the running campaign leaves it.
     const campaignId = parsePublicId("campaign", campaign)!;
@@ -329,7 +329,7 @@ describe("GET /v1/deliveries/{id}", () => {
       data: { revision: 2, templateVersionId: other.id },
     });
     expect(await shown()).toEqual({ key: sampleTemplate.key, version: 1 });
-    await api.prisma.delivery.update({ where: { id }, data: { revision: 2 } });
+    await api.prisma.endedDelivery.update({ where: { id }, data: { revision: 2 } });
     expect(await shown()).toEqual({ key: "other", version: 1 });
   });
 });

@@ -212,7 +212,7 @@ async function found(people: Person[], sql: { sql: string; values: string[] }): 
           attributes: row.attributes as object,
         })),
       });
-      await tx.delivery.createMany({
+      await tx.endedDelivery.createMany({
         data: people.flatMap(({ delivery }, n) =>
           delivery === null
             ? []
@@ -226,6 +226,7 @@ async function found(people: Person[], sql: { sql: string; values: string[] }): 
                   queue: "campaign/x/lane/0",
                   status: delivery,
                   reason: "as_generated",
+                  finishedAt: new Date(),
                 },
               ],
         ),

@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   await api.prisma
-    .$executeRaw`TRUNCATE deliveries, attempts, notifications, campaigns, groups, breakers, policy_versions CASCADE`;
+    .$executeRaw`TRUNCATE open_deliveries, ended_deliveries, earlier_attempts, notifications, campaigns, groups, breakers, policy_versions CASCADE`;
 });
 afterAll(async () => {
   useClocks(nodeClocks);

@@ -132,7 +132,7 @@ describe("GET /v1/deliveries/{id}", () => {
     const { body: accepted } = await api.send("POST", "/v1/notifications", body);
     const { body: notification } = await api.send("GET", `/v1/notifications/${accepted.id}`);
     const { id } = notification.deliveries[0] as DeliveryBody;
-    await api.prisma.attempt.create({
+    await api.prisma.earlierAttempt.create({
       data: {
         deliveryId: parsePublicId("delivery", id)!,
         number: 1,

@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   await api.prisma
-    .$executeRaw`TRUNCATE recipients, policy_versions, audit_entries, notifications, deliveries, groups CASCADE`;
+    .$executeRaw`TRUNCATE recipients, policy_versions, audit_entries, notifications, open_deliveries, ended_deliveries, groups CASCADE`;
   for (const name of ["ada", "bob"])
     await api.send("PUT", `/v1/recipients/${name}`, { timeZone: "Europe/London" });
   ada = (await api.send("GET", "/v1/recipients/ada")).body.id;
@@ -365,7 +365,7 @@ async function waiting(
   const [id, notification] = [newUuid(), newUuid()];
   await api.prisma.$executeRaw`
     INSERT INTO notifications (id, template_version_id, send_at) SELECT ${notification}::uuid, id, now() FROM template_versions LIMIT 1`;
-  await api.prisma.delivery.create({
+  await api.prisma.openDelivery.create({
     data: {
       id,
       notificationId: notification,

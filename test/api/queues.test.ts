@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   await api.prisma
-    .$executeRaw`TRUNCATE deliveries, attempts, notifications, campaigns, groups, audit_entries CASCADE`;
+    .$executeRaw`TRUNCATE open_deliveries, ended_deliveries, earlier_attempts, notifications, campaigns, groups, audit_entries CASCADE`;
   api.woken.length = 0;
 });
 afterAll(() => api.stop());
@@ -209,7 +209,7 @@ describe("POST /v1/deliveries/{id}/send", () => {
   it("waits for nobody who is writing it, nor for a campaign that does not run", async () => {
     const id = await row({ reason: "quiet_hours" });
     await inTransaction(api.pool, async (client) => {
-      await client.query("SELECT FROM deliveries WHERE id = $1 FOR UPDATE", [id]);
+      await client.query("SELECT FROM open_deliveries WHERE id = $1 FOR UPDATE", [id]);
       expect((await post(`${named(id)}/send`)).status).toBe(409);
     });
     const paused = await campaignRow("paused");
@@ -549,7 +549,7 @@ describe("what deliveries and groups show", () => {
       decided: null,
     };
     expect((await api.send("GET", `/v1/deliveries/${named(id)}`)).body).toMatchObject(undecided);
-    await api.prisma.delivery.update({
+    await api.prisma.openDelivery.update({
       where: { id },
       data: {
         holdCount: 2,

@@ -169,7 +169,7 @@ describe("releasing what is held", () => {
   it("passes over a row that somebody is writing, and waits for nobody", async () => {
     const [held, free] = [await waiting(ada, "batch"), await waiting(ada, "batch")];
     await inTransaction(database.pool, async (client) => {
-      await client.query("SELECT FROM deliveries WHERE id = $1 FOR UPDATE", [held]);
+      await client.query("SELECT FROM open_deliveries WHERE id = $1 FOR UPDATE", [held]);
       expect((await release(ada)).map(({ id }) => id)).toEqual([free]);
     });
     expect((await rows()).get(held)).toMatchObject({ due: false, reason: "batch" });

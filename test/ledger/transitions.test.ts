@@ -64,8 +64,8 @@ async function waiting(): Promise<{
     [groupId, recipientId],
   );
   await pool.query(
-    `INSERT INTO deliveries (id, campaign_id, recipient_id, channel, priority, queue, due_at, reason, group_id, detail)
-     VALUES ($1, $2, $3, 'email', 'normal', $4, now() + interval '1 hour', 'batch', $5, 'what was said before')`,
+    `INSERT INTO deliveries (id, campaign_id, recipient_id, channel, priority, queue, due_at, reason, group_id)
+     VALUES ($1, $2, $3, 'email', 'normal', $4, now() + interval '1 hour', 'batch', $5)`,
     [id, campaign.id, recipientId, mailbox, groupId],
   );
   return { id, recipientId: recipientId!, campaignId: campaign.id, groupId };
@@ -186,7 +186,7 @@ async function claiming<Result>(row: Waiting, meanwhile: () => Promise<Result>):
   let change: Promise<Result> | undefined;
   await inTransaction(database.pool, async (client) => {
     await client.query("SET LOCAL deadlock_timeout = '100ms'");
-    await client.query("SELECT FROM deliveries WHERE id = $1 FOR NO KEY UPDATE", [row.id]);
+    await client.query("SELECT FROM open_deliveries WHERE id = $1 FOR NO KEY UPDATE", [row.id]);
     change = meanwhile();
     change.catch(() => {});
     await untilItLooked();
@@ -250,7 +250,7 @@ describe("a transition that must leave no delivery out", () => {
   it("passes over a row that somebody is writing where an operator asks, and says so", async () => {
     const row = await waiting();
     await inTransaction(database.pool, async (client) => {
-      await client.query("SELECT FROM deliveries WHERE id = $1 FOR NO KEY UPDATE", [row.id]);
+      await client.query("SELECT FROM open_deliveries WHERE id = $1 FOR NO KEY UPDATE", [row.id]);
       const outcome = await within((execute) =>
         applyOperatorChange(execute, { action: "cancel" }, [row.id], { mailboxShards }),
       );
@@ -300,7 +300,7 @@ const reprioritisations: [string, Act, Act][] = [
 ];
 
 describe.each(reprioritisations)("another priority, %s", (_, prepare, reprioritise) => {
-  it("has what policy defers decided again, outside its group, without its detail and not as slow", async () => {
+  it("has what policy defers decided again, outside its group, and not as slow", async () => {
     const row = await waiting();
     await prepare(row);
     await reprioritise(row);
@@ -315,7 +315,7 @@ describe.each(reprioritisations)("another priority, %s", (_, prepare, reprioriti
     expect(changed.dueAt!.getTime()).toBeLessThanOrEqual(Date.now() + 1_000);
   });
 
-  it("keeps the reason and the detail of what waits for something else", async () => {
+  it("keeps the reason of what waits for something else", async () => {
     const row = await waiting();
     await change(row.id, "reason = 'retry', group_id = NULL");
     await prepare(row);
@@ -323,7 +323,6 @@ describe.each(reprioritisations)("another priority, %s", (_, prepare, reprioriti
     expect(await rowOf(row.id)).toMatchObject({
       priority: "high",
       reason: "retry",
-      detail: "what was said before",
       holdCount: 0,
     });
   });
@@ -332,7 +331,7 @@ describe.each(reprioritisations)("another priority, %s", (_, prepare, reprioriti
     const row = await waiting();
     await prepare(row);
     await inTransaction(database.pool, async (client) => {
-      await client.query("SELECT FROM deliveries WHERE id = $1 FOR NO KEY UPDATE", [row.id]);
+      await client.query("SELECT FROM open_deliveries WHERE id = $1 FOR NO KEY UPDATE", [row.id]);
       await reprioritise(row);
     });
     expect((await rowOf(row.id)).priority).toBe("normal");

@@ -21,7 +21,7 @@ export async function createLedgerDatabase() {
     },
     empty: () =>
       pool.query(
-        "TRUNCATE recipients, templates, template_versions, notifications, campaigns, deliveries, attempts, gates CASCADE",
+        "TRUNCATE recipients, templates, template_versions, notifications, campaigns, open_deliveries, ended_deliveries, earlier_attempts, gates CASCADE",
       ),
     async drop() {
       await pool.end();

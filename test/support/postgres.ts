@@ -6,6 +6,7 @@ import { startThrowawayPostgres } from "../../cli/stack/postgres.ts";
 import { createPrisma } from "../../prisma/client.ts";
 import { applyMigrations } from "../../prisma/migrate.ts";
 import { waitMs } from "./patience.ts";
+import { writableViews } from "./writable-views.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -20,6 +21,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   try {
     await execute(server.url, "CREATE DATABASE template");
     await applyMigrations(databaseOf(server.url, "template"));
+    await execute(databaseOf(server.url, "template"), writableViews);
   } catch (error) {
     await server.stop();
     throw error;

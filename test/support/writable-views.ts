@@ -1,0 +1,54 @@
+/*
+ * Tests arrange deliveries and attempts by writing to the views of them, which production never does: what is written goes to the
+ * table in which such a row stands.
+ */
+const columns = (of: string) =>
+  `${of}.id, ${of}.campaign_id, ${of}.notification_id, ${of}.recipient_id, coalesce(${of}.leg, 'primary'), ${of}.channel, ${of}.priority, ${of}.queue,
+   ${of}.reason, coalesce(${of}.attempt_count, 0), coalesce(${of}.forgiven_count, 0), ${of}.revision, ${of}.template_version_id, ${of}.group_id,
+   coalesce(${of}.hold_count, 0), ${of}.decided_at, ${of}.policy_version, ${of}.type_version, ${of}.preferences_version, coalesce(${of}.created_at, now())`;
+const names = `id, campaign_id, notification_id, recipient_id, leg, channel, priority, queue, reason, attempt_count, forgiven_count, revision,
+   template_version_id, group_id, hold_count, decided_at, policy_version, type_version, preferences_version, created_at`;
+
+export const writableViews = `
+CREATE FUNCTION write_delivery() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  last ended_deliveries%ROWTYPE;
+BEGIN
+  IF TG_OP <> 'INSERT' THEN
+    DELETE FROM open_deliveries WHERE id = OLD.id;
+    DELETE FROM ended_deliveries WHERE id = OLD.id RETURNING * INTO last;
+    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+  END IF;
+  IF (NEW.due_at IS NOT NULL) <> (coalesce(NEW.status, 'pending') IN ('pending', 'sending')) THEN
+    RAISE EXCEPTION 'a delivery is due exactly while it is open, not with % and %', NEW.status, NEW.due_at;
+  END IF;
+  IF NEW.due_at IS NOT NULL THEN
+    INSERT INTO open_deliveries (${names}, due_at, lease_token, lease_until)
+    VALUES (${columns("NEW")}, NEW.due_at,
+      CASE WHEN NEW.status = 'sending' THEN coalesce(NEW.lease_token, gen_random_uuid()) END,
+      CASE WHEN NEW.status = 'sending' THEN coalesce(NEW.lease_until, now()) END);
+  ELSE
+    INSERT INTO ended_deliveries (${names}, status, detail, finished_at, provider, outcome, failure, response, attempt_started_at, attempt_finished_at)
+    VALUES (${columns("NEW")}, NEW.status, NEW.detail, coalesce(NEW.finished_at, now()), last.provider, last.outcome, last.failure, last.response,
+      last.attempt_started_at, last.attempt_finished_at);
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER write_delivery INSTEAD OF INSERT OR UPDATE OR DELETE ON deliveries FOR EACH ROW EXECUTE FUNCTION write_delivery();
+
+CREATE FUNCTION write_attempt() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP <> 'INSERT' THEN
+    DELETE FROM earlier_attempts WHERE delivery_id = OLD.delivery_id AND number = OLD.number;
+    UPDATE ended_deliveries SET outcome = NULL WHERE id = OLD.delivery_id AND attempt_count = OLD.number;
+    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+  END IF;
+  INSERT INTO earlier_attempts SELECT NEW.*;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER write_attempt INSTEAD OF INSERT OR UPDATE OR DELETE ON attempts FOR EACH ROW EXECUTE FUNCTION write_attempt();
+
+-- The pool of workers has the triggers of foreign keys off, and these with them: a view has no other way to say that they are to fire.
+SET allow_system_table_mods = on;
+UPDATE pg_trigger SET tgenabled = 'A' WHERE tgname IN ('write_delivery', 'write_attempt');
+`;
