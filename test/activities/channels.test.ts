@@ -164,7 +164,7 @@ describe("a channel", () => {
       queue: mailbox,
       channel: "sms",
     });
-    await pool.query("ANALYZE deliveries");
+    await pool.query("ANALYZE open_deliveries");
     const { text, values } = bindStatement(readDue, {
       queue: mailbox,
       channels: ["sms"],
@@ -177,7 +177,7 @@ describe("a channel", () => {
       values,
     );
     const scans = nodesOf(rows[0]!["QUERY PLAN"][0].Plan).filter(
-      (node) => node["Relation Name"] === "deliveries",
+      (node) => node["Relation Name"] === "open_deliveries",
     );
     expect(scans).toHaveLength(1);
     const [scan] = scans as [PlanNode];

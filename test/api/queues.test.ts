@@ -194,7 +194,6 @@ describe("POST /v1/deliveries/{id}/send", () => {
 
   it.each<[string, Wanted, string]>([
     ["what is being handed over", { status: "sending", leased: true }, "handed over"],
-    ["what somebody holds", { leased: true }, "handed over"],
     ["what was sent", { status: "sent" }, "only what is pending"],
     ["what failed", { status: "failed", reason: "provider_rejected" }, "only what is pending"],
   ])("does not touch %s", async (_, wanted, why) => {

@@ -168,8 +168,8 @@ describe("DELETE /v1/recipients/{recipient}", () => {
       expect(replies.every(({ status }) => [202, 204, 422].includes(status))).toBe(true);
     }
     expect(
-      await api.prisma.delivery.count({
-        where: { recipient: { erasedAt: { not: null } }, dueAt: { not: null } },
+      await api.prisma.openDelivery.count({
+        where: { recipient: { erasedAt: { not: null } } },
       }),
     ).toBe(0);
   });

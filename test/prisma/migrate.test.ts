@@ -128,6 +128,44 @@ describe("migrations", () => {
     );
   });
 
+  it("carry what is open over to its own table, and leave what has ended where it is", async () => {
+    const name = "20261130080000_open_and_ended_deliveries";
+    const [here, elsewhere] = [join(source.migrationsFolder, name), join(folder, name)];
+    await cp(here, elsewhere, { recursive: true });
+    await rm(here, { recursive: true });
+    await applyMigrations(database.url, source);
+    const { prisma } = database;
+    const [recipient, template, version, campaign] = [newUuid(), newUuid(), newUuid(), newUuid()];
+    await prisma.$executeRaw`INSERT INTO recipients (id) VALUES (${recipient}::uuid)`;
+    await prisma.$executeRaw`INSERT INTO templates (id, key, name) VALUES (${template}::uuid, 'a', 'A')`;
+    await prisma.$executeRaw`INSERT INTO template_versions (id, template_id, version, content, variables) VALUES (${version}::uuid, ${template}::uuid, 1, '{}', '{}')`;
+    await prisma.$executeRaw`
+      INSERT INTO campaigns (id, name, status, template_version_id, audience, lane_count) VALUES (${campaign}::uuid, 'A', 'running', ${version}::uuid, '{}', 1)`;
+    const statuses = ["pending", "sending", "sent", "failed"];
+    await prisma.$executeRaw`
+      INSERT INTO deliveries (id, campaign_id, recipient_id, leg, channel, priority, queue, status, due_at, reason, attempt_count, hold_count, finished_at, lease_until)
+      SELECT uuid_v7(now()), ${campaign}::uuid, ${recipient}::uuid, status, 'email', 'normal', 'mailbox/0', status::delivery_status,
+        CASE WHEN status IN ('pending', 'sending') THEN now() END, CASE WHEN status IN ('pending', 'failed') THEN 'retry' END, 1, 2,
+        CASE WHEN status IN ('sent', 'failed') THEN now() END, CASE WHEN status = 'sending' THEN now() + interval '1 hour' END
+      FROM unnest(${statuses}::text[]) AS status`;
+    await prisma.$executeRaw`
+      INSERT INTO attempts (delivery_id, number, outcome, started_at, finished_at) SELECT id, 1, 'transient', now(), now() FROM deliveries`;
+    const asked = () =>
+      prisma.$queryRaw`
+        SELECT d.id, d.leg, d.status, d.due_at, d.reason, d.attempt_count, d.hold_count, d.finished_at, d.lease_until, d.created_at, a.number, a.outcome
+        FROM deliveries d JOIN attempts a ON a.delivery_id = d.id ORDER BY d.id`;
+    const before = await asked();
+
+    await cp(elsewhere, here, { recursive: true });
+    expect(await applyMigrations(database.url, source)).toEqual([name]);
+    expect(before).toHaveLength(4);
+    expect(await asked()).toEqual(before);
+    const legs = async (of: { findMany(): Promise<{ leg: string }[]> }) =>
+      (await of.findMany()).map(({ leg }) => leg).sort();
+    expect(await legs(prisma.openDelivery)).toEqual(["pending", "sending"]);
+    expect(await legs(prisma.endedDelivery)).toEqual(["failed", "sent"]);
+  });
+
   it("that were edited after they were applied are refused by name", async () => {
     const [first] = await applyMigrations(database.url, source);
     const path = join(source.migrationsFolder, first!, "migration.sql");
@@ -183,14 +221,22 @@ describe("the migrated database", () => {
     expect(Number.parseInt(row!.first.replaceAll("-", "").slice(0, 12), 16)).toBe(at.getTime());
   });
 
-  it("refuses a delivery of two sources, of none, and an open one that is never due", async () => {
-    const insert = (campaign: boolean, status: string, dueAt: Date | null) =>
+  it("refuses a delivery of no source, an open one that is never due or half claimed, and an ended one that is pending", async () => {
+    const open = (campaign: boolean, dueAt: Date | null, token: string | null = null) =>
       database.prisma.$executeRaw`
-        INSERT INTO deliveries (id, campaign_id, recipient_id, channel, priority, queue, status, due_at)
-        SELECT uuid_v7(now()), CASE WHEN ${campaign} THEN uuid_v7(now()) END, uuid_v7(now()), 'email', 'normal', 'mailbox/0', ${status}::delivery_status, ${dueAt}`;
-    await expect(insert(false, "pending", new Date())).rejects.toThrow("deliveries_one_source");
-    await expect(insert(true, "pending", null)).rejects.toThrow("deliveries_due_while_open");
-    await expect(insert(true, "sent", new Date())).rejects.toThrow("deliveries_due_while_open");
-    await expect(insert(true, "sent", null)).rejects.toThrow("deliveries_campaign_id_fkey");
+        INSERT INTO open_deliveries (id, campaign_id, recipient_id, channel, priority, queue, due_at, lease_token)
+        SELECT uuid_v7(now()), CASE WHEN ${campaign} THEN uuid_v7(now()) END, uuid_v7(now()), 'email', 'normal', 'mailbox/0', ${dueAt}, ${token}::uuid`;
+    const ended = (campaign: boolean, status: string) =>
+      database.prisma.$executeRaw`
+        INSERT INTO ended_deliveries (id, campaign_id, recipient_id, channel, priority, queue, status, finished_at)
+        SELECT uuid_v7(now()), CASE WHEN ${campaign} THEN uuid_v7(now()) END, uuid_v7(now()), 'email', 'normal', 'mailbox/0', ${status}::delivery_status, now()`;
+    await expect(open(false, new Date())).rejects.toThrow("open_deliveries_one_source");
+    await expect(open(true, null)).rejects.toThrow("due_at");
+    await expect(open(true, new Date(), newUuid())).rejects.toThrow("open_deliveries_lease");
+    await expect(open(true, new Date())).rejects.toThrow("open_deliveries_campaign_id_fkey");
+    await expect(ended(false, "sent")).rejects.toThrow("ended_deliveries_one_source");
+    await expect(ended(true, "sending")).rejects.toThrow("ended_deliveries_status");
+    await expect(ended(true, "failed")).rejects.toThrow("ended_deliveries_reason_where_unsent");
+    await expect(ended(true, "sent")).rejects.toThrow("ended_deliveries_campaign_id_fkey");
   });
 });

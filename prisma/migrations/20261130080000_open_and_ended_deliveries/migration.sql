@@ -4,6 +4,9 @@
 
 ALTER TABLE "deliveries" RENAME TO "ended_deliveries";
 
+-- Before anything is moved, or the attempts of what is moved would go with it.
+ALTER TABLE "attempts" DROP CONSTRAINT "attempts_delivery_id_fkey";
+
 CREATE TABLE "open_deliveries" (
     "id" UUID NOT NULL,
     "campaign_id" UUID,
@@ -97,7 +100,6 @@ ALTER TABLE "ended_deliveries" RESET (fillfactor, autovacuum_vacuum_scale_factor
 -- The hand-over with which a delivery ended is in its own row from now on; that of one that ended before stays where it is.
 ALTER TABLE "attempts" RENAME TO "earlier_attempts";
 ALTER TABLE "earlier_attempts" RENAME CONSTRAINT "attempts_pkey" TO "earlier_attempts_pkey";
-ALTER TABLE "earlier_attempts" DROP CONSTRAINT "attempts_delivery_id_fkey";
 
 -- Every question about deliveries is asked here. The constants are what has a question that says which kind it means put to one table alone.
 CREATE VIEW "deliveries" AS
