@@ -71,7 +71,7 @@ export function createPublishEvents({
   timeoutMs = 10_000,
 }: {
   pool: Pick<Pool, "query">;
-  gates: Pick<Gates, "take" | "shut">;
+  gates: Pick<Gates, "look" | "shut">;
   receiver: EventReceiver | null;
   retry: RetryPolicy;
   /** Told what became of how many events. */
@@ -99,12 +99,8 @@ export function createPublishEvents({
       });
       const [first] = events;
       if (!first) return sweepMs;
-      const { granted, opensInMs } = await gates.take({
-        key: eventsGate,
-        wanted: 1,
-        asOf: clock(),
-      });
-      if (granted === 0) return Math.min(opensInMs, sweepMs);
+      const { shutMs = 0 } = (await gates.look([eventsGate])).get(eventsGate) ?? {};
+      if (shutMs > 0) return Math.min(shutMs, sweepMs);
 
       const ids = events.map(({ id }) => id);
       const { outcome, detail, retryAt } = await post(to, events);

@@ -23,8 +23,8 @@ const recentMs = 15_000;
 
 /**
  * Queues with rows that are overdue on a channel that is open, and that nobody is working on: none of the oldest was claimed of late and
- * is under a live lease (one answer may take minutes, and stands for no look at the rest), their campaign runs, and no gate has been
- * asked for permits of late (a lane that waits at a gate holds no lease). All rows of a lane are of one campaign; elsewhere those
+ * is under a live lease (one answer may take minutes, and stands for no look at the rest), their campaign runs, and no gate has
+ * granted a slot of late (a lane that waits at a gate holds no lease). All rows of a lane are of one campaign; elsewhere those
  * of campaigns that do not run are passed over. Not the one that no workflow drains.
  * The queues are found by a loose index scan (https://wiki.postgresql.org/wiki/Loose_indexscan).
  */
@@ -60,7 +60,7 @@ const readOverdueQueues = defineStatement<
     AND (queues.queue NOT LIKE 'campaign/%' OR EXISTS (SELECT FROM campaigns c WHERE c.id = state.campaign_id AND c.status = 'running'))
     AND NOT EXISTS (
       SELECT FROM gates g WHERE g.key = 'campaign/' || split_part(queues.queue, '/', 2)
-        AND g.refilled_at + greatest(:graceMs::float8 * interval '1 millisecond', interval '1 second' / g.permits_per_second) > clock.due
+        AND g.next_slot_at + :graceMs::float8 * interval '1 millisecond' > clock.due
     )`,
   "overdue-queues",
 );

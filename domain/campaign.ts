@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { audience } from "./audience.ts";
+import { presetBurst } from "./delivery/gates.ts";
 import { emailIdentity } from "./email-identity.ts";
 import { instant } from "./time/instant.ts";
 import { typeKey } from "./policy/notification-type.ts";
@@ -19,7 +20,7 @@ export type CampaignStatus = (typeof campaignStatuses)[number];
 
 export const guarantees = ["at_least_once", "at_most_once"] as const;
 
-/** A token bucket over all lanes of a campaign. `burst` is one second's worth where it is left out. */
+/** A rate over all lanes of a campaign. `burst` is a tenth of a second's worth where it is left out. */
 export const throttle = z
   .strictObject({
     perSecond: z.number().min(0.01, "must be at least 0.01").max(100_000, "must be at most 100000"),
@@ -31,7 +32,7 @@ export const throttle = z
   })
   .transform(({ perSecond, burst }) => ({
     perSecond,
-    burst: burst ?? Math.max(1, Math.ceil(perSecond)),
+    burst: burst ?? presetBurst(perSecond),
   }));
 
 export const newCampaign = z.strictObject({

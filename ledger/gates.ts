@@ -1,31 +1,48 @@
 import type { Pool } from "pg";
 import { defineStatement, type Execute, executeOn } from "./sql.ts";
 
-/** What a gate grants. */
-export interface Permits {
-  granted: number;
-  /** Where nothing was granted: when to ask again. Otherwise 0. */
-  opensInMs: number;
-  /** Where nothing was granted: the gate that is closed. */
-  closed: string | null;
-  /** Gives back permits that were not used. */
-  giveBack(permits: number): Promise<void>;
+/** Slots are granted no further ahead than this: what a worker takes with it when it dies is less than that much of the rate. */
+export const horizonMs = 200;
+
+/** When a gate's slots come, in milliseconds. */
+export interface Pace {
+  /** Between one slot and the next. */
+  intervalMs: number;
+  /** How far back the first slot after a pause may lie: that is its burst. */
+  lagMs: number;
+  /** Until the next slot that nobody has been granted, or from it where it is past. */
+  nextInMs: number;
 }
 
 /** What limits a gate at a moment. */
 export interface GateView {
-  /** Its permits are counted. One that is not lets everything through while it is not shut. */
-  counted: boolean;
+  /** Null: no rate. */
+  pace: Pace | null;
+  /** What is left of today's quota; null: no quota. */
+  leftToday: number | null;
+  /** Until the next day's quota, from now; 0 where there is no quota. */
+  dayEndsInMs: number;
   /** How long it stays shut, from now; 0 if it is not. */
   shutMs: number;
-  /** How long it has no permit, from now; 0 if it has one. */
-  emptyMs: number;
+}
+
+/** Slots that a gate grants: consecutive ones, counted from the instant at which the database granted them. */
+export interface Grant extends GateView {
+  granted: number;
+  /** Until the first slot may be used; below zero where it lies in the past. */
+  firstInMs: number;
+  /** How long each slot may be used once its instant has come; null: no rate says when. */
+  lifetimeMs: number | null;
+  /** The UTC day of whose quota they are. */
+  day: string;
 }
 
 /** Shared limits, in PostgreSQL, so that all workers together keep them. A gate that does not exist is open. */
 export interface Gates {
-  /** Takes up to `wanted` permits. A closed gate says how long until it has one. */
-  take(input: { key: string; wanted: number; asOf: Date }): Promise<Permits>;
+  /** Grants up to `wanted` slots; null where there is no such gate. Tests name the instant; otherwise it is the database's. */
+  grant(input: { key: string; wanted: number; at?: Date }): Promise<Grant | null>;
+  /** Gives slots that were not used back to their day's quota. To a rate they are lost: its bound rests on that. */
+  giveBack(input: { key: string; slots: number; day: string }): Promise<void>;
   /** Lets nothing through until then. One that is shut for longer stays so. `reason` is for people: no credentials, no addresses. */
   shut(input: { key: string; until: Date; reason: string }): Promise<void>;
   /** Makes a gate of this rate, where there is none or one of another. */
@@ -35,47 +52,71 @@ export interface Gates {
 }
 
 /**
- * A token bucket (https://en.wikipedia.org/wiki/Token_bucket), refilled by the time passed since the last take, and a count of the UTC
- * day. What `now` is is asked once the row is ours: time never goes back at a gate.
+ * Of a gate `g` at an instant `now`, in seconds: the gap between its slots, how long a slot may be used (`lifetime`), and how far back
+ * the first one after a pause may lie (`lag`).
+ *
+ * A gate is a generic cell rate algorithm (https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm) whose arrivals are granted ahead:
+ * slots lie at least an interval apart, over all workers, and each may be used from its instant until a lifetime later. What leaves
+ * within a second used slots whose instants lie within 1 s + lifetime: no more than floor((1 s + lifetime) / interval) + 1 of them. That
+ * is at most N = floor(rate + burst) as long as 1 s + lifetime is less than N intervals, whoever holds the slots and however long a
+ * server freezes. So the lifetime is what N intervals are longer than a second, less a millisecond for rounding.
+ *
+ * A burst is nothing else than slots that are used late. Where it is too small to allow for the lateness of timers and connections,
+ * the slots lie up to 4% further apart, so that the lifetime is never less than 39 ms. Beyond its burst no slot is kept longer than 2 s.
  */
-const takePermits = defineStatement<{ key: string; wanted: number; asOf: Date }, Taken>(
+const pacing = `LATERAL (
+    SELECT floor(g.permits_per_second + g.burst) AS most
+  ) AS bound, LATERAL (
+    SELECT greatest(1 / g.permits_per_second, 1.04 / most) AS gap
+  ) AS spacing, LATERAL (
+    SELECT least(most * gap - 1.001, (g.burst - 1) * gap + 2) AS lifetime
+  ) AS validity, LATERAL (
+    -- A slot that is granted can be used for 20 ms, if only just.
+    SELECT greatest(0, least((g.burst - 1) * gap, lifetime - 0.02)) AS lag
+  ) AS burstiness, LATERAL (
+    SELECT extract(epoch FROM g.next_slot_at - now)::float8 AS next
+  ) AS known, LATERAL (
+    -- Where the next slot lies further ahead than it can, the clock was set back, or the rate was slower: then it comes as soon as it can.
+    SELECT CASE WHEN next > ${horizonMs} / 1000.0 + gap THEN ${horizonMs} / 1000.0 ELSE greatest(next, -lag) END AS first
+  ) AS upcoming, LATERAL (
+    SELECT (now AT TIME ZONE 'UTC')::date AS today
+  ) AS calendar, LATERAL (
+    SELECT g.daily_quota - CASE WHEN g.quota_day = today THEN g.used_today ELSE 0 END AS left_today
+  ) AS quota`;
+
+/** What the API and workers learn of it. `next` is the next slot in seconds from `now`. */
+const viewColumns = (next: string, leftToday: string) => `
+  1000 * gap AS "intervalMs", 1000 * lag AS "lagMs", 1000 * (${next}) AS "nextInMs", CASE WHEN left_today IS NOT NULL THEN greatest(0, ${leftToday}) END::int AS "leftToday",
+  CASE WHEN left_today IS NULL THEN 0 ELSE ceil(1000 * extract(epoch FROM (today + 1)::timestamp AT TIME ZONE 'UTC' - now)) END::float8 AS "dayEndsInMs",
+  ceil(1000 * greatest(0, extract(epoch FROM shut_until - now)))::float8 AS "shutMs"`;
+
+/** What `now` is is asked once the row is ours: slots are granted in the order of their instants. */
+const grantSlots = defineStatement<{ key: string; wanted: number; at: Date | null }, GrantedRow>(
   `
   WITH held AS MATERIALIZED (SELECT * FROM gates WHERE key = :key FOR UPDATE),
-  moment AS MATERIALIZED (
-    SELECT *, greatest(:asOf::timestamptz, clock_timestamp(), refilled_at) AS now FROM held
-  ),
-  filled AS (
-    SELECT *, (now AT TIME ZONE 'UTC')::date AS today,
-      least(burst, permits + permits_per_second * extract(epoch FROM now - refilled_at)) AS available
-    FROM moment
-  ),
+  g AS MATERIALIZED (SELECT *, coalesce(:at::timestamptz, clock_timestamp()) AS now FROM held),
   state AS MATERIALIZED (
-    SELECT filled.*, used,
-      CASE WHEN shut_until > now THEN 0
-        ELSE greatest(0, least(:wanted::int, CASE WHEN permits_per_second IS NOT NULL THEN floor(available) END, daily_quota - used))::int END AS granted
-    FROM filled, LATERAL (SELECT CASE WHEN quota_day = today THEN used_today ELSE 0 END AS used) AS day
+    SELECT g.*, gap, lifetime, lag, first, today, left_today, CASE WHEN shut_until > now THEN 0
+      ELSE greatest(0, least(:wanted::int, floor((${horizonMs} / 1000.0 - first) / gap) + 1, left_today))::int END AS granted
+    FROM g, ${pacing}
   ),
   taken AS (
-    UPDATE gates g SET refilled_at = s.now, used_today = s.used + s.granted, quota_day = s.today,
-      permits = CASE WHEN s.permits_per_second IS NULL THEN g.permits ELSE s.available - s.granted END
-    FROM state s WHERE g.key = s.key
+    UPDATE gates SET next_slot_at = now + (first + granted * gap) * interval '1 second',
+      used_today = CASE WHEN quota_day = today THEN used_today ELSE 0 END + granted, quota_day = today
+    FROM (SELECT key, now, first, granted, gap, today FROM state WHERE granted > 0) AS s WHERE gates.key = s.key
   )
-  SELECT granted, today::text AS day, ceil(1000 * greatest(
-      CASE WHEN shut_until > now THEN extract(epoch FROM shut_until - now) END,
-      CASE WHEN used >= daily_quota THEN extract(epoch FROM (today + 1)::timestamp AT TIME ZONE 'UTC' - now) END,
-      CASE WHEN permits_per_second IS NOT NULL AND available < 1 THEN (1 - available) / permits_per_second END
-    ))::float8 AS "opensInMs"
+  SELECT granted, coalesce(1000 * first, 0) AS "firstInMs", 1000 * lifetime AS "lifetimeMs", today::text AS day,
+    ${viewColumns("first + granted * gap", "left_today - granted")}
   FROM state`,
-  "take-permits",
+  "grant-slots",
 );
 
-/** A permit of an earlier day was none of today's. */
-const giveBackPermits = defineStatement<{ key: string; permits: number; day: string }>(
+/** A slot of an earlier day was none of today's. */
+const giveBackSlots = defineStatement<{ key: string; slots: number; day: string }>(
   `
-  UPDATE gates SET permits = least(burst, permits + :permits::int),
-    used_today = CASE WHEN quota_day = :day::date THEN greatest(0, used_today - :permits::int) ELSE used_today END
-  WHERE key = :key`,
-  "give-back-permits",
+  UPDATE gates SET used_today = greatest(0, used_today - :slots::int)
+  WHERE key = :key AND quota_day = :day::date`,
+  "give-back-slots",
 );
 
 const shutGate = defineStatement<{ key: string; until: Date; reason: string }>(
@@ -86,10 +127,7 @@ const shutGate = defineStatement<{ key: string; until: Date; reason: string }>(
   "shut-gate",
 );
 
-/**
- * Gives a gate its limits, and makes it where there is none. Permits that were saved up are cut to the new burst. A gate that has
- * these limits already, as those of releases nearly always have, is not locked.
- */
+/** Gives a gate its limits, and makes it where there is none. One that has them already, as those of releases nearly always have, is not locked. */
 export const setGate = defineStatement<{
   key: string;
   /** Null: no rate. */
@@ -99,26 +137,20 @@ export const setGate = defineStatement<{
   dailyQuota: number | null;
 }>(
   `
-  INSERT INTO gates (key, permits_per_second, burst, permits, daily_quota)
-  SELECT :key::text, :perSecond::float8, :burst::int, :burst::int, :dailyQuota::int
+  INSERT INTO gates (key, permits_per_second, burst, daily_quota)
+  SELECT :key::text, :perSecond::float8, :burst::int, :dailyQuota::int
   WHERE NOT EXISTS (
     SELECT FROM gates WHERE key = :key::text AND permits_per_second IS NOT DISTINCT FROM :perSecond::float8 AND burst = :burst::int
       AND daily_quota IS NOT DISTINCT FROM :dailyQuota::int
   )
-  ON CONFLICT (key) DO UPDATE SET permits_per_second = excluded.permits_per_second, burst = excluded.burst,
-    permits = least(gates.permits, excluded.burst), daily_quota = excluded.daily_quota`,
+  ON CONFLICT (key) DO UPDATE SET permits_per_second = excluded.permits_per_second, burst = excluded.burst, daily_quota = excluded.daily_quota`,
   "set-gate",
 );
 
-const readGates = defineStatement<{ keys: readonly string[] }, GateView & { key: string }>(
+const readGates = defineStatement<{ keys: readonly string[] }, ViewRow & { key: string }>(
   `
-  SELECT key, permits_per_second IS NOT NULL OR daily_quota IS NOT NULL AS counted,
-    ceil(1000 * greatest(0, extract(epoch FROM shut_until - now)))::float8 AS "shutMs",
-    ceil(1000 * greatest(0,
-      CASE WHEN quota_day = (now AT TIME ZONE 'UTC')::date AND used_today >= daily_quota
-        THEN extract(epoch FROM (quota_day + 1)::timestamp AT TIME ZONE 'UTC' - now) END,
-      (1 - permits) / permits_per_second - extract(epoch FROM now - refilled_at)))::float8 AS "emptyMs"
-  FROM gates, LATERAL (SELECT clock_timestamp() AS now) AS clock WHERE key = ANY (:keys::text[])`,
+  WITH g AS (SELECT *, clock_timestamp() AS now FROM gates WHERE key = ANY (:keys::text[]))
+  SELECT key, ${viewColumns("first", "left_today")} FROM g, ${pacing}`,
   "look-at-gates",
 );
 
@@ -144,48 +176,37 @@ export async function reopenGate(execute: Execute, key: string): Promise<void> {
   await execute(reopenStatement, { key });
 }
 
-interface Taken {
-  granted: number;
-  /** The UTC day that they are of. */
-  day: string;
-  /** Null where nothing stands in the way. */
-  opensInMs: number | null;
+interface ViewRow extends Omit<GateView, "pace"> {
+  intervalMs: number | null;
+  lagMs: number;
+  nextInMs: number;
+}
+
+interface GrantedRow extends ViewRow, Pick<Grant, "granted" | "firstInMs" | "lifetimeMs" | "day"> {}
+
+function readView<Row extends ViewRow>({ intervalMs, lagMs, nextInMs, ...row }: Row) {
+  return { ...row, pace: intervalMs === null ? null : { intervalMs, lagMs, nextInMs } };
 }
 
 export function createGates(pool: Pick<Pool, "query">): Gates {
   const execute = executeOn(pool);
   return {
-    async take({ key, wanted, asOf }) {
-      const [taken] = await execute(takePermits, { key, wanted, asOf });
-      if (!taken) return unlimited(wanted);
-      const { granted, day, opensInMs } = taken;
-      return {
-        granted,
-        // A moment that rounding has made none of would be asked for again at once.
-        opensInMs: granted > 0 ? 0 : Math.max(1, opensInMs ?? 0),
-        closed: granted > 0 ? null : key,
-        async giveBack(permits) {
-          if (permits > 0) await execute(giveBackPermits, { key, permits, day });
-        },
-      };
+    async grant({ key, wanted, at = null }) {
+      const [row] = await execute(grantSlots, { key, wanted, at });
+      return row ? readView(row) : null;
+    },
+    async giveBack(input) {
+      await execute(giveBackSlots, input);
     },
     async shut(input) {
       await execute(shutGate, input);
     },
     async ensure({ key, perSecond, burst }) {
-      await executeOn(pool)(setGate, { key, perSecond, burst, dailyQuota: null });
+      await execute(setGate, { key, perSecond, burst, dailyQuota: null });
     },
     async look(keys) {
       const rows = await execute(readGates, { keys });
-      return new Map(rows.map(({ key, ...view }) => [key, view]));
+      return new Map(rows.map(({ key, ...row }) => [key, readView(row)]));
     },
   };
 }
-
-/** What is granted where no gate stands in the way. */
-export const unlimited = (granted: number): Permits => ({
-  granted,
-  opensInMs: 0,
-  closed: null,
-  giveBack: () => Promise.resolve(),
-});

@@ -6,7 +6,8 @@ import { type Channels, createChannels } from "../activities/channels/channels.t
 import type { DispatchOutcome } from "../activities/dispatch/page.ts";
 import type { createDispatch } from "../activities/dispatch/loop.ts";
 import { redactFailure } from "../activities/failures.ts";
-import type { Gates, Permits } from "../ledger/gates.ts";
+import { parseGateKey } from "../domain/delivery/gates.ts";
+import type { Gates } from "../ledger/gates.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { createRemoveExpired } from "../activities/remove-expired.ts";
 import type { Logger } from "../config/logger.ts";
@@ -64,7 +65,7 @@ function instrumentChannel(channel: Channel, traffic: Traffic, metrics: WorkerMe
     name,
     inFlightBound: channel.inFlightBound,
     opensAt: (now) => channel.opensAt(now),
-    reserve: (input) => channel.reserve(input),
+    readyFor: (now) => channel.readyFor(now),
     recoveredAt: () => channel.recoveredAt(),
     send(request) {
       inFlight.count += 1;
@@ -76,14 +77,13 @@ function instrumentChannel(channel: Channel, traffic: Traffic, metrics: WorkerMe
 
 /** The same gates, with how often each kind had nothing to grant. */
 export function instrumentGates(gates: Gates, metrics: WorkerMetrics): Gates {
-  const counted = (grant: Permits) => {
-    const [kind] = grant.closed?.split("/", 1) ?? [];
-    if (kind !== undefined) metrics.gateWaits.inc({ gate: kind });
-    return grant;
-  };
   return {
     ...gates,
-    take: (input) => gates.take(input).then(counted),
+    async grant(input) {
+      const grant = await gates.grant(input);
+      if (grant?.granted === 0) metrics.gateWaits.inc({ gate: parseGateKey(input.key).kind });
+      return grant;
+    },
   };
 }
 

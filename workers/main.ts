@@ -161,6 +161,7 @@ async function main(): Promise<void> {
     client,
     pool,
     channels,
+    gates,
     retry: {
       baseMs: environment.RETRY_BASE_MS,
       capMs: environment.RETRY_CAP_MS,

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { BreakerState } from "../ledger/breakers.ts";
-import { unlimited, type Gates } from "../ledger/gates.ts";
+import type { Gates } from "../ledger/gates.ts";
 import { instrumentGates } from "./instrumentation.ts";
 import { createWorkerMetrics } from "./metrics.ts";
 
@@ -27,18 +27,17 @@ it("counts how often a gate had nothing to grant, by its kind", async () => {
   const metrics = createWorkerMetrics();
   const gates = instrumentGates(
     {
-      take: ({ key, wanted }) =>
+      grant: ({ key, wanted }) =>
         Promise.resolve(
-          key === "provider/smtp-1"
-            ? { ...unlimited(0), closed: key, opensInMs: 1 }
-            : unlimited(wanted),
+          key === "channel/email" ? null : { granted: key === "provider/smtp-1" ? 0 : wanted },
         ),
     } as Gates,
     metrics,
   );
-  for (const key of ["provider/smtp-1", "provider/smtp-1", "campaign/cmp_1"])
-    await gates.take({ key, wanted: 1, asOf: new Date() });
+  for (const key of ["provider/smtp-1", "provider/smtp-1", "campaign/cmp_1", "channel/email"])
+    await gates.grant({ key, wanted: 1 });
   const text = await metrics.registry.metrics();
   expect(text).toContain('tidings_gate_waits_total{gate="provider"} 2');
-  expect(text).toContain('tidings_gate_waits_total{gate="campaign"} 0');
+  for (const gate of ["campaign", "channel"])
+    expect(text).toContain(`tidings_gate_waits_total{gate="${gate}"} 0`);
 });

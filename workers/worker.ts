@@ -3,6 +3,7 @@ import { Worker, type NativeConnection, type WorkerOptions } from "@temporalio/w
 import type { Pool } from "pg";
 import { createAdvanceCampaign } from "../activities/advance-campaign.ts";
 import type { Channels } from "../activities/channels/channels.ts";
+import type { GateCache } from "../activities/channels/gate-cache.ts";
 import { createDispatcher } from "../activities/dispatch/index.ts";
 import { createPublishEvents, type EventReceiver } from "../activities/publish-events.ts";
 import { createGates } from "../ledger/gates.ts";
@@ -24,7 +25,6 @@ import {
   createDeliveryCounter,
   instrumentChannels,
   instrumentDispatch,
-  instrumentGates,
   instrumentLedger,
   instrumentRemoval,
   observeActivities,
@@ -41,6 +41,8 @@ export interface WorkerDeps {
   pool: Pool;
   /** Each traffic class has its own connections, so that nothing queues before a critical message. */
   channels: { delivery: Channels; critical: Channels };
+  /** Those of campaigns and releases are watched while they are needed. */
+  gates: Pick<GateCache, "watch">;
   retry: RetryPolicy;
   retention: Retention;
   /** Null: what happens is kept, and told to nobody. */
@@ -59,6 +61,7 @@ function createActivities({
   client,
   pool,
   channels,
+  gates,
   retry,
   retention,
   events,
@@ -74,7 +77,6 @@ function createActivities({
 } {
   const ledger = instrumentLedger(createLedger(pool), metrics);
   const wake = (queue: string) => wakeQueue(client, queue);
-  const gates = instrumentGates(createGates(pool), metrics);
   const count = createDeliveryCounter(metrics);
   const dispatchOver = (traffic: Traffic) => {
     const { dispatch, sender } = createDispatcher({
@@ -118,7 +120,7 @@ function createActivities({
       sweepDigests: createSweepDigests({ pool, wake }),
       publishEvents: createPublishEvents({
         pool,
-        gates,
+        gates: createGates(pool),
         receiver: events,
         retry,
         count: (outcome, published) => metrics.published.inc({ outcome }, published),

@@ -1,6 +1,5 @@
 import type { Breaker, Trial } from "./breakers.ts";
-import { unlimited, type Permits } from "../../ledger/gates.ts";
-import type { Permit, WatchedGate } from "./gate-cache.ts";
+import type { WatchedGate } from "./gate-cache.ts";
 import type { SendResult } from "./channel.ts";
 
 /** What an outcome says of a provider: that it is there, that it failed, that it asks to be left alone for a while, or nothing. */
@@ -32,17 +31,12 @@ const free: Admission = { unused() {}, used() {} };
 /** How long to wait where what stood in the way is gone by the time it is asked for. */
 const soonMs = 1_000;
 
-/**
- * Whether a channel takes messages: its own gate, and over all its providers their breakers, their gates and their rests. `key` is that
- * of its own gate.
- */
+/** Whether a channel takes messages: its own gate, and over all its providers their breakers, their gates and their rests. */
 export function createAdmissions<One extends ProviderEndpoint>({
-  key,
   gate,
   lines,
   clock,
 }: {
-  key: string;
   gate: WatchedGate;
   lines: readonly One[];
   clock: () => number;
@@ -77,18 +71,11 @@ export function createAdmissions<One extends ProviderEndpoint>({
   return {
     opensAt,
 
-    /** Permits for a message to leave by the channel at all. Null if there is none, undefined if none is needed. */
-    enter(): undefined | Promise<Permit | null> {
-      return gate.isOpen(clock()) ? undefined : gate.take();
-    },
-
-    /** Leave to hand a message to this provider: at once where nothing is to be asked; null if it takes none. */
+    /** Leave to hand a message to this provider, as soon as its gate has a slot: at once where nothing is to be asked; null if it takes none. */
     admit(line: One): Admission | null | Promise<Admission | null> {
       const nowMs = clock();
       if (lineOpensAt(line, nowMs) !== null) return null;
-      return line.breaker.closed && !line.breaker.isOpening && line.gate.isOpen(nowMs)
-        ? free
-        : ask(line);
+      return line.breaker.closed && !line.breaker.isOpening ? free : ask(line);
     },
 
     /** What is said of a message that no provider took, and that was handed to none. */
@@ -101,74 +88,28 @@ export function createAdmissions<One extends ProviderEndpoint>({
       return { kind: "held", reason: limited ? "provider_rate" : "provider_unavailable", until };
     },
 
-    /** As `Channel.reserve`. */
-    async reserve({ wanted, asOf }: { wanted: number; asOf: Date }): Promise<Permits> {
-      const nowMs = asOf.getTime();
-      const closed = (opensAtMs: number | null): Permits => ({
-        ...unlimited(0),
-        opensInMs: opensAtMs === null ? soonMs : Math.max(1, Math.ceil(opensAtMs - nowMs)),
-        closed: key,
-      });
-      const closedUntil = opensAt(nowMs);
-      if (closedUntil !== null) return closed(closedUntil);
-
-      const own = gate.isOpen(nowMs) ? unlimited(wanted) : await gate.reserve({ wanted, asOf });
-      if (own.granted === 0) return own;
-      const parts: Permits[] = [];
-      let granted = 0;
+    /** As `Channel.readyFor`. */
+    readyFor(nowMs: number): number {
+      let ready = 0;
       for (const line of lines) {
-        if (granted === own.granted) break;
         if (lineOpensAt(line, nowMs) !== null) continue;
-        const rest = own.granted - granted;
-        const room = line.breaker.closed ? rest : Math.min(rest, line.breaker.trialsAt(nowMs));
-        const part = line.gate.isOpen(nowMs)
-          ? unlimited(room)
-          : await line.gate.reserve({ wanted: room, asOf });
-        granted += part.granted;
-        parts.push(part);
+        const room = line.gate.room();
+        ready += line.breaker.closed ? room : Math.min(room, line.breaker.trialsAt(nowMs));
       }
-      if (granted < own.granted) await own.giveBack(own.granted - granted);
-      if (granted === 0) return closed(opensAt(nowMs));
-      return {
-        ...unlimited(granted),
-        async giveBack(permits) {
-          await own.giveBack(permits);
-          // Those taken last were of the provider that is preferred least.
-          let left = permits;
-          for (const part of parts.toReversed()) {
-            const back = Math.min(left, part.granted);
-            if (back > 0) await part.giveBack(back);
-            left -= back;
-          }
-        },
-      };
+      return Math.min(ready, gate.room());
     },
   };
 
-  async function ask({ breaker, gate: own, provider }: One): Promise<Admission | null> {
-    let trial: Trial | null = null;
-    if (!breaker.closed || breaker.isOpening) {
-      trial = await breaker.trial();
-      if (!trial && !breaker.closed) return null;
-    }
-    let permit: Permit | null = null;
-    if (!own.isOpen(clock())) {
-      permit = await own.take();
-      if (!permit) {
-        trial?.giveBack();
-        return null;
-      }
-    }
-    if (trial) provider.wake();
+  async function ask({ breaker, provider }: One): Promise<Admission | null> {
+    const trial: Trial | null = await breaker.trial();
+    if (!trial) return breaker.closed ? free : null;
+    provider.wake();
     return {
-      unused() {
-        trial?.giveBack();
-        permit?.giveBack();
-      },
+      unused: () => trial.giveBack(),
       used(signal, reason) {
-        if (signal === "answered") trial?.passed();
-        else if (signal === "failed") trial?.failed(reason());
-        else trial?.giveBack();
+        if (signal === "answered") trial.passed();
+        else if (signal === "failed") trial.failed(reason());
+        else trial.giveBack();
       },
     };
   }

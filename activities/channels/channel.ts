@@ -4,7 +4,7 @@ import type { Priority } from "../../domain/priority.ts";
 import type { EmailIdentity } from "../../domain/email-identity.ts";
 import type { RecipientView } from "../../domain/recipient-view.ts";
 import type { ActionLink, TemplateContent } from "../../domain/templates/template.ts";
-import type { Permits } from "../../ledger/gates.ts";
+import type { Passage } from "./gate-cache.ts";
 
 /** What a channel needs to render and hand over one message: a delivery, or a group of them. */
 export interface SendRequest {
@@ -27,6 +27,8 @@ export interface SendRequest {
    * worse than a loss.
    */
   repeatable: boolean;
+  /** Its way through gates before the channel's own, such as its campaign's: each is passed where the message leaves, and ended by who made it. */
+  passages?: readonly Passage[];
 }
 
 /** What became of a request. Never an exception: a fault of one message is no fault of its neighbours. */
@@ -52,10 +54,10 @@ export interface Channel {
    */
   opensAt(now: Date): Date | null;
   /**
-   * How many messages it takes now, `wanted` at most, with permits set aside for them: of its own gate and those of its providers.
-   * Where it takes none, when to ask again. What is not sent is to be given back. Asks the database only where there are gates.
+   * How many more messages it can begin within about half a second, beside those that it was handed: as far as its gates and those of
+   * its providers go, and the trials of these. Costs nothing; infinite where nothing limits it. No more than that are worth claiming.
    */
-  reserve(input: { wanted: number; asOf: Date }): Promise<Permits>;
+  readyFor(now: Date): number;
   /**
    * When it last was in service again after all its providers had been out of it; null if that never was. What was due before was
    * held back by the outage, whether or not its row says so.
@@ -63,7 +65,8 @@ export interface Channel {
   recoveredAt(): Date | null;
   /**
    * Renders what its part of the content says, hands it over, and resolves when the outcome is known. Each fault of its providers is
-   * mapped to the outcome and the failure of an attempt. Safe to call without bound: it queues.
+   * mapped to the outcome and the failure of an attempt. Safe to call without bound: it queues. A message uses the slots of its gates at
+   * the instant at which it is written to a connection.
    */
   send(request: SendRequest): Promise<SendResult>;
   /** Ends idle connections; requests under way are finished first. */

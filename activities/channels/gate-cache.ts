@@ -1,60 +1,107 @@
-import { unlimited, type Gates, type GateView, type Permits } from "../../ledger/gates.ts";
+import { performance } from "node:perf_hooks";
+import type { Gates, GateView, Grant, Pace } from "../../ledger/gates.ts";
 import { poll } from "../../lib/polling.ts";
 
-/** How long permits are kept for messages that do not come. */
+/** How long before its slot a message may come to a gate: so much of a rate is claimed ahead. */
+export const comesAheadMs = 500;
+/** How long before they can be used slots are asked for, so that they are there in time. */
+const asksAheadMs = 100;
+/** How long a message that could leave waits for a slot. Where slots are this far off, it is put back. */
+const patienceMs = 2_000;
+const farMs = 1_000;
+/** How long slots that no rate bounds are kept for messages that do not come. */
 const keptMs = 5_000;
-/** How long to wait where the gate cannot be asked. */
+/** How long to wait where the gate cannot be asked, and where what is left of it is spoken for. */
 const awayMs = 1_000;
+const soonMs = 50;
 
-/** Leave to hand one message over. */
-export interface Permit {
-  /** It was not used. */
-  giveBack(): void;
+/** What a gate says of a message that could leave: it may, it has to wait for a slot, or there is none for it soon. */
+export type GateAnswer = "open" | "waits" | "closed";
+
+/**
+ * One message's way through a gate. While it comes, slots are asked for on its behalf; it uses one at the instant at which it is
+ * written to a connection, and not before: a slot that is used up while its message still waits says nothing of when that leaves.
+ */
+export interface Passage {
+  /** To be asked when a connection is free. Where it says `waits`, `retry` is called once it may say something else. */
+  ask(retry: () => void): GateAnswer;
+  /** Uses a slot, of which the gate has just said that it is there. The message leaves. */
+  pass(): void;
+  /** The message was answered, or will not leave. May be called more than once. */
+  end(): void;
 }
 
 /**
- * A gate before single messages, as a process sees it: what stands there is known within a second, and nothing is asked while no
- * permits are counted. Permits set aside for messages to come are in one pocket, from which whoever comes first takes.
+ * A gate before messages, as a process sees it: what stands there is known within a second, and nothing is asked while it neither
+ * counts nor is shut. Instants that are passed in and out are in milliseconds since the epoch.
  */
 export interface WatchedGate {
-  /** Neither counted nor shut: messages pass without a permit. */
+  /** Neither counted nor shut: messages pass without a slot. */
   isOpen(nowMs: number): boolean;
-  /** When it is worth asking; null: at this moment. Milliseconds since the epoch, as `nowMs`. */
+  /** When it takes another message; null: at this moment. */
   opensAt(nowMs: number): number | null;
-  /** Sets permits aside. Where none are counted, as many as wanted. */
-  reserve(input: { wanted: number; asOf: Date }): Promise<Permits>;
-  /** A permit for one message, from the pocket if there is one. Null if there is none: `opensAt` says when to ask again. */
-  take(): Promise<Permit | null>;
+  /** How many more messages may come to it now, for they can leave within half a second. Asks nothing. */
+  room(): number;
+  /** A message comes; undefined where it needs no slot. */
+  enter(): Passage | undefined;
   /** Lets nothing through until then: here at once, elsewhere when it is written. */
   shut(untilMs: number, reason: string): void;
 }
 
 export interface GateCache {
+  /** One of those that are always watched. */
   of(key: string): WatchedGate;
+  /** Watches a gate, which is given a rate if one is named, from now until it is released. Resolves when what stands there is known. */
+  watch(
+    key: string,
+    rate?: { perSecond: number; burst: number },
+  ): Promise<{ gate: WatchedGate; release(): void }>;
   /** Looks what stands there. Rejects where the database cannot be reached. */
   refresh(): Promise<void>;
   /** Gives back what is set aside, and stops looking. */
   close(): Promise<void>;
 }
 
-/** Permits of one grant that are not used yet. */
-interface Reservation {
-  grant: Permits;
-  left: number;
-  atMs: number;
+/** A slot that is granted to this process. Instants are monotonic. */
+interface Slot {
+  fromMs: number;
+  untilMs: number;
+  day: string;
 }
 
 class CachedGate implements WatchedGate {
   /** Counts what was learnt here, so that an older look does not undo it. */
   learnt = 0;
-  #gates: Gates;
-  #key: string;
+  /** How many watch it. */
+  watchers = 0;
+  readonly #gates: Gates;
+  readonly #key: string;
+  #known: Promise<void> | undefined;
   #counted = false;
   #shutUntilMs = 0;
-  #emptyUntilMs = 0;
-  #pocket: Reservation[] = [];
-  #waiting: ((permit: Permit | null) => void)[] = [];
   #unwritten: { until: Date; reason: string } | null = null;
+  /** Null: no rate. */
+  #pace: Pick<Pace, "intervalMs" | "lagMs"> | null = null;
+  /** Monotonic: the next slot of the rate that nobody has, as far as is known. */
+  #nextAtMs = Number.NEGATIVE_INFINITY;
+  /** What is left of today's quota, and when the day ends. */
+  #leftToday = Number.POSITIVE_INFINITY;
+  #dayEndsAtMs = 0;
+  /** In the order of their instants. */
+  readonly #slots: Slot[] = [];
+  /** Slots of each day that nobody came for. */
+  readonly #unused = new Map<string, number>();
+  /** Messages that come, and those that left and are not answered. */
+  #coming = 0;
+  #underWay = 0;
+  /** Monotonic: when one was last answered, or left while there was none. */
+  #answeredAtMs = 0;
+  /** Slots that are not to be used, for as many messages may have arrived late. */
+  #owed = 0;
+  readonly #retries = new Set<() => void>();
+  #asking = false;
+  #awayUntilMs = 0;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(gates: Gates, key: string) {
     this.#gates = gates;
@@ -66,30 +113,34 @@ class CachedGate implements WatchedGate {
   }
 
   opensAt(nowMs: number): number | null {
-    const untilMs =
-      this.#pocket.length > 0 ? this.#shutUntilMs : Math.max(this.#shutUntilMs, this.#emptyUntilMs);
-    return nowMs < untilMs ? untilMs : null;
+    if (nowMs < this.#shutUntilMs) return this.#shutUntilMs;
+    if (!this.#counted || this.room() > 0) return null;
+    if (this.#leftToday <= 0 && this.#slots.length === 0)
+      return Math.max(nowMs + soonMs, this.#dayEndsAtMs);
+    // What is left of the quota is spoken for, and may yet come back.
+    if (!this.#pace) return null;
+    const { intervalMs } = this.#pace;
+    const turnMs = this.#nextAtMs + (this.#coming - this.#slots.length) * intervalMs;
+    return nowMs + Math.max(soonMs, turnMs - comesAheadMs - performance.now());
   }
 
-  async reserve({ wanted, asOf }: { wanted: number; asOf: Date }): Promise<Permits> {
-    if (!this.#counted) return unlimited(wanted);
-    const set = await this.#take(wanted, asOf);
-    return { ...set.grant, giveBack: (permits) => this.#giveBack(set, permits) };
+  room(): number {
+    if (Date.now() < this.#shutUntilMs) return 0;
+    if (!this.#counted) return Number.POSITIVE_INFINITY;
+    const now = performance.now();
+    this.#expire(now);
+    return Math.max(0, this.#slots.length + this.#grantable(now) - this.#coming - this.#owed);
   }
 
-  take(): Promise<Permit | null> {
-    if (Date.now() < this.#shutUntilMs) return Promise.resolve(null);
-    const drawn = this.#draw();
-    if (drawn) return Promise.resolve(drawn);
-    return new Promise((resolve) => {
-      if (this.#waiting.push(resolve) === 1) setImmediate(() => void this.#askForWaiting());
-    });
+  enter(): Passage | undefined {
+    return this.isOpen(Date.now()) ? undefined : new CountedPassage(this);
   }
 
   shut(untilMs: number, reason: string): void {
     this.#shutUntilMs = Math.max(this.#shutUntilMs, untilMs);
     this.#unwritten = { until: new Date(untilMs), reason };
     void this.write();
+    this.#retry();
   }
 
   /** Writes until when it was shut. What cannot be written now is kept until it is asked for again. */
@@ -105,93 +156,273 @@ class CachedGate implements WatchedGate {
     );
   }
 
-  learn({ counted, shutMs, emptyMs }: GateView): void {
+  /** Looks what stands there, unless that is known. */
+  lookOnce(): Promise<void> {
+    return (this.#known ??= this.#gates.look([this.#key]).then(
+      (views) => this.learn(views.get(this.#key) ?? null, performance.now()),
+      (error: unknown) => {
+        this.#known = undefined;
+        throw error;
+      },
+    ));
+  }
+
+  /** Takes what a look or a grant says, which came in at `atMs`; null: there is no such gate. */
+  learn(view: GateView | null, atMs: number): void {
     const nowMs = Date.now();
-    this.#counted = counted;
+    const shutMs = view?.shutMs ?? 0;
+    this.#counted = view !== null && (view.pace !== null || view.leftToday !== null);
     if (!this.#unwritten) this.#shutUntilMs = shutMs > 0 ? nowMs + shutMs : 0;
-    this.#emptyUntilMs = emptyMs > 0 ? nowMs + emptyMs : 0;
+    this.#pace = view?.pace ?? null;
+    this.#nextAtMs = atMs + (view?.pace?.nextInMs ?? Number.NEGATIVE_INFINITY);
+    this.#leftToday = view?.leftToday ?? Number.POSITIVE_INFINITY;
+    this.#dayEndsAtMs = nowMs + (view?.dayEndsInMs ?? 0);
   }
 
-  /** Gives back what was set aside before. */
-  async sweep(beforeMs: number): Promise<void> {
-    const stale = this.#pocket.filter(({ atMs }) => atMs < beforeMs);
-    await Promise.all(stale.map((set) => this.#giveBack(set, set.left)));
+  /** Gives what nobody came for back to the day's quota: of all slots, or of those that are over. */
+  async giveBack(all = false): Promise<void> {
+    this.#expire(all ? Number.POSITIVE_INFINITY : performance.now());
+    const unused = [...this.#unused];
+    this.#unused.clear();
+    if (unused.length > 0) this.learnt += 1;
+    await Promise.all(
+      unused.map(([day, slots]) => this.#gates.giveBack({ key: this.#key, slots, day })),
+    );
   }
 
-  /** What came together is asked for together. */
-  async #askForWaiting(): Promise<void> {
-    const waiting = this.#waiting.splice(0);
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#retries.clear();
+  }
+
+  come(): void {
+    this.#coming += 1;
+  }
+
+  leave(): void {
+    this.#coming -= 1;
+  }
+
+  /** `sinceMs`: since when the message could leave. */
+  ask(sinceMs: number, retry: () => void): GateAnswer {
+    const nowMs = Date.now();
+    if (nowMs < this.#shutUntilMs) return "closed";
+    if (!this.#counted) return "open";
+    const now = performance.now();
+    this.#expire(now);
+    while (this.#owed > 0 && this.#isUsable(now)) {
+      this.#owed -= 1;
+      this.#slots.shift();
+    }
+    if (this.#isUsable(now)) return "open";
+    const isSpent = this.#leftToday <= 0 && nowMs < this.#dayEndsAtMs;
+    const isFar = this.#nextAtMs - now > farMs || isSpent;
+    if ((this.#slots.length === 0 && isFar) || now - sinceMs > patienceMs) return "closed";
+    this.#retries.add(retry);
+    this.#fetch(now);
+    return "waits";
+  }
+
+  pass(): void {
+    const now = performance.now();
+    this.#slots.shift();
+    if (this.#underWay === 0) this.#answeredAtMs = now;
+    this.#underWay += 1;
+    this.#fetch(now);
+  }
+
+  /**
+   * A message that left was answered. Where nothing had been for a while, the server stood still, and takes what was under way only
+   * now, together with what leaves next: as many slots are left out.
+   */
+  answered(): void {
+    const now = performance.now();
+    if (this.#pace && now - this.#answeredAtMs > Math.max(500, 5 * this.#pace.intervalMs))
+      this.#owed += this.#underWay;
+    this.#answeredAtMs = now;
+    this.#underWay -= 1;
+  }
+
+  /** Slots that could be granted by half a second from now, as far as is known. */
+  #grantable(now: number): number {
+    if (!this.#pace) return this.#leftToday;
+    const { intervalMs, lagMs } = this.#pace;
+    const firstInMs = Math.max(this.#nextAtMs - now, -lagMs);
+    const slots = Math.floor((comesAheadMs - firstInMs) / intervalMs) + 1;
+    return Math.min(Math.max(0, slots), Math.max(0, this.#leftToday));
+  }
+
+  #isUsable(now: number): boolean {
+    const [slot] = this.#slots;
+    return slot !== undefined && slot.fromMs <= now;
+  }
+
+  #expire(now: number): void {
+    for (let [slot] = this.#slots; slot && slot.untilMs <= now; [slot] = this.#slots) {
+      this.#slots.shift();
+      this.#unused.set(slot.day, (this.#unused.get(slot.day) ?? 0) + 1);
+    }
+  }
+
+  /** Asks for slots for those that come, if it is time to, and sees to it that they are told when they may ask again. */
+  #fetch(now: number): void {
+    if (this.#asking) return;
+    const missing = this.#coming + this.#owed - this.#slots.length;
+    const asksInMs = Math.max(this.#nextAtMs - asksAheadMs, this.#awayUntilMs) - now;
+    if (missing > 0 && asksInMs <= 0) {
+      this.#asking = true;
+      // What came together is asked for together.
+      setImmediate(() => void this.#askForSlots());
+    } else if (this.#retries.size > 0) {
+      const [slot] = this.#slots;
+      const usableInMs = slot ? slot.fromMs - now : Number.POSITIVE_INFINITY;
+      this.#retryIn(Math.min(usableInMs, missing > 0 ? asksInMs : Number.POSITIVE_INFINITY, farMs));
+    }
+  }
+
+  async #askForSlots(): Promise<void> {
+    const askedAtMs = performance.now();
+    const wanted = this.#coming + this.#owed - this.#slots.length;
     try {
-      // Less than wanted does not say when there is more.
-      for (let wanted = waiting.length; wanted > 0;) {
-        const { grant } = await this.#take(wanted, new Date());
-        if (grant.granted === 0) break;
-        wanted -= grant.granted;
+      if (wanted > 0) {
+        const grant = await this.#gates.grant({ key: this.#key, wanted });
+        this.learnt += 1;
+        const atMs = performance.now();
+        if (grant) this.#keep(grant, askedAtMs, atMs);
+        this.learn(grant, atMs);
       }
     } catch {
-      this.#emptyUntilMs = Date.now() + awayMs;
+      this.#awayUntilMs = performance.now() + awayMs;
     }
-    for (const resolve of waiting) resolve(this.#draw());
+    this.#asking = false;
+    this.#retry();
   }
 
-  async #take(wanted: number, asOf: Date): Promise<Reservation> {
-    const grant = await this.#gates.take({ key: this.#key, wanted, asOf });
-    this.learnt += 1;
-    this.#emptyUntilMs = grant.granted === 0 ? Date.now() + grant.opensInMs : 0;
-    const set = { grant, left: grant.granted, atMs: Date.now() };
-    if (set.left > 0) this.#pocket.push(set);
-    return set;
+  /**
+   * The database counted from an instant between the question and the answer: a slot is used no earlier than it may be by the one, and
+   * no later than by the other. So the clocks of workers and of the database need not agree.
+   */
+  #keep(
+    { granted, firstInMs, lifetimeMs, pace, day }: Grant,
+    askedAtMs: number,
+    answeredAtMs: number,
+  ): void {
+    for (let place = 0; place < granted; place++) {
+      const inMs = firstInMs + place * (pace?.intervalMs ?? 0);
+      this.#slots.push({
+        fromMs: answeredAtMs + inMs,
+        untilMs: lifetimeMs === null ? answeredAtMs + keptMs : askedAtMs + inMs + lifetimeMs,
+        day,
+      });
+    }
   }
 
-  #draw(): Permit | null {
-    const [set] = this.#pocket;
-    if (!set) return null;
-    set.left -= 1;
-    if (set.left === 0) this.#pocket.shift();
-    return {
-      giveBack: () => {
-        set.left += 1;
-        if (set.left === 1) this.#pocket.unshift(set);
-      },
+  #retry(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const retries = [...this.#retries];
+    this.#retries.clear();
+    for (const retry of retries) retry();
+  }
+
+  #retryIn(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#retry(), Math.max(1, Math.ceil(ms)));
+  }
+}
+
+class CountedPassage implements Passage {
+  readonly #gate: CachedGate;
+  #state: "coming" | "left" | "ended" = "coming";
+  #sinceMs: number | null = null;
+
+  constructor(gate: CachedGate) {
+    this.#gate = gate;
+    gate.come();
+  }
+
+  ask(retry: () => void): GateAnswer {
+    if (this.#state === "left") return "open";
+    this.#sinceMs ??= performance.now();
+    return this.#gate.ask(this.#sinceMs, retry);
+  }
+
+  pass(): void {
+    if (this.#state !== "coming") return;
+    this.#state = "left";
+    this.#gate.leave();
+    this.#gate.pass();
+  }
+
+  end(): void {
+    if (this.#state === "coming") this.#gate.leave();
+    if (this.#state === "left") this.#gate.answered();
+    this.#state = "ended";
+  }
+}
+
+/** Asks the gates before a message in their order: none is asked for a slot while another has none. */
+export function askAll(passages: readonly Passage[], retry: () => void): GateAnswer {
+  for (const passage of passages) {
+    const answer = passage.ask(retry);
+    if (answer !== "open") return answer;
+  }
+  for (const passage of passages) passage.pass();
+  return "open";
+}
+
+/** For channels without connections of their own: resolves when the message may leave; false: there is no slot for it soon. */
+export function passAll(passages: readonly Passage[]): Promise<boolean> {
+  return new Promise((resolve) => {
+    const ask = () => {
+      const answer = askAll(passages, ask);
+      if (answer !== "waits") resolve(answer === "open");
     };
-  }
-
-  async #giveBack(set: Reservation, permits: number): Promise<void> {
-    const unused = Math.min(permits, set.left);
-    set.left -= unused;
-    if (set.left === 0) this.#pocket = this.#pocket.filter((other) => other !== set);
-    if (unused === 0) return;
-    this.#emptyUntilMs = 0;
-    await set.grant.giveBack(unused);
-  }
+    ask();
+  });
 }
 
 /** Resolves at once, knowing nothing: `refresh` is to be awaited before anything is asked. */
 export function createGateCache({
   gates,
-  keys,
+  keys = [],
   refreshMs = 1_000,
 }: {
   gates: Gates;
-  keys: readonly string[];
+  /** Those that are always watched. */
+  keys?: readonly string[];
   /** How often it looks what stands there. */
   refreshMs?: number;
 }): GateCache {
   const watched = new Map(keys.map((key) => [key, new CachedGate(gates, key)]));
-  const none: GateView = { counted: false, shutMs: 0, emptyMs: 0 };
 
   const refresh = async (): Promise<void> => {
     const all = [...watched];
+    if (all.length === 0) return;
+    await Promise.all(all.map(([, gate]) => gate.giveBack()));
     const learnt = all.map(([, gate]) => gate.learnt);
-    const views = await gates.look(keys);
+    const views = await gates.look(all.map(([key]) => key));
+    const atMs = performance.now();
     for (const [index, [key, gate]] of all.entries()) {
-      if (gate.learnt === learnt[index]) gate.learn(views.get(key) ?? none);
+      if (gate.learnt === learnt[index]) gate.learn(views.get(key) ?? null, atMs);
       void gate.write();
     }
-    await Promise.all(all.map(([, gate]) => gate.sweep(Date.now() - keptMs)));
   };
 
-  const repeated = poll(refresh, refreshMs);
+  /** Where nothing is watched, nothing is looked at. */
+  let repeated = keys.length > 0 ? poll(refresh, refreshMs) : undefined;
+  const stopLooking = () => {
+    repeated?.stop();
+    repeated = undefined;
+  };
+  const release = (key: string, gate: CachedGate) => {
+    gate.watchers -= 1;
+    if (gate.watchers > 0 || keys.includes(key)) return;
+    watched.delete(key);
+    gate.giveBack(true).catch(() => {});
+    if (watched.size === 0) stopLooking();
+  };
 
   return {
     of(key) {
@@ -199,10 +430,29 @@ export function createGateCache({
       if (!gate) throw new Error(`not a gate that is watched: ${key}`);
       return gate;
     },
+    async watch(key, rate) {
+      if (rate) await gates.ensure({ key, ...rate });
+      const gate = watched.get(key) ?? new CachedGate(gates, key);
+      watched.set(key, gate);
+      gate.watchers += 1;
+      repeated ??= poll(refresh, refreshMs);
+      try {
+        await gate.lookOnce();
+      } catch (error) {
+        release(key, gate);
+        throw error;
+      }
+      return { gate, release: () => release(key, gate) };
+    },
     refresh,
     async close() {
-      repeated.stop();
-      await Promise.all([...watched.values()].map((gate) => gate.sweep(Infinity).catch(() => {})));
+      stopLooking();
+      await Promise.all(
+        [...watched.values()].map((gate) => {
+          gate.stop();
+          return gate.giveBack(true).catch(() => {});
+        }),
+      );
     },
   };
 }

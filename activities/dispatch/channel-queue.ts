@@ -25,7 +25,6 @@ export class ChannelQueue {
   inFlight = 0;
   #notifications: WaitingJob[] = [];
   #campaigns: WaitingJob[] = [];
-  #closedUntilMs = 0;
 
   constructor(channel: Channel) {
     this.channel = channel;
@@ -52,15 +51,12 @@ export class ChannelQueue {
 
   /** When it takes something, as far as is known; null: now. */
   opensAt(now: Date): Date | null {
-    const nowMs = now.getTime();
-    const opensMs = this.channel.opensAt(now)?.getTime() ?? 0;
-    const untilMs = Math.max(opensMs, this.#closedUntilMs);
-    return untilMs > nowMs ? new Date(untilMs) : null;
+    return this.channel.opensAt(now);
   }
 
-  /** It had no permit to give. */
-  closeUntil(at: number): void {
-    this.#closedUntilMs = at;
+  /** How many more may be claimed: no more than the channel can begin soon. */
+  roomAt(now: Date): number {
+    return Math.min(this.room, this.channel.readyFor(now) - this.ready.length);
   }
 
   /**

@@ -3,11 +3,12 @@ import { createRulebookReader } from "../../ledger/rulebook.ts";
 import type { ActionLinks } from "../../domain/action-links.ts";
 import type { RetryPolicy } from "../../domain/delivery/settle.ts";
 import type { Channels } from "../channels/channels.ts";
+import { createGateCache, type GateCache } from "../channels/gate-cache.ts";
 import { pauseRefusedCampaign } from "../../ledger/campaign-rows.ts";
 import { CampaignRefusals } from "./campaign-refusals.ts";
 import { createDispatch } from "./loop.ts";
 import { createRepeatLookup } from "../../ledger/repeats.ts";
-import { createGates, type Gates } from "../../ledger/gates.ts";
+import { createGates } from "../../ledger/gates.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import { createLoad } from "../../ledger/queue-pressure.ts";
 import { createMerges } from "../../ledger/merging.ts";
@@ -15,13 +16,14 @@ import { createSources } from "../../ledger/sources.ts";
 import { createSummaries } from "./content.ts";
 import { createSuppressions } from "../../ledger/suppressions.ts";
 import type { DispatchOutcome } from "./page.ts";
+import { Releases } from "./release.ts";
 import { Sender } from "./sender.ts";
 
 /** `dispatch` over a worker's channels, with all that it reads from the ledger's database, and the sender behind it. */
 export function createDispatcher({
   pool,
   ledger,
-  gates = createGates(pool),
+  gates = createGateCache({ gates: createGates(pool) }),
   channels,
   retry,
   mailboxShards,
@@ -34,7 +36,8 @@ export function createDispatcher({
 }: {
   pool: Pool;
   ledger: Ledger;
-  gates?: Gates;
+  /** Of campaigns and releases. */
+  gates?: Pick<GateCache, "watch">;
   channels: Channels;
   retry: RetryPolicy;
   mailboxShards: number;
@@ -70,6 +73,7 @@ export function createDispatcher({
     channels,
     gates,
     sender,
+    releases: new Releases(),
     attemptLimit: retry.attempts,
     sources: () => createSources(pool),
     suppressions: createSuppressions(pool),

@@ -5,6 +5,7 @@ import { parseQueueName, type Queue } from "../../domain/delivery/queues.ts";
 import type { Ledger, NextDue } from "../../ledger/ledger.ts";
 import type { Sources } from "../../ledger/sources.ts";
 import type { Channels } from "../channels/channels.ts";
+import type { GateCache, Passage, WatchedGate } from "../channels/gate-cache.ts";
 import type { Outgoing } from "./decide-page.ts";
 import { type DispatchOutcome, type PageDeps, type PageTaker, takePage } from "./page.ts";
 import { Pulse } from "./pulse.ts";
@@ -54,6 +55,7 @@ export interface DispatchDeps extends PageDeps {
   ledger: Ledger;
   channels: Channels;
   sender: Sender;
+  gates: Pick<GateCache, "watch">;
   /** Fresh for each dispatch. */
   sources: () => Sources;
   /** Is told what became of rows that did not begin. */
@@ -84,6 +86,8 @@ class Dispatch implements PageTaker {
   #context: Context;
   #kind: Queue["kind"];
   #throttle: Throttle;
+  /** Gates that are watched until it ends. */
+  #gates = new Map<string, ReturnType<GateCache["watch"]>>();
   #attendance: Attendance;
   #pulse = new Pulse();
   #counts: DispatchResult["counts"] = {};
@@ -111,7 +115,7 @@ class Dispatch implements PageTaker {
     this.#deps = deps;
     this.#context = context;
     this.#kind = queue.kind;
-    this.#throttle = new Throttle(deps.gates, queue);
+    this.#throttle = new Throttle(queue);
     this.#answersMs = deps.answersMs ?? defaultAnswersMs;
     this.#endsAtMs = startedMs + roundMs;
     this.#emptySinceMs = startedMs;
@@ -127,6 +131,8 @@ class Dispatch implements PageTaker {
     };
     cancelled.addEventListener("abort", withdraw, { once: true });
     try {
+      const { key } = this.#throttle;
+      if (key !== null) this.#throttle.watch(await this.watchGate(key));
       while (await this.#goOn());
       await this.#windUp();
       if (this.#failure) throw this.#failure.error;
@@ -135,6 +141,8 @@ class Dispatch implements PageTaker {
       this.#attendance.withdraw();
       this.#attendance.leave();
       clearInterval(beating);
+      for (const watching of this.#gates.values())
+        watching.then(({ release }) => release()).catch(() => {});
       cancelled.removeEventListener("abort", withdraw);
     }
     return this.#result();
@@ -154,10 +162,20 @@ class Dispatch implements PageTaker {
     this.#deps.count?.(this.queue, outcome, 1);
   }
 
-  submit(message: Outgoing, contentOf: SendJob["contentOf"]): void {
+  readonly watchGate = async (
+    key: string,
+    rate?: { perSecond: number; burst: number },
+  ): Promise<WatchedGate> => {
+    const watching = this.#gates.get(key) ?? this.#deps.gates.watch(key, rate);
+    this.#gates.set(key, watching);
+    return (await watching).gate;
+  };
+
+  submit(message: Outgoing, contentOf: SendJob["contentOf"], passage?: Passage): void {
     const { recipientId } = message;
     this.#ahead.set(recipientId, this.ahead(recipientId) + 1);
-    this.#attendance.submit(new DispatchedJob(this, message, contentOf));
+    const passages = [...this.#throttle.passages(), ...(passage ? [passage] : [])];
+    this.#attendance.submit(new DispatchedJob(this, message, contentOf, passages));
   }
 
   /** A row of a message did not begin. */
@@ -171,7 +189,6 @@ class Dispatch implements PageTaker {
     if (ahead === 0) this.#ahead.delete(recipientId);
     else this.#ahead.set(recipientId, ahead);
     if (hasBegun) this.#underWay++;
-    else this.#throttle.spare(1);
   }
 
   answered(): void {
@@ -250,9 +267,8 @@ class Dispatch implements PageTaker {
 
   /** Reads a page of what is due on the channels, and takes it. */
   async #look(channels: readonly ChannelName[]): Promise<void> {
-    const limit = await this.#throttle.take(pageRows, this.now());
+    const limit = this.#throttle.take(pageRows);
     if (limit === 0) return;
-    let used = 0;
     try {
       const due = await this.#deps.ledger.due({
         queue: this.queue,
@@ -269,10 +285,9 @@ class Dispatch implements PageTaker {
       for (const channel of channels)
         if (found.has(channel)) this.#looksAtMs.delete(channel);
         else this.#looksAtMs.set(channel, performance.now() + lookAgainMs[this.#kind]);
-      if (due.length > 0) used = await takePage(this.#deps, this, due);
+      if (due.length > 0) await takePage(this.#deps, this, due);
     } finally {
-      this.#throttle.spare(limit - used);
-      await this.#throttle.giveBack();
+      this.#throttle.giveBack();
     }
   }
 
@@ -284,7 +299,6 @@ class Dispatch implements PageTaker {
     await this.#until(() => this.inHand.size === 0, Infinity);
     const answersUntilMs = this.#emptySinceMs + this.#answersMs;
     await this.#until(() => this.#underWay === 0, answersUntilMs - performance.now());
-    await this.#throttle.giveBack();
   }
 
   async #until(isSo: () => boolean, ms: number): Promise<void> {
@@ -327,13 +341,20 @@ class Dispatch implements PageTaker {
 class DispatchedJob implements SendJob {
   readonly message: Outgoing;
   readonly contentOf: SendJob["contentOf"];
+  readonly passages: readonly Passage[];
   #dispatch: Dispatch;
   #left: number;
   #hasBegun = false;
 
-  constructor(dispatch: Dispatch, message: Outgoing, contentOf: SendJob["contentOf"]) {
+  constructor(
+    dispatch: Dispatch,
+    message: Outgoing,
+    contentOf: SendJob["contentOf"],
+    passages: readonly Passage[],
+  ) {
     this.message = message;
     this.contentOf = contentOf;
+    this.passages = passages;
     this.#dispatch = dispatch;
     this.#left = message.items.length;
   }
@@ -359,11 +380,18 @@ class DispatchedJob implements SendJob {
   }
 
   ended(): void {
+    this.#endPassages();
     this.#dispatch.answered();
   }
 
   #leave(items: number): void {
     this.#left -= items;
-    if (this.#left === 0) this.#dispatch.passed(this.message.recipientId, this.#hasBegun);
+    if (this.#left > 0) return;
+    if (!this.#hasBegun) this.#endPassages();
+    this.#dispatch.passed(this.message.recipientId, this.#hasBegun);
+  }
+
+  #endPassages(): void {
+    for (const passage of this.passages) passage.end();
   }
 }

@@ -2,13 +2,13 @@ import type { SuppressionReason } from "../../domain/suppression.ts";
 import type { ReadRulebook, Rulebook } from "../../ledger/rulebook.ts";
 import type { Load } from "../../domain/policy/batching.ts";
 import { waitingDigests } from "../../domain/delivery/queues.ts";
-import type { Gates } from "../../ledger/gates.ts";
 import type { DueDelivery, Ledger } from "../../ledger/ledger.ts";
 import type { Merges } from "../../ledger/merging.ts";
 import type { RepeatLookup } from "../../ledger/repeats.ts";
 import type { Sources } from "../../ledger/sources.ts";
 import type { Suppressions } from "../../ledger/suppressions.ts";
 import type { Channels } from "../channels/channels.ts";
+import type { Passage } from "../channels/gate-cache.ts";
 import type { Summaries } from "./content.ts";
 import {
   decidePage,
@@ -17,7 +17,7 @@ import {
   type PageDecisions,
   wasLeftBehind,
 } from "./decide-page.ts";
-import { postponeReleases } from "./release.ts";
+import type { Releases, WatchGate } from "./release.ts";
 import type { Item, SendJob, SendOutcome } from "./send-job.ts";
 
 /** `held`: it waits for what policy says, alone or with others. */
@@ -27,7 +27,7 @@ export type DispatchOutcome = SendOutcome | "held";
 export interface PageDeps {
   ledger: Pick<Ledger, "membersOf" | "settle" | "decided">;
   channels: Pick<Channels, "get">;
-  gates: Gates;
+  releases: Releases;
   /** Hand-overs of a delivery at most, as the retry policy has it. */
   attemptLimit: number;
   suppressions: Suppressions;
@@ -56,19 +56,21 @@ export interface PageTaker {
   reread(id: string): void;
   /** The row needs no hand-over. */
   ended(id: string, outcome: DispatchOutcome): void;
-  submit(message: Outgoing, contentOf: SendJob["contentOf"]): void;
+  /** Watches a gate until the dispatch ends. */
+  readonly watchGate: WatchGate;
+  /** `passage`: that through the gate of releases. */
+  submit(message: Outgoing, contentOf: SendJob["contentOf"], passage?: Passage): void;
 }
 
 /**
  * Decides about rows that were found due, and about the other members of their groups. What is decided without a hand-over is
  * written at once; the rest is on its way when this returns.
- * @returns how many messages are
  */
 export async function takePage(
   deps: PageDeps,
   taker: PageTaker,
   found: readonly DueDelivery[],
-): Promise<number> {
+): Promise<void> {
   const { items, rulebook, ...known } = await loadPage(deps, taker, found);
   // The ledger's clock says that they are due, which this worker's may not say yet.
   const dueMs = items.map(({ delivery }) => delivery.dueAt.getTime());
@@ -84,7 +86,12 @@ export async function takePage(
     attemptLimit: deps.attemptLimit,
     mailboxShards: deps.mailboxShards,
   });
-  const postponed = await postponeReleases(deps.gates, page.outgoing, rulebook.policy, at);
+  const { passages, postponed } = await deps.releases.release(
+    page.outgoing,
+    rulebook.policy,
+    at,
+    taker.watchGate,
+  );
   for (const [message, until] of postponed) page.decided.push(...heldBack(message, until, at));
   await writePage(deps, taker, page, at);
 
@@ -92,8 +99,7 @@ export async function takePage(
   const firsts = outgoing.map((message) => message.items[0]!);
   const summarise = await deps.summaries.of(firsts, rulebook.policy);
   for (const message of outgoing)
-    taker.submit(message, (claimed) => summarise(claimed, taker.now()));
-  return outgoing.length;
+    taker.submit(message, (claimed) => summarise(claimed, taker.now()), passages.get(message));
 }
 
 /** What decisions look at, in a few statements for all rows. */

@@ -2,6 +2,7 @@ import type { Settlement } from "../../domain/delivery/settle.ts";
 import type { DueDelivery, WantedMessage } from "../../ledger/ledger.ts";
 import type { Source } from "../../ledger/sources.ts";
 import type { SendRequest } from "../channels/channel.ts";
+import type { Passage } from "../channels/gate-cache.ts";
 
 /** A delivery with what it brings. */
 export interface Item {
@@ -24,6 +25,8 @@ export interface Content
 export interface SendJob {
   /** Its items are never none, and all of one recipient and channel. */
   message: Omit<WantedMessage, "items"> & { items: readonly Item[] };
+  /** Its way through the gates of its campaign and of releases, which it passes where it leaves. */
+  readonly passages: readonly Passage[];
   /** What the claimed ones of its items say. */
   contentOf(claimed: readonly Item[]): Content | Promise<Content>;
   /** Called once, when some of its items are claimed: from then on these belong to the sender, whatever becomes of the dispatch. */

@@ -2,7 +2,6 @@ import { performance } from "node:perf_hooks";
 import type { Channel as ChannelName } from "../../domain/channel.ts";
 import { newUuid } from "../../domain/ids.ts";
 import type { RetryPolicy } from "../../domain/delivery/settle.ts";
-import type { Permits } from "../../ledger/gates.ts";
 import type { Ledger, RateGrant } from "../../ledger/ledger.ts";
 import type { Channel, SendResult } from "../channels/channel.ts";
 import type { Channels } from "../channels/channels.ts";
@@ -28,6 +27,8 @@ export const waitHereMs = 1_000;
 const settledRows = 96;
 /** Outcomes that make a statement worth while: it and its commit cost as much as a dozen of its rows. */
 const worthRows = 40;
+/** How soon a channel that can begin no more for now is asked again. */
+const lookAgainMs = 50;
 /** How long fewer outcomes wait for company while messages are still being handed over. */
 const lingerMs = 3;
 
@@ -54,19 +55,16 @@ export interface Attendance {
   leave(): void;
 }
 
-/** What a channel's permits are taken for. */
+/** What is claimed of a channel together. */
 interface Claim {
   queue: ChannelQueue;
-  permits: Permits;
   taken: WaitingJob[];
-  /** Messages of it that began. */
-  used: number;
 }
 
 /**
  * The one way by which a worker's messages of one traffic class leave, whichever dispatch found them. It writes the ledger in
- * statements that settle what ended and claim what is next. Each channel has a queue and a bound of its own, and its permits are
- * taken before its messages are claimed, so that none waits for another. What is claimed belongs to the sender: it renews the leases
+ * statements that settle what ended and claim what is next. Each channel has a queue and a bound of its own, and no more of its
+ * messages are claimed than it can begin soon, so that none waits for another. What is claimed belongs to the sender: it renews the leases
  * of what takes long, settles it whenever it ends, and wakes its queue if no dispatch is there to look.
  */
 export class Sender {
@@ -199,7 +197,9 @@ export class Sender {
   /** Queues of which something may be claimed: their channels are open. */
   #claimable(): ChannelQueue[] {
     if (this.#draining) return [];
-    return [...this.#queues.values()].filter((queue) => queue.room > 0 && this.#isOpen(queue));
+    return [...this.#queues.values()].filter(
+      (queue) => queue.room > 0 && this.#isOpen(queue) && this.#hasRoom(queue),
+    );
   }
 
   /**
@@ -217,31 +217,28 @@ export class Sender {
     return false;
   }
 
+  /** Can the channel begin more than is claimed for it? If not, it is asked again soon: others may use its gates. */
+  #hasRoom(queue: ChannelQueue): boolean {
+    if (queue.roomAt(this.#now()) > 0) return true;
+    this.#runWhenOpen(queue, lookAgainMs);
+    return false;
+  }
+
   /** Settles what ended, and claims what is next, as much as there is room for. */
   async #write(): Promise<void> {
     this.#writing = true;
     const endings = this.#ended.splice(0, settledRows);
-    const claims = await Promise.all(this.#claimable().map((queue) => this.#reserve(queue)));
     const recipients = new Set<string>();
-    for (const claim of claims) claim.taken = claim.queue.take(claim.permits.granted, recipients);
+    const now = this.#now();
+    const claims = this.#claimable().map((queue): Claim => {
+      return { queue, taken: queue.take(queue.roomAt(now), recipients) };
+    });
     try {
       if (endings.length > 0 || recipients.size > 0) await this.#settleAndClaim(endings, claims);
     } finally {
-      for (const { permits, used } of claims)
-        if (used < permits.granted) permits.giveBack(permits.granted - used).catch(() => {});
       this.#writing = false;
       this.#runSoon();
     }
-  }
-
-  /** Permits for what may be claimed of a channel. Without any it is closed, until it may have one; so it is if it cannot be asked. */
-  async #reserve(queue: ChannelQueue): Promise<Claim> {
-    const asOf = this.#now();
-    const permits = await queue.channel
-      .reserve({ wanted: queue.room, asOf })
-      .catch((): Permits => ({ ...noPermits, opensInMs: waitHereMs }));
-    if (permits.granted === 0) queue.closeUntil(asOf.getTime() + Math.max(1, permits.opensInMs));
-    return { queue, permits, taken: [], used: 0 };
   }
 
   async #settleAndClaim(endings: EndedMessage[], claims: readonly Claim[]): Promise<void> {
@@ -259,7 +256,7 @@ export class Sender {
       for (const claim of claims)
         for (const waiting of claim.taken) {
           const grant = granted.get(waiting.job.message.recipientId);
-          if (this.#begin(claim.queue, waiting, claimed, grant, lease)) claim.used++;
+          this.#begin(claim.queue, waiting, claimed, grant, lease);
         }
     } catch (error) {
       for (const { job } of taken) job.failed(error);
@@ -274,7 +271,7 @@ export class Sender {
     claimed: Set<string>,
     grant: RateGrant | undefined,
     lease: { token: string; deadlineMs: number },
-  ): boolean {
+  ): void {
     const { job } = waiting;
     const { items } = job.message;
     const ours = items.filter(({ delivery }) => claimed.has(delivery.id));
@@ -282,14 +279,13 @@ export class Sender {
     if (ours.length < items.length) job.dropped(items.filter((item) => !ours.includes(item)));
     if (ours.length === 0 || !grant) {
       if (grant) this.#giveBack([grant]);
-      return false;
+      return;
     }
     const message = new ClaimedMessage(waiting, ours, grant, lease);
     this.#leases.add(message);
     this.#watch.began(waiting.queue);
     job.began(ours);
     queue.ready.push(message);
-    return true;
   }
 
   #handOver(queue: ChannelQueue, claimed: ClaimedMessage): void {
@@ -333,15 +329,16 @@ export class Sender {
   }
 
   /** A summary that cannot be rendered is said in the words that every summary has by default. */
-  #send(channel: Channel, content: Content, { items }: ClaimedMessage): Promise<SendResult> {
+  #send(channel: Channel, content: Content, { items, job }: ClaimedMessage): Promise<SendResult> {
     const { recipient, priority } = items[0]!.delivery;
     const repeatable = guaranteeOf(items) === "at_least_once";
-    const sent = channel.send({ ...content, recipient, priority, repeatable });
+    const terms = { recipient, priority, repeatable, passages: job.passages };
+    const sent = channel.send({ ...content, ...terms });
     const { fallback } = content;
     if (!fallback) return sent;
     return sent.then((result) =>
       result.kind === "unsendable" && result.reason === "template_error"
-        ? channel.send({ ...content, ...fallback, recipient, priority, repeatable })
+        ? channel.send({ ...content, ...fallback, ...terms })
         : result,
     );
   }
@@ -399,10 +396,3 @@ export class Sender {
 }
 
 const systemClock = { now: () => new Date() };
-
-const noPermits: Permits = {
-  granted: 0,
-  opensInMs: 0,
-  closed: null,
-  giveBack: () => Promise.resolve(),
-};

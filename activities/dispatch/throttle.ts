@@ -1,44 +1,67 @@
 import { performance } from "node:perf_hooks";
 import { campaignGate } from "../../domain/delivery/gates.ts";
 import type { Queue } from "../../domain/delivery/queues.ts";
-import type { Gates, Permits } from "../../ledger/gates.ts";
+import type { Passage, WatchedGate } from "../channels/gate-cache.ts";
 
-/** The throttle of the campaign that a queue is a lane of; other queues have none. Its permits are taken before rows are read. */
+/** A page is read for the messages that can leave soon, and so often at most. */
+const readsEveryMs = 100;
+
+/**
+ * The throttle of the campaign that a queue is a lane of; other queues have none. Rows are read for no more messages than can leave
+ * within half a second, over all lanes in this process. Their slots they use where they leave.
+ */
 export class Throttle {
-  /** When it is worth asking again, by the monotonic clock. */
-  opensAtMs = 0;
-  #gates: Gates;
-  #key: string | null;
-  #permits: Permits | null = null;
-  #unused = 0;
+  /** The gate's key; null: there is none. */
+  readonly key: string | null;
+  #gate: WatchedGate | undefined;
+  #readAtMs = Number.NEGATIVE_INFINITY;
+  /** For messages to be read. */
+  #spare: Passage[] = [];
 
-  constructor(gates: Gates, queue: Queue) {
-    this.#gates = gates;
-    this.#key = queue.kind === "lane" ? campaignGate(queue.campaignId) : null;
+  constructor(queue: Queue) {
+    this.key = queue.kind === "lane" ? campaignGate(queue.campaignId) : null;
+  }
+
+  /** To be called before anything is asked, where there is a key. */
+  watch(gate: WatchedGate): void {
+    this.#gate = gate;
+  }
+
+  /** When it is worth reading rows, by the monotonic clock. */
+  get opensAtMs(): number {
+    const nowMs = Date.now();
+    if (!this.#gate || this.#gate.isOpen(nowMs)) return 0;
+    const opensAt = this.#gate.opensAt(nowMs);
+    const opensAtMs = opensAt === null ? 0 : performance.now() + opensAt - nowMs;
+    return Math.max(opensAtMs, this.#readAtMs + readsEveryMs);
   }
 
   get isClosed(): boolean {
     return performance.now() < this.opensAtMs;
   }
 
-  /** Resolves with how many of the messages that are wanted may be sent. */
-  async take(wanted: number, asOf: Date): Promise<number> {
-    if (this.#key === null) return wanted;
-    const permits = await this.#gates.take({ key: this.#key, wanted, asOf });
-    if (permits.granted > 0) this.#permits = permits;
-    else this.opensAtMs = performance.now() + permits.opensInMs;
-    return permits.granted;
+  /** How many of the messages that are wanted may be read for. */
+  take(wanted: number): number {
+    if (!this.#gate || this.#gate.isOpen(Date.now())) return wanted;
+    this.#readAtMs = performance.now();
+    const count = Math.min(wanted, this.#gate.room());
+    for (let place = 0; place < count; place++) this.#spare.push(...this.#enter());
+    return count;
   }
 
-  /** So many messages were not sent. */
-  spare(permits: number): void {
-    if (this.#key !== null) this.#unused += permits;
+  /** A message's way through the throttle, if it has one. */
+  passages(): Passage[] {
+    const spare = this.#spare.splice(-1);
+    return spare.length > 0 ? spare : this.#enter();
   }
 
-  /** Gives back what was spared. */
-  async giveBack(): Promise<void> {
-    const unused = this.#unused;
-    this.#unused = 0;
-    if (unused > 0) await this.#permits?.giveBack(unused);
+  /** No more messages were found. */
+  giveBack(): void {
+    for (const passage of this.#spare.splice(0)) passage.end();
+  }
+
+  #enter(): Passage[] {
+    const passage = this.#gate?.enter();
+    return passage ? [passage] : [];
   }
 }

@@ -47,7 +47,7 @@ const put = defineRoute({
   access: "admin",
   summary: "Limit what leaves by a channel or a provider. Obeyed within a second or so.",
   description:
-    "A rate is a token bucket that holds `burst`; a quota is counted by UTC days. What is over either waits, without using up attempts; what is over " +
+    "No more than a rate and its `burst` leave within any second; a quota is counted by UTC days. What is over either waits, without using up attempts; what is over " +
     "a provider's takes another provider, if there is one. What was let through today still counts.",
   request: {
     params,

@@ -21,6 +21,9 @@ export const eventsGate = providerGate(eventsProvider);
 /** The gate through which comes what was held back from a channel. */
 export const releaseGate = (channel: Channel) => `release/${channel}`;
 
+/** A tenth of a second of a rate: messages that may leave at once where nothing else is said. */
+export const presetBurst = (perSecond: number) => Math.max(1, Math.ceil(perSecond / 10));
+
 /** What a gate stands before: the first part of its key. */
 export const gateKinds = ["campaign", "channel", "provider", "release"] as const;
 export type GateKind = (typeof gateKinds)[number];
@@ -52,7 +55,9 @@ export const gateLimits = z
       .max(100_000, "must be from 0.001 to 100000")
       .nullable()
       .meta({ example: 14, description: "Messages a second; null: no rate" }),
-    burst: whole(100_000, 5, "Messages that may leave at once after a pause").default(5),
+    burst: whole(100_000, 5, "Messages beyond the rate that may leave within any second").default(
+      5,
+    ),
     dailyQuota: whole(1_000_000_000, 50_000, "Messages a UTC day; null: no quota").nullable(),
   })
   .refine(({ permitsPerSecond, dailyQuota }) => permitsPerSecond !== null || dailyQuota !== null, {

@@ -154,10 +154,9 @@ describe("dispatch", () => {
 
   it("takes no more than the throttle grants, over all lanes", async () => {
     const campaign = await runningCampaign(200, { laneCount: 2 });
-    await pool.query(
-      "INSERT INTO gates (key, permits_per_second, burst, permits) VALUES ($1, 0.001, 25, 25)",
-      [`campaign/${campaign.publicId}`],
-    );
+    await pool.query("INSERT INTO gates (key, permits_per_second, burst) VALUES ($1, 0.001, 25)", [
+      `campaign/${campaign.publicId}`,
+    ]);
     const { dispatch, requests } = worker();
     const results = await Promise.all([0, 1].map((lane) => dispatch(campaign.lane(lane))));
     expect(requests).toHaveLength(25);

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createGates, type Gates } from "../../ledger/gates.ts";
+import { createGates, type Gates, horizonMs } from "../../ledger/gates.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
+import { countMostIn } from "../support/sliding-seconds.ts";
 
 let database: LedgerDatabase;
 let pool: Pool;
@@ -19,172 +20,191 @@ afterAll(async () => {
 });
 
 const day = 86_400_000;
-/** Noon of a day that is not over, far enough ahead that the clock does not reach it. */
 const noon = new Date("2200-03-04T12:00:00Z");
 const after = (ms: number) => new Date(noon.getTime() + ms);
 
-interface Settings {
-  rate?: number | null;
-  burst?: number;
-  permits?: number;
-  quota?: number | null;
-}
-
-/** A gate that is full at `noon`, and has a rate unless told otherwise. */
+/** Makes a gate of which nothing was granted yet. */
 async function gate(
   key: string,
-  { rate = 1, burst = 5, permits = burst, quota = null }: Settings = {},
-) {
+  {
+    rate = null,
+    burst = 5,
+    quota = null,
+  }: { rate?: number | null; burst?: number; quota?: number | null },
+): Promise<void> {
   await pool.query(
-    "INSERT INTO gates (key, permits_per_second, burst, permits, daily_quota, refilled_at) VALUES ($1, $2, $3, $4, $5, $6)",
-    [key, rate, burst, permits, quota, noon],
+    "INSERT INTO gates (key, permits_per_second, burst, daily_quota) VALUES ($1, $2, $3, $4)",
+    [key, rate, burst, quota],
   );
 }
 
-const take = async (key: string, wanted: number, asOf = noon) => {
-  const { granted, opensInMs } = await gates.take({ key, wanted, asOf });
-  return { granted, opensInMs };
-};
+/** The instants of the slots that are granted, in milliseconds from noon. */
+async function grant(key: string, wanted: number, atMs = 0): Promise<number[]> {
+  const granted = await gates.grant({ key, wanted, at: after(atMs) });
+  return Array.from({ length: granted!.granted }, (_, place) =>
+    Math.round(atMs + granted!.firstInMs + place * (granted!.pace?.intervalMs ?? 0)),
+  );
+}
 
 describe("a gate", () => {
   it("that does not exist is open, and is not made by being asked", async () => {
-    expect(await take("provider/none", 7)).toEqual({ granted: 7, opensInMs: 0 });
+    expect(await gates.grant({ key: "provider/none", wanted: 7 })).toBeNull();
     expect(await gates.look(["provider/none"])).toEqual(new Map());
   });
 
-  it("grants its burst at once, and its rate from then on", async () => {
-    await gate("provider/a", { rate: 4, burst: 5 });
-    expect(await take("provider/a", 3)).toEqual({ granted: 3, opensInMs: 0 });
-    expect(await take("provider/a", 3)).toEqual({ granted: 2, opensInMs: 0 });
-    expect(await take("provider/a", 3)).toEqual({ granted: 0, opensInMs: 250 });
-    expect(await take("provider/a", 3, after(100))).toEqual({ granted: 0, opensInMs: 150 });
-    expect(await take("provider/a", 3, after(250))).toEqual({ granted: 1, opensInMs: 0 });
-    expect(await take("provider/a", 99, after(60_000))).toEqual({ granted: 5, opensInMs: 0 });
+  it("grants its burst at once, and then as many slots as lie within the horizon", async () => {
+    await gate("provider/a", { rate: 20, burst: 5 });
+    expect(await grant("provider/a", 3)).toEqual([-200, -150, -100]);
+    expect(await grant("provider/a", 99)).toEqual([-50, 0, 50, 100, 150, 200]);
+    expect(await grant("provider/a", 99)).toEqual([]);
+    expect(await grant("provider/a", 99, 49)).toEqual([]);
+    expect(await grant("provider/a", 99, 50)).toEqual([250]);
+    expect(await grant("provider/a", 5, 60_000)).toEqual([59_800, 59_850, 59_900, 59_950, 60_000]);
+  });
+
+  it("that is slow grants one slot at a time, and says when the next one comes", async () => {
+    await gate("provider/a", { rate: 0.5, burst: 1 });
+    expect(await grant("provider/a", 9)).toEqual([0]);
+    const next = await gates.grant({ key: "provider/a", wanted: 9, at: after(500) });
+    expect(next).toMatchObject({ granted: 0, pace: { intervalMs: 2_000 } });
+    expect(next!.pace!.nextInMs).toBeCloseTo(1_500);
+    expect(await grant("provider/a", 9, 2_000 - horizonMs)).toEqual([2_000]);
+  });
+
+  it("widens its slots by 4% at most, where its burst leaves no room for lateness", async () => {
+    const paceOf = async (rate: number, burst: number) => {
+      await gate(`provider/${rate}-${burst}`, { rate, burst });
+      const made = await gates.grant({ key: `provider/${rate}-${burst}`, wanted: 1, at: noon });
+      return { rate: 1_000 / made!.pace!.intervalMs, lifetimeMs: Math.round(made!.lifetimeMs!) };
+    };
+    for (const rate of [0.2, 1, 14, 100, 5_000, 100_000])
+      for (const burst of [1, 5, 100, 10_000]) {
+        const pace = await paceOf(rate, burst);
+        expect(pace.rate).toBeLessThanOrEqual(rate * 1.000_001);
+        expect(pace.rate).toBeGreaterThan(rate * 0.96);
+        expect(pace.lifetimeMs).toBeGreaterThanOrEqual(39);
+      }
+    expect((await paceOf(14, 6)).rate).toBeCloseTo(14);
+    expect((await paceOf(100, 6)).rate).toBeCloseTo(100);
+  });
+
+  it("does not stand still when the database's clock is set back", async () => {
+    await gate("provider/a", { rate: 10, burst: 1 });
+    await grant("provider/a", 5, 3_600_000);
+    expect(await grant("provider/a", 5, 0)).toEqual([200]);
+    expect(await grant("provider/a", 5, 50)).toEqual([]);
   });
 
   it("grants its quota once a UTC day, and opens at midnight", async () => {
-    await gate("provider/a", { rate: null, quota: 10 });
-    expect(await take("provider/a", 7)).toEqual({ granted: 7, opensInMs: 0 });
-    expect(await take("provider/a", 7)).toEqual({ granted: 3, opensInMs: 0 });
-    expect(await take("provider/a", 7)).toEqual({ granted: 0, opensInMs: day / 2 });
-    expect(await take("provider/a", 1, after(day / 2 - 1))).toEqual({ granted: 0, opensInMs: 1 });
-    expect(await take("provider/a", 99, after(day / 2))).toEqual({ granted: 10, opensInMs: 0 });
+    await gate("provider/a", { quota: 10 });
+    const at = (ms: number, wanted = 7) =>
+      gates.grant({ key: "provider/a", wanted, at: after(ms) });
+    expect(await at(0)).toMatchObject({ granted: 7, leftToday: 3, lifetimeMs: null, pace: null });
+    expect(await at(0)).toMatchObject({ granted: 3, leftToday: 0, dayEndsInMs: day / 2 });
+    expect(await at(day / 2 - 1)).toMatchObject({ granted: 0, leftToday: 0, dayEndsInMs: 1 });
+    expect(await at(day / 2, 99)).toMatchObject({ granted: 10, leftToday: 0 });
   });
 
   it("is shut until then, for the longer of two, and says why", async () => {
     await gates.shut({ key: "provider/a", until: after(60_000), reason: "too many" });
     await gates.shut({ key: "provider/a", until: after(30_000), reason: "shorter" });
-    expect(await take("provider/a", 3)).toEqual({ granted: 0, opensInMs: 60_000 });
-    expect(await take("provider/a", 3, after(60_000))).toEqual({ granted: 3, opensInMs: 0 });
+    const at = (ms: number) => gates.grant({ key: "provider/a", wanted: 3, at: after(ms) });
+    expect(await at(0)).toMatchObject({ granted: 0, shutMs: 60_000 });
+    expect(await at(60_000)).toMatchObject({ granted: 3, shutMs: 0 });
     const { rows } = await pool.query("SELECT shut_reason FROM gates");
     expect(rows).toEqual([{ shut_reason: "too many" }]);
   });
 
-  it("opens when the last of what holds it is over", async () => {
-    await gate("provider/a", { rate: 0.01, permits: 0, quota: 1 });
-    await gates.shut({ key: "provider/a", until: after(5_000), reason: "too many" });
-    expect(await take("provider/a", 1)).toEqual({ granted: 0, opensInMs: 100_000 });
-    expect(await take("provider/a", 1, after(100_000))).toEqual({ granted: 1, opensInMs: 0 });
-    expect(await take("provider/a", 1, after(300_000))).toEqual({
-      granted: 0,
-      opensInMs: day / 2 - 300_000,
-    });
-  });
-
   it("is looked at without being taken from", async () => {
     await pool.query(`
-      INSERT INTO gates (key, permits_per_second, permits, shut_until, daily_quota, used_today, quota_day) VALUES
-        ('provider/full', 1, 5, NULL, NULL, 0, NULL),
-        ('provider/empty', 0.001, 0.5, NULL, NULL, 0, NULL),
-        ('provider/shut', NULL, 5, now() + interval '1 hour', NULL, 0, NULL),
-        ('provider/used', NULL, 5, NULL, 5, 5, (now() AT TIME ZONE 'UTC')::date),
-        ('provider/old', NULL, 5, now() - interval '1 hour', 5, 5, '2001-01-01')`);
+      INSERT INTO gates (key, permits_per_second, next_slot_at, shut_until, daily_quota, used_today, quota_day) VALUES
+        ('provider/full', 1, NULL, NULL, NULL, 0, NULL),
+        ('provider/empty', 0.001, now() + interval '500 seconds', NULL, NULL, 0, NULL),
+        ('provider/shut', NULL, NULL, now() + interval '1 hour', NULL, 0, NULL),
+        ('provider/used', NULL, NULL, NULL, 5, 5, (now() AT TIME ZONE 'UTC')::date),
+        ('provider/old', NULL, NULL, now() - interval '1 hour', 5, 5, '2001-01-01')`);
     const names = ["full", "empty", "shut", "used", "old"];
     const seen = await gates.look(names.map((name) => `provider/${name}`));
-    const open = { counted: true, shutMs: 0, emptyMs: 0 };
-    expect(seen.get("provider/full")).toEqual(open);
-    expect(seen.get("provider/old")).toEqual(open);
-    expect(seen.get("provider/shut")).toMatchObject({ counted: false, emptyMs: 0 });
+    expect(seen.get("provider/full")).toEqual({
+      pace: { intervalMs: 1_000, lagMs: 4_000, nextInMs: -4_000 },
+      leftToday: null,
+      dayEndsInMs: 0,
+      shutMs: 0,
+    });
+    expect(seen.get("provider/old")).toMatchObject({ leftToday: 5, shutMs: 0, pace: null });
+    expect(seen.get("provider/shut")).toMatchObject({ leftToday: null, pace: null });
     expect(seen.get("provider/shut")!.shutMs / 3_600_000).toBeCloseTo(1, 1);
-    expect(seen.get("provider/empty")).toMatchObject({ counted: true, shutMs: 0 });
-    expect(seen.get("provider/empty")!.emptyMs / 500_000).toBeCloseTo(1, 1);
-    expect(seen.get("provider/used")).toMatchObject({ counted: true, shutMs: 0 });
-    expect(seen.get("provider/used")!.emptyMs).toBeGreaterThan(0);
-    expect(seen.get("provider/used")!.emptyMs).toBeLessThanOrEqual(day);
+    expect(seen.get("provider/empty")!.pace!.nextInMs / 500_000).toBeCloseTo(1, 1);
+    expect(seen.get("provider/used")!.leftToday).toBe(0);
+    expect(seen.get("provider/used")!.dayEndsInMs).toBeGreaterThan(0);
+    expect(seen.get("provider/used")!.dayEndsInMs).toBeLessThanOrEqual(day);
   });
 
   it("is made, or given another rate, where it is needed", async () => {
     await gates.ensure({ key: "release/email", perSecond: 2, burst: 5 });
-    expect((await gates.take({ key: "release/email", wanted: 9, asOf: noon })).granted).toBe(5);
+    expect(await grant("release/email", 9)).toHaveLength(5);
     await gates.ensure({ key: "release/email", perSecond: 2, burst: 5 });
-    expect((await gates.take({ key: "release/email", wanted: 9, asOf: noon })).granted).toBe(0);
+    expect(await grant("release/email", 9)).toEqual([]);
     await gates.ensure({ key: "release/email", perSecond: 4, burst: 5 });
-    expect(await take("release/email", 9)).toEqual({ granted: 0, opensInMs: 250 });
+    expect(await grant("release/email", 9, 300)).toEqual([500]);
   });
 });
 
 describe("what is given back", () => {
-  it("is there for others, of the rate and of the day's quota", async () => {
+  it("is there for others, of the day's quota, and lost to the rate", async () => {
     await gate("provider/a", { rate: 1, burst: 5, quota: 5 });
-    const grant = await gates.take({ key: "provider/a", wanted: 5, asOf: noon });
-    await grant.giveBack(2);
-    expect(await take("provider/a", 5)).toEqual({ granted: 2, opensInMs: 0 });
-    expect(await take("provider/a", 5)).toEqual({ granted: 0, opensInMs: day / 2 });
+    const granted = await gates.grant({ key: "provider/a", wanted: 5, at: noon });
+    await gates.giveBack({ key: "provider/a", slots: 2, day: granted!.day });
+    expect(await grant("provider/a", 5)).toEqual([]);
+    expect(await grant("provider/a", 5, 10_000)).toHaveLength(2);
+    expect(await grant("provider/a", 5, 20_000)).toEqual([]);
   });
 
   it("is none of the next day's quota", async () => {
-    await gate("provider/a", { rate: null, quota: 5 });
-    const yesterday = await gates.take({ key: "provider/a", wanted: 5, asOf: noon });
-    expect(await take("provider/a", 5, after(day))).toEqual({ granted: 5, opensInMs: 0 });
-    await yesterday.giveBack(5);
-    expect((await take("provider/a", 5, after(day))).granted).toBe(0);
+    await gate("provider/a", { quota: 5 });
+    const yesterday = await gates.grant({ key: "provider/a", wanted: 5, at: noon });
+    expect(await grant("provider/a", 5, day)).toHaveLength(5);
+    await gates.giveBack({ key: "provider/a", slots: 5, day: yesterday!.day });
+    expect(await grant("provider/a", 5, day)).toEqual([]);
   });
 });
 
-it("never grants more than rate, burst and quota allow, whoever asks when", async () => {
+it("is never passed within any second by more than its burst, whoever asks when and uses slots as late as they may", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.record({
-        rate: fc.option(fc.constantFrom(0.5, 1, 3, 10)),
-        burst: fc.integer({ min: 1, max: 8 }),
-        quota: fc.integer({ min: 1, max: 30 }),
+        rate: fc.constantFrom(0.5, 1, 3, 14, 100, 333.3),
+        burst: fc.integer({ min: 1, max: 120 }),
       }),
       fc.array(
         fc.record({
-          wait: fc.integer({ min: 0, max: day / 3 }),
-          wanted: fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 5 }),
-          unused: fc.integer({ min: 0, max: 3 }),
+          wait: fc.integer({ min: 0, max: 700 }),
+          wanted: fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 3 }),
+          lateness: fc.constantFrom(0, 0.5, 1),
         }),
-        { minLength: 1, maxLength: 12 },
+        { minLength: 1, maxLength: 15 },
       ),
-      async ({ rate, burst, quota }, rounds) => {
+      async ({ rate, burst }, rounds) => {
         await pool.query("DELETE FROM gates");
-        await gate("provider/a", { rate, burst, quota });
+        await gate("provider/a", { rate, burst });
+        const used: number[] = [];
         let at = 0;
-        const used = new Map<number, number>();
-        let sinceStart = 0;
-        for (const { wait, wanted, unused } of rounds) {
+        for (const { wait, wanted, lateness } of rounds) {
           at += wait;
-          const today = Math.floor(after(at).getTime() / day);
           const grants = await Promise.all(
-            wanted.map((count) =>
-              gates.take({ key: "provider/a", wanted: count, asOf: after(at) }),
-            ),
+            wanted.map((count) => gates.grant({ key: "provider/a", wanted: count, at: after(at) })),
           );
-          for (const [index, grant] of grants.entries()) {
-            expect(grant.granted).toBeLessThanOrEqual(wanted[index]!);
-            expect(grant.granted === 0).toBe(grant.opensInMs > 0);
-            const back = index === 0 ? Math.min(unused, grant.granted) : 0;
-            await grant.giveBack(back);
-            used.set(today, (used.get(today) ?? 0) + grant.granted - back);
-            sinceStart += grant.granted - back;
+          for (const [index, made] of grants.entries()) {
+            expect(made!.granted).toBeLessThanOrEqual(wanted[index]!);
+            for (let place = 0; place < made!.granted; place++) {
+              const from = at + made!.firstInMs + place * made!.pace!.intervalMs;
+              used.push(Math.max(at, from + lateness * made!.lifetimeMs!));
+            }
           }
-          expect(used.get(today)!).toBeLessThanOrEqual(quota);
-          if (rate !== null)
-            expect(sinceStart).toBeLessThanOrEqual(burst + (rate * at) / 1_000 + 1e-6);
         }
+        expect(countMostIn(used)).toBeLessThanOrEqual(rate + burst);
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 100 },
   );
 });

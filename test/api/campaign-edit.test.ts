@@ -71,7 +71,7 @@ describe("an edit of a campaign that has not begun", () => {
     expect(scheduled.body).toMatchObject({
       status: "scheduled",
       startAt: later,
-      throttle: { perSecond: 2, burst: 2 },
+      throttle: { perSecond: 2, burst: 1 },
     });
     await act(id, "pause");
     const moved = await edit(id, { startAt: "2091-01-01T00:00:00Z" });

@@ -36,7 +36,7 @@ describe("the list of campaigns", () => {
     const { body } = await api.send("GET", "/v1/campaigns");
     for (const item of body.items)
       expect((await api.send("GET", `/v1/campaigns/${item.id}`)).body).toEqual(item);
-    expect(body.items[3].throttle).toEqual({ perSecond: 5, burst: 5 });
+    expect(body.items[3].throttle).toEqual({ perSecond: 5, burst: 1 });
   });
 
   it("goes on where the page before ended, however it is sorted", async () => {

@@ -153,7 +153,7 @@ describe("a campaign", () => {
     const id = await create({ throttle: { perSecond: 50 } });
     expect((await api.send("GET", `/v1/campaigns/${id}`)).body.throttle).toEqual({
       perSecond: 50,
-      burst: 50,
+      burst: 5,
     });
     const changed = await api.send("PUT", `/v1/campaigns/${id}/throttle`, {
       perSecond: 0.5,
@@ -161,7 +161,8 @@ describe("a campaign", () => {
     });
     expect(changed.body.throttle).toEqual({ perSecond: 0.5, burst: 2 });
     expect(await api.prisma.gate.findUnique({ where: { key: `campaign/${id}` } })).toMatchObject({
-      permits: 2,
+      permitsPerSecond: 0.5,
+      burst: 2,
     });
     expect(
       (await api.send("PUT", `/v1/campaigns/${id}/throttle`, "null")).body.throttle,

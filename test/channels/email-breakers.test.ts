@@ -77,8 +77,14 @@ const kinds = (results: readonly SendResult[]) => {
   }
   return counts;
 };
-const reserved = async ({ channel }: TestWorker, wanted: number) =>
-  (await channel.reserve({ wanted, asOf: new Date() })).granted;
+/** Its template fails. */
+const unmakeable = () =>
+  request("ada@example.org", {
+    templateVersionId: "bad",
+    content: { email: { subject: "x", html: "{% for i in (1..n) %}{{ i }}{% endfor %}" } },
+    data: { n: 99_999_999 },
+  });
+const readyFor = ({ channel }: TestWorker) => channel.readyFor(new Date());
 
 describe("a provider that fails beside one that does not", () => {
   it("gets as many messages as open its breaker, then as many as are trials, and all when they pass", async () => {
@@ -196,9 +202,7 @@ describe("the only provider", () => {
       reason: "provider_unavailable",
       until,
     });
-    const grant = await one.channel.reserve({ wanted: 200, asOf: new Date() });
-    expect(grant.granted).toBe(0);
-    expect(grant.opensInMs / 3_600_000).toBeCloseTo(1, 1);
+    expect(readyFor(one)).toBe(0);
     expect(failing.asked()).toBe(5);
   });
 
@@ -211,10 +215,10 @@ describe("the only provider", () => {
     well = true;
     await letTry();
     await one.look();
-    expect(await reserved(one, 200)).toBe(3);
+    expect(readyFor(one)).toBe(3);
     expect(kinds(await sendMany(one, 3))).toEqual({ sent: 3 });
     await becomes("first", { state: "closed" });
-    await vi.waitFor(async () => expect(await reserved(one, 200)).toBe(200), patience);
+    await vi.waitFor(() => expect(readyFor(one)).toBe(Number.POSITIVE_INFINITY), patience);
     expect(one.channel.recoveredAt()).toBeInstanceOf(Date);
   });
 
@@ -391,47 +395,37 @@ describe("gates", () => {
       expect(reason).toBe("provider_rate");
       expect(Math.abs(until.getTime() - midnight.getTime())).toBeLessThan(minuteMs);
     }
-    expect(await reserved(one, 200)).toBe(0);
+    expect(readyFor(one)).toBe(0);
   });
 
   it("of the channel stand before all providers", async () => {
     const [first, second] = [await healthy(), await healthy()];
     await gate("channel/email", "daily_quota", "4");
     const one = await worker([provider(first.port), provider(second.port, { name: "second" })]);
-    expect(await reserved(one, 3)).toBe(3);
-    expect(await reserved(one, 3)).toBe(1);
-    expect(await reserved(one, 3)).toBe(0);
+    expect(readyFor(one)).toBe(4);
     expect(kinds(await sendMany(one, 9))).toEqual({ sent: 4, held: 5 });
     expect(first.asked() + second.asked()).toBe(4);
   });
 
-  it("set aside what a page may use, of all providers together, and take back what it does not", async () => {
+  it("say how much leaves soon, of all providers together, and no more than the channel's own", async () => {
     const [first, second] = [await healthy(), await healthy()];
-    await gate("provider/first", "permits_per_second, burst, permits", "0.001, 5, 5");
-    await gate("provider/second", "permits_per_second, burst, permits", "0.001, 8, 8");
-    await gate("channel/email", "permits_per_second, burst, permits", "0.001, 11, 11");
+    await gate("provider/first", "permits_per_second, burst", "0.001, 5");
+    await gate("provider/second", "permits_per_second, burst", "0.001, 8");
+    await gate("channel/email", "permits_per_second, burst", "0.001, 11");
     const one = await worker([provider(first.port), provider(second.port, { name: "second" })]);
-    const permits = async () =>
-      (
-        await pool.query<{ left: number }>(
-          "SELECT floor(permits)::int AS left FROM gates ORDER BY key",
-        )
-      ).rows.map(({ left }) => left);
-    const grant = await one.channel.reserve({ wanted: 200, asOf: new Date() });
-    expect(grant.granted).toBe(11);
-    expect(await permits()).toEqual([0, 0, 2]);
-    await grant.giveBack(8);
-    expect(await permits()).toEqual([8, 2, 8]);
+    expect(readyFor(one)).toBe(11);
     expect(kinds(await sendMany(one, 3))).toEqual({ sent: 3 });
-    expect(await permits()).toEqual([8, 2, 8]);
+    expect(readyFor(one)).toBe(8);
+    expect(kinds(await sendMany(one, 10))).toEqual({ sent: 8, held: 2 });
+    expect([first.asked(), second.asked()]).toEqual([5, 6]);
   });
 
-  it("give back what nobody came for when the worker ends", async () => {
+  it("give back to the quota what nobody came for when the worker ends", async () => {
     const { port } = await healthy();
     await gate("provider/first", "daily_quota", "10");
     const one = await worker([provider(port)]);
-    expect(await reserved(one, 7)).toBe(7);
-    await one.channel.send(request());
+    const results = await Promise.all([unmakeable(), request()].map(one.channel.send));
+    expect(kinds(results)).toEqual({ sent: 1, unsendable: 1 });
     await one.gates.close();
     const { rows } = await pool.query("SELECT used_today FROM gates");
     expect(rows).toEqual([{ used_today: 1 }]);
@@ -441,7 +435,7 @@ describe("gates", () => {
     const { port } = await healthy();
     const one = await worker([provider(port, { connections: 5 })]);
     const query = vi.spyOn(pool, "query");
-    expect(await reserved(one, 200)).toBe(200);
+    expect(readyFor(one)).toBe(Number.POSITIVE_INFINITY);
     await sendMany(one, 50);
     expect(query).not.toHaveBeenCalled();
     query.mockRestore();
@@ -458,14 +452,9 @@ it("a message that cannot be made is no trial", async () => {
   // What was on its way before that may still say that it is closed.
   await one.look();
   await one.look();
-  const bad = request("ada@example.org", {
-    templateVersionId: "bad",
-    content: { email: { subject: "x", html: "{% for i in (1..n) %}{{ i }}{% endfor %}" } },
-    data: { n: 99_999_999 },
-  });
-  const result = await one.channel.send(bad);
+  const result = await one.channel.send(unmakeable());
   expect(result.kind).toBe("unsendable");
-  await vi.waitFor(async () => expect(await reserved(one, 9)).toBe(1), patience);
+  await vi.waitFor(() => expect(readyFor(one)).toBe(1), patience);
   expect(outcomes(await one.channel.send(request()))).toEqual(["sent"]);
   await becomes("first", { state: "closed" });
 });

@@ -1,6 +1,5 @@
 import { createEmailChannel, type EmailOptions } from "../../activities/channels/email/email.ts";
 import type { Breaker, Breakers } from "../../activities/channels/breakers.ts";
-import { unlimited } from "../../ledger/gates.ts";
 import type { WatchedGate, GateCache } from "../../activities/channels/gate-cache.ts";
 import type { Channel, SendRequest, SendResult } from "../../activities/channels/channel.ts";
 import type { SmtpProvider } from "../../config/environment.ts";
@@ -41,8 +40,8 @@ const noBreakers: Pick<Breakers, "of" | "recoveredAt"> = {
 const openGate: WatchedGate = {
   isOpen: () => true,
   opensAt: () => null,
-  reserve: ({ wanted }) => Promise.resolve(unlimited(wanted)),
-  take: () => Promise.resolve(null),
+  room: () => Number.POSITIVE_INFINITY,
+  enter: () => undefined,
   shut() {},
 };
 const noGates: Pick<GateCache, "of"> = { of: () => openGate };

@@ -3,7 +3,6 @@ import type { EmailOptions } from "../../activities/channels/email/email.ts";
 import type { WatchedGate } from "../../activities/channels/gate-cache.ts";
 import { findDiscrepancies } from "../../bench/discrepancies.ts";
 import type { SmtpProvider } from "../../config/environment.ts";
-import { unlimited } from "../../ledger/gates.ts";
 import { deliver, type DeliveredRow, type Guarantee } from "./delivered-rows.ts";
 import { channelTo, provider } from "./email-channel.ts";
 import {
@@ -135,8 +134,8 @@ function createShutGates(): EmailOptions["gates"] {
     return {
       isOpen,
       opensAt: (nowMs) => (isOpen(nowMs) ? null : shutUntilMs),
-      reserve: ({ wanted }) => Promise.resolve(unlimited(wanted)),
-      take: () => Promise.resolve(null),
+      room: () => (isOpen(Date.now()) ? Number.POSITIVE_INFINITY : 0),
+      enter: () => undefined,
       shut: (untilMs) => void (shutUntilMs = Math.max(shutUntilMs, untilMs)),
     };
   };

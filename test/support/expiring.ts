@@ -139,10 +139,9 @@ export function expiring(pool: Pick<Pool, "query">) {
     },
 
     async gate(key: string): Promise<void> {
-      await pool.query(
-        "INSERT INTO gates (key, permits_per_second, burst, permits) VALUES ($1, 1, 1, 1)",
-        [key],
-      );
+      await pool.query("INSERT INTO gates (key, permits_per_second, burst) VALUES ($1, 1, 1)", [
+        key,
+      ]);
     },
   };
 }

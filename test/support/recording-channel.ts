@@ -1,5 +1,5 @@
 import type { Channel, SendRequest, SendResult } from "../../activities/channels/channel.ts";
-import { unlimited } from "../../ledger/gates.ts";
+import { passAll } from "../../activities/channels/gate-cache.ts";
 import type { Attempt } from "../../domain/delivery/attempt.ts";
 
 type Told =
@@ -32,9 +32,11 @@ export function recordingChannel(
     name,
     inFlightBound,
     opensAt: () => null,
-    reserve: ({ wanted }) => Promise.resolve(unlimited(wanted)),
+    readyFor: () => Number.POSITIVE_INFINITY,
     recoveredAt: () => null,
     async send(request): Promise<SendResult> {
+      if (!(await passAll(request.passages ?? [])))
+        return { kind: "held", reason: "provider_rate", until: new Date(Date.now() + 1_000) };
       requests.push(request);
       mostOpen = Math.max(mostOpen, ++open);
       const startedAt = new Date();

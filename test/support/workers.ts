@@ -9,8 +9,10 @@ import {
 } from "@temporalio/worker";
 import type { Pool } from "pg";
 import { createChannels } from "../../activities/channels/channels.ts";
+import { createGateCache } from "../../activities/channels/gate-cache.ts";
 import { createLogger } from "../../config/logger.ts";
 import { packageRoot } from "../../config/package-root.ts";
+import { createGates } from "../../ledger/gates.ts";
 import { createWorkerMetrics } from "../../workers/metrics.ts";
 import { createWorkers, type WorkerDeps } from "../../workers/worker.ts";
 import { testLinks } from "./links.ts";
@@ -55,6 +57,7 @@ export async function startWorkers(
     client: environment.client,
     pool,
     channels: { delivery: channels, critical: channels },
+    gates: createGateCache({ gates: createGates(pool) }),
     retry: { baseMs: 60_000, capMs: 6 * 3_600_000, attempts: 20 },
     retention: { deliveriesDays: 90, auditDays: 365, idempotencyDays: 3 },
     events,

@@ -6,10 +6,11 @@ import { channelGate, providerGate } from "../../../domain/delivery/gates.ts";
 import { responseLimit, type Attempt } from "../../../domain/delivery/attempt.ts";
 import { TemplateError } from "../../../domain/templates/template.ts";
 import type { Breakers } from "../breakers.ts";
-import type { GateCache } from "../gate-cache.ts";
+import { askAll, type GateCache, type Passage } from "../gate-cache.ts";
 import { createAdmissions, type ProviderEndpoint } from "../admission.ts";
 import type { Channel, SendRequest, SendResult } from "../channel.ts";
 import { createComposer } from "./compose.ts";
+import type { Mail } from "./smtp-job.ts";
 import { SmtpProvider } from "./smtp-provider.ts";
 
 export interface EmailOptions {
@@ -84,8 +85,8 @@ export function createEmailChannel({
     };
   });
   const names = settings.map(({ name }) => name);
-  const key = channelGate("email");
-  const admissions = createAdmissions({ key, gate: gates.of(key), lines, clock });
+  const ownGate = gates.of(channelGate("email"));
+  const admissions = createAdmissions({ gate: ownGate, lines, clock });
 
   async function send(request: SendRequest): Promise<SendResult> {
     const to = parseMailbox(addressOf("email", request.recipient) ?? "");
@@ -96,24 +97,41 @@ export function createEmailChannel({
         detail: "the recipient's email is not an address that mail can be sent to",
       };
     let content: string | undefined;
-    const mail = {
+    const mail: Mail = {
       to: to.address,
       smtpUtf8: to.smtpUtf8,
       content: () => (content ??= composer.compose(request, to)),
     };
-    const entering = admissions.enter();
-    const permit = entering && (await entering);
-    if (permit === null) return admissions.held();
+    if (ownGate.opensAt(clock()) !== null) return admissions.held();
+    const own = ownGate.enter();
+    const before = own ? [...(request.passages ?? []), own] : (request.passages ?? []);
+    try {
+      return await handOver(request, mail, before);
+    } finally {
+      own?.end();
+    }
+  }
+
+  /** Tries one provider after the other. `before` are the gates before all of them. */
+  async function handOver(
+    { repeatable }: SendRequest,
+    mail: Mail,
+    before: readonly Passage[],
+  ): Promise<SendResult> {
     const attempts: Attempt[] = [];
     for (const line of inOrder(lines)) {
       const { provider } = line;
       const admitting = admissions.admit(line);
       const admission = admitting instanceof Promise ? await admitting : admitting;
       if (!admission) continue;
-      const result = await provider.send(mail);
+      const passage = line.gate.enter();
+      const passages = passage ? [...before, passage] : before;
+      const result = await provider.send(
+        passages.length === 0 ? mail : { ...mail, leave: (retry) => askAll(passages, retry) },
+      );
+      passage?.end();
       if ("fault" in result) {
         admission.unused();
-        permit?.giveBack();
         return { kind: "unsendable", reason: "template_error", detail: detailOf(result.fault) };
       }
       if ("turnedAway" in result) {
@@ -125,11 +143,9 @@ export function createEmailChannel({
       attempts.push(attempt);
       if (attempt.outcome === "sent" || (attempt.outcome === "permanent" && !result.unsupported))
         break;
-      if (attempt.outcome === "unknown" && !request.repeatable) break;
+      if (attempt.outcome === "unknown" && !repeatable) break;
     }
-    if (attempts.length > 0) return { kind: "attempted", attempts };
-    permit?.giveBack();
-    return admissions.held();
+    return attempts.length > 0 ? { kind: "attempted", attempts } : admissions.held();
   }
 
   return {
@@ -139,7 +155,7 @@ export function createEmailChannel({
       const at = admissions.opensAt(now.getTime());
       return at === null ? null : new Date(at);
     },
-    reserve: (input) => admissions.reserve(input),
+    readyFor: (now) => admissions.readyFor(now.getTime()),
     recoveredAt: () => breakers.recoveredAt(names),
     send,
     async close() {

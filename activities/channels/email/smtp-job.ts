@@ -1,5 +1,6 @@
 import type { Attempt, AttemptFailure } from "../../../domain/delivery/attempt.ts";
 import type { ProviderSignal } from "../admission.ts";
+import type { GateAnswer } from "../gate-cache.ts";
 
 /** A message on its way through one provider. */
 export interface Mail {
@@ -12,6 +13,11 @@ export interface Mail {
    * connection is free for it. What it throws comes back as it is.
    */
   content(): string;
+  /**
+   * Asked when a connection is free, where gates stand before it. `open`: it leaves now, and has used their slots. `waits`: `retry` is
+   * called once it is worth asking again. `closed`: not soon.
+   */
+  leave?(retry: () => void): GateAnswer;
 }
 
 /** What one provider made of a mail. */

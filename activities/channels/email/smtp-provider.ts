@@ -67,7 +67,8 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
   constructor(options: Options) {
     this.#options = options;
     this.mailsPerConnection = options.settings.messages;
-    this.#queue = new MailQueue(options);
+    const retry = () => this.#pump(performance.now());
+    this.#queue = new MailQueue({ ...options, retry });
     this.#health = new ProviderHealth(options);
   }
 
@@ -165,12 +166,13 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
       if (this.#queue.length === 0) break;
       if (session.idle) session.start(now);
     }
-    if (this.#queue.length > 0 && this.#health.reach.restsAt(now) && this.#disconnected)
-      this.#turnAway();
-    else this.#open(now);
-    // What is left to connections that have nothing to do needs a new one, and they have the room.
-    if (this.#queue.length > 0 && this.#opening === 0)
-      [...this.#sessions].find(({ idle }) => idle)?.quit();
+    if (this.#queue.length === 0) return this.#startTimer();
+    // Mails wait beside it for their gates, or for a connection that is new.
+    const idle = [...this.#sessions].find((session) => session.idle);
+    if (this.#health.reach.restsAt(now) && this.#disconnected) this.#turnAway();
+    else if (!idle || this.#queue.awaitsNew) this.#open(now);
+    // What needs a new connection gets the room of one that has nothing to do.
+    if (this.#queue.awaitsNew && this.#opening === 0) idle?.quit();
     for (const session of this.#sessions) {
       if (this.#queue.length <= this.#opening) break;
       if (session.canRide) session.start(now);
@@ -183,7 +185,7 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
     // While some could not be opened, others that are being opened tell why.
     if (reach.restsAt(now) || this.#unopened.length > 0) return;
     const wanted = Math.min(
-      this.#queue.length,
+      this.#queue.connectionsWanted,
       reach.suspect ? 1 : Infinity,
       this.#connectionsAt(now) - this.#sessions.size,
     );

@@ -5,6 +5,8 @@ interface Options {
   sendDeadlineMs: number;
   /** Milliseconds since the epoch. */
   clock: () => number;
+  /** Mails that had to wait may leave now. */
+  retry: () => void;
 }
 
 /** The mails that wait for a connection to one provider. Times without a date are monotonic. */
@@ -39,29 +41,37 @@ export class MailQueue {
     this.#jobs.unshift(job);
   }
 
-  /** The next mail for a connection, its content made; undefined if none waits. One whose content cannot be made is done with. */
+  /** The next mail for a connection, its content made; undefined if none may leave. One whose content cannot be made is done with. */
   take(isNew: boolean): Job | undefined {
     const { clock, sendDeadlineMs } = this.#options;
-    for (;;) {
-      const job = this.#next(isNew);
-      if (!job) return undefined;
-      const now = performance.now();
-      job.startedAt = clock();
-      // One that comes back keeps its deadline, or a server that hangs up on everyone could keep it for ever.
-      if (!job.returned) job.deadlineMs = now + sendDeadlineMs;
-      try {
-        if (job.content === "") job.content = job.mail.content();
-        return job;
-      } catch (fault) {
-        job.done({ fault });
+    for (let at = 0; at < this.#jobs.length;) {
+      const job = this.#jobs[at]!;
+      const step = !isNew && job.needsNew ? "waits" : this.#prepare(job);
+      if (step === "waits") {
+        at += 1;
+        continue;
       }
+      if (at === 0) this.#jobs.shift();
+      else this.#jobs.splice(at, 1);
+      if (step === "open") {
+        job.startedAt = clock();
+        // One that comes back keeps its deadline, or a server that hangs up on everyone could keep it for ever.
+        if (!job.returned) job.deadlineMs = performance.now() + sendDeadlineMs;
+        return job;
+      }
+      job.done(step);
     }
+    return undefined;
   }
 
-  #next(isNew: boolean): Job | undefined {
-    if (isNew || !this.#jobs[0]?.needsNew) return this.#jobs.shift();
-    const at = this.#jobs.findIndex(({ needsNew }) => !needsNew);
-    return at < 0 ? undefined : this.#jobs.splice(at, 1)[0];
+  /** Does a mail wait for a connection that has carried nothing? */
+  get awaitsNew(): boolean {
+    return this.#jobs.some(({ needsNew }) => needsNew);
+  }
+
+  /** Connections that are worth opening: one where gates let mails through one after the other. */
+  get connectionsWanted(): number {
+    return this.#jobs[0]?.mail.leave ? 1 : this.#jobs.length;
   }
 
   removeAll(): Job[] {
@@ -74,5 +84,16 @@ export class MailQueue {
     const overdue = this.#jobs.filter((job) => now >= job.deadlineMs);
     this.#jobs = this.#jobs.filter((job) => now < job.deadlineMs);
     return overdue;
+  }
+
+  /** Makes a mail's content, and asks whether it may leave: what cannot be made uses no slot. */
+  #prepare(job: Job): "open" | "waits" | { fault: unknown } | { turnedAway: true } {
+    try {
+      if (job.content === "") job.content = job.mail.content();
+    } catch (fault) {
+      return { fault };
+    }
+    const answer = job.mail.leave?.(this.#options.retry) ?? "open";
+    return answer === "closed" ? { turnedAway: true } : answer;
   }
 }
