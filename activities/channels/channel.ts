@@ -23,8 +23,8 @@ export interface SendRequest {
   /** What is critical is marked as such. */
   priority: Priority;
   /**
-   * May another provider be tried after the message was handed over to one that never answered? Not where a repeat is
-   * worse than a loss.
+   * May another provider be tried, once, after the message was handed over to one that never answered? Not where a repeat is
+   * worse than a loss, or where this is one.
    */
   repeatable: boolean;
 }
@@ -66,6 +66,9 @@ export interface Channel {
    * mapped to the outcome and the failure of an attempt. Safe to call without bound: it queues.
    */
   send(request: SendRequest): Promise<SendResult>;
-  /** Ends idle connections; requests under way are finished first. */
+  /**
+   * Ends its connections. Requests under way are finished first, within a fixed time: those that are not end as far as they came.
+   * What is sent after it is `held`.
+   */
   close(): Promise<void>;
 }

@@ -13,8 +13,8 @@ import { type Content, type Item, type SendJob, type SendOutcome } from "./send-
 import {
   ClaimedMessage,
   type EndedMessage,
-  guaranteeOf,
   interruptedAttempt,
+  isRepeatableOnce,
   releaseMessage,
   settleLater,
   settleMessage,
@@ -335,7 +335,7 @@ export class Sender {
   /** A summary that cannot be rendered is said in the words that every summary has by default. */
   #send(channel: Channel, content: Content, { items }: ClaimedMessage): Promise<SendResult> {
     const { recipient, priority } = items[0]!.delivery;
-    const repeatable = guaranteeOf(items) === "at_least_once";
+    const repeatable = isRepeatableOnce(items);
     const sent = channel.send({ ...content, recipient, priority, repeatable });
     const { fallback } = content;
     if (!fallback) return sent;

@@ -17,8 +17,10 @@ export interface EmailOptions {
   providers: readonly ProviderSettings[];
   /** The From header and the reverse path. Its domain is that of every Message-ID. */
   sender: Sender;
-  /** From the hand-over to a connection to the outcome, at each provider; waiting for a free connection may take as long again. */
+  /** For each step until a message's final dot, at each provider; waiting for a free connection may take as long. */
   sendDeadlineMs: number;
+  /** From the final dot to its reply. */
+  answerDeadlineMs: number;
   /** Of these providers. */
   breakers: Pick<Breakers, "of" | "recoveredAt">;
   /** Of `emailGates`. */
@@ -51,13 +53,14 @@ interface EmailLine extends ProviderEndpoint {
 
 /**
  * Email over SMTP. Providers are tried in order, those that failed a moment ago last: after a transient failure the
- * next one is tried; after an unknown outcome only where the request may be repeated; a permanent one ends it. One that
+ * next one is tried; after an unknown outcome once, where the request may be repeated; a permanent one ends it. One that
  * its breaker or its gate keeps out of it is passed over.
  */
 export function createEmailChannel({
   providers: settings,
   sender,
   sendDeadlineMs,
+  answerDeadlineMs,
   inFlightBound,
   breakers,
   gates,
@@ -75,6 +78,7 @@ export function createEmailChannel({
         settings: provider,
         from: sender.mailbox.address,
         sendDeadlineMs,
+        answerDeadlineMs,
         stallMs: settings.length > 1 ? Math.min(longestStallMs, sendDeadlineMs / 2) : null,
         breaker,
         gate,
@@ -105,6 +109,7 @@ export function createEmailChannel({
     const permit = entering && (await entering);
     if (permit === null) return admissions.held();
     const attempts: Attempt[] = [];
+    let { repeatable } = request;
     for (const line of inOrder(lines)) {
       const { provider } = line;
       const admitting = admissions.admit(line);
@@ -125,7 +130,10 @@ export function createEmailChannel({
       attempts.push(attempt);
       if (attempt.outcome === "sent" || (attempt.outcome === "permanent" && !result.unsupported))
         break;
-      if (attempt.outcome === "unknown" && !request.repeatable) break;
+      if (attempt.outcome === "unknown") {
+        if (!repeatable) break;
+        repeatable = false;
+      }
     }
     if (attempts.length > 0) return { kind: "attempted", attempts };
     permit?.giveBack();

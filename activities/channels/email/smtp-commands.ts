@@ -31,9 +31,13 @@ export class CommandWriter {
     else this.#wire.write(`RSET\r\n${envelope}`, chooseEncoding(job), 1 + envelopeCommands);
   }
 
-  /** Writes a content without its end. */
-  writeContent(job: Job, onWritten: (error?: Error | null) => void): void {
-    this.#wire.write(job.content, chooseEncoding(job), 0, onWritten);
+  encode(job: Job): Buffer {
+    return Buffer.from(job.content, chooseEncoding(job));
+  }
+
+  /** Writes a part of a content. */
+  writeBlock(block: Buffer, onWritten: (error?: Error | null) => void): void {
+    this.#wire.write(block, undefined, 0, onWritten);
   }
 
   /** Writes the rest of a content, its final dot and, where another mail is given, the envelope of that one. */

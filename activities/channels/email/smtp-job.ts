@@ -33,7 +33,7 @@ export interface Job {
   ) => void;
   /** When it was handed to a connection (or given up before), in milliseconds since the epoch. */
   startedAt: number;
-  /** Monotonic: when waiting for a connection, and later for an answer, has taken too long. */
+  /** Monotonic: when waiting for a connection has taken too long. */
   deadlineMs: number;
   content: string;
   /** From here on, the server may have the whole message. */

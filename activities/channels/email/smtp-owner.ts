@@ -8,6 +8,8 @@ export interface SessionOwner<Session> {
   settle(job: Job, verdict: Verdict): void;
   /** The server surely has not got the whole of it: it may go over another connection, or over a new one only. */
   giveBack(job: Job, loss: Loss, needsNew?: boolean): void;
+  /** Nothing of it was handed over, and others may take it sooner. */
+  turnAway(job: Job): void;
   /** It takes so many mails over one connection; `null`: as many as come. */
   readonly mailsPerConnection: number | null;
   /** It will take no more work. What it held was settled or given back. */

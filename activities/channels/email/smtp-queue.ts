@@ -1,8 +1,8 @@
 import type { Job, Mail } from "./smtp-job.ts";
 
 interface Options {
-  /** How long a mail may wait for a connection, and again for its outcome once it has one. */
-  sendDeadlineMs: number;
+  /** How long a mail may wait for a connection, and for another if it comes back. */
+  waitMs: number;
   /** Milliseconds since the epoch. */
   clock: () => number;
 }
@@ -21,12 +21,12 @@ export class MailQueue {
   }
 
   add(mail: Mail, done: Job["done"], now: number): void {
-    const { clock, sendDeadlineMs } = this.#options;
+    const { clock, waitMs } = this.#options;
     this.#jobs.push({
       mail,
       done,
       startedAt: clock(),
-      deadlineMs: now + sendDeadlineMs,
+      deadlineMs: now + waitMs,
       content: "",
       dotWritten: false,
       returned: false,
@@ -36,19 +36,17 @@ export class MailQueue {
 
   /** A mail that came back from a connection goes first. */
   putBack(job: Job): void {
+    job.deadlineMs = performance.now() + this.#options.waitMs;
     this.#jobs.unshift(job);
   }
 
   /** The next mail for a connection, its content made; undefined if none waits. One whose content cannot be made is done with. */
   take(isNew: boolean): Job | undefined {
-    const { clock, sendDeadlineMs } = this.#options;
+    const { clock } = this.#options;
     for (;;) {
       const job = this.#next(isNew);
       if (!job) return undefined;
-      const now = performance.now();
       job.startedAt = clock();
-      // One that comes back keeps its deadline, or a server that hangs up on everyone could keep it for ever.
-      if (!job.returned) job.deadlineMs = now + sendDeadlineMs;
       try {
         if (job.content === "") job.content = job.mail.content();
         return job;
