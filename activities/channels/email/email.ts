@@ -10,6 +10,7 @@ import type { GateCache } from "../gate-cache.ts";
 import { createAdmissions, type ProviderEndpoint } from "../admission.ts";
 import type { Channel, SendRequest, SendResult } from "../channel.ts";
 import { createComposer } from "./compose.ts";
+import type { Message } from "./smtp-job.ts";
 import { SmtpProvider } from "./smtp-provider.ts";
 
 export interface EmailOptions {
@@ -76,7 +77,6 @@ export function createEmailChannel({
       gate,
       provider: new SmtpProvider({
         settings: provider,
-        from: sender.mailbox.address,
         sendDeadlineMs,
         answerDeadlineMs,
         stallMs: settings.length > 1 ? Math.min(longestStallMs, sendDeadlineMs / 2) : null,
@@ -99,11 +99,11 @@ export function createEmailChannel({
         reason: "invalid_address",
         detail: "the recipient's email is not an address that mail can be sent to",
       };
-    let content: string | undefined;
+    let message: Message | undefined;
     const mail = {
       to: to.address,
       smtpUtf8: to.smtpUtf8,
-      content: () => (content ??= composer.compose(request, to)),
+      compose: () => (message ??= composer.compose(request, to)),
     };
     const entering = admissions.enter();
     const permit = entering && (await entering);

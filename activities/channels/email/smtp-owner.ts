@@ -3,7 +3,7 @@ import { judgeLoss, judgeRefusal, type Refusal } from "./smtp-verdicts.ts";
 
 /** Who gives a session its work and hears what became of it. */
 export interface SessionOwner<Session> {
-  /** The next mail for a session, which is new or has carried others, its content made; undefined if none waits. */
+  /** The next mail for a session, which is new or has carried others, its message made; undefined if none waits. */
   take(isNew: boolean): Job | undefined;
   settle(job: Job, verdict: Verdict): void;
   /** The server surely has not got the whole of it: it may go over another connection, or over a new one only. */

@@ -21,7 +21,7 @@ const limitMs = 60_000;
 const chanceMs = 5_000;
 
 /**
- * What became of a mail at one provider. `fault` is what making its content threw; `turnedAway`: the server takes nothing for a while.
+ * What became of a mail at one provider. `fault` is what making it threw; `turnedAway`: the server takes nothing for a while.
  * In both cases nothing was handed over.
  */
 export type ProviderResult =
@@ -30,8 +30,6 @@ export type ProviderResult =
   | { turnedAway: true };
 
 interface Options extends HealthOptions {
-  /** The reverse path. */
-  from: string;
   /** How long a server may take for one step until a mail's final dot, and how long a mail waits for a free connection. */
   sendDeadlineMs: number;
   /** From the final dot to its reply. */
@@ -221,11 +219,11 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
   }
 
   async #openOne(): Promise<void> {
-    const { settings, from, sendDeadlineMs } = this.#options;
+    const { settings, sendDeadlineMs } = this.#options;
     try {
       const connection = await openConnection(settings, sendDeadlineMs);
       this.#health.reach.succeeded();
-      const session = new SmtpSession(connection, from, this, performance.now());
+      const session = new SmtpSession(connection, this, performance.now());
       this.#sessions.add(session);
       if (this.#closed) session.quit();
     } catch (error) {

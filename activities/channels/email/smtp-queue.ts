@@ -27,7 +27,7 @@ export class MailQueue {
       done,
       startedAt: clock(),
       deadlineMs: now + waitMs,
-      content: "",
+      message: null,
       dotWritten: false,
       returned: false,
       needsNew: false,
@@ -40,7 +40,7 @@ export class MailQueue {
     this.#jobs.unshift(job);
   }
 
-  /** The next mail for a connection, its content made; undefined if none waits. One whose content cannot be made is done with. */
+  /** The next mail for a connection, its message made; undefined if none waits. One whose message cannot be made is done with. */
   take(isNew: boolean): Job | undefined {
     const { clock } = this.#options;
     for (;;) {
@@ -48,7 +48,7 @@ export class MailQueue {
       if (!job) return undefined;
       job.startedAt = clock();
       try {
-        if (job.content === "") job.content = job.mail.content();
+        job.message ??= job.mail.compose();
         return job;
       } catch (fault) {
         job.done({ fault });

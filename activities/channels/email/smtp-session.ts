@@ -3,7 +3,7 @@ import { Content } from "./smtp-content.ts";
 import { CommandWriter } from "./smtp-commands.ts";
 import type { Deadlines } from "./smtp-deadlines.ts";
 import { Envelope } from "./smtp-envelope.ts";
-import type { Job, Loss, Verdict } from "./smtp-job.ts";
+import { joinMessage, type Job, type Loss, type Verdict } from "./smtp-job.ts";
 import { settleLost, takeSupported, type SessionOwner } from "./smtp-owner.ts";
 import type { Reply } from "./smtp-replies.ts";
 import {
@@ -54,8 +54,7 @@ export class SmtpSession {
   #resetDue = false;
   #ended = false;
 
-  /** `from` is the reverse path. */
-  constructor(connection: Connection, from: string, owner: SessionOwner<SmtpSession>, now: number) {
+  constructor(connection: Connection, owner: SessionOwner<SmtpSession>, now: number) {
     this.#pipelining = connection.pipelining;
     this.#smtpUtf8 = connection.smtpUtf8;
     this.#owner = owner;
@@ -65,7 +64,7 @@ export class SmtpSession {
       onReply: (reply, asked) => this.#onReply(reply, asked),
       onLoss: (loss) => this.end(loss),
     });
-    this.#commands = new CommandWriter(this.#wire, from);
+    this.#commands = new CommandWriter(this.#wire);
   }
 
   get idle(): boolean {
@@ -288,14 +287,11 @@ export class SmtpSession {
     this.#envelope.clear();
     this.#content.begin(job, refusal);
     this.#confirmAcceptance();
-    if (refusal) {
-      // RFC 2920, 3.1: a content without recipients is ended at once.
-      this.#commands.writeEnd(job, "", undefined);
-    } else if (job.content.length > oneWriteLimit) {
-      this.#writeBlocks(job, this.#commands.encode(job));
-    } else {
-      this.#endContent(job, job.content);
-    }
+    // RFC 2920, 3.1: a content without recipients is ended at once.
+    if (refusal) return this.#commands.writeEnd(job, "", undefined);
+    const content = joinMessage(job.message!);
+    if (content.length <= oneWriteLimit) this.#endContent(job, content);
+    else this.#writeBlocks(job, this.#commands.encode(job, content));
   }
 
   #writeBlocks(job: Job, rest: Buffer): void {
