@@ -31,6 +31,8 @@ export interface DueDelivery extends LeasedRow {
   attemptCount: number;
   /** Of these, those that do not count towards the limit any more. */
   forgivenCount: number;
+  /** Hand-overs so far to which no server gave an answer. */
+  unansweredCount: number;
   /** It was being handed over when its worker died or lost its lease; `token` is the dead one. */
   interrupted: boolean;
   erased: boolean;
@@ -73,6 +75,9 @@ const dueColumns = {
   holdCount: column<number>("d.hold_count"),
   attemptCount: column<number>("d.attempt_count"),
   forgivenCount: column<number>("d.forgiven_count"),
+  unansweredCount: column<number>(
+    "CASE WHEN d.attempt_count > 0 THEN (SELECT count(*)::int FROM earlier_attempts a WHERE a.delivery_id = d.id AND a.outcome = 'unknown' AND a.provider IS NOT NULL) ELSE 0 END",
+  ),
   interrupted: column<boolean>("d.lease_token IS NOT NULL"),
   groupId: column<string | null>("g.id"),
   groupKind: column<DueGroup["kind"]>("g.kind"),
@@ -150,6 +155,7 @@ export function toDueDelivery(row: DueRow): DueDelivery {
           },
     attemptCount: of("attemptCount"),
     forgivenCount: of("forgivenCount"),
+    unansweredCount: of("unansweredCount"),
     interrupted: of("interrupted"),
     erased: of("erased"),
     recipient: {

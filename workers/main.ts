@@ -147,6 +147,7 @@ async function main(): Promise<void> {
       ),
       sender: environment.MAIL_FROM,
       sendDeadlineMs: environment.SEND_DEADLINE_MS,
+      answerDeadlineMs: environment.ANSWER_DEADLINE_MS,
       inFlightBound: inFlightBound[traffic],
       breakers,
       gates,
@@ -251,13 +252,12 @@ async function ensureSingletons(
   }
 }
 
-/** Settles what was begun, and ends the connections. */
+/** Settles what was begun, and ends the connections, which have a time for what is under way: what ends with them is settled too. */
 async function settleAndClose(
   { drain }: WorkerSet,
   { delivery, critical }: Record<Traffic, Channels>,
 ): Promise<void> {
-  await drain();
-  await Promise.all([delivery.close(), critical.close()]);
+  await Promise.all([drain(), delivery.close(), critical.close()]);
 }
 
 /** Connections to each provider that only critical messages use. */

@@ -23,8 +23,8 @@ export interface SendRequest {
   /** What is critical is marked as such. */
   priority: Priority;
   /**
-   * May another provider be tried after the message was handed over to one that never answered? Not where a repeat is
-   * worse than a loss.
+   * May another provider be tried, once, after the message was handed over to one that never answered? Not where a repeat is
+   * worse than a loss, or where this is one.
    */
   repeatable: boolean;
   /** Its way through gates before the channel's own, such as its campaign's: each is passed where the message leaves, and ended by who made it. */
@@ -69,6 +69,9 @@ export interface Channel {
    * the instant at which it is written to a connection.
    */
   send(request: SendRequest): Promise<SendResult>;
-  /** Ends idle connections; requests under way are finished first. */
+  /**
+   * Ends its connections. Requests under way are finished first, within a fixed time: those that are not end as far as they came.
+   * What is sent after it is `held`.
+   */
   close(): Promise<void>;
 }

@@ -13,7 +13,7 @@ export interface Channels {
   opensAt(name: ChannelName, now: Date): Date | null;
   /** Those that take something now. */
   open(now: Date): ChannelName[];
-  /** Closes all of them: requests under way are finished first. */
+  /** Closes all of them. */
   close(): Promise<void>;
 }
 

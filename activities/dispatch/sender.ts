@@ -12,8 +12,8 @@ import { type Content, type Item, type SendJob, type SendOutcome } from "./send-
 import {
   ClaimedMessage,
   type EndedMessage,
-  guaranteeOf,
   interruptedAttempt,
+  isRepeatableOnce,
   releaseMessage,
   settleLater,
   settleMessage,
@@ -331,7 +331,7 @@ export class Sender {
   /** A summary that cannot be rendered is said in the words that every summary has by default. */
   #send(channel: Channel, content: Content, { items, job }: ClaimedMessage): Promise<SendResult> {
     const { recipient, priority } = items[0]!.delivery;
-    const repeatable = guaranteeOf(items) === "at_least_once";
+    const repeatable = isRepeatableOnce(items);
     const terms = { recipient, priority, repeatable, passages: job.passages };
     const sent = channel.send({ ...content, ...terms });
     const { fallback } = content;

@@ -9,7 +9,14 @@ const terms = { retry: { baseMs: 60_000, capMs: 3_600_000, attempts: 3 }, random
 /** A claimed group of two. */
 function claimed(): ClaimedMessage {
   const items = [1, 2].map((attemptCount) => ({
-    delivery: { id: newUuid(), attemptCount, forgivenCount: 0, reason: "retry", dueAt: now },
+    delivery: {
+      id: newUuid(),
+      attemptCount,
+      forgivenCount: 0,
+      unansweredCount: 0,
+      reason: "retry",
+      dueAt: now,
+    },
     source: { guarantee: "at_least_once" },
   }));
   return { items, token: newUuid(), now: () => now } as unknown as ClaimedMessage;

@@ -3,7 +3,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Attempt, responseLimit } from "../../domain/delivery/attempt.ts";
 import { addressOf } from "../../domain/channel.ts";
 import { type Bounce, isBounce } from "../../ledger/bounces.ts";
-import { settle, type RetryPolicy, type Settlement } from "../../domain/delivery/settle.ts";
+import {
+  isRepeatable,
+  settle,
+  type RetryPolicy,
+  type Settlement,
+} from "../../domain/delivery/settle.ts";
 import { TemplateError } from "../../domain/templates/template.ts";
 import type { LeasedRow, Ledger, RateGrant, SettledDelivery } from "../../ledger/ledger.ts";
 import type { SendResult } from "../channels/channel.ts";
@@ -61,25 +66,24 @@ export function settleMessage(
 ): EndedMessage {
   const { items } = claimed;
   const made = result.kind === "attempted" ? result.attempts : [];
-  const before = items.map(({ delivery }) => delivery.attemptCount - delivery.forgivenCount);
-  let settlement: SettledDelivery["settlement"] =
+  const most = (count: (delivery: Item["delivery"]) => number) =>
+    Math.max(...items.map(({ delivery }) => count(delivery)));
+  const settlement: SettledDelivery["settlement"] =
     result.kind === "unsendable"
       ? { status: "failed", reason: result.reason, detail: result.detail }
       : result.kind === "held"
         ? { status: "pending", reason: result.reason, dueAt: result.until }
         : settle({
-            attempt: made.at(-1)!,
-            attemptCount: made.length + Math.max(...before),
-            handOvers:
-              made.length + Math.max(...items.map(({ delivery }) => delivery.attemptCount)),
+            attempts: made,
+            attemptCount:
+              made.length + most(({ attemptCount, forgivenCount }) => attemptCount - forgivenCount),
+            handOvers: made.length + most(({ attemptCount }) => attemptCount),
+            unanswered: unansweredOf(items),
             guarantee: guaranteeOf(items),
             policy: retry,
             now: claimed.now(),
             random: random(),
           });
-  // The ledger knows of attempts before these; of these it is told with the outcome.
-  if (settlement.status === "failed" && made.some(({ outcome }) => outcome === "unknown"))
-    settlement = { status: "unknown", reason: "outcome_unknown" };
   const bounce = settlement.status === "failed" ? bounceOf(items[0]!.delivery, made.at(-1)) : null;
   const settled = items.map(({ delivery: { id, attemptCount } }, index) =>
     faults?.has(id)
@@ -145,10 +149,18 @@ const describeFault = (fault: unknown): string =>
   );
 
 /** A repeat is allowed where each of them allows it. */
-export const guaranteeOf = (items: readonly Item[]) =>
+const guaranteeOf = (items: readonly Item[]) =>
   items.every(({ source }) => source.guarantee === "at_least_once")
     ? "at_least_once"
     : "at_most_once";
+
+/** How often one of them was handed over before without an answer. */
+const unansweredOf = (items: readonly Item[]): number =>
+  Math.max(...items.map(({ delivery }) => delivery.unansweredCount));
+
+/** May a message be handed over once more if nobody answers this time? */
+export const isRepeatableOnce = (items: readonly Item[]): boolean =>
+  isRepeatable(guaranteeOf(items), unansweredOf(items));
 
 /** A hand-over of which nobody knows how it ended, as evidence beside what follows it. */
 export function interruptedAttempt(now = new Date()): Attempt {

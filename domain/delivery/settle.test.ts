@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { retryDelayMs, settle, settleInterrupted, type RetryPolicy } from "./settle.ts";
+import {
+  isRepeatable,
+  retryDelayMs,
+  settle,
+  settleInterrupted,
+  type RetryPolicy,
+} from "./settle.ts";
 
 const policies = fc.record({
   baseMs: fc.integer({ min: 10, max: 3_600_000 }),
@@ -10,14 +16,25 @@ const policies = fc.record({
 const policy: RetryPolicy = { baseMs: 1_000, capMs: 60_000, attempts: 3 };
 const at = (
   attemptCount: number,
-  outcome: "sent" | "transient" | "permanent" | "unknown",
+  outcome: Outcome,
   guarantee: "at_least_once" | "at_most_once" = "at_least_once",
+  unanswered = 0,
+) => settleTogether([outcome], attemptCount, guarantee, unanswered);
+
+type Outcome = Parameters<typeof settle>[0]["attempts"][number]["outcome"];
+
+const settleTogether = (
+  outcomes: readonly Outcome[],
+  attemptCount: number,
+  guarantee: Parameters<typeof settle>[0]["guarantee"],
+  unanswered: number,
 ) =>
   settle({
-    attempt: { outcome },
+    attempts: outcomes.map((outcome) => ({ outcome })),
     attemptCount,
     handOvers: attemptCount,
     guarantee,
+    unanswered,
     policy,
     now: new Date("2026-01-01T00:00:00Z"),
     random: 0.5,
@@ -72,11 +89,48 @@ describe("settle", () => {
     expect(at(3, "unknown")).toEqual({ status: "unknown", reason: "outcome_unknown" });
   });
 
-  it("repeats an unknown outcome under at-least-once, and never under at-most-once", () => {
-    expect(at(1, "unknown")).toMatchObject({ status: "pending" });
-    expect(at(1, "unknown", "at_most_once")).toEqual({
-      status: "unknown",
-      reason: "outcome_unknown",
+  const unknown = { status: "unknown", reason: "outcome_unknown" };
+
+  it("repeats what had no answer once under at-least-once, and never under at-most-once", () => {
+    expect(at(1, "unknown")).toMatchObject({ status: "pending", reason: "retry" });
+    expect(at(2, "unknown", "at_least_once", 1)).toEqual(unknown);
+    expect(at(1, "unknown", "at_most_once")).toEqual(unknown);
+    expect(isRepeatable("at_least_once", 0)).toBe(true);
+    expect(isRepeatable("at_least_once", 1)).toBe(false);
+    expect(isRepeatable("at_most_once", 0)).toBe(false);
+  });
+
+  it("goes on with what a server refuses, though it had no answer before", () => {
+    expect(at(2, "transient", "at_least_once", 1)).toMatchObject({ status: "pending" });
+  });
+
+  it("waits longer after a hand-over without an answer than after a refusal, and ever longer", () => {
+    const delayMs = (attemptCount: number, outcomes: readonly Outcome[]) => {
+      const settlement = settle({
+        attempts: outcomes.map((outcome) => ({ outcome })),
+        attemptCount,
+        handOvers: attemptCount,
+        guarantee: "at_least_once",
+        unanswered: 0,
+        policy: { baseMs: 15_000, capMs: 3_600_000, attempts: 10 },
+        now: new Date(0),
+        random: 0,
+      });
+      return settlement.status === "pending" ? settlement.dueAt.getTime() : null;
+    };
+    expect(delayMs(1, ["transient"])).toBe(7_500);
+    expect([1, 2, 3, 4].map((attemptCount) => delayMs(attemptCount, ["unknown"]))).toEqual([
+      300_000, 600_000, 1_200_000, 1_800_000,
+    ]);
+    // Another provider refused it afterwards.
+    expect(delayMs(2, ["unknown", "transient"])).toBe(600_000);
+  });
+
+  it("never calls failed what had no answer, whatever another provider said afterwards", () => {
+    for (const last of ["transient", "permanent"] as const)
+      expect(settleTogether(["unknown", last], 3, "at_least_once", 0)).toEqual(unknown);
+    expect(settleTogether(["unknown", "sent"], 3, "at_least_once", 0)).toMatchObject({
+      status: "sent",
     });
   });
 

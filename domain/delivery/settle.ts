@@ -1,6 +1,9 @@
 import type { Attempt } from "./attempt.ts";
 import type { Reason } from "./reasons.ts";
 
+/** Whether a message whose outcome nobody knows may be handed over again. */
+export type Guarantee = "at_least_once" | "at_most_once";
+
 /** How often, and how far apart, a delivery is tried again. */
 export interface RetryPolicy {
   baseMs: number;
@@ -30,33 +33,62 @@ export function retryDelayMs(policy: RetryPolicy, attempt: number, random: numbe
   return Math.round(whole / 2 + (whole / 2) * random);
 }
 
+/** Hand-overs without an answer, after which there is no other. */
+const unansweredLimit = 2;
+
+/** How many times as long as after a refusal is waited after a hand-over without an answer. */
+const unansweredPatience = 40;
+
+/** May a message be handed over again if the next hand-over has no answer, as so many before it? */
+export function isRepeatable(guarantee: Guarantee, unanswered: number): boolean {
+  return guarantee === "at_least_once" && unanswered + 1 < unansweredLimit;
+}
+
 /**
- * What follows from the last attempt of a delivery. An unknown outcome is tried again only where a repeat is allowed:
- * under at-most-once, and after the last attempt, the row ends as `unknown`. Who was refused as everybody is at the moment is tried again for as long as it takes.
- * A delay that the answer named is kept (RFC 5321, 4.5.4.1; RFC 6647).
- * @param attemptCount hand-overs so far that count, this one included
- * @param handOvers hand-overs so far, this one included
+ * What follows from the last attempts of a delivery. Who was refused as everybody is at the moment is tried again for as long as it
+ * takes. A delay that the answer named is kept (RFC 5321, 4.5.4.1; RFC 6647).
+ *
+ * What had no answer may have arrived, and whoever gets it again gets it twice. So it is repeated once, where a repeat is allowed at
+ * all: a message that a server neither takes nor refuses, twice and minutes apart, will not do better the third time, while each try
+ * may be another copy. The repeat comes 5 to 10 minutes later by default, and later still after other attempts: a server that
+ * restarts or is overloaded has mended by then. It is as long as Postfix leaves a deferred message alone at least (300 s), and
+ * shorter than Exim does (15 minutes). Then, and after the last attempt, the row ends as `unknown`.
+ * @param attempts hand-overs that were made together, over one provider after the other; the last decides
+ * @param attemptCount hand-overs so far that count, these included
+ * @param handOvers hand-overs so far, these included
+ * @param unanswered hand-overs before these without an answer
  */
 export function settle(input: {
-  attempt: Pick<Attempt, "outcome" | "forgiven" | "retryAfterMs">;
+  attempts: readonly Pick<Attempt, "outcome" | "forgiven" | "retryAfterMs">[];
   attemptCount: number;
   handOvers: number;
-  guarantee: "at_least_once" | "at_most_once";
+  unanswered: number;
+  guarantee: Guarantee;
   policy: RetryPolicy;
   now: Date;
   random: number;
 }): Settlement {
-  const { attempt, attemptCount, handOvers, guarantee, policy, now, random } = input;
-  if (attempt.outcome === "sent") return { status: "sent", reason: null };
-  if (attempt.outcome === "permanent") return { status: "failed", reason: "provider_rejected" };
-  if (attempt.outcome === "unknown" && guarantee === "at_most_once")
+  const { attempts, attemptCount, handOvers, guarantee, policy, now, random } = input;
+  const { outcome, forgiven, retryAfterMs } = attempts.at(-1)!;
+  if (outcome === "sent") return { status: "sent", reason: null };
+  const withoutAnswer = attempts.filter((attempt) => attempt.outcome === "unknown").length;
+  const mayHaveArrived = withoutAnswer > 0;
+  const isRepeatedEnough =
+    guarantee === "at_most_once" || input.unanswered + withoutAnswer >= unansweredLimit;
+  const isOver = outcome === "permanent" || (attemptCount >= policy.attempts && !forgiven);
+  if (mayHaveArrived && (isOver || isRepeatedEnough))
     return { status: "unknown", reason: "outcome_unknown" };
-  const { forgiven, retryAfterMs } = attempt;
-  if (attemptCount >= policy.attempts && !forgiven)
-    return attempt.outcome === "unknown"
-      ? { status: "unknown", reason: "outcome_unknown" }
-      : { status: "failed", reason: "attempts_exhausted" };
-  const delayMs = retryDelayMs(policy, forgiven ? handOvers : attemptCount, random);
+  if (isOver)
+    return {
+      status: "failed",
+      reason: outcome === "permanent" ? "provider_rejected" : "attempts_exhausted",
+    };
+  const patience = mayHaveArrived ? unansweredPatience : 1;
+  const delayMs = retryDelayMs(
+    { ...policy, baseMs: policy.baseMs * patience },
+    forgiven ? handOvers : attemptCount,
+    random,
+  );
   return {
     status: "pending",
     reason: forgiven ? "sender_refused" : "retry",
@@ -70,7 +102,7 @@ export function settle(input: {
  */
 export function settleInterrupted(
   attemptCount: number,
-  guarantee: "at_least_once" | "at_most_once",
+  guarantee: Guarantee,
   attemptLimit: number,
 ): Settlement | null {
   // Whatever it is that ends its workers: not for ever.

@@ -251,6 +251,35 @@ describe("dispatch", () => {
     expect(rowCount).toBe(9);
   });
 
+  it("repeats what had no answer once, and later than what was refused", async () => {
+    await seed.notification({ recipientIds: await seed.recipients(1), queue });
+    const { dispatch, requests } = worker(() => "unknown");
+    await dispatch(queue);
+    expect(requests.map(({ repeatable }) => repeatable)).toEqual([true]);
+    const { rows } = await pool.query<{ waitMs: number }>(
+      `SELECT (extract(epoch FROM due_at - finished_at) * 1000)::float8 AS "waitMs"
+       FROM (SELECT due_at FROM deliveries) d, (SELECT finished_at FROM attempts) a`,
+    );
+    expect(rows[0]!.waitMs).toBeGreaterThan(retry.baseMs);
+
+    await pool.query("UPDATE deliveries SET due_at = now()");
+    await dispatch(queue);
+    expect(requests.map(({ repeatable }) => repeatable)).toEqual([true, false]);
+    expect(await statuses()).toEqual({ unknown: 1 });
+  });
+
+  it("repeats a hand-over that was cut off at once, and as if it were none that had no answer", async () => {
+    await seed.notification({ recipientIds: await seed.recipients(1), queue });
+    await pool.query(
+      "UPDATE deliveries SET status = 'sending', attempt_count = 1, lease_token = $1, lease_until = now() - interval '1 second'",
+      [newUuid()],
+    );
+    const { dispatch, requests } = worker(() => "unknown");
+    await dispatch(queue);
+    expect(requests.map(({ repeatable }) => repeatable)).toEqual([true]);
+    expect(await statuses()).toEqual({ pending: 1 });
+  });
+
   it("gives up on a row that was interrupted as often as it may be tried", async () => {
     await seed.notification({ recipientIds: await seed.recipients(1), queue });
     await pool.query(

@@ -2,6 +2,7 @@ import PostalMime from "postal-mime";
 import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createComposer } from "../../activities/channels/email/compose.ts";
+import { joinMessage } from "../../activities/channels/email/smtp-job.ts";
 import type { Content } from "../../activities/dispatch/send-job.ts";
 import { createSummaries, type Part } from "../../activities/dispatch/content.ts";
 import { parseMailbox, parseSender } from "../../domain/address.ts";
@@ -78,9 +79,11 @@ async function said(items: readonly Part[], policy: Policy = defaultPolicy): Pro
 
 const read = (content: Content) =>
   PostalMime.parse(
-    createComposer({ sender: parseSender("tidings@example.org")!, clock: () => 0 }).compose(
-      { ...content, recipient, priority: "normal", repeatable: true },
-      parseMailbox(recipient.email)!,
+    joinMessage(
+      createComposer({ sender: parseSender("tidings@example.org")!, clock: () => 0 }).compose(
+        { ...content, recipient, priority: "normal", repeatable: true },
+        parseMailbox(recipient.email)!,
+      ),
     ),
   );
 

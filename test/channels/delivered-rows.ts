@@ -2,7 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Channel } from "../../activities/channels/channel.ts";
 import type { Attempt } from "../../domain/delivery/attempt.ts";
 import type { Reason } from "../../domain/delivery/reasons.ts";
-import { settle, type RetryPolicy, type Settlement } from "../../domain/delivery/settle.ts";
+import {
+  isRepeatable,
+  settle,
+  type RetryPolicy,
+  type Settlement,
+} from "../../domain/delivery/settle.ts";
 import { request } from "./email-channel.ts";
 
 export type Guarantee = "at_least_once" | "at_most_once";
@@ -41,12 +46,16 @@ async function deliverRow(
   recipient: string,
   { guarantee, policy = { baseMs: 1, capMs: 1, attempts: 2 }, waits = 0 }: DeliverOptions,
 ): Promise<DeliveredRow> {
-  const message = request(recipient, { content, repeatable: guarantee === "at_least_once" });
+  const message = request(recipient, { content });
   const attempts: Attempt[] = [];
   let forgiven = 0;
   let waited = 0;
   for (;;) {
-    const result = await channel.send(message);
+    const unanswered = attempts.filter(({ outcome }) => outcome === "unknown").length;
+    const result = await channel.send({
+      ...message,
+      repeatable: isRepeatable(guarantee, unanswered),
+    });
     if (result.kind === "attempted") attempts.push(...result.attempts);
     const settlement: Settlement =
       result.kind === "unsendable"
@@ -54,7 +63,8 @@ async function deliverRow(
         : result.kind === "held"
           ? { status: "pending", reason: result.reason, dueAt: result.until }
           : settle({
-              attempt: attempts.at(-1)!,
+              attempts: result.attempts,
+              unanswered,
               attemptCount: attempts.length - forgiven,
               handOvers: attempts.length,
               guarantee,

@@ -55,6 +55,8 @@ export function channelTo(providers: SmtpProvider[], options: Partial<EmailOptio
     providers,
     sender: parseSender("Tidings <tidings@example.org>")!,
     sendDeadlineMs,
+    // Tests that tell the two apart say so.
+    answerDeadlineMs: options.sendDeadlineMs ?? sendDeadlineMs,
     inFlightBound: 10,
     breakers: noBreakers,
     gates: noGates,

@@ -39,8 +39,9 @@ export interface Misbehaviour {
   retryMs?: number;
   /** How often a row is taken up again that waits. */
   waits?: number;
-  /** Short where the server says nothing any more. */
+  /** Short where the server says nothing any more; the second is as long as the first unless given. */
   sendDeadlineMs?: number;
+  answerDeadlineMs?: number;
   /** What else must be so. */
   also?: (conversation: Conversation) => void;
 }
@@ -110,13 +111,18 @@ export async function deliverOver(
     retryMs = 1,
     waits = 8,
     sendDeadlineMs,
-  }: Pick<Misbehaviour, "attempts" | "retryMs" | "waits" | "sendDeadlineMs"> & {
+    answerDeadlineMs,
+  }: Pick<
+    Misbehaviour,
+    "attempts" | "retryMs" | "waits" | "sendDeadlineMs" | "answerDeadlineMs"
+  > & {
     guarantee: Guarantee;
   },
 ): Promise<DeliveredRow[]> {
   const channel = channelTo(providers, {
     gates: createShutGates(),
     ...(sendDeadlineMs !== undefined && { sendDeadlineMs }),
+    ...(answerDeadlineMs !== undefined && { answerDeadlineMs }),
   });
   // The jitter is left out, which halves it.
   const policy = { baseMs: retryMs * 2, capMs: retryMs * 2, attempts };

@@ -78,17 +78,16 @@ export const mutations: readonly Mutation[] = [
     name: "retry-cap",
     rule: "A delivery is tried as often as the retry policy says, and no more.",
     file: "domain/delivery/settle.ts",
-    text: "if (attemptCount >= policy.attempts && !forgiven)",
-    replacement: "if (attemptCount > policy.attempts && !forgiven)",
+    text: "(attemptCount >= policy.attempts && !forgiven)",
+    replacement: "(attemptCount > policy.attempts && !forgiven)",
     tests: ["domain/delivery/settle.test.ts"],
   },
   {
     name: "at-most-once",
     rule: "Under at-most-once an unknown outcome is not tried again.",
     file: "domain/delivery/settle.ts",
-    text: 'if (attempt.outcome === "unknown" && guarantee === "at_most_once")',
-    replacement:
-      'if (attempt.outcome === "unknown" && guarantee === "at_most_once" && attemptCount > 1)',
+    text: 'guarantee === "at_most_once" || input.unanswered',
+    replacement: '(guarantee === "at_most_once" && attemptCount > 1) || input.unanswered',
     tests: ["domain/delivery/settle.test.ts"],
   },
   {

@@ -11,6 +11,7 @@ import {
 import type { EmailIdentity } from "../../../domain/email-identity.ts";
 import type { SendRequest } from "../channel.ts";
 import { createComposer } from "./compose.ts";
+import { joinMessage } from "./smtp-job.ts";
 
 const at = Date.UTC(2026, 10, 22, 9, 5, 7);
 const composer = () =>
@@ -43,13 +44,22 @@ function request(
 }
 
 const compose = (made: SendRequest) =>
-  composer().compose(made, parseMailbox(made.recipient.email!)!);
+  joinMessage(composer().compose(made, parseMailbox(made.recipient.email!)!));
 
 /** What a reader shall see: the preview. */
 const expected = ({ content, recipient, data }: SendRequest) =>
   renderEmail(content, emailScope(recipient, data));
 
 describe("a message", () => {
+  it("is made of a reverse path, headers and a body", () => {
+    const made = request({ email: { subject: "Hi", html: "<p>Hi</p>" } });
+    const { from, headers, body } = composer().compose(made, parseMailbox("ann@example.org")!);
+    expect(from).toBe("tidings@example.org");
+    for (const line of headers.split(/\r\n(?! )/).slice(0, -1)) expect(line).toMatch(/^[\w-]+: \S/);
+    expect(headers).toMatch(/\S\r\n$/);
+    expect(body).toMatch(/^--.+\r\nContent-Type: text\/plain; /);
+  });
+
   it("has its headers and both of its parts", async () => {
     const message = compose(
       request(
@@ -303,7 +313,7 @@ describe("a message", () => {
     expect(() => kept.compose(request(content, { n: 99_999_999 }), to)).toThrow(
       /^html: memory alloc limit exceeded, line:1/,
     );
-    expect(kept.compose(request(content, { n: 3 }), to)).toContain("xxx");
+    expect(kept.compose(request(content, { n: 3 }), to).body).toContain("xxx");
   });
 
   it("keeps to the content of its own version", () => {
@@ -314,7 +324,7 @@ describe("a message", () => {
         ...request({ email: { subject: `v${version % 120}`, html: "x" } }),
         templateVersionId: `tpv_${version % 120}`,
       };
-      expect(kept.compose(made, to)).toContain(`\r\nSubject: v${version % 120}\r\n`);
+      expect(kept.compose(made, to).headers).toContain(`\r\nSubject: v${version % 120}\r\n`);
     }
   });
 });

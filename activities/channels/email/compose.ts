@@ -13,12 +13,15 @@ import { idPrefixes } from "../../../domain/ids.ts";
 import { cutText } from "../../../domain/text.ts";
 import { type CompiledTemplate, fillTemplate } from "../../../domain/templates/liquid.ts";
 import type { SendRequest } from "../channel.ts";
+import type { Message } from "./smtp-job.ts";
 import { headerText, quotedPrintable, senderHeader, softBreak } from "./mime.ts";
 
 /** A template version as a message: what is the same for every recipient is encoded once. */
 interface CompiledMessage {
   email: CompiledEmail;
-  /** From the end of the changing headers to the text part, from there to the HTML part, and the end. */
+  /** From the end of the changing headers on. */
+  headers: string;
+  /** Up to the text part, from there to the HTML part, and the end. */
   opening: string;
   between: string;
   closing: string;
@@ -31,11 +34,8 @@ const keptVersions = 100;
 
 /** Makes messages of one sender. */
 export interface Composer {
-  /**
-   * The whole message: CRLF lines, none of which begins with a dot, ending in CRLF; ASCII unless the mailbox needs SMTPUTF8. The text
-   * part and the HTML part are quoted-printable. Throws `TemplateError`.
-   */
-  compose(request: SendRequest, to: Mailbox): string;
+  /** ASCII unless the mailbox needs SMTPUTF8. The text part and the HTML part are quoted-printable. Throws `TemplateError`. */
+  compose(request: SendRequest, to: Mailbox): Message;
 }
 
 /** `clock` tells the time in milliseconds since the epoch. */
@@ -47,7 +47,7 @@ export function createComposer({
   clock: () => number;
 }): Composer {
   const compiled = new Map<string, CompiledMessage>();
-  const { domain } = sender.mailbox;
+  const { address, domain } = sender.mailbox;
   const ownHeaders = headersOf(null, sender);
   /** A campaign's is one object for all its messages. */
   const identities = new WeakMap<EmailIdentity, string>();
@@ -75,8 +75,9 @@ export function createComposer({
       const scope = emailScope(request.recipient, request.data, request.actions);
       const subject = headerText(renderSubject(message.email, scope));
       const { html, text } = evaluateBodies(message.email, scope);
-      return (
-        `${openingHeaders(request.email)}${recipientHeader(request.recipient, to)}\r\nSubject: ${subject}\r\nMessage-ID: <${request.messageId}@${domain}>\r\n${idHeader(request.messageId)}: ${request.messageId}\r\n${request.priority === "critical" ? critical : ""}Date: ${headerDate(clock())}${message.opening}` +
+      const headers = `${openingHeaders(request.email)}${recipientHeader(request.recipient, to)}\r\nSubject: ${subject}\r\nMessage-ID: <${request.messageId}@${domain}>\r\n${idHeader(request.messageId)}: ${request.messageId}\r\n${request.priority === "critical" ? critical : ""}Date: ${headerDate(clock())}${message.headers}`;
+      const body =
+        message.opening +
         (typeof text === "string"
           ? quotedPrintable(text)
           : fillTemplate(
@@ -87,8 +88,8 @@ export function createComposer({
             )) +
         message.between +
         fillTemplate(message.email.html, html, message.html, encodeOutput) +
-        message.closing
-      );
+        message.closing;
+      return { from: address, headers, body };
     },
   };
 }
@@ -128,11 +129,12 @@ function compileMessage(content: TemplateContent): CompiledMessage {
   // "=_" cannot stand in quoted-printable.
   const boundary = `=_${randomBytes(12).toString("hex")}`;
   const part = (type: string) =>
-    `\r\n--${boundary}\r\nContent-Type: ${type}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n`;
+    `--${boundary}\r\nContent-Type: ${type}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n`;
   return {
     email,
-    opening: `\r\nMIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="${boundary}"\r\n${part("text/plain")}`,
-    between: part("text/html"),
+    headers: `\r\nMIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="${boundary}"\r\n`,
+    opening: part("text/plain"),
+    between: `\r\n${part("text/html")}`,
     closing: `\r\n--${boundary}--\r\n`,
     text: typeof email.text === "function" ? [] : encodeLiterals(email.text),
     html: encodeLiterals(email.html),

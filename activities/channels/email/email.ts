@@ -10,7 +10,7 @@ import { askAll, type GateCache, type Passage } from "../gate-cache.ts";
 import { createAdmissions, type ProviderEndpoint } from "../admission.ts";
 import type { Channel, SendRequest, SendResult } from "../channel.ts";
 import { createComposer } from "./compose.ts";
-import type { Mail } from "./smtp-job.ts";
+import type { Mail, Message } from "./smtp-job.ts";
 import { SmtpProvider } from "./smtp-provider.ts";
 
 export interface EmailOptions {
@@ -18,8 +18,10 @@ export interface EmailOptions {
   providers: readonly ProviderSettings[];
   /** The From header and the reverse path. Its domain is that of every Message-ID. */
   sender: Sender;
-  /** From the hand-over to a connection to the outcome, at each provider; waiting for a free connection may take as long again. */
+  /** For each step until a message's final dot, at each provider; waiting for a free connection may take as long. */
   sendDeadlineMs: number;
+  /** From the final dot to its reply. */
+  answerDeadlineMs: number;
   /** Of these providers. */
   breakers: Pick<Breakers, "of" | "recoveredAt">;
   /** Of `emailGates`. */
@@ -52,13 +54,14 @@ interface EmailLine extends ProviderEndpoint {
 
 /**
  * Email over SMTP. Providers are tried in order, those that failed a moment ago last: after a transient failure the
- * next one is tried; after an unknown outcome only where the request may be repeated; a permanent one ends it. One that
+ * next one is tried; after an unknown outcome once, where the request may be repeated; a permanent one ends it. One that
  * its breaker or its gate keeps out of it is passed over.
  */
 export function createEmailChannel({
   providers: settings,
   sender,
   sendDeadlineMs,
+  answerDeadlineMs,
   inFlightBound,
   breakers,
   gates,
@@ -74,8 +77,8 @@ export function createEmailChannel({
       gate,
       provider: new SmtpProvider({
         settings: provider,
-        from: sender.mailbox.address,
         sendDeadlineMs,
+        answerDeadlineMs,
         stallMs: settings.length > 1 ? Math.min(longestStallMs, sendDeadlineMs / 2) : null,
         breaker,
         gate,
@@ -96,11 +99,11 @@ export function createEmailChannel({
         reason: "invalid_address",
         detail: "the recipient's email is not an address that mail can be sent to",
       };
-    let content: string | undefined;
+    let message: Message | undefined;
     const mail: Mail = {
       to: to.address,
       smtpUtf8: to.smtpUtf8,
-      content: () => (content ??= composer.compose(request, to)),
+      compose: () => (message ??= composer.compose(request, to)),
     };
     if (ownGate.opensAt(clock()) !== null) return admissions.held();
     const own = ownGate.enter();
@@ -114,11 +117,12 @@ export function createEmailChannel({
 
   /** Tries one provider after the other. `before` are the gates before all of them. */
   async function handOver(
-    { repeatable }: SendRequest,
+    request: SendRequest,
     mail: Mail,
     before: readonly Passage[],
   ): Promise<SendResult> {
     const attempts: Attempt[] = [];
+    let { repeatable } = request;
     for (const line of inOrder(lines)) {
       const { provider } = line;
       const admitting = admissions.admit(line);
@@ -143,7 +147,10 @@ export function createEmailChannel({
       attempts.push(attempt);
       if (attempt.outcome === "sent" || (attempt.outcome === "permanent" && !result.unsupported))
         break;
-      if (attempt.outcome === "unknown" && !repeatable) break;
+      if (attempt.outcome === "unknown") {
+        if (!repeatable) break;
+        repeatable = false;
+      }
     }
     return attempts.length > 0 ? { kind: "attempted", attempts } : admissions.held();
   }

@@ -11,12 +11,9 @@ const chooseEncoding = ({ mail }: Job): BufferEncoding => (mail.smtpUtf8 ? "utf8
 /** What a session says of its mails, in as few writes as the server allows. */
 export class CommandWriter {
   readonly #wire: SmtpWire;
-  readonly #from: string;
 
-  /** `from` is the reverse path. */
-  constructor(wire: SmtpWire, from: string) {
+  constructor(wire: SmtpWire) {
     this.#wire = wire;
-    this.#from = from;
   }
 
   /** Writes one command, where each waits for its reply. */
@@ -31,9 +28,13 @@ export class CommandWriter {
     else this.#wire.write(`RSET\r\n${envelope}`, chooseEncoding(job), 1 + envelopeCommands);
   }
 
-  /** Writes a content without its end. */
-  writeContent(job: Job, onWritten: (error?: Error | null) => void): void {
-    this.#wire.write(job.content, chooseEncoding(job), 0, onWritten);
+  encode(job: Job, content: string): Buffer {
+    return Buffer.from(content, chooseEncoding(job));
+  }
+
+  /** Writes a part of a content. */
+  writeBlock(block: Buffer, onWritten: (error?: Error | null) => void): void {
+    this.#wire.write(block, undefined, 0, onWritten);
   }
 
   /** Writes the rest of a content, its final dot and, where another mail is given, the envelope of that one. */
@@ -56,10 +57,10 @@ export class CommandWriter {
     return `${this.#format(job, "MAIL")}${this.#format(job, "RCPT")}DATA\r\n`;
   }
 
-  #format({ mail }: Job, command: EnvelopeCommand): string {
+  #format({ mail, message }: Job, command: EnvelopeCommand): string {
     switch (command) {
       case "MAIL":
-        return `MAIL FROM:<${this.#from}>${mail.smtpUtf8 ? " SMTPUTF8" : ""}\r\n`;
+        return `MAIL FROM:<${message!.from}>${mail.smtpUtf8 ? " SMTPUTF8" : ""}\r\n`;
       case "RCPT":
         return `RCPT TO:<${mail.to}>\r\n`;
       case "RSET":

@@ -12,13 +12,16 @@ export interface Connection {
   smtpUtf8: boolean;
 }
 
+/** Steps of which a server may take the whole time, of about eight: more would be to keep others waiting. */
+const longSteps = 4;
+
 /**
- * Connects, greets, upgrades to TLS and signs in, as nodemailer does it, within the deadline. Rejects with a `ConnectError`. Of the
+ * Connects, greets, upgrades to TLS and signs in, as nodemailer does it, with a deadline for each step. Rejects with a `ConnectError`. Of the
  * errors, `smtp_4xx` stands for a server that asks to be left alone for a while; `auth` also stands for a server that offers no authentication where credentials are configured.
  */
-export function openConnection(provider: SmtpProvider, deadlineMs: number): Promise<Connection> {
+export function openConnection(provider: SmtpProvider, stepMs: number): Promise<Connection> {
   const { auth } = provider;
-  const connection = new SMTPConnection(smtpConnectionOptions(provider, deadlineMs));
+  const connection = new SMTPConnection(smtpConnectionOptions(provider, stepMs));
   return new Promise((resolve, reject) => {
     const fail = (loss: Loss) => {
       clearTimeout(timer);
@@ -35,7 +38,7 @@ export function openConnection(provider: SmtpProvider, deadlineMs: number): Prom
         tooMany: namesConnectionLimit.test(response),
       });
     };
-    // Each step has a timeout of its own, and a server could take all of each.
+    const deadlineMs = longSteps * stepMs;
     const timer = setTimeout(
       () => fail({ failure: "timeout", message: `no connection within ${deadlineMs} ms` }),
       deadlineMs,

@@ -19,11 +19,14 @@ export class Envelope {
   command: EnvelopeCommand = "MAIL";
   /** The first reply that refused it. */
   refusal: Refusal | null = null;
+  /** Its mail went elsewhere: only the replies are still to come. */
+  abandoned = false;
 
   begin(job: Job, first: "RSET" | "MAIL"): void {
     this.job = job;
     this.command = first;
     this.refusal = null;
+    this.abandoned = false;
   }
 
   clear(): void {

@@ -45,7 +45,7 @@ export class ProviderHealth {
     if (failure === "timeout" || failure === "auth")
       this.#suspect({ failure, message: response ?? "" });
     // Any answer of its own shows that it is there.
-    else if (failure !== "connection") this.preference.succeeded();
+    else if (failure !== "connection" && failure !== "interrupted") this.preference.succeeded();
     this.#tell(verdict);
     return verdict;
   }

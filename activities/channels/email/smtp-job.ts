@@ -2,17 +2,27 @@ import type { Attempt, AttemptFailure } from "../../../domain/delivery/attempt.t
 import type { ProviderSignal } from "../admission.ts";
 import type { GateAnswer } from "../gate-cache.ts";
 
+/** A message as it is handed over: ASCII, unless its mail says otherwise. */
+export interface Message {
+  /** The reverse path, safe to write into MAIL FROM: where it is returned to if it cannot be delivered. */
+  from: string;
+  /** CRLF lines, in their order, each with its end. */
+  headers: string;
+  /** CRLF lines, none of which begins with a dot, ending in CRLF. */
+  body: string;
+}
+
+/** As it goes over the wire. */
+export const joinMessage = ({ headers, body }: Message): string => `${headers}\r\n${body}`;
+
 /** A message on its way through one provider. */
 export interface Mail {
   /** The recipient's mailbox, safe to write into RCPT TO. */
   readonly to: string;
   /** Only a server with SMTPUTF8 can take it. */
   readonly smtpUtf8: boolean;
-  /**
-   * The whole message: CRLF lines, none of which begins with a dot, ending in CRLF; ASCII unless `smtpUtf8`. Called when a
-   * connection is free for it. What it throws comes back as it is.
-   */
-  content(): string;
+  /** Makes the message. Called when a connection is free for it. What it throws comes back as it is. */
+  compose(): Message;
   /**
    * Asked when a connection is free, where gates stand before it. `open`: it leaves now, and has used their slots. `waits`: `retry` is
    * called once it is worth asking again. `closed`: not soon.
@@ -39,9 +49,10 @@ export interface Job {
   ) => void;
   /** When it was handed to a connection (or given up before), in milliseconds since the epoch. */
   startedAt: number;
-  /** Monotonic: when waiting for a connection, and later for an answer, has taken too long. */
+  /** Monotonic: when waiting for a connection has taken too long. */
   deadlineMs: number;
-  content: string;
+  /** Made when a connection takes it. */
+  message: Message | null;
   /** From here on, the server may have the whole message. */
   dotWritten: boolean;
   /** It was on a connection that ended before any of its content was written. */

@@ -3,11 +3,13 @@ import { judgeLoss, judgeRefusal, type Refusal } from "./smtp-verdicts.ts";
 
 /** Who gives a session its work and hears what became of it. */
 export interface SessionOwner<Session> {
-  /** The next mail for a session, which is new or has carried others, its content made; undefined if none waits. */
+  /** The next mail for a session, which is new or has carried others, its message made; undefined if none waits. */
   take(isNew: boolean): Job | undefined;
   settle(job: Job, verdict: Verdict): void;
   /** The server surely has not got the whole of it: it may go over another connection, or over a new one only. */
   giveBack(job: Job, loss: Loss, needsNew?: boolean): void;
+  /** Nothing of it was handed over, and others may take it sooner. */
+  turnAway(job: Job): void;
   /** It takes so many mails over one connection; `null`: as many as come. */
   readonly mailsPerConnection: number | null;
   /** It will take no more work. What it held was settled or given back. */

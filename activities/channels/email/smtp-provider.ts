@@ -3,6 +3,7 @@ import type { ProviderSignal } from "../admission.ts";
 import { ConnectError, openConnection } from "./smtp-connect.ts";
 import { describeFailure, recordAttempt } from "./smtp-evidence.ts";
 import { ProviderHealth, type HealthOptions } from "./smtp-health.ts";
+import type { Deadlines } from "./smtp-deadlines.ts";
 import type { Job, Loss, Mail, Verdict } from "./smtp-job.ts";
 import type { SessionOwner } from "./smtp-owner.ts";
 import { MailQueue } from "./smtp-queue.ts";
@@ -12,12 +13,15 @@ import { judgeLoss } from "./smtp-verdicts.ts";
 /** A server is left alone when it has had nothing to do for so long; they commonly hang up themselves after minutes. */
 const idleLimitMs = 30_000;
 
+/** How long servers have for their answers when all connections are to end. */
+const closeMs = 30_000;
+
 /** For how long no more connections are opened than a server took: where it said so, and where chance may have had it. */
 const limitMs = 60_000;
 const chanceMs = 5_000;
 
 /**
- * What became of a mail at one provider. `fault` is what making its content threw; `turnedAway`: the server takes nothing for a while.
+ * What became of a mail at one provider. `fault` is what making it threw; `turnedAway`: the server takes nothing for a while.
  * In both cases nothing was handed over.
  */
 export type ProviderResult =
@@ -26,13 +30,10 @@ export type ProviderResult =
   | { turnedAway: true };
 
 interface Options extends HealthOptions {
-  /** The reverse path. */
-  from: string;
-  /**
-   * How long a mail may take once a connection is free for it, and how long it may wait for one: twice this in all. Connecting
-   * is bounded by the same.
-   */
+  /** How long a server may take for one step until a mail's final dot, and how long a mail waits for a free connection. */
   sendDeadlineMs: number;
+  /** From the final dot to its reply. */
+  answerDeadlineMs: number;
   /**
    * Where there are others: how long mails may wait for a server that is at work and finishes nothing. Then they are turned
    * away, and it is suspect. What it was handed keeps its deadline.
@@ -51,6 +52,7 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
   readonly #queue: MailQueue;
   readonly #health: ProviderHealth;
   readonly #sessions = new Set<SmtpSession>();
+  readonly #deadlines: Deadlines;
   #opening = 0;
   /** Why those could not be opened that were tried together with others. */
   #unopened: Loss[] = [];
@@ -61,14 +63,25 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
   /** When it last finished a mail, or got one after having none. */
   #progressAtMs = 0;
   #timer: NodeJS.Timeout | undefined;
+  /** Monotonic: when it was told to close. */
+  #closingSinceMs = Number.POSITIVE_INFINITY;
   #closed = false;
   #drained: () => void = () => {};
 
   constructor(options: Options) {
     this.#options = options;
     this.mailsPerConnection = options.settings.messages;
-    const retry = () => this.#pump(performance.now());
-    this.#queue = new MailQueue({ ...options, retry });
+    const { sendDeadlineMs, answerDeadlineMs, stallMs, clock } = options;
+    this.#queue = new MailQueue({
+      waitMs: sendDeadlineMs,
+      clock,
+      retry: () => this.#pump(performance.now()),
+    });
+    this.#deadlines = {
+      stepMs: sendDeadlineMs,
+      answerMs: answerDeadlineMs,
+      rideMs: stallMs ?? sendDeadlineMs,
+    };
     this.#health = new ProviderHealth(options);
   }
 
@@ -99,6 +112,7 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
 
   /** Never rejects. */
   send(mail: Mail): Promise<ProviderResult> {
+    if (this.#closed) return Promise.resolve({ turnedAway: true });
     return new Promise((resolve) => {
       const now = performance.now();
       if (this.#pending === 0) this.#progressAtMs = now;
@@ -114,8 +128,12 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
     });
   }
 
-  /** Finishes what was sent before, then ends all connections. Nothing may be sent after it. */
+  /**
+   * Finishes what was sent before, for as long as servers have for it, then ends all connections. What has no answer by then ends as
+   * far as it came. It takes nothing after it.
+   */
   async close(): Promise<void> {
+    this.#closingSinceMs = performance.now();
     if (this.#pending > 0) await new Promise<void>((resolve) => (this.#drained = resolve));
     this.#closed = true;
     for (const session of this.#sessions) session.quit();
@@ -132,16 +150,21 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
   }
 
   giveBack(job: Job, loss: Loss, needsNew = false): void {
+    if (this.#closed) return this.turnAway(job);
     const verdict = judgeLoss(loss);
     if (verdict.signal === "rest") {
       this.#health.noteRest(loss);
-      return job.done({ turnedAway: true });
+      return this.turnAway(job);
     }
     // A server may hang up on a connection that was idle just as it is used: that is no failure, once.
     if (job.returned) return this.settle(job, verdict);
     job.returned = true;
     job.needsNew = needsNew;
     this.#queue.putBack(job);
+  }
+
+  turnAway(job: Job): void {
+    job.done({ turnedAway: true });
   }
 
   ended(session: SmtpSession): void {
@@ -201,11 +224,11 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
   }
 
   async #openOne(): Promise<void> {
-    const { settings, from, sendDeadlineMs } = this.#options;
+    const { settings, sendDeadlineMs } = this.#options;
     try {
       const connection = await openConnection(settings, sendDeadlineMs);
       this.#health.reach.succeeded();
-      const session = new SmtpSession(connection, from, this, performance.now());
+      const session = new SmtpSession(connection, this, performance.now());
       this.#sessions.add(session);
       if (this.#closed) session.quit();
     } catch (error) {
@@ -247,7 +270,7 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
   #startTimer(): void {
     this.#timer ??= setInterval(
       () => this.#tick(),
-      Math.min(250, Math.max(5, this.#options.sendDeadlineMs / 20)),
+      Math.min(250, Math.max(5, Math.min(...Object.values(this.#deadlines)) / 20)),
     );
   }
 
@@ -261,23 +284,37 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
     this.#checkSessions(now);
     this.#expireQueue(now);
     this.#checkStall(now);
+    if (now - this.#closingSinceMs >= closeMs) this.#breakOff();
     if (this.#queue.length > 0) this.#pump(now);
     if (this.#pending === 0 && this.#disconnected) this.#stopTimer();
   }
 
   #checkSessions(now: number): void {
     for (const session of this.#sessions) {
-      session.checkDeadline(now, this.#options.sendDeadlineMs);
+      session.checkDeadlines(now, this.#deadlines);
       if (session.idle && now - session.idleSinceMs! > idleLimitMs) session.quit();
     }
   }
 
   #expireQueue(now: number): void {
+    // What is being opened has deadlines of its own, and what waits for it goes over it or hears why it cannot.
+    if (this.#opening > 0) return;
+    const overdue = this.#queue.removeOverdue(now);
+    if (overdue.length === 0) return;
+    // A server that takes its time with others has not failed these.
+    const isBusy = [...this.#sessions].some(({ awaitsAnswer }) => awaitsAnswer);
     const message = `no connection was free within ${this.#options.sendDeadlineMs} ms`;
-    for (const job of this.#queue.removeOverdue(now)) {
-      const verdict = judgeLoss({ failure: "timeout", message });
-      job.done({ verdict, startedAt: job.startedAt });
-    }
+    const verdict = judgeLoss({ failure: "timeout", message });
+    for (const job of overdue)
+      job.done(isBusy ? { turnedAway: true } : { verdict, startedAt: job.startedAt });
+  }
+
+  /** Ends what is still under way when all connections are to end. */
+  #breakOff(): void {
+    this.#closed = true;
+    for (const job of this.#queue.removeAll()) this.turnAway(job);
+    const message = "the worker stopped before the server had answered";
+    for (const session of this.#sessions) session.end({ failure: "interrupted", message });
   }
 
   #checkStall(now: number): void {

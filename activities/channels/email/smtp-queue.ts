@@ -1,8 +1,8 @@
 import type { Job, Mail } from "./smtp-job.ts";
 
 interface Options {
-  /** How long a mail may wait for a connection, and again for its outcome once it has one. */
-  sendDeadlineMs: number;
+  /** How long a mail may wait for a connection, and for another if it comes back. */
+  waitMs: number;
   /** Milliseconds since the epoch. */
   clock: () => number;
   /** Mails that had to wait may leave now. */
@@ -23,13 +23,13 @@ export class MailQueue {
   }
 
   add(mail: Mail, done: Job["done"], now: number): void {
-    const { clock, sendDeadlineMs } = this.#options;
+    const { clock, waitMs } = this.#options;
     this.#jobs.push({
       mail,
       done,
       startedAt: clock(),
-      deadlineMs: now + sendDeadlineMs,
-      content: "",
+      deadlineMs: now + waitMs,
+      message: null,
       dotWritten: false,
       returned: false,
       needsNew: false,
@@ -38,12 +38,13 @@ export class MailQueue {
 
   /** A mail that came back from a connection goes first. */
   putBack(job: Job): void {
+    job.deadlineMs = performance.now() + this.#options.waitMs;
     this.#jobs.unshift(job);
   }
 
-  /** The next mail for a connection, its content made; undefined if none may leave. One whose content cannot be made is done with. */
+  /** The next mail for a connection, its message made; undefined if none may leave. One whose message cannot be made is done with. */
   take(isNew: boolean): Job | undefined {
-    const { clock, sendDeadlineMs } = this.#options;
+    const { clock } = this.#options;
     for (let at = 0; at < this.#jobs.length;) {
       const job = this.#jobs[at]!;
       const step = !isNew && job.needsNew ? "waits" : this.#prepare(job);
@@ -55,8 +56,6 @@ export class MailQueue {
       else this.#jobs.splice(at, 1);
       if (step === "open") {
         job.startedAt = clock();
-        // One that comes back keeps its deadline, or a server that hangs up on everyone could keep it for ever.
-        if (!job.returned) job.deadlineMs = performance.now() + sendDeadlineMs;
         return job;
       }
       job.done(step);
@@ -86,10 +85,10 @@ export class MailQueue {
     return overdue;
   }
 
-  /** Makes a mail's content, and asks whether it may leave: what cannot be made uses no slot. */
+  /** Makes a mail's message, and asks whether it may leave: what cannot be made uses no slot. */
   #prepare(job: Job): "open" | "waits" | { fault: unknown } | { turnedAway: true } {
     try {
-      if (job.content === "") job.content = job.mail.content();
+      job.message ??= job.mail.compose();
     } catch (fault) {
       return { fault };
     }

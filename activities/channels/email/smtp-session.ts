@@ -1,8 +1,9 @@
 import type { Connection } from "./smtp-connect.ts";
 import { Content } from "./smtp-content.ts";
 import { CommandWriter } from "./smtp-commands.ts";
+import type { Deadlines } from "./smtp-deadlines.ts";
 import { Envelope } from "./smtp-envelope.ts";
-import type { Job, Loss, Verdict } from "./smtp-job.ts";
+import { joinMessage, type Job, type Loss, type Verdict } from "./smtp-job.ts";
 import { settleLost, takeSupported, type SessionOwner } from "./smtp-owner.ts";
 import type { Reply } from "./smtp-replies.ts";
 import {
@@ -14,8 +15,9 @@ import {
 } from "./smtp-verdicts.ts";
 import { SmtpWire } from "./smtp-wire.ts";
 
-/** Content longer than this is not known to be on its way when `write` returns: its final dot waits until it is. */
+/** Content longer than this is not known to be on its way when `write` returns: it goes in blocks, and its final dot after them. */
 const oneWriteLimit = 32_768;
+const blockLength = 65_536;
 
 /**
  * An SMTP conversation over a kept connection: one mail's content unanswered at most. Where the server advertises PIPELINING
@@ -38,6 +40,10 @@ export class SmtpSession {
   /** Replies to the content come before those to the envelope. */
   readonly #content = new Content();
   readonly #envelope = new Envelope();
+  /** Monotonic: when the server last replied or took a block, or was asked for the first time after a rest. */
+  #movedAtMs: number;
+  /** Monotonic: since when an envelope has been waiting behind a content. */
+  #ridingSinceMs = 0;
   /** A mail that was accepted while an envelope rode behind it, and its verdict, which holds once that envelope has been answered. */
   #accepted: Job | null = null;
   #acceptance: Verdict | null = null;
@@ -48,17 +54,17 @@ export class SmtpSession {
   #resetDue = false;
   #ended = false;
 
-  /** `from` is the reverse path. */
-  constructor(connection: Connection, from: string, owner: SessionOwner<SmtpSession>, now: number) {
+  constructor(connection: Connection, owner: SessionOwner<SmtpSession>, now: number) {
     this.#pipelining = connection.pipelining;
     this.#smtpUtf8 = connection.smtpUtf8;
     this.#owner = owner;
     this.idleSinceMs = now;
+    this.#movedAtMs = now;
     this.#wire = new SmtpWire(connection.socket, {
       onReply: (reply, asked) => this.#onReply(reply, asked),
       onLoss: (loss) => this.end(loss),
     });
-    this.#commands = new CommandWriter(this.#wire, from);
+    this.#commands = new CommandWriter(this.#wire);
   }
 
   get idle(): boolean {
@@ -78,6 +84,11 @@ export class SmtpSession {
     );
   }
 
+  /** A content was written to its end, and its reply is still to come. */
+  get awaitsAnswer(): boolean {
+    return !this.#ended && (this.#content.job?.dotWritten ?? false);
+  }
+
   /** It has carried as many mails as it may. */
   get #isFull(): boolean {
     const { mailsPerConnection } = this.#owner;
@@ -88,23 +99,40 @@ export class SmtpSession {
   start(now: number): void {
     this.idleSinceMs = null;
     const job = this.#takeNext();
-    if (job) this.#beginEnvelope(job);
+    if (job) this.#beginEnvelope(job, now);
     else if (this.#content.job === null) {
       this.idleSinceMs = now;
       if (this.#isFull) this.quit();
     }
   }
 
-  /** Gives up on a mail that has had no answer in time, and with it on the connection. */
-  checkDeadline(now: number, sendDeadlineMs: number): void {
-    const overdue = [this.#content.job, this.#envelope.job].find(
-      (job) => job && now >= job.deadlineMs,
-    );
-    if (!overdue) return;
-    const loss: Loss = { failure: "timeout", message: `no answer within ${sendDeadlineMs} ms` };
-    // The reply that is missing may be the one to the dot.
-    if (this.#envelope.refusal) this.#doubtAcceptance(loss);
-    this.end(loss, overdue);
+  /** Gives up on a server that has let a deadline pass, and with it on the connection. */
+  checkDeadlines(now: number, { stepMs, answerMs, rideMs }: Deadlines): void {
+    if (this.#ended || this.idle) return;
+    const limitMs = this.awaitsAnswer ? answerMs : stepMs;
+    if (now - this.#movedAtMs >= limitMs) {
+      const message = `${this.#describeWait()} within ${limitMs} ms`;
+      const loss: Loss = { failure: "timeout", message };
+      // The reply that is missing may be the one to the dot.
+      if (this.#envelope.refusal) this.#doubtAcceptance(loss);
+      this.end(loss, this.#content.job ?? this.#envelope.job ?? undefined);
+    } else if (this.#rides && now - this.#ridingSinceMs >= rideMs) {
+      this.#envelope.abandoned = true;
+      this.#owner.turnAway(this.#envelope.job!);
+    }
+  }
+
+  /** A mail that could go elsewhere waits for the reply to the content before it. */
+  get #rides(): boolean {
+    return this.awaitsAnswer && this.#envelope.job !== null && !this.#envelope.abandoned;
+  }
+
+  #describeWait(): string {
+    const { job, refusal } = this.#content;
+    if (job === null) return `no answer to ${this.#envelope.command}`;
+    return job.dotWritten || refusal
+      ? "no answer to the final dot"
+      : "the content could not be written";
   }
 
   /** Says goodbye; for a session that is idle. */
@@ -120,10 +148,11 @@ export class SmtpSession {
     this.#wire.destroy();
     this.#markEnded();
     this.#confirmAcceptance();
+    const { abandoned } = this.#envelope;
     for (const part of [this.#content, this.#envelope]) {
       const { job, refusal } = part;
       part.clear();
-      if (!job) continue;
+      if (!job || (abandoned && part === this.#envelope)) continue;
       const ofConnection = refusal !== null && this.#mayBeOfConnection(refusal, job);
       settleLost(this.#owner, job, {
         refusal: ofConnection ? null : refusal,
@@ -161,17 +190,20 @@ export class SmtpSession {
     return takeSupported(this.#owner, { smtpUtf8: this.#smtpUtf8, isNew: this.#begun === 0 });
   }
 
-  #beginEnvelope(job: Job): void {
+  #beginEnvelope(job: Job, now: number): void {
     const first = this.#resetDue ? "RSET" : "MAIL";
     this.#resetDue = false;
     this.#begun += 1;
     this.#envelope.begin(job, first);
+    if (this.#content.job === null) this.#movedAtMs = now;
+    else this.#ridingSinceMs = now;
     if (this.#pipelining) this.#commands.writeEnvelope(job, first);
     else this.#commands.writeCommand(job, first);
   }
 
   #onReply(reply: Reply, asked: boolean): void {
     if (this.#ended) return;
+    this.#movedAtMs = performance.now();
     if (this.#content.job) this.#onContentReply(this.#content.job, reply, asked);
     // RFC 5321, 3.8: instead of any reply, at any time, and the server closes after it.
     else if (reply.code === 421) this.end({ failure: "smtp_4xx", message: reply.text });
@@ -200,7 +232,7 @@ export class SmtpSession {
     }
     if (step === "refused_early" || reply.code === 421)
       this.end({ failure: "connection", message: reply.text });
-    else if (this.#envelope.job === null) this.start(performance.now());
+    else if (this.#envelope.job === null) this.start(this.#movedAtMs);
   }
 
   #onEnvelopeReply(job: Job, reply: Reply): void {
@@ -220,13 +252,16 @@ export class SmtpSession {
   }
 
   #onRefused(job: Job): void {
+    const { abandoned } = this.#envelope;
     const refusal = this.#envelope.refusal!;
     this.#envelope.clear();
     this.#resetDue = true;
     this.#confirmAcceptance();
-    if (this.#repeatOnNewConnection(refusal, job)) return;
-    this.#owner.settle(job, judgeRefusal(refusal));
-    this.start(performance.now());
+    if (!abandoned) {
+      if (this.#repeatOnNewConnection(refusal, job)) return;
+      this.#owner.settle(job, judgeRefusal(refusal));
+    }
+    this.start(this.#movedAtMs);
   }
 
   /**
@@ -246,20 +281,26 @@ export class SmtpSession {
   }
 
   #onGoAhead(job: Job): void {
-    const { refusal } = this.#envelope;
+    const { refusal, abandoned } = this.#envelope;
+    // Whatever was written now would be taken for a mail: only the end of the connection ends it (RFC 5321, 4.1.1.10).
+    if (abandoned) return this.end({ failure: "connection", message: "the mail went elsewhere" });
     this.#envelope.clear();
     this.#content.begin(job, refusal);
     this.#confirmAcceptance();
-    if (refusal) {
-      // RFC 2920, 3.1: a content without recipients is ended at once.
-      this.#commands.writeEnd(job, "", undefined);
-    } else if (job.content.length > oneWriteLimit) {
-      this.#commands.writeContent(job, (error) => {
-        if (!error && !this.#ended && this.#content.job === job) this.#endContent(job, "");
-      });
-    } else {
-      this.#endContent(job, job.content);
-    }
+    // RFC 2920, 3.1: a content without recipients is ended at once.
+    if (refusal) return this.#commands.writeEnd(job, "", undefined);
+    const content = joinMessage(job.message!);
+    if (content.length <= oneWriteLimit) this.#endContent(job, content);
+    else this.#writeBlocks(job, this.#commands.encode(job, content));
+  }
+
+  #writeBlocks(job: Job, rest: Buffer): void {
+    this.#commands.writeBlock(rest.subarray(0, blockLength), (error) => {
+      if (error || this.#ended || this.#content.job !== job) return;
+      this.#movedAtMs = performance.now();
+      if (rest.length > blockLength) this.#writeBlocks(job, rest.subarray(blockLength));
+      else this.#endContent(job, "");
+    });
   }
 
   /** Writes the rest of the content, its end and, with it, the envelope of the next mail. */
@@ -269,6 +310,7 @@ export class SmtpSession {
     if (rider) {
       this.#begun += 1;
       this.#envelope.begin(rider, "MAIL");
+      this.#ridingSinceMs = this.#movedAtMs;
     }
     this.#commands.writeEnd(job, rest, rider, this.#content.noteWritten);
   }

@@ -4,6 +4,7 @@ import {
   refusalSubject,
   type RefusalPhase,
 } from "../../../domain/delivery/refusal.ts";
+import type { ProviderSignal } from "../admission.ts";
 import { smtpRetryAfterMs } from "../../../domain/delivery/retry-after.ts";
 import type { Loss, Verdict } from "./smtp-job.ts";
 import type { Reply } from "./smtp-replies.ts";
@@ -74,7 +75,16 @@ export function judgeLoss(
 ): Verdict {
   const isReply = failure === "smtp_4xx";
   const retryAfterMs = isReply ? smtpRetryAfterMs(message) : null;
-  const signal =
-    retryAfterMs !== null ? "rest" : isReply && isGreylisting(message) ? "answered" : "failed";
-  return { outcome, failure, response: message, signal, retryAfterMs };
+  return {
+    outcome,
+    failure,
+    response: message,
+    signal: retryAfterMs !== null ? "rest" : signalOf({ failure, message }),
+    retryAfterMs,
+  };
+}
+
+function signalOf({ failure, message }: Loss): ProviderSignal {
+  if (failure === "interrupted") return "nothing";
+  return failure === "smtp_4xx" && isGreylisting(message) ? "answered" : "failed";
 }

@@ -48,8 +48,8 @@ export class SmtpWire {
    * before the piece of the stream that is being read has been read to its end.
    */
   write(
-    text: string,
-    encoding: BufferEncoding,
+    text: string | Buffer,
+    encoding: BufferEncoding | undefined,
     commands: number,
     onWritten?: (error?: Error | null) => void,
   ): void {
