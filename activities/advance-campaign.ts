@@ -23,15 +23,19 @@ import { invalidInput } from "./failures.ts";
 export interface AdvanceCampaignInput {
   /** The public id. */
   campaignId: string;
-  /** The workflow's time, ISO 8601. */
-  asOf: string;
   /** The API request that it was last woken for, for the log. */
   requestId?: string;
 }
 
 /** What a campaign's workflow has to do next. Instants are ISO 8601. */
 export type CampaignStep =
-  | { next: "wait"; why: string; until: string | null }
+  | {
+      next: "wait";
+      why: string;
+      /** For people: how long to wait is `waitMs`, since Temporal's clock is not the ledger's. Null for both: for a signal. */
+      until: string | null;
+      waitMs: number | null;
+    }
   | { next: "drain"; lanes: number[] }
   | {
       next: "finished";
@@ -66,7 +70,6 @@ export function createAdvanceCampaign({
 }) {
   return async function advanceCampaign({
     campaignId,
-    asOf,
   }: AdvanceCampaignInput): Promise<CampaignStep> {
     const id = parsePublicId("campaign", campaignId);
     if (id === null) throw invalidInput(`not a campaign id: ${campaignId}`);
@@ -83,40 +86,43 @@ export function createAdvanceCampaign({
         };
         switch (row.status) {
           case "draft":
-            return { next: "wait", why: "A draft", until: null };
+            return { next: "wait", why: "A draft", until: null, waitMs: null };
           case "paused":
-            return { next: "wait", why: "Paused", until: null };
+            return { next: "wait", why: "Paused", until: null, waitMs: null };
           case "scheduled": {
             if (row.startAt === null)
-              return { next: "wait", why: "Scheduled without an instant", until: null };
-            const now = Math.max(Date.parse(asOf), Date.now());
-            if (row.startAt.getTime() > now)
-              return { next: "wait", why: "Scheduled", until: row.startAt.toISOString() };
-            await freezeAudience(pool, id, campaignId, new Date(now));
+              return {
+                next: "wait",
+                why: "Scheduled without an instant",
+                until: null,
+                waitMs: null,
+              };
+            if (row.startAt > row.now) return waitUntil("Scheduled", row.startAt, row.now);
+            await freezeAudience(pool, id, campaignId);
             break;
           }
           case "running": {
             await reprioritiseCampaign(pool, queues);
-            const outside = await readOutsideLanes(pool, id, asOf);
+            const outside = await readOutsideLanes(pool, id);
             await Promise.all(outside.dueQueues.map(wake));
             const open = await readOpenLanes(pool, queues.lanes);
             if (open.length > 0) return { next: "drain", lanes: open };
-            if (outside.nextDueAt) return waitFor(outside, Math.max(Date.parse(asOf), Date.now()));
+            if (outside.nextDueAt) return waitFor(outside, row.now);
             await completeCampaign(pool, queues);
             break;
           }
           case "cancelled": {
             const leasedUntil =
-              row.frozenAt === null ? null : await cancelCampaignDeliveries(pool, queues, asOf);
-            if (leasedUntil) return handedOverFirst("Cancelled", leasedUntil);
+              row.frozenAt === null ? null : await cancelCampaignDeliveries(pool, queues);
+            if (leasedUntil) return handedOverFirst("Cancelled", leasedUntil, row.now);
             await finishCampaign(pool, id);
             return reconcile(pool, row, "cancelled");
           }
           case "completed": {
             // What was snoozed of it does not come again.
             const leasedUntil =
-              row.recalledAt === null ? null : await cancelCampaignDeliveries(pool, queues, asOf);
-            if (leasedUntil) return handedOverFirst("Recalled", leasedUntil);
+              row.recalledAt === null ? null : await cancelCampaignDeliveries(pool, queues);
+            if (leasedUntil) return handedOverFirst("Recalled", leasedUntil, row.now);
             return reconcile(pool, row, "completed");
           }
         }
@@ -127,17 +133,22 @@ export function createAdvanceCampaign({
   };
 }
 
-const handedOverFirst = (over: string, until: Date): CampaignStep => ({
+const waitUntil = (why: string, until: Date, now: Date): CampaignStep => ({
   next: "wait",
-  why: `${over}; what is being handed over ends first`,
+  why,
   until: until.toISOString(),
+  waitMs: Math.max(1, until.getTime() - now.getTime()),
 });
 
-const waitFor = ({ open, nextDueAt }: OutsideLanes, now: number): CampaignStep => ({
-  next: "wait",
-  why: `${open < lookRows ? open : `At least ${open}`} ${open === 1 ? "waits" : "wait"} in batches, digests and mailboxes`,
-  until: new Date(Math.max(nextDueAt!.getTime() + sentWithinMs, now + askAgainMs)).toISOString(),
-});
+const handedOverFirst = (over: string, until: Date, now: Date): CampaignStep =>
+  waitUntil(`${over}; what is being handed over ends first`, until, now);
+
+const waitFor = ({ open, nextDueAt }: OutsideLanes, now: Date): CampaignStep =>
+  waitUntil(
+    `${open < lookRows ? open : `At least ${open}`} ${open === 1 ? "waits" : "wait"} in batches, digests and mailboxes`,
+    new Date(Math.max(nextDueAt!.getTime() + sentWithinMs, now.getTime() + askAgainMs)),
+    now,
+  );
 
 /** The ledger's own account of a campaign that is over, in one snapshot; what retention has removed is counted in. */
 async function reconcile(

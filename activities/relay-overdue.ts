@@ -40,7 +40,7 @@ const readOverdueQueues = defineStatement<
     FROM queues WHERE queues.queue IS NOT NULL
   ),
   clock AS MATERIALIZED (
-    SELECT clock_timestamp() - :graceMs::float8 * interval '1 millisecond' AS due, clock_timestamp() - :recentMs::float8 * interval '1 millisecond' AS recent
+    SELECT ledger_now() - :graceMs::float8 * interval '1 millisecond' AS due, ledger_now() - :recentMs::float8 * interval '1 millisecond' AS recent
   )
   SELECT queues.queue FROM clock, queues, LATERAL (
     SELECT count(*) FILTER (WHERE lease_until IS NULL OR lease_until <= clock.due) AS overdue,
@@ -74,9 +74,9 @@ interface Unfinished {
 const readUnfinishedCampaigns = defineStatement<{ graceMs: number }, Unfinished>(
   `
   SELECT id, CASE WHEN status = 'running' THEN lane_count END AS "laneCount" FROM campaigns c
-  WHERE updated_at < clock_timestamp() - :graceMs::float8 * interval '1 millisecond' AND (
+  WHERE updated_at < ledger_now() - :graceMs::float8 * interval '1 millisecond' AND (
     finished_at IS NULL AND (
-      status = 'scheduled' AND start_at <= clock_timestamp() - :graceMs::float8 * interval '1 millisecond'
+      status = 'scheduled' AND start_at <= ledger_now() - :graceMs::float8 * interval '1 millisecond'
       OR status IN ('running', 'cancelled')
     )
     OR recalled_at IS NOT NULL AND finished_at IS NOT NULL

@@ -1,13 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Context } from "@temporalio/activity";
 import type { Pool } from "pg";
-import { digestLaneNames, waitingDigests } from "../domain/delivery/queues.ts";
-import { moveDueDigests, readDueQueues } from "../ledger/digests.ts";
-
-export interface SweepInput {
-  /** ISO 8601: what is due is so at this instant, or by the ledger's clock where that is later. */
-  asOf: string;
-}
+import { digestLaneNames } from "../domain/delivery/queues.ts";
+import { moveDueDigests, readDueQueues, readNextDigestInMs } from "../ledger/digests.ts";
 
 /** What was moved. A run that was cut off may have moved a few more, which nobody counts. */
 export interface Sweep {
@@ -19,6 +14,11 @@ export interface Sweep {
 
 /** How long rows that somebody else holds just now are left to them. */
 const busyMs = 100;
+/**
+ * What comes due so soon is waited for: Temporal starts a run by its own clock, at the instant at which digests are due by the
+ * ledger's, which may be a little behind.
+ */
+const soonMs = 5_000;
 
 /**
  * Moves the members of digests whose time has come from where they wait to the lanes that they are sent from, and wakes
@@ -33,7 +33,7 @@ export function createSweepDigests({
   /** Starts the workflow of a queue, or has it look again. */
   wake: (queue: string) => Promise<void>;
 }) {
-  return async function sweepDigests({ asOf }: SweepInput): Promise<Sweep> {
+  return async function sweepDigests(): Promise<Sweep> {
     const context = Context.current();
     const { cancellationSignal: signal } = context;
     let deliveries = 0;
@@ -41,16 +41,17 @@ export function createSweepDigests({
     for (;;) {
       // Not an end like another: what is left is for the next attempt.
       if (signal.aborted) await context.cancelled;
-      const moved = await moveDueDigests(pool, asOf);
+      const moved = await moveDueDigests(pool);
       deliveries += moved.length;
       for (const recipientId of moved) recipients.add(recipientId);
       context.heartbeat();
       if (moved.length > 0) continue;
-      if ((await readDueQueues(pool, asOf, [waitingDigests])).length === 0) break;
-      await sleep(busyMs, undefined, { signal }).catch(() => {});
+      const inMs = await readNextDigestInMs(pool);
+      if (inMs === null || inMs > soonMs) break;
+      await sleep(Math.max(busyMs, Math.ceil(inMs)), undefined, { signal }).catch(() => {});
     }
 
-    const lanes = await readDueQueues(pool, asOf, digestLaneNames);
+    const lanes = await readDueQueues(pool, digestLaneNames);
     for (const lane of lanes) await wake(lane);
     return { deliveries, recipients: recipients.size, lanes };
   };

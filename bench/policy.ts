@@ -3,6 +3,7 @@ import type { Pool } from "pg";
 import { createChannels } from "../activities/channels/channels.ts";
 import { createDispatcher } from "../activities/dispatch/index.ts";
 import type { Channel } from "../activities/channels/channel.ts";
+import { createLedgerClock } from "../ledger/clock.ts";
 import { createLedger } from "../ledger/ledger.ts";
 import { createApp } from "../api/app.ts";
 import { createPool } from "../api/http/pool.ts";
@@ -14,6 +15,7 @@ import { startThrowawayPostgres } from "../cli/stack/postgres.ts";
 import { startProgress } from "../cli/demo/progress.ts";
 import { createPrisma } from "../prisma/client.ts";
 import { applyMigrations } from "../prisma/migrate.ts";
+import { atLedgerTime, settableClock } from "../test/support/ledger-time.ts";
 import { measureDecisions } from "./decisions.ts";
 import { type Arrival, fewestMessages, generateDay, noticeMs, people } from "./policy-day.ts";
 
@@ -74,6 +76,7 @@ export async function benchPolicy({
     const pool = createPool({ url: server.url, connections: 10, logger });
     const prisma = createPrisma({ url: server.url, connections: 4 });
     try {
+      await pool.query(settableClock);
       const days = { bursty: generateDay(seed, true), even: generateDay(seed, false) };
       const world = createWorld(pool, prisma, logger);
       await world.populate();
@@ -143,6 +146,7 @@ function createWorld(
   const { dispatch } = createDispatcher({
     pool,
     ledger: createLedger(pool),
+    clock: createLedgerClock(pool, { staysFreshMs: 0 }),
     channels: createChannels([channel]),
     retry: { baseMs: 1_000, capMs: 1_000, attempts: 10 },
     mailboxShards: 1,
@@ -152,10 +156,11 @@ function createWorld(
     lingerMs: 0,
   });
   const look = (at: number): Promise<{ nextDueAt: string | null }> =>
-    new MockActivityEnvironment().run(dispatch, {
-      queue,
-      asOf: new Date(at).toISOString(),
-    }) as ReturnType<typeof dispatch>;
+    atLedgerTime(
+      pool,
+      new Date(at),
+      () => new MockActivityEnvironment().run(dispatch, { queue }) as ReturnType<typeof dispatch>,
+    );
 
   return {
     async populate(): Promise<void> {
@@ -232,6 +237,7 @@ function countingChannel(count: () => void): Channel {
   return {
     name: "email",
     inFlightBound: 100,
+    concurrency: 100,
     opensAt: () => null,
     readyFor: () => Number.POSITIVE_INFINITY,
     recoveredAt: () => null,

@@ -26,6 +26,8 @@ export interface CampaignRow {
   frozenAt: Date | null;
   recalledAt: Date | null;
   audienceCount: number | null;
+  /** The ledger's instant when it was read. */
+  now: Date;
 }
 
 /** Where the deliveries of a campaign wait. */
@@ -46,7 +48,7 @@ const writeBatch = 5_000;
 
 const readStatement = defineStatement<{ id: string }, CampaignRow>(
   `SELECT id, status, lane_count AS "laneCount", start_at AS "startAt", frozen_at AS "frozenAt", recalled_at AS "recalledAt",
-     audience_count AS "audienceCount" FROM campaigns WHERE id = :id::uuid`,
+     audience_count AS "audienceCount", ledger_now() AS now FROM campaigns WHERE id = :id::uuid`,
 );
 
 export async function readCampaign(pool: Pool, id: string): Promise<CampaignRow | undefined> {
@@ -54,7 +56,7 @@ export async function readCampaign(pool: Pool, id: string): Promise<CampaignRow 
 }
 
 const pauseRefusedStatement = defineStatement<{ id: string; detail: string }, { id: string }>(
-  `UPDATE campaigns SET status = 'paused', pause_detail = :detail::text, version = version + 1, updated_at = clock_timestamp()
+  `UPDATE campaigns SET status = 'paused', pause_detail = :detail::text, version = version + 1, updated_at = ledger_now()
    WHERE id = :id::uuid AND status = 'running' AND finished_at IS NULL RETURNING id`,
 );
 
@@ -87,23 +89,19 @@ export interface OutsideLanes {
   dueQueues: string[];
 }
 
-const outsideLanesStatement = defineStatement<{ id: string; asOf: string }, OutsideLanes>(`
+const outsideLanesStatement = defineStatement<{ id: string }, OutsideLanes>(`
   SELECT count(*)::int AS open, min(due_at) AS "nextDueAt",
     coalesce(array_agg(DISTINCT queue) FILTER (WHERE due AND queue <> '${waitingDigests}'), '{}') AS "dueQueues"
-  FROM (SELECT greatest(:asOf::timestamptz, clock_timestamp()) AS now) AS clock, unnest(enum_range(NULL::priority)) AS of(priority),
+  FROM (SELECT ledger_now() AS now) AS clock, unnest(enum_range(NULL::priority)) AS of(priority),
   LATERAL (
     SELECT d.queue, d.due_at, d.due_at <= clock.now AND (d.lease_until IS NULL OR d.lease_until <= clock.now) AS due FROM open_deliveries d
     WHERE d.campaign_id = :id::uuid AND d.priority = of.priority AND ${outsideLanes("d")} AND d.leg = 'primary'
     ORDER BY d.due_at LIMIT ${lookRows}
   ) AS waiting`);
 
-/** What is open of a campaign outside its lanes. `asOf` is the workflow's time, ISO 8601. */
-export async function readOutsideLanes(
-  pool: Pool,
-  id: string,
-  asOf: string,
-): Promise<OutsideLanes> {
-  return (await executeOn(pool)(outsideLanesStatement, { id, asOf }))[0]!;
+/** What is open of a campaign outside its lanes. */
+export async function readOutsideLanes(pool: Pool, id: string): Promise<OutsideLanes> {
+  return (await executeOn(pool)(outsideLanesStatement, { id }))[0]!;
 }
 
 const reprioritiseLanesStatement = defineStatement<
@@ -223,19 +221,16 @@ export async function finishCampaign(pool: Pool, id: string): Promise<void> {
 }
 
 const cancelLanesStatement = defineStatement<
-  { lanes: readonly string[]; asOf: string; cause: "campaign_cancelled" },
+  { lanes: readonly string[]; cause: "campaign_cancelled" },
   RowThatLeft
 >(
   cancelSql(
-    lockedRows(
-      `d.queue = ANY(:lanes::text[]) AND ${isCancellable(":asOf")}`,
-      `LIMIT ${writeBatch}`,
-    ),
+    lockedRows(`d.queue = ANY(:lanes::text[]) AND ${isCancellable}`, `LIMIT ${writeBatch}`),
   ),
 );
 
-const cancellableOutsideStatement = defineStatement<{ id: string; asOf: string }, Member>(
-  `SELECT d.id, d.group_id AS "groupId" FROM open_deliveries d WHERE d.campaign_id = :id::uuid AND ${outsideLanes("d")} AND ${isCancellable(":asOf")}
+const cancellableOutsideStatement = defineStatement<{ id: string }, Member>(
+  `SELECT d.id, d.group_id AS "groupId" FROM open_deliveries d WHERE d.campaign_id = :id::uuid AND ${outsideLanes("d")} AND ${isCancellable}
    ORDER BY d.priority, d.due_at LIMIT ${writeBatch}`,
 );
 
@@ -251,22 +246,21 @@ const leftOpenStatement = defineStatement<
 
 /**
  * Cancels what is open of a campaign, wherever it waits, what was snoozed too. Rows that somebody is writing are looked at again, and
- * not waited for. `asOf` is the workflow's time, ISO 8601.
+ * not waited for.
  * @returns when the last live hand-over must have ended, or null if nothing is open any more
  */
 export async function cancelCampaignDeliveries(
   pool: Pool,
   { id, lanes }: CampaignQueues,
-  asOf: string,
 ): Promise<Date | null> {
   const execute = executeOn(pool);
   const cause = "campaign_cancelled";
   for (;;) {
-    while ((await execute(cancelLanesStatement, { lanes, asOf, cause })).length > 0);
+    while ((await execute(cancelLanesStatement, { lanes, cause })).length > 0);
     await changeOutside(
       pool,
-      (run) => run(cancellableOutsideStatement, { id, asOf }),
-      (run, members) => cancelDeliveries(run, members, cause, asOf),
+      (run) => run(cancellableOutsideStatement, { id }),
+      (run, members) => cancelDeliveries(run, members, cause),
     );
     const [left] = await execute(leftOpenStatement, { id, lanes });
     if (left!.open === 0 || left!.until !== null) return left!.until;

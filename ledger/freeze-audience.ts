@@ -17,33 +17,30 @@ import { laneNames } from "../domain/delivery/queues.ts";
  * Writes one row a recipient of the audience of a campaign whose time has come, and that it was done, in one transaction;
  * nothing where that is not, or no longer, to be done. `campaignId` is the public id.
  */
-export async function freezeAudience(
-  pool: Pool,
-  id: string,
-  campaignId: string,
-  now: Date,
-): Promise<void> {
+export async function freezeAudience(pool: Pool, id: string, campaignId: string): Promise<void> {
   await inTransaction(pool, async (client) => {
     // An audience of millions takes longer than other statements may.
     await client.query("SET LOCAL statement_timeout = 0");
     // And it may be everybody.
     await client.query("SET LOCAL enable_seqscan = on");
     const { rows } = await client.query<{
+      now: Date;
       audience: unknown;
       laneCount: number;
       type: { channels: readonly Channel[] } | null;
     }>(
-      `SELECT c.audience, c.lane_count AS "laneCount", (SELECT document FROM notification_types WHERE id = c.type_id) AS type
-       FROM campaigns c WHERE id = $1 AND status = 'scheduled' AND frozen_at IS NULL AND start_at <= $2 FOR UPDATE OF c`,
-      [id, now],
+      `SELECT ledger_now() AS now, c.audience, c.lane_count AS "laneCount", (SELECT document FROM notification_types WHERE id = c.type_id) AS type
+       FROM campaigns c WHERE id = $1 AND status = 'scheduled' AND frozen_at IS NULL AND start_at <= ledger_now() FOR UPDATE OF c`,
+      [id],
     );
     const [campaign] = rows;
     if (!campaign) return;
+    const { now } = campaign;
     const wanted = audience.parse(campaign.audience);
     const where = audienceWhere(wanted, await resolveSegments(client, wanted), "r", 5);
     const { rowCount } = await client.query(
       `INSERT INTO open_deliveries (id, campaign_id, recipient_id, channel, priority, queue, due_at)
-       SELECT uuid_v7(clock_timestamp()), c.id, r.id, $4::channel, c.priority, q.names[get_byte(uuid_send(r.id), 15) % c.lane_count + 1], $3
+       SELECT uuid_v7(ledger_now()), c.id, r.id, $4::channel, c.priority, q.names[get_byte(uuid_send(r.id), 15) % c.lane_count + 1], $3
        FROM campaigns c, recipients r, (SELECT $2::text[] AS names) q
        WHERE c.id = $1 AND ${where.sql}
        ORDER BY r.id
@@ -57,7 +54,7 @@ export async function freezeAudience(
       ],
     );
     await client.query(
-      `UPDATE campaigns SET status = 'running', frozen_at = $2, audience_count = $3, deliveries_from = now(), deliveries_until = clock_timestamp(),
+      `UPDATE campaigns SET status = 'running', frozen_at = $2, audience_count = $3, deliveries_from = now(), deliveries_until = ledger_now(),
          updated_at = now(), version = version + 1 WHERE id = $1`,
       [id, now, rowCount],
     );

@@ -12,7 +12,7 @@ const lockGroupsStatement = defineStatement<{ groups: readonly string[] }>(
 /** A group that has no member left is closed. */
 const leaveGroupsStatement = defineStatement<{ groups: readonly string[] }>(`
   UPDATE groups AS g SET member_count = m.count, status = CASE WHEN m.count = 0 THEN 'closed' ELSE g.status END,
-    closed_at = CASE WHEN m.count = 0 THEN clock_timestamp() ELSE g.closed_at END
+    closed_at = CASE WHEN m.count = 0 THEN ledger_now() ELSE g.closed_at END
   FROM (
     SELECT left_by.id, (SELECT count(*)::int FROM open_deliveries WHERE group_id = left_by.id) AS count
     FROM unnest(:groups::uuid[]) AS left_by(id)

@@ -51,7 +51,7 @@ export interface LedgerReader {
  * their own.
  */
 const openSql = `
-  WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now),
+  WITH clock AS MATERIALIZED (SELECT ledger_now() AS now),
   open AS (
     SELECT queue, priority, count(*) AS count, count(*) FILTER (WHERE due_at <= clock.now) AS due, min(due_at) AS due_at
     FROM open_deliveries, clock GROUP BY queue, priority

@@ -10,6 +10,7 @@ import { executeForArrays, executeOn } from "./sql.ts";
 import {
   type AttemptColumns,
   type ClaimColumns,
+  confirmClaims,
   type GrantColumns,
   giveBackGrants,
   type PlainArray,
@@ -29,8 +30,8 @@ export type { DueDelivery, DueGroup, LeasedRow } from "./due-delivery.ts";
  * is only read; the claim is the compare-and-set that marks a row as `sending` just before it is handed over, under a
  * token and a lease. From then on it is written only by who holds that token (docs/decisions/0001).
  *
- * Instants are PostgreSQL's clock, or the workflow's time (`asOf`) where that is later: so workers need not agree with
- * each other, and a workflow's timer that fired finds its row due.
+ * Instants are those of PostgreSQL's clock (`ledger_now()` in the migrations), and of no other: so workers need not agree with each
+ * other, nor with Temporal.
  */
 export interface Ledger {
   /**
@@ -40,14 +41,12 @@ export interface Ledger {
   due(input: {
     queue: string;
     channels: readonly Channel[];
-    asOf: Date;
     limit: number;
     except: readonly string[];
   }): Promise<DueDelivery[]>;
   /** The due members of groups, however many, but for those in `except`: a group goes out as a whole. */
   membersOf(input: {
     groups: readonly string[];
-    asOf: Date;
     except: readonly string[];
   }): Promise<DueDelivery[]>;
   /**
@@ -62,23 +61,26 @@ export interface Ledger {
    * its rows are claimed with it. Rows that another claimed, or that are not due any more (cancelled, paused, held), that
    * were tried since they were read, whose campaign says something else by now than what would be sent, or whose recipient
    * has no room, are missing in the result. No two messages of one turn are for the same recipient. Addresses at which messages
-   * bounced are suppressed by the rules of bounces.ts.
+   * bounced are suppressed by the rules of bounces.ts. `localAheadMs`: by how much the instants of attempts, which are the worker's own,
+   * are ahead of the ledger's.
    */
   settleAndClaim(input: {
     settled: readonly SettledDelivery[];
     wanted: readonly WantedMessage[];
     token: string;
-    asOf: Date;
     leaseMs: number;
+    localAheadMs: number;
   }): Promise<SettledAndClaimed>;
   /** `turn` with nothing wanted. */
   settle(settled: readonly SettledDelivery[]): Promise<void>;
+  /** Of claimed rows those that are still the token's, and may be handed over as they were claimed: nobody has stopped what they are owed to, or edited it. */
+  confirm(rows: readonly LeasedRow[]): Promise<Set<string>>;
   /** Takes grants back that nothing came of: they count for no window any more. */
   giveBack(grants: readonly RateGrant[]): Promise<void>;
   /** Leases go on for another `leaseMs`. */
-  renew(input: { rows: readonly LeasedRow[]; asOf: Date; leaseMs: number }): Promise<void>;
+  renew(input: { rows: readonly LeasedRow[]; leaseMs: number }): Promise<void>;
   /** When `due` would next find something on each channel, and how much is open in the queue. */
-  outlook(input: { queue: string; asOf: Date }): Promise<QueueOutlook>;
+  outlook(queue: string): Promise<QueueOutlook>;
 }
 
 /** By what a row was decided about, for who asks why. */
@@ -197,16 +199,15 @@ export function createLedger(pool: Pool): Ledger {
       if (decisions.length > 0) await execute(writeDecisions, decisionColumns(decisions));
     },
 
-    async settleAndClaim({ settled, wanted, token, asOf, leaseMs }) {
+    async settleAndClaim({ settled, wanted, token, leaseMs, localAheadMs }) {
       const bounces = settled.flatMap(({ bounce }) => (bounce ? [bounce] : []));
       // Before the row says that it has ended: what a crash leaves in between is an address that is suppressed with its evidence.
       if (bounces.length > 0) await suppressUnknownAddresses(execute, bounces);
       const [row] = await execute(settleAndClaim, {
-        ...settledColumns(settled),
-        ...attemptColumns(settled),
+        ...settledColumns(settled, localAheadMs),
+        ...attemptColumns(settled, localAheadMs),
         ...grantColumns(wanted),
         ...claimColumns(wanted),
-        asOf,
         token,
         leaseMs,
       });
@@ -225,6 +226,12 @@ export function createLedger(pool: Pool): Ledger {
       };
     },
 
+    async confirm(rows) {
+      const ids = rows.map(({ id }) => id);
+      const tokens = rows.map(({ token }) => token);
+      return new Set((await execute(confirmClaims, { ids, tokens })).map(({ id }) => id));
+    },
+
     async giveBack(grants) {
       await execute(giveBackGrants, {
         recipientIds: grants.map(({ recipientId }) => recipientId),
@@ -237,19 +244,19 @@ export function createLedger(pool: Pool): Ledger {
         settled,
         wanted: [],
         token: nobody,
-        asOf: new Date(0),
         leaseMs: 0,
+        localAheadMs: 0,
       });
     },
 
-    async renew({ rows, asOf, leaseMs }) {
+    async renew({ rows, leaseMs }) {
       const ids = rows.map(({ id }) => id);
       const tokens = rows.map(({ token }) => token);
-      await execute(renewLeases, { ids, tokens, asOf, leaseMs });
+      await execute(renewLeases, { ids, tokens, leaseMs });
     },
 
-    async outlook(input) {
-      const rows = await execute(readOutlook, input);
+    async outlook(queue) {
+      const rows = await execute(readOutlook, { queue });
       return {
         open: rows[0]!.open,
         next: new Map(
@@ -275,7 +282,10 @@ const decisionColumns = (decisions: readonly Decided[]) => ({
   preferencesVersions: decisions.map(({ preferencesVersion }) => preferencesVersion),
 });
 
-const settledColumns = (settled: readonly SettledDelivery[]): SettledColumns => ({
+const settledColumns = (
+  settled: readonly SettledDelivery[],
+  localAheadMs: number,
+): SettledColumns => ({
   settledIds: plain(settled, ({ id }) => id),
   settledTokens: plain(settled, ({ token }) => token),
   settledStatuses: plain(settled, ({ settlement }) => settlement.status),
@@ -291,16 +301,20 @@ const settledColumns = (settled: readonly SettledDelivery[]): SettledColumns => 
   lastOutcomes: plain(settled, (row) => lastAttempt(row)?.outcome ?? null),
   lastFailures: plain(settled, (row) => lastAttempt(row)?.failure ?? null),
   lastResponses: settled.map((row) => lastAttempt(row)?.response ?? null),
-  lastStartedMs: plain(settled, (row) => lastAttempt(row)?.startedAt.getTime() ?? null),
-  lastFinishedMs: plain(settled, (row) => lastAttempt(row)?.finishedAt.getTime() ?? null),
+  lastStartedMs: plain(settled, (row) => msOf(lastAttempt(row)?.startedAt, localAheadMs)),
+  lastFinishedMs: plain(settled, (row) => msOf(lastAttempt(row)?.finishedAt, localAheadMs)),
 });
+
+/** A worker's own instant as the ledger's clock has it, to the millisecond. */
+const msOf = (instant: Date | undefined, localAheadMs: number): number | null =>
+  instant === undefined ? null : Math.round(instant.getTime() - localAheadMs);
 
 /** The attempt with which a delivery ended stands in its own row. */
 const lastAttempt = ({ settlement, attempts }: SettledDelivery): Attempt | undefined =>
   settlement.status === "pending" ? undefined : attempts.at(-1);
 
 /** All others. Attempts are numbered after those before them. */
-function attemptColumns(settled: readonly SettledDelivery[]): AttemptColumns {
+function attemptColumns(settled: readonly SettledDelivery[], localAheadMs: number): AttemptColumns {
   const numbered = settled.flatMap(({ id, attemptCount, attempts, settlement }) =>
     (settlement.status === "pending" ? attempts : attempts.slice(0, -1)).map((attempt, index) => ({
       id,
@@ -315,8 +329,8 @@ function attemptColumns(settled: readonly SettledDelivery[]): AttemptColumns {
     attemptOutcomes: plain(numbered, ({ attempt }) => attempt.outcome),
     attemptFailures: plain(numbered, ({ attempt }) => attempt.failure),
     attemptResponses: numbered.map(({ attempt }) => attempt.response),
-    attemptStartedMs: plain(numbered, ({ attempt }) => attempt.startedAt.getTime()),
-    attemptFinishedMs: plain(numbered, ({ attempt }) => attempt.finishedAt.getTime()),
+    attemptStartedMs: plain(numbered, ({ attempt }) => msOf(attempt.startedAt, localAheadMs)),
+    attemptFinishedMs: plain(numbered, ({ attempt }) => msOf(attempt.finishedAt, localAheadMs)),
   };
 }
 

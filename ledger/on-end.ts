@@ -53,7 +53,7 @@ export const endDeliveries = (
     detail: detail ?? "NULL",
     attempt_count: attemptCount,
     group_id: groupId,
-    finished_at: "clock_timestamp()",
+    finished_at: "ledger_now()",
     ...(attempt && {
       provider: attempt.provider,
       outcome: attempt.outcome,

@@ -100,7 +100,7 @@ const lockRecipientsStatement = defineStatement<{ ids: readonly string[] }, { id
 );
 
 const reopenCampaignsStatement = defineStatement<{ ids: readonly string[] }, { id: string }>(
-  `UPDATE campaigns SET status = 'running', finished_at = NULL, version = version + 1, updated_at = clock_timestamp()
+  `UPDATE campaigns SET status = 'running', finished_at = NULL, version = version + 1, updated_at = ledger_now()
    WHERE id = ANY(:ids::uuid[]) AND status = 'completed' RETURNING id`,
 );
 

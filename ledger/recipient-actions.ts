@@ -133,7 +133,7 @@ const recordStatement = defineStatement<
   { id: string }
 >(`
   INSERT INTO events (id, kind, delivery_id, recipient_id, data, dedup_key, due_at)
-  SELECT uuid_v7(clock_timestamp()), :kind::text, e.id, e.recipient_id, e.data, :key::text || e.id, clock_timestamp()
+  SELECT uuid_v7(ledger_now()), :kind::text, e.id, e.recipient_id, e.data, :key::text || e.id, ledger_now()
   FROM unnest(:ids::uuid[], :recipientIds::uuid[], :data::text[]::jsonb[]) AS e(id, recipient_id, data)
   ON CONFLICT (dedup_key) DO NOTHING RETURNING delivery_id AS id`);
 
@@ -235,7 +235,7 @@ const putOffStatement = defineStatement<Again, RowThatLeft>(`
 
 const comeAgainStatement = defineStatement<Again & { critical: string }, ChangedRow>(`
   INSERT INTO open_deliveries (id, campaign_id, notification_id, recipient_id, leg, channel, priority, queue, due_at, reason)
-  SELECT uuid_v7(clock_timestamp()), d.campaign_id, d.notification_id, d.recipient_id, named.again, d.channel, d.priority,
+  SELECT uuid_v7(ledger_now()), d.campaign_id, d.notification_id, d.recipient_id, named.again, d.channel, d.priority,
     CASE d.priority WHEN 'critical' THEN :critical::text ELSE :mailbox::text END, :until::timestamptz, 'snoozed'
   FROM unnest(:ids::uuid[], :legs::text[]) AS named(id, again) JOIN deliveries d ON d.id = named.id
   -- It has come again before, and has ended.
@@ -301,7 +301,7 @@ export const snoozeDeliveries = (
 
 const cancellableOwedStatement = defineStatement<{ ids: readonly string[] }, OwedRow>(`
   SELECT DISTINCT d.id, d.group_id AS "groupId" FROM deliveries m JOIN open_deliveries d ON ${sameOwed.replaceAll("w.", "d.")}
-  WHERE m.id = ANY(:ids::uuid[]) AND ${isCancellable("NULL")}`);
+  WHERE m.id = ANY(:ids::uuid[]) AND ${isCancellable}`);
 
 /**
  * Records that the recipient is done with deliveries, once for each; whatever of them still waits is cancelled, whichever leg it is.

@@ -64,7 +64,6 @@ export interface ClaimColumns {
 }
 
 interface ClaimTerms {
-  asOf: Date;
   token: string;
   leaseMs: number;
 }
@@ -92,8 +91,7 @@ const openCountLimit = 1_000;
 
 const byPriority = `(VALUES ${priorities.map((priority) => `('${priority}'::priority, interval '${ageingMs[priority]} milliseconds')`).join(", ")}) AS p(priority, ageing)`;
 
-const clock =
-  "clock AS MATERIALIZED (SELECT greatest(:asOf::timestamptz, clock_timestamp()) AS now)";
+const clock = "clock AS MATERIALIZED (SELECT ledger_now() AS now)";
 
 /**
  * One look-up for each of the channels and priorities, in the order of the index: what waits for another channel is never
@@ -103,7 +101,6 @@ export const readDue = defineStatement<
   {
     queue: string;
     channels: readonly Channel[];
-    asOf: Date;
     limit: number;
     except: readonly string[];
   },
@@ -126,7 +123,7 @@ export const readDue = defineStatement<
 );
 
 export const readDueMembers = defineStatement<
-  { groups: readonly string[]; asOf: Date; except: readonly string[] },
+  { groups: readonly string[]; except: readonly string[] },
   DueRow
 >(
   `
@@ -176,6 +173,10 @@ const roomFor = (asked: number, window: string) =>
 
 const roomForType = (asked: number, window: string) =>
   `(excluded.asked[${asked}] IS NULL OR (SELECT count(*) FROM unnest(g.granted, g.types) AS e(at, type) WHERE e.type = excluded.types[1] AND e.at > excluded.granted[1] - interval '${window}') < excluded.asked[${asked}])`;
+
+/** Its campaign, if it has one, runs and says what would be sent. What a recipient has asked to be told again comes whatever became of it. */
+const mayGoOut = (d: string, revision: string) =>
+  `(${d}.campaign_id IS NULL OR ${revision} = (SELECT c.revision FROM campaigns c WHERE c.id = ${d}.campaign_id AND (${d}.leg <> 'primary' OR (c.status = 'running' AND c.finished_at IS NULL))))`;
 
 /** What is said of a row that was settled: of one that failed after a hand-over that nobody answered, that nobody knows. */
 const unlessArrived = (said: string, unknown: string) =>
@@ -258,7 +259,7 @@ export const settleAndClaim = defineStatement<
     WHERE d.id = wanted.id AND d.attempt_count = wanted.attempt_count AND d.due_at <= clock.now AND ${isFree("d", "clock.now")}
       -- Not as a condition of a join, which would be nested loops: as it stands, it is looked up in a hash.
       AND coalesce(wanted.recipient_id IN (SELECT recipient_id FROM granted), false)
-      AND (d.campaign_id IS NULL OR wanted.revision = (SELECT c.revision FROM campaigns c WHERE c.id = d.campaign_id AND (d.leg <> 'primary' OR (c.status = 'running' AND c.finished_at IS NULL))))
+      AND ${mayGoOut("d", "wanted.revision")}
     RETURNING d.id, d.group_id
   ),
   -- What went out takes no more members.
@@ -294,14 +295,24 @@ export const giveBackGrants = defineStatement<{
   "give-back-grants",
 );
 
+/** Of claimed rows those that are the token's still, and that a claim would take as they were claimed. */
+export const confirmClaims = defineStatement<
+  { ids: readonly string[]; tokens: readonly (string | null)[] },
+  { id: string }
+>(
+  `
+  SELECT d.id FROM unnest(:ids::uuid[], :tokens::uuid[]) AS held(id, token) JOIN open_deliveries d ON d.id = held.id AND d.lease_token = held.token
+  WHERE ${mayGoOut("d", "d.revision")}`,
+  "confirm",
+);
+
 export const renewLeases = defineStatement<{
   ids: readonly string[];
   tokens: readonly (string | null)[];
-  asOf: Date;
   leaseMs: number;
 }>(
   `
-  UPDATE open_deliveries d SET lease_until = greatest(:asOf::timestamptz, clock_timestamp()) + :leaseMs::float8 * interval '1 millisecond'
+  UPDATE open_deliveries d SET lease_until = ledger_now() + :leaseMs::float8 * interval '1 millisecond'
   FROM unnest(:ids::uuid[], :tokens::uuid[]) AS held(id, token)
   WHERE d.id = held.id AND d.lease_token = held.token`,
   "renew",
@@ -312,7 +323,7 @@ export const renewLeases = defineStatement<{
  * only where nothing is free that is due: then few rows are due, and each of them is held.
  */
 export const readOutlook = defineStatement<
-  { queue: string; asOf: Date },
+  { queue: string },
   { open: number; channel: Channel | null; dueAt: Date; reason: string | null }
 >(
   `

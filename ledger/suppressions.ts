@@ -28,7 +28,7 @@ const suppressedAddresses = defineStatement<
 >(
   `SELECT s.channel, s.address, s.reason, s.created_at AS since
    FROM unnest(:channels::channel[], :addresses::text[]) AS w(channel, address) JOIN suppressions s ON s.channel = w.channel AND s.address = w.address
-   WHERE s.expires_at IS NULL OR s.expires_at > clock_timestamp()`,
+   WHERE s.expires_at IS NULL OR s.expires_at > ledger_now()`,
   "suppressed-addresses",
 );
 

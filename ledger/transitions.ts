@@ -44,9 +44,8 @@ interface Shards {
 /** A row of open deliveries that waits. */
 const isWaiting = "d.lease_token IS NULL";
 
-/** A row of open deliveries that may be cancelled: nobody holds it. `asOf` is an instant, or NULL for the ledger's clock. */
-export const isCancellable = (asOf: string) =>
-  isFree("d", `greatest(${asOf}::timestamptz, clock_timestamp())`);
+/** A row of open deliveries that may be cancelled: nobody holds it. */
+export const isCancellable = isFree("d", "ledger_now()");
 
 /** It has not joined another group since its groups were locked. */
 const inLockedGroup = "(d.group_id IS NULL OR d.group_id = ANY(:groups::uuid[]))";
@@ -92,8 +91,8 @@ export const reprioritiseSql = (
   { priority, queue, leaves = "false" }: { priority: string; queue: string; leaves?: string },
 ) => `
   UPDATE open_deliveries d SET priority = ${priority},
-    due_at = CASE WHEN locked.deferred THEN clock_timestamp()
-      WHEN d.lease_token IS NULL AND d.due_at <= clock_timestamp() THEN d.due_at + interval '1 millisecond' ELSE d.due_at END,
+    due_at = CASE WHEN locked.deferred THEN ledger_now()
+      WHEN d.lease_token IS NULL AND d.due_at <= ledger_now() THEN d.due_at + interval '1 millisecond' ELSE d.due_at END,
     reason = CASE WHEN locked.deferred THEN 'decide_again' ELSE d.reason END,
     hold_count = CASE WHEN locked.deferred THEN greatest(d.hold_count, 1) ELSE d.hold_count END,
     group_id = CASE WHEN locked.deferred OR ${leaves} THEN NULL ELSE d.group_id END, queue = ${queue}
@@ -108,13 +107,12 @@ interface ByGroup {
   groups: readonly string[];
 }
 
-const cancelStatement = defineStatement<
-  ByGroup & { cause: CancelReason; asOf: string | null },
-  RowThatLeft
->(cancelSql(lockedById(isCancellable(":asOf"))));
+const cancelStatement = defineStatement<ByGroup & { cause: CancelReason }, RowThatLeft>(
+  cancelSql(lockedById(isCancellable)),
+);
 
 const sendNowStatement = defineStatement<ByGroup & { mailboxes: readonly string[] }, RowThatLeft>(`
-  UPDATE open_deliveries d SET due_at = clock_timestamp(), reason = 'send_requested', hold_count = greatest(d.hold_count, 1),
+  UPDATE open_deliveries d SET due_at = ledger_now(), reason = 'send_requested', hold_count = greatest(d.hold_count, 1),
     group_id = NULL, queue = ${outOfDigest}
   FROM ${lockedById(isWaiting)}
   WHERE d.id = locked.id RETURNING d.id, d.campaign_id AS "campaignId", d.queue, locked.group_id AS "groupId"`);
@@ -146,13 +144,12 @@ export async function changeMembers<Values extends object>(
   return changed;
 }
 
-/** Cancels those of the members that wait, or whose hand-over was cut off. `asOf`: ISO 8601, where that is later than the ledger's clock. */
+/** Cancels those of the members that wait, or whose hand-over was cut off. */
 export const cancelDeliveries = (
   execute: Execute,
   members: readonly Member[],
   cause: CancelReason,
-  asOf: string | null = null,
-): Promise<RowThatLeft[]> => changeMembers(execute, cancelStatement, members, { cause, asOf });
+): Promise<RowThatLeft[]> => changeMembers(execute, cancelStatement, members, { cause });
 
 /** Makes those of the members that wait due now, whatever they waited for. Digests are never critical. */
 export const sendDeliveriesNow = (
@@ -198,7 +195,7 @@ const retryStatement = defineStatement<
     SELECT id, attempt_count, provider, outcome, failure, response, attempt_started_at, attempt_finished_at FROM taken WHERE outcome IS NOT NULL
   )
   ${reopenDeliveries("taken", {
-    dueAt: "clock_timestamp()",
+    dueAt: "ledger_now()",
     reason: "'retry_requested'",
     forgivenCount: "attempt_count",
     templateVersionId: "coalesce(version_id, template_version_id)",
@@ -246,14 +243,14 @@ const releaseStatement = defineStatement<
   WITH locked AS MATERIALIZED (
     SELECT * FROM ${lockedRows(
       `d.recipient_id = ANY(:recipientIds::uuid[]) AND d.lease_token IS NULL
-        AND (d.reason = ANY('{${heldReasons.join(",")}}'::text[]) OR d.due_at <= clock_timestamp()) AND ${inLockedGroup}`,
+        AND (d.reason = ANY('{${heldReasons.join(",")}}'::text[]) OR d.due_at <= ledger_now()) AND ${inLockedGroup}`,
       "ORDER BY d.id",
     )}
   ),
   moved AS (
-    UPDATE open_deliveries AS d SET due_at = clock_timestamp() FROM locked WHERE d.id = locked.id AND NOT locked.deferred
+    UPDATE open_deliveries AS d SET due_at = ledger_now() FROM locked WHERE d.id = locked.id AND NOT locked.deferred
   )
-  UPDATE open_deliveries AS d SET due_at = clock_timestamp(), reason = 'decide_again', hold_count = greatest(d.hold_count, 1), group_id = NULL,
+  UPDATE open_deliveries AS d SET due_at = ledger_now(), reason = 'decide_again', hold_count = greatest(d.hold_count, 1), group_id = NULL,
     queue = ${outOfDigest}
   FROM locked WHERE d.id = locked.id AND locked.deferred
   RETURNING d.id, d.campaign_id AS "campaignId", d.queue, locked.group_id AS "groupId"`);
@@ -283,7 +280,7 @@ export async function releaseDeferredDeliveries(
 }
 
 const cancellableOfRecipientStatement = defineStatement<{ recipientId: string }, Member>(
-  `SELECT d.id, d.group_id AS "groupId" FROM open_deliveries d WHERE d.recipient_id = :recipientId::uuid AND ${isCancellable("NULL")}`,
+  `SELECT d.id, d.group_id AS "groupId" FROM open_deliveries d WHERE d.recipient_id = :recipientId::uuid AND ${isCancellable}`,
 );
 
 const forgetCapUsesStatement = defineStatement<{ recipientId: string }>(

@@ -64,6 +64,7 @@ function instrumentChannel(channel: Channel, traffic: Traffic, metrics: WorkerMe
   return {
     name,
     inFlightBound: channel.inFlightBound,
+    concurrency: channel.concurrency,
     opensAt: (now) => channel.opensAt(now),
     readyFor: (now) => channel.readyFor(now),
     recoveredAt: () => channel.recoveredAt(),
@@ -130,9 +131,10 @@ export function instrumentLedger(ledger: Ledger, metrics: WorkerMetrics): Ledger
     },
     membersOf: timed("members", (input) => ledger.membersOf(input)),
     decided: timed("decided", (decisions) => ledger.decided(decisions)),
+    confirm: timed("confirm", (rows) => ledger.confirm(rows)),
     giveBack: timed("give-back", (permits) => ledger.giveBack(permits)),
     renew: timed("renew", (input) => ledger.renew(input)),
-    outlook: timed("outlook", (input) => ledger.outlook(input)),
+    outlook: timed("outlook", (queue) => ledger.outlook(queue)),
   };
 }
 

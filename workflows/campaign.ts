@@ -62,7 +62,7 @@ export async function campaign({
 
   for (;;) {
     woken = false;
-    const step = await advanceCampaign({ campaignId, asOf: new Date().toISOString(), ...wake });
+    const step = await advanceCampaign({ campaignId, ...wake });
     setCurrentDetails(describeStep(step));
     // Woken while the ledger said so, it looks again: a delivery may have been put back to be tried. Runs from before return.
     if (step.next === "finished" && !(woken && patched("look-again-when-woken-at-the-end")))
@@ -71,9 +71,8 @@ export async function campaign({
       return continueAsNew<typeof campaign>({ campaignId, ...wake });
     if (step.next === "finished") continue;
     if (step.next === "wait") {
-      const waitMs =
-        step.until === null ? undefined : Math.max(1, Date.parse(step.until) - Date.now());
-      await (waitMs === undefined ? condition(() => woken) : condition(() => woken, waitMs));
+      const waitMs = waitOf(step);
+      await (waitMs === null ? condition(() => woken) : condition(() => woken, waitMs));
     } else {
       draining = new Set(step.lanes);
       await Promise.all(
@@ -83,6 +82,12 @@ export async function campaign({
     }
   }
 }
+
+/** What activities of versions before this one returned does not say how long: only until when. */
+const waitOf = ({ waitMs, until }: Extract<CampaignStep, { next: "wait" }>): number | null =>
+  waitMs !== undefined || until === null
+    ? (waitMs ?? null)
+    : Math.max(1, Date.parse(until) - Date.now());
 
 /** Starts the lane, or wakes it if it runs already. It outlives this workflow: what is open is drained whatever happens here. */
 async function startLane(queue: string, wake: Wake): Promise<void> {

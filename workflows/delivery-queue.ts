@@ -45,13 +45,14 @@ export async function deliveryQueue({ queue, ...wake }: DeliveryQueueInput): Pro
 
   for (;;) {
     woken = false;
-    const result = await dispatch({ queue, asOf: new Date().toISOString(), ...wake });
+    const result = await dispatch({ queue, ...wake });
     setCurrentDetails(describeOutlook(result));
     if (workflowInfo().continueAsNewSuggested)
       return continueAsNew<typeof deliveryQueue>({ queue, ...wake });
     if (woken) continue;
     if (result.nextDueAt !== null) {
-      const waitMs = Date.parse(result.nextDueAt) - Date.now();
+      // Dispatches of versions before this one did not say how long: only until when.
+      const waitMs = result.waitMs ?? Date.parse(result.nextDueAt) - Date.now();
       if (waitMs > 0) await condition(() => woken, waitMs);
       continue;
     }

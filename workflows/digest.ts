@@ -23,7 +23,7 @@ const { sweepDigests } = proxyActivities<Pick<Activities, "sweepDigests">>({
  * that the ledger does not: what a run that was missed or terminated left undone, the next one finds.
  */
 export async function digest(): Promise<Sweep> {
-  const sweep = await sweepDigests({ asOf: new Date().toISOString() });
+  const sweep = await sweepDigests();
   setCurrentDetails(describeSweep(sweep));
   return sweep;
 }

@@ -4,7 +4,7 @@ import type { Priority } from "../../domain/priority.ts";
 import type { EmailIdentity } from "../../domain/email-identity.ts";
 import type { RecipientView } from "../../domain/recipient-view.ts";
 import type { ActionLink, TemplateContent } from "../../domain/templates/template.ts";
-import type { Passage } from "./gate-cache.ts";
+import type { GateAnswer, Passage } from "./gate-cache.ts";
 
 /** What a channel needs to render and hand over one message: a delivery, or a group of them. */
 export interface SendRequest {
@@ -29,6 +29,11 @@ export interface SendRequest {
   repeatable: boolean;
   /** Its way through gates before the channel's own, such as its campaign's: each is passed where the message leaves, and ended by who made it. */
   passages?: readonly Passage[];
+  /**
+   * Asked at the instant before anything of the message is written to a provider, each time that this is about to happen: nothing is
+   * where it does not say `open`. `waits`: `retry` is called once it may say something else; `closed`: it never will.
+   */
+  begin(retry: () => void): GateAnswer;
 }
 
 /** What became of a request. Never an exception: a fault of one message is no fault of its neighbours. */
@@ -48,6 +53,8 @@ export interface Channel {
   readonly name: ChannelName;
   /** Messages that may be handed over to it without their outcome committed, at any instant: what a crash of the worker may repeat. */
   readonly inFlightBound: number;
+  /** Messages that can begin at once, where nothing limits it. */
+  readonly concurrency: number;
   /**
    * When it can hand something over, as far as this process knows; null: now. Costs nothing, and may be wrong for a second:
    * `send` then says `held`.

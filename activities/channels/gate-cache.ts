@@ -363,20 +363,32 @@ class CountedPassage implements Passage {
 }
 
 /** Asks the gates before a message in their order: none is asked for a slot while another has none. */
-export function askAll(passages: readonly Passage[], retry: () => void): GateAnswer {
+export function askAll(
+  passages: readonly Passage[],
+  begin: (retry: () => void) => GateAnswer,
+  retry: () => void,
+): GateAnswer {
   for (const passage of passages) {
     const answer = passage.ask(retry);
     if (answer !== "open") return answer;
   }
+  const answer = begin(retry);
+  if (answer !== "open") return answer;
   for (const passage of passages) passage.pass();
   return "open";
 }
 
 /** For channels without connections of their own: resolves when the message may leave; false: there is no slot for it soon. */
-export function passAll(passages: readonly Passage[]): Promise<boolean> {
+export function passAll({
+  passages = [],
+  begin,
+}: {
+  passages?: readonly Passage[];
+  begin: (retry: () => void) => GateAnswer;
+}): Promise<boolean> {
   return new Promise((resolve) => {
     const ask = () => {
-      const answer = askAll(passages, ask);
+      const answer = askAll(passages, begin, ask);
       if (answer !== "waits") resolve(answer === "open");
     };
     ask();

@@ -1,30 +1,39 @@
+import { performance } from "node:perf_hooks";
 import type { Channel } from "../channels/channel.ts";
+import { CompletionRate } from "./completion-rate.ts";
 import type { SendJob } from "./send-job.ts";
-import type { ClaimedMessage } from "./settlement.ts";
+import { type ClaimedMessage, guaranteeOf } from "./settlement.ts";
 
-/** Claimed messages at most, and left when more are claimed whatever there is to settle. */
+/** Claimed messages that have not begun, at most. */
 const aheadRows = 128;
-const aheadLow = 16;
+/** How long a channel's connections are to be kept busy by what is claimed ahead, beside the statement that claims what is next. */
+const aheadMs = 50;
 
 /** A job, and who may take it back. */
 export interface WaitingJob {
   job: SendJob;
   owner: object;
   queue: string;
-  now: () => Date;
 }
 
-/** The messages of one channel on their way: those that have not begun, those that are claimed, and how many are handed over. */
+/**
+ * The messages of one channel on their way: those that are not claimed, those that are claimed and have not begun, and how many are
+ * handed over. No more are claimed than can begin at once or soon: a claim that waits is one that a pause, a cancellation or an edit
+ * has to wait for, and that is lost where a repeat is not allowed and the worker dies.
+ */
 export class ChannelQueue {
   readonly channel: Channel;
-  /** Claimed, and not handed over yet. */
+  /** Claimed, and not handed to the channel yet. */
   readonly ready: ClaimedMessage[] = [];
-  /** Being handed over. */
+  /** Handed to the channel, which has not answered. */
   sending = 0;
-  /** Handed over, perhaps, and not settled: what is sending, what ended, and what is being settled. */
+  /** Of these, those that have begun. */
+  begun = 0;
+  /** Handed to the channel, and not settled: what is sending, what ended, and what is being settled. */
   inFlight = 0;
   #notifications: WaitingJob[] = [];
   #campaigns: WaitingJob[] = [];
+  #completions = new CompletionRate();
 
   constructor(channel: Channel) {
     this.channel = channel;
@@ -36,27 +45,44 @@ export class ChannelQueue {
     (campaignId === null ? this.#notifications : this.#campaigns).push(waiting);
   }
 
+  /** The channel has answered one. */
+  completed(): void {
+    this.#completions.note(performance.now());
+  }
+
   get waiting(): number {
     return this.#notifications.length + this.#campaigns.length;
   }
 
-  get isLow(): boolean {
-    return this.ready.length < aheadLow;
+  /** Is so little claimed that it is time to claim more? `turnMs`: how long it takes to claim. */
+  isLow(turnMs: number): boolean {
+    const limit = this.#claimLimit(turnMs);
+    return limit > 0 && this.#unbegun <= Math.floor(limit / 8);
   }
 
-  /** How many more may be claimed. */
-  get room(): number {
-    return Math.min(this.waiting, aheadRows - this.ready.length);
+  /** How many more may be claimed now: no more than the channel can begin soon. */
+  room(turnMs: number, now: Date): number {
+    const room = Math.min(this.waiting, this.#claimLimit(turnMs) - this.#unbegun);
+    return room <= 0 ? 0 : Math.min(room, this.channel.readyFor(now) - this.ready.length);
   }
 
-  /** When it takes something, as far as is known; null: now. */
-  opensAt(now: Date): Date | null {
-    return this.channel.opensAt(now);
+  /** Claimed messages that have not begun. */
+  get #unbegun(): number {
+    return this.ready.length + this.sending - this.begun;
   }
 
-  /** How many more may be claimed: no more than the channel can begin soon. */
-  roomAt(now: Date): number {
-    return Math.min(this.room, this.channel.readyFor(now) - this.ready.length);
+  /** How many could begin at this moment. */
+  get #free(): number {
+    return Math.max(0, this.channel.concurrency - this.begun);
+  }
+
+  /** Of what may not be repeated only what can begin at once is claimed: then the claim is the mark that it has begun. */
+  #claimLimit(turnMs: number): number {
+    const next = this.#notifications[0] ?? this.#campaigns[0];
+    if (!next) return 0;
+    if (!isRepeatable(next)) return this.#free;
+    const ahead = Math.round(this.#completions.perMs(performance.now()) * (turnMs + aheadMs));
+    return Math.min(aheadRows, this.#free + ahead);
   }
 
   /**
@@ -65,12 +91,14 @@ export class ChannelQueue {
    */
   take(count: number, recipients: Set<string>): WaitingJob[] {
     const taken: WaitingJob[] = [];
+    const atOnce = this.#free - this.#unbegun;
     for (const jobs of [this.#notifications, this.#campaigns]) {
       const later: WaitingJob[] = [];
       while (jobs.length > 0 && taken.length < count && later.length < aheadRows) {
         const waiting = jobs.shift()!;
         const { recipientId } = waiting.job.message;
-        if (recipients.has(recipientId)) later.push(waiting);
+        if (recipients.has(recipientId) || (taken.length >= atOnce && !isRepeatable(waiting)))
+          later.push(waiting);
         else {
           recipients.add(recipientId);
           taken.push(waiting);
@@ -95,3 +123,6 @@ export class ChannelQueue {
     return removed;
   }
 }
+
+const isRepeatable = ({ job }: WaitingJob): boolean =>
+  guaranteeOf(job.message.items) === "at_least_once";

@@ -9,6 +9,7 @@ import { CampaignRefusals } from "./campaign-refusals.ts";
 import { createDispatch } from "./loop.ts";
 import { createRepeatLookup } from "../../ledger/repeats.ts";
 import { createGates } from "../../ledger/gates.ts";
+import { createLedgerClock, type LedgerClock } from "../../ledger/clock.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import { createLoad } from "../../ledger/queue-pressure.ts";
 import { createMerges } from "../../ledger/merging.ts";
@@ -25,6 +26,7 @@ export function createDispatcher({
   ledger,
   gates = createGateCache({ gates: createGates(pool) }),
   channels,
+  clock = createLedgerClock(pool),
   retry,
   mailboxShards,
   links,
@@ -39,6 +41,7 @@ export function createDispatcher({
   /** Of campaigns and releases. */
   gates?: Pick<GateCache, "watch">;
   channels: Channels;
+  clock?: LedgerClock;
   retry: RetryPolicy;
   mailboxShards: number;
   links: ActionLinks;
@@ -62,6 +65,7 @@ export function createDispatcher({
   );
   const sender = new Sender({
     ledger,
+    clock,
     channels,
     retry,
     wake,
@@ -70,6 +74,7 @@ export function createDispatcher({
   });
   const dispatch = createDispatch({
     ledger,
+    clock,
     channels,
     gates,
     sender,

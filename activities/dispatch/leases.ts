@@ -9,7 +9,6 @@ const renewMs = 2_000;
 export interface Lease {
   readonly rows: readonly LeasedRow[];
   deadlineMs: number;
-  now: () => Date;
 }
 
 /** The leases of what was claimed and is not settled: renewed for as long as that takes. */
@@ -43,7 +42,7 @@ export class Leases {
     );
     if (leases.length > 0) {
       const rows = leases.flatMap((lease) => lease.rows);
-      await this.#ledger.renew({ rows, asOf: latest(leases), leaseMs }).then(
+      await this.#ledger.renew({ rows, leaseMs }).then(
         () => leases.forEach((lease) => (lease.deadlineMs = askedAt + leaseMs)),
         () => {},
       );
@@ -56,7 +55,3 @@ export class Leases {
     this.#timer = setTimeout(() => void this.#renew(), renewMs);
   }
 }
-
-/** The latest of clocks, of which those of one dispatch are the same. */
-export const latest = (of: readonly { now: () => Date }[]): Date =>
-  new Date(Math.max(0, ...[...new Set(of.map(({ now }) => now))].map((now) => now().getTime())));

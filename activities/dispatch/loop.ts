@@ -2,6 +2,7 @@ import { performance } from "node:perf_hooks";
 import { Context } from "@temporalio/activity";
 import type { Channel as ChannelName } from "../../domain/channel.ts";
 import { parseQueueName, type Queue } from "../../domain/delivery/queues.ts";
+import type { LedgerClock } from "../../ledger/clock.ts";
 import type { Ledger, NextDue } from "../../ledger/ledger.ts";
 import type { Sources } from "../../ledger/sources.ts";
 import type { Channels } from "../channels/channels.ts";
@@ -16,15 +17,15 @@ import { Throttle } from "./throttle.ts";
 
 export interface DispatchInput {
   queue: string;
-  /** The workflow's time, ISO 8601. */
-  asOf: string;
   /** The API request that it was last woken for, for the log. */
   requestId?: string;
 }
 
 export interface DispatchResult {
-  /** The earliest instant at which another dispatch would find something, ISO 8601; null if only a wake can bring it. */
+  /** The earliest instant at which another dispatch would find something, by the ledger's clock, ISO 8601; null if only a wake can bring it. */
   nextDueAt: string | null;
+  /** How long that is from now, in milliseconds: Temporal's clock need not agree with the ledger's. */
+  waitMs: number | null;
   /** Why the earliest open row waits, as in domain/delivery/reasons.ts, or `throttle`; null if it is simply due. */
   waitsFor: string | null;
   /** Rows still open in the queue, counted up to a bound. */
@@ -53,6 +54,7 @@ const defaultAnswersMs = 1_000;
 
 export interface DispatchDeps extends PageDeps {
   ledger: Ledger;
+  clock: LedgerClock;
   channels: Channels;
   sender: Sender;
   gates: Pick<GateCache, "watch">;
@@ -107,11 +109,10 @@ class Dispatch implements PageTaker {
 
   constructor(deps: DispatchDeps, input: DispatchInput, context: Context) {
     const startedMs = performance.now();
-    const asOf = Date.parse(input.asOf);
     const queue = parseQueueName(input.queue);
     this.queue = input.queue;
     this.sources = deps.sources();
-    this.now = () => new Date(Math.max(asOf + performance.now() - startedMs, Date.now()));
+    this.now = deps.clock.now;
     this.#deps = deps;
     this.#context = context;
     this.#kind = queue.kind;
@@ -119,7 +120,7 @@ class Dispatch implements PageTaker {
     this.#answersMs = deps.answersMs ?? defaultAnswersMs;
     this.#endsAtMs = startedMs + roundMs;
     this.#emptySinceMs = startedMs;
-    this.#attendance = deps.sender.attend(input.queue, this.now);
+    this.#attendance = deps.sender.attend(input.queue);
   }
 
   async run(): Promise<DispatchResult> {
@@ -131,6 +132,7 @@ class Dispatch implements PageTaker {
     };
     cancelled.addEventListener("abort", withdraw, { once: true });
     try {
+      await this.#deps.clock.refresh();
       const { key } = this.#throttle;
       if (key !== null) this.#throttle.watch(await this.watchGate(key));
       while (await this.#goOn());
@@ -243,7 +245,7 @@ class Dispatch implements PageTaker {
   /** Those that take something, and of which not enough is in hand. None while the campaign's throttle is closed. */
   #channelsToLookAt(atMs: number): ChannelName[] {
     if (this.#throttle.isClosed) return [];
-    const now = this.now();
+    const now = new Date();
     return this.#deps.channels.all.flatMap(({ name }) =>
       this.inHand.countOf(name) <= holdRows &&
       atMs >= (this.#looksAtMs.get(name) ?? 0) &&
@@ -273,7 +275,6 @@ class Dispatch implements PageTaker {
       const due = await this.#deps.ledger.due({
         queue: this.queue,
         channels,
-        asOf: this.now(),
         limit,
         except: this.inHand.ids,
       });
@@ -311,6 +312,7 @@ class Dispatch implements PageTaker {
     const { nextDueAt, waitsFor, open } = await this.#outlook();
     return {
       nextDueAt: nextDueAt?.toISOString() ?? null,
+      waitMs: nextDueAt && nextDueAt.getTime() - this.now().getTime(),
       waitsFor,
       open,
       counts: { ...this.#counts },
@@ -320,10 +322,11 @@ class Dispatch implements PageTaker {
   /** Of all channels the earliest instant at which something is due and the channel takes it; of a lane not before its throttle opens. */
   async #outlook(): Promise<{ nextDueAt: Date | null; waitsFor: string | null; open: number }> {
     const now = this.now();
-    const { next, open } = await this.#deps.ledger.outlook({ queue: this.queue, asOf: now });
+    const { next, open } = await this.#deps.ledger.outlook(this.queue);
     let first: NextDue | null = null;
     for (const [channel, due] of next) {
-      const opensAt = this.#deps.sender.opensAt(channel, now);
+      const opens = this.#deps.sender.opensAt(channel, new Date());
+      const opensAt = opens && this.#deps.clock.fromLocal(opens);
       const own =
         opensAt !== null && opensAt > due.dueAt
           ? { dueAt: opensAt, reason: "provider_unavailable" }

@@ -119,7 +119,7 @@ async function loadPage(
   const others =
     groups.size === 0
       ? []
-      : await deps.ledger.membersOf({ groups: [...groups], asOf: now(), except: inHand.ids });
+      : await deps.ledger.membersOf({ groups: [...groups], except: inHand.ids });
   inHand.add(others);
   const due = [...found, ...others];
   const [rulebook, sourceOf, suppressionOf] = await Promise.all([

@@ -1,12 +1,16 @@
 import { performance } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Channel as ChannelName } from "../../domain/channel.ts";
 import { newUuid } from "../../domain/ids.ts";
 import type { RetryPolicy } from "../../domain/delivery/settle.ts";
+import { beginsWithinMs } from "../../domain/delivery/stops.ts";
+import type { LedgerClock } from "../../ledger/clock.ts";
 import type { Ledger, RateGrant } from "../../ledger/ledger.ts";
-import type { Channel, SendResult } from "../channels/channel.ts";
+import type { GateAnswer } from "../channels/gate-cache.ts";
+import type { SendResult } from "../channels/channel.ts";
 import type { Channels } from "../channels/channels.ts";
 import { ChannelQueue, type WaitingJob } from "./channel-queue.ts";
-import { latest, leaseMs, Leases } from "./leases.ts";
+import { leaseMs, Leases } from "./leases.ts";
 import { QueueWatch } from "./queue-watch.ts";
 import { type Content, type Item, type SendJob, type SendOutcome } from "./send-job.ts";
 import {
@@ -29,11 +33,14 @@ const settledRows = 96;
 const worthRows = 40;
 /** How soon a channel that can begin no more for now is asked again. */
 const lookAgainMs = 50;
+/** How soon what could not be asked about is asked about again. */
+const confirmRetryMs = 250;
 /** How long fewer outcomes wait for company while messages are still being handed over. */
 const lingerMs = 3;
 
 export interface SenderDeps {
   ledger: Ledger;
+  clock: LedgerClock;
   channels: Channels;
   retry: RetryPolicy;
   /** Starts the workflow of a queue, or has it look again. */
@@ -75,8 +82,11 @@ export class Sender {
   #ended: EndedMessage[] = [];
   #leases: Leases;
   #watch: QueueWatch;
-  /** The clocks of the dispatches that are running. */
-  #clocks = new Set<{ now: () => Date }>();
+  /** Claimed messages that are to be asked about again before they begin, and what to call then. */
+  #stale = new Map<ClaimedMessage, () => void>();
+  #confirming = false;
+  /** How long a statement that claims takes, of late. */
+  #turnMs = 10;
   #writing = false;
   #draining = false;
   #drained: () => void = () => {};
@@ -97,31 +107,29 @@ export class Sender {
   /** When it takes messages of the channel, as far as it knows; null: now. */
   opensAt(channel: ChannelName, now: Date): Date | null {
     const queue = this.#queues.get(channel);
-    return queue ? queue.opensAt(now) : this.#deps.channels.opensAt(channel, now);
+    return queue ? queue.channel.opensAt(now) : this.#deps.channels.opensAt(channel, now);
   }
 
-  /** A dispatch of the queue begins; `now` is the workflow's time, going on from where it was, or the clock where that is later. */
-  attend(queue: string, now: () => Date): Attendance {
-    const owner = { now };
-    this.#clocks.add(owner);
+  /** A dispatch of the queue begins. */
+  attend(queue: string): Attendance {
+    const owner = {};
     this.#watch.join(queue);
     return {
       submit: (job) => {
         if (this.#draining) return job.dropped(job.message.items);
-        this.#queueOf(job.message.items).add({ job, owner, queue, now });
+        this.#queueOf(job.message.items).add({ job, owner, queue });
         this.#runSoon();
       },
       withdraw: () => this.#drop((channelQueue) => channelQueue.remove(owner)),
       leave: () => {
-        this.#clocks.delete(owner);
         this.#watch.leave(queue);
       },
     };
   }
 
   /**
-   * Claims nothing more, gives up what is claimed and not handed over, and resolves when everything that was handed over is settled
-   * and its queues are woken.
+   * Claims nothing more, gives up what is claimed and has not begun, and resolves when everything that has is settled and its queues
+   * are woken.
    */
   async drain(): Promise<void> {
     this.#draining = true;
@@ -154,11 +162,6 @@ export class Sender {
     });
   }
 
-  /** The latest of the clock and of those of the dispatches: a gate that is closed to one of them is not so to another. */
-  #now(): Date {
-    return latest([systemClock, ...this.#clocks]);
-  }
-
   /** Hands over what is claimed, as far as the bounds allow, and writes the ledger where that is worth while. */
   #run(): void {
     for (const queue of this.#queues.values()) {
@@ -169,7 +172,7 @@ export class Sender {
     }
     if (this.#writing) return;
     if (this.#draining && this.#leases.size === 0) return this.#drained();
-    const isLow = this.#claimable().some((queue) => queue.isLow);
+    const isLow = this.#claimable().some((queue) => queue.isLow(this.#turnMs));
     const isSending = [...this.#queues.values()].some(({ sending }) => sending > 0);
     const { length } = this.#ended;
     if (isLow || length >= worthRows || (length > 0 && !isSending)) void this.#write();
@@ -197,8 +200,9 @@ export class Sender {
   /** Queues of which something may be claimed: their channels are open. */
   #claimable(): ChannelQueue[] {
     if (this.#draining) return [];
+    const now = new Date();
     return [...this.#queues.values()].filter(
-      (queue) => queue.room > 0 && this.#isOpen(queue) && this.#hasRoom(queue),
+      (queue) => queue.waiting > 0 && this.#isOpen(queue, now) && this.#hasRoom(queue, now),
     );
   }
 
@@ -206,10 +210,8 @@ export class Sender {
    * Is the channel open? If it opens soon, its messages wait for it; otherwise those that have not begun leave memory: they are pending
    * rows still, and nobody reads them before it opens.
    */
-  #isOpen(queue: ChannelQueue): boolean {
-    if (queue.opensAt(new Date()) === null) return true;
-    const now = this.#now();
-    const opensAt = queue.opensAt(now);
+  #isOpen(queue: ChannelQueue, now: Date): boolean {
+    const opensAt = queue.channel.opensAt(now);
     if (opensAt === null) return true;
     const inMs = opensAt.getTime() - now.getTime();
     if (inMs <= waitHereMs) this.#runWhenOpen(queue, inMs);
@@ -217,10 +219,10 @@ export class Sender {
     return false;
   }
 
-  /** Can the channel begin more than is claimed for it? If not, it is asked again soon: others may use its gates. */
-  #hasRoom(queue: ChannelQueue): boolean {
-    if (queue.roomAt(this.#now()) > 0) return true;
-    this.#runWhenOpen(queue, lookAgainMs);
+  /** Can the channel begin more than is claimed for it? If its gates have no more, it is asked again soon: others may use them. */
+  #hasRoom(queue: ChannelQueue, now: Date): boolean {
+    if (queue.room(this.#turnMs, now) > 0) return true;
+    if (queue.channel.readyFor(now) <= queue.ready.length) this.#runWhenOpen(queue, lookAgainMs);
     return false;
   }
 
@@ -229,9 +231,9 @@ export class Sender {
     this.#writing = true;
     const endings = this.#ended.splice(0, settledRows);
     const recipients = new Set<string>();
-    const now = this.#now();
+    const now = new Date();
     const claims = this.#claimable().map((queue): Claim => {
-      return { queue, taken: queue.take(queue.roomAt(now), recipients) };
+      return { queue, taken: queue.take(queue.room(this.#turnMs, now), recipients) };
     });
     try {
       if (endings.length > 0 || recipients.size > 0) await this.#settleAndClaim(endings, claims);
@@ -243,15 +245,16 @@ export class Sender {
 
   async #settleAndClaim(endings: EndedMessage[], claims: readonly Claim[]): Promise<void> {
     const taken = claims.flatMap((claim) => claim.taken);
-    const lease = { token: newUuid(), deadlineMs: performance.now() + leaseMs };
+    const lease = { token: newUuid(), askedAtMs: performance.now() };
     try {
       const { claimed, granted } = await this.#deps.ledger.settleAndClaim({
         settled: endings.flatMap(({ settled }) => settled),
         wanted: taken.map(({ job }) => job.message),
         token: lease.token,
-        asOf: latest(taken),
         leaseMs,
+        localAheadMs: this.#deps.clock.localAheadMs,
       });
+      this.#turnMs += (performance.now() - lease.askedAtMs - this.#turnMs) / 8;
       this.#finish(endings);
       for (const claim of claims)
         for (const waiting of claim.taken) {
@@ -270,7 +273,7 @@ export class Sender {
     waiting: WaitingJob,
     claimed: Set<string>,
     grant: RateGrant | undefined,
-    lease: { token: string; deadlineMs: number },
+    lease: { token: string; askedAtMs: number },
   ): void {
     const { job } = waiting;
     const { items } = job.message;
@@ -307,11 +310,11 @@ export class Sender {
   }
 
   #say(queue: ChannelQueue, claimed: ClaimedMessage, content: Content): void {
-    this.#send(queue.channel, content, claimed).then(
+    this.#send(queue, content, claimed).then(
       (result) => this.#end(queue, claimed, result, content.faults),
       // Nobody knows how far it came.
       () => {
-        const attempts = [interruptedAttempt(claimed.now())];
+        const attempts = [interruptedAttempt()];
         this.#end(queue, claimed, { kind: "attempted", attempts });
       },
     );
@@ -324,15 +327,74 @@ export class Sender {
     faults?: Content["faults"],
   ): void {
     queue.sending--;
-    this.#ended.push(settleMessage(claimed, result, this.#deps, faults));
+    if (claimed.hasBegun) {
+      queue.begun--;
+      queue.completed();
+    }
+    // Nothing of it was written since it was stopped: it is again what it was.
+    this.#ended.push(
+      claimed.isRevoked && result.kind === "held"
+        ? releaseMessage(claimed)
+        : settleMessage(claimed, result, this.#deps, faults),
+    );
     this.#runSoon();
   }
 
+  /** May the claimed message begin? What it is owed to was looked at when it was claimed, or last asked about. */
+  #mayBegin(queue: ChannelQueue, claimed: ClaimedMessage, retry: () => void): GateAnswer {
+    const now = performance.now();
+    if (this.#draining || claimed.isRevoked || now >= claimed.deadlineMs) {
+      claimed.isRevoked = true;
+      return "closed";
+    }
+    if (now >= claimed.mayBeginUntilMs) {
+      this.#stale.set(claimed, retry);
+      if (!this.#confirming) void this.#confirm();
+      return "waits";
+    }
+    if (!claimed.hasBegun) {
+      claimed.hasBegun = true;
+      queue.begun++;
+    }
+    return "open";
+  }
+
+  /** Asks about all that has to be asked about again, in one statement. While the ledger is away nothing of it begins. */
+  async #confirm(): Promise<void> {
+    this.#confirming = true;
+    while (this.#stale.size > 0) {
+      const asked = [...this.#stale];
+      this.#stale.clear();
+      const askedAtMs = performance.now();
+      try {
+        const confirmed = await this.#deps.ledger.confirm(
+          asked.flatMap(([claimed]) => claimed.rows),
+        );
+        for (const [claimed] of asked)
+          if (claimed.rows.every(({ id }) => confirmed.has(id)))
+            claimed.mayBeginUntilMs = askedAtMs + beginsWithinMs;
+          else claimed.isRevoked = true;
+      } catch {
+        await sleep(confirmRetryMs);
+      }
+      for (const [, retry] of asked) retry();
+    }
+    this.#confirming = false;
+  }
+
   /** A summary that cannot be rendered is said in the words that every summary has by default. */
-  #send(channel: Channel, content: Content, { items, job }: ClaimedMessage): Promise<SendResult> {
+  #send(queue: ChannelQueue, content: Content, claimed: ClaimedMessage): Promise<SendResult> {
+    const { channel } = queue;
+    const { items, job } = claimed;
     const { recipient, priority } = items[0]!.delivery;
     const repeatable = isRepeatableOnce(items);
-    const terms = { recipient, priority, repeatable, passages: job.passages };
+    const terms = {
+      recipient,
+      priority,
+      repeatable,
+      passages: job.passages,
+      begin: (retry: () => void) => this.#mayBegin(queue, claimed, retry),
+    };
     const sent = channel.send({ ...content, ...terms });
     const { fallback } = content;
     if (!fallback) return sent;
@@ -394,5 +456,3 @@ export class Sender {
     if (grants.length > 0) this.#deps.ledger.giveBack(grants).catch(() => {});
   }
 }
-
-const systemClock = { now: () => new Date() };

@@ -1,10 +1,17 @@
+import type { LedgerClock } from "../../ledger/clock.ts";
 import { describe, expect, it } from "vitest";
 import { newUuid } from "../../domain/ids.ts";
 import type { Attempt } from "../../domain/delivery/attempt.ts";
 import { type ClaimedMessage, releaseMessage, settleMessage } from "./settlement.ts";
 
 const now = new Date("2027-03-01T09:00:00Z");
-const terms = { retry: { baseMs: 60_000, capMs: 3_600_000, attempts: 3 }, random: () => 0 };
+const clock: LedgerClock = {
+  now: () => now,
+  fromLocal: (instant) => instant,
+  localAheadMs: 0,
+  refresh: () => Promise.resolve(),
+};
+const terms = { retry: { baseMs: 60_000, capMs: 3_600_000, attempts: 3 }, clock, random: () => 0 };
 
 /** A claimed group of two. */
 function claimed(): ClaimedMessage {

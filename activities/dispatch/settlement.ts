@@ -9,10 +9,12 @@ import {
   type RetryPolicy,
   type Settlement,
 } from "../../domain/delivery/settle.ts";
+import { beginsWithinMs } from "../../domain/delivery/stops.ts";
 import { TemplateError } from "../../domain/templates/template.ts";
+import type { LedgerClock } from "../../ledger/clock.ts";
 import type { LeasedRow, Ledger, RateGrant, SettledDelivery } from "../../ledger/ledger.ts";
 import type { SendResult } from "../channels/channel.ts";
-import type { Lease } from "./leases.ts";
+import { type Lease, leaseMs } from "./leases.ts";
 import type { Item, SendJob } from "./send-job.ts";
 
 const settleRetryMs = 250;
@@ -26,22 +28,26 @@ export class ClaimedMessage implements Lease {
   readonly items: readonly Item[];
   readonly token: string;
   readonly grant: RateGrant;
-  readonly now: () => Date;
   deadlineMs: number;
+  /** Until when it may begin without being asked about again. Monotonic. */
+  mayBeginUntilMs: number;
+  hasBegun = false;
+  /** What it is owed to has been stopped, or says something else by now: it does not begin. */
+  isRevoked = false;
 
   constructor(
-    { job, queue, now }: { job: SendJob; queue: string; now: () => Date },
+    { job, queue }: { job: SendJob; queue: string },
     items: readonly Item[],
     grant: RateGrant,
-    { token, deadlineMs }: { token: string; deadlineMs: number },
+    { token, askedAtMs }: { token: string; askedAtMs: number },
   ) {
     this.job = job;
     this.queue = queue;
     this.items = items;
     this.token = token;
     this.grant = grant;
-    this.now = now;
-    this.deadlineMs = deadlineMs;
+    this.deadlineMs = askedAtMs + leaseMs;
+    this.mayBeginUntilMs = askedAtMs + beginsWithinMs;
   }
 
   get rows(): LeasedRow[] {
@@ -61,7 +67,7 @@ export interface EndedMessage {
 export function settleMessage(
   claimed: ClaimedMessage,
   result: SendResult,
-  { retry, random }: { retry: RetryPolicy; random: () => number },
+  { retry, clock, random }: { retry: RetryPolicy; clock: LedgerClock; random: () => number },
   faults?: ReadonlyMap<string, unknown>,
 ): EndedMessage {
   const { items } = claimed;
@@ -72,7 +78,7 @@ export function settleMessage(
     result.kind === "unsendable"
       ? { status: "failed", reason: result.reason, detail: result.detail }
       : result.kind === "held"
-        ? { status: "pending", reason: result.reason, dueAt: result.until }
+        ? { status: "pending", reason: result.reason, dueAt: clock.fromLocal(result.until) }
         : settle({
             attempts: made,
             attemptCount:
@@ -81,7 +87,7 @@ export function settleMessage(
             unanswered: unansweredOf(items),
             guarantee: guaranteeOf(items),
             policy: retry,
-            now: claimed.now(),
+            now: clock.now(),
             random: random(),
           });
   const bounce = settlement.status === "failed" ? bounceOf(items[0]!.delivery, made.at(-1)) : null;
@@ -149,7 +155,7 @@ const describeFault = (fault: unknown): string =>
   );
 
 /** A repeat is allowed where each of them allows it. */
-const guaranteeOf = (items: readonly Item[]) =>
+export const guaranteeOf = (items: readonly Item[]) =>
   items.every(({ source }) => source.guarantee === "at_least_once")
     ? "at_least_once"
     : "at_most_once";
@@ -162,7 +168,7 @@ const unansweredOf = (items: readonly Item[]): number =>
 export const isRepeatableOnce = (items: readonly Item[]): boolean =>
   isRepeatable(guaranteeOf(items), unansweredOf(items));
 
-/** A hand-over of which nobody knows how it ended, as evidence beside what follows it. */
+/** A hand-over of which nobody knows how it ended, as evidence beside what follows it. `now` is this worker's own. */
 export function interruptedAttempt(now = new Date()): Attempt {
   return {
     provider: null,

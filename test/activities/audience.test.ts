@@ -1,3 +1,4 @@
+import { atLedgerTime } from "../support/ledger-time.ts";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { newUuid } from "../../domain/ids.ts";
 import { freezeAudience } from "../../ledger/freeze-audience.ts";
@@ -108,7 +109,9 @@ describe("a campaign's audience of segments", () => {
     await segment("pro");
     const campaign = await campaignFor({ include: ["pro"] });
     const freeze = () =>
-      freezeAudience(database.pool, campaign.id, campaign.publicId, new Date(Date.now() + 60_000));
+      atLedgerTime(database.pool, new Date(Date.now() + 60_000), () =>
+        freezeAudience(database.pool, campaign.id, campaign.publicId),
+      );
     await freeze();
     await recipients(["pro"]);
     await freeze();

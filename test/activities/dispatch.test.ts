@@ -1,3 +1,4 @@
+import { askingClock, atLedgerTime } from "../support/ledger-time.ts";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import { DefaultLogger } from "@temporalio/worker";
 import type { Pool } from "pg";
@@ -35,6 +36,7 @@ function worker(answer?: Answer, ledger: Ledger = createLedger(pool)) {
   const recording = recordingChannel(answer);
   const { dispatch } = createDispatcher({
     pool,
+    clock: askingClock(pool),
     ledger,
     channels: createChannels([recording.channel]),
     retry,
@@ -45,10 +47,12 @@ function worker(answer?: Answer, ledger: Ledger = createLedger(pool)) {
   });
   return {
     ...recording,
-    dispatch: (name: string, environment = new MockActivityEnvironment(), asOf = new Date()) =>
-      environment.run(dispatch, { queue: name, asOf: asOf.toISOString() }) as ReturnType<
-        typeof dispatch
-      >,
+    dispatch: (name: string, environment = new MockActivityEnvironment(), at?: Date) =>
+      atLedgerTime(
+        pool,
+        at,
+        () => environment.run(dispatch, { queue: name }) as ReturnType<typeof dispatch>,
+      ),
   };
 }
 
@@ -76,6 +80,7 @@ describe("dispatch", () => {
     const { dispatch, copies, mostOpen } = worker();
     expect(await dispatch(queue)).toEqual({
       nextDueAt: null,
+      waitMs: null,
       waitsFor: null,
       open: 0,
       counts: { sent: 700 },
@@ -199,12 +204,14 @@ describe("dispatch", () => {
         { number: 1, outcome: "unknown", failure: "interrupted" },
         ...(guarantee === "at_most_once" ? [] : [{ number: 2, outcome: "sent", failure: null }]),
       ]);
-      await pool.query("TRUNCATE recipients, open_deliveries, ended_deliveries, earlier_attempts, campaigns CASCADE");
+      await pool.query(
+        "TRUNCATE recipients, open_deliveries, ended_deliveries, earlier_attempts, campaigns CASCADE",
+      );
     }
   });
 
   it("keeps outcomes while the ledger is away, and repeats nothing", async () => {
-    await seed.notification({ recipientIds: await seed.recipients(30), queue });
+    await seed.notification({ recipientIds: await seed.recipients(10), queue });
     const ledger = createLedger(pool);
     const { dispatch, copies } = worker(() => {
       // From the first outcome on, and for the first try to write it again.
@@ -217,7 +224,7 @@ describe("dispatch", () => {
       return "sent";
     }, ledger);
     await dispatch(queue);
-    expect(await statuses()).toEqual({ sent: 30 });
+    expect(await statuses()).toEqual({ sent: 10 });
     expect([...copies().values()].every((count) => count === 1)).toBe(true);
   });
 

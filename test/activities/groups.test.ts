@@ -1,3 +1,4 @@
+import { atLedgerTime } from "../support/ledger-time.ts";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
@@ -198,9 +199,14 @@ describe("a batch", () => {
 
 describe("a digest", () => {
   const sweep = (at: Date) =>
-    new MockActivityEnvironment().run(createSweepDigests({ pool, wake: () => Promise.resolve() }), {
-      asOf: at.toISOString(),
-    }) as Promise<Sweep>;
+    atLedgerTime(
+      pool,
+      at,
+      () =>
+        new MockActivityEnvironment().run(
+          createSweepDigests({ pool, wake: () => Promise.resolve() }),
+        ) as Promise<Sweep>,
+    );
   const daily = { digest: { mode: "daily", time: "08:00" } };
 
   it("is one mail by type at its time, to each who has something waiting", async () => {
@@ -271,7 +277,8 @@ describe("a digest", () => {
     vi.spyOn(channel, "send").mockResolvedValueOnce({
       kind: "held",
       reason: "provider_unavailable",
-      until: after(70),
+      // By the worker's own clock.
+      until: new Date(Date.now() + 10 * 60_000),
     });
     await dispatch(after(60), lanes[0]);
     expect(await database.statuses()).toEqual({ pending: 2 });

@@ -303,8 +303,7 @@ describe("a batch", () => {
     for (const table of retentionTables) await batch(removal, table);
     const others = await impatient();
     const ledger = createLedger(others as unknown as Pool);
-    const asOf = new Date();
-    const due = await ledger.due({ queue, channels: ["email"], asOf, limit: 100, except: [] });
+    const due = await ledger.due({ queue, channels: ["email"], limit: 100, except: [] });
     expect(due).toHaveLength(20);
     const token = newUuid();
     const wanted = wantedMessages(due);
@@ -312,8 +311,8 @@ describe("a batch", () => {
       settled: [],
       wanted,
       token,
-      asOf,
       leaseMs: 10_000,
+      localAheadMs: 0,
     });
     expect(claimed.size).toBe(20);
     await ledger.settle(

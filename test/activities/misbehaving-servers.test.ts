@@ -1,3 +1,4 @@
+import { askingClock, atLedgerTime } from "../support/ledger-time.ts";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
@@ -59,6 +60,7 @@ async function sendToAll(all: Answers[], { connections = 3 } = {}) {
   cleanups.push(() => guarded.stop());
   const { dispatch } = createDispatcher({
     pool,
+    clock: askingClock(pool),
     ledger: createLedger(pool),
     channels: createChannels([guarded.channel]),
     retry,
@@ -71,10 +73,11 @@ async function sendToAll(all: Answers[], { connections = 3 } = {}) {
   const recipientIds = await database.seed.recipients(owed);
   await database.seed.notification({ recipientIds, queue });
   await vi.waitFor(async () => {
-    const { open } = await (new MockActivityEnvironment().run(dispatch, {
-      queue,
-      asOf: new Date().toISOString(),
-    }) as ReturnType<typeof dispatch>);
+    const { open } = await atLedgerTime(
+      pool,
+      undefined,
+      () => new MockActivityEnvironment().run(dispatch, { queue }) as ReturnType<typeof dispatch>,
+    );
     expect(open).toBe(0);
   }, patience);
 

@@ -1,3 +1,4 @@
+import { askingClock, atLedgerTime } from "../support/ledger-time.ts";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -50,6 +51,7 @@ async function worker(well: () => boolean) {
   const { channel, look } = guarded;
   const { dispatch } = createDispatcher({
     pool,
+    clock: askingClock(pool),
     ledger: createLedger(pool),
     channels: createChannels([channel]),
     retry,
@@ -60,10 +62,11 @@ async function worker(well: () => boolean) {
     lingerMs: 0,
   });
   const run = (at: Date) =>
-    new MockActivityEnvironment().run(dispatch, {
-      queue,
-      asOf: at.toISOString(),
-    }) as ReturnType<typeof dispatch>;
+    atLedgerTime(
+      pool,
+      at,
+      () => new MockActivityEnvironment().run(dispatch, { queue }) as ReturnType<typeof dispatch>,
+    );
   return { channel, look, run, received };
 }
 

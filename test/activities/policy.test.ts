@@ -1,3 +1,4 @@
+import { askingClock, atLedgerTime } from "../support/ledger-time.ts";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -37,6 +38,7 @@ function worker(answer?: Answer) {
   const woken: string[] = [];
   const { dispatch } = createDispatcher({
     pool,
+    clock: askingClock(pool),
     ledger: createLedger(pool),
     channels: createChannels([recording.channel]),
     retry,
@@ -50,10 +52,14 @@ function worker(answer?: Answer) {
     ...recording,
     woken,
     dispatch: (at: Date, name = queue) =>
-      new MockActivityEnvironment().run(dispatch, {
-        queue: name,
-        asOf: at.toISOString(),
-      }) as ReturnType<typeof dispatch>,
+      atLedgerTime(
+        pool,
+        at,
+        () =>
+          new MockActivityEnvironment().run(dispatch, { queue: name }) as ReturnType<
+            typeof dispatch
+          >,
+      ),
   };
 }
 

@@ -81,7 +81,7 @@ const read = (content: Content) =>
   PostalMime.parse(
     joinMessage(
       createComposer({ sender: parseSender("tidings@example.org")!, clock: () => 0 }).compose(
-        { ...content, recipient, priority: "normal", repeatable: true },
+        { ...content, recipient, priority: "normal", repeatable: true, begin: () => "open" },
         parseMailbox(recipient.email)!,
       ),
     ),

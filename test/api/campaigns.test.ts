@@ -30,8 +30,7 @@ const act = (id: string, action: string, body?: object) =>
   api.send("POST", `/v1/campaigns/${id}/${action}`, body);
 
 /** What the worker does when the time has come. */
-const freeze = (id: string) =>
-  freezeAudience(api.pool, parsePublicId("campaign", id)!, id, new Date());
+const freeze = (id: string) => freezeAudience(api.pool, parsePublicId("campaign", id)!, id);
 
 describe("a campaign", () => {
   it("is made, edited and duplicated by more callers at once than there are connections", async () => {

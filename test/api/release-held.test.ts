@@ -140,11 +140,9 @@ describe("releasing what is held", () => {
   it("lets no worker hold what it has read before, by what it knew then", async () => {
     const [id] = await database.seed.notification({ recipientIds: [ada], queue: "mailbox/0" });
     const ledger = createLedger(database.pool);
-    const asOf = new Date();
     const [read] = await ledger.due({
       queue: "mailbox/0",
       channels: ["email"],
-      asOf,
       limit: 10,
       except: [],
     });
@@ -153,7 +151,7 @@ describe("releasing what is held", () => {
       {
         id: id!,
         readDueAt: read!.dueAt,
-        decidedAt: asOf,
+        decidedAt: new Date(),
         reason: "quiet_hours",
         dueAt: later,
         holdCount: 1,

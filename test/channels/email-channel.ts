@@ -89,6 +89,7 @@ export function request(
     email: null,
     priority: "normal",
     repeatable: true,
+    begin: () => "open",
     ...settings,
   };
 }

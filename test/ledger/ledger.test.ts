@@ -1,3 +1,4 @@
+import { atLedgerTime } from "../support/ledger-time.ts";
 import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import {
@@ -30,11 +31,13 @@ afterAll(async () => {
 });
 
 const inMs = (ms: number) => new Date(Date.now() + ms);
-const due = (limit = 100, asOf = new Date(0)) =>
-  ledger.due({ queue, channels: ["email"], asOf, limit, except: [] });
-const claim = async (rows: readonly DueDelivery[], token: string, asOf = new Date(0)) =>
-  (await ledger.settleAndClaim({ settled: [], wanted: wantedMessages(rows), token, asOf, leaseMs }))
-    .claimed;
+const due = (limit = 100, at?: Date) =>
+  atLedgerTime(pool, at, () => ledger.due({ queue, channels: ["email"], limit, except: [] }));
+const claim = async (rows: readonly DueDelivery[], token: string, at?: Date) => {
+  const wanted = wantedMessages(rows);
+  const turn = { settled: [], wanted, token, leaseMs, localAheadMs: 0 };
+  return (await atLedgerTime(pool, at, () => ledger.settleAndClaim(turn))).claimed;
+};
 const sentAttempt = (): Attempt => ({
   provider: "smtp-1",
   outcome: "sent",
@@ -51,7 +54,7 @@ const sent = (id: string, token: string): SettledDelivery => ({
   settlement: { status: "sent", reason: null },
 });
 const outlook = async () => {
-  const { next, open } = await ledger.outlook({ queue, asOf: new Date() });
+  const { next, open } = await ledger.outlook(queue);
   const { dueAt = null, reason = null } = next.get("email") ?? {};
   return { nextDueAt: dueAt, reason, open };
 };
@@ -100,7 +103,6 @@ describe("due", () => {
         await ledger.due({
           queue,
           channels: ["email"],
-          asOf: new Date(),
           limit: 10,
           except: [first!],
         })
@@ -184,9 +186,9 @@ describe("turn", () => {
     const [row] = await due();
     await claim([row!], token);
     const before = (await outlook()).nextDueAt!;
-    await ledger.renew({ rows: [{ id: row!.id, token: newUuid() }], asOf: inMs(60_000), leaseMs });
+    await ledger.renew({ rows: [{ id: row!.id, token: newUuid() }], leaseMs: 60_000 });
     expect((await outlook()).nextDueAt).toEqual(before);
-    await ledger.renew({ rows: [{ id: row!.id, token }], asOf: inMs(60_000), leaseMs });
+    await ledger.renew({ rows: [{ id: row!.id, token }], leaseMs: 120_000 });
     expect((await outlook()).nextDueAt!.getTime()).toBeGreaterThan(before.getTime() + 50_000);
   });
 });
@@ -220,8 +222,8 @@ describe("giveBack", () => {
       settled: [],
       wanted: wantedMessages(rows),
       token: newUuid(),
-      asOf: new Date(0),
       leaseMs,
+      localAheadMs: 0,
     });
     await seed.notification({ recipientIds, queue });
     const others = (await due()).filter(({ id }) => !rows.some((row) => row.id === id));

@@ -119,7 +119,6 @@ async function lookUp(windowSeconds: number): Promise<Map<string, Repeats>> {
   const due = await createLedger(pool).due({
     channels: ["email"],
     queue,
-    asOf: now,
     limit: 100,
     except: [],
   });

@@ -38,7 +38,6 @@ it("claims and simulations serve deliveries in one order, by priority and age", 
         const due = await createLedger(pool).due({
           channels: ["email"],
           queue,
-          asOf: new Date(),
           limit: 100,
           except: [],
         });

@@ -89,15 +89,11 @@ const cancels: [string, (row: Waiting) => Promise<unknown>, string][] = [
   [
     "a cancellation of its campaign",
     async ({ campaignId }) =>
-      cancelCampaignDeliveries(
-        database.pool,
-        {
-          id: campaignId,
-          lanes: laneNames("cmp_0", 1),
-          mailboxes: shardNames("mailbox", mailboxShards),
-        },
-        new Date(0).toISOString(),
-      ),
+      cancelCampaignDeliveries(database.pool, {
+        id: campaignId,
+        lanes: laneNames("cmp_0", 1),
+        mailboxes: shardNames("mailbox", mailboxShards),
+      }),
     "campaign_cancelled",
   ],
   [

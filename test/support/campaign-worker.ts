@@ -1,3 +1,4 @@
+import { askingClock, atLedgerTime } from "./ledger-time.ts";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { type CampaignStep, createAdvanceCampaign } from "../../activities/advance-campaign.ts";
@@ -16,15 +17,16 @@ const noWake = () => Promise.resolve();
 export const advanceCampaign = (
   pool: Pool,
   campaignId: string,
-  {
-    asOf = new Date(),
-    wake = noWake,
-  }: { asOf?: Date; wake?: (queue: string) => Promise<void> } = {},
+  { at, wake = noWake }: { at?: Date; wake?: (queue: string) => Promise<void> } = {},
 ): Promise<CampaignStep> =>
-  new MockActivityEnvironment().run(createAdvanceCampaign({ pool, mailboxShards: 1, wake }), {
-    campaignId,
-    asOf: asOf.toISOString(),
-  }) as Promise<CampaignStep>;
+  atLedgerTime(
+    pool,
+    at,
+    () =>
+      new MockActivityEnvironment().run(createAdvanceCampaign({ pool, mailboxShards: 1, wake }), {
+        campaignId,
+      }) as Promise<CampaignStep>,
+  );
 
 /** What a worker does for a campaign, without Temporal, over a channel that answers as told. */
 export function campaignWorker(pool: Pool, answer?: Answer) {
@@ -34,6 +36,7 @@ export function campaignWorker(pool: Pool, answer?: Answer) {
   const ledger = createLedger(pool);
   const { dispatch } = createDispatcher({
     pool,
+    clock: askingClock(pool),
     ledger,
     channels: createChannels([recording.channel]),
     retry,
@@ -45,23 +48,20 @@ export function campaignWorker(pool: Pool, answer?: Answer) {
   });
 
   /** One step of the campaign's workflow; freezes the audience if its time has come. */
-  const advance = (campaignId: string, asOf = new Date()): Promise<CampaignStep> =>
-    advanceCampaign(pool, campaignId, { asOf, wake });
+  const advance = (campaignId: string, at?: Date): Promise<CampaignStep> =>
+    advanceCampaign(pool, campaignId, { ...(at && { at }), wake });
 
-  const dispatchOf = (queue: string, asOf = new Date()) =>
-    new MockActivityEnvironment().run(dispatch, {
-      queue,
-      asOf: asOf.toISOString(),
-    }) as ReturnType<typeof dispatch>;
+  const dispatchOf = (queue: string, at?: Date) =>
+    atLedgerTime(
+      pool,
+      at,
+      () => new MockActivityEnvironment().run(dispatch, { queue }) as ReturnType<typeof dispatch>,
+    );
 
   /** One dispatch of each lane. */
-  async function drain(
-    campaignId: string,
-    lanes: readonly number[],
-    asOf = new Date(),
-  ): Promise<void> {
+  async function drain(campaignId: string, lanes: readonly number[], at?: Date): Promise<void> {
     await Promise.all(
-      lanes.map((lane) => dispatchOf(queueName({ kind: "lane", campaignId, lane }), asOf)),
+      lanes.map((lane) => dispatchOf(queueName({ kind: "lane", campaignId, lane }), at)),
     );
   }
 
@@ -73,11 +73,11 @@ export function campaignWorker(pool: Pool, answer?: Answer) {
     dispatch: dispatchOf,
     drain,
     /** As its workflow would, to where it has to wait for something: the step it is at then. */
-    async run(campaignId: string, asOf = new Date()): Promise<CampaignStep> {
-      const step = await advance(campaignId, asOf);
+    async run(campaignId: string, at?: Date): Promise<CampaignStep> {
+      const step = await advance(campaignId, at);
       if (step.next !== "drain") return step;
-      await drain(campaignId, step.lanes, asOf);
-      return advance(campaignId, asOf);
+      await drain(campaignId, step.lanes, at);
+      return advance(campaignId, at);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { askingClock, atLedgerTime } from "./ledger-time.ts";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { vi } from "vitest";
@@ -105,9 +106,9 @@ export function policyWorld(pool: Pool) {
     idealWorker: () => {
       const { dispatch } = dispatcher(pool, inOrder(createLedger(pool)));
       return {
-        async dispatch(asOf: Date, queue = mailbox) {
+        async dispatch(at: Date, queue = mailbox) {
           const stopped = vi.spyOn(performance, "now").mockReturnValue(performance.now());
-          await dispatch(asOf, queue).finally(() => stopped.mockRestore());
+          await dispatch(at, queue).finally(() => stopped.mockRestore());
         },
       };
     },
@@ -118,6 +119,7 @@ function dispatcher(pool: Pool, ledger: Ledger, answer?: Answer) {
   const recording = recordingChannel(answer);
   const { dispatch } = createDispatcher({
     pool,
+    clock: askingClock(pool),
     ledger,
     channels: createChannels([recording.channel]),
     retry: { baseMs: 60_000, capMs: 3_600_000, attempts: 3 },
@@ -129,8 +131,12 @@ function dispatcher(pool: Pool, ledger: Ledger, answer?: Answer) {
   });
   return {
     ...recording,
-    dispatch: (asOf = new Date(), queue = mailbox) =>
-      new MockActivityEnvironment().run(dispatch, { queue, asOf: asOf.toISOString() }),
+    dispatch: (at?: Date, queue = mailbox) =>
+      atLedgerTime(
+        pool,
+        at,
+        () => new MockActivityEnvironment().run(dispatch, { queue }) as ReturnType<typeof dispatch>,
+      ),
   };
 }
 

@@ -5,6 +5,7 @@ import type { TestProject } from "vitest/node";
 import { startThrowawayPostgres } from "../../cli/stack/postgres.ts";
 import { createPrisma } from "../../prisma/client.ts";
 import { applyMigrations } from "../../prisma/migrate.ts";
+import { settableClock } from "./ledger-time.ts";
 import { waitMs } from "./patience.ts";
 import { writableViews } from "./writable-views.ts";
 
@@ -21,7 +22,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   try {
     await execute(server.url, "CREATE DATABASE template");
     await applyMigrations(databaseOf(server.url, "template"));
-    await execute(databaseOf(server.url, "template"), writableViews);
+    await execute(databaseOf(server.url, "template"), writableViews + settableClock);
   } catch (error) {
     await server.stop();
     throw error;

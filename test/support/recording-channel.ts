@@ -31,11 +31,12 @@ export function recordingChannel(
   const channel: Channel = {
     name,
     inFlightBound,
+    concurrency: inFlightBound,
     opensAt: () => null,
     readyFor: () => Number.POSITIVE_INFINITY,
     recoveredAt: () => null,
     async send(request): Promise<SendResult> {
-      if (!(await passAll(request.passages ?? [])))
+      if (!(await passAll(request)))
         return { kind: "held", reason: "provider_rate", until: new Date(Date.now() + 1_000) };
       requests.push(request);
       mostOpen = Math.max(mostOpen, ++open);

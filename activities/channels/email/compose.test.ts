@@ -40,6 +40,7 @@ function request(
     email: null,
     priority: "normal",
     repeatable: true,
+    begin: () => "open",
   };
 }
 

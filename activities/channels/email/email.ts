@@ -100,7 +100,7 @@ export function createEmailChannel({
         detail: "the recipient's email is not an address that mail can be sent to",
       };
     let message: Message | undefined;
-    const mail: Mail = {
+    const mail = {
       to: to.address,
       smtpUtf8: to.smtpUtf8,
       compose: () => (message ??= composer.compose(request, to)),
@@ -118,11 +118,12 @@ export function createEmailChannel({
   /** Tries one provider after the other. `before` are the gates before all of them. */
   async function handOver(
     request: SendRequest,
-    mail: Mail,
+    mail: Pick<Mail, "to" | "smtpUtf8" | "compose">,
     before: readonly Passage[],
   ): Promise<SendResult> {
     const attempts: Attempt[] = [];
     let { repeatable } = request;
+    const begin = (retry: () => void) => request.begin(retry);
     for (const line of inOrder(lines)) {
       const { provider } = line;
       const admitting = admissions.admit(line);
@@ -130,9 +131,11 @@ export function createEmailChannel({
       if (!admission) continue;
       const passage = line.gate.enter();
       const passages = passage ? [...before, passage] : before;
-      const result = await provider.send(
-        passages.length === 0 ? mail : { ...mail, leave: (retry) => askAll(passages, retry) },
-      );
+      const result = await provider.send({
+        ...mail,
+        isPaced: passages.length > 0,
+        leave: (retry) => askAll(passages, begin, retry),
+      });
       passage?.end();
       if ("fault" in result) {
         admission.unused();
@@ -158,6 +161,7 @@ export function createEmailChannel({
   return {
     name: "email",
     inFlightBound,
+    concurrency: Math.max(...settings.map(({ connections }) => connections)),
     opensAt(now) {
       const at = admissions.opensAt(now.getTime());
       return at === null ? null : new Date(at);

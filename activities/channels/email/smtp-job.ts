@@ -23,11 +23,13 @@ export interface Mail {
   readonly smtpUtf8: boolean;
   /** Makes the message. Called when a connection is free for it. What it throws comes back as it is. */
   compose(): Message;
+  /** Gates let mails through one after the other. */
+  readonly isPaced: boolean;
   /**
-   * Asked when a connection is free, where gates stand before it. `open`: it leaves now, and has used their slots. `waits`: `retry` is
-   * called once it is worth asking again. `closed`: not soon.
+   * Asked when a connection is free. `open`: it leaves now, and has used the slots of its gates. `waits`: `retry` is called once it is
+   * worth asking again. `closed`: not soon.
    */
-  leave?(retry: () => void): GateAnswer;
+  leave(retry: () => void): GateAnswer;
 }
 
 /** What one provider made of a mail. */

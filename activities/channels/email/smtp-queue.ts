@@ -70,7 +70,7 @@ export class MailQueue {
 
   /** Connections that are worth opening: one where gates let mails through one after the other. */
   get connectionsWanted(): number {
-    return this.#jobs[0]?.mail.leave ? 1 : this.#jobs.length;
+    return this.#jobs[0]?.mail.isPaced ? 1 : this.#jobs.length;
   }
 
   removeAll(): Job[] {
@@ -92,7 +92,7 @@ export class MailQueue {
     } catch (fault) {
       return { fault };
     }
-    const answer = job.mail.leave?.(this.#options.retry) ?? "open";
+    const answer = job.mail.leave(this.#options.retry);
     return answer === "closed" ? { turnedAway: true } : answer;
   }
 }

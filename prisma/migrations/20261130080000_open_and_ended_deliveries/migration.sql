@@ -119,3 +119,9 @@ SELECT "delivery_id", "number", "provider", "outcome", "failure", "response", "s
 UNION ALL
 SELECT "id", "attempt_count", "provider", "outcome", "failure", "response", "attempt_started_at", "attempt_finished_at"
 FROM "ended_deliveries" WHERE "outcome" IS NOT NULL;
+
+-- The one clock: what is due, held, quiet and leased is decided by it, whatever the clocks of workers and of the API say. Tests that skip
+-- time put another one in its place.
+CREATE FUNCTION "ledger_now"() RETURNS timestamptz
+  LANGUAGE sql VOLATILE PARALLEL SAFE
+  RETURN clock_timestamp();
