@@ -9,7 +9,9 @@ const workLines = (work: DatabaseWork) =>
   [
     ["PostgreSQL, a message", ""],
     ["  statements", work.statementsPerMessage],
-    ["  rows", work.rowsPerMessage],
+    ["  rows written", work.rowsWrittenPerMessage],
+    ["    of the updates, heap-only", work.hotUpdatesShare],
+    ["  entries put into indexes", work.indexEntriesPerMessage],
     ["  bytes of WAL", work.walBytesPerMessage],
   ] as const;
 
