@@ -19,6 +19,8 @@ export function printCampaign(result: CampaignResult, details: CampaignDetails):
   const { cpuSecondsPerThousand: cpu } = result;
   process.stdout.write(
     `\nA campaign to ${result.recipients.toLocaleString("en-US")} recipients\n${table([
+      ["workers", result.workers],
+      ["milliseconds from a command to its reply", result.serverDelayMs],
       ["messages a second", result.messagesPerSecond],
       ["  seconds in all", details.seconds],
       ["  of which until the first reached the sink", details.firstAfterSeconds ?? "not known"],
@@ -27,6 +29,10 @@ export function printCampaign(result: CampaignResult, details: CampaignDetails):
       ["a bare SMTP conversation, messages a second", result.smtpPerSecond],
       ["times the nodemailer loop", result.ratioToNodemailer],
       ["times the SMTP conversation", result.ratioToSmtp],
+      [
+        "rate beside an old transaction, of that without",
+        result.besideTransactionRatio ?? "not asked",
+      ],
       ["CPU milliseconds a thousand messages", ""],
       ...Object.entries(cpu).map(([role, seconds]) => [`  ${role}`, seconds * 1_000] as const),
       ...workLines(result),
