@@ -3,15 +3,16 @@ import "@hono/zod-openapi";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { benchApi } from "./api.ts";
 import { benchCampaign, type CampaignBench } from "./campaign.ts";
+import { benchLatency, type LatencyBench } from "./latency.ts";
 import { benchMailbox } from "./mailbox.ts";
 import { benchPolicy } from "./policy.ts";
-import { printApi, printCampaign, printMailbox, printPolicy } from "./report.ts";
+import { printApi, printCampaign, printLatency, printMailbox, printPolicy } from "./report.ts";
 import { wholeNumber } from "../cli/whole-number.ts";
 
 /** How long a backup of a large database may take. */
 const backupSeconds = 600;
 
-type CampaignOptions = Omit<CampaignBench, "environment" | "say"> & { json?: true };
+type Options<Bench> = Omit<Bench, "environment" | "say"> & { json?: true };
 
 const program = new Command("bench").description(
   "Measures Tidings beside bare senders, on this machine.",
@@ -44,7 +45,7 @@ program
     smtpUrl,
   )
   .option("--json", "end with one line of JSON")
-  .action(async ({ json, ...options }: CampaignOptions) => {
+  .action(async ({ json, ...options }: Options<CampaignBench>) => {
     const { details, ...result } = await benchCampaign({
       ...options,
       environment: process.env,
@@ -64,6 +65,23 @@ program
     printMailbox(result, details);
     failOver(result.discrepancies);
     if (options.json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
+  });
+
+program
+  .command("latency")
+  .description("notifications one at a time, and after rests, beside a bare hop of Temporal")
+  .option("--sends <number>", "how many of each priority", wholeNumber(1, 1_000_000), 1_000)
+  .option("--rests <number>", "how many rests", wholeNumber(1, 1_000), 30)
+  .option("--rest-seconds <number>", "how long each of them is", wholeNumber(1, 3_600), 30)
+  .option("--json", "end with one line of JSON")
+  .action(async ({ json, ...options }: Options<LatencyBench>) => {
+    const { details, ...result } = await benchLatency({
+      ...options,
+      environment: process.env,
+      say,
+    });
+    printLatency(result, details);
+    if (json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
   });
 
 program

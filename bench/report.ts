@@ -3,6 +3,7 @@ import type { ApiDetails, ApiResult } from "./api.ts";
 import type { DatabaseWork } from "./database-work.ts";
 import type { CampaignDetails, CampaignResult } from "./campaign.ts";
 import type { DayResult, PolicyDetails, PolicyResult } from "./policy.ts";
+import type { LatencyDetails, LatencyResult } from "./latency.ts";
 import type { MailboxDetails, MailboxResult } from "./mailbox.ts";
 
 const workLines = (work: DatabaseWork) =>
@@ -64,6 +65,30 @@ export function printMailbox(result: MailboxResult, details: MailboxDetails): vo
       ["lost", result.lost],
       ["duplicated", result.duplicated],
       ["messages about which ledger and sink differ", result.discrepancies],
+    ])}\n`,
+  );
+}
+
+export function printLatency(result: LatencyResult, details: LatencyDetails): void {
+  const { rests, restSeconds, hopP50Ms } = details;
+  process.stdout.write(
+    `\nNotifications, one at a time\n${table([
+      ["sent, of each priority", result.sends],
+      ["milliseconds from request to arrival", ""],
+      ["  normal, median", result.p50Ms],
+      ["  normal, 99 of 100", result.p99Ms],
+      ["  critical, median", result.criticalP50Ms],
+      ["  critical, 99 of 100", result.criticalP99Ms],
+      ["a signal and an activity of Temporal, milliseconds", ""],
+      ["  median", hopP50Ms],
+      ["  99 of 100", result.hopP99Ms],
+      ["beyond the hop, 99 of 100", ""],
+      ["  normal", result.p99Ms - result.hopP99Ms],
+      ["  critical", result.criticalP99Ms - result.hopP99Ms],
+      [`after ${rests} rests of ${restSeconds} s each, milliseconds`, ""],
+      ["  median", result.restMedianMs],
+      ["  the slowest", result.restMaxMs],
+      ["statements a second during the rests", result.idleQueriesPerSecond],
     ])}\n`,
   );
 }
