@@ -63,7 +63,7 @@ const workers = 2;
 const connections = 10;
 /** How long the campaigns would take undisturbed, for each thing that is done to them: enough to see it come back. */
 const secondsPerStep = 6;
-const longestDelayMs = 2_000;
+const longestDelayMs = 5_000;
 const slowServerMs = [0, 5_000] as const;
 
 /** Of a campaign, when it is stopped. */
@@ -71,6 +71,7 @@ const stoppedAtPart = 1 / 3;
 /** Longer than a lease: what is taken up again by mistake is seen. */
 const pausedMs = leaseMs + 2_000;
 const frozenMs = 2 * leaseMs;
+/** Beyond what it would take undisturbed, several times over. */
 const patienceMs = 180_000;
 const progressMs = 200;
 
@@ -91,14 +92,19 @@ export function passes(result: CrashResult): boolean {
 
 /**
  * Runs campaigns on the real stack, stops two of them, and does to it what the options say: workers are killed with SIGKILL, then
- * Temporal and PostgreSQL, at moments set by the progress. Notifications are posted all the while. Throws if the campaigns were over
- * before the last of it (it proves nothing then), or do not end.
+ * Temporal and PostgreSQL, at moments set by the progress. Notifications are posted all the while. What does not end is judged as it
+ * is after a while. Throws if the campaigns were over before the last of what is done to them: it proves nothing then.
  */
 export async function crash(options: CrashOptions): Promise<CrashResult> {
+  const messageDelayMs = delayOf(options);
   // Nothing kills it: what it has seen is beyond doubt.
-  const server = await startSink({ messageDelayMs: delayOf(options) });
+  const server = await startSink({ messageDelayMs });
+  const undisturbedMs =
+    (messagesOf(options.recipients) * (messageDelayMs[0] + messageDelayMs[1])) /
+    (2 * workers * connections);
+  const until = patientlyUntil(patienceMs + 2 * undisturbedMs, options.say);
   try {
-    return await crashOver(server, options);
+    return await crashOver(server, options, until);
   } finally {
     await server.stop();
   }
@@ -107,13 +113,13 @@ export async function crash(options: CrashOptions): Promise<CrashResult> {
 function delayOf({ recipients, kills, freeze, sigterm, slowServer }: CrashOptions) {
   if (slowServer) return slowServerMs;
   const steps = kills + 2 + (sigterm ? workers : 0) + (freeze ? 1 : 0);
-  const seconds = secondsPerStep * steps + (freeze ? (2 * frozenMs) / 1_000 : 0);
+  const seconds = secondsPerStep * steps + (freeze ? (2 * frozenMs + pausedMs) / 1_000 : 0);
   const undisturbedMs = (seconds * 1_000 * workers * connections) / messagesOf(recipients);
   const delayMs = Math.min(longestDelayMs, Math.ceil(undisturbedMs));
   return [delayMs, delayMs] as const;
 }
 
-async function crashOver(server: Sink, options: CrashOptions): Promise<CrashResult> {
+async function crashOver(server: Sink, options: CrashOptions, until: Until): Promise<CrashResult> {
   const { recipients, kills, slowServer, clockAhead, freeze, sigterm, environment, say } = options;
   const startedAt = Date.now();
   say("starting the stack");
@@ -139,7 +145,7 @@ async function crashOver(server: Sink, options: CrashOptions): Promise<CrashResu
     let campaigns: AskedCampaign[];
     let drainsCutOff = 0;
     try {
-      const stopping = stopCampaigns({ service, stack, started, options });
+      const stopping = stopCampaigns({ service, stack, started, options, until });
       stopping.catch(() => {});
       // While a worker stands still for the cancelled one, nothing else is done to it.
       if (freeze) await stopping;
@@ -218,11 +224,13 @@ async function stopCampaigns({
   stack,
   started: { kept, cancelled, paused },
   options: { freeze, say },
+  until,
 }: {
   service: Service;
   stack: TemporaryStack;
   started: Record<"kept" | "cancelled" | "paused", StartedCampaign>;
   options: CrashOptions;
+  until: Until;
 }): Promise<AskedCampaign[]> {
   const inTheMiddle = ({ id, audience }: StartedCampaign) =>
     until(
@@ -315,11 +323,16 @@ async function allEnded(
   return true;
 }
 
-async function until(what: string, ask: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + patienceMs;
-  while (!(await ask())) {
-    if (Date.now() > deadline)
-      throw new Error(`waited ${patienceMs / 1_000} s in vain for ${what}`);
-    await sleep(100);
-  }
+/** Resolves when the answer is yes, or when it has been no for too long, of which it tells. */
+type Until = (what: string, ask: () => Promise<boolean>) => Promise<void>;
+
+function patientlyUntil(forMs: number, say: (line: string) => void): Until {
+  return async (what, ask) => {
+    const deadline = Date.now() + forMs;
+    while (!(await ask())) {
+      if (Date.now() > deadline)
+        return say(`waited ${Math.round(forMs / 1_000)} s in vain for ${what}`);
+      await sleep(100);
+    }
+  };
 }
