@@ -72,7 +72,7 @@ const stoppedAtPart = 1 / 3;
 const pausedMs = leaseMs + 2_000;
 const frozenMs = 2 * leaseMs;
 /** Beyond what it would take undisturbed, several times over. */
-const patienceMs = 180_000;
+const patienceMs = 120_000;
 const progressMs = 200;
 
 /** Nothing was lost, owed twice, early or begun after a stop, and no more was sent twice than was promised. */
@@ -165,11 +165,10 @@ async function crashOver(server: Sink, options: CrashOptions, until: Until): Pro
         say(`${what} after ${before} messages; back after ${tookSeconds} s`);
       }
       campaigns = await stopping;
-      for (const { id } of campaigns)
-        await until(
-          "the campaigns to end",
-          async () => (await service.campaign(id)).finishedAt !== null,
-        );
+      await until("the campaigns to end", async () => {
+        const now = await Promise.all(campaigns.map(({ id }) => service.campaign(id)));
+        return now.every(({ finishedAt }) => finishedAt !== null);
+      });
     } finally {
       watch.stop();
       progress.stop();
