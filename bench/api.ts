@@ -2,8 +2,9 @@ import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { startTemporaryStack, type TemporaryStack } from "../cli/demo/temporary-stack.ts";
 import { type FullLedger, fillLedger } from "./full-ledger.ts";
-import { measureCalls, percentile } from "./latency.ts";
+import { measureCalls } from "./measure-calls.ts";
 import { data, person, template } from "./message.ts";
+import { percentile } from "./percentile.ts";
 
 export interface ApiResult {
   bench: "api";

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
 import { createService, type Service } from "../cli/demo/service.ts";
 import { startProgress } from "../cli/demo/progress.ts";
 import { type DatabaseWork, meterDatabase } from "./database-work.ts";
@@ -13,8 +14,13 @@ import { countEvents } from "./temporal-events.ts";
 
 export interface CampaignBench {
   recipients: number;
+  workers: number;
+  /** How far away the sink is: milliseconds from a command to its reply. */
+  delay: number;
   /** A server to send to instead of the sink: what it got is then unknown, and the ledger's word is taken. */
   smtp?: URL;
+  /** The campaign is sent once more beside a transaction that was begun so many seconds before. */
+  besideTransaction?: number;
   environment: NodeJS.ProcessEnv;
   say: (line: string) => void;
 }
@@ -22,6 +28,8 @@ export interface CampaignBench {
 export interface CampaignResult extends DatabaseWork {
   bench: "campaign";
   recipients: number;
+  workers: number;
+  serverDelayMs: number;
   /** From asking to start it until the ledger says it is complete. */
   messagesPerSecond: number;
   nodemailerPerSecond: number;
@@ -29,8 +37,10 @@ export interface CampaignResult extends DatabaseWork {
   ratioToNodemailer: number;
   ratioToSmtp: number;
   cpuSecondsPerThousand: Record<"api" | "worker" | "temporal" | "postgres" | "sink", number>;
-  /** Of the worker. */
+  /** Of the largest worker. */
   peakRssMb: number;
+  /** The rate beside an old transaction, as a share of the rate without it; null where that was not asked for. */
+  besideTransactionRatio: number | null;
   temporalEventsPerThousand: number;
   /** Of the audience, those that the ledger calls sent and the sink never saw, or that have not ended as sent. */
   lost: number;
@@ -58,6 +68,8 @@ const measureMs = 3_000;
 const campaign = { template: { key: "weekly" }, audience: { all: true }, data } as const;
 
 const pollMs = 100;
+/** Each answer of the API costs it milliseconds that are not the campaign's: it is asked often only once all have arrived. */
+const askMs = 2_000;
 const patienceMs = 30 * 60_000;
 
 /**
@@ -67,7 +79,7 @@ const patienceMs = 30 * 60_000;
 export async function benchCampaign(
   options: CampaignBench,
 ): Promise<CampaignResult & { details: CampaignDetails }> {
-  const sink = options.smtp ? null : await startSink();
+  const sink = options.smtp ? null : await startSink({ replyDelayMs: options.delay });
   const target = options.smtp ?? new URL(sink!.url);
   const peers = { nodemailer: [] as PeerResult[], smtp: [] as PeerResult[] };
   try {
@@ -81,6 +93,8 @@ export async function benchCampaign(
     return {
       bench: "campaign",
       recipients: options.recipients,
+      workers: options.workers,
+      serverDelayMs: options.delay,
       messagesPerSecond,
       nodemailerPerSecond,
       smtpPerSecond,
@@ -106,13 +120,14 @@ async function runPeers(
 }
 
 async function runCampaign(
-  { recipients, environment, say }: CampaignBench,
+  { recipients, workers, besideTransaction, environment, say }: CampaignBench,
   target: URL,
   sink: Sink | null,
 ) {
   say("starting the stack");
   const stack = await startTemporaryStack({
     environment,
+    workers,
     say,
     smtpUrl: `${target.href}?connections=${connections}`,
   });
@@ -124,26 +139,30 @@ async function runCampaign(
       name: "Weekly summary",
       content: { email: template },
     });
-    const campaignTo = async (count: number) => {
-      await service.importRecipients("application/x-ndjson", audience(count));
-      return service.createCampaign({ ...campaign, name: `To ${count}` });
+    const createFor = (count: number) =>
+      service.createCampaign({ ...campaign, name: `To ${count}` });
+    /** Messages a second, from asking to start it until the ledger says that it is complete. */
+    const send = async (id: string, count: number) => {
+      await sink?.reset();
+      const startedAt = Date.now();
+      await service.startCampaign(id);
+      const finishedAt = await untilFinished(service, id, count, sink);
+      return { startedAt, seconds: (finishedAt - startedAt) / 1_000 };
     };
     const database = await meterDatabase(stack);
     say("warming up, as the others do");
-    const warmUp = await campaignTo(Math.min(recipients, warmUpRecipients));
-    await service.startCampaign(warmUp);
-    await untilFinished(service, warmUp, recipients, null);
+    const warmUp = Math.min(recipients, warmUpRecipients);
+    await service.importRecipients("application/x-ndjson", audience(warmUp));
+    await send(await createFor(warmUp), warmUp);
     say(`importing ${recipients} recipients`);
-    const id = await campaignTo(recipients);
+    await service.importRecipients("application/x-ndjson", audience(recipients));
+    const id = await createFor(recipients);
 
     say("sending");
-    await sink?.reset();
     const { api, worker, temporal, postgres } = stack.pids();
     await database.reset();
     const meter = meterProcesses({ api, worker, temporal, postgres });
-    const startedAt = Date.now();
-    await service.startCampaign(id);
-    const finishedAt = await untilFinished(service, id, recipients, sink);
+    const { startedAt, seconds } = await send(id, recipients);
     const cpu = meter.cpuSeconds();
     const peak = meter.peakRssMb();
     const work = await database.read(recipients);
@@ -161,8 +180,22 @@ async function runCampaign(
     const account = await service.reconciliation(id);
     if (account.audience !== recipients || !account.reconciled)
       throw new Error(`the ledger does not add up: ${JSON.stringify(account)}`);
+    const temporalEvents = await countEvents(stack.temporalAddress, id);
+
+    let secondsBeside: number | null = null;
+    if (besideTransaction !== undefined) {
+      say(`sending beside a transaction, until it is ${besideTransaction} s old`);
+      secondsBeside = await whileTransactionIsOpen(stack.databaseUrl, async () => {
+        const deadline = performance.now() + besideTransaction * 1_000;
+        for (;;) {
+          const isOld = performance.now() >= deadline;
+          const last = await send(await createFor(recipients), recipients);
+          if (isOld) return last.seconds;
+        }
+      });
+    }
+
     const perThousand = (value: number) => (value * 1_000) / recipients;
-    const seconds = (finishedAt - startedAt) / 1_000;
     const sinkSeconds = seen ? (seen.lastAt! - seen.firstAt!) / 1_000 : null;
     return {
       messagesPerSecond: recipients / seconds,
@@ -174,8 +207,9 @@ async function runCampaign(
         sink: perThousand(seen?.cpuSeconds ?? 0),
       },
       peakRssMb: peak.worker,
+      besideTransactionRatio: secondsBeside && seconds / secondsBeside,
       ...work,
-      temporalEventsPerThousand: perThousand(await countEvents(stack.temporalAddress, id)),
+      temporalEventsPerThousand: perThousand(temporalEvents),
       lost: recipients - Math.min(account.sent, seen?.deliveries ?? account.sent),
       duplicated: seen?.duplicated ?? account.duplicates,
       discrepancies: found && found.length,
@@ -191,6 +225,20 @@ async function runCampaign(
   }
 }
 
+/** A transaction that sees the database as it was, as a backup does: no row that dies meanwhile can be removed. */
+async function whileTransactionIsOpen<T>(databaseUrl: string, work: () => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    // The snapshot is taken by the first query.
+    await client.query("SELECT FROM deliveries LIMIT 1");
+    return await work();
+  } finally {
+    await client.end();
+  }
+}
+
 /** @returns the instant in milliseconds of the wall clock, which PostgreSQL shares with us */
 async function untilFinished(
   service: Service,
@@ -201,12 +249,14 @@ async function untilFinished(
   const progress = startProgress("sent", recipients);
   const deadline = Date.now() + patienceMs;
   try {
-    for (;;) {
+    for (let askAt = Date.now() + askMs; ; await sleep(pollMs)) {
+      const arrived = (await sink?.progress()) ?? 0;
+      progress.update(arrived);
+      if (arrived < recipients && Date.now() < askAt) continue;
       const { status, finishedAt } = await service.campaign(id);
       if (finishedAt) return finishedAt.getTime();
       if (Date.now() > deadline) throw new Error(`the campaign does not end: it is ${status}`);
-      if (sink) progress.update(await sink.progress());
-      await sleep(pollMs);
+      askAt = Date.now() + askMs;
     }
   } finally {
     progress.stop();

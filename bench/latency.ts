@@ -1,32 +1,184 @@
-/** Nearest rank: the smallest value that so large a share of all does not exceed. */
-export function percentile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
+import { setTimeout as sleep } from "node:timers/promises";
+import { createService, type Service } from "../cli/demo/service.ts";
+import { startProgress } from "../cli/demo/progress.ts";
+import { startTemporaryStack } from "../cli/demo/temporary-stack.ts";
+import { withTimeout } from "../lib/timeout.ts";
+import { type DatabaseMeter, meterDatabase } from "./database-work.ts";
+import { type Hops, startHops } from "./hop-process.ts";
+import { audience, data, person, roomyLimits, template } from "./message.ts";
+import { percentile } from "./percentile.ts";
+import { createRandom } from "./random.ts";
+import { type Sink, startSink } from "./sink-process.ts";
+
+export interface LatencyBench {
+  /** Of each priority. */
+  sends: number;
+  rests: number;
+  restSeconds: number;
+  environment: NodeJS.ProcessEnv;
+  say: (line: string) => void;
 }
 
-export interface Latencies {
-  /** Milliseconds of each call, in the order in which they ended. */
-  ms: number[];
-  /** Calls ended a second, over all callers. */
-  perSecond: number;
+/** Milliseconds are from sending the request to the arrival at the sink. */
+export interface LatencyResult {
+  bench: "latency";
+  sends: number;
+  p50Ms: number;
+  p99Ms: number;
+  criticalP50Ms: number;
+  criticalP99Ms: number;
+  /** Of those that were sent after a rest. */
+  restMedianMs: number;
+  restMaxMs: number;
+  /** The limit: a signal to a workflow, and the activity that it runs. */
+  hopP99Ms: number;
+  /** Statements that PostgreSQL executed during the rests, whoever asked for them. */
+  idleQueriesPerSecond: number;
 }
 
-/** Makes `calls` calls, `callers` of them at once, each caller one after the other. Rejects with the first that fails. */
-export async function measureCalls(
-  { calls, callers }: { calls: number; callers: number },
-  call: (n: number) => Promise<unknown>,
-): Promise<Latencies> {
-  const ms: number[] = [];
-  let next = 0;
-  const startedAt = performance.now();
-  const caller = async () => {
-    while (next < calls) {
-      const n = next++;
-      const at = performance.now();
-      await call(n);
-      ms.push(performance.now() - at);
+/** What is shown beside the numbers that are kept. */
+export interface LatencyDetails {
+  rests: number;
+  restSeconds: number;
+  hopP50Ms: number;
+}
+
+const recipients = 2_000;
+const warmUp = 50;
+const longestPauseMs = 100;
+/** Of each rest, in which what the last message left to do is done. */
+const settlingShare = 0.1;
+const patienceMs = 60_000;
+
+/**
+ * Notifications, each alone: the next is posted a moment after the last one arrived. Normal and critical ones and Temporal's own hops
+ * take turns, so that all meet the same machine. Then one after each of many rests.
+ */
+export async function benchLatency({
+  sends,
+  rests,
+  restSeconds,
+  environment,
+  say,
+}: LatencyBench): Promise<LatencyResult & { details: LatencyDetails }> {
+  const sink = await startSink();
+  try {
+    say("starting the stack");
+    const stack = await startTemporaryStack({ environment, say, smtpUrl: sink.url });
+    try {
+      const service = createService({ url: stack.urls.api, apiKey: stack.apiKey });
+      const database = await meterDatabase(stack);
+      await service.changePolicy(roomyLimits);
+      await service.importRecipients("application/x-ndjson", audience(recipients));
+      await service.createTemplate({
+        key: "weekly",
+        name: "Weekly summary",
+        content: { email: template },
+      });
+      const hops = await startHops(stack.temporalAddress);
+      try {
+        const send = lonelySender(service, sink);
+        say("warming up");
+        await takeTurns({ turns: warmUp, send, hops });
+        say(`sending ${sends} normal and ${sends} critical notifications, one at a time`);
+        const turns = await takeTurns({ turns: sends, send, hops });
+        say(`sending one after each of ${rests} rests of ${restSeconds} s`);
+        const rested = await sendAfterRests({ rests, restSeconds, send, database });
+        await failOverCopies(sink);
+        return {
+          bench: "latency",
+          sends,
+          p50Ms: percentile(turns.normal, 0.5),
+          p99Ms: percentile(turns.normal, 0.99),
+          criticalP50Ms: percentile(turns.critical, 0.5),
+          criticalP99Ms: percentile(turns.critical, 0.99),
+          restMedianMs: percentile(rested.ms, 0.5),
+          restMaxMs: Math.max(...rested.ms),
+          hopP99Ms: percentile(turns.hop, 0.99),
+          idleQueriesPerSecond: rested.queriesPerSecond,
+          details: { rests, restSeconds, hopP50Ms: percentile(turns.hop, 0.5) },
+        };
+      } finally {
+        await hops.stop();
+      }
+    } finally {
+      await stack.stop();
     }
+  } finally {
+    await sink.stop();
+  }
+}
+
+/** Posts to somebody, and returns the milliseconds until it arrived. */
+type Send = (priority: "normal" | "critical") => Promise<number>;
+
+function lonelySender(service: Service, sink: Sink): Send {
+  let sent = 0;
+  return async (priority) => {
+    const { externalId } = person((sent * 977) % recipients);
+    sent += 1;
+    const arrived = withTimeout(patienceMs, sink.reached(sent));
+    const sentAt = Date.now();
+    const accepted = service.notify({
+      recipients: [externalId],
+      template: { key: "weekly" },
+      data,
+      priority,
+    });
+    const [arrivedAt] = await Promise.all([arrived, accepted]);
+    return arrivedAt - sentAt;
   };
-  await Promise.all(Array.from({ length: callers }, caller));
-  return { ms, perSecond: (calls * 1_000) / (performance.now() - startedAt) };
+}
+
+async function takeTurns({ turns, send, hops }: { turns: number; send: Send; hops: Hops }) {
+  const random = createRandom(1);
+  const pause = () => sleep(random() * longestPauseMs);
+  const ms = { normal: [] as number[], critical: [] as number[], hop: [] as number[] };
+  const progress = startProgress("sent", turns);
+  try {
+    for (let turn = 0; turn < turns; turn++) {
+      await pause();
+      ms.normal.push(await send("normal"));
+      await pause();
+      ms.critical.push(await send("critical"));
+      await pause();
+      ms.hop.push(await hops.measure());
+      progress.update(turn + 1);
+    }
+  } finally {
+    progress.stop();
+  }
+  return ms;
+}
+
+async function sendAfterRests({
+  rests,
+  restSeconds,
+  send,
+  database,
+}: {
+  rests: number;
+  restSeconds: number;
+  send: Send;
+  database: DatabaseMeter;
+}) {
+  const ms: number[] = [];
+  let queries = 0;
+  let seconds = 0;
+  for (let rest = 0; rest < rests; rest++) {
+    await sleep(restSeconds * 1_000 * settlingShare);
+    const before = { queries: await database.countStatements(), at: performance.now() };
+    await sleep(restSeconds * 1_000 * (1 - settlingShare));
+    queries += (await database.countStatements()) - before.queries;
+    seconds += (performance.now() - before.at) / 1_000;
+    ms.push(await send("normal"));
+  }
+  return { ms, queriesPerSecond: queries / seconds };
+}
+
+/** A message that came twice would have been taken for the next one. */
+async function failOverCopies(sink: Sink): Promise<void> {
+  const { messages, deliveries } = await sink.report();
+  if (messages !== deliveries)
+    throw new Error(`${messages} messages came of ${deliveries} deliveries`);
 }

@@ -1,12 +1,18 @@
 // Before anything of ours: schemas can only be described in OpenAPI if they are made after its library is there.
 import "@hono/zod-openapi";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { benchApi } from "./api.ts";
-import { benchCampaign } from "./campaign.ts";
+import { benchCampaign, type CampaignBench } from "./campaign.ts";
+import { benchLatency, type LatencyBench } from "./latency.ts";
 import { benchMailbox } from "./mailbox.ts";
 import { benchPolicy } from "./policy.ts";
-import { printApi, printCampaign, printMailbox, printPolicy } from "./report.ts";
+import { printApi, printCampaign, printLatency, printMailbox, printPolicy } from "./report.ts";
 import { wholeNumber } from "../cli/whole-number.ts";
+
+/** How long a backup of a large database may take. */
+const backupSeconds = 600;
+
+type Options<Bench> = Omit<Bench, "environment" | "say"> & { json?: true };
 
 const program = new Command("bench").description(
   "Measures Tidings beside bare senders, on this machine.",
@@ -18,13 +24,28 @@ program
     "a campaign through the whole stack, beside a nodemailer loop and a bare SMTP conversation",
   )
   .option("--recipients <number>", "size of the audience", wholeNumber(1, 10_000_000), 10_000)
+  .option("--workers <number>", "how many workers", wholeNumber(1, 100), 1)
+  .addOption(
+    new Option("--delay <milliseconds>", "how far away the sink is: from a command to its reply")
+      .argParser(wholeNumber(0, 10_000))
+      .default(0)
+      .conflicts("smtp"),
+  )
+  .addOption(
+    new Option(
+      "--beside-transaction [seconds]",
+      "send once more beside a transaction that is so old, and compare",
+    )
+      .argParser(wholeNumber(0, 86_400))
+      .preset(String(backupSeconds)),
+  )
   .option(
     "--smtp <url>",
     "send to this server, which needs no login, instead of a sink of our own",
     smtpUrl,
   )
   .option("--json", "end with one line of JSON")
-  .action(async (options: { recipients: number; smtp?: URL; json?: true }) => {
+  .action(async ({ json, ...options }: Options<CampaignBench>) => {
     const { details, ...result } = await benchCampaign({
       ...options,
       environment: process.env,
@@ -32,7 +53,7 @@ program
     });
     printCampaign(result, details);
     failOver(result.discrepancies);
-    if (options.json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
+    if (json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
   });
 
 program
@@ -44,6 +65,23 @@ program
     printMailbox(result, details);
     failOver(result.discrepancies);
     if (options.json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
+  });
+
+program
+  .command("latency")
+  .description("notifications one at a time, and after rests, beside a bare hop of Temporal")
+  .option("--sends <number>", "how many of each priority", wholeNumber(1, 1_000_000), 1_000)
+  .option("--rests <number>", "how many rests", wholeNumber(1, 1_000), 30)
+  .option("--rest-seconds <number>", "how long each of them is", wholeNumber(1, 3_600), 30)
+  .option("--json", "end with one line of JSON")
+  .action(async ({ json, ...options }: Options<LatencyBench>) => {
+    const { details, ...result } = await benchLatency({
+      ...options,
+      environment: process.env,
+      say,
+    });
+    printLatency(result, details);
+    if (json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
   });
 
 program

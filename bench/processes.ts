@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 export interface ProcessMeter<Role extends string> {
   /** CPU seconds of each role since the meter was made, children that have ended included. */
   cpuSeconds(): Record<Role, number>;
-  /** Peak resident memory, in MB, of each role's own processes (children not counted) since they began. */
+  /** Peak resident memory, in MB, of the largest of each role's own processes (children not counted) since it began. */
   peakRssMb(): Record<Role, number>;
 }
 
@@ -38,9 +38,7 @@ export function meterProcesses<Role extends string>(
       return each((role) => (now[role] - before[role]) / ticksPerSecond);
     },
     peakRssMb() {
-      return each(
-        (role) => living(roots[role]).reduce((sum, pid) => sum + peakRssKb(pid), 0) / 1_024,
-      );
+      return each((role) => Math.max(0, ...living(roots[role]).map(peakRssKb)) / 1_024);
     },
   };
 }

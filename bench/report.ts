@@ -3,13 +3,16 @@ import type { ApiDetails, ApiResult } from "./api.ts";
 import type { DatabaseWork } from "./database-work.ts";
 import type { CampaignDetails, CampaignResult } from "./campaign.ts";
 import type { DayResult, PolicyDetails, PolicyResult } from "./policy.ts";
+import type { LatencyDetails, LatencyResult } from "./latency.ts";
 import type { MailboxDetails, MailboxResult } from "./mailbox.ts";
 
 const workLines = (work: DatabaseWork) =>
   [
     ["PostgreSQL, a message", ""],
     ["  statements", work.statementsPerMessage],
-    ["  rows", work.rowsPerMessage],
+    ["  rows written", work.rowsWrittenPerMessage],
+    ["    of the updates, heap-only", work.hotUpdatesShare],
+    ["  entries put into indexes", work.indexEntriesPerMessage],
     ["  bytes of WAL", work.walBytesPerMessage],
   ] as const;
 
@@ -17,6 +20,8 @@ export function printCampaign(result: CampaignResult, details: CampaignDetails):
   const { cpuSecondsPerThousand: cpu } = result;
   process.stdout.write(
     `\nA campaign to ${result.recipients.toLocaleString("en-US")} recipients\n${table([
+      ["workers", result.workers],
+      ["milliseconds from a command to its reply", result.serverDelayMs],
       ["messages a second", result.messagesPerSecond],
       ["  seconds in all", details.seconds],
       ["  of which until the first reached the sink", details.firstAfterSeconds ?? "not known"],
@@ -25,6 +30,10 @@ export function printCampaign(result: CampaignResult, details: CampaignDetails):
       ["a bare SMTP conversation, messages a second", result.smtpPerSecond],
       ["times the nodemailer loop", result.ratioToNodemailer],
       ["times the SMTP conversation", result.ratioToSmtp],
+      [
+        "rate beside an old transaction, of that without",
+        result.besideTransactionRatio ?? "not asked",
+      ],
       ["CPU milliseconds a thousand messages", ""],
       ...Object.entries(cpu).map(([role, seconds]) => [`  ${role}`, seconds * 1_000] as const),
       ...workLines(result),
@@ -56,6 +65,30 @@ export function printMailbox(result: MailboxResult, details: MailboxDetails): vo
       ["lost", result.lost],
       ["duplicated", result.duplicated],
       ["messages about which ledger and sink differ", result.discrepancies],
+    ])}\n`,
+  );
+}
+
+export function printLatency(result: LatencyResult, details: LatencyDetails): void {
+  const { rests, restSeconds, hopP50Ms } = details;
+  process.stdout.write(
+    `\nNotifications, one at a time\n${table([
+      ["sent, of each priority", result.sends],
+      ["milliseconds from request to arrival", ""],
+      ["  normal, median", result.p50Ms],
+      ["  normal, 99 of 100", result.p99Ms],
+      ["  critical, median", result.criticalP50Ms],
+      ["  critical, 99 of 100", result.criticalP99Ms],
+      ["a signal and an activity of Temporal, milliseconds", ""],
+      ["  median", hopP50Ms],
+      ["  99 of 100", result.hopP99Ms],
+      ["beyond the hop, 99 of 100", ""],
+      ["  normal", result.p99Ms - result.hopP99Ms],
+      ["  critical", result.criticalP99Ms - result.hopP99Ms],
+      [`after ${rests} rests of ${restSeconds} s each, milliseconds`, ""],
+      ["  median", result.restMedianMs],
+      ["  the slowest", result.restMaxMs],
+      ["statements a second during the rests", result.idleQueriesPerSecond],
     ])}\n`,
   );
 }

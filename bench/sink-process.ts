@@ -1,8 +1,8 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { compiled } from "../cli/stack/guarded.ts";
-import type { ReceivedMessage } from "./discrepancies.ts";
-import type { SinkQuestion, SinkReport } from "./sink.ts";
+import type { SinkManner, SinkQuestion, SinkReport } from "./sink.ts";
+import type { TakenMessage } from "./tally.ts";
 
 /** A sink that runs beside us, and its counts. */
 export interface Sink {
@@ -11,35 +11,43 @@ export interface Sink {
   /** Messages since the last reset: cheap to ask. */
   progress(): Promise<number>;
   report(): Promise<SinkReport>;
+  /** Resolves with the instant at which so many had arrived since the last reset; only one may wait at a time. */
+  reached(messages: number): Promise<number>;
   /** When each delivery first arrived, in milliseconds of the wall clock; null if it did not. */
   arrivals(deliveryIds: readonly string[]): Promise<(number | null)[]>;
   /** Every message since the last reset. */
-  received(): Promise<ReceivedMessage[]>;
+  received(): Promise<TakenMessage[]>;
   reset(): Promise<void>;
   stop(): Promise<void>;
 }
 
 /** Starts a sink; it ends with this process at the latest. */
-export async function startSink(): Promise<Sink> {
-  const child = fork(compiled("bench/sink.js"), [], { execArgv: [] });
-  const waiting: ((answer: unknown) => void)[] = [];
+export async function startSink(manner: SinkManner = {}): Promise<Sink> {
+  const child = fork(compiled("bench/sink.js"), [JSON.stringify(manner)], { execArgv: [] });
+  const waiting = new Map<number, (answer: unknown) => void>();
+  let asked = 0;
   const [{ port }] = (await once(child, "message")) as [{ port: number }];
-  child.on("message", ({ answer }: { answer: unknown }) => waiting.shift()?.(answer));
+  child.on("message", ({ number, answer }: { number: number; answer: unknown }) => {
+    waiting.get(number)?.(answer);
+    waiting.delete(number);
+  });
   const ask = <Answer>(question: SinkQuestion) =>
     new Promise<Answer>((resolve, reject) => {
-      waiting.push(resolve as (answer: unknown) => void);
-      child.send(question, (error) => error && reject(error));
+      const number = asked++;
+      waiting.set(number, resolve as (answer: unknown) => void);
+      child.send({ number, question }, (error) => error && reject(error));
     });
   return {
     url: `smtp://127.0.0.1:${port}`,
     pid: child.pid!,
     progress: () => ask({ ask: "progress" }),
     report: () => ask({ ask: "report" }),
+    reached: (messages) => ask({ ask: "reached", messages }),
     arrivals: (deliveryIds) => ask({ ask: "arrivals", deliveryIds: [...deliveryIds] }),
     async received() {
-      const messages: ReceivedMessage[] = [];
+      const messages: TakenMessage[] = [];
       for (let number = 0; ; number++) {
-        const page = await ask<ReceivedMessage[] | null>({ ask: "page", number });
+        const page = await ask<TakenMessage[] | null>({ ask: "page", number });
         if (!page) return messages;
         for (const message of page) messages.push(message);
       }

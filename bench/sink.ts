@@ -1,12 +1,23 @@
 // An SMTP server that takes everything and keeps only the ids, in a process of its own: so cheap that whoever sends to
 // it is the limit. It looks for bytes, never at lines, and parses nothing that it does not count.
 import { createServer, type AddressInfo, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createTally, type Slice } from "./tally.ts";
 
-/** What the sink is asked over IPC; each question gets one answer, in order. */
+/** How a sink answers; at once where nothing is said. It is the first argument of the program, as JSON. */
+export interface SinkManner {
+  /** Milliseconds from every command to its reply, as if the server were so far away. */
+  replyDelayMs?: number;
+  /** Milliseconds from the end of a message to its reply: at least, and less than. */
+  messageDelayMs?: readonly [number, number];
+}
+
+/** What the sink is asked over IPC; each question gets one answer, under its number. */
 export type SinkQuestion =
   | { ask: "progress" }
   | { ask: "report" }
+  /** Answered with the instant at which so many had arrived since the last reset, once they have. */
+  | { ask: "reached"; messages: number }
   | { ask: "arrivals"; deliveryIds: string[] }
   | { ask: "page"; number: number }
   | { ask: "reset" };
@@ -32,18 +43,30 @@ const absent: Slice = { start: 0, end: 0 };
 const nobody = Buffer.alloc(0);
 const [less, greater] = [..."<>"].map((sign) => sign.charCodeAt(0)) as [number, number];
 
+const { replyDelayMs = 0, messageDelayMs = [0, 0] } = JSON.parse(
+  process.argv[2] ?? "{}",
+) as SinkManner;
+const takesItsTime = replyDelayMs > 0 || messageDelayMs[1] > 0;
+
 const tally = createTally();
+/** Who wants to hear that so many have arrived. */
+let awaited: { messages: number; tell: (at: number) => void } | null = null;
 let cpuAtReset = process.cpuUsage();
 
 /** `start` is at the line break before the message. */
-function note(bytes: Buffer, start: number, end: number, recipient: Buffer): void {
+function note(bytes: Buffer, start: number, end: number, envelope: Envelope): void {
   const blank = bytes.indexOf(headEnd, start);
   const head = bytes.subarray(start, blank === -1 ? end : Math.min(blank, end) + lineEnd.length);
   const ids = {
     messageId: valueOf(head, messageIdField),
     deliveryId: valueOf(head, deliveryField),
   };
-  tally.add(head, ids, recipient, Date.now());
+  const at = Date.now();
+  tally.add(head, ids, { ...envelope, at });
+  if (awaited && tally.messages >= awaited.messages) {
+    awaited.tell(at);
+    awaited = null;
+  }
 }
 
 function valueOf(head: Buffer, field: Buffer): Slice {
@@ -59,22 +82,49 @@ const answers: Record<string, string> = {
   D: "354 go on\r\n",
   Q: "221 bye\r\n",
 };
-/** `RCPT`, told from `RSET` by its second letter. */
-const namesRecipient = (bytes: Buffer, at: number) =>
-  (bytes[at]! & 0xdf) === 0x52 && (bytes[at + 1]! & 0xdf) === 0x43;
+/** Commands are told by two letters: `RCPT` from `RSET` by the second. */
+const isCommand = (name: string) => {
+  const [first, second] = [...name].map((letter) => letter.charCodeAt(0));
+  return (bytes: Buffer, at: number) =>
+    (bytes[at]! & 0xdf) === first && (bytes[at + 1]! & 0xdf) === second;
+};
+const namesRecipient = isCommand("RC");
+const beginsMessage = isCommand("MA");
 const answerOf = Array.from(
   { length: 256 },
   (_, byte) => answers[String.fromCharCode(byte).toUpperCase()] ?? "250 OK\r\n",
 );
 
+interface Envelope {
+  /** When its MAIL had come, read or not: milliseconds of the wall clock. */
+  begunAt: number;
+  /** A copy, for it outlives the bytes that it came with. */
+  recipient: Buffer;
+}
+
 function converse(socket: Socket): void {
   let unread: Buffer = Buffer.alloc(0);
   let inData = false;
-  /** Of the envelope: a copy, for it outlives the bytes that it came with. */
-  let recipient: Buffer = nobody;
+  let envelope: Envelope = { begunAt: 0, recipient: nobody };
   let quitting = false;
   /** How far `unread` has been searched in vain for the end of the data. */
   let searched = 0;
+
+  const write = (reply: string, isLast: boolean) => {
+    if (socket.destroyed) return;
+    if (isLast) socket.end(reply, "latin1");
+    else socket.write(reply, "latin1");
+  };
+  /** Replies leave in order, none before its time. */
+  let lastReply = Promise.resolve();
+  const say = (reply: string, delayMs: number, isLast = false) => {
+    if (reply === "") return;
+    if (!takesItsTime) return write(reply, isLast);
+    const at = performance.now() + delayMs;
+    lastReply = lastReply
+      .then(() => sleep(Math.max(0, at - performance.now())))
+      .then(() => write(reply, isLast));
+  };
 
   socket.on("data", (chunk: Buffer) => {
     unread = unread.length === 0 ? chunk : Buffer.concat([unread, chunk]);
@@ -87,16 +137,22 @@ function converse(socket: Socket): void {
           searched = Math.max(at, unread.length - dataEnd.length + 1);
           break;
         }
-        note(unread, at, end, recipient);
+        note(unread, at, end, envelope);
         at = end + dataEnd.length;
         inData = false;
-        reply += "250 OK\r\n";
+        if (takesItsTime) {
+          say(reply, replyDelayMs);
+          const [least, most] = messageDelayMs;
+          say("250 OK\r\n", replyDelayMs + least + Math.random() * (most - least));
+          reply = "";
+        } else reply += "250 OK\r\n";
       } else {
         const end = unread.indexOf(lineEnd, at);
         if (end === -1) break;
         const answer = answerOf[unread[at]!]!;
-        if (namesRecipient(unread, at))
-          recipient = Buffer.from(
+        if (beginsMessage(unread, at)) envelope = { begunAt: Date.now(), recipient: nobody };
+        else if (namesRecipient(unread, at))
+          envelope.recipient = Buffer.from(
             unread.subarray(unread.indexOf(less, at) + 1, unread.indexOf(greater, at)),
           );
         reply += answer;
@@ -109,8 +165,7 @@ function converse(socket: Socket): void {
     }
     searched = Math.max(0, searched - at);
     if (at > 0) unread = unread.subarray(at);
-    if (quitting) socket.end(reply, "latin1");
-    else if (reply !== "") socket.write(reply, "latin1");
+    say(reply, replyDelayMs, quitting);
   });
   socket.on("error", () => socket.destroy());
   socket.setNoDelay(true);
@@ -121,6 +176,11 @@ function answer(question: SinkQuestion): unknown {
   switch (question.ask) {
     case "progress":
       return tally.messages;
+    case "reached": {
+      const { messages } = question;
+      if (tally.messages >= messages) return tally.lastAt;
+      return new Promise<number>((tell) => (awaited = { messages, tell }));
+    }
     case "report": {
       const { user, system } = process.cpuUsage(cpuAtReset);
       const { messages, firstAt, lastAt } = tally;
@@ -148,7 +208,9 @@ const server = createServer(converse);
 server.listen(0, "127.0.0.1", () =>
   process.send?.({ port: (server.address() as AddressInfo).port }),
 );
-process.on("message", (question: SinkQuestion) => process.send?.({ answer: answer(question) }));
+process.on("message", ({ number, question }: { number: number; question: SinkQuestion }) => {
+  void Promise.resolve(answer(question)).then((given) => process.send?.({ number, answer: given }));
+});
 process.once("disconnect", () => process.exit(0));
 // A Ctrl-C is for the launcher, which disconnects.
 process.on("SIGINT", () => {});

@@ -10,7 +10,7 @@ function tallyOf(messages: readonly { messageId: string; deliveryId: string; to:
       messageId: { start: 0, end: messageId.length },
       deliveryId: { start: messageId.length, end: bytes.length },
     };
-    tally.add(bytes, ids, Buffer.from(to), 1);
+    tally.add(bytes, ids, { recipient: Buffer.from(to), begunAt: 1, at: 2 });
   }
   return tally;
 }
@@ -26,7 +26,9 @@ it("keeps every message with its recipient, in order, over as many pages as it t
   let number = 0;
   for (let page = tally.page(number); page; page = tally.page(++number)) read.push(...page);
   expect(number).toBeGreaterThan(1);
-  expect(read).toEqual(messages.map(({ deliveryId, to }) => ({ deliveryId, address: to })));
+  expect(read).toEqual(
+    messages.map(({ deliveryId, to }) => ({ deliveryId, address: to, begunAt: 1, at: 2 })),
+  );
   expect(tally.count()).toEqual({ deliveries: 30_000, duplicated: 0 });
 });
 

@@ -5,34 +5,39 @@ export interface Tally {
   readonly messages: number;
   readonly firstAt: number | null;
   readonly lastAt: number | null;
-  /**
-   * Notes a message by two slices of `bytes` (an empty one: it had none), and the recipient of its envelope. `at`: milliseconds of the
-   * wall clock.
-   */
-  add(
-    bytes: Buffer,
-    ids: { messageId: Slice; deliveryId: Slice },
-    recipient: Buffer,
-    at: number,
-  ): void;
+  /** Notes a message by two slices of `bytes` (an empty one: it had none), and how it came. */
+  add(bytes: Buffer, ids: { messageId: Slice; deliveryId: Slice }, arrival: Arrival): void;
   /** Distinct delivery ids, and messages beyond the first of their Message-ID or delivery id, whichever are more. */
   count(): { deliveries: number; duplicated: number };
   /** When each of these deliveries first arrived; null if it did not. */
   arrivals(deliveryIds: readonly string[]): (number | null)[];
   /** All messages in the order in which they came, a page of some thousands at a time: the first is 0; null beyond the last. */
-  page(number: number): ReceivedMessage[] | null;
+  page(number: number): TakenMessage[] | null;
   reset(): void;
 }
+
+/** Instants are milliseconds of the wall clock. */
+interface Arrival {
+  /** Of the envelope. */
+  recipient: Buffer;
+  /** When its envelope began. */
+  begunAt: number;
+  /** When it was there. */
+  at: number;
+}
+
+/** A message, and when it came. */
+export interface TakenMessage extends ReceivedMessage, Omit<Arrival, "recipient"> {}
 
 export interface Slice {
   start: number;
   end: number;
 }
 
-/** A note: the instant (8 bytes), then each id behind its length (1 byte; longer ones are cut). */
+/** A note: the instants (8 bytes each), then each id behind its length (1 byte; longer ones are cut). */
 const instantBytes = 8;
 const longestId = 255;
-const longestNote = instantBytes + 3 * (1 + longestId);
+const longestNote = 2 * instantBytes + 3 * (1 + longestId);
 const blockBytes = 1 << 20;
 
 interface Block {
@@ -41,6 +46,7 @@ interface Block {
 }
 
 interface Note {
+  begunAt: number;
   at: number;
   messageId: string;
   deliveryId: string;
@@ -69,11 +75,19 @@ export function createTally(): Tally {
       at = end;
       return read;
     };
-    for (let left = block.messages; left > 0; left--) {
-      const instant = bytes.readDoubleLE(at);
+    const instant = () => {
+      const read = bytes.readDoubleLE(at);
       at += instantBytes;
-      yield { at: instant, messageId: text(), deliveryId: text(), recipient: text() };
-    }
+      return read;
+    };
+    for (let left = block.messages; left > 0; left--)
+      yield {
+        begunAt: instant(),
+        at: instant(),
+        messageId: text(),
+        deliveryId: text(),
+        recipient: text(),
+      };
   }
 
   function* notes(): Generator<Note> {
@@ -90,14 +104,13 @@ export function createTally(): Tally {
     get lastAt() {
       return lastAt;
     },
-    add(bytes, { messageId, deliveryId }, recipient, at) {
+    add(bytes, { messageId, deliveryId }, { recipient, begunAt, at }) {
       if (used + longestNote > blockBytes) {
         blocks.push({ bytes: Buffer.allocUnsafe(blockBytes), messages: 0 });
         used = 0;
       }
       const block = blocks.at(-1)!;
-      block.bytes.writeDoubleLE(at, used);
-      used += instantBytes;
+      for (const instant of [begunAt, at]) used = block.bytes.writeDoubleLE(instant, used);
       put(block.bytes, bytes, messageId);
       put(block.bytes, bytes, deliveryId);
       put(block.bytes, recipient, { start: 0, end: recipient.length });
@@ -131,9 +144,11 @@ export function createTally(): Tally {
     page(number) {
       const block = blocks[number];
       if (!block) return null;
-      return Array.from(notesOf(block), ({ deliveryId, recipient }) => ({
+      return Array.from(notesOf(block), ({ deliveryId, recipient, begunAt, at }) => ({
         deliveryId,
         address: recipient,
+        begunAt,
+        at,
       }));
     },
     reset() {

@@ -57,6 +57,7 @@ export interface NewNotification {
   template: { key: string };
   data?: Record<string, unknown>;
   priority?: "critical" | "high" | "normal" | "low";
+  sendAt?: string;
 }
 
 export type Service = ReturnType<typeof createService>;
@@ -139,6 +140,15 @@ export function createService({ url, apiKey }: { url: string; apiKey: string }) 
     },
     async startCampaign(id: string) {
       return campaign.parse(await call("POST", `/v1/campaigns/${id}/start`));
+    },
+    async pauseCampaign(id: string) {
+      return campaign.parse(await call("POST", `/v1/campaigns/${id}/pause`));
+    },
+    async resumeCampaign(id: string) {
+      return campaign.parse(await call("POST", `/v1/campaigns/${id}/resume`));
+    },
+    async cancelCampaign(id: string) {
+      return campaign.parse(await call("POST", `/v1/campaigns/${id}/cancel`));
     },
     async campaign(id: string) {
       return campaign.parse(await call("GET", `/v1/campaigns/${id}`));

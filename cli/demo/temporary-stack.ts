@@ -19,7 +19,7 @@ export async function startTemporaryStack({
   environment,
   smtpUrl,
   ...options
-}: Pick<StackOptions, "environment" | "workers" | "say"> & {
+}: Pick<StackOptions, "environment" | "environmentOfWorker" | "workers" | "say"> & {
   smtpUrl?: string;
 }): Promise<TemporaryStack> {
   const dataDir = mkdtempSync(join(tmpdir(), "tidings-"));

@@ -16,7 +16,7 @@ import {
   waitForPostgres,
 } from "./postgres.ts";
 import { claimFolder } from "./processes.ts";
-import { whenReady } from "./supervised.ts";
+import { type Ending, whenReady } from "./supervised.ts";
 import { temporalOrder, waitForTemporal } from "./temporal.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -31,6 +31,8 @@ export interface StackOptions {
    * name servers that somebody else runs: then none of that kind is started.
    */
   environment: NodeJS.ProcessEnv;
+  /** What one of the workers gets besides. */
+  environmentOfWorker?: (index: number) => NodeJS.ProcessEnv;
   /** Told in plain words what takes long, and what dies and returns. */
   say?: (line: string) => void;
 }
@@ -45,8 +47,8 @@ export interface Stack {
   smtpUrl: string;
   /** JSON lines, as `MailboxLogLine` of mailbox.ts; null if there is no mailbox of ours. */
   mailboxLog: string | null;
-  /** SIGKILL to the process itself; it stays down until `restart`. Resolves when it is gone. */
-  kill(role: Role, index?: number): Promise<void>;
+  /** A signal, SIGKILL if none is named, to the process itself; it stays down until `restart`. Resolves when it is gone. */
+  kill(role: Role, index?: number, signal?: Ending): Promise<void>;
   /** Stops it if it runs, starts it, resolves when it serves again. */
   restart(role: Role, index?: number): Promise<void>;
   /** The processes themselves, guards left out; null for one that is down. */
@@ -138,7 +140,11 @@ class Launcher {
     const worker = (index: number) => (log: number) =>
       startNodeProcess({
         ...ours,
-        environment: { ...environment, ...listenerOf(given, index) },
+        environment: {
+          ...environment,
+          ...listenerOf(given, index),
+          ...options.environmentOfWorker?.(index),
+        },
         program: "workers/main.js",
         log,
       });
@@ -162,7 +168,7 @@ class Launcher {
       smtpUrl:
         smtp?.url ?? given["SMTP_URL"] ?? readFileSync(given["SMTP_URL_FILE"]!, "utf8").trim(),
       mailboxLog: smtp && smtp.log,
-      kill: (role, index = 0) => this.#members.get(role, index).kill(),
+      kill: (role, index = 0, signal) => this.#members.get(role, index).kill(signal),
       restart: (role, index = 0) => this.#members.get(role, index).restart(),
       pids: () => this.#members.pids(),
       stop: async () => {

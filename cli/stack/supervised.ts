@@ -42,6 +42,9 @@ export interface SupervisedOptions {
   changed: (change: { started?: number[]; ended?: number[] }) => void;
 }
 
+/** How a process is ended: at once, or by itself once it has finished what it does. */
+export type Ending = "SIGKILL" | "SIGTERM";
+
 const firstBackoffMs = 250;
 const longestBackoffMs = 10_000;
 /** After so long the next death is not put down to the same cause. */
@@ -88,11 +91,11 @@ export class Supervised {
     await this.#running?.stop();
   }
 
-  /** SIGKILL to the process itself; it stays down until `start` or `restart`. */
-  async kill(): Promise<void> {
+  /** A signal to the process itself, of which it ends; it stays down until `start` or `restart`. Resolves when it is gone. */
+  async kill(signal: Ending = "SIGKILL"): Promise<void> {
     await this.#rest();
     if (!this.#running) return;
-    sendSignal(this.#running.pid, "SIGKILL");
+    sendSignal(this.#running.pid, signal);
     await this.#running.exited;
   }
 

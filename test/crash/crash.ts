@@ -1,149 +1,204 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
+import { leaseMs } from "../../activities/dispatch/leases.ts";
+import { type Sink, startSink } from "../../bench/sink-process.ts";
 import { createService, type Service } from "../../cli/demo/service.ts";
-import { startTemporaryStack } from "../../cli/demo/temporary-stack.ts";
+import { startTemporaryStack, type TemporaryStack } from "../../cli/demo/temporary-stack.ts";
 import { startProgress } from "../../cli/demo/progress.ts";
-import { inFlightBound } from "../../workers/worker.ts";
-import { startMailServer, type MailServer } from "../policy/mail-server.ts";
+import { compiled } from "../../cli/stack/guarded.ts";
+import { sendSignal } from "../../cli/stack/supervised.ts";
+import { poll } from "../../lib/polling.ts";
+import { withTimeout } from "../../lib/timeout.ts";
+import { inFlightBound, shutdownForceMs } from "../../workers/worker.ts";
+import {
+  type AskedCampaign,
+  type AskedNotification,
+  gatherPeople,
+  messagesOf,
+  notifyMeanwhile,
+  postForLater,
+  startCampaigns,
+  type StartedCampaign,
+} from "./asked.ts";
 import { judge, type Verdict } from "./verdict.ts";
 
-export interface CrashOptions {
+/** What makes it harder, alone, together, or with kills. */
+export interface Variants {
+  /** The mail server takes up to five seconds over a message. */
+  slowServer: boolean;
+  /** The wall clock of one of the two workers is an hour ahead. */
+  clockAhead: boolean;
+  /** A worker and the mail server stand still for longer than a lease, and go on. */
+  freeze: boolean;
+  /** Each worker is told to end in the middle of its work, and started again. */
+  sigterm: boolean;
+}
+
+export interface CrashOptions extends Variants {
   recipients: number;
-  /** How many times a worker is killed; Temporal and PostgreSQL are killed once each after that. */
+  /** How many times a worker is killed; after that, if it was any, Temporal and PostgreSQL are killed once each. */
   kills: number;
   environment: NodeJS.ProcessEnv;
   say: (line: string) => void;
 }
 
-export interface CrashResult extends Verdict {
+export interface CrashResult extends Verdict, Variants {
   recipients: number;
   kills: number;
-  /** Of one worker: what its death may repeat. The deaths of Temporal and PostgreSQL may repeat nothing. */
+  /** Of one worker: what its death or its standing still may repeat. The deaths of Temporal and PostgreSQL may repeat nothing. */
   inFlightBound: number;
-  /** The API's account of the campaign is exact, and the mail server agrees with the ledger. */
+  /** How often a worker was killed, stood still, or was told to end: each may repeat what was in flight. */
+  disturbances: number;
+  /** Workers that had not ended by themselves within the time that they promise. */
+  drainsCutOff: number;
+  /** The API's account of each campaign is exact, and the mail server agrees with the ledger. */
   reconciled: boolean;
   seconds: number;
-  /** Notifications accepted beside the campaign. */
+  /** Notifications accepted beside the campaigns. */
   notifications: number;
 }
 
 const workers = 2;
 /** Of each worker to the mail server, which answers each after a delay, so that a worker always dies with its hands full. */
 const connections = 10;
-/** How long the campaign would take undisturbed, for each thing that is killed: enough to see it come back. */
-const secondsPerKill = 6;
-const longestDelayMs = 2_000;
+/** How long the campaigns would take undisturbed, for each thing that is done to them: enough to see it come back. */
+const secondsPerStep = 6;
+const longestDelayMs = 5_000;
+const slowServerMs = [0, 5_000] as const;
 
-const notifyEveryMs = 500;
-const patienceMs = 180_000;
+/** Of a campaign, when it is stopped. */
+const stoppedAtPart = 1 / 3;
+/** Longer than a lease: what is taken up again by mistake is seen. */
+const pausedMs = leaseMs + 2_000;
+const frozenMs = 2 * leaseMs;
+/** Beyond what it would take undisturbed, several times over. */
+const patienceMs = 120_000;
+const progressMs = 200;
 
-/** Nothing was lost, nothing owed twice, and no more sent twice than was promised. */
+/** Nothing was lost, owed twice, early or begun after a stop, and no more was sent twice than was promised. */
 export function passes(result: CrashResult): boolean {
-  const { lost, ledgerDuplicates, reconciled, deliveredTwice, kills, inFlightBound } = result;
+  const { deliveredTwice, disturbances, discrepancies, reconciled } = result;
   return (
-    lost === 0 &&
-    ledgerDuplicates === 0 &&
+    result.lost === 0 &&
+    result.early === 0 &&
+    result.begunAfterStop === 0 &&
+    result.ledgerDuplicates === 0 &&
+    result.drainsCutOff === 0 &&
     reconciled &&
-    result.discrepancies.length === 0 &&
-    deliveredTwice <= kills * inFlightBound
+    discrepancies.length === 0 &&
+    deliveredTwice <= disturbances * result.inFlightBound
   );
 }
 
 /**
- * Runs a campaign on the real stack and kills what it runs on with SIGKILL, at moments set by its progress: workers,
- * then Temporal, then PostgreSQL. Notifications are posted all the while. Throws if the campaign was over before the last
- * kill (it proves nothing then), or does not end.
+ * Runs campaigns on the real stack, stops two of them, and does to it what the options say: workers are killed with SIGKILL, then
+ * Temporal and PostgreSQL, at moments set by the progress. Notifications are posted all the while. What does not end is judged as it
+ * is after a while. Throws if the campaigns were over before the last of what is done to them: it proves nothing then.
  */
 export async function crash(options: CrashOptions): Promise<CrashResult> {
-  const { recipients, kills } = options;
-  const seconds = secondsPerKill * (kills + 2);
-  const delayMs = Math.min(
-    longestDelayMs,
-    Math.ceil((seconds * 1_000 * workers * connections) / recipients),
-  );
+  const messageDelayMs = delayOf(options);
   // Nothing kills it: what it has seen is beyond doubt.
-  const server = await startMailServer("crash", { delayMs });
+  const server = await startSink({ messageDelayMs });
+  const undisturbedMs =
+    (messagesOf(options.recipients) * (messageDelayMs[0] + messageDelayMs[1])) /
+    (2 * workers * connections);
+  const until = patientlyUntil(patienceMs + 2 * undisturbedMs, options.say);
   try {
-    return await crashOver(server, options);
+    return await crashOver(server, options, until);
   } finally {
     await server.stop();
   }
 }
 
-async function crashOver(
-  server: MailServer,
-  { recipients, kills, environment, say }: CrashOptions,
-): Promise<CrashResult> {
+function delayOf({ recipients, kills, freeze, sigterm, slowServer }: CrashOptions) {
+  if (slowServer) return slowServerMs;
+  const steps = kills + 2 + (sigterm ? workers : 0) + (freeze ? 1 : 0);
+  const seconds = secondsPerStep * steps + (freeze ? (2 * frozenMs + pausedMs) / 1_000 : 0);
+  const undisturbedMs = (seconds * 1_000 * workers * connections) / messagesOf(recipients);
+  const delayMs = Math.min(longestDelayMs, Math.ceil(undisturbedMs));
+  return [delayMs, delayMs] as const;
+}
+
+async function crashOver(server: Sink, options: CrashOptions, until: Until): Promise<CrashResult> {
+  const { recipients, kills, slowServer, clockAhead, freeze, sigterm, environment, say } = options;
   const startedAt = Date.now();
   say("starting the stack");
   let proven = false;
   const stack = await startTemporaryStack({
-    environment,
+    // More waits here, on purpose, than a service would let come together.
+    environment: { ...environment, MAX_UNSENT: "100000000" },
+    ...(clockAhead && { environmentOfWorker: (index) => (index === 1 ? wrongClock : {}) }),
     workers,
-    smtpUrl: `${server.url}&connections=${connections}`,
+    smtpUrl: `${server.url}?name=crash&connections=${connections}`,
     say,
   });
   try {
     const service = createService({ url: stack.urls.api, apiKey: stack.apiKey });
-    await service.importRecipients("application/x-ndjson", audience(recipients));
-    await service.createTemplate({ key: "crash", name: "Crash", content: { email: message } });
-    const id = await service.createCampaign({
-      name: "Crash",
-      template: { key: "crash" },
-      audience: { all: true },
-    });
-    await service.startCampaign(id);
+    const people = gatherPeople(recipients);
+    await people.import(service);
+    const forLater = await postForLater(service, people);
+    const started = await startCampaigns(service, people);
     say(`sending to ${recipients} recipients`);
-    const beside = notifyMeanwhile(service, recipients);
-    const progress = startProgress("sent", recipients);
+    const beside = notifyMeanwhile(service, people);
+    const progress = startProgress("sent", Math.ceil(messagesOf(recipients)));
+    const watch = poll(async () => progress.update(await server.progress()), progressMs);
+    let campaigns: AskedCampaign[];
+    let drainsCutOff = 0;
     try {
-      const reached = async (part: number) => {
-        const wanted = Math.ceil((recipients * part) / (kills + 2));
-        await until(`${wanted} messages at the mail server`, () => {
-          progress.update(server.mails.length);
-          return server.mails.length >= wanted;
-        });
-      };
-      for (let kill = 0; kill < kills; kill++) {
-        await reached(kill + 0.5);
-        await killed(server, say, `worker ${kill % workers}`, async () => {
-          await stack.kill("worker", kill % workers);
-          await stack.restart("worker", kill % workers);
-        });
+      const stopping = stopCampaigns({ service, stack, started, options, until });
+      stopping.catch(() => {});
+      // While a worker stands still for the cancelled one, nothing else is done to it.
+      if (freeze) await stopping;
+      const steps = stepsOf({ stack, server, options, cutOff: () => drainsCutOff++ });
+      for (const [index, { what, run }] of steps.entries()) {
+        const wanted = Math.ceil((recipients * (index + 0.5)) / steps.length);
+        await until(
+          `${wanted} messages at the mail server`,
+          async () => (await server.progress()) >= wanted,
+        );
+        if ((await service.campaign(started.kept.id)).finishedAt !== null)
+          throw new Error(`the campaign was over before "${what}": nothing is proven`);
+        const at = Date.now();
+        const before = await server.progress();
+        await run();
+        const tookSeconds = ((Date.now() - at) / 1_000).toFixed(1);
+        say(`${what} after ${before} messages; back after ${tookSeconds} s`);
       }
-      for (const [index, role] of (["temporal", "postgres"] as const).entries()) {
-        await reached(kills + index + 0.5);
-        if ((await service.campaign(id)).finishedAt !== null)
-          throw new Error("the campaign was over before the last kill: nothing is proven");
-        await killed(server, say, role, async () => {
-          await stack.kill(role);
-          await stack.restart(role);
-        });
-      }
-      await until("the campaign to end", async () => {
-        progress.update(server.mails.length);
-        return (await service.campaign(id)).finishedAt !== null;
+      campaigns = await stopping;
+      await until("the campaigns to end", async () => {
+        const now = await Promise.all(campaigns.map(({ id }) => service.campaign(id)));
+        return now.every(({ finishedAt }) => finishedAt !== null);
       });
     } finally {
+      watch.stop();
       progress.stop();
     }
-    const notifications = await beside.stop();
-    await until("every notification to end", () => allEnded(service, notifications));
+    const notifications = [...forLater, ...(await beside.stop())];
+    await until("the notifications to end", () => allEnded(service, notifications));
 
     const verdict = await judge({
       databaseUrl: stack.databaseUrl,
-      mails: server.mails,
-      owed: recipients + notifications.length,
-      audience: Array.from({ length: recipients }, (_, n) => email(n)),
+      server,
+      asked: { campaigns, notifications, quiet: people.quiet },
+      addresses: people.addresses,
       say,
     });
-    const account = await service.reconciliation(id);
+    const accounts = await Promise.all(campaigns.map(({ id }) => service.reconciliation(id)));
     const result = {
       ...verdict,
       recipients,
       kills,
+      slowServer,
+      clockAhead,
+      freeze,
+      sigterm,
       inFlightBound: inFlightBound.delivery + inFlightBound.critical,
+      disturbances: kills + (freeze ? 1 : 0) + (sigterm ? workers : 0),
+      drainsCutOff,
       reconciled:
-        account.reconciled && account.audience === recipients && verdict.discrepancies.length === 0,
+        accounts.every(
+          (account, n) => account.reconciled && account.audience === campaigns[n]!.audience,
+        ) && verdict.discrepancies.length === 0,
       seconds: (Date.now() - startedAt) / 1_000,
       notifications: notifications.length,
     };
@@ -155,75 +210,128 @@ async function crashOver(
   }
 }
 
-const message = {
-  subject: "Hello {{ recipient.attributes.name }}",
-  html: "<p>Hello {{ recipient.attributes.name }}, this one gets through.</p>",
+const wrongClock = {
+  NODE_OPTIONS: `--import ${pathToFileURL(compiled("test/crash/clock-ahead.js")).href}`,
 };
 
-const externalId = (n: number) => `user-${n}`;
-const email = (n: number) => `user-${n}@example.org`;
+/**
+ * Cancels one campaign and pauses another, each in the middle of its work, and lets the second one go on after a while. With
+ * `freeze`, a worker stands still while the first is cancelled, and goes on when its leases have long run out.
+ */
+async function stopCampaigns({
+  service,
+  stack,
+  started: { kept, cancelled, paused },
+  options: { freeze, say },
+  until,
+}: {
+  service: Service;
+  stack: TemporaryStack;
+  started: Record<"kept" | "cancelled" | "paused", StartedCampaign>;
+  options: CrashOptions;
+  until: Until;
+}): Promise<AskedCampaign[]> {
+  const inTheMiddle = ({ id, audience }: StartedCampaign) =>
+    until(
+      "a campaign to be in the middle of its work",
+      async () => (await service.reconciliation(id)).sent >= audience * stoppedAtPart,
+    );
+  await inTheMiddle(cancelled);
+  let cancelledAt = Infinity;
+  const cancel = async () => {
+    await service.cancelCampaign(cancelled.id);
+    cancelledAt = Date.now();
+  };
+  if (freeze) {
+    await whileFrozen(stack.pids().worker[0]!, cancel);
+    say(`a worker stood still for ${frozenMs / 1_000} s, and a campaign was cancelled meanwhile`);
+  } else await cancel();
 
-function* audience(count: number): Generator<string> {
-  for (let n = 0; n < count; n++) {
-    const recipient = {
-      externalId: externalId(n),
-      email: email(n),
-      attributes: { name: `User ${n}` },
-    };
-    yield `${JSON.stringify(recipient)}\n`;
+  await inTheMiddle(paused);
+  await service.pauseCampaign(paused.id);
+  const pausedAt = Date.now();
+  await sleep(pausedMs);
+  const resumedAt = Date.now();
+  await service.resumeCampaign(paused.id);
+  return [
+    { ...kept, isCancelled: false, stopped: null },
+    { ...cancelled, isCancelled: true, stopped: { from: cancelledAt, until: Infinity } },
+    { ...paused, isCancelled: false, stopped: { from: pausedAt, until: resumedAt } },
+  ];
+}
+
+/** What is done to the stack while the campaign runs, one after the other. */
+function stepsOf({
+  stack,
+  server,
+  options: { kills, freeze, sigterm },
+  cutOff,
+}: {
+  stack: TemporaryStack;
+  server: Sink;
+  options: CrashOptions;
+  /** Told of a worker that had to be killed. */
+  cutOff: () => void;
+}): { what: string; run: () => Promise<void> }[] {
+  const kill = (role: "worker" | "temporal" | "postgres", index = 0) => ({
+    what: role === "worker" ? `killed worker ${index}` : `killed ${role}`,
+    run: async () => {
+      await stack.kill(role, index);
+      await stack.restart(role, index);
+    },
+  });
+  const end = (index: number) => ({
+    what: `told worker ${index} to end`,
+    run: async () => {
+      await withTimeout(shutdownForceMs, stack.kill("worker", index, "SIGTERM")).catch(cutOff);
+      await stack.restart("worker", index);
+    },
+  });
+  const freezeServer = {
+    what: "froze the mail server",
+    run: () => whileFrozen(server.pid, () => Promise.resolve()),
+  };
+  const each = (count: number) => Array.from({ length: count }, (_, index) => index % workers);
+  return [
+    ...each(kills).map((index) => kill("worker", index)),
+    ...(sigterm ? each(workers).map(end) : []),
+    ...(freeze ? [freezeServer] : []),
+    ...(kills > 0 ? [kill("temporal"), kill("postgres")] : []),
+  ];
+}
+
+/** Has a process stand still for `frozenMs`, and does something meanwhile. */
+async function whileFrozen(pid: number, work: () => Promise<void>): Promise<void> {
+  sendSignal(pid, "SIGSTOP");
+  try {
+    await Promise.all([sleep(frozenMs), work()]);
+  } finally {
+    sendSignal(pid, "SIGCONT");
   }
 }
 
-async function killed(
-  { mails }: MailServer,
-  say: (line: string) => void,
-  what: string,
-  kill: () => Promise<void>,
-) {
-  const at = Date.now();
-  const before = mails.length;
-  await kill();
-  say(
-    `killed ${what} after ${before} messages; back after ${((Date.now() - at) / 1_000).toFixed(1)} s`,
-  );
-}
-
-/** Posts one notification after the other, each under its key and again until it is accepted; every third is critical. */
-function notifyMeanwhile(service: Service, recipients: number) {
-  const ids: string[] = [];
-  let stopped = false;
-  const posting = (async () => {
-    for (let n = 0; !stopped; n++) {
-      const priority = n % 3 === 0 ? "critical" : "normal";
-      const to = externalId((n * 7) % recipients);
-      ids.push(await service.notify({ recipients: [to], template: { key: "crash" }, priority }));
-      await sleep(notifyEveryMs);
-    }
-  })();
-  posting.catch(() => {});
-  return {
-    /** Resolves with the ids of those that were accepted; rejects if one was refused. */
-    async stop() {
-      stopped = true;
-      await posting;
-      return ids;
-    },
-  };
-}
-
-async function allEnded(service: Service, notifications: readonly string[]): Promise<boolean> {
-  for (const id of notifications) {
+async function allEnded(
+  service: Service,
+  notifications: readonly AskedNotification[],
+): Promise<boolean> {
+  for (const { id, waits } of notifications) {
+    if (waits) continue;
     const { pending, sending } = (await service.notification(id)).counts;
     if (pending + sending > 0) return false;
   }
   return true;
 }
 
-async function until(what: string, ask: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + patienceMs;
-  while (!(await ask())) {
-    if (Date.now() > deadline)
-      throw new Error(`waited ${patienceMs / 1_000} s in vain for ${what}`);
-    await sleep(100);
-  }
+/** Resolves when the answer is yes, or when it has been no for too long, of which it tells. */
+type Until = (what: string, ask: () => Promise<boolean>) => Promise<void>;
+
+function patientlyUntil(forMs: number, say: (line: string) => void): Until {
+  return async (what, ask) => {
+    const deadline = Date.now() + forMs;
+    while (!(await ask())) {
+      if (Date.now() > deadline)
+        return say(`waited ${Math.round(forMs / 1_000)} s in vain for ${what}`);
+      await sleep(100);
+    }
+  };
 }

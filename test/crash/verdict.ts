@@ -1,18 +1,18 @@
 import pg from "pg";
 import type { Discrepancy } from "../../bench/discrepancies.ts";
 import { judgeAccount } from "../../bench/judge-account.ts";
+import type { Sink } from "../../bench/sink-process.ts";
 import { publicId } from "../../domain/ids.ts";
-import type { ArrivedMail } from "../policy/mail-server.ts";
+import type { Asked } from "./asked.ts";
+import { findShortfalls, type OwedRow, type Shortfalls } from "./shortfalls.ts";
 
-/** What the ledger says, held against what the mail server saw. */
-export interface Verdict {
-  /** Owed, and not surely delivered: no row, a row that has not ended as sent, or one that the mail server never saw. */
-  lost: number;
+/** What the ledger says, held against what was asked for and what the mail server saw. */
+export interface Verdict extends Shortfalls {
   /** Rows beyond one for each source, recipient and leg. */
   ledgerDuplicates: number;
   /** Copies at the mail server beyond the first of their Message-ID. */
   deliveredTwice: number;
-  /** Where the two differ, message by message. */
+  /** Where ledger and mail server differ, message by message. */
   discrepancies: Discrepancy[];
   /** Rows by status, for whoever has to find out. */
   statuses: Record<string, number>;
@@ -20,50 +20,67 @@ export interface Verdict {
 
 export async function judge({
   databaseUrl,
-  mails,
-  owed,
-  audience,
+  server,
+  asked,
+  addresses,
   say,
 }: {
   databaseUrl: string;
-  mails: readonly ArrivedMail[];
-  /** How many deliveries were accepted in all. */
-  owed: number;
-  /** The addresses that anything was meant for. */
-  audience: Iterable<string>;
+  server: Sink;
+  asked: Asked;
+  /** Those that anything was meant for. */
+  addresses: Iterable<string>;
   say: (line: string) => void;
 }): Promise<Verdict> {
   const discrepancies = await judgeAccount({
     databaseUrl,
-    received: async () =>
-      mails.map(({ deliveryId, to }) => ({ deliveryId: deliveryId ?? "", address: to })),
-    audience,
+    received: () => server.received(),
+    audience: addresses,
     since: new Date(0),
+    waiting: asked.notifications.filter(({ waits }) => waits).length,
     say,
   });
-  const seen = new Set(mails.map(({ deliveryId }) => deliveryId));
+  const { rows, ledgerDuplicates } = await readLedger(databaseUrl);
+  const statuses: Record<string, number> = {};
+  for (const { status } of rows) statuses[status] = (statuses[status] ?? 0) + 1;
+  return {
+    ...findShortfalls({ asked, rows, messages: await server.received() }),
+    ledgerDuplicates,
+    deliveredTwice: (await server.report()).duplicated,
+    discrepancies,
+    statuses,
+  };
+}
+
+async function readLedger(
+  databaseUrl: string,
+): Promise<{ rows: OwedRow[]; ledgerDuplicates: number }> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
-    const { rows } = await client.query<{ id: string; status: string }>(
-      "SELECT id, status FROM deliveries",
+    const { rows } = await client.query<{
+      id: string;
+      status: string;
+      campaign: string | null;
+      notification: string | null;
+    }>(
+      "SELECT id, status, campaign_id AS campaign, notification_id AS notification FROM deliveries",
     );
     const { rows: repeated } = await client.query<{ extra: number }>(
       `SELECT coalesce(sum(count - 1), 0)::int AS extra FROM (
          SELECT count(*) FROM deliveries GROUP BY campaign_id, notification_id, recipient_id, leg
        ) AS r(count)`,
     );
-    const delivered = rows.filter(
-      ({ id, status }) => status === "sent" && seen.has(publicId("delivery", id)),
-    );
-    const statuses: Record<string, number> = {};
-    for (const { status } of rows) statuses[status] = (statuses[status] ?? 0) + 1;
     return {
-      lost: owed - delivered.length,
+      rows: rows.map(({ id, status, campaign, notification }) => ({
+        id: publicId("delivery", id),
+        status,
+        source:
+          campaign === null
+            ? publicId("notification", notification!)
+            : publicId("campaign", campaign),
+      })),
       ledgerDuplicates: repeated[0]!.extra,
-      deliveredTwice: mails.length - new Set(mails.map(({ messageId }) => messageId)).size,
-      discrepancies,
-      statuses,
     };
   } finally {
     await client.end();

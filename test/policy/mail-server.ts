@@ -1,6 +1,5 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 import { SMTPServer, type SMTPServerDataStream } from "smtp-server";
 
 export interface ArrivedMail {
@@ -29,11 +28,7 @@ export interface MailServer {
   stop(): Promise<void>;
 }
 
-/** @param delayMs how long it takes over each mail, before that counts as come */
-export async function startMailServer(
-  name: string,
-  { delayMs = 0 }: { delayMs?: number } = {},
-): Promise<MailServer> {
+export async function startMailServer(name: string): Promise<MailServer> {
   const mails: ArrivedMail[] = [];
   let holding = false;
   const held: (() => void)[] = [];
@@ -41,7 +36,6 @@ export async function startMailServer(
   const accept = async (stream: SMTPServerDataStream, to: string) => {
     const chunks: Buffer[] = [];
     for await (const chunk of stream) chunks.push(chunk as Buffer);
-    if (delayMs > 0) await sleep(delayMs);
     mails.push(read(Buffer.concat(chunks).toString("latin1"), to));
     if (holding) await new Promise<void>((resolve) => held.push(resolve));
   };

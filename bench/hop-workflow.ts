@@ -1,0 +1,26 @@
+import {
+  condition,
+  continueAsNew,
+  defineSignal,
+  proxyActivities,
+  setHandler,
+  workflowInfo,
+} from "@temporalio/workflow";
+
+export interface HopActivities {
+  arrive(number: number): Promise<void>;
+}
+
+export const hopSignal = defineSignal<[number: number]>("hop");
+
+/** Runs an activity for each signal, which come one at a time: the least that Temporal can be asked for. */
+export async function hop(): Promise<void> {
+  const { arrive } = proxyActivities<HopActivities>({ startToCloseTimeout: "10 seconds" });
+  const waiting: number[] = [];
+  setHandler(hopSignal, (number) => void waiting.push(number));
+  while (!workflowInfo().continueAsNewSuggested) {
+    await condition(() => waiting.length > 0);
+    await arrive(waiting.shift()!);
+  }
+  await continueAsNew<typeof hop>();
+}

@@ -1,0 +1,26 @@
+export interface Latencies {
+  /** Milliseconds of each call, in the order in which they ended. */
+  ms: number[];
+  /** Calls ended a second, over all callers. */
+  perSecond: number;
+}
+
+/** Makes `calls` calls, `callers` of them at once, each caller one after the other. Rejects with the first that fails. */
+export async function measureCalls(
+  { calls, callers }: { calls: number; callers: number },
+  call: (n: number) => Promise<unknown>,
+): Promise<Latencies> {
+  const ms: number[] = [];
+  let next = 0;
+  const startedAt = performance.now();
+  const caller = async () => {
+    while (next < calls) {
+      const n = next++;
+      const at = performance.now();
+      await call(n);
+      ms.push(performance.now() - at);
+    }
+  };
+  await Promise.all(Array.from({ length: callers }, caller));
+  return { ms, perSecond: (calls * 1_000) / (performance.now() - startedAt) };
+}
