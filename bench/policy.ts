@@ -114,6 +114,7 @@ function createWorld(
   const app = createApp({
     prisma,
     pool,
+    acceptPool: pool,
     wakes: { queue: () => {}, campaign: () => {}, flush: async () => {} },
     probeTemporal: async () => {},
     logger,

@@ -1,6 +1,6 @@
 import { createApp } from "../../api/app.ts";
 import { createApiMetrics } from "../../api/http/metrics.ts";
-import { createPool } from "../../api/http/pool.ts";
+import { createAcceptPool, createPool } from "../../api/http/pool.ts";
 import type { ApiDeps } from "../../api/http/router.ts";
 import { createLogger } from "../../config/logger.ts";
 import { createTestDatabase } from "../support/postgres.ts";
@@ -33,10 +33,12 @@ export async function startApi({
   const logged: string[] = [];
   const logger = createLogger("api", "debug", { write: (line) => void logged.push(line) });
   const pool = createPool({ url: database.url, connections: 10, logger });
+  const acceptPool = createAcceptPool({ url: database.url, connections: 4, logger });
   const metrics = createApiMetrics();
   const app = createApp({
     prisma,
     pool,
+    acceptPool,
     metrics,
     wakes: {
       queue: (name) => void woken.push(name),
@@ -85,7 +87,7 @@ export async function startApi({
   }
 
   async function stop(): Promise<void> {
-    await pool.end();
+    await Promise.all([pool.end(), acceptPool.end()]);
     await database.drop();
   }
 
