@@ -1,6 +1,7 @@
 import { createRulebookReader, type ReadRulebook } from "../ledger/rulebook.ts";
 import { createLedgerReader, type LedgerReader } from "../ledger/health-figures.ts";
 import { createTokens, type Tokens } from "../domain/tokens.ts";
+import { createTurns, type InTurn } from "../lib/turns.ts";
 import { createKeyring, type Keyring } from "./http/keyring.ts";
 import { type ApiMetrics, createApiMetrics } from "./http/metrics.ts";
 import type { ApiDeps } from "./http/router.ts";
@@ -26,6 +27,8 @@ export interface Services extends ApiDeps {
   admission: Admission;
   /** Writes what is accepted at about the same time together. */
   acceptTogether: AcceptTogether;
+  /** Requests to accept that bear the same Idempotency-Key take turns. */
+  keyTurns: InTurn;
 }
 
 export function createServices(deps: ApiDeps): Services {
@@ -42,5 +45,6 @@ export function createServices(deps: ApiDeps): Services {
     notificationTypes: createNotificationTypeLookup(readPolicySnapshot),
     admission: createAdmission({ pool, ...config }),
     acceptTogether: createAcceptTogether({ pool: acceptPool, mailboxShards: config.mailboxShards }),
+    keyTurns: createTurns(),
   };
 }

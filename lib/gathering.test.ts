@@ -4,7 +4,7 @@ import { createGatherer } from "./gathering.ts";
 
 const fault = new Error("one item's fault");
 
-/** A gatherer whose groups end when the test says so. An item is a key and a number. */
+/** A gatherer whose groups, and items by themselves, end when the test says so. */
 function harness({ most = 10, atOnce = 1 } = {}) {
   const groups: string[][] = [];
   const apart: string[] = [];
@@ -23,7 +23,6 @@ function harness({ most = 10, atOnce = 1 } = {}) {
       return `${item} apart`;
     },
     isOneItemsFault: (error) => error === fault,
-    keyOf: (item) => (/\d/.test(item) ? item.slice(0, 1) : null),
     most,
     atOnce,
   });
@@ -67,37 +66,23 @@ describe("a gatherer", () => {
     expect(groups).toHaveLength(3);
   });
 
-  it("does items of one key one after the other, and does not hold up the others", async () => {
-    const { gather, groups, ends } = harness({ atOnce: 3 });
-    for (const item of ["k1", "k2", "m1", "x", "k3"]) void gather(item);
-    await turn();
-    expect(groups).toEqual([["k1", "m1", "x"]]);
-    void gather("n1");
-    await turn();
-    ends[0]!.resolve();
-    await turn();
-    expect(groups.slice(1)).toEqual([["n1"], ["k2"]]);
-    ends[2]!.resolve();
-    await turn();
-    expect(groups.slice(3)).toEqual([["k3"]]);
-  });
-
   it("does each item by itself where a group failed over one of them", async () => {
     const { gather, groups, apart, ends } = harness();
-    const results = Promise.allSettled([gather("k1"), gather("b"), gather("k2")]);
+    const results = Promise.allSettled([gather("a"), gather("b")]);
     await turn();
+    const next = gather("c");
     ends[0]!.reject(fault);
     await turn();
-    expect(apart).toEqual(["k1", "b"]);
-    ends[1]!.reject(fault);
-    ends[2]!.resolve();
-    await turn();
-    expect(groups).toEqual([["k1", "b"], ["k2"]]);
-    ends[3]!.resolve();
+    expect([groups, apart]).toEqual([
+      [["a", "b"], ["c"]],
+      ["a", "b"],
+    ]);
+    for (const { resolve } of ends.slice(1, 3)) resolve();
+    expect(await next).toBe("c together");
+    ends[3]!.reject(fault);
     expect(await results).toEqual([
+      { status: "fulfilled", value: "a apart" },
       { status: "rejected", reason: fault },
-      { status: "fulfilled", value: "b apart" },
-      { status: "fulfilled", value: "k2 together" },
     ]);
   });
 

@@ -14,7 +14,6 @@ export function createGatherer<Item, Result>({
   doTogether,
   doApart,
   isOneItemsFault,
-  keyOf,
   most,
   atOnce,
 }: {
@@ -23,69 +22,37 @@ export function createGatherer<Item, Result>({
   doApart: (item: Item) => Promise<Result>;
   /** Whether a group failed over one of its items, and none of it was done. */
   isOneItemsFault: (error: unknown) => boolean;
-  /** Items of the same key are done one after the other, in the order in which they came. */
-  keyOf: (item: Item) => string | null;
   /** Items of a group. */
   most: number;
   /** Groups under way at once. */
   atOnce: number;
 }): (item: Item) => Promise<Result> {
-  let waiting: Waiting<Item, Result>[] = [];
-  const keysUnderWay = new Set<string>();
+  const waiting: Waiting<Item, Result>[] = [];
   let underWay = 0;
   let beginning = false;
-
-  /** Takes the first that wait, but for those whose key is under way. */
-  function takeGroup(): Waiting<Item, Result>[] {
-    const group: Waiting<Item, Result>[] = [];
-    const left: Waiting<Item, Result>[] = [];
-    for (const one of waiting) {
-      const key = keyOf(one.item);
-      const fits = group.length < most && (key === null || !keysUnderWay.has(key));
-      if (fits && key !== null) keysUnderWay.add(key);
-      (fits ? group : left).push(one);
-    }
-    waiting = left;
-    return group;
-  }
 
   function begin(): void {
     beginning = false;
     while (underWay < atOnce && waiting.length > 0) {
-      const group = takeGroup();
-      if (group.length === 0) return;
       underWay += 1;
-      void perform(group);
+      void perform(waiting.splice(0, most));
     }
   }
 
   async function perform(group: readonly Waiting<Item, Result>[]): Promise<void> {
-    const outcome = await doTogether(group.map(({ item }) => item)).then(
-      (results) => ({ results }),
-      (error: unknown) => ({ error }),
-    );
+    let settle: (one: Waiting<Item, Result>, index: number) => void;
+    try {
+      const results = await doTogether(group.map(({ item }) => item));
+      settle = ({ resolve }, index) => resolve(results[index]!);
+    } catch (error) {
+      settle = isOneItemsFault(error)
+        ? ({ item, resolve, reject }) => void doApart(item).then(resolve, reject)
+        : ({ reject }) => reject(error);
+    }
     underWay -= 1;
-    const repeated = "error" in outcome && isOneItemsFault(outcome.error);
-    if (!repeated) release(group);
     // The next group is under way while this one's results are looked at.
     begin();
-    for (const [index, one] of group.entries())
-      if (repeated) void performApart(one);
-      else if ("error" in outcome) one.reject(outcome.error);
-      else one.resolve(outcome.results[index]!);
-  }
-
-  async function performApart(one: Waiting<Item, Result>): Promise<void> {
-    await doApart(one.item).then(one.resolve, one.reject);
-    release([one]);
-    begin();
-  }
-
-  function release(group: readonly Waiting<Item, Result>[]): void {
-    for (const { item } of group) {
-      const key = keyOf(item);
-      if (key !== null) keysUnderWay.delete(key);
-    }
+    group.forEach(settle);
   }
 
   return (item) =>

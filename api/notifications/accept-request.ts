@@ -19,6 +19,7 @@ export async function acceptInRequest(
   const { queues, ...answer } = await acceptNotification(
     {
       accept: services.acceptTogether,
+      inTurn: services.keyTurns,
       backlog: services.admission,
       versions: services.templateVersions,
       types: services.notificationTypes,

@@ -27,7 +27,6 @@ export function createAcceptTogether(deps: {
       acceptDeliveries(pool, requests, { mailboxShards, wait: false }),
     doApart: acceptApart,
     isOneItemsFault: isUndone,
-    keyOf: ({ scope, key }) => (key === null ? null : `${scope} ${key}`),
     most: mostRequests,
     atOnce,
   });

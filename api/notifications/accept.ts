@@ -9,6 +9,7 @@ import { isForeignKeyViolation } from "../http/database-errors.ts";
 import { type Answer, type KeyedRequest, replayOf, retryOnce } from "../http/idempotency.ts";
 import { type FieldError, invalid, Problem } from "../http/problem.ts";
 import type { AcceptRow } from "../../ledger/accept.ts";
+import type { InTurn } from "../../lib/turns.ts";
 import type { AcceptTogether } from "./accept-together.ts";
 import type { NotificationTypeLookup } from "../notification-types/lookup.ts";
 import {
@@ -26,6 +27,7 @@ const acceptedStatus = 202;
 
 interface Deps {
   accept: AcceptTogether;
+  inTurn: InTurn;
   backlog: Admission;
   versions: TemplateVersions;
   types: NotificationTypeLookup;
@@ -68,13 +70,16 @@ export async function acceptNotification(
   let written = recipients.length;
   try {
     if (!place.admitted && !request) throw tooManyInAll(place, recipients.length);
-    const accept = async (version: NamedVersion) =>
+    const tryVersion = async (version: NamedVersion) =>
       tryToAccept(deps, wanted, origin, version, request, place);
-    const acceptance =
-      (await accept(remembered)) ??
+    const accept = async () =>
+      (await tryVersion(remembered)) ??
       // Somebody has activated a version, which may ask for other data, or archived the template.
-      (await accept(await deps.versions.find(template))) ??
+      (await tryVersion(await deps.versions.find(template))) ??
       raced();
+    const acceptance = await (request
+      ? deps.inTurn(`${request.scope} ${request.key}`, accept)
+      : accept());
     written = acceptance.written;
     return acceptance;
   } catch (error) {
