@@ -11,7 +11,7 @@ import { createPrisma } from "../prisma/client.ts";
 import { wakeCampaign, wakeQueue } from "../workflows/client.ts";
 import { createApp } from "./app.ts";
 import { createApiMetrics } from "./http/metrics.ts";
-import { createPool } from "./http/pool.ts";
+import { createAcceptPool, createPool } from "./http/pool.ts";
 import { createWakes } from "./wakes.ts";
 
 /** A wake that takes longer is given up: the relay finds what it was for. */
@@ -41,12 +41,15 @@ const lookAtClocks = followClocks(zoneFolders(configuration.TZDIR), logger);
 poll(async () => void lookAtClocks(), lookMs);
 const { DATABASE_URL: url, DATABASE_CONNECTIONS: connections } = configuration;
 const metrics = createApiMetrics(processRegistry());
-// Most are for accepting: each of those waits for the disk, and those that wait together are written together.
-const pool = createPool({ url, connections: Math.ceil((connections * 2) / 3), logger });
-metrics.watchPool("accept", pool);
+// A third each. What accepts needs no more, for what comes in together is written together; what reads cannot take its connections.
+const share = Math.max(1, Math.floor(connections / 3));
+const acceptPool = createAcceptPool({ url, connections: share, logger });
+metrics.watchPool("accept", acceptPool);
+const pool = createPool({ url, connections: Math.max(1, connections - 2 * share), logger });
+metrics.watchPool("lists", pool);
 const prisma = createPrisma({
   url,
-  connections: Math.max(1, Math.floor(connections / 3)),
+  connections: share,
   watch: (counts) => metrics.watchPool("prisma", counts),
 });
 const tracing = await startTracing("api", configuration, logger);
@@ -65,6 +68,7 @@ const wakes = createWakes({
 const app = createApp({
   prisma,
   pool,
+  acceptPool,
   wakes,
   probeTemporal: async () =>
     void (await before(probeDeadlineMs, () => temporal.workflowService.getSystemInfo({}))),
@@ -122,7 +126,7 @@ async function drain(reason: string): Promise<void> {
   await new Promise<void>((resolve) => server.close(() => resolve()));
   clearInterval(sweeping);
   await wakes.flush();
-  await Promise.all([prisma.$disconnect(), pool.end()]);
+  await Promise.all([prisma.$disconnect(), pool.end(), acceptPool.end()]);
   await temporal.connection.close();
   await tracing?.stop();
   clearTimeout(forced);

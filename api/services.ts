@@ -1,9 +1,11 @@
 import { createRulebookReader, type ReadRulebook } from "../ledger/rulebook.ts";
 import { createLedgerReader, type LedgerReader } from "../ledger/health-figures.ts";
 import { createTokens, type Tokens } from "../domain/tokens.ts";
+import { createTurns, type InTurn } from "../lib/turns.ts";
 import { createKeyring, type Keyring } from "./http/keyring.ts";
 import { type ApiMetrics, createApiMetrics } from "./http/metrics.ts";
 import type { ApiDeps } from "./http/router.ts";
+import { type AcceptTogether, createAcceptTogether } from "./notifications/accept-together.ts";
 import { type Admission, createAdmission } from "./notifications/admission.ts";
 import {
   createNotificationTypeLookup,
@@ -23,10 +25,14 @@ export interface Services extends ApiDeps {
   notificationTypes: NotificationTypeLookup;
   /** Bounds how many deliveries may be accepted and not sent yet. */
   admission: Admission;
+  /** Writes what is accepted at about the same time together. */
+  acceptTogether: AcceptTogether;
+  /** Requests to accept that bear the same Idempotency-Key take turns. */
+  keyTurns: InTurn;
 }
 
 export function createServices(deps: ApiDeps): Services {
-  const { prisma, pool, clock, config, metrics = createApiMetrics() } = deps;
+  const { prisma, pool, acceptPool, clock, config, metrics = createApiMetrics() } = deps;
   const readPolicySnapshot = createRulebookReader(pool);
   return {
     ...deps,
@@ -38,5 +44,7 @@ export function createServices(deps: ApiDeps): Services {
     templateVersions: createTemplateVersions(prisma),
     notificationTypes: createNotificationTypeLookup(readPolicySnapshot),
     admission: createAdmission({ pool, ...config }),
+    acceptTogether: createAcceptTogether({ pool: acceptPool, mailboxShards: config.mailboxShards }),
+    keyTurns: createTurns(),
   };
 }

@@ -33,13 +33,37 @@ function harness(onSend = () => {}) {
 }
 
 describe("wakes", () => {
-  it("wakes a mailbox once for a burst, at the end of its time", async () => {
-    const { wakes, sent } = harness();
+  it("wakes a mailbox at once, and once more for the burst that follows, when its time has come", async () => {
+    const { wakes, sent, settle } = harness();
     for (let i = 0; i < 50; i += 1) wakes.queue("mailbox/0", wake);
-    await vi.advanceTimersByTimeAsync(mailboxWakeMs - 1);
-    expect(sent).toEqual([]);
-    await vi.advanceTimersByTimeAsync(1);
     expect(sent).toEqual(["mailbox/0"]);
+    await settle();
+    await vi.advanceTimersByTimeAsync(mailboxWakeMs - 1);
+    expect(sent).toEqual(["mailbox/0"]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(sent).toEqual(["mailbox/0", "mailbox/0"]);
+    await settle();
+  });
+
+  it("wakes a mailbox at once again that has rested, and a lone change once", async () => {
+    const { wakes, sent, settle } = harness();
+    for (const sends of [1, 2]) {
+      wakes.queue("mailbox/0", wake);
+      expect(sent).toHaveLength(sends);
+      await settle();
+      await vi.advanceTimersByTimeAsync(mailboxWakeMs);
+      expect(sent).toHaveLength(sends);
+    }
+  });
+
+  it("has one wake of a mailbox in flight, however long it takes", async () => {
+    const { wakes, sent, settle } = harness();
+    wakes.queue("mailbox/0", wake);
+    wakes.queue("mailbox/0", wake);
+    await vi.advanceTimersByTimeAsync(10 * mailboxWakeMs);
+    expect(sent).toHaveLength(1);
+    await settle();
+    expect(sent).toHaveLength(2);
   });
 
   it("wakes a mailbox at most every 200 ms under steady load", async () => {
@@ -49,7 +73,7 @@ describe("wakes", () => {
       await vi.advanceTimersByTimeAsync(10);
       if (sent.length > 0 && ms % 200 === 190) await settle();
     }
-    expect(sent.length).toBe(5);
+    expect(sent).toHaveLength(1 + 5);
   });
 
   it("wakes critical queues and campaigns at once", () => {
@@ -76,12 +100,13 @@ describe("wakes", () => {
     const ask = (requestId: string, queue: string) =>
       context.run(`trace of ${requestId}`, () => wakes.queue(queue, { requestId }));
     for (const id of ["a", "b", "c"]) ask(id, "mailbox/0");
+    await settle();
     await vi.advanceTimersByTimeAsync(mailboxWakeMs);
     await settle();
     for (const id of ["d", "e", "f"]) ask(id, "critical/0");
     await settle();
-    expect(requestIds).toEqual(["c", "d", "f"]);
-    expect(contexts).toEqual(["trace of c", "trace of d", "trace of f"]);
+    expect(requestIds).toEqual(["a", "c", "d", "f"]);
+    expect(contexts).toEqual(["trace of a", "trace of c", "trace of d", "trace of f"]);
   });
 
   it("leaves a failed wake to the relay, and wakes again for the next change", async () => {
@@ -96,16 +121,18 @@ describe("wakes", () => {
   it("flushes what waits, and what is committed meanwhile, before the process ends", async () => {
     const { wakes, sent, settle } = harness();
     wakes.queue("mailbox/0", wake);
+    await settle();
+    wakes.queue("mailbox/0", wake);
     wakes.queue("critical/0", wake);
     wakes.queue("critical/0", wake);
     let flushed = false;
     const done = wakes.flush().then(() => (flushed = true));
-    expect(sent).toEqual(["critical/0", "mailbox/0"]);
+    expect(sent).toEqual(["mailbox/0", "critical/0", "mailbox/0"]);
     await settle();
     await settle();
     expect(flushed).toBe(false);
     await settle();
     await done;
-    expect(sent).toEqual(["critical/0", "mailbox/0", "critical/0"]);
+    expect(sent).toEqual(["mailbox/0", "critical/0", "mailbox/0", "critical/0"]);
   });
 });

@@ -15,22 +15,23 @@ export interface Wakes {
   flush(): Promise<void>;
 }
 
-/** Ordinary mailboxes are woken this late, so that a burst of notifications makes one wake. */
+/** An ordinary mailbox is woken again this long after its last wake at the earliest, so that a burst of notifications makes two wakes. */
 export const mailboxWakeMs = 200;
 
 interface Target {
   /** Sends the wake for the last request that wanted it. */
   send: () => Promise<void>;
+  /** Runs while it is too soon for another wake. */
   timer: NodeJS.Timeout | null;
   inFlight: Promise<void> | null;
-  /** A change was committed while a wake was under way, which may have been seen or not: one more follows. */
+  /** A change was committed since the last wake was sent, which that one may have seen or not: one more follows. */
   again: boolean;
 }
 
 /**
- * Coalesces wakes: at most one of a target is in flight, a change that meets one sends one more after it, and an
- * ordinary mailbox is woken at most every `mailboxWakeMs`, at the end of that time. A wake that fails is logged and left
- * to the relay, which finds the overdue rows.
+ * Coalesces wakes: the first of a target is sent at once, for somebody may wait for a lone message; a change that meets one in flight
+ * sends one more after it, and one of an ordinary mailbox no sooner than `mailboxWakeMs` after the last. A wake that fails is logged
+ * and left to the relay, which finds the overdue rows.
  */
 export function createWakes({
   wakeQueue,
@@ -45,25 +46,36 @@ export function createWakes({
   count?: (target: WakeTarget, outcome: "sent" | "failed") => void;
 }): Wakes {
   const targets = new Map<string, Target>();
+  let flushing = false;
 
-  function wake(name: string, delayMs: number, sendWake: () => Promise<void>): void {
+  function wake(name: string, sendWake: () => Promise<void>): void {
     // A wake that is sent later belongs to the trace of its request, which the context of this call knows.
     const send = AsyncResource.bind(sendWake);
-    let target = targets.get(name);
-    if (!target) targets.set(name, (target = { send, timer: null, inFlight: null, again: false }));
-    target.send = send;
-    if (target.timer) return;
-    if (delayMs > 0) target.timer = setTimeout(deliver, delayMs, name, target);
-    else deliver(name, target);
-  }
-
-  function deliver(name: string, target: Target): void {
-    if (target.timer) clearTimeout(target.timer);
-    target.timer = null;
-    if (target.inFlight) {
+    const target = targets.get(name);
+    if (target) {
+      target.send = send;
       target.again = true;
       return;
     }
+    const fresh: Target = { send, timer: null, inFlight: null, again: true };
+    targets.set(name, fresh);
+    goOn(name, fresh);
+  }
+
+  /** Sends a wake if one is wanted and may be sent, and forgets a target of which nothing is to come. */
+  function goOn(name: string, target: Target): void {
+    if (target.inFlight || target.timer) return;
+    if (target.again) deliver(name, target);
+    else targets.delete(name);
+  }
+
+  function deliver(name: string, target: Target): void {
+    target.again = false;
+    if (name.startsWith("mailbox/") && !flushing)
+      target.timer = setTimeout(() => {
+        target.timer = null;
+        goOn(name, target);
+      }, mailboxWakeMs);
     target.inFlight = target
       .send()
       .then(
@@ -78,22 +90,23 @@ export function createWakes({
       )
       .then(() => {
         target.inFlight = null;
-        if (target.again) {
-          target.again = false;
-          deliver(name, target);
-        } else if (!target.timer) targets.delete(name);
+        goOn(name, target);
       });
   }
 
   const kindOf = (name: string) => name.split("/", 1)[0] as WakeTarget;
 
   return {
-    queue: (name, cause) =>
-      wake(name, name.startsWith("mailbox/") ? mailboxWakeMs : 0, () => wakeQueue(name, cause)),
+    queue: (name, cause) => wake(name, () => wakeQueue(name, cause)),
     campaign: (campaignId, cause) =>
-      wake(`campaign/${campaignId}`, 0, () => wakeCampaign(campaignId, cause)),
+      wake(`campaign/${campaignId}`, () => wakeCampaign(campaignId, cause)),
     async flush() {
-      for (const [name, target] of targets) if (target.timer) deliver(name, target);
+      flushing = true;
+      for (const [name, target] of targets) {
+        if (target.timer) clearTimeout(target.timer);
+        target.timer = null;
+        goOn(name, target);
+      }
       while (targets.size > 0)
         await Promise.all([...targets.values()].map(async ({ inFlight }) => inFlight));
     },

@@ -116,6 +116,7 @@ function createWorld(
   const app = createApp({
     prisma,
     pool,
+    acceptPool: pool,
     wakes: { queue: () => {}, campaign: () => {}, flush: async () => {} },
     probeTemporal: async () => {},
     logger,

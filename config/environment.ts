@@ -145,7 +145,7 @@ export const variables = {
     protocol: /^postgres(ql)?$/,
     error: "must be postgresql://user:password@host:port/database",
   }),
-  DATABASE_CONNECTIONS: wholeNumber(2, 200, 12),
+  DATABASE_CONNECTIONS: wholeNumber(3, 200, 12),
   LOG_LEVEL: z
     .enum(
       ["trace", "debug", "info", "warn", "error", "fatal", "silent"],

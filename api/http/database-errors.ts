@@ -1,3 +1,4 @@
+import { DatabaseError } from "pg";
 import { Problem } from "./problem.ts";
 
 /** An error of the driver, or as Prisma wraps one that its driver adapter raised. */
@@ -36,6 +37,10 @@ const adapterKinds = new Set([
 // SQLSTATE: connection exceptions, no such user or database, out of resources, shut down or starting up, cancelled for its time, deadlock or lock.
 const sqlStates = /^(08|28|3D|53|57|25P03|25P04|40|55P03)/;
 
+// SQLSTATE: a connection that broke, a server out of resources, stopped by an operator or by itself, or with a fault. What
+// became of a statement is not known then, or the next one would fare no better.
+const unsettled = /^(|08.*|53.*|57.*|58.*|XX.*)$/;
+
 // The driver's own errors when a connection breaks bear no code.
 const driverMessages =
   /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed)/;
@@ -68,6 +73,10 @@ export const isUniqueViolation = (error: unknown): boolean => isRefusal(error, "
 /** Did a row that names this refuse its deletion, or is what a row names not there? Since PostgreSQL 18 RESTRICT has a state of its own. */
 export const isForeignKeyViolation = (error: unknown): boolean =>
   isRefusal(error, "P2003", ["23001", "23503"]);
+
+/** Did the server refuse a statement for what it says, or for what it met, so that nothing of it is there? */
+export const isUndone = (error: unknown): boolean =>
+  error instanceof DatabaseError && !unsettled.test(error.code ?? "");
 
 function isRefusal(error: unknown, prismaCode: string, states: readonly unknown[]): boolean {
   if (!(error instanceof Error)) return false;

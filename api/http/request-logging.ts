@@ -34,9 +34,10 @@ export function logRequests({
     const given = c.req.header("x-request-id");
     const requestId = given !== undefined && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
     c.set("requestId", requestId);
+    // Before the answer is there: a header that is added to one has it made anew, and sent in pieces.
+    c.header("X-Request-Id", requestId);
     const startedAt = performance.now();
     await next();
-    c.header("X-Request-Id", requestId);
     const ms = performance.now() - startedAt;
     const { status } = c.res;
     const { method, route } = describeRequest(c);

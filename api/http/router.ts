@@ -16,6 +16,8 @@ export interface ApiDeps {
   prisma: PrismaClient;
   /** Connections for statements that must be fast, are planned for the values at hand, or must not go through Prisma (api/http/pool.ts). */
   pool: Pool;
+  /** Connections for the statement that accepts notifications, and for nothing else. */
+  acceptPool: Pool;
   wakes: Wakes;
   /** Resolves if Temporal answers, soon; rejects if it does not. */
   probeTemporal: () => Promise<void>;

@@ -14,15 +14,15 @@ export async function acceptInRequest(
   notification: NewNotification,
   { test }: { test: boolean },
 ) {
-  const { pool, wakes, clock, config } = services;
+  const { wakes, clock } = services;
   const requestId = c.get("requestId");
   const { queues, ...answer } = await acceptNotification(
     {
-      pool,
+      accept: services.acceptTogether,
+      inTurn: services.keyTurns,
       backlog: services.admission,
       versions: services.templateVersions,
       types: services.notificationTypes,
-      mailboxShards: config.mailboxShards,
       now: clock(),
     },
     notification,

@@ -1,16 +1,16 @@
-import type { Pool } from "pg";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import type { NewNotification } from "../../domain/notification.ts";
 import type { Priority } from "../../domain/priority.ts";
 import type { Channel } from "../../domain/channel.ts";
-import { shardNames } from "../../domain/delivery/queues.ts";
 import { routeMessage } from "../../domain/policy/route.ts";
 import { recipientReference } from "../../domain/recipient.ts";
 import type { Admission, Reservation } from "./admission.ts";
 import { isForeignKeyViolation } from "../http/database-errors.ts";
 import { type Answer, type KeyedRequest, replayOf, retryOnce } from "../http/idempotency.ts";
 import { type FieldError, invalid, Problem } from "../http/problem.ts";
-import { acceptDeliveries, type AcceptRow } from "../../ledger/accept.ts";
+import type { AcceptRow } from "../../ledger/accept.ts";
+import type { InTurn } from "../../lib/turns.ts";
+import type { AcceptTogether } from "./accept-together.ts";
 import type { NotificationTypeLookup } from "../notification-types/lookup.ts";
 import {
   dataErrors,
@@ -26,11 +26,11 @@ export interface Acceptance extends Answer {
 const acceptedStatus = 202;
 
 interface Deps {
-  pool: Pool;
+  accept: AcceptTogether;
+  inTurn: InTurn;
   backlog: Admission;
   versions: TemplateVersions;
   types: NotificationTypeLookup;
-  mailboxShards: number;
   now: Date;
 }
 
@@ -70,13 +70,16 @@ export async function acceptNotification(
   let written = recipients.length;
   try {
     if (!place.admitted && !request) throw tooManyInAll(place, recipients.length);
-    const accept = async (version: NamedVersion) =>
+    const tryVersion = async (version: NamedVersion) =>
       tryToAccept(deps, wanted, origin, version, request, place);
-    const acceptance =
-      (await accept(remembered)) ??
+    const accept = async () =>
+      (await tryVersion(remembered)) ??
       // Somebody has activated a version, which may ask for other data, or archived the template.
-      (await accept(await deps.versions.find(template))) ??
+      (await tryVersion(await deps.versions.find(template))) ??
       raced();
+    const acceptance = await (request
+      ? deps.inTurn(`${request.scope} ${request.key}`, accept)
+      : accept());
     written = acceptance.written;
     return acceptance;
   } catch (error) {
@@ -101,7 +104,7 @@ type Wanted = NewNotification & {
 
 /** Null if `version` may not be used any more, or is not the active one and that was asked for. */
 async function tryToAccept(
-  { pool, mailboxShards, now }: Deps,
+  { accept, now }: Deps,
   wanted: Wanted,
   { caller, requestId, test = false }: Origin,
   version: NamedVersion,
@@ -120,7 +123,6 @@ async function tryToAccept(
     if ("id" in named) ids.set(reference, named.id);
     else externalIds.push(reference);
   }
-  const kind = priority === "critical" ? "critical" : "mailbox";
   const id = newUuid(now);
   const accepting = {
     scope: request?.scope ?? null,
@@ -135,10 +137,9 @@ async function tryToAccept(
     mustBeActive: template.version === undefined,
     priority,
     channel: wanted.channel,
-    data: JSON.stringify(data),
+    data,
     sendAt: sendAt && new Date(sendAt) > now ? new Date(sendAt) : now,
     valid: errors.length === 0 && place.admitted,
-    queues: shardNames(kind, mailboxShards),
     now,
     caller,
     requestId,
@@ -152,20 +153,20 @@ async function tryToAccept(
     collapseKey: wanted.collapseKey ?? null,
     batchable: wanted.batchable ?? true,
     bypassRateLimit: wanted.bypassRateLimit ?? false,
-    actions: JSON.stringify(wanted.actions),
-    auditId: newUuid(now),
+    actions: wanted.actions,
+    auditId: wanted.bypassRateLimit ? newUuid(now) : null,
   };
   const ask = (room: number) =>
-    retryOnce(request, () => acceptDeliveries(pool, { ...accepting, room: Math.max(0, room) }));
+    retryOnce(request, () => accept({ ...accepting, room: Math.max(0, room) }));
   const { perRecipient } = place.limits;
   const others = place.otherReservations();
   let row = await ask(perRecipient - others);
-  if (row.crowdedIds.length > 0 && others > 0) {
+  if (row.crowdedIds && others > 0) {
     // Perhaps only by what others were about to write, of which some is there now, and some never will be.
     await place.waitForOthers();
     row = await ask(perRecipient);
   }
-  const { current, accepted, count, queues, missing } = row;
+  const { current, accepted, count, queues, missing, crowdedIds, crowdedNames } = row;
   if (accepted !== null) {
     const answer = { status: acceptedStatus, text: accepted, replayed: false };
     return { ...answer, queues: queues!, written: count! };
@@ -181,21 +182,23 @@ async function tryToAccept(
     );
   errors.push(
     ...named(
-      new Set(missing),
+      new Set(missing ?? []),
       "names no recipient: create it first with PUT /v1/recipients/{external id}",
     ),
   );
   if (errors.length > 0) throw invalid(errors);
   if (!place.admitted) throw tooManyInAll(place, recipients.length);
-  const crowded = new Set([...row.crowdedIds, ...row.crowdedNames]);
+  const crowded = new Set([...(crowdedIds ?? []), ...(crowdedNames ?? [])]);
   throw tooManyUnsent(
     `${crowdedOf(row)} as many deliveries waiting as may: ${perRecipient} (MAX_UNSENT_PER_RECIPIENT).`,
     named(crowded, "has too much waiting"),
   );
 }
 
-const crowdedOf = ({ crowdedIds: { length } }: AcceptRow) =>
-  length === 1 ? "One of the recipients has" : `${length} of the recipients have`;
+const crowdedOf = ({ crowdedIds }: AcceptRow) =>
+  crowdedIds?.length === 1
+    ? "One of the recipients has"
+    : `${crowdedIds?.length ?? 0} of the recipients have`;
 
 const tooManyInAll = ({ limits }: Reservation, wanted: number) =>
   tooManyUnsent(

@@ -78,11 +78,17 @@ export function routeTable(app: App): TableRow[] {
   });
 }
 
-/** Finds the routes of a path, as a request has it, among those of a table. */
+/** Finds the routes of a path, as a request has it, among those of a table. Every request asks: only those of as many parts are tried. */
 export function createPathMatcher(table: readonly TableRow[]): (path: string) => TableRow[] {
-  const patterns = table.map((row) => ({
-    row,
-    pattern: new RegExp(`^${row.path.replaceAll(".", "\\.").replaceAll(/\{\w+\}/g, "[^/]+")}$`),
-  }));
-  return (path) => patterns.flatMap(({ row, pattern }) => (pattern.test(path) ? [row] : []));
+  const parts = (path: string) => path.split("/").length;
+  const byParts = new Map<number, { row: TableRow; pattern: RegExp }[]>();
+  for (const row of table) {
+    const pattern = row.path.replaceAll(".", "\\.").replaceAll(/\{\w+\}/g, "[^/]+");
+    const alike = byParts.get(parts(row.path)) ?? [];
+    byParts.set(parts(row.path), [...alike, { row, pattern: new RegExp(`^${pattern}$`) }]);
+  }
+  return (path) =>
+    (byParts.get(parts(path)) ?? []).flatMap(({ row, pattern }) =>
+      pattern.test(path) ? [row] : [],
+    );
 }

@@ -1,9 +1,9 @@
 import { createApp } from "../../api/app.ts";
 import { createApiMetrics } from "../../api/http/metrics.ts";
-import { createPool } from "../../api/http/pool.ts";
+import { createAcceptPool, createPool } from "../../api/http/pool.ts";
 import type { ApiDeps } from "../../api/http/router.ts";
 import { createLogger } from "../../config/logger.ts";
-import { createTestDatabase } from "../support/postgres.ts";
+import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 
 export const apiKey = "test-key-of-at-least-24-characters";
 
@@ -22,21 +22,26 @@ export async function startApi({
   config = {},
   probeTemporal = async () => {},
   clock = () => new Date(),
+  database: given,
 }: {
   config?: Partial<ApiDeps["config"]>;
   probeTemporal?: () => Promise<void>;
   clock?: () => Date;
+  /** That of another API, beside which this one works; that one drops it. */
+  database?: TestDatabase;
 } = {}) {
-  const database = await createTestDatabase();
+  const database = given ?? (await createTestDatabase());
   const { prisma } = database;
   const woken: string[] = [];
   const logged: string[] = [];
   const logger = createLogger("api", "debug", { write: (line) => void logged.push(line) });
   const pool = createPool({ url: database.url, connections: 10, logger });
+  const acceptPool = createAcceptPool({ url: database.url, connections: 4, logger });
   const metrics = createApiMetrics();
   const app = createApp({
     prisma,
     pool,
+    acceptPool,
     metrics,
     wakes: {
       queue: (name) => void woken.push(name),
@@ -85,11 +90,23 @@ export async function startApi({
   }
 
   async function stop(): Promise<void> {
-    await pool.end();
-    await database.drop();
+    await Promise.all([pool.end(), acceptPool.end()]);
+    if (!given) await database.drop();
   }
 
-  return { app, metrics, url: database.url, prisma, pool, woken, logged, send, stop };
+  return {
+    app,
+    metrics,
+    database,
+    url: database.url,
+    prisma,
+    pool,
+    acceptPool,
+    woken,
+    logged,
+    send,
+    stop,
+  };
 }
 
 const isJson = ({ headers }: Response) => /\bjson\b/.test(headers.get("content-type") ?? "");
