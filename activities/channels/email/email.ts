@@ -123,6 +123,7 @@ export function createEmailChannel({
   ): Promise<SendResult> {
     const attempts: Attempt[] = [];
     let { repeatable } = request;
+    let slotless = false;
     for (const line of inOrder(lines)) {
       const { provider } = line;
       const admitting = admissions.admit(line);
@@ -130,9 +131,12 @@ export function createEmailChannel({
       if (!admission) continue;
       const passage = line.gate.enter();
       const passages = passage ? [...before, passage] : before;
-      const result = await provider.send(
-        passages.length === 0 ? mail : { ...mail, leave: (retry) => askAll(passages, retry) },
-      );
+      const leave = (retry: () => void) => {
+        const answer = askAll(passages, retry);
+        if (answer === "closed") slotless = true;
+        return answer;
+      };
+      const result = await provider.send(passages.length === 0 ? mail : { ...mail, leave });
       passage?.end();
       if ("fault" in result) {
         admission.unused();
@@ -152,7 +156,7 @@ export function createEmailChannel({
         repeatable = false;
       }
     }
-    return attempts.length > 0 ? { kind: "attempted", attempts } : admissions.held();
+    return attempts.length > 0 ? { kind: "attempted", attempts } : admissions.held(slotless);
   }
 
   return {
