@@ -5,7 +5,7 @@ import { poll } from "../../lib/polling.ts";
 /** How long before its slot a message may come to a gate: so much of a rate is claimed ahead. */
 export const comesAheadMs = 500;
 /** How long before they can be used slots are asked for, so that they are there in time. */
-const asksAheadMs = 100;
+const asksAheadMs = 50;
 /** How long a message that could leave waits for a slot. Where slots are this far off, it is put back. */
 const patienceMs = 2_000;
 const farMs = 1_000;

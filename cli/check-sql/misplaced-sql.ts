@@ -14,7 +14,8 @@ interface Rule {
 }
 
 const tables = "(?:open_|ended_)?deliveries|(?:earlier_)?attempts|groups|grant_logs|gates|breakers";
-const models = "openDelivery|endedDelivery|earlierAttempt|delivery|attempt|group|grantLog|gate|breaker";
+const models =
+  "openDelivery|endedDelivery|earlierAttempt|delivery|attempt|group|grantLog|gate|breaker";
 
 const ledgerOwns =
   "only ledger/ writes deliveries, attempts, groups, grants, gates and breakers: call its function, or add one";

@@ -239,7 +239,9 @@ describe("dispatch", () => {
         { number: 1, outcome: "unknown", failure: "interrupted" },
         ...(guarantee === "at_most_once" ? [] : [{ number: 2, outcome: "sent", failure: null }]),
       ]);
-      await pool.query("TRUNCATE recipients, open_deliveries, ended_deliveries, earlier_attempts, campaigns CASCADE");
+      await pool.query(
+        "TRUNCATE recipients, open_deliveries, ended_deliveries, earlier_attempts, campaigns CASCADE",
+      );
     }
   });
 

@@ -425,7 +425,8 @@ describe("gates", () => {
     const { port } = await healthy();
     await gate("provider/first", "daily_quota", "10");
     const one = await worker([provider(port)]);
-    const results = await Promise.all([unmakeable(), request()].map(one.channel.send));
+    const requests = [unmakeable(), request()];
+    const results = await Promise.all(requests.map((each) => one.channel.send(each)));
     expect(kinds(results)).toEqual({ sent: 1, unsendable: 1 });
     await one.gates.close();
     const { rows } = await pool.query("SELECT used_today FROM gates");

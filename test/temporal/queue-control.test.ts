@@ -16,7 +16,8 @@ beforeAll(async () => {
   await seed(api, 3);
 });
 beforeEach(async () => {
-  await api.prisma.$executeRaw`TRUNCATE open_deliveries, ended_deliveries, earlier_attempts, notifications, groups CASCADE`;
+  await api.prisma
+    .$executeRaw`TRUNCATE open_deliveries, ended_deliveries, earlier_attempts, notifications, groups CASCADE`;
   workers = await startWorkers(environment, api.pool, () => "sent");
 });
 afterEach(() => workers.stop());
