@@ -114,7 +114,7 @@ export function createWorkerMetrics(registry = new Registry()) {
     }),
     gateWaits: new Counter({
       name: "tidings_gate_waits_total",
-      help: "Times that a gate had no permit, by what it stands before",
+      help: "Times that a gate had no slot to grant, by what it stands before",
       labelNames: ["gate"],
       registers,
     }),

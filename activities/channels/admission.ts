@@ -78,11 +78,12 @@ export function createAdmissions<One extends ProviderEndpoint>({
       return line.breaker.closed && !line.breaker.isOpening ? free : ask(line);
     },
 
-    /** What is said of a message that no provider took, and that was handed to none. */
-    held(): SendResult {
+    /** What is said of a message that no provider took, and that was handed to none. `slotless`: for a gate had no slot for it. */
+    held(slotless = false): SendResult {
       const nowMs = clock();
       const until = new Date(opensAt(nowMs) ?? nowMs + soonMs);
       const limited =
+        slotless ||
         gate.opensAt(nowMs) !== null ||
         lines.some(({ breaker, gate: own }) => breaker.closed && !own.isOpen(nowMs));
       return { kind: "held", reason: limited ? "provider_rate" : "provider_unavailable", until };

@@ -5,12 +5,17 @@ import { poll } from "../../lib/polling.ts";
 /** How long before its slot a message may come to a gate: so much of a rate is claimed ahead. */
 export const comesAheadMs = 500;
 /** How long before they can be used slots are asked for, so that they are there in time. */
-const asksAheadMs = 100;
+const asksAheadMs = 50;
 /** How long a message that could leave waits for a slot. Where slots are this far off, it is put back. */
 const patienceMs = 2_000;
 const farMs = 1_000;
 /** How long slots that no rate bounds are kept for messages that do not come. */
 const keptMs = 5_000;
+/**
+ * A server that answers nothing for so long, and for three times as long as it usually takes, stands still. It is handed nothing more:
+ * what it takes all at once when it goes on has to be little.
+ */
+const stallMs = 500;
 /** How long to wait where the gate cannot be asked, and where what is left of it is spoken for. */
 const awayMs = 1_000;
 const soonMs = 50;
@@ -96,6 +101,8 @@ class CachedGate implements WatchedGate {
   #underWay = 0;
   /** Monotonic: when one was last answered, or left while there was none. */
   #answeredAtMs = 0;
+  /** How long an answer takes, where nothing is amiss: nearly the shortest of late. Null: there was none yet. */
+  #usualMs: number | null = null;
   /** Slots that are not to be used, for as many messages may have arrived late. */
   #owed = 0;
   readonly #retries = new Set<() => void>();
@@ -204,6 +211,20 @@ class CachedGate implements WatchedGate {
     this.#coming -= 1;
   }
 
+  /** Does whoever takes the messages answer nothing, though some are under way? */
+  standsStill(now: number): boolean {
+    if (!this.#pace || this.#underWay === 0) return false;
+    const patientMs = Math.max(stallMs, 5 * this.#pace.intervalMs, 3 * (this.#usualMs ?? 0));
+    return now - this.#answeredAtMs > patientMs;
+  }
+
+  /** Calls when a message may ask again that has to wait. */
+  wait(now: number, retry: () => void): "waits" {
+    this.#retries.add(retry);
+    this.#fetch(now);
+    return "waits";
+  }
+
   /** `sinceMs`: since when the message could leave. */
   ask(sinceMs: number, retry: () => void): GateAnswer {
     const nowMs = Date.now();
@@ -219,9 +240,7 @@ class CachedGate implements WatchedGate {
     const isSpent = this.#leftToday <= 0 && nowMs < this.#dayEndsAtMs;
     const isFar = this.#nextAtMs - now > farMs || isSpent;
     if ((this.#slots.length === 0 && isFar) || now - sinceMs > patienceMs) return "closed";
-    this.#retries.add(retry);
-    this.#fetch(now);
-    return "waits";
+    return this.wait(now, retry);
   }
 
   pass(): void {
@@ -233,15 +252,17 @@ class CachedGate implements WatchedGate {
   }
 
   /**
-   * A message that left was answered. Where nothing had been for a while, the server stood still, and takes what was under way only
-   * now, together with what leaves next: as many slots are left out.
+   * A message that left at `leftMs` was answered. Where none was for a while, the server stood still, and takes what was under way only now,
+   * together with what leaves next: as many slots are left out.
    */
-  answered(): void {
+  answered(leftMs: number): void {
     const now = performance.now();
-    if (this.#pace && now - this.#answeredAtMs > Math.max(500, 5 * this.#pace.intervalMs))
-      this.#owed += this.#underWay;
+    const stoodStill = this.standsStill(now);
+    this.#usualMs = Math.min(now - leftMs, 1.1 * (this.#usualMs ?? now));
+    if (stoodStill) this.#owed += this.#underWay;
     this.#answeredAtMs = now;
     this.#underWay -= 1;
+    if (stoodStill) this.#retry();
   }
 
   /** Slots that could be granted by half a second from now, as far as is known. */
@@ -336,6 +357,7 @@ class CountedPassage implements Passage {
   readonly #gate: CachedGate;
   #state: "coming" | "left" | "ended" = "coming";
   #sinceMs: number | null = null;
+  #leftMs = 0;
 
   constructor(gate: CachedGate) {
     this.#gate = gate;
@@ -344,20 +366,27 @@ class CountedPassage implements Passage {
 
   ask(retry: () => void): GateAnswer {
     if (this.#state === "left") return "open";
-    this.#sinceMs ??= performance.now();
+    const now = performance.now();
+    // What waits for a server that stands still waits for a connection, as it were.
+    if (this.#gate.standsStill(now)) {
+      this.#sinceMs = null;
+      return this.#gate.wait(now, retry);
+    }
+    this.#sinceMs ??= now;
     return this.#gate.ask(this.#sinceMs, retry);
   }
 
   pass(): void {
     if (this.#state !== "coming") return;
     this.#state = "left";
+    this.#leftMs = performance.now();
     this.#gate.leave();
     this.#gate.pass();
   }
 
   end(): void {
     if (this.#state === "coming") this.#gate.leave();
-    if (this.#state === "left") this.#gate.answered();
+    if (this.#state === "left") this.#gate.answered(this.#leftMs);
     this.#state = "ended";
   }
 }

@@ -144,7 +144,7 @@ class Dispatch implements PageTaker {
       this.#attendance.leave();
       clearInterval(beating);
       for (const watching of this.#gates.values())
-        watching.then(({ release }) => release()).catch(() => {});
+        watching.then((watch) => watch.release()).catch(() => {});
       cancelled.removeEventListener("abort", withdraw);
     }
     return this.#result();

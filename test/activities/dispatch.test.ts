@@ -13,6 +13,7 @@ import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-dat
 import { testLinks } from "../support/links.ts";
 import { recordingChannel, type Answer } from "../support/recording-channel.ts";
 import { patience } from "../support/patience.ts";
+import { countMostIn } from "../support/sliding-seconds.ts";
 
 const queue = "mailbox/0";
 const inFlightBound = 10;
@@ -169,6 +170,45 @@ describe("dispatch", () => {
       expect(waitsFor).toBe("throttle");
       expect(Date.parse(nextDueAt!)).toBeGreaterThan(Date.now() + 500_000);
     }
+  });
+
+  it("hands over no more within any second than the throttle and its burst, over all lanes and workers", async () => {
+    const campaign = await runningCampaign(150, { laneCount: 2 });
+    await pool.query("INSERT INTO gates (key, permits_per_second, burst) VALUES ($1, 100, 10)", [
+      `campaign/${campaign.publicId}`,
+    ]);
+    const takenMs: number[] = [];
+    const note = () => {
+      takenMs.push(performance.now());
+      return "sent" as const;
+    };
+    const workers = [worker(note), worker(note)];
+    await Promise.all(
+      [0, 1].flatMap((lane) => workers.map((one) => one.dispatch(campaign.lane(lane)))),
+    );
+    expect(takenMs).toHaveLength(150);
+    expect(countMostIn(takenMs)).toBeLessThanOrEqual(110);
+    expect(await statuses()).toEqual({ sent: 150 });
+  });
+
+  it("releases what was held back at the rate of release, and writes each of them down once more at most", async () => {
+    await seed.notification({ recipientIds: await seed.recipients(200), queue });
+    await pool.query("UPDATE deliveries SET reason = 'quiet_hours', hold_count = 1");
+    await pool.query(
+      "INSERT INTO policy_versions (version, document, created_by) VALUES (1, $1, 'test')",
+      [{ release: { channelPerSecond: 100 } }],
+    );
+    const takenMs: number[] = [];
+    const { dispatch } = worker(() => {
+      takenMs.push(performance.now());
+      return "sent";
+    });
+    let held = 0;
+    while (takenMs.length < 200) held += (await dispatch(queue)).counts.held ?? 0;
+    expect(countMostIn(takenMs)).toBeLessThanOrEqual(110);
+    expect(held).toBeLessThanOrEqual(200);
+    expect(await statuses()).toEqual({ sent: 200 });
+    await pool.query("TRUNCATE policy_versions");
   });
 
   it("on cancellation lets what was handed over end, and leaves the rest untouched", async () => {

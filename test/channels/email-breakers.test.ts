@@ -9,6 +9,7 @@ import { guardedChannel, patient } from "./guarded-channel.ts";
 import { closedPort, type ScriptedConnection } from "./scripted-server.ts";
 import { skippableTime } from "./skippable-time.ts";
 import { patience } from "../support/patience.ts";
+import { countMostIn } from "../support/sliding-seconds.ts";
 
 let database: LedgerDatabase;
 let pool: Pool;
@@ -424,11 +425,38 @@ describe("gates", () => {
     const { port } = await healthy();
     await gate("provider/first", "daily_quota", "10");
     const one = await worker([provider(port)]);
-    const results = await Promise.all([unmakeable(), request()].map(one.channel.send));
+    const requests = [unmakeable(), request()];
+    const results = await Promise.all(requests.map((each) => one.channel.send(each)));
     expect(kinds(results)).toEqual({ sent: 1, unsendable: 1 });
     await one.gates.close();
     const { rows } = await pool.query("SELECT used_today FROM gates");
     expect(rows).toEqual([{ used_today: 1 }]);
+  });
+
+  it("are passed by no more than rate and burst within any second, though the server stands still meanwhile", async () => {
+    let thaw = () => {};
+    let frozen = Promise.resolve();
+    const taken: number[] = [];
+    const { port } = await answering(async () => {
+      await frozen;
+      taken.push(performance.now());
+      return "250 taken";
+    });
+    await gate("provider/first", "permits_per_second, burst", "100, 20");
+    const one = await worker([provider(port, { connections: 10 })]);
+    const takenAre = (count: number) =>
+      vi.waitFor(() => {
+        for (let ready = Math.min(readyFor(one), 50); ready > 0; ready -= 1)
+          void one.channel.send(request());
+        expect(taken.length).toBeGreaterThanOrEqual(count);
+      }, patience);
+    await takenAre(60);
+    frozen = new Promise((resolve) => (thaw = resolve));
+    const thawsAt = performance.now() + 1_500;
+    await vi.waitFor(() => expect(performance.now()).toBeGreaterThan(thawsAt), patience);
+    thaw();
+    await takenAre(taken.length + 120);
+    expect(countMostIn(taken)).toBeLessThanOrEqual(120);
   });
 
   it("are not asked where there are none", async () => {

@@ -124,6 +124,7 @@ export function createEmailChannel({
     const attempts: Attempt[] = [];
     let { repeatable } = request;
     const begin = (retry: () => void) => request.begin(retry);
+    let slotless = false;
     for (const line of inOrder(lines)) {
       const { provider } = line;
       const admitting = admissions.admit(line);
@@ -131,11 +132,12 @@ export function createEmailChannel({
       if (!admission) continue;
       const passage = line.gate.enter();
       const passages = passage ? [...before, passage] : before;
-      const result = await provider.send({
-        ...mail,
-        isPaced: passages.length > 0,
-        leave: (retry) => askAll(passages, begin, retry),
-      });
+      const leave = (retry: () => void) => {
+        const answer = askAll(passages, begin, retry);
+        if (answer === "closed") slotless = true;
+        return answer;
+      };
+      const result = await provider.send({ ...mail, isPaced: passages.length > 0, leave });
       passage?.end();
       if ("fault" in result) {
         admission.unused();
@@ -155,7 +157,7 @@ export function createEmailChannel({
         repeatable = false;
       }
     }
-    return attempts.length > 0 ? { kind: "attempted", attempts } : admissions.held();
+    return attempts.length > 0 ? { kind: "attempted", attempts } : admissions.held(slotless);
   }
 
   return {

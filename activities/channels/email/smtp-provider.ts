@@ -195,7 +195,7 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
     if (this.#health.reach.restsAt(now) && this.#disconnected) this.#turnAway();
     else if (!idle || this.#queue.awaitsNew) this.#open(now);
     // What needs a new connection gets the room of one that has nothing to do.
-    if (this.#queue.awaitsNew && this.#opening === 0) idle?.quit();
+    if (idle && this.#opening === 0 && this.#queue.awaitsNew) idle.quit();
     for (const session of this.#sessions) {
       if (this.#queue.length <= this.#opening) break;
       if (session.canRide) session.start(now);
