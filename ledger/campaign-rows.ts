@@ -69,6 +69,29 @@ export async function pauseRefusedCampaign(
   return (await executeOn(pool)(pauseRefusedStatement, { id, detail })).length > 0;
 }
 
+const inFlightStatement = defineStatement<
+  { id: string; lanes: readonly string[] },
+  { inFlight: number }
+>(`
+  SELECT count(*) FILTER (WHERE o.lease_until > ledger_now())::int AS "inFlight" FROM unnest(enum_range(NULL::priority)) AS of(priority),
+  LATERAL (
+    (SELECT d.lease_until FROM unnest(:lanes::text[]) AS q(name), unnest(enum_range(NULL::channel)) AS c(channel),
+     LATERAL (
+       SELECT lease_until FROM open_deliveries WHERE queue = q.name AND channel = c.channel AND priority = of.priority ORDER BY due_at LIMIT ${lookRows}
+     ) d)
+    UNION ALL
+    (SELECT lease_until FROM open_deliveries d WHERE d.campaign_id = :id::uuid AND d.leg = 'primary' AND d.priority = of.priority AND ${outsideLanes("d")}
+     ORDER BY d.due_at LIMIT ${lookRows})
+  ) AS o`);
+
+/** How many deliveries of a campaign are being handed over: of those that are next in line, as they are. */
+export async function countInFlight(
+  execute: Execute,
+  campaign: Pick<CampaignQueues, "id" | "lanes">,
+): Promise<number> {
+  return (await execute(inFlightStatement, campaign))[0]!.inFlight;
+}
+
 const openLanesStatement = defineStatement<{ lanes: readonly string[] }, { lane: number }>(
   `SELECT (q.number - 1)::int AS lane FROM unnest(:lanes::text[]) WITH ORDINALITY AS q(name, number)
    WHERE ${openIn("q.name")} ORDER BY lane`,

@@ -143,7 +143,7 @@ export interface WorkerSet {
 }
 
 /** How long a worker that was told to stop may take, whatever its servers do. */
-export const shutdownForceMs = 45_000;
+export const shutdownForceMs = 25_000;
 
 export async function createWorkers(deps: WorkerDeps): Promise<WorkerSet> {
   const { connection, client, tracing } = deps;

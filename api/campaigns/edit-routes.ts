@@ -8,10 +8,11 @@ import { idParams, readPathId } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { changeVersioned } from "../http/versioned.ts";
 import { describedAudience } from "../segments/audience.ts";
+import { waitForWorkers } from "./stop-barrier.ts";
 import type { Services } from "../services.ts";
 import { planEdit } from "./edit-plan.ts";
 import {
-  campaignAnswer,
+  changedCampaignAnswer,
   type CampaignRow,
   lockCampaign,
   type ReadCampaign,
@@ -73,7 +74,7 @@ const edit = defineRoute({
   summary: "Edit a campaign; once its audience is frozen, what is still pending of it",
   description:
     "Until its audience is frozen every field can be edited; a startAt schedules a draft. After that its name, template, data and priority can, until it has ended: " +
-    "each message handed over from then on is the new one, and GET …/revisions tells what went out before. " +
+    "each message whose hand-over begins after the answer is the new one, and GET …/revisions tells what went out before. " +
     "With dryRun=true nothing is changed: the answer says what would be, and which If-Match the edit itself needs.",
   request: {
     params: idParams("campaign"),
@@ -93,7 +94,7 @@ const edit = defineRoute({
   responses: responses(
     200,
     "The campaign afterwards; with dryRun what would change",
-    z.union([campaignAnswer, preview]),
+    z.union([changedCampaignAnswer, preview]),
   ),
 });
 
@@ -123,7 +124,7 @@ export function campaignEditRoutes(services: Services) {
         return { after, committed: () => services.wakes.campaign(reference, { requestId }) };
       },
     });
-    return c.json(json, 200);
+    return c.json({ ...json, ...(await waitForWorkers(services.pool, id)) }, 200);
   });
 }
 

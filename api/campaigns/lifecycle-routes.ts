@@ -3,7 +3,13 @@ import type { Context } from "hono";
 import { applyAction, type CampaignAction, throttle } from "../../domain/campaign.ts";
 import { instant } from "../../domain/time/instant.ts";
 import { changeOf } from "../http/audit.ts";
-import { campaignAnswer, lockCampaign, setThrottle, updateCampaign } from "./store.ts";
+import {
+  campaignAnswer,
+  changedCampaignAnswer,
+  lockCampaign,
+  setThrottle,
+  updateCampaign,
+} from "./store.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { setEtag } from "../http/etag.ts";
 import {
@@ -15,6 +21,8 @@ import { Problem } from "../http/problem.ts";
 import { readPathId, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
+import { waitForWorkers } from "./stop-barrier.ts";
+import type { Prisma } from "../../prisma/generated/client.ts";
 
 const act = <Action extends CampaignAction>(action: Action, summary: string) =>
   defineRoute({
@@ -24,6 +32,18 @@ const act = <Action extends CampaignAction>(action: Action, summary: string) =>
     summary,
     request: { params: idParams("campaign"), headers: idempotencyHeaders },
     responses: responses(200, "The campaign afterwards", campaignAnswer),
+  });
+
+const stop = <Action extends CampaignAction>(action: Action, summary: string) =>
+  defineRoute({
+    method: "post",
+    path: `/v1/campaigns/{id}/${action}`,
+    access: "sender",
+    summary,
+    description:
+      "Answered within about half a second of being committed: once no worker begins a hand-over that it stops.",
+    request: { params: idParams("campaign"), headers: idempotencyHeaders },
+    responses: responses(200, "The campaign afterwards", changedCampaignAnswer),
   });
 
 const actAt = <Action extends CampaignAction>(action: Action, summary: string) =>
@@ -55,14 +75,11 @@ const putThrottle = defineRoute({
 
 /** Changes of a campaign's state. Each is committed first, and then its workflow is woken. */
 export function campaignActionRoutes(services: Services) {
-  const { clock, wakes } = services;
+  const { clock, pool, wakes } = services;
 
-  const change = (
-    c: Context<ApiEnv>,
-    reference: string,
-    request: { action: CampaignAction; startAt?: Date },
-  ) =>
-    withIdempotentTransaction(c, services, 200, async (tx) => {
+  const moveWithin =
+    (c: Context<ApiEnv>, reference: string, request: { action: CampaignAction; startAt?: Date }) =>
+    async (tx: Prisma.TransactionClient) => {
       const id = readPathId("campaign", reference);
       const before = await lockCampaign(tx, id);
       const transition = applyAction(before.row, request, clock());
@@ -79,20 +96,39 @@ export function campaignActionRoutes(services: Services) {
           wakes.campaign(reference, { requestId: c.get("requestId") });
         },
       };
-    });
+    };
+
+  const change = (
+    c: Context<ApiEnv>,
+    reference: string,
+    request: { action: CampaignAction; startAt?: Date },
+  ) => withIdempotentTransaction(c, services, 200, moveWithin(c, reference, request));
+
+  /** Answers once the change holds for all workers, also where it is an answer that was kept: whoever asks again may not know that yet. */
+  const stopIt = (c: Context<ApiEnv>, reference: string, action: "pause" | "cancel") =>
+    withIdempotentTransaction(
+      c,
+      services,
+      200,
+      async (tx) => {
+        const { body, ...moved } = await moveWithin(c, reference, { action })(tx);
+        return { body: { ...body, inFlight: 0 }, ...moved };
+      },
+      () => waitForWorkers(pool, readPathId("campaign", reference)),
+    );
 
   return createRouter()
     .openapi(act("start", "Start it now"), (c) =>
       change(c, c.req.valid("param").id, { action: "start" }),
     )
-    .openapi(act("pause", "Pause it. What is being handed over is still sent."), (c) =>
-      change(c, c.req.valid("param").id, { action: "pause" }),
+    .openapi(stop("pause", "Pause it. What is being handed over is still sent."), (c) =>
+      stopIt(c, c.req.valid("param").id, "pause"),
     )
     .openapi(act("resume", "Let it go on"), (c) =>
       change(c, c.req.valid("param").id, { action: "resume" }),
     )
-    .openapi(act("cancel", "Cancel it for good. What is being handed over is still sent."), (c) =>
-      change(c, c.req.valid("param").id, { action: "cancel" }),
+    .openapi(stop("cancel", "Cancel it for good. What is being handed over is still sent."), (c) =>
+      stopIt(c, c.req.valid("param").id, "cancel"),
     )
     .openapi(actAt("schedule", "Schedule a draft. An instant that is past means at once."), (c) =>
       change(c, c.req.valid("param").id, { action: "schedule", ...c.req.valid("json") }),

@@ -21,6 +21,7 @@ import { invalid, Problem } from "../http/problem.ts";
 import { readPathId, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
+import { waitForWorkers } from "./stop-barrier.ts";
 
 const count = (description: string) => z.number().int().openapi({ description });
 
@@ -123,32 +124,44 @@ const correct = defineRoute({
 const retryAfterSeconds = "2";
 
 export function campaignRecallRoutes(services: Services) {
-  const { prisma, clock, wakes } = services;
+  const { prisma, pool, clock, wakes } = services;
+
+  /** What is said once no worker begins a hand-over of it any more. */
+  const accountOnceStopped = async (id: string) => {
+    await waitForWorkers(pool, id);
+    return accountOf(prisma, await readCampaign(prisma, id));
+  };
 
   return createRouter()
     .openapi(recall, (c) =>
-      withIdempotentTransaction(c, services, 200, async (tx) => {
-        const reference = c.req.valid("param").id;
-        const { reason } = c.req.valid("json");
-        const id = readPathId("campaign", reference);
-        const before = await lockCampaign(tx, id);
-        if (before.row.recalledAt) return { body: await accountOf(tx, before), changes: [] };
-        const transition = applyAction(before.row, { action: "recall" }, clock());
-        if (transition.kind === "refused")
-          throw new Problem("conflict", `Nothing of it was sent: ${transition.why}. Cancel it.`);
-        const { status, finishedAt, recalledAt } = transition.state;
-        const after = await updateCampaign(tx, id, { status, finishedAt, recalledAt }, clock());
-        return {
-          body: await accountOf(tx, after),
-          changes: [
-            changeOf("campaign.recall", reference, before.json, {
-              ...after.json,
-              ...(reason !== undefined && { reason }),
-            }),
-          ],
-          committed: () => wakes.campaign(reference, { requestId: c.get("requestId") }),
-        };
-      }),
+      withIdempotentTransaction(
+        c,
+        services,
+        200,
+        async (tx) => {
+          const reference = c.req.valid("param").id;
+          const { reason } = c.req.valid("json");
+          const id = readPathId("campaign", reference);
+          const before = await lockCampaign(tx, id);
+          if (before.row.recalledAt) return { body: await accountOf(tx, before), changes: [] };
+          const transition = applyAction(before.row, { action: "recall" }, clock());
+          if (transition.kind === "refused")
+            throw new Problem("conflict", `Nothing of it was sent: ${transition.why}. Cancel it.`);
+          const { status, finishedAt, recalledAt } = transition.state;
+          const after = await updateCampaign(tx, id, { status, finishedAt, recalledAt }, clock());
+          return {
+            body: await accountOf(tx, after),
+            changes: [
+              changeOf("campaign.recall", reference, before.json, {
+                ...after.json,
+                ...(reason !== undefined && { reason }),
+              }),
+            ],
+            committed: () => wakes.campaign(reference, { requestId: c.get("requestId") }),
+          };
+        },
+        () => accountOnceStopped(readPathId("campaign", c.req.valid("param").id)),
+      ),
     )
     .openapi(get, async (c) => {
       const read = await readCampaign(prisma, readPathId("campaign", c.req.valid("param").id));

@@ -87,6 +87,17 @@ export const campaignAnswer = z
 
 export type CampaignAnswer = z.output<typeof campaignAnswer>;
 
+/** The answer to what stops a campaign, or changes what it says. */
+export const changedCampaignAnswer = campaignAnswer
+  .extend({
+    inFlight: z.number().int().openapi({
+      description:
+        "How many of its messages were being handed over when this was answered: these may still be sent as they were. No hand-over that this change stops begins after the answer.",
+      example: 3,
+    }),
+  })
+  .openapi("ChangedCampaign");
+
 /** The part of a Prisma query that reads what the API shows of a campaign. */
 export const campaignInclude = { ...withTemplate, type: { select: { key: true } } } as const;
 

@@ -121,13 +121,15 @@ export async function withAuditedTransaction<Body>(
 /**
  * As `withAuditedTransaction`, and keeps the answer under the Idempotency-Key of the request: all of it happens, or nothing.
  * With a key that has an answer, that is given again and `work` is not done; headers that `committed` sets are not given
- * again. A problem that `work` throws is not kept.
+ * again. A problem that `work` throws is not kept. `acknowledge` is waited for before the answer, each time that it is given, and
+ * says the part of it that is not kept.
  */
 export async function withIdempotentTransaction<Body, Status extends ContentfulStatusCode>(
   c: Context<ApiEnv>,
   { prisma, clock }: Pick<ApiDeps, "prisma" | "clock">,
   status: Status,
   work: (tx: Prisma.TransactionClient) => Promise<Work<Body>>,
+  acknowledge?: () => Promise<Partial<Body>>,
 ): Promise<Response & TypedResponse<JSONParsed<Body>, Status, "json">> {
   const request = readKeyedRequest(c);
   const attempt = () =>
@@ -155,7 +157,9 @@ export async function withIdempotentTransaction<Body, Status extends ContentfulS
     });
   const { committed, ...answer } = await retryOnce(request, attempt);
   committed?.();
-  return answerWith<Body, Status>(c, answer);
+  if (!acknowledge) return answerWith<Body, Status>(c, answer);
+  const body = { ...(JSON.parse(answer.text) as object), ...(await acknowledge()) };
+  return answerWith<Body, Status>(c, { ...answer, text: JSON.stringify(body) });
 }
 
 /**
