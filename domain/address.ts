@@ -22,18 +22,21 @@ const maxDomainLength = 253;
  * The one form of Unicode in which addresses are compared (NFC: RFC 6532, section 3.1): what looks the same is the same, whether
  * an accent is a character of its own or not.
  */
-export const normalizeAddress = (text: string): string => text.normalize("NFC");
+export const normalizeAddress = (text: string): string =>
+  isAscii(text) ? text : text.normalize("NFC");
+
+const isAscii = (text: string): boolean => !/[^\0-\x7f]/.test(text);
 
 /**
  * An address as it is kept: in NFC, a domain beyond ASCII as IDNA maps it, and else as it was given. What is no mailbox is only
  * normalised.
  */
 export function keptAddress(text: string): string {
-  if (!/[^\0-\x7f]/.test(text)) return text;
+  if (isAscii(text)) return text;
   const normal = normalizeAddress(text);
   const mailbox = parseMailbox(normal);
   const at = normal.lastIndexOf("@") + 1;
-  return mailbox === null || !/[^\0-\x7f]/.test(normal.slice(at))
+  return mailbox === null || isAscii(normal.slice(at))
     ? normal
     : normal.slice(0, at) + domainToUnicode(mailbox.domain);
 }
@@ -91,7 +94,7 @@ function asciiDomain(text: string): string | null {
   // As a URL's host, a percent sign and much else would be decoded.
   if (!/^[A-Za-z0-9.\u0080-\uFFFF-]+$/.test(text)) return null;
   // Those that show nothing are dropped by IDNA, but for the joiners, which words of some languages need.
-  if (hiddenCharacters.test(text.replaceAll(/[\u200c\u200d]/g, ""))) return null;
+  if (!isAscii(text) && hiddenCharacters.test(text.replaceAll(/[\u200c\u200d]/g, ""))) return null;
   const plain = /^[a-z0-9.-]+$/.test(text) && !text.includes(encodedLabel);
   const domain = plain ? text : domainToASCII(text);
   if (domain.length > maxDomainLength) return null;

@@ -90,7 +90,7 @@ function engine(options: { escape: boolean }): Liquid {
 export const engines = { text: engine({ escape: false }), html: engine({ escape: true }) };
 
 /** Literal text, or something to evaluate for each scope. */
-type Piece = string | ((context: Context) => string);
+type Piece = string | ((evaluation: Evaluation) => string);
 
 /** A template that was parsed once, for any number of scopes. */
 export interface CompiledTemplate {
@@ -156,13 +156,7 @@ export function evaluateTemplate(
   scope: Record<string, unknown>,
   limitMs = renderLimitMs,
 ): string[] {
-  // A copy, for `increment` writes to it.
-  const context = new BoundedContext(
-    { ...scope },
-    liquid.options,
-    { sync: true, renderLimit: limitMs },
-    { liquid },
-  );
+  const evaluation = new Evaluation(scope, liquid, limitMs);
   const values: string[] = [];
   let rendered = 0;
   for (const piece of pieces) {
@@ -170,15 +164,61 @@ export function evaluateTemplate(
       values.push(piece);
       continue;
     }
-    const value = piece(context);
+    const value = piece(evaluation);
     rendered += value.length;
     if (rendered > renderedLimit) throw renderedTooLong();
     values.push(value);
     // `{% break %}` outside a loop ends the template.
-    if (context.breakCalled || context.continueCalled) break;
+    if (evaluation.isOver) break;
   }
   return values;
 }
+
+/** One template's way through a scope. Liquid's context, which costs as much as many a template, is made where Liquid is needed. */
+class Evaluation {
+  readonly #scope: Record<string, unknown>;
+  readonly #liquid: Liquid;
+  readonly #limitMs: number;
+  #context: BoundedContext | undefined;
+
+  constructor(scope: Record<string, unknown>, liquid: Liquid, limitMs: number) {
+    this.#scope = scope;
+    this.#liquid = liquid;
+    this.#limitMs = limitMs;
+  }
+
+  get context(): BoundedContext {
+    // A copy, for `increment` writes to it.
+    return (this.#context ??= new BoundedContext(
+      { ...this.#scope },
+      this.#liquid.options,
+      { sync: true, renderLimit: this.#limitMs },
+      { liquid: this.#liquid },
+    ));
+  }
+
+  /** `{% break %}` or `{% continue %}` outside a loop. */
+  get isOver(): boolean {
+    const context = this.#context;
+    return context !== undefined && (context.breakCalled || context.continueCalled);
+  }
+
+  /** What a path leads to. Until something was evaluated by Liquid nothing is assigned, and objects hold what they hold. */
+  lookUp(path: readonly PropertyKey[]): unknown {
+    if (this.#context) return lookUp(this.#context, path);
+    let value: unknown = this.#scope;
+    for (const key of path) {
+      if (value === null || value === undefined) return value;
+      if (!isPlainObject(value)) return lookUp(this.context, path);
+      value = Object.hasOwn(value, key) ? value[key] : undefined;
+    }
+    return typeof value === "function" ? lookUp(this.context, path) : value;
+  }
+}
+
+/** Without a meaning of its own for a key, as lists and Liquid's drops have it. */
+const isPlainObject = (value: object | string | number): value is Record<PropertyKey, unknown> =>
+  typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype;
 
 /** Writes what `evaluateTemplate` gave, with `literals[i]` in the place of the literal piece `i`, and `encode` applied to the others. */
 export function fillTemplate(
@@ -196,20 +236,21 @@ export function fillTemplate(
 function pieceOf(node: Template, liquid: Liquid): Piece {
   if (TypeGuards.isHTMLToken(node.token)) return (node as unknown as { str: string }).str;
   const nodes = [node];
-  const byLiquid = (context: Context) => {
+  const byLiquid = ({ context }: Evaluation) => {
     const emitter = new BoundedEmitter();
     toValueSync(liquid.renderer.renderTemplates(nodes, context, emitter));
     return emitter.buffer;
   };
   const path = node instanceof Output ? plainPath(node, liquid) : null;
-  if (!path) return byLiquid;
+  // Liquid finds what every object has before what the scope has.
+  if (!path || path[0]! in Object.prototype) return byLiquid;
   const escapes = liquid.options.outputEscape !== undefined;
   // Most outputs only name a value, and Liquid's way there through its generators costs several times as much.
-  return (context) => {
-    const value = lookUp(context, path);
+  return (evaluation) => {
+    const value = evaluation.lookUp(path);
     if (typeof value === "string") return escapes ? escapeHtml(storable(value)) : storable(value);
     if (typeof value === "number" || typeof value === "boolean") return String(value);
-    return value === null || value === undefined ? "" : byLiquid(context);
+    return value === null || value === undefined ? "" : byLiquid(evaluation);
   };
 }
 

@@ -72,11 +72,10 @@ export function emailScope(
   actions: readonly ActionLink[] = [],
 ): Record<string, unknown> {
   const { id, externalId, email, timeZone, locale, attributes } = recipient;
-  return {
-    ...data,
-    ...(actions.length > 0 && { actions }),
-    recipient: { id, externalId, email, timeZone, locale, attributes },
-  };
+  const scope: Record<string, unknown> = { ...data };
+  if (actions.length > 0) scope.actions = actions;
+  scope.recipient = { id, externalId, email, timeZone, locale, attributes };
+  return scope;
 }
 
 export interface CompiledEmail {

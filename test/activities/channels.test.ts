@@ -1,7 +1,7 @@
 import { askingClock, atLedgerTime } from "../support/ledger-time.ts";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createChannels } from "../../activities/channels/channels.ts";
 import type { Channel } from "../../activities/channels/channel.ts";
 import { createDispatcher } from "../../activities/dispatch/index.ts";
@@ -9,12 +9,14 @@ import { queueName } from "../../domain/delivery/queues.ts";
 import { createLedger } from "../../ledger/ledger.ts";
 import { bindStatement } from "../../ledger/sql.ts";
 import { readDue } from "../../ledger/statements.ts";
-import { provider } from "../channels/email-channel.ts";
+import { channelTo, provider } from "../channels/email-channel.ts";
 import { guardedChannel } from "../channels/guarded-channel.ts";
 import { startScriptedServer } from "../channels/scripted-server.ts";
+import { skippableTime } from "../channels/skippable-time.ts";
 import { advanceCampaign } from "../support/campaign-worker.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { testLinks } from "../support/links.ts";
+import { patience } from "../support/patience.ts";
 import { type Answer, recordingChannel } from "../support/recording-channel.ts";
 
 const mailbox = "mailbox/0";
@@ -327,6 +329,40 @@ describe("an answer that takes long", () => {
     await expect.poll(() => woken.length, { timeout: 20_000 }).toBeGreaterThan(0);
     expect(woken.length).toBeLessThanOrEqual(2);
     expect(await dispatch()).toMatchObject({ waitsFor: "retry", open: 8 });
+  });
+
+  it("does not hold up a worker that stops for longer than its channel closes", async () => {
+    const handedOver = vi.fn<() => void>();
+    const server = await startScriptedServer(async (connection) => {
+      await connection.greet();
+      await connection.envelope();
+      await connection.content();
+      handedOver();
+      await new Promise(() => {});
+    });
+    cleanups.push(() => server.close());
+    const time = skippableTime();
+    const channel = channelTo([provider(server.port)]);
+    const { dispatch, sender, woken } = worker([channel], { answersMs: 0 });
+    await seed.notification({ recipientIds: await seed.recipients(3), queue: mailbox });
+    await dispatch();
+    await vi.waitFor(() => expect(handedOver).toHaveBeenCalled(), patience);
+    const stopping = Promise.all([sender.drain(), channel.close()]);
+    time.skip(30_000);
+    await stopping;
+    // What the server has is sent again, if at all, as what it did not answer: not at once, as after the death of a worker.
+    expect(await rowsOf("email")).toEqual([
+      { status: "pending", attempts: 0, count: 2 },
+      { status: "pending", attempts: 1, count: 1 },
+    ]);
+    const { rows } = await pool.query(
+      "SELECT a.provider, a.outcome, a.failure, d.due_at > a.finished_at + $1 * interval '1 ms' AS later FROM attempts a JOIN deliveries d ON d.id = a.delivery_id",
+      [retry.baseMs],
+    );
+    expect(rows).toEqual([
+      { provider: "first", outcome: "unknown", failure: "interrupted", later: true },
+    ]);
+    expect([...new Set(woken)]).toEqual([mailbox]);
   });
 
   it("is waited for by a worker that stops; what could not begin behind it was never claimed", async () => {

@@ -112,11 +112,13 @@ class FoldedLine {
   /** RFC 2047 encoded words in UTF-8, none of which holds part of a character: readers put them together without blanks. */
   encode(text: string): void {
     const bytesThatFit = () => Math.floor((this.room - wordFrame) / 4) * 3;
-    if (bytesThatFit() < Math.min(fewestBytes, Buffer.byteLength(text))) this.fold();
+    const bytes = Buffer.from(text);
+    if (bytesThatFit() < Math.min(fewestBytes, bytes.length)) this.fold();
+    if (bytes.length <= bytesThatFit()) return this.#writeEncoded(bytes);
     let limit = bytesThatFit();
     let chunk = "";
     let size = 0;
-    const end = () => this.write(`=?UTF-8?B?${Buffer.from(chunk).toString("base64")}?=`);
+    const end = () => this.#writeEncoded(Buffer.from(chunk));
     for (const character of text) {
       const width = Buffer.byteLength(character);
       if (size + width > limit) {
@@ -130,6 +132,10 @@ class FoldedLine {
       size += width;
     }
     end();
+  }
+
+  #writeEncoded(bytes: Buffer): void {
+    this.write(`=?UTF-8?B?${bytes.toString("base64")}?=`);
   }
 }
 

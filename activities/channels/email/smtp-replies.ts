@@ -61,9 +61,18 @@ export function createReplyReader(onReply: (reply: Reply) => void): ReplyReader 
   };
 }
 
+/** Digit by digit, for it is done four times a mail. */
 function parseCode(line: string): number | null {
-  return /^[2-5]\d\d(?:[ -]|$)/.test(line) ? Number(line.slice(0, 3)) : null;
+  const end = line.charCodeAt(3);
+  if (line.length > 3 && end !== 0x20 && end !== 0x2d) return null;
+  const [first, second, third] = [digitAt(line, 0), digitAt(line, 1), digitAt(line, 2)];
+  if (!(first >= 2 && first <= 5 && second >= 0 && second <= 9 && third >= 0 && third <= 9))
+    return null;
+  return first * 100 + second * 10 + third;
 }
+
+/** Beyond 0 to 9, or not a number, where there is no digit. */
+const digitAt = (text: string, index: number) => text.charCodeAt(index) - 0x30;
 
 /** Replies are ASCII by the book and UTF-8 in practice. */
 function decodeText(latin1: string): string {

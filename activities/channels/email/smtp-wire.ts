@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { Loss } from "./smtp-job.ts";
+import { atEndOfTurn } from "./turn.ts";
 import { createReplyReader, type Reply, type ReplyReader } from "./smtp-replies.ts";
 
 export interface WireListener {
@@ -44,8 +45,8 @@ export class SmtpWire {
   }
 
   /**
-   * Writes text that holds `commands` of them, a final dot being one. `onWritten` is called once the kernel has all of it: not
-   * before the piece of the stream that is being read has been read to its end.
+   * Writes text that holds `commands` of them, a final dot being one, when the turn ends: what is read until then cannot be an answer
+   * to them. `onWritten` is called once the kernel has all of it.
    */
   write(
     text: string | Buffer,
@@ -53,14 +54,16 @@ export class SmtpWire {
     commands: number,
     onWritten?: (error?: Error | null) => void,
   ): void {
-    this.#unanswered += commands;
-    this.#socket.write(text, encoding, onWritten);
+    atEndOfTurn(() => {
+      this.#unanswered += commands;
+      this.#socket.write(text, encoding, onWritten);
+    });
   }
 
   /** Says goodbye, and waits for the server to hang up, for a while. */
   quit(): void {
     const socket = this.#socket;
-    socket.end("QUIT\r\n");
+    atEndOfTurn(() => socket.end("QUIT\r\n"));
     const timer = setTimeout(() => socket.destroy(), goodbyeMs);
     socket.once("close", () => clearTimeout(timer));
   }
