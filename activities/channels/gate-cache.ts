@@ -5,7 +5,7 @@ import { poll } from "../../lib/polling.ts";
 /** How long before its slot a message may come to a gate: so much of a rate is claimed ahead. */
 export const comesAheadMs = 500;
 /** How long before they can be used slots are asked for, so that they are there in time. */
-const asksAheadMs = 50;
+const asksAheadMs = 120;
 /** How long a message that could leave waits for a slot. Where slots are this far off, it is put back. */
 const patienceMs = 2_000;
 const farMs = 1_000;
@@ -15,7 +15,7 @@ const keptMs = 5_000;
  * A server that answers nothing for so long, and for three times as long as it usually takes, stands still. It is handed nothing more:
  * what it takes all at once when it goes on has to be little.
  */
-const stallMs = 500;
+const stallMs = 300;
 /** How long to wait where the gate cannot be asked, and where what is left of it is spoken for. */
 const awayMs = 1_000;
 const soonMs = 50;
@@ -214,14 +214,13 @@ class CachedGate implements WatchedGate {
   /** Does whoever takes the messages answer nothing, though some are under way? */
   standsStill(now: number): boolean {
     if (!this.#pace || this.#underWay === 0) return false;
-    const patientMs = Math.max(stallMs, 5 * this.#pace.intervalMs, 3 * (this.#usualMs ?? 0));
+    const patientMs = Math.max(stallMs, 4 * this.#pace.intervalMs, 3 * (this.#usualMs ?? 0));
     return now - this.#answeredAtMs > patientMs;
   }
 
-  /** Calls when a message may ask again that has to wait. */
-  wait(now: number, retry: () => void): "waits" {
+  /** Calls once something may have changed, such as when the server has answered. Asks for no slots. */
+  hold(retry: () => void): "waits" {
     this.#retries.add(retry);
-    this.#fetch(now);
     return "waits";
   }
 
@@ -240,7 +239,9 @@ class CachedGate implements WatchedGate {
     const isSpent = this.#leftToday <= 0 && nowMs < this.#dayEndsAtMs;
     const isFar = this.#nextAtMs - now > farMs || isSpent;
     if ((this.#slots.length === 0 && isFar) || now - sinceMs > patienceMs) return "closed";
-    return this.wait(now, retry);
+    this.#retries.add(retry);
+    this.#fetch(now);
+    return "waits";
   }
 
   pass(): void {
@@ -288,18 +289,19 @@ class CachedGate implements WatchedGate {
 
   /** Asks for slots for those that come, if it is time to, and sees to it that they are told when they may ask again. */
   #fetch(now: number): void {
-    if (this.#asking) return;
     const missing = this.#coming + this.#owed - this.#slots.length;
-    const asksInMs = Math.max(this.#nextAtMs - asksAheadMs, this.#awayUntilMs) - now;
-    if (missing > 0 && asksInMs <= 0) {
+    let asksInMs = Number.POSITIVE_INFINITY;
+    if (missing > 0 && !this.#asking)
+      asksInMs = Math.max(this.#nextAtMs - asksAheadMs, this.#awayUntilMs) - now;
+    if (asksInMs <= 0) {
       this.#asking = true;
       // What came together is asked for together.
       setImmediate(() => void this.#askForSlots());
-    } else if (this.#retries.size > 0) {
-      const [slot] = this.#slots;
-      const usableInMs = slot ? slot.fromMs - now : Number.POSITIVE_INFINITY;
-      this.#retryIn(Math.min(usableInMs, missing > 0 ? asksInMs : Number.POSITIVE_INFINITY, farMs));
     }
+    if (this.#retries.size === 0) return;
+    const [slot] = this.#slots;
+    const usableInMs = slot ? slot.fromMs - now : Number.POSITIVE_INFINITY;
+    this.#retryIn(Math.min(usableInMs, asksInMs > 0 ? asksInMs : farMs, farMs));
   }
 
   async #askForSlots(): Promise<void> {
@@ -370,7 +372,7 @@ class CountedPassage implements Passage {
     // What waits for a server that stands still waits for a connection, as it were.
     if (this.#gate.standsStill(now)) {
       this.#sinceMs = null;
-      return this.#gate.wait(now, retry);
+      return this.#gate.hold(retry);
     }
     this.#sinceMs ??= now;
     return this.#gate.ask(this.#sinceMs, retry);
