@@ -3,6 +3,7 @@ import { followClocks, lookMs } from "../config/clocks.ts";
 import { apiVariables, ConfigurationError, readEnvironment } from "../config/environment.ts";
 import { createLogger } from "../config/logger.ts";
 import { processRegistry } from "../config/metrics.ts";
+import { createLedgerClock } from "../ledger/clock.ts";
 import { zoneFolders } from "../config/system-clocks.ts";
 import { temporalClient, temporalSettings } from "../config/temporal.ts";
 import { startTracing } from "../config/tracing.ts";
@@ -65,6 +66,14 @@ const wakes = createWakes({
   count: (target, outcome) => metrics.recordWake(target, outcome),
 });
 
+const ledgerClock = createLedgerClock(pool);
+/** The ledger's clock, which decides what is due. Whoever finds that it was asked a second ago has it asked again, and waits for nobody. */
+const clock = () => {
+  ledgerClock.refresh().catch(() => {});
+  return ledgerClock.now();
+};
+clock();
+
 const app = createApp({
   prisma,
   pool,
@@ -86,7 +95,7 @@ const app = createApp({
     maxUnsent: configuration.MAX_UNSENT,
     maxUnsentPerRecipient: configuration.MAX_UNSENT_PER_RECIPIENT,
   },
-  clock: () => new Date(),
+  clock,
 });
 
 const server = serve(

@@ -36,13 +36,14 @@ export type { DueDelivery, DueGroup, LeasedRow } from "./due-delivery.ts";
 export interface Ledger {
   /**
    * Up to `limit` rows of the queue that are due on one of the channels, or whose hand-over was cut off, the most urgent first,
-   * without those in `except`; none while the queue's campaign is not running.
+   * without those in `except`, and those that come before the places in `after`; none while the queue's campaign is not running.
    */
   due(input: {
     queue: string;
     channels: readonly Channel[];
     limit: number;
     except: readonly string[];
+    after?: readonly DuePlace[];
   }): Promise<DueDelivery[]>;
   /** The due members of groups, however many, but for those in `except`: a group goes out as a whole. */
   membersOf(input: {
@@ -82,6 +83,9 @@ export interface Ledger {
   /** When `due` would next find something on each channel, and how much is open in the queue. */
   outlook(queue: string): Promise<QueueOutlook>;
 }
+
+/** A place in the order of what is due on a channel with a priority: that of a row. */
+export type DuePlace = Pick<DueDelivery, "channel" | "priority" | "dueAt" | "id">;
 
 /** By what a row was decided about, for who asks why. */
 export interface Versions {
@@ -187,8 +191,15 @@ export function createLedger(pool: Pool): Ledger {
   const executeForRows = executeForArrays(pool);
 
   return {
-    async due(input) {
-      return (await executeForRows(readDue, input)).map(toDueDelivery);
+    async due({ after = [], ...input }) {
+      const rows = await executeForRows(readDue, {
+        ...input,
+        afterChannels: after.map(({ channel }) => channel),
+        afterPriorities: after.map(({ priority }) => priority),
+        afterDueMs: after.map(({ dueAt }) => dueAt.getTime()),
+        afterIds: after.map(({ id }) => id),
+      });
+      return rows.map(toDueDelivery);
     },
 
     async membersOf(input) {

@@ -5,7 +5,7 @@ import { endDeliveries } from "./on-end.ts";
 import { defineStatement } from "./sql.ts";
 import type { Channel } from "../domain/channel.ts";
 import { longestWindowMs } from "../domain/policy/limits.ts";
-import { ageingMs, priorities } from "../domain/priority.ts";
+import { ageingMs, priorities, type Priority } from "../domain/priority.ts";
 
 /* The statements of the ledger: what each promises stands at `Ledger`. */
 
@@ -88,6 +88,7 @@ interface DecisionColumns {
 }
 
 const openCountLimit = 1_000;
+const beforeAll = "00000000-0000-0000-0000-000000000000";
 
 const byPriority = `(VALUES ${priorities.map((priority) => `('${priority}'::priority, interval '${ageingMs[priority]} milliseconds')`).join(", ")}) AS p(priority, ageing)`;
 
@@ -103,20 +104,27 @@ export const readDue = defineStatement<
     channels: readonly Channel[];
     limit: number;
     except: readonly string[];
+    afterChannels: readonly Channel[];
+    afterPriorities: readonly Priority[];
+    afterDueMs: readonly number[];
+    afterIds: readonly string[];
   },
   DueRow
 >(
   `
   WITH ${clock},
   due AS (
-    SELECT d.*, p.ageing FROM clock, unnest(:channels::channel[]) AS c(channel), ${byPriority},
+    SELECT d.*, p.ageing FROM clock CROSS JOIN unnest(:channels::channel[]) AS c(channel) CROSS JOIN ${byPriority}
+    -- Where it goes on from: without a place, from the beginning.
+    LEFT JOIN unnest(:afterChannels::channel[], :afterPriorities::priority[], :afterDueMs::float8[], :afterIds::uuid[]) AS a(channel, priority, due_ms, id)
+      ON a.channel = c.channel AND a.priority = p.priority,
     LATERAL (
       SELECT * FROM open_deliveries o
-      WHERE o.queue = :queue AND o.channel = c.channel AND o.priority = p.priority AND o.due_at <= clock.now AND ${isFree("o", "clock.now")}
+      WHERE o.queue = :queue AND o.channel = c.channel AND o.priority = p.priority AND (o.due_at, o.id) > (coalesce(to_timestamp(a.due_ms / 1000.0), '-infinity'), coalesce(a.id, '${beforeAll}')) AND o.due_at <= clock.now AND ${isFree("o", "clock.now")}
         AND o.id NOT IN (SELECT unnest(:except::uuid[])) AND ${sourceRuns("o")}
-      ORDER BY o.due_at LIMIT :limit::int
+      ORDER BY o.due_at, o.id LIMIT :limit::int
     ) d
-    ORDER BY d.due_at + p.ageing LIMIT :limit::int
+    ORDER BY d.due_at + p.ageing, d.id LIMIT :limit::int
   )
   SELECT ${dueSelection} FROM ${dueTables} ORDER BY d.due_at + d.ageing, d.id`,
   "due",

@@ -8,6 +8,7 @@ import type { Sources } from "../../ledger/sources.ts";
 import type { Channels } from "../channels/channels.ts";
 import type { GateCache, Passage, WatchedGate } from "../channels/gate-cache.ts";
 import type { Outgoing } from "./decide-page.ts";
+import { DuePlaces } from "./due-places.ts";
 import { type DispatchOutcome, type PageDeps, type PageTaker, takePage } from "./page.ts";
 import { Pulse } from "./pulse.ts";
 import { RowsInHand } from "./rows-in-hand.ts";
@@ -100,6 +101,7 @@ class Dispatch implements PageTaker {
   #failure: { error: unknown } | undefined;
   #endsAtMs: number;
   #foundRows = 0;
+  #places = new DuePlaces();
   /** When each channel is looked at again; one that is missing may be at once. */
   #looksAtMs = new Map<ChannelName, number>();
   #lingersUntilMs = 0;
@@ -277,12 +279,16 @@ class Dispatch implements PageTaker {
         channels,
         limit,
         except: this.inHand.ids,
+        after: this.#places.all,
       });
       this.inHand.add(due);
       this.#foundRows += due.length;
       if (due.length > 0 && this.#kind !== "lane")
         this.#lingersUntilMs = performance.now() + (this.#deps.lingerMs ?? 300);
-      const found = new Set(due.length === limit ? channels : due.map(({ channel }) => channel));
+      this.#places.advance(due);
+      // What was behind the places that it went on from is looked for at once.
+      const isPage = due.length === limit || this.#places.reset();
+      const found = new Set(isPage ? channels : due.map(({ channel }) => channel));
       for (const channel of channels)
         if (found.has(channel)) this.#looksAtMs.delete(channel);
         else this.#looksAtMs.set(channel, performance.now() + lookAgainMs[this.#kind]);

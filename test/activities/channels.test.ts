@@ -175,6 +175,10 @@ describe("a channel", () => {
       channels: ["sms"],
       limit: 200,
       except: [],
+      afterChannels: [],
+      afterPriorities: [],
+      afterDueMs: [],
+      afterIds: [],
     });
     const { rows } = await pool.query<{ "QUERY PLAN": [{ Plan: PlanNode }] }>(
       `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`,

@@ -1,3 +1,4 @@
+import { DuePlaces } from "../../activities/dispatch/due-places.ts";
 import { atLedgerTime } from "../support/ledger-time.ts";
 import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -190,6 +191,33 @@ describe("turn", () => {
     expect((await outlook()).nextDueAt).toEqual(before);
     await ledger.renew({ rows: [{ id: row!.id, token }], leaseMs: 120_000 });
     expect((await outlook()).nextDueAt!.getTime()).toBeGreaterThan(before.getTime() + 50_000);
+  });
+});
+
+describe("due, page by page", () => {
+  it("goes on from where it was, on each priority, and reads each row once", async () => {
+    const recipientIds = await seed.recipients(7);
+    const dueAt = inMs(-60_000);
+    for (const priority of ["high", "low"] as const)
+      await seed.notification({ recipientIds, queue, priority, dueAt });
+    const places = new DuePlaces();
+    const read: string[] = [];
+    for (;;) {
+      const page = await ledger.due({
+        queue,
+        channels: ["email"],
+        limit: 4,
+        except: [],
+        after: places.all,
+      });
+      places.advance(page);
+      read.push(...page.map(({ id }) => id));
+      if (page.length < 4) break;
+    }
+    expect(read).toHaveLength(14);
+    expect(new Set(read).size).toBe(14);
+    expect(places.reset()).toBe(true);
+    expect(await due()).toHaveLength(14);
   });
 });
 

@@ -49,7 +49,7 @@ DELETE FROM "ended_deliveries" WHERE "due_at" IS NOT NULL;
 ALTER TABLE "open_deliveries" ADD CONSTRAINT "open_deliveries_pkey" PRIMARY KEY ("id");
 CREATE UNIQUE INDEX "open_deliveries_campaign_recipient_leg" ON "open_deliveries"("campaign_id", "recipient_id", "leg") WHERE ("campaign_id" IS NOT NULL);
 CREATE UNIQUE INDEX "open_deliveries_notification_recipient_leg" ON "open_deliveries"("notification_id", "recipient_id", "leg") WHERE ("notification_id" IS NOT NULL);
-CREATE INDEX "open_deliveries_due" ON "open_deliveries"("queue", "channel", "priority", "due_at");
+CREATE INDEX "open_deliveries_due" ON "open_deliveries"("queue", "channel", "priority", "due_at", "id");
 CREATE INDEX "open_deliveries_recipient" ON "open_deliveries"("recipient_id", "id");
 CREATE INDEX "open_deliveries_outside_lanes" ON "open_deliveries"("campaign_id", "leg", "priority", "due_at") WHERE ((campaign_id IS NOT NULL) AND (queue !~~ 'campaign/%'::text));
 CREATE INDEX "open_deliveries_group" ON "open_deliveries"("group_id") WHERE ("group_id" IS NOT NULL);
