@@ -5,7 +5,7 @@ import { wishedReasons } from "../domain/delivery/reasons.ts";
  * of deliveries.
  */
 
-/** It is in no lane of its campaign. In the words of the index `deliveries_outside_lanes`, which holds open ones. */
+/** It is in no lane of its campaign. In the words of the index `open_deliveries_outside_lanes`, which holds open ones. */
 export const outsideLanes = (d: string) => `${d}.queue NOT LIKE 'campaign/%'`;
 
 /**

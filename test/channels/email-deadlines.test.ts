@@ -28,7 +28,7 @@ import type { ScriptedConnection } from "./scripted-server.ts";
 import { skippableTime } from "./skippable-time.ts";
 
 /** As the channel has it: what is under way has so long when it is closed. */
-const closeMs = 30_000;
+const closeMs = 20_000;
 /** Ten times as long as other steps have. */
 const answerDeadlineMs = 10 * sendDeadlineMs;
 

@@ -14,7 +14,7 @@ import { judgeLoss } from "./smtp-verdicts.ts";
 const idleLimitMs = 30_000;
 
 /** How long servers have for their answers when all connections are to end. */
-const closeMs = 30_000;
+const closeMs = 20_000;
 
 /** For how long no more connections are opened than a server took: where it said so, and where chance may have had it. */
 const limitMs = 60_000;
