@@ -32,6 +32,8 @@ type DueEvent = EventRow & { attemptCount: number };
 
 const batchEvents = 100;
 const forgottenRows = 1_000;
+/** How often what nobody is to be told is forgotten: for whom a receiver is named one day, it does not matter when. */
+const forgetMs = 10_000;
 
 /** Made due in the order of their ids. */
 const dueSql = `
@@ -165,7 +167,7 @@ export function createPublishEvents({
   /** What happened while nobody was to be told. */
   async function forget(): Promise<number> {
     const { rowCount } = await pool.query(forgetSql);
-    return rowCount === forgottenRows ? 0 : sweepMs;
+    return rowCount === forgottenRows ? 0 : forgetMs;
   }
 
   return async function publishEvents(): Promise<void> {

@@ -28,11 +28,7 @@ const recentMs = 15_000;
  * of campaigns that do not run are passed over. Not the one that no workflow drains.
  * The queues are found by a loose index scan (https://wiki.postgresql.org/wiki/Loose_indexscan).
  */
-const readOverdueQueues = defineStatement<
-  { graceMs: number; recentMs: number; undrained: string; channels: readonly ChannelName[] },
-  { queue: string }
->(
-  `
+const overdueQueues = `
   WITH RECURSIVE queues(queue) AS (
     (SELECT queue FROM open_deliveries ORDER BY queue LIMIT 1)
     UNION ALL
@@ -61,9 +57,7 @@ const readOverdueQueues = defineStatement<
     AND NOT EXISTS (
       SELECT FROM gates g WHERE g.key = 'campaign/' || split_part(queues.queue, '/', 2)
         AND g.next_slot_at + :graceMs::float8 * interval '1 millisecond' > clock.due
-    )`,
-  "overdue-queues",
-);
+    )`;
 
 interface Unfinished {
   id: string;
@@ -71,8 +65,7 @@ interface Unfinished {
   laneCount: number | null;
 }
 
-const readUnfinishedCampaigns = defineStatement<{ graceMs: number }, Unfinished>(
-  `
+const unfinishedCampaigns = `
   SELECT id, CASE WHEN status = 'running' THEN lane_count END AS "laneCount" FROM campaigns c
   WHERE updated_at < ledger_now() - :graceMs::float8 * interval '1 millisecond' AND (
     finished_at IS NULL AND (
@@ -81,8 +74,17 @@ const readUnfinishedCampaigns = defineStatement<{ graceMs: number }, Unfinished>
     )
     OR recalled_at IS NOT NULL AND finished_at IS NOT NULL
       AND (SELECT true FROM open_deliveries d WHERE d.campaign_id = c.id AND ${outsideLanes("d")} ORDER BY d.priority, d.due_at LIMIT 1)
-  )`,
-  "unfinished-campaigns",
+  )`;
+
+/** Both at once: an idle system is asked seldom. */
+const readOverdue = defineStatement<
+  { graceMs: number; recentMs: number; undrained: string; channels: readonly ChannelName[] },
+  { queues: string[]; campaigns: Unfinished[] }
+>(
+  `
+  SELECT ARRAY(${overdueQueues}) AS queues,
+    (SELECT coalesce(jsonb_agg(unfinished), '[]') FROM (${unfinishedCampaigns}) AS unfinished) AS campaigns`,
+  "overdue",
 );
 
 /** Of campaigns that run, with their lanes, those of which nothing is open that they owe. No row of theirs is looked at that is not open. */
@@ -98,8 +100,10 @@ const readDrainedCampaigns = defineStatement<
 );
 
 /** Campaigns that should have been moved on. */
-async function findStalledCampaigns(execute: Execute): Promise<string[]> {
-  const unfinished = await execute(readUnfinishedCampaigns, { graceMs });
+async function findStalledCampaigns(
+  execute: Execute,
+  unfinished: readonly Unfinished[],
+): Promise<string[]> {
   const stalled = unfinished.filter(({ laneCount }) => laneCount === null).map(({ id }) => id);
   const running = unfinished.flatMap(({ id, laneCount }) =>
     laneCount === null ? [] : [{ id, lanes: laneNames(publicId("campaign", id), laneCount) }],
@@ -134,14 +138,14 @@ export function createRelayOverdue({
     const { cancellationSignal: signal } = Context.current();
     const endsAt = Date.now() + roundMs;
     while (!signal.aborted && Date.now() < endsAt) {
-      const queues = await execute(readOverdueQueues, {
+      const [overdue] = await execute(readOverdue, {
         graceMs,
         recentMs,
         undrained: waitingDigests,
         channels: channels.open(new Date()),
       });
-      const campaigns = await findStalledCampaigns(execute);
-      for (const { queue } of queues) await wakeQueue(queue);
+      const campaigns = await findStalledCampaigns(execute, overdue!.campaigns);
+      for (const queue of overdue!.queues) await wakeQueue(queue);
       for (const id of campaigns) await wakeCampaign(publicId("campaign", id));
       Context.current().heartbeat();
       await sleep(sweepMs, undefined, { signal }).catch(() => {});

@@ -1,7 +1,9 @@
 import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import type { Pool } from "pg";
+import type { LedgerClock } from "../ledger/clock.ts";
 import { withTimeout } from "../lib/timeout.ts";
+import { isClockOff } from "./clock-watch.ts";
 import type { WatchedWorker, WorkerMetrics } from "./metrics.ts";
 
 const databaseProbeMs = 2_000;
@@ -10,25 +12,30 @@ const databaseProbeMs = 2_000;
 export function createWorkerApp({
   metrics,
   pool,
+  clock,
   workers,
 }: {
   metrics: WorkerMetrics;
   pool: Pick<Pool, "query">;
+  clock: Pick<LedgerClock, "localAheadMs" | "refresh">;
   /** None while it starts. */
   workers: () => readonly WatchedWorker[];
 }): Hono {
   metrics.watchWorkers(workers);
+  metrics.watchClock(clock);
   return new Hono()
     .get("/healthz", (c) => c.json({ status: "ok" }))
     .get("/readyz", async (c) => {
       const states = workers().map((worker) => [worker.options.taskQueue, worker.getState()]);
       const running = states.length > 0 && states.every(([, state]) => state === "RUNNING");
-      const database = (await answers(pool)) ? "up" : "down";
-      const ready = running && database === "up";
+      const answered = await answers(Promise.all([pool.query("SELECT 1"), clock.refresh()]));
+      const database = answered ? "up" : "down";
+      const ready = running && database === "up" && !isClockOff(clock);
       return c.json(
         {
           status: ready ? "ready" : "unready",
           database,
+          clockAheadMs: Math.round(clock.localAheadMs),
           workers: Object.fromEntries(states) as Record<string, string>,
         },
         ready ? 200 : 503,
@@ -41,8 +48,8 @@ export function createWorkerApp({
     );
 }
 
-const answers = (pool: Pick<Pool, "query">): Promise<boolean> =>
-  withTimeout(databaseProbeMs, pool.query("SELECT 1")).then(
+const answers = (asked: Promise<unknown>): Promise<boolean> =>
+  withTimeout(databaseProbeMs, asked).then(
     () => true,
     () => false,
   );

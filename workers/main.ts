@@ -15,6 +15,7 @@ import {
   emailGates,
   emailProviders,
 } from "../activities/channels/email/email.ts";
+import { createLedgerClock } from "../ledger/clock.ts";
 import { createGates } from "../ledger/gates.ts";
 import { createGateCache } from "../activities/channels/gate-cache.ts";
 import { ConfigurationError, readEnvironment, workerVariables } from "../config/environment.ts";
@@ -26,9 +27,11 @@ import { registerSearchAttributes, temporalClient, temporalSettings } from "../c
 import { zoneFolders } from "../config/system-clocks.ts";
 import { startTracing } from "../config/tracing.ts";
 import { createActionLinks } from "../domain/action-links.ts";
+import { Attention } from "./attention.ts";
+import { watchClock } from "./clock-watch.ts";
 import { createWorkerApp, listen } from "./http.ts";
 import { instrumentGates } from "./instrumentation.ts";
-import { createWorkerMetrics, type Traffic } from "./metrics.ts";
+import { createWorkerMetrics, type Traffic, traffics } from "./metrics.ts";
 import { createPool } from "../ledger/worker-pool.ts";
 import { ensureDigests, ensureMaintenance } from "./schedules.ts";
 import { followTimeZoneChanges } from "./time-zone-changes.ts";
@@ -111,13 +114,17 @@ async function main(): Promise<void> {
     logger,
   });
   metrics.pools.watch("worker", pool);
+  const clock = createLedgerClock(pool);
   let workers: Worker[] = [];
   let stoppingSince = 0;
   const { WORKER_HOST: host, WORKER_PORT: port } = environment;
   const listener =
     port === 0
       ? null
-      : await listen(createWorkerApp({ metrics, pool, workers: () => workers }), { host, port });
+      : await listen(createWorkerApp({ metrics, pool, clock, workers: () => workers }), {
+          host,
+          port,
+        });
 
   const tracing = await startTracing("worker", environment, logger);
   const client = temporalClient(settings, tracing ? [tracing.client] : []);
@@ -126,15 +133,22 @@ async function main(): Promise<void> {
   );
   await untilReached("Temporal", logger, stop.signal, () => registerSearchAttributes(client));
   const readRulebook = createRulebookReader(pool);
+  const attention: Attention = new Attention(
+    () => traffics.some((traffic) => metrics.inFlight(traffic).count > 0),
+    () => Promise.all([breakers.refresh(), gates.refresh()]),
+  );
+  const rests = () => attention.rests;
   const breakers = createBreakers({
     pool,
     providers: emailProviders(environment.SMTP_URL),
     settings: async () => (await readRulebook()).policy.breaker,
     logger,
+    rests,
   });
   const gates = createGateCache({
     gates: instrumentGates(createGates(pool), metrics),
     keys: emailGates(environment.SMTP_URL),
+    rests,
   });
   metrics.watchBreakers(() => breakers.states());
   await untilReached("the database", logger, stop.signal, () =>
@@ -161,6 +175,8 @@ async function main(): Promise<void> {
     connection,
     client,
     pool,
+    clock,
+    attention,
     channels,
     gates,
     retry: {
@@ -196,6 +212,7 @@ async function main(): Promise<void> {
     wakeCampaign: (campaignId) => wakeCampaign(client, campaignId),
     logger,
   });
+  const clockWatch = watchClock({ clock, logger });
   const drain = () => {
     stoppingSince = performance.now();
     logger.info("draining");
@@ -210,6 +227,7 @@ async function main(): Promise<void> {
   await Promise.all([running, ensureSingletons(client, logger, stop.signal)]);
   // What is under way there ends with the pool: the next worker does it.
   void timeZones.stop();
+  clockWatch.stop();
   // A server that has not answered by then loses its connection: what it was handed is found again when its lease has run out.
   await withTimeout(
     Math.max(0, stoppingSince + shutdownForceMs - performance.now()),

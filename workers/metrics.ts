@@ -3,12 +3,14 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { createPoolGauge, durationBuckets } from "../config/metrics.ts";
 import { breakerStates, type BreakerState } from "../ledger/breakers.ts";
 import { publishOutcomes } from "../activities/publish-events.ts";
+import type { LedgerClock } from "../ledger/clock.ts";
 import { gateKinds } from "../domain/delivery/gates.ts";
 import { deliveryStatuses } from "../domain/delivery/status.ts";
 import { retentionTables } from "../domain/retention.ts";
 
 /** Ordinary and critical messages have task queues, channels and bounds of their own. */
-export type Traffic = "delivery" | "critical";
+export const traffics = ["delivery", "critical"] as const;
+export type Traffic = (typeof traffics)[number];
 
 export type WatchedWorker = Pick<Worker, "getState" | "options">;
 
@@ -122,6 +124,9 @@ export function createWorkerMetrics(registry = new Registry()) {
     watchBreakers(states: () => ReadonlyMap<string, BreakerState>) {
       breakers = states;
     },
+    watchClock(watched: Pick<LedgerClock, "localAheadMs">) {
+      clock = watched;
+    },
     /** Of which process; none while it starts. */
     watchWorkers(watched: () => readonly WatchedWorker[]) {
       workers = watched;
@@ -138,6 +143,16 @@ export function createWorkerMetrics(registry = new Registry()) {
       for (const [provider, state] of breakers())
         for (const other of breakerStates)
           breakersGauge.set({ provider, state: other }, other === state ? 1 : 0);
+    },
+  });
+
+  let clock: Pick<LedgerClock, "localAheadMs"> | undefined;
+  const clockGauge = new Gauge({
+    name: "tidings_clock_ahead_seconds",
+    help: "By how much this worker’s own clock is ahead of the database’s, as last compared; below zero if it is behind",
+    registers,
+    collect() {
+      if (clock) clockGauge.set(clock.localAheadMs / 1_000);
     },
   });
 

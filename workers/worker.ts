@@ -4,10 +4,12 @@ import type { Pool } from "pg";
 import { createAdvanceCampaign } from "../activities/advance-campaign.ts";
 import type { Channels } from "../activities/channels/channels.ts";
 import type { GateCache } from "../activities/channels/gate-cache.ts";
+import type { DispatchInput } from "../activities/dispatch/loop.ts";
 import { createDispatcher } from "../activities/dispatch/index.ts";
 import { createPublishEvents, type EventReceiver } from "../activities/publish-events.ts";
 import { createGates } from "../ledger/gates.ts";
 import type { Activities } from "../activities/index.ts";
+import type { LedgerClock } from "../ledger/clock.ts";
 import { createLedger } from "../ledger/ledger.ts";
 import { createRemoveExpired } from "../activities/remove-expired.ts";
 import { createRelayOverdue } from "../activities/relay-overdue.ts";
@@ -20,6 +22,7 @@ import { noSinks, type Tracing } from "../config/tracing.ts";
 import type { RetryPolicy } from "../domain/delivery/settle.ts";
 import { taskQueues } from "../workflows/names.ts";
 import { wakeCampaign, wakeQueue } from "../workflows/client.ts";
+import type { Attention } from "./attention.ts";
 import {
   instrumentAdvance,
   createDeliveryCounter,
@@ -39,6 +42,8 @@ export interface WorkerDeps {
   connection: NativeConnection;
   client: Client;
   pool: Pool;
+  clock: LedgerClock;
+  attention: Pick<Attention, "during">;
   /** Each traffic class has its own connections, so that nothing queues before a critical message. */
   channels: { delivery: Channels; critical: Channels };
   /** Those of campaigns and releases are watched while they are needed. */
@@ -60,6 +65,8 @@ export interface WorkerDeps {
 function createActivities({
   client,
   pool,
+  clock,
+  attention,
   channels,
   gates,
   retry,
@@ -81,6 +88,7 @@ function createActivities({
   const dispatchOver = (traffic: Traffic) => {
     const { dispatch, sender } = createDispatcher({
       pool,
+      clock,
       ledger,
       gates,
       channels: instrumentChannels(channels[traffic], traffic, metrics),
@@ -96,7 +104,11 @@ function createActivities({
       count,
     });
     metrics.inFlightBound.set({ traffic }, sender.inFlightBound);
-    return { sender, activities: { dispatch: instrumentDispatch(dispatch, logger) } };
+    const logged = instrumentDispatch(dispatch, logger);
+    return {
+      sender,
+      activities: { dispatch: (input: DispatchInput) => attention.during(() => logged(input)) },
+    };
   };
   const [delivery, critical] = [dispatchOver("delivery"), dispatchOver("critical")];
   return {

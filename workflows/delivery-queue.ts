@@ -3,6 +3,7 @@ import {
   continueAsNew,
   getExternalWorkflowHandle,
   log,
+  patched,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -15,10 +16,14 @@ import { laneDrainedSignal } from "./signals.ts";
 import { wakeSignal } from "./signals.ts";
 import { describeOutlook } from "./descriptions.ts";
 
+/** How long a queue of notifications that is empty waits for the next: a signal to a workflow that is cached is cheaper than a new run. */
+export const awakeMs = 60_000;
+
 /**
  * Drains one queue, and only waits: between two dispatches for the ledger's next instant or a wake. It ends when nothing
- * is open that time alone could bring; the next wake starts it again. A wake is never lost: `woken` is cleared before a
- * dispatch looks, and the server does not close a workflow over a signal that it has not seen.
+ * is open that time alone could bring, a mailbox when nobody has woken it for a while after that; the next wake starts it again.
+ * A wake is never lost: `woken` is cleared before a dispatch looks, and the server does not close a workflow over a signal that
+ * it has not seen.
  */
 export async function deliveryQueue({ queue, ...wake }: DeliveryQueueInput): Promise<void> {
   const parsed = parseQueueName(queue);
@@ -57,7 +62,11 @@ export async function deliveryQueue({ queue, ...wake }: DeliveryQueueInput): Pro
       continue;
     }
     if (parsed.kind === "lane") await tellCampaign(parsed.campaignId, parsed.lane);
-    if (!woken) return;
+    if (woken) continue;
+    const staysAwake = parsed.kind === "mailbox" || parsed.kind === "critical";
+    // Runs from before end here.
+    if (!staysAwake || !patched("stay-awake-when-empty")) return;
+    if (!(await condition(() => woken, awakeMs))) return;
   }
 }
 

@@ -81,6 +81,8 @@ interface BreakersOptions {
   logger?: Pick<Logger, "info" | "warn">;
   /** How often it looks for what others reported. */
   refreshMs?: number;
+  /** Does this process send nothing? Then it need not look, but for `refresh` before it sends again. */
+  rests?: () => boolean;
 }
 
 /** So many times as many failures in a row as open it come by no chance, whatever went well before them. */
@@ -321,6 +323,7 @@ export function createBreakers({
   settings,
   logger,
   refreshMs = 1_000,
+  rests,
 }: BreakersOptions): Breakers {
   const shared: Shared = { pool, settings: defaultPolicy.breaker, logger, refreshMs };
   const breakers = new Map(providers.map(({ name }) => [name, new CachedBreaker(name, shared)]));
@@ -352,7 +355,7 @@ export function createBreakers({
   };
 
   // While the database is away nothing is claimed, and what is known holds.
-  const repeated = poll(refresh, refreshMs);
+  const repeated = poll(refresh, refreshMs, rests);
 
   return {
     of,

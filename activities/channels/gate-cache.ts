@@ -431,12 +431,15 @@ export function createGateCache({
   gates,
   keys = [],
   refreshMs = 1_000,
+  rests,
 }: {
   gates: Gates;
   /** Those that are always watched. */
   keys?: readonly string[];
   /** How often it looks what stands there. */
   refreshMs?: number;
+  /** Does this process send nothing? Then it need not look, but for `refresh` before it sends again. */
+  rests?: () => boolean;
 }): GateCache {
   const watched = new Map(keys.map((key) => [key, new CachedGate(gates, key)]));
 
@@ -454,7 +457,7 @@ export function createGateCache({
   };
 
   /** Where nothing is watched, nothing is looked at. */
-  let repeated = keys.length > 0 ? poll(refresh, refreshMs) : undefined;
+  let repeated = keys.length > 0 ? poll(refresh, refreshMs, rests) : undefined;
   const stopLooking = () => {
     repeated?.stop();
     repeated = undefined;
@@ -478,7 +481,7 @@ export function createGateCache({
       const gate = watched.get(key) ?? new CachedGate(gates, key);
       watched.set(key, gate);
       gate.watchers += 1;
-      repeated ??= poll(refresh, refreshMs);
+      repeated ??= poll(refresh, refreshMs, rests);
       try {
         await gate.lookOnce();
       } catch (error) {

@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import type { Channel } from "../channels/channel.ts";
-import { CompletionRate } from "./completion-rate.ts";
+import { EventRate } from "./event-rate.ts";
 import type { SendJob } from "./send-job.ts";
 import { type ClaimedMessage, guaranteeOf } from "./settlement.ts";
 
@@ -33,7 +33,7 @@ export class ChannelQueue {
   inFlight = 0;
   #notifications: WaitingJob[] = [];
   #campaigns: WaitingJob[] = [];
-  #completions = new CompletionRate();
+  #completions = new EventRate();
 
   constructor(channel: Channel) {
     this.channel = channel;

@@ -16,10 +16,8 @@ export class DuePlaces {
     for (const row of rows) this.#places.set(`${row.channel} ${row.priority}`, row);
   }
 
-  /** It begins anew. False: it has not gone on from the beginning. */
-  reset(): boolean {
-    const hadPlaces = this.#places.size > 0;
+  /** It begins anew. */
+  reset(): void {
     this.#places.clear();
-    return hadPlaces;
   }
 }

@@ -9,6 +9,7 @@ import type { Channels } from "../channels/channels.ts";
 import type { GateCache, Passage, WatchedGate } from "../channels/gate-cache.ts";
 import type { Outgoing } from "./decide-page.ts";
 import { DuePlaces } from "./due-places.ts";
+import { EventRate } from "./event-rate.ts";
 import { type DispatchOutcome, type PageDeps, type PageTaker, takePage } from "./page.ts";
 import { Pulse } from "./pulse.ts";
 import { RowsInHand } from "./rows-in-hand.ts";
@@ -50,8 +51,14 @@ const holdRows = 150;
 const lookAgainMs = { critical: 50, mailbox: 200, lane: 200, digest: 200 };
 /** What is in hand when a round is over has so long to begin; then it is left to the next. */
 const beginMs = 1_000;
-/** How long a dispatch stays for answers when nothing is left to begin: fast ones cost no further wake, and slow ones hold up nothing. */
-const defaultAnswersMs = 1_000;
+/**
+ * How long a dispatch stays for answers when nothing is left to begin: fast ones cost no further wake, and slow ones hold up nothing.
+ * A wake cannot reach a dispatch, so that one that stays has what comes next wait for its next look: where looks seldom find
+ * anything, it stays no longer than a server that is near takes.
+ */
+const answersMs = { busy: 1_000, calm: 50 };
+/** How long a queue that is busy is watched once it is emptied. */
+const lingersMs = 300;
 
 export interface DispatchDeps extends PageDeps {
   ledger: Ledger;
@@ -63,9 +70,9 @@ export interface DispatchDeps extends PageDeps {
   sources: () => Sources;
   /** Is told what became of rows that did not begin. */
   count?: (queue: string, outcome: DispatchOutcome, rows: number) => void;
-  /** How long a dispatch stays for answers when nothing is left to begin. */
+  /** How long a dispatch stays for answers when nothing is left to begin, however busy its queue is. */
   answersMs?: number;
-  /** How long a mailbox that has just been emptied is watched: cheaper than a new activity for what comes next. */
+  /** How long a busy queue of notifications that has just been emptied is watched: cheaper than a new activity for what comes next. */
   lingerMs?: number;
 }
 
@@ -75,8 +82,14 @@ export interface DispatchDeps extends PageDeps {
  * the sender, which wakes the queue when it ends. Whatever kills the worker, rows in flight are found again when their leases run out.
  */
 export function createDispatch(deps: DispatchDeps) {
-  return (input: DispatchInput): Promise<DispatchResult> =>
-    new Dispatch(deps, input, Context.current()).run();
+  /** How fast rows of queues come that were looked at here; lanes, which are filled once, have none. */
+  const arrivals = new Map<string, EventRate>();
+  return (input: DispatchInput): Promise<DispatchResult> => {
+    const { queue } = input;
+    if (parseQueueName(queue).kind !== "lane" && !arrivals.has(queue))
+      arrivals.set(queue, new EventRate());
+    return new Dispatch(deps, input, arrivals.get(queue) ?? null, Context.current()).run();
+  };
 }
 
 /** One dispatch. Instants in `…Ms` are of the monotonic clock. */
@@ -105,21 +118,26 @@ class Dispatch implements PageTaker {
   /** When each channel is looked at again; one that is missing may be at once. */
   #looksAtMs = new Map<ChannelName, number>();
   #lingersUntilMs = 0;
-  #answersMs: number;
+  #arrivals: EventRate | null;
   /** Since when nothing is in hand. */
   #emptySinceMs: number;
 
-  constructor(deps: DispatchDeps, input: DispatchInput, context: Context) {
+  constructor(
+    deps: DispatchDeps,
+    input: DispatchInput,
+    arrivals: EventRate | null,
+    context: Context,
+  ) {
     const startedMs = performance.now();
     const queue = parseQueueName(input.queue);
     this.queue = input.queue;
     this.sources = deps.sources();
-    this.now = deps.clock.now;
+    this.now = () => deps.clock.now();
     this.#deps = deps;
     this.#context = context;
     this.#kind = queue.kind;
     this.#throttle = new Throttle(queue);
-    this.#answersMs = deps.answersMs ?? defaultAnswersMs;
+    this.#arrivals = arrivals;
     this.#endsAtMs = startedMs + roundMs;
     this.#emptySinceMs = startedMs;
     this.#attendance = deps.sender.attend(input.queue);
@@ -134,7 +152,6 @@ class Dispatch implements PageTaker {
     };
     cancelled.addEventListener("abort", withdraw, { once: true });
     try {
-      await this.#deps.clock.refresh();
       const { key } = this.#throttle;
       if (key !== null) this.#throttle.watch(await this.watchGate(key));
       while (await this.#goOn());
@@ -214,6 +231,16 @@ class Dispatch implements PageTaker {
     this.#counts[outcome] = (this.#counts[outcome] ?? 0) + 1;
   }
 
+  /** Do rows come so fast that each look finds one? Then it is worth looking for more; otherwise the next wake is sooner. */
+  get #isBusy(): boolean {
+    if (!this.#arrivals) return true;
+    return this.#arrivals.perMs(performance.now()) * lookAgainMs[this.#kind] >= 1;
+  }
+
+  get #answersMs(): number {
+    return this.#deps.answersMs ?? (this.#isBusy ? answersMs.busy : answersMs.calm);
+  }
+
   get #isStopped(): boolean {
     return this.#failure !== undefined || this.#context.cancellationSignal.aborted;
   }
@@ -232,7 +259,10 @@ class Dispatch implements PageTaker {
       atMs < this.#lingersUntilMs ||
       (this.#underWay > 0 && atMs < this.#emptySinceMs + this.#answersMs);
     if (stays) {
-      await this.#pulse.wait(this.#nextLookInMs(atMs));
+      const nextMs = this.#nextLookInMs(atMs);
+      const answersInMs = this.#emptySinceMs + this.#answersMs - atMs;
+      const leaves = this.inHand.size === 0 && atMs >= this.#lingersUntilMs;
+      await this.#pulse.wait(leaves ? Math.min(nextMs, Math.max(1, answersInMs)) : nextMs);
       return true;
     }
     const { nextDueAt } = await this.#outlook();
@@ -274,21 +304,27 @@ class Dispatch implements PageTaker {
     const limit = this.#throttle.take(pageRows);
     if (limit === 0) return;
     try {
-      const due = await this.#deps.ledger.due({
-        queue: this.queue,
-        channels,
-        limit,
-        except: this.inHand.ids,
-        after: this.#places.all,
-      });
+      const after = this.#places.all;
+      const [due] = await Promise.all([
+        this.#deps.ledger.due({
+          queue: this.queue,
+          channels,
+          limit,
+          except: this.inHand.ids,
+          after,
+        }),
+        this.#deps.clock.refresh(),
+      ]);
       this.inHand.add(due);
       this.#foundRows += due.length;
-      if (due.length > 0 && this.#kind !== "lane")
-        this.#lingersUntilMs = performance.now() + (this.#deps.lingerMs ?? 300);
-      this.#places.advance(due);
-      // What was behind the places that it went on from is looked for at once.
-      const isPage = due.length === limit || this.#places.reset();
-      const found = new Set(isPage ? channels : due.map(({ channel }) => channel));
+      this.#arrivals?.note(performance.now(), due.length);
+      if (due.length > 0 && this.#arrivals && this.#isBusy)
+        this.#lingersUntilMs = performance.now() + (this.#deps.lingerMs ?? lingersMs);
+      if (due.length === limit) this.#places.advance(due);
+      else this.#places.reset();
+      // What comes before the places that it went on from is looked for at once.
+      const isMoreLikely = due.length === limit || after.length > 0;
+      const found = new Set(isMoreLikely ? channels : due.map(({ channel }) => channel));
       for (const channel of channels)
         if (found.has(channel)) this.#looksAtMs.delete(channel);
         else this.#looksAtMs.set(channel, performance.now() + lookAgainMs[this.#kind]);
@@ -327,8 +363,11 @@ class Dispatch implements PageTaker {
 
   /** Of all channels the earliest instant at which something is due and the channel takes it; of a lane not before its throttle opens. */
   async #outlook(): Promise<{ nextDueAt: Date | null; waitsFor: string | null; open: number }> {
+    const [{ next, open }] = await Promise.all([
+      this.#deps.ledger.outlook(this.queue),
+      this.#deps.clock.refresh(),
+    ]);
     const now = this.now();
-    const { next, open } = await this.#deps.ledger.outlook(this.queue);
     let first: NextDue | null = null;
     for (const [channel, due] of next) {
       const opens = this.#deps.sender.opensAt(channel, new Date());

@@ -19,7 +19,7 @@ import { digestOptions, maintenanceOptions } from "../../workflows/options.ts";
 import { wakeCampaign, wakeQueue } from "../../workflows/client.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 import { seeding } from "../support/seed.ts";
-import { createDevServer } from "../support/temporal.ts";
+import { createDevServer, queueEmptied } from "../support/temporal.ts";
 import { startWorkers } from "../support/workers.ts";
 
 /**
@@ -104,14 +104,20 @@ it("records the histories of every workflow", async () => {
   await wakeQueue(client, mailbox);
   await seed.notification({ recipientIds: recipients, queue: mailbox });
   await wakeQueue(client, mailbox);
-  await client.workflow.getHandle(mailbox).result();
+  await queueEmptied(client, mailbox);
   await keep("mailbox", mailbox);
+  // Woken while it waits for the next.
+  await seed.notification({ recipientIds: recipients, queue: mailbox });
+  await wakeQueue(client, mailbox);
+  await queueEmptied(client, mailbox);
+  await keep("mailbox-awake", mailbox);
 
   const critical = queueName({ kind: "critical", shard: 0 });
   await seed.notification({ recipientIds: recipients, queue: critical, priority: "critical" });
   await wakeQueue(client, critical);
-  await client.workflow.getHandle(critical).result();
+  await queueEmptied(client, critical);
   await keep("critical", critical);
+  await keep("critical-awake", critical);
 
   await ensureRelay(client);
   await expect

@@ -2,9 +2,10 @@ import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { msToTs } from "@temporalio/common/lib/time.js";
+import type { Client } from "@temporalio/client";
+import { msToTs, tsToMs } from "@temporalio/common/lib/time.js";
 import { TestWorkflowEnvironment } from "@temporalio/testing";
-import { inject } from "vitest";
+import { expect, inject } from "vitest";
 import type { TestProject } from "vitest/node";
 import { temporalCli } from "../../cli/stack/binaries.ts";
 import { startGuarded } from "../../cli/stack/guarded.ts";
@@ -13,6 +14,7 @@ import { whenReady } from "../../cli/stack/supervised.ts";
 import { temporalOrder, waitForTemporal } from "../../cli/stack/temporal.ts";
 import { waitUntil } from "../../cli/stack/wait.ts";
 import { addSearchAttributes } from "../../config/temporal.ts";
+import { awakeMs } from "../../workflows/delivery-queue.ts";
 import { waitMs } from "./patience.ts";
 
 declare module "vitest" {
@@ -74,4 +76,13 @@ export async function createDevServer(): Promise<TestWorkflowEnvironment> {
     client.workflow.count().then(() => true),
   );
   return environment;
+}
+
+/** Resolves when a queue of notifications is empty, and waits for the next: it ends only long after that. */
+export async function queueEmptied({ workflow }: Client, queue: string): Promise<void> {
+  const waitsMs = async () => {
+    const { events } = await workflow.getHandle(queue).fetchHistory();
+    return tsToMs(events?.at(-1)?.timerStartedEventAttributes?.startToFireTimeout ?? msToTs(0));
+  };
+  await expect.poll(waitsMs).toBe(awakeMs);
 }

@@ -12,6 +12,7 @@ import { createChannels } from "../../activities/channels/channels.ts";
 import { createGateCache } from "../../activities/channels/gate-cache.ts";
 import { createLogger } from "../../config/logger.ts";
 import { packageRoot } from "../../config/package-root.ts";
+import { createLedgerClock } from "../../ledger/clock.ts";
 import { createGates } from "../../ledger/gates.ts";
 import { createWorkerMetrics } from "../../workers/metrics.ts";
 import { createWorkers, type WorkerDeps } from "../../workers/worker.ts";
@@ -51,11 +52,14 @@ export async function startWorkers(
   const recording = recordingChannel(answer);
   const channels = createChannels([recording.channel]);
   const metrics = createWorkerMetrics();
+  const clock = createLedgerClock(pool);
   const logged: string[] = [];
   const { workers, drain } = await createWorkers({
     connection: environment.nativeConnection,
     client: environment.client,
     pool,
+    clock,
+    attention: { during: (dispatch) => dispatch() },
     channels: { delivery: channels, critical: channels },
     gates: createGateCache({ gates: createGates(pool) }),
     retry: { baseMs: 60_000, capMs: 6 * 3_600_000, attempts: 20 },
@@ -73,6 +77,7 @@ export async function startWorkers(
     ...recording,
     workers,
     metrics,
+    clock,
     /** Lines of JSON. */
     logged,
     async stop() {

@@ -2,13 +2,16 @@ import type { TestWorkflowEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { queueName } from "../../domain/delivery/queues.ts";
+import { createLogger } from "../../config/logger.ts";
+import { watchClock } from "../../workers/clock-watch.ts";
 import { createWorkerApp } from "../../workers/http.ts";
 import { wakeCampaign, wakeQueue } from "../../workflows/client.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
+import { askingClock, atLedgerTime } from "../support/ledger-time.ts";
 import { plainHistory } from "../support/plain-history.ts";
 import { parseMetrics, sampleOf } from "../support/prometheus.ts";
 import type { Answer } from "../support/recording-channel.ts";
-import { createDevServer } from "../support/temporal.ts";
+import { createDevServer, queueEmptied } from "../support/temporal.ts";
 import { startWorkers } from "../support/workers.ts";
 
 let environment: TestWorkflowEnvironment;
@@ -33,8 +36,8 @@ afterAll(async () => {
 
 async function start(answer?: Answer) {
   running = await startWorkers(environment, pool, answer);
-  const { metrics, workers } = running;
-  const app = createWorkerApp({ metrics, pool, workers: () => workers });
+  const { metrics, workers, clock } = running;
+  const app = createWorkerApp({ metrics, pool, clock, workers: () => workers });
   return { ...running, app };
 }
 
@@ -49,7 +52,7 @@ describe("a worker’s metrics", () => {
     const queue = ownQueue("mailbox");
     await seed.notification({ recipientIds: await seed.recipients(5), queue });
     await wakeQueue(environment.client, queue);
-    await ended(queue);
+    await queueEmptied(environment.client, queue);
     const { publicId } = await seed.campaign({ laneCount: 1 });
     await wakeCampaign(environment.client, publicId);
     await ended(`campaign/${publicId}`);
@@ -95,7 +98,7 @@ describe("a worker’s metrics", () => {
     await expect.poll(inFlight).toBe(3);
     open();
     await expect.poll(inFlight).toBe(0);
-    await ended(queue);
+    await queueEmptied(environment.client, queue);
   });
 });
 
@@ -110,11 +113,13 @@ describe("a worker’s health", () => {
     expect((await ready())[1]).toEqual({
       status: "ready",
       database: "up",
+      clockAheadMs: expect.any(Number) as number,
       workers: { orchestration: "RUNNING", delivery: "RUNNING", "delivery-critical": "RUNNING" },
     });
     const without = createWorkerApp({
       metrics: running!.metrics,
       pool: { query: () => Promise.reject(new Error("away")) } as unknown as Pool,
+      clock: running!.clock,
       workers: () => workers,
     });
     const away = await without.request("/readyz");
@@ -125,6 +130,27 @@ describe("a worker’s health", () => {
     expect((await ready())[0]).toBe(503);
     expect((await app.request("/healthz")).status).toBe(200);
   });
+
+  it("is not ready while its clock is more than 2 s off, and says by how much", async () => {
+    const { metrics, workers, app } = await start();
+    await expect.poll(async () => (await app.request("/readyz")).status).toBe(200);
+    const clock = askingClock(pool);
+    const asking = createWorkerApp({ metrics, pool, clock, workers: () => workers });
+    const seen = async (aheadMs: number) =>
+      atLedgerTime(pool, new Date(Date.now() - aheadMs), async () => {
+        const logged: string[] = [];
+        const logger = createLogger("worker", "info", { write: (line) => void logged.push(line) });
+        const { status } = await asking.request("/readyz");
+        watchClock({ clock, logger }).stop();
+        await clock.refresh();
+        const samples = parseMetrics(await metrics.registry.metrics());
+        const seconds = sampleOf(samples, "tidings_clock_ahead_seconds", {});
+        return { status, seconds: Math.round(seconds!), warned: logged.length > 0 };
+      });
+    expect(await seen(1_000)).toEqual({ status: 200, seconds: 1, warned: false });
+    expect(await seen(3_000)).toEqual({ status: 503, seconds: 3, warned: true });
+    expect(await seen(-3_000)).toEqual({ status: 503, seconds: -3, warned: true });
+  });
 });
 
 describe("the id of a request", () => {
@@ -133,7 +159,7 @@ describe("the id of a request", () => {
     const queue = ownQueue("mailbox");
     await seed.notification({ recipientIds: await seed.recipients(1), queue });
     await wakeQueue(environment.client, queue, { requestId: "request-1" });
-    await ended(queue);
+    await queueEmptied(environment.client, queue);
     const entries = () => logged.map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(entries()).toContainEqual(
       expect.objectContaining({
@@ -165,7 +191,7 @@ describe("the id of a request", () => {
       args: [{ queue }],
       signal: "wake",
     });
-    await ended(queue);
+    await queueEmptied(environment.client, queue);
     expect(logged.join("")).toContain('"counts":{"sent":1}');
   });
 });
@@ -177,8 +203,8 @@ describe("an error of the database", () => {
       CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
         RAISE EXCEPTION 'cannot take %', (SELECT email FROM recipients WHERE id = NEW.recipient_id) USING DETAIL = 'of Ada';
       END $$;
-      CREATE TRIGGER refuse BEFORE UPDATE ON deliveries FOR EACH ROW EXECUTE FUNCTION refuse();
-      ALTER TABLE deliveries ENABLE ALWAYS TRIGGER refuse`);
+      CREATE TRIGGER refuse BEFORE UPDATE ON open_deliveries FOR EACH ROW EXECUTE FUNCTION refuse();
+      ALTER TABLE open_deliveries ENABLE ALWAYS TRIGGER refuse`);
     const queue = ownQueue("mailbox");
     await seed.notification({ recipientIds: await seed.recipients(1), queue });
     await wakeQueue(environment.client, queue);
@@ -190,8 +216,8 @@ describe("an error of the database", () => {
     expect(told).toContain("P0001");
     expect(told).toContain("ledger");
     expect(told).not.toMatch(/example\.org|Ada/);
-    await pool.query("DROP TRIGGER refuse ON deliveries");
-    await ended(queue);
+    await pool.query("DROP TRIGGER refuse ON open_deliveries");
+    await queueEmptied(environment.client, queue);
     const history = plainHistory(await handle.fetchHistory());
     expect(history).not.toMatch(/example\.org|Ada/);
     const failed = { activity: "dispatch", outcome: "failed" };

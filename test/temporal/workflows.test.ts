@@ -10,7 +10,7 @@ import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-dat
 import { plainHistory } from "../support/plain-history.ts";
 import { mailbox, policyWorld } from "../support/policy-world.ts";
 import type { Answer } from "../support/recording-channel.ts";
-import { createDevServer } from "../support/temporal.ts";
+import { createDevServer, queueEmptied } from "../support/temporal.ts";
 import { startWorkers } from "../support/workers.ts";
 
 let environment: TestWorkflowEnvironment;
@@ -93,7 +93,7 @@ describe("continue-as-new", () => {
       await wakeQueue(environment.client, queue);
     }
     await expect.poll(() => requests.length).toBe(150);
-    await handleOf(queue).result();
+    await queueEmptied(environment.client, queue);
     expect(await statuses()).toEqual({ sent: 150 });
     await expect.poll(async () => (await runsOf(queue)).length).toBeGreaterThan(1);
   });
@@ -128,7 +128,7 @@ describe("continue-as-new", () => {
     // Asked for so long ago that its window is almost over: all go with it.
     await ask(new Date(Date.now() - batching.windowMinutes * 60_000 + 2_000));
     await wakeQueue(environment.client, mailbox);
-    await handleOf(mailbox).result();
+    await queueEmptied(environment.client, mailbox);
     expect(await statuses()).toEqual({ sent: asked + 1 });
     expect(requests.map(({ data }) => data["count"])).toEqual([asked + 1]);
   });
@@ -247,7 +247,7 @@ describe("relay", () => {
       events?.filter(({ workflowExecutionSignaledEventAttributes: signaled }) => signaled),
     ).toHaveLength(1);
     open();
-    await handleOf(queue).result();
+    await queueEmptied(environment.client, queue);
     await handleOf(relayWorkflowId).terminate();
   });
 });
@@ -262,7 +262,7 @@ describe("a queue's workflow", () => {
       // The next comes in while the queue lingers over this one, or is about to end.
       await expect.poll(() => requests.length, { interval: 5 }).toBe(index + 1);
     }
-    await handleOf(queue).result();
+    await queueEmptied(environment.client, queue);
     expect(await statuses()).toEqual({ sent: 20 });
   });
 });

@@ -10,8 +10,8 @@ import { MailQueue } from "./smtp-queue.ts";
 import { SmtpSession } from "./smtp-session.ts";
 import { judgeLoss } from "./smtp-verdicts.ts";
 
-/** A server is left alone when it has had nothing to do for so long; they commonly hang up themselves after minutes. */
-const idleLimitMs = 30_000;
+/** A server is left alone when it has had nothing to do for so long, as an emptied queue is; they commonly hang up themselves after minutes. */
+const idleLimitMs = 60_000;
 
 /** How long servers have for their answers when all connections are to end. */
 const closeMs = 20_000;
