@@ -74,21 +74,26 @@ async function readOutcome({ prisma }: Api, replies: readonly Reply[]) {
   const keys = await prisma.idempotencyKey.findMany();
   const byNumber = (a: { number: number }, b: { number: number }) => a.number - b.number;
   return {
-    replies: replies.map(({ status, headers, body: { id, requestId: _, ...body } }) => ({
+    replies: replies.map(({ status, headers, body: { id, ...body } }) => ({
       status,
       replayed: headers.get("idempotency-replayed"),
-      body: { ...body, ...(id && { id: numberOf(id) }) },
+      body: { ...body, requestId: undefined, ...(id && { id: numberOf(id) }) },
     })),
     notifications: notifications
-      .map(({ id, templateVersionId, sendAt, createdAt, requestId, ...row }) => ({
+      .map(({ id, sendAt, createdAt, ...row }) => ({
         ...row,
+        templateVersionId: undefined,
+        requestId: undefined,
         number: ids.indexOf(id),
         sendAt: sendAt.getTime() === createdAt.getTime() ? "at once" : sendAt,
         deliveries: deliveries
           .filter(({ notificationId }) => notificationId === id)
           .map(({ recipientId, channel, priority, status, reason, dueAt, queue }) => ({
             recipient: nameOf.get(recipientId),
-            ...{ channel, priority, status, reason },
+            channel,
+            priority,
+            status,
+            reason,
             due: dueAt?.getTime() === sendAt.getTime(),
             queue: queue.replace(`/${shardOf(recipientId, 4)}`, "/its own"),
           }))
@@ -97,7 +102,9 @@ async function readOutcome({ prisma }: Api, replies: readonly Reply[]) {
       .sort(byNumber),
     audit: audit
       .map(({ actor, action, resource, after }) => ({
-        ...{ actor, action, after },
+        actor,
+        action,
+        after,
         number: numberOf(resource),
       }))
       .sort(byNumber),
