@@ -25,12 +25,15 @@ const helpersSql = `
 
 /** Rows of `source`: one a `recipient`, in `state`, owed since `at`. What is pending is due in ten years. */
 const insertDeliveries = (source: "campaign_id" | "notification_id", from: string) => `
-  INSERT INTO deliveries (id, ${source}, recipient_id, channel, priority, queue, status, due_at, reason, attempt_count, finished_at, created_at)
-  SELECT uuid_v7(at), source, recipient, 'email', 'normal', queue, state,
-    CASE state WHEN 'pending' THEN now() + interval '10 years' END,
-    CASE state WHEN 'failed' THEN 'provider_rejected' WHEN 'suppressed' THEN 'no_address' END,
-    CASE state WHEN 'sent' THEN 1 ELSE 0 END, CASE state WHEN 'pending' THEN NULL ELSE at END, at
-  FROM (${from}) AS made`;
+  WITH made AS MATERIALIZED (SELECT uuid_v7(at) AS id, made.* FROM (${from}) AS made),
+  open AS (
+    INSERT INTO open_deliveries (id, ${source}, recipient_id, channel, priority, queue, due_at, created_at)
+    SELECT id, source, recipient, 'email', 'normal', queue, now() + interval '10 years', at FROM made WHERE state = 'pending'
+  )
+  INSERT INTO ended_deliveries (id, ${source}, recipient_id, channel, priority, queue, status, reason, attempt_count, finished_at, created_at)
+  SELECT id, source, recipient, 'email', 'normal', queue, state,
+    CASE state WHEN 'failed' THEN 'provider_rejected' WHEN 'suppressed' THEN 'no_address' END, CASE state WHEN 'sent' THEN 1 ELSE 0 END, at, at
+  FROM made WHERE state <> 'pending'`;
 
 /**
  * Fills a migrated database past the API: people, and deliveries to them of three campaigns and of many notifications over

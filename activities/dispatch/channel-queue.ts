@@ -31,18 +31,24 @@ export class ChannelQueue {
   begun = 0;
   /** Handed to the channel, and not settled: what is sending, what ended, and what is being settled. */
   inFlight = 0;
-  #notifications: WaitingJob[] = [];
-  #campaigns: WaitingJob[] = [];
+  /** Those that are served first come first. */
+  readonly #classes: Record<"asked" | "heldBack" | "campaigns", WaitingJob[]> = {
+    asked: [],
+    heldBack: [],
+    campaigns: [],
+  };
   #completions = new EventRate();
 
   constructor(channel: Channel) {
     this.channel = channel;
   }
 
-  /** Messages of notifications overtake those of campaigns. */
+  /** What was just asked for overtakes what was held back, and both overtake campaigns. */
   add(waiting: WaitingJob): void {
-    const { campaignId } = waiting.job.message.items[0]!.delivery;
-    (campaignId === null ? this.#notifications : this.#campaigns).push(waiting);
+    const { items, released } = waiting.job.message;
+    const { campaignId } = items[0]!.delivery;
+    const of = campaignId !== null ? "campaigns" : released ? "heldBack" : "asked";
+    this.#classes[of].push(waiting);
   }
 
   /** The channel has answered one. */
@@ -51,7 +57,8 @@ export class ChannelQueue {
   }
 
   get waiting(): number {
-    return this.#notifications.length + this.#campaigns.length;
+    const { asked, heldBack, campaigns } = this.#classes;
+    return asked.length + heldBack.length + campaigns.length;
   }
 
   /** Is so little claimed that it is time to claim more? `turnMs`: how long it takes to claim. */
@@ -78,7 +85,8 @@ export class ChannelQueue {
 
   /** Of what may not be repeated only what can begin at once is claimed: then the claim is the mark that it has begun. */
   #claimLimit(turnMs: number): number {
-    const next = this.#notifications[0] ?? this.#campaigns[0];
+    const { asked, heldBack, campaigns } = this.#classes;
+    const next = asked[0] ?? heldBack[0] ?? campaigns[0];
     if (!next) return 0;
     if (!isRepeatable(next)) return this.#free;
     const ahead = Math.round(this.#completions.perMs(performance.now()) * (turnMs + aheadMs));
@@ -92,7 +100,7 @@ export class ChannelQueue {
   take(count: number, recipients: Set<string>): WaitingJob[] {
     const taken: WaitingJob[] = [];
     const atOnce = this.#free - this.#unbegun;
-    for (const jobs of [this.#notifications, this.#campaigns]) {
+    for (const jobs of Object.values(this.#classes)) {
       const later: WaitingJob[] = [];
       while (jobs.length > 0 && taken.length < count && later.length < aheadRows) {
         const waiting = jobs.shift()!;
@@ -112,14 +120,11 @@ export class ChannelQueue {
   /** Takes out what waits, of one owner or of all. */
   remove(owner?: object): WaitingJob[] {
     const removed: WaitingJob[] = [];
-    const keep = (jobs: WaitingJob[]) =>
-      jobs.filter((waiting) => {
-        if (owner !== undefined && waiting.owner !== owner) return true;
-        removed.push(waiting);
-        return false;
-      });
-    this.#notifications = keep(this.#notifications);
-    this.#campaigns = keep(this.#campaigns);
+    for (const jobs of Object.values(this.#classes)) {
+      const kept = jobs.filter((waiting) => owner !== undefined && waiting.owner !== owner);
+      removed.push(...jobs.filter((waiting) => owner === undefined || waiting.owner === owner));
+      jobs.splice(0, jobs.length, ...kept);
+    }
     return removed;
   }
 }

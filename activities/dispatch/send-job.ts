@@ -24,7 +24,11 @@ export interface Content
 /** A message that was decided to be sent, on its way from a dispatch: a delivery, or the members of a group. */
 export interface SendJob {
   /** Its items are never none, and all of one recipient and channel. */
-  message: Omit<WantedMessage, "items"> & { items: readonly Item[] };
+  message: Omit<WantedMessage, "items"> & {
+    items: readonly Item[];
+    /** It was held back with others. */
+    released: boolean;
+  };
   /** Its way through the gates of its campaign and of releases, which it passes where it leaves. */
   readonly passages: readonly Passage[];
   /** What the claimed ones of its items say. */

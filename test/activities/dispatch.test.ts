@@ -250,6 +250,21 @@ describe("dispatch", () => {
     }
   });
 
+  it("hands over what was just asked for before what was held back, though that has been due for longer", async () => {
+    const dueAt = new Date(Date.now() - 60_000);
+    const recipientIds = await seed.recipients(6);
+    const held = await seed.notification({ recipientIds: recipientIds.slice(1), queue, dueAt });
+    await pool.query(
+      "UPDATE deliveries SET reason = 'quiet_hours', hold_count = 1 WHERE id = ANY($1)",
+      [held],
+    );
+    const [asked] = await seed.notification({ recipientIds: recipientIds.slice(0, 1), queue });
+    const { dispatch, requests } = worker();
+    await dispatch(queue);
+    expect(requests).toHaveLength(6);
+    expect(requests[0]!.messageId).toBe(publicId("delivery", asked!));
+  });
+
   it("keeps outcomes while the ledger is away, and repeats nothing", async () => {
     await seed.notification({ recipientIds: await seed.recipients(10), queue });
     const ledger = createLedger(pool);

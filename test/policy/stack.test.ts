@@ -203,7 +203,7 @@ describe("a thousand events to one recipient, and a worker that is killed amid t
     });
     await database.query(
       `WITH come AS (UPDATE groups SET closes_at = now() WHERE recipient_id = $1 AND status = 'open' RETURNING id)
-         UPDATE deliveries SET due_at = date_trunc('milliseconds', now()) FROM come WHERE group_id = come.id AND due_at IS NOT NULL`,
+         UPDATE open_deliveries SET due_at = date_trunc('milliseconds', now()) FROM come WHERE group_id = come.id`,
       [recipient],
     );
     await wakeQueue(temporal, queue);
@@ -489,8 +489,8 @@ describe("a limit, two workers, campaigns and notifications at once", () => {
     );
     const { rows } = await database.query<{ queue: string }>(
       `WITH moved AS (
-         UPDATE deliveries SET due_at = due_at - interval '1 minute'
-         WHERE recipient_id = ANY($1) AND status = 'pending' RETURNING queue
+         UPDATE open_deliveries SET due_at = due_at - interval '1 minute'
+         WHERE recipient_id = ANY($1) AND lease_token IS NULL RETURNING queue
        )
        SELECT DISTINCT queue FROM moved`,
       [recipients],

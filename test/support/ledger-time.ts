@@ -10,10 +10,18 @@ CREATE OR REPLACE FUNCTION ledger_now() RETURNS timestamptz LANGUAGE sql VOLATIL
 `;
 
 /** Sets the ledger's clock, which goes on from there. */
-export async function setLedgerTime(pool: Pick<Pool, "query">, instant: Date): Promise<void> {
+async function setLedgerTime(pool: Pick<Pool, "query">, instant: Date): Promise<void> {
   await pool.query("UPDATE clock_offset SET value = $1::timestamptz - clock_timestamp()", [
     instant,
   ]);
+}
+
+/** Has the ledger's clock show an instant at least. */
+export async function advanceLedgerTime(pool: Pick<Pool, "query">, instant: Date): Promise<void> {
+  await pool.query(
+    "UPDATE clock_offset SET value = $1::timestamptz - clock_timestamp() WHERE value < $1::timestamptz - clock_timestamp()",
+    [instant],
+  );
 }
 
 /** How much is being done at a time that was set, in each database. */

@@ -11,11 +11,13 @@ import type { Pool } from "pg";
 import { createChannels } from "../../activities/channels/channels.ts";
 import { createGateCache } from "../../activities/channels/gate-cache.ts";
 import { createLogger } from "../../config/logger.ts";
+import { noSinks } from "../../config/tracing.ts";
 import { packageRoot } from "../../config/package-root.ts";
 import { createLedgerClock } from "../../ledger/clock.ts";
 import { createGates } from "../../ledger/gates.ts";
 import { createWorkerMetrics } from "../../workers/metrics.ts";
 import { createWorkers, type WorkerDeps } from "../../workers/worker.ts";
+import { advanceLedgerTime, askingClock } from "./ledger-time.ts";
 import { testLinks } from "./links.ts";
 import { recordingChannel, type Answer } from "./recording-channel.ts";
 
@@ -41,6 +43,19 @@ export function workflowBundle(): Promise<WorkflowBundle> {
   return bundle;
 }
 
+/** Has the ledger's clock go with that of a server that skips time: where an activity begins it is at least as late as there. */
+const followSkippedTime = (pool: Pool): WorkerDeps["tracing"] => ({
+  sinks: noSinks,
+  activity: ({ info }) => ({
+    inbound: {
+      async execute(input, next) {
+        await advanceLedgerTime(pool, new Date(info.currentAttemptScheduledTimestampMs));
+        return next(input);
+      },
+    },
+  }),
+});
+
 /** The real workers on a test server, over a channel that answers as told; `stop` drains them. */
 export async function startWorkers(
   environment: TestWorkflowEnvironment,
@@ -52,7 +67,7 @@ export async function startWorkers(
   const recording = recordingChannel(answer);
   const channels = createChannels([recording.channel]);
   const metrics = createWorkerMetrics();
-  const clock = createLedgerClock(pool);
+  const clock = environment.supportsTimeSkipping ? askingClock(pool) : createLedgerClock(pool);
   const logged: string[] = [];
   const { workers, drain } = await createWorkers({
     connection: environment.nativeConnection,
@@ -69,7 +84,7 @@ export async function startWorkers(
     links: testLinks,
     workflows: { workflowBundle: await workflowBundle() },
     metrics,
-    tracing,
+    tracing: environment.supportsTimeSkipping ? followSkippedTime(pool) : tracing,
     logger: createLogger("worker", "debug", { write: (line) => void logged.push(line) }),
   });
   const running = Promise.all(workers.map((worker) => worker.run()));
