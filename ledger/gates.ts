@@ -39,16 +39,19 @@ export interface Grant extends GateView {
 
 /** Shared limits, in PostgreSQL, so that all workers together keep them. A gate that does not exist is open. */
 export interface Gates {
-  /** Grants up to `wanted` slots; null where there is no such gate. Tests name the instant; otherwise it is the database's. */
-  grant(input: { key: string; wanted: number; at?: Date }): Promise<Grant | null>;
+  /**
+   * Grants up to `wanted` slots, after those that nobody is to have: `skipped` of them, or those of a second if that is less. Null where
+   * there is no such gate. Tests name the instant; otherwise it is the database's.
+   */
+  grant(input: { key: string; wanted: number; skipped?: number; at?: Date }): Promise<Grant | null>;
   /** Gives slots that were not used back to their day's quota. To a rate they are lost: its bound rests on that. */
   giveBack(input: { key: string; slots: number; day: string }): Promise<void>;
   /** Lets nothing through until then. One that is shut for longer stays so. `reason` is for people: no credentials, no addresses. */
   shut(input: { key: string; until: Date; reason: string }): Promise<void>;
   /** Makes a gate of this rate, where there is none or one of another. */
   ensure(input: { key: string; perSecond: number; burst: number }): Promise<void>;
-  /** The gates that exist, of those asked for. Takes nothing. */
-  look(keys: readonly string[]): Promise<Map<string, GateView>>;
+  /** The gates that exist, of those asked for. Takes nothing. Tests name the instant. */
+  look(keys: readonly string[], at?: Date): Promise<Map<string, GateView>>;
 }
 
 /**
@@ -60,6 +63,9 @@ export interface Gates {
  * within a second used slots whose instants lie within 1 s + lifetime: no more than floor((1 s + lifetime) / interval) + 1 of them. That
  * is at most N = floor(rate + burst) as long as 1 s + lifetime is less than N intervals, whoever holds the slots and however long a
  * server freezes. So the lifetime is what N intervals are longer than a second, less a millisecond for rounding.
+ *
+ * What a server that stood still takes late, all at once, is made up for by slots that nobody is granted, in the same sequence: they lie
+ * within the second in which it is taken, where as many fewer leave. Beyond that second there is nothing to make up for.
  *
  * A burst is nothing else than slots that are used late. Where it is too small to allow for the lateness of timers and connections,
  * the slots lie up to 4% further apart, so that the lifetime is never less than 39 ms. Beyond its burst no slot is kept longer than 2 s.
@@ -77,7 +83,7 @@ const pacing = `LATERAL (
     SELECT extract(epoch FROM g.next_slot_at - now)::float8 AS next
   ) AS known, LATERAL (
     -- Where the next slot lies further ahead than it can, the clock was set back, or the rate was slower: then it comes as soon as it can.
-    SELECT CASE WHEN next > ${horizonMs} / 1000.0 + gap THEN ${horizonMs} / 1000.0 ELSE greatest(next, -lag) END AS first
+    SELECT CASE WHEN next > greatest(1, ${horizonMs} / 1000.0 + gap) THEN ${horizonMs} / 1000.0 ELSE greatest(next, -lag) END AS first
   ) AS upcoming, LATERAL (
     SELECT (now AT TIME ZONE 'UTC')::date AS today
   ) AS calendar, LATERAL (
@@ -91,22 +97,27 @@ const viewColumns = (next: string, leftToday: string) => `
   ceil(1000 * greatest(0, extract(epoch FROM shut_until - now)))::float8 AS "shutMs"`;
 
 /** What `now` is is asked once the row is ours: slots are granted in the order of their instants. */
-const grantSlots = defineStatement<{ key: string; wanted: number; at: Date | null }, GrantedRow>(
+const grantSlots = defineStatement<
+  { key: string; wanted: number; skipped: number; at: Date | null },
+  GrantedRow
+>(
   `
   WITH held AS MATERIALIZED (SELECT * FROM gates WHERE key = :key FOR UPDATE),
   g AS MATERIALIZED (SELECT *, coalesce(:at::timestamptz, clock_timestamp()) AS now FROM held),
   state AS MATERIALIZED (
-    SELECT g.*, gap, lifetime, lag, first, today, left_today, CASE WHEN shut_until > now THEN 0
-      ELSE greatest(0, least(:wanted::int, floor((${horizonMs} / 1000.0 - first) / gap) + 1, left_today))::int END AS granted
-    FROM g, ${pacing}
+    SELECT g.*, gap, lifetime, lag, start, today, left_today, CASE WHEN shut_until > now THEN 0
+      ELSE greatest(0, least(:wanted::int, floor((${horizonMs} / 1000.0 - start) / gap) + 1, left_today))::int END AS granted
+    FROM g, ${pacing}, LATERAL (
+      SELECT least(first + :skipped::int * gap, greatest(first, 1)) AS start
+    ) AS remaining
   ),
   taken AS (
-    UPDATE gates SET next_slot_at = now + (first + granted * gap) * interval '1 second',
+    UPDATE gates SET next_slot_at = now + (start + granted * gap) * interval '1 second',
       used_today = CASE WHEN quota_day = today THEN used_today ELSE 0 END + granted, quota_day = today
-    FROM (SELECT key, now, first, granted, gap, today FROM state WHERE granted > 0) AS s WHERE gates.key = s.key
+    FROM (SELECT key, now, start, granted, gap, today FROM state WHERE granted + :skipped::int > 0) AS s WHERE gates.key = s.key
   )
-  SELECT granted, coalesce(1000 * first, 0) AS "firstInMs", 1000 * lifetime AS "lifetimeMs", today::text AS day,
-    ${viewColumns("first + granted * gap", "left_today - granted")}
+  SELECT granted, coalesce(1000 * start, 0) AS "firstInMs", 1000 * lifetime AS "lifetimeMs", today::text AS day,
+    ${viewColumns("start + granted * gap", "left_today - granted")}
   FROM state`,
   "grant-slots",
 );
@@ -147,9 +158,12 @@ export const setGate = defineStatement<{
   "set-gate",
 );
 
-const readGates = defineStatement<{ keys: readonly string[] }, ViewRow & { key: string }>(
+const readGates = defineStatement<
+  { keys: readonly string[]; at: Date | null },
+  ViewRow & { key: string }
+>(
   `
-  WITH g AS (SELECT *, clock_timestamp() AS now FROM gates WHERE key = ANY (:keys::text[]))
+  WITH g AS (SELECT *, coalesce(:at::timestamptz, clock_timestamp()) AS now FROM gates WHERE key = ANY (:keys::text[]))
   SELECT key, ${viewColumns("first", "left_today")} FROM g, ${pacing}`,
   "look-at-gates",
 );
@@ -191,8 +205,8 @@ function readView<Row extends ViewRow>({ intervalMs, lagMs, nextInMs, ...row }: 
 export function createGates(pool: Pick<Pool, "query">): Gates {
   const execute = executeOn(pool);
   return {
-    async grant({ key, wanted, at = null }) {
-      const [row] = await execute(grantSlots, { key, wanted, at });
+    async grant({ key, wanted, skipped = 0, at = null }) {
+      const [row] = await execute(grantSlots, { key, wanted, skipped, at });
       return row ? readView(row) : null;
     },
     async giveBack(input) {
@@ -204,8 +218,8 @@ export function createGates(pool: Pick<Pool, "query">): Gates {
     async ensure({ key, perSecond, burst }) {
       await execute(setGate, { key, perSecond, burst, dailyQuota: null });
     },
-    async look(keys) {
-      const rows = await execute(readGates, { keys });
+    async look(keys, at) {
+      const rows = await execute(readGates, { keys, at: at ?? null });
       return new Map(rows.map(({ key, ...row }) => [key, readView(row)]));
     },
   };

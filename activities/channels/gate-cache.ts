@@ -103,7 +103,7 @@ class CachedGate implements WatchedGate {
   #answeredAtMs = 0;
   /** How long an answer takes, where nothing is amiss: nearly the shortest of late. Null: there was none yet. */
   #usualMs: number | null = null;
-  /** Slots that are not to be used, for as many messages may have arrived late. */
+  /** Slots that nobody is to have, for as many messages may have arrived late. The gate is not yet told. */
   #owed = 0;
   readonly #retries = new Set<() => void>();
   #asking = false;
@@ -231,10 +231,6 @@ class CachedGate implements WatchedGate {
     if (!this.#counted) return "open";
     const now = performance.now();
     this.#expire(now);
-    while (this.#owed > 0 && this.#isUsable(now)) {
-      this.#owed -= 1;
-      this.#slots.shift();
-    }
     if (this.#isUsable(now)) return "open";
     const isSpent = this.#leftToday <= 0 && nowMs < this.#dayEndsAtMs;
     const isFar = this.#nextAtMs - now > farMs || isSpent;
@@ -254,7 +250,7 @@ class CachedGate implements WatchedGate {
 
   /**
    * A message that left at `leftMs` was answered. Where none was for a while, the server stood still, and takes what was under way only now,
-   * together with what leaves next: as many slots are left out.
+   * together with what leaves next: as many slots are left out. The gate leaves them out, for whoever would have got them.
    */
   answered(leftMs: number): void {
     const now = performance.now();
@@ -263,7 +259,9 @@ class CachedGate implements WatchedGate {
     if (stoodStill) this.#owed += this.#underWay;
     this.#answeredAtMs = now;
     this.#underWay -= 1;
-    if (stoodStill) this.#retry();
+    if (!stoodStill) return;
+    this.#retry();
+    this.#fetch(now);
   }
 
   /** Slots that could be granted by half a second from now, as far as is known. */
@@ -287,11 +285,14 @@ class CachedGate implements WatchedGate {
     }
   }
 
-  /** Asks for slots for those that come, if it is time to, and sees to it that they are told when they may ask again. */
+  /**
+   * Asks for slots for those that come, if it is time to, and sees to it that they are told when they may ask again. What is to be left
+   * out is said at once.
+   */
   #fetch(now: number): void {
-    const missing = this.#coming + this.#owed - this.#slots.length;
     let asksInMs = Number.POSITIVE_INFINITY;
-    if (missing > 0 && !this.#asking)
+    if (!this.#asking && this.#owed > 0) asksInMs = this.#awayUntilMs - now;
+    else if (!this.#asking && this.#coming > this.#slots.length)
       asksInMs = Math.max(this.#nextAtMs - asksAheadMs, this.#awayUntilMs) - now;
     if (asksInMs <= 0) {
       this.#asking = true;
@@ -306,10 +307,12 @@ class CachedGate implements WatchedGate {
 
   async #askForSlots(): Promise<void> {
     const askedAtMs = performance.now();
-    const wanted = this.#coming + this.#owed - this.#slots.length;
+    const wanted = Math.max(0, this.#coming - this.#slots.length);
+    const skipped = this.#owed;
     try {
-      if (wanted > 0) {
-        const grant = await this.#gates.grant({ key: this.#key, wanted });
+      if (wanted + skipped > 0) {
+        const grant = await this.#gates.grant({ key: this.#key, wanted, skipped });
+        this.#owed -= skipped;
         this.learnt += 1;
         const atMs = performance.now();
         if (grant) this.#keep(grant, askedAtMs, atMs);
@@ -320,6 +323,7 @@ class CachedGate implements WatchedGate {
     }
     this.#asking = false;
     this.#retry();
+    if (this.#owed > 0) this.#fetch(performance.now());
   }
 
   /**

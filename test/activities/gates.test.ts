@@ -39,8 +39,8 @@ async function gate(
 }
 
 /** The instants of the slots that are granted, in milliseconds from noon. */
-async function grant(key: string, wanted: number, atMs = 0): Promise<number[]> {
-  const granted = await gates.grant({ key, wanted, at: after(atMs) });
+async function grant(key: string, wanted: number, atMs = 0, skipped = 0): Promise<number[]> {
+  const granted = await gates.grant({ key, wanted, skipped, at: after(atMs) });
   return Array.from({ length: granted!.granted }, (_, place) =>
     Math.round(atMs + granted!.firstInMs + place * (granted!.pace?.intervalMs ?? 0)),
   );
@@ -93,6 +93,26 @@ describe("a gate", () => {
     await grant("provider/a", 5, 3_600_000);
     expect(await grant("provider/a", 5, 0)).toEqual([200]);
     expect(await grant("provider/a", 5, 50)).toEqual([]);
+  });
+
+  it("grants nobody the slots that are skipped, those of a second at most, of no quota", async () => {
+    await gate("provider/a", { rate: 20, burst: 5, quota: 10 });
+    expect(await grant("provider/a", 1, 0, 6)).toEqual([100]);
+    expect(await grant("provider/a", 0, 0, 4)).toEqual([]);
+    expect(await grant("provider/a", 9, 150)).toEqual([350]);
+    expect(await grant("provider/a", 0, 300, 1_000)).toEqual([]);
+    expect(await grant("provider/a", 9, 1_050)).toEqual([]);
+    expect(await grant("provider/a", 9, 1_100)).toEqual([1_300]);
+    expect(await gates.grant({ key: "provider/a", wanted: 0, at: after(1_100) })).toMatchObject({
+      leftToday: 7,
+    });
+  });
+
+  it("that is slow leaves out no more than a second", async () => {
+    await gate("provider/a", { rate: 0.5, burst: 1 });
+    expect(await grant("provider/a", 9, 0, 3)).toEqual([]);
+    expect(await grant("provider/a", 9, 799)).toEqual([]);
+    expect(await grant("provider/a", 9, 800)).toEqual([1_000]);
   });
 
   it("grants its quota once a UTC day, and opens at midnight", async () => {
