@@ -3,7 +3,7 @@ import { Context } from "@temporalio/activity";
 import type { Channel as ChannelName } from "../../domain/channel.ts";
 import { parseQueueName, type Queue } from "../../domain/delivery/queues.ts";
 import type { LedgerClock } from "../../ledger/clock.ts";
-import type { Ledger, NextDue } from "../../ledger/ledger.ts";
+import type { DueDelivery, Ledger, NextDue } from "../../ledger/ledger.ts";
 import type { Sources } from "../../ledger/sources.ts";
 import type { Channels } from "../channels/channels.ts";
 import type { GateCache, Passage, WatchedGate } from "../channels/gate-cache.ts";
@@ -324,14 +324,20 @@ class Dispatch implements PageTaker {
       else this.#places.reset();
       // What comes before the places that it went on from is looked for at once.
       const isMoreLikely = due.length === limit || after.length > 0;
-      const found = new Set(isMoreLikely ? channels : due.map(({ channel }) => channel));
+      if (due.length > 0) await takePage(this.#deps, this, due);
+      const found = new Set(isMoreLikely ? channels : this.#channelsToReread(due));
       for (const channel of channels)
         if (found.has(channel)) this.#looksAtMs.delete(channel);
         else this.#looksAtMs.set(channel, performance.now() + lookAgainMs[this.#kind]);
-      if (due.length > 0) await takePage(this.#deps, this, due);
     } finally {
       this.#throttle.giveBack();
     }
+  }
+
+  /** Of rows that were found and taken, the channels on which more may be due: where few come, those of rows that were not sent on. */
+  #channelsToReread(due: readonly DueDelivery[]): ChannelName[] {
+    const ids = new Set(this.inHand.ids);
+    return due.flatMap(({ id, channel }) => (this.#isBusy || !ids.has(id) ? [channel] : []));
   }
 
   /** Lets what is in hand begin, for a moment, and what has begun be answered, for another. */

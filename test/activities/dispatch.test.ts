@@ -33,7 +33,11 @@ afterAll(async () => {
 });
 
 /** A worker's dispatch over a channel that answers as told. */
-function worker(answer?: Answer, ledger: Ledger = createLedger(pool)) {
+function worker(
+  answer?: Answer,
+  ledger: Ledger = createLedger(pool),
+  stays: { answersMs?: number } = { answersMs: 20_000 },
+) {
   const recording = recordingChannel(answer);
   const { dispatch } = createDispatcher({
     pool,
@@ -42,9 +46,9 @@ function worker(answer?: Answer, ledger: Ledger = createLedger(pool)) {
     channels: createChannels([recording.channel]),
     retry,
     mailboxShards: 1,
-    answersMs: 20_000,
     links: testLinks,
     wake: () => Promise.resolve(),
+    ...stays,
   });
   return {
     ...recording,
@@ -395,6 +399,42 @@ describe("dispatch", () => {
       return "sent" as const;
     });
     expect((await dispatch(queue)).counts).toEqual({ sent: 2 });
+  });
+
+  it("ends though a lone message has no answer, so that the wake for the next one starts another", async () => {
+    const [first, second] = await seed.recipients(2);
+    let answer = () => {};
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    const { dispatch, requests } = worker(
+      () => answered.then(() => "sent" as const),
+      createLedger(pool),
+      {},
+    );
+    await seed.notification({ recipientIds: [first!], queue });
+    expect(await dispatch(queue)).toMatchObject({ open: 1, counts: {} });
+    await seed.notification({ recipientIds: [second!], queue });
+    expect(await dispatch(queue)).toMatchObject({ open: 2, counts: {} });
+    expect(requests).toHaveLength(2);
+    answer();
+    await expect.poll(statuses).toEqual({ sent: 2 });
+  });
+
+  it("stays for what comes next where many come", async () => {
+    const [late, ...recipientIds] = await seed.recipients(21);
+    let asked = 0;
+    const ledger = createLedger(pool);
+    const { dispatch, requests } = worker(undefined, {
+      ...ledger,
+      due: async (input) => {
+        const found = await ledger.due(input);
+        // All have been sent and answered, as the queue is looked at for more.
+        if (found.length === 0 && requests.length === 20 && asked++ === 0)
+          await seed.notification({ recipientIds: [late!], queue });
+        return found;
+      },
+    });
+    await seed.notification({ recipientIds, queue });
+    expect((await dispatch(queue)).counts).toEqual({ sent: 21 });
   });
 });
 
