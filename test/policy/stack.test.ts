@@ -161,7 +161,7 @@ describe("a thousand events to one recipient, and a worker that is killed amid t
            count(*) FILTER (WHERE a.outcome = 'sent')::int AS sent, count(*) FILTER (WHERE a.failure = 'interrupted')::int AS interrupted
          FROM deliveries d JOIN notifications n ON n.id = d.notification_id JOIN notification_types t ON t.id = n.type_id
            LEFT JOIN groups g ON g.id = d.group_id LEFT JOIN attempts a ON a.delivery_id = d.id
-         WHERE d.recipient_id = $1 GROUP BY d.id, n.id, t.id, g.id`,
+         WHERE d.recipient_id = $1 GROUP BY d.id, d.group_id, d.status, n.id, t.id, g.id`,
         [recipient],
       )
     ).rows;
