@@ -10,6 +10,31 @@ import type { Gate, Prisma } from "../../prisma/generated/client.ts";
 import { throwNotFound, exampleIdOf } from "../http/path-ids.ts";
 import { withTemplate } from "../templates/store.ts";
 
+const campaignExample = {
+  id: exampleIdOf("campaign"),
+  name: "Spring sale",
+  status: "running",
+  template: { key: "spring-sale", version: 3 },
+  audience: { where: { attribute: "plan", equals: "pro" } },
+  data: { discount: "20%" },
+  type: null,
+  priority: "normal",
+  guarantee: "at_least_once",
+  throttle: { perSecond: 50, burst: 50 },
+  email: { fromName: "Example shop", replyTo: "shop@example.org" },
+  startAt: "2027-03-01T09:00:00.000Z",
+  frozenAt: "2027-03-01T09:00:00.120Z",
+  audienceCount: 1000,
+  revision: 1,
+  recalledAt: null,
+  corrects: null,
+  pauseDetail: null,
+  finishedAt: null,
+  createdBy: "bootstrap",
+  createdAt: "2027-02-26T14:03:11.500Z",
+  updatedAt: "2027-03-01T09:00:00.120Z",
+};
+
 /** A campaign, as every route shows it. */
 export const campaignAnswer = z
   .object({
@@ -58,32 +83,7 @@ export const campaignAnswer = z
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
   })
-  .openapi("Campaign", {
-    example: {
-      id: exampleIdOf("campaign"),
-      name: "Spring sale",
-      status: "running",
-      template: { key: "spring-sale", version: 3 },
-      audience: { where: { attribute: "plan", equals: "pro" } },
-      data: { discount: "20%" },
-      type: null,
-      priority: "normal",
-      guarantee: "at_least_once",
-      throttle: { perSecond: 50, burst: 50 },
-      email: { fromName: "Example shop", replyTo: "shop@example.org" },
-      startAt: "2027-03-01T09:00:00.000Z",
-      frozenAt: "2027-03-01T09:00:00.120Z",
-      audienceCount: 1000,
-      revision: 1,
-      recalledAt: null,
-      corrects: null,
-      pauseDetail: null,
-      finishedAt: null,
-      createdBy: "bootstrap",
-      createdAt: "2027-02-26T14:03:11.500Z",
-      updatedAt: "2027-03-01T09:00:00.120Z",
-    },
-  });
+  .openapi("Campaign", { example: campaignExample });
 
 export type CampaignAnswer = z.output<typeof campaignAnswer>;
 
@@ -96,7 +96,7 @@ export const changedCampaignAnswer = campaignAnswer
       example: 3,
     }),
   })
-  .openapi("ChangedCampaign");
+  .openapi("ChangedCampaign", { example: { ...campaignExample, inFlight: 3 } });
 
 /** The part of a Prisma query that reads what the API shows of a campaign. */
 export const campaignInclude = { ...withTemplate, type: { select: { key: true } } } as const;

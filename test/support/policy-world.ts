@@ -108,7 +108,7 @@ export function policyWorld(pool: Pool) {
       return {
         async dispatch(at: Date, queue = mailbox) {
           const stopped = vi.spyOn(performance, "now").mockReturnValue(performance.now());
-          await dispatch(at, queue).finally(() => stopped.mockRestore());
+          await dispatch(at, queue, { isStopped: true }).finally(() => stopped.mockRestore());
         },
       };
     },
@@ -131,11 +131,12 @@ function dispatcher(pool: Pool, ledger: Ledger, answer?: Answer) {
   });
   return {
     ...recording,
-    dispatch: (at?: Date, queue = mailbox) =>
+    dispatch: (at?: Date, queue = mailbox, clock: { isStopped?: boolean } = {}) =>
       atLedgerTime(
         pool,
         at,
         () => new MockActivityEnvironment().run(dispatch, { queue }) as ReturnType<typeof dispatch>,
+        clock,
       ),
   };
 }
