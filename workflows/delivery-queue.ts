@@ -29,7 +29,7 @@ export async function deliveryQueue({ queue, ...wake }: DeliveryQueueInput): Pro
   const parsed = parseQueueName(queue);
   const { dispatch } = proxyActivities<Pick<Activities, "dispatch">>({
     taskQueue: parsed.kind === "critical" ? taskQueues.deliveryCritical : taskQueues.delivery,
-    // A round, and the longest send deadline after it.
+    // Far more than a round and its end take: answers that come later belong to the sender.
     startToCloseTimeout: "15 minutes",
     // As long as a lease: when Temporal gives an attempt up, its rows are free.
     heartbeatTimeout: "10 seconds",

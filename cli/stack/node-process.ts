@@ -30,7 +30,7 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Run
   const child = fork(compiled(program), args, {
     detached: true,
     // As `npm run worker` has it: thousands of messages a second are young for longer than Node's own 16 MB last.
-    execArgv: ["--max-semi-space-size=64", "--enable-source-maps", "--import", leash],
+    execArgv: ["--max-semi-space-size=16", "--enable-source-maps", "--import", leash],
     env: environment,
     stdio: ["ignore", log, log, "ipc"],
   });

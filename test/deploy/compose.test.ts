@@ -199,7 +199,7 @@ describe("docker-compose.yml", () => {
 const ours: Record<string, { command: string[]; reads: readonly Variable[] }> = {
   api: { command: ["node", "dist/api/main.js"], reads: apiVariables },
   worker: {
-    command: ["node", "--max-semi-space-size=64", "dist/workers/main.js"],
+    command: ["node", "--max-semi-space-size=16", "dist/workers/main.js"],
     reads: workerVariables,
   },
   migrate: { command: ["node", "dist/cli/migrate.js", "apply"], reads: ["DATABASE_URL"] },
