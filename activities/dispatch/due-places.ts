@@ -16,7 +16,7 @@ export class DuePlaces {
     for (const row of rows) this.#places.set(`${row.channel} ${row.priority}`, row);
   }
 
-  /** It begins anew. */
+  /** Forgets them: the next page is read from the beginning. */
   reset(): void {
     this.#places.clear();
   }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Pool } from "pg";
-import { beginsWithinMs } from "../../domain/delivery/stops.ts";
+import { acknowledgedAfterMs } from "../../domain/delivery/stops.ts";
 import { laneNames } from "../../domain/delivery/queues.ts";
 import { publicId } from "../../domain/ids.ts";
 import { countInFlight, readCampaign } from "../../ledger/campaign-rows.ts";
@@ -14,7 +14,7 @@ import { executeOn } from "../../ledger/sql.ts";
 export async function waitForWorkers(pool: Pool, id: string): Promise<{ inFlight: number }> {
   const campaign = await readCampaign(pool, id);
   if (!campaign?.frozenAt) return { inFlight: 0 };
-  await sleep(beginsWithinMs);
+  await sleep(acknowledgedAfterMs);
   const lanes = laneNames(publicId("campaign", id), campaign.laneCount);
   return { inFlight: await countInFlight(executeOn(pool), { id, lanes }) };
 }
