@@ -43,12 +43,23 @@ export class ChannelQueue {
     this.channel = channel;
   }
 
-  /** What was just asked for overtakes what was held back, and both overtake campaigns. */
+  /**
+   * What was just asked for overtakes what was held back, and both overtake campaigns. Of what one dispatch has for one recipient
+   * only what is critical overtakes: the order in which it is decided about is that in which it uses up the recipient's limits.
+   */
   add(waiting: WaitingJob): void {
     const { items, released } = waiting.job.message;
-    const { campaignId } = items[0]!.delivery;
-    const of = campaignId !== null ? "campaigns" : released ? "heldBack" : "asked";
+    const { campaignId, priority } = items[0]!.delivery;
+    const isBehind = released || (priority !== "critical" && this.#isHeldBackBefore(waiting));
+    const of = campaignId !== null ? "campaigns" : isBehind ? "heldBack" : "asked";
     this.#classes[of].push(waiting);
+  }
+
+  #isHeldBackBefore({ owner, job }: WaitingJob): boolean {
+    const { recipientId } = job.message;
+    return this.#classes.heldBack.some(
+      (other) => other.owner === owner && other.job.message.recipientId === recipientId,
+    );
   }
 
   /** The channel has answered one. */

@@ -125,6 +125,23 @@ describe("POST /v1/decisions/preview", () => {
     expect(await outcome()).toMatchObject({ status: "sent", at: tomorrow("07:00").toISOString() });
   });
 
+  it("leaves no place for a less urgent message that comes back with it and passes the limit", async () => {
+    const recipientId = await world.recipient({
+      wishes: { quietHours: [{ start: "00:00", end: "07:00" }] },
+    });
+    await world.policy({ limits: { perMinute: 1 } });
+    await world.ask({ recipientId, at: tomorrow("02:00"), bypassRateLimit: true });
+    await worker.dispatch(tomorrow("02:00"));
+    const at = tomorrow("03:00");
+    const { outcome } = await previewed({ recipient: named(recipientId), at, priority: "high" });
+    expect(outcome).toMatchObject({ status: "sent", at: tomorrow("07:00").toISOString() });
+    const delivery = await world.ask({ recipientId, at, priority: "high" });
+    await worker.dispatch(at);
+    await worker.dispatch(tomorrow("07:00"));
+    const { rows } = await api.pool.query("SELECT status FROM deliveries WHERE id = $1", [delivery]);
+    expect(rows).toEqual([{ status: "sent" }]);
+  });
+
   it("writes nothing", async () => {
     const counts = async () =>
       (
