@@ -4,6 +4,7 @@ import { apiVariables, ConfigurationError, readEnvironment } from "../config/env
 import { createLogger } from "../config/logger.ts";
 import { processRegistry } from "../config/metrics.ts";
 import { createLedgerClock } from "../ledger/clock.ts";
+import { tellListener } from "../ledger/queue-listener.ts";
 import { zoneFolders } from "../config/system-clocks.ts";
 import { temporalClient, temporalSettings } from "../config/temporal.ts";
 import { startTracing } from "../config/tracing.ts";
@@ -58,8 +59,10 @@ const temporal = temporalClient(temporalSettings(process.env), tracing ? [tracin
 const before = (deadlineMs: number, call: () => Promise<unknown>) =>
   temporal.withDeadline(Date.now() + deadlineMs, call);
 const wakes = createWakes({
-  wakeQueue: async (queue, wake) =>
-    void (await before(wakeDeadlineMs, () => wakeQueue(temporal, queue, wake))),
+  wakeQueue: async (queue, wake) => {
+    if (await tellListener(acceptPool, queue).catch(() => false)) return;
+    await before(wakeDeadlineMs, () => wakeQueue(temporal, queue, wake));
+  },
   wakeCampaign: async (campaignId, wake) =>
     void (await before(wakeDeadlineMs, () => wakeCampaign(temporal, campaignId, wake))),
   logger,

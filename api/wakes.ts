@@ -15,14 +15,19 @@ export interface Wakes {
   flush(): Promise<void>;
 }
 
-/** An ordinary mailbox is woken again this long after its last wake at the earliest, so that a burst of notifications makes two wakes. */
-export const mailboxWakeMs = 200;
+/**
+ * An ordinary mailbox is woken again this long after its last wake at the earliest: the longer, the longer a burst of notifications
+ * goes on, so that what comes one by one does not wait, and what comes in numbers is sent together.
+ */
+export const mailboxWakeMs = { least: 25, most: 200 };
 
 interface Target {
   /** Sends the wake for the last request that wanted it. */
   send: () => Promise<void>;
   /** Runs while it is too soon for another wake. */
   timer: NodeJS.Timeout | null;
+  /** How long it runs the next time. */
+  waitMs: number;
   inFlight: Promise<void> | null;
   /** A change was committed since the last wake was sent, which that one may have seen or not: one more follows. */
   again: boolean;
@@ -30,7 +35,7 @@ interface Target {
 
 /**
  * Coalesces wakes: the first of a target is sent at once, for somebody may wait for a lone message; a change that meets one in flight
- * sends one more after it, and one of an ordinary mailbox no sooner than `mailboxWakeMs` after the last. A wake that fails is logged
+ * sends one more after it, and one of an ordinary mailbox no sooner than in `mailboxWakeMs` after the last. A wake that fails is logged
  * and left to the relay, which finds the overdue rows.
  */
 export function createWakes({
@@ -57,7 +62,8 @@ export function createWakes({
       target.again = true;
       return;
     }
-    const fresh: Target = { send, timer: null, inFlight: null, again: true };
+    const waitMs = mailboxWakeMs.least;
+    const fresh: Target = { send, timer: null, waitMs, inFlight: null, again: true };
     targets.set(name, fresh);
     goOn(name, fresh);
   }
@@ -71,11 +77,13 @@ export function createWakes({
 
   function deliver(name: string, target: Target): void {
     target.again = false;
-    if (name.startsWith("mailbox/") && !flushing)
+    if (name.startsWith("mailbox/") && !flushing) {
       target.timer = setTimeout(() => {
         target.timer = null;
         goOn(name, target);
-      }, mailboxWakeMs);
+      }, target.waitMs);
+      target.waitMs = Math.min(2 * target.waitMs, mailboxWakeMs.most);
+    }
     target.inFlight = target
       .send()
       .then(

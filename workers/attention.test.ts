@@ -1,4 +1,5 @@
-import { expect, it } from "vitest";
+import { performance } from "node:perf_hooks";
+import { expect, it, vi } from "vitest";
 import { Attention } from "./attention.ts";
 
 it("looks before the first dispatches after a rest, and not before those that follow", async () => {
@@ -33,4 +34,29 @@ it("does not rest while something is on its way, and dispatches though nothing c
   isSending = false;
   expect(attention.rests).toBe(true);
   expect(await attention.during(() => Promise.resolve("done"))).toBe("done");
+});
+
+it("rests while a dispatch only waits, and looks before that goes on", async () => {
+  let looks = 0;
+  const attention = new Attention(
+    () => false,
+    () => Promise.resolve(looks++),
+  );
+  let go = () => {};
+  const goes = new Promise<void>((resolve) => (go = resolve));
+  let isResting = false;
+  const now = vi.spyOn(performance, "now").mockReturnValue(0);
+  const dispatch = attention.during(async () => {
+    await attention.whileResting(() => {
+      isResting = true;
+      return goes;
+    });
+    expect([attention.rests, looks]).toEqual([false, 2]);
+  });
+  await vi.waitFor(() => expect(isResting).toBe(true));
+  now.mockReturnValue(60_000);
+  expect([attention.rests, looks]).toEqual([true, 1]);
+  go();
+  await dispatch;
+  now.mockRestore();
 });

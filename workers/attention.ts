@@ -41,4 +41,17 @@ export class Attention {
       this.#lastAtMs = performance.now();
     }
   }
+
+  /** Runs what a dispatch only waits in: meanwhile it does not count. */
+  async whileResting(wait: () => Promise<void>): Promise<void> {
+    this.#dispatches -= 1;
+    this.#lastAtMs = performance.now();
+    try {
+      await wait();
+    } finally {
+      const isLooking = this.rests;
+      this.#dispatches += 1;
+      if (isLooking) await (this.#looking = this.#look().catch(() => {}));
+    }
+  }
 }

@@ -32,12 +32,14 @@ import { watchClock } from "./clock-watch.ts";
 import { createWorkerApp, listen } from "./http.ts";
 import { instrumentGates } from "./instrumentation.ts";
 import { createWorkerMetrics, type Traffic, traffics } from "./metrics.ts";
+import { createQueueListener } from "../ledger/queue-listener.ts";
 import { createPool } from "../ledger/worker-pool.ts";
 import { ensureDigests, ensureMaintenance } from "./schedules.ts";
 import { followTimeZoneChanges } from "./time-zone-changes.ts";
 import { createWorkers, inFlightBound, shutdownForceMs, type WorkerSet } from "./worker.ts";
 import { workflowSource } from "./workflow-source.ts";
-import { wakeCampaign, wakeQueue } from "../workflows/client.ts";
+import { wakeCampaign } from "../workflows/client.ts";
+import { createWakeQueue } from "./wake-queue.ts";
 import { ensureEvents } from "./singletons.ts";
 import { ensureRelay } from "./singletons.ts";
 
@@ -171,12 +173,14 @@ async function main(): Promise<void> {
     delivery: createChannels([email("delivery")]),
     critical: createChannels([email("critical", criticalConnections)]),
   };
+  const queueListener = createQueueListener({ url: environment.DATABASE_URL, logger });
   const set = await createWorkers({
     connection,
     client,
     pool,
     clock,
     attention,
+    listener: queueListener,
     channels,
     gates,
     retry: {
@@ -208,7 +212,7 @@ async function main(): Promise<void> {
     pool,
     folders: zoneFolders(environment.TZDIR),
     mailboxShards: environment.MAILBOX_SHARDS,
-    wakeQueue: (queue) => wakeQueue(client, queue),
+    wakeQueue: createWakeQueue(pool, client),
     wakeCampaign: (campaignId) => wakeCampaign(client, campaignId),
     logger,
   });
@@ -233,7 +237,7 @@ async function main(): Promise<void> {
     Math.max(0, stoppingSince + shutdownForceMs - performance.now()),
     settleAndClose(set, channels),
   ).catch(() => logger.warn("stopping, though not every server has answered"));
-  await Promise.all([breakers.close(), gates.close()]);
+  await Promise.all([breakers.close(), gates.close(), queueListener.close()]);
   await pool.end();
   await connection.close();
   await tracing?.stop();

@@ -11,6 +11,7 @@ import { createGates } from "../ledger/gates.ts";
 import type { Activities } from "../activities/index.ts";
 import type { LedgerClock } from "../ledger/clock.ts";
 import { createLedger } from "../ledger/ledger.ts";
+import { type QueueListener, tellListener } from "../ledger/queue-listener.ts";
 import { createRemoveExpired } from "../activities/remove-expired.ts";
 import { createRelayOverdue } from "../activities/relay-overdue.ts";
 import { createSweepDigests } from "../activities/sweep-digests.ts";
@@ -23,6 +24,7 @@ import type { RetryPolicy } from "../domain/delivery/settle.ts";
 import { taskQueues } from "../workflows/names.ts";
 import { wakeCampaign, wakeQueue } from "../workflows/client.ts";
 import type { Attention } from "./attention.ts";
+import { createWakeQueue } from "./wake-queue.ts";
 import {
   instrumentAdvance,
   createDeliveryCounter,
@@ -43,7 +45,9 @@ export interface WorkerDeps {
   client: Client;
   pool: Pool;
   clock: LedgerClock;
-  attention: Pick<Attention, "during">;
+  attention: Pick<Attention, "during" | "whileResting">;
+  /** Without it each notification that comes alone is the business of a dispatch of its own. */
+  listener?: Pick<QueueListener, "listen">;
   /** Each traffic class has its own connections, so that nothing queues before a critical message. */
   channels: { delivery: Channels; critical: Channels };
   /** Those of campaigns and releases are watched while they are needed. */
@@ -67,6 +71,7 @@ function createActivities({
   pool,
   clock,
   attention,
+  listener,
   channels,
   gates,
   retry,
@@ -83,7 +88,7 @@ function createActivities({
   drain: () => Promise<void>;
 } {
   const ledger = instrumentLedger(createLedger(pool), metrics);
-  const wake = (queue: string) => wakeQueue(client, queue);
+  const wake = createWakeQueue(pool, client);
   const count = createDeliveryCounter(metrics);
   const dispatchOver = (traffic: Traffic) => {
     const { dispatch, sender } = createDispatcher({
@@ -96,6 +101,8 @@ function createActivities({
       mailboxShards,
       links,
       wake,
+      listener,
+      whileResting: (wait) => attention.whileResting(wait),
       campaignPaused: async (id) => {
         const campaign = publicId("campaign", id);
         logger.warn({ campaign }, "the campaign is paused: its messages are refused for good");
@@ -121,7 +128,8 @@ function createActivities({
         pool,
         channels: channels.delivery,
         wakeQueue: async (queue) => {
-          await wake(queue);
+          // Whatever has kept what is overdue from being heard of.
+          await Promise.all([tellListener(pool, queue), wakeQueue(client, queue)]);
           metrics.relayWakes.inc({ workflow: "deliveryQueue" });
         },
         wakeCampaign: async (campaignId) => {

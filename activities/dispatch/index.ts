@@ -19,6 +19,7 @@ import { createSuppressions } from "../../ledger/suppressions.ts";
 import type { DispatchOutcome } from "./page.ts";
 import { Releases } from "./release.ts";
 import { Sender } from "./sender.ts";
+import type { StandbyDeps } from "./standby.ts";
 
 /** `dispatch` over a worker's channels, with all that it reads from the ledger's database, and the sender behind it. */
 export function createDispatcher({
@@ -35,6 +36,7 @@ export function createDispatcher({
   count,
   answersMs,
   lingerMs,
+  ...standby
 }: {
   pool: Pool;
   ledger: Ledger;
@@ -54,7 +56,7 @@ export function createDispatcher({
   /** As `DispatchDeps` has them. */
   answersMs?: number;
   lingerMs?: number;
-}) {
+} & StandbyDeps) {
   const counting = count && { count };
   const rulebook = createRulebookReader(pool);
   const refusals = new CampaignRefusals(
@@ -89,6 +91,7 @@ export function createDispatcher({
     load: createLoad(pool),
     mailboxShards,
     wake,
+    ...standby,
     ...counting,
     ...(answersMs !== undefined && { answersMs }),
     ...(lingerMs !== undefined && { lingerMs }),

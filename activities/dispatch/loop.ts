@@ -13,8 +13,10 @@ import { EventRate } from "./event-rate.ts";
 import { type DispatchOutcome, type PageDeps, type PageTaker, takePage } from "./page.ts";
 import { Pulse } from "./pulse.ts";
 import { RowsInHand } from "./rows-in-hand.ts";
-import type { Item, SendJob, SendOutcome } from "./send-job.ts";
+import { DispatchedJob, type JobOwner } from "./dispatched-job.ts";
+import type { SendJob, SendOutcome } from "./send-job.ts";
 import { type Attendance, type Sender, waitHereMs } from "./sender.ts";
+import { Standby, type StandbyDeps } from "./standby.ts";
 import { Throttle } from "./throttle.ts";
 
 export interface DispatchInput {
@@ -59,8 +61,10 @@ const beginMs = 1_000;
 const answersMs = { busy: 1_000, calm: 50 };
 /** How long a queue that is busy is watched once it is emptied. */
 const lingersMs = 300;
+/** How often rows are looked for that only time has made due, where somebody tells of new ones. */
+const lookAgainToldMs = 500;
 
-export interface DispatchDeps extends PageDeps {
+export interface DispatchDeps extends PageDeps, StandbyDeps {
   ledger: Ledger;
   clock: LedgerClock;
   channels: Channels;
@@ -93,7 +97,7 @@ export function createDispatch(deps: DispatchDeps) {
 }
 
 /** One dispatch. Instants in `…Ms` are of the monotonic clock. */
-class Dispatch implements PageTaker {
+class Dispatch implements PageTaker, JobOwner {
   readonly queue: string;
   readonly sources: Sources;
   readonly inHand = new RowsInHand();
@@ -114,6 +118,7 @@ class Dispatch implements PageTaker {
   #failure: { error: unknown } | undefined;
   #endsAtMs: number;
   #foundRows = 0;
+  readonly #standby: Standby;
   #places = new DuePlaces();
   /** When each channel is looked at again; one that is missing may be at once. */
   #looksAtMs = new Map<ChannelName, number>();
@@ -141,6 +146,10 @@ class Dispatch implements PageTaker {
     this.#endsAtMs = startedMs + roundMs;
     this.#emptySinceMs = startedMs;
     this.#attendance = deps.sender.attend(input.queue);
+    this.#standby = new Standby(deps, input.queue, () => {
+      this.#looksAtMs.clear();
+      this.#pulse.beat();
+    });
   }
 
   async run(): Promise<DispatchResult> {
@@ -161,6 +170,8 @@ class Dispatch implements PageTaker {
       // What has not begun is the next dispatch's, also where this one fails.
       this.#attendance.withdraw();
       this.#attendance.leave();
+      // Only then is it asked what is due next: what comes later has the queue woken.
+      await this.#standby.end();
       clearInterval(beating);
       for (const watching of this.#gates.values())
         watching.then((watch) => watch.release()).catch(() => {});
@@ -231,6 +242,13 @@ class Dispatch implements PageTaker {
     this.#counts[outcome] = (this.#counts[outcome] ?? 0) + 1;
   }
 
+  /** The outcome of a row that had begun. */
+  itemEnded(outcome: SendOutcome): void {
+    this.count(outcome);
+    // It comes again, and sooner perhaps than anything else.
+    if (outcome === "pending" && this.#standby.hears) this.#standby.tell();
+  }
+
   /** Do rows come so fast that each look finds one? Then it is worth looking for more; otherwise the next wake is sooner. */
   get #isBusy(): boolean {
     if (!this.#arrivals) return true;
@@ -266,12 +284,30 @@ class Dispatch implements PageTaker {
       return true;
     }
     const { nextDueAt } = await this.#outlook();
+    if (this.#standby.isTold) return true;
     const inMs = nextDueAt === null ? Infinity : nextDueAt.getTime() - this.now().getTime();
-    if (inMs > waitHereMs) return false;
+    if (inMs > waitHereMs) return this.#rest(inMs);
     await this.#pulse.wait(inMs > 0 ? inMs : this.#nextLookInMs(atMs));
     // What becomes due is looked for when it does.
     if (inMs > 0) this.#looksAtMs.clear();
     return true;
+  }
+
+  /** Stays for what comes next, where somebody tells of it. */
+  async #rest(dueInMs: number): Promise<boolean> {
+    const stays = await this.#standby.rest(
+      dueInMs,
+      (ms) => this.#pulse.wait(ms),
+      () => this.#isStopped,
+    );
+    // A round is one of work.
+    this.#endsAtMs = performance.now() + roundMs;
+    this.#foundRows = 0;
+    return stays;
+  }
+
+  get #lookAgainMs(): number {
+    return this.#standby.hears ? lookAgainToldMs : lookAgainMs[this.#kind];
   }
 
   /** Those that take something, and of which not enough is in hand. None while the campaign's throttle is closed. */
@@ -293,16 +329,14 @@ class Dispatch implements PageTaker {
       this.inHand.countOf(name) <= holdRows ? (this.#looksAtMs.get(name) ?? 0) : [],
     );
     const nextMs = Math.max(Math.min(...looks), this.#throttle.opensAtMs);
-    return Math.min(
-      Math.max(1, nextMs > atMs ? nextMs - atMs : lookAgainMs[this.#kind]),
-      heartbeatMs,
-    );
+    return Math.min(Math.max(1, nextMs > atMs ? nextMs - atMs : this.#lookAgainMs), heartbeatMs);
   }
 
   /** Reads a page of what is due on the channels, and takes it. */
   async #look(channels: readonly ChannelName[]): Promise<void> {
     const limit = this.#throttle.take(pageRows);
     if (limit === 0) return;
+    this.#standby.isTold = false;
     try {
       const after = this.#places.all;
       const [due] = await Promise.all([
@@ -317,6 +351,7 @@ class Dispatch implements PageTaker {
       ]);
       this.inHand.add(due);
       this.#foundRows += due.length;
+      if (due.length > 0) this.#standby.found();
       this.#arrivals?.note(performance.now(), due.length);
       if (due.length > 0 && this.#arrivals && this.#isBusy)
         this.#lingersUntilMs = performance.now() + (this.#deps.lingerMs ?? lingersMs);
@@ -327,8 +362,8 @@ class Dispatch implements PageTaker {
       if (due.length > 0) await takePage(this.#deps, this, due);
       const found = new Set(isMoreLikely ? channels : this.#channelsToReread(due));
       for (const channel of channels)
-        if (found.has(channel)) this.#looksAtMs.delete(channel);
-        else this.#looksAtMs.set(channel, performance.now() + lookAgainMs[this.#kind]);
+        if (found.has(channel) || this.#standby.isTold) this.#looksAtMs.delete(channel);
+        else this.#looksAtMs.set(channel, performance.now() + this.#lookAgainMs);
     } finally {
       this.#throttle.giveBack();
     }
@@ -388,64 +423,5 @@ class Dispatch implements PageTaker {
     if (first !== null && this.#throttle.isClosed && throttled > first.dueAt)
       first = { dueAt: throttled, reason: "throttle" };
     return { nextDueAt: first?.dueAt ?? null, waitsFor: first?.reason ?? null, open };
-  }
-}
-
-/** A message of a dispatch at the sender. */
-class DispatchedJob implements SendJob {
-  readonly message: Outgoing;
-  readonly contentOf: SendJob["contentOf"];
-  readonly passages: readonly Passage[];
-  #dispatch: Dispatch;
-  #left: number;
-  #hasBegun = false;
-
-  constructor(
-    dispatch: Dispatch,
-    message: Outgoing,
-    contentOf: SendJob["contentOf"],
-    passages: readonly Passage[],
-  ) {
-    this.message = message;
-    this.contentOf = contentOf;
-    this.passages = passages;
-    this.#dispatch = dispatch;
-    this.#left = message.items.length;
-  }
-
-  began(items: readonly Item[]): void {
-    this.#hasBegun = true;
-    for (const { delivery } of items) this.#dispatch.leaveHand(delivery.id);
-    this.#leave(items.length);
-  }
-
-  dropped(items: readonly Item[]): void {
-    for (const { delivery } of items) this.#dispatch.dropped(delivery.id);
-    this.#leave(items.length);
-  }
-
-  failed(error: unknown): void {
-    this.#dispatch.failed(error);
-    this.dropped(this.message.items);
-  }
-
-  itemEnded(outcome: SendOutcome): void {
-    this.#dispatch.count(outcome);
-  }
-
-  ended(): void {
-    this.#endPassages();
-    this.#dispatch.answered();
-  }
-
-  #leave(items: number): void {
-    this.#left -= items;
-    if (this.#left > 0) return;
-    if (!this.#hasBegun) this.#endPassages();
-    this.#dispatch.passed(this.message.recipientId, this.#hasBegun);
-  }
-
-  #endPassages(): void {
-    for (const passage of this.passages) passage.end();
   }
 }

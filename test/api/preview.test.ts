@@ -138,7 +138,9 @@ describe("POST /v1/decisions/preview", () => {
     const delivery = await world.ask({ recipientId, at, priority: "high" });
     await worker.dispatch(at);
     await worker.dispatch(tomorrow("07:00"));
-    const { rows } = await api.pool.query("SELECT status FROM deliveries WHERE id = $1", [delivery]);
+    const { rows } = await api.pool.query("SELECT status FROM deliveries WHERE id = $1", [
+      delivery,
+    ]);
     expect(rows).toEqual([{ status: "sent" }]);
   });
 

@@ -10,6 +10,7 @@ export async function createLedgerDatabase() {
   const database = await createTestDatabase();
   const pool = createPool({ url: database.url, connections: 8, logger: pino({ level: "silent" }) });
   return {
+    url: database.url,
     pool,
     seed: seeding(pool),
     /** How many deliveries have each status. */

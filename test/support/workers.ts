@@ -63,6 +63,7 @@ export async function startWorkers(
   answer?: Answer,
   tracing: WorkerDeps["tracing"] = null,
   events: WorkerDeps["events"] = null,
+  listener?: NonNullable<WorkerDeps["listener"]>,
 ) {
   const recording = recordingChannel(answer);
   const channels = createChannels([recording.channel]);
@@ -74,7 +75,8 @@ export async function startWorkers(
     client: environment.client,
     pool,
     clock,
-    attention: { during: (dispatch) => dispatch() },
+    attention: { during: (dispatch) => dispatch(), whileResting: (wait) => wait() },
+    ...(listener && { listener }),
     channels: { delivery: channels, critical: channels },
     gates: createGateCache({ gates: createGates(pool) }),
     retry: { baseMs: 60_000, capMs: 6 * 3_600_000, attempts: 20 },

@@ -1,9 +1,12 @@
 import type { TestWorkflowEnvironment } from "@temporalio/testing";
 import type { WorkflowExecutionInfo } from "@temporalio/client";
 import type { Pool } from "pg";
+import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { queueName } from "../../domain/delivery/queues.ts";
+import { createQueueListener } from "../../ledger/queue-listener.ts";
 import { ensureRelay } from "../../workers/singletons.ts";
+import { createWakeQueue } from "../../workers/wake-queue.ts";
 import { relayWorkflowId } from "../../workflows/names.ts";
 import { wakeCampaign, wakeQueue } from "../../workflows/client.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
@@ -263,6 +266,35 @@ describe("a queue's workflow", () => {
       await expect.poll(() => requests.length, { interval: 5 }).toBe(index + 1);
     }
     await queueEmptied(environment.client, queue);
+    expect(await statuses()).toEqual({ sent: 20 });
+  });
+
+  it("has one dispatch for all that come one by one, as long as that can listen", async () => {
+    const listener = createQueueListener({ url: database.url, logger: pino({ level: "silent" }) });
+    workers = await startWorkers(environment, pool, undefined, null, null, listener);
+    const { requests } = workers;
+    const queue = ownMailbox();
+    const wake = createWakeQueue(pool, environment.client);
+    const activities = async () =>
+      (await handleOf(queue).fetchHistory()).events?.filter(
+        ({ activityTaskScheduledEventAttributes: scheduled }) => scheduled,
+      ).length;
+    const askFor = async (count: number) => {
+      const before = requests.length;
+      for (const [index, recipientId] of (await seed.recipients(count)).entries()) {
+        await seed.notification({ recipientIds: [recipientId], queue });
+        await wake(queue);
+        await expect.poll(() => requests.length, { interval: 5 }).toBe(before + index + 1);
+      }
+    };
+    await askFor(10);
+    expect(await activities()).toBe(1);
+    await pool.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tidings-worker-listening' AND datname = current_database()",
+    );
+    await askFor(5);
+    await listener.close();
+    await askFor(5);
     expect(await statuses()).toEqual({ sent: 20 });
   });
 });
