@@ -1,5 +1,5 @@
 import type { Breaker, Trial } from "./breakers.ts";
-import type { WatchedGate } from "./gate-cache.ts";
+import type { WatchedGate } from "./cached-gate.ts";
 import type { SendResult } from "./channel.ts";
 
 /** What an outcome says of a provider: that it is there, that it failed, that it asks to be left alone for a while, or nothing. */

@@ -4,7 +4,7 @@ import type { Priority } from "../../domain/priority.ts";
 import type { EmailIdentity } from "../../domain/email-identity.ts";
 import type { RecipientView } from "../../domain/recipient-view.ts";
 import type { ActionLink, TemplateContent } from "../../domain/templates/template.ts";
-import type { GateAnswer, Passage } from "./gate-cache.ts";
+import type { GateAnswer, Passage } from "./passage.ts";
 
 /** What a channel needs to render and hand over one message: a delivery, or a group of them. */
 export interface SendRequest {

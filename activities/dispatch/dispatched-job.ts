@@ -1,4 +1,4 @@
-import type { Passage } from "../channels/gate-cache.ts";
+import type { Passage } from "../channels/passage.ts";
 import type { Outgoing } from "./decide-page.ts";
 import type { Item, SendJob, SendOutcome } from "./send-job.ts";
 

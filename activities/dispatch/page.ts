@@ -8,7 +8,7 @@ import type { RepeatLookup } from "../../ledger/repeats.ts";
 import type { Sources } from "../../ledger/sources.ts";
 import type { Suppressions } from "../../ledger/suppressions.ts";
 import type { Channels } from "../channels/channels.ts";
-import type { Passage } from "../channels/gate-cache.ts";
+import type { Passage } from "../channels/passage.ts";
 import type { Summaries } from "./content.ts";
 import {
   decidePage,

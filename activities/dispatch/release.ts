@@ -2,7 +2,8 @@ import { performance } from "node:perf_hooks";
 import type { Channel } from "../../domain/channel.ts";
 import { presetBurst, releaseGate } from "../../domain/delivery/gates.ts";
 import type { Policy } from "../../domain/policy/policy.ts";
-import { comesAheadMs, type Passage, type WatchedGate } from "../channels/gate-cache.ts";
+import { comesAheadMs, type WatchedGate } from "../channels/cached-gate.ts";
+import type { Passage } from "../channels/passage.ts";
 import type { Outgoing } from "./decide-page.ts";
 
 /** Watches a gate, which is given the rate. */

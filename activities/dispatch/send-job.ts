@@ -2,7 +2,7 @@ import type { Settlement } from "../../domain/delivery/settle.ts";
 import type { DueDelivery, WantedMessage } from "../../ledger/ledger.ts";
 import type { Source } from "../../ledger/sources.ts";
 import type { SendRequest } from "../channels/channel.ts";
-import type { Passage } from "../channels/gate-cache.ts";
+import type { Passage } from "../channels/passage.ts";
 
 /** A delivery with what it brings. */
 export interface Item {

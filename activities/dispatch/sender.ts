@@ -6,7 +6,7 @@ import type { RetryPolicy } from "../../domain/delivery/settle.ts";
 import { beginsWithinMs } from "../../domain/delivery/stops.ts";
 import type { LedgerClock } from "../../ledger/clock.ts";
 import type { Ledger, RateGrant } from "../../ledger/ledger.ts";
-import type { GateAnswer } from "../channels/gate-cache.ts";
+import type { GateAnswer } from "../channels/passage.ts";
 import type { SendResult } from "../channels/channel.ts";
 import type { Channels } from "../channels/channels.ts";
 import { ChannelQueue, type WaitingJob } from "./channel-queue.ts";

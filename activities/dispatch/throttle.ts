@@ -1,7 +1,8 @@
 import { performance } from "node:perf_hooks";
 import { campaignGate } from "../../domain/delivery/gates.ts";
 import type { Queue } from "../../domain/delivery/queues.ts";
-import type { Passage, WatchedGate } from "../channels/gate-cache.ts";
+import type { WatchedGate } from "../channels/cached-gate.ts";
+import type { Passage } from "../channels/passage.ts";
 
 /** A page is read for the messages that can leave soon, and so often at most. */
 const readsEveryMs = 100;

@@ -1,6 +1,7 @@
 import { createEmailChannel, type EmailOptions } from "../../activities/channels/email/email.ts";
 import type { Breaker, Breakers } from "../../activities/channels/breakers.ts";
-import type { WatchedGate, GateCache } from "../../activities/channels/gate-cache.ts";
+import type { WatchedGate } from "../../activities/channels/cached-gate.ts";
+import type { GateCache } from "../../activities/channels/gate-cache.ts";
 import type { Channel, SendRequest, SendResult } from "../../activities/channels/channel.ts";
 import type { SmtpProvider } from "../../config/environment.ts";
 import { parseSender } from "../../domain/address.ts";

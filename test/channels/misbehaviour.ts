@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { EmailOptions } from "../../activities/channels/email/email.ts";
-import type { WatchedGate } from "../../activities/channels/gate-cache.ts";
+import type { WatchedGate } from "../../activities/channels/cached-gate.ts";
 import { findDiscrepancies } from "../../bench/discrepancies.ts";
 import type { SmtpProvider } from "../../config/environment.ts";
 import { deliver, type DeliveredRow, type Guarantee } from "./delivered-rows.ts";

@@ -1,5 +1,5 @@
 import type { Channel, SendRequest, SendResult } from "../../activities/channels/channel.ts";
-import { passAll } from "../../activities/channels/gate-cache.ts";
+import { passAll } from "../../activities/channels/passage.ts";
 import type { Attempt } from "../../domain/delivery/attempt.ts";
 
 type Told =

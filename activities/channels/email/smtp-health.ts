@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { SmtpProvider as ProviderSettings } from "../../../config/environment.ts";
 import type { Breaker } from "../breakers.ts";
-import type { WatchedGate } from "../gate-cache.ts";
+import type { WatchedGate } from "../cached-gate.ts";
 import { Cooldown } from "./cooldown.ts";
 import { describeFailure } from "./smtp-evidence.ts";
 import type { Loss, Verdict } from "./smtp-job.ts";

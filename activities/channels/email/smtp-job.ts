@@ -1,6 +1,6 @@
 import type { Attempt, AttemptFailure } from "../../../domain/delivery/attempt.ts";
 import type { ProviderSignal } from "../admission.ts";
-import type { GateAnswer } from "../gate-cache.ts";
+import type { GateAnswer } from "../passage.ts";
 
 /** A message as it is handed over: ASCII, unless its mail says otherwise. */
 export interface Message {
