@@ -5,6 +5,7 @@ import { startTemporaryStack } from "../cli/demo/temporary-stack.ts";
 import { withTimeout } from "../lib/timeout.ts";
 import { type DatabaseMeter, meterDatabase } from "./database-work.ts";
 import { type Hops, startHops } from "./hop-process.ts";
+import { type LoneTimes, sendBesideCampaign } from "./beside-campaign.ts";
 import { audience, data, person, roomyLimits, template } from "./message.ts";
 import { percentile } from "./percentile.ts";
 import { createRandom } from "./random.ts";
@@ -15,6 +16,8 @@ export interface LatencyBench {
   sends: number;
   rests: number;
   restSeconds: number;
+  /** Lone notifications are sent beside a campaign to so many as well. */
+  besideCampaign?: number;
   environment: NodeJS.ProcessEnv;
   say: (line: string) => void;
 }
@@ -34,6 +37,9 @@ export interface LatencyResult {
   hopP99Ms: number;
   /** Statements that PostgreSQL executed during the rests, whoever asked for them. */
   idleQueriesPerSecond: number;
+  /** Beside a campaign on the same worker, 95 of 100, as a multiple of the same without one; null where that was not asked for. */
+  besideCampaignRatio: number | null;
+  criticalBesideCampaignRatio: number | null;
 }
 
 /** What is shown beside the numbers that are kept. */
@@ -41,6 +47,9 @@ export interface LatencyDetails {
   rests: number;
   restSeconds: number;
   hopP50Ms: number;
+  p95Ms: number;
+  criticalP95Ms: number;
+  besideCampaign: LoneTimes | null;
 }
 
 const recipients = 2_000;
@@ -58,6 +67,7 @@ export async function benchLatency({
   sends,
   rests,
   restSeconds,
+  besideCampaign,
   environment,
   say,
 }: LatencyBench): Promise<LatencyResult & { details: LatencyDetails }> {
@@ -85,6 +95,16 @@ export async function benchLatency({
         say(`sending one after each of ${rests} rests of ${restSeconds} s`);
         const rested = await sendAfterRests({ rests, restSeconds, send, database });
         await failOverCopies(sink);
+        let beside: LoneTimes | null = null;
+        if (besideCampaign !== undefined) {
+          say(`sending beside a campaign to ${besideCampaign}`);
+          await sink.reset();
+          beside = await sendBesideCampaign(service, sink, besideCampaign);
+          await failOverCopies(sink);
+        }
+        const [p95Ms, criticalP95Ms] = [turns.normal, turns.critical].map((ms) =>
+          percentile(ms, 0.95),
+        ) as [number, number];
         return {
           bench: "latency",
           sends,
@@ -96,7 +116,16 @@ export async function benchLatency({
           restMaxMs: Math.max(...rested.ms),
           hopP99Ms: percentile(turns.hop, 0.99),
           idleQueriesPerSecond: rested.queriesPerSecond,
-          details: { rests, restSeconds, hopP50Ms: percentile(turns.hop, 0.5) },
+          besideCampaignRatio: beside && percentile(beside.normal, 0.95) / p95Ms,
+          criticalBesideCampaignRatio: beside && percentile(beside.critical, 0.95) / criticalP95Ms,
+          details: {
+            rests,
+            restSeconds,
+            hopP50Ms: percentile(turns.hop, 0.5),
+            p95Ms,
+            criticalP95Ms,
+            besideCampaign: beside,
+          },
         };
       } finally {
         await hops.stop();

@@ -73,6 +73,14 @@ program
   .option("--sends <number>", "how many of each priority", wholeNumber(1, 1_000_000), 1_000)
   .option("--rests <number>", "how many rests", wholeNumber(1, 1_000), 30)
   .option("--rest-seconds <number>", "how long each of them is", wholeNumber(1, 3_600), 30)
+  .addOption(
+    new Option(
+      "--beside-campaign [recipients]",
+      "then send lone ones beside a campaign to so many, and compare",
+    )
+      .argParser(wholeNumber(1, 10_000_000))
+      .preset("50000"),
+  )
   .option("--json", "end with one line of JSON")
   .action(async ({ json, ...options }: Options<LatencyBench>) => {
     const { details, ...result } = await benchLatency({

@@ -4,6 +4,7 @@ import type { DatabaseWork } from "./database-work.ts";
 import type { CampaignDetails, CampaignResult } from "./campaign.ts";
 import type { DayResult, PolicyDetails, PolicyResult } from "./policy.ts";
 import type { LatencyDetails, LatencyResult } from "./latency.ts";
+import { percentile } from "./percentile.ts";
 import type { MailboxDetails, MailboxResult } from "./mailbox.ts";
 
 const workLines = (work: DatabaseWork) =>
@@ -70,7 +71,20 @@ export function printMailbox(result: MailboxResult, details: MailboxDetails): vo
 }
 
 export function printLatency(result: LatencyResult, details: LatencyDetails): void {
-  const { rests, restSeconds, hopP50Ms } = details;
+  const { rests, restSeconds, hopP50Ms, besideCampaign } = details;
+  const besideLines = besideCampaign
+    ? ([
+        ["beside a campaign on the same worker, milliseconds", ""],
+        ["  normal, how many", besideCampaign.normal.length],
+        ["    median", percentile(besideCampaign.normal, 0.5)],
+        ["    95 of 100", percentile(besideCampaign.normal, 0.95)],
+        ["      without the campaign", details.p95Ms],
+        ["  critical, how many", besideCampaign.critical.length],
+        ["    median", percentile(besideCampaign.critical, 0.5)],
+        ["    95 of 100", percentile(besideCampaign.critical, 0.95)],
+        ["      without the campaign", details.criticalP95Ms],
+      ] as const)
+    : [];
   process.stdout.write(
     `\nNotifications, one at a time\n${table([
       ["sent, of each priority", result.sends],
@@ -89,6 +103,7 @@ export function printLatency(result: LatencyResult, details: LatencyDetails): vo
       ["  median", result.restMedianMs],
       ["  the slowest", result.restMaxMs],
       ["statements a second during the rests", result.idleQueriesPerSecond],
+      ...besideLines,
     ])}\n`,
   );
 }

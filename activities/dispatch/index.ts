@@ -11,6 +11,7 @@ import { createRepeatLookup } from "../../ledger/repeats.ts";
 import { createGates } from "../../ledger/gates.ts";
 import { createLedgerClock, type LedgerClock } from "../../ledger/clock.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
+import { createGrowthWatch } from "../../ledger/growth.ts";
 import { createLoad } from "../../ledger/queue-pressure.ts";
 import { createMerges } from "../../ledger/merging.ts";
 import { createSources } from "../../ledger/sources.ts";
@@ -83,6 +84,7 @@ export function createDispatcher({
     releases: new Releases(),
     attemptLimit: retry.attempts,
     sources: () => createSources(pool),
+    noticeGrowth: createGrowthWatch(pool),
     suppressions: createSuppressions(pool),
     repeats: createRepeatLookup(pool),
     merges: createMerges(pool),

@@ -74,6 +74,8 @@ export interface DispatchDeps extends PageDeps, StandbyDeps {
   gates: Pick<GateCache, "watch">;
   /** Fresh for each dispatch. */
   sources: () => Sources;
+  /** Is called where much is due. */
+  noticeGrowth: () => Promise<void>;
   /** Is told what became of rows that did not begin. */
   count?: (queue: string, outcome: DispatchOutcome, rows: number) => void;
   /** How long a dispatch stays for answers when nothing is left to begin, however busy its queue is. */
@@ -285,6 +287,8 @@ class Dispatch implements PageTaker, JobOwner {
       await this.#pulse.wait(leaves ? Math.min(nextMs, Math.max(1, answersInMs)) : nextMs);
       return true;
     }
+    // Of what it was told so far, this says when it is due.
+    this.#standby.isTold = false;
     const { nextDueAt } = await this.#outlook();
     if (this.#standby.isTold) return true;
     const inMs = nextDueAt === null ? Infinity : nextDueAt.getTime() - this.now().getTime();
@@ -357,8 +361,10 @@ class Dispatch implements PageTaker, JobOwner {
       this.#arrivals?.note(performance.now(), due.length);
       if (due.length > 0 && this.#arrivals && this.#isBusy)
         this.#lingersUntilMs = performance.now() + (this.#deps.lingerMs ?? lingersMs);
-      if (due.length === limit) this.#places.advance(due);
-      else this.#places.reset();
+      if (due.length === limit) {
+        this.#places.advance(due);
+        await this.#deps.noticeGrowth();
+      } else this.#places.reset();
       // What comes before the places that it went on from is looked for at once.
       const isMoreLikely = due.length === limit || after.length > 0;
       if (due.length > 0) await takePage(this.#deps, this, due);
