@@ -73,3 +73,38 @@ it("the workflows are those that workers run", () => {
   ].map(([, name]) => name!);
   expect(named.toSorted()).toEqual(Object.keys(workflows).toSorted());
 });
+
+describe("the map of folders", () => {
+  const rows = new Map(
+    [...readPage("CONTRIBUTING.md").matchAll(/^\| `(\w+)\/` +\| (.*?) +\|/gm)].map(
+      ([, folder, imports]) => [folder!, imports!.split(";")],
+    ),
+  );
+  const folders = [...rows.keys()];
+  const { overrides } = JSON.parse(readPage(".oxlintrc.json")) as {
+    overrides: { files: string[]; rules: Record<string, unknown> }[];
+  };
+
+  /** What the linter forbids to the files of a folder, as far as types are concerned too. */
+  const forbidden = (folder: string): string[] => {
+    const pattern = folder === "api" ? "api/*/**" : `${folder}/**`;
+    const rules = overrides.filter(({ files }) => files.includes(pattern));
+    return [...JSON.stringify(rules).matchAll(/\(\?:\.\*\/\)\?\(([a-z|]+)\)/g)].flatMap(
+      ([, names]) => names!.split("|"),
+    );
+  };
+
+  it("has every folder that the linter bounds", () => {
+    expect(folders.length).toBe(10);
+    expect(folders.filter((folder) => forbidden(folder).length === 0)).toEqual([]);
+  });
+
+  it.each(folders)("lets %s import what the linter lets it import", (folder) => {
+    const [always] = rows.get(folder)!;
+    const allowed = folders.filter((other) => always!.includes(`\`${other}\``));
+    const others = folders.filter((other) => other !== folder);
+    expect(allowed.toSorted()).toEqual(
+      others.filter((other) => !forbidden(folder).includes(other)).toSorted(),
+    );
+  });
+});
