@@ -31,7 +31,7 @@ const act = <Action extends CampaignAction>(action: Action, summary: string) =>
     access: "sender",
     summary,
     request: { params: idParams("campaign"), headers: idempotencyHeaders },
-    responses: responses(200, "The campaign afterwards", campaignAnswer),
+    responses: responses(200, "The campaign after the change", campaignAnswer),
   });
 
 const stop = <Action extends CampaignAction>(action: Action, summary: string) =>
@@ -41,9 +41,9 @@ const stop = <Action extends CampaignAction>(action: Action, summary: string) =>
     access: "sender",
     summary,
     description:
-      "Answered within about half a second of being committed: once no worker begins a hand-over that it stops.",
+      "The answer comes about half a second after the change is committed. From then on no worker begins a message that it stops.",
     request: { params: idParams("campaign"), headers: idempotencyHeaders },
-    responses: responses(200, "The campaign afterwards", changedCampaignAnswer),
+    responses: responses(200, "The campaign after the change", changedCampaignAnswer),
   });
 
 const actAt = <Action extends CampaignAction>(action: Action, summary: string) =>
@@ -57,7 +57,7 @@ const actAt = <Action extends CampaignAction>(action: Action, summary: string) =
       headers: idempotencyHeaders,
       body: jsonContent(z.strictObject({ startAt: instant })),
     },
-    responses: responses(200, "The campaign afterwards", campaignAnswer),
+    responses: responses(200, "The campaign after the change", campaignAnswer),
   });
 
 const putThrottle = defineRoute({
@@ -65,12 +65,12 @@ const putThrottle = defineRoute({
   path: "/v1/campaigns/{id}/throttle",
   access: "sender",
   summary:
-    "Set or, with null, lift the limit of messages per second. Obeyed within a second or so.",
+    "Set the limit of messages per second, or remove it with null. Workers apply it within about a second.",
   request: {
     params: idParams("campaign"),
     body: jsonContent(throttle.nullable().openapi({ example: { perSecond: 50, burst: 50 } })),
   },
-  responses: responses(200, "The campaign afterwards", campaignAnswer),
+  responses: responses(200, "The campaign after the change", campaignAnswer),
 });
 
 /** Changes of a campaign's state. Each is committed first, and then its workflow is woken. */
