@@ -118,22 +118,27 @@ export function campaignActionRoutes(services: Services) {
     );
 
   return createRouter()
-    .openapi(act("start", "Start it now"), (c) =>
+    .openapi(act("start", "Start a campaign now"), (c) =>
       change(c, c.req.valid("param").id, { action: "start" }),
     )
-    .openapi(stop("pause", "Pause it. What is being handed over is still sent."), (c) =>
-      stopIt(c, c.req.valid("param").id, "pause"),
+    .openapi(
+      stop("pause", "Pause a campaign. Messages that are being handed over are still sent."),
+      (c) => stopIt(c, c.req.valid("param").id, "pause"),
     )
-    .openapi(act("resume", "Let it go on"), (c) =>
+    .openapi(act("resume", "Resume a campaign"), (c) =>
       change(c, c.req.valid("param").id, { action: "resume" }),
     )
-    .openapi(stop("cancel", "Cancel it for good. What is being handed over is still sent."), (c) =>
-      stopIt(c, c.req.valid("param").id, "cancel"),
+    .openapi(
+      stop(
+        "cancel",
+        "Cancel a campaign permanently. Messages that are being handed over are still sent.",
+      ),
+      (c) => stopIt(c, c.req.valid("param").id, "cancel"),
     )
-    .openapi(actAt("schedule", "Schedule a draft. An instant that is past means at once."), (c) =>
+    .openapi(actAt("schedule", "Schedule a draft. A time in the past means at once."), (c) =>
       change(c, c.req.valid("param").id, { action: "schedule", ...c.req.valid("json") }),
     )
-    .openapi(actAt("reschedule", "Move the start of a campaign that has not begun"), (c) =>
+    .openapi(actAt("reschedule", "Reschedule a campaign that has not begun"), (c) =>
       change(c, c.req.valid("param").id, { action: "reschedule", ...c.req.valid("json") }),
     )
     .openapi(putThrottle, async (c) => {
