@@ -35,9 +35,9 @@ const sections = /^Context Decision( Alternatives)?( Reasons)? Consequences$/;
 const statuses =
   /^(Accepted(, amended by \[\d{4}\]\(\S+\))?|Proposed|Superseded by \[\d{4}\]\(\S+\))$/;
 
-it("the index has every record, numbered without a gap", () => {
+it("the index has every record, in the order of their numbers", () => {
   expect(entries.map(({ file }) => file)).toEqual(records);
-  expect(entries.map(({ number }) => Number(number))).toEqual(records.map((_, at) => at + 1));
+  expect(new Set(entries.map(({ number }) => number)).size).toBe(entries.length);
 });
 
 describe.each(entries)("$number $title", ({ number, file, title, date, status, sentence }) => {
