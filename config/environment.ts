@@ -139,55 +139,141 @@ const collector = z
   .url({ protocol: /^https?$/, error: "must be http://host:port of an OTLP collector" })
   .optional();
 
-/** Every variable that Tidings reads, by name; Temporal's own (`TEMPORAL_*`) are read by `@temporalio/envconfig`. */
+/** Every variable that Tidings reads, by name, with the description that docs/configuration.md shows. Temporal's own (`TEMPORAL_*`) are read by `@temporalio/envconfig`. */
 export const variables = {
-  DATABASE_URL: z.url({
-    protocol: /^postgres(ql)?$/,
-    error: "must be postgresql://user:password@host:port/database",
-  }),
-  DATABASE_CONNECTIONS: wholeNumber(3, 200, 12),
+  DATABASE_URL: z
+    .url({
+      protocol: /^postgres(ql)?$/,
+      error: "must be postgresql://user:password@host:port/database",
+    })
+    .describe(
+      "Address of PostgreSQL 15 or newer: `postgresql://user:password@host:port/database`. Migrations read it too. With `npm start`, Tidings uses that server and starts none.",
+    ),
+  DATABASE_CONNECTIONS: wholeNumber(3, 200, 12).describe(
+    "Largest number of connections that each process opens to PostgreSQL.",
+  ),
   LOG_LEVEL: z
     .enum(
       ["trace", "debug", "info", "warn", "error", "fatal", "silent"],
       "must be trace, debug, info, warn, error, fatal or silent",
     )
-    .default("info"),
-  MAILBOX_SHARDS: wholeNumber(1, maxShards, 4),
-  CAMPAIGN_LANES: wholeNumber(1, maxShards, 8),
-  API_HOST: z.string().min(1).default("127.0.0.1"),
-  API_PORT: wholeNumber(0, 65_535, 8080),
-  API_BODY_LIMIT_BYTES: wholeNumber(1_024, 100_000_000, 1_048_576),
-  API_REQUESTS_PER_MINUTE: wholeNumber(1, 100_000_000, 60_000),
-  MAX_UNSENT: wholeNumber(1, 100_000_000, 10_000),
-  MAX_UNSENT_PER_RECIPIENT: wholeNumber(1, 1_000_000, 100),
+    .default("info")
+    .describe(
+      "Lowest level that is logged. Logs are JSON lines on standard error and contain no personal data.",
+    ),
+  MAILBOX_SHARDS: wholeNumber(1, maxShards, 4).describe(
+    "Number of queues over which notifications are spread, and the number of further queues for critical ones. A few suffice for one machine; a cluster needs more. All processes need the same value.",
+  ),
+  CAMPAIGN_LANES: wholeNumber(1, maxShards, 8).describe(
+    "Number of queues over which the messages of each new campaign are spread.",
+  ),
+  API_HOST: z.string().min(1).default("127.0.0.1").describe("Address on which the API listens."),
+  API_PORT: wholeNumber(0, 65_535, 8080).describe(
+    "Port on which the API listens. If it is set and busy, `npm start` fails; if it is not set, `npm start` takes the next free port.",
+  ),
+  API_BODY_LIMIT_BYTES: wholeNumber(1_024, 100_000_000, 1_048_576).describe(
+    "Largest request body. Imports are exempt: they are streams with a limit for each line.",
+  ),
+  API_REQUESTS_PER_MINUTE: wholeNumber(1, 100_000_000, 60_000).describe(
+    "Requests that one API key may send to one API process in a minute. A key may have its own limit.",
+  ),
+  MAX_UNSENT: wholeNumber(1, 100_000_000, 10_000).describe(
+    "Deliveries of notifications that may be accepted and unsent at once. Further requests are answered with 429. Deliveries that wait because of their recipient's preferences do not count, and critical ones get a tenth more. The limit is exact with one API process.",
+  ),
+  MAX_UNSENT_PER_RECIPIENT: wholeNumber(1, 1_000_000, 100).describe(
+    "The same limit for each recipient.",
+  ),
   TIDINGS_API_KEY: z
     .string("is a secret of at least 24 characters that callers send as a bearer token")
-    .min(24, "must have at least 24 characters"),
+    .min(24, "must have at least 24 characters")
+    .describe(
+      "The first API key, a secret of at least 24 characters with the role `admin`, which can create the other keys. `npm start` generates one and stores it in `.tidings/api-key`.",
+    ),
   TOKEN_SECRET: z
     .string("is a secret of at least 32 characters that links in messages are signed with")
-    .min(32, "must have at least 32 characters"),
+    .min(32, "must have at least 32 characters")
+    .describe(
+      "Secret of at least 32 characters that signs recipients' tokens and the links in messages. After it changes, existing tokens and links are refused. `npm start` generates one and stores it in `.tidings/token-secret`.",
+    ),
   /** Without a slash at its end. */
-  PUBLIC_URL: publicUrl.prefault("http://127.0.0.1:8080"),
-  EVENTS_URL: webUrl.optional(),
-  EVENTS_SECRET: z.string().min(24, "must have at least 24 characters").optional(),
-  SMTP_URL: smtpProviders,
-  MAIL_FROM: mailFrom,
-  MAIL_FROM_DOMAINS: mailFromDomains,
-  SEND_DEADLINE_MS: wholeNumber(100, 600_000, 30_000),
-  ANSWER_DEADLINE_MS: wholeNumber(100, 3_600_000, 600_000),
-  RETRY_BASE_MS: wholeNumber(10, 3_600_000, 15_000),
-  RETRY_CAP_MS: wholeNumber(10, 86_400_000, 3_600_000),
-  RETRY_ATTEMPTS: wholeNumber(1, 100, 10),
-  WORKER_HOST: z.string().min(1).default("127.0.0.1"),
-  WORKER_PORT: wholeNumber(0, 65_535, 0),
-  RETENTION_DELIVERIES_DAYS: wholeNumber(1, 36_500, 90),
-  RETENTION_AUDIT_DAYS: wholeNumber(1, 36_500, 365),
-  RETENTION_IDEMPOTENCY_DAYS: wholeNumber(1, 3_650, 3),
-  /** Where the system keeps its time zone data. */
-  TZDIR: z.string().min(1).optional(),
-  OTEL_EXPORTER_OTLP_ENDPOINT: collector,
-  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: collector,
-  OTEL_SERVICE_NAME: z.string().min(1).optional(),
+  PUBLIC_URL: publicUrl
+    .prefault("http://127.0.0.1:8080")
+    .describe(
+      "Address at which recipients reach the API. Links in messages begin with it. `npm start` uses the API's own address.",
+    ),
+  EVENTS_URL: webUrl
+    .optional()
+    .describe(
+      "An `http://` or `https://` address to which recipients' actions are POSTed. Without it, events are only stored and listed.",
+    ),
+  EVENTS_SECRET: z
+    .string()
+    .min(24, "must have at least 24 characters")
+    .optional()
+    .describe(
+      "Secret of at least 24 characters that signs what is POSTed to `EVENTS_URL`. It is required with `EVENTS_URL`.",
+    ),
+  SMTP_URL: smtpProviders.describe(
+    "SMTP servers, separated by spaces and tried in order: `smtp://user:password@host:port?name=…&connections=10&messages=100&tls=required`, or `smtps://` for TLS from the first byte ([options](#smtp_url-options)). With `npm start`, messages go to these servers and no mailbox is started.",
+  ),
+  MAIL_FROM: mailFrom.describe(
+    "The default sender. Its domain is also the domain of every Message-ID.",
+  ),
+  MAIL_FROM_DOMAINS: mailFromDomains.describe(
+    "Domains, separated by spaces, from which templates, notification types and campaigns may send besides the domain of `MAIL_FROM`.",
+  ),
+  SEND_DEADLINE_MS: wholeNumber(100, 600_000, 30_000).describe(
+    "Time in milliseconds that a mail server has for each step up to the end of a message, and that a message waits for a free connection.",
+  ),
+  ANSWER_DEADLINE_MS: wholeNumber(100, 3_600_000, 600_000).describe(
+    "Time in milliseconds that a mail server has to answer once it has the whole message. A shorter time causes repeats.",
+  ),
+  RETRY_BASE_MS: wholeNumber(10, 3_600_000, 15_000).describe(
+    "Wait in milliseconds after the first transient failure. The wait doubles with each attempt, and half of it is random.",
+  ),
+  RETRY_CAP_MS: wholeNumber(10, 86_400_000, 3_600_000).describe(
+    "Longest wait in milliseconds between two attempts.",
+  ),
+  RETRY_ATTEMPTS: wholeNumber(1, 100, 10).describe(
+    "Number of attempts after which a delivery has `failed`.",
+  ),
+  WORKER_HOST: z
+    .string()
+    .min(1)
+    .default("127.0.0.1")
+    .describe("Address on which a worker listens for health checks and Prometheus."),
+  WORKER_PORT: wholeNumber(0, 65_535, 0).describe(
+    "Port on which a worker listens for health checks and Prometheus; 0 means that it does not listen. With `npm start`, each further worker takes the next port.",
+  ),
+  RETENTION_DELIVERIES_DAYS: wholeNumber(1, 36_500, 90).describe(
+    "Days for which ended deliveries, their attempts and notifications are kept. A campaign keeps the counts of what was removed.",
+  ),
+  RETENTION_AUDIT_DAYS: wholeNumber(1, 36_500, 365).describe(
+    "Days for which the audit trail is kept.",
+  ),
+  RETENTION_IDEMPOTENCY_DAYS: wholeNumber(1, 3_650, 3).describe(
+    "Days for which a repeated `Idempotency-Key` returns the first answer.",
+  ),
+  TZDIR: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "Folder of the system's time zone data (TZif files and `tzdata.zi`). Without it, `/usr/share/zoneinfo` and the other usual folders are searched. The data is used where it is newer than the data in Node.js, and is checked every minute.",
+    ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: collector.describe(
+    "OpenTelemetry collector (OTLP over HTTP) that receives traces under `/v1/traces`. OpenTelemetry's other variables are read too. Without an endpoint, OpenTelemetry is not loaded.",
+  ),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: collector.describe(
+    "The same collector, as the complete address for traces.",
+  ),
+  OTEL_SERVICE_NAME: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "Service name in traces. Without it, the names are `tidings-api` and `tidings-worker`.",
+    ),
 } as const;
 
 export type Variable = keyof typeof variables;

@@ -11,12 +11,12 @@ const entry = z
   .object({
     id: z.string().openapi({ example: "aud_01jd3v8qyee7fr8xmcsnh5hbcd" }),
     actor: z.string().openapi({
-      description: "`bootstrap`, `recipient`, or the id of a key",
+      description: "Who made the change: `bootstrap`, `recipient`, or the id of an API key",
       example: "bootstrap",
     }),
     action: z.string().openapi({ example: "campaign.pause" }),
     resource: z.string().openapi({
-      description: "What was changed: its id or its key",
+      description: "The id or key of the changed resource",
       example: "cmp_01jd3v8qyee7fr8xmcsnh5hbcd",
     }),
     requestId: z.string().openapi({ example: "0b9ff0a1-6c0e-4f43-9d4b-53c3c1a3a2ab" }),
@@ -24,7 +24,7 @@ const entry = z
       .record(z.string(), z.unknown())
       .nullable()
       .openapi({
-        description: "What it was, as far as it was changed; null for what is new",
+        description: "The changed fields before the change; null for a new resource",
         example: { status: "running" },
       }),
     after: z
@@ -39,30 +39,31 @@ const list = defineRoute({
   method: "get",
   path: "/v1/audit",
   access: "admin",
-  summary: "Every change: who made it, to what, and what it changed",
+  summary: "List changes: who changed what, with the state before and after",
   request: {
     query: z.object({
       ...pageQuery(byCreation),
       actor: text(100).optional().openapi({
-        description: "`bootstrap`, `recipient`, or the id of a key",
+        description: "Who made the change: `bootstrap`, `recipient`, or the id of an API key",
         example: "bootstrap",
       }),
       action: text(100).optional().openapi({
-        description: "As `campaign.pause`; `campaign` for all of campaigns",
+        description:
+          "An action such as `campaign.pause`, or `campaign` for all actions on campaigns",
         example: "campaign.pause",
       }),
       resource: text(300).optional().openapi({
-        description: "What was changed: its id or its key",
+        description: "The id or key of the changed resource",
         example: "cmp_01jd3v8qyee7fr8xmcsnh5hbcd",
       }),
       requestId: text(100).optional().openapi({
-        description: "The request that changed it",
+        description: "The id of the request that made the change",
         example: "0b9ff0a1-6c0e-4f43-9d4b-53c3c1a3a2ab",
       }),
       ...createdBetween,
     }),
   },
-  responses: responses(200, "A page", pageOf(entry)),
+  responses: responses(200, "A page of audit entries", pageOf(entry)),
 });
 
 export function auditRoutes({ prisma }: Services) {

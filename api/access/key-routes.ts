@@ -29,30 +29,29 @@ const apiKey = z
       .string()
       .openapi({ description: "The first characters of the secret", example: "tdg_4fYp0aXe" }),
     state: z.enum(states),
-    requestsPerMinute: z
-      .number()
-      .int()
-      .nullable()
-      .openapi({ description: "Null: as the API is configured", example: null }),
+    requestsPerMinute: z.number().int().nullable().openapi({
+      description: "Requests a minute; null means the limit that the API is configured with",
+      example: null,
+    }),
     previousUntil: z.iso
       .datetime()
       .nullable()
-      .openapi({ description: "Until when the secret before the last rotation is good" }),
+      .openapi({ description: "Until when the previous secret is valid" }),
     createdBy: z.string().openapi({ example: "bootstrap" }),
     createdAt: z.iso.datetime(),
     expiresAt: z.iso.datetime().nullable().openapi({ example: "2027-12-31T00:00:00.000Z" }),
     revokedAt: z.iso.datetime().nullable(),
-    lastUsedAt: z.iso
-      .datetime()
-      .nullable()
-      .openapi({ description: "To the minute", example: "2027-03-01T09:00:00.000Z" }),
+    lastUsedAt: z.iso.datetime().nullable().openapi({
+      description: "When the key was last used, to the minute",
+      example: "2027-03-01T09:00:00.000Z",
+    }),
   })
   .openapi("ApiKey");
 
 const withSecret = apiKey
   .extend({
     secret: z.string().openapi({
-      description: "Shown in this answer only",
+      description: "The secret. It is returned only once, in this response",
       example: "tdg_4fYp0aXeX2v0nq8sJr6WcT1hKd7zLm3uQb9yGaNe",
     }),
   })
@@ -75,7 +74,7 @@ const rotation = z.strictObject({
     .default(86_400)
     .openapi({
       description:
-        "How long the secret before is good beside the new one; one from before that ends at once",
+        "Seconds for which the previous secret stays valid. An older secret ends at once",
     }),
 });
 
@@ -85,31 +84,31 @@ const create = defineRoute({
   method: "post",
   path: "/v1/api-keys",
   access: "admin",
-  summary: "Make a key. Its secret is in this answer, and nowhere else.",
+  summary: "Create an API key. Its secret is returned only once.",
   request: { body: jsonContent(newKey) },
-  responses: responses(201, "Made", withSecret),
+  responses: responses(201, "The key with its secret", withSecret),
 });
 
 const list = defineRoute({
   method: "get",
   path: "/v1/api-keys",
   access: "admin",
-  summary: "Keys, the newest first",
+  summary: "List API keys, newest first",
   request: {
     query: z.object({
       ...pageQuery(byCreation),
       role: oneOrMore(roles).optional(),
-      state: z.enum(states).optional().openapi({ description: "What it is good for now" }),
+      state: z.enum(states).optional().openapi({ description: "Filter by the state of the key" }),
     }),
   },
-  responses: responses(200, "A page", pageOf(apiKey)),
+  responses: responses(200, "A page of keys", pageOf(apiKey)),
 });
 
 const get = defineRoute({
   method: "get",
   path: "/v1/api-keys/{id}",
   access: "admin",
-  summary: "One key",
+  summary: "Get an API key",
   request: { params },
   responses: responses(200, "The key", apiKey),
 });
@@ -118,7 +117,7 @@ const rotate = defineRoute({
   method: "post",
   path: "/v1/api-keys/{id}/rotate",
   access: "admin",
-  summary: "Give a key a new secret. Its id, and what it has done, stay its own.",
+  summary: "Rotate the secret of an API key. Its id and its history stay.",
   request: { params, body: jsonContent(rotation) },
   responses: responses(200, "The key with its new secret", withSecret),
 });
@@ -127,9 +126,9 @@ const revoke = defineRoute({
   method: "post",
   path: "/v1/api-keys/{id}/revoke",
   access: "admin",
-  summary: "Revoke a key for good. Refused everywhere within two seconds.",
+  summary: "Revoke an API key permanently. Every process refuses it within two seconds.",
   request: { params, headers: idempotencyHeaders },
-  responses: responses(200, "The key afterwards", apiKey),
+  responses: responses(200, "The revoked key", apiKey),
 });
 
 export function apiKeyRoutes(services: Services) {

@@ -27,25 +27,25 @@ const token = z
   .max(maxToken)
   .regex(/^[A-Za-z0-9_.-]+$/, "is not part of any link that we make")
   .openapi({
-    description: "The last part of a link in a message",
+    description: "The token: the last part of a link in a message",
     example: exampleToken,
   });
 
 const outcome = z
   .object({
     action: z.enum(["view", "snooze", "complete"]).openapi({ example: "snooze" }),
-    deliveries: z
-      .number()
-      .int()
-      .openapi({ description: "To which it was done: of a group, all members", example: 3 }),
+    deliveries: z.number().int().openapi({
+      description: "The deliveries that the action applied to: all members of a group",
+      example: 3,
+    }),
     until: z.iso.datetime().nullable().openapi({
-      description: "Of a snooze: when it comes again",
+      description: "For a snooze: when the message is sent again",
       example: "2027-03-01T10:00:00.000Z",
     }),
     url: z
       .string()
       .nullable()
-      .openapi({ description: "Of a view: where to look at it", example: null }),
+      .openapi({ description: "For a view: the address of the content", example: null }),
   })
   .openapi("ActionOutcome");
 
@@ -71,11 +71,11 @@ const follow = defineRoute({
   access: "public",
   summary: "Follow a link in a message",
   description:
-    "To view something leads to where it is, and is noted. To snooze or complete it asks first, by a page with a button.",
+    "A view link redirects to the content and records the view. A snooze or complete link shows a page that asks for confirmation.",
   request: { params },
   responses: {
-    200: { description: "A page that asks", content: html },
-    302: { description: "To what is to be viewed" },
+    200: { description: "A page that asks for confirmation", content: html },
+    302: { description: "Redirects to the content" },
     ...failures,
   },
 });
@@ -84,15 +84,15 @@ const press = defineRoute({
   method: "post",
   path: "/a/{token}",
   access: "public",
-  summary: "Do what a link in a message is for",
-  description: "Repeated, it has its effect once.",
+  summary: "Perform the action of a link in a message",
+  description: "Repeating the request has no second effect.",
   request: { params },
   responses: {
     200: {
-      description: "Done; a page where the request accepts HTML",
+      description: "The action was performed. The answer is a page if the request accepts HTML",
       content: { ...json, ...html },
     },
-    303: { description: "To what is to be viewed" },
+    303: { description: "Redirects to the content" },
     ...failures,
     409: failure("It is done with, and does not come again"),
   },
@@ -102,10 +102,11 @@ const act = defineRoute({
   method: "post",
   path: "/v1/actions",
   access: "public",
-  summary: "Do what a link in a message is for, as an application that shows the message itself",
-  description: "The token is all that is asked for. Repeated, it has its effect once.",
+  summary: "Perform the action of a link, for an application that shows the message itself",
+  description:
+    "The token in the body authorises the request. Repeating the request has no second effect.",
   request: { body: jsonContent(z.strictObject({ token })) },
-  responses: responses(200, "What came of it", outcome),
+  responses: responses(200, "The result of the action", outcome),
 });
 
 /** The routes by which recipients act on a message. The token in a link authorises them. */

@@ -26,7 +26,7 @@ const count = (description: string) => z.number().int().openapi({ description })
 const preview = z
   .object({
     changes: z.record(z.string(), z.object({ from: z.unknown(), to: z.unknown() })).openapi({
-      description: "The fields that would change; a revision among them if the message does",
+      description: "The fields that would change; `revision` is among them if the message would",
       example: {
         data: { from: { discount: "20%" }, to: { discount: "25%" } },
         revision: { from: 1, to: 2 },
@@ -34,7 +34,11 @@ const preview = z
     }),
     impact: z
       .object({
-        audience: z.number().int().nullable().openapi({ description: "Null until it is frozen" }),
+        audience: z
+          .number()
+          .int()
+          .nullable()
+          .openapi({ description: "The size of the audience; null until it is frozen" }),
         pending: count("Not sent yet"),
         sending: count("Being handed over"),
         alreadySent: count("Sent or delivered"),
@@ -42,7 +46,7 @@ const preview = z
         ended: count("Failed, suppressed or cancelled"),
         newMessage: z.number().int().nullable().openapi({
           description:
-            "Those that would go out with the new message: what is pending. None if the message stays as it is; null before the audience is frozen, for then it is everybody",
+            "Pending deliveries that would get the new message: 0 if the message does not change, and null before the audience is frozen, when it is everybody",
         }),
         oldMessage: count(
           "Those that went out with an older message, or may have: already sent, unknown, and what is being handed over",
@@ -61,7 +65,7 @@ const preview = z
         },
       }),
     etag: z.string().openapi({
-      description: "The If-Match of the edit itself",
+      description: "The `If-Match` value to send with the edit",
       example: '"4"',
     }),
   })
@@ -71,11 +75,11 @@ const edit = defineRoute({
   method: "patch",
   path: "/v1/campaigns/{id}",
   access: "sender",
-  summary: "Edit a campaign; once its audience is frozen, what is still pending of it",
+  summary: "Edit a campaign, or what is still pending of it",
   description:
-    "Until its audience is frozen every field can be edited; a startAt schedules a draft. After that its name, template, data and priority can, until it has ended: " +
-    "each message whose hand-over begins after the answer is the new one, and GET …/revisions tells what went out before. " +
-    "With dryRun=true nothing is changed: the answer says what would be, and which If-Match the edit itself needs.",
+    "Until the audience is frozen, every field can be edited, and a `startAt` schedules a draft. After that, the name, template, data and priority can be edited until the campaign has ended: " +
+    "every message that begins after the answer is the new one, and GET …/revisions shows what was sent before. " +
+    "With `dryRun=true` nothing is changed: the answer shows what would change, and which `If-Match` the edit needs.",
   request: {
     params: idParams("campaign"),
     headers: ifMatchHeaders,
@@ -83,7 +87,7 @@ const edit = defineRoute({
       dryRun: z
         .enum(["true", "false"])
         .default("false")
-        .openapi({ description: "Only say what would change. Needs no If-Match." }),
+        .openapi({ description: "Only return what would change. Needs no `If-Match`" }),
     }),
     body: jsonContent(
       campaignEdit.extend({ audience: describedAudience.optional() }).openapi({
@@ -93,7 +97,7 @@ const edit = defineRoute({
   },
   responses: responses(
     200,
-    "The campaign afterwards; with dryRun what would change",
+    "The edited campaign; with `dryRun`, what would change",
     z.union([changedCampaignAnswer, preview]),
   ),
 });

@@ -31,7 +31,7 @@ const act = <Action extends CampaignAction>(action: Action, summary: string) =>
     access: "sender",
     summary,
     request: { params: idParams("campaign"), headers: idempotencyHeaders },
-    responses: responses(200, "The campaign afterwards", campaignAnswer),
+    responses: responses(200, "The campaign after the change", campaignAnswer),
   });
 
 const stop = <Action extends CampaignAction>(action: Action, summary: string) =>
@@ -41,9 +41,9 @@ const stop = <Action extends CampaignAction>(action: Action, summary: string) =>
     access: "sender",
     summary,
     description:
-      "Answered within about half a second of being committed: once no worker begins a hand-over that it stops.",
+      "The answer comes about half a second after the change is committed. From then on no worker begins a message that it stops.",
     request: { params: idParams("campaign"), headers: idempotencyHeaders },
-    responses: responses(200, "The campaign afterwards", changedCampaignAnswer),
+    responses: responses(200, "The campaign after the change", changedCampaignAnswer),
   });
 
 const actAt = <Action extends CampaignAction>(action: Action, summary: string) =>
@@ -57,7 +57,7 @@ const actAt = <Action extends CampaignAction>(action: Action, summary: string) =
       headers: idempotencyHeaders,
       body: jsonContent(z.strictObject({ startAt: instant })),
     },
-    responses: responses(200, "The campaign afterwards", campaignAnswer),
+    responses: responses(200, "The campaign after the change", campaignAnswer),
   });
 
 const putThrottle = defineRoute({
@@ -65,12 +65,12 @@ const putThrottle = defineRoute({
   path: "/v1/campaigns/{id}/throttle",
   access: "sender",
   summary:
-    "Set or, with null, lift the limit of messages per second. Obeyed within a second or so.",
+    "Set the limit of messages per second, or remove it with null. Workers apply it within about a second.",
   request: {
     params: idParams("campaign"),
     body: jsonContent(throttle.nullable().openapi({ example: { perSecond: 50, burst: 50 } })),
   },
-  responses: responses(200, "The campaign afterwards", campaignAnswer),
+  responses: responses(200, "The campaign after the change", campaignAnswer),
 });
 
 /** Changes of a campaign's state. Each is committed first, and then its workflow is woken. */
@@ -118,22 +118,27 @@ export function campaignActionRoutes(services: Services) {
     );
 
   return createRouter()
-    .openapi(act("start", "Start it now"), (c) =>
+    .openapi(act("start", "Start a campaign now"), (c) =>
       change(c, c.req.valid("param").id, { action: "start" }),
     )
-    .openapi(stop("pause", "Pause it. What is being handed over is still sent."), (c) =>
-      stopIt(c, c.req.valid("param").id, "pause"),
+    .openapi(
+      stop("pause", "Pause a campaign. Messages that are being handed over are still sent."),
+      (c) => stopIt(c, c.req.valid("param").id, "pause"),
     )
-    .openapi(act("resume", "Let it go on"), (c) =>
+    .openapi(act("resume", "Resume a campaign"), (c) =>
       change(c, c.req.valid("param").id, { action: "resume" }),
     )
-    .openapi(stop("cancel", "Cancel it for good. What is being handed over is still sent."), (c) =>
-      stopIt(c, c.req.valid("param").id, "cancel"),
+    .openapi(
+      stop(
+        "cancel",
+        "Cancel a campaign permanently. Messages that are being handed over are still sent.",
+      ),
+      (c) => stopIt(c, c.req.valid("param").id, "cancel"),
     )
-    .openapi(actAt("schedule", "Schedule a draft. An instant that is past means at once."), (c) =>
+    .openapi(actAt("schedule", "Schedule a draft. A time in the past means at once."), (c) =>
       change(c, c.req.valid("param").id, { action: "schedule", ...c.req.valid("json") }),
     )
-    .openapi(actAt("reschedule", "Move the start of a campaign that has not begun"), (c) =>
+    .openapi(actAt("reschedule", "Reschedule a campaign that has not begun"), (c) =>
       change(c, c.req.valid("param").id, { action: "reschedule", ...c.req.valid("json") }),
     )
     .openapi(putThrottle, async (c) => {

@@ -41,7 +41,7 @@ const account = z
     ),
     final: z.boolean().openapi({
       description:
-        "Nothing of it is open any more: the numbers stay, and a correction can be sent. Ask again until it is true.",
+        "True once no delivery of the campaign is open: the numbers no longer change, and a correction can be sent. Poll until it is true",
     }),
   })
   .openapi("Recall");
@@ -50,34 +50,35 @@ const recall = defineRoute({
   method: "post",
   path: "/v1/campaigns/{id}/recall",
   access: "sender",
-  summary: "Take its message back: stop it for good, and tell who received it",
+  summary: "Recall a campaign: stop it permanently and report who received it",
   description:
-    "What waits is cancelled; what is being handed over is still sent. A campaign that is over can be recalled too, so that a correction can be sent. " +
-    "Recalled again, it answers as GET …/recall.",
+    "Pending deliveries are cancelled; messages that are being handed over are still sent. A finished campaign can be recalled too, so that a correction can be sent. " +
+    "A second recall returns the same as GET …/recall.",
   request: {
     params: idParams("campaign"),
     headers: idempotencyHeaders,
     body: {
       ...jsonContent(
         z.strictObject({
-          reason: text(1_000)
-            .optional()
-            .openapi({ description: "For the audit trail", example: "The price was wrong" }),
+          reason: text(1_000).optional().openapi({
+            description: "The reason, for the audit trail",
+            example: "The price was wrong",
+          }),
         }),
       ),
       required: false,
     },
   },
-  responses: responses(200, "Who received it", account),
+  responses: responses(200, "Who received the campaign", account),
 });
 
 const get = defineRoute({
   method: "get",
   path: "/v1/campaigns/{id}/recall",
   access: "viewer",
-  summary: "Who received a recalled campaign, who may have, and who never will",
+  summary: "Get who received a recalled campaign, who may have, and who did not",
   request: { params: idParams("campaign") },
-  responses: responses(200, "The account", account),
+  responses: responses(200, "The account of the recall", account),
 });
 
 const correct = defineRoute({
@@ -85,11 +86,11 @@ const correct = defineRoute({
   path: "/v1/campaigns/{id}/correction",
   access: "sender",
   summary:
-    "Send another message to exactly those who received a recalled campaign, or to those whom a campaign missed",
+    "Send a correction to the recipients of a recalled campaign, or to those whom a campaign missed",
   description:
-    "To those who received it once the recall is final, to those whom it missed (their deliveries failed, and surely did not arrive) once it has finished; until then the answer is 409 with Retry-After. " +
-    "The correction is a campaign of its own, with the type, guarantee, throttle and sender of the one that it corrects. " +
-    "There is one at a time: another can follow when it has finished or was cancelled.",
+    "A correction to the recipients can be sent once the recall is final, and one to those who were missed (their deliveries failed and surely did not arrive) once the campaign has finished. Until then the answer is 409 with `Retry-After`. " +
+    "The correction is a new campaign with the type, guarantee, throttle and sender of the original. " +
+    "A campaign has one correction at a time; another can follow when it has finished or was cancelled.",
   request: {
     params: idParams("campaign"),
     headers: idempotencyHeaders,
@@ -98,22 +99,24 @@ const correct = defineRoute({
         name: newCampaign.shape.name.meta({ example: "Spring sale, corrected" }),
         template: newCampaign.shape.template,
         data: newCampaign.shape.data,
-        type: newCampaign.shape.type
-          .unwrap()
-          .optional()
-          .openapi({ description: "That of the recalled one where it is left out", example: null }),
+        type: newCampaign.shape.type.unwrap().optional().openapi({
+          description: "Defaults to the value of the original campaign",
+          example: null,
+        }),
         priority: z
           .enum(priorities)
           .optional()
-          .openapi({ description: "That of the recalled one where it is left out" }),
+          .openapi({ description: "Defaults to the value of the original campaign" }),
         to: z.enum(["received", "missed"]).default("received").openapi({
-          description: "To whom: those who received it, or those whom it missed",
+          description: "Whether to address those who received the campaign or those whom it missed",
         }),
-        includeUnknown: z
-          .boolean()
-          .default(false)
-          .openapi({ description: "To those too who may have received it; not with `missed`" }),
-        start: z.boolean().default(true).openapi({ description: "False: make a draft" }),
+        includeUnknown: z.boolean().default(false).openapi({
+          description:
+            "Also address recipients who may have received the campaign; not allowed with `missed`",
+        }),
+        start: z.boolean().default(true).openapi({
+          description: "Whether to start the correction at once; false creates a draft",
+        }),
       }),
     ),
   },

@@ -16,7 +16,7 @@ const progress = defineRoute({
   method: "get",
   path: "/v1/campaigns/{id}/progress",
   access: "viewer",
-  summary: "How far it is, from the ledger",
+  summary: "Get the progress of a campaign from the ledger",
   request: { params: idParams("campaign") },
   responses: responses(
     200,
@@ -27,7 +27,7 @@ const progress = defineRoute({
       counts: statusCounts,
       messagesPerSecond: z.number().openapi({
         description:
-          "Over the last ten seconds while it runs, over the whole run once it has finished",
+          "Average over the last ten seconds while the campaign runs, and over the whole run once it has finished",
         example: 48.2,
       }),
       startedAt: z.iso.datetime().nullable().openapi({ example: "2027-03-01T09:00:00.120Z" }),
@@ -40,22 +40,26 @@ const reconciliation = defineRoute({
   method: "get",
   path: "/v1/campaigns/{id}/reconciliation",
   access: "viewer",
-  summary: "Proof that everyone of the audience is accounted for, at one instant",
+  summary: "Reconcile a campaign: prove in one snapshot that its whole audience is accounted for",
   request: { params: idParams("campaign") },
   responses: responses(
     200,
-    "The account",
+    "The reconciliation",
     statusCounts
       .extend({
         audience: z
           .number()
           .int()
           .nullable()
-          .openapi({ description: "Null until the audience is frozen" }),
-        duplicates: z.number().int().openapi({ description: "Rows beyond one for each recipient" }),
-        reconciled: z
-          .boolean()
-          .openapi({ description: "The audience is the sum of all statuses, without duplicates" }),
+          .openapi({ description: "The size of the audience; null until it is frozen" }),
+        duplicates: z
+          .number()
+          .int()
+          .openapi({ description: "Deliveries beyond one for each recipient" }),
+        reconciled: z.boolean().openapi({
+          description:
+            "True if the audience equals the sum of all statuses and there are no duplicates",
+        }),
       })
       .openapi({
         example: { ...exampleCounts, audience: 1000, duplicates: 0, reconciled: true },
@@ -67,7 +71,7 @@ const list = defineRoute({
   method: "get",
   path: "/v1/campaigns/{id}/deliveries",
   access: "viewer",
-  summary: "Its deliveries, the newest first",
+  summary: "List the deliveries of a campaign, newest first",
   request: {
     params: idParams("campaign"),
     query: z.object({
@@ -75,7 +79,7 @@ const list = defineRoute({
       status: oneOrMore(deliveryStatuses).optional(),
     }),
   },
-  responses: responses(200, "A page", pageOf(deliveryAnswer)),
+  responses: responses(200, "A page of deliveries", pageOf(deliveryAnswer)),
 });
 
 /** An account reads every delivery of a campaign: so many run at once that connections are left for everything else. */

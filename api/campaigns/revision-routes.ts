@@ -14,19 +14,20 @@ const revision = z
       .object({ key: z.string(), version: z.number().int() })
       .openapi({ example: { key: "spring-sale", version: 3 } }),
     data: z.record(z.string(), z.unknown()).openapi({ example: { discount: "25%" } }),
-    from: z.iso
-      .datetime()
-      .nullable()
-      .openapi({ description: "Since when it is handed over; null before the audience is frozen" }),
+    from: z.iso.datetime().nullable().openapi({
+      description: "Since when this revision is sent; null before the audience is frozen",
+    }),
     until: z.iso
       .datetime()
       .nullable()
-      .openapi({ description: "When an edit put another in its place; null of the one in force" }),
-    sent: z
+      .openapi({ description: "When an edit replaced this revision; null for the current one" }),
+    sent: z.number().int().openapi({
+      description: "Deliveries that were sent with this revision, among those still stored",
+    }),
+    unknown: z
       .number()
       .int()
-      .openapi({ description: "Deliveries that were sent with it, of those still kept" }),
-    unknown: z.number().int().openapi({ description: "Those that may have been" }),
+      .openapi({ description: "Deliveries that may have been sent with this revision" }),
   })
   .openapi("CampaignRevision");
 
@@ -34,9 +35,10 @@ const list = defineRoute({
   method: "get",
   path: "/v1/campaigns/{id}/revisions",
   access: "viewer",
-  summary: "What it says and said, the latest first, and how many were sent which",
+  summary:
+    "List the revisions of a campaign, latest first, with how many messages were sent with each",
   request: { params: idParams("campaign"), query: versionPageQuery },
-  responses: responses(200, "A page", pageOf(revision)),
+  responses: responses(200, "A page of revisions", pageOf(revision)),
 });
 
 interface Message {

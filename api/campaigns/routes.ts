@@ -34,9 +34,9 @@ const create = defineRoute({
   path: "/v1/campaigns",
   access: "sender",
   summary:
-    "Create a campaign: a draft, or scheduled if it has a startAt. Pins the template's version.",
+    "Create a campaign: a draft, or scheduled if it has a startAt. The template version is fixed now.",
   request: { headers: idempotencyHeaders, body: jsonContent(newCampaignBody) },
-  responses: responses(201, "Created", campaignAnswer),
+  responses: responses(201, "The new campaign", campaignAnswer),
 });
 
 const sortable = { ...byCreation, updatedAt: "instant", name: "text" } as const;
@@ -45,28 +45,32 @@ const list = defineRoute({
   method: "get",
   path: "/v1/campaigns",
   access: "viewer",
-  summary: "Campaigns, the newest first",
+  summary: "List campaigns, newest first",
   request: {
     query: z.object({
       ...pageQuery(sortable),
       status: oneOrMore(campaignStatuses).optional(),
       q: text(200).optional().openapi({
-        description: "Part of the name, in any case",
+        description: "Part of the name, without regard to case",
         example: "spring",
       }),
-      template: templateKey.optional().openapi({ description: "The key of its template" }),
-      type: typeKey.optional().openapi({ description: "The key of its notification type" }),
+      template: templateKey
+        .optional()
+        .openapi({ description: "The key of the campaign’s template" }),
+      type: typeKey
+        .optional()
+        .openapi({ description: "The key of the campaign’s notification type" }),
       ...createdBetween,
     }),
   },
-  responses: responses(200, "A page", pageOf(campaignAnswer)),
+  responses: responses(200, "A page of campaigns", pageOf(campaignAnswer)),
 });
 
 const get = defineRoute({
   method: "get",
   path: "/v1/campaigns/{id}",
   access: "viewer",
-  summary: "One campaign",
+  summary: "Get a campaign",
   request: { params: idParams("campaign") },
   responses: responses(200, "The campaign", campaignAnswer),
 });
@@ -76,7 +80,7 @@ const duplicate = defineRoute({
   path: "/v1/campaigns/{id}/duplicate",
   access: "sender",
   summary:
-    "Make a draft of the same template version, audience, data, type, priority, guarantee and throttle",
+    "Duplicate a campaign as a draft with the same template version, audience, data, type, priority, guarantee and throttle",
   request: {
     params: idParams("campaign"),
     headers: idempotencyHeaders,
@@ -86,14 +90,14 @@ const duplicate = defineRoute({
           .omit({ startAt: true })
           .extend({ audience: describedAudience.optional() })
           .openapi({
-            description: "What is to be another than in the original",
+            description: "Fields that differ from the original",
             example: { name: "Spring sale, the second wave" },
           }),
       ),
       required: false,
     },
   },
-  responses: responses(201, "Created", campaignAnswer),
+  responses: responses(201, "The new campaign", campaignAnswer),
 });
 
 export function campaignRoutes(services: Services) {

@@ -15,12 +15,12 @@ const maxIds = 1_000;
 
 const includeUnknown = z.boolean().default(false).openapi({
   description:
-    "Those too whose outcome nobody knows. They may have arrived: a recipient may hear it twice.",
+    "Also retry deliveries whose outcome is unknown. They may have arrived, so recipients may get duplicates",
 });
 
 const templateVersion = templateVersionNumber.optional().meta({
   description:
-    "The version of its own template to send it with from now on; without one, the version that it has",
+    "The version of the delivery’s template to send from now on. Defaults to its current version",
   example: 4,
 });
 
@@ -33,13 +33,13 @@ const ids = z
 const dryRun = z
   .boolean()
   .default(false)
-  .openapi({ description: "Only say how many match, and change nothing" });
+  .openapi({ description: "Only count the matching deliveries, and change nothing" });
 
 const cursor = z
   .string()
   .regex(publicIdPattern("delivery"), "must be the nextCursor of the answer before")
   .optional()
-  .openapi({ description: "nextCursor of the answer before, to go on from there" });
+  .openapi({ description: "`nextCursor` of the previous answer, to continue from there" });
 
 /** The body of a change of several deliveries: named one by one, or all that a list with these filters shows. */
 const selectionOf = <Shape extends z.core.$ZodLooseShape>(more: Shape) =>
@@ -56,7 +56,7 @@ const priority = z.enum(priorities).openapi({ example: "high" });
 const progressOf = <const Reasons extends readonly SkipReason[]>(reasons: Reasons) =>
   z.object({
     matched: z.number().int().optional().openapi({
-      description: "Of a dry run: how many are in a status to be changed",
+      description: "For a dry run: how many deliveries have a status that can be changed",
       example: 17,
     }),
     changed: z.number().int().openapi({ example: 17 }),
@@ -66,10 +66,10 @@ const progressOf = <const Reasons extends readonly SkipReason[]>(reasons: Reason
           reasons.map((reason) => [reason, z.number().int().openapi({ example: 0 })]),
         ) as Record<Reasons[number], z.ZodNumber>,
       )
-      .openapi({ description: "What matched and was left as it is, by why" }),
+      .openapi({ description: "Matching deliveries that were not changed, by reason" }),
     nextCursor: z.string().nullable().openapi({
       description:
-        "Time was up before all were seen to: repeat the request with this as its cursor. Null where all were.",
+        "Set if time ran out before all deliveries were processed: repeat the request with this cursor. Null if all were processed",
       example: null,
     }),
   });
@@ -93,7 +93,7 @@ const defineChange = <
     summary: one,
     ...(description !== undefined && { description }),
     request: { params: idParams("delivery"), headers: idempotencyHeaders, ...body },
-    responses: responses(200, "The delivery afterwards", deliveryAnswer),
+    responses: responses(200, "The delivery after the change", deliveryAnswer),
   }),
   many: defineRoute({
     method: "post",
@@ -103,7 +103,7 @@ const defineChange = <
     request: { body: jsonContent(selectionOf(fields).openapi({ example })) },
     responses: responses(
       200,
-      "What was done",
+      "What was changed",
       progressOf(skips).openapi(`${action.charAt(0).toUpperCase()}${action.slice(1)}Progress`),
     ),
   }),
@@ -116,8 +116,8 @@ const routes = {
   retry: defineChange(
     "retry",
     {
-      one: "Try a failed delivery again, at once. A completed campaign runs again for it.",
-      many: "Try failed deliveries again: some, or all that match",
+      one: "Retry a failed delivery at once. A completed campaign runs again for it.",
+      many: "Retry failed deliveries: the named ones, or all that match",
     },
     {
       body: {
@@ -139,8 +139,8 @@ const routes = {
   cancel: defineChange(
     "cancel",
     {
-      one: "Cancel a delivery that waits. What is being handed over is still sent.",
-      many: "Cancel deliveries that wait: some, or all that match",
+      one: "Cancel a waiting delivery. A message that is being handed over is still sent.",
+      many: "Cancel waiting deliveries: the named ones, or all that match",
     },
     {
       body: {},
@@ -152,10 +152,10 @@ const routes = {
   send: defineChange(
     "send",
     {
-      one: "Send a delivery that waits, now and by itself",
-      many: "Send deliveries that wait, now: some, or all that match",
+      one: "Send a waiting delivery now, by itself",
+      many: "Send waiting deliveries now: the named ones, or all that match",
       description:
-        "Whatever it waits for: its time, quiet hours, a digest, a batch, a limit, another try. It is still not sent to who was erased, is suppressed, or has switched it off, nor when it has expired.",
+        "Overrides everything that the delivery waits for: its time, quiet hours, a digest, a batch, a limit, a retry. It is still not sent if the recipient was erased, the address is suppressed, the recipient has switched the type or channel off, or the message has expired.",
     },
     {
       body: {},
@@ -167,10 +167,10 @@ const routes = {
   reprioritise: defineChange(
     "reprioritise",
     {
-      one: "Give a delivery that waits another priority",
-      many: "Give deliveries that wait another priority: some, or all that match",
+      one: "Change the priority of a waiting delivery",
+      many: "Change the priority of waiting deliveries: the named ones, or all that match",
       description:
-        "What policy holds is decided again with it, now; what waits for its time goes on waiting. The priority of its notification stays; that of a campaign’s delivery is the campaign’s own.",
+        "Deliveries that the policy holds are decided again now with the new priority; those that wait for their time keep waiting. The priority of the notification does not change. A delivery of a campaign has the campaign’s priority, which cannot be changed here.",
     },
     {
       body: { body: jsonContent(z.strictObject({ priority })) },

@@ -15,7 +15,7 @@ const get = defineRoute({
   method: "get",
   path: "/v1/groups/{id}",
   access: "viewer",
-  summary: "A batch or a digest: deliveries that go out as one message",
+  summary: "Get a batch or digest: deliveries that are sent as one message",
   request: { params: idParams("group") },
   responses: responses(
     200,
@@ -24,36 +24,44 @@ const get = defineRoute({
       .object({
         id: z.string().openapi({ example: exampleIdOf("group") }),
         kind: z.enum(["batch", "digest"]),
-        recipient: z.string().openapi({ description: "rcp_…", example: exampleIdOf("recipient") }),
+        recipient: z
+          .string()
+          .openapi({ description: "The recipient’s id, rcp_…", example: exampleIdOf("recipient") }),
         channel: z.enum(channels),
         type: z.string().nullable().openapi({
-          description: "Its members’ notification type; null of a digest, which takes any",
+          description:
+            "The notification type of the members; null for a digest, which takes any type",
           example: "task.deadline",
         }),
         priority: z.enum(priorities).nullable().openapi({ example: "normal" }),
         status: z.enum(["open", "full", "closed"]).openapi({
           description:
-            "Open: it takes members; full: it takes no more; closed: its message was handed over, or all of its members have left",
+            "`open`: takes members; `full`: takes no more; `closed`: its message was handed over, or all members have left",
         }),
         memberCount: z.number().int().openapi({ example: 3 }),
         maximumSize: z.number().int().nullable().openapi({
-          description: "Members that fill it; null: as many as come",
+          description: "The number of members at which the group is full; null means unlimited",
           example: 5,
         }),
         adapted: z.string().nullable().openapi({
-          description: "Why its size and window are not what was wished for: backlog or delay",
+          description: "Why its size and window differ from the preferences: backlog or delay",
           example: null,
         }),
         firstOccursAt: z.iso
           .datetime()
           .nullable()
-          .openapi({ description: "The earliest time that a member is about" }),
-        lastOccursAt: z.iso.datetime().nullable().openapi({ description: "The latest" }),
-        closesAt: z.iso.datetime().openapi({ description: "When its window, or the digest, ends" }),
+          .openapi({ description: "The earliest `occursAt` of its members" }),
+        lastOccursAt: z.iso
+          .datetime()
+          .nullable()
+          .openapi({ description: "The latest `occursAt` of its members" }),
+        closesAt: z.iso
+          .datetime()
+          .openapi({ description: "When the window of the batch ends, or the digest is due" }),
         createdAt: z.iso.datetime(),
         closedAt: z.iso.datetime().nullable(),
         members: z.array(deliveryAnswer).openapi({
-          description: `The first ${shownMembers}; all of them with GET /v1/deliveries?group=…`,
+          description: `The first ${shownMembers} members; GET /v1/deliveries?group=… lists all of them`,
         }),
       })
       .openapi("Group"),

@@ -14,13 +14,13 @@ const attempt = z
   .object({
     number: z.number().int(),
     provider: z.string().nullable().openapi({
-      description: "Null where the worker died before it could say",
+      description: "The provider; null if the worker died before it recorded one",
       example: "smtp",
     }),
     outcome: z.enum(["sent", "transient", "permanent", "unknown"]),
     failure: z.enum(attemptFailures).nullable(),
     response: z.string().nullable().openapi({
-      description: "What the provider answered",
+      description: "The provider’s answer, or the error",
       example: "550 5.1.1 no such user",
     }),
     startedAt: z.iso.datetime(),
@@ -32,16 +32,16 @@ const list = defineRoute({
   method: "get",
   path: "/v1/deliveries",
   access: "viewer",
-  summary: "Deliveries, the newest first",
+  summary: "List deliveries, newest first",
   request: { query: z.object({ ...pageQuery(byCreation), ...deliveryFilterQuery }) },
-  responses: responses(200, "A page", pageOf(deliveryAnswer)),
+  responses: responses(200, "A page of deliveries", pageOf(deliveryAnswer)),
 });
 
 const get = defineRoute({
   method: "get",
   path: "/v1/deliveries/{id}",
   access: "viewer",
-  summary: "One delivery with its attempts",
+  summary: "Get a delivery with its attempts",
   request: { params: idParams("delivery") },
   responses: responses(
     200,
@@ -49,7 +49,8 @@ const get = defineRoute({
     deliveryAnswer
       .extend({
         templateVersion: templateVersionAnswer.nullable().openapi({
-          description: "What is sent, or was; of a campaign’s delivery null until it is claimed",
+          description:
+            "The template version that is or was sent; null for a campaign’s delivery until it is claimed",
         }),
         attempts: z.array(attempt),
       })

@@ -27,33 +27,36 @@ const event = z
       .string()
       .nullable()
       .openapi({
-        description: "What the delivery is of, while it is kept",
+        description: "The campaign or notification of the delivery, while the delivery is stored",
         example: exampleIdOf("notification"),
       }),
-    campaign: z.string().nullable().openapi({ description: "The same", example: null }),
+    campaign: z.string().nullable().openapi({
+      description: "The recipient of the delivery, while the delivery is stored",
+      example: null,
+    }),
     entityId: z.string().nullable().openapi({
-      description: "What the notification is about, as its sender said",
+      description: "The reference that the sender gave to the notification",
       example: "task-17",
     }),
     until: z.iso.datetime().nullable().openapi({
-      description: "Of a snooze: when it comes again",
+      description: "For a snooze: when the message is sent again",
       example: "2027-03-01T10:00:00.000Z",
     }),
     automated: z.boolean().openapi({
       description:
-        "Of a view: a mail filter, a browser that looks ahead or another program followed the link, and not a person",
+        "For a view: true if a program such as a mail filter or a prefetching browser followed the link, not a person",
       example: false,
     }),
     at: z.iso.datetime(),
     publishedAt: z.iso.datetime().nullable().openapi({
-      description: "When the receiver at EVENTS_URL took it; null while it has not",
+      description: "When the receiver at EVENTS_URL accepted the event; null until then",
     }),
     attempts: z.number().int().openapi({
-      description: "How often it was handed to the receiver",
+      description: "How often the event was sent to the receiver",
       example: 1,
     }),
     detail: z.string().nullable().openapi({
-      description: "Why the receiver did not take it the last time",
+      description: "Why the receiver did not accept it the last time",
       example: "answered 503",
     }),
   })
@@ -63,7 +66,7 @@ const list = defineRoute({
   method: "get",
   path: "/v1/events",
   access: "viewer",
-  summary: "What recipients did about messages, the newest first",
+  summary: "List events: what recipients did with messages, newest first",
   request: {
     query: z.object({
       ...pageQuery(byCreation),
@@ -73,7 +76,7 @@ const list = defineRoute({
       ...createdBetween,
     }),
   },
-  responses: responses(200, "A page", pageOf(event)),
+  responses: responses(200, "A page of events", pageOf(event)),
 });
 
 interface ListedRow extends EventRow {

@@ -15,9 +15,9 @@ const ofDelivery = defineRoute({
   method: "get",
   path: "/v1/deliveries/{id}/explanation",
   access: "viewer",
-  summary: "Why a delivery was sent, waits, or was not sent",
+  summary: "Explain why a delivery was sent, waits, or was not sent",
   description:
-    "The last decision about it, made again for the record: every rule in the order of precedence, what it saw and where that came from. What has not been decided about is decided as things stand now.",
+    "Repeats the last decision for the record: every rule in order of precedence, what it saw, and where that value came from. A delivery without a decision is decided as things stand now.",
   request: { params: idParams("delivery") },
   responses: responses(200, "The explanation", explanationAnswer),
 });
@@ -32,7 +32,7 @@ const ofRecipient = defineRoute({
   method: "get",
   path: "/v1/explanations",
   access: "viewer",
-  summary: "Why a recipient heard of a notification or a campaign, or did not",
+  summary: "Explain why a recipient did or did not receive a notification or campaign",
   request: {
     query: z.object({
       source: z
@@ -48,7 +48,7 @@ const ofRecipient = defineRoute({
     z
       .object({
         owed: z.boolean().openapi({
-          description: "Whether the ledger has a delivery of it to the recipient",
+          description: "Whether the ledger has a delivery of it to this recipient",
           example: false,
         }),
         summary: z.string().openapi({
@@ -56,11 +56,12 @@ const ofRecipient = defineRoute({
             "They were not in the audience when it was chosen, at 2027-03-01T09:00:00.000Z. As things stand now, they would not be.",
         }),
         delivery: z.union([explanationAnswer, z.null()]).openapi({
-          description: "Why what they were owed was sent, waits, or was not sent",
+          description: "Why the recipient’s delivery was sent, waits, or was not sent",
           example: null,
         }),
         audience: z.union([audienceExplanation, z.null()]).openapi({
-          description: "Of a campaign that owes them nothing: what keeps them out of its audience",
+          description:
+            "For a campaign without a delivery to this recipient: why the recipient is not in its audience",
         }),
       })
       .openapi("RecipientExplanation"),

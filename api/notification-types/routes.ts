@@ -66,7 +66,7 @@ const create = defineRoute({
       typeDefinition.extend({ key: typeKey }).openapi({ example: { key: "invoice", ...example } }),
     ),
   },
-  responses: responses(201, "Created", typeAnswer),
+  responses: responses(201, "The new notification type", typeAnswer),
 });
 
 const sortable = { createdAt: "creation", updatedAt: "instant", key: "text" } as const;
@@ -75,34 +75,35 @@ const list = defineRoute({
   method: "get",
   path: "/v1/notification-types",
   access: "viewer",
-  summary: "Notification types, the newest first",
+  summary: "List notification types, newest first",
   request: {
     query: z.object({
       ...pageQuery(sortable),
-      q: text(200)
-        .optional()
-        .openapi({ description: "Part of the key or the name, in any case", example: "task" }),
+      q: text(200).optional().openapi({
+        description: "Part of the key or the name, without regard to case",
+        example: "task",
+      }),
     }),
   },
-  responses: responses(200, "A page", pageOf(typeAnswer)),
+  responses: responses(200, "A page of notification types", pageOf(typeAnswer)),
 });
 
 const get = defineRoute({
   method: "get",
   path: "/v1/notification-types/{key}",
   access: "viewer",
-  summary: "One notification type",
+  summary: "Get a notification type",
   request: { params: typeParams },
-  responses: responses(200, "The type", typeAnswer),
+  responses: responses(200, "The notification type", typeAnswer),
 });
 
 const patch = defineRoute({
   method: "patch",
   path: "/v1/notification-types/{key}",
   access: mayEdit,
-  summary: "Change a notification type. What waits is decided by it when it is looked at next.",
+  summary: "Change a notification type. Waiting deliveries follow it from their next decision on.",
   description:
-    "A JSON merge patch (RFC 7396): what is left out stays, and what is null takes its default again.",
+    "A JSON merge patch (RFC 7396): omitted fields stay as they are, and null restores the default.",
   request: {
     params: typeParams,
     headers: ifMatchHeaders,
@@ -110,32 +111,32 @@ const patch = defineRoute({
       typePatch.meta({ example: { batchable: false, limits: { perDay: 10, perHour: null } } }),
     ),
   },
-  responses: responses(200, "The type afterwards", typeAnswer),
+  responses: responses(200, "The notification type after the change", typeAnswer),
 });
 
 const remove = defineRoute({
   method: "delete",
   path: "/v1/notification-types/{key}",
   access: mayEdit,
-  summary: "Delete a notification type. Refused while a notification or a campaign names it.",
+  summary: "Delete a notification type. Refused while a notification or campaign uses it.",
   request: { params: typeParams },
-  responses: { 204: { description: "There is no such type any more" }, ...problemResponse },
+  responses: { 204: { description: "The notification type was deleted" }, ...problemResponse },
 });
 
 const versions = defineRoute({
   method: "get",
   path: "/v1/notification-types/{key}/versions",
   access: "viewer",
-  summary: "The versions of a notification type, the latest first",
+  summary: "List the versions of a notification type, latest first",
   request: { params: typeParams, query: versionPageQuery },
-  responses: responses(200, "A page", pageOf(versionMetadata)),
+  responses: responses(200, "A page of notification types", pageOf(versionMetadata)),
 });
 
 const version = defineRoute({
   method: "get",
   path: "/v1/notification-types/{key}/versions/{version}",
   access: "viewer",
-  summary: "What a notification type said",
+  summary: "Get one version of a notification type",
   request: { params: typeParams.extend({ version: versionInPath }) },
   responses: responses(200, "The version", typeVersionAnswer),
 });

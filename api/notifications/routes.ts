@@ -39,19 +39,21 @@ const listed = z
     id: z.string().openapi({ example: exampleIdOf("notification") }),
     template: templateVersionAnswer,
     type: z.string().nullable().openapi({
-      description: "The key of its notification type",
+      description: "The key of the notification type",
       example: "task.deadline",
     }),
     priority: z.enum(priorities).openapi({ example: "normal" }),
     sendAt: z.iso.datetime(),
-    test: z
-      .boolean()
-      .openapi({ description: "A try of a template with a real recipient", example: false }),
-    createdBy: z
-      .string()
-      .openapi({ description: "`bootstrap`, or the id of a key", example: "bootstrap" }),
+    test: z.boolean().openapi({
+      description: "Whether it is a test message of a template to a real recipient",
+      example: false,
+    }),
+    createdBy: z.string().openapi({
+      description: "Who sent it: `bootstrap`, or the id of an API key",
+      example: "bootstrap",
+    }),
     requestId: z.string().nullable().openapi({
-      description: "The request that asked for it",
+      description: "The id of the request that created it",
       example: "0b9ff0a1-6c0e-4f43-9d4b-53c3c1a3a2ab",
     }),
     createdAt: z.iso.datetime(),
@@ -74,7 +76,7 @@ const notification = listed
     bypassRateLimit: z.boolean(),
     actions: notificationActions,
     deliveries: z.array(deliveryAnswer).openapi({
-      description: `The first ${shownDeliveries}; all of them are in /v1/deliveries?notification=…`,
+      description: `The first ${shownDeliveries} deliveries; /v1/deliveries?notification=… lists all of them`,
     }),
   })
   .openapi("Notification");
@@ -83,7 +85,7 @@ const create = defineRoute({
   method: "post",
   path: "/v1/notifications",
   access: "sender",
-  summary: "Tell recipients something. Once this is answered, nothing of it is lost.",
+  summary: "Send a notification. 202 means that it is committed and will not be lost.",
   request: {
     headers: idempotencyHeaders,
     body: jsonContent(newNotification.meta({ example: exampleNotification })),
@@ -95,36 +97,38 @@ const list = defineRoute({
   method: "get",
   path: "/v1/notifications",
   access: "viewer",
-  summary: "Notifications, the newest first",
+  summary: "List notifications, newest first",
   request: {
     query: z.object({
       ...pageQuery(byCreation),
       priority: oneOrMore(priorities).optional(),
-      template: templateKey.optional().openapi({ description: "Its key, whatever the version" }),
-      type: typeKey.optional().openapi({ description: "The key of its notification type" }),
-      recipient: recipientParameter.optional(),
-      createdBy: text(100)
+      template: templateKey
         .optional()
-        .openapi({ description: "`bootstrap`, or the id of a key", example: "bootstrap" }),
+        .openapi({ description: "The key of the template, in any version" }),
+      type: typeKey.optional().openapi({ description: "The key of the notification type" }),
+      recipient: recipientParameter.optional(),
+      createdBy: text(100).optional().openapi({
+        description: "Who sent it: `bootstrap`, or the id of an API key",
+        example: "bootstrap",
+      }),
       test: z
         .enum(["true", "false"])
         .optional()
-        .openapi({ description: "Whether it is a try of a template" }),
-      state: z
-        .enum(["pending"])
-        .optional()
-        .openapi({ description: "`pending`: something of it is not sent yet" }),
+        .openapi({ description: "Whether it is a test message of a template" }),
+      state: z.enum(["pending"]).optional().openapi({
+        description: "`pending` selects notifications of which something is not sent yet",
+      }),
       ...createdBetween,
     }),
   },
-  responses: responses(200, "A page", pageOf(listed)),
+  responses: responses(200, "A page of notifications", pageOf(listed)),
 });
 
 const get = defineRoute({
   method: "get",
   path: "/v1/notifications/{id}",
   access: "viewer",
-  summary: "One notification with its deliveries",
+  summary: "Get a notification with its deliveries",
   request: {
     params: idParams("notification"),
   },

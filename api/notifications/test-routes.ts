@@ -18,14 +18,15 @@ const test = defineRoute({
   method: "post",
   path: "/v1/templates/{key}/test",
   access: "sender",
-  summary: "Send a version to somebody as a try: a notification as any other, marked as a test",
+  summary:
+    "Send a test message: a real notification with a version of this template, marked as a test",
   request: {
     params: templateParams,
     headers: idempotencyHeaders,
     body: jsonContent(
       z.strictObject({
         recipient: text(200).openapi({
-          description: "External id, or rcp_…",
+          description: "The recipient’s external id, or rcp_…",
           example: "ada",
         }),
         data: exampleData,

@@ -67,10 +67,10 @@ const showDocument = defineRoute({
   method: "get",
   path: "/openapi.json",
   access: "public",
-  summary: "This document",
+  summary: "Get this OpenAPI document",
   responses: {
     200: {
-      description: "An OpenAPI 3.1 document",
+      description: "The OpenAPI 3.1 document",
       content: {
         "application/json": {
           schema: z.looseObject({}).openapi({ example: { openapi: "3.1.0" } }),
@@ -84,7 +84,7 @@ const leadToPage = defineRoute({
   method: "get",
   path: "/",
   access: "public",
-  summary: "Redirects a browser to the documentation",
+  summary: "Redirect to the documentation",
   responses: { 302: { description: "The documentation is at /docs" }, ...problemResponse },
 });
 
@@ -92,9 +92,12 @@ const showPage = defineRoute({
   method: "get",
   path: "/docs",
   access: "public",
-  summary: "This document, to be read and tried out in a browser",
+  summary: "Show the documentation, in which requests can be tried out",
   responses: {
-    200: { description: "A page", content: { "text/html": { schema: z.string() } } },
+    200: {
+      description: "The documentation page",
+      content: { "text/html": { schema: z.string() } },
+    },
     ...problemResponse,
   },
 });
@@ -103,11 +106,11 @@ const showFile = defineRoute({
   method: "get",
   path: "/docs/{file}",
   access: "public",
-  summary: "What the page is made of",
+  summary: "Get a file of the documentation page",
   request: {
     params: z.object({
       file: z.string().openapi({
-        description: "One of those that the page asks for",
+        description: "The name of a file that the page uses",
         enum: Object.keys(files),
         example: "initializer.js",
       }),
@@ -120,7 +123,7 @@ const showFile = defineRoute({
         Object.values(files).map(({ type }) => [type.split(";")[0]!, { schema: z.string() }]),
       ),
     },
-    304: { description: "It is as If-None-Match says" },
+    304: { description: "The file has not changed since the version named by `If-None-Match`" },
     ...problemResponse,
   },
 });

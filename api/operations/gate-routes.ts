@@ -20,51 +20,53 @@ import type { Services } from "../services.ts";
 
 const params = z.object({
   kind: z.string().openapi({ description: limitedKinds.join(" or "), example: "provider" }),
-  name: z.string().openapi({ description: "Of the channel or the provider", example: "smtp-1" }),
+  name: z
+    .string()
+    .openapi({ description: "The name of the channel or the provider", example: "smtp-1" }),
 });
 
 const list = defineRoute({
   method: "get",
   path: "/v1/gates",
   access: "viewer",
-  summary: "Limits on what leaves by a channel or a provider, over all workers",
-  description: "Those of campaigns are their throttles.",
-  responses: responses(200, "All of them", z.object({ items: z.array(gateAnswer) })),
+  summary: "List rate limits of channels and providers, which hold over all workers",
+  description: "Limits of campaigns are their throttles.",
+  responses: responses(200, "All rate limits", z.object({ items: z.array(gateAnswer) })),
 });
 
 const get = defineRoute({
   method: "get",
   path: "/v1/gates/{kind}/{name}",
   access: "viewer",
-  summary: "One limit",
+  summary: "Get a rate limit",
   request: { params },
-  responses: responses(200, "The gate", gateAnswer),
+  responses: responses(200, "The rate limit", gateAnswer),
 });
 
 const put = defineRoute({
   method: "put",
   path: "/v1/gates/{kind}/{name}",
   access: "admin",
-  summary: "Limit what leaves by a channel or a provider. Obeyed within a second or so.",
+  summary: "Set the rate limit of a channel or provider. Workers apply it within about a second.",
   description:
-    "No more than a rate and its `burst` leave within any second; a quota is counted by UTC days. What is over either waits, without using up attempts; what is over " +
-    "a provider's takes another provider, if there is one. What was let through today still counts.",
+    "No more messages than the rate plus its `burst` leave within any second; a quota counts UTC days. Messages above either limit wait, without using up attempts; above " +
+    "a provider's limit they use another provider, if there is one. Messages that were already sent today count towards a new quota.",
   request: {
     params,
     body: jsonContent(
       gateLimits.meta({ example: { permitsPerSecond: 14, burst: 5, dailyQuota: 50_000 } }),
     ),
   },
-  responses: responses(200, "The gate afterwards", gateAnswer),
+  responses: responses(200, "The rate limit after the change", gateAnswer),
 });
 
 const remove = defineRoute({
   method: "delete",
   path: "/v1/gates/{kind}/{name}",
   access: "admin",
-  summary: "Lift the limit. A gate that a provider asked to be shut is open again.",
+  summary: "Remove a rate limit. A provider that asked for a pause is used again.",
   request: { params },
-  responses: { 204: { description: "Nothing limits it any more" }, ...problemResponse },
+  responses: { 204: { description: "The rate limit was removed" }, ...problemResponse },
 });
 
 /** The key of a gate that a path names; throws the 404 of one that there cannot be. */

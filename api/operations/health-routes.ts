@@ -18,14 +18,16 @@ const indicator = z
   .object({
     word,
     value: z.number().nullable().openapi({
-      description: "Null: nothing has happened that it could be judged by, which is good",
+      description:
+        "The value; null if nothing has happened by which to judge, which counts as good",
       example: 12,
     }),
     thresholds: z
       .object({ fair: z.number(), poor: z.number() })
       .nullable()
       .openapi({
-        description: "From when on it is fair, and poor, as the policy says; null: it has none",
+        description:
+          "The values from which the policy rates it fair and poor; null if it has no thresholds",
         example: { fair: 100, poor: 500 },
       }),
     detail: z.string().openapi({
@@ -37,7 +39,7 @@ const indicator = z
 
 const zoneDataVersion = z.string().openapi({ example: "2026f" });
 const zoneDataSource = z.enum(["system", "node"]).openapi({
-  description: "The files of the machine, or what Node.js brings",
+  description: "Whether the data comes from the machine’s files or from Node.js",
   example: "system",
 });
 
@@ -62,23 +64,23 @@ const health = defineRoute({
   method: "get",
   path: "/v1/health",
   access: "viewer",
-  summary: "How it goes: good, fair or poor, and why",
+  summary: "Get the health of the system: good, fair or poor, with reasons",
   description:
-    "By the thresholds of the policy in force. It is measured at most every few seconds. Whether a process serves is what /healthz and /readyz say.",
+    "Uses the thresholds of the current policy, and is measured at most every few seconds. /healthz and /readyz report whether a process serves.",
   responses: responses(
     200,
-    "How it goes",
+    "The health of the system",
     z
       .object({
-        word: word.openapi({ description: "The worst of all indicators" }),
+        word: word.openapi({ description: "The worst rating among all indicators" }),
         reasons: z.array(z.string()).openapi({
-          description: "Why it is not good, the worst first, each with what to do",
+          description: "Why the rating is not good, worst first, each with what to do",
           example: [],
         }),
         measuredAt: z.iso.datetime(),
         windowSeconds: z.number().openapi({
           description:
-            "What rates are taken over: the window of the policy, or as long as the last ten thousand deliveries took to end",
+            "The period that rates are taken over: the window of the policy, or the time in which the last ten thousand deliveries ended",
           example: 900,
         }),
         indicators: z.object(
@@ -93,21 +95,24 @@ const health = defineRoute({
           .array(
             z.object({
               priority: z.enum(priorities),
-              due: z.number().int().openapi({ description: "Their time has come", example: 12 }),
+              due: z
+                .number()
+                .int()
+                .openapi({ description: "Deliveries that are due", example: 12 }),
               later: z.number().int().openapi({
-                description: "Their time has not come: held, or asked for later",
+                description: "Deliveries that are not due yet: held, or scheduled for later",
                 example: 230,
               }),
               oldestDueSeconds: z.number().nullable().openapi({ example: 0.4 }),
-              ofCampaigns: z
-                .number()
-                .int()
-                .openapi({ description: "Beside them, in campaigns", example: 0 }),
+              ofCampaigns: z.number().int().openapi({
+                description: "Deliveries of campaigns, which are counted apart",
+                example: 0,
+              }),
             }),
           )
           .openapi({ description: "Open deliveries by priority" }),
         waiting: z.record(z.string(), z.number().int()).openapi({
-          description: "Open deliveries by why they wait",
+          description: "Open deliveries by the reason for which they wait",
           example: { quiet_hours: 180, recipient_limit: 3 },
         }),
         breakers: z.array(
@@ -121,7 +126,7 @@ const health = defineRoute({
             version: zoneDataVersion,
             source: zoneDataSource,
             ageDays: z.number().int().openapi({
-              description: "How long it has been out, at least",
+              description: "Days since the release was published, at least",
               example: 31,
             }),
             workers: z
@@ -129,12 +134,12 @@ const health = defineRoute({
               .nullable()
               .openapi({
                 description:
-                  "The newest that workers have gone by; null: none has started on this ledger yet",
+                  "The newest release that workers have used; null if none has started on this ledger yet",
                 example: { version: "2026f", source: "system" },
               }),
           })
           .openapi({
-            description: "IANA's time zone data that the clocks of recipients are told by",
+            description: "The IANA time zone data that determines recipients’ local times",
           }),
         latencyMs: z
           .object({ p50: z.number(), p95: z.number(), p99: z.number() })

@@ -6,11 +6,11 @@ const scrape = defineRoute({
   method: "get",
   path: "/metrics",
   access: "viewer",
-  summary: "Metrics of this process and of the ledger, for Prometheus",
+  summary: "Get metrics of this process and of the ledger, for Prometheus",
   responses: {
     200: {
       description:
-        "Prometheus’ text format. What only the database knows is left out while it is away.",
+        "Metrics in Prometheus’ text format. Figures from the database are left out while it is unavailable.",
       content: {
         "text/plain": {
           schema: z.string().openapi({ example: "tidings_database_up 1\n" }),

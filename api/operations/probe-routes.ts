@@ -8,8 +8,8 @@ const alive = defineRoute({
   method: "get",
   path: "/healthz",
   access: "public",
-  summary: "Is the process alive? Touches nothing.",
-  responses: responses(200, "It is", z.object({ status: z.literal("ok") })),
+  summary: "Check that the process is alive. Depends on nothing else.",
+  responses: responses(200, "The process is alive", z.object({ status: z.literal("ok") })),
 });
 
 const ready = defineRoute({
@@ -17,10 +17,10 @@ const ready = defineRoute({
   path: "/readyz",
   access: "public",
   summary:
-    "Can it serve? Needs the database; without Temporal it accepts, and what it accepted is sent later.",
+    "Check that the process can serve. Needs the database; without Temporal it is `degraded`, still accepts, and sends later.",
   responses: responses(
     200,
-    "It can",
+    "The process can serve",
     z.object({
       status: z.enum(["ready", "degraded"]),
       database: z.literal("up"),

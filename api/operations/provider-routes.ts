@@ -20,24 +20,27 @@ const provider = z
     breaker: z.object({
       state: z.enum(["closed", "open", "half_open"]).openapi({
         description:
-          "`closed`: it is used. `open`: it failed too often, and is left alone. `half_open`: it is being tried.",
+          "The circuit breaker. `closed`: the provider is used. `open`: it failed too often and is not used. `half_open`: it is being tried",
       }),
       failures: z.int().openapi({
-        description: "Failures without a success between them, as many as open it at most",
+        description: "Consecutive failures, counted up to the number that opens the breaker",
         example: 0,
       }),
-      failingSince: z.iso.datetime().nullable().openapi({ description: "The first of them" }),
+      failingSince: z.iso
+        .datetime()
+        .nullable()
+        .openapi({ description: "When the first of these failures occurred" }),
       openedAt: z.iso
         .datetime()
         .nullable()
-        .openapi({ description: "When it last opened; null if it never did" }),
+        .openapi({ description: "When the breaker last opened; null if it never did" }),
       closedAt: z.iso
         .datetime()
         .nullable()
-        .openapi({ description: "When it was last closed again" }),
+        .openapi({ description: "When the breaker last closed again" }),
       nextTrialAt: z.iso.datetime().nullable().openapi({
         description:
-          "When it is tried; while it is, when that is given up and begun again. Null while it is closed.",
+          "When the provider will be tried again; during a trial, when the trial is given up and repeated. Null while the breaker is closed",
       }),
       trials: z
         .object({
@@ -45,33 +48,40 @@ const provider = z
           passed: z.int().openapi({ example: 1 }),
         })
         .nullable()
-        .openapi({ description: "While it is `half_open`: calls that were made, and that passed" }),
+        .openapi({
+          description:
+            "While the breaker is `half_open`: trial calls that were made, and that succeeded",
+        }),
       reason: z.string().nullable().openapi({
-        description: "What the last failure was",
+        description: "The last failure",
         example: "connection: connect ECONNREFUSED 192.0.2.25:587",
       }),
     }),
-    gate: gateAnswer.nullable().openapi({ description: "What limits it; null: nothing" }),
+    gate: gateAnswer
+      .nullable()
+      .openapi({ description: "The provider’s rate limit; null if it has none" }),
   })
   .openapi("Provider");
 
 const params = z.object({
-  name: z.string().openapi({ description: "As workers are configured with it", example: "smtp-1" }),
+  name: z
+    .string()
+    .openapi({ description: "The name that workers are configured with", example: "smtp-1" }),
 });
 
 const list = defineRoute({
   method: "get",
   path: "/v1/providers",
   access: "viewer",
-  summary: "The providers that workers have or had, and whether they are used",
-  responses: responses(200, "All of them", z.object({ items: z.array(provider) })),
+  summary: "List the providers that workers have or had, with their circuit breakers",
+  responses: responses(200, "All providers", z.object({ items: z.array(provider) })),
 });
 
 const get = defineRoute({
   method: "get",
   path: "/v1/providers/{name}",
   access: "viewer",
-  summary: "One provider",
+  summary: "Get a provider",
   request: { params },
   responses: responses(200, "The provider", provider),
 });
@@ -80,13 +90,13 @@ const reset = defineRoute({
   method: "post",
   path: "/v1/providers/{name}/reset",
   access: "admin",
-  summary: "Use a provider again at once: its breaker is closed, and its gate is not shut any more",
-  description: "Workers notice within a second. A rate and a quota hold on.",
+  summary: "Use a provider again at once: close its breaker and end any pause that it asked for",
+  description: "Workers notice within a second. A rate limit and a quota stay in force.",
   request: {
     params,
     headers: idempotencyHeaders,
   },
-  responses: responses(200, "The provider afterwards", provider),
+  responses: responses(200, "The provider after the change", provider),
 });
 
 export function providerRoutes(services: Services) {

@@ -12,14 +12,13 @@ const waiting = defineRoute({
   method: "get",
   path: "/v1/queues",
   access: "viewer",
-  summary: "What waits, counted by queue, type, priority and reason",
+  summary: "Count waiting deliveries by queue, type, priority and reason",
   request: {
     query: z.object({
       by: oneOrMore(queueDimensions)
         .optional()
         .openapi({
-          description:
-            "What it is told apart by, separated by commas; all of them where it is left out",
+          description: "The dimensions to group by, separated by commas; all of them by default",
           example: ["queue", "reason"],
         }),
       queue: queueParameter.optional(),
@@ -32,12 +31,12 @@ const waiting = defineRoute({
         .min(1)
         .max(1_000)
         .default(200)
-        .openapi({ description: "Kinds that are shown, at most", example: 200 }),
+        .openapi({ description: "The largest number of groups to return", example: 200 }),
     }),
   },
   responses: responses(
     200,
-    "What waits: first that of which most is due, then that of which most waits",
+    "Groups of waiting deliveries: first by how many are due, then by how many wait",
     waitingAnswer,
   ),
 });

@@ -41,19 +41,23 @@ const preview = defineRoute({
   method: "post",
   path: "/v1/decisions/preview",
   access: "viewer",
-  summary: "What would happen to a message to a recipient, now or at an instant. Nothing is sent.",
+  summary:
+    "Preview what would happen to a message to a recipient, now or at a given time. Nothing is sent.",
   description:
-    "Decides as is decided when it is due, and goes on from there, with what waits for the recipient already, until it would be sent or not. " +
-    "It cannot foresee what anybody changes or asks for meanwhile, failures, and how long a throttle or a provider would take.",
+    "Makes the decisions that a due delivery gets, one after the other and together with what already waits for the recipient, until the message would be sent or not. " +
+    "It cannot foresee later changes and requests, failures, and the time that a throttle or a provider takes.",
   request: {
     body: jsonContent(
       z
         .strictObject({
-          recipient: recipients.element.meta({ description: "External id, or rcp_…" }),
+          recipient: recipients.element.meta({
+            description: "The recipient’s external id, or rcp_…",
+          }),
           type,
           priority,
           at: rest.sendAt.meta({
-            description: "When it would be asked for; now where it is left out or past",
+            description:
+              "When the message would be requested. Defaults to now, as does a time in the past",
           }),
           occursAt,
           expiresAt,
@@ -78,9 +82,9 @@ const preview = defineRoute({
         }),
         versions: versionsAnswer,
         decision: decisionAnswer,
-        rules: z.array(ruleAnswer).openapi({ description: "Every rule, in the order of asking" }),
+        rules: z.array(ruleAnswer).openapi({ description: "Every rule, in order of precedence" }),
         afterwards: z.array(step).openapi({
-          description: `What would be decided after that, up to ${shownSteps} times`,
+          description: `The following decisions, at most ${shownSteps}`,
           example: [
             {
               at: "2027-03-02T06:00:00.000Z",
@@ -98,7 +102,7 @@ const preview = defineRoute({
           others: z
             .number()
             .int()
-            .openapi({ description: "Messages that would go out in the same one", example: 0 }),
+            .openapi({ description: "Messages that would be sent together with it", example: 0 }),
         }),
       })
       .openapi("DecisionPreview"),

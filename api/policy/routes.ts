@@ -17,7 +17,7 @@ const get = defineRoute({
   method: "get",
   path: "/v1/policy",
   access: "viewer",
-  summary: "The policy in force",
+  summary: "Get the current policy",
   responses: responses(200, "The policy", policyAnswer),
 });
 
@@ -25,9 +25,9 @@ const patch = defineRoute({
   method: "patch",
   path: "/v1/policy",
   access: "admin",
-  summary: "Change the policy. What waits is decided by it when it is looked at next.",
+  summary: "Change the policy. Waiting deliveries follow it from their next decision on.",
   description:
-    "A JSON merge patch (RFC 7396): what is left out stays, and what is null takes its preset again.",
+    "A JSON merge patch (RFC 7396): omitted fields stay as they are, and null restores the default.",
   request: {
     headers: ifMatchHeaders,
     body: jsonContent(
@@ -40,24 +40,24 @@ const patch = defineRoute({
       }),
     ),
   },
-  responses: responses(200, "The policy afterwards", policyAnswer),
+  responses: responses(200, "The policy after the change", policyAnswer),
 });
 
 const versions = defineRoute({
   method: "get",
   path: "/v1/policy/versions",
   access: "viewer",
-  summary: "The versions of the policy, the latest first",
-  description: "The first change of the presets made version 1.",
+  summary: "List the versions of the policy, latest first",
+  description: "The first change of the defaults made version 1.",
   request: { query: versionPageQuery },
-  responses: responses(200, "A page", pageOf(versionMetadata)),
+  responses: responses(200, "A page of versions", pageOf(versionMetadata)),
 });
 
 const version = defineRoute({
   method: "get",
   path: "/v1/policy/versions/{version}",
   access: "viewer",
-  summary: "The policy as it was",
+  summary: "Get one version of the policy",
   request: { params: z.object({ version: versionInPath }) },
   responses: responses(200, "The version", policyAnswer),
 });

@@ -23,13 +23,13 @@ const maxDeliveries = 50_000;
 
 const wanted = z.strictObject({
   policy: policyPatch.optional().meta({
-    description: "What is to be different in the policy in force: a JSON merge patch (RFC 7396)",
+    description: "The change to the current policy: a JSON merge patch (RFC 7396)",
   }),
   types: z
     .record(typeKey, typePatch)
     .optional()
     .meta({
-      description: "What is to be different in notification types, by key: merge patches",
+      description: "The changes to notification types, by key: JSON merge patches",
       example: { "task.deadline": { limits: { perDay: 3 } } },
     }),
   window: z
@@ -46,28 +46,37 @@ const wanted = z.strictObject({
       path: ["until"],
       error: `must be at most ${maxDays} days later than from`,
     })
-    .meta({ description: "When what is run again was asked for" }),
+    .meta({ description: "The window in which the simulated messages were requested" }),
   limit: z
     .int("must be a whole number")
     .min(1, `must be from 1 to ${maxDeliveries}`)
     .max(maxDeliveries, `must be from 1 to ${maxDeliveries}`)
     .default(maxDeliveries)
-    .meta({ description: "Deliveries at most: the first of the window" }),
+    .meta({
+      description: "The largest number of deliveries to simulate: the first ones of the window",
+    }),
 });
 
 const totals = z
   .object({
-    deliveries: z.number().int().openapi({ description: "That were sent", example: 4_100 }),
-    messages: z.number().int().openapi({ description: "That they went out in", example: 2_900 }),
+    deliveries: z
+      .number()
+      .int()
+      .openapi({ description: "Deliveries that would be sent", example: 4_100 }),
+    messages: z
+      .number()
+      .int()
+      .openapi({ description: "Messages in which these deliveries would go out", example: 2_900 }),
     saved: z
       .number()
       .int()
-      .openapi({ description: "Messages that batches and digests made needless", example: 1_200 }),
-    suppressed: z
-      .partialRecord(z.enum(reasons), z.number().int())
-      .openapi({ description: "Not sent, by reason", example: { duplicate: 12 } }),
+      .openapi({ description: "Messages saved by batches and digests", example: 1_200 }),
+    suppressed: z.partialRecord(z.enum(reasons), z.number().int()).openapi({
+      description: "Deliveries that would not be sent, by reason",
+      example: { duplicate: 12 },
+    }),
     waiting: z.number().int().openapi({
-      description: "Neither sent nor suppressed 15 days after the window",
+      description: "Deliveries that would be neither sent nor suppressed 15 days after the window",
       example: 0,
     }),
     delayed: z
@@ -77,7 +86,9 @@ const totals = z
         p50Seconds: z.number().openapi({ example: 1_800 }),
         p95Seconds: z.number().openapi({ example: 7_200 }),
       })
-      .openapi({ description: "Sent later than they were asked for, and by how much" }),
+      .openapi({
+        description: "Deliveries that would be sent later than requested, and by how much",
+      }),
   })
   .openapi("SimulationTotals");
 
@@ -86,7 +97,7 @@ const outcome = z.object({
   reason: z.enum(reasons).nullable().openapi({ example: null }),
   at: z.iso.datetime(),
   messages: z.number().int().openapi({
-    description: "To the recipient, in the whole window",
+    description: "Messages to the recipient in the whole window",
     example: 17,
   }),
 });
@@ -104,42 +115,51 @@ const difference = (what: string) =>
           after: outcome,
         }),
       )
-      .openapi({ description: `Of up to ${exampleCount} recipients one delivery each` }),
+      .openapi({ description: `One delivery each of up to ${exampleCount} recipients` }),
   });
 
 const simulate = defineRoute({
   method: "post",
   path: "/v1/policies/simulate",
   access: "viewer",
-  summary: "The recorded past under a changed policy: who would have heard more, less, later",
+  summary:
+    "Simulate a changed policy on the recorded past: who would have received more, less, or later",
   description:
-    "Runs what was asked for in a window twice, under the policy and the types in force and under what is to be different, and compares. Nothing is changed or sent. " +
-    "Recipients and their wishes are as they are now; each begins with nothing sent to them; every message is sent at the first try, and no throttle or provider holds it. " +
-    "What was cancelled is left out. A message whose priority is its type’s has what the type is to say.",
+    "Runs the messages that were requested in a window twice, under the current policy and types and under the changed ones, and compares the results. Nothing is changed or sent. " +
+    "Recipients and their preferences are as they are now, each starts with an empty log of sent messages, and every message is sent at the first attempt without a throttle or provider limit. " +
+    "Cancelled deliveries are left out. A message that has the priority of its type gets the changed type’s priority.",
   request: { body: jsonContent(wanted) },
   responses: responses(
     200,
-    "What would have been different",
+    "The differences",
     z
       .object({
         recipients: z
           .number()
           .int()
-          .openapi({ description: "To whom anything was owed", example: 500 }),
-        deliveries: z.number().int().openapi({ description: "That were run", example: 4_200 }),
+          .openapi({ description: "Recipients who were owed a message", example: 500 }),
+        deliveries: z
+          .number()
+          .int()
+          .openapi({ description: "Deliveries that were simulated", example: 4_200 }),
         cutOffAt: z.iso.datetime().nullable().openapi({
-          description: "Where there were more than the limit: when the last that was run was made",
+          description:
+            "If there were more than the limit: when the last simulated delivery was created",
           example: null,
         }),
         before: totals,
         after: totals,
-        more: difference("Messages more").openapi({ description: "Who gets more messages" }),
-        fewer: difference("Messages fewer").openapi({ description: "Who gets fewer" }),
+        more: difference("Messages more").openapi({
+          description: "Recipients who would get more messages",
+        }),
+        fewer: difference("Messages fewer").openapi({
+          description: "Recipients who would get fewer messages",
+        }),
         later: difference("Deliveries that are later").openapi({
-          description: "Who gets something later",
+          description: "Recipients who would get a message later",
         }),
         earlier: difference("Deliveries that are earlier").openapi({
-          description: "Who gets something earlier",
+          description: "Recipients who would get a message earlier",
         }),
       })
       .openapi("PolicySimulation"),

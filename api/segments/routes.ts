@@ -37,14 +37,14 @@ const create = defineRoute({
   method: "post",
   path: "/v1/segments",
   access: "sender",
-  summary: "Save a filter over recipients, to be used as an audience",
+  summary: "Create a segment: a saved filter over recipients",
   request: {
     headers: idempotencyHeaders,
     body: jsonContent(
       z.strictObject({ key: newSegmentKey, name: segmentName, filter: describedFilter }),
     ),
   },
-  responses: responses(201, "Created", segmentAnswer),
+  responses: responses(201, "The new segment", segmentAnswer),
 });
 
 const sortable = {
@@ -58,23 +58,24 @@ const list = defineRoute({
   method: "get",
   path: "/v1/segments",
   access: "viewer",
-  summary: "Segments, the newest first",
+  summary: "List segments, newest first",
   request: {
     query: z.object({
       ...pageQuery(sortable),
-      q: text(200)
-        .optional()
-        .openapi({ description: "Part of the key or the name, in any case", example: "pro" }),
+      q: text(200).optional().openapi({
+        description: "Part of the key or the name, without regard to case",
+        example: "pro",
+      }),
     }),
   },
-  responses: responses(200, "A page", pageOf(segmentAnswer)),
+  responses: responses(200, "A page of segments", pageOf(segmentAnswer)),
 });
 
 const get = defineRoute({
   method: "get",
   path: "/v1/segments/{key}",
   access: "viewer",
-  summary: "One segment",
+  summary: "Get a segment",
   request: { params: segmentParams },
   responses: responses(200, "The segment", segmentAnswer),
 });
@@ -83,8 +84,7 @@ const patch = defineRoute({
   method: "patch",
   path: "/v1/segments/{key}",
   access: "sender",
-  summary:
-    "Change a segment's name or filter. Campaigns that have begun keep whom they began with.",
+  summary: "Change the name or filter of a segment. Campaigns that have begun keep their audience.",
   request: {
     params: segmentParams,
     headers: ifMatchHeaders,
@@ -92,16 +92,16 @@ const patch = defineRoute({
       z.strictObject({ name: segmentName.optional(), filter: describedFilter.optional() }),
     ),
   },
-  responses: responses(200, "The segment afterwards", segmentAnswer),
+  responses: responses(200, "The segment after the change", segmentAnswer),
 });
 
 const remove = defineRoute({
   method: "delete",
   path: "/v1/segments/{key}",
   access: "sender",
-  summary: "Delete a segment. Refused while a campaign that has not begun names it.",
+  summary: "Delete a segment. Refused while a campaign that has not begun uses it.",
   request: { params: segmentParams },
-  responses: { 204: { description: "There is no such segment any more" }, ...problemResponse },
+  responses: { 204: { description: "The segment was deleted" }, ...problemResponse },
 });
 
 /** Campaigns named in the refusal of a deletion. */

@@ -41,20 +41,21 @@ const suppression = z
     id: z.string().openapi({ example: exampleIdOf("suppression") }),
     channel: z.enum(suppressedChannels),
     address: z.string().openapi({
-      description: "In the one spelling that all others are compared in",
+      description: "The address in its normalised spelling",
       example: "ada@example.org",
     }),
     reason: z.enum(suppressionReasons),
     note: z.string().nullable().openapi({ example: "Asked for it by telephone" }),
     createdBy: z.string().openapi({
-      description: "`bootstrap`, the id of a key, or of the delivery that bounced",
+      description:
+        "Who suppressed it: `bootstrap`, the id of an API key, or the id of the delivery that bounced",
       example: "bootstrap",
     }),
     createdAt: z.iso.datetime(),
     expiresAt: z.iso
       .datetime()
       .nullable()
-      .openapi({ description: "It holds no longer than that; null: until it is removed" }),
+      .openapi({ description: "When the suppression ends; null means until it is removed" }),
   })
   .openapi("Suppression");
 
@@ -76,7 +77,7 @@ const addressParameter = z
   })
   .openapi({
     type: "string",
-    description: "In any spelling",
+    description: "The address, in any spelling",
     example: "ada@example.org",
   });
 
@@ -84,7 +85,7 @@ const list = defineRoute({
   method: "get",
   path: "/v1/suppressions",
   access: "viewer",
-  summary: "Addresses that are not sent to, the latest first",
+  summary: "List suppressed addresses, latest first",
   request: {
     query: z.object({
       ...pageQuery(byCreation),
@@ -94,14 +95,14 @@ const list = defineRoute({
       ...createdBetween,
     }),
   },
-  responses: responses(200, "A page", pageOf(suppression)),
+  responses: responses(200, "A page of suppressions", pageOf(suppression)),
 });
 
 const get = defineRoute({
   method: "get",
   path: "/v1/suppressions/{id}",
   access: "viewer",
-  summary: "One suppression",
+  summary: "Get a suppression",
   request: { params },
   responses: responses(200, "The suppression", suppression),
 });
@@ -110,7 +111,7 @@ const add = defineRoute({
   method: "post",
   path: "/v1/suppressions",
   access: "sender",
-  summary: "Suppress an address: nothing is sent to it any more, by whomever it was asked for",
+  summary: "Suppress an address, so that no message is sent to it",
   request: {
     body: jsonContent(
       newSuppression.meta({
@@ -119,8 +120,11 @@ const add = defineRoute({
     ),
   },
   responses: {
-    ...responses(200, "It was suppressed already, and is as it was", suppression),
-    201: { description: "Added", content: { "application/json": { schema: suppression } } },
+    ...responses(200, "The address was already suppressed, and nothing was changed", suppression),
+    201: {
+      description: "The new suppression",
+      content: { "application/json": { schema: suppression } },
+    },
   },
 });
 
@@ -128,9 +132,9 @@ const remove = defineRoute({
   method: "delete",
   path: "/v1/suppressions/{id}",
   access: "admin",
-  summary: "Let an address be sent to again",
+  summary: "Remove a suppression, so that messages are sent to the address again",
   request: { params },
-  responses: { 204: { description: "It is not suppressed any more" }, ...problemResponse },
+  responses: { 204: { description: "The suppression was removed" }, ...problemResponse },
 });
 
 const importColumns: KnownColumns = {
@@ -155,9 +159,9 @@ const importRoute = defineRoute({
   method: "post",
   path: suppressionImportPath,
   access: "sender",
-  summary: "Suppress addresses from a stream of any length",
+  summary: "Import suppressed addresses from a stream of any length",
   description:
-    "CSV with a header of address and, if wanted, channel (email where it is left out), reason (imported) and note; or one JSON object of these a line. " +
+    "CSV with the header `address` and optionally `channel` (default email), `reason` (default imported) and `note`, or one JSON object with these fields on each line. " +
     importDescription +
     "An address that is suppressed already stays as it was, and counts as imported. Bad lines are reported and good ones kept, also when the stream breaks off.",
   request: {
@@ -167,7 +171,7 @@ const importRoute = defineRoute({
       ndjson: '{"address":"ada@example.org","reason":"unsubscribed"}\n',
     }),
   },
-  responses: responses(200, "What became of the lines", importOutcome),
+  responses: responses(200, "The result for the lines", importOutcome),
 });
 
 export function suppressionRoutes(services: Services) {

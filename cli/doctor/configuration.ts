@@ -14,7 +14,7 @@ export function configurationCheck({ environment }: Surroundings): Check {
   return {
     name,
     required: true,
-    mend: "See Configuration in README.md",
+    mend: "See docs/configuration.md",
     look: async () => {
       const set = (Object.keys(variables) as Variable[]).filter((variable) =>
         given(environment, variable),
@@ -33,7 +33,7 @@ function faultsOf(variable: Variable, environment: NodeJS.ProcessEnv): Finding[]
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     return error.faults.map((fault) =>
-      missing(name, fault, `Correct ${variable}: see Configuration in README.md`),
+      missing(name, fault, `Correct ${variable}: see docs/configuration.md`),
     );
   }
 }

@@ -412,7 +412,7 @@ describe("this machine", () => {
     expect(findings.map(({ status, mend }) => [status, mend])).toEqual(
       ["API_BODY_LIMIT_BYTES", "SMTP_URL"].map((name) => [
         "missing",
-        `Correct ${name}: see Configuration in README.md`,
+        `Correct ${name}: see docs/configuration.md`,
       ]),
     );
     expect(JSON.stringify(findings)).not.toContain(password);
