@@ -251,6 +251,9 @@ describe("EVENTS_URL", () => {
       "EVENTS_SECRET is not set: EVENTS_URL needs it",
     ]);
     const both = { EVENTS_URL: url, EVENTS_SECRET: "s".repeat(24) };
-    expect(readEnvironment(["EVENTS_URL", "EVENTS_SECRET"], both)).toEqual(both);
+    expect(readEnvironment(["EVENTS_URL", "EVENTS_SECRET"], both)).toEqual({
+      ...both,
+      EVENTS_SECRET: [both.EVENTS_SECRET],
+    });
   });
 });

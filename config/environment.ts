@@ -134,6 +134,16 @@ const publicUrl = webUrl
   .refine((url) => !/[?#]/.test(url), "must be without a query and a fragment")
   .transform((url) => url.replace(/\/+$/, ""));
 
+/** A secret a line, the newest first: it is used, and those before it are still known until nobody uses them. */
+const secrets = (min: number, given: z.ZodString) =>
+  given
+    .transform((text) => text.split("\n").map((line) => line.trim()))
+    .transform((lines) => lines.filter((line) => line !== ""))
+    .refine((lines) => lines.length > 0 && lines.every((line) => line.length >= min), {
+      error: ({ input }) =>
+        `must have at least ${min} characters${(input as string[]).length > 1 ? " on each line" : ""}`,
+    });
+
 /** Of OpenTelemetry's own variables those without which it is not loaded. */
 const collector = z
   .url({ protocol: /^https?$/, error: "must be http://host:port of an OTLP collector" })
@@ -163,13 +173,14 @@ export const variables = {
   TIDINGS_API_KEY: z
     .string("is a secret of at least 24 characters that callers send as a bearer token")
     .min(24, "must have at least 24 characters"),
-  TOKEN_SECRET: z
-    .string("is a secret of at least 32 characters that links in messages are signed with")
-    .min(32, "must have at least 32 characters"),
+  TOKEN_SECRET: secrets(
+    32,
+    z.string("is a secret of at least 32 characters that links in messages are signed with"),
+  ),
   /** Without a slash at its end. */
   PUBLIC_URL: publicUrl.prefault("http://127.0.0.1:8080"),
   EVENTS_URL: webUrl.optional(),
-  EVENTS_SECRET: z.string().min(24, "must have at least 24 characters").optional(),
+  EVENTS_SECRET: secrets(24, z.string()).optional(),
   SMTP_URL: smtpProviders,
   MAIL_FROM: mailFrom,
   MAIL_FROM_DOMAINS: mailFromDomains,

@@ -628,7 +628,7 @@ describe("a recipient's token", () => {
 
   it("expires, and ends with its recipient", async () => {
     const recipientId = parsePublicId("recipient", ada)!;
-    const expired = await createTokens(tokenSecret).signRecipientToken({
+    const expired = await createTokens([tokenSecret]).signRecipientToken({
       recipientId,
       expiresAt: new Date(Date.now() - 1_000),
     });
@@ -642,7 +642,7 @@ describe("a recipient's token", () => {
     expect((await issue(undefined, ada)).status).toBe(410);
     expect((await issue(undefined, "nobody")).status).toBe(404);
     const nobody = { recipientId: newUuid(), expiresAt: new Date(Date.now() + 60_000) };
-    const token2 = await createTokens(tokenSecret).signRecipientToken(nobody);
+    const token2 = await createTokens([tokenSecret]).signRecipientToken(nobody);
     expect((await api.send("GET", mine, undefined, bearer(token2))).status).toBe(404);
   });
 
