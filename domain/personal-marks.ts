@@ -1,4 +1,5 @@
 import { addressSpellings } from "./address.ts";
+import { escapePattern } from "./text.ts";
 
 /** What stands where something of an erased person stood. */
 export const erasedText = "[erased]";
@@ -137,5 +138,3 @@ export function createRedactor(
 
 /** Fields, in what callers send and the audit trail keeps, whose values are ids of recipients. */
 const recipientFields = new Set(["externalId", "recipient", "recipients"]);
-
-const escapePattern = (text: string) => text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`);

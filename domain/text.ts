@@ -32,6 +32,10 @@ export function trimBlanks(value: string): string {
   return value.slice(from, to);
 }
 
+/** For a regular expression: nothing in the text stands for anything else. */
+export const escapePattern = (text: string): string =>
+  text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`);
+
 const maxJsonDepth = 32;
 
 export interface JsonFault {
