@@ -66,7 +66,13 @@ export function erasureRoutes(services: Services) {
           body: { recipient, segments, campaigns },
           changes: again
             ? []
-            : [{ action: "recipient.erase", resource: recipient, after: { segments, campaigns } }],
+            : [
+                {
+                  action: "recipient.erase",
+                  resource: recipient,
+                  ...(segments.length + campaigns.length > 0 && { after: { segments, campaigns } }),
+                },
+              ],
           committed: () => wakeFor(ended, wakes, c.get("requestId")),
         };
       },

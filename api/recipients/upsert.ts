@@ -16,7 +16,7 @@ interface Storing {
 }
 
 /** What became of a change: the recipient before and afterwards, or why they stay as they are. */
-type Stored =
+export type Stored =
   | {
       status: "created" | "changed" | "unchanged";
       before: RecipientRow | null;
