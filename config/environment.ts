@@ -34,7 +34,7 @@ export interface SmtpProvider {
   port: number;
   /** TLS from the first byte (`smtps:`); otherwise STARTTLS is used where the server offers it. */
   secure: boolean;
-  /** `?tls=required`: fail rather than speak in the clear. */
+  /** `?tls=required`, or a password: fail rather than speak in the clear. */
   requireTls: boolean;
   /** `?tls=unverified`: accept a certificate that cannot be verified. */
   verifyTls: boolean;
@@ -82,12 +82,20 @@ const smtpProviders = z.string().transform((text, context): SmtpProvider[] => {
       return z.NEVER;
     }
     const secure = url.protocol === "smtps:";
+    const hasPassword = auth.user !== "";
+    if (hasPassword && !secure && url.searchParams.get("tls") === "offered") {
+      context.addIssue({
+        code: "custom",
+        message: "would send a password without TLS: leave tls=offered out, or say tls=required",
+      });
+      return z.NEVER;
+    }
     providers.push({
       name: options.data.name,
       host: url.hostname.replace(/^\[|\]$/g, ""),
       port: url.port ? Number(url.port) : secure ? 465 : 587,
       secure,
-      requireTls: options.data.tls === "required",
+      requireTls: options.data.tls === "required" || hasPassword,
       verifyTls: options.data.tls !== "unverified",
       auth: auth.user ? auth : null,
       connections: options.data.connections,
