@@ -2,7 +2,7 @@ import { addressSpellings } from "./address.ts";
 import { escapePattern } from "./text.ts";
 
 /** What stands where something of an erased person stood. */
-export const erasedText = "[erased]";
+const erasedText = "[erased]";
 
 /** A scalar in a person's attributes, and the least object that contains it in its place. */
 export interface AttributeMark {
@@ -73,8 +73,8 @@ export const textOf = ({ value }: AttributeMark): string => String(value);
 export const asInJson = (text: string): string => JSON.stringify(text).slice(1, -1);
 
 export interface Redactor {
-  text<Text extends string | null>(text: Text): Text;
-  json<Value>(value: Value): Value;
+  text: <Text extends string | null>(text: Text) => Text;
+  json: <Value>(value: Value) => Value;
 }
 
 /**

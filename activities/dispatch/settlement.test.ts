@@ -76,7 +76,7 @@ describe("an answer", () => {
       terms,
     );
     expect(settled[0]!.attempts).toMatchObject([
-      { response: "550 <[recipient]>: [recipient] is nobody, ask bob@example.org" },
+      { response: "550 <…>: … is nobody, ask bob@example.org" },
     ]);
   });
 });

@@ -130,7 +130,7 @@ const withoutAddress =
     const spellings = addressSpellings(address).map(escapePattern).join("|");
     return {
       ...attempt,
-      response: response.replaceAll(new RegExp(spellings, "giu"), "[recipient]"),
+      response: response.replaceAll(new RegExp(spellings, "giu"), "…"),
     };
   };
 

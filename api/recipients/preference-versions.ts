@@ -1,7 +1,7 @@
 import { defineStatement, type Execute } from "../../ledger/sql.ts";
 
 /** Versions that are kept of what a recipient wished, beside those by which a delivery that is kept was decided. */
-export const keptPreferenceVersions = 100;
+const keptPreferenceVersions = 100;
 
 const trimStatement = defineStatement<{ ids: readonly string[] }>(
   `DELETE FROM preference_versions AS v USING recipients AS r

@@ -162,7 +162,9 @@ describe("events", () => {
     start({ receiver: { url, secrets: [secret, older] } });
     await until(1);
     const { body, signature } = arrived[0]!;
-    const [, seconds, ...digests] = /^t=(\d+),v1=([0-9a-f]{64}),v1=([0-9a-f]{64})$/.exec(signature)!;
+    const [, seconds, ...digests] = /^t=(\d+),v1=([0-9a-f]{64}),v1=([0-9a-f]{64})$/.exec(
+      signature,
+    )!;
     const by = (known: string) =>
       createHmac("sha256", known).update(`${seconds}.${body}`).digest("hex");
     expect(digests).toEqual([by(secret), by(older)]);

@@ -58,7 +58,12 @@ const item = (
   subject: string,
   source: Partial<Part["source"]> = {},
 ): Part => ({
-  delivery: { id: newUuid(new Date(Date.UTC(2027, 0, 1) + made++)), recipient, linksEpoch: 0, group },
+  delivery: {
+    id: newUuid(new Date(Date.UTC(2027, 0, 1) + made++)),
+    recipient,
+    linksEpoch: 0,
+    group,
+  },
   source: {
     templateVersionId: `version of ${subject}`,
     content: { email: { subject, html: `<p>${subject}</p>` } },
