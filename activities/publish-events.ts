@@ -10,10 +10,10 @@ import { type RetryPolicy, retryDelayMs } from "../domain/delivery/settle.ts";
 import { signatureOf } from "../domain/signature.ts";
 import type { Gates } from "../ledger/gates.ts";
 
-/** Where events are handed to, and the secret that they are signed with. */
+/** Where events are handed to, and the secrets that they are signed with, the newest first. */
 export interface EventReceiver {
   url: string;
-  secret: string;
+  secrets: readonly string[];
 }
 
 /** `refused`: it does not want these. `unavailable`: it takes nothing now. */
@@ -134,7 +134,7 @@ export function createPublishEvents({
   }
 
   async function post(
-    { url, secret }: EventReceiver,
+    { url, secrets }: EventReceiver,
     events: readonly EventRow[],
   ): Promise<Answer> {
     const body = JSON.stringify({ events: events.map(eventView) });
@@ -144,7 +144,7 @@ export function createPublishEvents({
         headers: {
           "content-type": "application/json",
           "user-agent": "Tidings",
-          "tidings-signature": signatureOf({ secret, body, at: clock() }),
+          "tidings-signature": signatureOf({ secrets, body, at: clock() }),
         },
         body,
         redirect: "manual",

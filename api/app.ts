@@ -8,6 +8,7 @@ import { type ApiDeps, createRouter } from "./http/router.ts";
 import { createPathMatcher, routeTable, type TableRow } from "./openapi/document.ts";
 import { docsRoutes } from "./openapi/docs-routes.ts";
 import { addLedgerMetrics } from "./operations/ledger-metrics.ts";
+import { createEpochReader } from "./recipients/links-routes.ts";
 import { recipientImportPath } from "./recipients/import-routes.ts";
 import { type ApiRouter, resources } from "./resources.ts";
 import { createServices, type Services } from "./services.ts";
@@ -50,7 +51,13 @@ function addMiddleware(app: Router, services: Services, findRoutes: FindRoutes):
   app.use(logRequests(services));
   if (traceRequests) app.use(traceRequests);
   app.use(
-    authenticate({ keyring, tokens, clock, schemeOf: (path) => findScheme(findRoutes(path)) }),
+    authenticate({
+      keyring,
+      tokens,
+      epochOf: createEpochReader(services),
+      clock,
+      schemeOf: (path) => findScheme(findRoutes(path)),
+    }),
   );
   app.use(limitRequests(config));
   const readJson = jsonBody(config.bodyLimitBytes);

@@ -89,7 +89,7 @@ const app = createApp({
   ...(tracing && { traceRequests: (await import("./http/request-tracing.ts")).traceRequests() }),
   config: {
     apiKey: configuration.TIDINGS_API_KEY,
-    tokenSecret: configuration.TOKEN_SECRET,
+    tokenSecrets: configuration.TOKEN_SECRET,
     bodyLimitBytes: configuration.API_BODY_LIMIT_BYTES,
     requestsPerMinute: configuration.API_REQUESTS_PER_MINUTE,
     mailboxShards: configuration.MAILBOX_SHARDS,

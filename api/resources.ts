@@ -27,7 +27,9 @@ import { decisionPreviewRoutes } from "./policy/preview-routes.ts";
 import { policyRoutes } from "./policy/routes.ts";
 import { policySimulationRoutes } from "./policy/simulation-routes.ts";
 import { recipientBulkRoutes } from "./recipients/bulk-routes.ts";
+import { erasureRoutes } from "./recipients/erase-routes.ts";
 import { recipientImportRoutes } from "./recipients/import-routes.ts";
+import { recipientLinkRoutes } from "./recipients/links-routes.ts";
 import { recipientListRoutes } from "./recipients/list-routes.ts";
 import { preferenceRoutes } from "./recipients/preference-routes.ts";
 import { recipientRoutes } from "./recipients/routes.ts";
@@ -58,8 +60,10 @@ export const resources = {
     recipientBulkRoutes,
     recipientListRoutes,
     recipientRoutes,
+    erasureRoutes,
     preferenceRoutes,
     preferenceTokenRoutes,
+    recipientLinkRoutes,
     timelineRoutes,
     segmentMemberRoutes,
   ],

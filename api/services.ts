@@ -38,7 +38,7 @@ export function createServices(deps: ApiDeps): Services {
     ...deps,
     metrics,
     keyring: createKeyring({ prisma, clock, bootstrapKey: config.apiKey }),
-    tokens: createTokens(config.tokenSecret),
+    tokens: createTokens(config.tokenSecrets),
     readPolicySnapshot,
     readLedger: createLedgerReader({ pool, readRulebook: readPolicySnapshot }),
     templateVersions: createTemplateVersions(prisma),

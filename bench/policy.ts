@@ -122,7 +122,7 @@ function createWorld(
     logger,
     config: {
       apiKey,
-      tokenSecret: secret,
+      tokenSecrets: [secret],
       bodyLimitBytes: 10_000_000,
       requestsPerMinute: 10_000_000,
       mailboxShards: 1,
@@ -152,7 +152,7 @@ function createWorld(
     retry: { baseMs: 1_000, capMs: 1_000, attempts: 10 },
     mailboxShards: 1,
     answersMs: 20_000,
-    links: createActionLinks({ secret, publicUrl: "http://127.0.0.1" }),
+    links: createActionLinks({ secrets: [secret], publicUrl: "http://127.0.0.1" }),
     wake: () => Promise.resolve(),
     lingerMs: 0,
   });

@@ -8,6 +8,7 @@ import {
   MigrationError,
   writeMigration,
 } from "../prisma/migrate.ts";
+import { grantToApplication } from "../prisma/grants.ts";
 import { startThrowawayPostgres } from "./stack/postgres.ts";
 
 const program = new Command("migrate").description(
@@ -16,13 +17,18 @@ const program = new Command("migrate").description(
 
 program
   .command("apply")
-  .description("apply what is missing to the database of DATABASE_URL")
-  .action(async () => {
+  .description("apply what is missing to the database of DATABASE_URL, whose role owns the tables")
+  .option("--app-role <role>", "then let this role do what API and workers do, and nothing more")
+  .action(async ({ appRole }: { appRole?: string }) => {
     const { DATABASE_URL } = readEnvironment(["DATABASE_URL"], process.env);
     const applied = await applyMigrations(DATABASE_URL);
     console.log(
       applied.length === 0 ? "The database is up to date." : `Applied ${applied.join(", ")}.`,
     );
+    if (appRole !== undefined) {
+      await grantToApplication(DATABASE_URL, appRole);
+      console.log(`${appRole} may read and write rows.`);
+    }
   });
 
 program

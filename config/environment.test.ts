@@ -122,6 +122,25 @@ describe("a secret in a file", () => {
   });
 });
 
+describe("TOKEN_SECRET", () => {
+  const read = (value: string) => readEnvironment(["TOKEN_SECRET"], { TOKEN_SECRET: value });
+  const [newest, older] = ["n".repeat(32), "an older secret that has blanks in it"];
+
+  it("is a secret a line, the newest first", () => {
+    expect(read(older)).toEqual({ TOKEN_SECRET: [older] });
+    expect(read(`${newest}\n\n ${older}\r\n`)).toEqual({ TOKEN_SECRET: [newest, older] });
+  });
+
+  it("is refused where one of them is too short", () => {
+    expect(faultsOf(["TOKEN_SECRET"], { TOKEN_SECRET: "short" })).toEqual([
+      "TOKEN_SECRET must have at least 32 characters",
+    ]);
+    expect(faultsOf(["TOKEN_SECRET"], { TOKEN_SECRET: `${newest}\nshort` })).toEqual([
+      "TOKEN_SECRET must have at least 32 characters on each line",
+    ]);
+  });
+});
+
 describe("SMTP_URL", () => {
   const providers = (text: string) => readEnvironment(["SMTP_URL"], { SMTP_URL: text }).SMTP_URL;
 
@@ -162,6 +181,21 @@ describe("SMTP_URL", () => {
   it("decodes the credentials", () => {
     expect(providers("smtp://ada%40example.org:p%3Aa%2Fss%25@mail.example.org")).toMatchObject([
       { auth: { user: "ada@example.org", pass: "p:a/ss%" } },
+    ]);
+  });
+
+  it("has TLS required where there is a password, and is refused where it says otherwise", () => {
+    for (const tls of ["", "?tls=required", "?tls=unverified"])
+      expect(providers(`smtp://ada:pass@mail.example.org${tls}`)).toMatchObject([
+        { requireTls: true },
+      ]);
+    expect(
+      faultsOf(["SMTP_URL"], { SMTP_URL: "smtp://ada:pass@mail.example.org?tls=offered" }),
+    ).toEqual([
+      "SMTP_URL would send a password without TLS: leave tls=offered out, or say tls=required",
+    ]);
+    expect(providers("smtps://ada:pass@mail.example.org?tls=offered")).toMatchObject([
+      { secure: true },
     ]);
   });
 
@@ -251,6 +285,9 @@ describe("EVENTS_URL", () => {
       "EVENTS_SECRET is not set: EVENTS_URL needs it",
     ]);
     const both = { EVENTS_URL: url, EVENTS_SECRET: "s".repeat(24) };
-    expect(readEnvironment(["EVENTS_URL", "EVENTS_SECRET"], both)).toEqual(both);
+    expect(readEnvironment(["EVENTS_URL", "EVENTS_SECRET"], both)).toEqual({
+      ...both,
+      EVENTS_SECRET: [both.EVENTS_SECRET],
+    });
   });
 });

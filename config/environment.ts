@@ -34,7 +34,7 @@ export interface SmtpProvider {
   port: number;
   /** TLS from the first byte (`smtps:`); otherwise STARTTLS is used where the server offers it. */
   secure: boolean;
-  /** `?tls=required`: fail rather than speak in the clear. */
+  /** `?tls=required`, or a password: fail rather than speak in the clear. */
   requireTls: boolean;
   /** `?tls=unverified`: accept a certificate that cannot be verified. */
   verifyTls: boolean;
@@ -82,12 +82,20 @@ const smtpProviders = z.string().transform((text, context): SmtpProvider[] => {
       return z.NEVER;
     }
     const secure = url.protocol === "smtps:";
+    const hasPassword = auth.user !== "";
+    if (hasPassword && !secure && url.searchParams.get("tls") === "offered") {
+      context.addIssue({
+        code: "custom",
+        message: "would send a password without TLS: leave tls=offered out, or say tls=required",
+      });
+      return z.NEVER;
+    }
     providers.push({
       name: options.data.name,
       host: url.hostname.replace(/^\[|\]$/g, ""),
       port: url.port ? Number(url.port) : secure ? 465 : 587,
       secure,
-      requireTls: options.data.tls === "required",
+      requireTls: options.data.tls === "required" || hasPassword,
       verifyTls: options.data.tls !== "unverified",
       auth: auth.user ? auth : null,
       connections: options.data.connections,
@@ -133,6 +141,16 @@ const mailFromDomains = z
 const publicUrl = webUrl
   .refine((url) => !/[?#]/.test(url), "must be without a query and a fragment")
   .transform((url) => url.replace(/\/+$/, ""));
+
+/** A secret a line, the newest first: it is used, and those before it are still known until nobody uses them. */
+const secrets = (min: number, given: z.ZodString) =>
+  given
+    .transform((text) => text.split("\n").map((line) => line.trim()))
+    .transform((lines) => lines.filter((line) => line !== ""))
+    .refine((lines) => lines.length > 0 && lines.every((line) => line.length >= min), {
+      error: ({ input }) =>
+        `must have at least ${min} characters${(input as string[]).length > 1 ? " on each line" : ""}`,
+    });
 
 /** Of OpenTelemetry's own variables those without which it is not loaded. */
 const collector = z
@@ -189,12 +207,12 @@ export const variables = {
     .describe(
       "The first API key, a secret of at least 24 characters with the role `admin`, which can create the other keys. `npm start` generates one and stores it in `.tidings/api-key`.",
     ),
-  TOKEN_SECRET: z
-    .string("is a secret of at least 32 characters that links in messages are signed with")
-    .min(32, "must have at least 32 characters")
-    .describe(
-      "Secret of at least 32 characters that signs recipients' tokens and the links in messages. After it changes, existing tokens and links are refused. `npm start` generates one and stores it in `.tidings/token-secret`.",
-    ),
+  TOKEN_SECRET: secrets(
+    32,
+    z.string("is a secret of at least 32 characters that links in messages are signed with"),
+  ).describe(
+    "Secrets of at least 32 characters, one on each line, for recipients' tokens and the links in messages. The first one signs; what any of them has signed is accepted, so that a secret can be [rotated](runbook.md). `npm start` generates one and stores it in `.tidings/token-secret`.",
+  ),
   /** Without a slash at its end. */
   PUBLIC_URL: publicUrl
     .prefault("http://127.0.0.1:8080")
@@ -206,12 +224,10 @@ export const variables = {
     .describe(
       "An `http://` or `https://` address to which recipients' actions are POSTed. Without it, events are only stored and listed.",
     ),
-  EVENTS_SECRET: z
-    .string()
-    .min(24, "must have at least 24 characters")
+  EVENTS_SECRET: secrets(24, z.string())
     .optional()
     .describe(
-      "Secret of at least 24 characters that signs what is POSTed to `EVENTS_URL`. It is required with `EVENTS_URL`.",
+      "Secrets of at least 24 characters, one on each line, each of which signs what is POSTed to `EVENTS_URL`. One is required with `EVENTS_URL`.",
     ),
   SMTP_URL: smtpProviders.describe(
     "SMTP servers, separated by spaces and tried in order: `smtp://user:password@host:port?name=…&connections=10&messages=100&tls=required`, or `smtps://` for TLS from the first byte ([options](#smtp_url-options)). With `npm start`, messages go to these servers and no mailbox is started.",

@@ -16,11 +16,13 @@ keep() {
 
 keep postgres-password "$(random)"
 keep tidings-database-password "$(random)"
+keep tidings-app-database-password "$(random)"
 keep temporal-database-password "$(random)"
 keep grafana-password "$(random)"
 keep tidings-api-key "$(random)"
 keep token-secret "$(random)"
 keep events-secret "$(random)"
 keep database-url "postgresql://tidings:$(cat secrets/tidings-database-password)@postgres:5432/tidings"
+keep app-database-url "postgresql://tidings_app:$(cat secrets/tidings-app-database-password)@postgres:5432/tidings"
 # The mailbox of docker-compose.yml, which passes nothing on. Write your provider's URL here before you go live.
 keep smtp-url "smtp://mailpit:1025?name=mailpit"

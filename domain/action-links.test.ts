@@ -5,7 +5,7 @@ import { dayMs } from "./time/local-time.ts";
 import { createTokens } from "./tokens.ts";
 
 const secret = "a-secret-of-at-least-32-characters";
-const links = createActionLinks({ secret, publicUrl: "https://example.org/notify" });
+const links = createActionLinks({ secrets: [secret], publicUrl: "https://example.org/notify" });
 const now = new Date("2027-03-01T09:00:00Z");
 
 const tokenOf = (url: string) => /^https:\/\/example\.org\/notify\/a\/([\w.-]+)$/.exec(url)![1]!;
@@ -15,14 +15,14 @@ describe("a link of a message", () => {
     const [delivery, group] = [newUuid(now), newUuid(now)];
     const snooze = { action: "snooze", minutes: 60 } as const;
     const view = { action: "view", url: "https://tasks.example.org/17" } as const;
-    const tokens = createTokens(secret);
-    const one = tokenOf(await links.forDelivery(delivery, snooze, now));
+    const tokens = createTokens([secret]);
+    const one = tokenOf(await links.forDelivery(delivery, snooze, { epoch: 3, now }));
     expect(await tokens.verifyActionToken(one, now)).toMatchObject({
-      claims: { target: { delivery }, action: snooze },
+      claims: { target: { delivery }, action: snooze, epoch: 3 },
     });
-    const all = tokenOf(await links.forGroup(group, view, now));
+    const all = tokenOf(await links.forGroup(group, view, { epoch: 0, now }));
     expect(await tokens.verifyActionToken(all, now)).toMatchObject({
-      claims: { target: { group }, action: view },
+      claims: { target: { group }, action: view, epoch: 0 },
     });
     const end = new Date(now.getTime() + 30 * dayMs);
     expect(await tokens.verifyActionToken(one, end)).toEqual({ fault: "expired" });

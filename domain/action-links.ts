@@ -1,31 +1,40 @@
 import type { RecipientAction } from "./action.ts";
 import { dayMs } from "./time/local-time.ts";
-import { createTokens } from "./tokens.ts";
+import { type ActionTarget, createTokens } from "./tokens.ts";
+
+interface Signing {
+  /** Of the recipient's links (domain/tokens.ts). */
+  epoch: number;
+  now: Date;
+}
 
 /** The links of messages, by which recipients act. Each is good for 30 days, and says nothing about the person. */
 export interface ActionLinks {
-  forDelivery(deliveryId: string, action: RecipientAction, now: Date): Promise<string>;
+  forDelivery(deliveryId: string, action: RecipientAction, signing: Signing): Promise<string>;
   /** On all members of a group at once. */
-  forGroup(groupId: string, action: RecipientAction, now: Date): Promise<string>;
+  forGroup(groupId: string, action: RecipientAction, signing: Signing): Promise<string>;
 }
 
 const lifetimeMs = 30 * dayMs;
 
-/** @param publicUrl where recipients reach the API, without a slash at its end */
+/**
+ * @param secrets as `createTokens` takes them
+ * @param publicUrl where recipients reach the API, without a slash at its end
+ */
 export function createActionLinks({
-  secret,
+  secrets,
   publicUrl,
 }: {
-  secret: string;
+  secrets: readonly string[];
   publicUrl: string;
 }): ActionLinks {
-  const tokens = createTokens(secret);
-  const link = (token: string) => `${publicUrl}/a/${token}`;
-  const expiry = (now: Date) => new Date(now.getTime() + lifetimeMs);
+  const tokens = createTokens(secrets);
+  const sign = async (target: ActionTarget, action: RecipientAction, { epoch, now }: Signing) => {
+    const expiresAt = new Date(now.getTime() + lifetimeMs);
+    return `${publicUrl}/a/${await tokens.signActionToken({ target, action, epoch, expiresAt })}`;
+  };
   return {
-    forDelivery: async (delivery, action, now) =>
-      link(await tokens.signActionToken({ target: { delivery }, action, expiresAt: expiry(now) })),
-    forGroup: async (group, action, now) =>
-      link(await tokens.signActionToken({ target: { group }, action, expiresAt: expiry(now) })),
+    forDelivery: (delivery, action, signing) => sign({ delivery }, action, signing),
+    forGroup: (group, action, signing) => sign({ group }, action, signing),
   };
 }

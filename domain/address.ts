@@ -1,4 +1,5 @@
 import { domainToASCII, domainToUnicode } from "node:url";
+import { oneLine } from "./text.ts";
 
 /** A mailbox that is safe to write into an envelope and a header as it stands. */
 export interface Mailbox {
@@ -53,6 +54,20 @@ export function parseMailbox(text: string): Mailbox | null {
   return Buffer.byteLength(address) > 254
     ? null
     : { address, domain, smtpUtf8: !/^[!-~]*$/.test(local) };
+}
+
+/**
+ * Why nothing is sent to an address, or null. Beside what is no mailbox these are addresses that programs on the way have taken for more:
+ * `%` and `!` before the @ once meant a route over other servers, and what begins with `-` an option of a command.
+ */
+export function mailboxFault(text: string): string | null {
+  if (parseMailbox(text) === null) return "must be an e-mail address, such as ada@example.org";
+  const local = text.slice(0, text.lastIndexOf("@"));
+  if (/[%!]/.test(local))
+    return "must have no % or ! before the @, by which mail has been routed over other servers";
+  return local.startsWith("-")
+    ? "must not begin with -, which programs that handle mail have taken for an option"
+    : null;
 }
 
 /** One text for all spellings of an address: what suppressions are kept and looked up by. Null for what is no mailbox. */
@@ -123,6 +138,6 @@ export function parseSender(text: string): Sender | null {
   const named = /^\s*(.*?)\s*<([^<>]*)>\s*$/s.exec(text);
   const mailbox = parseMailbox(named ? named[2]! : text.trim());
   if (!mailbox || mailbox.smtpUtf8) return null;
-  const name = (named?.[1] ?? "").replace(/^"(.*)"$/s, "$1").replace(/[\s\p{Cc}]+/gu, " ");
+  const name = oneLine((named?.[1] ?? "").replace(/^"(.*)"$/s, "$1"));
   return { mailbox, name };
 }

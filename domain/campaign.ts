@@ -6,7 +6,7 @@ import { instant } from "./time/instant.ts";
 import { typeKey } from "./policy/notification-type.ts";
 import { notificationData, templateReference } from "./notification.ts";
 import { priorities } from "./priority.ts";
-import { text } from "./text.ts";
+import { nameText } from "./text.ts";
 
 export const campaignStatuses = [
   "draft",
@@ -36,7 +36,7 @@ export const throttle = z
   }));
 
 export const newCampaign = z.strictObject({
-  name: text(200),
+  name: nameText(200),
   template: templateReference,
   audience,
   data: notificationData,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { parseMailbox } from "./address.ts";
 import { emailAddress } from "./recipient.ts";
-import { text } from "./text.ts";
+import { nameText } from "./text.ts";
 
 const identityAddress = emailAddress.refine(
   (address) => parseMailbox(address)?.smtpUtf8 === false,
@@ -10,7 +10,7 @@ const identityAddress = emailAddress.refine(
 
 /** Whom a mail is from, and where answers to it go. Part by part; what is left out is said by somebody else. */
 export const emailIdentityParts = {
-  fromName: text(100).optional().meta({
+  fromName: nameText(100).optional().meta({
     description: "The name in the From header",
     example: "Ada of Example",
   }),

@@ -4,7 +4,7 @@ import { instant } from "./time/instant.ts";
 import { resourceKey } from "./key.ts";
 import { typeKey } from "./policy/notification-type.ts";
 import { priorities } from "./priority.ts";
-import { text } from "./text.ts";
+import { nameText, text } from "./text.ts";
 
 /** Names a template among its callers; part of a URL. */
 export const templateKey = resourceKey.meta({ example: "order-shipped" });
@@ -34,7 +34,7 @@ const maxNotificationRecipients = 1_000;
 export const notificationActions = z
   .array(
     actionForms({
-      label: text(60)
+      label: nameText(60)
         .optional()
         .meta({ description: "What the link says", example: "Remind me later" }),
     }),

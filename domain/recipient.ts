@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { keptAddress, parseMailbox } from "./address.ts";
+import { keptAddress, mailboxFault } from "./address.ts";
 import { idPrefixes, parsePublicId } from "./ids.ts";
 import { withoutEmpty } from "./merge-patch.ts";
 import { preferences, preferencesPatch } from "./policy/preferences.ts";
-import { findUnstorable, text, trimBlanks } from "./text.ts";
+import { findUnstorable, nameText, trimBlanks } from "./text.ts";
 import { isTimeZone, timeZoneFault } from "./time/zone-names.ts";
 
 const publicIdPrefix = `${idPrefixes.recipient}_`;
@@ -12,7 +12,7 @@ const publicIdPrefix = `${idPrefixes.recipient}_`;
  * The caller's own name for a recipient. Never looks like one of our ids, so that either may stand for the recipient, and has no blank
  * at its edges, which nobody sees and which would make a second person.
  */
-export const externalId = text(200)
+export const externalId = nameText(200)
   .refine(
     (value) => !value.startsWith(publicIdPrefix),
     `must not start with ${publicIdPrefix}, which marks ids that Tidings gave`,
@@ -32,10 +32,9 @@ export function recipientReference(reference: string): { externalId: string } | 
 export const emailAddress = z
   .string()
   .max(254, "must have at most 254 characters")
-  .refine(
-    (text) => parseMailbox(text) !== null,
-    "must be an e-mail address, such as ada@example.org",
-  )
+  .refine((text) => mailboxFault(text) === null, {
+    error: ({ input }) => mailboxFault(String(input)) ?? "",
+  })
   .overwrite(keptAddress);
 
 export const phoneNumber = z

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { z } from "zod";
 import { addressKey } from "./address.ts";
 import type { Channel } from "./channel.ts";
@@ -45,6 +46,13 @@ export function suppressionKey(channel: Channel, address: string): string | null
       return null;
   }
 }
+
+/**
+ * What stands in the place of a suppressed address once the person who had it has been erased: it goes on being suppressed, and nobody can
+ * read it there.
+ */
+export const hashedAddress = (address: string): string =>
+  `sha256:${createHash("sha256").update(address).digest("hex")}`;
 
 function normalise<Suppression extends { channel: SuppressedChannel; address: string }>(
   suppression: Suppression,

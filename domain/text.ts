@@ -15,6 +15,23 @@ export function text(max: number, min = 1) {
     .refine((value) => !unstorable.test(value), unstorableMessage);
 }
 
+/**
+ * Characters that nobody sees and that change how what is beside them is read: controls, line and paragraph separators, and marks that turn
+ * the direction of text (UAX 9), by which a name can look like another, or an address read otherwise.
+ */
+const deceptive = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
+
+/** A name, in one line, that reads as it is written. */
+export const nameText = (max: number) =>
+  text(max).refine(
+    (value) => !deceptive.test(value),
+    "must not contain control characters, or characters that turn the direction of text",
+  );
+
+/** A text in one line, without what would have it read otherwise. */
+export const oneLine = (value: string): string =>
+  value.replaceAll(new RegExp(`(?:\\s|${deceptive.source})+`, "gu"), " ").trim();
+
 /** The first `max` UTF-16 units of a text: one less where half of a surrogate pair would be the last. */
 export function cutText(text: string, max: number): string {
   return text.length <= max ? text : text.slice(0, max).replace(/[\ud800-\udbff]$/, "");
@@ -32,6 +49,13 @@ export function trimBlanks(value: string): string {
   return value.slice(from, to);
 }
 
+/** For a regular expression: nothing in the text stands for anything else. */
+export const escapePattern = (text: string): string =>
+  text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`);
+
+/** Names that copies of objects lose, or that stand for what objects are made by: nothing from outside is called so. */
+export const unsafeKeys: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
+
 const maxJsonDepth = 32;
 
 export interface JsonFault {
@@ -42,8 +66,8 @@ export interface JsonFault {
 
 /**
  * The first thing in a parsed JSON value that could not be stored and read back as it stands: unstorable text in a
- * string or a key, a number beyond a double's range, nesting deeper than `maxDepth`, a key `__proto__` (which copies of
- * objects lose). Null if there is none.
+ * string or a key, a number beyond a double's range, nesting deeper than `maxDepth`, a key of `unsafeKeys`. Null
+ * if there is none.
  */
 export function findUnstorable(
   value: unknown,
@@ -60,7 +84,7 @@ export function findUnstorable(
   if (depth >= maxDepth)
     return { path: [], message: `must not be nested deeper than ${maxDepth} levels` };
   for (const [key, item] of Object.entries(value)) {
-    if (key === "__proto__") return { path: [], message: "must not have the key __proto__" };
+    if (unsafeKeys.has(key)) return { path: [], message: `must not have the key ${key}` };
     if (unstorable.test(key)) return { path: [], message: `has a key that ${unstorableMessage}` };
     const fault = findUnstorable(item, maxDepth, depth + 1);
     if (fault) return { ...fault, path: [Array.isArray(value) ? Number(key) : key, ...fault.path] };

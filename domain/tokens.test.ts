@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto";
+import { createHmac, hkdfSync } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { RecipientAction } from "./action.ts";
@@ -6,7 +6,7 @@ import { newUuid, publicId } from "./ids.ts";
 import { type ActionTarget, createTokens } from "./tokens.ts";
 
 const secret = "a-secret-of-at-least-32-characters";
-const tokens = createTokens(secret);
+const tokens = createTokens([secret]);
 const now = new Date("2027-03-01T09:00:00Z");
 const later = new Date(now.getTime() + 60_000);
 
@@ -35,20 +35,23 @@ describe("a token", () => {
       fc.asyncProperty(target, action, async (on, what) => {
         const token = await tokens.signActionToken({ target: on, action: what, expiresAt: later });
         expect(await tokens.verifyActionToken(token, now)).toEqual({
-          claims: { id: expect.any(String) as string, target: on, action: what },
+          claims: { id: expect.any(String) as string, target: on, action: what, epoch: 0 },
         });
       }),
     );
     const recipientId = newUuid(now);
     expect(await tokens.verifyRecipientToken(await recipientToken(recipientId), now)).toEqual({
-      claims: { recipientId },
+      claims: { recipientId, epoch: 0 },
     });
   });
 
   it("holds an id, a purpose and an expiry, and nothing else", async () => {
     const recipientId = newUuid(now);
     const [header, payload] = parts(await recipientToken(recipientId));
-    expect(decoded(header)).toEqual({ alg: "HS256" });
+    expect(decoded(header)).toEqual({
+      alg: "HS256",
+      kid: expect.stringMatching(/^[\w-]{8}$/) as string,
+    });
     expect(decoded(payload)).toEqual({
       sub: publicId("recipient", recipientId),
       aud: "preferences",
@@ -90,10 +93,44 @@ describe("a token", () => {
     });
     expect(await tokens.verifyActionToken(preferences, now)).toEqual({ fault: "invalid" });
     expect(await tokens.verifyRecipientToken(complete, now)).toEqual({ fault: "invalid" });
-    const others = createTokens(`${secret}!`);
+    const others = createTokens([`${secret}!`]);
     expect(await others.verifyRecipientToken(preferences, now)).toEqual({ fault: "invalid" });
     // An expired one of another purpose is not told apart either.
     expect(await tokens.verifyActionToken(preferences, later)).toEqual({ fault: "invalid" });
+  });
+
+  it("is good under each secret that is known, and signed with the newest", async () => {
+    const newer = "a-newer-secret-of-32-characters-x";
+    const both = createTokens([newer, secret]);
+    const recipientId = newUuid(now);
+    const old = await recipientToken(recipientId);
+    expect(await both.verifyRecipientToken(old, now)).toMatchObject({ claims: { recipientId } });
+    const fresh = await both.signRecipientToken({ recipientId, expiresAt: later });
+    expect(await createTokens([newer]).verifyRecipientToken(fresh, now)).toHaveProperty("claims");
+    expect(await tokens.verifyRecipientToken(fresh, now)).toEqual({ fault: "invalid" });
+    expect(await createTokens([newer]).verifyRecipientToken(old, now)).toEqual({
+      fault: "invalid",
+    });
+    expect(await both.verifyRecipientToken(old, later)).toEqual({ fault: "expired" });
+  });
+
+  it("from before secrets had ids is good under each secret that is known", async () => {
+    const recipientId = newUuid(now);
+    const signed = `${encoded({ alg: "HS256" })}.${encoded({ aud: "preferences", sub: publicId("recipient", recipientId), exp: later.getTime() / 1_000 })}`;
+    const key = hkdfSync("sha256", secret, "", "tidings token: preferences", 32);
+    const old = `${signed}.${createHmac("sha256", Buffer.from(key)).update(signed).digest("base64url")}`;
+    for (const known of [[secret], ["a-newer-secret-of-32-characters-x", secret]])
+      expect(await createTokens(known).verifyRecipientToken(old, now)).toEqual({
+        claims: { recipientId, epoch: 0 },
+      });
+  });
+
+  it("bears the epoch of its recipient", async () => {
+    const recipientId = newUuid(now);
+    const token = await tokens.signRecipientToken({ recipientId, epoch: 7, expiresAt: later });
+    expect(await tokens.verifyRecipientToken(token, now)).toEqual({
+      claims: { recipientId, epoch: 7 },
+    });
   });
 
   it("is not taken once a character of it has changed", async () => {

@@ -1,5 +1,5 @@
 import { createHash, createSecretKey, hkdfSync, type KeyObject } from "node:crypto";
-import { errors, jwtVerify, SignJWT } from "jose";
+import { decodeProtectedHeader, errors, jwtVerify, SignJWT } from "jose";
 import { z } from "zod";
 import { recipientAction, type RecipientAction } from "./action.ts";
 import { parsePublicId, publicId } from "./ids.ts";
@@ -20,23 +20,40 @@ type TokenFault = "expired" | "invalid";
 
 type Verified<Claims> = { claims: Claims } | { fault: TokenFault };
 
+/** Tokens of a recipient are called back by raising their epoch: one that bears another is void. */
+interface Epoch {
+  /** That of the recipient when it was signed; 0 for tokens from before there were any. */
+  epoch: number;
+}
+
 /**
  * Signs and verifies what recipients hold in place of a key: JSON Web Tokens (RFC 7519) under HMAC with SHA-256, with ids
- * and an expiry in them, and nothing about the person. The signature is compared in constant time.
+ * and an expiry in them, and nothing about the person. The signature is compared in constant time. Whether the epoch is the
+ * recipient's still is for the caller to look up.
  */
 export interface Tokens {
   /** Lets its holder read and change the preferences of one recipient. */
-  signRecipientToken(input: { recipientId: string; expiresAt: Date }): Promise<string>;
-  verifyRecipientToken(token: string, now: Date): Promise<Verified<{ recipientId: string }>>;
+  signRecipientToken(
+    input: Partial<Epoch> & { recipientId: string; expiresAt: Date },
+  ): Promise<string>;
+  verifyRecipientToken(
+    token: string,
+    now: Date,
+  ): Promise<Verified<Epoch & { recipientId: string }>>;
   /** Lets its holder do one thing. The same claims and expiry make the same token. */
-  signActionToken(claims: ActionClaims & { expiresAt: Date }): Promise<string>;
+  signActionToken(claims: ActionClaims & Partial<Epoch> & { expiresAt: Date }): Promise<string>;
   /** `id` is the token's own: the same however often it is sent, and however its signature is spelt. */
-  verifyActionToken(token: string, now: Date): Promise<Verified<ActionClaims & { id: string }>>;
+  verifyActionToken(
+    token: string,
+    now: Date,
+  ): Promise<Verified<ActionClaims & Epoch & { id: string }>>;
 }
 
 const algorithm = "HS256";
 
-const recipientPayload = z.object({ sub: publicIdOf("recipient") });
+const epochClaim = z.int().min(0).default(0);
+
+const recipientPayload = z.object({ sub: publicIdOf("recipient"), epoch: epochClaim });
 
 const actionPayload = z.object({
   sub: z.union([
@@ -44,21 +61,31 @@ const actionPayload = z.object({
     publicIdOf("group").transform((group) => ({ group })),
   ]),
   act: recipientAction,
+  epoch: epochClaim,
 });
 
-/** @param secret at least 32 characters that nobody else knows */
-export function createTokens(secret: string): Tokens {
-  const keys: Record<Purpose, KeyObject> = {
-    preferences: keyFor(secret, "preferences"),
-    action: keyFor(secret, "action"),
-  };
+/**
+ * @param secrets each at least 32 characters that nobody else knows: the first one signs, and what any of them signed is good. A token
+ *   names its secret by an id, which tells nothing of it; those from before there were ids are tried with each.
+ */
+export function createTokens(secrets: readonly string[]): Tokens {
+  const keyring = secrets.map((secret) => ({
+    id: keyIdOf(secret),
+    keys: { preferences: keyFor(secret, "preferences"), action: keyFor(secret, "action") },
+  }));
+  const [newest] = keyring;
+  if (!newest) throw new Error("tokens need a secret");
 
-  const sign = (purpose: Purpose, payload: Record<string, unknown>, expiresAt: Date) =>
-    new SignJWT(payload)
-      .setProtectedHeader({ alg: algorithm })
+  const sign = (
+    purpose: Purpose,
+    { epoch, ...payload }: Epoch & Record<string, unknown>,
+    expiresAt: Date,
+  ) =>
+    new SignJWT(epoch === 0 ? payload : { ...payload, epoch })
+      .setProtectedHeader({ alg: algorithm, kid: newest.id })
       .setAudience(purpose)
       .setExpirationTime(expiresAt)
-      .sign(keys[purpose]);
+      .sign(newest.keys[purpose]);
 
   async function verify<Payload>(
     purpose: Purpose,
@@ -66,8 +93,24 @@ export function createTokens(secret: string): Tokens {
     token: string,
     now: Date,
   ): Promise<Verified<Payload>> {
+    const kid = keyIdIn(token);
+    for (const { id, keys } of keyring) {
+      if (kid !== undefined && kid !== id) continue;
+      const verified = await verifyWith(keys[purpose], purpose, schema, token, now);
+      if (!("fault" in verified) || verified.fault === "expired") return verified;
+    }
+    return { fault: "invalid" };
+  }
+
+  async function verifyWith<Payload>(
+    key: KeyObject,
+    purpose: Purpose,
+    schema: z.ZodType<Payload>,
+    token: string,
+    now: Date,
+  ): Promise<Verified<Payload>> {
     try {
-      const { payload } = await jwtVerify(token, keys[purpose], {
+      const { payload } = await jwtVerify(token, key, {
         algorithms: [algorithm],
         audience: purpose,
         requiredClaims: ["exp"],
@@ -82,19 +125,21 @@ export function createTokens(secret: string): Tokens {
   }
 
   return {
-    signRecipientToken: ({ recipientId, expiresAt }) =>
-      sign("preferences", { sub: publicId("recipient", recipientId) }, expiresAt),
+    signRecipientToken: ({ recipientId, epoch = 0, expiresAt }) =>
+      sign("preferences", { sub: publicId("recipient", recipientId), epoch }, expiresAt),
     async verifyRecipientToken(token, now) {
       const verified = await verify("preferences", recipientPayload, token, now);
-      return "fault" in verified ? verified : { claims: { recipientId: verified.claims.sub } };
+      if ("fault" in verified) return verified;
+      const { sub: recipientId, epoch } = verified.claims;
+      return { claims: { recipientId, epoch } };
     },
-    signActionToken: ({ target, action, expiresAt }) =>
-      sign("action", { sub: shownTarget(target), act: action }, expiresAt),
+    signActionToken: ({ target, action, epoch = 0, expiresAt }) =>
+      sign("action", { sub: shownTarget(target), act: action, epoch }, expiresAt),
     async verifyActionToken(token, now) {
       const verified = await verify("action", actionPayload, token, now);
       if ("fault" in verified) return verified;
-      const { sub: target, act: action } = verified.claims;
-      return { claims: { id: idOf(token), target, action } };
+      const { sub: target, act: action, epoch } = verified.claims;
+      return { claims: { id: idOf(token), target, action, epoch } };
     },
   };
 }
@@ -107,10 +152,22 @@ function idOf(token: string): string {
 }
 
 /** RFC 5869: from one secret a key for each purpose, of which none tells another. */
-function keyFor(secret: string, purpose: Purpose): KeyObject {
-  return createSecretKey(
-    new Uint8Array(hkdfSync("sha256", secret, "", `tidings token: ${purpose}`, 32)),
-  );
+const derive = (secret: string, purpose: string, bytes: number) =>
+  new Uint8Array(hkdfSync("sha256", secret, "", `tidings token: ${purpose}`, bytes));
+
+const keyFor = (secret: string, purpose: Purpose): KeyObject =>
+  createSecretKey(derive(secret, purpose, 32));
+
+const keyIdOf = (secret: string): string =>
+  Buffer.from(derive(secret, "key id", 6)).toString("base64url");
+
+/** Undefined where it names none, or is no token at all. */
+function keyIdIn(token: string): unknown {
+  try {
+    return decodeProtectedHeader(token).kid;
+  } catch {
+    return undefined;
+  }
 }
 
 function shownTarget(target: ActionTarget): string {

@@ -40,7 +40,12 @@ const softBounceDays = 3;
 const softSuppressionDays = 90;
 const noteLimit = 1_000;
 
+/** Of a person who was erased while the message was on its way the address is kept as a hash (domain/suppression.ts). */
+const keptAddress = `CASE WHEN EXISTS (SELECT FROM recipients r WHERE r.id = b.recipient_id AND r.erased_at IS NOT NULL)
+     THEN 'sha256:' || encode(sha256(convert_to(b.address, 'UTF8')), 'hex') ELSE b.address END`;
+
 interface SuppressParameters {
+  recipientIds: readonly string[];
   ids: readonly string[];
   channels: readonly Channel[];
   addresses: readonly string[];
@@ -58,8 +63,9 @@ const columns = "id, channel, address, reason, note, created_by, created_at, exp
 
 const suppressStatement = defineStatement<SuppressParameters>(
   `INSERT INTO suppressions AS s (${columns})
-   SELECT DISTINCT ON (b.channel, b.address) b.id, b.channel, b.address, 'bounced'::suppression_reason, b.note, b.delivery_id, clock_timestamp(), NULL::timestamptz
-   FROM unnest(:ids::uuid[], :channels::channel[], :addresses::text[], :notes::text[], :deliveryIds::text[]) AS b(id, channel, address, note, delivery_id)
+   SELECT DISTINCT ON (b.channel, b.address) b.id, b.channel, ${keptAddress}, 'bounced'::suppression_reason, b.note, b.delivery_id, clock_timestamp(), NULL::timestamptz
+   FROM unnest(:ids::uuid[], :channels::channel[], :addresses::text[], :notes::text[], :deliveryIds::text[], :recipientIds::uuid[])
+     AS b(id, channel, address, note, delivery_id, recipient_id)
    ORDER BY b.channel, b.address, b.id
    ${unless(givesWay)}`,
   "suppress-bounced",
@@ -67,11 +73,9 @@ const suppressStatement = defineStatement<SuppressParameters>(
 
 const failureList = (failures: ReadonlySet<AttemptFailure>) => `'{${[...failures].join(",")}}'`;
 
-const suppressRepeatedStatement = defineStatement<
-  SuppressParameters & { recipientIds: readonly string[]; since: Date }
->(
+const suppressRepeatedStatement = defineStatement<SuppressParameters & { since: Date }>(
   `INSERT INTO suppressions AS s (${columns})
-   SELECT DISTINCT ON (b.channel, b.address) b.id, b.channel, b.address, 'bounced'::suppression_reason, b.note, b.delivery_id, clock_timestamp(), clock_timestamp() + interval '${softSuppressionDays} days'
+   SELECT DISTINCT ON (b.channel, b.address) b.id, b.channel, ${keptAddress}, 'bounced'::suppression_reason, b.note, b.delivery_id, clock_timestamp(), clock_timestamp() + interval '${softSuppressionDays} days'
    FROM unnest(:ids::uuid[], :channels::channel[], :addresses::text[], :notes::text[], :deliveryIds::text[], :recipientIds::uuid[])
      AS b(id, channel, address, note, delivery_id, recipient_id),
    LATERAL (

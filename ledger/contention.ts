@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { defineStatement, type Execute } from "./sql.ts";
 
 /** Rows that a transition has to change are being written by others, and went on being so for too long. Nothing was changed. */
-class LedgerBusy extends Error {
+export class LedgerBusy extends Error {
   override name = "LedgerBusy";
   /** The SQLSTATE of a lock that is not available: whoever asked may ask again. */
   readonly code = "55P03";

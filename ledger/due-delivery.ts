@@ -37,6 +37,8 @@ export interface DueDelivery extends LeasedRow {
   interrupted: boolean;
   erased: boolean;
   recipient: RecipientView;
+  /** What links to this recipient bear (domain/tokens.ts). */
+  linksEpoch: number;
   /** What the recipient has said, if anything, and in which version. */
   preferences: Preferences | null;
   preferencesVersion: number;
@@ -92,6 +94,7 @@ const dueColumns = {
   timeZone: column<string>("r.time_zone"),
   locale: column<string>("r.locale"),
   attributes: column<RecipientView["attributes"]>("r.attributes"),
+  linksEpoch: column<number>("r.links_epoch"),
   preferences: column<Preferences | null>("r.preferences"),
   preferencesVersion: column<number>("r.preferences_version"),
   engagedHours: column<number[] | null>("nullif(r.engaged_hours, '{}')"),
@@ -167,6 +170,7 @@ export function toDueDelivery(row: DueRow): DueDelivery {
       locale: of("locale"),
       attributes: of("attributes"),
     },
+    linksEpoch: of("linksEpoch"),
     preferences: of("preferences"),
     preferencesVersion: of("preferencesVersion"),
     engagedHours: of("engagedHours") ?? [],

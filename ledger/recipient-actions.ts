@@ -198,6 +198,20 @@ export async function recordViews(
   return (await recordEvents(execute, "delivery.viewed", key, events)).size > 0;
 }
 
+const linksEpochStatement = byTarget<object, { epoch: number }>(
+  (column) =>
+    `SELECT r.links_epoch AS epoch FROM deliveries d JOIN recipients r ON r.id = d.recipient_id WHERE d.${column} = :target::uuid LIMIT 1`,
+);
+
+/** What links to the recipient of a target bear by now, if they are good; null where nothing of it is kept any more. */
+export async function readLinksEpoch(
+  execute: Execute,
+  target: ActionTarget,
+): Promise<number | null> {
+  const [row] = await execute(linksEpochStatement(target), { target: idOf(target) });
+  return row?.epoch ?? null;
+}
+
 const learnHourStatement = defineStatement<{ recipientId: string; hour: number }>(`
   UPDATE recipients SET engaged_hours = ARRAY(
     SELECT coalesce(engaged_hours[hour], 0) + (hour = :hour::int + 1)::int FROM generate_series(1, 24) AS hour ORDER BY hour

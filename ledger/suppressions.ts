@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 import { addressOf, type Channel } from "../domain/channel.ts";
-import { suppressionKey, type SuppressionReason } from "../domain/suppression.ts";
+import { hashedAddress, suppressionKey, type SuppressionReason } from "../domain/suppression.ts";
 import type { DueDelivery } from "./due-delivery.ts";
 import { defineStatement, executeOn } from "./sql.ts";
 
@@ -43,12 +43,17 @@ export async function readSuppressions(
   });
   if (keyed.length === 0) return () => null;
   const rows = await executeOn(pool)(suppressedAddresses, {
-    channels: keyed.map(({ channel }) => channel),
-    addresses: keyed.map(({ address }) => address),
+    channels: keyed.flatMap(({ channel }) => [channel, channel]),
+    addresses: keyed.flatMap(({ address }) => [address, hashedAddress(address)]),
   });
   if (rows.length === 0) return () => null;
   const found = new Map(rows.map((row) => [`${row.channel} ${row.address}`, row]));
-  return (one) => found.get(`${one.channel} ${keyOf(one)}`) ?? null;
+  return (one) => {
+    const key = keyOf(one);
+    if (key === null) return null;
+    const kept = [key, hashedAddress(key)].map((address) => found.get(`${one.channel} ${address}`));
+    return kept[0] ?? kept[1] ?? null;
+  };
 }
 
 const keyOf = ({ channel, address }: ChannelAddress) =>

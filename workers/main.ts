@@ -195,11 +195,11 @@ async function main(): Promise<void> {
     },
     events:
       environment.EVENTS_URL !== undefined && environment.EVENTS_SECRET !== undefined
-        ? { url: environment.EVENTS_URL, secret: environment.EVENTS_SECRET }
+        ? { url: environment.EVENTS_URL, secrets: environment.EVENTS_SECRET }
         : null,
     mailboxShards: environment.MAILBOX_SHARDS,
     links: createActionLinks({
-      secret: environment.TOKEN_SECRET,
+      secrets: environment.TOKEN_SECRET,
       publicUrl: environment.PUBLIC_URL,
     }),
     workflows: workflowSource(),

@@ -32,7 +32,7 @@ type GroupPart = Pick<DueGroup, "id" | "kind">;
 
 /** Of a delivery and what it brings, what its message says something of. */
 export interface Part {
-  delivery: Pick<DueDelivery, "id" | "recipient"> & { group: GroupPart | null };
+  delivery: Pick<DueDelivery, "id" | "recipient" | "linksEpoch"> & { group: GroupPart | null };
   source: Pick<
     Source,
     | "templateVersionId"
@@ -93,7 +93,7 @@ export function createSummaries({
       const templates = await read(new Set(keys));
       const titleOf = createTitles();
 
-      const itself = ({ delivery: { id }, source }: Part, now: Date) => {
+      const itself = ({ delivery: { id, linksEpoch: epoch }, source }: Part, now: Date) => {
         const content = {
           messageId: publicId("delivery", id),
           templateVersionId: source.templateVersionId,
@@ -105,7 +105,7 @@ export function createSummaries({
         const offered = actionsOf(source);
         // Of thousands a second most offer none: nothing is waited for.
         if (offered.length === 0) return content;
-        const linked = linksTo(offered, (action) => links.forDelivery(id, action, now));
+        const linked = linksTo(offered, (action) => links.forDelivery(id, action, { epoch, now }));
         return linked.then((actions) => ({ ...content, actions }));
       };
 
@@ -117,7 +117,12 @@ export function createSummaries({
           entityId,
           occursAt: occursAt?.toISOString() ?? null,
           when: occursAt && whenText(occursAt, delivery.recipient),
-          url: view ? await links.forDelivery(delivery.id, unlabelled(view), now) : null,
+          url: view
+            ? await links.forDelivery(delivery.id, unlabelled(view), {
+                epoch: delivery.linksEpoch,
+                now,
+              })
+            : null,
         };
       };
 
@@ -150,7 +155,7 @@ export function createSummaries({
           ...(named && { fallback: defaultSummaries[group.kind] }),
           data: await dataOf(group.kind, members, now),
           actions: await linksTo(groupActions(group.kind, members), (action) =>
-            links.forGroup(group.id, action, now),
+            links.forGroup(group.id, action, { epoch: parts[0]!.delivery.linksEpoch, now }),
           ),
         };
       };

@@ -23,6 +23,8 @@ function claimed(): ClaimedMessage {
       unansweredCount: 0,
       reason: "retry",
       dueAt: now,
+      channel: "email",
+      recipient: { email: "Ada@B\u00fccher.example", phone: null },
     },
     source: { guarantee: "at_least_once" },
   }));
@@ -57,6 +59,24 @@ describe("a message that was handed over", () => {
         attempts: [],
         settlement: { status: "failed", reason: "template_error" },
       },
+    ]);
+  });
+});
+
+describe("an answer", () => {
+  it("is kept without the address that the message went to, however it is spelt", () => {
+    const response =
+      "550 <ada@xn--bcher-kva.example>: ADA@B\u00dcCHER.example is nobody, ask bob@example.org";
+    const { settled } = settleMessage(
+      claimed(),
+      {
+        kind: "attempted",
+        attempts: [{ ...attempt, outcome: "permanent", failure: "unknown_address", response }],
+      },
+      terms,
+    );
+    expect(settled[0]!.attempts).toMatchObject([
+      { response: "550 <…>: … is nobody, ask bob@example.org" },
     ]);
   });
 });

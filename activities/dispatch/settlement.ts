@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Attempt, responseLimit } from "../../domain/delivery/attempt.ts";
+import { addressSpellings } from "../../domain/address.ts";
 import { addressOf } from "../../domain/channel.ts";
 import { type Bounce, isBounce } from "../../ledger/bounces.ts";
 import {
@@ -10,6 +11,7 @@ import {
   type Settlement,
 } from "../../domain/delivery/settle.ts";
 import { beginsWithinMs } from "../../domain/delivery/stops.ts";
+import { escapePattern } from "../../domain/text.ts";
 import { TemplateError } from "../../domain/templates/template.ts";
 import type { LedgerClock } from "../../ledger/clock.ts";
 import type { LeasedRow, Ledger, RateGrant, SettledDelivery } from "../../ledger/ledger.ts";
@@ -71,7 +73,9 @@ export function settleMessage(
   faults?: ReadonlyMap<string, unknown>,
 ): EndedMessage {
   const { items } = claimed;
-  const made = result.kind === "attempted" ? result.attempts : [];
+  const { channel, recipient } = items[0]!.delivery;
+  const address = addressOf(channel, recipient);
+  const made = result.kind === "attempted" ? result.attempts.map(withoutAddress(address)) : [];
   const most = (count: (delivery: Item["delivery"]) => number) =>
     Math.max(...items.map(({ delivery }) => count(delivery)));
   const settlement: SettledDelivery["settlement"] =
@@ -111,6 +115,24 @@ export function settleMessage(
   );
   return { claimed, settled, unused: made.every(({ outcome }) => outcome === "transient") };
 }
+
+/**
+ * An attempt without the address that it went to, which the answer may repeat: the recipient may have been erased while it was on its way,
+ * and what is written afterwards must not bring anything of them back.
+ */
+const withoutAddress =
+  (address: string | null) =>
+  (attempt: Attempt): Attempt => {
+    const { response } = attempt;
+    if (response === null || address === null) return attempt;
+    // Most answers name none.
+    if (!response.includes("@")) return attempt;
+    const spellings = addressSpellings(address).map(escapePattern).join("|");
+    return {
+      ...attempt,
+      response: response.replaceAll(new RegExp(spellings, "giu"), "…"),
+    };
+  };
 
 function bounceOf(
   { id, channel, recipient }: Item["delivery"],

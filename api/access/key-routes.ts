@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { instant } from "../../domain/time/instant.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { roles } from "../../domain/role.ts";
-import { text } from "../../domain/text.ts";
+import { nameText } from "../../domain/text.ts";
 import type { ApiKey, Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
 import {
@@ -58,7 +58,7 @@ const withSecret = apiKey
   .openapi("ApiKeyWithSecret");
 
 const newKey = z.strictObject({
-  name: text(200).openapi({ example: "billing service" }),
+  name: nameText(200).openapi({ example: "billing service" }),
   role: z.enum(roles).openapi({ example: "sender" }),
   requestsPerMinute: z.int().min(1).max(100_000_000).nullable().default(null),
   expiresAt: instant.nullable().default(null).openapi({ example: "2027-12-31T00:00:00Z" }),

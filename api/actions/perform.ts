@@ -8,12 +8,13 @@ import type { ActionTarget, Tokens } from "../../domain/tokens.ts";
 import {
   completeDeliveries,
   learnEngagedHour,
+  readLinksEpoch,
   readViewedDeliveries,
   recordViews,
   snoozeDeliveries,
   type ViewedDelivery,
 } from "../../ledger/recipient-actions.ts";
-import { executeIn } from "../../ledger/sql.ts";
+import { executeIn, executeOn } from "../../ledger/sql.ts";
 import type { ChangedRow } from "../../ledger/transitions.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { wakeFor } from "../deliveries/changes.ts";
@@ -44,12 +45,23 @@ export interface ActionOutcome {
 
 /** The action that a token stands for. Throws the problem of one that is good for nothing, or not any more. */
 export async function readAction(
-  tokens: Pick<Tokens, "verifyActionToken">,
+  {
+    tokens,
+    clock,
+    pool,
+  }: Pick<ApiDeps, "clock" | "pool"> & {
+    tokens: Pick<Tokens, "verifyActionToken">;
+  },
   token: string,
-  now: Date,
 ): Promise<Action> {
-  const verified = await tokens.verifyActionToken(token, now);
-  if ("claims" in verified) return verified.claims;
+  const verified = await tokens.verifyActionToken(token, clock());
+  if ("claims" in verified) {
+    const { epoch, ...action } = verified.claims;
+    const current = await readLinksEpoch(executeOn(pool), action.target);
+    if (current !== null && current !== epoch)
+      throw new Problem("expired", "The link has been called back.");
+    return action;
+  }
   throw verified.fault === "expired"
     ? new Problem("expired", "The link has expired.")
     : new Problem("not-found", "There is no such link. It may have been cut off on its way.");

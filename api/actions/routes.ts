@@ -111,7 +111,7 @@ const act = defineRoute({
 
 /** The routes by which recipients act on a message. The token in a link authorises them. */
 export function actionRoutes(services: Services) {
-  const read = (given: string) => readAction(services.tokens, given, services.clock());
+  const read = (given: string) => readAction(services, given);
 
   return createRouter()
     .openapi(follow, (c) =>

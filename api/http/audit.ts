@@ -51,6 +51,23 @@ export async function recordChanges(
   });
 }
 
+/** As `recordChanges`, over a connection of `pg`: one statement, however many there are. */
+export async function recordChangesOver(
+  c: Context<ApiEnv>,
+  client: Pick<PoolClient, "query">,
+  changes: readonly Change[],
+  now: Date,
+): Promise<void> {
+  if (changes.length === 0) return;
+  const entries = changes.map((change) => ({ id: newUuid(now), ...change }));
+  await client.query(
+    `INSERT INTO audit_entries (id, actor, action, resource, request_id, before, after, created_at)
+     SELECT n.id, $2::text, n.action, n.resource, $3::text, n.before, n.after, $4::timestamptz
+     FROM jsonb_to_recordset($1::text::jsonb) AS n(id uuid, action text, resource text, before jsonb, after jsonb)`,
+    [JSON.stringify(entries), c.get("caller").id, c.get("requestId"), now],
+  );
+}
+
 /**
  * Makes an entry for a change that is made in several transactions. It is written in each of them, so that it says what has
  * been done so far, whatever becomes of the rest.

@@ -19,11 +19,14 @@ const recipientRequestsPerMinute = 120;
 export function authenticate({
   keyring,
   tokens,
+  epochOf,
   clock,
   schemeOf,
 }: {
   keyring: Keyring;
   tokens: Pick<Tokens, "verifyRecipientToken">;
+  /** The epoch of a recipient, a UUID, of which a token has to be; null where there is no such recipient. */
+  epochOf: (recipientId: string) => Promise<number | null>;
   clock: () => Date;
   schemeOf: (path: string) => Scheme;
 }) {
@@ -44,7 +47,10 @@ export function authenticate({
             verified.fault === "expired" ? "The token has expired: ask for another." : help,
             secret,
           );
-        const { recipientId } = verified.claims;
+        const { recipientId, epoch } = verified.claims;
+        const current = await epochOf(recipientId);
+        if (current !== null && current !== epoch)
+          throw unauthorized("The token has been called back: ask for another.", secret);
         c.set("recipientId", recipientId);
         c.set("caller", {
           id: "recipient",

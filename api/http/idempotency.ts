@@ -33,9 +33,13 @@ export const idempotencyHeaders = z.object({
 export interface KeyedRequest {
   /** The caller: each has keys of its own. */
   scope: string;
+  /** The hash of the key. */
   key: string;
   hash: string;
 }
+
+/** Callers may write anything into a key, such as an address: the database holds a hash of it. */
+const keptKey = (key: string) => createHash("sha256").update(key).digest("hex");
 
 /** Reads the key of a request whose body has been read and checked; null where it has none. */
 export function readKeyedRequest(c: Context<ApiEnv>): KeyedRequest | null {
@@ -48,7 +52,7 @@ export function readKeyedRequest(c: Context<ApiEnv>): KeyedRequest | null {
   const body = canonicalJson(c.get("body"));
   return {
     scope: c.get("caller").scope,
-    key,
+    key: keptKey(key),
     hash: createHash("sha256")
       .update(`${c.req.method}\n${c.req.path}${search}\n${body}`)
       .digest("hex"),
@@ -103,17 +107,24 @@ const keyStateStatement = defineStatement<{ scope: string; key: string }, KeySta
   keyStateSql(":scope", ":key"),
 );
 
-/** Does `work` and writes its changes to the audit trail, in one transaction. Resolves with what to answer. */
+/**
+ * Does `work` and writes its changes to the audit trail, in one transaction, which may take as long as others may where nothing else is
+ * said. Resolves with what to answer.
+ */
 export async function withAuditedTransaction<Body>(
   c: Context<ApiEnv>,
   { prisma, clock }: Pick<ApiDeps, "prisma" | "clock">,
   work: (tx: Prisma.TransactionClient) => Promise<Work<Body>>,
+  { timeoutMs }: { timeoutMs?: number } = {},
 ): Promise<Body> {
-  const { body, committed } = await prisma.$transaction(async (tx) => {
-    const done = await work(tx);
-    await recordChanges(c, tx, done.changes, clock());
-    return done;
-  });
+  const { body, committed } = await prisma.$transaction(
+    async (tx) => {
+      const done = await work(tx);
+      await recordChanges(c, tx, done.changes, clock());
+      return done;
+    },
+    timeoutMs === undefined ? {} : { timeout: timeoutMs },
+  );
   committed?.();
   return body;
 }

@@ -33,8 +33,8 @@ export interface ApiDeps {
 interface ApiConfig {
   /** The first key, of the role `admin`. */
   apiKey: string;
-  /** Signs what recipients hold (domain/tokens.ts). */
-  tokenSecret: string;
+  /** Sign what recipients hold: the newest comes first (domain/tokens.ts). */
+  tokenSecrets: readonly string[];
   bodyLimitBytes: number;
   /** The limit of each key that has none of its own. */
   requestsPerMinute: number;

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { cutText, trimBlanks } from "../../domain/text.ts";
+import { cutText, trimBlanks, unsafeKeys } from "../../domain/text.ts";
 import { type CellType, cellTypes } from "./cells.ts";
 
 /** What the columns of a file may fill. */
@@ -33,9 +33,6 @@ export const plainName = (name: string): string =>
     .normalize("NFKC")
     .toLowerCase()
     .replaceAll(/[^\p{L}\p{N}]+/gu, "");
-
-/** A name that copies of objects lose. */
-const forbiddenName = "__proto__";
 
 const maxMappingLength = 4_000;
 
@@ -88,7 +85,7 @@ function readTarget(
     return { kind: "part", name: "*" };
   if (openField !== undefined && text.startsWith(`${openField}.`)) {
     const name = text.slice(openField.length + 1);
-    return name === "" || name === forbiddenName ? null : { kind: "part", name };
+    return name === "" || unsafeKeys.has(name) ? null : { kind: "part", name };
   }
   const field = columns.get(text) ?? [...columns.values()].find((one) => one === text);
   return field === undefined || column === "*" ? null : { kind: "field", field };
@@ -174,8 +171,8 @@ export function readHeader(
   const columns = names.map((name, index): Column => {
     const column = readColumn(name, known, mapping);
     if (name === "") fault(`whose column ${index + 1} has no name`);
-    else if (isForbidden(name, known))
-      fault(`with the column ${show(name)}: nothing may be called ${forbiddenName}`);
+    else if (isForbidden(column))
+      fault(`with the column ${show(name)}: nothing may be called ${[...unsafeKeys].join(", ")}`);
     else if (column.targets.length === 0)
       fault(`with the column ${show(name)}: ${mendOf(name, known)}`);
     return column;
@@ -227,10 +224,10 @@ function findTarget(name: string, known: KnownColumns): Target | null {
   return openField === undefined ? { kind: "nothing" } : { kind: "part", name };
 }
 
-const isForbidden = (name: string, known: KnownColumns) => {
-  const target = findTarget(name, known);
-  return name === forbiddenName || (target?.kind === "part" && target.name === forbiddenName);
-};
+const isForbidden = ({ name, targets }: Column) =>
+  targets.length === 0
+    ? unsafeKeys.has(name)
+    : targets.some((target) => target.kind === "part" && unsafeKeys.has(target.name));
 
 function mendOf(name: string, { columns, openField }: KnownColumns): string {
   const names = [...columns.keys()].join(", ");

@@ -4,7 +4,7 @@ import type { Context } from "hono";
 import type { PoolClient } from "pg";
 import { inTransaction } from "../../ledger/transaction.ts";
 import { cutText } from "../../domain/text.ts";
-import { createRunningEntry } from "../http/audit.ts";
+import { type Change, createRunningEntry, recordChangesOver } from "../http/audit.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { findCharset, usualCharsets } from "./charset.ts";
 import {
@@ -102,6 +102,8 @@ interface Written {
   unchanged: number;
   /** Records that cannot be made what they say: what is wrong, by their lines. */
   refused?: { line: number; faults: { path: readonly PropertyKey[]; message: string }[] }[];
+  /** Entries for the audit trail beside that of the whole import. */
+  changes?: readonly Change[];
   /** What to do once the batch is committed. */
   committed?: () => void;
 }
@@ -144,6 +146,7 @@ export async function importStream<Item>(
         const imported = counts.imported + batch.length - refused;
         const failed = counts.failed + refused;
         if (imported > 0) await entry.write(client, { imported, failed });
+        await recordChangesOver(c, client, done.changes ?? [], clock());
         return done;
       });
       written.committed?.();

@@ -4,6 +4,7 @@ import type { RecipientChange } from "../../domain/recipient-change.ts";
 import { withIdempotentTransaction, idempotencyHeaders } from "../http/idempotency.ts";
 import { jsonPointer } from "../http/problem.ts";
 import { releaseFor } from "../deliveries/release.ts";
+import { addressChanges } from "./address-changes.ts";
 import { storeRecipients } from "./upsert.ts";
 import { createChangeSchema, modeParameter, writeModes } from "./write-mode.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
@@ -134,7 +135,10 @@ export function recipientBulkRoutes(services: Services) {
         body: { mode, ...counts, results: outcomes },
         changes:
           counts.created + counts.changed > 0
-            ? [{ action: "recipient.bulk_upsert", resource: "recipients", after: counts }]
+            ? [
+                { action: "recipient.bulk_upsert", resource: "recipients", after: counts },
+                ...addressChanges(results),
+              ]
             : [],
         committed: await releaseFor(c, services, execute, unsettled),
       };

@@ -5,6 +5,7 @@ import { releaseFor } from "../deliveries/release.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import type { Services } from "../services.ts";
+import { addressChanges } from "./address-changes.ts";
 import { importColumns } from "./import-columns.ts";
 import { createChangeSchema, modeParameter, writeModes } from "./write-mode.ts";
 import { storeRecipients } from "./upsert.ts";
@@ -74,6 +75,7 @@ export function recipientImportRoutes(services: Services) {
           refused: results.flatMap((one, place) =>
             one.status === "refused" ? [{ line: items[place]!.line, faults: one.faults }] : [],
           ),
+          changes: addressChanges(results),
           committed: await releaseFor(c, services, execute, unsettled),
         };
       },

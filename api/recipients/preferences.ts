@@ -21,6 +21,7 @@ import { requireMatchIfGiven } from "../http/etag.ts";
 import { withAuditedTransaction } from "../http/idempotency.ts";
 import { definitionOf } from "../notification-types/store.ts";
 import { type FieldError, invalid, jsonPointer } from "../http/problem.ts";
+import { trimPreferenceVersions } from "./preference-versions.ts";
 import { lockRecipient, refuseAbsent, type RecipientName } from "./store.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 import { releaseFor } from "../deliveries/release.ts";
@@ -249,6 +250,7 @@ export async function changePreferences(
     await tx.preferenceVersion.create({
       data: { recipientId: before.id, version, document, createdBy, createdAt: services.clock() },
     });
+    await trimPreferenceVersions(executeIn(tx), [{ id: before.id, preferencesVersion: version }]);
     return {
       body: { ...before, preferences: document as Prisma.JsonObject, preferencesVersion: version },
       changes: [changeOf("preferences.update", publicId("recipient", before.id), stated, wanted)],

@@ -11,12 +11,10 @@ import {
   recipientProfile,
   recipientReference,
 } from "../../domain/recipient.ts";
-import { Prisma } from "../../prisma/generated/client.ts";
+import type { Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { ifMatchHeaders, setEtag } from "../http/etag.ts";
-import { eraseDeliveries } from "../../ledger/transitions.ts";
-import { wakeFor } from "../deliveries/changes.ts";
 import { withAuditedTransaction } from "../http/idempotency.ts";
 import { invalid, jsonPointer } from "../http/problem.ts";
 import { releaseFor } from "../deliveries/release.ts";
@@ -32,13 +30,7 @@ import {
   recipientParams,
   refuseAbsent,
 } from "./store.ts";
-import {
-  createRouter,
-  defineRoute,
-  jsonContent,
-  problemResponse,
-  responses,
-} from "../http/router.ts";
+import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { executeIn } from "../../ledger/sql.ts";
 import { changeVersioned } from "../http/versioned.ts";
 import type { Services } from "../services.ts";
@@ -75,16 +67,6 @@ const get = defineRoute({
   summary: "One recipient",
   request: { params: recipientParams },
   responses: responses(200, "The recipient", recipientAnswer),
-});
-
-const erase = defineRoute({
-  method: "delete",
-  path: "/v1/recipients/{recipient}",
-  access: "admin",
-  summary:
-    "Erase a recipient: personal data and external id are gone for good, and what is still pending is cancelled. Idempotent.",
-  request: { params: recipientParams },
-  responses: { 204: { description: "There is no such recipient any more" }, ...problemResponse },
 });
 
 const patch = defineRoute({
@@ -125,56 +107,7 @@ export function recipientRoutes(services: Services) {
       const named = recipientReference(c.req.valid("param").recipient);
       const row = await patchRecipient(c, services, named, c.req.valid("json"));
       return c.json(recipientJson(row), 200);
-    })
-    .openapi(erase, async (c) => {
-      await eraseRecipient(c, services, recipientReference(c.req.valid("param").recipient));
-      return c.body(null, 204);
     });
-}
-
-/**
- * Erases what is known of a recipient, ends what waits for them, and empties what the audit trail holds of them. Does nothing where
- * they are not there, or were erased before.
- */
-async function eraseRecipient(
-  c: Context<ApiEnv>,
-  services: Services,
-  key: ReturnType<typeof recipientReference>,
-): Promise<void> {
-  const { clock, wakes } = services;
-  const now = clock();
-  await withAuditedTransaction(c, services, async (tx) => {
-    // Waits for those who are adding deliveries for this recipient, so that theirs are cancelled below as well.
-    const [erased] = await tx.recipient.updateManyAndReturn({
-      where: { ...key, erasedAt: null },
-      data: {
-        externalId: null,
-        email: null,
-        phone: null,
-        timeZone: "UTC",
-        locale: "en",
-        attributes: {},
-        preferences: Prisma.DbNull,
-        engagedHours: [],
-        erasedAt: now,
-        version: { increment: 1 },
-      },
-      select: { id: true },
-    });
-    if (!erased) return { body: null, changes: [] };
-    const ended = await eraseDeliveries(executeIn(tx), erased.id);
-    await tx.preferenceVersion.deleteMany({ where: { recipientId: erased.id } });
-    const resource = publicId("recipient", erased.id);
-    await tx.auditEntry.updateMany({
-      where: { resource },
-      data: { before: Prisma.DbNull, after: Prisma.DbNull },
-    });
-    return {
-      body: null,
-      changes: [{ action: "recipient.erase", resource }],
-      committed: () => wakeFor(ended, wakes, c.get("requestId")),
-    };
-  });
 }
 
 /** Creates a recipient, or replaces the one of the same external id; one who is so already stays as they are. */

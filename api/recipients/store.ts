@@ -30,7 +30,7 @@ export const recipientAnswer = z
 /** The columns of a recipient, who is not erased, that the API shows. */
 export type RecipientRow = Omit<
   Recipient,
-  "erasedAt" | "preferences" | "preferencesVersion" | "engagedHours"
+  "erasedAt" | "preferences" | "preferencesVersion" | "engagedHours" | "linksEpoch"
 >;
 
 export function recipientJson(row: RecipientRow): z.output<typeof recipientAnswer> {
@@ -60,7 +60,7 @@ export const recipientParams = z.object({
 });
 
 /** A recipient with their preferences. */
-export type LockedRecipient = Omit<Recipient, "engagedHours">;
+export type LockedRecipient = Omit<Recipient, "engagedHours" | "linksEpoch">;
 
 /** Locks a recipient against other changes to the end of the transaction; undefined where there is none. */
 export async function lockRecipient(

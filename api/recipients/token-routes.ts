@@ -23,7 +23,7 @@ const issue = defineRoute({
   access: "sender",
   summary: "Give a recipient a token for their own preferences",
   description:
-    "Whoever holds it may read and change what this recipient wishes, at /v1/me/preferences, and see what waits for them, at /v1/me/timeline, until it expires: give it to nobody else. It cannot be called back; erasing the recipient ends it.",
+    "Whoever holds it may read and change what this recipient wishes, at /v1/me/preferences, and see what waits for them, at /v1/me/timeline, until it expires: give it to nobody else. It can be called back with all others of theirs: POST /v1/recipients/{recipient}/revoke-links.",
   request: {
     params: recipientParams,
     body: {
@@ -53,10 +53,10 @@ export function preferenceTokenRoutes(services: Services) {
     // A token's expiry has no fractions of a second.
     const nowSeconds = Math.floor(clock().getTime() / 1_000);
     const expiresAt = new Date((nowSeconds + seconds) * 1_000);
-    const recipientId = await withAuditedTransaction(c, services, async (tx) => {
-      const { id } = await readRecipient(tx, named);
+    const { recipientId, epoch } = await withAuditedTransaction(c, services, async (tx) => {
+      const { id, linksEpoch } = await readRecipient(tx, named);
       return {
-        body: id,
+        body: { recipientId: id, epoch: linksEpoch },
         changes: [
           {
             action: "preferences.issue_token",
@@ -66,7 +66,7 @@ export function preferenceTokenRoutes(services: Services) {
         ],
       };
     });
-    const token = await tokens.signRecipientToken({ recipientId, expiresAt });
+    const token = await tokens.signRecipientToken({ recipientId, epoch, expiresAt });
     return c.json({ token, expiresAt: expiresAt.toISOString() }, 201);
   });
 }

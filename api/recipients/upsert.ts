@@ -7,6 +7,7 @@ import {
   wishSame,
 } from "../../domain/recipient-change.ts";
 import { defineStatement, type Execute } from "../../ledger/sql.ts";
+import { trimPreferenceVersions } from "./preference-versions.ts";
 import { type RecipientRow, recipientColumns } from "./store.ts";
 
 interface Storing {
@@ -16,7 +17,7 @@ interface Storing {
 }
 
 /** What became of a change: the recipient before and afterwards, or why they stay as they are. */
-type Stored =
+export type Stored =
   | {
       status: "created" | "changed" | "unchanged";
       before: RecipientRow | null;
@@ -79,8 +80,13 @@ export async function storeRecipients(
       if (made.unsettles) unsettled.push(made.written.id);
     }
     const writing = { createdBy, now };
-    if (changed.length > 0)
+    if (changed.length > 0) {
       await execute(changeKnown, { ...writing, people: JSON.stringify(changed) });
+      await trimPreferenceVersions(
+        execute,
+        changed.filter(({ said }) => said),
+      );
+    }
     const added =
       created.length === 0
         ? []

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { recipientFilter, type RecipientFilter, segmentKey } from "../../domain/audience.ts";
 import { publicId } from "../../domain/ids.ts";
-import { text } from "../../domain/text.ts";
+import { nameText } from "../../domain/text.ts";
 import type { Prisma, Segment } from "../../prisma/generated/client.ts";
 import { describedFilter } from "./audience.ts";
 import { notFound } from "../http/problem.ts";
@@ -9,7 +9,7 @@ import { notFound } from "../http/problem.ts";
 const exampleKey = "pro-customers";
 
 export const newSegmentKey = segmentKey.meta({ example: exampleKey });
-export const segmentName = text(200).openapi({ example: "Pro customers" });
+export const segmentName = nameText(200).openapi({ example: "Pro customers" });
 
 export const segmentParams = z.object({
   key: newSegmentKey.meta({ description: "Of a segment" }),

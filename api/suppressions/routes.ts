@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { restorePlus } from "../../domain/address.ts";
 import { publicId } from "../../domain/ids.ts";
 import {
+  hashedAddress,
   importedSuppression,
   newSuppression,
   type SuppressedChannel,
@@ -41,7 +42,8 @@ const suppression = z
     id: z.string().openapi({ example: exampleIdOf("suppression") }),
     channel: z.enum(suppressedChannels),
     address: z.string().openapi({
-      description: "The address in its normalised spelling",
+      description:
+        "The address in its normalised spelling, or `sha256:` and the hash of that once its recipient has been erased",
       example: "ada@example.org",
     }),
     reason: z.enum(suppressionReasons),
@@ -185,7 +187,12 @@ export function suppressionRoutes(services: Services) {
         filterByCreation(query),
         channel ? { channel: { in: channel } } : {},
         reason ? { reason: { in: reason } } : {},
-        address ?? {},
+        address
+          ? {
+              channel: address.channel,
+              address: { in: [address.address, hashedAddress(address.address)] },
+            }
+          : {},
       ];
       const suppressions = await readPage(
         query,

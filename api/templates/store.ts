@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { notificationData, templateKey, templateVersionNumber } from "../../domain/notification.ts";
-import { text } from "../../domain/text.ts";
+import { nameText } from "../../domain/text.ts";
 import {
   checkContent,
   type TemplateContent,
@@ -45,7 +45,7 @@ export const versionBody = z.strictObject({
   }),
 });
 
-export const templateName = text(200).openapi({ example: "Order shipped" });
+export const templateName = nameText(200).openapi({ example: "Order shipped" });
 
 export const newTemplateKey = templateKey.meta({ example: "order-shipped" });
 

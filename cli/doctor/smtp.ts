@@ -3,7 +3,7 @@ import SMTPConnection from "nodemailer/lib/smtp-connection";
 import type { SmtpProvider } from "../../config/environment.ts";
 import { smtpConnectionOptions } from "../../config/smtp.ts";
 import { MissingError } from "../stack/missing.ts";
-import { ok, reasonOf, warning, type Check } from "./check.ts";
+import { ok, reasonOf, type Check } from "./check.ts";
 import { readIfGiven } from "./configuration.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -21,14 +21,6 @@ export function smtpChecks({ environment }: Surroundings): Check[] {
         const { protocol, signedIn, offersTls } = await greet(provider);
         const where = `${provider.host}:${provider.port}`;
         const found = `${where}, ${protocol ?? "in the clear"}${signedIn ? ", signed in" : ""}`;
-        if (signedIn && protocol === null)
-          return [
-            warning(
-              name,
-              `${found}: the password can be read on its way`,
-              "Use a server with TLS, and tls=required in SMTP_URL",
-            ),
-          ];
         return [
           ok(name, provider.auth || !offersTls ? found : `${found}, no credentials configured`),
         ];
@@ -93,7 +85,9 @@ function faultOf(
   if (code === "ETLS" || /certificate|altnames|\bSSL\b|\bTLS\b/i.test(error.message))
     return new MissingError(
       `${where}: TLS ${requireTls ? "is required and " : ""}fails${/certificate|altnames/i.test(error.message) ? `, ${reasonOf(error)}` : ""}`,
-      "Mend the server's certificate or offer, or say tls=offered or tls=unverified in SMTP_URL",
+      requireTls
+        ? "Mend the server's certificate or offer, or say tls=unverified in SMTP_URL; a password is never sent without TLS"
+        : "Mend the server's certificate or offer, or say tls=unverified in SMTP_URL",
     );
   return new MissingError(
     responseCode === undefined

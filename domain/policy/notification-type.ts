@@ -6,7 +6,7 @@ import { recipientLimits } from "./limits.ts";
 import { mergePatchOf } from "../merge-patch.ts";
 import { typePreferences } from "./preferences.ts";
 import { priorities } from "../priority.ts";
-import { text } from "../text.ts";
+import { nameText, text } from "../text.ts";
 import { webUrl } from "../web-url.ts";
 
 /** Names a type among its callers; part of a URL. */
@@ -16,7 +16,7 @@ const seconds = "must be from 1 to 31536000 seconds";
 const minutes = "must be from 1 to 1440 minutes";
 
 const parts = {
-  name: text(200).meta({ example: "Task deadlines" }),
+  name: nameText(200).meta({ example: "Task deadlines" }),
   priority: z.enum(priorities).meta({
     description: "Of messages that bring none of their own",
     example: "normal",

@@ -2,6 +2,10 @@ import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { AttemptFailure } from "../../domain/delivery/attempt.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
+import { hashedAddress } from "../../domain/suppression.ts";
+import { erasePerson } from "../../ledger/erasure.ts";
+import { executeOn } from "../../ledger/sql.ts";
+import { inTransaction } from "../../ledger/transaction.ts";
 import { campaignWorker } from "../support/campaign-worker.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { patience } from "../support/patience.ts";
@@ -78,6 +82,33 @@ describe("an address that leads to nobody", () => {
     expect((await dispatch(queue)).counts).toEqual({ sent: 1, suppressed: 1 });
     expect(requests.map(({ recipient }) => recipient.id)).toEqual([there]);
   });
+
+  it.each<AttemptFailure>(["unknown_address", "mailbox_full"])(
+    "is kept as a hash where its owner is erased while the message is on its way: %s",
+    async (failure) => {
+      const [gone] = await seed.recipients(1);
+      const address = "gone@example.org";
+      await pool.query("UPDATE recipients SET email = $2 WHERE id = $1", [gone, address]);
+      const refusal = { outcome: "permanent", failure, response: `550 <${address}>: no` } as const;
+      for (let day = 0; failure === "mailbox_full" && day < 2; day += 1) {
+        await sendTo([gone!], () => refusal);
+        await age(1);
+      }
+      await sendTo([gone!], async () => {
+        await inTransaction(pool, (client) =>
+          erasePerson(executeOn(client), { id: gone! }, new Date()),
+        );
+        return refusal;
+      });
+      expect(await suppressions()).toMatchObject([
+        { address: hashedAddress(address), reason: "bounced" },
+      ]);
+      const { rows } = await pool.query(
+        "SELECT to_jsonb(d)::text AS row FROM ended_deliveries d UNION ALL SELECT to_jsonb(a)::text FROM earlier_attempts a UNION ALL SELECT to_jsonb(s)::text FROM suppressions s",
+      );
+      expect(JSON.stringify(rows)).not.toContain(address);
+    },
+  );
 
   it("is suppressed also where its owner had unsubscribed", async () => {
     const [recipient] = await seed.recipients(1);

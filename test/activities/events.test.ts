@@ -98,7 +98,7 @@ function start(deps: Deps = {}) {
   const activity = createPublishEvents({
     pool,
     gates,
-    receiver: { url, secret },
+    receiver: { url, secrets: [secret] },
     retry,
     sweepMs: 20,
     timeoutMs: waitMs,
@@ -154,6 +154,20 @@ describe("events", () => {
     expect(await rows()).toEqual(
       ids.map((id) => ({ id, due: false, published: true, attempts: 1, detail: null })),
     );
+  });
+
+  it("are signed with each secret while one takes the place of another, so that either is enough", async () => {
+    await happened(1);
+    const older = "an older secret of events";
+    start({ receiver: { url, secrets: [secret, older] } });
+    await until(1);
+    const { body, signature } = arrived[0]!;
+    const [, seconds, ...digests] = /^t=(\d+),v1=([0-9a-f]{64}),v1=([0-9a-f]{64})$/.exec(
+      signature,
+    )!;
+    const by = (known: string) =>
+      createHmac("sha256", known).update(`${seconds}.${body}`).digest("hex");
+    expect(digests).toEqual([by(secret), by(older)]);
   });
 
   it("say with ids what happened to what", async () => {
@@ -292,7 +306,7 @@ describe("a receiver that takes nothing now", () => {
 
   it("that is not there is told apart, without its address", async () => {
     await happened(1);
-    start({ receiver: { url: "http://127.0.0.1:1/secret-path", secret } });
+    start({ receiver: { url: "http://127.0.0.1:1/secret-path", secrets: [secret] } });
     await expect.poll(shut).toMatchObject({ reason: expect.stringMatching(/^no answer/) });
     expect(JSON.stringify([await shut(), await rows()])).not.toContain("secret-path");
   });

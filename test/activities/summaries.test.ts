@@ -58,7 +58,12 @@ const item = (
   subject: string,
   source: Partial<Part["source"]> = {},
 ): Part => ({
-  delivery: { id: newUuid(new Date(Date.UTC(2027, 0, 1) + made++)), recipient, group },
+  delivery: {
+    id: newUuid(new Date(Date.UTC(2027, 0, 1) + made++)),
+    recipient,
+    linksEpoch: 0,
+    group,
+  },
   source: {
     templateVersionId: `version of ${subject}`,
     content: { email: { subject, html: `<p>${subject}</p>` } },
@@ -102,7 +107,7 @@ async function template(key: string, html: string, { archived = false } = {}): P
 }
 
 const claimsOf = async (url: string) => {
-  const verified = await createTokens(linkSecret).verifyActionToken(url.split("/a/")[1]!, now);
+  const verified = await createTokens([linkSecret]).verifyActionToken(url.split("/a/")[1]!, now);
   if ("fault" in verified) return verified.fault;
   const { target, action } = verified.claims;
   return { target, action };

@@ -38,7 +38,7 @@ function unknownPath(path: string): string {
   );
 }
 
-const tokens = createTokens(tokenSecret);
+const tokens = createTokens([tokenSecret]);
 const inAnHour = () => new Date(Date.now() + 3_600_000);
 const recipientId = newUuid();
 
@@ -89,7 +89,7 @@ describe("every route", () => {
         action: { action: "complete" },
         expiresAt: inAnHour(),
       }),
-      signedElsewhere: await createTokens(`${tokenSecret}!`).signRecipientToken({
+      signedElsewhere: await createTokens([`${tokenSecret}!`]).signRecipientToken({
         recipientId,
         expiresAt: inAnHour(),
       }),
@@ -172,6 +172,7 @@ describe("a route for recipients", () => {
         clock: () => new Date(),
       }),
       tokens,
+      epochOf: () => Promise.resolve(null),
       clock: () => new Date(),
       schemeOf: () => "recipient",
     }),

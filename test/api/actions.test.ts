@@ -21,7 +21,7 @@ beforeEach(async () => {
 });
 afterAll(() => api.stop());
 
-const tokens = createTokens(tokenSecret);
+const tokens = createTokens([tokenSecret]);
 const inAnHour = () => new Date(Date.now() + 3_600_000);
 const tokenFor = (target: ActionTarget, action: RecipientAction, expiresAt = inAnHour()) =>
   tokens.signActionToken({ target, action, expiresAt });
@@ -233,7 +233,7 @@ describe("a link to view something", () => {
     const forged = Buffer.from(JSON.stringify(claims)).toString("base64url");
     for (const token of [
       `${header}.${forged}.${signature}`,
-      await createTokens(`${tokenSecret}!`).signActionToken({
+      await createTokens([`${tokenSecret}!`]).signActionToken({
         target: { delivery: id! },
         action: { action: "view", url: "https://evil.example.org/" },
         expiresAt: inAnHour(),
@@ -600,8 +600,8 @@ describe("of a campaign", () => {
 describe("a link", () => {
   it("as messages have it leads to its action, and says nothing about the person", async () => {
     const [id] = await owed("sent");
-    const links = createActionLinks({ secret: tokenSecret, publicUrl: "http://127.0.0.1:8080" });
-    const url = new URL(await links.forDelivery(id!, complete, new Date()));
+    const links = createActionLinks({ secrets: [tokenSecret], publicUrl: "http://127.0.0.1:8080" });
+    const url = new URL(await links.forDelivery(id!, complete, { epoch: 0, now: new Date() }));
     const response = await api.app.request(url.pathname, { method: "POST" });
     expect(await response.json()).toMatchObject({ action: "complete" });
     const payload = Buffer.from(url.pathname.split(".")[1]!, "base64url").toString();

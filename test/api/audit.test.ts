@@ -134,6 +134,55 @@ describe("the audit trail", () => {
     expect(await entries()).toMatchObject([{ after: { imported: 1_000, failed: 1 } }]);
   });
 
+  it.each([
+    ["bulk", (recipients: object[]) => JSON.stringify({ recipients }), "application/json"],
+    [
+      "import",
+      (recipients: object[]) => recipients.map((one) => JSON.stringify(one)).join("\n"),
+      "application/x-ndjson",
+    ],
+  ])("says of a %s who is reached elsewhere from then on", async (name, write, type) => {
+    const send = (recipients: object[]) =>
+      api.send("POST", `/v1/recipients/${name}`, write(recipients), {
+        "content-type": type,
+        "x-request-id": `many-${name}`,
+      });
+    const [moved, called, same, named] = ["moved", "called", "same", "named"].map((one) => ({
+      externalId: `${name}-${one}`,
+      email: `${one}@example.org`,
+      phone: "+4915112345678",
+    }));
+    await send([moved!, called!, same!, named!]);
+    await send([
+      { ...moved, email: "elsewhere@example.org" },
+      { ...called, phone: null },
+      same!,
+      { ...named, attributes: { name: "N" } },
+      { externalId: `${name}-new`, email: "new@example.org" },
+    ]);
+    const query = `requestId=many-${name}&action=recipient.update`;
+    const idOf = async (one: object | undefined) =>
+      (await api.send("GET", `/v1/recipients/${(one as { externalId: string }).externalId}`)).body
+        .id as string;
+    const ids = [await idOf(moved), await idOf(called)];
+    const entries = (await trail(query)).toSorted((one, other) =>
+      one.resource < other.resource ? -1 : 1,
+    );
+    const expected = [
+      [ids[0], { email: "moved@example.org" }, { email: "elsewhere@example.org" }],
+      [ids[1], { phone: "+4915112345678" }, { phone: null }],
+    ].toSorted(([one], [other]) => (one! < other! ? -1 : 1));
+    expect(entries.map(({ resource, before, after }) => [resource, before, after])).toEqual(
+      expected,
+    );
+    await api.send("DELETE", `/v1/recipients/${ids[0]}`);
+    await api.send("DELETE", `/v1/recipients/${ids[1]}`);
+    expect((await trail(query)).map(({ before, after }) => [before, after])).toEqual([
+      [null, null],
+      [null, null],
+    ]);
+  });
+
   it("counts an import as one change", async () => {
     await api.send("POST", "/v1/recipients/import", '{"externalId":"a"}\n{"externalId":"b"}\nx\n', {
       "content-type": "application/x-ndjson",

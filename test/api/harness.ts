@@ -52,7 +52,7 @@ export async function startApi({
     logger,
     config: {
       apiKey,
-      tokenSecret,
+      tokenSecrets: [tokenSecret],
       bodyLimitBytes: 1_048_576,
       requestsPerMinute: 1_000_000,
       mailboxShards: 4,

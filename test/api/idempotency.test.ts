@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Api, type Reply, sampleTemplate, seed, startApi } from "./harness.ts";
 import { transactionLimits } from "../support/patience.ts";
@@ -24,6 +25,9 @@ const makers: [string, string, object, () => Promise<number>][] = [
   ["notifications", "/v1/notifications", notification, () => api.prisma.notification.count()],
   ["campaigns", "/v1/campaigns", campaign, () => api.prisma.campaign.count()],
 ];
+
+/** A key as the database has it, for its caller may have written anything into it. */
+const kept = (key: string) => createHash("sha256").update(key).digest("hex");
 
 const post = (path: string, body: object | undefined, key: string) =>
   api.send("POST", path, body, { "idempotency-key": key });
@@ -79,7 +83,7 @@ describe.each(makers)("an Idempotency-Key on %s", (name, path, body, count) => {
     const before = await count();
     await expect(
       api.prisma.$transaction(async (tx) => {
-        await tx.$queryRaw`SELECT pg_try_advisory_xact_lock(hashtextextended(${`bootstrap hung-${name}`}, 0))::text`;
+        await tx.$queryRaw`SELECT pg_try_advisory_xact_lock(hashtextextended(${`bootstrap ${kept(`hung-${name}`)}`}, 0))::text`;
         expect((await post(path, body, `hung-${name}`)).status).toBe(409);
         throw new Error("crashed");
       }, transactionLimits),
@@ -94,10 +98,8 @@ describe.each(makers)("an Idempotency-Key on %s", (name, path, body, count) => {
       expect((await post(path, body, key)).body).toEqual(first.body);
     const escaped = await post(path, body, String.raw`"a \"b\" \\ ${name}"`);
     expect(escaped.body.id).not.toBe(first.body.id);
-    const { key } = await api.prisma.idempotencyKey.findFirstOrThrow({
-      where: { key: { contains: `\\ ${name}` } },
-    });
-    expect(key).toBe(String.raw`a "b" \ ${name}`);
+    const key = kept(String.raw`a "b" \ ${name}`);
+    expect(await api.prisma.idempotencyKey.count({ where: { key } })).toBe(1);
   });
 
   it.each(["", "a b", "x".repeat(256), "ü", '"', '""', '"a', String.raw`"a\b"`, '"a"b'])(

@@ -149,7 +149,17 @@ describe("CSV as programs write it", () => {
     ["two columns of one field", "id,external_id,email\n", ['"id"', '"external_id"', "both fill"]],
     ["a column without a name", "external_id,,email\n", ["column 2 has no name"]],
     ["an unknown column", "external_id,favourite\n", ['"favourite"', "attributes.<name>"]],
-    ["a column of a name that is lost", "external_id,attributes.__proto__\n", ["__proto__"]],
+    [
+      "a column of a name that is lost",
+      "external_id,attributes.__proto__\n",
+      ['"attributes.__proto__"'],
+    ],
+    [
+      "a column of the name of what objects have",
+      "external_id,attributes.constructor\n",
+      ['"attributes.constructor"'],
+    ],
+    ["the same by itself", "external_id,prototype\n", ['"prototype"']],
     ["two delimiters", "a;b,c\n", ["sep=;"]],
   ])("is refused for %s, which the answer names", async (_, file, words) => {
     const { status, body } = await importing(file);
@@ -184,6 +194,7 @@ describe("columns that the caller names", () => {
   it.each([
     ["columns=id:password", "columns"],
     ["columns=id:attributes.__proto__", "columns"],
+    ["columns=id:attributes.constructor", "columns"],
     ["columns=id", "columns"],
     ["columns=", "columns"],
     ["columns=Nummer:externalId", "columns"],

@@ -207,6 +207,33 @@ describe("the preferences of a recipient", () => {
     expect((await patch({ maxPerHour: 6 }, { "if-match": "*" })).status).toBe(200);
   });
 
+  it("are kept in their last hundred versions, and in those by which a delivery was decided", async () => {
+    await patch({ maxPerHour: 1 });
+    await patch({ maxPerHour: 2 });
+    const uuid = parsePublicId("recipient", ada)!;
+    await api.send("POST", "/v1/notifications", {
+      recipients: ["ada"],
+      template: { key: "order-shipped" },
+      data: { order: "1" },
+    });
+    await api.prisma
+      .$executeRaw`UPDATE open_deliveries SET preferences_version = 2 WHERE recipient_id = ${uuid}::uuid`;
+    for (let count = 3; count <= 104; count += 1)
+      if (count % 2 === 0) await patch({ maxPerHour: count });
+      else
+        await api.send("POST", "/v1/recipients/bulk", {
+          recipients: [{ externalId: "ada", preferences: { maxPerHour: count } }],
+        });
+    const rows = await api.prisma.preferenceVersion.findMany({ orderBy: { version: "asc" } });
+    expect(rows.map((row) => row.version)).toEqual([
+      2,
+      ...Array.from({ length: 100 }, (_, index) => index + 5),
+    ]);
+    await api.prisma.$executeRaw`DELETE FROM open_deliveries`;
+    await patch({ maxPerHour: 500 });
+    expect(await api.prisma.preferenceVersion.count()).toBe(100);
+  });
+
   it("lose no change of 20 at once", async () => {
     const types = Array.from({ length: 20 }, (_, i) => `one-of-${i}`);
     for (const key of types)
@@ -628,7 +655,7 @@ describe("a recipient's token", () => {
 
   it("expires, and ends with its recipient", async () => {
     const recipientId = parsePublicId("recipient", ada)!;
-    const expired = await createTokens(tokenSecret).signRecipientToken({
+    const expired = await createTokens([tokenSecret]).signRecipientToken({
       recipientId,
       expiresAt: new Date(Date.now() - 1_000),
     });
@@ -642,7 +669,7 @@ describe("a recipient's token", () => {
     expect((await issue(undefined, ada)).status).toBe(410);
     expect((await issue(undefined, "nobody")).status).toBe(404);
     const nobody = { recipientId: newUuid(), expiresAt: new Date(Date.now() + 60_000) };
-    const token2 = await createTokens(tokenSecret).signRecipientToken(nobody);
+    const token2 = await createTokens([tokenSecret]).signRecipientToken(nobody);
     expect((await api.send("GET", mine, undefined, bearer(token2))).status).toBe(404);
   });
 

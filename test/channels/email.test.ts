@@ -198,7 +198,8 @@ describe("a mail server that wants to know who speaks", () => {
   const credentials = { user: "tidings", pass: "correct horse" };
   const authenticating: SMTPServerOptions = {
     authOptional: false,
-    disabledCommands: ["STARTTLS"],
+    secure: true,
+    disabledCommands: [],
     onAuth({ username, password }, _session, done) {
       if (username === credentials.user && password === credentials.pass)
         done(null, { user: username });
@@ -206,16 +207,46 @@ describe("a mail server that wants to know who speaks", () => {
     },
   };
 
+  const inPrivate = { secure: true, verifyTls: false };
+
   it("gets the credentials", async () => {
-    const { port, received } = await mailbox({ ...authenticating, allowInsecureAuth: true });
-    expect(outcomes(await channel(port, { auth: credentials }).send(request()))).toEqual(["sent"]);
+    const { port, received } = await mailbox(authenticating);
+    const made = channel(port, { ...inPrivate, auth: credentials });
+    expect(outcomes(await made.send(request()))).toEqual(["sent"]);
     expect(received[0]!.user).toBe("tidings");
   });
 
+  it.each([
+    ["offers no TLS", { disabledCommands: ["STARTTLS"] }, {}],
+    [
+      "offers no TLS, and need not prove who it is",
+      { disabledCommands: ["STARTTLS"] },
+      { verifyTls: false },
+    ],
+    ["hides that it has TLS", { hideSTARTTLS: true, disabledCommands: ["STARTTLS"] }, {}],
+  ])("that %s never gets them, nor the message", async (_, options, settings) => {
+    const heard: string[] = [];
+    const { port, received } = await mailbox({
+      ...authenticating,
+      ...options,
+      secure: false,
+      allowInsecureAuth: true,
+      onAuth({ username }, _session, done) {
+        heard.push(String(username));
+        done(null, { user: username });
+      },
+    });
+    const made = channel(port, { ...settings, auth: credentials });
+    expect(outcomes(await made.send(request()))).toEqual(["transient/connection"]);
+    expect(heard).toEqual([]);
+    expect(received).toEqual([]);
+  });
+
   it("leaves the message to be sent later where they are wrong, and they are not in the answer", async () => {
-    const { port } = await mailbox({ ...authenticating, allowInsecureAuth: true });
+    const { port } = await mailbox(authenticating);
     const wrong = { user: "someone", pass: "wrong horse" };
-    const [attempt] = attemptsOf(await channel(port, { auth: wrong }).send(request()));
+    const made = channel(port, { ...inPrivate, auth: wrong });
+    const [attempt] = attemptsOf(await made.send(request()));
     expect(attempt).toMatchObject({
       outcome: "transient",
       failure: "auth",
@@ -225,12 +256,11 @@ describe("a mail server that wants to know who speaks", () => {
   });
 
   it("leaves it likewise where there are none, or it takes none", async () => {
-    const { port } = await mailbox({ ...authenticating, allowInsecureAuth: true });
-    expect(outcomes(await channel(port).send(request()))).toEqual(["transient/auth"]);
-    const { port: indifferent } = await mailbox();
-    expect(outcomes(await channel(indifferent, { auth: credentials }).send(request()))).toEqual([
-      "transient/auth",
-    ]);
+    const { port } = await mailbox(authenticating);
+    expect(outcomes(await channel(port, inPrivate).send(request()))).toEqual(["transient/auth"]);
+    const { port: indifferent } = await mailbox({ secure: true, disabledCommands: ["AUTH"] });
+    const made = channel(indifferent, { ...inPrivate, auth: credentials });
+    expect(outcomes(await made.send(request()))).toEqual(["transient/auth"]);
   });
 });
 

@@ -386,16 +386,28 @@ describe("the mail server that is named", () => {
     expect(await smtp(`smtp://127.0.0.1:${plain.port}?tls=required`)).toMatchObject([
       { status: "missing", found: expect.stringContaining("TLS is required and fails") },
     ]);
-    expect(await smtp(`smtp://ada:${password}@127.0.0.1:${plain.port}`)).toMatchObject([
+    const secure = await serve({ secure: true, disabledCommands: ["AUTH"] });
+    expect(
+      await smtp(`smtps://ada:${password}@127.0.0.1:${secure.port}?tls=unverified`),
+    ).toMatchObject([
       { status: "missing", found: expect.stringContaining("offers no authentication") },
     ]);
   });
 
-  it("is warned of where the password can be read on its way", async () => {
-    const { port } = await serve({ hideSTARTTLS: true, allowInsecureAuth: true });
-    expect(await smtp(`smtp://ada:${password}@127.0.0.1:${port}`)).toMatchObject([
-      { status: "warning", mend: expect.stringContaining("tls=required") },
-    ]);
+  it("is missing where the password could be read on its way", async () => {
+    const { port } = await serve({
+      hideSTARTTLS: true,
+      disabledCommands: ["STARTTLS"],
+      allowInsecureAuth: true,
+    });
+    for (const tls of ["", "?tls=unverified"])
+      expect(await smtp(`smtp://ada:${password}@127.0.0.1:${port}${tls}`)).toMatchObject([
+        {
+          status: "missing",
+          found: expect.stringContaining("TLS is required and fails"),
+          mend: expect.stringContaining("a password is never sent without TLS"),
+        },
+      ]);
   });
 });
 

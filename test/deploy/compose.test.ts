@@ -185,6 +185,15 @@ describe("docker-compose.yml", () => {
       expect(sql.password).toBe('{{ env "TEMPORAL_DATABASE_PASSWORD" }}');
   });
 
+  it("has programs that serve and send connect as a role that owns nothing", () => {
+    for (const name of ["api", "worker"])
+      expect(compose.services[name]).toMatchObject({
+        environment: { DATABASE_URL_FILE: "/run/secrets/app-database-url" },
+        secrets: expect.not.arrayContaining(["database-url"]) as string[],
+      });
+    expect(compose.services["migrate"]!.secrets).toEqual(["database-url"]);
+  });
+
   it("names no secret itself", () => {
     const text = readFileSync(join(packageRoot, "docker-compose.yml"), "utf8");
     expect(text).not.toMatch(/:\/\/[^\s/@]+:[^\s/@]+@/);
@@ -202,7 +211,10 @@ const ours: Record<string, { command: string[]; reads: readonly Variable[] }> = 
     command: ["node", "--max-semi-space-size=16", "dist/workers/main.js"],
     reads: workerVariables,
   },
-  migrate: { command: ["node", "dist/cli/migrate.js", "apply"], reads: ["DATABASE_URL"] },
+  migrate: {
+    command: ["node", "dist/cli/migrate.js", "apply", "--app-role", "tidings_app"],
+    reads: ["DATABASE_URL"],
+  },
 };
 
 /** Of those that `@temporalio/envconfig` reads. */
@@ -286,11 +298,13 @@ describe("the secrets", () => {
         const as = (role: string, database: string) => {
           const url = new URL(server.url);
           url.username = role;
-          url.password = secret(`${role}-database-password`);
+          url.password = secret(`${role.replace("_", "-")}-database-password`);
           url.pathname = database;
           return connects(url.href);
         };
         await expect(as("tidings", "tidings")).resolves.toBe(true);
+        await expect(as("tidings_app", "tidings")).resolves.toBe(true);
+        await expect(as("tidings_app", "temporal")).rejects.toThrow("permission denied");
         await expect(as("temporal", "temporal_visibility")).resolves.toBe(true);
         await expect(as("tidings", "temporal")).rejects.toThrow("permission denied");
         await expect(as("temporal", "tidings")).rejects.toThrow("permission denied");
@@ -301,6 +315,9 @@ describe("the secrets", () => {
           pathname: "/tidings",
         });
         expect(named.password).toBe(secret("tidings-database-password"));
+        const app = new URL(secret("app-database-url"));
+        expect(app).toMatchObject({ username: "tidings_app", pathname: "/tidings" });
+        expect(app.password).toBe(secret("tidings-app-database-password"));
       } finally {
         await server.stop();
       }
@@ -318,7 +335,7 @@ async function connects(connectionString: string): Promise<boolean> {
   try {
     await client.connect();
     const { rows } = await client.query<{ may: boolean }>(
-      "SELECT has_parameter_privilege('session_replication_role', 'SET') OR current_user <> 'tidings' AS may",
+      "SELECT has_parameter_privilege('session_replication_role', 'SET') OR current_user <> 'tidings_app' AS may",
     );
     return rows[0]!.may;
   } finally {

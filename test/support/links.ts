@@ -4,6 +4,6 @@ import { createActionLinks } from "../../domain/action-links.ts";
 export const linkSecret = "a secret of at least thirty-two characters";
 
 export const testLinks = createActionLinks({
-  secret: linkSecret,
+  secrets: [linkSecret],
   publicUrl: "https://example.org",
 });

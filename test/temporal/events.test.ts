@@ -44,7 +44,7 @@ it("events are told by one workflow, whichever worker is there, and after it was
   const workers = () =>
     startWorkers(environment, database.pool, undefined, null, {
       url: receiver.url,
-      secret: "a-secret-of-events-of-24-characters",
+      secrets: ["a-secret-of-events-of-24-characters"],
     });
   const { client } = environment;
   const first = await workers();

@@ -10,7 +10,7 @@ import {
   type TemplateContent,
 } from "../../../domain/templates/template.ts";
 import { idPrefixes } from "../../../domain/ids.ts";
-import { cutText } from "../../../domain/text.ts";
+import { cutText, oneLine } from "../../../domain/text.ts";
 import { type CompiledTemplate, fillTemplate } from "../../../domain/templates/liquid.ts";
 import type { SendRequest } from "../channel.ts";
 import type { Message } from "./smtp-job.ts";
@@ -97,7 +97,7 @@ export function createComposer({
 /** Up to the value of To. Nobody wrote the message by hand, and nothing is to answer it by itself (RFC 3834, 5). */
 function headersOf(identity: EmailIdentity | null, sender: Sender): string {
   const mailbox = identity?.fromAddress ? parseMailbox(identity.fromAddress)! : sender.mailbox;
-  const from = senderHeader({ name: identity?.fromName ?? sender.name, mailbox });
+  const from = senderHeader({ name: oneLine(identity?.fromName ?? sender.name), mailbox });
   const replyTo = identity?.replyTo
     ? `Reply-To: ${parseMailbox(identity.replyTo)!.address}\r\n`
     : "";
@@ -113,9 +113,7 @@ function recipientHeader({ attributes }: SendRequest["recipient"], to: Mailbox):
   const { name } = attributes;
   if (typeof name !== "string") return to.address;
   if (plainName.test(name)) return `${name}\r\n <${to.address}>`;
-  // What turns the direction of text would have the address read otherwise.
-  const line = name.replaceAll(/[\s\p{Cc}\u202a-\u202e\u2066-\u2069]+/gu, " ").trim();
-  return senderHeader({ name: cutText(line, nameLimit), mailbox: to });
+  return senderHeader({ name: cutText(oneLine(name), nameLimit), mailbox: to });
 }
 
 /** RFC 2156, and what older mail programs look at. */

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { SmtpProvider as ProviderSettings } from "../../../config/environment.ts";
-import { parseMailbox, type Sender } from "../../../domain/address.ts";
+import { mailboxFault, parseMailbox, type Sender } from "../../../domain/address.ts";
 import { addressOf, type Channel as ChannelName } from "../../../domain/channel.ts";
 import { channelGate, providerGate } from "../../../domain/delivery/gates.ts";
 import { responseLimit, type Attempt } from "../../../domain/delivery/attempt.ts";
@@ -93,7 +93,9 @@ export function createEmailChannel({
   const admissions = createAdmissions({ gate: ownGate, lines, clock });
 
   async function send(request: SendRequest): Promise<SendResult> {
-    const to = parseMailbox(addressOf("email", request.recipient) ?? "");
+    const address = addressOf("email", request.recipient) ?? "";
+    // It may be from before such addresses were refused.
+    const to = mailboxFault(address) === null ? parseMailbox(address) : null;
     if (!to)
       return {
         kind: "unsendable",

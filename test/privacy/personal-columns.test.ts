@@ -1,0 +1,79 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { packageRoot } from "../../config/package-root.ts";
+import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
+
+/** Columns that may hold any text, and never hold anything of a recipient: by whom they are written, or why not. */
+const impersonal: Record<string, Record<string, readonly string[]>> = {
+  "operators write it about the installation, not about recipients": {
+    templates: ["key", "name"],
+    template_versions: ["content", "variables"],
+    notification_types: ["key", "document"],
+    notification_type_versions: ["document"],
+    policy_versions: ["document"],
+    api_keys: ["name"],
+    campaigns: ["email"],
+    gates: ["key"],
+  },
+  "ids of callers and of what they changed, and codes": {
+    api_keys: ["created_by", "prefix"],
+    audit_entries: ["action", "actor", "resource"],
+    campaigns: ["created_by"],
+    events: ["dedup_key", "kind"],
+    groups: ["adapted"],
+    idempotency_keys: ["request_hash", "scope"],
+    notifications: ["created_by"],
+    notification_type_versions: ["created_by"],
+    policy_versions: ["created_by"],
+    preference_versions: ["created_by"],
+    suppressions: ["created_by"],
+    open_deliveries: ["leg", "queue", "reason"],
+    ended_deliveries: ["failure", "leg", "provider", "queue", "reason"],
+    earlier_attempts: ["failure", "provider"],
+    breakers: ["provider"],
+  },
+  "what servers answered, without addresses": {
+    breakers: ["reason"],
+    campaigns: ["pause_detail"],
+    events: ["detail"],
+    gates: ["shut_reason"],
+  },
+  "IANA's names of zones": {
+    time_zone_releases: ["changed_zones", "fingerprints", "source", "version"],
+  },
+};
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+
+/** The table under the heading: names of columns, each with its table. */
+function columnsOfRunbook(): string[] {
+  const runbook = readFileSync(join(packageRoot, "docs/runbook.md"), "utf8");
+  const section = runbook
+    .split("### Where personal data stands")[1]!
+    .split("What it does not reach")[0]!;
+  return [...section.matchAll(/^\| `(\w+)` *\| ([^|]*)\|/gm)].flatMap(([, table, columns]) =>
+    [...columns!.matchAll(/`(\w+)`/g)].map(([, column]) => `${table}.${column}`),
+  );
+}
+
+const listed = Object.values(impersonal).flatMap((tables) =>
+  Object.entries(tables).flatMap(([table, columns]) =>
+    columns.map((column) => `${table}.${column}`),
+  ),
+);
+
+describe("a column that can hold text", () => {
+  it("is said to hold personal data, and what an erasure does with it, or never to hold any", async () => {
+    const rows = await database.prisma.$queryRaw<{ name: string }[]>`
+      SELECT c.table_name || '.' || c.column_name AS name
+      FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)
+      WHERE c.table_schema = 'public' AND t.table_type = 'BASE TABLE' AND t.table_name <> '_prisma_migrations'
+        AND c.udt_name IN ('text', '_text', 'varchar', '_varchar', 'bpchar', 'json', 'jsonb', '_jsonb', 'xml', 'citext')`;
+    expect([...columnsOfRunbook(), ...listed].sort()).toEqual(rows.map(({ name }) => name).sort());
+  });
+});
