@@ -248,7 +248,9 @@ describe("events", () => {
         return (pool.query as (...all: unknown[]) => unknown)(query, ...rest);
       },
     } as unknown as Pool;
-    await expect(start({ pool: failing }).running).rejects.toThrow("the connection is gone");
+    const dying = start({ pool: failing });
+    await arrivals(1);
+    await expect(dying.end()).rejects.toThrow("the connection is gone");
     stop = async () => {};
     expect(await published()).toBe(0);
     start();
