@@ -10,10 +10,9 @@ export const writeFaultText: Record<WriteFault, string> = {
   disk_full: "The disk of the database is full.",
 };
 
-/** More than fits into the memory of the sort, so that it goes to a file beside the tables: it needs room as they do, and leaves nothing. */
+/** More rows than fit into the memory that it is given, so that they go to a file beside the tables: it needs room as they do, and leaves nothing. */
 const probeSql = `
-  SELECT current_setting('transaction_read_only') = 'on' AS "isReadOnly", max(place)
-  FROM (SELECT row_number() OVER (ORDER BY repeat('x', 1000) || n) AS place FROM generate_series(1, 300) AS n) AS spilled`;
+  SELECT current_setting('transaction_read_only') = 'on' AS "isReadOnly", (SELECT count(*) FROM generate_series(1, 10000))`;
 
 /** What kept a statement from writing; null where it was something else. */
 export function writeFaultOf(error: unknown): WriteFault | null {

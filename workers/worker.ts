@@ -111,7 +111,10 @@ function createActivities({
       count,
       held: (failure) =>
         failure
-          ? logger.warn(failure, "outcomes cannot be written: nothing more is handed over meanwhile")
+          ? logger.warn(
+              failure,
+              "outcomes cannot be written: nothing more is handed over meanwhile",
+            )
           : logger.warn({}, "outcomes are written again: messages are handed over again"),
     });
     metrics.watchUnwritten(traffic, () => sender.unwritten);

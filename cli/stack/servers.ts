@@ -1,6 +1,14 @@
 // The servers of a stack that are not our own programs, and the mailbox: how each is started on what is in the data folder, and what is
 // done where that is not as it was left.
-import { accessSync, closeSync, constants, openSync, readSync, renameSync, statSync } from "node:fs";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  openSync,
+  readSync,
+  renameSync,
+  statSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startGuarded } from "./guarded.ts";

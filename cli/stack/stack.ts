@@ -126,7 +126,9 @@ class Launcher {
       }),
       ...(smtp && { SMTP_URL: smtp.url }),
       ...(!set("TIDINGS_API_KEY") && { TIDINGS_API_KEY: key.value }),
-      ...(!set("TOKEN_SECRET") && { TOKEN_SECRET: this.#kept("token-secret", "TOKEN_SECRET", newSecret).value }),
+      ...(!set("TOKEN_SECRET") && {
+        TOKEN_SECRET: this.#kept("token-secret", "TOKEN_SECRET", newSecret).value,
+      }),
       ...(!set("PUBLIC_URL") && { PUBLIC_URL: apiUrl }),
       API_PORT: String(ports.api),
       ...(!set("CAMPAIGN_LANES") && { CAMPAIGN_LANES: embeddedLanes }),

@@ -112,7 +112,9 @@ describe("a data folder in which files are broken", () => {
     chmodSync(inFolder("logs/api.log"), 0o644);
     await start();
     // Where root starts it, PostgreSQL is another user's, and its group enters.
-    expect((statSync(dataDir).mode & 0o777).toString(8)).toBe(process.getuid!() === 0 ? "710" : "700");
+    expect((statSync(dataDir).mode & 0o777).toString(8)).toBe(
+      process.getuid!() === 0 ? "710" : "700",
+    );
     const files = [
       ...readdirSync(dataDir).filter((name) => statSync(inFolder(name)).isFile()),
       ...readdirSync(inFolder("logs")).map((name) => `logs/${name}`),

@@ -16,13 +16,17 @@ export interface LauncherProcess {
   ended: Promise<number | NodeJS.Signals | null>;
 }
 
-/** Starts it on `dataDir`; the environment's own servers and key are kept from it. */
-export function launch(dataDir: string, args: string[] = []): LauncherProcess {
+/** Starts it on `dataDir`; this process's own servers and key are kept from it. `environment`: what it gets besides. */
+export function launch(
+  dataDir: string,
+  args: string[] = [],
+  environment: NodeJS.ProcessEnv = {},
+): LauncherProcess {
   const own = Object.entries(process.env).filter(
     ([name]) => !/^(DATABASE|SMTP|TIDINGS)_|^TEMPORAL_ADDRESS/.test(name),
   );
   const child = spawn(process.execPath, [compiled("cli/start.js"), "--data", dataDir, ...args], {
-    env: Object.fromEntries(own),
+    env: { ...Object.fromEntries(own), ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let text = "";
