@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import {
   chmodSync,
   existsSync,
@@ -46,6 +47,7 @@ const call = (method: string, path: string, body?: unknown) =>
     headers: {
       authorization: `Bearer ${readFileSync(inFolder("api-key"), "utf8").trim()}`,
       "content-type": "application/json",
+      "idempotency-key": randomUUID(),
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });
@@ -59,18 +61,10 @@ describe("a data folder in which files are broken", () => {
       name: "T",
       content: { email: { subject: "Hello", html: "<p>Hello</p>" } },
     });
-    const accepted = await fetch(`${apiUrl()}/v1/notifications`, {
-      method: "POST",
-      headers: {
-        authorization: `Bearer ${readFileSync(inFolder("api-key"), "utf8").trim()}`,
-        "content-type": "application/json",
-        "idempotency-key": "one",
-      },
-      body: JSON.stringify({
-        recipients: ["ada"],
-        template: { key: "t" },
-        sendAt: new Date(Date.now() + 3_000).toISOString(),
-      }),
+    const accepted = await call("POST", "/v1/notifications", {
+      recipients: ["ada"],
+      template: { key: "t" },
+      sendAt: new Date(Date.now() + 3_000).toISOString(),
     });
     expect(accepted.status).toBe(202);
     const { id } = (await accepted.json()) as { id: string };
