@@ -15,7 +15,7 @@ const probeSql = `
   SELECT current_setting('transaction_read_only') = 'on' AS "isReadOnly", (SELECT count(*) FROM generate_series(1, 10000))`;
 
 /** What kept a statement from writing; null where it was something else. */
-export function writeFaultOf(error: unknown): WriteFault | null {
+function writeFaultOf(error: unknown): WriteFault | null {
   const code = error instanceof DatabaseError ? error.code : undefined;
   return code === "53100" ? "disk_full" : code === "25006" ? "read_only" : null;
 }

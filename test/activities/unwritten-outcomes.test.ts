@@ -73,8 +73,8 @@ function worker() {
 
 /** All leases have run out, as the ledger's clock has it and as this process measures. */
 async function outliveLeases(): Promise<void> {
-  const { now } = performance;
-  vi.spyOn(performance, "now").mockImplementation(() => now.call(performance) + 2 * leaseMs);
+  const now = performance.now.bind(performance);
+  vi.spyOn(performance, "now").mockImplementation(() => now() + 2 * leaseMs);
   await advanceLedgerTime(pool, new Date(Date.now() + 2 * leaseMs));
 }
 
@@ -135,7 +135,7 @@ it("an outcome that will never be taken does not hold up the others", async () =
   const { requests, sender, run } = worker();
   await refuse("23514", `WHEN (NEW.id = '${rows[0]!.id}')`);
   const running = run();
-  await expect.poll(database.statuses, patience).toEqual({ sent: owed - 1, sending: 1 });
+  await expect.poll(() => database.statuses(), patience).toEqual({ sent: owed - 1, sending: 1 });
   expect(sender.unwritten).toBe(0);
   expect(requests).toHaveLength(owed);
   await accept();
