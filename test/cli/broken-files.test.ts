@@ -14,7 +14,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { launch, type LauncherProcess } from "../support/launcher.ts";
+import { choosePorts } from "../../cli/stack/ports.ts";
+import { launch, type LauncherProcess, portFlags } from "../support/launcher.ts";
 
 let dataDir: string;
 let launcher: LauncherProcess | undefined;
@@ -33,7 +34,7 @@ const modeOf = (name: string) => statSync(inFolder(name)).mode & 0o777;
 const said = () => launcher!.output();
 
 async function start(): Promise<void> {
-  launcher = launch(dataDir);
+  launcher = launch(dataDir, portFlags(await choosePorts("any")));
   await launcher.running;
 }
 async function stop(): Promise<void> {
@@ -157,7 +158,7 @@ describe("a data folder in which files are broken", () => {
     ],
   ])("in which is %s says so in a sentence, and what to do", async (_, breakIt, expected) => {
     breakIt();
-    launcher = launch(dataDir);
+    launcher = launch(dataDir, portFlags(await choosePorts("any")));
     expect(await launcher.ended).toBe(1);
     expect(said()).toMatch(expected);
     expect(said()).not.toMatch(/^ +at /m);

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { choosePorts, portOptions, type PortName } from "../../cli/stack/ports.ts";
+import { choosePorts } from "../../cli/stack/ports.ts";
 import { databaseUrl } from "../../cli/stack/postgres.ts";
 import { sendSignal } from "../../cli/stack/supervised.ts";
-import { launch, notedProcesses } from "../support/launcher.ts";
+import { launch, notedProcesses, portFlags } from "../support/launcher.ts";
 
 /** A stack whose launcher is a process of its own, so that it can die as well. */
 export interface LaunchedStack {
@@ -29,11 +29,8 @@ export async function launchStack({
   environment: NodeJS.ProcessEnv;
 }): Promise<LaunchedStack> {
   const ports = await choosePorts("any");
-  const flags = Object.entries(portOptions).flatMap(([name, { flag }]) => [
-    flag,
-    String(ports[name as PortName]),
-  ]);
-  const start = () => launch(dataDir, ["--workers", String(workers), ...flags], environment);
+  const start = () =>
+    launch(dataDir, ["--workers", String(workers), ...portFlags(ports)], environment);
   const read = (name: string) => readFileSync(join(dataDir, name), "utf8").trim();
   let launcher = start();
   await launcher.running;

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { compiled } from "../../cli/stack/guarded.ts";
+import { portOptions, type PortName, type Ports } from "../../cli/stack/ports.ts";
 import { isAlive, type ProcessMark } from "../../cli/stack/processes.ts";
 
 /** `npm start` as a process of its own, as the user sees it. */
@@ -42,6 +43,13 @@ export function launch(
   running.catch(() => {});
   return { process: child, output: () => text, running, ended };
 }
+
+/** Options that give a launcher ports of its own: its defaults are those of any other that starts at the same time. */
+export const portFlags = (ports: Ports): string[] =>
+  Object.entries(portOptions).flatMap(([name, { flag }]) => [
+    flag,
+    String(ports[name as PortName]),
+  ]);
 
 /** The processes of the stack in `dataDir`, guards included, as it noted them itself. */
 export function notedProcesses(dataDir: string): ProcessMark[] {
