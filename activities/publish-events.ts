@@ -28,6 +28,9 @@ interface Answer {
   retryAt: Date | null;
 }
 
+/** Resolves when the statement is committed. */
+type Write = (sql: string, values: unknown[]) => Promise<void>;
+
 type DueEvent = EventRow & { attemptCount: number };
 
 const batchEvents = 100;
@@ -87,8 +90,10 @@ export function createPublishEvents({
   /** For an answer. */
   timeoutMs?: number;
 }) {
-  /** Hands over what is next; resolves with how long to wait before more, in milliseconds. */
-  function createPublisher(to: EventReceiver): () => Promise<number> {
+  /**
+   * Hands over what is next, and has what became of it written down; resolves with how long to wait before more, in milliseconds.
+   */
+  function createPublisher(to: EventReceiver, write: Write): () => Promise<number> {
     let failures = 0;
     /** Of a batch that was refused, those that have still to be tried one by one. */
     let singly = 0;
@@ -109,14 +114,14 @@ export function createPublishEvents({
       count(outcome, events.length);
       switch (outcome) {
         case "taken":
-          await pool.query(takenSql, [ids]);
+          await write(takenSql, [ids]);
           failures = 0;
           singly = Math.max(0, singly - events.length);
           return 0;
         case "refused": {
           const alone = events.length === 1;
           const waitMs = alone ? retryDelayMs(retry, first.attemptCount + 1, random()) : null;
-          await pool.query(notTakenSql, [ids, detail, waitMs]);
+          await write(notTakenSql, [ids, detail, waitMs]);
           failures = 0;
           singly = alone ? Math.max(0, singly - 1) : events.length;
           return 0;
@@ -126,7 +131,7 @@ export function createPublishEvents({
           const until =
             retryAt ?? new Date(clock().getTime() + retryDelayMs(retry, failures, random()));
           await gates.shut({ key: eventsGate, until, reason: detail });
-          await pool.query(notTakenSql, [ids, detail, null]);
+          await write(notTakenSql, [ids, detail, null]);
           return sweepMs;
         }
       }
@@ -173,9 +178,22 @@ export function createPublishEvents({
   return async function publishEvents(): Promise<void> {
     const context = Context.current();
     const { cancellationSignal: signal } = context;
-    const next = receiver === null ? forget : createPublisher(receiver);
     const endsAt = performance.now() + roundMs;
-    while (!signal.aborted && performance.now() < endsAt) {
+    const isOver = () => signal.aborted || performance.now() >= endsAt;
+    /** While what became of events cannot be written down, no more are handed over: they would be handed over again. */
+    const write: Write = async (sql, values) => {
+      for (;;) {
+        try {
+          return void (await pool.query(sql, values));
+        } catch (error) {
+          if (isOver()) throw error;
+        }
+        context.heartbeat();
+        await sleep(sweepMs, undefined, { signal }).catch(() => {});
+      }
+    };
+    const next = receiver === null ? forget : createPublisher(receiver, write);
+    while (!isOver()) {
       const waitMs = await next();
       context.heartbeat();
       if (waitMs > 0) await sleep(waitMs, undefined, { signal }).catch(() => {});

@@ -1,4 +1,5 @@
 // npm start: the whole of Tidings on this machine, its data in a folder.
+import { writeSync } from "node:fs";
 import { Command, Option } from "commander";
 import { ConfigurationError } from "../config/environment.ts";
 import {
@@ -9,7 +10,8 @@ import {
   type Ports,
 } from "./stack/ports.ts";
 import { MissingError } from "./stack/missing.ts";
-import { FolderInUseError, FolderUnusableError } from "./stack/processes.ts";
+import { FolderInUseError } from "./stack/processes.ts";
+import { FolderUnusableError } from "./stack/kept-files.ts";
 import { StartError } from "./stack/members.ts";
 import { startStack, type Stack } from "./stack/stack.ts";
 import { wholeNumber } from "./whole-number.ts";
@@ -45,6 +47,9 @@ const ports: Partial<Ports> = Object.fromEntries(
     .filter(([, port]) => port !== undefined),
 );
 
+// What it makes in the data folder is for its owner's eyes only.
+process.umask(0o077);
+
 let stack: Stack | null = null;
 let stopping = false;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
@@ -56,10 +61,24 @@ try {
     workers,
     ports,
     environment: process.env,
-    say: (line) => console.log(line),
+    say,
   });
   print(stack);
 } catch (error) {
+  say(plainly(error), 2);
+  process.exit(1);
+}
+
+/** Tells it to whoever looks. Where nobody can be told, as on a disk that is full, that is no reason to end. */
+function say(line: string, stream: 1 | 2 = 1): void {
+  try {
+    writeSync(stream, `${line}\n`);
+  } catch {}
+}
+
+/** In words where it is known what happened, or where the machine or PostgreSQL says so (with a code); otherwise with where it happened. */
+function plainly(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
   const known = [
     ConfigurationError,
     FolderInUseError,
@@ -68,8 +87,9 @@ try {
     PortInUseError,
     StartError,
   ].some((kind) => error instanceof kind);
-  console.error(known ? (error as Error).message : error);
-  process.exit(1);
+  if (known) return error.message;
+  if ("code" in error) return `Tidings cannot start on ${data}: ${error.message}`;
+  return error.stack ?? error.message;
 }
 
 /** The first time, everything is drained; before the stack stands, or the second time, it is only ended. */
@@ -79,7 +99,7 @@ async function stop(): Promise<void> {
     process.exit(130);
   }
   stopping = true;
-  console.log("\nStopping: what is being sent is finished first. Ctrl-C again ends it at once.");
+  say("\nStopping: what is being sent is finished first. Ctrl-C again ends it at once.");
   await stack.stop();
   process.exit(0);
 }
@@ -98,7 +118,7 @@ function print({ urls, databaseUrl, temporalAddress, smtpUrl, apiKey, apiKeyIsNe
   const lines = rows
     .filter(([, value]) => value !== null)
     .map(([name, value]) => `  ${name.padEnd(12)}${value}`);
-  console.log(["", "Tidings is running. Ctrl-C stops it.", "", ...lines, ""].join("\n"));
+  say(["", "Tidings is running. Ctrl-C stops it.", "", ...lines, ""].join("\n"));
 }
 
 function withoutPassword(url: string): string {

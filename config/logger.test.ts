@@ -1,5 +1,7 @@
+import { closeSync, existsSync, openSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { createLogger } from "./logger.ts";
+import { createLogger, droppedLogLines, logTo } from "./logger.ts";
+import { processRegistry } from "./metrics.ts";
 
 function logging() {
   const lines: string[] = [];
@@ -95,5 +97,24 @@ describe("an error in it", () => {
       Object.assign(new Error(`renamed ${secret}\n    at ${secret} (a:1:1)`), { name: "ZodError" }),
     ])
       expect(entryOf(error).text).not.toContain(secret);
+  });
+});
+
+describe.runIf(existsSync("/dev/full"))("a log on a disk that is full", () => {
+  it("drops entries, counts them, and lets whoever writes them go on", async () => {
+    const full = openSync("/dev/full", "a");
+    try {
+      const logger = createLogger("test", "info", logTo(full));
+      const before = droppedLogLines();
+      for (let n = 0; n < 2_000; n++) logger.info({ n }, "one of many");
+      const dropped = droppedLogLines() - before;
+      expect(dropped).toBeGreaterThan(1_000);
+      expect(dropped).toBeLessThan(2_000);
+      expect(await processRegistry().metrics()).toContain(
+        `tidings_log_entries_dropped_total ${droppedLogLines()}`,
+      );
+    } finally {
+      closeSync(full);
+    }
   });
 });

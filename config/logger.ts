@@ -35,6 +35,24 @@ function discreet(value: unknown, depth: number): unknown {
   );
 }
 
+/** What waits to be written while nothing can be, in bytes. */
+const keptBytes = 64 * 1024;
+let dropped = 0;
+
+/** Entries of this process that could not be written, and that nobody will read. */
+export const droppedLogLines = (): number => dropped;
+
+/**
+ * Writes entries to an open file as they come. Where that fails (its disk is full), the first few are kept and written with the next
+ * that can be; the others are dropped and counted. A log is not worth the end of what it tells of.
+ */
+export function logTo(fd: number): DestinationStream {
+  const stream = destination({ dest: fd, sync: true, maxLength: keptBytes });
+  stream.on("error", () => {});
+  stream.on("drop", () => dropped++);
+  return stream;
+}
+
 /**
  * JSON lines on standard error, with ids and no personal data: what a log line may name is chosen where it is written.
  * The usual names of secrets and personal data are struck out all the same, and so are addresses in any text and what
@@ -43,7 +61,7 @@ function discreet(value: unknown, depth: number): unknown {
 export function createLogger(
   role: string,
   level: string,
-  stream: DestinationStream = destination({ dest: 2, sync: true }),
+  stream: DestinationStream = logTo(2),
 ): Logger {
   return pino(
     {

@@ -1,4 +1,5 @@
-import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
+import { droppedLogLines } from "./logger.ts";
 
 /** Of a pool of connections, as `pg` counts them. */
 export interface ConnectionCounts {
@@ -12,10 +13,19 @@ export const durationBuckets = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ];
 
-/** A registry with the metrics of the process: CPU, memory, the event loop's lag, garbage collection. One a process. */
+/** A registry with the metrics of the process: CPU, memory, the event loop's lag, garbage collection, its log. One a process. */
 export function processRegistry(): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  const dropped = new Counter({
+    name: "tidings_log_entries_dropped_total",
+    help: "Entries of the log that could not be written, most likely since a disk is full",
+    registers: [registry],
+    collect() {
+      dropped.reset();
+      dropped.inc(droppedLogLines());
+    },
+  });
   return registry;
 }
 

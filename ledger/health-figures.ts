@@ -9,6 +9,7 @@ import type { Policy } from "../domain/policy/policy.ts";
 import { priorities, type Priority } from "../domain/priority.ts";
 import { limitReasons, type Reason, reasons, reasonStatuses } from "../domain/delivery/reasons.ts";
 import { readNewestRelease } from "./time-zone-releases.ts";
+import { createWriteProbe } from "./write-probe.ts";
 import { cachedRead } from "../lib/cached-read.ts";
 
 /** Prometheus gives up after 10 s; what is not read by then is left out, and shown when it is there. */
@@ -41,8 +42,8 @@ export interface LedgerReading {
 }
 
 export interface LedgerReader {
-  /** Null: there is no reading to be had. `up`: the database answered when it was last asked. */
-  (): Promise<{ up: boolean; reading: LedgerReading | null }>;
+  /** Null: there is no reading to be had. `up`: the database answered when it was last asked, and `takesWrites`, if it did. */
+  (): Promise<{ up: boolean; takesWrites: boolean; reading: LedgerReading | null }>;
 }
 
 /**
@@ -138,21 +139,22 @@ export function createLedgerReader({
   pool,
   readRulebook,
 }: {
-  pool: Pick<Pool, "query">;
+  pool: Pool;
   readRulebook: ReadRulebook;
 }): LedgerReader {
-  let up = false;
+  const probeWrites = createWriteProbe(pool);
+  let [up, takesWrites] = [false, false];
 
   const read = cachedRead(async (): Promise<LedgerReading> => {
-    up = false;
-    await withTimeout(probeMs, pool.query("SELECT 1"));
+    [up, takesWrites] = [false, false];
+    takesWrites = (await withTimeout(probeMs, probeWrites())) === null;
     up = true;
     return readLedger(pool, readRulebook);
   }, patienceMs);
 
   return async () => {
     const reading = await read();
-    return { up, reading };
+    return { up, takesWrites, reading };
   };
 }
 

@@ -2,6 +2,7 @@ import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import type { Pool } from "pg";
 import type { LedgerClock } from "../ledger/clock.ts";
+import { createWriteProbe, type WriteFault } from "../ledger/write-probe.ts";
 import { withTimeout } from "../lib/timeout.ts";
 import { isClockOff } from "./clock-watch.ts";
 import type { WatchedWorker, WorkerMetrics } from "./metrics.ts";
@@ -16,25 +17,30 @@ export function createWorkerApp({
   workers,
 }: {
   metrics: WorkerMetrics;
-  pool: Pick<Pool, "query">;
+  pool: Pool;
   clock: Pick<LedgerClock, "localAheadMs" | "refresh">;
   /** None while it starts. */
   workers: () => readonly WatchedWorker[];
 }): Hono {
   metrics.watchWorkers(workers);
   metrics.watchClock(clock);
+  const probeWrites = createWriteProbe(pool);
   return new Hono()
     .get("/healthz", (c) => c.json({ status: "ok" }))
     .get("/readyz", async (c) => {
       const states = workers().map((worker) => [worker.options.taskQueue, worker.getState()]);
       const running = states.length > 0 && states.every(([, state]) => state === "RUNNING");
-      const answered = await answers(Promise.all([pool.query("SELECT 1"), clock.refresh()]));
-      const database = answered ? "up" : "down";
-      const ready = running && database === "up" && !isClockOff(clock);
+      const writes = await stateOf(Promise.all([probeWrites(), clock.refresh()]));
+      const database = writes === "unknown" ? "down" : "up";
+      const outcomesUnwritten = metrics.unwritten();
+      const ready =
+        running && writes === "accepted" && outcomesUnwritten === 0 && !isClockOff(clock);
       return c.json(
         {
           status: ready ? "ready" : "unready",
           database,
+          writes,
+          outcomesUnwritten,
           clockAheadMs: Math.round(clock.localAheadMs),
           workers: Object.fromEntries(states) as Record<string, string>,
         },
@@ -48,10 +54,13 @@ export function createWorkerApp({
     );
 }
 
-const answers = (asked: Promise<unknown>): Promise<boolean> =>
+/** Does the database take writes, as far as it says so in time? */
+const stateOf = (
+  asked: Promise<readonly [WriteFault | null, unknown]>,
+): Promise<WriteFault | "accepted" | "unknown"> =>
   withTimeout(databaseProbeMs, asked).then(
-    () => true,
-    () => false,
+    ([fault]) => fault ?? "accepted",
+    () => "unknown",
   );
 
 /** Resolves when it listens, with where; rejects if it cannot. `close` hangs up on who is still connected. */

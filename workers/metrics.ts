@@ -29,6 +29,7 @@ const knownActivities = [
 export function createWorkerMetrics(registry = new Registry()) {
   const registers = [registry];
   const inFlight = new Map<Traffic, { count: number }>();
+  const unwritten = new Map<Traffic, () => number>();
 
   const metrics = {
     registry,
@@ -120,6 +121,12 @@ export function createWorkerMetrics(registry = new Registry()) {
       labelNames: ["gate"],
       registers,
     }),
+    /** Of one traffic class: messages whose outcome could not be written yet. */
+    watchUnwritten(traffic: Traffic, count: () => number) {
+      unwritten.set(traffic, count);
+    },
+    /** Of all of them. */
+    unwritten: () => [...unwritten.values()].reduce((sum, count) => sum + count(), 0),
     /** Of this process's providers; none while it starts. */
     watchBreakers(states: () => ReadonlyMap<string, BreakerState>) {
       breakers = states;
@@ -178,6 +185,16 @@ export function createWorkerMetrics(registry = new Registry()) {
     registers,
     collect() {
       for (const [traffic, { count }] of inFlight) inFlightGauge.set({ traffic }, count);
+    },
+  });
+
+  const unwrittenGauge = new Gauge({
+    name: "tidings_outcomes_unwritten",
+    help: "Messages that were handed over and whose outcome the database did not take yet; while there are any, nothing more is handed over",
+    labelNames: ["traffic"],
+    registers,
+    collect() {
+      for (const [traffic, count] of unwritten) unwrittenGauge.set({ traffic }, count());
     },
   });
 

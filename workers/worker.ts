@@ -109,7 +109,15 @@ function createActivities({
         await wakeCampaign(client, campaign);
       },
       count,
+      held: (failure) =>
+        failure
+          ? logger.warn(
+              failure,
+              "outcomes cannot be written: nothing more is handed over meanwhile",
+            )
+          : logger.warn({}, "outcomes are written again: messages are handed over again"),
     });
+    metrics.watchUnwritten(traffic, () => sender.unwritten);
     metrics.inFlightBound.set({ traffic }, sender.inFlightBound);
     const logged = instrumentDispatch(dispatch, logger);
     return {

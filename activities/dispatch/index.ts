@@ -19,7 +19,7 @@ import { createSummaries } from "./content.ts";
 import { createSuppressions } from "../../ledger/suppressions.ts";
 import type { DispatchOutcome } from "./page.ts";
 import { Releases } from "./release.ts";
-import { Sender } from "./sender.ts";
+import { Sender, type SenderDeps } from "./sender.ts";
 import type { StandbyDeps } from "./standby.ts";
 
 /** `dispatch` over a worker's channels, with all that it reads from the ledger's database, and the sender behind it. */
@@ -35,6 +35,7 @@ export function createDispatcher({
   wake,
   campaignPaused,
   count,
+  held,
   answersMs,
   lingerMs,
   ...standby
@@ -54,6 +55,8 @@ export function createDispatcher({
   campaignPaused?: (campaignId: string) => Promise<void>;
   /** Is told what became of rows, of which queue. */
   count?: (queue: string, outcome: DispatchOutcome, rows: number) => void;
+  /** Is told when outcomes cannot be written, so that nothing more is handed over, and when they can be again. */
+  held?: SenderDeps["held"];
   /** As `DispatchDeps` has them. */
   answersMs?: number;
   lingerMs?: number;
@@ -73,6 +76,7 @@ export function createDispatcher({
     retry,
     wake,
     ended: (message) => refusals.note(message),
+    ...(held && { held }),
     ...counting,
   });
   const dispatch = createDispatch({

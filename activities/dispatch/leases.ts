@@ -9,6 +9,8 @@ const renewMs = 2_000;
 export interface Lease {
   readonly rows: readonly LeasedRow[];
   deadlineMs: number;
+  /** It is renewed though it has run out: nobody else need have taken its rows. */
+  readonly isUnwritten: boolean;
 }
 
 /** The leases of what was claimed and is not settled: renewed for as long as that takes. */
@@ -25,6 +27,13 @@ export class Leases {
     return this.#leases.size;
   }
 
+  /** Rows whose leases could not be renewed in time, and that are not settled. */
+  overdueIds(): string[] {
+    const now = performance.now();
+    const overdue = [...this.#leases].filter(({ deadlineMs }) => deadlineMs <= now);
+    return overdue.flatMap(({ rows }) => rows.map(({ id }) => id));
+  }
+
   add(lease: Lease): void {
     this.#leases.add(lease);
     if (this.#timer === undefined) this.#renewLater();
@@ -38,7 +47,8 @@ export class Leases {
   async #renew(): Promise<void> {
     const askedAt = performance.now();
     const leases = [...this.#leases].filter(
-      ({ deadlineMs }) => deadlineMs < askedAt + leaseMs - renewMs / 2 && deadlineMs > askedAt,
+      ({ deadlineMs, isUnwritten }) =>
+        deadlineMs < askedAt + leaseMs - renewMs / 2 && (deadlineMs > askedAt || isUnwritten),
     );
     if (leases.length > 0) {
       const rows = leases.flatMap((lease) => lease.rows);

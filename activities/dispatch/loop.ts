@@ -350,7 +350,7 @@ class Dispatch implements PageTaker, JobOwner {
           queue: this.queue,
           channels,
           limit,
-          except: this.inHand.ids,
+          except: [...this.inHand.ids, ...this.#deps.sender.overdueIds()],
           after,
         }),
         this.#deps.clock.refresh(),

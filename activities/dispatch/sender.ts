@@ -1,14 +1,13 @@
 import { performance } from "node:perf_hooks";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Channel as ChannelName } from "../../domain/channel.ts";
 import { newUuid } from "../../domain/ids.ts";
 import type { RetryPolicy } from "../../domain/delivery/settle.ts";
-import { beginsWithinMs } from "../../domain/delivery/stops.ts";
 import type { LedgerClock } from "../../ledger/clock.ts";
 import type { Ledger, RateGrant } from "../../ledger/ledger.ts";
 import type { GateAnswer } from "../channels/passage.ts";
 import type { SendResult } from "../channels/channel.ts";
 import type { Channels } from "../channels/channels.ts";
+import { Confirmations } from "./confirmations.ts";
 import { ChannelQueue, type WaitingJob } from "./channel-queue.ts";
 import { leaseMs, Leases } from "./leases.ts";
 import { QueueWatch } from "./queue-watch.ts";
@@ -19,22 +18,18 @@ import {
   interruptedAttempt,
   isRepeatableOnce,
   releaseMessage,
-  settleLater,
   settleMessage,
   unrenderable,
 } from "./settlement.ts";
+import { settledRows, UnwrittenOutcomes, type UnwrittenOptions } from "./unwritten-outcomes.ts";
 
 /** What opens this soon is waited for: messages stay in memory, and dispatches where they are. */
 export const waitHereMs = 1_000;
 
-/** Rows settled in one statement, at most. */
-const settledRows = 96;
 /** Outcomes that make a statement worth while: it and its commit cost as much as a dozen of its rows. */
 const worthRows = 40;
 /** How soon a channel that can begin no more for now is asked again. */
 const lookAgainMs = 50;
-/** How soon what could not be asked about is asked about again. */
-const confirmRetryMs = 250;
 /** How long fewer outcomes wait for company while messages are still being handed over. */
 const lingerMs = 3;
 
@@ -49,6 +44,8 @@ export interface SenderDeps {
   ended?: (message: EndedMessage) => void;
   /** Is told what became of rows that began, of which queue. */
   count?: (queue: string, outcome: SendOutcome, rows: number) => void;
+  /** Is told when outcomes cannot be written, so that nothing more is handed over, and when they can be again. */
+  held?: NonNullable<UnwrittenOptions["changed"]>;
   random?: () => number;
 }
 
@@ -80,11 +77,10 @@ export class Sender {
   #deps: SenderDeps & { random: () => number };
   #queues: Map<ChannelName, ChannelQueue>;
   #ended: EndedMessage[] = [];
+  #unwritten: UnwrittenOutcomes;
   #leases: Leases;
   #watch: QueueWatch;
-  /** Claimed messages that are to be asked about again before they begin, and what to call then. */
-  #stale = new Map<ClaimedMessage, () => void>();
-  #confirming = false;
+  #confirmations: Confirmations;
   /** How long a statement that claims takes, of late. */
   #turnMs = 10;
   #writing = false;
@@ -102,6 +98,29 @@ export class Sender {
     this.inFlightBound = all.reduce((sum, channel) => sum + channel.inFlightBound, 0);
     this.#leases = new Leases(deps.ledger);
     this.#watch = new QueueWatch(deps.wake);
+    this.#confirmations = new Confirmations(deps.ledger, () => this.unwritten > 0);
+    this.#unwritten = new UnwrittenOutcomes({
+      ledger: deps.ledger,
+      written: (endings) => this.#finish(endings),
+      lost: (endings) => {
+        for (const { claimed } of endings) this.#lose(claimed);
+      },
+      mayGiveUp: () => this.#draining,
+      changed: (failure) => {
+        deps.held?.(failure);
+        this.#runSoon();
+      },
+    });
+  }
+
+  /** Messages that were handed over and whose outcome could not be written yet. While there are any, nothing more is handed over. */
+  get unwritten(): number {
+    return this.#unwritten.size;
+  }
+
+  /** Rows that it has in hand though their leases have run out: a dispatch of this worker is not to take them for those of one that died. */
+  overdueIds(): string[] {
+    return this.#leases.overdueIds();
   }
 
   /** When it takes messages of the channel, as far as it knows; null: now. */
@@ -167,9 +186,14 @@ export class Sender {
     for (const queue of this.#queues.values()) {
       if (this.#draining)
         for (const claimed of queue.ready.splice(0)) this.#release(queue, claimed);
-      while (queue.ready.length > 0 && queue.inFlight < queue.channel.inFlightBound)
+      while (
+        this.unwritten === 0 &&
+        queue.ready.length > 0 &&
+        queue.inFlight < queue.channel.inFlightBound
+      )
         this.#handOver(queue, queue.ready.shift()!);
     }
+    if (this.unwritten > 0) this.#unwritten.add(this.#ended.splice(0), null);
     if (this.#writing) return;
     if (this.#draining && this.#leases.size === 0) return this.#drained();
     const isLow = this.#claimable().some((queue) => queue.isLow(this.#turnMs));
@@ -199,7 +223,7 @@ export class Sender {
 
   /** Queues of which something may be claimed: their channels are open. */
   #claimable(): ChannelQueue[] {
-    if (this.#draining) return [];
+    if (this.#draining || this.unwritten > 0) return [];
     const now = new Date();
     return [...this.#queues.values()].filter(
       (queue) => queue.waiting > 0 && this.#isOpen(queue, now) && this.#hasRoom(queue, now),
@@ -263,7 +287,7 @@ export class Sender {
         }
     } catch (error) {
       for (const { job } of taken) job.failed(error);
-      void this.#settleLater(endings);
+      this.#unwritten.add(endings, error);
     }
   }
 
@@ -347,9 +371,8 @@ export class Sender {
       claimed.isRevoked = true;
       return "closed";
     }
-    if (now >= claimed.mayBeginUntilMs) {
-      this.#stale.set(claimed, retry);
-      if (!this.#confirming) void this.#confirm();
+    if (now >= claimed.mayBeginUntilMs || this.unwritten > 0) {
+      this.#confirmations.add(claimed, retry);
       return "waits";
     }
     if (!claimed.hasBegun) {
@@ -357,29 +380,6 @@ export class Sender {
       queue.begun++;
     }
     return "open";
-  }
-
-  /** Asks about all that has to be asked about again, in one statement. While the ledger is away nothing of it begins. */
-  async #confirm(): Promise<void> {
-    this.#confirming = true;
-    while (this.#stale.size > 0) {
-      const asked = [...this.#stale];
-      this.#stale.clear();
-      const askedAtMs = performance.now();
-      try {
-        const confirmed = await this.#deps.ledger.confirm(
-          asked.flatMap(([claimed]) => claimed.rows),
-        );
-        for (const [claimed] of asked)
-          if (claimed.rows.every(({ id }) => confirmed.has(id)))
-            claimed.mayBeginUntilMs = askedAtMs + beginsWithinMs;
-          else claimed.isRevoked = true;
-      } catch {
-        await sleep(confirmRetryMs);
-      }
-      for (const [, retry] of asked) retry();
-    }
-    this.#confirming = false;
   }
 
   /** A summary that cannot be rendered is said in the words that every summary has by default. */
@@ -408,14 +408,6 @@ export class Sender {
   #release(queue: ChannelQueue, claimed: ClaimedMessage): void {
     queue.inFlight++;
     this.#ended.push(releaseMessage(claimed));
-  }
-
-  async #settleLater(endings: EndedMessage[]): Promise<void> {
-    if (endings.length === 0) return;
-    const { settled, lost } = await settleLater(this.#deps.ledger, endings);
-    this.#finish(settled);
-    for (const { claimed } of lost) this.#lose(claimed);
-    this.#runSoon();
   }
 
   /** Their outcomes are committed. */

@@ -1,5 +1,3 @@
-import { performance } from "node:perf_hooks";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type Attempt, responseLimit } from "../../domain/delivery/attempt.ts";
 import { addressSpellings } from "../../domain/address.ts";
 import { addressOf } from "../../domain/channel.ts";
@@ -14,12 +12,10 @@ import { beginsWithinMs } from "../../domain/delivery/stops.ts";
 import { escapePattern } from "../../domain/text.ts";
 import { TemplateError } from "../../domain/templates/template.ts";
 import type { LedgerClock } from "../../ledger/clock.ts";
-import type { LeasedRow, Ledger, RateGrant, SettledDelivery } from "../../ledger/ledger.ts";
+import type { LeasedRow, RateGrant, SettledDelivery } from "../../ledger/ledger.ts";
 import type { SendResult } from "../channels/channel.ts";
 import { type Lease, leaseMs } from "./leases.ts";
 import type { Item, SendJob } from "./send-job.ts";
-
-const settleRetryMs = 250;
 
 /** A message whose rows are claimed. */
 export class ClaimedMessage implements Lease {
@@ -36,6 +32,8 @@ export class ClaimedMessage implements Lease {
   hasBegun = false;
   /** What it is owed to has been stopped, or says something else by now: it does not begin. */
   isRevoked = false;
+  /** What became of it is known, and the ledger could not take it yet. */
+  isUnwritten = false;
 
   constructor(
     { job, queue }: { job: SendJob; queue: string },
@@ -201,51 +199,3 @@ export function interruptedAttempt(now = new Date()): Attempt {
     finishedAt: now,
   };
 }
-
-/** What the ledger took of outcomes, and what it did not while their rows were ours. */
-interface Settled {
-  settled: EndedMessage[];
-  lost: EndedMessage[];
-}
-
-/** Outcomes are kept while the ledger is away, and written as soon as it is back, for as long as the rows are ours. */
-export async function settleLater(
-  ledger: Pick<Ledger, "settle">,
-  endings: EndedMessage[],
-): Promise<Settled> {
-  for (;;) {
-    await sleep(settleRetryMs);
-    try {
-      await ledger.settle(endings.flatMap(({ settled }) => settled));
-      return { settled: endings, lost: [] };
-    } catch (error) {
-      if (isRefusal(error)) return settleApart(ledger, endings);
-      if (endings.every(({ claimed }) => performance.now() >= claimed.deadlineMs))
-        return { settled: [], lost: endings };
-    }
-  }
-}
-
-/** One of them is at fault: its neighbours are not to suffer for it. */
-async function settleApart(
-  ledger: Pick<Ledger, "settle">,
-  endings: EndedMessage[],
-): Promise<Settled> {
-  if (endings.length > 1) {
-    const parts = await Promise.all(endings.map((one) => settleLater(ledger, [one])));
-    return {
-      settled: parts.flatMap(({ settled }) => settled),
-      lost: parts.flatMap(({ lost }) => lost),
-    };
-  }
-  const [one] = endings as [EndedMessage];
-  if (one.settled.every(({ attempts }) => attempts.length === 0))
-    return { settled: [], lost: endings };
-  // Better a row that ends without its evidence than one that never does.
-  const bare = { ...one, settled: one.settled.map((row) => ({ ...row, attempts: [] })) };
-  return settleLater(ledger, [bare]);
-}
-
-/** PostgreSQL refused the data itself (classes 22 and 23 of SQLSTATE): the same again will be refused again. */
-const isRefusal = (error: unknown) =>
-  error instanceof Error && "code" in error && /^2[23]/.test(String(error.code));

@@ -34,8 +34,8 @@ const adapterKinds = new Set([
   "AuthenticationFailed",
 ]);
 
-// SQLSTATE: connection exceptions, no such user or database, out of resources, shut down or starting up, cancelled for its time, deadlock or lock.
-const sqlStates = /^(08|28|3D|53|57|25P03|25P04|40|55P03)/;
+// SQLSTATE: connection exceptions, no such user or database, read-only, out of resources, shut down or starting up, cancelled for its time, deadlock or lock, its files.
+const sqlStates = /^(08|28|3D|53|57|58|25006|25P03|25P04|40|55P03)/;
 
 // SQLSTATE: a connection that broke, a server out of resources, stopped by an operator or by itself, or with a fault. What
 // became of a statement is not known then, or the next one would fare no better.

@@ -204,7 +204,8 @@ function createHealthGauges(memoryShare: () => number): readonly AddGauge[] {
 
 /**
  * Adds gauges of what the ledger says, which is read when they are scraped. Whatever the database does, a scrape ends within
- * some seconds: without a reading they are left out, and `tidings_database_up` says whether the database answers at all.
+ * some seconds: without a reading they are left out, and `tidings_database_up` says whether the database answers at all,
+ * and `tidings_database_takes_writes` whether it takes any.
  * @param memoryShare what the process uses of the memory that it may use, from 0 to 1
  */
 export function addLedgerMetrics(
@@ -219,6 +220,14 @@ export function addLedgerMetrics(
     registers,
     async collect() {
       up.set((await readLedger()).up ? 1 : 0);
+    },
+  });
+  const writes = new Gauge({
+    name: "tidings_database_takes_writes",
+    help: "1 if the database answers and takes writes; 0 also where its disk is full, or it is read-only",
+    registers,
+    async collect() {
+      writes.set((await readLedger()).takesWrites ? 1 : 0);
     },
   });
   const memory = new Gauge({

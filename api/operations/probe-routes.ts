@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { createWriteProbe, writeFaultText } from "../../ledger/write-probe.ts";
 import { withTimeout } from "../../lib/timeout.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
 import { Problem } from "../http/problem.ts";
@@ -17,7 +18,7 @@ const ready = defineRoute({
   path: "/readyz",
   access: "public",
   summary:
-    "Check that the process can serve. Needs the database; without Temporal it is `degraded`, still accepts, and sends later.",
+    "Check that the process can serve. Needs the database, which has to take writes; without Temporal it is `degraded`, still accepts, and sends later.",
   responses: responses(
     200,
     "The process can serve",
@@ -31,15 +32,17 @@ const ready = defineRoute({
 
 const databaseProbeMs = 2_000;
 
-export function healthRoutes({ prisma, probeTemporal }: Services) {
+export function healthRoutes({ acceptPool, probeTemporal }: Services) {
+  const probeWrites = createWriteProbe(acceptPool);
+
   async function probeDatabase(): Promise<void> {
-    try {
-      await withTimeout(databaseProbeMs, prisma.$queryRaw`SELECT 1`);
-    } catch {
-      throw new Problem("unavailable", "The database cannot be reached.", {
-        headers: { "Retry-After": "2" },
-      });
-    }
+    const fault = await withTimeout(databaseProbeMs, probeWrites()).catch(() => "away" as const);
+    if (fault === null) return;
+    const detail =
+      fault === "away"
+        ? "The database cannot be reached."
+        : `The database takes no writes. ${writeFaultText[fault]}`;
+    throw new Problem("unavailable", detail, { headers: { "Retry-After": "2" } });
   }
 
   return createRouter()

@@ -16,6 +16,9 @@ export interface GuardOrder {
 /** What the guard answers: the server's own process id, or why there is none. */
 export type GuardReport = { pid: number } | { error: string };
 
+// What the server makes is for its owner's eyes only.
+process.umask(0o077);
+
 process.once("message", (order: GuardOrder) => {
   const server = spawn(order.program, order.args, {
     stdio: ["ignore", "inherit", "inherit"],

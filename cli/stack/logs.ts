@@ -1,32 +1,92 @@
-import { mkdirSync, openSync, readFileSync, renameSync, statSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  type Stats,
+  statSync,
+} from "node:fs";
+import { devNull } from "node:os";
 import { join } from "node:path";
+import { moveAside } from "./kept-files.ts";
 
 /** A log longer than this is put aside when its owner starts anew; the one put aside before is dropped. */
 const limitBytes = 20 * 1024 * 1024;
+/** Of what was printed last, what is looked at. */
+const tailBytes = 16 * 1024;
+const tailLines = 8;
 
-/** What the processes of a stack print: a file each, under `logs/` of its folder. */
+/** An open log. */
+export interface OpenLog {
+  fd: number;
+  /** The last lines that were printed since it was opened, to be shown beside an error. */
+  tail(): string;
+  close(): void;
+}
+
+/**
+ * What the processes of a stack print: a file each, under `logs/` of its folder. Nothing there is needed: what stands in the way is moved
+ * aside, and where no log can be kept there is none.
+ */
 export class Logs {
   readonly #folder: string;
+  readonly #say: (line: string) => void;
 
-  constructor(dataDir: string) {
+  constructor(dataDir: string, say: (line: string) => void) {
     this.#folder = join(dataDir, "logs");
-    mkdirSync(this.#folder, { recursive: true });
+    this.#say = say;
   }
 
-  /** Opens a log to be appended to; the caller closes it. */
-  open(name: string): number {
-    const path = this.#path(name);
-    if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > limitBytes)
-      renameSync(path, `${path}.old`);
-    return openSync(path, "a");
+  /** Opens a log to be appended to. */
+  open(name: string): OpenLog {
+    const path = join(this.#folder, `${name}.log`);
+    const fd = this.#usable(this.#folder, () => this.#openFile(path)) ?? openSync(devNull, "a");
+    const from = fstatSync(fd).size;
+    return { fd, tail: () => tailOf(path, from), close: () => closeSync(fd) };
   }
 
-  /** The last lines of a log, to be shown beside an error. */
-  tail(name: string): string {
-    return readFileSync(this.#path(name), "utf8").trimEnd().split("\n").slice(-8).join("\n");
+  #openFile(path: string): number | null {
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+    return this.#usable(path, () => {
+      const stats: Stats | undefined = statSync(path, { throwIfNoEntry: false });
+      if (stats?.isFile() && stats.size > limitBytes) renameSync(path, `${path}.old`);
+      return openSync(path, "a", 0o600);
+    });
   }
 
-  #path(name: string): string {
-    return join(this.#folder, `${name}.log`);
+  /** Opens what is at the path, or what can be put there once that is moved aside; null, and says so, where nothing can. */
+  #usable(path: string, open: () => number | null): number | null {
+    try {
+      return open();
+    } catch (error) {
+      try {
+        const aside = moveAside(path);
+        const opened = open();
+        this.#say(`${path} could not be used for logs, and is now ${aside}`);
+        return opened;
+      } catch {
+        this.#say(`${path} cannot be used for logs (${(error as Error).message}): none is kept`);
+        return null;
+      }
+    }
+  }
+}
+
+function tailOf(path: string, from: number): string {
+  try {
+    const file = openSync(path, "r");
+    try {
+      const { size } = fstatSync(file);
+      const bytes = Buffer.alloc(Math.min(tailBytes, Math.max(0, size - from)));
+      const read = readSync(file, bytes, 0, bytes.length, size - bytes.length);
+      const text = bytes.toString("utf8", 0, read).trimEnd();
+      return text.split("\n").slice(-tailLines).join("\n");
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return "";
   }
 }

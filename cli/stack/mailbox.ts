@@ -1,6 +1,6 @@
 // The local mailbox: an SMTP server that takes every message and delivers none. It answers 250 only once the message
 // stands in its log, so the log is a witness that outlives any crash; the newest messages can be looked at over HTTP.
-import { closeSync, fstatSync, openSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, ftruncateSync, openSync, renameSync, writeSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { SMTPServer, type SMTPServerDataStream } from "smtp-server";
 import { createPages, type KeptMessage } from "./mailbox-pages.ts";
@@ -33,14 +33,22 @@ const keep = Number(values.keep);
 const kept: KeptMessage[] = [];
 let accepted = 0;
 
+/** Throws where the line cannot be written whole: then the message is not taken, and comes again. */
 function witness(line: MailboxLogLine): void {
   if (loggedBytes >= logLimitBytes) {
-    closeSync(log);
     renameSync(logPath, `${logPath}.1`);
+    const full = log;
     log = openSync(logPath, "a");
+    closeSync(full);
     loggedBytes = 0;
   }
-  loggedBytes += writeSync(log, `${JSON.stringify(line)}\n`);
+  const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+  const written = writeSync(log, bytes);
+  if (written < bytes.length) {
+    ftruncateSync(log, loggedBytes);
+    throw new Error("the disk is full");
+  }
+  loggedBytes += written;
 }
 
 async function accept(

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { compiled } from "./guarded.ts";
+import type { StartTerms } from "./members.ts";
 import { whenReady, type Running } from "./supervised.ts";
 
 export interface NodeProcessOptions {
@@ -10,8 +11,7 @@ export interface NodeProcessOptions {
   program: string;
   args?: string[];
   environment: NodeJS.ProcessEnv;
-  /** An open file for what it prints. */
-  log: number;
+  terms: StartTerms;
   /** Resolves when it serves. Without one, the process says `{ ready: true }` over IPC. */
   ready?: (signal: AbortSignal) => Promise<void>;
   readyTimeoutMs: number;
@@ -26,7 +26,8 @@ const leash = pathToFileURL(compiled("cli/stack/leash.js")).href;
  * ends by itself when the IPC channel closes (see leash.ts), which is how it hears of the launcher's death.
  */
 export async function startNodeProcess(options: NodeProcessOptions): Promise<Running> {
-  const { program, args = [], environment, log, readyTimeoutMs, graceMs } = options;
+  const { program, args = [], environment, readyTimeoutMs, graceMs } = options;
+  const { log, born } = options.terms;
   const child = fork(compiled(program), args, {
     detached: true,
     // As `npm run worker` has it: thousands of messages a second are young for longer than Node's own 16 MB last.
@@ -46,7 +47,9 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Run
     await gone;
   };
   const { ready } = options;
-  return whenReady({ pid: child.pid!, exited, stop }, (signal) =>
+  const running = { pid: child.pid!, exited, stop };
+  born(running);
+  return whenReady(running, (signal) =>
     ready ? ready(signal) : saysReady(child, signal, readyTimeoutMs),
   );
 }

@@ -1,4 +1,5 @@
 import { createServer } from "node:net";
+import { waitUntil } from "./wait.ts";
 
 /** What the stack listens on, always on 127.0.0.1, and where unless told otherwise. */
 export const defaultPorts = {
@@ -34,16 +35,24 @@ export class PortInUseError extends Error {
 /**
  * Finds a port for every name, each another one. One that was asked for is taken or refused (`PortInUseError`); for the
  * rest, the default or the next free one after it; any free one with `"any"`. They are free now: whoever takes them should be quick.
+ * @param patienceMs how long one that was asked for is waited for: whoever has it may be about to end
  */
-export async function choosePorts(asked: Partial<Ports> | "any"): Promise<Ports> {
+export async function choosePorts(
+  asked: Partial<Ports> | "any",
+  { patienceMs = 0 }: { patienceMs?: number } = {},
+): Promise<Ports> {
   const wanted = asked === "any" ? {} : asked;
   const taken = new Set<number>(Object.values(wanted));
   const chosen = { ...defaultPorts } as Ports;
   for (const name of Object.keys(defaultPorts) as PortName[]) {
     const port = wanted[name];
     if (port !== undefined) {
-      if (!(await isFree(port)))
-        throw new PortInUseError(`port ${port}, asked for ${name}, is in use`);
+      const free = () => isFree(port);
+      await waitUntil(`port ${port}`, patienceMs, free).catch(() => {
+        throw new PortInUseError(
+          `port ${port}, asked for ${name}, is in use: end what listens there, or ask for another`,
+        );
+      });
       chosen[name] = port;
       continue;
     }

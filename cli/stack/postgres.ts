@@ -9,9 +9,11 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { createRequire } from "node:module";
@@ -20,17 +22,29 @@ import { dirname, join } from "node:path";
 import pg from "pg";
 import type { GuardOrder } from "./guard.ts";
 import { startGuarded } from "./guarded.ts";
+import { FolderUnusableError, readKept, writeKept } from "./kept-files.ts";
 import { MissingError } from "./missing.ts";
 import { freePort } from "./ports.ts";
 import { asUser, postgresUser } from "./postgres-user.ts";
 import { whenReady } from "./supervised.ts";
-import { waitUntil } from "./wait.ts";
+import { FinalError, waitUntil } from "./wait.ts";
 
 /** Where a cluster of ours is, and how to enter it. */
 export interface Cluster {
   /** Holds PostgreSQL's own files. */
   folder: string;
   password: string;
+}
+
+/** Where the cluster is, and its password. */
+export interface ClusterPaths {
+  folder: string;
+  passwordPath: string;
+}
+
+/** PostgreSQL answers, and has another password. */
+export class WrongPasswordError extends FinalError {
+  override name = "WrongPasswordError";
 }
 
 const startTimeoutMs = 30_000;
@@ -58,23 +72,29 @@ const forgetful = {
 
 /**
  * Opens the cluster in `folder`, making it on first use: `initdb` runs beside it and is moved into place, so that
- * a half-made one is never taken for whole. The password is random and stays in `passwordPath`, for its owner's eyes only.
+ * a half-made one is never taken for whole. The password is random and stays in `passwordPath`, for its owner's eyes only. Where that
+ * is missing or empty, `resetPassword` has to make another. Throws a `FolderUnusableError` where the folder holds something else.
  */
-export function openCluster({
-  folder,
-  passwordPath,
-}: {
-  folder: string;
-  passwordPath: string;
-}): Cluster {
-  if (existsSync(join(folder, "PG_VERSION")) && existsSync(passwordPath))
-    return { folder, password: readFileSync(passwordPath, "utf8").trim() };
-  if (existsSync(folder))
-    throw new Error(
-      `${folder} is there, but not as it was left: its password ${passwordPath} is missing, or its PG_VERSION`,
+export function openCluster({ folder, passwordPath }: ClusterPaths): {
+  cluster: Cluster;
+  lacksPassword: boolean;
+} {
+  if (existsSync(join(folder, "PG_VERSION"))) {
+    const password = readKept(passwordPath);
+    return { cluster: { folder, password: password ?? "" }, lacksPassword: password === null };
+  }
+  if (existsSync(folder) && !isEmptyFolder(folder))
+    throw new FolderUnusableError(
+      `${folder} is there, and is no database of PostgreSQL (its PG_VERSION is missing): put it back from a backup, or move it away to begin with an empty one`,
     );
+  return { cluster: makeCluster({ folder, passwordPath }), lacksPassword: false };
+}
 
-  const password = randomBytes(18).toString("base64url");
+const isEmptyFolder = (path: string) =>
+  statSync(path).isDirectory() && readdirSync(path).length === 0;
+
+function makeCluster({ folder, passwordPath }: ClusterPaths): Cluster {
+  const password = newPassword();
   mkdirSync(dirname(folder), { recursive: true });
   const user = postgresUser();
   const draft = `${folder}.draft`;
@@ -84,12 +104,7 @@ export function openCluster({
   writeFileSync(passwordDraft, password, { mode: 0o600 });
   if (user) [draft, passwordDraft].forEach((path) => chownSync(path, user.uid, user.gid));
   const data = join(draft, "data");
-  const {
-    program,
-    args,
-    user: runAs,
-  } = asUser(
-    user,
+  const made = runProgram(
     postgresBinaries().initdb,
     [
       `--pgdata=${data}`,
@@ -101,15 +116,43 @@ export function openCluster({
       "--locale-provider=builtin",
       "--builtin-locale=C.UTF-8",
     ],
-    [data],
+    data,
   );
-  const made = spawnSync(program, args, { encoding: "utf8", cwd: "/", ...runAs });
-  if (made.status !== 0)
-    throw new Error(`PostgreSQL's initdb failed: ${made.error?.message ?? made.stderr.trim()}`);
-  writeFileSync(passwordPath, password, { mode: 0o600 });
+  if (made !== null)
+    throw new FolderUnusableError(`PostgreSQL cannot make a database in ${folder}: ${made}`);
+  writeKept(passwordPath, password);
+  rmSync(folder, { recursive: true, force: true });
   renameSync(data, folder);
   rmSync(draft, { recursive: true });
   return { folder, password };
+}
+
+/** Gives the cluster, whose server is ours and does not run, another password. */
+export function resetPassword({ folder, passwordPath }: ClusterPaths): Cluster {
+  const password = newPassword();
+  const { postgres } = postgresBinaries();
+  const sql = `ALTER ROLE postgres PASSWORD '${password}'\n`;
+  const failure = runProgram(postgres, ["--single", "-D", folder, "postgres"], folder, sql);
+  if (failure !== null)
+    throw new FolderUnusableError(
+      `${passwordPath} is missing, empty or wrong, and PostgreSQL cannot be given another password: ${failure}`,
+    );
+  writeKept(passwordPath, password);
+  return { folder, password };
+}
+
+const newPassword = () => randomBytes(18).toString("base64url");
+
+/** Runs one of PostgreSQL's programs on `data` to its end. Returns what it said if it failed. */
+function runProgram(path: string, args: string[], data: string, input?: string): string | null {
+  const { program, args: given, user } = asUser(postgresUser(), path, args, [data]);
+  const { status, error, stderr } = spawnSync(program, given, {
+    encoding: "utf8",
+    cwd: "/",
+    ...user,
+    ...(input !== undefined && { input }),
+  });
+  return status === 0 ? null : (error?.message ?? stderr.trim());
 }
 
 /** What a guard is told to run a cluster. SIGINT is PostgreSQL's "fast" shutdown: clean, and without waiting for clients. */
@@ -147,6 +190,10 @@ export async function waitForPostgres(
     try {
       await client.connect();
       await client.query("SELECT 1");
+    } catch (error) {
+      if (error instanceof pg.DatabaseError && error.code === "28P01")
+        throw new WrongPasswordError("PostgreSQL has another password", { cause: error });
+      throw error;
     } finally {
       await client.end();
     }
@@ -175,7 +222,8 @@ export async function startThrowawayPostgres(): Promise<{
 }> {
   const root = mkdtempSync(join(tmpdir(), "tidings-postgres-"));
   chmodSync(root, 0o711);
-  const cluster = openCluster({ folder: join(root, "data"), passwordPath: join(root, "password") });
+  const paths = { folder: join(root, "data"), passwordPath: join(root, "password") };
+  const { cluster } = openCluster(paths);
   const port = await freePort();
   const url = databaseUrl(cluster, port, "postgres");
   const log = openSync(join(root, "log"), "a");

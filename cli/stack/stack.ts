@@ -1,23 +1,17 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { readEnvironment } from "../../config/environment.ts";
+import { ConfigurationError, readEnvironment } from "../../config/environment.ts";
 import { applyMigrations } from "../../prisma/migrate.ts";
 import { temporalCli } from "./binaries.ts";
-import { startGuarded } from "./guarded.ts";
-import { Members, type Role } from "./members.ts";
+import { FolderUnusableError, makePrivate, readKept, writeKept } from "./kept-files.ts";
+import { Members, type Role, type StartTerms } from "./members.ts";
 import { startNodeProcess } from "./node-process.ts";
 import { choosePorts, type Ports } from "./ports.ts";
-import {
-  createDatabase,
-  databaseUrl,
-  openCluster,
-  postgresOrder,
-  waitForPostgres,
-} from "./postgres.ts";
+import { postgresUser } from "./postgres-user.ts";
 import { claimFolder } from "./processes.ts";
-import { type Ending, whenReady } from "./supervised.ts";
-import { temporalOrder, waitForTemporal } from "./temporal.ts";
+import { runMailbox, runPostgres, runTemporal, type Site, startTimeoutMs } from "./servers.ts";
+import type { Ending } from "./supervised.ts";
 import { waitUntil } from "./wait.ts";
 
 export interface StackOptions {
@@ -59,8 +53,6 @@ export interface Stack {
   abandon(): void;
 }
 
-/** Recovering a database after a crash may take a while. */
-const startTimeoutMs = 120_000;
 /** Lanes spread a campaign over workers, and each costs the development server a few dozen events. */
 const embeddedLanes = "4";
 const drainMs = 30_000;
@@ -95,31 +87,36 @@ class Launcher {
     this.#members = new Members(dataDir, say);
   }
 
+  get #site(): Site {
+    return { dataDir: this.#dataDir, members: this.#members, say: this.#say };
+  }
+
   async start(options: StackOptions, release: () => void): Promise<Stack> {
     const given = options.environment;
     const set = (name: string) => Boolean(given[name] || given[`${name}_FILE`]);
-    await this.#members.clearLeftovers();
+    const wasLeft = await this.#members.clearLeftovers();
+    makePrivate(this.#dataDir, set("DATABASE_URL") ? null : postgresUser());
     // It may take minutes to come by: ports that were free before would not be any more.
     const temporalProgram = given["TEMPORAL_ADDRESS"]
       ? null
       : await temporalCli({ environment: given, say: this.#say });
-    const ports = await choosePorts(options.ports ?? {});
+    const ports = await choosePorts(options.ports ?? {}, { patienceMs: wasLeft ? 30_000 : 0 });
 
     const [database, temporal, smtp] = await allOrNothing([
       set("DATABASE_URL")
         ? readEnvironment(["DATABASE_URL"], given).DATABASE_URL
-        : this.#postgres(ports.postgres),
+        : runPostgres(this.#site, ports.postgres),
       temporalProgram === null
         ? given["TEMPORAL_ADDRESS"]!
-        : this.#temporal(temporalProgram, ports),
-      set("SMTP_URL") ? null : this.#mailbox(ports),
+        : runTemporal(this.#site, temporalProgram, ports),
+      set("SMTP_URL") ? null : runMailbox(this.#site, ports),
     ] as const);
     await applyMigrations(database);
 
     const apiUrl = `http://127.0.0.1:${ports.api}`;
     const key = set("TIDINGS_API_KEY")
       ? { value: readEnvironment(["TIDINGS_API_KEY"], given).TIDINGS_API_KEY, isNew: false }
-      : this.#kept("api-key", () => `tdg_${newSecret()}`);
+      : this.#kept("api-key", "TIDINGS_API_KEY", () => `tdg_${newSecret()}`);
     const environment: NodeJS.ProcessEnv = {
       ...(given["TEMPORAL_ADDRESS"] ? given : withoutTemporal(given)),
       ...(!set("DATABASE_URL") && { DATABASE_URL: database }),
@@ -129,15 +126,18 @@ class Launcher {
       }),
       ...(smtp && { SMTP_URL: smtp.url }),
       ...(!set("TIDINGS_API_KEY") && { TIDINGS_API_KEY: key.value }),
-      ...(!set("TOKEN_SECRET") && { TOKEN_SECRET: this.#kept("token-secret", newSecret).value }),
+      ...(!set("TOKEN_SECRET") && {
+        TOKEN_SECRET: this.#kept("token-secret", "TOKEN_SECRET", newSecret).value,
+      }),
       ...(!set("PUBLIC_URL") && { PUBLIC_URL: apiUrl }),
       API_PORT: String(ports.api),
       ...(!set("CAMPAIGN_LANES") && { CAMPAIGN_LANES: embeddedLanes }),
     };
     const ready = (signal: AbortSignal) => answers(`${apiUrl}/healthz`, signal);
     const ours = { environment, readyTimeoutMs: startTimeoutMs, graceMs: drainMs };
-    const api = (log: number) => startNodeProcess({ ...ours, program: "api/main.js", ready, log });
-    const worker = (index: number) => (log: number) =>
+    const api = (terms: StartTerms) =>
+      startNodeProcess({ ...ours, program: "api/main.js", ready, terms });
+    const worker = (index: number) => (terms: StartTerms) =>
       startNodeProcess({
         ...ours,
         environment: {
@@ -146,7 +146,7 @@ class Launcher {
           ...options.environmentOfWorker?.(index),
         },
         program: "workers/main.js",
-        log,
+        terms,
       });
     await allOrNothing([
       this.#members.supervise("api", api),
@@ -187,61 +187,25 @@ class Launcher {
     return this.#members.stop();
   }
 
-  async #postgres(port: number): Promise<string> {
-    const cluster = openCluster({
-      folder: join(this.#dataDir, "postgres"),
-      passwordPath: join(this.#dataDir, "postgres-password"),
-    });
-    const maintenance = databaseUrl(cluster, port, "postgres");
-    await this.#members.supervise("postgres", async (log) => {
-      const server = await startGuarded(postgresOrder(cluster, port, { durable: true }), log);
-      return whenReady(server, (signal) => waitForPostgres(maintenance, startTimeoutMs, signal));
-    });
-    await createDatabase(maintenance, "tidings");
-    return databaseUrl(cluster, port, "tidings");
-  }
-
-  async #temporal(program: string, ports: Ports): Promise<string> {
-    const databasePath = join(this.#dataDir, "temporal.db");
-    const address = `127.0.0.1:${ports.temporal}`;
-    const order = temporalOrder({
-      program,
-      port: ports.temporal,
-      uiPort: ports.temporalUi,
-      databasePath,
-    });
-    await this.#members.supervise("temporal", async (log) => {
-      const server = await startGuarded(order, log);
-      return whenReady(server, (signal) => waitForTemporal(address, startTimeoutMs, signal));
-    });
-    return address;
-  }
-
-  async #mailbox(ports: Ports): Promise<{ url: string; log: string }> {
-    const log = join(this.#dataDir, "mailbox.jsonl");
-    const flags = { "smtp-port": ports.smtp, "http-port": ports.mailbox, log };
-    const args = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
-    const program = "cli/stack/mailbox.js";
-    await this.#members.supervise("mailbox", (output) =>
-      startNodeProcess({
-        program,
-        args,
-        environment: {},
-        log: output,
-        readyTimeoutMs: startTimeoutMs,
-        graceMs: 5_000,
-      }),
-    );
-    return { url: `smtp://127.0.0.1:${ports.smtp}?name=mailbox`, log };
-  }
-
-  /** Made on the first start, and kept for its owner's eyes only. */
-  #kept(file: string, make: () => string): { value: string; isNew: boolean } {
+  /** Made on the first start, and kept; made anew where the file is missing or empty. */
+  #kept(file: string, variable: "TIDINGS_API_KEY" | "TOKEN_SECRET", make: () => string) {
     const path = join(this.#dataDir, file);
-    if (existsSync(path)) return { value: readFileSync(path, "utf8").trim(), isNew: false };
-    const value = make();
-    writeFileSync(path, `${value}\n`, { mode: 0o600 });
-    return { value, isNew: true };
+    const found = readKept(path);
+    if (found === null) {
+      if (existsSync(path)) this.#say(`${path} was empty: a new one was made`);
+      const value = make();
+      writeKept(path, `${value}\n`);
+      return { value, isNew: true };
+    }
+    try {
+      readEnvironment([variable], { [variable]: found });
+    } catch (error) {
+      if (!(error instanceof ConfigurationError)) throw error;
+      throw new FolderUnusableError(
+        `${path} is not as it was made: correct it, or delete it to have a new one made. ${error.message}`,
+      );
+    }
+    return { value: found, isNew: false };
   }
 }
 

@@ -38,8 +38,6 @@ export interface SupervisedOptions {
   start: () => Promise<Running>;
   /** Told in plain words of every death that was not asked for, and of every return. */
   say: (line: string) => void;
-  /** Told of every process that came or went. */
-  changed: (change: { started?: number[]; ended?: number[] }) => void;
 }
 
 /** How a process is ended: at once, or by itself once it has finished what it does. */
@@ -122,12 +120,9 @@ export class Supervised {
   async #launch(failures = 0): Promise<void> {
     const running = await this.#options.start();
     const since = Date.now();
-    const pids = pidsOf(running);
     this.#running = running;
-    this.#options.changed({ started: pids });
     void running.exited.then(() => {
       this.#running = null;
-      this.#options.changed({ ended: pids });
       if (!this.#wanted) return;
       this.#options.say(`${this.name} (process ${running.pid}) died; starting it again`);
       this.#reviving = this.#revive(Date.now() - since > stableMs ? 0 : failures);
@@ -162,6 +157,6 @@ export function sendSignal(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-function pidsOf({ pid, guardPid }: Running): number[] {
+export function pidsOf({ pid, guardPid }: Running): number[] {
   return guardPid === undefined ? [pid] : [pid, guardPid];
 }

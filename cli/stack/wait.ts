@@ -2,8 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const pauseMs = 50;
 
+/** Asking again would change nothing: the error of a question that waits no longer. */
+export class FinalError extends Error {
+  override name = "FinalError";
+}
+
 /**
- * Asks until the answer is true; an error counts as a no. Rejects after `timeoutMs`, with the last error, if there was one,
+ * Asks until the answer is true; an error counts as a no, but for a `FinalError`, with which it rejects. Rejects also after `timeoutMs`, with the last error, if there was one,
  * as the cause, and when `signal` is aborted.
  */
 export async function waitUntil(
@@ -18,6 +23,7 @@ export async function waitUntil(
     try {
       if (await ask()) return;
     } catch (error) {
+      if (error instanceof FinalError) throw error;
       cause = error;
     }
     if (Date.now() >= deadline)

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createPublishEvents } from "../../activities/publish-events.ts";
 import { createGates, type Gates } from "../../ledger/gates.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
@@ -138,6 +138,29 @@ const until = (count: number) => expect.poll(published).toBe(count);
 const arrivals = (count: number) => expect.poll(() => arrived.length).toBe(count);
 
 describe("events", () => {
+  it("are not handed over again while it cannot be written down that they were taken", async () => {
+    await happened(3);
+    await pool.query(
+      `CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'full' USING ERRCODE = '53100'; END $$;
+       CREATE TRIGGER full_disk BEFORE UPDATE ON events EXECUTE FUNCTION full_disk();
+       ALTER TABLE events ENABLE ALWAYS TRIGGER full_disk`,
+    );
+    const statements = vi.spyOn(pool, "query");
+    try {
+      start();
+      await expect
+        .poll(
+          () => statements.mock.calls.filter(([sql]) => /UPDATE events/.test(String(sql))).length,
+        )
+        .toBeGreaterThan(5);
+    } finally {
+      statements.mockRestore();
+      await pool.query("DROP FUNCTION full_disk CASCADE");
+    }
+    await until(3);
+    expect(arrived).toHaveLength(1);
+  });
+
   it("are told in the order of their ids, a hundred at most at a time, signed", async () => {
     const ids = await happened(250);
     start();
@@ -239,7 +262,9 @@ describe("events", () => {
         return (pool.query as (...all: unknown[]) => unknown)(query, ...rest);
       },
     } as unknown as Pool;
-    await expect(start({ pool: failing }).running).rejects.toThrow("the connection is gone");
+    const dying = start({ pool: failing });
+    await arrivals(1);
+    await expect(dying.end()).rejects.toThrow("the connection is gone");
     stop = async () => {};
     expect(await published()).toBe(0);
     start();

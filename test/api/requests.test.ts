@@ -1,5 +1,7 @@
 import fc from "fast-check";
+import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createPrisma } from "../../prisma/client.ts";
 import { type Api, apiKey, sampleTemplate, seed, startApi } from "./harness.ts";
 
 let api: Api;
@@ -416,6 +418,39 @@ describe("health", () => {
     await away.stop();
     expect((await away.app.request("/readyz")).status).toBe(503);
     expect((await away.app.request("/healthz")).status).toBe(200);
+  });
+
+  it("is bad where the database takes no writes, and says so; what writes is answered with 503", async () => {
+    const { url, stop } = await startApi();
+    const database = new pg.Client({ connectionString: url });
+    await database.connect();
+    await database.query(
+      `ALTER DATABASE ${database.escapeIdentifier(new URL(url).pathname.slice(1))} SET default_transaction_read_only = on`,
+    );
+    await database.end();
+    // Its connections are made after that.
+    const prisma = createPrisma({ url, connections: 2 });
+    const readOnly = await startApi({
+      database: { url, prisma, drop: () => Promise.reject(new Error("not its own")) },
+    });
+    const ready = await readOnly.app.request("/readyz");
+    expect(ready.status).toBe(503);
+    expect(ready.headers.get("retry-after")).toBe("2");
+    expect(await ready.json()).toMatchObject({
+      type: "urn:tidings:problem:unavailable",
+      detail: "The database takes no writes. The database is read-only.",
+    });
+    const { status } = await readOnly.send("PUT", "/v1/recipients/ada", {
+      email: "ada@example.org",
+    });
+    expect(status).toBe(503);
+    expect((await readOnly.app.request("/healthz")).status).toBe(200);
+    const { body } = await readOnly.send("GET", "/metrics");
+    expect(body).toContain("tidings_database_up 1");
+    expect(body).toContain("tidings_database_takes_writes 0");
+    await readOnly.stop();
+    await prisma.$disconnect();
+    await stop();
   });
 
   it("shows in every other answer as a 503 with a time to come back", async () => {

@@ -44,7 +44,7 @@ describe("the mailbox", () => {
         "--keep=3",
       ],
       environment: {},
-      log,
+      terms: { log, born: () => {} },
       readyTimeoutMs: waitMs,
       graceMs: 5_000,
     });

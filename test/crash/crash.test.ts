@@ -1,17 +1,22 @@
 import { expect, it } from "vitest";
-import { crash, passes } from "./crash.ts";
+import { crash, type CrashOptions, passes } from "./crash.ts";
+import { canMakeSmallDisk } from "./small-disk.ts";
+
+const plain: CrashOptions = {
+  recipients: 300,
+  kills: 0,
+  slowServer: false,
+  clockAhead: false,
+  freeze: false,
+  sigterm: false,
+  diskFull: false,
+  restartAtOnce: false,
+  environment: process.env,
+  say: () => {},
+};
 
 it("loses nothing, is never early, stops when told and repeats no more than promised when worker, Temporal and PostgreSQL are killed", async () => {
-  const result = await crash({
-    recipients: 300,
-    kills: 1,
-    slowServer: false,
-    clockAhead: false,
-    freeze: false,
-    sigterm: false,
-    environment: process.env,
-    say: () => {},
-  });
+  const result = await crash({ ...plain, kills: 1 });
   expect(result).toMatchObject({
     lost: 0,
     early: 0,
@@ -20,5 +25,20 @@ it("loses nothing, is never early, stops when told and repeats no more than prom
     reconciled: true,
     discrepancies: [],
   });
+  expect(passes(result)).toBe(true);
+});
+
+it.runIf(canMakeSmallDisk())(
+  "loses nothing and repeats no more than promised while its disk is full, and goes on by itself",
+  async () => {
+    const result = await crash({ ...plain, diskFull: true });
+    expect(result).toMatchObject({ lost: 0, reconciled: true, discrepancies: [] });
+    expect(passes(result)).toBe(true);
+  },
+);
+
+it("starts at once on what it left when all of it is killed, and loses nothing", async () => {
+  const result = await crash({ ...plain, restartAtOnce: true });
+  expect(result).toMatchObject({ lost: 0, reconciled: true, discrepancies: [] });
   expect(passes(result)).toBe(true);
 });

@@ -1,15 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { pathToFileURL } from "node:url";
 import { leaseMs } from "../../activities/dispatch/leases.ts";
 import { type Sink, startSink } from "../../bench/sink-process.ts";
-import { createService, type Service } from "../../cli/demo/service.ts";
-import { startTemporaryStack, type TemporaryStack } from "../../cli/demo/temporary-stack.ts";
 import { startProgress } from "../../cli/demo/progress.ts";
-import { compiled } from "../../cli/stack/guarded.ts";
-import { sendSignal } from "../../cli/stack/supervised.ts";
+import { createService, type Service } from "../../cli/demo/service.ts";
 import { poll } from "../../lib/polling.ts";
-import { withTimeout } from "../../lib/timeout.ts";
-import { inFlightBound, shutdownForceMs } from "../../workers/worker.ts";
+import { inFlightBound } from "../../workers/worker.ts";
 import {
   type AskedCampaign,
   type AskedNotification,
@@ -20,6 +15,14 @@ import {
   startCampaigns,
   type StartedCampaign,
 } from "./asked.ts";
+import {
+  connections,
+  type CrashStack,
+  membersOf,
+  startCrashStack,
+  workers,
+} from "./crash-stack.ts";
+import { frozenMs, stepsOf, times, type Until, whileFrozen } from "./steps.ts";
 import { judge, type Verdict } from "./verdict.ts";
 
 /** What makes it harder, alone, together, or with kills. */
@@ -32,6 +35,10 @@ export interface Variants {
   freeze: boolean;
   /** Each worker is told to end in the middle of its work, and started again. */
   sigterm: boolean;
+  /** The disk that all of the stack is on is full for longer than a lease, twice. */
+  diskFull: boolean;
+  /** The launcher and all its processes are killed, and it is started in the next instant, twice. */
+  restartAtOnce: boolean;
 }
 
 export interface CrashOptions extends Variants {
@@ -58,9 +65,6 @@ export interface CrashResult extends Verdict, Variants {
   notifications: number;
 }
 
-const workers = 2;
-/** Of each worker to the mail server, which answers each after a delay, so that a worker always dies with its hands full. */
-const connections = 10;
 /** How long the campaigns would take undisturbed, for each thing that is done to them: enough to see it come back. */
 const secondsPerStep = 6;
 const longestDelayMs = 5_000;
@@ -70,7 +74,6 @@ const slowServerMs = [0, 5_000] as const;
 const stoppedAtPart = 1 / 3;
 /** Longer than a lease: what is taken up again by mistake is seen. */
 const pausedMs = leaseMs + 2_000;
-const frozenMs = 2 * leaseMs;
 /** Beyond what it would take undisturbed, several times over. */
 const patienceMs = 120_000;
 const progressMs = 200;
@@ -110,9 +113,16 @@ export async function crash(options: CrashOptions): Promise<CrashResult> {
   }
 }
 
-function delayOf({ recipients, kills, freeze, sigterm, slowServer }: CrashOptions) {
+function delayOf(options: CrashOptions) {
+  const { recipients, kills, freeze, sigterm, slowServer, diskFull, restartAtOnce } = options;
   if (slowServer) return slowServerMs;
-  const steps = kills + 2 + (sigterm ? workers : 0) + (freeze ? 1 : 0);
+  const steps =
+    kills +
+    2 +
+    (sigterm ? workers : 0) +
+    (freeze ? 1 : 0) +
+    (diskFull ? times : 0) +
+    (restartAtOnce ? times : 0);
   const seconds = secondsPerStep * steps + (freeze ? (2 * frozenMs + pausedMs) / 1_000 : 0);
   const undisturbedMs = (seconds * 1_000 * workers * connections) / messagesOf(recipients);
   const delayMs = Math.min(longestDelayMs, Math.ceil(undisturbedMs));
@@ -120,18 +130,12 @@ function delayOf({ recipients, kills, freeze, sigterm, slowServer }: CrashOption
 }
 
 async function crashOver(server: Sink, options: CrashOptions, until: Until): Promise<CrashResult> {
-  const { recipients, kills, slowServer, clockAhead, freeze, sigterm, environment, say } = options;
+  const { recipients, kills, slowServer, clockAhead, freeze, sigterm, say } = options;
+  const { diskFull, restartAtOnce } = options;
   const startedAt = Date.now();
   say("starting the stack");
   let proven = false;
-  const stack = await startTemporaryStack({
-    // More waits here, on purpose, than a service would let come together.
-    environment: { ...environment, MAX_UNSENT: "100000000" },
-    ...(clockAhead && { environmentOfWorker: (index) => (index === 1 ? wrongClock : {}) }),
-    workers,
-    smtpUrl: `${server.url}?name=crash&connections=${connections}`,
-    say,
-  });
+  const stack = await startCrashStack(server, options);
   try {
     const service = createService({ url: stack.urls.api, apiKey: stack.apiKey });
     const people = gatherPeople(recipients);
@@ -149,7 +153,7 @@ async function crashOver(server: Sink, options: CrashOptions, until: Until): Pro
       stopping.catch(() => {});
       // While a worker stands still for the cancelled one, nothing else is done to it.
       if (freeze) await stopping;
-      const steps = stepsOf({ stack, server, options, cutOff: () => drainsCutOff++ });
+      const steps = stepsOf({ stack, server, options, until, cutOff: () => drainsCutOff++ });
       for (const [index, { what, run }] of steps.entries()) {
         const wanted = Math.ceil((recipients * (index + 0.5)) / steps.length);
         await until(
@@ -192,8 +196,15 @@ async function crashOver(server: Sink, options: CrashOptions, until: Until): Pro
       clockAhead,
       freeze,
       sigterm,
+      diskFull,
+      restartAtOnce,
       inFlightBound: inFlightBound.delivery + inFlightBound.critical,
-      disturbances: kills + (freeze ? 1 : 0) + (sigterm ? workers : 0),
+      disturbances:
+        kills +
+        (freeze ? 1 : 0) +
+        (sigterm ? workers : 0) +
+        (diskFull ? workers : 0) +
+        (restartAtOnce ? times * workers : 0),
       drainsCutOff,
       reconciled:
         accounts.every(
@@ -210,10 +221,6 @@ async function crashOver(server: Sink, options: CrashOptions, until: Until): Pro
   }
 }
 
-const wrongClock = {
-  NODE_OPTIONS: `--import ${pathToFileURL(compiled("test/crash/clock-ahead.js")).href}`,
-};
-
 /**
  * Cancels one campaign and pauses another, each in the middle of its work, and lets the second one go on after a while. With
  * `freeze`, a worker stands still while the first is cancelled, and goes on when its leases have long run out.
@@ -226,7 +233,7 @@ async function stopCampaigns({
   until,
 }: {
   service: Service;
-  stack: TemporaryStack;
+  stack: CrashStack;
   started: Record<"kept" | "cancelled" | "paused", StartedCampaign>;
   options: CrashOptions;
   until: Until;
@@ -243,7 +250,7 @@ async function stopCampaigns({
     cancelledAt = Date.now();
   };
   if (freeze) {
-    await whileFrozen(stack.pids().worker[0]!, cancel);
+    await whileFrozen(membersOf(stack).pids().worker[0]!, cancel);
     say(`a worker stood still for ${frozenMs / 1_000} s, and a campaign was cancelled meanwhile`);
   } else await cancel();
 
@@ -260,56 +267,6 @@ async function stopCampaigns({
   ];
 }
 
-/** What is done to the stack while the campaign runs, one after the other. */
-function stepsOf({
-  stack,
-  server,
-  options: { kills, freeze, sigterm },
-  cutOff,
-}: {
-  stack: TemporaryStack;
-  server: Sink;
-  options: CrashOptions;
-  /** Told of a worker that had to be killed. */
-  cutOff: () => void;
-}): { what: string; run: () => Promise<void> }[] {
-  const kill = (role: "worker" | "temporal" | "postgres", index = 0) => ({
-    what: role === "worker" ? `killed worker ${index}` : `killed ${role}`,
-    run: async () => {
-      await stack.kill(role, index);
-      await stack.restart(role, index);
-    },
-  });
-  const end = (index: number) => ({
-    what: `told worker ${index} to end`,
-    run: async () => {
-      await withTimeout(shutdownForceMs, stack.kill("worker", index, "SIGTERM")).catch(cutOff);
-      await stack.restart("worker", index);
-    },
-  });
-  const freezeServer = {
-    what: "froze the mail server",
-    run: () => whileFrozen(server.pid, () => Promise.resolve()),
-  };
-  const each = (count: number) => Array.from({ length: count }, (_, index) => index % workers);
-  return [
-    ...each(kills).map((index) => kill("worker", index)),
-    ...(sigterm ? each(workers).map(end) : []),
-    ...(freeze ? [freezeServer] : []),
-    ...(kills > 0 ? [kill("temporal"), kill("postgres")] : []),
-  ];
-}
-
-/** Has a process stand still for `frozenMs`, and does something meanwhile. */
-async function whileFrozen(pid: number, work: () => Promise<void>): Promise<void> {
-  sendSignal(pid, "SIGSTOP");
-  try {
-    await Promise.all([sleep(frozenMs), work()]);
-  } finally {
-    sendSignal(pid, "SIGCONT");
-  }
-}
-
 async function allEnded(
   service: Service,
   notifications: readonly AskedNotification[],
@@ -321,9 +278,6 @@ async function allEnded(
   }
   return true;
 }
-
-/** Resolves when the answer is yes, or when it has been no for too long, of which it tells. */
-type Until = (what: string, ask: () => Promise<boolean>) => Promise<void>;
 
 function patientlyUntil(forMs: number, say: (line: string) => void): Until {
   return async (what, ask) => {

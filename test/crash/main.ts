@@ -20,12 +20,22 @@ const program = new Command("crash")
   .option("--clock-ahead", "the clock of one of the two workers is an hour ahead", false)
   .option("--freeze", "a worker and the mail server stand still for longer than a lease", false)
   .option("--sigterm", "each worker is told to end in the middle of its work", false)
+  .option(
+    "--disk-full",
+    "the disk that all of it is on is full for longer than a lease, twice",
+    false,
+  )
+  .option(
+    "--restart-at-once",
+    "the launcher and all its processes are killed, and it is started at once, twice",
+    false,
+  )
   .option("--json", "end with one line of JSON")
   .parse();
 const { json, ...options } = program.opts<
   { recipients: number; kills?: number; json?: true } & Variants
 >();
-const isHarder = options.slowServer || options.clockAhead || options.freeze || options.sigterm;
+const isHarder = Object.values(options).includes(true);
 
 const result = await crash({
   ...options,
@@ -33,7 +43,7 @@ const result = await crash({
   environment: process.env,
   say: (line) => process.stderr.write(`crash: ${line}\n`),
 });
-const { slowServer, clockAhead, freeze, sigterm } = result;
+const { slowServer, clockAhead, freeze, sigterm, diskFull, restartAtOnce } = result;
 const discrepancies = result.discrepancies.length;
 const seconds = Math.round(result.seconds * 10) / 10;
 const yesOrNo = (value: boolean) => (value ? "yes" : "no");
@@ -47,6 +57,8 @@ process.stdout.write(
     ["a clock ahead", yesOrNo(clockAhead)],
     ["a worker and the mail server frozen", yesOrNo(freeze)],
     ["workers told to end", yesOrNo(sigterm)],
+    ["disk full", yesOrNo(diskFull)],
+    ["all killed and started at once", yesOrNo(restartAtOnce)],
     ["lost", result.lost],
     ["early", result.early],
     ["begun after a cancel or a pause", result.begunAfterStop],

@@ -73,7 +73,7 @@ async function existing(): Promise<Map<string, Set<string>>> {
   const { registry } = createApiMetrics(processRegistry());
   addLedgerMetrics(
     registry,
-    async () => ({ up: false, reading: null }),
+    async () => ({ up: false, takesWrites: false, reading: null }),
     () => 0,
   );
   return new Map([

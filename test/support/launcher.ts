@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { compiled } from "../../cli/stack/guarded.ts";
+import { portOptions, type PortName, type Ports } from "../../cli/stack/ports.ts";
 import { isAlive, type ProcessMark } from "../../cli/stack/processes.ts";
 
 /** `npm start` as a process of its own, as the user sees it. */
@@ -16,13 +17,17 @@ export interface LauncherProcess {
   ended: Promise<number | NodeJS.Signals | null>;
 }
 
-/** Starts it on `dataDir`; the environment's own servers and key are kept from it. */
-export function launch(dataDir: string, args: string[] = []): LauncherProcess {
+/** Starts it on `dataDir`; this process's own servers and key are kept from it. `environment`: what it gets besides. */
+export function launch(
+  dataDir: string,
+  args: string[] = [],
+  environment: NodeJS.ProcessEnv = {},
+): LauncherProcess {
   const own = Object.entries(process.env).filter(
     ([name]) => !/^(DATABASE|SMTP|TIDINGS)_|^TEMPORAL_ADDRESS/.test(name),
   );
   const child = spawn(process.execPath, [compiled("cli/start.js"), "--data", dataDir, ...args], {
-    env: Object.fromEntries(own),
+    env: { ...Object.fromEntries(own), ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let text = "";
@@ -38,6 +43,13 @@ export function launch(dataDir: string, args: string[] = []): LauncherProcess {
   running.catch(() => {});
   return { process: child, output: () => text, running, ended };
 }
+
+/** Options that give a launcher ports of its own: its defaults are those of any other that starts at the same time. */
+export const portFlags = (ports: Ports): string[] =>
+  Object.entries(portOptions).flatMap(([name, { flag }]) => [
+    flag,
+    String(ports[name as PortName]),
+  ]);
 
 /** The processes of the stack in `dataDir`, guards included, as it noted them itself. */
 export function notedProcesses(dataDir: string): ProcessMark[] {

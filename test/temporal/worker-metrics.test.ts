@@ -113,6 +113,8 @@ describe("a worker’s health", () => {
     expect((await ready())[1]).toEqual({
       status: "ready",
       database: "up",
+      writes: "accepted",
+      outcomesUnwritten: 0,
       clockAheadMs: expect.any(Number) as number,
       workers: { orchestration: "RUNNING", delivery: "RUNNING", "delivery-critical": "RUNNING" },
     });
@@ -124,7 +126,20 @@ describe("a worker’s health", () => {
     });
     const away = await without.request("/readyz");
     expect(away.status).toBe(503);
-    expect(await away.json()).toMatchObject({ status: "unready", database: "down" });
+    expect(await away.json()).toMatchObject({
+      status: "unready",
+      database: "down",
+      writes: "unknown",
+    });
+    const unwritten = createWorkerApp({
+      metrics: { ...running!.metrics, unwritten: () => 7 },
+      pool,
+      clock: running!.clock,
+      workers: () => workers,
+    });
+    const withheld = await unwritten.request("/readyz");
+    expect(withheld.status).toBe(503);
+    expect(await withheld.json()).toMatchObject({ status: "unready", outcomesUnwritten: 7 });
     await running!.stop();
     running = undefined;
     expect((await ready())[0]).toBe(503);
