@@ -3,11 +3,11 @@ import type { ReadRulebook } from "./rulebook.ts";
 import { withTimeout } from "../lib/timeout.ts";
 import type { CampaignStatus } from "../domain/campaign.ts";
 import type { Measured } from "../domain/health.ts";
-import { isUnsent, outsideLanes, sourceRuns } from "./conditions.ts";
-import { drainedQueues } from "../domain/delivery/queues.ts";
+import { outsideLanes, sourceRuns } from "./conditions.ts";
 import type { Policy } from "../domain/policy/policy.ts";
 import { priorities, type Priority } from "../domain/priority.ts";
 import { limitReasons, type Reason, reasons, reasonStatuses } from "../domain/delivery/reasons.ts";
+import { countWaiting } from "./waiting-counts.ts";
 import { readNewestRelease } from "./time-zone-releases.ts";
 import { cachedRead } from "../lib/cached-read.ts";
 
@@ -31,8 +31,9 @@ interface OpenRow {
 export interface LedgerReading {
   at: Date;
   open: readonly OpenRow[];
-  /** Of these, those of no campaign: how many may be is bounded. */
+  /** Of these, those of no campaign: the backlog and what is for later. How many may be is bounded. */
   unsent: number;
+  scheduled: number;
   campaigns: readonly { status: CampaignStatus; count: number }[];
   /** All but what is the process's own. */
   measured: Omit<Measured, "memory" | "timeZoneData">;
@@ -76,8 +77,6 @@ const openSql = `
   SELECT kind, priority, sum(count)::float8 AS open, coalesce(sum(due) FILTER (WHERE runs), 0)::float8 AS due,
     (max(extract(epoch FROM clock.now - due_at)) FILTER (WHERE runs))::float8 AS "overdueSeconds"
   FROM judged, clock GROUP BY kind, priority`;
-
-const unsentSql = `SELECT count(*)::float8 AS count FROM open_deliveries d WHERE d.queue = ANY($1::text[]) AND ${isUnsent("d")}`;
 
 const campaignsSql = "SELECT status, count(*)::int AS count FROM campaigns GROUP BY status";
 
@@ -167,7 +166,7 @@ export async function readLedger(
     (await pool.query<Row>(sql, values)).rows;
   // One after the other: connections are for what is to be accepted.
   const open = await rowsOf<OpenRow>(openSql);
-  const [unsent] = await rowsOf<{ count: number }>(unsentSql, [drainedQueues]);
+  const waitingOutside = await countWaiting(pool);
   const campaigns = await rowsOf<LedgerReading["campaigns"][number]>(campaignsSql);
   const waiting = await rowsOf<{ reason: Reason; count: number }>(waitingSql, [openReasons]);
   const [atLimit] = await rowsOf<{ count: number }>(recipientsAtLimitSql, [limitReasons]);
@@ -178,7 +177,7 @@ export async function readLedger(
   return {
     at,
     open,
-    unsent: unsent!.count,
+    ...waitingOutside,
     campaigns,
     policy,
     measured: {
