@@ -7,11 +7,12 @@ import {
 } from "@temporalio/workflow";
 import type { Activities } from "../activities/index.ts";
 import { retentionTables, type RetentionTable } from "../domain/retention.ts";
-import { describeRemoved } from "./descriptions.ts";
+import { activitySummaries, describeRemoved } from "./descriptions.ts";
 import { taskQueues, type MaintenanceInput } from "./names.ts";
 
 const { removeExpired } = proxyActivities<Pick<Activities, "removeExpired">>({
   taskQueue: taskQueues.orchestration,
+  summary: activitySummaries.removeExpired,
   // A round, and the batch after it.
   startToCloseTimeout: "5 minutes",
   // A batch that takes this long is stuck; the next attempt goes on where the last heartbeat was.
