@@ -100,7 +100,7 @@ const breakersSql = "SELECT provider, state FROM breakers ORDER BY provider";
  * tried again, say nothing of how fast we are.
  */
 const endedSql = `
-  WITH clock AS MATERIALIZED (SELECT now() AS now, now() - $1::int * interval '1 minute' AS since),
+  WITH clock AS MATERIALIZED (SELECT now, now - $1::int * interval '1 minute' AS since FROM ledger_now() AS now),
   ended AS MATERIALIZED (
     SELECT d.id, d.status, d.notification_id, d.group_id, d.hold_count, d.forgiven_count, d.finished_at
     FROM ended_deliveries d WHERE d.finished_at > (SELECT since FROM clock) ORDER BY d.finished_at DESC LIMIT ${sampleRows}

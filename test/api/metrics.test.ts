@@ -6,7 +6,9 @@ import { type Api, makeKey, sampleTemplate, seed, startApi } from "./harness.ts"
 
 let api: Api;
 beforeAll(async () => {
-  api = await startApi({ config: { bodyLimitBytes: 2_048, maxUnsent: 7_777, maxScheduled: 8_888 } });
+  api = await startApi({
+    config: { bodyLimitBytes: 2_048, maxUnsent: 7_777, maxScheduled: 8_888 },
+  });
   await seed(api, 3);
 });
 afterAll(() => api.stop());
