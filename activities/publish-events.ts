@@ -24,8 +24,8 @@ interface Answer {
   outcome: PublishOutcome;
   /** In words, without addresses. */
   detail: string;
-  /** When it asks to be tried again. */
-  retryAt: Date | null;
+  /** In how long it asks to be tried again. */
+  retryInMs: number | null;
 }
 
 /** Resolves when the statement is committed. */
@@ -41,17 +41,17 @@ const forgetMs = 10_000;
 /** Made due in the order of their ids. */
 const dueSql = `
   SELECT ${eventColumns}, e.attempt_count AS "attemptCount"
-  FROM (SELECT * FROM events WHERE due_at <= clock_timestamp() ORDER BY due_at, id LIMIT $1) e ${eventJoins}
+  FROM (SELECT * FROM events WHERE due_at <= (SELECT ledger_now()) ORDER BY due_at, id LIMIT $1) e ${eventJoins}
   ORDER BY e.due_at, e.id`;
 
 const takenSql = `
-  UPDATE events SET due_at = NULL, published_at = clock_timestamp(), attempt_count = attempt_count + 1, detail = NULL
+  UPDATE events SET due_at = NULL, published_at = ledger_now(), attempt_count = attempt_count + 1, detail = NULL
   WHERE id = ANY($1::uuid[]) AND due_at IS NOT NULL`;
 
 /** $3: how long these wait by themselves, in milliseconds; null: not at all. */
 const notTakenSql = `
   UPDATE events SET attempt_count = attempt_count + 1, detail = $2,
-    due_at = CASE WHEN $3::float8 IS NULL THEN due_at ELSE clock_timestamp() + $3::float8 * interval '1 millisecond' END
+    due_at = CASE WHEN $3::float8 IS NULL THEN due_at ELSE ledger_now() + $3::float8 * interval '1 millisecond' END
   WHERE id = ANY($1::uuid[]) AND due_at IS NOT NULL`;
 
 const forgetSql = `
@@ -110,7 +110,7 @@ export function createPublishEvents({
       if (shutMs > 0) return Math.min(shutMs, sweepMs);
 
       const ids = events.map(({ id }) => id);
-      const { outcome, detail, retryAt } = await post(to, events);
+      const { outcome, detail, retryInMs } = await post(to, events);
       count(outcome, events.length);
       switch (outcome) {
         case "taken":
@@ -128,9 +128,8 @@ export function createPublishEvents({
         }
         case "unavailable": {
           failures += 1;
-          const until =
-            retryAt ?? new Date(clock().getTime() + retryDelayMs(retry, failures, random()));
-          await gates.shut({ key: eventsGate, until, reason: detail });
+          const forMs = retryInMs ?? retryDelayMs(retry, failures, random());
+          await gates.shut({ key: eventsGate, forMs, reason: detail });
           await write(notTakenSql, [ids, detail, null]);
           return sweepMs;
         }
@@ -162,10 +161,10 @@ export function createPublishEvents({
       return {
         outcome: outcomeOf(status),
         detail: `answered ${status}`,
-        retryAt: retryAfter === null ? null : parseRetryAfter(retryAfter, clock()),
+        retryInMs: retryAfter === null ? null : msUntil(retryAfter, clock()),
       };
     } catch (error) {
-      return { outcome: "unavailable", detail: whyNoAnswer(error), retryAt: null };
+      return { outcome: "unavailable", detail: whyNoAnswer(error), retryInMs: null };
     }
   }
 
@@ -199,6 +198,12 @@ export function createPublishEvents({
       if (waitMs > 0) await sleep(waitMs, undefined, { signal }).catch(() => {});
     }
   };
+}
+
+/** Of a Retry-After header, by a clock of ours, which is compared with a date of the receiver's at most. */
+function msUntil(retryAfter: string, now: Date): number | null {
+  const at = parseRetryAfter(retryAfter, now);
+  return at && at.getTime() - now.getTime();
 }
 
 function outcomeOf(status: number): PublishOutcome {

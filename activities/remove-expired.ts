@@ -3,12 +3,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Context } from "@temporalio/activity";
 import type { Pool } from "pg";
 import type { Retention, RetentionTable } from "../domain/retention.ts";
+import type { LedgerClock } from "../ledger/clock.ts";
 import { createExpired, type Removal } from "../ledger/retention.ts";
+
+/** A round, and the instant of the ledger's clock that it went by. */
+export interface RemovalRound extends Removal {
+  asOf: string;
+}
 
 export interface RemoveExpiredInput {
   table: RetentionTable;
-  /** ISO 8601: what is past its retention is so at this instant, or by the clock where that is behind. */
-  asOf: string;
+  /** ISO 8601: what is past its retention is so at this instant, or by the ledger's clock where that is behind, or none is named. */
+  asOf?: string | undefined;
   /** Where the last round ended; null: at the oldest. */
   after: string | null;
 }
@@ -24,12 +30,12 @@ const pauseMs = 20;
 export function createRemoveExpired({
   pool,
   retention,
-  clock = () => new Date(),
+  clock,
   roundMs = 60_000,
 }: {
   pool: Pick<Pool, "query">;
   retention: Retention;
-  clock?: () => Date;
+  clock: Pick<LedgerClock, "now" | "refresh">;
   /** One activity, many batches; then the workflow calls again, and shows how far it is. */
   roundMs?: number;
 }) {
@@ -39,12 +45,16 @@ export function createRemoveExpired({
     table,
     asOf,
     after,
-  }: RemoveExpiredInput): Promise<Removal> {
+  }: RemoveExpiredInput): Promise<RemovalRound> {
     const context = Context.current();
     const { cancellationSignal: signal } = context;
-    const now = new Date(Math.min(Date.parse(asOf), clock().getTime()));
+    await clock.refresh();
+    const now = new Date(
+      Math.min(asOf === undefined ? Infinity : Date.parse(asOf), clock.now().getTime()),
+    );
+    const roundOf = (removal: Removal): RemovalRound => ({ ...removal, asOf: now.toISOString() });
     let done = (context.info.heartbeatDetails as Removal | undefined) ?? { removed: 0, after };
-    if (context.info.heartbeatDetails !== undefined && done.after === null) return done;
+    if (context.info.heartbeatDetails !== undefined && done.after === null) return roundOf(done);
 
     const endsAt = performance.now() + roundMs;
     for (;;) {
@@ -53,7 +63,7 @@ export function createRemoveExpired({
       done = { removed: done.removed + batch.removed, after: batch.after };
       context.heartbeat(done);
       const endedAt = performance.now();
-      if (done.after === null || signal.aborted || endedAt >= endsAt) return done;
+      if (done.after === null || signal.aborted || endedAt >= endsAt) return roundOf(done);
       await sleep(Math.max(pauseMs, endedAt - startedAt), undefined, { signal }).catch(() => {});
     }
   };

@@ -22,7 +22,7 @@ export function createApp(deps: ApiDeps): ApiRouter {
   const services = createServices(deps);
   const { logger, metrics, config, readLedger } = services;
   addLedgerMetrics(metrics.registry, readLedger, memoryShare);
-  metrics.setUnsentLimit(config.maxUnsent);
+  metrics.setLimits(config);
 
   const app = createRouter();
   const findRoutes = createRouteFinder(app);

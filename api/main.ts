@@ -96,6 +96,7 @@ const app = createApp({
     campaignLanes: configuration.CAMPAIGN_LANES,
     mailDomains: [configuration.MAIL_FROM.mailbox.domain, ...configuration.MAIL_FROM_DOMAINS],
     maxUnsent: configuration.MAX_UNSENT,
+    maxScheduled: configuration.MAX_SCHEDULED,
     maxUnsentPerRecipient: configuration.MAX_UNSENT_PER_RECIPIENT,
   },
   clock,

@@ -129,6 +129,7 @@ function createWorld(
       campaignLanes: 1,
       mailDomains: ["example.org"],
       maxUnsent: 10_000_000,
+      maxScheduled: 10_000_000,
       maxUnsentPerRecipient: 1_000_000,
     },
     clock: () => now,

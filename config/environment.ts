@@ -196,10 +196,13 @@ export const variables = {
     "Requests that one API key may send to one API process in a minute. A key may have its own limit.",
   ),
   MAX_UNSENT: wholeNumber(1, 100_000_000, 10_000).describe(
-    "Deliveries of notifications that may be accepted and unsent at once. Further requests are answered with 429. Deliveries that wait because of their recipient's preferences do not count, and critical ones get a tenth more. The limit is exact with one API process.",
+    "Deliveries of notifications that may be due and unsent at once, with those that wait for a limit or another attempt. Further requests are answered with 429. One API key may use four fifths of what the other keys leave, and critical deliveries get a tenth more. The limit is exact with one API process.",
+  ),
+  MAX_SCHEDULED: wholeNumber(1, 100_000_000, 1_000_000).describe(
+    "Deliveries of notifications that may wait for a later time at once: scheduled, snoozed, or held because of their recipient's preferences. Each API key has the same share of it as of `MAX_UNSENT`.",
   ),
   MAX_UNSENT_PER_RECIPIENT: wholeNumber(1, 1_000_000, 100).describe(
-    "The same limit for each recipient.",
+    "Deliveries that may be due and unsent for each recipient, and deliveries that may be scheduled for each recipient.",
   ),
   TIDINGS_API_KEY: z
     .string("is a secret of at least 24 characters that callers send as a bearer token")
@@ -361,6 +364,7 @@ export const apiVariables = [
   "API_BODY_LIMIT_BYTES",
   "API_REQUESTS_PER_MINUTE",
   "MAX_UNSENT",
+  "MAX_SCHEDULED",
   "MAX_UNSENT_PER_RECIPIENT",
   "TIDINGS_API_KEY",
   "TOKEN_SECRET",

@@ -3,7 +3,7 @@ import type { Channel } from "../domain/channel.ts";
 import { shardNames } from "../domain/delivery/queues.ts";
 import type { NotificationAction } from "../domain/notification.ts";
 import type { Priority } from "../domain/priority.ts";
-import { isUnsent, ownQueue } from "./conditions.ts";
+import { dueSoon, isBacklog, isScheduled, ownQueue } from "./conditions.ts";
 import { type KeyState, keyStateSql } from "./idempotency-key.ts";
 import { defineStatement, executeOn } from "./sql.ts";
 
@@ -42,6 +42,8 @@ interface AskedNotification extends AcceptedNotification {
   now: Date;
   caller: string;
   requestId: string;
+  /** It is not due soon: what counts is what is for later too, and otherwise what is not. */
+  isLater: boolean;
   /** Deliveries that may be waiting for one recipient before this one. */
   room: number;
   /** The status of the answer that is kept under the key. */
@@ -70,6 +72,8 @@ export interface AcceptRow extends KeyState {
   /** Recipients for whom as much waits as may; null likewise. */
   crowdedIds: string[] | null;
   crowdedNames: string[] | null;
+  /** In how many seconds the first delivery of each of them is due: the longest of these times, negative where it is past. */
+  crowdedForSeconds: number | null;
 }
 
 interface AcceptParameters {
@@ -95,13 +99,15 @@ const insertDeliveries = `
   FROM notification AS n JOIN request AS r ON r.id = n.id JOIN target AS t ON t.no = r.no
   RETURNING notification_id, queue`;
 
+const soon = "(SELECT soon FROM clock)";
+
 /**
  * Accepting notifications is the one write that has to be fast, so that it is one statement for all that come in together, and a
  * transaction by itself. For each request it looks for the answer kept under its key, finds its recipients and holds them against
  * erasure, and only if all are known and none has too much waiting for it, the request is valid, the template is not archived and the
  * version is still the active one where that was asked for, writes the notification, its deliveries and its answer. What waits for a
- * recipient are its open deliveries, but for those that wait as the recipient wishes; `room` leaves space for those that others are
- * about to write, in this statement or beside it, which it cannot see.
+ * recipient is its backlog, and for what is to be sent later, what it has that is for later too; `room` leaves space for those that
+ * others are about to write, in this statement or beside it, which it cannot see.
  *
  * Requests of one statement have different keys.
  */
@@ -112,7 +118,7 @@ const acceptStatement = (name: string, lock: "FOR KEY SHARE" | "FOR KEY SHARE NO
     SELECT * FROM json_to_recordset(:requests::text::json) AS r(no int, id uuid, "publicId" text, "versionId" uuid, "mustBeActive" boolean,
       priority priority, channel channel, data jsonb, "sendAt" timestamptz, "typeId" uuid, "occursAt" timestamptz, "expiresAt" timestamptz,
       "entityId" text, "dedupKey" text, "collapseKey" text, batchable boolean, "bypassRateLimit" boolean, actions jsonb, test boolean,
-      scope text, key text, hash text, valid boolean, now timestamptz, caller text, "requestId" text, room int, "answerStatus" int, "auditId" uuid)
+      scope text, key text, hash text, valid boolean, now timestamptz, caller text, "requestId" text, "isLater" boolean, room int, "answerStatus" int, "auditId" uuid)
   ),
   state AS MATERIALIZED (SELECT r.no, k.* FROM request AS r CROSS JOIN LATERAL (${keyStateSql("r.scope", "r.key")}) AS k),
   held AS MATERIALIZED (
@@ -132,16 +138,22 @@ const acceptStatement = (name: string, lock: "FOR KEY SHARE" | "FOR KEY SHARE NO
       UNION ALL SELECT no, ref FROM unnest(:referenceOf::int[], :references::text[], :recipientIds::uuid[]) AS n(no, ref, id) WHERE id NOT IN (SELECT id FROM held)
     ) AS one GROUP BY no
   ),
+  clock AS MATERIALIZED (SELECT ${dueSoon} AS soon),
   waiting AS MATERIALIZED (
-    SELECT h.id, o.open FROM held AS h CROSS JOIN LATERAL (
-      SELECT count(*) AS open FROM (
-        SELECT FROM open_deliveries AS d WHERE d.recipient_id = h.id AND ${isUnsent("d")} LIMIT (SELECT max(room) FROM request)
+    SELECT w.id, w."isLater", o.open, o.first FROM (
+      SELECT DISTINCT t.recipient_id AS id, r."isLater" FROM target AS t JOIN request AS r ON r.no = t.no
+    ) AS w CROSS JOIN LATERAL (
+      SELECT count(*) AS open, min(due_at) AS first FROM (
+        SELECT d.due_at FROM open_deliveries AS d WHERE d.recipient_id = w.id
+          AND CASE WHEN w."isLater" THEN ${isScheduled("d", soon)} ELSE ${isBacklog("d", soon)} END LIMIT (SELECT max(room) FROM request)
       ) AS counted
     ) AS o
   ),
   crowded AS MATERIALIZED (
-    SELECT t.no, array_agg(t.recipient_id) AS ids, array_agg(t.external_id) AS names
-    FROM target AS t JOIN request AS r ON r.no = t.no JOIN waiting AS w ON w.id = t.recipient_id WHERE w.open >= r.room GROUP BY t.no
+    SELECT t.no, array_agg(t.recipient_id) AS ids, array_agg(t.external_id) AS names,
+      extract(epoch FROM max(w.first) - ledger_now())::float8 AS "forSeconds"
+    FROM target AS t JOIN request AS r ON r.no = t.no JOIN waiting AS w ON w.id = t.recipient_id AND w."isLater" = r."isLater"
+    WHERE w.open >= r.room GROUP BY t.no
   ),
   version AS MATERIALIZED (
     SELECT r.no, r."versionId" IS NULL OR EXISTS (
@@ -177,7 +189,7 @@ const acceptStatement = (name: string, lock: "FOR KEY SHARE" | "FOR KEY SHARE NO
     SELECT r.scope, r.key, r.hash, r."answerStatus", to_jsonb(a.text), r.now FROM answer AS a JOIN request AS r ON r.no = a.no WHERE r.key IS NOT NULL
   )
   SELECT s.locked, s."requestHash", s.status, s.body, v.current, a.text AS accepted, a.count, a.queues, m.refs AS missing,
-    c.ids AS "crowdedIds", c.names AS "crowdedNames"
+    c.ids AS "crowdedIds", c.names AS "crowdedNames", c."forSeconds" AS "crowdedForSeconds"
   FROM state AS s JOIN version AS v ON v.no = s.no LEFT JOIN answer AS a ON a.no = s.no LEFT JOIN missing AS m ON m.no = s.no
     LEFT JOIN crowded AS c ON c.no = s.no
   ORDER BY s.no`,

@@ -63,7 +63,7 @@ const columns = "id, channel, address, reason, note, created_by, created_at, exp
 
 const suppressStatement = defineStatement<SuppressParameters>(
   `INSERT INTO suppressions AS s (${columns})
-   SELECT DISTINCT ON (b.channel, b.address) b.id, b.channel, ${keptAddress}, 'bounced'::suppression_reason, b.note, b.delivery_id, clock_timestamp(), NULL::timestamptz
+   SELECT DISTINCT ON (b.channel, b.address) b.id, b.channel, ${keptAddress}, 'bounced'::suppression_reason, b.note, b.delivery_id, ledger_now(), NULL::timestamptz
    FROM unnest(:ids::uuid[], :channels::channel[], :addresses::text[], :notes::text[], :deliveryIds::text[], :recipientIds::uuid[])
      AS b(id, channel, address, note, delivery_id, recipient_id)
    ORDER BY b.channel, b.address, b.id
@@ -73,23 +73,24 @@ const suppressStatement = defineStatement<SuppressParameters>(
 
 const failureList = (failures: ReadonlySet<AttemptFailure>) => `'{${[...failures].join(",")}}'`;
 
-const suppressRepeatedStatement = defineStatement<SuppressParameters & { since: Date }>(
-  `INSERT INTO suppressions AS s (${columns})
-   SELECT DISTINCT ON (b.channel, b.address) b.id, b.channel, ${keptAddress}, 'bounced'::suppression_reason, b.note, b.delivery_id, clock_timestamp(), clock_timestamp() + interval '${softSuppressionDays} days'
+const suppressRepeatedStatement = defineStatement<SuppressParameters>(
+  `WITH clock AS MATERIALIZED (SELECT now, now - interval '${softSuppressionDays} days' AS since FROM ledger_now() AS now)
+   INSERT INTO suppressions AS s (${columns})
+   SELECT DISTINCT ON (b.channel, b.address) b.id, b.channel, ${keptAddress}, 'bounced'::suppression_reason, b.note, b.delivery_id, clock.now, clock.now + interval '${softSuppressionDays} days'
    FROM unnest(:ids::uuid[], :channels::channel[], :addresses::text[], :notes::text[], :deliveryIds::text[], :recipientIds::uuid[])
      AS b(id, channel, address, note, delivery_id, recipient_id),
-   LATERAL (
+   clock, LATERAL (
      SELECT count(DISTINCT (a.finished_at AT TIME ZONE 'UTC')::date) AS days
      FROM deliveries d JOIN attempts a ON a.delivery_id = d.id
-     WHERE d.recipient_id = b.recipient_id AND d.channel = b.channel AND d.created_at > :since::timestamptz AND a.failure = ANY (${failureList(softFailures)}::text[])
+     WHERE d.recipient_id = b.recipient_id AND d.channel = b.channel AND d.created_at > clock.since AND a.failure = ANY (${failureList(softFailures)}::text[])
        AND a.finished_at > coalesce((
          SELECT max(o.finished_at) FROM deliveries o
-         WHERE o.recipient_id = b.recipient_id AND o.channel = b.channel AND o.created_at > :since::timestamptz AND o.status IN ('sent', 'delivered')
+         WHERE o.recipient_id = b.recipient_id AND o.channel = b.channel AND o.created_at > clock.since AND o.status IN ('sent', 'delivered')
        ), '-infinity')
    ) AS bounced
    WHERE bounced.days >= ${softBounceDays}
    ORDER BY b.channel, b.address, b.id
-   ${unless("s.expires_at <= clock_timestamp()")}`,
+   ${unless("s.expires_at <= ledger_now()")}`,
   "suppress-repeatedly-bounced",
 );
 
@@ -106,12 +107,9 @@ export async function suppressUnknownAddresses(
 export async function suppressRepeatedBounces(
   execute: Execute,
   bounces: readonly Bounce[],
-  now: Date,
 ): Promise<void> {
   const soft = parametersOf(bounces.filter(({ failure }) => softFailures.has(failure)));
-  if (soft.ids.length === 0) return;
-  const since = new Date(now.getTime() - softSuppressionDays * 86_400_000);
-  await execute(suppressRepeatedStatement, { ...soft, since });
+  if (soft.ids.length > 0) await execute(suppressRepeatedStatement, soft);
 }
 
 function parametersOf(bounces: readonly Bounce[]) {

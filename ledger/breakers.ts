@@ -21,7 +21,7 @@ export interface BreakerRow {
 
 const rowOf = (from: string) => `
   ${from}.provider, ${from}.state, cardinality(${from}.failed_at) AS failures, ${from}.reason, ${from}.opened_at AS "openedAt", ${from}.closed_at AS "closedAt",
-  (extract(epoch FROM ${from}.next_trial_at - clock_timestamp()) * 1000)::float8 AS "trialInMs", ${from}.trials_taken AS "trialsTaken", ${from}.trials_passed AS "trialsPassed",
+  (extract(epoch FROM ${from}.next_trial_at - ledger_now()) * 1000)::float8 AS "trialInMs", ${from}.trials_taken AS "trialsTaken", ${from}.trials_passed AS "trialsPassed",
   ${from}.trials_failed AS "trialsFailed"`;
 
 /** Adds a closed breaker for each provider that has none. */
@@ -42,7 +42,7 @@ export const readBreakers = defineStatement<{ providers: readonly string[] }, Br
 /** What the clock says is asked once the row is ours: time never goes back at a breaker. */
 const heldRow = `
   held AS MATERIALIZED (SELECT * FROM breakers WHERE provider = :provider::text FOR UPDATE),
-  moment AS MATERIALIZED (SELECT *, clock_timestamp()::timestamptz(3) AS now FROM held)`;
+  moment AS MATERIALIZED (SELECT *, ledger_now()::timestamptz(3) AS now FROM held)`;
 
 /**
  * Failures are counted while the breaker is closed. Those that are older than the window do not count any more, nor those without
@@ -85,7 +85,7 @@ export const countFailures = defineStatement<
 
 export const forgetFailures = defineStatement<{ provider: string }, BreakerRow>(
   `
-  UPDATE breakers b SET failed_at = '{}', updated_at = clock_timestamp() WHERE provider = :provider AND state = 'closed'
+  UPDATE breakers b SET failed_at = '{}', updated_at = ledger_now() WHERE provider = :provider AND state = 'closed'
   RETURNING ${rowOf("b")}`,
   "forget-failures",
 );
@@ -161,15 +161,15 @@ export const failTrial = defineStatement<
 
 export const giveBackTrial = defineStatement<{ provider: string; round: Date }, BreakerRow>(
   `
-  UPDATE breakers b SET trials_taken = greatest(0, trials_taken - 1), updated_at = clock_timestamp()
+  UPDATE breakers b SET trials_taken = greatest(0, trials_taken - 1), updated_at = ledger_now()
   WHERE provider = :provider AND state = 'half_open' AND next_trial_at = :round
   RETURNING ${rowOf("b")}`,
   "give-back-trial",
 );
 
 const closeStatement = defineStatement<{ provider: string }>(`
-  UPDATE breakers SET closed_at = CASE WHEN state = 'closed' THEN closed_at ELSE clock_timestamp() END, state = 'closed', failed_at = '{}',
-    next_trial_at = NULL, trials_taken = 0, trials_passed = 0, trials_failed = 0, updated_at = clock_timestamp()
+  UPDATE breakers SET closed_at = CASE WHEN state = 'closed' THEN closed_at ELSE ledger_now() END, state = 'closed', failed_at = '{}',
+    next_trial_at = NULL, trials_taken = 0, trials_passed = 0, trials_failed = 0, updated_at = ledger_now()
   WHERE provider = :provider::text`);
 
 /** Closes a breaker, whatever its provider did. */

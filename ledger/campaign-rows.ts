@@ -217,7 +217,7 @@ const lockRunningStatement = defineStatement<{ id: string }>(
 );
 
 const completeStatement = defineStatement<{ id: string; lanes: readonly string[] }>(
-  `UPDATE campaigns SET status = 'completed', finished_at = now(), updated_at = now(), version = version + 1
+  `UPDATE campaigns SET status = 'completed', finished_at = ledger_now(), updated_at = ledger_now(), version = version + 1
    WHERE id = :id::uuid AND NOT EXISTS (SELECT FROM unnest(:lanes::text[]) AS q(name) WHERE ${openIn("q.name")}) AND ${owedOutside("campaigns.id")} IS NULL`,
 );
 
@@ -235,7 +235,7 @@ export async function completeCampaign(pool: Pool, { id, lanes }: CampaignQueues
 }
 
 const finishStatement = defineStatement<{ id: string }>(
-  "UPDATE campaigns SET finished_at = now(), updated_at = now(), version = version + 1 WHERE id = :id::uuid AND status = 'cancelled' AND finished_at IS NULL",
+  "UPDATE campaigns SET finished_at = ledger_now(), updated_at = ledger_now(), version = version + 1 WHERE id = :id::uuid AND status = 'cancelled' AND finished_at IS NULL",
 );
 
 /** Notes that nothing more will become of a campaign that was cancelled. */

@@ -1,4 +1,4 @@
-import { wishedReasons } from "../domain/delivery/reasons.ts";
+import { type Reason, wishedReasons } from "../domain/delivery/reasons.ts";
 
 /*
  * What workers and the API ask of rows of the ledger in the same words. `d` and the like are names of a table, a view or a subquery
@@ -24,9 +24,25 @@ export const owedOutside = (campaign: string) =>
 export const sourceRuns = (d: string) =>
   `(${d}.campaign_id IS NULL OR ${d}.leg <> 'primary' OR ${d}.campaign_id = ANY (ARRAY(SELECT id FROM campaigns WHERE status = 'running' AND finished_at IS NULL)))`;
 
-/** Of an open delivery: accepted outside campaigns, and not because its recipient wishes to have it later: what `MAX_UNSENT` bounds. */
-export const isUnsent = (d: string) =>
-  `(${d}.notification_id IS NOT NULL AND (${d}.reason IS NULL OR ${d}.reason NOT IN (${wishedReasons.map((reason) => `'${reason}'`).join(", ")})))`;
+const listOf = (names: readonly Reason[]) => names.map((reason) => `'${reason}'`).join(", ");
+
+/** What is due by then counts as backlog already: it is about to take its turn. */
+export const dueSoonMs = 60_000;
+export const dueSoon = `(ledger_now() + interval '${dueSoonMs} milliseconds')`;
+
+/** It waits for a time that its sender or its recipient named, and for nothing else. */
+export const waitsForItsTime = (d: string) =>
+  `(${d}.reason IS NULL OR ${d}.reason = '${"snoozed" satisfies Reason}')`;
+
+/**
+ * Of an open delivery outside campaigns, two kinds of waiting, each with a bound of its own: the backlog, which is due soon or waits for
+ * its turn, a limit or another try (`MAX_UNSENT`); and what is for later, since its sender scheduled it or its recipient snoozed it
+ * (`MAX_SCHEDULED`, with what is held as the recipient wishes). `soon` is an instant, as `dueSoon` has it.
+ */
+export const isBacklog = (d: string, soon: string) =>
+  `(${d}.notification_id IS NOT NULL AND CASE WHEN ${waitsForItsTime(d)} THEN ${d}.due_at <= ${soon} ELSE ${d}.reason NOT IN (${listOf(wishedReasons)}) END)`;
+export const isScheduled = (d: string, soon: string) =>
+  `(${d}.notification_id IS NOT NULL AND ${waitsForItsTime(d)} AND ${d}.due_at > ${soon})`;
 
 /** Of an array of queues, one a shard, that of its recipient. */
 export const ownQueue = (d: string, queues: string) =>

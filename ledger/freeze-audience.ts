@@ -39,8 +39,8 @@ export async function freezeAudience(pool: Pool, id: string, campaignId: string)
     const wanted = audience.parse(campaign.audience);
     const where = audienceWhere(wanted, await resolveSegments(client, wanted), "r", 5);
     const { rowCount } = await client.query(
-      `INSERT INTO open_deliveries (id, campaign_id, recipient_id, channel, priority, queue, due_at)
-       SELECT uuid_v7(ledger_now()), c.id, r.id, $4::channel, c.priority, q.names[get_byte(uuid_send(r.id), 15) % c.lane_count + 1], $3
+      `INSERT INTO open_deliveries (id, campaign_id, recipient_id, channel, priority, queue, due_at, created_at)
+       SELECT uuid_v7(ledger_now()), c.id, r.id, $4::channel, c.priority, q.names[get_byte(uuid_send(r.id), 15) % c.lane_count + 1], $3, $3
        FROM campaigns c, recipients r, (SELECT $2::text[] AS names) q
        WHERE c.id = $1 AND ${where.sql}
        ORDER BY r.id
@@ -54,8 +54,8 @@ export async function freezeAudience(pool: Pool, id: string, campaignId: string)
       ],
     );
     await client.query(
-      `UPDATE campaigns SET status = 'running', frozen_at = $2, audience_count = $3, deliveries_from = now(), deliveries_until = ledger_now(),
-         updated_at = now(), version = version + 1 WHERE id = $1`,
+      `UPDATE campaigns SET status = 'running', frozen_at = $2, audience_count = $3, deliveries_from = $2, deliveries_until = ledger_now(),
+         updated_at = ledger_now(), version = version + 1 WHERE id = $1`,
       [id, now, rowCount],
     );
   });

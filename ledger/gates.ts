@@ -46,8 +46,8 @@ export interface Gates {
   grant(input: { key: string; wanted: number; skipped?: number; at?: Date }): Promise<Grant | null>;
   /** Gives slots that were not used back to their day's quota. To a rate they are lost: its bound rests on that. */
   giveBack(input: { key: string; slots: number; day: string }): Promise<void>;
-  /** Lets nothing through until then. One that is shut for longer stays so. `reason` is for people: no credentials, no addresses. */
-  shut(input: { key: string; until: Date; reason: string }): Promise<void>;
+  /** Lets nothing through for so long. One that is shut for longer stays so. `reason` is for people: no credentials, no addresses. */
+  shut(input: { key: string; forMs: number; reason: string }): Promise<void>;
   /** Makes a gate of this rate, where there is none or one of another. */
   ensure(input: { key: string; perSecond: number; burst: number }): Promise<void>;
   /** The gates that exist, of those asked for. Takes nothing. Tests name the instant. */
@@ -103,7 +103,7 @@ const grantSlots = defineStatement<
 >(
   `
   WITH held AS MATERIALIZED (SELECT * FROM gates WHERE key = :key FOR UPDATE),
-  g AS MATERIALIZED (SELECT *, coalesce(:at::timestamptz, clock_timestamp()) AS now FROM held),
+  g AS MATERIALIZED (SELECT *, coalesce(:at::timestamptz, ledger_now()) AS now FROM held),
   state AS MATERIALIZED (
     SELECT g.*, gap, lifetime, lag, start, today, left_today, CASE WHEN shut_until > now THEN 0
       ELSE greatest(0, least(:wanted::int, floor((${horizonMs} / 1000.0 - start) / gap) + 1, left_today))::int END AS granted
@@ -130,9 +130,9 @@ const giveBackSlots = defineStatement<{ key: string; slots: number; day: string 
   "give-back-slots",
 );
 
-const shutGate = defineStatement<{ key: string; until: Date; reason: string }>(
+const shutGate = defineStatement<{ key: string; forMs: number; reason: string }>(
   `
-  INSERT INTO gates (key, shut_until, shut_reason) VALUES (:key::text, :until::timestamptz, :reason::text)
+  INSERT INTO gates (key, shut_until, shut_reason) VALUES (:key::text, ledger_now() + :forMs::float8 * interval '1 millisecond', :reason::text)
   ON CONFLICT (key) DO UPDATE SET shut_until = excluded.shut_until, shut_reason = excluded.shut_reason
   WHERE gates.shut_until IS NULL OR gates.shut_until < excluded.shut_until`,
   "shut-gate",
@@ -163,7 +163,7 @@ const readGates = defineStatement<
   ViewRow & { key: string }
 >(
   `
-  WITH g AS (SELECT *, coalesce(:at::timestamptz, clock_timestamp()) AS now FROM gates WHERE key = ANY (:keys::text[]))
+  WITH g AS (SELECT *, coalesce(:at::timestamptz, ledger_now()) AS now FROM gates WHERE key = ANY (:keys::text[]))
   SELECT key, ${viewColumns("first", "left_today")} FROM g, ${pacing}`,
   "look-at-gates",
 );

@@ -3,11 +3,11 @@ import type { ReadRulebook } from "./rulebook.ts";
 import { withTimeout } from "../lib/timeout.ts";
 import type { CampaignStatus } from "../domain/campaign.ts";
 import type { Measured } from "../domain/health.ts";
-import { isUnsent, outsideLanes, sourceRuns } from "./conditions.ts";
-import { drainedQueues } from "../domain/delivery/queues.ts";
+import { outsideLanes, sourceRuns } from "./conditions.ts";
 import type { Policy } from "../domain/policy/policy.ts";
 import { priorities, type Priority } from "../domain/priority.ts";
 import { limitReasons, type Reason, reasons, reasonStatuses } from "../domain/delivery/reasons.ts";
+import { countWaiting } from "./waiting-counts.ts";
 import { readNewestRelease } from "./time-zone-releases.ts";
 import { createWriteProbe } from "./write-probe.ts";
 import { cachedRead } from "../lib/cached-read.ts";
@@ -32,8 +32,9 @@ interface OpenRow {
 export interface LedgerReading {
   at: Date;
   open: readonly OpenRow[];
-  /** Of these, those of no campaign: how many may be is bounded. */
+  /** Of these, those of no campaign: the backlog and what is for later. How many may be is bounded. */
   unsent: number;
+  scheduled: number;
   campaigns: readonly { status: CampaignStatus; count: number }[];
   /** All but what is the process's own. */
   measured: Omit<Measured, "memory" | "timeZoneData">;
@@ -78,8 +79,6 @@ const openSql = `
     (max(extract(epoch FROM clock.now - due_at)) FILTER (WHERE runs))::float8 AS "overdueSeconds"
   FROM judged, clock GROUP BY kind, priority`;
 
-const unsentSql = `SELECT count(*)::float8 AS count FROM open_deliveries d WHERE d.queue = ANY($1::text[]) AND ${isUnsent("d")}`;
-
 const campaignsSql = "SELECT status, count(*)::int AS count FROM campaigns GROUP BY status";
 
 /** Only what is open has one of these, so that the index by reason is enough. */
@@ -102,7 +101,7 @@ const breakersSql = "SELECT provider, state FROM breakers ORDER BY provider";
  * tried again, say nothing of how fast we are.
  */
 const endedSql = `
-  WITH clock AS MATERIALIZED (SELECT now() AS now, now() - $1::int * interval '1 minute' AS since),
+  WITH clock AS MATERIALIZED (SELECT now, now - $1::int * interval '1 minute' AS since FROM ledger_now() AS now),
   ended AS MATERIALIZED (
     SELECT d.id, d.status, d.notification_id, d.group_id, d.hold_count, d.forgiven_count, d.finished_at
     FROM ended_deliveries d WHERE d.finished_at > (SELECT since FROM clock) ORDER BY d.finished_at DESC LIMIT ${sampleRows}
@@ -169,7 +168,7 @@ export async function readLedger(
     (await pool.query<Row>(sql, values)).rows;
   // One after the other: connections are for what is to be accepted.
   const open = await rowsOf<OpenRow>(openSql);
-  const [unsent] = await rowsOf<{ count: number }>(unsentSql, [drainedQueues]);
+  const waitingOutside = await countWaiting(pool);
   const campaigns = await rowsOf<LedgerReading["campaigns"][number]>(campaignsSql);
   const waiting = await rowsOf<{ reason: Reason; count: number }>(waitingSql, [openReasons]);
   const [atLimit] = await rowsOf<{ count: number }>(recipientsAtLimitSql, [limitReasons]);
@@ -180,7 +179,7 @@ export async function readLedger(
   return {
     at,
     open,
-    unsent: unsent!.count,
+    ...waitingOutside,
     campaigns,
     policy,
     measured: {

@@ -223,8 +223,7 @@ export function createLedger(pool: Pool): Ledger {
         leaseMs,
       });
       // The turn is committed, and must not look as if it were not: what is missed here is counted with the next bounce.
-      if (bounces.length > 0)
-        await suppressRepeatedBounces(execute, bounces, new Date()).catch(() => {});
+      if (bounces.length > 0) await suppressRepeatedBounces(execute, bounces).catch(() => {});
       const { claimed, granted, grantedAtMs } = row!;
       return {
         claimed: new Set(claimed),

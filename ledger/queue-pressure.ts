@@ -12,10 +12,10 @@ const countLimit = 100_000;
 /** Rows that are due, nobody has claimed, and only wait for workers. */
 const readLoad = defineStatement<{ queues: readonly string[] }, Load>(
   `
-  SELECT count(*)::int AS backlog, coalesce(extract(epoch FROM clock_timestamp() - min(due_at)) * 1000, 0)::float8 AS "delayMs"
+  SELECT count(*)::int AS backlog, coalesce(extract(epoch FROM ledger_now() - min(due_at)) * 1000, 0)::float8 AS "delayMs"
   FROM (
     SELECT d.due_at FROM open_deliveries d
-    WHERE d.queue = ANY(:queues::text[]) AND d.due_at <= clock_timestamp() AND d.lease_token IS NULL AND ${sourceRuns("d")} LIMIT ${countLimit}
+    WHERE d.queue = ANY(:queues::text[]) AND d.due_at <= (SELECT ledger_now()) AND d.lease_token IS NULL AND ${sourceRuns("d")} LIMIT ${countLimit}
   ) AS waiting`,
   "load",
 );

@@ -132,8 +132,8 @@ const recordStatement = defineStatement<
   },
   { id: string }
 >(`
-  INSERT INTO events (id, kind, delivery_id, recipient_id, data, dedup_key, due_at)
-  SELECT uuid_v7(ledger_now()), :kind::text, e.id, e.recipient_id, e.data, :key::text || e.id, ledger_now()
+  INSERT INTO events (id, kind, delivery_id, recipient_id, data, dedup_key, due_at, created_at)
+  SELECT uuid_v7(ledger_now()), :kind::text, e.id, e.recipient_id, e.data, :key::text || e.id, ledger_now(), ledger_now()
   FROM unnest(:ids::uuid[], :recipientIds::uuid[], :data::text[]::jsonb[]) AS e(id, recipient_id, data)
   ON CONFLICT (dedup_key) DO NOTHING RETURNING delivery_id AS id`);
 
@@ -248,9 +248,9 @@ const putOffStatement = defineStatement<Again, RowThatLeft>(`
   WHERE d.id = locked.id RETURNING d.id, d.campaign_id AS "campaignId", d.queue, locked.group_id AS "groupId"`);
 
 const comeAgainStatement = defineStatement<Again & { critical: string }, ChangedRow>(`
-  INSERT INTO open_deliveries (id, campaign_id, notification_id, recipient_id, leg, channel, priority, queue, due_at, reason)
+  INSERT INTO open_deliveries (id, campaign_id, notification_id, recipient_id, leg, channel, priority, queue, due_at, reason, created_at)
   SELECT uuid_v7(ledger_now()), d.campaign_id, d.notification_id, d.recipient_id, named.again, d.channel, d.priority,
-    CASE d.priority WHEN 'critical' THEN :critical::text ELSE :mailbox::text END, :until::timestamptz, 'snoozed'
+    CASE d.priority WHEN 'critical' THEN :critical::text ELSE :mailbox::text END, :until::timestamptz, 'snoozed', ledger_now()
   FROM unnest(:ids::uuid[], :legs::text[]) AS named(id, again) JOIN deliveries d ON d.id = named.id
   -- It has come again before, and has ended.
   WHERE NOT EXISTS (SELECT FROM ended_deliveries m WHERE ${sameOwed.replaceAll("w.", "d.")} AND m.leg = named.again)

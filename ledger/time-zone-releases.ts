@@ -47,7 +47,7 @@ const comparedStatement = defineStatement<
   RecordedRelease & Before & { changedZones: string[]; adoptedOfLate: boolean }
 >(`
   SELECT version, source, fingerprints, covers_from AS "coversFrom", covers_to AS "coversTo", changed_zones AS "changedZones",
-    adopted_at > now() - interval '1 hour' AS "adoptedOfLate", now() AS now
+    adopted_at > ledger_now() - interval '1 hour' AS "adoptedOfLate", ledger_now() AS now
   FROM time_zone_releases ORDER BY version DESC LIMIT 1`);
 
 const recordStatement = defineStatement<
@@ -59,8 +59,8 @@ const recordStatement = defineStatement<
   }
 >(`
   WITH older AS (DELETE FROM time_zone_releases WHERE version < :version::text)
-  INSERT INTO time_zone_releases (version, source, fingerprints, covers_from, covers_to, changed_zones)
-  VALUES (:version::text, :source::text, :fingerprints::text::jsonb, :coversFrom::timestamptz, :coversTo::timestamptz, :changedZones::text[])
+  INSERT INTO time_zone_releases (version, source, fingerprints, covers_from, covers_to, changed_zones, adopted_at)
+  VALUES (:version::text, :source::text, :fingerprints::text::jsonb, :coversFrom::timestamptz, :coversTo::timestamptz, :changedZones::text[], ledger_now())
   ON CONFLICT (version) DO NOTHING`);
 
 /** Who waits for the recipient's clock waits for days, or weeks. */

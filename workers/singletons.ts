@@ -8,6 +8,7 @@ export async function ensureRelay(client: Client): Promise<void> {
     taskQueue: taskQueues.orchestration,
     workflowIdConflictPolicy: "USE_EXISTING",
     staticSummary: "Wakes what the ledger says should be running and is not",
+    staticDetails: "Runs for ever, in one activity after the other of some minutes each.",
   });
 }
 
@@ -18,5 +19,7 @@ export async function ensureEvents(client: Client): Promise<void> {
     taskQueue: taskQueues.orchestration,
     workflowIdConflictPolicy: "USE_EXISTING",
     staticSummary: "Tells the outside what recipients did",
+    staticDetails:
+      "Runs for ever, in one activity after the other of some minutes each. To whom: `EVENTS_URL` of the workers.",
   });
 }

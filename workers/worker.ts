@@ -153,7 +153,7 @@ function createActivities({
         retry,
         count: (outcome, published) => metrics.published.inc({ outcome }, published),
       }),
-      removeExpired: instrumentRemoval(createRemoveExpired({ pool, retention }), metrics),
+      removeExpired: instrumentRemoval(createRemoveExpired({ pool, retention, clock }), metrics),
     },
     delivery: delivery.activities,
     critical: critical.activities,

@@ -15,7 +15,7 @@ import { WorkflowExecutionAlreadyStartedError } from "@temporalio/common";
 import type { CampaignStep } from "../activities/advance-campaign.ts";
 import type { Activities } from "../activities/index.ts";
 import { queueName } from "../domain/delivery/queues.ts";
-import { describeStep } from "./descriptions.ts";
+import { activitySummaries, describeDraining, describeStep, describeWait } from "./descriptions.ts";
 import { deliveryQueue } from "./delivery-queue.ts";
 import { taskQueues, type CampaignInput } from "./names.ts";
 import { laneDrainedSignal } from "./signals.ts";
@@ -25,6 +25,7 @@ import { deliveryQueueOptions } from "./options.ts";
 
 const { advanceCampaign } = proxyActivities<Pick<Activities, "advanceCampaign">>({
   taskQueue: taskQueues.orchestration,
+  summary: activitySummaries.advanceCampaign,
   // Freezing an audience of millions is one statement.
   startToCloseTimeout: "30 minutes",
   heartbeatTimeout: "30 seconds",
@@ -72,13 +73,17 @@ export async function campaign({
     if (step.next === "finished") continue;
     if (step.next === "wait") {
       const waitMs = waitOf(step);
-      await (waitMs === null ? condition(() => woken) : condition(() => woken, waitMs));
+      await (waitMs === null
+        ? condition(() => woken)
+        : condition(() => woken, waitMs, { summary: describeWait(step) }));
     } else {
       draining = new Set(step.lanes);
       await Promise.all(
         step.lanes.map((lane) => startLane(queueName({ kind: "lane", campaignId, lane }), wake)),
       );
-      await condition(() => woken || draining.size === 0, askAgainMs);
+      await condition(() => woken || draining.size === 0, askAgainMs, {
+        summary: describeDraining(step.lanes.length),
+      });
     }
   }
 }

@@ -14,7 +14,7 @@ import { parseQueueName } from "../domain/delivery/queues.ts";
 import { campaignWorkflowId, taskQueues, type DeliveryQueueInput } from "./names.ts";
 import { laneDrainedSignal } from "./signals.ts";
 import { wakeSignal } from "./signals.ts";
-import { describeOutlook } from "./descriptions.ts";
+import { activitySummaries, describeAwake, describeDue, describeOutlook } from "./descriptions.ts";
 
 /** How long a queue of notifications that is empty waits for the next: a signal to a workflow that is cached is cheaper than a new run. */
 export const awakeMs = 60_000;
@@ -29,6 +29,7 @@ export async function deliveryQueue({ queue, ...wake }: DeliveryQueueInput): Pro
   const parsed = parseQueueName(queue);
   const { dispatch } = proxyActivities<Pick<Activities, "dispatch">>({
     taskQueue: parsed.kind === "critical" ? taskQueues.deliveryCritical : taskQueues.delivery,
+    summary: activitySummaries.dispatch,
     // Far more than a round and its end take: answers that come later belong to the sender.
     startToCloseTimeout: "15 minutes",
     // As long as a lease: when Temporal gives an attempt up, its rows are free.
@@ -58,7 +59,7 @@ export async function deliveryQueue({ queue, ...wake }: DeliveryQueueInput): Pro
     if (result.nextDueAt !== null) {
       // Dispatches of versions before this one did not say how long: only until when.
       const waitMs = result.waitMs ?? Date.parse(result.nextDueAt) - Date.now();
-      if (waitMs > 0) await condition(() => woken, waitMs);
+      if (waitMs > 0) await condition(() => woken, waitMs, { summary: describeDue(result) });
       continue;
     }
     if (parsed.kind === "lane") await tellCampaign(parsed.campaignId, parsed.lane);
@@ -66,7 +67,7 @@ export async function deliveryQueue({ queue, ...wake }: DeliveryQueueInput): Pro
     const staysAwake = parsed.kind === "mailbox" || parsed.kind === "critical";
     // Runs from before end here.
     if (!staysAwake || !patched("stay-awake-when-empty")) return;
-    if (!(await condition(() => woken, awakeMs))) return;
+    if (!(await condition(() => woken, awakeMs, { summary: describeAwake }))) return;
   }
 }
 

@@ -1,11 +1,12 @@
 import { proxyActivities, setCurrentDetails } from "@temporalio/workflow";
 import type { Activities } from "../activities/index.ts";
 import type { Sweep } from "../activities/sweep-digests.ts";
-import { describeSweep } from "./descriptions.ts";
+import { activitySummaries, describeSweep } from "./descriptions.ts";
 import { taskQueues } from "./names.ts";
 
 const { sweepDigests } = proxyActivities<Pick<Activities, "sweepDigests">>({
   taskQueue: taskQueues.orchestration,
+  summary: activitySummaries.sweepDigests,
   // Digests of a million recipients are some hundreds of small statements.
   startToCloseTimeout: "30 minutes",
   // A batch that takes this long is stuck; the next attempt moves what is left.

@@ -1,9 +1,11 @@
 import { continueAsNew, proxyActivities, workflowInfo } from "@temporalio/workflow";
 import type { Activities } from "../activities/index.ts";
+import { activitySummaries } from "./descriptions.ts";
 import { taskQueues } from "./names.ts";
 
 const { publishEvents } = proxyActivities<Pick<Activities, "publishEvents">>({
   taskQueue: taskQueues.orchestration,
+  summary: activitySummaries.publishEvents,
   startToCloseTimeout: "20 minutes",
   // Longer than a receiver has to answer.
   heartbeatTimeout: "30 seconds",

@@ -7,11 +7,12 @@ import {
 } from "@temporalio/workflow";
 import type { Activities } from "../activities/index.ts";
 import { retentionTables, type RetentionTable } from "../domain/retention.ts";
-import { describeRemoved } from "./descriptions.ts";
+import { activitySummaries, describeRemoved } from "./descriptions.ts";
 import { taskQueues, type MaintenanceInput } from "./names.ts";
 
 const { removeExpired } = proxyActivities<Pick<Activities, "removeExpired">>({
   taskQueue: taskQueues.orchestration,
+  summary: activitySummaries.removeExpired,
   // A round, and the batch after it.
   startToCloseTimeout: "5 minutes",
   // A batch that takes this long is stuck; the next attempt goes on where the last heartbeat was.
@@ -26,7 +27,7 @@ const { removeExpired } = proxyActivities<Pick<Activities, "removeExpired">>({
  * @returns how many rows were removed from each table; after a crash, at least so many
  */
 export async function maintenance({
-  asOf = new Date().toISOString(),
+  asOf,
   table: from = retentionTables[0],
   after = null,
   removed = {},
@@ -36,10 +37,17 @@ export async function maintenance({
     if ((table === "events" || table === "groups") && !patched(table)) continue;
     do {
       if (workflowInfo().continueAsNewSuggested)
-        return continueAsNew<typeof maintenance>({ asOf, table, after, removed });
+        return continueAsNew<typeof maintenance>({
+          ...(asOf !== undefined && { asOf }),
+          table,
+          after,
+          removed,
+        });
       setCurrentDetails(describeRemoved(removed, table));
       const round = await removeExpired({ table, asOf, after });
       removed[table] = (removed[table] ?? 0) + round.removed;
+      // The first round says by which instant of the ledger's clock the run goes. Those of earlier versions said nothing.
+      asOf ??= round.asOf;
       ({ after } = round);
     } while (after !== null);
   }

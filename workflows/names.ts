@@ -51,7 +51,7 @@ export const digestId = "digest";
 
 /** Nothing at the start; the rest is where a run that continues as new goes on. */
 export interface MaintenanceInput {
-  /** ISO 8601: what is past its retention is so at this instant. */
+  /** ISO 8601: what is past its retention is so at this instant of the ledger's clock. */
   asOf?: string;
   table?: RetentionTable;
   after?: string | null;

@@ -1,5 +1,6 @@
 import { TypedSearchAttributes } from "@temporalio/common";
-import { parseQueueName, type Queue } from "../domain/delivery/queues.ts";
+import { parseQueueName } from "../domain/delivery/queues.ts";
+import { describeQueue } from "./descriptions.ts";
 import {
   campaignWorkflowId,
   type DeliveryQueueInput,
@@ -28,21 +29,8 @@ export function deliveryQueueOptions(queue: string, wake: Wake = {}) {
       { key: searchAttributes.queue, value: queue },
       ...(campaign ? [{ key: searchAttributes.campaign, value: campaign }] : []),
     ]),
-    staticSummary: summaryOf(parsed),
+    staticSummary: describeQueue(parsed),
   };
-}
-
-function summaryOf(queue: Queue): string {
-  switch (queue.kind) {
-    case "lane":
-      return `Lane ${queue.lane} of campaign ${queue.campaignId}`;
-    case "critical":
-      return `Critical notifications, shard ${queue.shard}`;
-    case "mailbox":
-      return `Notifications, shard ${queue.shard}`;
-    case "digest":
-      return `Digests, lane ${queue.lane}`;
-  }
 }
 
 /** How a campaign's workflow runs, whoever starts it: the API or the relay. */
@@ -56,6 +44,7 @@ export function campaignOptions(campaignId: string) {
       { key: searchAttributes.campaign, value: campaignId },
     ]),
     staticSummary: `Campaign ${campaignId}`,
+    staticDetails: `What it owes, to whom and what became of it is in the ledger: \`GET /v1/campaigns/${campaignId}\`. Its messages are sent by the queues \`campaign/${campaignId}/lane/…\`.`,
   };
 }
 
@@ -67,6 +56,8 @@ export function maintenanceOptions() {
     args: [{}] as [MaintenanceInput],
     priority: { priorityKey: priorityKeys.maintenance },
     staticSummary: "Removes what is past its retention",
+    staticDetails:
+      "Daily, by its Schedule. How long what is kept: `RETENTION_…_DAYS` of the workers.",
   };
 }
 
@@ -77,5 +68,7 @@ export function digestOptions() {
     taskQueue: taskQueues.orchestration,
     priority: { priorityKey: priorityKeys.digest },
     staticSummary: "Has the digests sent whose time has come",
+    staticDetails:
+      "Every quarter of an hour, by its Schedule. What a run left undone, the next one does.",
   };
 }

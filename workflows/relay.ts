@@ -1,9 +1,11 @@
 import { continueAsNew, proxyActivities, workflowInfo } from "@temporalio/workflow";
 import type { Activities } from "../activities/index.ts";
+import { activitySummaries } from "./descriptions.ts";
 import { taskQueues } from "./names.ts";
 
 const { relayOverdue } = proxyActivities<Pick<Activities, "relayOverdue">>({
   taskQueue: taskQueues.orchestration,
+  summary: activitySummaries.relayOverdue,
   startToCloseTimeout: "20 minutes",
   heartbeatTimeout: "15 seconds",
   retry: { initialInterval: "1 second", backoffCoefficient: 2, maximumInterval: "10 seconds" },

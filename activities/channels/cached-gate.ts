@@ -54,7 +54,7 @@ export class CachedGate implements WatchedGate {
   #known: Promise<void> | undefined;
   #counted = false;
   #shutUntilMs = 0;
-  #unwritten: { until: Date; reason: string } | null = null;
+  #unwritten: { untilMs: number; reason: string } | null = null;
   /** Null: no rate. */
   #pace: Pick<Pace, "intervalMs" | "lagMs"> | null = null;
   /** Monotonic: the next slot of the rate that nobody has, as far as is known. */
@@ -115,7 +115,7 @@ export class CachedGate implements WatchedGate {
 
   shut(untilMs: number, reason: string): void {
     this.#shutUntilMs = Math.max(this.#shutUntilMs, untilMs);
-    this.#unwritten = { until: new Date(untilMs), reason };
+    this.#unwritten = { untilMs, reason };
     void this.write();
     this.#retry();
   }
@@ -124,7 +124,10 @@ export class CachedGate implements WatchedGate {
   async write(): Promise<void> {
     const shut = this.#unwritten;
     if (!shut) return;
-    await this.#gates.shut({ key: this.#key, ...shut }).then(
+    const { untilMs, reason } = shut;
+    // How long, and not until when: the clock of this worker is its own.
+    const forMs = Math.max(0, untilMs - Date.now());
+    await this.#gates.shut({ key: this.#key, forMs, reason }).then(
       () => {
         this.learnt += 1;
         if (this.#unwritten === shut) this.#unwritten = null;

@@ -12,14 +12,15 @@ export interface ApiMetrics {
   recordProblem(kind: ProblemKind): void;
   recordWake(target: WakeTarget, outcome: "sent" | "failed"): void;
   watchPool(name: string, pool: ConnectionCounts): void;
-  /** Sets how many deliveries may be accepted and unsent, to be compared with those that are open. */
-  setUnsentLimit(deliveries: number): void;
+  /** Sets how many deliveries may be due and unsent, and be for later, to be compared with those that are. */
+  setLimits(limits: { maxUnsent: number; maxScheduled: number }): void;
 }
 
 /** The problems that stand for a limit that was reached, and the name of that limit. */
 const limits: Partial<Record<ProblemKind, string>> = {
   "too-many-requests": "requests",
   "too-many-unsent": "unsent",
+  "too-many-scheduled": "scheduled",
   "body-too-large": "body",
 };
 
@@ -47,7 +48,7 @@ export function createApiMetrics(registry = new Registry()): ApiMetrics {
   });
   const refusals = new Counter({
     name: "tidings_requests_refused_total",
-    help: "Requests refused by a limit: of requests a minute, of unsent deliveries, of the body's size",
+    help: "Requests refused by a limit: of requests a minute, of unsent deliveries, of scheduled ones, of the body's size",
     labelNames: ["limit"],
     registers,
   });
@@ -62,7 +63,12 @@ export function createApiMetrics(registry = new Registry()): ApiMetrics {
     for (const outcome of ["sent", "failed"]) wakes.inc({ target, outcome }, 0);
   const unsent = new Gauge({
     name: "tidings_unsent_limit",
-    help: "Deliveries of notifications that may be accepted and unsent at once",
+    help: "Deliveries of notifications that may be due and unsent at once (MAX_UNSENT)",
+    registers,
+  });
+  const scheduled = new Gauge({
+    name: "tidings_scheduled_limit",
+    help: "Deliveries of notifications that may be scheduled or held for later at once (MAX_SCHEDULED)",
     registers,
   });
   const pools = createPoolGauge(registry);
@@ -81,6 +87,9 @@ export function createApiMetrics(registry = new Registry()): ApiMetrics {
     },
     recordWake: (target, outcome) => wakes.inc({ target, outcome }),
     watchPool: (name, pool) => pools.watch(name, pool),
-    setUnsentLimit: (deliveries) => unsent.set(deliveries),
+    setLimits({ maxUnsent, maxScheduled }) {
+      unsent.set(maxUnsent);
+      scheduled.set(maxScheduled);
+    },
   };
 }

@@ -18,6 +18,7 @@ export const problemTitles = {
   "if-match-required": [428, "The request must say what it is a change of"],
   "too-many-requests": [429, "There have been too many requests"],
   "too-many-unsent": [429, "Too much is waiting to be sent"],
+  "too-many-scheduled": [429, "Too much is scheduled or held for later"],
   internal: [500, "Something went wrong here"],
   unavailable: [503, "The service is not available right now"],
 } as const satisfies Record<string, [number, string]>;

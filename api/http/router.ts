@@ -42,8 +42,9 @@ interface ApiConfig {
   campaignLanes: number;
   /** Domains that mails may be from, in their ASCII form. */
   mailDomains: readonly string[];
-  /** Deliveries of notifications that may be accepted and not sent yet: in all, and for each recipient. */
+  /** Deliveries of notifications that may be due and not sent yet, be for later, and wait for each recipient. */
   maxUnsent: number;
+  maxScheduled: number;
   maxUnsentPerRecipient: number;
 }
 

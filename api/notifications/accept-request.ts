@@ -20,7 +20,7 @@ export async function acceptInRequest(
     {
       accept: services.acceptTogether,
       inTurn: services.keyTurns,
-      backlog: services.admission,
+      admission: services.admission,
       versions: services.templateVersions,
       types: services.notificationTypes,
       now: clock(),

@@ -4,7 +4,8 @@ import type { Priority } from "../../domain/priority.ts";
 import type { Channel } from "../../domain/channel.ts";
 import { routeMessage } from "../../domain/policy/route.ts";
 import { recipientReference } from "../../domain/recipient.ts";
-import type { Admission, Reservation } from "./admission.ts";
+import { dueSoonMs } from "../../ledger/conditions.ts";
+import type { Admission, Refusal, Reservation } from "./admission.ts";
 import { isForeignKeyViolation } from "../http/database-errors.ts";
 import { type Answer, type KeyedRequest, replayOf, retryOnce } from "../http/idempotency.ts";
 import { type FieldError, invalid, Problem } from "../http/problem.ts";
@@ -28,7 +29,7 @@ const acceptedStatus = 202;
 interface Deps {
   accept: AcceptTogether;
   inTurn: InTurn;
-  backlog: Admission;
+  admission: Admission;
   versions: TemplateVersions;
   types: NotificationTypeLookup;
   now: Date;
@@ -58,18 +59,29 @@ export async function acceptNotification(
   const named = notification.type === undefined ? null : await deps.types.find(notification.type);
   const type = named?.kind === "type" ? named.type : null;
   const priority = notification.priority ?? type?.priority ?? "normal";
+  const { now } = deps;
+  const sendAt = notification.sendAt === undefined ? now : new Date(notification.sendAt);
+  const isLater = sendAt.getTime() > now.getTime() + dueSoonMs;
   const wanted: Wanted = {
     ...notification,
+    sendAt: sendAt > now ? sendAt : now,
+    isLater,
     priority,
     typeId: type?.id ?? null,
     channel: routeMessage(type),
     errors: named?.kind === "unusable" ? [named.error] : [],
   };
-  const place = await deps.backlog.reserve(recipients, priority === "critical");
+  const place = await deps.admission.reserve({
+    references: recipients,
+    key: origin.caller,
+    isCritical: priority === "critical",
+    isLater,
+  });
   // Until it is known what was written, it may have been all.
   let written = recipients.length;
   try {
-    if (!place.admitted && !request) throw tooManyInAll(place, recipients.length);
+    if (place.refusal && !request)
+      throw await tooManyInAll(deps.admission, place.refusal, recipients.length);
     const tryVersion = async (version: NamedVersion) =>
       tryToAccept(deps, wanted, origin, version, request, place);
     const accept = async () =>
@@ -95,7 +107,9 @@ function raced(): never {
 }
 
 /** A notification with its type found, its priority settled, and what is wrong with it so far. */
-type Wanted = NewNotification & {
+type Wanted = Omit<NewNotification, "sendAt"> & {
+  sendAt: Date;
+  isLater: boolean;
   priority: Priority;
   typeId: string | null;
   channel: Channel;
@@ -104,14 +118,14 @@ type Wanted = NewNotification & {
 
 /** Null if `version` may not be used any more, or is not the active one and that was asked for. */
 async function tryToAccept(
-  { accept, now }: Deps,
+  { accept, admission, now }: Deps,
   wanted: Wanted,
   { caller, requestId, test = false }: Origin,
   version: NamedVersion,
   request: KeyedRequest | null,
   place: Reservation,
 ): Promise<(Acceptance & { written: number }) | null> {
-  const { recipients, template, data, priority, sendAt } = wanted;
+  const { recipients, template, data, priority, sendAt, isLater } = wanted;
   const errors: FieldError[] = [
     ...wanted.errors,
     ...(version.kind === "pinned" ? dataErrors(version.checkData, data) : [version.error]),
@@ -138,8 +152,9 @@ async function tryToAccept(
     priority,
     channel: wanted.channel,
     data,
-    sendAt: sendAt && new Date(sendAt) > now ? new Date(sendAt) : now,
-    valid: errors.length === 0 && place.admitted,
+    sendAt,
+    isLater,
+    valid: errors.length === 0 && place.refusal === null,
     now,
     caller,
     requestId,
@@ -158,7 +173,7 @@ async function tryToAccept(
   };
   const ask = (room: number) =>
     retryOnce(request, () => accept({ ...accepting, room: Math.max(0, room) }));
-  const { perRecipient } = place.limits;
+  const { perRecipient } = place;
   const others = place.otherReservations();
   let row = await ask(perRecipient - others);
   if (row.crowdedIds && others > 0) {
@@ -187,10 +202,12 @@ async function tryToAccept(
     ),
   );
   if (errors.length > 0) throw invalid(errors);
-  if (!place.admitted) throw tooManyInAll(place, recipients.length);
+  if (place.refusal) throw await tooManyInAll(admission, place.refusal, recipients.length);
   const crowded = new Set([...(crowdedIds ?? []), ...(crowdedNames ?? [])]);
-  throw tooManyUnsent(
-    `${crowdedOf(row)} as many deliveries waiting as may: ${perRecipient} (MAX_UNSENT_PER_RECIPIENT).`,
+  throw tooMany(
+    isLater ? "too-many-scheduled" : "too-many-unsent",
+    `${crowdedOf(row)} as many deliveries ${isLater ? "scheduled" : "waiting"} as may: ${perRecipient} (MAX_UNSENT_PER_RECIPIENT).`,
+    await secondsUntilLess(admission, row),
     named(crowded, "has too much waiting"),
   );
 }
@@ -200,14 +217,39 @@ const crowdedOf = ({ crowdedIds }: AcceptRow) =>
     ? "One of the recipients has"
     : `${crowdedIds?.length ?? 0} of the recipients have`;
 
-const tooManyInAll = ({ limits }: Reservation, wanted: number) =>
-  tooManyUnsent(
-    `At most ${limits.inAll} deliveries outside campaigns may be accepted and not sent yet (MAX_UNSENT). There is no room for ${wanted} more.`,
-  );
+/** What waits for a recipient becomes less when the first of it is sent: not before it is due. */
+async function secondsUntilLess(
+  { secondsUntilSent, longestWaitSeconds }: Admission,
+  { crowdedForSeconds }: AcceptRow,
+): Promise<number> {
+  const forSeconds = Math.ceil(crowdedForSeconds ?? 0);
+  return forSeconds > 0 ? Math.min(forSeconds, longestWaitSeconds) : secondsUntilSent();
+}
 
-/** Something is sent every moment, or will be: it is worth while to try again soon. */
-const tooManyUnsent = (detail: string, errors: readonly FieldError[] = []) =>
-  new Problem("too-many-unsent", `${detail} Nothing of the request was kept: repeat it later.`, {
-    headers: { "Retry-After": "1" },
+async function tooManyInAll(
+  { secondsUntilGone }: Admission,
+  { variable, bound, share, excess }: Refusal,
+  wanted: number,
+): Promise<Problem> {
+  const retryAfter = await secondsUntilGone(excess ?? wanted, variable);
+  const [kind, what] =
+    variable === "MAX_UNSENT"
+      ? (["too-many-unsent", "due and not sent yet"] as const)
+      : (["too-many-scheduled", "scheduled or held for later"] as const);
+  return tooMany(
+    kind,
+    `At most ${bound} deliveries outside campaigns may be ${what} (${variable}). One API key may have four fifths of what the others leave: at the moment ${share}. There is no room for ${wanted} more.`,
+    retryAfter,
+  );
+}
+
+const tooMany = (
+  kind: "too-many-unsent" | "too-many-scheduled",
+  detail: string,
+  retryAfter: number,
+  errors: readonly FieldError[] = [],
+) =>
+  new Problem(kind, `${detail} Nothing of the request was kept: repeat it when Retry-After says.`, {
+    headers: { "Retry-After": String(retryAfter) },
     errors,
   });

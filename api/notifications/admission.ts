@@ -1,31 +1,49 @@
 import type { Pool } from "pg";
-import { isUnsent } from "../../ledger/conditions.ts";
-import { drainedQueues } from "../../domain/delivery/queues.ts";
-
-/**
- * A count older than this is followed by the next one while it is gone by; one older than `maxAgeMs` is not gone by. Far
- * below the bound it is not followed before that: a count costs some milliseconds for ten thousand rows.
- */
-const recountMs = 150;
-const maxAgeMs = 1_000;
+import { cachedRead } from "../../lib/cached-read.ts";
+import { countBacklog, countLater, readDrainRate } from "../../ledger/waiting-counts.ts";
+import { type Room, WaitingRoom } from "./waiting-room.ts";
 
 /** The share by which the bounds are wider for critical messages, so that a backlog of others does not refuse an alarm. */
 const criticalShare = 0.1;
+/** Deliveries that are counted, at most: in multiples of the bound. */
+const countedBounds = 4;
+/** What is for later changes slowly, and counting it takes longer. */
+const maxAgeMs = { backlog: 1_000, later: 60_000 };
+/** What is held matters little to what is due, so that its count may be older. */
+const heldAgeMs = 1_000;
+/** Nobody waits longer for the rate at which the backlog drains. */
+const ratePatienceMs = 1_000;
+/** Nobody is told to wait for longer: others may cancel what they have scheduled, or workers may be added. */
+const longestWaitSeconds = 3_600;
+/** When to try again where nothing is sent: workers, or what they need, may be back at any time. */
+const standstillSeconds = 60;
 
-interface Limits {
-  /** Deliveries of notifications that may be accepted and not sent yet: in all, and to each recipient. */
-  inAll: number;
-  perRecipient: number;
+/** What a notification wants room for. */
+interface Wanted {
+  /** One delivery to each of these. */
+  references: readonly string[];
+  /** Who asks: as `created_by` of notifications. */
+  key: string;
+  isCritical: boolean;
+  /** It is not due soon, as `dueSoonMs` in ledger/conditions.ts has it. */
+  isLater: boolean;
 }
 
-/** Deliveries of campaigns wait in the same queues for their batches and digests, and are not counted: the index that is read holds none. */
-const countSql = `SELECT count(*)::int AS count FROM (SELECT FROM open_deliveries d WHERE d.queue = ANY($1::text[]) AND ${isUnsent("d")} LIMIT $2) AS o`;
+type Size = Omit<Wanted, "references"> & { size: number };
+
+/** Why there is no room. */
+export interface Refusal extends Room {
+  variable: "MAX_UNSENT" | "MAX_SCHEDULED";
+}
+
+type Taken = { refusal: Refusal } | { refusal: null; release: (accepted: number) => void };
 
 /** Room for the deliveries of one notification among those that are accepted. It must be released, whatever becomes of it. */
 export interface Reservation {
-  /** False where there is no room, so that the notification must not be written. */
-  admitted: boolean;
-  limits: Limits;
+  /** Why there is no room, so that the notification must not be written. */
+  refusal: Refusal | null;
+  /** Deliveries that may wait for each recipient. */
+  perRecipient: number;
   /** The reservations of this process that came before and are not released, for the recipient who has most of them. */
   otherReservations(): number;
   /** Resolves when all reservations that came before for one of its recipients are released. */
@@ -34,24 +52,15 @@ export interface Reservation {
   release(accepted: number): void;
 }
 
-interface CountedReservation {
-  size: number;
-  released: boolean;
-  /** It was under way while the deliveries were counted, so that the count may hold it or not. */
-  ambiguous: boolean;
-}
-
 /** The place of a notification among those under way for one of its recipients. */
 interface Ticket {
   released: Promise<void>;
 }
 
 /**
- * How much is accepted and unsent outside campaigns, one an API process: the number of open rows that
- * do not wait because their recipient wishes so, from a count at most
- * every `recountMs`, and what this process has accepted, or is about to, since. With one process the bound is exact: it is
- * never exceeded. With several it may be, by what the others accept between a count and the next. Rows that an operator
- * has tried again count, and are never refused.
+ * Bounds what is accepted and unsent outside campaigns, one an API process: the backlog and what is for later, each with a share for
+ * every key (docs/decisions/0017). With one process the bounds are exact: accepting never passes them. With several they may be, by
+ * what the others accept between a count and the next. Rows that an operator has tried again count, and are never refused.
  *
  * Rows of one recipient are counted by the statement that writes them; here is only who is about to, for one statement
  * does not see what another has not committed. That bound too is exact with one process, as long as a recipient goes by
@@ -60,73 +69,66 @@ interface Ticket {
 export function createAdmission({
   pool,
   maxUnsent,
+  maxScheduled,
   maxUnsentPerRecipient,
 }: {
   pool: Pick<Pool, "query">;
   maxUnsent: number;
+  maxScheduled: number;
   maxUnsentPerRecipient: number;
 }) {
-  const withShare = (bound: number) => bound + Math.ceil(bound * criticalShare);
-  const ordinary: Limits = { inAll: maxUnsent, perRecipient: maxUnsentPerRecipient };
-  const critical: Limits = {
-    inAll: withShare(maxUnsent),
-    perRecipient: withShare(maxUnsentPerRecipient),
-  };
-
-  let counted = 0;
-  let countedAt = -Infinity;
-  let counting: Promise<void> | null = null;
-  /** What the count may have missed: reservations that were not released before it began. */
-  const uncounted = new Set<CountedReservation>();
+  const withReserve = (bound: number) => bound + Math.ceil(bound * criticalShare);
+  const limits = { ordinary: maxUnsent, critical: withReserve(maxUnsent) };
+  let duePerSecond = 0;
+  const backlog = new WaitingRoom(
+    (byKey) => countBacklog(pool, { byKey, limit: countedBounds * limits.critical }),
+    maxAgeMs.backlog,
+  );
+  const later = new WaitingRoom(async (byKey) => {
+    const counted = await countLater(pool, { byKey, limit: countedBounds * maxScheduled });
+    ({ duePerSecond } = counted);
+    return counted;
+  }, maxAgeMs.later);
+  const drainRate = cachedRead(() => readDrainRate(pool), ratePatienceMs);
   const tickets = new Map<string, Ticket[]>();
 
-  const age = () => performance.now() - countedAt;
-  const waiting = () => {
-    let sum = counted;
-    for (const { size } of uncounted) sum += size;
-    return sum;
-  };
+  const unsentRules = {
+    ordinary: [{ kind: "all", bound: limits.ordinary }],
+    // The second holds however much of other priorities is due.
+    critical: [
+      { kind: "all", bound: limits.critical },
+      { kind: "critical", bound: limits.critical - limits.ordinary },
+    ],
+  } as const;
+  const heldRule = { kind: "held", bound: maxScheduled } as const;
 
-  async function recount(): Promise<void> {
-    const beganAt = performance.now();
-    const seen = [...uncounted].filter(({ released }) => released);
-    for (const reserved of uncounted) reserved.ambiguous = true;
-    const { rows } = await pool.query<{ count: number }>({
-      name: "count-unsent",
-      text: countSql,
-      values: [drainedQueues, critical.inAll + 1],
-    });
-    counted = rows[0]!.count;
-    countedAt = beganAt;
-    for (const reserved of seen) uncounted.delete(reserved);
-  }
-  const shareRecount = () => (counting ??= recount().finally(() => (counting = null)));
-
-  /** Looks for room and takes it, with nothing in between. */
-  function takeRoom(size: number, limit: number): CountedReservation | null {
-    if (waiting() + size > limit) return null;
-    const reserved = { size, released: false, ambiguous: counting !== null };
-    uncounted.add(reserved);
-    return reserved;
-  }
-
-  /** Refuses nothing over an old count, nor for a reservation that the count may hold already. */
-  async function waitForRoom(size: number, limit: number): Promise<CountedReservation | null> {
-    if (age() > maxAgeMs) await shareRecount();
-    else if (age() > recountMs && waiting() > limit / 2) shareRecount().catch(() => {});
-    for (let looks = 0; ; looks++) {
-      const reserved = takeRoom(size, limit);
-      const twice = () => [...uncounted].some(({ released, ambiguous }) => released && ambiguous);
-      if (reserved || looks === 2 || (age() <= recountMs && !twice())) return reserved;
-      await shareRecount();
+  /** Takes room where there is any. Of a bound that leaves none, says which it is. */
+  async function takeRoom({ key, size, isCritical, isLater }: Size): Promise<Taken> {
+    if (isLater) {
+      const found = await later.find(key, { all: size, held: 0 }, [
+        { kind: "all", bound: maxScheduled },
+      ]);
+      if (found.refused) return { refusal: { ...found.refused, variable: "MAX_SCHEDULED" } };
+      return { refusal: null, release: (all) => found.release({ all, held: 0 }) };
     }
+    // What is due is never refused for what is scheduled, and for what is held only where that alone has used the bound up.
+    if (!isCritical) {
+      later.renew(heldAgeMs);
+      const room = later.roomFor(key, size, heldRule);
+      if (room.excess !== null && room.excess > 0)
+        return { refusal: { ...room, variable: "MAX_SCHEDULED" } };
+    }
+    const countsOf = (all: number) => ({ all, critical: isCritical ? all : 0 });
+    const rules = unsentRules[isCritical ? "critical" : "ordinary"];
+    const found = await backlog.find(key, countsOf(size), [...rules]);
+    if (found.refused) return { refusal: { ...found.refused, variable: "MAX_UNSENT" } };
+    return { refusal: null, release: (all) => found.release(countsOf(all)) };
   }
 
   /** Reserves room for one delivery to each of `references`. */
-  async function reserve(references: readonly string[], urgent: boolean): Promise<Reservation> {
+  async function reserve({ references, ...wanted }: Wanted): Promise<Reservation> {
     const names = [...new Set(references)];
-    const limits = urgent ? critical : ordinary;
-    const reserved = await waitForRoom(names.length, limits.inAll);
+    const taken = await takeRoom({ ...wanted, size: names.length });
     let endTicket = () => {};
     const ticket: Ticket = { released: new Promise((resolve) => (endTicket = resolve)) };
     for (const name of names) {
@@ -139,16 +141,12 @@ export function createAdmission({
       return holders.slice(0, holders.indexOf(ticket));
     };
     return {
-      admitted: reserved !== null,
-      limits,
+      refusal: taken.refusal,
+      perRecipient: wanted.isCritical ? withReserve(maxUnsentPerRecipient) : maxUnsentPerRecipient,
       otherReservations: () => names.reduce((most, name) => Math.max(most, before(name).length), 0),
       waitForOthers: () => Promise.all(names.flatMap(before).map(({ released }) => released)),
       release(accepted) {
-        if (reserved) {
-          reserved.size = accepted;
-          reserved.released = true;
-          if (accepted === 0) uncounted.delete(reserved);
-        }
+        if (!taken.refusal) taken.release(accepted);
         for (const name of names) {
           const holders = tickets.get(name)!;
           if (holders.length === 1) tickets.delete(name);
@@ -159,7 +157,17 @@ export function createAdmission({
     };
   }
 
-  return { reserve };
+  /** In how many seconds what is due to a recipient is sent, at the latest, as it goes at the moment: after what waits with it. */
+  const secondsUntilSent = () => secondsUntilGone(backlog.total("all"), "MAX_UNSENT");
+
+  /** In how many seconds so many fewer will be in the backlog, or be for later, as it goes at the moment. */
+  async function secondsUntilGone(count: number, from: Refusal["variable"]): Promise<number> {
+    const perSecond = from === "MAX_SCHEDULED" ? duePerSecond : ((await drainRate()) ?? 0);
+    if (perSecond === 0) return from === "MAX_SCHEDULED" ? longestWaitSeconds : standstillSeconds;
+    return Math.max(1, Math.min(longestWaitSeconds, Math.ceil(count / perSecond)));
+  }
+
+  return { reserve, secondsUntilGone, secondsUntilSent, longestWaitSeconds };
 }
 
 export type Admission = ReturnType<typeof createAdmission>;

@@ -41,8 +41,9 @@ it, because a patch of one preference means the same whatever the others are.
 ## Limits
 
 Each key may send a limited number of requests a minute: \`RateLimit\` and \`RateLimit-Policy\` show the current state, and beyond the limit the answer is 429
-with \`Retry-After\`. The answer is also 429 when too many accepted deliveries are unsent, in all or for one recipient; nothing of the
-request was accepted then. A body above the size limit is answered with 413.
+with \`Retry-After\`. The answer is also 429 when too many accepted deliveries are due and unsent (\`too-many-unsent\`), or scheduled or held for later
+(\`too-many-scheduled\`), in all or for one recipient; nothing of the request was accepted then. One key cannot use all of either limit, and
+\`Retry-After\` estimates when there will be room. A body above the size limit is answered with 413.
 
 ## Problems
 

@@ -80,9 +80,15 @@ const openGauges: readonly AddGauge[] = [
   ),
   defineGauge(
     "tidings_unsent_deliveries",
-    "Deliveries of notifications that are open, wherever they wait: to be compared with tidings_unsent_limit",
+    "Deliveries of notifications that are due soon, or wait for a limit or another try: to be compared with tidings_unsent_limit",
     [],
     (gauge, { unsent }) => gauge.set(unsent),
+  ),
+  defineGauge(
+    "tidings_scheduled_deliveries",
+    "Deliveries of notifications that are scheduled, snoozed or held as their recipients wish: to be compared with tidings_scheduled_limit",
+    [],
+    (gauge, { scheduled }) => gauge.set(scheduled),
   ),
   defineGauge("tidings_campaigns", "Campaigns by status", ["status"], (gauge, { campaigns }) => {
     for (const status of campaignStatuses) gauge.set({ status }, 0);

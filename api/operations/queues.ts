@@ -114,7 +114,7 @@ export async function readWaiting(
   if (priority) and(`d.priority = ANY(${bind(priority)}::priority[])`);
   if (reason) and(`d.reason = ANY(${bind(reason)}::text[])`);
   const { rows } = await pool.query<Row>(
-    `WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now),
+    `WITH clock AS MATERIALIZED (SELECT ledger_now() AS now),
      open AS (
        SELECT ${by.map((name) => `${columns[name]} AS ${name}`).join(", ")}, d.due_at, d.status,
          d.status = 'pending' AND d.due_at <= clock.now AND ${sourceRuns("d")} AS due

@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { createPublishEvents } from "../../activities/publish-events.ts";
 import { createGates, type Gates } from "../../ledger/gates.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
+import { atLedgerTime } from "../support/ledger-time.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { waitMs } from "../support/patience.ts";
 
@@ -84,7 +85,7 @@ async function happened(count: number, data: object = {}): Promise<string[]> {
   const ids = Array.from({ length: count }, (_, i) => newUuid(new Date(Date.now() - 10_000 + i)));
   await pool.query(
     `INSERT INTO events (id, kind, delivery_id, recipient_id, data, due_at)
-     SELECT id, 'delivery.snoozed', id, id, $2, now() - interval '10 seconds' + n * interval '1 millisecond' FROM unnest($1::uuid[]) WITH ORDINALITY AS e(id, n)`,
+     SELECT id, 'delivery.snoozed', id, id, $2, ledger_now() - interval '10 seconds' + n * interval '1 millisecond' FROM unnest($1::uuid[]) WITH ORDINALITY AS e(id, n)`,
     [ids, data],
   );
   return ids;
@@ -133,7 +134,7 @@ const shut = async () =>
       `SELECT shut_until AS until, shut_reason AS reason FROM gates WHERE key = 'provider/events'`,
     )
   ).rows[0];
-const open = () => pool.query("UPDATE gates SET shut_until = now()");
+const open = () => pool.query("UPDATE gates SET shut_until = ledger_now()");
 const until = (count: number) => expect.poll(published).toBe(count);
 const arrivals = (count: number) => expect.poll(() => arrived.length).toBe(count);
 
@@ -282,10 +283,18 @@ describe("a receiver that takes nothing now", () => {
     ["429 in seconds", 429, "120", new Date(now.getTime() + 120_000)],
     ["503 as a date", 503, inTwoMinutes.toUTCString(), inTwoMinutes],
   ])("is left alone for as long as it asks: %s", async (_, code, retryAfter, opens) => {
-    const ids = await happened(3);
     answers = [status(code, { "retry-after": retryAfter })];
-    start({ clock });
-    await expect.poll(shut).toEqual({ until: opens, reason: `answered ${code}` });
+    const ids = await atLedgerTime(
+      pool,
+      now,
+      async () => {
+        const made = await happened(3);
+        start({ clock });
+        await expect.poll(shut).toEqual({ until: opens, reason: `answered ${code}` });
+        return made;
+      },
+      { isStopped: true },
+    );
     await expect.poll(async () => (await rows())[2]!.attempts).toBe(1);
     expect(await rows()).toEqual(
       ids.map((id) => ({
@@ -305,15 +314,22 @@ describe("a receiver that takes nothing now", () => {
   });
 
   it("is tried again with backoff where it says nothing", async () => {
-    await happened(1);
     answers = [status(500), status(502), status(500, { "retry-after": "soon" })];
-    start({ random: () => 0, clock });
-    for (const [attempt, seconds] of [30, 60, 120].entries()) {
-      await expect.poll(async () => (await rows())[0]!.attempts).toBe(attempt + 1);
-      expect((await shut())!.until).toEqual(new Date(now.getTime() + seconds * 1_000));
-      await open();
-    }
-    await until(1);
+    await atLedgerTime(
+      pool,
+      now,
+      async () => {
+        await happened(1);
+        start({ random: () => 0 });
+        for (const [attempt, seconds] of [30, 60, 120].entries()) {
+          await expect.poll(async () => (await rows())[0]!.attempts).toBe(attempt + 1);
+          expect((await shut())!.until).toEqual(new Date(now.getTime() + seconds * 1_000));
+          await open();
+        }
+        await until(1);
+      },
+      { isStopped: true },
+    );
     expect((await rows())[0]).toMatchObject({ attempts: 4, detail: null });
   });
 

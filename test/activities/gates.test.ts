@@ -2,6 +2,7 @@ import fc from "fast-check";
 import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createGates, type Gates, horizonMs } from "../../ledger/gates.ts";
+import { atLedgerTime } from "../support/ledger-time.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { countMostIn } from "../support/sliding-seconds.ts";
 
@@ -126,8 +127,12 @@ describe("a gate", () => {
   });
 
   it("is shut until then, for the longer of two, and says why", async () => {
-    await gates.shut({ key: "provider/a", until: after(60_000), reason: "too many" });
-    await gates.shut({ key: "provider/a", until: after(30_000), reason: "shorter" });
+    const shut = (forMs: number, reason: string) =>
+      atLedgerTime(pool, after(0), () => gates.shut({ key: "provider/a", forMs, reason }), {
+        isStopped: true,
+      });
+    await shut(60_000, "too many");
+    await shut(30_000, "shorter");
     const at = (ms: number) => gates.grant({ key: "provider/a", wanted: 3, at: after(ms) });
     expect(await at(0)).toMatchObject({ granted: 0, shutMs: 60_000 });
     expect(await at(60_000)).toMatchObject({ granted: 3, shutMs: 0 });

@@ -7,7 +7,8 @@ import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { batchRows, createExpired, type Removal } from "../../ledger/retention.ts";
 import { createLedger } from "../../ledger/ledger.ts";
-import { createRemoveExpired } from "../../activities/remove-expired.ts";
+import { askingClock, atLedgerTime } from "../support/ledger-time.ts";
+import { createRemoveExpired, type RemovalRound } from "../../activities/remove-expired.ts";
 import { campaignGate } from "../../domain/delivery/gates.ts";
 import { newUuid } from "../../domain/ids.ts";
 import { retentionTables, type RetentionTable } from "../../domain/retention.ts";
@@ -53,8 +54,9 @@ function remove(
   environment = new MockActivityEnvironment(),
   after: string | null = null,
 ): Promise<Removal> {
-  const activity = createRemoveExpired({ pool, retention, ...deps });
-  return environment.run(activity, { table, asOf: new Date().toISOString(), after }) as never;
+  const activity = createRemoveExpired({ pool, retention, clock: askingClock(pool), ...deps });
+  const round = environment.run(activity, { table, after }) as Promise<RemovalRound>;
+  return round.then(({ asOf: _asOf, ...removal }) => removal);
 }
 
 async function removeAll(): Promise<Record<string, number>> {
@@ -256,23 +258,25 @@ describe("maintenance", () => {
     });
   });
 
-  it("removes nothing early where the workflow's time is ahead of the clock, or the clock ahead of it", async () => {
+  it("goes by the ledger's clock, and by none that is ahead of it", async () => {
     const recipients = await seed.recipients(1);
     await make.notification({ recipients, at: recent });
-    const activity = createRemoveExpired({
-      pool,
-      retention,
-      clock: () => daysAgo(-30),
-    });
-    const run = (asOf: Date) =>
+    const activity = createRemoveExpired({ pool, retention, clock: askingClock(pool) });
+    const run = (asOf?: Date) =>
       new MockActivityEnvironment().run(activity, {
         table: "deliveries" as const,
-        asOf: asOf.toISOString(),
+        asOf: asOf?.toISOString(),
         after: null,
-      });
-    expect(await run(new Date())).toEqual({ removed: 0, after: null });
-    expect(await remove("deliveries")).toEqual({ removed: 0, after: null });
-    expect(await run(daysAgo(-60))).toEqual({ removed: 1, after: null });
+      }) as Promise<RemovalRound>;
+    // What the workflows of earlier versions said, whose clock was Temporal's.
+    expect(await run(daysAgo(-60))).toMatchObject({ removed: 0, after: null });
+    const later = daysAgo(-30);
+    await atLedgerTime(pool, later, async () => {
+      expect(await run(new Date())).toMatchObject({ removed: 0, after: null });
+      const { removed, asOf } = await run();
+      expect(removed).toBe(1);
+      expect(Date.parse(asOf)).toBeGreaterThanOrEqual(later.getTime());
+    });
   });
 });
 

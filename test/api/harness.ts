@@ -59,6 +59,7 @@ export async function startApi({
       campaignLanes: 8,
       mailDomains: ["example.org"],
       maxUnsent: 1_000_000,
+      maxScheduled: 1_000_000,
       maxUnsentPerRecipient: 1_000_000,
       ...config,
     },

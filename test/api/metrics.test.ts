@@ -6,7 +6,9 @@ import { type Api, makeKey, sampleTemplate, seed, startApi } from "./harness.ts"
 
 let api: Api;
 beforeAll(async () => {
-  api = await startApi({ config: { bodyLimitBytes: 2_048, maxUnsent: 7_777 } });
+  api = await startApi({
+    config: { bodyLimitBytes: 2_048, maxUnsent: 7_777, maxScheduled: 8_888 },
+  });
   await seed(api, 3);
 });
 afterAll(() => api.stop());
@@ -26,6 +28,7 @@ describe("/metrics", () => {
     expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
     expect(sampleOf(parseMetrics(text), "tidings_database_up")).toBe(1);
     expect(sampleOf(parseMetrics(text), "tidings_unsent_limit")).toBe(7_777);
+    expect(sampleOf(parseMetrics(text), "tidings_scheduled_limit")).toBe(8_888);
   });
 
   it("counts requests by method, pattern and status, problems by kind, and refusals by limit", async () => {

@@ -72,8 +72,7 @@ describe("providers", () => {
     for (let index = 0; index < 5; index += 1)
       worker.of("smtp-1").failed("connection: ECONNREFUSED");
     await worker.close();
-    const shutUntil = new Date(Date.now() + 60_000);
-    await gates.shut({ key: "provider/smtp-1", until: shutUntil, reason: "421 too much" });
+    await gates.shut({ key: "provider/smtp-1", forMs: 60_000, reason: "421 too much" });
 
     const [open] = await providers();
     expect(open).toEqual({
@@ -91,7 +90,7 @@ describe("providers", () => {
       gate: expect.objectContaining({
         kind: "provider",
         name: "smtp-1",
-        shutUntil: shutUntil.toISOString(),
+        shutUntil: instant,
         shutReason: "421 too much",
       }),
     });
@@ -143,8 +142,7 @@ describe("providers", () => {
   it("that are reset keep their rate and quota", async () => {
     const limits = { permitsPerSecond: 14, burst: 20, dailyQuota: 5_000 };
     await api.send("PUT", "/v1/gates/provider/smtp-1", limits);
-    const until = new Date(Date.now() + 60_000);
-    await gates.shut({ key: "provider/smtp-1", until, reason: "too much" });
+    await gates.shut({ key: "provider/smtp-1", forMs: 60_000, reason: "too much" });
     const { body } = await api.send("POST", "/v1/providers/smtp-1/reset");
     expect(body.gate).toMatchObject({ ...limits, shutUntil: null, shutReason: null });
   });
@@ -237,10 +235,9 @@ describe("gates", () => {
   it("keep what was used when they are set again, and stay shut", async () => {
     await api.send("PUT", path, { permitsPerSecond: null, dailyQuota: 5 });
     await gates.grant({ key: "provider/smtp-1", wanted: 5 });
-    const until = new Date(Date.now() + 60_000);
-    await gates.shut({ key: "provider/smtp-1", until, reason: "too much" });
+    await gates.shut({ key: "provider/smtp-1", forMs: 60_000, reason: "too much" });
     const { body } = await api.send("PUT", path, { permitsPerSecond: null, dailyQuota: 9 });
-    expect(body).toMatchObject({ usedToday: 5, shutUntil: until.toISOString() });
+    expect(body).toMatchObject({ usedToday: 5, shutUntil: instant });
   });
 
   it.each([

@@ -3,6 +3,7 @@ import { Worker } from "@temporalio/worker";
 import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { batchRows } from "../../ledger/retention.ts";
+import { createLedgerClock } from "../../ledger/clock.ts";
 import { createRemoveExpired } from "../../activities/remove-expired.ts";
 import { retentionTables } from "../../domain/retention.ts";
 import { ensureMaintenance } from "../../workers/schedules.ts";
@@ -106,7 +107,14 @@ describe("a run of maintenance", () => {
       namespace: environment.client.options.namespace,
       taskQueue: taskQueues.orchestration,
       workflowBundle: await workflowBundle(),
-      activities: { removeExpired: createRemoveExpired({ pool: failing, retention, roundMs: 0 }) },
+      activities: {
+        removeExpired: createRemoveExpired({
+          pool: failing,
+          retention,
+          clock: createLedgerClock(pool),
+          roundMs: 0,
+        }),
+      },
     });
     const running = worker.run();
     stop = async () => {
