@@ -60,8 +60,6 @@ export function createThread<Task, Result>({
     if (running !== undefined || next === undefined) return;
     const [key, queue] = next;
     const { task, skip, resolve, reject } = queue.shift()!;
-    queues.delete(key);
-    if (queue.length > 0) queues.set(key, queue);
     running = key;
     try {
       const skipped = skip?.() ?? null;
@@ -70,6 +68,9 @@ export function createThread<Task, Result>({
       reject(isThreadFault(error) ? new ThreadFault(describe(error), { cause: error }) : error);
     }
     running = undefined;
+    // Behind those that have come meanwhile.
+    queues.delete(key);
+    if (queue.length > 0) queues.set(key, queue);
     void runNext();
   }
 
@@ -99,7 +100,9 @@ export function createThread<Task, Result>({
 }
 
 const describe = (error: unknown) =>
-  error instanceof Error && error.name === "AbortError" ? "takes too long" : "takes too much memory";
+  error instanceof Error && error.name === "AbortError"
+    ? "takes too long"
+    : "takes too much memory";
 
 /** Of the thread, and not of what ran in it. */
 const isThreadFault = (error: unknown) =>

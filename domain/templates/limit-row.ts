@@ -1,14 +1,19 @@
 /** So often in a row a version may go beyond its limits. */
 const most = 3;
 /** Then it rests for so long, and what comes next is tried. */
-const restMs = 60_000;
+const usualRestMs = 60_000;
 
 /** How often in a row a template version went beyond its limits. Instants are in milliseconds, of one clock. */
 export class LimitRow {
+  readonly #restMs: number;
   #length = 0;
   #restsUntilMs = 0;
   #fault = "";
   #hasBeenKept = false;
+
+  constructor(restMs = usualRestMs) {
+    this.#restMs = restMs;
+  }
 
   /** Messages of it were made before the row: what is at fault may be in the data of some. It is not believed twice. */
   get hasBeenKept(): boolean {
@@ -44,6 +49,6 @@ export class LimitRow {
     this.#length += 1;
     this.#fault = fault;
     if (this.#length > most) this.#hasBeenKept = false;
-    if (this.#length >= most) this.#restsUntilMs = nowMs + restMs;
+    if (this.#length >= most) this.#restsUntilMs = nowMs + this.#restMs;
   }
 }

@@ -176,40 +176,71 @@ type Operator = (...operands: unknown[]) => unknown;
 export const boundOperators = Object.fromEntries(
   Object.entries(defaultOperators).map(([name, operator]) => {
     const look = name === "contains" || name === "==" || name === "!=" ? "used" : "counted";
-    return [name, (...operands: unknown[]) => {
-      let weight = 0;
-      for (const operand of operands.slice(0, -1)) weight += weigh(operand, look);
-      if (name === "contains" && typeof operands[0] === "string") {
-        refuseLong(operands[1], "contains");
-        weight += comparisons(operands[0].length, operands[1]);
-      }
-      effortOf(operands.at(-1) as Context).spendOn(weight);
-      return (operator as Operator)(...operands);
-    }];
+    return [
+      name,
+      (...operands: unknown[]) => {
+        let weight = 0;
+        for (const operand of operands.slice(0, -1)) weight += weigh(operand, look);
+        if (name === "contains" && typeof operands[0] === "string") {
+          refuseLong(operands[1], "contains");
+          weight += comparisons(operands[0].length, operands[1]);
+        }
+        effortOf(operands.at(-1) as Context).spendOn(weight);
+        return (operator as Operator)(...operands);
+      },
+    ];
   }),
 ) as typeof defaultOperators;
 
-type LoopTag = Pick<ForTag, "collection">;
+type Collection = ForTag["collection"];
 
-/** Counts a collection that a loop goes through: it may be copied for one round. */
-function* countCollection({ collection }: LoopTag, context: Context): Generator<unknown, void> {
-  // A range counts as memory when it is made.
-  if (TypeGuards.isRangeToken(collection)) return;
-  const value: unknown = toValue(yield evalToken(collection, context));
-  if (typeof value !== "object" || value === null) return;
-  effortOf(context).spendOn(Array.isArray(value) ? value.length : 64 * Object.keys(value).length);
+/** The names of a path without anything to evaluate; null for other collections. A range counts as memory when it is made. */
+function namesOf(collection: Collection): readonly string[] | null {
+  if (!TypeGuards.isPropertyAccessToken(collection) || collection.variable) return null;
+  const names = collection.props.map((prop) => ("content" in prop ? prop.content : null));
+  return names.every((name) => typeof name === "string") ? names : null;
 }
 
+/** Counts a collection that a loop goes through: all of it may be copied for one round. */
+function* countCollection(
+  collection: Collection,
+  names: readonly string[] | null,
+  context: Context,
+): Generator<unknown, void> {
+  let value: unknown;
+  if (names === null) {
+    if (TypeGuards.isRangeToken(collection)) return;
+    value = toValue(yield evalToken(collection, context));
+  } else {
+    // Liquid's own way there costs as much as a round of the loop.
+    value = (context as unknown as { findScope(name: string): object }).findScope(names[0]!);
+    for (const name of names) value = (value as Record<string, unknown> | null | undefined)?.[name];
+  }
+  if (Array.isArray(value)) effortOf(context).spendOn(value.length);
+  else if (typeof value === "object" && value !== null)
+    effortOf(context).spendOn(charactersOfEntry * Object.keys(value).length);
+}
+
+/** A loop over an object makes a list of its entries. */
+const charactersOfEntry = 64;
+
 class BoundedForTag extends ForTag {
-  override *render(context: Context, emitter: Emitter): Generator<unknown, void | string, Template[]> {
-    yield* countCollection(this, context);
+  readonly #names = namesOf(this.collection);
+
+  override *render(
+    context: Context,
+    emitter: Emitter,
+  ): Generator<unknown, void | string, Template[]> {
+    yield* countCollection(this.collection, this.#names, context);
     return yield* super.render(context, emitter);
   }
 }
 
 class BoundedTablerowTag extends TablerowTag {
+  readonly #names = namesOf(this.collection);
+
   override *render(context: Context, emitter: Emitter): Generator<unknown, void, unknown> {
-    yield* countCollection(this, context);
+    yield* countCollection(this.collection, this.#names, context);
     yield* super.render(context, emitter);
   }
 }

@@ -49,7 +49,8 @@ export function liquidFault(thrown: unknown): string {
 
 /** Was a limit reached? Otherwise the template is at fault in another way, such as a division by zero. */
 export function isLimitFault(thrown: unknown): boolean {
-  if (LiquidError.is(thrown)) return isLimitFault((thrown as { originalError?: unknown }).originalError);
+  if (LiquidError.is(thrown))
+    return isLimitFault((thrown as { originalError?: unknown }).originalError);
   return (
     thrown instanceof BeyondLimit ||
     thrown instanceof RangeError ||

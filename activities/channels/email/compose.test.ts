@@ -55,7 +55,11 @@ const expected = ({ content, recipient, data }: SendRequest) =>
 describe("a message", () => {
   it("is made of a reverse path, headers and a body", () => {
     const made = request({ email: { subject: "Hi", html: "<p>Hi</p>" } });
-    const { from, headers, body } = composer().compose(made, parseMailbox("ann@example.org")!, new Effort());
+    const { from, headers, body } = composer().compose(
+      made,
+      parseMailbox("ann@example.org")!,
+      new Effort(),
+    );
     expect(from).toBe("tidings@example.org");
     for (const line of headers.split(/\r\n(?! )/).slice(0, -1)) expect(line).toMatch(/^[\w-]+: \S/);
     expect(headers).toMatch(/\S\r\n$/);
@@ -326,7 +330,9 @@ describe("a message", () => {
         ...request({ email: { subject: `v${version % 120}`, html: "x" } }),
         templateVersionId: `tpv_${version % 120}`,
       };
-      expect(kept.compose(made, to, new Effort()).headers).toContain(`\r\nSubject: v${version % 120}\r\n`);
+      expect(kept.compose(made, to, new Effort()).headers).toContain(
+        `\r\nSubject: v${version % 120}\r\n`,
+      );
     }
   });
 });
