@@ -46,14 +46,19 @@ export function createThread<Task, Result>({
   const queues = new Map<string, Waiting<Task, Result>[]>();
 
   /** Begun with the first task. */
-  const begin = () =>
-    (pool ??= new Piscina<Task, Result>({
+  function begin(): Piscina<Task, Result> {
+    if (pool) return pool;
+    pool = new Piscina<Task, Result>({
       filename: file,
       minThreads: 0,
       maxThreads: 1,
       idleTimeout: idleMs,
       resourceLimits: { maxOldGenerationSizeMb: memoryMb },
-    }));
+    });
+    // A thread that ends with no task is no fault of this process; one with a task rejects that.
+    pool.on("error", () => {});
+    return pool;
+  }
 
   async function runNext(): Promise<void> {
     const next = queues.entries().next().value;
@@ -67,11 +72,14 @@ export function createThread<Task, Result>({
     } catch (error) {
       reject(isThreadFault(error) ? new ThreadFault(describe(error), { cause: error }) : error);
     }
-    running = undefined;
-    // Behind those that have come meanwhile.
-    queues.delete(key);
-    if (queue.length > 0) queues.set(key, queue);
-    void runNext();
+    // Whoever has the result is done with it before the next is asked whether to skip.
+    setImmediate(() => {
+      running = undefined;
+      // Behind those that have come meanwhile.
+      queues.delete(key);
+      if (queue.length > 0) queues.set(key, queue);
+      void runNext();
+    });
   }
 
   return {

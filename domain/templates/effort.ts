@@ -5,7 +5,7 @@ export class BeyondLimit extends Error {}
  * What a message may take to be made: about two seconds of a usual CPU. Steps are counted and not timed, so that the same template with the
  * same data ends alike on every machine, however busy it is.
  */
-export const messageSteps = 2_000_000;
+const messageSteps = 2_000_000;
 
 /** Characters that are copied, matched or written in about the time of a step. */
 const charactersInStep = 64;

@@ -46,7 +46,9 @@ describe("previews that take long", () => {
       note("list", api.send("GET", "/v1/templates", undefined, viewer)),
       note("other", preview("light", other, { name: "Ann" })),
     ]);
-    const rendered = order.flatMap((line, at) => (line.includes("template: html: takes more than") ? [at] : []));
+    const rendered = order.flatMap((line, at) =>
+      line.includes("template: html: takes more than") ? [at] : [],
+    );
     expect(order.indexOf("health 200 ")).toBeLessThan(rendered[0]!);
     expect(order.indexOf("list 200 ")).toBeLessThan(rendered[0]!);
     expect(order.indexOf("other 200 ")).toBeLessThan(rendered[1]!);
