@@ -39,57 +39,62 @@ function thread(deadlineMs = 60_000): Thread<Task, string> {
 }
 
 it("does one task of each key in turn", async () => {
-  const { run, size } = thread();
+  const made = thread();
   const order: string[] = [];
   const tell = (key: string, says: string) =>
-    run(key, () => ({ says })).then((said) => order.push(said));
+    made.run(key, () => ({ says })).then((said) => order.push(said));
   const all = [tell("a", "a1"), tell("a", "a2"), tell("a", "a3"), tell("b", "b1"), tell("c", "c1")];
-  expect([size(), size("a"), size("b"), size("d")]).toEqual([5, 3, 1, 0]);
+  expect([made.size(), made.size("a"), made.size("b"), made.size("d")]).toEqual([5, 3, 1, 0]);
   await Promise.all(all);
   expect(order).toEqual(["a1", "b1", "c1", "a2", "a3"]);
-  await expect.poll(() => size()).toBe(0);
+  await expect.poll(() => made.size()).toBe(0);
 });
 
 it("asks whether to skip once the result before is known", async () => {
-  const { run } = thread();
+  const made = thread();
   const known: string[] = [];
   const tell = (says: string) =>
-    run(
-      "a",
-      () => ({ says }),
-      () => (known.length >= 2 ? "skipped" : null),
-    ).then(async (said) => {
-      await Promise.resolve();
-      known.push(said);
-    });
+    made
+      .run(
+        "a",
+        () => ({ says }),
+        () => (known.length >= 2 ? "skipped" : null),
+      )
+      .then(async (said) => {
+        await Promise.resolve();
+        known.push(said);
+      });
   await Promise.all(["1", "2", "3", "4"].map(tell));
   expect(known).toEqual(["1", "2", "skipped", "skipped"]);
 });
 
 it("fails as the task does, and goes on", async () => {
-  const { run } = thread();
-  await expect(run("a", () => ({ does: "fail", says: "no" }))).rejects.toThrow(/^no$/);
-  expect(await run("a", () => ({ says: "yes" }))).toBe("yes");
+  const made = thread();
+  await expect(made.run("a", () => ({ does: "fail", says: "no" }))).rejects.toThrow(/^no$/);
+  expect(await made.run("a", () => ({ says: "yes" }))).toBe("yes");
 });
 
 it.each([
   ["hangs", "hang", "takes too long", 2_000],
   ["takes all memory", "grow", "takes too much memory", 60_000],
 ] as const)("ends a thread that %s, and goes on with another", async (_, does, why, deadlineMs) => {
-  const { run } = thread(deadlineMs);
-  const failing = run("a", () => ({ does, says: "never" }));
+  const made = thread(deadlineMs);
+  const failing = made.run("a", () => ({ does, says: "never" }));
   await expect(failing).rejects.toThrow(ThreadFault);
   await expect(failing).rejects.toThrow(why);
   await expect
-    .poll(() => run("a", () => ({ says: "yes" })).catch(() => "no"), { timeout: 60_000 })
+    .poll(() => made.run("a", () => ({ says: "yes" })).catch(() => "no"), { timeout: 60_000 })
     .toBe("yes");
 });
 
 it("rejects what waits when it is closed", async () => {
-  const { run, close } = thread();
-  const waiting = [run("a", () => ({ does: "hang", says: "" })), run("a", () => ({ says: "" }))];
+  const made = thread();
+  const waiting = [
+    made.run("a", () => ({ does: "hang", says: "" })),
+    made.run("a", () => ({ says: "" })),
+  ];
   const settled = Promise.allSettled(waiting);
-  await close();
+  await made.close();
   for (const { status } of await settled) expect(status).toBe("rejected");
-  await expect(run("a", () => ({ says: "" }))).rejects.toThrow(ThreadFault);
+  await expect(made.run("a", () => ({ says: "" }))).rejects.toThrow(ThreadFault);
 });

@@ -41,7 +41,9 @@ export function createThread<Task, Result>({
 }): Thread<Task, Result> {
   let pool: Piscina<Task, Result> | undefined;
   let closed = false;
+  /** The key of the task that runs. */
   let running: string | undefined;
+  let isFree = true;
   /** By key; the next to have its turn is the first. */
   const queues = new Map<string, Waiting<Task, Result>[]>();
 
@@ -62,19 +64,21 @@ export function createThread<Task, Result>({
 
   async function runNext(): Promise<void> {
     const next = queues.entries().next().value;
-    if (running !== undefined || next === undefined) return;
+    if (!isFree || next === undefined) return;
     const [key, queue] = next;
     const { task, skip, resolve, reject } = queue.shift()!;
     running = key;
+    isFree = false;
     try {
       const skipped = skip?.() ?? null;
       resolve(skipped ?? (await begin().run(task(), { signal: AbortSignal.timeout(deadlineMs) })));
     } catch (error) {
       reject(isThreadFault(error) ? new ThreadFault(describe(error), { cause: error }) : error);
     }
+    running = undefined;
     // Whoever has the result is done with it before the next is asked whether to skip.
     setImmediate(() => {
-      running = undefined;
+      isFree = true;
       // Behind those that have come meanwhile.
       queues.delete(key);
       if (queue.length > 0) queues.set(key, queue);

@@ -26,8 +26,8 @@ const deadlineMs = 30_000;
 const memoryMb = 512;
 /** So much is made ahead of its turn, so that the thread is not idle while the next is claimed. */
 const aheadMs = 200;
-/** How long a message of a version takes that was never made. */
-const unknownMs = 1_000;
+/** How long a message of a version may take that was never made in the thread: to begin, and to be waited for. */
+const unknownMs = { begin: 20, wait: 1_000 };
 /** The turn of a message may be guessed too late by no more than this. */
 const longestHoldMs = 30_000;
 /** When a message is tried again for which the thread had no time or memory. */
@@ -42,8 +42,8 @@ export class TakesLong extends Error {}
 class Version {
   isHeavy: boolean;
   readonly limits = new LimitRow();
-  /** How long the thread takes for a message of it. */
-  typicalMs = unknownMs;
+  /** How long the thread takes for a message of it; null where it has made none. */
+  typicalMs: number | null = null;
   /** When the next message that is held has its turn. */
   turnMs = 0;
 
@@ -180,7 +180,11 @@ export class Rendering {
       const result = this.#refusal(version);
       return result && { kind: "refused", result };
     });
-    if (begunMs > 0) version.typicalMs += (performance.now() - begunMs - version.typicalMs) / 4;
+    if (begunMs > 0) {
+      const tookMs = performance.now() - begunMs;
+      version.typicalMs ??= tookMs;
+      version.typicalMs += (tookMs - version.typicalMs) / 4;
+    }
     return made;
   }
 
@@ -204,13 +208,13 @@ export class Rendering {
   #hasPlace(key: string, { typicalMs }: Version): boolean {
     if (this.#thread.size() >= this.#most) return false;
     const own = this.#thread.size(key);
-    return own === 0 || (own + 1) * typicalMs <= aheadMs;
+    return own === 0 || (own + 1) * (typicalMs ?? unknownMs.begin) <= aheadMs;
   }
 
   /** Puts a message back until its turn, which is after those of its version that were put back before. */
   #hold(version: Version): SendResult {
     const now = this.#clock();
-    const turnMs = Math.max(now, version.turnMs) + version.typicalMs;
+    const turnMs = Math.max(now, version.turnMs) + (version.typicalMs ?? unknownMs.wait);
     version.turnMs = Math.min(turnMs, now + longestHoldMs);
     return this.#heldUntil(version.turnMs);
   }
