@@ -11,6 +11,7 @@ import {
   createNotificationTypeLookup,
   type NotificationTypeLookup,
 } from "./notification-types/lookup.ts";
+import { createTemplateRendering, type TemplateRendering } from "./templates/rendering.ts";
 import { createTemplateVersions, type TemplateVersions } from "./templates/version-cache.ts";
 
 /** What the routes of every resource are made from. There is one in an API process, since most of its members cache. */
@@ -22,6 +23,7 @@ export interface Services extends ApiDeps {
   readPolicySnapshot: ReadRulebook;
   readLedger: LedgerReader;
   templateVersions: TemplateVersions;
+  templateRendering: TemplateRendering;
   notificationTypes: NotificationTypeLookup;
   /** Bounds how many deliveries may be accepted and not sent yet. */
   admission: Admission;
@@ -42,6 +44,7 @@ export function createServices(deps: ApiDeps): Services {
     readPolicySnapshot,
     readLedger: createLedgerReader({ pool, readRulebook: readPolicySnapshot }),
     templateVersions: createTemplateVersions(prisma),
+    templateRendering: createTemplateRendering(),
     notificationTypes: createNotificationTypeLookup(readPolicySnapshot),
     admission: createAdmission({ pool, ...config }),
     acceptTogether: createAcceptTogether({ pool: acceptPool, mailboxShards: config.mailboxShards }),

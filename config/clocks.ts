@@ -1,5 +1,5 @@
 import type { ClockData } from "../domain/time/clocks.ts";
-import { useClocks } from "../domain/time/local-time.ts";
+import { clocksInUse, useClocks } from "../domain/time/local-time.ts";
 import { nodeClocks } from "../domain/time/node-clocks.ts";
 import type { Logger } from "./logger.ts";
 import { readSystemClocks, stampOf, type SystemClocks } from "./system-clocks.ts";
@@ -52,4 +52,27 @@ export function followClocks(
     used = stamp;
     return true;
   };
+}
+
+/** By which a thread goes by the same time zone data as the process that it is of. */
+export interface ClockChoice {
+  version: string;
+  /** Null for what Node.js brings. */
+  folder: string | null;
+}
+
+export function clockChoice(): ClockChoice {
+  const clocks = clocksInUse();
+  return { version: clocks.version, folder: "folder" in clocks ? String(clocks.folder) : null };
+}
+
+let adopted: ClockChoice | undefined;
+
+/** Has this thread go by the data that was chosen. What has changed in the folder since is used too. */
+export function adoptClocks(choice: ClockChoice): void {
+  const { version, folder } = choice;
+  if (adopted?.version === version && adopted.folder === folder) return;
+  adopted = choice;
+  const system = folder === null ? null : readSystemClocks([folder]);
+  useClocks(system === null || typeof system === "string" ? nodeClocks : system);
 }

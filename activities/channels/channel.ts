@@ -42,8 +42,8 @@ export type SendResult =
   | { kind: "attempted"; attempts: Attempt[] }
   /** The template or the address is at fault: nothing was handed over, and nothing will be. */
   | { kind: "unsendable"; reason: "template_error" | "invalid_address"; detail: string }
-  /** No provider takes anything before `until`: nothing was handed over, and no attempt was made. */
-  | { kind: "held"; reason: "provider_unavailable" | "provider_rate"; until: Date };
+  /** No provider takes anything before `until`, or its turn to be made has not come: nothing was handed over, and no attempt was made. */
+  | { kind: "held"; reason: "provider_unavailable" | "provider_rate" | "rendering"; until: Date };
 
 /**
  * A way to reach people. One instance a worker and traffic class; it owns its connections. What a recipient's address is on it is a rule
@@ -65,6 +65,8 @@ export interface Channel {
    * its providers go, and the trials of these. Costs nothing; infinite where nothing limits it. No more than that are worth claiming.
    */
   readyFor(now: Date): number;
+  /** Messages that it was handed and still makes, apart from the others: they take no room until they are made. */
+  makingApart?(): number;
   /**
    * When it last was in service again after all its providers had been out of it; null if that never was. What was due before was
    * held back by the outage, whether or not its row says so.

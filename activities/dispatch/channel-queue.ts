@@ -84,9 +84,9 @@ export class ChannelQueue {
     return room <= 0 ? 0 : Math.min(room, this.channel.readyFor(now) - this.ready.length);
   }
 
-  /** Claimed messages that have not begun. */
+  /** Claimed messages that have not begun and could. */
   get #unbegun(): number {
-    return this.ready.length + this.sending - this.begun;
+    return this.ready.length + this.sending - this.begun - (this.channel.makingApart?.() ?? 0);
   }
 
   /** How many could begin at this moment. */

@@ -17,6 +17,7 @@ import {
   type SummaryItem,
   whenText,
 } from "../../domain/templates/summary.ts";
+import { Effort } from "../../domain/templates/effort.ts";
 import {
   type ActionLink,
   compileSubject,
@@ -24,6 +25,7 @@ import {
   renderSubject,
   TemplateError,
 } from "../../domain/templates/template.ts";
+import { TurnShare } from "../../lib/turn-share.ts";
 import type { Content } from "./send-job.ts";
 import type { DueDelivery, DueGroup } from "../../ledger/ledger.ts";
 import type { Source } from "../../ledger/sources.ts";
@@ -61,8 +63,10 @@ export interface Summaries {
 
 type Template = Pick<Content, "templateVersionId" | "content">;
 
-/** Of a title in a list: one that takes longer is not worth it. */
-const titleLimitMs = 100;
+/** Of a title in a list: one that takes more is not worth it. */
+const titleSteps = 1_000;
+/** Of all titles in one turn of the event loop, before other work comes between. */
+const titleStepsInTurn = 2_000;
 
 export function createSummaries({
   pool,
@@ -71,6 +75,8 @@ export function createSummaries({
   pool: Pick<Pool, "query">;
   links: ActionLinks;
 }): Summaries {
+  const share = new TurnShare(titleStepsInTurn);
+
   /** The active versions of templates that are neither missing nor archived, by key. */
   const read = async (keys: ReadonlySet<string>): Promise<Map<string, Template>> => {
     if (keys.size === 0) return new Map();
@@ -91,7 +97,7 @@ export function createSummaries({
         group?.kind === "digest" ? policy.digest.template : (type?.summaryTemplate ?? null);
       const keys = firsts.flatMap((part) => (part.delivery.group && keyOf(part)) ?? []);
       const templates = await read(new Set(keys));
-      const titleOf = createTitles();
+      const titleOf = createTitles(share);
 
       const itself = ({ delivery: { id, linksEpoch: epoch }, source }: Part, now: Date) => {
         const content = {
@@ -112,6 +118,7 @@ export function createSummaries({
       const shown = async ({ delivery, source }: Part, now: Date): Promise<SummaryItem> => {
         const { entityId, occursAt } = source;
         const view = actionsOf(source).find(({ action }) => action === "view");
+        for (let turn = share.wait(); turn; turn = share.wait()) await turn;
         return {
           title: titleOf({ delivery, source }),
           entityId,
@@ -223,18 +230,27 @@ function unlabelled(offered: NotificationAction): RecipientAction {
   }
 }
 
-/** What the messages of members would be called; what cannot be rendered, or is empty, is called what its type is. */
-function createTitles(): (part: Part) => string {
-  const subjects = new Map<string, ReturnType<typeof compileSubject>>();
+/**
+ * What the messages of members would be called. What cannot be rendered, or is empty, is called what its type is; and so are all others of
+ * a version of which one title took too much.
+ */
+function createTitles(share: TurnShare): (part: Part) => string {
+  const subjects = new Map<string, ReturnType<typeof compileSubject> | null>();
   return ({ delivery: { recipient }, source: { templateVersionId, content, data, type } }) => {
+    const effort = new Effort(titleSteps);
     try {
       let subject = subjects.get(templateVersionId);
-      if (!subject) subjects.set(templateVersionId, (subject = compileSubject(content)));
-      const title = renderSubject(subject, emailScope(recipient, data), titleLimitMs);
+      if (subject === undefined)
+        subjects.set(templateVersionId, (subject = compileSubject(content)));
+      if (subject === null) return nameOf(type);
+      const title = renderSubject(subject, emailScope(recipient, data), effort);
       return listedTitle(title) || nameOf(type);
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error;
+      if (effort.isExceeded) subjects.set(templateVersionId, null);
       return nameOf(type);
+    } finally {
+      share.spend(effort.spent);
     }
   };
 }

@@ -27,6 +27,7 @@ export const reasonWords: Record<Reason, string> = {
   best_hour: "for the hour at which the recipient mostly looks",
   provider_unavailable: "for a provider to be back in service",
   provider_rate: "for a provider to take more",
+  rendering: "for its turn to be rendered, for its template takes long",
   sender_refused:
     "for a provider to accept messages again: it refuses the sender, or whatever is sent",
   snoozed: "as the recipient asked",

@@ -2,21 +2,11 @@ import { z } from "@hono/zod-openapi";
 import { publicId } from "../../domain/ids.ts";
 import { recipientProfile, recipientReference } from "../../domain/recipient.ts";
 import { text } from "../../domain/text.ts";
-import {
-  emailScope,
-  type RecipientScope,
-  renderEmail,
-  type TemplateContent,
-  TemplateError,
-} from "../../domain/templates/template.ts";
-import {
-  compileVariables,
-  type TemplateVariables,
-} from "../../domain/templates/template-variables.ts";
+import type { RecipientScope } from "../../domain/templates/template.ts";
 import { htmlWarnings } from "../../domain/templates/warnings.ts";
 import { invalid } from "../http/problem.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import { dataErrors } from "./version-cache.ts";
+import { fieldErrors } from "./version-cache.ts";
 import {
   anyVersion,
   atPath,
@@ -77,7 +67,7 @@ const anybody: RecipientScope = {
 };
 
 /** Seeing a message before it goes to everybody. */
-export function templatePreviewRoutes({ prisma }: Services) {
+export function templatePreviewRoutes({ prisma, templateRendering }: Services) {
   async function resolveScope(
     wanted:
       | string
@@ -108,20 +98,21 @@ export function templatePreviewRoutes({ prisma }: Services) {
   return createRouter().openapi(preview, async (c) => {
     const { version: wanted, data, recipient } = c.req.valid("json");
     const template = await findTemplate(prisma, c.req.valid("param").key);
-    const { version, content, variables } = await findVersion(prisma, template, wanted);
-    const errors = dataErrors(compileVariables(variables as TemplateVariables), data);
-    if (errors.length > 0) throw invalid(errors);
-    const scope = emailScope(await resolveScope(recipient), data);
-    try {
-      const message = renderEmail(content as TemplateContent, scope);
-      const found = atPath("/html", htmlWarnings(message.html, { isTemplate: false }));
-      return c.json({ version, ...message, warnings: found }, 200);
-    } catch (error) {
-      if (error instanceof TemplateError)
+    const version = await findVersion(prisma, template, wanted);
+    const scope = await resolveScope(recipient);
+    const preview = await templateRendering.preview(c.get("caller"), version, scope, data);
+    switch (preview.kind) {
+      case "unfit":
+        throw invalid(fieldErrors(preview.faults));
+      case "fault":
         throw invalid([
-          { in: "body", field: "/data", message: `does not fit the template: ${error.message}` },
+          { in: "body", field: "/data", message: `does not fit the template: ${preview.fault}` },
         ]);
-      throw error;
+      case "rendered": {
+        const { message } = preview;
+        const found = atPath("/html", htmlWarnings(message.html, { isTemplate: false }));
+        return c.json({ version: version.version, ...message, warnings: found }, 200);
+      }
     }
   });
 }

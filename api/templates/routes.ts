@@ -120,8 +120,8 @@ export function templateRoutes(services: Services) {
   return createRouter()
     .openapi(create, async (c) => {
       const { key, name, content, variables } = c.req.valid("json");
+      await refuseUnusable(services, c.get("caller"), { content, variables });
       return withIdempotentTransaction(c, services, 201, async (tx) => {
-        refuseUnusable(content, variables);
         refuseForeignSender(content.email, services.config, "/content/email");
         const { template, version } = await insertTemplate(
           tx,

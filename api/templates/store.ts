@@ -2,23 +2,17 @@ import { z } from "@hono/zod-openapi";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { notificationData, templateKey, templateVersionNumber } from "../../domain/notification.ts";
 import { nameText } from "../../domain/text.ts";
-import {
-  checkContent,
-  type TemplateContent,
-  templateContent,
-} from "../../domain/templates/template.ts";
+import { type TemplateContent, templateContent } from "../../domain/templates/template.ts";
 import {
   htmlWarnings,
   type TemplateWarning,
   warningCodes,
 } from "../../domain/templates/warnings.ts";
-import {
-  compileVariables,
-  templateVariables,
-  type TemplateVariables,
-} from "../../domain/templates/template-variables.ts";
+import { compileVariables, templateVariables } from "../../domain/templates/template-variables.ts";
 import type { Prisma, Template, TemplateVersion } from "../../prisma/generated/client.ts";
+import type { Caller } from "../http/keyring.ts";
 import { invalid, jsonPointer, notFound, Problem } from "../http/problem.ts";
+import type { Services } from "../services.ts";
 import { versionInPath } from "../http/version-metadata.ts";
 
 const exampleContent = {
@@ -125,9 +119,14 @@ export function contentWarnings({ email }: TemplateContent) {
 export const atPath = (path: string, found: readonly TemplateWarning[]) =>
   found.map((warning) => ({ ...warning, path }));
 
-/** Throws the problem of a version that would fail later for a reason that is seen now. */
-export function refuseUnusable(content: TemplateContent, variables: TemplateVariables): void {
-  const errors = checkContent(content).map(({ path, message }) => ({
+/** Throws the problem of a version that would fail later for a reason that is seen now. Not for within a transaction: it may wait for its turn. */
+export async function refuseUnusable(
+  { templateRendering }: Pick<Services, "templateRendering">,
+  caller: Caller,
+  { content, variables }: z.infer<typeof versionBody>,
+): Promise<void> {
+  const faults = await templateRendering.check(caller, content);
+  const errors = faults.map(({ path, message }) => ({
     in: "body" as const,
     field: jsonPointer(["content", ...path]),
     message,

@@ -4,6 +4,7 @@ import {
   compileVariables,
   type TemplateVariables,
 } from "../../domain/templates/template-variables.ts";
+import type { Fault } from "../../domain/templates/template.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { type FieldError, invalid, jsonPointer } from "../http/problem.ts";
 import { archivedTemplate, unknownTemplate } from "./store.ts";
@@ -88,12 +89,16 @@ function unusable(field: string, message: string): NamedVersion {
 
 /** Lists what is wrong with the `data` of a body for a template version. */
 export function dataErrors(checkData: CheckData, data: Record<string, unknown>): FieldError[] {
-  return checkData(data).map(({ path, message }) => ({
+  return fieldErrors(checkData(data));
+}
+
+/** As errors of a body what is wrong with its `data`. */
+export const fieldErrors = (faults: readonly Fault[]): FieldError[] =>
+  faults.map(({ path, message }) => ({
     in: "body",
     field: jsonPointer(["data", ...path]),
     message,
   }));
-}
 
 /** The version that a body's `template` and `data` fit, as `client` sees it; throws the problem otherwise. */
 export async function pinVersion(

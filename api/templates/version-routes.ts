@@ -82,8 +82,8 @@ export function templateVersionRoutes(services: Services) {
     .openapi(add, async (c) => {
       const { key } = c.req.valid("param");
       const { content, variables, activate: activated } = c.req.valid("json");
+      await refuseUnusable(services, c.get("caller"), { content, variables });
       return withIdempotentTransaction(c, services, 201, async (tx) => {
-        refuseUnusable(content, variables);
         refuseForeignSender(content.email, services.config, "/content/email");
         // Locked, so that two new versions get two numbers.
         const before = await lockTemplate(tx, key);

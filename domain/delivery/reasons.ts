@@ -38,6 +38,8 @@ export type Reason =
   /** Every provider is out of service, or has taken what it may take for now. */
   | "provider_unavailable"
   | "provider_rate"
+  /** Its template takes so long that its messages are made one after the other, and its turn has not come. */
+  | "rendering"
   /** Waits for the next try, for providers refuse whatever is sent: it costs no attempt. */
   | "sender_refused"
   /** The recipient asked to be told again then. */
@@ -85,6 +87,7 @@ export const reasonStatuses: Record<Reason, readonly DeliveryStatus[]> = {
   best_hour: open,
   provider_unavailable: open,
   provider_rate: open,
+  rendering: open,
   sender_refused: open,
   snoozed: open,
   send_requested: open,

@@ -18,7 +18,7 @@ export type Settlement =
   | { status: "failed" | "unknown" | "suppressed"; reason: Reason; detail?: string }
   | {
       status: "pending";
-      reason: "retry" | "provider_unavailable" | "provider_rate" | "sender_refused";
+      reason: "retry" | "provider_unavailable" | "provider_rate" | "rendering" | "sender_refused";
       dueAt: Date;
     };
 

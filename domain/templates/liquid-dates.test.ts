@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { useClocks } from "../time/local-time.ts";
 import { nodeClocks } from "../time/node-clocks.ts";
+import { Effort } from "./effort.ts";
 import { compileTemplate, engines, renderTemplate } from "./liquid.ts";
 import { checkContent, renderEmail } from "./template.ts";
 
@@ -10,7 +11,7 @@ afterEach(() => {
 });
 
 const render = (source: string, scope: Record<string, unknown> = {}) =>
-  renderTemplate(compileTemplate(source, engines.text), scope);
+  renderTemplate(compileTemplate(source, engines.text), scope, new Effort());
 const shown = (at: unknown, ...rest: string[]) =>
   render(`{{ at | date: ${rest.map((argument) => JSON.stringify(argument)).join(", ")} }}`, { at });
 

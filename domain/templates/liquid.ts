@@ -8,13 +8,16 @@ import {
   toValueSync,
   TypeGuards,
 } from "liquidjs";
+import { BeyondLimit, charactersOfValue, type Effort } from "./effort.ts";
 import { registerDateFilters } from "./liquid-dates.ts";
 import {
-  BeyondLimit,
   boundFilter,
   boundFilters,
   BoundedContext,
+  boundLoops,
   boundOperators,
+  countingOn,
+  effortOf,
   weigh,
 } from "./liquid-bounds.ts";
 import { markDecimals } from "./liquid-decimals.ts";
@@ -26,10 +29,13 @@ const tokenLimit = 5_000;
 const tokenLengthLimit = 10_000;
 /** Blocks within blocks. The parser calls itself for each, and how deep a stack goes differs from moment to moment. */
 const nestingLimit = 100;
-/** Generous, for a worker that was suspended must not fail a message. */
-const renderLimitMs = 1_000;
 /** Characters that what is evaluated in one template may come to. */
 const renderedLimit = 2_000_000;
+
+/** To look up what an output names, and to write it, takes as long as so many characters. */
+const charactersOfPiece = 8;
+/** Characters that are written at once and count as a step of their own; fewer belong to the step that writes them. */
+const longWrite = 64;
 
 const renderedTooLong = () => new BeyondLimit(`renders to more than ${renderedLimit} characters`);
 
@@ -41,11 +47,29 @@ export function liquidFault(thrown: unknown): string {
   return "nests too deeply or takes too much memory";
 }
 
+/** Was a limit reached? Otherwise the template is at fault in another way, such as a division by zero. */
+export function isLimitFault(thrown: unknown): boolean {
+  if (LiquidError.is(thrown))
+    return isLimitFault((thrown as { originalError?: unknown }).originalError);
+  return (
+    thrown instanceof BeyondLimit ||
+    thrown instanceof RangeError ||
+    (thrown instanceof Error && thrown.name === "AssertionError")
+  );
+}
+
 /** Collects what nodes write, and stops a template that doubles itself before memory does. */
 class BoundedEmitter {
+  readonly #effort: Effort;
   buffer = "";
+
+  constructor(effort: Effort) {
+    this.#effort = effort;
+  }
+
   write(value: unknown): void {
-    weigh(value);
+    const weight = weigh(value);
+    if (weight >= longWrite) this.#effort.spendOn(weight);
     this.buffer += stringify(value);
     if (this.buffer.length > renderedLimit) throw renderedTooLong();
   }
@@ -68,7 +92,6 @@ function engine(options: { escape: boolean }): Liquid {
     strictFilters: true,
     parseLimit: 1_048_576,
     memoryLimit: 4_000_000,
-    renderLimit: renderLimitMs,
     timezoneOffset: 0,
     locale: "en-US",
     operators: boundOperators,
@@ -77,12 +100,13 @@ function engine(options: { escape: boolean }): Liquid {
   replaceFilters(liquid, { escapes: options.escape });
   registerDateFilters(liquid);
   boundFilters(liquid);
+  boundLoops(liquid);
   for (const tag of ["include", "render", "layout", "block"]) delete liquid.tags[tag];
   const { renderer } = liquid;
   const unbounded = renderer.renderTemplates.bind(renderer);
   // `capture` gives no emitter.
-  renderer.renderTemplates = (templates, context, emitter = new BoundedEmitter()) =>
-    unbounded(templates, context, emitter);
+  renderer.renderTemplates = (templates, context, emitter) =>
+    unbounded(templates, context, emitter ?? new BoundedEmitter(effortOf(context)));
   return liquid;
 }
 
@@ -138,25 +162,25 @@ function refuseBoundless(source: string, { options }: Liquid): void {
   }
 }
 
-/** Writes literals and outputs as they are, in no more than `limitMs`. Throws what `liquidFault` explains. */
+/** Writes literals and outputs as they are. Throws what `liquidFault` explains. */
 export function renderTemplate(
   template: CompiledTemplate,
   scope: Record<string, unknown>,
-  limitMs?: number,
+  effort: Effort,
 ): string {
-  return evaluateTemplate(template, scope, limitMs).join("");
+  return evaluateTemplate(template, scope, effort).join("");
 }
 
 /**
- * What each piece comes to, in no more than `limitMs`; fewer where the template ends early. What a template assigns ends with it: the
+ * What each piece comes to; fewer where the template ends early. What a template assigns ends with it: the
  * scope is not written to. Throws what `liquidFault` explains.
  */
 export function evaluateTemplate(
   { liquid, pieces }: CompiledTemplate,
   scope: Record<string, unknown>,
-  limitMs = renderLimitMs,
+  effort: Effort,
 ): string[] {
-  const evaluation = new Evaluation(scope, liquid, limitMs);
+  const evaluation = new Evaluation(scope, liquid, effort);
   const values: string[] = [];
   let rendered = 0;
   for (const piece of pieces) {
@@ -171,6 +195,7 @@ export function evaluateTemplate(
     // `{% break %}` outside a loop ends the template.
     if (evaluation.isOver) break;
   }
+  effort.spendOn(rendered + charactersOfPiece * values.length);
   return values;
 }
 
@@ -178,23 +203,33 @@ export function evaluateTemplate(
 class Evaluation {
   readonly #scope: Record<string, unknown>;
   readonly #liquid: Liquid;
-  readonly #limitMs: number;
+  readonly #effort: Effort;
   #context: BoundedContext | undefined;
 
-  constructor(scope: Record<string, unknown>, liquid: Liquid, limitMs: number) {
+  constructor(scope: Record<string, unknown>, liquid: Liquid, effort: Effort) {
     this.#scope = scope;
     this.#liquid = liquid;
-    this.#limitMs = limitMs;
+    this.#effort = effort;
+  }
+
+  get effort(): Effort {
+    return this.#effort;
   }
 
   get context(): BoundedContext {
+    return (this.#context ??= this.#newContext());
+  }
+
+  #newContext(): BoundedContext {
     // A copy, for `increment` writes to it.
-    return (this.#context ??= new BoundedContext(
-      { ...this.#scope },
+    const scope = { ...this.#scope };
+    this.#effort.spendOn(charactersOfValue.used * Object.keys(scope).length);
+    return new BoundedContext(
+      scope,
       this.#liquid.options,
-      { sync: true, renderLimit: this.#limitMs },
-      { liquid: this.#liquid },
-    ));
+      { sync: true },
+      { liquid: this.#liquid, ...countingOn(this.#effort) },
+    );
   }
 
   /** `{% break %}` or `{% continue %}` outside a loop. */
@@ -236,8 +271,8 @@ export function fillTemplate(
 function pieceOf(node: Template, liquid: Liquid): Piece {
   if (TypeGuards.isHTMLToken(node.token)) return (node as unknown as { str: string }).str;
   const nodes = [node];
-  const byLiquid = ({ context }: Evaluation) => {
-    const emitter = new BoundedEmitter();
+  const byLiquid = ({ context, effort }: Evaluation) => {
+    const emitter = new BoundedEmitter(effort);
     toValueSync(liquid.renderer.renderTemplates(nodes, context, emitter));
     return emitter.buffer;
   };

@@ -1,9 +1,11 @@
 import { z } from "zod";
+import { Effort } from "./effort.ts";
 import {
   type CompiledTemplate,
   compileTemplate,
   engines,
   evaluateTemplate,
+  isLimitFault,
   liquidFault,
   renderTemplate,
 } from "./liquid.ts";
@@ -42,8 +44,11 @@ export interface Fault {
 /** A body cannot be parsed, or cannot be rendered for the scope given. The message names the body and the line, and no value. */
 export class TemplateError extends Error {
   override name = "TemplateError";
-  constructor(body: EmailBody, fault: string) {
+  /** It asks for more than it may have. */
+  readonly isBeyondLimit: boolean;
+  constructor(body: EmailBody, fault: string, isBeyondLimit = false) {
     super(`${body}: ${fault}`);
+    this.isBeyondLimit = isBeyondLimit;
   }
 }
 
@@ -132,17 +137,15 @@ export function checkContent({ email }: TemplateContent): Fault[] {
   return faults;
 }
 
-/** Of each body of a preview: somebody waits, and others with them. */
-const previewLimitMs = 400;
-
 /** A preview: each body as it will be sent. Throws `TemplateError`. */
 export function renderEmail(
   content: TemplateContent,
   scope: Record<string, unknown>,
 ): Record<EmailBody, string> {
   const email = compileEmail(content);
-  const subject = renderSubject(email, scope, previewLimitMs);
-  const { html, text } = evaluateBodies(email, scope, previewLimitMs);
+  const effort = new Effort();
+  const subject = renderSubject(email, scope, effort);
+  const { html, text } = evaluateBodies(email, scope, effort);
   return {
     subject,
     html: html.join(""),
@@ -162,14 +165,14 @@ export interface EvaluatedBodies {
 export function evaluateBodies(
   email: CompiledEmail,
   scope: Record<string, unknown>,
-  limitMs?: number,
+  effort: Effort,
 ): EvaluatedBodies {
-  const html = attempt("html", () => evaluateTemplate(email.html, scope, limitMs));
+  const html = attempt("html", () => evaluateTemplate(email.html, scope, effort));
   const { text } = email;
   return {
     html,
     text: attempt("text", () =>
-      typeof text === "function" ? text(html) : evaluateTemplate(text, scope, limitMs),
+      typeof text === "function" ? text(html, effort) : evaluateTemplate(text, scope, effort),
     ),
   };
 }
@@ -178,9 +181,9 @@ export function evaluateBodies(
 export function renderSubject(
   { subject }: Pick<CompiledEmail, "subject">,
   scope: Record<string, unknown>,
-  limitMs?: number,
+  effort: Effort,
 ): string {
-  const filled = attempt("subject", () => renderTemplate(subject, scope, limitMs));
+  const filled = attempt("subject", () => renderTemplate(subject, scope, effort));
   const line = /^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/.test(filled)
     ? filled
     : filled.replace(/[\s\p{Cc}]+/gu, " ").trim();
@@ -200,6 +203,6 @@ function attempt<Result>(body: EmailBody, work: () => Result): Result {
   try {
     return work();
   } catch (error) {
-    throw new TemplateError(body, liquidFault(error));
+    throw new TemplateError(body, liquidFault(error), isLimitFault(error));
   }
 }

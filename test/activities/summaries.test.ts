@@ -10,6 +10,7 @@ import { newUuid, publicId } from "../../domain/ids.ts";
 import type { NotificationAction } from "../../domain/notification.ts";
 import { type NotificationType, typeDefinition } from "../../domain/policy/notification-type.ts";
 import { type Policy, policyFrom, defaultPolicy } from "../../domain/policy/policy.ts";
+import { Effort } from "../../domain/templates/effort.ts";
 import { createTokens } from "../../domain/tokens.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { linkSecret, testLinks } from "../support/links.ts";
@@ -86,8 +87,9 @@ const read = (content: Content) =>
   PostalMime.parse(
     joinMessage(
       createComposer({ sender: parseSender("tidings@example.org")!, clock: () => 0 }).compose(
-        { ...content, recipient, priority: "normal", repeatable: true, begin: () => "open" },
+        { ...content, recipient, priority: "normal" },
         parseMailbox(recipient.email)!,
+        new Effort(),
       ),
     ),
   );

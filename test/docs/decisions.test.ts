@@ -33,7 +33,7 @@ const sections = /^Context Decision( Alternatives)?( Reasons)? Consequences$/;
 
 /** What a record's status may be: by which other record it was replaced, if it was. */
 const statuses =
-  /^(Accepted(, amended by \[\d{4}\]\(\S+\))?|Proposed|Superseded by \[\d{4}\]\(\S+\))$/;
+  /^(Accepted(, amended by \[\d{4}\]\(\S+\)( and \[\d{4}\]\(\S+\))*)?|Proposed|Superseded by \[\d{4}\]\(\S+\))$/;
 
 it("the index has every record, in the order of their numbers", () => {
   expect(entries.map(({ file }) => file)).toEqual(records);

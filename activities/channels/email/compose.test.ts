@@ -8,6 +8,7 @@ import {
   TemplateError,
   type TemplateContent,
 } from "../../../domain/templates/template.ts";
+import { Effort } from "../../../domain/templates/effort.ts";
 import type { EmailIdentity } from "../../../domain/email-identity.ts";
 import type { SendRequest } from "../channel.ts";
 import { createComposer } from "./compose.ts";
@@ -45,7 +46,7 @@ function request(
 }
 
 const compose = (made: SendRequest) =>
-  joinMessage(composer().compose(made, parseMailbox(made.recipient.email!)!));
+  joinMessage(composer().compose(made, parseMailbox(made.recipient.email!)!, new Effort()));
 
 /** What a reader shall see: the preview. */
 const expected = ({ content, recipient, data }: SendRequest) =>
@@ -54,7 +55,11 @@ const expected = ({ content, recipient, data }: SendRequest) =>
 describe("a message", () => {
   it("is made of a reverse path, headers and a body", () => {
     const made = request({ email: { subject: "Hi", html: "<p>Hi</p>" } });
-    const { from, headers, body } = composer().compose(made, parseMailbox("ann@example.org")!);
+    const { from, headers, body } = composer().compose(
+      made,
+      parseMailbox("ann@example.org")!,
+      new Effort(),
+    );
     expect(from).toBe("tidings@example.org");
     for (const line of headers.split(/\r\n(?! )/).slice(0, -1)) expect(line).toMatch(/^[\w-]+: \S/);
     expect(headers).toMatch(/\S\r\n$/);
@@ -311,10 +316,10 @@ describe("a message", () => {
     const content = { email: { subject: "x", html: "{% for i in (1..n) %}x{% endfor %}" } };
     const kept = composer();
     const to = parseMailbox("ann@example.org")!;
-    expect(() => kept.compose(request(content, { n: 99_999_999 }), to)).toThrow(
+    expect(() => kept.compose(request(content, { n: 99_999_999 }), to, new Effort())).toThrow(
       /^html: memory alloc limit exceeded, line:1/,
     );
-    expect(kept.compose(request(content, { n: 3 }), to).body).toContain("xxx");
+    expect(kept.compose(request(content, { n: 3 }), to, new Effort()).body).toContain("xxx");
   });
 
   it("keeps to the content of its own version", () => {
@@ -325,7 +330,9 @@ describe("a message", () => {
         ...request({ email: { subject: `v${version % 120}`, html: "x" } }),
         templateVersionId: `tpv_${version % 120}`,
       };
-      expect(kept.compose(made, to).headers).toContain(`\r\nSubject: v${version % 120}\r\n`);
+      expect(kept.compose(made, to, new Effort()).headers).toContain(
+        `\r\nSubject: v${version % 120}\r\n`,
+      );
     }
   });
 });

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type Mailbox, parseMailbox, type Sender } from "../../../domain/address.ts";
 import type { EmailIdentity } from "../../../domain/email-identity.ts";
+import type { Effort } from "../../../domain/templates/effort.ts";
 import {
   compileEmail,
   emailScope,
@@ -30,21 +31,37 @@ interface CompiledMessage {
   html: readonly string[];
 }
 
-const keptVersions = 100;
+/** What a message is made from. */
+export type ComposeRequest = Pick<
+  SendRequest,
+  | "messageId"
+  | "templateVersionId"
+  | "content"
+  | "recipient"
+  | "data"
+  | "actions"
+  | "email"
+  | "priority"
+>;
 
 /** Makes messages of one sender. */
 export interface Composer {
-  /** ASCII unless the mailbox needs SMTPUTF8. The text part and the HTML part are quoted-printable. Throws `TemplateError`. */
-  compose(request: SendRequest, to: Mailbox): Message;
+  /**
+   * ASCII unless the mailbox needs SMTPUTF8. The text part and the HTML part are quoted-printable. Throws `TemplateError`, also where it
+   * takes more than `effort` has.
+   */
+  compose(request: ComposeRequest, to: Mailbox, effort: Effort): Message;
 }
 
-/** `clock` tells the time in milliseconds since the epoch. */
+/** `clock` tells the time in milliseconds since the epoch. So many versions are kept as they were compiled. */
 export function createComposer({
   sender,
   clock,
+  keptVersions = 100,
 }: {
   sender: Sender;
   clock: () => number;
+  keptVersions?: number;
 }): Composer {
   const compiled = new Map<string, CompiledMessage>();
   const { address, domain } = sender.mailbox;
@@ -70,11 +87,11 @@ export function createComposer({
   }
 
   return {
-    compose(request, to) {
+    compose(request, to, effort) {
       const message = messageOf(request.templateVersionId, request.content);
       const scope = emailScope(request.recipient, request.data, request.actions);
-      const subject = headerText(renderSubject(message.email, scope));
-      const { html, text } = evaluateBodies(message.email, scope);
+      const subject = headerText(renderSubject(message.email, scope, effort));
+      const { html, text } = evaluateBodies(message.email, scope, effort);
       const headers = `${openingHeaders(request.email)}${recipientHeader(request.recipient, to)}\r\nSubject: ${subject}\r\nMessage-ID: <${request.messageId}@${domain}>\r\n${idHeader(request.messageId)}: ${request.messageId}\r\n${request.priority === "critical" ? critical : ""}Date: ${headerDate(clock())}${message.headers}`;
       const body =
         message.opening +

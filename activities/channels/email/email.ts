@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { SmtpProvider as ProviderSettings } from "../../../config/environment.ts";
-import { mailboxFault, parseMailbox, type Sender } from "../../../domain/address.ts";
+import { type Mailbox, mailboxFault, parseMailbox, type Sender } from "../../../domain/address.ts";
 import { addressOf, type Channel as ChannelName } from "../../../domain/channel.ts";
 import { channelGate, providerGate } from "../../../domain/delivery/gates.ts";
 import { responseLimit, type Attempt } from "../../../domain/delivery/attempt.ts";
@@ -10,7 +10,7 @@ import type { GateCache } from "../gate-cache.ts";
 import { askAll, type Passage } from "../passage.ts";
 import { createAdmissions, type ProviderEndpoint } from "../admission.ts";
 import type { Channel, SendRequest, SendResult } from "../channel.ts";
-import { createComposer } from "./compose.ts";
+import { Rendering, TakesLong } from "./rendering.ts";
 import type { Mail, Message } from "./smtp-job.ts";
 import { SmtpProvider } from "./smtp-provider.ts";
 
@@ -69,7 +69,8 @@ export function createEmailChannel({
   clock = Date.now,
   logger,
 }: EmailOptions): Channel {
-  const composer = createComposer({ sender, clock });
+  const mostApart = Math.max(1, Math.floor(inFlightBound / 2));
+  const rendering = new Rendering({ sender, clock, most: mostApart });
   const lines = settings.map((provider): EmailLine => {
     const breaker = breakers.of(provider.name);
     const gate = gates.of(providerGate(provider.name));
@@ -102,13 +103,33 @@ export function createEmailChannel({
         reason: "invalid_address",
         detail: "the recipient's email is not an address that mail can be sent to",
       };
-    let message: Message | undefined;
+    if (ownGate.opensAt(clock()) !== null) return admissions.held();
+    if (rendering.isApart(request)) return sendApart(request, to);
+    const result = await handOverMade(request, to);
+    return result === "takes_long" ? sendApart(request, to) : result;
+  }
+
+  /** Has the message made before it comes to any gate: it may take long. */
+  async function sendApart(request: SendRequest, to: Mailbox): Promise<SendResult> {
+    const made = await rendering.renderApart(request, to);
+    if ("result" in made) return made.result;
+    if (ownGate.opensAt(clock()) !== null) return admissions.held();
+    return (await handOverMade(request, to, made.message)) as SendResult;
+  }
+
+  /** Hands over a message; one that is not made yet is made when a connection is free. */
+  async function handOverMade(
+    request: SendRequest,
+    to: Mailbox,
+    message?: Message,
+  ): Promise<SendResult | "takes_long"> {
+    let made = message;
     const mail = {
       to: to.address,
       smtpUtf8: to.smtpUtf8,
-      compose: () => (message ??= composer.compose(request, to)),
+      mayCompose: (retry: () => void) => made !== undefined || rendering.mayCompose(retry),
+      compose: () => (made ??= rendering.compose(request, to)),
     };
-    if (ownGate.opensAt(clock()) !== null) return admissions.held();
     const own = ownGate.enter();
     const before = own ? [...(request.passages ?? []), own] : (request.passages ?? []);
     try {
@@ -121,9 +142,9 @@ export function createEmailChannel({
   /** Tries one provider after the other. `before` are the gates before all of them. */
   async function handOver(
     request: SendRequest,
-    mail: Pick<Mail, "to" | "smtpUtf8" | "compose">,
+    mail: Pick<Mail, "to" | "smtpUtf8" | "mayCompose" | "compose">,
     before: readonly Passage[],
-  ): Promise<SendResult> {
+  ): Promise<SendResult | "takes_long"> {
     const attempts: Attempt[] = [];
     let { repeatable } = request;
     const begin = (retry: () => void) => request.begin(retry);
@@ -144,6 +165,7 @@ export function createEmailChannel({
       passage?.end();
       if ("fault" in result) {
         admission.unused();
+        if (result.fault instanceof TakesLong) return "takes_long";
         return { kind: "unsendable", reason: "template_error", detail: detailOf(result.fault) };
       }
       if ("turnedAway" in result) {
@@ -173,8 +195,10 @@ export function createEmailChannel({
     },
     readyFor: (now) => admissions.readyFor(now.getTime()),
     recoveredAt: () => breakers.recoveredAt(names),
+    makingApart: () => rendering.apart,
     send,
     async close() {
+      await rendering.close();
       await Promise.all(lines.map(({ provider }) => provider.close()));
     },
   };

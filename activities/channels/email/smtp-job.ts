@@ -21,6 +21,11 @@ export interface Mail {
   readonly to: string;
   /** Only a server with SMTPUTF8 can take it. */
   readonly smtpUtf8: boolean;
+  /**
+   * May the message be made in this turn of the event loop? If not, `retry` is called in the next: messages that take long to make let
+   * others come between.
+   */
+  mayCompose(retry: () => void): boolean;
   /** Makes the message. Called when a connection is free for it. What it throws comes back as it is. */
   compose(): Message;
   /** Gates let mails through one after the other. */

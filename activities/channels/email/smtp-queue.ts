@@ -87,12 +87,14 @@ export class MailQueue {
 
   /** Makes a mail's message, and asks whether it may leave: what cannot be made uses no slot. */
   #prepare(job: Job): "open" | "waits" | { fault: unknown } | { turnedAway: true } {
+    const { retry } = this.#options;
+    if (job.message === null && !job.mail.mayCompose(retry)) return "waits";
     try {
       job.message ??= job.mail.compose();
     } catch (fault) {
       return { fault };
     }
-    const answer = job.mail.leave(this.#options.retry);
+    const answer = job.mail.leave(retry);
     return answer === "closed" ? { turnedAway: true } : answer;
   }
 }

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { Effort } from "../effort.ts";
 import { compileTemplate, engines, evaluateTemplate } from "../liquid.ts";
 import { compileHtmlText } from "./compiled-text.ts";
 import { textFromHtml } from "./text-from-html.ts";
@@ -7,11 +8,11 @@ import { textFromHtml } from "./text-from-html.ts";
 /** The text of a template for some data, and that of the HTML which it renders to. */
 function bothWays(source: string, data: Record<string, unknown>) {
   const template = compileTemplate(source, engines.html);
-  const pieces = evaluateTemplate(template, data);
+  const pieces = evaluateTemplate(template, data, new Effort());
   const textOf = compileHtmlText(
     template.pieces.map((piece) => (typeof piece === "string" ? piece : null)),
   );
-  return { compiled: textOf(pieces), converted: textFromHtml(pieces.join("")) };
+  return { compiled: textOf(pieces, new Effort()), converted: textFromHtml(pieces.join("")) };
 }
 
 /** Data with markup, halves of markup, entities and halves of them, line ends, and nothing. */

@@ -1,4 +1,5 @@
 import { Tokenizer, type TokenizerCallbacks, QuoteType } from "htmlparser2";
+import type { Effort } from "../effort.ts";
 import { unescapeHtml } from "../liquid-values.ts";
 import { isTellingProperty } from "./element-style.ts";
 import { readHtml, tellingAttributes } from "./html-reader.ts";
@@ -13,14 +14,21 @@ import { TextWriter } from "./text-writer.ts";
  * read once, and repeated as long as the values have nothing in them that would make it say something else. A test proves that
  * it is always what `textFromHtml` says of the whole.
  */
-export type HtmlText = (pieces: readonly string[]) => string;
+export type HtmlText = (pieces: readonly string[], effort: Effort) => string;
+
+/** Reading HTML is so many times the work of copying it. */
+const readingFactor = 16;
 
 /** `literals` has null in the place of each value. */
 export function compileHtmlText(literals: readonly (string | null)[]): HtmlText {
   const repeated = readOnce(literals);
-  return (pieces) =>
-    (pieces.length === literals.length ? repeated?.(pieces) : null) ??
-    textFromHtml(pieces.join(""));
+  return (pieces, effort) => {
+    const text = pieces.length === literals.length ? repeated?.(pieces, effort) : null;
+    if (text !== null && text !== undefined) return text;
+    const html = pieces.join("");
+    effort.spendOn(readingFactor * html.length);
+    return textFromHtml(html);
+  };
 }
 
 /** Where a value stands, and hence what it may hold. */
@@ -33,10 +41,13 @@ const marks = /\ue000(\d+)\ue001/g;
 /** Of many versions that are kept at once: long ones are read each time. */
 const stepLimit = 10_000;
 
+/** Events that are told in about the time of a step. */
+const eventsInStep = 4;
+
 /** Null where the literals say too little by themselves. */
 function readOnce(
   literals: readonly (string | null)[],
-): ((pieces: readonly string[]) => string | null) | null {
+): ((pieces: readonly string[], effort: Effort) => string | null) | null {
   const written = literals.filter((literal) => literal !== null).join("");
   if (/[\ue000\ue001]/.test(written)) return null;
   const marked = (without: ReadonlyMap<number, Stand> | null) =>
@@ -59,7 +70,8 @@ function readOnce(
     if (steps.length <= stepLimit) steps.push(stepOf(event));
   });
   if (steps.length > stepLimit) return null;
-  return (pieces) => {
+  return (pieces, effort) => {
+    effort.spend(Math.floor(steps.length / eventsInStep));
     for (const [index, stand] of stands) if (!mayHold[stand](pieces[index]!)) return null;
     const writer = new TextWriter();
     for (const step of steps) step(writer, pieces);

@@ -1,0 +1,112 @@
+import { performance } from "node:perf_hooks";
+import { clockChoice } from "../../config/clocks.ts";
+import { threadFile } from "../../config/thread-file.ts";
+import { LimitRow } from "../../domain/templates/limit-row.ts";
+import type {
+  EmailBody,
+  Fault,
+  RecipientScope,
+  TemplateContent,
+} from "../../domain/templates/template.ts";
+import { createThread, ThreadFault } from "../../lib/thread.ts";
+import type { Caller } from "../http/keyring.ts";
+import { Problem } from "../http/problem.ts";
+import type { RenderingResult, RenderingTask } from "./rendering-thread.ts";
+
+const deadlineMs = 20_000;
+const memoryMb = 512;
+/** What has waited for longer, or finds so many before it, is refused. */
+const patienceMs = 20_000;
+const mostWaiting = 200;
+/** How soon a version that went beyond its limits again and again is rendered once more: its author mends the data. */
+const restMs = 10_000;
+const keptRows = 1_000;
+
+type Preview =
+  | { kind: "rendered"; message: Record<EmailBody, string> }
+  | { kind: "unfit"; faults: Fault[] }
+  | { kind: "fault"; fault: string };
+
+/** Parses and renders templates in a thread, so that nothing else of the API waits for them. There is one in a process. */
+export interface TemplateRendering {
+  /** Every body that cannot be parsed. */
+  check(caller: Caller, content: TemplateContent): Promise<Fault[]>;
+  /** What a recipient would get, or what is wrong with the data. */
+  preview(
+    caller: Caller,
+    version: { id: string; content: unknown; variables: unknown },
+    recipient: RecipientScope,
+    data: Record<string, unknown>,
+  ): Promise<Preview>;
+}
+
+export function createTemplateRendering(): TemplateRendering {
+  const thread = createThread<RenderingTask, RenderingResult | { kind: "late" }>({
+    file: threadFile(import.meta.url, "rendering-thread"),
+    deadlineMs,
+    memoryMb,
+  });
+  const rows = new Map<string, LimitRow>();
+
+  function rowOf(versionId: string): LimitRow {
+    const row = rows.get(versionId) ?? new LimitRow(restMs);
+    rows.set(versionId, row);
+    if (rows.size > keptRows) rows.delete(rows.keys().next().value!);
+    return row;
+  }
+
+  async function run(
+    caller: Caller,
+    task: () => RenderingTask,
+    skip: () => RenderingResult | null = () => null,
+  ): Promise<RenderingResult> {
+    if (thread.size() >= mostWaiting) throw busy();
+    const askedMs = performance.now();
+    const isLate = () => performance.now() - askedMs > patienceMs;
+    try {
+      const result = await thread.run(caller.scope, task, () =>
+        isLate() ? { kind: "late" } : skip(),
+      );
+      if (result.kind === "late") throw busy();
+      return result;
+    } catch (error) {
+      if (!(error instanceof ThreadFault)) throw error;
+      throw new Problem("unavailable", `The template ${error.message} at the moment.`, retryLater);
+    }
+  }
+
+  return {
+    async check(caller, content) {
+      const result = await run(caller, () => ({ kind: "check", content }));
+      return result.kind === "checked" ? result.faults : [];
+    },
+    async preview(caller, { id, content, variables }, recipient, data) {
+      const row = rowOf(id);
+      const text = JSON.stringify(data);
+      const result = await run(
+        caller,
+        () => ({
+          kind: "preview",
+          content,
+          variables,
+          recipient,
+          data: text,
+          clocks: clockChoice(),
+        }),
+        () =>
+          row.isResting(performance.now())
+            ? { kind: "fault", fault: row.said, isBeyondLimit: false }
+            : null,
+      );
+      if (result.kind === "rendered") row.kept();
+      if (result.kind === "fault" && result.isBeyondLimit)
+        row.exceeded(result.fault, performance.now());
+      return result as Preview;
+    },
+  };
+}
+
+const retryLater = { headers: { "retry-after": "5" } };
+
+const busy = () =>
+  new Problem("unavailable", "Too many templates are being rendered. Try again later.", retryLater);
