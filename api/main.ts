@@ -8,12 +8,13 @@ import { tellListener } from "../ledger/queue-listener.ts";
 import { zoneFolders } from "../config/system-clocks.ts";
 import { temporalClient, temporalSettings } from "../config/temporal.ts";
 import { startTracing } from "../config/tracing.ts";
+import { isLoopback, loopbackHosts } from "../lib/allowed-hosts.ts";
 import { poll } from "../lib/polling.ts";
 import { createPrisma } from "../prisma/client.ts";
 import { wakeCampaign, wakeQueue } from "../workflows/client.ts";
 import { createApp } from "./app.ts";
 import { createApiMetrics } from "./http/metrics.ts";
-import { createAcceptPool, createPool } from "./http/pool.ts";
+import { createAcceptPool, createPool, createPublicPool, shareConnections } from "./http/pool.ts";
 import { createWakes } from "./wakes.ts";
 
 /** A wake that takes longer is given up: the relay finds what it was for. */
@@ -38,20 +39,30 @@ function readConfiguration() {
 }
 
 const configuration = readConfiguration();
+
+/** Where only the loopback is listened to, the names of that and of the public address; elsewhere those that are configured, if any are. */
+function allowedHosts(): string[] | null {
+  const { API_HOST: host, API_HOSTS: named, PUBLIC_URL: publicUrl } = configuration;
+  if (!isLoopback(host)) return named.length > 0 ? named : null;
+  return [...loopbackHosts, host, new URL(publicUrl).hostname, ...named];
+}
+
 const logger = createLogger("api", configuration.LOG_LEVEL);
 const lookAtClocks = followClocks(zoneFolders(configuration.TZDIR), logger);
 poll(async () => void lookAtClocks(), lookMs);
 const { DATABASE_URL: url, DATABASE_CONNECTIONS: connections } = configuration;
 const metrics = createApiMetrics(processRegistry());
-// A third each. What accepts needs no more, for what comes in together is written together; what reads cannot take its connections.
-const share = Math.max(1, Math.floor(connections / 3));
-const acceptPool = createAcceptPool({ url, connections: share, logger });
+const shares = shareConnections(connections);
+const acceptPool = createAcceptPool({ url, connections: shares.accept, logger });
 metrics.watchPool("accept", acceptPool);
-const pool = createPool({ url, connections: Math.max(1, connections - 2 * share), logger });
+const publicPool = createPublicPool({ url, connections: shares.public, logger });
+metrics.watchPool("public", publicPool);
+const pool = createPool({ url, connections: shares.lists, logger });
 metrics.watchPool("lists", pool);
 const prisma = createPrisma({
   url,
-  connections: share,
+  connections: shares.prisma,
+  statementMs: 15_000,
   watch: (counts) => metrics.watchPool("prisma", counts),
 });
 const tracing = await startTracing("api", configuration, logger);
@@ -69,7 +80,7 @@ const wakes = createWakes({
   count: (target, outcome) => metrics.recordWake(target, outcome),
 });
 
-const ledgerClock = createLedgerClock(pool);
+const ledgerClock = createLedgerClock(acceptPool);
 /** The ledger's clock, which decides what is due. Whoever finds that it was asked a second ago has it asked again, and waits for nobody. */
 const clock = () => {
   ledgerClock.refresh().catch(() => {});
@@ -81,6 +92,7 @@ const app = createApp({
   prisma,
   pool,
   acceptPool,
+  publicPool,
   wakes,
   probeTemporal: async () =>
     void (await before(probeDeadlineMs, () => temporal.workflowService.getSystemInfo({}))),
@@ -91,6 +103,8 @@ const app = createApp({
     apiKey: configuration.TIDINGS_API_KEY,
     tokenSecrets: configuration.TOKEN_SECRET,
     bodyLimitBytes: configuration.API_BODY_LIMIT_BYTES,
+    allowedHosts: allowedHosts(),
+    trustedProxies: configuration.API_TRUSTED_PROXIES,
     requestsPerMinute: configuration.API_REQUESTS_PER_MINUTE,
     mailboxShards: configuration.MAILBOX_SHARDS,
     campaignLanes: configuration.CAMPAIGN_LANES,
@@ -118,6 +132,8 @@ server.on("error", (error) => {
   process.exit(1);
 });
 server.setTimeout(idleConnectionMs);
+// One more is closed at once: each connection costs memory, whatever it does.
+server.maxConnections = configuration.API_MAX_CONNECTIONS;
 
 let draining = false;
 
@@ -138,7 +154,7 @@ async function drain(reason: string): Promise<void> {
   await new Promise<void>((resolve) => server.close(() => resolve()));
   clearInterval(sweeping);
   await wakes.flush();
-  await Promise.all([prisma.$disconnect(), pool.end(), acceptPool.end()]);
+  await Promise.all([prisma.$disconnect(), pool.end(), acceptPool.end(), publicPool.end()]);
   await temporal.connection.close();
   await tracing?.stop();
   clearTimeout(forced);

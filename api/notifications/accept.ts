@@ -38,6 +38,8 @@ interface Deps {
 export interface Origin {
   caller: string;
   requestId: string;
+  /** The network address, as the audit trail has it. */
+  address: string | null;
   /** A try of a template. */
   test?: boolean;
 }
@@ -106,7 +108,7 @@ type Wanted = NewNotification & {
 async function tryToAccept(
   { accept, now }: Deps,
   wanted: Wanted,
-  { caller, requestId, test = false }: Origin,
+  { caller, requestId, address, test = false }: Origin,
   version: NamedVersion,
   request: KeyedRequest | null,
   place: Reservation,
@@ -155,6 +157,7 @@ async function tryToAccept(
     bypassRateLimit: wanted.bypassRateLimit ?? false,
     actions: wanted.actions,
     auditId: wanted.bypassRateLimit ? newUuid(now) : null,
+    address,
   };
   const ask = (room: number) =>
     retryOnce(request, () => accept({ ...accepting, room: Math.max(0, room) }));

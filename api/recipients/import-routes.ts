@@ -16,6 +16,7 @@ const importRoute = defineRoute({
   method: "post",
   path: recipientImportPath,
   access: "sender",
+  class: "import",
   summary: "Create or change recipients from a stream of any length",
   description:
     "CSV with a header of external_id, email, phone, time_zone, locale and attributes.<name>, or one JSON object a line with externalId beside the fields of " +
