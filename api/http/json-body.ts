@@ -119,7 +119,7 @@ function receive(
       (bytes) => {
         clearTimeout(timer);
         share.arrived();
-        resolve({ bytes, release: share.release });
+        resolve({ bytes, release: () => share.release() });
       },
       (error: unknown) =>
         giveUp(

@@ -2,6 +2,8 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "@hono/zod-openapi";
+import type { TypedResponse } from "hono";
+import type { JSONValue } from "hono/utils/types";
 import absolutePath from "swagger-ui-dist/absolute-path.js";
 import { Problem } from "../http/problem.ts";
 import { createRouter, defineRoute, problemResponse } from "../http/router.ts";
@@ -147,10 +149,12 @@ export function docsRoutes(app: ReturnType<typeof createRouter>) {
   };
 
   return createRouter()
-    .openapi(showDocument, (c) =>
-      c.body((document ??= JSON.stringify(openApiDocument(app))), 200, {
-        "Content-Type": "application/json",
-      }),
+    .openapi(
+      showDocument,
+      (c) =>
+        c.body((document ??= JSON.stringify(openApiDocument(app))), 200, {
+          "Content-Type": "application/json",
+        }) as unknown as Response & TypedResponse<Record<string, JSONValue>, 200, "json">,
     )
     .openapi(leadToPage, (c) => c.redirect("/docs", 302))
     .openapi(showPage, (c) =>
