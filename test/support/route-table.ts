@@ -1,4 +1,8 @@
-import { type RouteClass, type RouteClassName, routeClasses } from "../../api/http/route-classes.ts";
+import {
+  type RouteClass,
+  type RouteClassName,
+  routeClasses,
+} from "../../api/http/route-classes.ts";
 import type { TableRow } from "../../api/http/router.ts";
 
 const head = `# Every route, and how its requests are let in
