@@ -2,6 +2,11 @@ import { Problem } from "./problem.ts";
 
 /** The part of the memory for bodies that one request takes. */
 export interface BodyShare {
+  /**
+   * Makes room for bytes of the body.
+   * @throws Problem where there is none, and nobody gives way
+   */
+  add(bytes: number): void;
   /** The body has arrived: it does not give way any more. */
   arrived(): void;
   /** The request is over. */
@@ -11,11 +16,11 @@ export interface BodyShare {
 interface Holder {
   bytes: number;
   /** Null once the body has arrived. */
-  giveWay: (() => void) | null;
+  giveWay: ((problem: Problem) => void) | null;
 }
 
 /**
- * Bounds the bytes of bodies that are held at once, from when they are announced to the end of their requests. Where there is no room,
+ * Bounds the bytes of bodies that are held at once, from when they are announced, or else arrive, to the end of their requests. Where there is no room,
  * of the owner who holds most the body that has been arriving longest gives way: a body that is honestly sent takes no time, and one
  * that is held back to fill the memory takes for ever.
  */
@@ -43,30 +48,36 @@ export function createBodyBudget(mostBytes: number) {
       for (const holder of holders)
         if (holder.giveWay) {
           remove(name, holder);
-          holder.giveWay();
+          holder.giveWay(tooMuch());
           return true;
         }
     return false;
   }
 
   return {
-    /** @throws Problem where there is no room, and nobody gives way */
-    take(name: string, bytes: number, giveWay: () => void): BodyShare {
-      while (held + bytes > mostBytes && held > 0)
-        if (!displace())
-          throw new Problem("overloaded", "Too much is being sent at once.", {
-            headers: { "Retry-After": "1" },
-          });
-      const holder: Holder = { bytes, giveWay };
+    /** Begins a share of `name`; `giveWay` gives its body up. */
+    begin(name: string, giveWay: (problem: Problem) => void): BodyShare {
+      const holder: Holder = { bytes: 0, giveWay };
       const holders = owners.get(name) ?? new Set();
       owners.set(name, holders.add(holder));
-      held += bytes;
       return {
+        add(bytes) {
+          while (held + bytes > mostBytes && held > 0) if (!displace()) throw tooMuch();
+          if (!owners.get(name)?.has(holder)) throw tooMuch();
+          holder.bytes += bytes;
+          held += bytes;
+        },
         arrived: () => (holder.giveWay = null),
         release: () => remove(name, holder),
       };
     },
   };
 }
+
+/** The rest of the body will not be read. */
+const tooMuch = () =>
+  new Problem("overloaded", "Too much is being sent at once.", {
+    headers: { Connection: "close", "Retry-After": "1" },
+  });
 
 export type BodyBudget = ReturnType<typeof createBodyBudget>;

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
-import { type BodyBudget, createBodyBudget } from "./body-budget.ts";
+import { type BodyBudget, type BodyShare, createBodyBudget } from "./body-budget.ts";
 import type { ApiEnv } from "./context.ts";
 import { locateJsonFault } from "./json-fault.ts";
 import type { Caller } from "./keyring.ts";
@@ -98,57 +98,51 @@ function receive(
   const announced = Number(request.headers.get("content-length") ?? Number.NaN);
   if (announced > limitBytes) throw tooLarge(limitBytes);
   return new Promise((resolve, reject) => {
-    const giveUp = (problem: Problem) => {
+    const giveUp = (error: unknown) => {
       clearTimeout(timer);
       share.release();
-      reject(problem);
+      reject(
+        error instanceof Problem
+          ? error
+          : new Problem("malformed-body", "The body ended before its announced length."),
+      );
     };
-    const share = budget.take(owner, Number.isNaN(announced) ? limitBytes : announced, () =>
-      giveUp(new Problem("overloaded", "Too much is being sent at once.", { headers: closing })),
-    );
-    const timer = setTimeout(
-      () =>
-        giveUp(
-          new Problem("too-slow", `A body has to arrive within ${seconds} seconds.`, {
-            headers: closing,
-          }),
-        ),
-      seconds * 1_000,
-    );
-    readBytes(request, announced, limitBytes).then(
-      (bytes) => {
-        clearTimeout(timer);
-        share.arrived();
-        resolve({ bytes, release: () => share.release() });
-      },
-      (error: unknown) =>
-        giveUp(
-          error instanceof Problem
-            ? error
-            : new Problem("malformed-body", "The body ended before its announced length."),
-        ),
-    );
+    const timer = setTimeout(() => giveUp(tooSlow(seconds)), seconds * 1_000);
+    const share = budget.begin(owner, giveUp);
+    const read = async () => {
+      // The server holds a body to the length it announced.
+      if (Number.isNaN(announced)) return readChunks(request, limitBytes, share);
+      share.add(announced);
+      return new Uint8Array(await request.arrayBuffer());
+    };
+    read().then((bytes) => {
+      clearTimeout(timer);
+      share.arrived();
+      resolve({ bytes, release: () => share.release() });
+    }, giveUp);
   });
 }
 
-/** The rest of a body that is given up will not be read. */
-const closing = { Connection: "close", "Retry-After": "1" };
+const tooSlow = (seconds: number) =>
+  new Problem("too-slow", `A body has to arrive within ${seconds} seconds.`, {
+    // The rest of it will not be read.
+    headers: { Connection: "close" },
+  });
 
 const tooLarge = (limitBytes: number) =>
   new Problem("body-too-large", `Send at most ${limitBytes} bytes.`);
 
-async function readBytes(
+async function readChunks(
   request: Request,
-  announced: number,
   limitBytes: number,
+  share: BodyShare,
 ): Promise<Uint8Array> {
-  // The server holds a body to the length it announced.
-  if (!Number.isNaN(announced)) return new Uint8Array(await request.arrayBuffer());
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of request.body ?? []) {
     length += chunk.length;
     if (length > limitBytes) throw tooLarge(limitBytes);
+    share.add(chunk.length);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
