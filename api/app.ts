@@ -49,7 +49,7 @@ function createRouteFinder(app: Router): FindRoutes {
  */
 function addMiddleware(app: Router, services: Services, findRoutes: FindRoutes): void {
   const { keyring, tokens, clock, config, traceRequests, metrics } = services;
-  app.use(readToEnd);
+  app.use(readToEnd());
   app.use(logRequests(services));
   app.use(async (c, next) => {
     const method = c.req.method === "HEAD" ? "GET" : c.req.method;

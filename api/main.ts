@@ -1,4 +1,5 @@
-import { serve } from "@hono/node-server";
+import type { AddressInfo } from "node:net";
+import { createAdaptorServer } from "@hono/node-server";
 import { followClocks, lookMs } from "../config/clocks.ts";
 import { apiVariables, ConfigurationError, readEnvironment } from "../config/environment.ts";
 import { createLogger } from "../config/logger.ts";
@@ -22,6 +23,8 @@ const wakeDeadlineMs = 5_000;
 const probeDeadlineMs = 1_000;
 /** Requests under way get this long when the process is told to end. */
 const drainMs = 20_000;
+/** Connections that may come at once while the process is busy. Those beyond have to try again, which takes seconds. */
+const waitingConnections = 2_048;
 /** A connection on which nothing moves for so long is closed; the whole of a request may take longer, for an import may. */
 const idleConnectionMs = 120_000;
 
@@ -40,11 +43,12 @@ function readConfiguration() {
 
 const configuration = readConfiguration();
 
-/** Where only the loopback is listened to, the names of that and of the public address; elsewhere those that are configured, if any are. */
+/** Where only the loopback is listened to, its names and that of the public address, beside those that are configured; elsewhere all, unless some are. */
 function allowedHosts(): string[] | null {
   const { API_HOST: host, API_HOSTS: named, PUBLIC_URL: publicUrl } = configuration;
-  if (!isLoopback(host)) return named.length > 0 ? named : null;
-  return [...loopbackHosts, host, new URL(publicUrl).hostname, ...named];
+  if (isLoopback(host)) return [...loopbackHosts, host, new URL(publicUrl).hostname, ...named];
+  // Probes within a container ask for the loopback.
+  return named.length > 0 ? [...loopbackHosts, ...named] : null;
 }
 
 const logger = createLogger("api", configuration.LOG_LEVEL);
@@ -115,18 +119,10 @@ const app = createApp({
   clock,
 });
 
-const server = serve(
-  {
-    fetch: app.fetch,
-    hostname: configuration.API_HOST,
-    port: configuration.API_PORT,
-    serverOptions: { requestTimeout: 0, headersTimeout: 20_000, keepAliveTimeout: 30_000 },
-  },
-  ({ address, port }) => {
-    logger.info({ host: address, port }, "ready");
-    process.send?.({ ready: true, port });
-  },
-);
+const server = createAdaptorServer({
+  fetch: app.fetch,
+  serverOptions: { requestTimeout: 0, headersTimeout: 20_000, keepAliveTimeout: 30_000 },
+});
 server.on("error", (error) => {
   logger.fatal({ error: error.message }, "cannot listen");
   process.exit(1);
@@ -134,6 +130,14 @@ server.on("error", (error) => {
 server.setTimeout(idleConnectionMs);
 // One more is closed at once: each connection costs memory, whatever it does.
 server.maxConnections = configuration.API_MAX_CONNECTIONS;
+server.listen(
+  { host: configuration.API_HOST, port: configuration.API_PORT, backlog: waitingConnections },
+  () => {
+    const { address, port } = server.address() as AddressInfo;
+    logger.info({ host: address, port }, "ready");
+    process.send?.({ ready: true, port });
+  },
+);
 
 let draining = false;
 
