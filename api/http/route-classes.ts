@@ -1,5 +1,5 @@
 /** The connections that the handlers of a class use; each set is apart, so that whoever waits for one keeps nobody from another. */
-export type Connections = "none" | "accept" | "public" | "shared";
+type Connections = "none" | "accept" | "public" | "shared";
 
 /** How requests of a class are let in. */
 export interface RouteClass {

@@ -85,7 +85,7 @@ export type Access = Role | "recipient" | "public";
 
 /** The extensions of the OpenAPI document that hold the access and the scope of a route. */
 export const accessExtension = "x-tidings-role";
-export const scopeExtension = "x-tidings-scope";
+const scopeExtension = "x-tidings-scope";
 /** The class of a route, which the document does not show. */
 export const classExtension = "x-tidings-class";
 

@@ -10,7 +10,7 @@ import { importColumns } from "./import-columns.ts";
 import { createChangeSchema, modeParameter, writeModes } from "./write-mode.ts";
 import { storeRecipients } from "./upsert.ts";
 
-export const recipientImportPath = "/v1/recipients/import";
+const recipientImportPath = "/v1/recipients/import";
 
 const importRoute = defineRoute({
   method: "post",

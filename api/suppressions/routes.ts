@@ -35,7 +35,7 @@ import {
 import { addSuppression, importSuppressions } from "./store.ts";
 import type { Services } from "../services.ts";
 
-export const suppressionImportPath = "/v1/suppressions/import";
+const suppressionImportPath = "/v1/suppressions/import";
 
 const suppression = z
   .object({
