@@ -111,7 +111,7 @@ export const routeClasses = {
     atOnce: 16,
     perCaller: 12,
     waiting: 512,
-    waitSeconds: 10,
+    waitSeconds: 30,
     connections: "shared",
   },
   import: {
