@@ -15,7 +15,13 @@ import { createPrisma } from "../prisma/client.ts";
 import { wakeCampaign, wakeQueue } from "../workflows/client.ts";
 import { createApp } from "./app.ts";
 import { createApiMetrics } from "./http/metrics.ts";
-import { createAcceptPool, createPool, createPublicPool, shareConnections } from "./http/pool.ts";
+import {
+  createAcceptPool,
+  createLookupPool,
+  createPool,
+  createPublicPool,
+  shareConnections,
+} from "./http/pool.ts";
 import { createWakes } from "./wakes.ts";
 
 /** A wake that takes longer is given up: the relay finds what it was for. */
@@ -59,6 +65,8 @@ const metrics = createApiMetrics(processRegistry());
 const shares = shareConnections(connections);
 const acceptPool = createAcceptPool({ url, connections: shares.accept, logger });
 metrics.watchPool("accept", acceptPool);
+const lookupPool = createLookupPool({ url, connections: shares.lookup, logger });
+metrics.watchPool("lookup", lookupPool);
 const publicPool = createPublicPool({ url, connections: shares.public, logger });
 metrics.watchPool("public", publicPool);
 const pool = createPool({ url, connections: shares.lists, logger });
@@ -84,7 +92,7 @@ const wakes = createWakes({
   count: (target, outcome) => metrics.recordWake(target, outcome),
 });
 
-const ledgerClock = createLedgerClock(acceptPool);
+const ledgerClock = createLedgerClock(lookupPool);
 /** The ledger's clock, which decides what is due. Whoever finds that it was asked a second ago has it asked again, and waits for nobody. */
 const clock = () => {
   ledgerClock.refresh().catch(() => {});
@@ -96,6 +104,7 @@ const app = createApp({
   prisma,
   pool,
   acceptPool,
+  lookupPool,
   publicPool,
   wakes,
   probeTemporal: async () =>
@@ -158,7 +167,13 @@ async function drain(reason: string): Promise<void> {
   await new Promise<void>((resolve) => server.close(() => resolve()));
   clearInterval(sweeping);
   await wakes.flush();
-  await Promise.all([prisma.$disconnect(), pool.end(), acceptPool.end(), publicPool.end()]);
+  await Promise.all([
+    prisma.$disconnect(),
+    pool.end(),
+    acceptPool.end(),
+    lookupPool.end(),
+    publicPool.end(),
+  ]);
   await temporal.connection.close();
   await tracing?.stop();
   clearTimeout(forced);

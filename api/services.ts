@@ -33,19 +33,19 @@ export interface Services extends ApiDeps {
 }
 
 export function createServices(deps: ApiDeps): Services {
-  const { pool, acceptPool, clock, config, metrics = createApiMetrics() } = deps;
+  const { pool, acceptPool, lookupPool, clock, config, metrics = createApiMetrics() } = deps;
   const readPolicySnapshot = createRulebookReader(pool);
-  // What accepting looks up has the connections of accepting: whoever reads much must not keep it waiting.
+  // What accepting looks up has connections of its own: whoever reads much must not keep it waiting.
   return {
     ...deps,
     metrics,
-    keyring: createKeyring({ pool: acceptPool, clock, bootstrapKey: config.apiKey }),
+    keyring: createKeyring({ pool: lookupPool, clock, bootstrapKey: config.apiKey }),
     tokens: createTokens(config.tokenSecrets),
     readPolicySnapshot,
     readLedger: createLedgerReader({ pool, readRulebook: readPolicySnapshot }),
-    templateVersions: createTemplateVersions(executeOn(acceptPool)),
-    notificationTypes: createNotificationTypeLookup(createRulebookReader(acceptPool)),
-    admission: createAdmission({ pool: acceptPool, ...config }),
+    templateVersions: createTemplateVersions(executeOn(lookupPool)),
+    notificationTypes: createNotificationTypeLookup(createRulebookReader(lookupPool)),
+    admission: createAdmission({ pool: lookupPool, ...config }),
     acceptTogether: createAcceptTogether({ pool: acceptPool, mailboxShards: config.mailboxShards }),
     keyTurns: createTurns(),
   };

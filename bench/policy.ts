@@ -117,6 +117,7 @@ function createWorld(
     prisma,
     pool,
     acceptPool: pool,
+    lookupPool: pool,
     publicPool: pool,
     wakes: { queue: () => {}, campaign: () => {}, flush: async () => {} },
     probeTemporal: async () => {},

@@ -11,21 +11,22 @@ interface PoolOptions {
 /** How many of the connections of a process each use has, of which none takes another's. */
 interface ConnectionShares {
   accept: number;
+  lookup: number;
   public: number;
   lists: number;
   prisma: number;
 }
 
 /**
- * Shares out at least four connections: a third for accepting, which needs no more, for what comes in together is written together; a sixth for those without a key; the rest for
- * all else, half of it through Prisma.
+ * Shares out at least five connections: a quarter for accepting, which needs no more, for what comes in together is written together; an eighth
+ * for what that looks up; a sixth for those without a key; the rest for all else, half of it through Prisma.
  */
 export function shareConnections(connections: number): ConnectionShares {
   const part = (share: number) => Math.max(1, Math.floor(connections * share));
-  const accept = part(1 / 3);
-  const open = part(1 / 6);
-  const prisma = Math.max(1, Math.floor((connections - accept - open) / 2));
-  return { accept, public: open, prisma, lists: connections - accept - open - prisma };
+  const [accept, lookup, open] = [part(1 / 4), part(1 / 8), part(1 / 6)];
+  const rest = connections - accept - lookup - open;
+  const prisma = Math.max(1, Math.floor(rest / 2));
+  return { accept, lookup, public: open, prisma, lists: rest - prisma };
 }
 
 const sessionSettings = "-c TimeZone=UTC -c jit=off";
@@ -35,7 +36,7 @@ export const createPool = (options: PoolOptions): Pool =>
   openApiPool(options, sessionSettings, 10_000);
 
 /**
- * The pool of the statement that accepts and of what that looks up, which nothing else takes a connection of. It is planned once a connection, for that takes
+ * The pool of the statement that accepts, which nothing else takes a connection of. It is planned once a connection, for that takes
  * longer than to execute it, and finds rows by index whatever the statistics of a table say that has grown since.
  */
 export const createAcceptPool = (options: PoolOptions): Pool =>
@@ -44,6 +45,10 @@ export const createAcceptPool = (options: PoolOptions): Pool =>
     `${sessionSettings} -c enable_seqscan=off -c plan_cache_mode=force_generic_plan`,
     15_000,
   );
+
+/** The pool of what is looked up to let a request in and to accept: little, and by index, and nothing that waits. */
+export const createLookupPool = (options: PoolOptions): Pool =>
+  openApiPool(options, sessionSettings, 5_000);
 
 /** The pool of routes that need no key. What they wait for is somebody's own message: they wait for it shortly. */
 export const createPublicPool = (options: PoolOptions): Pool =>

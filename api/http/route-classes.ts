@@ -1,5 +1,5 @@
 /** The connections that the handlers of a class use; each set is apart, so that whoever waits for one keeps nobody from another. */
-type Connections = "none" | "accept" | "public" | "shared";
+type Connections = "none" | "lookup" | "accept" | "public" | "shared";
 
 /** How requests of a class are let in. */
 export interface RouteClass {
@@ -32,7 +32,7 @@ export const routeClasses = {
     perCaller: 0,
     waiting: 0,
     waitSeconds: 0,
-    connections: "accept",
+    connections: "lookup",
   },
   page: {
     holds: "the documentation",

@@ -18,8 +18,10 @@ export interface ApiDeps {
   prisma: PrismaClient;
   /** Connections for statements that must be fast, are planned for the values at hand, or must not go through Prisma (api/http/pool.ts). */
   pool: Pool;
-  /** Connections for accepting notifications and for what that looks up, and for nothing else. */
+  /** Connections for the statement that accepts notifications, and for nothing else. */
   acceptPool: Pool;
+  /** Connections for what is looked up to let a request in and to accept, and for nothing else. */
+  lookupPool: Pool;
   /** Connections for routes that need no key, and for nothing else. */
   publicPool: Pool;
   wakes: Wakes;

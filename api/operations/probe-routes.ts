@@ -34,8 +34,8 @@ const ready = defineRoute({
 
 const databaseProbeMs = 2_000;
 
-export function healthRoutes({ acceptPool, probeTemporal }: Services) {
-  const probeWrites = createWriteProbe(acceptPool);
+export function healthRoutes({ lookupPool, probeTemporal }: Services) {
+  const probeWrites = createWriteProbe(lookupPool);
 
   async function probeDatabase(): Promise<void> {
     const fault = await withTimeout(databaseProbeMs, probeWrites()).catch(() => "away" as const);

@@ -41,7 +41,7 @@ describe("a key", () => {
     const { id, secret } = await makeKey(api, { role: "sender" });
     let now = new Date();
     const elsewhere = createKeyring({
-      pool: api.acceptPool,
+      pool: api.lookupPool,
       bootstrapKey: apiKey,
       clock: () => now,
     });
@@ -59,7 +59,7 @@ describe("a key", () => {
   it("is good until it expires", async () => {
     const { secret } = await makeKey(api, { role: "viewer", expiresAt: "2090-01-01T00:00:00Z" });
     let now = new Date("2089-12-31T23:59:59Z");
-    const then = createKeyring({ pool: api.acceptPool, bootstrapKey: apiKey, clock: () => now });
+    const then = createKeyring({ pool: api.lookupPool, bootstrapKey: apiKey, clock: () => now });
     expect(await then.findCaller(secret)).not.toBeNull();
     now = new Date("2090-01-01T00:00:10Z");
     expect(await then.findCaller(secret)).toBeNull();

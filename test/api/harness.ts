@@ -1,6 +1,11 @@
 import { createApp } from "../../api/app.ts";
 import { createApiMetrics } from "../../api/http/metrics.ts";
-import { createAcceptPool, createPool, createPublicPool } from "../../api/http/pool.ts";
+import {
+  createAcceptPool,
+  createLookupPool,
+  createPool,
+  createPublicPool,
+} from "../../api/http/pool.ts";
 import type { ApiDeps } from "../../api/http/router.ts";
 import { createLogger } from "../../config/logger.ts";
 import type { Role } from "../../domain/role.ts";
@@ -39,12 +44,14 @@ export async function startApi({
   const logger = createLogger("api", "debug", { write: (line) => void logged.push(line) });
   const pool = createPool({ url: database.url, connections: 10, logger });
   const acceptPool = createAcceptPool({ url: database.url, connections: 4, logger });
+  const lookupPool = createLookupPool({ url: database.url, connections: 2, logger });
   const publicPool = createPublicPool({ url: database.url, connections: 2, logger });
   const metrics = createApiMetrics();
   const app = createApp({
     prisma,
     pool,
     acceptPool,
+    lookupPool,
     publicPool,
     metrics,
     wakes: {
@@ -96,7 +103,7 @@ export async function startApi({
   }
 
   async function stop(): Promise<void> {
-    await Promise.all([pool.end(), acceptPool.end(), publicPool.end()]);
+    await Promise.all([pool.end(), acceptPool.end(), lookupPool.end(), publicPool.end()]);
     if (!given) await database.drop();
   }
 
@@ -108,6 +115,7 @@ export async function startApi({
     prisma,
     pool,
     acceptPool,
+    lookupPool,
     publicPool,
     woken,
     logged,

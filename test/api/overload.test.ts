@@ -268,13 +268,13 @@ describe("keys that there are not", () => {
   const madeUp = (n: number) => ({ secret: `tdg_${String(n).padStart(43, "x")}` });
 
   it("are looked up together, once, and not at all where they cannot be keys", async () => {
-    const query = api.acceptPool.query.bind(api.acceptPool) as (...args: unknown[]) => unknown;
+    const query = api.lookupPool.query.bind(api.lookupPool) as (...args: unknown[]) => unknown;
     let lookUps = 0;
-    api.acceptPool.query = ((...args: unknown[]) => {
+    api.lookupPool.query = ((...args: unknown[]) => {
       if ((args[0] as { name?: string }).name === "find-keys") lookUps += 1;
       return query(...args);
-    }) as typeof api.acceptPool.query;
-    onTestFinished(() => void (api.acceptPool.query = query as typeof api.acceptPool.query));
+    }) as typeof api.lookupPool.query;
+    onTestFinished(() => void (api.lookupPool.query = query as typeof api.lookupPool.query));
     const ask = async (key: { secret: string }) =>
       (await api.send("GET", "/v1/audit", undefined, as(key))).status;
     const keys = Array.from({ length: 400 }, (_, n) => madeUp(n));

@@ -60,10 +60,7 @@ describe("the table of routes", () => {
     for (const row of table) {
       const { connections } = routeClasses[row.class];
       if (row.access === "public") expect([row.path, connections]).not.toContain("shared");
-      expect([row.path, connections === "accept"]).toEqual([
-        row.path,
-        row.class === "accept" || row.class === "probe",
-      ]);
+      expect([row.path, connections === "accept"]).toEqual([row.path, row.class === "accept"]);
     }
   });
 

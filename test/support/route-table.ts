@@ -19,6 +19,7 @@ same path. Others wait for their turn, by turns between callers; one caller may 
 
 const connectionNames = {
   none: "none",
+  lookup: "of look-ups",
   accept: "of accepting",
   public: "of what is public",
   shared: "shared",
