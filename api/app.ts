@@ -1,18 +1,19 @@
 import { memoryShare } from "../config/memory.ts";
-import { authenticate, type Scheme } from "./http/auth.ts";
+import { authenticate, requireRight, type Scheme } from "./http/auth.ts";
 import { createErrorHandler, createNotFoundHandler } from "./http/error-handlers.ts";
+import { checkHost } from "./http/hosts.ts";
+import { readToEnd } from "./http/incoming.ts";
 import { jsonBody } from "./http/json-body.ts";
 import { limitRequests } from "./http/rate-limit.ts";
 import { logRequests } from "./http/request-logging.ts";
-import { type ApiDeps, createRouter } from "./http/router.ts";
-import { createPathMatcher, routeTable, type TableRow } from "./openapi/document.ts";
+import { takeTurns } from "./http/request-turns.ts";
+import { type ApiDeps, createRouter, type TableRow } from "./http/router.ts";
+import { createPathMatcher, routeTable } from "./openapi/document.ts";
 import { docsRoutes } from "./openapi/docs-routes.ts";
 import { addLedgerMetrics } from "./operations/ledger-metrics.ts";
 import { createEpochReader } from "./recipients/links-routes.ts";
-import { recipientImportPath } from "./recipients/import-routes.ts";
 import { type ApiRouter, resources } from "./resources.ts";
 import { createServices, type Services } from "./services.ts";
-import { suppressionImportPath } from "./suppressions/routes.ts";
 
 type Router = ReturnType<typeof createRouter>;
 type FindRoutes = (path: string) => readonly TableRow[];
@@ -42,14 +43,21 @@ function createRouteFinder(app: Router): FindRoutes {
   return (path) => (matchPath ??= createPathMatcher(routeTable(app)))(path);
 }
 
-/** Paths whose POST reads its body as it arrives. Another method there means something else: a recipient may be named `import`. */
-const streamedPaths = new Set([recipientImportPath, suppressionImportPath]);
-
-/** What every request passes before its route: logging and metrics, tracing, authentication, limits, and its body. */
+/**
+ * What every request passes before its route, in this order: logging and metrics, tracing, authentication and rights, limits, its
+ * body, and its turn. A body is received before its request takes a turn, so that nobody keeps one by sending slowly.
+ */
 function addMiddleware(app: Router, services: Services, findRoutes: FindRoutes): void {
-  const { keyring, tokens, clock, config, traceRequests } = services;
+  const { keyring, tokens, clock, config, traceRequests, metrics } = services;
+  app.use(readToEnd());
   app.use(logRequests(services));
+  app.use(async (c, next) => {
+    const method = c.req.method === "HEAD" ? "GET" : c.req.method;
+    c.set("route", findRoutes(c.req.path).find((row) => row.method === method) ?? null);
+    await next();
+  });
   if (traceRequests) app.use(traceRequests);
+  app.use(checkHost(config.allowedHosts));
   app.use(
     authenticate({
       keyring,
@@ -60,10 +68,15 @@ function addMiddleware(app: Router, services: Services, findRoutes: FindRoutes):
     }),
   );
   app.use(limitRequests(config));
-  const readJson = jsonBody(config.bodyLimitBytes);
-  app.on(["POST", "PUT", "PATCH", "DELETE"], "*", (c, next) =>
-    c.req.method === "POST" && streamedPaths.has(c.req.path) ? next() : readJson(c, next),
-  );
+  app.use(async (c, next) => {
+    const { access: role, scope } = c.get("route") ?? { access: "public", scope: null };
+    // Its route asks again: this is so that no body is read in vain.
+    if (role !== "public" && role !== "recipient" && scope)
+      requireRight(c.get("caller"), { role, scope });
+    await next();
+  });
+  app.on(["POST", "PUT", "PATCH", "DELETE"], "*", jsonBody(config.bodyLimitBytes));
+  app.use(takeTurns(metrics));
 }
 
 /** All routes of a path authenticate alike. A path that has no route asks for a key, so that it tells nothing to others. */

@@ -1,4 +1,5 @@
-import { serve } from "@hono/node-server";
+import type { AddressInfo } from "node:net";
+import { createAdaptorServer } from "@hono/node-server";
 import { followClocks, lookMs } from "../config/clocks.ts";
 import { apiVariables, ConfigurationError, readEnvironment } from "../config/environment.ts";
 import { createLogger } from "../config/logger.ts";
@@ -8,12 +9,19 @@ import { tellListener } from "../ledger/queue-listener.ts";
 import { zoneFolders } from "../config/system-clocks.ts";
 import { temporalClient, temporalSettings } from "../config/temporal.ts";
 import { startTracing } from "../config/tracing.ts";
+import { isLoopback, loopbackHosts } from "../lib/allowed-hosts.ts";
 import { poll } from "../lib/polling.ts";
 import { createPrisma } from "../prisma/client.ts";
 import { wakeCampaign, wakeQueue } from "../workflows/client.ts";
 import { createApp } from "./app.ts";
 import { createApiMetrics } from "./http/metrics.ts";
-import { createAcceptPool, createPool } from "./http/pool.ts";
+import {
+  createAcceptPool,
+  createLookupPool,
+  createPool,
+  createPublicPool,
+  shareConnections,
+} from "./http/pool.ts";
 import { createWakes } from "./wakes.ts";
 
 /** A wake that takes longer is given up: the relay finds what it was for. */
@@ -21,6 +29,8 @@ const wakeDeadlineMs = 5_000;
 const probeDeadlineMs = 1_000;
 /** Requests under way get this long when the process is told to end. */
 const drainMs = 20_000;
+/** Connections that may come at once while the process is busy. Those beyond have to try again, which takes seconds. */
+const waitingConnections = 2_048;
 /** A connection on which nothing moves for so long is closed; the whole of a request may take longer, for an import may. */
 const idleConnectionMs = 120_000;
 
@@ -38,20 +48,33 @@ function readConfiguration() {
 }
 
 const configuration = readConfiguration();
+
+/** Where only the loopback is listened to, its names and that of the public address, beside those that are configured; elsewhere all, unless some are. */
+function allowedHosts(): string[] | null {
+  const { API_HOST: host, API_HOSTS: named, PUBLIC_URL: publicUrl } = configuration;
+  if (isLoopback(host)) return [...loopbackHosts, host, new URL(publicUrl).hostname, ...named];
+  // Probes within a container ask for the loopback.
+  return named.length > 0 ? [...loopbackHosts, ...named] : null;
+}
+
 const logger = createLogger("api", configuration.LOG_LEVEL);
 const lookAtClocks = followClocks(zoneFolders(configuration.TZDIR), logger);
 poll(async () => void lookAtClocks(), lookMs);
 const { DATABASE_URL: url, DATABASE_CONNECTIONS: connections } = configuration;
 const metrics = createApiMetrics(processRegistry());
-// A third each. What accepts needs no more, for what comes in together is written together; what reads cannot take its connections.
-const share = Math.max(1, Math.floor(connections / 3));
-const acceptPool = createAcceptPool({ url, connections: share, logger });
+const shares = shareConnections(connections);
+const acceptPool = createAcceptPool({ url, connections: shares.accept, logger });
 metrics.watchPool("accept", acceptPool);
-const pool = createPool({ url, connections: Math.max(1, connections - 2 * share), logger });
+const lookupPool = createLookupPool({ url, connections: shares.lookup, logger });
+metrics.watchPool("lookup", lookupPool);
+const publicPool = createPublicPool({ url, connections: shares.public, logger });
+metrics.watchPool("public", publicPool);
+const pool = createPool({ url, connections: shares.lists, logger });
 metrics.watchPool("lists", pool);
 const prisma = createPrisma({
   url,
-  connections: share,
+  connections: shares.prisma,
+  statementMs: 15_000,
   watch: (counts) => metrics.watchPool("prisma", counts),
 });
 const tracing = await startTracing("api", configuration, logger);
@@ -69,7 +92,7 @@ const wakes = createWakes({
   count: (target, outcome) => metrics.recordWake(target, outcome),
 });
 
-const ledgerClock = createLedgerClock(pool);
+const ledgerClock = createLedgerClock(lookupPool);
 /** The ledger's clock, which decides what is due. Whoever finds that it was asked a second ago has it asked again, and waits for nobody. */
 const clock = () => {
   ledgerClock.refresh().catch(() => {});
@@ -81,6 +104,8 @@ const app = createApp({
   prisma,
   pool,
   acceptPool,
+  lookupPool,
+  publicPool,
   wakes,
   probeTemporal: async () =>
     void (await before(probeDeadlineMs, () => temporal.workflowService.getSystemInfo({}))),
@@ -91,6 +116,8 @@ const app = createApp({
     apiKey: configuration.TIDINGS_API_KEY,
     tokenSecrets: configuration.TOKEN_SECRET,
     bodyLimitBytes: configuration.API_BODY_LIMIT_BYTES,
+    allowedHosts: allowedHosts(),
+    trustedProxies: configuration.API_TRUSTED_PROXIES,
     requestsPerMinute: configuration.API_REQUESTS_PER_MINUTE,
     mailboxShards: configuration.MAILBOX_SHARDS,
     campaignLanes: configuration.CAMPAIGN_LANES,
@@ -102,23 +129,25 @@ const app = createApp({
   clock,
 });
 
-const server = serve(
-  {
-    fetch: app.fetch,
-    hostname: configuration.API_HOST,
-    port: configuration.API_PORT,
-    serverOptions: { requestTimeout: 0, headersTimeout: 20_000, keepAliveTimeout: 30_000 },
-  },
-  ({ address, port }) => {
-    logger.info({ host: address, port }, "ready");
-    process.send?.({ ready: true, port });
-  },
-);
+const server = createAdaptorServer({
+  fetch: app.fetch,
+  serverOptions: { requestTimeout: 0, headersTimeout: 20_000, keepAliveTimeout: 30_000 },
+});
 server.on("error", (error) => {
   logger.fatal({ error: error.message }, "cannot listen");
   process.exit(1);
 });
 server.setTimeout(idleConnectionMs);
+// One more is closed at once: each connection costs memory, whatever it does.
+server.maxConnections = configuration.API_MAX_CONNECTIONS;
+server.listen(
+  { host: configuration.API_HOST, port: configuration.API_PORT, backlog: waitingConnections },
+  () => {
+    const { address, port } = server.address() as AddressInfo;
+    logger.info({ host: address, port }, "ready");
+    process.send?.({ ready: true, port });
+  },
+);
 
 let draining = false;
 
@@ -139,7 +168,13 @@ async function drain(reason: string): Promise<void> {
   await new Promise<void>((resolve) => server.close(() => resolve()));
   clearInterval(sweeping);
   await wakes.flush();
-  await Promise.all([prisma.$disconnect(), pool.end(), acceptPool.end()]);
+  await Promise.all([
+    prisma.$disconnect(),
+    pool.end(),
+    acceptPool.end(),
+    lookupPool.end(),
+    publicPool.end(),
+  ]);
   await temporal.connection.close();
   await tracing?.stop();
   clearTimeout(forced);

@@ -1,5 +1,6 @@
 import { createRulebookReader, type ReadRulebook } from "../ledger/rulebook.ts";
 import { createLedgerReader, type LedgerReader } from "../ledger/health-figures.ts";
+import { executeOn } from "../ledger/sql.ts";
 import { createTokens, type Tokens } from "../domain/tokens.ts";
 import { createTurns, type InTurn } from "../lib/turns.ts";
 import { createKeyring, type Keyring } from "./http/keyring.ts";
@@ -34,19 +35,20 @@ export interface Services extends ApiDeps {
 }
 
 export function createServices(deps: ApiDeps): Services {
-  const { prisma, pool, acceptPool, clock, config, metrics = createApiMetrics() } = deps;
+  const { pool, acceptPool, lookupPool, clock, config, metrics = createApiMetrics() } = deps;
   const readPolicySnapshot = createRulebookReader(pool);
+  // What accepting looks up has connections of its own: whoever reads much must not keep it waiting.
   return {
     ...deps,
     metrics,
-    keyring: createKeyring({ prisma, clock, bootstrapKey: config.apiKey }),
+    keyring: createKeyring({ pool: lookupPool, clock, bootstrapKey: config.apiKey }),
     tokens: createTokens(config.tokenSecrets),
     readPolicySnapshot,
     readLedger: createLedgerReader({ pool, readRulebook: readPolicySnapshot }),
-    templateVersions: createTemplateVersions(prisma),
+    templateVersions: createTemplateVersions(executeOn(lookupPool)),
     templateRendering: createTemplateRendering(),
-    notificationTypes: createNotificationTypeLookup(readPolicySnapshot),
-    admission: createAdmission({ pool, ...config }),
+    notificationTypes: createNotificationTypeLookup(createRulebookReader(lookupPool)),
+    admission: createAdmission({ pool: lookupPool, ...config }),
     acceptTogether: createAcceptTogether({ pool: acceptPool, mailboxShards: config.mailboxShards }),
     keyTurns: createTurns(),
   };

@@ -5,8 +5,16 @@ import { benchApi } from "./api.ts";
 import { benchCampaign, type CampaignBench } from "./campaign.ts";
 import { benchLatency, type LatencyBench } from "./latency.ts";
 import { benchMailbox } from "./mailbox.ts";
+import { type Attack, attacks, benchOverload } from "./overload.ts";
 import { benchPolicy } from "./policy.ts";
-import { printApi, printCampaign, printLatency, printMailbox, printPolicy } from "./report.ts";
+import {
+  printApi,
+  printCampaign,
+  printLatency,
+  printMailbox,
+  printOverload,
+  printPolicy,
+} from "./report.ts";
 import { wholeNumber } from "../cli/whole-number.ts";
 
 /** How long a backup of a large database may take. */
@@ -112,6 +120,21 @@ program
     if (options.json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
   });
 
+program
+  .command("overload")
+  .description("notifications of one caller beside others who would slow everybody down")
+  .option("--seconds <number>", "how long, without and with them", wholeNumber(1, 3_600), 60)
+  .addOption(
+    new Option("--attacks <names...>", "what they do").choices(attacks).default([...attacks]),
+  )
+  .option("--json", "end with one line of JSON")
+  .action(async (options: { seconds: number; attacks: Attack[]; json?: true }) => {
+    const { json, ...bench } = options;
+    const result = await benchOverload({ ...bench, environment: process.env, say });
+    printOverload(result);
+    if (json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
+  });
+
 /** Figures of a run whose account is wrong are not to be believed. */
 function failOver(discrepancies: number | null): void {
   if (discrepancies !== null && discrepancies > 0) process.exitCode = 1;
@@ -131,6 +154,7 @@ function smtpUrl(text: string): URL {
 function rounded(value: unknown): unknown {
   if (typeof value === "number") return Math.round(value * 1_000) / 1_000;
   if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(rounded);
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, rounded(inner)]));
 }
 

@@ -1,5 +1,6 @@
 import { table } from "../cli/demo/table.ts";
 import type { ApiDetails, ApiResult } from "./api.ts";
+import type { OverloadResult } from "./overload.ts";
 import type { DatabaseWork } from "./database-work.ts";
 import type { CampaignDetails, CampaignResult } from "./campaign.ts";
 import type { DayResult, PolicyDetails, PolicyResult } from "./policy.ts";
@@ -145,5 +146,14 @@ export function printPolicy(result: PolicyResult, details: PolicyDetails): void 
       ...day("in bursts", result.bursty, details.fewest.bursty),
       ...day("spread evenly", result.even, details.fewest.even),
     ])}\n`,
+  );
+}
+
+export function printOverload({ attacks, seconds, quiet, attacked }: OverloadResult): void {
+  const rows = Object.keys(quiet) as (keyof typeof quiet)[];
+  process.stdout.write(
+    `\nOne caller for ${seconds} s without others, and beside those who would slow it down (${attacks.join(", ")})\n${table(
+      rows.map((row) => [row, `${Math.round(quiet[row])} → ${Math.round(attacked[row])}`]),
+    )}\n`,
   );
 }

@@ -56,7 +56,7 @@ describe("the environment", () => {
       }),
     ).toEqual([
       "DATABASE_URL must be postgresql://user:password@host:port/database",
-      "DATABASE_CONNECTIONS must be at least 3",
+      "DATABASE_CONNECTIONS must be at least 5",
       "LOG_LEVEL must be trace, debug, info, warn, error, fatal or silent",
       "MAILBOX_SHARDS must be a whole number",
       "API_PORT must be a whole number from 0 to 65535",

@@ -5,6 +5,7 @@ import { providerName } from "../domain/provider-name.ts";
 import { eventsProvider } from "../domain/delivery/gates.ts";
 import { maxShards } from "../domain/delivery/queues.ts";
 import { webUrl } from "../domain/web-url.ts";
+import { hostName } from "../lib/allowed-hosts.ts";
 
 /** Raised with every fault of the environment at once, each naming its variable and the mend. */
 export class ConfigurationError extends Error {
@@ -138,6 +139,23 @@ const mailFromDomains = z
   })
   .prefault("");
 
+/** Names as they stand in a Host header, without a port. */
+const hosts = z
+  .string()
+  .transform((text, context): string[] => {
+    const names = text
+      .split(/[\s,]+/)
+      .filter(Boolean)
+      .map(hostName);
+    if (names.every((name) => name !== null)) return names;
+    context.addIssue({
+      code: "custom",
+      message: "must be names of hosts, with blanks between them",
+    });
+    return z.NEVER;
+  })
+  .prefault("");
+
 const publicUrl = webUrl
   .refine((url) => !/[?#]/.test(url), "must be without a query and a fragment")
   .transform((url) => url.replace(/\/+$/, ""));
@@ -167,7 +185,7 @@ export const variables = {
     .describe(
       "Address of PostgreSQL 15 or newer: `postgresql://user:password@host:port/database`. Migrations read it too. With `npm start`, Tidings uses that server and starts none.",
     ),
-  DATABASE_CONNECTIONS: wholeNumber(3, 200, 12).describe(
+  DATABASE_CONNECTIONS: wholeNumber(5, 200, 12).describe(
     "Largest number of connections that each process opens to PostgreSQL.",
   ),
   LOG_LEVEL: z
@@ -190,7 +208,16 @@ export const variables = {
     "Port on which the API listens. If it is set and busy, `npm start` fails; if it is not set, `npm start` takes the next free port.",
   ),
   API_BODY_LIMIT_BYTES: wholeNumber(1_024, 100_000_000, 1_048_576).describe(
-    "Largest request body. Imports are exempt: they are streams with a limit for each line.",
+    "Largest request body. Imports are exempt: they are streams with a limit for each line. Routes without a key and those for recipients take at most 16 KiB.",
+  ),
+  API_MAX_CONNECTIONS: wholeNumber(10, 100_000, 2_000).describe(
+    "Largest number of client connections that are open at once. Further connections are closed.",
+  ),
+  API_HOSTS: hosts.describe(
+    "Host names, separated by blanks, that the `Host` header of a request may contain. If `API_HOST` is a loopback address, the names of the loopback and the host of `PUBLIC_URL` are also accepted, and all other names are refused. Otherwise every name is accepted unless this is set.",
+  ),
+  API_TRUSTED_PROXIES: wholeNumber(0, 10, 0).describe(
+    "Number of proxies in front of the API that add to `X-Forwarded-For`. The audit trail records the client address that the first of them saw.",
   ),
   API_REQUESTS_PER_MINUTE: wholeNumber(1, 100_000_000, 60_000).describe(
     "Requests that one API key may send to one API process in a minute. A key may have its own limit.",
@@ -362,12 +389,16 @@ export const apiVariables = [
   "API_HOST",
   "API_PORT",
   "API_BODY_LIMIT_BYTES",
+  "API_MAX_CONNECTIONS",
+  "API_HOSTS",
+  "API_TRUSTED_PROXIES",
   "API_REQUESTS_PER_MINUTE",
   "MAX_UNSENT",
   "MAX_SCHEDULED",
   "MAX_UNSENT_PER_RECIPIENT",
   "TIDINGS_API_KEY",
   "TOKEN_SECRET",
+  "PUBLIC_URL",
   "MAIL_FROM",
   "MAIL_FROM_DOMAINS",
   "TZDIR",

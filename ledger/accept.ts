@@ -48,8 +48,9 @@ interface AskedNotification extends AcceptedNotification {
   room: number;
   /** The status of the answer that is kept under the key. */
   answerStatus: number;
-  /** The id of the audit entry where limits are bypassed. */
+  /** The id of the audit entry where limits are bypassed, and the network address that it names. */
   auditId: string | null;
+  address: string | null;
 }
 
 export interface AcceptRequest extends AskedNotification {
@@ -118,7 +119,7 @@ const acceptStatement = (name: string, lock: "FOR KEY SHARE" | "FOR KEY SHARE NO
     SELECT * FROM json_to_recordset(:requests::text::json) AS r(no int, id uuid, "publicId" text, "versionId" uuid, "mustBeActive" boolean,
       priority priority, channel channel, data jsonb, "sendAt" timestamptz, "typeId" uuid, "occursAt" timestamptz, "expiresAt" timestamptz,
       "entityId" text, "dedupKey" text, "collapseKey" text, batchable boolean, "bypassRateLimit" boolean, actions jsonb, test boolean,
-      scope text, key text, hash text, valid boolean, now timestamptz, caller text, "requestId" text, "isLater" boolean, room int, "answerStatus" int, "auditId" uuid)
+      scope text, key text, hash text, valid boolean, now timestamptz, caller text, "requestId" text, "isLater" boolean, room int, "answerStatus" int, "auditId" uuid, address text)
   ),
   state AS MATERIALIZED (SELECT r.no, k.* FROM request AS r CROSS JOIN LATERAL (${keyStateSql("r.scope", "r.key")}) AS k),
   held AS MATERIALIZED (
@@ -174,8 +175,8 @@ const acceptStatement = (name: string, lock: "FOR KEY SHARE" | "FOR KEY SHARE NO
   ),
   -- To go past the limits is a right that somebody used.
   bypass AS (
-    INSERT INTO audit_entries (id, actor, action, resource, request_id, after, created_at)
-    SELECT r."auditId", r.caller, 'notification.bypass-rate-limit', r."publicId", r."requestId",
+    INSERT INTO audit_entries (id, actor, action, resource, request_id, address, after, created_at)
+    SELECT r."auditId", r.caller, 'notification.bypass-rate-limit', r."publicId", r."requestId", r.address,
       jsonb_build_object('recipients', (SELECT count(*) FROM target AS t WHERE t.no = r.no)), n.created_at
     FROM notification AS n JOIN request AS r ON r.id = n.id WHERE r."bypassRateLimit"
   ),

@@ -257,6 +257,29 @@ const comeAgainStatement = defineStatement<Again & { critical: string }, Changed
   ORDER BY d.id
   ON CONFLICT DO NOTHING RETURNING id, campaign_id AS "campaignId", queue`);
 
+const snoozedStatement = byTarget<{ key: string }, { deliveries: number; until: string | null }>(
+  (column) => `
+  SELECT count(*)::int AS deliveries, min(e.data->>'until') AS until
+  FROM deliveries d JOIN recipients r ON r.id = d.recipient_id JOIN events e ON e.dedup_key = :key::text || d.id
+  WHERE d.${column} = :target::uuid AND r.erased_at IS NULL`,
+);
+
+const snoozedKey = (token: string) => `snoozed/${token}/`;
+
+/** What a snooze by this token has come to already, read without waiting for anybody; null where it has not been done. */
+export async function findSnooze(
+  execute: Execute,
+  token: string,
+  target: ActionTarget,
+): Promise<{ deliveries: number; until: string } | null> {
+  const [found] = await execute(snoozedStatement(target), {
+    target: idOf(target),
+    key: snoozedKey(token),
+  });
+  const { deliveries, until } = found!;
+  return until === null ? null : { deliveries, until };
+}
+
 const earlierSnoozeStatement = defineStatement<{ keys: readonly string[] }, { until: string }>(
   "SELECT data->>'until' AS until FROM events WHERE dedup_key = ANY(:keys::text[])",
 );
@@ -280,7 +303,7 @@ export const snoozeDeliveries = (
   { until, mailboxShards }: { until: string; mailboxShards: number },
 ): Promise<Snoozed | null> =>
   withLockedMembers(execute, target, async (members): Promise<Snoozed> => {
-    const key = `snoozed/${token}/`;
+    const key = snoozedKey(token);
     const keys = members.map(({ id }) => `${key}${id}`);
     const earlier = await execute(earlierSnoozeStatement, { keys });
     if (earlier[0])
@@ -312,6 +335,28 @@ export const snoozeDeliveries = (
     await recordEvents(execute, "delivery.snoozed", key, events);
     return { kind: "snoozed", rows, deliveries: alive.length, until };
   });
+
+const completedStatement = byTarget<
+  { completed: string },
+  { deliveries: number; done: boolean | null }
+>(
+  (column) => `
+  SELECT count(*)::int AS deliveries, bool_and(EXISTS (SELECT FROM events e WHERE e.dedup_key = :completed::text || d.id)) AS done
+  FROM deliveries d JOIN recipients r ON r.id = d.recipient_id WHERE d.${column} = :target::uuid AND r.erased_at IS NULL`,
+);
+
+/** What a completion has come to already, read without waiting for anybody; null where it has not been done. */
+export async function findCompletion(
+  execute: Execute,
+  target: ActionTarget,
+): Promise<{ deliveries: number } | null> {
+  const [found] = await execute(completedStatement(target), {
+    target: idOf(target),
+    completed: completedKey,
+  });
+  const { deliveries, done } = found!;
+  return done ? { deliveries } : null;
+}
 
 const cancellableOwedStatement = defineStatement<{ ids: readonly string[] }, OwedRow>(`
   SELECT DISTINCT d.id, d.group_id AS "groupId" FROM deliveries m JOIN open_deliveries d ON ${sameOwed.replaceAll("w.", "d.")}

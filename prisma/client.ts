@@ -8,7 +8,7 @@ const preparedStatementLimit = 500;
 
 /**
  * A client over a pool of at most `connections`, which connects when first used. It gives up on a connection, and on a free
- * one for a transaction, after `connectionWaitMs`, on a statement after 60 s, on a transaction after 15 s; the server ends one
+ * one for a transaction, after `connectionWaitMs`, on a statement after `statementMs`, on a transaction after 15 s; the server ends one
  * that its owner left idle for 15 s. Sessions run in UTC,
  * as the adapter takes for granted when it reads a timestamp. Statements are prepared: a pooler between must support that.
  * The caller ends it with `$disconnect()`. `watch` is told of the pool, to count its connections.
@@ -17,11 +17,13 @@ export function createPrisma({
   url,
   connections,
   connectionWaitMs = 5_000,
+  statementMs = 60_000,
   watch,
 }: {
   url: string;
   connections: number;
   connectionWaitMs?: number;
+  statementMs?: number;
   watch?: (pool: Pick<Pool, "totalCount" | "idleCount" | "waitingCount">) => void;
 }): PrismaClient {
   const pool = new Pool({
@@ -29,7 +31,7 @@ export function createPrisma({
     max: connections,
     application_name: "tidings",
     connectionTimeoutMillis: connectionWaitMs,
-    statement_timeout: 60_000,
+    statement_timeout: statementMs,
     idle_in_transaction_session_timeout: 15_000,
     keepAlive: true,
     options: "-c TimeZone=UTC",

@@ -20,6 +20,11 @@ const entry = z
       example: "cmp_01jd3v8qyee7fr8xmcsnh5hbcd",
     }),
     requestId: z.string().openapi({ example: "0b9ff0a1-6c0e-4f43-9d4b-53c3c1a3a2ab" }),
+    address: z.string().nullable().openapi({
+      description:
+        "The network address of who used the key; null for recipients, and where it is not known",
+      example: "192.0.2.17",
+    }),
     before: z
       .record(z.string(), z.unknown())
       .nullable()

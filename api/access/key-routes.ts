@@ -1,10 +1,13 @@
 import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { instant } from "../../domain/time/instant.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { roles } from "../../domain/role.ts";
+import { includesScopes, type Scope, scopes, uselessScopes } from "../../domain/scope.ts";
 import { nameText } from "../../domain/text.ts";
 import type { ApiKey, Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
+import type { ApiEnv } from "../http/context.ts";
 import {
   withAuditedTransaction,
   withIdempotentTransaction,
@@ -25,6 +28,13 @@ const apiKey = z
     id: z.string().openapi({ example: exampleIdOf("apiKey") }),
     name: z.string().openapi({ example: "billing service" }),
     role: z.enum(roles).openapi({ example: "sender" }),
+    scopes: z
+      .array(z.enum(scopes))
+      .nullable()
+      .openapi({
+        description: "What it is narrowed to; null: all that its role may do",
+        example: ["notifications:write"],
+      }),
     prefix: z
       .string()
       .openapi({ description: "The first characters of the secret", example: "tdg_4fYp0aXe" }),
@@ -60,6 +70,21 @@ const withSecret = apiKey
 const newKey = z.strictObject({
   name: nameText(200).openapi({ example: "billing service" }),
   role: z.enum(roles).openapi({ example: "sender" }),
+  scopes: z
+    .array(z.enum(scopes))
+    .min(1)
+    .max(scopes.length)
+    .transform((given) => [...new Set(given)].sort())
+    .nullable()
+    .default(null)
+    .openapi({
+      type: ["array", "null"],
+      items: { type: "string", enum: scopes },
+      minItems: 1,
+      description:
+        "Narrows the key to operations of these scopes, which each operation names as x-tidings-scope. Null: all that its role may do",
+      example: ["notifications:write"],
+    }),
   requestsPerMinute: z.int().min(1).max(100_000_000).nullable().default(null),
   expiresAt: instant.nullable().default(null).openapi({ example: "2027-12-31T00:00:00Z" }),
 });
@@ -85,6 +110,8 @@ const create = defineRoute({
   path: "/v1/api-keys",
   access: "admin",
   summary: "Create an API key. Its secret is returned only once.",
+  description:
+    "A key that is limited to scopes can create and rotate only keys with no more than those scopes.",
   request: { body: jsonContent(newKey) },
   responses: responses(201, "The key with its secret", withSecret),
 });
@@ -142,10 +169,30 @@ export function apiKeyRoutes(services: Services) {
     return row;
   };
 
+  /** Nobody gets by another key what their own is kept from. */
+  const refuseWider = (c: Context<ApiEnv>, wanted: readonly Scope[] | null) => {
+    const { scopes: own } = c.get("caller");
+    if (includesScopes(own, wanted)) return;
+    throw new Problem(
+      "forbidden",
+      `Your key is narrowed to ${own?.join(", ")}, and the other may do more.`,
+    );
+  };
+
   return createRouter()
     .openapi(create, async (c) => {
       const wanted = c.req.valid("json");
       const now = clock();
+      const useless = uselessScopes(wanted.role, wanted.scopes ?? []);
+      if (useless.length > 0)
+        throw invalid([
+          {
+            in: "body",
+            field: "/scopes",
+            message: `${useless.join(", ")} can be used by no key of the role ${wanted.role}`,
+          },
+        ]);
+      refuseWider(c, wanted.scopes);
       if (wanted.expiresAt && wanted.expiresAt <= now)
         throw invalid([{ in: "body", field: "/expiresAt", message: "must be in the future" }]);
       const { secret, prefix, hash } = newSecret();
@@ -153,6 +200,7 @@ export function apiKeyRoutes(services: Services) {
         const row = await tx.apiKey.create({
           data: {
             ...wanted,
+            scopes: wanted.scopes ?? [],
             id: newUuid(now),
             prefix,
             hash,
@@ -194,7 +242,8 @@ export function apiKeyRoutes(services: Services) {
       const body = await withAuditedTransaction(c, services, async (tx) => {
         const before = await lock(tx, id);
         const now = clock();
-        const { state } = apiKeyJson(before, now);
+        const { state, scopes: its } = apiKeyJson(before, now);
+        refuseWider(c, its);
         if (state !== "active")
           throw new Problem("conflict", `The key is ${state}: make a new one.`);
         const after = await tx.apiKey.update({
@@ -262,6 +311,7 @@ function apiKeyJson(row: ApiKey, now: Date) {
     id: publicId("apiKey", row.id),
     name,
     role,
+    scopes: row.scopes.length > 0 ? (row.scopes as Scope[]) : null,
     prefix,
     state,
     requestsPerMinute,

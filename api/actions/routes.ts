@@ -8,7 +8,7 @@ import {
   toQuestionPage,
   renderPage,
 } from "./pages.ts";
-import { type ActionOutcome, perform, readAction } from "./perform.ts";
+import { type ActionOutcome, createPerformer, readAction } from "./perform.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { toDatabaseProblem } from "../http/database-errors.ts";
 import { Problem, problemDetails } from "../http/problem.ts";
@@ -111,6 +111,7 @@ const act = defineRoute({
 
 /** The routes by which recipients act on a message. The token in a link authorises them. */
 export function actionRoutes(services: Services) {
+  const perform = createPerformer(services);
   const read = (given: string) => readAction(services, given);
 
   return createRouter()
@@ -122,18 +123,20 @@ export function actionRoutes(services: Services) {
         }
         // Nobody looks at what HEAD asks about.
         if (c.req.method !== "HEAD")
-          await perform(c, services, action).catch((error: unknown) =>
+          await perform(c, action).catch((error: unknown) => {
+            // Who looks again and again is let through, and not noted each time.
+            if (error instanceof Problem) return;
             services.logger.warn(
               { requestId: c.get("requestId"), error: describeError(error) },
               "a view could not be noted",
-            ),
-          );
+            );
+          });
         return c.body(null, 302, { ...linkHeaders, Location: new URL(action.action.url).href });
       }),
     )
     .openapi(press, (c) =>
       withErrorPage(c, async () => {
-        const done = await perform(c, services, await read(c.req.valid("param").token));
+        const done = await perform(c, await read(c.req.valid("param").token));
         if (!acceptsHtml(c)) return sendOutcome(c, done);
         return done.url === null
           ? c.body(renderPage(toConfirmationPage(done)), 200, pageHeaders)
@@ -141,7 +144,7 @@ export function actionRoutes(services: Services) {
       }),
     )
     .openapi(act, async (c) =>
-      sendOutcome(c, await perform(c, services, await read(c.req.valid("json").token))),
+      sendOutcome(c, await perform(c, await read(c.req.valid("json").token))),
     );
 }
 
@@ -159,7 +162,7 @@ async function withErrorPage<Answer>(c: Context<ApiEnv>, work: () => Promise<Ans
     const [status, title] = problemTitles[problem.kind];
     c.set("problem", problem.kind);
     const page = renderPage(
-      problem.kind === "unavailable"
+      problem.kind === "unavailable" || problem.kind === "too-many-requests"
         ? { title, text: "Try it again in a moment." }
         : { title: "It could not be done", text: problem.message },
     );

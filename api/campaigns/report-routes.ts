@@ -40,6 +40,7 @@ const reconciliation = defineRoute({
   method: "get",
   path: "/v1/campaigns/{id}/reconciliation",
   access: "viewer",
+  class: "heavy",
   summary: "Reconcile a campaign: prove in one snapshot that its whole audience is accounted for",
   request: { params: idParams("campaign") },
   responses: responses(

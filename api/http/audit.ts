@@ -4,6 +4,7 @@ import type { PoolClient } from "pg";
 import { newUuid } from "../../domain/ids.ts";
 import { Prisma } from "../../prisma/generated/client.ts";
 import type { ApiEnv } from "./context.ts";
+import type { Caller } from "./keyring.ts";
 
 type Facts = Record<string, unknown>;
 
@@ -27,6 +28,10 @@ export function changeOf(action: string, resource: string, before: Facts, after:
   return { action, resource, before: pick(before), after: pick(after) };
 }
 
+/** Where the caller of a change was. Of recipients, who act for themselves, it is not kept. */
+export const auditedAddress = (c: Context<ApiEnv>): string | null =>
+  (c.get("caller") as Caller | undefined)?.role ? c.get("address") : null;
+
 /** Writes changes to the audit trail, within the transaction that makes them. */
 export async function recordChanges(
   c: Context<ApiEnv>,
@@ -44,6 +49,7 @@ export async function recordChanges(
       action,
       resource,
       requestId: c.get("requestId"),
+      address: auditedAddress(c),
       before: json(before),
       after: json(after),
       createdAt: now,
@@ -61,10 +67,10 @@ export async function recordChangesOver(
   if (changes.length === 0) return;
   const entries = changes.map((change) => ({ id: newUuid(now), ...change }));
   await client.query(
-    `INSERT INTO audit_entries (id, actor, action, resource, request_id, before, after, created_at)
-     SELECT n.id, $2::text, n.action, n.resource, $3::text, n.before, n.after, $4::timestamptz
+    `INSERT INTO audit_entries (id, actor, action, resource, request_id, before, after, created_at, address)
+     SELECT n.id, $2::text, n.action, n.resource, $3::text, n.before, n.after, $4::timestamptz, $5::text
      FROM jsonb_to_recordset($1::text::jsonb) AS n(id uuid, action text, resource text, before jsonb, after jsonb)`,
-    [JSON.stringify(entries), c.get("caller").id, c.get("requestId"), now],
+    [JSON.stringify(entries), c.get("caller").id, c.get("requestId"), now, auditedAddress(c)],
   );
 }
 
@@ -81,9 +87,18 @@ export function createRunningEntry(
   return {
     write: (client: Pick<PoolClient, "query">, after: Facts) =>
       client.query(
-        `INSERT INTO audit_entries (id, actor, action, resource, request_id, after, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+        `INSERT INTO audit_entries (id, actor, action, resource, request_id, after, created_at, address) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (id) DO UPDATE SET after = excluded.after`,
-        [id, c.get("caller").id, action, resource, c.get("requestId"), after, now],
+        [
+          id,
+          c.get("caller").id,
+          action,
+          resource,
+          c.get("requestId"),
+          after,
+          now,
+          auditedAddress(c),
+        ],
       ),
   };
 }

@@ -1,9 +1,10 @@
 import { createMiddleware } from "hono/factory";
 import { publicId } from "../../domain/ids.ts";
 import { includesRole, type Role } from "../../domain/role.ts";
+import { includesScope, type Scope } from "../../domain/scope.ts";
 import type { Tokens } from "../../domain/tokens.ts";
 import type { ApiEnv } from "./context.ts";
-import type { Keyring } from "./keyring.ts";
+import type { Caller, Keyring } from "./keyring.ts";
 import { Problem } from "./problem.ts";
 
 /** How the callers of a path authenticate. */
@@ -56,6 +57,7 @@ export function authenticate({
           id: "recipient",
           scope: publicId("recipient", recipientId),
           role: null,
+          scopes: null,
           requestsPerMinute: recipientRequestsPerMinute,
         });
       }
@@ -73,15 +75,29 @@ function unauthorized(detail: string, sent: string | undefined): Problem {
   });
 }
 
-/** Lets through callers whose role includes `needed`; the others get a 403. */
-export function requireRole(needed: Role) {
-  return createMiddleware<ApiEnv>(async (c, next) => {
-    const { role } = c.get("caller");
-    if (role === null || !includesRole(role, needed))
-      throw new Problem(
-        "forbidden",
-        `This needs a key of the role ${needed}; yours is a ${role ?? "recipient"}'s.`,
-      );
+/** What a route asks of its callers' keys. */
+export interface Required {
+  role: Role;
+  scope: Scope;
+}
+
+/** Throws the 403 of a caller whose key may not do what is required. */
+export function requireRight({ role, scopes }: Caller, needed: Required): void {
+  if (role === null || !includesRole(role, needed.role))
+    throw new Problem(
+      "forbidden",
+      `This needs a key of the role ${needed.role}; yours is a ${role ?? "recipient"}'s.`,
+    );
+  if (!includesScope(scopes, needed.scope))
+    throw new Problem(
+      "forbidden",
+      `This needs the scope ${needed.scope}; your key is narrowed to ${scopes?.join(", ")}.`,
+    );
+}
+
+/** Lets through callers whose key may do what is required; the others get a 403. */
+export const requireKey = (needed: Required) =>
+  createMiddleware<ApiEnv>(async (c, next) => {
+    requireRight(c.get("caller"), needed);
     await next();
   });
-}

@@ -1,10 +1,15 @@
 import type { Caller } from "./keyring.ts";
 import type { ProblemKind } from "./problem-kinds.ts";
+import type { TableRow } from "./router.ts";
 
 /** The variables of a request. */
 export interface ApiEnv {
   Variables: {
     requestId: string;
+    /** The route of the request in the table of all of them; null where it has none. */
+    route: TableRow | null;
+    /** The network address of the caller; null where it is not known. */
+    address: string | null;
     /** The caller; it is not set for a public route. */
     caller: Caller;
     /** The UUID of the recipient whose token was sent. Whether that recipient still exists has not been checked. */

@@ -43,7 +43,7 @@ const unsettled = /^(|08.*|53.*|57.*|58.*|XX.*)$/;
 
 // The driver's own errors when a connection breaks bear no code.
 const driverMessages =
-  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed)/;
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end)/;
 
 /** The 503 for an error that says that the database is away, overloaded or in another's way; null for every other error. */
 export function toDatabaseProblem(error: unknown): Problem | null {

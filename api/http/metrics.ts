@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { type ConnectionCounts, createPoolGauge, durationBuckets } from "../../config/metrics.ts";
 import type { ProblemKind } from "./problem-kinds.ts";
+import type { RouteClassName } from "./route-classes.ts";
 import type { WakeTarget } from "../wakes.ts";
 
 /** The metrics of the API. No label can hold what a caller made up: their values are known beforehand, and few. */
@@ -12,6 +13,8 @@ export interface ApiMetrics {
   recordProblem(kind: ProblemKind): void;
   recordWake(target: WakeTarget, outcome: "sent" | "failed"): void;
   watchPool(name: string, pool: ConnectionCounts): void;
+  /** Shows how many requests of a class are under way, and wait to be. */
+  watchTurns(name: RouteClassName, turns: { underWay: number; waiting: number }): void;
   /** Sets how many deliveries may be due and unsent, and be for later, to be compared with those that are. */
   setLimits(limits: { maxUnsent: number; maxScheduled: number }): void;
 }
@@ -22,6 +25,8 @@ const limits: Partial<Record<ProblemKind, string>> = {
   "too-many-unsent": "unsent",
   "too-many-scheduled": "scheduled",
   "body-too-large": "body",
+  "too-slow": "time",
+  overloaded: "under_way",
 };
 
 export function createApiMetrics(registry = new Registry()): ApiMetrics {
@@ -48,7 +53,7 @@ export function createApiMetrics(registry = new Registry()): ApiMetrics {
   });
   const refusals = new Counter({
     name: "tidings_requests_refused_total",
-    help: "Requests refused by a limit: of requests a minute, of unsent deliveries, of scheduled ones, of the body's size",
+    help: "Requests refused by a limit: of requests a minute or of one caller's under way, of unsent deliveries, of scheduled ones, of the body's size, of the time it takes, of what is under way",
     labelNames: ["limit"],
     registers,
   });
@@ -72,6 +77,19 @@ export function createApiMetrics(registry = new Registry()): ApiMetrics {
     registers,
   });
   const pools = createPoolGauge(registry);
+  const watched = new Map<RouteClassName, { underWay: number; waiting: number }>();
+  new Gauge({
+    name: "tidings_http_requests_open",
+    help: "Requests by the class of their route that are under way, or wait for their turn",
+    labelNames: ["class", "state"],
+    registers,
+    collect() {
+      for (const [name, { underWay, waiting }] of watched) {
+        this.set({ class: name, state: "under_way" }, underWay);
+        this.set({ class: name, state: "waiting" }, waiting);
+      }
+    },
+  });
 
   return {
     registry,
@@ -91,5 +109,6 @@ export function createApiMetrics(registry = new Registry()): ApiMetrics {
       unsent.set(maxUnsent);
       scheduled.set(maxScheduled);
     },
+    watchTurns: (name, turns) => void watched.set(name, turns),
   };
 }

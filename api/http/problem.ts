@@ -11,6 +11,9 @@ export interface FieldError {
   message: string;
 }
 
+/** Faults that an answer lists. All others are counted. */
+const mostErrors = 100;
+
 /** The `type` of problem details, by which callers tell kinds apart. */
 export const problemType = (kind: ProblemKind) => `urn:tidings:problem:${kind}`;
 
@@ -47,7 +50,8 @@ export class Problem extends Error {
       status,
       ...(this.message && { detail: this.message }),
       requestId,
-      ...(this.errors.length > 0 && { errors: this.errors }),
+      ...(this.errors.length > 0 && { errors: this.errors.slice(0, mostErrors) }),
+      ...(this.errors.length > mostErrors && { moreErrors: this.errors.length - mostErrors }),
     };
     return c.body(JSON.stringify(body), status, {
       ...this.headers,
@@ -63,7 +67,7 @@ export function invalid(errors: readonly FieldError[]): Problem {
     "invalid",
     errors.length === 1 && first
       ? `${first.field || `the ${first.in}`}: ${first.message}`
-      : `${errors.length} faults, listed in errors`,
+      : `${errors.length} faults, ${errors.length > mostErrors ? `the first ${mostErrors} of them ` : ""}listed in errors`,
     { errors },
   );
 }
@@ -103,6 +107,13 @@ export const problemDetails = z
         }),
       )
       .optional()
-      .openapi({ description: "Each fault of the request, and its mend" }),
+      .openapi({
+        description: `Each fault of the request, and its mend: the first ${mostErrors} of them`,
+      }),
+    moreErrors: z
+      .number()
+      .int()
+      .optional()
+      .openapi({ description: "How many faults there are beside those", example: 12 }),
   })
   .openapi("Problem");

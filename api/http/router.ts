@@ -3,11 +3,13 @@ import type { MiddlewareHandler } from "hono";
 import type { Pool } from "pg";
 import type { Logger } from "pino";
 import type { Role } from "../../domain/role.ts";
+import { type Scope, scopeOf } from "../../domain/scope.ts";
 import type { PrismaClient } from "../../prisma/generated/client.ts";
-import { requireRole } from "./auth.ts";
+import { requireKey } from "./auth.ts";
 import type { ApiEnv } from "./context.ts";
 import type { ApiMetrics } from "./metrics.ts";
 import { invalid, problemDetails } from "./problem.ts";
+import type { RouteClassName } from "./route-classes.ts";
 import { fieldErrors } from "./validation.ts";
 import type { Wakes } from "../wakes.ts";
 
@@ -18,6 +20,10 @@ export interface ApiDeps {
   pool: Pool;
   /** Connections for the statement that accepts notifications, and for nothing else. */
   acceptPool: Pool;
+  /** Connections for what is looked up to let a request in and to accept, and for nothing else. */
+  lookupPool: Pool;
+  /** Connections for routes that need no key, and for nothing else. */
+  publicPool: Pool;
   wakes: Wakes;
   /** Resolves if Temporal answers, soon; rejects if it does not. */
   probeTemporal: () => Promise<void>;
@@ -36,6 +42,10 @@ interface ApiConfig {
   /** Sign what recipients hold: the newest comes first (domain/tokens.ts). */
   tokenSecrets: readonly string[];
   bodyLimitBytes: number;
+  /** The names that the service goes by in a Host header; null: any. */
+  allowedHosts: readonly string[] | null;
+  /** Proxies before the API that tell the address of a caller in X-Forwarded-For. */
+  trustedProxies: number;
   /** The limit of each key that has none of its own. */
   requestsPerMinute: number;
   mailboxShards: number;
@@ -76,27 +86,78 @@ export function createRouter() {
 /** Who may use a route: the least role, a recipient for themselves, or everybody. All routes of a path take keys, or tokens, or neither. */
 export type Access = Role | "recipient" | "public";
 
-/** The extension of the OpenAPI document that holds the `access` of a route. */
+/** The extensions of the OpenAPI document that hold the access and the scope of a route. */
 export const accessExtension = "x-tidings-role";
+const scopeExtension = "x-tidings-scope";
+/** The class of a route, which the document does not show. */
+export const classExtension = "x-tidings-class";
+
+interface Admission {
+  access: Access;
+  /** How its requests are let in; it follows from `access` and the method where nothing is said (api/http/route-classes.ts). */
+  class?: RouteClassName;
+  /** What of it a narrowed key must have; it follows from the path, the method and the role where nothing is said. */
+  scope?: Scope;
+}
 
 /**
- * A route, as `createRoute` makes it, which only callers of the role `access` reach, and which refuses parameters that its
- * query does not know: a filter that is misspelt must not mean everything. The only way to define one: a test walks the
+ * A route, as `createRoute` makes it, which only callers of the role `access` reach whose key has its scope, and which refuses
+ * parameters that its query does not know: a filter that is misspelt must not mean everything. Its class says how much of it is
+ * let in at once, with what body and by when. The only way to define one: a test walks the
  * table of routes and finds those that were defined otherwise.
  */
 export function defineRoute<
   Path extends string,
-  Config extends Omit<RouteConfig, "path"> & { path: Path; access: Access },
->({ access, ...config }: Config) {
+  Config extends Omit<RouteConfig, "path"> & { path: Path } & Admission,
+>({ access, class: named, scope: narrowed, ...config }: Config) {
   const query = config.request?.query;
+  const role = access === "public" || access === "recipient" ? null : access;
+  const scope = role && (narrowed ?? scopeOf(config.method, config.path, role));
   const route = createRoute({
     ...config,
     ...(query instanceof z.ZodObject && { request: { ...config.request, query: query.strict() } }),
     [accessExtension]: access,
+    [classExtension]: named ?? classOf(access, config.method),
+    ...(scope && { [scopeExtension]: scope }),
     security: securityOf(access),
-    ...(access !== "public" && access !== "recipient" && { middleware: requireRole(access) }),
+    ...(role && scope && { middleware: requireKey({ role, scope }) }),
   } as RouteConfig);
   return route as unknown as ReturnType<typeof createRoute<Path, Config>>;
+}
+
+function classOf(access: Access, method: string): RouteClassName {
+  if (access === "public" || access === "recipient") return access;
+  return method === "get" ? "read" : "change";
+}
+
+/** A route as the table of all of them has it. */
+export interface TableRow {
+  /** The method in capitals. */
+  method: string;
+  path: string;
+  access: Access;
+  /** Null where no key is asked for. */
+  scope: Scope | null;
+  class: RouteClassName;
+  /** Whether it reads what a body says; one that does not takes any. */
+  readsBody: boolean;
+}
+
+/** The row of the table of a route that `defineRoute` made. */
+export function tableRow(route: RouteConfig): TableRow {
+  const {
+    [accessExtension]: access,
+    [scopeExtension]: scope = null,
+    [classExtension]: named,
+  } = route as RouteConfig & Record<string, unknown>;
+  return {
+    method: route.method.toUpperCase(),
+    path: route.path,
+    access: access as Access,
+    scope: scope as Scope | null,
+    class: named as RouteClassName,
+    readsBody: route.request?.body !== undefined,
+  };
 }
 
 function securityOf(access: Access) {

@@ -35,7 +35,7 @@ export const importDescription =
   "refused. CSV may have commas, semicolons, tabs or bars between cells, as its header shows or a line sep=; before it says; names of columns may be " +
   "spelt as address books export them, or are told by columns. A blank cell is a value left out, and a record may end early. ";
 
-/** The `request.body` of a route that imports a stream. `api/app.ts` must leave the body of its path unread. */
+/** The `request.body` of a route that imports a stream, which is of the class `import`, so that its body is left unread. */
 export function importBody(example: { csv: string; ndjson: string }) {
   return {
     required: true,

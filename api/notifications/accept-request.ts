@@ -1,6 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { NewNotification } from "../../domain/notification.ts";
+import { auditedAddress } from "../http/audit.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { answerWith, readKeyedRequest } from "../http/idempotency.ts";
 import type { Services } from "../services.ts";
@@ -26,7 +27,7 @@ export async function acceptInRequest(
       now: clock(),
     },
     notification,
-    { caller: c.get("caller").id, requestId, test },
+    { caller: c.get("caller").id, requestId, address: auditedAddress(c), test },
     readKeyedRequest(c),
   );
   for (const queue of queues) wakes.queue(queue, { requestId });

@@ -39,6 +39,8 @@ interface Deps {
 export interface Origin {
   caller: string;
   requestId: string;
+  /** The network address, as the audit trail has it. */
+  address: string | null;
   /** A try of a template. */
   test?: boolean;
 }
@@ -120,7 +122,7 @@ type Wanted = Omit<NewNotification, "sendAt"> & {
 async function tryToAccept(
   { accept, admission, now }: Deps,
   wanted: Wanted,
-  { caller, requestId, test = false }: Origin,
+  { caller, requestId, address, test = false }: Origin,
   version: NamedVersion,
   request: KeyedRequest | null,
   place: Reservation,
@@ -170,6 +172,7 @@ async function tryToAccept(
     bypassRateLimit: wanted.bypassRateLimit ?? false,
     actions: wanted.actions,
     auditId: wanted.bypassRateLimit ? newUuid(now) : null,
+    address,
   };
   const ask = (room: number) =>
     retryOnce(request, () => accept({ ...accepting, room: Math.max(0, room) }));

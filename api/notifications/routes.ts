@@ -85,6 +85,7 @@ const create = defineRoute({
   method: "post",
   path: "/v1/notifications",
   access: "sender",
+  class: "accept",
   summary: "Send a notification. 202 means that it is committed and will not be lost.",
   request: {
     headers: idempotencyHeaders,

@@ -18,6 +18,8 @@ const test = defineRoute({
   method: "post",
   path: "/v1/templates/{key}/test",
   access: "sender",
+  class: "accept",
+  scope: "notifications:write",
   summary:
     "Send a test message: a real notification with a version of this template, marked as a test",
   request: {

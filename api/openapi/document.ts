@@ -2,7 +2,7 @@ import { audienceComponents } from "../segments/audience.ts";
 import { headerComponents, problemComponents } from "./components.ts";
 import { guide } from "./guide.ts";
 import { completeOperation, type Operation, tagDescriptions, takesHeader } from "./operations.ts";
-import { type Access, accessExtension, type createRouter } from "../http/router.ts";
+import { type createRouter, type TableRow, tableRow } from "../http/router.ts";
 
 type App = ReturnType<typeof createRouter>;
 
@@ -61,22 +61,11 @@ export function openApiDocument(app: App): Record<string, unknown> {
   };
 }
 
-/** One row of the table of routes. */
-export interface TableRow {
-  /** The method in capitals. */
-  method: string;
-  path: string;
-  access: Access;
-}
-
-/** Lists every route with who may use it. It must be called when all routes have been added. */
-export function routeTable(app: App): TableRow[] {
-  return app.openAPIRegistry.definitions.flatMap((definition) => {
-    if (definition.type !== "route") return [];
-    const { method, path, [accessExtension]: access } = definition.route;
-    return [{ method: method.toUpperCase(), path, access: access as Access }];
-  });
-}
+/** Lists every route with how its requests are let in. It must be called when all routes have been added. */
+export const routeTable = (app: App): TableRow[] =>
+  app.openAPIRegistry.definitions.flatMap((definition) =>
+    definition.type === "route" ? [tableRow(definition.route)] : [],
+  );
 
 /** Finds the routes of a path, as a request has it, among those of a table. Every request asks: only those of as many parts are tried. */
 export function createPathMatcher(table: readonly TableRow[]): (path: string) => TableRow[] {

@@ -4,9 +4,9 @@ Notifies people, durably. A request that is answered with success is committed f
 
 ## Keys and roles
 
-Send an API key as \`Authorization: Bearer …\`. A key has a role: \`viewer\` reads and previews, \`sender\` also sends and changes
+Send an API key as \`Authorization: Bearer …\`. A key has a role: \`metrics\` reads \`/metrics\`, \`viewer\` reads and previews, \`sender\` also sends and changes
 things, and \`admin\` also manages keys, edits the policy and notification types, erases recipients, removes suppressions and reads the audit trail. \`x-tidings-role\` names
-the least role for each operation. Operations with \`recipient\` there take a recipient's token instead, sent in the same way:
+the least role for each operation, and \`x-tidings-scope\` its scope, such as \`notifications:write\`. A key that is limited to scopes can use only operations of these scopes. Operations with \`recipient\` there take a recipient's token instead, sent in the same way:
 a token is signed here, expires, and gives access to that recipient's own data only. \`/healthz\`, \`/readyz\`, this document and \`/docs\`, to which \`/\` redirects, need no key.
 
 ## Bodies
@@ -43,12 +43,14 @@ it, because a patch of one preference means the same whatever the others are.
 Each key may send a limited number of requests a minute: \`RateLimit\` and \`RateLimit-Policy\` show the current state, and beyond the limit the answer is 429
 with \`Retry-After\`. The answer is also 429 when too many accepted deliveries are due and unsent (\`too-many-unsent\`), or scheduled or held for later
 (\`too-many-scheduled\`), in all or for one recipient; nothing of the request was accepted then. One key cannot use all of either limit, and
-\`Retry-After\` estimates when there will be room. A body above the size limit is answered with 413.
+\`Retry-After\` estimates when there will be room. A body above the size limit is answered with 413, and one that arrives too slowly with 408. A limited number of
+requests of each kind is under way at once, by turns between callers. A caller with too many of one kind gets 429; if all callers together have too many, the answer
+is 503 (\`overloaded\`). Both have \`Retry-After\`, and nothing of the request was done.
 
 ## Problems
 
 Every error is a problem of RFC 9457, as \`application/problem+json\`. \`type\` identifies the kind of problem, \`detail\`
-says what to do, and \`errors\` lists each fault of the request with its place. \`requestId\` is also the header \`X-Request-Id\`: send your
+says what to do, and \`errors\` lists the faults of the request with their places: at most 100, and \`moreErrors\` is the number of further ones. \`requestId\` is also the header \`X-Request-Id\`: send your
 own to find a request again in logs, in the audit trail and on what it created. An unknown path is 404, a method that its path
 does not have is 405 with \`Allow\`, and an unknown or malformed id is 404. 503 with \`Retry-After\` is temporary.
 

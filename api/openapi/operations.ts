@@ -1,12 +1,13 @@
 import { unconditional } from "../http/etag.ts";
 import { exampleOf, type Schemas } from "./examples.ts";
-import { type Access, accessExtension } from "../http/router.ts";
+import { type Access, accessExtension, classExtension } from "../http/router.ts";
 
 type Content = Record<string, { schema?: unknown; example?: unknown; examples?: unknown }>;
 
 /** An operation of the document, as the generator writes it and as far as it is completed here. */
 export interface Operation {
   [accessExtension]: Access;
+  [classExtension]?: string;
   parameters?: { in: string; name: string; description?: string }[];
   requestBody?: { content: Content };
   responses: Record<string, { headers?: object; content?: Content }>;
@@ -70,6 +71,7 @@ function operationId(method: string, path: string): string {
  * headers of every answer, and examples of its bodies made from those in its schemas where it brings none.
  */
 export function completeOperation(operation: Operation, place: Place, schemas: Schemas): Operation {
+  const { [classExtension]: _, ...described } = operation;
   const { requestBody } = operation;
   const answers = Object.fromEntries(
     ownResponses(operation).map(([status, response]) => {
@@ -88,7 +90,7 @@ export function completeOperation(operation: Operation, place: Place, schemas: S
     problemStatuses(operation, place.method).map((status) => [status, problem(status)]),
   );
   return {
-    ...operation,
+    ...described,
     operationId: operationId(place.method, place.path),
     tags: [tagOf(place.path)],
     ...(requestBody && {
@@ -122,7 +124,7 @@ function problemStatuses(operation: Operation, method: string): string[] {
   const applies: Record<string, boolean> = {
     400: hasBody,
     401: true,
-    403: needsMore,
+    403: access !== "recipient",
     404: named,
     409:
       takesHeader(operation, "idempotency-key") ||

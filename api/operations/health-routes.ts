@@ -64,6 +64,7 @@ const health = defineRoute({
   method: "get",
   path: "/v1/health",
   access: "viewer",
+  class: "operations",
   summary: "Get the health of the system: good, fair or poor, with reasons",
   description:
     "Uses the thresholds of the current policy, and is measured at most every few seconds. /healthz and /readyz report whether a process serves.",

@@ -5,7 +5,8 @@ import type { Services } from "../services.ts";
 const scrape = defineRoute({
   method: "get",
   path: "/metrics",
-  access: "viewer",
+  access: "metrics",
+  class: "operations",
   summary: "Get metrics of this process and of the ledger, for Prometheus",
   responses: {
     200: {

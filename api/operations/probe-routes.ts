@@ -9,6 +9,7 @@ const alive = defineRoute({
   method: "get",
   path: "/healthz",
   access: "public",
+  class: "probe",
   summary: "Check that the process is alive. Depends on nothing else.",
   responses: responses(200, "The process is alive", z.object({ status: z.literal("ok") })),
 });
@@ -17,6 +18,7 @@ const ready = defineRoute({
   method: "get",
   path: "/readyz",
   access: "public",
+  class: "probe",
   summary:
     "Check that the process can serve. Needs the database, which has to take writes; without Temporal it is `degraded`, still accepts, and sends later.",
   responses: responses(
@@ -32,8 +34,8 @@ const ready = defineRoute({
 
 const databaseProbeMs = 2_000;
 
-export function healthRoutes({ acceptPool, probeTemporal }: Services) {
-  const probeWrites = createWriteProbe(acceptPool);
+export function healthRoutes({ lookupPool, probeTemporal }: Services) {
+  const probeWrites = createWriteProbe(lookupPool);
 
   async function probeDatabase(): Promise<void> {
     const fault = await withTimeout(databaseProbeMs, probeWrites()).catch(() => "away" as const);
@@ -45,16 +47,22 @@ export function healthRoutes({ acceptPool, probeTemporal }: Services) {
     throw new Problem("unavailable", detail, { headers: { "Retry-After": "2" } });
   }
 
+  let probing: ReturnType<typeof probe> | null = null;
+  const probe = () =>
+    Promise.all([
+      probeDatabase(),
+      probeTemporal().then(
+        () => "up" as const,
+        () => "down" as const,
+      ),
+    ]);
+  /** All who ask at the same time are told the same: anybody may ask, and each probe costs others something. */
+  const probeOnce = () => (probing ??= probe().finally(() => (probing = null)));
+
   return createRouter()
     .openapi(alive, (c) => c.json({ status: "ok" as const }, 200))
     .openapi(ready, async (c) => {
-      const [, temporal] = await Promise.all([
-        probeDatabase(),
-        probeTemporal().then(
-          () => "up" as const,
-          () => "down" as const,
-        ),
-      ]);
+      const [, temporal] = await probeOnce();
       return c.json(
         {
           status: temporal === "up" ? ("ready" as const) : ("degraded" as const),

@@ -73,6 +73,7 @@ const list = defineRoute({
   method: "get",
   path: "/v1/providers",
   access: "viewer",
+  class: "operations",
   summary: "List the providers that workers have or had, with their circuit breakers",
   responses: responses(200, "All providers", z.object({ items: z.array(provider) })),
 });
@@ -81,6 +82,7 @@ const get = defineRoute({
   method: "get",
   path: "/v1/providers/{name}",
   access: "viewer",
+  class: "operations",
   summary: "Get a provider",
   request: { params },
   responses: responses(200, "The provider", provider),

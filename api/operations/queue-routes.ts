@@ -12,6 +12,7 @@ const waiting = defineRoute({
   method: "get",
   path: "/v1/queues",
   access: "viewer",
+  class: "operations",
   summary: "Count waiting deliveries by queue, type, priority and reason",
   request: {
     query: z.object({

@@ -41,6 +41,7 @@ const preview = defineRoute({
   method: "post",
   path: "/v1/decisions/preview",
   access: "viewer",
+  class: "read",
   summary:
     "Preview what would happen to a message to a recipient, now or at a given time. Nothing is sent.",
   description:

@@ -122,6 +122,7 @@ const simulate = defineRoute({
   method: "post",
   path: "/v1/policies/simulate",
   access: "viewer",
+  class: "heavy",
   summary:
     "Simulate a changed policy on the recorded past: who would have received more, less, or later",
   description:

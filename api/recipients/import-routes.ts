@@ -10,12 +10,13 @@ import { importColumns } from "./import-columns.ts";
 import { createChangeSchema, modeParameter, writeModes } from "./write-mode.ts";
 import { storeRecipients } from "./upsert.ts";
 
-export const recipientImportPath = "/v1/recipients/import";
+const recipientImportPath = "/v1/recipients/import";
 
 const importRoute = defineRoute({
   method: "post",
   path: recipientImportPath,
   access: "sender",
+  class: "import",
   summary: "Create or change recipients from a stream of any length",
   description:
     "CSV with a header of external_id, email, phone, time_zone, locale and attributes.<name>, or one JSON object a line with externalId beside the fields of " +

@@ -15,7 +15,6 @@ import {
 } from "./store.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { readSegment, segmentParams } from "../segments/store.ts";
-import { createLimiter } from "../../lib/concurrency-limit.ts";
 import type { Services } from "../services.ts";
 
 const count = z
@@ -29,6 +28,7 @@ const preview = defineRoute({
   method: "post",
   path: "/v1/segments/preview",
   access: "viewer",
+  class: "heavy",
   summary: "How many recipients a filter holds, and the newest of them. Nothing is saved.",
   request: {
     body: jsonContent(
@@ -69,6 +69,7 @@ const countRoute = defineRoute({
   method: "get",
   path: "/v1/segments/{key}/count",
   access: "viewer",
+  class: "heavy",
   summary: "How many recipients a segment holds now",
   request: { params: segmentParams },
   responses: responses(200, "The count", z.object({ count })),
@@ -78,17 +79,14 @@ const members = defineRoute({
   method: "get",
   path: "/v1/segments/{key}/recipients",
   access: "viewer",
+  class: "heavy",
   summary: "The recipients that a segment holds now, the newest first",
   request: { params: segmentParams, query: z.object(pageQuery(recipientSorts)) },
   responses: responses(200, "A page", pageOf(recipientAnswer)),
 });
 
-/** A count may read every recipient: so many run at once that connections are left for accepting notifications. */
-const countsAtOnce = 2;
-
 export function segmentMemberRoutes({ prisma, pool }: Services) {
-  const limitCounts = createLimiter(countsAtOnce);
-  const countOf = (filter: RecipientFilter) => limitCounts(() => countRecipients(pool, { filter }));
+  const countOf = (filter: RecipientFilter) => countRecipients(pool, { filter });
   const filterOf = async (key: string) => {
     const found = await readSegment(prisma, key);
     if (!found) throw notFound("segment", "key");

@@ -35,7 +35,7 @@ import {
 import { addSuppression, importSuppressions } from "./store.ts";
 import type { Services } from "../services.ts";
 
-export const suppressionImportPath = "/v1/suppressions/import";
+const suppressionImportPath = "/v1/suppressions/import";
 
 const suppression = z
   .object({
@@ -161,6 +161,7 @@ const importRoute = defineRoute({
   method: "post",
   path: suppressionImportPath,
   access: "sender",
+  class: "import",
   summary: "Import suppressed addresses from a stream of any length",
   description:
     "CSV with the header `address` and optionally `channel` (default email), `reason` (default imported) and `note`, or one JSON object with these fields on each line. " +

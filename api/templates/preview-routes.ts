@@ -22,6 +22,7 @@ const preview = defineRoute({
   method: "post",
   path: "/v1/templates/{key}/preview",
   access: "viewer",
+  class: "render",
   summary: "What a recipient would get",
   request: {
     params: templateParams,

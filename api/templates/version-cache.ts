@@ -5,6 +5,7 @@ import {
   type TemplateVariables,
 } from "../../domain/templates/template-variables.ts";
 import type { Fault } from "../../domain/templates/template.ts";
+import { defineStatement, type Execute, executeIn } from "../../ledger/sql.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { type FieldError, invalid, jsonPointer } from "../http/problem.ts";
 import { archivedTemplate, unknownTemplate } from "./store.ts";
@@ -22,11 +23,25 @@ export type NamedVersion = PinnedVersion | { kind: "unusable"; error: FieldError
 /** How many versions are cached: the most recently used. */
 const keptVersions = 500;
 
-/** A client of the transaction, or outside of one: work within a transaction must not wait for a second connection of its pool. */
-type Client = Pick<Prisma.TransactionClient, "template" | "templateVersion">;
+const findStatement = defineStatement<
+  { key: string; version: number | null },
+  {
+    archivedAt: Date | null;
+    id: string | null;
+    version: number;
+    variables: TemplateVariables;
+  }
+>(
+  `SELECT t.archived_at AS "archivedAt", v.id, v.version, v.variables
+   FROM templates t LEFT JOIN template_versions v ON v.template_id = t.id AND v.version = coalesce(:version::int, t.active_version)
+   WHERE t.key = :key::text`,
+);
 
-/** Finds template versions, and checks data against them. One an API process. */
-export function createTemplateVersions(prisma: Client) {
+/**
+ * Finds template versions, and checks data against them. One an API process. Work within a transaction finds them by that, for it must not
+ * wait for a second connection.
+ */
+export function createTemplateVersions(execute: Execute) {
   // Versions are immutable; which one is active is not.
   const kept = new Map<string, PinnedVersion>();
   const name = ({ key, version }: TemplateReference) => `${key}@${version ?? "active"}`;
@@ -38,32 +53,17 @@ export function createTemplateVersions(prisma: Client) {
   }
 
   /** The version meant, the active one where none is named. */
-  async function find(
-    reference: TemplateReference,
-    client: Client = prisma,
-  ): Promise<NamedVersion> {
+  async function find(reference: TemplateReference, by: Execute = execute): Promise<NamedVersion> {
     const { key, version } = reference;
-    const template = await client.template.findUnique({
-      where: { key },
-      select: { id: true, activeVersion: true, archivedAt: true },
-    });
-    if (!template) return unusable("/key", unknownTemplate);
-    if (template.archivedAt) return unusable("/key", archivedTemplate(key));
-    const row = await client.templateVersion.findUnique({
-      where: {
-        templateId_version: {
-          templateId: template.id,
-          version: version ?? template.activeVersion,
-        },
-      },
-      select: { id: true, version: true, variables: true },
-    });
-    if (!row) return unusable("", "names no version of a template");
+    const [row] = await by(findStatement, { key, version: version ?? null });
+    if (!row) return unusable("/key", unknownTemplate);
+    if (row.archivedAt) return unusable("/key", archivedTemplate(key));
+    if (row.id === null) return unusable("", "names no version of a template");
     const found: PinnedVersion = {
       kind: "pinned",
       id: row.id,
       version: row.version,
-      checkData: compileVariables(row.variables as TemplateVariables),
+      checkData: compileVariables(row.variables),
     };
     keep(reference, found);
     return found;
@@ -100,13 +100,13 @@ export const fieldErrors = (faults: readonly Fault[]): FieldError[] =>
     message,
   }));
 
-/** The version that a body's `template` and `data` fit, as `client` sees it; throws the problem otherwise. */
+/** The version that a body's `template` and `data` fit, as the transaction sees it; throws the problem otherwise. */
 export async function pinVersion(
   versions: TemplateVersions,
-  client: Client,
+  client: Prisma.TransactionClient,
   { template, data }: { template: TemplateReference; data: Record<string, unknown> },
 ): Promise<PinnedVersion> {
-  const version = await versions.find(template, client);
+  const version = await versions.find(template, executeIn(client));
   if (version.kind === "unusable") throw invalid([version.error]);
   const errors = dataErrors(version.checkData, data);
   if (errors.length > 0) throw invalid(errors);

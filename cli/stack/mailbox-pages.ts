@@ -1,4 +1,5 @@
 import { createServer, type Server } from "node:http";
+import { isAllowedHost, loopbackHosts } from "../../lib/allowed-hosts.ts";
 
 /** A message as the mailbox took it. */
 export interface KeptMessage {
@@ -12,7 +13,10 @@ export interface KeptMessage {
   raw: Buffer;
 }
 
-/** `GET /` lists the newest messages first (HTML to a browser, else JSON), `GET /messages/:number` shows one as it came. */
+/**
+ * `GET /` lists the newest messages first (HTML to a browser, else JSON), `GET /messages/:number` shows one as it came. It is only for
+ * who asks for this machine by name: a page of somebody else, whose own name leads here, must not read messages.
+ */
 export function createPages(kept: readonly KeptMessage[]): Server {
   return createServer((request, response) => {
     const answer = (status: number, type: string, body: string | Buffer) =>
@@ -20,10 +24,14 @@ export function createPages(kept: readonly KeptMessage[]): Server {
         .writeHead(status, {
           "content-type": `${type}; charset=utf-8`,
           "x-content-type-options": "nosniff",
+          "cache-control": "no-store",
           "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
         })
         .end(body);
-    const { pathname } = new URL(request.url ?? "/", "http://mailbox");
+    // A path may begin with two slashes, and is then no URL.
+    const pathname = (request.url ?? "/").split("?", 1)[0]!;
+    if (!isAllowedHost(loopbackHosts, request.headers.host ?? ""))
+      return answer(421, "text/plain", "Ask for localhost: the mailbox is for this machine.\n");
     const number = /^\/messages\/(\d+)$/.exec(pathname)?.[1];
     const message = number && kept.find((candidate) => candidate.number === Number(number));
     if (message) answer(200, "text/plain", message.raw);

@@ -167,7 +167,7 @@ describe("a route for recipients", () => {
   app.use(
     authenticate({
       keyring: createKeyring({
-        prisma: {} as never,
+        pool: {} as never,
         bootstrapKey: apiKey,
         clock: () => new Date(),
       }),

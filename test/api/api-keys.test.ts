@@ -40,7 +40,11 @@ describe("a key", () => {
   it("is refused at once where it was revoked, and soon everywhere", async () => {
     const { id, secret } = await makeKey(api, { role: "sender" });
     let now = new Date();
-    const elsewhere = createKeyring({ prisma: api.prisma, bootstrapKey: apiKey, clock: () => now });
+    const elsewhere = createKeyring({
+      pool: api.lookupPool,
+      bootstrapKey: apiKey,
+      clock: () => now,
+    });
     expect(await elsewhere.findCaller(secret)).toMatchObject({ id, role: "sender" });
     expect(await reads(secret)).toBe(200);
     const { status, body } = await api.send("POST", `/v1/api-keys/${id}/revoke`);
@@ -55,7 +59,7 @@ describe("a key", () => {
   it("is good until it expires", async () => {
     const { secret } = await makeKey(api, { role: "viewer", expiresAt: "2090-01-01T00:00:00Z" });
     let now = new Date("2089-12-31T23:59:59Z");
-    const then = createKeyring({ prisma: api.prisma, bootstrapKey: apiKey, clock: () => now });
+    const then = createKeyring({ pool: api.lookupPool, bootstrapKey: apiKey, clock: () => now });
     expect(await then.findCaller(secret)).not.toBeNull();
     now = new Date("2090-01-01T00:00:10Z");
     expect(await then.findCaller(secret)).toBeNull();

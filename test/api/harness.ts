@@ -1,8 +1,15 @@
 import { createApp } from "../../api/app.ts";
 import { createApiMetrics } from "../../api/http/metrics.ts";
-import { createAcceptPool, createPool } from "../../api/http/pool.ts";
+import {
+  createAcceptPool,
+  createLookupPool,
+  createPool,
+  createPublicPool,
+} from "../../api/http/pool.ts";
 import type { ApiDeps } from "../../api/http/router.ts";
 import { createLogger } from "../../config/logger.ts";
+import type { Role } from "../../domain/role.ts";
+import type { Scope } from "../../domain/scope.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 
 export const apiKey = "test-key-of-at-least-24-characters";
@@ -37,11 +44,15 @@ export async function startApi({
   const logger = createLogger("api", "debug", { write: (line) => void logged.push(line) });
   const pool = createPool({ url: database.url, connections: 10, logger });
   const acceptPool = createAcceptPool({ url: database.url, connections: 4, logger });
+  const lookupPool = createLookupPool({ url: database.url, connections: 2, logger });
+  const publicPool = createPublicPool({ url: database.url, connections: 2, logger });
   const metrics = createApiMetrics();
   const app = createApp({
     prisma,
     pool,
     acceptPool,
+    lookupPool,
+    publicPool,
     metrics,
     wakes: {
       queue: (name) => void woken.push(name),
@@ -54,6 +65,8 @@ export async function startApi({
       apiKey,
       tokenSecrets: [tokenSecret],
       bodyLimitBytes: 1_048_576,
+      allowedHosts: null,
+      trustedProxies: 0,
       requestsPerMinute: 1_000_000,
       mailboxShards: 4,
       campaignLanes: 8,
@@ -91,7 +104,7 @@ export async function startApi({
   }
 
   async function stop(): Promise<void> {
-    await Promise.all([pool.end(), acceptPool.end()]);
+    await Promise.all([pool.end(), acceptPool.end(), lookupPool.end(), publicPool.end()]);
     if (!given) await database.drop();
   }
 
@@ -103,6 +116,8 @@ export async function startApi({
     prisma,
     pool,
     acceptPool,
+    lookupPool,
+    publicPool,
     woken,
     logged,
     send,
@@ -148,7 +163,7 @@ export async function seed({ send }: Api, count: number): Promise<void> {
 /** A key as the API makes it: its id, its secret. */
 export async function makeKey(
   { send }: Api,
-  wanted: { role: "admin" | "sender" | "viewer"; requestsPerMinute?: number; expiresAt?: string },
+  wanted: { role: Role; scopes?: Scope[]; requestsPerMinute?: number; expiresAt?: string },
 ): Promise<{ id: string; secret: string }> {
   const { status, body } = await send("POST", "/v1/api-keys", { name: "a test", ...wanted });
   if (status !== 201) throw new Error(JSON.stringify(body));

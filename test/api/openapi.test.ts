@@ -77,7 +77,15 @@ describe("the OpenAPI document", () => {
   it("tells of the problems that each operation can have", () => {
     const statuses = (id: string) =>
       Object.keys(operations.find(({ operationId }) => operationId === id)!.answers);
-    expect(statuses("getCampaignsById")).toEqual(["200", "401", "404", "422", "429", "default"]);
+    expect(statuses("getCampaignsById")).toEqual([
+      "200",
+      "401",
+      "403",
+      "404",
+      "422",
+      "429",
+      "default",
+    ]);
     expect(statuses("postNotifications")).toEqual(
       expect.arrayContaining(["202", "400", "401", "403", "409", "413", "415", "422", "429"]),
     );

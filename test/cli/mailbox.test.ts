@@ -1,4 +1,5 @@
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createTransport, type Transporter } from "nodemailer";
@@ -92,5 +93,23 @@ describe("the mailbox", () => {
     expect(listed[0]).toMatchObject({ subject: "Number 5", to: ["ada@example.org"] });
     expect(logged()).toHaveLength(5);
     expect((await fetch(`${page}/messages/2`)).status).toBe(404);
+  });
+
+  it("is shown to who asks for this machine only, whatever the path", async () => {
+    const get = (path: string, host?: string) =>
+      new Promise<number>((resolve, reject) => {
+        const sent = request(page, { path, ...(host && { headers: { host } }) }, (response) => {
+          response.resume();
+          resolve(response.statusCode!);
+        });
+        sent.on("error", reject);
+        sent.end();
+      });
+    expect(await get("/", "evil.example")).toBe(421);
+    expect(await get("/messages/1", `localhost.evil.example:${new URL(page).port}`)).toBe(421);
+    expect(await get("/", "localhost")).toBe(200);
+    for (const path of ["//", "//messages/1", "/%"])
+      expect([path, await get(path)]).toEqual([path, 404]);
+    expect(await get("/?page=1")).toBe(200);
   });
 });
