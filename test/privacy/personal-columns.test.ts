@@ -16,9 +16,9 @@ const impersonal: Record<string, Record<string, readonly string[]>> = {
     campaigns: ["email"],
     gates: ["key"],
   },
-  "ids of callers and of what they changed, and codes": {
-    api_keys: ["created_by", "prefix"],
-    audit_entries: ["action", "actor", "resource"],
+  "ids and addresses of callers and of what they changed, and codes": {
+    api_keys: ["created_by", "prefix", "scopes"],
+    audit_entries: ["action", "actor", "address", "resource"],
     campaigns: ["created_by"],
     events: ["dedup_key", "kind"],
     groups: ["adapted"],
