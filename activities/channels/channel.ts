@@ -34,6 +34,8 @@ export interface SendRequest {
    * where it does not say `open`. `waits`: `retry` is called once it may say something else; `closed`: it never will.
    */
   begin(retry: () => void): GateAnswer;
+  /** Called when the message takes so long to make that this is done apart: what room it had is others' meanwhile. */
+  setApart?(): void;
 }
 
 /** What became of a request. Never an exception: a fault of one message is no fault of its neighbours. */

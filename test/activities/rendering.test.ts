@@ -64,7 +64,7 @@ function worker(port: number, inFlightBound: number) {
 const bomb =
   "{% for i in (1..99999) %}{% for j in (1..1000) %}{{ recipient.attributes.firstName }}{% endfor %}{% endfor %}";
 
-it("a critical message of another sender leaves before one of sixty that take too long has ended", async () => {
+it("a critical message of another sender leaves before sixty that take too long, and so does one behind them", async () => {
   const { pool, seed } = database;
   const count = async (what: string) => Number((await pool.query(what)).rows[0].count);
   const ended = () =>
@@ -83,6 +83,8 @@ it("a critical message of another sender leaves before one of sixty that take to
     queue: mailboxQueue,
     templateVersionId: await seed.templateVersion(bomb),
   });
+  // Behind them, of their queue.
+  await seed.notification({ recipientIds: [someone!], queue: mailboxQueue });
   const bombs = delivery(mailboxQueue);
   // The first of them is being made.
   await expect
@@ -90,10 +92,10 @@ it("a critical message of another sender leaves before one of sixty that take to
     .toBeGreaterThan(0);
   await seed.notification({ recipientIds: [someone!], queue: criticalQueue, priority: "critical" });
   await critical(criticalQueue);
-  expect(endedAtReceipt).toHaveLength(1);
-  // One may have been on its way out before the critical message was asked for.
-  expect(endedAtReceipt[0]).toBeLessThanOrEqual(1);
   await bombs;
+  expect(endedAtReceipt).toHaveLength(2);
+  // Some may have ended before the critical message was asked for.
+  for (const before of endedAtReceipt) expect(before).toBeLessThan(3);
 
   // When their turn comes, three in a row have been enough, and the others say so.
   for (let rest = 60; rest > 0;) {

@@ -96,7 +96,8 @@ describe("a message that takes long to make", () => {
       ),
       email.send(heavy(20)).then((result) => order.push(`heavy ${said(result)}`)),
     ]);
-    expect(order.filter((line) => line.includes("takes more than"))).toHaveLength(2);
+    const before = order.slice(0, order.indexOf("heavy sent"));
+    expect(before.length).toBeLessThanOrEqual(2);
     expect(order).toContain("heavy sent");
   });
 });

@@ -8,7 +8,7 @@ import { LimitRow } from "../../../domain/templates/limit-row.ts";
 import { TemplateError } from "../../../domain/templates/template.ts";
 import { createThread, ThreadFault, type Thread } from "../../../lib/thread.ts";
 import { TurnShare } from "../../../lib/turn-share.ts";
-import type { SendResult } from "../channel.ts";
+import type { SendRequest, SendResult } from "../channel.ts";
 import { type ComposeRequest, createComposer } from "./compose.ts";
 import type { Composed, ComposeTask } from "./compose-thread.ts";
 import type { Message } from "./smtp-job.ts";
@@ -125,13 +125,17 @@ export class Rendering {
   }
 
   /** Makes a message in the thread, if it is its turn. */
-  async renderApart(request: ComposeRequest, to: Mailbox): Promise<Rendered> {
+  async renderApart(
+    request: ComposeRequest & Pick<SendRequest, "setApart">,
+    to: Mailbox,
+  ): Promise<Rendered> {
     const version = this.#versionOf(request);
     const refused = this.#refusal(version);
     if (refused) return { result: refused };
     const key = request.templateVersionId;
     if (!this.#hasPlace(key, version)) return { result: this.#hold(version) };
     this.#apart += 1;
+    request.setApart?.();
     try {
       const made = await this.#compose(key, version, request, to);
       if (made.kind === "made") {
