@@ -173,14 +173,17 @@ async function main(): Promise<void> {
     delivery: createChannels([email("delivery")]),
     critical: createChannels([email("critical", criticalConnections)]),
   };
-  const queueListener = createQueueListener({ url: environment.DATABASE_URL, logger });
+  // A trace goes from its caller to the dispatch by way of Temporal, which carries its context.
+  const queueListener = tracing
+    ? null
+    : createQueueListener({ url: environment.DATABASE_URL, logger });
   const set = await createWorkers({
     connection,
     client,
     pool,
     clock,
     attention,
-    listener: queueListener,
+    ...(queueListener && { listener: queueListener }),
     channels,
     gates,
     retry: {
@@ -237,7 +240,7 @@ async function main(): Promise<void> {
     Math.max(0, stoppingSince + shutdownForceMs - performance.now()),
     settleAndClose(set, channels),
   ).catch(() => logger.warn("stopping, though not every server has answered"));
-  await Promise.all([breakers.close(), gates.close(), queueListener.close()]);
+  await Promise.all([breakers.close(), gates.close(), queueListener?.close()]);
   await pool.end();
   await connection.close();
   await tracing?.stop();

@@ -190,9 +190,10 @@ describe("quiet hours", () => {
     const recipient = await person({ quietHours: [{ start: at(start), end: at(after(120)) }] });
     for (const type of ["report.weekly", "habit.reminder", "task.deadline"])
       for (let n = 0; n < 2; n++) await owe(recipient, start, { type });
+    const { dispatch, requests } = worker();
+    await dispatch(start);
     // Its window is not over when the night is.
     await owe(recipient, after(110), { type: "report.weekly", priority: "low" });
-    const { dispatch, requests } = worker();
     await dispatch(after(111));
     for (const [minute, sent] of [
       [120, 1],
