@@ -1,5 +1,6 @@
 import { publicId } from "../../domain/ids.ts";
 import { recipientReference } from "../../domain/recipient.ts";
+import { createGatherer } from "../../lib/gathering.ts";
 import { withAuditedTransaction } from "../http/idempotency.ts";
 import { createRouter, defineRoute, problemResponse } from "../http/router.ts";
 import type { Services } from "../services.ts";
@@ -33,9 +34,30 @@ export function recipientLinkRoutes(services: Services) {
   });
 }
 
+/** Recipients that are looked up by one statement, of which there is one under way at most: whoever holds a token may ask as often as they like. */
+const lookedUpTogether = 500;
+
+const epochsSql = {
+  name: "find-links-epochs",
+  text: `SELECT id, links_epoch AS epoch FROM recipients WHERE id = ANY($1::uuid[])`,
+};
+
 /** Reads what tokens of a recipient, a UUID, have to bear; null where there is no such recipient. */
-export const createEpochReader =
-  ({ prisma }: Pick<Services, "prisma">) =>
-  async (id: string): Promise<number | null> =>
-    (await prisma.recipient.findUnique({ where: { id }, select: { linksEpoch: true } }))
-      ?.linksEpoch ?? null;
+export function createEpochReader({ lookupPool }: Pick<Services, "lookupPool">) {
+  const readEpochs = async (ids: readonly string[]) => {
+    const values = [[...new Set(ids)]];
+    const { rows } = await lookupPool.query<{ id: string; epoch: number }>({
+      ...epochsSql,
+      values,
+    });
+    const found = new Map(rows.map(({ id, epoch }) => [id, epoch]));
+    return ids.map((id) => found.get(id) ?? null);
+  };
+  return createGatherer<string, number | null>({
+    doTogether: readEpochs,
+    doApart: async (id) => (await readEpochs([id]))[0]!,
+    isOneItemsFault: () => false,
+    most: lookedUpTogether,
+    atOnce: 1,
+  });
+}
