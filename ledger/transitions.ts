@@ -74,8 +74,19 @@ export const cancelSql = (from: string) => `
     status: "(CASE WHEN unknown THEN 'unknown' ELSE 'cancelled' END)::delivery_status",
     reason: "CASE WHEN unknown THEN 'outcome_unknown' ELSE :cause::text END",
     groupId: "CASE WHEN unknown THEN group_id END",
+    attempt: {
+      provider: "NULL",
+      outcome: ifCutOff("'unknown'::attempt_outcome"),
+      failure: ifCutOff("'interrupted'"),
+      response: "NULL",
+      startedAt: ifCutOff("ledger_now()"),
+      finishedAt: ifCutOff("ledger_now()"),
+    },
   })}
   SELECT id, campaign_id AS "campaignId", queue, group_id AS "groupId" FROM taken`;
+
+/** Of a row that was taken while its lease had run out: a hand-over that nobody will ever say anything of, which counts as an attempt. */
+const ifCutOff = (value: string) => `CASE WHEN lease_token IS NOT NULL THEN ${value} END`;
 
 /**
  * Gives locked rows another priority. A row that policy defers is decided again, outside its group; that it was deferred stays

@@ -152,7 +152,7 @@ describe.each(cancels)("%s", (_, cancel, cause) => {
     expect((await rowOf(row.id)).status).toBe("cancelled");
   });
 
-  it("ends a delivery whose hand-over was cut off as unknown", async () => {
+  it("ends a delivery whose hand-over was cut off as unknown, with that attempt", async () => {
     const row = await waiting();
     await change(
       row.id,
@@ -164,6 +164,11 @@ describe.each(cancels)("%s", (_, cancel, cause) => {
       reason: "outcome_unknown",
       leaseToken: null,
     });
+    const { rows } = await database.pool.query(
+      "SELECT number, outcome, failure FROM attempts WHERE delivery_id = $1",
+      [row.id],
+    );
+    expect(rows).toEqual([{ number: 1, outcome: "unknown", failure: "interrupted" }]);
   });
 
   it("leaves a delivery that is being handed over", async () => {
