@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { createService, type Service } from "../cli/demo/service.ts";
+import type { Service } from "../cli/demo/service.ts";
 import { startProgress } from "../cli/demo/progress.ts";
 import { startTemporaryStack } from "../cli/demo/temporary-stack.ts";
 import { withTimeout } from "../lib/timeout.ts";
 import { type DatabaseMeter, meterDatabase } from "./database-work.ts";
 import { type Hops, startHops } from "./hop-process.ts";
 import { type LoneTimes, sendBesideCampaign } from "./beside-campaign.ts";
-import { audience, data, person, roomyLimits, template } from "./message.ts";
+import { data, person } from "./message.ts";
+import { prepareService } from "./prepare-service.ts";
 import { percentile } from "./percentile.ts";
 import { createRandom } from "./random.ts";
 import { type Sink, startSink } from "./sink-process.ts";
@@ -76,15 +77,8 @@ export async function benchLatency({
     say("starting the stack");
     const stack = await startTemporaryStack({ environment, say, smtpUrl: sink.url });
     try {
-      const service = createService({ url: stack.urls.api, apiKey: stack.apiKey });
+      const service = await prepareService(stack, recipients);
       const database = await meterDatabase(stack);
-      await service.changePolicy(roomyLimits);
-      await service.importRecipients("application/x-ndjson", audience(recipients));
-      await service.createTemplate({
-        key: "weekly",
-        name: "Weekly summary",
-        content: { email: template },
-      });
       const hops = await startHops(stack.temporalAddress);
       try {
         const send = lonelySender(service, sink);

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { createService, type Service } from "../cli/demo/service.ts";
+import type { Service } from "../cli/demo/service.ts";
 import { startProgress } from "../cli/demo/progress.ts";
 import { type DatabaseWork, meterDatabase } from "./database-work.ts";
 import { judgeAccount } from "./judge-account.ts";
-import { audience, data, person, roomyLimits, template } from "./message.ts";
+import { data, person } from "./message.ts";
+import { prepareService } from "./prepare-service.ts";
 import { percentile } from "./percentile.ts";
 import { type Sink, startSink } from "./sink-process.ts";
 import { meterProcesses } from "./processes.ts";
@@ -63,14 +64,7 @@ export async function benchMailbox({
       smtpUrl: sink.url,
     });
     try {
-      const service = createService({ url: stack.urls.api, apiKey: stack.apiKey });
-      await service.changePolicy(roomyLimits);
-      await service.importRecipients("application/x-ndjson", audience(recipients));
-      await service.createTemplate({
-        key: "weekly",
-        name: "Weekly summary",
-        content: { email: template },
-      });
+      const service = await prepareService(stack, recipients);
 
       const startedAt = new Date();
       const one = await measureWork(stack, async () => {

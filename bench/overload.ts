@@ -3,12 +3,13 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createService, type Service } from "../cli/demo/service.ts";
+import type { Service } from "../cli/demo/service.ts";
 import { compiled } from "../cli/stack/guarded.ts";
 import { startTemporaryStack, type TemporaryStack } from "../cli/demo/temporary-stack.ts";
 import { parsePublicId } from "../domain/ids.ts";
 import { createTokens } from "../domain/tokens.ts";
-import { audience, data, person, roomyLimits, template } from "./message.ts";
+import { data, person } from "./message.ts";
+import { prepareService } from "./prepare-service.ts";
 import { percentile } from "./percentile.ts";
 import { type Sink, startSink } from "./sink-process.ts";
 
@@ -86,14 +87,7 @@ export async function benchOverload({
     say("starting the stack");
     const stack = await startTemporaryStack({ environment, say, smtpUrl: sink.url });
     try {
-      const service = createService({ url: stack.urls.api, apiKey: stack.apiKey });
-      await service.changePolicy(roomyLimits);
-      await service.importRecipients("application/x-ndjson", audience(recipients));
-      await service.createTemplate({
-        key: "weekly",
-        name: "Weekly summary",
-        content: { email: template },
-      });
+      const service = await prepareService(stack, recipients);
       const plan = await prepareAttack(stack, service, attacks);
       const honest = await makeKey(stack, "sender");
       say(`measuring for ${seconds} s without attackers`);
