@@ -50,8 +50,8 @@ export class ChannelQueue {
   add(waiting: WaitingJob): void {
     const { items, released } = waiting.job.message;
     const { campaignId, priority } = items[0]!.delivery;
-    const isBehind = released || (priority !== "critical" && this.#isHeldBackBefore(waiting));
-    const of = campaignId !== null ? "campaigns" : isBehind ? "heldBack" : "asked";
+    const isBehind = () => released || (priority !== "critical" && this.#isHeldBackBefore(waiting));
+    const of = campaignId !== null ? "campaigns" : isBehind() ? "heldBack" : "asked";
     this.#classes[of].push(waiting);
   }
 
