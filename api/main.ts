@@ -5,7 +5,7 @@ import { apiVariables, ConfigurationError, readEnvironment } from "../config/env
 import { createLogger } from "../config/logger.ts";
 import { processRegistry } from "../config/metrics.ts";
 import { createLedgerClock } from "../ledger/clock.ts";
-import { tellListener } from "../ledger/queue-listener.ts";
+import { notifyListener } from "../ledger/queue-listener.ts";
 import { zoneFolders } from "../config/system-clocks.ts";
 import { temporalClient, temporalSettings } from "../config/temporal.ts";
 import { startTracing } from "../config/tracing.ts";
@@ -83,7 +83,7 @@ const before = (deadlineMs: number, call: () => Promise<unknown>) =>
   temporal.withDeadline(Date.now() + deadlineMs, call);
 const wakes = createWakes({
   wakeQueue: async (queue, wake) => {
-    if (await tellListener(acceptPool, queue).catch(() => false)) return;
+    if (await notifyListener(acceptPool, queue).catch(() => false)) return;
     await before(wakeDeadlineMs, () => wakeQueue(temporal, queue, wake));
   },
   wakeCampaign: async (campaignId, wake) =>

@@ -17,19 +17,19 @@ const retryMs = 10_000;
 
 /** That somebody listens to a queue. */
 export interface Listening {
-  /** Is it sure to be told? Once it is not, it never is again. */
+  /** Is it sure to be notified? Once it is not, it never is again. */
   readonly hears: boolean;
-  /** Whoever tells of the queue from now on is not heard. What was committed before that is there to be read once this resolves. */
+  /** Notifications of the queue are not heard from now on. What was committed before that is there to be read once this resolves. */
   end(): Promise<void>;
 }
 
-/** Hears, over one connection, what `tellListener` says of queues. */
+/** Receives, over one connection, the notifications that `notifyListener` sends. */
 export interface QueueListener {
   /**
-   * Has `told` called when somebody tells of the queue, and once more when nothing can be heard any more. Null where nobody can
-   * listen at present: to queues that are not told of, to one that somebody listens to, or without a connection that hears.
+   * Has `onNotified` called when somebody notifies of the queue, and once more when nothing can be heard any more. Null where nobody can
+   * listen at present: to queues of which nobody notifies, to one that somebody listens to, or without a connection that hears.
    */
-  listen(queue: string, told: () => void): Promise<Listening | null>;
+  listen(queue: string, onNotified: () => void): Promise<Listening | null>;
   close(): Promise<void>;
 }
 
@@ -65,12 +65,12 @@ export function createQueueListener({
   }
 
   return {
-    async listen(queue, told) {
+    async listen(queue, onNotified) {
       if (closed || performance.now() < retryAtMs) return null;
       connecting ??= connect();
       const connection = await connecting;
       if (!connection) connecting = null;
-      return (await connection?.listen(queue, told)) ?? null;
+      return (await connection?.listen(queue, onNotified)) ?? null;
     },
     async close() {
       closed = true;
@@ -82,7 +82,7 @@ export function createQueueListener({
 class HearingConnection {
   readonly #client: Client;
   readonly #lost: () => void;
-  readonly #told = new Map<string, () => void>();
+  readonly #onNotified = new Map<string, () => void>();
   #isOpen = true;
 
   constructor(url: string, lost: () => void) {
@@ -96,7 +96,7 @@ class HearingConnection {
     this.#lost = lost;
     this.#client.on("error", () => this.destroy());
     this.#client.on("end", () => this.destroy());
-    this.#client.on("notification", ({ payload }) => this.#told.get(payload ?? "")?.());
+    this.#client.on("notification", ({ payload }) => this.#onNotified.get(payload ?? "")?.());
   }
 
   /** A pooler that shares connections between transactions takes LISTEN, and has nobody hear: so it has to hear itself first. */
@@ -104,23 +104,23 @@ class HearingConnection {
     await this.#client.connect();
     await this.#client.query(`LISTEN ${channel}`);
     const own = `connection ${process.pid} ${performance.now()}`;
-    const heard = new Promise<void>((resolve) => this.#told.set(own, resolve));
+    const heard = new Promise<void>((resolve) => this.#onNotified.set(own, resolve));
     await this.#client.query("SELECT pg_notify($1, $2)", [channel, own]);
     await withTimeout(connectMs, heard);
-    this.#told.delete(own);
+    this.#onNotified.delete(own);
   }
 
-  async listen(queue: string, told: () => void): Promise<Listening | null> {
+  async listen(queue: string, onNotified: () => void): Promise<Listening | null> {
     const key = lockKeyOf(queue);
-    if (!key || this.#told.has(queue)) return null;
-    this.#told.set(queue, told);
+    if (!key || this.#onNotified.has(queue)) return null;
+    this.#onNotified.set(queue, onNotified);
     try {
       const { rows } = await this.#client.query<{ locked: boolean }>(
         "SELECT pg_try_advisory_lock($1::int, $2::int) AS locked",
         key,
       );
       if (!rows[0]!.locked) {
-        this.#told.delete(queue);
+        this.#onNotified.delete(queue);
         return null;
       }
     } catch {
@@ -133,7 +133,7 @@ class HearingConnection {
         return isOpen();
       },
       end: async () => {
-        this.#told.delete(queue);
+        this.#onNotified.delete(queue);
         if (!this.#isOpen) return;
         // A connection that does not answer is ended, and with it the lock.
         await this.#client
@@ -148,13 +148,13 @@ class HearingConnection {
     this.#isOpen = false;
     this.#lost();
     this.#client.end().catch(() => {});
-    const told = [...this.#told.values()];
-    this.#told.clear();
-    for (const tell of told) tell();
+    const listening = [...this.#onNotified.values()];
+    this.#onNotified.clear();
+    for (const notify of listening) notify();
   }
 }
 
-/** Only queues of notifications are told of: the others are filled once, or seldom. */
+/** Only queues of notifications are listened to: the others are filled once, or seldom. */
 function lockKeyOf(queue: string): [space: number, shard: number] | null {
   const parsed = parseQueueName(queue);
   return parsed.kind === "mailbox" || parsed.kind === "critical"
@@ -163,22 +163,25 @@ function lockKeyOf(queue: string): [space: number, shard: number] | null {
 }
 
 /**
- * Those who tell share the lock that whoever listens has alone. What is told is not worth a flush: it is nothing that has to outlive
+ * Those who notify share the lock, which a listener holds alone. A notification is not worth a flush to disk, since it need not outlive
  * the server.
  */
-const tell = defineStatement<{ space: number; shard: number; queue: string }, { told: boolean }>(
+const notifyQueue = defineStatement<
+  { space: number; shard: number; queue: string },
+  { isNotified: boolean }
+>(
   `SELECT CASE WHEN pg_try_advisory_xact_lock_shared(:space::int, :shard::int) THEN false
-     ELSE set_config('synchronous_commit', 'off', true) IS NOT NULL AND pg_notify('${channel}', :queue::text) IS NOT NULL END AS told`,
-  "tell-queue",
+     ELSE set_config('synchronous_commit', 'off', true) IS NOT NULL AND pg_notify('${channel}', :queue::text) IS NOT NULL END AS "isNotified"`,
+  "notify-queue",
 );
 
 /**
- * Tells whoever listens to a queue that it has new rows, or changed ones, which have been committed. False: nobody listens, and the
- * queue's workflow has to be woken. Who stops to listen looks once more afterwards, so that nothing is missed.
+ * Notifies the listener of a queue, if there is one, that the queue has new rows, or changed ones, which have been committed. False: nobody listens, and the
+ * queue's workflow has to be woken. A listener that stops looks once more afterwards, so that nothing is missed.
  */
-export async function tellListener(pool: Pick<Pool, "query">, queue: string): Promise<boolean> {
+export async function notifyListener(pool: Pick<Pool, "query">, queue: string): Promise<boolean> {
   const key = lockKeyOf(queue);
   if (!key) return false;
-  const [row] = await executeOn(pool)(tell, { space: key[0], shard: key[1], queue });
-  return row!.told;
+  const [row] = await executeOn(pool)(notifyQueue, { space: key[0], shard: key[1], queue });
+  return row!.isNotified;
 }

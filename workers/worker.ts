@@ -11,7 +11,7 @@ import { createGates } from "../ledger/gates.ts";
 import type { Activities } from "../activities/index.ts";
 import type { LedgerClock } from "../ledger/clock.ts";
 import { createLedger } from "../ledger/ledger.ts";
-import { type QueueListener, tellListener } from "../ledger/queue-listener.ts";
+import { type QueueListener, notifyListener } from "../ledger/queue-listener.ts";
 import { createRemoveExpired } from "../activities/remove-expired.ts";
 import { createRelayOverdue } from "../activities/relay-overdue.ts";
 import { createSweepDigests } from "../activities/sweep-digests.ts";
@@ -137,7 +137,7 @@ function createActivities({
         channels: channels.delivery,
         wakeQueue: async (queue) => {
           // Whatever has kept what is overdue from being heard of.
-          await Promise.all([tellListener(pool, queue), wakeQueue(client, queue)]);
+          await Promise.all([notifyListener(pool, queue), wakeQueue(client, queue)]);
           metrics.relayWakes.inc({ workflow: "deliveryQueue" });
         },
         wakeCampaign: async (campaignId) => {

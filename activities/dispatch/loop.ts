@@ -63,8 +63,8 @@ const beginMs = 1_000;
 const answersMs = { busy: 1_000, calm: 50 };
 /** How long a queue that is busy is watched once it is emptied. */
 const lingersMs = 300;
-/** How often rows are looked for that only time has made due, where somebody tells of new ones. */
-const lookAgainToldMs = 500;
+/** How often rows are looked for that only time has made due, where new ones are notified of. */
+const lookAgainListeningMs = 500;
 
 export interface DispatchDeps extends PageDeps, StandbyDeps {
   ledger: Ledger;
@@ -250,7 +250,7 @@ class Dispatch implements PageTaker, JobOwner {
   itemEnded(outcome: SendOutcome): void {
     this.count(outcome);
     // It comes again, and sooner perhaps than anything else.
-    if (outcome === "pending" && this.#standby.hears) this.#standby.tell();
+    if (outcome === "pending" && this.#standby.hears) this.#standby.notify();
   }
 
   /** Do rows come so fast that each look finds one? Then it is worth looking for more; otherwise the next wake is sooner. */
@@ -287,10 +287,10 @@ class Dispatch implements PageTaker, JobOwner {
       await this.#pulse.wait(leaves ? Math.min(nextMs, Math.max(1, answersInMs)) : nextMs);
       return true;
     }
-    // Of what it was told so far, this says when it is due.
-    this.#standby.isTold = false;
+    // Of what it was notified of so far, this says when it is due.
+    this.#standby.isNotified = false;
     const { nextDueAt } = await this.#outlook();
-    if (this.#standby.isTold) return true;
+    if (this.#standby.isNotified) return true;
     const inMs = nextDueAt === null ? Infinity : nextDueAt.getTime() - this.now().getTime();
     if (inMs > waitHereMs) return this.#rest(inMs);
     await this.#pulse.wait(inMs > 0 ? inMs : this.#nextLookInMs(atMs));
@@ -299,7 +299,7 @@ class Dispatch implements PageTaker, JobOwner {
     return true;
   }
 
-  /** Stays for what comes next, where somebody tells of it. */
+  /** Stays for what comes next, where it is notified of it. */
   async #rest(dueInMs: number): Promise<boolean> {
     const stays = await this.#standby.rest(
       dueInMs,
@@ -313,7 +313,7 @@ class Dispatch implements PageTaker, JobOwner {
   }
 
   get #lookAgainMs(): number {
-    return this.#standby.hears ? lookAgainToldMs : lookAgainMs[this.#kind];
+    return this.#standby.hears ? lookAgainListeningMs : lookAgainMs[this.#kind];
   }
 
   /** Those that take something, and of which not enough is in hand. None while the campaign's throttle is closed. */
@@ -342,7 +342,7 @@ class Dispatch implements PageTaker, JobOwner {
   async #look(channels: readonly ChannelName[]): Promise<void> {
     const limit = this.#throttle.take(pageRows);
     if (limit === 0) return;
-    this.#standby.isTold = false;
+    this.#standby.isNotified = false;
     try {
       const after = this.#places.all;
       const [due] = await Promise.all([
@@ -370,7 +370,7 @@ class Dispatch implements PageTaker, JobOwner {
       if (due.length > 0) await takePage(this.#deps, this, due);
       const found = new Set(isMoreLikely ? channels : this.#channelsToReread(due));
       for (const channel of channels)
-        if (found.has(channel) || this.#standby.isTold) this.#looksAtMs.delete(channel);
+        if (found.has(channel) || this.#standby.isNotified) this.#looksAtMs.delete(channel);
         else this.#looksAtMs.set(channel, performance.now() + this.#lookAgainMs);
     } finally {
       this.#throttle.giveBack();

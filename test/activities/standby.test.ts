@@ -9,7 +9,7 @@ import { createLedger } from "../../ledger/ledger.ts";
 import {
   createQueueListener,
   type QueueListener,
-  tellListener,
+  notifyListener,
 } from "../../ledger/queue-listener.ts";
 import { askingClock } from "../support/ledger-time.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
@@ -71,12 +71,12 @@ it("stays once its queue is empty, and sends what it is told of", async () => {
   for (const sent of [1, 2, 3]) {
     await expect.poll(rests, patient).toBeGreaterThanOrEqual(sent);
     await ask();
-    expect(await tellListener(pool, queue)).toBe(true);
+    expect(await notifyListener(pool, queue)).toBe(true);
     await expect.poll(() => requests.length, patient).toBe(sent);
   }
   environment.cancel();
   expect(await running).toMatchObject({ counts: { sent: 3 }, nextDueAt: null });
-  expect(await tellListener(pool, queue)).toBe(false);
+  expect(await notifyListener(pool, queue)).toBe(false);
 });
 
 it("sends what becomes due while it stays: what was planned, and what is tried again", async () => {
@@ -88,7 +88,7 @@ it("sends what becomes due while it stays: what was planned, and what is tried a
   await expect.poll(rests, patient).toBeGreaterThan(0);
   const dueAt = new Date(Date.now() + 1_500);
   await seed.notification({ recipientIds: await seed.recipients(1), queue, dueAt });
-  expect(await tellListener(pool, queue)).toBe(true);
+  expect(await notifyListener(pool, queue)).toBe(true);
   await expect.poll(() => requests.length, patient).toBe(3);
   await expect.poll(() => database.statuses(), patient).toEqual({ sent: 1 });
   environment.cancel();
@@ -99,7 +99,7 @@ it("leaves when nothing has come for a while", async () => {
   const { run } = worker({ standbyMs: 50 });
   await ask();
   expect(await run()).toMatchObject({ counts: { sent: 1 }, nextDueAt: null });
-  expect(await tellListener(pool, queue)).toBe(false);
+  expect(await notifyListener(pool, queue)).toBe(false);
 });
 
 it("leaves when nobody can tell it any more, and finds what was committed meanwhile", async () => {
@@ -118,10 +118,10 @@ it("misses nothing that is committed while it comes or leaves", async () => {
     // At any moment of a dispatch that stays for milliseconds, and after it.
     for (let turn = 0; turn < sent; turn += 1) await new Promise(setImmediate);
     await ask();
-    const isTold = await tellListener(pool, queue);
+    const isNotified = await notifyListener(pool, queue);
     const { nextDueAt } = await running;
     // Its workflow has it look again when something is due, and when it is woken.
-    if (!isTold || nextDueAt !== null) await run();
+    if (!isNotified || nextDueAt !== null) await run();
     expect(requests).toHaveLength(sent);
   }
 });

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import {
   createQueueListener,
   type QueueListener,
-  tellListener,
+  notifyListener,
 } from "../../ledger/queue-listener.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 
@@ -30,7 +30,7 @@ function earOf(listener: QueueListener) {
   const listen = (queue: string) => listener.listen(queue, () => void told.push(queue));
   return { told, listen };
 }
-const tell = (queue: string) => tellListener(database.pool, queue);
+const tell = (queue: string) => notifyListener(database.pool, queue);
 
 it("tells whoever listens to the very queue, and says whether anybody does", async () => {
   const { told, listen } = earOf(startListener());
