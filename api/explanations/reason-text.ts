@@ -6,7 +6,7 @@ export const reasonWords: Record<Reason, string> = {
   retry: "to be tried again after a failure that may pass",
   attempts_exhausted: "every attempt that it may have has failed",
   provider_rejected: "the provider refused it for good",
-  template_error: "its template cannot be filled in with its data",
+  template_error: "its template could not be rendered: `detail` of the delivery says why",
   invalid_address: "the recipient’s address is none that can be sent to",
   no_address: "the recipient has no address for its channel",
   recipient_erased: "the recipient was erased",
