@@ -56,6 +56,17 @@ export async function acceptNotification(
   origin: Origin,
   request: KeyedRequest | null,
 ): Promise<Acceptance> {
+  const accept = () => acceptInTurn(deps, notification, origin, request);
+  // Requests under one key are answered in the order in which they came, whatever each has to wait for.
+  return request ? deps.inTurn(`${request.scope} ${request.key}`, accept) : accept();
+}
+
+async function acceptInTurn(
+  deps: Deps,
+  notification: NewNotification,
+  origin: Origin,
+  request: KeyedRequest | null,
+): Promise<Acceptance> {
   const { template, recipients } = notification;
   const remembered = await deps.versions.remembered(template);
   const named = notification.type === undefined ? null : await deps.types.find(notification.type);
@@ -86,14 +97,11 @@ export async function acceptNotification(
       throw await tooManyInAll(deps.admission, place.refusal, recipients.length);
     const tryVersion = async (version: NamedVersion) =>
       tryToAccept(deps, wanted, origin, version, request, place);
-    const accept = async () =>
+    const acceptance =
       (await tryVersion(remembered)) ??
       // Somebody has activated a version, which may ask for other data, or archived the template.
       (await tryVersion(await deps.versions.find(template))) ??
       raced();
-    const acceptance = await (request
-      ? deps.inTurn(`${request.scope} ${request.key}`, accept)
-      : accept());
     written = acceptance.written;
     return acceptance;
   } catch (error) {
