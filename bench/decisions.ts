@@ -12,7 +12,7 @@ const rounds = 10;
 const at = Date.UTC(2027, 2, 1, 9);
 
 const zones = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Sydney"];
-const wishes: (Preferences | null)[] = [
+const preferences: (Preferences | null)[] = [
   null,
   { quietHours: [{ start: "22:00", end: "07:00" }] },
   { digest: { mode: "daily", time: "08:00" }, maxPerHour: 5 },
@@ -82,7 +82,7 @@ function generateKnown(seed: number): Parameters<typeof buildDecisionInput>[0][]
         email: "person@example.org",
         phone: null,
         timeZone: pick(zones),
-        preferences: pick(wishes),
+        preferences: pick(preferences),
         engagedHours: [],
       },
       suppression: random() < 0.01 ? "bounced" : null,

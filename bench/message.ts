@@ -65,7 +65,7 @@ export function person(n: number) {
 const zones = ["Europe/Lisbon", "Europe/Stockholm", "Africa/Lagos", "America/New_York"];
 
 /** What everybody wishes in the benchmarks: something of each kind, none of which holds a message while they last. */
-function wishes(zone: string, now: Date) {
+function preferences(zone: string, now: Date) {
   const inHours = (hours: number) => {
     const { minute } = localTimeAt(zone, now.getTime() + hours * 3_600_000);
     return new Date(minute * 60_000).toISOString().slice(11, 16);
@@ -84,7 +84,7 @@ export const roomyLimits = { limits: { perMinute: 10_000, perHour: 10_000, perDa
 
 /** The audience as the import wants it, with its preferences: NDJSON, in pieces of a thousand lines. */
 export function* audience(count: number): Generator<string> {
-  const wished = zones.map((zone) => wishes(zone, new Date()));
+  const wished = zones.map((zone) => preferences(zone, new Date()));
   for (let first = 0; first < count; first += 1_000) {
     let lines = "";
     for (let n = first; n < Math.min(count, first + 1_000); n++) {

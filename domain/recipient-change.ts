@@ -22,10 +22,13 @@ export const isSameState = (a: RecipientState, b: RecipientState): boolean =>
   a.timeZone === b.timeZone &&
   a.locale === b.locale &&
   isDeepStrictEqual(a.attributes, b.attributes) &&
-  wishSame(a, b);
+  statesSamePreferences(a, b);
 
 /** Whether two wish the same. */
-export const wishSame = (a: RecipientState | null, b: RecipientState | null): boolean =>
+export const statesSamePreferences = (
+  a: RecipientState | null,
+  b: RecipientState | null,
+): boolean =>
   a?.preferences === b?.preferences ||
   isDeepStrictEqual(a?.preferences ?? {}, b?.preferences ?? {});
 
@@ -47,13 +50,13 @@ export interface RecipientChange {
 /** Makes the recipient what is given; what they wish stays where it is left out. */
 export function replaceRecipient({
   externalId,
-  preferences: wishes,
+  preferences: statedPreferences,
   ...profile
 }: ImportedRecipient): RecipientChange {
   return {
     externalId,
     apply: (before) => ({
-      state: { ...profile, preferences: wishes ?? before?.preferences ?? null },
+      state: { ...profile, preferences: statedPreferences ?? before?.preferences ?? null },
     }),
   };
 }

@@ -1,4 +1,4 @@
-import { type Reason, wishedReasons } from "../domain/delivery/reasons.ts";
+import { type Reason, recipientReasons } from "../domain/delivery/reasons.ts";
 
 /*
  * What workers and the API ask of rows of the ledger in the same words. `d` and the like are names of a table, a view or a subquery
@@ -40,7 +40,7 @@ export const waitsForItsTime = (d: string) =>
  * (`MAX_SCHEDULED`, with what is held as the recipient wishes). `soon` is an instant, as `dueSoon` has it.
  */
 export const isBacklog = (d: string, soon: string) =>
-  `(${d}.notification_id IS NOT NULL AND CASE WHEN ${waitsForItsTime(d)} THEN ${d}.due_at <= ${soon} ELSE ${d}.reason NOT IN (${listOf(wishedReasons)}) END)`;
+  `(${d}.notification_id IS NOT NULL AND CASE WHEN ${waitsForItsTime(d)} THEN ${d}.due_at <= ${soon} ELSE ${d}.reason NOT IN (${listOf(recipientReasons)}) END)`;
 export const isScheduled = (d: string, soon: string) =>
   `(${d}.notification_id IS NOT NULL AND ${waitsForItsTime(d)} AND ${d}.due_at > ${soon})`;
 

@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 import { drainedQueues } from "../domain/delivery/queues.ts";
-import { reasons, reasonStatuses, wishedReasons } from "../domain/delivery/reasons.ts";
+import { reasons, reasonStatuses, recipientReasons } from "../domain/delivery/reasons.ts";
 import { dueSoon, waitsForItsTime } from "./conditions.ts";
 import { defineStatement, executeOn } from "./sql.ts";
 
@@ -9,7 +9,7 @@ const backlogReasons = reasons.filter(
   (reason) =>
     reasonStatuses[reason].includes("pending") &&
     reason !== "snoozed" &&
-    !(wishedReasons as readonly string[]).includes(reason),
+    !(recipientReasons as readonly string[]).includes(reason),
 );
 
 interface Queues {
@@ -40,7 +40,7 @@ const atSoon = "(SELECT at FROM soon)";
 const backlog = (columns: string, limit: string) =>
   `${byTime(columns, `<= ${atSoon}`, limit)} UNION ALL ${byReason(columns, backlogReasons)}`;
 const later = (columns: string, limit: string) =>
-  `${byTime(columns, `> ${atSoon}`, limit)} UNION ALL ${byReason(columns, wishedReasons)}`;
+  `${byTime(columns, `> ${atSoon}`, limit)} UNION ALL ${byReason(columns, recipientReasons)}`;
 
 const countBoth = defineStatement<Queues, { unsent: number; scheduled: number }>(
   `

@@ -81,7 +81,7 @@ export function rulesJson(facts: DecisionInput): z.output<typeof ruleAnswer>[] {
   const layers = {
     organisation: facts.policy.preferences,
     type: facts.type?.preferences ?? null,
-    recipient: facts.wishes,
+    recipient: facts.statedPreferences,
   };
   const otherChannel = (path: PreferencePath) =>
     path.startsWith("channels.") && path !== `channels.${facts.message.channel}`;

@@ -140,7 +140,7 @@ interface Deps {
 /** By what was decided. */
 interface Book extends Pick<Rulebook, "policy" | "policyVersion"> {
   type: NotificationType | null;
-  wishes: Preferences | null;
+  statedPreferences: Preferences | null;
   preferencesVersion: number;
 }
 
@@ -169,7 +169,7 @@ export async function explainDelivery(
     : {
         ...current,
         type: typeOf(row.typeId, current.types),
-        wishes: person.preferences,
+        statedPreferences: person.preferences,
         preferencesVersion: person.preferencesVersion,
       };
   const repeats = await readRepeats(
@@ -186,7 +186,11 @@ export async function explainDelivery(
   const factsWith = (waiting: DecisionInput["waiting"]) =>
     buildDecisionInput({
       now: at.getTime(),
-      recipient: { ...person, ...asThen(person, row, at, recorded), preferences: book.wishes },
+      recipient: {
+        ...person,
+        ...asThen(person, row, at, recorded),
+        preferences: book.statedPreferences,
+      },
       suppression:
         person.suppressedAt !== null && (!recorded || person.suppressedAt <= at)
           ? person.suppression
@@ -409,14 +413,15 @@ async function readBook(
           "SELECT document FROM notification_type_versions WHERE type_id = $1 AND version = $2",
           [row.typeId, typeVersion],
         );
-  const wishes =
+  const statedPreferences =
     preferencesVersion === 0
       ? null
       : await document(
           "SELECT document FROM preference_versions WHERE recipient_id = $1 AND version = $2",
           [row.recipientId, preferencesVersion],
         );
-  if (wishes === undefined) notes.push("What the recipient had wished is not kept any more.");
+  if (statedPreferences === undefined)
+    notes.push("What the recipient had wished is not kept any more.");
   const type = typeOf(row.typeId, current.types);
   return {
     policy: changes === undefined ? defaultPolicy : policyFrom(changes),
@@ -425,7 +430,7 @@ async function readBook(
       type === null || definition === undefined
         ? null
         : { ...type, ...typeDefinition.parse(definition), version: typeVersion! },
-    wishes: (wishes as Preferences | null | undefined) ?? null,
+    statedPreferences: (statedPreferences as Preferences | null | undefined) ?? null,
     preferencesVersion: preferencesVersion ?? 0,
   };
 }

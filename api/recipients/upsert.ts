@@ -4,7 +4,7 @@ import {
   isSameState,
   type RecipientChange,
   type RecipientState,
-  wishSame,
+  statesSamePreferences,
 } from "../../domain/recipient-change.ts";
 import { defineStatement, type Execute } from "../../ledger/sql.ts";
 import { trimPreferenceVersions } from "./preference-versions.ts";
@@ -136,7 +136,7 @@ function applyAll(
     row = after;
   }
   if (state === null || row === null) return null;
-  const said = !wishSame(first, state);
+  const said = !statesSamePreferences(first, state);
   return {
     written: {
       id,

@@ -191,14 +191,14 @@ export function templateRoutes(services: Services) {
   function setArchived(c: Context<ApiEnv>, key: string, archivedAt: Date | null) {
     return withIdempotentTransaction(c, services, 200, async (tx) => {
       const before = await lockTemplate(tx, key);
-      const asWished = (before.archivedAt === null) === (archivedAt === null);
-      const after = asWished
+      const isUnchanged = (before.archivedAt === null) === (archivedAt === null);
+      const after = isUnchanged
         ? before
         : await tx.template.update({ where: { key }, data: { archivedAt } });
       const facts = (of: Template) => ({ archivedAt: of.archivedAt?.toISOString() ?? null });
       return {
         body: await templateAnswer(tx, after),
-        changes: asWished
+        changes: isUnchanged
           ? []
           : [
               changeOf(

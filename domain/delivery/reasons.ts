@@ -131,7 +131,7 @@ export const limitReasons = [
 export const reasons = Object.keys(reasonStatuses) as [Reason, ...Reason[]];
 
 /** Of these, what its recipient wishes to have later: it is no backlog, however much there is of it. */
-export const wishedReasons = [
+export const recipientReasons = [
   "quiet_hours",
   "do_not_disturb",
   "digest",

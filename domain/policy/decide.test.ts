@@ -10,7 +10,7 @@ import {
   somePolicy,
   somePriority,
   someTypes,
-  someWishes,
+  somePreferences,
   someZone,
   typeNumbered,
 } from "./policy.testing.ts";
@@ -82,7 +82,7 @@ function facts(...changes: readonly Changes[]): DecisionInput {
       batching: { ...defaultPolicy.preferences.batching, enabled: false },
       ...merged.preferences,
     },
-    wishes: null,
+    statedPreferences: null,
     grants: merged.grants ?? noGrants,
     ahead: merged.ahead ?? 0,
     load: noLoad,
@@ -395,12 +395,12 @@ const someFacts: fc.Arbitrary<DecisionInput> = fc
     ),
     types: someTypes,
     policy: somePolicy,
-    wishes: someWishes,
+    statedPreferences: somePreferences,
     agoMs: fc.array(fc.integer({ min: 0, max: dayMs }), { maxLength: 30 }),
     ahead: fc.nat(3),
   })
   .map((some): DecisionInput => {
-    const { flags, types, policy, wishes, group: its } = some;
+    const { flags, types, policy, statedPreferences, group: its } = some;
     const granted = some.agoMs.toSorted((a, b) => b - a).map((ms) => some.nowMs - ms);
     const [first] = types as [NotificationType];
     return {
@@ -425,12 +425,12 @@ const someFacts: fc.Arbitrary<DecisionInput> = fc
         organisation: policy.preferences,
         type: first.preferences,
         recipient: {
-          ...wishes,
+          ...statedPreferences,
           minimumPriority: some.minimumPriority,
           types: flags.off ? { [first.key]: false } : {},
         },
       }),
-      wishes,
+      statedPreferences,
       grants: { granted, types: granted.map((_, index) => index % 2) },
       ahead: some.ahead,
       load: noLoad,

@@ -81,7 +81,7 @@ export interface DecisionInput {
   policy: Policy;
   preferences: EffectivePreferences;
   /** What the recipient themself has said; null: nothing. */
-  wishes: Preferences | null;
+  statedPreferences: Preferences | null;
   grants: GrantLog;
   /** Messages to the recipient that are to be granted before this one. */
   ahead: number;
@@ -470,8 +470,8 @@ export function explain(input: DecisionInput): {
   return { decision: send(input), evaluations };
 }
 
-const boundsOf = ({ preferences, wishes, policy, load }: DecisionInput) =>
-  batchBounds(preferences, wishes, policy, load);
+const boundsOf = ({ preferences, statedPreferences, policy, load }: DecisionInput) =>
+  batchBounds(preferences, statedPreferences, policy, load);
 
 const instant = (at: number | null) => (at === null ? null : new Date(at).toISOString());
 

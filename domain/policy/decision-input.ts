@@ -53,7 +53,7 @@ export interface DecisionContext {
 
 export function buildDecisionInput(known: DecisionContext): DecisionInput {
   const { now, recipient, delivery, source, type, policy } = known;
-  const { preferences: wishes } = recipient;
+  const { preferences: statedPreferences } = recipient;
   return {
     now,
     recipient: {
@@ -82,8 +82,8 @@ export function buildDecisionInput(known: DecisionContext): DecisionInput {
     },
     type,
     policy,
-    preferences: presetsFor(policy, type, wishes),
-    wishes,
+    preferences: presetsFor(policy, type, statedPreferences),
+    statedPreferences,
     grants: known.grants,
     ahead: known.ahead,
     load: known.load,

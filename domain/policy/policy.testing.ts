@@ -23,7 +23,7 @@ const optional = <Shape extends Record<string, fc.Arbitrary<unknown>>>(shape: Sh
   fc.record(shape, { requiredKeys: [] });
 
 /** What a recipient may have said, without switching anything off. */
-export const someWishes: fc.Arbitrary<Preferences> = optional({
+export const somePreferences: fc.Arbitrary<Preferences> = optional({
   batching: optional({
     enabled: fc.boolean(),
     maximumSize: fc.integer({ min: 2, max: 6 }),
@@ -41,7 +41,7 @@ export const someWishes: fc.Arbitrary<Preferences> = optional({
     { maxLength: 3 },
   ),
   intelligentTiming: fc.boolean(),
-}).map((wishes) => preferences.parse(wishes));
+}).map((statedPreferences) => preferences.parse(statedPreferences));
 
 /** Types that differ in everything that decides; at most one is mandatory. */
 export const someTypes: fc.Arbitrary<NotificationType[]> = fc

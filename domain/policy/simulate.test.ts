@@ -8,7 +8,7 @@ import {
   somePolicy,
   somePriority,
   someTypes,
-  someWishes,
+  somePreferences,
   someZone,
   typeNumbered,
 } from "./policy.testing.ts";
@@ -66,12 +66,12 @@ const askedAtMinutes = (
     askedAt: start + minute * minuteMs,
   }));
 
-function fates(
+function simulated(
   requests: RequestedMessage[],
-  { wishes, ...more }: { wishes?: Preferences } & Partial<Simulation> = {},
+  { statedPreferences, ...more }: { statedPreferences?: Preferences } & Partial<Simulation> = {},
 ): SimulatedOutcome[] {
   return simulate({
-    recipient: { ...nobody, preferences: wishes ?? null },
+    recipient: { ...nobody, preferences: statedPreferences ?? null },
     policy: defaultPolicy,
     until: horizon,
     requests,
@@ -98,7 +98,7 @@ const batched = typeNumbered(1, { batchable: true, digestable: true });
 
 describe("simulate", () => {
   it("sends a batch when it is full, and what is left of it when its window ends", () => {
-    const of = fates(askedAtMinutes([0, 1, 2, 3, 4, 5, 9], { type: batched }));
+    const of = simulated(askedAtMinutes([0, 1, 2, 3, 4, 5, 9], { type: batched }));
     expect(messages(of)).toEqual([
       { at: "10-26T00:04", ids: ["0", "1", "2", "3", "4"] },
       { at: "10-26T00:35", ids: ["5", "6"] },
@@ -114,17 +114,17 @@ describe("simulate", () => {
       ...one,
       occursAt: start + dayMs + [0, 4, 6][index]! * minuteMs,
     }));
-    expect(messages(fates(requests))).toEqual([
+    expect(messages(simulated(requests))).toEqual([
       { at: "10-26T00:02", ids: ["0", "1"] },
       { at: "10-26T00:32", ids: ["2"] },
     ]);
   });
 
   it("gathers a day for the daily digest, and the urgent does not wait for it", () => {
-    const wishes = preferences.parse({ digest: { mode: "daily", time: "08:00" } });
+    const statedPreferences = preferences.parse({ digest: { mode: "daily", time: "08:00" } });
     const requests = askedAtMinutes([60, 120, 8 * 60, 8 * 60 + 1], { type: batched });
     requests[1]!.priority = "high";
-    expect(messages(fates(requests, { wishes }))).toEqual([
+    expect(messages(simulated(requests, { statedPreferences }))).toEqual([
       { at: "10-26T02:00", ids: ["1"] },
       { at: "10-26T08:00", ids: ["0", "2"] },
       { at: "10-27T08:00", ids: ["3"] },
@@ -132,10 +132,10 @@ describe("simulate", () => {
   });
 
   it("lets one after the other go when quiet hours end, and the critical during them", () => {
-    const wishes = preferences.parse({ quietHours: [{ start: "22:00", end: "07:00" }] });
+    const statedPreferences = preferences.parse({ quietHours: [{ start: "22:00", end: "07:00" }] });
     const requests = askedAtMinutes([60, 61, 62, 63]);
     requests[3]!.priority = "critical";
-    expect(messages(fates(requests, { wishes }))).toEqual([
+    expect(messages(simulated(requests, { statedPreferences }))).toEqual([
       { at: "10-26T01:03", ids: ["3"] },
       { at: "10-26T07:00", ids: ["0"] },
       { at: "10-26T07:01", ids: ["1"] },
@@ -144,10 +144,10 @@ describe("simulate", () => {
   });
 
   it("holds what is more than the recipient wishes for, and goes on from grants before", () => {
-    const wishes = preferences.parse({ maxPerHour: 2 });
+    const statedPreferences = preferences.parse({ maxPerHour: 2 });
     const grants = { granted: [start - 30 * minuteMs], types: [0] };
-    const of = fates(askedAtMinutes([0, 1, 2]), {
-      recipient: { ...nobody, preferences: wishes, grants },
+    const of = simulated(askedAtMinutes([0, 1, 2]), {
+      recipient: { ...nobody, preferences: statedPreferences, grants },
     });
     expect(messages(of)).toEqual([
       { at: "10-26T00:00", ids: ["0"] },
@@ -158,15 +158,17 @@ describe("simulate", () => {
   });
 
   it("tells the same once, and of what collapses the newest", () => {
-    const twice = fates(askedAtMinutes([0, 4, 8, 14], { dedupKey: "door" }));
+    const twice = simulated(askedAtMinutes([0, 4, 8, 14], { dedupKey: "door" }));
     expect(twice.map(({ outcome, reason }) => reason ?? outcome)).toEqual([
       "sent",
       "duplicate",
       "duplicate",
       "sent",
     ]);
-    const wishes = preferences.parse({ quietHours: [{ start: "00:00", end: "07:00" }] });
-    const newest = fates(askedAtMinutes([1, 2, 3], { collapseKey: "score" }), { wishes });
+    const statedPreferences = preferences.parse({ quietHours: [{ start: "00:00", end: "07:00" }] });
+    const newest = simulated(askedAtMinutes([1, 2, 3], { collapseKey: "score" }), {
+      statedPreferences,
+    });
     expect(newest.map(({ outcome, reason }) => reason ?? outcome)).toEqual([
       "superseded",
       "superseded",
@@ -175,16 +177,16 @@ describe("simulate", () => {
   });
 
   it("sends no older message with a collapse key after a newer one", () => {
-    const wishes = preferences.parse({ quietHours: [{ start: "00:00", end: "07:00" }] });
+    const statedPreferences = preferences.parse({ quietHours: [{ start: "00:00", end: "07:00" }] });
     const [older, newer] = askedAtMinutes([1, 2], { collapseKey: "score" });
-    const of = fates([older!, { ...newer!, priority: "critical" }], { wishes });
+    const of = simulated([older!, { ...newer!, priority: "critical" }], { statedPreferences });
     expect(
       of.map(({ outcome, reason, at }) => [reason ?? outcome, (at - start) / minuteMs]),
     ).toEqual([
       ["superseded", 7 * 60],
       ["sent", 2],
     ]);
-    const [sentBefore] = fates([{ ...older!, superseded: true }], { wishes });
+    const [sentBefore] = simulated([{ ...older!, superseded: true }], { statedPreferences });
     expect(sentBefore).toMatchObject({ outcome: "suppressed", reason: "superseded" });
   });
 
@@ -203,7 +205,7 @@ describe("simulate", () => {
         firstOccursAt: first!.askedAt,
         lastOccursAt: first!.askedAt,
       };
-      return fates([{ ...first!, waiting: { ...waiting, group: "g" } }, second!], {
+      return simulated([{ ...first!, waiting: { ...waiting, group: "g" } }, second!], {
         groups: [group],
       });
     };
@@ -215,22 +217,22 @@ describe("simulate", () => {
   });
 
   it("leaves what is not done by the end waiting", () => {
-    const wishes = preferences.parse({ quietHours: [{ start: "00:00", end: "24:00" }] });
-    const [fate] = fates(askedAtMinutes([0]), { wishes, until: start + dayMs });
-    expect(fate).toMatchObject({ outcome: "waiting", reason: "quiet_hours", message: null });
-    expect(fate!.at).toBeGreaterThan(start + dayMs);
+    const statedPreferences = preferences.parse({ quietHours: [{ start: "00:00", end: "24:00" }] });
+    const [outcome] = simulated(askedAtMinutes([0]), { statedPreferences, until: start + dayMs });
+    expect(outcome).toMatchObject({ outcome: "waiting", reason: "quiet_hours", message: null });
+    expect(outcome!.at).toBeGreaterThan(start + dayMs);
   });
 });
 
 interface World extends Simulation {
-  wishes: Preferences;
+  statedPreferences: Preferences;
 }
 
 /** Bursts of messages within three days, to somebody with wishes of their own. */
 const worlds = (priority = somePriority): fc.Arbitrary<World> =>
   fc
     .record({
-      wishes: someWishes,
+      statedPreferences: somePreferences,
       types: someTypes,
       policy: somePolicy,
       timeZone: someZone,
@@ -251,11 +253,11 @@ const worlds = (priority = somePriority): fc.Arbitrary<World> =>
         { minLength: 1, maxLength: 12 },
       ),
     })
-    .map(({ wishes, types, policy, timeZone, engagedHours, bursts }) => ({
-      wishes,
+    .map(({ statedPreferences, types, policy, timeZone, engagedHours, bursts }) => ({
+      statedPreferences,
       policy,
       until: horizon,
-      recipient: { ...nobody, timeZone, engagedHours, preferences: wishes },
+      recipient: { ...nobody, timeZone, engagedHours, preferences: statedPreferences },
       requests: bursts
         .flatMap(({ minute, seconds, type, ...more }) =>
           seconds.map((second) => {
@@ -267,17 +269,22 @@ const worlds = (priority = somePriority): fc.Arbitrary<World> =>
         .map((one, index) => ({ ...one, ...idsOf(index) })),
     }));
 
-const preferencesOf = ({ policy, wishes }: World, { type }: RequestedMessage) =>
+const preferencesOf = ({ policy, statedPreferences }: World, { type }: RequestedMessage) =>
   effectivePreferences({
     organisation: policy.preferences,
     type: type?.preferences ?? null,
-    recipient: wishes,
+    recipient: statedPreferences,
   });
 
 /** The instants at which messages went out, each once, of those that hold at least one such. */
-const instantsOf = (of: readonly SimulatedOutcome[], such: (fate: SimulatedOutcome) => boolean) => [
+const instantsOf = (
+  of: readonly SimulatedOutcome[],
+  such: (outcome: SimulatedOutcome) => boolean,
+) => [
   ...new Map(
-    of.filter((fate) => fate.outcome === "sent" && such(fate)).map((f) => [f.message, f.at]),
+    of
+      .filter((outcome) => outcome.outcome === "sent" && such(outcome))
+      .map((f) => [f.message, f.at]),
   ).values(),
 ];
 
@@ -373,7 +380,7 @@ describe("simulate, for whatever is wished and asked for", () => {
       fc.property(worlds(fc.constantFrom("normal", "low")), (world) => {
         const { timeZone } = world.recipient;
         const digest = { mode: "daily", time: "08:00", weekday: "monday" } as const;
-        const wishes: Preferences = { digest, maxPerHour: 1_000 };
+        const statedPreferences: Preferences = { digest, maxPerHour: 1_000 };
         const requests = world.requests.map((one) => ({
           ...one,
           type: typeNumbered(1, daily),
@@ -384,7 +391,7 @@ describe("simulate, for whatever is wished and asked for", () => {
           ...world,
           requests,
           policy: defaultPolicy,
-          recipient: { ...world.recipient, preferences: wishes },
+          recipient: { ...world.recipient, preferences: statedPreferences },
         });
         const instants = instantsOf(of, () => true);
         const days = instants.map((at) => localTimeAt(timeZone, at).day);

@@ -31,11 +31,11 @@ const after = (minutes: number) => new Date(start.getTime() + minutes * 60_000);
 const askedAfter = (minutes: number) => new Date(after(minutes).getTime() + 5_000).toISOString();
 
 /** Recipients who wish this. */
-async function people(count: number, wishes: Preferences = {}): Promise<string[]> {
+async function people(count: number, preferences: Preferences = {}): Promise<string[]> {
   const ids = await seed.recipients(count);
   await pool.query(
     "UPDATE recipients SET preferences = $2, preferences_version = 1 WHERE id = ANY($1::uuid[])",
-    [ids, wishes],
+    [ids, preferences],
   );
   return ids;
 }
@@ -373,7 +373,7 @@ async function expectConsistent(campaigns: readonly Campaign[], audience: number
 }
 
 describe("whatever happens to campaigns and in whichever order", () => {
-  const wishes: Preferences[] = [
+  const preferences: Preferences[] = [
     {},
     {},
     { batching: { maximumSize: 2 } },
@@ -406,7 +406,7 @@ describe("whatever happens to campaigns and in whichever order", () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 10 }), async (steps) => {
         await database.empty();
-        for (const wish of wishes) await people(1, wish);
+        for (const wish of preferences) await people(1, wish);
         const campaigns = [await campaign(), await campaign({ laneCount: 2, priority: "low" })];
         const worker = campaignWorker(pool, ({ messageId }) =>
           messageId.charCodeAt(messageId.length - 1) % 5 === 0 ? "transient" : "sent",
@@ -430,7 +430,7 @@ describe("whatever happens to campaigns and in whichever order", () => {
             await of.set(
               `status = CASE WHEN status IN ('running', 'paused') THEN '${one.to}' ELSE status END, version = version + 1`,
             );
-          await expectConsistent(campaigns, wishes.length);
+          await expectConsistent(campaigns, preferences.length);
         }
         for (const { set } of campaigns)
           await set("status = CASE WHEN status = 'paused' THEN 'running' ELSE status END");
@@ -439,13 +439,13 @@ describe("whatever happens to campaigns and in whichever order", () => {
           const reached = [];
           for (const { publicId: id } of campaigns) reached.push(await worker.run(id, now()));
           await drainOthers();
-          await expectConsistent(campaigns, wishes.length);
+          await expectConsistent(campaigns, preferences.length);
           if (reached.every(({ next }) => next === "finished")) break;
         }
         for (const { publicId: id } of campaigns)
           expect(await worker.advance(id, now())).toMatchObject({
             next: "finished",
-            audience: wishes.length,
+            audience: preferences.length,
             reconciled: true,
           });
         const { rows: twice } = await pool.query(

@@ -211,7 +211,7 @@ describe("a digest", () => {
 
   it("is one mail by type at its time, to each who has something waiting", async () => {
     const [one, other, idle] = await Promise.all(
-      [daily, daily, daily].map((wishes) => world.recipient({ wishes })),
+      [daily, daily, daily].map((preferences) => world.recipient({ preferences })),
     );
     for (const task of ["a", "b"]) await deadline(one!, task);
     await world.ask({ recipientId: one!, type: "report.weekly", priority: "low", at: start });
@@ -257,7 +257,7 @@ describe("a digest", () => {
   });
 
   it("is whole though only some of its members were moved before it is sent", async () => {
-    const recipient = await world.recipient({ wishes: daily });
+    const recipient = await world.recipient({ preferences: daily });
     const [first] = [await deadline(recipient, "a"), await deadline(recipient, "b")];
     const { dispatch, requests } = world.worker();
     await dispatch(after(1));
@@ -269,7 +269,7 @@ describe("a digest", () => {
   });
 
   it("that no provider took goes out when one does, and not with the next", async () => {
-    const recipient = await world.recipient({ wishes: daily });
+    const recipient = await world.recipient({ preferences: daily });
     for (const task of ["a", "b"]) await deadline(recipient, task);
     const { channel, dispatch, requests } = world.worker();
     await dispatch(after(1));
@@ -294,7 +294,7 @@ describe("a digest", () => {
   });
 
   it("is one mail however much has gathered", async () => {
-    const recipient = await world.recipient({ wishes: daily });
+    const recipient = await world.recipient({ preferences: daily });
     const types = ["task.deadline", "habit.reminder", "report.weekly"];
     for (let n = 0; n < 450; n++)
       await world.ask({ recipientId: recipient, type: types[n % 3], at: start });

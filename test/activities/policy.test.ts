@@ -64,11 +64,11 @@ function worker(answer?: Answer) {
 }
 
 /** One recipient who wishes this. */
-async function person(wishes: Preferences = {}, timeZone = "UTC"): Promise<string> {
+async function person(preferences: Preferences = {}, timeZone = "UTC"): Promise<string> {
   const [id] = await seed.recipients(1);
   await pool.query(
     "UPDATE recipients SET preferences = $2, preferences_version = 1, time_zone = $3 WHERE id = $1",
-    [id, wishes, timeZone],
+    [id, preferences, timeZone],
   );
   return id!;
 }
@@ -378,7 +378,7 @@ async function dispatchUntilDecided(at: Date = after(1)): Promise<void> {
     await dispatch(new Date(at.getTime() + second * 1_500));
 }
 
-const toldOf = async (recipient: string) =>
+const messagesTo = async (recipient: string) =>
   (await rowsOf(recipient)).map(({ status, reason }) => reason ?? status);
 
 describe("the same again", () => {
@@ -470,16 +470,19 @@ describe("the same again", () => {
   it.each([
     ["the same twice", ["a", "a"], ["sent", "duplicate"]],
     ["other words between the same", ["a", "b", "a"], ["superseded", "sent", "sent"]],
-  ])("goes out once, and not never, where both keys say something: %s", async (_, keys, told) => {
-    const recipient = await person();
-    // Ids tell which was asked for first only to the millisecond.
-    for (const [index, dedupKey] of keys.entries())
-      await owe(recipient, new Date(start.getTime() + index), {
-        own: { dedupKey, collapseKey: "k" },
-      });
-    await dispatchUntilDecided();
-    expect(await toldOf(recipient)).toEqual(told);
-  });
+  ])(
+    "goes out once, and not never, where both keys say something: %s",
+    async (_, keys, messages) => {
+      const recipient = await person();
+      // Ids tell which was asked for first only to the millisecond.
+      for (const [index, dedupKey] of keys.entries())
+        await owe(recipient, new Date(start.getTime() + index), {
+          own: { dedupKey, collapseKey: "k" },
+        });
+      await dispatchUntilDecided();
+      expect(await messagesTo(recipient)).toEqual(messages);
+    },
+  );
 
   it.each<
     [string, { own: Record<string, unknown>; priority?: Priority; type?: string }, Preferences]
@@ -487,15 +490,15 @@ describe("the same again", () => {
     ["pointless", { own: { expiresAt: start } }, {}],
     ["below what they want", { own: {}, priority: "low" }, { minimumPriority: "normal" }],
     ["switched off", { own: {}, type: "task.deadline" }, { types: { "task.deadline": false } }],
-  ])("is told where the first was %s, and nobody heard of it", async (_, first, wishes) => {
+  ])("is told where the first was %s, and nobody heard of it", async (_, first, preferences) => {
     for (const together of [false, true]) {
-      const recipient = await person(wishes);
+      const recipient = await person(preferences);
       const { own, ...rest } = first;
       await owe(recipient, start, { ...rest, own: { ...own, dedupKey: "k" } });
       if (!together) await dispatchUntilDecided();
       await owe(recipient, new Date(start.getTime() + 1), { own: { dedupKey: "k" } });
       await dispatchUntilDecided();
-      const [before, again] = await toldOf(recipient);
+      const [before, again] = await messagesTo(recipient);
       expect([before === "sent", again]).toEqual([false, "sent"]);
     }
   });
@@ -503,8 +506,8 @@ describe("the same again", () => {
   it.each<[string, { own: Record<string, unknown>; priority?: Priority }, Preferences]>([
     ["pointless", { own: { expiresAt: start } }, {}],
     ["below what they want", { own: {}, priority: "low" }, { minimumPriority: "normal" }],
-  ])("goes out where the newer words are %s", async (_, newer, wishes) => {
-    const recipient = await person(wishes);
+  ])("goes out where the newer words are %s", async (_, newer, preferences) => {
+    const recipient = await person(preferences);
     const { own, ...rest } = newer;
     await owe(recipient, start, { own: { collapseKey: "k" } });
     await owe(recipient, new Date(start.getTime() + 1), {
@@ -512,7 +515,7 @@ describe("the same again", () => {
       own: { ...own, collapseKey: "k" },
     });
     await dispatchUntilDecided();
-    const [older, ended] = await toldOf(recipient);
+    const [older, ended] = await messagesTo(recipient);
     expect([older, ended === "sent"]).toEqual(["sent", false]);
   });
 
@@ -524,8 +527,8 @@ describe("the same again", () => {
     await owe(recipient, start, { own: { dedupKey: "l", expiresAt: after(30) } });
     await owe(recipient, after(2), { own: { dedupKey: "l" } });
     for (const minute of [3, 61, 62, 63]) await dispatchUntilDecided(after(minute));
-    const told = await toldOf(recipient);
-    expect(told.toSorted()).toEqual(["duplicate", "expired", "sent", "sent"]);
+    const messages = await messagesTo(recipient);
+    expect(messages.toSorted()).toEqual(["duplicate", "expired", "sent", "sent"]);
   });
 
   it("does not go out once it is pointless", async () => {

@@ -85,11 +85,11 @@ async function heldForQuietHours(timeZone = zone) {
   const now = Math.floor(Date.now() / minuteMs) * minuteMs;
   const iso = (at: number) => new Date(at).toISOString();
   const shownAt = (at: number) => iso(at + aheadMs).slice(11, 16);
-  const wishes = {
+  const preferences = {
     quietHours: [{ start: shownAt(now - hourMs), end: shownAt(now + 2 * hourMs) }],
   };
   const until = iso(now + 2 * hourMs);
-  const id = await world.ask({ recipientId: await world.recipient({ timeZone, wishes }) });
+  const id = await world.ask({ recipientId: await world.recipient({ timeZone, preferences }) });
   await world.worker().dispatch();
   expect(await row(id)).toEqual({ reason: "quiet_hours", dueAt: until });
   return { id, until, decideAgain: () => world.worker().dispatch() };
@@ -133,8 +133,10 @@ it("does the same where the data changed while no worker ran", async () => {
 /** Held for the whole of each day. */
 async function heldForDays() {
   const world = policyWorld(database.pool);
-  const wishes = { quietHours: [{ start: "00:00", end: "24:00" }] };
-  const id = await world.ask({ recipientId: await world.recipient({ timeZone: zone, wishes }) });
+  const preferences = { quietHours: [{ start: "00:00", end: "24:00" }] };
+  const id = await world.ask({
+    recipientId: await world.recipient({ timeZone: zone, preferences }),
+  });
   await world.worker().dispatch();
   expect(await row(id)).toMatchObject({ reason: "quiet_hours" });
   return id;

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createAdmission } from "../../api/notifications/admission.ts";
 import { parsePublicId } from "../../domain/ids.ts";
-import { wishedReasons } from "../../domain/delivery/reasons.ts";
+import { recipientReasons } from "../../domain/delivery/reasons.ts";
 import { type Api, makeKey, type Reply, sampleTemplate, seed, startApi } from "./harness.ts";
 
 const maxUnsent = 62;
@@ -89,7 +89,7 @@ describe("the bound of what is unsent in all", () => {
   });
 
   it("is not about what waits because its recipient wishes so, in all or for each", async () => {
-    for (const reason of wishedReasons) {
+    for (const reason of recipientReasons) {
       await notify({ recipients: people(0, ofOneKey) });
       await api.prisma.$executeRaw`UPDATE deliveries SET reason = ${reason} WHERE reason IS NULL`;
       await untilAccepted({ recipients: ["u0"] });

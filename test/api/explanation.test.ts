@@ -43,7 +43,7 @@ const nights = { quietHours: [{ start: "22:00", end: "07:00" }] };
 
 describe("the explanation of a delivery", () => {
   it("says what held it, what the rule saw, and whose wish that was", async () => {
-    const recipientId = await world.recipient({ timeZone: "Europe/Berlin", wishes: nights });
+    const recipientId = await world.recipient({ timeZone: "Europe/Berlin", preferences: nights });
     const delivery = await world.ask({ recipientId, type: "habit.reminder" });
     await world.worker().dispatch(next("22:30"));
     const body = await explained(delivery);
@@ -88,10 +88,10 @@ describe("the explanation of a delivery", () => {
   });
 
   it("is made with the versions that were in force, whatever is said since", async () => {
-    const recipientId = await world.recipient({ wishes: { minimumPriority: "high" } });
+    const recipientId = await world.recipient({ preferences: { minimumPriority: "high" } });
     const delivery = await world.ask({ recipientId });
     await world.worker().dispatch();
-    await world.wish(recipientId, {});
+    await world.setPreferences(recipientId, {});
     await world.policy({ preferences: { minimumPriority: "critical" } });
     const body = await explained(delivery);
     await world.policy({});
@@ -139,7 +139,7 @@ describe("the explanation of a delivery", () => {
   });
 
   it("says what a limit had counted, without the grants that came later", async () => {
-    const recipientId = await world.recipient({ wishes: { maxPerHour: 1 } });
+    const recipientId = await world.recipient({ preferences: { maxPerHour: 1 } });
     const [first, second] = [await world.ask({ recipientId }), await world.ask({ recipientId })];
     const { dispatch } = world.worker();
     await dispatch();
@@ -170,7 +170,7 @@ describe("the explanation of a delivery", () => {
 
   it("takes what waited for its best hour, or was asked for at once, to have waited so", async () => {
     const hour = (new Date().getUTCHours() + 2) % 24;
-    const recipientId = await world.recipient({ wishes: { intelligentTiming: true } });
+    const recipientId = await world.recipient({ preferences: { intelligentTiming: true } });
     await api.pool.query("UPDATE recipients SET engaged_hours = $2 WHERE id = $1", [
       recipientId,
       Array.from({ length: 24 }, (_, index) => (index === hour ? 20 : 0)),
@@ -195,7 +195,7 @@ describe("the explanation of a delivery", () => {
   });
 
   it("of what has not been decided about says what would be, as things stand now", async () => {
-    const recipientId = await world.recipient({ wishes: nights });
+    const recipientId = await world.recipient({ preferences: nights });
     const at = next("23:00");
     const delivery = await world.ask({ recipientId, sendAt: at });
     const body = await explained(delivery);
@@ -356,7 +356,7 @@ describe("the explanation of a delivery", () => {
   });
 
   it("explains what waited for quiet hours while a newer one was sent", async () => {
-    const recipientId = await world.recipient({ timeZone: "Europe/Berlin", wishes: nights });
+    const recipientId = await world.recipient({ timeZone: "Europe/Berlin", preferences: nights });
     const [evening, night, morning] = [next("22:30"), next("23:30"), next("08:00", 2)];
     const older = await world.ask({ recipientId, collapseKey: "k", at: evening });
     const { dispatch } = world.worker();

@@ -30,7 +30,7 @@ async function past() {
   const [busy, batched, calm] = [
     await world.recipient(),
     await world.recipient(),
-    await world.recipient({ wishes: { maxPerHour: 1 } }),
+    await world.recipient({ preferences: { maxPerHour: 1 } }),
   ];
   const ofBusy: string[] = [];
   for (let n = 0; n < 10; n++)
@@ -174,7 +174,7 @@ describe("POST /v1/policies/simulate", () => {
 
   it("changes nothing, and lets others be answered meanwhile", async () => {
     // Much that waits for long, of one person: the most that there is to do between two looks at what else came in.
-    const recipientId = await world.recipient({ wishes: { maxPerHour: 1 } });
+    const recipientId = await world.recipient({ preferences: { maxPerHour: 1 } });
     const templateVersionId = await world.seed.templateVersion();
     await api.pool.query(
       `WITH asked AS (

@@ -239,14 +239,14 @@ describe("the preferences of a recipient", () => {
     for (const key of types)
       await api.send("POST", "/v1/notification-types", { key, name: "One of many" });
     // Each changes something, whatever came before it.
-    const wishes = [
+    const changes = [
       (i: number) => ({ batching: { windowMinutes: 5 + i } }),
       (i: number) => ({ maxPerHour: 1 + i }),
       (i: number) => ({ digest: { weekday: weekdays[Math.floor(i / 4)] } }),
       (i: number) => ({ types: { [types[i]!]: false } }),
     ];
     const replies = await Promise.all(
-      Array.from({ length: 20 }, (_, i) => patch(wishes[i % 4]!(i))),
+      Array.from({ length: 20 }, (_, i) => patch(changes[i % 4]!(i))),
     );
     expect(replies.map(({ status }) => status)).toEqual(Array(20).fill(200));
     const { preferences } = await read();

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { rules } from "../../domain/policy/decide.ts";
 import { publicId } from "../../domain/ids.ts";
 import { dayMs, hourMs, minuteMs } from "../../domain/time/local-time.ts";
-import { somePriority, someWishes, someZone } from "../../domain/policy/policy.testing.ts";
+import { somePriority, somePreferences, someZone } from "../../domain/policy/policy.testing.ts";
 import { queueName, waitingDigests } from "../../domain/delivery/queues.ts";
 import { mailbox, policyWorld } from "../support/policy-world.ts";
 import { type Api, startApi } from "./harness.ts";
@@ -39,7 +39,7 @@ const tomorrow = (time: string) =>
 describe("POST /v1/decisions/preview", () => {
   it("says what would be decided, by what, and when it would be sent", async () => {
     const recipientId = await world.recipient({
-      wishes: {
+      preferences: {
         quietHours: [{ start: "00:00", end: "07:00" }],
         digest: { mode: "daily", time: "08:00" },
       },
@@ -72,7 +72,7 @@ describe("POST /v1/decisions/preview", () => {
 
   it("takes a priority from the type, unless another is asked for", async () => {
     const recipient = named(
-      await world.recipient({ wishes: { quietHours: [{ start: "00:00", end: "24:00" }] } }),
+      await world.recipient({ preferences: { quietHours: [{ start: "00:00", end: "24:00" }] } }),
     );
     const alert = await previewed({ recipient, type: "security.alert" });
     expect(alert).toMatchObject({
@@ -89,7 +89,7 @@ describe("POST /v1/decisions/preview", () => {
   });
 
   it("looks at what waits already, and at what was told", async () => {
-    const recipientId = await world.recipient({ wishes: { maxPerHour: 1 } });
+    const recipientId = await world.recipient({ preferences: { maxPerHour: 1 } });
     const recipient = named(recipientId);
     await world.ask({ recipientId, dedupKey: "door" });
     await world.ask({ recipientId, type: "habit.reminder" });
@@ -107,7 +107,7 @@ describe("POST /v1/decisions/preview", () => {
 
   it("leaves no place for a message that a newer one, sent meanwhile, supersedes", async () => {
     const recipientId = await world.recipient({
-      wishes: { quietHours: [{ start: "00:00", end: "07:00" }] },
+      preferences: { quietHours: [{ start: "00:00", end: "07:00" }] },
     });
     await world.ask({ recipientId, collapseKey: "score", at: tomorrow("02:00") });
     await worker.dispatch(tomorrow("02:00"));
@@ -127,7 +127,7 @@ describe("POST /v1/decisions/preview", () => {
 
   it("leaves no place for a less urgent message that comes back with it and passes the limit", async () => {
     const recipientId = await world.recipient({
-      wishes: { quietHours: [{ start: "00:00", end: "07:00" }] },
+      preferences: { quietHours: [{ start: "00:00", end: "07:00" }] },
     });
     await world.policy({ limits: { perMinute: 1 } });
     await world.ask({ recipientId, at: tomorrow("02:00"), bypassRateLimit: true });
@@ -208,7 +208,7 @@ describe("what is previewed", () => {
     await fc.assert(
       fc.asyncProperty(
         fc.record({
-          wishes: someWishes,
+          preferences: somePreferences,
           timeZone: someZone,
           perMinute: fc.integer({ min: 1, max: 4 }),
           engaged: fc.boolean(),
@@ -216,12 +216,12 @@ describe("what is previewed", () => {
           own: wanted,
           inMinutes: fc.integer({ min: 181, max: 2 * 1_440 }),
         }),
-        async ({ wishes, timeZone, perMinute, engaged, before, own, inMinutes }) => {
+        async ({ preferences, timeZone, perMinute, engaged, before, own, inMinutes }) => {
           await api.pool.query(
             "DELETE FROM attempts; DELETE FROM deliveries; DELETE FROM groups; DELETE FROM notifications; DELETE FROM gates",
           );
           await world.policy({ limits: { perMinute } });
-          const recipientId = await world.recipient({ timeZone, wishes });
+          const recipientId = await world.recipient({ timeZone, preferences });
           if (engaged)
             await api.pool.query("UPDATE recipients SET engaged_hours = $2 WHERE id = $1", [
               recipientId,

@@ -51,7 +51,7 @@ describe("the timeline of a recipient", () => {
 
   it("has what waits with why and until when, and not what was sent", async () => {
     now = tomorrow("22:30");
-    const recipientId = await world.recipient({ timeZone: "Europe/Berlin", wishes: nights });
+    const recipientId = await world.recipient({ timeZone: "Europe/Berlin", preferences: nights });
     const held = await world.ask({ recipientId, type: "habit.reminder" });
     await world.ask({ recipientId, priority: "critical" });
     const { dispatch, requests } = world.worker();
@@ -132,7 +132,7 @@ describe("the timeline of a recipient", () => {
   });
 
   it("has what is left of the recipient's wish and of the organisation's limits", async () => {
-    const recipientId = await world.recipient({ wishes: { maxPerHour: 2 } });
+    const recipientId = await world.recipient({ preferences: { maxPerHour: 2 } });
     const ago = (minutes: number) => new Date(now.getTime() - minutes * minuteMs);
     await api.prisma.grantLog.create({
       data: { recipientId, granted: [ago(90), ago(50), ago(10)], types: [0, 0, 0] },
@@ -157,7 +157,10 @@ describe("the timeline of a recipient", () => {
 
   it("has the next digests by the recipient's clock, across a change of it", async () => {
     const daily = (time: string) =>
-      world.recipient({ timeZone: "Europe/Berlin", wishes: { digest: { mode: "daily", time } } });
+      world.recipient({
+        timeZone: "Europe/Berlin",
+        preferences: { digest: { mode: "daily", time } },
+      });
     now = new Date("2027-03-26T23:30:00Z");
     expect((await timeline(await daily("08:00"), "?digests=3")).digests).toEqual({
       mode: "daily",
@@ -188,7 +191,7 @@ describe("the timeline of a recipient", () => {
   });
 
   it("is for a recipient's token to see, their own and no other", async () => {
-    const [mine, other] = [await world.recipient({ wishes: nights }), await world.recipient()];
+    const [mine, other] = [await world.recipient({ preferences: nights }), await world.recipient()];
     const delivery = await world.ask({ recipientId: mine });
     await world.ask({ recipientId: other });
     const reference = `/v1/recipients/${publicId("recipient", mine)}`;

@@ -8,7 +8,7 @@ import {
   type Answers,
   type Phase,
 } from "./misbehaving-server.ts";
-import { judgeEach, recipientsNamed, type Fate, type Misbehaviour } from "./misbehaviour.ts";
+import { judgeEach, recipientsNamed, type Ending, type Misbehaviour } from "./misbehaviour.ts";
 
 const phases = ["greeting", "EHLO", "MAIL", "RCPT", "DATA", "dot"] as const;
 /** Before the first mail: what fails there rests for a second. */
@@ -28,7 +28,7 @@ const always = (phase: Phase, answer: Answer): (() => Answers) =>
 
 /** What may have been taken ends unknown where it must not be repeated. */
 const unlessTaken =
-  (otherwise: Fate): Misbehaviour["ends"] =>
+  (otherwise: Ending): Misbehaviour["ends"] =>
   (_, guarantee) =>
     guarantee === "at_most_once" ? [otherwise, "unknown"] : otherwise;
 

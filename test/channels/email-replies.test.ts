@@ -13,10 +13,10 @@ import {
   deliverOver,
   expectAccount,
   expectOneAttemptEach,
-  fateOf,
+  endingOf,
   judgeEach,
   recipientsNamed,
-  type Fate,
+  type Ending,
   type Misbehaviour,
 } from "./misbehaviour.ts";
 
@@ -111,7 +111,7 @@ describe("a server whose replies are right", () => {
 });
 
 /** Nothing is refused for good, whatever it says; some may be given up, or unknown. */
-const anyButRejected: readonly Fate[] = ["sent", "given up", "waits", "unknown"];
+const anyButRejected: readonly Ending[] = ["sent", "given up", "waits", "unknown"];
 
 describe("a server whose replies are wrong", () => {
   judgeEach(
@@ -189,10 +189,10 @@ describe("a server with extensions", () => {
         );
         await server.close();
         expectAccount(rows, [server]);
-        const utf8: Fate = extensions.includes("SMTPUTF8") ? "sent" : "rejected";
-        expect({ extensions, fates: rows.map(fateOf) }).toEqual({
+        const utf8: Ending = extensions.includes("SMTPUTF8") ? "sent" : "rejected";
+        expect({ extensions, endings: rows.map(endingOf) }).toEqual({
           extensions,
-          fates: ["sent", utf8, "sent"],
+          endings: ["sent", utf8, "sent"],
         });
       }),
     );

@@ -14,9 +14,9 @@ import {
 import {
   deliverOver,
   expectAccount,
-  fateOf,
+  endingOf,
   recipientsNamed,
-  type Fate,
+  type Ending,
   type Misbehaviour,
 } from "./misbehaviour.ts";
 
@@ -58,8 +58,8 @@ const always =
   (occasion) =>
     occasion.phase === phase ? answer : undefined;
 
-const fatesOf = (rows: readonly DeliveredRow[]): Record<string, Fate> =>
-  Object.fromEntries(rows.map((row) => [row.recipient, fateOf(row)]));
+const endingsOf = (rows: readonly DeliveredRow[]): Record<string, Ending> =>
+  Object.fromEntries(rows.map((row) => [row.recipient, endingOf(row)]));
 const allSent = (recipients: readonly string[]) =>
   Object.fromEntries(recipients.map((recipient) => [recipient, "sent"]));
 
@@ -88,14 +88,14 @@ describe.each(guarantees)("the second of two providers, %s,", (guarantee) => {
     ],
   ])("takes everything where the first %s", async (_, answers, options) => {
     const { rows } = await deliverByTwo(answers, guarantee, options);
-    expect(fatesOf(rows)).toEqual(allSent(twelve));
+    expect(endingsOf(rows)).toEqual(allSent(twelve));
   });
 
   it("takes everything where the first hangs before it has a content", async () => {
     await Promise.all(
       (["greeting", "MAIL", "DATA"] as const).map(async (phase) => {
         const { rows } = await deliverByTwo(always(phase, hanging), guarantee, soon);
-        expect(fatesOf(rows)).toEqual(allSent(twelve));
+        expect(endingsOf(rows)).toEqual(allSent(twelve));
       }),
     );
   });
@@ -112,7 +112,8 @@ describe.each(guarantees)("the second of two providers, %s,", (guarantee) => {
         guarantee,
         { recipients },
       );
-      for (const row of rows) expect(fateOf(row)).toBe(isGone(row.recipient) ? "rejected" : "sent");
+      for (const row of rows)
+        expect(endingOf(row)).toBe(isGone(row.recipient) ? "rejected" : "sent");
       expect([...second.namedAt.keys()].filter(isGone)).toEqual([]);
     }
   });
@@ -128,7 +129,7 @@ describe.each(guarantees)("the second of two providers, %s,", (guarantee) => {
       guarantee,
       { recipients: recipientsNamed("r", 30), connections: 10 },
     );
-    expect(rows.map(fateOf)).toEqual(Array(30).fill("sent"));
+    expect(rows.map(endingOf)).toEqual(Array(30).fill("sent"));
     expect(second.messages).toEqual([]);
   });
 
@@ -143,7 +144,7 @@ describe.each(guarantees)("the second of two providers, %s,", (guarantee) => {
         ({ phase, taken }) => (phase === "MAIL" && taken >= 3 ? answer : undefined),
         guarantee,
       );
-      expect(fatesOf(rows)).toEqual(allSent(twelve));
+      expect(endingsOf(rows)).toEqual(allSent(twelve));
       expect(second.messages).toEqual([]);
     },
   );
@@ -159,7 +160,7 @@ describe.each(guarantees)("the second of two providers, %s,", (guarantee) => {
     );
     await Promise.all([first.close(), second.close()]);
     expectAccount(rows, [first, second]);
-    expect(fatesOf(rows)).toEqual(allSent(recipients));
+    expect(endingsOf(rows)).toEqual(allSent(recipients));
     expect(second.messages.map(({ address }) => address)).toEqual(["änn@example.org"]);
   });
 });
@@ -170,7 +171,7 @@ describe("a message that the first of two providers may have taken", () => {
     ["says what is no answer", "354 go ahead"],
   ])("goes to the second where it may be repeated and the first %s", async (_, answer) => {
     const { rows, first, second } = await deliverByTwo(always("dot", answer), "at_least_once");
-    expect(fatesOf(rows)).toEqual(allSent(twelve));
+    expect(endingsOf(rows)).toEqual(allSent(twelve));
     expect(second.messages).toHaveLength(twelve.length);
     for (const { attempts } of rows)
       expect(attempts.filter(({ outcome }) => outcome === "sent")).toHaveLength(1);
@@ -185,7 +186,8 @@ describe("a message that the first of two providers may have taken", () => {
       connections: 1,
     });
     const known = new Set(first.messages.map(({ address }) => address));
-    for (const row of rows) expect(fateOf(row)).toBe(known.has(row.recipient) ? "unknown" : "sent");
+    for (const row of rows)
+      expect(endingOf(row)).toBe(known.has(row.recipient) ? "unknown" : "sent");
     expect(second.messages.filter(({ address }) => known.has(address))).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect } from "vitest";
 import type { Answers } from "./misbehaving-server.ts";
 import {
-  fateOf,
+  endingOf,
   judgeEach,
   recipientsNamed,
   type Conversation,
@@ -157,7 +157,7 @@ describe("a server", () => {
 
 /** A few words alike may be about the messages themselves. */
 function expectFewRejected({ rows }: Conversation): void {
-  expect(rows.filter((row) => fateOf(row) === "rejected").length).toBeLessThanOrEqual(4);
+  expect(rows.filter((row) => endingOf(row) === "rejected").length).toBeLessThanOrEqual(4);
 }
 
 function expectOneAttemptOfThoseGone({ rows }: Conversation): void {

@@ -15,7 +15,7 @@ import {
  * How a row ends. `waits`: it stays pending, whatever is asked of it; `given up`: its attempts are used up, each of which was for now
  * only; `rejected`: it was refused for good.
  */
-export type Fate = "sent" | "waits" | "given up" | "rejected" | "unknown";
+export type Ending = "sent" | "waits" | "given up" | "rejected" | "unknown";
 
 export interface Misbehaviour {
   /** What the server does, after "that". */
@@ -24,9 +24,9 @@ export interface Misbehaviour {
   answers: () => Answers;
   /** How each row ends, or may end. */
   ends:
-    | Fate
-    | readonly Fate[]
-    | ((recipient: string, guarantee: Guarantee) => Fate | readonly Fate[]);
+    | Ending
+    | readonly Ending[]
+    | ((recipient: string, guarantee: Guarantee) => Ending | readonly Ending[]);
   recipients?: readonly string[];
   /** Beside PIPELINING, which comes and goes. */
   extensions?: readonly string[];
@@ -75,7 +75,7 @@ export function judgeEach(behaviours: readonly Misbehaviour[]): void {
     );
     for (const conversation of conversations) {
       expectAccount(conversation.rows, [conversation.server]);
-      expectFates(conversation, behaviour.ends);
+      expectEndings(conversation, behaviour.ends);
       behaviour.also?.(conversation);
     }
   });
@@ -173,22 +173,22 @@ export function expectAccount(
   expect(servers.flatMap(({ strays }) => strays)).toEqual([]);
 }
 
-function expectFates({ rows, guarantee }: Conversation, ends: Misbehaviour["ends"]): void {
+function expectEndings({ rows, guarantee }: Conversation, ends: Misbehaviour["ends"]): void {
   const otherwise = rows.filter((row) => {
     const may = typeof ends === "function" ? ends(row.recipient, guarantee) : ends;
-    return !(typeof may === "string" ? [may] : may).includes(fateOf(row));
+    return !(typeof may === "string" ? [may] : may).includes(endingOf(row));
   });
   expect(
     otherwise.map((row) => ({
       recipient: row.recipient,
       guarantee,
-      ended: fateOf(row),
+      ended: endingOf(row),
       attempts: row.attempts.map(({ outcome, failure, response }) => [outcome, failure, response]),
     })),
   ).toEqual([]);
 }
 
-export function fateOf({ status, reason }: DeliveredRow): Fate {
+export function endingOf({ status, reason }: DeliveredRow): Ending {
   if (status === "pending") return "waits";
   if (status === "failed") return reason === "attempts_exhausted" ? "given up" : "rejected";
   if (status === "sent" || status === "unknown") return status;

@@ -67,7 +67,11 @@ const setLimits = (limits: { perMinute: number; perHour: number; perDay: number 
   answerOf(api.policy.$patch({ header: { "if-match": "*" }, json: { limits } }));
 
 /** Its id as the ledger has it. */
-async function person(externalId: string, wishes: Preferences, attributes = {}): Promise<string> {
+async function person(
+  externalId: string,
+  preferences: Preferences,
+  attributes = {},
+): Promise<string> {
   const param = { recipient: externalId };
   await answerOf(
     api.recipients[":recipient"].$put({
@@ -79,7 +83,7 @@ async function person(externalId: string, wishes: Preferences, attributes = {}):
     api.recipients[":recipient"].preferences.$put({
       param,
       header: {},
-      json: { maxPerHour: 1_000, ...wishes },
+      json: { maxPerHour: 1_000, ...preferences },
     }),
   );
   const { rows } = await database.query<{ id: string }>(

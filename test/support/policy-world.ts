@@ -40,21 +40,21 @@ export function policyWorld(pool: Pool) {
 
     async recipient({
       timeZone = "UTC",
-      wishes = null,
-    }: { timeZone?: string; wishes?: object | null } = {}): Promise<string> {
+      preferences = null,
+    }: { timeZone?: string; preferences?: object | null } = {}): Promise<string> {
       const [id] = (await seed.recipients(1)) as [string];
       await pool.query("UPDATE recipients SET time_zone = $2 WHERE id = $1", [id, timeZone]);
-      if (wishes !== null) await this.wish(id, wishes);
+      if (preferences !== null) await this.setPreferences(id, preferences);
       return id;
     },
 
-    async wish(recipientId: string, wishes: object): Promise<void> {
+    async setPreferences(recipientId: string, preferences: object): Promise<void> {
       await pool.query(
         `WITH changed AS (
            UPDATE recipients SET preferences = $2, preferences_version = preferences_version + 1 WHERE id = $1 RETURNING id, preferences_version
          )
          INSERT INTO preference_versions (recipient_id, version, document, created_by) SELECT id, preferences_version, $2, 'test' FROM changed`,
-        [recipientId, wishes],
+        [recipientId, preferences],
       );
     },
 

@@ -105,7 +105,7 @@ describe("continue-as-new", () => {
     const { requests } = await start();
     const world = policyWorld(pool);
     const batching = { maximumSize: 20, windowMinutes: 30 };
-    const recipientId = await world.recipient({ wishes: { batching } });
+    const recipientId = await world.recipient({ preferences: { batching } });
     const ask = (at: Date) => world.ask({ recipientId, type: "habit.reminder", at });
     const gathered = async () =>
       (await pool.query("SELECT FROM deliveries WHERE reason = 'batch'")).rowCount;

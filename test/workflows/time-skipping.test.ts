@@ -111,7 +111,7 @@ describe("deliveryQueue", () => {
     const recipients: string[] = [];
     for (let one = 0; one < 40; one++)
       recipients.push(
-        await world.recipient({ wishes: { batching: { maximumSize: 5, windowMinutes: 30 } } }),
+        await world.recipient({ preferences: { batching: { maximumSize: 5, windowMinutes: 30 } } }),
       );
     const begun = await serverNow();
     for (let round = 1; round <= 5; round++) {

@@ -45,11 +45,11 @@ interface Ask {
   collapseKey?: string;
 }
 /** A patch of preferences. */
-type Wish = { [Key in keyof Preferences]?: unknown };
+type Stated = { [Key in keyof Preferences]?: unknown };
 
-type Step = [at: string, ask: string, of?: Ask] | [at: string, wish: Wish];
+type Step = [at: string, ask: string, of?: Ask] | [at: string, stated: Stated];
 
-const night = (start: string, end: string): Wish => ({ quietHours: [{ start, end }] });
+const night = (start: string, end: string): Stated => ({ quietHours: [{ start, end }] });
 
 const week: Step[] = [
   ["Wed 08:30", { ...night("22:00", "07:00"), maxPerHour: 3 }],
