@@ -6,12 +6,14 @@ import { publicId } from "../domain/ids.ts";
 import { openIn, outsideLanes, owedOutside, sourceRuns } from "../ledger/conditions.ts";
 import { defineStatement, type Execute, executeOn } from "../ledger/sql.ts";
 import { ageingMs, priorities } from "../domain/priority.ts";
-import { laneNames, waitingDigests } from "../domain/delivery/queues.ts";
+import { drainedQueues, laneNames } from "../domain/delivery/queues.ts";
 import type { Channels } from "./channels/channels.ts";
 
 /** How often the ledger is asked, and how long something must be overdue before it counts as forgotten. */
 const sweepMs = 3_000;
 const graceMs = 5_000;
+/** A sweep is followed by a rest of at least so many times what it took: where much has died that cannot be removed, each takes long. */
+const restTimes = 20;
 /** One activity, many sweeps: an idle system costs few events. */
 const roundMs = 600_000;
 
@@ -25,15 +27,14 @@ const recentMs = 15_000;
  * Queues with rows that are overdue on a channel that is open, and that nobody is working on: none of the oldest was claimed of late and
  * is under a live lease (one answer may take minutes, and stands for no look at the rest), their campaign runs, and no gate has
  * granted a slot of late (a lane that waits at a gate holds no lease). All rows of a lane are of one campaign; elsewhere those
- * of campaigns that do not run are passed over. Not the one that no workflow drains.
- * The queues are found by a loose index scan (https://wiki.postgresql.org/wiki/Loose_indexscan).
+ * of campaigns that do not run are passed over.
+ *
+ * The queues are named, and not found in the table: lanes of campaigns that have ended are full of rows that have left it, and that
+ * cannot be removed while an old transaction is open.
  */
 const overdueQueues = `
-  WITH RECURSIVE queues(queue) AS (
-    (SELECT queue FROM open_deliveries ORDER BY queue LIMIT 1)
-    UNION ALL
-    SELECT (SELECT d.queue FROM open_deliveries d WHERE d.queue > queues.queue ORDER BY d.queue LIMIT 1)
-    FROM queues WHERE queues.queue IS NOT NULL
+  WITH queues AS MATERIALIZED (
+    SELECT q.queue FROM unnest(:queues::text[]) AS q(queue) WHERE q.queue LIKE 'campaign/%' OR ${openIn("q.queue")}
   ),
   clock AS MATERIALIZED (
     SELECT ledger_now() - :graceMs::float8 * interval '1 millisecond' AS due, ledger_now() - :recentMs::float8 * interval '1 millisecond' AS recent
@@ -52,7 +53,7 @@ const overdueQueues = `
       ) d
     ) oldest
   ) state
-  WHERE queues.queue <> :undrained AND state.overdue > 0 AND NOT state.busy
+  WHERE state.overdue > 0 AND NOT state.busy
     AND (queues.queue NOT LIKE 'campaign/%' OR EXISTS (SELECT FROM campaigns c WHERE c.id = state.campaign_id AND c.status = 'running'))
     AND NOT EXISTS (
       SELECT FROM gates g WHERE g.key = 'campaign/' || split_part(queues.queue, '/', 2)
@@ -76,13 +77,32 @@ const unfinishedCampaigns = `
       AND (SELECT true FROM open_deliveries d WHERE d.campaign_id = c.id AND ${outsideLanes("d")} ORDER BY d.priority, d.due_at LIMIT 1)
   )`;
 
-/** Both at once: an idle system is asked seldom. */
+interface Running {
+  id: string;
+  laneCount: number;
+}
+
+const runningCampaigns = `SELECT id, lane_count AS "laneCount" FROM campaigns WHERE status = 'running' AND finished_at IS NULL`;
+
+interface Overdue {
+  queues: string[];
+  running: Running[];
+  campaigns: Unfinished[];
+}
+
+/** All at once, so that an idle system is asked seldom. */
 const readOverdue = defineStatement<
-  { graceMs: number; recentMs: number; undrained: string; channels: readonly ChannelName[] },
-  { queues: string[]; campaigns: Unfinished[] }
+  {
+    graceMs: number;
+    recentMs: number;
+    queues: readonly string[];
+    channels: readonly ChannelName[];
+  },
+  Overdue
 >(
   `
   SELECT ARRAY(${overdueQueues}) AS queues,
+    (SELECT coalesce(jsonb_agg(running), '[]') FROM (${runningCampaigns}) AS running) AS running,
     (SELECT coalesce(jsonb_agg(unfinished), '[]') FROM (${unfinishedCampaigns}) AS unfinished) AS campaigns`,
   "overdue",
 );
@@ -99,6 +119,8 @@ const readDrainedCampaigns = defineStatement<
   "drained-campaigns",
 );
 
+const lanesOf = ({ id, laneCount }: Running) => laneNames(publicId("campaign", id), laneCount);
+
 /** Campaigns that should have been moved on. */
 async function findStalledCampaigns(
   execute: Execute,
@@ -106,7 +128,7 @@ async function findStalledCampaigns(
 ): Promise<string[]> {
   const stalled = unfinished.filter(({ laneCount }) => laneCount === null).map(({ id }) => id);
   const running = unfinished.flatMap(({ id, laneCount }) =>
-    laneCount === null ? [] : [{ id, lanes: laneNames(publicId("campaign", id), laneCount) }],
+    laneCount === null ? [] : [{ id, lanes: lanesOf({ id, laneCount }) }],
   );
   if (running.length === 0) return stalled;
   const drained = await execute(readDrainedCampaigns, {
@@ -133,22 +155,38 @@ export function createRelayOverdue({
   wakeCampaign: (campaignId: string) => Promise<void>;
 }) {
   const execute = executeOn(pool);
+  /** The lanes of the campaigns that ran at the last look. */
+  let lanes: readonly string[] = [];
+
+  async function findOverdue(): Promise<Overdue> {
+    const look = async () => {
+      const [overdue] = await execute(readOverdue, {
+        graceMs,
+        recentMs,
+        queues: [...drainedQueues, ...lanes],
+        channels: channels.open(new Date()),
+      });
+      return overdue!;
+    };
+    const overdue = await look();
+    const known = new Set(lanes);
+    lanes = overdue.running.flatMap(lanesOf);
+    // The lanes of a campaign that has begun to run since were not looked at.
+    return lanes.every((lane) => known.has(lane)) ? overdue : look();
+  }
 
   return async function relayOverdue(): Promise<void> {
     const { cancellationSignal: signal } = Context.current();
     const endsAt = Date.now() + roundMs;
     while (!signal.aborted && Date.now() < endsAt) {
-      const [overdue] = await execute(readOverdue, {
-        graceMs,
-        recentMs,
-        undrained: waitingDigests,
-        channels: channels.open(new Date()),
-      });
-      const campaigns = await findStalledCampaigns(execute, overdue!.campaigns);
-      for (const queue of overdue!.queues) await wakeQueue(queue);
+      const beganAtMs = performance.now();
+      const overdue = await findOverdue();
+      const campaigns = await findStalledCampaigns(execute, overdue.campaigns);
+      const tookMs = performance.now() - beganAtMs;
+      for (const queue of overdue.queues) await wakeQueue(queue);
       for (const id of campaigns) await wakeCampaign(publicId("campaign", id));
       Context.current().heartbeat();
-      await sleep(sweepMs, undefined, { signal }).catch(() => {});
+      await sleep(Math.max(sweepMs, tookMs * restTimes), undefined, { signal }).catch(() => {});
     }
   };
 }

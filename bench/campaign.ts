@@ -39,7 +39,7 @@ export interface CampaignResult extends DatabaseWork {
   cpuSecondsPerThousand: Record<"api" | "worker" | "temporal" | "postgres" | "sink", number>;
   /** Of the largest worker. */
   peakRssMb: number;
-  /** The rate beside an old transaction, as a share of the rate without it; null where that was not asked for. */
+  /** Of a campaign beside a transaction that is as old as the campaign: the rate in its last tenth over that in its first; null where that was not asked for. */
   besideTransactionRatio: number | null;
   temporalEventsPerThousand: number;
   /** Of the audience, those that the ledger calls sent and the sink never saw, or that have not ended as sent. */
@@ -56,6 +56,8 @@ export interface CampaignDetails {
   firstAfterSeconds: number | null;
   /** Between the first and the last message at the sink. */
   sinkPerSecond: number | null;
+  /** Beside a transaction: messages a second in each tenth of its time. */
+  besideRates: readonly number[] | null;
   peakRssMb: Record<"api" | "worker" | "temporal", number>;
 }
 
@@ -142,11 +144,11 @@ async function runCampaign(
     const createFor = (count: number) =>
       service.createCampaign({ ...campaign, name: `To ${count}` });
     /** Messages a second, from asking to start it until the ledger says that it is complete. */
-    const send = async (id: string, count: number) => {
+    const send = async (id: string, count: number, samples: Sample[] = []) => {
       await sink?.reset();
       const startedAt = Date.now();
       await service.startCampaign(id);
-      const finishedAt = await untilFinished(service, id, count, sink);
+      const finishedAt = await untilFinished(service, id, count, sink, samples);
       return { startedAt, seconds: (finishedAt - startedAt) / 1_000 };
     };
     const database = await meterDatabase(stack);
@@ -182,16 +184,17 @@ async function runCampaign(
       throw new Error(`the ledger does not add up: ${JSON.stringify(account)}`);
     const temporalEvents = await countEvents(stack.temporalAddress, id);
 
-    let secondsBeside: number | null = null;
+    let besideRates: number[] | null = null;
     if (besideTransaction !== undefined) {
+      const many = Math.ceil((recipients / seconds) * besideTransaction);
+      say(`importing ${many} recipients`);
+      await service.importRecipients("application/x-ndjson", audience(many));
+      const large = await createFor(many);
       say(`sending beside a transaction, until it is ${besideTransaction} s old`);
-      secondsBeside = await whileTransactionIsOpen(stack.databaseUrl, async () => {
-        const deadline = performance.now() + besideTransaction * 1_000;
-        for (;;) {
-          const isOld = performance.now() >= deadline;
-          const last = await send(await createFor(recipients), recipients);
-          if (isOld) return last.seconds;
-        }
+      besideRates = await whileTransactionIsOpen(stack.databaseUrl, async () => {
+        const samples: Sample[] = [];
+        await send(large, many, samples);
+        return ratesByTenth(samples, besideTransaction * 1_000, many);
       });
     }
 
@@ -207,7 +210,7 @@ async function runCampaign(
         sink: perThousand(seen?.cpuSeconds ?? 0),
       },
       peakRssMb: peak.worker,
-      besideTransactionRatio: secondsBeside && seconds / secondsBeside,
+      besideTransactionRatio: besideRates && besideRates.at(-1)! / besideRates[0]!,
       ...work,
       temporalEventsPerThousand: perThousand(temporalEvents),
       lost: recipients - Math.min(account.sent, seen?.deliveries ?? account.sent),
@@ -217,6 +220,7 @@ async function runCampaign(
         seconds,
         firstAfterSeconds: seen ? (seen.firstAt! - startedAt) / 1_000 : null,
         sinkPerSecond: sinkSeconds && recipients / sinkSeconds,
+        besideRates,
         peakRssMb: { api: peak.api, worker: peak.worker, temporal: peak.temporal },
       },
     };
@@ -239,12 +243,35 @@ async function whileTransactionIsOpen<T>(databaseUrl: string, work: () => Promis
   }
 }
 
+/** How many messages had arrived at an instant of the monotonic clock. */
+interface Sample {
+  atMs: number;
+  arrived: number;
+}
+
+/**
+ * The rate of arrivals in each tenth of `forMs`, from the first arrival on: without what comes after `forMs`, and without the last 5% of
+ * the audience, when lanes end one after the other.
+ */
+function ratesByTenth(samples: readonly Sample[], forMs: number, audienceSize: number): number[] {
+  const under = samples.filter(({ arrived }) => arrived > 0 && arrived < audienceSize * 0.95);
+  const [first] = under;
+  if (!first) throw new Error("the campaign was over before a rate could be measured");
+  const tenthMs = Math.min(forMs, under.at(-1)!.atMs - first.atMs) / 10;
+  const at = (ms: number) => under.findLast(({ atMs }) => atMs <= first.atMs + ms)!;
+  return Array.from({ length: 10 }, (_, tenth) => {
+    const [from, to] = [at(tenth * tenthMs), at((tenth + 1) * tenthMs)];
+    return ((to.arrived - from.arrived) * 1_000) / (to.atMs - from.atMs);
+  });
+}
+
 /** @returns the instant in milliseconds of the wall clock, which PostgreSQL shares with us */
 async function untilFinished(
   service: Service,
   id: string,
   recipients: number,
   sink: Sink | null,
+  samples: Sample[],
 ): Promise<number> {
   const progress = startProgress("sent", recipients);
   const deadline = Date.now() + patienceMs;
@@ -252,6 +279,7 @@ async function untilFinished(
     for (let askAt = Date.now() + askMs; ; await sleep(pollMs)) {
       const arrived = (await sink?.progress()) ?? 0;
       progress.update(arrived);
+      samples.push({ atMs: performance.now(), arrived });
       if (arrived < recipients && Date.now() < askAt) continue;
       const { status, finishedAt } = await service.campaign(id);
       if (finishedAt) return finishedAt.getTime();

@@ -42,10 +42,11 @@ program
   .addOption(
     new Option(
       "--beside-transaction [seconds]",
-      "send once more beside a transaction that is so old, and compare",
+      "send a campaign that lasts so long beside a transaction, and compare its end with its beginning",
     )
-      .argParser(wholeNumber(0, 86_400))
-      .preset(String(backupSeconds)),
+      .argParser(wholeNumber(10, 86_400))
+      .preset(String(backupSeconds))
+      .conflicts("smtp"),
   )
   .option(
     "--smtp <url>",

@@ -33,9 +33,12 @@ export function printCampaign(result: CampaignResult, details: CampaignDetails):
       ["times the nodemailer loop", result.ratioToNodemailer],
       ["times the SMTP conversation", result.ratioToSmtp],
       [
-        "rate beside an old transaction, of that without",
+        "rate when a transaction beside it is old, of that when it is new",
         result.besideTransactionRatio ?? "not asked",
       ],
+      ...(details.besideRates ?? []).map(
+        (rate, tenth) => [`  messages a second in tenth ${tenth + 1}`, rate] as const,
+      ),
       ["CPU milliseconds a thousand messages", ""],
       ...Object.entries(cpu).map(([role, seconds]) => [`  ${role}`, seconds * 1_000] as const),
       ...workLines(result),

@@ -79,7 +79,7 @@ describe("the relay", () => {
     expect(woken).toEqual([]);
     open = ["email"];
     await once(environment, "heartbeat");
-    expect(woken).toEqual(["digest/lane/1", "mailbox/0"]);
+    expect(woken).toEqual(["mailbox/0", "digest/lane/1"]);
     environment.cancel();
     await running.catch((error: unknown) => expect(error).toBeInstanceOf(CancelledFailure));
   });
