@@ -103,13 +103,13 @@ function createActivities({
       wake,
       listener,
       whileResting: (wait) => attention.whileResting(wait),
-      campaignPaused: async (id) => {
+      onCampaignPaused: async (id) => {
         const campaign = publicId("campaign", id);
         logger.warn({ campaign }, "the campaign is paused: its messages are refused for good");
         await wakeCampaign(client, campaign);
       },
       count,
-      held: (failure) =>
+      onHeld: (failure) =>
         failure
           ? logger.warn(
               failure,

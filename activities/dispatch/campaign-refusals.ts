@@ -3,15 +3,15 @@ import type { Policy } from "../../domain/policy/policy.ts";
 import type { EndedMessage } from "./settlement.ts";
 
 /**
- * Campaigns whose messages are refused for good one after the other, for no fault of their recipients: for who sends them, or for what
- * they say. More of the same would end likewise, and harm the sender's name: the campaign is paused, and says why.
+ * Pauses a campaign when providers permanently refuse several of its messages in a row because of the sender or the content, not
+ * because of the recipients. Further messages would be refused too, and would harm the sender's reputation.
  */
 export class CampaignRefusals {
   readonly #settings: () => Promise<Policy["breaker"]>;
   readonly #pause: (campaignId: string, detail: string) => Promise<void>;
   readonly #runs = new Map<string, { count: number; limit: Promise<number> }>();
 
-  /** @param pause pauses a campaign that runs, with what the last answer was, without the addresses in it */
+  /** @param pause pauses a running campaign; `detail` is the last answer of the provider, without the addresses in it */
   constructor(
     settings: () => Promise<Policy["breaker"]>,
     pause: (campaignId: string, detail: string) => Promise<void>,
@@ -20,7 +20,7 @@ export class CampaignRefusals {
     this.#pause = pause;
   }
 
-  /** Takes what became of a message, once it is committed. */
+  /** Counts the outcome of a message. Call it once that outcome is committed. */
   note({ claimed, settled }: EndedMessage): void {
     const attempt = settled[0]?.attempts.at(-1);
     const campaignId = claimed.items[0]?.delivery.campaignId;
@@ -30,22 +30,23 @@ export class CampaignRefusals {
       return;
     }
     if (attempt.failure !== "sender_refused" && attempt.failure !== "smtp_5xx") return;
-    const limit = () => this.#settings().then(({ campaignRefusals }) => campaignRefusals);
-    const run = this.#runs.get(campaignId) ?? { count: 0, limit: limit() };
+    const readLimit = () => this.#settings().then(({ campaignRefusals }) => campaignRefusals);
+    const run = this.#runs.get(campaignId) ?? { count: 0, limit: readLimit() };
     run.count += 1;
     this.#runs.set(campaignId, run);
     const { count } = run;
     run.limit.then(
       (refusals) =>
-        count === refusals && this.#end(campaignId, withoutAddresses(attempt.response ?? "")),
-      // It is asked again.
+        count === refusals &&
+        this.#pauseAfterRun(campaignId, withoutAddresses(attempt.response ?? "")),
+      // The next refusal reads the limit again.
       () => this.#runs.delete(campaignId),
     );
   }
 
-  #end(campaignId: string, response: string): void {
+  #pauseAfterRun(campaignId: string, response: string): void {
     this.#runs.delete(campaignId);
-    // What is refused from now on begins another run, after which it is tried again.
+    // If the pause fails, further refusals start a new run, and the pause is attempted again after it.
     this.#pause(campaignId, response).catch(() => {});
   }
 }

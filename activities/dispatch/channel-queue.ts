@@ -4,12 +4,15 @@ import { EventRate } from "./event-rate.ts";
 import type { SendJob } from "./send-job.ts";
 import { type ClaimedMessage, guaranteeOf } from "./settlement.ts";
 
-/** Claimed messages that have not begun, at most. */
+/** The maximum number of claimed messages that have not begun. */
 const aheadRows = 128;
-/** How long a channel's connections are to be kept busy by what is claimed ahead, beside the statement that claims what is next. */
+/**
+ * Messages are claimed far enough ahead to keep a channel's connections busy for this long, in addition to the duration of the
+ * next claim.
+ */
 const aheadMs = 50;
 
-/** A job, and who may take it back. */
+/** A job, and the dispatch that may withdraw it. */
 export interface WaitingJob {
   job: SendJob;
   owner: object;
@@ -17,23 +20,23 @@ export interface WaitingJob {
 }
 
 /**
- * The messages of one channel on their way: those that are not claimed, those that are claimed and have not begun, and how many are
- * handed over. No more are claimed than can begin at once or soon: a claim that waits is one that a pause, a cancellation or an edit
- * has to wait for, and that is lost where a repeat is not allowed and the worker dies.
+ * The messages of one channel that are on their way: those that are not claimed yet, those that are claimed and have not begun,
+ * and the number of those that are handed over. It claims only what can begin at once or soon: a pause, a cancellation or an
+ * edit has to wait for each claimed message, and if the worker dies, a claimed message that must not be repeated is lost.
  */
 export class ChannelQueue {
   readonly channel: Channel;
-  /** Claimed, and not handed to the channel yet. */
+  /** Messages that are claimed and not handed to the channel yet. */
   readonly ready: ClaimedMessage[] = [];
-  /** Handed to the channel, which has not answered. */
+  /** Messages that were handed to the channel, which has not reported their outcome. */
   sending = 0;
-  /** Of these, those that have begun. */
+  /** The messages among `sending` that have begun. */
   begun = 0;
-  /** Handed to the channel, and not settled: what is sending, what ended, and what is being settled. */
+  /** Messages that were handed to the channel and are not settled: those that are sending, have ended, or are being settled. */
   inFlight = 0;
-  /** Those that are served first come first. */
-  readonly #classes: Record<"asked" | "heldBack" | "campaigns", WaitingJob[]> = {
-    asked: [],
+  /** Jobs that are not claimed yet, in the order in which the classes are served. */
+  readonly #classes: Record<"recent" | "heldBack" | "campaigns", WaitingJob[]> = {
+    recent: [],
     heldBack: [],
     campaigns: [],
   };
@@ -44,15 +47,16 @@ export class ChannelQueue {
   }
 
   /**
-   * What was just asked for overtakes what was held back, and both overtake campaigns. Of what one dispatch has for one recipient
-   * only what is critical overtakes: the order in which it is decided about is that in which it uses up the recipient's limits.
+   * Recent requests overtake messages that were held back, and both overtake campaigns. Where one dispatch has several messages
+   * for a recipient, only critical ones overtake: the messages use up the recipient's limits in the order in which they were
+   * decided.
    */
   add(waiting: WaitingJob): void {
     const { items, released } = waiting.job.message;
     const { campaignId, priority } = items[0]!.delivery;
     const isBehind = () => released || (priority !== "critical" && this.#isHeldBackBefore(waiting));
-    const of = campaignId !== null ? "campaigns" : isBehind() ? "heldBack" : "asked";
-    this.#classes[of].push(waiting);
+    const name = campaignId !== null ? "campaigns" : isBehind() ? "heldBack" : "recent";
+    this.#classes[name].push(waiting);
   }
 
   #isHeldBackBefore({ owner, job }: WaitingJob): boolean {
@@ -62,42 +66,42 @@ export class ChannelQueue {
     );
   }
 
-  /** The channel has answered one. */
-  completed(): void {
+  /** Notes that the channel has reported the outcome of a message. */
+  noteCompletion(): void {
     this.#completions.note(performance.now());
   }
 
   get waiting(): number {
-    const { asked, heldBack, campaigns } = this.#classes;
-    return asked.length + heldBack.length + campaigns.length;
+    const { recent, heldBack, campaigns } = this.#classes;
+    return recent.length + heldBack.length + campaigns.length;
   }
 
-  /** Is so little claimed that it is time to claim more? `turnMs`: how long it takes to claim. */
+  /** True if so few messages are claimed that it is time to claim more. `turnMs` is how long a claim takes. */
   isLow(turnMs: number): boolean {
     const limit = this.#claimLimit(turnMs);
     return limit > 0 && this.#unbegun <= Math.floor(limit / 8);
   }
 
-  /** How many more may be claimed now: no more than the channel can begin soon. */
+  /** The number of messages that may be claimed now: no more than the channel can begin soon. */
   room(turnMs: number, now: Date): number {
     const room = Math.min(this.waiting, this.#claimLimit(turnMs) - this.#unbegun);
     return room <= 0 ? 0 : Math.min(room, this.channel.readyFor(now) - this.ready.length);
   }
 
-  /** Claimed messages that have not begun and could. */
+  /** The number of claimed messages that have not begun and could. Messages that are rendered apart cannot yet. */
   get #unbegun(): number {
     return this.ready.length + this.sending - this.begun - (this.channel.makingApart?.() ?? 0);
   }
 
-  /** How many could begin at this moment. */
+  /** The number of messages that could begin at this moment. */
   get #free(): number {
     return Math.max(0, this.channel.concurrency - this.begun);
   }
 
-  /** Of what may not be repeated only what can begin at once is claimed: then the claim is the mark that it has begun. */
+  /** A message that must not be repeated is claimed only when it can begin at once: the claim then shows that it has begun. */
   #claimLimit(turnMs: number): number {
-    const { asked, heldBack, campaigns } = this.#classes;
-    const next = asked[0] ?? heldBack[0] ?? campaigns[0];
+    const { recent, heldBack, campaigns } = this.#classes;
+    const next = recent[0] ?? heldBack[0] ?? campaigns[0];
     if (!next) return 0;
     if (!isRepeatable(next)) return this.#free;
     const ahead = Math.round(this.#completions.perMs(performance.now()) * (turnMs + aheadMs));
@@ -105,8 +109,9 @@ export class ChannelQueue {
   }
 
   /**
-   * Takes what may be claimed together: of the messages to one recipient one, in their order, for each needs room in that
-   * recipient's log after the one before. `recipients` are those that messages were taken for.
+   * Takes the jobs that may be claimed in one statement: at most one for each recipient, in their order, since each message
+   * needs room in the recipient's log after the one before it. `recipients` holds those for whom a job was already taken; the
+   * function adds to it.
    */
   take(count: number, recipients: Set<string>): WaitingJob[] {
     const taken: WaitingJob[] = [];
@@ -128,7 +133,7 @@ export class ChannelQueue {
     return taken;
   }
 
-  /** Takes out what waits, of one owner or of all. */
+  /** Removes the jobs that are not claimed yet, of one owner or of all. */
   remove(owner?: object): WaitingJob[] {
     const removed: WaitingJob[] = [];
     for (const jobs of Object.values(this.#classes)) {

@@ -4,18 +4,18 @@ import { beginsWithinMs } from "../../domain/delivery/stops.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import type { ClaimedMessage } from "./settlement.ts";
 
-/** How soon what could not be asked about is asked about again. */
+/** How soon a confirmation that failed is repeated. */
 const retryMs = 250;
 
-/** Claimed messages that have waited, and are asked about again before they begin: all of them in one statement. */
+/** Confirms claimed messages that have waited, before they begin: one statement checks all of them for a stop since they were claimed. */
 export class Confirmations {
   #ledger: Pick<Ledger, "confirm">;
   #isHeld: () => boolean;
-  /** And what to call when the answer is there, or when it is worth another try. */
+  /** Each message with the function to call when the confirmation has come, or is worth another attempt. */
   #waiting = new Map<ClaimedMessage, () => void>();
-  #asking = false;
+  #confirming = false;
 
-  /** @param isHeld may nothing begin at the moment? */
+  /** @param isHeld returns true while no message may begin */
   constructor(ledger: Pick<Ledger, "confirm">, isHeld: () => boolean) {
     this.#ledger = ledger;
     this.#isHeld = isHeld;
@@ -23,34 +23,34 @@ export class Confirmations {
 
   add(claimed: ClaimedMessage, retry: () => void): void {
     this.#waiting.set(claimed, retry);
-    if (!this.#asking) void this.#ask();
+    if (!this.#confirming) void this.#confirmWaiting();
   }
 
-  /** While the ledger is away nothing of it begins. */
-  async #ask(): Promise<void> {
-    this.#asking = true;
+  /** While the ledger cannot be reached, none of the messages begins. */
+  async #confirmWaiting(): Promise<void> {
+    this.#confirming = true;
     while (this.#waiting.size > 0) {
-      const asked = [...this.#waiting];
+      const batch = [...this.#waiting];
       this.#waiting.clear();
-      const messages = asked.map(([claimed]) => claimed);
-      const isAnswered =
+      const messages = batch.map(([claimed]) => claimed);
+      const isConfirmed =
         !this.#isHeld() &&
         (await this.#confirm(messages).then(
           () => true,
           () => false,
         ));
-      if (!isAnswered) await sleep(retryMs);
-      for (const [, retry] of asked) retry();
+      if (!isConfirmed) await sleep(retryMs);
+      for (const [, retry] of batch) retry();
     }
-    this.#asking = false;
+    this.#confirming = false;
   }
 
   async #confirm(messages: readonly ClaimedMessage[]): Promise<void> {
-    const askedAtMs = performance.now();
+    const startedAtMs = performance.now();
     const confirmed = await this.#ledger.confirm(messages.flatMap(({ rows }) => rows));
     for (const claimed of messages)
       if (claimed.rows.every(({ id }) => confirmed.has(id)))
-        claimed.mayBeginUntilMs = askedAtMs + beginsWithinMs;
+        claimed.mayBeginUntilMs = startedAtMs + beginsWithinMs;
       else claimed.isRevoked = true;
   }
 }

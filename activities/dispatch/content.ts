@@ -32,7 +32,7 @@ import type { Source } from "../../ledger/sources.ts";
 
 type GroupPart = Pick<DueGroup, "id" | "kind">;
 
-/** Of a delivery and what it brings, what its message says something of. */
+/** A delivery and its source: the fields that the content of its message depends on. */
 export interface Part {
   delivery: Pick<DueDelivery, "id" | "recipient" | "linksEpoch"> & { group: GroupPart | null };
   source: Pick<
@@ -48,12 +48,12 @@ export interface Part {
   >;
 }
 
-/** What messages say: a delivery what its template says; several, that go out together, a summary. */
+/** Builds the content of messages: the template's for a single delivery, a summary for several deliveries that go out together. */
 export interface Summaries {
   /**
-   * For a page of messages, each by its first part. The function that it resolves with is given all parts of one message; if
-   * there is but one, it goes out as itself, whatever its group. A member of which nothing can be said fails by itself; the others
-   * go out.
+   * Prepares a page of messages, each named by its first part. The function that it resolves with takes all parts of one
+   * message. A single part goes out as its own message, whatever its group. A member whose template or links fail is reported in
+   * `faults`, and the others go out without it.
    */
   of(
     firsts: readonly Part[],
@@ -63,9 +63,9 @@ export interface Summaries {
 
 type Template = Pick<Content, "templateVersionId" | "content">;
 
-/** Of a title in a list: one that takes more is not worth it. */
+/** The maximum number of template steps for a title in a list: a title that needs more is not worth it. */
 const titleSteps = 1_000;
-/** Of all titles in one turn of the event loop, before other work comes between. */
+/** The number of template steps for titles in one turn of the event loop, after which other work is let in. */
 const titleStepsInTurn = 2_000;
 
 export function createSummaries({
@@ -77,7 +77,7 @@ export function createSummaries({
 }): Summaries {
   const share = new TurnShare(titleStepsInTurn);
 
-  /** The active versions of templates that are neither missing nor archived, by key. */
+  /** The active versions of templates, by key. Missing and archived templates are left out. */
   const read = async (keys: ReadonlySet<string>): Promise<Map<string, Template>> => {
     if (keys.size === 0) return new Map();
     const { rows } = await pool.query<Template & { key: string }>({
@@ -99,7 +99,7 @@ export function createSummaries({
       const templates = await read(new Set(keys));
       const titleOf = createTitles(share);
 
-      const itself = ({ delivery: { id, linksEpoch: epoch }, source }: Part, now: Date) => {
+      const buildSingle = ({ delivery: { id, linksEpoch: epoch }, source }: Part, now: Date) => {
         const content = {
           messageId: publicId("delivery", id),
           templateVersionId: source.templateVersionId,
@@ -109,13 +109,13 @@ export function createSummaries({
           email: source.email,
         };
         const offered = actionsOf(source);
-        // Of thousands a second most offer none: nothing is waited for.
+        // Most messages offer no action. Those are built synchronously, since there are thousands a second.
         if (offered.length === 0) return content;
         const linked = linksTo(offered, (action) => links.forDelivery(id, action, { epoch, now }));
         return linked.then((actions) => ({ ...content, actions }));
       };
 
-      const shown = async ({ delivery, source }: Part, now: Date): Promise<SummaryItem> => {
+      const buildItem = async ({ delivery, source }: Part, now: Date): Promise<SummaryItem> => {
         const { entityId, occursAt } = source;
         const view = actionsOf(source).find(({ action }) => action === "view");
         for (let turn = share.wait(); turn; turn = share.wait()) await turn;
@@ -125,7 +125,7 @@ export function createSummaries({
           occursAt: occursAt?.toISOString() ?? null,
           when: occursAt && whenText(occursAt, delivery.recipient),
           url: view
-            ? await links.forDelivery(delivery.id, unlabelled(view), {
+            ? await links.forDelivery(delivery.id, withoutLabel(view), {
                 epoch: delivery.linksEpoch,
                 now,
               })
@@ -138,21 +138,25 @@ export function createSummaries({
         members: readonly (Member & { part: Part })[],
         now: Date,
       ): Promise<Record<string, unknown>> => {
-        const show = async <Counted extends { items: readonly { part: Part }[] }>(of: Counted) => ({
-          ...of,
-          items: await Promise.all(of.items.map(({ part }) => shown(part, now))),
+        const withItems = async <Counted extends { items: readonly { part: Part }[] }>(
+          counted: Counted,
+        ) => ({
+          ...counted,
+          items: await Promise.all(counted.items.map(({ part }) => buildItem(part, now))),
         });
-        if (kind === "batch") return show(batchScope(members, policy.batching));
+        if (kind === "batch") return withItems(batchScope(members, policy.batching));
         const digest = digestScope(members, policy.digest);
-        return { ...digest, sections: await Promise.all(digest.sections.map(show)) };
+        return { ...digest, sections: await Promise.all(digest.sections.map(withItems)) };
       };
 
-      const together = async (
+      const buildGroup = async (
         parts: readonly Part[],
         group: GroupPart,
         now: Date,
       ): Promise<Content> => {
-        const members = parts.toSorted(inOrder).map((part) => ({ ...memberOf(part), part }));
+        const members = parts
+          .toSorted(compareByRequest)
+          .map((part) => ({ ...memberOf(part), part }));
         const key = keyOf(parts[0]!);
         const named = key === null ? undefined : templates.get(key);
         return {
@@ -167,35 +171,38 @@ export function createSummaries({
         };
       };
 
-      /** The members of which something can be said go out together; of the others it is told why nothing can. */
-      const withoutFaulty = async (
+      /**
+       * Builds the message from the members that can be rendered, with the faults of the others. Rethrows the fault where it is
+       * not due to single members, or no member is left.
+       */
+      const buildWithoutFaulty = async (
         parts: readonly Part[],
         fault: unknown,
         now: Date,
       ): Promise<Content> => {
         const faults = new Map<string, unknown>();
         for (const part of parts)
-          await shown(part, now).catch((own: unknown) => faults.set(part.delivery.id, own));
+          await buildItem(part, now).catch((own: unknown) => faults.set(part.delivery.id, own));
         const rest = parts.filter(({ delivery }) => !faults.has(delivery.id));
         if (faults.size === 0 || rest.length === 0) throw fault;
-        return { ...(await say(rest, now)), faults };
+        return { ...(await build(rest, now)), faults };
       };
 
-      const say = (parts: readonly Part[], now: Date): Content | Promise<Content> => {
+      const build = (parts: readonly Part[], now: Date): Content | Promise<Content> => {
         const [first] = parts as [Part];
         const { group } = first.delivery;
-        if (parts.length === 1 || group === null) return itself(first, now);
-        return together(parts, group, now).catch((fault: unknown) =>
-          withoutFaulty(parts, fault, now),
+        if (parts.length === 1 || group === null) return buildSingle(first, now);
+        return buildGroup(parts, group, now).catch((fault: unknown) =>
+          buildWithoutFaulty(parts, fault, now),
         );
       };
-      return say;
+      return build;
     },
   };
 }
 
-/** In which they were asked for: ids are made in the order of time. */
-const inOrder = ({ delivery: one }: Part, { delivery: other }: Part) =>
+/** Orders parts by when they were requested: ids are made in the order of time. */
+const compareByRequest = ({ delivery: one }: Part, { delivery: other }: Part) =>
   one.id < other.id ? -1 : 1;
 
 const actionsOf = ({ actions }: Part["source"]) => actions as readonly NotificationAction[];
@@ -214,12 +221,12 @@ const linksTo = (
     actions.map(async (offered) => ({
       action: offered.action,
       label: offered.label ?? actionLabels[offered.action],
-      url: await link(unlabelled(offered)),
+      url: await link(withoutLabel(offered)),
     })),
   );
 
-/** What a token says of an action: its label is no part of what is done. */
-function unlabelled(offered: NotificationAction): RecipientAction {
+/** The part of an action that its token contains: the label does not change what the action does. */
+function withoutLabel(offered: NotificationAction): RecipientAction {
   switch (offered.action) {
     case "view":
       return { action: "view", url: offered.url };
@@ -231,8 +238,8 @@ function unlabelled(offered: NotificationAction): RecipientAction {
 }
 
 /**
- * What the messages of members would be called. What cannot be rendered, or is empty, is called what its type is; and so are all others of
- * a version of which one title took too much.
+ * Returns a function that gives the title of a member in a summary. The title is the name of the type where it cannot be
+ * rendered or is empty, and for all further members with a template version of which one title needed too many steps.
  */
 function createTitles(share: TurnShare): (part: Part) => string {
   const subjects = new Map<string, ReturnType<typeof compileSubject> | null>();

@@ -25,7 +25,7 @@ import {
 } from "../../ledger/ledger.ts";
 import type { Merging } from "../../ledger/merging.ts";
 
-/** What a page of due deliveries is decided with, read for it. */
+/** The facts that the decisions on a page of due deliveries depend on, read for that page. */
 interface PageInput {
   items: readonly Item[];
   at: Date;
@@ -33,22 +33,25 @@ interface PageInput {
   load: Load;
   suppressionOf: (delivery: DueDelivery) => SuppressionReason | null;
   repeatsOf: (delivery: DueDelivery) => Repeats;
-  /** Messages to a recipient that are on their way already. */
+  /** The number of messages to a recipient that are already on their way. */
   ahead: (recipientId: string) => number;
-  /** When a channel was last in service again: what was due on it before was held back by an outage; null: there was none. */
+  /**
+   * When a channel was last in service again; null if it never had an outage. Deliveries that were due on it before that instant
+   * were held back by the outage.
+   */
   recoveredAt: (channel: Channel) => Date | null;
   attemptLimit: number;
   mailboxShards: number;
 }
 
-/** A message to hand over: of its items those that were decided to go. */
+/** A message to hand over, with those of its items that the decision lets go. */
 export interface Outgoing extends Omit<WantedMessage, "items"> {
   items: Item[];
-  /** It was held back with others, which are released one after the other. */
+  /** The message was held back with others, and these are released one after the other. */
   released: boolean;
 }
 
-/** What is to be written, and what is to be sent. */
+/** What a page results in: rows to write, and messages to send. */
 export interface PageDecisions {
   settled: SettledDelivery[];
   decided: Decided[];
@@ -56,60 +59,62 @@ export interface PageDecisions {
   outgoing: Outgoing[];
 }
 
-/** Members of a group, or one by itself, and what the first of them was told. */
-interface Together {
+/** The decision on a message (a group or a single delivery), which its first item determines. */
+interface MessageDecision {
   decision: Decision;
   ahead: number;
   outgoing: Outgoing | null;
 }
 
-/** Its group went out without it. One that was tried before belongs to what was tried. */
+/** True if the group of a delivery went out without it. A delivery that was tried before stays with the group that it was tried with. */
 export const wasLeftBehind = ({ group, attemptCount }: DueDelivery) =>
   group?.status === "closed" && attemptCount === 0;
 
-/** Decides about each delivery of a page, in its order. */
+/** Decides on each delivery of a page, in order. */
 export function decidePage(input: PageInput): PageDecisions {
   const { at, rulebook } = input;
   const result: PageDecisions = { settled: [], decided: [], merging: [], outgoing: [] };
-  const messages = new Map<string, Together>();
-  /** Messages of this page to each recipient that come before what is decided next. */
+  const messages = new Map<string, MessageDecision>();
+  /** For each recipient, the number of messages on this page that precede the next decision. */
   const before = new Map<string, number>();
 
   for (const item of input.items) {
     const { delivery, source } = item;
     if (delivery.interrupted) {
-      result.settled.push(afterInterruption(item, input));
+      result.settled.push(settleInterruption(item, input));
       continue;
     }
     if (wasLeftBehind(delivery)) {
       const again = { reason: "decide_again", dueAt: at, holdCount: 0, groupId: null } as const;
-      result.decided.push({ ...known(item, input), ...again });
+      result.decided.push({ ...decisionRow(item, input), ...again });
       continue;
     }
     const recipientId = delivery.recipient.id;
     const messageId = delivery.group?.id ?? delivery.id;
-    const together = messages.get(messageId);
-    const ahead = together?.ahead ?? input.ahead(recipientId) + (before.get(recipientId) ?? 0);
-    const facts = knownFacts(item, ahead, input);
+    const earlier = messages.get(messageId);
+    const ahead = earlier?.ahead ?? input.ahead(recipientId) + (before.get(recipientId) ?? 0);
+    const facts = buildInput(item, ahead, input);
     const own = decide(facts);
-    // Members of a group go together: what the first of them is told holds for all.
+    // Members of a group go together: the decision on the first of them holds for all.
     const decision =
-      together && (own.kind === "send" || own.kind === "hold") ? together.decision : own;
+      earlier && (own.kind === "send" || own.kind === "hold") ? earlier.decision : own;
     switch (decision.kind) {
       case "suppress":
-        result.decided.push(suppressed(item, decision.reason, input));
+        result.decided.push(suppressRow(item, decision.reason, input));
         continue;
       case "merge":
-        result.merging.push(mergingOf(item, decision, isReleased(facts), input));
+        result.merging.push(mergeRow(item, decision, isReleased(facts), input));
         continue;
       case "hold":
-        result.decided.push(heldUntil(item, decision.reason, decision.until, known(item, input)));
+        result.decided.push(
+          holdRow(item, decision.reason, decision.until, decisionRow(item, input)),
+        );
         break;
       case "send":
-        together?.outgoing?.items.push(item);
+        earlier?.outgoing?.items.push(item);
     }
-    if (together) continue;
-    // Also what is held has its place: those after it take later ones.
+    if (earlier) continue;
+    // A held message also takes a place: the messages after it get later ones.
     before.set(recipientId, (before.get(recipientId) ?? 0) + 1);
     const outgoing =
       decision.kind === "send"
@@ -130,14 +135,14 @@ export function decidePage(input: PageInput): PageDecisions {
   return result;
 }
 
-/** An outgoing message that is to wait after all. */
-export const heldBack = (
+/** The rows of an outgoing message that has to wait for the release rate after all. */
+export const holdOutgoing = (
   { items, policyVersion, typeVersion, preferencesVersion }: Outgoing,
   until: number,
   decidedAt: Date,
 ): Decided[] =>
   items.map((item) =>
-    heldUntil(item, "smoothed_release", until, {
+    holdRow(item, "smoothed_release", until, {
       id: item.delivery.id,
       readDueAt: item.delivery.dueAt,
       decidedAt,
@@ -147,8 +152,8 @@ export const heldBack = (
     }),
   );
 
-/** The evidence is written first; then the row is decided about like any other. */
-function afterInterruption(
+/** Writes the interrupted attempt first. If the row stays pending, it is then decided on like any other. */
+function settleInterruption(
   { delivery, source }: Item,
   { at, attemptLimit }: PageInput,
 ): SettledDelivery {
@@ -161,13 +166,13 @@ function afterInterruption(
   return { id, token, attemptCount, attempts: [interruptedAttempt()], settlement };
 }
 
-function knownFacts(
+function buildInput(
   { delivery, source }: Item,
   ahead: number,
   { at, rulebook, load, suppressionOf, repeatsOf, recoveredAt }: PageInput,
 ): DecisionInput {
   const repeats = repeatsOf(delivery);
-  // A closed gate writes no rows: what was due while it was closed says nothing of it, or still what it was due for.
+  // An outage writes no rows: a row that was due during it still has no reason, or the reason that it was due for.
   const recovered = recoveredAt(delivery.channel);
   const outlived =
     recovered !== null &&
@@ -201,7 +206,7 @@ function knownFacts(
   });
 }
 
-const known = ({ delivery, source }: Item, { at, rulebook }: PageInput) => ({
+const decisionRow = ({ delivery, source }: Item, { at, rulebook }: PageInput) => ({
   id: delivery.id,
   readDueAt: delivery.dueAt,
   decidedAt: at,
@@ -210,19 +215,19 @@ const known = ({ delivery, source }: Item, { at, rulebook }: PageInput) => ({
   preferencesVersion: delivery.preferencesVersion,
 });
 
-const suppressed = (item: Item, reason: Reason, input: PageInput): Decided => ({
-  ...known(item, input),
+const suppressRow = (item: Item, reason: Reason, input: PageInput): Decided => ({
+  ...decisionRow(item, input),
   reason,
   dueAt: null,
   holdCount: 0,
   groupId: item.delivery.group?.id ?? null,
 });
 
-const heldUntil = (
+const holdRow = (
   { delivery }: Item,
   reason: Reason,
   until: number,
-  row: ReturnType<typeof known>,
+  row: ReturnType<typeof decisionRow>,
 ): Decided => ({
   ...row,
   reason,
@@ -231,7 +236,7 @@ const heldUntil = (
   groupId: delivery.group?.id ?? null,
 });
 
-function mergingOf(
+function mergeRow(
   item: Item,
   decision: Extract<Decision, { kind: "merge" }>,
   released: boolean,
@@ -240,7 +245,7 @@ function mergingOf(
   const { delivery, source } = item;
   const recipientId = delivery.recipient.id;
   const row = {
-    ...known(item, input),
+    ...decisionRow(item, input),
     recipientId,
     channel: delivery.channel,
     joining: decision.joining,

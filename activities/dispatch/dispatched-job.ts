@@ -2,22 +2,22 @@ import type { Passage } from "../channels/passage.ts";
 import type { Outgoing } from "./decide-page.ts";
 import type { Item, SendJob, SendOutcome } from "./send-job.ts";
 
-/** The dispatch that a message belongs to until it begins, and that hears what becomes of it. */
+/** The dispatch that a message belongs to until it begins, and that is notified of what happens to it. */
 export interface JobOwner {
-  /** The row is not in hand any more: its message has begun. */
+  /** A row has begun, so that the dispatch no longer has it in hand. */
   leaveHand(id: string): void;
   /** A row of a message did not begin. */
-  dropped(id: string): void;
-  /** A message has begun, or will not. */
-  passed(recipientId: string, hasBegun: boolean): void;
-  /** The outcome of a row that had begun. */
-  itemEnded(outcome: SendOutcome): void;
+  onDropped(id: string): void;
+  /** A message has begun, or will not begin. */
+  onPassed(recipientId: string, hasBegun: boolean): void;
+  /** A row that had begun has this outcome. */
+  onItemEnded(outcome: SendOutcome): void;
   /** All rows of a message that had begun have ended. */
-  answered(): void;
-  failed(error: unknown): void;
+  onAnswered(): void;
+  onFailed(error: unknown): void;
 }
 
-/** A message of a dispatch at the sender. */
+/** A message that a dispatch has submitted to the sender. */
 export class DispatchedJob implements SendJob {
   readonly message: Outgoing;
   readonly contentOf: SendJob["contentOf"];
@@ -39,36 +39,36 @@ export class DispatchedJob implements SendJob {
     this.#left = message.items.length;
   }
 
-  began(items: readonly Item[]): void {
+  onBegun(items: readonly Item[]): void {
     this.#hasBegun = true;
     for (const { delivery } of items) this.#dispatch.leaveHand(delivery.id);
     this.#leave(items.length);
   }
 
-  dropped(items: readonly Item[]): void {
-    for (const { delivery } of items) this.#dispatch.dropped(delivery.id);
+  onDropped(items: readonly Item[]): void {
+    for (const { delivery } of items) this.#dispatch.onDropped(delivery.id);
     this.#leave(items.length);
   }
 
-  failed(error: unknown): void {
-    this.#dispatch.failed(error);
-    this.dropped(this.message.items);
+  onFailed(error: unknown): void {
+    this.#dispatch.onFailed(error);
+    this.onDropped(this.message.items);
   }
 
-  itemEnded(outcome: SendOutcome): void {
-    this.#dispatch.itemEnded(outcome);
+  onItemEnded(outcome: SendOutcome): void {
+    this.#dispatch.onItemEnded(outcome);
   }
 
-  ended(): void {
+  onEnded(): void {
     this.#endPassages();
-    this.#dispatch.answered();
+    this.#dispatch.onAnswered();
   }
 
   #leave(items: number): void {
     this.#left -= items;
     if (this.#left > 0) return;
     if (!this.#hasBegun) this.#endPassages();
-    this.#dispatch.passed(this.message.recipientId, this.#hasBegun);
+    this.#dispatch.onPassed(this.message.recipientId, this.#hasBegun);
   }
 
   #endPassages(): void {

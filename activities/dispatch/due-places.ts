@@ -1,8 +1,9 @@
 import type { DueDelivery, DuePlace } from "../../ledger/ledger.ts";
 
 /**
- * How far a dispatch has read of what is due, on each channel with each priority. It goes on from there: rows that have ended since stand
- * in the index until they are vacuumed, which a transaction that reads for long puts off, and would be passed over for each page.
+ * How far a dispatch has read the due rows of each channel and priority. The next page continues from there: rows that have
+ * ended since stay in the index until they are vacuumed, which a long transaction delays, and each page would have to skip them
+ * again.
  */
 export class DuePlaces {
   readonly #places = new Map<string, DuePlace>();
@@ -11,12 +12,12 @@ export class DuePlaces {
     return [...this.#places.values()];
   }
 
-  /** These were read, in their order. */
+  /** Notes that these rows were read, in this order. */
   advance(rows: readonly DueDelivery[]): void {
     for (const row of rows) this.#places.set(`${row.channel} ${row.priority}`, row);
   }
 
-  /** Forgets them: the next page is read from the beginning. */
+  /** Forgets the places: the next page is read from the beginning. */
   reset(): void {
     this.#places.clear();
   }

@@ -1,12 +1,12 @@
-/** What happened so long ago counts for a third. */
+/** An event this long ago counts for about a third. */
 const memoryMs = 1_000;
 
-/** How many events a millisecond there are: an average of the last second or so, in which the latest count most. */
+/** A rate of events per millisecond: an average over about the last second, in which the latest events count most. */
 export class EventRate {
   #perMs = 0;
   #atMs = 0;
 
-  /** So many happened. Instants are monotonic, in milliseconds. */
+  /** Notes that `events` events happened at `atMs`. Instants are monotonic, in milliseconds. */
   note(atMs: number, events = 1): void {
     this.#perMs = this.perMs(atMs) + events / memoryMs;
     this.#atMs = atMs;

@@ -22,7 +22,7 @@ import { Releases } from "./release.ts";
 import { Sender, type SenderDeps } from "./sender.ts";
 import type { StandbyDeps } from "./standby.ts";
 
-/** `dispatch` over a worker's channels, with all that it reads from the ledger's database, and the sender behind it. */
+/** Creates the activity `dispatch` for a worker's channels, with its readers of the ledger's database and its sender. */
 export function createDispatcher({
   pool,
   ledger,
@@ -33,31 +33,34 @@ export function createDispatcher({
   mailboxShards,
   links,
   wake,
-  campaignPaused,
+  onCampaignPaused,
   count,
-  held,
+  onHeld,
   answersMs,
   lingerMs,
   ...standby
 }: {
   pool: Pool;
   ledger: Ledger;
-  /** Of campaigns and releases. */
+  /** The gates of campaigns and of releases. */
   gates?: Pick<GateCache, "watch">;
   channels: Channels;
   clock?: LedgerClock;
   retry: RetryPolicy;
   mailboxShards: number;
   links: ActionLinks;
-  /** Starts the workflow of a queue, or has it look again. */
+  /** Starts the workflow of a queue, or makes it look again. */
   wake: (queue: string) => Promise<void>;
-  /** Is told of a campaign that was paused since providers refuse its messages. */
-  campaignPaused?: (campaignId: string) => Promise<void>;
-  /** Is told what became of rows, of which queue. */
+  /** Called with the id of a campaign that was paused because providers refuse its messages. */
+  onCampaignPaused?: (campaignId: string) => Promise<void>;
+  /** Called with the outcome of rows and their queue. */
   count?: (queue: string, outcome: DispatchOutcome, rows: number) => void;
-  /** Is told when outcomes cannot be written, so that nothing more is handed over, and when they can be again. */
-  held?: SenderDeps["held"];
-  /** As `DispatchDeps` has them. */
+  /**
+   * Called with the failure when outcomes cannot be written, so that nothing more is handed over, and with null when they can be
+   * written again.
+   */
+  onHeld?: SenderDeps["onHeld"];
+  /** As in `DispatchDeps`. */
   answersMs?: number;
   lingerMs?: number;
 } & StandbyDeps) {
@@ -66,7 +69,8 @@ export function createDispatcher({
   const refusals = new CampaignRefusals(
     async () => (await rulebook()).policy.breaker,
     async (campaignId, detail) => {
-      if (await pauseRefusedCampaign(pool, campaignId, detail)) await campaignPaused?.(campaignId);
+      if (await pauseRefusedCampaign(pool, campaignId, detail))
+        await onCampaignPaused?.(campaignId);
     },
   );
   const sender = new Sender({
@@ -75,8 +79,8 @@ export function createDispatcher({
     channels,
     retry,
     wake,
-    ended: (message) => refusals.note(message),
-    ...(held && { held }),
+    onEnded: (message) => refusals.note(message),
+    ...(onHeld && { onHeld }),
     ...counting,
   });
   const dispatch = createDispatch({

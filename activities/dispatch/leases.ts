@@ -1,19 +1,19 @@
 import { performance } from "node:perf_hooks";
 import type { LeasedRow, Ledger } from "../../ledger/ledger.ts";
 
-/** How long a claimed row is ours without a sign of life, and how often such a sign is given. */
+/** How long a claim is valid without renewal, and how often leases are renewed. */
 export const leaseMs = 10_000;
 const renewMs = 2_000;
 
-/** Rows that are ours until `deadlineMs` of this process's monotonic clock. */
+/** Rows that belong to this worker until `deadlineMs` by the monotonic clock of its process. */
 export interface Lease {
   readonly rows: readonly LeasedRow[];
   deadlineMs: number;
-  /** It is renewed though it has run out: nobody else need have taken its rows. */
+  /** The lease is renewed even after it has run out, since another worker need not have taken its rows. */
   readonly isUnwritten: boolean;
 }
 
-/** The leases of what was claimed and is not settled: renewed for as long as that takes. */
+/** Renews the leases of claimed rows until these are settled. */
 export class Leases {
   #ledger: Pick<Ledger, "renew">;
   #leases = new Set<Lease>();
@@ -27,7 +27,7 @@ export class Leases {
     return this.#leases.size;
   }
 
-  /** Rows whose leases could not be renewed in time, and that are not settled. */
+  /** The ids of rows that are not settled and whose leases could not be renewed in time. */
   overdueIds(): string[] {
     const now = performance.now();
     const overdue = [...this.#leases].filter(({ deadlineMs }) => deadlineMs <= now);
@@ -43,17 +43,20 @@ export class Leases {
     this.#leases.delete(lease);
   }
 
-  /** A deadline counts from before its renewal was asked for. While the ledger is away leases run on, and are asked for again. */
+  /**
+   * Renews leases. A deadline counts from before the request. While the ledger cannot be reached, leases run on, and each turn
+   * asks for their renewal again.
+   */
   async #renew(): Promise<void> {
-    const askedAt = performance.now();
+    const startedAt = performance.now();
     const leases = [...this.#leases].filter(
       ({ deadlineMs, isUnwritten }) =>
-        deadlineMs < askedAt + leaseMs - renewMs / 2 && (deadlineMs > askedAt || isUnwritten),
+        deadlineMs < startedAt + leaseMs - renewMs / 2 && (deadlineMs > startedAt || isUnwritten),
     );
     if (leases.length > 0) {
       const rows = leases.flatMap((lease) => lease.rows);
       await this.#ledger.renew({ rows, leaseMs }).then(
-        () => leases.forEach((lease) => (lease.deadlineMs = askedAt + leaseMs)),
+        () => leases.forEach((lease) => (lease.deadlineMs = startedAt + leaseMs)),
         () => {},
       );
     }

@@ -23,47 +23,50 @@ import { Throttle } from "./throttle.ts";
 
 export interface DispatchInput {
   queue: string;
-  /** The API request that it was last woken for, for the log. */
+  /** The API request that last woke the queue, for the log. */
   requestId?: string;
 }
 
 export interface DispatchResult {
-  /** The earliest instant at which another dispatch would find something, by the ledger's clock, ISO 8601; null if only a wake can bring it. */
+  /**
+   * The earliest instant at which another dispatch would find something, by the ledger's clock, in ISO 8601; null if there is
+   * none until the queue is woken.
+   */
   nextDueAt: string | null;
-  /** How long that is from now, in milliseconds: Temporal's clock need not agree with the ledger's. */
+  /** The time until then in milliseconds, since Temporal's clock may differ from the ledger's. */
   waitMs: number | null;
-  /** Why the earliest open row waits, as in domain/delivery/reasons.ts, or `throttle`; null if it is simply due. */
+  /** Why the earliest open row waits: a reason of domain/delivery/reasons.ts, or `throttle`; null if it is simply due. */
   waitsFor: string | null;
-  /** Rows still open in the queue, counted up to a bound. */
+  /** The number of rows still open in the queue, counted up to a bound. */
   open: number;
-  /** What became of rows while it ran; what it had begun and ends later is counted by the sender alone. */
+  /** The outcomes of rows while the dispatch ran. What began here and ends later is counted by the sender alone. */
   counts: Partial<Record<DispatchOutcome, number>>;
 }
 
 const heartbeatMs = 2_000;
 
-/** A dispatch makes room for others after this long, or this many rows. */
+/** A dispatch makes room for others after this time, or after this number of rows. */
 const roundMs = 10_000;
 const roundRows = 10_000;
 const pageRows = 200;
-/** Rows of a channel in hand while more are looked for, so that sending never waits for a page. */
+/** More rows are looked for while at most this number of a channel's rows is in hand, so that sending never waits for a page. */
 const holdRows = 150;
 /**
- * How often new rows are looked for while earlier ones are still being sent, or have just been. Notifications come in
- * together as far as they may, and are claimed and settled together: as wakes are coalesced, so are looks.
+ * How often new rows are looked for while earlier ones are being sent, or have just been. The interval lets notifications
+ * accumulate, so that one statement claims and settles many of them.
  */
 const lookAgainMs = { critical: 50, mailbox: 200, lane: 200, digest: 200 };
-/** What is in hand when a round is over has so long to begin; then it is left to the next. */
+/** How long rows in hand may take to begin when a round is over. The rest is left to the next dispatch. */
 const beginMs = 1_000;
 /**
- * How long a dispatch stays for answers when nothing is left to begin: fast ones cost no further wake, and slow ones hold up nothing.
- * A wake cannot reach a dispatch, so that one that stays has what comes next wait for its next look: where looks seldom find
- * anything, it stays no longer than a server that is near takes.
+ * How long a dispatch waits for outcomes when nothing is left to begin. Fast outcomes then cost no further wake, and slow ones
+ * delay nothing. A wake cannot reach a dispatch, so new rows wait for its next look while it stays. Where looks seldom find
+ * anything, it therefore stays only as long as a nearby server takes to answer.
  */
 const answersMs = { busy: 1_000, calm: 50 };
-/** How long a queue that is busy is watched once it is emptied. */
+/** How long a busy queue is watched after it was emptied. */
 const lingersMs = 300;
-/** How often rows are looked for that only time has made due, where new ones are notified of. */
+/** How often the ledger is read for rows that become due with time, while new rows are announced by notifications. */
 const lookAgainListeningMs = 500;
 
 export interface DispatchDeps extends PageDeps, StandbyDeps {
@@ -72,25 +75,26 @@ export interface DispatchDeps extends PageDeps, StandbyDeps {
   channels: Channels;
   sender: Sender;
   gates: Pick<GateCache, "watch">;
-  /** Fresh for each dispatch. */
+  /** Creates the sources of one dispatch. */
   sources: () => Sources;
-  /** Is called where much is due. */
+  /** Called when a page is full, since many rows are due. */
   noticeGrowth: () => Promise<void>;
-  /** Is told what became of rows that did not begin. */
+  /** Called with the outcome of each row that did not begin. */
   count?: (queue: string, outcome: DispatchOutcome, rows: number) => void;
-  /** How long a dispatch stays for answers when nothing is left to begin, however busy its queue is. */
+  /** How long a dispatch waits for outcomes when nothing is left to begin, whether or not its queue is busy. */
   answersMs?: number;
-  /** How long a busy queue of notifications that has just been emptied is watched: cheaper than a new activity for what comes next. */
+  /** How long a busy queue of notifications is watched after it was emptied: this costs less than a new activity for the next rows. */
   lingerMs?: number;
 }
 
 /**
- * Drains what is due in a queue: reads a page, decides, and lets the sender claim, send and settle. Ends when nothing is due soon,
- * after a round, or when it is cancelled or its worker drains. What was not claimed by then was never taken; what was belongs to
- * the sender, which wakes the queue when it ends. Whatever kills the worker, rows in flight are found again when their leases run out.
+ * Drains the due rows of a queue: reads a page, decides, and lets the sender claim, send and settle. It ends when nothing is due
+ * soon, after a round, or when it is cancelled or its worker drains. Rows that are not claimed by then are left as they were.
+ * Claimed rows belong to the sender, which wakes the queue when they end. If the worker dies, the rows in flight are found again
+ * when their leases run out.
  */
 export function createDispatch(deps: DispatchDeps) {
-  /** How fast rows of queues come that were looked at here; lanes, which are filled once, have none. */
+  /** The rate at which rows arrive in each queue that was drained here. Lanes have none, since a freeze fills them once. */
   const arrivals = new Map<string, EventRate>();
   return (input: DispatchInput): Promise<DispatchResult> => {
     const { queue } = input;
@@ -100,7 +104,7 @@ export function createDispatch(deps: DispatchDeps) {
   };
 }
 
-/** One dispatch. Instants in `…Ms` are of the monotonic clock. */
+/** One run of `dispatch`. Instants named `…Ms` are monotonic. */
 class Dispatch implements PageTaker, JobOwner {
   readonly queue: string;
   readonly sources: Sources;
@@ -110,25 +114,25 @@ class Dispatch implements PageTaker, JobOwner {
   #context: Context;
   #kind: Queue["kind"];
   #throttle: Throttle;
-  /** Gates that are watched until it ends. */
+  /** The gates that are watched until the dispatch ends. */
   #gates = new Map<string, ReturnType<GateCache["watch"]>>();
   #attendance: Attendance;
   #pulse = new Pulse();
   #counts: DispatchResult["counts"] = {};
-  /** Messages that have not begun, by recipient: they come before what is read next. */
+  /** The number of messages that have not begun, by recipient. They precede those that are read next. */
   #ahead = new Map<string, number>();
-  /** Messages that have begun and not ended. */
+  /** The number of messages that have begun and not ended. */
   #underWay = 0;
   #failure: { error: unknown } | undefined;
   #endsAtMs: number;
   #foundRows = 0;
   readonly #standby: Standby;
   #places = new DuePlaces();
-  /** When each channel is looked at again; one that is missing may be at once. */
+  /** When the ledger is next read for each channel. A channel without an entry is read at once. */
   #looksAtMs = new Map<ChannelName, number>();
   #lingersUntilMs = 0;
   #arrivals: EventRate | null;
-  /** Since when nothing is in hand. */
+  /** The instant since which nothing is in hand. */
   #emptySinceMs: number;
 
   constructor(
@@ -167,14 +171,14 @@ class Dispatch implements PageTaker, JobOwner {
     try {
       const { key } = this.#throttle;
       if (key !== null) this.#throttle.watch(await this.watchGate(key));
-      while (await this.#goOn());
+      while (await this.#step());
       await this.#windUp();
       if (this.#failure) throw this.#failure.error;
     } finally {
-      // What has not begun is the next dispatch's, also where this one fails.
+      // Messages that have not begun are left to the next dispatch, also if this one fails.
       this.#attendance.withdraw();
       this.#attendance.leave();
-      // Only then is it asked what is due next: what comes later has the queue woken.
+      // The standby ends before the outlook is read: rows that come after it wake the queue.
       await this.#standby.end();
       clearInterval(beating);
       for (const watching of this.#gates.values())
@@ -188,11 +192,11 @@ class Dispatch implements PageTaker, JobOwner {
     return this.#ahead.get(recipientId) ?? 0;
   }
 
-  reread(id: string): void {
+  allowReread(id: string): void {
     this.inHand.remove(id);
   }
 
-  ended(id: string, outcome: DispatchOutcome): void {
+  endRow(id: string, outcome: DispatchOutcome): void {
     this.leaveHand(id);
     this.count(outcome);
     this.#deps.count?.(this.queue, outcome, 1);
@@ -214,25 +218,23 @@ class Dispatch implements PageTaker, JobOwner {
     this.#attendance.submit(new DispatchedJob(this, message, contentOf, passages));
   }
 
-  /** A row of a message did not begin. */
-  dropped(id: string): void {
-    this.ended(id, "dropped");
+  onDropped(id: string): void {
+    this.endRow(id, "dropped");
   }
 
-  /** A message has begun, or will not. */
-  passed(recipientId: string, hasBegun: boolean): void {
+  onPassed(recipientId: string, hasBegun: boolean): void {
     const ahead = this.ahead(recipientId) - 1;
     if (ahead === 0) this.#ahead.delete(recipientId);
     else this.#ahead.set(recipientId, ahead);
     if (hasBegun) this.#underWay++;
   }
 
-  answered(): void {
+  onAnswered(): void {
     this.#underWay--;
     this.#pulse.beat();
   }
 
-  failed(error: unknown): void {
+  onFailed(error: unknown): void {
     this.#failure ??= { error };
   }
 
@@ -246,14 +248,13 @@ class Dispatch implements PageTaker, JobOwner {
     this.#counts[outcome] = (this.#counts[outcome] ?? 0) + 1;
   }
 
-  /** The outcome of a row that had begun. */
-  itemEnded(outcome: SendOutcome): void {
+  onItemEnded(outcome: SendOutcome): void {
     this.count(outcome);
-    // It comes again, and sooner perhaps than anything else.
-    if (outcome === "pending" && this.#standby.hears) this.#standby.notify();
+    // The row is due again, perhaps sooner than any other.
+    if (outcome === "pending" && this.#standby.isListening) this.#standby.notify();
   }
 
-  /** Do rows come so fast that each look finds one? Then it is worth looking for more; otherwise the next wake is sooner. */
+  /** True if rows arrive so fast that each look finds one. Then it is worth staying; otherwise a wake finds the next row sooner. */
   get #isBusy(): boolean {
     if (!this.#arrivals) return true;
     return this.#arrivals.perMs(performance.now()) * lookAgainMs[this.#kind] >= 1;
@@ -267,8 +268,8 @@ class Dispatch implements PageTaker, JobOwner {
     return this.#failure !== undefined || this.#context.cancellationSignal.aborted;
   }
 
-  /** Looks, or waits until there may be something to look at. False: there is nothing to stay for. */
-  async #goOn(): Promise<boolean> {
+  /** Reads a page, or waits until there may be something to read. False: there is no reason to stay. */
+  async #step(): Promise<boolean> {
     const atMs = performance.now();
     if (this.#isStopped || atMs >= this.#endsAtMs || this.#foundRows >= roundRows) return false;
     const channels = this.#channelsToLookAt(atMs);
@@ -287,36 +288,36 @@ class Dispatch implements PageTaker, JobOwner {
       await this.#pulse.wait(leaves ? Math.min(nextMs, Math.max(1, answersInMs)) : nextMs);
       return true;
     }
-    // Of what it was notified of so far, this says when it is due.
+    // The outlook covers all rows of which a notification came before it.
     this.#standby.isNotified = false;
     const { nextDueAt } = await this.#outlook();
     if (this.#standby.isNotified) return true;
     const inMs = nextDueAt === null ? Infinity : nextDueAt.getTime() - this.now().getTime();
     if (inMs > waitHereMs) return this.#rest(inMs);
     await this.#pulse.wait(inMs > 0 ? inMs : this.#nextLookInMs(atMs));
-    // What becomes due is looked for when it does.
+    // Look at the very moment at which the next row becomes due.
     if (inMs > 0) this.#looksAtMs.clear();
     return true;
   }
 
-  /** Stays for what comes next, where it is notified of it. */
+  /** Stays for the next rows, if notifications announce them. */
   async #rest(dueInMs: number): Promise<boolean> {
     const stays = await this.#standby.rest(
       dueInMs,
       (ms) => this.#pulse.wait(ms),
       () => this.#isStopped,
     );
-    // A round is one of work.
+    // The time at rest does not count towards the round.
     this.#endsAtMs = performance.now() + roundMs;
     this.#foundRows = 0;
     return stays;
   }
 
   get #lookAgainMs(): number {
-    return this.#standby.hears ? lookAgainListeningMs : lookAgainMs[this.#kind];
+    return this.#standby.isListening ? lookAgainListeningMs : lookAgainMs[this.#kind];
   }
 
-  /** Those that take something, and of which not enough is in hand. None while the campaign's throttle is closed. */
+  /** The channels that take messages and of which too few rows are in hand. None while the campaign's throttle is closed. */
   #channelsToLookAt(atMs: number): ChannelName[] {
     if (this.#throttle.isClosed) return [];
     const now = new Date();
@@ -329,7 +330,7 @@ class Dispatch implements PageTaker, JobOwner {
     );
   }
 
-  /** A change may bring it forward. */
+  /** The milliseconds until the next look, at most. A change may bring it forward. */
   #nextLookInMs(atMs: number): number {
     const looks = this.#deps.channels.all.flatMap(({ name }) =>
       this.inHand.countOf(name) <= holdRows ? (this.#looksAtMs.get(name) ?? 0) : [],
@@ -338,7 +339,7 @@ class Dispatch implements PageTaker, JobOwner {
     return Math.min(Math.max(1, nextMs > atMs ? nextMs - atMs : this.#lookAgainMs), heartbeatMs);
   }
 
-  /** Reads a page of what is due on the channels, and takes it. */
+  /** Reads and takes a page of the due rows of the channels. */
   async #look(channels: readonly ChannelName[]): Promise<void> {
     const limit = this.#throttle.take(pageRows);
     if (limit === 0) return;
@@ -357,7 +358,7 @@ class Dispatch implements PageTaker, JobOwner {
       ]);
       this.inHand.add(due);
       this.#foundRows += due.length;
-      if (due.length > 0) this.#standby.found();
+      if (due.length > 0) this.#standby.noteFound();
       this.#arrivals?.note(performance.now(), due.length);
       if (due.length > 0 && this.#arrivals && this.#isBusy)
         this.#lingersUntilMs = performance.now() + (this.#deps.lingerMs ?? lingersMs);
@@ -365,7 +366,7 @@ class Dispatch implements PageTaker, JobOwner {
         this.#places.advance(due);
         await this.#deps.noticeGrowth();
       } else this.#places.reset();
-      // What comes before the places that it went on from is looked for at once.
+      // If the page began at a place, rows before that place may be due: look again at once.
       const isMoreLikely = due.length === limit || after.length > 0;
       if (due.length > 0) await takePage(this.#deps, this, due);
       const found = new Set(isMoreLikely ? channels : this.#channelsToReread(due));
@@ -377,25 +378,28 @@ class Dispatch implements PageTaker, JobOwner {
     }
   }
 
-  /** Of rows that were found and taken, the channels on which more may be due: where few come, those of rows that were not sent on. */
+  /**
+   * The channels of the rows just taken on which more may be due. Where few rows arrive, these are only the channels of rows
+   * that were not sent on.
+   */
   #channelsToReread(due: readonly DueDelivery[]): ChannelName[] {
     const ids = new Set(this.inHand.ids);
     return due.flatMap(({ id, channel }) => (this.#isBusy || !ids.has(id) ? [channel] : []));
   }
 
-  /** Lets what is in hand begin, for a moment, and what has begun be answered, for another. */
+  /** Gives the rows in hand a moment to begin, and the messages that have begun a moment to end. */
   async #windUp(): Promise<void> {
     if (!this.#isStopped)
-      await this.#until(() => this.inHand.size === 0 || this.#isStopped, beginMs);
+      await this.#waitUntil(() => this.inHand.size === 0 || this.#isStopped, beginMs);
     this.#attendance.withdraw();
-    await this.#until(() => this.inHand.size === 0, Infinity);
+    await this.#waitUntil(() => this.inHand.size === 0, Infinity);
     const answersUntilMs = this.#emptySinceMs + this.#answersMs;
-    await this.#until(() => this.#underWay === 0, answersUntilMs - performance.now());
+    await this.#waitUntil(() => this.#underWay === 0, answersUntilMs - performance.now());
   }
 
-  async #until(isSo: () => boolean, ms: number): Promise<void> {
+  async #waitUntil(isMet: () => boolean, ms: number): Promise<void> {
     const endsAtMs = performance.now() + ms;
-    for (let atMs = performance.now(); !isSo() && atMs < endsAtMs; atMs = performance.now())
+    for (let atMs = performance.now(); !isMet() && atMs < endsAtMs; atMs = performance.now())
       await this.#pulse.wait(Math.min(endsAtMs - atMs, heartbeatMs));
   }
 
@@ -410,7 +414,10 @@ class Dispatch implements PageTaker, JobOwner {
     };
   }
 
-  /** Of all channels the earliest instant at which something is due and the channel takes it; of a lane not before its throttle opens. */
+  /**
+   * The earliest instant at which a row is due and its channel takes messages, over all channels. For a lane it is not before
+   * the throttle opens.
+   */
   async #outlook(): Promise<{ nextDueAt: Date | null; waitsFor: string | null; open: number }> {
     const [{ next, open }] = await Promise.all([
       this.#deps.ledger.outlook(this.queue),

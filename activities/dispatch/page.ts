@@ -12,7 +12,7 @@ import type { Passage } from "../channels/passage.ts";
 import type { Summaries } from "./content.ts";
 import {
   decidePage,
-  heldBack,
+  holdOutgoing,
   type Outgoing,
   type PageDecisions,
   wasLeftBehind,
@@ -20,51 +20,51 @@ import {
 import type { Releases, WatchGate } from "./release.ts";
 import type { Item, SendJob, SendOutcome } from "./send-job.ts";
 
-/** `held`: it waits for what policy says, alone or with others. */
+/** `held`: policy makes the row wait, alone or in a group. */
 export type DispatchOutcome = SendOutcome | "held";
 
-/** What a page of due deliveries is decided with, and written to. */
+/** What a page of due deliveries is decided with and written to. */
 export interface PageDeps {
   ledger: Pick<Ledger, "membersOf" | "settle" | "decided">;
   channels: Pick<Channels, "get">;
   releases: Releases;
-  /** Hand-overs of a delivery at most, as the retry policy has it. */
+  /** The maximum number of hand-overs of a delivery, as in the retry policy. */
   attemptLimit: number;
   suppressions: Suppressions;
   repeats: RepeatLookup;
   merges: Merges;
   summaries: Summaries;
   rulebook: ReadRulebook;
-  /** How much waits to be sent, as last seen. */
+  /** The number of messages that wait to be sent, as last read. */
   load: () => Load;
   mailboxShards: number;
-  /** Starts the workflow of a queue, or has it look again. */
+  /** Starts the workflow of a queue, or makes it look again. */
   wake: (queue: string) => Promise<void>;
 }
 
-/** The dispatch that takes pages. */
+/** The dispatch that a page is decided for. */
 export interface PageTaker {
   /** The name of its queue. */
   readonly queue: string;
   readonly sources: Sources;
   readonly now: () => Date;
-  /** Rows that it has in hand. */
+  /** The rows that the dispatch has in hand. */
   readonly inHand: { readonly ids: string[]; add(rows: readonly DueDelivery[]): void };
-  /** Messages to a recipient that are on their way already. */
+  /** The number of messages to a recipient that are already on their way. */
   ahead(recipientId: string): number;
-  /** The row has changed, and may be read again. */
-  reread(id: string): void;
-  /** The row needs no hand-over. */
-  ended(id: string, outcome: DispatchOutcome): void;
+  /** Takes a row that has changed out of hand, so that it is read again. */
+  allowReread(id: string): void;
+  /** Takes a row that needs no hand-over out of hand, and counts its outcome. */
+  endRow(id: string, outcome: DispatchOutcome): void;
   /** Watches a gate until the dispatch ends. */
   readonly watchGate: WatchGate;
-  /** `passage`: that through the gate of releases. */
+  /** `passage` is the message's passage through the gate of releases. */
   submit(message: Outgoing, contentOf: SendJob["contentOf"], passage?: Passage): void;
 }
 
 /**
- * Decides about rows that were found due, and about the other members of their groups. What is decided without a hand-over is
- * written at once; the rest is on its way when this returns.
+ * Decides on due rows, and on the other members of their groups. Rows that need no hand-over are written before the promise
+ * resolves; the others are submitted to the sender.
  */
 export async function takePage(
   deps: PageDeps,
@@ -72,7 +72,7 @@ export async function takePage(
   found: readonly DueDelivery[],
 ): Promise<void> {
   const { items, rulebook, ...known } = await loadPage(deps, taker, found);
-  // The ledger's clock says that they are due, which this worker's may not say yet.
+  // The rows are due by the ledger's clock, even if this worker's clock is behind.
   const dueMs = items.map(({ delivery }) => delivery.dueAt.getTime());
   const at = new Date(Math.max(taker.now().getTime(), ...dueMs));
   const page = decidePage({
@@ -92,7 +92,7 @@ export async function takePage(
     at,
     taker.watchGate,
   );
-  for (const [message, until] of postponed) page.decided.push(...heldBack(message, until, at));
+  for (const [message, until] of postponed) page.decided.push(...holdOutgoing(message, until, at));
   await writePage(deps, taker, page, at);
 
   const outgoing = page.outgoing.filter((message) => !postponed.has(message));
@@ -102,7 +102,7 @@ export async function takePage(
     taker.submit(message, (claimed) => summarise(claimed, taker.now()), passages.get(message));
 }
 
-/** What decisions look at, in a few statements for all rows. */
+/** Reads the facts for the decisions, in a few statements for all rows. */
 async function loadPage(
   deps: PageDeps,
   { inHand, now, sources }: PageTaker,
@@ -133,7 +133,7 @@ async function loadPage(
   return { items, rulebook, suppressionOf, repeatsOf };
 }
 
-/** Writes what needs no hand-over. */
+/** Writes the rows that need no hand-over. */
 async function writePage(
   deps: PageDeps,
   taker: PageTaker,
@@ -146,11 +146,11 @@ async function writePage(
     deps.merges.merge(merging, at),
   ]);
   for (const { id, settlement } of settled)
-    if (settlement.status === "pending") taker.reread(id);
-    else taker.ended(id, settlement.status);
-  for (const { id, dueAt } of decided) taker.ended(id, dueAt === null ? "suppressed" : "held");
-  for (const { id } of merging) taker.ended(id, "held");
-  // Its members are drained by another workflow, which may not run.
+    if (settlement.status === "pending") taker.allowReread(id);
+    else taker.endRow(id, settlement.status);
+  for (const { id, dueAt } of decided) taker.endRow(id, dueAt === null ? "suppressed" : "held");
+  for (const { id } of merging) taker.endRow(id, "held");
+  // Rows that were merged into a group of another queue are drained by that queue's workflow, which may not run.
   const elsewhere = new Set(merging.map((row) => row.queue));
   elsewhere.delete(taker.queue);
   elsewhere.delete(waitingDigests);

@@ -1,8 +1,8 @@
-/** Lets one wait until something changes, or for a while. */
+/** Lets one caller wait until something changes, or until a time has passed. */
 export class Pulse {
   #resolve: () => void = () => {};
 
-  /** Something has changed. */
+  /** Resolves the wait, because something has changed. */
   beat(): void {
     this.#resolve();
   }

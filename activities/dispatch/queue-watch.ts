@@ -1,24 +1,24 @@
-/** What a worker has to do with a queue at the moment. */
+/** What a worker is doing for a queue at the moment. */
 interface WatchedQueue {
-  /** Dispatches of it that have not ended. */
+  /** The number of dispatches of the queue that have not noteEnded. */
   dispatches: number;
-  /** Messages of it that have begun and not ended. */
+  /** The number of messages of the queue that have begun and not noteEnded. */
   underWay: number;
   waking: boolean;
   wakeAgain: boolean;
 }
 
 /**
- * Sees to it that a queue is looked at when messages end that have outlived their dispatch: when one becomes due again, and when the last
- * of them ends. While a dispatch of the queue runs it looks by itself. One that has left before it asks the ledger for the next
- * instant misses nothing: what ends after that wakes the queue.
+ * Wakes a queue when messages end that have outlived their dispatch: when one becomes due again, and when the last of them ends.
+ * While a dispatch of the queue runs, it looks by itself. A dispatch leaves before it asks the ledger for the next instant, so
+ * that what ends after that wakes the queue and nothing is missed.
  */
 export class QueueWatch {
   #wake: (queue: string) => Promise<void>;
   #queues = new Map<string, WatchedQueue>();
   #wakes = new Set<Promise<void>>();
 
-  /** @param wake starts the workflow of a queue, or has it look again */
+  /** @param wake starts the workflow of a queue, or makes it look again */
   constructor(wake: (queue: string) => Promise<void>) {
     this.#wake = wake;
   }
@@ -32,11 +32,11 @@ export class QueueWatch {
     this.#forget(queue);
   }
 
-  began(queue: string): void {
+  noteBegun(queue: string): void {
     this.#of(queue).underWay += 1;
   }
 
-  ended(queue: string, isPending: boolean): void {
+  noteEnded(queue: string, isPending: boolean): void {
     const watched = this.#of(queue);
     watched.underWay -= 1;
     if (watched.dispatches === 0 && (isPending || watched.underWay === 0)) {
@@ -61,7 +61,10 @@ export class QueueWatch {
     this.#wakes.add(wakes);
   }
 
-  /** One wake at a time. One that fails is made up for by the workflow, which looks when leases would have run out, and the relay. */
+  /**
+   * Wakes the queue, one wake at a time. A wake that fails is made up for by the workflow, which looks again when leases would
+   * have run out, and by the relay.
+   */
   async #wakeInTurn(queue: string, watched: WatchedQueue): Promise<void> {
     do {
       watched.wakeAgain = false;

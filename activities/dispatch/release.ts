@@ -6,28 +6,29 @@ import { comesAheadMs, type WatchedGate } from "../channels/cached-gate.ts";
 import type { Passage } from "../channels/passage.ts";
 import type { Outgoing } from "./decide-page.ts";
 
-/** Watches a gate, which is given the rate. */
+/** Watches a gate, after setting its rate. */
 export type WatchGate = (
   key: string,
   rate: { perSecond: number; burst: number },
 ) => Promise<WatchedGate>;
 
-/** What becomes of messages that were held back with others. */
+/** What happens to messages that were held back with others. */
 export interface Released {
-  /** Those that can leave soon, and their way through the gate of releases. */
+  /** The messages that can leave soon, each with its passage through the gate of releases. */
   passages: Map<Outgoing, Passage>;
-  /** The others, and when they come: in milliseconds since the epoch. */
+  /** The other messages, with the time at which each is due, in milliseconds since the epoch. */
   postponed: Map<Outgoing, number>;
 }
 
 /**
- * Lets what was held back with others come back at the rate of release of its channel. Each that cannot leave within half a second is
- * told a turn of its own, an interval after the one before, so that it is written and read once more, and not every time that there
- * is room for some. Workers know their own turns only; the gate, which all messages pass where they leave, keeps the rate.
+ * Releases messages that were held back with others, at the release rate of their channel. Each message that cannot leave within
+ * half a second gets a time of its own, one interval after the previous one, so that it is written and read once more and not
+ * each time that the gate has room. A worker knows only the times that it gave; the gate, which every message passes when it
+ * leaves, keeps the rate over all workers.
  */
 export class Releases {
-  /** Of each channel the last turn that was given, by the monotonic clock. */
-  readonly #turnsMs = new Map<Channel, number>();
+  /** The last time that was given on each channel. Monotonic. */
+  readonly #lastTimesMs = new Map<Channel, number>();
 
   async release(
     outgoing: readonly Outgoing[],
@@ -44,15 +45,15 @@ export class Releases {
         burst: presetBurst(perSecond),
       });
       const now = performance.now();
-      const lastTurnMs = Math.max(this.#turnsMs.get(channel) ?? 0, now);
-      // Those that have waited for their turn come before those that have yet to be told one.
-      const isNext = reason === "smoothed_release" || lastTurnMs <= now + comesAheadMs;
+      const lastTimeMs = Math.max(this.#lastTimesMs.get(channel) ?? 0, now);
+      // Messages that have waited for their time go before those that have not got one yet.
+      const isNext = reason === "smoothed_release" || lastTimeMs <= now + comesAheadMs;
       const passage = isNext && gate.room() > 0 ? gate.enter() : undefined;
       if (passage) released.passages.set(message, passage);
       else {
-        const turnMs = Math.max(lastTurnMs, now + comesAheadMs) + 1_000 / perSecond;
-        this.#turnsMs.set(channel, turnMs);
-        released.postponed.set(message, at.getTime() + Math.ceil(turnMs - now));
+        const timeMs = Math.max(lastTimeMs, now + comesAheadMs) + 1_000 / perSecond;
+        this.#lastTimesMs.set(channel, timeMs);
+        released.postponed.set(message, at.getTime() + Math.ceil(timeMs - now));
       }
     }
     return released;

@@ -4,7 +4,7 @@ import type { Source } from "../../ledger/sources.ts";
 import type { SendRequest } from "../channels/channel.ts";
 import type { Passage } from "../channels/passage.ts";
 
-/** A delivery with what it brings. */
+/** A delivery with its source. */
 export interface Item {
   delivery: DueDelivery;
   source: Source;
@@ -12,38 +12,41 @@ export interface Item {
 
 type Template = Pick<SendRequest, "templateVersionId" | "content">;
 
-/** What a message says, and what its Message-ID is made from. */
+/** The content of a message, and the id that its Message-ID is made from. */
 export interface Content
   extends Template, Pick<SendRequest, "messageId" | "data" | "actions" | "email"> {
-  /** Says the same where the template cannot be rendered. */
+  /** The template to use if the other cannot be rendered. */
   fallback?: Template;
-  /** Members of a group of which nothing can be said, by the ids of their deliveries, and why: the message is that of the others. */
+  /** The faults of group members that cannot be rendered, by the ids of their deliveries. The message contains the other members only. */
   faults?: ReadonlyMap<string, unknown>;
 }
 
-/** A message that was decided to be sent, on its way from a dispatch: a delivery, or the members of a group. */
+/** A message to send, submitted by a dispatch: one delivery, or the members of a group. */
 export interface SendJob {
-  /** Its items are never none, and all of one recipient and channel. */
+  /** The message has at least one item. All its items have the same recipient and channel. */
   message: Omit<WantedMessage, "items"> & {
     items: readonly Item[];
-    /** It was held back with others. */
+    /** The message was held back with others. */
     released: boolean;
   };
-  /** Its way through the gates of its campaign and of releases, which it passes where it leaves. */
+  /** The passages through the gates of its campaign and of releases, which the message passes when it leaves. */
   readonly passages: readonly Passage[];
-  /** What the claimed ones of its items say. */
+  /** Builds the content from those items that were claimed. */
   contentOf(claimed: readonly Item[]): Content | Promise<Content>;
-  /** Called once, when some of its items are claimed: from then on these belong to the sender, whatever becomes of the dispatch. */
-  began(items: readonly Item[]): void;
-  /** Called for items that were not claimed, and will not be. Rows that have not begun stay in the ledger as they were. */
-  dropped(items: readonly Item[]): void;
-  /** Called instead of both when the ledger could not be reached. */
-  failed(error: unknown): void;
-  /** Called for each item that began: its outcome is committed, or it was lost to another holder. */
-  itemEnded(outcome: SendOutcome): void;
+  /** Called once, when some of the items are claimed. These then belong to the sender, whatever happens to the dispatch. */
+  onBegun(items: readonly Item[]): void;
+  /** Called for items that were not claimed, and will not be. Their rows stay in the ledger as they were. */
+  onDropped(items: readonly Item[]): void;
+  /** Called instead of `onBegun` and `onDropped` if the ledger could not be reached. */
+  onFailed(error: unknown): void;
+  /** Called for each item that began, when its outcome is committed or another worker has taken the row. */
+  onItemEnded(outcome: SendOutcome): void;
   /** Called once for a message that began, when all its items have ended. */
-  ended(): void;
+  onEnded(): void;
 }
 
-/** What became of a row. `dropped`: it was not ours to send (claimed by another, cancelled, withdrawn, without room), and was not. */
+/**
+ * The outcome of a row. `dropped`: the row was not sent, because it was claimed by another worker, cancelled or withdrawn, or
+ * had no room in the limits.
+ */
 export type SendOutcome = Settlement["status"] | "dropped";

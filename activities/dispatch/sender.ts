@@ -23,14 +23,14 @@ import {
 } from "./settlement.ts";
 import { settledRows, UnwrittenOutcomes, type UnwrittenOptions } from "./unwritten-outcomes.ts";
 
-/** What opens this soon is waited for: messages stay in memory, and dispatches where they are. */
+/** If a channel opens within this time, its messages stay in memory and dispatches wait for it. */
 export const waitHereMs = 1_000;
 
-/** Outcomes that make a statement worth while: it and its commit cost as much as a dozen of its rows. */
+/** The number of outcomes for which a statement is worth while: with its commit it costs as much as a dozen of its rows. */
 const worthRows = 40;
-/** How soon a channel that can begin no more for now is asked again. */
+/** How soon a channel that can begin no more messages for now is asked again. */
 const lookAgainMs = 50;
-/** How long fewer outcomes wait for company while messages are still being handed over. */
+/** How long a smaller number of outcomes waits for more while messages are still being handed over. */
 const lingerMs = 3;
 
 export interface SenderDeps {
@@ -38,41 +38,44 @@ export interface SenderDeps {
   clock: LedgerClock;
   channels: Channels;
   retry: RetryPolicy;
-  /** Starts the workflow of a queue, or has it look again. */
+  /** Starts the workflow of a queue, or makes it look again. */
   wake: (queue: string) => Promise<void>;
-  /** Is told what became of messages, once it is committed. */
-  ended?: (message: EndedMessage) => void;
-  /** Is told what became of rows that began, of which queue. */
+  /** Called with the outcome of a message, once it is committed. */
+  onEnded?: (message: EndedMessage) => void;
+  /** Called with the outcome of rows that began, and their queue. */
   count?: (queue: string, outcome: SendOutcome, rows: number) => void;
-  /** Is told when outcomes cannot be written, so that nothing more is handed over, and when they can be again. */
-  held?: NonNullable<UnwrittenOptions["changed"]>;
+  /**
+   * Called with the failure when outcomes cannot be written, so that nothing more is handed over, and with null when they can be
+   * written again.
+   */
+  onHeld?: NonNullable<UnwrittenOptions["onChanged"]>;
   random?: () => number;
 }
 
-/** A dispatch, as the sender knows it. */
+/** A dispatch, as the sender sees it. */
 export interface Attendance {
-  /** Claims the rows, hands the message over, commits the outcome. */
+  /** Claims the rows, hands the message over, and commits the outcome. */
   submit(job: SendJob): void;
-  /** Drops what has not begun, at once; what is being claimed at the moment begins or is dropped when that is known. */
+  /** Drops jobs that are not claimed, at once. Jobs that are being claimed begin or are dropped once that statement is answered. */
   withdraw(): void;
-  /** The dispatch looks no more: what ends from now on wakes the queue. */
+  /** The dispatch reads no more rows: messages that end from now on wake the queue. */
   leave(): void;
 }
 
-/** What is claimed of a channel together. */
+/** The jobs of a channel that one statement claims. */
 interface Claim {
   queue: ChannelQueue;
   taken: WaitingJob[];
 }
 
 /**
- * The one way by which a worker's messages of one traffic class leave, whichever dispatch found them. It writes the ledger in
- * statements that settle what ended and claim what is next. Each channel has a queue and a bound of its own, and no more of its
- * messages are claimed than it can begin soon, so that none waits for another. What is claimed belongs to the sender: it renews the leases
- * of what takes long, settles it whenever it ends, and wakes its queue if no dispatch is there to look.
+ * Sends all messages of a worker and traffic class, whichever dispatch found them. Each of its statements settles messages that
+ * ended and claims the next ones. Each channel has its own queue and bound, and no more of its messages are claimed than it can
+ * begin soon, so that no channel waits for another. Claimed messages belong to the sender: it renews the leases of those that
+ * take long, settles each whenever it ends, and wakes the queue if no dispatch is there to look.
  */
 export class Sender {
-  /** Messages that may be handed over without their outcome committed, at any instant: what a crash may repeat. */
+  /** The maximum number of messages that are handed over without their outcome committed, at any instant: a crash may repeat these. */
   readonly inFlightBound: number;
   #deps: SenderDeps & { random: () => number };
   #queues: Map<ChannelName, ChannelQueue>;
@@ -81,14 +84,14 @@ export class Sender {
   #leases: Leases;
   #watch: QueueWatch;
   #confirmations: Confirmations;
-  /** How long a statement that claims takes, of late. */
+  /** How long a claim takes in milliseconds: a moving average. */
   #turnMs = 10;
   #writing = false;
   #draining = false;
-  #drained: () => void = () => {};
+  #onDrained: () => void = () => {};
   #running: NodeJS.Immediate | undefined;
   #lingering: NodeJS.Timeout | undefined;
-  /** Those that are waited for to open. */
+  /** The queues whose channels are awaited to open. */
   #opening = new Set<ChannelQueue>();
 
   constructor(deps: SenderDeps) {
@@ -101,41 +104,47 @@ export class Sender {
     this.#confirmations = new Confirmations(deps.ledger, () => this.unwritten > 0);
     this.#unwritten = new UnwrittenOutcomes({
       ledger: deps.ledger,
-      written: (endings) => this.#finish(endings),
-      lost: (endings) => {
-        for (const { claimed } of endings) this.#lose(claimed);
+      onWritten: (endings) => this.#finish(endings),
+      onLost: (endings) => {
+        for (const { claimed } of endings) this.#giveUp(claimed);
       },
       mayGiveUp: () => this.#draining,
-      changed: (failure) => {
-        deps.held?.(failure);
+      onChanged: (failure) => {
+        deps.onHeld?.(failure);
         this.#runSoon();
       },
     });
   }
 
-  /** Messages that were handed over and whose outcome could not be written yet. While there are any, nothing more is handed over. */
+  /**
+   * The number of messages that were handed over and whose outcome could not be written yet. While there are any, nothing more
+   * is handed over.
+   */
   get unwritten(): number {
     return this.#unwritten.size;
   }
 
-  /** Rows that it has in hand though their leases have run out: a dispatch of this worker is not to take them for those of one that died. */
+  /**
+   * Rows that the sender still has in hand though their leases have run out. A dispatch of this worker must not take them for
+   * rows of a worker that died.
+   */
   overdueIds(): string[] {
     return this.#leases.overdueIds();
   }
 
-  /** When it takes messages of the channel, as far as it knows; null: now. */
+  /** When the sender takes messages of the channel, as far as it knows; null: now. */
   opensAt(channel: ChannelName, now: Date): Date | null {
     const queue = this.#queues.get(channel);
     return queue ? queue.channel.opensAt(now) : this.#deps.channels.opensAt(channel, now);
   }
 
-  /** A dispatch of the queue begins. */
+  /** Registers a dispatch of the queue. */
   attend(queue: string): Attendance {
     const owner = {};
     this.#watch.join(queue);
     return {
       submit: (job) => {
-        if (this.#draining) return job.dropped(job.message.items);
+        if (this.#draining) return job.onDropped(job.message.items);
         this.#queueOf(job.message.items).add({ job, owner, queue });
         this.#runSoon();
       },
@@ -147,14 +156,14 @@ export class Sender {
   }
 
   /**
-   * Claims nothing more, gives up what is claimed and has not begun, and resolves when everything that has is settled and its queues
-   * are woken.
+   * Stops claiming, releases claimed messages that have not begun, and resolves when all that have begun are settled and their
+   * queues are woken.
    */
   async drain(): Promise<void> {
     this.#draining = true;
     this.#drop((channelQueue) => channelQueue.remove());
     await new Promise<void>((resolve) => {
-      this.#drained = resolve;
+      this.#onDrained = resolve;
       this.#runSoon();
     });
     await this.#watch.idle();
@@ -169,10 +178,10 @@ export class Sender {
 
   #drop(removeFrom: (queue: ChannelQueue) => WaitingJob[]): void {
     for (const queue of this.#queues.values())
-      for (const { job } of removeFrom(queue)) job.dropped(job.message.items);
+      for (const { job } of removeFrom(queue)) job.onDropped(job.message.items);
   }
 
-  /** What comes together is run together: full statements instead of many small ones. */
+  /** Runs once for all calls in this turn of the event loop, so that statements are full. */
   #runSoon(): void {
     if (this.#running !== undefined) return;
     this.#running = setImmediate(() => {
@@ -181,7 +190,7 @@ export class Sender {
     });
   }
 
-  /** Hands over what is claimed, as far as the bounds allow, and writes the ledger where that is worth while. */
+  /** Hands claimed messages over, as far as the bounds allow, and writes to the ledger where that is worth while. */
   #run(): void {
     for (const queue of this.#queues.values()) {
       if (this.#draining)
@@ -195,7 +204,7 @@ export class Sender {
     }
     if (this.unwritten > 0) this.#unwritten.add(this.#ended.splice(0), null);
     if (this.#writing) return;
-    if (this.#draining && this.#leases.size === 0) return this.#drained();
+    if (this.#draining && this.#leases.size === 0) return this.#onDrained();
     const isLow = this.#claimable().some((queue) => queue.isLow(this.#turnMs));
     const isSending = [...this.#queues.values()].some(({ sending }) => sending > 0);
     const { length } = this.#ended;
@@ -211,7 +220,7 @@ export class Sender {
     }, lingerMs);
   }
 
-  /** Runs when the channel opens. */
+  /** Runs after `inMs`, when the channel opens. */
   #runWhenOpen(queue: ChannelQueue, inMs: number): void {
     if (this.#opening.has(queue)) return;
     this.#opening.add(queue);
@@ -221,7 +230,7 @@ export class Sender {
     }, inMs);
   }
 
-  /** Queues of which something may be claimed: their channels are open. */
+  /** The queues of which messages may be claimed now, since their channels are open and have room. */
   #claimable(): ChannelQueue[] {
     if (this.#draining || this.unwritten > 0) return [];
     const now = new Date();
@@ -231,26 +240,29 @@ export class Sender {
   }
 
   /**
-   * Is the channel open? If it opens soon, its messages wait for it; otherwise those that have not begun leave memory: they are pending
-   * rows still, and nobody reads them before it opens.
+   * True if the channel is open. If it opens soon, its messages wait for it. Otherwise those that are not claimed leave memory:
+   * they are still pending rows, and no dispatch reads them before the channel opens.
    */
   #isOpen(queue: ChannelQueue, now: Date): boolean {
     const opensAt = queue.channel.opensAt(now);
     if (opensAt === null) return true;
     const inMs = opensAt.getTime() - now.getTime();
     if (inMs <= waitHereMs) this.#runWhenOpen(queue, inMs);
-    else for (const { job } of queue.remove()) job.dropped(job.message.items);
+    else for (const { job } of queue.remove()) job.onDropped(job.message.items);
     return false;
   }
 
-  /** Can the channel begin more than is claimed for it? If its gates have no more, it is asked again soon: others may use them. */
+  /**
+   * True if the channel can begin more than is claimed for it. If its gates have no more slots, it is asked again soon, since
+   * other workers may have used them.
+   */
   #hasRoom(queue: ChannelQueue, now: Date): boolean {
     if (queue.room(this.#turnMs, now) > 0) return true;
     if (queue.channel.readyFor(now) <= queue.ready.length) this.#runWhenOpen(queue, lookAgainMs);
     return false;
   }
 
-  /** Settles what ended, and claims what is next, as much as there is room for. */
+  /** Settles messages that ended, and claims as many of the next as there is room for. */
   async #write(): Promise<void> {
     this.#writing = true;
     const endings = this.#ended.splice(0, settledRows);
@@ -286,12 +298,12 @@ export class Sender {
           this.#begin(claim.queue, waiting, claimed, grant, lease);
         }
     } catch (error) {
-      for (const { job } of taken) job.failed(error);
+      for (const { job } of taken) job.onFailed(error);
       this.#unwritten.add(endings, error);
     }
   }
 
-  /** Rows are given out once, though two dispatches may have read them. */
+  /** Begins a job with those of its rows that were claimed. Each row goes to one job, even if two dispatches have read it. */
   #begin(
     queue: ChannelQueue,
     waiting: WaitingJob,
@@ -303,48 +315,48 @@ export class Sender {
     const { items } = job.message;
     const ours = items.filter(({ delivery }) => claimed.has(delivery.id));
     for (const { delivery } of ours) claimed.delete(delivery.id);
-    if (ours.length < items.length) job.dropped(items.filter((item) => !ours.includes(item)));
+    if (ours.length < items.length) job.onDropped(items.filter((item) => !ours.includes(item)));
     if (ours.length === 0 || !grant) {
       if (grant) this.#giveBack([grant]);
       return;
     }
     const message = new ClaimedMessage(waiting, ours, grant, lease);
     this.#leases.add(message);
-    this.#watch.began(waiting.queue);
-    job.began(ours);
+    this.#watch.noteBegun(waiting.queue);
+    job.onBegun(ours);
     queue.ready.push(message);
   }
 
   #handOver(queue: ChannelQueue, claimed: ClaimedMessage): void {
     queue.inFlight++;
-    // Ours no more: it is left to whoever finds its lease run out.
-    if (performance.now() >= claimed.deadlineMs) return this.#lose(claimed);
+    // The lease has run out, so that whichever worker finds the rows takes them.
+    if (performance.now() >= claimed.deadlineMs) return this.#giveUp(claimed);
     queue.sending++;
     try {
       const content = claimed.job.contentOf(claimed.items);
       if (content instanceof Promise)
         content.then(
-          (made) => this.#say(queue, claimed, made),
-          (fault: unknown) => this.#end(queue, claimed, unrenderable(fault)),
+          (made) => this.#sendContent(queue, claimed, made),
+          (fault: unknown) => this.#recordResult(queue, claimed, unrenderable(fault)),
         );
-      else this.#say(queue, claimed, content);
+      else this.#sendContent(queue, claimed, content);
     } catch (fault) {
-      this.#end(queue, claimed, unrenderable(fault));
+      this.#recordResult(queue, claimed, unrenderable(fault));
     }
   }
 
-  #say(queue: ChannelQueue, claimed: ClaimedMessage, content: Content): void {
+  #sendContent(queue: ChannelQueue, claimed: ClaimedMessage, content: Content): void {
     this.#send(queue, content, claimed).then(
-      (result) => this.#end(queue, claimed, result, content.faults),
-      // Nobody knows how far it came.
+      (result) => this.#recordResult(queue, claimed, result, content.faults),
+      // Whether the provider took the message is unknown.
       () => {
         const attempts = [interruptedAttempt()];
-        this.#end(queue, claimed, { kind: "attempted", attempts });
+        this.#recordResult(queue, claimed, { kind: "attempted", attempts });
       },
     );
   }
 
-  #end(
+  #recordResult(
     queue: ChannelQueue,
     claimed: ClaimedMessage,
     result: SendResult,
@@ -353,9 +365,9 @@ export class Sender {
     queue.sending--;
     if (claimed.hasBegun) {
       queue.begun--;
-      queue.completed();
+      queue.noteCompletion();
     }
-    // Nothing of it was written since it was stopped: it is again what it was.
+    // No byte of the message was written after it was stopped: the row becomes what it was.
     this.#ended.push(
       claimed.isRevoked && result.kind === "held"
         ? releaseMessage(claimed)
@@ -364,7 +376,7 @@ export class Sender {
     this.#runSoon();
   }
 
-  /** May the claimed message begin? What it is owed to was looked at when it was claimed, or last asked about. */
+  /** Whether the claimed message may begin. Its source was checked for a stop when it was claimed or last confirmed. */
   #mayBegin(queue: ChannelQueue, claimed: ClaimedMessage, retry: () => void): GateAnswer {
     const now = performance.now();
     if (this.#draining || claimed.isRevoked || now >= claimed.deadlineMs) {
@@ -382,7 +394,7 @@ export class Sender {
     return "open";
   }
 
-  /** A summary that cannot be rendered is said in the words that every summary has by default. */
+  /** Sends the content. A summary that cannot be rendered is sent with its default template. */
   #send(queue: ChannelQueue, content: Content, claimed: ClaimedMessage): Promise<SendResult> {
     const { channel } = queue;
     const { items, job } = claimed;
@@ -411,11 +423,11 @@ export class Sender {
     this.#ended.push(releaseMessage(claimed));
   }
 
-  /** Their outcomes are committed. */
+  /** Takes messages whose outcomes are committed. */
   #finish(endings: readonly EndedMessage[]): void {
     for (const ending of endings) {
       const { claimed, settled } = ending;
-      this.#deps.ended?.(ending);
+      this.#deps.onEnded?.(ending);
       let isPending = false;
       for (const { settlement } of settled) {
         this.#count(claimed, settlement.status);
@@ -426,25 +438,28 @@ export class Sender {
     this.#giveBack(endings.flatMap(({ unused, claimed }) => (unused ? [claimed.grant] : [])));
   }
 
-  /** Its lease has run out: its rows belong to whoever finds them. */
-  #lose(claimed: ClaimedMessage): void {
+  /** Gives up a message whose lease has run out: its rows belong to the worker that finds them. */
+  #giveUp(claimed: ClaimedMessage): void {
     for (let item = 0; item < claimed.items.length; item++) this.#count(claimed, "dropped");
     this.#leave(claimed, false);
   }
 
   #count({ queue, job }: ClaimedMessage, outcome: SendOutcome): void {
     this.#deps.count?.(queue, outcome, 1);
-    job.itemEnded(outcome);
+    job.onItemEnded(outcome);
   }
 
   #leave(claimed: ClaimedMessage, isPending: boolean): void {
     this.#leases.delete(claimed);
     this.#queueOf(claimed.items).inFlight--;
-    claimed.job.ended();
-    this.#watch.ended(claimed.queue, isPending);
+    claimed.job.onEnded();
+    this.#watch.noteEnded(claimed.queue, isPending);
   }
 
-  /** A grant that cannot be given back counts for nothing sent until its windows are over: too few are sent, never too many. */
+  /**
+   * Gives grants back. One that cannot be given back counts as a sent message until its windows are over: then too few messages
+   * are sent, never too many.
+   */
   #giveBack(grants: readonly RateGrant[]): void {
     if (grants.length > 0) this.#deps.ledger.giveBack(grants).catch(() => {});
   }

@@ -41,7 +41,7 @@ const attempt: Attempt = {
 };
 
 describe("a message that was handed over", () => {
-  it("has one outcome for all its rows, but for those of which nothing could be said", () => {
+  it("has one outcome for all its rows, except those that could not be rendered", () => {
     const message = claimed();
     const [, second] = message.items;
     const faults = new Map([[second!.delivery.id, new Error("no link")]]);
@@ -63,7 +63,7 @@ describe("a message that was handed over", () => {
   });
 });
 
-describe("an answer", () => {
+describe("an answer of a provider", () => {
   it("is kept without the address that the message went to, however it is spelt", () => {
     const response =
       "550 <ada@xn--bcher-kva.example>: ADA@B\u00dcCHER.example is nobody, ask bob@example.org";
@@ -82,7 +82,7 @@ describe("an answer", () => {
 });
 
 describe("a message that was claimed and not handed over", () => {
-  it("is again as it was read", () => {
+  it("leaves its rows as they were read", () => {
     const { settled, unused } = releaseMessage(claimed());
     expect(unused).toBe(true);
     expect(settled).toMatchObject([

@@ -20,19 +20,19 @@ import type { Item, SendJob } from "./send-job.ts";
 /** A message whose rows are claimed. */
 export class ClaimedMessage implements Lease {
   readonly job: SendJob;
-  /** The queue that its rows are of. */
+  /** The queue that the rows belong to. */
   readonly queue: string;
-  /** Of its items, those that were claimed. */
+  /** The items of the job that were claimed. */
   readonly items: readonly Item[];
   readonly token: string;
   readonly grant: RateGrant;
   deadlineMs: number;
-  /** Until when it may begin without being asked about again. Monotonic. */
+  /** The instant until which the message may begin without another confirmation. Monotonic. */
   mayBeginUntilMs: number;
   hasBegun = false;
-  /** What it is owed to has been stopped, or says something else by now: it does not begin. */
+  /** The message must not begin: its source was stopped, or has been edited meanwhile. */
   isRevoked = false;
-  /** What became of it is known, and the ledger could not take it yet. */
+  /** The outcome of the message is known, but the ledger could not take it yet. */
   isUnwritten = false;
 
   constructor(
@@ -55,15 +55,18 @@ export class ClaimedMessage implements Lease {
   }
 }
 
-/** A claimed message of which is known what became. */
+/** A claimed message with its outcome. */
 export interface EndedMessage {
   claimed: ClaimedMessage;
   settled: SettledDelivery[];
-  /** Nothing came of it: its grant is given back. */
+  /** Nothing was sent: the grant is given back. */
   unused: boolean;
 }
 
-/** All that went out as one message have one outcome; those of which nothing could be said, for `faults`, have failed by themselves. */
+/**
+ * Settles a message. All its rows have one outcome, except those in `faults`, which could not be rendered and have failed by
+ * themselves.
+ */
 export function settleMessage(
   claimed: ClaimedMessage,
   result: SendResult,
@@ -73,8 +76,8 @@ export function settleMessage(
   const { items } = claimed;
   const { channel, recipient } = items[0]!.delivery;
   const address = addressOf(channel, recipient);
-  const made = result.kind === "attempted" ? result.attempts.map(withoutAddress(address)) : [];
-  const most = (count: (delivery: Item["delivery"]) => number) =>
+  const attempts = result.kind === "attempted" ? result.attempts.map(withoutAddress(address)) : [];
+  const largest = (count: (delivery: Item["delivery"]) => number) =>
     Math.max(...items.map(({ delivery }) => count(delivery)));
   const settlement: SettledDelivery["settlement"] =
     result.kind === "unsendable"
@@ -82,17 +85,19 @@ export function settleMessage(
       : result.kind === "held"
         ? { status: "pending", reason: result.reason, dueAt: clock.fromLocal(result.until) }
         : settle({
-            attempts: made,
+            attempts,
             attemptCount:
-              made.length + most(({ attemptCount, forgivenCount }) => attemptCount - forgivenCount),
-            handOvers: made.length + most(({ attemptCount }) => attemptCount),
+              attempts.length +
+              largest(({ attemptCount, forgivenCount }) => attemptCount - forgivenCount),
+            handOvers: attempts.length + largest(({ attemptCount }) => attemptCount),
             unanswered: unansweredOf(items),
             guarantee: guaranteeOf(items),
             policy: retry,
             now: clock.now(),
             random: random(),
           });
-  const bounce = settlement.status === "failed" ? bounceOf(items[0]!.delivery, made.at(-1)) : null;
+  const bounce =
+    settlement.status === "failed" ? bounceOf(items[0]!.delivery, attempts.at(-1)) : null;
   const settled = items.map(({ delivery: { id, attemptCount } }, index) =>
     faults?.has(id)
       ? {
@@ -106,24 +111,24 @@ export function settleMessage(
           id,
           token: claimed.token,
           settlement,
-          attemptCount: attemptCount + made.length,
-          attempts: made,
+          attemptCount: attemptCount + attempts.length,
+          attempts,
           ...(bounce !== null && index === 0 && { bounce }),
         },
   );
-  return { claimed, settled, unused: made.every(({ outcome }) => outcome === "transient") };
+  return { claimed, settled, unused: attempts.every(({ outcome }) => outcome === "transient") };
 }
 
 /**
- * An attempt without the address that it went to, which the answer may repeat: the recipient may have been erased while it was on its way,
- * and what is written afterwards must not bring anything of them back.
+ * Removes the recipient's address from an attempt, whose answer may repeat it. The recipient may have been erased while the
+ * message was on its way, and nothing written afterwards may bring their data back.
  */
 const withoutAddress =
   (address: string | null) =>
   (attempt: Attempt): Attempt => {
     const { response } = attempt;
     if (response === null || address === null) return attempt;
-    // Most answers name none.
+    // Most answers contain no address.
     if (!response.includes("@")) return attempt;
     const spellings = addressSpellings(address).map(escapePattern).join("|");
     return {
@@ -142,7 +147,7 @@ function bounceOf(
   return { id, recipientId: recipient.id, channel, address, failure, response };
 }
 
-/** A message that was claimed and never handed over becomes again what it was. */
+/** Settles a message that was claimed and never handed over: its rows become what they were. */
 export const releaseMessage = (claimed: ClaimedMessage): EndedMessage => ({
   claimed,
   unused: true,
@@ -155,7 +160,7 @@ export const releaseMessage = (claimed: ClaimedMessage): EndedMessage => ({
   })),
 });
 
-/** What cannot be said now never can be. */
+/** The result of a message that cannot be rendered. It fails for good, since rendering it again would fail too. */
 export const unrenderable = (fault: unknown): SendResult => ({
   kind: "unsendable",
   reason: "template_error",
@@ -169,26 +174,26 @@ const failedToRender = (fault: unknown): Settlement => ({
 });
 
 const describeFault = (fault: unknown): string =>
-  (fault instanceof TemplateError ? fault.message : "the message cannot be made").slice(
+  (fault instanceof TemplateError ? fault.message : "the message cannot be rendered").slice(
     0,
     responseLimit,
   );
 
-/** A repeat is allowed where each of them allows it. */
+/** The guarantee of a message: a repeat is allowed only if every item allows it. */
 export const guaranteeOf = (items: readonly Item[]) =>
   items.every(({ source }) => source.guarantee === "at_least_once")
     ? "at_least_once"
     : "at_most_once";
 
-/** How often one of them was handed over before without an answer. */
+/** The largest number of hand-overs of an item that were not answered. */
 const unansweredOf = (items: readonly Item[]): number =>
   Math.max(...items.map(({ delivery }) => delivery.unansweredCount));
 
-/** May a message be handed over once more if nobody answers this time? */
+/** True if the message may be handed over once more if this hand-over is not answered. */
 export const isRepeatableOnce = (items: readonly Item[]): boolean =>
   isRepeatable(guaranteeOf(items), unansweredOf(items));
 
-/** A hand-over of which nobody knows how it ended, as evidence beside what follows it. `now` is this worker's own. */
+/** An attempt whose outcome is unknown, as evidence beside later attempts. `now` is by this worker's clock. */
 export function interruptedAttempt(now = new Date()): Attempt {
   return {
     provider: null,

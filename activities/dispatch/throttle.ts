@@ -4,31 +4,31 @@ import type { Queue } from "../../domain/delivery/queues.ts";
 import type { WatchedGate } from "../channels/cached-gate.ts";
 import type { Passage } from "../channels/passage.ts";
 
-/** A page is read for the messages that can leave soon, and so often at most. */
+/** The shortest interval between two pages, each of which is read for the messages that can leave soon. */
 const readsEveryMs = 100;
 
 /**
- * The throttle of the campaign that a queue is a lane of; other queues have none. Rows are read for no more messages than can leave
- * within half a second, over all lanes in this process. Their slots they use where they leave.
+ * The throttle of the campaign whose lane a queue is; other queues have none. Rows are read only for messages that can leave
+ * within half a second, over all lanes in this process. Messages use their slots when they leave.
  */
 export class Throttle {
-  /** The gate's key; null: there is none. */
+  /** The key of the gate; null if there is none. */
   readonly key: string | null;
   #gate: WatchedGate | undefined;
   #readAtMs = Number.NEGATIVE_INFINITY;
-  /** For messages to be read. */
+  /** Passages for messages that are about to be read. */
   #spare: Passage[] = [];
 
   constructor(queue: Queue) {
     this.key = queue.kind === "lane" ? campaignGate(queue.campaignId) : null;
   }
 
-  /** To be called before anything is asked, where there is a key. */
+  /** Sets the gate. Must be called before any other method if there is a key. */
   watch(gate: WatchedGate): void {
     this.#gate = gate;
   }
 
-  /** When it is worth reading rows, by the monotonic clock. */
+  /** The instant from which it is worth reading rows. Monotonic. */
   get opensAtMs(): number {
     const nowMs = Date.now();
     if (!this.#gate || this.#gate.isOpen(nowMs)) return 0;
@@ -41,7 +41,7 @@ export class Throttle {
     return performance.now() < this.opensAtMs;
   }
 
-  /** How many of the messages that are wanted may be read for. */
+  /** The number of messages that may be read, of those that are wanted. */
   take(wanted: number): number {
     if (!this.#gate || this.#gate.isOpen(Date.now())) return wanted;
     this.#readAtMs = performance.now();
@@ -50,13 +50,13 @@ export class Throttle {
     return count;
   }
 
-  /** A message's way through the throttle, if it has one. */
+  /** The passage of a message through the throttle, if there is one. */
   passages(): Passage[] {
     const spare = this.#spare.splice(-1);
     return spare.length > 0 ? spare : this.#enter();
   }
 
-  /** No more messages were found. */
+  /** Gives back the passages for which no message was found. */
   giveBack(): void {
     for (const passage of this.#spare.splice(0)) passage.end();
   }

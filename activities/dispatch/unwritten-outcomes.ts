@@ -5,25 +5,26 @@ import type { EndedMessage } from "./settlement.ts";
 
 const retryMs = 250;
 
-/** Rows settled in one statement, at most. */
+/** The maximum number of rows that one statement settles. */
 export const settledRows = 96;
 
 export interface UnwrittenOptions {
   ledger: Pick<Ledger, "settle">;
-  /** Told of those that are committed. */
-  written: (endings: readonly EndedMessage[]) => void;
-  /** Told of those that the ledger will never take, or that are given up. */
-  lost: (endings: readonly EndedMessage[]) => void;
-  /** Are those given up whose leases have run out? Otherwise they are kept for as long as it takes. */
+  /** Called with messages whose outcomes are committed. */
+  onWritten: (endings: readonly EndedMessage[]) => void;
+  /** Called with messages whose outcomes the ledger will never take, or that are given up. */
+  onLost: (endings: readonly EndedMessage[]) => void;
+  /** Whether outcomes whose leases have run out may be given up. Otherwise they are kept for as long as it takes. */
   mayGiveUp: () => boolean;
-  /** Told when the first is kept, with what the ledger said, and when none is kept any more. */
-  changed?: (failure: { error: unknown } | null) => void;
+  /** Called with the error of the ledger when the first outcome is kept, and with null when none is kept any more. */
+  onChanged?: (failure: { error: unknown } | null) => void;
 }
 
 /**
- * Outcomes that the ledger could not take: it is away, or its disk is full. They are tried again until it takes them, also when
- * their leases have run out meanwhile, for a row that nobody else has taken is theirs still. While there are any, the sender hands
- * nothing over: whatever it sent would be one more message that nobody knows of, and that would be sent again.
+ * Keeps outcomes that the ledger could not take, because it cannot be reached or its disk is full, and writes them again until
+ * it takes them. It does so even if their leases have run out meanwhile, since a row that no other worker has taken still
+ * belongs to this one. While there are any, the sender hands nothing over: each message that it sent would be one more without a
+ * recorded outcome, and would be sent again.
  */
 export class UnwrittenOutcomes {
   #options: UnwrittenOptions;
@@ -34,7 +35,7 @@ export class UnwrittenOutcomes {
     this.#options = options;
   }
 
-  /** Messages whose outcome waits to be written. */
+  /** The number of messages whose outcome waits to be written. */
   get size(): number {
     return this.#kept.length;
   }
@@ -42,7 +43,7 @@ export class UnwrittenOutcomes {
   add(endings: readonly EndedMessage[], error: unknown): void {
     if (endings.length === 0) return;
     for (const { claimed } of endings) claimed.isUnwritten = true;
-    if (this.#kept.length === 0) this.#options.changed?.({ error });
+    if (this.#kept.length === 0) this.#options.onChanged?.({ error });
     this.#kept.push(...endings);
     if (!this.#writing) void this.#write();
   }
@@ -57,7 +58,7 @@ export class UnwrittenOutcomes {
     this.#writing = false;
   }
 
-  /** Writes some. False: there is nothing left, or the ledger is as it was. */
+  /** Writes a batch. False: nothing is left, or the ledger still cannot be reached. */
   async #writeNext(): Promise<boolean> {
     const endings = this.#kept.slice(0, settledRows);
     if (endings.length === 0) return false;
@@ -71,47 +72,50 @@ export class UnwrittenOutcomes {
     }
   }
 
-  /** One of them is at fault: its neighbours are not to suffer for it. */
+  /** Writes each outcome by itself, so that the one that the ledger refuses does not hold up the others. */
   async #writeApart(endings: readonly EndedMessage[]): Promise<boolean> {
-    for (const one of endings) {
-      // Better a row that ends without its evidence than one that never does.
-      const bare = { ...one, settled: one.settled.map((row) => ({ ...row, attempts: [] })) };
+    for (const ending of endings) {
+      // A row that ends without its evidence is better than a row that never ends.
+      const bare = { ...ending, settled: ending.settled.map((row) => ({ ...row, attempts: [] })) };
       try {
-        await this.#settle([one]).catch((error: unknown) => {
+        await this.#settle([ending]).catch((error: unknown) => {
           if (!isRefusal(error)) throw error;
-          return this.#settle([one], bare);
+          return this.#settle([ending], bare);
         });
       } catch (error) {
         if (!isRefusal(error)) return false;
-        this.#remove([one], () => this.#options.lost([one]));
+        this.#remove([ending], () => this.#options.onLost([ending]));
       }
     }
     return true;
   }
 
-  async #settle(endings: readonly EndedMessage[], said: EndedMessage | null = null): Promise<void> {
-    const written = said ? [said] : endings;
+  async #settle(
+    endings: readonly EndedMessage[],
+    replacement: EndedMessage | null = null,
+  ): Promise<void> {
+    const written = replacement ? [replacement] : endings;
     await this.#options.ledger.settle(written.flatMap(({ settled }) => settled));
-    this.#remove(endings, () => this.#options.written(written));
+    this.#remove(endings, () => this.#options.onWritten(written));
   }
 
   #giveUp(): void {
     const now = performance.now();
     const late = this.#kept.filter(({ claimed }) => now >= claimed.deadlineMs);
-    if (late.length > 0) this.#remove(late, () => this.#options.lost(late));
+    if (late.length > 0) this.#remove(late, () => this.#options.onLost(late));
   }
 
-  #remove(endings: readonly EndedMessage[], tell: () => void): void {
+  #remove(endings: readonly EndedMessage[], notify: () => void): void {
     const gone = new Set(endings);
     this.#kept = this.#kept.filter((ending) => !gone.has(ending));
-    if (this.#kept.length === 0) this.#options.changed?.(null);
-    tell();
+    if (this.#kept.length === 0) this.#options.onChanged?.(null);
+    notify();
   }
 }
 
 /**
- * PostgreSQL refused the data itself (by classes of SQLSTATE: a feature, a cardinality, a value, a constraint, a limit of the program, what a
- * trigger raised): the same again will be refused again.
+ * True if PostgreSQL refused the data itself, so that the same statement would be refused again. The classes of SQLSTATE are
+ * those of a feature, a cardinality, a value, a constraint, a limit of the program, and an exception of a trigger.
  */
 const isRefusal = (error: unknown) =>
   error instanceof Error && "code" in error && /^(0A|2[1-3]|44|54|P0)/.test(String(error.code));

@@ -57,7 +57,7 @@ function worker() {
     mailboxShards: 1,
     links: testLinks,
     wake: () => Promise.resolve(),
-    held: (failure) => held.push(failure !== null),
+    onHeld: (failure) => held.push(failure !== null),
     answersMs: 50,
     lingerMs: 0,
   });
