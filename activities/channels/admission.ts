@@ -2,52 +2,55 @@ import type { Breaker, Trial } from "./breakers.ts";
 import type { WatchedGate } from "./cached-gate.ts";
 import type { SendResult } from "./channel.ts";
 
-/** What an outcome says of a provider: that it is there, that it failed, that it asks to be left alone for a while, or nothing. */
+/** What an outcome shows about a provider: that it works (`answered`), that it failed, that it asks for a rest, or nothing. */
 export type ProviderSignal = "answered" | "failed" | "rest" | "nothing";
 
-/** A provider, and what decides whether it is handed anything. */
+/** A provider with its breaker and its gate. */
 export interface ProviderEndpoint {
   breaker: Breaker;
   gate: WatchedGate;
   provider: {
-    /** For how long it would turn a message away; 0 if it would not. */
+    /** The milliseconds for which it would turn messages away; 0 if it takes them. */
     readonly restMs: number;
-    /** It is to be tried, whatever it rests for. */
+    /** Ends its rest, so that a trial is handed to it. */
     wake(): void;
   };
 }
 
-/** Leave to hand one message to a provider. One of the two is to be called, once. */
+/** Permission to hand one message to a provider. Exactly one of the two functions must be called, once. */
 export interface Admission {
-  /** Nothing was handed over. */
-  unused(): void;
-  /** What came of it; `reason` says why it failed. */
-  used(signal: ProviderSignal, reason: () => string): void;
+  /** Gives the permission back: nothing was handed over. */
+  release(): void;
+  /** Reports the outcome. `reason` describes a failure. */
+  complete(signal: ProviderSignal, reason: () => string): void;
 }
 
-/** For most messages there is nothing to ask, and nobody to tell. */
-const free: Admission = { unused() {}, used() {} };
+/** Most messages need no permission, and nothing has to be reported about them. */
+const free: Admission = { release() {}, complete() {} };
 
-/** How long to wait where what stood in the way is gone by the time it is asked for. */
+/** How long to wait if the obstacle has gone before the wait is computed. */
 const soonMs = 1_000;
 
-/** Whether a channel takes messages: its own gate, and over all its providers their breakers, their gates and their rests. */
-export function createAdmissions<One extends ProviderEndpoint>({
+/**
+ * Decides whether a channel takes messages. It depends on the channel's own gate, and on the breakers, gates and rests of its
+ * providers.
+ */
+export function createAdmissions<Line extends ProviderEndpoint>({
   gate,
   lines,
   clock,
 }: {
   gate: WatchedGate;
-  lines: readonly One[];
+  lines: readonly Line[];
   clock: () => number;
 }) {
-  /** When it is worth handing something to a provider; null: now. */
-  const lineOpensAt = ({ breaker, gate: own, provider }: One, nowMs: number): number | null => {
+  /** When it is worth handing a message to a provider; null: now. */
+  const lineOpensAt = ({ breaker, gate: own, provider }: Line, nowMs: number): number | null => {
     const { restMs } = provider;
     if (breaker.closed && restMs === 0 && own.isOpen(nowMs)) return null;
     const breakerAt = breaker.opensAt(nowMs);
     const gateAt = own.opensAt(nowMs);
-    // A trial wakes it.
+    // A trial ends the rest of a provider.
     const restsUntil = breaker.closed && restMs > 0 ? nowMs + restMs : null;
     return breakerAt === null && gateAt === null && restsUntil === null
       ? null
@@ -71,15 +74,18 @@ export function createAdmissions<One extends ProviderEndpoint>({
   return {
     opensAt,
 
-    /** Leave to hand a message to this provider, as soon as its gate has a slot: at once where nothing is to be asked; null if it takes none. */
-    admit(line: One): Admission | null | Promise<Admission | null> {
+    /**
+     * Asks for permission to hand a message to this provider; null if it takes none. The answer is synchronous where no trial is
+     * needed.
+     */
+    admit(line: Line): Admission | null | Promise<Admission | null> {
       const nowMs = clock();
       if (lineOpensAt(line, nowMs) !== null) return null;
-      return line.breaker.closed && !line.breaker.isOpening ? free : ask(line);
+      return line.breaker.closed && !line.breaker.isOpening ? free : admitToTrial(line);
     },
 
-    /** What is said of a message that no provider took, and that was handed to none. `slotless`: for a gate had no slot for it. */
-    held(slotless = false): SendResult {
+    /** The result of a message that was handed to no provider. `slotless`: it found no slot in a gate. */
+    holdMessage(slotless = false): SendResult {
       const nowMs = clock();
       const until = new Date(opensAt(nowMs) ?? nowMs + soonMs);
       const limited =
@@ -101,13 +107,13 @@ export function createAdmissions<One extends ProviderEndpoint>({
     },
   };
 
-  async function ask({ breaker, provider }: One): Promise<Admission | null> {
+  async function admitToTrial({ breaker, provider }: Line): Promise<Admission | null> {
     const trial: Trial | null = await breaker.trial();
     if (!trial) return breaker.closed ? free : null;
     provider.wake();
     return {
-      unused: () => trial.giveBack(),
-      used(signal, reason) {
+      release: () => trial.giveBack(),
+      complete(signal, reason) {
         if (signal === "answered") trial.passed();
         else if (signal === "failed") trial.failed(reason());
         else trial.giveBack();

@@ -19,76 +19,83 @@ import {
 import { executeOn, type Statement } from "../../ledger/sql.ts";
 import { poll } from "../../lib/polling.ts";
 
-/** A provider that this process is configured with. */
+/** A provider in the configuration of this process. */
 interface ProviderIdentity {
   name: string;
   channel: Channel;
 }
 
-/** One of the calls that show whether a provider is back. One of the three is to be told, once. */
+/** One of the calls that show whether a provider works again. Exactly one of the three functions must be called, once. */
 export interface Trial {
   passed(): void;
   failed(reason: string): void;
-  /** Nothing was called: another call may be made in its place. */
+  /** Nothing was called: another call may take its place. */
   giveBack(): void;
 }
 
 /**
- * Whether a provider is used. What it says synchronously is what this process knows: its own reports at once, those of others within
- * a second. Thousands of messages a second pass by one that is closed, and cost nothing.
+ * Decides whether a provider is used. Synchronous answers are what this process knows: its own reports at once, those of other
+ * workers within a second. A closed breaker costs nothing, since thousands of messages pass it each second.
  */
 export interface Breaker {
-  /** Calls may be made freely. Otherwise each has to be a trial. */
+  /** True if calls need no permission. Otherwise each call has to be a trial. */
   readonly closed: boolean;
-  /** It is closed, and as many failures as open it have been reported and are being written: a trial says what has come of them. */
+  /**
+   * True if the breaker is still closed, but enough failures to open it have been reported and are being written. Taking a trial
+   * then waits for the result.
+   */
   readonly isOpening: boolean;
-  /** While it is not closed: trials that can be asked for at this moment. */
+  /** The number of trials that can be taken at this moment; 0 while the breaker is closed. */
   trialsAt(nowMs: number): number;
-  /** When it is worth asking; null: at this moment. Milliseconds since the epoch, as `nowMs`. */
+  /** When it is worth asking for a trial; null: at this moment. In milliseconds since the epoch, like `nowMs`. */
   opensAt(nowMs: number): number | null;
-  /** Takes one of the trials that all workers share; null if there is none for now, or `closed` is true meanwhile. */
+  /** Takes one of the trials that all workers share; null if there is none at the moment, or if `closed` has become true. */
   trial(): Promise<Trial | null>;
-  /** The provider answered. */
+  /** Reports that the provider answered. */
   succeeded(): void;
-  /** The provider failed. `reason` is for people: no credentials, no addresses. */
+  /** Reports that the provider failed. Operators read `reason`: it must contain no credentials and no addresses. */
   failed(reason: string): void;
 }
 
 /**
- * A breaker for each provider, shared by all workers through PostgreSQL (https://martinfowler.com/bliki/CircuitBreaker.html). Closed, it
- * opens at so many failures within a time that no success comes between, if at least a certain share of the reporting worker's latest
- * calls failed too: otherwise failures that come by chance, some out of many, would soon come in a row. Open, it waits. Half open, it lets exactly so
- * many trials through over all workers, and closes when they have been answered and less than that share of them failed; otherwise it
- * opens again. Trials that nobody has answered for as long as it stays open are given out again: their worker may have died.
+ * A breaker for each provider, shared by all workers through PostgreSQL (https://martinfowler.com/bliki/CircuitBreaker.html). A
+ * closed breaker opens at a number of failures within a time that no success interrupts, if at least a certain share of the
+ * reporting worker's latest calls failed too. Without that share, occasional failures among many calls would soon come in a row
+ * by chance. An open breaker waits. A half-open breaker lets an exact number of trials through over all workers. It closes when
+ * all of them have been answered and less than that share of them failed; otherwise it opens again. Trials that remain
+ * unanswered for as long as the breaker stays open are given out again, since their worker may have died.
  */
 export interface Breakers {
   of(provider: string): Breaker;
-  /** What is known of each. */
+  /** The state of each breaker, as this process knows it. */
   states(): ReadonlyMap<string, BreakerState>;
-  /** When one of these was closed again after all of them had been open at once; null if that has not been since they last opened. */
+  /**
+   * When one of these providers' breakers was closed again after all of them had been open at once; null if none has been since
+   * they last opened.
+   */
   recoveredAt(providers: readonly string[]): Date | null;
-  /** Adds providers that have no row yet, and learns what the others say. Rejects where the database cannot be reached. */
+  /** Adds providers that have no row yet, and reads the state of all of them. Rejects if the database cannot be reached. */
   refresh(): Promise<void>;
-  /** Writes what was reported, and stops looking. */
+  /** Writes what was reported, and stops refreshing. */
   close(): Promise<void>;
 }
 
 interface BreakersOptions {
   pool: Pick<Pool, "query">;
   providers: readonly ProviderIdentity[];
-  /** What is in force: read with each look. */
+  /** Reads the policy in force. Called at each refresh. */
   settings: () => Promise<Policy["breaker"]>;
   logger?: Pick<Logger, "info" | "warn">;
-  /** How often it looks for what others reported. */
+  /** How often the state that other workers wrote is read. */
   refreshMs?: number;
-  /** Does this process send nothing? Then it need not look, but for `refresh` before it sends again. */
+  /** True while this process sends nothing. It then skips refreshes, except for `refresh` before it sends again. */
   rests?: () => boolean;
 }
 
-/** So many times as many failures in a row as open it come by no chance, whatever went well before them. */
+/** A run of failures this many times as long as one that opens a breaker is no chance, even after many successes. */
 const improbableRun = 4;
 
-/** What happened, until it is written. Failures in a row are one entry. */
+/** A report that is not written yet. Failures in a row are one report. */
 type Report =
   | { kind: "failed"; count: number; reason: string }
   | { kind: "succeeded" }
@@ -115,7 +122,10 @@ const untouched: Omit<BreakerRow, "provider"> = {
   trialsFailed: 0,
 };
 
-/** One provider's breaker, as a process sees it. Its statements follow each other, so that what is known never goes back. */
+/**
+ * One provider's breaker, as a process sees it. Its statements run one after the other, so that an older state never replaces a
+ * newer one.
+ */
 class CachedBreaker implements Breaker {
   row: BreakerRow;
   #shared: Shared;
@@ -123,12 +133,12 @@ class CachedBreaker implements Breaker {
   #reports: Report[] = [];
   readonly #window = new CallWindow();
   #unwrittenFailures = 0;
-  /** A success has to be told: failures are counted, or are about to be. */
+  /** True if a success has to be written, because failures are counted or are about to be. */
   #counting = false;
   #last: Promise<unknown> = Promise.resolve();
   #writing = false;
-  /** Counts what was learnt here, so that an older look at all of them does not undo it. */
-  learnt = 0;
+  /** Counts the updates by statements of this breaker, so that an older read of all breakers does not undo them. */
+  updates = 0;
 
   constructor(provider: string, shared: Shared) {
     this.row = { provider, ...untouched };
@@ -156,7 +166,7 @@ class CachedBreaker implements Breaker {
   opensAt(nowMs: number): number | null {
     const { state } = this.row;
     if (state === "closed" || this.trialsAt(nowMs) > 0) return null;
-    // Others may have their answers any moment.
+    // Trials of other workers may be answered at any moment.
     return state === "open"
       ? this.#trialAtMs
       : Math.min(this.#trialAtMs, nowMs + this.#shared.refreshMs);
@@ -184,7 +194,7 @@ class CachedBreaker implements Breaker {
   succeeded(): void {
     this.#window.note(false, this.#shared.settings.windowCalls);
     if (!this.#counting || this.#reports.at(-1)?.kind === "succeeded") return;
-    // What it ends need not be written.
+    // The failures that a success ends need not be written.
     const ended = this.#reports.at(-1);
     if (ended?.kind === "failed") {
       this.#reports.pop();
@@ -194,7 +204,7 @@ class CachedBreaker implements Breaker {
   }
 
   failed(reason: string): void {
-    // Calls that were under way when it opened.
+    // These calls were under way when the breaker opened.
     if (!this.closed) return;
     this.#window.note(true, this.#shared.settings.windowCalls);
     this.#unwrittenFailures += 1;
@@ -205,14 +215,14 @@ class CachedBreaker implements Breaker {
     } else this.#report({ kind: "failed", count: 1, reason });
   }
 
-  /** Writes what was reported, in its order. What cannot be written now is kept until it is asked for again. */
+  /** Writes the reports in their order. Reports that cannot be written now are kept until the next call. */
   write(): void {
     if (this.#writing || this.#reports.length === 0) return;
     this.#writing = true;
     void this.#inTurn(async () => {
       for (let report = this.#reports.shift(); report; report = this.#reports.shift()) {
         try {
-          await this.#tell(report);
+          await this.#writeReport(report);
           if (report.kind === "failed") this.#unwrittenFailures -= report.count;
         } catch {
           this.#reports.unshift(report);
@@ -224,12 +234,12 @@ class CachedBreaker implements Breaker {
     });
   }
 
-  /** Resolves when nothing of it is under way. */
+  /** Resolves when no statement is running. */
   async idle(): Promise<void> {
     await this.#last;
   }
 
-  learn(row: BreakerRow): void {
+  update(row: BreakerRow): void {
     const before = this.row;
     this.row = row;
     this.#trialAtMs = Date.now() + (row.trialInMs ?? 0);
@@ -237,18 +247,18 @@ class CachedBreaker implements Breaker {
     if (before.state === row.state) return;
     this.#window.clear();
     const { logger } = this.#shared;
-    const told = { provider: row.provider, from: before.state, to: row.state };
-    if (row.state === "closed") logger?.info(told, "the provider is in use again");
+    const fields = { provider: row.provider, from: before.state, to: row.state };
+    if (row.state === "closed") logger?.info(fields, "the provider is in use again");
     else
       logger?.warn(
-        { ...told, reason: row.reason, nextTrialAt: new Date(this.#trialAtMs).toISOString() },
+        { ...fields, reason: row.reason, nextTrialAt: new Date(this.#trialAtMs).toISOString() },
         row.state === "open"
-          ? "the provider is not used for a while: it failed too often"
-          : "the provider is tried",
+          ? "the provider is not used for a while, because it failed too often"
+          : "the provider is tested with trial calls",
       );
   }
 
-  /** So many calls fail that failures in a row are no chance. */
+  /** True if the share of failed calls, or the run of them, is too large to be chance. */
   get #mayOpen(): boolean {
     const { failures, failureShare, withinSeconds } = this.#shared.settings;
     const { share, run } = this.#window.read(withinSeconds * 1_000);
@@ -261,7 +271,7 @@ class CachedBreaker implements Breaker {
     this.write();
   }
 
-  async #tell(report: Report): Promise<void> {
+  async #writeReport(report: Report): Promise<void> {
     const { settings } = this.#shared;
     const { provider } = this.row;
     switch (report.kind) {
@@ -304,8 +314,8 @@ class CachedBreaker implements Breaker {
     values: Parameters,
   ): Promise<Found[]> {
     const rows = await executeOn(this.#shared.pool)(statement, values);
-    this.learnt += 1;
-    for (const row of rows) this.learn(row);
+    this.updates += 1;
+    for (const row of rows) this.update(row);
     return rows;
   }
 
@@ -316,7 +326,7 @@ class CachedBreaker implements Breaker {
   }
 }
 
-/** Resolves at once, knowing nothing: `refresh` is to be awaited before anything is asked. */
+/** Returns at once, with every breaker closed. Await `refresh` before anything else. */
 export function createBreakers({
   pool,
   providers,
@@ -337,7 +347,7 @@ export function createBreakers({
 
   const refresh = async (): Promise<void> => {
     shared.settings = await settings();
-    const learnt = new Map([...breakers.values()].map((breaker) => [breaker, breaker.learnt]));
+    const updates = new Map([...breakers.values()].map((breaker) => [breaker, breaker.updates]));
     const execute = executeOn(pool);
     let rows = await execute(readBreakers, { providers: names });
     if (rows.length < names.length) {
@@ -349,19 +359,19 @@ export function createBreakers({
     }
     for (const row of rows) {
       const breaker = of(row.provider);
-      if (breaker.learnt === learnt.get(breaker)) breaker.learn(row);
+      if (breaker.updates === updates.get(breaker)) breaker.update(row);
       breaker.write();
     }
   };
 
-  // While the database is away nothing is claimed, and what is known holds.
-  const repeated = poll(refresh, refreshMs, rests);
+  // While the database cannot be reached, nothing is claimed and the last known state holds.
+  const refreshing = poll(refresh, refreshMs, rests);
 
   return {
     of,
     states: () => new Map([...breakers].map(([name, { row }]) => [name, row.state])),
-    recoveredAt(among) {
-      const rows = among.map((name) => of(name).row);
+    recoveredAt(providerNames) {
+      const rows = providerNames.map((name) => of(name).row);
       const outSince = Math.max(...rows.map(({ openedAt }) => openedAt?.getTime() ?? Infinity));
       const outUntil = Math.min(
         ...rows.map(({ state, closedAt }) =>
@@ -372,7 +382,7 @@ export function createBreakers({
     },
     refresh,
     async close() {
-      repeated.stop();
+      refreshing.stop();
       await Promise.all([...breakers.values()].map((breaker) => breaker.idle()));
     },
   };

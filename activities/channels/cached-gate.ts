@@ -2,42 +2,42 @@ import { performance } from "node:perf_hooks";
 import type { Gates, GateView, Grant, Pace } from "../../ledger/gates.ts";
 import type { GateAnswer, Passage } from "./passage.ts";
 
-/** How long before its slot a message may come to a gate: so much of a rate is claimed ahead. */
+/** How long before its slot a message may come to a gate. Slots of a rate are claimed this far ahead. */
 export const comesAheadMs = 500;
-/** How long before they can be used slots are asked for, so that they are there in time. */
+/** How long before they can be used slots are asked for, so that they are granted in time. */
 const asksAheadMs = 120;
-/** How long a message that could leave waits for a slot. Where slots are this far off, it is put back. */
+/** How long a message that could leave waits for a slot, and how far off a slot may be. Beyond that the message is put back. */
 const patienceMs = 2_000;
 const farMs = 1_000;
-/** How long slots that no rate bounds are kept for messages that do not come. */
+/** How long slots without a rate are kept for messages that do not come. */
 const keptMs = 5_000;
 /**
- * A server that answers nothing for so long, and for three times as long as it usually takes, stands still. It is handed nothing more:
- * what it takes all at once when it goes on has to be little.
+ * A server stands still if it answers nothing for this time, and for three times as long as it usually takes. It is handed
+ * nothing more, so that it receives few messages at once when it continues.
  */
 const stallMs = 300;
-/** How long to wait where the gate cannot be asked, and where what is left of it is spoken for. */
+/** How long to wait if the gate cannot be asked, and if the rest of its quota is reserved. */
 const awayMs = 1_000;
 const soonMs = 50;
 
 /**
- * A gate before messages, as a process sees it: what stands there is known within a second, and nothing is asked while it neither
- * counts nor is shut. Instants that are passed in and out are in milliseconds since the epoch.
+ * A gate, as a process sees it. Its state is known within a second, and the ledger is not asked while the gate is neither
+ * counted nor shut. Instants that are passed in and out are in milliseconds since the epoch.
  */
 export interface WatchedGate {
-  /** Neither counted nor shut: messages pass without a slot. */
+  /** True if the gate is neither counted nor shut: messages pass without a slot. */
   isOpen(nowMs: number): boolean;
-  /** When it takes another message; null: at this moment. */
+  /** When the gate takes another message; null: at this moment. */
   opensAt(nowMs: number): number | null;
-  /** How many more messages may come to it now, for they can leave within half a second. Asks nothing. */
+  /** The number of messages that may come now, because they can leave within half a second. It does not ask the ledger. */
   room(): number;
-  /** A message comes; undefined where it needs no slot. */
+  /** Lets a message come to the gate; undefined if it needs no slot. */
   enter(): Passage | undefined;
-  /** Lets nothing through until then: here at once, elsewhere when it is written. */
+  /** Lets no message through until this time: at once in this process, and in others once it is written. */
   shut(untilMs: number, reason: string): void;
 }
 
-/** A slot that is granted to this process. Instants are monotonic. */
+/** A slot that the ledger granted to this process. Instants are monotonic. */
 interface Slot {
   fromMs: number;
   untilMs: number;
@@ -45,35 +45,35 @@ interface Slot {
 }
 
 export class CachedGate implements WatchedGate {
-  /** Counts what was learnt here, so that an older look does not undo it. */
-  learnt = 0;
-  /** How many watch it. */
+  /** Counts the updates by this gate's own statements, so that an older read of all gates does not undo them. */
+  updates = 0;
+  /** The number of its watchers. */
   watchers = 0;
   readonly #gates: Gates;
   readonly #key: string;
-  #known: Promise<void> | undefined;
+  #read: Promise<void> | undefined;
   #counted = false;
   #shutUntilMs = 0;
   #unwritten: { untilMs: number; reason: string } | null = null;
-  /** Null: no rate. */
+  /** The rate; null if there is none. */
   #pace: Pick<Pace, "intervalMs" | "lagMs"> | null = null;
-  /** Monotonic: the next slot of the rate that nobody has, as far as is known. */
+  /** The next slot of the rate that is not granted, as far as is known. Monotonic. */
   #nextAtMs = Number.NEGATIVE_INFINITY;
-  /** What is left of today's quota, and when the day ends. */
+  /** The rest of today's quota, and when the day ends. */
   #leftToday = Number.POSITIVE_INFINITY;
   #dayEndsAtMs = 0;
-  /** In the order of their instants. */
+  /** The granted slots, in the order of their instants. */
   readonly #slots: Slot[] = [];
-  /** Slots of each day that nobody came for. */
+  /** The number of slots of each day that no message used. */
   readonly #unused = new Map<string, number>();
-  /** Messages that come, and those that left and are not answered. */
+  /** The number of messages that are coming, and of those that have left and are not answered. */
   #coming = 0;
   #underWay = 0;
-  /** Monotonic: when one was last answered, or left while there was none. */
+  /** When a message was last answered, or left while no other was under way. Monotonic. */
   #answeredAtMs = 0;
-  /** How long an answer takes, where nothing is amiss: nearly the shortest of late. Null: there was none yet. */
+  /** The usual time of an answer: nearly the shortest of late. Null before the first answer. */
   #usualMs: number | null = null;
-  /** Slots that nobody is to have, for as many messages may have arrived late. The gate is not yet told. */
+  /** The number of slots to leave unused, because as many messages may have arrived late. The ledger has not recorded them yet. */
   #owed = 0;
   readonly #retries = new Set<() => void>();
   #asking = false;
@@ -94,7 +94,7 @@ export class CachedGate implements WatchedGate {
     if (!this.#counted || this.room() > 0) return null;
     if (this.#leftToday <= 0 && this.#slots.length === 0)
       return Math.max(nowMs + soonMs, this.#dayEndsAtMs);
-    // What is left of the quota is spoken for, and may yet come back.
+    // The rest of the quota is reserved, and may be given back.
     if (!this.#pace) return null;
     const { intervalMs } = this.#pace;
     const turnMs = this.#nextAtMs + (this.#coming - this.#slots.length) * intervalMs;
@@ -120,35 +120,35 @@ export class CachedGate implements WatchedGate {
     this.#retry();
   }
 
-  /** Writes until when it was shut. What cannot be written now is kept until it is asked for again. */
+  /** Writes the time until which the gate is shut. If it cannot be written now, it is kept until the next call. */
   async write(): Promise<void> {
     const shut = this.#unwritten;
     if (!shut) return;
     const { untilMs, reason } = shut;
-    // How long, and not until when: the clock of this worker is its own.
+    // Write a duration rather than an instant, since this worker's clock may differ from the ledger's.
     const forMs = Math.max(0, untilMs - Date.now());
     await this.#gates.shut({ key: this.#key, forMs, reason }).then(
       () => {
-        this.learnt += 1;
+        this.updates += 1;
         if (this.#unwritten === shut) this.#unwritten = null;
       },
       () => {},
     );
   }
 
-  /** Looks what stands there, unless that is known. */
-  lookOnce(): Promise<void> {
-    return (this.#known ??= this.#gates.look([this.#key]).then(
-      (views) => this.learn(views.get(this.#key) ?? null, performance.now()),
+  /** Reads the gate from the ledger, unless it was read before. */
+  readOnce(): Promise<void> {
+    return (this.#read ??= this.#gates.look([this.#key]).then(
+      (views) => this.update(views.get(this.#key) ?? null, performance.now()),
       (error: unknown) => {
-        this.#known = undefined;
+        this.#read = undefined;
         throw error;
       },
     ));
   }
 
-  /** Takes what a look or a grant says, which came in at `atMs`; null: there is no such gate. */
-  learn(view: GateView | null, atMs: number): void {
+  /** Takes the state that a read or a grant returned at `atMs`; null: there is no such gate. */
+  update(view: GateView | null, atMs: number): void {
     const nowMs = Date.now();
     const shutMs = view?.shutMs ?? 0;
     this.#counted = view !== null && (view.pace !== null || view.leftToday !== null);
@@ -159,12 +159,12 @@ export class CachedGate implements WatchedGate {
     this.#dayEndsAtMs = nowMs + (view?.dayEndsInMs ?? 0);
   }
 
-  /** Gives what nobody came for back to the day's quota: of all slots, or of those that are over. */
+  /** Gives unused slots back to the day's quota: all slots, or those that are over. */
   async giveBack(all = false): Promise<void> {
     this.#expire(all ? Number.POSITIVE_INFINITY : performance.now());
     const unused = [...this.#unused];
     this.#unused.clear();
-    if (unused.length > 0) this.learnt += 1;
+    if (unused.length > 0) this.updates += 1;
     await Promise.all(
       unused.map(([day, slots]) => this.#gates.giveBack({ key: this.#key, slots, day })),
     );
@@ -176,28 +176,28 @@ export class CachedGate implements WatchedGate {
     this.#retries.clear();
   }
 
-  come(): void {
+  addComing(): void {
     this.#coming += 1;
   }
 
-  leave(): void {
+  removeComing(): void {
     this.#coming -= 1;
   }
 
-  /** Does whoever takes the messages answer nothing, though some are under way? */
-  standsStill(now: number): boolean {
+  /** True if the server answers nothing although messages are under way. */
+  isStalled(now: number): boolean {
     if (!this.#pace || this.#underWay === 0) return false;
-    const patientMs = Math.max(stallMs, 4 * this.#pace.intervalMs, 3 * (this.#usualMs ?? 0));
-    return now - this.#answeredAtMs > patientMs;
+    const limitMs = Math.max(stallMs, 4 * this.#pace.intervalMs, 3 * (this.#usualMs ?? 0));
+    return now - this.#answeredAtMs > limitMs;
   }
 
-  /** Calls once something may have changed, such as when the server has answered. Asks for no slots. */
+  /** Calls `retry` once something may have changed, such as after an answer of the server. It asks for no slots. */
   hold(retry: () => void): "waits" {
     this.#retries.add(retry);
     return "waits";
   }
 
-  /** `sinceMs`: since when the message could leave. */
+  /** Asks for a slot. `sinceMs` is the instant since which the message could leave. */
   ask(sinceMs: number, retry: () => void): GateAnswer {
     const nowMs = Date.now();
     if (nowMs < this.#shutUntilMs) return "closed";
@@ -222,22 +222,23 @@ export class CachedGate implements WatchedGate {
   }
 
   /**
-   * A message that left at `leftMs` was answered. Where none was for a while, the server stood still, and takes what was under way only now,
-   * together with what leaves next: as many slots are left out. The gate leaves them out, for whoever would have got them.
+   * Notes that a message that left at `leftMs` was answered. If no message was answered for a while, the server stood still, and
+   * it takes the messages that were under way only now, together with those that leave next. As many slots are therefore left
+   * unused. The ledger skips them for whichever process would have got them.
    */
-  answered(leftMs: number): void {
+  noteAnswer(leftMs: number): void {
     const now = performance.now();
-    const stoodStill = this.standsStill(now);
+    const wasStalled = this.isStalled(now);
     this.#usualMs = Math.min(now - leftMs, 1.1 * (this.#usualMs ?? now));
-    if (stoodStill) this.#owed += this.#underWay;
+    if (wasStalled) this.#owed += this.#underWay;
     this.#answeredAtMs = now;
     this.#underWay -= 1;
-    if (!stoodStill) return;
+    if (!wasStalled) return;
     this.#retry();
     this.#fetch(now);
   }
 
-  /** Slots that could be granted by half a second from now, as far as is known. */
+  /** The number of slots that could be granted from now until half a second from now, as far as is known. */
   #grantable(now: number): number {
     if (!this.#pace) return this.#leftToday;
     const { intervalMs, lagMs } = this.#pace;
@@ -259,8 +260,8 @@ export class CachedGate implements WatchedGate {
   }
 
   /**
-   * Asks for slots for those that come, if it is time to, and sees to it that they are told when they may ask again. What is to be left
-   * out is said at once.
+   * Asks for slots for the messages that are coming, if it is time to, and schedules their retries. Slots to leave unused are
+   * reported at once.
    */
   #fetch(now: number): void {
     let asksInMs = Number.POSITIVE_INFINITY;
@@ -269,7 +270,7 @@ export class CachedGate implements WatchedGate {
       asksInMs = Math.max(this.#nextAtMs - asksAheadMs, this.#awayUntilMs) - now;
     if (asksInMs <= 0) {
       this.#asking = true;
-      // What came together is asked for together.
+      // Messages that came together are asked for in one statement.
       setImmediate(() => void this.#askForSlots());
     }
     if (this.#retries.size === 0) return;
@@ -286,10 +287,10 @@ export class CachedGate implements WatchedGate {
       if (wanted + skipped > 0) {
         const grant = await this.#gates.grant({ key: this.#key, wanted, skipped });
         this.#owed -= skipped;
-        this.learnt += 1;
+        this.updates += 1;
         const atMs = performance.now();
         if (grant) this.#keep(grant, askedAtMs, atMs);
-        this.learn(grant, atMs);
+        this.update(grant, atMs);
       }
     } catch {
       this.#awayUntilMs = performance.now() + awayMs;
@@ -300,8 +301,9 @@ export class CachedGate implements WatchedGate {
   }
 
   /**
-   * The database counted from an instant between the question and the answer: a slot is used no earlier than it may be by the one, and
-   * no later than by the other. So the clocks of workers and of the database need not agree.
+   * Keeps granted slots. The database counted from an instant between the request and the answer. A slot is usable no earlier
+   * than counted from the answer, and no later than counted from the request, so that the clocks of workers and database need
+   * not agree.
    */
   #keep(
     { granted, firstInMs, lifetimeMs, pace, day }: Grant,
@@ -340,14 +342,14 @@ class CountedPassage implements Passage {
 
   constructor(gate: CachedGate) {
     this.#gate = gate;
-    gate.come();
+    gate.addComing();
   }
 
   ask(retry: () => void): GateAnswer {
     if (this.#state === "left") return "open";
     const now = performance.now();
-    // What waits for a server that stands still waits for a connection, as it were.
-    if (this.#gate.standsStill(now)) {
+    // The message has no connection while the server stands still, so that its patience starts again.
+    if (this.#gate.isStalled(now)) {
       this.#sinceMs = null;
       return this.#gate.hold(retry);
     }
@@ -359,13 +361,13 @@ class CountedPassage implements Passage {
     if (this.#state !== "coming") return;
     this.#state = "left";
     this.#leftMs = performance.now();
-    this.#gate.leave();
+    this.#gate.removeComing();
     this.#gate.pass();
   }
 
   end(): void {
-    if (this.#state === "coming") this.#gate.leave();
-    if (this.#state === "left") this.#gate.answered(this.#leftMs);
+    if (this.#state === "coming") this.#gate.removeComing();
+    if (this.#state === "left") this.#gate.noteAnswer(this.#leftMs);
     this.#state = "ended";
   }
 }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { CallWindow } from "./call-window.ts";
 
-it("tells the share of failures of the latest calls within a time, and how many failed in a row", () => {
+it("returns the share of failures among the latest calls within a time, and the number of failures in a row", () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 8 }),
@@ -29,7 +29,7 @@ it("tells the share of failures of the latest calls within a time, and how many 
   );
 });
 
-it("begins anew when it is cleared, or of another size", () => {
+it("starts again when it is cleared or its size changes", () => {
   const window = new CallWindow(() => 0);
   window.note(true, 3);
   window.clear();

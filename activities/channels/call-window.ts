@@ -1,9 +1,9 @@
-/** The latest calls, and which of them failed. */
+/** Remembers the latest calls, and which of them failed. */
 export class CallWindow {
   readonly #clock: () => number;
   #failed = new Uint8Array(0);
   #madeMs = new Float64Array(0);
-  /** Calls ever noted; the latest `#kept` of them are remembered. */
+  /** The number of calls ever noted, of which the latest `#kept` are remembered. */
   #noted = 0;
   #kept = 0;
   #failures = 0;
@@ -14,7 +14,7 @@ export class CallWindow {
     this.#clock = clock;
   }
 
-  /** Notes a call, one of the latest `size` of which are remembered. */
+  /** Notes a call. The latest `size` calls are remembered. */
   note(failed: boolean, size: number): void {
     if (size !== this.#failed.length) this.#resize(size);
     if (this.#kept === size) this.#forgetOldest();
@@ -27,7 +27,10 @@ export class CallWindow {
     this.#run = failed ? this.#run + 1 : 0;
   }
 
-  /** The share of failures among the calls of the last `withinMs`, 0 if there were none; and how many failed in a row, to the last one. */
+  /**
+   * `share` is the share of failures among the calls of the last `withinMs`, or 0 if there were none. `run` is the number of
+   * failures in a row up to the last call.
+   */
   read(withinMs: number): { share: number; run: number } {
     const sinceMs = this.#clock() - withinMs;
     while (this.#kept > 0 && this.#madeMs[this.#oldest]! < sinceMs) this.#forgetOldest();

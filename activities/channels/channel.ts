@@ -6,83 +6,97 @@ import type { RecipientView } from "../../domain/recipient-view.ts";
 import type { ActionLink, TemplateContent } from "../../domain/templates/template.ts";
 import type { GateAnswer, Passage } from "./passage.ts";
 
-/** What a channel needs to render and hand over one message: a delivery, or a group of them. */
+/** The content and the terms of one message, which may be a delivery or a group. */
 export interface SendRequest {
-  /** The public id of the delivery (`dlv_…`) or the group (`grp_…`): the Message-ID and a header with the id are made from it. */
+  /** The public id of the delivery (`dlv_…`) or the group (`grp_…`), from which the Message-ID and a header are made. */
   messageId: string;
-  /** Names an immutable version: what is compiled from `content` may be kept under it. */
+  /** The id of an immutable version: the compiled `content` may be cached under it. */
   templateVersionId: string;
   content: TemplateContent;
   recipient: RecipientView;
-  /** What the notification or campaign brought, checked against the template's variables when accepted. */
+  /** The data of the notification or campaign. It was checked against the template's variables when it was accepted. */
   data: Record<string, unknown>;
-  /** What the recipient may do about it; templates find them under `actions`. */
+  /** The recipient's actions. Templates find them under `actions`. */
   actions: readonly ActionLink[];
-  /** Whom a mail is from, where that is not the installation's own sender. */
+  /** The sender of an email, if it is not the installation's own. */
   email: EmailIdentity | null;
-  /** What is critical is marked as such. */
+  /** Critical messages are marked as such. */
   priority: Priority;
   /**
-   * May another provider be tried, once, after the message was handed over to one that never answered? Not where a repeat is
-   * worse than a loss, or where this is one.
+   * True if another provider may be tried, once, after the message was handed to one that never answered. False where a repeat
+   * is worse than a loss, or where this hand-over is already a repeat.
    */
   repeatable: boolean;
-  /** Its way through gates before the channel's own, such as its campaign's: each is passed where the message leaves, and ended by who made it. */
+  /**
+   * The passages through the gates before the channel's own, such as its campaign's. The channel passes each of them when the
+   * message leaves; the caller ends them.
+   */
   passages?: readonly Passage[];
   /**
-   * Asked at the instant before anything of the message is written to a provider, each time that this is about to happen: nothing is
-   * where it does not say `open`. `waits`: `retry` is called once it may say something else; `closed`: it never will.
+   * Asked immediately before anything of the message is written to a provider, each time. Nothing may be written unless the
+   * answer is `open`. After `waits`, `retry` is called once the answer may have changed; `closed` is final.
    */
   begin(retry: () => void): GateAnswer;
-  /** Called when the message takes so long to make that this is done apart: what room it had is others' meanwhile. */
-  setApart?(): void;
+  /** Called when the message takes so long to render that this is done apart from the others, which may use its place meanwhile. */
+  onSetApart?(): void;
 }
 
-/** What became of a request. Never an exception: a fault of one message is no fault of its neighbours. */
+/** The result of a request. A channel never throws for a fault of one message, so that the others are unaffected. */
 export type SendResult =
-  /** The last attempt decides; earlier ones are providers that were tried before it. Never empty. */
+  /** The message was handed over. The last attempt decides; earlier ones are of providers that were tried before it. Never empty. */
   | { kind: "attempted"; attempts: Attempt[] }
-  /** The template or the address is at fault: nothing was handed over, and nothing will be. */
+  /** The template or the address is faulty: nothing was handed over, and nothing will be. */
   | { kind: "unsendable"; reason: "template_error" | "invalid_address"; detail: string }
-  /** No provider takes anything before `until`, or its turn to be made has not come: nothing was handed over, and no attempt was made. */
+  /**
+   * No provider takes messages before `until`, or the message has not been rendered yet: nothing was handed over, and no attempt
+   * was made.
+   */
   | { kind: "held"; reason: "provider_unavailable" | "provider_rate" | "rendering"; until: Date };
 
 /**
- * A way to reach people. One instance a worker and traffic class; it owns its connections. What a recipient's address is on it is a rule
- * of the domain, since decisions and explanations ask for it too (`addressOf` in domain/channel.ts).
+ * A way to reach recipients. A worker has one instance for each traffic class, which owns its connections. The address of a
+ * recipient on a channel is a rule of the domain, since decisions and explanations need it too (`addressOf` in
+ * domain/channel.ts).
  */
 export interface Channel {
   readonly name: ChannelName;
-  /** Messages that may be handed over to it without their outcome committed, at any instant: what a crash of the worker may repeat. */
+  /**
+   * The maximum number of messages that are handed over without their outcome committed, at any instant: a crash of the worker
+   * may repeat these.
+   */
   readonly inFlightBound: number;
-  /** Messages that can begin at once, where nothing limits it. */
+  /** The number of messages that can begin at once if no gate or breaker limits it. */
   readonly concurrency: number;
   /**
-   * When it can hand something over, as far as this process knows; null: now. Costs nothing, and may be wrong for a second:
-   * `send` then says `held`.
+   * When the channel can hand a message over, as far as this process knows; null: now. It costs nothing, and may be outdated by
+   * a second: `send` then returns `held`.
    */
   opensAt(now: Date): Date | null;
   /**
-   * How many more messages it can begin within about half a second, beside those that it was handed: as far as its gates and those of
-   * its providers go, and the trials of these. Costs nothing; infinite where nothing limits it. No more than that are worth claiming.
+   * The number of messages that can begin within about half a second, in addition to those that were handed to the channel. It
+   * depends on the gates of the channel and of its providers, and on the trials of these. It costs nothing; infinite if nothing
+   * limits it. It is not worth claiming more.
    */
   readyFor(now: Date): number;
-  /** Messages that it was handed and still makes, apart from the others: they take no room until they are made. */
-  makingApart?(): number;
   /**
-   * When it last was in service again after all its providers had been out of it; null if that never was. What was due before was
-   * held back by the outage, whether or not its row says so.
+   * The number of messages that were handed to the channel and are still being rendered apart. They take no place until they are
+   * rendered.
+   */
+  countApart?(): number;
+  /**
+   * When the channel was last in service again after all its providers had been out of service; null if they never were.
+   * Messages that were due before that instant were held back by the outage, even if their rows do not show it.
    */
   recoveredAt(): Date | null;
   /**
-   * Renders what its part of the content says, hands it over, and resolves when the outcome is known. Each fault of its providers is
-   * mapped to the outcome and the failure of an attempt. Safe to call without bound: it queues. A message uses the slots of its gates at
-   * the instant at which it is written to a connection.
+   * Renders the content, hands the message over, and resolves when the outcome is known. Each fault of a provider is mapped to
+   * the outcome and the failure of an attempt. It may be called without bound, since it queues. A message uses the slots of its
+   * gates at the instant at which it is written to a connection.
    */
   send(request: SendRequest): Promise<SendResult>;
   /**
-   * Ends its connections. Requests under way are finished first, within a fixed time: those that are not end as far as they came.
-   * What is sent after it is `held`.
+   * Ends the connections. Requests under way are finished first, within a fixed time; those that are not finished then end where
+   * they are. Later requests are `held`.
    */
   close(): Promise<void>;
 }

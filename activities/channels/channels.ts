@@ -1,17 +1,17 @@
 import type { Channel as ChannelName } from "../../domain/channel.ts";
 import type { Channel } from "./channel.ts";
 
-/** How soon rows of a channel that this worker does not have are looked at again: another worker may have it. */
+/** How soon rows of a channel that this worker lacks are looked at again: another worker may have it. */
 const absentMs = 60_000;
 
 /** The channels of a worker, for one traffic class. */
 export interface Channels {
   readonly all: readonly Channel[];
-  /** Undefined where the worker has no provider of the channel. */
+  /** The channel of this name; undefined if the worker has no provider for it. */
   get(name: ChannelName): Channel | undefined;
-  /** When the channel takes something, as far as this process knows; null: now. */
+  /** When the channel takes messages, as far as this process knows; null: now. */
   opensAt(name: ChannelName, now: Date): Date | null;
-  /** Those that take something now. */
+  /** The names of the channels that take messages now. */
   open(now: Date): ChannelName[];
   /** Closes all of them. */
   close(): Promise<void>;

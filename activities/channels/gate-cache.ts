@@ -4,20 +4,20 @@ import { poll } from "../../lib/polling.ts";
 import { CachedGate, type WatchedGate } from "./cached-gate.ts";
 
 export interface GateCache {
-  /** One of those that are always watched. */
+  /** One of the gates that are always watched. */
   of(key: string): WatchedGate;
-  /** Watches a gate, which is given a rate if one is named, from now until it is released. Resolves when what stands there is known. */
+  /** Watches a gate until it is released, and sets its rate if one is given. Resolves when the state of the gate is known. */
   watch(
     key: string,
     rate?: { perSecond: number; burst: number },
   ): Promise<{ gate: WatchedGate; release(): void }>;
-  /** Looks what stands there. Rejects where the database cannot be reached. */
+  /** Reads the state of all watched gates. Rejects if the database cannot be reached. */
   refresh(): Promise<void>;
-  /** Gives back what is set aside, and stops looking. */
+  /** Gives unused slots back, and stops refreshing. */
   close(): Promise<void>;
 }
 
-/** Resolves at once, knowing nothing: `refresh` is to be awaited before anything is asked. */
+/** Returns at once, with no gate read. Await `refresh` before anything else. */
 export function createGateCache({
   gates,
   keys = [],
@@ -25,11 +25,11 @@ export function createGateCache({
   rests,
 }: {
   gates: Gates;
-  /** Those that are always watched. */
+  /** The gates that are always watched. */
   keys?: readonly string[];
-  /** How often it looks what stands there. */
+  /** How often the gates are read. */
   refreshMs?: number;
-  /** Does this process send nothing? Then it need not look, but for `refresh` before it sends again. */
+  /** True while this process sends nothing. It then skips refreshes, except for `refresh` before it sends again. */
   rests?: () => boolean;
 }): GateCache {
   const watched = new Map(keys.map((key) => [key, new CachedGate(gates, key)]));
@@ -38,33 +38,33 @@ export function createGateCache({
     const all = [...watched];
     if (all.length === 0) return;
     await Promise.all(all.map(([, gate]) => gate.giveBack()));
-    const learnt = all.map(([, gate]) => gate.learnt);
+    const updates = all.map(([, gate]) => gate.updates);
     const views = await gates.look(all.map(([key]) => key));
     const atMs = performance.now();
     for (const [index, [key, gate]] of all.entries()) {
-      if (gate.learnt === learnt[index]) gate.learn(views.get(key) ?? null, atMs);
+      if (gate.updates === updates[index]) gate.update(views.get(key) ?? null, atMs);
       void gate.write();
     }
   };
 
-  /** Where nothing is watched, nothing is looked at. */
-  let repeated = keys.length > 0 ? poll(refresh, refreshMs, rests) : undefined;
-  const stopLooking = () => {
-    repeated?.stop();
-    repeated = undefined;
+  /** While no gate is watched, none is read. */
+  let refreshing = keys.length > 0 ? poll(refresh, refreshMs, rests) : undefined;
+  const stopRefreshing = () => {
+    refreshing?.stop();
+    refreshing = undefined;
   };
   const release = (key: string, gate: CachedGate) => {
     gate.watchers -= 1;
     if (gate.watchers > 0 || keys.includes(key)) return;
     watched.delete(key);
     gate.giveBack(true).catch(() => {});
-    if (watched.size === 0) stopLooking();
+    if (watched.size === 0) stopRefreshing();
   };
 
   return {
     of(key) {
       const gate = watched.get(key);
-      if (!gate) throw new Error(`not a gate that is watched: ${key}`);
+      if (!gate) throw new Error(`this gate is not watched: ${key}`);
       return gate;
     },
     async watch(key, rate) {
@@ -72,9 +72,9 @@ export function createGateCache({
       const gate = watched.get(key) ?? new CachedGate(gates, key);
       watched.set(key, gate);
       gate.watchers += 1;
-      repeated ??= poll(refresh, refreshMs, rests);
+      refreshing ??= poll(refresh, refreshMs, rests);
       try {
-        await gate.lookOnce();
+        await gate.readOnce();
       } catch (error) {
         release(key, gate);
         throw error;
@@ -83,7 +83,7 @@ export function createGateCache({
     },
     refresh,
     async close() {
-      stopLooking();
+      stopRefreshing();
       await Promise.all(
         [...watched.values()].map((gate) => {
           gate.stop();

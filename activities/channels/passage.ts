@@ -1,20 +1,21 @@
-/** What a gate says of a message that could leave: it may, it has to wait for a slot, or there is none for it soon. */
+/** The answer of a gate to a message that could leave: it may leave, it has to wait for a slot, or there is no slot for it soon. */
 export type GateAnswer = "open" | "waits" | "closed";
 
 /**
- * One message's way through a gate. While it comes, slots are asked for on its behalf; it uses one at the instant at which it is
- * written to a connection, and not before: a slot that is used up while its message still waits says nothing of when that leaves.
+ * One message's way through a gate. Until the message leaves, the gate fetches slots on its behalf. The message uses a slot at
+ * the instant at which it is written to a connection, and not before, because a slot that is used while its message still waits
+ * would not limit when that message leaves.
  */
 export interface Passage {
-  /** To be asked when a connection is free. Where it says `waits`, `retry` is called once it may say something else. */
+  /** Asks whether the message may leave, once a connection is free. After `waits`, `retry` is called once the answer may have changed. */
   ask(retry: () => void): GateAnswer;
-  /** Uses a slot, of which the gate has just said that it is there. The message leaves. */
+  /** Uses a slot, and the message leaves. `ask` must just have returned `open`. */
   pass(): void;
-  /** The message was answered, or will not leave. May be called more than once. */
+  /** Notes that the message was answered, or will not leave. May be called more than once. */
   end(): void;
 }
 
-/** Asks the gates before a message in their order: none is asked for a slot while another has none. */
+/** Asks the gates before a message in their order, so that a message takes no slot of one gate while another has none. */
 export function askAll(
   passages: readonly Passage[],
   begin: (retry: () => void) => GateAnswer,
@@ -30,7 +31,7 @@ export function askAll(
   return "open";
 }
 
-/** For channels without connections of their own: resolves when the message may leave; false: there is no slot for it soon. */
+/** Resolves when the message may leave, or with false if there is no slot for it soon. For channels without connections of their own. */
 export function passAll({
   passages = [],
   begin,

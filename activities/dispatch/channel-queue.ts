@@ -90,7 +90,7 @@ export class ChannelQueue {
 
   /** The number of claimed messages that have not begun and could. Messages that are rendered apart cannot yet. */
   get #unbegun(): number {
-    return this.ready.length + this.sending - this.begun - (this.channel.makingApart?.() ?? 0);
+    return this.ready.length + this.sending - this.begun - (this.channel.countApart?.() ?? 0);
   }
 
   /** The number of messages that could begin at this moment. */

@@ -406,7 +406,7 @@ export class Sender {
       repeatable,
       passages: job.passages,
       begin: (retry: () => void) => this.#mayBegin(queue, claimed, retry),
-      setApart: () => this.#runSoon(),
+      onSetApart: () => this.#runSoon(),
     };
     const sent = channel.send({ ...content, ...terms });
     const { fallback } = content;

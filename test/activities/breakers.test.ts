@@ -290,9 +290,9 @@ describe("an open breaker", () => {
         expect(lines).toEqual([
           [
             expect.objectContaining({ provider: "smtp-1", to: "open", reason: "no answer" }),
-            "the provider is not used for a while: it failed too often",
+            "the provider is not used for a while, because it failed too often",
           ],
-          [expect.objectContaining({ to: "half_open" }), "the provider is tried"],
+          [expect.objectContaining({ to: "half_open" }), "the provider is tested with trial calls"],
           [{ provider: "smtp-1", from: "half_open", to: "closed" }, "the provider is in use again"],
         ]),
       patience,

@@ -103,7 +103,7 @@ export function createEmailChannel({
         reason: "invalid_address",
         detail: "the recipient's email is not an address that mail can be sent to",
       };
-    if (ownGate.opensAt(clock()) !== null) return admissions.held();
+    if (ownGate.opensAt(clock()) !== null) return admissions.holdMessage();
     if (rendering.isApart(request)) return sendApart(request, to);
     const result = await handOverMade(request, to);
     return result === "takes_long" ? sendApart(request, to) : result;
@@ -113,7 +113,7 @@ export function createEmailChannel({
   async function sendApart(request: SendRequest, to: Mailbox): Promise<SendResult> {
     const made = await rendering.renderApart(request, to);
     if ("result" in made) return made.result;
-    if (ownGate.opensAt(clock()) !== null) return admissions.held();
+    if (ownGate.opensAt(clock()) !== null) return admissions.holdMessage();
     return (await handOverMade(request, to, made.message)) as SendResult;
   }
 
@@ -164,16 +164,16 @@ export function createEmailChannel({
       const result = await provider.send({ ...mail, isPaced: passages.length > 0, leave });
       passage?.end();
       if ("fault" in result) {
-        admission.unused();
+        admission.release();
         if (result.fault instanceof TakesLong) return "takes_long";
         return { kind: "unsendable", reason: "template_error", detail: detailOf(result.fault) };
       }
       if ("turnedAway" in result) {
-        admission.unused();
+        admission.release();
         continue;
       }
       const { attempt } = result;
-      admission.used(result.signal, () => provider.describeFailure(attempt));
+      admission.complete(result.signal, () => provider.describeFailure(attempt));
       attempts.push(attempt);
       if (attempt.outcome === "sent" || (attempt.outcome === "permanent" && !result.unsupported))
         break;
@@ -182,7 +182,7 @@ export function createEmailChannel({
         repeatable = false;
       }
     }
-    return attempts.length > 0 ? { kind: "attempted", attempts } : admissions.held(slotless);
+    return attempts.length > 0 ? { kind: "attempted", attempts } : admissions.holdMessage(slotless);
   }
 
   return {
@@ -195,7 +195,7 @@ export function createEmailChannel({
     },
     readyFor: (now) => admissions.readyFor(now.getTime()),
     recoveredAt: () => breakers.recoveredAt(names),
-    makingApart: () => rendering.apart,
+    countApart: () => rendering.apart,
     send,
     async close() {
       await rendering.close();

@@ -126,7 +126,7 @@ export class Rendering {
 
   /** Makes a message in the thread, if it is its turn. */
   async renderApart(
-    request: ComposeRequest & Pick<SendRequest, "setApart">,
+    request: ComposeRequest & Pick<SendRequest, "onSetApart">,
     to: Mailbox,
   ): Promise<Rendered> {
     const version = this.#versionOf(request);
@@ -135,7 +135,7 @@ export class Rendering {
     const key = request.templateVersionId;
     if (!this.#hasPlace(key, version)) return { result: this.#hold(version) };
     this.#apart += 1;
-    request.setApart?.();
+    request.onSetApart?.();
     try {
       const made = await this.#compose(key, version, request, to);
       if (made.kind === "made") {
