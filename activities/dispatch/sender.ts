@@ -4,23 +4,14 @@ import { newUuid } from "../../domain/ids.ts";
 import type { RetryPolicy } from "../../domain/delivery/settle.ts";
 import type { LedgerClock } from "../../ledger/clock.ts";
 import type { Ledger, RateGrant } from "../../ledger/ledger.ts";
-import type { GateAnswer } from "../channels/passage.ts";
-import type { SendResult } from "../channels/channel.ts";
 import type { Channels } from "../channels/channels.ts";
 import { Confirmations } from "./confirmations.ts";
 import { ChannelQueue, type WaitingJob } from "./channel-queue.ts";
+import { HandOver } from "./hand-over.ts";
 import { leaseMs, Leases } from "./leases.ts";
 import { QueueWatch } from "./queue-watch.ts";
-import { type Content, type Item, type SendJob, type SendOutcome } from "./send-job.ts";
-import {
-  ClaimedMessage,
-  type EndedMessage,
-  interruptedAttempt,
-  isRepeatableOnce,
-  releaseMessage,
-  settleMessage,
-  unrenderable,
-} from "./settlement.ts";
+import type { Item, SendJob, SendOutcome } from "./send-job.ts";
+import { ClaimedMessage, type EndedMessage, releaseMessage } from "./settlement.ts";
 import { settledRows, UnwrittenOutcomes, type UnwrittenOptions } from "./unwritten-outcomes.ts";
 
 /** If a channel opens within this time, its messages stay in memory and dispatches wait for it. */
@@ -49,7 +40,6 @@ export interface SenderDeps {
    * written again.
    */
   onHeld?: NonNullable<UnwrittenOptions["onChanged"]>;
-  random?: () => number;
 }
 
 /** A dispatch, as the sender sees it. */
@@ -77,13 +67,13 @@ interface Claim {
 export class Sender {
   /** The maximum number of messages that are handed over without their outcome committed, at any instant: a crash may repeat these. */
   readonly inFlightBound: number;
-  #deps: SenderDeps & { random: () => number };
+  #deps: SenderDeps;
   #queues: Map<ChannelName, ChannelQueue>;
   #ended: EndedMessage[] = [];
   #unwritten: UnwrittenOutcomes;
   #leases: Leases;
   #watch: QueueWatch;
-  #confirmations: Confirmations;
+  #handOvers: HandOver;
   /** How long a claim takes in milliseconds: a moving average. */
   #turnMs = 10;
   #writing = false;
@@ -95,13 +85,26 @@ export class Sender {
   #opening = new Set<ChannelQueue>();
 
   constructor(deps: SenderDeps) {
-    this.#deps = { ...deps, random: deps.random ?? Math.random };
+    this.#deps = deps;
     const { all } = deps.channels;
     this.#queues = new Map(all.map((channel) => [channel.name, new ChannelQueue(channel)]));
     this.inFlightBound = all.reduce((sum, channel) => sum + channel.inFlightBound, 0);
     this.#leases = new Leases(deps.ledger);
     this.#watch = new QueueWatch(deps.wake);
-    this.#confirmations = new Confirmations(deps.ledger, () => this.unwritten > 0);
+    const isHeld = () => this.unwritten > 0;
+    this.#handOvers = new HandOver({
+      clock: deps.clock,
+      retry: deps.retry,
+      random: Math.random,
+      confirmations: new Confirmations(deps.ledger, isHeld),
+      isDraining: () => this.#draining,
+      isHeld,
+      onEnded: (message) => {
+        this.#ended.push(message);
+        this.#runSoon();
+      },
+      onSetApart: () => this.#runSoon(),
+    });
     this.#unwritten = new UnwrittenOutcomes({
       ledger: deps.ledger,
       onWritten: (endings) => this.#finish(endings),
@@ -331,91 +334,7 @@ export class Sender {
     queue.inFlight++;
     // The lease has run out, so that whichever worker finds the rows takes them.
     if (performance.now() >= claimed.deadlineMs) return this.#giveUp(claimed);
-    queue.sending++;
-    try {
-      const content = claimed.job.contentOf(claimed.items);
-      if (content instanceof Promise)
-        content.then(
-          (made) => this.#sendContent(queue, claimed, made),
-          (fault: unknown) => this.#recordResult(queue, claimed, unrenderable(fault)),
-        );
-      else this.#sendContent(queue, claimed, content);
-    } catch (fault) {
-      this.#recordResult(queue, claimed, unrenderable(fault));
-    }
-  }
-
-  #sendContent(queue: ChannelQueue, claimed: ClaimedMessage, content: Content): void {
-    this.#send(queue, content, claimed).then(
-      (result) => this.#recordResult(queue, claimed, result, content.faults),
-      // Whether the provider took the message is unknown.
-      () => {
-        const attempts = [interruptedAttempt()];
-        this.#recordResult(queue, claimed, { kind: "attempted", attempts });
-      },
-    );
-  }
-
-  #recordResult(
-    queue: ChannelQueue,
-    claimed: ClaimedMessage,
-    result: SendResult,
-    faults?: Content["faults"],
-  ): void {
-    queue.sending--;
-    if (claimed.hasBegun) {
-      queue.begun--;
-      queue.noteCompletion();
-    }
-    // No byte of the message was written after it was stopped: the row becomes what it was.
-    this.#ended.push(
-      claimed.isRevoked && result.kind === "held"
-        ? releaseMessage(claimed)
-        : settleMessage(claimed, result, this.#deps, faults),
-    );
-    this.#runSoon();
-  }
-
-  /** Whether the claimed message may begin. Its source was checked for a stop when it was claimed or last confirmed. */
-  #mayBegin(queue: ChannelQueue, claimed: ClaimedMessage, retry: () => void): GateAnswer {
-    const now = performance.now();
-    if (this.#draining || claimed.isRevoked || now >= claimed.deadlineMs) {
-      claimed.isRevoked = true;
-      return "closed";
-    }
-    if (now >= claimed.mayBeginUntilMs || this.unwritten > 0) {
-      this.#confirmations.add(claimed, retry);
-      return "waits";
-    }
-    if (!claimed.hasBegun) {
-      claimed.hasBegun = true;
-      queue.begun++;
-    }
-    return "open";
-  }
-
-  /** Sends the content. A summary that cannot be rendered is sent with its default template. */
-  #send(queue: ChannelQueue, content: Content, claimed: ClaimedMessage): Promise<SendResult> {
-    const { channel } = queue;
-    const { items, job } = claimed;
-    const { recipient, priority } = items[0]!.delivery;
-    const repeatable = isRepeatableOnce(items);
-    const terms = {
-      recipient,
-      priority,
-      repeatable,
-      passages: job.passages,
-      begin: (retry: () => void) => this.#mayBegin(queue, claimed, retry),
-      onSetApart: () => this.#runSoon(),
-    };
-    const sent = channel.send({ ...content, ...terms });
-    const { fallback } = content;
-    if (!fallback) return sent;
-    return sent.then((result) =>
-      result.kind === "unsendable" && result.reason === "template_error"
-        ? channel.send({ ...content, ...fallback, ...terms })
-        : result,
-    );
+    this.#handOvers.start(queue, claimed);
   }
 
   #release(queue: ChannelQueue, claimed: ClaimedMessage): void {
