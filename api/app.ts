@@ -37,15 +37,16 @@ export function createApp(deps: ApiDeps): ApiRouter {
   return app as unknown as ApiRouter;
 }
 
-/** Finds the routes of a path. The table is made by the first request, when all routes have been added. */
+/** Finds the routes of a path. The first request builds the table, because all routes have been added by then. */
 function createRouteFinder(app: Router): FindRoutes {
   let matchPath: ReturnType<typeof createPathMatcher> | undefined;
   return (path) => (matchPath ??= createPathMatcher(routeTable(app)))(path);
 }
 
 /**
- * What every request passes before its route, in this order: logging and metrics, tracing, authentication and rights, limits, its
- * body, and its turn. A body is received before its request takes a turn, so that nobody keeps one by sending slowly.
+ * Adds the middleware that every request passes before its route, in this order: logging and metrics, tracing, authentication, the
+ * rate limit, the right to use the route, the body, and the turn. A body is received before its request takes a turn, so that a
+ * caller who sends slowly does not occupy a turn.
  */
 function addMiddleware(app: Router, services: Services, findRoutes: FindRoutes): void {
   const { keyring, tokens, clock, config, traceRequests, metrics } = services;
@@ -70,7 +71,7 @@ function addMiddleware(app: Router, services: Services, findRoutes: FindRoutes):
   app.use(limitRequests(config));
   app.use(async (c, next) => {
     const { access: role, scope } = c.get("route") ?? { access: "public", scope: null };
-    // Its route asks again: this is so that no body is read in vain.
+    // The route checks this again. Checking it here avoids reading a body that will be refused.
     if (role !== "public" && role !== "recipient" && scope)
       requireRight(c.get("caller"), { role, scope });
     await next();
@@ -79,7 +80,7 @@ function addMiddleware(app: Router, services: Services, findRoutes: FindRoutes):
   app.use(takeTurns(metrics));
 }
 
-/** All routes of a path authenticate alike. A path that has no route asks for a key, so that it tells nothing to others. */
+/** All routes of a path use the same scheme. A path without a route requires a key, so that callers without one learn nothing. */
 function findScheme(routes: readonly TableRow[]): Scheme {
   const accesses = new Set(routes.map(({ access }) => access));
   return accesses.has("public") ? "none" : accesses.has("recipient") ? "recipient" : "key";

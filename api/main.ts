@@ -24,17 +24,17 @@ import {
 } from "./http/pool.ts";
 import { createWakes } from "./wakes.ts";
 
-/** A wake that takes longer is given up: the relay finds what it was for. */
+/** A wake that takes longer is abandoned: the relay finds the rows that it was for. */
 const wakeDeadlineMs = 5_000;
 const probeDeadlineMs = 1_000;
-/** Requests under way get this long when the process is told to end. */
+/** How long requests in progress may take to finish once the process has been asked to stop. */
 const drainMs = 20_000;
-/** Connections that may come at once while the process is busy. Those beyond have to try again, which takes seconds. */
+/** Connections that wait to be accepted while the process is busy. Further clients have to try again, which takes seconds. */
 const waitingConnections = 2_048;
-/** A connection on which nothing moves for so long is closed; the whole of a request may take longer, for an import may. */
+/** A connection without traffic for this long is closed. A whole request may take longer, as an import can. */
 const idleConnectionMs = 120_000;
 
-// A date without an offset is in UTC, whatever the host says.
+// A date without an offset is in UTC, whatever the time zone of the host is.
 process.env.TZ = "UTC";
 
 function readConfiguration() {
@@ -49,12 +49,16 @@ function readConfiguration() {
 
 const configuration = readConfiguration();
 
-/** Where only the loopback is listened to, its names and that of the public address, beside those that are configured; elsewhere all, unless some are. */
+/**
+ * The hosts that requests may name. On a loopback address these are the loopback names, the host of the public address and the
+ * configured hosts. On any other address they are the configured hosts and the loopback names; null, which allows every host, if
+ * none are configured.
+ */
 function allowedHosts(): string[] | null {
-  const { API_HOST: host, API_HOSTS: named, PUBLIC_URL: publicUrl } = configuration;
-  if (isLoopback(host)) return [...loopbackHosts, host, new URL(publicUrl).hostname, ...named];
-  // Probes within a container ask for the loopback.
-  return named.length > 0 ? [...loopbackHosts, ...named] : null;
+  const { API_HOST: host, API_HOSTS: configured, PUBLIC_URL: publicUrl } = configuration;
+  if (isLoopback(host)) return [...loopbackHosts, host, new URL(publicUrl).hostname, ...configured];
+  // Probes within a container use the loopback address.
+  return configured.length > 0 ? [...loopbackHosts, ...configured] : null;
 }
 
 const logger = createLogger("api", configuration.LOG_LEVEL);
@@ -79,21 +83,21 @@ const prisma = createPrisma({
 });
 const tracing = await startTracing("api", configuration, logger);
 const temporal = temporalClient(temporalSettings(process.env), tracing ? [tracing.client] : []);
-const before = (deadlineMs: number, call: () => Promise<unknown>) =>
+const callWithin = (deadlineMs: number, call: () => Promise<unknown>) =>
   temporal.withDeadline(Date.now() + deadlineMs, call);
 const wakes = createWakes({
   wakeQueue: async (queue, wake) => {
     if (await notifyListener(acceptPool, queue).catch(() => false)) return;
-    await before(wakeDeadlineMs, () => wakeQueue(temporal, queue, wake));
+    await callWithin(wakeDeadlineMs, () => wakeQueue(temporal, queue, wake));
   },
   wakeCampaign: async (campaignId, wake) =>
-    void (await before(wakeDeadlineMs, () => wakeCampaign(temporal, campaignId, wake))),
+    void (await callWithin(wakeDeadlineMs, () => wakeCampaign(temporal, campaignId, wake))),
   logger,
   count: (target, outcome) => metrics.recordWake(target, outcome),
 });
 
 const ledgerClock = createLedgerClock(lookupPool);
-/** The ledger's clock, which decides what is due. Whoever finds that it was asked a second ago has it asked again, and waits for nobody. */
+/** The ledger's clock, which decides what is due. Each call starts a refresh if one is needed, and does not wait for it. */
 const clock = () => {
   ledgerClock.refresh().catch(() => {});
   return ledgerClock.now();
@@ -108,7 +112,7 @@ const app = createApp({
   publicPool,
   wakes,
   probeTemporal: async () =>
-    void (await before(probeDeadlineMs, () => temporal.workflowService.getSystemInfo({}))),
+    void (await callWithin(probeDeadlineMs, () => temporal.workflowService.getSystemInfo({}))),
   logger,
   metrics,
   ...(tracing && { traceRequests: (await import("./http/request-tracing.ts")).traceRequests() }),
@@ -138,7 +142,7 @@ server.on("error", (error) => {
   process.exit(1);
 });
 server.setTimeout(idleConnectionMs);
-// One more is closed at once: each connection costs memory, whatever it does.
+// Further connections are closed at once, because even an idle connection costs memory.
 server.maxConnections = configuration.API_MAX_CONNECTIONS;
 server.listen(
   { host: configuration.API_HOST, port: configuration.API_PORT, backlog: waitingConnections },
@@ -151,16 +155,16 @@ server.listen(
 
 let draining = false;
 
-/** Takes no more connections, lets requests and wakes under way end, and ends the process; at once if asked again. */
+/** Accepts no more connections, lets requests and wakes in progress finish, and ends the process. A second call ends it at once. */
 async function drain(reason: string): Promise<void> {
   if (draining) process.exit(1);
   draining = true;
   logger.info({ reason }, "draining");
   const forced = setTimeout(() => {
-    logger.warn("requests did not end in time");
+    logger.warn("requests did not finish in time");
     process.exit(1);
   }, drainMs);
-  // A connection whose request ends after this is kept alive otherwise.
+  // Without this, a connection whose request ends later would be kept alive.
   const sweeping = setInterval(
     () => "closeIdleConnections" in server && server.closeIdleConnections(),
     50,
@@ -179,7 +183,7 @@ async function drain(reason: string): Promise<void> {
   await tracing?.stop();
   clearTimeout(forced);
   logger.info("stopped");
-  // A connection to a launcher that is still there would keep the process alive.
+  // An open channel to the launcher would keep the process alive.
   process.exit(0);
 }
 

@@ -43,8 +43,8 @@ import { templateRoutes } from "./templates/routes.ts";
 import { templateVersionRoutes } from "./templates/version-routes.ts";
 
 /**
- * The routes of each resource. Each factory makes a router of its own from the services of the process. These are tuples,
- * since in an array the type of a router with fewer routes would take in the others.
+ * The routes of each resource. Each factory makes a router of its own from the services of the process. The lists are tuples,
+ * because in an array the type of a router with fewer routes would absorb the others.
  */
 export const resources = {
   operations: [
@@ -90,8 +90,8 @@ export const resources = {
 
 type Router = ReturnType<(typeof resources)[keyof typeof resources][number]>;
 
-/** All members of a union at once, by inference from a parameter, where types are contravariant. */
-type Intersection<Union> = (Union extends unknown ? (one: Union) => void : never) extends (
+/** The intersection of the members of a union. It is inferred from a parameter, where types are contravariant. */
+type Intersection<Union> = (Union extends unknown ? (member: Union) => void : never) extends (
   all: infer All,
 ) => void
   ? All

@@ -15,7 +15,7 @@ import {
 import { createTemplateRendering, type TemplateRendering } from "./templates/rendering.ts";
 import { createTemplateVersions, type TemplateVersions } from "./templates/version-cache.ts";
 
-/** What the routes of every resource are made from. There is one in an API process, since most of its members cache. */
+/** The dependencies of the routes of every resource. An API process has one instance, because most members are caches. */
 export interface Services extends ApiDeps {
   metrics: ApiMetrics;
   keyring: Keyring;
@@ -28,16 +28,16 @@ export interface Services extends ApiDeps {
   notificationTypes: NotificationTypeLookup;
   /** Bounds how many deliveries may be accepted and not sent yet. */
   admission: Admission;
-  /** Writes what is accepted at about the same time together. */
+  /** Writes notifications that are accepted at about the same time together. */
   acceptTogether: AcceptTogether;
-  /** Requests to accept that bear the same Idempotency-Key take turns. */
+  /** Makes requests to accept with the same Idempotency-Key take turns. */
   keyTurns: InTurn;
 }
 
 export function createServices(deps: ApiDeps): Services {
   const { pool, acceptPool, lookupPool, clock, config, metrics = createApiMetrics() } = deps;
   const readPolicySnapshot = createRulebookReader(pool);
-  // What accepting looks up has connections of its own: whoever reads much must not keep it waiting.
+  // The look-ups of accepting have connections of their own, so that callers who read a lot do not keep them waiting.
   return {
     ...deps,
     metrics,

@@ -8,7 +8,7 @@ afterEach(() => void vi.useRealTimers());
 
 const wake = { requestId: "request" };
 
-/** Wakes whose sends are recorded and end when the test says so. */
+/** Makes wakes whose sends are recorded, and settle when the test calls `settle`. */
 function harness(onSend = () => {}) {
   const sent: string[] = [];
   const requestIds: (string | undefined)[] = [];
@@ -33,7 +33,7 @@ function harness(onSend = () => {}) {
 }
 
 describe("wakes", () => {
-  it("wakes a mailbox at once, and once more for the burst that follows, when its time has come", async () => {
+  it("wakes a mailbox at once, and once more after the pause for the burst that follows", async () => {
     const { wakes, sent, settle } = harness();
     for (let i = 0; i < 50; i += 1) wakes.queue("mailbox/0", wake);
     expect(sent).toEqual(["mailbox/0"]);
@@ -45,7 +45,7 @@ describe("wakes", () => {
     await settle();
   });
 
-  it("wakes a mailbox at once again that has rested, and a lone change once", async () => {
+  it("wakes a mailbox at once again after the pause, and only once for a single change", async () => {
     const { wakes, sent, settle } = harness();
     for (const sends of [1, 2]) {
       wakes.queue("mailbox/0", wake);
@@ -66,7 +66,7 @@ describe("wakes", () => {
     expect(sent).toHaveLength(2);
   });
 
-  it("wakes a mailbox the more seldom the longer it is under load, at most every 200 ms, and soon again once that is over", async () => {
+  it("wakes a mailbox less often the longer a burst lasts, down to every 200 ms, and soon again after it", async () => {
     const { wakes, sent, settle } = harness();
     const sentAt: number[] = [];
     for (let ms = 0; ms < 1_200; ms += 5) {
@@ -91,7 +91,7 @@ describe("wakes", () => {
     expect(sent).toEqual(["critical/1", "cmp_1"]);
   });
 
-  it("sends one more after a wake that was under way when more was committed", async () => {
+  it("sends one more wake after one that was in flight when more was committed", async () => {
     const { wakes, sent, settle } = harness();
     for (let i = 0; i < 10; i += 1) wakes.queue("critical/0", wake);
     expect(sent).toEqual(["critical/0"]);
@@ -101,7 +101,7 @@ describe("wakes", () => {
     expect(sent).toHaveLength(2);
   });
 
-  it("are for the last request that asked for what is sent, in its context", async () => {
+  it("names the last request that asked for the wake, and sends it in that request's context", async () => {
     const context = new AsyncLocalStorage<string>();
     const contexts: (string | undefined)[] = [];
     const { wakes, requestIds, settle } = harness(() => void contexts.push(context.getStore()));
@@ -126,7 +126,7 @@ describe("wakes", () => {
     expect(sent).toHaveLength(2);
   });
 
-  it("flushes what waits, and what is committed meanwhile, before the process ends", async () => {
+  it("flushes waiting wakes, and those of changes committed meanwhile, before the process ends", async () => {
     const { wakes, sent, settle } = harness();
     wakes.queue("mailbox/0", wake);
     await settle();

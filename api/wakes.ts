@@ -4,39 +4,39 @@ import { describeError } from "../config/describe-error.ts";
 import type { Wake } from "../workflows/signals.ts";
 
 /**
- * Tells workflows that the ledger has changed. Never throws, and never keeps a request waiting. A wake says for which
- * request it is, and is sent in its context, though later: where several are told as one, for the last of them.
+ * Signals workflows that the ledger has changed. Never throws, and never keeps a request waiting. A wake names its request and is
+ * sent in that request's context, though later. Several wakes that are sent as one name the last request.
  */
 export interface Wakes {
   queue(name: string, wake: Wake): void;
   /** `campaignId` is the public id. */
   campaign(campaignId: string, wake: Wake): void;
-  /** Sends at once what waits, and resolves when nothing is under way any more. For the end of the process. */
+  /** Sends all waiting wakes at once, and resolves when none is in flight any more. To be called before the process ends. */
   flush(): Promise<void>;
 }
 
 /**
- * An ordinary mailbox is woken again this long after its last wake at the earliest: the longer, the longer a burst of notifications
- * goes on, so that what comes one by one does not wait, and what comes in numbers is sent together.
+ * The shortest and the longest pause in milliseconds between two wakes of an ordinary mailbox. The pause grows while a burst of
+ * notifications lasts, so that a single notification does not wait and many are sent together.
  */
 export const mailboxWakeMs = { least: 25, most: 200 };
 
 interface Target {
-  /** Sends the wake for the last request that wanted it. */
+  /** Sends the wake for the last request that asked for it. */
   send: () => Promise<void>;
   /** Runs while it is too soon for another wake. */
   timer: NodeJS.Timeout | null;
-  /** How long it runs the next time. */
+  /** How long the timer runs the next time. */
   waitMs: number;
   inFlight: Promise<void> | null;
-  /** A change was committed since the last wake was sent, which that one may have seen or not: one more follows. */
-  again: boolean;
+  /** Whether a change was committed since the last wake was sent. That wake may have come too early for it, so another one follows. */
+  pending: boolean;
 }
 
 /**
- * Coalesces wakes: the first of a target is sent at once, for somebody may wait for a lone message; a change that meets one in flight
- * sends one more after it, and one of an ordinary mailbox no sooner than in `mailboxWakeMs` after the last. A wake that fails is logged
- * and left to the relay, which finds the overdue rows.
+ * Coalesces wakes. The first wake of a target is sent at once, because somebody may be waiting for a single message. A change that
+ * is committed while a wake is in flight causes one more wake after it; an ordinary mailbox is woken again after the pause of
+ * `mailboxWakeMs` at the earliest. A wake that fails is logged and left to the relay, which finds the overdue rows.
  */
 export function createWakes({
   wakeQueue,
@@ -54,33 +54,33 @@ export function createWakes({
   let flushing = false;
 
   function wake(name: string, sendWake: () => Promise<void>): void {
-    // A wake that is sent later belongs to the trace of its request, which the context of this call knows.
+    // A wake that is sent later still belongs to the trace of its request, which is in the context of this call.
     const send = AsyncResource.bind(sendWake);
     const target = targets.get(name);
     if (target) {
       target.send = send;
-      target.again = true;
+      target.pending = true;
       return;
     }
     const waitMs = mailboxWakeMs.least;
-    const fresh: Target = { send, timer: null, waitMs, inFlight: null, again: true };
-    targets.set(name, fresh);
-    goOn(name, fresh);
+    const added: Target = { send, timer: null, waitMs, inFlight: null, pending: true };
+    targets.set(name, added);
+    sendOrForget(name, added);
   }
 
-  /** Sends a wake if one is wanted and may be sent, and forgets a target of which nothing is to come. */
-  function goOn(name: string, target: Target): void {
+  /** Sends the pending wake of a target, or forgets a target that has none. Does nothing while a wake is in flight or too early. */
+  function sendOrForget(name: string, target: Target): void {
     if (target.inFlight || target.timer) return;
-    if (target.again) deliver(name, target);
+    if (target.pending) sendWakeOf(name, target);
     else targets.delete(name);
   }
 
-  function deliver(name: string, target: Target): void {
-    target.again = false;
+  function sendWakeOf(name: string, target: Target): void {
+    target.pending = false;
     if (name.startsWith("mailbox/") && !flushing) {
       target.timer = setTimeout(() => {
         target.timer = null;
-        goOn(name, target);
+        sendOrForget(name, target);
       }, target.waitMs);
       target.waitMs = Math.min(2 * target.waitMs, mailboxWakeMs.most);
     }
@@ -92,13 +92,13 @@ export function createWakes({
           count(kindOf(name), "failed");
           logger.warn(
             { error: describeError(error), target: name },
-            "could not wake a workflow: the relay will",
+            "could not wake a workflow; the relay will wake it",
           );
         },
       )
       .then(() => {
         target.inFlight = null;
-        goOn(name, target);
+        sendOrForget(name, target);
       });
   }
 
@@ -113,7 +113,7 @@ export function createWakes({
       for (const [name, target] of targets) {
         if (target.timer) clearTimeout(target.timer);
         target.timer = null;
-        goOn(name, target);
+        sendOrForget(name, target);
       }
       while (targets.size > 0)
         await Promise.all([...targets.values()].map(async ({ inFlight }) => inFlight));

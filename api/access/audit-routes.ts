@@ -11,7 +11,7 @@ const entry = z
   .object({
     id: z.string().openapi({ example: "aud_01jd3v8qyee7fr8xmcsnh5hbcd" }),
     actor: z.string().openapi({
-      description: "Who made the change: `bootstrap`, `recipient`, or the id of an API key",
+      description: "The author of the change: `bootstrap`, `recipient`, or the id of an API key",
       example: "bootstrap",
     }),
     action: z.string().openapi({ example: "campaign.pause" }),
@@ -21,8 +21,7 @@ const entry = z
     }),
     requestId: z.string().openapi({ example: "0b9ff0a1-6c0e-4f43-9d4b-53c3c1a3a2ab" }),
     address: z.string().nullable().openapi({
-      description:
-        "The network address of who used the key; null for recipients, and where it is not known",
+      description: "The network address of the caller; null for recipients, and if it is not known",
       example: "192.0.2.17",
     }),
     before: z
@@ -35,7 +34,10 @@ const entry = z
     after: z
       .record(z.string(), z.unknown())
       .nullable()
-      .openapi({ example: { status: "paused" } }),
+      .openapi({
+        description: "The changed fields after the change; null if there are none",
+        example: { status: "paused" },
+      }),
     createdAt: z.iso.datetime(),
   })
   .openapi("AuditEntry");
@@ -44,12 +46,12 @@ const list = defineRoute({
   method: "get",
   path: "/v1/audit",
   access: "admin",
-  summary: "List changes: who changed what, with the state before and after",
+  summary: "List changes, newest first, with their authors and the changed fields before and after",
   request: {
     query: z.object({
       ...pageQuery(byCreation),
       actor: text(100).optional().openapi({
-        description: "Who made the change: `bootstrap`, `recipient`, or the id of an API key",
+        description: "The author of the change: `bootstrap`, `recipient`, or the id of an API key",
         example: "bootstrap",
       }),
       action: text(100).optional().openapi({

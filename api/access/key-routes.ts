@@ -32,7 +32,7 @@ const apiKey = z
       .array(z.enum(scopes))
       .nullable()
       .openapi({
-        description: "What it is narrowed to; null: all that its role may do",
+        description: "The scopes that the key is limited to; null means everything its role may do",
         example: ["notifications:write"],
       }),
     prefix: z
@@ -40,14 +40,17 @@ const apiKey = z
       .openapi({ description: "The first characters of the secret", example: "tdg_4fYp0aXe" }),
     state: z.enum(states),
     requestsPerMinute: z.number().int().nullable().openapi({
-      description: "Requests a minute; null means the limit that the API is configured with",
+      description: "The limit of requests a minute; null means the configured default",
       example: null,
     }),
     previousUntil: z.iso
       .datetime()
       .nullable()
-      .openapi({ description: "Until when the previous secret is valid" }),
-    createdBy: z.string().openapi({ example: "bootstrap" }),
+      .openapi({ description: "Until when the previous secret is valid; null if it is not" }),
+    createdBy: z.string().openapi({
+      description: "The caller that created the key: `bootstrap`, or the id of an API key",
+      example: "bootstrap",
+    }),
     createdAt: z.iso.datetime(),
     expiresAt: z.iso.datetime().nullable().openapi({ example: "2027-12-31T00:00:00.000Z" }),
     revokedAt: z.iso.datetime().nullable(),
@@ -82,7 +85,7 @@ const newKey = z.strictObject({
       items: { type: "string", enum: scopes },
       minItems: 1,
       description:
-        "Narrows the key to operations of these scopes, which each operation names as x-tidings-scope. Null: all that its role may do",
+        "Limits the key to operations of these scopes. Each operation names its scope as `x-tidings-scope`. Null means everything the role may do",
       example: ["notifications:write"],
     }),
   requestsPerMinute: z.int().min(1).max(100_000_000).nullable().default(null),
@@ -99,7 +102,7 @@ const rotation = z.strictObject({
     .default(86_400)
     .openapi({
       description:
-        "Seconds for which the previous secret stays valid. An older secret ends at once",
+        "Seconds for which the previous secret stays valid. An older secret becomes invalid at once",
     }),
 });
 
@@ -144,7 +147,7 @@ const rotate = defineRoute({
   method: "post",
   path: "/v1/api-keys/{id}/rotate",
   access: "admin",
-  summary: "Rotate the secret of an API key. Its id and its history stay.",
+  summary: "Rotate the secret of an API key. Its id and its history stay the same.",
   request: { params, body: jsonContent(rotation) },
   responses: responses(200, "The key with its new secret", withSecret),
 });
@@ -161,7 +164,7 @@ const revoke = defineRoute({
 export function apiKeyRoutes(services: Services) {
   const { prisma, clock, keyring } = services;
 
-  /** Locks a key against other changes to the end of the transaction. */
+  /** Locks a key against other changes until the end of the transaction. */
   const lock = async (tx: Prisma.TransactionClient, id: string): Promise<ApiKey> => {
     await tx.$queryRaw`SELECT FROM api_keys WHERE id = ${id}::uuid FOR NO KEY UPDATE`;
     const row = await tx.apiKey.findUnique({ where: { id } });
@@ -169,13 +172,13 @@ export function apiKeyRoutes(services: Services) {
     return row;
   };
 
-  /** Nobody gets by another key what their own is kept from. */
+  /** Refuses to create or rotate a key with scopes that the caller's own key lacks. */
   const refuseWider = (c: Context<ApiEnv>, wanted: readonly Scope[] | null) => {
     const { scopes: own } = c.get("caller");
     if (includesScopes(own, wanted)) return;
     throw new Problem(
       "forbidden",
-      `Your key is narrowed to ${own?.join(", ")}, and the other may do more.`,
+      `Your key is limited to ${own?.join(", ")}, and the other key has more rights. Use a key with those rights.`,
     );
   };
 
@@ -189,7 +192,7 @@ export function apiKeyRoutes(services: Services) {
           {
             in: "body",
             field: "/scopes",
-            message: `${useless.join(", ")} can be used by no key of the role ${wanted.role}`,
+            message: `cannot contain ${useless.join(", ")}: a key of the role ${wanted.role} cannot use it`,
           },
         ]);
       refuseWider(c, wanted.scopes);
@@ -208,10 +211,10 @@ export function apiKeyRoutes(services: Services) {
             createdAt: now,
           },
         });
-        const made = apiKeyJson(row, now);
+        const created = apiKeyJson(row, now);
         return {
-          body: made,
-          changes: [{ action: "api_key.create", resource: made.id, after: made }],
+          body: created,
+          changes: [{ action: "api_key.create", resource: created.id, after: created }],
         };
       });
       return c.json({ ...body, secret }, 201);
@@ -219,7 +222,10 @@ export function apiKeyRoutes(services: Services) {
     .openapi(list, async (c) => {
       const query = c.req.valid("query");
       const now = clock();
-      const filters = [query.role ? { role: { in: query.role } } : {}, inState(query.state, now)];
+      const filters = [
+        query.role ? { role: { in: query.role } } : {},
+        filterByState(query.state, now),
+      ];
       const keys = await readPage(
         query,
         byCreation,
@@ -242,10 +248,10 @@ export function apiKeyRoutes(services: Services) {
       const body = await withAuditedTransaction(c, services, async (tx) => {
         const before = await lock(tx, id);
         const now = clock();
-        const { state, scopes: its } = apiKeyJson(before, now);
-        refuseWider(c, its);
+        const { state, scopes: keyScopes } = apiKeyJson(before, now);
+        refuseWider(c, keyScopes);
         if (state !== "active")
-          throw new Problem("conflict", `The key is ${state}: make a new one.`);
+          throw new Problem("conflict", `The key is ${state}: create a new key.`);
         const after = await tx.apiKey.update({
           where: { id },
           data: {
@@ -287,7 +293,10 @@ export function apiKeyRoutes(services: Services) {
     );
 }
 
-function inState(state: (typeof states)[number] | undefined, now: Date): Prisma.ApiKeyWhereInput {
+function filterByState(
+  state: (typeof states)[number] | undefined,
+  now: Date,
+): Prisma.ApiKeyWhereInput {
   switch (state) {
     case undefined:
       return {};

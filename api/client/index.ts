@@ -5,24 +5,24 @@ import { type RetryOptions, createRetryingFetch } from "./retrying-fetch.ts";
 
 export type { InferRequestType, InferResponseType } from "hono/client";
 
-/** The routes of the API, with what they take and answer. */
+/** The type of the API: its routes, with their requests and responses. */
 export type AppType = ReturnType<typeof createApp>;
 
 export interface ClientOptions extends Partial<RetryOptions> {
   /** The address of the API, as `https://tidings.example.org`. */
   url: string;
   apiKey: string;
-  /** Called for each request: the id that it has in logs, in the audit trail and on what it makes. By default the API gives it one. */
+  /** Called for each request: returns its id in logs, in the audit trail and on what it creates. By default the API chooses one. */
   requestId?: () => string | undefined;
 }
 
 export type Client = ReturnType<typeof createClient>;
 
 /**
- * Tidings for another service: a function for each route, named as its path and typed as what it takes and answers, as
- * `client.v1.campaigns[":id"].start.$post({ param: { id }, header: { "idempotency-key": key } })`. It resolves with the
- * response, whatever its status; `answerOf` makes the body of that, or throws the problem. What does not arrive is sent
- * again for half a minute, where that cannot have its effect twice: give each POST an Idempotency-Key.
+ * Makes a client of Tidings for another service. It has a typed function for each route, named after its path, such as
+ * `client.v1.campaigns[":id"].start.$post({ param: { id }, header: { "idempotency-key": key } })`. The function resolves with the
+ * response, whatever its status; `answerOf` returns the body of that, or throws the problem. A request that fails in transit is sent
+ * again for half a minute, if it cannot take effect twice: give each POST an Idempotency-Key.
  */
 export function createClient({
   url,
@@ -41,7 +41,7 @@ export function createClient({
   return encodePaths(client);
 }
 
-/** Hono puts parameters into a path as they are, and ids of recipients may hold anything. */
+/** Encodes path parameters, because Hono inserts them unchanged and external ids may contain any character. */
 function encodePaths<Part extends object>(client: Part): Part {
   return new Proxy(client, {
     get(target, name) {
@@ -72,21 +72,21 @@ interface ProblemDetails {
   errors?: { in: string; field: string; message: string }[] | undefined;
 }
 
-/** The API answered with a problem (RFC 9457); the message is what it says to do about it. */
+/** The error for a response that is a problem (RFC 9457). Its message is the detail of the problem. */
 export class ApiProblem extends Error {
   override name = "ApiProblem";
   readonly status: number;
-  /** Null where something before the API answered in its place. */
+  /** Null if a proxy responded in place of the API. */
   readonly details: ProblemDetails | null;
 
   constructor(status: number, details: ProblemDetails | null) {
-    super(details?.detail ?? details?.title ?? `the answer was ${status}`);
+    super(details?.detail ?? details?.title ?? `the response has the status ${status}`);
     this.status = status;
     this.details = details;
   }
 }
 
-/** The body of what is no problem: of a response, or of what a function of the client resolves with. */
+/** The type of the body of a successful response. `Given` is a response, or a function of the client that resolves with one. */
 export type AnswerOf<Given> = Given extends (...args: never[]) => Promise<infer Response>
   ? AnswerOf<Response>
   : Given extends ClientResponse<infer Body, infer Status, infer _>
@@ -95,7 +95,7 @@ export type AnswerOf<Given> = Given extends (...args: never[]) => Promise<infer 
       : never
     : never;
 
-/** The body of an answer, null where it has none. Throws `ApiProblem` where it is a problem. */
+/** Returns the body of a response, null if it has none. Throws `ApiProblem` if the response is a problem. */
 export async function answerOf<Response extends ClientResponse<unknown, number, string>>(
   responding: Promise<Response>,
 ): Promise<AnswerOf<Response>> {
@@ -103,7 +103,7 @@ export async function answerOf<Response extends ClientResponse<unknown, number, 
   const text = await response.text();
   const body: unknown = isJson(response.headers) ? JSON.parse(text) : null;
   if (!response.ok) throw new ApiProblem(response.status, body as ProblemDetails | null);
-  // Typed by the route, which answers nothing else.
+  // The type comes from the route, which has no other successful response.
   return body as AnswerOf<Response>;
 }
 

@@ -6,7 +6,7 @@ import { createRetryingFetch } from "./retrying-fetch.ts";
 let server: Server | undefined;
 afterEach(() => server?.close());
 
-/** Answers each request with the next of `answers`, the last one for ever; `undefined` breaks the connection. */
+/** Starts a server that answers each request with the next of `answers`, and repeats the last one. `undefined` breaks the connection. */
 async function serve(...answers: ({ status: number; retryAfter?: number } | undefined)[]) {
   let asked = 0;
   const listener: RequestListener = (request, response) => {
@@ -31,31 +31,31 @@ const keyed = { method: "POST", body: "{}", headers: { "idempotency-key": "a" } 
 describe("a request that is repeated", () => {
   it.each([
     ["a GET that broke off", {}, undefined],
-    ["a GET of what is not available", {}, { status: 503 }],
+    ["a GET while the service is not available", {}, { status: 503 }],
     ["a PUT that broke off", { method: "PUT", body: "{}" }, undefined],
     ["a POST with a key that broke off", keyed, undefined],
     ["a POST with a key that is in use", keyed, { status: 409, retryAfter: 0 }],
-    ["a POST past a limit", { method: "POST", body: "{}" }, { status: 429, retryAfter: 0 }],
+    ["a POST beyond a limit", { method: "POST", body: "{}" }, { status: 429, retryAfter: 0 }],
   ])("is %s", async (_, init, first) => {
     const { url, asked } = await serve(first, { status: 200 });
     expect((await fetch(url, init)).status).toBe(200);
     expect(asked()).toBe(2);
   });
 
-  it("is given up with its answer when patience ends", async () => {
+  it("ends with the last response when patience is over", async () => {
     const { url, asked } = await serve({ status: 503 });
     const impatient = createRetryingFetch({ patienceMs: 400, timeoutMs: 1_000 });
     expect((await impatient(url)).status).toBe(503);
     expect(asked()).toBeGreaterThan(1);
   });
 
-  it("is not waited for where the wait is longer than patience", async () => {
+  it("is not repeated if the wait is longer than patience", async () => {
     const { url, asked } = await serve({ status: 429, retryAfter: 60 });
     expect((await fetch(url)).status).toBe(429);
     expect(asked()).toBe(1);
   });
 
-  it("ends when its caller says so", async () => {
+  it("ends when its caller aborts it", async () => {
     const { url } = await serve({ status: 503, retryAfter: 1 });
     const signal = AbortSignal.timeout(50);
     await expect(fetch(url, { signal })).rejects.toThrow(/abort/i);
@@ -67,8 +67,8 @@ describe("a request that is not repeated", () => {
     ["a POST without a key that broke off", { method: "POST", body: "{}" }, undefined],
     ["a POST without a key", { method: "POST", body: "{}" }, { status: 503 }],
     ["a conflict", keyed, { status: 409 }],
-    ["what was done", keyed, { status: 201 }],
-    ["a fault of the caller", {}, { status: 422 }],
+    ["a success", keyed, { status: 201 }],
+    ["an invalid request", {}, { status: 422 }],
     [
       "a stream",
       { method: "PUT", body: new Blob(["a"]).stream(), duplex: "half" as const },

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 export interface RetryOptions {
-  /** How long a request is sent again, where that is safe. */
+  /** How long a request is repeated, if repeating it is safe. */
   patienceMs: number;
-  /** How long one try may take, its body included. */
+  /** How long one attempt may take, including its body. */
   timeoutMs: number;
 }
 
@@ -11,9 +11,9 @@ const firstWaitMs = 100;
 const longestWaitMs = 5_000;
 
 /**
- * `fetch` that sends again what did not arrive or is to be tried later (429, 502, 503, 504, and 409 with Retry-After, of
- * a key that is in use), where that cannot have its effect twice, waiting as long as Retry-After says or longer each time.
- * When patience ends the last answer, or the last failure, is what it gives.
+ * Makes a `fetch` that repeats requests which failed in transit or should be tried later (429, 502, 503, 504, and 409 with
+ * Retry-After, for a key that is in use), if they cannot take effect twice. It waits as long as Retry-After says, or otherwise longer
+ * each time. When `patienceMs` is over, it resolves with the last response, or rejects with the last failure.
  */
 export function createRetryingFetch({ patienceMs, timeoutMs }: RetryOptions): typeof fetch {
   return async (input, init = {}) => {
@@ -49,9 +49,9 @@ function isTransient(response: Response | undefined): boolean {
   return [429, 502, 503, 504].includes(response.status);
 }
 
-/** A request that a limit refused had no effect; any other may have had one, whose answer was lost. */
+/** A request that a limit refused had no effect. Any other request may have had one, even if its response was lost. */
 function isRepeatable({ method = "GET", headers, body }: RequestInit, status?: number): boolean {
-  // A stream is gone once it was sent.
+  // A stream cannot be sent twice.
   if (body !== undefined && body !== null && typeof body !== "string") return false;
   if (status === 429 || !["POST", "PATCH"].includes(method)) return true;
   return new Headers(headers).has("idempotency-key");
@@ -60,6 +60,6 @@ function isRepeatable({ method = "GET", headers, body }: RequestInit, status?: n
 function chooseWaitMs(response: Response | undefined, tries: number): number {
   const seconds = Number(response?.headers.get("retry-after") ?? Number.NaN);
   if (seconds >= 0) return seconds * 1_000;
-  // Half of it by chance, so that many who wait do not come back together.
+  // Half of the wait is random, so that many waiting clients do not return at the same time.
   return Math.min(longestWaitMs, firstWaitMs * 2 ** tries) * (0.5 + Math.random() / 2);
 }

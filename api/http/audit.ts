@@ -8,17 +8,17 @@ import type { Caller } from "./keyring.ts";
 
 type Facts = Record<string, unknown>;
 
-/** A change as the audit trail has it: what was changed, what it was before and is after, without secrets. */
+/** An entry of the audit trail: the changed resource, and its changed fields before and after, without secrets. */
 export interface Change {
-  /** Resource and verb, as `campaign.pause`. */
+  /** A resource and a verb, such as `campaign.pause`. */
   action: string;
-  /** The public id, or the key, of what was changed. */
+  /** The public id, or the key, of the changed resource. */
   resource: string;
   before?: Facts;
   after?: Facts;
 }
 
-/** Describes a change by what differs. */
+/** Makes the entry of a change from the state before and after: it has only the fields that differ. */
 export function changeOf(action: string, resource: string, before: Facts, after: Facts): Change {
   const differing = Object.keys({ ...before, ...after }).filter(
     (key) => !isDeepStrictEqual(before[key], after[key]),
@@ -28,7 +28,7 @@ export function changeOf(action: string, resource: string, before: Facts, after:
   return { action, resource, before: pick(before), after: pick(after) };
 }
 
-/** Where the caller of a change was. Of recipients, who act for themselves, it is not kept. */
+/** The network address of the caller, for the audit trail. Null for recipients, who act for themselves: theirs is not stored. */
 export const auditedAddress = (c: Context<ApiEnv>): string | null =>
   (c.get("caller") as Caller | undefined)?.role ? c.get("address") : null;
 
@@ -57,7 +57,7 @@ export async function recordChanges(
   });
 }
 
-/** As `recordChanges`, over a connection of `pg`: one statement, however many there are. */
+/** Writes changes to the audit trail, as `recordChanges` does, over a connection of `pg`: with one statement for all of them. */
 export async function recordChangesOver(
   c: Context<ApiEnv>,
   client: Pick<PoolClient, "query">,
@@ -75,8 +75,8 @@ export async function recordChangesOver(
 }
 
 /**
- * Makes an entry for a change that is made in several transactions. It is written in each of them, so that it says what has
- * been done so far, whatever becomes of the rest.
+ * Makes an entry for a change that takes several transactions. Each of them writes the entry, so that it always says what has been
+ * done so far, even if a later transaction fails.
  */
 export function createRunningEntry(
   c: Context<ApiEnv>,

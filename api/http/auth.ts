@@ -10,12 +10,12 @@ import { Problem } from "./problem.ts";
 /** How the callers of a path authenticate. */
 export type Scheme = "none" | "key" | "recipient";
 
-/** The limit of one recipient, which is enough to look at preferences and to change them. */
+/** The rate limit of one recipient, which is enough to read and change preferences. */
 const recipientRequestsPerMinute = 120;
 
 /**
- * Lets requests through that bear a valid key as `Authorization: Bearer`, and sets the variable `caller`; on paths for
- * recipients it takes a valid token of a recipient, and sets `recipientId` too. All others get a 401.
+ * Authenticates requests. It accepts a valid key as `Authorization: Bearer` and sets the variable `caller`. On paths for recipients it
+ * accepts a valid token of a recipient instead, and sets `recipientId` too. All other requests get a 401.
  */
 export function authenticate({
   keyring,
@@ -26,7 +26,7 @@ export function authenticate({
 }: {
   keyring: Keyring;
   tokens: Pick<Tokens, "verifyRecipientToken">;
-  /** The epoch of a recipient, a UUID, of which a token has to be; null where there is no such recipient. */
+  /** Reads the epoch that a token of a recipient, a UUID, must have; null if the recipient does not exist. */
   epochOf: (recipientId: string) => Promise<number | null>;
   clock: () => Date;
   schemeOf: (path: string) => Scheme;
@@ -45,13 +45,13 @@ export function authenticate({
         const verified = await tokens.verifyRecipientToken(secret, clock());
         if ("fault" in verified)
           throw unauthorized(
-            verified.fault === "expired" ? "The token has expired: ask for another." : help,
+            verified.fault === "expired" ? "The token has expired. Request a new one." : help,
             secret,
           );
         const { recipientId, epoch } = verified.claims;
         const current = await epochOf(recipientId);
         if (current !== null && current !== epoch)
-          throw unauthorized("The token has been called back: ask for another.", secret);
+          throw unauthorized("The token has been revoked. Request a new one.", secret);
         c.set("recipientId", recipientId);
         c.set("caller", {
           id: "recipient",
@@ -75,27 +75,29 @@ function unauthorized(detail: string, sent: string | undefined): Problem {
   });
 }
 
-/** What a route asks of its callers' keys. */
+/** The right that a route requires of its callers' keys. */
 export interface Required {
   role: Role;
   scope: Scope;
 }
 
-/** Throws the 403 of a caller whose key may not do what is required. */
+/** Throws a 403 if the key of the caller lacks the required role or scope. */
 export function requireRight({ role, scopes }: Caller, needed: Required): void {
   if (role === null || !includesRole(role, needed.role))
     throw new Problem(
       "forbidden",
-      `This needs a key of the role ${needed.role}; yours is a ${role ?? "recipient"}'s.`,
+      role === null
+        ? `This operation needs an API key of the role ${needed.role}, not a recipient's token.`
+        : `This operation needs the role ${needed.role}. The role of your key is ${role}: use another key.`,
     );
   if (!includesScope(scopes, needed.scope))
     throw new Problem(
       "forbidden",
-      `This needs the scope ${needed.scope}; your key is narrowed to ${scopes?.join(", ")}.`,
+      `This operation needs the scope ${needed.scope}. Your key is limited to ${scopes?.join(", ")}: use another key.`,
     );
 }
 
-/** Lets through callers whose key may do what is required; the others get a 403. */
+/** Lets callers through whose key has the required role and scope. All others get a 403. */
 export const requireKey = (needed: Required) =>
   createMiddleware<ApiEnv>(async (c, next) => {
     requireRight(c.get("caller"), needed);

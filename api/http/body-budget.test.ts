@@ -10,7 +10,7 @@ describe("the budget of bodies", () => {
     };
   };
 
-  it("lets the oldest of who holds most give way, and nobody who has sent all", () => {
+  it("gives up the oldest body of the owner with the most bytes, and never one that has arrived", () => {
     const budget = createBodyBudget(100);
     const gone: string[] = [];
     begin(budget, "a", gone)(40).arrived();
@@ -22,18 +22,18 @@ describe("the budget of bodies", () => {
     expect(gone).toEqual(["a", "c"]);
   });
 
-  it("refuses where nobody gives way, until a request is over", () => {
+  it("refuses a body if no other can be given up, until a request is over", () => {
     const budget = createBodyBudget(100);
     const first = begin(budget, "a", [])(80);
     first.arrived();
-    expect(() => begin(budget, "b", [])(30)).toThrow("Too much is being sent at once.");
+    expect(() => begin(budget, "b", [])(30)).toThrow("Too many large requests");
     first.release();
     first.release();
     begin(budget, "b", [])(100).arrived();
-    expect(() => begin(budget, "b", [])(1)).toThrow("Too much");
+    expect(() => begin(budget, "b", [])(1)).toThrow("Too many large requests");
   });
 
-  it("takes one that is larger than all of it where nothing else is held, and stops one that gave way", () => {
+  it("accepts a body that is larger than the budget if it is the only one, and stops a body that was given up", () => {
     const budget = createBodyBudget(100);
     const large = begin(budget, "a", [])(150);
     large.release();
@@ -43,6 +43,6 @@ describe("the budget of bodies", () => {
     const quick = budget.begin("b", () => gone.push("quick"));
     quick.add(50);
     expect(gone).toEqual(["slow"]);
-    expect(() => slow.add(1)).toThrow("Too much");
+    expect(() => slow.add(1)).toThrow("Too many large requests");
   });
 });

@@ -1,28 +1,28 @@
 import { Problem } from "./problem.ts";
 
-/** The part of the memory for bodies that one request takes. */
+/** The share of one request in the memory for bodies. */
 export interface BodyShare {
   /**
-   * Makes room for bytes of the body.
-   * @throws Problem where there is none, and nobody gives way
+   * Reserves memory for bytes of the body.
+   * @throws Problem if there is no room, and no other body can be given up
    */
   add(bytes: number): void;
-  /** The body has arrived: it does not give way any more. */
+  /** To be called when the body has arrived. It is not given up from then on. */
   arrived(): void;
-  /** The request is over. */
+  /** Frees the memory. To be called when the request is over. */
   release(): void;
 }
 
 interface Holder {
   bytes: number;
-  /** Null once the body has arrived. */
-  giveWay: ((problem: Problem) => void) | null;
+  /** Gives the body up; null once it has arrived. */
+  giveUp: ((problem: Problem) => void) | null;
 }
 
 /**
- * Bounds the bytes of bodies that are held at once, from when they are announced, or else arrive, to the end of their requests. Where there is no room,
- * of the owner who holds most the body that has been arriving longest gives way: a body that is honestly sent takes no time, and one
- * that is held back to fill the memory takes for ever.
+ * Bounds the bytes of bodies that are in memory at once. A body counts from when its length is announced, or otherwise from when its
+ * bytes arrive, until the end of its request. If there is no room, the budget gives up the oldest unfinished body of the owner with
+ * the most bytes: an honest body arrives quickly, and one that is held back to fill the memory never does.
  */
 export function createBodyBudget(mostBytes: number) {
   const owners = new Map<string, Set<Holder>>();
@@ -41,43 +41,45 @@ export function createBodyBudget(mostBytes: number) {
     return sum;
   };
 
-  /** Makes room, if anybody can give way. */
+  /** Gives up one body to make room. Returns false if none can be given up. */
   function displace(): boolean {
     const largest = [...owners].sort(([, a], [, b]) => sizeOf(b) - sizeOf(a));
     for (const [name, holders] of largest)
       for (const holder of holders)
-        if (holder.giveWay) {
+        if (holder.giveUp) {
           remove(name, holder);
-          holder.giveWay(tooMuch());
+          holder.giveUp(createOverload());
           return true;
         }
     return false;
   }
 
   return {
-    /** Begins a share of `name`; `giveWay` gives its body up. */
-    begin(name: string, giveWay: (problem: Problem) => void): BodyShare {
-      const holder: Holder = { bytes: 0, giveWay };
+    /** Begins a share of the owner `name`. The budget calls `giveUp` with a problem if it gives the body up. */
+    begin(name: string, giveUp: (problem: Problem) => void): BodyShare {
+      const holder: Holder = { bytes: 0, giveUp };
       const holders = owners.get(name) ?? new Set();
       owners.set(name, holders.add(holder));
       return {
         add(bytes) {
-          while (held + bytes > mostBytes && held > 0) if (!displace()) throw tooMuch();
-          if (!owners.get(name)?.has(holder)) throw tooMuch();
+          while (held + bytes > mostBytes && held > 0) if (!displace()) throw createOverload();
+          if (!owners.get(name)?.has(holder)) throw createOverload();
           holder.bytes += bytes;
           held += bytes;
         },
-        arrived: () => (holder.giveWay = null),
+        arrived: () => (holder.giveUp = null),
         release: () => remove(name, holder),
       };
     },
   };
 }
 
-/** The rest of the body will not be read. */
-const tooMuch = () =>
-  new Problem("overloaded", "Too much is being sent at once.", {
-    headers: { Connection: "close", "Retry-After": "1" },
-  });
+/** Makes the problem of a body without room. It closes the connection, because the rest of the body is not read. */
+const createOverload = () =>
+  new Problem(
+    "overloaded",
+    "Too many large requests are being received at once. Send the request again later.",
+    { headers: { Connection: "close", "Retry-After": "1" } },
+  );
 
 export type BodyBudget = ReturnType<typeof createBodyBudget>;

@@ -6,9 +6,9 @@ import type { TableRow } from "./router.ts";
 export interface ApiEnv {
   Variables: {
     requestId: string;
-    /** The route of the request in the table of all of them; null where it has none. */
+    /** The route of the request; null if no route matches. */
     route: TableRow | null;
-    /** The network address of the caller; null where it is not known. */
+    /** The network address of the caller; null if it is not known. */
     address: string | null;
     /** The caller; it is not set for a public route. */
     caller: Caller;
@@ -16,9 +16,9 @@ export interface ApiEnv {
     recipientId: string;
     /** The JSON body as it was sent. */
     body: unknown;
-    /** The kind of problem that the answer is, if it is one. */
+    /** The kind of problem, if the response is one. */
     problem: ProblemKind | undefined;
-    /** The id of the trace, where requests are traced. */
+    /** The id of the trace, if requests are traced. */
     traceId: string | undefined;
   };
 }

@@ -1,14 +1,14 @@
 import { DatabaseError } from "pg";
 import { Problem } from "./problem.ts";
 
-/** An error of the driver, or as Prisma wraps one that its driver adapter raised. */
+/** An error of the driver, or an error of Prisma that wraps one of its driver adapter. */
 interface WrappedError {
   code?: unknown;
   message?: unknown;
   meta?: { driverAdapterError?: { cause?: { kind?: unknown; originalCode?: unknown } } };
 }
 
-// No connection from the pool in time, no transaction in time, a transaction that took too long.
+// The database cannot be reached, the pool had no connection in time, or a transaction started too late or took too long.
 const prismaCodes = new Set([
   "P1000",
   "P1001",
@@ -34,23 +34,23 @@ const adapterKinds = new Set([
   "AuthenticationFailed",
 ]);
 
-// SQLSTATE: connection exceptions, no such user or database, read-only, out of resources, shut down or starting up, cancelled for its time, deadlock or lock, its files.
+// SQLSTATE: connection exceptions, unknown user or database, read-only, out of resources, shut down or starting up, cancelled after a time-out, deadlock or lock, file errors.
 const sqlStates = /^(08|28|3D|53|57|58|25006|25P03|25P04|40|55P03)/;
 
-// SQLSTATE: a connection that broke, a server out of resources, stopped by an operator or by itself, or with a fault. What
-// became of a statement is not known then, or the next one would fare no better.
-const unsettled = /^(|08.*|53.*|57.*|58.*|XX.*)$/;
+// SQLSTATE: a broken connection, or a server that is out of resources, was stopped or has an internal error. The outcome of the
+// statement is unknown then, or the next statement would fail in the same way.
+const unknownOutcome = /^(|08.*|53.*|57.*|58.*|XX.*)$/;
 
-// The driver's own errors when a connection breaks bear no code.
+// The driver's own errors for a broken connection have no code.
 const driverMessages =
   /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end)/;
 
-/** The 503 for an error that says that the database is away, overloaded or in another's way; null for every other error. */
+/** Makes a 503 of an error that says that the database is unavailable, overloaded or blocked by another transaction; null for every other error. */
 export function toDatabaseProblem(error: unknown): Problem | null {
   if (!(error instanceof Error)) return null;
   const { code, message, meta }: WrappedError = error;
   const { kind, originalCode } = meta?.driverAdapterError?.cause ?? {};
-  const away =
+  const unavailable =
     (typeof code === "string" &&
       (prismaCodes.has(code) ||
         sqlStates.test(code) ||
@@ -58,25 +58,25 @@ export function toDatabaseProblem(error: unknown): Problem | null {
     (typeof kind === "string" && adapterKinds.has(kind)) ||
     (typeof originalCode === "string" && sqlStates.test(originalCode)) ||
     (typeof message === "string" && driverMessages.test(message));
-  return away
+  return unavailable
     ? new Problem(
         "unavailable",
-        "The database cannot be reached or is overloaded. Repeat the request: with an Idempotency-Key it is done once at most.",
+        "The database cannot be reached or is overloaded. Send the request again: with an Idempotency-Key it takes effect at most once.",
         { headers: { "Retry-After": "2" } },
       )
     : null;
 }
 
-/** Did a unique constraint refuse this? */
+/** Whether a unique constraint refused the statement. */
 export const isUniqueViolation = (error: unknown): boolean => isRefusal(error, "P2002", ["23505"]);
 
-/** Did a row that names this refuse its deletion, or is what a row names not there? Since PostgreSQL 18 RESTRICT has a state of its own. */
+/** Whether a foreign key refused the statement: a row refers to a deleted one, or to a missing one. Since PostgreSQL 18 RESTRICT has a state of its own. */
 export const isForeignKeyViolation = (error: unknown): boolean =>
   isRefusal(error, "P2003", ["23001", "23503"]);
 
-/** Did the server refuse a statement for what it says, or for what it met, so that nothing of it is there? */
+/** Whether the server refused the statement itself, so that it certainly had no effect. */
 export const isUndone = (error: unknown): boolean =>
-  error instanceof DatabaseError && !unsettled.test(error.code ?? "");
+  error instanceof DatabaseError && !unknownOutcome.test(error.code ?? "");
 
 function isRefusal(error: unknown, prismaCode: string, states: readonly unknown[]): boolean {
   if (!(error instanceof Error)) return false;

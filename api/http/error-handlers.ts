@@ -7,7 +7,7 @@ import { toDatabaseProblem, isForeignKeyViolation } from "./database-errors.ts";
 import { unsupportedBody } from "./json-body.ts";
 import { Problem } from "./problem.ts";
 
-/** Answers a request that no route has: 404 where its path has none, else 405, or to OPTIONS the methods that there are. */
+/** Answers a request without a route: with a 404 if its path has none, otherwise with a 405, or with the allowed methods for OPTIONS. */
 export function createNotFoundHandler(
   findRoutes: (path: string) => readonly { method: string }[],
 ): NotFoundHandler<ApiEnv> {
@@ -16,18 +16,18 @@ export function createNotFoundHandler(
     if (methods.length === 0)
       return new Problem(
         "not-found",
-        "No route has this path. GET /openapi.json lists them.",
+        "There is no operation with this path. GET /openapi.json lists all operations.",
       ).toResponse(c);
     const allowed = [...methods, ...(methods.includes("GET") ? ["HEAD"] : []), "OPTIONS"];
     const headers = { Allow: allowed.join(", ") };
     if (c.req.method === "OPTIONS") return c.body(null, 204, headers);
-    return new Problem("method-not-allowed", `Use ${methods.join(" or ")}.`, {
+    return new Problem("method-not-allowed", `This path allows ${methods.join(" or ")} only.`, {
       headers,
     }).toResponse(c);
   };
 }
 
-/** Answers a request that threw with a problem. What the caller is not to blame for is logged, and hidden from the answer. */
+/** Answers a request that threw an error with a problem. An error that is not the caller's is logged, and not shown in the response. */
 export function createErrorHandler(logger: Pick<Logger, "warn" | "error">): ErrorHandler<ApiEnv> {
   return (error, c) => {
     const problem = findProblem(error);
@@ -39,22 +39,25 @@ export function createErrorHandler(logger: Pick<Logger, "warn" | "error">): Erro
       return unavailable.toResponse(c);
     }
     logger.error(logged, "a request failed");
-    return new Problem("internal", "").toResponse(c);
+    return new Problem(
+      "internal",
+      "The request failed because of an internal error. The operator finds the reason in the log by this requestId.",
+    ).toResponse(c);
   };
 }
 
-/** The problem that an error stands for without a fault of ours; null where it stands for none. */
+/** Finds the problem of an error that the request caused; null for every other error. */
 function findProblem(error: Error): Problem | null {
   if (error instanceof Problem) return error;
-  // Hono throws this itself for a body of no length where one is required,
+  // Hono throws this itself for an empty body where one is required,
   if (error instanceof HTTPException && error.status === 400)
-    return new Problem("malformed-json", "The body is empty: send JSON.");
-  // and this for a form of JSON that it does not know.
+    return new Problem("malformed-json", "The body is empty. Send JSON.");
+  // and this for a content type that it does not know.
   if (error instanceof HTTPException && error.status === 415) return unsupportedBody();
   if (isForeignKeyViolation(error))
     return new Problem(
       "conflict",
-      "Something that the request names was deleted just now. Repeat the request.",
+      "A resource that the request names has just been deleted. Send the request again to see which one.",
     );
   return null;
 }

@@ -4,8 +4,8 @@ import { Problem } from "./problem.ts";
 import { isAllowedHost } from "../../lib/allowed-hosts.ts";
 
 /**
- * Refuses requests that were meant for another host. A page of somebody else whose name leads to this machine (DNS rebinding) would
- * otherwise be let through to what listens on the loopback only. Null: every host is taken.
+ * Refuses requests for a host that is not allowed. Otherwise a foreign web page whose host name resolves to this machine (DNS
+ * rebinding) could reach a service that listens on the loopback address only. Null allows every host.
  */
 export const checkHost = (allowed: readonly string[] | null) =>
   createMiddleware<ApiEnv>(async (c, next) => {
@@ -13,7 +13,7 @@ export const checkHost = (allowed: readonly string[] | null) =>
     if (allowed !== null && host !== undefined && !isAllowedHost(allowed, host))
       throw new Problem(
         "misdirected",
-        "The Host of the request is none of this service: use one of its addresses, or name the host in API_HOSTS.",
+        "The Host header does not name this service. Use one of its addresses, or add the host to API_HOSTS.",
       );
     await next();
   });

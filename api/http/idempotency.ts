@@ -24,24 +24,25 @@ const malformedKey =
 export const idempotencyHeaders = z.object({
   "idempotency-key": z.string().regex(idempotencyKeyPattern, malformedKey).optional().openapi({
     description:
-      "Repeating a request with the same key and body repeats its first answer, not its effect. A key in double quotes is the same as without.",
+      "Repeating a request with the same key and body repeats its first response, not its effect. A key in double quotes is the same as one without.",
     example: "order-A-17-shipped",
   }),
 });
 
-/** A request that bears a key: `hash` tells two requests under one key apart. */
+/** A request with an Idempotency-Key. */
 export interface KeyedRequest {
-  /** The caller: each has keys of its own. */
+  /** The scope of the caller: each caller has keys of its own. */
   scope: string;
   /** The hash of the key. */
   key: string;
+  /** The hash of method, path and body, which distinguishes two requests with the same key. */
   hash: string;
 }
 
-/** Callers may write anything into a key, such as an address: the database holds a hash of it. */
-const keptKey = (key: string) => createHash("sha256").update(key).digest("hex");
+/** Hashes a key for the database, because callers may write anything into one, such as an address. */
+const hashKey = (key: string) => createHash("sha256").update(key).digest("hex");
 
-/** Reads the key of a request whose body has been read and checked; null where it has none. */
+/** Reads the key of a request whose body has been read and checked; null if it has none. */
 export function readKeyedRequest(c: Context<ApiEnv>): KeyedRequest | null {
   const header = c.req.header("idempotency-key");
   if (header === undefined) return null;
@@ -52,7 +53,7 @@ export function readKeyedRequest(c: Context<ApiEnv>): KeyedRequest | null {
   const body = canonicalJson(c.get("body"));
   return {
     scope: c.get("caller").scope,
-    key: keptKey(key),
+    key: hashKey(key),
     hash: createHash("sha256")
       .update(`${c.req.method}\n${c.req.path}${search}\n${body}`)
       .digest("hex"),
@@ -70,14 +71,17 @@ function canonicalJson(value: unknown): string {
   );
 }
 
-/** An answer as it goes out: kept as text, so that a replay is the same to the byte. */
+/** A response to send. It is stored as text, so that a replay is the same to the byte. */
 export interface Answer {
   status: number;
   text: string;
   replayed: boolean;
 }
 
-/** The kept answer; null if there is none yet and the lock is held. Throws the problem that stands in the way otherwise. */
+/**
+ * Returns the stored response of a key, or null if there is none and this request holds the lock of the key. Throws a problem if the
+ * key was used for another request, or if another request with it is running.
+ */
 export function replayOf(
   request: KeyedRequest,
   { locked, requestHash, status, body }: KeyState,
@@ -86,20 +90,24 @@ export function replayOf(
     if (requestHash === request.hash) return { status, text: body, replayed: true };
     throw new Problem(
       "key-reused",
-      "This Idempotency-Key was used with another path or body. Use a new key for a new request.",
+      "This Idempotency-Key was used with another path, query or body. Use a new key for a new request.",
     );
   }
   if (locked) return null;
-  throw new Problem("request-running", "Repeat it when the first one has ended.", {
-    headers: { "Retry-After": "1" },
-  });
+  throw new Problem(
+    "request-running",
+    "Wait until the first request has finished, then send this one again.",
+    { headers: { "Retry-After": "1" } },
+  );
 }
 
-/** The result of a request within its transaction: what to answer, what was changed, and what to do once that is committed. */
+/** The result of the work of a request within its transaction. */
 export interface Work<Body> {
+  /** The body of the response. */
   body: Body;
-  /** Entries for the audit trail; none where the request changed nothing. */
+  /** Entries for the audit trail; none if the request changed nothing. */
   changes: readonly Change[];
+  /** Called after the transaction has been committed. */
   committed?: () => void;
 }
 
@@ -108,8 +116,8 @@ const keyStateStatement = defineStatement<{ scope: string; key: string }, KeySta
 );
 
 /**
- * Does `work` and writes its changes to the audit trail, in one transaction, which may take as long as others may where nothing else is
- * said. Resolves with what to answer.
+ * Does `work` and writes its changes to the audit trail, in one transaction. Resolves with the body of the response.
+ * @param options.timeoutMs how long the transaction may take; by default as long as every other
  */
 export async function withAuditedTransaction<Body>(
   c: Context<ApiEnv>,
@@ -130,10 +138,10 @@ export async function withAuditedTransaction<Body>(
 }
 
 /**
- * As `withAuditedTransaction`, and keeps the answer under the Idempotency-Key of the request: all of it happens, or nothing.
- * With a key that has an answer, that is given again and `work` is not done; headers that `committed` sets are not given
- * again. A problem that `work` throws is not kept. `acknowledge` is waited for before the answer, each time that it is given, and
- * says the part of it that is not kept.
+ * Does `work` and writes its changes to the audit trail and its response to the Idempotency-Key of the request, in one transaction. If
+ * the key has a response already, the function repeats that and does not do `work`; headers that `committed` sets are not repeated. A
+ * problem that `work` throws is not stored.
+ * @param acknowledge is awaited before every response, also a repeated one, and resolves with the part of the body that is not stored
  */
 export async function withIdempotentTransaction<Body, Status extends ContentfulStatusCode>(
   c: Context<ApiEnv>,
@@ -147,8 +155,8 @@ export async function withIdempotentTransaction<Body, Status extends ContentfulS
     prisma.$transaction(async (tx): Promise<Answer & { committed?: () => void }> => {
       if (request) {
         const [state] = await executeIn(tx)(keyStateStatement, request);
-        const kept = replayOf(request, state!);
-        if (kept) return kept;
+        const stored = replayOf(request, state!);
+        if (stored) return stored;
       }
       const { body, changes, committed } = await work(tx);
       await recordChanges(c, tx, changes, clock());
@@ -174,8 +182,8 @@ export async function withIdempotentTransaction<Body, Status extends ContentfulS
 }
 
 /**
- * Runs `attempt` again if it collided with a request of the same key: one that was committed after this one's statement
- * began to look and before it had the lock. The second look finds its answer.
+ * Runs `attempt`, and again if it collides with a request of the same key. That request was committed after the statement of this one
+ * took its snapshot and before it had the lock. The second attempt finds the stored response.
  */
 export async function retryOnce<Result>(
   request: KeyedRequest | null,
@@ -197,7 +205,7 @@ export function answerWith<Body, Status extends ContentfulStatusCode>(
     "content-type": "application/json",
     ...(replayed && { "Idempotency-Replayed": "true" }),
   };
-  // The text is that of a `Body`: what was made from one, or kept from one under the hash of the same route.
+  // The text is a serialized `Body`: a new one, or a stored one whose hash shows that it comes from the same route.
   return c.body(text, status as ContentfulStatusCode, headers) as unknown as Response &
     TypedResponse<JSONParsed<Body>, Status, "json">;
 }

@@ -5,22 +5,22 @@ import { createMiddleware } from "hono/factory";
 import type { ApiEnv } from "./context.ts";
 import type { Caller } from "./keyring.ts";
 
-/** Of a body that nobody reads, at most so much is taken in, for so long, so that its sender comes to the answer. */
+/** Bytes that are read at most of a body which no route reads, and for how long, so that its sender gets to read the response. */
 const lingerBytes = 8 * 1_024 * 1_024;
 const lingerMs = 5_000;
-/** Of so many strangers at once. Of others less is read, and they wait as long for their answer, so that they do not come again at once. */
+/** The number of bodies of callers without a key that are read this far at the same time. Less is read of further ones; their senders wait for the response, so that they do not retry at once. */
 const lingeringStrangers = 16;
 const crowdBytes = 65_536;
 
-/** The request as Node.js has it; undefined where the application is called without a server. */
+/** The request of Node.js; undefined if the application is called without a server. */
 const incomingOf = (c: Context<ApiEnv>): IncomingMessage | undefined =>
   (c.env as { incoming?: IncomingMessage } | undefined)?.incoming;
 
 const withoutBody = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /**
- * Takes in the rest of a body before the answer goes out. Many clients send all of a body before they look for an answer: a
- * connection that is closed while they do is to them a broken one, and the answer is lost.
+ * Reads and discards the rest of a body before the response is sent. Many clients send all of a body before they read the response: if
+ * the connection is closed while they do, they report a broken connection and lose the response.
  */
 export function readToEnd() {
   let strangers = 0;
@@ -45,7 +45,10 @@ export function readToEnd() {
 const announcesBody = ({ headers }: IncomingMessage) =>
   headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 
-/** Resolves when a body has ended, or there is no more time for it; also when it is too long, unless it `waits` unread then. */
+/**
+ * Discards the rest of a body. Resolves when it has ended or the time is over, and also when it is too long; with `waits` it then leaves
+ * the rest unread until the time is over.
+ */
 function discardRest(
   incoming: IncomingMessage,
   mostBytes: number,
@@ -62,7 +65,7 @@ function discardRest(
     const timer = setTimeout(stop, lingerMs);
     const discard = (chunk: Buffer) => {
       bytes += chunk.length;
-      // A reader that has given up may have paused it.
+      // A reader that gave up may have paused the stream.
       if (bytes <= mostBytes) incoming.resume();
       else if (waits) incoming.pause();
       else stop();
@@ -74,8 +77,8 @@ function discardRest(
 }
 
 /**
- * The network address of a caller: of the connection, or, behind `proxies` that are trusted, the one that the first of them saw, which
- * each of them has added to X-Forwarded-For. Null where it is not known.
+ * Finds the network address of a caller: that of the connection, or, behind a number of trusted `proxies`, the address that the first
+ * of them saw. Each proxy appends the address that it saw to X-Forwarded-For. Null if the address is not known.
  */
 export function findAddress(c: Context<ApiEnv>, proxies: number): string | null {
   const forwarded = c.req.header("x-forwarded-for");

@@ -10,7 +10,7 @@ import { type JsonReading, readStrictJson } from "./strict-json.ts";
 
 const mediaType = /^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 
-/** The problem of a body that is no JSON in UTF-8, which is the only character set that JSON has (RFC 8259, section 8.1). */
+/** Makes the problem of a body that is not JSON in UTF-8, the only character set that JSON allows (RFC 8259, section 8.1). */
 export const unsupportedBody = (given = "") =>
   new Problem(
     "unsupported-media-type",
@@ -18,25 +18,29 @@ export const unsupportedBody = (given = "") =>
     { headers: { Accept: "application/json" } },
   );
 
-/** Refuses a body that is compressed: limits hold for what is sent. */
+/** Refuses a compressed body, because size limits apply to the bytes that are sent. */
 export function refuseEncoded(encoding: string | undefined): void {
   if (encoding === undefined || encoding.trim().toLowerCase() === "identity") return;
-  throw new Problem("unsupported-media-type", "Send the body as it is, without Content-Encoding.", {
-    headers: { "Accept-Encoding": "identity" },
-  });
+  throw new Problem(
+    "unsupported-media-type",
+    "Send the body uncompressed, without Content-Encoding.",
+    {
+      headers: { "Accept-Encoding": "identity" },
+    },
+  );
 }
 
-/** Bytes of bodies that are held at once: of callers without a key, and of all others. */
+/** Bytes of bodies that are in memory at once: those of callers without a key, and those of all others. */
 const publicBytes = 4 * 1_024 * 1_024;
 const keyedBytes = 64 * 1_024 * 1_024;
-/** Of the largest bodies, so many fit at least. */
+/** The number of bodies of the largest allowed size that fit into memory at once. */
 const leastBodies = 4;
 
 /**
- * Reads the body of a request, if it has one, as JSON in UTF-8, and sees that all of it means one thing and
- * can be stored (`readStrictJson`). It is then found as the variable `body`, undefined if there is none, and by validators.
- * How large it may be, and by when it must have arrived, says the class of the route; what is held of all bodies is bounded too. What
- * has no route, or takes a stream, is left unread.
+ * Reads the body of a request, if it has one, as JSON in UTF-8, and checks that it is unambiguous and can be stored
+ * (`readStrictJson`). The value becomes the variable `body`, undefined if there is none, and validators find it too. The class of the
+ * route limits its size and the time in which it must arrive; the memory of all bodies together is bounded too. The body of a request
+ * without a route, or with one that takes a stream, is left unread.
  */
 export function jsonBody(configuredBytes: number) {
   const budgets = {
@@ -57,10 +61,10 @@ export function jsonBody(configuredBytes: number) {
       owner: caller?.scope ?? "",
     });
     try {
-      // A form that a browser or a mail program sends along is nothing to a route that is said all by its path.
+      // A public route without a body ignores the form that a browser or a mail program may send.
       const text = row.access === "public" && !row.readsBody ? "" : readText(c, body.bytes);
       c.set("body", text === "" ? undefined : readValue(text));
-      // Hono looks here for a body that has been read. It takes promises, whatever its types say.
+      // Hono looks here for a body that has been read. It accepts promises, although its types do not.
       c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
       await next();
     } finally {
@@ -90,7 +94,7 @@ interface Receiving {
   owner: string;
 }
 
-/** Receives a body; what is not received in time is given up, and its connection closed. */
+/** Receives a body. If it does not arrive in time, it is given up and its connection is closed. */
 function receive(
   request: Request,
   { limitBytes, seconds, budget, owner }: Receiving,
@@ -104,13 +108,16 @@ function receive(
       reject(
         error instanceof Problem
           ? error
-          : new Problem("malformed-body", "The body ended before its announced length."),
+          : new Problem(
+              "malformed-body",
+              "The body is shorter than its Content-Length, or the connection broke. Send the request again.",
+            ),
       );
     };
     const timer = setTimeout(() => giveUp(tooSlow(seconds)), seconds * 1_000);
     const share = budget.begin(owner, giveUp);
     const read = async () => {
-      // The server holds a body to the length it announced.
+      // Node.js ensures that a body has its announced length.
       if (Number.isNaN(announced)) return readChunks(request, limitBytes, share);
       share.add(announced);
       return new Uint8Array(await request.arrayBuffer());
@@ -124,13 +131,17 @@ function receive(
 }
 
 const tooSlow = (seconds: number) =>
-  new Problem("too-slow", `A body has to arrive within ${seconds} seconds.`, {
-    // The rest of it will not be read.
-    headers: { Connection: "close" },
-  });
+  new Problem(
+    "too-slow",
+    `The body must arrive within ${seconds} seconds. Send the request again.`,
+    {
+      // The rest of the body is not read.
+      headers: { Connection: "close" },
+    },
+  );
 
 const tooLarge = (limitBytes: number) =>
-  new Problem("body-too-large", `Send at most ${limitBytes} bytes.`);
+  new Problem("body-too-large", `Send a body of at most ${limitBytes} bytes.`);
 
 async function readChunks(
   request: Request,
@@ -154,7 +165,7 @@ function decode(bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes);
   } catch {
-    throw new Problem("malformed-json", "The body is not valid UTF-8.");
+    throw new Problem("malformed-json", "The body is not valid UTF-8. Send JSON in UTF-8.");
   }
 }
 

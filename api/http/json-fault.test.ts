@@ -18,7 +18,7 @@ describe("locateJsonFault", () => {
     expect(locateJsonFault(text)).toEqual({ line, column, expected });
   });
 
-  it("points at the damage in any document that one character was cut out of, and never past it by mistake", () => {
+  it("points into any document that one character was removed from, and never past its end", () => {
     fc.assert(
       fc.property(fc.json({ maxDepth: 4 }), fc.nat(), (json, position) => {
         const cut = position % json.length;
@@ -35,7 +35,7 @@ describe("locateJsonFault", () => {
     );
   });
 
-  it("needs no stack for deep nesting", () => {
+  it("does not overflow the stack for deep nesting", () => {
     expect(locateJsonFault("[".repeat(200_000))).toMatchObject({ column: 200_001 });
   });
 });

@@ -1,19 +1,19 @@
-/** Where a text stops being JSON, counted from 1, and what should stand there. */
+/** The place where a text stops being JSON, counted from 1, and what is expected there. */
 export interface JsonFault {
   line: number;
   column: number;
   expected: string;
 }
 
-// Scalars and punctuation of RFC 8259, each tried at one place of the text.
+// Tokens of RFC 8259, each matched at one place of the text.
 const space = /[ \t\n\r]*/y;
 // oxlint-disable-next-line no-control-regex
 const string = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 const scalar = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])|(?:true|false|null)(?!\w)/y;
 
 /**
- * Finds the fault in a text that `JSON.parse` refused: its own message names a place only sometimes. Takes time in
- * proportion to the text, and no stack.
+ * Finds the fault in a text that `JSON.parse` refused, whose own message names a place only sometimes. It takes time in proportion to
+ * the length of the text, and does not recurse.
  */
 export function locateJsonFault(text: string): JsonFault {
   let at = 0;
@@ -36,7 +36,7 @@ export function locateJsonFault(text: string): JsonFault {
     return { line: before.length, column: before.at(-1)!.length + 1, expected };
   };
 
-  /** After `{` or `,`: a key and its colon. Returns what is missing. */
+  /** Takes a key and its colon, after `{` or `,`. Returns what is missing, or null. */
   const takeKey = (): string | null => {
     take(space);
     if (!take(string))

@@ -7,35 +7,35 @@ import { createGatherer } from "../../lib/gathering.ts";
 
 /** The caller of a request. */
 export interface Caller {
-  /** Public id of the key, `bootstrap` for the one of the configuration, or `recipient`: what stands in the audit trail and in logs. */
+  /** The id in the audit trail and in logs: the public id of the key, `bootstrap` for the configured key, or `recipient`. */
   id: string;
-  /** The scope of rate limits and Idempotency-Keys: that id, or a recipient's. */
+  /** The scope of rate limits and Idempotency-Keys: the id of the key, or the public id of the recipient. */
   scope: string;
   /** Null for a recipient, who has no role. */
   role: Role | null;
-  /** What the key is narrowed to; null: nothing but its role. */
+  /** The scopes that the key is limited to; null if only its role limits it. */
   scopes: readonly Scope[] | null;
-  /** Null where the limit of the configuration holds. */
+  /** Null if the configured limit applies. */
   requestsPerMinute: number | null;
 }
 
-/** How long a caller is cached: processes other than the one that revoked a key refuse it at the latest after so long. */
+/** How long a caller is cached. This is also how long other processes may accept a key that has been revoked. */
 const cacheMs = 2_000;
 const maxCached = 10_000;
-/** Secrets that no key has are remembered apart, so that they push no caller out of the cache. */
+/** Unknown secrets that are cached. They have a cache of their own, so that they displace no caller. */
 const maxRefused = 1_000;
 const lastUsedEveryMs = 60_000;
-/** Secrets that are looked up by one statement. There is one such statement under way at most, whoever makes secrets up. */
-const lookedUpTogether = 500;
+/** Secrets that one statement looks up. Only one such statement runs at a time, so that invented secrets cannot occupy the database. */
+const lookupBatchSize = 500;
 
 const secretBytes = 32;
 const prefixLength = 12;
 const secretForm = /^tdg_[\w-]{43}$/;
 
-/** Keys are random and long, so that a plain hash of one cannot be turned back. */
+/** Hashes a secret. Secrets are long and random, so that a plain hash cannot be reversed. */
 const hashSecret = (secret: string) => createHash("sha256").update(secret).digest();
 
-/** A fresh secret, to be shown once; what is kept of it is its prefix and its hash. */
+/** Makes a new secret, which is shown only once. Its prefix and its hash are stored. */
 export function newSecret(): { secret: string; prefix: string; hash: Uint8Array<ArrayBuffer> } {
   const secret = `tdg_${randomBytes(secretBytes).toString("base64url")}`;
   return {
@@ -50,11 +50,11 @@ interface CachedCaller {
   until: number;
 }
 
-/** Finds the caller of a secret. There is one in an API process. */
+/** Finds the callers of secrets. An API process has one keyring. */
 export interface Keyring {
-  /** Null for a secret that no key has, or that is no longer good. */
+  /** Finds the caller of a secret; null if no key has it, or the key has expired or been revoked. */
   findCaller(secret: string): Promise<Caller | null>;
-  /** Empties the cache, for a key was changed. */
+  /** Empties the cache. To be called after a key has been changed. */
   clear(): void;
 }
 
@@ -73,9 +73,8 @@ const findSql = `
   WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)`;
 
 /**
- * Callers are cached for `cacheMs`, so that most requests cost no look-up. Whether a key is good is decided by
- * a unique index over hashes, and for the configuration's key by a comparison in constant time: neither tells how much of
- * a secret was right.
+ * Creates a keyring. It caches callers for `cacheMs`, so that most requests need no look-up. A unique index over hashes finds the key of
+ * a secret, and the configured key is compared in constant time: neither reveals how much of a secret is right.
  */
 export function createKeyring({
   pool,
@@ -88,14 +87,14 @@ export function createKeyring({
 }): Keyring {
   const bootstrapHash = hashSecret(bootstrapKey);
   const cache = new Map<string, CachedCaller>();
-  /** Until when a secret is refused without being looked up, the oldest first. */
+  /** Until when an unknown secret is refused without a look-up, by its hash, the oldest first. */
   const refused = new Map<string, number>();
   const usedAt = new Map<string, number>();
 
   function recordUse(id: string, now: Date): void {
     if (now.getTime() - (usedAt.get(id) ?? 0) < lastUsedEveryMs) return;
     usedAt.set(id, now.getTime());
-    // A use that could not be noted is no reason to refuse it.
+    // A request is not refused because its use of the key could not be recorded.
     pool
       .query({
         name: "note-key-use",
@@ -120,11 +119,11 @@ export function createKeyring({
     doTogether: readKeys,
     doApart: async (name) => (await readKeys([name]))[0]!,
     isOneItemsFault: () => false,
-    most: lookedUpTogether,
+    most: lookupBatchSize,
     atOnce: 1,
   });
 
-  function keepOut(name: string, until: number): null {
+  function cacheRefusal(name: string, until: number): null {
     refused.delete(name);
     refused.set(name, until);
     if (refused.size > maxRefused) refused.delete(refused.keys().next().value!);
@@ -145,13 +144,13 @@ export function createKeyring({
       const until = now.getTime() + cacheMs;
       if (!row) {
         cache.delete(name);
-        return keepOut(name, until);
+        return cacheRefusal(name, until);
       }
       recordUse(row.id, now);
       const { role, scopes, requestsPerMinute } = row;
       const id = publicId("apiKey", row.id);
-      const narrowed = scopes.length > 0 ? scopes : null;
-      const caller: Caller = { id, scope: id, role, scopes: narrowed, requestsPerMinute };
+      const limitedTo = scopes.length > 0 ? scopes : null;
+      const caller: Caller = { id, scope: id, role, scopes: limitedTo, requestsPerMinute };
       if (cache.size >= maxCached) cache.clear();
       cache.set(name, { caller, until });
       return caller;

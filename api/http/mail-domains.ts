@@ -1,7 +1,10 @@
 import { type EmailIdentity, isAllowedIdentity } from "../../domain/email-identity.ts";
 import { invalid } from "./problem.ts";
 
-/** Throws the problem of an identity whose mails would be from a domain that is not the installation's. `field`: where it is given. */
+/**
+ * Throws a problem if a sender's address is not at a domain of the installation.
+ * @param field the JSON pointer of the identity in the body
+ */
 export function refuseForeignSender(
   identity: EmailIdentity,
   { mailDomains }: { mailDomains: readonly string[] },
@@ -12,7 +15,7 @@ export function refuseForeignSender(
     {
       in: "body",
       field: `${field}/fromAddress`,
-      message: `must be at ${mailDomains.join(" or ")}: other domains are allowed by MAIL_FROM_DOMAINS`,
+      message: `must be at ${mailDomains.join(" or ")}: MAIL_FROM_DOMAINS allows further domains`,
     },
   ]);
 }

@@ -4,22 +4,22 @@ import type { ProblemKind } from "./problem-kinds.ts";
 import type { RouteClassName } from "./route-classes.ts";
 import type { WakeTarget } from "../wakes.ts";
 
-/** The metrics of the API. No label can hold what a caller made up: their values are known beforehand, and few. */
+/** The metrics of the API. No label has a value that a caller chooses: the values of all labels are fixed, and few. */
 export interface ApiMetrics {
   readonly registry: Registry;
-  /** Counts and times an answer. `route` is the pattern of the route. */
+  /** Counts an answer and records its duration. `route` is the pattern of the route. */
   recordAnswer(request: { method: string; route: string; status: number; seconds: number }): void;
   /** Counts an answer that is a problem. */
   recordProblem(kind: ProblemKind): void;
   recordWake(target: WakeTarget, outcome: "sent" | "failed"): void;
   watchPool(name: string, pool: ConnectionCounts): void;
-  /** Shows how many requests of a class are under way, and wait to be. */
+  /** Shows how many requests of a class are in progress, and how many wait for their turn. */
   watchTurns(name: RouteClassName, turns: { underWay: number; waiting: number }): void;
-  /** Sets how many deliveries may be due and unsent, and be for later, to be compared with those that are. */
+  /** Sets the limits of deliveries that are due and unsent, or for later, so that they can be compared with the actual numbers. */
   setLimits(limits: { maxUnsent: number; maxScheduled: number }): void;
 }
 
-/** The problems that stand for a limit that was reached, and the name of that limit. */
+/** The kinds of problem that mean a limit was reached, with the name of the limit. */
 const limits: Partial<Record<ProblemKind, string>> = {
   "too-many-requests": "requests",
   "too-many-unsent": "unsent",
@@ -53,14 +53,14 @@ export function createApiMetrics(registry = new Registry()): ApiMetrics {
   });
   const refusals = new Counter({
     name: "tidings_requests_refused_total",
-    help: "Requests refused by a limit: of requests a minute or of one caller's under way, of unsent deliveries, of scheduled ones, of the body's size, of the time it takes, of what is under way",
+    help: "Requests refused by a limit: on requests (per minute, or of one caller at once), unsent or scheduled deliveries, body size, time to receive the body, or requests under way",
     labelNames: ["limit"],
     registers,
   });
   for (const limit of Object.values(limits)) refusals.inc({ limit }, 0);
   const wakes = new Counter({
     name: "tidings_wakes_total",
-    help: "Wakes of workflows; the relay makes good for those that failed",
+    help: "Wakes of workflows, by target and outcome; the relay makes up for failed ones",
     labelNames: ["target", "outcome"],
     registers,
   });
@@ -80,7 +80,7 @@ export function createApiMetrics(registry = new Registry()): ApiMetrics {
   const watched = new Map<RouteClassName, { underWay: number; waiting: number }>();
   new Gauge({
     name: "tidings_http_requests_open",
-    help: "Requests by the class of their route that are under way, or wait for their turn",
+    help: "Requests that are in progress or wait for their turn, by class of route",
     labelNames: ["class", "state"],
     registers,
     collect() {

@@ -6,8 +6,8 @@ import { byCreation, type Sortable } from "./pages.ts";
 import { invalid } from "./problem.ts";
 
 /**
- * How a page of a list is read. A list is sorted by one field, with the id to break ties, so that its order is stable; a
- * cursor says what the page before ended with, so that no row is passed over or repeated when rows come and go.
+ * The query of a page. A list is sorted by one field, and by id where that is equal, so that its order is stable. A cursor holds the
+ * position of the last row of the previous page, so that no row is skipped or repeated when rows are added or removed.
  */
 interface PageRequest {
   limit: number;
@@ -20,14 +20,14 @@ interface Page<Item> {
   nextCursor: string | null;
 }
 
-/** What Prisma's `findMany` needs to find the rows of a page; `filterBy` adds the filters of the list. */
+/** The arguments of Prisma's `findMany` that find the rows of a page. `filterBy` adds the filters of the list. */
 interface PrismaPage {
   where: Record<string, never>;
   orderBy: { id: "asc" | "desc" }[];
   take: number;
 }
 
-/** Reads a page through Prisma. Throws the problem of a cursor that is not of this list. */
+/** Reads a page through Prisma. Throws a problem if the cursor belongs to another list. */
 export async function readPage<Row extends { id: string }, Item>(
   query: PageRequest,
   fields: Sortable,
@@ -37,13 +37,13 @@ export async function readPage<Row extends { id: string }, Item>(
   return toPage(query, fields, await find(toPrismaPage(locatePage(query, fields))), toItem);
 }
 
-/** How many rows of a long page are read at once, and the length as JSON at which it ends. */
+/** How many rows of a long page are read at once, and the length of its JSON, in characters, at which it ends. */
 const longPart = 25;
 const longPage = 4_000_000;
 
 /**
- * As `readPage`, for items of which each may be as long as a body may be: reads the page in parts, and ends it once it is
- * long itself. Then it has fewer items than its limit, and a cursor to the others.
+ * Reads a page as `readPage` does, for items that may each be as long as a request body. It reads the page in parts and ends it
+ * when it is too long. The page then has fewer items than its limit, and a cursor to the others.
  */
 export async function readLongPage<Row extends { id: string }, Item>(
   query: PageRequest,
@@ -66,7 +66,7 @@ export async function readLongPage<Row extends { id: string }, Item>(
   }
 }
 
-/** Where a page begins in a list sorted by `field`, and by id where that is the same: at most `take` rows, beyond `after`. */
+/** The position of a page in a list sorted by `field`, and by id where that is equal: at most `take` rows, beyond `after`. */
 export interface PagePosition {
   field: string;
   kind: Sortable[string];
@@ -75,7 +75,7 @@ export interface PagePosition {
   take: number;
 }
 
-/** As `readPage`, by a statement of SQL that reads the rows beyond a position. */
+/** Reads a page as `readPage` does, with a function that reads the rows beyond a position with SQL. */
 export async function readSqlPage<Row extends { id: string }, Item>(
   query: PageRequest,
   fields: Sortable,
@@ -92,7 +92,7 @@ export interface Part {
   take: number;
 }
 
-/** As `readSqlPage`, for a list in the order of creation: its rows may be read before what is shown of them is. */
+/** Reads a page as `readSqlPage` does, of a list in the order of creation. */
 export async function readPageByCreation<Row extends { id: string }, Item>(
   query: PageRequest,
   read: (part: Part) => Promise<readonly Row[]>,
@@ -106,7 +106,7 @@ export async function readPageByCreation<Row extends { id: string }, Item>(
   );
 }
 
-/** Where a page begins that a query asks for. It takes one row more than its limit, which tells whether another follows. */
+/** Finds the position of the page that a query asks for. It takes one row more than the limit, which shows whether another page follows. */
 function locatePage({ limit, cursor, sort }: PageRequest, fields: Sortable): PagePosition {
   const field = sort.replace(/^-/, "");
   const kind = fields[field]!;
@@ -127,7 +127,7 @@ function toPrismaPage({ field, kind, after, direction, take }: PagePosition): Pr
       : kind === "creation"
         ? { id: { [beyond]: after.id } }
         : {
-            // The first bounds the index scan, which the second alone would not.
+            // This condition bounds the index scan; OR alone would not.
             [field]: { [`${beyond}e`]: after.value },
             OR: [
               { [field]: { [beyond]: after.value } },
@@ -136,11 +136,11 @@ function toPrismaPage({ field, kind, after, direction, take }: PagePosition): Pr
           };
   const orderBy =
     kind === "creation" ? [{ id: direction }] : [{ [field]: direction }, { id: direction }];
-  // The names of fields are those of the model that the caller reads, which a type cannot follow.
+  // The fields are those of the model that the caller reads, which the types do not express.
   return { where, orderBy, take } as PrismaPage;
 }
 
-/** Makes the page of up to one row more than its limit. */
+/** Makes a page of its rows, which are at most one more than its limit. */
 function toPage<Row extends { id: string }, Item>(
   { limit, sort }: PageRequest,
   fields: Sortable,
@@ -158,7 +158,7 @@ function toPage<Row extends { id: string }, Item>(
   };
 }
 
-/** What a cursor holds for each kind of field: the sort, the value of its field, and the id. */
+/** The schemas of cursors by kind of field: the sort, the value of its field, and the id. */
 const positions = {
   creation: z.tuple([z.string(), z.null(), z.uuid()]),
   text: z.tuple([z.string(), text(500, 0), z.uuid()]),
@@ -172,38 +172,38 @@ function formatCursor(sort: string, value: unknown, id: string): string {
 
 function parseCursor(cursor: string, sort: string, kind: Sortable[string]) {
   try {
-    const [of, value, id] = positions[kind].parse(
+    const [cursorSort, value, id] = positions[kind].parse(
       JSON.parse(Buffer.from(cursor, "base64url").toString("utf8")),
     );
-    if (of === sort) return { value, id };
+    if (cursorSort === sort) return { value, id };
   } catch {
-    // Answered below, as every other fault of a cursor is.
+    // The problem below covers every fault of a cursor.
   }
   throw invalid([
     {
       in: "query",
       field: "cursor",
-      message: "must be the nextCursor of a page before, with the same sort",
+      message: "must be the nextCursor of the previous page, with the same sort",
     },
   ]);
 }
 
-/** Joins the filters of a list with the place of its page by AND. */
+/** Joins the filters of a list with the position of its page by AND. */
 export function filterBy<Filters extends object[]>(page: PrismaPage, ...filters: Filters) {
   return { ...page, where: { AND: [page.where, ...filters] } };
 }
 
-/** A Prisma filter for texts that hold this part, in any case. */
+/** Makes a Prisma filter for texts that contain this part, without regard to case. */
 export function matchText(part: string) {
   return { contains: literalPattern(part), mode: "insensitive" as const };
 }
 
-/** A Prisma filter for rows whose key or name holds this part, in any case. */
+/** Makes a Prisma filter for rows whose key or name contains this part, without regard to case. */
 export const filterByKeyOrName = (part: string) => ({
   OR: [{ key: matchText(part) }, { name: matchText(part) }],
 });
 
-/** A Prisma filter by time of creation, with which ids begin: so it bounds the scan of a list in their order. */
+/** Makes a Prisma filter by time of creation. It compares ids, which begin with that time, so that it bounds the index scan of a list. */
 export function filterByCreation({
   createdFrom,
   createdBefore,

@@ -1,20 +1,21 @@
 import { z } from "@hono/zod-openapi";
 import { instant } from "../../domain/time/instant.ts";
 
-/** How the query of a list, and the page that answers it, look in every resource. page-reading.ts reads the page. */
+// The schemas of the query of a list, and of its pages, for every resource. page-reading.ts reads the pages.
+
 const maxPage = 200;
 
-/** The cursor of a list with the newest first. */
+/** The cursor of a list with the newest item first. */
 const exampleCursor =
   "WyItY3JlYXRlZEF0IixudWxsLCIwMTkzNDdiNC0zMzJjLTc2NGYtOGIxZC1jNzVkYjM1MmQyZmQiXQ";
 
-/** Fields a list may be sorted by, and what each holds. None of them is ever null. */
+/** Fields that a list may be sorted by, with their kinds. None of them is ever null. */
 export type Sortable = Record<string, "creation" | "text" | "instant" | "number">;
 
 /** Ids begin with the time of creation (UUIDv7), so that a list in the order of ids is in the order of creation. */
 export const byCreation = { createdAt: "creation" } as const satisfies Sortable;
 
-/** The part of a list's query that all lists share. The newest item is first unless the caller says otherwise. */
+/** Makes the query parameters that all lists share. By default the newest item comes first. */
 export function pageQuery<const Fields extends Sortable>(fields: Fields, preset = "-createdAt") {
   const sorts = Object.keys(fields).flatMap((field) => [field, `-${field}`]);
   return {
@@ -24,19 +25,22 @@ export function pageQuery<const Fields extends Sortable>(fields: Fields, preset 
       .min(1)
       .max(maxPage)
       .default(50)
-      .openapi({ description: "Items of a page, at most", example: 50 }),
+      .openapi({ description: "The largest number of items in a page", example: 50 }),
     cursor: z.string().max(1_000).optional().openapi({
-      description: "nextCursor of the page before, with the same sort",
+      description: "The `nextCursor` of the previous page, with the same `sort` and filters",
       example: exampleCursor,
     }),
     sort: z
       .enum(sorts as [string, ...string[]])
       .default(preset)
-      .openapi({ description: "A minus sign before it: the last first", example: preset }),
+      .openapi({
+        description: "The field to sort by; a minus sign before it reverses the order",
+        example: preset,
+      }),
   };
 }
 
-/** A parameter that takes one or several values of a set, separated by commas. */
+/** Makes the schema of a parameter that takes one or several values of a set, separated by commas. */
 export function oneOrMore<const Values extends readonly [string, ...string[]]>(values: Values) {
   type Value = Values[number];
   return z
@@ -55,12 +59,12 @@ export function oneOrMore<const Values extends readonly [string, ...string[]]>(v
       type: "array",
       items: { type: "string", enum: [...values] },
       minItems: 1,
-      description: "One or several, separated by commas",
+      description: "One or several of these values, separated by commas",
       param: { style: "form", explode: false },
     });
 }
 
-// Not `openapi`, which schemas lack that were made before the generator was loaded.
+// This is not `openapi`, because schemas that were made before the generator was loaded lack that method.
 const instantParameter = instant.meta({
   type: "string",
   format: "date-time",
@@ -69,19 +73,23 @@ const instantParameter = instant.meta({
 
 /** Parameters that filter a list by time of creation. */
 export const createdBetween = {
-  createdFrom: instantParameter.optional().openapi({ description: "Not before" }),
-  createdBefore: instantParameter.optional().openapi({ description: "Before" }),
+  createdFrom: instantParameter
+    .optional()
+    .openapi({ description: "Only items created at this time or later" }),
+  createdBefore: instantParameter
+    .optional()
+    .openapi({ description: "Only items created before this time" }),
 };
 
-/** The schema of a page of a list. */
+/** Makes the schema of a page of a list. */
 export const pageOf = <Item extends z.ZodType>(item: Item) =>
   z.object({
     items: z.array(item),
     nextCursor: z.string().nullable().openapi({
-      description: "Null on the last page",
+      description: "Send it as `cursor` to get the next page; null on the last page",
       example: exampleCursor,
     }),
   });
 
-/** Restores a plus sign, as of a telephone number, which a query that does not encode it turns into a space. */
+/** Restores the plus sign of a telephone number, which becomes a space in a query that does not encode it. */
 export const withPlus = (given: string) => given.replace(/^ (?=\d)/, "+");

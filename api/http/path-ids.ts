@@ -2,9 +2,9 @@ import { z } from "@hono/zod-openapi";
 import { type IdKind, idPrefixes, parsePublicId } from "../../domain/ids.ts";
 import { notFound } from "./problem.ts";
 
-/** The nouns by which callers know the things whose ids stand in paths. */
+/** The nouns for resources whose ids occur in paths, as messages name them. */
 const nouns = {
-  apiKey: "key",
+  apiKey: "API key",
   campaign: "campaign",
   delivery: "delivery",
   group: "group",
@@ -14,21 +14,23 @@ const nouns = {
 
 type Referred = keyof typeof nouns;
 
-/** An id for examples. */
+/** Makes an id for examples. */
 export const exampleIdOf = (kind: IdKind) => `${idPrefixes[kind]}_01jd3v8qyee7fr8xmcsnh5hbcd`;
 
-/** The parameters of a route whose path holds the id of one thing. What is not an id is answered like an unknown one: 404. */
+/** Makes the parameters of a route whose path contains an id. A malformed id is accepted here, and gets the same 404 as an unknown one. */
 export const idParams = (kind: Referred) =>
   z.object({
-    id: z.string().openapi({ description: `Of a ${nouns[kind]}`, example: exampleIdOf(kind) }),
+    id: z
+      .string()
+      .openapi({ description: `The id of the ${nouns[kind]}`, example: exampleIdOf(kind) }),
   });
 
-/** The UUID of a thing named in a path; throws the 404 of what cannot be the id of one. */
+/** Reads an id in a path as a UUID. Throws a 404 if it is malformed. */
 export function readPathId(kind: Referred, reference: string): string {
   return parsePublicId(kind, reference) ?? throwNotFound(kind);
 }
 
-/** Throws the 404 of a thing that there is not. */
+/** Throws a 404, because no resource of this kind has the id in the path. */
 export function throwNotFound(kind: Referred): never {
   throw notFound(nouns[kind]);
 }

@@ -8,7 +8,7 @@ interface PoolOptions {
   logger: Logger;
 }
 
-/** How many of the connections of a process each use has, of which none takes another's. */
+/** The number of connections of each pool of a process. No pool takes connections of another. */
 interface ConnectionShares {
   accept: number;
   lookup: number;
@@ -18,8 +18,9 @@ interface ConnectionShares {
 }
 
 /**
- * Shares out at least five connections: a quarter for accepting, which needs no more, for what comes in together is written together; an eighth
- * for what that looks up; a sixth for those without a key; the rest for all else, half of it through Prisma.
+ * Divides at least five connections between the pools. A quarter is for accepting, which needs no more because notifications that come
+ * in together are written together; an eighth for look-ups; a sixth for callers without a key; the rest for everything else, half of
+ * that through Prisma.
  */
 export function shareConnections(connections: number): ConnectionShares {
   const part = (share: number) => Math.max(1, Math.floor(connections * share));
@@ -31,13 +32,13 @@ export function shareConnections(connections: number): ConnectionShares {
 
 const sessionSettings = "-c TimeZone=UTC -c jit=off";
 
-/** The pool for what has to be fast, or is planned anew for each request: without what a client in between costs or does. */
+/** Creates the pool for statements that must be fast, or must be planned for each request: without the overhead of Prisma. */
 export const createPool = (options: PoolOptions): Pool =>
   openApiPool(options, sessionSettings, 10_000);
 
 /**
- * The pool of the statement that accepts, which nothing else takes a connection of. It is planned once a connection, for that takes
- * longer than to execute it, and finds rows by index whatever the statistics of a table say that has grown since.
+ * Creates the pool of the statement that accepts notifications; nothing else uses it. Each connection plans the statement once, because
+ * planning takes longer than executing. The plan uses indexes, even if the statistics still describe a table as small.
  */
 export const createAcceptPool = (options: PoolOptions): Pool =>
   openApiPool(
@@ -46,11 +47,11 @@ export const createAcceptPool = (options: PoolOptions): Pool =>
     15_000,
   );
 
-/** The pool of what is looked up to let a request in and to accept: little, and by index, and nothing that waits. */
+/** Creates the pool of look-ups for authentication and for accepting. They are short, use an index, and never wait for a lock. */
 export const createLookupPool = (options: PoolOptions): Pool =>
   openApiPool(options, sessionSettings, 5_000);
 
-/** The pool of routes that need no key. What they wait for is somebody's own message: they wait for it shortly. */
+/** Creates the pool of routes that need no key. They may wait briefly for the lock of the delivery that the link belongs to. */
 export const createPublicPool = (options: PoolOptions): Pool =>
   openApiPool(options, `${sessionSettings} -c lock_timeout=2s`, 5_000);
 

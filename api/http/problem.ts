@@ -3,28 +3,28 @@ import type { Context } from "hono";
 import type { ApiEnv } from "./context.ts";
 import { type ProblemKind, problemTitles } from "./problem-kinds.ts";
 
-/** Where in a request a fault is, and how to correct it. */
+/** A fault of a request: its place, and how to correct it. */
 export interface FieldError {
   in: "body" | "query" | "path" | "header";
-  /** A JSON pointer (RFC 6901) into the body, empty for the body itself; elsewhere the name of the parameter. */
+  /** In the body a JSON pointer (RFC 6901), empty for the body itself; otherwise the name of the parameter. */
   field: string;
   message: string;
 }
 
-/** Faults that an answer lists. All others are counted. */
+/** The number of faults that a problem lists. Further faults are counted. */
 const mostErrors = 100;
 
-/** The `type` of problem details, by which callers tell kinds apart. */
+/** Makes the `type` of a problem, by which callers distinguish kinds. */
 export const problemType = (kind: ProblemKind) => `urn:tidings:problem:${kind}`;
 
-/** An answer other than the expected one. It may be thrown anywhere in a request, whose transaction is then rolled back. */
+/** An error that becomes a problem response (RFC 9457). It may be thrown anywhere in a request, whose transaction is then rolled back. */
 export class Problem extends Error {
   override name = "Problem";
   readonly kind: ProblemKind;
   readonly errors: readonly FieldError[];
   readonly headers: Readonly<Record<string, string>>;
 
-  /** `detail` is shown to the caller. */
+  /** @param detail tells the caller what is wrong, and what to do about it */
   constructor(
     kind: ProblemKind,
     detail: string,
@@ -39,7 +39,7 @@ export class Problem extends Error {
     this.headers = headers;
   }
 
-  /** Makes the answer of RFC 9457. It keeps the headers that middleware has set. */
+  /** Makes the response of RFC 9457. It keeps the headers that middleware has set. */
   toResponse(c: Context<ApiEnv>): Response {
     const [status, title] = problemTitles[this.kind];
     c.set("problem", this.kind);
@@ -60,20 +60,24 @@ export class Problem extends Error {
   }
 }
 
-/** The problem of a request that is well-formed and cannot be done as it stands; each error names a field and its correction. */
+/** Makes the problem of a request that is well-formed but not valid. Each error names a field and its correction. */
 export function invalid(errors: readonly FieldError[]): Problem {
   const [first] = errors;
   return new Problem(
     "invalid",
     errors.length === 1 && first
       ? `${first.field || `the ${first.in}`}: ${first.message}`
-      : `${errors.length} faults, ${errors.length > mostErrors ? `the first ${mostErrors} of them ` : ""}listed in errors`,
+      : `The request has ${errors.length} faults. See errors${errors.length > mostErrors ? `, which lists the first ${mostErrors}` : ""}.`,
     { errors },
   );
 }
 
-export function notFound(what: string, named: "id" | "key" | "name" | "number" = "id"): Problem {
-  return new Problem("not-found", `There is no ${what} of that ${named}.`);
+/** Makes the problem of a resource that does not exist. `noun` names its kind, and `reference` what the caller identified it by. */
+export function notFound(
+  noun: string,
+  reference: "id" | "key" | "name" | "number" = "id",
+): Problem {
+  return new Problem("not-found", `There is no ${noun} with this ${reference}.`);
 }
 
 /** Formats a path of keys as a JSON pointer. */
@@ -85,22 +89,23 @@ export function jsonPointer(path: readonly PropertyKey[]): string {
 export const problemDetails = z
   .object({
     type: z.string().openapi({
-      description: "`urn:tidings:problem:` and the kind of the problem: to be told apart by",
+      description: "Identifies the kind of problem: `urn:tidings:problem:` and its name",
       example: problemType("not-found"),
     }),
     title: z.string().openapi({ example: problemTitles["not-found"][1] }),
     status: z.number().int().openapi({ example: 404 }),
-    detail: z
-      .string()
-      .optional()
-      .openapi({ description: "What to do about it", example: "There is no campaign of that id." }),
+    detail: z.string().optional().openapi({
+      description: "What is wrong, and what to do about it",
+      example: "There is no campaign with this id.",
+    }),
     requestId: z.string().openapi({ example: "0b9ff0a1-6c0e-4f43-9d4b-53c3c1a3a2ab" }),
     errors: z
       .array(
         z.object({
           in: z.enum(["body", "query", "path", "header"]),
           field: z.string().openapi({
-            description: "In the body a JSON pointer, empty for the whole; else a parameter's name",
+            description:
+              "In the body a JSON pointer, empty for the whole body; otherwise the name of the parameter",
             example: "/template/key",
           }),
           message: z.string().openapi({ example: "is required: a string" }),
@@ -108,12 +113,12 @@ export const problemDetails = z
       )
       .optional()
       .openapi({
-        description: `Each fault of the request, and its mend: the first ${mostErrors} of them`,
+        description: `The first ${mostErrors} faults of the request, and how to correct each`,
       }),
     moreErrors: z
       .number()
       .int()
       .optional()
-      .openapi({ description: "How many faults there are beside those", example: 12 }),
+      .openapi({ description: "The number of further faults", example: 12 }),
   })
   .openapi("Problem");

@@ -5,8 +5,9 @@ import { Problem } from "./problem.ts";
 const windowMs = 60_000;
 
 /**
- * Counts the requests of each key, and of each recipient, in windows of a minute that begin with its first request, in this
- * process. Every answer to a caller says how many are left, in the headers of draft-ietf-httpapi-ratelimit-headers-07; past the limit it is a 429.
+ * Limits the requests of each key, and of each recipient, in this process. They are counted in windows of a minute that begin with a
+ * request. Every response to an authenticated caller has the headers of draft-ietf-httpapi-ratelimit-headers-07. Beyond the limit it
+ * is a 429.
  */
 export function limitRequests({ requestsPerMinute }: { requestsPerMinute: number }) {
   return rateLimiter<ApiEnv>({
@@ -19,7 +20,7 @@ export function limitRequests({ requestsPerMinute }: { requestsPerMinute: number
       const limit = c.get("caller").requestsPerMinute ?? requestsPerMinute;
       throw new Problem(
         "too-many-requests",
-        `You may make ${limit} requests a minute. Retry-After says when there is room again.`,
+        `You may send ${limit} requests a minute. Retry-After says in how many seconds you may send the next one.`,
       );
     },
   });

@@ -10,10 +10,10 @@ import type { ProblemKind } from "./problem-kinds.ts";
 
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
-/** Machines request these routes all the time, so that they are logged at debug level. */
+/** Routes that monitoring requests all the time. They are logged at debug level. */
 export const probes = new Set(["/healthz", "/readyz", "/metrics"]);
 
-/** Describes a request for logs and metrics: by the pattern of its route and not its path, for external ids are often addresses. */
+/** Describes a request for logs and metrics by the pattern of its route, not by its path, because external ids are often addresses. */
 export function describeRequest(c: Context<ApiEnv>): { method: string; route: string } {
   const route = routePath(c, -1);
   const { method } = c.req;
@@ -24,7 +24,7 @@ export function describeRequest(c: Context<ApiEnv>): { method: string; route: st
   };
 }
 
-/** Of requests that a limit or the lack of a key refused, so many are logged one by one in each window; the others are counted. */
+/** The number of refused requests that are logged one by one in each window. Further ones are counted. */
 const refusalsLogged = 20;
 const refusalWindowMs = 10_000;
 const refusals: readonly (ProblemKind | undefined)[] = [
@@ -35,7 +35,10 @@ const refusals: readonly (ProblemKind | undefined)[] = [
   "misdirected",
 ];
 
-/** Says of each refusal whether it may have a line of its own. Those that may not are told together, so that nobody fills the disk. */
+/**
+ * Makes a function that counts a refusal and returns whether it may have a log line of its own. The others are logged as one number at
+ * the end of the window, so that no caller can fill the disk.
+ */
 function createRefusalCounter(logger: Pick<Logger, "info">) {
   let inWindow = 0;
   return (): boolean => {
@@ -44,15 +47,16 @@ function createRefusalCounter(logger: Pick<Logger, "info">) {
       setTimeout(() => {
         const more = inWindow - refusalsLogged;
         inWindow = 0;
-        if (more > 0) logger.info({ requests: more }, "refused, beside those that were logged");
+        if (more > 0) logger.info({ requests: more }, "refused further requests");
       }, refusalWindowMs).unref();
     return inWindow <= refusalsLogged;
   };
 }
 
 /**
- * Gives every request an id (its own if that is a plain one) and its caller's address, and logs and counts the request once it is
- * answered. No answer is kept by a browser or a proxy, or taken for another type, unless its route says so.
+ * Gives every request an id (the one that was sent, if it is well-formed) and its caller's address, and logs and counts the request when
+ * it has been answered. Its headers keep browsers and proxies from storing the response or guessing its type, unless the route
+ * overrides them.
  */
 export function logRequests({
   logger,
@@ -69,7 +73,7 @@ export function logRequests({
     const requestId = given !== undefined && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
     c.set("requestId", requestId);
     c.set("address", findAddress(c, config.trustedProxies));
-    // Before the answer is there: a header that is added to one has it made anew, and sent in pieces.
+    // Set before the response exists: Hono would rebuild a response that a header is added to, and send it in chunks.
     c.header("X-Request-Id", requestId);
     c.header("Cache-Control", "no-store");
     c.header("X-Content-Type-Options", "nosniff");
@@ -80,7 +84,7 @@ export function logRequests({
     const { method, route } = describeRequest(c);
     const problem = c.get("problem");
     const traceId = c.get("traceId");
-    // A public route has no caller, nor has a request that was not authenticated.
+    // The request has no caller if the route is public or authentication failed.
     const caller = (c.get("caller") as { id: string } | undefined)?.id ?? null;
     metrics.recordAnswer({ method, route, status, seconds: ms / 1_000 });
     if (problem) metrics.recordProblem(problem);

@@ -15,14 +15,14 @@ import { createMiddleware } from "hono/factory";
 import type { ApiEnv } from "./context.ts";
 import { describeRequest, probes } from "./request-logging.ts";
 
-/** Takes only the ids of what a caller may send along: tracestate and baggage may hold anything, and would end in histories. */
+/** Reads only traceparent, which consists of ids: a caller could write anything into tracestate and baggage, and it would end up in workflow histories. */
 const idsOnly = {
   get: (carrier: string | undefined, name: string) =>
     name === "traceparent" ? carrier : undefined,
   keys: () => ["traceparent"],
 };
 
-/** A span for each request, named by its method and route, in the trace of the caller where it names one (W3C traceparent). */
+/** Makes a span for each request, named after its method and route. It belongs to the caller's trace if the request names one (W3C traceparent). */
 export function traceRequests() {
   const tracer = trace.getTracer("tidings-api");
   return createMiddleware<ApiEnv>(async (c, next) => {

@@ -8,33 +8,33 @@ import { type RouteClass, type RouteClassName, routeClasses } from "./route-clas
 const longestWaitSeconds = 60;
 
 /**
- * Lets in as many requests of each class at once as the class says (api/http/route-classes.ts); others wait for their turn, by
- * turns between callers, and those that would wait in vain are refused at once, with when to come again.
+ * Bounds how many requests of each class are processed at once (api/http/route-classes.ts). Others wait for their turn, which goes
+ * round between callers. A request that would wait too long is refused at once, with a Retry-After.
  */
 export function takeTurns(metrics: ApiMetrics) {
   const turns = new Map<RouteClassName, FairTurns>();
   for (const [name, limits] of Object.entries(routeClasses) as [RouteClassName, RouteClass][]) {
     const { atOnce, perCaller, waiting, waitSeconds } = limits;
     if (atOnce === null) continue;
-    const each = createFairTurns({
+    const classTurns = createFairTurns({
       atOnce,
       perOwner: perCaller,
       waiting,
       waitMs: waitSeconds * 1_000,
     });
-    turns.set(name, each);
-    metrics.watchTurns(name, each);
+    turns.set(name, classTurns);
+    metrics.watchTurns(name, classTurns);
   }
 
   return createMiddleware<ApiEnv>(async (c, next) => {
     const row = c.get("route");
-    const ofClass = row && turns.get(row.class);
-    if (!ofClass) return next();
-    // Who has no key is told from others by what they ask for: a link.
+    const classTurns = row && turns.get(row.class);
+    if (!classTurns) return next();
+    // Callers without a key are distinguished by the path, which contains their link.
     const caller = (c.get("caller") as { scope: string } | undefined)?.scope ?? c.req.path;
     let end: () => void;
     try {
-      end = await ofClass.take(caller, () => c.req.raw.signal);
+      end = await classTurns.take(caller, () => c.req.raw.signal);
     } catch (error) {
       throw error instanceof NoTurn ? refusalOf(error, row.class) : error;
     }
@@ -53,12 +53,12 @@ function refusalOf({ why, retryAfterMs }: NoTurn, name: RouteClassName): Problem
   return why === "owner" && waiting > 0
     ? new Problem(
         "too-many-requests",
-        `You have as many requests of this kind under way as may be: ${atOnce} are done at once, and ${Math.ceil(waiting / 2)} of one caller wait.`,
+        `You have too many requests of this kind in progress: at most ${atOnce} are processed at once, and ${Math.ceil(waiting / 2)} of one caller may wait. Wait for some of them to finish.`,
         { headers },
       )
     : new Problem(
         "overloaded",
-        "More is asked for than can be done in time. Nothing of the request was done: repeat it later.",
+        "There are more requests than can be processed in time. Nothing of this request was done. Send it again later.",
         { headers },
       );
 }

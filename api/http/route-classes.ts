@@ -1,31 +1,31 @@
-/** The connections that the handlers of a class use; each set is apart, so that whoever waits for one keeps nobody from another. */
+/** The database connections that the handlers of a class use. The sets are separate, so that waiting for one does not block another. */
 type Connections = "none" | "lookup" | "accept" | "public" | "shared";
 
-/** How requests of a class are let in. */
+/** The limits of the requests of a class. */
 export interface RouteClass {
-  /** What it is for, for the table in the documentation. */
-  holds: string;
-  /** Bytes of a body: `configured` is API_BODY_LIMIT_BYTES, `stream` a stream of any length, 0 none at all. */
+  /** The purpose of the routes of the class, for the table in the documentation. */
+  purpose: string;
+  /** The largest body in bytes: `configured` is API_BODY_LIMIT_BYTES, `stream` is a stream of any length, and 0 allows no body. */
   body: number | "configured" | "stream";
-  /** Within so many seconds a body has arrived; null where none is read, and for a stream, whose connection is closed once it is idle. */
+  /** Seconds within which a body must arrive. Null if no body is read, and for a stream, whose connection is closed when it is idle. */
   bodySeconds: number | null;
-  /** Requests under way at once in a process; null: as many as come, for they cost next to nothing. */
+  /** Requests that a process handles at once; null for any number, because they cost next to nothing. */
   atOnce: number | null;
-  /** Of these, so many of one caller; without a key, of those who ask for the same path. */
+  /** Requests of one caller that a process handles at once. Callers without a key count as one caller for each path. */
   perCaller: number;
-  /** Requests that wait for their turn, of which one caller may have half. Those beyond are refused at once. */
+  /** Requests that wait for their turn. One caller may have half of them. Further requests are refused at once. */
   waiting: number;
-  /** A request that had no turn within so many seconds is refused. */
+  /** A request that gets no turn within this many seconds is refused. */
   waitSeconds: number;
   connections: Connections;
 }
 
 const kib = 1_024;
 
-/** Every class of routes. `defineRoute` gives each route its class, and the class says all of how its requests are let in. */
+/** Every class of routes. `defineRoute` gives each route its class, and the class alone sets the limits of its requests. */
 export const routeClasses = {
   probe: {
-    holds: "whether the process lives and serves",
+    purpose: "probes of whether the process is alive and ready",
     body: 0,
     bodySeconds: null,
     atOnce: null,
@@ -35,7 +35,7 @@ export const routeClasses = {
     connections: "lookup",
   },
   page: {
-    holds: "the documentation",
+    purpose: "the documentation",
     body: 0,
     bodySeconds: null,
     atOnce: 16,
@@ -45,7 +45,7 @@ export const routeClasses = {
     connections: "none",
   },
   public: {
-    holds: "what needs no key: links in messages",
+    purpose: "operations without a key: links in messages",
     body: 16 * kib,
     bodySeconds: 10,
     atOnce: 8,
@@ -55,7 +55,7 @@ export const routeClasses = {
     connections: "public",
   },
   recipient: {
-    holds: "what recipients do for themselves",
+    purpose: "operations of recipients on their own data",
     body: 16 * kib,
     bodySeconds: 10,
     atOnce: 8,
@@ -65,7 +65,7 @@ export const routeClasses = {
     connections: "shared",
   },
   accept: {
-    holds: "accepting notifications",
+    purpose: "accepting notifications",
     body: "configured",
     bodySeconds: 30,
     atOnce: 128,
@@ -75,7 +75,7 @@ export const routeClasses = {
     connections: "accept",
   },
   read: {
-    holds: "lists, one of something, and what would become of a message",
+    purpose: "lists, single resources, and previews of decisions",
     body: "configured",
     bodySeconds: 30,
     atOnce: 12,
@@ -85,7 +85,7 @@ export const routeClasses = {
     connections: "shared",
   },
   heavy: {
-    holds: "reads that may look at every row",
+    purpose: "reads that may look at every row",
     body: "configured",
     bodySeconds: 30,
     atOnce: 2,
@@ -95,7 +95,7 @@ export const routeClasses = {
     connections: "shared",
   },
   render: {
-    holds: "previews, which render templates",
+    purpose: "previews that render templates",
     body: "configured",
     bodySeconds: 30,
     atOnce: 4,
@@ -105,7 +105,7 @@ export const routeClasses = {
     connections: "shared",
   },
   change: {
-    holds: "changes",
+    purpose: "changes",
     body: "configured",
     bodySeconds: 30,
     atOnce: 16,
@@ -115,7 +115,7 @@ export const routeClasses = {
     connections: "shared",
   },
   import: {
-    holds: "streams of lines",
+    purpose: "imports, which are streams of lines",
     body: "stream",
     bodySeconds: null,
     atOnce: 8,
@@ -125,7 +125,7 @@ export const routeClasses = {
     connections: "shared",
   },
   operations: {
-    holds: "metrics, health, queues, providers and gates",
+    purpose: "metrics, health, queues, providers and gates",
     body: 0,
     bodySeconds: null,
     atOnce: 4,
@@ -138,7 +138,7 @@ export const routeClasses = {
 
 export type RouteClassName = keyof typeof routeClasses;
 
-/** Bytes of a body that a class takes; null for a stream. */
+/** Finds the largest body, in bytes, that a class accepts; null for a stream. */
 export function bodyLimitOf(name: RouteClassName, configured: number): number | null {
   const { body } = routeClasses[name];
   if (body === "stream") return null;

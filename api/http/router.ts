@@ -13,52 +13,54 @@ import type { RouteClassName } from "./route-classes.ts";
 import { fieldErrors } from "./validation.ts";
 import type { Wakes } from "../wakes.ts";
 
-/** What an app is made from. Its maker closes what needs closing. */
+/** The dependencies of an app. The code that creates the app also closes them. */
 export interface ApiDeps {
   prisma: PrismaClient;
-  /** Connections for statements that must be fast, are planned for the values at hand, or must not go through Prisma (api/http/pool.ts). */
+  /** Connections for statements that must be fast, are planned for the values of each request, or must not go through Prisma (api/http/pool.ts). */
   pool: Pool;
   /** Connections for the statement that accepts notifications, and for nothing else. */
   acceptPool: Pool;
-  /** Connections for what is looked up to let a request in and to accept, and for nothing else. */
+  /** Connections for the look-ups of authentication and accepting, and for nothing else. */
   lookupPool: Pool;
   /** Connections for routes that need no key, and for nothing else. */
   publicPool: Pool;
   wakes: Wakes;
-  /** Resolves if Temporal answers, soon; rejects if it does not. */
+  /** Resolves if Temporal responds soon, and otherwise rejects. */
   probeTemporal: () => Promise<void>;
   logger: Logger;
-  /** Metrics that the process counts into elsewhere too. By default the app has its own. */
+  /** Metrics that other parts of the process share. By default the app has its own. */
   metrics?: ApiMetrics;
-  /** Middleware that traces requests, where traces are collected. */
+  /** Middleware that traces requests, if traces are collected. */
   traceRequests?: MiddlewareHandler<ApiEnv>;
   config: ApiConfig;
   clock: () => Date;
 }
 
 interface ApiConfig {
-  /** The first key, of the role `admin`. */
+  /** The bootstrap key, of the role `admin`. */
   apiKey: string;
-  /** Sign what recipients hold: the newest comes first (domain/tokens.ts). */
+  /** Secrets that sign the tokens and links of recipients, the newest first (domain/tokens.ts). */
   tokenSecrets: readonly string[];
   bodyLimitBytes: number;
-  /** The names that the service goes by in a Host header; null: any. */
+  /** The hosts that a Host header may name; null allows every host. */
   allowedHosts: readonly string[] | null;
-  /** Proxies before the API that tell the address of a caller in X-Forwarded-For. */
+  /** The number of proxies before the API that append the address of a caller to X-Forwarded-For. */
   trustedProxies: number;
-  /** The limit of each key that has none of its own. */
+  /** The rate limit of each key that has none of its own. */
   requestsPerMinute: number;
   mailboxShards: number;
   campaignLanes: number;
-  /** Domains that mails may be from, in their ASCII form. */
+  /** Domains that emails may be sent from, in their ASCII form. */
   mailDomains: readonly string[];
-  /** Deliveries of notifications that may be due and not sent yet, be for later, and wait for each recipient. */
+  /** Deliveries of notifications that may be due and unsent at once. */
   maxUnsent: number;
+  /** Deliveries of notifications that may be scheduled or held for later at once. */
   maxScheduled: number;
+  /** The share of one recipient in the limits on deliveries. */
   maxUnsentPerRecipient: number;
 }
 
-/** Makes a router that refuses a request with a problem where a schema finds a fault. */
+/** Makes a router that refuses a request with a problem if it does not match the schemas of its route. */
 export function createRouter() {
   return new OpenAPIHono<ApiEnv>({
     defaultHook: (result, c) => {
@@ -75,7 +77,7 @@ export function createRouter() {
       throw invalid(
         errors.map((error) =>
           error.in === "query" && (c.req.queries(error.field)?.length ?? 0) > 1
-            ? { ...error, message: "must be given once" }
+            ? { ...error, message: "must be given only once" }
             : error,
         ),
       );
@@ -83,41 +85,40 @@ export function createRouter() {
   });
 }
 
-/** Who may use a route: the least role, a recipient for themselves, or everybody. All routes of a path take keys, or tokens, or neither. */
+/** Who may use a route: keys of at least a role, recipients with a token, or everybody. All routes of a path take keys, or tokens, or neither. */
 export type Access = Role | "recipient" | "public";
 
 /** The extensions of the OpenAPI document that hold the access and the scope of a route. */
 export const accessExtension = "x-tidings-role";
 const scopeExtension = "x-tidings-scope";
-/** The class of a route, which the document does not show. */
+/** The extension that holds the class of a route. The document does not show it. */
 export const classExtension = "x-tidings-class";
 
 interface Admission {
   access: Access;
-  /** How its requests are let in; it follows from `access` and the method where nothing is said (api/http/route-classes.ts). */
+  /** The class of the route (api/http/route-classes.ts). By default it follows from `access` and the method. */
   class?: RouteClassName;
-  /** What of it a narrowed key must have; it follows from the path, the method and the role where nothing is said. */
+  /** The scope that a limited key must have. By default it follows from the path, the method and the role. */
   scope?: Scope;
 }
 
 /**
- * A route, as `createRoute` makes it, which only callers of the role `access` reach whose key has its scope, and which refuses
- * parameters that its query does not know: a filter that is misspelt must not mean everything. Its class says how much of it is
- * let in at once, with what body and by when. The only way to define one: a test walks the
- * table of routes and finds those that were defined otherwise.
+ * Defines a route, as `createRoute` does. Only callers whose key has the role `access` and the scope of the route may use it. The route
+ * refuses unknown query parameters, because a misspelt filter must not match everything. Its class limits its requests. Every route
+ * must be defined by this function: a test finds those in the table of routes that are not.
  */
 export function defineRoute<
   Path extends string,
   Config extends Omit<RouteConfig, "path"> & { path: Path } & Admission,
->({ access, class: named, scope: narrowed, ...config }: Config) {
+>({ access, class: givenClass, scope: givenScope, ...config }: Config) {
   const query = config.request?.query;
   const role = access === "public" || access === "recipient" ? null : access;
-  const scope = role && (narrowed ?? scopeOf(config.method, config.path, role));
+  const scope = role && (givenScope ?? scopeOf(config.method, config.path, role));
   const route = createRoute({
     ...config,
     ...(query instanceof z.ZodObject && { request: { ...config.request, query: query.strict() } }),
     [accessExtension]: access,
-    [classExtension]: named ?? classOf(access, config.method),
+    [classExtension]: givenClass ?? classOf(access, config.method),
     ...(scope && { [scopeExtension]: scope }),
     security: securityOf(access),
     ...(role && scope && { middleware: requireKey({ role, scope }) }),
@@ -130,32 +131,32 @@ function classOf(access: Access, method: string): RouteClassName {
   return method === "get" ? "read" : "change";
 }
 
-/** A route as the table of all of them has it. */
+/** A row of the table of all routes. */
 export interface TableRow {
   /** The method in capitals. */
   method: string;
   path: string;
   access: Access;
-  /** Null where no key is asked for. */
+  /** Null if the route takes no key. */
   scope: Scope | null;
   class: RouteClassName;
-  /** Whether it reads what a body says; one that does not takes any. */
+  /** Whether the route reads its body. A route that does not ignores any body. */
   readsBody: boolean;
 }
 
-/** The row of the table of a route that `defineRoute` made. */
+/** Makes the row of a route that was defined by `defineRoute`. */
 export function tableRow(route: RouteConfig): TableRow {
   const {
     [accessExtension]: access,
     [scopeExtension]: scope = null,
-    [classExtension]: named,
+    [classExtension]: className,
   } = route as RouteConfig & Record<string, unknown>;
   return {
     method: route.method.toUpperCase(),
     path: route.path,
     access: access as Access,
     scope: scope as Scope | null,
-    class: named as RouteClassName,
+    class: className as RouteClassName,
     readsBody: route.request?.body !== undefined,
   };
 }
@@ -165,13 +166,13 @@ function securityOf(access: Access) {
   return access === "recipient" ? [{ recipientToken: [] }] : [{ apiKey: [] }];
 }
 
-/** The `request.body` of a route that takes JSON. */
+/** Makes the `request.body` of a route that takes JSON. */
 export const jsonContent = <Schema extends z.ZodType>(schema: Schema) => ({
   required: true,
   content: { "application/json": { schema } },
 });
 
-/** The `responses` of a route: the expected answer, and problems. */
+/** Makes the `responses` of a route: the successful one, and problems. */
 export function responses<Status extends number, Schema extends z.ZodType>(
   status: Status,
   description: string,
@@ -188,5 +189,5 @@ const problem = {
   content: { "application/problem+json": { schema: problemDetails } },
 };
 
-/** Problems by class of status, so that the types of a client tell an answer from a problem. The document lists each status. */
+/** The problem responses by class of status, so that the types of a client distinguish success from a problem. The document lists each status. */
 export const problemResponse = { "4XX": problem, "5XX": problem };

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { isExactNumber, readStrictJson } from "./strict-json.ts";
 
 describe("readStrictJson", () => {
-  it("reads whatever JSON.stringify writes of doubles, names and texts, as it was", () => {
+  it("reads doubles, names and texts unchanged that JSON.stringify wrote", () => {
     const json = fc.jsonValue({ maxDepth: 5 }).filter((value) => {
       const text = JSON.stringify(value);
       return !text.includes("\\u0000") && !text.includes("\\ud") && !text.includes("__proto__");
@@ -22,16 +22,20 @@ describe("readStrictJson", () => {
 
   it.each([
     ["a whole number that becomes its neighbour", '{"x":9007199254740993}', ["x"]],
-    ["the first that shares its double", "[1,9007199254740992]", [1]],
-    ["a negative one", '{"a":{"b":[0,-9007199254740993]}}', ["a", "b", 1]],
+    ["the smallest whole number that shares its double", "[1,9007199254740992]", [1]],
+    ["a negative whole number", '{"a":{"b":[0,-9007199254740993]}}', ["a", "b", 1]],
     ["more digits than a double has", "0.12345678901234567891", []],
-    ["the same with an exponent", '{"x":[1.2345678901234567891E5]}', ["x", 0]],
-    ["one that becomes zero", '{"x":1e-400}', ["x"]],
-    ["one that becomes infinite", '{"x":1e400}', ["x"]],
-    ["one behind text that looks like it", '{"a":"1, 12345678901234567890","x":-1e-999}', ["x"]],
-    ["a name of two in one object", '{"a":[{"b":1,"c":{},"b":2}]}', ["a", 0, "b"]],
-    ["the same name, spelt otherwise", '{"b":1 ,"\\u0062" : 2}', ["b"]],
-  ])("refuses %s and says where", (_, text, path) => {
+    ["too many digits with an exponent", '{"x":[1.2345678901234567891E5]}', ["x", 0]],
+    ["a number that becomes zero", '{"x":1e-400}', ["x"]],
+    ["a number that becomes infinite", '{"x":1e400}', ["x"]],
+    [
+      "a number behind text that looks like one",
+      '{"a":"1, 12345678901234567890","x":-1e-999}',
+      ["x"],
+    ],
+    ["a name that occurs twice in an object", '{"a":[{"b":1,"c":{},"b":2}]}', ["a", 0, "b"]],
+    ["the same name in another spelling", '{"b":1 ,"\\u0062" : 2}', ["b"]],
+  ])("refuses %s and names the place", (_, text, path) => {
     expect(readStrictJson(text)).toEqual({ fault: { path, message: expect.any(String) } });
   });
 
@@ -42,11 +46,11 @@ describe("readStrictJson", () => {
     '{"x":"9007199254740993","id":"a 12345678901234567890","quoted \\": name":1}',
     '{"a":{"b":1},"b":{"b":1},"c":[{"b":1},{"b":1}]}',
     '{"":{"":1}}',
-  ])("takes %s", (text) => {
+  ])("accepts %s", (text) => {
     expect(readStrictJson(text)).toEqual({ value: JSON.parse(text) as unknown });
   });
 
-  it("costs little time for a text that is long, full of quotes, or full of numbers", () => {
+  it("reads a text that is long, full of quotes, or full of numbers", () => {
     const texts = [
       JSON.stringify({ text: '\\"'.repeat(200_000) }),
       JSON.stringify({ text: "x".repeat(1_000_000), n: 0.1234567890123456 }),
@@ -57,7 +61,7 @@ describe("readStrictJson", () => {
 });
 
 describe("isExactNumber", () => {
-  it("holds for every double as it is printed, and for no digit more", () => {
+  it("accepts every double in each form in which it is printed", () => {
     fc.assert(
       fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (number) => {
         fc.pre(!Number.isInteger(number));

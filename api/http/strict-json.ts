@@ -1,12 +1,12 @@
 import { findUnstorable, type JsonFault } from "../../domain/text.ts";
 
-/** What a text of JSON says, or the first thing in it that readers would take differently. */
+/** The value of a JSON text, or the first fault in it. */
 export type JsonReading = { value: unknown } | { fault: JsonFault };
 
 /**
- * Reads JSON that every reader understands alike and that can be stored as it stands: numbers that a double holds exactly, no name
- * twice in an object (I-JSON: RFC 7493, sections 2.2 and 2.3), and what `findUnstorable` asks for.
- * @throws SyntaxError where the text is not JSON
+ * Reads JSON that every parser understands alike and that can be stored unchanged: numbers must be exact doubles, no name may occur
+ * twice in an object (I-JSON: RFC 7493, sections 2.2 and 2.3), and `findUnstorable` must find nothing.
+ * @throws SyntaxError if the text is not JSON
  */
 export function readStrictJson(text: string): JsonReading {
   const value: unknown = JSON.parse(text);
@@ -14,11 +14,11 @@ export function readStrictJson(text: string): JsonReading {
   return fault ? { fault } : { value };
 }
 
-/** A number of 16 characters or more, or with an exponent of two digits: a double holds every other one exactly. */
+/** A number of 16 characters or more, or with an exponent of two digits. A double represents every other number exactly. */
 const longNumber = /(?:^|[\s,:[])-?(?:[\d.]{16}|[\d.]+[eE][+-]?\d\d)/;
 const nameEnd = /"\s*:/g;
 
-/** What `JSON.parse` took from a text and did not keep. Nearly every text is cleared by a glance, which costs little. */
+/** Finds what `JSON.parse` lost of a text: digits, or names that occur twice. A cheap check shows of nearly every text that it lost nothing. */
 function findLoss(text: string, value: unknown): JsonFault | null {
   const namesAtMost = text.match(nameEnd)?.length ?? 0;
   if (!longNumber.test(text) && namesAtMost === countNames(value)) return null;
@@ -35,7 +35,7 @@ function countNames(value: unknown): number {
 
 const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|-?\d[\d.eE+-]*/g;
 
-/** Goes through a valid text token by token, keeping the path to where it is. */
+/** Goes through a valid text token by token, keeping the path to the current value. */
 function walk(text: string): JsonFault | null {
   const open: { names: Set<string> | null; at: string | number }[] = [];
   let previous = "";
@@ -52,7 +52,7 @@ function walk(text: string): JsonFault | null {
       if (inner.names?.has(inner.at))
         return {
           path: path(),
-          message: "must be named once in its object (RFC 7493, section 2.3)",
+          message: "must occur only once in its object (RFC 7493, section 2.3)",
         };
       inner.names?.add(inner.at);
     } else if (/^[-\d]/.test(token) && !isExactNumber(token))
@@ -63,14 +63,14 @@ function walk(text: string): JsonFault | null {
 }
 
 export const inexactNumber =
-  "must be a number that a double can hold exactly (RFC 7493, section 2.2): send it as a string";
+  "must be a number that a double can represent exactly (RFC 7493, section 2.2): send it as a string";
 
-/** Digits kept of a number when it is printed, at most. */
+/** The largest number of digits that `toPrecision` prints. */
 const maxPrinted = 100;
 
 /**
- * Whether a double holds a number as it is written: a whole number within 2^53 - 1, or one that is the same again when it is printed
- * with as many digits, or with as few as tell it from other doubles. `literal` is a number of JSON.
+ * Whether a double represents a number exactly as it is written: a whole number within 2^53 - 1, or a number that is the same when it
+ * is printed with as many digits, or with the fewest digits that distinguish it from other doubles. `literal` is a number of JSON.
  */
 export function isExactNumber(literal: string): boolean {
   const number = Number(literal);

@@ -7,11 +7,11 @@ type Issue = z.core.$ZodIssue;
 interface Fault {
   path: PropertyKey[];
   message: string;
-  /** How far the value is from the shape: decides which form of a union the caller meant. */
+  /** How far the value is from the shape. It decides which form of a union the caller meant. */
   distance: number;
 }
 
-/** Lists the faults of a value in words that say how to correct it; `fieldOf` names a path. Messages of a schema itself are kept. */
+/** Lists the faults of a value, with messages that say how to correct it. `fieldOf` names a path. A message that the schema defines is kept. */
 export function fieldFaults(
   error: z.core.$ZodError,
   fieldOf: (path: readonly PropertyKey[]) => string,
@@ -21,7 +21,7 @@ export function fieldFaults(
     .map(({ path, message }) => ({ field: fieldOf(path), message }));
 }
 
-/** Lists the faults of a part of a request, which stands `at` a place in it. */
+/** Lists the faults of a part of a request, which is `at` a path in its source. */
 export function fieldErrors(
   error: z.core.$ZodError,
   source: FieldError["in"],
@@ -40,26 +40,22 @@ function faultsOf(issue: Issue): Fault[] {
   switch (issue.code) {
     case "invalid_type":
       return issue.message.endsWith("received undefined")
-        ? fault(`is required: ${article(issue.expected)}`, 2)
-        : fault(`must be ${article(issue.expected)}`);
+        ? fault(`is required: ${withArticle(issue.expected)}`, 2)
+        : fault(`must be ${withArticle(issue.expected)}`);
     case "unrecognized_keys":
       return issue.keys.map((key) => ({
         path: [...issue.path, key],
-        message: "is not known here: leave it out or mend its spelling",
+        message: "is unknown: remove it or correct its spelling",
         distance: 3,
       }));
     case "invalid_value":
       return fault(`must be ${alternatives(issue.values)}`, own === null ? 2 : 1);
     case "too_big":
-      return fault(
-        `must be at most ${issue.maximum}${issue.origin === "number" || issue.origin === "int" ? "" : " long"}`,
-      );
+      return fault(describeBound("at most", issue.maximum, issue.origin));
     case "too_small":
-      return fault(
-        `must be at least ${issue.minimum}${issue.origin === "number" || issue.origin === "int" ? "" : " long"}`,
-      );
+      return fault(describeBound("at least", issue.minimum, issue.origin));
     case "invalid_union":
-      // The value that tells the forms apart names none of them.
+      // The value of the field that distinguishes the forms names none of them.
       if ("options" in issue && issue.options !== undefined)
         return fault(`must be ${alternatives(issue.options)}`, 2);
       return nearestForm(issue.errors, own).map(({ path, ...rest }) => ({
@@ -77,7 +73,7 @@ function faultsOf(issue: Issue): Fault[] {
   }
 }
 
-/** The faults of the form of a union that the value comes nearest to; the union's own message if it has the keys of none. */
+/** Lists the faults of the form of a union that the value is nearest to. If it has the keys of no form, the fault is the union's own message. */
 function nearestForm(forms: Issue[][], own: string | null): Fault[] {
   const total = (faults: Fault[]) => faults.reduce((sum, { distance }) => sum + distance, 0);
   const candidates = forms
@@ -86,7 +82,7 @@ function nearestForm(forms: Issue[][], own: string | null): Fault[] {
   const [nearest = []] = candidates;
   if (own === null) return nearest;
   const whole = nearest.filter(({ path }) => path.length === 0);
-  // A fault in every form does not tell which form was meant.
+  // A fault in every form does not show which form was meant.
   const inAll = (fault: Fault) =>
     candidates.every((faults) => faults.some((other) => isDeepStrictEqual(other, fault)));
   const misshapen =
@@ -100,7 +96,13 @@ function nearestForm(forms: Issue[][], own: string | null): Fault[] {
 const alternatives = (values: readonly unknown[]) =>
   values.map((value) => JSON.stringify(value)).join(" or ");
 
-function article(type: string): string {
+function describeBound(bound: "at most" | "at least", value: number | bigint, origin: string) {
+  if (origin === "string") return `must be ${bound} ${value} characters long`;
+  if (origin === "array" || origin === "set") return `must have ${bound} ${value} items`;
+  return `must be ${bound} ${value}`;
+}
+
+function withArticle(type: string): string {
   if (type === "record") return "an object";
   return `${/^[aeiou]/.test(type) ? "an" : "a"} ${type}`;
 }

@@ -7,18 +7,18 @@ const { limit, cursor } = pageQuery(byCreation);
 
 const maxNumber = 2_147_483_647;
 
-/** The query of a list of versions, the latest first. */
+/** The query of a list of versions, which has the latest first. */
 export const versionPageQuery = z.object({ limit, cursor });
 
 type VersionPageQuery = z.output<typeof versionPageQuery>;
 
-/** Where a page of versions, which are numbered from 1, begins. Throws the problem of a cursor that is not of such a list. */
+/** Finds the position of a page of versions, which are numbered from 1. Throws a problem if the cursor belongs to another kind of list. */
 export function locateVersionPage({ limit, cursor }: VersionPageQuery) {
   return {
-    /** The page has the versions below this one; null: from the latest. */
+    /** The page has the versions below this number; null starts at the latest. */
     below: cursor === undefined ? null : parseCursor(cursor),
     take: limit + 1,
-    /** Makes the page of up to one item more than its limit. */
+    /** Makes a page of its items, which are at most one more than its limit. */
     toPage: <Item>(items: readonly Item[], numberOf: (item: Item) => number) => {
       const shown = items.slice(0, limit);
       const last = items.length > limit ? shown.at(-1) : undefined;
@@ -27,7 +27,7 @@ export function locateVersionPage({ limit, cursor }: VersionPageQuery) {
   };
 }
 
-/** Reads a page of the versions of something through Prisma, without what each said. */
+/** Reads a page of the versions of a resource through Prisma, without their contents. */
 export async function readVersionPage(
   query: VersionPageQuery,
   find: (page: {
@@ -53,7 +53,7 @@ function parseCursor(cursor: string): number {
     return position.parse(JSON.parse(Buffer.from(cursor, "base64url").toString("utf8")))[1];
   } catch {
     throw invalid([
-      { in: "query", field: "cursor", message: "must be the nextCursor of a page before" },
+      { in: "query", field: "cursor", message: "must be the nextCursor of the previous page" },
     ]);
   }
 }

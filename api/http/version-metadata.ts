@@ -1,11 +1,14 @@
 import { z } from "@hono/zod-openapi";
 import { templateVersionNumber } from "../../domain/notification.ts";
 
-/** What the API says of each version of something whose versions are kept, beside what that version said. */
+/** The metadata of a version of a resource, which every version has beside its contents. */
 export const versionMetadata = z
   .object({
     version: z.number().int().openapi({ example: 2 }),
-    createdBy: z.string().openapi({ description: "Who made it", example: "bootstrap" }),
+    createdBy: z.string().openapi({
+      description: "The author of the version: `bootstrap`, `recipient`, or the id of an API key",
+      example: "bootstrap",
+    }),
     createdAt: z.iso.datetime(),
   })
   .openapi("VersionFacts");
@@ -32,6 +35,6 @@ export const versionInPath = z
     type: "integer",
     minimum: 1,
     maximum: 2_147_483_647,
-    description: "Of one of its versions",
+    description: "The number of the version",
     example: 2,
   });

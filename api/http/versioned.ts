@@ -6,11 +6,11 @@ import { requireMatch, setEtag } from "./etag.ts";
 import { withAuditedTransaction, type Work } from "./idempotency.ts";
 
 interface VersionedChange<Row> {
-  /** Reads the row, held against other changes to the end of the transaction; throws the 404 where there is none. */
+  /** Reads the row and locks it until the end of the transaction. Throws a 404 if it does not exist. */
   lock: (tx: Prisma.TransactionClient) => Promise<Row>;
-  /** What the audit trail calls the row and knows of it, and the version that its ETag names. */
+  /** Describes the row: its resource and fields for the audit trail, and the version for its ETag. */
   describe: (row: Row) => { resource: string; version: number; facts: object };
-  /** Writes the next version; null where the row is already as the request wants it. */
+  /** Writes the next version. Resolves with null if the request changes nothing. */
   write: (
     tx: Prisma.TransactionClient,
     before: Row,
@@ -18,8 +18,8 @@ interface VersionedChange<Row> {
 }
 
 /**
- * Changes something whose versions are counted. The caller must have read the version that is changed (If-Match), a request
- * that changes nothing makes no version, what differs stands in the audit trail, and the response has the new ETag.
+ * Changes a resource whose versions are counted. If-Match must name the current version. A request that changes nothing makes no new
+ * version. The fields that differ go into the audit trail, and the response has the new ETag.
  */
 export async function changeVersioned<Row>(
   c: Context<ApiEnv>,

@@ -9,30 +9,30 @@ const header = (description: string, example: string, required = false) => ({
   example,
 });
 
-/** The headers that answers bear, by name. Those required are in each answer that refers to them. */
+/** Response headers by name. A required header is in every response that refers to it. */
 export const headerComponents = {
   "X-Request-Id": header(
-    "Names the request in logs, in the audit trail and on what was accepted: the one that was sent, where it is 1 to 64 of A-Z, a-z, 0-9, dot, underscore and hyphen; else a new one.",
+    "The id of the request in logs, in the audit trail and on what the request created. It is the id that you sent, if that is 1 to 64 characters of A-Z, a-z, 0-9, dot, underscore and hyphen; otherwise a new one.",
     "0b9ff0a1-6c0e-4f43-9d4b-53c3c1a3a2ab",
     true,
   ),
   RateLimit: header(
-    "Where the key stands in its window: requests it may make, those left, seconds until it begins anew.",
+    "The state of your rate limit: requests allowed in a window, requests left, and seconds until the next window begins.",
     "limit=6000, remaining=5999, reset=60",
     true,
   ),
-  "RateLimit-Policy": header("The limit, and its window in seconds.", "6000;w=60", true),
-  ETag: header("The version of what is shown: send it as If-Match with a change.", '"1"', true),
+  "RateLimit-Policy": header("Your rate limit, and its window in seconds.", "6000;w=60", true),
+  ETag: header("The version of the resource. Send it as If-Match with a change.", '"1"', true),
   "Idempotency-Replayed": header(
-    "`true` where this is the kept answer of an earlier request with the same Idempotency-Key.",
+    "`true` if this is the stored response to an earlier request with the same Idempotency-Key.",
     "true",
   ),
-  "Retry-After": header("Seconds after which to try again.", "1"),
+  "Retry-After": header("Seconds to wait before you send the request again.", "1"),
   "WWW-Authenticate": header("How to authenticate.", 'Bearer realm="tidings"', true),
-  Accept: header("The content types that are taken here.", "application/json"),
+  Accept: header("The content types that the operation accepts.", "application/json"),
 };
 
-/** What the headers of a problem tell beside those of every answer to a caller who is known. */
+/** Headers of the problems of a status, in addition to those of every response to an authenticated caller. */
 const headersOfStatus: Record<number, string[]> = {
   409: ["Retry-After"],
   412: ["ETag"],
@@ -40,22 +40,27 @@ const headersOfStatus: Record<number, string[]> = {
   429: ["Retry-After"],
 };
 
-/** What a problem of a kind may say beside its title. */
+/** An example of the detail of a kind of problem, and of its errors. */
 const examples: Partial<Record<ProblemKind, { detail: string; errors?: unknown[] }>> = {
   "malformed-json": { detail: "Line 1, column 9: expected a value." },
   unauthorized: { detail: "Send an API key as Authorization: Bearer <key>." },
-  forbidden: { detail: "This needs a key of the role sender; yours is a viewer's." },
-  "not-found": { detail: "There is no campaign of that id." },
+  forbidden: {
+    detail:
+      "This operation needs the role sender. The role of your key is viewer: use another key.",
+  },
+  "not-found": { detail: "There is no campaign with this id." },
   conflict: {
     detail: "The campaign cannot do that: it is completed, and pause needs scheduled or running.",
   },
-  "request-running": { detail: "Repeat it when the first one has ended." },
-  changed: { detail: "Read it again, and send its new ETag as If-Match." },
+  "request-running": {
+    detail: "Wait until the first request has finished, then send this one again.",
+  },
+  changed: { detail: "Read the resource again, and send its new ETag as If-Match." },
   invalid: {
     detail: "/template/key: is required: a string",
     errors: [{ in: "body", field: "/template/key", message: "is required: a string" }],
   },
-  "if-match-required": { detail: "Read it first, and send its ETag as If-Match." },
+  "if-match-required": { detail: "Read the resource first, and send its ETag as If-Match." },
 };
 
 type Kind = (typeof problemKinds)[number];
@@ -81,7 +86,7 @@ const problemResponse = (kinds: readonly Kind[], description: string, headers: s
   },
 });
 
-/** The problems of each status, as `Problem404`, with an example of each kind; `Problem` is any other. */
+/** The problem responses of the document: one for each status, such as `Problem404`, with an example of each kind, and `Problem` for any other. */
 export function problemComponents() {
   const statuses = [...new Set(problemKinds.map(({ status }) => status))];
   const known = ["X-Request-Id", "RateLimit", "RateLimit-Policy"];

@@ -37,23 +37,26 @@ const initializer = `SwaggerUIBundle({
 });
 `;
 
-const ofSwaggerUi = (name: string) => () => readFile(join(absolutePath(), name));
+const createSwaggerUiReader = (name: string) => () => readFile(join(absolutePath(), name));
 
-/** The files under /docs/: the type of each, and how it is read, which happens once. */
+/** The files under /docs/: the content type of each, and a function that reads it, which is called once. */
 const files: Record<string, { type: string; read: () => Promise<Uint8Array> }> = {
   "swagger-ui-bundle.js": {
     type: "text/javascript; charset=utf-8",
-    read: ofSwaggerUi("swagger-ui-bundle.js"),
+    read: createSwaggerUiReader("swagger-ui-bundle.js"),
   },
-  "swagger-ui.css": { type: "text/css; charset=utf-8", read: ofSwaggerUi("swagger-ui.css") },
-  "favicon-32x32.png": { type: "image/png", read: ofSwaggerUi("favicon-32x32.png") },
+  "swagger-ui.css": {
+    type: "text/css; charset=utf-8",
+    read: createSwaggerUiReader("swagger-ui.css"),
+  },
+  "favicon-32x32.png": { type: "image/png", read: createSwaggerUiReader("favicon-32x32.png") },
   "initializer.js": {
     type: "text/javascript; charset=utf-8",
     read: async () => Buffer.from(initializer),
   },
 };
 
-/** Allows nothing but what this process serves, no script within the page, and no frame around it. */
+/** Allows only resources that this process serves: no inline scripts, and no frame around the page. */
 const policy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -83,7 +86,7 @@ const showDocument = defineRoute({
   },
 });
 
-const leadToPage = defineRoute({
+const redirectToPage = defineRoute({
   method: "get",
   path: "/",
   access: "public",
@@ -97,7 +100,7 @@ const showPage = defineRoute({
   path: "/docs",
   access: "public",
   class: "page",
-  summary: "Show the documentation, in which requests can be tried out",
+  summary: "Get the documentation page, on which you can try out requests",
   responses: {
     200: {
       description: "The documentation page",
@@ -116,7 +119,7 @@ const showFile = defineRoute({
   request: {
     params: z.object({
       file: z.string().openapi({
-        description: "The name of a file that the page uses",
+        description: "The name of a file that the page loads",
         enum: Object.keys(files),
         example: "initializer.js",
       }),
@@ -135,11 +138,11 @@ const showFile = defineRoute({
 });
 
 /**
- * The OpenAPI document of an app, and a page that shows it, which asks no other host for anything. The document is made by
- * the first request for it, when all routes have been added.
+ * The routes of the OpenAPI document of an app, and of a page that shows it without loading anything from another host. The first
+ * request builds the document, because all routes have been added by then.
  */
 export function docsRoutes(app: ReturnType<typeof createRouter>) {
-  /** As text, for to write it anew takes longer than all else about the request. */
+  /** The document as text. Serializing it for each request would take longer than the rest of the request. */
   let document: string | undefined;
   const loaded = new Map<string, Promise<{ bytes: Uint8Array<ArrayBuffer>; etag: string }>>();
   const load = async (read: () => Promise<Uint8Array>) => {
@@ -156,7 +159,7 @@ export function docsRoutes(app: ReturnType<typeof createRouter>) {
           "Content-Type": "application/json",
         }) as unknown as Response & TypedResponse<Record<string, JSONValue>, 200, "json">,
     )
-    .openapi(leadToPage, (c) => c.redirect("/docs", 302))
+    .openapi(redirectToPage, (c) => c.redirect("/docs", 302))
     .openapi(showPage, (c) =>
       c.body(page, 200, {
         "Content-Type": "text/html; charset=utf-8",
@@ -169,7 +172,8 @@ export function docsRoutes(app: ReturnType<typeof createRouter>) {
     .openapi(showFile, async (c) => {
       const { file: name } = c.req.valid("param");
       const file = Object.hasOwn(files, name) ? files[name] : undefined;
-      if (!file) throw new Problem("not-found", "The documentation has no such file.");
+      if (!file)
+        throw new Problem("not-found", "The documentation has no file with this name. See /docs.");
       const loading = loaded.get(name) ?? load(file.read);
       loaded.set(name, loading);
       const { bytes, etag } = await loading;

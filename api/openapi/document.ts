@@ -6,20 +6,21 @@ import { type createRouter, type TableRow, tableRow } from "../http/router.ts";
 
 type App = ReturnType<typeof createRouter>;
 
-/** The OpenAPI document of the routes of an app. Called once for each app: it registers what it needs. */
+/** Builds the OpenAPI document of the routes of an app. It must be called once for each app, because it registers components. */
 export function openApiDocument(app: App): Record<string, unknown> {
   const registry = app.openAPIRegistry;
   registry.registerComponent("securitySchemes", "apiKey", {
     type: "http",
     scheme: "bearer",
-    description: "An API key. Each operation names the least role it needs as `x-tidings-role`.",
+    description:
+      "An API key. Each operation names the least role that it needs as `x-tidings-role`.",
   });
   registry.registerComponent("securitySchemes", "recipientToken", {
     type: "http",
     scheme: "bearer",
     bearerFormat: "JWT",
     description:
-      "A token of one recipient, signed here, which expires. It is good for their own preferences.",
+      "A token of one recipient, which Tidings signs and which expires. It gives access to that recipient's own data only.",
   });
   for (const [name, schema] of Object.entries(audienceComponents))
     registry.registerComponent("schemas", name, schema);
@@ -30,7 +31,7 @@ export function openApiDocument(app: App): Record<string, unknown> {
   const { webhooks: _, ...document } = app.getOpenAPI31Document({
     openapi: "3.1.0",
     info: { title: "Tidings", version: "1", description: guide },
-    servers: [{ url: "/", description: "Where this document was read" }],
+    servers: [{ url: "/", description: "The server of this document" }],
     security: [{ apiKey: [] }],
   });
   const schemas = document.components?.schemas ?? {};
@@ -61,23 +62,26 @@ export function openApiDocument(app: App): Record<string, unknown> {
   };
 }
 
-/** Lists every route with how its requests are let in. It must be called when all routes have been added. */
+/** Lists every route with its access, scope and class. It must be called after all routes have been added. */
 export const routeTable = (app: App): TableRow[] =>
   app.openAPIRegistry.definitions.flatMap((definition) =>
     definition.type === "route" ? [tableRow(definition.route)] : [],
   );
 
-/** Finds the routes of a path, as a request has it, among those of a table. Every request asks: only those of as many parts are tried. */
+/**
+ * Makes a function that finds the routes of a table whose pattern matches the path of a request. Since it runs for every request, it
+ * tries only the routes with the same number of path segments.
+ */
 export function createPathMatcher(table: readonly TableRow[]): (path: string) => TableRow[] {
-  const parts = (path: string) => path.split("/").length;
+  const countParts = (path: string) => path.split("/").length;
   const byParts = new Map<number, { row: TableRow; pattern: RegExp }[]>();
   for (const row of table) {
     const pattern = row.path.replaceAll(".", "\\.").replaceAll(/\{\w+\}/g, "[^/]+");
-    const alike = byParts.get(parts(row.path)) ?? [];
-    byParts.set(parts(row.path), [...alike, { row, pattern: new RegExp(`^${pattern}$`) }]);
+    const others = byParts.get(countParts(row.path)) ?? [];
+    byParts.set(countParts(row.path), [...others, { row, pattern: new RegExp(`^${pattern}$`) }]);
   }
   return (path) =>
-    (byParts.get(parts(path)) ?? []).flatMap(({ row, pattern }) =>
+    (byParts.get(countParts(path)) ?? []).flatMap(({ row, pattern }) =>
       pattern.test(path) ? [row] : [],
     );
 }

@@ -1,4 +1,4 @@
-/** A JSON Schema, as far as examples are made from it. */
+/** The part of a JSON Schema that examples are made from. */
 interface Schema {
   $ref?: string;
   type?: string | string[];
@@ -17,15 +17,15 @@ interface Schema {
   minimum?: number;
 }
 
-/** Schemas by the names that references give them. */
+/** Schemas of the document by name. */
 export type Schemas = Record<string, unknown>;
 
-/** Stands where a schema says nothing that an example could be made from: a test finds it. */
+/** The example of a schema that no example can be made from. A test fails where the document contains it. */
 export const noExample = "(no example)";
 
 /**
- * An example of what a schema describes: its own, or one put together from those of its parts. All of its properties are
- * shown, but for those that may be left out and have neither an example nor anything else to go by.
+ * Makes an example of a schema: its own, or one composed of the examples of its parts. It has all properties, except optional ones
+ * that no example can be made for.
  */
 export function exampleOf(schema: unknown, schemas: Schemas): unknown {
   return makeExample(schema as Schema, schemas);
@@ -42,12 +42,12 @@ function makeExample(schema: Schema, schemas: Schemas): unknown {
   const [form] = schema.oneOf ?? schema.anyOf ?? [];
   if (form) return makeExample(form, schemas);
   const merged = schema.allOf?.map((part) => makeExample(part, schemas)) ?? [];
-  // An instant that may be missing is one of something that has mostly not happened yet.
+  // A nullable instant is mostly one of an event that has not happened yet.
   if (schema.format === "date-time" && schema.type?.includes("null")) return null;
   const [type = "any"] = [schema.type ?? (schema.properties ? "object" : "any")].flat();
   switch (type) {
     case "object":
-      return Object.assign({}, ...merged, ofProperties(schema, schemas));
+      return Object.assign({}, ...merged, makePropertyExamples(schema, schemas));
     case "array":
       return schema.items ? [makeExample(schema.items, schemas)] : [];
     case "boolean":
@@ -64,7 +64,7 @@ function makeExample(schema: Schema, schemas: Schemas): unknown {
   }
 }
 
-function ofProperties({ properties = {}, required = [] }: Schema, schemas: Schemas) {
+function makePropertyExamples({ properties = {}, required = [] }: Schema, schemas: Schemas) {
   return Object.fromEntries(
     Object.entries(properties)
       .map(([name, property]) => [name, makeExample(property, schemas)] as const)

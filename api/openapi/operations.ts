@@ -4,7 +4,7 @@ import { type Access, accessExtension, classExtension } from "../http/router.ts"
 
 type Content = Record<string, { schema?: unknown; example?: unknown; examples?: unknown }>;
 
-/** An operation of the document, as the generator writes it and as far as it is completed here. */
+/** An operation of the document: the members that completing it reads or writes. */
 export interface Operation {
   [accessExtension]: Access;
   [classExtension]?: string;
@@ -19,14 +19,14 @@ interface Place {
   /** The method in lower case. */
   method: string;
   path: string;
-  /** Whether something of this path is changed under If-Match, so that its answers bear an ETag. */
+  /** Whether an operation of this path takes If-Match, so that its responses have an ETag. */
   versioned: boolean;
 }
 
-/** The first part of each path, after the version, and what stands under it. */
+/** Tags and their descriptions. A tag is the first part of a path after the version. */
 export const tagDescriptions: Record<string, string> = {
   recipients: "People to notify.",
-  me: "What recipients may do for themselves, with a token of their own.",
+  me: "Operations for recipients themselves, who use a token of their own.",
   tombstones: "Erased recipients, kept without personal data so that the ledger adds up.",
   segments: "Saved filters over recipients, used as audiences.",
   templates: "Messages with variables. A version never changes once it is written.",
@@ -37,17 +37,17 @@ export const tagDescriptions: Record<string, string> = {
   deliveries: "The ledger: messages owed to recipients, with their outcomes.",
   events: "What recipients did with messages, listed here or published to your services.",
   actions: "What recipients do with the links of a message.",
-  decisions: "Previews: what would happen to a message.",
+  decisions: "Previews of what would happen to a message.",
   policies: "Simulations of a changed policy on the recorded past.",
   explanations: "Why a recipient did or did not receive a message.",
   groups: "Batches and digests: deliveries that are sent as one message.",
-  queues: "Deliveries that wait to be sent, and why.",
+  queues: "Deliveries that wait to be sent, and the reasons.",
   providers: "Providers and their circuit breakers.",
-  gates: "Rate limits of channels and providers, which hold over all workers.",
+  gates: "Rate limits of channels and providers, which all workers share.",
   health: "The health of the system.",
   suppressions: "Addresses to which no message is sent.",
-  "api-keys": "Who may use this API, and for what.",
-  audit: "Who changed what.",
+  "api-keys": "Keys that give access to this API, with their rights.",
+  audit: "The audit trail: who changed what.",
   service: "The process itself, and its documentation.",
 };
 
@@ -58,7 +58,7 @@ function tagOf(path: string): string {
   return path.startsWith("/v1/") ? parts(path)[0]! : "service";
 }
 
-/** `getCampaignsByIdDeliveries`: made of method and path alone, so that it stays as long as they do. */
+/** Makes an operation id such as `getCampaignsByIdDeliveries` from method and path alone, so that it stays the same as long as they do. */
 function operationId(method: string, path: string): string {
   const words = (path === "/" ? ["root"] : parts(path)).flatMap((part) =>
     part.startsWith("{") ? ["by", part.slice(1, -1)] : part.split(/[^A-Za-z0-9]+/),
@@ -67,8 +67,8 @@ function operationId(method: string, path: string): string {
 }
 
 /**
- * An operation with what no route has to say of itself: id and tag, the problems its form lets it answer with, the
- * headers of every answer, and examples of its bodies made from those in its schemas where it brings none.
+ * Completes an operation with what follows from its definition: an id and a tag, the problems that it can respond with, the headers
+ * of every response, and examples of bodies, made from its schemas, where it has none of its own.
  */
 export function completeOperation(operation: Operation, place: Place, schemas: Schemas): Operation {
   const { [classExtension]: _, ...described } = operation;
@@ -100,7 +100,7 @@ export function completeOperation(operation: Operation, place: Place, schemas: S
   } as Operation;
 }
 
-/** The answers of an operation, without the classes of problems, of which completion names each. */
+/** The responses of an operation without classes of statuses such as `4XX`, which completion replaces by single statuses. */
 const ownResponses = ({ responses }: Operation) =>
   Object.entries(responses).filter(([status]) => !status.endsWith("XX"));
 
@@ -111,24 +111,24 @@ export function takesHeader({ parameters = [] }: Operation, header: string): boo
 }
 
 /**
- * The problems that follow from what an operation takes; what else can go wrong is its `default`. Those of a status say where
- * their caller stands, so that a public one has none of them.
+ * The statuses of the problems that follow from what an operation takes. Its `default` response covers every other problem. The
+ * problem responses of a status have the rate limit headers of an authenticated caller, so that a public operation has none of them.
  */
 function problemStatuses(operation: Operation, method: string): string[] {
   const { parameters = [], requestBody, [accessExtension]: access } = operation;
   if (access === "public") return [];
-  const needsMore = access === "sender" || access === "admin";
-  const named = parameters.some((parameter) => parameter.in === "path");
+  const changes = access === "sender" || access === "admin";
+  const hasPathParameter = parameters.some((parameter) => parameter.in === "path");
   const hasBody = requestBody !== undefined;
   const conditional = takesHeader(operation, "if-match");
   const applies: Record<string, boolean> = {
     400: hasBody,
     401: true,
     403: access !== "recipient",
-    404: named,
+    404: hasPathParameter,
     409:
       takesHeader(operation, "idempotency-key") ||
-      (needsMore && named && ["post", "put", "patch"].includes(method)),
+      (changes && hasPathParameter && ["post", "put", "patch"].includes(method)),
     412: conditional,
     413: hasBody,
     415: hasBody,
@@ -139,7 +139,7 @@ function problemStatuses(operation: Operation, method: string): string[] {
   return Object.keys(applies).filter((status) => applies[status]);
 }
 
-/** References to headers of the document's components, by name. */
+/** Makes references to headers of the document's components, by name. */
 export const headerReferences = (...names: string[]) =>
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 

@@ -252,7 +252,7 @@ describe("a body full of faults", () => {
 
   it("of a stranger is refused by its size, before it is read", async () => {
     const reply = await api.send("POST", "/v1/actions", unknownFields(100_000));
-    expect([reply.status, reply.body.detail]).toEqual([413, "Send at most 16384 bytes."]);
+    expect([reply.status, reply.body.detail]).toEqual([413, "Send a body of at most 16384 bytes."]);
   });
 
   it("has a hundred of them told, and how many more there are", async () => {

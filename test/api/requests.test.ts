@@ -172,9 +172,9 @@ describe("a body", () => {
 
 describe("a query", () => {
   it.each([
-    ["statuss=failed", "statuss", "is not known here: leave it out or mend its spelling"],
-    ["status=sent&status=failed", "status", "must be given once"],
-    ["limit=1&limit=2", "limit", "must be given once"],
+    ["statuss=failed", "statuss", "is unknown: remove it or correct its spelling"],
+    ["status=sent&status=failed", "status", "must be given only once"],
+    ["limit=1&limit=2", "limit", "must be given only once"],
     ["limit=0", "limit", "must be a whole number from 1 to 200"],
     ["limit=1.5", "limit", "must be a whole number from 1 to 200"],
   ])("of %s is refused, for it would not mean what was meant", async (query, field, message) => {

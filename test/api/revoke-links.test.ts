@@ -48,7 +48,7 @@ describe("POST /v1/recipients/{recipient}/revoke-links", () => {
 
     const refused = await mine(theirs);
     expect(refused.status).toBe(401);
-    expect(refused.body.detail).toContain("called back");
+    expect(refused.body.detail).toContain("revoked");
     expect((await mine(others)).status).toBe(200);
     for (const send of [
       () => api.app.request(`/a/${old}`),

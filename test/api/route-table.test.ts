@@ -30,7 +30,7 @@ describe("the table of routes", () => {
       expect([row.path, limits]).toEqual([
         row.path,
         {
-          holds: expect.any(String),
+          purpose: expect.any(String),
           body: expect.toSatisfy((body) => typeof body === "number" || body !== ""),
           bodySeconds: expect.toSatisfy((given) => given === null || given > 0),
           atOnce: expect.toSatisfy((given) => given === null || given > 0),

@@ -5,27 +5,28 @@ import {
 } from "../../api/http/route-classes.ts";
 import type { TableRow } from "../../api/http/router.ts";
 
-const head = `# Every route, and how its requests are let in
+const head = `# Routes and their limits
 
-This file is made from the routes (\`test/api/route-table.test.ts\` compares it; \`npx vitest run --project servers test/api/route-table.test.ts -u\`
-writes it). The class of a route says all of how its requests are let in: \`api/http/route-classes.ts\`.
+This file is generated from the routes. \`test/api/route-table.test.ts\` checks it, and \`npx vitest run --project servers test/api/route-table.test.ts -u\`
+writes it. The class of a route sets the limits of its requests (\`api/http/route-classes.ts\`).
 
 ## Classes
 
-At once: requests under way in each API process, and of one caller. A caller is a key or a recipient, and without a key whoever asks for the
-same path. Others wait for their turn, by turns between callers; one caller may have half of the places to wait. Who would wait in vain is answered at once:
-429 where the caller has too much under way, else 503, both with \`Retry-After\`.
+"At once" is the number of requests that each API process handles at the same time, in total and for one caller. A caller is a key or a recipient; callers
+without a key count as one for each path. Other requests wait for their turn, which goes round between callers. "Wait" is the number of waiting requests, of
+which one caller may have half. A request that would wait too long is refused at once, with \`Retry-After\`: with a 429 if its caller has too many requests in
+progress, otherwise with a 503.
 `;
 
 const connectionNames = {
   none: "none",
-  lookup: "of look-ups",
-  accept: "of accepting",
-  public: "of what is public",
+  lookup: "for look-ups",
+  accept: "for accepting",
+  public: "for public routes",
   shared: "shared",
 } as const;
 
-/** The table of routes as documentation, in Markdown. */
+/** Writes the table of routes as documentation, in Markdown. */
 export function describeRoutes(table: readonly TableRow[]): string {
   const classes = Object.entries(routeClasses) as [RouteClassName, RouteClass][];
   const routes = table.map((row) => [
@@ -37,21 +38,21 @@ export function describeRoutes(table: readonly TableRow[]): string {
   ]);
   return [
     head,
-    markdownTable(
-      ["Class", "Holds", "Body", "Body within", "At once", "Wait", "Wait for", "Connections"],
+    formatTable(
+      ["Class", "Purpose", "Body", "Body within", "At once", "Wait", "Wait for", "Connections"],
       classes.map(([name, limits]) => [
         name,
-        limits.holds,
+        limits.purpose,
         bodyText(limits),
         secondsText(limits.bodySeconds),
-        limits.atOnce === null ? "any" : `${limits.atOnce}, of one caller ${limits.perCaller}`,
+        limits.atOnce === null ? "any" : `${limits.atOnce}, one caller ${limits.perCaller}`,
         limits.atOnce === null ? "none" : String(limits.waiting),
         limits.waiting === 0 ? "—" : secondsText(limits.waitSeconds),
         connectionNames[limits.connections],
       ]),
     ),
     "\n## Routes\n",
-    markdownTable(["Method", "Path", "Role", "Scope", "Class"], routes),
+    formatTable(["Method", "Path", "Role", "Scope", "Class"], routes),
     "",
   ].join("\n");
 }
@@ -64,8 +65,8 @@ function bodyText({ body }: RouteClass): string {
 
 const secondsText = (seconds: number | null) => (seconds === null ? "—" : `${seconds} s`);
 
-/** A table as the formatter of this project leaves it. */
-function markdownTable(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+/** Formats a table as the formatter of this project does. */
+function formatTable(heads: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = heads.map((text, column) =>
     Math.max(3, text.length, ...rows.map((row) => row[column]!.length)),
   );
