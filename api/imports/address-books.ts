@@ -1,8 +1,8 @@
 import { plainName } from "./columns.ts";
 
 /**
- * Columns that address books and mailing programs (Google Contacts, HubSpot, Mailchimp, Outlook, Salesforce) export beside what we have
- * fields for, as `plainName` has them: nobody means them as misspelt fields.
+ * Names of columns, in the form of `plainName`, that address books and mailing programs (Google Contacts, HubSpot, Mailchimp, Outlook,
+ * Salesforce) export in addition to those that fill fields. They are not treated as misspelt fields.
  */
 export const addressBookNames: ReadonlySet<string> = new Set(
   `

@@ -1,16 +1,17 @@
 import { trimBlanks } from "../../domain/text.ts";
 import { inexactNumber, isExactNumber } from "../http/strict-json.ts";
 
-/** What the cells of a column may be read as. */
+/** The types that the cells of a column may be read as. */
 export const cellTypes = ["text", "number", "boolean", "list"] as const;
 export type CellType = (typeof cellTypes)[number];
 
-/** The value of a cell that is not blank, or what is wrong with it. */
+/** The value of a cell that is not blank, or the fault in it. */
 export type CellReading = { value: unknown } | { message: string };
 
 /**
- * Reads a cell as its column's type. Numbers are those of JSON, with a decimal comma too where it cannot separate thousands. Truth is
- * true, yes, y, 1 or their contraries. A list is one of JSON, or its items stand between commas, semicolons or bars.
+ * Reads a cell as a value of its column's type. Numbers have the form of JSON; a decimal comma is allowed if it cannot separate
+ * thousands. Booleans are true, yes, y or 1, and false, no, n or 0. A list is a JSON array of strings, or its items are separated by
+ * commas, semicolons or bars.
  */
 export function readCell(cell: string, type: CellType): CellReading {
   switch (type) {
@@ -55,7 +56,7 @@ function readList(text: string): unknown[] {
       const list: unknown = JSON.parse(text);
       if (Array.isArray(list) && list.every((item) => typeof item === "string")) return list;
     } catch {
-      // An item may begin with a bracket.
+      // The text is no JSON array: an item of another list may begin with a bracket.
     }
   }
   return text
@@ -64,23 +65,26 @@ function readList(text: string): unknown[] {
     .filter((item) => item !== "");
 }
 
-/** What the cells of a text column look like, for a hint: `null` where they are plain text, or there are none. */
-export function createLookOfCells() {
-  let seen = 0;
-  let look: "number" | "boolean" | null = null;
+/**
+ * Guesses the type of a column that is imported as text, for a hint: whether all of its cells look like numbers, or like booleans. The
+ * guess is `null` if they do not, or if there are no cells.
+ */
+export function createTypeGuess() {
+  let cells = 0;
+  let guess: "number" | "boolean" | null = null;
   return {
-    see(cell: string): void {
-      if (seen > 0 && look === null) return;
-      const now = looksOf(trimBlanks(cell));
-      look = seen === 0 || look === now ? now : null;
-      seen += 1;
+    add(cell: string): void {
+      if (cells > 0 && guess === null) return;
+      const type = guessType(trimBlanks(cell));
+      guess = cells === 0 || guess === type ? type : null;
+      cells += 1;
     },
-    look: () => look,
+    guess: () => guess,
   };
 }
 
-/** A number with a zero before it is a code, such as a postal one. */
-function looksOf(text: string): "number" | "boolean" | null {
+/** Guesses the type of one cell. A number with a leading zero is text, because it is a code, such as a postal code. */
+function guessType(text: string): "number" | "boolean" | null {
   if (number.test(text) && isExactNumber(text)) return "number";
   return /^(?:true|false)$/i.test(text) ? "boolean" : null;
 }

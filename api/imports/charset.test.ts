@@ -22,7 +22,7 @@ const utf16 = (text: string, order: "le" | "be") => {
   return order === "le" ? bytes : bytes.swap16();
 };
 
-describe("a text in the character set that its sender names", () => {
+describe("the character set of a text", () => {
   it.each([
     ["iso-8859-1", Buffer.from("caf\u00e9\r\n\u00fc", "latin1"), ["café", "ü"]],
     ["ISO-8859-1", Buffer.from([0x93, 0x80, 0x94, 0x0a, 0x92]), ["“€”", "’"]],
@@ -38,7 +38,7 @@ describe("a text in the character set that its sender names", () => {
     ["utf-16", utf16("a\nb", "le"), ["a", "b"]],
     ["utf-16", utf16("\ufeffé\nb", "le"), ["é", "b"]],
     ["utf-16", utf16("\ufeffé\nb", "be"), ["é", "b"]],
-  ])("is decoded, wherever a chunk ends: %s", async (charset, bytes, expected) => {
+  ])("is decoded as declared, wherever a chunk ends: %s", async (charset, bytes, expected) => {
     for (const chunkBytes of [1, 2, 3, 5, 1_000])
       expect(texts(await lines(bytes, charset, chunkBytes))).toEqual(expected);
   });
@@ -49,15 +49,18 @@ describe("a text in the character set that its sender names", () => {
     ["utf-8", Buffer.from([0x61, 0x0a, 0xe9, 0x0a, 0x62]), "UTF-8"],
     ["euc-kr", Buffer.from([0x61, 0x0a, 0xff, 0x0a, 0x62]), "euc-kr"],
     ["utf-16le", utf16("a\n\ud800\nb", "le"), "utf-16le"],
-  ])("names a line that is none of %s, and reads its neighbours", async (charset, bytes, name) => {
-    expect(await lines(bytes, charset)).toEqual([
-      { line: 1, text: "a" },
-      { line: 2, fault: `is not valid ${name}` },
-      { line: 3, text: "b" },
-    ]);
-  });
+  ])(
+    "reports a line that is not valid %s, and reads its neighbours",
+    async (charset, bytes, name) => {
+      expect(await lines(bytes, charset)).toEqual([
+        { line: 1, text: "a" },
+        { line: 2, fault: `is not valid ${name}` },
+        { line: 3, text: "b" },
+      ]);
+    },
+  );
 
-  it("is the one that a mark or the zeros of UTF-16 show where nobody names any", async () => {
+  it("is found by a byte order mark or the zeros of UTF-16 if none is declared", async () => {
     for (const order of ["le", "be"] as const) {
       expect(texts(await lines(utf16("\ufeffä\nb", order), null))).toEqual(["ä", "b"]);
       expect(texts(await lines(utf16("a,ä\nb", order), null))).toEqual(["a,ä", "b"]);
@@ -65,7 +68,7 @@ describe("a text in the character set that its sender names", () => {
     expect(texts(await lines(Buffer.from("\ufeffä"), null))).toEqual(["ä"]);
   });
 
-  it("is refused where its mark says another", async () => {
+  it("is refused if the byte order mark is of another", async () => {
     for (const [bytes, charset] of [
       [utf16("\ufeffa", "le"), "utf-8"],
       [utf16("\ufeffa", "be"), "utf-16le"],
@@ -75,19 +78,19 @@ describe("a text in the character set that its sender names", () => {
       await expect(lines(bytes, charset)).rejects.toThrow(CharsetConflict);
   });
 
-  it("is not known by every label", () => {
+  it("is unknown for other labels", () => {
     expect(["utf-7", "ebcdic", "utf-32", "", "x"].map(findCharset)).toEqual(Array(5).fill(null));
   });
 });
 
 describe("lines that end with a carriage return alone", () => {
-  it("are lines where the first one does", async () => {
+  it("are read as lines if the first line ends so", async () => {
     for (const chunkBytes of [1, 2, 100])
       expect(texts(await lines(Buffer.from("a\rb\rc"), null, chunkBytes))).toEqual(["a", "b", "c"]);
     expect(texts(await lines(utf16("\ufeffa\rb", "be"), null))).toEqual(["a", "b"]);
   });
 
-  it("are text where the first one does not, or nobody asked", async () => {
+  it("are text if the first line ends otherwise, or the option is off", async () => {
     expect(texts(await lines(Buffer.from("a\r\nb\rc\n"), null, 1))).toEqual(["a", "b\rc"]);
     expect(texts(await lines(Buffer.from("a\rb"), null, 1, false))).toEqual(["a\rb"]);
   });

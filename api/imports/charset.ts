@@ -1,17 +1,18 @@
 import { isAscii, isUtf8 } from "node:buffer";
 
-/** How the bytes of a text become characters. */
+/** A character set: how the bytes of a text become characters. */
 export interface Charset {
-  /** As callers know it. */
+  /** The name to show to callers. */
   name: string;
-  /** Bytes of a unit, in which line ends are looked for, and where in it the byte of an ASCII character stands. */
+  /** The number of bytes of a unit. Line ends are whole units. */
   unitBytes: 1 | 2;
+  /** The position within a unit of the byte of an ASCII character. */
   asciiAt: 0 | 1;
-  /** Null where the bytes are none of the set. */
+  /** Decodes bytes; null if they are not valid in this character set. */
   decode: (bytes: Uint8Array) => string | null;
 }
 
-/** Sets to name to a caller whose own is not known. */
+/** The character sets that a problem names to a caller who sent an unknown one. */
 export const usualCharsets = "UTF-8, UTF-16, windows-1252, ISO-8859-1, ISO-8859-15, US-ASCII";
 
 const asText = (bytes: Uint8Array, encoding: "utf8" | "latin1") =>
@@ -24,17 +25,17 @@ const utf8: Charset = {
   decode: (bytes) => (isUtf8(bytes) ? asText(bytes, "utf8") : null),
 };
 
-/** What the label means by its name, unlike in the Encoding Standard, where it is windows-1252. */
+/** Labels of ASCII. They mean ASCII here, unlike in the Encoding Standard, where they mean windows-1252. */
 const asciiLabels = new Set(["us-ascii", "ascii", "ansi_x3.4-1968", "iso646-us"]);
 
-/** What windows-1252 has in the place of the controls of ISO 8859-1; a blank where it has nothing. */
+/** The characters of windows-1252 in place of the control characters of ISO 8859-1; a blank stands for an undefined one. */
 const windows1252 = "€ ‚ƒ„…†‡ˆ‰Š‹Œ Ž  ‘’“”•–—˜™š›œ žŸ";
 // oxlint-disable-next-line no-control-regex
 const c1 = /[\u0080-\u009f]/g;
 
 /**
- * Decodes windows-1252, which is also what is meant by ISO 8859-1: nobody writes the controls that only the latter has. Not left to
- * TextDecoder, which in some versions of Node decodes it as ISO 8859-1.
+ * Decodes windows-1252. Texts that are labelled ISO 8859-1 are decoded in this way too, because no text uses the control characters that
+ * only ISO 8859-1 has. TextDecoder is not used, because in some versions of Node.js it decodes windows-1252 as ISO 8859-1.
  */
 function decodeWindows1252(bytes: Uint8Array): string | null {
   let known = true;
@@ -46,7 +47,7 @@ function decodeWindows1252(bytes: Uint8Array): string | null {
   return known ? text : null;
 }
 
-/** The set of a label of the Encoding Standard, in any case; null for one that is not known. */
+/** Finds the character set of a label of the Encoding Standard, in any case; null for an unknown label. */
 export function findCharset(label: string): Charset | null {
   const name = label.trim().toLowerCase();
   const single = { name: label.trim(), unitBytes: 1, asciiAt: 0 } as const;
@@ -79,14 +80,14 @@ export function findCharset(label: string): Charset | null {
   }
 }
 
-/** Marks at the beginning of a text, by which its set is known (Unicode, section 23.8). */
+/** Byte order marks, which show the character set of a text (Unicode, section 23.8). */
 const byteOrderMarks = [
   { label: "utf-8", bytes: [0xef, 0xbb, 0xbf] },
   { label: "utf-16le", bytes: [0xff, 0xfe] },
   { label: "utf-16be", bytes: [0xfe, 0xff] },
 ] as const;
 
-/** A text whose mark is not of the set that its sender named. */
+/** The error for a text whose byte order mark contradicts its declared character set. */
 export class CharsetConflict extends Error {
   override name = "CharsetConflict";
   readonly marked: string;
@@ -97,8 +98,9 @@ export class CharsetConflict extends Error {
 }
 
 /**
- * The set of a text that begins with `head`, and the length of its mark. Where no set was `declared`, the mark says it, or that every
- * other byte of ASCII in UTF-16 is zero; else it is UTF-8. `declared` is a label that `findCharset` knows.
+ * Chooses the character set of a text that begins with `head`, and returns the length of its byte order mark. If no set is `declared`, the
+ * mark decides, or the zero bytes that ASCII characters have in UTF-16; otherwise the set is UTF-8. `declared` is a label that
+ * `findCharset` knows.
  * @throws CharsetConflict
  */
 export function chooseCharset(
@@ -106,28 +108,28 @@ export function chooseCharset(
   head: Uint8Array,
 ): { charset: Charset; markBytes: number } {
   const mark = byteOrderMarks.find(({ bytes }) => bytes.every((byte, at) => head[at] === byte));
-  const open = declared?.trim().toLowerCase() === "utf-16";
+  const eitherOrder = declared?.trim().toLowerCase() === "utf-16";
   if (mark) {
     const marked = findCharset(mark.label)!;
     const named = declared === null ? marked : findCharset(declared)!;
     const agrees =
-      open && marked.unitBytes === 2
+      eitherOrder && marked.unitBytes === 2
         ? true
-        : declared === null || (isUnicode(named) && sameUnits(named, marked));
+        : declared === null || (isUnicode(named) && hasSameUnits(named, marked));
     if (!agrees) throw new CharsetConflict(mark.label);
     return { charset: marked, markBytes: mark.bytes.length };
   }
-  if (declared !== null && !open) return { charset: findCharset(declared)!, markBytes: 0 };
+  if (declared !== null && !eitherOrder) return { charset: findCharset(declared)!, markBytes: 0 };
   const guessed =
     head.length > 1 && head[0] === 0
       ? "utf-16be"
       : head.length > 1 && head[1] === 0
         ? "utf-16le"
         : null;
-  // Big-endian where nothing tells: RFC 2781, section 4.3.
-  return { charset: findCharset(guessed ?? (open ? "utf-16be" : "utf-8"))!, markBytes: 0 };
+  // UTF-16 without a mark is big-endian: RFC 2781, section 4.3.
+  return { charset: findCharset(guessed ?? (eitherOrder ? "utf-16be" : "utf-8"))!, markBytes: 0 };
 }
 
 const isUnicode = (charset: Charset) => charset.unitBytes === 2 || charset === utf8;
-const sameUnits = (a: Charset, b: Charset) =>
+const hasSameUnits = (a: Charset, b: Charset) =>
   a.unitBytes === b.unitBytes && a.asciiAt === b.asciiAt;

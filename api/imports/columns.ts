@@ -2,32 +2,32 @@ import { z } from "@hono/zod-openapi";
 import { cutText, trimBlanks, unsafeKeys } from "../../domain/text.ts";
 import { type CellType, cellTypes } from "./cells.ts";
 
-/** What the columns of a file may fill. */
+/** The columns that an import knows, and the fields that they fill. */
 export interface KnownColumns {
-  /** Columns by their plain names, and the fields they fill. */
+  /** The documented columns by name, and the field that each fills. */
   columns: ReadonlyMap<string, string>;
-  /** Other names of columns, as `plainName` has them, and the field each fills. */
+  /** Other names of columns, in the form of `plainName`, and the field that each fills. */
   otherNames: ReadonlyMap<string, string>;
-  /** The column without which a header is refused. */
+  /** The documented column that every header must have. */
   requiredColumn: string;
-  /** Fields that are text of any kind, whose cells are kept as they stand: others are without blanks at their edges. */
+  /** Fields that hold free text, whose cells are kept unchanged. The cells of all other fields are trimmed. */
   freeText?: ReadonlySet<string>;
-  /** Columns named `attributes.<name>` fill the field `attributes` where that is it. */
+  /** The field that holds parts of any name, such as `attributes`. The column `attributes.<name>` fills the part `<name>`. */
   openField?: string;
-  /** Names of columns, as `plainName` has them, that fill the part of the open field that is called as they are; without one nothing. */
+  /** Names of columns, in the form of `plainName`, that fill the part of the open field with the name of the column, or nothing if there is no open field. */
   sideNames: ReadonlySet<string>;
 }
 
-/** What a column fills: a field of a record, a part of its open field, or nothing. */
+/** The target of a column: a field of a record, a part of its open field, or nothing. */
 export type Target =
   | { kind: "field"; field: string }
   | { kind: "part"; name: string }
   | { kind: "nothing" };
 
-/** What a caller says of columns: by the `plainName` of each, or `*` for all that are not known. */
+/** The targets that a caller gives to columns, by the `plainName` of each column, or `*` for all unknown columns. */
 export type ColumnMapping = ReadonlyMap<string, { column: string; targets: Target[] }>;
 
-/** A name of a column without what spellings differ in: case, blanks and punctuation. */
+/** Reduces the name of a column to a form without case, blanks and punctuation, in which spellings differ. */
 export const plainName = (name: string): string =>
   name
     .normalize("NFKC")
@@ -36,7 +36,7 @@ export const plainName = (name: string): string =>
 
 const maxMappingLength = 4_000;
 
-/** A query parameter that says what columns of CSV fill. */
+/** Makes the schema of the query parameter that maps columns of CSV to fields. */
 export function columnsParameter(known: KnownColumns) {
   const names = [...known.columns.keys()];
   const part = known.openField === undefined ? [] : [`${known.openField}.<name>`];
@@ -53,8 +53,8 @@ export function columnsParameter(known: KnownColumns) {
         if (column === "" || target === null) {
           const message =
             column === ""
-              ? "must be pairs of a column and what it fills, such as Mail:email, separated by commas"
-              : `cannot fill ${show(pair.slice(colon + 1))} from ${show(column)}: it may be ${choice}`;
+              ? "must be pairs of a column and the field that it fills, such as Mail:email, separated by commas"
+              : `cannot fill ${show(pair.slice(colon + 1))} from the column ${show(column)}: choose one of ${choice}`;
           context.addIssue({ code: "custom", message });
           return z.NEVER;
         }
@@ -68,9 +68,11 @@ export function columnsParameter(known: KnownColumns) {
       type: "string",
       maxLength: maxMappingLength,
       description:
-        `Of CSV: what columns fill, as pairs of a column's name and one of ${choice}, separated by commas. A column named twice fills both. ` +
-        "* stands for all columns that are not known" +
-        (known.openField === undefined ? "." : `, which fill ${known.openField} by their names.`),
+        `For CSV: the fields that columns fill, as pairs of the name of a column and one of ${choice}, separated by commas. A column that is named twice fills both fields. ` +
+        "`*` stands for all unknown columns" +
+        (known.openField === undefined
+          ? "."
+          : `: \`*:${known.openField}\` makes each fill the part of ${known.openField} with its own name.`),
       example: `Kundennummer:${known.requiredColumn},*:${known.openField ?? "-"}`,
     });
 }
@@ -87,14 +89,14 @@ function readTarget(
     const name = text.slice(openField.length + 1);
     return name === "" || unsafeKeys.has(name) ? null : { kind: "part", name };
   }
-  const field = columns.get(text) ?? [...columns.values()].find((one) => one === text);
+  const field = columns.get(text) ?? [...columns.values()].find((known) => known === text);
   return field === undefined || column === "*" ? null : { kind: "field", field };
 }
 
-/** Types of columns by the name of the attribute that they fill. */
+/** The types of columns, by the name of the part of the open field that each fills. */
 export type ColumnTypes = ReadonlyMap<string, CellType>;
 
-/** A query parameter that says what the cells of columns of CSV are, which fill parts of the open field. */
+/** Makes the schema of the query parameter for the types of the columns of CSV that fill parts of the open field. */
 export const typesParameter = (openField: string) =>
   z
     .string()
@@ -104,7 +106,7 @@ export const typesParameter = (openField: string) =>
       for (const pair of text.split(",")) {
         const colon = pair.lastIndexOf(":");
         const name = trimBlanks(pair.slice(0, Math.max(0, colon)));
-        const type = cellTypes.find((one) => one === trimBlanks(pair.slice(colon + 1)));
+        const type = cellTypes.find((known) => known === trimBlanks(pair.slice(colon + 1)));
         if (name === "" || type === undefined) {
           context.addIssue({
             code: "custom",
@@ -120,35 +122,35 @@ export const typesParameter = (openField: string) =>
       type: "string",
       maxLength: maxMappingLength,
       description:
-        `Of CSV: what the cells of ${openField} are, as pairs of a name and one of ${cellTypes.join(", ")}, separated by commas. Those left out are text. ` +
-        "The items of a list stand between commas, semicolons or bars, or are a list of JSON.",
+        `For CSV: the types of ${openField}, as pairs of a name and one of ${cellTypes.join(", ")}, separated by commas. Without a type a value is text. ` +
+        "The items of a list are separated by commas, semicolons or bars, or are a JSON array.",
       example: "age:number,vip:boolean,tags:list",
     });
 
-/** A column of a file: its name there, and what it fills. */
+/** A column of a file: its name in the header, and its targets. */
 export interface Column {
   name: string;
   targets: Target[];
-  /** Whether the caller says so. */
-  said: boolean;
+  /** Whether the caller mapped the column, by its name or by `*`. */
+  mapped: boolean;
 }
 
-/** How a file's columns are read, or what is wrong with its header. */
+/** The columns of a file, or the faults of its header. */
 export type HeaderReading = { columns: Column[] } | { faults: HeaderFault[] };
 
 interface HeaderFault {
-  /** `query` for a fault of what the caller says of columns. */
+  /** `query` for a fault of the caller's mapping. */
   in: "body" | "query";
   message: string;
 }
 
-/** Whether a cell of a header names a column that is known, or that the caller names. */
+/** Whether a cell of a header names a column that is known, or that the caller maps. */
 export function isKnownColumn(name: string, known: KnownColumns, mapping: ColumnMapping): boolean {
   const plain = plainName(name);
   return (plain !== "" && mapping.has(plain)) || findTarget(trimBlanks(name), known) !== null;
 }
 
-/** Reads a header: each of its columns fills something, nothing is filled twice, and the required field is filled. */
+/** Reads a header, and checks that each of its columns is mapped or known, that no field is filled twice, and that the required one is filled. */
 export function readHeader(
   cells: readonly string[],
   known: KnownColumns,
@@ -172,9 +174,11 @@ export function readHeader(
     const column = readColumn(name, known, mapping);
     if (name === "") fault(`whose column ${index + 1} has no name`);
     else if (isForbidden(column))
-      fault(`with the column ${show(name)}: nothing may be called ${[...unsafeKeys].join(", ")}`);
+      fault(
+        `with the column ${show(name)}: an attribute cannot have the name ${[...unsafeKeys].join(" or ")}`,
+      );
     else if (column.targets.length === 0)
-      fault(`with the column ${show(name)}: ${mendOf(name, known)}`);
+      fault(`with the unknown column ${show(name)}: ${suggestFix(name, known)}`);
     return column;
   });
 
@@ -185,28 +189,28 @@ export function readHeader(
       const other = filled === null ? undefined : filledBy.get(filled);
       if (other !== undefined)
         fault(
-          `that names a column twice: ${show(other)} and ${show(name)} both fill ${filled}. Say which one does: ?columns=${encodeURIComponent(cutText(name, 100))}:-`,
+          `in which ${show(other)} and ${show(name)} both fill ${filled}. Leave one of them out: ?columns=${encodeURIComponent(cutText(name, 100))}:-`,
         );
       if (filled !== null) filledBy.set(filled, name);
     }
   if (!filledBy.has(known.requiredColumn) && faults.length === 0)
     fault(
-      `without ${known.requiredColumn}: it has ${listOf(names)}. Say which column it is: ?columns=<column>:${known.requiredColumn}`,
+      `without the column ${known.requiredColumn}: it has ${listOf(names)}. Name the column that fills it: ?columns=<column>:${known.requiredColumn}`,
     );
   return faults.length > 0 ? { faults } : { columns };
 }
 
-/** What a column fills: as the caller says, as its name says, or as the caller says of those that are not known. */
+/** Finds the targets of a column: those that the caller maps it to, the one of its name, or those that the caller maps unknown columns to. */
 function readColumn(name: string, known: KnownColumns, mapping: ColumnMapping): Column {
-  const said = name === "" ? undefined : mapping.get(plainName(name));
-  if (said) return { name, targets: said.targets, said: true };
+  const own = name === "" ? undefined : mapping.get(plainName(name));
+  if (own) return { name, targets: own.targets, mapped: true };
   const target = name === "" ? null : findTarget(name, known);
-  if (target !== null) return { name, targets: [target], said: false };
+  if (target !== null) return { name, targets: [target], mapped: false };
   const others = name === "" ? [] : (mapping.get("*")?.targets ?? []);
   const targets = others.map((other): Target =>
     other.kind === "part" ? { kind: "part", name } : other,
   );
-  return { name, targets, said: true };
+  return { name, targets, mapped: true };
 }
 
 function findTarget(name: string, known: KnownColumns): Target | null {
@@ -229,14 +233,14 @@ const isForbidden = ({ name, targets }: Column) =>
     ? unsafeKeys.has(name)
     : targets.some((target) => target.kind === "part" && unsafeKeys.has(target.name));
 
-function mendOf(name: string, { columns, openField }: KnownColumns): string {
+function suggestFix(name: string, { columns, openField }: KnownColumns): string {
   const names = [...columns.keys()].join(", ");
   const choice =
     openField === undefined ? `one of ${names}` : `${openField}.<name>, or one of ${names}`;
-  return `name it ${choice}, or say what it fills: ?columns=${encodeURIComponent(cutText(name, 100))}:<one of these, or - for nothing>; * stands for all that are not known`;
+  return `rename it to ${choice}, or map it: ?columns=${encodeURIComponent(cutText(name, 100))}:<one of these, or - for nothing>; * stands for all unknown columns`;
 }
 
-/** The name of what a target fills, as a column; null for nothing. */
+/** Describes a target by the name of the documented column that fills it; null for nothing. */
 function describeTarget(target: Target, { columns, openField }: KnownColumns): string | null {
   switch (target.kind) {
     case "field":

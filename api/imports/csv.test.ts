@@ -4,7 +4,7 @@ import { trimBlanks } from "../../domain/text.ts";
 import { type CsvRecord, readCsv } from "./csv.ts";
 import { maxLineBytes, readLines } from "./lines.ts";
 
-/** The records of a file that arrives in chunks of so many bytes. */
+/** Reads the records of a file that arrives in chunks of `chunkBytes`. */
 async function read(file: string | Buffer, chunkBytes = 7): Promise<CsvRecord[]> {
   const bytes = Buffer.from(file);
   async function* chunks() {
@@ -19,7 +19,7 @@ const cells = async (file: string) =>
   (await read(file)).map((record) => ("cells" in record ? record.cells : record.fault));
 
 describe("readCsv", () => {
-  it("reads what RFC 4180 writes, whatever the delimiter, the line ends and wherever a chunk ends", async () => {
+  it("reads files of RFC 4180 with any delimiter and line end, wherever a chunk ends", async () => {
     const cell = fc
       .string({ unit: "grapheme", maxLength: 12 })
       .map((text) => text.replaceAll(/[\r\n]+/g, "\n"));
@@ -44,7 +44,7 @@ describe("readCsv", () => {
     );
   });
 
-  it("reads plain cells, empty ones too, and passes over blank records and a byte order mark", async () => {
+  it("reads plain and empty cells, and skips blank records and a byte order mark", async () => {
     expect(await cells('\ufeffa,b,c\n\n1,,3\r\n   \n,,\n"", ,\u00a0\n,,4')).toEqual([
       ["a", "b", "c"],
       ["1", "", "3"],
@@ -57,13 +57,13 @@ describe("readCsv", () => {
     ["tabs", "a\tb\n1;2\t3,4", ["1;2", "3,4"]],
     ["bars", "a|b\n1|2", ["1", "2"]],
     ["commas, with others in quotes", '"a;b|c\td",b\n"1;2",3', ["1;2", "3"]],
-    ["nothing, for there is one column", "a\n1;2", ["1;2"]],
-  ])("finds out that cells stand between %s", async (_, file, expected) => {
+    ["nothing, in a file with one column", "a\n1;2", ["1;2"]],
+  ])("finds out that cells are separated by %s", async (_, file, expected) => {
     expect((await cells(file)).at(-1)).toEqual(expected);
   });
 
   it.each(["sep=;", "SEP=;", '"sep=;"', "\ufeffsep=;"])(
-    "is told so by a first line %j, which is no record",
+    "takes the delimiter from a first line %j, which is no record",
     async (line) => {
       expect(await cells(`${line}\r\na,b;c\r\n1;2`)).toEqual([
         ["a,b", "c"],
@@ -72,12 +72,12 @@ describe("readCsv", () => {
     },
   );
 
-  it("is told so of any character", async () => {
+  it("takes any character as the delimiter from such a line", async () => {
     expect(await cells("sep=\t\na,b\tc")).toEqual([["a,b", "c"]]);
     expect(await cells("sep=:\na,b:c")).toEqual([["a,b", "c"]]);
   });
 
-  it("prefers the delimiter by which columns are known, and names a header that leaves it open", async () => {
+  it("prefers the delimiter that yields known columns, and reports an ambiguous header", async () => {
     const read = async (file: string, known: string[]) => {
       const records: CsvRecord[] = [];
       async function* chunks() {
@@ -96,7 +96,7 @@ describe("readCsv", () => {
     ]);
   });
 
-  it("takes quotes within a cell as text where they cannot hold a delimiter", async () => {
+  it("reads quotes within a cell as text if they cannot enclose a delimiter", async () => {
     expect(await cells('a,b\n1,The "Rex" inn\n2,5" pipe\n3, "x, y" \n4,7" x 9"')).toEqual([
       ["a", "b"],
       ["1", 'The "Rex" inn'],
@@ -121,7 +121,7 @@ describe("readCsv", () => {
     expect(records[500]).toEqual({ line: 501, cells: ["499", "x"] });
   });
 
-  it("names stray quotes", async () => {
+  it("reports stray quotes", async () => {
     expect(await cells('x,y\na,b"c\na,b "c, d" e\n"a"b,c\nd,e')).toEqual([
       ["x", "y"],
       expect.stringContaining("within a cell"),
@@ -131,7 +131,7 @@ describe("readCsv", () => {
     ]);
   });
 
-  it("passes over a giant line and one that is not UTF-8, and reads their neighbours", async () => {
+  it("reports a giant line and one that is not UTF-8, and reads their neighbours", async () => {
     const file = Buffer.concat([
       Buffer.from("a,b\n"),
       Buffer.from([0xff, 0xfe, 0x0a]),

@@ -1,35 +1,35 @@
 import { trimBlanks } from "../../domain/text.ts";
 import type { Line } from "./lines.ts";
 
-/** A record of a CSV file and the line it begins on, or why it cannot be read. */
+/** A record of a CSV file, or the reason why it cannot be read, with the number of its first line. */
 export type CsvRecord = { line: number; cells: string[] } | { line: number; fault: string };
 
-/** Lines that one record may span, and characters: a quote that is never closed is noticed after so many. */
+/** The largest number of lines and of characters in one record. A quote that is still open after either is never closed. */
 const maxRecordLines = 100;
 const maxRecordLength = 65_536;
 
-/** What may stand between cells, the usual one first. */
+/** The delimiters of cells, the usual one first. */
 const delimiters = [",", ";", "\t", "|"] as const;
 
-/** A first line such as `sep=;`, with which spreadsheets say what stands between cells. */
+/** A first line such as `sep=;`, with which spreadsheets declare the delimiter. */
 const delimiterLine = /^"?sep=([^"])"?\s*$/i;
 
 /**
- * Reads records as RFC 4180 has them, and as spreadsheets write them: cells may be in double quotes, and then hold delimiters, line ends
- * and doubled quotes. Cells stand between commas, semicolons, tabs or bars, as the first record shows or a line `sep=;` before it
- * says. Blank lines are passed over, and so are records whose cells are all blank. After a quote that is never closed, reading
- * goes on with the line after the one it was opened on, so that it costs one record and not the rest of the file.
- * @param isColumn tells a column's name from other text, where the first record could be cut in several ways
+ * Reads records as RFC 4180 defines them and as spreadsheets write them. Cells may be in double quotes, and may then contain delimiters,
+ * line ends and doubled quotes. The delimiter is a comma, a semicolon, a tab or a bar, as the first record shows, or any character that a
+ * line such as `sep=;` before it declares. Blank lines are skipped, and so are records whose cells are all blank. After a quote that is
+ * never closed, reading continues with the line after the one that opened it, so that one record is lost and not the rest of the file.
+ * @param isColumn whether a text names a column, used if the first record can be split in several ways
  */
 export async function* readCsv(
   lines: AsyncIterable<Line>,
   isColumn: (name: string) => boolean = () => false,
 ): AsyncGenerator<CsvRecord> {
   const source = lines[Symbol.asyncIterator]();
-  /** Lines read in search of a closing quote, to be read again. */
-  let again: Line[] = [];
+  /** Lines that were read in search of a closing quote, and are to be read again. */
+  let returned: Line[] = [];
   const next = async (): Promise<Line | null> =>
-    again.shift() ?? (await source.next().then(({ done, value }) => (done ? null : value)));
+    returned.shift() ?? (await source.next().then(({ done, value }) => (done ? null : value)));
   let delimiter: string | null = null;
 
   for (let first = await next(); first; first = await next()) {
@@ -60,14 +60,14 @@ export async function* readCsv(
       ahead.push(following);
       if ("fault" in following) break;
       text += `\n${following.text}`;
-      // Only a line with a quote can close one: the others need no second look.
+      // Only a line with a quote can close one, so that the record need not be parsed again for other lines.
       if (following.text.includes('"')) parsed = parseRecord(text, delimiter);
     }
     if (parsed.kind === "record") {
       if (parsed.cells.some((cell) => trimBlanks(cell) !== ""))
         yield { line: first.line, cells: parsed.cells };
     } else {
-      again = [...ahead, ...again];
+      returned = [...ahead, ...returned];
       yield {
         line: first.line,
         fault: parsed.kind === "open" ? 'opens a quote (") that is never closed' : parsed.fault,
@@ -77,13 +77,13 @@ export async function* readCsv(
 }
 
 const ambiguousDelimiter =
-  "can be cut into columns in several ways: put a line such as sep=; before it, which says what stands between cells";
+  "can be split into columns in several ways: put a line such as sep=; before it, which names the delimiter";
 
 const quoted = /"(?:[^"]|"")*(?:"|$)/g;
 
 /**
- * The delimiter of a file by its first record: the only one there is outside quotes, or the one that makes the most columns; a comma
- * where there is none. Null where several make as many.
+ * Chooses the delimiter of a file by its first record: the only one outside quotes, or the one that yields the most known columns; a
+ * comma if there is none. Null if several yield equally many.
  */
 function chooseDelimiter(header: string, isColumn: (name: string) => boolean): string | null {
   const bare = header.replaceAll(quoted, "");
@@ -108,12 +108,12 @@ type Parsed =
 const unquotedQuote =
   "has a quote within a cell that is not quoted: quote the cell and double the quote";
 
-/** A quote as a mark of inches or seconds. */
+/** A quote after a digit, which stands for inches or seconds. */
 const inches = /(\d)"/g;
 
 /**
- * Cuts a record into cells. Blanks around a quoted cell are none of it. Quotes within a cell that is not quoted are text where they are
- * in pairs or behind a digit: then none of them holds a delimiter.
+ * Splits a record into cells. Blanks around a quoted cell are dropped. Quotes within a cell that is not quoted are text if they come in
+ * pairs or after a digit, because then they cannot enclose a delimiter.
  */
 function parseRecord(text: string, delimiter: string): Parsed {
   if (!text.includes('"')) return { kind: "record", cells: text.split(delimiter) };

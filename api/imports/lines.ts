@@ -1,26 +1,26 @@
 import { type Charset, chooseCharset } from "./charset.ts";
 
-/** A line of a text file, without its end, or why it cannot be read. Lines count from 1. */
+/** A line of a text file without its line end, or the reason why it cannot be read. Lines count from 1. */
 export type Line = { line: number; text: string } | { line: number; fault: string };
 
-/** Longest line, in units of its character set. */
+/** The longest line, in units of its character set. */
 export const maxLineBytes = 65_536;
 
-const nameCharset = "name its character set in Content-Type, as in charset=windows-1252";
+const charsetAdvice = "name its character set in Content-Type, as in charset=windows-1252";
 
 const newline = 0x0a;
 const carriageReturn = 0x0d;
 
 interface LineOptions {
-  /** The character set that the sender named, which `findCharset` knows; null where none was. */
+  /** The character set that the sender declared, which `findCharset` knows; null if none was. */
   charset?: string | null;
-  /** Whether a file whose first line ends with a carriage return alone is one of such lines. */
+  /** Whether lines may end with a carriage return alone. They do in a file whose first line ends so. */
   carriageReturns?: boolean;
 }
 
 /**
- * Splits a stream of text into lines as it arrives. Holds one line at most, and of one that is longer than
- * `maxLineBytes` nothing: it is passed over. A line that is not of the character set is a fault of its own, never of its neighbours.
+ * Splits a stream of text into lines as it arrives. At most one line is in memory, and nothing of a line that is longer than
+ * `maxLineBytes`. Such a line, and one that is not valid in the character set, is reported as a fault; its neighbours are read.
  * @throws CharsetConflict
  */
 export async function* readLines(
@@ -68,7 +68,7 @@ async function* splitLines(
     return result;
   };
 
-  for await (const chunk of wholeUnits(startWith(text, source), unitBytes)) {
+  for await (const chunk of alignToUnits(startWith(text, source), unitBytes)) {
     const findEnd = createFinder(chunk, ends, charset);
     let from = 0;
     for (let end = findEnd(0); end !== -1; end = findEnd(from)) {
@@ -83,15 +83,15 @@ async function* splitLines(
 
 function decode(line: number, bytes: Uint8Array, charset: Charset, declared: string | null): Line {
   const text = charset.decode(bytes);
-  const mend = declared === null ? `: ${nameCharset}` : "";
-  if (text === null) return { line, fault: `is not valid ${charset.name}${mend}` };
+  const advice = declared === null ? `: ${charsetAdvice}` : "";
+  if (text === null) return { line, fault: `is not valid ${charset.name}${advice}` };
   return { line, text: text.endsWith("\r") ? text.slice(0, -1) : text };
 }
 
-/** Bytes that are enough to tell what ends a line after the first of these: a unit, and another one. */
+/** The bytes from a carriage return on that show how a line ends: two units of two bytes. */
 const lookAhead = 4;
 
-/** Reads as much as tells the character set and what ends a line. */
+/** Reads as many bytes as show the character set and how lines end. */
 async function readHead(source: AsyncIterator<Uint8Array>): Promise<Uint8Array> {
   let head: Uint8Array = Buffer.alloc(0);
   while (head.length < maxLineBytes) {
@@ -112,8 +112,8 @@ async function* startWith(
   for (let next = await source.next(); !next.done; next = await source.next()) yield next.value;
 }
 
-/** Cuts between units, wherever chunks end. */
-async function* wholeUnits(
+/** Splits a stream into chunks that consist of whole units. */
+async function* alignToUnits(
   chunks: AsyncIterable<Uint8Array>,
   unitBytes: number,
 ): AsyncGenerator<Uint8Array> {
@@ -138,8 +138,8 @@ function endsInCarriageReturn(head: Uint8Array, charset: Charset): boolean {
 }
 
 /**
- * Finds where the first of some ASCII characters stands, from a place between two units on; -1 where none does. Places must be asked
- * for in their order: bytes are looked at once for each character.
+ * Makes a function that finds the first of some ASCII characters at or after a place between two units; -1 if there is none. Its calls
+ * must be made with increasing places, because the bytes are searched only once for each character.
  */
 function createFinder(
   bytes: Uint8Array,
@@ -157,7 +157,7 @@ function createFinder(
   };
 }
 
-/** Where a character stands; the length of the bytes where it does not. */
+/** Finds the place of a character; the length of the bytes if there is none. */
 function findUnit(bytes: Uint8Array, character: number, from: number, charset: Charset): number {
   const { unitBytes } = charset;
   for (let at = bytes.indexOf(character, from); at !== -1; at = bytes.indexOf(character, at + 1)) {

@@ -4,7 +4,7 @@ import { invalid, jsonPointer } from "../http/problem.ts";
 import { type JsonReading, readStrictJson } from "../http/strict-json.ts";
 import { fieldFaults } from "../http/validation.ts";
 import { CharsetConflict } from "./charset.ts";
-import { createLookOfCells, readCell } from "./cells.ts";
+import { createTypeGuess, readCell } from "./cells.ts";
 import {
   type Column,
   type ColumnMapping,
@@ -17,21 +17,22 @@ import {
 import { readCsv } from "./csv.ts";
 import { type Line, readLines } from "./lines.ts";
 
-/** The form of the records of an import. */
+/** The columns and the schema of the records of an import. */
 export interface RecordKind<Item> extends KnownColumns {
   schema: z.ZodType<Item>;
 }
 
-/** A column of CSV or a JSON pointer of NDJSON, empty for the record itself, and what is wrong there. */
+/** A fault of a record. */
 export interface RecordFault {
+  /** A column of CSV or a JSON pointer of NDJSON; empty for the record itself. */
   field: string;
   message: string;
 }
 
-/** A record as what it is, or what is wrong with it; lines count from 1. */
+/** A record, or its faults. Lines count from 1. */
 type ImportRecord<Item> = { line: number; item: Item } | { line: number; faults: RecordFault[] };
 
-/** What a caller may want to know of a column, although nothing is wrong with it. */
+/** A hint about a column that was imported without faults, but perhaps not as meant. */
 interface ColumnHint {
   column: string;
   message: string;
@@ -40,31 +41,31 @@ interface ColumnHint {
 /** A file of records as it arrives. */
 export interface RecordReader<Item> {
   records: AsyncGenerator<ImportRecord<Item>>;
-  /** Names a place within a record as the caller knows it. */
+  /** Names a path within a record as a caller knows it: by a column or a JSON pointer. */
   fieldOf: (path: readonly PropertyKey[]) => string;
-  /** What there is to say of the columns, once all records have been read. */
+  /** Returns hints about the columns. To be called after all records have been read. */
   hints: () => ColumnHint[];
 }
 
-/** The bytes of a file, and the character set that was named for them, if any. */
+/** The bytes of a file, and their declared character set, null if there is none. */
 export interface TextFile {
   bytes: AsyncIterable<Uint8Array>;
   charset: string | null;
 }
 
-/** What a caller says of the columns of CSV. */
+/** The options of a caller for the columns of CSV. */
 export interface CsvOptions {
   mapping?: ColumnMapping | undefined;
   types?: ColumnTypes | undefined;
 }
 
-/** Reads one JSON object a line. Blank lines are passed over. */
+/** Reads one JSON object on each line. Blank lines are skipped. */
 export function readNdjsonRecords<Item>(
   { bytes, charset }: TextFile,
   { schema }: RecordKind<Item>,
 ): RecordReader<Item> {
   async function* read(): AsyncGenerator<ImportRecord<Item>> {
-    for await (const entry of nameConflicts(charset, readLines(bytes, { charset }))) {
+    for await (const entry of explainConflicts(charset, readLines(bytes, { charset }))) {
       const { line } = entry;
       if ("fault" in entry) yield { line, faults: [{ field: "", message: entry.fault }] };
       else if (entry.text.trim() !== "") yield readJsonRecord(line, entry.text, schema);
@@ -90,9 +91,9 @@ function readJsonRecord<Item>(
 }
 
 /**
- * Reads CSV with a header. A blank cell is a value left out, and so are cells at the end of a record that is too short. Fields are
- * without blanks at their edges; free text and parts of the open field are as they stand.
- * @throws the problem of a header that cannot be read
+ * Reads CSV with a header. A blank cell is a missing value, and so is a cell that is missing at the end of a record. The cells of
+ * fields are trimmed; those of free text and of parts of the open field are kept unchanged.
+ * @throws Problem if the header cannot be read
  */
 export function readCsvRecords<Item>(
   { bytes, charset }: TextFile,
@@ -100,11 +101,11 @@ export function readCsvRecords<Item>(
   { mapping = new Map(), types = new Map() }: CsvOptions,
 ): RecordReader<Item> {
   let header: Column[] | null = null;
-  const looks = new Map<string, ReturnType<typeof createLookOfCells>>();
+  const guesses = new Map<string, ReturnType<typeof createTypeGuess>>();
   const fieldOf = (path: readonly PropertyKey[]) => nameOfColumn(path, header ?? [], kind);
 
   async function* read(): AsyncGenerator<ImportRecord<Item>> {
-    const lines = nameConflicts(charset, readLines(bytes, { charset, carriageReturns: true }));
+    const lines = explainConflicts(charset, readLines(bytes, { charset, carriageReturns: true }));
     const isColumn = (name: string) => isKnownColumn(name, kind, mapping);
     for await (const record of readCsv(lines, isColumn)) {
       const { line } = record;
@@ -145,7 +146,7 @@ export function readCsvRecords<Item>(
         const read = readCell(cell, types.get(target.name) ?? "text");
         if ("message" in read) faults.push({ field: name, message: read.message });
         else parts.set(target.name, read.value);
-        looks.get(target.name)?.see(cell);
+        guesses.get(target.name)?.add(cell);
       }
     }
     if (faults.length > 0) return { line, faults };
@@ -161,11 +162,11 @@ export function readCsvRecords<Item>(
   function readHeaderOrThrow(
     record: { cells: string[] } | { fault: string },
     known: KnownColumns,
-    said: Required<{ mapping: ColumnMapping; types: ColumnTypes }>,
+    given: Required<{ mapping: ColumnMapping; types: ColumnTypes }>,
   ): Column[] {
     if ("fault" in record)
       throw invalid([{ in: "body", field: "", message: `has a header that ${record.fault}` }]);
-    const reading = readHeader(record.cells, known, said.mapping);
+    const reading = readHeader(record.cells, known, given.mapping);
     if ("faults" in reading)
       throw invalid(
         reading.faults.map((fault) => ({
@@ -174,25 +175,25 @@ export function readCsvRecords<Item>(
         })),
       );
     const names = new Set(reading.columns.flatMap(({ targets }) => targets.flatMap(nameOfPart)));
-    const strange = [...said.types.keys()].filter((name) => !names.has(name));
-    if (strange.length > 0)
+    const unknown = [...given.types.keys()].filter((name) => !names.has(name));
+    if (unknown.length > 0)
       throw invalid(
-        strange.map((name) => ({
+        unknown.map((name) => ({
           in: "query",
           field: "types",
           message: `names ${JSON.stringify(cutText(name, 100))}, which no column fills`,
         })),
       );
-    for (const name of names) if (!said.types.has(name)) looks.set(name, createLookOfCells());
+    for (const name of names) if (!given.types.has(name)) guesses.set(name, createTypeGuess());
     return reading.columns;
   }
 
-  return { records: read(), fieldOf, hints: () => hintsOf(header ?? [], looks) };
+  return { records: read(), fieldOf, hints: () => makeHints(header ?? [], guesses) };
 }
 
 const nameOfPart = (target: Target) => (target.kind === "part" ? [target.name] : []);
 
-/** Names the column that fills what a path leads to. */
+/** Names the column that fills the value at a path. */
 function nameOfColumn(
   path: readonly PropertyKey[],
   columns: readonly Column[],
@@ -209,27 +210,27 @@ function nameOfColumn(
   return [first, ...(second === undefined ? [] : [second]), ...rest].join(".");
 }
 
-function hintsOf(
+function makeHints(
   columns: readonly Column[],
-  looks: ReadonlyMap<string, ReturnType<typeof createLookOfCells>>,
+  guesses: ReadonlyMap<string, ReturnType<typeof createTypeGuess>>,
 ): ColumnHint[] {
-  return columns.flatMap(({ name: column, targets, said }) => [
-    ...(said || targets.some(({ kind }) => kind !== "nothing")
+  return columns.flatMap(({ name: column, targets, mapped }) => [
+    ...(mapped || targets.some(({ kind }) => kind !== "nothing")
       ? []
-      : [{ column, message: "was left out: nothing here is filled by it" }]),
+      : [{ column, message: "was ignored, because it fills no field" }]),
     ...targets.flatMap(nameOfPart).flatMap((name): ColumnHint[] => {
-      const look = looks.get(name)?.look() ?? null;
-      if (look === null) return [];
-      const what = look === "number" ? "numbers" : "true and false";
-      const why = look === "number" ? ", so that filters such as atLeast find nobody by it" : "";
-      const message = `holds only ${what} and was imported as text${why}: say ?types=${name}:${look} where it is meant as such`;
+      const guess = guesses.get(name)?.guess() ?? null;
+      if (guess === null) return [];
+      const values = guess === "number" ? "numbers" : "true and false";
+      const effect = guess === "number" ? ", so that filters such as atLeast never match it" : "";
+      const message = `has only ${values} and was imported as text${effect}: to import it as ${guess}, use ?types=${name}:${guess}`;
       return [{ column, message }];
     }),
   ]);
 }
 
-/** Names, for the caller, what contradicts what they said of the character set. */
-async function* nameConflicts(
+/** Yields lines, and throws a problem if the byte order mark contradicts the declared character set. */
+async function* explainConflicts(
   declared: string | null,
   lines: AsyncGenerator<Line>,
 ): AsyncGenerator<Line> {
@@ -237,7 +238,7 @@ async function* nameConflicts(
     yield* lines;
   } catch (error) {
     if (!(error instanceof CharsetConflict)) throw error;
-    const message = `begins with the mark of ${error.marked}, and Content-Type says ${declared}: send charset=${error.marked}, or none`;
+    const message = `begins with the byte order mark of ${error.marked}, but Content-Type declares ${declared}: send charset=${error.marked}, or no charset`;
     throw invalid([{ in: "body", field: "", message }]);
   }
 }

@@ -19,23 +19,21 @@ import { refuseEncoded } from "../http/json-body.ts";
 import { invalid, Problem } from "../http/problem.ts";
 import type { ApiDeps } from "../http/router.ts";
 
-/**
- * Imports are streams of any length, read as they arrive: a thousand records are written by a statement, and nothing is
- * read meanwhile. Bad records are reported and good ones kept, also when the stream breaks off.
- */
+// Imports are streams of any length, read as they arrive. One statement writes a thousand records, and nothing is read meanwhile.
+// Invalid records are reported and valid ones stored, also if the stream breaks off.
 
-/** Records written by one statement. */
+/** The number of records that one statement writes. */
 const batchSize = 1_000;
-/** Errors listed in an answer; all are counted. */
+/** The number of errors that a response lists. Further errors are only counted. */
 const maxListedErrors = 1_000;
 
-/** What the description of a route that imports says of the files it takes. */
+/** The part of the description of an import that is about its files. */
 export const importDescription =
-  "Files are UTF-8 unless the charset of their Content-Type or their byte order mark says otherwise; another usual one is decoded, and one that is not known is " +
-  "refused. CSV may have commas, semicolons, tabs or bars between cells, as its header shows or a line sep=; before it says; names of columns may be " +
-  "spelt as address books export them, or are told by columns. A blank cell is a value left out, and a record may end early. ";
+  "Files are UTF-8, unless the `charset` of their Content-Type or their byte order mark names another character set. Common character sets are decoded; an unknown one is " +
+  "refused. The cells of CSV may be separated by commas, semicolons, tabs or bars, as the header shows, or as a line such as `sep=;` before it declares. The names of columns may be " +
+  "those that address books export, or are given by `columns`. A blank cell is a missing value, and a record may have fewer cells than the header. ";
 
-/** The `request.body` of a route that imports a stream, which is of the class `import`, so that its body is left unread. */
+/** Makes the `request.body` of a route that imports a stream. The route must have the class `import`, which leaves its body unread. */
 export function importBody(example: { csv: string; ndjson: string }) {
   return {
     required: true,
@@ -48,24 +46,30 @@ export function importBody(example: { csv: string; ndjson: string }) {
 
 export const importOutcome = z
   .object({
-    lines: z
-      .number()
-      .int()
-      .openapi({ description: "Records read, blank lines and the header left out", example: 1000 }),
+    lines: z.number().int().openapi({
+      description: "The number of records, without blank lines and the header",
+      example: 1000,
+    }),
     imported: z.number().int().openapi({
-      description: "Records that were taken: created, changed and unchanged",
+      description: "The number of accepted records: created, changed and unchanged",
       example: 999,
     }),
     created: z.number().int().openapi({ example: 900 }),
     changed: z.number().int().openapi({ example: 90 }),
-    unchanged: z.number().int().openapi({ description: "They were so already", example: 9 }),
-    failed: z.number().int().openapi({ example: 1 }),
+    unchanged: z
+      .number()
+      .int()
+      .openapi({ description: "The number of records that changed nothing", example: 9 }),
+    failed: z
+      .number()
+      .int()
+      .openapi({ description: "The number of invalid records, which were not stored", example: 1 }),
     errors: z
       .array(
         z.object({
           line: z.number().int().openapi({ example: 17 }),
           field: z.string().openapi({
-            description: "A column of CSV, a JSON pointer of NDJSON; empty for the line itself",
+            description: "A column of CSV or a JSON pointer of NDJSON; empty for the whole line",
             example: "email",
           }),
           message: z
@@ -73,17 +77,18 @@ export const importOutcome = z
             .openapi({ example: "must be an e-mail address, such as ada@example.org" }),
         }),
       )
-      .openapi({ description: `The first ${maxListedErrors}` }),
+      .openapi({ description: `The first ${maxListedErrors} faults of invalid records` }),
     hints: z
       .array(
         z.object({
           column: z.string().openapi({ example: "attributes.age" }),
           message: z.string().openapi({
-            example: "holds only numbers and was imported as text: say ?types=age:number",
+            example:
+              "has only numbers and was imported as text: to import it as number, use ?types=age:number",
           }),
         }),
       )
-      .openapi({ description: "What may not be meant as it was imported" }),
+      .openapi({ description: "Columns that may have been imported differently than you meant" }),
   })
   .openapi("ImportOutcome");
 
@@ -95,33 +100,33 @@ interface ImportItem<Item> {
   item: Item;
 }
 
-/** What became of the records of a batch. */
+/** The outcome of writing a batch. */
 interface Written {
   created: number;
   changed: number;
   unchanged: number;
-  /** Records that cannot be made what they say: what is wrong, by their lines. */
+  /** Records that cannot be applied to what is stored, by their lines. */
   refused?: { line: number; faults: { path: readonly PropertyKey[]; message: string }[] }[];
-  /** Entries for the audit trail beside that of the whole import. */
+  /** Entries for the audit trail in addition to that of the whole import. */
   changes?: readonly Change[];
-  /** What to do once the batch is committed. */
+  /** Called after the batch has been committed. */
   committed?: () => void;
 }
 
 interface Import<Item> {
   kind: RecordKind<Item>;
   options?: CsvOptions;
-  /** Writes a batch, in the order of its lines, which may tell of one thing twice. */
+  /** Writes a batch in the order of its lines. Several lines may be about the same row. */
   write: (
     client: Pick<PoolClient, "query">,
     items: readonly ImportItem<Item>[],
   ) => Promise<Written>;
-  /** Names the one entry of the audit trail for the whole import, which is written with each batch. */
+  /** The action of the audit entry of the whole import, which is written with each batch. */
   action: string;
   resource: string;
 }
 
-/** Imports the body of a request; resolves with what became of its lines. Throws the problem of a stream that breaks off. */
+/** Imports the body of a request. Resolves with the outcome of its lines. Throws a problem if the stream breaks off. */
 export async function importStream<Item>(
   c: Context<ApiEnv>,
   { pool, clock }: Pick<ApiDeps, "pool" | "clock">,
@@ -186,20 +191,20 @@ function chooseReader<Item>(
   refuseEncoded(c.req.header("content-encoding"));
   const { type, charset } = readContentType(c.req.header("content-type"));
   if (type !== "text/csv" && type !== "application/x-ndjson")
-    throw unsupported("Send text/csv or application/x-ndjson.");
+    throw unsupported("Send the body as text/csv or application/x-ndjson.");
   if (charset !== null && findCharset(charset) === null)
     throw unsupported(
-      `The charset ${JSON.stringify(cutText(charset, 100))} is not known here: send ${usualCharsets}, or another of the WHATWG Encoding Standard.`,
+      `The charset ${JSON.stringify(cutText(charset, 100))} is unknown. Use ${usualCharsets}, or another one of the WHATWG Encoding Standard.`,
     );
   const file = { bytes: readBody(c.req.raw), charset };
   if (type === "text/csv") return readCsvRecords(file, kind, options);
-  const strange = Object.entries(options).filter(([, said]) => said !== undefined);
-  if (strange.length > 0)
+  const csvOnly = Object.entries(options).filter(([, value]) => value !== undefined);
+  if (csvOnly.length > 0)
     throw invalid(
-      strange.map(([name]) => ({
+      csvOnly.map(([name]) => ({
         in: "query",
         field: name === "mapping" ? "columns" : name,
-        message: "is for CSV: NDJSON names its fields and has types of its own",
+        message: "is for CSV only: leave it out for NDJSON, which has names and types of its own",
       })),
     );
   return readNdjsonRecords(file, kind);
@@ -210,7 +215,7 @@ const unsupported = (detail: string) =>
     headers: { Accept: "text/csv, application/x-ndjson" },
   });
 
-/** The media type in lower case, and the charset as it is given, if one is. */
+/** Reads the media type, in lower case, and the charset as given; null if there is none. */
 function readContentType(header = ""): { type: string; charset: string | null } {
   try {
     const { essence, params } = new MIMEType(header);
@@ -226,7 +231,7 @@ async function* readBody(request: Request): AsyncGenerator<Uint8Array> {
   } catch {
     throw new Problem(
       "malformed-body",
-      "The stream broke off. What was read before is kept: repeat the import as it is.",
+      "The stream broke off. The records before that are stored: send the whole import again.",
     );
   }
 }

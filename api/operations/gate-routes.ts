@@ -19,7 +19,9 @@ import {
 import type { Services } from "../services.ts";
 
 const params = z.object({
-  kind: z.string().openapi({ description: limitedKinds.join(" or "), example: "provider" }),
+  kind: z
+    .string()
+    .openapi({ description: `The kind: ${limitedKinds.join(" or ")}`, example: "provider" }),
   name: z
     .string()
     .openapi({ description: "The name of the channel or the provider", example: "smtp-1" }),
@@ -30,8 +32,9 @@ const list = defineRoute({
   path: "/v1/gates",
   access: "viewer",
   class: "operations",
-  summary: "List rate limits of channels and providers, which hold over all workers",
-  description: "Limits of campaigns are their throttles.",
+  summary: "List the rate limits of channels and providers, which all workers share",
+  description:
+    "The limits of campaigns are not listed here. A campaign shows its limit as `throttle`.",
   responses: responses(200, "All rate limits", z.object({ items: z.array(gateAnswer) })),
 });
 
@@ -71,18 +74,18 @@ const remove = defineRoute({
   responses: { 204: { description: "The rate limit was removed" }, ...problemResponse },
 });
 
-/** The key of a gate that a path names; throws the 404 of one that there cannot be. */
+/** Makes the key of the gate that a path names. Throws a 404 if no gate can have that kind and name. */
 function keyOf({ kind, name }: { kind: string; name: string }, among: readonly GateKind[]): string {
   const names = kind === "provider" ? providerName : z.enum(channels);
   if (!among.includes(kind as GateKind) || !names.safeParse(name).success)
-    throw notFound("gate", "name");
+    throw notFound("rate limit", "name");
   return `${kind}/${name}`;
 }
 
 export function gateRoutes(services: Services) {
   const { prisma, clock } = services;
 
-  /** Locks a gate against other changes to the end of the transaction; null if there is none. */
+  /** Locks a gate against other changes until the end of the transaction; null if there is none. */
   const lockGate = async (tx: Prisma.TransactionClient, key: string) => {
     await tx.$queryRaw`SELECT FROM gates WHERE key = ${key} FOR UPDATE`;
     const gate = await tx.gate.findUnique({ where: { key } });
@@ -98,7 +101,7 @@ export function gateRoutes(services: Services) {
       const gate = await prisma.gate.findUnique({
         where: { key: keyOf(c.req.valid("param"), shownKinds) },
       });
-      if (!gate) throw notFound("gate", "name");
+      if (!gate) throw notFound("rate limit", "name");
       return c.json(gateJson(gate, clock()), 200);
     })
     .openapi(put, async (c) => {
@@ -128,7 +131,7 @@ export function gateRoutes(services: Services) {
       const key = keyOf(c.req.valid("param"), limitedKinds);
       await withAuditedTransaction(c, services, async (tx) => {
         const before = await lockGate(tx, key);
-        if (!before) throw notFound("gate", "name");
+        if (!before) throw notFound("rate limit", "name");
         await removeGate(executeIn(tx), key);
         return { body: null, changes: [{ action: "gate.remove", resource: key, before }] };
       });

@@ -18,8 +18,7 @@ const indicator = z
   .object({
     word,
     value: z.number().nullable().openapi({
-      description:
-        "The value; null if nothing has happened by which to judge, which counts as good",
+      description: "The value; null if there is nothing to measure, which counts as good",
       example: 12,
     }),
     thresholds: z
@@ -44,20 +43,22 @@ const zoneDataSource = z.enum(["system", "node"]).openapi({
 });
 
 const meanings: Record<HealthIndicator, string> = {
-  oldestDue: "Seconds that the oldest due delivery waits longer than its priority lets others pass",
+  oldestDue:
+    "Seconds that the oldest due delivery waits beyond the time for which others may overtake it by priority",
   backlog: "Deliveries that are due and not sent, without campaigns",
-  breakers: "Providers that are left alone",
-  limits: "Recipients for whom something waits for a limit",
-  deliveryRate: "Of what was sent or failed within the window, what was sent",
-  errorRate: "Of attempts within the window, those that failed",
+  breakers: "Providers that are not used, because their circuit breaker is open",
+  limits: "Recipients with deliveries that wait for a limit",
+  deliveryRate:
+    "The share of sent deliveries among those that were sent or failed within the window, from 0 to 1",
+  errorRate: "The share of failed attempts among all attempts within the window, from 0 to 1",
   latency:
-    "Milliseconds from when a notification that nothing held was asked for until it was sent, for 95 in 100 of the window",
-  throughput: "Deliveries sent a minute, within the window",
+    "The 95th percentile, within the window, of the milliseconds from accepting a notification to sending it, if nothing held it back",
+  throughput: "Deliveries sent per minute within the window",
   batchEfficiency:
-    "Of deliveries that were sent within the window, those that cost no message of their own",
-  memory: "Of the memory that the answering process may use, what it uses",
+    "The share of deliveries sent within the window that were merged into another message, from 0 to 1",
+  memory: "The share of its available memory that the responding process uses, from 0 to 1",
   timeZoneData:
-    "Days since the release of time zone data that the answering process goes by has come out, at least",
+    "The age of the time zone data that the responding process uses: at least this many days since its release",
 };
 
 const health = defineRoute({
@@ -67,7 +68,7 @@ const health = defineRoute({
   class: "operations",
   summary: "Get the health of the system: good, fair or poor, with reasons",
   description:
-    "Uses the thresholds of the current policy, and is measured at most every few seconds. /healthz and /readyz report whether a process serves.",
+    "The ratings use the thresholds of the current policy. The system is measured at most once every few seconds. /healthz and /readyz report whether a process serves.",
   responses: responses(
     200,
     "The health of the system",
@@ -75,13 +76,13 @@ const health = defineRoute({
       .object({
         word: word.openapi({ description: "The worst rating among all indicators" }),
         reasons: z.array(z.string()).openapi({
-          description: "Why the rating is not good, worst first, each with what to do",
+          description: "Why the rating is not good, worst first, with advice",
           example: [],
         }),
         measuredAt: z.iso.datetime(),
         windowSeconds: z.number().openapi({
           description:
-            "The period that rates are taken over: the window of the policy, or the time in which the last ten thousand deliveries ended",
+            "The period over which rates are measured: the window of the policy, or the time in which the last ten thousand deliveries ended",
           example: 900,
         }),
         indicators: z.object(
@@ -106,7 +107,7 @@ const health = defineRoute({
               }),
               oldestDueSeconds: z.number().nullable().openapi({ example: 0.4 }),
               ofCampaigns: z.number().int().openapi({
-                description: "Deliveries of campaigns, which are counted apart",
+                description: "Deliveries of campaigns, which `due` and `later` do not count",
                 example: 0,
               }),
             }),
@@ -157,7 +158,7 @@ export function systemHealthRoutes({ readLedger }: Services) {
     if (!reading)
       throw new Problem(
         "unavailable",
-        "The database cannot be reached, or does not answer in time.",
+        "The database cannot be reached, or does not respond in time. Send the request again later.",
         {
           headers: { "Retry-After": "5" },
         },

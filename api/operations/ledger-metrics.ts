@@ -15,10 +15,10 @@ import { priorities } from "../../domain/priority.ts";
 import { agedClocks } from "../../domain/time/clock-age.ts";
 import { type LedgerReader, type LedgerReading, queueKinds } from "../../ledger/health-figures.ts";
 
-/** Adds one metric, or one of each label, to a registry. */
+/** Adds a gauge to a registry. */
 type AddGauge = (registry: Registry, readLedger: LedgerReader) => void;
 
-/** A gauge with what `set` sets from a reading of the ledger; without a reading it has no value. */
+/** Defines a gauge whose values `set` takes from a reading of the ledger. Without a reading it has no value. */
 const defineGauge =
   <Label extends string>(
     name: string,
@@ -42,7 +42,7 @@ const defineGauge =
     });
   };
 
-/** A gauge of one number, which has no value where the number is null. */
+/** Defines a gauge of one number. It has no value if the number is null. */
 const defineFigure = (
   name: string,
   help: string,
@@ -53,7 +53,7 @@ const defineFigure = (
     if (number !== null) gauge.set(number);
   });
 
-/** What is open in the ledger. */
+/** Gauges of the open rows of the ledger. */
 const openGauges: readonly AddGauge[] = [
   defineGauge(
     "tidings_open_deliveries",
@@ -67,7 +67,7 @@ const openGauges: readonly AddGauge[] = [
   ),
   defineGauge(
     "tidings_oldest_overdue_seconds",
-    "How long the oldest delivery that is due has been so, by kind of queue; those of campaigns that do not run do not count",
+    "How long the oldest due delivery has been due, by kind of queue, without campaigns that are not running",
     ["queue"],
     (gauge, { open }) => {
       for (const queue of queueKinds) {
@@ -80,13 +80,13 @@ const openGauges: readonly AddGauge[] = [
   ),
   defineGauge(
     "tidings_unsent_deliveries",
-    "Deliveries of notifications that are due soon, or wait for a limit or another try: to be compared with tidings_unsent_limit",
+    "Deliveries of notifications that are due soon, or wait for a limit or another attempt; compare with tidings_unsent_limit",
     [],
     (gauge, { unsent }) => gauge.set(unsent),
   ),
   defineGauge(
     "tidings_scheduled_deliveries",
-    "Deliveries of notifications that are scheduled, snoozed or held as their recipients wish: to be compared with tidings_scheduled_limit",
+    "Deliveries of notifications that are scheduled, snoozed or held by their recipients' preferences; compare with tidings_scheduled_limit",
     [],
     (gauge, { scheduled }) => gauge.set(scheduled),
   ),
@@ -97,7 +97,7 @@ const openGauges: readonly AddGauge[] = [
 
   defineGauge(
     "tidings_queue_depth",
-    "Open deliveries by priority: due or later, or of campaigns",
+    "Open deliveries by priority and state: due, later, or of a campaign",
     ["priority", "state"],
     (gauge, { measured }) => {
       for (const { priority, due, later, ofCampaigns } of measured.depths) {
@@ -109,7 +109,7 @@ const openGauges: readonly AddGauge[] = [
   ),
   defineGauge(
     "tidings_oldest_due_seconds",
-    "How long the oldest delivery that is due has been so, by priority, without campaigns",
+    "How long the oldest due delivery has been due, by priority, without campaigns",
     ["priority"],
     (gauge, { measured }) => {
       for (const { priority, oldestDueSeconds } of measured.depths)
@@ -118,7 +118,7 @@ const openGauges: readonly AddGauge[] = [
   ),
   defineGauge(
     "tidings_waiting_deliveries",
-    "Open deliveries by why they wait",
+    "Open deliveries by the reason for which they wait",
     ["reason"],
     (gauge, { measured }) => {
       for (const [reason, count] of Object.entries(measured.waiting)) gauge.set({ reason }, count);
@@ -126,26 +126,26 @@ const openGauges: readonly AddGauge[] = [
   ),
 ];
 
-/** How well deliveries go out, within the window of the policy. */
+/** Gauges of the rate and speed of sending, within the window of the policy. */
 const deliveryGauges: readonly AddGauge[] = [
   defineFigure(
     "tidings_recipients_at_limit",
-    "Recipients for whom something waits for a limit",
+    "Recipients with deliveries that wait for a limit",
     ({ recipientsAtLimit }) => recipientsAtLimit,
   ),
   defineFigure(
     "tidings_delivery_rate",
-    "Of what was sent or failed within the window, what was sent",
+    "The share of sent deliveries among those that were sent or failed within the window",
     deliveryRateOf,
   ),
   defineFigure(
     "tidings_error_rate",
-    "Of attempts within the window, those that failed",
+    "The share of failed attempts among all attempts within the window",
     errorRateOf,
   ),
   defineGauge(
     "tidings_delivery_latency_seconds",
-    "From when a notification that nothing held was asked for to when it was sent, within the window",
+    "Time from accepting a notification to sending it, if nothing held it back, within the window",
     ["quantile"],
     (gauge, { measured: { latencyMs } }) => {
       if (!latencyMs) return;
@@ -160,12 +160,12 @@ const deliveryGauges: readonly AddGauge[] = [
   ),
   defineFigure(
     "tidings_sent_per_minute",
-    "Deliveries sent a minute, within the window",
+    "Deliveries sent per minute within the window",
     perMinuteOf,
   ),
   defineFigure(
     "tidings_batch_efficiency",
-    "Of deliveries that were sent within the window, those that cost no message of their own",
+    "The share of deliveries sent within the window that were merged into another message",
     batchEfficiencyOf,
   ),
   defineFigure(
@@ -175,7 +175,7 @@ const deliveryGauges: readonly AddGauge[] = [
   ),
   defineGauge(
     "tidings_backlog_threshold",
-    "From how many on the backlog is a warning, and critical, as the policy says",
+    "The backlog from which the policy rates it as a warning, or as critical, by level",
     ["level"],
     (gauge, { policy: { health } }) => {
       gauge.set({ level: "warning" }, health.backlog.warning);
@@ -184,7 +184,7 @@ const deliveryGauges: readonly AddGauge[] = [
   ),
 ];
 
-/** How healthy the system is, by the thresholds of the policy. */
+/** Creates gauges of the health of the system, by the thresholds of the policy. */
 function createHealthGauges(memoryShare: () => number): readonly AddGauge[] {
   const rank = (word: HealthWord) => healthWords.indexOf(word);
   const assessReading = ({ at, measured, policy }: LedgerReading) =>
@@ -192,13 +192,13 @@ function createHealthGauges(memoryShare: () => number): readonly AddGauge[] {
   return [
     defineGauge(
       "tidings_health",
-      "How it goes, all in all: 0 good, 1 fair, 2 poor",
+      "The health of the system: 0 good, 1 fair, 2 poor",
       [],
       (gauge, reading) => gauge.set(rank(assessReading(reading).word)),
     ),
     defineGauge(
       "tidings_health_indicator",
-      "How it goes by each indicator: 0 good, 1 fair, 2 poor",
+      "The health of the system by indicator: 0 good, 1 fair, 2 poor",
       ["indicator"],
       (gauge, reading) => {
         for (const [indicator, { word }] of Object.entries(assessReading(reading).indicators))
@@ -209,10 +209,10 @@ function createHealthGauges(memoryShare: () => number): readonly AddGauge[] {
 }
 
 /**
- * Adds gauges of what the ledger says, which is read when they are scraped. Whatever the database does, a scrape ends within
- * some seconds: without a reading they are left out, and `tidings_database_up` says whether the database answers at all,
- * and `tidings_database_takes_writes` whether it takes any.
- * @param memoryShare what the process uses of the memory that it may use, from 0 to 1
+ * Adds gauges of the ledger, which is read when they are scraped. A scrape ends within seconds even if the database does not respond: the
+ * gauges are left out then. `tidings_database_up` shows whether the database responds, and `tidings_database_takes_writes` whether
+ * it accepts writes.
+ * @param memoryShare returns the share of its available memory that the process uses, from 0 to 1
  */
 export function addLedgerMetrics(
   registry: Registry,
@@ -222,7 +222,7 @@ export function addLedgerMetrics(
   const registers = [registry];
   const up = new Gauge({
     name: "tidings_database_up",
-    help: "1 if the database answers",
+    help: "1 if the database responds",
     registers,
     async collect() {
       up.set((await readLedger()).up ? 1 : 0);
@@ -230,7 +230,7 @@ export function addLedgerMetrics(
   });
   const writes = new Gauge({
     name: "tidings_database_takes_writes",
-    help: "1 if the database answers and takes writes; 0 also where its disk is full, or it is read-only",
+    help: "1 if the database responds and accepts writes; 0 also if its disk is full or it is read-only",
     registers,
     async collect() {
       writes.set((await readLedger()).takesWrites ? 1 : 0);
@@ -238,7 +238,7 @@ export function addLedgerMetrics(
   });
   const memory = new Gauge({
     name: "tidings_memory_share",
-    help: "Of the memory that this process may use, what it uses",
+    help: "The share of its available memory that this process uses",
     registers,
     collect() {
       memory.set(memoryShare());

@@ -11,7 +11,7 @@ const scrape = defineRoute({
   responses: {
     200: {
       description:
-        "Metrics in Prometheus’ text format. Figures from the database are left out while it is unavailable.",
+        "Metrics in the text format of Prometheus. Metrics from the database are left out while it is unavailable.",
       content: {
         "text/plain": {
           schema: z.string().openapi({ example: "tidings_database_up 1\n" }),

@@ -20,7 +20,7 @@ const ready = defineRoute({
   access: "public",
   class: "probe",
   summary:
-    "Check that the process can serve. Needs the database, which has to take writes; without Temporal it is `degraded`, still accepts, and sends later.",
+    "Check that the process can serve requests. This needs a database that accepts writes. Without Temporal the status is `degraded`: notifications are accepted, and sent later.",
   responses: responses(
     200,
     "The process can serve",
@@ -38,12 +38,14 @@ export function healthRoutes({ lookupPool, probeTemporal }: Services) {
   const probeWrites = createWriteProbe(lookupPool);
 
   async function probeDatabase(): Promise<void> {
-    const fault = await withTimeout(databaseProbeMs, probeWrites()).catch(() => "away" as const);
+    const fault = await withTimeout(databaseProbeMs, probeWrites()).catch(
+      () => "unreachable" as const,
+    );
     if (fault === null) return;
     const detail =
-      fault === "away"
-        ? "The database cannot be reached."
-        : `The database takes no writes. ${writeFaultText[fault]}`;
+      fault === "unreachable"
+        ? "The database cannot be reached. Check that it is running, and DATABASE_URL."
+        : `The database does not accept writes. ${writeFaultText[fault]}`;
     throw new Problem("unavailable", detail, { headers: { "Retry-After": "2" } });
   }
 
@@ -56,7 +58,7 @@ export function healthRoutes({ lookupPool, probeTemporal }: Services) {
         () => "down" as const,
       ),
     ]);
-  /** All who ask at the same time are told the same: anybody may ask, and each probe costs others something. */
+  /** Requests at the same time share one probe, because anybody may send them and each probe costs a connection. */
   const probeOnce = () => (probing ??= probe().finally(() => (probing = null)));
 
   return createRouter()

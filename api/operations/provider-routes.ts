@@ -64,9 +64,10 @@ const provider = z
   .openapi("Provider");
 
 const params = z.object({
-  name: z
-    .string()
-    .openapi({ description: "The name that workers are configured with", example: "smtp-1" }),
+  name: z.string().openapi({
+    description: "The name of the provider in the configuration of the workers",
+    example: "smtp-1",
+  }),
 });
 
 const list = defineRoute({
@@ -74,7 +75,7 @@ const list = defineRoute({
   path: "/v1/providers",
   access: "viewer",
   class: "operations",
-  summary: "List the providers that workers have or had, with their circuit breakers",
+  summary: "List all providers that workers use or have used, with their circuit breakers",
   responses: responses(200, "All providers", z.object({ items: z.array(provider) })),
 });
 
@@ -104,10 +105,10 @@ const reset = defineRoute({
 export function providerRoutes(services: Services) {
   const { prisma, clock } = services;
 
-  /** Throws the 404 of one that there is not. `held`: against other changes, to the end of the transaction. */
-  const read = async (client: Prisma.TransactionClient, name: string, held?: "held") => {
+  /** Reads a provider. Throws a 404 if there is none. With `locked` it is locked against other changes until the end of the transaction. */
+  const read = async (client: Prisma.TransactionClient, name: string, locked?: "locked") => {
     if (!providerName.safeParse(name).success) throw notFound("provider", "name");
-    if (held) await client.$queryRaw`SELECT FROM breakers WHERE provider = ${name} FOR UPDATE`;
+    if (locked) await client.$queryRaw`SELECT FROM breakers WHERE provider = ${name} FOR UPDATE`;
     const breaker = await client.breaker.findUnique({ where: { provider: name } });
     if (!breaker) throw notFound("provider", "name");
     const gate = await client.gate.findUnique({ where: { key: providerGate(name) } });
@@ -129,7 +130,7 @@ export function providerRoutes(services: Services) {
     .openapi(reset, async (c) => {
       const { name } = c.req.valid("param");
       return withIdempotentTransaction(c, services, 200, async (tx) => {
-        const before = await read(tx, name, "held");
+        const before = await read(tx, name, "locked");
         const execute = executeIn(tx);
         await closeBreaker(execute, name);
         await reopenGate(execute, providerGate(name));

@@ -37,12 +37,12 @@ const waiting = defineRoute({
   },
   responses: responses(
     200,
-    "Groups of waiting deliveries: first by how many are due, then by how many wait",
+    "Groups of waiting deliveries, those with the most due deliveries first, then those with the most waiting ones",
     waitingAnswer,
   ),
 });
 
-/** A count reads all open deliveries: so many run at once that connections are left for accepting notifications. */
+/** The number of counts that run at once. A count reads all open deliveries, and must leave connections for other requests. */
 const countsAtOnce = 2;
 
 export function queueRoutes({ pool }: Services) {

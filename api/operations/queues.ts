@@ -18,16 +18,19 @@ export interface WaitingFilters {
 }
 
 const counts = {
-  waiting: z.number().int().openapi({ description: "That are pending", example: 42 }),
+  waiting: z.number().int().openapi({ description: "Pending deliveries", example: 42 }),
   due: z.number().int().openapi({
     description:
-      "Of these, those that could be sent now: their time has come, and their campaign runs",
+      "Pending deliveries that could be sent now: they are due, and their campaign is running",
     example: 3,
   }),
   sending: z
     .number()
     .int()
-    .openapi({ description: "That are being handed over, beside them", example: 1 }),
+    .openapi({
+      description: "Deliveries that are being handed over, not included in `waiting`",
+      example: 1,
+    }),
 };
 
 export const waitingAnswer = z
@@ -39,27 +42,32 @@ export const waitingAnswer = z
           type: z.string().nullable().optional().openapi({ example: "task.deadline" }),
           priority: z.enum(priorities).optional().openapi({ example: "normal" }),
           reason: z.enum(reasons).nullable().optional().openapi({
-            description: "Why they wait; null: for their time, or their turn",
+            description: "Why the deliveries wait; null means for their time or their turn",
             example: "quiet_hours",
           }),
           ...counts,
           oldestDueAt: z.iso.datetime().nullable().openapi({
-            description: "Since when the first of those that are due has been so",
+            description: "The time since which the oldest due delivery has been due",
             example: "2027-03-01T09:00:00.000Z",
           }),
-          oldestDueSeconds: z
-            .number()
-            .nullable()
-            .openapi({ description: "How long that is", example: 1.5 }),
+          oldestDueSeconds: z.number().nullable().openapi({
+            description: "How long the oldest due delivery has been due, in seconds",
+            example: 1.5,
+          }),
           nextDueAt: z.iso.datetime().nullable().openapi({
-            description: "When the next of those that are not due will be",
+            description: "When the next delivery becomes due",
             example: "2027-03-01T09:30:00.000Z",
           }),
         })
         .openapi("Waiting"),
     ),
-    total: z.object(counts).openapi({ description: "Of all, whether or not they are shown" }),
-    more: z.number().int().openapi({ description: "How many kinds are not shown", example: 0 }),
+    total: z
+      .object(counts)
+      .openapi({ description: "The counts of all groups, including those that are not shown" }),
+    more: z
+      .number()
+      .int()
+      .openapi({ description: "The number of groups that are not shown", example: 0 }),
   })
   .openapi("WhatWaits");
 
@@ -88,19 +96,19 @@ const columns: Record<Dimension, string> = {
   reason: "d.reason",
 };
 
-/** All at once: looked up for each row, as lists do for a page, it takes several times as long. */
+/** Joins the sources of deliveries for their types. Looking up the type of each row, as lists do for a page, would take several times as long. */
 const withType =
   "LEFT JOIN notifications n ON n.id = d.notification_id LEFT JOIN campaigns c ON c.id = d.campaign_id";
 
-/** A type is looked up by its key once it is counted. */
+/** Makes the SELECT expression of a dimension. The key of a type is looked up after counting. */
 const selectDimension = (dimension: Dimension) =>
   dimension === "type"
     ? "(SELECT t.key FROM notification_types t WHERE t.id = k.type) AS type"
     : `k.${dimension}`;
 
 /**
- * Counts what is open, by what `by` names: those kinds first of which most are due, then of which most wait; `limit` of
- * them. One statement over the open rows, and so one snapshot.
+ * Counts open deliveries in groups, by the dimensions in `by`. It returns up to `limit` groups, those with the most due deliveries
+ * first, then those with the most waiting ones. All counts come from one statement, and so from one snapshot.
  */
 export async function readWaiting(
   pool: Pick<Pool, "query">,

@@ -3,20 +3,21 @@ import { type Change, changeOf } from "../http/audit.ts";
 import type { RecipientRow } from "./store.ts";
 import type { Stored } from "./upsert.ts";
 
-const reachOf = ({ email, phone }: RecipientRow) => ({ email, phone });
+const addressesOf = ({ email, phone }: RecipientRow) => ({ email, phone });
 
 /**
- * An entry for each recipient who is reached elsewhere from now on, as a change of one of them has it: of many at once the audit trail has
- * counts besides, but where somebody's messages go must be seen for each. Erasure empties entries about a recipient.
+ * Makes an audit entry for each recipient whose email address or phone number has changed, as a change of a single recipient does. The
+ * entry of a bulk change has only counts, but the audit trail must show for each recipient where messages go. Erasing a recipient
+ * empties these entries.
  */
 export const addressChanges = (stored: readonly Stored[]): Change[] =>
-  stored.flatMap((one) => {
-    if (one.status !== "changed" || one.before === null) return [];
+  stored.flatMap((result) => {
+    if (result.status !== "changed" || result.before === null) return [];
     const change = changeOf(
       "recipient.update",
-      publicId("recipient", one.after.id),
-      reachOf(one.before),
-      reachOf(one.after),
+      publicId("recipient", result.after.id),
+      addressesOf(result.before),
+      addressesOf(result.after),
     );
     return Object.keys(change.before ?? {}).length === 0 ? [] : [change];
   });

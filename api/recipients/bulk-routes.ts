@@ -17,11 +17,14 @@ const maxRecipients = 1_000;
 const bulk = z.strictObject({
   recipients: z
     .array(z.looseObject({}))
-    .min(1, "must hold at least one recipient")
-    .max(maxRecipients, `must hold at most ${maxRecipients} recipients: import more as a stream`)
+    .min(1, "must have at least one recipient")
+    .max(
+      maxRecipients,
+      `must have at most ${maxRecipients} recipients: send more to POST /v1/recipients/import`,
+    )
     .openapi({
       description:
-        "externalId beside the fields of PUT /v1/recipients/{recipient}, and preferences",
+        "Each with `externalId`, the fields of PUT /v1/recipients/{recipient}, and optionally `preferences`",
       example: [
         { externalId: "ada", email: "ada@example.org", attributes: { plan: "pro" } },
         { externalId: "bob", email: "bob@example.org" },
@@ -29,7 +32,7 @@ const bulk = z.strictObject({
     }),
 });
 
-// Without external ids: an answer is kept under its Idempotency-Key, and what is erased must be gone from there as well.
+// The results have no external ids, because the response is stored with its Idempotency-Key and erasure must leave nothing there.
 const stored = z.object({
   status: z.enum(["created", "changed", "unchanged"]),
   id: z.string().openapi({ example: "rcp_01jd3v8qyee7fr8xmcsnh5hbcd" }),
@@ -38,7 +41,9 @@ const refused = z.object({
   status: z.literal("refused"),
   errors: z.array(
     z.object({
-      field: z.string().openapi({ description: "A JSON pointer into the recipient" }),
+      field: z
+        .string()
+        .openapi({ description: "A JSON pointer into the recipient; empty for the whole" }),
       message: z.string(),
     }),
   ),
@@ -47,15 +52,22 @@ const refused = z.object({
 const outcome = z
   .object({
     mode: z.enum(writeModes).openapi({
-      description: "Whether what is there was changed where something is named, or replaced",
+      description:
+        "Whether recipients were merged with the request, or replaced by it, as the parameter says",
     }),
     created: z.number().int(),
     changed: z.number().int(),
-    unchanged: z.number().int().openapi({ description: "They were so already" }),
-    refused: z.number().int(),
+    unchanged: z
+      .number()
+      .int()
+      .openapi({ description: "The number of recipients that the request did not change" }),
+    refused: z
+      .number()
+      .int()
+      .openapi({ description: "The number of invalid recipients, which were not stored" }),
     results: z
       .array(z.union([stored, refused]))
-      .openapi({ description: "One for each recipient, in the order of the request" }),
+      .openapi({ description: "A result for each recipient, in the order of the request" }),
   })
   .openapi("BulkOutcome", {
     example: {
@@ -82,14 +94,14 @@ const route = defineRoute({
   access: "sender",
   summary: `Create or change up to ${maxRecipients} recipients`,
   description:
-    "Each changes what it names of the recipient of its external id and keeps the rest: attributes and preferences are merged key by key, and null takes a value back. With " +
-    "mode=replace it replaces the recipient, as PUT does; only preferences that it leaves out stay. Good ones are stored, and bad ones are named in the answer.",
+    "Each item changes the given fields of the recipient with its `externalId` and keeps the others. Attributes and preferences are merged key by key, and null removes a value. With " +
+    "`mode=replace` an item replaces the recipient, as PUT does; preferences are kept if it has none. Valid items are stored, and the response lists the faults of the others.",
   request: {
     headers: idempotencyHeaders,
     query: z.object({ mode: modeParameter }),
     body: jsonContent(bulk),
   },
-  responses: responses(200, "What became of each", outcome),
+  responses: responses(200, "The result of each recipient", outcome),
 });
 
 type Refused = z.infer<typeof refused>;
@@ -124,7 +136,7 @@ export function recipientBulkRoutes(services: Services) {
           : { status: result.status, id: publicId("recipient", result.after.id) };
       });
       const count = (status: Outcome["status"]) =>
-        outcomes.filter((one) => one.status === status).length;
+        outcomes.filter((result) => result.status === status).length;
       const counts = {
         created: count("created"),
         changed: count("changed"),
@@ -146,7 +158,7 @@ export function recipientBulkRoutes(services: Services) {
   });
 }
 
-/** Each recipient as the change that it is, or what is wrong with it; of two for one external id the first is taken. */
+/** Checks each item: returns its change, or its faults. Of two items with the same external id the second is refused. */
 function checkRecipients(
   items: readonly unknown[],
   schema: z.ZodType<RecipientChange>,
@@ -160,7 +172,12 @@ function checkRecipients(
     if (seen.has(externalId))
       return {
         status: "refused",
-        errors: [{ field: "/externalId", message: "is that of a recipient before it" }],
+        errors: [
+          {
+            field: "/externalId",
+            message: "is the same as that of an earlier recipient: send each recipient once",
+          },
+        ],
       };
     seen.add(externalId);
     return parsed.data;

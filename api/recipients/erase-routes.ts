@@ -17,15 +17,16 @@ const erasure = z
       .nullable()
       .openapi({
         description:
-          "Who was erased, now or before: keep it, so that they can be erased again after a backup is restored. Null where there is no such recipient",
+          "The id of the erased recipient, also if they were erased before. Keep it, so that you can erase them again after restoring a backup. Null if there is no such recipient",
         example: exampleIdOf("recipient"),
       }),
     segments: z.array(z.string()).openapi({
-      description: "Keys of segments that named the person: look whether they are still as meant",
+      description:
+        "Keys of segments whose filter named the person. Check whether they still match whom they should",
       example: ["vip-customers"],
     }),
     campaigns: z.array(z.string()).openapi({
-      description: "Campaigns that named the person, in audience, name or data",
+      description: "Ids of campaigns that named the person in their audience, name or data",
       example: [exampleIdOf("campaign")],
     }),
   })
@@ -36,16 +37,16 @@ const erase = defineRoute({
   path: "/v1/recipients/{recipient}",
   access: "admin",
   summary:
-    "Erase a recipient: personal data and external id are gone for good, and what is still pending is cancelled. Idempotent.",
+    "Erase a recipient: personal data and external id are deleted for good, and pending deliveries are cancelled. Idempotent.",
   description:
-    "Addresses, numbers and external ids are also taken out of filters, of messages that were sent to others too, of kept answers and of the audit trail; a suppressed address " +
-    "stays suppressed, as a hash. The answer names the segments and campaigns that named the person. A condition on an attribute that only they had, and data of a campaign that is not over, " +
-    "stay as they are: change them, then repeat the request with the recipient's rcp_ id, which empties what the audit trail holds of them.",
+    "Email addresses, phone numbers and external ids of the person are also removed from filters, from messages that were sent to others, from stored responses and from the audit trail. A suppressed address " +
+    "stays suppressed, as a hash. The response lists the segments and campaigns that named the person. A condition on an attribute that only they had, and the data of a campaign that has not ended, " +
+    "stay as they are. Change these, then repeat the request with the recipient's `rcp_` id, which also removes the person's data from the audit entries of these changes.",
   request: { params: recipientParams },
-  responses: responses(200, "There is no such recipient any more", erasure),
+  responses: responses(200, "The recipient does not exist any more", erasure),
 });
 
-/** How long an erasure may take: it looks through all that operators wrote. */
+/** How long an erasure may take. It searches everything that operators have written. */
 const timeoutMs = 60_000;
 
 export function erasureRoutes(services: Services) {

@@ -3,7 +3,7 @@ import { type KnownColumns, plainName } from "../imports/columns.ts";
 
 const plain = (...names: string[]) => names.map(plainName);
 
-/** Names by which programs export what is the field here. */
+/** The names that programs export columns by, for each field. */
 const otherNames: Record<string, string[]> = {
   externalId: plain(
     "External ID",
@@ -40,7 +40,7 @@ const otherNames: Record<string, string[]> = {
   locale: plain("Locale", "Locale Code", "Preferred Locale"),
 };
 
-/** What the columns of a file of recipients fill. */
+/** The columns of a file of recipients. */
 export const importColumns: KnownColumns & { openField: string } = {
   columns: new Map([
     ["external_id", "externalId"],

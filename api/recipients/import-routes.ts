@@ -19,12 +19,12 @@ const importRoute = defineRoute({
   class: "import",
   summary: "Create or change recipients from a stream of any length",
   description:
-    "CSV with a header of external_id, email, phone, time_zone, locale and attributes.<name>, or one JSON object a line with externalId beside the fields of " +
-    "PUT /v1/recipients/{external id} and, if you like, preferences. " +
+    "CSV with the header `external_id` and optionally `email`, `phone`, `time_zone`, `locale` and `attributes.<name>`, or one JSON object on each line with `externalId`, the fields of " +
+    "PUT /v1/recipients/{recipient} and optionally `preferences`. " +
     importDescription +
-    "A line changes what it names and keeps the rest: attributes and preferences are merged key by key, and in NDJSON null takes a value back. With mode=replace it replaces " +
-    "the recipient, as PUT does; only preferences that it leaves out stay. Two lines for one recipient are taken one after the other. Bad lines are reported and good ones " +
-    "kept, also when the stream breaks off: repeat it as it is.",
+    "A line changes the given fields and keeps the others. Attributes and preferences are merged key by key, and in NDJSON null removes a value. With `mode=replace` a line replaces " +
+    "the recipient, as PUT does; preferences are kept if it has none. Two lines for the same recipient are applied one after the other. Invalid lines are reported and valid ones " +
+    "stored, also if the stream breaks off. In that case send the whole import again.",
   request: {
     query: z.object({
       mode: modeParameter,
@@ -38,11 +38,12 @@ const importRoute = defineRoute({
   },
   responses: responses(
     200,
-    "What became of the lines",
+    "The result of the lines",
     importOutcome
       .extend({
         mode: z.enum(writeModes).openapi({
-          description: "Whether lines changed what they name, or replaced all of it",
+          description:
+            "Whether recipients were merged with their lines, or replaced by them, as the parameter says",
           example: "merge",
         }),
       })
@@ -68,13 +69,16 @@ export function recipientImportRoutes(services: Services) {
           createdBy,
           now: clock(),
         });
-        const count = (status: string) => results.filter((one) => one.status === status).length;
+        const count = (status: string) =>
+          results.filter((result) => result.status === status).length;
         return {
           created: count("created"),
           changed: count("changed"),
           unchanged: count("unchanged"),
-          refused: results.flatMap((one, place) =>
-            one.status === "refused" ? [{ line: items[place]!.line, faults: one.faults }] : [],
+          refused: results.flatMap((result, index) =>
+            result.status === "refused"
+              ? [{ line: items[index]!.line, faults: result.faults }]
+              : [],
           ),
           changes: addressChanges(results),
           committed: await releaseFor(c, services, execute, unsettled),

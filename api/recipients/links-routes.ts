@@ -10,12 +10,12 @@ const revoke = defineRoute({
   method: "post",
   path: "/v1/recipients/{recipient}/revoke-links",
   access: "sender",
-  summary: "Call back the links and tokens that a recipient holds",
+  summary: "Revoke the links and tokens of a recipient",
   description:
-    "The links in all messages that they were sent, and their preference tokens, are void from now on; messages and tokens that are made afterwards are good. " +
-    "Use it when a message or a token got into other hands.",
+    "The links in all messages sent to the recipient so far, and all their preference tokens, become invalid. Later messages and tokens are valid. " +
+    "Use this if somebody else has got a message or a token of the recipient.",
   request: { params: recipientParams },
-  responses: { 204: { description: "They are void" }, ...problemResponse },
+  responses: { 204: { description: "The links and tokens are revoked" }, ...problemResponse },
 });
 
 export function recipientLinkRoutes(services: Services) {
@@ -34,15 +34,15 @@ export function recipientLinkRoutes(services: Services) {
   });
 }
 
-/** Recipients that are looked up by one statement, of which there is one under way at most: whoever holds a token may ask as often as they like. */
-const lookedUpTogether = 500;
+/** Recipients that one statement looks up. Only one such statement runs at a time, because anybody with a token may send any number of requests. */
+const lookupBatchSize = 500;
 
 const epochsSql = {
   name: "find-links-epochs",
   text: `SELECT id, links_epoch AS epoch FROM recipients WHERE id = ANY($1::uuid[])`,
 };
 
-/** Reads what tokens of a recipient, a UUID, have to bear; null where there is no such recipient. */
+/** Makes a function that reads the epoch that tokens of a recipient, a UUID, must have; null if there is no such recipient. */
 export function createEpochReader({ lookupPool }: Pick<Services, "lookupPool">) {
   const readEpochs = async (ids: readonly string[]) => {
     const values = [[...new Set(ids)]];
@@ -57,7 +57,7 @@ export function createEpochReader({ lookupPool }: Pick<Services, "lookupPool">) 
     doTogether: readEpochs,
     doApart: async (id) => (await readEpochs([id]))[0]!,
     isOneItemsFault: () => false,
-    most: lookedUpTogether,
+    most: lookupBatchSize,
     atOnce: 1,
   });
 }

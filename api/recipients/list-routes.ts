@@ -17,43 +17,42 @@ const list = defineRoute({
   method: "get",
   path: "/v1/recipients",
   access: "viewer",
-  summary: "Recipients, the newest first; the erased are not among them",
+  summary: "List recipients, newest first, without erased ones",
   request: {
     query: z.object({
       ...pageQuery(recipientSorts),
       q: text(200, minSearch).optional().openapi({
-        description: "A part of external id, e-mail address or phone number, in any case",
+        description:
+          "Part of the external id, email address or phone number, without regard to case",
         example: "ada",
       }),
-      externalId: text(200)
-        .optional()
-        .openapi({ description: "The caller's own id", example: "ada" }),
+      externalId: text(200).optional().openapi({ description: "The external id", example: "ada" }),
       email: text(254)
         .transform(restorePlus)
-        .refine(
-          (given) => !given.includes(" "),
-          "must be an e-mail address, in which no blank stands",
-        )
+        .refine((given) => !given.includes(" "), "must be an e-mail address, which has no blanks")
         .optional()
         .openapi({
           type: "string",
-          description: "The whole address, in any case",
+          description: "The whole email address, without regard to case",
           example: "ada@example.org",
         }),
       phone: text(20)
         .optional()
-        .openapi({ description: "The whole number", example: "+4915112345678" }),
-      locale: text(100).optional().openapi({ description: "As it is shown", example: "en-GB" }),
+        .openapi({ description: "The whole phone number", example: "+4915112345678" }),
+      locale: text(100)
+        .optional()
+        .openapi({ description: "The locale, spelt as in responses", example: "en-GB" }),
       timeZone: text(64)
         .optional()
-        .openapi({ description: "As it is shown", example: "Europe/London" }),
-      segment: segmentKey
-        .optional()
-        .openapi({ description: "The key of a segment", example: "pro-customers" }),
+        .openapi({ description: "The time zone, spelt as in responses", example: "Europe/London" }),
+      segment: segmentKey.optional().openapi({
+        description: "The key of a segment, to list only its recipients",
+        example: "pro-customers",
+      }),
       ...createdBetween,
     }),
   },
-  responses: responses(200, "A page", pageOf(recipientAnswer)),
+  responses: responses(200, "A page of recipients", pageOf(recipientAnswer)),
 });
 
 const tombstone = z
@@ -68,9 +67,9 @@ const listErased = defineRoute({
   method: "get",
   path: "/v1/tombstones",
   access: "viewer",
-  summary: "Recipients who were erased, the last created first",
+  summary: "List erased recipients, in the reverse order of their creation",
   request: { query: z.object({ ...pageQuery(byCreation), ...createdBetween }) },
-  responses: responses(200, "A page", pageOf(tombstone)),
+  responses: responses(200, "A page of erased recipients", pageOf(tombstone)),
 });
 
 export function recipientListRoutes({ prisma, pool }: Services) {
@@ -80,7 +79,11 @@ export function recipientListRoutes({ prisma, pool }: Services) {
       const found = segment === undefined ? undefined : await readSegment(prisma, segment);
       if (found === null)
         throw invalid([
-          { in: "query", field: "segment", message: `names no segment: there is no ${segment}` },
+          {
+            in: "query",
+            field: "segment",
+            message: `names no segment: there is no ${segment}. GET /v1/segments lists all segments`,
+          },
         ]);
       const filters = {
         ...query,

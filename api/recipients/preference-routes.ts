@@ -36,7 +36,7 @@ import type { Services } from "../services.ts";
 
 const query = z.object({
   type: typeKey.optional().meta({
-    description: "Key of a notification type: what holds for its messages",
+    description: "The key of a notification type, to get the values in force for its messages",
     example: "task.deadline",
   }),
 });
@@ -50,9 +50,9 @@ const patchBody = jsonContent(
     },
   }),
 );
-const afterwards = responses(200, "The preferences afterwards", preferencesAnswer);
+const changed = responses(200, "The preferences after the change", preferencesAnswer);
 
-/** The routes of somebody's preferences at a path: of a recipient that it names, or of the one whose token is sent. */
+/** Defines the routes of preferences at a path: those of the recipient that the path names, or of the one whose token is sent. */
 const defineRoutes = <
   const Path extends string,
   const Read extends Access,
@@ -78,18 +78,18 @@ const defineRoutes = <
     access: access.change,
     summary: summaries.patch,
     description:
-      "A JSON merge patch (RFC 7396): what is left out stays, and what is null is no longer said, so that the type's or the organisation's value holds. What waits is decided again by it.",
+      "The body is a JSON merge patch (RFC 7396): a preference that is left out stays, and null removes one, so that the value of the type or the organisation applies. Waiting messages are decided again.",
     request: { ...params, headers: optionalIfMatchHeaders, body: patchBody },
-    responses: afterwards,
+    responses: changed,
   }),
   put: defineRoute({
     method: "put",
     path,
     access: access.change,
     summary: summaries.put,
-    description: "What is left out is no longer said. What waits is decided again by it.",
+    description: "A preference that is left out is removed. Waiting messages are decided again.",
     request: { ...params, headers: optionalIfMatchHeaders, body: putBody },
-    responses: afterwards,
+    responses: changed,
   }),
   remove: defineRoute({
     method: "delete",
@@ -97,31 +97,31 @@ const defineRoutes = <
     access: access.change,
     summary: summaries.remove,
     request: { ...params, headers: optionalIfMatchHeaders },
-    responses: { 204: { description: "Nothing is said any more" }, ...problemResponse },
+    responses: { 204: { description: "The preferences are removed" }, ...problemResponse },
   }),
 });
 
-const theirs = defineRoutes(
+const ofRecipient = defineRoutes(
   "/v1/recipients/{recipient}/preferences",
   { read: "viewer", change: "sender" },
   { params: recipientParams },
   {
-    get: "What a recipient wishes, what holds for them, and where each value comes from",
-    patch: "Change what a recipient wishes, for them",
-    put: "Replace what a recipient wishes, for them",
-    remove: "Take back all that a recipient wishes. Its versions are kept.",
+    get: "Get the preferences of a recipient, and the values in force with their origins",
+    patch: "Change some preferences of a recipient",
+    put: "Replace all preferences of a recipient",
+    remove: "Remove all preferences of a recipient. Their versions are kept.",
   },
 );
 
-const mine = defineRoutes(
+const ofCaller = defineRoutes(
   "/v1/me/preferences",
   { read: "recipient", change: "recipient" },
   {},
   {
-    get: "What I wish, what holds for me, and where each value comes from",
-    patch: "Change what I wish",
-    put: "Replace what I wish",
-    remove: "Take back all that I wish",
+    get: "Get my preferences, and the values in force with their origins",
+    patch: "Change some of my preferences",
+    put: "Replace all my preferences",
+    remove: "Remove all my preferences. Their versions are kept.",
   },
 );
 
@@ -129,9 +129,9 @@ const versions = defineRoute({
   method: "get",
   path: "/v1/recipients/{recipient}/preferences/versions",
   access: "viewer",
-  summary: "The versions of a recipient's preferences, the latest first",
+  summary: "List the versions of a recipient's preferences, latest first",
   request: { params: recipientParams, query: versionPageQuery },
-  responses: responses(200, "A page", pageOf(versionMetadata)),
+  responses: responses(200, "A page of versions", pageOf(versionMetadata)),
 });
 
 const versionAnswer = versionMetadata
@@ -142,7 +142,7 @@ const version = defineRoute({
   method: "get",
   path: "/v1/recipients/{recipient}/preferences/versions/{version}",
   access: "viewer",
-  summary: "What a recipient wished",
+  summary: "Get a version of a recipient's preferences",
   request: { params: recipientParams.extend({ version: versionInPath }) },
   responses: responses(200, "The version", versionAnswer),
 });
@@ -173,18 +173,18 @@ export function preferenceRoutes(services: Services) {
   const inToken = (c: Context<ApiEnv>) => ({ id: c.get("recipientId") });
 
   return createRouter()
-    .openapi(theirs.get, async (c) =>
+    .openapi(ofRecipient.get, async (c) =>
       show(c, await readRecipient(prisma, inPath(c)), c.req.valid("query").type),
     )
-    .openapi(theirs.patch, (c) => patch(c, inPath(c), c.req.valid("json")))
-    .openapi(theirs.put, (c) => replace(c, inPath(c), c.req.valid("json")))
-    .openapi(theirs.remove, (c) => remove(c, inPath(c)))
-    .openapi(mine.get, async (c) =>
+    .openapi(ofRecipient.patch, (c) => patch(c, inPath(c), c.req.valid("json")))
+    .openapi(ofRecipient.put, (c) => replace(c, inPath(c), c.req.valid("json")))
+    .openapi(ofRecipient.remove, (c) => remove(c, inPath(c)))
+    .openapi(ofCaller.get, async (c) =>
       show(c, await readRecipient(prisma, inToken(c)), c.req.valid("query").type),
     )
-    .openapi(mine.patch, (c) => patch(c, inToken(c), c.req.valid("json")))
-    .openapi(mine.put, (c) => replace(c, inToken(c), c.req.valid("json")))
-    .openapi(mine.remove, (c) => remove(c, inToken(c)))
+    .openapi(ofCaller.patch, (c) => patch(c, inToken(c), c.req.valid("json")))
+    .openapi(ofCaller.put, (c) => replace(c, inToken(c), c.req.valid("json")))
+    .openapi(ofCaller.remove, (c) => remove(c, inToken(c)))
     .openapi(versions, async (c) => {
       const { id: recipientId } = await readRecipient(prisma, inPath(c));
       const page = await readVersionPage(c.req.valid("query"), ({ where, ...find }) =>
@@ -206,7 +206,7 @@ export function preferenceRoutes(services: Services) {
     });
 }
 
-/** Merges a patch into stated preferences; throws the problem of a patch that makes invalid ones. */
+/** Merges a patch into stated preferences. Throws a problem if the result is not valid. */
 const mergePreferences =
   (patch: unknown) =>
   (stated: Preferences): Preferences => {

@@ -1,6 +1,6 @@
 import { defineStatement, type Execute } from "../../ledger/sql.ts";
 
-/** Versions that are kept of what a recipient wished, beside those by which a delivery that is kept was decided. */
+/** The number of versions that are kept of a recipient's preferences, in addition to those that decided an existing delivery. */
 const keptPreferenceVersions = 100;
 
 const trimStatement = defineStatement<{ ids: readonly string[] }>(
@@ -10,8 +10,8 @@ const trimStatement = defineStatement<{ ids: readonly string[] }>(
 );
 
 /**
- * Removes old versions of what recipients wished, who can say something else as often as they like. What a delivery was decided by stays for
- * as long as the delivery, so that it can be explained. To be called when a version has been added.
+ * Removes old versions of recipients' preferences, because recipients may change them without limit. A version that decided a delivery
+ * is kept as long as the delivery, so that the decision can be explained. To be called after a version has been added.
  */
 export async function trimPreferenceVersions(
   execute: Execute,

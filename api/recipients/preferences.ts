@@ -29,11 +29,11 @@ import type { Services } from "../services.ts";
 import { executeIn } from "../../ledger/sql.ts";
 
 const from = z.enum(preferenceLayers);
-const held = <Value extends z.ZodType>(value: Value) => z.object({ value, from });
-const ranged = held(z.number().int()).extend({
+const withOrigin = <Value extends z.ZodType>(value: Value) => z.object({ value, from });
+const numberInRange = withOrigin(z.number().int()).extend({
   range: z
     .object({ minimum: z.number().int(), maximum: z.number().int() })
-    .openapi({ description: "What it may be" }),
+    .openapi({ description: "The allowed values" }),
 });
 
 const { channels, batching, digest, ...parts } = preferenceDefaults.shape;
@@ -43,30 +43,30 @@ const example = <Value>(value: Value, layer: (typeof preferenceLayers)[number]) 
 });
 
 const effective = z.object({
-  "channels.email": held(channels.shape.email),
-  "channels.push": held(channels.shape.push),
-  "channels.in_app": held(channels.shape.in_app),
-  "channels.sms": held(channels.shape.sms),
-  "channels.webhook": held(channels.shape.webhook),
-  channelOrder: held(parts.channelOrder),
-  "batching.enabled": held(batching.shape.enabled),
-  "batching.maximumSize": ranged.openapi({
+  "channels.email": withOrigin(channels.shape.email),
+  "channels.push": withOrigin(channels.shape.push),
+  "channels.in_app": withOrigin(channels.shape.in_app),
+  "channels.sms": withOrigin(channels.shape.sms),
+  "channels.webhook": withOrigin(channels.shape.webhook),
+  channelOrder: withOrigin(parts.channelOrder),
+  "batching.enabled": withOrigin(batching.shape.enabled),
+  "batching.maximumSize": numberInRange.openapi({
     example: { value: 5, from: "organisation", range: { minimum: 2, maximum: 20 } },
   }),
-  "batching.windowMinutes": ranged.openapi({
+  "batching.windowMinutes": numberInRange.openapi({
     example: { value: 60, from: "type", range: { minimum: 5, maximum: 120 } },
   }),
-  maxPerHour: ranged.openapi({
+  maxPerHour: numberInRange.openapi({
     example: { value: 3, from: "recipient", range: { minimum: 1, maximum: 1_000 } },
   }),
-  "digest.mode": held(digest.shape.mode).openapi(example("daily", "recipient")),
-  "digest.time": held(digest.shape.time),
-  "digest.weekday": held(digest.shape.weekday),
-  minimumPriority: held(parts.minimumPriority),
-  quietHours: held(parts.quietHours),
-  doNotDisturb: held(parts.doNotDisturb),
-  intelligentTiming: held(parts.intelligentTiming),
-  learning: held(parts.learning),
+  "digest.mode": withOrigin(digest.shape.mode).openapi(example("daily", "recipient")),
+  "digest.time": withOrigin(digest.shape.time),
+  "digest.weekday": withOrigin(digest.shape.weekday),
+  minimumPriority: withOrigin(parts.minimumPriority),
+  quietHours: withOrigin(parts.quietHours),
+  doNotDisturb: withOrigin(parts.doNotDisturb),
+  intelligentTiming: withOrigin(parts.intelligentTiming),
+  learning: withOrigin(parts.learning),
 } satisfies Record<PreferencePath, z.ZodType>);
 
 export const examplePreferences = {
@@ -81,24 +81,25 @@ export const preferencesAnswer = z
   .object({
     recipient: z.string().openapi({ example: exampleIdOf("recipient") }),
     version: z.number().int().openapi({
-      description: "Counts changes: the ETag of the preferences; 0 before the first",
+      description: "The number of changes so far, which is also the ETag of the preferences",
       example: 1,
     }),
     timeZone: z.string().openapi({
-      description: "Of their clock, which times of day are by",
+      description: "The recipient's time zone, in which times of day are",
       example: "Europe/London",
     }),
     preferences: preferences.meta({
-      description: "What they have said",
+      description: "What the recipient has chosen. Everything else follows the type or the policy",
       example: examplePreferences,
     }),
     type: z.string().nullable().openapi({
-      description: "The notification type that `effective` is for; null: messages of any",
+      description:
+        "The notification type that `effective` is for; null means messages without a type",
       example: null,
     }),
     effective: effective.openapi({
       description:
-        "What holds: each value, and whether it comes from the organisation, the type or the recipient",
+        "The values in force, and whether each comes from the organisation, the type or the recipient",
     }),
     types: z
       .array(
@@ -108,12 +109,12 @@ export const preferencesAnswer = z
           on: z.boolean().openapi({ example: false }),
           from: from.openapi({ example: "recipient" }),
           mandatory: z.boolean().openapi({
-            description: "It cannot be switched off",
+            description: "Whether recipients cannot switch it off",
             example: false,
           }),
         }),
       )
-      .openapi({ description: "Every notification type, by key" }),
+      .openapi({ description: "All notification types, sorted by key, and whether each is on" }),
   })
   .openapi("Preferences");
 
@@ -127,13 +128,13 @@ export interface RecipientPreferences {
   preferencesVersion: number;
 }
 
-/** Reads the stated preferences, which were checked when they were written; null where none ever were. */
+/** Reads the stated preferences, which were checked when they were written. Null, which means that none were ever written, becomes an empty object. */
 export const readStated = (document: Prisma.JsonValue): Preferences =>
   (document ?? {}) as Preferences;
 
 /**
- * Shows the values in force for a recipient, for messages of the type of `typeKey` where it is given. Throws the problem of
- * a key that no type has.
+ * Shows the preferences of a recipient and the values in force, for messages of the type `typeKey` if it is given. Throws a problem if
+ * no type has that key.
  */
 export async function preferencesJson(
   readRulebook: ReadRulebook,
@@ -162,7 +163,7 @@ export async function preferencesJson(
     preferences: stated,
     type: type?.key ?? null,
     effective: Object.fromEntries(withRanges) as PreferencesAnswer["effective"],
-    types: all.map((one) => toSwitch(one, stated)),
+    types: all.map((row) => toSwitch(row, stated)),
   };
 }
 
@@ -178,14 +179,14 @@ function toSwitch({ key, name, mandatory }: NotificationType, { types = {} }: Pr
   return { key, name, on: applies ? stated : true, from: origin, mandatory };
 }
 
-const unknownType = "names no notification type: GET /v1/notification-types lists them";
+const unknownType = "names no notification type: GET /v1/notification-types lists all types";
 
 const mandatoryType = "cannot be switched off: messages of this type are mandatory";
 
-/** Types that may be switched, by key. */
+/** Notification types that a recipient can switch on or off, by key. */
 type Switchable = ReadonlyMap<string, Pick<NotificationType, "mandatory">>;
 
-/** Lists what is wrong with the types that are switched, where they were not so `before`; fields are below `types`. */
+/** Lists the faults of the types that are switched on or off. Types that are unchanged since `before` are not checked. */
 function findTypeFaults(
   known: Switchable,
   wanted: Preferences["types"] = {},
@@ -199,7 +200,7 @@ function findTypeFaults(
   });
 }
 
-/** A check of a recipient in an import, who can only switch types that exist. */
+/** Makes the check of a recipient in an import: their preferences may switch only existing types on or off, and no mandatory type off. */
 export function refineTypes({ types }: Rulebook) {
   const known = new Map([...types.values()].map((type) => [type.key, type]));
   return (
@@ -213,7 +214,7 @@ export function refineTypes({ types }: Rulebook) {
     },
     context: z.RefinementCtx,
   ): void => {
-    // Taking back what was said of a type that is gone is right.
+    // A null is not checked, because the preference for a deleted type may be removed.
     const switched = Object.entries(wanted?.types ?? {}).flatMap(([key, on]) =>
       typeof on === "boolean" ? [[key, on] as const] : [],
     );
@@ -222,7 +223,7 @@ export function refineTypes({ types }: Rulebook) {
   };
 }
 
-/** Changes the stated preferences of a recipient, as `change` derives them from those before. */
+/** Changes the stated preferences of a recipient to those that `change` derives from the current ones. */
 export async function changePreferences(
   c: Context<ApiEnv>,
   services: Pick<Services, "prisma" | "clock" | "wakes" | "config">,

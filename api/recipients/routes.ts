@@ -47,16 +47,22 @@ const put = defineRoute({
   method: "put",
   path: "/v1/recipients/{recipient}",
   access: "sender",
-  summary: "Create or replace a recipient. What is left out takes its default.",
+  summary: "Create or replace a recipient. A field that is left out gets its default.",
   request: {
     params: z.object({
-      recipient: externalId.meta({ description: "External id", example: "ada" }),
+      recipient: externalId.meta({
+        description: "The external id of the recipient",
+        example: "ada",
+      }),
     }),
     body: jsonContent(recipientProfile.meta({ example: exampleProfile })),
   },
   responses: {
-    ...responses(200, "Replaced", recipientAnswer),
-    201: { description: "Created", content: { "application/json": { schema: recipientAnswer } } },
+    ...responses(200, "The recipient, which existed before", recipientAnswer),
+    201: {
+      description: "The new recipient",
+      content: { "application/json": { schema: recipientAnswer } },
+    },
   },
 });
 
@@ -64,7 +70,7 @@ const get = defineRoute({
   method: "get",
   path: "/v1/recipients/{recipient}",
   access: "viewer",
-  summary: "One recipient",
+  summary: "Get a recipient",
   request: { params: recipientParams },
   responses: responses(200, "The recipient", recipientAnswer),
 });
@@ -73,9 +79,9 @@ const patch = defineRoute({
   method: "patch",
   path: "/v1/recipients/{recipient}",
   access: "sender",
-  summary: "Change parts of a recipient",
+  summary: "Change some fields of a recipient",
   description:
-    "A JSON merge patch (RFC 7396): what is left out stays, what is null takes its default again, and a null within attributes removes that key.",
+    "The body is a JSON merge patch (RFC 7396): a field that is left out stays, null resets a field to its default, and null within `attributes` removes that key.",
   request: {
     params: recipientParams,
     headers: ifMatchHeaders,
@@ -85,7 +91,7 @@ const patch = defineRoute({
       }),
     ),
   },
-  responses: responses(200, "The recipient afterwards", recipientAnswer),
+  responses: responses(200, "The recipient after the change", recipientAnswer),
 });
 
 export function recipientRoutes(services: Services) {
@@ -110,7 +116,7 @@ export function recipientRoutes(services: Services) {
     });
 }
 
-/** Creates a recipient, or replaces the one of the same external id; one who is so already stays as they are. */
+/** Creates a recipient, or replaces the one with the same external id. A recipient who would stay the same is not written. */
 function replaceStored(
   c: Context<ApiEnv>,
   services: Services,
@@ -142,7 +148,7 @@ function replaceStored(
   });
 }
 
-/** Changes parts of a recipient's profile. What policy holds for them is decided again where their time zone changes. */
+/** Changes fields of a recipient's profile. If their time zone changes, their held deliveries are decided again. */
 function patchRecipient(
   c: Context<ApiEnv>,
   services: Services,
@@ -192,16 +198,20 @@ const profileOf = ({
   attributes: attributes as RecipientProfile["attributes"],
 });
 
-/** The profile that a patch makes of a recipient; throws the problem of one that may not be. */
+/** Applies a patch to the profile of a recipient. Throws a problem if the result is not valid. */
 function mergeProfile(
   before: LockedRecipient,
   wanted: z.output<typeof recipientPatch>,
 ): RecipientProfile {
-  const made = applyPatch({ ...profileOf(before), preferences: null }, wanted);
-  if ("faults" in made)
+  const patched = applyPatch({ ...profileOf(before), preferences: null }, wanted);
+  if ("faults" in patched)
     throw invalid(
-      made.faults.map(({ path, message }) => ({ in: "body", field: jsonPointer(path), message })),
+      patched.faults.map(({ path, message }) => ({
+        in: "body",
+        field: jsonPointer(path),
+        message,
+      })),
     );
-  const { preferences: _, ...profile } = made.state;
+  const { preferences: _, ...profile } = patched.state;
   return profile;
 }

@@ -20,7 +20,7 @@ import type { Services } from "../services.ts";
 const count = z
   .number()
   .int()
-  .openapi({ description: "How many recipients it holds", example: 4_711 });
+  .openapi({ description: "The number of matching recipients", example: 4_711 });
 
 const maxSample = 50;
 
@@ -29,7 +29,7 @@ const preview = defineRoute({
   path: "/v1/segments/preview",
   access: "viewer",
   class: "heavy",
-  summary: "How many recipients a filter holds, and the newest of them. Nothing is saved.",
+  summary: "Count the recipients that a filter matches, and show the newest. Nothing is saved.",
   request: {
     body: jsonContent(
       z.strictObject({
@@ -39,7 +39,7 @@ const preview = defineRoute({
           .min(0, "must be at least 0")
           .max(maxSample, `must be at most ${maxSample}`)
           .default(10)
-          .openapi({ description: "How many of them to show", example: 10 }),
+          .openapi({ description: "The number of recipients to show", example: 10 }),
       }),
     ),
   },
@@ -56,10 +56,12 @@ const preview = defineRoute({
               attribute: z.array(z.string()).openapi({ example: ["age"] }),
               message: z
                 .string()
-                .openapi({ example: "is text of 40 of the newest 1000 recipients" }),
+                .openapi({ example: "is text for 40 of the newest 1000 recipients" }),
             }),
           )
-          .openapi({ description: "What of the filter can hold of fewer than it may be meant to" }),
+          .openapi({
+            description: "Conditions of the filter that may match fewer recipients than you meant",
+          }),
       })
       .openapi("SegmentPreview"),
   ),
@@ -70,7 +72,7 @@ const countRoute = defineRoute({
   path: "/v1/segments/{key}/count",
   access: "viewer",
   class: "heavy",
-  summary: "How many recipients a segment holds now",
+  summary: "Count the recipients that are in a segment now",
   request: { params: segmentParams },
   responses: responses(200, "The count", z.object({ count })),
 });
@@ -80,9 +82,9 @@ const members = defineRoute({
   path: "/v1/segments/{key}/recipients",
   access: "viewer",
   class: "heavy",
-  summary: "The recipients that a segment holds now, the newest first",
+  summary: "List the recipients that are in a segment now, newest first",
   request: { params: segmentParams, query: z.object(pageQuery(recipientSorts)) },
-  responses: responses(200, "A page", pageOf(recipientAnswer)),
+  responses: responses(200, "A page of recipients", pageOf(recipientAnswer)),
 });
 
 export function segmentMemberRoutes({ prisma, pool }: Services) {

@@ -12,7 +12,7 @@ import { type WhereBuilder, createWhereBuilder } from "../http/where.ts";
 import type { PagePosition } from "../http/page-reading.ts";
 import { notFound, Problem } from "../http/problem.ts";
 
-/** A recipient, as every route shows it. */
+/** The schema of a recipient in every response. */
 export const recipientAnswer = z
   .object({
     id: z.string().openapi({ example: "rcp_01jd3v8qyee7fr8xmcsnh5hbcd" }),
@@ -27,7 +27,7 @@ export const recipientAnswer = z
   })
   .openapi("Recipient");
 
-/** The columns of a recipient, who is not erased, that the API shows. */
+/** The columns that the API shows of a recipient who has not been erased. */
 export type RecipientRow = Omit<
   Recipient,
   "erasedAt" | "preferences" | "preferencesVersion" | "engagedHours" | "linksEpoch"
@@ -48,21 +48,24 @@ export function recipientJson(row: RecipientRow): z.output<typeof recipientAnswe
   };
 }
 
-/** The columns of a `RecipientRow`. */
+/** The columns of a `RecipientRow`, as a SELECT list. */
 export const recipientColumns = `id, external_id AS "externalId", email, phone, time_zone AS "timeZone", locale, attributes, created_at AS "createdAt", updated_at AS "updatedAt", version`;
 
-/** The id by which a caller names a recipient. */
+/** The id by which a caller identifies a recipient: an external id, or a UUID from an `rcp_` id. */
 export type RecipientName = ReturnType<typeof recipientReference>;
 
-/** The parameters of a route whose path names one recipient: by the caller's own id, or by the one that Tidings gave. */
+/** The parameters of a route whose path identifies a recipient: by the external id, or by the `rcp_` id of Tidings. */
 export const recipientParams = z.object({
-  recipient: text(200).openapi({ description: "External id, or rcp_…", example: "ada" }),
+  recipient: text(200).openapi({
+    description: "The external id of the recipient, or their `rcp_` id",
+    example: "ada",
+  }),
 });
 
 /** A recipient with their preferences. */
 export type LockedRecipient = Omit<Recipient, "engagedHours" | "linksEpoch">;
 
-/** Locks a recipient against other changes to the end of the transaction; undefined where there is none. */
+/** Locks a recipient against other changes until the end of the transaction; undefined if there is none. */
 export async function lockRecipient(
   tx: Prisma.TransactionClient,
   named: RecipientName,
@@ -76,7 +79,7 @@ export async function lockRecipient(
   return row;
 }
 
-/** Reads a recipient; throws the problem where there is none, or where they were erased. */
+/** Reads a recipient. Throws a problem if there is none, or if they were erased. */
 export async function readRecipient(
   client: Pick<Prisma.TransactionClient, "recipient">,
   named: RecipientName,
@@ -86,7 +89,7 @@ export async function readRecipient(
   return row;
 }
 
-/** Throws the problem of a recipient who does not exist, or was erased. */
+/** Throws a problem if a recipient does not exist, or was erased. */
 export function refuseAbsent<Row extends { erasedAt: Date | null }>(
   row: Row | null | undefined,
 ): asserts row is Row {
@@ -108,11 +111,11 @@ const sortColumns: Record<string, string> = {
   externalId: "external_id",
 };
 
-/** The filters of a list of recipients; one that is left out filters nothing. */
+/** The filters of a list of recipients. A filter that is left out matches every recipient. */
 export interface RecipientQuery {
-  /** A part of external id, e-mail address or telephone number, in any case. */
+  /** Part of the external id, email address or phone number, without regard to case. */
   q?: string | undefined;
-  /** The whole address, in any case. */
+  /** The whole address, without regard to case. */
   email?: string | undefined;
   externalId?: string | undefined;
   phone?: string | undefined;
@@ -123,13 +126,13 @@ export interface RecipientQuery {
   filter?: RecipientFilter | undefined;
 }
 
-/** The expression of the index `recipients_search`, to the letter. */
+/** The expression of the index `recipients_search`. It must be exactly the same, so that PostgreSQL uses the index. */
 const searched =
   "lower(coalesce(r.external_id, '') || ' ' || coalesce(r.email, '') || ' ' || coalesce(r.phone, ''))";
 
 /**
- * Reads a page of the recipients that the query matches, without the erased. The statement has no name, so that it is planned for the
- * values at hand: what few have is looked up, what many have is met soon in the order of the list.
+ * Reads a page of the recipients that the query matches, without erased ones. The statement has no name, so that it is planned for the
+ * values of each request: rare values are looked up by index, and common ones are found soon in the order of the list.
  */
 export async function readRecipients(
   pool: Pick<Pool, "query">,
@@ -178,13 +181,15 @@ function buildWhere(query: RecipientQuery): WhereBuilder {
     and(
       `(${[...new Set(parts)].map((part) => `${searched} LIKE lower(${bind(containingPattern(part))}::text)`).join(" OR ")})`,
     );
-  // A blank may be a plus sign that was not encoded; addresses are kept in one form, and external ids in any.
+  // A blank may be a plus sign that was not encoded. Addresses are stored in a normalised form, and external ids as given.
   if (q !== undefined) search(q, normalizeAddress(q), normalizeAddress(q).replaceAll(" ", "+"));
   if (email !== undefined) {
     const spellings = addressSpellings(email);
-    // No index has addresses alone.
+    // There is no index on addresses alone, so that the search index narrows the rows first.
     search(...spellings);
-    and(`lower(r.email) IN (${spellings.map((one) => `lower(${bind(one)}::text)`).join(", ")})`);
+    and(
+      `lower(r.email) IN (${spellings.map((spelling) => `lower(${bind(spelling)}::text)`).join(", ")})`,
+    );
   }
   if (phone !== undefined) {
     search(phone);

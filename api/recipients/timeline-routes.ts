@@ -16,25 +16,25 @@ const query = z.object({
     .min(1)
     .max(50)
     .default(7)
-    .openapi({ description: "How many of the next digests", example: 7 }),
+    .openapi({ description: "The number of next digests to show", example: 7 }),
 });
 
 const get = defineRoute({
   method: "get",
   path: "/v1/recipients/{recipient}/timeline",
   access: "viewer",
-  summary: "What waits for a recipient and until when, and when their next digests are",
+  summary: "Get the waiting messages of a recipient, and the times of their next digests",
   request: { params: recipientParams, query },
-  responses: responses(200, "What is ahead", timelineAnswer),
+  responses: responses(200, "The timeline", timelineAnswer),
 });
 
 const getMine = defineRoute({
   method: "get",
   path: "/v1/me/timeline",
   access: "recipient",
-  summary: "What waits for me and until when, and when my next digests are",
+  summary: "Get my waiting messages, and the times of my next digests",
   request: { query },
-  responses: responses(200, "What is ahead", timelineAnswer),
+  responses: responses(200, "The timeline", timelineAnswer),
 });
 
 export function timelineRoutes({ pool, clock, readPolicySnapshot }: Services) {

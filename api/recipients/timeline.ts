@@ -23,16 +23,16 @@ import {
 } from "../deliveries/store.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 
-/** Deliveries, and groups, that an answer has at most. */
+/** The largest number of deliveries, and of groups, in a response. */
 const shownRows = 200;
 
 const { id, source, type, priority, channel, status, group } = deliveryAnswer.shape;
 
-/** The schema of a timeline: what is ahead for a recipient. */
+/** The schema of a timeline: the waiting messages, the limits and the next digests of a recipient. */
 export const timelineAnswer = z
   .object({
     timeZone: z.string().openapi({
-      description: "Of the recipient’s clock",
+      description: "The recipient’s time zone",
       example: "Europe/Berlin",
     }),
     quiet: z
@@ -46,7 +46,7 @@ export const timelineAnswer = z
       })
       .openapi({
         description:
-          "Whether they are not to be disturbed, by messages of no type: what types say differs with each",
+          "Whether the recipient must not be disturbed now, by messages without a type. Notification types may have other rules",
       }),
     waiting: z
       .array(
@@ -58,16 +58,18 @@ export const timelineAnswer = z
           channel,
           status: status.openapi({ example: "pending" }),
           reason: z.string().nullable().openapi({
-            description: "Why it waits; null: for its time or its turn",
+            description: "Why the message waits; null means for its time or its turn",
             example: "quiet_hours",
           }),
-          dueAt: z.iso.datetime().openapi({ description: "Not before" }),
+          dueAt: z.iso.datetime().openapi({ description: "The earliest time to send it" }),
           group,
         }),
       )
-      .openapi({ description: `What is not at an end, the first due first: ${shownRows} at most` }),
+      .openapi({
+        description: `The open deliveries, ordered by when they are due: at most ${shownRows}`,
+      }),
     more: z.number().int().openapi({
-      description: "How many wait beside those: GET /v1/deliveries has them all",
+      description: "The number of further open deliveries; GET /v1/deliveries lists all of them",
       example: 0,
     }),
     groups: z
@@ -76,7 +78,7 @@ export const timelineAnswer = z
           id: z.string().openapi({ example: exampleIdOf("group") }),
           kind: z.enum(["batch", "digest"]),
           type: z.string().nullable().openapi({
-            description: "Null of a digest, which takes any",
+            description: "The notification type; null for a digest, which has messages of any type",
             example: "task.deadline",
           }),
           priority: z.enum(priorities).nullable().openapi({ example: "normal" }),
@@ -85,26 +87,28 @@ export const timelineAnswer = z
         }),
       )
       .openapi({
-        description: `Batches and digests that have not gone out, the first to close first: ${shownRows} at most`,
+        description: `Batches and digests that have not been sent, ordered by when they close: at most ${shownRows}`,
       }),
     limits: z
       .array(
         z.object({
           of: z.enum(["recipient_limit", "organisation_limit"]).openapi({
-            description: "The recipient’s own wish, or what the organisation allows",
+            description: "Whether the recipient or the organisation has set the limit",
           }),
           limit: z.number().int().openapi({ example: 3 }),
           windowSeconds: z.number().int().openapi({ example: 3_600 }),
           granted: z.number().int().openapi({
-            description: "Sent to them within the window that ends now",
+            description: "The number of messages sent within the window that ends now",
             example: 1,
           }),
           roomAt: z.iso.datetime().nullable().openapi({
-            description: "When it has room for one more; null: now",
+            description: "When the limit allows another message; null means now",
           }),
         }),
       )
-      .openapi({ description: "Limits on messages of no type; types may have more" }),
+      .openapi({
+        description: "Limits on messages without a type; notification types may have further ones",
+      }),
     digests: z.object({
       mode: z.enum(digestModes).openapi({ example: "daily" }),
       next: z
@@ -112,19 +116,19 @@ export const timelineAnswer = z
           z.object({
             at: z.iso.datetime().openapi({ example: "2027-03-28T06:00:00.000Z" }),
             local: z.string().openapi({
-              description: "What the recipient’s clock shows then",
+              description: "The same time in the recipient’s time zone",
               example: "Sunday 2027-03-28 08:00 +02:00",
             }),
           }),
         )
-        .openapi({ description: "The next digests; none in the mode “immediate”" }),
+        .openapi({ description: "The next digests; none in the mode `immediate`" }),
     }),
   })
   .openapi("Timeline");
 
 type TimelineAnswer = z.output<typeof timelineAnswer>;
 
-/** Reads what is ahead for `person` at `now`, with the next `digests` digests. */
+/** Reads the timeline of `person` at `now`, with the next `digests` digests. */
 export async function timelineOf(
   pool: Pick<Pool, "query">,
   { policy }: Rulebook,
@@ -132,24 +136,24 @@ export async function timelineOf(
   { now, digests }: { now: number; digests: number },
 ): Promise<TimelineAnswer> {
   const { timeZone, grants } = person;
-  const held = effectivePreferences({
+  const effective = effectivePreferences({
     organisation: policy.preferences,
     type: null,
     recipient: person.preferences,
   });
-  const quiet = quietUntil(held, timeZone, now);
-  const limitJson = (of: TimelineAnswer["limits"][number]["of"]) => (limit: Limit) => {
+  const quiet = quietUntil(effective, timeZone, now);
+  const limitJson = (owner: TimelineAnswer["limits"][number]["of"]) => (limit: Limit) => {
     const room = availableAt(limit, grants, 0);
     return {
-      of,
+      of: owner,
       limit: limit.limit,
       windowSeconds: limit.windowMs / 1_000,
       granted: grantedIn(limit, grants, now),
       roomAt: room > now ? instant(room) : null,
     };
   };
-  const { mode } = held.digest;
-  const next = mode === "immediate" ? [] : digestInstants(held.digest, timeZone, now, digests);
+  const { mode } = effective.digest;
+  const next = mode === "immediate" ? [] : digestInstants(effective.digest, timeZone, now, digests);
   return {
     timeZone,
     quiet: {
@@ -160,7 +164,7 @@ export async function timelineOf(
     ...(await readWaiting(pool, person.id)),
     groups: await readGroups(pool, person.id),
     limits: [
-      ...[preferenceOf(held.maxPerHour)].map(limitJson("recipient_limit")),
+      ...[preferenceOf(effective.maxPerHour)].map(limitJson("recipient_limit")),
       ...limitWindows(policy.limits, "organisation_limit").map(limitJson("organisation_limit")),
     ],
     digests: {

@@ -15,15 +15,18 @@ const expiresInSeconds = z
   .min(60, range)
   .max(90 * daySeconds, range)
   .default(presetSeconds)
-  .openapi({ description: "How long it is good for: 90 days at most", example: presetSeconds });
+  .openapi({
+    description: "How long the token is valid: at most 90 days",
+    example: presetSeconds,
+  });
 
 const issue = defineRoute({
   method: "post",
   path: "/v1/recipients/{recipient}/preference-tokens",
   access: "sender",
-  summary: "Give a recipient a token for their own preferences",
+  summary: "Create a token with which a recipient manages their own preferences",
   description:
-    "Whoever holds it may read and change what this recipient wishes, at /v1/me/preferences, and see what waits for them, at /v1/me/timeline, until it expires: give it to nobody else. It can be called back with all others of theirs: POST /v1/recipients/{recipient}/revoke-links.",
+    "Anybody with the token can read and change the recipient's preferences at /v1/me/preferences, and see their waiting messages at /v1/me/timeline, until it expires. Give it to the recipient only. POST /v1/recipients/{recipient}/revoke-links revokes all tokens of the recipient.",
   request: {
     params: recipientParams,
     body: {
@@ -33,7 +36,7 @@ const issue = defineRoute({
   },
   responses: responses(
     201,
-    "The token, which is kept nowhere",
+    "The token. Tidings does not store it",
     z
       .object({
         token: z.string().openapi({ example: "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJyY3Bf….Zm9v" }),

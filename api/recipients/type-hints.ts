@@ -2,30 +2,30 @@ import type { Pool } from "pg";
 import { askedTypes, type RecipientFilter } from "../../domain/audience.ts";
 import { defineStatement, executeOn } from "../../ledger/sql.ts";
 
-/** What may be meant otherwise in a filter, and where. */
+/** A hint that a condition of a filter may match fewer recipients than meant. */
 interface TypeHint {
-  /** Keys of the attributes, from the outermost one. */
+  /** The keys that lead to the attribute, from the outermost one. */
   attribute: string[];
   message: string;
 }
 
-/** Recipients who are looked at: enough to notice a column that was imported as text. */
-const looked = 1_000;
+/** The number of newest recipients that are examined: enough to notice a column that was imported as text. */
+const sampleSize = 1_000;
 
 const countTexts = defineStatement<
-  { paths: string; looked: number },
+  { paths: string; sampleSize: number },
   { place: number; texts: number }
 >(
   `SELECT asked.place::int - 1 AS place, count(*)::int AS texts
-   FROM (SELECT attributes FROM recipients WHERE erased_at IS NULL ORDER BY id DESC LIMIT :looked::int) AS r
+   FROM (SELECT attributes FROM recipients WHERE erased_at IS NULL ORDER BY id DESC LIMIT :sampleSize::int) AS r
    CROSS JOIN jsonb_array_elements(:paths::text::jsonb) WITH ORDINALITY AS asked(path, place)
    WHERE jsonb_typeof(r.attributes #> ARRAY(SELECT jsonb_array_elements_text(asked.path))) = 'string'
    GROUP BY asked.place ORDER BY asked.place`,
 );
 
 /**
- * Finds conditions on numbers or lists of attributes that are text of some of the newest recipients, as columns of CSV are: such a
- * condition never holds of them.
+ * Finds conditions on numbers or lists whose attribute is text for some of the newest recipients, as after an import of CSV. Such a
+ * condition never matches these recipients.
  */
 export async function findTypeHints(
   pool: Pick<Pool, "query">,
@@ -35,14 +35,14 @@ export async function findTypeHints(
   if (asked.length === 0) return [];
   const rows = await executeOn(pool)(countTexts, {
     paths: JSON.stringify(asked.map(({ path }) => path)),
-    looked,
+    sampleSize,
   });
   return rows.map(({ place, texts }) => {
     const { path, asks, operator } = asked[place]!;
-    const [what, type] = asks === "number" ? ["numbers", "number"] : ["lists", "list"];
+    const [values, type] = asks === "number" ? ["numbers", "number"] : ["lists", "list"];
     return {
       attribute: path,
-      message: `is text of ${texts} of the newest ${looked} recipients, of whom ${operator} never holds: it asks for ${what}. An import makes them with ?types=${path.join(".")}:${type}`,
+      message: `is text for ${texts} of the newest ${sampleSize} recipients, whom ${operator} never matches, because it needs ${values}. Import it with ?types=${path.join(".")}:${type}`,
     };
   });
 }

@@ -11,12 +11,12 @@ import { trimPreferenceVersions } from "./preference-versions.ts";
 import { type RecipientRow, recipientColumns } from "./store.ts";
 
 interface Storing {
-  /** The caller, who is the author of the preferences where those are given. */
+  /** The caller, who is the author of the preferences that are given. */
   createdBy: string;
   now: Date;
 }
 
-/** What became of a change: the recipient before and afterwards, or why they stay as they are. */
+/** The outcome of a change: the recipient before and after it, or the faults for which it was refused. */
 export type Stored =
   | {
       status: "created" | "changed" | "unchanged";
@@ -26,9 +26,9 @@ export type Stored =
   | { status: "refused"; faults: ChangeFault[] };
 
 interface StoredChanges {
-  /** One for each change, in their order. */
+  /** The outcome of each change, in their order. */
   results: Stored[];
-  /** Ids of those whose held deliveries were decided by a time zone or preferences that have changed. */
+  /** Ids of recipients whose time zone or preferences have changed, so that their held deliveries must be decided again. */
   unsettled: string[];
 }
 
@@ -45,15 +45,15 @@ interface Written {
   attributes: RecipientState["attributes"];
   preferences: RecipientState["preferences"];
   preferencesVersion: number;
-  /** Whether what they wish has changed, which makes a version of it. */
-  said: boolean;
+  /** Whether the preferences have changed, which makes a new version of them. */
+  restated: boolean;
 }
 
 /**
- * Makes changes of recipients who exist or not, a change of the same one after the other. Whoever is there is read and locked, each
- * change is made of what they are, and who comes out as they were is not written. Rows are locked and written in the order of external
- * ids, so that two callers never wait for each other. Takes three statements, and two more where somebody else creates one of
- * these recipients at the same time.
+ * Applies changes to existing and new recipients; several changes of one recipient are applied one after the other. Existing recipients
+ * are read and locked first, and one who stays the same is not written. Rows are locked and written in the order of external ids, so
+ * that two callers cannot deadlock. It takes three statements, and two more if somebody else creates one of the recipients at the same
+ * time.
  */
 export async function storeRecipients(
   execute: Execute,
@@ -73,32 +73,32 @@ export async function storeRecipients(
     const changed: Written[] = [];
     for (const name of names) {
       const before = known.get(name) ?? null;
-      const made = applyAll(changes, places.get(name)!, before, { now, results });
-      if (made === null) continue;
-      if (before === null) created.push(made.written);
-      else if (made.differs) changed.push(made.written);
-      if (made.unsettles) unsettled.push(made.written.id);
+      const applied = applyAll(changes, places.get(name)!, before, { now, results });
+      if (applied === null) continue;
+      if (before === null) created.push(applied.written);
+      else if (applied.differs) changed.push(applied.written);
+      if (applied.unsettles) unsettled.push(applied.written.id);
     }
     const writing = { createdBy, now };
     if (changed.length > 0) {
       await execute(changeKnown, { ...writing, people: JSON.stringify(changed) });
       await trimPreferenceVersions(
         execute,
-        changed.filter(({ said }) => said),
+        changed.filter(({ restated }) => restated),
       );
     }
     const added =
       created.length === 0
         ? []
         : await execute(addUnknown, { ...writing, people: JSON.stringify(created) });
-    // Those whom somebody else has created meanwhile are there now: they are changed as they are.
-    const there = new Set(added.map(({ externalId }) => externalId));
-    names = created.map(({ externalId }) => externalId).filter((name) => !there.has(name));
+    // Somebody else has created the missing ones meanwhile: they exist now, and the changes are applied to them again.
+    const addedNames = new Set(added.map(({ externalId }) => externalId));
+    names = created.map(({ externalId }) => externalId).filter((name) => !addedNames.has(name));
   }
   return { results, unsettled };
 }
 
-/** Makes all changes of one recipient, and notes what became of each; null where none could be made. */
+/** Applies all changes of one recipient, and puts the outcome of each into `results`. Returns null if all were refused. */
 function applyAll(
   changes: readonly RecipientChange[],
   places: readonly number[],
@@ -107,20 +107,20 @@ function applyAll(
 ): { written: Written; differs: boolean; unsettles: boolean } | null {
   const first = known && stateOf(known);
   let state = first;
-  const there = known && first && rowOf(first, known);
-  let row = there;
+  const existing = known && first && rowOf(first, known);
+  let row = existing;
   const id = known?.id ?? newUuid(now);
   for (const place of places) {
     const { externalId, apply } = changes[place]!;
-    const made = apply(state);
-    if ("faults" in made) {
-      results[place] = { status: "refused", faults: made.faults };
+    const applied = apply(state);
+    if ("faults" in applied) {
+      results[place] = { status: "refused", faults: applied.faults };
       continue;
     }
-    const same = state !== null && isSameState(state, made.state);
+    const same = state !== null && isSameState(state, applied.state);
     const after = same
       ? row!
-      : rowOf(made.state, {
+      : rowOf(applied.state, {
           id,
           externalId,
           createdAt: known?.createdAt ?? now,
@@ -132,11 +132,11 @@ function applyAll(
       before: row,
       after,
     };
-    state = made.state;
+    state = applied.state;
     row = after;
   }
   if (state === null || row === null) return null;
-  const said = !statesSamePreferences(first, state);
+  const restated = !statesSamePreferences(first, state);
   return {
     written: {
       id,
@@ -147,11 +147,11 @@ function applyAll(
       locale: state.locale,
       attributes: state.attributes,
       preferences: state.preferences,
-      said,
-      preferencesVersion: (known?.preferencesVersion ?? 0) + Number(said),
+      restated,
+      preferencesVersion: (known?.preferencesVersion ?? 0) + Number(restated),
     },
-    differs: row !== there && (first === null || !isSameState(first, state)),
-    unsettles: first !== null && (said || first.timeZone !== state.timeZone),
+    differs: row !== existing && (first === null || !isSameState(first, state)),
+    unsettles: first !== null && (restated || first.timeZone !== state.timeZone),
   };
 }
 
@@ -164,7 +164,7 @@ const stateOf = (row: KnownRow) => ({
   preferences: row.preferences as RecipientState["preferences"],
 });
 
-/** Spelt out, as `stateOf` is: for each line of an import, copies of whatever is left take longer than all the rest. */
+/** Makes the row of a state. Its fields are listed, as in `stateOf`, because rest properties are too slow for each line of an import. */
 const rowOf = (
   state: RecipientState,
   row: Pick<RecipientRow, "id" | "externalId" | "createdAt" | "updatedAt" | "version">,
@@ -187,7 +187,7 @@ const lockKnown = defineStatement<{ names: readonly string[] }, KnownRow>(
 );
 
 interface Writing extends Storing {
-  /** `Written`, as a list in JSON. */
+  /** A JSON array of `Written`. */
   people: string;
 }
 
@@ -195,7 +195,7 @@ const givenSql = `
   given AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(:people::text::jsonb)
       AS n(id uuid, "externalId" text, email text, phone text, "timeZone" text, locale text, attributes jsonb, preferences jsonb,
-        "preferencesVersion" int, said boolean)
+        "preferencesVersion" int, restated boolean)
   )`;
 
 const changeKnown = defineStatement<Writing>(`
@@ -206,10 +206,10 @@ const changeKnown = defineStatement<Writing>(`
       updated_at = :now::timestamptz, version = r.version + 1,
       preferences = n.preferences, preferences_version = n."preferencesVersion"
     FROM given AS n WHERE r.id = n.id
-    RETURNING r.id, r.preferences, r.preferences_version, n.said
+    RETURNING r.id, r.preferences, r.preferences_version, n.restated
   )
   INSERT INTO preference_versions (recipient_id, version, document, created_by, created_at)
-  SELECT id, preferences_version, preferences, :createdBy::text, :now::timestamptz FROM changed WHERE said`);
+  SELECT id, preferences_version, preferences, :createdBy::text, :now::timestamptz FROM changed WHERE restated`);
 
 const addUnknown = defineStatement<Writing, { externalId: string }>(`
   WITH ${givenSql},

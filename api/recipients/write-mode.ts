@@ -8,17 +8,17 @@ import {
 import type { Rulebook } from "../../ledger/rulebook.ts";
 import { refineTypes } from "./preferences.ts";
 
-/** What many recipients at once are written as: changes of what they name, or the whole of each. */
+/** How a bulk request or an import writes recipients: it merges the given fields, or replaces whole recipients. */
 export const writeModes = ["merge", "replace"] as const;
 type WriteMode = (typeof writeModes)[number];
 
 export const modeParameter = z.enum(writeModes).default("merge").openapi({
   description:
-    "merge changes what is named and keeps the rest; replace gives what is left out its default, preferences excepted",
+    "`merge` changes the given fields and keeps the others; `replace` resets fields that are left out to their defaults, except preferences",
   example: "merge",
 });
 
-/** The schema of a recipient as imports bring them, who can only switch types that exist; it comes out as a change. */
+/** Makes the schema of an imported recipient. It checks that their preferences switch existing types only, and outputs a change. */
 export const createChangeSchema = (
   mode: WriteMode,
   rulebook: Rulebook,

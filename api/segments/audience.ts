@@ -13,8 +13,8 @@ import type { Prisma } from "../../prisma/generated/client.ts";
 import { type FieldError, invalid, jsonPointer } from "../http/problem.ts";
 
 /**
- * The filters of the segments that an audience names, held against deletion to the end of the transaction. Throws the
- * problem that names those which there are not; `at` is where the audience stands in the body.
+ * Reads the filters of the segments that an audience names, and locks the segments against deletion until the end of the transaction.
+ * Throws a problem if a segment does not exist. `at` is the path of the audience in the body.
  */
 export async function segmentsOf(
   tx: Prisma.TransactionClient,
@@ -31,7 +31,7 @@ export async function segmentsOf(
             {
               in: "body",
               field: jsonPointer([...at, list, index]),
-              message: `names no segment: there is no ${key}`,
+              message: `names no segment: there is no ${key}. GET /v1/segments lists all segments`,
             },
           ],
     ),
@@ -45,10 +45,10 @@ const reference = (name: string) => `#/components/schemas/${name}`;
 const notes: Record<string, object> = {
   RecipientFilter: {
     description:
-      "Which recipients are meant. A condition on what a recipient lacks is false, and true under not. Text is compared by case, but e-mail addresses are not. " +
-      "An attribute is a key of attributes, or the keys that lead to a value within; includes asks whether it is a list that holds a value. At most 100 conditions, 8 levels deep. " +
-      "received means who was sent that campaign; with orUnknown also who may have been. " +
-      "missed means who was to be sent it, and surely was not, for it failed.",
+      "Which recipients to select. A condition on a value that a recipient lacks is false, and true under `not`. Text is compared with regard to case, except email addresses. " +
+      "`attribute` is a key of the attributes, or the list of keys that lead to a nested value; `includes` matches a list that contains a value. A filter has at most 100 conditions, in at most 8 levels. " +
+      "`received` matches recipients to whom the campaign was sent, and with `orUnknown` also those to whom it may have been sent. " +
+      "`missed` matches recipients to whom the campaign was certainly not sent, because sending failed.",
     example: {
       all: [
         { attribute: "plan", equals: "pro" },
@@ -58,20 +58,20 @@ const notes: Record<string, object> = {
   },
   Audience: {
     description:
-      "Whom a campaign is for: everybody, those of a filter, or those of any included segment (of whom a where leaves those it holds for); " +
-      "never those of an excluded segment. Segments mean whom they hold when the campaign begins.",
+      "The recipients of a campaign: all recipients, those that match the filter `where`, or those in any segment of `include`, of whom `where` selects those that it matches. " +
+      "Recipients in a segment of `exclude` are left out. Segments are evaluated when the campaign begins.",
     example: { where: { attribute: "plan", equals: "pro" } },
   },
 };
 
-/** Schemas of the OpenAPI document, by name: its own generator cannot say what refers to itself. */
+/** Schemas of the OpenAPI document by name. They are made here, because its generator cannot express schemas that refer to themselves. */
 export const audienceComponents: Readonly<Record<string, object>> = (() => {
   const named = z.registry<{ id: string }>();
   named.add(recipientFilterShape, { id: "RecipientFilter" });
   named.add(audience, { id: "Audience" });
   const { schemas } = z.toJSONSchema(named, {
     uri: reference,
-    // Nothing in these is transformed; but what goes in has bounds before its shape.
+    // Input and output have the same shape, but the input schemas check bounds first.
     io: "output",
     override: ({ jsonSchema }) => {
       if (jsonSchema.format === "date-time") delete jsonSchema.pattern;
@@ -85,13 +85,13 @@ export const audienceComponents: Readonly<Record<string, object>> = (() => {
   );
 })();
 
-/** For bodies: the schema of an audience with its place in the document. */
+/** The schema of an audience, for bodies. The document shows it as a reference. */
 export const describedAudience = audience.meta({
   type: "object",
   $ref: reference("Audience"),
 });
 
-/** Likewise of a filter. */
+/** The schema of a filter, for bodies. The document shows it as a reference. */
 export const describedFilter = recipientFilter.meta({
   type: "object",
   $ref: reference("RecipientFilter"),

@@ -104,7 +104,7 @@ const remove = defineRoute({
   responses: { 204: { description: "The segment was deleted" }, ...problemResponse },
 });
 
-/** Campaigns named in the refusal of a deletion. */
+/** The number of campaigns that the refusal of a deletion names. */
 const maxNamed = 10;
 
 export function segmentRoutes(services: Services) {
@@ -115,7 +115,7 @@ export function segmentRoutes(services: Services) {
       const { key, name, filter } = c.req.valid("json");
       const taken = new Problem(
         "conflict",
-        `There is a segment ${key} already. Change it, or take another key.`,
+        `There already is a segment with the key ${key}. Change that segment, or use another key.`,
       );
       const now = clock();
       return withIdempotentTransaction(c, services, 201, async (tx) => {
@@ -195,7 +195,7 @@ export function segmentRoutes(services: Services) {
           const named = using.slice(0, maxNamed).map(({ id }) => publicId("campaign", id));
           throw new Problem(
             "conflict",
-            `It is named by campaigns that have not begun: ${named.join(", ")}${using.length > maxNamed ? " and others" : ""}. Change or cancel them first.`,
+            `Campaigns that have not begun use the segment: ${named.join(", ")}${using.length > maxNamed ? " and others" : ""}. Change or cancel them first.`,
           );
         }
         await tx.segment.delete({ where: { key } });

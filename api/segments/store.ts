@@ -12,10 +12,10 @@ export const newSegmentKey = segmentKey.meta({ example: exampleKey });
 export const segmentName = nameText(200).openapi({ example: "Pro customers" });
 
 export const segmentParams = z.object({
-  key: newSegmentKey.meta({ description: "Of a segment" }),
+  key: newSegmentKey.meta({ description: "The key of the segment" }),
 });
 
-/** A segment, as every route shows it. */
+/** The schema of a segment in every response. */
 export const segmentAnswer = z
   .object({
     id: z.string().openapi({ example: "seg_01jd3v8qyee7fr8xmcsnh5hbcd" }),
@@ -38,7 +38,7 @@ export function segmentJson(row: Segment): z.output<typeof segmentAnswer> {
   };
 }
 
-/** A segment with its filter; null if there is none of that key. */
+/** Reads a segment with its filter; null if none has the key. */
 export async function readSegment(
   client: Pick<Prisma.TransactionClient, "segment">,
   key: string,
@@ -47,7 +47,7 @@ export async function readSegment(
   return row && { row, filter: recipientFilter.parse(row.filter) };
 }
 
-/** Locks a segment to the end of the transaction against other changes, and for a deletion against campaigns that would name it. */
+/** Locks a segment until the end of the transaction against other changes, and for a deletion also against campaigns that name it. Throws a 404 if there is none. */
 export async function lockSegment(
   tx: Prisma.TransactionClient,
   key: string,

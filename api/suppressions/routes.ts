@@ -43,14 +43,14 @@ const suppression = z
     channel: z.enum(suppressedChannels),
     address: z.string().openapi({
       description:
-        "The address in its normalised spelling, or `sha256:` and the hash of that once its recipient has been erased",
+        "The address in its normalised spelling, or `sha256:` and its hash after its recipient has been erased",
       example: "ada@example.org",
     }),
     reason: z.enum(suppressionReasons),
     note: z.string().nullable().openapi({ example: "Asked for it by telephone" }),
     createdBy: z.string().openapi({
       description:
-        "Who suppressed it: `bootstrap`, the id of an API key, or the id of the delivery that bounced",
+        "The cause of the suppression: the caller, as `bootstrap` or the id of an API key, or the id of the delivery that bounced",
       example: "bootstrap",
     }),
     createdAt: z.iso.datetime(),
@@ -63,7 +63,7 @@ const suppression = z
 
 const params = idParams("suppression");
 
-/** A parameter that names an address in any spelling; its form tells the channel. */
+/** A parameter that names an address in any spelling. The form of the address determines the channel. */
 const addressParameter = z
   .string()
   .transform((given, context): { channel: SuppressedChannel; address: string } => {
@@ -73,7 +73,7 @@ const addressParameter = z
     }
     context.addIssue({
       code: "custom",
-      message: "must be an e-mail address, or a number in E.164 form",
+      message: "must be an e-mail address, or a phone number in E.164 form, such as +4915112345678",
     });
     return z.NEVER;
   })
@@ -141,7 +141,7 @@ const remove = defineRoute({
 
 const importColumns: KnownColumns = {
   columns: new Map(["address", "channel", "reason", "note"].map((name) => [name, name])),
-  // Lists of those who unsubscribed or bounced come with the names that mailing programs give to addresses.
+  // Exported lists of unsubscribed or bounced addresses use the column names of mailing programs.
   otherNames: new Map(
     [
       ["address", ["Address", "Email", "E-mail", "Email Address", "E-mail Address", "Recipient"]],
@@ -166,7 +166,7 @@ const importRoute = defineRoute({
   description:
     "CSV with the header `address` and optionally `channel` (default email), `reason` (default imported) and `note`, or one JSON object with these fields on each line. " +
     importDescription +
-    "An address that is suppressed already stays as it was, and counts as imported. Bad lines are reported and good ones kept, also when the stream breaks off.",
+    "An address that is already suppressed is not changed, and counts as imported. Invalid lines are reported and valid ones stored, also if the stream breaks off. In that case send the whole import again.",
   request: {
     query: z.object({ columns: columnsParameter(importColumns).optional() }),
     body: importBody({
@@ -225,7 +225,7 @@ export function suppressionRoutes(services: Services) {
     .openapi(remove, async (c) => {
       const id = readPathId("suppression", c.req.valid("param").id);
       await withAuditedTransaction(c, services, async (tx) => {
-        // Of two requests that remove it at once, one finds it.
+        // If two requests remove the suppression at the same time, only one of them finds it.
         const [row] = await tx.$queryRaw<
           Suppression[]
         >`DELETE FROM suppressions WHERE id = ${id}::uuid RETURNING id, channel, address, reason, note, created_by AS "createdBy", created_at AS "createdAt", expires_at AS "expiresAt"`;

@@ -11,11 +11,11 @@ interface Adding {
 }
 
 export type StoredSuppression = Suppression & {
-  /** False if it was there already: then it is as it was. */
+  /** False if the suppression existed before. It is unchanged then. */
   created: boolean;
 };
 
-/** Adds an address for good, or finds the suppression that it has; one that gives way is replaced. */
+/** Suppresses an address permanently, or returns its existing suppression. An existing one that gives way (`givesWay`) is replaced. */
 export async function addSuppression(
   client: Pick<PrismaClient, "$queryRawUnsafe">,
   suppression: NewSuppression,
@@ -23,7 +23,7 @@ export async function addSuppression(
 ): Promise<StoredSuppression> {
   const id = newUuid(now);
   const [stored] = await client.$queryRawUnsafe<Suppression[]>(
-    // Where it stays it writes its values over themselves, for only a row that was written is answered.
+    // An existing row that stays is overwritten with its own values, because RETURNING covers only rows that were written.
     `${insertSql} DO UPDATE SET ${columns.map((column) => `${column} = CASE WHEN ${givesWay} THEN excluded.${column} ELSE s.${column} END`).join(", ")}
      RETURNING id, channel, address, reason, note, created_by AS "createdBy", created_at AS "createdAt", expires_at AS "expiresAt"`,
     JSON.stringify([{ id, ...suppression }]),
@@ -34,8 +34,9 @@ export async function addSuppression(
 }
 
 /**
- * Adds addresses in one statement; one that is there and does not give way, or comes twice, stays as it came first. Rows are locked in the order
- * of their addresses, so that two callers never wait for each other. Resolves with how many were added.
+ * Suppresses addresses with one statement. An existing suppression that does not give way (`givesWay`) stays as it is, and of an address
+ * that occurs twice the first counts. Rows are locked in the order of their addresses, so that two callers cannot deadlock. Resolves
+ * with the number of addresses that were added.
  */
 export async function importSuppressions(
   client: Pick<PoolClient, "query">,
@@ -55,7 +56,7 @@ export async function importSuppressions(
   return rowCount ?? 0;
 }
 
-/** What is written anew of a suppression that is replaced. */
+/** The columns that are overwritten when a suppression is replaced. */
 const columns = ["id", "reason", "note", "created_by", "created_at", "expires_at"];
 
 const insertSql = `
