@@ -39,7 +39,7 @@ export const gateAnswer = z
       example: "smtp_4xx: 421 4.7.0 Too much, try again in 60 seconds",
     }),
   })
-  .openapi("Gate");
+  .openapi("Gate", { description: "A rate limit of a channel or a provider" });
 
 export const shownGates = {
   OR: shownKinds.map((kind) => ({ key: { startsWith: `${kind}/` } })),

@@ -34,7 +34,7 @@ const indicator = z
       example: "12 deliveries are due and not sent.",
     }),
   })
-  .openapi("HealthIndicator");
+  .openapi("HealthIndicator", { description: "An indicator of the health of the system" });
 
 const zoneDataVersion = z.string().openapi({ example: "2026f" });
 const zoneDataSource = z.enum(["system", "node"]).openapi({
@@ -153,7 +153,10 @@ const health = defineRoute({
 });
 
 export function systemHealthRoutes({ readLedger }: Services) {
-  return createRouter().openapi(health, async (c) => {
+  const router = createRouter();
+  // Otherwise the description of its first use would become that of the schema.
+  router.openAPIRegistry.register("HealthIndicator", indicator);
+  return router.openapi(health, async (c) => {
     const { reading } = await readLedger();
     if (!reading)
       throw new Problem(

@@ -57,8 +57,9 @@ const provider = z
         example: "connection: connect ECONNREFUSED 192.0.2.25:587",
       }),
     }),
-    gate: gateAnswer
-      .nullable()
+    // A union, because `nullable` would make the shared schema of gates nullable.
+    gate: z
+      .union([gateAnswer, z.null()])
       .openapi({ description: "The provider’s rate limit; null if it has none" }),
   })
   .openapi("Provider");

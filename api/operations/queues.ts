@@ -24,13 +24,10 @@ const counts = {
       "Pending deliveries that could be sent now: they are due, and their campaign is running",
     example: 3,
   }),
-  sending: z
-    .number()
-    .int()
-    .openapi({
-      description: "Deliveries that are being handed over, not included in `waiting`",
-      example: 1,
-    }),
+  sending: z.number().int().openapi({
+    description: "Deliveries that are being handed over, not included in `waiting`",
+    example: 1,
+  }),
 };
 
 export const waitingAnswer = z
