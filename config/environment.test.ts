@@ -268,7 +268,7 @@ describe("PUBLIC_URL", () => {
   it.each([
     ["notify.example.org", "must be http:// or https:// and a host"],
     ["ftp://notify.example.org", "must be http:// or https:// and a host"],
-    ["https://ada:hunter2@example.org", "must be without a user and a password"],
+    ["https://ada:hunter2@example.org", "must not contain a user or a password"],
     ["https://example.org/?a=1", "must be without a query and a fragment"],
     ["https://example.org/#a", "must be without a query and a fragment"],
   ])("is refused where no link could begin with it: %s", (text, fault) => {

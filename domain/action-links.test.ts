@@ -10,8 +10,8 @@ const now = new Date("2027-03-01T09:00:00Z");
 
 const tokenOf = (url: string) => /^https:\/\/example\.org\/notify\/a\/([\w.-]+)$/.exec(url)![1]!;
 
-describe("a link of a message", () => {
-  it("names what is done to what, for thirty days", async () => {
+describe("a link in a message", () => {
+  it("names the action and the delivery or group that it acts on, and expires after thirty days", async () => {
     const [delivery, group] = [newUuid(now), newUuid(now)];
     const snooze = { action: "snooze", minutes: 60 } as const;
     const view = { action: "view", url: "https://tasks.example.org/17" } as const;

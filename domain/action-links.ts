@@ -3,23 +3,23 @@ import { dayMs } from "./time/local-time.ts";
 import { type ActionTarget, createTokens } from "./tokens.ts";
 
 interface Signing {
-  /** Of the recipient's links (domain/tokens.ts). */
+  /** The epoch of the recipient's links (domain/tokens.ts). */
   epoch: number;
   now: Date;
 }
 
-/** The links of messages, by which recipients act. Each is good for 30 days, and says nothing about the person. */
+/** Creates the links in messages by which recipients act. A link is valid for 30 days and contains nothing about the person. */
 export interface ActionLinks {
   forDelivery(deliveryId: string, action: RecipientAction, signing: Signing): Promise<string>;
-  /** On all members of a group at once. */
+  /** Creates a link that acts on all members of a group at once. */
   forGroup(groupId: string, action: RecipientAction, signing: Signing): Promise<string>;
 }
 
 const lifetimeMs = 30 * dayMs;
 
 /**
- * @param secrets as `createTokens` takes them
- * @param publicUrl where recipients reach the API, without a slash at its end
+ * @param secrets the secrets for `createTokens`
+ * @param publicUrl the URL at which recipients reach the API, without a trailing slash
  */
 export function createActionLinks({
   secrets,

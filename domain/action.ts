@@ -4,7 +4,7 @@ import { webUrl } from "./web-url.ts";
 const maxMinutes = 365 * 24 * 60;
 
 const url = webUrl.max(2_000, "must have at most 2000 characters").meta({
-  description: "Where the recipient is sent: http or https",
+  description: "The page to which the link leads: http or https",
   example: "https://tasks.example.org/17",
 });
 
@@ -14,7 +14,7 @@ const minutes = z
   .max(maxMinutes, `must be from 1 to ${maxMinutes} minutes`)
   .meta({ example: 60 });
 
-/** What a recipient may do about a message, each form with `more` beside it. */
+/** The schema of the actions that a recipient may take on a message; each action also has the fields in `more`. */
 export const actionForms = <More extends z.core.$ZodLooseShape>(more: More) =>
   z.discriminatedUnion("action", [
     z.strictObject({ action: z.literal("view"), url, ...more }),
@@ -22,7 +22,7 @@ export const actionForms = <More extends z.core.$ZodLooseShape>(more: More) =>
     z.strictObject({ action: z.literal("complete"), ...more }),
   ]);
 
-/** View it elsewhere, be told again later, or be done with it. */
+/** An action of a recipient on a message: view its subject elsewhere, receive it again later, or mark its subject as completed. */
 export const recipientAction = actionForms({});
 
 export type RecipientAction = z.output<typeof recipientAction>;

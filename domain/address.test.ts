@@ -21,7 +21,7 @@ describe("a mailbox", () => {
     ["ann@faß.example", "ann@xn--fa-hia.example"],
     ["ann@ab--cd.example", "ann@ab--cd.example"],
     [`ann@${"a".repeat(63)}.example`, `ann@${"a".repeat(63)}.example`],
-  ])("is read: %s", (text, address) => {
+  ])("is parsed: %s", (text, address) => {
     expect(parseMailbox(text)).toEqual({ address, domain: address.split("@")[1], smtpUtf8: false });
   });
 
@@ -75,7 +75,7 @@ describe("a mailbox", () => {
     expect(parseMailbox(text)).toBeNull();
   });
 
-  it("never holds what could end a command or a header, or begin another address", () => {
+  it("never contains a character that could end a command or a header, or begin another address", () => {
     const hostile = fc.string({
       unit: fc.oneof(
         fc.constantFrom(...'@.\r\n<>,;:"\\() \t\0a%'),
@@ -99,7 +99,7 @@ describe("a sender", () => {
     ["Tidings <tidings@example.org>", "Tidings"],
     ['  "Tidings, the \u00e9l\u00e9gant" <tidings@Example.ORG> ', "Tidings, the \u00e9l\u00e9gant"],
     ["Tid\r\nBcc: ings <tidings@example.org>", "Tid Bcc: ings"],
-  ])("is read: %j", (text, name) => {
+  ])("is parsed: %j", (text, name) => {
     expect(parseSender(text)).toMatchObject({ name, mailbox: { address: "tidings@example.org" } });
   });
 
@@ -112,17 +112,17 @@ describe("a sender", () => {
 });
 
 describe("addressKey", () => {
-  it("is one for all spellings of an address", () => {
+  it("is the same for all spellings of an address", () => {
     expect(addressKey("Ada@BÜCHER.example")).toBe(addressKey("ada@xn--bcher-kva.example"));
     expect(addressKey("ada@bücher.example")).toBe("ada@xn--bcher-kva.example");
   });
 
-  it("is one for all ways in which Unicode writes a letter", () => {
+  it("is the same for all Unicode forms of a letter", () => {
     expect(addressKey("rene\u0301@example.org")).toBe(addressKey("ren\u00e9@example.org"));
     expect(parseMailbox("rene\u0301@example.org")?.address).toBe("ren\u00e9@example.org");
   });
 
-  it("is null for what is no address", () => {
+  it("is null for a text that is not an address", () => {
     expect(addressKey("ada")).toBeNull();
   });
 });
@@ -143,7 +143,7 @@ describe("keptAddress", () => {
 });
 
 describe("addressSpellings", () => {
-  it("are those of a domain, of an address or of its end", () => {
+  it("returns the spellings of a domain, of an address or of the end of an address", () => {
     const both = ["@bücher.example", "@xn--bcher-kva.example"];
     expect(addressSpellings("@BÜCHER.example").toSorted()).toEqual(both);
     expect(addressSpellings("@xn--bcher-kva.example").toSorted()).toEqual(both);
@@ -153,7 +153,7 @@ describe("addressSpellings", () => {
 });
 
 describe("restorePlus", () => {
-  it("takes a blank for a plus sign where that makes an address", () => {
+  it("replaces a blank by a plus sign where the result is an address", () => {
     expect(restorePlus("ada news@example.org")).toBe("ada+news@example.org");
     expect(restorePlus("ada news")).toBe("ada news");
     expect(restorePlus("ada@example .org")).toBe("ada@example .org");

@@ -1,27 +1,27 @@
 import { domainToASCII, domainToUnicode } from "node:url";
 import { oneLine } from "./text.ts";
 
-/** A mailbox that is safe to write into an envelope and a header as it stands. */
+/** A mailbox that is safe to write into an envelope and a header without escaping. */
 export interface Mailbox {
-  /** `local@domain`, the domain in its ASCII form (IDNA). */
+  /** `local@domain`, with the domain in its ASCII form (IDNA). */
   address: string;
   domain: string;
-  /** The local part is not ASCII: only a server with SMTPUTF8 (RFC 6531) can take it. */
+  /** Whether the local part is not ASCII: only a server with SMTPUTF8 (RFC 6531) accepts such a mailbox. */
   smtpUtf8: boolean;
 }
 
-/** A dot-atom of RFC 5322, with what RFC 6532 adds. Quoted local parts are refused: nobody has one, and they can hold anything. */
+/** A dot-atom of RFC 5322, extended by RFC 6532. Quoted local parts are refused: they are hardly used and can contain any character. */
 const localPart =
   /^[\w!#$%&'*+/=?^`{|}~\u0080-\uFFFF-]+(?:\.[\w!#$%&'*+/=?^`{|}~\u0080-\uFFFF-]+)*$/;
 const hiddenCharacters = /[\p{C}\p{Z}]/u;
 const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
-/** Longest domain that the DNS has (RFC 1035, section 2.3.4), in octets without the last dot. */
+/** The longest domain that DNS allows (RFC 1035, section 2.3.4), in octets without the last dot. */
 const maxDomainLength = 253;
 
 /**
- * The one form of Unicode in which addresses are compared (NFC: RFC 6532, section 3.1): what looks the same is the same, whether
- * an accent is a character of its own or not.
+ * Converts a text to NFC, the Unicode form in which addresses are compared (RFC 6532, section 3.1): a letter with an accent is then the
+ * same whether the accent is a separate character or not.
  */
 export const normalizeAddress = (text: string): string =>
   isAscii(text) ? text : text.normalize("NFC");
@@ -29,8 +29,8 @@ export const normalizeAddress = (text: string): string =>
 const isAscii = (text: string): boolean => !/[^\0-\x7f]/.test(text);
 
 /**
- * An address as it is kept: in NFC, a domain beyond ASCII as IDNA maps it, and else as it was given. What is no mailbox is only
- * normalised.
+ * The form in which an address is stored: in NFC, with a domain beyond ASCII mapped by IDNA, and otherwise as given. A text that is
+ * not a mailbox is only normalised.
  */
 export function keptAddress(text: string): string {
   if (isAscii(text)) return text;
@@ -42,7 +42,7 @@ export function keptAddress(text: string): string {
     : normal.slice(0, at) + domainToUnicode(mailbox.domain);
 }
 
-/** Null for what is no single mailbox at a named domain. */
+/** Parses an address. Null where the text is not exactly one mailbox at a named domain. */
 export function parseMailbox(text: string): Mailbox | null {
   const normal = normalizeAddress(text);
   const at = normal.lastIndexOf("@");
@@ -57,29 +57,29 @@ export function parseMailbox(text: string): Mailbox | null {
 }
 
 /**
- * Why nothing is sent to an address, or null. Beside what is no mailbox these are addresses that programs on the way have taken for more:
- * `%` and `!` before the @ once meant a route over other servers, and what begins with `-` an option of a command.
+ * Why an address is refused, or null if it is accepted. Besides texts that are not mailboxes, this refuses addresses that mail programs
+ * have misread: `%` and `!` before the @ were once a route over other servers, and a leading `-` an option of a command.
  */
 export function mailboxFault(text: string): string | null {
   if (parseMailbox(text) === null) return "must be an e-mail address, such as ada@example.org";
   const local = text.slice(0, text.lastIndexOf("@"));
   if (/[%!]/.test(local))
-    return "must have no % or ! before the @, by which mail has been routed over other servers";
+    return "must not have % or ! before the @: some servers read them as a route over other servers";
   return local.startsWith("-")
-    ? "must not begin with -, which programs that handle mail have taken for an option"
+    ? "must not begin with -: some mail programs read it as an option of a command"
     : null;
 }
 
-/** One text for all spellings of an address: what suppressions are kept and looked up by. Null for what is no mailbox. */
+/** The same text for all spellings of an address: suppressions are stored and found by it. Null for a text that is not a mailbox. */
 export function addressKey(text: string): string | null {
-  // Servers may tell `Ada@` from `ada@`, and none does: a wish not to be written to holds for both.
+  // A server may distinguish `Ada@` from `ada@`, but hardly any does: a suppression applies to both.
   const mailbox = parseMailbox(text);
   return mailbox && normalizeAddress(mailbox.address.toLowerCase());
 }
 
 /**
- * The spellings in which an address may be kept beside the one that is given, or its end from the @ on: with the domain as people write
- * it and as the DNS has it. Case is left to whoever compares.
+ * The spellings in which an address, or its end from the @ on, may be stored: with the domain in Unicode and in its ASCII form.
+ * The spellings of a domain are in lower case: compare them without regard to case.
  */
 export function addressSpellings(text: string): string[] {
   const given = normalizeAddress(text);
@@ -87,28 +87,28 @@ export function addressSpellings(text: string): string[] {
   const domain = at === 0 ? null : asciiDomain(given.slice(at));
   if (domain === null) return [given];
   const before = given.slice(0, at);
-  const spoken = domain.includes(encodedLabel) ? domainToUnicode(domain) : domain;
+  const unicodeDomain = domain.includes(encodedLabel) ? domainToUnicode(domain) : domain;
   const spellings = [
     given.toLowerCase(),
-    ...[domain, spoken].map((one) => (before + one).toLowerCase()),
+    ...[domain, unicodeDomain].map((spelling) => (before + spelling).toLowerCase()),
   ];
   return [...new Set(spellings)];
 }
 
-/** An address from a query, in which a plus sign that was not encoded arrives as a blank: no address has a blank. */
+/** Restores an address from a query string, where a plus sign that was not encoded arrives as a blank: no address contains a blank. */
 export function restorePlus(text: string): string {
   const restored = text.replaceAll(" ", "+");
   return parseMailbox(restored) === null ? text : restored;
 }
 
-/** What a label begins with that stands for characters beyond ASCII: an A-label of RFC 5890. */
+/** The prefix of a label that encodes characters beyond ASCII: an A-label of RFC 5890. */
 const encodedLabel = "xn--";
 
-/** A domain as the DNS has it; null for what is none. */
+/** The ASCII form of a domain; null for a text that is not a domain. */
 function asciiDomain(text: string): string | null {
-  // As a URL's host, a percent sign and much else would be decoded.
+  // `domainToASCII` reads a URL's host, and would decode percent signs and other characters.
   if (!/^[A-Za-z0-9.\u0080-\uFFFF-]+$/.test(text)) return null;
-  // Those that show nothing are dropped by IDNA, but for the joiners, which words of some languages need.
+  // IDNA drops hidden characters, except for the joiners, which words of some languages need.
   if (!isAscii(text) && hiddenCharacters.test(text.replaceAll(/[\u200c\u200d]/g, ""))) return null;
   const plain = /^[a-z0-9.-]+$/.test(text) && !text.includes(encodedLabel);
   const domain = plain ? text : domainToASCII(text);
@@ -119,21 +119,21 @@ function asciiDomain(text: string): string | null {
   return labels.every(isLabel) ? domain : null;
 }
 
-/** An A-label must stand for the label that is encoded as it (RFC 5891, section 5.4); others were looked at before. */
+/** Whether an A-label is the encoding of the label that it decodes to (RFC 5891, section 5.4). Other labels are already checked. */
 function isLabel(part: string): boolean {
   if (!part.startsWith(encodedLabel)) return true;
-  const spoken = domainToUnicode(part);
-  return spoken !== part && domainToASCII(spoken) === part;
+  const decoded = domainToUnicode(part);
+  return decoded !== part && domainToASCII(decoded) === part;
 }
 
-/** Who a message is from. */
+/** The sender of a message. */
 export interface Sender {
   mailbox: Mailbox;
-  /** Any text in one line, not encoded; empty for a bare address. */
+  /** The display name: any text in one line, not encoded; empty for a bare address. */
   name: string;
 }
 
-/** Reads `Name <name@example.org>` or a bare address; null for anything else, and for one that is not ASCII before the `@`. */
+/** Parses `Name <name@example.org>` or a bare address. Null for any other text, and for an address that is not ASCII before the `@`. */
 export function parseSender(text: string): Sender | null {
   const named = /^\s*(.*?)\s*<([^<>]*)>\s*$/s.exec(text);
   const mailbox = parseMailbox(named ? named[2]! : text.trim());

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { askedTypes, audience, namedSegments, type RecipientFilter } from "./audience.ts";
+import { audience, namedSegments, requiredTypes, type RecipientFilter } from "./audience.ts";
 
 const accepts = (value: unknown) => audience.safeParse(value).success;
 
 const cmp = "cmp_01jd3v8qyee7fr8xmcsnh5hbcd";
 
 describe("audience", () => {
-  it("takes everybody, or a filter of nested conditions", () => {
+  it("accepts all recipients, or a filter of nested conditions", () => {
     expect(accepts({ all: true })).toBe(true);
     expect(
       accepts({
@@ -38,28 +38,28 @@ describe("audience", () => {
       "an instant without an offset",
       { where: { field: "createdAt", from: "2027-03-01T09:00:00" } },
     ],
-    ["an instant that is none", { where: { field: "updatedAt", before: "yesterday" } }],
+    ["a text that is not an instant", { where: { field: "updatedAt", before: "yesterday" } }],
     [
-      "an instant beyond our time",
+      "an instant outside of this century",
       { where: { field: "updatedAt", before: "3000-01-01T00:00:00Z" } },
     ],
-    ["text asked of an instant", { where: { field: "createdAt", startsWith: "2027" } }],
+    ["a text operator on an instant", { where: { field: "createdAt", startsWith: "2027" } }],
     ["an empty path", { where: { attribute: [], exists: true } }],
     ["a path that is too long", { where: { attribute: Array(9).fill("a"), exists: true } }],
-    ["an id that is no campaign's", { where: { received: "rcp_01jd3v8qyee7fr8xmcsnh5hbcd" } }],
-    ["an unknown that is not asked for", { where: { received: cmp, orUnknown: false } }],
+    ["an id that is not a campaign's", { where: { received: "rcp_01jd3v8qyee7fr8xmcsnh5hbcd" } }],
+    ["orUnknown: false", { where: { received: cmp, orUnknown: false } }],
     ["no segment at all", { include: [] }],
     ["too many segments", { include: Array(21).fill("pro") }],
-    ["a segment's key that is none", { include: ["Pro customers"] }],
+    ["a malformed key of a segment", { include: ["Pro customers"] }],
     ["exclusions alone", { exclude: ["pro"] }],
-    ["everybody and segments", { all: true, include: ["pro"] }],
+    ["all recipients and segments", { all: true, include: ["pro"] }],
     ["text that PostgreSQL refuses", { where: { attribute: "plan", equals: "a\u0000" } }],
     ["a number that JSON cannot carry", { where: { attribute: "age", atLeast: Infinity } }],
   ])("refuses %s", (_, value) => {
     expect(accepts(value)).toBe(false);
   });
 
-  it("bounds depth and size", () => {
+  it("limits depth and size", () => {
     const leaf: RecipientFilter = { attribute: "plan", equals: "pro" };
     const nested = (depth: number): RecipientFilter =>
       depth === 0 ? leaf : { not: nested(depth - 1) };
@@ -68,7 +68,8 @@ describe("audience", () => {
     expect(accepts({ where: { any: Array(99).fill(leaf) } })).toBe(true);
     expect(accepts({ where: { any: Array(100).fill(leaf) } })).toBe(false);
   });
-  it("takes segments to include and exclude, narrowed by a filter", () => {
+
+  it("accepts segments to include and exclude, narrowed by a filter", () => {
     expect(accepts({ include: ["pro", "eu.all"] })).toBe(true);
     expect(accepts({ include: ["pro"], exclude: ["opted-out"], where: { received: cmp } })).toBe(
       true,
@@ -87,17 +88,17 @@ describe("audience", () => {
     ).toBe(true);
   });
 
-  it("refuses what is too large before it looks at it", () => {
+  it("refuses a filter that is too large before it validates the conditions", () => {
     const nothing = { any: Array(100_000).fill({}) };
     const { error } = audience.safeParse({ where: nothing });
     expect(JSON.stringify(error!.issues).length).toBeLessThan(5_000);
   });
 });
 
-describe("askedTypes", () => {
-  it("are those that a number or a list is asked of, wherever they stand", () => {
+describe("requiredTypes", () => {
+  it("finds the conditions that need a number or a list, at any depth", () => {
     expect(
-      askedTypes({
+      requiredTypes({
         all: [
           { attribute: "age", atLeast: 18 },
           { not: { any: [{ attribute: ["a", "b"], includes: "x" }] } },
@@ -108,15 +109,15 @@ describe("askedTypes", () => {
         ],
       }),
     ).toEqual([
-      { path: ["age"], asks: "number", operator: "atLeast" },
-      { path: ["a", "b"], asks: "array", operator: "includes" },
-      { path: ["n"], asks: "number", operator: "equals" },
+      { path: ["age"], type: "number", operator: "atLeast" },
+      { path: ["a", "b"], type: "array", operator: "includes" },
+      { path: ["n"], type: "number", operator: "equals" },
     ]);
   });
 });
 
 describe("namedSegments", () => {
-  it("names each once", () => {
+  it("returns each key once", () => {
     expect(namedSegments({ include: ["a", "b", "a"], exclude: ["c", "b"] })).toEqual([
       "a",
       "b",

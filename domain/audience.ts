@@ -18,7 +18,7 @@ const alternatives = <Item extends z.ZodType>(item: Item) =>
 const attributeKey = text(100);
 const maxPath = 8;
 
-/** A top-level key of a recipient's attributes, or the keys that lead to a value within. */
+/** A top-level key of a recipient's attributes, or the path of keys to a nested value. */
 const attribute = z.union(
   [attributeKey, z.array(attributeKey).min(1).max(maxPath)],
   `must be a key of the attributes, or a path of 1 to ${maxPath} keys`,
@@ -75,8 +75,8 @@ const maxConditions = 100;
 
 const branches = z
   .array(z.lazy(() => recipientFilterShape))
-  .min(1, "must hold at least one filter");
-/** A filter of any depth and size. */
+  .min(1, "must contain at least one filter");
+/** A filter without limits on depth and size. */
 export const recipientFilterShape: z.ZodType<RecipientFilter, RecipientFilter> = z.union(
   [
     z.strictObject({ all: branches }),
@@ -90,7 +90,7 @@ export const recipientFilterShape: z.ZodType<RecipientFilter, RecipientFilter> =
     "{ received: campaign } or { missed: campaign }",
 );
 
-/** Of anything: what stands where a filter has its branches. */
+/** The values at the keys where a filter has its branches; the node may be any value. */
 function branchesOf(node: unknown): unknown[] {
   if (typeof node !== "object" || node === null) return [];
   const { all, any, not }: { all?: unknown; any?: unknown; not?: unknown } = node;
@@ -104,8 +104,9 @@ const sizeOf = (node: unknown): number =>
   branchesOf(node).reduce((sum: number, child) => sum + sizeOf(child), 1);
 
 /**
- * Which recipients are meant. Two-valued: a condition on what a recipient lacks is false, and so true under `not`. Text
- * is compared by case, but e-mail addresses, which are compared without, as lists do. Bounded in depth and size before anything else is looked at, so that its SQL is bounded too.
+ * A filter over recipients. Its logic is two-valued: a condition on a value that a recipient lacks is false, and so true under `not`.
+ * Comparisons are case-sensitive except for e-mail addresses, as in lists. Depth and size are checked before the conditions, so that the
+ * SQL of a filter is bounded too.
  */
 export const recipientFilter: z.ZodType<RecipientFilter, RecipientFilter> = z
   .custom<RecipientFilter>((root) => sizeOf(root) <= maxConditions, {
@@ -118,24 +119,25 @@ export const recipientFilter: z.ZodType<RecipientFilter, RecipientFilter> = z
   })
   .pipe(recipientFilterShape);
 
-/** A condition that nothing of another type of JSON can fulfil: what it asks for, of which attribute. */
-export interface AskedType {
+/** A condition that only values of one JSON type can fulfil. */
+export interface RequiredType {
+  /** The path of the attribute. */
   path: string[];
-  asks: "number" | "array";
+  type: "number" | "array";
   operator: string;
 }
 
-/** The types that a filter asks of attributes. Text may look like either, and fulfils none of these conditions. */
-export function askedTypes(filter: RecipientFilter): AskedType[] {
-  if ("all" in filter) return filter.all.flatMap(askedTypes);
-  if ("any" in filter) return filter.any.flatMap(askedTypes);
-  if ("not" in filter) return askedTypes(filter.not);
+/** The types that a filter requires of attributes. Text that looks like a number or a list fulfils none of these conditions. */
+export function requiredTypes(filter: RecipientFilter): RequiredType[] {
+  if ("all" in filter) return filter.all.flatMap(requiredTypes);
+  if ("any" in filter) return filter.any.flatMap(requiredTypes);
+  if ("not" in filter) return requiredTypes(filter.not);
   if (!("attribute" in filter)) return [];
   const { attribute: _, ...rest } = filter;
-  return Object.entries(rest).flatMap(([operator, value]: [string, unknown]): AskedType[] => {
+  return Object.entries(rest).flatMap(([operator, value]: [string, unknown]): RequiredType[] => {
     const path = [filter.attribute].flat();
-    if (operator === "includes") return [{ path, asks: "array", operator }];
-    return typeof value === "number" ? [{ path, asks: "number", operator }] : [];
+    if (operator === "includes") return [{ path, type: "array", operator }];
+    return typeof value === "number" ? [{ path, type: "number", operator }] : [];
   });
 }
 
@@ -149,9 +151,8 @@ const segments = z
 const exclude = segments.optional();
 
 /**
- * Whom a campaign is for: everybody, those a filter holds for, or those of any of the segments in `include`, of whom a
- * `where` leaves those it holds for; never who is of a segment in `exclude`. A segment means whom its filter holds for
- * when the audience is frozen.
+ * The recipients of a campaign: all, those that match a filter, or those in any segment of `include`, narrowed by `where`. Recipients in a
+ * segment of `exclude` are left out. A segment contains the recipients that match its filter when the audience is frozen.
  */
 export const audience = z.union(
   [
@@ -159,7 +160,7 @@ export const audience = z.union(
     z.strictObject({ where: recipientFilter, exclude }),
     z.strictObject({ include: segments, exclude, where: recipientFilter.optional() }),
   ],
-  "must be { all: true }, { where: filter } or { include: [segments], where: filter }, each with an exclude: [segments] where it is wanted",
+  "must be { all: true }, { where: filter } or { include: [segments], where: filter }, each with an optional exclude: [segments]",
 );
 
 export type Audience = z.infer<typeof audience>;

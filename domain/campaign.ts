@@ -20,7 +20,7 @@ export type CampaignStatus = (typeof campaignStatuses)[number];
 
 export const guarantees = ["at_least_once", "at_most_once"] as const;
 
-/** A rate over all lanes of a campaign. `burst` is a tenth of a second's worth where it is left out. */
+/** A rate limit over all lanes of a campaign. `burst` defaults to the messages of a tenth of a second. */
 export const throttle = z
   .strictObject({
     perSecond: z.number().min(0.01, "must be at least 0.01").max(100_000, "must be at most 100000"),
@@ -41,21 +41,23 @@ export const newCampaign = z.strictObject({
   audience,
   data: notificationData,
   type: typeKey.nullable().default(null).meta({
-    description: "The notification type that it is of; without one it is never batched or digested",
+    description:
+      "The notification type of the campaign; without one, its messages are never batched or digested",
   }),
   priority: z
     .enum(priorities)
     .optional()
-    .meta({ description: "That of its type where it is left out, else `normal`" }),
+    .meta({ description: "Defaults to the priority of the notification type, or to `normal`" }),
   guarantee: z.enum(guarantees).default("at_least_once"),
   throttle: throttle.nullable().default(null),
-  email: emailIdentity
-    .default({})
-    .meta({ description: "Whom its mails are from, before its template and its type" }),
+  email: emailIdentity.default({}).meta({
+    description:
+      "The sender of the campaign's mails; it takes precedence over the template and the type",
+  }),
   startAt: instant.optional(),
 });
 
-/** What may be changed of a campaign; a field that is left out stays as it is. */
+/** An edit of a campaign; a field that is left out keeps its value. */
 export const campaignEdit = z
   .strictObject({
     name: newCampaign.shape.name,
@@ -74,7 +76,7 @@ export const campaignEdit = z
 
 export type CampaignEdit = z.output<typeof campaignEdit>;
 
-/** What a caller may do to a campaign, and in which states. The worker alone moves on to `running` and `completed`. */
+/** The actions of callers on a campaign, with the statuses in which each is allowed. Only the worker sets `running` and `completed`. */
 const allowedFrom = {
   start: ["draft", "scheduled"],
   schedule: ["draft"],
@@ -90,18 +92,18 @@ export type CampaignAction = keyof typeof allowedFrom;
 export interface CampaignState {
   status: CampaignStatus;
   startAt: Date | null;
-  /** When its audience was written into the ledger. */
+  /** When the audience was written into the ledger. */
   frozenAt: Date | null;
   finishedAt: Date | null;
-  /** When its message was taken back. */
+  /** When the campaign was recalled. */
   recalledAt: Date | null;
 }
 
 export type Transition = { kind: "moved"; state: CampaignState } | { kind: "refused"; why: string };
 
 /**
- * What becomes of a campaign when a caller asks for `action`. A cancelled one whose audience is frozen is not finished
- * yet: its workflow first cancels what is pending.
+ * The state of a campaign after `action`, or why the action is refused. A cancelled campaign whose audience is frozen is not finished
+ * yet: its workflow first cancels the pending deliveries.
  */
 export function applyAction(
   state: CampaignState,
@@ -127,7 +129,7 @@ export function applyAction(
     case "schedule":
       return moved({ status: "scheduled", startAt: request.startAt ?? now });
     case "reschedule":
-      if (state.frozenAt) return refused("its audience is frozen: it has begun");
+      if (state.frozenAt) return refused("it has begun: its audience is frozen");
       return moved({ startAt: request.startAt ?? now });
     case "pause":
       return moved({ status: "paused" });
@@ -136,7 +138,7 @@ export function applyAction(
     case "cancel":
       return moved(cancelled);
     case "recall":
-      // What is over stays what it was.
+      // A campaign that is over keeps its status.
       return state.status === "completed" || state.status === "cancelled"
         ? moved({ recalledAt: state.recalledAt ?? now })
         : moved({ ...cancelled, recalledAt: now });
@@ -144,8 +146,8 @@ export function applyAction(
 }
 
 /**
- * Why a field of a campaign cannot be edited; null if it can. Once its audience is in the ledger, what is pending still
- * takes another message, and nothing else. A correction's audience is what it is for.
+ * Why a field of a campaign cannot be edited; null if it can. Once the audience is in the ledger, only the message of the pending
+ * deliveries and their priority can change. The audience of a correction follows from the campaign that it corrects.
  */
 export function editRefusal(
   {
@@ -164,15 +166,16 @@ export function editRefusal(
     case "priority":
       return null;
     case "audience":
-      if (correction) return "a correction goes to whom what it corrects reached, or missed";
-      return frozenAt && "its audience is frozen: duplicate it for another one";
+      if (correction)
+        return "a correction goes to the recipients that the corrected campaign reached or missed";
+      return frozenAt && "the audience is frozen: duplicate the campaign to send to another one";
     case "type":
-      return frozenAt && "it has begun, and what waits was decided about as of its type";
+      return frozenAt && "the campaign has begun, and deliveries were decided by this type";
     case "guarantee":
-      return frozenAt && "it has begun, and messages may have been handed over under it";
+      return frozenAt && "the campaign has begun, and messages may have been sent under it";
     case "throttle":
-      return frozenAt && "it has begun: PUT its throttle, which may be done at any time";
+      return frozenAt && "the campaign has begun: change its throttle with PUT, at any time";
     case "startAt":
-      return frozenAt && "it has begun";
+      return frozenAt && "the campaign has begun";
   }
 }

@@ -1,15 +1,15 @@
-/** Ways to reach people. Messages go out by email so far. */
+/** The channels by which recipients are reached. Only `email` is implemented so far. */
 export const channels = ["email", "push", "in_app", "sms", "webhook"] as const;
 export type Channel = (typeof channels)[number];
 
-/** What of a recipient may be an address. */
+/** The parts of a recipient that may be an address. */
 export interface Addresses {
   email: string | null;
-  /** In E.164. */
+  /** A telephone number in E.164 form. */
   phone: string | null;
 }
 
-/** Where a recipient is reached on a channel; null where they are not. Whether it takes messages is for the channel to say. */
+/** The address of a recipient on a channel; null where they have none. The channel itself decides whether the address accepts messages. */
 export function addressOf(channel: Channel, { email, phone }: Addresses): string | null {
   switch (channel) {
     case "email":

@@ -8,7 +8,7 @@ const identityAddress = emailAddress.refine(
   "must be ASCII before the @",
 );
 
-/** Whom a mail is from, and where answers to it go. Part by part; what is left out is said by somebody else. */
+/** The sender of a mail and the address for replies. A part that is left out is taken from the next identity in `mergeIdentities`. */
 export const emailIdentityParts = {
   fromName: nameText(100).optional().meta({
     description: "The name in the From header",
@@ -16,11 +16,11 @@ export const emailIdentityParts = {
   }),
   fromAddress: identityAddress.optional().meta({
     description:
-      "The address in the From header, at a domain that is configured (`MAIL_FROM`, `MAIL_FROM_DOMAINS`)",
+      "The address in the From header, at a configured domain (`MAIL_FROM`, `MAIL_FROM_DOMAINS`)",
     example: "ada@example.org",
   }),
   replyTo: identityAddress.optional().meta({
-    description: "Where answers go",
+    description: "The address to which replies go",
     example: "support@example.org",
   }),
 };
@@ -29,7 +29,7 @@ export const emailIdentity = z.strictObject(emailIdentityParts);
 
 export type EmailIdentity = z.output<typeof emailIdentity>;
 
-/** Of several that say something, each part as the first says it; null where none says anything. */
+/** Merges identities: each part is from the first identity that has it. Null where no identity has any part. */
 export function mergeIdentities(
   ...identities: readonly (EmailIdentity | null | undefined)[]
 ): EmailIdentity | null {
@@ -42,7 +42,7 @@ export function mergeIdentities(
   return (merged.fromName ?? merged.fromAddress ?? merged.replyTo) ? merged : null;
 }
 
-/** Whether an identity keeps to the domains that the installation may send as. */
+/** Whether the From address of an identity is at one of the domains that the installation may send from. */
 export const isAllowedIdentity = (
   { fromAddress }: EmailIdentity,
   domains: readonly string[],

@@ -9,8 +9,8 @@ const person: LinkRequest = {
   sinceSentMs: 60_000,
 };
 
-describe("a link that is followed", () => {
-  it("is followed by a person where nothing speaks against it", () => {
+describe("isAutomated", () => {
+  it("takes a request for a person's if no sign of a machine is found", () => {
     expect(isAutomated(person)).toBe(false);
     const mail = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X) AppleWebKit/605.1.15";
     expect(isAutomated({ ...person, userAgent: mail })).toBe(false);
@@ -19,17 +19,17 @@ describe("a link that is followed", () => {
   });
 
   it.each<[string, Partial<LinkRequest>]>([
-    ["a browser that looks ahead", { purposes: ["prefetch"] }],
-    ["a browser that draws the page beforehand", { purposes: ["prefetch;prerender"] }],
+    ["a browser that prefetches", { purposes: ["prefetch"] }],
+    ["a browser that prerenders", { purposes: ["prefetch;prerender"] }],
     ["a mail program that shows a preview", { purposes: ["preview"] }],
-    ["a filter that asks for the head only", { method: "HEAD" }],
+    ["a filter that sends HEAD", { method: "HEAD" }],
     ["Apple's proxy", { userAgent: "Mozilla/5.0" }],
-    ["a program without a name", { userAgent: null }],
+    ["a program without a user agent", { userAgent: null }],
     ["a crawler", { userAgent: "Mozilla/5.0 (compatible; Googlebot/2.1)" }],
-    ["a program", { userAgent: "python-requests/2.32" }],
+    ["an HTTP library", { userAgent: "python-requests/2.32" }],
     ["a mail filter", { userAgent: "Mozilla/5.0 (compatible; Proofpoint URL Defense)" }],
-    ["somebody a second after the hand-over", { sinceSentMs: 1_000 }],
-  ])("is followed by a machine: %s", (_, request) => {
+    ["a request one second after the hand-over", { sinceSentMs: 1_000 }],
+  ])("recognises a machine: %s", (_, request) => {
     expect(isAutomated({ ...person, ...request })).toBe(true);
   });
 });

@@ -1,10 +1,10 @@
 import { creationOf, publicId } from "./ids.ts";
 
-/** What happens around a message once it is sent. Stands in the table of events: kinds are added, never renamed. */
+/** The kinds of events around a message after it was sent. The ledger stores them: kinds are added, never renamed. */
 export const eventKinds = ["delivery.viewed", "delivery.snoozed", "delivery.completed"] as const;
 export type EventKind = (typeof eventKinds)[number];
 
-/** What is read of an event to tell it, as `eventColumns` has it. Ids are UUIDs. */
+/** An event as it is read from the ledger with `eventColumns`. Ids are UUIDs. */
 export interface EventRow {
   id: string;
   kind: EventKind;
@@ -17,19 +17,20 @@ export interface EventRow {
   automated: boolean;
 }
 
-/** An event as the outside sees it: ids, and what its sender called the thing that it is about. */
+/** An event as the API shows it, with public ids. */
 export interface EventView {
   id: string;
   kind: EventKind;
   delivery: string | null;
   recipient: string | null;
-  /** What the delivery was owed to: one of these two, while the delivery is kept. */
+  /** The source of the delivery: a notification or a campaign. Both are null once the delivery is deleted. */
   notification: string | null;
   campaign: string | null;
+  /** The sender's own id of the subject of the message. */
   entityId: string | null;
-  /** Of a snooze: when it comes again. */
+  /** For a snooze: when the message is sent again. */
   until: string | null;
-  /** Of a view: a mail filter, a browser that looks ahead or another program followed the link, and not a person. */
+  /** For a view: whether a mail filter, a prefetching browser or another program, and not a person, followed the link. */
   automated: boolean;
   at: string;
 }

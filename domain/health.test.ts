@@ -14,7 +14,7 @@ import { policyFrom, defaultPolicy } from "./policy/policy.ts";
 import { priorities, type Priority } from "./priority.ts";
 import { knownVersion } from "./time/iana-names.ts";
 
-/** A system to which nothing has happened. */
+/** The measurements of a system that has done nothing. */
 const idle: Measured = {
   depths: priorities.map((priority) => ({
     priority,
@@ -54,7 +54,7 @@ describe("the time zone data", () => {
     timeZoneDataOfWorkers: Measured["timeZoneDataOfWorkers"] = null,
   ) => health({ timeZoneData: { ...idle.timeZoneData, ...data }, timeZoneDataOfWorkers });
 
-  it("is good where it is as new as is known, of this year, and that of the workers", () => {
+  it("is good if it is the newest known release, of this year, and the same as the workers'", () => {
     const { word, indicators } = of({ ageDays: 366 }, { version: knownVersion, source: "node" });
     expect([word, indicators.timeZoneData.value]).toEqual(["good", 366]);
     expect(of({ version: "2099a" }).word).toBe("good");
@@ -62,19 +62,19 @@ describe("the time zone data", () => {
 
   it.each([
     [
-      "older than what is known",
+      "older than the newest known release",
       { version: "2025c" },
       null,
       "2025c of the system; 2025c is older than",
     ],
     ["a year old", { ageDays: 367 }, null, "is more than 12 months old"],
     [
-      "not that of the workers",
+      "another release than the workers'",
       {},
       { version: "2099a", source: "node" } as const,
-      "workers have gone by 2099a of Node.js",
+      "workers have used 2099a of Node.js",
     ],
-  ])("is fair where it is %s, and says what to do", (_, data, workers, why) => {
+  ])("is fair if it is %s, and names the remedy", (_, data, workers, why) => {
     const { word, reasons } = of(data, workers);
     expect([word, reasons]).toEqual(["fair", [expect.stringContaining(why)]]);
     expect(reasons[0]).toContain("as the runbook says under Renew time zone data");
@@ -107,7 +107,7 @@ describe("an indicator", () => {
     ["oldestDue", due(1, 60, "critical"), "good", 60],
     ["oldestDue", due(1, 61, "critical"), "fair", 61],
     ["oldestDue", due(1, 601, "critical"), "poor", 601],
-    // Others pass it for five minutes at most.
+    // A delivery of priority `low` may be overtaken for at most five minutes.
     ["oldestDue", due(1, 360, "low"), "good", 60],
     ["oldestDue", due(1, 361, "low"), "fair", 61],
     ["oldestDue", due(1, 200, "low"), "good", 0],
@@ -137,7 +137,7 @@ describe("an indicator", () => {
     if (word !== "good") expect(whole.reasons[0]).toContain(indicators[name].detail);
   });
 
-  it("is judged by the thresholds of the policy, and says them", () => {
+  it("is rated by the thresholds of the policy, and shows them", () => {
     const changes = {
       backlog: { warning: 1, critical: 3 },
       deliveryRate: { good: 0.5, poor: 0.1 },
@@ -155,23 +155,23 @@ describe("an indicator", () => {
   });
 });
 
-describe("the word for all of it", () => {
-  it("is good while nothing has happened, and has no reasons", () => {
+describe("the overall rating", () => {
+  it("is good, without reasons, while nothing has happened", () => {
     expect(health({})).toMatchObject({ word: "good", reasons: [] });
   });
 
-  it("is the worst of all, and its reasons name the mend, the worst first", () => {
+  it("is the worst of all indicators, with the worst reasons first, each with its remedy", () => {
     const { word, reasons } = health({ ...due(120), sent: 1, failed: 9, memory: 0.97 });
     expect(word).toBe("poor");
     expect(reasons).toEqual([
-      "10 % of what ended in the last 15 minutes was sent. See what failed, and why: GET /v1/deliveries?status=failed.",
-      expect.stringMatching(/^This API process uses 97 %.* more of them\.$/),
+      "10 % of the deliveries that ended in the last 15 minutes were sent. See which failed, and why: GET /v1/deliveries?status=failed.",
+      expect.stringMatching(/^This API process uses 97 %.* more API processes\.$/),
       expect.stringMatching(/^120 deliveries are due and not sent\. .*GET \/v1\/queues/),
     ]);
     expect(health(due(120)).word).toBe("fair");
   });
 
-  it("does not count what campaigns have yet to send", () => {
+  it("does not count open deliveries of campaigns", () => {
     const depths = idle.depths.map((depth) => ({ ...depth, ofCampaigns: 1_000_000 }));
     expect(health({ depths })).toMatchObject({ word: "good" });
     expect(backlogOf({ depths })).toBe(0);
@@ -198,10 +198,10 @@ describe("the word for all of it", () => {
       latency: fc.option(count),
       memory: fc.double({ min: 0, max: 1, noNaN: true }),
     })
-    .map(({ due: waits, oldestDueSeconds, unavailable, inGroups, latency, ...rest }) => ({
+    .map(({ due: dueCount, oldestDueSeconds, unavailable, inGroups, latency, ...rest }) => ({
       ...idle,
       ...rest,
-      ...due(waits, oldestDueSeconds ?? 0),
+      ...due(dueCount, oldestDueSeconds ?? 0),
       waiting: { provider_unavailable: unavailable },
       messages: Math.max(Math.min(rest.sent, 1), rest.sent - inGroups),
       failedAttempts: Math.min(rest.failedAttempts, rest.attempts),
@@ -213,30 +213,30 @@ describe("the word for all of it", () => {
       fc.property(measured, (of) => {
         const { word, reasons, indicators } = assess(of, defaultPolicy);
         const words = healthIndicators.map((name) => indicators[name].word);
-        const worst = Math.max(...words.map((one) => healthWords.indexOf(one)));
+        const worst = Math.max(...words.map((each) => healthWords.indexOf(each)));
         expect(word).toBe(healthWords[worst]);
-        expect(reasons).toHaveLength(words.filter((one) => one !== "good").length);
+        expect(reasons).toHaveLength(words.filter((each) => each !== "good").length);
         for (const { value } of Object.values(indicators))
           expect(value === null || Number.isFinite(value)).toBe(true);
       }),
     );
   });
 
-  it("gets no better when more fails, or more waits", () => {
+  it("gets no better when more deliveries fail or wait", () => {
     const rank = (of: Measured) => healthWords.indexOf(assess(of, defaultPolicy).word);
     fc.assert(
-      fc.property(measured, count, count, (of, more, waits) => {
+      fc.property(measured, count, count, (of, more, waiting) => {
         const worse = {
           ...of,
           failed: of.failed + more,
-          depths: of.depths.map((depth) => ({ ...depth, due: depth.due + waits })),
+          depths: of.depths.map((depth) => ({ ...depth, due: depth.due + waiting })),
         };
         expect(rank(worse)).toBeGreaterThanOrEqual(rank(of));
       }),
     );
   });
 
-  it("saves between nothing and all but one message of what is sent", () => {
+  it("counts between none and all but one of the sent messages as saved", () => {
     fc.assert(
       fc.property(measured, (of) => {
         const saved = batchEfficiencyOf(of);

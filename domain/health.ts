@@ -3,7 +3,7 @@ import { ageingMs, type Priority } from "./priority.ts";
 import { limitReasons, type Reason } from "./delivery/reasons.ts";
 import { ageFault, type AgedClocks, sourceWords } from "./time/clock-age.ts";
 
-/** From the best to the worst. */
+/** The ratings of health, from the best to the worst. */
 export const healthWords = ["good", "fair", "poor"] as const;
 export type HealthWord = (typeof healthWords)[number];
 
@@ -22,68 +22,68 @@ export const healthIndicators = [
 ] as const;
 export type HealthIndicator = (typeof healthIndicators)[number];
 
-/** What waits outside of campaigns, which take their time, of one priority. */
+/** The open deliveries of one priority. Those of campaigns are counted apart: a campaign may take its time. */
 interface Depth {
   priority: Priority;
-  /** Their time has come. */
+  /** Deliveries that are due. */
   due: number;
-  /** Their time has not come yet: held, or asked for later. */
+  /** Deliveries that are not due yet: they are held, or scheduled for later. */
   later: number;
-  /** How long the first of those that are due has been so; null: none is. */
+  /** How long the oldest due delivery has been due; null if none is due. */
   oldestDueSeconds: number | null;
-  /** Of campaigns, due or not. */
+  /** Open deliveries of campaigns, due or not. */
   ofCampaigns: number;
 }
 
-/** How things stand, as it was measured. Rates are over what ended in the last `seconds`. */
+/** The measurements that health is rated by. Rates are over the deliveries and attempts that ended in the last `seconds`. */
 export interface Measured {
   depths: readonly Depth[];
-  /** Open deliveries by why they wait. */
+  /** Open deliveries by the reason for which they wait. */
   waiting: Partial<Record<Reason, number>>;
-  /** Recipients for whom something waits for a limit. */
+  /** Recipients with a delivery that waits for a limit. */
   recipientsAtLimit: number;
   breakers: readonly { provider: string; state: "closed" | "open" | "half_open" }[];
   seconds: number;
-  /** Deliveries that were sent, and messages that they were. */
+  /** Sent deliveries, and the messages in which they went out: a group is one message. */
   sent: number;
   messages: number;
   failed: number;
   attempts: number;
   failedAttempts: number;
-  /** From when it was asked for, of notifications that nothing held; null: there were none. */
+  /** From the request to the hand-over, for notifications that were not held; null if there were none. */
   latencyMs: { p50: number; p95: number; p99: number } | null;
-  /** Of a process: what it uses of what it may use, from 0 to 1. */
+  /** The share of its memory limit that this process uses, from 0 to 1. */
   memory: number;
-  /** What a process goes by. */
+  /** The time zone data that this process uses. */
   timeZoneData: AgedClocks;
-  /** The newest that workers have gone by; null: none has started yet. */
+  /** The newest time zone data that workers have used; null if no worker has started yet. */
   timeZoneDataOfWorkers: Pick<AgedClocks, "version" | "source"> | null;
 }
 
-/** One figure, and what it is worth. */
+/** One figure and its rating. */
 interface Indicator {
   word: HealthWord;
-  /** Null: there is nothing to judge by. */
+  /** Null if there is nothing to measure. */
   value: number | null;
-  /** From when on it is fair, and from when on it is poor; null: it is worth what it is. */
+  /** The values at which the rating becomes fair and poor; null if it is not rated by thresholds. */
   thresholds: { fair: number; poor: number } | null;
-  /** What the value means. */
+  /** The value in a sentence. */
   detail: string;
 }
 
 export interface Health {
   word: HealthWord;
-  /** Why it is not good, the worst first, each with what to do. */
+  /** Why the rating is not good, the worst reason first, each with its remedy. */
   reasons: string[];
   indicators: Record<HealthIndicator, Indicator>;
 }
 
-/** What is due, and not sent, outside of campaigns. */
+/** The number of due deliveries, without those of campaigns. */
 export const backlogOf = ({ depths }: Pick<Measured, "depths">): number =>
   depths.reduce((sum, { due }) => sum + due, 0);
 
 /**
- * How long the oldest of what is due has been so beyond the time by which its priority lets others pass; 0: nothing is.
+ * How much longer the oldest due delivery has waited than others may overtake its priority; 0 if none has.
  */
 const overdueSeconds = ({ depths }: Pick<Measured, "depths">): number =>
   Math.max(
@@ -93,11 +93,11 @@ const overdueSeconds = ({ depths }: Pick<Measured, "depths">): number =>
     ),
   );
 
-/** Of deliveries that ended as they were to or failed, those that were sent; null: there were none. */
+/** The share of sent deliveries among those that were sent or failed; null if there were none. */
 export const deliveryRateOf = ({ sent, failed }: Pick<Measured, "sent" | "failed">) =>
   share(sent, sent + failed);
 
-/** Of attempts, those that failed; null: there were none. */
+/** The share of attempts that failed; null if there were no attempts. */
 export const errorRateOf = ({
   attempts,
   failedAttempts,
@@ -106,18 +106,18 @@ export const errorRateOf = ({
 export const perMinuteOf = ({ sent, seconds }: Pick<Measured, "sent" | "seconds">): number =>
   seconds > 0 ? (sent * 60) / seconds : 0;
 
-/** Of deliveries that were sent, those that cost no message of their own; null: there were none. */
+/** The share of sent deliveries that needed no message of their own; null if none was sent. */
 export const batchEfficiencyOf = ({ sent, messages }: Pick<Measured, "sent" | "messages">) =>
   share(sent - messages, sent);
 
-/** What all of it comes to, by the thresholds of the policy in force. */
+/** Rates the health of the system by the thresholds of the policy. */
 export function assess(measured: Measured, { health: thresholds }: Pick<Policy, "health">): Health {
   const reasons: Record<HealthWord, string[]> = { good: [], fair: [], poor: [] };
-  const judged = (indicator: Indicator, why: string): Indicator => {
-    if (indicator.word !== "good") reasons[indicator.word].push(`${indicator.detail} ${why}`);
+  const withRemedy = (indicator: Indicator, remedy: string): Indicator => {
+    if (indicator.word !== "good") reasons[indicator.word].push(`${indicator.detail} ${remedy}`);
     return indicator;
   };
-  const told = (value: number | null, detail: string): Indicator => ({
+  const unrated = (value: number | null, detail: string): Indicator => ({
     word: "good",
     value,
     thresholds: null,
@@ -133,97 +133,104 @@ export function assess(measured: Measured, { health: thresholds }: Pick<Policy, 
   const perMinute = perMinuteOf(measured);
   const saved = batchEfficiencyOf(measured);
   const atLimits = limitReasons.reduce((sum, reason) => sum + (waiting[reason] ?? 0), 0);
-  const out = (waiting.provider_unavailable ?? 0) + (waiting.sender_refused ?? 0);
+  const withoutProvider = (waiting.provider_unavailable ?? 0) + (waiting.sender_refused ?? 0);
   const open = measured.breakers.filter(({ state }) => state === "open");
-  const tried = measured.breakers.filter(({ state }) => state === "half_open");
+  const halfOpen = measured.breakers.filter(({ state }) => state === "half_open");
 
   const indicators: Record<HealthIndicator, Indicator> = {
-    oldestDue: judged(
+    oldestDue: withRemedy(
       {
-        ...above(overdue, thresholds.oldestDueSeconds),
+        ...rateAbove(overdue, thresholds.oldestDueSeconds),
         detail:
           overdue === 0
-            ? "Nothing is due for longer than its priority lets others pass."
-            : `The oldest delivery that is due waits ${minutes(overdue)} longer than its priority lets others pass.`,
+            ? "No delivery has been due for longer than others may overtake its priority."
+            : `The oldest due delivery has waited ${minutes(overdue)} longer than others may overtake its priority.`,
       },
-      "Look whether workers run and Temporal answers, and what waits: GET /v1/queues.",
+      "Check that workers run and that Temporal answers, and see what waits: GET /v1/queues.",
     ),
-    backlog: judged(
+    backlog: withRemedy(
       {
-        ...from(backlog, thresholds.backlog),
+        ...rateFrom(backlog, thresholds.backlog),
         detail: `${count(backlog, "delivery is", "deliveries are")} due and not sent.`,
       },
-      "Look whether workers run and are busy, and add some: GET /v1/queues tells what waits.",
+      "Check whether workers run and are busy, and add some. GET /v1/queues shows what waits.",
     ),
-    breakers: judged(
+    breakers: withRemedy(
       {
-        // What waits for want of a provider has none left.
-        word: out > 0 ? "poor" : open.length + tried.length > 0 ? "fair" : "good",
+        // A delivery waits for a provider only if no other provider of its channel is left.
+        word: withoutProvider > 0 ? "poor" : open.length + halfOpen.length > 0 ? "fair" : "good",
         value: open.length,
         thresholds: null,
         detail:
-          open.length + tried.length + out === 0
-            ? "Every provider is used."
+          open.length + halfOpen.length + withoutProvider === 0
+            ? "Every provider is in use."
             : [
-                ...open.map(({ provider }) => `${provider} is left alone`),
-                ...tried.map(({ provider }) => `${provider} is being tried`),
-                ...(out === 0
+                ...open.map(({ provider }) => `the breaker of ${provider} is open`),
+                ...halfOpen.map(({ provider }) => `the breaker of ${provider} is half open`),
+                ...(withoutProvider === 0
                   ? []
-                  : [`${count(out, "delivery waits", "deliveries wait")} for a provider`]),
-              ].join(", ") + ".",
+                  : [
+                      `${count(withoutProvider, "delivery waits", "deliveries wait")} for a provider`,
+                    ]),
+              ]
+                .join(", ")
+                .replace(/^./, (first) => first.toUpperCase()) + ".",
       },
-      "Mend what is at fault there: it is tried by itself, or at once with POST /v1/providers/{name}/reset.",
+      "Fix the fault of the provider. It is tried again by itself, or at once with POST /v1/providers/{name}/reset.",
     ),
-    limits: told(
+    limits: unrated(
       recipientsAtLimit,
       atLimits === 0
-        ? "Nothing waits for a limit."
+        ? "No delivery waits for a limit."
         : `${count(atLimits, "delivery", "deliveries")} to ${count(recipientsAtLimit, "recipient", "recipients")} ${atLimits === 1 ? "waits" : "wait"} for a limit.`,
     ),
-    deliveryRate: judged(
+    deliveryRate: withRemedy(
       {
-        ...below(deliveryRate, thresholds.deliveryRate),
+        ...rateBelow(deliveryRate, thresholds.deliveryRate),
         detail:
           deliveryRate === null
-            ? `Nothing was sent, and nothing failed, ${span}.`
-            : `${percent(deliveryRate)} of what ended ${span} was sent.`,
+            ? `No delivery was sent or failed ${span}.`
+            : `${percent(deliveryRate)} of the deliveries that ended ${span} were sent.`,
       },
-      "See what failed, and why: GET /v1/deliveries?status=failed.",
+      "See which failed, and why: GET /v1/deliveries?status=failed.",
     ),
-    errorRate: judged(
+    errorRate: withRemedy(
       {
-        ...above(errorRate, thresholds.errorRate),
+        ...rateAbove(errorRate, thresholds.errorRate),
         detail:
           errorRate === null
-            ? `Nothing was attempted ${span}.`
-            : `${percent(errorRate)} of attempts failed ${span}.`,
+            ? `There were no attempts ${span}.`
+            : `${percent(errorRate)} of the attempts failed ${span}.`,
       },
-      "See what providers answered, in the attempts of what failed or is to be tried again: GET /v1/deliveries?reason=retry.",
+      "See the providers' answers in the attempts of deliveries that failed or wait for a retry: GET /v1/deliveries?reason=retry.",
     ),
-    latency: judged(
+    latency: withRemedy(
       {
-        ...above(latencyMs?.p95 ?? null, thresholds.latencyMs),
+        ...rateAbove(latencyMs?.p95 ?? null, thresholds.latencyMs),
         detail: latencyMs
-          ? `95 in 100 notifications that nothing held were sent within ${Math.round(latencyMs.p95)} ms.`
-          : `No notification was sent at once ${span}.`,
+          ? `95 % of the notifications that were not held were sent within ${Math.round(latencyMs.p95)} ms.`
+          : `No notification was sent without being held ${span}.`,
       },
-      "Look whether workers or the database are busy, and providers slow: more workers, or more connections to the provider.",
+      "Check whether workers or the database are busy, and whether providers are slow. Add workers, or connections to the provider.",
     ),
-    throughput: told(perMinute, `${count(sent, "delivery was", "deliveries were")} sent ${span}.`),
-    batchEfficiency: told(
+    throughput: unrated(
+      perMinute,
+      `${count(sent, "delivery was", "deliveries were")} sent ${span}.`,
+    ),
+    batchEfficiency: unrated(
       saved,
       saved === null
-        ? `Nothing was sent ${span}.`
+        ? `No delivery was sent ${span}.`
         : `${count(sent, "delivery was", "deliveries were")} sent as ${count(measured.messages, "message", "messages")}.`,
     ),
-    memory: judged(
+    memory: withRemedy(
       {
-        ...from(memory, thresholds.memory),
-        detail: `This API process uses ${percent(memory)} of the memory that it may use.`,
+        ...rateFrom(memory, thresholds.memory),
+        detail: `This API process uses ${percent(memory)} of its memory limit.`,
       },
-      "Let it have more, or run more of them.",
+      "Raise its memory limit, or run more API processes.",
     ),
-    timeZoneData: judged(
+    timeZoneData: withRemedy(
       timeZoneIndicator(measured),
       "Renew it, as the runbook says under Renew time zone data; no restart is needed.",
     ),
@@ -240,34 +247,34 @@ function timeZoneIndicator({ timeZoneData, timeZoneDataOfWorkers: workers }: Mea
   const faults = [
     ageFault(timeZoneData),
     workers && workers.version !== version
-      ? `workers have gone by ${workers.version} ${sourceWords[workers.source]}, so that they may decide otherwise than this process shows`
+      ? `workers have used ${workers.version} ${sourceWords[workers.source]}, so that their decisions may differ from what this process shows`
       : null,
   ].filter((fault) => fault !== null);
   return {
     word: faults.length === 0 ? "good" : "fair",
     value: ageDays,
     thresholds: null,
-    detail: `This API process goes by time zone data ${[`${version} ${sourceWords[source]}`, ...faults].join("; ")}.`,
+    detail: `This API process uses time zone data ${[`${version} ${sourceWords[source]}`, ...faults].join("; ")}.`,
   };
 }
 
-type Judged = Pick<Indicator, "word" | "value" | "thresholds">;
+type Rating = Pick<Indicator, "word" | "value" | "thresholds">;
 
-const judgedBy = (
+const rate = (
   value: number | null,
   fair: number,
   poor: number,
   isFair: (value: number) => boolean,
   isPoor: (value: number) => boolean,
-): Judged => ({
+): Rating => ({
   word: value === null ? "good" : isPoor(value) ? "poor" : isFair(value) ? "fair" : "good",
   value,
   thresholds: { fair, poor },
 });
 
-/** Good up to the one, and poor above the other. */
-const above = (value: number | null, { good, poor }: { good: number; poor: number }) =>
-  judgedBy(
+/** Rates a value that is good up to `good`, and poor above `poor`. */
+const rateAbove = (value: number | null, { good, poor }: { good: number; poor: number }) =>
+  rate(
     value,
     good,
     poor,
@@ -275,9 +282,9 @@ const above = (value: number | null, { good, poor }: { good: number; poor: numbe
     (of) => of > poor,
   );
 
-/** Good down to the one, and poor below the other. */
-const below = (value: number | null, { good, poor }: { good: number; poor: number }) =>
-  judgedBy(
+/** Rates a value that is good down to `good`, and poor below `poor`. */
+const rateBelow = (value: number | null, { good, poor }: { good: number; poor: number }) =>
+  rate(
     value,
     good,
     poor,
@@ -285,9 +292,9 @@ const below = (value: number | null, { good, poor }: { good: number; poor: numbe
     (of) => of < poor,
   );
 
-/** Good below the one, and poor from the other on. */
-const from = (value: number, { warning, critical }: { warning: number; critical: number }) =>
-  judgedBy(
+/** Rates a value that is good below `warning`, and poor from `critical` on. */
+const rateFrom = (value: number, { warning, critical }: { warning: number; critical: number }) =>
+  rate(
     value,
     warning,
     critical,

@@ -14,7 +14,7 @@ import {
 const kinds = fc.constantFrom(...(Object.keys(idPrefixes) as IdKind[]));
 
 describe("ids", () => {
-  it("come back from their public form, and only as their own kind", () => {
+  it("are parsed from their public form, and only as their own kind", () => {
     fc.assert(
       fc.property(kinds, kinds, fc.uuid(), (kind, other, uuid) => {
         expect(parsePublicId(kind, publicId(kind, uuid))).toBe(uuid);
@@ -23,7 +23,7 @@ describe("ids", () => {
     );
   });
 
-  it("are null for any other text, without raising", () => {
+  it("are null for any other text, without an exception", () => {
     fc.assert(
       fc.property(kinds, fc.string({ maxLength: 25 }), (kind, text) => {
         expect(parsePublicId(kind, `${idPrefixes[kind]}_${text}`)).toBeNull();
@@ -31,7 +31,7 @@ describe("ids", () => {
     );
   });
 
-  it("sort by the time they were made, in both forms", () => {
+  it("sort by creation time, in both forms", () => {
     const instants = [0, 1, 999, 1_000, 1_700_000_000_000, 1_700_000_000_001].map((ms) =>
       newUuid(new Date(ms)),
     );
@@ -40,7 +40,7 @@ describe("ids", () => {
     expect([...shown].sort()).toEqual(shown);
   });
 
-  it("have a lower bound for each instant, above which is nothing older", () => {
+  it("have a lower bound for each instant that is above all older ids", () => {
     fc.assert(
       fc.property(fc.nat({ max: 2 ** 40 }), (ms) => {
         const bound = firstUuidAt(new Date(ms + 1));
@@ -50,7 +50,7 @@ describe("ids", () => {
     );
   });
 
-  it("tell when they were made", () => {
+  it("contain their creation time", () => {
     const instants = fc.date({
       min: new Date(1),
       max: new Date("2100-01-01"),
@@ -63,7 +63,7 @@ describe("ids", () => {
     );
   });
 
-  it("match their pattern, and what matches it is one", () => {
+  it("match their pattern, and every text that matches it is an id", () => {
     fc.assert(
       fc.property(kinds, fc.uuid(), (kind, uuid) => {
         expect(publicId(kind, uuid)).toMatch(publicIdPattern(kind));

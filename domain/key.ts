@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** What callers name a template or a segment by; part of a URL. */
+/** The key by which callers name a template or a segment; it is part of a URL. */
 export const resourceKey = z
   .string()
   .regex(

@@ -25,18 +25,18 @@ describe("mergePatch", () => {
     [{ e: null }, { a: 1 }, { e: null, a: 1 }],
     [[1, 2], { a: "b", c: null }, { a: "b" }],
     [{}, { a: { bb: { ccc: null } } }, { a: { bb: {} } }],
-  ])("makes of %j by %j", (target, patch, expected) => {
+  ])("applies to %j the patch %j", (target, patch, expected) => {
     expect(mergePatch(target, patch)).toEqual(expected);
   });
 
-  it("takes __proto__ for a key as any other", () => {
+  it("treats __proto__ like any other key", () => {
     const merged = mergePatch({}, JSON.parse('{"__proto__": {"admin": true}}')) as object;
     expect(Object.getPrototypeOf(merged)).toBe(Object.prototype);
     expect(JSON.stringify(merged)).toBe('{"__proto__":{"admin":true}}');
   });
 });
 
-/** Documents without null, which a patch cannot put anywhere. */
+/** Documents without null, which a patch cannot set. */
 const documents = fc.letrec<{ document: Record<string, unknown>; value: unknown }>((tie) => ({
   document: fc.dictionary(fc.constantFrom("a", "b", "c", "__proto__"), tie("value"), {
     maxKeys: 3,
@@ -50,7 +50,7 @@ const documents = fc.letrec<{ document: Record<string, unknown>; value: unknown 
 })).document;
 
 describe("patchBetween", () => {
-  it("makes the one of the other, and is nothing between the same", () => {
+  it("turns one document into the other, and is empty between equal documents", () => {
     fc.assert(
       fc.property(documents, documents, (from, to) => {
         expect(mergePatch(from, patchBetween(from, to))).toEqual(to);
@@ -59,7 +59,7 @@ describe("patchBetween", () => {
     );
   });
 
-  it("says no more than what differs", () => {
+  it("contains only the differences", () => {
     const from = { kept: { same: [1], other: 1 }, gone: { a: 1 } };
     expect(patchBetween(from, { kept: { same: [1], other: 2 } })).toEqual({
       kept: { other: 2 },
@@ -69,7 +69,7 @@ describe("patchBetween", () => {
 });
 
 describe("withoutEmpty", () => {
-  it("leaves out what holds nothing, however deep, and keeps empty lists", () => {
+  it("leaves out empty objects at any depth, and keeps empty lists", () => {
     expect(withoutEmpty({ a: { b: {} }, c: [], d: { e: 0, f: {} } })).toEqual({
       c: [],
       d: { e: 0 },
@@ -95,7 +95,7 @@ describe("mergePatchOf", () => {
     [{ size: null, inner: null, maybe: null, list: null, open: null }],
     [{ inner: { on: null }, maybe: { a: null }, open: { x: null, y: true } }],
     [{ inner: {}, list: ["a"] }],
-  ])("lets %j through as it is", (value) => {
+  ])("accepts %j unchanged", (value) => {
     expect(patch.parse(value)).toEqual(value);
   });
 
@@ -107,7 +107,7 @@ describe("mergePatchOf", () => {
     ["open.x", { open: { x: 1 } }],
     ["", { unknown: null }],
     ["inner", { inner: { unknown: null } }],
-  ])("refuses a bad %s", (path, value) => {
+  ])("refuses an invalid %s", (path, value) => {
     expect(faults(value)).toEqual([path]);
   });
 });

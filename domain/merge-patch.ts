@@ -4,7 +4,7 @@ import { z } from "zod";
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** JSON merge patch (RFC 7396): objects are merged, null removes, everything else replaces. */
+/** Applies a JSON merge patch (RFC 7396): objects are merged, null removes a key, and any other value replaces. */
 export function mergePatch(target: unknown, patch: unknown): unknown {
   if (!isObject(patch)) return patch;
   const merged = new Map(Object.entries(isObject(target) ? target : {}));
@@ -15,7 +15,7 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
   return Object.fromEntries(merged);
 }
 
-/** The least patch that makes `to` of `from`, which holds no null that `from` does not. */
+/** The smallest merge patch that turns `from` into `to`. A null in `to` must also be in `from`: a patch cannot set null. */
 export function patchBetween(from: object, to: object): Record<string, unknown> {
   const before = new Map<string, unknown>(Object.entries(from));
   const removed = Object.keys(from).filter((key) => !Object.hasOwn(to, key));
@@ -29,7 +29,7 @@ export function patchBetween(from: object, to: object): Record<string, unknown> 
   ]);
 }
 
-/** Without the objects in it that hold nothing: they would say no more than their absence. */
+/** Copies an object without the empty objects in it, which mean the same as a missing key. */
 export function withoutEmpty<Value extends object>(value: Value): Value {
   const entries = Object.entries(value).flatMap(([key, part]: [string, unknown]) => {
     const kept = isObject(part) ? withoutEmpty(part) : part;
@@ -38,7 +38,7 @@ export function withoutEmpty<Value extends object>(value: Value): Value {
   return Object.fromEntries(entries) as Value;
 }
 
-/** What patches a value: each part of an object may be left out, or null. */
+/** A merge patch of a value: each part of an object may be left out, or null. */
 export type MergePatch<Value> = Value extends readonly unknown[]
   ? Value
   : Value extends object
@@ -46,37 +46,37 @@ export type MergePatch<Value> = Value extends readonly unknown[]
     : Value;
 
 /**
- * The schema of what patches objects of `schema`. Each part is held to what its own schema says; what one says of several
- * parts together, or must be there, is left to be checked of the whole when it is merged.
+ * The schema of a merge patch of objects of `schema`. Each part is checked by its own schema. Checks over several parts, and of required
+ * parts, are left to the caller, who checks the merged object by `schema`.
  */
 export function mergePatchOf<Schema extends z.ZodObject>(
   schema: Schema,
 ): z.ZodType<MergePatch<z.output<Schema>>, MergePatch<z.output<Schema>>> {
-  return patching(schema) as unknown as z.ZodType<
+  return toPatchSchema(schema) as unknown as z.ZodType<
     MergePatch<z.output<Schema>>,
     MergePatch<z.output<Schema>>
   >;
 }
 
-function patching(schema: z.core.$ZodType): z.ZodType {
-  if (schema instanceof z.ZodDefault) return patching(schema.unwrap());
-  const own = unwrapped(schema);
+function toPatchSchema(schema: z.core.$ZodType): z.ZodType {
+  if (schema instanceof z.ZodDefault) return toPatchSchema(schema.unwrap());
+  const own = unwrap(schema);
   if (own instanceof z.ZodObject)
     return z
       .strictObject(
         Object.fromEntries(
-          Object.entries(own.shape).map(([key, part]) => [key, patching(part).nullish()]),
+          Object.entries(own.shape).map(([key, part]) => [key, toPatchSchema(part).nullish()]),
         ),
       )
       .meta({ ...own.meta() });
   if (own instanceof z.ZodRecord)
     return z
-      .record(own.keyType as z.core.$ZodRecordKey, patching(own.valueType).nullable())
+      .record(own.keyType as z.core.$ZodRecordKey, toPatchSchema(own.valueType).nullable())
       .meta({ ...own.meta() });
   return schema as z.ZodType;
 }
 
-const unwrapped = (schema: z.core.$ZodType): z.core.$ZodType =>
+const unwrap = (schema: z.core.$ZodType): z.core.$ZodType =>
   schema instanceof z.ZodOptional || schema instanceof z.ZodNullable
-    ? unwrapped(schema.unwrap())
+    ? unwrap(schema.unwrap())
     : schema;

@@ -6,7 +6,7 @@ import { typeKey } from "./policy/notification-type.ts";
 import { priorities } from "./priority.ts";
 import { nameText, text } from "./text.ts";
 
-/** Names a template among its callers; part of a URL. */
+/** The key by which callers name a template; it is part of a URL. */
 export const templateKey = resourceKey.meta({ example: "order-shipped" });
 
 export const templateVersionNumber = z
@@ -14,7 +14,7 @@ export const templateVersionNumber = z
   .min(1, "must be at least 1")
   .max(2_147_483_647, "must be at most 2147483647");
 
-/** A version of a template; the active one where none is named. */
+/** A version of a template; the active version where `version` is left out. */
 export const templateReference = z.strictObject({
   key: templateKey,
   version: templateVersionNumber.optional(),
@@ -22,25 +22,25 @@ export const templateReference = z.strictObject({
 
 export type TemplateReference = z.output<typeof templateReference>;
 
-/** What templates are filled with, beside the recipient; checked against the template version's variables. */
+/** The values of a template's variables, in addition to the recipient; checked against the variables of the template version. */
 export const notificationData = z
   .looseObject({})
   .default({})
-  .meta({ description: "What the template is filled with", example: { order: "A-17" } });
+  .meta({ description: "The values of the template's variables", example: { order: "A-17" } });
 
 const maxNotificationRecipients = 1_000;
 
-/** What its recipients may do about a notification, from its message. */
+/** The actions that a message offers to its recipient. */
 export const notificationActions = z
   .array(
     actionForms({
       label: nameText(60)
         .optional()
-        .meta({ description: "What the link says", example: "Remind me later" }),
+        .meta({ description: "The text of the link", example: "Remind me later" }),
     }),
   )
   .max(4, "must have at most 4 actions")
-  .meta({ description: "What recipients may do about it, each a link in the message" });
+  .meta({ description: "The actions that the message offers to its recipient, each as a link" });
 
 export type NotificationAction = z.output<typeof notificationActions>[number];
 
@@ -53,47 +53,51 @@ export const newNotification = z.strictObject({
       `must name at most ${maxNotificationRecipients} recipients: send more with a campaign`,
     )
     .meta({
-      description: "External ids, or ids that Tidings gave",
+      description: "The recipients, by external id or by the id that Tidings assigned",
       example: ["customer-17", "customer-42"],
     }),
   template: templateReference,
   data: notificationData,
   type: typeKey.optional().meta({
-    description: "The notification type that it is of; without one it is never batched or digested",
+    description: "The notification type; a notification without one is never batched or digested",
     example: "task.deadline",
   }),
   priority: z
     .enum(priorities)
     .optional()
-    .meta({ description: "That of its type where it is left out, else `normal`" }),
+    .meta({ description: "Defaults to the priority of the notification type, or to `normal`" }),
   sendAt: instant
     .optional()
-    .meta({ description: "Not before; at once where it is left out or past" }),
+    .meta({ description: "The earliest time of sending; at once where it is left out or past" }),
   occursAt: instant.optional().meta({
-    description: "The time that it is about, such as a deadline; `sendAt` where it is left out",
+    description: "The time that the message is about, such as a deadline; defaults to `sendAt`",
     example: "2027-03-01T17:00:00Z",
   }),
-  expiresAt: instant
-    .optional()
-    .meta({ description: "Pointless from then on", example: "2027-03-01T17:00:00Z" }),
-  entityId: text(200)
-    .optional()
-    .meta({ description: "What it is about, in your words: actions carry it", example: "task-17" }),
+  expiresAt: instant.optional().meta({
+    description: "From this time on the message is of no use and is suppressed",
+    example: "2027-03-01T17:00:00Z",
+  }),
+  entityId: text(200).optional().meta({
+    description: "Your own id of the subject of the message; events of its actions contain it",
+    example: "task-17",
+  }),
   dedupKey: text(200).optional().meta({
-    description: "A recipient is told once within the policy's window, whatever asks for it again",
+    description:
+      "A recipient receives only one message with this key within the policy's deduplication window",
     example: "task-17-due",
   }),
   collapseKey: text(200).optional().meta({
     description:
-      "Only the newest message of its type with it goes out: one that waits is suppressed when a newer one waits, or was sent",
+      "Of the messages of a type with the same key, only the newest is sent: a waiting message is suppressed once a newer one waits or was sent",
     example: "task-17",
   }),
-  batchable: z
-    .literal(false)
-    .optional()
-    .meta({ description: "It goes out by itself, though its type may be batched", example: false }),
+  batchable: z.literal(false).optional().meta({
+    description: "`false` sends the message by itself, even if its type may be batched",
+    example: false,
+  }),
   bypassRateLimit: z.literal(true).optional().meta({
-    description: "No limit holds it. With a key of the role admin only; each use is audited",
+    description:
+      "Exempts the message from limits. Only keys of the role admin may set it, and each use is audited",
     example: true,
   }),
   actions: notificationActions.default([]),

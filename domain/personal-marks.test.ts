@@ -15,7 +15,7 @@ const marks = marksOf({
 });
 
 describe("marks of a person", () => {
-  it("are all spellings of an address, and what is found in attributes in its place", () => {
+  it("are all spellings of an address, and the scalars in attributes with their places", () => {
     expect(marks.identifiers).toEqual(
       expect.arrayContaining([
         "ada@b\u00fccher.example",
@@ -30,7 +30,7 @@ describe("marks of a person", () => {
     ]);
   });
 
-  it("are searched for as JSON has them", () => {
+  it("are searched for in their JSON encoding", () => {
     const quoted = marksOf({ externalId: 'a"b\\c', email: null, phone: null, attributes: {} });
     expect(searchTexts(quoted)).toEqual([String.raw`a\"b\\c`]);
   });
@@ -46,18 +46,18 @@ describe("a redactor", () => {
     ["order of customer-17", "order of [erased]"],
     ["Dear Ada Lovelace", "Dear [erased]"],
     ["chess", "[erased]"],
-    // Others, who are only called alike.
+    // These belong to other people and only look similar.
     ["nada@b\u00fccher.example", "nada@b\u00fccher.example"],
     ["ada@b\u00fccher.example.org", "ada@b\u00fccher.example.org"],
     ["+49151123456789", "+49151123456789"],
     ["customer-170", "customer-170"],
     ["a chessboard", "a chessboard"],
     ["chess club", "chess club"],
-  ])("makes %j to %j", (given, left) => {
+  ])("turns %j into %j", (given, left) => {
     expect(text(given)).toBe(left);
   });
 
-  it("goes through JSON, keys too, and gives back the same object where nobody is named", () => {
+  it("redacts values and keys in JSON, and returns the same object where nobody is named", () => {
     expect(json({ a: [{ "ada@b\u00fccher.example": 1 }, "chess"], b: "x" })).toEqual({
       a: [{ "[erased]": 1 }, "[erased]"],
       b: "x",
@@ -66,7 +66,7 @@ describe("a redactor", () => {
     expect(json(same)).toBe(same);
   });
 
-  it("takes a short external id only where a field says that it is one", () => {
+  it("redacts a short external id only in fields that contain external ids", () => {
     const { json: short } = createRedactor({ identifiers: [], externalId: "pro" });
     expect(
       short({

@@ -1,30 +1,30 @@
 import { addressSpellings } from "./address.ts";
 import { escapePattern } from "./text.ts";
 
-/** What stands where something of an erased person stood. */
+/** The text that replaces a mark of an erased person. */
 const erasedText = "[erased]";
 
-/** A scalar in a person's attributes, and the least object that contains it in its place. */
+/** A scalar in a person's attributes, and the smallest object that contains it in its place. */
 export interface AttributeMark {
   value: string | number;
-  /** For PostgreSQL's `@>`. */
+  /** The object that contains the scalar, for PostgreSQL's `@>`. */
   within: unknown;
 }
 
-/** By what a person may be named elsewhere: in filters, data, keys and the audit trail. */
+/** The texts that may name a person in other places: in filters, data, keys and the audit trail. */
 export interface PersonalMarks {
-  /** Addresses and numbers, which name the person wherever they stand, in any case. */
+  /** Addresses and telephone numbers. They name the person in any place, in upper and lower case. */
   identifiers: readonly string[];
   externalId: string | null;
-  /** These name the person only where nobody else has the same in the same place. */
+  /** An attribute names the person only if nobody else has the same value in the same place. */
   attributes: readonly AttributeMark[];
 }
 
-/** Of words and ids those that are shorter may mean anything: they only count where the field says whom they name. */
+/** Shorter words and ids are too ambiguous: they only count as a whole value, or in a field that contains ids of recipients. */
 const minWord = 6;
 const minText = 2;
 const minNumber = 1_000;
-/** Attributes are bounded in length; whoever has more scalars than that is looked for by the first ones. */
+/** If a person has more scalars in their attributes, only the first ones are searched for. */
 const maxAttributes = 500;
 
 export function marksOf({
@@ -58,7 +58,7 @@ function scalarsOf(value: unknown, wrap: (inner: unknown) => unknown): Attribute
   );
 }
 
-/** Texts of which one stands, in any case, in whatever may name the person, be it text or JSON. */
+/** Every text or JSON that names the person contains one of these texts, in upper or lower case. */
 export const searchTexts = ({ identifiers, externalId, attributes }: PersonalMarks): string[] => [
   ...new Set(
     [...identifiers, ...(externalId === null ? [] : [externalId]), ...attributes.map(textOf)].map(
@@ -69,7 +69,7 @@ export const searchTexts = ({ identifiers, externalId, attributes }: PersonalMar
 
 export const textOf = ({ value }: AttributeMark): string => String(value);
 
-/** Without the quotes: a part of a text as JSON has it. */
+/** The JSON encoding of a text, without the quotes. */
 export const asInJson = (text: string): string => JSON.stringify(text).slice(1, -1);
 
 export interface Redactor {
@@ -78,8 +78,8 @@ export interface Redactor {
 }
 
 /**
- * Makes what takes a person's marks out of texts and JSON. What names nobody comes out as it went in, the very same object.
- * @param unique the values of attributes that nobody else has
+ * Creates functions that remove a person's marks from texts and JSON. JSON without marks is returned as the same object.
+ * @param unique the values of the person's attributes that nobody else has
  */
 export function createRedactor(
   { identifiers, externalId }: Pick<PersonalMarks, "identifiers" | "externalId">,
@@ -93,16 +93,17 @@ export function createRedactor(
   const inner = words.filter((word) => word.length >= minWord);
   const numbers = new Set<unknown>(unique.filter((value) => typeof value === "number"));
   const patterns = [
-    // Another address may end, or begin, as this one does.
+    // The address of another person may contain this one.
     ...identifiers.map(
-      (one) =>
+      (identifier) =>
         new RegExp(
-          String.raw`(?<![\p{L}\p{N}._+])${escapePattern(one)}(?![\p{L}\p{N}]|[.-][\p{L}\p{N}])`,
+          String.raw`(?<![\p{L}\p{N}._+])${escapePattern(identifier)}(?![\p{L}\p{N}]|[.-][\p{L}\p{N}])`,
           "giu",
         ),
     ),
     ...inner.map(
-      (one) => new RegExp(String.raw`(?<![\p{L}\p{N}])${escapePattern(one)}(?![\p{L}\p{N}])`, "gu"),
+      (word) =>
+        new RegExp(String.raw`(?<![\p{L}\p{N}])${escapePattern(word)}(?![\p{L}\p{N}])`, "gu"),
     ),
   ];
 
@@ -111,14 +112,14 @@ export function createRedactor(
       ? erasedText
       : patterns.reduce((result, pattern) => result.replaceAll(pattern, erasedText), text);
 
-  /** `named`: the field says that the value is an external id. */
-  function walk(value: unknown, named: boolean): unknown {
+  /** @param isReference whether the field of the value contains ids of recipients */
+  function walk(value: unknown, isReference: boolean): unknown {
     if (typeof value === "string")
-      return named && value === externalId ? erasedText : replace(value);
+      return isReference && value === externalId ? erasedText : replace(value);
     if (typeof value === "number") return numbers.has(value) ? erasedText : value;
     if (typeof value !== "object" || value === null) return value;
     if (Array.isArray(value)) {
-      const items = value.map((item) => walk(item, named));
+      const items = value.map((item) => walk(item, isReference));
       return items.every((item, index) => item === value[index]) ? value : items;
     }
     const isCondition = "field" in value && value.field === "externalId";
@@ -136,5 +137,5 @@ export function createRedactor(
   };
 }
 
-/** Fields, in what callers send and the audit trail keeps, whose values are ids of recipients. */
+/** The fields of requests and of the audit trail that contain ids of recipients. */
 const recipientFields = new Set(["externalId", "recipient", "recipients"]);

@@ -1,10 +1,10 @@
-/** In the order in which they are served. */
+/** The priorities in the order in which they are served. */
 export const priorities = ["critical", "high", "normal", "low"] as const;
 export type Priority = (typeof priorities)[number];
 
 /**
- * Claims go by priority with ageing: a row counts as due this much later than it is, so that a lower priority waits
- * behind a higher one, and is overtaken for no longer than this.
+ * Claims are ordered by priority with ageing: a row counts as due this many milliseconds later than it is. So a delivery of a lower
+ * priority waits behind those of a higher one, but is overtaken for no longer than this.
  */
 export const ageingMs: Record<Priority, number> = {
   critical: 0,
@@ -14,7 +14,7 @@ export const ageingMs: Record<Priority, number> = {
 };
 
 /**
- * Which of two deliveries is served first, as the claims in ledger/statements.ts order them; 0 where the older is, by its id.
+ * Compares two deliveries in the order of the claims in ledger/statements.ts. 0 means that the older id is served first.
  * Instants are milliseconds since the epoch.
  */
 export const compareServed = (

@@ -29,7 +29,7 @@ const replace = (whole: object) =>
   replaceRecipient(importedRecipient.parse({ externalId: "ada", ...whole }));
 
 describe("a merge", () => {
-  it("keeps all that it does not name", () => {
+  it("keeps every value that it does not name", () => {
     expect(stateAfter(merge({}))).toEqual(before);
     const patches = fc.record(
       {
@@ -42,7 +42,7 @@ describe("a merge", () => {
       },
       { requiredKeys: [] },
     );
-    const unsaid: Record<string, unknown> = {
+    const defaults: Record<string, unknown> = {
       email: null,
       phone: null,
       timeZone: "UTC",
@@ -53,12 +53,12 @@ describe("a merge", () => {
     fc.assert(
       fc.property(patches, (patch) => {
         const merged = mergePatch(before, patch) as object;
-        expect(stateAfter(merge(patch))).toEqual({ ...unsaid, ...merged });
+        expect(stateAfter(merge(patch))).toEqual({ ...defaults, ...merged });
       }),
     );
   });
 
-  it("creates a recipient of what it names, without what it takes back", () => {
+  it("creates a recipient from the values that it names, without those that are null", () => {
     expect(stateAfter(merge({ attributes: { a: null, b: { c: null } } }), null)).toEqual({
       email: null,
       phone: null,
@@ -69,19 +69,19 @@ describe("a merge", () => {
     });
   });
 
-  it("is refused where the whole that it makes is", () => {
+  it("is refused where the merged recipient is invalid", () => {
     const long = { attributes: { text: "x".repeat(16_300) } };
     expect(merge(long).apply({ ...before, attributes: {} })).toHaveProperty("state");
     const { attributes } = before;
     const much = { ...attributes, more: "x".repeat(1_000) };
     expect(merge(long).apply({ ...before, attributes: much })).toEqual({
-      faults: [{ path: ["attributes"], message: expect.stringContaining("with what is kept") }],
+      faults: [{ path: ["attributes"], message: expect.stringContaining("together with the stored") }],
     });
   });
 });
 
 describe("a replacement", () => {
-  it("gives what is left out its default, but for preferences", () => {
+  it("sets every field that is left out to its default, except the preferences", () => {
     expect(stateAfter(replace({ email: "bob@example.org" }))).toEqual({
       email: "bob@example.org",
       phone: null,
@@ -95,7 +95,7 @@ describe("a replacement", () => {
 });
 
 describe("isSameState", () => {
-  it("tells states apart by each part, and does not by the order of keys or by wishes of nothing", () => {
+  it("compares every field, and ignores the order of keys and empty preferences", () => {
     const { attributes, ...rest } = before;
     const turned = Object.fromEntries(Object.entries(attributes).toReversed());
     expect(isSameState(before, { attributes: turned, ...rest })).toBe(true);

@@ -9,13 +9,13 @@ import {
   type RecipientProfile,
 } from "./recipient.ts";
 
-/** What is kept of a recipient beside their external id. */
+/** The stored fields of a recipient, without the external id. */
 export interface RecipientState extends RecipientProfile {
-  /** Null where nothing was ever said. */
+  /** Null where none were ever set. */
   preferences: Preferences | null;
 }
 
-/** Whether two are the same; whoever said nothing wishes the same as who said that they wish nothing. */
+/** Whether two states are the same. Preferences that were never set equal empty preferences. */
 export const isSameState = (a: RecipientState, b: RecipientState): boolean =>
   a.email === b.email &&
   a.phone === b.phone &&
@@ -24,7 +24,7 @@ export const isSameState = (a: RecipientState, b: RecipientState): boolean =>
   isDeepStrictEqual(a.attributes, b.attributes) &&
   statesSamePreferences(a, b);
 
-/** Whether two wish the same. */
+/** Whether two states have the same preferences. Preferences that were never set equal empty preferences. */
 export const statesSamePreferences = (
   a: RecipientState | null,
   b: RecipientState | null,
@@ -32,22 +32,22 @@ export const statesSamePreferences = (
   a?.preferences === b?.preferences ||
   isDeepStrictEqual(a?.preferences ?? {}, b?.preferences ?? {});
 
-/** What is wrong with a recipient as they would be, and where. */
+/** A fault of the recipient that a change would produce, with the path of the field. */
 export interface ChangeFault {
   path: (string | number)[];
   message: string;
 }
 
-/** What a change makes of a recipient, or why it must not be made. */
+/** The state of a recipient after a change, or why the change is refused. */
 type Changed = { state: RecipientState } | { faults: ChangeFault[] };
 
-/** A change of the recipient of an external id; `before` is null where there is none yet. */
+/** A change of the recipient with an external id; `before` is null where the recipient does not exist yet. */
 export interface RecipientChange {
   externalId: string;
   apply: (before: RecipientState | null) => Changed;
 }
 
-/** Makes the recipient what is given; what they wish stays where it is left out. */
+/** Replaces the recipient. Preferences that are left out keep their value. */
 export function replaceRecipient({
   externalId,
   preferences: statedPreferences,
@@ -62,14 +62,14 @@ export function replaceRecipient({
 }
 
 /**
- * Changes what is given and keeps the rest, as a merge patch (RFC 7396): null lets a part take its default again, and within attributes
- * and preferences it removes.
+ * Changes the given fields and keeps the rest, as a merge patch (RFC 7396): null resets a field to its default, and removes a key within
+ * attributes and preferences.
  */
 export function mergeRecipient({ externalId, ...patch }: ImportedPatch): RecipientChange {
   return { externalId, apply: (before) => applyPatch(before, patch) };
 }
 
-const unsaid: RecipientState = {
+const defaults: RecipientState = {
   email: null,
   phone: null,
   timeZone: "UTC",
@@ -78,15 +78,16 @@ const unsaid: RecipientState = {
   preferences: null,
 };
 
-/** What a patch makes of a recipient. What it leaves out is kept as it is, though it may be from before it would be refused. */
+/** Applies a patch to a recipient. Fields that it leaves out are kept, even if they were stored before a rule that would refuse them. */
 export function applyPatch(
   before: RecipientState | null,
   patch: RecipientPatch & Pick<ImportedPatch, "preferences">,
 ): Changed {
   const faults: ChangeFault[] = [];
-  // The parts of a patch were checked one by one: only what they make together is looked at here.
+  // The fields of the patch are already checked one by one: only the merged values are checked here.
   const take = <Key extends "email" | "phone" | "timeZone" | "locale">(key: Key) =>
-    ((patch[key] === undefined ? before?.[key] : patch[key]) ?? unsaid[key]) as RecipientState[Key];
+    ((patch[key] === undefined ? before?.[key] : patch[key]) ??
+      defaults[key]) as RecipientState[Key];
   const state: RecipientState = {
     email: take("email"),
     phone: take("phone"),
@@ -101,10 +102,13 @@ export function applyPatch(
       patch.attributes === null
         ? {}
         : (mergePatch(kept, patch.attributes) as RecipientProfile["attributes"]);
-    // What is given was checked by itself, and is no longer where nothing is kept beside it.
+    // The patch is already checked by itself, and is the whole where nothing was stored before.
     const message = Object.keys(kept).length === 0 ? null : findExcess(state.attributes);
     if (message !== null)
-      faults.push({ path: ["attributes"], message: `${message}, with what is kept` });
+      faults.push({
+        path: ["attributes"],
+        message: `${message}, together with the stored attributes`,
+      });
   }
   if (patch.preferences !== undefined) {
     const merged = preferences.safeParse(

@@ -1,6 +1,6 @@
 import type { Addresses } from "./channel.ts";
 
-/** The recipient as templates see it, under `recipient`. */
+/** The value of the template variable `recipient`. */
 export interface RecipientView extends Addresses {
   id: string;
   externalId: string | null;

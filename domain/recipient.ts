@@ -9,26 +9,26 @@ import { isTimeZone, timeZoneFault } from "./time/zone-names.ts";
 const publicIdPrefix = `${idPrefixes.recipient}_`;
 
 /**
- * The caller's own name for a recipient. Never looks like one of our ids, so that either may stand for the recipient, and has no blank
- * at its edges, which nobody sees and which would make a second person.
+ * The caller's own id of a recipient. It never looks like a public id, so that callers may use either. It has no blank at its edges:
+ * nobody would see it, and it would create a second recipient.
  */
 export const externalId = nameText(200)
   .refine(
     (value) => !value.startsWith(publicIdPrefix),
-    `must not start with ${publicIdPrefix}, which marks ids that Tidings gave`,
+    `must not start with ${publicIdPrefix}, the prefix of ids that Tidings assigns`,
   )
   .refine(
     (value) => trimBlanks(value) === value,
-    "must not begin or end with a blank, or with what shows nothing",
+    "must not begin or end with a blank or an invisible character",
   );
 
-/** What a caller names a recipient by: an external id, or the public id as its UUID. A malformed public id is nobody's. */
+/** Reads a caller's reference to a recipient: a public id, of which `id` is the UUID, or else an external id. */
 export function recipientReference(reference: string): { externalId: string } | { id: string } {
   const id = reference.startsWith(publicIdPrefix) ? parsePublicId("recipient", reference) : null;
   return id === null ? { externalId: reference } : { id };
 }
 
-/** An address of a mailbox, which comes out as `keptAddress` has it and is else as it was given. */
+/** The address of a mailbox, in the form that `keptAddress` returns. */
 export const emailAddress = z
   .string()
   .max(254, "must have at most 254 characters")
@@ -45,7 +45,7 @@ const timeZone = z.string().refine(isTimeZone, {
   error: ({ input }) => timeZoneFault(String(input)) ?? "",
 });
 
-/** Tags that were asked for of late and their canonical form: `Intl` takes as long as the rest of a line of an import. */
+/** A cache of canonical locales: `Intl` takes as long for one as an import does for the rest of a line. */
 const knownLocales = new Map<string, string | null>();
 const maxKnownLocales = 2_000;
 
@@ -57,7 +57,7 @@ function canonicalLocale(tag: string): string | null {
   try {
     canonical = Intl.getCanonicalLocales(tag)[0] ?? null;
   } catch {
-    // Not one of BCP 47.
+    // The tag does not conform to BCP 47.
   }
   if (knownLocales.size < maxKnownLocales) knownLocales.set(tag, canonical);
   return canonical;
@@ -75,13 +75,13 @@ const locale = z
 const maxAttributesLength = 16_384;
 const maxAttributesDepth = 8;
 
-/** What is wrong with attributes that are too long; null where they are not. */
+/** An error message for attributes that are too long; null where they are not. */
 export const findExcess = (attributes: object): string | null =>
   JSON.stringify(attributes).length > maxAttributesLength
     ? `must have at most ${maxAttributesLength} characters as JSON`
     : null;
 
-/** What else is known of a recipient: a bounded JSON object, whose top-level keys audiences may ask about. */
+/** The custom attributes of a recipient: a bounded JSON object, which audiences may filter on. */
 const attributes = z.looseObject({}).superRefine((value, context) => {
   const fault = findUnstorable(value, maxAttributesDepth);
   if (fault) return context.addIssue({ code: "custom", ...fault });
@@ -93,7 +93,7 @@ const attributes = z.looseObject({}).superRefine((value, context) => {
   }
 });
 
-/** All that is kept of a recipient beside its external id. What is left out takes the value shown here. */
+/** The fields of a recipient, without the external id and the preferences. A field that is left out takes its default. */
 export const recipientProfile = z.strictObject({
   email: emailAddress.nullable().default(null),
   phone: phoneNumber.nullable().default(null),
@@ -104,7 +104,7 @@ export const recipientProfile = z.strictObject({
 
 export type RecipientProfile = z.output<typeof recipientProfile>;
 
-/** A recipient as a whole, as imports that replace bring it; what they wish stays as it is where it is left out. */
+/** A line of an import that replaces recipients. Preferences that are left out keep their value. */
 export const importedRecipient = recipientProfile.extend({
   externalId,
   preferences: preferences.transform(withoutEmpty).optional(),
@@ -112,7 +112,7 @@ export const importedRecipient = recipientProfile.extend({
 
 export type ImportedRecipient = z.output<typeof importedRecipient>;
 
-/** What a recipient is to be changed by: a merge patch of its profile, whose null lets a part take its default again. */
+/** A merge patch of a recipient's profile; null resets a field to its default. */
 export const recipientPatch = z.strictObject({
   email: emailAddress.nullable().optional(),
   phone: phoneNumber.nullable().optional(),
@@ -123,7 +123,7 @@ export const recipientPatch = z.strictObject({
 
 export type RecipientPatch = z.output<typeof recipientPatch>;
 
-/** What imports that merge bring of a recipient: a merge patch of their profile and of what they wish. */
+/** A line of an import that merges: a merge patch of a recipient's profile and preferences. */
 export const importedPatch = recipientPatch.extend({
   externalId,
   preferences: preferencesPatch.nullable().optional(),

@@ -1,8 +1,8 @@
 import { dayMs } from "./time/local-time.ts";
 
 /**
- * What maintenance looks through, in this order: a notification goes when none of its deliveries is left. A workflow walks
- * along it, so what is added comes last, and behind `patched`.
+ * The tables that maintenance cleans, in this order: a notification is deleted when none of its deliveries is left. A workflow iterates
+ * over this list, so a new table goes to its end, and behind `patched`.
  */
 export const retentionTables = [
   "deliveries",
@@ -18,16 +18,16 @@ export type RetentionTable = (typeof retentionTables)[number];
 
 /** How long rows are kept, in days. */
 export interface Retention {
-  /** Deliveries that have ended, with their attempts; notifications, groups and events without any; gates of campaigns that are over. */
+  /** For ended deliveries with their attempts, for notifications, groups and events without deliveries, and for gates of ended campaigns. */
   deliveriesDays: number;
   auditDays: number;
   idempotencyDays: number;
 }
 
-/** However short the retention: a recalled campaign may still be corrected, and its deliveries say who got it. */
+/** A minimum for recalled campaigns: they may still be corrected, and their deliveries show who received the message. */
 const recalledDays = 30;
 
-/** What ended before this instant is past its retention. */
+/** The instant before which rows of a table are past their retention. */
 export function retentionCutoff(table: RetentionTable, retention: Retention, now: Date): Date {
   const days = {
     deliveries: retention.deliveriesDays,
@@ -41,7 +41,7 @@ export function retentionCutoff(table: RetentionTable, retention: Retention, now
   return new Date(now.getTime() - days * dayMs);
 }
 
-/** Deliveries of campaigns that were recalled since this instant are kept. */
+/** The instant since which a campaign must have been recalled for its deliveries to be kept. */
 export function recallCutoff(now: Date): Date {
   return new Date(now.getTime() - recalledDays * dayMs);
 }

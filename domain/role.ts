@@ -1,8 +1,8 @@
-/** What a caller of the API may do, the most first: each may do all that those after it may. */
+/** The roles of API keys, the most powerful first: each role includes those after it. */
 export const roles = ["admin", "sender", "viewer", "metrics"] as const;
 export type Role = (typeof roles)[number];
 
-/** May who has the role `given` do what needs `needed`? */
+/** Whether a caller with the role `given` may do what requires the role `needed`. */
 export function includesRole(given: Role, needed: Role): boolean {
   return roles.indexOf(given) <= roles.indexOf(needed);
 }

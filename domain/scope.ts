@@ -1,6 +1,6 @@
 import { includesRole, type Role } from "./role.ts";
 
-/** What keys can be narrowed to, `<resource>:read` or `<resource>:write`, each with the least role that it is of use to. */
+/** The scopes to which API keys can be restricted, `<resource>:read` or `<resource>:write`, each with the lowest role that can use it. */
 export const scopeRoles = {
   "recipients:read": "viewer",
   "recipients:write": "sender",
@@ -30,7 +30,7 @@ export const scopeRoles = {
 export type Scope = keyof typeof scopeRoles;
 export const scopes = Object.keys(scopeRoles) as [Scope, ...Scope[]];
 
-/** The resource of what stands at a path, by the first part of the path after the version. */
+/** The resources of the API by the first part of the path after the version. */
 const resources: Record<string, string> = {
   recipients: "recipients",
   tombstones: "recipients",
@@ -55,7 +55,7 @@ const resources: Record<string, string> = {
   audit: "audit",
 };
 
-/** The scope of an operation at a path. What a viewer may do is to read, whatever its method. */
+/** The scope of an operation at a path. An operation that a viewer may use is a read, whatever its method. */
 export function scopeOf(method: string, path: string, role: Role): Scope {
   if (path === "/metrics") return "metrics";
   const resource = resources[/^\/v1\/([^/]+)/.exec(path)?.[1] ?? ""];
@@ -64,15 +64,15 @@ export function scopeOf(method: string, path: string, role: Role): Scope {
   throw new Error(`no scope is known for ${method} ${path}: add its resource to domain/scope.ts`);
 }
 
-/** The scopes that are of no use to a key of a role. */
+/** The scopes that a key of a role cannot use. */
 export const uselessScopes = (role: Role, wanted: readonly Scope[]): Scope[] =>
   wanted.filter((scope) => !includesRole(role, scopeRoles[scope]));
 
-/** May a key that is narrowed to `given`, or to nothing where that is null, do what needs `needed`? */
+/** Whether a key with the scopes `given` may do what requires the scope `needed`; null means that the key is not restricted. */
 export const includesScope = (given: readonly Scope[] | null, needed: Scope): boolean =>
   given === null || given.includes(needed);
 
-/** May a key that is narrowed to `given` do all that one narrowed to `other` may? */
+/** Whether a key with the scopes `given` may do everything that a key with the scopes `other` may; null means not restricted. */
 export const includesScopes = (
   given: readonly Scope[] | null,
   other: readonly Scope[] | null,

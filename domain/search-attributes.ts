@@ -1,4 +1,4 @@
-/** The Temporal search attributes of our workflows, each a keyword. Names never change once landed. */
+/** The Temporal search attributes of the workflows, all of type keyword. Names never change once released. */
 export const searchAttributeNames = {
   campaign: "TidingsCampaign",
   queue: "TidingsQueue",

@@ -1,9 +1,9 @@
 import { createHmac } from "node:crypto";
 
 /**
- * What the header `Tidings-Signature` says of a body, for whoever shares a secret: when it was signed, in seconds since 1970,
- * and for each secret HMAC with SHA-256 of that, a dot and the body, so that a receiver that knows one of them can check it while another
- * takes its place. A receiver that refuses old ones is safe from repeats by others.
+ * The value of the header `Tidings-Signature` for a body. It contains the time of signing in seconds since 1970, and for each secret an HMAC
+ * with SHA-256 over that time, a dot and the body. So a receiver that knows one of the secrets can verify the body while a secret is being
+ * replaced. A receiver that refuses old times is safe from replays.
  */
 export function signatureOf({
   secrets,

@@ -4,7 +4,7 @@ import { importedSuppression, newSuppression, suppressedAddress } from "./suppre
 
 describe("a suppressed address", () => {
   it.each(["Ada@Example.org", "ADA@EXAMPLE.ORG", "ada@example.org"])(
-    "is one text for all spellings: %s",
+    "is the same for all spellings: %s",
     (address) => {
       expect(suppressedAddress("email", address)).toEqual({
         kind: "address",
@@ -13,7 +13,7 @@ describe("a suppressed address", () => {
     },
   );
 
-  it("of a telephone is a number in E.164 form", () => {
+  it("on the channel sms is a number in E.164 form", () => {
     expect(suppressedAddress("sms", "+14155550123")).toMatchObject({ kind: "address" });
     for (const none of ["4155550123", "+0155", "+1 415 555 0123", "ada@example.org"])
       expect(suppressedAddress("sms", none)).toMatchObject({
@@ -24,7 +24,7 @@ describe("a suppressed address", () => {
 });
 
 describe("a suppression", () => {
-  it("is somebody's own wish, or came with a list, where nothing else is said", () => {
+  it("has the default reason `manual`, or `imported` in an import", () => {
     expect(newSuppression.parse({ channel: "email", address: "Ada@example.org" })).toEqual({
       channel: "email",
       address: "ada@example.org",

@@ -5,7 +5,7 @@ import type { Channel } from "./channel.ts";
 import { emailAddress, phoneNumber } from "./recipient.ts";
 import { text } from "./text.ts";
 
-/** Why an address must not be sent to: somebody said so, it came with a list, or its owner or its server showed it. */
+/** Why an address is suppressed: an operator added it, an import contained it, or its owner or its mail server caused it. */
 export const suppressionReasons = [
   "manual",
   "imported",
@@ -21,8 +21,8 @@ export const suppressedChannels = ["email", "sms"] as const;
 export type SuppressedChannel = (typeof suppressedChannels)[number];
 
 /**
- * An address as suppressions are kept and looked up by, whatever its spelling: of `email` as `addressKey` has it, of `sms`
- * in E.164. What it must be, where it is none.
+ * The form in which suppressions of an address are stored and found, the same for all spellings: the `addressKey` of an e-mail address, or
+ * a telephone number in E.164 form. An error message where the text is not an address.
  */
 export function suppressedAddress(
   channel: SuppressedChannel,
@@ -33,7 +33,7 @@ export function suppressedAddress(
   return { kind: "address", address: channel === "email" ? addressKey(address)! : address };
 }
 
-/** What suppressions of a channel are looked up by, for an address that a recipient has; null where the channel has none. */
+/** The key by which the suppression of a recipient's address is found; null where the channel has no suppressions. */
 export function suppressionKey(channel: Channel, address: string): string | null {
   switch (channel) {
     case "email":
@@ -48,8 +48,7 @@ export function suppressionKey(channel: Channel, address: string): string | null
 }
 
 /**
- * What stands in the place of a suppressed address once the person who had it has been erased: it goes on being suppressed, and nobody can
- * read it there.
+ * The hash that replaces a suppressed address once its owner has been erased: the address stays suppressed, and nobody can read it.
  */
 export const hashedAddress = (address: string): string =>
   `sha256:${createHash("sha256").update(address).digest("hex")}`;
@@ -68,14 +67,14 @@ const channel = z.enum(suppressedChannels);
 const reason = z.enum(suppressionReasons);
 const rest = { address: text(254), note: text(1_000).nullable().default(null) };
 
-/** A suppression as somebody adds it; its address comes out as `suppressedAddress` has it. */
+/** A suppression in a request; its address is converted by `suppressedAddress`. */
 export const newSuppression = z
   .strictObject({ channel, reason: reason.default("manual"), ...rest })
   .transform(normalise);
 
 export type NewSuppression = z.output<typeof newSuppression>;
 
-/** As `newSuppression`, as a line of an import brings it. */
+/** A suppression in a line of an import; its address is converted by `suppressedAddress`. */
 export const importedSuppression = z
   .strictObject({ channel: channel.default("email"), reason: reason.default("imported"), ...rest })
   .transform(normalise);

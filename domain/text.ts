@@ -1,12 +1,12 @@
 import { z } from "zod";
 
-/** What PostgreSQL's text and jsonb refuse, and what has no UTF-8: U+0000 and lone surrogates. */
+/** U+0000, which PostgreSQL's text and jsonb refuse, and lone surrogates, which have no UTF-8 encoding. */
 // oxlint-disable-next-line no-control-regex
 const unstorable = /[\u0000\p{Surrogate}]/u;
 
 const unstorableMessage = "must not contain U+0000 or half of a surrogate pair";
 
-/** Text of `min` to `max` UTF-16 units that every store and wire can carry. */
+/** The schema of a text of `min` to `max` UTF-16 units that PostgreSQL and UTF-8 can represent. */
 export function text(max: number, min = 1) {
   return z
     .string()
@@ -16,31 +16,31 @@ export function text(max: number, min = 1) {
 }
 
 /**
- * Characters that nobody sees and that change how what is beside them is read: controls, line and paragraph separators, and marks that turn
- * the direction of text (UAX 9), by which a name can look like another, or an address read otherwise.
+ * Invisible characters that change how the text around them is displayed: controls, line and paragraph separators, and marks of text
+ * direction (UAX 9). With them a name or an address can look like another.
  */
 const deceptive = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
 
-/** A name, in one line, that reads as it is written. */
+/** The schema of a name in one line, without deceptive characters. */
 export const nameText = (max: number) =>
   text(max).refine(
     (value) => !deceptive.test(value),
-    "must not contain control characters, or characters that turn the direction of text",
+    "must not contain control characters, or characters that change the direction of text",
   );
 
-/** A text in one line, without what would have it read otherwise. */
+/** Puts a text into one line: white space and deceptive characters become single blanks. */
 export const oneLine = (value: string): string =>
   value.replaceAll(new RegExp(`(?:\\s|${deceptive.source})+`, "gu"), " ").trim();
 
-/** The first `max` UTF-16 units of a text: one less where half of a surrogate pair would be the last. */
+/** The first `max` UTF-16 units of a text, or one less where the last would be half of a surrogate pair. */
 export function cutText(text: string, max: number): string {
   return text.length <= max ? text : text.slice(0, max).replace(/[\ud800-\udbff]$/, "");
 }
 
-/** White space of any kind, and characters that show nothing: zero-width ones, soft hyphens, marks of direction. */
+/** White space and invisible characters: zero-width characters, soft hyphens, marks of direction. */
 const blank = /[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/;
 
-/** Text without blanks at its edges, those that nobody sees among them. */
+/** Removes white space and invisible characters from both ends of a text. */
 export function trimBlanks(value: string): string {
   let from = 0;
   let to = value.length;
@@ -49,11 +49,11 @@ export function trimBlanks(value: string): string {
   return value.slice(from, to);
 }
 
-/** For a regular expression: nothing in the text stands for anything else. */
+/** Escapes a text for use in a regular expression. */
 export const escapePattern = (text: string): string =>
   text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`);
 
-/** Names that copies of objects lose, or that stand for what objects are made by: nothing from outside is called so. */
+/** Keys that are refused in JSON from callers: copying an object would lose them or change its prototype. */
 export const unsafeKeys: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 
 const maxJsonDepth = 32;
@@ -65,8 +65,8 @@ export interface JsonFault {
 }
 
 /**
- * The first thing in a parsed JSON value that could not be stored and read back as it stands: unstorable text in a
- * string or a key, a number beyond a double's range, nesting deeper than `maxDepth`, a key of `unsafeKeys`. Null
+ * Finds the first part of a parsed JSON value that could not be stored and read back unchanged: unstorable text in a
+ * string or a key, a number beyond a double's range, nesting deeper than `maxDepth`, or a key of `unsafeKeys`. Null
  * if there is none.
  */
 export function findUnstorable(

@@ -30,12 +30,13 @@ const recipientToken = (recipientId: string, expiresAt = later) =>
   tokens.signRecipientToken({ recipientId, expiresAt });
 
 describe("a token", () => {
-  it("says what it was signed for", async () => {
+  it("contains the claims that it was signed for", async () => {
     await fc.assert(
-      fc.asyncProperty(target, action, async (on, what) => {
-        const token = await tokens.signActionToken({ target: on, action: what, expiresAt: later });
+      fc.asyncProperty(target, action, async (someTarget, someAction) => {
+        const claims = { target: someTarget, action: someAction };
+        const token = await tokens.signActionToken({ ...claims, expiresAt: later });
         expect(await tokens.verifyActionToken(token, now)).toEqual({
-          claims: { id: expect.any(String) as string, target: on, action: what, epoch: 0 },
+          claims: { id: expect.any(String) as string, ...claims, epoch: 0 },
         });
       }),
     );
@@ -45,7 +46,7 @@ describe("a token", () => {
     });
   });
 
-  it("holds an id, a purpose and an expiry, and nothing else", async () => {
+  it("contains an id, a purpose and an expiry, and nothing else", async () => {
     const recipientId = newUuid(now);
     const [header, payload] = parts(await recipientToken(recipientId));
     expect(decoded(header)).toEqual({
@@ -59,7 +60,7 @@ describe("a token", () => {
     });
   });
 
-  it("has one name, however its signature is spelt", async () => {
+  it("has the same id for all spellings of its signature", async () => {
     const complete = {
       target: { delivery: newUuid(now) },
       action: { action: "complete" },
@@ -77,14 +78,14 @@ describe("a token", () => {
     expect(await idOf(another)).not.toBe(await idOf(token));
   });
 
-  it("ends at its expiry", async () => {
+  it("expires", async () => {
     const token = await recipientToken(newUuid(now));
     const before = new Date(later.getTime() - 1);
     expect(await tokens.verifyRecipientToken(token, before)).toHaveProperty("claims");
     expect(await tokens.verifyRecipientToken(token, later)).toEqual({ fault: "expired" });
   });
 
-  it("is of no use for another purpose, nor under another secret", async () => {
+  it("is invalid for another purpose, and under another secret", async () => {
     const preferences = await recipientToken(newUuid(now));
     const complete = await tokens.signActionToken({
       target: { delivery: newUuid(now) },
@@ -95,11 +96,11 @@ describe("a token", () => {
     expect(await tokens.verifyRecipientToken(complete, now)).toEqual({ fault: "invalid" });
     const others = createTokens([`${secret}!`]);
     expect(await others.verifyRecipientToken(preferences, now)).toEqual({ fault: "invalid" });
-    // An expired one of another purpose is not told apart either.
+    // An expired token of another purpose is invalid, and not `expired`.
     expect(await tokens.verifyActionToken(preferences, later)).toEqual({ fault: "invalid" });
   });
 
-  it("is good under each secret that is known, and signed with the newest", async () => {
+  it("is valid under each known secret, and signed with the newest", async () => {
     const newer = "a-newer-secret-of-32-characters-x";
     const both = createTokens([newer, secret]);
     const recipientId = newUuid(now);
@@ -114,7 +115,7 @@ describe("a token", () => {
     expect(await both.verifyRecipientToken(old, later)).toEqual({ fault: "expired" });
   });
 
-  it("from before secrets had ids is good under each secret that is known", async () => {
+  it("without the id of its secret is valid under each known secret", async () => {
     const recipientId = newUuid(now);
     const signed = `${encoded({ alg: "HS256" })}.${encoded({ aud: "preferences", sub: publicId("recipient", recipientId), exp: later.getTime() / 1_000 })}`;
     const key = hkdfSync("sha256", secret, "", "tidings token: preferences", 32);
@@ -125,7 +126,7 @@ describe("a token", () => {
       });
   });
 
-  it("bears the epoch of its recipient", async () => {
+  it("contains the epoch of its recipient", async () => {
     const recipientId = newUuid(now);
     const token = await tokens.signRecipientToken({ recipientId, epoch: 7, expiresAt: later });
     expect(await tokens.verifyRecipientToken(token, now)).toEqual({
@@ -133,12 +134,12 @@ describe("a token", () => {
     });
   });
 
-  it("is not taken once a character of it has changed", async () => {
+  it("is invalid once a character of it has changed", async () => {
     const [header, payload, signature] = parts(await recipientToken(newUuid(now)));
     const text = `${header}.${payload}.${signature}`;
     await fc.assert(
       fc.asyncProperty(
-        // The last character of a signature bears two bits that are nobody's.
+        // The last character of a signature has two unused bits.
         fc.nat(text.length - 2),
         fc.constantFrom(..."AZaz09-_."),
         async (at, character) => {
@@ -150,7 +151,7 @@ describe("a token", () => {
     );
   });
 
-  it("is not taken without a signature, by another algorithm, or signed with the secret itself", async () => {
+  it("is invalid without a signature, with another algorithm, or signed with the secret itself", async () => {
     const [header, payload] = parts(await recipientToken(newUuid(now)));
     const signed = `${header}.${payload}`;
     const bySecret = createHmac("sha256", secret).update(signed).digest("base64url");
@@ -164,7 +165,7 @@ describe("a token", () => {
       expect(await tokens.verifyRecipientToken(token, now)).toEqual({ fault: "invalid" });
   });
 
-  it("is told from any other text", async () => {
+  it("is not found in any other text", async () => {
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: "binary" }), async (text) => {
         expect(await tokens.verifyRecipientToken(text, now)).toEqual({ fault: "invalid" });

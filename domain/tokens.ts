@@ -4,10 +4,10 @@ import { z } from "zod";
 import { recipientAction, type RecipientAction } from "./action.ts";
 import { parsePublicId, publicId } from "./ids.ts";
 
-/** What a token is good for, and nothing else: each has a key of its own, and the token names it too. */
+/** The purpose of a token. Each purpose has its own signing key, and the token names its purpose in the claim `aud`. */
 type Purpose = "preferences" | "action";
 
-/** What an action is done to: one delivery, or all members of a group. Ids are UUIDs. */
+/** The target of an action: one delivery, or all members of a group. Ids are UUIDs. */
 export type ActionTarget = { delivery: string } | { group: string };
 
 interface ActionClaims {
@@ -15,24 +15,23 @@ interface ActionClaims {
   action: RecipientAction;
 }
 
-/** `expired`: it was good once. `invalid`: it never was, under this secret and for this purpose. */
+/** `expired`: the token was valid once. `invalid`: the token was never valid under these secrets and for this purpose. */
 type TokenFault = "expired" | "invalid";
 
 type Verified<Claims> = { claims: Claims } | { fault: TokenFault };
 
-/** Tokens of a recipient are called back by raising their epoch: one that bears another is void. */
+/** The tokens of a recipient are revoked by raising the recipient's epoch: tokens with another epoch are void. */
 interface Epoch {
-  /** That of the recipient when it was signed; 0 for tokens from before there were any. */
+  /** The recipient's epoch when the token was signed; 0 for tokens without the claim. */
   epoch: number;
 }
 
 /**
- * Signs and verifies what recipients hold in place of a key: JSON Web Tokens (RFC 7519) under HMAC with SHA-256, with ids
- * and an expiry in them, and nothing about the person. The signature is compared in constant time. Whether the epoch is the
- * recipient's still is for the caller to look up.
+ * Signs and verifies the tokens of recipients: JSON Web Tokens (RFC 7519) with HMAC and SHA-256. They contain ids and an expiry, and
+ * nothing about the person. Signatures are compared in constant time. The caller checks that the epoch is still the recipient's.
  */
 export interface Tokens {
-  /** Lets its holder read and change the preferences of one recipient. */
+  /** Signs a token with which its holder may read and change the preferences of one recipient. */
   signRecipientToken(
     input: Partial<Epoch> & { recipientId: string; expiresAt: Date },
   ): Promise<string>;
@@ -40,9 +39,9 @@ export interface Tokens {
     token: string,
     now: Date,
   ): Promise<Verified<Epoch & { recipientId: string }>>;
-  /** Lets its holder do one thing. The same claims and expiry make the same token. */
+  /** Signs a token with which its holder may perform one action. The same claims and expiry give the same token. */
   signActionToken(claims: ActionClaims & Partial<Epoch> & { expiresAt: Date }): Promise<string>;
-  /** `id` is the token's own: the same however often it is sent, and however its signature is spelt. */
+  /** Verifies a token of an action. `id` identifies the token: it is the same for all spellings of the signature. */
   verifyActionToken(
     token: string,
     now: Date,
@@ -65,8 +64,8 @@ const actionPayload = z.object({
 });
 
 /**
- * @param secrets each at least 32 characters that nobody else knows: the first one signs, and what any of them signed is good. A token
- *   names its secret by an id, which tells nothing of it; those from before there were ids are tried with each.
+ * @param secrets secrets of at least 32 characters each. The first one signs; tokens that any of them signed are valid. A token names its
+ *   secret by an id, which reveals nothing of the secret. A token without that id is verified with each secret in turn.
  */
 export function createTokens(secrets: readonly string[]): Tokens {
   const keyring = secrets.map((secret) => ({
@@ -139,19 +138,19 @@ export function createTokens(secrets: readonly string[]): Tokens {
       const verified = await verify("action", actionPayload, token, now);
       if ("fault" in verified) return verified;
       const { sub: target, act: action, epoch } = verified.claims;
-      return { claims: { id: idOf(token), target, action, epoch } };
+      return { claims: { id: hashTokenId(token), target, action, epoch } };
     },
   };
 }
 
-/** Of what is signed: base64url has several spellings of one signature. */
-function idOf(token: string): string {
+/** The id of a token is a hash of its signed part only: base64url has several spellings of one signature. */
+function hashTokenId(token: string): string {
   return createHash("sha256")
     .update(token.slice(0, token.lastIndexOf(".")))
     .digest("base64url");
 }
 
-/** RFC 5869: from one secret a key for each purpose, of which none tells another. */
+/** Derives a separate key for each purpose from one secret (HKDF, RFC 5869). */
 const derive = (secret: string, purpose: string, bytes: number) =>
   new Uint8Array(hkdfSync("sha256", secret, "", `tidings token: ${purpose}`, bytes));
 
@@ -161,7 +160,7 @@ const keyFor = (secret: string, purpose: Purpose): KeyObject =>
 const keyIdOf = (secret: string): string =>
   Buffer.from(derive(secret, "key id", 6)).toString("base64url");
 
-/** Undefined where it names none, or is no token at all. */
+/** The id of the secret in the header of a token; undefined where there is none, or where the text is not a token. */
 function keyIdIn(token: string): unknown {
   try {
     return decodeProtectedHeader(token).kid;
@@ -176,7 +175,7 @@ function shownTarget(target: ActionTarget): string {
     : publicId("delivery", target.delivery);
 }
 
-/** A public id, as its UUID. */
+/** The schema of a public id; the result is its UUID. */
 function publicIdOf(kind: "recipient" | "delivery" | "group") {
   return z.string().transform((id, context): string => {
     const uuid = parsePublicId(kind, id);

@@ -1,9 +1,9 @@
 import { z } from "zod";
 
-/** An address on the web, without credentials, which `fetch` refuses and which a link would show. */
+/** The schema of an http or https URL without credentials: `fetch` refuses them, and a link would show them. */
 export const webUrl = z
   .url({ protocol: /^https?$/, error: "must be http:// or https:// and a host", abort: true })
   .refine((url) => {
     const { username, password } = new URL(url);
     return username === "" && password === "";
-  }, "must be without a user and a password");
+  }, "must not contain a user or a password");

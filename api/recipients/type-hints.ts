@@ -1,5 +1,5 @@
 import type { Pool } from "pg";
-import { askedTypes, type RecipientFilter } from "../../domain/audience.ts";
+import { requiredTypes, type RecipientFilter } from "../../domain/audience.ts";
 import { defineStatement, executeOn } from "../../ledger/sql.ts";
 
 /** A hint that a condition of a filter may match fewer recipients than meant. */
@@ -31,15 +31,15 @@ export async function findTypeHints(
   pool: Pick<Pool, "query">,
   filter: RecipientFilter,
 ): Promise<TypeHint[]> {
-  const asked = askedTypes(filter);
+  const asked = requiredTypes(filter);
   if (asked.length === 0) return [];
   const rows = await executeOn(pool)(countTexts, {
     paths: JSON.stringify(asked.map(({ path }) => path)),
     sampleSize,
   });
   return rows.map(({ place, texts }) => {
-    const { path, asks, operator } = asked[place]!;
-    const [values, type] = asks === "number" ? ["numbers", "number"] : ["lists", "list"];
+    const { path, type: required, operator } = asked[place]!;
+    const [values, type] = required === "number" ? ["numbers", "number"] : ["lists", "list"];
     return {
       attribute: path,
       message: `is text for ${texts} of the newest ${sampleSize} recipients, whom ${operator} never matches, because it needs ${values}. Import it with ?types=${path.join(".")}:${type}`,

@@ -1,31 +1,31 @@
-/** Why an attempt did not end in `sent`. Stands in the ledger: codes are added, never renamed. */
+/** Why an attempt did not end in `sent`. The ledger stores these codes: they are added, never renamed. */
 export const attemptFailures = [
   "smtp_4xx",
-  /** Refused for good, for what the message is. */
+  /** A permanent refusal because of the message. */
   "smtp_5xx",
-  /** Refused for good: nobody has the address. */
+  /** A permanent refusal because the address does not exist. */
   "unknown_address",
-  /** The mailbox has no room, for now or for good. */
+  /** The mailbox is full, temporarily or permanently. */
   "mailbox_full",
-  /** Refused for good, for whom it goes to, in another way. */
+  /** A permanent refusal because of the recipient, for another reason. */
   "recipient_refused",
-  /** Refused with a code for good, for who sends it or whatever is sent: neither the message nor its recipient is at fault. */
+  /** A permanent refusal because of the sender or the server: neither the message nor its recipient is at fault. */
   "sender_refused",
   "connection",
   "timeout",
   "auth",
-  /** The worker died, or was cut off, while the message was being handed over. */
+  /** The worker died or was stopped during the hand-over. */
   "interrupted",
 ] as const;
 export type AttemptFailure = (typeof attemptFailures)[number];
 
 /** One hand-over of a delivery to a provider, and its outcome. */
 export interface Attempt {
-  /** Null where the worker died before it could say. */
+  /** Null where the worker died before it recorded the provider. */
   provider: string | null;
   /**
-   * `unknown`: the whole message was handed over, and no answer came. A repeat may be a duplicate.
-   * `transient`: the provider surely did not take it, and may take it later.
+   * `unknown`: the whole message was handed over, and the provider did not answer. A repeat may be a duplicate.
+   * `transient`: the provider certainly did not accept the message, and may accept it later.
    */
   outcome: "sent" | "transient" | "permanent" | "unknown";
   failure: AttemptFailure | null;
@@ -33,9 +33,9 @@ export interface Attempt {
   response: string | null;
   startedAt: Date;
   finishedAt: Date;
-  /** For how long the answer asks to leave this message alone. Not kept in the ledger. */
+  /** The delay before the next attempt that the provider asked for. Not stored in the ledger. */
   retryAfterMs?: number | null;
-  /** The provider refuses whatever it is handed at the moment: this is no attempt of the message's. Not kept in the ledger. */
+  /** Whether the provider refuses all messages at the moment: the attempt then does not count. Not stored in the ledger. */
   forgiven?: boolean;
 }
 

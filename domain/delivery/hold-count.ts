@@ -1,9 +1,9 @@
 import type { Reason } from "./reasons.ts";
 
-/** The most that the ledger's column keeps. */
+/** The largest value of the ledger's column. */
 const maximumHoldCount = 32_767;
 
-/** How often in a row a delivery is held for `now`, given how it was held so far: holds for another reason do not count. */
+/** How many times in a row a delivery has been held for the reason `now`. A hold for another reason starts the count again. */
 export const nextHoldCount = (
   { reason, holdCount }: { reason: Reason | null; holdCount: number },
   now: Reason,

@@ -17,7 +17,7 @@ describe("queues", () => {
     { kind: "critical", shard: 0 },
     { kind: "lane", campaignId: publicId("campaign", newUuid()), lane: 7 },
     { kind: "digest", lane: 3 },
-  ])("come back from their names: $kind", (queue) => {
+  ])("are parsed from their names: $kind", (queue) => {
     expect(parseQueueName(queueName(queue))).toEqual(queue);
   });
 
@@ -29,17 +29,17 @@ describe("queues", () => {
     "mailbox/1/2",
     "digest/1",
     waitingDigests,
-  ])("refuses a name that is not one: %j", (name) => {
+  ])("refuse any other name: %j", (name) => {
     expect(() => parseQueueName(name)).toThrow("not the name of a queue");
   });
 
-  it("of notifications are all that their rows may ever be in", () => {
+  it("of notifications include every queue for any number of shards", () => {
     for (const queue of ["critical/255", "mailbox/0", waitingDigests, ...digestLaneNames])
       expect(notificationQueues).toContain(queue);
     expect(notificationQueues).toHaveLength(2 * maxShards + 1 + digestLaneNames.length);
   });
 
-  it("spreads recipients evenly over any number of shards", () => {
+  it("receive recipients evenly over any number of shards", () => {
     const counts = new Array<number>(8).fill(0);
     for (let made = 0; made < 8_000; made++) counts[shardOf(newUuid(), 8)]!++;
     expect(Math.min(...counts)).toBeGreaterThan(800);

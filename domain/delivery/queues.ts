@@ -1,18 +1,18 @@
 /**
- * A queue is a set of ledger rows drained together by one `deliveryQueue` workflow, whose id is the queue's name.
- * Names never change once landed: they stand in rows and in running workflows.
+ * A queue is a set of ledger rows that one `deliveryQueue` workflow drains; the id of the workflow is the name of the queue.
+ * Names never change once released: rows and running workflows contain them.
  */
 export type Queue =
   | { kind: "mailbox"; shard: number }
   | { kind: "critical"; shard: number }
   | { kind: "lane"; campaignId: string; lane: number }
-  /** Digests whose time has come; those whose time has not wait in `waitingDigests`, which no workflow drains. */
+  /** Digests that are due. The others wait in `waitingDigests`, which no workflow drains. */
   | { kind: "digest"; lane: number };
 
-/** Where members of digests wait: a run of the `digest` workflow moves what is due into its lanes. */
+/** The queue in which members of digests wait: a run of the `digest` workflow moves due members into the lanes of digests. */
 export const waitingDigests = "digest/waiting";
 
-/** Recipients are spread over shards and lanes by the last byte of their UUID, which is random: at most 256 ways. */
+/** Recipients are spread over shards and lanes by the last byte of their UUID, which is random. It has 256 values. */
 export const maxShards = 256;
 
 /** `campaignId` is the public id (`cmp_…`): a queue's name is shown to operators. */
@@ -29,7 +29,7 @@ export function queueName(queue: Queue): string {
   }
 }
 
-/** The queue behind a name. Throws on a name that `queueName` never wrote. */
+/** Parses the name of a queue. Throws on any other text. */
 export function parseQueueName(name: string): Queue {
   const shard = /^(mailbox|critical)\/(\d+)$/.exec(name);
   if (shard) return { kind: shard[1] as "mailbox" | "critical", shard: Number(shard[2]) };
@@ -45,7 +45,7 @@ export const digestLaneNames: readonly string[] = Array.from({ length: 4 }, (_, 
   queueName({ kind: "digest", lane }),
 );
 
-/** Is it drained by its campaign's workflow? */
+/** Whether the queue is a lane of a campaign, which the campaign's workflow drains. */
 export const isLane = (queue: string): boolean => queue.startsWith("campaign/");
 
 /** The queues of a campaign's lanes, in their order; `campaignId` is the public id. */
@@ -56,17 +56,17 @@ export const laneNames = (campaignId: string, count: number): string[] =>
 export const shardNames = (kind: "mailbox" | "critical", count: number): string[] =>
   Array.from({ length: count }, (_, shard) => queueName({ kind, shard }));
 
-/** Every queue that a notification's rows may be in, whatever number of shards was or is configured. */
+/** Every queue that may contain deliveries of notifications, for any configured number of shards. */
 export const notificationQueues: readonly string[] = [
   ...(["critical", "mailbox"] as const).flatMap((kind) => shardNames(kind, maxShards)),
   waitingDigests,
   ...digestLaneNames,
 ];
 
-/** Of these, those that hold what is to be sent as soon as may be, beside what waits. */
+/** The queues of notifications that a workflow drains. */
 export const drainedQueues = notificationQueues.filter((queue) => queue !== waitingDigests);
 
-/** Which of `count` shards or lanes a recipient belongs to. The freeze computes the same in SQL. */
+/** The shard or lane of a recipient, from 0 to `count - 1`. The freeze computes the same in SQL. */
 export function shardOf(recipientId: string, count: number): number {
   return Number.parseInt(recipientId.slice(-2), 16) % count;
 }

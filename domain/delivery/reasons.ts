@@ -1,8 +1,8 @@
 import type { DeliveryStatus } from "./status.ts";
 
-/** Why a delivery waits, or why it ended as it did. Stands in the ledger: codes are added, never renamed. */
+/** Why a delivery waits, or why it ended with its status. The ledger stores these codes: they are added, never renamed. */
 export type Reason =
-  /** Waits for the next try after a transient failure. */
+  /** Waits for the next attempt after a transient failure. */
   | "retry"
   | "attempts_exhausted"
   | "provider_rejected"
@@ -15,48 +15,48 @@ export type Reason =
   | "campaign_cancelled"
   /** Cancelled by an operator while it waited. */
   | "delivery_cancelled"
-  /** Cancelled while it waited, for its recipient is done with what it is about. */
+  /** Cancelled while it waited, because its recipient has completed its subject. */
   | "completed"
-  /** Waits for another try that an operator asked for. */
+  /** Waits for another attempt that an operator asked for. */
   | "retry_requested"
-  /** At-most-once: it was handed over, or may have been, and no answer came. */
+  /** The message was or may have been handed over, no answer came, and it is not repeated. */
   | "outcome_unknown"
-  /** Waits until quiet hours, or a span of do-not-disturb, end. */
+  /** Waits until quiet hours, or a period of do-not-disturb, end. */
   | "quiet_hours"
   | "do_not_disturb"
   /** Waits with others for a digest, or for a batch to close. */
   | "digest"
   | "batch"
-  /** Waits until a window of the recipient's wish, the organisation's limits or its type's limits has room. */
+  /** Waits until a limit of the recipient, of the organisation or of the notification type has room. */
   | "recipient_limit"
   | "organisation_limit"
   | "type_limit"
-  /** Was held back with others, and comes after them. */
+  /** Was held together with others, which are released one after the other. */
   | "smoothed_release"
-  /** Waits for the hour at which the recipient mostly looks. */
+  /** Waits for the hour at which the recipient mostly reads messages. */
   | "best_hour"
-  /** Every provider is out of service, or has taken what it may take for now. */
+  /** Every provider is out of service, or has reached its rate limit. */
   | "provider_unavailable"
   | "provider_rate"
-  /** Its template takes so long that its messages are made one after the other, and its turn has not come. */
+  /** Its template is slow, so that its messages are rendered one after the other. */
   | "rendering"
-  /** Waits for the next try, for providers refuse whatever is sent: it costs no attempt. */
+  /** Waits for the next attempt because providers refuse all messages: it costs no attempt. */
   | "sender_refused"
-  /** The recipient asked to be told again then. */
+  /** The recipient asked to receive the message again at a later time. */
   | "snoozed"
-  /** An operator asked for it at once: it waits for no preference and no limit. */
+  /** An operator asked to send the message at once: no preference and no limit holds it. */
   | "send_requested"
-  /** Something that it waited for is different now. */
+  /** A rule that held the delivery has changed. */
   | "decide_again"
-  /** Its time to live was over before it could be sent. */
+  /** It expired before it could be sent. */
   | "expired"
   /** The recipient does not want messages of the type, of the channel, or of so low a priority. */
   | "type_off"
   | "channel_off"
   | "below_minimum_priority"
-  /** The same was told a moment ago. */
+  /** The recipient received a message with the same deduplication key within the policy's window. */
   | "duplicate"
-  /** A newer message with its collapse key waits in its place, or was handed over. */
+  /** A newer message with the same collapse key waits or was handed over. */
   | "superseded";
 
 const open: readonly DeliveryStatus[] = ["pending", "sending"];
@@ -100,7 +100,7 @@ export const reasonStatuses: Record<Reason, readonly DeliveryStatus[]> = {
   superseded: ["suppressed"],
 };
 
-/** What a row waits for because policy said so: it is decided again when that changes. */
+/** The reasons for which the policy holds a delivery. It is decided again when the policy or a preference changes. */
 export const heldReasons = [
   "quiet_hours",
   "do_not_disturb",
@@ -113,7 +113,7 @@ export const heldReasons = [
   "best_hour",
 ] as const satisfies readonly Reason[];
 
-/** Of these, those that wait until the recipient's clock shows something. */
+/** The held reasons that depend on the recipient's local time. */
 export const clockReasons = [
   "quiet_hours",
   "do_not_disturb",
@@ -121,7 +121,7 @@ export const clockReasons = [
   "best_hour",
 ] as const satisfies readonly Reason[];
 
-/** Of these, those that wait for a limit to have room. */
+/** The held reasons that wait for a limit to have room. */
 export const limitReasons = [
   "recipient_limit",
   "organisation_limit",
@@ -130,7 +130,7 @@ export const limitReasons = [
 
 export const reasons = Object.keys(reasonStatuses) as [Reason, ...Reason[]];
 
-/** Of these, what its recipient wishes to have later: it is no backlog, however much there is of it. */
+/** The held reasons by which the recipient chose to receive the message later. These deliveries are no backlog. */
 export const recipientReasons = [
   "quiet_hours",
   "do_not_disturb",

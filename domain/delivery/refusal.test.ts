@@ -6,7 +6,7 @@ import {
   type RefusalSubject,
 } from "./refusal.ts";
 
-/** Replies of servers as their manuals and public reports have them. */
+/** Replies of mail servers, from their manuals and from public reports. */
 const refusals: Record<RefusalSubject, [RefusalPhase, string][]> = {
   unknown_address: [
     [
@@ -109,7 +109,7 @@ const refusals: Record<RefusalSubject, [RefusalPhase, string][]> = {
 };
 
 describe.each(Object.entries(refusals) as [RefusalSubject, [RefusalPhase, string][]][])(
-  "a refusal that is about the %s",
+  "a refusal because of the %s",
   (subject, cases) => {
     it.each(cases)("at %s: %s", (phase, reply) => {
       expect(refusalSubject(phase, reply)).toBe(subject);
@@ -117,7 +117,7 @@ describe.each(Object.entries(refusals) as [RefusalSubject, [RefusalPhase, string
   },
 );
 
-it("ends a delivery only where it is about the message or whom it goes to", () => {
+it("fails a delivery only because of the message or the recipient", () => {
   expect(permanentFailure("sender")).toBe("sender_refused");
   expect(permanentFailure("server")).toBe("sender_refused");
   expect(permanentFailure("unknown_address")).toBe("unknown_address");

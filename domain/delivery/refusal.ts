@@ -1,22 +1,22 @@
 import type { AttemptFailure } from "./attempt.ts";
 
 /**
- * At what a server refused a mail: at its greeting or sign-in, at one of the commands of an envelope, or after its content; or what a
- * bounce message says of a mail that was taken.
+ * The phase in which a server refused a mail: the greeting or sign-in, a command of the envelope, or the end of the content. `report` is a
+ * bounce message about a mail that was accepted.
  */
 export type RefusalPhase = "connection" | "mail" | "rcpt" | "data" | "content" | "report";
 
-/** What a refusal is about, and so what follows from it. */
+/** The subject of a refusal, which determines the consequence. */
 export type RefusalSubject =
-  /** The address leads to nobody, and never will. */
+  /** The address does not exist. */
   | "unknown_address"
-  /** The mailbox is there, and has no room. */
+  /** The mailbox exists and is full. */
   | "mailbox_full"
-  /** The recipient, in any other way. */
+  /** The recipient, for any other reason. */
   | "recipient"
-  /** This message: its size, its content. */
+  /** This message: its size or its content. */
   | "message"
-  /** Whoever sends it: what the server lets us do, and thinks of us. */
+  /** The sender: its permissions or its reputation. */
   | "sender"
   /** The server itself: its state, its network, its protocol. */
   | "server";
@@ -24,12 +24,12 @@ export type RefusalSubject =
 /** An enhanced status code (RFC 3463) after the code of a reply, or by itself in a report. */
 const enhancedCode = /^(?:[45]\d\d[ -])?([45])\.(\d{1,3})\.(\d{1,3})\b/m;
 
-/** RFC 3463, 3.2 and its registry: the mailbox or its domain does not exist, is none, has moved or takes no mail at all. */
+/** Details of subject 1 (RFC 3463, 3.2 and its registry): the mailbox or its domain does not exist, is malformed, has moved or accepts no mail. */
 const unknownAddressDetails = new Set(["1", "2", "3", "6", "10"]);
-/** Of the same subject: the sender's own address has a bad syntax, or a bad domain. */
+/** Details of subject 1: the sender's own address has a bad syntax or a bad domain. */
 const senderAddressDetails = new Set(["7", "8"]);
 
-/* Words are looked at in this order: "sender unknown" is about the sender, "user unknown in relay table" about the recipient. */
+// The order of these patterns matters: "sender unknown" is about the sender, "user unknown in relay table" about the recipient.
 const namesSender =
   /\b(?:senders?|from[ -]address|return[ -]path|envelope[ -]from|mail from)\b|\bnot owned by\b/i;
 const namesNobody = new RegExp(
@@ -48,18 +48,18 @@ const namesPolicy =
 const namesRoute =
   /\b(?:recipients?|users?|mailbox|address|domain|hosts?|route|unrout\w+|loop\w*|hops?|mx)\b/i;
 
-/** A server that wants to see the same message again takes others meanwhile. */
+/** Greylisting concerns one message only: the server accepts other messages meanwhile. */
 const namesGreylisting = /\bgr[ae]y-?list/i;
 
 export const isGreylisting = (reply: string): boolean => namesGreylisting.test(reply);
 
-/** Without an enhanced code, and whatever was asked: it closes, cannot sign us in, does not understand, takes no mail. */
+/** Reply codes that concern the server, whatever the command: it closes, refuses the sign-in, does not understand, or accepts no mail. */
 const serverCodes = new Set([421, 432, 454, 455, 500, 501, 502, 503, 504, 521, 555]);
 
 /**
- * What a refusal is about. The enhanced code says it (RFC 3463, RFC 7372). Without one the command does, for MAIL names no recipient
- * (RFC 5321, 3.3), and then the words do.
- * @param reply begins with its code, or with the enhanced code of a report
+ * Finds the subject of a refusal: by the enhanced code (RFC 3463, RFC 7372) if the reply has one, else by the command, since MAIL names no
+ * recipient (RFC 5321, 3.3), and else by the words of the reply.
+ * @param reply the reply, which begins with its code, or with the enhanced code of a report
  */
 export function refusalSubject(phase: RefusalPhase, reply: string): RefusalSubject {
   const [, severity, subject, detail] = enhancedCode.exec(reply) ?? [];
@@ -74,7 +74,7 @@ export function refusalSubject(phase: RefusalPhase, reply: string): RefusalSubje
   return byCode(phase, reply);
 }
 
-/** Nobody was named yet to whom the message goes. */
+/** The subject by the enhanced code of a refusal before any recipient was named. */
 function beforeRecipientByEnhancedCode(subject: string, detail: string): RefusalSubject {
   if (subject === "6" || (subject === "3" && detail === "4")) return "message";
   const aboutSender = subject === "1" || subject === "7" || (subject === "4" && detail === "5");
@@ -101,7 +101,7 @@ function byEnhancedCode(
     case "3":
       return detail === "4" ? "message" : "server";
     case "4":
-      // A relay says so of the way to the recipient's own server.
+      // A relay uses these codes for the route to the recipient's own server.
       if (isForGood && detail !== "5" && namesRoute.test(reply)) return "recipient";
       return isForGood && detail === "5" ? "sender" : "server";
     case "6":
@@ -130,7 +130,7 @@ function byCode(phase: RefusalPhase, reply: string): RefusalSubject {
   return phase === "content" ? "message" : phase === "data" ? "server" : "recipient";
 }
 
-/** What an attempt that was refused for good is called. */
+/** The failure of an attempt after a permanent refusal. */
 export function permanentFailure(subject: RefusalSubject): AttemptFailure {
   switch (subject) {
     case "unknown_address":

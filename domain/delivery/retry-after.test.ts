@@ -28,18 +28,18 @@ describe("Retry-After", () => {
     "Tue, 24 Nov 2026 11:59:59 GMT",
     "Tue, 24 Nov 2026 12:00:30 CET",
     "Tuesday, 24-Nov-25 13:00:00 GMT",
-  ])("says nothing that is to be waited for: %s", (text) => {
+  ])("is ignored: %s", (text) => {
     expect(later(text)).toBeNull();
   });
 
-  it("is bounded, however far ahead it says", () => {
+  it("is bounded", () => {
     const bound = new Date(now.getTime() + longestRetryAfterMs).toISOString();
     expect(later("9".repeat(400))).toBe(bound);
     expect(later("Fri, 31 Dec 9999 23:59:59 GMT")).toBe(bound);
     expect(later("Sunday, 24-Nov-30 13:00:00 GMT")).toBe(bound);
   });
 
-  it("takes a year of two digits for one at most 50 years ahead, also over the end of a century", () => {
+  it("reads a year of two digits as at most 50 years ahead, also across the end of a century", () => {
     const eve = new Date("2099-12-31T23:59:00Z");
     expect(parseRetryAfter("Friday, 01-Jan-00 00:01:00 GMT", eve)?.toISOString()).toBe(
       "2100-01-01T00:01:00.000Z",
@@ -48,7 +48,7 @@ describe("Retry-After", () => {
     expect(parseRetryAfter("Thursday, 31-Dec-99 23:59:59 GMT", after)).toBeNull();
   });
 
-  it("never throws, and is never past, nor later than its bound", () => {
+  it("never throws, and is never in the past or beyond its bound", () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -66,7 +66,7 @@ describe("Retry-After", () => {
     );
   });
 
-  it("reads what toUTCString writes, whatever the second", () => {
+  it("parses the output of toUTCString, for any second", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 86_400 }), (seconds) => {
         const at = new Date(now.getTime() + seconds * 1_000);
@@ -76,7 +76,7 @@ describe("Retry-After", () => {
   });
 });
 
-describe("an SMTP server's wish to be left alone", () => {
+describe("the delay that an SMTP server asks for", () => {
   it.each([
     ["421 4.7.0 Try again in 60 seconds", 60_000],
     ["421 Too many connections, please try again after 5 minutes.", 300_000],
@@ -106,7 +106,7 @@ describe("an SMTP server's wish to be left alone", () => {
     "421 try again in 0 seconds",
     "451 queued as 60 seconds",
     "421 wait 5 mails",
-  ])("is not in: %s", (reply) => {
+  ])("is missing in: %s", (reply) => {
     expect(smtpRetryAfterMs(reply)).toBeNull();
   });
 });

@@ -1,11 +1,11 @@
-/** Nobody is left alone for longer because they said so. */
+/** The longest delay that a server can ask for. */
 export const longestRetryAfterMs = 86_400_000;
 
 const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const month = `(${months.join("|")})`;
 const time = String.raw`(\d\d):(\d\d):(\d\d)`;
 
-/** The forms of HTTP-date (RFC 9110, 5.6.7): day, month, year and time stand in the groups of that name. */
+/** The forms of HTTP-date (RFC 9110, 5.6.7), with named groups for day, month, year and time. */
 const dateForms = [
   new RegExp(
     String.raw`^[A-Z][a-z]{2}, (?<day>\d\d) (?<month>${month}) (?<year>\d{4}) (?<time>${time}) GMT$`,
@@ -19,8 +19,8 @@ const dateForms = [
 ];
 
 /**
- * When to come back, as a Retry-After header (RFC 9110, 10.2.3) says it in seconds or as a date; null if it says nothing, or
- * nothing later than `now`. At most `longestRetryAfterMs` from `now`.
+ * Parses a Retry-After header (RFC 9110, 10.2.3), in seconds or as a date. The result is at most `longestRetryAfterMs` after `now`; null if
+ * the header is malformed or not later than `now`.
  */
 export function parseRetryAfter(value: string, now: Date): Date | null {
   const text = value.trim();
@@ -28,7 +28,7 @@ export function parseRetryAfter(value: string, now: Date): Date | null {
   return ms > 0 ? new Date(now.getTime() + Math.min(ms, longestRetryAfterMs)) : null;
 }
 
-/** NaN if it is no date. */
+/** Epoch milliseconds of an HTTP-date; NaN for any other text. */
 function dateMs(text: string, now: Date): number {
   const found = dateForms.map((form) => form.exec(text)?.groups).find((groups) => groups);
   if (!found) return Number.NaN;
@@ -47,7 +47,7 @@ function dateMs(text: string, now: Date): number {
 
 const comeBack = String.raw`\b(?:(?:try|trying|send|sending|resend)(?: \S+)? again|re-?try|come back|re-?connect|wait|delay(?:ed)?|gr[ae]y-?listed|defer(?:red)?)(?: again)?,? (?:(?:in|after|for|within|by) )?(?:at least |about |approximately |another )?`;
 const unit = (letter: string, rest: string) => String.raw`(?:(\d{1,6}) ?${letter}(?:${rest})?\b)`;
-/** In words of SMTP servers: to come back, and numbers with their units. Anything less plain is left to our own patience. */
+/** A delay in the words of SMTP servers: a request to come back, followed by numbers with units. Vaguer texts are ignored. */
 const inWords = new RegExp(
   String.raw`${comeBack}(?=\d)${unit("h", "rs?|ours?")}?(?:,? ?(?:and )?)${unit("m", "ins?|inutes?")}?(?:,? ?(?:and )?)${unit("s", "ecs?|econds?")}?`,
   "i",
@@ -55,12 +55,12 @@ const inWords = new RegExp(
 const onClock = new RegExp(String.raw`${comeBack}(\d{1,2}):(\d\d)(?::(\d\d))\b`, "i");
 const asHeader = /\bretry-after ?[:=] ?(\d{1,6})\b/i;
 
-/** Replies by which a server says that it is for now. */
+/** Temporary refusals: only these can ask for a delay. */
 const repliesWithDelay = /^4\d\d\b/;
 
 /**
- * How long an SMTP server asks to be left alone, from the text of its reply, its code first: "421 4.7.0 Try again in 60 seconds",
- * "451 Retry-After: 30". Null where it says no such thing plainly. Milliseconds, at most `longestRetryAfterMs`.
+ * The delay that an SMTP server asks for in its reply, such as "421 4.7.0 Try again in 60 seconds" or "451 Retry-After: 30".
+ * @returns milliseconds, at most `longestRetryAfterMs`; null where the reply names no delay
  */
 export function smtpRetryAfterMs(reply: string): number | null {
   if (!repliesWithDelay.test(reply)) return null;

@@ -41,7 +41,7 @@ const settleTogether = (
   });
 
 describe("retryDelayMs", () => {
-  it("stays between half and the whole of the capped exponential, for any policy", () => {
+  it("is between half and the whole of the capped exponential delay, for any policy", () => {
     fc.assert(
       fc.property(
         policies,
@@ -72,7 +72,7 @@ describe("settle", () => {
     expect(at(1, "sent")).toEqual({ status: "sent", reason: null });
   });
 
-  it("fails a row that the provider refused for good, at the first try", () => {
+  it("fails a row at the first attempt if the provider refused it permanently", () => {
     expect(at(1, "permanent")).toEqual({ status: "failed", reason: "provider_rejected" });
   });
 
@@ -84,14 +84,14 @@ describe("settle", () => {
     });
   });
 
-  it("fails a row whose attempts are used up, and says so", () => {
+  it("fails a row whose attempts are exhausted", () => {
     expect(at(3, "transient")).toEqual({ status: "failed", reason: "attempts_exhausted" });
     expect(at(3, "unknown")).toEqual({ status: "unknown", reason: "outcome_unknown" });
   });
 
   const unknown = { status: "unknown", reason: "outcome_unknown" };
 
-  it("repeats what had no answer once under at-least-once, and never under at-most-once", () => {
+  it("repeats a hand-over without an answer once under at-least-once, and never under at-most-once", () => {
     expect(at(1, "unknown")).toMatchObject({ status: "pending", reason: "retry" });
     expect(at(2, "unknown", "at_least_once", 1)).toEqual(unknown);
     expect(at(1, "unknown", "at_most_once")).toEqual(unknown);
@@ -100,11 +100,11 @@ describe("settle", () => {
     expect(isRepeatable("at_most_once", 0)).toBe(false);
   });
 
-  it("goes on with what a server refuses, though it had no answer before", () => {
+  it("retries after a refusal, even after an earlier hand-over without an answer", () => {
     expect(at(2, "transient", "at_least_once", 1)).toMatchObject({ status: "pending" });
   });
 
-  it("waits longer after a hand-over without an answer than after a refusal, and ever longer", () => {
+  it("waits longer after a hand-over without an answer than after a refusal, and longer each time", () => {
     const delayMs = (attemptCount: number, outcomes: readonly Outcome[]) => {
       const settlement = settle({
         attempts: outcomes.map((outcome) => ({ outcome })),
@@ -126,7 +126,7 @@ describe("settle", () => {
     expect(delayMs(2, ["unknown", "transient"])).toBe(600_000);
   });
 
-  it("never calls failed what had no answer, whatever another provider said afterwards", () => {
+  it("never fails a row after a hand-over without an answer, whatever another provider answers afterwards", () => {
     for (const last of ["transient", "permanent"] as const)
       expect(settleTogether(["unknown", last], 3, "at_least_once", 0)).toEqual(unknown);
     expect(settleTogether(["unknown", "sent"], 3, "at_least_once", 0)).toMatchObject({
@@ -134,13 +134,13 @@ describe("settle", () => {
     });
   });
 
-  it("tries again under at-most-once what was surely not taken", () => {
+  it("retries under at-most-once if the provider certainly did not accept the message", () => {
     expect(at(1, "transient", "at_most_once")).toMatchObject({ status: "pending" });
   });
 });
 
 describe("settleInterrupted", () => {
-  it("leaves at-most-once unknown, tries the rest again, and not for ever", () => {
+  it("ends at-most-once rows as unknown, and retries at-least-once rows within the limit of attempts", () => {
     expect(settleInterrupted(1, "at_most_once", 3)).toMatchObject({ status: "unknown" });
     expect(settleInterrupted(3, "at_most_once", 3)).toMatchObject({ status: "unknown" });
     expect(settleInterrupted(2, "at_least_once", 3)).toBeNull();

@@ -1,18 +1,18 @@
 import type { Attempt } from "./attempt.ts";
 import type { Reason } from "./reasons.ts";
 
-/** Whether a message whose outcome nobody knows may be handed over again. */
+/** Whether a message whose outcome is unknown may be handed over again. */
 export type Guarantee = "at_least_once" | "at_most_once";
 
-/** How often, and how far apart, a delivery is tried again. */
+/** How many times, and at which intervals, a delivery is attempted. */
 export interface RetryPolicy {
   baseMs: number;
   capMs: number;
-  /** Hand-overs in all, whichever provider took part. */
+  /** The maximum of hand-overs over all providers. */
   attempts: number;
 }
 
-/** What the ledger says of a delivery after an attempt. */
+/** The state of a delivery after an attempt. */
 export type Settlement =
   | { status: "sent"; reason: null }
   | { status: "failed" | "unknown" | "suppressed"; reason: Reason; detail?: string }
@@ -23,8 +23,8 @@ export type Settlement =
     };
 
 /**
- * The wait before try `attempt + 1`: exponential with a cap, half of it jitter, so that what failed together does not
- * come back together ("equal jitter", https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+ * The delay before attempt `attempt + 1`: exponential with a cap, and half of it jitter, so that deliveries that failed together are not
+ * retried together ("equal jitter", https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
  * @param random in [0, 1)
  * @returns milliseconds, within [half, whole] of `min(cap, base × 2^(attempt - 1))`
  */
@@ -33,30 +33,33 @@ export function retryDelayMs(policy: RetryPolicy, attempt: number, random: numbe
   return Math.round(whole / 2 + (whole / 2) * random);
 }
 
-/** Hand-overs without an answer, after which there is no other. */
+/** The number of hand-overs without an answer after which a message is not repeated. */
 const unansweredLimit = 2;
 
-/** How many times as long as after a refusal is waited after a hand-over without an answer. */
+/** The delay after a hand-over without an answer is this many times the delay after a refusal. */
 const unansweredPatience = 40;
 
-/** May a message be handed over again if the next hand-over has no answer, as so many before it? */
+/**
+ * Whether a message may be repeated if the next hand-over has no answer.
+ * @param unanswered hand-overs without an answer so far
+ */
 export function isRepeatable(guarantee: Guarantee, unanswered: number): boolean {
   return guarantee === "at_least_once" && unanswered + 1 < unansweredLimit;
 }
 
 /**
- * What follows from the last attempts of a delivery. Who was refused as everybody is at the moment is tried again for as long as it
- * takes. A delay that the answer named is kept (RFC 5321, 4.5.4.1; RFC 6647).
+ * Decides the state of a delivery after its last attempts. Forgiven attempts do not count towards the limit. A delay that the provider asked
+ * for is respected (RFC 5321, 4.5.4.1; RFC 6647).
  *
- * What had no answer may have arrived, and whoever gets it again gets it twice. So it is repeated once, where a repeat is allowed at
- * all: a message that a server neither takes nor refuses, twice and minutes apart, will not do better the third time, while each try
- * may be another copy. The repeat comes 5 to 10 minutes later by default, and later still after other attempts: a server that
- * restarts or is overloaded has mended by then. It is as long as Postfix leaves a deferred message alone at least (300 s), and
- * shorter than Exim does (15 minutes). Then, and after the last attempt, the row ends as `unknown`.
- * @param attempts hand-overs that were made together, over one provider after the other; the last decides
- * @param attemptCount hand-overs so far that count, these included
- * @param handOvers hand-overs so far, these included
- * @param unanswered hand-overs before these without an answer
+ * A message without an answer may have arrived, and a repeat may reach the recipient twice. So it is repeated only once, and only where the
+ * guarantee allows it: if a server neither accepts nor refuses a message twice, minutes apart, a third hand-over is unlikely to help, but may
+ * be another copy. The repeat follows after 5 to 10 minutes by default, and later after other attempts: a server that restarts or is
+ * overloaded has recovered by then. Postfix waits at least as long before it retries a deferred message (300 s), and Exim longer
+ * (15 minutes). After that, and after the last attempt, the row ends as `unknown`.
+ * @param attempts hand-overs that were made together, to one provider after the other; the last one decides
+ * @param attemptCount hand-overs so far that count, including these
+ * @param handOvers hand-overs so far, including these
+ * @param unanswered hand-overs without an answer before these
  */
 export function settle(input: {
   attempts: readonly Pick<Attempt, "outcome" | "forgiven" | "retryAfterMs">[];
@@ -97,15 +100,15 @@ export function settle(input: {
 }
 
 /**
- * What follows from a hand-over that was cut off, before anything else is decided; null if the delivery may be tried again.
- * @param attemptCount hand-overs so far, the one that was cut off included
+ * Decides the state of a delivery after an interrupted hand-over; null if the delivery may be attempted again.
+ * @param attemptCount hand-overs so far, including the interrupted one
  */
 export function settleInterrupted(
   attemptCount: number,
   guarantee: Guarantee,
   attemptLimit: number,
 ): Settlement | null {
-  // Whatever it is that ends its workers: not for ever.
+  // The limit also bounds a message that makes its workers crash.
   return guarantee === "at_most_once" || attemptCount >= attemptLimit
     ? { status: "unknown", reason: "outcome_unknown" }
     : null;

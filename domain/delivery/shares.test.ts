@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { shareOf } from "./shares.ts";
 
 describe("the share of a key", () => {
-  it("is four fifths of what the others leave", () => {
+  it("is four fifths of the room that the others leave", () => {
     expect(shareOf(100, [])).toBe(80);
     expect(shareOf(100, [80])).toBe(16);
     expect(shareOf(100, [16, 80])).toBe(4);
@@ -10,12 +10,12 @@ describe("the share of a key", () => {
     expect(shareOf(1, [1])).toBe(0);
   });
 
-  it("is not taken away by others who have more than theirs", () => {
+  it("is not reduced by keys that exceed their own share", () => {
     expect(shareOf(100, [5_000])).toBe(16);
     expect(shareOf(100, [5_000, 7_000])).toBe(4);
   });
 
-  it("never adds up to more than the bound, whatever is asked for and sent in whatever order", () => {
+  it("never adds up to more than the bound, for any order of requests", () => {
     let seed = 1;
     const random = (below: number) => {
       seed = (seed * 48_271) % 2_147_483_647;

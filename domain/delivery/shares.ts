@@ -1,10 +1,10 @@
 const fourFifths = (room: number): number => Math.ceil((room * 4) / 5);
 
 /**
- * How much of a bound one API key may have: four fifths of what the others leave. Of what another has, only its own such share counts,
- * so that one that has more, since what it scheduled is due at once, takes nothing from the others. The sum is never past the bound
- * unless somebody has more than their share.
- * @param others what each of the other keys has
+ * The share of a bound that one API key may use: four fifths of the room that the other keys leave. A key can exceed its share when its
+ * scheduled deliveries become due at once; the excess is not counted, so that it takes no room from others. The sum exceeds the
+ * bound only if a key exceeds its share.
+ * @param others the current use of each of the other keys
  */
 export function shareOf(bound: number, others: Iterable<number>): number {
   let left = bound;

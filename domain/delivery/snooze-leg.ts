@@ -1,6 +1,6 @@
 /**
- * Why a delivery stands beside others of the same source and recipient: `primary` is what they were first owed, and what
- * accounts count; `snooze:1` is it once more, at the time that the recipient asked for, `snooze:2` is that once more.
+ * The leg of a delivery that is snoozed once more. `primary` is the first delivery of a source to a recipient, and the only one that accounts
+ * count; `snooze:1` is its repeat at the time that the recipient asked for, and `snooze:2` the repeat of that.
  */
 export function nextSnoozeLeg(leg: string): string {
   const [, times = "0"] = /^snooze:(\d+)$/.exec(leg) ?? [];

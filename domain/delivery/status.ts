@@ -11,17 +11,17 @@ export const deliveryStatuses = [
 
 export type DeliveryStatus = (typeof deliveryStatuses)[number];
 
-/** What a delivery may become, by what it is; docs/architecture/ledger.md shows the same as a diagram. */
+/** The allowed next statuses of a delivery by its status; docs/architecture/ledger.md shows them as a diagram. */
 export const deliveryTransitions: Record<DeliveryStatus, readonly DeliveryStatus[]> = {
   pending: ["sending", "suppressed", "cancelled", "unknown"],
   sending: ["pending", "sent", "failed", "unknown"],
   /** Reserved: nothing reports `delivered` yet. */
   sent: ["delivered"],
   delivered: [],
-  /** An operator may have it tried again. */
+  /** An operator may retry it. */
   failed: ["pending"],
   suppressed: [],
   cancelled: [],
-  /** As for `failed`, if the operator says so. */
+  /** An operator may retry it, at the risk of a duplicate. */
   unknown: ["pending"],
 };

@@ -1,7 +1,7 @@
-/** The release of IANA's time zone data that the names are of, and the newest one that this version of Tidings knows of. */
+/** The release of IANA's time zone data of the names below, and the newest one that this version of Tidings knows. */
 export const knownVersion = "2026f";
 
-/** Every name and link of that release (the lines Z and L of its `tzdata.zi`). */
+/** Every name and link of the release `knownVersion` (the lines Z and L of its `tzdata.zi`). */
 export const ianaNames: readonly string[] = `
 Africa/Abidjan Africa/Accra Africa/Addis_Ababa Africa/Algiers Africa/Asmara Africa/Asmera
 Africa/Bamako Africa/Bangui Africa/Banjul Africa/Bissau Africa/Blantyre Africa/Brazzaville

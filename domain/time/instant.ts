@@ -3,7 +3,7 @@ import { z } from "zod";
 const earliest = Date.UTC(2000, 0, 1);
 const latest = Date.UTC(2100, 0, 1);
 
-/** An ISO 8601 date and time with its offset, of this century, as it was written. */
+/** An ISO 8601 date and time with its offset, from 2000 to 2100, as text. */
 export const instantText = z.iso
   .datetime({
     offset: true,
@@ -15,5 +15,5 @@ export const instantText = z.iso
     "must be between the years 2000 and 2100",
   );
 
-/** The same as an instant. */
+/** An ISO 8601 date and time with its offset, from 2000 to 2100, parsed to a Date. */
 export const instant = instantText.transform((value) => new Date(value));

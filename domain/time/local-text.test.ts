@@ -6,6 +6,6 @@ it.each([
   ["Europe/Berlin", "2026-10-25T00:30:00Z", "Sunday 2026-10-25 02:30 +02:00"],
   ["Europe/Berlin", "2026-10-25T01:30:00Z", "Sunday 2026-10-25 02:30 +01:00"],
   ["America/St_Johns", "2027-01-01T01:00:00Z", "Thursday 2026-12-31 21:30 -03:30"],
-])("tells what the clocks of %s show at %s", (zone, at, shown) => {
+])("formats the local time in %s at %s", (zone, at, shown) => {
   expect(localText(zone, Date.parse(at))).toBe(shown);
 });

@@ -1,7 +1,7 @@
 import { clockSpanAt, localTimeAt, minuteMs } from "./local-time.ts";
 import { weekdays } from "./local-time.ts";
 
-/** What the clocks of `zone` show at `at`, as "Monday 2027-03-29 08:00 +02:00". */
+/** Formats the local time in `zone` at `at` (epoch milliseconds), as "Monday 2027-03-29 08:00 +02:00". */
 export function localText(zone: string, at: number): string {
   const { offset } = clockSpanAt(zone, at);
   const weekday = weekdays[localTimeAt(zone, at).weekday - 1]!;

@@ -27,7 +27,7 @@ function shownBy(zone: string, at: number): WallTime {
 const dayOf = (date: string) => Date.parse(date) / dayMs;
 
 describe("localTimeAt", () => {
-  it("shows what the clocks of any zone show, at any time", () => {
+  it("agrees with Intl in any zone at any time", () => {
     fc.assert(
       fc.property(zones, instants, (zone, at) => {
         expect(shownBy(zone, at)).toEqual(wallClock(zone)(at));
@@ -36,7 +36,7 @@ describe("localTimeAt", () => {
     );
   }, 60_000);
 
-  it("changes in the very millisecond in which they change", () => {
+  it("changes in the same millisecond as the clocks", () => {
     const faults = allClockChanges().flatMap(({ zone, at }) =>
       [at - 1, at].filter(
         (instant) =>
@@ -47,7 +47,7 @@ describe("localTimeAt", () => {
     expect(allClockChanges().length).toBeGreaterThan(1_000);
   }, 60_000);
 
-  it("knows whatever name Intl takes", () => {
+  it("accepts every name that Intl accepts", () => {
     const at = Date.UTC(2026, 6, 1, 12);
     const names = ["PST", "us/pacific", "AMERICA/LOS_ANGELES", "Etc/GMT+7", "IST", "utc"];
     expect(names.map((name) => shownBy(name, at).time)).toEqual([
@@ -57,13 +57,13 @@ describe("localTimeAt", () => {
     ]);
   });
 
-  it("reads a zone that it does not know as UTC", () => {
+  it("uses UTC for an unknown zone", () => {
     const at = Date.UTC(2026, 6, 1, 12, 34);
     for (const name of ["Mars/Olympus", "", "+99:00", "__proto__"])
       expect(localTimeAt(name, at)).toEqual(localTimeAt("UTC", at));
   });
 
-  it("stays right with more names and years than it keeps", () => {
+  it("stays correct with more names and years than its caches hold", () => {
     const summer = Date.UTC(2026, 6, 1);
     for (let variant = 0; variant < 2_000; variant++) {
       const name = [..."europe/berlin"]
@@ -83,7 +83,7 @@ describe("localTimeAt", () => {
 });
 
 describe("clockSpanAt", () => {
-  it("holds the instant, and ends later, where the same offset may go on", () => {
+  it("contains the instant and has one offset until its end", () => {
     fc.assert(
       fc.property(zones, instants, (zone, at) => {
         const { offset, end } = clockSpanAt(zone, at);
@@ -93,14 +93,14 @@ describe("clockSpanAt", () => {
     );
   });
 
-  it("has no instant that is none", () => {
+  it("throws on a number that is not an instant", () => {
     expect(() => clockSpanAt("UTC", Number.NaN)).toThrow(RangeError);
     expect(() => clockSpanAt("UTC", Number.POSITIVE_INFINITY)).toThrow(RangeError);
   });
 });
 
 describe("instantOf", () => {
-  it("is the first instant at which the clock shows that", () => {
+  it("is the first instant at which the clock shows the local time", () => {
     fc.assert(
       fc.property(zones, instants, (zone, at) => {
         const { day, minute } = localTimeAt(zone, at);
@@ -112,7 +112,7 @@ describe("instantOf", () => {
     );
   }, 60_000);
 
-  it("finds each minute about every change of clocks: the first of two, and of none what is as far ahead", () => {
+  it("takes the first of two equal local times around each clock change, and moves a skipped one forward", () => {
     const faults: string[] = [];
     const check = (zone: string, shown: WallTime, expected: number) => {
       const found = instantOf(zone, dayOf(shown.date), minuteOf(shown.time));
@@ -131,7 +131,7 @@ describe("instantOf", () => {
         const first = step >= 0 && step < repeated ? instant - repeated * minuteMs : instant;
         check(zone, clock(instant), first);
       }
-      // As if the clocks had gone on.
+      // A skipped local time counts as if the clocks had not changed.
       const last = clock(at - minuteMs);
       for (let skipped = 0; skipped < shift; skipped += 5) {
         const shown = iso(Date.parse(`${last.date}T${last.time}Z`) + (skipped + 1) * minuteMs);
@@ -145,7 +145,7 @@ describe("instantOf", () => {
     expect(faults).toEqual([]);
   }, 60_000);
 
-  it("takes the end of a day for the start of the next", () => {
+  it("treats the end of a day as the start of the next", () => {
     fc.assert(
       fc.property(zones, fc.integer({ min: 11_000, max: 32_000 }), (zone, day) => {
         expect(instantOf(zone, day, 1_440)).toBe(instantOf(zone, day + 1, 0));
@@ -169,6 +169,6 @@ describe("instantOf", () => {
   });
 });
 
-it("reads a time of day", () => {
+it("parses a time of day", () => {
   for (let minute = 0; minute <= 1_440; minute++) expect(minuteOf(clockTime(minute))).toBe(minute);
 });

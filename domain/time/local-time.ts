@@ -1,13 +1,13 @@
 import type { ClockData, ClockSpan } from "./clocks.ts";
 import { intlName, nodeClocks } from "./node-clocks.ts";
 
-/** What the clocks of a place show. */
+/** The local time that the clocks of a zone show. */
 export interface LocalTime {
   /** Local days since 1970-01-01. */
   day: number;
-  /** Of the local day, from 0 to 1439. A repeated hour has its minutes twice, a skipped one not at all. */
+  /** The minute of the local day, from 0 to 1439. The minutes of a repeated hour occur twice, those of a skipped hour never. */
   minute: number;
-  /** As in ISO 8601: Monday is 1. */
+  /** The ISO 8601 weekday: Monday is 1. */
   weekday: number;
 }
 
@@ -16,9 +16,9 @@ export const hourMs = 3_600_000;
 export const dayMs = 86_400_000;
 
 /**
- * What the clocks of `zone` show at `at`, by the time zone data in use. Any name that `Intl` takes is read too, as it reads it:
- * recipients may have one from before only IANA's were taken. What nobody knows reads as UTC: the data of another release may have
- * had it, and nobody goes without a decision for that.
+ * The local time in `zone` at `at`, by the time zone data in use. Every name that `Intl` accepts is understood too: recipients may have one
+ * from before only IANA's names were accepted. An unknown name is treated as UTC: the zone may be from another release of the data, and its
+ * recipients still need a decision.
  * @param at epoch milliseconds
  */
 export function localTimeAt(zone: string, at: number): LocalTime {
@@ -28,15 +28,15 @@ export function localTimeAt(zone: string, at: number): LocalTime {
 }
 
 /**
- * The instant at which the clocks of `zone` show `minute` of `day`: the first, where they show it twice. What they skip
- * is moved forward by as much as they skip.
+ * The instant at which the clocks of `zone` show `minute` of `day`: the first, where they show it twice. A local time that they skip
+ * is moved forward by the length of the skip.
  * @param day local days since 1970-01-01
- * @param minute of that day; 1440 is the next day's first
+ * @param minute the minute of that day; 1440 is the first minute of the next day
  * @returns epoch milliseconds
  */
 export function instantOf(zone: string, day: number, minute: number): number {
   const local = day * dayMs + minute * minuteMs;
-  // No offset reaches a day, and no zone changes its clocks twice within days: there are no others at this time.
+  // No offset reaches a day, and no zone changes its clocks twice within two days: no other offset is possible.
   const before = clockSpanAt(zone, local - dayMs).offset;
   const after = clockSpanAt(zone, local + dayMs).offset;
   for (const offset of [before, after])
@@ -44,12 +44,12 @@ export function instantOf(zone: string, day: number, minute: number): number {
   return local - before;
 }
 
-/** ISO weekday of a day since 1970-01-01, a Thursday. */
+/** The ISO weekday of a day, counted from 1970-01-01, a Thursday. */
 export function weekdayOf(day: number): number {
   return ((((day + 3) % 7) + 7) % 7) + 1;
 }
 
-/** The minute of the day that "HH:MM" names, from 0 to 1440. */
+/** Parses "HH:MM" to the minute of the day, from 0 to 1440. */
 export function minuteOf(clockTime: string): number {
   const digit = (index: number) => clockTime.charCodeAt(index) - 48;
   return (digit(0) * 10 + digit(1)) * 60 + digit(3) * 10 + digit(4);
@@ -57,16 +57,16 @@ export function minuteOf(clockTime: string): number {
 
 let inUse: ClockData = nodeClocks;
 
-/** The time zone data that everything here goes by: that of Node.js until a process gives other data. */
+/** The time zone data in use: that of Node.js until `useClocks` sets other data. */
 export const clocksInUse = (): ClockData => inUse;
 
-/** Goes by other data from now on. */
+/** Sets the time zone data that this process uses. */
 export function useClocks(clocks: ClockData): void {
   inUse = clocks;
   zones.clear();
 }
 
-/** The span that `at` is in; zones as for `localTimeAt`. */
+/** The span that contains `at` (epoch milliseconds). Names of zones are resolved as in `localTimeAt`. Throws on a number that is not finite. */
 export function clockSpanAt(zone: string, at: number): ClockSpan {
   const { blocks, clocks, name } = zoneOf(zone);
   const index = Math.floor(at / blockMs);
@@ -80,12 +80,12 @@ export function clockSpanAt(zone: string, at: number): ClockSpan {
   throw new RangeError(`no instant: ${at}`);
 }
 
-/** Spans are kept by blocks of about a year. */
+/** Spans are cached in blocks of about a year. */
 const blockMs = 2 ** 35;
 const maxBlocks = 64;
 const maxZones = 1_000;
 
-/** A name, and the data that knows it under that name. */
+/** A zone's name and the data that contains it. */
 interface KnownZone {
   clocks: Pick<ClockData, "spansBetween">;
   name: string;
@@ -95,7 +95,7 @@ interface Zone extends KnownZone {
   blocks: Map<number, ClockSpan[]>;
 }
 
-/** By their names in any case. */
+/** The cache of zones by name, in the spelling that was given. */
 const zones = new Map<string, Zone>();
 
 function zoneOf(given: string): Zone {
@@ -114,12 +114,12 @@ function findZone(given: string): KnownZone {
   if (named !== null) return { clocks: inUse, name: named };
   const name = intlName(given);
   if (name === null) return { clocks: nodeClocks, name: "UTC" };
-  // The data in use may be newer than that of `Intl`, which knows what an older name stands for.
+  // `Intl` resolves an older name, but the data in use may be newer than that of `Intl`.
   const canonical = inUse.nameOf(name);
   return canonical === null ? { clocks: nodeClocks, name } : { clocks: inUse, name: canonical };
 }
 
-/** In the order of ISO 8601: Monday is 1. */
+/** The weekdays in the order of ISO 8601: Monday is 1, at index 0. */
 export const weekdays = [
   "monday",
   "tuesday",

@@ -6,9 +6,9 @@ const minuteMs = 60_000;
 /** From 1900 to 2100 no zone changes its clocks twice within 6.9 days. */
 const sampleMs = 4 * 24 * hourMs;
 
-/** The name that `Intl` has for what it takes as a zone: IANA's names, and older ones of its own; null for anything else. */
+/** The name by which `Intl` calls a zone. `Intl` accepts IANA's names and older names of its own; null for any other text. */
 export function intlName(given: string): string | null {
-  // Newer versions take offsets as well.
+  // Newer versions of Node.js accept offsets as well.
   if (!/^[A-Za-z]/.test(given)) return null;
   try {
     return new Intl.DateTimeFormat("en", { timeZone: given }).resolvedOptions().timeZone;
@@ -17,16 +17,16 @@ export function intlName(given: string): string | null {
   }
 }
 
-/** Names by themselves in lower case. */
+/** Maps the lower-case form of each name to the name. */
 export const bySpelling = (names: Iterable<string>): Map<string, string> =>
   new Map(Array.from(names, (name) => [name.toLowerCase(), name]));
 
-/** Without those of a later release than the data. */
+/** The names that Node.js knows: those of a later release than its data are left out. */
 let names: Map<string, string> | undefined;
 
-/** The data that this Node.js was built with. `Intl` tells none of the names that are only links: those are known by a list. */
+/** The time zone data that is built into Node.js. `Intl` does not list names that are only links: those are from a list of our own. */
 export const nodeClocks: ClockData = {
-  // Asked for when it is wanted: workflows import this, and have no process.
+  // A getter, since workflows import this module and have no `process`.
   get version() {
     return process.versions["tz"] ?? "1970a";
   },
@@ -43,7 +43,7 @@ export const nodeClocks: ClockData = {
   spansBetween,
 };
 
-/** `Intl` tells an offset and no change of it: it is asked every few days, and a change is searched for in between. */
+/** `Intl` provides offsets, but not their changes: the offset is sampled every few days, and a change between two samples is searched. */
 function spansBetween(zone: string, from: number, to: number): ClockSpan[] {
   const format = new Intl.DateTimeFormat("en-GB", { timeZone: zone, timeZoneName: "longOffset" });
   const offsetAt = (at: number) => offsetIn(format.format(at));
@@ -65,12 +65,12 @@ function spansBetween(zone: string, from: number, to: number): ClockSpan[] {
     offset = offsetAt(end);
     at = end;
   }
-  // A change in the last instant has begun no span yet.
+  // If the offset changes exactly at `to`, the last span is already there.
   if (spans.at(-1)?.end !== to) spans.push({ offset, end: to });
   return spans;
 }
 
-/** Milliseconds, of a date such as "08/03/2026, GMT-04:00"; some versions of `Intl` write GMT alone for none. */
+/** The offset in milliseconds in a date such as "08/03/2026, GMT-04:00". Some versions of `Intl` write only GMT for an offset of 0. */
 function offsetIn(formatted: string): number {
   const [, sign, hours = 0, minutes = 0, seconds = 0] =
     /GMT([+-])(\d\d):(\d\d)(?::(\d\d))?$/.exec(formatted) ?? [];

@@ -1,4 +1,4 @@
-// What the tests of local time measure by: clocks read off `Intl` one instant at a time, with nothing of our own between.
+// The reference for the tests of local time: the clocks of `Intl`, read one instant at a time, without code of our own in between.
 
 export interface WallTime {
   /** "2026-03-08" */
@@ -12,7 +12,7 @@ export const allZones = Intl.supportedValuesOf("timeZone");
 
 const clocks = new Map<string, (at: number) => WallTime>();
 
-/** Tells what the clocks of a zone show at an instant, in epoch milliseconds. */
+/** Returns a function that reads the clocks of a zone at an instant in epoch milliseconds. */
 export function wallClock(zone: string): (at: number) => WallTime {
   const known = clocks.get(zone);
   if (known) return known;
@@ -41,7 +41,7 @@ export interface ClockChange {
   at: number;
 }
 
-/** Every change of clocks from the start of a year to the end of another, but for two within five days. */
+/** Every change of clocks from the start of a year to the end of another. Two changes within five days may be missed. */
 function clockChanges(zone: string, firstYear: number, lastYear: number): ClockChange[] {
   const found: ClockChange[] = [];
   const clock = wallClock(zone);
@@ -63,14 +63,14 @@ function clockChanges(zone: string, firstYear: number, lastYear: number): ClockC
   return found;
 }
 
-/** Minutes that a clock is ahead of UTC. */
+/** The minutes by which a clock is ahead of UTC. */
 export function offsetMinutes({ date, time }: WallTime, at: number): number {
   return (Date.parse(`${date}T${time}Z`) - Math.floor(at / 60_000) * 60_000) / 60_000;
 }
 
 let changes: ClockChange[] | undefined;
 
-/** Both changes of each year from 2024 to 2030, and what else there is, in every zone. */
+/** Every change of clocks from 2024 to 2030 in every zone. */
 export function allClockChanges(): ClockChange[] {
   return (changes ??= allZones.flatMap((zone) => clockChanges(zone, 2024, 2030)));
 }

@@ -5,7 +5,7 @@ import { intlName } from "./node-clocks.ts";
 import { isTimeZone, timeZoneFault } from "./zone-names.ts";
 
 describe("a time zone", () => {
-  it("may be every name and link of IANA's that Node.js knows, in any case", () => {
+  it("may be every name and link of IANA's that Node.js knows, in upper or lower case", () => {
     const known = ianaNames.filter((name) => intlName(name) !== null);
     expect(known.length).toBeGreaterThan(590);
     for (const name of known)
@@ -73,7 +73,7 @@ describe("a time zone", () => {
     expect(recipientProfile.safeParse({ timeZone: given }).success).toBe(false);
   });
 
-  it("is no other short name that Intl takes", () => {
+  it("is no other short name that Intl accepts", () => {
     const letters = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZ"];
     const official = new Set(ianaNames.map((name) => name.toUpperCase()));
     const taken = letters.flatMap((a) =>

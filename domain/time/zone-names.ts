@@ -3,9 +3,9 @@ import { ianaNames } from "./iana-names.ts";
 import { nodeClocks } from "./node-clocks.ts";
 
 /**
- * Short names that people write, and where they mean by them. `Intl` takes many of them for zones, most of which are elsewhere: BST
- * for Dhaka, AST for Alaska, SST for Guadalcanal, ECT for Paris (https://github.com/unicode-org/icu/blob/main/icu4c/source/tools/tzcode/icuzones).
- * None is a name of IANA's.
+ * Common abbreviations and the zones that people mean by them. None is a name of IANA's. `Intl` accepts many of them, but mostly for
+ * other zones: BST for Dhaka, AST for Alaska, SST for Guadalcanal, ECT for Paris
+ * (https://github.com/unicode-org/icu/blob/main/icu4c/source/tools/tzcode/icuzones).
  */
 const meant = new Map(
   Object.entries({
@@ -73,7 +73,7 @@ const meant = new Map(
   }),
 );
 
-/** By the place alone, as "new_york"; the last of several. Not of Etc, where GMT+5 is five hours behind. */
+/** Zones by the place alone, such as "new_york"; the last one where several have it. Etc is left out: its GMT+5 is five hours behind UTC. */
 let places: Map<string, string> | undefined;
 
 function suggestionFor(given: string): string | undefined {
@@ -87,8 +87,8 @@ function suggestionFor(given: string): string | undefined {
 }
 
 /**
- * What is wrong with a time zone that a caller gives; null for a name or link of IANA's, in any case. `Intl` alone cannot tell: it
- * takes older names of its own as well.
+ * An error message for a time zone that a caller gives; null for a name or link of IANA's, in upper or lower case. `Intl` alone is not
+ * enough: it also accepts older names of its own.
  */
 export function timeZoneFault(given: string): string | null {
   if (isTimeZone(given)) return null;
@@ -98,6 +98,6 @@ export function timeZoneFault(given: string): string | null {
     : `must be an IANA time zone: did you mean ${suggestion}?`;
 }
 
-/** Whether it is a name or link of IANA's, in any case, of which the data in use or that of Node.js knows the clocks. */
+/** Whether the text is a name or link of IANA's, in upper or lower case, that is in the data in use or in that of Node.js. */
 export const isTimeZone = (given: string, clocks = clocksInUse()): boolean =>
   given.length <= 64 && (clocks.nameOf(given) ?? nodeClocks.nameOf(given)) !== null;

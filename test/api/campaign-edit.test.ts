@@ -295,7 +295,7 @@ describe("an edit of a campaign that runs", () => {
       "/throttle",
       "/startAt",
     ]);
-    expect(reply.body.detail).toContain("its audience is frozen");
+    expect(reply.body.detail).toContain("the audience is frozen");
     expect((await edit(id, { name: "Summer", audience: { all: true } })).body.name).toBe("Summer");
     await act(id, "resume");
     await worker.drain(id, lanes);

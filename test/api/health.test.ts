@@ -379,7 +379,7 @@ describe("GET /v1/health", () => {
       {
         word: "poor",
         reasons: [
-          expect.stringContaining("80 % of what ended"),
+          expect.stringContaining("80 % of the deliveries that ended"),
           expect.stringContaining("20 % of attempts failed"),
           expect.stringContaining("smtp is being tried"),
         ],
