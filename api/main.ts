@@ -1,6 +1,6 @@
 import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
-import { followClocks, lookMs } from "../config/clocks.ts";
+import { followClocks, checkIntervalMs } from "../config/clocks.ts";
 import { apiVariables, ConfigurationError, readEnvironment } from "../config/environment.ts";
 import { createLogger } from "../config/logger.ts";
 import { processRegistry } from "../config/metrics.ts";
@@ -62,8 +62,8 @@ function allowedHosts(): string[] | null {
 }
 
 const logger = createLogger("api", configuration.LOG_LEVEL);
-const lookAtClocks = followClocks(zoneFolders(configuration.TZDIR), logger);
-poll(async () => void lookAtClocks(), lookMs);
+const checkClocks = followClocks(zoneFolders(configuration.TZDIR), logger);
+poll(async () => void checkClocks(), checkIntervalMs);
 const { DATABASE_URL: url, DATABASE_CONNECTIONS: connections } = configuration;
 const metrics = createApiMetrics(processRegistry());
 const shares = shareConnections(connections);

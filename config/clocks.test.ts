@@ -27,8 +27,8 @@ const minuteIn = (zone: string) => localTimeAt(zone, november).minute;
 const zones = { "America/Vancouver": "MST7", "Africa/Casablanca": "<+00>0", "Etc/UTC": "UTC0" };
 const silent = { info: () => {}, warn: () => {} };
 
-describe("the data that is chosen", () => {
-  it("is that of the system where its release is newer", () => {
+describe("the chosen data", () => {
+  it("is the system's where its release is newer", () => {
     writeZoneFolder(folder, { version: "2099a", zones });
     const { clocks, instead } = chooseClocks([join(root, "absent"), folder]);
     expect([clocks.version, clocks.source, instead]).toEqual(["2099a", "system", null]);
@@ -36,26 +36,23 @@ describe("the data that is chosen", () => {
     expect(minuteIn("America/Vancouver")).toBe(17 * 60);
   });
 
-  it.each(["1999a", nodeClocks.version])(
-    "is that of Node.js where the system has %s",
-    (version) => {
-      writeZoneFolder(folder, { version, zones });
-      const { clocks, instead } = chooseClocks([folder]);
-      expect(clocks).toBe(nodeClocks);
-      expect(instead).toBe(`${folder} has ${version}, which is no newer`);
-    },
-  );
+  it.each(["1999a", nodeClocks.version])("is Node.js's where the system has %s", (version) => {
+    writeZoneFolder(folder, { version, zones });
+    const { clocks, instead } = chooseClocks([folder]);
+    expect(clocks).toBe(nodeClocks);
+    expect(instead).toBe(`${folder} has ${version}, which is not newer`);
+  });
 
-  it("is that of Node.js where the system does not say its release, and says so", () => {
+  it("is Node.js's where the system's release is unknown, with a reason", () => {
     mkdirSync(folder);
     writeFileSync(join(folder, "UTC"), encodeTzif({ rule: "UTC0" }));
     const { clocks, instead } = chooseClocks([folder]);
     expect(clocks).toBe(nodeClocks);
-    expect(instead).toContain("does not say its release");
-    expect(chooseClocks([join(root, "absent")]).instead).toContain("is there");
+    expect(instead).toContain("does not name its release");
+    expect(chooseClocks([join(root, "absent")]).instead).toContain("none of these folders exists");
   });
 
-  it("is looked for in the folder that is named, and in no other then", () => {
+  it("is searched only in the configured folder, if there is one", () => {
     expect(zoneFolders("/opt/tz")).toEqual(["/opt/tz"]);
     expect(zoneFolders(undefined)).toContain("/usr/share/zoneinfo");
   });
@@ -68,7 +65,7 @@ describe("the system's data", () => {
     return clocks;
   };
 
-  it("knows links, also those of which there is no file, and names in any case", () => {
+  it("contains links, even those without a file, and finds names in upper and lower case", () => {
     writeZoneFolder(folder, {
       version: "2099a",
       zones,
@@ -90,7 +87,7 @@ describe("the system's data", () => {
     ]);
   });
 
-  it("may say its release in +VERSION: its names are its files then, without those that count leap seconds", () => {
+  it("may name its release in +VERSION: its names are then its files, without those that count leap seconds", () => {
     mkdirSync(join(folder, "America/Argentina"), { recursive: true });
     mkdirSync(join(folder, "right/America"), { recursive: true });
     writeFileSync(join(folder, "+VERSION"), "2099b\n");
@@ -115,17 +112,17 @@ describe("the system's data", () => {
     ).toEqual(["EST", "America/Vancouver", "America/Argentina/Ushuaia", null, null]);
   });
 
-  it("has names that Node.js has not, and leaves to Node.js those that it has not", () => {
+  it("adds names that Node.js does not know, and leaves unknown names to Node.js", () => {
     writeZoneFolder(folder, { version: "2099a", zones: { ...zones, "America/Tidings": "XXX5" } });
     expect(isTimeZone("America/Tidings")).toBe(false);
     useClocks(read());
     expect([isTimeZone("america/tidings"), minuteIn("America/Tidings")]).toEqual([true, 19 * 60]);
     expect([isTimeZone("Asia/Kolkata"), minuteIn("Asia/Kolkata")]).toEqual([true, 330]);
-    // An older name of Intl's own, for a zone that the system knows better.
+    // `Intl` resolves this older name to a zone that the system's data has.
     expect(minuteIn("PST8PDT")).toBe(16 * 60);
   });
 
-  it("is as old as the files that say its release, or as the year of its release at least", () => {
+  it("is as old as the files that name its release, or at least as the year of its release", () => {
     const day = 86_400_000;
     const agedAt = (seconds: number, now: number) => {
       writeZoneFolder(folder, { version: "2026f", zones });
@@ -140,36 +137,36 @@ describe("the system's data", () => {
 });
 
 describe("a process that follows the data", () => {
-  it("uses what it finds at once, and what has changed when it is the same at two looks", () => {
+  it("uses the data at once, and changed data when it is the same in two checks", () => {
     writeZoneFolder(folder, { version: "2099a", zones });
-    const look = followClocks([folder], silent);
+    const check = followClocks([folder], silent);
     expect([clocksInUse().version, minuteIn("America/Vancouver")]).toEqual(["2099a", 17 * 60]);
-    expect([look(), look()]).toEqual([false, false]);
+    expect([check(), check()]).toEqual([false, false]);
     writeZoneFolder(folder, { version: "2099b", zones: { ...zones, "America/Vancouver": "PST8" } });
-    expect([look(), clocksInUse().version]).toEqual([false, "2099a"]);
-    expect([look(), clocksInUse().version]).toEqual([true, "2099b"]);
+    expect([check(), clocksInUse().version]).toEqual([false, "2099a"]);
+    expect([check(), clocksInUse().version]).toEqual([true, "2099b"]);
     expect(minuteIn("America/Vancouver")).toBe(16 * 60);
     expect(new Date(instantOf("America/Vancouver", november / 86_400_000, 420)).toISOString()).toBe(
       "2026-11-15T15:00:00.000Z",
     );
-    expect([look(), look()]).toEqual([false, false]);
+    expect([check(), check()]).toEqual([false, false]);
   });
 
-  it("goes on with what Node.js brings when the folder goes, and with the system's when it comes", () => {
-    const look = followClocks([folder], silent);
+  it("uses the data in Node.js when the folder is removed, and the system's when it appears", () => {
+    const check = followClocks([folder], silent);
     expect(clocksInUse()).toBe(nodeClocks);
     writeZoneFolder(folder, { version: "2099a", zones });
-    expect([look(), look(), clocksInUse().version]).toEqual([false, true, "2099a"]);
+    expect([check(), check(), clocksInUse().version]).toEqual([false, true, "2099a"]);
     rmSync(folder, { recursive: true });
-    expect([look(), look(), clocksInUse().version]).toEqual([false, true, nodeClocks.version]);
+    expect([check(), check(), clocksInUse().version]).toEqual([false, true, nodeClocks.version]);
   });
 });
 
-// The machine's own data, where it has any: every name, against what Node.js says.
+// The machine's own data, where it has any: every name is compared with the data in Node.js.
 const system = readSystemClocks(zoneFolders(undefined));
 
 describe.skipIf(typeof system === "string")("the data of this machine", () => {
-  it("says the same as Intl of every zone, in years of which no later release says otherwise", () => {
+  it("agrees with Intl on every zone, in years that later releases do not change", () => {
     if (typeof system === "string") return;
     const [from, to] = [Date.UTC(2010, 0, 1), Date.UTC(2022, 0, 1)];
     const different = Intl.supportedValuesOf("timeZone").filter((zone) => {

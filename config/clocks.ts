@@ -4,63 +4,63 @@ import { nodeClocks } from "../domain/time/node-clocks.ts";
 import type { Logger } from "./logger.ts";
 import { readSystemClocks, stampOf, type SystemClocks } from "./system-clocks.ts";
 
-/** How often a process looks at the system's time zone data. */
-export const lookMs = 60_000;
+/** The interval at which a process checks the system's time zone data. */
+export const checkIntervalMs = 60_000;
 
 export interface ChosenClocks {
   clocks: ClockData | SystemClocks;
-  /** Why it is not the system's; null where it is. */
+  /** Why the system's data is not used; null where it is. */
   instead: string | null;
 }
 
-/** The system's time zone data where that is of a newer release than what Node.js brings, and what Node.js brings otherwise. */
+/** Chooses the system's time zone data if it is of a newer release than the data in Node.js, and the data in Node.js otherwise. */
 export function chooseClocks(folders: readonly string[]): ChosenClocks {
   const system = readSystemClocks(folders);
   if (typeof system === "string") return { clocks: nodeClocks, instead: system };
   if (system.version > nodeClocks.version) return { clocks: system, instead: null };
   return {
     clocks: nodeClocks,
-    instead: `${system.folder} has ${system.version}, which is no newer`,
+    instead: `${system.folder} has ${system.version}, which is not newer`,
   };
 }
 
 /**
- * Has this process go by the newest time zone data, and looks again whenever the returned function is called: what has changed is
- * used once it is the same at two looks in a row, for an update writes file after file.
- * @returns resolves whether other data is in use than before
+ * Makes this process use the newest time zone data, and checks for changes whenever the returned function is called. Changed data is used once
+ * it is the same in two checks in a row, because an update writes one file after another.
+ * @returns a function that returns whether the data in use has changed
  */
 export function followClocks(
   folders: readonly string[],
   logger: Pick<Logger, "info" | "warn">,
 ): () => boolean {
-  let used = stampOf(folders);
-  let seen = used;
+  let usedStamp = stampOf(folders);
+  let lastStamp = usedStamp;
   const adopt = () => {
     const { clocks, instead } = chooseClocks(folders);
     useClocks(clocks);
     const { version, source } = clocks;
-    const told = { version, source, ...(instead !== null && { instead }) };
-    logger.info(told, "time zone data");
+    logger.info({ version, source, ...(instead !== null && { instead }) }, "time zone data");
   };
   adopt();
   return () => {
     const stamp = stampOf(folders);
-    const settled = stamp === seen;
-    seen = stamp;
-    if (!settled || stamp === used) return false;
+    const isSettled = stamp === lastStamp;
+    lastStamp = stamp;
+    if (!isSettled || stamp === usedStamp) return false;
     adopt();
-    used = stamp;
+    usedStamp = stamp;
     return true;
   };
 }
 
-/** By which a thread goes by the same time zone data as the process that it is of. */
+/** The time zone data that a process uses, for its threads. */
 export interface ClockChoice {
   version: string;
-  /** Null for what Node.js brings. */
+  /** The folder of the data; null for the data in Node.js. */
   folder: string | null;
 }
 
+/** The time zone data that this process uses. */
 export function clockChoice(): ClockChoice {
   const clocks = clocksInUse();
   return { version: clocks.version, folder: "folder" in clocks ? String(clocks.folder) : null };
@@ -68,7 +68,7 @@ export function clockChoice(): ClockChoice {
 
 let adopted: ClockChoice | undefined;
 
-/** Has this thread go by the data that was chosen. What has changed in the folder since is used too. */
+/** Makes this thread use the chosen data. The folder is read again, with changes since the choice. */
 export function adoptClocks(choice: ClockChoice): void {
   const { version, folder } = choice;
   if (adopted?.version === version && adopted.folder === folder) return;

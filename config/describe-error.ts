@@ -1,30 +1,31 @@
-/** An error of a database driver, or as Prisma wraps one. */
+/** An error of a database driver, or Prisma's wrapper of one. */
 interface WithCode {
   code?: unknown;
   meta?: { driverAdapterError?: { cause?: { originalCode?: unknown } } };
 }
 
-/** They quote what they were given: arguments of a query, a body, a template. */
-const quoting = /^(Prisma|Zod|SyntaxError|Parse|Render|Template|Assertion|DriverAdapter|Postgres)/;
+/** The names of errors whose messages quote their input: arguments of a query, a body, a template. */
+const quotingErrors =
+  /^(Prisma|Zod|SyntaxError|Parse|Render|Template|Assertion|DriverAdapter|Postgres)/;
 
 const quotedPart = /"[^"]*"?|`[^`]*`?|'[^']*'?|“[^”]*”?/g;
 const frame = /^\s+at (async )?[^"'`\n]*(:\d+:\d+|native|<anonymous>|index \d+)\)?$/;
 const causesShown = 3;
 
 /**
- * An error for a log: which, and where, without what it may quote. Errors with a code say enough by that, and their
- * messages may repeat what the database was given; so do those of parsers and validators. Of other messages what stands
- * in quotation marks or looks like an address is left out.
+ * Describes an error for a log by its name, code and stack, without personal data. The message is left out if the error has a code, since it
+ * may quote the input of the database, and for errors of parsers and validators. In other messages, quoted parts and addresses are replaced.
  */
 export function describeError(error: unknown, depth = 0): object {
   if (!(error instanceof Error)) return { name: typeof error };
   const { code, meta } = error as WithCode;
   const sqlState = meta?.driverAdapterError?.cause?.originalCode;
-  const said = code === undefined && !quoting.test(error.name) && withoutQuotes(error.message);
+  const message =
+    code === undefined && !quotingErrors.test(error.name) && withoutQuotes(error.message);
   return {
     name: error.name,
     ...(code !== undefined && { code }),
-    ...(said && { message: said }),
+    ...(message && { message }),
     ...(sqlState !== undefined && { sqlState }),
     stack: framesOf(error),
     ...(error.cause instanceof Error &&
@@ -36,12 +37,12 @@ function withoutQuotes(message: string): string {
   return withoutAddresses(message.replaceAll(quotedPart, "…"));
 }
 
-/** Addresses, and the credentials of a URL. */
+/** Replaces e-mail addresses, and the credentials of URLs, in a text. */
 export function withoutAddresses(text: string): string {
   return text.includes("@") ? text.replaceAll(/[^\s"'<>@/,;()]+@[^\s"'<>@/,;()]+/g, "…") : text;
 }
 
-/** The message comes before them, and may have lines that look like one. */
+/** The stack frames of an error. The stack begins with the message, whose lines may look like frames. */
 function framesOf({ name, message, stack = "" }: Error): string {
   const after = stack.startsWith(`${name}: ${message}`) ? name.length + 2 + message.length : 0;
   const lines = stack.slice(after).split("\n");

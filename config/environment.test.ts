@@ -13,7 +13,7 @@ import {
 
 const database = "postgresql://tidings:hunter2@db.example.org:5432/tidings";
 
-/** Null where there is none. */
+/** The faults of the environment; null where there are none. */
 function faultsOf(names: readonly Variable[], source: NodeJS.ProcessEnv): readonly string[] | null {
   try {
     readEnvironment(names, source);
@@ -26,12 +26,12 @@ function faultsOf(names: readonly Variable[], source: NodeJS.ProcessEnv): readon
 }
 
 describe("the environment", () => {
-  it("needs no more of a worker than a database, a mail server and a secret for links", () => {
+  it("needs only a database, a mail server and a secret for links to start a worker", () => {
     const environment = readEnvironment(workerVariables, {
       DATABASE_URL: database,
       SMTP_URL: "smtp://mail.example.org",
       TOKEN_SECRET: "s".repeat(32),
-      // Not ours, and so not looked at.
+      // A worker does not read this variable, so its fault is ignored.
       API_PORT: "none",
     });
     expect(environment).toMatchObject({
@@ -44,7 +44,7 @@ describe("the environment", () => {
     expect(environment).not.toHaveProperty("API_PORT");
   });
 
-  it("tells every fault at once, each with its variable and what it should be", () => {
+  it("reports every fault at once, each with its variable and the expected value", () => {
     expect(
       faultsOf(apiVariables, {
         DATABASE_URL: "mysql://db.example.org",
@@ -60,8 +60,8 @@ describe("the environment", () => {
       "LOG_LEVEL must be trace, debug, info, warn, error, fatal or silent",
       "MAILBOX_SHARDS must be a whole number",
       "API_PORT must be a whole number from 0 to 65535",
-      "TIDINGS_API_KEY is not set: it is a secret of at least 24 characters that callers send as a bearer token",
-      "TOKEN_SECRET is not set: it is a secret of at least 32 characters that links in messages are signed with",
+      "TIDINGS_API_KEY is not set: it must be a secret of at least 24 characters, which callers send as a bearer token",
+      "TOKEN_SECRET is not set: it must be a secret of at least 32 characters, which signs the links in messages",
     ]);
   });
 
@@ -69,7 +69,7 @@ describe("the environment", () => {
     const secret = "hunter2";
     const source = Object.fromEntries(Object.keys(variables).map((name) => [name, `${secret}@@`]));
     const faults = faultsOf(Object.keys(variables) as Variable[], source)!;
-    // Any text is a host, of which there are two, any is a folder, and any is a service's name.
+    // Four variables accept any text: the two hosts, the folder and the name of the service.
     expect(faults).toHaveLength(Object.keys(variables).length - 4);
     expect(faults.join("\n")).not.toContain(secret);
   });
@@ -88,12 +88,12 @@ describe("a secret in a file", () => {
     return path;
   }
 
-  it("is read, without the line end that editors leave", () => {
+  it("is read without the line end that editors add", () => {
     const source = { DATABASE_URL_FILE: file(`${database}\n`) };
     expect(readEnvironment(["DATABASE_URL"], source)).toEqual({ DATABASE_URL: database });
   });
 
-  it("is a fault beside the variable itself", () => {
+  it("is a fault if the variable itself is set too", () => {
     const source = { DATABASE_URL: database, DATABASE_URL_FILE: file(database) };
     expect(faultsOf(["DATABASE_URL"], source)).toEqual([
       "DATABASE_URL and DATABASE_URL_FILE are both set: keep one",
@@ -113,7 +113,7 @@ describe("a secret in a file", () => {
     ]);
   });
 
-  it("is held to the same rules, and as little repeated", () => {
+  it("is validated like the variable, and not repeated in a fault", () => {
     const [fault, ...more] = faultsOf(["TIDINGS_API_KEY"], {
       TIDINGS_API_KEY_FILE: file("short"),
     })!;
@@ -126,7 +126,7 @@ describe("TOKEN_SECRET", () => {
   const read = (value: string) => readEnvironment(["TOKEN_SECRET"], { TOKEN_SECRET: value });
   const [newest, older] = ["n".repeat(32), "an older secret that has blanks in it"];
 
-  it("is a secret a line, the newest first", () => {
+  it("contains one secret on each line, the newest first", () => {
     expect(read(older)).toEqual({ TOKEN_SECRET: [older] });
     expect(read(`${newest}\n\n ${older}\r\n`)).toEqual({ TOKEN_SECRET: [newest, older] });
   });
@@ -144,7 +144,7 @@ describe("TOKEN_SECRET", () => {
 describe("SMTP_URL", () => {
   const providers = (text: string) => readEnvironment(["SMTP_URL"], { SMTP_URL: text }).SMTP_URL;
 
-  it("is a host, with what is usual for the rest", () => {
+  it("may be only a host, with defaults for the rest", () => {
     expect(providers("smtp://mail.example.org")).toEqual([
       {
         name: "smtp-1",
@@ -184,7 +184,7 @@ describe("SMTP_URL", () => {
     ]);
   });
 
-  it("has TLS required where there is a password, and is refused where it says otherwise", () => {
+  it("requires TLS with a password, and is refused with tls=offered and a password", () => {
     for (const tls of ["", "?tls=required", "?tls=unverified"])
       expect(providers(`smtp://ada:pass@mail.example.org${tls}`)).toMatchObject([
         { requireTls: true },
@@ -192,14 +192,14 @@ describe("SMTP_URL", () => {
     expect(
       faultsOf(["SMTP_URL"], { SMTP_URL: "smtp://ada:pass@mail.example.org?tls=offered" }),
     ).toEqual([
-      "SMTP_URL would send a password without TLS: leave tls=offered out, or say tls=required",
+      "SMTP_URL would send a password without TLS: remove tls=offered, or set tls=required",
     ]);
     expect(providers("smtps://ada:pass@mail.example.org?tls=offered")).toMatchObject([
       { secure: true },
     ]);
   });
 
-  it("may take a certificate that cannot be verified", () => {
+  it("may accept a certificate that cannot be verified", () => {
     expect(providers("smtp://localhost?tls=unverified")).toMatchObject([
       { verifyTls: false, requireTls: false },
     ]);
@@ -228,7 +228,7 @@ describe("SMTP_URL", () => {
 });
 
 describe("MAIL_FROM_DOMAINS", () => {
-  it("names domains, in their ASCII form", () => {
+  it("is parsed to domains in their ASCII form", () => {
     const given = "news.example.org, Bücher.example";
     expect(readEnvironment(["MAIL_FROM_DOMAINS"], { MAIL_FROM_DOMAINS: given })).toEqual({
       MAIL_FROM_DOMAINS: ["news.example.org", "xn--bcher-kva.example"],
@@ -236,9 +236,9 @@ describe("MAIL_FROM_DOMAINS", () => {
     expect(readEnvironment(["MAIL_FROM_DOMAINS"], {})).toEqual({ MAIL_FROM_DOMAINS: [] });
   });
 
-  it.each(["ada@example.org", "http://example.org", "*"])("are refused: %s", (text) => {
+  it.each(["ada@example.org", "http://example.org", "*"])("is refused: %s", (text) => {
     expect(faultsOf(["MAIL_FROM_DOMAINS"], { MAIL_FROM_DOMAINS: text })).toEqual([
-      "MAIL_FROM_DOMAINS must be domains, with blanks between them",
+      "MAIL_FROM_DOMAINS must be domains separated by blanks",
     ]);
   });
 });
@@ -260,7 +260,7 @@ describe("MAIL_FROM", () => {
 describe("PUBLIC_URL", () => {
   const read = (text: string) => readEnvironment(["PUBLIC_URL"], { PUBLIC_URL: text }).PUBLIC_URL;
 
-  it("may have a path, and ends without a slash", () => {
+  it("may have a path, and loses its trailing slash", () => {
     expect(read("https://notify.example.org/")).toBe("https://notify.example.org");
     expect(read("https://example.org/notify/")).toBe("https://example.org/notify");
   });
@@ -269,8 +269,8 @@ describe("PUBLIC_URL", () => {
     ["notify.example.org", "must be http:// or https:// and a host"],
     ["ftp://notify.example.org", "must be http:// or https:// and a host"],
     ["https://ada:hunter2@example.org", "must not contain a user or a password"],
-    ["https://example.org/?a=1", "must be without a query and a fragment"],
-    ["https://example.org/#a", "must be without a query and a fragment"],
+    ["https://example.org/?a=1", "must not contain a query or a fragment"],
+    ["https://example.org/#a", "must not contain a query or a fragment"],
   ])("is refused where no link could begin with it: %s", (text, fault) => {
     expect(faultsOf(["PUBLIC_URL"], { PUBLIC_URL: text })).toEqual([`PUBLIC_URL ${fault}`]);
   });
@@ -279,10 +279,10 @@ describe("PUBLIC_URL", () => {
 describe("EVENTS_URL", () => {
   const url = "https://hooks.example.org/tidings?tenant=1";
 
-  it("is left out, or has a secret beside it", () => {
+  it("is not set, or is set together with a secret", () => {
     expect(readEnvironment(["EVENTS_URL", "EVENTS_SECRET"], {})).toEqual({});
     expect(faultsOf(["EVENTS_URL", "EVENTS_SECRET"], { EVENTS_URL: url })).toEqual([
-      "EVENTS_SECRET is not set: EVENTS_URL needs it",
+      "EVENTS_SECRET is not set: EVENTS_URL requires it",
     ]);
     const both = { EVENTS_URL: url, EVENTS_SECRET: "s".repeat(24) };
     expect(readEnvironment(["EVENTS_URL", "EVENTS_SECRET"], both)).toEqual({

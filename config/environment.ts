@@ -1,13 +1,12 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { parseMailbox, parseSender, type Sender } from "../domain/address.ts";
-import { providerName } from "../domain/provider-name.ts";
-import { eventsProvider } from "../domain/delivery/gates.ts";
 import { maxShards } from "../domain/delivery/queues.ts";
 import { webUrl } from "../domain/web-url.ts";
 import { hostName } from "../lib/allowed-hosts.ts";
+import { smtpProviders } from "./smtp.ts";
 
-/** Raised with every fault of the environment at once, each naming its variable and the mend. */
+/** Thrown with all faults of the environment; each fault names its variable and the expected value. */
 export class ConfigurationError extends Error {
   override name = "ConfigurationError";
   readonly faults: readonly string[];
@@ -27,95 +26,6 @@ const wholeNumber = (min: number, max: number, preset: number) =>
     .max(max, `must be at most ${max}`)
     .default(preset);
 
-/** One SMTP server of `SMTP_URL`, in order of preference. */
-export interface SmtpProvider {
-  /** Stands in the ledger's attempts: no credentials, no address. */
-  name: string;
-  host: string;
-  port: number;
-  /** TLS from the first byte (`smtps:`); otherwise STARTTLS is used where the server offers it. */
-  secure: boolean;
-  /** `?tls=required`, or a password: fail rather than speak in the clear. */
-  requireTls: boolean;
-  /** `?tls=unverified`: accept a certificate that cannot be verified. */
-  verifyTls: boolean;
-  auth: { user: string; pass: string } | null;
-  /** Connections a worker keeps open to it for ordinary traffic. */
-  connections: number;
-  /** Messages that it takes over one connection; null: as many as come. */
-  messages: number | null;
-}
-
-const smtpUrlHelp =
-  "must be smtp://[user:password@]host[:port][?name=…&connections=1-50&messages=1-100000&tls=required|unverified], several separated by spaces";
-
-const smtpProviders = z.string().transform((text, context): SmtpProvider[] => {
-  const urls = text.split(/\s+/).filter(Boolean);
-  const providers: SmtpProvider[] = [];
-  for (const [index, value] of urls.entries()) {
-    const url = URL.canParse(value) ? new URL(value) : null;
-    const auth = url && credentials(url);
-    if (!url || !["smtp:", "smtps:"].includes(url.protocol) || !url.hostname || !auth) {
-      context.addIssue({ code: "custom", message: smtpUrlHelp });
-      return z.NEVER;
-    }
-    const options = z
-      .object({
-        name: providerName,
-        connections: z.coerce.number().int().min(1).max(50),
-        messages: z.coerce.number().int().min(1).max(100_000).nullable(),
-        tls: z.enum(["offered", "required", "unverified"]),
-      })
-      .strict()
-      .safeParse({
-        name: `smtp-${index + 1}`,
-        connections: 10,
-        messages: null,
-        tls: "offered",
-        ...Object.fromEntries(url.searchParams),
-      });
-    const taken = [eventsProvider, ...providers.map((other) => other.name)];
-    if (!options.success || taken.includes(options.data.name)) {
-      context.addIssue({
-        code: "custom",
-        message: `${smtpUrlHelp}; each name once, and none of them ${eventsProvider}`,
-      });
-      return z.NEVER;
-    }
-    const secure = url.protocol === "smtps:";
-    const hasPassword = auth.user !== "";
-    if (hasPassword && !secure && url.searchParams.get("tls") === "offered") {
-      context.addIssue({
-        code: "custom",
-        message: "would send a password without TLS: leave tls=offered out, or say tls=required",
-      });
-      return z.NEVER;
-    }
-    providers.push({
-      name: options.data.name,
-      host: url.hostname.replace(/^\[|\]$/g, ""),
-      port: url.port ? Number(url.port) : secure ? 465 : 587,
-      secure,
-      requireTls: options.data.tls === "required" || hasPassword,
-      verifyTls: options.data.tls !== "unverified",
-      auth: auth.user ? auth : null,
-      connections: options.data.connections,
-      messages: options.data.messages,
-    });
-  }
-  if (providers.length === 0) context.addIssue({ code: "custom", message: smtpUrlHelp });
-  return providers;
-});
-
-/** Null where they are not percent-encoded as a URL's have to be. */
-function credentials({ username, password }: URL): { user: string; pass: string } | null {
-  try {
-    return { user: decodeURIComponent(username), pass: decodeURIComponent(password) };
-  } catch {
-    return null;
-  }
-}
-
 const mailFrom = z
   .string()
   .transform((text, context): Sender => {
@@ -126,7 +36,7 @@ const mailFrom = z
   })
   .prefault("Tidings <tidings@localhost>");
 
-/** Domains in their ASCII form, which templates, types and campaigns may send as beside that of `MAIL_FROM`. */
+/** The schema of domains in a list; the result is their ASCII form. */
 const mailFromDomains = z
   .string()
   .transform((text, context): string[] => {
@@ -134,12 +44,12 @@ const mailFromDomains = z
     const mailboxes = domains.map((domain) => parseMailbox(`a@${domain}`));
     if (mailboxes.every((mailbox) => mailbox !== null))
       return mailboxes.map(({ domain }) => domain);
-    context.addIssue({ code: "custom", message: "must be domains, with blanks between them" });
+    context.addIssue({ code: "custom", message: "must be domains separated by blanks" });
     return z.NEVER;
   })
   .prefault("");
 
-/** Names as they stand in a Host header, without a port. */
+/** The schema of host names in a list, in the form of a Host header without a port. */
 const hosts = z
   .string()
   .transform((text, context): string[] => {
@@ -150,17 +60,17 @@ const hosts = z
     if (names.every((name) => name !== null)) return names;
     context.addIssue({
       code: "custom",
-      message: "must be names of hosts, with blanks between them",
+      message: "must be host names separated by blanks",
     });
     return z.NEVER;
   })
   .prefault("");
 
 const publicUrl = webUrl
-  .refine((url) => !/[?#]/.test(url), "must be without a query and a fragment")
+  .refine((url) => !/[?#]/.test(url), "must not contain a query or a fragment")
   .transform((url) => url.replace(/\/+$/, ""));
 
-/** A secret a line, the newest first: it is used, and those before it are still known until nobody uses them. */
+/** The schema of secrets, one on each line, the newest first. */
 const secrets = (min: number, given: z.ZodString) =>
   given
     .transform((text) => text.split("\n").map((line) => line.trim()))
@@ -170,12 +80,15 @@ const secrets = (min: number, given: z.ZodString) =>
         `must have at least ${min} characters${(input as string[]).length > 1 ? " on each line" : ""}`,
     });
 
-/** Of OpenTelemetry's own variables those without which it is not loaded. */
+/** The schema of the variables that enable OpenTelemetry. */
 const collector = z
   .url({ protocol: /^https?$/, error: "must be http://host:port of an OTLP collector" })
   .optional();
 
-/** Every variable that Tidings reads, by name, with the description that docs/configuration.md shows. Temporal's own (`TEMPORAL_*`) are read by `@temporalio/envconfig`. */
+/**
+ * Every variable that Tidings reads, with the description that docs/configuration.md shows. Temporal's variables (`TEMPORAL_*`) are read by
+ * `@temporalio/envconfig`.
+ */
 export const variables = {
   DATABASE_URL: z
     .url({
@@ -220,30 +133,30 @@ export const variables = {
     "Number of proxies in front of the API that add to `X-Forwarded-For`. The audit trail records the client address that the first of them saw.",
   ),
   API_REQUESTS_PER_MINUTE: wholeNumber(1, 100_000_000, 60_000).describe(
-    "Requests that one API key may send to one API process in a minute. A key may have its own limit.",
+    "Requests per minute that one API process accepts from one API key. A key may have its own limit.",
   ),
   MAX_UNSENT: wholeNumber(1, 100_000_000, 10_000).describe(
-    "Deliveries of notifications that may be due and unsent at once, with those that wait for a limit or another attempt. Further requests are answered with 429. One API key may use four fifths of what the other keys leave, and critical deliveries get a tenth more. The limit is exact with one API process.",
+    "Largest number of deliveries of notifications that are due and unsent at once, including those that wait for a limit or another attempt. Further requests are answered with 429. One API key may use four fifths of what the other keys leave, and critical deliveries get a tenth more. The limit is exact with one API process.",
   ),
   MAX_SCHEDULED: wholeNumber(1, 100_000_000, 1_000_000).describe(
-    "Deliveries of notifications that may wait for a later time at once: scheduled, snoozed, or held because of their recipient's preferences. Each API key has the same share of it as of `MAX_UNSENT`.",
+    "Largest number of deliveries of notifications that wait for a later time at once: scheduled, snoozed, or held because of their recipient's preferences. Each API key has the same share of it as of `MAX_UNSENT`.",
   ),
   MAX_UNSENT_PER_RECIPIENT: wholeNumber(1, 1_000_000, 100).describe(
-    "Deliveries that may be due and unsent for each recipient, and deliveries that may be scheduled for each recipient.",
+    "Largest number of due and unsent deliveries for each recipient, and of scheduled deliveries for each recipient.",
   ),
   TIDINGS_API_KEY: z
-    .string("is a secret of at least 24 characters that callers send as a bearer token")
+    .string("must be a secret of at least 24 characters, which callers send as a bearer token")
     .min(24, "must have at least 24 characters")
     .describe(
       "The first API key, a secret of at least 24 characters with the role `admin`, which can create the other keys. `npm start` generates one and stores it in `.tidings/api-key`.",
     ),
   TOKEN_SECRET: secrets(
     32,
-    z.string("is a secret of at least 32 characters that links in messages are signed with"),
+    z.string("must be a secret of at least 32 characters, which signs the links in messages"),
   ).describe(
-    "Secrets of at least 32 characters, one on each line, for recipients' tokens and the links in messages. The first one signs; what any of them has signed is accepted, so that a secret can be [rotated](runbook.md). `npm start` generates one and stores it in `.tidings/token-secret`.",
+    "Secrets of at least 32 characters, one on each line, for recipients' tokens and the links in messages. The first one signs; signatures of all of them are accepted, so that a secret can be [rotated](runbook.md). `npm start` generates one and stores it in `.tidings/token-secret`.",
   ),
-  /** Without a slash at its end. */
+  /** The URL without a trailing slash. */
   PUBLIC_URL: publicUrl
     .prefault("http://127.0.0.1:8080")
     .describe(
@@ -257,7 +170,7 @@ export const variables = {
   EVENTS_SECRET: secrets(24, z.string())
     .optional()
     .describe(
-      "Secrets of at least 24 characters, one on each line, each of which signs what is POSTed to `EVENTS_URL`. One is required with `EVENTS_URL`.",
+      "Secrets of at least 24 characters, one on each line. Each of them signs the requests to `EVENTS_URL`. One is required with `EVENTS_URL`.",
     ),
   SMTP_URL: smtpProviders.describe(
     "SMTP servers, separated by spaces and tried in order: `smtp://user:password@host:port?name=…&connections=10&messages=100&tls=required`, or `smtps://` for TLS from the first byte ([options](#smtp_url-options)). With `npm start`, messages go to these servers and no mailbox is started.",
@@ -292,7 +205,7 @@ export const variables = {
     "Port on which a worker listens for health checks and Prometheus; 0 means that it does not listen. With `npm start`, each further worker takes the next port.",
   ),
   RETENTION_DELIVERIES_DAYS: wholeNumber(1, 36_500, 90).describe(
-    "Days for which ended deliveries, their attempts and notifications are kept. A campaign keeps the counts of what was removed.",
+    "Days for which ended deliveries, their attempts and notifications are kept. A campaign keeps the counts of removed deliveries.",
   ),
   RETENTION_AUDIT_DAYS: wholeNumber(1, 36_500, 365).describe(
     "Days for which the audit trail is kept.",
@@ -311,7 +224,7 @@ export const variables = {
     "OpenTelemetry collector (OTLP over HTTP) that receives traces under `/v1/traces`. OpenTelemetry's other variables are read too. Without an endpoint, OpenTelemetry is not loaded.",
   ),
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: collector.describe(
-    "The same collector, as the complete address for traces.",
+    "The collector's complete address for traces, instead of `OTEL_EXPORTER_OTLP_ENDPOINT`.",
   ),
   OTEL_SERVICE_NAME: z
     .string()
@@ -327,13 +240,13 @@ export type Environment<Names extends Variable> = {
   [Name in Names]: z.output<(typeof variables)[Name]>;
 };
 
-interface Given {
-  /** Undefined where it is not set, or empty. */
+interface RawValue {
+  /** Undefined where the variable is not set or empty. */
   value?: string | undefined;
   fault?: string;
 }
 
-function given(name: Variable, source: NodeJS.ProcessEnv): Given {
+function readRaw(name: Variable, source: NodeJS.ProcessEnv): RawValue {
   const file = source[`${name}_FILE`];
   if (!file) return { value: source[name] || undefined };
   if (source[name]) return { fault: `${name} and ${name}_FILE are both set: keep one` };
@@ -344,14 +257,14 @@ function given(name: Variable, source: NodeJS.ProcessEnv): Given {
   }
 }
 
-const isMissing = ({ value, fault }: Given) => value === undefined && fault === undefined;
+const isMissing = ({ value, fault }: RawValue) => value === undefined && fault === undefined;
 
-/** What is not set alone. */
+/** Variables that require another one. */
 const companions: Partial<Record<Variable, Variable>> = { EVENTS_URL: "EVENTS_SECRET" };
 
 /**
- * Reads the named variables, or throws a `ConfigurationError` that lists every fault at once. `NAME_FILE` names a file
- * to read the value from, for secrets that are mounted; an empty value counts as absent. Values are never in the error.
+ * Reads the named variables, or throws a `ConfigurationError` with all faults. `NAME_FILE` names a file that contains the value, for mounted
+ * secrets. An empty value counts as not set. The error never contains values.
  */
 export function readEnvironment<Names extends Variable>(
   names: readonly Names[],
@@ -360,14 +273,14 @@ export function readEnvironment<Names extends Variable>(
   const faults: string[] = [];
   const values: Record<string, unknown> = {};
   for (const name of names) {
-    const { value, fault } = given(name, source);
+    const { value, fault } = readRaw(name, source);
     if (fault !== undefined) {
       faults.push(fault);
       continue;
     }
     const companion = companions[name];
-    if (value !== undefined && companion && isMissing(given(companion, source)))
-      faults.push(`${companion} is not set: ${name} needs it`);
+    if (value !== undefined && companion && isMissing(readRaw(companion, source)))
+      faults.push(`${companion} is not set: ${name} requires it`);
     const parsed = variables[name].safeParse(value);
     if (parsed.success) values[name] = parsed.data;
     else if (value === undefined)
@@ -380,6 +293,7 @@ export function readEnvironment<Names extends Variable>(
   return values as Environment<Names>;
 }
 
+/** The variables that an API process reads. */
 export const apiVariables = [
   "DATABASE_URL",
   "DATABASE_CONNECTIONS",
@@ -406,6 +320,8 @@ export const apiVariables = [
   "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
   "OTEL_SERVICE_NAME",
 ] as const;
+
+/** The variables that a worker reads. */
 export const workerVariables = [
   "DATABASE_URL",
   "DATABASE_CONNECTIONS",

@@ -20,7 +20,7 @@ describe("a log entry", () => {
     { deep: { deeper: { still: [{ attributes: { name: secret } }] } } },
     { a: { b: { c: { d: { e: { f: { g: { h: secret } } } } } } } },
     { bytes: Buffer.from(secret) },
-  ])("has what is secret or personal struck out: %j", (entry) => {
+  ])("redacts secrets and personal data: %j", (entry) => {
     const { logger, lines } = logging();
     logger.info(entry, "said");
     expect(lines.join("")).not.toContain(secret);
@@ -28,7 +28,7 @@ describe("a log entry", () => {
     expect(JSON.parse(lines[0]!)).toMatchObject({ level: "info", role: "test", msg: "said" });
   });
 
-  it("has addresses and credentials struck out of its texts", () => {
+  it("redacts addresses and credentials in texts", () => {
     const { logger, lines } = logging();
     logger.warn({
       said: `550 <ada@example.org> is unknown at smtp://ada:${secret}@mail.example.org:25`,
@@ -51,14 +51,14 @@ describe("a log entry", () => {
   });
 });
 
-describe("an error in it", () => {
+describe("an error in a log entry", () => {
   const entryOf = (error: unknown) => {
     const { logger, lines } = logging();
     logger.error({ error, nested: { error } });
     return { text: lines.join(""), error: (JSON.parse(lines[0]!) as { error: object }).error };
   };
 
-  it("says which and where, and what it says of itself", () => {
+  it("has its name, stack and message", () => {
     const { error } = entryOf(new Error("the relay is gone", { cause: new RangeError("too far") }));
     expect(error).toMatchObject({
       name: "Error",
@@ -68,7 +68,7 @@ describe("an error in it", () => {
     });
   });
 
-  it("quotes nothing that it was given", () => {
+  it("does not quote its input", () => {
     class PrismaClientValidationError extends Error {
       override name = "PrismaClientValidationError";
     }
@@ -100,8 +100,8 @@ describe("an error in it", () => {
   });
 });
 
-describe.runIf(existsSync("/dev/full"))("a log on a disk that is full", () => {
-  it("drops entries, counts them, and lets whoever writes them go on", async () => {
+describe.runIf(existsSync("/dev/full"))("a log on a full disk", () => {
+  it("drops and counts entries without an exception", async () => {
     const full = openSync("/dev/full", "a");
     try {
       const logger = createLogger("test", "info", logTo(full));

@@ -3,7 +3,7 @@ import { describeError, withoutAddresses } from "./describe-error.ts";
 
 export type { Logger };
 
-/** Struck out wherever they stand in an entry: secrets, and what is personal. Compared in small letters. */
+/** The keys, in lower case, whose values are redacted at any depth of an entry: secrets and personal data. */
 const redactedKeys = new Set(
   (
     "authorization cookie headers password pass secret token key apiKey credentials connectionString " +
@@ -14,37 +14,37 @@ const redactedKeys = new Set(
     .split(" "),
 );
 
-const deepest = 6;
+const maxDepth = 6;
 
-/** What of a value may stand in a log. */
-function discreet(value: unknown, depth: number): unknown {
+/** Copies a value for a log, without secrets and personal data. */
+function redact(value: unknown, depth: number): unknown {
   if (typeof value === "string") return withoutAddresses(value);
   if (typeof value !== "object" || value === null) return value;
   if (value instanceof Error) return describeError(value);
   if (value instanceof Date) return value;
   if (ArrayBuffer.isView(value)) return "[bytes]";
-  if (depth > deepest) return "[too deep]";
-  if (Array.isArray(value)) return value.map((item) => discreet(item, depth + 1));
+  if (depth > maxDepth) return "[too deep]";
+  if (Array.isArray(value)) return value.map((item) => redact(item, depth + 1));
   return Object.fromEntries(
     Object.entries(value).map(([name, item]) => [
       name,
       item !== undefined && item !== null && redactedKeys.has(name.toLowerCase())
         ? "[redacted]"
-        : discreet(item, depth + 1),
+        : redact(item, depth + 1),
     ]),
   );
 }
 
-/** What waits to be written while nothing can be, in bytes. */
+/** The size in bytes of the buffer for entries that cannot be written at the moment. */
 const keptBytes = 64 * 1024;
 let dropped = 0;
 
-/** Entries of this process that could not be written, and that nobody will read. */
+/** The number of log entries of this process that could not be written and are lost. */
 export const droppedLogLines = (): number => dropped;
 
 /**
- * Writes entries to an open file as they come. Where that fails (its disk is full), the first few are kept and written with the next
- * that can be; the others are dropped and counted. A log is not worth the end of what it tells of.
+ * Writes log entries to an open file. Where that fails, for example on a full disk, the first entries are kept and written with the next
+ * one that succeeds; the others are dropped and counted. A failing log must not stop the process.
  */
 export function logTo(fd: number): DestinationStream {
   const stream = destination({ dest: fd, sync: true, maxLength: keptBytes });
@@ -54,9 +54,8 @@ export function logTo(fd: number): DestinationStream {
 }
 
 /**
- * JSON lines on standard error, with ids and no personal data: what a log line may name is chosen where it is written.
- * The usual names of secrets and personal data are struck out all the same, and so are addresses in any text and what
- * the messages of errors quote.
+ * Creates a logger that writes JSON lines to standard error. Callers log ids and no personal data. As a safeguard, the values of keys that
+ * usually contain secrets or personal data are redacted, and so are addresses in any text and quotations in the messages of errors.
  */
 export function createLogger(
   role: string,
@@ -70,7 +69,7 @@ export function createLogger(
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: {
         level: (label) => ({ level: label }),
-        log: (entry) => discreet(entry, 0) as Record<string, unknown>,
+        log: (entry) => redact(entry, 0) as Record<string, unknown>,
       },
     },
     stream,

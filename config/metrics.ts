@@ -1,25 +1,25 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
 import { droppedLogLines } from "./logger.ts";
 
-/** Of a pool of connections, as `pg` counts them. */
+/** The counts of a connection pool of `pg`. */
 export interface ConnectionCounts {
   readonly totalCount: number;
   readonly idleCount: number;
   readonly waitingCount: number;
 }
 
-/** Seconds. From what a statement takes to what a deadline of a message may be. */
+/** Histogram buckets in seconds, from the duration of a statement to the deadline of a message. */
 export const durationBuckets = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ];
 
-/** A registry with the metrics of the process: CPU, memory, the event loop's lag, garbage collection, its log. One a process. */
+/** Creates a registry with the metrics of this process: CPU, memory, event loop lag, garbage collection, log. Call it once per process. */
 export function processRegistry(): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const dropped = new Counter({
     name: "tidings_log_entries_dropped_total",
-    help: "Entries of the log that could not be written, most likely since a disk is full",
+    help: "Log entries that could not be written, most likely because a disk is full",
     registers: [registry],
     collect() {
       dropped.reset();
@@ -30,14 +30,14 @@ export function processRegistry(): Registry {
 }
 
 /**
- * The connections to the database: `total` are open, `idle` of them unused, and `waiting` are those who wait for one.
- * `watch` adds a pool under a name.
+ * Creates the gauge of database connections: `total` are open, `idle` of them are unused, and `waiting` counts the queries that wait for a
+ * connection. `watch` adds a pool under a name.
  */
 export function createPoolGauge(registry: Registry) {
   const pools = new Map<string, ConnectionCounts>();
   const gauge = new Gauge({
     name: "tidings_database_pool_connections",
-    help: "Connections to the database that are open (total) or unused (idle), and who waits for one (waiting)",
+    help: "Database connections that are open (total) or unused (idle), and queries that wait for one (waiting)",
     labelNames: ["pool", "state"],
     registers: [registry],
     collect() {

@@ -4,7 +4,7 @@ import { type ClockData, endOfYearOf } from "../domain/time/clocks.ts";
 import { bySpelling } from "../domain/time/node-clocks.ts";
 import { offsetsBetween, parseTzif, TzifError, type TzifZone } from "../lib/tzif.ts";
 
-/** Where systems keep their TZif files. */
+/** The folders in which systems store their TZif files. */
 const usualFolders = [
   "/usr/share/zoneinfo",
   "/usr/lib/zoneinfo",
@@ -12,23 +12,23 @@ const usualFolders = [
   "/etc/zoneinfo",
 ];
 
-/** A folder of TZif files that says which release it is of. */
+/** The time zone data in a folder of TZif files that names its release. */
 export interface SystemClocks extends ClockData {
   source: "system";
   folder: string;
 }
 
-/** The folders that are looked into: that of `TZDIR`, or the usual ones. */
+/** The folders to search: that of `TZDIR`, or the usual ones. */
 export const zoneFolders = (given: string | undefined): readonly string[] =>
   given === undefined ? usualFolders : [given];
 
 /**
- * The data of the first of the folders that is there and says its release: the first line of `tzdata.zi`, or the file `+VERSION`. A
- * text that says why there is none, where no folder does; some systems, such as Alpine, have the files and no word of their release.
- * All files are read at once, so that what is in use is of one release whatever happens to the folder.
+ * Reads the data of the first folder that names its release, in the first line of `tzdata.zi` or in the file `+VERSION`. If there is none, the
+ * result is a text that says why; some systems, such as Alpine, have the files without their release. All files are read at once, so that
+ * the data is of one release even if the folder changes later.
  */
 export function readSystemClocks(folders: readonly string[]): SystemClocks | string {
-  let lack = `none of ${folders.join(", ")} is there`;
+  let lack = `none of these folders exists: ${folders.join(", ")}`;
   for (const folder of folders) {
     const source = readText(join(folder, "tzdata.zi"));
     const version =
@@ -36,7 +36,7 @@ export function readSystemClocks(folders: readonly string[]): SystemClocks | str
       /^(\d{4}[a-z]+)\s*$/.exec(readText(join(folder, "+VERSION")) ?? "")?.[1];
     if (version === undefined) {
       if (isFolder(folder))
-        lack = `${folder} does not say its release, in tzdata.zi or +VERSION (Alpine's package has neither)`;
+        lack = `${folder} does not name its release in tzdata.zi or +VERSION (Alpine's package has neither)`;
       continue;
     }
     const files = filesOf(folder, source);
@@ -53,15 +53,15 @@ function clocksOf({
 }: {
   folder: string;
   version: string;
-  /** By the names of zones and links. */
+  /** The files by the names of zones and links. */
   files: ReadonlyMap<string, Buffer>;
 }): SystemClocks {
   const spellings = bySpelling(files.keys());
   const zones = new Map<string, TzifZone | null>();
-  // Most names are never asked for.
+  // Zones are parsed when they are first used, since most never are.
   const zoneOf = (name: string): TzifZone | null => {
     let zone = zones.get(name);
-    if (zone === undefined) zones.set(name, (zone = readable(files.get(name)!)));
+    if (zone === undefined) zones.set(name, (zone = parseFile(files.get(name)!)));
     return zone;
   };
   return {
@@ -77,8 +77,8 @@ function clocksOf({
   };
 }
 
-/** A file that cannot be read as local time is as good as none. */
-function readable(file: Buffer): TzifZone | null {
+/** Parses a TZif file; null where it is malformed, which counts as missing. */
+function parseFile(file: Buffer): TzifZone | null {
   try {
     return parseTzif(file);
   } catch (error) {
@@ -88,8 +88,8 @@ function readable(file: Buffer): TzifZone | null {
 }
 
 /**
- * The file of each name. Where `tzdata.zi` is there it says what the names are, and which stand for others: distributions leave files
- * of links out (Debian's `tzdata-legacy`). Otherwise they are what the folder holds, but for copies that count leap seconds.
+ * The file of each name. `tzdata.zi`, where it exists, lists the names and links: distributions leave out the files of links (Debian's
+ * `tzdata-legacy`). Otherwise the names are those of the files in the folder, without the copies that count leap seconds.
  */
 function filesOf(folder: string, source: string | null): Map<string, Buffer> {
   const files = new Map<string, Buffer>();
@@ -112,7 +112,7 @@ function filesOf(folder: string, source: string | null): Map<string, Buffer> {
   return files;
 }
 
-/** All names begin with a capital, in each of their parts or in the first at least; other files do not, and have dots. */
+/** Whether a text may be the name of a zone: names begin with a capital and have no dots, unlike the other files. */
 const isName = (text: string | undefined): text is string =>
   text !== undefined && /^[A-Z][A-Za-z0-9_+-]*(\/[A-Za-z0-9_+-]+)*$/.test(text);
 
@@ -129,8 +129,8 @@ function namesIn(folder: string): string[] {
 }
 
 /**
- * Changes whenever the files in the folders may have: of what says the release, and of the folders, whose entries an update
- * replaces, it has when they were last changed. A few dozen calls.
+ * A text that changes whenever the files in the folders may have changed. It contains the times and sizes of the files that name the release,
+ * and of the folders, whose entries an update replaces. It takes a few dozen system calls.
  */
 export function stampOf(folders: readonly string[]): string {
   const paths = folders.flatMap((folder) => [
@@ -143,26 +143,29 @@ export function stampOf(folders: readonly string[]): string {
   ]);
   return paths
     .map((path) => {
-      const found = look(path);
+      const found = statOf(path);
       return found ? `${found.ino}:${found.mtimeMs}:${found.size}` : "";
     })
     .join("\n");
 }
 
-/** A file that says the release is not older than it, and not newer than what it was packed in; its time may be made up. */
+/**
+ * The latest possible instant of a release: the time of the files that name it, which were packed after it. Some packages set invented
+ * times, so a time before the year of the release is ignored.
+ */
 function releasedBy(folder: string, version: string): number {
   const latest = endOfYearOf(version);
   const earliest = Date.UTC(Number(version.slice(0, 4)), 0, 1);
   const packed = ["tzdata.zi", "+VERSION"].map(
-    (name) => look(join(folder, name))?.mtimeMs ?? latest,
+    (name) => statOf(join(folder, name))?.mtimeMs ?? latest,
   );
   const first = Math.min(...packed);
   return first < earliest ? latest : Math.min(first, latest);
 }
 
-const isFolder = (path: string) => look(path)?.isDirectory() ?? false;
+const isFolder = (path: string) => statOf(path)?.isDirectory() ?? false;
 
-function look(path: string): Stats | null {
+function statOf(path: string): Stats | null {
   try {
     return statSync(path);
   } catch {

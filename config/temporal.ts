@@ -4,8 +4,8 @@ import proto from "@temporalio/proto";
 import { searchAttributeNames } from "../domain/search-attributes.ts";
 
 /**
- * Address, namespace, TLS and API key of the Temporal server, from `TEMPORAL_*` and the profile file as
- * `@temporalio/envconfig` reads them; 127.0.0.1:7233 and `default` where nothing is said.
+ * Reads the address, namespace, TLS and API key of the Temporal server from `TEMPORAL_*` and the profile file with
+ * `@temporalio/envconfig`. The defaults are 127.0.0.1:7233 and the namespace `default`.
  */
 export function temporalSettings(source: NodeJS.ProcessEnv) {
   const overrides = Object.fromEntries(
@@ -20,7 +20,7 @@ export function temporalSettings(source: NodeJS.ProcessEnv) {
 
 export type TemporalSettings = ReturnType<typeof temporalSettings>;
 
-/** A client that connects when first used, so that its owner can start while Temporal is away. */
+/** Creates a client that connects when first used, so that a process can start while Temporal is unavailable. */
 export function temporalClient(
   settings: TemporalSettings,
   interceptors: readonly WorkflowClientInterceptor[] = [],
@@ -39,13 +39,16 @@ export function temporalClient(
   });
 }
 
-/** A workflow that sets an attribute the server does not know retries its task without end: so they come first. Idempotent. */
+/**
+ * Registers the search attributes; idempotent. This must be done before workflows start: a workflow that sets an unknown attribute retries its
+ * task for ever.
+ */
 export async function registerSearchAttributes(client: Client): Promise<void> {
   const missing = await missingSearchAttributes(client);
   if (missing.length > 0) await addSearchAttributes(client, missing);
 }
 
-/** Those of ours that the namespace does not know. */
+/** The search attributes of Tidings that the namespace does not have. */
 export async function missingSearchAttributes(client: Client): Promise<string[]> {
   const { operatorService } = client.connection as Connection;
   const { customAttributes } = await operatorService.listSearchAttributes({
@@ -54,7 +57,7 @@ export async function missingSearchAttributes(client: Client): Promise<string[]>
   return Object.values(searchAttributeNames).filter((name) => !(name in (customAttributes ?? {})));
 }
 
-/** Refused by a server that knows one of them already. */
+/** Adds search attributes. Fails if the server already has one of them. */
 export async function addSearchAttributes(
   client: Client,
   names: readonly string[] = Object.values(searchAttributeNames),

@@ -3,8 +3,8 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { packageRoot } from "./package-root.ts";
 
 /**
- * The compiled module `name` beside the module `from`, for a thread to run. Tests run sources, which threads cannot: theirs run what was
- * compiled from them.
+ * The URL of the compiled module `name` in the folder of the module `from`, for a worker thread. Tests run from sources, which threads
+ * cannot, so their threads run the module in `dist`.
  */
 export function threadFile(from: string, name: string): string {
   const source = fileURLToPath(from);

@@ -3,24 +3,24 @@ import type { ActivityInterceptorsFactory, InjectedSinks } from "@temporalio/wor
 import type { Environment } from "./environment.ts";
 import type { Logger } from "./logger.ts";
 
-/** Traces of this process, which go to a collector. */
+/** The parts that trace this process and send its traces to a collector. */
 export interface Tracing {
   client: WorkflowClientInterceptor;
   activity: ActivityInterceptorsFactory;
-  /** Takes the spans of workflows, which are made inside their sandbox. */
+  /** Receives the spans of workflows, which are created inside their sandbox. */
   sinks: InjectedSinks<WorkflowSpans>;
-  /** Sends what is not sent yet. For the end of the process. */
+  /** Sends the remaining spans, at the end of the process. */
   stop(): Promise<void>;
 }
 
 type WorkflowSpans = { exporter: { export(spans: unknown[]): void } };
 
-/** Spans of runs that others had traced, where nobody collects ours. */
+/** Drops the spans of workflows where this process has no collector, but another process traced the workflow. */
 export const noSinks: InjectedSinks<WorkflowSpans> = { exporter: { export: { fn() {} } } };
 
 /**
- * Registers OpenTelemetry for this process, if an endpoint is configured; null, and nothing of it is loaded, if not. Spans
- * bear names, ids and statuses, and nothing of what a request or a message says.
+ * Registers OpenTelemetry for this process. Without a configured endpoint the result is null and OpenTelemetry is not loaded. Spans
+ * contain names, ids and statuses, and no content of requests or messages.
  */
 export async function startTracing(
   role: "api" | "worker",
@@ -60,7 +60,7 @@ export async function startTracing(
   const workflowSpans = worker.makeWorkflowExporter(processor, resource);
 
   return {
-    // Wakes alone: the relay is started by nobody, and runs for ever.
+    // Only wakes are traced: the relay has no caller and never ends.
     client: { signalWithStart: (input, next) => clientSpans.signalWithStart(input, next) },
     activity: (context) => ({
       inbound: new worker.OpenTelemetryActivityInboundInterceptor(context),
@@ -69,7 +69,7 @@ export async function startTracing(
     sinks: {
       exporter: {
         export: {
-          // Of what Temporal knows of a run, that by which it is found.
+          // Only the parts that identify a run are exported.
           fn: ({ workflowId, runId, workflowType, taskQueue, namespace }, spans) =>
             workflowSpans.export.fn(
               { workflowId, runId, workflowType, taskQueue, namespace } as never,

@@ -75,7 +75,9 @@ describe("a merge", () => {
     const { attributes } = before;
     const much = { ...attributes, more: "x".repeat(1_000) };
     expect(merge(long).apply({ ...before, attributes: much })).toEqual({
-      faults: [{ path: ["attributes"], message: expect.stringContaining("together with the stored") }],
+      faults: [
+        { path: ["attributes"], message: expect.stringContaining("together with the stored") },
+      ],
     });
   });
 });

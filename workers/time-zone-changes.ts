@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 import { describeError } from "../config/describe-error.ts";
-import { followClocks, lookMs } from "../config/clocks.ts";
+import { followClocks, checkIntervalMs } from "../config/clocks.ts";
 import type { Logger } from "../config/logger.ts";
 import { isLane, waitingDigests } from "../domain/delivery/queues.ts";
 import { publicId } from "../domain/ids.ts";
@@ -21,7 +21,7 @@ export function followTimeZoneChanges({
   wakeQueue,
   wakeCampaign,
   logger,
-  everyMs = lookMs,
+  everyMs = checkIntervalMs,
 }: {
   pool: Pool;
   /** Where the system's data is looked for. */

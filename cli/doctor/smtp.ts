@@ -1,6 +1,6 @@
 import { TLSSocket } from "node:tls";
 import SMTPConnection from "nodemailer/lib/smtp-connection";
-import type { SmtpProvider } from "../../config/environment.ts";
+import type { SmtpProvider } from "../../config/smtp.ts";
 import { smtpConnectionOptions } from "../../config/smtp.ts";
 import { MissingError } from "../stack/missing.ts";
 import { ok, reasonOf, type Check } from "./check.ts";

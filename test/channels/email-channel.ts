@@ -3,7 +3,7 @@ import type { Breaker, Breakers } from "../../activities/channels/breakers.ts";
 import type { WatchedGate } from "../../activities/channels/cached-gate.ts";
 import type { GateCache } from "../../activities/channels/gate-cache.ts";
 import type { Channel, SendRequest, SendResult } from "../../activities/channels/channel.ts";
-import type { SmtpProvider } from "../../config/environment.ts";
+import type { SmtpProvider } from "../../config/smtp.ts";
 import { parseSender } from "../../domain/address.ts";
 import type { Attempt } from "../../domain/delivery/attempt.ts";
 import { waitMs } from "../support/patience.ts";

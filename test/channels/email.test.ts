@@ -5,7 +5,7 @@ import PostalMime, { type Email } from "postal-mime";
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 import { afterEach, describe, expect, it } from "vitest";
 import type { SendRequest } from "../../activities/channels/channel.ts";
-import type { SmtpProvider } from "../../config/environment.ts";
+import type { SmtpProvider } from "../../config/smtp.ts";
 import { attemptsOf, channelTo, outcomes, provider, request } from "./email-channel.ts";
 
 const cleanups: (() => Promise<unknown>)[] = [];

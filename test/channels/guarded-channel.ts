@@ -3,7 +3,7 @@ import { createBreakers } from "../../activities/channels/breakers.ts";
 import { emailGates } from "../../activities/channels/email/email.ts";
 import { createGates } from "../../ledger/gates.ts";
 import { createGateCache } from "../../activities/channels/gate-cache.ts";
-import type { SmtpProvider } from "../../config/environment.ts";
+import type { SmtpProvider } from "../../config/smtp.ts";
 import { defaultPolicy, type Policy } from "../../domain/policy/policy.ts";
 import { channelTo } from "./email-channel.ts";
 

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import type { EmailOptions } from "../../activities/channels/email/email.ts";
 import type { WatchedGate } from "../../activities/channels/cached-gate.ts";
 import { findDiscrepancies } from "../../bench/discrepancies.ts";
-import type { SmtpProvider } from "../../config/environment.ts";
+import type { SmtpProvider } from "../../config/smtp.ts";
 import { deliver, type DeliveredRow, type Guarantee } from "./delivered-rows.ts";
 import { channelTo, provider } from "./email-channel.ts";
 import {

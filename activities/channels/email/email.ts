@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { SmtpProvider as ProviderSettings } from "../../../config/environment.ts";
+import type { SmtpProvider as ProviderSettings } from "../../../config/smtp.ts";
 import { type Mailbox, mailboxFault, parseMailbox, type Sender } from "../../../domain/address.ts";
 import { addressOf, type Channel as ChannelName } from "../../../domain/channel.ts";
 import { channelGate, providerGate } from "../../../domain/delivery/gates.ts";

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import SMTPConnection from "nodemailer/lib/smtp-connection";
-import type { SmtpProvider } from "../../../config/environment.ts";
+import type { SmtpProvider } from "../../../config/smtp.ts";
 import { smtpConnectionOptions } from "../../../config/smtp.ts";
 import { smtpRetryAfterMs } from "../../../domain/delivery/retry-after.ts";
 import type { Loss } from "./smtp-job.ts";

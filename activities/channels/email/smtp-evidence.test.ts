@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { SmtpProvider } from "../../../config/environment.ts";
+import type { SmtpProvider } from "../../../config/smtp.ts";
 import { responseLimit } from "../../../domain/delivery/attempt.ts";
 import { describeFailure, recordAttempt } from "./smtp-evidence.ts";
 

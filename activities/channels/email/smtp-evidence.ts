@@ -1,4 +1,4 @@
-import type { SmtpProvider as ProviderSettings } from "../../../config/environment.ts";
+import type { SmtpProvider as ProviderSettings } from "../../../config/smtp.ts";
 import { withoutAddresses } from "../../../config/describe-error.ts";
 import { responseLimit, type Attempt } from "../../../domain/delivery/attempt.ts";
 import { cutText } from "../../../domain/text.ts";

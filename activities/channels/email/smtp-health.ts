@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { SmtpProvider as ProviderSettings } from "../../../config/environment.ts";
+import type { SmtpProvider as ProviderSettings } from "../../../config/smtp.ts";
 import type { Breaker } from "../breakers.ts";
 import type { WatchedGate } from "../cached-gate.ts";
 import { Cooldown } from "./cooldown.ts";
