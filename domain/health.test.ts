@@ -10,7 +10,7 @@ import {
   type HealthWord,
   type Measured,
 } from "./health.ts";
-import { policyFrom, defaultPolicy } from "./policy/policy.ts";
+import { buildPolicy, defaultPolicy } from "./policy/policy.ts";
 import { priorities, type Priority } from "./priority.ts";
 import { knownVersion } from "./time/iana-names.ts";
 
@@ -46,7 +46,7 @@ const due = (count: number, oldestDueSeconds = 0, of: Priority = "normal") => ({
 const p95 = (ms: number) => ({ latencyMs: { p50: 1, p95: ms, p99: ms } });
 
 const health = (measured: Partial<Measured>, changes: object = {}) =>
-  assess({ ...idle, ...measured }, policyFrom({ health: changes }));
+  assess({ ...idle, ...measured }, buildPolicy({ health: changes }));
 
 describe("the time zone data", () => {
   const of = (

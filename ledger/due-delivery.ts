@@ -1,5 +1,5 @@
 import type { Channel } from "../domain/channel.ts";
-import type { DecisionInput } from "../domain/policy/decide.ts";
+import type { DecisionInput } from "../domain/policy/decision.ts";
 import { type GrantLog, noGrants } from "../domain/policy/limits.ts";
 import type { Preferences } from "../domain/policy/preferences.ts";
 import type { Priority } from "../domain/priority.ts";

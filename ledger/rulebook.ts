@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 import { type NotificationType, typeDefinition } from "../domain/policy/notification-type.ts";
-import { type Policy, policyFrom, defaultPolicy } from "../domain/policy/policy.ts";
+import { type Policy, buildPolicy, defaultPolicy } from "../domain/policy/policy.ts";
 
 /** What the organisation says at one instant: its policy, and its types. */
 export interface Rulebook {
@@ -38,7 +38,7 @@ export function createRulebookReader(pool: Pick<Pool, "query">): ReadRulebook {
     if (known?.policyVersion === version && knownTypes === types) return known;
     known = {
       policyVersion: version,
-      policy: changes === null ? defaultPolicy : policyFrom(changes),
+      policy: changes === null ? defaultPolicy : buildPolicy(changes),
       types: await readTypes(pool),
     };
     knownTypes = types;

@@ -2,16 +2,13 @@ import type { Repeats } from "../../ledger/repeats.ts";
 import type { SuppressionReason } from "../../domain/suppression.ts";
 import type { Rulebook } from "../../ledger/rulebook.ts";
 import type { Load } from "../../domain/policy/batching.ts";
-import {
-  decide,
-  type Decision,
-  type DecisionInput,
-  isReleased,
-} from "../../domain/policy/decide.ts";
+import { decide } from "../../domain/policy/decide.ts";
+import type { Decision, DecisionInput } from "../../domain/policy/decision.ts";
+import { isReleased } from "../../domain/policy/rules.ts";
 import { buildDecisionInput } from "../../domain/policy/decision-input.ts";
 import type { Channel } from "../../domain/channel.ts";
 import { queueName, shardOf, waitingDigests } from "../../domain/delivery/queues.ts";
-import { limitsNeeded } from "../../domain/policy/limits.ts";
+import { arrangeLimits } from "../../domain/policy/limits.ts";
 import { nextHoldCount } from "../../domain/delivery/hold-count.ts";
 import type { Reason } from "../../domain/delivery/reasons.ts";
 import { settleInterrupted } from "../../domain/delivery/settle.ts";
@@ -121,7 +118,7 @@ export function decidePage(input: PageInput): PageDecisions {
         ? {
             recipientId,
             typeNumber: delivery.group?.kind === "digest" ? 0 : (source.type?.number ?? 0),
-            room: limitsNeeded(decision.limits, decision.gapMs),
+            room: arrangeLimits(decision.limits, decision.gapMs),
             policyVersion: rulebook.policyVersion,
             typeVersion: source.type?.version ?? null,
             preferencesVersion: delivery.preferencesVersion,

@@ -1,10 +1,12 @@
 import { z } from "@hono/zod-openapi";
-import { type Decision, explain, type DecisionInput, rules } from "../../domain/policy/decide.ts";
+import { explain } from "../../domain/policy/decide.ts";
+import type { Decision, DecisionInput } from "../../domain/policy/decision.ts";
+import { rules } from "../../domain/policy/rules.ts";
 import {
   type PreferencePath,
-  originOf,
+  findOrigin,
   preferenceLayers,
-  valueAt,
+  readPath,
 } from "../../domain/policy/preferences.ts";
 import { type Reason, reasons } from "../../domain/delivery/reasons.ts";
 import { instantWords, reasonWords } from "./reason-text.ts";
@@ -98,8 +100,8 @@ export function rulesJson(facts: DecisionInput): z.output<typeof ruleAnswer>[] {
         .filter((path) => !otherChannel(path))
         .map((path) => ({
           path,
-          value: valueAt(path, facts.preferences),
-          from: originOf(path, layers),
+          value: readPath(path, facts.preferences),
+          from: findOrigin(path, layers),
         })),
     };
   });

@@ -2,12 +2,9 @@ import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
 import type { ReadRulebook, Rulebook } from "../../ledger/rulebook.ts";
 import { noLoad } from "../../domain/policy/batching.ts";
-import {
-  decide,
-  type Decision,
-  type DecisionInput,
-  isReleased,
-} from "../../domain/policy/decide.ts";
+import { decide } from "../../domain/policy/decide.ts";
+import type { Decision, DecisionInput } from "../../domain/policy/decision.ts";
+import { isReleased } from "../../domain/policy/rules.ts";
 import { buildDecisionInput } from "../../domain/policy/decision-input.ts";
 import { publicId } from "../../domain/ids.ts";
 import { longestWindowMs } from "../../domain/policy/limits.ts";
@@ -15,7 +12,7 @@ import { type NotificationType, typeDefinition } from "../../domain/policy/notif
 import { type DeliveryStatus } from "../../domain/delivery/status.ts";
 import { deliveryStatuses } from "../../domain/delivery/status.ts";
 import { attemptFailures } from "../../domain/delivery/attempt.ts";
-import { policyFrom, defaultPolicy } from "../../domain/policy/policy.ts";
+import { buildPolicy, defaultPolicy } from "../../domain/policy/policy.ts";
 import type { Preferences } from "../../domain/policy/preferences.ts";
 import { heldReasons, type Reason, reasons } from "../../domain/delivery/reasons.ts";
 import {
@@ -424,7 +421,7 @@ async function readBook(
     notes.push("What the recipient had wished is not kept any more.");
   const type = typeOf(row.typeId, current.types);
   return {
-    policy: changes === undefined ? defaultPolicy : policyFrom(changes),
+    policy: changes === undefined ? defaultPolicy : buildPolicy(changes),
     policyVersion: policyVersion ?? 0,
     type:
       type === null || definition === undefined

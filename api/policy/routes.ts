@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "@hono/zod-openapi";
-import { policyChanges, policyPatch } from "../../domain/policy/policy.ts";
+import { findPolicyChanges, policyPatch } from "../../domain/policy/policy.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { ifMatchHeaders, setEtag } from "../http/etag.ts";
 import { readVersionPage, versionPageQuery } from "../http/version-cursor.ts";
@@ -81,7 +81,7 @@ export function policyRoutes(services: Services) {
           facts: policy,
         }),
         async write(tx, before) {
-          const changes = policyChanges(patchPolicy(before, wanted));
+          const changes = findPolicyChanges(patchPolicy(before, wanted));
           if (isDeepStrictEqual(changes, before.json.changes)) return null;
           const after = toReadPolicy(
             await tx.policyVersion.create({

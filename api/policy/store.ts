@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { mergePatch } from "../../domain/merge-patch.ts";
-import { type Policy, policy, policyFrom, defaultPolicy } from "../../domain/policy/policy.ts";
+import { type Policy, policy, buildPolicy, defaultPolicy } from "../../domain/policy/policy.ts";
 import type { PolicyVersion, Prisma } from "../../prisma/generated/client.ts";
 import { invalid } from "../http/problem.ts";
 import { fieldErrors } from "../http/validation.ts";
@@ -47,7 +47,7 @@ export async function lockPolicy(tx: Prisma.TransactionClient): Promise<ReadPoli
 
 export function toReadPolicy(row: PolicyVersion | null): ReadPolicy {
   const changes = (row?.document ?? {}) as Record<string, unknown>;
-  const whole = policyFrom(changes);
+  const whole = buildPolicy(changes);
   return {
     policy: whole,
     json: {

@@ -12,7 +12,7 @@ import {
   preferenceRanges,
   type Preferences,
   preferences,
-  tracedPreferences,
+  tracePreferences,
 } from "../../domain/policy/preferences.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
@@ -147,7 +147,7 @@ export async function preferencesJson(
   if (typeKey !== undefined && !type)
     throw invalid([{ in: "query", field: "type", message: unknownType }]);
   const stated = readStated(row.preferences);
-  const traced = tracedPreferences({
+  const traced = tracePreferences({
     organisation: policy.preferences,
     type: type?.preferences ?? null,
     recipient: stated,

@@ -4,11 +4,11 @@ import type { Rulebook } from "../../ledger/rulebook.ts";
 import { digestInstants } from "../../domain/policy/digest-instants.ts";
 import { publicId } from "../../domain/ids.ts";
 import {
-  grantedIn,
+  countGrants,
   type Limit,
-  availableAt,
-  limitWindows,
-  preferenceOf,
+  findRoomAt,
+  listLimitWindows,
+  buildRecipientLimit,
 } from "../../domain/policy/limits.ts";
 import { localText } from "../../domain/time/local-text.ts";
 import { digestModes, effectivePreferences } from "../../domain/policy/preferences.ts";
@@ -143,12 +143,12 @@ export async function timelineOf(
   });
   const quiet = quietUntil(effective, timeZone, now);
   const limitJson = (owner: TimelineAnswer["limits"][number]["of"]) => (limit: Limit) => {
-    const room = availableAt(limit, grants, 0);
+    const room = findRoomAt(limit, grants, 0);
     return {
       of: owner,
       limit: limit.limit,
       windowSeconds: limit.windowMs / 1_000,
-      granted: grantedIn(limit, grants, now),
+      granted: countGrants(limit, grants, now),
       roomAt: room > now ? instant(room) : null,
     };
   };
@@ -164,8 +164,8 @@ export async function timelineOf(
     ...(await readWaiting(pool, person.id)),
     groups: await readGroups(pool, person.id),
     limits: [
-      ...[preferenceOf(effective.maxPerHour)].map(limitJson("recipient_limit")),
-      ...limitWindows(policy.limits, "organisation_limit").map(limitJson("organisation_limit")),
+      ...[buildRecipientLimit(effective.maxPerHour)].map(limitJson("recipient_limit")),
+      ...listLimitWindows(policy.limits, "organisation_limit").map(limitJson("organisation_limit")),
     ],
     digests: {
       mode,

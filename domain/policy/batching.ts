@@ -2,17 +2,17 @@ import { minuteMs } from "../time/local-time.ts";
 import type { Policy } from "./policy.ts";
 import type { EffectivePreferences, Layers } from "./preferences.ts";
 
-/** How much waits to be sent, as a worker last saw it. */
+/** How many messages wait to be sent, as a worker last measured it. */
 export interface Load {
-  /** Deliveries that are due and not sent. */
+  /** The number of deliveries that are due and not sent. */
   backlog: number;
-  /** How long the oldest of them has been due. */
+  /** For how long the oldest of these deliveries has been due. */
   delayMs: number;
 }
 
 export const noLoad: Load = { backlog: 0, delayMs: 0 };
 
-/** How far a batch may grow, and why that differs from what was wished, if it does. */
+/** How far a batch may grow, and why that differs from the preferences, if it does. */
 export interface BatchBounds {
   maximumSize: number;
   windowMs: number;
@@ -20,11 +20,11 @@ export interface BatchBounds {
 }
 
 /**
- * What holds for a new batch. While much waits, or waits long, a batch takes twice as many for twice as long, which sends
- * less: up to the policy's bounds, and never beyond what the recipient themself has said.
+ * The bounds of a new batch. While many messages wait, or wait for long, a batch takes twice as many members for twice as
+ * long, so that fewer messages are sent: up to the policy's bounds, and never beyond what the recipient has set.
  */
 export function batchBounds(
-  { batching: wished }: Pick<EffectivePreferences, "batching">,
+  { batching: preferred }: Pick<EffectivePreferences, "batching">,
   recipient: Layers["recipient"],
   { batching }: Pick<Policy, "batching">,
   load: Load,
@@ -32,10 +32,13 @@ export function batchBounds(
   const { backlog, delaySeconds, maximumSize, windowMinutes } = batching.underLoad;
   const under =
     load.backlog >= backlog ? "backlog" : load.delayMs >= delaySeconds * 1_000 ? "delay" : null;
-  const plain = { maximumSize: wished.maximumSize, windowMs: wished.windowMinutes * minuteMs };
+  const plain = {
+    maximumSize: preferred.maximumSize,
+    windowMs: preferred.windowMinutes * minuteMs,
+  };
   if (under === null) return { ...plain, adapted: null };
-  const stretched = (value: number, bound: number, said: number | undefined) =>
-    said === undefined ? Math.max(value, Math.min(2 * value, bound)) : value;
+  const stretched = (value: number, bound: number, stated: number | undefined) =>
+    stated === undefined ? Math.max(value, Math.min(2 * value, bound)) : value;
   const wider = {
     maximumSize: stretched(plain.maximumSize, maximumSize, recipient?.batching?.maximumSize),
     windowMs: stretched(
@@ -48,32 +51,32 @@ export function batchBounds(
   return { ...wider, adapted: same ? null : under };
 }
 
-/** A group, as far as joining it goes. Instants are milliseconds since the epoch. */
+/** The part of a group that decides what may join it. Instants are milliseconds since the epoch. */
 export interface OpenGroup {
   id: string;
   kind: "batch" | "digest";
   status: "open" | "full" | "closed";
   closesAt: number;
   memberCount: number;
-  /** Null: as many as come. */
+  /** Null if there is no maximum. */
   maximumSize: number | null;
-  /** Between the times that its members are about. */
+  /** The earliest and the latest of the times that its members are about. */
   firstOccursAt: number;
   lastOccursAt: number;
 }
 
-/** What a delivery brings to the group that it joins. */
+/** What a delivery asks of the group that it joins. */
 export interface Joining {
-  /** When a group that it opened would close. */
+  /** When a group that the delivery opens would close. */
   closesAt: number;
   maximumSize: number | null;
-  /** How far apart the times may be that members are about; null: however far. */
+  /** The longest time between the times that members are about; null for no bound. */
   spreadMs: number | null;
-  /** The time that it is about. */
+  /** The time that the delivery is about. */
   occursAt: number;
 }
 
-/** Whether `joining` has a place in `group` at `now`; if not, the group is full, and the next one is opened. */
+/** Whether `group` has a place for `joining` at `now`. If not, the group is set full and the next one is opened. */
 function hasPlace(group: OpenGroup, joining: Joining, now: number): boolean {
   if (group.closesAt < now) return false;
   if (group.maximumSize !== null && group.memberCount >= group.maximumSize) return false;
@@ -83,30 +86,30 @@ function hasPlace(group: OpenGroup, joining: Joining, now: number): boolean {
   return last - first <= joining.spreadMs;
 }
 
-/** What changes of a group when `joining` joins it. No member waits longer than a group of its own would have it wait. */
-const membershipWith = (group: OpenGroup, joining: Joining) => ({
+/** The changes of a group when `joining` joins it. No member waits longer than it would in a group of its own. */
+const addMember = (group: OpenGroup, joining: Joining) => ({
   memberCount: group.memberCount + 1,
   closesAt: Math.min(group.closesAt, joining.closesAt),
   firstOccursAt: Math.min(group.firstOccursAt, joining.occursAt),
   lastOccursAt: Math.max(group.lastOccursAt, joining.occursAt),
 });
 
-/** A group with these members takes no more: a batch goes out at once. */
+/** Whether the group has its maximum of members. A full batch goes out at once. */
 const isFull = ({ memberCount, maximumSize }: OpenGroup): boolean =>
   maximumSize !== null && memberCount >= maximumSize;
 
-/** From now on the group takes no members. */
+/** Marks the group as one that takes no more members. */
 function setFull(group: OpenGroup): void {
   group.status = "full";
 }
 
-/** A group that is opened, before anything has joined it. */
+/** A new group without members. */
 type EmptyGroup = Omit<OpenGroup, "id" | "kind" | "status"> & { status: "open" };
 
 /**
- * Lets a delivery join the open group of its key, or one that `create` opens for it, where there is none or the open one has
- * no place for it. `open` has the groups that take members, by key, and is kept so.
- * @returns the group that it joined, and the one that had no place, which is full from now on
+ * Adds a delivery to the open group of its key, or to one that `create` opens if there is none or if the open one has no
+ * place. `open` holds the groups that take members, by key, and is updated.
+ * @returns the group that the delivery joined, and the one that had no place, which is set full
  */
 export function joinGroup<Group extends OpenGroup>(
   open: Map<string, Group>,
@@ -130,8 +133,8 @@ export function joinGroup<Group extends OpenGroup>(
           firstOccursAt: occursAt,
           lastOccursAt: occursAt,
         });
-  Object.assign(group, membershipWith(group, joining));
-  // One whose time has come already still takes the deliveries that are decided about with it.
+  Object.assign(group, addMember(group, joining));
+  // A group that closes now still takes the deliveries that are decided together with it.
   if (isFull(group)) {
     setFull(group);
     open.delete(key);
@@ -139,7 +142,7 @@ export function joinGroup<Group extends OpenGroup>(
   return { group, replaced };
 }
 
-/** When the members of a group are due: a full batch goes out at once, a full digest at its time all the same. */
+/** When the members of a group are due: a full batch at once, any other group when it closes. */
 export const groupDueAt = (
   { kind, status, closesAt }: Pick<OpenGroup, "kind" | "status" | "closesAt">,
   now: number,

@@ -9,30 +9,30 @@ const looks = (some: Record<number, number>) =>
 const counts = fc.array(fc.nat(50), { minLength: 24, maxLength: 24 });
 
 describe("bestHour", () => {
-  it("is the hour with the most looks, its neighbours counting half", () => {
+  it("is the hour in which most messages are read, with its neighbours counting half", () => {
     expect(bestHour(looks({ 9: 10, 20: 9 }), 1)).toBe(9);
     // A habit of the evening, against one busy hour.
     expect(bestHour(looks({ 9: 10, 19: 8, 20: 8, 21: 7 }), 1)).toBe(20);
   });
 
-  it("has midnight amid its neighbours", () => {
+  it("counts the hours around midnight as neighbours", () => {
     expect(bestHour(looks({ 23: 4, 0: 5, 1: 4, 12: 8 }), 1)).toBe(0);
     expect(bestHour(looks({ 22: 4, 23: 5, 0: 4, 12: 8 }), 1)).toBe(23);
   });
 
-  it("is the earlier of two that are as good", () => {
+  it("is the earlier of two equal hours", () => {
     expect(bestHour(looks({ 8: 3, 17: 3 }), 1)).toBe(8);
     expect(bestHour(new Array<number>(24).fill(1), 1)).toBe(0);
   });
 
-  it("is not known of too few looks, or other counts than 24", () => {
+  it("is null for too few readings, or for other than 24 counts", () => {
     expect(bestHour(looks({ 9: 5, 10: 4 }), 10)).toBeNull();
     expect(bestHour(looks({ 9: 5, 10: 5 }), 10)).toBe(9);
     expect(bestHour([], 1)).toBeNull();
     expect(bestHour(new Array<number>(23).fill(5), 1)).toBeNull();
   });
 
-  it("turns with the day, and has somebody look in or next to it", () => {
+  it("moves with the counts, and has a reading in it or next to it", () => {
     fc.assert(
       fc.property(counts, fc.nat(23), (engaged, turn) => {
         fc.pre(engaged.some((count) => count > 0));
@@ -51,8 +51,8 @@ describe("bestHour", () => {
 });
 
 describe("nextTimeOfHour", () => {
-  /** Minute by minute, until the clock shows that hour. */
-  function watched(zone: string, hour: number, now: number): number {
+  /** Finds the time minute by minute, until the clock shows that hour. */
+  function watchClock(zone: string, hour: number, now: number): number {
     const clock = wallClock(zone);
     const shows = (at: number) => Number(clock(at).time.slice(0, 2)) === hour;
     if (shows(now)) return now;
@@ -61,7 +61,7 @@ describe("nextTimeOfHour", () => {
     return at;
   }
 
-  const momentsAboutChanges = fc
+  const momentsAroundChanges = fc
     .tuple(
       fc.constantFrom(...allClockChanges()),
       fc.oneof(
@@ -76,14 +76,14 @@ describe("nextTimeOfHour", () => {
   });
 
   it.each([
-    ["about changes of clocks", momentsAboutChanges],
+    ["around changes of clocks", momentsAroundChanges],
     ["at any time", anyMoments],
   ])(
     "agrees with a clock that is watched minute by minute, %s",
     (_, moments) => {
       fc.assert(
         fc.property(moments, fc.nat(23), ({ zone, now }, hour) => {
-          expect(iso(nextTimeOfHour(zone, hour, now))).toBe(iso(watched(zone, hour, now)));
+          expect(iso(nextTimeOfHour(zone, hour, now))).toBe(iso(watchClock(zone, hour, now)));
         }),
         { numRuns: 500 },
       );
@@ -93,30 +93,42 @@ describe("nextTimeOfHour", () => {
 
   it.each([
     [
-      "in that hour: now",
+      "is now within that hour",
       "Europe/Berlin",
       14,
       "2026-07-01T12:34:56.789Z",
       "2026-07-01T12:34:56.789Z",
     ],
-    ["before it", "Europe/Berlin", 14, "2026-07-01T11:59:59.999Z", "2026-07-01T12:00:00.000Z"],
-    ["after it", "Europe/Berlin", 14, "2026-07-01T13:00:00.000Z", "2026-07-02T12:00:00.000Z"],
     [
-      "where it is skipped",
+      "is today before that hour",
+      "Europe/Berlin",
+      14,
+      "2026-07-01T11:59:59.999Z",
+      "2026-07-01T12:00:00.000Z",
+    ],
+    [
+      "is tomorrow after that hour",
+      "Europe/Berlin",
+      14,
+      "2026-07-01T13:00:00.000Z",
+      "2026-07-02T12:00:00.000Z",
+    ],
+    [
+      "is the next day if the hour is skipped",
       "America/New_York",
       2,
       "2026-03-08T06:30:00.000Z",
       "2026-03-09T06:00:00.000Z",
     ],
     [
-      "where half of it is",
+      "is the rest of an hour of which half is skipped",
       "Australia/Lord_Howe",
       2,
       "2026-10-03T15:20:00.000Z",
       "2026-10-03T15:30:00.000Z",
     ],
     [
-      "in its second pass",
+      "is now in the second pass of that hour",
       "America/New_York",
       1,
       "2026-11-01T06:10:00.000Z",

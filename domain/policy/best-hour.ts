@@ -1,10 +1,10 @@
 import { clockSpanAt, dayMs, hourMs } from "../time/local-time.ts";
 
 /**
- * The hour of the day at which somebody mostly looks. Each hour counts twice with each of its neighbours once, so that one
- * chance look does not outweigh a habit, and a habit about the full hour is not cut in two.
- * @param engagedHours looks in each hour of the local day, from 0 to 23
- * @returns from 0 to 23, the earliest of equals; null where there are fewer than `minimumLooks` in all, or not 24 counts
+ * The hour of the day at which a recipient usually reads messages. Each hour counts twice and each of its neighbours once, so
+ * that a single chance reading does not outweigh a habit, and a habit around the full hour is not cut in two.
+ * @param engagedHours how often messages were read in each hour of the local day, from 0 to 23
+ * @returns from 0 to 23, the earliest of equals; null if there are fewer than `minimumLooks` in all, or not 24 counts
  */
 export function bestHour(engagedHours: readonly number[], minimumLooks: number): number | null {
   if (engagedHours.length !== 24) return null;
@@ -20,8 +20,8 @@ export function bestHour(engagedHours: readonly number[], minimumLooks: number):
 }
 
 /**
- * `now` while the local clock shows that hour of the day, and otherwise the next instant at which it begins to. An hour that
- * the clocks skip comes the next day.
+ * The next instant at which the local clock shows an hour of the day: `now` if it shows that hour already. An hour that the
+ * clocks skip comes the next day.
  * @param hour from 0 to 23
  * @param now epoch milliseconds
  */

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { noLoad } from "./batching.ts";
-import { decide, type Decision, explain, type DecisionInput, rules } from "./decide.ts";
+import { decide, explain } from "./decide.ts";
+import type { Decision, DecisionInput } from "./decision.ts";
 import { noGrants } from "./limits.ts";
 import { dayMs, hourMs, minuteMs } from "../time/local-time.ts";
 import type { NotificationType } from "./notification-type.ts";
@@ -12,10 +13,11 @@ import {
   someTypes,
   somePreferences,
   someZone,
-  typeNumbered,
+  createType,
 } from "./policy.testing.ts";
 import { type EffectivePreferences, effectivePreferences } from "./preferences.ts";
 import { quietUntil } from "./quiet-hours.ts";
+import { rules } from "./rules.ts";
 import { type Reason, reasons } from "../delivery/reasons.ts";
 import { suppressionReasons } from "../suppression.ts";
 
@@ -23,7 +25,7 @@ import { suppressionReasons } from "../suppression.ts";
 const now = Date.parse("2026-06-10T12:00:00Z");
 
 const merging = { batchable: true, digestable: true };
-const type = typeNumbered(1, merging);
+const type = createType(1, merging);
 
 interface Changes {
   recipient?: Partial<DecisionInput["recipient"]>;
@@ -36,8 +38,8 @@ interface Changes {
   ahead?: number;
 }
 
-/** Of a message that nothing speaks against, nor for waiting. */
-function facts(...changes: readonly Changes[]): DecisionInput {
+/** The input for a message that is sent at once, changed by `changes`. */
+function buildInput(...changes: readonly Changes[]): DecisionInput {
   const merged = changes.reduce<Changes>(
     (sum, { recipient, message, waiting, preferences, limits, ...more }) => ({
       ...sum,
@@ -89,8 +91,8 @@ function facts(...changes: readonly Changes[]): DecisionInput {
   };
 }
 
-/** In short, as "hold quiet_hours". */
-function told(decision: Decision): string {
+/** A decision in short, for example "hold quiet_hours". */
+function summarize(decision: Decision): string {
   switch (decision.kind) {
     case "send":
       return "send";
@@ -110,8 +112,8 @@ const daily = { mode: "daily", time: "08:00", weekday: "monday" } as const;
 const batching = { enabled: true, maximumSize: 5, windowMinutes: 30 };
 const group = { kind: "batch", status: "open", closesAt: now } as const;
 
-/** What makes each rule speak, and what it says then. */
-const spoken: Record<string, [Changes, string]> = {
+/** For each rule, an input to which it applies, and its decision. */
+const cases: Record<string, [Changes, string]> = {
   erased: [{ recipient: { erased: true } }, "suppress recipient_erased"],
   suppressed: [{ recipient: { suppression: "bounced" } }, "suppress address_suppressed"],
   address: [{ recipient: { hasAddress: false } }, "suppress no_address"],
@@ -139,7 +141,7 @@ const spoken: Record<string, [Changes, string]> = {
   ],
 };
 
-const names = Object.keys(spoken);
+const names = Object.keys(cases);
 
 describe("the order of precedence", () => {
   it("is the published one", () => {
@@ -164,96 +166,120 @@ describe("the order of precedence", () => {
     expect(names).toEqual(rules.map(({ name }) => name));
   });
 
-  it("sends what no rule speaks about", () => {
-    expect(told(decide(facts()))).toBe("send");
+  it("sends a message to which no rule applies", () => {
+    expect(summarize(decide(buildInput()))).toBe("send");
   });
 
-  it.each(names)("has %s decide where it alone speaks", (name) => {
-    const [changes, says] = spoken[name]!;
-    const { decision, evaluations } = explain(facts(changes));
-    expect([evaluations.at(-1)!.rule.name, told(decision)]).toEqual([name, says]);
+  it.each(names)("lets %s decide if it alone applies", (name) => {
+    const [changes, expected] = cases[name]!;
+    const { decision, evaluations } = explain(buildInput(changes));
+    expect([evaluations.at(-1)!.rule.name, summarize(decision)]).toEqual([name, expected]);
   });
 
   const pairs = names.flatMap((first, index) =>
     names.slice(index + 1).map((second) => [first, second] as const),
   );
 
-  it.each(pairs)("has %s decide before %s", (first, second) => {
-    const [changes, says] = spoken[first]!;
-    const { decision, evaluations } = explain(facts(spoken[second]![0], changes));
-    expect([evaluations.at(-1)!.rule.name, told(decision)]).toEqual([first, says]);
+  it.each(pairs)("lets %s decide before %s", (first, second) => {
+    const [changes, expected] = cases[first]!;
+    const { decision, evaluations } = explain(buildInput(cases[second]![0], changes));
+    expect([evaluations.at(-1)!.rule.name, summarize(decision)]).toEqual([first, expected]);
   });
 });
 
 describe("decide", () => {
   const high: Changes = { message: { priority: "high" } };
   const low: Changes = { message: { priority: "low" } };
-  const mandatory: Changes = { type: typeNumbered(1, { ...merging, mandatory: true }) };
+  const mandatory: Changes = { type: createType(1, { ...merging, mandatory: true }) };
   const untyped: Changes = { type: null };
   const bypassing: Changes = { message: { bypassRateLimit: true } };
-  const wish: Changes = { preferences: { maxPerHour: 1 }, ...grantedAgo(1_000) };
+  const limited: Changes = { preferences: { maxPerHour: 1 }, ...grantedAgo(1_000) };
   const typeLimit: Changes = {
-    type: typeNumbered(1, { limits: { perHour: 1 } }),
+    type: createType(1, { limits: { perHour: 1 } }),
     grants: { granted: [now - 1_000], types: [1] },
   };
-  const of = (name: string) => spoken[name]![0];
+  const of = (name: string) => cases[name]![0];
 
   it.each<[string, Changes[], string]>([
-    ["holds high in quiet hours", [high, of("quiet_hours")], "hold quiet_hours"],
-    ["never puts high into a digest", [high, of("digest")], "send"],
-    ["never batches high", [high, of("batching")], "send"],
-    ["lets high pass the recipient's wish", [high, wish], "send"],
-    ["holds high for the organisation", [high, of("limits")], "hold organisation_limit"],
-    ["holds high for its type", [high, typeLimit], "hold type_limit"],
-    ["never lets high wait for the best hour", [high, of("best_hour")], "send"],
-    ["holds what is more than wished for", [wish], "hold recipient_limit"],
-    ["counts for a type its own alone", [typeLimit, grantedAgo(1_000)], "send"],
-    ["lets low into a digest", [low, of("digest")], "merge digest"],
-    ["does not let mandatory be switched off", [mandatory, of("switched_off")], "send"],
+    ["holds a high message in quiet hours", [high, of("quiet_hours")], "hold quiet_hours"],
+    ["never puts a high message into a digest", [high, of("digest")], "send"],
+    ["never batches a high message", [high, of("batching")], "send"],
+    ["lets a high message pass the recipient's own limit", [high, limited], "send"],
     [
-      "nor by its channel",
+      "holds a high message for the organisation's limit",
+      [high, of("limits")],
+      "hold organisation_limit",
+    ],
+    ["holds a high message for its type's limit", [high, typeLimit], "hold type_limit"],
+    ["never lets a high message wait for the best hour", [high, of("best_hour")], "send"],
+    ["holds a message beyond the recipient's own limit", [limited], "hold recipient_limit"],
+    ["counts only messages of a type towards its limit", [typeLimit, grantedAgo(1_000)], "send"],
+    ["puts a low message into a digest", [low, of("digest")], "merge digest"],
+    [
+      "sends a mandatory message whose type is switched off",
+      [mandatory, of("switched_off")],
+      "send",
+    ],
+    [
+      "sends a mandatory message whose channel is switched off",
       [
         mandatory,
         { preferences: { channels: { ...defaultPolicy.preferences.channels, email: false } } },
       ],
       "send",
     ],
-    ["nor by a minimum priority", [mandatory, of("minimum_priority")], "send"],
-    ["has mandatory wait like any other", [mandatory, of("quiet_hours")], "hold quiet_hours"],
-    ["and be limited", [mandatory, wish], "hold recipient_limit"],
-    ["and told once", [mandatory, of("duplicate")], "suppress duplicate"],
-    ["lets a bypass pass every limit", [bypassing, of("limits"), wish], "send"],
-    ["and come at once after others", [bypassing, of("smoothed_release")], "send"],
-    ["but not quiet hours", [bypassing, of("quiet_hours")], "hold quiet_hours"],
-    ["never puts what has no type into a digest", [untyped, of("digest")], "send"],
-    ["nor batches it", [untyped, of("batching")], "send"],
     [
-      "does not batch what is to go by itself",
+      "sends a mandatory message below the minimum priority",
+      [mandatory, of("minimum_priority")],
+      "send",
+    ],
+    [
+      "holds a mandatory message in quiet hours",
+      [mandatory, of("quiet_hours")],
+      "hold quiet_hours",
+    ],
+    ["holds a mandatory message for a limit", [mandatory, limited], "hold recipient_limit"],
+    [
+      "suppresses a mandatory message that is a duplicate",
+      [mandatory, of("duplicate")],
+      "suppress duplicate",
+    ],
+    ["lets bypassRateLimit pass every limit", [bypassing, of("limits"), limited], "send"],
+    ["lets bypassRateLimit pass the smoothed release", [bypassing, of("smoothed_release")], "send"],
+    [
+      "holds a message with bypassRateLimit in quiet hours",
+      [bypassing, of("quiet_hours")],
+      "hold quiet_hours",
+    ],
+    ["never puts a message without a type into a digest", [untyped, of("digest")], "send"],
+    ["never batches a message without a type", [untyped, of("batching")], "send"],
+    [
+      "does not batch a message that asks not to be batched",
       [of("batching"), { message: { batchable: false } }],
       "send",
     ],
     [
-      "nor a type that is not to be",
-      [of("batching"), { type: typeNumbered(1, { digestable: true }) }],
+      "does not batch a type that is not batchable",
+      [of("batching"), { type: createType(1, { digestable: true }) }],
       "send",
     ],
     [
-      "batches what its recipient has no digest of",
-      [of("batching"), of("digest"), { type: typeNumbered(1, { batchable: true }) }],
+      "batches a message whose type is not digestable",
+      [of("batching"), of("digest"), { type: createType(1, { batchable: true }) }],
       "merge batch",
     ],
     [
-      "suppresses what its type may not go out on",
-      [{ type: typeNumbered(1, { channels: ["push"] }) }],
+      "suppresses a message on a channel that its type does not allow",
+      [{ type: createType(1, { channels: ["push"] }) }],
       "suppress channel_off",
     ],
     [
-      "lets a batch go whose window has ended",
+      "sends a batch whose window has ended",
       [of("batching"), { waiting: { reason: "batch", holdCount: 1, group } }],
       "send",
     ],
     [
-      "and one that is full",
+      "sends a batch that is full",
       [
         of("batching"),
         { waiting: { reason: "batch", group: { ...group, status: "full", closesAt: now + 1 } } },
@@ -261,12 +287,12 @@ describe("decide", () => {
       "send",
     ],
     [
-      "holds it for a limit like any other",
-      [of("batching"), wish, { waiting: { reason: "batch", holdCount: 1, group } }],
+      "holds a batch for a limit",
+      [of("batching"), limited, { waiting: { reason: "batch", holdCount: 1, group } }],
       "hold recipient_limit",
     ],
     [
-      "lets a digest go at its time",
+      "sends a digest at its time",
       [
         of("digest"),
         of("batching"),
@@ -275,58 +301,58 @@ describe("decide", () => {
       "send",
     ],
     [
-      "does not wait twice for the best hour",
+      "does not hold a message twice for the best hour",
       [of("best_hour"), { waiting: { reason: "best_hour", holdCount: 1 } }],
       "send",
     ],
     [
-      "nor longer than the policy lets it",
+      "does not hold a message for the best hour longer than the policy allows",
       [of("best_hour"), { recipient: { bestHour: 17 } }],
       "send",
     ],
     [
-      "lets a type's time to live end it before the request's",
+      "lets a type's time to live expire a message before its own time",
       [
         {
-          type: typeNumbered(1, { timeToLiveSeconds: 60 }),
+          type: createType(1, { timeToLiveSeconds: 60 }),
           message: { askedAt: now - minuteMs, expiresAt: now + dayMs },
         },
       ],
       "suppress expired",
     ],
     [
-      "and the request's before its type's",
+      "lets a message expire before its type's time to live",
       [
         {
-          type: typeNumbered(1, { timeToLiveSeconds: 86_400 }),
+          type: createType(1, { timeToLiveSeconds: 86_400 }),
           message: { askedAt: now - minuteMs, expiresAt: now },
         },
       ],
       "suppress expired",
     ],
     [
-      "waits for no digest that comes too late for it: for a batch, which does not",
+      "batches a message that expires before its digest",
       [of("digest"), of("batching"), { message: { expiresAt: now + 2 * hourMs } }],
       "merge batch",
     ],
     [
-      "nor for a batch that closes too late for it",
+      "sends a message at once that expires before its batch closes",
       [of("batching"), { message: { expiresAt: now + minuteMs } }],
       "send",
     ],
     [
-      "nor for a best hour that comes too late for it",
+      "sends a message at once that expires before the best hour",
       [of("best_hour"), { message: { expiresAt: now + minuteMs } }],
       "send",
     ],
-    ["sends what does not live for ever", [{ message: { expiresAt: now + 1 } }], "send"],
-  ])("%s", (_, changes, says) => {
-    expect(told(decide(facts(...changes)))).toBe(says);
+    ["sends a message that has not expired yet", [{ message: { expiresAt: now + 1 } }], "send"],
+  ])("%s", (_, changes, expected) => {
+    expect(summarize(decide(buildInput(...changes)))).toBe(expected);
   });
 
-  it("opens a batch from when the message was asked for, so that a wait makes it no longer", () => {
+  it("starts a batch's window when its first message was to go out, so that a wait does not make it longer", () => {
     const joining = (askedAt: number) => {
-      const decision = decide(facts(of("batching"), { message: { askedAt } }));
+      const decision = decide(buildInput(of("batching"), { message: { askedAt } }));
       return decision.kind === "merge" ? decision.joining.closesAt - now : null;
     };
     expect(joining(now)).toBe(30 * minuteMs);
@@ -334,24 +360,24 @@ describe("decide", () => {
     expect(joining(now - dayMs)).toBe(0);
   });
 
-  it("holds for a limit until there is room, and looks less and less often where many wait", () => {
-    const limited = { preferences: { maxPerHour: 1 }, ...grantedAgo(hourMs - 1_000) };
+  it("holds for a limit until there is room, and checks less often after each hold", () => {
+    const limitedAgain = { preferences: { maxPerHour: 1 }, ...grantedAgo(hourMs - 1_000) };
     const waits = (holdCount: number) => {
       const waiting = { reason: "recipient_limit", holdCount } as const;
-      const decision = decide(facts(limited, holdCount > 0 ? { waiting } : {}));
+      const decision = decide(buildInput(limitedAgain, holdCount > 0 ? { waiting } : {}));
       return decision.kind === "hold" ? decision.until - now : null;
     };
     expect([0, 1, 2, 3, 6, 7, 30].map(waits)).toEqual([
       1_000, 5_000, 10_000, 20_000, 160_000, 300_000, 300_000,
     ]);
-    const free = decide(facts({ waiting: { reason: "recipient_limit", holdCount: 9 } }));
+    const free = decide(buildInput({ waiting: { reason: "recipient_limit", holdCount: 9 } }));
     expect(free.kind).toBe("send");
   });
 
-  it("lets what was held back come one after the other", () => {
+  it("releases messages that were held back one after the other", () => {
     const back: Changes = { waiting: { reason: "do_not_disturb", holdCount: 1 } };
     const until = (...changes: Changes[]) => {
-      const decision = decide(facts(back, ...changes));
+      const decision = decide(buildInput(back, ...changes));
       return decision.kind === "hold" ? decision.until - now : decision.kind;
     };
     expect(until()).toBe("send");
@@ -361,7 +387,7 @@ describe("decide", () => {
   });
 });
 
-const someFacts: fc.Arbitrary<DecisionInput> = fc
+const someInput: fc.Arbitrary<DecisionInput> = fc
   .record({
     flags: fc.record({
       erased: rarely(),
@@ -400,7 +426,7 @@ const someFacts: fc.Arbitrary<DecisionInput> = fc
     ahead: fc.nat(3),
   })
   .map((some): DecisionInput => {
-    const { flags, types, policy, statedPreferences, group: its } = some;
+    const { flags, types, policy, statedPreferences, group: someGroup } = some;
     const granted = some.agoMs.toSorted((a, b) => b - a).map((ms) => some.nowMs - ms);
     const [first] = types as [NotificationType];
     return {
@@ -417,7 +443,11 @@ const someFacts: fc.Arbitrary<DecisionInput> = fc
       waiting: {
         reason: some.reason,
         holdCount: some.reason === null ? 0 : some.holdCount + 1,
-        group: its && { kind: its.kind, status: its.status, closesAt: some.nowMs + its.inMs },
+        group: someGroup && {
+          kind: someGroup.kind,
+          status: someGroup.status,
+          closesAt: some.nowMs + someGroup.inMs,
+        },
       },
       type: types.length === 3 ? null : first,
       policy,
@@ -449,19 +479,19 @@ const limitReasons: readonly (Reason | undefined)[] = [
 
 const holdOf = (decision: Decision) => (decision.kind === "hold" ? decision : undefined);
 
-describe("decide, for whatever is wished and known", () => {
+describe("decide, for any preferences and facts", () => {
   const always = (holds: (facts: DecisionInput, decision: Decision) => void) =>
     fc.assert(
-      fc.property(someFacts, (known) => holds(known, decide(known))),
+      fc.property(someInput, (known) => holds(known, decide(known))),
       { numRuns: 500 },
     );
 
-  it("is what the first rule says that says something, and explained by the rules up to it", () => {
+  it("is the decision of the first rule that applies, explained by the rules up to it", () => {
     always((known, decision) => {
-      const says = rules.map((rule) => rule.evaluate(known));
-      const first = says.findIndex((said) => said !== null);
+      const decisions = rules.map((rule) => rule.evaluate(known));
+      const first = decisions.findIndex((each) => each !== null);
       if (first === -1) expect(decision.kind).toBe("send");
-      else expect(decision).toEqual(says[first]);
+      else expect(decision).toEqual(decisions[first]);
       const { evaluations } = explain(known);
       expect(evaluations.map(({ rule }) => rule)).toEqual(
         first === -1 ? rules : rules.slice(0, first + 1),
@@ -470,7 +500,7 @@ describe("decide, for whatever is wished and known", () => {
     });
   });
 
-  it("is the same each time, and changes nothing", () => {
+  it("is the same each time, and does not change its input", () => {
     always((known, decision) => {
       const before = structuredClone(known);
       expect(decide(known)).toEqual(decision);
@@ -478,7 +508,7 @@ describe("decide, for whatever is wished and known", () => {
     });
   });
 
-  it("never has a message wait to go out with others until it is pointless", () => {
+  it("never lets a message wait for its group until it has expired", () => {
     always(({ message: { askedAt, expiresAt }, type }, decision) => {
       if (decision.kind !== "merge") return;
       const livesMs = (type?.timeToLiveSeconds ?? Number.POSITIVE_INFINITY) * 1_000;
@@ -489,13 +519,13 @@ describe("decide, for whatever is wished and known", () => {
     });
   });
 
-  it("never has the critical wait", () => {
+  it("never holds a critical message", () => {
     always(({ message }, decision) => {
       if (message.priority === "critical") expect(["send", "suppress"]).toContain(decision.kind);
     });
   });
 
-  it("never sends within quiet hours but the critical, and what an operator asked for", () => {
+  it("sends in quiet hours only critical messages and those that an operator asked to send", () => {
     always((known, decision) => {
       if (decision.kind !== "send" || known.message.priority === "critical") return;
       if (known.waiting.reason === "send_requested") return;
@@ -503,16 +533,16 @@ describe("decide, for whatever is wished and known", () => {
     });
   });
 
-  it("has what waits wait for something to come", () => {
+  it("holds a message until a later time", () => {
     always(({ now: at }, decision) => {
       if (decision.kind === "hold") expect(decision.until).toBeGreaterThan(at);
       if (decision.kind === "merge") expect(decision.joining.closesAt).toBeGreaterThanOrEqual(at);
     });
   });
 
-  it("sends within every window what there is room for, counted one by one", () => {
+  it("sends a message only if every window has room, counted grant by grant", () => {
     always((known, decision) => {
-      const { message, policy, grants, preferences, type: its, waiting } = known;
+      const { message, policy, grants, preferences, type: messageType, waiting } = known;
       if (message.priority === "critical" || message.bypassRateLimit) {
         expect(limitReasons).not.toContain(holdOf(decision)?.reason);
         return;
@@ -527,16 +557,16 @@ describe("decide, for whatever is wished and known", () => {
       expect(within(hourMs)).toBeLessThan(policy.limits.perHour);
       expect(within(dayMs)).toBeLessThan(policy.limits.perDay);
       if (message.priority !== "high") expect(within(hourMs)).toBeLessThan(preferences.maxPerHour);
-      if (its?.limits.perHour !== undefined && waiting.group?.kind !== "digest")
-        expect(within(hourMs, its.number)).toBeLessThan(its.limits.perHour);
+      if (messageType?.limits.perHour !== undefined && waiting.group?.kind !== "digest")
+        expect(within(hourMs, messageType.number)).toBeLessThan(messageType.limits.perHour);
     });
   });
 
-  it("merges only what is not urgent and has a type", () => {
-    always(({ message, type: its }, decision) => {
+  it("merges only normal and low messages that have a type", () => {
+    always(({ message, type: messageType }, decision) => {
       if (decision.kind !== "merge") return;
       expect(["normal", "low"]).toContain(message.priority);
-      expect(its).not.toBeNull();
+      expect(messageType).not.toBeNull();
       if (decision.into === "batch") expect(message.batchable).toBe(true);
     });
   });
@@ -546,21 +576,21 @@ describe("an address on the suppression list", () => {
   const mandatory = { ...type, mandatory: true };
 
   it.each(suppressionReasons)(
-    "that is there as %s is not sent to, unless its owner unsubscribed and is owed it",
+    "that is there as %s receives nothing, except critical and mandatory messages if its owner unsubscribed",
     (suppression) => {
-      const said = (changes: Changes) =>
-        told(decide(facts({ recipient: { suppression } }, changes)));
-      expect(said({})).toBe("suppress address_suppressed");
+      const outcome = (changes: Changes) =>
+        summarize(decide(buildInput({ recipient: { suppression } }, changes)));
+      expect(outcome({})).toBe("suppress address_suppressed");
       const owed = suppression === "unsubscribed" ? "send" : "suppress address_suppressed";
-      expect(said({ message: { priority: "critical" } })).toBe(owed);
-      expect(said({ type: mandatory })).toBe(owed);
+      expect(outcome({ message: { priority: "critical" } })).toBe(owed);
+      expect(outcome({ type: mandatory })).toBe(owed);
     },
   );
 });
 
-describe("a message that depends on another one's decision", () => {
-  it.each(["duplicate", "superseded"] as const)("waits for it before it ends as %s", (flag) => {
-    const { decision } = explain(facts({ message: { [flag]: true, undecided: true } }));
+describe("a message that depends on an undecided one", () => {
+  it.each(["duplicate", "superseded"] as const)("is held before it ends as %s", (flag) => {
+    const { decision } = explain(buildInput({ message: { [flag]: true, undecided: true } }));
     expect(decision).toEqual({ kind: "hold", reason: "decide_again", until: now + 1_500 });
   });
 });

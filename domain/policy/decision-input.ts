@@ -1,7 +1,7 @@
 import { bestHour } from "./best-hour.ts";
 import type { Load } from "./batching.ts";
 import { type Addresses, addressOf, type Channel } from "../channel.ts";
-import type { DecisionInput } from "./decide.ts";
+import type { DecisionInput } from "./decision.ts";
 import type { GrantLog } from "./limits.ts";
 import type { NotificationType } from "./notification-type.ts";
 import type { Policy } from "./policy.ts";
@@ -14,24 +14,24 @@ import type { Priority } from "../priority.ts";
 import type { Reason } from "../delivery/reasons.ts";
 import type { SuppressionReason } from "../suppression.ts";
 
-/** What is known of a delivery when it is to be decided about, as the ledger has it. */
+/** What the ledger knows about a delivery that is to be decided. */
 export interface DecisionContext {
   now: number;
   recipient: Addresses & {
     erased: boolean;
     timeZone: string;
-    /** What they have said; null: nothing. */
+    /** The preferences that the recipient has set; null if there are none. */
     preferences: Preferences | null;
     engagedHours: readonly number[];
   };
-  /** Why the address on the delivery's channel is on the suppression list; null: it is not. */
+  /** Why the address on the delivery's channel is on the suppression list; null if it is not. */
   suppression: SuppressionReason | null;
   delivery: {
     priority: Priority;
     channel: Channel;
     reason: Reason | null;
     holdCount: number;
-    /** Null too where the group went out without it. */
+    /** Null also if the group went out without the delivery. */
     group: DecisionInput["waiting"]["group"];
   };
   source: {
@@ -51,15 +51,16 @@ export interface DecisionContext {
   load: Load;
 }
 
-export function buildDecisionInput(known: DecisionContext): DecisionInput {
-  const { now, recipient, delivery, source, type, policy } = known;
+/** Puts together the input of a decision from the facts of the ledger. */
+export function buildDecisionInput(context: DecisionContext): DecisionInput {
+  const { now, recipient, delivery, source, type, policy } = context;
   const { preferences: statedPreferences } = recipient;
   return {
     now,
     recipient: {
       erased: recipient.erased,
       hasAddress: addressOf(delivery.channel, recipient) !== null,
-      suppression: known.suppression,
+      suppression: context.suppression,
       zone: recipient.timeZone,
       bestHour: bestHour(recipient.engagedHours, policy.timing.minimumLooks),
     },
@@ -71,9 +72,9 @@ export function buildDecisionInput(known: DecisionContext): DecisionInput {
       expiresAt: source.expiresAt?.getTime() ?? null,
       batchable: source.batchable,
       bypassRateLimit: source.bypassRateLimit,
-      duplicate: known.duplicate,
-      superseded: known.superseded,
-      undecided: known.undecided,
+      duplicate: context.duplicate,
+      superseded: context.superseded,
+      undecided: context.undecided,
     },
     waiting: {
       reason: delivery.reason,
@@ -82,18 +83,18 @@ export function buildDecisionInput(known: DecisionContext): DecisionInput {
     },
     type,
     policy,
-    preferences: presetsFor(policy, type, statedPreferences),
+    preferences: findPreferences(policy, type, statedPreferences),
     statedPreferences,
-    grants: known.grants,
-    ahead: known.ahead,
-    load: known.load,
+    grants: context.grants,
+    ahead: context.ahead,
+    load: context.load,
   };
 }
 
-/** Most recipients have said nothing: what holds for them is the same for each. */
-const unsaid = new WeakMap<Policy, Map<NotificationType | null, EffectivePreferences>>();
+/** Most recipients have set no preferences. What applies to them is the same for all, so it is merged once. */
+const presets = new WeakMap<Policy, Map<NotificationType | null, EffectivePreferences>>();
 
-function presetsFor(
+function findPreferences(
   policy: Policy,
   type: NotificationType | null,
   recipient: Preferences | null,
@@ -105,8 +106,8 @@ function presetsFor(
       recipient,
     });
   if (recipient !== null) return merged();
-  let byType = unsaid.get(policy);
-  if (!byType) unsaid.set(policy, (byType = new Map()));
+  let byType = presets.get(policy);
+  if (!byType) presets.set(policy, (byType = new Map()));
   let preferences = byType.get(type);
   if (!preferences) byType.set(type, (preferences = merged()));
   return preferences;

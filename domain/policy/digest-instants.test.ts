@@ -31,8 +31,8 @@ const digests = fc.record({
 });
 const instants = fc.integer({ min: Date.UTC(2010, 0, 1), max: Date.UTC(2060, 0, 1) });
 
-/** What the clock shows in every quarter hour of some days before and after a change. */
-function quartersAbout({ zone, at }: ClockChange, days: number) {
+/** What the clock shows in every quarter hour for `days` days before and after a change of clocks. */
+function listQuarters({ zone, at }: ClockChange, days: number) {
   const clock = wallClock(zone);
   return Array.from({ length: 2 * days * 96 }, (_, index) => {
     const instant = at + (index - days * 96) * quarterMs;
@@ -40,10 +40,10 @@ function quartersAbout({ zone, at }: ClockChange, days: number) {
   });
 }
 
-type Quarters = ReturnType<typeof quartersAbout>;
+type Quarters = ReturnType<typeof listQuarters>;
 
-/** The first instant of each local time; for one that is skipped, what it would be had the clock not been put forward yet. */
-function owedBy(quarters: Quarters): (date: string, time: string) => number {
+/** Returns a function that finds the first instant of a local time. A time that is skipped is counted from the last time before it. */
+function indexInstants(quarters: Quarters): (date: string, time: string) => number {
   const first = new Map<string, number>();
   for (const { date, time, instant } of quarters) {
     const shown = `${date}T${time}Z`;
@@ -60,21 +60,21 @@ function owedBy(quarters: Quarters): (date: string, time: string) => number {
 }
 
 describe("nextDigestAt", () => {
-  it("is exactly one for each local day and time, about every change of clocks in every zone", () => {
+  it("is exactly one for each local day and time, around every change of clocks in every zone", () => {
     const faults: string[] = [];
     for (const [index, change] of allClockChanges().entries()) {
-      const quarters = quartersAbout(change, 2.5);
-      const owed = owedBy(quarters);
+      const quarters = listQuarters(change, 2.5);
+      const instantOf = indexInstants(quarters);
       const dates = [...new Set(quarters.map(({ date }) => date))].slice(1, -1);
       const firstInstant = quarters.find(({ date }) => date === dates[0])?.instant ?? 0;
       const shownTimes = new Map<string, number>();
       for (const { time } of quarters) shownTimes.set(time, (shownTimes.get(time) ?? 0) + 1);
-      // Whatever is skipped or repeated, and some others, not the same for each change.
+      // The times that are skipped or repeated, and some others, which differ from change to change.
       const times = quarterHours.filter(
         (time, quarter) => quarter % 16 === index % 16 || shownTimes.get(time) !== 5,
       );
       for (const time of times) {
-        const expected = dates.map((date) => owed(date, time));
+        const expected = dates.map((date) => instantOf(date, time));
         const found = digestInstants(daily(time), change.zone, firstInstant - 1, dates.length);
         if (found.join() !== expected.join())
           faults.push(`${change.zone} daily ${time}: ${found.map(iso).join()}`);
@@ -89,10 +89,10 @@ describe("nextDigestAt", () => {
     expect(faults).toEqual([]);
   }, 60_000);
 
-  it("is whenever the clock shows a full hour where the mode is hourly, about every change", () => {
+  it("is whenever the clock shows a full hour in hourly mode, around every change of clocks", () => {
     const faults: string[] = [];
     for (const change of allClockChanges()) {
-      const fullHours = quartersAbout(change, 0.5)
+      const fullHours = listQuarters(change, 0.5)
         .filter(({ time }) => time.endsWith(":00"))
         .map(({ instant }) => instant);
       const found = digestInstants(
@@ -106,7 +106,7 @@ describe("nextDigestAt", () => {
     expect(faults).toEqual([]);
   }, 60_000);
 
-  it("is the same, from wherever between two it is asked", () => {
+  it("is the same from every instant between two digests", () => {
     fc.assert(
       fc.property(
         digests,
@@ -124,7 +124,7 @@ describe("nextDigestAt", () => {
     );
   }, 60_000);
 
-  it("comes as often as days and weeks pass, over a year in any zone", () => {
+  it("comes once a day or week, over a year in any zone", () => {
     fc.assert(
       fc.property(
         zones,
@@ -246,7 +246,7 @@ describe("digestInstants", () => {
       ["2026-03-29T01:30", "2026-03-30T00:30"],
     ],
     [
-      "Nuuk, likewise for a Saturday",
+      "Nuuk, for a weekly digest on Saturday",
       weekly("23:30", "saturday"),
       "America/Nuuk",
       "2026-03-29T01:10Z",
@@ -285,7 +285,7 @@ describe("digestInstants", () => {
     expect(found.map((at) => iso(at).slice(0, 16))).toEqual(expected);
   });
 
-  it("is nextDigestAt, again and again", () => {
+  it("repeats nextDigestAt", () => {
     fc.assert(
       fc.property(
         digests,

@@ -12,12 +12,12 @@ import { weekdays } from "../time/local-time.ts";
 /**
  * When a recipient's next digest is due.
  *
- * - daily and weekly: exactly one of each local day, or week, at its time. A time that the clocks skip moves forward by as
- *   much as they skip, which may be past midnight; one that they repeat is its first. Where a zone has skipped a whole
- *   day, as Apia did on 2011-12-30, that day's is moved to the same time of the next: with a daily one it is the next
- *   day's own, so that there is one, and a weekly one is not lost.
- * - hourly: whenever the local clock shows a full hour. So there are two of an hour that is repeated, an hour apart, and
- *   none of one that is skipped, as no time passes in it.
+ * - daily and weekly: exactly one for each local day or week, at the given time. A time that the clocks skip moves forward by
+ *   as much as they skip, which may be past midnight. Of a time that they repeat, the first pass counts. If a zone skipped a
+ *   whole day, as Apia did on 2011-12-30, the digest of that day moves to the same time of the next day: a daily digest
+ *   coincides with that of the next day, and a weekly digest is not lost.
+ * - hourly: whenever the local clock shows a full hour. An hour that is repeated has two digests, an hour apart, and an hour
+ *   that is skipped has none, as no time passes in it.
  * @param after epoch milliseconds
  * @returns the first instant later than `after`
  * @throws {RangeError} if the mode is `immediate`, which has no digests
@@ -29,13 +29,13 @@ export function nextDigestAt(digest: DigestPreferences, zone: string, after: num
     case "hourly":
       return nextFullHour(zone, after);
     case "daily":
-      return nextOfDays(digest.time, zone, after, 1);
+      return nextTimeOfDay(digest.time, zone, after, 1);
     case "weekly":
-      return nextOfDays(digest.time, zone, after, 7, weekdays.indexOf(digest.weekday) + 1);
+      return nextTimeOfDay(digest.time, zone, after, 7, weekdays.indexOf(digest.weekday) + 1);
   }
 }
 
-/** The next `count` digests after `after`, as `nextDigestAt` has them. */
+/** The instants of the next `count` digests after `after`, each from `nextDigestAt`. */
 export function digestInstants(
   digest: DigestPreferences,
   zone: string,
@@ -58,15 +58,18 @@ function nextFullHour(zone: string, after: number): number {
   }
 }
 
-/** @param weekday that the first of the days has to be; any where it is left out */
-function nextOfDays(
+/**
+ * The next instant of `time` on every `step`-th day.
+ * @param weekday of the first of these days, from 1 for Monday; any day if left out
+ */
+function nextTimeOfDay(
   time: string,
   zone: string,
   after: number,
   step: number,
   weekday?: number,
 ): number {
-  // Yesterday's may still be to come, where its time was moved past midnight.
+  // Yesterday's digest may still be to come, if its time was moved past midnight.
   let day = localTimeAt(zone, after).day - 1;
   if (weekday !== undefined) day += (weekday - weekdayOf(day) + 7) % 7;
   for (; ; day += step) {

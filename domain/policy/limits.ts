@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { dayMs, hourMs, minuteMs } from "../time/local-time.ts";
 
-/** The longest window that a limit looks back over: older grants matter to none. */
+/** The longest window of any limit. Older grants count towards none. */
 export const longestWindowMs = 24 * hourMs;
 
 const count = z
@@ -10,7 +10,7 @@ const count = z
   .max(10_000, "must be from 1 to 10000 messages")
   .meta({ example: 100 });
 
-/** Messages to one recipient within any minute, hour and day: sliding windows. */
+/** The most messages to one recipient within any minute, hour and day. The windows are sliding. */
 export const recipientLimits = z.strictObject({
   perMinute: count,
   perHour: count,
@@ -19,7 +19,10 @@ export const recipientLimits = z.strictObject({
 
 export type RecipientLimits = z.output<typeof recipientLimits>;
 
-/** What was granted to a recipient, the oldest first: instants in milliseconds, and beside each its type's number, 0 without one. */
+/**
+ * What was granted to a recipient, the oldest first: instants in epoch milliseconds, and for each of them the number of the
+ * message's type, 0 if it has none.
+ */
 export interface GrantLog {
   granted: readonly number[];
   types: readonly number[];
@@ -27,40 +30,40 @@ export interface GrantLog {
 
 export const noGrants: GrantLog = { granted: [], types: [] };
 
-/** One limit on one recipient: at most `limit` grants within any `windowMs`. */
+/** One limit on one recipient: at most `limit` grants within any window of `windowMs`. */
 export interface Limit {
   reason: "recipient_limit" | "organisation_limit" | "type_limit";
   limit: number;
   windowMs: number;
-  /** Only grants of this type count; all of them where it is null. */
+  /** The number of the type whose grants count; null if all grants count. */
   type: number | null;
 }
 
-/** The windows of `limits`, the shortest first. */
-export function limitWindows(
+/** One limit for each window in `limits`, the shortest window first. */
+export function listLimitWindows(
   limits: { [Window in keyof RecipientLimits]?: number | undefined },
   reason: Limit["reason"],
   type: number | null = null,
 ): Limit[] {
-  const of = (limit: number | undefined, windowMs: number): Limit[] =>
+  const window = (limit: number | undefined, windowMs: number): Limit[] =>
     limit === undefined ? [] : [{ reason, limit, windowMs, type }];
   return [
-    ...of(limits.perMinute, minuteMs),
-    ...of(limits.perHour, hourMs),
-    ...of(limits.perDay, dayMs),
+    ...window(limits.perMinute, minuteMs),
+    ...window(limits.perHour, hourMs),
+    ...window(limits.perDay, dayMs),
   ];
 }
 
-/** At most so many in any hour: a recipient's own wish. */
-export const preferenceOf = (perHour: number): Limit => ({
+/** The limit from a recipient's own preference: at most `perHour` messages in any hour. */
+export const buildRecipientLimit = (perHour: number): Limit => ({
   reason: "recipient_limit",
   limit: perHour,
   windowMs: hourMs,
   type: null,
 });
 
-/** How many grants count in the window that ends at `now`. */
-export const grantedIn = (
+/** Counts the grants in the window of a limit that ends at `now`. */
+export const countGrants = (
   { windowMs, type }: Limit,
   { granted, types }: GrantLog,
   now: number,
@@ -69,52 +72,50 @@ export const grantedIn = (
     .length;
 
 /**
- * When a limit has room for one more, given that `ahead` others are to be granted before it: the earliest instant from
- * which every window that ends there or later holds less than the limit. 0 if there is room now and always was.
- * A sliding log: the grant that stands in the way is the one `limit` places before.
+ * Finds the instant from which a limit has room for one more message, if `ahead` others are granted before it: from then on,
+ * no window that ends there or later is full. The grant that has to leave the window is the one `limit` places before.
+ * @returns epoch milliseconds; 0 if there is room without any grant leaving the window
  */
-export function availableAt(
-  { limit, windowMs, type }: Limit,
-  log: GrantLog,
-  ahead: number,
-): number {
+export function findRoomAt({ limit, windowMs, type }: Limit, log: GrantLog, ahead: number): number {
   const { granted, types } = log;
-  if (type === null) return roomIn(granted, granted.length, limit, windowMs, ahead);
+  if (type === null) return findRoomIn(granted, granted.length, limit, windowMs, ahead);
   const own = granted.filter((_, index) => types[index] === type);
-  return roomIn(own, own.length, limit, windowMs, ahead);
+  return findRoomIn(own, own.length, limit, windowMs, ahead);
 }
 
-function roomIn(
+function findRoomIn(
   granted: readonly number[],
   length: number,
   limit: number,
   windowMs: number,
   ahead: number,
 ): number {
-  // Those ahead fill whole windows of their own.
+  // The messages ahead fill whole windows of their own.
   if (ahead >= limit)
     return (
-      Math.max(roomIn(granted, length, limit, windowMs, ahead - limit), granted[length - 1] ?? 0) +
-      windowMs
+      Math.max(
+        findRoomIn(granted, length, limit, windowMs, ahead - limit),
+        granted[length - 1] ?? 0,
+      ) + windowMs
     );
   const blocking = length - limit + ahead;
   return blocking < 0 ? 0 : granted[blocking]! + windowMs;
 }
 
-/** The limits that a recipient's log of grants has to leave room in for a message; null: that limit is not asked. */
+/** The limits that a claim checks in the recipient's log of grants; null where there is no such limit. */
 export interface LimitsNeeded {
   perMinute: number | null;
   perHour: number | null;
   perDay: number | null;
-  /** To lie between the last grant and this one. */
+  /** The time that has to pass between the last grant and this one. */
   gapMs: number | null;
   typePerMinute: number | null;
   typePerHour: number | null;
   typePerDay: number | null;
 }
 
-/** The limits of a message by window, as its claim asks for them: of two on the same window, the tighter one. */
-export function limitsNeeded(limits: readonly Limit[], gapMs: number): LimitsNeeded {
+/** Arranges the limits of a message by window, as its claim checks them. Of two limits on the same window, the lower one counts. */
+export function arrangeLimits(limits: readonly Limit[], gapMs: number): LimitsNeeded {
   const needed: LimitsNeeded = {
     perMinute: null,
     perHour: null,
@@ -125,9 +126,9 @@ export function limitsNeeded(limits: readonly Limit[], gapMs: number): LimitsNee
     typePerDay: null,
   };
   for (const { limit, windowMs, type } of limits) {
-    const asked = type === null ? byWindow[windowMs] : typeByWindow[windowMs];
-    if (!asked) throw new RangeError(`no log is asked for windows of ${windowMs} ms`);
-    needed[asked] = Math.min(needed[asked] ?? limit, limit);
+    const window = type === null ? byWindow[windowMs] : typeByWindow[windowMs];
+    if (!window) throw new RangeError(`a claim cannot check a window of ${windowMs} ms`);
+    needed[window] = Math.min(needed[window] ?? limit, limit);
   }
   return needed;
 }

@@ -9,7 +9,7 @@ import { priorities } from "../priority.ts";
 import { nameText, text } from "../text.ts";
 import { webUrl } from "../web-url.ts";
 
-/** Names a type among its callers; part of a URL. */
+/** The key by which callers name a type. It is part of URLs. */
 export const typeKey = resourceKey.meta({ example: "task.deadline" });
 
 const seconds = "must be from 1 to 31536000 seconds";
@@ -18,20 +18,25 @@ const minutes = "must be from 1 to 1440 minutes";
 const parts = {
   name: nameText(200).meta({ example: "Task deadlines" }),
   priority: z.enum(priorities).meta({
-    description: "Of messages that bring none of their own",
+    description: "The priority of messages whose request names none",
     example: "normal",
   }),
   channels: z
     .array(z.enum(channels))
     .min(1, "must allow at least one channel")
     .refine((allowed) => new Set(allowed).size === allowed.length, "must name each channel once")
-    .meta({ description: "Channels that it may go out on", example: ["email", "push"] }),
+    .meta({
+      description: "The channels on which messages of this type may be sent",
+      example: ["email", "push"],
+    }),
   batchable: z
     .boolean()
-    .meta({ description: "It may go out with others of its kind in one message" }),
-  digestable: z.boolean().meta({ description: "It may wait for a recipient's digest" }),
+    .meta({ description: "Whether messages of this type may be sent together in one message" }),
+  digestable: z
+    .boolean()
+    .meta({ description: "Whether messages of this type may wait for a recipient's digest" }),
   mandatory: z.boolean().meta({
-    description: "It cannot be switched off; it waits like any other",
+    description: "Whether recipients cannot switch this type off. Its messages wait like others",
     example: false,
   }),
   timeToLiveSeconds: z
@@ -39,10 +44,13 @@ const parts = {
     .min(1, seconds)
     .max(31_536_000, seconds)
     .nullable()
-    .meta({ description: "It is pointless after so long; null: never", example: 86_400 }),
+    .meta({
+      description: "The number of seconds after which a message expires; null if it never does",
+      example: 86_400,
+    }),
   collapseKey: text(200).nullable().meta({
     description:
-      "Only the newest message with it goes out: one that waits is suppressed when a newer one waits, or was sent; a message may bring its own",
+      "Of the messages to a recipient with this key, only the newest is sent: a waiting message is suppressed when a newer one waits or was sent. A request may name another key",
     example: null,
   }),
   spreadMinutes: z
@@ -51,35 +59,35 @@ const parts = {
     .max(1_440, minutes)
     .nullable()
     .meta({
-      description: "Members of a batch are about times no further apart; null: however far",
+      description:
+        "The most minutes between the times that the members of a batch are about; null for no bound",
       example: 5,
     }),
   summaryTitle: text(200).nullable().meta({
     description:
-      "What a message of several is called, `{count}` in the place of their number; null: a title made from the type's name",
+      "The title of a summary. `{count}` stands for the number of its members; null for a title made from the type's name",
     example: "{count} task deadlines approaching",
   }),
   viewAllUrl: webUrl.max(1_000, "must have at most 1000 characters").nullable().meta({
     description:
-      "Where all of several can be seen at once, `{entityIds}` in the place of the ids of what they are about, with commas between them; null: nowhere",
+      "The address of a page that shows all members of a summary. `{entityIds}` stands for the ids of the entities that they are about, separated by commas; null for no link",
     example: "https://tasks.example.org/tasks?ids={entityIds}",
     format: "uri-template",
   }),
   summaryTemplate: resourceKey.nullable().meta({
-    description:
-      "Key of the template that a batch goes out with; null: one that comes with Tidings",
+    description: "Key of the template for batches; null for the one that comes with Tidings",
     example: null,
   }),
   email: emailIdentity.meta({
-    description: "Whom its mails are from, where neither the campaign nor the template says",
+    description: "The sender of emails of this type, unless the campaign or the template names one",
     example: { fromName: "Example tasks", replyTo: "tasks@example.org" },
   }),
   limits: recipientLimits.partial().meta({
-    description: "Messages of this type to one recipient, within any minute, hour and day",
+    description: "The most messages of this type to one recipient within any minute, hour and day",
     example: { perDay: 20 },
   }),
   preferences: typePreferences.meta({
-    description: "What holds for this type where a recipient says nothing",
+    description: "The preferences that apply to this type where a recipient has set none",
     example: { batching: { windowMinutes: 60 } },
   }),
 };
@@ -87,7 +95,7 @@ const parts = {
 /** A type's definition with all its parts. */
 export const wholeTypeDefinition = z.strictObject(parts);
 
-/** What a notification type says of its messages; what is left out takes the value shown here. */
+/** A type's definition as a caller gives it: the parts left out take these defaults. */
 export const typeDefinition = z.strictObject({
   ...parts,
   priority: parts.priority.default("normal"),
@@ -106,17 +114,17 @@ export const typeDefinition = z.strictObject({
   preferences: parts.preferences.default({}),
 });
 
-/** What a type is to be changed by: a merge patch, whose null lets a part take its default again. */
+/** A change of a type: a merge patch. A null resets a part to its default. */
 export const typePatch = mergePatchOf(wholeTypeDefinition);
 
 export type TypeDefinition = z.output<typeof typeDefinition>;
 
-/** A type as decisions see it: one version of it. */
+/** One version of a type, as decisions use it. */
 export interface NotificationType extends TypeDefinition {
   /** The UUID. */
   id: string;
   key: string;
-  /** What logs of grants name it by; never 0. */
+  /** The number of the type in logs of grants; never 0. */
   number: number;
   version: number;
 }

@@ -1,30 +1,30 @@
 import { describe, expect, it } from "vitest";
 import { mergePatch } from "../merge-patch.ts";
-import { policy, policyChanges, policyFrom, defaultPolicy } from "./policy.ts";
+import { policy, findPolicyChanges, buildPolicy, defaultPolicy } from "./policy.ts";
 
-/** A policy that differs from the presets by this. */
-const changedBy = (changes: object) => mergePatch(defaultPolicy, changes);
+/** The default policy with `changes` applied. */
+const applyChanges = (changes: object) => mergePatch(defaultPolicy, changes);
 
 describe("a policy", () => {
-  it("is what differs from the presets, and the presets", () => {
+  it("is stored as what differs from the presets", () => {
     expect(policy.parse(defaultPolicy)).toEqual(defaultPolicy);
-    expect(policyChanges(defaultPolicy)).toEqual({});
+    expect(findPolicyChanges(defaultPolicy)).toEqual({});
     const changes = {
       preferences: { batching: { maximumSize: 7 }, quietHours: [{ start: "22:00", end: "07:00" }] },
       limits: { perMinute: 3 },
       snoozeMaximumDays: 7,
     };
-    const changed = policyFrom(changes);
+    const changed = buildPolicy(changes);
     expect(changed.preferences.batching).toEqual({
       ...defaultPolicy.preferences.batching,
       maximumSize: 7,
     });
-    expect(policyChanges(changed)).toEqual(changes);
+    expect(findPolicyChanges(changed)).toEqual(changes);
   });
 
-  it("has no limits of an order: the least that binds holds", () => {
+  it("accepts limits in any order: the strictest one applies", () => {
     const limits = { perMinute: 500, perHour: 100, perDay: 1 };
-    expect(policyFrom({ limits }).limits).toEqual(limits);
+    expect(buildPolicy({ limits }).limits).toEqual(limits);
   });
 
   it.each([
@@ -58,12 +58,16 @@ describe("a policy", () => {
       { warning: 0.95, critical: 0.5 },
       ["health.memory.critical", "must not be less than warning"],
     ],
-  ] as const)("has thresholds of %s in their order", (name, thresholds, [path, message]) => {
-    const faults = policy.safeParse(changedBy({ health: { [name]: thresholds } })).error?.issues;
-    expect(faults?.map((issue) => [issue.path.join("."), issue.message])).toEqual([
-      [path, message],
-    ]);
-  });
+  ] as const)(
+    "requires the thresholds of %s in their order",
+    (name, thresholds, [path, message]) => {
+      const faults = policy.safeParse(applyChanges({ health: { [name]: thresholds } })).error
+        ?.issues;
+      expect(faults?.map((issue) => [issue.path.join("."), issue.message])).toEqual([
+        [path, message],
+      ]);
+    },
+  );
 
   const ranges: [string, number, number][] = [
     ["preferences.batching.maximumSize", 2, 20],
@@ -90,18 +94,22 @@ describe("a policy", () => {
     ["snoozeMaximumDays", 1, 365],
   ];
 
-  it.each(ranges)("has %s from %d to %d, and says so", (path, min, max) => {
-    const at = (value: number) =>
-      path.split(".").reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as object;
-    const faults = (value: number) => policy.safeParse(changedBy(at(value))).error?.issues ?? [];
-    expect(faults(min).filter((issue) => issue.path.join(".") === path)).toEqual([]);
-    for (const value of [min - 0.001, max + 1, -1]) {
-      const [fault] = faults(value);
-      expect([value, fault?.path.join("."), fault?.message]).toEqual([
-        value,
-        path,
-        expect.stringContaining(`from ${min} to ${max}`),
-      ]);
-    }
-  });
+  it.each(ranges)(
+    "accepts %s from %d to %d, and refuses other values with that range",
+    (path, min, max) => {
+      const at = (value: number) =>
+        path.split(".").reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as object;
+      const faults = (value: number) =>
+        policy.safeParse(applyChanges(at(value))).error?.issues ?? [];
+      expect(faults(min).filter((issue) => issue.path.join(".") === path)).toEqual([]);
+      for (const value of [min - 0.001, max + 1, -1]) {
+        const [fault] = faults(value);
+        expect([value, fault?.path.join("."), fault?.message]).toEqual([
+          value,
+          path,
+          expect.stringContaining(`from ${min} to ${max}`),
+        ]);
+      }
+    },
+  );
 });

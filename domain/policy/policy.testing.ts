@@ -1,4 +1,4 @@
-// What the tests of policy generate: wishes, types and policies, mostly near what matters, within their schemas.
+// Generators for the tests of the policy: preferences, types and policies within their schemas, mostly near their boundaries.
 
 import fc from "fast-check";
 import { type NotificationType, typeDefinition } from "./notification-type.ts";
@@ -22,7 +22,7 @@ const spans = fc
 const optional = <Shape extends Record<string, fc.Arbitrary<unknown>>>(shape: Shape) =>
   fc.record(shape, { requiredKeys: [] });
 
-/** What a recipient may have said, without switching anything off. */
+/** Preferences of a recipient that switch nothing off. */
 export const somePreferences: fc.Arbitrary<Preferences> = optional({
   batching: optional({
     enabled: fc.boolean(),
@@ -43,7 +43,7 @@ export const somePreferences: fc.Arbitrary<Preferences> = optional({
   intelligentTiming: fc.boolean(),
 }).map((statedPreferences) => preferences.parse(statedPreferences));
 
-/** Types that differ in everything that decides; at most one is mandatory. */
+/** One to three types that differ in the parts that decisions use. */
 export const someTypes: fc.Arbitrary<NotificationType[]> = fc
   .array(
     optional({
@@ -60,12 +60,10 @@ export const someTypes: fc.Arbitrary<NotificationType[]> = fc
     }),
     { minLength: 1, maxLength: 3 },
   )
-  .map((definitions) =>
-    definitions.map((definition, index) => typeNumbered(index + 1, definition)),
-  );
+  .map((definitions) => definitions.map((definition, index) => createType(index + 1, definition)));
 
-/** A type whose every other value is preset. */
-export function typeNumbered(number: number, definition: object): NotificationType {
+/** Creates a type that takes the default for every part left out of `definition`. */
+export function createType(number: number, definition: object): NotificationType {
   const key = `type-${number}`;
   return {
     ...typeDefinition.parse({ name: key, ...definition }),

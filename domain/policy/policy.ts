@@ -17,65 +17,83 @@ const whole = (min: number, max: number, example: number, description?: string) 
 const share = (example: number) =>
   z.number().min(0, between(0, 1)).max(1, between(0, 1)).meta({ example });
 
-/** For `refine`: of two thresholds the second is the higher one. */
+/** Arguments for `refine`: the second of two thresholds is not lower than the first. */
 const rising = <First extends string, Second extends string>(first: First, second: Second) =>
   [
     (given: Record<First | Second, number>) => given[first] <= given[second],
     { path: [second] as PropertyKey[], error: `must not be less than ${first}` },
   ] as const;
 
-/** The second is the lower one. */
+/** Arguments for `refine`: the second of two thresholds is not higher than the first. */
 const falling = <First extends string, Second extends string>(first: First, second: Second) =>
   [
     (given: Record<First | Second, number>) => given[first] >= given[second],
     { path: [second] as PropertyKey[], error: `must not be more than ${first}` },
   ] as const;
 
-/** What the organisation says where neither a type nor a recipient does, and what no one else may say. */
+/** The organisation's rules: preferences that types and recipients may override, and values that only the organisation sets. */
 export const policy = z.strictObject({
   preferences: preferenceDefaults.meta({
-    description: "What holds where neither a notification type nor a recipient says otherwise",
+    description:
+      "The preferences that apply where neither a notification type nor a recipient sets others",
   }),
   limits: recipientLimits.meta({
     description:
-      "Messages to one recipient within any minute, hour and day, whatever they wish; critical ones pass",
+      "The most messages to one recipient within any minute, hour and day, whatever the recipient prefers. Critical messages pass",
     example: { perMinute: 10, perHour: 100, perDay: 500 },
   }),
-  deduplicationSeconds: whole(0, 86_400, 300, "The same is not told to a recipient twice within"),
+  deduplicationSeconds: whole(
+    0,
+    86_400,
+    300,
+    "Seconds within which the same message is not sent to a recipient twice",
+  ),
   release: z
     .strictObject({
-      recipientSeconds: whole(0, 3_600, 60, "Between two messages to one recipient"),
+      recipientSeconds: whole(0, 3_600, 60, "Seconds between two messages to one recipient"),
       channelPerSecond: z
         .number()
         .min(0.01, between(0.01, 100_000))
         .max(100_000, between(0.01, 100_000))
-        .meta({ description: "By each channel, whatever its providers", example: 500 }),
+        .meta({
+          description: "Messages a second on each channel, over all its providers",
+          example: 500,
+        }),
     })
-    .meta({ description: "What was held back goes out no faster than this" }),
+    .meta({ description: "How fast messages that were held back are released" }),
   batching: z.strictObject({
-    itemsShown: whole(1, 50, 5, "Members that a summary shows; the rest is a number"),
+    itemsShown: whole(1, 50, 5, "Members that a summary shows. It gives the number of the others"),
     underLoad: z
       .strictObject({
-        backlog: whole(1, 10_000_000, 500, "From so many deliveries on that are due and not sent"),
+        backlog: whole(
+          1,
+          10_000_000,
+          500,
+          "Batches grow from this number of deliveries that are due and not sent",
+        ),
         delaySeconds: whole(
           1,
           86_400,
           30,
-          "Or from when the oldest of them has been due for so long",
+          "Batches also grow when the oldest of these deliveries has been due for this many seconds",
         ),
-        maximumSize: whole(2, 20, 20),
-        windowMinutes: whole(5, 120, 60),
+        maximumSize: whole(2, 20, 20, "The most members of a batch that has grown"),
+        windowMinutes: whole(5, 120, 60, "The longest window of a batch that has grown"),
       })
       .meta({
         description:
-          "When batches become larger and longer, and up to what. What a recipient said is never exceeded.",
+          "When batches become larger and longer, and how far. A recipient's own preference is never exceeded.",
       }),
   }),
   digest: z.strictObject({
-    itemsShownPerType: whole(1, 50, 10, "Members shown of each type; the rest is a number"),
+    itemsShownPerType: whole(
+      1,
+      50,
+      10,
+      "Members shown of each type. The digest gives the number of the others",
+    ),
     template: resourceKey.nullable().meta({
-      description:
-        "Key of the template that a digest goes out with; null: the one that comes with Tidings",
+      description: "Key of the template for digests; null for the one that comes with Tidings",
       example: "our-digest",
     }),
   }),
@@ -84,13 +102,13 @@ export const policy = z.strictObject({
       1,
       1_440,
       240,
-      "A message waits for its recipient's best hour no longer than this",
+      "The longest time for which a message waits for its recipient's best hour",
     ),
     minimumLooks: whole(
       1,
       1_000,
       10,
-      "Looks that have to be known before an hour counts as the best",
+      "How often a recipient has to have read messages before a best hour is derived",
     ),
   }),
   breaker: z
@@ -99,37 +117,47 @@ export const policy = z.strictObject({
         1,
         1_000,
         5,
-        "Consecutive failures that open it, where their share is reached",
+        "Consecutive failures that open the breaker, if the share of failures is reached too",
       ),
-      withinSeconds: whole(1, 86_400, 300, "Within what time they have to be"),
+      withinSeconds: whole(
+        1,
+        86_400,
+        300,
+        "The seconds within which these failures have to happen",
+      ),
       failureShare: share(0.5).meta({
         description:
-          "The share of a worker's latest calls that have to fail for it to open, unless four times as many fail in a row; with 0, consecutive failures open it whatever their share",
+          "The share of a worker's latest calls that have to fail for the breaker to open, unless four times as many fail in a row. With 0, consecutive failures open it whatever their share",
       }),
       windowCalls: whole(
         1,
         10_000,
         100,
-        "The calls, within that time, of which the share is taken",
+        "The number of latest calls, within that time, from which the share is computed",
       ),
-      openSeconds: whole(1, 86_400, 60, "How long it stays open before it is tried"),
+      openSeconds: whole(
+        1,
+        86_400,
+        60,
+        "How long the breaker stays open before trial calls are made",
+      ),
       trials: whole(
         1,
         100,
         3,
-        "Calls that are made before it closes: fewer than the share of them may fail",
+        "Trial calls that are made before the breaker closes. Fewer than the share of them may fail",
       ),
       campaignRefusals: whole(
         2,
         10_000,
         20,
-        "Messages of a campaign that are refused for good in a row, for no fault of their recipients, before it is paused",
+        "Consecutive messages of a campaign that are refused permanently, for reasons other than their recipients, before the campaign is paused",
       ),
     })
-    .meta({ description: "When a provider is left alone, and when it is tried again" }),
+    .meta({ description: "When a provider is no longer used, and when it is tried again" }),
   health: z
     .strictObject({
-      windowMinutes: whole(1, 1_440, 15, "The window that rates are taken over"),
+      windowMinutes: whole(1, 1_440, 15, "The window over which rates are computed"),
       deliveryRate: z
         .strictObject({ good: share(0.95), poor: share(0.85) })
         .refine(...falling("good", "poor")),
@@ -149,16 +177,16 @@ export const policy = z.strictObject({
         .strictObject({ warning: share(0.8), critical: share(0.95) })
         .refine(...rising("warning", "critical")),
     })
-    .meta({ description: "From when on a figure is good, and from when on it is poor" }),
-  snoozeMaximumDays: whole(1, 365, 30, "No message is snoozed for longer"),
+    .meta({ description: "The thresholds at which a figure is good, and at which it is poor" }),
+  snoozeMaximumDays: whole(1, 365, 30, "The longest time for which a message can be snoozed"),
 });
 
-/** What of it is to be changed: a merge patch, whose null lets a part take its preset again. */
+/** A change of the policy: a merge patch. A null resets a part to its preset. */
 export const policyPatch = mergePatchOf(policy);
 
 export type Policy = z.output<typeof policy>;
 
-/** What holds where nobody has said anything else: version 0. */
+/** The policy before anybody changes it: version 0. */
 export const defaultPolicy: Policy = {
   preferences: {
     channels: Object.fromEntries(
@@ -204,12 +232,15 @@ export const defaultPolicy: Policy = {
   snoozeMaximumDays: 30,
 };
 
-/** A policy, from what of it differs from the presets (a merge patch): a value that is new here has its preset. */
-export function policyFrom(changes: unknown): Policy {
+/**
+ * Builds a policy from a merge patch of the presets. A value that was added after the patch was stored has its preset.
+ * @throws {z.ZodError} if the result is not a policy
+ */
+export function buildPolicy(changes: unknown): Policy {
   return policy.parse(mergePatch(defaultPolicy, changes));
 }
 
-/** What of a policy differs from the presets: the merge patch that makes it of them. */
-export function policyChanges(changed: Policy): Record<string, unknown> {
+/** Finds how a policy differs from the presets: the merge patch that `buildPolicy` takes. */
+export function findPolicyChanges(changed: Policy): Record<string, unknown> {
   return patchBetween(defaultPolicy, changed);
 }

@@ -7,7 +7,7 @@ import {
   digestModes,
   effectivePreferences,
   type Layers,
-  originOf,
+  findOrigin,
   type PreferencePath,
   preferenceDefaults,
   preferenceLayers,
@@ -15,9 +15,9 @@ import {
   preferenceRanges,
   type Preferences,
   preferences,
-  tracedPreferences,
+  tracePreferences,
   typePreferences,
-  valueAt,
+  readPath,
 } from "./preferences.ts";
 import { weekdays } from "../time/local-time.ts";
 import { priorities } from "../priority.ts";
@@ -31,7 +31,7 @@ const inRange = (path: keyof typeof preferenceRanges) => {
   return fc.integer({ min, max });
 };
 
-/** Values that may stand at each path. */
+/** Valid values for each path. */
 const valuesAt = {
   ...(Object.fromEntries(
     channels.map((channel) => [`channels.${channel}`, fc.boolean()]),
@@ -73,85 +73,85 @@ const partly = fc.record(valuesAt, { requiredKeys: [] }) as fc.Arbitrary<Flat>;
 const whole = fc.record(valuesAt) as fc.Arbitrary<Flat>;
 const types = fc.dictionary(fc.stringMatching(/^[a-z]{1,5}$/), fc.boolean(), { maxKeys: 3 });
 
-interface Said {
+interface FlatLayers {
   organisation: Flat;
   type: Flat | null;
   recipient: Flat | null;
 }
 
-const said = fc.record({
+const flatLayers = fc.record({
   organisation: whole,
   type: fc.option(partly),
   recipient: fc.option(partly),
 });
 
-const layersOf = ({ organisation, type, recipient }: Said): Layers => ({
+const layersOf = ({ organisation, type, recipient }: FlatLayers): Layers => ({
   organisation: preferenceDefaults.parse(nested(organisation)),
   type: type && typePreferences.parse(nested(type)),
   recipient: recipient && preferences.parse(nested(recipient)),
 });
 
-/** The strongest layer that says something, and what. */
-function strongest(layers: Said, path: PreferencePath) {
+/** The strongest layer that has a value at `path`, and that value. */
+function findStrongest(layers: FlatLayers, path: PreferencePath) {
   const from = preferenceLayers.findLast((layer) => layers[layer] && path in layers[layer])!;
   return { value: layers[from]![path], from };
 }
 
-describe("what holds for a recipient and a type", () => {
-  it("is at each path what the strongest layer says there, and that layer is where it comes from", () => {
+describe("the preferences that apply to a recipient and a type", () => {
+  it("have at each path the value of the strongest layer, which is also its origin", () => {
     fc.assert(
-      fc.property(said, (flat) => {
+      fc.property(flatLayers, (flat) => {
         const layers = layersOf(flat);
         const effective = effectivePreferences(layers);
-        const traced = tracedPreferences(layers);
+        const traced = tracePreferences(layers);
         for (const path of preferencePaths) {
-          const expected = strongest(flat, path);
-          expect(valueAt(path, effective)).toEqual(expected.value);
-          expect(originOf(path, layers)).toBe(expected.from);
+          const expected = findStrongest(flat, path);
+          expect(readPath(path, effective)).toEqual(expected.value);
+          expect(findOrigin(path, layers)).toBe(expected.from);
           expect(traced[path]).toEqual(expected);
         }
       }),
     );
   });
 
-  it("has every value, and is as the organisation might have said it", () => {
+  it("have every value, and are valid as the organisation's preferences", () => {
     fc.assert(
-      fc.property(said, (flat) => {
+      fc.property(flatLayers, (flat) => {
         const { types: on, ...rest } = effectivePreferences(layersOf(flat));
         expect(on).toEqual({});
         expect(preferenceDefaults.parse(rest)).toEqual(rest);
-        for (const path of preferencePaths) expect(valueAt(path, rest)).toBeDefined();
+        for (const path of preferencePaths) expect(readPath(path, rest)).toBeDefined();
       }),
     );
   });
 
-  it("changes at one path only, if a recipient changes their mind there, and back", () => {
+  it("change at one path only when a recipient changes that path, and change back", () => {
     const change = fc
       .constantFrom(...preferencePaths)
       .chain((path) => valuesAt[path].map((value) => ({ path, value: value as unknown })));
     fc.assert(
-      fc.property(said, change, (flat, { path, value }) => {
+      fc.property(flatLayers, change, (flat, { path, value }) => {
         const before = layersOf(flat);
         const patched = (patch: unknown): Layers => ({
           ...before,
           recipient: withoutEmpty(mergePatch(before.recipient ?? {}, patch) as Preferences),
         });
-        const changed = tracedPreferences(patched(nested({ [path]: value })));
-        const cleared = tracedPreferences(patched(nested({ [path]: null })));
-        const old = tracedPreferences(before);
+        const changed = tracePreferences(patched(nested({ [path]: value })));
+        const cleared = tracePreferences(patched(nested({ [path]: null })));
+        const old = tracePreferences(before);
         for (const other of preferencePaths.filter((one) => one !== path)) {
           expect(changed[other]).toEqual(old[other]);
           expect(cleared[other]).toEqual(old[other]);
         }
         expect(changed[path]).toEqual({ value, from: "recipient" });
-        expect(cleared[path]).toEqual(strongest({ ...flat, recipient: null }, path));
+        expect(cleared[path]).toEqual(findStrongest({ ...flat, recipient: null }, path));
       }),
     );
   });
 
-  it("leaves what each layer said as it was", () => {
+  it("leave the layers unchanged", () => {
     fc.assert(
-      fc.property(said, (flat) => {
+      fc.property(flatLayers, (flat) => {
         const layers = layersOf(flat);
         const before = structuredClone(layers);
         effectivePreferences(layers);
@@ -160,9 +160,9 @@ describe("what holds for a recipient and a type", () => {
     );
   });
 
-  it("switches types as the recipient alone says", () => {
+  it("switch types as the recipient alone chooses", () => {
     fc.assert(
-      fc.property(said, types, (flat, on) => {
+      fc.property(flatLayers, types, (flat, on) => {
         const layers = layersOf(flat);
         const recipient = { ...layers.recipient, types: on };
         expect(effectivePreferences({ ...layers, recipient }).types).toEqual(on);
@@ -172,7 +172,7 @@ describe("what holds for a recipient and a type", () => {
 });
 
 describe("preferencePaths", () => {
-  it("are all the values there are", () => {
+  it("cover every value", () => {
     const leaves = (value: unknown, path: string[] = []): string[] =>
       typeof value === "object" && value !== null && !Array.isArray(value)
         ? Object.entries(value).flatMap(([key, part]) => leaves(part, [...path, key]))
@@ -182,7 +182,7 @@ describe("preferencePaths", () => {
 });
 
 describe("a value out of its range", () => {
-  it.each(Object.entries(preferenceRanges))("is refused, naming the range: %s", (path, range) => {
+  it.each(Object.entries(preferenceRanges))("is refused with its range: %s", (path, range) => {
     const { minimum, maximum, of } = range;
     const parse = (value: number) => preferences.safeParse(nested({ [path]: value }));
     expect(parse(minimum).success && parse(maximum).success).toBe(true);

@@ -9,7 +9,7 @@ export const digestModes = ["immediate", "hourly", "daily", "weekly"] as const;
 
 export type Weekday = (typeof weekdays)[number];
 
-/** The values that may be from one number to another, and of what. */
+/** The numeric preferences: their least and greatest values, and their units. */
 export const preferenceRanges = {
   "batching.maximumSize": { minimum: 2, maximum: 20, of: "messages" },
   "batching.windowMinutes": { minimum: 5, maximum: 120, of: "minutes" },
@@ -32,7 +32,7 @@ const clockTime = z
   .regex(/^([01]\d|2[0-3]):[0-5]\d$/, "must be a time of day from 00:00 to 23:59")
   .meta({ example: "22:00" });
 
-/** The end of a span: the end of the day has a name of its own. */
+/** The end of a span. The end of the day is 24:00. */
 const endTime = z
   .string()
   .regex(/^(([01]\d|2[0-3]):[0-5]\d|24:00)$/, "must be a time of day from 00:00 to 24:00")
@@ -47,9 +47,9 @@ const span = { start: clockTime, end: endTime };
 const notEmpty = ({ start, end }: { start: string; end: string }) => start !== end;
 const notEmptyMessage = "must not end when it starts: a whole day is 00:00 to 24:00";
 
-/** Every day from `start` to `end`, by the recipient's clock; over midnight where it ends before it starts. */
+/** Every day from `start` to `end`, in the recipient's local time. A span that ends before it starts crosses midnight. */
 const quietSpan = z.strictObject(span).refine(notEmpty, notEmptyMessage);
-/** From `start` on the weekday named; to the next day where it ends before it starts. */
+/** From `start` on the given weekday. A span that ends before it starts ends on the next day. */
 const weekdaySpan = z
   .strictObject({ weekday: z.enum(weekdays), ...span })
   .refine(notEmpty, notEmptyMessage);
@@ -69,63 +69,66 @@ const distinct = <Item>(items: readonly Item[]) => new Set(items).size === items
 const batching = z.strictObject({
   enabled: z.boolean(),
   maximumSize: within("batching.maximumSize").meta({
-    description: "A batch goes out when it has so many messages",
+    description: "The number of messages at which a batch is sent",
     example: 5,
   }),
   windowMinutes: within("batching.windowMinutes").meta({
-    description: "Or when its first has waited for so long",
+    description: "A batch is also sent when its first message has waited for this many minutes",
     example: 30,
   }),
 });
 
 const digest = z.strictObject({
   mode: z.enum(digestModes).meta({
-    description: "How often what may wait comes together in one message; `immediate`: it does not",
+    description:
+      "How often messages of digestable types are sent together in one message. With `immediate` they are sent at once",
   }),
   time: quarterHour.meta({
-    description: "Of a daily or weekly digest, by the recipient's clock",
+    description: "The time of a daily or weekly digest, in the recipient's local time",
     example: "08:00",
   }),
-  weekday: z.enum(weekdays).meta({ description: "Of a weekly digest" }),
+  weekday: z.enum(weekdays).meta({ description: "The day of a weekly digest" }),
 });
 
 export type DigestPreferences = z.output<typeof digest>;
 
 const common = {
-  channels: byChannel.meta({ description: "Channels that are on or off" }),
+  channels: byChannel.meta({ description: "Which channels are switched on" }),
   channelOrder: z
     .array(z.enum(channels))
     .max(channels.length, `must name at most ${channels.length} channels`)
     .refine(distinct, "must name each channel at most once")
     .meta({
-      description: "Channels, the preferred first; those left out come last",
+      description: "Channels in the order of preference. Those left out come last",
       example: ["push", "email"],
     }),
   batching,
   maxPerHour: within("maxPerHour").meta({
-    description: "Messages within any hour",
+    description: "The most messages within any hour",
     example: 10,
   }),
   digest,
   minimumPriority: z
     .enum(priorities)
-    .meta({ description: "What is less urgent is not sent", example: "low" }),
-  quietHours: z
-    .array(quietSpan)
-    .max(4, "must have at most 4 spans")
-    .meta({ description: "Every day, by the recipient's clock" }),
-  doNotDisturb: z
-    .array(weekdaySpan)
-    .max(50, "must have at most 50 spans")
-    .meta({ description: "On days of the week, by the recipient's clock" }),
+    .meta({ description: "Messages of a lower priority are not sent", example: "low" }),
+  quietHours: z.array(quietSpan).max(4, "must have at most 4 spans").meta({
+    description: "Spans of every day in which messages are held, in the recipient's local time",
+  }),
+  doNotDisturb: z.array(weekdaySpan).max(50, "must have at most 50 spans").meta({
+    description:
+      "Spans of single weekdays in which messages are held, in the recipient's local time",
+  }),
   intelligentTiming: z.boolean().meta({
-    description: "What is not urgent may wait for the hour at which this person mostly looks",
+    description:
+      "Whether normal and low messages may wait for the hour at which the recipient usually reads messages",
     example: false,
   }),
-  learning: z.boolean().meta({ description: "It may be learnt from when this person looks" }),
+  learning: z.boolean().meta({
+    description: "Whether that hour may be learnt from the links that the recipient opens",
+  }),
 };
 
-/** Every wish with a value: what the organisation presets. */
+/** Every preference with a value: the organisation's presets. */
 export const preferenceDefaults = z.strictObject(common);
 
 const partly = z.strictObject({
@@ -135,33 +138,34 @@ const partly = z.strictObject({
   digest: digest.partial(),
 });
 
-/** What a notification type says instead of the organisation; what it leaves out stays. */
+/** The preferences of a notification type. They override the organisation's; those left out stay as they are. */
 export const typePreferences = partly.partial();
 type TypePreferences = z.output<typeof typePreferences>;
 
-/** What a recipient says instead of the type or the organisation; what they leave out stays. */
+/** The preferences of a recipient. They override the type's and the organisation's; those left out stay as they are. */
 export const preferences = partly
   .extend({
     types: z
       .record(resourceKey, z.boolean())
       .refine((types) => Object.keys(types).length <= 500, "must name at most 500 types")
       .meta({
-        description: "Notification types that are on or off, by key; one that is left out is on",
+        description:
+          "Which notification types are switched on, by key. A type that is left out is on",
         example: { "report.weekly": false },
       }),
   })
   .partial();
 export type Preferences = z.output<typeof preferences>;
 
-/** What of them is to be changed: a merge patch, whose null takes back what they said. */
+/** A change of a recipient's preferences: a merge patch. A null removes a preference. */
 export const preferencesPatch = mergePatchOf(preferences);
 
-/** What holds for one recipient and one type. */
+/** The preferences that apply to one recipient and one type. */
 export interface EffectivePreferences extends z.output<typeof preferenceDefaults> {
   types: Readonly<Record<string, boolean>>;
 }
 
-/** Where a value comes from, the strongest last. */
+/** The layers that a value may come from. Each overrides those before it. */
 export const preferenceLayers = ["organisation", "type", "recipient"] as const;
 export type PreferenceLayer = (typeof preferenceLayers)[number];
 
@@ -171,36 +175,36 @@ export interface Layers {
   recipient: Preferences | null;
 }
 
-/** The organisation's, overridden by the type's, overridden by the recipient's, value by value. */
+/** Merges the layers value by value: the recipient's preferences override the type's, which override the organisation's. */
 export function effectivePreferences({
   organisation,
   type,
   recipient,
 }: Layers): EffectivePreferences {
-  const merged = type === null ? organisation : over(organisation, type);
+  const merged = type === null ? organisation : override(organisation, type);
   if (recipient === null) return { ...merged, types: noTypes };
-  return { ...over(merged, recipient), types: recipient.types ?? noTypes };
+  return { ...override(merged, recipient), types: recipient.types ?? noTypes };
 }
 
 const noTypes = {};
 
-function over(
+function override(
   base: z.output<typeof preferenceDefaults>,
   by: Omit<Preferences, "types">,
 ): z.output<typeof preferenceDefaults> {
-  const merged = laid(base, by);
-  if (by.channels) merged.channels = laid(base.channels, by.channels);
-  if (by.batching) merged.batching = laid(base.batching, by.batching);
-  if (by.digest) merged.digest = laid(base.digest, by.digest);
+  const merged = overlay(base, by);
+  if (by.channels) merged.channels = overlay(base.channels, by.channels);
+  if (by.batching) merged.batching = overlay(base.batching, by.batching);
+  if (by.digest) merged.digest = overlay(base.digest, by.digest);
   return merged;
 }
 
-/** A document has a key only where it has a value. */
-const laid = <Value extends object>(base: Value, by: object): Value => ({ ...base, ...by });
+/** Documents have no key with the value undefined, so every key in `by` overrides. */
+const overlay = <Value extends object>(base: Value, by: object): Value => ({ ...base, ...by });
 
 export const channelPaths = channels.map((channel) => `channels.${channel}` as const);
 
-/** The values that are merged one by one, as paths: what a reader is told the origin of. */
+/** The paths of the values that are merged one by one. Each has an origin. */
 export const preferencePaths = [
   ...channelPaths,
   "channelOrder",
@@ -219,26 +223,26 @@ export const preferencePaths = [
 ] as const;
 export type PreferencePath = (typeof preferencePaths)[number];
 
-/** Which layer the value at `path` comes from. */
-export function originOf(path: PreferencePath, { type, recipient }: Layers): PreferenceLayer {
-  if (valueAt(path, recipient) !== undefined) return "recipient";
-  return valueAt(path, type) === undefined ? "organisation" : "type";
+/** Finds the layer that the value at `path` comes from. */
+export function findOrigin(path: PreferencePath, { type, recipient }: Layers): PreferenceLayer {
+  if (readPath(path, recipient) !== undefined) return "recipient";
+  return readPath(path, type) === undefined ? "organisation" : "type";
 }
 
-/** Each value that holds, and which layer it comes from. */
-export function tracedPreferences(
+/** Each value that applies, with the layer that it comes from. */
+export function tracePreferences(
   layers: Layers,
 ): Record<PreferencePath, { value: unknown; from: PreferenceLayer }> {
   const effective = effectivePreferences(layers);
   const traced = preferencePaths.map((path) => [
     path,
-    { value: valueAt(path, effective), from: originOf(path, layers) },
+    { value: readPath(path, effective), from: findOrigin(path, layers) },
   ]);
-  return Object.fromEntries(traced) as ReturnType<typeof tracedPreferences>;
+  return Object.fromEntries(traced) as ReturnType<typeof tracePreferences>;
 }
 
-/** The value at `path`, undefined where there is none. */
-export function valueAt(path: PreferencePath, document: object | null): unknown {
+/** Reads the value at `path`; undefined if there is none. */
+export function readPath(path: PreferencePath, document: object | null): unknown {
   let value: unknown = document;
   for (const key of path.split("."))
     value = (value as Record<string, unknown> | null | undefined)?.[key];

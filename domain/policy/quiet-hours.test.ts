@@ -21,7 +21,7 @@ interface QuietTimes {
 const dayBefore = (weekday: string) =>
   weekdays[(weekdays.findIndex((name) => name === weekday) + 6) % 7];
 
-/** As the words of the preferences say it, of what the clock shows. */
+/** Whether a time on the wall clock lies in a span, by the definition of the preferences. */
 const inQuietHours = ({ quietHours }: QuietTimes, { time }: WallTime) =>
   quietHours.some(({ start, end }) =>
     start < end ? time >= start && time < end : time >= start || time < end,
@@ -34,8 +34,8 @@ const inDoNotDisturb = ({ doNotDisturb }: QuietTimes, { time, weekday }: WallTim
     return overnight && span.weekday === dayBefore(weekday) && time < span.end;
   });
 
-/** Minute by minute, until the clock shows a time outside. */
-function expectedOf(times: QuietTimes, zone: string, now: number) {
+/** The expected result of `quietUntil`, found minute by minute on a wall clock. */
+function findExpected(times: QuietTimes, zone: string, now: number) {
   const clock = wallClock(zone);
   const quiet = inQuietHours(times, clock(now));
   if (!quiet && !inDoNotDisturb(times, clock(now))) return null;
@@ -53,7 +53,7 @@ function expectedOf(times: QuietTimes, zone: string, now: number) {
 
 const changes = allClockChanges();
 
-/** Mostly hours and quarters, so that spans meet, and any minute. */
+/** Minutes of the day: mostly full hours and quarters, so that spans often meet. */
 const minutes = fc.oneof(
   fc.integer({ min: 0, max: 23 }).map((hour) => hour * 60),
   fc.integer({ min: 0, max: 95 }).map((quarter) => quarter * 15),
@@ -70,8 +70,8 @@ const quietTimes: fc.Arbitrary<QuietTimes> = fc.record({
     { maxLength: 12 },
   ),
 });
-/** Within two days of a change of clocks in any zone, to the millisecond. */
-const momentsAboutChanges = fc
+/** Instants within two days of a change of clocks in any zone. */
+const momentsAroundChanges = fc
   .tuple(
     fc.constantFrom(...changes),
     fc.oneof(
@@ -86,7 +86,7 @@ const anyMoments = fc.record({
 });
 
 describe("quietUntil", () => {
-  it("holds in every minute that is quiet until the first that is not, about every change of clocks in every zone", () => {
+  it("finds the first minute that is not quiet, around every change of clocks in every zone", () => {
     const faults: string[] = [];
     for (const [index, { zone, at }] of changes.entries()) {
       const clock = wallClock(zone);
@@ -94,7 +94,7 @@ describe("quietUntil", () => {
         clock(at + (minute - 120) * minuteMs),
       );
       const nearby = (minute: number) => shownNearby[minute + 120] as WallTime;
-      // Around the change, up to it, from it on, or from one weekday to another: each year of a zone takes another of these.
+      // Spans around the change, up to it, from it on, and over midnight. Each change of a zone is tested with another one.
       const spans: Partial<QuietTimes>[] = [
         { quietHours: [{ start: nearby(-45).time, end: nearby(20).time }] },
         { quietHours: [{ start: nearby(-61).time, end: nearby(-1).time }] },
@@ -126,14 +126,14 @@ describe("quietUntil", () => {
   }, 60_000);
 
   it.each([
-    ["about changes of clocks", momentsAboutChanges],
+    ["about changes of clocks", momentsAroundChanges],
     ["at any time", anyMoments],
   ])(
     "agrees with a clock that is watched minute by minute, %s",
     (_, moments) => {
       fc.assert(
         fc.property(quietTimes, moments, (times, { zone, now }) => {
-          expect(quietUntil(times, zone, now)).toEqual(expectedOf(times, zone, now));
+          expect(quietUntil(times, zone, now)).toEqual(findExpected(times, zone, now));
         }),
         { numRuns: 300 },
       );
@@ -144,7 +144,7 @@ describe("quietUntil", () => {
   const utc = (text: string) => Date.parse(`2026-${text}Z`);
   const night: QuietTimes = { quietHours: [{ start: "22:00", end: "07:00" }], doNotDisturb: [] };
 
-  it("has a span end when it ends, and begin when it begins", () => {
+  it("includes the start of a span, and excludes its end", () => {
     expect(quietUntil(night, "UTC", utc("07-01T21:59:59.999"))).toBeNull();
     expect(quietUntil(night, "UTC", utc("07-01T22:00"))).toEqual({
       until: utc("07-02T07:00"),
@@ -154,7 +154,7 @@ describe("quietUntil", () => {
     expect(quietUntil(night, "UTC", utc("07-02T07:00"))).toBeNull();
   });
 
-  it("goes on where spans of either kind adjoin or overlap, for the reason of the first", () => {
+  it("joins spans of both kinds that adjoin or overlap, for the reason of the current one", () => {
     const times: QuietTimes = {
       quietHours: [
         { start: "20:00", end: "24:00" },
@@ -178,7 +178,7 @@ describe("quietUntil", () => {
     expect(quietUntil(times, "UTC", utc("07-02T21:00"))?.until).toBe(utc("07-03T00:00"));
   });
 
-  it("has an overnight span of a weekday end on the next, also from Sunday to Monday", () => {
+  it("ends an overnight span of a weekday on the next day, also from Sunday to Monday", () => {
     const times: QuietTimes = {
       quietHours: [],
       doNotDisturb: [{ weekday: "sunday", start: "22:00", end: "08:00" }],
@@ -189,7 +189,7 @@ describe("quietUntil", () => {
     expect(quietUntil(times, "UTC", utc("07-06T23:00"))).toBeNull();
   });
 
-  it("asks again after 8 days where there is no end", () => {
+  it("ends after 8 days if the spans have no end", () => {
     const now = utc("07-01T12:34:56.789");
     const always: QuietTimes = {
       quietHours: [{ start: "00:00", end: "24:00" }],
@@ -211,7 +211,7 @@ describe("quietUntil", () => {
       quietHours: [{ start: "01:00", end: "02:00" }],
       doNotDisturb: [],
     };
-    // New York, from 05:00Z on: 01:00 to 02:00, twice.
+    // In New York, 01:00 to 02:00 passes twice from 05:00Z on.
     expect(quietUntil(oneToTwo, "America/New_York", utc("11-01T05:30"))?.until).toBe(
       utc("11-01T07:00"),
     );
@@ -224,7 +224,7 @@ describe("quietUntil", () => {
     };
     expect(quietUntil(twoToThree, "America/New_York", utc("03-08T06:59"))).toBeNull();
     expect(quietUntil(twoToThree, "America/New_York", utc("03-08T07:00"))).toBeNull();
-    // Into the skipped hour: it ends when the clock is past it.
+    // A span that ends within the skipped hour ends when that hour is skipped.
     const toHalfPast: QuietTimes = {
       quietHours: [{ start: "01:00", end: "02:30" }],
       doNotDisturb: [],
@@ -234,7 +234,7 @@ describe("quietUntil", () => {
     );
   });
 
-  it("holds nobody who has wished for nothing", () => {
+  it("is null without spans", () => {
     expect(quietUntil({ quietHours: [], doNotDisturb: [] }, "UTC", utc("07-01T03:00"))).toBeNull();
   });
 });

@@ -11,15 +11,15 @@ import { weekdays } from "../time/local-time.ts";
 
 type QuietTimes = Pick<EffectivePreferences, "quietHours" | "doNotDisturb">;
 
-/** Whoever is never to be disturbed is asked again after this. */
+/** How far ahead the end of quiet is looked for. A recipient whose spans cover the whole week is decided again after this. */
 const horizonMs = 8 * dayMs;
 
 /**
- * Until when a recipient is not to be disturbed; null where they may be now. They are quiet while their clock shows a
- * time within one of their spans: through both passes of an hour that is repeated, and never through one that is skipped.
+ * Finds until when a recipient is not to be disturbed. A recipient is quiet while the local clock shows a time within one of
+ * their spans: during both passes of an hour that is repeated, and never during one that is skipped.
  * @param now epoch milliseconds
- * @returns `until`, the first instant after `now` outside of every span, or 8 days after `now` where there is none
- * before; and the reason for which they are quiet now
+ * @returns `until`, the first instant after `now` outside every span, or 8 days after `now` if there is none before, with the
+ * reason for which the recipient is quiet now; null if the recipient is not quiet now
  */
 export function quietUntil(
   { quietHours, doNotDisturb }: QuietTimes,
@@ -28,42 +28,46 @@ export function quietUntil(
 ): { until: number; reason: "quiet_hours" | "do_not_disturb" } | null {
   if (quietHours.length === 0 && doNotDisturb.length === 0) return null;
   const shown = localTimeAt(zone, now);
-  const inQuietHours = quietMinutesLeft(quietHours, shown);
-  if (inQuietHours === 0 && doNotDisturbMinutesLeft(doNotDisturb, shown) === 0) return null;
+  const inQuietHours = countQuietMinutes(quietHours, shown);
+  if (inQuietHours === 0 && countDoNotDisturbMinutes(doNotDisturb, shown) === 0) return null;
   return {
-    until: endOfQuiet({ quietHours, doNotDisturb }, zone, now),
+    until: findEndOfQuiet({ quietHours, doNotDisturb }, zone, now),
     reason: inQuietHours > 0 ? "quiet_hours" : "do_not_disturb",
   };
 }
 
-function endOfQuiet({ quietHours, doNotDisturb }: QuietTimes, zone: string, now: number): number {
+function findEndOfQuiet(
+  { quietHours, doNotDisturb }: QuietTimes,
+  zone: string,
+  now: number,
+): number {
   const horizon = now + horizonMs;
   let at = now;
   while (at < horizon) {
     const shown = localTimeAt(zone, at);
     const left = Math.max(
-      quietMinutesLeft(quietHours, shown),
-      doNotDisturbMinutesLeft(doNotDisturb, shown),
+      countQuietMinutes(quietHours, shown),
+      countDoNotDisturbMinutes(doNotDisturb, shown),
     );
     if (left === 0) return at;
     const { offset, end } = clockSpanAt(zone, at);
     const minuteStart = Math.floor((at + offset) / minuteMs) * minuteMs - offset;
-    // Past the end of its span the clock shows something else.
+    // When the clocks change, the local time jumps, and what is left has to be computed again.
     at = Math.min(minuteStart + left * minuteMs, end);
   }
   return horizon;
 }
 
-/** By the clock, until the last of the spans that it is in ends; 0 where it is in none. */
-function quietMinutesLeft(spans: QuietTimes["quietHours"], { minute }: LocalTime): number {
+/** Counts the minutes of local time until the last of the daily spans around it ends; 0 if there is none. */
+function countQuietMinutes(spans: QuietTimes["quietHours"], { minute }: LocalTime): number {
   let left = 0;
   for (const span of spans)
-    left = Math.max(left, leftOfTodays(span, minute), leftOfYesterdays(span, minute));
+    left = Math.max(left, countMinutesOfToday(span, minute), countMinutesOfYesterday(span, minute));
   return left;
 }
 
-/** Likewise, of spans that each begin on a weekday. */
-function doNotDisturbMinutesLeft(
+/** Counts the minutes of local time until the last of the weekday spans around it ends; 0 if there is none. */
+function countDoNotDisturbMinutes(
   spans: QuietTimes["doNotDisturb"],
   { weekday, minute }: LocalTime,
 ): number {
@@ -71,22 +75,23 @@ function doNotDisturbMinutesLeft(
   const yesterday = weekdays[(weekday + 5) % 7];
   let left = 0;
   for (const span of spans) {
-    if (span.weekday === today) left = Math.max(left, leftOfTodays(span, minute));
-    else if (span.weekday === yesterday) left = Math.max(left, leftOfYesterdays(span, minute));
+    if (span.weekday === today) left = Math.max(left, countMinutesOfToday(span, minute));
+    else if (span.weekday === yesterday)
+      left = Math.max(left, countMinutesOfYesterday(span, minute));
   }
   return left;
 }
 
-/** Minutes that are left of the span that began, or begins, today; 0 or less where it is over or has not begun. */
-function leftOfTodays(span: QuietSpan, minute: number): number {
+/** Counts the minutes left of a span that starts today; 0 or less if it is over or has not begun. */
+function countMinutesOfToday(span: QuietSpan, minute: number): number {
   const start = minuteOf(span.start);
   if (minute < start) return 0;
   const end = minuteOf(span.end);
   return (start < end ? end : end + 1_440) - minute;
 }
 
-/** Likewise, of the one that began yesterday. */
-function leftOfYesterdays(span: QuietSpan, minute: number): number {
+/** Counts the minutes left today of a span that started yesterday; 0 or less if it is over. */
+function countMinutesOfYesterday(span: QuietSpan, minute: number): number {
   const end = minuteOf(span.end);
   return end < minuteOf(span.start) ? end - minute : 0;
 }

@@ -1,21 +1,22 @@
 import type { Channel } from "../channel.ts";
 
-/** What a notification type says about the ways by which its messages may go out. */
+/** The part of a notification type that decides the channels of its messages. */
 interface Routed {
   channels: readonly Channel[];
 }
 
-/** The channels by which messages go out, the preferred one first. */
-const offered = ["email"] as const satisfies readonly Channel[];
+/** The channels on which this version sends messages, the preferred one first. */
+const offeredChannels = ["email"] as const satisfies readonly Channel[];
 
-const firstAllowed = (type: Routed) => offered.find((channel) => type.channels.includes(channel));
+const findAllowed = (type: Routed) =>
+  offeredChannels.find((channel) => type.channels.includes(channel));
 
-/** Does the type allow a channel by which messages go out? */
-export const isRoutable = (type: Routed): boolean => firstAllowed(type) !== undefined;
+/** Whether the type allows a channel on which messages are sent. */
+export const isRoutable = (type: Routed): boolean => findAllowed(type) !== undefined;
 
 /**
- * The channel of a message. Where its type allows none by which messages go out, the preferred channel has the message, and the
- * decision about it says that the channel is off.
+ * Chooses the channel of a message. If its type allows no channel on which messages are sent, the message gets the preferred
+ * channel, and is then suppressed because the type does not allow that channel.
  */
 export const routeMessage = (type: Routed | null): Channel =>
-  (type && firstAllowed(type)) ?? offered[0];
+  (type && findAllowed(type)) ?? offeredChannels[0];

@@ -5,11 +5,11 @@ interface Entry {
   row: SimulatedRow;
   turn: number;
   dueAt: number;
-  /** Digests have queues of their own, and take the messages that arrive at their time. */
+  /** Digests have queues of their own, and include the messages that arrive at the time of the digest. */
   ofDigest: boolean;
 }
 
-/** The order in which claims serve deliveries; of equals the one that was created first comes first. */
+/** The order in which claims serve deliveries. Of equal ones, the one that was created first comes first. */
 export const compareRows = (
   a: Pick<Entry, "row" | "dueAt">,
   b: Pick<Entry, "row" | "dueAt">,
@@ -19,7 +19,7 @@ export const compareRows = (
     { dueAt: b.dueAt, priority: b.row.request.priority },
   ) || a.row.order - b.row.order;
 
-/** Rows by when they are due: a binary heap. */
+/** A queue of rows in the order in which they are due, as a binary heap. */
 export function createQueue() {
   const heap: Entry[] = [];
   const before = (a: Entry, b: Entry) =>
@@ -39,8 +39,8 @@ export function createQueue() {
       heap[at] = entry;
     },
 
-    /** Up to `limit` of the rows that are due first, at one instant by `until` and in one queue. */
-    next(until: number, limit: number): SimulatedRow[] {
+    /** Takes up to `limit` of the rows that are due first: at one instant, not after `until`, and in one queue. */
+    take(until: number, limit: number): SimulatedRow[] {
       const page: Entry[] = [];
       for (let top = heap[0]; top !== undefined; top = heap[0]) {
         const isVoid = top.turn !== top.row.turn;

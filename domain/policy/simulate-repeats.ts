@@ -3,7 +3,7 @@ import type { RequestedMessage, SimulatedOutcome } from "./simulate-types.ts";
 
 type Repeats = Pick<DecisionContext, "duplicate" | "superseded" | "undecided">;
 
-/** What these rules look at of a message. */
+/** The part of a message that decides whether it is a repeat or superseded. */
 interface Row {
   request: Pick<
     RequestedMessage,
@@ -20,9 +20,9 @@ interface Row {
 }
 
 /**
- * When a simulated message repeats another one, and when a newer one supersedes it: the twin of the conditions in
- * ledger/repeats.ts (`wasRequestedBefore`, `isSuperseded`) for time that is simulated, told of each message as it arrives and is sent.
- * test/ledger/repeats.test.ts holds the two together.
+ * Finds whether a simulated message repeats another one, and whether a newer one supersedes it. These are the conditions of
+ * ledger/repeats.ts (`wasRequestedBefore`, `isSuperseded`) for simulated time; test/ledger/repeats.test.ts compares the two.
+ * The caller reports each message when it arrives and when it is sent.
  */
 export function createRepeats(rows: readonly Row[], windowMs: number) {
   const repeatsEarlier = findRepeats(rows, windowMs);
@@ -30,11 +30,11 @@ export function createRepeats(rows: readonly Row[], windowMs: number) {
     byDedupKey: new Map<string, string>(),
     byCollapseKey: new Map<string, string>(),
   };
-  /** The messages of each collapse key that have arrived, the newest last; not all that have ended are gone. */
+  /** The messages of each collapse key that have arrived, the newest last. Some of them may have ended. */
   const arrived = new Map<string, Row[]>();
 
-  /** The newest that waits. One that repeats an earlier message supersedes nothing while it waits. */
-  const newestWaiting = (key: string): Row | undefined => {
+  /** Finds the newest waiting message of a key. A message that repeats an earlier one supersedes nothing while it waits. */
+  const findNewestWaiting = (key: string): Row | undefined => {
     const waiting = arrived.get(key) ?? [];
     while (waiting.length > 0 && waiting.at(-1)!.outcome.outcome !== "waiting") waiting.pop();
     return waiting.findLast(
@@ -43,16 +43,16 @@ export function createRepeats(rows: readonly Row[], windowMs: number) {
   };
 
   return {
-    /** The message waits from now on, and has been due or held. */
+    /** Reports that the message waits: it is due or held. */
     arrive(row: Row): void {
       const key = collapseKeyOf(row);
       if (key === null) return;
       const waiting = arrived.get(key) ?? [];
       arrived.set(key, waiting);
-      waiting.splice(waiting.findLastIndex((one) => isNewer(idOf(row), idOf(one))) + 1, 0, row);
+      waiting.splice(waiting.findLastIndex((other) => isNewer(idOf(row), idOf(other))) + 1, 0, row);
     },
 
-    /** The message has been handed over. */
+    /** Reports that the message was handed over. */
     send(row: Row): void {
       const id = idOf(row);
       if (id === null) return;
@@ -62,8 +62,8 @@ export function createRepeats(rows: readonly Row[], windowMs: number) {
       if (collapseKey !== null) keepNewest(lastSent.byCollapseKey, collapseKey, id);
     },
 
-    /** The repeats of a message that waits. */
-    of(row: Row): Repeats {
+    /** What the messages so far mean for a message that waits. */
+    find(row: Row): Repeats {
       const { request } = row;
       if (request.withoutRepeats) return { duplicate: false, superseded: false, undecided: false };
       const id = idOf(row);
@@ -73,11 +73,11 @@ export function createRepeats(rows: readonly Row[], windowMs: number) {
       const newer =
         collapseKey === null
           ? []
-          : [lastSent.byCollapseKey.get(collapseKey), idOf(newestWaiting(collapseKey))];
+          : [lastSent.byCollapseKey.get(collapseKey), idOf(findNewestWaiting(collapseKey))];
       return {
         duplicate: request.repeats === "since" || repeatsEarlier(row) || isNewer(sent, id),
         superseded: request.superseded || newer.some((other) => isNewer(other, id)),
-        // Whatever has arrived has been decided about.
+        // In a simulation, every message that has arrived is decided.
         undecided: false,
       };
     },
@@ -85,8 +85,8 @@ export function createRepeats(rows: readonly Row[], windowMs: number) {
 }
 
 /**
- * Tells whether a message repeats one that was requested within the window before it, and was sent or waits, or was such a repeat
- * itself. What ended without a message told nobody anything.
+ * Returns a function that finds whether a message repeats one that was requested within the window before it and was sent,
+ * waits, or is itself such a repeat. A message that ended without being sent has no repeats.
  */
 function findRepeats(rows: readonly Row[], windowMs: number): (row: Row) => boolean {
   const byKey = new Map<string, Row[]>();
@@ -98,7 +98,7 @@ function findRepeats(rows: readonly Row[], windowMs: number): (row: Row) => bool
     byKey.set(dedupKey!, same);
     places.set(row, same.push(row) - 1);
   }
-  const reachesSomebody = ({ outcome: { outcome } }: Row) => outcome !== "suppressed";
+  const reachesRecipient = ({ outcome: { outcome } }: Row) => outcome !== "suppressed";
   return (row) => {
     const { dedupKey, createdAt, repeats } = row.request;
     if (repeats === "before") return true;
@@ -109,11 +109,11 @@ function findRepeats(rows: readonly Row[], windowMs: number): (row: Row) => bool
       const other = same[before]!;
       if (idOf(other) === idOf(row)) continue;
       if (other.request.createdAt < createdAt - windowMs) return false;
-      if (reachesSomebody(other)) return true;
+      if (reachesRecipient(other)) return true;
       const isRepeat = other.outcome.reason === "duplicate";
       if (
         isRepeat &&
-        (other.request.repeats === "before" || same.slice(0, before).some(reachesSomebody))
+        (other.request.repeats === "before" || same.slice(0, before).some(reachesRecipient))
       )
         return true;
     }
@@ -121,7 +121,7 @@ function findRepeats(rows: readonly Row[], windowMs: number): (row: Row) => bool
   };
 }
 
-/** Of its type and collapse key; null: it has none, or is a campaign's. */
+/** The message's type and collapse key in one string; null for a message without one, or of a campaign. */
 function collapseKeyOf({ request: { notificationId, type, collapseKey } }: Row): string | null {
   const key = collapseKey ?? type?.collapseKey ?? null;
   return notificationId === null || key === null ? null : `${type?.id} ${key}`;
@@ -129,7 +129,7 @@ function collapseKeyOf({ request: { notificationId, type, collapseKey } }: Row):
 
 const idOf = (row: Row | undefined) => row?.request.notificationId ?? null;
 
-/** Ids of notifications are in the order in which these were requested. */
+/** Whether `a` is newer than `b`. The ids of notifications sort by the time of the request. */
 const isNewer = (a: string | null | undefined, b: string | null | undefined): boolean =>
   a != null && b != null && a > b;
 

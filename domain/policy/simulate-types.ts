@@ -2,7 +2,7 @@ import type { Channel } from "../channel.ts";
 import type { Reason } from "../delivery/reasons.ts";
 import type { Priority } from "../priority.ts";
 import type { OpenGroup } from "./batching.ts";
-import type { Decision, DecisionInput } from "./decide.ts";
+import type { Decision, DecisionInput } from "./decision.ts";
 import type { DecisionContext } from "./decision-input.ts";
 import type { NotificationType } from "./notification-type.ts";
 import type { Policy } from "./policy.ts";
@@ -11,70 +11,70 @@ import type { Policy } from "./policy.ts";
 export interface RequestedMessage {
   /** The UUID of its delivery. */
   id: string;
-  /** The UUID of its notification, by which the newer of two is known; null: a campaign's, which supersedes nothing. */
+  /** The UUID of its notification. Of two messages, the one with the greater UUID is newer. Null for messages of campaigns, which supersede nothing. */
   notificationId: string | null;
-  /** It repeats nothing and nothing supersedes it: of a campaign, or snoozed by its recipient. */
+  /** Whether the message repeats nothing and nothing supersedes it: a campaign's, or one that its recipient snoozed. */
   withoutRepeats: boolean;
   type: NotificationType | null;
   priority: Priority;
   channel: Channel;
   createdAt: number;
-  /** When it was to go out at the earliest. */
+  /** The earliest time at which the message was to go out. */
   askedAt: number;
   occursAt: number | null;
   expiresAt: number | null;
   batchable: boolean;
   bypassRateLimit: boolean;
   dedupKey: string | null;
-  /** Whether it repeats a message that is not simulated: one requested before it, within the window, or one sent since. */
+  /** Whether the message repeats one that is not simulated: one requested before it within the window, or one sent since. */
   repeats: "before" | "since" | null;
-  /** Whether a newer message with its collapse key, which is not simulated, has been handed over. */
+  /** Whether a newer message with the same collapse key, which is not simulated, was handed over. */
   superseded: boolean;
-  /** Its own; its type's counts where it has none. */
+  /** The message's own key; null if that of its type counts. */
   collapseKey: string | null;
-  /** How it waits as the simulation begins; null: it arrives when it was to go out. */
+  /** How the message waits when the simulation begins; null if it arrives when it was to go out. */
   waiting: { dueAt: number; reason: Reason | null; holdCount: number; group: string | null } | null;
 }
 
-/** A group in which some of the waiting messages are. */
+/** A group that some of the waiting messages have joined. */
 export type WaitingGroup = OpenGroup;
 
-/** What became of a message. */
+/** The outcome of a simulated message. */
 export interface SimulatedOutcome {
   request: RequestedMessage;
   outcome: "sent" | "suppressed" | "waiting";
-  /** When it was sent or suppressed, or when it would be decided about next. */
+  /** When the message was sent or suppressed, or would be decided next. */
   at: number;
-  /** Why it was suppressed, or waits. */
+  /** Why the message was suppressed or waits. */
   reason: Reason | null;
-  /** The id of one of the deliveries that went out as one message with it; null where it was not sent. */
+  /** The id of one of the deliveries that went out as one message with this one; null if it was not sent. */
   message: string | null;
-  /** What it waited for since the beginning of the simulation, in the order of time. */
+  /** The waits since the beginning of the simulation, in the order of time. */
   waits: { reason: Reason; from: number; until: number }[];
 }
 
 export interface Simulation {
   recipient: DecisionContext["recipient"] & Pick<DecisionContext, "suppression" | "grants">;
-  /** In the order in which they were created. */
+  /** In the order of creation. */
   requests: readonly RequestedMessage[];
   groups?: readonly WaitingGroup[];
   policy: Policy;
-  /** A message that has not ended by then waits. */
+  /** The end of the simulation. The outcome of a message that has not ended by then is `waiting`. */
   until: number;
   /**
-   * Called with each decision and its input, which is good only until it returns. A message that was to be sent and had no room
-   * is decided about again at once.
+   * Called with each decision and its input. The input is valid only during the call. A message that was to be sent and found
+   * no room is decided again at once.
    */
   watch?: (request: RequestedMessage, input: DecisionInput, decision: Decision) => void;
 }
 
-/** A message in a simulation, as a row of the ledger would be. */
+/** A message in a simulation, corresponding to a row of the ledger. */
 export interface SimulatedRow {
   request: RequestedMessage;
-  /** Its place among all, in the order of creation. */
+  /** The position of the message in the order of creation. */
   order: number;
   dueAt: number;
-  /** Counts how often it was given another `dueAt`: its earlier entries in the queue are void. */
+  /** How often the message was given another `dueAt`. Its earlier entries in the queue are void. */
   turn: number;
   reason: Reason | null;
   holdCount: number;
@@ -85,6 +85,6 @@ export interface SimulatedRow {
 
 export interface SimulatedGroup extends WaitingGroup {
   members: Set<SimulatedRow>;
-  /** Of the messages that may be in it. */
+  /** The key that messages must share to be in this group. */
   key: string;
 }

@@ -10,7 +10,7 @@ import {
   someTypes,
   somePreferences,
   someZone,
-  typeNumbered,
+  createType,
 } from "./policy.testing.ts";
 import { effectivePreferences, type Preferences, preferences } from "./preferences.ts";
 import { quietUntil } from "./quiet-hours.ts";
@@ -79,25 +79,25 @@ function simulated(
   });
 }
 
-/** Messages as they went out: when, and what was in them. */
+/** The messages that were sent: when, and the ids of their members. */
 function messages(of: readonly SimulatedOutcome[]): { at: string; ids: string[] }[] {
   const sent = new Map<string, { at: number; ids: string[] }>();
   for (const { outcome, at, message, request } of of) {
     if (outcome !== "sent") continue;
-    const one = sent.get(message!) ?? { at, ids: [] };
-    expect(one.at).toBe(at);
-    one.ids.push(request.id);
-    sent.set(message!, one);
+    const entry = sent.get(message!) ?? { at, ids: [] };
+    expect(entry.at).toBe(at);
+    entry.ids.push(request.id);
+    sent.set(message!, entry);
   }
   return [...sent.values()]
     .sort((a, b) => a.at - b.at)
     .map(({ at, ids }) => ({ at: new Date(at).toISOString().slice(5, 16), ids }));
 }
 
-const batched = typeNumbered(1, { batchable: true, digestable: true });
+const batched = createType(1, { batchable: true, digestable: true });
 
 describe("simulate", () => {
-  it("sends a batch when it is full, and what is left of it when its window ends", () => {
+  it("sends a batch when it is full, and the next one when its window ends", () => {
     const of = simulated(askedAtMinutes([0, 1, 2, 3, 4, 5, 9], { type: batched }));
     expect(messages(of)).toEqual([
       { at: "10-26T00:04", ids: ["0", "1", "2", "3", "4"] },
@@ -108,8 +108,8 @@ describe("simulate", () => {
     ]);
   });
 
-  it("lets a batch go when the next is about a time too far from its own", () => {
-    const spread = typeNumbered(1, { batchable: true, spreadMinutes: 5 });
+  it("sends a batch when the next message is about a time too far from those of its members", () => {
+    const spread = createType(1, { batchable: true, spreadMinutes: 5 });
     const requests = askedAtMinutes([0, 1, 2], { type: spread }).map((one, index) => ({
       ...one,
       occursAt: start + dayMs + [0, 4, 6][index]! * minuteMs,
@@ -120,7 +120,7 @@ describe("simulate", () => {
     ]);
   });
 
-  it("gathers a day for the daily digest, and the urgent does not wait for it", () => {
+  it("collects the messages of a day in the daily digest, and sends urgent ones at once", () => {
     const statedPreferences = preferences.parse({ digest: { mode: "daily", time: "08:00" } });
     const requests = askedAtMinutes([60, 120, 8 * 60, 8 * 60 + 1], { type: batched });
     requests[1]!.priority = "high";
@@ -131,7 +131,7 @@ describe("simulate", () => {
     ]);
   });
 
-  it("lets one after the other go when quiet hours end, and the critical during them", () => {
+  it("releases messages one after the other when quiet hours end, and sends critical ones during them", () => {
     const statedPreferences = preferences.parse({ quietHours: [{ start: "22:00", end: "07:00" }] });
     const requests = askedAtMinutes([60, 61, 62, 63]);
     requests[3]!.priority = "critical";
@@ -143,7 +143,7 @@ describe("simulate", () => {
     ]);
   });
 
-  it("holds what is more than the recipient wishes for, and goes on from grants before", () => {
+  it("holds messages beyond the recipient's own limit, and counts earlier grants", () => {
     const statedPreferences = preferences.parse({ maxPerHour: 2 });
     const grants = { granted: [start - 30 * minuteMs], types: [0] };
     const of = simulated(askedAtMinutes([0, 1, 2]), {
@@ -157,7 +157,7 @@ describe("simulate", () => {
     expect(of[2]!.waits[0]!.reason).toBe("recipient_limit");
   });
 
-  it("tells the same once, and of what collapses the newest", () => {
+  it("sends a repeated message once, and the newest of those with one collapse key", () => {
     const twice = simulated(askedAtMinutes([0, 4, 8, 14], { dedupKey: "door" }));
     expect(twice.map(({ outcome, reason }) => reason ?? outcome)).toEqual([
       "sent",
@@ -190,10 +190,10 @@ describe("simulate", () => {
     expect(sentBefore).toMatchObject({ outcome: "suppressed", reason: "superseded" });
   });
 
-  it("begins with what waits already, and with the groups that are open", () => {
+  it("begins with the messages that wait already and with the open groups", () => {
     const waiting = { dueAt: start + 10 * minuteMs, reason: "batch" as const, holdCount: 1 };
     const begun = (spreadMinutes: number | null) => {
-      const type = typeNumbered(1, { batchable: true, spreadMinutes });
+      const type = createType(1, { batchable: true, spreadMinutes });
       const [first, second] = askedAtMinutes([-20, 0], { type });
       const group = {
         id: "g",
@@ -216,7 +216,7 @@ describe("simulate", () => {
     ]);
   });
 
-  it("leaves what is not done by the end waiting", () => {
+  it("reports a message that has not ended by the end as waiting", () => {
     const statedPreferences = preferences.parse({ quietHours: [{ start: "00:00", end: "24:00" }] });
     const [outcome] = simulated(askedAtMinutes([0]), { statedPreferences, until: start + dayMs });
     expect(outcome).toMatchObject({ outcome: "waiting", reason: "quiet_hours", message: null });
@@ -228,7 +228,7 @@ interface World extends Simulation {
   statedPreferences: Preferences;
 }
 
-/** Bursts of messages within three days, to somebody with wishes of their own. */
+/** Bursts of messages within three days to a recipient with preferences. */
 const worlds = (priority = somePriority): fc.Arbitrary<World> =>
   fc
     .record({
@@ -276,14 +276,14 @@ const preferencesOf = ({ policy, statedPreferences }: World, { type }: Requested
     recipient: statedPreferences,
   });
 
-/** The instants at which messages went out, each once, of those that hold at least one such. */
+/** The instants at which the messages with at least one matching member were sent, once for each message. */
 const instantsOf = (
   of: readonly SimulatedOutcome[],
-  such: (outcome: SimulatedOutcome) => boolean,
+  matches: (outcome: SimulatedOutcome) => boolean,
 ) => [
   ...new Map(
     of
-      .filter((outcome) => outcome.outcome === "sent" && such(outcome))
+      .filter((outcome) => outcome.outcome === "sent" && matches(outcome))
       .map((f) => [f.message, f.at]),
   ).values(),
 ];
@@ -303,8 +303,8 @@ function expectWithin(instants: number[], limits: Windows) {
   expectAtMost(instants, limits.perDay, dayMs);
 }
 
-describe("simulate, for whatever is wished and asked for", () => {
-  it("loses nothing: each is sent once, or suppressed, or waits for something to come", () => {
+describe("simulate, for any preferences and requests", () => {
+  it("loses nothing: each message is sent once, suppressed, or waits until a later time", () => {
     fc.assert(
       fc.property(worlds(), (world) => {
         const of = simulate(world);
@@ -319,7 +319,7 @@ describe("simulate, for whatever is wished and asked for", () => {
     );
   });
 
-  it("never sends within quiet hours or do-not-disturb, but for the critical", () => {
+  it("sends only critical messages in quiet hours and do-not-disturb", () => {
     fc.assert(
       fc.property(worlds(), (world) => {
         for (const { outcome, at, request } of simulate(world)) {
@@ -331,7 +331,7 @@ describe("simulate, for whatever is wished and asked for", () => {
     );
   });
 
-  it("sends the critical at once, whatever else there is", () => {
+  it("sends critical messages at once", () => {
     fc.assert(
       fc.property(worlds(), (world) => {
         for (const { outcome, at, request } of simulate(world)) {
@@ -355,7 +355,7 @@ describe("simulate, for whatever is wished and asked for", () => {
           preferencesOf(world, plain as RequestedMessage).maxPerHour,
           hourMs,
         );
-        // A digest is of no type.
+        // A digest has no type.
         const digests = new Set(
           of
             .filter(({ waits }) => waits.some(({ reason }) => reason === "digest"))
@@ -374,7 +374,7 @@ describe("simulate, for whatever is wished and asked for", () => {
     );
   });
 
-  it("sends at most one digest a local day in daily mode, at its time where nothing else holds it", () => {
+  it("sends at most one daily digest for each local day, at its time if nothing else holds it", () => {
     const daily = { batchable: false, digestable: true };
     fc.assert(
       fc.property(worlds(fc.constantFrom("normal", "low")), (world) => {
@@ -383,7 +383,7 @@ describe("simulate, for whatever is wished and asked for", () => {
         const statedPreferences: Preferences = { digest, maxPerHour: 1_000 };
         const requests = world.requests.map((one) => ({
           ...one,
-          type: typeNumbered(1, daily),
+          type: createType(1, daily),
           dedupKey: null,
           collapseKey: null,
         }));
@@ -396,7 +396,7 @@ describe("simulate, for whatever is wished and asked for", () => {
         const instants = instantsOf(of, () => true);
         const days = instants.map((at) => localTimeAt(timeZone, at).day);
         expect(new Set(days).size).toBe(days.length);
-        // One that is asked for at its very time may still come along.
+        // A message that is requested exactly at the time of a digest may still be in it.
         for (const { at, request: one } of of)
           expect([
             nextDigestAt(digest, timeZone, one.askedAt - 1),
@@ -406,7 +406,7 @@ describe("simulate, for whatever is wished and asked for", () => {
     );
   });
 
-  it("never makes a batch larger or its members wait longer for it than wished", () => {
+  it("never makes a batch larger, or its members wait longer, than the recipient prefers", () => {
     fc.assert(
       fc.property(worlds(), (world) => {
         const of = simulate(world);

@@ -1,9 +1,11 @@
 import { nextHoldCount } from "../delivery/hold-count.ts";
 import type { Reason } from "../delivery/reasons.ts";
 import { groupDueAt, joinGroup, noLoad } from "./batching.ts";
-import { decide, type Decision, type DecisionInput, isReleased } from "./decide.ts";
+import { decide } from "./decide.ts";
+import type { Decision, DecisionInput } from "./decision.ts";
+import { isReleased } from "./rules.ts";
 import { buildDecisionInput, type DecisionContext } from "./decision-input.ts";
-import { availableAt, longestWindowMs } from "./limits.ts";
+import { findRoomAt, longestWindowMs } from "./limits.ts";
 import { compareRows, createQueue } from "./simulate-queue.ts";
 import { createRepeats } from "./simulate-repeats.ts";
 import type {
@@ -14,10 +16,10 @@ import type {
   Simulation,
 } from "./simulate-types.ts";
 
-/** Deliveries that are decided about together, as a dispatch reads them. */
+/** The number of deliveries that are decided together, as in a dispatch. */
 const pageRows = 200;
 
-/** `simulateInSteps` at once. */
+/** Runs `simulateInSteps` to its end. */
 export function simulate(simulation: Simulation): SimulatedOutcome[] {
   const steps = simulateInSteps(simulation);
   for (;;) {
@@ -27,9 +29,9 @@ export function simulate(simulation: Simulation): SimulatedOutcome[] {
 }
 
 /**
- * What becomes of the messages to one recipient: everything that a decision looks at is about one recipient, so each can be
- * looked at alone. It is as dispatches have it where every message is sent at once and at the first try, nothing else
- * throttles it, and nobody changes anything meanwhile. Yields after each page, for callers that have other things to do.
+ * Simulates the messages to one recipient. A decision depends on facts about one recipient only, so recipients can be
+ * simulated one by one. The outcome is that of real dispatches in which every message is sent at the first attempt, no rate
+ * limit applies and nothing is changed meanwhile. Yields after each page, so that callers can do other work.
  * @returns one outcome for each message, in the order of `requests`
  */
 export function* simulateInSteps(simulation: Simulation): Generator<void, SimulatedOutcome[]> {
@@ -44,16 +46,16 @@ interface Message {
   group: SimulatedGroup | null;
 }
 
-/** A message that is to be sent, by the decision about the first of its deliveries. */
+/** A message that is to be sent, with the decision about the first of its deliveries. */
 interface OutgoingMessage extends Message {
   decision: Extract<Decision, { kind: "send" }>;
 }
 
-/** A delivery that is to join a group. */
+/** A delivery that joins a group. */
 interface Merging {
   row: SimulatedRow;
   decision: Extract<Decision, { kind: "merge" }>;
-  /** It was held back with others. */
+  /** Whether the delivery was held back with others. */
   released: boolean;
 }
 
@@ -62,18 +64,18 @@ type RepeatsOf = ReadonlyMap<
   Pick<DecisionContext, "duplicate" | "superseded" | "undecided">
 >;
 
-/** A simulation under way: what the ledger would hold at its instant. */
+/** A running simulation. Its state is what the ledger would hold at the simulated instant. */
 class SimulationRun {
   readonly #simulation: Simulation;
   readonly #granted: number[];
   readonly #types: number[];
   readonly #rows: readonly SimulatedRow[];
-  /** The groups that take members, by key. */
+  /** The open groups, by key. */
   readonly #open = new Map<string, SimulatedGroup>();
   readonly #queue = createQueue();
   readonly #repeats: ReturnType<typeof createRepeats>;
   #now = Number.NEGATIVE_INFINITY;
-  /** Messages of this page that come before the one that is decided next: also one that is held has its place. */
+  /** The number of messages of this page before the one that is decided next, including those that are held. */
   #ahead = 0;
 
   constructor(simulation: Simulation) {
@@ -104,19 +106,19 @@ class SimulationRun {
     if (group.status === "open") this.#open.set(group.key, group);
   }
 
-  /** Decides about a page of the deliveries that are due next, and sends; false if none is due by the end. */
+  /** Decides and sends a page of the deliveries that are due next; returns false if none is due before the end. */
   dispatchPage(): boolean {
-    const page = this.#queue.next(this.#simulation.until, pageRows);
+    const page = this.#queue.take(this.#simulation.until, pageRows);
     if (page.length === 0) return false;
     this.#now = Math.max(this.#now, page[0]!.dueAt);
     this.#ahead = 0;
     const messages = this.#messagesOf(page);
     const repeatsOf = new Map(
-      messages.flatMap(({ rows }) => rows.map((row) => [row, this.#repeats.of(row)])),
+      messages.flatMap(({ rows }) => rows.map((row) => [row, this.#repeats.find(row)])),
     );
     const merging: Merging[] = [];
     const outgoing = messages.flatMap((message) => this.#decide(message, repeatsOf, merging) ?? []);
-    for (const one of merging) this.#merge(one);
+    for (const merge of merging) this.#merge(merge);
     for (const message of outgoing) this.#claim(message);
     return true;
   }
@@ -142,22 +144,22 @@ class SimulationRun {
   }
 
   /**
-   * Decides about each delivery of a message; the decision about the first of a group holds for all that stay in it. Deliveries
-   * that are to join a group are left for later.
-   * @returns what of the message is to be sent, if anything is
+   * Decides about each delivery of a message. The decision about the first member of a group applies to all that stay in the
+   * group. Deliveries that join a group are added to `merging`.
+   * @returns the part of the message that is to be sent; null if nothing is
    */
   #decide(message: Message, repeatsOf: RepeatsOf, merging: Merging[]): OutgoingMessage | null {
     const staying: SimulatedRow[] = [];
     let decision: Decision | undefined;
     for (const row of message.rows) {
       const input = this.#inputOf(row, repeatsOf);
-      const own = decide(input);
-      this.#simulation.watch?.(row.request, input, own);
-      if (own.kind === "suppress") this.#end(row, "suppressed", own.reason);
-      else if (own.kind === "merge")
-        merging.push({ row, decision: own, released: isReleased(input) });
+      const rowDecision = decide(input);
+      this.#simulation.watch?.(row.request, input, rowDecision);
+      if (rowDecision.kind === "suppress") this.#end(row, "suppressed", rowDecision.reason);
+      else if (rowDecision.kind === "merge")
+        merging.push({ row, decision: rowDecision, released: isReleased(input) });
       else {
-        decision ??= own;
+        decision ??= rowDecision;
         staying.push(row);
       }
     }
@@ -203,11 +205,11 @@ class SimulationRun {
     group.members.add(row);
     this.#hold(row, kind, groupDueAt(group, now));
     this.#bringForward(group);
-    // A delivery that was held back with others takes its turn among them.
+    // A delivery that was held back with others is still released in turn.
     if (released && row.dueAt <= now) row.reason = "smoothed_release";
   }
 
-  /** Sends the message if there is room now, after those before it; otherwise it is decided about again. */
+  /** Sends the message if the limits have room now, after the messages before it. Otherwise it is decided again. */
   #claim({ rows, group, decision }: OutgoingMessage): void {
     const now = this.#now;
     if (!this.#hasRoom(decision)) return rows.forEach((row) => this.#requeue(row, now));
@@ -230,16 +232,16 @@ class SimulationRun {
     const log = { granted: this.#granted, types: this.#types };
     return (
       (log.granted.at(-1) ?? Number.NEGATIVE_INFINITY) + gapMs <= this.#now &&
-      limits.every((limit) => availableAt(limit, log, 0) <= this.#now)
+      limits.every((limit) => findRoomAt(limit, log, 0) <= this.#now)
     );
   }
 
-  /** The group has gone out: the members that were not due are left behind. */
+  /** Closes a group that has gone out. Members that were not due leave it and are decided again. */
   #close(group: SimulatedGroup): void {
     if (this.#open.get(group.key) === group) this.#open.delete(group.key);
-    for (const left of group.members) {
-      leaveGroup(left);
-      Object.assign(left, { reason: "decide_again", holdCount: 0 });
+    for (const row of group.members) {
+      leaveGroup(row);
+      Object.assign(row, { reason: "decide_again", holdCount: 0 });
     }
   }
 
@@ -248,13 +250,13 @@ class SimulationRun {
     row.reason = reason;
     const { waits } = row.outcome;
     const last = waits.at(-1);
-    // To be held again for the same reason is to wait longer.
+    // A second hold for the same reason prolongs the wait.
     if (last?.reason === reason && last.until === this.#now) last.until = dueAt;
     else waits.push({ reason, from: this.#now, until: dueAt });
     this.#requeue(row, dueAt);
   }
 
-  /** The members that joined a group before are due no later than those that join it now. */
+  /** Makes the earlier members of a group due no later than the group. */
   #bringForward(group: SimulatedGroup): void {
     const dueAt = groupDueAt(group, this.#now);
     for (const member of group.members) {

@@ -9,7 +9,7 @@ import { parseMailbox, parseSender } from "../../domain/address.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import type { NotificationAction } from "../../domain/notification.ts";
 import { type NotificationType, typeDefinition } from "../../domain/policy/notification-type.ts";
-import { type Policy, policyFrom, defaultPolicy } from "../../domain/policy/policy.ts";
+import { type Policy, buildPolicy, defaultPolicy } from "../../domain/policy/policy.ts";
 import { Effort } from "../../domain/templates/effort.ts";
 import { createTokens } from "../../domain/tokens.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
@@ -151,7 +151,7 @@ describe("what a message says", () => {
       item(group, "{% for i in (1..99999999) %}x{% endfor %}", { entityId: "18", actions }),
       item(group, "{{ nothing }}", { entityId: "19", actions: actions.slice(1) }),
     ];
-    const content = await said(items, policyFrom({ batching: { itemsShown: 2 } }));
+    const content = await said(items, buildPolicy({ batching: { itemsShown: 2 } }));
     expect(content).toMatchObject({
       messageId: publicId("group", group.id),
       data: {
@@ -214,7 +214,7 @@ describe("what a message says", () => {
       item(group, "Tax return"),
       item(group, "Week 9", { type: reports }),
     ];
-    const content = await said(items, policyFrom({ digest: { itemsShownPerType: 1 } }));
+    const content = await said(items, buildPolicy({ digest: { itemsShownPerType: 1 } }));
     expect(content).toMatchObject({
       messageId: publicId("group", group.id),
       data: {
@@ -246,7 +246,7 @@ and 1 more
       const group = { id: newUuid(), kind };
       const own = { ...deadlines, summaryTemplate: key };
       const items = ["One", "Two"].map((subject) => item(group, subject, { type: own }));
-      const policy = policyFrom({ digest: { template: key } });
+      const policy = buildPolicy({ digest: { template: key } });
       return said(items, policy);
     };
     const version = await template("ours", "<b>{{ count }}</b>");

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { rules } from "../../domain/policy/decide.ts";
+import { rules } from "../../domain/policy/rules.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { dayMs, hourMs, minuteMs } from "../../domain/time/local-time.ts";
 import { policyWorld, shown } from "../support/policy-world.ts";

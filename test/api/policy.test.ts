@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { policyFrom, defaultPolicy } from "../../domain/policy/policy.ts";
+import { buildPolicy, defaultPolicy } from "../../domain/policy/policy.ts";
 import { type Api, makeKey, sampleTemplate, startApi } from "./harness.ts";
 
 let api: Api;
@@ -47,7 +47,7 @@ describe("/v1/policy", () => {
     };
     expect(first.body).toEqual({
       version: 1,
-      policy: policyFrom(changes),
+      policy: buildPolicy(changes),
       changes,
       createdBy: "bootstrap",
       createdAt: expect.any(String),

@@ -5,7 +5,7 @@ import {
   preferencePaths,
   preferenceRanges,
   type Preferences,
-  valueAt,
+  readPath,
 } from "../../domain/policy/preferences.ts";
 import { weekdays } from "../../domain/time/local-time.ts";
 import { queueName, shardOf, waitingDigests } from "../../domain/delivery/queues.ts";
@@ -52,7 +52,7 @@ describe("the preferences of a recipient", () => {
     expect(Object.keys(reply.body.effective)).toEqual(preferencePaths);
     for (const path of preferencePaths)
       expect(reply.body.effective[path]).toMatchObject({
-        value: valueAt(path, defaultPolicy.preferences),
+        value: readPath(path, defaultPolicy.preferences),
         from: "organisation",
       });
     expect(reply.body.types).toEqual(

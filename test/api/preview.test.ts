@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { rules } from "../../domain/policy/decide.ts";
+import { rules } from "../../domain/policy/rules.ts";
 import { publicId } from "../../domain/ids.ts";
 import { dayMs, hourMs, minuteMs } from "../../domain/time/local-time.ts";
 import { somePriority, somePreferences, someZone } from "../../domain/policy/policy.testing.ts";

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { packageRoot } from "../../config/package-root.ts";
-import { rules } from "../../domain/policy/decide.ts";
+import { rules } from "../../domain/policy/rules.ts";
 import { reasons } from "../../domain/delivery/reasons.ts";
 
 const text = readFileSync(join(packageRoot, "docs/policy.md"), "utf8");

@@ -148,7 +148,7 @@ async function simulated(windowSeconds: number, { forgetful }: { forgetful: bool
       repeats.arrive(row);
   const byId = new Map(rows.map((row) => [row.request.id, row]));
   return {
-    of: (id: string) => repeats.of(byId.get(id)!),
+    of: (id: string) => repeats.find(byId.get(id)!),
     request: (id: string) => byId.get(id)!.request,
     end(id: string, outcome: "sent" | "suppressed", reason: SimulatedOutcome["reason"]) {
       const row = byId.get(id)!;

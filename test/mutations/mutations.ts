@@ -13,7 +13,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: "erased-recipients",
     rule: "A recipient who was erased is sent nothing.",
-    file: "domain/policy/decide.ts",
+    file: "domain/policy/rules.ts",
     text: '(recipient.erased ? suppress("recipient_erased") : null)',
     replacement: "(recipient.erased ? null : null)",
     tests: ["domain/policy/decide.test.ts"],
@@ -21,7 +21,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: "critical-passes",
     rule: "A critical message passes switches, quiet hours and limits.",
-    file: "domain/policy/decide.ts",
+    file: "domain/policy/rules.ts",
     text: 'evaluate: (input) => (input.message.priority === "critical" ? send(input) : null),',
     replacement: "evaluate: () => null,",
     tests: ["domain/policy/decide.test.ts"],
@@ -29,9 +29,9 @@ export const mutations: readonly Mutation[] = [
   {
     name: "own-cap",
     rule: "A high message passes the recipient's own cap, and counts.",
-    file: "domain/policy/decide.ts",
-    text: '...(message.priority === "high" ? [] : [preferenceOf(preferences.maxPerHour)]),',
-    replacement: "preferenceOf(preferences.maxPerHour),",
+    file: "domain/policy/rules.ts",
+    text: '...(message.priority === "high" ? [] : [buildRecipientLimit(preferences.maxPerHour)]),',
+    replacement: "buildRecipientLimit(preferences.maxPerHour),",
     tests: ["domain/policy/decide.test.ts"],
   },
   {
