@@ -107,20 +107,22 @@ export interface Decided extends Versions {
   groupId: string | null;
 }
 
-/** The same as the text of an array, in the order in which the statement looks for it. */
-const limitsColumn = (room: LimitsNeeded) =>
-  plain(
-    [
-      room.perMinute,
-      room.perHour,
-      room.perDay,
-      room.gapMs,
-      room.typePerMinute,
-      room.typePerHour,
-      room.typePerDay,
-    ],
-    (needed) => needed,
-  );
+/** The limits as the text of an array, in the order in which the statement reads them. Without burst limits it is shorter. */
+function limitsColumn(room: LimitsNeeded): PlainArray {
+  const { burst, typeBurst } = room;
+  const fixed = [
+    room.perMinute,
+    room.perHour,
+    room.perDay,
+    room.gapMs,
+    room.typePerMinute,
+    room.typePerHour,
+    room.typePerDay,
+  ];
+  if (burst === null && typeBurst === null) return plain(fixed, (needed) => needed);
+  const bursts = [burst?.limit, burst?.windowMs, typeBurst?.limit, typeBurst?.windowMs];
+  return plain([...fixed, ...bursts], (needed) => needed ?? null);
+}
 
 /** A message to hand over: a delivery, or the members of a group. */
 export interface WantedMessage extends Versions {

@@ -177,10 +177,17 @@ const longest = `interval '${longestWindowMs} milliseconds'`;
 
 /** The grant that is as many places before as the limit allows is out of the window, or there is none. `asked`: its place there. */
 const roomFor = (asked: number, window: string) =>
-  `coalesce(g.granted[cardinality(g.granted) - excluded.asked[${asked}] + 1] <= excluded.granted[1] - interval '${window}', true)`;
+  `coalesce(g.granted[cardinality(g.granted) - excluded.asked[${asked}] + 1] <= excluded.granted[1] - ${window}, true)`;
 
 const roomForType = (asked: number, window: string) =>
-  `(excluded.asked[${asked}] IS NULL OR (SELECT count(*) FROM unnest(g.granted, g.types) AS e(at, type) WHERE e.type = excluded.types[1] AND e.at > excluded.granted[1] - interval '${window}') < excluded.asked[${asked}])`;
+  `(excluded.asked[${asked}] IS NULL OR (SELECT count(*) FROM unnest(g.granted, g.types) AS e(at, type) WHERE e.type = excluded.types[1] AND e.at > excluded.granted[1] - ${window}) < excluded.asked[${asked}])`;
+
+/** The window of a burst limit, whose milliseconds are at this place of `asked`. An array without burst limits ends before. */
+const burstWindow = (asked: number) => `excluded.asked[${asked}] * interval '1 millisecond'`;
+
+const minute = "interval '1 minute'";
+const hour = "interval '1 hour'";
+const day = "interval '1 day'";
 
 /** Its campaign, if it has one, runs and says what would be sent. What a recipient has asked to be told again comes whatever became of it. */
 const mayGoOut = (d: string, revision: string) =>
@@ -252,9 +259,10 @@ export const settleAndClaim = defineStatement<
       types = CASE WHEN g.granted[1] > excluded.granted[1] - ${longest} THEN g.types ELSE ARRAY(SELECT e.type FROM unnest(g.granted, g.types) AS e(at, type) WHERE e.at > excluded.granted[1] - ${longest}) END
         || excluded.types[1],
       asked = excluded.asked
-    WHERE ${roomFor(1, "1 minute")} AND ${roomFor(2, "1 hour")} AND ${roomFor(3, "1 day")}
+    WHERE ${roomFor(1, minute)} AND ${roomFor(2, hour)} AND ${roomFor(3, day)}
       AND coalesce(g.granted[cardinality(g.granted)] <= excluded.granted[1] - excluded.asked[4] * interval '1 millisecond', true)
-      AND ${roomForType(5, "1 minute")} AND ${roomForType(6, "1 hour")} AND ${roomForType(7, "1 day")}
+      AND ${roomForType(5, minute)} AND ${roomForType(6, hour)} AND ${roomForType(7, day)}
+      AND (excluded.asked[8] IS NULL OR ${roomFor(8, burstWindow(9))}) AND ${roomForType(10, burstWindow(11))}
     RETURNING recipient_id, granted[cardinality(granted)] AS at
   ),
   claimed AS (

@@ -39,7 +39,9 @@ type DecisionJson = z.output<typeof decisionAnswer>;
 export const ruleAnswer = z
   .object({
     name: z.string().openapi({ example: "quiet_hours" }),
-    asks: z.string().openapi({ example: "Are there quiet hours, or a span of do-not-disturb?" }),
+    asks: z
+      .string()
+      .openapi({ example: "Does the recipient have quiet hours or do-not-disturb now?" }),
     outcome: z.enum(["passed", "decided", "not_asked"]).openapi({
       description: "The first rule that says something decides; those after it are not asked",
       example: "decided",

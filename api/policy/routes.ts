@@ -34,7 +34,7 @@ const patch = defineRoute({
       policyPatch.meta({
         example: {
           preferences: { batching: { maximumSize: 10 } },
-          limits: { perMinute: 5 },
+          limits: { perMinute: 5, burst: { messages: 5, seconds: 10 } },
           breaker: null,
         },
       }),

@@ -213,6 +213,32 @@ describe("decide", () => {
     ["holds a high message for its type's limit", [high, typeLimit], "hold type_limit"],
     ["never lets a high message wait for the best hour", [high, of("best_hour")], "send"],
     ["holds a message beyond the recipient's own limit", [limited], "hold recipient_limit"],
+    [
+      "holds a message beyond the organisation's burst limit",
+      [{ limits: { burst: { messages: 2, seconds: 10 } } }, grantedAgo(9_999, 5_000)],
+      "hold organisation_limit",
+    ],
+    [
+      "sends a message whose burst window has room again",
+      [{ limits: { burst: { messages: 2, seconds: 10 } } }, grantedAgo(10_000, 5_000)],
+      "send",
+    ],
+    [
+      "holds a message beyond its type's burst limit",
+      [
+        { type: createType(1, { limits: { burst: { messages: 1, seconds: 10 } } }) },
+        { grants: { granted: [now - 1_000], types: [1] } },
+      ],
+      "hold type_limit",
+    ],
+    [
+      "sends a message whose type's burst limit other types have reached",
+      [
+        { type: createType(1, { limits: { burst: { messages: 1, seconds: 10 } } }) },
+        grantedAgo(1_000),
+      ],
+      "send",
+    ],
     ["counts only messages of a type towards its limit", [typeLimit, grantedAgo(1_000)], "send"],
     ["puts a low message into a digest", [low, of("digest")], "merge digest"],
     [
@@ -556,9 +582,16 @@ describe("decide, for any preferences and facts", () => {
       expect(within(minuteMs)).toBeLessThan(policy.limits.perMinute);
       expect(within(hourMs)).toBeLessThan(policy.limits.perHour);
       expect(within(dayMs)).toBeLessThan(policy.limits.perDay);
+      const { burst } = policy.limits;
+      if (burst) expect(within(burst.seconds * 1_000)).toBeLessThan(burst.messages);
       if (message.priority !== "high") expect(within(hourMs)).toBeLessThan(preferences.maxPerHour);
       if (messageType?.limits.perHour !== undefined && waiting.group?.kind !== "digest")
         expect(within(hourMs, messageType.number)).toBeLessThan(messageType.limits.perHour);
+      const typeBurst = messageType?.limits.burst;
+      if (typeBurst && waiting.group?.kind !== "digest")
+        expect(within(typeBurst.seconds * 1_000, messageType.number)).toBeLessThan(
+          typeBurst.messages,
+        );
     });
   });
 

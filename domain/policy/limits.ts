@@ -10,14 +10,33 @@ const count = z
   .max(10_000, "must be from 1 to 10000 messages")
   .meta({ example: 100 });
 
-/** The most messages to one recipient within any minute, hour and day. The windows are sliding. */
+const burst = z.strictObject({
+  messages: count.meta({ example: 5 }),
+  seconds: z
+    .int("must be a whole number of seconds from 1 to 3600")
+    .min(1, "must be from 1 to 3600 seconds")
+    .max(3_600, "must be from 1 to 3600 seconds")
+    .meta({ example: 10 }),
+});
+
+/** The most messages to one recipient within any minute, hour and day, and in a burst. The windows are sliding. */
 export const recipientLimits = z.strictObject({
   perMinute: count,
   perHour: count,
   perDay: count,
+  burst: burst.nullable().meta({
+    description:
+      "The most messages to one recipient within any window of this many seconds; null for no such limit",
+    example: { messages: 5, seconds: 10 },
+  }),
 });
 
-export type RecipientLimits = z.output<typeof recipientLimits>;
+/** Limits of which any may be left out. */
+export type LimitSettings = {
+  [Window in keyof z.output<typeof recipientLimits>]?:
+    | z.output<typeof recipientLimits>[Window]
+    | undefined;
+};
 
 /**
  * What was granted to a recipient, the oldest first: instants in epoch milliseconds, and for each of them the number of the
@@ -39,15 +58,16 @@ export interface Limit {
   type: number | null;
 }
 
-/** One limit for each window in `limits`, the shortest window first. */
+/** One limit for each window in `limits`: that of bursts first, then the others from the shortest to the longest. */
 export function listLimitWindows(
-  limits: { [Window in keyof RecipientLimits]?: number | undefined },
+  limits: LimitSettings,
   reason: Limit["reason"],
   type: number | null = null,
 ): Limit[] {
   const window = (limit: number | undefined, windowMs: number): Limit[] =>
     limit === undefined ? [] : [{ reason, limit, windowMs, type }];
   return [
+    ...(limits.burst ? window(limits.burst.messages, limits.burst.seconds * 1_000) : []),
     ...window(limits.perMinute, minuteMs),
     ...window(limits.perHour, hourMs),
     ...window(limits.perDay, dayMs),
@@ -112,6 +132,14 @@ export interface LimitsNeeded {
   typePerMinute: number | null;
   typePerHour: number | null;
   typePerDay: number | null;
+  burst: BurstNeeded | null;
+  typeBurst: BurstNeeded | null;
+}
+
+/** At most `limit` grants within any window of `windowMs`. */
+interface BurstNeeded {
+  limit: number;
+  windowMs: number;
 }
 
 /** Arranges the limits of a message by window, as its claim checks them. Of two limits on the same window, the lower one counts. */
@@ -124,21 +152,30 @@ export function arrangeLimits(limits: readonly Limit[], gapMs: number): LimitsNe
     typePerMinute: null,
     typePerHour: null,
     typePerDay: null,
+    burst: null,
+    typeBurst: null,
   };
   for (const { limit, windowMs, type } of limits) {
     const window = type === null ? byWindow[windowMs] : typeByWindow[windowMs];
-    if (!window) throw new RangeError(`a claim cannot check a window of ${windowMs} ms`);
-    needed[window] = Math.min(needed[window] ?? limit, limit);
+    if (window) needed[window] = Math.min(needed[window] ?? limit, limit);
+    else {
+      const burst = type === null ? "burst" : "typeBurst";
+      if (needed[burst])
+        throw new RangeError(`a claim checks one burst limit only: ${windowMs} ms`);
+      needed[burst] = { limit, windowMs };
+    }
   }
   return needed;
 }
 
-const byWindow: Record<number, keyof LimitsNeeded> = {
+type FixedWindow = Exclude<keyof LimitsNeeded, "gapMs" | "burst" | "typeBurst">;
+
+const byWindow: Record<number, FixedWindow> = {
   [minuteMs]: "perMinute",
   [hourMs]: "perHour",
   [dayMs]: "perDay",
 };
-const typeByWindow: Record<number, keyof LimitsNeeded> = {
+const typeByWindow: Record<number, FixedWindow> = {
   [minuteMs]: "typePerMinute",
   [hourMs]: "typePerHour",
   [dayMs]: "typePerDay",

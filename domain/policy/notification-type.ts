@@ -83,7 +83,8 @@ const parts = {
     example: { fromName: "Example tasks", replyTo: "tasks@example.org" },
   }),
   limits: recipientLimits.partial().meta({
-    description: "The most messages of this type to one recipient within any minute, hour and day",
+    description:
+      "The most messages of this type to one recipient within any minute, hour and day and in a burst",
     example: { perDay: 20 },
   }),
   preferences: typePreferences.meta({

@@ -24,7 +24,22 @@ describe("a policy", () => {
 
   it("accepts limits in any order: the strictest one applies", () => {
     const limits = { perMinute: 500, perHour: 100, perDay: 1 };
-    expect(buildPolicy({ limits }).limits).toEqual(limits);
+    expect(buildPolicy({ limits }).limits).toEqual({ ...limits, burst: null });
+  });
+
+  it("has no burst limit until one is set, and none once it is removed", () => {
+    expect(defaultPolicy.limits.burst).toBeNull();
+    const burst = { messages: 5, seconds: 10 };
+    const changed = buildPolicy({ limits: { burst } });
+    expect(changed.limits).toEqual({ ...defaultPolicy.limits, burst });
+    expect(findPolicyChanges(changed)).toEqual({ limits: { burst } });
+    const removed = mergePatch({ limits: { burst } }, { limits: { burst: null } });
+    expect(buildPolicy(removed)).toEqual(defaultPolicy);
+  });
+
+  it("refuses a burst limit without its window", () => {
+    const faults = policy.safeParse(applyChanges({ limits: { burst: { messages: 5 } } })).error;
+    expect(faults?.issues.map(({ path }) => path.join("."))).toEqual(["limits.burst.seconds"]);
   });
 
   it.each([
@@ -76,6 +91,8 @@ describe("a policy", () => {
     ["limits.perMinute", 1, 10_000],
     ["limits.perHour", 1, 10_000],
     ["limits.perDay", 1, 10_000],
+    ["limits.burst.messages", 1, 10_000],
+    ["limits.burst.seconds", 1, 3_600],
     ["deduplicationSeconds", 0, 86_400],
     ["release.recipientSeconds", 0, 3_600],
     ["release.channelPerSecond", 0.01, 100_000],
@@ -99,8 +116,9 @@ describe("a policy", () => {
     (path, min, max) => {
       const at = (value: number) =>
         path.split(".").reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as object;
+      const withBurst = applyChanges({ limits: { burst: { messages: 5, seconds: 10 } } });
       const faults = (value: number) =>
-        policy.safeParse(applyChanges(at(value))).error?.issues ?? [];
+        policy.safeParse(mergePatch(withBurst, at(value))).error?.issues ?? [];
       expect(faults(min).filter((issue) => issue.path.join(".") === path)).toEqual([]);
       for (const value of [min - 0.001, max + 1, -1]) {
         const [fault] = faults(value);

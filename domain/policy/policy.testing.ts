@@ -43,6 +43,14 @@ export const somePreferences: fc.Arbitrary<Preferences> = optional({
   intelligentTiming: fc.boolean(),
 }).map((statedPreferences) => preferences.parse(statedPreferences));
 
+/** Burst limits with windows that differ from those of the other limits, and some that do not. */
+const someBurst = fc.option(
+  fc.record({
+    messages: fc.integer({ min: 1, max: 4 }),
+    seconds: fc.constantFrom(1, 10, 60, 900, 3_600),
+  }),
+);
+
 /** One to three types that differ in the parts that decisions use. */
 export const someTypes: fc.Arbitrary<NotificationType[]> = fc
   .array(
@@ -56,6 +64,7 @@ export const someTypes: fc.Arbitrary<NotificationType[]> = fc
         perMinute: fc.integer({ min: 1, max: 3 }),
         perHour: fc.integer({ min: 1, max: 6 }),
         perDay: fc.integer({ min: 1, max: 20 }),
+        burst: someBurst,
       }),
     }),
     { minLength: 1, maxLength: 3 },
@@ -79,6 +88,7 @@ export const somePolicy: fc.Arbitrary<Policy> = fc
     perMinute: fc.integer({ min: 1, max: 4 }),
     perHour: fc.integer({ min: 2, max: 20 }),
     perDay: fc.integer({ min: 5, max: 60 }),
+    burst: someBurst,
     recipientSeconds: fc.constantFrom(0, 1, 60, 600),
     deduplicationSeconds: fc.constantFrom(0, 300, 7_200),
   })

@@ -39,8 +39,8 @@ export const policy = z.strictObject({
   }),
   limits: recipientLimits.meta({
     description:
-      "The most messages to one recipient within any minute, hour and day, whatever the recipient prefers. Critical messages pass",
-    example: { perMinute: 10, perHour: 100, perDay: 500 },
+      "The most messages to one recipient within any minute, hour and day and in a burst, whatever the recipient prefers. Critical messages pass",
+    example: { perMinute: 10, perHour: 100, perDay: 500, burst: { messages: 5, seconds: 10 } },
   }),
   deduplicationSeconds: whole(
     0,
@@ -202,7 +202,7 @@ export const defaultPolicy: Policy = {
     intelligentTiming: false,
     learning: true,
   },
-  limits: { perMinute: 10, perHour: 100, perDay: 500 },
+  limits: { perMinute: 10, perHour: 100, perDay: 500, burst: null },
   deduplicationSeconds: 300,
   release: { recipientSeconds: 60, channelPerSecond: 500 },
   batching: {

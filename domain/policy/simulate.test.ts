@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { nextDigestAt } from "./digest-instants.ts";
-import { noGrants } from "./limits.ts";
+import { type LimitSettings, noGrants } from "./limits.ts";
 import { dayMs, hourMs, localTimeAt, minuteMs } from "../time/local-time.ts";
-import { type Policy, defaultPolicy } from "./policy.ts";
+import { defaultPolicy } from "./policy.ts";
 import {
   somePolicy,
   somePriority,
@@ -157,6 +157,22 @@ describe("simulate", () => {
     expect(of[2]!.waits[0]!.reason).toBe("recipient_limit");
   });
 
+  it("holds messages beyond the burst limit until the window has room", () => {
+    const policy = {
+      ...defaultPolicy,
+      limits: { ...defaultPolicy.limits, burst: { messages: 2, seconds: 300 } },
+    };
+    const outcomes = simulated(askedAtMinutes([0, 1, 2, 3, 4]), { policy });
+    expect(messages(outcomes).map(({ at }) => at)).toEqual([
+      "10-26T00:00",
+      "10-26T00:01",
+      "10-26T00:05",
+      "10-26T00:06",
+      "10-26T00:10",
+    ]);
+    expect(outcomes[2]!.waits[0]!.reason).toBe("organisation_limit");
+  });
+
   it("sends a repeated message once, and the newest of those with one collapse key", () => {
     const twice = simulated(askedAtMinutes([0, 4, 8, 14], { dedupKey: "door" }));
     expect(twice.map(({ outcome, reason }) => reason ?? outcome)).toEqual([
@@ -295,12 +311,11 @@ function expectAtMost(instants: number[], limit: number | undefined, windowMs: n
     expect(sorted[index]! - sorted[index - limit]!).toBeGreaterThanOrEqual(windowMs);
 }
 
-type Windows = { [Window in keyof Policy["limits"]]?: number | undefined };
-
-function expectWithin(instants: number[], limits: Windows) {
+function expectWithin(instants: number[], limits: LimitSettings) {
   expectAtMost(instants, limits.perMinute, minuteMs);
   expectAtMost(instants, limits.perHour, hourMs);
   expectAtMost(instants, limits.perDay, dayMs);
+  if (limits.burst) expectAtMost(instants, limits.burst.messages, limits.burst.seconds * 1_000);
 }
 
 describe("simulate, for any preferences and requests", () => {

@@ -254,6 +254,50 @@ describe("limits", () => {
     expect(await database.statuses()).toEqual({ sent: 20 });
   });
 
+  it.each([
+    ["the organisation", { messages: 4, seconds: 30 }, null],
+    ["a type", null, { messages: 3, seconds: 45 }],
+    ["both", { messages: 4, seconds: 30 }, { messages: 2, seconds: 20 }],
+  ])(
+    "on bursts, set by %s, are exact over two workers and two queues at once",
+    async (_, organisation, ofType) => {
+      await setPolicy({
+        limits: { perMinute: 1_000, ...(organisation && { burst: organisation }) },
+        preferences: { maxPerHour: 1_000 },
+      });
+      const setTypeLimits = (limits: object, batchable: boolean) =>
+        pool.query(
+          "UPDATE notification_types SET version = version + 1, document = document || $1 WHERE key = 'habit.reminder'",
+          [{ limits, batchable }],
+        );
+      await setTypeLimits({ burst: ofType }, false);
+      const recipient = await person();
+      for (let n = 0; n < 16; n++)
+        await owe(recipient, start, {
+          name: n % 2 === 0 ? queue : "mailbox/1",
+          type: "habit.reminder",
+        });
+      const workers = [worker(), worker()];
+      for (let round = 0; round < 40; round++)
+        await Promise.all(
+          workers.flatMap(({ dispatch }) => [
+            dispatch(after(round / 6)),
+            dispatch(after(round / 6), "mailbox/1"),
+          ]),
+        );
+      await expect.poll(() => grantsTo(recipient)).toHaveLength(16);
+      const granted = (await grantsTo(recipient)).map((date) => date.getTime());
+      for (const burst of [organisation, ofType])
+        for (const [index, at] of granted.entries())
+          if (burst && index >= burst.messages)
+            expect(at - granted[index - burst.messages]!).toBeGreaterThanOrEqual(
+              burst.seconds * 1_000,
+            );
+      expect(await database.statuses()).toEqual({ sent: 16 });
+      await setTypeLimits({}, true);
+    },
+  );
+
   it("give a permit back that nothing came of", async () => {
     const recipient = await person();
     await owe(recipient, start);

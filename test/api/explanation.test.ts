@@ -138,6 +138,22 @@ describe("the explanation of a delivery", () => {
     expect(sent.rules.every(({ outcome }: RuleJson) => outcome === "passed")).toBe(true);
   });
 
+  it("shows a burst limit among the limits that held a delivery", async () => {
+    await world.policy({ limits: { burst: { messages: 1, seconds: 600 } } });
+    const recipientId = await world.recipient();
+    const deliveries = [await world.ask({ recipientId }), await world.ask({ recipientId })];
+    await world.worker().dispatch();
+    await world.policy({});
+    const explanations = await Promise.all(deliveries.map(explained));
+    const held = explanations.find(({ status }) => status === "pending");
+    expect(held).toMatchObject({ reason: "organisation_limit", consistent: true });
+    expect(rule(held, "limits").saw).toMatchObject({
+      limits: expect.arrayContaining([
+        { of: "organisation_limit", limit: 1, windowSeconds: 600, granted: 1 },
+      ]),
+    });
+  });
+
   it("says what a limit had counted, without the grants that came later", async () => {
     const recipientId = await world.recipient({ preferences: { maxPerHour: 1 } });
     const [first, second] = [await world.ask({ recipientId }), await world.ask({ recipientId })];

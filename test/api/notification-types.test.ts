@@ -212,6 +212,11 @@ describe("a notification type", () => {
     ["/timeToLiveSeconds", { timeToLiveSeconds: 1.5 }, /from 1 to 31536000/],
     ["/spreadMinutes", { spreadMinutes: 1_441 }, /from 1 to 1440 minutes/],
     ["/limits/perHour", { limits: { perHour: 0 } }, /from 1 to 10000 messages/],
+    [
+      "/limits/burst/seconds",
+      { limits: { burst: { messages: 1, seconds: 0 } } },
+      /from 1 to 3600 seconds/,
+    ],
     ["/limits/perDay", { limits: { perDay: 10_001 } }, /from 1 to 10000 messages/],
     ["/preferences/maxPerHour", { preferences: { maxPerHour: 0 } }, /from 1 to 1000 messages/],
     [

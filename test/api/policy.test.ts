@@ -148,6 +148,17 @@ describe("/v1/policy", () => {
     ],
     ["/preferences/types", { preferences: { types: {} } }, /not known/],
     ["/limits/perMinute", { limits: { perMinute: 0 } }, /from 1 to 10000 messages/],
+    ["/limits/burst/seconds", { limits: { burst: { messages: 5 } } }, /required|must be/],
+    [
+      "/limits/burst/seconds",
+      { limits: { burst: { messages: 5, seconds: 3_601 } } },
+      /from 1 to 3600 seconds/,
+    ],
+    [
+      "/limits/burst/messages",
+      { limits: { burst: { messages: 0, seconds: 10 } } },
+      /from 1 to 10000 messages/,
+    ],
     ["/deduplicationSeconds", { deduplicationSeconds: 86_401 }, /from 0 to 86400/],
     ["/release/recipientSeconds", { release: { recipientSeconds: -1 } }, /from 0 to 3600/],
     ["/release/channelPerSecond", { release: { channelPerSecond: 0 } }, /from 0.01 to 100000/],

@@ -211,16 +211,22 @@ describe("what is previewed", () => {
           preferences: somePreferences,
           timeZone: someZone,
           perMinute: fc.integer({ min: 1, max: 4 }),
+          burst: fc.option(
+            fc.record({
+              messages: fc.integer({ min: 1, max: 3 }),
+              seconds: fc.constantFrom(10, 90, 1_800),
+            }),
+          ),
           engaged: fc.boolean(),
           before: fc.array(fc.tuple(wanted, fc.integer({ min: 0, max: 180 })), { maxLength: 6 }),
           own: wanted,
           inMinutes: fc.integer({ min: 181, max: 2 * 1_440 }),
         }),
-        async ({ preferences, timeZone, perMinute, engaged, before, own, inMinutes }) => {
+        async ({ preferences, timeZone, perMinute, burst, engaged, before, own, inMinutes }) => {
           await api.pool.query(
             "DELETE FROM attempts; DELETE FROM deliveries; DELETE FROM groups; DELETE FROM notifications; DELETE FROM gates",
           );
-          await world.policy({ limits: { perMinute } });
+          await world.policy({ limits: { perMinute, ...(burst && { burst }) } });
           const recipientId = await world.recipient({ timeZone, preferences });
           if (engaged)
             await api.pool.query("UPDATE recipients SET engaged_hours = $2 WHERE id = $1", [

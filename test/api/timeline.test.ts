@@ -153,6 +153,15 @@ describe("the timeline of a recipient", () => {
     ]);
     now = ago(-11);
     expect((await timeline(recipientId)).limits[0]).toMatchObject({ granted: 1, roomAt: null });
+    await world.policy({ limits: { burst: { messages: 1, seconds: 1_800 } } });
+    expect((await timeline(recipientId)).limits[1]).toEqual({
+      of: "organisation_limit",
+      limit: 1,
+      windowSeconds: 1_800,
+      granted: 1,
+      roomAt: ago(-9).toISOString(),
+    });
+    await world.policy({});
   });
 
   it("has the next digests by the recipient's clock, across a change of it", async () => {

@@ -13,6 +13,8 @@ export const wantedMessages = (rows: readonly DueDelivery[]): WantedMessage[] =>
       typePerMinute: null,
       typePerHour: null,
       typePerDay: null,
+      burst: null,
+      typeBurst: null,
     },
     policyVersion: 0,
     typeVersion: null,
