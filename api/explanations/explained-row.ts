@@ -1,0 +1,30 @@
+import type { DeliveryStatus } from "../../domain/delivery/status.ts";
+import { requestColumns, type RequestRow, requestTables } from "../../ledger/recipient-snapshot.ts";
+import type { Explanation } from "./answer.ts";
+
+export interface ExplainedRow extends RequestRow {
+  campaignId: string | null;
+  status: DeliveryStatus;
+  attemptCount: number;
+  finishedAt: Date | null;
+  decidedAt: Date | null;
+  policyVersion: number | null;
+  typeVersion: number | null;
+  preferencesVersion: number | null;
+  groupKind: "batch" | "digest" | null;
+  groupStatus: "open" | "full" | "closed" | null;
+  groupClosesAt: Date | null;
+  groupMembers: number | null;
+  adapted: "backlog" | "delay" | null;
+  attempt: Explanation["attempts"]["last"];
+}
+
+export const rowSql = `
+  SELECT ${requestColumns}, d.campaign_id AS "campaignId", d.status, d.attempt_count AS "attemptCount",
+    d.finished_at AS "finishedAt", d.decided_at AS "decidedAt", d.policy_version AS "policyVersion", d.type_version AS "typeVersion",
+    d.preferences_version AS "preferencesVersion", g.kind AS "groupKind", g.status AS "groupStatus", g.closes_at AS "groupClosesAt",
+    g.member_count AS "groupMembers", g.adapted,
+    (SELECT jsonb_build_object('outcome', a.outcome, 'failure', a.failure, 'response', a.response,
+       'finishedAt', to_char(a.finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+     FROM attempts a WHERE a.delivery_id = d.id ORDER BY a.number DESC LIMIT 1) AS attempt
+  FROM ${requestTables} LEFT JOIN groups g ON g.id = d.group_id WHERE d.id = $1::uuid`;
