@@ -5,46 +5,48 @@ import { deliveryStatuses } from "../../domain/delivery/status.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 import { decisionAnswer, ruleAnswer, versionsAnswer } from "./decision-json.ts";
 
+/** The explanation of one delivery, as every route shows it. */
 export const explanationAnswer = z
   .object({
     delivery: z.string().openapi({ example: exampleIdOf("delivery") }),
-    source: z
-      .string()
-      .openapi({ description: "cmp_… or ntf_…", example: exampleIdOf("notification") }),
+    source: z.string().openapi({
+      description: "The campaign or notification of the delivery: cmp_… or ntf_…",
+      example: exampleIdOf("notification"),
+    }),
     recipient: z.string().openapi({ example: exampleIdOf("recipient") }),
     summary: z.string().openapi({
-      description: "What became of it and why, in a sentence or two",
+      description: "What happened to the delivery and why, in one or two sentences",
       example:
         "It waits until 2027-03-02T06:00:00.000Z (Tuesday 2027-03-02 07:00 +01:00 in Europe/Berlin), for the recipient’s quiet hours to end.",
     }),
     status: z.enum(deliveryStatuses).openapi({ example: "pending" }),
-    reason: z
-      .enum(reasons)
-      .nullable()
-      .openapi({ description: "As the ledger keeps it", example: "quiet_hours" }),
+    reason: z.enum(reasons).nullable().openapi({
+      description: "Why the delivery waits, or why it ended as it did, as recorded in the ledger",
+      example: "quiet_hours",
+    }),
     basis: z.enum(["record", "now"]).openapi({
       description:
-        "`record`: the last decision about it, made again with what it was made with. `now`: it has not been decided about, or will be anew; this is as things stand now.",
+        "`record`: the last decision about the delivery, repeated with the facts that it was made with. `now`: the delivery has no decision yet or awaits a new one, so it is decided on the current facts.",
       example: "record",
     }),
     asOf: z.iso.datetime().openapi({
-      description: "The instant that was decided for",
+      description: "The instant that the decision applies to",
       example: "2027-03-01T22:30:00.000Z",
     }),
     versions: versionsAnswer,
     decision: decisionAnswer,
     consistent: z.boolean().openapi({
       description:
-        "Whether what was decided and what is found now agree. Where they do not, the decision is the one that was made, and the notes say what is found now.",
+        "Whether the recorded decision and the repeated one agree. If they differ, `decision` is the recorded one, and `notes` describes the repeated one.",
       example: true,
     }),
     notes: z.array(z.string()).openapi({
-      description: "What this explanation cannot know any more, or had to take for granted",
+      description: "What is no longer known, and what the explanation assumes instead",
       example: [],
     }),
     rules: z
       .array(ruleAnswer)
-      .openapi({ description: "Every rule, in the order in which they are asked" }),
+      .openapi({ description: "Every rule, in the order in which they are evaluated" }),
     group: z
       .object({
         id: z.string().openapi({ example: exampleIdOf("group") }),
@@ -53,7 +55,10 @@ export const explanationAnswer = z
         closesAt: z.iso.datetime(),
       })
       .nullable()
-      .openapi({ description: "The others with which it goes, or went, out", example: null }),
+      .openapi({
+        description: "The batch or digest with which the delivery is, or was, sent as one message",
+        example: null,
+      }),
     attempts: z.object({
       count: z.number().int().openapi({ example: 0 }),
       last: z

@@ -6,75 +6,83 @@ import { readSegmentFilters } from "../../ledger/segments.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { describedFilter } from "../segments/audience.ts";
 
+/** Why a recipient is or is not in the audience of a campaign. */
 export const audienceExplanation = z
   .object({
     isIn: z
       .boolean()
-      .openapi({ description: "Whether the audience has the recipient now", example: false }),
+      .openapi({ description: "Whether the recipient is in the audience now", example: false }),
     parts: z
       .array(
         z.object({
           part: z.enum(["include", "where", "exclude"]).openapi({ example: "where" }),
-          segment: z
-            .string()
-            .nullable()
-            .openapi({ description: "Of a segment its key", example: null }),
+          segment: z.string().nullable().openapi({
+            description: "The key of the segment; null for a condition of `where`",
+            example: null,
+          }),
           filter: describedFilter,
-          holds: z.boolean().openapi({ example: false }),
-          keepsOut: z
+          holds: z
             .boolean()
-            .openapi({ description: "Whether they are not in it for this", example: true }),
+            .openapi({ description: "Whether the recipient matches the filter", example: false }),
+          keepsOut: z.boolean().openapi({
+            description: "Whether this part keeps the recipient out of the audience",
+            example: true,
+          }),
         }),
       )
-      .openapi({ description: "Each part of the audience, as it holds for the recipient now" }),
+      .openapi({
+        description: "Each part of the audience, applied to the recipient as they are now",
+      }),
   })
   .openapi("AudienceExplanation");
 
-type Explained = z.output<typeof audienceExplanation>;
+type AudienceExplanation = z.output<typeof audienceExplanation>;
 
-/** Which parts of an audience hold for a recipient now, and which of them keep the recipient out. */
+/** Explains which parts of an audience match a recipient now, and which of them keep the recipient out. */
 export async function explainAudience(
   pool: Pick<Pool, "query">,
   audience: Audience,
   recipientId: string,
-): Promise<Explained> {
+): Promise<AudienceExplanation> {
   const segments = await readSegmentFilters(executeOn(pool), namedSegments(audience));
-  const named = (part: "include" | "exclude", keys: readonly string[]) =>
+  const readNamed = (part: "include" | "exclude", keys: readonly string[]) =>
     keys.flatMap((segment) => {
       const filter = segments.get(segment);
       return filter ? [{ part, segment, filter }] : [];
     });
   const parts = [
-    ...("include" in audience ? named("include", audience.include) : []),
+    ...("include" in audience ? readNamed("include", audience.include) : []),
     ...("where" in audience && audience.where
-      ? branchesOf(audience.where).map((filter) => ({
+      ? splitConditions(audience.where).map((filter) => ({
           part: "where" as const,
           segment: null,
           filter,
         }))
       : []),
-    ...named("exclude", audience.exclude ?? []),
+    ...readNamed("exclude", audience.exclude ?? []),
   ];
-  const held = await holding(
+  const matches = await matchFilters(
     pool,
     parts.map(({ filter }) => filter),
     recipientId,
   );
   const included =
-    !("include" in audience) || parts.some(({ part }, index) => part === "include" && held[index]);
-  const explained = parts.map((one, index) => {
-    const holds = held[index]!;
-    const keepsOut = one.part === "include" ? !included : one.part === "exclude" ? holds : !holds;
-    return { ...one, holds, keepsOut };
+    !("include" in audience) ||
+    parts.some(({ part }, index) => part === "include" && matches[index]);
+  const explained = parts.map((part, index) => {
+    const holds = matches[index]!;
+    const keepsOut = part.part === "include" ? !included : part.part === "exclude" ? holds : !holds;
+    return { ...part, holds, keepsOut };
   });
   return { isIn: !explained.some(({ keepsOut }) => keepsOut), parts: explained };
 }
 
-/** What has to hold together is told apart. */
-const branchesOf = (filter: RecipientFilter): RecipientFilter[] =>
+/** Splits a filter into the conditions that must all hold, so that each is explained by itself. */
+const splitConditions = (filter: RecipientFilter): RecipientFilter[] =>
   "all" in filter ? filter.all : [filter];
 
-async function holding(
+/** Tests one recipient against each of the filters, in their order. */
+async function matchFilters(
   pool: Pick<Pool, "query">,
   filters: readonly RecipientFilter[],
   recipientId: string,
@@ -86,9 +94,9 @@ async function holding(
     values.push(...condition.values);
     return `coalesce(${condition.sql}, false)`;
   });
-  const { rows } = await pool.query<{ held: boolean[] }>(
-    `SELECT ARRAY[${columns.join(", ")}] AS held FROM recipients AS r WHERE r.id = $1::uuid`,
+  const { rows } = await pool.query<{ matches: boolean[] }>(
+    `SELECT ARRAY[${columns.join(", ")}] AS matches FROM recipients AS r WHERE r.id = $1::uuid`,
     values,
   );
-  return rows[0]!.held;
+  return rows[0]!.matches;
 }

@@ -9,26 +9,28 @@ import {
   readPath,
 } from "../../domain/policy/preferences.ts";
 import { type Reason, reasons } from "../../domain/delivery/reasons.ts";
-import { instantWords, reasonWords } from "./reason-text.ts";
+import { describeInstant, reasonTexts } from "./reason-text.ts";
 
-/** What policy says, as every route shows it. */
+/** A decision of the policy, as every route shows it. */
 export const decisionAnswer = z
   .object({
     kind: z.enum(["send", "hold", "merge", "suppress"]).openapi({
       description:
-        "`hold`: it waits by itself; `merge`: it waits with others, to go out as one message",
+        "`send`: the delivery is sent at once; `hold`: it waits by itself; `merge`: it waits to be sent with others as one message; `suppress`: it is not sent",
       example: "hold",
     }),
     reason: z
       .enum(reasons)
       .nullable()
-      .openapi({ description: "Null where it is sent", example: "quiet_hours" }),
+      .openapi({ description: "Null if the decision is `send`", example: "quiet_hours" }),
     until: z.iso.datetime().nullable().openapi({
-      description: "When what waits is decided about again, or goes out with others",
+      description:
+        "For `hold`: when the delivery is decided again. For `merge`: when its group is sent",
       example: "2027-03-02T07:00:00.000Z",
     }),
     adapted: z.enum(["backlog", "delay"]).nullable().openapi({
-      description: "Why its batch may grow further than is wished: so much waits, or for so long",
+      description:
+        "Why the batch may be larger or wait longer than the preferences say: `backlog` if many deliveries are due, `delay` if the oldest has been due for long",
       example: null,
     }),
   })
@@ -36,21 +38,30 @@ export const decisionAnswer = z
 
 type DecisionJson = z.output<typeof decisionAnswer>;
 
+/** A rule of the policy and its part in a decision. */
 export const ruleAnswer = z
   .object({
     name: z.string().openapi({ example: "quiet_hours" }),
+<<<<<<< HEAD
     asks: z
       .string()
       .openapi({ example: "Does the recipient have quiet hours or do-not-disturb now?" }),
+=======
+    asks: z.string().openapi({
+      description: "The question that the rule answers",
+      example: "Does the recipient have quiet hours or do-not-disturb now?",
+    }),
+>>>>>>> d94e167 (docs(api): explanations name the delivery, the rule and the reason)
     outcome: z.enum(["passed", "decided", "not_asked"]).openapi({
-      description: "The first rule that says something decides; those after it are not asked",
+      description:
+        "`decided`: this rule made the decision; `passed`: it left the decision to the following rules; `not_asked`: an earlier rule had decided",
       example: "decided",
     }),
     saw: z
       .record(z.string(), z.unknown())
       .nullable()
       .openapi({
-        description: "The facts that it looked at; null where it was not asked",
+        description: "The facts that the rule used; null if it was not asked",
         example: { zone: "Europe/Berlin" },
       }),
     preferences: z
@@ -58,10 +69,14 @@ export const ruleAnswer = z
         z.object({
           path: z.string().openapi({ example: "quietHours" }),
           value: z.unknown().openapi({ example: [{ start: "22:00", end: "07:00" }] }),
-          from: z.enum(preferenceLayers).openapi({ example: "recipient" }),
+          from: z.enum(preferenceLayers).openapi({
+            description:
+              "Who set the value: the recipient, the notification type or the organisation’s policy",
+            example: "recipient",
+          }),
         }),
       )
-      .openapi({ description: "The preferences that it looked at, and who said so" }),
+      .openapi({ description: "The preferences that the rule used, and who set them" }),
   })
   .openapi("WeighedRule");
 
@@ -70,16 +85,19 @@ export const versionsAnswer = z
     policy: z
       .number()
       .int()
-      .openapi({ description: "0: what holds before anybody has said anything", example: 3 }),
-    type: z.number().int().nullable().openapi({ description: "Null without a type", example: 1 }),
-    preferences: z
-      .number()
-      .int()
-      .openapi({ description: "0: the recipient had said nothing", example: 2 }),
+      .openapi({ description: "The version of the policy; 0 means the defaults", example: 3 }),
+    type: z.number().int().nullable().openapi({
+      description: "The version of the notification type; null if the delivery has no type",
+      example: 1,
+    }),
+    preferences: z.number().int().openapi({
+      description: "The version of the recipient’s preferences; 0 means that none were set",
+      example: 2,
+    }),
   })
   .openapi("DecisionVersions");
 
-/** Every rule in its order, with what those saw that were asked. */
+/** Lists every rule in order of precedence, with the facts that it used. */
 export function rulesJson(facts: DecisionInput): z.output<typeof ruleAnswer>[] {
   const { evaluations } = explain(facts);
   const layers = {
@@ -109,7 +127,7 @@ export function rulesJson(facts: DecisionInput): z.output<typeof ruleAnswer>[] {
   });
 }
 
-/** Why it waits or is suppressed; null where it is sent. */
+/** Returns why a delivery waits or is suppressed; null if it is sent. */
 export function reasonOf(decision: Decision): Reason | null {
   switch (decision.kind) {
     case "send":
@@ -137,9 +155,9 @@ function untilOf(decision: Decision): number | null {
   return decision.kind === "merge" ? decision.joining.closesAt : null;
 }
 
-/** What a decision would have become of something, as the rest of a sentence. */
-export function wouldWords({ kind, reason, until }: DecisionJson, zone: string): string {
-  if (kind === "send") return "it would go out at once";
-  if (kind === "suppress") return `it would not be sent: ${reasonWords[reason!]}`;
-  return `it would wait until ${instantWords(Date.parse(until!), zone)}, ${reasonWords[reason!]}`;
+/** Describes what a decision would do with a delivery, as the rest of a sentence. */
+export function describeDecision({ kind, reason, until }: DecisionJson, zone: string): string {
+  if (kind === "send") return "it would be sent at once";
+  if (kind === "suppress") return `it would not be sent: ${reasonTexts[reason!]}`;
+  return `it would wait until ${describeInstant(Date.parse(until!), zone)}, ${reasonTexts[reason!]}`;
 }

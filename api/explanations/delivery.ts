@@ -7,20 +7,20 @@ import { publicId } from "../../domain/ids.ts";
 import { readRecipientStates, typeOf } from "../../ledger/recipient-snapshot.ts";
 import { readRepeats } from "../../ledger/repeats.ts";
 import type { Explanation } from "./answer.ts";
-import { decisionJson, rulesJson, wouldWords } from "./decision-json.ts";
+import { decisionJson, describeDecision, rulesJson } from "./decision-json.ts";
 import { type ExplainedRow, rowSql } from "./explained-row.ts";
-import { asThen, grantsBefore, noteWhatIsGone, readBook } from "./past-state.ts";
-import { reasonWords } from "./reason-text.ts";
+import { noteLostFacts, readRecordedRules, restoreErased, selectGrants } from "./past-state.ts";
+import { reasonTexts } from "./reason-text.ts";
 import {
   isHeldByChannel,
-  keptJson,
-  keptOf,
-  made,
-  remade,
-  untilKept,
-  waitingNow,
+  makeDecision,
+  readCurrentWait,
+  readRecordedDecision,
+  readRecordedWait,
+  recordedDecisionJson,
+  remakeDecision,
 } from "./remake.ts";
-import { summaryOf } from "./summary.ts";
+import { summarise } from "./summary.ts";
 
 interface Deps {
   pool: Pick<Pool, "query">;
@@ -28,9 +28,9 @@ interface Deps {
 }
 
 /**
- * The last decision about a delivery, made again for the record: rows keep what was decided and by which versions, and the
- * rest is as it was then, as far as that is still known. What waits to be decided about is decided as things stand now.
- * Null where there is no such delivery.
+ * Explains a delivery by repeating its last decision. Its row records the decision and the versions of the rules; the other facts
+ * are restored as they were then, as far as they are still known. A delivery that awaits a decision is decided on the current facts.
+ * Resolves with null if there is no such delivery.
  */
 export async function explainDelivery(
   { pool, rulebook }: Deps,
@@ -42,13 +42,13 @@ export async function explainDelivery(
   if (!row) return null;
   const person = (await readRecipientStates(pool, [row.recipientId])).get(row.recipientId)!;
   const current = await rulebook();
-  const recorded = row.decidedAt !== null && !isDecidedAnew(row);
+  const recorded = row.decidedAt !== null && !awaitsDecision(row);
   const at = recorded
     ? row.decidedAt!
     : new Date(Math.max(now.getTime(), row.dueAt?.getTime() ?? 0));
   const notes: string[] = [];
-  const book = recorded
-    ? await readBook(pool, row, current, notes)
+  const ruleset = recorded
+    ? await readRecordedRules(pool, row, current, notes)
     : {
         ...current,
         type: typeOf(row.typeId, current.types),
@@ -57,22 +57,22 @@ export async function explainDelivery(
       };
   const repeats = await readRepeats(
     pool,
-    { id, typeCollapseKey: book.type?.collapseKey ?? null },
+    { id, typeCollapseKey: ruleset.type?.collapseKey ?? null },
     {
-      windowSeconds: book.policy.deduplicationSeconds,
+      windowSeconds: ruleset.policy.deduplicationSeconds,
       now: at,
       recordedBy: recorded ? at : "infinity",
     },
   );
-  const kept = recorded ? keptOf(row) : null;
-  if (recorded) noteWhatIsGone(notes, person, row, at);
-  const factsWith = (waiting: DecisionInput["waiting"]) =>
+  const recordedDecision = recorded ? readRecordedDecision(row) : null;
+  if (recorded) noteLostFacts(notes, person, row, at);
+  const buildFacts = (waiting: DecisionInput["waiting"]) =>
     buildDecisionInput({
       now: at.getTime(),
       recipient: {
         ...person,
-        ...asThen(person, row, at, recorded),
-        preferences: book.statedPreferences,
+        ...(recorded && restoreErased(person, row, at)),
+        preferences: ruleset.statedPreferences,
       },
       suppression:
         person.suppressedAt !== null && (!recorded || person.suppressedAt <= at)
@@ -80,37 +80,43 @@ export async function explainDelivery(
           : null,
       delivery: { ...row, ...waiting },
       source: row,
-      type: book.type,
-      policy: book.policy,
-      grants: grantsBefore(person, at),
+      type: ruleset.type,
+      policy: ruleset.policy,
+      grants: selectGrants(person, at),
       ahead: 0,
       ...repeats,
       load:
         row.adapted === null
           ? noLoad
           : {
-              backlog: row.adapted === "backlog" ? book.policy.batching.underLoad.backlog : 0,
+              backlog: row.adapted === "backlog" ? ruleset.policy.batching.underLoad.backlog : 0,
               delayMs:
-                row.adapted === "delay" ? book.policy.batching.underLoad.delaySeconds * 1_000 : 0,
+                row.adapted === "delay"
+                  ? ruleset.policy.batching.underLoad.delaySeconds * 1_000
+                  : 0,
             },
     });
   const { facts, decision, consistent } = recorded
-    ? remade(row, kept, factsWith)
-    : made(factsWith(waitingNow(row)));
+    ? remakeDecision(row, recordedDecision, buildFacts)
+    : makeDecision(buildFacts(readCurrentWait(row)));
   const found = decisionJson(decision);
   if (!consistent)
-    notes.push(`Made again today, the decision differs: ${wouldWords(found, person.timeZone)}.`);
+    notes.push(
+      `Repeated today, the decision is a different one: ${describeDecision(found, person.timeZone)}.`,
+    );
   if (recorded && facts.waiting.reason !== null && facts.waiting.reason !== row.reason)
     notes.push(
-      `How it had waited before is not kept. It is taken to have waited ${reasonWords[facts.waiting.reason]}.`,
+      `Why it waited before this decision is not recorded. The explanation assumes that it waited ${reasonTexts[facts.waiting.reason]}.`,
     );
-  const byChannel = isHeldByChannel(kept, facts, decision);
+  const byChannel = isHeldByChannel(recordedDecision, facts, decision);
   if (byChannel)
-    notes.push("More was held back from its channel than may be released at once: it has a turn.");
+    notes.push(
+      "More deliveries of its channel were held than may be released at once, so it waits for its turn.",
+    );
   const shown =
     consistent && !byChannel
-      ? { ...found, ...(recorded && untilKept(row, found)) }
-      : keptJson(row, kept!);
+      ? { ...found, ...(recorded && readRecordedWait(row, found)) }
+      : recordedDecisionJson(row, recordedDecision!);
   return {
     delivery: publicId("delivery", row.id),
     source:
@@ -118,15 +124,15 @@ export async function explainDelivery(
         ? publicId("notification", row.notificationId!)
         : publicId("campaign", row.campaignId),
     recipient: publicId("recipient", row.recipientId),
-    summary: summaryOf(row, shown, recorded, at, person.timeZone),
+    summary: summarise(row, shown, recorded, at, person.timeZone),
     status: row.status,
     reason: row.reason,
     basis: recorded ? "record" : "now",
     asOf: at.toISOString(),
     versions: {
-      policy: book.policyVersion,
-      type: book.type?.version ?? null,
-      preferences: book.preferencesVersion,
+      policy: ruleset.policyVersion,
+      type: ruleset.type?.version ?? null,
+      preferences: ruleset.preferencesVersion,
     },
     decision: shown,
     consistent,
@@ -145,8 +151,8 @@ export async function explainDelivery(
   };
 }
 
-/** It waits to be decided about anew: what was decided before is of no matter any more. */
-const isDecidedAnew = ({ status, reason }: ExplainedRow) =>
+/** Whether a delivery awaits a new decision, so that its last one no longer matters. */
+const awaitsDecision = ({ status, reason }: ExplainedRow) =>
   status === "pending" &&
   (reason === null ||
     ["decide_again", "snoozed", "send_requested", "retry_requested"].includes(reason));

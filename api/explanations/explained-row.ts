@@ -2,6 +2,7 @@ import type { DeliveryStatus } from "../../domain/delivery/status.ts";
 import { requestColumns, type RequestRow, requestTables } from "../../ledger/recipient-snapshot.ts";
 import type { Explanation } from "./answer.ts";
 
+/** A delivery with all that its explanation needs, except the state of its recipient. */
 export interface ExplainedRow extends RequestRow {
   campaignId: string | null;
   status: DeliveryStatus;
@@ -19,6 +20,7 @@ export interface ExplainedRow extends RequestRow {
   attempt: Explanation["attempts"]["last"];
 }
 
+/** Reads the `ExplainedRow` of the delivery with the UUID `$1`. */
 export const rowSql = `
   SELECT ${requestColumns}, d.campaign_id AS "campaignId", d.status, d.attempt_count AS "attemptCount",
     d.finished_at AS "finishedAt", d.decided_at AS "decidedAt", d.policy_version AS "policyVersion", d.type_version AS "typeVersion",

@@ -7,31 +7,31 @@ import { type RecipientState, typeOf } from "../../ledger/recipient-snapshot.ts"
 import type { Rulebook } from "../../ledger/rulebook.ts";
 import type { ExplainedRow } from "./explained-row.ts";
 
-/** By what was decided. */
-interface Book extends Pick<Rulebook, "policy" | "policyVersion"> {
+/** The rules and preferences that a decision was made with. */
+interface RecordedRules extends Pick<Rulebook, "policy" | "policyVersion"> {
   type: NotificationType | null;
   statedPreferences: Preferences | null;
   preferencesVersion: number;
 }
 
-/** What was granted before an instant, as far as the log still has it. */
-export function grantsBefore({ grants: { granted, types } }: RecipientState, at: Date) {
+/** Selects the grants before an instant, as far as the log still has them. */
+export function selectGrants({ grants: { granted, types } }: RecipientState, at: Date) {
   const count = granted.filter((granted) => granted < at.getTime()).length;
   return { granted: granted.slice(0, count), types: types.slice(0, count) };
 }
 
-/** Who was erased later was not then; of their address is known only whether there was none. */
-export const asThen = (
+/** Undoes an erasure that came after the decision. All that is still known of the address is whether there was one. */
+export const restoreErased = (
   { erasedAt, email }: RecipientState,
   { reason }: ExplainedRow,
   at: Date,
-  recorded: boolean,
 ) =>
-  recorded && erasedAt !== null && erasedAt > at
+  erasedAt !== null && erasedAt > at
     ? { erased: false, email: email ?? (reason === "no_address" ? null : "erased") }
     : {};
 
-export function noteWhatIsGone(
+/** Adds a note for each fact of the decision that is lost, or may have changed since. */
+export function noteLostFacts(
   notes: string[],
   person: RecipientState,
   row: ExplainedRow,
@@ -39,51 +39,55 @@ export function noteWhatIsGone(
 ): void {
   const { granted } = person.grants;
   const keptFrom = (granted.at(-1) ?? 0) - longestWindowMs;
-  // Nothing was granted to them before there were any.
+  // A recipient has no grants from before their creation.
   if (Math.max(at.getTime() - longestWindowMs, person.createdAt.getTime()) < keptFrom)
     notes.push(
-      `What was granted to the recipient before ${new Date(keptFrom).toISOString()} may not be kept any more: limits may have been closer than they look.`,
+      `Grants to the recipient before ${new Date(keptFrom).toISOString()} may have been removed from the log. Limits may have been closer than shown.`,
     );
   if (person.erasedAt !== null && person.erasedAt > at)
-    notes.push("The recipient has been erased since: their wishes and their address are gone.");
+    notes.push(
+      "The recipient has been erased since the decision, with their preferences and their address.",
+    );
   else if (person.updatedAt > at)
     notes.push(
-      "The recipient has been changed since: their address and time zone are taken as they are now.",
+      "The recipient has been changed since the decision. The explanation uses their current address and time zone.",
     );
   if (row.reason === "address_suppressed" && person.suppression === null)
-    notes.push("The address is not on the suppression list any more.");
+    notes.push("The address is no longer on the suppression list.");
 }
 
-/** The versions that the row names, as they were. */
-export async function readBook(
+/** Reads the versions of the policy, the type and the preferences that the last decision of a row was made with. */
+export async function readRecordedRules(
   pool: Pick<Pool, "query">,
   row: ExplainedRow,
   current: Rulebook,
   notes: string[],
-): Promise<Book> {
+): Promise<RecordedRules> {
   const { policyVersion, typeVersion, preferencesVersion } = row;
-  const document = async (sql: string, values: unknown[]) =>
+  const readDocument = async (sql: string, values: unknown[]) =>
     (await pool.query<{ document: unknown }>(sql, values)).rows[0]?.document;
   const changes =
     policyVersion === 0
       ? undefined
-      : await document("SELECT document FROM policy_versions WHERE version = $1", [policyVersion]);
+      : await readDocument("SELECT document FROM policy_versions WHERE version = $1", [
+          policyVersion,
+        ]);
   const definition =
     typeVersion === null
       ? undefined
-      : await document(
+      : await readDocument(
           "SELECT document FROM notification_type_versions WHERE type_id = $1 AND version = $2",
           [row.typeId, typeVersion],
         );
   const statedPreferences =
     preferencesVersion === 0
       ? null
-      : await document(
+      : await readDocument(
           "SELECT document FROM preference_versions WHERE recipient_id = $1 AND version = $2",
           [row.recipientId, preferencesVersion],
         );
   if (statedPreferences === undefined)
-    notes.push("What the recipient had wished is not kept any more.");
+    notes.push("The recipient’s preferences at the time of the decision are no longer stored.");
   const type = typeOf(row.typeId, current.types);
   return {
     policy: changes === undefined ? defaultPolicy : buildPolicy(changes),

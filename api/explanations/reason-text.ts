@@ -1,46 +1,48 @@
 import { localText } from "../../domain/time/local-text.ts";
 import type { Reason } from "../../domain/delivery/reasons.ts";
 
-/** Why a delivery waits, or ended as it did, to go on a sentence with. */
-export const reasonWords: Record<Reason, string> = {
-  retry: "to be tried again after a failure that may pass",
-  attempts_exhausted: "every attempt that it may have has failed",
-  provider_rejected: "the provider refused it for good",
-  template_error: "its template could not be rendered: `detail` of the delivery says why",
-  invalid_address: "the recipient’s address is none that can be sent to",
+/** Why a delivery waits, or why it ended as it did. Each text continues a sentence such as "It waits until 07:00, …". */
+export const reasonTexts: Record<Reason, string> = {
+  retry: "for another attempt after a temporary failure",
+  attempts_exhausted: "all permitted attempts failed",
+  provider_rejected: "the provider rejected it permanently",
+  template_error: "its template could not be rendered",
+  invalid_address: "messages cannot be sent to the recipient’s address",
   no_address: "the recipient has no address for its channel",
   recipient_erased: "the recipient was erased",
   address_suppressed: "the address is on the suppression list",
   campaign_cancelled: "its campaign was cancelled",
   delivery_cancelled: "an operator cancelled it",
-  completed: "the recipient is done with what it is about",
-  retry_requested: "to be tried again, as an operator asked",
-  outcome_unknown: "it was handed over, or may have been, and no answer came",
+  completed: "the recipient marked its subject as done",
+  retry_requested: "for another attempt, which an operator requested",
+  outcome_unknown: "it may have been handed over, and the provider did not answer",
   quiet_hours: "for the recipient’s quiet hours to end",
-  do_not_disturb: "for the recipient’s do-not-disturb to end",
+  do_not_disturb: "for the recipient’s do-not-disturb period to end",
   digest: "for the recipient’s digest",
-  batch: "for others of its type, to go out as one message",
-  recipient_limit: "for the recipient has been sent as much this hour as they wish",
-  organisation_limit: "for the recipient has been sent as much as the organisation allows",
-  type_limit: "for the recipient has been sent as much of this type as it allows",
-  smoothed_release: "for its turn among what was held back together",
-  best_hour: "for the hour at which the recipient mostly looks",
-  provider_unavailable: "for a provider to be back in service",
-  provider_rate: "for a provider to take more",
-  rendering: "for its turn to be rendered, for its template takes long",
+  batch: "for other deliveries of its type, to be sent as one message",
+  recipient_limit: "because the recipient has reached the hourly limit of their preferences",
+  organisation_limit: "because the recipient has reached the organisation’s limit",
+  type_limit: "because the recipient has reached the limit of its notification type",
+  smoothed_release: "for its turn among the deliveries that were held together",
+  best_hour: "for the hour at which the recipient usually reads messages",
+  provider_unavailable: "for a provider to be available again",
+  provider_rate: "for the rate limit of its channel or provider to allow more messages",
+  rendering:
+    "for its turn to be rendered, because its template takes long or recently exceeded the limits of rendering",
   sender_refused:
-    "for a provider to accept messages again: it refuses the sender, or whatever is sent",
-  snoozed: "as the recipient asked",
-  send_requested: "to go out at once, as an operator asked",
-  decide_again: "to be decided again, for something that it waited for is different now",
-  expired: "its time to live was over",
+    "for a provider to accept messages again, because it refuses the sender or all messages",
+  snoozed: "because the recipient snoozed it",
+  send_requested: "to be sent at once, as an operator requested",
+  decide_again: "for a new decision, because something that it waited for has changed",
+  expired: "it expired before it could be sent",
   type_off: "messages of its type are switched off",
-  channel_off: "messages of its channel are switched off, or its type may not use it",
+  channel_off: "messages on its channel are switched off, or its type does not allow the channel",
   below_minimum_priority: "its priority is below the lowest that the recipient wants",
-  duplicate: "the same was told a moment ago",
+  duplicate:
+    "a message with the same deduplication key was requested for the recipient shortly before",
   superseded: "a newer message with its collapse key took its place",
 };
 
-/** An instant for reading: in UTC, and by the recipient's clock. */
-export const instantWords = (at: number, zone: string) =>
+/** Describes an instant for readers: in UTC, and in the recipient’s time zone. */
+export const describeInstant = (at: number, zone: string) =>
   `${new Date(at).toISOString()} (${localText(zone, at)} in ${zone})`;

@@ -5,11 +5,16 @@ import { heldReasons, type Reason } from "../../domain/delivery/reasons.ts";
 import { reasonOf } from "./decision-json.ts";
 import type { ExplainedRow } from "./explained-row.ts";
 
-/** What the row says of its last decision; null where it has been overwritten since. */
-type Kept = Pick<Decision, "kind"> & { reason: Reason | null };
+/** What a row records about its last decision. */
+type RecordedDecision = Pick<Decision, "kind"> & { reason: Reason | null };
 
-export function keptOf({ status, reason, attemptCount }: ExplainedRow): Kept | null {
-  // An outcome that nobody knows says nothing of what was decided last: whatever ends such a delivery, it ends so.
+/** Reads the last decision from a row; null if the row no longer shows it. */
+export function readRecordedDecision({
+  status,
+  reason,
+  attemptCount,
+}: ExplainedRow): RecordedDecision | null {
+  // These statuses do not depend on the last decision: any delivery can be cancelled or get an unknown outcome.
   if (status === "cancelled" || status === "unknown") return null;
   if (status === "suppressed") return { kind: "suppress", reason };
   if (reason === "batch" || reason === "digest") return { kind: "merge", reason };
@@ -18,78 +23,91 @@ export function keptOf({ status, reason, attemptCount }: ExplainedRow): Kept | n
   return sent ? { kind: "send", reason: null } : null;
 }
 
-export const keptJson = (row: ExplainedRow, kept: Kept) => ({
-  kind: kept.kind,
-  reason: kept.reason,
+export const recordedDecisionJson = (row: ExplainedRow, recorded: RecordedDecision) => ({
+  kind: recorded.kind,
+  reason: recorded.reason,
   until: null,
   adapted: null,
-  ...untilKept(row, kept),
+  ...readRecordedWait(row, recorded),
 });
 
-/** Until when it waits, as the row has it: its group may close earlier than it would have alone. */
-export const untilKept = ({ dueAt, status }: ExplainedRow, { kind }: Pick<Decision, "kind">) =>
+/** Reads until when a row waits. It may be earlier than the repeated decision says, because the group of the row can close earlier. */
+export const readRecordedWait = (
+  { dueAt, status }: ExplainedRow,
+  { kind }: Pick<Decision, "kind">,
+) =>
   status === "pending" && dueAt !== null && (kind === "hold" || kind === "merge")
     ? { until: dueAt.toISOString() }
     : {};
 
-export const waitingNow = (row: ExplainedRow): DecisionInput["waiting"] => ({
+export const readCurrentWait = (row: ExplainedRow): DecisionInput["waiting"] => ({
   reason: row.reason,
   holdCount: row.holdCount,
-  group: row.groupStatus === "closed" ? null : groupOf(row),
+  group: row.groupStatus === "closed" ? null : readGroup(row),
 });
 
-const groupOf = ({ groupKind, groupStatus, groupClosesAt }: ExplainedRow) =>
+const readGroup = ({ groupKind, groupStatus, groupClosesAt }: ExplainedRow) =>
   groupKind && { kind: groupKind, status: groupStatus!, closesAt: groupClosesAt!.getTime() };
 
-interface Remade {
+interface RemadeDecision {
   facts: DecisionInput;
   decision: Decision;
+  /** Whether it agrees with the recorded decision. */
   consistent: boolean;
 }
 
-export const made = (facts: DecisionInput): Remade => ({
+export const makeDecision = (facts: DecisionInput): RemadeDecision => ({
   facts,
   decision: decide(facts),
   consistent: true,
 });
 
 /**
- * The decision made again. How a row had waited before is not kept: of what may have been, the first under which the
- * decision is what it was.
+ * Repeats a recorded decision. Why the row waited before that decision is not recorded, so this tries the possible reasons and
+ * returns the first result that agrees with the record, or an inconsistent one.
  */
-export function remade(
+export function remakeDecision(
   row: ExplainedRow,
-  kept: Kept | null,
-  factsWith: (waiting: DecisionInput["waiting"]) => DecisionInput,
-): Remade {
-  // A row in a group has joined it by this decision, if that is what was decided.
-  const group = kept?.kind === "merge" ? null : groupOf(row);
-  const { quietHours, doNotDisturb } = factsWith({ reason: null, holdCount: 0, group }).preferences;
+  recorded: RecordedDecision | null,
+  buildFacts: (waiting: DecisionInput["waiting"]) => DecisionInput,
+): RemadeDecision {
+  // If the decision was to merge, the row joined its group by that decision and had none before.
+  const group = recorded?.kind === "merge" ? null : readGroup(row);
+  const { quietHours, doNotDisturb } = buildFacts({
+    reason: null,
+    holdCount: 0,
+    group,
+  }).preferences;
   const heldBack =
     row.attemptCount === 0 && quietHours.length + doNotDisturb.length > 0
       ? "quiet_hours"
       : "provider_unavailable";
-  const before: (Reason | null)[] =
-    kept !== null && row.holdCount > 1
-      ? [kept.reason]
+  const possibleReasons: (Reason | null)[] =
+    recorded !== null && row.holdCount > 1
+      ? [recorded.reason]
       : [null, heldBack, "best_hour", "send_requested"];
-  const tried = before.map((reason) =>
-    made(
-      factsWith({
+  const remade = possibleReasons.map((reason) =>
+    makeDecision(
+      buildFacts({
         reason,
         holdCount: reason === null ? 0 : Math.max(1, row.holdCount - 1),
         group,
       }),
     ),
   );
-  const agrees = ({ facts, decision }: Remade) =>
-    kept === null ||
-    (decision.kind === kept.kind && reasonOf(decision) === kept.reason) ||
-    isHeldByChannel(kept, facts, decision);
-  const found = tried.find(agrees);
-  return found ?? { ...tried[0]!, consistent: false };
+  const agrees = ({ facts, decision }: RemadeDecision) =>
+    recorded === null ||
+    (decision.kind === recorded.kind && reasonOf(decision) === recorded.reason) ||
+    isHeldByChannel(recorded, facts, decision);
+  return remade.find(agrees) ?? { ...remade[0]!, consistent: false };
 }
 
-/** It has its turn among all that was held back from its channel: which is no rule about its recipient. */
-export const isHeldByChannel = (kept: Kept | null, facts: DecisionInput, decision: Decision) =>
-  kept?.reason === "smoothed_release" && decision.kind === "send" && isReleased(facts);
+/**
+ * Whether a row waits for its turn among the deliveries that were held for its whole channel. The rules about its recipient say
+ * `send` then, and still agree with the record.
+ */
+export const isHeldByChannel = (
+  recorded: RecordedDecision | null,
+  facts: DecisionInput,
+  decision: Decision,
+) => recorded?.reason === "smoothed_release" && decision.kind === "send" && isReleased(facts);

@@ -18,7 +18,7 @@ const ofDelivery = defineRoute({
   access: "viewer",
   summary: "Explain why a delivery was sent, waits, or was not sent",
   description:
-    "Repeats the last decision for the record: every rule in order of precedence, what it saw, and where that value came from. A delivery without a decision is decided as things stand now.",
+    "Repeats the last decision about the delivery, and lists every rule in order of precedence, the facts that it used, and where they came from. A delivery without a decision is decided on the current facts.",
   request: { params: idParams("delivery") },
   responses: responses(200, "The explanation", explanationAnswer),
 });
@@ -39,7 +39,10 @@ const ofRecipient = defineRoute({
       source: z
         .string()
         .regex(sourcePattern, "must be the id of a notification or a campaign")
-        .openapi({ description: "ntf_… or cmp_…", example: exampleIdOf("campaign") }),
+        .openapi({
+          description: "The id of a notification or a campaign: ntf_… or cmp_…",
+          example: exampleIdOf("campaign"),
+        }),
       recipient: recipientParameter,
     }),
   },
@@ -49,12 +52,13 @@ const ofRecipient = defineRoute({
     z
       .object({
         owed: z.boolean().openapi({
-          description: "Whether the ledger has a delivery of it to this recipient",
+          description: "Whether the ledger has a delivery of the source to this recipient",
           example: false,
         }),
         summary: z.string().openapi({
+          description: "The explanation in one or two sentences",
           example:
-            "They were not in the audience when it was chosen, at 2027-03-01T09:00:00.000Z. As things stand now, they would not be.",
+            "The recipient was not in the audience when it was frozen, at 2027-03-01T09:00:00.000Z. As things stand now, they would not be in it.",
         }),
         delivery: z.union([explanationAnswer, z.null()]).openapi({
           description: "Why the recipient’s delivery was sent, waits, or was not sent",
@@ -83,7 +87,7 @@ export function explanationRoutes({ pool, clock, readPolicySnapshot }: Services)
       const person = await findRecipientState(pool, recipient);
       if (!person) throw notFound("recipient");
       const notificationId = parsePublicId("notification", source);
-      const delivery = await owedTo(
+      const delivery = await findDelivery(
         pool,
         notificationId,
         parsePublicId("campaign", source),
@@ -97,15 +101,16 @@ export function explanationRoutes({ pool, clock, readPolicySnapshot }: Services)
             200,
           );
       }
-      const nothing =
+      const absence =
         notificationId === null
-          ? await notOfCampaign(pool, parsePublicId("campaign", source)!, person)
-          : await notNamed(pool, notificationId);
-      return c.json({ owed: false, delivery: null, ...nothing }, 200);
+          ? await explainAbsence(pool, parsePublicId("campaign", source)!, person)
+          : await explainUnnamed(pool, notificationId);
+      return c.json({ owed: false, delivery: null, ...absence }, 200);
     });
 }
 
-async function owedTo(
+/** Finds the UUID of the delivery that a notification or campaign owes a recipient; null if there is none. */
+async function findDelivery(
   pool: Pick<Pool, "query">,
   notificationId: string | null,
   campaignId: string | null,
@@ -118,7 +123,7 @@ async function owedTo(
   return rows[0]?.id ?? null;
 }
 
-async function notNamed(pool: Pick<Pool, "query">, id: string) {
+async function explainUnnamed(pool: Pick<Pool, "query">, id: string) {
   const { rowCount } = await pool.query("SELECT FROM notifications WHERE id = $1::uuid", [id]);
   if (rowCount === 0) throwNotFound("notification");
   return { summary: "The notification does not name this recipient.", audience: null };
@@ -130,7 +135,7 @@ interface CampaignRow {
   archived: boolean;
 }
 
-async function notOfCampaign(pool: Pick<Pool, "query">, id: string, person: RecipientState) {
+async function explainAbsence(pool: Pick<Pool, "query">, id: string, person: RecipientState) {
   const { rows } = await pool.query<CampaignRow>(
     `SELECT audience, frozen_at AS "frozenAt", EXISTS (SELECT FROM archived_deliveries a WHERE a.campaign_id = c.id) AS archived
      FROM campaigns c WHERE id = $1::uuid`,
@@ -140,24 +145,25 @@ async function notOfCampaign(pool: Pick<Pool, "query">, id: string, person: Reci
   if (!row) throwNotFound("campaign");
   if (person.erased)
     return {
-      summary: `They were erased, at ${person.erasedAt!.toISOString()}: the erased are in no audience.`,
+      summary: `The recipient was erased at ${person.erasedAt!.toISOString()}. Erased recipients are in no audience.`,
       audience: null,
     };
   const explained = await explainAudience(pool, audience.parse(row.audience), person.id);
-  return { summary: sentenceOf(row, person, explained.isIn), audience: explained };
+  return { summary: summariseAbsence(row, person, explained.isIn), audience: explained };
 }
 
-function sentenceOf(
+function summariseAbsence(
   { frozenAt, archived }: CampaignRow,
   person: RecipientState,
   isIn: boolean,
 ): string {
-  const now = `As things stand now, they would ${isIn ? "" : "not "}be.`;
-  if (frozenAt === null) return `Its audience has not been chosen yet. ${now}`;
-  const when = `when it was chosen, at ${frozenAt.toISOString()}`;
+  if (frozenAt === null)
+    return `The audience is not frozen yet. As things stand now, the recipient would ${isIn ? "" : "not "}be in it.`;
+  const now = `As things stand now, they would ${isIn ? "" : "not "}be in it.`;
+  const when = `when it was frozen, at ${frozenAt.toISOString()}`;
   if (person.createdAt > frozenAt)
-    return `They were not in the audience ${when}: they were not there yet. ${now}`;
+    return `The recipient was not in the audience ${when}, because they were created later. ${now}`;
   if (archived)
-    return `The ledger has nothing of it for them: they were not in the audience ${when}, or what they were owed has been removed since, for its time was over. ${now}`;
-  return `They were not in the audience ${when}. ${now}`;
+    return `The ledger has no delivery for the recipient. They were not in the audience ${when}, or their delivery has since been removed because its retention ended. ${now}`;
+  return `The recipient was not in the audience ${when}. ${now}`;
 }

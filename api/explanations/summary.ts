@@ -1,9 +1,13 @@
 import type { Explanation } from "./answer.ts";
-import { wouldWords } from "./decision-json.ts";
+import { describeDecision } from "./decision-json.ts";
 import type { ExplainedRow } from "./explained-row.ts";
-import { instantWords, reasonWords } from "./reason-text.ts";
+import { describeInstant, reasonTexts } from "./reason-text.ts";
 
-export function summaryOf(
+/**
+ * Summarises an explanation in one or two sentences.
+ * @param recorded whether the decision is the recorded one; if not, it was made for the instant `at` on the current facts
+ */
+export function summarise(
   row: ExplainedRow,
   decision: Explanation["decision"],
   recorded: boolean,
@@ -11,19 +15,21 @@ export function summaryOf(
   zone: string,
 ): string {
   const { status, reason, dueAt, finishedAt, attemptCount, groupMembers, attempt } = row;
-  const why = reason === null ? "" : reasonWords[reason];
+  const why = reason === null ? "" : reasonTexts[reason];
   const tries = attemptCount === 1 ? "1 attempt" : `${attemptCount} attempts`;
   switch (status) {
     case "sent":
     case "delivered": {
       const others = (groupMembers ?? 1) - 1;
-      const company =
-        others <= 0 ? "" : `, with ${others === 1 ? "another" : `${others} others`} as one message`;
-      const when = finishedAt === null ? "" : ` at ${instantWords(finishedAt.getTime(), zone)}`;
-      return `It was sent${when}${company}. No rule held it back any more.`;
+      const companions =
+        others <= 0
+          ? ""
+          : `, with ${others === 1 ? "1 other delivery" : `${others} other deliveries`} as one message`;
+      const when = finishedAt === null ? "" : ` at ${describeInstant(finishedAt.getTime(), zone)}`;
+      return `It was sent${when}${companions}. No rule held it back any more.`;
     }
     case "sending":
-      return "It is being handed over. No rule held it back any more.";
+      return "It is being handed over. No rule holds it back any more.";
     case "suppressed":
       return `It was not sent: ${why}.`;
     case "failed":
@@ -33,15 +39,14 @@ export function summaryOf(
     case "cancelled":
       return `It was cancelled: ${why}.`;
     case "pending": {
-      const due = dueAt === null ? "" : ` until ${instantWords(dueAt.getTime(), zone)}`;
+      const due = dueAt === null ? "" : ` until ${describeInstant(dueAt.getTime(), zone)}`;
       if (recorded) return `It waits${due}, ${why}.`;
-      const waits =
-        reason === null ? "It has not been decided about yet" : `It waits${due}, ${why}`;
+      const waits = reason === null ? "It has no decision yet" : `It waits${due}, ${why}`;
       const then =
         reason === null && dueAt !== null && dueAt.getTime() === at.getTime()
           ? due.replace("until", "at")
           : "";
-      return `${waits}. As things stand now,${then} ${wouldWords(decision, zone)}.`;
+      return `${waits}. As things stand now,${then} ${describeDecision(decision, zone)}.`;
     }
   }
 }

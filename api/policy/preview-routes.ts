@@ -16,10 +16,10 @@ import {
   ruleAnswer,
   rulesJson,
   versionsAnswer,
-  wouldWords,
+  describeDecision,
 } from "../explanations/decision-json.ts";
 import { invalid } from "../http/problem.ts";
-import { instantWords, reasonWords } from "../explanations/reason-text.ts";
+import { describeInstant, reasonTexts } from "../explanations/reason-text.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { NotificationTypeLookup } from "../notification-types/lookup.ts";
@@ -227,16 +227,16 @@ function summaryOf(
   { outcome, at, reason, waits }: SimulatedOutcome,
   zone: string,
 ): string {
-  const would = wouldWords(decision, zone);
+  const would = describeDecision(decision, zone);
   const begins = `${would.charAt(0).toUpperCase()}${would.slice(1)}.`;
   const [wait] = waits;
   if (!wait) return begins;
-  const when = wait.until === at ? "then" : `at ${instantWords(at, zone)}`;
+  const when = wait.until === at ? "then" : `at ${describeInstant(at, zone)}`;
   switch (outcome) {
     case "sent":
       return `${begins} It would be sent ${when}.`;
     case "suppressed":
-      return `${begins} It would not be sent: ${when}, ${reasonWords[reason!]}.`;
+      return `${begins} It would not be sent: ${when}, ${reasonTexts[reason!]}.`;
     case "waiting":
       return `${begins} It would still be waiting ${horizonDays} days later.`;
   }

@@ -133,7 +133,9 @@ describe("the explanation of a delivery", () => {
       consistent: true,
       attempts: { count: 1, last: { outcome: "sent" } },
     });
-    expect(sent.summary).toMatch(/^It was sent at .*, with another as one message\. No rule held/);
+    expect(sent.summary).toMatch(
+      /^It was sent at .*, with 1 other delivery as one message\. No rule held/,
+    );
     expect(deciding(sent)).toBeNull();
     expect(sent.rules.every(({ outcome }: RuleJson) => outcome === "passed")).toBe(true);
   });
@@ -223,11 +225,11 @@ describe("the explanation of a delivery", () => {
       consistent: true,
     });
     expect(body.summary).toMatch(
-      /^It has not been decided about yet\. As things stand now, at .* it would wait until .* for the recipient’s quiet hours to end\.$/,
+      /^It has no decision yet\. As things stand now, at .* it would wait until .* for the recipient’s quiet hours to end\.$/,
     );
     const due = await world.ask({ recipientId: await world.recipient() });
     expect((await explained(due)).summary).toBe(
-      "It has not been decided about yet. As things stand now, it would go out at once.",
+      "It has no decision yet. As things stand now, it would be sent at once.",
     );
   });
 
@@ -253,8 +255,8 @@ describe("the explanation of a delivery", () => {
       consistent: false,
       decision: { kind: "suppress", reason: "address_suppressed" },
       notes: [
-        "The address is not on the suppression list any more.",
-        "Made again today, the decision differs: it would go out at once.",
+        "The address is no longer on the suppression list.",
+        "Repeated today, the decision is a different one: it would be sent at once.",
       ],
     });
   });
@@ -272,7 +274,7 @@ describe("the explanation of a delivery", () => {
     );
     expect((await explained(first)).notes).toEqual([
       expect.stringMatching(
-        /^What was granted to the recipient before .* may not be kept any more/,
+        /^Grants to the recipient before .* may have been removed from the log/,
       ),
     ]);
   });
@@ -291,7 +293,7 @@ describe("the explanation of a delivery", () => {
       reason: "smoothed_release",
       consistent: true,
       notes: [
-        "How it had waited before is not kept. It is taken to have waited for a provider to be back in service.",
+        "Why it waited before this decision is not recorded. The explanation assumes that it waited for a provider to be available again.",
       ],
     });
   });
@@ -312,7 +314,7 @@ describe("the explanation of a delivery", () => {
     const body = await explained(delivery);
     expect(body).toMatchObject({ status: "sent", consistent: true });
     expect(body.notes).toEqual([
-      "The recipient has been erased since: their wishes and their address are gone.",
+      "The recipient has been erased since the decision, with their preferences and their address.",
     ]);
   });
 
@@ -405,7 +407,9 @@ describe("the explanation of a delivery", () => {
       reason: "retry",
       decision: { kind: "send" },
       attempts: { count: 1, last: { outcome: "transient", failure: "connection" } },
-      summary: expect.stringMatching(/^It waits until .* to be tried again after a failure/),
+      summary: expect.stringMatching(
+        /^It waits until .* for another attempt after a temporary failure/,
+      ),
     });
     const { status } = await api.send("POST", `/v1/deliveries/${shown(failed)}/cancel`);
     expect(status).toBe(200);
@@ -476,7 +480,7 @@ describe("GET /v1/explanations", () => {
     };
     const first = await parts("u0");
     expect(first.summary).toBe(
-      "Its audience has not been chosen yet. As things stand now, they would not be.",
+      "The audience is not frozen yet. As things stand now, the recipient would not be in it.",
     );
     expect(first.audience).toEqual({
       isIn: false,
@@ -504,7 +508,7 @@ describe("GET /v1/explanations", () => {
       parts: [{ part: "exclude", segment: "first", holds: true, keepsOut: true }],
     });
     expect((await ask(excluded, "u1")).body).toMatchObject({
-      summary: "Its audience has not been chosen yet. As things stand now, they would be.",
+      summary: "The audience is not frozen yet. As things stand now, the recipient would be in it.",
       audience: { isIn: true },
     });
   });
@@ -514,18 +518,18 @@ describe("GET /v1/explanations", () => {
     await api.pool.query("UPDATE campaigns SET frozen_at = now()");
     const frozen = (await api.pool.query("SELECT frozen_at FROM campaigns LIMIT 1")).rows[0];
     expect((await ask(id, "u1")).body.summary).toBe(
-      `They were not in the audience when it was chosen, at ${frozen.frozen_at.toISOString()}. As things stand now, they would not be.`,
+      `The recipient was not in the audience when it was frozen, at ${frozen.frozen_at.toISOString()}. As things stand now, they would not be in it.`,
     );
     const late = await world.recipient();
     expect((await ask(id, publicId("recipient", late))).body.summary).toMatch(
-      /they were not there yet/,
+      /because they were created later/,
     );
     await api.pool.query(
       "UPDATE recipients SET erased_at = now(), external_id = NULL WHERE id = $1",
       [late],
     );
     expect((await ask(id, publicId("recipient", late))).body).toMatchObject({
-      summary: expect.stringMatching(/^They were erased, at /),
+      summary: expect.stringMatching(/^The recipient was erased at /),
       audience: null,
     });
   });

@@ -79,7 +79,7 @@ describe("POST /v1/decisions/preview", () => {
       decision: { kind: "send" },
       afterwards: [],
       outcome: { status: "sent" },
-      summary: "It would go out at once.",
+      summary: "It would be sent at once.",
     });
     const mild = await previewed({ recipient, type: "security.alert", priority: "low" });
     expect(mild).toMatchObject({
