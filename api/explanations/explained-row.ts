@@ -6,6 +6,7 @@ import type { Explanation } from "./answer.ts";
 export interface ExplainedRow extends RequestRow {
   campaignId: string | null;
   status: DeliveryStatus;
+  detail: string | null;
   attemptCount: number;
   finishedAt: Date | null;
   decidedAt: Date | null;
@@ -22,7 +23,7 @@ export interface ExplainedRow extends RequestRow {
 
 /** Reads the `ExplainedRow` of the delivery with the UUID `$1`. */
 export const rowSql = `
-  SELECT ${requestColumns}, d.campaign_id AS "campaignId", d.status, d.attempt_count AS "attemptCount",
+  SELECT ${requestColumns}, d.campaign_id AS "campaignId", d.status, d.detail, d.attempt_count AS "attemptCount",
     d.finished_at AS "finishedAt", d.decided_at AS "decidedAt", d.policy_version AS "policyVersion", d.type_version AS "typeVersion",
     d.preferences_version AS "preferencesVersion", g.kind AS "groupKind", g.status AS "groupStatus", g.closes_at AS "groupClosesAt",
     g.member_count AS "groupMembers", g.adapted,

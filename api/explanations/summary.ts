@@ -14,7 +14,7 @@ export function summarise(
   at: Date,
   zone: string,
 ): string {
-  const { status, reason, dueAt, finishedAt, attemptCount, groupMembers, attempt } = row;
+  const { status, reason, dueAt, finishedAt, attemptCount, groupMembers } = row;
   const why = reason === null ? "" : reasonTexts[reason];
   const tries = attemptCount === 1 ? "1 attempt" : `${attemptCount} attempts`;
   switch (status) {
@@ -33,7 +33,7 @@ export function summarise(
     case "suppressed":
       return `It was not sent: ${why}.`;
     case "failed":
-      return `It failed after ${tries}: ${why}.${attempt?.response ? ` The last answer was: ${attempt.response}` : ""}`;
+      return `It failed ${attemptCount === 0 ? "before the first attempt" : `after ${tries}`}: ${why}.${quoteCause(row)}`;
     case "unknown":
       return `It may have been sent: ${why}.`;
     case "cancelled":
@@ -49,4 +49,13 @@ export function summarise(
       return `${waits}. As things stand now,${then} ${describeDecision(decision, zone)}.`;
     }
   }
+}
+
+/**
+ * Quotes why a delivery failed: the error of a message that could not be rendered, otherwise the last answer of the provider. The error
+ * says so if the template version is paused because earlier messages of it exceeded the limits of rendering.
+ */
+function quoteCause({ reason, detail, attempt }: ExplainedRow): string {
+  if (reason === "template_error") return detail === null ? "" : ` The error was: ${detail}`;
+  return attempt?.response ? ` The last answer was: ${attempt.response}` : "";
 }

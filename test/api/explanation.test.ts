@@ -423,6 +423,16 @@ describe("the explanation of a delivery", () => {
     expect((await explained(refused)).summary).toMatch(/^It failed after 1 attempt: the provider/);
   });
 
+  it("quotes why a message could not be rendered", async () => {
+    const delivery = await world.ask({ recipientId: await world.recipient() });
+    await world.worker(() => "template_error").dispatch();
+    const before =
+      "It failed before the first attempt: its template could not be rendered. The error was: ";
+    const explanation = await explained(delivery);
+    expect(explanation).toMatchObject({ status: "failed", reason: "template_error" });
+    expect(explanation.summary).toBe(`${before}as told`);
+  });
+
   it("is of a delivery that there is", async () => {
     const { status } = await api.send("GET", `/v1/deliveries/${shown(newUuid())}/explanation`);
     expect(status).toBe(404);
