@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { RecipientAction } from "../../domain/action.ts";
 import type { ActionOutcome } from "./perform.ts";
 
-/** A page for a recipient who followed a link. It reveals nothing about them or the message, and needs no script. */
+/** A page for a recipient who followed a link. It reveals nothing about the recipient or the message, and needs no script. */
 interface Page {
   title: string;
   text: string;
@@ -13,7 +13,7 @@ interface Page {
 const style =
   "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:30rem;margin:20vh auto;padding:0 1rem;text-align:center}button{font:inherit;padding:.5em 1.5em}";
 
-/** Allows nothing but the page itself: its style, and its form back to where it came from. */
+/** The Content-Security-Policy of a page: it allows only the page’s own style, and its form to be sent to the same server. */
 const policy = [
   "default-src 'none'",
   `style-src 'sha256-${createHash("sha256").update(style).digest("base64")}'`,
@@ -22,7 +22,7 @@ const policy = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-/** Headers of every answer to a link, which is a secret of its recipient. */
+/** Headers of every answer to a link. The link is a secret of its recipient, so nothing may store it or pass it on. */
 export const linkHeaders = {
   "Cache-Control": "no-store",
   "Referrer-Policy": "no-referrer",
@@ -57,35 +57,36 @@ ${form}</body>
 `;
 }
 
-/** The page that asks before the action is done: programs that check links follow them, and press no buttons. */
+/** Makes the page that asks for confirmation. Programs that check links follow them but press no buttons, so they perform no action. */
 export function toQuestionPage(action: Exclude<RecipientAction, { action: "view" }>): Page {
   return action.action === "snooze"
     ? {
         title: "Remind me later",
-        text: `It comes again in ${formatDuration(action.minutes)}.`,
+        text: `You will receive this message again in ${formatDuration(action.minutes)}.`,
         button: "Remind me later",
       }
     : {
-        title: "Done",
-        text: "It is marked as done, and does not come again.",
+        title: "Mark as done",
+        text: "You will not receive this message again.",
         button: "Mark as done",
       };
 }
 
+/** Makes the page that confirms what was done. */
 export function toConfirmationPage({ action, deliveries }: ActionOutcome): Page {
-  const one = deliveries === 1;
+  const isSingle = deliveries === 1;
   return action === "snooze"
     ? {
-        title: "Put off",
-        text: `${one ? "It comes" : `All ${deliveries} come`} again later. You can close this page.`,
+        title: "Reminder set",
+        text: `You will receive ${isSingle ? "this message" : `all ${deliveries} messages`} again later. You can close this page.`,
       }
     : {
         title: "Done",
-        text: `${one ? "It is" : `All ${deliveries} are`} marked as done. You can close this page.`,
+        text: `${isSingle ? "This message is" : `All ${deliveries} messages are`} marked as done. You can close this page.`,
       };
 }
 
-/** Formats a duration in the largest unit that leaves nothing over. */
+/** Formats a duration as a whole number of the largest possible unit. */
 function formatDuration(minutes: number): string {
   const units = [
     [1_440, "day"],

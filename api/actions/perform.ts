@@ -27,26 +27,26 @@ import type { ApiEnv } from "../http/context.ts";
 import { Problem } from "../http/problem.ts";
 import type { ApiDeps } from "../http/router.ts";
 
-/** An action of a recipient, as a token of theirs says it. */
+/** The action of a recipient that a token authorises. */
 export interface Action {
-  /** Of the token. */
+  /** The id of the token. */
   id: string;
   target: ActionTarget;
   action: RecipientAction;
 }
 
-/** What came of an action. Repeated, it comes to the same. */
+/** The result of an action. Repeating the action gives the same result. */
 export interface ActionOutcome {
   action: RecipientAction["action"];
-  /** Deliveries that it was done to. */
+  /** The number of deliveries that the action applied to. */
   deliveries: number;
-  /** Of a snooze: when it comes again. */
+  /** For a snooze: when the message is sent again, in ISO 8601. */
   until: string | null;
-  /** Of a view: where to look at it. */
+  /** For a view: the address of the content. */
   url: string | null;
 }
 
-/** The action that a token stands for. Throws the problem of one that is good for nothing, or not any more. */
+/** Reads the action that a token authorises. Throws the problem of a token that is not valid, has expired or was revoked. */
 export async function readAction(
   {
     tokens,
@@ -62,26 +62,27 @@ export async function readAction(
     const { epoch, ...action } = verified.claims;
     const current = await readLinksEpoch(executeOn(publicPool), action.target);
     if (current !== null && current !== epoch)
-      throw new Problem("expired", "The link has been called back.");
+      throw new Problem("expired", "This link was revoked.");
     return action;
   }
   throw verified.fault === "expired"
-    ? new Problem("expired", "The link has expired.")
-    : new Problem("not-found", "There is no such link. It may have been cut off on its way.");
+    ? new Problem("expired", "This link has expired.")
+    : new Problem("not-found", "This link does not exist. Check that it is complete.");
 }
 
-/** Does what a recipient asked for. Throws the problem of what cannot be done, or has been asked for too often. */
+/** Performs an action of a recipient. Throws the problem of an action that is impossible or was requested too often. */
 export type PerformAction = (c: Context<ApiEnv>, action: Action) => Promise<ActionOutcome>;
 
-/** How often a token, and all tokens of one target together, are good for something in a minute: more than anybody presses. */
-const pressesOfToken = 30;
-const pressesOfTarget = 120;
+/** How often one token, and all tokens of one target together, can be used in a minute: more often than a person would. */
+const maxUsesOfToken = 30;
+const maxUsesOfTarget = 120;
 const windowMs = 60_000;
 
 /**
- * Performs actions over connections of their own, each in one transaction; each is in the table of events, and nothing in the audit
- * trail. Whoever holds a link may press it as often as they like: what is done already is answered without a lock, the same action at
- * the same time is done once for all who ask, and actions of one target take turns, so that they wait with one connection.
+ * Performs actions on the connections that are reserved for requests without a key, each in one transaction. An action is recorded as
+ * an event, not in the audit trail. Anybody who has a link can send many requests, so these are kept cheap: an action that was already
+ * performed is answered without a lock, simultaneous requests with the same token share one transaction, and the actions on one target
+ * run one at a time, so that they occupy one connection.
  */
 export function createPerformer({
   publicPool,
@@ -91,19 +92,20 @@ export function createPerformer({
 }: Pick<ApiDeps, "publicPool" | "clock" | "wakes" | "config">): PerformAction {
   const readRulebook = createRulebookReader(publicPool);
   const inTurn = createTurns();
-  const underWay = new Map<string, Promise<ActionOutcome>>();
-  const presses = new MemoryStore<ApiEnv>();
-  presses.init({ windowMs } as Parameters<typeof presses.init>[0]);
+  const running = new Map<string, Promise<ActionOutcome>>();
+  const uses = new MemoryStore<ApiEnv>();
+  uses.init({ windowMs } as Parameters<typeof uses.init>[0]);
 
-  function refuseMany({ id, target }: Action): void {
+  /** Counts a use of the token. Throws the problem of one that is used too often. */
+  function limitUses({ id, target }: Action): void {
     const counted = [
-      { ...presses.increment(id), most: pressesOfToken },
-      { ...presses.increment(targetOf(target)), most: pressesOfTarget },
+      { ...uses.increment(id), max: maxUsesOfToken },
+      { ...uses.increment(readTargetId(target)), max: maxUsesOfTarget },
     ];
-    for (const { totalHits, resetTime, most } of counted)
-      if (totalHits > most) {
+    for (const { totalHits, resetTime, max } of counted)
+      if (totalHits > max) {
         const waitMs = (resetTime?.getTime() ?? Date.now()) - Date.now();
-        throw new Problem("too-many-requests", "The link was followed too often. Try it later.", {
+        throw new Problem("too-many-requests", "This link was used too often. Try again later.", {
           headers: { "Retry-After": String(Math.max(1, Math.ceil(waitMs / 1_000))) },
         });
       }
@@ -112,30 +114,30 @@ export function createPerformer({
   async function change(requestId: string, { id, target, action }: Action): Promise<ActionOutcome> {
     if (action.action === "view") throw new Error("a view changes nothing");
     const execute = executeOn(publicPool);
-    const unwaited = { until: null, url: null };
+    const noDetails = { until: null, url: null };
     const earlier =
       action.action === "snooze"
         ? await findSnooze(execute, id, target)
         : await findCompletion(execute, target);
-    if (earlier) return { ...unwaited, action: action.action, ...earlier };
+    if (earlier) return { ...noDetails, action: action.action, ...earlier };
     const { snoozeMaximumDays } = (await readRulebook()).policy;
     const { rows, ...outcome } = await inTransaction(publicPool, async (client) => {
       if (action.action === "complete") {
         const completed = await completeDeliveries(executeOn(client), target);
-        if (completed === null) throw notKept();
-        return { ...unwaited, action: action.action, ...completed };
+        if (completed === null) throw noLongerStored();
+        return { ...noDetails, action: action.action, ...completed };
       }
       const waitMs = Math.min(action.minutes * minuteMs, snoozeMaximumDays * dayMs);
       const snoozed = await snoozeDeliveries(executeOn(client), id, target, {
         until: new Date(clock().getTime() + waitMs).toISOString(),
         mailboxShards: config.mailboxShards,
       });
-      if (snoozed === null) throw notKept();
+      if (snoozed === null) throw noLongerStored();
       if (snoozed.kind === "refused") throw new Problem("conflict", refusals[snoozed.why]);
       const { rows: changed, deliveries, until } = snoozed;
-      return { ...unwaited, action: action.action, rows: changed, deliveries, until };
+      return { ...noDetails, action: action.action, rows: changed, deliveries, until };
     });
-    // A campaign does not wait for what is in a mailbox.
+    // A campaign’s workflow drains its lanes only, so that a row in a mailbox does not wake it.
     const woken = rows.map((row) => (isLane(row.queue) ? row : { ...row, campaignId: null }));
     wakeFor(woken, wakes, requestId);
     return outcome;
@@ -149,38 +151,39 @@ export function createPerformer({
     );
   }
 
-  return async (c, asked) => {
-    refuseMany(asked);
-    const { id, target, action } = asked;
+  return async (c, requested) => {
+    limitUses(requested);
+    const { id, target, action } = requested;
     if (action.action === "view") {
       const deliveries = await view(c, id, target);
       return { action: "view", deliveries, until: null, url: action.url };
     }
-    const same = underWay.get(id);
+    const same = running.get(id);
     if (same) return same;
     const requestId = c.get("requestId");
-    const performed = inTurn(targetOf(target), () => change(requestId, asked)).finally(() =>
-      underWay.delete(id),
+    const performing = inTurn(readTargetId(target), () => change(requestId, requested)).finally(
+      () => running.delete(id),
     );
-    underWay.set(id, performed);
-    return performed;
+    running.set(id, performing);
+    return performing;
   };
 }
 
-const targetOf = (target: ActionTarget) => ("group" in target ? target.group : target.delivery);
+const readTargetId = (target: ActionTarget) => ("group" in target ? target.group : target.delivery);
 
-const notKept = () => new Problem("expired", "What the link is about is not kept any more.");
+const noLongerStored = () =>
+  new Problem("expired", "The message of this link is no longer stored.");
 
 const refusals = {
-  completed: "It is done: it does not come again.",
-  taken_back: "It has been taken back: it does not come again.",
-  came_again: "It has come again already.",
+  completed: "It is already marked as done, so the message is not sent again.",
+  taken_back: "The message was cancelled or recalled, so it is not sent again.",
+  came_again: "The message was already sent again.",
 };
 
 /**
- * Records that somebody looked, and learns when they did where that may be learnt from: from people only, and never from what
- * mail filters and browsers follow by themselves. A delivery that is not kept any more was not looked at, and is still somewhere to
- * be seen.
+ * Records a view, and learns at which hour the recipient reads messages if their preferences allow it. A link that a mail filter or a
+ * browser followed by itself teaches nothing. If the delivery is no longer stored, nothing is recorded.
+ * @returns the number of deliveries that were viewed
  */
 async function recordView(
   c: Context<ApiEnv>,
@@ -207,14 +210,14 @@ async function recordView(
   return viewed.length;
 }
 
-/** By which browsers say that they follow a link before anybody has asked for it. */
+/** Headers with which browsers announce that they fetch a link before a person follows it. */
 const purposeHeaders = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
 
 function mayLearnFrom(policy: Policy, viewed: readonly ViewedDelivery[]): boolean {
   const first = viewed[0]!;
   const { learning } = effectivePreferences({
     organisation: policy.preferences,
-    // What several types say together is what none of them says.
+    // Deliveries of different types have no type’s preferences in common.
     type: viewed.every(({ typeId }) => typeId === first.typeId)
       ? (first.type?.preferences ?? null)
       : null,

@@ -16,7 +16,7 @@ import { problemTitles } from "../http/problem-kinds.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
 
-/** The longest token that is accepted. It is longer than any that is made, of which the target's address is the most. */
+/** The longest token that is accepted, in characters. Every token that Tidings makes is shorter; most of its length is the address of a view. */
 const maxToken = 8_000;
 
 const exampleToken =
@@ -25,7 +25,7 @@ const exampleToken =
 const token = z
   .string()
   .max(maxToken)
-  .regex(/^[A-Za-z0-9_.-]+$/, "is not part of any link that we make")
+  .regex(/^[A-Za-z0-9_.-]+$/, "is not the token of a link in a message")
   .openapi({
     description: "The token: the last part of a link in a message",
     example: exampleToken,
@@ -51,16 +51,16 @@ const outcome = z
 
 const html = { "text/html": { schema: z.string() } };
 const json = { "application/json": { schema: outcome } };
-/** A failure, which is a page where the request accepts HTML, as a browser's does. */
+/** Describes a failure. Its answer is a page if the request accepts HTML, as a browser’s request does, otherwise a problem. */
 const failure = (description: string) => ({
   description,
   content: { "application/problem+json": { schema: problemDetails }, ...html },
 });
 
 const failures = {
-  404: failure("There is no such link"),
-  410: failure("It has expired, or what it is about is not kept any more"),
-  "5XX": failure("It could not be done: try again later"),
+  404: failure("The link does not exist"),
+  410: failure("The link has expired or was revoked, or its message is no longer stored"),
+  "5XX": failure("The action failed. Try again later"),
 };
 
 const params = z.object({ token });
@@ -94,7 +94,7 @@ const press = defineRoute({
     },
     303: { description: "Redirects to the content" },
     ...failures,
-    409: failure("It is done with, and does not come again"),
+    409: failure("The message cannot be snoozed, because it is done, recalled or was sent again"),
   },
 });
 
@@ -109,10 +109,10 @@ const act = defineRoute({
   responses: responses(200, "The result of the action", outcome),
 });
 
-/** The routes by which recipients act on a message. The token in a link authorises them. */
+/** The routes with which recipients act on a message. The token in a link authorises the request. */
 export function actionRoutes(services: Services) {
   const perform = createPerformer(services);
-  const read = (given: string) => readAction(services, given);
+  const read = (encoded: string) => readAction(services, encoded);
 
   return createRouter()
     .openapi(follow, (c) =>
@@ -121,14 +121,14 @@ export function actionRoutes(services: Services) {
         if (action.action.action !== "view") {
           return c.body(renderPage(toQuestionPage(action.action)), 200, pageHeaders);
         }
-        // Nobody looks at what HEAD asks about.
+        // A HEAD request shows the content to nobody, so it is not recorded as a view.
         if (c.req.method !== "HEAD")
           await perform(c, action).catch((error: unknown) => {
-            // Who looks again and again is let through, and not noted each time.
+            // A view that cannot be recorded, for example because there were too many, is still redirected.
             if (error instanceof Problem) return;
             services.logger.warn(
               { requestId: c.get("requestId"), error: describeError(error) },
-              "a view could not be noted",
+              "a view could not be recorded",
             );
           });
         return c.body(null, 302, { ...linkHeaders, Location: new URL(action.action.url).href });
@@ -136,11 +136,11 @@ export function actionRoutes(services: Services) {
     )
     .openapi(press, (c) =>
       withErrorPage(c, async () => {
-        const done = await perform(c, await read(c.req.valid("param").token));
-        if (!acceptsHtml(c)) return sendOutcome(c, done);
-        return done.url === null
-          ? c.body(renderPage(toConfirmationPage(done)), 200, pageHeaders)
-          : c.body(null, 303, { ...linkHeaders, Location: new URL(done.url).href });
+        const result = await perform(c, await read(c.req.valid("param").token));
+        if (!acceptsHtml(c)) return sendOutcome(c, result);
+        return result.url === null
+          ? c.body(renderPage(toConfirmationPage(result)), 200, pageHeaders)
+          : c.body(null, 303, { ...linkHeaders, Location: new URL(result.url).href });
       }),
     )
     .openapi(act, async (c) =>
@@ -148,11 +148,11 @@ export function actionRoutes(services: Services) {
     );
 }
 
-const sendOutcome = (c: Context<ApiEnv>, done: ActionOutcome) => c.json(done, 200, linkHeaders);
+const sendOutcome = (c: Context<ApiEnv>, result: ActionOutcome) => c.json(result, 200, linkHeaders);
 
 const acceptsHtml = (c: Context<ApiEnv>) => c.req.header("accept")?.includes("text/html") ?? false;
 
-/** Answers a browser with a page where the work fails; other callers get the problem. */
+/** Answers a browser with a page if the work fails. Other callers get the problem. */
 async function withErrorPage<Answer>(c: Context<ApiEnv>, work: () => Promise<Answer>) {
   try {
     return await work();
@@ -163,8 +163,8 @@ async function withErrorPage<Answer>(c: Context<ApiEnv>, work: () => Promise<Ans
     c.set("problem", problem.kind);
     const page = renderPage(
       problem.kind === "unavailable" || problem.kind === "too-many-requests"
-        ? { title, text: "Try it again in a moment." }
-        : { title: "It could not be done", text: problem.message },
+        ? { title, text: "Please try again in a moment." }
+        : { title: "This did not work", text: problem.message },
     );
     return c.body(page, status, pageHeaders);
   }

@@ -27,11 +27,13 @@ const event = z
       .string()
       .nullable()
       .openapi({
-        description: "The campaign or notification of the delivery, while the delivery is stored",
+        description:
+          "The notification of the delivery; null for a campaign, and once the delivery is no longer stored",
         example: exampleIdOf("notification"),
       }),
     campaign: z.string().nullable().openapi({
-      description: "The recipient of the delivery, while the delivery is stored",
+      description:
+        "The campaign of the delivery; null for a notification, and once the delivery is no longer stored",
       example: null,
     }),
     entityId: z.string().nullable().openapi({
@@ -52,11 +54,11 @@ const event = z
       description: "When the receiver at EVENTS_URL accepted the event; null until then",
     }),
     attempts: z.number().int().openapi({
-      description: "How often the event was sent to the receiver",
+      description: "How often the event was sent to the receiver at EVENTS_URL",
       example: 1,
     }),
     detail: z.string().nullable().openapi({
-      description: "Why the receiver did not accept it the last time",
+      description: "Why the receiver did not accept the event the last time",
       example: "answered 503",
     }),
   })
@@ -100,14 +102,15 @@ export function eventRoutes({ pool }: Services) {
 
 interface EventFilters {
   kind?: EventKind[] | undefined;
-  /** UUIDs. */
+  /** The UUID of the delivery. */
   delivery?: string | undefined;
+  /** The UUID of the recipient. */
   recipient?: string | undefined;
   createdFrom?: Date | undefined;
   createdBefore?: Date | undefined;
 }
 
-/** Reads a part of the list of events. The statement has no name, so that it is planned for the values at hand. */
+/** Reads a part of the list of events. The statement is not a prepared one, so that PostgreSQL plans it for these values. */
 async function readEvents(
   pool: Pick<Pool, "query">,
   { kind, delivery, recipient, createdFrom, createdBefore }: EventFilters,

@@ -275,7 +275,7 @@ describe("a link to snooze or complete", () => {
     });
     expect(response.status).toBe(200);
     expect(response.headers.get("content-type")).toContain("text/html");
-    expect(await response.text()).toContain("It comes again later.");
+    expect(await response.text()).toContain("You will receive this message again later.");
     expect(await kinds()).toEqual(["delivery.snoozed"]);
   });
 
@@ -516,7 +516,7 @@ describe("a token that is good for nothing", () => {
       status,
       "text/html; charset=utf-8",
     ]);
-    expect(await page.text()).toContain("It could not be done");
+    expect(await page.text()).toContain("This did not work");
     expect((await press(token)).headers.get("content-type")).toBe("application/problem+json");
   });
 
