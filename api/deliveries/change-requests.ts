@@ -19,10 +19,10 @@ import { changeDeliveries, countMatching, type Selection, wakeFor } from "./chan
 import { type DeliveryFilters, findNamed } from "./filters.ts";
 import { deliveryJson, readDelivery } from "./store.ts";
 
-/** A dry run may count every delivery: so many run at once that connections are left for accepting notifications. */
+/** How many dry runs run at once. Each may count every delivery, and connections must remain for accepting notifications. */
 const dryRunsAtOnce = 2;
 
-/** Changes one delivery; throws the problem of one that cannot be changed so. */
+/** Changes one delivery. Throws the problem if that delivery cannot be changed in this way. */
 export function changeOne(
   c: Context<ApiEnv>,
   services: Services,
@@ -38,11 +38,11 @@ export function changeOne(
     const body = deliveryJson((await readDelivery(execute, id))!);
     if (skipped.samePriority) return { body, changes: [] };
     if (changed.length === 0)
-      throw new Problem("conflict", whySkipped(skipped, change, body.status));
-    const was = withoutDetail(deliveryJson(before));
+      throw new Problem("conflict", explainSkip(skipped, change, body.status));
+    const was = omitDetail(deliveryJson(before));
     return {
       body,
-      changes: [changeOf(`delivery.${change.action}`, body.id, was, withoutDetail(body))],
+      changes: [changeOf(`delivery.${change.action}`, body.id, was, omitDetail(body))],
       committed: () => wakeFor(changed, services.wakes, c.get("requestId")),
     };
   });
@@ -50,7 +50,7 @@ export function changeOne(
 
 type SelectedBody = { ids: string[] } | { where: DeliveryFilters; cursor?: string | undefined };
 
-/** What the body of a request selects, and how the audit trail says it. Null: no delivery can match. */
+/** Reads what the body of a request selects, and the facts about it for the audit trail. Resolves with null if no delivery can match. */
 async function readSelection(
   pool: Pool,
   body: SelectedBody,
@@ -64,7 +64,7 @@ async function readSelection(
   return where && { selection: { where, after }, facts: { where: toAuditedFilters(where) } };
 }
 
-/** Makes changes of many deliveries; its dry runs are limited, for each may count every delivery. */
+/** Creates the function that changes many deliveries in a request. It limits how many dry runs run at once. */
 export function createBulkChange(services: Services) {
   const { pool } = services;
   const limitDryRuns = createLimiter(dryRunsAtOnce);
@@ -88,26 +88,26 @@ export function createBulkChange(services: Services) {
       const nothing = { changed: 0, skipped: countSkipped({}), nextCursor: null };
       return body.dryRun ? { matched, ...nothing } : nothing;
     }
-    const facts = { ...found.facts, ...detailsOf(change) };
-    const { changed, skipped, goOnAfter } = await changeDeliveries(
+    const facts = { ...found.facts, ...toAuditedDetails(change) };
+    const { changed, skipped, continueAfter } = await changeDeliveries(
       c,
       services,
       change,
       found.selection,
       facts,
     );
-    const nextCursor = goOnAfter && publicId("delivery", goOnAfter);
+    const nextCursor = continueAfter && publicId("delivery", continueAfter);
     return { changed, skipped: countSkipped(skipped), nextCursor };
   };
 }
 
-/** What the audit trail says of a change beside its name. */
-function detailsOf(change: DeliveryChange): Record<string, unknown> {
+/** The parameters of a change, for the audit trail. */
+function toAuditedDetails(change: DeliveryChange): Record<string, unknown> {
   if (change.action === "retry") return { includeUnknown: change.includeUnknown };
   return change.action === "reprioritise" ? { priority: change.priority } : {};
 }
 
-/** Filters as the caller gave them, but for a recipient's own name, which may be an address. */
+/** The filters, for the audit trail. They name a recipient by the id that Tidings gave, because an external id may be an address. */
 function toAuditedFilters({
   campaign,
   notification,
@@ -126,29 +126,29 @@ function toAuditedFilters({
   };
 }
 
-/** A delivery without what the provider said, which may name an address: the audit trail outlives the delivery. */
-const withoutDetail = ({ detail: _said, ...facts }: ReturnType<typeof deliveryJson>) => facts;
+/** Omits the provider’s answer, which may contain an address: the audit trail is kept longer than the delivery. */
+const omitDetail = ({ detail: _detail, ...facts }: ReturnType<typeof deliveryJson>) => facts;
 
-function whySkipped(skipped: Skipped, change: DeliveryChange, status: string): string {
+function explainSkip(skipped: Skipped, change: DeliveryChange, status: string): string {
   if (skipped.campaignCancelled)
-    return "Its campaign was cancelled or recalled: nothing more of it is sent.";
-  if (skipped.recipientErased) return "Its recipient was erased.";
-  if (skipped.noSuchVersion) return "Its template has no such version.";
+    return "The campaign of the delivery was cancelled or recalled, so it sends nothing more.";
+  if (skipped.recipientErased) return "The recipient of the delivery was erased.";
+  if (skipped.noSuchVersion) return "The template of the delivery has no such version.";
   if (skipped.campaignNotRunning)
-    return "Its campaign does not run: start or resume that, and it is sent.";
+    return "The campaign of the delivery is not running. Start or resume the campaign to send the delivery.";
   if (skipped.ofCampaign)
-    return "It has the priority of its campaign: change that with PATCH /v1/campaigns/{id}.";
+    return "The delivery has the priority of its campaign. Change that with PATCH /v1/campaigns/{id}.";
   if (skipped.sending)
-    return "It is being handed over, or decided about at this moment: look again in a while.";
+    return "The delivery is being handed over or decided at this moment. Try again in a moment.";
   switch (change.action) {
     case "cancel":
-      return `It is ${status}: only what is pending can be cancelled.`;
+      return `The delivery is ${status}. Only a pending delivery can be cancelled.`;
     case "send":
     case "reprioritise":
-      return `It is ${status}: only what is pending can be ${change.action === "send" ? "sent at once" : "given another priority"}.`;
+      return `The delivery is ${status}. Only a pending delivery can be ${change.action === "send" ? "sent at once" : "given another priority"}.`;
     case "retry":
       return status === "unknown"
-        ? "Nobody knows whether it arrived. Send { includeUnknown: true } to try it again nevertheless."
-        : `It is ${status}: only what failed can be tried again.`;
+        ? "It is unknown whether the message arrived. Send { includeUnknown: true } to retry the delivery all the same."
+        : `The delivery is ${status}. Only a failed delivery can be retried.`;
   }
 }

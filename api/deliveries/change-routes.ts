@@ -27,7 +27,7 @@ const templateVersion = templateVersionNumber.optional().meta({
 const ids = z
   .array(z.string().regex(publicIdPattern("delivery"), "must be the id of a delivery"))
   .min(1, "must name at least one delivery")
-  .max(maxIds, `must name at most ${maxIds} deliveries: select more with where`)
+  .max(maxIds, `must name at most ${maxIds} deliveries: use where to select more`)
   .openapi({ example: [exampleIdOf("delivery")] });
 
 const dryRun = z
@@ -37,11 +37,11 @@ const dryRun = z
 
 const cursor = z
   .string()
-  .regex(publicIdPattern("delivery"), "must be the nextCursor of the answer before")
+  .regex(publicIdPattern("delivery"), "must be the nextCursor of the previous answer")
   .optional()
   .openapi({ description: "`nextCursor` of the previous answer, to continue from there" });
 
-/** The body of a change of several deliveries: named one by one, or all that a list with these filters shows. */
+/** The body of a change of several deliveries, which names them by id or selects them with filters. */
 const selectionOf = <Shape extends z.core.$ZodLooseShape>(more: Shape) =>
   z.union(
     [
@@ -59,7 +59,7 @@ const progressOf = <const Reasons extends readonly SkipReason[]>(reasons: Reason
       description: "For a dry run: how many deliveries have a status that can be changed",
       example: 17,
     }),
-    changed: z.number().int().openapi({ example: 17 }),
+    changed: z.number().int().openapi({ description: "Deliveries that were changed", example: 17 }),
     skipped: z
       .object(
         Object.fromEntries(
@@ -74,7 +74,10 @@ const progressOf = <const Reasons extends readonly SkipReason[]>(reasons: Reason
     }),
   });
 
-/** The two routes of a change: of one delivery, and of several that are named or match. `skips`: why some are left as they are. */
+/**
+ * Defines the two routes of a change: for one delivery, and for several.
+ * @param skips the reasons for which the second route leaves deliveries unchanged
+ */
 const defineChange = <
   const Action extends DeliveryChange["action"],
   Body extends object,
@@ -117,7 +120,7 @@ const routes = {
     "retry",
     {
       one: "Retry a failed delivery at once. A completed campaign runs again for it.",
-      many: "Retry failed deliveries: the named ones, or all that match",
+      many: "Retry failed deliveries: those named by id, or all that match the filters",
     },
     {
       body: {
@@ -140,7 +143,7 @@ const routes = {
     "cancel",
     {
       one: "Cancel a waiting delivery. A message that is being handed over is still sent.",
-      many: "Cancel waiting deliveries: the named ones, or all that match",
+      many: "Cancel waiting deliveries: those named by id, or all that match the filters",
     },
     {
       body: {},
@@ -153,7 +156,7 @@ const routes = {
     "send",
     {
       one: "Send a waiting delivery now, by itself",
-      many: "Send waiting deliveries now: the named ones, or all that match",
+      many: "Send waiting deliveries now: those named by id, or all that match the filters",
       description:
         "Overrides everything that the delivery waits for: its time, quiet hours, a digest, a batch, a limit, a retry. It is still not sent if the recipient was erased, the address is suppressed, the recipient has switched the type or channel off, or the message has expired.",
     },
@@ -168,7 +171,7 @@ const routes = {
     "reprioritise",
     {
       one: "Change the priority of a waiting delivery",
-      many: "Change the priority of waiting deliveries: the named ones, or all that match",
+      many: "Change the priority of waiting deliveries: those named by id, or all that match the filters",
       description:
         "Deliveries that the policy holds are decided again now with the new priority; those that wait for their time keep waiting. The priority of the notification does not change. A delivery of a campaign has the campaign’s priority, which cannot be changed here.",
     },
@@ -181,20 +184,20 @@ const routes = {
   ),
 };
 
-/** Changes that callers make of deliveries. */
+/** The routes with which callers change deliveries. */
 export function deliveryChangeRoutes(services: Services) {
   const changeMany = createBulkChange(services);
 
   return createRouter()
     .openapi(routes.retry.many, async (c) => {
       const {
-        includeUnknown: unknownToo,
+        includeUnknown: includesUnknown,
         templateVersion: version = null,
         ...body
       } = c.req.valid("json");
       const change = {
         action: "retry",
-        includeUnknown: unknownToo,
+        includeUnknown: includesUnknown,
         templateVersion: version,
       } as const;
       return c.json(await changeMany(c, change, body, routes.retry.skips), 200);

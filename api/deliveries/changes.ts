@@ -19,26 +19,27 @@ import { countDeliveries, type DeliveryFilters, readDeliveries } from "./filters
 
 type Shards = Pick<ApiDeps["config"], "mailboxShards">;
 
-/** Which deliveries are meant: at most a batch by name, or whatever the filters hold for. */
+/** The deliveries that a change applies to: at most one batch by UUID, or all that match the filters. */
 export type Selection =
   | { ids: readonly string[] }
-  /** `after`: those that were made after this one; all where it is null. */
+  /** `after` is a UUID: only deliveries created after that one are selected. Null selects all. */
   | { where: DeliveryFilters; after: string | null };
 
 export interface Progress {
   changed: number;
   skipped: Skipped;
-  /** The time was up first: the last that was looked at. Null where all were. */
-  goOnAfter: string | null;
+  /** The UUID of the last delivery that was processed, if time ran out. Null if all were processed. */
+  continueAfter: string | null;
 }
 
-/** Rows of one transaction: few enough not to keep claims and other changes waiting. */
+/** The number of rows that one transaction changes: few enough not to keep claims and other changes waiting. */
 const batchRows = 5_000;
 
 /**
- * Changes all that match, a batch a transaction in the order of creation, until `budgetMs` is up; each batch is audited
- * with it, and told to whom it concerns. With `where`, only rows in the statuses that the change is for are looked at.
- * @param shownSelection what the audit trail says was asked for
+ * Changes the selected deliveries in the order of creation, one batch in each transaction, until `budgetMs` have passed. The
+ * transaction also writes the entry of the audit trail, and after it the queues and campaigns of its rows are woken. With `where`,
+ * only rows in a status that the change applies to are read.
+ * @param shownSelection the selection as the audit trail shows it
  */
 export async function changeDeliveries(
   c: Context<ApiEnv>,
@@ -57,7 +58,7 @@ export async function changeDeliveries(
   const total = { changed: 0, skipped: {} as Skipped, reopened: 0 };
   let after = "where" in selection ? selection.after : null;
   for (;;) {
-    const ids = await nextOf(pool, change, selection, after, batch);
+    const ids = await readBatch(pool, change, selection, after, batch);
     const { changed } = await inTransaction(pool, async (client) => {
       const outcome = await applyOperatorChange(executeOn(client), change, ids, config);
       total.changed += outcome.changed.length;
@@ -81,13 +82,14 @@ export async function changeDeliveries(
       return {
         changed: total.changed,
         skipped: total.skipped,
-        goOnAfter: done ? null : after,
+        continueAfter: done ? null : after,
       };
     }
   }
 }
 
-async function nextOf(
+/** Reads the UUIDs of the next batch. */
+async function readBatch(
   pool: Pool,
   change: DeliveryChange,
   selection: Selection,
@@ -101,7 +103,7 @@ async function nextOf(
   );
 }
 
-/** How many of the selection are in a status that the change is for. */
+/** Counts the selected deliveries that are in a status that the change applies to. */
 export async function countMatching(
   pool: Pool,
   change: DeliveryChange,
@@ -115,18 +117,18 @@ export async function countMatching(
   return rows[0]!.count;
 }
 
-/** The filters, with the statuses that the change is for. */
+/** Narrows filters to the statuses that the change applies to. */
 function narrowTo(filters: DeliveryFilters, change: DeliveryChange): DeliveryFilters {
   const { status } = filters;
   return {
     ...filters,
-    status: statusesFor(change).filter((of) => status === undefined || status.includes(of)),
+    status: statusesFor(change).filter((each) => status === undefined || status.includes(each)),
   };
 }
 
 /**
- * Campaigns start their lanes, or complete; other queues, which may hold rows of campaigns too, are drained by nobody else.
- * What waits for a digest has no workflow to be told.
+ * Wakes the workflows that the changed rows concern. A campaign’s workflow is woken instead of its lanes: it starts them, or completes.
+ * Every other queue is woken itself, also for rows of campaigns in it. Deliveries that wait for a digest have no workflow.
  */
 export function wakeFor(
   changed: readonly ChangedRow[],

@@ -16,7 +16,7 @@ import type { Part } from "../http/page-reading.ts";
 import { createdBetween, oneOrMore } from "../http/pages.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 
-/** A parameter that names one thing by its public id, as its UUID. */
+/** A parameter with the public id of a resource. It is parsed to the UUID. */
 export const idOf = (kind: "campaign" | "notification" | "group" | "delivery") =>
   z
     .string()
@@ -26,21 +26,23 @@ export const idOf = (kind: "campaign" | "notification" | "group" | "delivery") =
     .openapi({
       type: "string",
       description:
-        kind === "campaign" ? "Of this campaign, without what was snoozed" : `Of this ${kind}`,
+        kind === "campaign"
+          ? "The id of a campaign; its snoozed deliveries are left out"
+          : `The id of a ${kind}`,
       pattern: publicIdPattern(kind).source,
       example: exampleIdOf(kind),
     });
 
-/** A parameter that names a recipient by external id, or by the id that Tidings gave. */
+/** A parameter with the external id of a recipient, or with the id that Tidings gave. */
 export const recipientParameter = text(200).openapi({
-  description: "External id, or rcp_…",
+  description: "The recipient’s external id, or rcp_…",
   example: "ada",
 });
 
 export const queueParameter = text(100)
   .refine(isQueueName, "must be the name of a queue, such as mailbox/0")
   .openapi({
-    description: "A queue's name",
+    description: "The name of a queue",
     example: "mailbox/0",
     pattern: "^(mailbox|critical|campaign|digest)/",
   });
@@ -56,11 +58,11 @@ function isQueueName(name: string): boolean {
 }
 
 export const typeParameter = typeKey.meta({
-  description: "Of this notification type",
+  description: "The key of a notification type",
   example: "task.deadline",
 });
 
-const single = {
+const singleFilters = {
   campaign: idOf("campaign"),
   notification: idOf("notification"),
   recipient: recipientParameter.optional(),
@@ -70,37 +72,37 @@ const single = {
   ...createdBetween,
 };
 
-/** The filters of a list of deliveries, as parameters of a query string. */
+/** The filters for deliveries, as parameters of a query string. */
 export const deliveryFilterQuery = {
   status: oneOrMore(deliveryStatuses).optional(),
   reason: oneOrMore(reasons).optional(),
   channel: oneOrMore(channels).optional(),
   priority: oneOrMore(priorities).optional(),
-  ...single,
+  ...singleFilters,
 };
 
-const several = <const Values extends readonly [string, ...string[]]>(values: Values) =>
+const nonEmptyArray = <const Values extends readonly [string, ...string[]]>(values: Values) =>
   z.array(z.enum(values)).min(1, "must name at least one").max(values.length);
 
-/** The filters of a list of deliveries, in a body. */
+/** The filters for deliveries, in a request body. */
 export const deliveryFilterBody = z
   .strictObject({
-    status: several(deliveryStatuses)
+    status: nonEmptyArray(deliveryStatuses)
       .optional()
       .openapi({ example: ["failed"] }),
-    reason: several(reasons).optional(),
-    channel: several(channels).optional(),
-    priority: several(priorities).optional(),
-    ...single,
+    reason: nonEmptyArray(reasons).optional(),
+    channel: nonEmptyArray(channels).optional(),
+    priority: nonEmptyArray(priorities).optional(),
+    ...singleFilters,
   })
-  // An empty filter is more often a mistake of a program than the wish to change all there is.
+  // A change of every delivery is more often a mistake of a program than intended.
   .refine(
     (filters) => Object.keys(filters).length > 0,
-    "must have at least one filter: name a status to mean all of it",
+    "must have at least one filter: to select all deliveries of a status, name that status",
   )
   .openapi({ minProperties: 1 });
 
-/** The filters of a list of deliveries, which are joined by AND; one that is left out filters nothing. Ids are UUIDs. */
+/** Filters for deliveries. A delivery matches if it matches every filter that is given. Ids are UUIDs. */
 export interface DeliveryFilters {
   status?: DeliveryStatus[] | undefined;
   reason?: Reason[] | undefined;
@@ -116,7 +118,7 @@ export interface DeliveryFilters {
   createdBefore?: Date | undefined;
 }
 
-/** Filters whose recipient and type are UUIDs; null where there is no such one, and so no such delivery. */
+/** Replaces the recipient and the type in filters by their UUIDs. Resolves with null if one of them does not exist: nothing matches then. */
 export async function findNamed<
   Filters extends { recipient?: string | undefined; type?: string | undefined },
 >(pool: Pool, filters: Filters): Promise<Filters | null> {
@@ -144,8 +146,8 @@ async function findId(pool: Pool, sql: string, name: string): Promise<string | n
 }
 
 /**
- * Reads a part of the deliveries asked for, in the order of creation. The statement has no name, so that it is planned for
- * the values at hand: among a million rows, one plan for all campaigns fits none of them.
+ * Reads a part of the matching deliveries, in the order of creation. The statement is not a prepared one, so that PostgreSQL plans it
+ * for these values: with a million rows, one plan for all campaigns is a bad plan for each of them.
  */
 export async function readDeliveries(
   pool: Pick<Pool, "query">,
@@ -158,11 +160,11 @@ export async function readDeliveries(
     conditions.and(`d.id ${direction === "asc" ? ">" : "<"} ${conditions.bind(after)}::uuid`);
   const limit = conditions.bind(take);
   const shared = conditions.sql();
-  const kinds = kindsOf(filters);
-  if (kinds.length === 0) return [];
-  const parts = kinds.map(
-    (kind) =>
-      `(SELECT d.* FROM deliveries d WHERE ${kind} AND ${shared} ORDER BY d.id ${direction} LIMIT ${limit}::int)`,
+  const disjoint = splitByStatus(filters);
+  if (disjoint.length === 0) return [];
+  const parts = disjoint.map(
+    (condition) =>
+      `(SELECT d.* FROM deliveries d WHERE ${condition} AND ${shared} ORDER BY d.id ${direction} LIMIT ${limit}::int)`,
   );
   const { rows } = await pool.query<DeliveryRow>(
     `SELECT ${deliveryColumns} FROM (${parts.join(" UNION ALL ")}) d ORDER BY d.id ${direction} LIMIT ${limit}::int`,
@@ -175,9 +177,9 @@ export async function readDeliveries(
 export async function countDeliveries(pool: Pool, filters: DeliveryFilters): Promise<number> {
   const conditions = createWhereBuilder();
   await addFilters(pool, conditions, filters);
-  const parts = kindsOf(filters).map(
-    (kind) =>
-      `SELECT count(*)::int AS count FROM deliveries d WHERE ${kind} AND ${conditions.sql()}`,
+  const parts = splitByStatus(filters).map(
+    (condition) =>
+      `SELECT count(*)::int AS count FROM deliveries d WHERE ${condition} AND ${conditions.sql()}`,
   );
   if (parts.length === 0) return 0;
   const { rows } = await pool.query<{ count: number }>(
@@ -188,20 +190,20 @@ export async function countDeliveries(pool: Pool, filters: DeliveryFilters): Pro
 }
 
 /**
- * Conditions of which each is looked up by itself, in the one of the two tables that it names by whether anything is due, for each has
- * an index there that is in the order of creation for it alone, or most rows are of it. Together they are the statuses and reasons
- * that are meant; no row is of two.
+ * Splits the filters by status and reason into conditions that no two rows share, so that each is looked up by itself. Each names one
+ * of the two tables of deliveries by whether `due_at` is set. There its rows have an index in the order of creation, or are most of the
+ * table.
  */
-function kindsOf({ status, reason }: DeliveryFilters): string[] {
+function splitByStatus({ status, reason }: DeliveryFilters): string[] {
   if (!status && !reason) return ["true"];
-  return [...new Set(status ?? deliveryStatuses)].flatMap((of): string[] => {
-    const open = of === "pending" || of === "sending";
-    const mayLack = open || of === "sent" || of === "delivered";
-    const ofStatus = `d.due_at IS ${open ? "NOT NULL" : "NULL"} AND d.status = '${of}'`;
-    if (!reason && mayLack) return [ofStatus];
+  return [...new Set(status ?? deliveryStatuses)].flatMap((each): string[] => {
+    const open = each === "pending" || each === "sending";
+    const canLackReason = open || each === "sent" || each === "delivered";
+    const hasStatus = `d.due_at IS ${open ? "NOT NULL" : "NULL"} AND d.status = '${each}'`;
+    if (!reason && canLackReason) return [hasStatus];
     return [...new Set(reason ?? reasons)]
-      .filter((code) => reasonStatuses[code].includes(of))
-      .map((code) => `${ofStatus} AND d.reason = '${code}'`);
+      .filter((code) => reasonStatuses[code].includes(each))
+      .map((code) => `${hasStatus} AND d.reason = '${code}'`);
   });
 }
 
@@ -219,8 +221,8 @@ async function addFilters(
   if (campaign !== undefined) {
     and(`d.campaign_id = ${bind(campaign)}::uuid`);
     and("d.leg = 'primary'");
-    // Its rows were made together: within the primary key, which is in the order of creation, they lie side by side.
-    const { from, until } = await creationOfCampaign(pool, campaign);
+    // The rows of a campaign are written together, so they are neighbours in the primary key, which is in the order of creation.
+    const { from, until } = await readCreationSpan(pool, campaign);
     if (from) and(`d.id >= ${bind(firstUuidAt(from))}::uuid`);
     if (until) and(`d.id < ${bind(firstUuidAt(until))}::uuid`);
   }
@@ -233,11 +235,11 @@ async function addFilters(
   if (createdBefore) and(`d.id < ${bind(firstUuidAt(createdBefore))}::uuid`);
 }
 
-/** Room for a clock that is set while an audience is frozen. */
+/** Tolerates a clock that is adjusted while an audience is frozen. */
 const clockSlackMs = 60_000;
 
-/** Between which instants a campaign's deliveries were made; null where that was not noted. */
-async function creationOfCampaign(
+/** Reads between which instants the deliveries of a campaign were created; null if that was not recorded. */
+async function readCreationSpan(
   pool: Pick<Pool, "query">,
   id: string,
 ): Promise<{ from: Date | null; until: Date | null }> {

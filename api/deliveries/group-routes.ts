@@ -8,7 +8,7 @@ import { throwNotFound, exampleIdOf, readPathId, idParams } from "../http/path-i
 import { createRouter, defineRoute, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
 
-/** How many members are shown. A digest may have more: GET /v1/deliveries has them all. */
+/** How many members are shown. A digest may have more, and GET /v1/deliveries lists all of them. */
 const shownMembers = 100;
 
 const get = defineRoute({
@@ -33,7 +33,10 @@ const get = defineRoute({
             "The notification type of the members; null for a digest, which takes any type",
           example: "task.deadline",
         }),
-        priority: z.enum(priorities).nullable().openapi({ example: "normal" }),
+        priority: z.enum(priorities).nullable().openapi({
+          description: "The priority of the members; null for a digest, which takes any priority",
+          example: "normal",
+        }),
         status: z.enum(["open", "full", "closed"]).openapi({
           description:
             "`open`: takes members; `full`: takes no more; `closed`: its message was handed over, or all members have left",
@@ -44,7 +47,8 @@ const get = defineRoute({
           example: 5,
         }),
         adapted: z.string().nullable().openapi({
-          description: "Why its size and window differ from the preferences: backlog or delay",
+          description:
+            "Why the size and the window differ from the preferences: `backlog` if many deliveries were due, `delay` if the oldest had been due for long; null if they do not differ",
           example: null,
         }),
         firstOccursAt: z.iso

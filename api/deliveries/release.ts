@@ -6,7 +6,8 @@ import type { ApiDeps } from "../http/router.ts";
 import { wakeFor } from "./changes.ts";
 
 /**
- * Releases what policy defers for recipients, within a request: resolves with what to do once the transaction is committed.
+ * Releases the deliveries that the policy holds for recipients, within the transaction of a request. Resolves with a function that
+ * wakes their queues: call it after the commit.
  */
 export async function releaseFor(
   c: Context<ApiEnv>,

@@ -18,7 +18,10 @@ const attempt = z
       example: "smtp",
     }),
     outcome: z.enum(["sent", "transient", "permanent", "unknown"]),
-    failure: z.enum(attemptFailures).nullable(),
+    failure: z
+      .enum(attemptFailures)
+      .nullable()
+      .openapi({ description: "The kind of failure; null if the message was sent" }),
     response: z.string().nullable().openapi({
       description: "The provider’s answer, or the error",
       example: "550 5.1.1 no such user",
@@ -108,22 +111,25 @@ function findDelivery(prisma: PrismaClient, id: string) {
   });
 }
 
-/** The template version of a delivery: that which a retry named, that of its notification, or of the revision of its campaign that was claimed last. */
+/**
+ * Reads the template version of a delivery: the one that a retry named, otherwise that of its notification, or that of the campaign
+ * revision that was claimed last.
+ */
 async function readTemplateVersion(
   prisma: PrismaClient,
   row: NonNullable<Awaited<ReturnType<typeof findDelivery>>>,
 ): Promise<z.output<typeof templateVersionAnswer> | null> {
-  const shown = (of: { version: number; template: { key: string } } | undefined) =>
+  const toAnswer = (of: { version: number; template: { key: string } } | undefined) =>
     of ? { key: of.template.key, version: of.version } : null;
-  if (row.templateVersion) return shown(row.templateVersion);
-  if (row.notification) return shown(row.notification.templateVersion);
-  // A delivery that was handed over before claims named their revision was of the first.
+  if (row.templateVersion) return toAnswer(row.templateVersion);
+  if (row.notification) return toAnswer(row.notification.templateVersion);
+  // Old rows were handed over before claims recorded the revision. They sent the first one.
   const revision = row.revision ?? (row.attemptCount > 0 ? 1 : null);
   if (!row.campaign || revision === null) return null;
-  if (revision === row.campaign.revision) return shown(row.campaign.templateVersion);
+  if (revision === row.campaign.revision) return toAnswer(row.campaign.templateVersion);
   const replaced = await prisma.campaignRevision.findUnique({
     where: { campaignId_revision: { campaignId: row.campaignId!, revision } },
     select: withTemplate,
   });
-  return shown(replaced?.templateVersion);
+  return toAnswer(replaced?.templateVersion);
 }

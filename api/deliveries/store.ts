@@ -16,40 +16,47 @@ export const templateVersionAnswer = z.object({
 export const deliveryAnswer = z
   .object({
     id: z.string().openapi({ example: exampleIdOf("delivery") }),
-    /** The campaign or notification that it is owed to. */
-    source: z
+    source: z.string().openapi({
+      description: "The campaign or notification of the delivery: cmp_… or ntf_…",
+      example: exampleIdOf("notification"),
+    }),
+    recipient: z
       .string()
-      .openapi({ description: "cmp_… or ntf_…", example: exampleIdOf("notification") }),
-    recipient: z.string().openapi({ description: "rcp_…", example: exampleIdOf("recipient") }),
-    leg: z.string().openapi({ example: "primary" }),
-    type: z
-      .string()
-      .nullable()
-      .openapi({ description: "Its notification type", example: "task.deadline" }),
+      .openapi({ description: "The recipient’s id, rcp_…", example: exampleIdOf("recipient") }),
+    leg: z.string().openapi({
+      description: "`primary`, or `snooze:n` for the n-th time that the message was snoozed",
+      example: "primary",
+    }),
+    type: z.string().nullable().openapi({
+      description: "The key of the notification type; null if the delivery has no type",
+      example: "task.deadline",
+    }),
     channel: z.string().openapi({ example: "email" }),
     priority: z.enum(priorities).openapi({ example: "normal" }),
-    queue: z.string().openapi({ example: "mailbox/3" }),
+    queue: z
+      .string()
+      .openapi({ description: "The queue that sends the delivery", example: "mailbox/3" }),
     status: z.enum(deliveryStatuses).openapi({ example: "failed" }),
     reason: z.string().nullable().openapi({
-      description: "Why it waits, or why it ended as it did",
+      description: "Why the delivery waits, or why it ended as it did; null once it is sent",
       example: "provider_rejected",
     }),
-    detail: z
-      .string()
-      .nullable()
-      .openapi({ description: "What the provider said", example: "550 5.1.1 no such user" }),
+    detail: z.string().nullable().openapi({
+      description: "The provider’s answer, or the error, if the delivery failed",
+      example: "550 5.1.1 no such user",
+    }),
     dueAt: z.iso
       .datetime()
       .nullable()
-      .openapi({ description: "Not before; null when it has ended" }),
+      .openapi({ description: "When the delivery is due; null once it has ended" }),
     group: z.string().nullable().openapi({
-      description: "The batch or digest that it goes out with, as one message: grp_…",
+      description: "The batch or digest that sends the delivery with others: grp_…",
       example: null,
     }),
-    holdCount: z
-      .number()
-      .int()
-      .openapi({ description: "How often it was held in a row for the same reason", example: 0 }),
+    holdCount: z.number().int().openapi({
+      description: "How often in a row the delivery was held for the same reason",
+      example: 0,
+    }),
     decided: z
       .object({
         at: z.iso.datetime(),
@@ -58,8 +65,14 @@ export const deliveryAnswer = z
         preferencesVersion: z.number().int().openapi({ example: 2 }),
       })
       .nullable()
-      .openapi({ description: "When it was last decided about, and by which versions of what" }),
-    attemptCount: z.number().int(),
+      .openapi({
+        description:
+          "The last decision: when it was made, and with which versions of the policy, the notification type and the preferences",
+      }),
+    attemptCount: z
+      .number()
+      .int()
+      .openapi({ description: "How often the delivery was handed over to a provider" }),
     finishedAt: z.iso.datetime().nullable().openapi({ example: "2027-03-01T09:00:02.120Z" }),
     createdAt: z.iso.datetime(),
   })
@@ -89,14 +102,14 @@ export type DeliveryRow = Pick<
   | "attemptCount"
   | "finishedAt"
 > & {
-  /** The key of its notification type. */
+  /** The key of the notification type. */
   type: string | null;
 };
 
-/** The UUID of the notification type of a row `d`, looked up for each row by itself. */
+/** A subquery for the UUID of the notification type of a row `d`. */
 export const typeIdOf = `coalesce((SELECT n.type_id FROM notifications n WHERE n.id = d.notification_id), (SELECT c.type_id FROM campaigns c WHERE c.id = d.campaign_id))`;
 
-/** The columns of a `DeliveryRow`, of a table or subquery called `d`. */
+/** The columns of a `DeliveryRow`, to select from a table or subquery called `d`. */
 export const deliveryColumns = `d.id, d.campaign_id AS "campaignId", d.notification_id AS "notificationId", d.recipient_id AS "recipientId", d.leg, d.channel,
   d.priority, d.queue, d.status, d.reason, d.detail, d.due_at AS "dueAt", d.attempt_count AS "attemptCount", d.finished_at AS "finishedAt",
   d.group_id AS "groupId", d.hold_count AS "holdCount", d.decided_at AS "decidedAt", d.policy_version AS "policyVersion", d.type_version AS "typeVersion",
@@ -139,7 +152,7 @@ export function deliveryJson(row: DeliveryRow): z.output<typeof deliveryAnswer> 
     },
     attemptCount,
     finishedAt: row.finishedAt?.toISOString() ?? null,
-    // Lists are sorted and filtered by the instant in the id. Rows of one freeze share the column of that name.
+    // Lists are sorted and filtered by the instant in the id. All rows of one freeze have the same `created_at`.
     createdAt: creationOf(row.id).toISOString(),
   };
 }
@@ -164,8 +177,8 @@ export const statusCounts = z
   )
   .openapi("StatusCounts", { example: exampleCounts });
 
-/** Every status with the sum of its counts, zero where there is none. */
-export function countsOf(
+/** Adds up counts by status. A status without a count gets zero. */
+export function sumCounts(
   rows: readonly { status: DeliveryStatus; count: number }[],
 ): Record<DeliveryStatus, number> {
   const counts = Object.fromEntries(deliveryStatuses.map((status) => [status, 0])) as Record<

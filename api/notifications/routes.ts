@@ -11,7 +11,7 @@ import { acceptInRequest } from "./accept-request.ts";
 import { withTemplate } from "../templates/store.ts";
 import { createWhereBuilder } from "../http/where.ts";
 import {
-  countsOf,
+  sumCounts,
   deliveryAnswer,
   deliveryJson,
   statusCounts,
@@ -291,6 +291,6 @@ function listedJson(row: NotificationRow & Counted): z.output<typeof listed> {
     createdBy,
     requestId,
     createdAt: row.createdAt.toISOString(),
-    counts: countsOf(row.counts),
+    counts: sumCounts(row.counts),
   };
 }

@@ -117,7 +117,7 @@ describe("POST /v1/deliveries/{id}/retry", () => {
     const [first, second] = deliveries as [Shown, Shown];
     expect(await post(`/v1/deliveries/${first.id}/retry`, { templateVersion: 7 })).toMatchObject({
       status: 409,
-      body: { detail: "Its template has no such version." },
+      body: { detail: "The template of the delivery has no such version." },
     });
     expect(
       (await post("/v1/deliveries/retry", { where: { campaign: id }, templateVersion: 7 })).body,
@@ -459,7 +459,7 @@ describe("POST /v1/deliveries/retry", () => {
     const second = parsePublicId("delivery", failed[1]!.id);
     expect(await part(null, { budgetMs: 0, batch: 2 })).toMatchObject({
       changed: 2,
-      goOnAfter: second,
+      continueAfter: second,
     });
     // The first are tried first.
     expect((await deliveriesOf("status=failed")).map(({ id }) => id)).toEqual(
@@ -467,7 +467,7 @@ describe("POST /v1/deliveries/retry", () => {
     );
     expect(await part(second, { budgetMs: 10_000, batch: 2 })).toMatchObject({
       changed: 3,
-      goOnAfter: null,
+      continueAfter: null,
     });
     expect(await trail()).toMatchObject([{ after: { changed: 2 } }, { after: { changed: 3 } }]);
   });

@@ -194,8 +194,8 @@ describe("POST /v1/deliveries/{id}/send", () => {
 
   it.each<[string, Wanted, string]>([
     ["what is being handed over", { status: "sending", leased: true }, "handed over"],
-    ["what was sent", { status: "sent" }, "only what is pending"],
-    ["what failed", { status: "failed", reason: "provider_rejected" }, "only what is pending"],
+    ["what was sent", { status: "sent" }, "Only a pending delivery"],
+    ["what failed", { status: "failed", reason: "provider_rejected" }, "Only a pending delivery"],
   ])("does not touch %s", async (_, wanted, why) => {
     const id = await row(wanted);
     const untouched = await delivery(id);
@@ -212,7 +212,7 @@ describe("POST /v1/deliveries/{id}/send", () => {
       expect((await post(`${named(id)}/send`)).status).toBe(409);
     });
     const paused = await campaignRow("paused");
-    expect((await post(`${named(paused.id)}/send`)).body.detail).toContain("does not run");
+    expect((await post(`${named(paused.id)}/send`)).body.detail).toContain("is not running");
     expect((await delivery(paused.id)).dueAt).toEqual(later);
   });
 });
