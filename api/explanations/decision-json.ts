@@ -42,16 +42,10 @@ type DecisionJson = z.output<typeof decisionAnswer>;
 export const ruleAnswer = z
   .object({
     name: z.string().openapi({ example: "quiet_hours" }),
-<<<<<<< HEAD
-    asks: z
-      .string()
-      .openapi({ example: "Does the recipient have quiet hours or do-not-disturb now?" }),
-=======
     asks: z.string().openapi({
       description: "The question that the rule answers",
       example: "Does the recipient have quiet hours or do-not-disturb now?",
     }),
->>>>>>> d94e167 (docs(api): explanations name the delivery, the rule and the reason)
     outcome: z.enum(["passed", "decided", "not_asked"]).openapi({
       description:
         "`decided`: this rule made the decision; `passed`: it left the decision to the following rules; `not_asked`: an earlier rule had decided",

@@ -1,17 +1,17 @@
-// A service that has Tidings tell its customers things, over the typed client. Run with TIDINGS (the URL) and
-// TIDINGS_API_KEY (a key of the role sender): node service.ts, with Node 22.18 or newer, or compiled. "npm install <folder of
-// Tidings>" puts the client among a service's packages; TypeScript needs skipLibCheck, as it sees Tidings' own packages.
+// A service that notifies its customers through Tidings, over the typed client. Run it with TIDINGS (the URL) and
+// TIDINGS_API_KEY (a key with the role sender): node service.ts, with Node 22.18 or newer, or compiled. "npm install <folder of
+// Tidings>" installs the client; TypeScript needs skipLibCheck, because it sees the packages of Tidings itself.
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AnswerOf, answerOf, ApiProblem, createClient } from "tidings/client";
 
 const { TIDINGS: url = "http://127.0.0.1:8080", TIDINGS_API_KEY: apiKey = "" } = process.env;
 
-// Every request of this run bears one id: in Tidings' logs and audit trail, and on what it makes.
+// All requests of this run have one id, which is in the logs, in the audit trail and on the notification.
 const requestId = `order-service-${randomUUID()}`;
 const tidings = createClient({ url, apiKey, requestId: () => requestId });
 
-// Recipients go by the ids that they have here already; to put one again replaces it.
+// Recipients keep the ids that this service already has for them. A second PUT replaces the recipient.
 for (const [id, name] of [
   ["customer/17", "Ada"],
   ["customer/42", "Grace"],
@@ -24,7 +24,7 @@ for (const [id, name] of [
   );
 }
 
-// A template is made once. Whoever comes second is told so, and adds nothing.
+// A template is created once. A second request is answered with 409 and changes nothing.
 const key = "order-shipped-example";
 try {
   await answerOf(
@@ -51,7 +51,7 @@ try {
   if (!(error instanceof ApiProblem && error.status === 409)) throw error;
 }
 
-// One notification. The key is of what happened, not of the request: however often this runs, it is sent once.
+// One notification. The key identifies the order and its event, not the request: however often this runs, it is sent once.
 const { id: notification } = await answerOf(
   tidings.v1.notifications.$post({
     header: { "idempotency-key": "order-A-17-shipped" },
@@ -78,10 +78,10 @@ await answerOf(
   }),
 );
 
-/** Asks again and again until `ended` holds of the answer. */
-async function waitFor<Answer>(ask: () => Promise<Answer>, ended: (answer: Answer) => boolean) {
+/** Repeats the request until `ended` returns true for the answer. */
+async function waitFor<Answer>(request: () => Promise<Answer>, ended: (answer: Answer) => boolean) {
   for (;;) {
-    const answer = await ask();
+    const answer = await request();
     if (ended(answer)) return answer;
     await sleep(200);
   }
@@ -90,7 +90,7 @@ async function waitFor<Answer>(ask: () => Promise<Answer>, ended: (answer: Answe
 type Notification = AnswerOf<(typeof tidings.v1.notifications)[":id"]["$get"]>;
 const isOpen = ({ counts }: Notification) => counts.pending + counts.sending > 0;
 
-const told = await waitFor(
+const sent = await waitFor(
   () => answerOf(tidings.v1.notifications[":id"].$get({ param: { id: notification } })),
   (answer) => !isOpen(answer),
 );
@@ -103,5 +103,5 @@ const account = await answerOf(
 );
 
 process.stdout.write(
-  `${JSON.stringify({ requestId, notification: told.counts, campaign: account }, null, 2)}\n`,
+  `${JSON.stringify({ requestId, notification: sent.counts, campaign: account }, null, 2)}\n`,
 );

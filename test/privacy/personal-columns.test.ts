@@ -54,8 +54,8 @@ afterAll(() => database.drop());
 function columnsOfRunbook(): string[] {
   const runbook = readFileSync(join(packageRoot, "docs/runbook.md"), "utf8");
   const section = runbook
-    .split("### Where personal data stands")[1]!
-    .split("What it does not reach")[0]!;
+    .split("### Where personal data is stored")[1]!
+    .split("An erasure does not reach:")[0]!;
   return [...section.matchAll(/^\| `(\w+)` *\| ([^|]*)\|/gm)].flatMap(([, table, columns]) =>
     [...columns!.matchAll(/`(\w+)`/g)].map(([, column]) => `${table}.${column}`),
   );
