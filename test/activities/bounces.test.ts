@@ -1,31 +1,23 @@
 import type { Pool } from "pg";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import type { AttemptFailure } from "../../domain/delivery/attempt.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { hashedAddress } from "../../domain/suppression.ts";
 import { erasePerson } from "../../ledger/erasure.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { inTransaction } from "../../ledger/transaction.ts";
-import { campaignWorker } from "../support/campaign-worker.ts";
-import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
+import { createCampaignWorker } from "../support/campaign-worker.ts";
+import { type LedgerDatabase, useLedgerDatabase } from "../support/ledger-database.ts";
 import { patience } from "../support/patience.ts";
 import type { Answer } from "../support/recording-channel.ts";
 
 const queue = "mailbox/0";
 
-let database: LedgerDatabase;
+const database = useLedgerDatabase({ truncate: "suppressions" });
 let pool: Pool;
 let seed: LedgerDatabase["seed"];
 
-beforeAll(async () => {
-  database = await createLedgerDatabase();
-  ({ pool, seed } = database);
-});
-beforeEach(async () => {
-  await database.empty();
-  await pool.query("TRUNCATE suppressions");
-});
-afterAll(() => database.drop());
+beforeAll(() => void ({ pool, seed } = database));
 
 const refused =
   (failure: AttemptFailure, response: string): Answer =>
@@ -40,7 +32,7 @@ const suppressions = async () =>
 
 async function sendTo(recipientIds: string[], answer?: Answer) {
   const ids = await seed.notification({ recipientIds, queue });
-  await campaignWorker(pool, answer).dispatch(queue);
+  await createCampaignWorker(pool, answer).dispatch(queue);
   return ids;
 }
 
@@ -77,7 +69,7 @@ describe("an address that leads to nobody", () => {
     expect(rows).toEqual([{ created_by: publicId("delivery", ids[0]!) }]);
 
     // Another message is not even tried.
-    const { dispatch, requests } = campaignWorker(pool);
+    const { dispatch, requests } = createCampaignWorker(pool);
     await seed.notification({ recipientIds: [gone!, there!], queue });
     expect((await dispatch(queue)).counts).toEqual({ sent: 1, suppressed: 1 });
     expect(requests.map(({ recipient }) => recipient.id)).toEqual([there]);
@@ -119,7 +111,7 @@ describe("an address that leads to nobody", () => {
     );
     const owed = async (answer?: Answer) => {
       await seed.notification({ recipientIds: [recipient!], queue, priority: "critical" });
-      return (await campaignWorker(pool, answer).dispatch(queue)).counts;
+      return (await createCampaignWorker(pool, answer).dispatch(queue)).counts;
     };
     expect(await owed()).toEqual({ sent: 1 });
     expect(await owed(refused("unknown_address", "550 5.1.1 gone"))).toEqual({ failed: 1 });
@@ -182,7 +174,7 @@ describe("a campaign whose messages are refused for good one after the other", (
   async function running(recipients: number) {
     await seed.recipients(recipients);
     const campaign = await seed.campaign({ laneCount: 1 });
-    await campaignWorker(pool).advance(campaign.publicId);
+    await createCampaignWorker(pool).advance(campaign.publicId);
     return campaign;
   }
   const read = async (id: string) =>
@@ -201,7 +193,7 @@ describe("a campaign whose messages are refused for good one after the other", (
     ],
   ])("%s", async (_, answer, left) => {
     const campaign = await running(100);
-    const worker = campaignWorker(pool, answer);
+    const worker = createCampaignWorker(pool, answer);
     await worker.drain(campaign.publicId, [0]);
     await vi.waitFor(
       async () =>
@@ -217,7 +209,7 @@ describe("a campaign whose messages are refused for good one after the other", (
 
   it("goes on where it is their recipients who are refused", async () => {
     const campaign = await running(60);
-    await campaignWorker(pool, refused("unknown_address", "550 5.1.1 gone")).drain(
+    await createCampaignWorker(pool, refused("unknown_address", "550 5.1.1 gone")).drain(
       campaign.publicId,
       [0],
     );
@@ -229,7 +221,7 @@ describe("a campaign whose messages are refused for good one after the other", (
   it("goes on where others are taken in between", async () => {
     const campaign = await running(60);
     let index = 0;
-    await campaignWorker(pool, () =>
+    await createCampaignWorker(pool, () =>
       index++ % 15 === 0
         ? "sent"
         : { outcome: "permanent", failure: "smtp_5xx", response: "554 no" },

@@ -1,28 +1,21 @@
 import type { Pool } from "pg";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import fc from "fast-check";
 import { newUuid } from "../../domain/ids.ts";
 import type { Preferences } from "../../domain/policy/preferences.ts";
 import { waitingDigests } from "../../domain/delivery/queues.ts";
-import { campaignWorker } from "../support/campaign-worker.ts";
-import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
+import { createCampaignWorker } from "../support/campaign-worker.ts";
+import { type LedgerDatabase, useLedgerDatabase } from "../support/ledger-database.ts";
 
 const mailbox = "mailbox/0";
 const digestLane = "digest/lane/0";
 const type = "habit.reminder";
 
-let database: LedgerDatabase;
+const database = useLedgerDatabase();
 let pool: Pool;
 let seed: LedgerDatabase["seed"];
 
-beforeAll(async () => {
-  database = await createLedgerDatabase();
-  ({ pool, seed } = database);
-});
-beforeEach(() => database.empty());
-afterAll(async () => {
-  await database.drop();
-});
+beforeAll(() => void ({ pool, seed } = database));
 
 /** Beyond the clock, so that time is what a test says it is; a whole hour, some hours before a midnight. */
 const start = new Date(Math.floor(Date.now() / 86_400_000) * 86_400_000 + 86_400_000 + 64_800_000);
@@ -30,15 +23,9 @@ const after = (minutes: number) => new Date(start.getTime() + minutes * 60_000);
 /** When a campaign asks whether what was due then has been sent. */
 const askedAfter = (minutes: number) => new Date(after(minutes).getTime() + 5_000).toISOString();
 
-/** Recipients who wish this. */
-async function people(count: number, preferences: Preferences = {}): Promise<string[]> {
-  const ids = await seed.recipients(count);
-  await pool.query(
-    "UPDATE recipients SET preferences = $2, preferences_version = 1 WHERE id = ANY($1::uuid[])",
-    [ids, preferences],
-  );
-  return ids;
-}
+/** Inserts recipients with these preferences. */
+const people = (count: number, preferences: Preferences = {}) =>
+  seed.recipients(count, { preferences });
 
 /** To everybody, frozen at `start`. */
 async function campaign(options: Parameters<LedgerDatabase["seed"]["campaign"]>[0] = {}) {
@@ -87,7 +74,7 @@ describe("a campaign whose recipients are told in batches", () => {
     await people(3);
     await people(1, { batching: { enabled: false } });
     const [first, second] = [await campaign(), await campaign()];
-    const worker = campaignWorker(pool);
+    const worker = createCampaignWorker(pool);
     for (const { publicId: id } of [first, second])
       expect(await worker.run(id, start)).toMatchObject({
         next: "wait",
@@ -114,7 +101,7 @@ describe("a campaign whose recipients are told in batches", () => {
   it("asks again in half a minute at the soonest, and has their queues look at what is due", async () => {
     await people(2);
     const { publicId: id } = await campaign();
-    const worker = campaignWorker(pool);
+    const worker = createCampaignWorker(pool);
     await worker.run(id, start);
     worker.woken.length = 0;
     const inHalfAMinute = { next: "wait", waitMs: 30_000 };
@@ -127,7 +114,7 @@ describe("a campaign whose recipients are told in batches", () => {
   it("waits for its members though others of their group have gone", async () => {
     const [person] = await people(1);
     const [first, second] = [await campaign(), await campaign()];
-    const worker = campaignWorker(pool);
+    const worker = createCampaignWorker(pool);
     for (const { publicId: id } of [first, second]) await worker.run(id, start);
     await first.set("status = 'paused'");
     expect(await worker.advance(first.publicId, after(30))).toMatchObject({ why: "Paused" });
@@ -158,7 +145,7 @@ describe("a campaign whose recipients are told in batches", () => {
     await people(2);
     await people(1, { digest: { mode: "daily", time: "00:00" } });
     const [first, second] = [await campaign(), await campaign()];
-    const worker = campaignWorker(pool);
+    const worker = createCampaignWorker(pool);
     for (const { publicId: id } of [first, second]) await worker.run(id, start);
     await first.set("priority = 'high'");
     worker.woken.length = 0;
@@ -184,7 +171,7 @@ describe("a campaign whose recipients are told in digests", () => {
     await people(2, { digest: { mode: "hourly" } });
     await people(1, { digest: { mode: "daily", time: "00:00" } });
     const made = await campaign({ startAt: after(5) });
-    const worker = campaignWorker(pool);
+    const worker = createCampaignWorker(pool);
     expect(await worker.run(made.publicId, after(5))).toMatchObject({
       next: "wait",
       why: "3 wait in batches, digests and mailboxes",
@@ -219,7 +206,7 @@ describe("a cancelled campaign", () => {
     await people(1, { digest: { mode: "hourly" } });
     await people(1, { batching: { enabled: false } });
     const [first, second] = [await campaign(), await campaign()];
-    const worker = campaignWorker(pool);
+    const worker = createCampaignWorker(pool);
     for (const { publicId: id } of [first, second]) await worker.run(id, start);
     await people(1);
     const alone = await campaign();
@@ -256,7 +243,7 @@ describe("a cancelled campaign", () => {
   it("waits for a batch that is being handed over; one that was cut off may have been received", async () => {
     await people(2);
     const made = await campaign();
-    const worker = campaignWorker(pool);
+    const worker = createCampaignWorker(pool);
     await worker.run(made.publicId, start);
     const until = new Date(Date.now() + 60_000);
     await pool.query(
@@ -280,7 +267,7 @@ describe("a cancelled campaign", () => {
     await people(60);
     await people(60, { batching: { enabled: false } });
     const made = await campaign({ laneCount: 4 });
-    const worker = campaignWorker(pool);
+    const worker = createCampaignWorker(pool);
     const step = await worker.advance(made.publicId, start);
     const cancelled = made.set("status = 'cancelled'");
     const [finished] = await Promise.all([
@@ -306,7 +293,7 @@ describe("what was snoozed", () => {
   it("keeps a campaign from nothing, and is in no account of it", async () => {
     await people(2);
     const made = await campaign({ type: "security.alert" });
-    const worker = campaignWorker(pool);
+    const worker = createCampaignWorker(pool);
     const step = await worker.advance(made.publicId, start);
     await worker.drain(made.publicId, step.next === "drain" ? step.lanes : [], start);
     await snooze(made, after(60));
@@ -321,7 +308,7 @@ describe("what was snoozed", () => {
     await people(1);
     for (const end of ["status = 'cancelled'", "recalled_at = now()"]) {
       const made = await campaign({ type: "security.alert" });
-      const worker = campaignWorker(pool);
+      const worker = createCampaignWorker(pool);
       await worker.run(made.publicId, start);
       await snooze(made, after(60));
       await made.set(end);
@@ -343,7 +330,7 @@ describe("a lane", () => {
     const at = (date: Date) => date.toISOString().slice(11, 16);
     await people(2, { quietHours: [{ start: at(start), end: at(after(60)) }] });
     const made = await campaign();
-    const worker = campaignWorker(pool);
+    const worker = createCampaignWorker(pool);
     expect(await worker.run(made.publicId, after(1))).toMatchObject({ next: "drain" });
     expect(await rowsOf(made)).toMatchObject(Array(2).fill({ reason: "quiet_hours" }));
     await made.set("priority = 'critical'");
@@ -408,7 +395,7 @@ describe("whatever happens to campaigns and in whichever order", () => {
         await database.empty();
         for (const wish of preferences) await people(1, wish);
         const campaigns = [await campaign(), await campaign({ laneCount: 2, priority: "low" })];
-        const worker = campaignWorker(pool, ({ messageId }) =>
+        const worker = createCampaignWorker(pool, ({ messageId }) =>
           messageId.charCodeAt(messageId.length - 1) % 5 === 0 ? "transient" : "sent",
         );
         let minutes = 0;

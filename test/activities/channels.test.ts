@@ -1,4 +1,4 @@
-import { askingClock, atLedgerTime } from "../support/ledger-time.ts";
+import { createUncachedClock, atLedgerTime } from "../support/ledger-time.ts";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
@@ -17,7 +17,7 @@ import { advanceCampaign } from "../support/campaign-worker.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { testLinks } from "../support/links.ts";
 import { patience } from "../support/patience.ts";
-import { type Answer, recordingChannel } from "../support/recording-channel.ts";
+import { type Answer, createRecordingChannel } from "../support/recording-channel.ts";
 
 const mailbox = "mailbox/0";
 const retry = { baseMs: 60_000, capMs: 3_600_000, attempts: 3 };
@@ -45,7 +45,7 @@ function worker(all: Channel[], { answersMs = 1_000 } = {}) {
   const woken: string[] = [];
   const { dispatch, sender } = createDispatcher({
     pool,
-    clock: askingClock(pool),
+    clock: createUncachedClock(pool),
     ledger: createLedger(pool),
     channels: createChannels(all),
     retry,
@@ -128,7 +128,7 @@ const owing: Record<string, () => Promise<string>> = {
 describe.each(Object.entries(owing))("email that is shut for a minute, in %s", (_, owe) => {
   it("delays no message of another channel, and goes out once when it opens", async () => {
     const queue = await owe();
-    const sms = recordingChannel(() => "sent", { name: "sms" });
+    const sms = createRecordingChannel(() => "sent", { name: "sms" });
     const { channel, look, received } = await emailChannel();
     const shutUntil = new Date(Date.now() + 60_000);
     await pool.query("INSERT INTO gates (key, shut_until) VALUES ('channel/email', $1)", [
@@ -197,8 +197,8 @@ describe("a channel", () => {
 
   it("that answers nothing holds up no other, though its messages fill memory and its bound", async () => {
     const { answered, answer } = slowAnswer();
-    const email = recordingChannel(() => answered, { inFlightBound: 2 });
-    const sms = recordingChannel(() => "sent", { name: "sms" });
+    const email = createRecordingChannel(() => answered, { inFlightBound: 2 });
+    const sms = createRecordingChannel(() => "sent", { name: "sms" });
     const recipientIds = await seed.recipients(500);
     const longAgo = new Date(Date.now() - 60_000);
     await seed.notification({ recipientIds, queue: mailbox, channel: "email", dueAt: longAgo });
@@ -219,7 +219,7 @@ describe("a channel", () => {
   it("that its worker does not have is left to another, and looked at again within minutes", async () => {
     const recipientIds = await seed.recipients(1);
     await seed.notification({ recipientIds, queue: mailbox, channel: "sms" });
-    const { dispatch } = worker([recordingChannel().channel]);
+    const { dispatch } = worker([createRecordingChannel().channel]);
     const { nextDueAt, waitMs, ...rest } = await dispatch();
     expect(rest).toEqual({ waitsFor: "provider_unavailable", open: 1, counts: {} });
     expect(nextDueAt).not.toBeNull();
@@ -243,7 +243,7 @@ describe("a channel", () => {
       queue: mailbox,
       channel: "sms",
     });
-    const sms = recordingChannel(() => "sent", { name: "sms" });
+    const sms = createRecordingChannel(() => "sent", { name: "sms" });
     await worker([sms.channel], { answersMs: 20_000 }).dispatch();
     expect(sms.requests.map(({ recipient }) => recipient.id)).toEqual([reached]);
     const { rows } = await pool.query(
@@ -290,7 +290,7 @@ describe("an answer that takes long", () => {
 
   it("holds up neither its dispatch nor its queue, keeps its row, and wakes the queue when it comes", async () => {
     const { answered, answer } = slowAnswer();
-    const { channel, requests, copies } = recordingChannel(oneSlow(answered));
+    const { channel, requests, copies } = createRecordingChannel(oneSlow(answered));
     const { dispatch, woken } = worker([channel]);
     const recipientIds = await seed.recipients(5);
     await seed.notification({ recipientIds, queue: mailbox });
@@ -323,7 +323,7 @@ describe("an answer that takes long", () => {
 
   it("wakes the queue for its retry, once for each time that it may be needed", async () => {
     const { answered, answer } = slowAnswer();
-    const { channel } = recordingChannel(() => answered);
+    const { channel } = createRecordingChannel(() => answered);
     const { dispatch, woken } = worker([channel]);
     await seed.notification({ recipientIds: await seed.recipients(8), queue: mailbox });
     await dispatch();
@@ -371,7 +371,7 @@ describe("an answer that takes long", () => {
 
   it("is waited for by a worker that stops; what could not begin behind it was never claimed", async () => {
     const { answered, answer } = slowAnswer();
-    const { channel, requests } = recordingChannel(() => answered, { inFlightBound: 1 });
+    const { channel, requests } = createRecordingChannel(() => answered, { inFlightBound: 1 });
     const { dispatch, sender, woken } = worker([channel]);
     const recipientIds = await seed.recipients(3);
     await seed.notification({ recipientIds, queue: mailbox });

@@ -1,4 +1,4 @@
-import { askingClock, atLedgerTime } from "../support/ledger-time.ts";
+import { createUncachedClock, atLedgerTime } from "../support/ledger-time.ts";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import { DefaultLogger } from "@temporalio/worker";
 import type { Pool } from "pg";
@@ -11,7 +11,7 @@ import { queueName } from "../../domain/delivery/queues.ts";
 import { advanceCampaign } from "../support/campaign-worker.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { testLinks } from "../support/links.ts";
-import { recordingChannel, type Answer } from "../support/recording-channel.ts";
+import { createRecordingChannel, type Answer } from "../support/recording-channel.ts";
 import { patience } from "../support/patience.ts";
 import { countMostIn } from "../support/sliding-seconds.ts";
 
@@ -38,10 +38,10 @@ function worker(
   ledger: Ledger = createLedger(pool),
   stays: { answersMs?: number } = { answersMs: 20_000 },
 ) {
-  const recording = recordingChannel(answer);
+  const recording = createRecordingChannel(answer);
   const { dispatch } = createDispatcher({
     pool,
-    clock: askingClock(pool),
+    clock: createUncachedClock(pool),
     ledger,
     channels: createChannels([recording.channel]),
     retry,

@@ -6,11 +6,11 @@ import { createSweepDigests, type Sweep } from "../../activities/sweep-digests.t
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { digestLaneNames, waitingDigests } from "../../domain/delivery/queues.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
-import { mailbox, policyWorld, shown } from "../support/policy-world.ts";
+import { mailbox, createPolicyWorld, shown } from "../support/policy-world.ts";
 
 let database: LedgerDatabase;
 let pool: Pool;
-let world: ReturnType<typeof policyWorld>;
+let world: ReturnType<typeof createPolicyWorld>;
 
 beforeAll(async () => {
   database = await createLedgerDatabase();
@@ -20,7 +20,7 @@ beforeEach(async () => {
   moment = 0;
   await database.empty();
   await pool.query("TRUNCATE policy_versions");
-  world = policyWorld(pool);
+  world = createPolicyWorld(pool);
 });
 afterAll(() => database.drop());
 

@@ -7,7 +7,7 @@ import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { batchRows, createExpired, type Removal } from "../../ledger/retention.ts";
 import { createLedger } from "../../ledger/ledger.ts";
-import { askingClock, atLedgerTime } from "../support/ledger-time.ts";
+import { createUncachedClock, atLedgerTime } from "../support/ledger-time.ts";
 import { createRemoveExpired, type RemovalRound } from "../../activities/remove-expired.ts";
 import { campaignGate } from "../../domain/delivery/gates.ts";
 import { newUuid } from "../../domain/ids.ts";
@@ -15,16 +15,16 @@ import { retentionTables, type RetentionTable } from "../../domain/retention.ts"
 import { createPool } from "../../ledger/worker-pool.ts";
 import { advanceCampaign } from "../support/campaign-worker.ts";
 import { wantedMessages } from "../support/wanted.ts";
-import { expiring, daysAgo } from "../support/expiring.ts";
-import { seeding } from "../support/seed.ts";
+import { createExpiringRows, daysAgo } from "../support/expiring.ts";
+import { createSeeder } from "../support/seed.ts";
 
 const retention = { deliveriesDays: 90, auditDays: 365, idempotencyDays: 3 };
 const [old, recent] = [daysAgo(91), daysAgo(89)];
 
 let api: Api;
 let pool: Pool;
-let seed: ReturnType<typeof seeding>;
-let make: ReturnType<typeof expiring>;
+let seed: ReturnType<typeof createSeeder>;
+let make: ReturnType<typeof createExpiringRows>;
 
 beforeAll(async () => {
   api = await startApi();
@@ -33,8 +33,8 @@ beforeAll(async () => {
     connections: 4,
     logger: pino({ level: "silent" }),
   });
-  seed = seeding(pool);
-  make = expiring(pool);
+  seed = createSeeder(pool);
+  make = createExpiringRows(pool);
 });
 beforeEach(() =>
   pool.query(
@@ -54,7 +54,12 @@ function remove(
   environment = new MockActivityEnvironment(),
   after: string | null = null,
 ): Promise<Removal> {
-  const activity = createRemoveExpired({ pool, retention, clock: askingClock(pool), ...deps });
+  const activity = createRemoveExpired({
+    pool,
+    retention,
+    clock: createUncachedClock(pool),
+    ...deps,
+  });
   const round = environment.run(activity, { table, after }) as Promise<RemovalRound>;
   return round.then(({ asOf: _asOf, ...removal }) => removal);
 }
@@ -261,7 +266,7 @@ describe("maintenance", () => {
   it("goes by the ledger's clock, and by none that is ahead of it", async () => {
     const recipients = await seed.recipients(1);
     await make.notification({ recipients, at: recent });
-    const activity = createRemoveExpired({ pool, retention, clock: askingClock(pool) });
+    const activity = createRemoveExpired({ pool, retention, clock: createUncachedClock(pool) });
     const run = (asOf?: Date) =>
       new MockActivityEnvironment().run(activity, {
         table: "deliveries" as const,
@@ -328,7 +333,11 @@ describe("a batch", () => {
         settlement: { status: "sent", reason: null },
       })),
     );
-    await expiring(others).notification({ recipients, at: new Date(), status: "pending" });
+    await createExpiringRows(others).notification({
+      recipients,
+      at: new Date(),
+      status: "pending",
+    });
     await others.query("COMMIT");
     await removal.query("COMMIT");
     expect((await idsIn("deliveries")).size).toBe(40);

@@ -1,4 +1,4 @@
-import { askingClock, atLedgerTime } from "../support/ledger-time.ts";
+import { createUncachedClock, atLedgerTime } from "../support/ledger-time.ts";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
@@ -60,7 +60,7 @@ async function sendToAll(all: Answers[], { connections = 3 } = {}) {
   cleanups.push(() => guarded.stop());
   const { dispatch } = createDispatcher({
     pool,
-    clock: askingClock(pool),
+    clock: createUncachedClock(pool),
     ledger: createLedger(pool),
     channels: createChannels([guarded.channel]),
     retry,

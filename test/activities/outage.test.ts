@@ -1,4 +1,4 @@
-import { askingClock, atLedgerTime } from "../support/ledger-time.ts";
+import { createUncachedClock, atLedgerTime } from "../support/ledger-time.ts";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -51,7 +51,7 @@ async function worker(well: () => boolean) {
   const { channel, look } = guarded;
   const { dispatch } = createDispatcher({
     pool,
-    clock: askingClock(pool),
+    clock: createUncachedClock(pool),
     ledger: createLedger(pool),
     channels: createChannels([channel]),
     retry,

@@ -1,132 +1,58 @@
-import { askingClock, atLedgerTime } from "../support/ledger-time.ts";
-import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createChannels } from "../../activities/channels/channels.ts";
-import { createDispatcher } from "../../activities/dispatch/index.ts";
-import { createLedger } from "../../ledger/ledger.ts";
-import { newUuid } from "../../domain/ids.ts";
+import { beforeEach, describe, expect, it } from "vitest";
 import type { Preferences } from "../../domain/policy/preferences.ts";
 import type { Priority } from "../../domain/priority.ts";
-import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
-import { testLinks } from "../support/links.ts";
-import { recordingChannel, type Answer } from "../support/recording-channel.ts";
+import { useLedgerDatabase } from "../support/ledger-database.ts";
+import { createPolicyWorld } from "../support/policy-world.ts";
+import type { Answer } from "../support/recording-channel.ts";
 
 const queue = "mailbox/0";
-const retry = { baseMs: 60_000, capMs: 3_600_000, attempts: 3 };
 const minuteMs = 60_000;
 
-let database: LedgerDatabase;
+const database = useLedgerDatabase({ truncate: "policy_versions" });
+type World = ReturnType<typeof createPolicyWorld>;
 let pool: Pool;
-let seed: LedgerDatabase["seed"];
-
-beforeAll(async () => {
-  database = await createLedgerDatabase();
-  ({ pool, seed } = database);
-});
-beforeEach(async () => {
-  await database.empty();
-  await pool.query("TRUNCATE policy_versions");
-});
-afterAll(async () => {
-  await database.drop();
+let world: World;
+beforeEach(() => {
+  ({ pool } = database);
+  world = createPolicyWorld(pool);
 });
 
-/** Workers on one ledger, at an instant of the caller's. */
-function worker(answer?: Answer) {
-  const recording = recordingChannel(answer);
-  const woken: string[] = [];
-  const { dispatch } = createDispatcher({
-    pool,
-    clock: askingClock(pool),
-    ledger: createLedger(pool),
-    channels: createChannels([recording.channel]),
-    retry,
-    mailboxShards: 1,
-    answersMs: 20_000,
-    links: testLinks,
-    wake: (name) => Promise.resolve(void woken.push(name)),
-    lingerMs: 0,
-  });
-  return {
-    ...recording,
-    woken,
-    dispatch: (at: Date, name = queue) =>
-      atLedgerTime(
-        pool,
-        at,
-        () =>
-          new MockActivityEnvironment().run(dispatch, { queue: name }) as ReturnType<
-            typeof dispatch
-          >,
-      ),
-  };
-}
+/** Creates a worker on the ledger that dispatches at a given instant. */
+const worker = (answer?: Answer) => world.worker(answer);
 
-/** One recipient who wishes this. */
+/** Inserts one recipient with these preferences. */
 async function person(preferences: Preferences = {}, timeZone = "UTC"): Promise<string> {
-  const [id] = await seed.recipients(1);
-  await pool.query(
-    "UPDATE recipients SET preferences = $2, preferences_version = 1, time_zone = $3 WHERE id = $1",
-    [id, preferences, timeZone],
-  );
+  const [id] = await database.seed.recipients(1, { preferences, timeZone });
   return id!;
 }
 
-let template: string;
-beforeEach(async () => {
-  template = await seed.templateVersion();
-});
-
-/** A delivery owed to `recipient`; its id. */
-async function owe(
-  recipient: string,
+/** Inserts a delivery owed to `recipient`, and returns its id. */
+const owe = (
+  recipientId: string,
   at: Date,
   {
-    type,
-    priority = "normal",
     own = {},
     name = queue,
+    ...request
   }: {
     type?: string;
     priority?: Priority;
-    own?: Record<string, unknown>;
+    own?: Partial<Parameters<World["ask"]>[0]>;
     name?: string;
   } = {},
-): Promise<string> {
-  const [notification, delivery] = [newUuid(at), newUuid(at)];
-  await pool.query(
-    `INSERT INTO notifications (id, template_version_id, priority, send_at, created_at, type_id, dedup_key, collapse_key, expires_at, occurs_at)
-     SELECT $1, $2, $3, $4, $4, (SELECT id FROM notification_types WHERE key = $5), $6, $7, $8, $9`,
-    [
-      notification,
-      template,
-      priority,
-      at,
-      type ?? null,
-      own["dedupKey"] ?? null,
-      own["collapseKey"] ?? null,
-      own["expiresAt"] ?? null,
-      own["occursAt"] ?? null,
-    ],
-  );
-  await pool.query(
-    `INSERT INTO deliveries (id, notification_id, recipient_id, channel, priority, queue, due_at, created_at)
-     VALUES ($1, $2, $3, 'email', $4, $5, $6, $6)`,
-    [delivery, notification, recipient, priority, name, at],
-  );
-  return delivery;
-}
+): Promise<string> => world.ask({ recipientId, at, queue: name, ...request, ...own });
 
-const setPolicy = (changes: Record<string, unknown>) =>
-  pool.query(
-    "INSERT INTO policy_versions (version, document, created_by) SELECT coalesce(max(version), 0) + 1, $1, 'test' FROM policy_versions",
-    [changes],
-  );
+const setPolicy = (changes: Record<string, unknown>) => database.seed.policy(changes);
 
 const rowsOf = async (recipient: string) =>
   (
-    await pool.query<{ id: string; status: string; reason: string | null; dueAt: Date | null }>(
+    await pool.query<{
+      id: string;
+      status: string;
+      reason: string | null;
+      dueAt: Date | null;
+    }>(
       `SELECT id, status, reason, due_at AS "dueAt" FROM deliveries WHERE recipient_id = $1 ORDER BY id`,
       [recipient],
     )

@@ -9,7 +9,7 @@ import { queueName } from "../../domain/delivery/queues.ts";
 import { createLedger } from "../../ledger/ledger.ts";
 import { channelTo, provider } from "../channels/email-channel.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
-import { askingClock } from "../support/ledger-time.ts";
+import { createUncachedClock } from "../support/ledger-time.ts";
 import { testLinks } from "../support/links.ts";
 
 let database: LedgerDatabase;
@@ -48,7 +48,7 @@ function worker(port: number, inFlightBound: number) {
   const { pool } = database;
   const { dispatch } = createDispatcher({
     pool,
-    clock: askingClock(pool),
+    clock: createUncachedClock(pool),
     ledger: createLedger(pool),
     channels: createChannels([channel]),
     retry: { baseMs: 60_000, capMs: 3_600_000, attempts: 3 },

@@ -11,10 +11,10 @@ import {
   type QueueListener,
   notifyListener,
 } from "../../ledger/queue-listener.ts";
-import { askingClock } from "../support/ledger-time.ts";
+import { createUncachedClock } from "../support/ledger-time.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { testLinks } from "../support/links.ts";
-import { type Answer, recordingChannel } from "../support/recording-channel.ts";
+import { type Answer, createRecordingChannel } from "../support/recording-channel.ts";
 
 const queue = "mailbox/0";
 const patient = { timeout: 15_000 };
@@ -37,11 +37,11 @@ afterAll(() => database.drop());
 
 /** A worker whose dispatches stay; `rests` counts how often one has nothing to do. */
 function worker({ answer, standbyMs = 20_000 }: { answer?: Answer; standbyMs?: number } = {}) {
-  const recording = recordingChannel(answer);
+  const recording = createRecordingChannel(answer);
   let rests = 0;
   const { dispatch } = createDispatcher({
     pool,
-    clock: askingClock(pool),
+    clock: createUncachedClock(pool),
     ledger: createLedger(pool),
     channels: createChannels([recording.channel]),
     retry: { baseMs: 50, capMs: 50, attempts: 3 },

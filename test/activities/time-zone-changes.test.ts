@@ -9,7 +9,7 @@ import { adoptRelease } from "../../ledger/time-zone-releases.ts";
 import { followTimeZoneChanges } from "../../workers/time-zone-changes.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { patience } from "../support/patience.ts";
-import { mailbox, policyWorld } from "../support/policy-world.ts";
+import { mailbox, createPolicyWorld } from "../support/policy-world.ts";
 import { type ZoneFolder, writeZoneFolder } from "../../lib/zone-folder.testing.ts";
 
 let database: LedgerDatabase;
@@ -80,7 +80,7 @@ async function row(id: string) {
 
 /** Held until, by clocks eight hours west of Greenwich, two hours from now. */
 async function heldForQuietHours(timeZone = zone) {
-  const world = policyWorld(database.pool);
+  const world = createPolicyWorld(database.pool);
   const aheadMs = (timeZone === "Europe/Berlin" ? 1 : -8) * hourMs;
   const now = Math.floor(Date.now() / minuteMs) * minuteMs;
   const iso = (at: number) => new Date(at).toISOString();
@@ -132,7 +132,7 @@ it("does the same where the data changed while no worker ran", async () => {
 
 /** Held for the whole of each day. */
 async function heldForDays() {
-  const world = policyWorld(database.pool);
+  const world = createPolicyWorld(database.pool);
   const preferences = { quietHours: [{ start: "00:00", end: "24:00" }] };
   const id = await world.ask({
     recipientId: await world.recipient({ timeZone: zone, preferences }),

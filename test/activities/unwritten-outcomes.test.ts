@@ -6,11 +6,11 @@ import { createChannels } from "../../activities/channels/channels.ts";
 import { createDispatcher } from "../../activities/dispatch/index.ts";
 import { leaseMs } from "../../activities/dispatch/leases.ts";
 import { createLedger } from "../../ledger/ledger.ts";
-import { advanceLedgerTime, askingClock } from "../support/ledger-time.ts";
+import { advanceLedgerTime, createUncachedClock } from "../support/ledger-time.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { testLinks } from "../support/links.ts";
 import { patience } from "../support/patience.ts";
-import { recordingChannel } from "../support/recording-channel.ts";
+import { createRecordingChannel } from "../support/recording-channel.ts";
 
 const queue = "mailbox/0";
 const inFlightBound = 10;
@@ -46,11 +46,11 @@ const accept = () => pool.query("DROP TRIGGER IF EXISTS refused ON ended_deliver
 
 /** A worker's dispatch; `run` repeats it, as its workflow does, until nothing is open: also where it has failed. */
 function worker() {
-  const recording = recordingChannel();
+  const recording = createRecordingChannel();
   const held: boolean[] = [];
   const { dispatch, sender } = createDispatcher({
     pool,
-    clock: askingClock(pool),
+    clock: createUncachedClock(pool),
     ledger: createLedger(pool),
     channels: createChannels([recording.channel]),
     retry: { baseMs: 60_000, capMs: 3_600_000, attempts: 20 },

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { parsePublicId } from "../../domain/ids.ts";
-import { campaignWorker } from "../support/campaign-worker.ts";
+import { createCampaignWorker } from "../support/campaign-worker.ts";
 import { type Api, makeKey, type Reply, sampleTemplate, seed, startApi } from "./harness.ts";
 
 /** More than a worker claims ahead. */
@@ -40,7 +40,7 @@ const preview = (id: string, change: object, headers?: Record<string, string>) =
   api.send("PATCH", `/v1/campaigns/${id}?dryRun=true`, change, headers);
 
 /** Started and frozen, with nothing sent yet. */
-async function running(part: object = {}, worker = campaignWorker(api.pool)) {
+async function running(part: object = {}, worker = createCampaignWorker(api.pool)) {
   const id = await create(part);
   await act(id, "start");
   const step = await worker.advance(id);
@@ -146,7 +146,7 @@ describe("an edit of a campaign that has not begun", () => {
   it("does not go over a freeze that came between", async () => {
     const id = await create();
     const started = await act(id, "start");
-    await campaignWorker(api.pool).advance(id);
+    await createCampaignWorker(api.pool).advance(id);
     const etag = started.headers.get("etag")!;
     expect((await edit(id, { audience: { all: true } }, etag)).status).toBe(412);
   });
@@ -170,7 +170,7 @@ describe("an edit of a campaign that runs", () => {
     let id = "";
     let editing: Promise<Reply> | undefined;
     const requests: { data: Record<string, unknown> }[] = [];
-    const worker = campaignWorker(api.pool, async (request) => {
+    const worker = createCampaignWorker(api.pool, async (request) => {
       requests.push(request);
       if (requests.length >= 12)
         await (editing ??= edit(id, { template: { key: "other" }, data: { order: "2" } }));

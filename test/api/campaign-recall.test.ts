@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { parsePublicId } from "../../domain/ids.ts";
-import { campaignWorker } from "../support/campaign-worker.ts";
+import { createCampaignWorker } from "../support/campaign-worker.ts";
 import type { Answer } from "../support/recording-channel.ts";
 import { type Api, makeKey, sampleTemplate, seed, startApi } from "./harness.ts";
 
@@ -47,14 +47,14 @@ async function recipientsOf(id: string, ...statuses: string[]): Promise<string[]
   return recipients.map(({ externalId }) => externalId!).sort();
 }
 
-const addressed = (worker: ReturnType<typeof campaignWorker>) =>
+const addressed = (worker: ReturnType<typeof createCampaignWorker>) =>
   worker.requests.map(({ recipient }) => recipient.externalId!).sort();
 
 /** Started and frozen, with nothing sent yet. */
 async function running(part: object = {}, answer?: Answer) {
   const id = await create(part);
   await act(id, "start");
-  const worker = campaignWorker(api.pool, answer);
+  const worker = createCampaignWorker(api.pool, answer);
   const step = await worker.advance(id);
   if (step.next !== "drain") throw new Error(`it ${step.next}s`);
   return { id, worker, lanes: step.lanes };
@@ -151,7 +151,7 @@ describe("a recall", () => {
       final: true,
     });
     const correction = await correct(id, { includeUnknown: true });
-    const second = campaignWorker(api.pool);
+    const second = createCampaignWorker(api.pool);
     await second.run(correction.body.id);
     expect(addressed(second)).toEqual(unknown);
   });
@@ -238,7 +238,7 @@ describe("a correction", () => {
 
     // Who joins afterwards has nothing to be corrected.
     await api.send("PUT", "/v1/recipients/late", { email: "late@example.org" });
-    const second = campaignWorker(api.pool);
+    const second = createCampaignWorker(api.pool);
     expect(await second.run(made.body.id)).toMatchObject({ status: "completed", reconciled: true });
     expect(addressed(second)).toEqual(addressed(worker));
     expect(second.requests.every(({ data }) => data["order"] === "right")).toBe(true);
@@ -259,7 +259,7 @@ describe("a correction", () => {
     expect((await correct(id, { to: "missed", includeUnknown: true })).status).toBe(422);
     const made = await correct(id, { to: "missed" });
     expect(made.body).toMatchObject({ corrects: id, audience: { where: { missed: id } } });
-    const second = campaignWorker(api.pool);
+    const second = createCampaignWorker(api.pool);
     await second.run(made.body.id);
     expect(addressed(second)).toEqual(await recipientsOf(id, "failed"));
     expect(second.requests.length).toBeGreaterThan(0);
@@ -276,13 +276,13 @@ describe("a correction", () => {
 
     const surely = await correct(id, { priority: "low" });
     expect(surely.body).toMatchObject({ priority: "low", guarantee: "at_most_once" });
-    const first = campaignWorker(api.pool);
+    const first = createCampaignWorker(api.pool);
     await first.run(surely.body.id);
     expect(addressed(first)).toEqual(await recipientsOf(id, "sent"));
 
     const all = await correct(id, { includeUnknown: true });
     expect(all.body.audience).toEqual({ where: { received: id, orUnknown: true } });
-    const second = campaignWorker(api.pool);
+    const second = createCampaignWorker(api.pool);
     await second.run(all.body.id);
     expect(addressed(second)).toEqual(addressed(worker));
   });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { campaignWorker } from "../support/campaign-worker.ts";
+import { createCampaignWorker } from "../support/campaign-worker.ts";
 import { type Api, sampleTemplate, seed, startApi } from "./harness.ts";
 
 let api: Api;
@@ -79,7 +79,7 @@ describe("the type of a campaign", () => {
     expect(preview.body.changes).toEqual({ type: { from: null, to: "offer" } });
     await edit(id, { type: "offer" });
     await act(id, "start");
-    await campaignWorker(api.pool).advance(id);
+    await createCampaignWorker(api.pool).advance(id);
     const refused = await edit(id, { type: "alarm" });
     expect(refused.status).toBe(409);
     expect(refused.body.errors).toMatchObject([{ in: "body", field: "/type" }]);

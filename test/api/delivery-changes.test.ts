@@ -5,7 +5,7 @@ import { applyOperatorChange } from "../../ledger/operator-changes.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { inTransaction } from "../../ledger/transaction.ts";
 import { newUuid, parsePublicId, publicId } from "../../domain/ids.ts";
-import { advanceCampaign, campaignWorker } from "../support/campaign-worker.ts";
+import { advanceCampaign, createCampaignWorker } from "../support/campaign-worker.ts";
 import { type Api, makeKey, sampleTemplate, seed, startApi } from "./harness.ts";
 
 let api: Api;
@@ -124,7 +124,7 @@ describe("POST /v1/deliveries/{id}/retry", () => {
     ).toMatchObject({ changed: 0, skipped: { noSuchVersion: 2 } });
     await post(`/v1/deliveries/${first.id}/retry`, { templateVersion: 2 });
     await post("/v1/deliveries/retry", { ids: [second.id] });
-    const worker = campaignWorker(api.pool);
+    const worker = createCampaignWorker(api.pool);
     await worker.run(id);
     const subjects = worker.requests.map(({ messageId, content }) => [
       messageId,

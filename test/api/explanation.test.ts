@@ -2,14 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { rules } from "../../domain/policy/rules.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { dayMs, hourMs, minuteMs } from "../../domain/time/local-time.ts";
-import { policyWorld, shown } from "../support/policy-world.ts";
+import { createPolicyWorld, shown } from "../support/policy-world.ts";
 import { type Api, seed, startApi } from "./harness.ts";
 
 let api: Api;
-let world: ReturnType<typeof policyWorld>;
+let world: ReturnType<typeof createPolicyWorld>;
 beforeAll(async () => {
   api = await startApi({ config: { mailboxShards: 1 } });
-  world = policyWorld(api.pool);
+  world = createPolicyWorld(api.pool);
   await seed(api, 3);
 });
 afterAll(() => api.stop());

@@ -11,7 +11,7 @@ import { knownVersion } from "../../domain/time/iana-names.ts";
 import { queueName, waitingDigests } from "../../domain/delivery/queues.ts";
 import type { Reason } from "../../domain/delivery/reasons.ts";
 import { parseMetrics, sampleOf } from "../support/prometheus.ts";
-import { seeding } from "../support/seed.ts";
+import { createSeeder } from "../support/seed.ts";
 import { type Api, makeKey, startApi } from "./harness.ts";
 
 let api: Api;
@@ -34,8 +34,8 @@ afterAll(async () => {
 });
 
 async function prepare(own: Api) {
-  templateVersionId = await seeding(own.pool).templateVersion();
-  [ada, bob] = (await seeding(own.pool).recipients(2)) as [string, string];
+  templateVersionId = await createSeeder(own.pool).templateVersion();
+  [ada, bob] = (await createSeeder(own.pool).recipients(2)) as [string, string];
 }
 
 interface Ended {
@@ -62,7 +62,7 @@ async function ended(own: Api, wanted: Ended = {}): Promise<void> {
   const finishedAt = new Date(Date.now() - secondsAgo * 1_000);
   const askedAt = new Date(finishedAt.getTime() - tookMs);
   const source = campaign
-    ? (await seeding(own.pool).campaign({ templateVersionId })).id
+    ? (await createSeeder(own.pool).campaign({ templateVersionId })).id
     : newUuid();
   if (!campaign)
     await own.pool.query(
@@ -97,7 +97,7 @@ async function waiting(own: Api, wanted: Waiting = {}): Promise<string[]> {
   const ids: string[] = [];
   for (let made = 0; made < count; made += 1)
     ids.push(
-      ...(await seeding(own.pool).notification({
+      ...(await createSeeder(own.pool).notification({
         recipientIds: [recipient],
         queue,
         priority,
@@ -235,7 +235,7 @@ describe("what waits", () => {
       ["paused", 9_000, waitingDigests],
       ["paused", -3_600, "mailbox/0"],
     ] as const) {
-      const { id } = await seeding(api.pool).campaign({ templateVersionId });
+      const { id } = await createSeeder(api.pool).campaign({ templateVersionId });
       await api.pool.query("UPDATE campaigns SET status = $2::campaign_status WHERE id = $1", [
         id,
         status,
@@ -274,7 +274,7 @@ describe("what waits", () => {
       ["running", 9_000],
       ["paused", 90_000],
     ] as const) {
-      const { id, publicId: name } = await seeding(api.pool).campaign({ templateVersionId });
+      const { id, publicId: name } = await createSeeder(api.pool).campaign({ templateVersionId });
       await api.pool.query("UPDATE campaigns SET status = $2::campaign_status WHERE id = $1", [
         id,
         status,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { queueName } from "../../domain/delivery/queues.ts";
 import { parseMetrics, sampleOf } from "../support/prometheus.ts";
-import { seeding } from "../support/seed.ts";
+import { createSeeder } from "../support/seed.ts";
 import { type Api, makeKey, sampleTemplate, seed, startApi } from "./harness.ts";
 
 let api: Api;
@@ -81,7 +81,7 @@ describe("/metrics", () => {
 describe("what the ledger says", () => {
   it("is open deliveries by queue and priority, the oldest that is due, and campaigns by status", async () => {
     const own = await startApi();
-    const rows = seeding(own.pool);
+    const rows = createSeeder(own.pool);
     const recipientIds = await rows.recipients(4);
     const at = (seconds: number) => new Date(Date.now() + seconds * 1_000);
     const mailbox = (shard: number) => queueName({ kind: "mailbox", shard });

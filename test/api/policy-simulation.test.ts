@@ -1,14 +1,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { publicId } from "../../domain/ids.ts";
 import { dayMs, minuteMs } from "../../domain/time/local-time.ts";
-import { policyWorld, shown } from "../support/policy-world.ts";
+import { createPolicyWorld, shown } from "../support/policy-world.ts";
 import { type Api, startApi } from "./harness.ts";
 
 let api: Api;
-let world: ReturnType<typeof policyWorld>;
+let world: ReturnType<typeof createPolicyWorld>;
 beforeAll(async () => {
   api = await startApi({ config: { mailboxShards: 1 } });
-  world = policyWorld(api.pool);
+  world = createPolicyWorld(api.pool);
 });
 afterEach(() => api.pool.query("DELETE FROM deliveries; DELETE FROM policy_versions"));
 afterAll(() => api.stop());

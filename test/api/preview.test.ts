@@ -5,15 +5,15 @@ import { publicId } from "../../domain/ids.ts";
 import { dayMs, hourMs, minuteMs } from "../../domain/time/local-time.ts";
 import { somePriority, somePreferences, someZone } from "../../domain/policy/policy.testing.ts";
 import { queueName, waitingDigests } from "../../domain/delivery/queues.ts";
-import { mailbox, policyWorld } from "../support/policy-world.ts";
+import { mailbox, createPolicyWorld } from "../support/policy-world.ts";
 import { type Api, startApi } from "./harness.ts";
 
 let api: Api;
-let world: ReturnType<typeof policyWorld>;
+let world: ReturnType<typeof createPolicyWorld>;
 let worker: ReturnType<(typeof world)["idealWorker"]>;
 beforeAll(async () => {
   api = await startApi({ config: { mailboxShards: 1 } });
-  world = policyWorld(api.pool);
+  world = createPolicyWorld(api.pool);
   worker = world.idealWorker();
   await api.pool.query(
     `UPDATE notification_types SET version = 2, document = document || '{"limits": {"perHour": 2}, "timeToLiveSeconds": 172800}' WHERE key = 'report.weekly'`,

@@ -5,7 +5,7 @@ import type { DeliveryStatus } from "../../domain/delivery/status.ts";
 import type { Priority } from "../../domain/priority.ts";
 import { queueName, shardOf, waitingDigests } from "../../domain/delivery/queues.ts";
 import { heldReasons, type Reason } from "../../domain/delivery/reasons.ts";
-import { seeding } from "../support/seed.ts";
+import { createSeeder } from "../support/seed.ts";
 import { type Api, makeKey, startApi } from "./harness.ts";
 
 const mailboxShards = 4;
@@ -16,8 +16,8 @@ let bob: string;
 let templateVersionId: string;
 beforeAll(async () => {
   api = await startApi({ config: { mailboxShards } });
-  [ada, bob] = (await seeding(api.pool).recipients(2)) as [string, string];
-  templateVersionId = await seeding(api.pool).templateVersion();
+  [ada, bob] = (await createSeeder(api.pool).recipients(2)) as [string, string];
+  templateVersionId = await createSeeder(api.pool).templateVersion();
 });
 beforeEach(async () => {
   await api.prisma
@@ -59,7 +59,7 @@ async function row({
   type,
   leased = false,
 }: Wanted = {}): Promise<string> {
-  const [id] = await seeding(api.pool).notification({
+  const [id] = await createSeeder(api.pool).notification({
     recipientIds: [recipient],
     queue,
     priority,
@@ -86,7 +86,9 @@ async function campaignRow(
   status: string,
   dueAt = later,
 ): Promise<{ id: string; campaign: string }> {
-  const { id: campaign, publicId: name } = await seeding(api.pool).campaign({ templateVersionId });
+  const { id: campaign, publicId: name } = await createSeeder(api.pool).campaign({
+    templateVersionId,
+  });
   await api.pool.query("UPDATE campaigns SET status = $2::campaign_status WHERE id = $1", [
     campaign,
     status,

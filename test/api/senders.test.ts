@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { campaignWorker } from "../support/campaign-worker.ts";
+import { createCampaignWorker } from "../support/campaign-worker.ts";
 import { type Api, sampleTemplate, seed, startApi } from "./harness.ts";
 
 let api: Api;
@@ -92,7 +92,7 @@ describe("whom mails are from", () => {
     );
     expect(body.email).toEqual({ fromName: "Campaign" });
     await send("POST", `/v1/campaigns/${body.id}/start`);
-    const worker = campaignWorker(api.pool);
+    const worker = createCampaignWorker(api.pool);
     await worker.run(body.id);
     expect(worker.requests.map(({ email }) => email)).toEqual([
       { fromName: "Campaign", fromAddress: "template@example.org", replyTo: "type@example.org" },
@@ -103,7 +103,7 @@ describe("whom mails are from", () => {
   it("is the installation’s own where nobody says anything", async () => {
     const { body } = await api.send("POST", "/v1/campaigns", campaign());
     await api.send("POST", `/v1/campaigns/${body.id}/start`);
-    const worker = campaignWorker(api.pool);
+    const worker = createCampaignWorker(api.pool);
     await worker.run(body.id);
     expect(worker.requests.map(({ email }) => email)).toEqual([null, null]);
   });

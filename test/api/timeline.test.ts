@@ -2,15 +2,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { dayMs, minuteMs } from "../../domain/time/local-time.ts";
 import { defaultPolicy } from "../../domain/policy/policy.ts";
-import { policyWorld, shown } from "../support/policy-world.ts";
+import { createPolicyWorld, shown } from "../support/policy-world.ts";
 import { type Api, seed, startApi } from "./harness.ts";
 
 let api: Api;
-let world: ReturnType<typeof policyWorld>;
+let world: ReturnType<typeof createPolicyWorld>;
 let now = new Date();
 beforeAll(async () => {
   api = await startApi({ config: { mailboxShards: 1 }, clock: () => now });
-  world = policyWorld(api.pool);
+  world = createPolicyWorld(api.pool);
   await seed(api, 1);
 });
 beforeEach(() => {

@@ -7,7 +7,12 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { freePort } from "../../cli/stack/ports.ts";
 import { waitUntil } from "../../cli/stack/wait.ts";
-import { launch, living, notedProcesses, type LauncherProcess } from "../support/launcher.ts";
+import {
+  launch,
+  findRunningPids,
+  readRecordedProcesses,
+  type LauncherProcess,
+} from "../support/launcher.ts";
 import { waitMs } from "../support/patience.ts";
 
 describe("npm start", () => {
@@ -25,7 +30,7 @@ describe("npm start", () => {
       await waitUntil(
         "everything to end",
         waitMs,
-        () => living(notedProcesses(dataDir)).length === 0,
+        () => findRunningPids(readRecordedProcesses(dataDir)).length === 0,
       );
     rmSync(dataDir, { recursive: true, force: true });
   });
@@ -55,11 +60,11 @@ describe("npm start", () => {
       body: '{"email":"ada@example.org"}',
     });
     expect(made.ok).toBe(true);
-    const processes = notedProcesses(dataDir);
-    expect(living(processes).length).toBeGreaterThanOrEqual(7);
+    const processes = readRecordedProcesses(dataDir);
+    expect(findRunningPids(processes).length).toBeGreaterThanOrEqual(7);
     first.process.kill("SIGTERM");
     expect(await first.ended).toBe(0);
-    expect(living(processes)).toEqual([]);
+    expect(findRunningPids(processes)).toEqual([]);
 
     const second = start();
     await second.running;
@@ -74,13 +79,13 @@ describe("npm start", () => {
   it("leaves nothing behind when it is killed, and starts again on what it left", async () => {
     const first = start("--workers", "2");
     await first.running;
-    const processes = notedProcesses(dataDir);
+    const processes = readRecordedProcesses(dataDir);
     first.process.kill("SIGKILL");
     expect(await first.ended).toBe("SIGKILL");
     // At once, while the first one's servers still stop.
     const second = start();
     await second.running;
-    expect(living(processes)).toEqual([]);
+    expect(findRunningPids(processes)).toEqual([]);
     second.process.kill("SIGTERM");
     expect(await second.ended).toBe(0);
   });
@@ -88,7 +93,7 @@ describe("npm start", () => {
   it("leaves nothing behind when it and its guards are killed", async () => {
     const first = start();
     await first.running;
-    const guards = notedProcesses(dataDir).filter(({ pid }) =>
+    const guards = readRecordedProcesses(dataDir).filter(({ pid }) =>
       readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("guard.js"),
     );
     expect(guards).toHaveLength(2);
@@ -103,12 +108,12 @@ describe("npm start", () => {
   it("starts again what dies by itself", async () => {
     const launcher = start();
     await launcher.running;
-    const before = notedProcesses(dataDir);
+    const before = readRecordedProcesses(dataDir);
     for (const { pid } of before) process.kill(pid, "SIGKILL");
     for (const name of ["postgres", "temporal", "mailbox", "api", "worker-0"])
       await expect.poll(launcher.output).toContain(`${name} is back`);
     await expect.poll(async () => (await call(launcher, "/readyz")).status).toBe(200);
-    expect(living(before)).toEqual([]);
+    expect(findRunningPids(before)).toEqual([]);
     launcher.process.kill("SIGTERM");
     expect(await launcher.ended).toBe(0);
   });
@@ -132,12 +137,12 @@ describe("npm start", () => {
     );
 
     await first.running;
-    const processes = notedProcesses(dataDir);
+    const processes = readRecordedProcesses(dataDir);
     first.process.kill("SIGINT");
     await expect.poll(first.output).toContain("Stopping");
     first.process.kill("SIGINT");
     expect(await first.ended).toBe(130);
-    await expect.poll(() => living(processes)).toEqual([]);
+    await expect.poll(() => findRunningPids(processes)).toEqual([]);
   });
 
   it("refuses a busy port that was asked for, and goes past a busy default", async () => {

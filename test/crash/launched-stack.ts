@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { choosePorts } from "../../cli/stack/ports.ts";
 import { databaseUrl } from "../../cli/stack/postgres.ts";
 import { sendSignal } from "../../cli/stack/supervised.ts";
-import { launch, notedProcesses, portFlags } from "../support/launcher.ts";
+import { launch, readRecordedProcesses, portFlags } from "../support/launcher.ts";
 
 /** A stack whose launcher is a process of its own, so that it can die as well. */
 export interface LaunchedStack {
@@ -45,7 +45,7 @@ export async function launchStack({
     dataDir,
     output: () => launcher.output(),
     async restartAtOnce() {
-      const pids = notedProcesses(dataDir).map(({ pid }) => pid);
+      const pids = readRecordedProcesses(dataDir).map(({ pid }) => pid);
       for (const pid of [launcher.process.pid!, ...pids]) sendSignal(pid, "SIGKILL");
       launcher = start();
       await launcher.running;

@@ -1,17 +1,13 @@
 import type { Pool } from "pg";
 import { pino } from "pino";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { newUuid } from "../../domain/ids.ts";
 import { createGrowthWatch } from "../../ledger/growth.ts";
 import { createLedger } from "../../ledger/ledger.ts";
 import { createPool } from "../../ledger/worker-pool.ts";
-import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
+import { useLedgerDatabase } from "../support/ledger-database.ts";
 
-let database: LedgerDatabase;
-beforeAll(async () => {
-  database = await createLedgerDatabase();
-});
-afterAll(() => database.drop());
+const database = useLedgerDatabase({ keepRows: true });
 
 /** Blocks of open deliveries that the statements of a connection touch. */
 async function blocksTouched(pool: Pool, work: () => Promise<unknown>): Promise<number> {

@@ -1,7 +1,7 @@
 import { DuePlaces } from "../../activities/dispatch/due-places.ts";
 import { atLedgerTime } from "../support/ledger-time.ts";
 import type { Pool } from "pg";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import {
   createLedger,
   type DueDelivery,
@@ -11,24 +11,19 @@ import {
 import { newUuid } from "../../domain/ids.ts";
 import type { Attempt } from "../../domain/delivery/attempt.ts";
 import { wantedMessages } from "../support/wanted.ts";
-import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
+import { type LedgerDatabase, useLedgerDatabase } from "../support/ledger-database.ts";
 
 const leaseMs = 10_000;
 const queue = "mailbox/0";
 
-let database: LedgerDatabase;
+const database = useLedgerDatabase();
 let pool: Pool;
 let ledger: Ledger;
 let seed: LedgerDatabase["seed"];
 
 beforeAll(async () => {
-  database = await createLedgerDatabase();
   ({ pool, seed } = database);
   ledger = createLedger(pool);
-});
-beforeEach(() => database.empty());
-afterAll(async () => {
-  await database.drop();
 });
 
 const inMs = (ms: number) => new Date(Date.now() + ms);

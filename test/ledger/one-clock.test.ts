@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { createBreakers } from "../../activities/channels/breakers.ts";
 import { createGateCache } from "../../activities/channels/gate-cache.ts";
 import { createPublishEvents } from "../../activities/publish-events.ts";
@@ -13,7 +13,7 @@ import { suppressRepeatedBounces, suppressUnknownAddresses } from "../../ledger/
 import { createGates } from "../../ledger/gates.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { advanceCampaign } from "../support/campaign-worker.ts";
-import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
+import { type LedgerDatabase, useLedgerDatabase } from "../support/ledger-database.ts";
 import { atLedgerTime } from "../support/ledger-time.ts";
 import { listen } from "../support/listening.ts";
 
@@ -22,17 +22,12 @@ const day = 24 * hour;
 /** Years from what any other clock shows. */
 const then = new Date("2040-06-01T12:00:00Z");
 
-let database: LedgerDatabase;
+const database = useLedgerDatabase();
 let pool: Pool;
 let seed: LedgerDatabase["seed"];
 
-beforeAll(async () => {
-  database = await createLedgerDatabase();
-  ({ pool, seed } = database);
-});
-beforeEach(() => database.empty());
+beforeAll(() => void ({ pool, seed } = database));
 afterEach(() => vi.useRealTimers());
-afterAll(() => database.drop());
 
 const atThen = <Result>(work: () => Promise<Result>) =>
   atLedgerTime(pool, then, work, { isStopped: true });

@@ -1,23 +1,18 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { pino } from "pino";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { afterEach, expect, it } from "vitest";
 import {
   createQueueListener,
   type QueueListener,
   notifyListener,
 } from "../../ledger/queue-listener.ts";
-import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
+import { useLedgerDatabase } from "../support/ledger-database.ts";
 
-let database: LedgerDatabase;
+const database = useLedgerDatabase({ keepRows: true });
 const listeners: QueueListener[] = [];
-
-beforeAll(async () => {
-  database = await createLedgerDatabase();
-});
 afterEach(async () => {
   await Promise.all(listeners.splice(0).map((listener) => listener.close()));
 });
-afterAll(() => database.drop());
 
 function startListener(url = database.url) {
   const listener = createQueueListener({ url, logger: pino({ level: "silent" }) });

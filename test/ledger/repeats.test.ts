@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import type { Pool } from "pg";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { newUuid } from "../../domain/ids.ts";
 import { createRepeats } from "../../domain/policy/simulate-repeats.ts";
 import type { SimulatedOutcome } from "../../domain/policy/simulate-types.ts";
@@ -9,15 +9,14 @@ import { readPendingMessages } from "../../ledger/recipient-snapshot.ts";
 import { createRepeatLookup, readRepeats, type Repeats } from "../../ledger/repeats.ts";
 import { createRulebookReader } from "../../ledger/rulebook.ts";
 import { createSources } from "../../ledger/sources.ts";
-import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
+import { useLedgerDatabase } from "../support/ledger-database.ts";
 
-let database: LedgerDatabase;
+const database = useLedgerDatabase({ keepRows: true });
 let pool: Pool;
 let recipientId: string;
 let templateVersionId: string;
 let typeId: string;
 beforeAll(async () => {
-  database = await createLedgerDatabase();
   ({ pool } = database);
   [recipientId] = (await database.seed.recipients(1)) as [string];
   templateVersionId = await database.seed.templateVersion();
@@ -28,7 +27,6 @@ beforeAll(async () => {
   typeId = rows[0]!.id;
 });
 afterEach(() => pool.query("DELETE FROM deliveries; DELETE FROM notifications"));
-afterAll(() => database.drop());
 
 const queue = "mailbox/0";
 /** The instant at which histories are looked at. */

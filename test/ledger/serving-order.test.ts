@@ -1,15 +1,11 @@
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { compareServed, priorities } from "../../domain/priority.ts";
 import { createLedger } from "../../ledger/ledger.ts";
-import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
+import { useLedgerDatabase } from "../support/ledger-database.ts";
 
 const queue = "mailbox/0";
-let database: LedgerDatabase;
-beforeAll(async () => {
-  database = await createLedgerDatabase();
-});
-afterAll(() => database.drop());
+const database = useLedgerDatabase({ keepRows: true });
 
 it("claims and simulations serve deliveries in one order, by priority and age", async () => {
   const { pool, seed } = database;

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { laneNames, shardNames } from "../../domain/delivery/queues.ts";
 import { newUuid } from "../../domain/ids.ts";
 import { cancelCampaignDeliveries, reprioritiseCampaign } from "../../ledger/campaign-rows.ts";
@@ -8,12 +8,9 @@ import { createLedger } from "../../ledger/ledger.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { inTransaction } from "../../ledger/transaction.ts";
 import { eraseDeliveries } from "../../ledger/transitions.ts";
-import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
+import { useLedgerDatabase } from "../support/ledger-database.ts";
 
-let database: LedgerDatabase;
-beforeAll(async () => (database = await createLedgerDatabase()));
-beforeEach(() => database.empty());
-afterAll(() => database.drop());
+const database = useLedgerDatabase();
 
 const mailboxShards = 1;
 const mailbox = "mailbox/0";

@@ -1,15 +1,11 @@
 import type { Pool } from "pg";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { createWriteProbe } from "../../ledger/write-probe.ts";
-import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
+import { useLedgerDatabase } from "../support/ledger-database.ts";
 
-let database: LedgerDatabase;
+const database = useLedgerDatabase({ keepRows: true });
 let pool: Pool;
-beforeAll(async () => {
-  database = await createLedgerDatabase();
-  ({ pool } = database);
-});
-afterAll(() => database.drop());
+beforeAll(() => void ({ pool } = database));
 
 const writtenBytes = async () => {
   const { rows } = await pool.query<{ bytes: number }>(

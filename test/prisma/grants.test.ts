@@ -11,7 +11,7 @@ import { createPrisma } from "../../prisma/client.ts";
 import { grantToApplication } from "../../prisma/grants.ts";
 import { applyMigrations, databaseFaults } from "../../prisma/migrate.ts";
 import { type Api, seed, startApi } from "../api/harness.ts";
-import { policyWorld } from "../support/policy-world.ts";
+import { createPolicyWorld } from "../support/policy-world.ts";
 import { createEmptyDatabase, type TestDatabase } from "../support/postgres.ts";
 
 const suffix = randomBytes(6).toString("hex");
@@ -102,7 +102,7 @@ describe("the role of API and workers", () => {
       template,
       data: { order: "1" },
     });
-    const { dispatch } = policyWorld(worker).worker();
+    const { dispatch } = createPolicyWorld(worker).worker();
     await dispatch();
     const { body: notification } = await api.send("GET", `/v1/notifications/${body.id}`);
     expect(notification.counts).toMatchObject({ sent: 2 });

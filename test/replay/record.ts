@@ -18,7 +18,7 @@ import {
 import { digestOptions, maintenanceOptions } from "../../workflows/options.ts";
 import { wakeCampaign, wakeQueue } from "../../workflows/client.ts";
 import { createTestDatabase } from "../support/postgres.ts";
-import { seeding } from "../support/seed.ts";
+import { createSeeder } from "../support/seed.ts";
 import { createDevServer, queueEmptied } from "../support/temporal.ts";
 import { startWorkers } from "../support/workers.ts";
 
@@ -31,7 +31,7 @@ const set = "0.1";
 it("records the histories of every workflow", async () => {
   const [environment, database] = await Promise.all([createDevServer(), createTestDatabase()]);
   const pool = createPool({ url: database.url, connections: 8, logger: pino({ level: "silent" }) });
-  const seed = seeding(pool);
+  const seed = createSeeder(pool);
   const { client } = environment;
   const folder = join(packageRoot, "test/replay/histories");
   await mkdir(folder, { recursive: true });

@@ -1,6 +1,6 @@
 import type { Pool } from "pg";
 import { newUuid, publicId } from "../../domain/ids.ts";
-import { seeding } from "./seed.ts";
+import { createSeeder } from "./seed.ts";
 
 export const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000);
 
@@ -8,8 +8,8 @@ type Open = "pending" | "sending";
 type Ended = "sent" | "delivered" | "failed" | "suppressed" | "cancelled" | "unknown";
 
 /** Rows as they would stand there if they had been made and had ended at other times than now. */
-export function expiring(pool: Pick<Pool, "query">) {
-  const seed = seeding(pool as Pool);
+export function createExpiringRows(pool: Pick<Pool, "query">) {
+  const seed = createSeeder(pool as Pool);
 
   /** One each for the recipients; those that have ended with an attempt. */
   async function insert(input: {

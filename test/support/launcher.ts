@@ -52,10 +52,10 @@ export const portFlags = (ports: Ports): string[] =>
   ]);
 
 /** The processes of the stack in `dataDir`, guards included, as it noted them itself. */
-export function notedProcesses(dataDir: string): ProcessMark[] {
+export function readRecordedProcesses(dataDir: string): ProcessMark[] {
   return JSON.parse(readFileSync(join(dataDir, "processes.json"), "utf8")) as ProcessMark[];
 }
 
-export function living(processes: ProcessMark[]): number[] {
+export function findRunningPids(processes: ProcessMark[]): number[] {
   return processes.filter(isAlive).map(({ pid }) => pid);
 }

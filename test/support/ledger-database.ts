@@ -1,20 +1,30 @@
 import { pino } from "pino";
+import type { Pool } from "pg";
+import { afterAll, beforeAll, beforeEach } from "vitest";
 import { createPool } from "../../ledger/worker-pool.ts";
 import { createTestDatabase } from "./postgres.ts";
-import { seeding } from "./seed.ts";
+import { createSeeder } from "./seed.ts";
 
-export type LedgerDatabase = Awaited<ReturnType<typeof createLedgerDatabase>>;
+/** A migrated database of its own, with a pool as workers have it. */
+export interface LedgerDatabase {
+  readonly url: string;
+  readonly pool: Pool;
+  readonly seed: ReturnType<typeof createSeeder>;
+  /** Counts the deliveries by status. */
+  statuses(): Promise<Record<string, number>>;
+  /** Removes recipients, templates, sources, deliveries and gates. */
+  empty(): Promise<unknown>;
+  drop(): Promise<void>;
+}
 
-/** A database of one's own, as a worker reaches it, with rows to be had and counted. */
-export async function createLedgerDatabase() {
+export async function createLedgerDatabase(): Promise<LedgerDatabase> {
   const database = await createTestDatabase();
   const pool = createPool({ url: database.url, connections: 8, logger: pino({ level: "silent" }) });
   return {
     url: database.url,
     pool,
-    seed: seeding(pool),
-    /** How many deliveries have each status. */
-    async statuses(): Promise<Record<string, number>> {
+    seed: createSeeder(pool),
+    async statuses() {
       const { rows } = await pool.query<{ status: string; count: number }>(
         "SELECT status, count(*)::int FROM deliveries GROUP BY status",
       );
@@ -28,5 +38,38 @@ export async function createLedgerDatabase() {
       await pool.end();
       await database.drop();
     },
+  };
+}
+
+/**
+ * Gives a test file a ledger database: it is created before the first test and dropped after the last one. Unless `keepRows`,
+ * it is emptied before each test, with the tables in `truncate`. Its pool exists only while tests and hooks run.
+ */
+export function useLedgerDatabase({
+  keepRows = false,
+  truncate,
+}: { keepRows?: boolean; truncate?: string } = {}): LedgerDatabase {
+  let created: LedgerDatabase;
+  beforeAll(async () => {
+    created = await createLedgerDatabase();
+  });
+  beforeEach(async () => {
+    if (!keepRows) await created.empty();
+    if (truncate !== undefined) await created.pool.query(`TRUNCATE ${truncate}`);
+  });
+  afterAll(() => created.drop());
+  return {
+    get url() {
+      return created.url;
+    },
+    get pool() {
+      return created.pool;
+    },
+    get seed() {
+      return created.seed;
+    },
+    statuses: () => created.statuses(),
+    empty: () => created.empty(),
+    drop: () => created.drop(),
   };
 }

@@ -52,5 +52,5 @@ export async function atLedgerTime<Result>(
 }
 
 /** The ledger's clock as a worker sees it, which asks each time that a dispatch begins. */
-export const askingClock = (pool: Pick<Pool, "query">): LedgerClock =>
+export const createUncachedClock = (pool: Pick<Pool, "query">): LedgerClock =>
   createLedgerClock(pool, { staysFreshMs: 0 });

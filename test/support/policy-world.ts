@@ -1,25 +1,23 @@
-import { askingClock, atLedgerTime } from "./ledger-time.ts";
-import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { vi } from "vitest";
-import { createChannels } from "../../activities/channels/channels.ts";
-import { createDispatcher } from "../../activities/dispatch/index.ts";
 import { createLedger, type DueDelivery, type Ledger } from "../../ledger/ledger.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
-import { compareServed } from "../../domain/priority.ts";
+import { compareServed, type Priority } from "../../domain/priority.ts";
 import { queueName } from "../../domain/delivery/queues.ts";
-import { testLinks } from "./links.ts";
-import { type Answer, recordingChannel } from "./recording-channel.ts";
-import { seeding } from "./seed.ts";
+import type { Answer } from "./recording-channel.ts";
+import { createRecordingWorker } from "./recording-worker.ts";
+import { createSeeder } from "./seed.ts";
 
 export const mailbox = queueName({ kind: "mailbox", shard: 0 });
 
-interface Wanted {
+interface Request {
   recipientId: string;
-  /** Its key. */
+  /** Queue of the delivery. */
+  queue?: string;
+  /** Key of the notification type. */
   type?: string | undefined;
-  priority?: "critical" | "high" | "normal" | "low";
-  /** When it is created, and to go out where `sendAt` says nothing else. */
+  priority?: Priority;
+  /** Time of creation, and also of sending unless `sendAt` is given. */
   at?: Date;
   sendAt?: Date;
   occursAt?: Date;
@@ -30,9 +28,9 @@ interface Wanted {
   bypassRateLimit?: boolean;
 }
 
-/** Rows of policy and what it decides about, and a worker that decides. */
-export function policyWorld(pool: Pool) {
-  const seed = seeding(pool);
+/** Inserts policies, recipients and notifications, and provides workers that decide about them. */
+export function createPolicyWorld(pool: Pool) {
+  const seed = createSeeder(pool);
   let templateVersionId: string | undefined;
 
   return {
@@ -42,8 +40,7 @@ export function policyWorld(pool: Pool) {
       timeZone = "UTC",
       preferences = null,
     }: { timeZone?: string; preferences?: object | null } = {}): Promise<string> {
-      const [id] = (await seed.recipients(1)) as [string];
-      await pool.query("UPDATE recipients SET time_zone = $2 WHERE id = $1", [id, timeZone]);
+      const [id] = (await seed.recipients(1, { timeZone })) as [string];
       if (preferences !== null) await this.setPreferences(id, preferences);
       return id;
     },
@@ -58,21 +55,16 @@ export function policyWorld(pool: Pool) {
       );
     },
 
-    /** What of the policy is to differ from the presets, from now on. */
-    async policy(changes: object): Promise<void> {
-      await pool.query(
-        "INSERT INTO policy_versions (version, document, created_by) SELECT coalesce(max(version), 0) + 1, $1, 'test' FROM policy_versions",
-        [changes],
-      );
-    },
+    policy: (changes: object) => seed.policy(changes),
 
-    /** Its delivery. */
+    /** Inserts a notification to one recipient, and returns the id of its delivery. */
     async ask({
       at = new Date(),
       sendAt = at,
       priority = "normal",
-      ...wanted
-    }: Wanted): Promise<string> {
+      queue = mailbox,
+      ...requested
+    }: Request): Promise<string> {
       templateVersionId ??= await seed.templateVersion();
       const [notification, delivery] = [newUuid(at), newUuid(at)];
       await pool.query(
@@ -84,71 +76,50 @@ export function policyWorld(pool: Pool) {
           priority,
           sendAt,
           at,
-          wanted.type ?? null,
-          wanted.occursAt ?? null,
-          wanted.expiresAt ?? null,
-          wanted.dedupKey ?? null,
-          wanted.collapseKey ?? null,
-          wanted.batchable ?? true,
-          wanted.bypassRateLimit ?? false,
+          requested.type ?? null,
+          requested.occursAt ?? null,
+          requested.expiresAt ?? null,
+          requested.dedupKey ?? null,
+          requested.collapseKey ?? null,
+          requested.batchable ?? true,
+          requested.bypassRateLimit ?? false,
         ],
       );
       await pool.query(
         `INSERT INTO deliveries (id, notification_id, recipient_id, channel, priority, queue, due_at, created_at) VALUES ($1, $2, $3, 'email', $4, $5, $6, $7)`,
-        [delivery, notification, wanted.recipientId, priority, mailbox, sendAt, at],
+        [delivery, notification, requested.recipientId, priority, queue, sendAt, at],
       );
       return delivery;
     },
 
-    worker: (answer?: Answer) => dispatcher(pool, createLedger(pool), answer),
+    worker(answer?: Answer) {
+      const { dispatch, ...worker } = createRecordingWorker(pool, { answer });
+      return { ...worker, dispatch: (at?: Date, queue = mailbox) => dispatch(queue, at) };
+    },
 
-    /** A worker for which nothing takes time, and that decides about what is due at one instant in the order of asking. */
-    idealWorker: () => {
-      const { dispatch } = dispatcher(pool, inOrder(createLedger(pool)));
+    /** Creates a worker whose work takes no time, and that decides about deliveries of one due time in the order of their requests. */
+    idealWorker() {
+      const worker = createRecordingWorker(pool, { ledger: inOrder(createLedger(pool)) });
       return {
         async dispatch(at: Date, queue = mailbox) {
           const stopped = vi.spyOn(performance, "now").mockReturnValue(performance.now());
-          await dispatch(at, queue, { isStopped: true }).finally(() => stopped.mockRestore());
+          await worker
+            .dispatch(queue, at, { isStopped: true })
+            .finally(() => stopped.mockRestore());
         },
       };
     },
   };
 }
 
-function dispatcher(pool: Pool, ledger: Ledger, answer?: Answer) {
-  const recording = recordingChannel(answer);
-  const { dispatch } = createDispatcher({
-    pool,
-    clock: askingClock(pool),
-    ledger,
-    channels: createChannels([recording.channel]),
-    retry: { baseMs: 60_000, capMs: 3_600_000, attempts: 3 },
-    mailboxShards: 1,
-    answersMs: 20_000,
-    links: testLinks,
-    wake: () => Promise.resolve(),
-    lingerMs: 0,
-  });
-  return {
-    ...recording,
-    dispatch: (at?: Date, queue = mailbox, clock: { isStopped?: boolean } = {}) =>
-      atLedgerTime(
-        pool,
-        at,
-        () => new MockActivityEnvironment().run(dispatch, { queue }) as ReturnType<typeof dispatch>,
-        clock,
-      ),
-  };
-}
-
-/** One page after the other, each in the order of asking: a ledger leaves open what comes first of what is due at once. */
+/** Reads one page after the other, each in the order of the requests: a ledger does not define the order of deliveries with the same due time. */
 function inOrder(ledger: Ledger): Ledger {
   let underWay = 0;
   const servedAs = ({ dueAt, priority }: DueDelivery) => ({ dueAt: dueAt.getTime(), priority });
   return {
     ...ledger,
     async due(asked) {
-      // What has been decided to be sent is wanted within a turn or two of the event loop.
+      // The sender claims deliveries that were decided to be sent within a turn or two of the event loop.
       for (let idle = 0; idle < 5; idle = underWay === 0 ? idle + 1 : 0)
         await new Promise(setImmediate);
       const rows = await ledger.due({ ...asked, except: [] });

@@ -21,7 +21,7 @@ const asUsual = (outcome: Attempt["outcome"]) => ({
 });
 
 /** A channel that hands nothing over: it records what it is asked to send, and answers as told. */
-export function recordingChannel(
+export function createRecordingChannel(
   answer: Answer = () => "sent",
   { name = "email", inFlightBound = 10 }: Partial<Pick<Channel, "name" | "inFlightBound">> = {},
 ) {

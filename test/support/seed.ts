@@ -1,18 +1,28 @@
 import type { Pool } from "pg";
 import type { Channel } from "../../domain/channel.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
+import type { Preferences } from "../../domain/policy/preferences.ts";
 import type { Priority } from "../../domain/priority.ts";
 
-/** Rows as the API writes them, without the API. */
-export function seeding(pool: Pool) {
+/** Inserts rows as the API writes them, without the API. */
+export function createSeeder(pool: Pool) {
   return {
-    async recipients(count: number, { email = true }: { email?: boolean } = {}): Promise<string[]> {
+    /** Inserts recipients and returns their ids. Preferences that are given are version 1. */
+    async recipients(
+      count: number,
+      {
+        email = true,
+        timeZone = "UTC",
+        preferences,
+      }: { email?: boolean; timeZone?: string; preferences?: Preferences } = {},
+    ): Promise<string[]> {
       const ids = Array.from({ length: count }, () => newUuid());
       await pool.query(
-        `INSERT INTO recipients (id, external_id, email, phone, attributes)
-         SELECT id, 'user-' || id, CASE WHEN $2 THEN 'user-' || id || '@example.org' END, '+1415' || lpad(place::text, 7, '0'), '{"firstName":"Ada"}'
+        `INSERT INTO recipients (id, external_id, email, phone, attributes, time_zone, preferences, preferences_version)
+         SELECT id, 'user-' || id, CASE WHEN $2 THEN 'user-' || id || '@example.org' END, '+1415' || lpad(place::text, 7, '0'), '{"firstName":"Ada"}',
+           $3, $4, CASE WHEN $4::jsonb IS NULL THEN 0 ELSE 1 END
          FROM unnest($1::uuid[]) WITH ORDINALITY AS r(id, place)`,
-        [ids, email],
+        [ids, email, timeZone, preferences],
       );
       return ids;
     },
@@ -32,7 +42,15 @@ export function seeding(pool: Pool) {
       return version;
     },
 
-    /** Scheduled for `startAt`, not frozen; the public id. */
+    /** Writes a new version of the policy, with these changes to the presets. */
+    async policy(changes: object): Promise<void> {
+      await pool.query(
+        "INSERT INTO policy_versions (version, document, created_by) SELECT coalesce(max(version), 0) + 1, $1, 'test' FROM policy_versions",
+        [changes],
+      );
+    },
+
+    /** Inserts a campaign that is scheduled for `startAt` and not frozen. */
     async campaign({
       startAt = new Date(),
       laneCount = 2,
@@ -66,7 +84,7 @@ export function seeding(pool: Pool) {
       return { id, publicId: publicId("campaign", id) };
     },
 
-    /** One delivery a recipient, all in `queue`; the delivery ids, in the order of the recipients. */
+    /** Inserts a notification with one delivery for each recipient, all in `queue`. Returns the delivery ids in the order of the recipients. */
     async notification(input: {
       recipientIds: string[];
       queue: string;

@@ -17,9 +17,9 @@ import { createLedgerClock } from "../../ledger/clock.ts";
 import { createGates } from "../../ledger/gates.ts";
 import { createWorkerMetrics } from "../../workers/metrics.ts";
 import { createWorkers, type WorkerDeps } from "../../workers/worker.ts";
-import { advanceLedgerTime, askingClock } from "./ledger-time.ts";
+import { advanceLedgerTime, createUncachedClock } from "./ledger-time.ts";
 import { testLinks } from "./links.ts";
-import { recordingChannel, type Answer } from "./recording-channel.ts";
+import { createRecordingChannel, type Answer } from "./recording-channel.ts";
 
 const logger = new DefaultLogger("ERROR");
 
@@ -65,10 +65,12 @@ export async function startWorkers(
   events: WorkerDeps["events"] = null,
   listener?: NonNullable<WorkerDeps["listener"]>,
 ) {
-  const recording = recordingChannel(answer);
+  const recording = createRecordingChannel(answer);
   const channels = createChannels([recording.channel]);
   const metrics = createWorkerMetrics();
-  const clock = environment.supportsTimeSkipping ? askingClock(pool) : createLedgerClock(pool);
+  const clock = environment.supportsTimeSkipping
+    ? createUncachedClock(pool)
+    : createLedgerClock(pool);
   const logged: string[] = [];
   const { workers, drain } = await createWorkers({
     connection: environment.nativeConnection,

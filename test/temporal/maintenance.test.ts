@@ -9,7 +9,7 @@ import { retentionTables } from "../../domain/retention.ts";
 import { ensureMaintenance } from "../../workers/schedules.ts";
 import { maintenanceId, priorityKeys, taskQueues } from "../../workflows/names.ts";
 import { maintenanceOptions } from "../../workflows/options.ts";
-import { daysAgo, expiring } from "../support/expiring.ts";
+import { daysAgo, createExpiringRows } from "../support/expiring.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { createDevServer } from "../support/temporal.ts";
 import { startWorkers, workflowBundle } from "../support/workers.ts";
@@ -22,13 +22,13 @@ const nothing = Object.fromEntries(
 let environment: TestWorkflowEnvironment;
 let database: LedgerDatabase;
 let pool: Pool;
-let make: ReturnType<typeof expiring>;
+let make: ReturnType<typeof createExpiringRows>;
 let stop: () => Promise<void> = async () => {};
 
 beforeAll(async () => {
   [environment, database] = await Promise.all([createDevServer(), createLedgerDatabase()]);
   ({ pool } = database);
-  make = expiring(pool);
+  make = createExpiringRows(pool);
 });
 beforeEach(() => database.empty());
 afterEach(async () => {

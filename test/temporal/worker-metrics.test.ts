@@ -7,7 +7,7 @@ import { watchClock } from "../../workers/clock-watch.ts";
 import { createWorkerApp } from "../../workers/http.ts";
 import { wakeCampaign, wakeQueue } from "../../workflows/client.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
-import { askingClock, atLedgerTime } from "../support/ledger-time.ts";
+import { createUncachedClock, atLedgerTime } from "../support/ledger-time.ts";
 import { plainHistory } from "../support/plain-history.ts";
 import { parseMetrics, sampleOf } from "../support/prometheus.ts";
 import type { Answer } from "../support/recording-channel.ts";
@@ -149,7 +149,7 @@ describe("a worker’s health", () => {
   it("is not ready while its clock is more than 2 s off, and says by how much", async () => {
     const { metrics, workers, app } = await start();
     await expect.poll(async () => (await app.request("/readyz")).status).toBe(200);
-    const clock = askingClock(pool);
+    const clock = createUncachedClock(pool);
     const asking = createWorkerApp({ metrics, pool, clock, workers: () => workers });
     const seen = async (aheadMs: number) =>
       atLedgerTime(pool, new Date(Date.now() - aheadMs), async () => {

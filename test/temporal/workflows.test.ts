@@ -11,7 +11,7 @@ import { relayWorkflowId } from "../../workflows/names.ts";
 import { wakeCampaign, wakeQueue } from "../../workflows/client.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { plainHistory } from "../support/plain-history.ts";
-import { mailbox, policyWorld } from "../support/policy-world.ts";
+import { mailbox, createPolicyWorld } from "../support/policy-world.ts";
 import type { Answer } from "../support/recording-channel.ts";
 import { createDevServer, queueEmptied } from "../support/temporal.ts";
 import { startWorkers } from "../support/workers.ts";
@@ -103,7 +103,7 @@ describe("continue-as-new", () => {
 
   it("of a queue in which a batch gathers keeps its members, and the batch its time", async () => {
     const { requests } = await start();
-    const world = policyWorld(pool);
+    const world = createPolicyWorld(pool);
     const batching = { maximumSize: 20, windowMinutes: 30 };
     const recipientId = await world.recipient({ preferences: { batching } });
     const ask = (at: Date) => world.ask({ recipientId, type: "habit.reminder", at });

@@ -11,7 +11,7 @@ import { campaignOptions, deliveryQueueOptions } from "../../workflows/options.t
 import { wakeCampaign, wakeQueue } from "../../workflows/client.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import type { Answer } from "../support/recording-channel.ts";
-import { mailbox, policyWorld } from "../support/policy-world.ts";
+import { mailbox, createPolicyWorld } from "../support/policy-world.ts";
 import { createTimeSkipping } from "../support/time-skipping.ts";
 import { startWorkers, workflowBundle } from "../support/workers.ts";
 
@@ -107,7 +107,7 @@ describe("deliveryQueue", () => {
 
   it("loses nothing of batches that gather in a storm of wakes, and sends nothing twice", async () => {
     const { requests, copies } = await start();
-    const world = policyWorld(pool);
+    const world = createPolicyWorld(pool);
     const recipients: string[] = [];
     for (let one = 0; one < 40; one++)
       recipients.push(
