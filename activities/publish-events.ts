@@ -2,29 +2,31 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Context } from "@temporalio/activity";
 import type { Pool } from "pg";
 import { type EventRow, eventView } from "../domain/event.ts";
-import { eventJoins } from "../ledger/event-columns.ts";
-import { eventColumns } from "../ledger/event-columns.ts";
+import { eventColumns, eventJoins } from "../ledger/event-columns.ts";
 import { eventsGate } from "../domain/delivery/gates.ts";
 import { parseRetryAfter } from "../domain/delivery/retry-after.ts";
 import { type RetryPolicy, retryDelayMs } from "../domain/delivery/settle.ts";
-import { signatureOf } from "../domain/signature.ts";
+import { batchId, signatureOf, standardWebhookHeaders } from "../domain/signature.ts";
 import type { Gates } from "../ledger/gates.ts";
+import type { OutboundClient } from "../lib/outbound/client.ts";
 
-/** Where events are handed to, and the secrets that they are signed with, the newest first. */
+/** The application that events are sent to. */
 export interface EventReceiver {
   url: string;
+  /** Each of them signs, the newest first. */
   secrets: readonly string[];
+  http: Pick<OutboundClient, "send">;
 }
 
-/** `refused`: it does not want these. `unavailable`: it takes nothing now. */
+/** `refused`: the receiver does not accept these events. `unavailable`: it accepts nothing now, or cannot be reached. */
 export const publishOutcomes = ["taken", "refused", "unavailable"] as const;
 type PublishOutcome = (typeof publishOutcomes)[number];
 
 interface Answer {
   outcome: PublishOutcome;
-  /** In words, without addresses. */
+  /** In words, without addresses: viewers read it. */
   detail: string;
-  /** In how long it asks to be tried again. */
+  /** The wait that the receiver asks for, in milliseconds. */
   retryInMs: number | null;
 }
 
@@ -35,10 +37,10 @@ type DueEvent = EventRow & { attemptCount: number };
 
 const batchEvents = 100;
 const forgottenRows = 1_000;
-/** How often what nobody is to be told is forgotten: for whom a receiver is named one day, it does not matter when. */
+/** How often events are unmarked while there is no receiver, in milliseconds. Nobody waits for that. */
 const forgetMs = 10_000;
 
-/** Made due in the order of their ids. */
+/** Events become due in the order of their ids. */
 const dueSql = `
   SELECT ${eventColumns}, e.attempt_count AS "attemptCount"
   FROM (SELECT * FROM events WHERE due_at <= (SELECT ledger_now()) ORDER BY due_at, id LIMIT $1) e ${eventJoins}
@@ -48,7 +50,7 @@ const takenSql = `
   UPDATE events SET due_at = NULL, published_at = ledger_now(), attempt_count = attempt_count + 1, detail = NULL
   WHERE id = ANY($1::uuid[]) AND due_at IS NOT NULL`;
 
-/** $3: how long these wait by themselves, in milliseconds; null: not at all. */
+/** $3: the wait of these events alone, in milliseconds; null: they remain due. */
 const notTakenSql = `
   UPDATE events SET attempt_count = attempt_count + 1, detail = $2,
     due_at = CASE WHEN $3::float8 IS NULL THEN due_at ELSE ledger_now() + $3::float8 * interval '1 millisecond' END
@@ -58,10 +60,10 @@ const forgetSql = `
   UPDATE events SET due_at = NULL WHERE id IN (SELECT id FROM events WHERE due_at IS NOT NULL ORDER BY due_at, id LIMIT ${forgottenRows})`;
 
 /**
- * Hands events to their receiver in the order of their ids, up to a hundred in one signed POST, until each was taken: at least
- * once, for what a crash leaves between its answer and our commit is sent again with the same ids. While the receiver is not
- * there everything waits, as long as it asks for or with backoff, at a gate that all workers see. What it refuses comes later
- * by itself, and the others pass it. Without a receiver nothing is meant for the outside.
+ * Sends events to their receiver in the order of their ids, up to a hundred in one signed POST, until it has accepted each of them. Events
+ * are sent at least once: after a crash between the receiver's answer and our commit they are sent again with the same ids. While the
+ * receiver is unavailable, all events wait at a gate that all workers see, as long as the receiver asks for or with backoff. An event
+ * that the receiver refuses is sent again later by itself, and other events pass it. Without a receiver, events are only kept.
  */
 export function createPublishEvents({
   pool,
@@ -79,23 +81,21 @@ export function createPublishEvents({
   gates: Pick<Gates, "look" | "shut">;
   receiver: EventReceiver | null;
   retry: RetryPolicy;
-  /** Told what became of how many events. */
+  /** Called with the outcome of each request and the number of its events. */
   count?: (outcome: PublishOutcome, events: number) => void;
   clock?: () => Date;
   random?: () => number;
-  /** How often the table is asked while nothing is due. */
+  /** The wait between two looks at the table while nothing is due, in milliseconds. */
   sweepMs?: number;
-  /** One activity, many sweeps: an idle system costs few events of Temporal. */
+  /** Duration of one activity in milliseconds. It looks at the table many times, so that an idle system costs Temporal few events. */
   roundMs?: number;
-  /** For an answer. */
+  /** Time for one request and its answer, in milliseconds. */
   timeoutMs?: number;
 }) {
-  /**
-   * Hands over what is next, and has what became of it written down; resolves with how long to wait before more, in milliseconds.
-   */
+  /** Returns a function that sends the next events and writes their outcome; it resolves with the wait before the next call in milliseconds. */
   function createPublisher(to: EventReceiver, write: Write): () => Promise<number> {
     let failures = 0;
-    /** Of a batch that was refused, those that have still to be tried one by one. */
+    /** The number of events of a refused batch that have yet to be tried one by one. */
     let singly = 0;
 
     return async () => {
@@ -138,37 +138,37 @@ export function createPublishEvents({
   }
 
   async function post(
-    { url, secrets }: EventReceiver,
+    { url, secrets, http }: EventReceiver,
     events: readonly EventRow[],
   ): Promise<Answer> {
-    const body = JSON.stringify({ events: events.map(eventView) });
-    try {
-      const response = await fetch(url, {
-        method: "POST",
-        headers: {
-          "content-type": "application/json",
-          "user-agent": "Tidings",
-          "tidings-signature": signatureOf({ secrets, body, at: clock() }),
-        },
-        body,
-        redirect: "manual",
-        signal: AbortSignal.timeout(timeoutMs),
-      });
-      // Only what it begins with is of interest, however long it is.
-      await response.body?.cancel();
-      const { status } = response;
-      const retryAfter = response.headers.get("retry-after");
-      return {
-        outcome: outcomeOf(status),
-        detail: `answered ${status}`,
-        retryInMs: retryAfter === null ? null : msUntil(retryAfter, clock()),
-      };
-    } catch (error) {
-      return { outcome: "unavailable", detail: whyNoAnswer(error), retryInMs: null };
-    }
+    const views = events.map(eventView);
+    const body = JSON.stringify({ events: views });
+    const at = clock();
+    const answer = await http.send({
+      url,
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        "user-agent": "Tidings",
+        "tidings-signature": signatureOf({ secrets, body, at }),
+        ...standardWebhookHeaders({ id: batchId(views.map(({ id }) => id)), secrets, body, at }),
+      },
+      body,
+      wantedHeaders: ["retry-after"],
+      deadlineMs: timeoutMs,
+    });
+    if (answer.kind !== "answered")
+      return { outcome: "unavailable", detail: answer.detail, retryInMs: null };
+    const { status, headers } = answer;
+    const retryAfter = headers["retry-after"];
+    return {
+      outcome: outcomeOf(status),
+      detail: `answered ${status}`,
+      retryInMs: retryAfter === undefined ? null : msUntil(retryAfter, clock()),
+    };
   }
 
-  /** What happened while nobody was to be told. */
+  /** Unmarks events that occurred while there is no receiver. */
   async function forget(): Promise<number> {
     const { rowCount } = await pool.query(forgetSql);
     return rowCount === forgottenRows ? 0 : forgetMs;
@@ -179,7 +179,7 @@ export function createPublishEvents({
     const { cancellationSignal: signal } = context;
     const endsAt = performance.now() + roundMs;
     const isOver = () => signal.aborted || performance.now() >= endsAt;
-    /** While what became of events cannot be written down, no more are handed over: they would be handed over again. */
+    /** Repeats a statement until it succeeds: while outcomes cannot be written, further events would only be sent twice. */
     const write: Write = async (sql, values) => {
       for (;;) {
         try {
@@ -200,7 +200,7 @@ export function createPublishEvents({
   };
 }
 
-/** Of a Retry-After header, by a clock of ours, which is compared with a date of the receiver's at most. */
+/** Returns the wait that a `Retry-After` header asks for in milliseconds; null if it is malformed. */
 function msUntil(retryAfter: string, now: Date): number | null {
   const at = parseRetryAfter(retryAfter, now);
   return at && at.getTime() - now.getTime();
@@ -209,12 +209,4 @@ function msUntil(retryAfter: string, now: Date): number | null {
 function outcomeOf(status: number): PublishOutcome {
   if (status >= 200 && status < 300) return "taken";
   return status >= 500 || [408, 425, 429].includes(status) ? "unavailable" : "refused";
-}
-
-/** Without the address, which is as secret as its owner made it. */
-function whyNoAnswer(error: unknown): string {
-  const { name, cause } = error as Error;
-  if (name === "TimeoutError") return "no answer in time";
-  const { code } = (cause ?? {}) as { code?: unknown };
-  return typeof code === "string" ? `no answer: ${code}` : "no answer";
 }

@@ -10,6 +10,7 @@ import {
   workerVariables,
   type Variable,
 } from "./environment.ts";
+import { outboundVariables } from "./outbound.ts";
 
 const database = "postgresql://tidings:hunter2@db.example.org:5432/tidings";
 
@@ -289,5 +290,48 @@ describe("EVENTS_URL", () => {
       ...both,
       EVENTS_SECRET: [both.EVENTS_SECRET],
     });
+  });
+
+  it("has secrets that a library for Standard Webhooks can read", () => {
+    const secretsOf = (text: string) =>
+      readEnvironment(["EVENTS_SECRET"], { EVENTS_SECRET: text }).EVENTS_SECRET;
+    const base64 = `whsec_${Buffer.from("s".repeat(25)).toString("base64")}`;
+    expect(secretsOf(base64)).toEqual([base64]);
+    expect(faultsOf(["EVENTS_SECRET"], { EVENTS_SECRET: "whsec_not_base64_at_all_here" })).toEqual([
+      "EVENTS_SECRET must have base64 behind whsec_",
+    ]);
+  });
+});
+
+describe("the rules for outgoing requests", () => {
+  it("allow public addresses alone where nothing is set", () => {
+    expect(readEnvironment(outboundVariables, {})).toEqual({
+      HTTP_ALLOW_PRIVATE: [],
+      HTTP_ALLOW_PORTS: [],
+      HTTP_ALLOW_PLAIN: "false",
+    });
+  });
+
+  it("name ranges and ports, with blanks or commas between them", () => {
+    const settings = readEnvironment(outboundVariables, {
+      HTTP_ALLOW_PRIVATE: "10.0.0.0/8, fd00::/8 127.0.0.1",
+      HTTP_ALLOW_PORTS: "8080 9443",
+    });
+    const written = settings.HTTP_ALLOW_PRIVATE.map(([address, length]) => `${address}/${length}`);
+    expect(written).toEqual(["10.0.0.0/8", "fd00::/8", "127.0.0.1/32"]);
+    expect(settings.HTTP_ALLOW_PORTS).toEqual([8080, 9443]);
+  });
+
+  it.each([
+    ["HTTP_ALLOW_PRIVATE", "internal.example.org"],
+    ["HTTP_ALLOW_PRIVATE", "10.0.0.0/40"],
+    ["HTTP_ALLOW_PORTS", "0"],
+    ["HTTP_ALLOW_PORTS", "70000"],
+    ["HTTP_ALLOW_PORTS", "80-90"],
+    ["HTTP_ALLOW_PLAIN", "yes"],
+  ] as const)("are refused where they cannot be read: %s=%s", (name, text) => {
+    expect(faultsOf([name], { [name]: text })).toEqual([
+      expect.stringMatching(new RegExp(`^${name} must be `)),
+    ]);
   });
 });

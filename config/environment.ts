@@ -2,9 +2,11 @@ import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { parseMailbox, parseSender, type Sender } from "../domain/address.ts";
 import { maxShards } from "../domain/delivery/queues.ts";
+import { isSigningSecret } from "../domain/signature.ts";
 import { webUrl } from "../domain/web-url.ts";
 import { hostName } from "../lib/allowed-hosts.ts";
 import { smtpProviders } from "./smtp.ts";
+import { parseSubnet, type Subnet } from "../lib/outbound/addresses.ts";
 
 /** Thrown with all faults of the environment; each fault names its variable and the expected value. */
 export class ConfigurationError extends Error {
@@ -61,6 +63,38 @@ const hosts = z
     context.addIssue({
       code: "custom",
       message: "must be host names separated by blanks",
+    });
+    return z.NEVER;
+  })
+  .prefault("");
+
+/** Ranges of addresses in CIDR notation, or single addresses. */
+const subnets = z
+  .string()
+  .transform((text, context): Subnet[] => {
+    const ranges = text
+      .split(/[\s,]+/)
+      .filter(Boolean)
+      .map(parseSubnet);
+    if (ranges.every((range) => range !== null)) return ranges;
+    context.addIssue({
+      code: "custom",
+      message:
+        "must be addresses or ranges such as 10.0.0.0/8 or fd00::/8, with blanks between them",
+    });
+    return z.NEVER;
+  })
+  .prefault("");
+
+const ports = z
+  .string()
+  .transform((text, context): number[] => {
+    const numbers = text.split(/[\s,]+/).filter(Boolean);
+    const isPort = (number: string) => /^\d{1,5}$/.test(number) && Number(number) <= 65_535;
+    if (numbers.every((number) => isPort(number) && Number(number) > 0)) return numbers.map(Number);
+    context.addIssue({
+      code: "custom",
+      message: "must be ports from 1 to 65535, with blanks between them",
     });
     return z.NEVER;
   })
@@ -165,12 +199,25 @@ export const variables = {
   EVENTS_URL: webUrl
     .optional()
     .describe(
-      "An `http://` or `https://` address to which recipients' actions are POSTed. Without it, events are only stored and listed.",
+      "An `https://` or `http://` address to which recipients' actions are POSTed. Without it, events are only stored and listed. The rules for [outgoing requests](#outgoing-requests) apply to it too.",
     ),
   EVENTS_SECRET: secrets(24, z.string())
+    .refine((lines) => lines.every(isSigningSecret), "must have base64 behind whsec_")
     .optional()
     .describe(
-      "Secrets of at least 24 characters, one on each line. Each of them signs the requests to `EVENTS_URL`. One is required with `EVENTS_URL`.",
+      "Secrets of at least 24 characters, one on each line, each of which signs what is POSTed to `EVENTS_URL`. One is required with `EVENTS_URL`. For Standard Webhooks the key is the base64 behind `whsec_`, or otherwise the text of the secret.",
+    ),
+  HTTP_ALLOW_PRIVATE: subnets.describe(
+    "Ranges of addresses that are not public, in CIDR notation and separated by blanks, to which Tidings may send [outgoing requests](#outgoing-requests), with `http` or `https`: `10.20.0.0/16 fd00:1::/64`. Link-local addresses and those that serve a cloud machine's metadata remain refused.",
+  ),
+  HTTP_ALLOW_PORTS: ports.describe(
+    "Ports, separated by blanks, to which Tidings may send [outgoing requests](#outgoing-requests), besides 443 and 80.",
+  ),
+  HTTP_ALLOW_PLAIN: z
+    .enum(["true", "false"], "must be true or false")
+    .default("false")
+    .describe(
+      "Whether [outgoing requests](#outgoing-requests) to public addresses may use `http`, which everyone on the way can read.",
     ),
   SMTP_URL: smtpProviders.describe(
     "SMTP servers, separated by spaces and tried in order: `smtp://user:password@host:port?name=…&connections=10&messages=100&tls=required`, or `smtps://` for TLS from the first byte ([options](#smtp_url-options)). With `npm start`, messages go to these servers and no mailbox is started.",
@@ -331,6 +378,9 @@ export const workerVariables = [
   "PUBLIC_URL",
   "EVENTS_URL",
   "EVENTS_SECRET",
+  "HTTP_ALLOW_PRIVATE",
+  "HTTP_ALLOW_PORTS",
+  "HTTP_ALLOW_PLAIN",
   "SMTP_URL",
   "MAIL_FROM",
   "SEND_DEADLINE_MS",

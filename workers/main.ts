@@ -18,9 +18,16 @@ import {
 import { createLedgerClock } from "../ledger/clock.ts";
 import { createGates } from "../ledger/gates.ts";
 import { createGateCache } from "../activities/channels/gate-cache.ts";
-import { ConfigurationError, readEnvironment, workerVariables } from "../config/environment.ts";
+import {
+  ConfigurationError,
+  type Environment,
+  readEnvironment,
+  workerVariables,
+} from "../config/environment.ts";
+import { outboundRules, type OutboundSettings, receiverFaults } from "../config/outbound.ts";
 import { createLogger, type Logger } from "../config/logger.ts";
 import { processRegistry } from "../config/metrics.ts";
+import { createOutboundClient } from "../lib/outbound/client.ts";
 import { withTimeout } from "../lib/timeout.ts";
 import { createRulebookReader } from "../ledger/rulebook.ts";
 import { registerSearchAttributes, temporalClient, temporalSettings } from "../config/temporal.ts";
@@ -117,6 +124,8 @@ async function main(): Promise<void> {
   });
   metrics.pools.watch("worker", pool);
   const clock = createLedgerClock(pool);
+  const outbound = createOutboundClient({ rules: outboundRules(environment) });
+  void warnOfReceiver(environment, logger);
   let workers: Worker[] = [];
   let stoppingSince = 0;
   const { WORKER_HOST: host, WORKER_PORT: port } = environment;
@@ -198,7 +207,7 @@ async function main(): Promise<void> {
     },
     events:
       environment.EVENTS_URL !== undefined && environment.EVENTS_SECRET !== undefined
-        ? { url: environment.EVENTS_URL, secrets: environment.EVENTS_SECRET }
+        ? { url: environment.EVENTS_URL, secrets: environment.EVENTS_SECRET, http: outbound }
         : null,
     mailboxShards: environment.MAILBOX_SHARDS,
     links: createActionLinks({
@@ -238,7 +247,7 @@ async function main(): Promise<void> {
   // A server that has not answered by then loses its connection: what it was handed is found again when its lease has run out.
   await withTimeout(
     Math.max(0, stoppingSince + shutdownForceMs - performance.now()),
-    settleAndClose(set, channels),
+    Promise.all([settleAndClose(set, channels), outbound.close()]),
   ).catch(() => logger.warn("stopping, though not every server has answered"));
   await Promise.all([breakers.close(), gates.close(), queueListener?.close()]);
   await pool.end();
@@ -275,6 +284,16 @@ async function ensureSingletons(
     }
     await sleep(standingCheckMs, undefined, { signal: stopping }).catch(() => {});
   }
+}
+
+/** Says at once which settings `EVENTS_URL` lacks: otherwise that shows only when something happens. */
+async function warnOfReceiver(
+  environment: OutboundSettings & Environment<"EVENTS_URL">,
+  logger: Logger,
+): Promise<void> {
+  if (environment.EVENTS_URL === undefined) return;
+  for (const { found, remedy } of await receiverFaults(environment.EVENTS_URL, environment))
+    logger.warn({ remedy }, `events cannot be published: ${found}`);
 }
 
 /** Settles what was begun, and ends the connections, which have a time for what is under way: what ends with them is settled too. */

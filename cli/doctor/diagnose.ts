@@ -1,6 +1,7 @@
 import { runChecks, type Finding } from "./check.ts";
 import { configurationCheck } from "./configuration.ts";
 import { databaseCheck } from "./database.ts";
+import { eventsCheck } from "./events.ts";
 import { installationChecks } from "./installation.ts";
 import { machineChecks } from "./machine.ts";
 import { programChecks } from "./programs.ts";
@@ -18,6 +19,7 @@ export function diagnose(surroundings: Surroundings): Promise<Finding[]> {
     databaseCheck(surroundings),
     temporalCheck(surroundings),
     ...smtpChecks(surroundings),
+    eventsCheck(surroundings),
     ...machineChecks(surroundings),
     timeZoneCheck(surroundings),
   ]);

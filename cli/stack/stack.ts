@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { ConfigurationError, readEnvironment } from "../../config/environment.ts";
+import { loopbackSettings } from "../../config/outbound.ts";
 import { applyMigrations } from "../../prisma/migrate.ts";
 import { temporalCli } from "./binaries.ts";
 import { FolderUnusableError, makePrivate, readKept, writeKept } from "./kept-files.ts";
@@ -130,6 +131,7 @@ class Launcher {
         TOKEN_SECRET: this.#kept("token-secret", "TOKEN_SECRET", newSecret).value,
       }),
       ...(!set("PUBLIC_URL") && { PUBLIC_URL: apiUrl }),
+      ...loopbackSettings(given),
       API_PORT: String(ports.api),
       ...(!set("CAMPAIGN_LANES") && { CAMPAIGN_LANES: embeddedLanes }),
     };

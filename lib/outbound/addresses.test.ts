@@ -83,6 +83,11 @@ describe("an allowed range", () => {
     expect(judgeAddress("::ffff:10.1.2.3", allowed)).toBe("special");
   });
 
+  it("may be the loopback of IPv6, which contains no IPv4 address", () => {
+    expect(judgeAddress("::1", [subnet("::1")])).toBe("allowed");
+    expect(judgeAddress("::7f00:1", [subnet("::/96")])).toBe("special");
+  });
+
   it("of NAT64 lets public IPv4 addresses through, and private ones only if they are allowed too", () => {
     const nat64 = [subnet("64:ff9b::/96")];
     expect(judgeAddress("64:ff9b::8.8.8.8", nat64)).toBe("allowed");

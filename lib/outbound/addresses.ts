@@ -81,6 +81,9 @@ const translations = (
   ] as const
 ).map(([prefix, offset]) => ({ subnet: parseSubnet(prefix) as Subnet, offset }));
 
+/** `::` and `::1`, which are in the range of IPv4-compatible addresses and are none. */
+const own6 = subnets("::/127");
+
 const teredo = parseSubnet("2001::/32") as Subnet;
 
 const isIn = (address: Address, list: readonly Subnet[]) =>
@@ -88,7 +91,7 @@ const isIn = (address: Address, list: readonly Subnet[]) =>
 
 /** The IPv4 address to which a translator, a tunnel or the system may carry packets for this address; null if it contains none. */
 function embedded(address: Address): Address | null {
-  if (address.kind() === "ipv4") return null;
+  if (address.kind() === "ipv4" || isIn(address, own6)) return null;
   const found = translations.find(({ subnet }) => isIn(address, [subnet]));
   if (!found) return null;
   const bytes = address.toByteArray().slice(found.offset, found.offset + 4);

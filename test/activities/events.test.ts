@@ -4,11 +4,14 @@ import type { AddressInfo } from "node:net";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { Webhook } from "standardwebhooks";
 import { createPublishEvents } from "../../activities/publish-events.ts";
+import { createOutboundClient } from "../../lib/outbound/client.ts";
 import { createGates, type Gates } from "../../ledger/gates.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { atLedgerTime } from "../support/ledger-time.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
+import { loopbackHttp } from "../support/outbound.ts";
 import { waitMs } from "../support/patience.ts";
 
 const secret = "a-secret-of-events-of-24-characters";
@@ -21,6 +24,7 @@ let gates: Gates;
 /** A request as it arrived. */
 interface Arrived {
   body: string;
+  headers: Record<string, string>;
   signature: string;
   contentType: string;
   path: string;
@@ -45,6 +49,7 @@ const server = createServer((request: IncomingMessage, response) => {
     const { events } = JSON.parse(body) as { events: { id: string }[] };
     const one = {
       body,
+      headers: request.headers as Record<string, string>,
       signature: request.headers["tidings-signature"] as string,
       contentType: request.headers["content-type"]!,
       path: request.url!,
@@ -99,7 +104,7 @@ function start(deps: Deps = {}) {
   const activity = createPublishEvents({
     pool,
     gates,
-    receiver: { url, secrets: [secret] },
+    receiver: { url, secrets: [secret], http: loopbackHttp(url) },
     retry,
     sweepMs: 20,
     timeoutMs: waitMs,
@@ -183,7 +188,7 @@ describe("events", () => {
   it("are signed with each secret while one takes the place of another, so that either is enough", async () => {
     await happened(1);
     const older = "an older secret of events";
-    start({ receiver: { url, secrets: [secret, older] } });
+    start({ receiver: { url, secrets: [secret, older], http: loopbackHttp(url) } });
     await until(1);
     const { body, signature } = arrived[0]!;
     const [, seconds, ...digests] = /^t=(\d+),v1=([0-9a-f]{64}),v1=([0-9a-f]{64})$/.exec(
@@ -192,6 +197,60 @@ describe("events", () => {
     const by = (known: string) =>
       createHmac("sha256", known).update(`${seconds}.${body}`).digest("hex");
     expect(digests).toEqual([by(secret), by(older)]);
+  });
+
+  it("are signed as Standard Webhooks says, by each secret, for its official library", async () => {
+    await happened(2);
+    const base64 = `whsec_${Buffer.from("another secret of events").toString("base64")}`;
+    start({ receiver: { url, secrets: [secret, base64], http: loopbackHttp(url) } });
+    await until(2);
+    const { body, headers } = arrived[0]!;
+    expect(headers["webhook-signature"]).toMatch(/^v1,[\w+/]{43}= v1,[\w+/]{43}=$/);
+    const verifiers = [
+      new Webhook(secret, { format: "raw" }),
+      new Webhook(Buffer.from(secret).toString("base64")),
+      new Webhook(base64),
+    ];
+    for (const verifier of verifiers) {
+      expect(verifier.verify(body, headers)).toEqual(JSON.parse(body));
+      expect(() => verifier.verify(`${body} `, headers)).toThrow("No matching signature");
+      for (const [name, value] of Object.entries({
+        "webhook-id": "batch_of-another",
+        "webhook-timestamp": String(Number(headers["webhook-timestamp"]) - 1),
+      }))
+        expect(() => verifier.verify(body, { ...headers, [name]: value })).toThrow("No matching");
+    }
+    const stranger = new Webhook("a-secret-of-somebody-else", { format: "raw" });
+    expect(() => stranger.verify(body, headers)).toThrow("No matching signature");
+  });
+
+  it("that are sent again have the same webhook-id, and others have another", async () => {
+    await happened(3);
+    answers = [status(500), status(500)];
+    start();
+    for (const count of [1, 2, 3]) {
+      await arrivals(count);
+      await expect.poll(async () => (await rows())[0]!.attempts).toBe(count);
+      await open();
+    }
+    await until(3);
+    await happened(1);
+    await until(4);
+    const ids = arrived.map(({ headers }) => headers["webhook-id"]);
+    expect(ids[0]).toMatch(/^batch_[\w-]{43}$/);
+    expect(ids.map((id) => ids.indexOf(id))).toEqual([0, 0, 0, 3]);
+  });
+
+  it("wait at the gate where the address of the receiver is not allowed, which no viewer reads", async () => {
+    await happened(1);
+    const http = createOutboundClient({ rules: { privateSubnets: [], ports: [], plain: true } });
+    const refusedUrl = new URL(url);
+    refusedUrl.port = "80";
+    start({ receiver: { url: refusedUrl.href, secrets: [secret], http } });
+    const detail = "the host is unknown or not allowed";
+    await expect.poll(shut).toMatchObject({ reason: detail });
+    await expect.poll(async () => (await rows())[0]).toMatchObject({ due: true, detail });
+    expect(arrived).toEqual([]);
   });
 
   it("say with ids what happened to what", async () => {
@@ -347,8 +406,9 @@ describe("a receiver that takes nothing now", () => {
 
   it("that is not there is told apart, without its address", async () => {
     await happened(1);
-    start({ receiver: { url: "http://127.0.0.1:1/secret-path", secrets: [secret] } });
-    await expect.poll(shut).toMatchObject({ reason: expect.stringMatching(/^no answer/) });
+    const gone = "http://127.0.0.1:1/secret-path";
+    start({ receiver: { url: gone, secrets: [secret], http: loopbackHttp(gone) } });
+    await expect.poll(shut).toMatchObject({ reason: "no connection: ECONNREFUSED" });
     expect(JSON.stringify([await shut(), await rows()])).not.toContain("secret-path");
   });
 });

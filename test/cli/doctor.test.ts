@@ -110,6 +110,44 @@ describe("npm run doctor", () => {
   });
 });
 
+describe("the receiver of events", () => {
+  const name = "Events receiver";
+  const EVENTS_SECRET = "s".repeat(24);
+
+  it("is looked at only if there is one whose settings can be read", async () => {
+    expect(of(await look({}), name)).toEqual([]);
+    expect(of(await look({ EVENTS_URL: "http://127.0.0.1:9000/" }), name)).toEqual([]);
+    const unreadable = { EVENTS_URL: "http://127.0.0.1:9000/", EVENTS_SECRET };
+    expect(of(await look({ ...unreadable, HTTP_ALLOW_PORTS: "many" }), name)).toEqual([]);
+  });
+
+  it("on this machine is allowed by npm start, and by settings for workers that run alone", async () => {
+    const receiver = { EVENTS_URL: "http://127.0.0.1:9000/hook?secret=1", EVENTS_SECRET };
+    const settings = 'HTTP_ALLOW_PRIVATE="127.0.0.0/8 ::1/128" HTTP_ALLOW_PORTS="9000"';
+    expect(of(await look(receiver), name)).toMatchObject([
+      {
+        status: "ok",
+        found: `127.0.0.1:9000, with npm start; a worker that runs alone needs ${settings}`,
+      },
+    ]);
+    const allowed = { HTTP_ALLOW_PRIVATE: "127.0.0.1", HTTP_ALLOW_PORTS: "9000" };
+    expect(of(await look({ ...receiver, ...allowed }), name)).toMatchObject([
+      { status: "ok", found: "127.0.0.1:9000, allowed" },
+    ]);
+  });
+
+  it("on a private address is not allowed, and each setting that is lacking is named", async () => {
+    const receiver = { EVENTS_URL: "http://10.1.2.3:9000/hook", EVENTS_SECRET };
+    expect(of(await look(receiver), name)).toMatchObject([
+      { status: "missing", mend: "Add 9000 to HTTP_ALLOW_PORTS" },
+      {
+        status: "missing",
+        mend: "Add 10.1.2.3, or the range that it is in, to HTTP_ALLOW_PRIVATE",
+      },
+    ]);
+  });
+});
+
 describe("the time zone data", () => {
   const found = async (version: string) => {
     const zones = join(folder, "zoneinfo");

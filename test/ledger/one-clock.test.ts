@@ -16,6 +16,7 @@ import { advanceCampaign } from "../support/campaign-worker.ts";
 import { type LedgerDatabase, useLedgerDatabase } from "../support/ledger-database.ts";
 import { atLedgerTime } from "../support/ledger-time.ts";
 import { listen } from "../support/listening.ts";
+import { loopbackHttp } from "../support/outbound.ts";
 
 const hour = 3_600_000;
 const day = 24 * hour;
@@ -123,7 +124,11 @@ describe("the ledger's clock decides", () => {
     const publish = createPublishEvents({
       pool,
       gates: createGates(pool),
-      receiver: { url: receiver.url, secrets: ["a-secret-of-events-of-24-characters"] },
+      receiver: {
+        url: receiver.url,
+        secrets: ["a-secret-of-events-of-24-characters"],
+        http: loopbackHttp(receiver.url),
+      },
       retry: { baseMs: 1, capMs: 1, attempts: 1 },
       sweepMs: 20,
     });

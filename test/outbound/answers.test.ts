@@ -5,7 +5,8 @@ import { freePort } from "../../cli/stack/ports.ts";
 import { createOutboundClient } from "../../lib/outbound/client.ts";
 import type { OutboundRequest } from "../../lib/outbound/exchange.ts";
 import { certificate } from "./certificate.ts";
-import { answer, loopbackClient, post, serve, subnets } from "./servers.ts";
+import { subnets } from "../support/outbound.ts";
+import { answer, loopbackClient, post, serve } from "./servers.ts";
 
 const urlOf = ({ port }: { port: number }, path = "/") => `http://127.0.0.1:${port}${path}`;
 const quickly = 200;

@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
 import { describe, expect, it } from "vitest";
 import { createOutboundClient } from "../../lib/outbound/client.ts";
-import { answer, loopbackClient, post, serve, subnets } from "./servers.ts";
+import { subnets } from "../support/outbound.ts";
+import { answer, loopbackClient, post, serve } from "./servers.ts";
 
 const urlOf = ({ port }: { port: number }) => `http://127.0.0.1:${port}/`;
 

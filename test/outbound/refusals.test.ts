@@ -1,7 +1,8 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createOutboundClient } from "../../lib/outbound/client.ts";
 import type { Outcome } from "../../lib/outbound/outcome.ts";
-import { answer, loopbackClient, post, serve, subnets, type ScriptedServer } from "./servers.ts";
+import { subnets } from "../support/outbound.ts";
+import { answer, loopbackClient, post, serve, type ScriptedServer } from "./servers.ts";
 
 /** Spellings of addresses that are not public. All of them begin at the scheme, and have the port of the listening server. */
 const literals = (port: number) =>

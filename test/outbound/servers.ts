@@ -1,9 +1,9 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { onTestFinished } from "vitest";
-import { parseSubnet, type Subnet } from "../../lib/outbound/addresses.ts";
 import { createOutboundClient } from "../../lib/outbound/client.ts";
 import type { OutboundRequest } from "../../lib/outbound/exchange.ts";
+import { subnets } from "../support/outbound.ts";
 import { waitMs } from "../support/patience.ts";
 
 export interface ScriptedServer {
@@ -74,9 +74,6 @@ export const answer = (status: string, body = "", headers: readonly string[] = [
   [`HTTP/1.1 ${status}`, `content-length: ${Buffer.byteLength(body)}`, ...headers, "", body].join(
     "\r\n",
   );
-
-export const subnets = (...texts: readonly string[]): Subnet[] =>
-  texts.map((text) => parseSubnet(text)!);
 
 type ClientOptions = Partial<Parameters<typeof createOutboundClient>[0]>;
 

@@ -5,6 +5,7 @@ import { ensureEvents } from "../../workers/singletons.ts";
 import { eventsWorkflowId } from "../../workflows/names.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { listen } from "../support/listening.ts";
+import { loopbackHttp } from "../support/outbound.ts";
 import { createDevServer } from "../support/temporal.ts";
 import { startWorkers } from "../support/workers.ts";
 
@@ -45,6 +46,7 @@ it("events are told by one workflow, whichever worker is there, and after it was
     startWorkers(environment, database.pool, undefined, null, {
       url: receiver.url,
       secrets: ["a-secret-of-events-of-24-characters"],
+      http: loopbackHttp(receiver.url),
     });
   const { client } = environment;
   const first = await workers();
