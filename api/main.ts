@@ -1,3 +1,4 @@
+import { AsyncResource } from "node:async_hooks";
 import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
 import { followClocks, checkIntervalMs } from "../config/clocks.ts";
@@ -94,6 +95,7 @@ const wakes = createWakes({
     void (await callWithin(wakeDeadlineMs, () => wakeCampaign(temporal, campaignId, wake))),
   logger,
   count: (target, outcome) => metrics.recordWake(target, outcome),
+  ...(tracing && { bindToTrace: (send) => AsyncResource.bind(send) }),
 });
 
 const ledgerClock = createLedgerClock(lookupPool);

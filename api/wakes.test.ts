@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from "node:async_hooks";
+import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Wake } from "../workflows/signals.ts";
 import { createWakes, mailboxWakeMs } from "./wakes.ts";
@@ -24,6 +24,7 @@ function harness(onSend = () => {}) {
     wakeQueue: send,
     wakeCampaign: send,
     logger: { warn: (...entry: unknown[]) => void warnings.push(entry) },
+    bindToTrace: (bound) => AsyncResource.bind(bound),
   });
   const settle = async (how: "resolve" | "reject" = "resolve") => {
     pending.shift()![how](new Error("away"));

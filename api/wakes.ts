@@ -1,4 +1,3 @@
-import { AsyncResource } from "node:async_hooks";
 import type { Logger } from "pino";
 import { describeError } from "../config/describe-error.ts";
 import type { Wake } from "../workflows/signals.ts";
@@ -43,19 +42,21 @@ export function createWakes({
   wakeCampaign,
   logger,
   count = () => {},
+  bindToTrace = (send) => send,
 }: {
   wakeQueue: (queue: string, wake: Wake) => Promise<void>;
   wakeCampaign: (campaignId: string, wake: Wake) => Promise<void>;
   logger: Pick<Logger, "warn">;
   /** Counts each wake by its outcome. */
   count?: (target: WakeTarget, outcome: "sent" | "failed") => void;
+  /** Has a wake that is sent later sent in the context of the request that asked for it. It costs time, and only traces need it. */
+  bindToTrace?: (send: () => Promise<void>) => () => Promise<void>;
 }): Wakes {
   const targets = new Map<string, Target>();
   let flushing = false;
 
   function wake(name: string, sendWake: () => Promise<void>): void {
-    // A wake that is sent later still belongs to the trace of its request, which is in the context of this call.
-    const send = AsyncResource.bind(sendWake);
+    const send = bindToTrace(sendWake);
     const target = targets.get(name);
     if (target) {
       target.send = send;

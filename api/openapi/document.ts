@@ -70,7 +70,7 @@ export const routeTable = (app: App): TableRow[] =>
 
 /**
  * Makes a function that finds the routes of a table whose pattern matches the path of a request. Since it runs for every request, it
- * tries only the routes with the same number of path segments.
+ * looks up a path without parameters, and otherwise tries only the routes with the same number of path segments.
  */
 export function createPathMatcher(table: readonly TableRow[]): (path: string) => TableRow[] {
   const countParts = (path: string) => path.split("/").length;
@@ -80,8 +80,12 @@ export function createPathMatcher(table: readonly TableRow[]): (path: string) =>
     const others = byParts.get(countParts(row.path)) ?? [];
     byParts.set(countParts(row.path), [...others, { row, pattern: new RegExp(`^${pattern}$`) }]);
   }
-  return (path) =>
+  const match = (path: string) =>
     (byParts.get(countParts(path)) ?? []).flatMap(({ row, pattern }) =>
       pattern.test(path) ? [row] : [],
     );
+  const withoutParameters = new Map(
+    table.flatMap(({ path }) => (path.includes("{") ? [] : [[path, match(path)] as const])),
+  );
+  return (path) => withoutParameters.get(path) ?? match(path);
 }
