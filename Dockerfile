@@ -23,6 +23,8 @@ ENV NODE_ENV=production
 # The newest time zone data of the distribution: what the base or Node.js brings is as old as they are.
 RUN apt-get update && apt-get install -y --no-install-recommends tzdata && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
+# The threads of Node and of Temporal's core share two arenas of the allocator, which saves about 20 MB a process.
+ENV MALLOC_ARENA_MAX=2
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 # The migrations, and the schema that they are checked against; package.json marks the root of all this.

@@ -32,7 +32,8 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Run
     detached: true,
     // As `npm run worker` has it: thousands of messages a second are young for longer than Node's own 16 MB last.
     execArgv: ["--max-semi-space-size=16", "--enable-source-maps", "--import", leash],
-    env: environment,
+    // As the image has it: the threads of Node and of Temporal's core share two arenas, which saves about 20 MB a process.
+    env: { MALLOC_ARENA_MAX: "2", ...environment },
     stdio: ["ignore", log, log, "ipc"],
   });
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
