@@ -21,7 +21,7 @@ export function createNotFoundHandler(
     const allowed = [...methods, ...(methods.includes("GET") ? ["HEAD"] : []), "OPTIONS"];
     const headers = { Allow: allowed.join(", ") };
     if (c.req.method === "OPTIONS") return c.body(null, 204, headers);
-    return new Problem("method-not-allowed", `This path allows ${methods.join(" or ")} only.`, {
+    return new Problem("method-not-allowed", `This path allows only ${methods.join(" and ")}.`, {
       headers,
     }).toResponse(c);
   };

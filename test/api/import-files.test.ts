@@ -227,7 +227,7 @@ describe("columns that the caller names", () => {
       imported: 1,
       created: 1,
       unchanged: 0,
-      hints: [{ column: "First Name", message: expect.stringContaining("left out") }],
+      hints: [{ column: "First Name", message: expect.stringContaining("was ignored") }],
     });
     const { body: found } = await api.send("GET", "/v1/suppressions?address=supp1@example.org");
     expect(found.items).toMatchObject([{ note: "asked", reason: "imported" }]);

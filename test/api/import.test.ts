@@ -78,7 +78,7 @@ describe("an import", () => {
     expect(body.errors).toEqual([
       { line: 2, field: "", message: "is not JSON" },
       { line: 3, field: "/attributes/a", message: expect.stringContaining("U+0000") },
-      { line: 5, field: "/emial", message: expect.stringContaining("not known") },
+      { line: 5, field: "/emial", message: expect.stringContaining("is unknown") },
       { line: 6, field: "", message: expect.stringContaining("must be an object") },
     ]);
     expect((await api.send("GET", "/v1/recipients/n1")).body.attributes).toEqual({
@@ -243,9 +243,9 @@ describe("an import", () => {
 
   it.each([
     ["nothing", "", "is empty"],
-    ["no external_id", "email\na@b", "without external_id"],
+    ["no external_id", "email\na@b", "without the column external_id"],
     ["an unknown column", "external_id,mail\n1,a@b", '"mail"'],
-    ["a column twice", "external_id,email,email\n", "twice"],
+    ["a column twice", "external_id,email,email\n", "both fill email"],
   ])("of CSV with %s is refused as a whole", async (_, file, message) => {
     const { status, body } = await api.send("POST", path, file, csv);
     expect(status).toBe(422);

@@ -224,9 +224,9 @@ describe("a notification type", () => {
       { preferences: { batching: { maximumSize: 21 } } },
       /from 2 to 20 messages/,
     ],
-    ["/preferences/types", { preferences: { types: {} } }, /not known/],
+    ["/preferences/types", { preferences: { types: {} } }, /is unknown/],
     ["/summaryTemplate", { summaryTemplate: "nothing" }, /names no template/],
-    ["/unknown", { unknown: null }, /not known/],
+    ["/unknown", { unknown: null }, /is unknown/],
   ])("is refused with a bad %s: %j", async (field, part, message) => {
     const reply = await api.send("POST", path, { key: "bad", name: "Bad", ...part });
     expect(reply.status).toBe(422);

@@ -146,7 +146,7 @@ describe("/v1/policy", () => {
       { preferences: { quietHours: [{ start: "24:00", end: "08:00" }] } },
       /00:00 to 23:59/,
     ],
-    ["/preferences/types", { preferences: { types: {} } }, /not known/],
+    ["/preferences/types", { preferences: { types: {} } }, /is unknown/],
     ["/limits/perMinute", { limits: { perMinute: 0 } }, /from 1 to 10000 messages/],
     ["/limits/burst/seconds", { limits: { burst: { messages: 5 } } }, /required|must be/],
     [
@@ -171,8 +171,8 @@ describe("/v1/policy", () => {
     ],
     ["/snoozeMaximumDays", { snoozeMaximumDays: 366 }, /from 1 to 365/],
     ["/digest/template", { digest: { template: "nothing" } }, /names no template/],
-    ["/unknown", { unknown: null }, /not known/],
-    ["/limits/perWeek", { limits: { perWeek: null } }, /not known/],
+    ["/unknown", { unknown: null }, /is unknown/],
+    ["/limits/perWeek", { limits: { perWeek: null } }, /is unknown/],
     ["", [], /object/],
   ])("refuses a bad %s, and says what it may be", async (field, body, message) => {
     const reply = await patch(body);

@@ -277,7 +277,7 @@ describe("the preferences of a recipient", () => {
     ["/digest/time", { digest: { time: "24:00" } }, /quarter hour from 00:00 to 23:45/],
     ["/digest/weekday", { digest: { weekday: "Monday" } }, /"monday" or/],
     ["/minimumPriority", { minimumPriority: "none" }, /"critical" or/],
-    ["/channels/fax", { channels: { fax: true } }, /not known/],
+    ["/channels/fax", { channels: { fax: true } }, /is unknown/],
     ["/channels/email", { channels: { email: "yes" } }, /boolean/],
     ["/channelOrder", { channelOrder: ["email", "email"] }, /at most once/],
     ["/quietHours/0/end", { quietHours: [{ start: "22:00", end: "24:01" }] }, /00:00 to 24:00/],
@@ -302,7 +302,7 @@ describe("the preferences of a recipient", () => {
     ["/types/nothing", { types: { nothing: true } }, /names no notification type/],
     ["/types/Not A Key", { types: { "Not A Key": true } }, /a-z/],
     ["/types/security.alert", { types: { "security.alert": false } }, /are mandatory/],
-    ["/unknown", { unknown: null }, /not known/],
+    ["/unknown", { unknown: null }, /is unknown/],
     ["", [], /object/],
   ])("refuse a bad %s, and say what it may be: %j", async (field, body, message) => {
     for (const method of ["PATCH", "PUT"]) {

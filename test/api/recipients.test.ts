@@ -76,7 +76,7 @@ describe("PUT /v1/recipients/{externalId}", () => {
     expect(reply.body.errors).toContainEqual({
       in: "body",
       field,
-      message: expect.stringMatching(/must|is not known/),
+      message: expect.stringMatching(/must|is unknown/),
     });
     expect((await api.send("GET", "/v1/recipients/bad")).status).toBe(404);
   });

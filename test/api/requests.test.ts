@@ -55,7 +55,7 @@ describe("every request", () => {
       type: "urn:tidings:problem:not-found",
     });
     const reply = await api.send("DELETE", "/v1/audit");
-    expect(reply.body).toMatchObject({ status: 405, detail: "Use GET." });
+    expect(reply.body).toMatchObject({ status: 405, detail: "This path allows only GET." });
     expect(reply.headers.get("allow")).toBe("GET, HEAD, OPTIONS");
   });
 
@@ -438,7 +438,7 @@ describe("health", () => {
     expect(ready.headers.get("retry-after")).toBe("2");
     expect(await ready.json()).toMatchObject({
       type: "urn:tidings:problem:unavailable",
-      detail: "The database takes no writes. The database is read-only.",
+      detail: "The database does not accept writes. The database is read-only.",
     });
     const { status } = await readOnly.send("PUT", "/v1/recipients/ada", {
       email: "ada@example.org",

@@ -271,7 +271,7 @@ describe("an import of suppressions", () => {
   });
 
   it.each([
-    ["no address", "reason\nmanual", "without address"],
+    ["no address", "reason\nmanual", "without the column address"],
     ["an unknown column", "address,attributes.name\na@b.example,x", '"attributes.name"'],
     ["nothing", "", "is empty"],
   ])("of CSV with %s is refused as a whole", async (_, file, message) => {
