@@ -16,7 +16,7 @@ const refused = (field: string) => ({
     errors: [
       {
         field,
-        message: "must be at example.org: other domains are allowed by MAIL_FROM_DOMAINS",
+        message: "must be at example.org: MAIL_FROM_DOMAINS allows further domains",
       },
     ],
   },
