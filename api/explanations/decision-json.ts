@@ -56,7 +56,7 @@ export const ruleAnswer = z
       .nullable()
       .openapi({
         description: "The facts that the rule used; null if it was not asked",
-        example: { zone: "Europe/Berlin" },
+        example: { zone: "Europe/Berlin", switchedOff: [] },
       }),
     preferences: z
       .array(

@@ -1,5 +1,6 @@
 import { decide } from "../../domain/policy/decide.ts";
 import type { Decision, DecisionInput } from "../../domain/policy/decision.ts";
+import { hasQuietTimes } from "../../domain/policy/quiet-hours.ts";
 import { isReleased } from "../../domain/policy/rules.ts";
 import { heldReasons, type Reason } from "../../domain/delivery/reasons.ts";
 import { reasonOf } from "./decision-json.ts";
@@ -73,15 +74,9 @@ export function remakeDecision(
 ): RemadeDecision {
   // If the decision was to merge, the row joined its group by that decision and had none before.
   const group = recorded?.kind === "merge" ? null : readGroup(row);
-  const { quietHours, doNotDisturb } = buildFacts({
-    reason: null,
-    holdCount: 0,
-    group,
-  }).preferences;
+  const { preferences } = buildFacts({ reason: null, holdCount: 0, group });
   const heldBack =
-    row.attemptCount === 0 && quietHours.length + doNotDisturb.length > 0
-      ? "quiet_hours"
-      : "provider_unavailable";
+    row.attemptCount === 0 && hasQuietTimes(preferences) ? "quiet_hours" : "provider_unavailable";
   const possibleReasons: (Reason | null)[] =
     recorded !== null && row.holdCount > 1
       ? [recorded.reason]

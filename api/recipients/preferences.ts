@@ -64,7 +64,9 @@ const effective = z.object({
   "digest.weekday": withOrigin(digest.shape.weekday),
   minimumPriority: withOrigin(parts.minimumPriority),
   quietHours: withOrigin(parts.quietHours),
+  quietHoursEnabled: withOrigin(parts.quietHoursEnabled),
   doNotDisturb: withOrigin(parts.doNotDisturb),
+  doNotDisturbEnabled: withOrigin(parts.doNotDisturbEnabled),
   intelligentTiming: withOrigin(parts.intelligentTiming),
   learning: withOrigin(parts.learning),
 } satisfies Record<PreferencePath, z.ZodType>);

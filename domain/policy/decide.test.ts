@@ -108,6 +108,7 @@ const grantedAgo = (...agoMs: number[]): Changes => ({
   grants: { granted: agoMs.map((ms) => now - ms), types: agoMs.map(() => 0) },
 });
 const allDay = [{ start: "00:00", end: "24:00" }];
+const wednesday = [{ weekday: "wednesday" as const, start: "00:00", end: "24:00" }];
 const daily = { mode: "daily", time: "08:00", weekday: "monday" } as const;
 const batching = { enabled: true, maximumSize: 5, windowMinutes: 30 };
 const group = { kind: "batch", status: "open", closesAt: now } as const;
@@ -263,6 +264,21 @@ describe("decide", () => {
       "holds a mandatory message in quiet hours",
       [mandatory, of("quiet_hours")],
       "hold quiet_hours",
+    ],
+    [
+      "sends a message in quiet hours that are switched off",
+      [of("quiet_hours"), { preferences: { quietHoursEnabled: false } }],
+      "send",
+    ],
+    [
+      "holds a message in do-not-disturb when only quiet hours are switched off",
+      [of("quiet_hours"), { preferences: { quietHoursEnabled: false, doNotDisturb: wednesday } }],
+      "hold do_not_disturb",
+    ],
+    [
+      "sends a message in do-not-disturb that is switched off",
+      [{ preferences: { doNotDisturbEnabled: false, doNotDisturb: wednesday } }],
+      "send",
     ],
     ["holds a mandatory message for a limit", [mandatory, limited], "hold recipient_limit"],
     [
@@ -602,6 +618,19 @@ describe("decide, for any preferences and facts", () => {
       expect(messageType).not.toBeNull();
       if (decision.into === "batch") expect(message.batchable).toBe(true);
     });
+  });
+});
+
+describe("the explanation of quiet hours", () => {
+  it.each([
+    [{}, []],
+    [{ quietHoursEnabled: false }, ["quiet_hours"]],
+    [{ doNotDisturbEnabled: false }, ["do_not_disturb"]],
+    [{ quietHoursEnabled: false, doNotDisturbEnabled: false }, ["quiet_hours", "do_not_disturb"]],
+  ])("names the spans that are switched off: %j", (preferences, switchedOff) => {
+    const { evaluations } = explain(buildInput({ preferences }));
+    const evaluation = evaluations.find(({ rule }) => rule.name === "quiet_hours");
+    expect(evaluation?.inputs).toEqual({ zone: "UTC", switchedOff });
   });
 });
 

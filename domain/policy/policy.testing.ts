@@ -22,7 +22,9 @@ const spans = fc
 const optional = <Shape extends Record<string, fc.Arbitrary<unknown>>>(shape: Shape) =>
   fc.record(shape, { requiredKeys: [] });
 
-/** Preferences of a recipient that switch nothing off. */
+const mostlyOn = fc.integer({ min: 0, max: 3 }).map((number) => number > 0);
+
+/** Preferences of a recipient that switch no type or channel off. */
 export const somePreferences: fc.Arbitrary<Preferences> = optional({
   batching: optional({
     enabled: fc.boolean(),
@@ -36,10 +38,12 @@ export const somePreferences: fc.Arbitrary<Preferences> = optional({
     weekday: fc.constantFrom(...weekdays),
   }),
   quietHours: fc.array(spans, { maxLength: 2 }),
+  quietHoursEnabled: mostlyOn,
   doNotDisturb: fc.array(
     fc.tuple(spans, fc.constantFrom(...weekdays)).map(([span, weekday]) => ({ ...span, weekday })),
     { maxLength: 3 },
   ),
+  doNotDisturbEnabled: mostlyOn,
   intelligentTiming: fc.boolean(),
 }).map((statedPreferences) => preferences.parse(statedPreferences));
 

@@ -48,10 +48,12 @@ const valuesAt = {
   "digest.weekday": fc.constantFrom(...weekdays),
   minimumPriority: fc.constantFrom(...priorities),
   quietHours: fc.array(span, { maxLength: 4 }),
+  quietHoursEnabled: fc.boolean(),
   doNotDisturb: fc.array(
     fc.tuple(fc.constantFrom(...weekdays), span).map(([weekday, rest]) => ({ weekday, ...rest })),
     { maxLength: 5 },
   ),
+  doNotDisturbEnabled: fc.boolean(),
   intelligentTiming: fc.boolean(),
   learning: fc.boolean(),
 } satisfies Record<PreferencePath, fc.Arbitrary<unknown>>;

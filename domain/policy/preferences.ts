@@ -114,9 +114,19 @@ const common = {
   quietHours: z.array(quietSpan).max(4, "must have at most 4 spans").meta({
     description: "Spans of every day in which messages are held, in the recipient's local time",
   }),
+  quietHoursEnabled: z.boolean().meta({
+    description:
+      "Whether the spans of `quietHours` hold messages. With false they are kept, but hold nothing",
+    example: true,
+  }),
   doNotDisturb: z.array(weekdaySpan).max(50, "must have at most 50 spans").meta({
     description:
       "Spans of single weekdays in which messages are held, in the recipient's local time",
+  }),
+  doNotDisturbEnabled: z.boolean().meta({
+    description:
+      "Whether the spans of `doNotDisturb` hold messages. With false they are kept, but hold nothing",
+    example: true,
   }),
   intelligentTiming: z.boolean().meta({
     description:
@@ -217,7 +227,9 @@ export const preferencePaths = [
   "digest.weekday",
   "minimumPriority",
   "quietHours",
+  "quietHoursEnabled",
   "doNotDisturb",
+  "doNotDisturbEnabled",
   "intelligentTiming",
   "learning",
 ] as const;

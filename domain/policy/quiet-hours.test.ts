@@ -15,18 +15,33 @@ import {
 
 interface QuietTimes {
   quietHours: QuietSpan[];
+  quietHoursEnabled: boolean;
   doNotDisturb: WeekdaySpan[];
+  doNotDisturbEnabled: boolean;
 }
+
+/** Quiet times without spans, which are switched on. */
+const noSpans: QuietTimes = {
+  quietHours: [],
+  quietHoursEnabled: true,
+  doNotDisturb: [],
+  doNotDisturbEnabled: true,
+};
 
 const dayBefore = (weekday: string) =>
   weekdays[(weekdays.findIndex((name) => name === weekday) + 6) % 7];
 
 /** Whether a time on the wall clock lies in a span, by the definition of the preferences. */
-const inQuietHours = ({ quietHours }: QuietTimes, { time }: WallTime) =>
+const inQuietHours = ({ quietHours, quietHoursEnabled }: QuietTimes, { time }: WallTime) =>
+  quietHoursEnabled &&
   quietHours.some(({ start, end }) =>
     start < end ? time >= start && time < end : time >= start || time < end,
   );
-const inDoNotDisturb = ({ doNotDisturb }: QuietTimes, { time, weekday }: WallTime) =>
+const inDoNotDisturb = (
+  { doNotDisturb, doNotDisturbEnabled }: QuietTimes,
+  { time, weekday }: WallTime,
+) =>
+  doNotDisturbEnabled &&
   doNotDisturb.some((span) => {
     const overnight = span.end < span.start;
     if (span.weekday === weekday && time >= span.start && (overnight || time < span.end))
@@ -63,12 +78,15 @@ const span = fc
   .record({ start: minutes, end: fc.oneof(minutes, fc.constant(1_440)) })
   .filter(({ start, end }) => start !== end)
   .map(({ start, end }) => ({ start: clockTime(start), end: clockTime(end) }));
+const mostlyOn = fc.integer({ min: 0, max: 4 }).map((number) => number > 0);
 const quietTimes: fc.Arbitrary<QuietTimes> = fc.record({
   quietHours: fc.array(span, { maxLength: 4 }),
   doNotDisturb: fc.array(
     fc.tuple(fc.constantFrom(...weekdays), span).map(([weekday, times]) => ({ weekday, ...times })),
     { maxLength: 12 },
   ),
+  quietHoursEnabled: mostlyOn,
+  doNotDisturbEnabled: mostlyOn,
 });
 /** Instants within two days of a change of clocks in any zone. */
 const momentsAroundChanges = fc
@@ -109,7 +127,7 @@ describe("quietUntil", () => {
           ],
         },
       ];
-      const times = { quietHours: [], doNotDisturb: [], ...spans[Math.floor(index / 2) % 4] };
+      const times = { ...noSpans, ...spans[Math.floor(index / 2) % 4] };
       let next: number | null = null;
       for (let minute = 120; minute >= -120; minute--) {
         const now = at + minute * minuteMs;
@@ -142,7 +160,7 @@ describe("quietUntil", () => {
   );
 
   const utc = (text: string) => Date.parse(`2026-${text}Z`);
-  const night: QuietTimes = { quietHours: [{ start: "22:00", end: "07:00" }], doNotDisturb: [] };
+  const night: QuietTimes = { ...noSpans, quietHours: [{ start: "22:00", end: "07:00" }] };
 
   it("includes the start of a span, and excludes its end", () => {
     expect(quietUntil(night, "UTC", utc("07-01T21:59:59.999"))).toBeNull();
@@ -156,6 +174,7 @@ describe("quietUntil", () => {
 
   it("joins spans of both kinds that adjoin or overlap, for the reason of the current one", () => {
     const times: QuietTimes = {
+      ...noSpans,
       quietHours: [
         { start: "20:00", end: "24:00" },
         { start: "06:00", end: "06:30" },
@@ -180,7 +199,7 @@ describe("quietUntil", () => {
 
   it("ends an overnight span of a weekday on the next day, also from Sunday to Monday", () => {
     const times: QuietTimes = {
-      quietHours: [],
+      ...noSpans,
       doNotDisturb: [{ weekday: "sunday", start: "22:00", end: "08:00" }],
     };
     expect(quietUntil(times, "UTC", utc("07-05T23:00"))?.until).toBe(utc("07-06T08:00"));
@@ -192,11 +211,11 @@ describe("quietUntil", () => {
   it("ends after 8 days if the spans have no end", () => {
     const now = utc("07-01T12:34:56.789");
     const always: QuietTimes = {
+      ...noSpans,
       quietHours: [{ start: "00:00", end: "24:00" }],
-      doNotDisturb: [],
     };
     const eachDay: QuietTimes = {
-      quietHours: [],
+      ...noSpans,
       doNotDisturb: weekdays.map((weekday) => ({ weekday, start: "09:00", end: "08:59" })),
     };
     expect(quietUntil(always, "Europe/Berlin", now)).toEqual({
@@ -208,8 +227,8 @@ describe("quietUntil", () => {
 
   it("is quiet in both passes of an hour, and not in one that is skipped", () => {
     const oneToTwo: QuietTimes = {
+      ...noSpans,
       quietHours: [{ start: "01:00", end: "02:00" }],
-      doNotDisturb: [],
     };
     // In New York, 01:00 to 02:00 passes twice from 05:00Z on.
     expect(quietUntil(oneToTwo, "America/New_York", utc("11-01T05:30"))?.until).toBe(
@@ -219,15 +238,15 @@ describe("quietUntil", () => {
       utc("11-01T07:00"),
     );
     const twoToThree: QuietTimes = {
+      ...noSpans,
       quietHours: [{ start: "02:00", end: "03:00" }],
-      doNotDisturb: [],
     };
     expect(quietUntil(twoToThree, "America/New_York", utc("03-08T06:59"))).toBeNull();
     expect(quietUntil(twoToThree, "America/New_York", utc("03-08T07:00"))).toBeNull();
     // A span that ends within the skipped hour ends when that hour is skipped.
     const toHalfPast: QuietTimes = {
+      ...noSpans,
       quietHours: [{ start: "01:00", end: "02:30" }],
-      doNotDisturb: [],
     };
     expect(quietUntil(toHalfPast, "America/New_York", utc("03-08T06:10"))?.until).toBe(
       utc("03-08T07:00"),
@@ -235,6 +254,26 @@ describe("quietUntil", () => {
   });
 
   it("is null without spans", () => {
-    expect(quietUntil({ quietHours: [], doNotDisturb: [] }, "UTC", utc("07-01T03:00"))).toBeNull();
+    expect(quietUntil(noSpans, "UTC", utc("07-01T03:00"))).toBeNull();
+  });
+
+  it("ignores the spans of a kind that is switched off", () => {
+    const times: QuietTimes = {
+      ...noSpans,
+      quietHours: [{ start: "00:00", end: "06:00" }],
+      // 1 July 2026 is a Wednesday.
+      doNotDisturb: [{ weekday: "wednesday", start: "02:00", end: "08:00" }],
+    };
+    const at = utc("07-01T03:00");
+    expect(quietUntil({ ...times, quietHoursEnabled: false }, "UTC", at)).toEqual({
+      until: utc("07-01T08:00"),
+      reason: "do_not_disturb",
+    });
+    expect(quietUntil({ ...times, doNotDisturbEnabled: false }, "UTC", at)).toEqual({
+      until: utc("07-01T06:00"),
+      reason: "quiet_hours",
+    });
+    const off = { ...times, quietHoursEnabled: false, doNotDisturbEnabled: false };
+    expect(quietUntil(off, "UTC", at)).toBeNull();
   });
 });

@@ -9,24 +9,45 @@ import {
 import { type EffectivePreferences, type QuietSpan } from "./preferences.ts";
 import { weekdays } from "../time/local-time.ts";
 
-type QuietTimes = Pick<EffectivePreferences, "quietHours" | "doNotDisturb">;
+type QuietTimes = Pick<
+  EffectivePreferences,
+  "quietHours" | "quietHoursEnabled" | "doNotDisturb" | "doNotDisturbEnabled"
+>;
+
+/** Spans that hold messages: none of a kind that is switched off. */
+type QuietSpans = Pick<QuietTimes, "quietHours" | "doNotDisturb">;
+
+const none: [] = [];
+
+const findActiveSpans = (times: QuietTimes): QuietSpans => ({
+  quietHours: times.quietHoursEnabled ? times.quietHours : none,
+  doNotDisturb: times.doNotDisturbEnabled ? times.doNotDisturb : none,
+});
+
+/** Whether a recipient has spans that hold messages at some time of the week. */
+export function hasQuietTimes(times: QuietTimes): boolean {
+  const { quietHours, doNotDisturb } = findActiveSpans(times);
+  return quietHours.length + doNotDisturb.length > 0;
+}
 
 /** How far ahead the end of quiet is looked for. A recipient whose spans cover the whole week is decided again after this. */
 const horizonMs = 8 * dayMs;
 
 /**
  * Finds until when a recipient is not to be disturbed. A recipient is quiet while the local clock shows a time within one of
- * their spans: during both passes of an hour that is repeated, and never during one that is skipped.
+ * their spans: during both passes of an hour that is repeated, and never during one that is skipped. Spans of a kind that is
+ * switched off do not count.
  * @param now epoch milliseconds
  * @returns `until`, the first instant after `now` outside every span, or 8 days after `now` if there is none before, with the
  * reason for which the recipient is quiet now; null if the recipient is not quiet now
  */
 export function quietUntil(
-  { quietHours, doNotDisturb }: QuietTimes,
+  times: QuietTimes,
   zone: string,
   now: number,
 ): { until: number; reason: "quiet_hours" | "do_not_disturb" } | null {
-  if (quietHours.length === 0 && doNotDisturb.length === 0) return null;
+  if (!hasQuietTimes(times)) return null;
+  const { quietHours, doNotDisturb } = findActiveSpans(times);
   const shown = localTimeAt(zone, now);
   const inQuietHours = countQuietMinutes(quietHours, shown);
   if (inQuietHours === 0 && countDoNotDisturbMinutes(doNotDisturb, shown) === 0) return null;
@@ -37,7 +58,7 @@ export function quietUntil(
 }
 
 function findEndOfQuiet(
-  { quietHours, doNotDisturb }: QuietTimes,
+  { quietHours, doNotDisturb }: QuietSpans,
   zone: string,
   now: number,
 ): number {
@@ -59,7 +80,7 @@ function findEndOfQuiet(
 }
 
 /** Counts the minutes of local time until the last of the daily spans around it ends; 0 if there is none. */
-function countQuietMinutes(spans: QuietTimes["quietHours"], { minute }: LocalTime): number {
+function countQuietMinutes(spans: QuietSpans["quietHours"], { minute }: LocalTime): number {
   let left = 0;
   for (const span of spans)
     left = Math.max(left, countMinutesOfToday(span, minute), countMinutesOfYesterday(span, minute));
@@ -68,7 +89,7 @@ function countQuietMinutes(spans: QuietTimes["quietHours"], { minute }: LocalTim
 
 /** Counts the minutes of local time until the last of the weekday spans around it ends; 0 if there is none. */
 function countDoNotDisturbMinutes(
-  spans: QuietTimes["doNotDisturb"],
+  spans: QuietSpans["doNotDisturb"],
   { weekday, minute }: LocalTime,
 ): number {
   const today = weekdays[weekday - 1];

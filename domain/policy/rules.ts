@@ -216,13 +216,18 @@ export const rules: readonly Rule[] = [
   {
     name: "quiet_hours",
     question: "Does the recipient have quiet hours or do-not-disturb now?",
-    paths: ["quietHours", "doNotDisturb"],
+    paths: ["quietHours", "quietHoursEnabled", "doNotDisturb", "doNotDisturbEnabled"],
     evaluate({ preferences, recipient: { zone }, now }) {
-      if (preferences.quietHours.length + preferences.doNotDisturb.length === 0) return null;
       const quiet = quietUntil(preferences, zone, now);
       return quiet && { kind: "hold", reason: quiet.reason, until: quiet.until };
     },
-    inputs: ({ recipient: { zone } }) => ({ zone }),
+    inputs: ({ recipient: { zone }, preferences }) => ({
+      zone,
+      switchedOff: [
+        ...(preferences.quietHoursEnabled ? [] : ["quiet_hours"]),
+        ...(preferences.doNotDisturbEnabled ? [] : ["do_not_disturb"]),
+      ],
+    }),
   },
   {
     name: "digest",

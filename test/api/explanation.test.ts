@@ -75,16 +75,37 @@ describe("the explanation of a delivery", () => {
     );
     expect(deciding(body)).toBe("quiet_hours");
     expect(rule(body, "quiet_hours")).toMatchObject({
-      saw: { zone: "Europe/Berlin" },
+      saw: { zone: "Europe/Berlin", switchedOff: [] },
       preferences: [
         { path: "quietHours", value: nights.quietHours, from: "recipient" },
+        { path: "quietHoursEnabled", value: true, from: "organisation" },
         { path: "doNotDisturb", value: [], from: "organisation" },
+        { path: "doNotDisturbEnabled", value: true, from: "organisation" },
       ],
     });
     expect(rule(body, "switched_off").preferences.map(({ path }) => path)).toEqual([
       "channels.email",
     ]);
     expect(rule(body, "digest")).toMatchObject({ outcome: "not_asked", saw: null });
+  });
+
+  it("says that quiet hours are switched off, and keeps their spans", async () => {
+    const quietHours = [{ start: "00:00", end: "24:00" }];
+    const recipientId = await world.recipient({
+      preferences: { quietHours, quietHoursEnabled: false },
+    });
+    const delivery = await world.ask({ recipientId });
+    await world.worker().dispatch();
+    const body = await explained(delivery);
+    expect(body).toMatchObject({ status: "sent", decision: { kind: "send" }, consistent: true });
+    expect(rule(body, "quiet_hours")).toMatchObject({
+      outcome: "passed",
+      saw: { switchedOff: ["quiet_hours"] },
+      preferences: expect.arrayContaining([
+        { path: "quietHours", value: quietHours, from: "recipient" },
+        { path: "quietHoursEnabled", value: false, from: "recipient" },
+      ]),
+    });
   });
 
   it("is made with the versions that were in force, whatever is said since", async () => {

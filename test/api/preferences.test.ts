@@ -234,6 +234,40 @@ describe("the preferences of a recipient", () => {
     expect(await api.prisma.preferenceVersion.count()).toBe(100);
   });
 
+  it("switch quiet hours and do-not-disturb off in any layer, and keep their spans", async () => {
+    const quietHours = [{ start: "22:00", end: "07:00" }];
+    await api.send(
+      "PATCH",
+      "/v1/policy",
+      { preferences: { doNotDisturbEnabled: false } },
+      { "if-match": "*" },
+    );
+    const key = `type-${newUuid()}`;
+    await api.send("POST", "/v1/notification-types", {
+      key,
+      name: "A type",
+      preferences: { quietHoursEnabled: false },
+    });
+    expect((await patch({ quietHours })).status).toBe(200);
+    const switches = async (query = "") => {
+      const { effective } = await read(query);
+      return [effective.quietHoursEnabled, effective.doNotDisturbEnabled];
+    };
+    const off = (from: string) => ({ value: false, from });
+    const on = (from: string) => ({ value: true, from });
+    expect(await switches()).toEqual([on("organisation"), off("organisation")]);
+    expect(await switches(`?type=${key}`)).toEqual([off("type"), off("organisation")]);
+    await patch({ quietHoursEnabled: false, doNotDisturbEnabled: true });
+    expect(await switches(`?type=${key}`)).toEqual([off("recipient"), on("recipient")]);
+    expect((await read()).preferences).toEqual({
+      quietHours,
+      quietHoursEnabled: false,
+      doNotDisturbEnabled: true,
+    });
+    await patch({ quietHoursEnabled: null, doNotDisturbEnabled: null });
+    expect(await switches()).toEqual([on("organisation"), off("organisation")]);
+  });
+
   it("lose no change of 20 at once", async () => {
     const types = Array.from({ length: 20 }, (_, i) => `one-of-${i}`);
     for (const key of types)
@@ -279,6 +313,8 @@ describe("the preferences of a recipient", () => {
     ["/minimumPriority", { minimumPriority: "none" }, /"critical" or/],
     ["/channels/fax", { channels: { fax: true } }, /is unknown/],
     ["/channels/email", { channels: { email: "yes" } }, /boolean/],
+    ["/quietHoursEnabled", { quietHoursEnabled: "no" }, /boolean/],
+    ["/doNotDisturbEnabled", { doNotDisturbEnabled: 0 }, /boolean/],
     ["/channelOrder", { channelOrder: ["email", "email"] }, /at most once/],
     ["/quietHours/0/end", { quietHours: [{ start: "22:00", end: "24:01" }] }, /00:00 to 24:00/],
     ["/quietHours/0/start", { quietHours: [{ start: "24:00", end: "07:00" }] }, /00:00 to 23:59/],
@@ -529,12 +565,16 @@ describe("an import of recipients", () => {
     });
     expect(await read("", pathOf("plain"))).toMatchObject({ version: 0, preferences: {} });
     await importing(
-      { externalId: "new", preferences: { maxPerHour: 4, digest: null } },
+      { externalId: "new", preferences: { maxPerHour: 4, digest: null, quietHoursEnabled: false } },
       { externalId: "bob", preferences: {} },
     );
     expect(await read("", pathOf("new"))).toMatchObject({
       version: 2,
-      preferences: { maxPerHour: 4, types: { "report.weekly": false } },
+      preferences: {
+        maxPerHour: 4,
+        quietHoursEnabled: false,
+        types: { "report.weekly": false },
+      },
     });
     expect(await read("", pathOf("bob"))).toMatchObject({ version: 1 });
     await importing(
@@ -614,12 +654,17 @@ describe("a recipient's token", () => {
     expect(Date.parse(body.expiresAt) - Date.now()).toBeCloseTo(30 * 86_400_000, -4);
     const as = bearer(body.token);
     expect((await api.send("GET", mine, undefined, as)).body).toEqual(await read());
-    const changed = await api.send("PATCH", mine, { maxPerHour: 2 }, as);
+    const changed = await api.send(
+      "PATCH",
+      mine,
+      { maxPerHour: 2, doNotDisturbEnabled: false },
+      as,
+    );
     expect(changed.headers.get("etag")).toBe('"1"');
     expect((await api.send("GET", `${mine}?type=task.deadline`, undefined, as)).body).toEqual(
       await read("?type=task.deadline"),
     );
-    expect((await read()).preferences).toEqual({ maxPerHour: 2 });
+    expect((await read()).preferences).toEqual({ maxPerHour: 2, doNotDisturbEnabled: false });
     expect((await api.send("PUT", mine, {}, { ...as, "if-match": '"0"' })).status).toBe(412);
     expect((await api.send("PUT", mine, { maxPerHour: 5 }, as)).body.version).toBe(2);
     expect((await api.send("DELETE", mine, undefined, as)).status).toBe(204);

@@ -43,6 +43,14 @@ export const mutations: readonly Mutation[] = [
     tests: ["domain/policy/quiet-hours.test.ts"],
   },
   {
+    name: "quiet-hours-switched-off",
+    rule: "Quiet hours that are switched off hold nothing.",
+    file: "domain/policy/quiet-hours.ts",
+    text: "times.quietHoursEnabled ? times.quietHours : none",
+    replacement: "times.quietHours",
+    tests: ["domain/policy/quiet-hours.test.ts"],
+  },
+  {
     name: "quiet-hours-clock-change",
     rule: "Quiet hours end when the clock shows their end, also in a night in which it changes.",
     file: "domain/policy/quiet-hours.ts",
