@@ -317,7 +317,9 @@ describe("the rules for outgoing requests", () => {
       HTTP_ALLOW_PRIVATE: "10.0.0.0/8, fd00::/8 127.0.0.1",
       HTTP_ALLOW_PORTS: "8080 9443",
     });
-    const written = settings.HTTP_ALLOW_PRIVATE.map(([address, length]) => `${address}/${length}`);
+    const written = settings.HTTP_ALLOW_PRIVATE.map(
+      ([address, length]) => `${address.toString()}/${length}`,
+    );
     expect(written).toEqual(["10.0.0.0/8", "fd00::/8", "127.0.0.1/32"]);
     expect(settings.HTTP_ALLOW_PORTS).toEqual([8080, 9443]);
   });

@@ -54,38 +54,34 @@ export async function receiverFaults(
 
 const portOf = (url: string) => Number(new URL(url).port);
 
-function explain(outcome: Refused | NotSent, url: string): ReceiverFault {
-  const { reason } = outcome;
-  const address = "address" in outcome ? outcome.address : "";
-  switch (reason) {
-    case "port":
-      return {
-        found: `the port ${portOf(url)} of EVENTS_URL is not allowed`,
-        remedy: `Add ${portOf(url)} to HTTP_ALLOW_PORTS`,
-      };
-    case "address":
-      return {
-        found: `the host of EVENTS_URL has the address ${address}, which is not public`,
-        remedy: `Add ${address}, or the range that it is in, to HTTP_ALLOW_PRIVATE`,
-      };
-    case "plain":
-      return {
-        found: "EVENTS_URL is http, and its host has a public address",
-        remedy: "Use https, or set HTTP_ALLOW_PLAIN=true",
-      };
-    case "metadata":
-      return {
-        found: `the host of EVENTS_URL has the address ${address}, which is link-local or serves metadata`,
-        remedy: "Correct EVENTS_URL: no setting allows this address",
-      };
-    case "name":
-      return {
-        found: "the host of EVENTS_URL cannot be resolved",
-        remedy: "Correct EVENTS_URL, or the name server",
-      };
-    default:
-      return { found: `EVENTS_URL is refused: ${outcome.detail}`, remedy: "Correct EVENTS_URL" };
-  }
+function explain({ reason, detail, ...rest }: Refused | NotSent, url: string): ReceiverFault {
+  const address = "address" in rest ? rest.address : "";
+  if (reason === "port")
+    return {
+      found: `the port ${portOf(url)} of EVENTS_URL is not allowed`,
+      remedy: `Add ${portOf(url)} to HTTP_ALLOW_PORTS`,
+    };
+  if (reason === "address")
+    return {
+      found: `the host of EVENTS_URL has the address ${address}, which is not public`,
+      remedy: `Add ${address}, or the range that it is in, to HTTP_ALLOW_PRIVATE`,
+    };
+  if (reason === "plain")
+    return {
+      found: "EVENTS_URL is http, and its host has a public address",
+      remedy: "Use https, or set HTTP_ALLOW_PLAIN=true",
+    };
+  if (reason === "metadata")
+    return {
+      found: `the host of EVENTS_URL has the address ${address}, which is link-local or serves metadata`,
+      remedy: "Correct EVENTS_URL: no setting allows this address",
+    };
+  if (reason === "name")
+    return {
+      found: "the host of EVENTS_URL cannot be resolved",
+      remedy: "Correct EVENTS_URL, or the name server",
+    };
+  return { found: `EVENTS_URL is refused: ${detail}`, remedy: "Correct EVENTS_URL" };
 }
 
 /** The rules with one fault corrected; null if no setting corrects it. */

@@ -386,7 +386,8 @@ describe("TLS", () => {
     for (const [name, greet] of Object.entries(greetings)) {
       const { port } = await serve(() => {}, { greet });
       const client = loopbackClient(port, name === "silent" ? { connectMs: quickly } : {});
-      expect(await client.send(post(`https://127.0.0.1:${port}/`)), name).toMatchObject({
+      expect({ name, ...(await client.send(post(`https://127.0.0.1:${port}/`))) }).toMatchObject({
+        name,
         kind: "not_sent",
         reason: "tls",
       });
