@@ -9,11 +9,11 @@ import { type Api, type Reply, sampleTemplate, seed, startApi } from "./harness.
 const maxUnsentPerRecipient = 3;
 const names = Array.from({ length: 6 }, (_, index) => `u${index}`);
 const erased = "u6";
-/** What PostgreSQL refuses, and no check before it does. */
+/** A value that only PostgreSQL refuses, and no earlier check. */
 const poison = "poison";
 
 let api: Api;
-/** Beside the first one, with a database of its own. */
+/** A second API with its own database. */
 let other: Api;
 
 async function start(): Promise<Api> {
@@ -25,7 +25,7 @@ async function start(): Promise<Api> {
   await started.prisma.$executeRawUnsafe(
     `ALTER TABLE notifications ADD CHECK (data ->> 'order' <> '${poison}')`,
   );
-  // A version that this process has not used yet is read first, so that the next request may overtake the one that asks for it.
+  // A version that this process has not used yet is read first, so the next request may overtake this one.
   for (const version of [undefined, 1])
     await ask(started, {
       body: { ...asking(["u0"]).body, template: { key: sampleTemplate.key, version } },
@@ -58,7 +58,7 @@ const asking = (recipients: readonly string[], key: string | null = null, order 
 
 const statusesOf = (replies: readonly Reply[]) => replies.map(({ status }) => status);
 
-/** Asks all of it in one turn, and counts the statements that it took. */
+/** Sends all requests in one turn of the event loop, and counts the statements that they took. */
 async function askTogether(of: Api, asked: readonly Asked[]) {
   const statements = vi.spyOn(of.acceptPool, "query");
   try {
@@ -69,7 +69,7 @@ async function askTogether(of: Api, asked: readonly Asked[]) {
   }
 }
 
-/** Answers, and everything that accepting wrote, without what differs from one run to the next: ids by the request that was first answered with them. */
+/** Returns the answers and all written rows without values that differ between runs: ids are replaced by the request that was first answered with them. */
 async function readOutcome({ prisma }: Api, replies: readonly Reply[]) {
   const ids = replies.map(({ body }) => body.id && parsePublicId("notification", body.id));
   const numberOf = (id: string) => ids.indexOf(parsePublicId("notification", id));
@@ -124,7 +124,7 @@ async function readOutcome({ prisma }: Api, replies: readonly Reply[]) {
   };
 }
 
-/** Each goes by one name: what two requests take from one room is only known of those who do. The first goes by both. */
+/** Each recipient has one name, and the first one has both, because two requests only share a limit if they name the same recipient. */
 const recipient = fc.oneof(
   { weight: 10, arbitrary: fc.constantFrom(...names.slice(0, 4)) },
   { weight: 4, arbitrary: fc.constantFrom(...names.slice(4)).map((name) => `id of ${name}`) },
@@ -162,7 +162,7 @@ const notification = fc
 const isUsable = ({ template }: Asked["body"]) =>
   (template as { key: string }).key === sampleTemplate.key;
 
-/** Requests, many of them under the same keys, as the same or another one. */
+/** Requests, many of them with the same keys and the same or another body. */
 const requests = fc
   .array(
     fc.record({
@@ -174,14 +174,14 @@ const requests = fc
   )
   .map((drawn) =>
     drawn.map(({ body, key, again }): Asked => {
-      // A template that may not be used is looked up anew each time, so that the next request may come before it.
+      // A template that may not be used is looked up each time, so the next request may overtake this one.
       if (!isUsable(body)) return { body, key: null };
       const first = again && drawn.find((one) => one.key === key && isUsable(one.body));
       return { body: first ? first.body : body, key };
     }),
   );
 
-/** Puts the ids that recipients have there in the place of `id of …`. */
+/** Replaces `id of …` with the ids of the recipients in that database. */
 async function naming({ prisma }: Api): Promise<(asked: Asked) => Asked> {
   const people = await prisma.recipient.findMany({ orderBy: { id: "asc" } });
   const ids = new Map<unknown, string>(
@@ -199,8 +199,8 @@ async function naming({ prisma }: Api): Promise<(asked: Asked) => Asked> {
   });
 }
 
-describe("requests that come in together", () => {
-  it("have the answers and leave the rows that they would have one after the other", async () => {
+describe("requests that arrive together", () => {
+  it("have the same answers and rows as one after the other", async () => {
     const [nameHere, nameThere] = [await naming(api), await naming(other)];
     await fc.assert(
       fc
@@ -224,7 +224,7 @@ describe("requests that come in together", () => {
     expect(statements).toBeLessThanOrEqual(asked.length / 3);
   });
 
-  it("do not suffer from one that PostgreSQL refuses", async () => {
+  it("are not affected by one that PostgreSQL refuses", async () => {
     const asked = names.map((name, index) => asking([name], `key-${index}`));
     asked.splice(2, 0, asking(["u0"], "bad", poison));
     const { replies } = await askTogether(api, asked);
@@ -233,7 +233,7 @@ describe("requests that come in together", () => {
     expect((await ask(api, asking(["u0"], "bad"))).status).toBe(202);
   });
 
-  it("do not wait for a recipient whom somebody is erasing, but for those who are told", async () => {
+  it("do not wait for the erasure of a recipient unless they name that recipient", async () => {
     const replies = names.map(() => vi.fn<(reply: Reply) => void>());
     let all: Promise<void>[] = [];
     await api.prisma.$transaction(async (tx) => {
@@ -246,12 +246,12 @@ describe("requests that come in together", () => {
     expect(statusesOf(replies.map(({ mock }) => mock.calls[0]![0]))).toEqual(names.map(() => 202));
   });
 
-  it("are answered in the order in which they came under one key, whatever each waits for", async () => {
+  it("are answered in their order under one key, whatever each waits for", async () => {
     const fresh = await startApi({ database: api.database });
     try {
       const sendAt = "2099-01-01T09:00:00.000Z";
       const { body } = asking(["u0"]);
-      // What is for later has been counted then, and what is due has not.
+      // By then scheduled deliveries have been counted, and due ones have not.
       expect((await ask(fresh, { body: { ...body, sendAt }, key: null })).status).toBe(202);
       const replies = await Promise.all([
         ask(fresh, { body, key: "same" }),
@@ -265,7 +265,7 @@ describe("requests that come in together", () => {
 
   it("do not wait for a key that another process holds", async () => {
     await api.prisma.$transaction(async (tx) => {
-      // The database knows a key by its hash.
+      // The database contains only the hash of a key.
       const key = createHash("sha256").update("held").digest("hex");
       await tx.$queryRaw`SELECT pg_try_advisory_xact_lock(hashtextextended(${`bootstrap ${key}`}, 0))::text`;
       const { replies } = await askTogether(api, [
@@ -277,7 +277,7 @@ describe("requests that come in together", () => {
     }, transactionLimits);
   });
 
-  it("are told apart where one's template has changed without this process being told", async () => {
+  it("are distinguished when a template has changed without a notification of this process", async () => {
     for (const key of ["changing", "staying"])
       await api.send("POST", "/v1/templates", { ...sampleTemplate, key });
     const using = (key: string): Asked => ({
@@ -295,7 +295,7 @@ describe("requests that come in together", () => {
     expect(statusesOf(replies)).toEqual([422, 202]);
   });
 
-  it("take their places with a recipient in the order in which they came", async () => {
+  it("use the limit of a recipient in the order of their arrival", async () => {
     const asked = Array.from({ length: 9 }, (_, index) =>
       asking(index === 1 ? ["u0", "nobody"] : ["u0"], null, String(index)),
     );
@@ -304,7 +304,7 @@ describe("requests that come in together", () => {
   });
 });
 
-it("two processes that accept for the same people under the same keys never deadlock, and keep every promise once", async () => {
+it("two processes that accept for the same recipients under the same keys never deadlock, and create each notification once", async () => {
   const processes = await Promise.all(
     [1, 2].map(() =>
       startApi({ database: api.database, config: { maxUnsentPerRecipient: 10_000 } }),
@@ -313,7 +313,7 @@ it("two processes that accept for the same people under the same keys never dead
   try {
     const asked = Array.from({ length: 300 }, (_, index) =>
       asking(
-        // In opposite orders, and some of them by themselves.
+        // The requests have opposite orders, and some are written alone.
         (index % 2 === 0 ? names : names.toReversed()).slice(index % 3),
         index % 5 === 0 ? null : `shared-${index % 60}`,
         String(index % 60),

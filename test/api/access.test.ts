@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-/** An id of each kind that nothing has. */
+/** An unused id of each kind. */
 const unknownIds: Record<string, string> = {
   "/v1/api-keys": "key_01jd3v8qyee7fr8xmcsnh5hbcd",
   "/v1/campaigns": "cmp_01jd3v8qyee7fr8xmcsnh5hbcd",
@@ -47,7 +47,7 @@ function withKey(method: string, path: string, secret: string) {
 }
 
 describe("every route", () => {
-  it("is defined with who may use it, and stands in the OpenAPI document", () => {
+  it("is defined with its access, and is in the OpenAPI document", () => {
     const defined = table();
     for (const row of defined)
       expect([row.path, ["public", "recipient", ...roles]]).toEqual([
@@ -63,14 +63,14 @@ describe("every route", () => {
     expect(served.filter((route) => !described.has(route))).toEqual([]);
   });
 
-  it("refuses who has no key, but for the public ones", async () => {
+  it("refuses callers without a key, except on public routes", async () => {
     for (const { method, path, access } of table()) {
       const response = await api.app.request(unknownPath(path), { method });
       expect([method, path, response.status === 401]).toEqual([method, path, access !== "public"]);
     }
   });
 
-  it("shares its path with none that is entered in another way", () => {
+  it("shares its path only with routes of the same kind of access", () => {
     const routesOf = createPathMatcher(table());
     for (const { path } of table()) {
       const schemes = routesOf(unknownPath(path)).map(({ access }) =>
@@ -80,7 +80,7 @@ describe("every route", () => {
     }
   });
 
-  it("for recipients takes their tokens, and nothing else", async () => {
+  it("for recipients accepts only their tokens", async () => {
     const good = await tokens.signRecipientToken({ recipientId, expiresAt: inAnHour() });
     const bad = {
       expired: await tokens.signRecipientToken({ recipientId, expiresAt: new Date() }),
@@ -107,7 +107,7 @@ describe("every route", () => {
     }
   });
 
-  it("for keys takes no token", async () => {
+  it("for keys accepts no token", async () => {
     const token = await tokens.signRecipientToken({ recipientId, expiresAt: inAnHour() });
     for (const { method, path, access } of table()) {
       if (access === "public" || access === "recipient") continue;
@@ -116,7 +116,7 @@ describe("every route", () => {
     }
   });
 
-  it("refuses keys of lesser roles, and no others", async () => {
+  it("refuses keys with lesser roles, and no others", async () => {
     for (const { method, path, access } of table()) {
       if (access === "public" || access === "recipient") continue;
       for (const role of roles) {
@@ -132,7 +132,7 @@ describe("every route", () => {
     }
   });
 
-  it("says 404 of an id that nothing has", async () => {
+  it("answers 404 to an unknown id", async () => {
     for (const { method, path } of table()) {
       if (method !== "GET" || !path.includes("{") || path.startsWith("/docs")) continue;
       const { status, body } = await api.send(method, unknownPath(path));
@@ -143,7 +143,7 @@ describe("every route", () => {
 });
 
 describe("/openapi.json", () => {
-  it("says for each route which key it needs", async () => {
+  it("names the required key of each route", async () => {
     const document = (await api.send("GET", "/openapi.json")).body;
     expect(document.openapi).toBe("3.1.0");
     expect(document.paths["/v1/campaigns"].post).toMatchObject({
@@ -183,7 +183,7 @@ describe("a route for recipients", () => {
   const ask = (token: string) =>
     app.request("/mine", { headers: { authorization: `Bearer ${token}` } });
 
-  it("knows who asks, and limits each by themselves", async () => {
+  it("identifies the recipient, and limits each separately", async () => {
     const token = await tokens.signRecipientToken({ recipientId, expiresAt: inAnHour() });
     const response = await ask(token);
     expect(await response.json()).toBe(`recipient ${recipientId}`);
@@ -196,7 +196,7 @@ describe("a route for recipients", () => {
     expect((await ask(await tokens.signRecipientToken(another))).status).toBe(200);
   });
 
-  it("refuses who has no token, with what to send", async () => {
+  it("refuses requests without a token, and says what to send", async () => {
     const response = await app.request("/mine");
     expect(response.status).toBe(401);
     expect(await response.json()).toMatchObject({

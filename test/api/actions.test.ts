@@ -46,7 +46,7 @@ const act = async (token: string) => {
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 };
 
-/** Deliveries of one notification, as the API writes them, and then in the state that is asked for; their UUIDs. */
+/** Inserts deliveries of one notification, puts them into the given state, and returns their UUIDs. */
 async function owed(
   state: "sent" | "pending" | "failed" | "cancelled" | "sending",
   { recipients = ["u0"], entityId = null as string | null, priority = "normal" } = {},
@@ -77,7 +77,7 @@ async function recipientOf(id: string): Promise<string> {
   return (await api.prisma.delivery.findUniqueOrThrow({ where: { id } })).recipientId;
 }
 
-/** A batch that was sent, of deliveries to one recipient. */
+/** Inserts a sent batch of deliveries to one recipient. */
 async function grouped(members: readonly string[], status = "closed"): Promise<string> {
   const id = newUuid();
   await api.prisma.$executeRaw`
@@ -95,7 +95,7 @@ const expectSoon = (at: Date | null, minutes: number) =>
   expect(Math.abs(at!.getTime() - Date.now() - minutes * 60_000)).toBeLessThan(60_000);
 
 describe("a link to view something", () => {
-  it("leads there, and is noted once, with the hour where that may be learnt", async () => {
+  it("redirects to its target, and is recorded once, with the hour if learning is allowed", async () => {
     await api.prisma
       .$executeRaw`UPDATE recipients SET time_zone = 'Asia/Kolkata' WHERE external_id = 'u0'`;
     const [id] = await owed("sent");
@@ -134,7 +134,7 @@ describe("a link to view something", () => {
       { policy: false, recipient: true, type: false },
       true,
     ],
-  ])("is learnt from as far as it may be: %s says no", async (_, says, learns) => {
+  ])("is used for learning unless it is switched off, by: %s", async (_, says, learns) => {
     const [id] = await owed("sent");
     if (says.policy !== null)
       await api.prisma.$executeRaw`
@@ -162,7 +162,7 @@ describe("a link to view something", () => {
     ["a browser that looks ahead", { "sec-purpose": "prefetch" }],
     ["a mail filter", { "user-agent": "Mozilla/5.0 (compatible; SafeLinks)" }],
     ["a program", { "user-agent": "curl/8.14.1" }],
-  ])("is recorded as automated for %s, and nothing is learnt from it", async (_, headers) => {
+  ])("is recorded as automated for %s, and not used for learning", async (_, headers) => {
     const [id] = await owed("sent");
     const token = await tokenFor({ delivery: id! }, look);
     const learnt = async () => {
@@ -174,7 +174,7 @@ describe("a link to view something", () => {
     for (let i = 0; i < 2; i++)
       expect((await get(token, { ...browser, ...headers })).headers.get("location")).toBe(look.url);
     expect(await learnt()).toBe(0);
-    // The person who comes after it is recorded, and learnt from, all the same.
+    // A later request by the person is still recorded and used for learning.
     await get(token);
     expect(await learnt()).toBe(1);
     const { body } = await api.send("GET", "/v1/events?sort=createdAt");
@@ -184,14 +184,14 @@ describe("a link to view something", () => {
     ]);
   });
 
-  it("is recorded as automated a second after the hand-over, whoever says to be there", async () => {
+  it("is recorded as automated a second after the hand-over, whatever the user agent", async () => {
     const [id] = await owed("sent");
     await api.prisma.$executeRaw`UPDATE deliveries SET finished_at = now() - interval '1 second'`;
     await get(await tokenFor({ delivery: id! }, look));
     expect((await events())[0]).toMatchObject({ data: { automated: true } });
   });
 
-  it("of a group is noted for each member, and learnt from once", async () => {
+  it("of a group is recorded for each member, and used for learning once", async () => {
     const members = [await owed("sent"), await owed("sent")].flat();
     const token = await tokenFor({ group: await grouped(members) }, look);
     await Promise.all(Array.from({ length: 5 }, () => get(token)));
@@ -204,7 +204,7 @@ describe("a link to view something", () => {
     expect(engagedHours.reduce((sum, count) => sum + count)).toBe(1);
   });
 
-  it("leads there though there is nothing left to note, or no database", async () => {
+  it("redirects even if the delivery is gone or the event cannot be written", async () => {
     const gone = await get(await tokenFor({ delivery: newUuid() }, look));
     expect([gone.status, gone.headers.get("location")]).toEqual([302, look.url]);
     const [id] = await owed("sent");
@@ -218,14 +218,14 @@ describe("a link to view something", () => {
     expect(await events()).toEqual([]);
   });
 
-  it("is not noted where only its head is asked for", async () => {
+  it("is not recorded for a HEAD request", async () => {
     const [id] = await owed("sent");
     const response = await get(await tokenFor({ delivery: id! }, look), {}, "HEAD");
     expect([response.status, response.headers.get("location")]).toEqual([302, look.url]);
     expect(await events()).toEqual([]);
   });
 
-  it("leads nowhere but where its signature says", async () => {
+  it("redirects only to the signed target", async () => {
     const [id] = await owed("sent");
     const [header, payload, signature] = (await tokenFor({ delivery: id! }, look)).split(".");
     const claims = JSON.parse(Buffer.from(payload!, "base64url").toString());
@@ -248,7 +248,7 @@ describe("a link to view something", () => {
 });
 
 describe("a link to snooze or complete", () => {
-  it("asks first: whoever only follows it changes nothing", async () => {
+  it("asks for confirmation: following it changes nothing", async () => {
     const [id] = await owed("pending");
     const before = await rows();
     for (const action of [snooze(), complete]) {
@@ -267,7 +267,7 @@ describe("a link to snooze or complete", () => {
     expect(api.woken).toEqual([]);
   });
 
-  it("is done by its button, with a page to say so", async () => {
+  it("is confirmed by its button, and shows a page about it", async () => {
     const [id] = await owed("sent");
     const response = await press(await tokenFor({ delivery: id! }, snooze()), {
       ...browser,
@@ -295,7 +295,7 @@ describe("a link to snooze or complete", () => {
 });
 
 describe("a snooze", () => {
-  it("of what was sent is a delivery of its own, due then, and wakes its queue", async () => {
+  it("of a sent message is a new delivery, due later, and wakes its queue", async () => {
     const [id] = await owed("sent");
     const { body } = await act(await tokenFor({ delivery: id! }, snooze(90)));
     expect(body).toMatchObject({ action: "snooze", deliveries: 1 });
@@ -324,11 +324,11 @@ describe("a snooze", () => {
       deliveryId: id,
       data: { until: body["until"] },
     });
-    // To be handed to the outside.
+    // The event has to be published.
     expect(event!.dueAt).not.toBeNull();
   });
 
-  it("of what came again comes once more", async () => {
+  it("of a snoozed message creates another delivery", async () => {
     const [id] = await owed("sent");
     await act(await tokenFor({ delivery: id! }, snooze()));
     await api.prisma
@@ -340,13 +340,13 @@ describe("a snooze", () => {
       ["snooze:1", "sent"],
       ["snooze:2", "pending"],
     ]);
-    // The first message is still there, with another of its links.
+    // The first message still has another link.
     const late = await act(await tokenFor({ delivery: id! }, snooze(5)));
     expect(late).toMatchObject({ status: 409, body: { type: "urn:tidings:problem:conflict" } });
     expect(await rows()).toHaveLength(3);
   });
 
-  it("of what waits moves it, out of its group too", async () => {
+  it("of a waiting delivery moves it, also out of its group", async () => {
     const members = [await owed("pending"), await owed("pending")].flat();
     const group = await grouped(members, "open");
     await api.prisma
@@ -373,7 +373,7 @@ describe("a snooze", () => {
     });
   });
 
-  it("of what waits to come again has the last word", async () => {
+  it("of a snoozed delivery that waits replaces its time", async () => {
     const [id] = await owed("sent");
     await act(await tokenFor({ delivery: id! }, snooze(60)));
     await act(await tokenFor({ delivery: id! }, snooze(600)));
@@ -383,7 +383,7 @@ describe("a snooze", () => {
     expect(await kinds()).toEqual(["delivery.snoozed", "delivery.snoozed"]);
   });
 
-  it("is no longer than the organisation allows", async () => {
+  it("is not longer than the organisation allows", async () => {
     await api.prisma
       .$executeRaw`INSERT INTO policy_versions (version, document, created_by) VALUES (1, '{"snoozeMaximumDays": 2}', 'a test')`;
     const [id] = await owed("sent");
@@ -391,7 +391,7 @@ describe("a snooze", () => {
     expectSoon((await rows())[1]!.dueAt, 2 * 1_440);
   });
 
-  it("of something critical stays with what is critical", async () => {
+  it("of a critical message stays in a critical queue", async () => {
     const [id] = await owed("sent", { priority: "critical" });
     await act(await tokenFor({ delivery: id! }, snooze()));
     const again = (await rows())[1]!;
@@ -399,7 +399,7 @@ describe("a snooze", () => {
     expect(api.woken).toEqual([again.queue]);
   });
 
-  it("of all in a group is done once, however often and at once it is asked for", async () => {
+  it("of all members of a group happens once, however many requests arrive at once", async () => {
     const members = [await owed("sent"), await owed("sent"), await owed("sent")].flat();
     const token = await tokenFor({ group: await grouped(members) }, snooze());
     const answers = await Promise.all(Array.from({ length: 20 }, () => act(token)));
@@ -413,7 +413,7 @@ describe("a snooze", () => {
     expect(await kinds()).toEqual(Array.from({ length: 3 }, () => "delivery.snoozed"));
   });
 
-  it("and a completion at the same moment leave nothing that comes again", async () => {
+  it("and a completion at the same moment leave no snoozed delivery", async () => {
     for (let i = 0; i < 10; i++) {
       const [id] = await owed("sent");
       const put = await tokenFor({ delivery: id! }, snooze());
@@ -423,7 +423,7 @@ describe("a snooze", () => {
     }
   });
 
-  it("is refused where nothing may come again", async () => {
+  it("is refused for a cancelled or completed delivery", async () => {
     const [cancelled] = await owed("cancelled");
     const [done] = await owed("sent");
     await act(await tokenFor({ delivery: done! }, complete));
@@ -442,7 +442,7 @@ describe("a snooze", () => {
 });
 
 describe("a completion", () => {
-  it("is told once, with what it is about, and ends what waits", async () => {
+  it("is recorded once, with its entity, and ends waiting deliveries", async () => {
     const [id] = await owed("sent", { entityId: "task-17" });
     await act(await tokenFor({ delivery: id! }, snooze()));
     const token = await tokenFor({ delivery: id! }, complete);
@@ -457,7 +457,7 @@ describe("a completion", () => {
     expect(again!.finishedAt).not.toBeNull();
   });
 
-  it("of all in a group is told of each", async () => {
+  it("of a group is recorded for each member", async () => {
     const members = [
       await owed("sent", { entityId: "a" }),
       await owed("sent", { entityId: "b" }),
@@ -478,14 +478,14 @@ describe("a completion", () => {
     ]);
   });
 
-  it("leaves what is being handed over", async () => {
+  it("leaves deliveries that are being handed over", async () => {
     const [id] = await owed("sending");
     expect(await act(await tokenFor({ delivery: id! }, complete))).toMatchObject({ status: 200 });
     expect((await rows())[0]).toMatchObject({ status: "sending" });
   });
 });
 
-describe("a token that is good for nothing", () => {
+describe("an invalid token", () => {
   const useless: [string, number, string, () => Promise<string>][] = [
     ["expired", 410, "expired", () => tokenFor({ delivery: newUuid() }, complete, new Date(0))],
     [
@@ -505,7 +505,7 @@ describe("a token that is good for nothing", () => {
     ["of another length", 404, "not-found", async () => "x"],
   ];
 
-  it.each(useless)("is told so: %s", async (_, status, kind, make) => {
+  it.each(useless)("is refused: %s", async (_, status, kind, make) => {
     const token = await make();
     expect(await act(token)).toMatchObject({
       status,
@@ -520,7 +520,7 @@ describe("a token that is good for nothing", () => {
     expect((await press(token)).headers.get("content-type")).toBe("application/problem+json");
   });
 
-  it("of an erased recipient does nothing", async () => {
+  it("of an erased recipient has no effect", async () => {
     const [id] = await owed("sent");
     await api.prisma.$executeRaw`UPDATE recipients SET erased_at = now()`;
     for (const action of [snooze(), complete])
@@ -565,7 +565,7 @@ describe("of a campaign", () => {
     return { reference: body.id as string, id, deliveries };
   }
 
-  it("a snooze is in no account of it, and waits in a mailbox", async () => {
+  it("a snoozed delivery is not in its account, and waits in a mailbox", async () => {
     const { reference, deliveries } = await campaign("completed");
     const account = async () => [
       (await api.send("GET", `/v1/campaigns/${reference}/reconciliation`)).body,
@@ -581,7 +581,7 @@ describe("of a campaign", () => {
     expect(await account()).toEqual(before);
   });
 
-  it("what was cancelled or recalled does not come again, and nothing that was snoozed before", async () => {
+  it("a cancellation or recall prevents snoozes, and cancels snoozed deliveries", async () => {
     for (const state of ["cancelled", "recalled"] as const) {
       const { deliveries } = await campaign(state);
       const token = await tokenFor({ delivery: deliveries.at(-1)!.id }, snooze());
@@ -598,7 +598,7 @@ describe("of a campaign", () => {
 });
 
 describe("a link", () => {
-  it("as messages have it leads to its action, and says nothing about the person", async () => {
+  it("in a message leads to its action, and contains no personal data", async () => {
     const [id] = await owed("sent");
     const links = createActionLinks({ secrets: [tokenSecret], publicUrl: "http://127.0.0.1:8080" });
     const url = new URL(await links.forDelivery(id!, complete, { epoch: 0, now: new Date() }));
@@ -607,7 +607,7 @@ describe("a link", () => {
     const payload = Buffer.from(url.pathname.split(".")[1]!, "base64url").toString();
     expect(Object.keys(JSON.parse(payload) as object).sort()).toEqual(["act", "aud", "exp", "sub"]);
     expect(payload).toContain(publicId("delivery", id!));
-    // Nor do logs say which link it was.
+    // Logs do not contain the link either.
     expect(api.logged.join("\n")).not.toContain(url.pathname.split(".")[2]);
   });
 });

@@ -16,7 +16,7 @@ const reads = async (secret: string) =>
 const uuid = (id: string) => parsePublicId("apiKey", id)!;
 
 describe("a key", () => {
-  it("is shown once, and kept as a hash and a prefix", async () => {
+  it("is shown once, and stored as a hash and a prefix", async () => {
     const { id, secret } = await makeKey(api, { role: "viewer" });
     expect(await reads(secret)).toBe(200);
     const { body } = await api.send("GET", `/v1/api-keys/${id}`);
@@ -28,7 +28,7 @@ describe("a key", () => {
     expect(JSON.stringify(everything)).not.toContain(secret.slice(body.prefix.length));
   });
 
-  it("notes when it was used last", async () => {
+  it("records when it was last used", async () => {
     const { id, secret } = await makeKey(api, { role: "viewer" });
     expect((await api.send("GET", `/v1/api-keys/${id}`)).body.lastUsedAt).toBeNull();
     await reads(secret);
@@ -37,7 +37,7 @@ describe("a key", () => {
       .not.toBeNull();
   });
 
-  it("is refused at once where it was revoked, and soon everywhere", async () => {
+  it("is refused at once by the process that revoked it, and soon by all", async () => {
     const { id, secret } = await makeKey(api, { role: "sender" });
     let now = new Date();
     const elsewhere = createKeyring({
@@ -56,7 +56,7 @@ describe("a key", () => {
     expect((await api.send("POST", `/v1/api-keys/${id}/rotate`, {})).status).toBe(409);
   });
 
-  it("is good until it expires", async () => {
+  it("is valid until it expires", async () => {
     const { secret } = await makeKey(api, { role: "viewer", expiresAt: "2090-01-01T00:00:00Z" });
     let now = new Date("2089-12-31T23:59:59Z");
     const then = createKeyring({ pool: api.lookupPool, bootstrapKey: apiKey, clock: () => now });
@@ -65,13 +65,13 @@ describe("a key", () => {
     expect(await then.findCaller(secret)).toBeNull();
   });
 
-  it("cannot be made to have expired", async () => {
+  it("cannot be created with an expiry in the past", async () => {
     const wanted = { name: "late", role: "viewer", expiresAt: "2001-01-01T00:00:00Z" };
     const { status, body } = await api.send("POST", "/v1/api-keys", wanted);
     expect([status, body.errors[0].field]).toEqual([422, "/expiresAt"]);
   });
 
-  it("is rotated, the secret before being good for the overlap only", async () => {
+  it("is rotated, and the old secret is valid only during the overlap", async () => {
     const { id, secret } = await makeKey(api, { role: "viewer" });
     const gentle = (await api.send("POST", `/v1/api-keys/${id}/rotate`, { overlapSeconds: 60 }))
       .body;
@@ -87,7 +87,7 @@ describe("a key", () => {
     ]);
   });
 
-  it("is one of a list that can be filtered", async () => {
+  it("is in a list that can be filtered", async () => {
     const { id } = await makeKey(api, { role: "sender" });
     await api.send("POST", `/v1/api-keys/${id}/revoke`);
     const ids = async (query: string) =>
@@ -99,7 +99,7 @@ describe("a key", () => {
     expect(await ids("role=viewer")).not.toContain(id);
   });
 
-  it("has idempotency keys of its own", async () => {
+  it("has its own idempotency keys", async () => {
     const first = await makeKey(api, { role: "sender" });
     const second = await makeKey(api, { role: "sender" });
     const body = {
@@ -121,13 +121,13 @@ describe("a key", () => {
 });
 
 describe("requests a minute", () => {
-  it("are counted for each key, and told in every answer", async () => {
+  it("are counted for each key, and shown in every answer", async () => {
     const { secret } = await makeKey(api, { role: "viewer", requestsPerMinute: 2 });
     const ask = () => api.send("GET", "/v1/recipients/u0", undefined, as(secret));
     const first = await ask();
     expect(first.headers.get("ratelimit-policy")).toBe("2;w=60");
     expect(first.headers.get("ratelimit")).toMatch(/^limit=2, remaining=1, reset=\d+$/);
-    // What is refused counts as well, and is told.
+    // Refused requests are counted and shown as well.
     const second = await api.send("GET", "/v1/audit", undefined, as(secret));
     expect([second.status, second.headers.get("ratelimit")?.slice(0, 20)]).toEqual([
       403,
@@ -139,7 +139,7 @@ describe("requests a minute", () => {
     expect((await api.send("GET", "/v1/recipients/u0")).status).toBe(200);
   });
 
-  it("are as the API is configured where a key says nothing", async () => {
+  it("default to the configuration of the API", async () => {
     const strict = await startApi({ config: { requestsPerMinute: 1 } });
     expect((await strict.send("GET", "/v1/audit")).status).toBe(200);
     expect((await strict.send("GET", "/v1/audit")).status).toBe(429);

@@ -22,7 +22,7 @@ const trail = async (query: string): Promise<Entry[]> =>
   (await api.send("GET", `/v1/audit?limit=200&${query}`)).body.items;
 
 describe("the audit trail", () => {
-  it("says who changed what in which request, and what it was before and is after", async () => {
+  it("contains the author, the request, and the state before and after a change", async () => {
     const { id: key, secret } = await makeKey(api, { role: "sender" });
     const authorization = `Bearer ${secret}`;
     const { body: campaign } = await api.send(
@@ -55,7 +55,7 @@ describe("the audit trail", () => {
       },
       { action: "campaign.start", before: { status: "draft" }, after: { status: "scheduled" } },
     ]);
-    // Only what was changed.
+    // Only changed fields are recorded.
     expect(entries[2]!.after).not.toHaveProperty("name");
   });
 
@@ -82,7 +82,7 @@ describe("the audit trail", () => {
       expect(await ids(query)).not.toContain(entry!.id);
   });
 
-  it("has nothing of a change that failed, nor of a repeat", async () => {
+  it("has no entry for a failed change or a repeat", async () => {
     const wanted = { ...sampleTemplate, key: "repeated" };
     for (let time = 0; time < 2; time += 1)
       await api.send("POST", "/v1/templates", wanted, { "idempotency-key": "repeated" });
@@ -90,7 +90,7 @@ describe("the audit trail", () => {
     expect(await trail("resource=repeated")).toHaveLength(1);
   });
 
-  it("forgets what a recipient was when they are erased, and that they were", async () => {
+  it("loses the personal data of a recipient who is erased", async () => {
     const { body } = await api.send("PUT", "/v1/recipients/secretive", {
       email: "secretive@example.org",
     });
@@ -108,7 +108,7 @@ describe("the audit trail", () => {
     ]);
   });
 
-  it("tells of an import while it is under way, of all that is written by then", async () => {
+  it("shows an import while it is running, with everything written so far", async () => {
     const entries = async () =>
       (await api.send("GET", "/v1/audit?action=suppression.import&limit=1")).body.items;
     let seen: unknown[] = [];
@@ -141,7 +141,7 @@ describe("the audit trail", () => {
       (recipients: object[]) => recipients.map((one) => JSON.stringify(one)).join("\n"),
       "application/x-ndjson",
     ],
-  ])("says of a %s who is reached elsewhere from then on", async (name, write, type) => {
+  ])("names the recipients whose address a %s changes", async (name, write, type) => {
     const send = (recipients: object[]) =>
       api.send("POST", `/v1/recipients/${name}`, write(recipients), {
         "content-type": type,
@@ -195,7 +195,7 @@ describe("the audit trail", () => {
 });
 
 describe("a list", () => {
-  it("goes on where it was, whatever comes in between", async () => {
+  it("continues at its cursor, whatever is inserted meanwhile", async () => {
     const seen: string[] = [];
     let cursor: string | null = "";
     while (cursor !== null) {

@@ -5,14 +5,14 @@ import { recipientReasons } from "../../domain/delivery/reasons.ts";
 import { type Api, makeKey, type Reply, sampleTemplate, seed, startApi } from "./harness.ts";
 
 const maxUnsent = 62;
-/** What one key may have of it while nobody else has anything. */
+/** The share of a key while other keys have no deliveries. */
 const ofOneKey = 50;
 const maxScheduled = 125;
 const scheduledOfOneKey = 100;
 const maxUnsentPerRecipient = 10;
 
 let api: Api;
-// Each test begins with a process that has counted nothing.
+// Each test begins with a process that has not counted yet.
 beforeEach(async () => {
   api = await startApi({ config: { maxUnsent, maxScheduled, maxUnsentPerRecipient } });
   await seed(api, 120);
@@ -31,13 +31,13 @@ function notify(body: object, key?: string, secret?: string): Promise<Reply> {
   );
 }
 
-/** A caller with a key of its own. */
+/** Creates a caller with its own key. */
 async function otherCaller(): Promise<(body: object) => Promise<Reply>> {
   const { secret } = await makeKey(api, { role: "sender" });
   return (body) => notify(body, undefined, secret);
 }
 
-/** As workers would. */
+/** Settles deliveries as workers do. */
 async function send(count = 1_000): Promise<void> {
   await api.prisma.$executeRaw`
     UPDATE deliveries SET status = 'sent', due_at = NULL, finished_at = now()
@@ -56,7 +56,7 @@ function expectFull(reply: Reply, bound: string): void {
   expect(reply.body.detail).toContain(bound);
 }
 
-describe("the bound of what is unsent in all", () => {
+describe("the limit of unsent deliveries", () => {
   it("is reached by a hundred requests at once, and never passed", async () => {
     const replies = await Promise.all(people(0, 100).map((name) => notify({ recipients: [name] })));
     const accepted = replies.filter(({ status }) => status === 202);

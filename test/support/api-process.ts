@@ -6,13 +6,13 @@ import { apiKey, tokenSecret } from "../api/harness.ts";
 
 export interface ApiProcess {
   child: ChildProcess;
-  /** Its exit code, and all that it printed. */
+  /** Resolves with its exit code and its complete output. */
   exited: Promise<{ code: number | null; output: () => string }>;
-  /** Where it listens, once it does. */
+  /** Resolves with its address once it listens. */
   ready: Promise<string>;
 }
 
-/** The built API as a process of its own. Temporal is away. */
+/** Starts the built API as a separate process, without Temporal. */
 export function startApiProcess(
   databaseUrl: string,
   environment: Record<string, string> = {},

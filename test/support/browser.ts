@@ -2,7 +2,7 @@ import { type Browser, chromium } from "playwright-core";
 import { programOf } from "./programs.ts";
 import { waitMs } from "./patience.ts";
 
-/** Throws where this machine has no browser. */
+/** Starts Chromium. Throws if this machine has none. */
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({
     executablePath: programOf("Chromium", "CHROMIUM_PATH", [
@@ -10,7 +10,7 @@ export function launchBrowser(): Promise<Browser> {
       "chromium-browser",
       "google-chrome",
     ]),
-    // As root, in a container, Chromium's sandbox cannot be had.
+    // Chromium's sandbox does not work for root in a container.
     args: ["--headless", "--no-sandbox", "--disable-gpu"],
     timeout: waitMs,
   });

@@ -6,7 +6,7 @@ import { z } from "zod";
 const id = (bytes: number) => z.string().regex(new RegExp(`^[0-9a-f]{${bytes * 2}}$`));
 const attribute = z.object({ key: z.string(), value: z.looseObject({}) });
 
-/** As https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding has it, as far as we look. */
+/** The parts of https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding that tests read. */
 const exported = z.object({
   resourceSpans: z
     .array(
@@ -42,7 +42,7 @@ interface CollectedSpan {
   attributes: Record<string, unknown>;
 }
 
-/** A collector of traces that takes OTLP as JSON on any path, and refuses what is none. */
+/** Starts a collector of traces that accepts OTLP as JSON on any path, and refuses everything else. */
 export async function startCollector() {
   const spans: CollectedSpan[] = [];
   const faults: string[] = [];
@@ -88,5 +88,5 @@ export async function startCollector() {
   };
 }
 
-/** One of stringValue, intValue, …. */
+/** Returns the value under stringValue, intValue, and so on. */
 const valueOf = (one: z.infer<typeof attribute> | undefined) => one && Object.values(one.value)[0];

@@ -1,14 +1,14 @@
 import type { Document, Operation } from "./openapi.ts";
 import { schemaCompiler } from "./openapi.ts";
 
-/** An answer as it came over the wire. */
+/** An answer as it was received. */
 export interface Reply {
   status: number;
   headers: Headers;
   text: string;
 }
 
-/** Holds answers to a document: whatever in one is not as the operation says, in words; nothing where all is. */
+/** Compares answers with a document. Returns the differences from the operation in words; nothing if there are none. */
 export function createConformance(document: Document) {
   const compile = schemaCompiler(document);
   return ({ answers, method, path }: Operation, { status, headers, text }: Reply): string[] => {

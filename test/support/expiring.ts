@@ -7,11 +7,11 @@ export const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000
 type Open = "pending" | "sending";
 type Ended = "sent" | "delivered" | "failed" | "suppressed" | "cancelled" | "unknown";
 
-/** Rows as they would stand there if they had been made and had ended at other times than now. */
+/** Inserts rows as if they had been created and had ended at other times than now. */
 export function createExpiringRows(pool: Pick<Pool, "query">) {
   const seed = createSeeder(pool as Pool);
 
-  /** One each for the recipients; those that have ended with an attempt. */
+  /** Inserts one delivery for each recipient, and an attempt for each ended one. */
   async function insert(input: {
     source: { campaign: string } | { notification: string };
     recipients: string[];
@@ -72,7 +72,7 @@ export function createExpiringRows(pool: Pick<Pool, "query">) {
       return { id, publicId: publicId("campaign", id) };
     },
 
-    /** To recipients of their own. */
+    /** Inserts deliveries, each to a new recipient. */
     async deliveries(input: {
       campaign: string;
       count: number;
@@ -124,7 +124,7 @@ export function createExpiringRows(pool: Pick<Pool, "query">) {
       return id;
     },
 
-    /** With `delivery` in it. */
+    /** Inserts a group with `delivery` as its member. */
     async group(input: { recipient: string; at: Date; delivery?: string }): Promise<string> {
       const id = newUuid(input.at);
       await pool.query(

@@ -6,18 +6,18 @@ import { compiled } from "../../cli/stack/guarded.ts";
 import { portOptions, type PortName, type Ports } from "../../cli/stack/ports.ts";
 import { isAlive, type ProcessMark } from "../../cli/stack/processes.ts";
 
-/** `npm start` as a process of its own, as the user sees it. */
+/** `npm start` as a separate process. */
 export interface LauncherProcess {
   process: ChildProcess;
-  /** What it printed so far. */
+  /** Returns its output so far. */
   output: () => string;
-  /** Resolves when it says that all is running; rejects, with its output, if it ends before. */
+  /** Resolves when the launcher reports that everything is running; rejects with its output if it ends before. */
   running: Promise<void>;
   /** Resolves with its exit code, or the signal that ended it. */
   ended: Promise<number | NodeJS.Signals | null>;
 }
 
-/** Starts it on `dataDir`; this process's own servers and key are kept from it. `environment`: what it gets besides. */
+/** Starts it on `dataDir`, without this process's own servers and key, and with `environment` in addition. */
 export function launch(
   dataDir: string,
   args: string[] = [],
@@ -44,14 +44,14 @@ export function launch(
   return { process: child, output: () => text, running, ended };
 }
 
-/** Options that give a launcher ports of its own: its defaults are those of any other that starts at the same time. */
+/** Returns options that give a launcher its own ports. Its default ports may be used by another one that starts at the same time. */
 export const portFlags = (ports: Ports): string[] =>
   Object.entries(portOptions).flatMap(([name, { flag }]) => [
     flag,
     String(ports[name as PortName]),
   ]);
 
-/** The processes of the stack in `dataDir`, guards included, as it noted them itself. */
+/** Reads the processes of the stack in `dataDir`, including guards, that the launcher recorded. */
 export function readRecordedProcesses(dataDir: string): ProcessMark[] {
   return JSON.parse(readFileSync(join(dataDir, "processes.json"), "utf8")) as ProcessMark[];
 }

@@ -1,7 +1,7 @@
 import { createLedgerClock, type LedgerClock } from "../../ledger/clock.ts";
 import type { Pool } from "pg";
 
-/** Puts a clock that can be set in the place of the ledger's, in a database of one's own. */
+/** SQL that replaces the ledger's clock of a database with one that can be set. */
 export const settableClock = `
 CREATE TABLE clock_offset (value interval NOT NULL, stopped_at timestamptz);
 INSERT INTO clock_offset VALUES ('0');
@@ -9,7 +9,7 @@ CREATE OR REPLACE FUNCTION ledger_now() RETURNS timestamptz LANGUAGE sql VOLATIL
   RETURN (SELECT coalesce(stopped_at, clock_timestamp() + value) FROM clock_offset);
 `;
 
-/** Sets the ledger's clock, which goes on from there, or stands still. */
+/** Sets the ledger's clock, which then continues or stands still. */
 async function setLedgerTime(
   pool: Pick<Pool, "query">,
   instant: Date,
@@ -21,7 +21,7 @@ async function setLedgerTime(
   );
 }
 
-/** Has the ledger's clock show an instant at least. */
+/** Advances the ledger's clock to an instant, unless it is later already. */
 export async function advanceLedgerTime(pool: Pick<Pool, "query">, instant: Date): Promise<void> {
   await pool.query(
     "UPDATE clock_offset SET value = $1::timestamptz - clock_timestamp() WHERE value < $1::timestamptz - clock_timestamp()",
@@ -29,10 +29,10 @@ export async function advanceLedgerTime(pool: Pick<Pool, "query">, instant: Date
   );
 }
 
-/** How much is being done at a time that was set, in each database. */
+/** Number of functions that run at a set time, for each database. */
 const underWay = new WeakMap<object, number>();
 
-/** Does `work` while the ledger's clock shows an instant, from which it goes on, or does not; once nothing is done at such a time, the clock is right again. */
+/** Runs `work` while the ledger's clock shows `instant` and continues, or stands still if `isStopped`. After the last such function the clock is right again. */
 export async function atLedgerTime<Result>(
   pool: Pick<Pool, "query">,
   instant: Date | undefined,
@@ -51,6 +51,6 @@ export async function atLedgerTime<Result>(
   }
 }
 
-/** The ledger's clock as a worker sees it, which asks each time that a dispatch begins. */
+/** Creates the ledger's clock of a worker, which reads the database whenever a dispatch begins. */
 export const createUncachedClock = (pool: Pick<Pool, "query">): LedgerClock =>
   createLedgerClock(pool, { staysFreshMs: 0 });

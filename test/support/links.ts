@@ -1,6 +1,6 @@
 import { createActionLinks } from "../../domain/action-links.ts";
 
-/** What the links of test workers are signed with. */
+/** Secret that signs the links of test workers. */
 export const linkSecret = "a secret of at least thirty-two characters";
 
 export const testLinks = createActionLinks({

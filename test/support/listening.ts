@@ -1,7 +1,7 @@
 import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
 
-/** A fetch handler behind a port of its own, as the API's process serves it. */
+/** Serves a fetch handler on its own port, as the process of the API does. */
 export async function listen(fetch: (request: Request) => Response | Promise<Response>) {
   const { server, port } = await new Promise<{ server: ReturnType<typeof serve>; port: number }>(
     (resolve, reject) => {

@@ -2,10 +2,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../../config/package-root.ts";
 
-/** What is installed, generated or made by a run, and no page of ours. */
+/** Folders that are installed, generated or written by a run. */
 const foreign = /^(node_modules|dist|\.)/;
 
-/** Every Markdown file of the repository, by its path from the root. */
+/** The paths of all Markdown files of the repository, from its root. */
 export const markdownPages: readonly string[] = readdirSync(packageRoot, { withFileTypes: true })
   .filter(({ name }) => !foreign.test(name))
   .flatMap((entry) =>
@@ -20,13 +20,13 @@ export const markdownPages: readonly string[] = readdirSync(packageRoot, { withF
 
 export const readPage = (path: string): string => readFileSync(join(packageRoot, path), "utf8");
 
-/** A page without what GitHub shows as code. */
+/** Returns a page without the parts that GitHub shows as code. */
 export const withoutCode = (text: string): string =>
   text.replaceAll(/^ *```.*?^ *```$/gms, "").replaceAll(/`[^`\n]*`/g, "``");
 
 /**
- * The anchors that GitHub gives to a page's headings: lower case, without punctuation, blanks as hyphens; what has the
- * same name as a heading before it is numbered.
+ * Returns the anchors that GitHub gives to a page's headings: lower case, without punctuation, blanks as hyphens. A heading
+ * with the same name as an earlier one gets a number.
  */
 export function anchorsOf(text: string): Set<string> {
   const anchors = new Set<string>();

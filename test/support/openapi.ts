@@ -32,7 +32,7 @@ interface Answer {
   content?: Record<string, Media>;
 }
 
-/** An operation with everything it refers to put in place, but for schemas. */
+/** An operation with all references resolved, except those to schemas. */
 export interface Operation {
   method: string;
   path: string;
@@ -44,14 +44,14 @@ export interface Operation {
   answers: Record<string, Answer>;
 }
 
-/** An OpenAPI document as `/openapi.json` has it. */
+/** An OpenAPI document as `/openapi.json` returns it. */
 export interface Document {
   tags: { name: string; description: string }[];
   paths: Record<string, Record<string, Record<string, unknown>>>;
   components: Record<string, Record<string, unknown>>;
 }
 
-/** What stands there, or what is referred to. */
+/** Returns a value, or the value to which it refers. */
 export function resolve<T>(document: Document, value: unknown): T {
   const { $ref } = value as { $ref?: string };
   if ($ref === undefined) return value as T;
@@ -91,7 +91,7 @@ export function operationsOf(document: Document): Operation[] {
   );
 }
 
-/** Compiles schemas of a document: they may refer to its components. */
+/** Compiles schemas of a document, which may refer to its components. */
 export function schemaCompiler(document: Document): (schema: Schema) => ValidateFunction {
   const ajv = new Ajv2020({ strict: false, allErrors: true });
   addFormats.default(ajv);

@@ -11,12 +11,12 @@ import { writableViews } from "./writable-views.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** A server for this run; its database `template` is migrated and empty. */
+    /** The server for this run; its database `template` is migrated and empty. */
     postgresUrl: string;
   }
 }
 
-/** One PostgreSQL for the whole run. */
+/** Starts one PostgreSQL for the whole run. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const server = await startThrowawayPostgres();
   try {
@@ -34,17 +34,17 @@ export default async function setup(project: TestProject): Promise<() => Promise
 export interface TestDatabase {
   url: string;
   prisma: ReturnType<typeof createPrisma>;
-  /** Disconnects `prisma`, and drops the database whoever else is connected. */
+  /** Disconnects `prisma`, and drops the database even if others are connected. */
   drop(): Promise<void>;
 }
 
-/** A migrated, empty database of one's own, in well under a second. */
+/** Creates a migrated, empty database in well under a second. */
 export async function createTestDatabase(): Promise<TestDatabase> {
-  // Its files are copied: that costs less than to write all of it to the log, and nothing else works on it.
+  // The files of the template are copied: this is cheaper than writing everything to the log, and nothing else uses the template.
   return cloneDatabase("TEMPLATE template STRATEGY file_copy");
 }
 
-/** A database without any table. */
+/** Creates a database without tables. */
 export async function createEmptyDatabase(): Promise<TestDatabase> {
   return cloneDatabase("");
 }

@@ -2,8 +2,8 @@ import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /**
- * The path of a program that nobody here wrote: the one that the variable names, or the first on PATH. A test of it fails where
- * it is missing, so that nobody takes it for passed.
+ * Returns the path of an external program: the one that the variable names, or the first on PATH. If it is missing, the test
+ * fails instead of passing unnoticed.
  */
 export function programOf(what: string, variable: string, names: readonly string[]): string {
   const named = process.env[variable];

@@ -5,7 +5,7 @@ export interface Sample {
   value: number;
 }
 
-/** Reads the text format (https://prometheus.io/docs/instrumenting/exposition_formats/). Throws on what is none. */
+/** Parses the text format (https://prometheus.io/docs/instrumenting/exposition_formats/). Throws on any other text. */
 export function parseMetrics(text: string): Sample[] {
   return text.split("\n").flatMap((line) => {
     if (line === "" || line.startsWith("#")) return [];
@@ -23,7 +23,7 @@ export function parseMetrics(text: string): Sample[] {
   });
 }
 
-/** The one sample that has these labels, among others it may have; undefined where there is none. */
+/** Returns the only sample with these labels, which may have others too; undefined if there is none. */
 export function sampleOf(
   samples: readonly Sample[],
   name: string,

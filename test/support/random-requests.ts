@@ -3,16 +3,16 @@ import { type Document, type Operation, resolve, type Schema } from "./openapi.t
 
 export interface RandomRequest {
   method: string;
-  /** With its query. */
+  /** Path with the query. */
   path: string;
   headers: Record<string, string>;
   body: string | undefined;
 }
 
-/** How deep values go into schemas that hold themselves. */
+/** Maximum depth of values of recursive schemas. */
 const maxDepth = 5;
 
-/** Text that somebody may have use for, or means ill with. */
+/** Texts with unusual or malicious content. */
 const oddTexts = [
   "",
   " ",
@@ -42,7 +42,7 @@ const oddValues: fc.Arbitrary<unknown> = fc.oneof(
     .map((depth) => JSON.parse("[".repeat(depth) + "]".repeat(depth)) as unknown),
 );
 
-/** Values of a schema, as far as it can be said in one; the rules that it only tells in words may be broken. */
+/** Generates values of a schema. Rules that the schema contains only as text may be broken. */
 function valuesOf(schema: Schema, document: Document, depth = 0): fc.Arbitrary<unknown> {
   const own = resolve<Schema & Form>(document, schema);
   const inner = (part: Schema) => valuesOf(part, document, depth + 1);
@@ -50,7 +50,7 @@ function valuesOf(schema: Schema, document: Document, depth = 0): fc.Arbitrary<u
   if (own.enum) return fc.constantFrom(...own.enum);
   const forms = own.anyOf ?? own.oneOf;
   if (forms) {
-    // Those that end are told by holding no list and no reference.
+    // Schemas that are not recursive are recognised by having no list and no reference.
     const flat = forms.filter((form) => !/"\$ref"|"array"/.test(JSON.stringify(form)));
     return fc.oneof(...(depth > maxDepth && flat.length > 0 ? flat : forms).map(inner));
   }
@@ -125,7 +125,7 @@ function valuesOfType(
   }
 }
 
-/** What the API takes, as its description says. */
+/** The range of instants that the API accepts. */
 const instants = { min: new Date("2000-01-01T00:00:00Z"), max: new Date("2099-12-31T23:59:59Z") };
 
 function texts({ pattern, format, minLength = 0, maxLength = 1_000 }: Form): fc.Arbitrary<string> {
@@ -135,8 +135,8 @@ function texts({ pattern, format, minLength = 0, maxLength = 1_000 }: Form): fc.
   return fc.string({ unit: "grapheme", minLength, maxLength: Math.min(maxLength, minLength + 50) });
 }
 
-/** A value with something in it that does not belong there: a part replaced, left out or added. */
-function spoilt(values: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> {
+/** Generates values with a fault: a part is replaced, left out or added. */
+function faultyValues(values: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> {
   return fc
     .tuple(
       values,
@@ -182,8 +182,8 @@ const wrongTypes = [
 ];
 
 /**
- * Requests of an operation: as the document describes them, and others that are wrong in a parameter, in a part of the
- * body, as JSON, or in their content type.
+ * Generates requests of an operation: some as the document describes them, and some with a fault in a parameter, in a part of the
+ * body, in the JSON, or in the content type.
  */
 export function requestsOf(operation: Operation, document: Document): fc.Arbitrary<RandomRequest> {
   const parameters = operation.parameters.map((parameter) => {
@@ -224,14 +224,14 @@ function parameterText(value: unknown): string | undefined {
   return JSON.stringify(value);
 }
 
-/** Half of a surrogate pair has no UTF-8: what stands for it is sent as it would be, and is not UTF-8 either. */
+/** Half of a surrogate pair has no UTF-8 encoding: its code is sent as invalid UTF-8. */
 const encode = (text: string) =>
   [...text]
     .map((character) =>
       /^\p{Surrogate}$/u.test(character) ? "%ed%a0%80" : encodeURIComponent(character),
     )
     .join("")
-    // No client would send these as they are.
+    // No client would send these unencoded.
     .replace(/^\.{1,2}$/, (dots) => dots.replaceAll(".", "%2e"));
 
 interface RandomBody {
@@ -248,7 +248,7 @@ function bodies({ body }: Operation, document: Document): fc.Arbitrary<RandomBod
       type === "application/json" ? JSON.stringify(value) : linesOf(value);
     return fc.oneof(
       { arbitrary: good.map(write).map(typed(type)), weight: 6 },
-      { arbitrary: spoilt(good).map(write).map(typed(type)), weight: 4 },
+      { arbitrary: faultyValues(good).map(write).map(typed(type)), weight: 4 },
       { arbitrary: fc.constantFrom(...brokenJson).map(typed(type)), weight: 1 },
     );
   });
@@ -261,6 +261,6 @@ function bodies({ body }: Operation, document: Document): fc.Arbitrary<RandomBod
   );
 }
 
-/** For streams of lines, which no schema describes. */
+/** Formats streams of lines, which no schema describes. */
 const linesOf = (value: unknown) =>
   typeof value === "string" ? value : `${JSON.stringify(value)}\n`;

@@ -2,14 +2,14 @@ import type { Channel, SendRequest, SendResult } from "../../activities/channels
 import { passAll } from "../../activities/channels/passage.ts";
 import type { Attempt } from "../../domain/delivery/attempt.ts";
 
-type Told =
+type Reply =
   | Attempt["outcome"]
   | "template_error"
   | Pick<Attempt, "outcome" | "failure" | "response" | "forgiven">;
 
-export type Answer = (request: SendRequest) => Told | Promise<Told>;
+export type Answer = (request: SendRequest) => Reply | Promise<Reply>;
 
-const asUsual = (outcome: Attempt["outcome"]) => ({
+const attemptWith = (outcome: Attempt["outcome"]) => ({
   outcome,
   failure:
     outcome === "sent"
@@ -20,7 +20,7 @@ const asUsual = (outcome: Attempt["outcome"]) => ({
   response: null,
 });
 
-/** A channel that hands nothing over: it records what it is asked to send, and answers as told. */
+/** Creates a channel that sends nothing: it records its requests, and returns the outcome from `answer`. */
 export function createRecordingChannel(
   answer: Answer = () => "sent",
   { name = "email", inFlightBound = 10 }: Partial<Pick<Channel, "name" | "inFlightBound">> = {},
@@ -41,10 +41,11 @@ export function createRecordingChannel(
       requests.push(request);
       mostOpen = Math.max(mostOpen, ++open);
       const startedAt = new Date();
-      const told = await answer(request);
+      const reply = await answer(request);
       open--;
-      if (told === "template_error") return { kind: "unsendable", reason: told, detail: "as told" };
-      const attempt = typeof told === "string" ? asUsual(told) : told;
+      if (reply === "template_error")
+        return { kind: "unsendable", reason: reply, detail: "as told" };
+      const attempt = typeof reply === "string" ? attemptWith(reply) : reply;
       return {
         kind: "attempted",
         attempts: [
@@ -62,7 +63,7 @@ export function createRecordingChannel(
   return {
     channel,
     requests,
-    /** How often each message was handed over. */
+    /** Counts how often each message was handed over. */
     copies: () => {
       const counts = new Map<string, number>();
       for (const { messageId } of requests) counts.set(messageId, (counts.get(messageId) ?? 0) + 1);

@@ -14,7 +14,7 @@ const checks = [
   "response_schema_conformance",
 ];
 
-/** Whether Schemathesis finds a server to be as a document says; if not, all that it says of it. */
+/** Compares a server with its document by Schemathesis. If it differs, returns the complete report. */
 export async function runSchemathesis({
   document,
   url,
@@ -59,7 +59,7 @@ export async function runSchemathesis({
 }
 
 /**
- * Of a body with a schema that holds itself, every combination of a few levels is thousands of requests, nearly all of
+ * For a body with a recursive schema, all combinations of a few levels are thousands of requests, nearly all of
  * them alike: such operations get random bodies instead, and more of them.
  */
 function configuration(document: Document): string {
@@ -74,7 +74,7 @@ function configuration(document: Document): string {
   ].join("\n");
 }
 
-/** It has no way to write these: fast-check does. */
+/** Removes NDJSON bodies, which Schemathesis cannot write: fast-check tests them. */
 function withoutNdjson(document: Document): Document {
   const copy = structuredClone(document);
   for (const item of Object.values(copy.paths))

@@ -1,4 +1,4 @@
-/** The most of these instants, in milliseconds, that lie within any second. */
+/** Returns the largest number of these instants, in milliseconds, that lie within any one second. */
 export function countMostIn(instants: readonly number[]): number {
   const sorted = instants.toSorted((a, b) => a - b);
   let first = 0;

@@ -10,12 +10,12 @@ import { waitMs } from "./patience.ts";
 
 const programs = ["postgres", "initdb", "psql", "pg_dump", "pg_restore", "createdb"];
 
-/** Where Debian keeps them, the newest first. */
+/** Folder of Debian's PostgreSQL versions. */
 const debian = "/usr/lib/postgresql";
 
 /**
- * The folder of a PostgreSQL that this machine has, server and client programs of one version; null without. What npm
- * brings has no client programs, and those of another version do not dump it.
+ * The folder of a PostgreSQL on this machine with server and client programs of one version, or null. The npm package
+ * has no client programs, and those of another version cannot dump its databases.
  */
 export const systemPostgres = ((): string | null => {
   const versions = folders(debian).sort((one, other) => Number(other) - Number(one));
@@ -31,12 +31,12 @@ if (systemPostgres === null)
     "Without a PostgreSQL on this machine (Debian: apt-get install postgresql) some tests of dumps and roles are skipped.\n",
   );
 
-/** `PATH`, with those programs before all others. */
+/** `PATH` with these programs first. */
 export const pathWithPostgres = [systemPostgres, process.env["PATH"]]
   .filter(Boolean)
   .join(delimiter);
 
-/** A server of its own, with data that is gone when it stops, and an empty database `tidings`. */
+/** Starts a separate server with an empty database `tidings`; its data is removed when it stops. */
 export async function startSystemPostgres(): Promise<{ url: string; stop(): Promise<void> }> {
   const bin = systemPostgres!;
   const root = mkdtempSync(join(tmpdir(), "tidings-system-postgres-"));

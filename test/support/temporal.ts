@@ -19,15 +19,15 @@ import { waitMs } from "./patience.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** A development server for this run. */
+    /** The development server for this run. */
     temporalAddress: string;
   }
 }
 
-/** Runs of ours continue as new after a few dozen events here, so that tests see what that does. */
+/** Runs continue as new after a few dozen events, so that tests cover this. */
 const suggestContinueAsNewEvents = 60;
 
-/** One development server for the whole run, in memory. */
+/** Starts one development server in memory for the whole run. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const say = (line: string) => process.stderr.write(`${line}\n`);
   const program = await temporalCli({ environment: process.env, say });
@@ -53,8 +53,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
 }
 
 /**
- * The run's development server, in a namespace of one's own that knows our search attributes: task queues and workflow
- * ids of other files do not meet it. Its `teardown` closes the connections.
+ * Connects to the run's development server in a new namespace with the search attributes of Tidings, so that task queues and
+ * workflow ids of other files do not interfere. `teardown` closes the connections.
  */
 export async function createDevServer(): Promise<TestWorkflowEnvironment> {
   const address = inject("temporalAddress");
@@ -68,7 +68,7 @@ export async function createDevServer(): Promise<TestWorkflowEnvironment> {
     namespace,
     workflowExecutionRetentionPeriod: msToTs("1 day"),
   });
-  // The server's parts learn of a new namespace one after the other.
+  // The services of the server learn of a new namespace one after the other.
   await waitUntil("the namespace to be there", waitMs, () =>
     addSearchAttributes(client).then(() => true),
   );
@@ -78,7 +78,7 @@ export async function createDevServer(): Promise<TestWorkflowEnvironment> {
   return environment;
 }
 
-/** Resolves when a queue of notifications is empty, and waits for the next: it ends only long after that. */
+/** Resolves when a queue of notifications is empty and its workflow waits for new ones; the workflow itself ends much later. */
 export async function queueEmptied({ workflow }: Client, queue: string): Promise<void> {
   const waitsMs = async () => {
     const { events } = await workflow.getHandle(queue).fetchHistory();

@@ -10,8 +10,8 @@ import { addSearchAttributes } from "../../config/temporal.ts";
 import { waitMs } from "./patience.ts";
 
 /**
- * The SDK can skip time on a server that runs already, and does not say so in its types: it waits 5 s for a server that it starts
- * itself, in which a busy machine does not start Java.
+ * The SDK can skip time on a server that is already running, but its types do not include this. If it starts the server itself, it
+ * waits only 5 s, which is too short for Java on a busy machine.
  */
 const attachable = TestWorkflowEnvironment as unknown as {
   create(options: {
@@ -21,7 +21,7 @@ const attachable = TestWorkflowEnvironment as unknown as {
   }): Promise<TestWorkflowEnvironment>;
 };
 
-/** Temporal's test server, on which weeks of waiting pass at once. It has no visibility and no schedules. */
+/** Creates a client of Temporal's test server, which skips weeks of waiting. It has no visibility and no schedules. */
 export async function createTimeSkipping(): Promise<TestWorkflowEnvironment> {
   const program = await temporalTestServer({
     environment: process.env,

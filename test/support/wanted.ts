@@ -1,6 +1,6 @@
 import type { DueDelivery, WantedMessage } from "../../ledger/ledger.ts";
 
-/** Deliveries as messages of their own, under no limit. */
+/** Returns each delivery as a separate message without limits. */
 export const wantedMessages = (rows: readonly DueDelivery[]): WantedMessage[] =>
   rows.map((row) => ({
     recipientId: row.recipient.id,

@@ -25,7 +25,7 @@ const logger = new DefaultLogger("ERROR");
 
 Runtime.install({
   logger,
-  // The test server calls itself an old one, and each worker would warn of it.
+  // The test server reports an old version, about which each worker would log a warning.
   telemetryOptions: {
     logging: { filter: makeTelemetryFilterString({ core: "ERROR", other: "ERROR" }) },
   },
@@ -33,7 +33,7 @@ Runtime.install({
 
 let bundle: Promise<WorkflowBundle> | undefined;
 
-/** The workflows as they stand in the sources, bundled once a test file. */
+/** Bundles the workflows from the sources, once for each test file. */
 export function workflowBundle(): Promise<WorkflowBundle> {
   bundle ??= bundleWorkflowCode({
     workflowsPath: join(packageRoot, "workflows/index.ts"),
@@ -43,7 +43,7 @@ export function workflowBundle(): Promise<WorkflowBundle> {
   return bundle;
 }
 
-/** Has the ledger's clock go with that of a server that skips time: where an activity begins it is at least as late as there. */
+/** Keeps the ledger's clock at least as late as the clock of a server that skips time, whenever an activity begins. */
 const followSkippedTime = (pool: Pool): WorkerDeps["tracing"] => ({
   sinks: noSinks,
   activity: ({ info }) => ({
@@ -56,7 +56,7 @@ const followSkippedTime = (pool: Pool): WorkerDeps["tracing"] => ({
   }),
 });
 
-/** The real workers on a test server, over a channel that answers as told; `stop` drains them. */
+/** Starts the real workers on a test server, over a channel that records requests and returns `answer`; `stop` drains them. */
 export async function startWorkers(
   environment: TestWorkflowEnvironment,
   pool: Pool,
@@ -97,7 +97,7 @@ export async function startWorkers(
     workers,
     metrics,
     clock,
-    /** Lines of JSON. */
+    /** Log entries, each a line of JSON. */
     logged,
     async stop() {
       for (const worker of workers) worker.shutdown();

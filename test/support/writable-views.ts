@@ -1,6 +1,6 @@
 /*
- * Tests arrange deliveries and attempts by writing to the views of them, which production never does: what is written goes to the
- * table in which such a row stands.
+ * Tests insert deliveries and attempts through their views, which production never does. These triggers write each row to the
+ * right table.
  */
 const columns = (of: string) =>
   `${of}.id, ${of}.campaign_id, ${of}.notification_id, ${of}.recipient_id, coalesce(${of}.leg, 'primary'), ${of}.channel, ${of}.priority, ${of}.queue,
