@@ -118,7 +118,7 @@ describe("a campaign's audience of segments", () => {
     expect(await frozen(campaign)).toEqual([first]);
   });
 
-  it("waits for a segment that is gone, and writes to nobody meanwhile", async () => {
+  it("waits for a segment that is missing, and sends nothing meanwhile", async () => {
     const [first] = await recipients(["pro"], ["out", "pro"]);
     await segment("pro");
     const campaign = await campaignFor({ include: ["pro"], exclude: ["out"] });

@@ -44,7 +44,7 @@ const age = (days: number) =>
     [days],
   );
 
-describe("an address that leads to nobody", () => {
+describe("an address that does not exist", () => {
   it("is suppressed at once and for good, with the answer and without addresses in it", async () => {
     const [gone, there] = await seed.recipients(2);
     await pool.query("UPDATE recipients SET email = 'Gone@Example.org' WHERE id = $1", [gone]);

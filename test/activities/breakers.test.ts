@@ -117,7 +117,7 @@ describe("a closed breaker", () => {
     expect(one.of("smtp-1").closed).toBe(false);
   });
 
-  it("counts only those that no success comes between, whoever had it", async () => {
+  it("counts only failures without a success in between, by any worker", async () => {
     const [one, other] = [await worker(), await worker()];
     await fail(one, 4);
     await settled({ failures: 4 });
@@ -239,7 +239,7 @@ describe("an open breaker", () => {
     expect(await breaker.trial()).not.toBeNull();
   });
 
-  it("gives out trials again that nobody answered, and counts none of the old ones", async () => {
+  it("gives out trials again that were not answered, and counts none of the old ones", async () => {
     await open(await worker());
     const late = await (await due()).of("smtp-1").trial();
     const breaker = (await due()).of("smtp-1");

@@ -69,7 +69,7 @@ const moveDigests = (at: Date) =>
     at,
   ]);
 
-describe("a campaign whose recipients are told in batches", () => {
+describe("a campaign whose messages are batched", () => {
   it("waits for those, and completes when they are out", async () => {
     await people(3);
     await people(1, { batching: { enabled: false } });
@@ -86,7 +86,7 @@ describe("a campaign whose recipients are told in batches", () => {
     expect(await groups()).toEqual(Array(3).fill({ status: "open", memberCount: 2 }));
 
     await worker.dispatch(mailbox, after(30));
-    // Two who hear of them one by one, three who hear of both at once.
+    // One recipient gets two messages, and three get one message for both campaigns.
     expect(worker.requests).toHaveLength(5);
     for (const { publicId: id } of [first, second])
       expect(await worker.advance(id, after(30))).toEqual({
@@ -122,7 +122,7 @@ describe("a campaign whose recipients are told in batches", () => {
     expect(worker.requests).toMatchObject([{ recipient: { id: person } }]);
     expect(await worker.advance(second.publicId, after(30))).toMatchObject({ counts: { sent: 1 } });
     expect(await rowsOf(first)).toMatchObject([{ status: "pending", reason: "batch" }]);
-    // It is left where it is, and wakes nobody.
+    // It stays where it is, and wakes no queue.
     expect(await worker.dispatch(mailbox, after(60))).toMatchObject({ nextDueAt: null, open: 1 });
 
     await first.set("status = 'running'");
@@ -166,7 +166,7 @@ describe("a campaign whose recipients are told in batches", () => {
   });
 });
 
-describe("a campaign whose recipients are told in digests", () => {
+describe("a campaign whose messages are digested", () => {
   it("waits for each in turn", async () => {
     await people(2, { digest: { mode: "hourly" } });
     await people(1, { digest: { mode: "daily", time: "00:00" } });
@@ -389,7 +389,7 @@ describe("whatever happens to campaigns and in whichever order", () => {
     },
   );
 
-  it("their accounts add up at every step, and nobody hears of one twice", async () => {
+  it("their accounts add up at every step, and nobody receives one twice", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 10 }), async (steps) => {
         await database.empty();

@@ -86,7 +86,7 @@ async function emailChannel() {
   return { ...guarded, received };
 }
 
-/** A hand-over that is answered when it is told to be. */
+/** A hand-over that is answered when the test says so. */
 function slowAnswer() {
   let answer: (outcome: "sent" | "transient") => void = () => {};
   const answered = new Promise<"sent" | "transient">((resolve) => (answer = resolve));
@@ -159,7 +159,7 @@ describe.each(Object.entries(owing))("email that is shut for a minute, in %s", (
 });
 
 describe("a channel", () => {
-  it("that is shut keeps nobody from deciding about the others, and none of its rows is looked at", async () => {
+  it("that is closed does not prevent decisions about the others, and none of its rows is read", async () => {
     const recipientIds = await seed.recipients(2_000);
     const longAgo = new Date(Date.now() - 60_000);
     for (const queue of [mailbox, "mailbox/1"])

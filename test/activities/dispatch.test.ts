@@ -32,7 +32,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** A worker's dispatch over a channel that answers as told. */
+/** Creates a worker's dispatch over a channel that returns `answer`. */
 function worker(
   answer?: Answer,
   ledger: Ledger = createLedger(pool),
@@ -254,7 +254,7 @@ describe("dispatch", () => {
     }
   });
 
-  it("hands over what was just asked for before what was held back, though that has been due for longer", async () => {
+  it("hands over new messages before released ones, although these have been due for longer", async () => {
     const dueAt = new Date(Date.now() - 60_000);
     const recipientIds = await seed.recipients(6);
     const held = await seed.notification({ recipientIds: recipientIds.slice(1), queue, dueAt });

@@ -167,7 +167,7 @@ describe("events", () => {
     expect(arrived).toHaveLength(1);
   });
 
-  it("are told in the order of their ids, a hundred at most at a time, signed", async () => {
+  it("are published in the order of their ids, at most a hundred at a time, signed", async () => {
     const ids = await happened(250);
     start();
     await until(250);
@@ -301,7 +301,7 @@ describe("events", () => {
     ]);
   });
 
-  it("without a receiver are kept and meant for nobody", async () => {
+  it("without a receiver are stored and not published", async () => {
     await happened(3);
     start({ receiver: null });
     await expect.poll(async () => (await rows()).some(({ due }) => due)).toBe(false);
@@ -313,7 +313,7 @@ describe("events", () => {
     expect(arrived).toEqual([]);
   });
 
-  it("that were taken as we died are told again, by the same ids", async () => {
+  it("that were accepted when the worker died are published again, with the same ids", async () => {
     const ids = await happened(2);
     const failing = {
       query: (query: unknown, ...rest: unknown[]) => {
@@ -404,7 +404,7 @@ describe("a receiver that takes nothing now", () => {
     await until(1);
   });
 
-  it("that is not there is told apart, without its address", async () => {
+  it("that cannot be reached is reported as such, without its address", async () => {
     await happened(1);
     const gone = "http://127.0.0.1:1/secret-path";
     start({ receiver: { url: gone, secrets: [secret], http: loopbackHttp(gone) } });

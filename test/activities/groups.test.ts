@@ -30,7 +30,7 @@ const start = new Date("2040-01-02T07:00:00Z");
 let moment = 0;
 const after = (minutes: number) => new Date(start.getTime() + minutes * minuteMs);
 
-/** A delivery that is about something, in words of its own; asked for a moment after the one before. */
+/** Inserts a delivery with its own entity and subject, requested shortly after the previous one. */
 async function deadline(recipientId: string, task: string, at = start): Promise<string> {
   const type = "task.deadline";
   const delivery = await world.ask({
@@ -132,7 +132,7 @@ describe("a batch", () => {
     expect(await database.statuses()).toEqual({ sent: 2 });
   });
 
-  it("waits for whoever takes members out of it, and keeps nothing from them meanwhile", async () => {
+  it("waits for a transaction that removes members, without blocking it", async () => {
     const recipient = await world.recipient();
     await deadline(recipient, "a");
     const { dispatch } = world.worker();
@@ -167,7 +167,7 @@ describe("a batch", () => {
     expect(await database.statuses()).toEqual({ failed: 2 });
   });
 
-  it("is retried under the same name, without whom was taken out of it meanwhile", async () => {
+  it("is retried with the same Message-ID, without members that were removed meanwhile", async () => {
     const recipient = await world.recipient();
     const members: string[] = [];
     for (const task of ["a", "b", "c"]) members.push(await deadline(recipient, task));
@@ -184,7 +184,7 @@ describe("a batch", () => {
     expect(requests[1]!.messageId).toBe(requests[0]!.messageId);
   });
 
-  it("of whom one is left goes out as that one; of whom none is left not at all", async () => {
+  it("with one remaining member is sent as that member; without members it is not sent", async () => {
     const [one, none] = [await world.recipient(), await world.recipient()];
     const left = await deadline(one, "a");
     const gone = [await deadline(one, "b"), await deadline(none, "c"), await deadline(none, "d")];

@@ -263,7 +263,7 @@ describe("maintenance", () => {
     });
   });
 
-  it("goes by the ledger's clock, and by none that is ahead of it", async () => {
+  it("uses the ledger's clock, and no clock that is ahead of it", async () => {
     const recipients = await seed.recipients(1);
     await make.notification({ recipients, at: recent });
     const activity = createRemoveExpired({ pool, retention, clock: createUncachedClock(pool) });
@@ -300,7 +300,7 @@ describe("a batch", () => {
   const batch = (on: Pick<Pool, "query">, table: RetentionTable) =>
     createExpired({ pool: on, retention }).remove({ table, now: new Date(), after: null });
 
-  it("keeps nobody from claiming, settling or accepting, however long it takes", async () => {
+  it("does not block claims, settlements or accepting, however long it takes", async () => {
     const recipients = await seed.recipients(20);
     const { id } = await make.campaign({ finishedAt: old });
     await make.deliveries({ campaign: id, count: 500, at: old });
@@ -343,7 +343,7 @@ describe("a batch", () => {
     expect((await idsIn("deliveries")).size).toBe(40);
   });
 
-  it("waits for nobody: what is locked, or belongs to a campaign that is, stays until the next time", async () => {
+  it("waits for no lock: rows that are locked, or whose campaign is, stay until the next run", async () => {
     const recipients = await seed.recipients(3);
     const [locked, free] = [
       await make.campaign({ finishedAt: old }),

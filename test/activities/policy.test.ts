@@ -231,7 +231,7 @@ describe("limits", () => {
     await expect.poll(() => grantsTo(recipient)).toEqual([]);
   });
 
-  it("let high priority pass the recipient's wish, and not the organisation's", async () => {
+  it("let high priority pass the recipient's limit, and not the organisation's", async () => {
     await setPolicy({ limits: { perMinute: 3 } });
     const recipient = await person({ maxPerHour: 1 });
     await owe(recipient, start);
@@ -285,7 +285,7 @@ describe("batches", () => {
     expect(requests[1]!.messageId).toMatch(/^dlv_/);
   });
 
-  it("of what was snoozed go out when that was asked for, whatever the digest", async () => {
+  it("of snoozed deliveries go out at their own time, whatever the digest", async () => {
     const recipient = await person({ digest: { mode: "daily" } });
     for (let n = 0; n < 2; n++) await owe(recipient, start, { type: "habit.reminder" });
     await pool.query("UPDATE deliveries SET reason = 'snoozed'");
@@ -352,7 +352,7 @@ const messagesTo = async (recipient: string) =>
   (await rowsOf(recipient)).map(({ status, reason }) => reason ?? status);
 
 describe("the same again", () => {
-  it("is told once within the window", async () => {
+  it("is sent once within the window", async () => {
     const recipient = await person();
     for (const minute of [0, 2, 6, 20])
       await owe(recipient, after(minute), { own: { dedupKey: "k" } });
@@ -444,7 +444,7 @@ describe("the same again", () => {
     "goes out once, and not never, where both keys say something: %s",
     async (_, keys, messages) => {
       const recipient = await person();
-      // Ids tell which was asked for first only to the millisecond.
+      // Ids show the order of requests only to the millisecond.
       for (const [index, dedupKey] of keys.entries())
         await owe(recipient, new Date(start.getTime() + index), {
           own: { dedupKey, collapseKey: "k" },
@@ -460,7 +460,7 @@ describe("the same again", () => {
     ["pointless", { own: { expiresAt: start } }, {}],
     ["below what they want", { own: {}, priority: "low" }, { minimumPriority: "normal" }],
     ["switched off", { own: {}, type: "task.deadline" }, { types: { "task.deadline": false } }],
-  ])("is told where the first was %s, and nobody heard of it", async (_, first, preferences) => {
+  ])("is sent if the first one was %s and therefore not sent", async (_, first, preferences) => {
     for (const together of [false, true]) {
       const recipient = await person(preferences);
       const { own, ...rest } = first;
@@ -489,7 +489,7 @@ describe("the same again", () => {
     expect([older, ended === "sent"]).toEqual(["sent", false]);
   });
 
-  it("is told once where the first waits for quiet hours to end, and again where it is pointless by then", async () => {
+  it("is sent once if the first one waits for quiet hours, and again if the first one has expired by then", async () => {
     const at = (date: Date) => date.toISOString().slice(11, 16);
     const recipient = await person({ quietHours: [{ start: at(start), end: at(after(60)) }] });
     await owe(recipient, start, { own: { dedupKey: "k" } });

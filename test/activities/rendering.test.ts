@@ -22,7 +22,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** A server that tells of each message before it takes it. */
+/** A server that reports each message before it accepts it. */
 async function mailbox(took: () => Promise<void>): Promise<number> {
   const server = new SMTPServer({
     authOptional: true,
@@ -94,7 +94,7 @@ it("a critical message of another sender leaves before sixty that take too long,
   await critical(criticalQueue);
   await bombs;
   expect(endedAtReceipt).toHaveLength(2);
-  // Some may have ended before the critical message was asked for.
+  // Some may have ended before the critical message was requested.
   for (const before of endedAtReceipt) expect(before).toBeLessThan(3);
 
   // When their turn comes, three in a row have been enough, and the others say so.

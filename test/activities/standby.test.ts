@@ -64,7 +64,7 @@ async function ask() {
   await seed.notification({ recipientIds: await seed.recipients(1), queue });
 }
 
-it("stays once its queue is empty, and sends what it is told of", async () => {
+it("stays once its queue is empty, and sends messages of which it is notified", async () => {
   const { run, requests, rests } = worker();
   const environment = new MockActivityEnvironment();
   const running = run(environment);
@@ -102,7 +102,7 @@ it("leaves when nothing has come for a while", async () => {
   expect(await notifyListener(pool, queue)).toBe(false);
 });
 
-it("leaves when nobody can tell it any more, and finds what was committed meanwhile", async () => {
+it("leaves when its listening connection breaks, and finds rows that were committed meanwhile", async () => {
   const { run, rests } = worker();
   const running = run();
   await expect.poll(rests, patient).toBeGreaterThan(0);

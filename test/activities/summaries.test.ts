@@ -27,7 +27,7 @@ beforeAll(async () => {
 beforeEach(() => database.empty());
 afterAll(() => database.drop());
 
-/** Ids tell in which order they were made only to the millisecond. */
+/** Ids show the order of creation only to the millisecond. */
 let made = 0;
 
 const recipient = {

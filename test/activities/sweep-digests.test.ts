@@ -117,7 +117,7 @@ describe("a sweep of digests", () => {
     expect(await queues()).not.toHaveProperty([waitingDigests]);
   });
 
-  it("wakes in its next attempt whom it could not wake in this one", async () => {
+  it("wakes in its next attempt the queues that it could not wake in this one", async () => {
     const [recipient] = await seed.recipients(1);
     await waiting([recipient!], past);
     const refuse = () => Promise.reject(new Error("Temporal is away"));

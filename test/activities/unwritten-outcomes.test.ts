@@ -115,7 +115,7 @@ describe("while the ledger takes no outcomes", () => {
     expect(held).toEqual([true, false]);
   });
 
-  it("a worker that is told to end gives them up when their leases have run out", async () => {
+  it("a worker that stops gives them up when their leases have expired", async () => {
     await owe(5);
     const { sender, run } = worker();
     await refuse("53100");

@@ -88,7 +88,7 @@ describe("the limit of unsent deliveries", () => {
     expectFull(await notify({ recipients: ["u60"] }), "MAX_UNSENT)");
   });
 
-  it("is not about what waits because its recipient wishes so, in all or for each", async () => {
+  it("does not count deliveries that wait because of preferences, in all or for each recipient", async () => {
     for (const reason of recipientReasons) {
       await notify({ recipients: people(0, ofOneKey) });
       await api.prisma.$executeRaw`UPDATE deliveries SET reason = ${reason} WHERE reason IS NULL`;
@@ -249,7 +249,7 @@ describe("the bound of what is for later", () => {
     expectFull(await notify({ recipients: ["u60"] }), "MAX_UNSENT");
   });
 
-  it("counts what is held as recipients wish, which refuses what is due only where that alone has used it up", async () => {
+  it("counts deliveries that are held because of preferences, which cause due ones to be refused only if they alone use up the limit", async () => {
     const hold = async () => {
       await expect
         .poll(async () => (await notify({ recipients: people(0, ofOneKey) })).status)
@@ -343,7 +343,7 @@ describe("Retry-After", () => {
     expect(await retryAfter({ recipients: ["u60"] })).toBe(60);
   });
 
-  it("says when enough of what is for later is due, of which the next hour tells", async () => {
+  it("is the time until enough scheduled deliveries are due, if that is within the next hour", async () => {
     await schedule(10, new Date(Date.now() + 1_800_000).toISOString());
     await schedule(scheduledOfOneKey - 10);
     expect(await retryAfter({ recipients: people(0, 5), sendAt: farOff })).toBe(1_800);
@@ -369,7 +369,7 @@ describe("the bound of what is unsent to one recipient", () => {
     expect(await unsent()).toBe(maxUnsentPerRecipient);
   });
 
-  it("names who has too much, writes nothing to the others, and refuses nobody else", async () => {
+  it("names the recipients over the limit, writes nothing of the request, and refuses no other request", async () => {
     for (let index = 0; index < maxUnsentPerRecipient; index++)
       await notify({ recipients: ["u0", "u1"] });
     const before = await api.prisma.delivery.count();

@@ -49,7 +49,7 @@ describe("a duplicate of a campaign", () => {
     expect(audit.body.items).toMatchObject([{ action: "campaign.duplicate" }]);
   });
 
-  it("differs in what it is told to", async () => {
+  it("differs in the given fields", async () => {
     const id = await create({ name: "n".repeat(200) });
     const change = { name: "Again", data: { order: "2" }, throttle: null, priority: "low" };
     expect((await duplicate(id, change)).body).toMatchObject({ ...original, ...change });

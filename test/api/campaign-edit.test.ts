@@ -49,7 +49,7 @@ async function running(part: object = {}, worker = createCampaignWorker(api.pool
 }
 
 describe("an edit of a campaign that has not begun", () => {
-  it("changes any field, and is told to its workflow unless it is a draft", async () => {
+  it("changes any field, and wakes its workflow unless it is a draft", async () => {
     const id = await create({ throttle: { perSecond: 5 } });
     const change = {
       name: "Summer",
@@ -79,7 +79,7 @@ describe("an edit of a campaign that has not begun", () => {
     expect(api.woken).toEqual([id, id, id]);
   });
 
-  it("leaves what it does not name, and changes nothing where all is as asked for", async () => {
+  it("keeps fields that it does not name, and changes nothing if all fields already have their values", async () => {
     const id = await create({ throttle: { perSecond: 5 }, priority: "high" });
     const before = await read(id);
     const { template, audience, data } = before.body;
@@ -166,7 +166,7 @@ describe("an edit of a campaign that has not begun", () => {
 });
 
 describe("an edit of a campaign that runs", () => {
-  it("is obeyed by each claim that follows, and what went out before can be told", async () => {
+  it("applies to each later claim, and earlier messages can be identified", async () => {
     let id = "";
     let editing: Promise<Reply> | undefined;
     const requests: { data: Record<string, unknown> }[] = [];

@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => api.stop());
 beforeEach(async () => {
   api.woken.length = 0;
-  // The same people hear of one campaign after the other.
+  // The same recipients receive one campaign after the other.
   await api.pool.query("TRUNCATE grant_logs");
 });
 
@@ -60,7 +60,7 @@ async function running(part: object = {}, answer?: Answer) {
   return { id, worker, lanes: step.lanes };
 }
 
-/** As `running`, half of its lanes sent, and recalled; its workflow has not been told yet. */
+/** As `running`, with half of its lanes sent, and recalled; its workflow has not been woken yet. */
 async function recalled(part: object = {}, answer?: Answer) {
   const { id, worker, lanes } = await running(part, answer);
   await worker.drain(id, lanes.slice(0, lanes.length / 2));
@@ -122,7 +122,7 @@ describe("a recall", () => {
     });
   });
 
-  it("takes for unknown whoever was to be tried again after a hand-over without an answer", async () => {
+  it("counts deliveries that wait for a retry after an unanswered hand-over as unknown", async () => {
     const { id, worker } = await recalled({}, () => "unknown");
     expect(await worker.advance(id)).toMatchObject({ next: "finished", reconciled: true });
     expect(await recipientsOf(id, "unknown")).toEqual(addressed(worker));
@@ -183,7 +183,7 @@ describe("a recall", () => {
     expect((await act(cancelled, "recall")).body.campaign.recalledAt).not.toBeNull();
   });
 
-  it("lets nobody try again what failed of it", async () => {
+  it("refuses retries of its failed deliveries", async () => {
     const { id, worker, lanes } = await running({}, () => "permanent");
     await worker.drain(id, lanes);
     await worker.advance(id);

@@ -52,7 +52,7 @@ describe("a campaign", () => {
     expect(new Set(changes.map(({ status }) => status))).toEqual(new Set([200, 201]));
   });
 
-  it("is a draft that pins the template's version, until somebody starts it", async () => {
+  it("is a draft that pins the template's version, until it is started", async () => {
     const id = await create();
     expect(api.woken).toEqual([]);
     await api.send("POST", `/v1/templates/${sampleTemplate.key}/versions`, {

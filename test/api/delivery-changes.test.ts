@@ -196,7 +196,7 @@ describe("POST /v1/deliveries/{id}/retry", () => {
     });
   });
 
-  it("tries what has an unknown outcome only where that is asked for", async () => {
+  it("retries deliveries with an unknown outcome only if requested", async () => {
     const [delivery] = await notified("u0");
     await settle([delivery!], "unknown");
     const path = `/v1/deliveries/${delivery!.id}/retry`;
@@ -418,7 +418,7 @@ describe("POST /v1/deliveries/retry", () => {
     expect(await advance(id)).toMatchObject({ counts: { sent: 8 }, reconciled: true });
   });
 
-  it("keeps nobody's own name in the trail", async () => {
+  it("writes no personal name to the trail", async () => {
     const failed = await notified("u0");
     await settle(failed, "failed");
     const { body: recipient } = await api.send("GET", "/v1/recipients/u0");

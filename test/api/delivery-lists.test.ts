@@ -285,7 +285,7 @@ describe("GET /v1/notifications", () => {
 });
 
 describe("GET /v1/notifications/{id}", () => {
-  it("says who asked for it, in which request", async () => {
+  it("shows the key and the id of its request", async () => {
     expect((await api.send("GET", `/v1/notifications/${ids.third}`)).body).toMatchObject({
       createdBy: sender.id,
       requestId: "the-third",

@@ -45,7 +45,7 @@ interface Entry {
 
 const entries = () => api.logged.map((line) => JSON.parse(line) as Entry);
 
-/** Nothing of what was told is in the text, as it is or encoded. */
+/** Expects that the text contains no secret value, plain or encoded. */
 function expectDiscreet(text: string) {
   const plain = `${text}\n${decodeURIComponent(text.replaceAll(/%(?![0-9a-f]{2})/gi, "%25"))}`;
   for (const [what, value] of [...Object.entries(told), ...secrets.map((s) => ["a key", s])])

@@ -7,7 +7,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-/** As somebody without a key asks. */
+/** Sends a request without a key. */
 const get = async (path: string, headers: Record<string, string> = {}) =>
   api.app.request(path, { headers });
 
@@ -18,7 +18,7 @@ describe("/", () => {
     expect((await get(answer.headers.get("location")!)).status).toBe(200);
   });
 
-  it("leads there for every caller, and tells other methods that it has only GET", async () => {
+  it("redirects every caller, and answers other methods that it only has GET", async () => {
     const withKey = await get("/", { authorization: `Bearer ${apiKey}` });
     expect([withKey.status, withKey.headers.get("location")]).toEqual([302, "/docs"]);
     const post = await api.app.request("/", { method: "POST" });

@@ -42,7 +42,7 @@ const deciding = (body: { rules: RuleJson[] }) =>
 const nights = { quietHours: [{ start: "22:00", end: "07:00" }] };
 
 describe("the explanation of a delivery", () => {
-  it("says what held it, what the rule saw, and whose wish that was", async () => {
+  it("shows the rule that held it, what the rule saw, and the origin of the preference", async () => {
     const recipientId = await world.recipient({ timeZone: "Europe/Berlin", preferences: nights });
     const delivery = await world.ask({ recipientId, type: "habit.reminder" });
     await world.worker().dispatch(next("22:30"));
@@ -128,7 +128,7 @@ describe("the explanation of a delivery", () => {
     ]);
   });
 
-  it("says of what was sent that nothing held it back, and with whom it went", async () => {
+  it("shows that no rule held a sent delivery, and the other members of its message", async () => {
     const recipientId = await world.recipient();
     const asked = [
       await world.ask({ recipientId, type: "habit.reminder" }),
@@ -474,7 +474,7 @@ describe("GET /v1/explanations", () => {
     return body.id;
   }
 
-  it("explains what somebody is owed by a notification, or that it does not name them", async () => {
+  it("explains what a recipient is owed by a notification, or that it does not name them", async () => {
     const recipientId = await world.recipient();
     const delivery = await world.ask({ recipientId });
     const { source, recipient } = await explained(delivery);
@@ -492,7 +492,7 @@ describe("GET /v1/explanations", () => {
     });
   });
 
-  it("says which part of a campaign's audience keeps somebody out", async () => {
+  it("names the part of a campaign's audience that excludes a recipient", async () => {
     await api.send("POST", "/v1/segments", {
       key: "first",
       name: "First",

@@ -44,7 +44,7 @@ interface Ended {
   reason?: Reason | null;
   /** Before now. */
   secondsAgo?: number;
-  /** From when it was asked for. */
+  /** Counted from the request. */
   tookMs?: number;
   group?: string | null;
   holdCount?: number;
@@ -177,7 +177,7 @@ describe("what ended within the window", () => {
     expect(await measured()).toMatchObject({ sent: 5, seconds: 3_600 });
   });
 
-  it("tells how long it took, from when it was to be sent, unless it waited for something else", async () => {
+  it("shows latencies from the time of sending, except for deliveries that were held", async () => {
     for (const tookMs of [100, 200, 300]) await ended(api, { tookMs });
     const hour = 3_600_000;
     const group = newUuid();
@@ -200,7 +200,7 @@ describe("what ended within the window", () => {
     expect((await measured()).indicators.latency).toMatchObject({ word: "poor", value: 3_000 });
   });
 
-  it("tells what batches and digests save, and how much is sent a minute", async () => {
+  it("shows the messages that batches and digests save, and the rate a minute", async () => {
     const group = newUuid();
     await api.pool.query(
       "INSERT INTO groups (id, kind, recipient_id, channel, status, closes_at) VALUES ($1, 'batch', $2, 'email', 'closed', now())",
@@ -311,7 +311,7 @@ describe("what waits", () => {
     expect(indicators.oldestDue.word).toBe("fair");
   });
 
-  it("is told by why, with how many recipients are at their limit", async () => {
+  it("is counted by reason, with the number of recipients at their limit", async () => {
     const later = { dueInSeconds: 600 };
     await waiting(api, { ...later, reason: "quiet_hours" });
     await waiting(api, { ...later, count: 2, reason: "recipient_limit" });

@@ -40,7 +40,7 @@ describe("a file in another character set", () => {
     expect((await read("set-2")).attributes.name).toBe("Zoë");
   });
 
-  it("is read by its byte order mark where nobody names the set", async () => {
+  it("is decoded by its byte order mark if no charset is named", async () => {
     const file = Buffer.from("\ufeffexternal_id\tattributes.name\r\nset-3\tZoë\r\n", "utf16le");
     expect((await importing(file)).body).toMatchObject({ imported: 1, failed: 0 });
     expect((await read("set-3")).attributes.name).toBe("Zoë");

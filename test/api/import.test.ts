@@ -63,7 +63,7 @@ describe("an import", () => {
     expect((await api.send("GET", "/v1/recipients/c8")).status).toBe(200);
   });
 
-  it("of NDJSON does likewise", async () => {
+  it("of NDJSON keeps the good lines and reports the bad ones", async () => {
     const file = [
       '{"externalId":"n1","attributes":{"age":40,"tags":["a"]}}',
       "{",
@@ -173,7 +173,7 @@ describe("an import", () => {
     expect(await read()).toMatchObject({ ...stored, ...change });
   });
 
-  it("replaces who is there where it is asked for, and says so", async () => {
+  it("replaces recipients if requested, and reports this mode", async () => {
     await api.send("PUT", "/v1/recipients/keeper", stored);
     const file = "external_id,email,locale\nkeeper,new@example.org,";
     const { body } = await api.send("POST", `${path}?mode=replace`, file, csv);

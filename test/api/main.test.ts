@@ -74,7 +74,7 @@ describe("the API process", () => {
     },
   );
 
-  it("lets a request under way end when it is told to stop, and takes no other", async () => {
+  it("finishes its requests on SIGTERM, and accepts no others", async () => {
     const { child, exited, ready } = start();
     const url = await ready;
     const upload = request(`${url}/v1/recipients/import`, {

@@ -144,7 +144,7 @@ describe("what the ledger says", () => {
     await own.stop();
   });
 
-  it("is left out while the database is away, and the rest is told", async () => {
+  it("is left out while the database is away, and the other metrics are served", async () => {
     const away = await startApi();
     await away.send("GET", "/v1/recipients/nobody");
     await away.stop();

@@ -41,7 +41,7 @@ describe("POST /v1/notifications", () => {
     );
   });
 
-  it("takes a thousand, by either id, and tells nobody twice", async () => {
+  it("takes a thousand, by either id, and notifies nobody twice", async () => {
     const { body: first } = await api.send("GET", "/v1/recipients/u0");
     const recipients = [first.id, "u0", ...Array.from({ length: 998 }, (_, i) => `u${i}`)];
     const before = cpuMs();
@@ -97,7 +97,7 @@ describe("POST /v1/notifications", () => {
     await api.send("POST", "/v1/templates", { ...sampleTemplate, key: "changing" });
     const changing = { ...body, template: { key: "changing" } };
     expect((await api.send("POST", "/v1/notifications", changing)).status).toBe(202);
-    // As another process would: what this one remembers is not told.
+    // As another process would: this one's cache is not notified.
     await api.send("POST", "/v1/templates/changing/versions", {
       content: sampleTemplate.content,
       variables: {

@@ -74,7 +74,7 @@ describe("the OpenAPI document", () => {
     }
   });
 
-  it("tells of the problems that each operation can have", () => {
+  it("lists the problems that each operation can have", () => {
     const statuses = (id: string) =>
       Object.keys(operations.find(({ operationId }) => operationId === id)!.answers);
     expect(statuses("getCampaignsById")).toEqual([

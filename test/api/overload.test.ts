@@ -122,7 +122,7 @@ describe("while every connection for reads and changes is taken", () => {
         return reply.status;
       }),
     );
-    // Those that would wait in vain know at once, while all others still wait.
+    // Requests that would not get their turn in time are refused at once, while the others still wait.
     await expect.poll(() => refused.length).toBe(23);
     for (const { status, headers } of refused) {
       expect(status).toBe(429);

@@ -25,7 +25,7 @@ async function simulated(body: object) {
   return reply.body;
 }
 
-/** Three people: one of them is asked for ten messages within ten minutes, and one for three of a type that is batched. */
+/** Three recipients: one gets ten messages within ten minutes, and one gets three of a type that is batched. */
 async function past() {
   const [busy, batched, calm] = [
     await world.recipient(),
@@ -82,7 +82,7 @@ describe("POST /v1/policies/simulate", () => {
     });
   });
 
-  it("says who would have heard later under tighter limits", async () => {
+  it("shows who would have received messages later under tighter limits", async () => {
     const { busy, ofBusy } = await past();
     const body = await simulated({ policy: { preferences: { maxPerHour: 5 } } });
     expect(body.after).toMatchObject({ deliveries: 14, messages: 12, delayed: { count: 8 } });
@@ -140,7 +140,7 @@ describe("POST /v1/policies/simulate", () => {
     });
   });
 
-  it("begins with the policy in force, and takes wishes as they are", async () => {
+  it("begins with the policy in force, and uses current preferences", async () => {
     const { calm } = await past();
     await world.ask({ recipientId: calm, at: minute(601) });
     await world.policy({ preferences: { batching: { enabled: false } } });

@@ -18,7 +18,7 @@ const patch = (body: unknown, match: string | null = "*", headers = {}) =>
   });
 
 describe("/v1/policy", () => {
-  it("is the presets where nobody has said anything else", async () => {
+  it("is the presets until it is changed", async () => {
     const { status, body, headers } = await api.send("GET", "/v1/policy");
     expect(status).toBe(200);
     expect(body).toEqual({

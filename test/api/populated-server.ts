@@ -3,7 +3,7 @@ import { listen } from "../support/listening.ts";
 import { startApi } from "./harness.ts";
 import { namingKnown, populate } from "./populated.ts";
 
-/** The same requests every time, unless another seed is asked for. */
+/** The requests are the same in every run, unless another seed is set. */
 export const seed = Number(process.env["PROPERTIES_SEED"] ?? 20261124);
 
 /** Requests that have to arrive, of whichever program makes them. */
@@ -35,7 +35,7 @@ export async function startPopulatedServer() {
     document,
     recipientToken: issued.body.token as string,
     arrived,
-    /** Begins the account anew. */
+    /** Resets the account. */
     forget: () => void Object.assign(arrived, { count: 0, statuses: {}, failures: [] }),
     report: (who: string) =>
       process.stderr.write(

@@ -6,7 +6,7 @@ import type { Reason } from "../../domain/delivery/reasons.ts";
 import type { Document, Parameter, Schema } from "../support/openapi.ts";
 import { type Api, makeKey, sampleTemplate, seed } from "./harness.ts";
 
-/** What there is to be asked for, by the first part of a path. */
+/** The ids and keys that exist, by the first part of a path. */
 export type Known = Record<string, string[]>;
 
 const campaignStates = ["draft", "scheduled", "running", "paused", "completed", "cancelled"];

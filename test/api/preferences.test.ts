@@ -38,7 +38,7 @@ const patch = (body: unknown, headers = {}, path = adas): Promise<Reply> =>
   api.send("PATCH", path, body, headers);
 
 describe("the preferences of a recipient", () => {
-  it("are the organisation's while nobody says anything else", async () => {
+  it("are the organisation's by default", async () => {
     const reply = await api.send("GET", adas);
     expect(reply.status).toBe(200);
     expect(reply.headers.get("etag")).toBe('"0"');
@@ -354,7 +354,7 @@ describe("the preferences of a recipient", () => {
     expect((await read()).version).toBe(0);
   });
 
-  it("hear a mandatory type, whatever was said of it before it was", async () => {
+  it("do not switch off a mandatory type, even if they did before it was mandatory", async () => {
     const key = `type-${newUuid()}`;
     await api.send("POST", "/v1/notification-types", { key, name: "A type" });
     await patch({ types: { [key]: false, "security.alert": true } });
@@ -368,7 +368,7 @@ describe("the preferences of a recipient", () => {
       { "if-match": "*" },
     );
     expect(await one()).toMatchObject({ on: true, from: "type", mandatory: true });
-    // What is said already stands in nobody's way, not even when the type is gone.
+    // Existing preferences prevent no change, not even when the type is gone.
     expect((await patch({ maxPerHour: 2 })).status).toBe(200);
     await api.send("DELETE", `/v1/notification-types/${key}`);
     expect((await patch({ maxPerHour: 3 })).status).toBe(200);
@@ -547,7 +547,7 @@ describe("an import of recipients", () => {
       },
     );
 
-  it("may say what they wish, and else leaves it", async () => {
+  it("may contain preferences, and otherwise keeps them", async () => {
     await patch({ maxPerHour: 9 });
     const { body } = await importing(
       { externalId: "ada", locale: "fr" },
@@ -591,7 +591,7 @@ describe("an import of recipients", () => {
     expect(await read("", pathOf("plain"))).toMatchObject({ version: 0, preferences: {} });
   });
 
-  it("reports what is wrong with their wishes, and keeps the good lines", async () => {
+  it("reports invalid preferences, and keeps the good lines", async () => {
     const { body } = await importing(
       { externalId: "a", preferences: { batching: { maximumSize: 21 } } },
       { externalId: "b", preferences: { types: { nothing: true } } },

@@ -70,7 +70,7 @@ describe("POST /v1/decisions/preview", () => {
     );
   });
 
-  it("takes a priority from the type, unless another is asked for", async () => {
+  it("takes its priority from the type, unless another one is given", async () => {
     const recipient = named(
       await world.recipient({ preferences: { quietHours: [{ start: "00:00", end: "24:00" }] } }),
     );

@@ -170,7 +170,7 @@ describe("POST /v1/deliveries/{id}/send", () => {
     },
   );
 
-  it("leaves what is critical in its queue, and a campaign’s in its lane, whose campaign is told", async () => {
+  it("leaves critical deliveries in their queue, and a campaign’s in its lane, and wakes the campaign", async () => {
     const urgent = await row({ queue: critical(ada), priority: "critical" });
     await post(`${named(urgent)}/send`);
     const { id, campaign } = await campaignRow("running");
@@ -207,7 +207,7 @@ describe("POST /v1/deliveries/{id}/send", () => {
     expect([api.woken, await trail()]).toEqual([[], []]);
   });
 
-  it("waits for nobody who is writing it, nor for a campaign that does not run", async () => {
+  it("does not wait for a lock on the row, nor for a campaign that is not running", async () => {
     const id = await row({ reason: "quiet_hours" });
     await inTransaction(api.pool, async (client) => {
       await client.query("SELECT FROM open_deliveries WHERE id = $1 FOR UPDATE", [id]);
@@ -273,7 +273,7 @@ describe("POST /v1/deliveries/{id}/reprioritise", () => {
     expect(await groupRow(batch)).toEqual({ status: "open", memberCount: 1 });
   });
 
-  it("has nothing to do where it has that priority, and says so to nobody", async () => {
+  it("changes nothing if it already has that priority, and wakes nothing", async () => {
     const id = await row({ reason: "quiet_hours" });
     const untouched = await delivery(id);
     expect(await reprioritise(id, "normal")).toMatchObject({
@@ -487,14 +487,14 @@ describe("GET /v1/queues", () => {
         oldestDueSeconds: null,
         nextDueAt: later.toISOString(),
       },
-      // Due to nobody while its campaign is paused.
+      // It is not due while its campaign is paused.
       expect.objectContaining({ priority: "normal", waiting: 1, due: 0, oldestDueAt: null }),
     ]);
     expect(body.items[0].oldestDueSeconds).toBeGreaterThanOrEqual(60);
     expect(body).toMatchObject({ total: { waiting: 5, due: 2, sending: 1 }, more: 0 });
   });
 
-  it("tells apart only what it is asked for, and shows no more than that", async () => {
+  it("groups only by the requested dimensions", async () => {
     await row({ reason: "quiet_hours" });
     await row({ reason: "quiet_hours", recipient: bob, type: "habit.reminder" });
     await row({ reason: "digest", queue: waitingDigests, priority: "low" });

@@ -180,7 +180,7 @@ describe("POST /v1/recipients/bulk", () => {
     });
   });
 
-  it("replaces them where it is asked for, and does not mix the two up under one key", async () => {
+  it("replaces them if requested, and does not confuse the modes under one key", async () => {
     const ask = (query: string) =>
       api.send(
         "POST",

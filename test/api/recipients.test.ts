@@ -135,7 +135,7 @@ describe("DELETE /v1/recipients/{recipient}", () => {
     expect(row!.row).not.toMatch(/eve/i);
   });
 
-  it("frees the external id for somebody new, and cannot be told anything any more", async () => {
+  it("frees the external id for a new recipient, and the erased one cannot be notified any more", async () => {
     const { body: first } = await api.send("PUT", "/v1/recipients/bob", {});
     await api.send("DELETE", `/v1/recipients/${first.id}`);
     const refused = await api.send("POST", "/v1/notifications", {

@@ -92,7 +92,7 @@ describe("releasing what is held", () => {
     });
   });
 
-  it("leaves alone what waits for something else, what is being handed over, and other people's", async () => {
+  it("does not change deliveries that wait for something else, are being handed over, or belong to others", async () => {
     for (const reason of ["retry", "snoozed", "provider_rate", "retry_requested"] as const)
       await waiting(ada, reason);
     await waiting(bob, "quiet_hours");

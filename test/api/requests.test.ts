@@ -150,7 +150,7 @@ describe("a body", () => {
     ]);
   });
 
-  it("that is missing is told what it lacks", async () => {
+  it("that is missing is refused, and the answer names the missing fields", async () => {
     const reply = await api.send("POST", "/v1/notifications");
     expect(reply.status).toBe(422);
     expect(reply.body.errors.map(({ field }: { field: string }) => field)).toEqual([
@@ -404,7 +404,7 @@ function replaced(value: unknown, [key, ...rest]: (string | number)[], by: unkno
 }
 
 describe("health", () => {
-  it("is told without a key", async () => {
+  it("is public", async () => {
     expect((await api.app.request("/healthz")).status).toBe(200);
     const ready = await api.app.request("/readyz");
     expect(await ready.json()).toEqual({ status: "ready", database: "up", temporal: "up" });

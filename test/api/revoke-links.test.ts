@@ -66,7 +66,7 @@ describe("POST /v1/recipients/{recipient}/revoke-links", () => {
     expect(body.items).toHaveLength(1);
   });
 
-  it("is refused for nobody", async () => {
+  it("is refused for an unknown recipient", async () => {
     expect((await api.send("POST", "/v1/recipients/nobody/revoke-links")).status).toBe(404);
   });
 });

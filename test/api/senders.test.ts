@@ -72,7 +72,7 @@ describe("a sender at a domain that is not the installation's", () => {
   });
 });
 
-describe("whom mails are from", () => {
+describe("the sender of messages", () => {
   it("is what the campaign says, before the template, before the type", async () => {
     const { send } = api;
     await send("POST", "/v1/notification-types", {
@@ -100,7 +100,7 @@ describe("whom mails are from", () => {
     ]);
   });
 
-  it("is the installation’s own where nobody says anything", async () => {
+  it("is the installation’s own by default", async () => {
     const { body } = await api.send("POST", "/v1/campaigns", campaign());
     await api.send("POST", `/v1/campaigns/${body.id}/start`);
     const worker = createCampaignWorker(api.pool);

@@ -50,7 +50,7 @@ describe("a suppression", () => {
     ]);
   });
 
-  it("holds for good once somebody adds it, also where it would have ended or has", async () => {
+  it("is permanent once it is added, even if it would have ended or has ended", async () => {
     const temporary = async (address: string, expiresAt: Date) => {
       await api.prisma.suppression.create({
         data: {
@@ -248,7 +248,7 @@ describe("an import of suppressions", () => {
     });
   });
 
-  it("of NDJSON does likewise, and leaves alone what is there", async () => {
+  it("of NDJSON keeps the good lines, reports the bad ones, and does not change existing suppressions", async () => {
     const file = [
       '{"address":"I1@example.org","reason":"bounced"}',
       '{"address":"n1@example.org","note":"first"}',

@@ -11,7 +11,7 @@ afterAll(() => api.stop());
 const path = `/v1/templates/${sampleTemplate.key}`;
 
 describe("a preview", () => {
-  it("is for somebody stored, somebody made up, or nobody", async () => {
+  it("is for a stored recipient, a recipient in the request, or none", async () => {
     const stored = await api.send("POST", `${path}/preview`, {
       data: { order: "A-1" },
       recipient: "u0",

@@ -34,7 +34,7 @@ async function timeline(recipientId: string, query = "") {
 const nights = { quietHours: [{ start: "22:00", end: "07:00" }] };
 
 describe("the timeline of a recipient", () => {
-  it("of whom nothing is known is empty, by either of their ids", async () => {
+  it("without deliveries is empty, by either id", async () => {
     const { status, body } = await api.send("GET", "/v1/recipients/u0/timeline");
     expect(status).toBe(200);
     expect(body).toMatchObject({
@@ -131,7 +131,7 @@ describe("the timeline of a recipient", () => {
     expect(more).toBe(3);
   });
 
-  it("has what is left of the recipient's wish and of the organisation's limits", async () => {
+  it("shows what is left of the recipient's limit and of the organisation's limits", async () => {
     const recipientId = await world.recipient({ preferences: { maxPerHour: 2 } });
     const ago = (minutes: number) => new Date(now.getTime() - minutes * minuteMs);
     await api.prisma.grantLog.create({

@@ -35,7 +35,7 @@ describe("a notification of a type", () => {
     });
   });
 
-  it("goes by the priority that it brings itself", async () => {
+  it("uses its own priority if it has one", async () => {
     const reply = await post({ type: "report.weekly", priority: "high" });
     expect(await read(reply.body.id)).toMatchObject({ type: "report.weekly", priority: "high" });
   });

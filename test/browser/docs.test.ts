@@ -20,7 +20,7 @@ describe("/docs in a browser", () => {
     await api?.stop();
   });
 
-  it("lists the operations and tries them out with a key, and asks nobody else for anything", async () => {
+  it("lists the operations and tries them out with a key, and sends no request to other hosts", async () => {
     const page = await browser.newPage();
     page.setDefaultTimeout(waitMs);
     const asked: string[] = [];

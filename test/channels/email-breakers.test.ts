@@ -237,7 +237,7 @@ describe("the only provider", () => {
     expect((await stateOf("first"))!.reason).toMatch(/^connection: .*ECONNREFUSED/);
   });
 
-  it("is used again at once where somebody resets its breaker", async () => {
+  it("is used again at once when its breaker is reset", async () => {
     let well = false;
     const failing = await answering(() => (well ? "250 taken" : broken()));
     const one = await worker([provider(failing.port)]);

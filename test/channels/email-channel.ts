@@ -23,7 +23,7 @@ export function provider(port: number, settings: Partial<SmtpProvider> = {}): Sm
   };
 }
 
-/** Is always closed, whatever it is told. */
+/** A gate that is always closed. */
 const closedBreaker: Breaker = {
   closed: true,
   isOpening: false,

@@ -32,7 +32,7 @@ const closeMs = 20_000;
 /** Ten times as long as other steps have. */
 const answerDeadlineMs = 10 * sendDeadlineMs;
 
-/** A server that takes each content and answers it when it is told to. */
+/** A server that accepts each content and answers when the test says so. */
 async function answeringLate(extensions: readonly string[] = ["PIPELINING"]) {
   const waiting: ScriptedConnection[] = [];
   const server = await serve(async (connection, index) => {

@@ -326,7 +326,7 @@ describe("a server that is off at random", () => {
             },
           });
           expectHonesty(outcome, settings.guarantee);
-          // A yes in place of a no to a content cannot be told from its own; nor one before it, where nothing comes after it.
+          // An acceptance instead of a refusal of a content cannot be detected; nor one before it, if no command follows.
           const toContent = changes.some(({ at, change: { kind } }) =>
             at === "dot"
               ? kind === "before" || kind === "instead"

@@ -32,7 +32,7 @@ const unlessTaken =
   (_, guarantee) =>
     guarantee === "at_most_once" ? [otherwise, "unknown"] : otherwise;
 
-/** Some may have waited for a connection in vain instead. */
+/** Others may have waited for a connection without getting one. */
 const endsUntaken = (phase: Phase): Pick<Misbehaviour, "ends"> => ({
   ends: phase === "dot" ? ["unknown", "given up"] : "given up",
 });

@@ -11,7 +11,7 @@ import {
 const phases = ["MAIL", "RCPT", "dot"] as const;
 type Phase = (typeof phases)[number];
 
-/** For good, and about whoever sends. */
+/** A permanent refusal of the sender. */
 const ofSender = [
   "550 5.7.1 your IP address is blocked",
   "550 5.7.26 unauthenticated mail from example.org is not accepted (DMARC)",

@@ -63,13 +63,13 @@ export interface MisbehavingServer extends ScriptedServer {
   refusals: { phase: Phase; recipient: string | null }[];
   /** When each recipient was named, in milliseconds of the monotonic clock. */
   namedAt: Map<string, number[]>;
-  /** Commands that nobody has asked for, or that are none. */
+  /** Commands that are unexpected or unknown. */
   strays: string[];
   /** Most mails that were begun over one connection. */
   mostBegun: () => number;
 }
 
-/** A server that keeps account of what it was given, and answers what it is told to where it is told to. */
+/** A server that records what it receives, and gives the configured answers at the configured places. */
 export async function startMisbehavingServer(
   answers: Answers,
   { extensions = [] }: { extensions?: readonly string[] } = {},

@@ -131,7 +131,7 @@ export async function deliverOver(
   return rows;
 }
 
-/** Gates that count nothing, and stay shut for as long as they are told to. */
+/** Gates without a rate, which stay closed for a given time. */
 function createShutGates(): EmailOptions["gates"] {
   const gates = new Map<string, WatchedGate>();
   const createGate = (): WatchedGate => {

@@ -54,7 +54,7 @@ export class ScriptedConnection {
     );
   }
 
-  /** The envelope of a mail, each command answered; returns the recipient. Answers `354` to DATA unless told otherwise. */
+  /** Answers each command of an envelope, and returns the recipient. The default answer to DATA is `354`. */
   async envelope(rcptReply = "250 ok", dataReply = "354 go"): Promise<string> {
     let line = await this.line();
     if (line === "RSET") {

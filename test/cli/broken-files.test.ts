@@ -54,7 +54,7 @@ const call = (method: string, path: string, body?: unknown) =>
   });
 
 describe("a data folder in which files are broken", () => {
-  it("is mended where nothing is needed, or can be made anew, and each is said in a sentence; what is owed goes on", async () => {
+  it("is repaired if it is not needed or can be created again, with a sentence about each; owed messages are still sent", async () => {
     await start();
     await call("PUT", "/v1/recipients/ada", { email: "ada@example.org", attributes: {} });
     await call("POST", "/v1/templates", {

@@ -74,7 +74,7 @@ describe("npm run doctor", () => {
     expect(exitCode).toBe(0);
   });
 
-  it("exits with 1 if something required is missing, and says how to mend it, in JSON as well", async () => {
+  it("exits with 1 if something required is missing, and says how to fix it, in JSON as well", async () => {
     const nothing = join(folder, "nothing");
     const environment = { TEMPORAL_CLI_PATH: nothing };
     const { text, exitCode } = await doctor(environment);
@@ -253,7 +253,7 @@ describe("the database that is named", () => {
     expect(JSON.stringify(findings)).not.toContain(new URL(database.url).password);
   });
 
-  it("is missing where nobody answers, or not to this password, and the password is not shown", async () => {
+  it("is missing if no server answers, or refuses this password, and the password is not shown", async () => {
     const port = await freePort();
     const away = await look({
       DATABASE_URL: `postgresql://tidings:${password}@127.0.0.1:${port}/tidings`,
@@ -336,7 +336,7 @@ describe("the Temporal server that is named", () => {
     expect(of(findings, "Search attributes")).toMatchObject([{ status: "ok" }]);
   });
 
-  it("is missing without its namespace, and where nobody answers", async () => {
+  it("is missing without its namespace, or if no server answers", async () => {
     const address = inject("temporalAddress");
     const unknown = await look({ TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: "elsewhere" });
     expect(of(unknown, "Temporal")).toEqual([
@@ -468,7 +468,7 @@ describe("this machine", () => {
     expect(JSON.stringify(findings)).not.toContain(password);
   });
 
-  it("lacks a port that is asked for and in use, and is no worse for a default that is", async () => {
+  it("lacks a configured port that is in use, and ignores a default port that is in use", async () => {
     const occupant = createServer();
     occupant.listen(0, "127.0.0.1");
     await once(occupant, "listening");

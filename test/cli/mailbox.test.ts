@@ -95,7 +95,7 @@ describe("the mailbox", () => {
     expect((await fetch(`${page}/messages/2`)).status).toBe(404);
   });
 
-  it("is shown to who asks for this machine only, whatever the path", async () => {
+  it("answers only to the names of this machine, whatever the path", async () => {
     const get = (path: string, host?: string) =>
       new Promise<number>((resolve, reject) => {
         const sent = request(page, { path, ...(host && { headers: { host } }) }, (response) => {

@@ -23,14 +23,14 @@ it("goes to the next free port past a busy default", async () => {
   expect(api).toBeGreaterThan(defaultPorts.api);
 });
 
-it("never gives one port to two, also where one was asked for that is another's default", async () => {
+it("never gives one port to two servers, even if a configured port is another's default", async () => {
   const ports = await choosePorts({ smtp: await freePort(), api: await freePort() });
   expect(new Set(Object.values(ports)).size).toBe(Object.keys(defaultPorts).length);
   const any = await choosePorts("any");
   expect(new Set(Object.values(any)).size).toBe(Object.keys(defaultPorts).length);
 });
 
-it("refuses a busy port that was asked for", async () => {
+it("refuses a busy configured port", async () => {
   const port = await freePort();
   await occupy(port);
   await expect(choosePorts({ mailbox: port })).rejects.toThrow(PortInUseError);

@@ -93,7 +93,7 @@ it("starts though its lock is empty, as a full disk leaves it", async () => {
   await (await start()).stop();
 });
 
-it("ends an earlier server that nobody has noted", async () => {
+it("ends an earlier server that was not recorded", async () => {
   const earlier = await start();
   const mark = markOf(earlier.pid)!;
   await clearLock(cluster.folder, waitMs);

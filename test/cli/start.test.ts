@@ -145,7 +145,7 @@ describe("npm start", () => {
     await expect.poll(() => findRunningPids(processes)).toEqual([]);
   });
 
-  it("refuses a busy port that was asked for, and goes past a busy default", async () => {
+  it("refuses a busy configured port, and skips a busy default port", async () => {
     const busy = createServer().listen(0, "127.0.0.1");
     await once(busy, "listening");
     const { port } = busy.address() as AddressInfo;

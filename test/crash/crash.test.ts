@@ -15,7 +15,7 @@ const plain: CrashOptions = {
   say: () => {},
 };
 
-it("loses nothing, is never early, stops when told and repeats no more than promised when worker, Temporal and PostgreSQL are killed", async () => {
+it("loses nothing, is never early, begins nothing after a stop and repeats no more than promised when worker, Temporal and PostgreSQL are killed", async () => {
   const result = await crash({ ...plain, kills: 1 });
   expect(result).toMatchObject({
     lost: 0,

@@ -33,7 +33,7 @@ export interface Variants {
   clockAhead: boolean;
   /** A worker and the mail server stand still for longer than a lease, and go on. */
   freeze: boolean;
-  /** Each worker is told to end in the middle of its work, and started again. */
+  /** Sends SIGTERM to each worker while it is sending, and starts it again. */
   sigterm: boolean;
   /** The disk that all of the stack is on is full for longer than a lease, twice. */
   diskFull: boolean;
@@ -54,7 +54,7 @@ export interface CrashResult extends Verdict, Variants {
   kills: number;
   /** Of one worker: what its death or its standing still may repeat. The deaths of Temporal and PostgreSQL may repeat nothing. */
   inFlightBound: number;
-  /** How often a worker was killed, stood still, or was told to end: each may repeat what was in flight. */
+  /** How often a worker was killed, suspended or terminated: each time it may repeat its messages in flight. */
   disturbances: number;
   /** Workers that had not ended by themselves within the time that they promise. */
   drainsCutOff: number;

@@ -3,7 +3,7 @@ import { table } from "../../cli/demo/table.ts";
 import { crash, passes, type Variants } from "./crash.ts";
 import { wholeNumber } from "../../cli/whole-number.ts";
 
-/** Where nothing else is asked for. */
+/** Default options. */
 const presetKills = 3;
 
 const program = new Command("crash")

@@ -10,7 +10,7 @@ export interface OwedRow {
   source: string;
 }
 
-/** Where a run falls short of what was asked for. */
+/** Where a run differs from its requests. */
 export interface Shortfalls {
   /** Owed, and neither surely delivered nor, where it is meant to wait, still there: no row, or one that ended otherwise. */
   lost: number;
@@ -22,7 +22,7 @@ export interface Shortfalls {
   finishedAfterStop: number;
 }
 
-/** Holds what the mail server took and what the ledger says against what was asked for. */
+/** Compares the messages of the mail server and the rows of the ledger with the requests. */
 export function findShortfalls({
   asked,
   rows,

@@ -17,7 +17,7 @@ export const times = 2;
 const fullMs = 2 * leaseMs;
 const refillMs = 200;
 
-/** Resolves when the answer is yes, or when it has been no for too long, of which it tells. */
+/** Resolves when the condition holds, or logs that it has not held for too long. */
 export type Until = (what: string, ask: () => Promise<boolean>) => Promise<void>;
 
 export interface Step {

@@ -6,7 +6,7 @@ import { publicId } from "../../domain/ids.ts";
 import type { Asked } from "./asked.ts";
 import { findShortfalls, type OwedRow, type Shortfalls } from "./shortfalls.ts";
 
-/** What the ledger says, held against what was asked for and what the mail server saw. */
+/** Compares the ledger with the requests and with the record of the mail server. */
 export interface Verdict extends Shortfalls {
   /** Rows beyond one for each source, recipient and leg. */
   ledgerDuplicates: number;
@@ -14,7 +14,7 @@ export interface Verdict extends Shortfalls {
   deliveredTwice: number;
   /** Where ledger and mail server differ, message by message. */
   discrepancies: Discrepancy[];
-  /** Rows by status, for whoever has to find out. */
+  /** Rows by status, for the analysis of a failed run. */
   statuses: Record<string, number>;
 }
 

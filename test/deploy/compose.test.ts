@@ -233,7 +233,7 @@ describe("the secrets", () => {
   const make = () => execFileSync(join(root, "deploy/make-secrets.sh"), { encoding: "utf8" });
   const secret = (name: string) => readFileSync(join(root, "secrets", name), "utf8");
 
-  it("are all made by the script, once, in a folder that nobody else may enter", () => {
+  it("are all created by the script, once, in a folder that only its owner may enter", () => {
     // Only a Tidings that runs can make this one.
     const { "metrics-key": _, ...ours } = compose.secrets;
     const made = Object.values(ours).map(({ file }) => join(root, file));

@@ -60,7 +60,7 @@ describe("a service elsewhere, with Tidings among its packages", () => {
     rmSync(folder, { recursive: true });
   });
 
-  it("compiles, and tells people things", async () => {
+  it("compiles, and sends its messages", async () => {
     expect(await compile("service.ts")).toBe("");
     const ask = () =>
       run(process.execPath, ["out/service.js"], {
@@ -81,7 +81,7 @@ describe("a service elsewhere, with Tidings among its packages", () => {
       },
     );
     expect(await audit.text()).toContain('"campaign.start"');
-    // It has said all of this already: nobody hears it twice.
+    // The second run repeats the requests: nobody receives a message twice.
     expect(JSON.parse((await ask()).stdout)).toMatchObject({
       notification: { sent: 1 },
       campaign: { audience: 2, sent: 2 },
@@ -90,7 +90,7 @@ describe("a service elsewhere, with Tidings among its packages", () => {
     expect(messages).toHaveLength(3);
   });
 
-  it("is told by the compiler of what the API does not take or answer", async () => {
+  it("fails to compile if it uses what the API does not accept or return", async () => {
     writeFileSync(
       join(folder, "wrong.ts"),
       `import { answerOf, createClient } from "tidings/client";

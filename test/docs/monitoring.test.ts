@@ -141,7 +141,7 @@ describe("alerts and dashboard", () => {
     expect(ours.filter((name) => !families.has(name))).toEqual([]);
   });
 
-  it("would show a metric that nobody keeps", async () => {
+  it("would show a metric that does not exist", async () => {
     expect([...(await existing()).keys()]).not.toContain("tidings_no_such_thing_total");
     expect(selectors('sum by (a) (rate(x_total{b="c, d", e!~"f"}[5m])) > 1 and on () y')).toEqual([
       { name: "x_total", labels: ["b", "e"] },

@@ -216,7 +216,7 @@ describe("the runbook", () => {
     expect((await call("/v1/recipients/ada")).status).toBe(404);
   });
 
-  it("loses Temporal's database in the middle of a campaign, and everybody is told all the same", async () => {
+  it("loses Temporal's database in the middle of a campaign, and every recipient still gets the message", async () => {
     const id = await campaign({ perSecond: 20, burst: 1 });
     await waitUntil("some to be sent", waitMs, async () => Number((await account(id))["sent"]) > 5);
     await stack.kill("temporal");

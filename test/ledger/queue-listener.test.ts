@@ -19,7 +19,7 @@ function startListener(url = database.url) {
   listeners.push(listener);
   return listener;
 }
-/** How often it was told, and of what. */
+/** Records the queues of its notifications. */
 function earOf(listener: QueueListener) {
   const told: string[] = [];
   const listen = (queue: string) => listener.listen(queue, () => void told.push(queue));
@@ -27,7 +27,7 @@ function earOf(listener: QueueListener) {
 }
 const tell = (queue: string) => notifyListener(database.pool, queue);
 
-it("tells whoever listens to the very queue, and says whether anybody does", async () => {
+it("notifies the listener of a queue, and returns whether there is one", async () => {
   const { told, listen } = earOf(startListener());
   expect(await tell("mailbox/1")).toBe(false);
   const listening = await listen("mailbox/1");
@@ -43,7 +43,7 @@ it("tells whoever listens to the very queue, and says whether anybody does", asy
   expect(told).toEqual(["mailbox/1"]);
 });
 
-it("is not taken for a listener where many tell at once", async () => {
+it("notifying processes do not take each other for listeners", async () => {
   const answers = await Promise.all(Array.from({ length: 200 }, () => tell("mailbox/3")));
   expect(answers).not.toContain(true);
 });
@@ -61,7 +61,7 @@ it("has one listener to a queue, over all workers, and none to a campaign's lane
   }
 });
 
-it("calls once more when its connection breaks, which nobody is told over, and listens over a new one", async () => {
+it("calls once more when its connection breaks, and listens over a new one", async () => {
   const { told, listen } = earOf(startListener());
   const listening = await listen("critical/5");
   await database.pool.query(
@@ -116,12 +116,16 @@ function withoutNotifications(chunk: Buffer): Buffer {
   return Buffer.concat(kept);
 }
 
-it("does not listen over a connection that hears nothing", { timeout: 30_000 }, async () => {
-  const { url, server } = await startDeafProxy();
-  try {
-    expect(await startListener(url).listen("mailbox/7", () => {})).toBeNull();
-    expect(await tell("mailbox/7")).toBe(false);
-  } finally {
-    server.close();
-  }
-});
+it(
+  "does not listen over a connection that delivers no notifications",
+  { timeout: 30_000 },
+  async () => {
+    const { url, server } = await startDeafProxy();
+    try {
+      expect(await startListener(url).listen("mailbox/7", () => {})).toBeNull();
+      expect(await tell("mailbox/7")).toBe(false);
+    } finally {
+      server.close();
+    }
+  },
+);

@@ -35,7 +35,7 @@ const hourMs = 3_600_000;
 
 const claimed = ["sending", "sent", "delivered", "unknown"] as const;
 const ended = ["failed", "cancelled", "suppressed"] as const;
-/** `due` and `held` wait; `future` is not due yet; `early` is not either, and was asked for at once. */
+/** `due` and `held` wait; `future` is not due yet; nor is `early`, but an operator sends it at once. */
 const waiting = ["due", "held", "future", "early"] as const;
 type State = (typeof claimed)[number] | (typeof ended)[number] | (typeof waiting)[number];
 

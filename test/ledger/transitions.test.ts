@@ -70,7 +70,7 @@ async function waiting(): Promise<{
 
 type Waiting = Awaited<ReturnType<typeof waiting>>;
 
-/** It was handed over once, and nobody answered. */
+/** Adds one attempt that was never answered. */
 async function leaveUnanswered(id: string): Promise<void> {
   await change(id, "attempt_count = 1, reason = 'retry'");
   await database.pool.query(
@@ -245,7 +245,7 @@ describe("a transition that must leave no delivery out", () => {
     },
   );
 
-  it("passes over a row that somebody is writing where an operator asks, and says so", async () => {
+  it("skips a locked row in an operator's request, and reports it", async () => {
     const row = await waiting();
     await inTransaction(database.pool, async (client) => {
       await client.query("SELECT FROM open_deliveries WHERE id = $1 FOR NO KEY UPDATE", [row.id]);
@@ -351,7 +351,7 @@ describe("another priority of what is being handed over", () => {
     expect(await rowOf(row.id)).toEqual({ ...before, priority: "high" });
   });
 
-  it("is not given by an operator, who is told that it is being handed over", async () => {
+  it("is refused to an operator while the delivery is being handed over", async () => {
     const row = await waiting();
     await ofNotification(row);
     await change(row.id, sending);

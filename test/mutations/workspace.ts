@@ -19,7 +19,7 @@ import type { Mutation } from "./mutations.ts";
 export type Verdict =
   | { verdict: "caught"; by: string }
   | { verdict: "survived" }
-  /** The text is not there once: the rule has been written anew, and the mutation with it must be. */
+  /** The text does not occur exactly once: the rule was rewritten, so the mutation must be too. */
   | { verdict: "not applicable"; found: number }
   /** Vitest ended without a test that failed. */
   | { verdict: "broken"; output: string };

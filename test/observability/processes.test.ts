@@ -248,7 +248,7 @@ it("nothing of OpenTelemetry’s SDK is loaded where no endpoint is configured",
 });
 
 describe("the processes", () => {
-  it("tell Prometheus of themselves", async () => {
+  it("serve metrics to Prometheus", async () => {
     const scrape = async (url: string) =>
       parseMetrics(
         await (
@@ -296,7 +296,7 @@ describe("the processes", () => {
     for (const { output } of children) expect(output()).not.toMatch(/secretly|order-of/);
   });
 
-  it("end when they are told to, with what was traced sent", async () => {
+  it("end on SIGTERM, after exporting their traces", async () => {
     for (const { child } of children) {
       child.kill("SIGTERM");
       expect(await once(child, "exit")).toEqual([0, null]);

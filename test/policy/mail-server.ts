@@ -14,7 +14,7 @@ export interface ArrivedMail {
   text: string;
 }
 
-/** A mail server that is well, holds its answers back, or turns every mail away, as it is told. */
+/** A mail server that accepts messages, delays its answers, or refuses every message, as set by the test. */
 export interface MailServer {
   url: string;
   /** All that came, answered or not. */

@@ -284,7 +284,7 @@ describe("a thousand events to one recipient, and a worker that is killed amid t
   }
 });
 
-it("sends what quiet hours hold when an operator asks for it: the workflow that waits for them notices", async () => {
+it("sends deliveries that quiet hours hold at an operator's request: the waiting workflow is woken", async () => {
   const clock = (hours: number) =>
     new Date(Date.now() + hours * 60 * minuteMs).toISOString().slice(11, 16);
   await person("basil", { quietHours: [{ start: clock(-2), end: clock(2) }] });

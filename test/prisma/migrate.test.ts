@@ -186,7 +186,7 @@ describe("migrations", () => {
     );
   });
 
-  it("that fail leave nothing of themselves behind, and are named until they are mended", async () => {
+  it("that fail leave no changes, and are named until they are repaired", async () => {
     await applyMigrations(database.url, source);
     await addField();
     const now = new Date("2026-12-24T18:00:00Z");

@@ -184,7 +184,7 @@ describe("an erasure", () => {
   let before: string[];
   let first: Reply;
   beforeAll(async () => {
-    // Somebody else has the same plan, so that it names nobody.
+    // Another recipient has the same plan, so it identifies nobody.
     await change("/v1/recipients/u2", { attributes: { plan: "pro" } });
     requestId = "for-quintessa-17";
     await tellOfAda();
@@ -246,7 +246,7 @@ describe("an erasure", () => {
     await ok("DELETE", "/v1/recipients/again");
   });
 
-  it("leaves nothing anywhere once the others are mended and it is repeated", async () => {
+  it("leaves nothing anywhere once the others are corrected and it is repeated", async () => {
     await change("/v1/segments/by-name", {
       name: "Friends",
       filter: { attribute: "plan", equals: "vip" },

@@ -12,7 +12,7 @@ import { startWorkers } from "../support/workers.ts";
 let environment: TestWorkflowEnvironment;
 let database: LedgerDatabase;
 let receiver: Awaited<ReturnType<typeof listen>>;
-/** At least once each: an attempt that was cut off may tell what the next one tells. */
+/** Events arrive at least once: an interrupted attempt may send the same as the next one. */
 const told = new Set<string>();
 
 beforeAll(async () => {
@@ -41,7 +41,7 @@ async function happened(): Promise<string> {
   return publicId("event", id);
 }
 
-it("events are told by one workflow, whichever worker is there, and after it was terminated", async () => {
+it("events are published by one workflow, whichever worker is there, and after it was terminated", async () => {
   const workers = () =>
     startWorkers(environment, database.pool, undefined, null, {
       url: receiver.url,

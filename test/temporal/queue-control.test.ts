@@ -26,7 +26,7 @@ afterAll(async () => {
   await api.stop();
 });
 
-/** What the API would tell workflows, told. */
+/** Wakes workflows as the API does. */
 async function wakeAll(): Promise<Set<string>> {
   const woken = new Set(api.woken.splice(0));
   for (const queue of woken) await wakeQueue(environment.client, queue, { requestId: "a-change" });
@@ -52,7 +52,7 @@ const listed = async (query: string) =>
     group: string | null;
   }[];
 
-it("what an operator asks for is noticed at once by a workflow that sleeps until tomorrow", async () => {
+it("an operator's request wakes a workflow that sleeps until tomorrow", async () => {
   const id = await notify({ sendAt: new Date(Date.now() + 86_400_000).toISOString() });
   const sleeping = environment.client.workflow.getHandle("mailbox/0");
   await expect
@@ -80,7 +80,7 @@ function quietNow() {
   return [{ start: at(-1), end: at(3) }];
 }
 
-it("what policy holds is sent at once when an operator asks for it, or makes it critical", async () => {
+it("a held delivery is sent at once when an operator requests it, or makes it critical", async () => {
   for (const [recipient, preferences] of [
     ["u0", { digest: { mode: "daily" } }],
     ["u1", { quietHours: quietNow() }],

@@ -79,7 +79,7 @@ describe("a worker’s metrics", () => {
     expect(value("activity_duration_seconds_count", rounds)).toBeGreaterThan(1);
     expect(value("activities_running", { activity: "dispatch" })).toBe(0);
     expect(value("workers_running", { task_queue: "orchestration" })).toBe(1);
-    // Of no campaign, no queue, nobody.
+    // Labels name no campaign, queue or recipient.
     expect(JSON.stringify(samples)).not.toMatch(/cmp_|mailbox\/|example\.org/);
   });
 

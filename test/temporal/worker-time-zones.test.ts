@@ -15,7 +15,7 @@ import { startApi } from "../api/harness.ts";
 import { patience } from "../support/patience.ts";
 import { createDevServer } from "../support/temporal.ts";
 
-it("a worker runs in UTC and goes by the machine's time zone data, on any host", async () => {
+it("a worker runs in UTC and uses the machine's time zone data, on any host", async () => {
   const root = mkdtempSync(join(tmpdir(), "tidings-zones-"));
   onTestFinished(() => rmSync(root, { recursive: true }));
   const zones = join(root, "zoneinfo");

@@ -60,7 +60,7 @@ function dam() {
 }
 
 describe("continue-as-new", () => {
-  it("of a campaign leaves its lanes running, and everyone hears it once", async () => {
+  it("of a campaign leaves its lanes running, and everybody gets one message", async () => {
     const { open, answer } = dam();
     const { requests, copies } = await start(answer);
     await seed.recipients(60);
@@ -192,7 +192,7 @@ describe("what an operator sees", () => {
 });
 
 describe("relay", () => {
-  it("wakes queues and campaigns that nobody did, and no paused ones", async () => {
+  it("wakes queues and campaigns whose wakes were lost, and no paused ones", async () => {
     const { requests } = await start();
     await ensureRelay(environment.client);
     await ensureRelay(environment.client);
@@ -228,7 +228,7 @@ describe("relay", () => {
     await handleOf(relayWorkflowId).terminate();
   });
 
-  it("leaves alone what somebody is working on", async () => {
+  it("does not wake queues that a worker is draining", async () => {
     const { open, answer } = dam();
     const { requests } = await start(answer);
     await ensureRelay(environment.client);

@@ -199,7 +199,7 @@ describe("campaign", () => {
     );
   });
 
-  it("obeys a later date that it is told while it waits", async () => {
+  it("obeys a later date with which it is woken while it waits", async () => {
     await start();
     const campaign = await scheduled(dayMs);
     const begun = await serverNow();
@@ -210,7 +210,7 @@ describe("campaign", () => {
     expect(await serverNow()).toBeGreaterThanOrEqual(begun + 10 * dayMs);
   });
 
-  it("obeys an earlier date that nobody told it, at the latest when the old one comes", async () => {
+  it("obeys an earlier date whose wake was lost, at the latest at the old date", async () => {
     await start();
     const campaign = await scheduled(10 * dayMs);
     const handle = await run(campaign.publicId);
@@ -232,7 +232,7 @@ describe("campaign", () => {
     expect(requests).toHaveLength(0);
   });
 
-  it("waits for the batches that its recipients are told in, without spinning", async () => {
+  it("waits for its deliveries in batches, without spinning", async () => {
     const { requests } = await start();
     const recipients = await seed.recipients(30);
     await pool.query(
@@ -256,7 +256,7 @@ describe("campaign", () => {
     expect(await countOf(handle.workflowId, "advanceCampaign")).toBeLessThanOrEqual(8);
   });
 
-  it("paused while it runs, goes on when it is resumed, and nobody hears it twice", async () => {
+  it("paused while it runs, continues when it is resumed, and nobody receives it twice", async () => {
     const campaign = await scheduled(0, { recipients: 400 });
     const handle = environment.client.workflow.getHandle(`campaign/${campaign.publicId}`);
     let paused: Promise<unknown> | undefined;

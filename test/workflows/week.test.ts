@@ -179,7 +179,7 @@ let api: Api;
 let workers: Awaited<ReturnType<typeof startWorkers>>;
 let stopWorkers = async () => {};
 let digests: WorkflowHandle;
-/** The server's time when it was last asked for. */
+/** The server's time when it was last read. */
 let now = new Date();
 
 beforeAll(async () => {
@@ -229,7 +229,7 @@ interface Row {
   kind: "batch" | "digest" | null;
 }
 
-/** What became of everything that was asked for, in the order in which it was. */
+/** The outcomes of all requests, in their order. */
 async function outcomes(): Promise<Row[]> {
   const { rows } = await api.pool.query<Row>(`
     SELECT d.id, n.entity_id AS label, d.status, d.reason, d.decided_at AS at, d.group_id AS "groupId", g.kind
