@@ -68,7 +68,7 @@ async function acceptInTurn(
   request: KeyedRequest | null,
 ): Promise<Acceptance> {
   const { template, recipients } = notification;
-  const remembered = await deps.versions.remembered(template);
+  const remembered = await deps.versions.findCached(template);
   const named = notification.type === undefined ? null : await deps.types.find(notification.type);
   const type = named?.kind === "type" ? named.type : null;
   const priority = notification.priority ?? type?.priority ?? "normal";

@@ -23,14 +23,13 @@ const preview = defineRoute({
   path: "/v1/templates/{key}/preview",
   access: "viewer",
   class: "render",
-  summary: "What a recipient would get",
+  summary: "Preview the message that a recipient would get",
   request: {
     params: templateParams,
     body: jsonContent(
       z.strictObject({
         version: anyVersion,
         data: exampleData,
-        /** Somebody stored, or somebody made up. */
         recipient: z
           .union(
             [text(200), recipientProfile.extend({ externalId: text(200).optional() })],
@@ -38,7 +37,8 @@ const preview = defineRoute({
           )
           .optional()
           .openapi({
-            description: "The id of somebody stored, or somebody made up; anybody if left out",
+            description:
+              "The id of a recipient, or an example recipient; a default example if left out",
             example: { locale: "de", attributes: { name: "Ada" } },
           }),
       }),
@@ -57,8 +57,8 @@ const preview = defineRoute({
   ),
 });
 
-/** Stands in for the recipient where a preview names none. */
-const anybody: RecipientScope = {
+/** The recipient of a preview that names none. */
+const exampleRecipient: RecipientScope = {
   id: "rcp_00000000000000000000000000",
   externalId: "example",
   email: "recipient@example.org",
@@ -67,26 +67,26 @@ const anybody: RecipientScope = {
   attributes: {},
 };
 
-/** Seeing a message before it goes to everybody. */
+/** The routes that render a message before it is sent. */
 export function templatePreviewRoutes({ prisma, templateRendering }: Services) {
   async function resolveScope(
-    wanted:
+    reference:
       | string
       | (Omit<RecipientScope, "id" | "externalId"> & { externalId?: string | undefined })
       | undefined,
   ): Promise<RecipientScope> {
-    if (wanted === undefined) return anybody;
-    if (typeof wanted === "object")
-      return { ...wanted, id: anybody.id, externalId: wanted.externalId ?? null };
+    if (reference === undefined) return exampleRecipient;
+    if (typeof reference === "object")
+      return { ...reference, id: exampleRecipient.id, externalId: reference.externalId ?? null };
     const row = await prisma.recipient.findFirst({
-      where: { ...recipientReference(wanted), erasedAt: null },
+      where: { ...recipientReference(reference), erasedAt: null },
     });
     if (!row)
       throw invalid([
         {
           in: "body",
           field: "/recipient",
-          message: "names no recipient: create it first, or describe one inline",
+          message: "names no recipient: create it first, or describe one in the request",
         },
       ]);
     return {
@@ -97,9 +97,9 @@ export function templatePreviewRoutes({ prisma, templateRendering }: Services) {
   }
 
   return createRouter().openapi(preview, async (c) => {
-    const { version: wanted, data, recipient } = c.req.valid("json");
+    const { version: number, data, recipient } = c.req.valid("json");
     const template = await findTemplate(prisma, c.req.valid("param").key);
-    const version = await findVersion(prisma, template, wanted);
+    const version = await findVersion(prisma, template, number);
     const scope = await resolveScope(recipient);
     const preview = await templateRendering.preview(c.get("caller"), version, scope, data);
     switch (preview.kind) {

@@ -14,7 +14,7 @@ import {
   type TemplateVariables,
 } from "../../domain/templates/template-variables.ts";
 
-/** What a thread is asked for. */
+/** A task for the rendering thread. */
 export type RenderingTask =
   | { kind: "check"; content: TemplateContent }
   | {
@@ -22,7 +22,7 @@ export type RenderingTask =
       content: unknown;
       variables: unknown;
       recipient: RecipientScope;
-      /** As JSON, which crosses over to a thread at a fraction of the cost. */
+      /** JSON text, which is passed to a thread at a fraction of the cost of an object. */
       data: string;
       clocks: ClockChoice;
     };
@@ -30,11 +30,11 @@ export type RenderingTask =
 export type RenderingResult =
   | { kind: "checked"; faults: Fault[] }
   | { kind: "rendered"; message: Record<EmailBody, string> }
-  /** The data are not what the variables say. */
+  /** The data do not fit the variables. */
   | { kind: "unfit"; faults: Fault[] }
   | { kind: "fault"; fault: string; isBeyondLimit: boolean };
 
-/** Parses or renders a template in a thread. */
+/** Checks or renders a template in a thread. */
 export default function renderInThread(task: RenderingTask): RenderingResult {
   if (task.kind === "check") return { kind: "checked", faults: checkContent(task.content) };
   adoptClocks(task.clocks);

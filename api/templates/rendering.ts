@@ -15,10 +15,11 @@ import type { RenderingResult, RenderingTask } from "./rendering-thread.ts";
 
 const deadlineMs = 20_000;
 const memoryMb = 512;
-/** What has waited for longer, or finds so many before it, is refused. */
-const patienceMs = 20_000;
+/** A task that has waited for longer is refused. */
+const longestWaitMs = 20_000;
+/** A task that finds this many tasks before it is refused. */
 const mostWaiting = 200;
-/** How soon a version that went beyond its limits again and again is rendered once more: its author mends the data. */
+/** How long a version rests after it exceeded its limits several times in a row. Short, because its author may be correcting the data. */
 const restMs = 10_000;
 const keptRows = 1_000;
 
@@ -27,11 +28,11 @@ type Preview =
   | { kind: "unfit"; faults: Fault[] }
   | { kind: "fault"; fault: string };
 
-/** Parses and renders templates in a thread, so that nothing else of the API waits for them. There is one in a process. */
+/** Parses and renders templates in a thread, so that no other request waits for them. A process has one such thread. */
 export interface TemplateRendering {
-  /** Every body that cannot be parsed. */
+  /** Lists every body that cannot be parsed. */
   check(caller: Caller, content: TemplateContent): Promise<Fault[]>;
-  /** What a recipient would get, or what is wrong with the data. */
+  /** Renders the message that a recipient would get, or describes what is wrong with the data. */
   preview(
     caller: Caller,
     version: { id: string; content: unknown; variables: unknown },
@@ -62,7 +63,7 @@ export function createTemplateRendering(): TemplateRendering {
   ): Promise<RenderingResult> {
     if (thread.size() >= mostWaiting) throw busy();
     const askedMs = performance.now();
-    const isLate = () => performance.now() - askedMs > patienceMs;
+    const isLate = () => performance.now() - askedMs > longestWaitMs;
     try {
       const result = await thread.run(caller.scope, task, () =>
         isLate() ? { kind: "late" } : skip(),
@@ -95,12 +96,12 @@ export function createTemplateRendering(): TemplateRendering {
         }),
         () =>
           row.isResting(performance.now())
-            ? { kind: "fault", fault: row.said, isBeyondLimit: false }
+            ? { kind: "fault", fault: row.restReason, isBeyondLimit: false }
             : null,
       );
-      if (result.kind === "rendered") row.kept();
+      if (result.kind === "rendered") row.recordSuccess();
       if (result.kind === "fault" && result.isBeyondLimit)
-        row.exceeded(result.fault, performance.now());
+        row.recordExcess(result.fault, performance.now());
       return result as Preview;
     },
   };

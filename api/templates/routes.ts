@@ -50,17 +50,17 @@ const list = defineRoute({
   method: "get",
   path: "/v1/templates",
   access: "viewer",
-  summary: "Templates, the newest first",
+  summary: "List templates, the newest first",
   request: {
     query: z.object({
       ...pageQuery(sortable),
       q: text(200)
         .optional()
-        .openapi({ description: "Part of the key or the name, in any case", example: "order" }),
+        .openapi({ description: "Part of the key or the name; case is ignored", example: "order" }),
       archived: z
         .enum(["true", "false"])
         .optional()
-        .openapi({ description: "Only archived ones, or only others; both where it is left out" }),
+        .openapi({ description: "Only archived templates, or only others; both if left out" }),
     }),
   },
   responses: responses(200, "A page", pageOf(templateSummary)),
@@ -70,7 +70,7 @@ const get = defineRoute({
   method: "get",
   path: "/v1/templates/{key}",
   access: "viewer",
-  summary: "One template with its active version",
+  summary: "Get a template with its active version",
   request: { params: templateParams },
   responses: responses(200, "The template", wholeTemplate),
 });
@@ -79,7 +79,7 @@ const duplicate = defineRoute({
   method: "post",
   path: "/v1/templates/{key}/duplicate",
   access: "sender",
-  summary: "Create a template whose first version is one of this",
+  summary: "Copy a version of a template to a new template",
   request: {
     params: templateParams,
     headers: idempotencyHeaders,
@@ -89,7 +89,10 @@ const duplicate = defineRoute({
         name: templateName,
         version: templateVersionNumber
           .optional()
-          .openapi({ description: "The active one where it is left out", example: 1 }),
+          .openapi({
+            description: "The version to copy; the active version if left out",
+            example: 1,
+          }),
       }),
     ),
   },
@@ -100,7 +103,7 @@ const archive = defineRoute({
   method: "post",
   path: "/v1/templates/{key}/archive",
   access: "sender",
-  summary: "Let nothing new use a template. What was accepted before goes on.",
+  summary: "Archive a template. Messages accepted before are still sent.",
   request: { params: templateParams, headers: idempotencyHeaders },
   responses: responses(200, "The template afterwards", wholeTemplate),
 });
@@ -109,7 +112,7 @@ const restore = defineRoute({
   method: "post",
   path: "/v1/templates/{key}/restore",
   access: "sender",
-  summary: "Let an archived template be used again",
+  summary: "Restore an archived template",
   request: { params: templateParams, headers: idempotencyHeaders },
   responses: responses(200, "The template afterwards", wholeTemplate),
 });
@@ -165,9 +168,9 @@ export function templateRoutes(services: Services) {
     })
     .openapi(duplicate, async (c) => {
       const { key: from } = c.req.valid("param");
-      const { key, name, version: wanted } = c.req.valid("json");
+      const { key, name, version: number } = c.req.valid("json");
       return withIdempotentTransaction(c, services, 201, async (tx) => {
-        const source = await findVersion(tx, await findTemplate(tx, from), wanted);
+        const source = await findVersion(tx, await findTemplate(tx, from), number);
         const { template, version } = await insertTemplate(tx, { key, name }, source, clock());
         return {
           body: {
@@ -218,7 +221,7 @@ interface ListedVersions {
   latest: number;
 }
 
-/** Templates with their active versions, without contents, and their highest numbers. */
+/** Adds the active version, without its content, and the highest version number to each template. */
 async function withVersions(
   prisma: Pick<PrismaClient, "$queryRaw">,
   templates: readonly Template[],

@@ -28,13 +28,13 @@ const exampleVariables = {
   required: ["orderNumber"],
 };
 
-/** A version as it is brought. */
+/** The body of a request that saves a version. */
 export const versionBody = z.strictObject({
   content: templateContent.meta({ example: exampleContent }),
   variables: templateVariables.default({ type: "object" }).meta({
     type: "object",
     description:
-      "JSON Schema of the data that a notification or campaign must bring. Checked when something is accepted.",
+      "JSON Schema of the data of a notification or campaign. The data are checked when the notification or campaign is accepted.",
     example: exampleVariables,
   }),
 });
@@ -44,7 +44,7 @@ export const templateName = nameText(200).openapi({ example: "Order shipped" });
 export const newTemplateKey = templateKey.meta({ example: "order-shipped" });
 
 export const templateParams = z.object({
-  key: newTemplateKey.openapi({ description: "Of a template" }),
+  key: newTemplateKey.openapi({ description: "The key of the template" }),
 });
 
 export const versionParams = templateParams.extend({ version: versionInPath });
@@ -64,23 +64,29 @@ export const wholeVersion = versionSummary
   })
   .openapi("TemplateVersion");
 
-/** A template without its contents, which would make a page too long. */
+/** A template without its content, which would make a page too long. */
 export const templateSummary = z
   .object({
     id: z.string().openapi({ example: "tpl_01jd3v8qyee7fr8xmcsnh5hbcd" }),
     key: z.string().openapi({ example: "order-shipped" }),
     name: z.string().openapi({ example: "Order shipped" }),
-    /** The one that is used where none is named. */
+    /** The version that is used where a request names none. */
     activeVersion: versionSummary,
     latestVersion: z
       .number()
       .int()
-      .openapi({ description: "The highest number; not always the active one", example: 2 }),
+      .openapi({
+        description: "The highest version number; not always the active version",
+        example: 2,
+      }),
     createdAt: z.iso.datetime(),
     archivedAt: z.iso
       .datetime()
       .nullable()
-      .openapi({ description: "Since then nothing new may use it; null where it is in use" }),
+      .openapi({
+        description:
+          "Nothing new may use the template since this time; null where it is not archived",
+      }),
   })
   .openapi("TemplateSummary");
 
@@ -100,18 +106,19 @@ export const warnings = z
             "The HTML part has 130000 bytes. Gmail clips messages whose HTML has more than 104448 bytes (102 KB).",
         }),
         path: z.string().openapi({
-          description: "JSON Pointer to what it is about",
+          description:
+            "JSON Pointer to the part of the request or answer that the warning is about",
           example: "/content/email/html",
         }),
       })
       .openapi("TemplateWarning"),
   )
-  .openapi({ description: "What to know although it was accepted; empty if there is nothing" });
+  .openapi({ description: "Faults that do not prevent the template from being accepted" });
 
-/** The answer to a version that was brought. */
+/** The answer to a saved version. */
 export const savedTemplate = wholeTemplate.extend({ warnings }).openapi("SavedTemplate");
 
-/** What to know of a version that is brought. */
+/** Warnings about content that is being saved. */
 export function contentWarnings({ email }: TemplateContent) {
   return atPath("/content/email/html", htmlWarnings(email.html, { isTemplate: true }));
 }
@@ -119,7 +126,7 @@ export function contentWarnings({ email }: TemplateContent) {
 export const atPath = (path: string, found: readonly TemplateWarning[]) =>
   found.map((warning) => ({ ...warning, path }));
 
-/** Throws the problem of a version that would fail later for a reason that is seen now. Not for within a transaction: it may wait for its turn. */
+/** Throws the problem of content or variables that could never be used. Must not run within a transaction: it waits for the rendering thread. */
 export async function refuseUnusable(
   { templateRendering }: Pick<Services, "templateRendering">,
   caller: Caller,
@@ -137,7 +144,7 @@ export async function refuseUnusable(
     errors.push({
       in: "body",
       field: "/variables",
-      message: "is not a JSON Schema that data can be checked against",
+      message: "is not a JSON Schema by which data can be checked",
     });
   }
   if (errors.length > 0) throw invalid(errors);
@@ -145,14 +152,14 @@ export async function refuseUnusable(
 
 type Client = Pick<Prisma.TransactionClient, "template" | "templateVersion">;
 
-/** A template by its key; throws the 404. */
+/** Finds a template by its key; throws the 404. */
 export async function findTemplate(client: Client, key: string): Promise<Template> {
   const template = await client.template.findUnique({ where: { key } });
   if (!template) throw notFound("template", "key");
   return template;
 }
 
-/** Throws the problem of a body that names a template at `field` which nothing new may use; null names none. */
+/** Throws the problem of a body whose `field` names a template that does not exist or is archived. A null key is accepted. */
 export async function refuseUnusableTemplate(
   client: Pick<Prisma.TransactionClient, "template">,
   key: string | null,
@@ -168,15 +175,15 @@ export async function refuseUnusableTemplate(
 export const unknownTemplate = "names no template: create it first with POST /v1/templates";
 
 export const archivedTemplate = (key: string) =>
-  `names an archived template: take another, or restore it with POST /v1/templates/${key}/restore`;
+  `names an archived template: use another, or restore it with POST /v1/templates/${key}/restore`;
 
-/** As `findTemplate`, and locks the template against other changes to the end of the transaction. */
+/** Finds a template and locks it against other changes until the end of the transaction; throws the 404. */
 export async function lockTemplate(tx: Prisma.TransactionClient, key: string): Promise<Template> {
   await tx.$queryRaw`SELECT FROM templates WHERE key = ${key} FOR NO KEY UPDATE`;
   return findTemplate(tx, key);
 }
 
-/** A version of a template, the active one where none is named; throws the 404. */
+/** Finds a version of a template, by default the active one; throws the 404. */
 export async function findVersion(
   client: Client,
   template: Template,
@@ -197,7 +204,7 @@ export async function latestVersion(client: Client, { id }: Template): Promise<n
   return _max.version!;
 }
 
-/** Makes a template of version 1; throws the 409 where the key is taken. */
+/** Creates a template with version 1; throws the 409 where the key is taken. */
 export async function insertTemplate(
   tx: Prisma.TransactionClient,
   { key, name }: { key: string; name: string },
@@ -211,13 +218,13 @@ export async function insertTemplate(
   if (count === 0)
     throw new Problem(
       "conflict",
-      `There is a template ${key} already. Add a version to it, or take another key.`,
+      `There is a template ${key} already. Add a version to it, or use another key.`,
     );
   const template = await findTemplate(tx, key);
   return { template, version: await insertVersion(tx, template, 1, version, now) };
 }
 
-/** `content` and `variables` have been checked, or are those of another version. */
+/** `content` and `variables` must have been checked, or be those of another version. */
 export function insertVersion(
   tx: Prisma.TransactionClient,
   template: Template,
@@ -237,7 +244,7 @@ export function insertVersion(
   });
 }
 
-/** The answer that shows a template. */
+/** Makes the answer that shows a template. */
 export async function templateAnswer(client: Client, template: Template) {
   const active = await findVersion(client, template);
   return {
@@ -276,13 +283,13 @@ export function versionJson(row: TemplateVersion) {
   };
 }
 
-/** The part of a Prisma query that reads the key and the number of a template version, and not its contents, which may be long. */
+/** The part of a Prisma query that reads the key and the number of a template version without its content, which may be long. */
 export const withTemplate = {
   templateVersion: { select: { version: true, template: { select: { key: true } } } },
 } as const;
 
 export const anyVersion = templateVersionNumber.optional().openapi({
-  description: "Any version; the active one where it is left out",
+  description: "The number of a version; the active version if left out",
   example: 2,
 });
 

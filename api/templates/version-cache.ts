@@ -17,11 +17,11 @@ export interface PinnedVersion {
   checkData: CheckData;
 }
 
-/** What a body's `template` names: a version that may be used, or why it may not. */
+/** The version that the `template` of a body names, or the reason why it cannot be used. */
 export type NamedVersion = PinnedVersion | { kind: "unusable"; error: FieldError };
 
-/** How many versions are cached: the most recently used. */
-const keptVersions = 500;
+/** The number of versions in the cache. The least recently used are removed. */
+const cachedVersions = 500;
 
 const findStatement = defineStatement<
   { key: string; version: number | null },
@@ -38,21 +38,21 @@ const findStatement = defineStatement<
 );
 
 /**
- * Finds template versions, and checks data against them. One an API process. Work within a transaction finds them by that, for it must not
- * wait for a second connection.
+ * Finds template versions and their data checks. An API process has one cache. Within a transaction, pass the transaction's `Execute`, because
+ * a transaction must not wait for a second connection.
  */
 export function createTemplateVersions(execute: Execute) {
   // Versions are immutable; which one is active is not.
-  const kept = new Map<string, PinnedVersion>();
+  const cached = new Map<string, PinnedVersion>();
   const name = ({ key, version }: TemplateReference) => `${key}@${version ?? "active"}`;
 
   function keep(reference: TemplateReference, version: PinnedVersion): void {
-    kept.delete(name(reference));
-    kept.set(name(reference), version);
-    if (kept.size > keptVersions) kept.delete(kept.keys().next().value!);
+    cached.delete(name(reference));
+    cached.set(name(reference), version);
+    if (cached.size > cachedVersions) cached.delete(cached.keys().next().value!);
   }
 
-  /** The version meant, the active one where none is named. */
+  /** Finds the version that a reference names, by default the active one. */
   async function find(reference: TemplateReference, by: Execute = execute): Promise<NamedVersion> {
     const { key, version } = reference;
     const [row] = await by(findStatement, { key, version: version ?? null });
@@ -71,12 +71,12 @@ export function createTemplateVersions(execute: Execute) {
 
   return {
     find,
-    /** As `find`, but it may be one that could be used, or was active, until just now. */
-    async remembered(reference: TemplateReference): Promise<NamedVersion> {
-      const known = kept.get(name(reference));
-      if (!known) return find(reference);
-      keep(reference, known);
-      return known;
+    /** Finds a version in the cache first: the answer may be out of date if the template has just changed. */
+    async findCached(reference: TemplateReference): Promise<NamedVersion> {
+      const found = cached.get(name(reference));
+      if (!found) return find(reference);
+      keep(reference, found);
+      return found;
     },
   };
 }
@@ -92,7 +92,7 @@ export function dataErrors(checkData: CheckData, data: Record<string, unknown>):
   return fieldErrors(checkData(data));
 }
 
-/** As errors of a body what is wrong with its `data`. */
+/** Converts faults of the `data` of a body to errors. */
 export const fieldErrors = (faults: readonly Fault[]): FieldError[] =>
   faults.map(({ path, message }) => ({
     in: "body",
@@ -100,7 +100,7 @@ export const fieldErrors = (faults: readonly Fault[]): FieldError[] =>
     message,
   }));
 
-/** The version that a body's `template` and `data` fit, as the transaction sees it; throws the problem otherwise. */
+/** Finds the version that a body names, within the transaction, and checks the `data`; throws the problem of either. */
 export async function pinVersion(
   versions: TemplateVersions,
   client: Prisma.TransactionClient,

@@ -30,7 +30,7 @@ const add = defineRoute({
   method: "post",
   path: "/v1/templates/{key}/versions",
   access: "sender",
-  summary: "Add a version. What was accepted before keeps its own.",
+  summary: "Add a version. Messages accepted before keep their version.",
   request: {
     params: templateParams,
     headers: idempotencyHeaders,
@@ -39,11 +39,13 @@ const add = defineRoute({
         activate: z
           .boolean()
           .default(true)
-          .openapi({ description: "Is it the one used from now on where none is named?" }),
+          .openapi({
+            description: "Whether this version is used from now on where a request names none",
+          }),
       }),
     ),
   },
-  responses: responses(201, "The template; the new version is its latest", savedTemplate),
+  responses: responses(201, "The template, whose latest version is the new one", savedTemplate),
 });
 
 const sortable = { version: "number" } as const;
@@ -52,7 +54,7 @@ const list = defineRoute({
   method: "get",
   path: "/v1/templates/{key}/versions",
   access: "viewer",
-  summary: "The versions of a template, the latest first",
+  summary: "List the versions of a template, the latest first",
   request: { params: templateParams, query: z.object(pageQuery(sortable, "-version")) },
   responses: responses(200, "A page", pageOf(versionSummary)),
 });
@@ -61,7 +63,7 @@ const get = defineRoute({
   method: "get",
   path: "/v1/templates/{key}/versions/{version}",
   access: "viewer",
-  summary: "One version with its contents",
+  summary: "Get a version with its content",
   request: { params: versionParams },
   responses: responses(200, "The version", wholeVersion),
 });
@@ -70,7 +72,8 @@ const activate = defineRoute({
   method: "post",
   path: "/v1/templates/{key}/versions/{version}/activate",
   access: "sender",
-  summary: "Use a version, older or newer, where none is named. What was accepted keeps its own.",
+  summary:
+    "Make an older or newer version the active one. Messages accepted before keep their version.",
   request: { params: versionParams, headers: idempotencyHeaders },
   responses: responses(200, "The template afterwards", wholeTemplate),
 });
@@ -81,7 +84,7 @@ export function templateVersionRoutes(services: Services) {
   return createRouter()
     .openapi(add, async (c) => {
       const { key } = c.req.valid("param");
-      const { content, variables, activate: activated } = c.req.valid("json");
+      const { content, variables, activate } = c.req.valid("json");
       await refuseUnusable(services, c.get("caller"), { content, variables });
       return withIdempotentTransaction(c, services, 201, async (tx) => {
         refuseForeignSender(content.email, services.config, "/content/email");
@@ -89,7 +92,7 @@ export function templateVersionRoutes(services: Services) {
         const before = await lockTemplate(tx, key);
         const version = (await latestVersion(tx, before)) + 1;
         await insertVersion(tx, before, version, { content, variables }, clock());
-        const after = activated
+        const after = activate
           ? await tx.template.update({ where: { key }, data: { activeVersion: version } })
           : before;
         return {

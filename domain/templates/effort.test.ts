@@ -9,8 +9,8 @@ function spend(html: string, data: Record<string, unknown>, effort = new Effort(
   return effort.spent;
 }
 
-describe("the steps of a message", () => {
-  // The figures themselves: they are the same on every machine, or a limit would not be.
+describe("the steps of rendering a message", () => {
+  // Exact figures: a limit means the same on every machine only if the count does.
   it.each<[string, string, Record<string, unknown>, number]>([
     ["outputs of paths", "<p>{{ a.b }} {{ c }}</p>", { a: { b: "x" }, c: "y" }, 2],
     ["filters", "{{ a | upcase | append: 'x' }}", { a: "x" }, 9],
@@ -36,7 +36,7 @@ describe("the steps of a message", () => {
     expect(spend(html, data)).toBe(steps);
   });
 
-  it("are enough to the last one, and one fewer is not enough", () => {
+  it("are allowed up to the limit, and fail one step beyond it", () => {
     const html =
       "{% for i in (1..50) %}{% for j in l %}{{ j.n | plus: i }}{% endfor %}{% endfor %}";
     const steps = spend(html, { l: list });
@@ -46,7 +46,7 @@ describe("the steps of a message", () => {
     expect(effort.isExceeded).toBe(true);
   });
 
-  it("say of themselves that they are a limit", () => {
+  it("fail with an error that says that a limit was reached", () => {
     const email = compileEmail({ email: { subject: "S", html: "{{ a | upcase }}", text: "x" } });
     expect(() => evaluateBodies(email, { a: "x" }, new Effort(1))).toThrow(
       expect.objectContaining({
@@ -56,7 +56,7 @@ describe("the steps of a message", () => {
     );
   });
 
-  it("count reading HTML for the text part, where values hold markup", () => {
+  it("include reading HTML for the text part where values contain markup", () => {
     const content = { email: { subject: "S", html: "<p>{{ a | raw }}</p>" } };
     const effort = new Effort();
     const plain = new Effort();
@@ -67,12 +67,12 @@ describe("the steps of a message", () => {
 
   it.each<[string, string, Record<string, unknown>]>([
     [
-      "an object in a loop that goes one round",
+      "an object in a loop of one round",
       "{% for i in (1..1000) %}{% for x in o %}{% break %}{% endfor %}{% endfor %}",
       { o: Object.fromEntries(list.map((_, i) => [`k${i}`, i])) },
     ],
     [
-      "a list of which a loop takes one",
+      "a list of which a loop reads one item",
       "{% for i in (1..1000) %}{% for x in l limit: 1 offset: 1 %}{% endfor %}{% endfor %}",
       { l: list },
     ],
@@ -82,7 +82,7 @@ describe("the steps of a message", () => {
       { a: "x".repeat(64_000) },
     ],
     [
-      "a text searched for what is almost in it",
+      "a text searched for a text that is almost in it",
       "{% for i in (1..1000) %}{% if a contains b %}{% endif %}{% endfor %}",
       { a: "x".repeat(64_000), b: `${"x".repeat(400)}y${"x".repeat(400)}` },
     ],
@@ -91,7 +91,7 @@ describe("the steps of a message", () => {
       "{% for i in (1..1000) %}{% if l == m %}{% endif %}{% endfor %}",
       { l: list, m: list.slice() },
     ],
-  ])("are many where one node does much: %s", (_, html, data) => {
+  ])("are many where one node does much work: %s", (_, html, data) => {
     const steps = (() => {
       const effort = new Effort();
       try {

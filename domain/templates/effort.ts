@@ -1,19 +1,19 @@
-/** The template asks for more than it may have. */
+/** Thrown where a template reaches one of its limits. */
 export class BeyondLimit extends Error {}
 
 /**
- * What a message may take to be made: about two seconds of a usual CPU. Steps are counted and not timed, so that the same template with the
- * same data ends alike on every machine, however busy it is.
+ * The steps that rendering one message may take: about two seconds of a usual CPU. Steps are counted and not timed, so that the same template
+ * with the same data has the same outcome on every machine, however busy it is.
  */
 const messageSteps = 2_000_000;
 
-/** Characters that are copied, matched or written in about the time of a step. */
+/** The number of characters that are copied, matched or written in about the time of one step. */
 const charactersInStep = 64;
 
-/** To look at a value of a list or an object takes as long as so many characters: where it is only counted, and where it is worked with. */
+/** The cost, in characters, of each value in a list or an object: where values are only counted, and where they are read. */
 export const charactersOfValue = { counted: 2, used: 32 } as const;
 
-/** Counts the steps of making one message: nodes, filters, operators, properties, and what they work through. */
+/** Counts the steps of rendering one message: nodes, filters, operators, properties, and the characters that they process. */
 export class Effort {
   readonly #limit: number;
   #spent = 0;
@@ -26,7 +26,7 @@ export class Effort {
     return this.#spent;
   }
 
-  /** More was asked for than there is. What was thrown then may have been wrapped since. */
+  /** Whether the limit was passed. The `BeyondLimit` of that moment may have been wrapped in another error since. */
   get isExceeded(): boolean {
     return this.#spent > this.#limit;
   }
@@ -36,12 +36,12 @@ export class Effort {
     if (this.#spent > this.#limit) throw new BeyondLimit(`takes more than ${this.#limit} steps`);
   }
 
-  /** One step, and those that working through so many characters takes. */
+  /** Spends one step, and the steps that processing `characters` takes. */
   spendOn(characters: number): void {
     this.spend(1 + Math.floor(characters / charactersInStep));
   }
 
-  /** As liquidjs calls it, between nodes and with the time: a node is a step. */
+  /** Called by liquidjs before each node, where it would check the time. A node is one step. */
   check(): void {
     this.spend(1);
   }

@@ -1,54 +1,56 @@
-/** So often in a row a version may go beyond its limits. */
-const most = 3;
-/** Then it rests for so long, and what comes next is tried. */
+/** How many messages in a row may exceed the limits before the version rests. */
+const longestRow = 3;
+/** How long a version rests before its next message is tried. */
 const usualRestMs = 60_000;
 
-/** How often in a row a template version went beyond its limits. Instants are in milliseconds, of one clock. */
+/** Counts how many messages of a template version exceeded its limits in a row. Instants are in milliseconds, all of the same clock. */
 export class LimitRow {
   readonly #restMs: number;
   #length = 0;
   #restsUntilMs = 0;
   #fault = "";
-  #hasBeenKept = false;
+  #hasSucceeded = false;
 
   constructor(restMs = usualRestMs) {
     this.#restMs = restMs;
   }
 
-  /** Messages of it were made before the row: what is at fault may be in the data of some. It is not believed twice. */
-  get hasBeenKept(): boolean {
-    return this.#hasBeenKept;
+  /**
+   * Whether messages were rendered within the limits before this row began, so that the data of some messages may be at fault and not the
+   * version. False again once a message exceeds the limits after a rest.
+   */
+  get hasSucceeded(): boolean {
+    return this.#hasSucceeded;
   }
 
-  /** Why nothing of it is rendered while it rests. */
-  get said(): string {
-    return `not rendered, for ${this.#length} messages of this template version in a row went beyond its limits. The last: ${this.#fault}`;
+  /** Why no message of the version is rendered while it rests, as an error detail. */
+  get restReason(): string {
+    return `not rendered, because ${this.#length} messages in a row of this template version exceeded its limits. The last error: ${this.#fault}`;
   }
 
   isResting(nowMs: number): boolean {
-    return this.#length >= most && nowMs < this.#restsUntilMs;
+    return this.#length >= longestRow && nowMs < this.#restsUntilMs;
   }
 
-  /** For how long it rests; 0 where it does not. */
+  /** How much longer the version rests; 0 where it does not rest. */
   restMs(nowMs: number): number {
     return this.isResting(nowMs) ? this.#restsUntilMs - nowMs : 0;
   }
 
-  /** A message was made. */
-  kept(): void {
+  recordSuccess(): void {
     this.#length = 0;
-    this.#hasBeenKept = true;
+    this.#hasSucceeded = true;
   }
 
-  /** A message could not be made for a reason that takes no long time. */
-  failedOtherwise(): void {
+  /** Ends the row: a message failed within the limits, which costs little. */
+  recordOtherFailure(): void {
     this.#length = 0;
   }
 
-  exceeded(fault: string, nowMs: number): void {
+  recordExcess(fault: string, nowMs: number): void {
     this.#length += 1;
     this.#fault = fault;
-    if (this.#length > most) this.#hasBeenKept = false;
-    if (this.#length >= most) this.#restsUntilMs = nowMs + this.#restMs;
+    if (this.#length > longestRow) this.#hasSucceeded = false;
+    if (this.#length >= longestRow) this.#restsUntilMs = nowMs + this.#restMs;
   }
 }

@@ -16,42 +16,42 @@ import { BeyondLimit, charactersOfValue, type Effort } from "./effort.ts";
 import { countCharacters, Markup } from "./liquid-values.ts";
 
 /**
- * What liquidjs leaves unbounded. It has its limit looked at between the nodes of a template and counts the memory of most
- * filters; but one expression may hold thousands of steps, one step may work through a million values, and one value may stand for a
- * million copies of another.
+ * Bounds what liquidjs leaves unbounded. liquidjs checks its limit between the nodes of a template and counts the memory of most
+ * filters. But one expression may hold thousands of steps, one step may process a million values, and one value may contain
+ * another a million times.
  */
 
-/** Characters, and values beside text, that one value may be written as. */
+/** The largest value that may be written, in characters and nested values. */
 const weightLimit = 2_000_000;
 const depthLimit = 100;
-/** Characters of what is searched for, and of the format of a date: the work is as much as this times the text. */
+/** The longest search text and the longest date format, in characters. The work is the product of this length and the length of the text. */
 const argumentLimit = 1_000;
 
 type Limiter = Context["renderLimit"];
 
-/** Has liquidjs count on an effort where it would look at the time. */
+/** The render option that makes liquidjs count steps on an effort where it would check the time. */
 export const countingOn = (effort: Effort) => ({ renderLimit: effort as unknown as Limiter });
 
-/** What is evaluated in a context counts on it. */
+/** The effort on which everything that is evaluated in a context counts. */
 export const effortOf = ({ renderLimit }: Context) => renderLimit as unknown as Effort;
 
-/** Counts what is done within expressions too. */
+/** A context that also counts the steps within expressions. */
 export class BoundedContext extends Context {
   override readProperty(object: object, key: Parameters<Context["readProperty"]>[1]): unknown {
     effortOf(this).spend(1);
-    const of: unknown = object instanceof Markup ? object.valueOf() : object;
-    if (typeof of === "string") {
-      // Its index would be half of a surrogate pair.
+    const owner: unknown = object instanceof Markup ? object.valueOf() : object;
+    if (typeof owner === "string") {
+      // An index into a text could give half of a surrogate pair.
       if (key !== "size" && key !== "length") return undefined;
-      effortOf(this).spendOn(of.length);
-      return countCharacters(of);
+      effortOf(this).spendOn(owner.length);
+      return countCharacters(owner);
     }
-    if (isComputed(key) && typeof of === "object" && of !== null && !isListOrDrop(of))
-      return Object.hasOwn(of, key) ? (of as Record<string, unknown>)[key] : undefined;
+    if (isComputed(key) && typeof owner === "object" && owner !== null && !isListOrDrop(owner))
+      return Object.hasOwn(owner, key) ? (owner as Record<string, unknown>)[key] : undefined;
     return super.readProperty(object, key) as unknown;
   }
 
-  /** For an item of a list. */
+  /** Makes the context of one item of a list. */
   override spawn(scope: object = {}): Context {
     const { sync, globals, strictVariables, ownPropertyOnly, renderLimit, memoryLimit } = this;
     effortOf(this).spend(1);
@@ -64,15 +64,15 @@ export class BoundedContext extends Context {
   }
 }
 
-/** What lists and texts have without being told. liquidjs counts the fields of objects too, among them those of the scope. */
+/** Properties that Liquid computes for lists and texts. liquidjs computes them for objects too, even for the scope. */
 const isComputed = (key: unknown): key is "size" | "first" | "last" =>
   key === "size" || key === "first" || key === "last";
 
 const isListOrDrop = (value: object) => Array.isArray(value) || value instanceof Drop;
 
 /**
- * How long it takes to work through a value, in characters. Throws where it would be written as too much: lists that were pushed onto
- * each other are small in memory, and double with every step in text.
+ * Returns how long a value takes to process, in characters. Throws `BeyondLimit` for a value that would be too long as text: lists that are
+ * pushed onto each other stay small in memory, but their text doubles with every step.
  */
 export function weigh(value: unknown, look: keyof typeof charactersOfValue = "counted"): number {
   if (typeof value === "string") return value.length;
@@ -107,7 +107,7 @@ export function weigh(value: unknown, look: keyof typeof charactersOfValue = "co
 
 export type FilterHandler = Exclude<FilterImplOptions, { raw: boolean }>;
 
-/** Filters of which an argument makes the work, and which arguments those are. */
+/** For filters whose arguments multiply their work: the indexes of those arguments. */
 const shortArguments: Record<string, readonly number[]> = {
   replace: [0],
   replace_first: [0],
@@ -119,27 +119,27 @@ const shortArguments: Record<string, readonly number[]> = {
   date: [0, 1],
 };
 
-/** Filters whose results liquidjs does not count. */
+/** Filters whose results liquidjs does not count as memory. */
 const uncounted = new Set(["url_decode", "url_encode", "cgi_escape", "uri_escape", "slugify"]);
 
-/** Filters that do as much for a long list as for a short one, or copy it. */
+/** Filters that only copy a list, or whose work does not depend on its length. */
 const copying = new Set(
   "first last size default push unshift pop shift concat reverse slice raw".split(" "),
 );
 
-/** Filters that go through a value again and again. */
+/** Filters that compare the items of a list repeatedly. */
 const sorts = new Set(["sort", "sort_natural"]);
 
-/** A character of a text that another is looked for in may be compared with each of that; so many comparisons take as long as to copy one. */
+/** How many comparisons of characters, in a search, take as long as copying one character. */
 const comparisonsOfCharacter = 8;
 
-/** To read a date, or to show it, takes as long as so many characters. */
+/** The cost of reading or showing a date, in characters. */
 const dateCharacters = 256;
 
-const comparisons = (text: number, soughtAfter: unknown) =>
-  typeof soughtAfter === "string" ? (text * soughtAfter.length) / comparisonsOfCharacter : 0;
+const weighSearch = (textLength: number, pattern: unknown) =>
+  typeof pattern === "string" ? (textLength * pattern.length) / comparisonsOfCharacter : 0;
 
-/** A filter that does no more than it may. */
+/** Returns a filter that counts its work, and throws `BeyondLimit` where the limits do not allow it. */
 export function boundFilter(name: string, handler: FilterHandler): FilterHandler {
   const short = shortArguments[name] ?? [];
   const counts = uncounted.has(name);
@@ -153,7 +153,7 @@ export function boundFilter(name: string, handler: FilterHandler): FilterHandler
     if (isSort) weight *= Math.log2(weight + 2) / 2;
     for (const index of short) {
       refuseLong(rest[index], name);
-      weight += isDate ? dateCharacters : comparisons(weight, rest[index]);
+      weight += isDate ? dateCharacters : weighSearch(weight, rest[index]);
     }
     effortOf(context).spendOn(weight);
     const result: unknown = handler.call(this, value, ...rest);
@@ -165,14 +165,14 @@ export function boundFilter(name: string, handler: FilterHandler): FilterHandler
   };
 }
 
-function refuseLong(text: unknown, of: string): void {
+function refuseLong(text: unknown, filter: string): void {
   if (typeof text === "string" && text.length > argumentLimit)
-    throw new BeyondLimit(`gives ${of} more than ${argumentLimit} characters to look for`);
+    throw new BeyondLimit(`gives ${filter} more than ${argumentLimit} characters to look for`);
 }
 
 type Operator = (...operands: unknown[]) => unknown;
 
-/** Liquid's operators, which do no more than they may. */
+/** Liquid's operators, bounded as `boundFilter` bounds filters. */
 export const boundOperators = Object.fromEntries(
   Object.entries(defaultOperators).map(([name, operator]) => {
     const look = name === "contains" || name === "==" || name === "!=" ? "used" : "counted";
@@ -183,7 +183,7 @@ export const boundOperators = Object.fromEntries(
         for (const operand of operands.slice(0, -1)) weight += weigh(operand, look);
         if (name === "contains" && typeof operands[0] === "string") {
           refuseLong(operands[1], "contains");
-          weight += comparisons(operands[0].length, operands[1]);
+          weight += weighSearch(operands[0].length, operands[1]);
         }
         effortOf(operands.at(-1) as Context).spendOn(weight);
         return (operator as Operator)(...operands);
@@ -194,14 +194,14 @@ export const boundOperators = Object.fromEntries(
 
 type Collection = ForTag["collection"];
 
-/** The names of a path without anything to evaluate; null for other collections. A range counts as memory when it is made. */
+/** The names of a path that contains only constants; null for other collections. */
 function namesOf(collection: Collection): readonly string[] | null {
   if (!TypeGuards.isPropertyAccessToken(collection) || collection.variable) return null;
   const names = collection.props.map((prop) => ("content" in prop ? prop.content : null));
   return names.every((name) => typeof name === "string") ? names : null;
 }
 
-/** Counts a collection that a loop goes through: all of it may be copied for one round. */
+/** Counts the collection of a loop: liquidjs may copy all of it even for one round. A range counts as memory when it is made. */
 function* countCollection(
   collection: Collection,
   names: readonly string[] | null,
@@ -212,7 +212,7 @@ function* countCollection(
     if (TypeGuards.isRangeToken(collection)) return;
     value = toValue(yield evalToken(collection, context));
   } else {
-    // Liquid's own way there costs as much as a round of the loop.
+    // Liquid's own evaluation costs as much as one round of the loop.
     value = (context as unknown as { findScope(name: string): object }).findScope(names[0]!);
     for (const name of names) value = (value as Record<string, unknown> | null | undefined)?.[name];
   }
@@ -221,7 +221,7 @@ function* countCollection(
     effortOf(context).spendOn(charactersOfEntry * Object.keys(value).length);
 }
 
-/** A loop over an object makes a list of its entries. */
+/** The cost of each entry of an object, in characters: a loop over an object makes a list of its entries. */
 const charactersOfEntry = 64;
 
 class BoundedForTag extends ForTag {

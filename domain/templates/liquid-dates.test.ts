@@ -32,7 +32,7 @@ describe.each(hosts)("a date in a template, on a host in %s", (host) => {
     ["07/01/2026", "2026-07-01 00:00:00"],
     ["July 1, 2026", "2026-07-01 00:00:00"],
     ["Wed Jul 01 2026", "2026-07-01 00:00:00"],
-  ])("is in UTC where it says no offset: %s", (text, expected) => {
+  ])("is in UTC if it has no offset: %s", (text, expected) => {
     vi.stubEnv("TZ", host);
     expect(shown(text, "%Y-%m-%d %H:%M:%S")).toBe(expected);
     expect(render("{{ at | date_to_xmlschema }}", { at: text })).toBe(
@@ -51,14 +51,14 @@ describe.each(hosts)("a date in a template, on a host in %s", (host) => {
     1_782_907_200,
     "1782907200",
     new Date("2026-07-01T12:00:00Z"),
-  ])("is the instant that it says where it does: %s", (at) => {
+  ])("is the instant of its offset if it has one: %s", (at) => {
     vi.stubEnv("TZ", host);
     expect(shown(at, "%Y-%m-%d %H:%M %s")).toBe("2026-07-01 12:00 1782907200");
     expect(shown(at, "%Y-%m-%d %H:%M", "America/New_York")).toBe("2026-07-01 08:00");
   });
 
   it.each(["America/New_York", "Pacific/Honolulu", "Pacific/Kiritimati", "+14:00", "-11:00"])(
-    "without a time is not moved to another day by %s",
+    "is not moved to another day by %s if it has no time",
     (zone) => {
       vi.stubEnv("TZ", host);
       for (const date of ["2026-07-01", "July 1, 2026", "07/01/2026", "2026/07/01", "1 Jul 2026"])
@@ -68,7 +68,7 @@ describe.each(hosts)("a date in a template, on a host in %s", (host) => {
 });
 
 describe("the date filter", () => {
-  it("shows now, and leaves what is no date as it is", () => {
+  it("shows the current time, and leaves values that are not dates unchanged", () => {
     vi.useFakeTimers({ now: Date.UTC(2026, 6, 1, 22) });
     try {
       expect(shown("now", "%d. %H:%M")).toBe("01. 22:00");
@@ -83,7 +83,7 @@ describe("the date filter", () => {
     ).toBe("soon||");
   });
 
-  it("goes by the clocks that decisions go by", () => {
+  it("uses the same clocks as decisions", () => {
     useClocks({
       ...nodeClocks,
       version: "2099a",
@@ -100,7 +100,7 @@ describe("the date filter", () => {
     ["%H:%M%%Z", "us/pacific", "05:00%Z"],
     ["%H:%M", "+05:00", "17:00"],
     ["%H:%M", "-0330", "08:30"],
-    // Recipients may have it from before it was refused.
+    // Recipients may have this zone since before it was refused.
     ["%H:%M", "PST", "05:00"],
   ])("shows %s in %s as %s", (format, zone, expected) => {
     expect(
@@ -108,11 +108,11 @@ describe("the date filter", () => {
     ).toBe(expected);
   });
 
-  it("takes minutes west of Greenwich", () => {
+  it("accepts minutes west of Greenwich", () => {
     expect(render('{{ "2026-07-01T12:00:00Z" | date: "%H:%M", 360 }}')).toBe("06:00");
   });
 
-  it("refuses a zone that nobody knows, without repeating it", () => {
+  it("refuses an unknown zone, without repeating it", () => {
     const source = '{{ "2026-07-01T12:00:00Z" | date: "%H:%M", zone }}';
     expect(() => render(source, { zone: "Mars/Olympus" })).toThrow(
       "date is given a zone that must be an IANA time zone, such as Europe/Berlin",
@@ -121,7 +121,7 @@ describe("the date filter", () => {
   });
 });
 
-describe("a template that names a zone", () => {
+describe("a zone in a template", () => {
   const faults = (html: string) => checkContent({ email: { subject: "S", html, text: "T" } });
 
   it.each([
@@ -129,7 +129,7 @@ describe("a template that names a zone", () => {
     `<p>\n{{ at | date: '%H:%M' , 'BST' | upcase }}`,
     `<p>\n{% assign x = at | date: format, "BST" %}`,
     `<p>\n{{ at | default: "x" | date: "%a, %d|%m", "BST" }}`,
-  ])("is refused where that is none: %s", (html) => {
+  ])("is refused if it is not a time zone: %s", (html) => {
     expect(faults(html)).toEqual([
       {
         path: ["email", "html"],
@@ -147,11 +147,11 @@ describe("a template that names a zone", () => {
     `{{ at | date: "%H:%M" }} "BST"`,
     `{{ at | date: "%H:%M" | append: "BST" }}`,
     `{% raw %}{{ at | date: "%H:%M", "BST" }}{% endraw %}`,
-  ])("may be %s", (html) => {
+  ])("is accepted: %s", (html) => {
     expect(faults(html)).toEqual([]);
   });
 
-  it("that was saved before still renders", () => {
+  it("still renders if it was saved before unknown zones were refused", () => {
     const content = {
       email: {
         subject: "S",

@@ -5,8 +5,9 @@ import { isTimeZone, timeZoneFault } from "../time/zone-names.ts";
 import type { FilterHandler } from "./liquid-bounds.ts";
 
 /**
- * Has templates read and show dates alike in every process, where liquidjs goes by its own time zone and by `Intl`: a text without an
- * offset is in UTC; a zone's clocks are those that decisions go by; and a date without a time is that date in every zone.
+ * Replaces the date filters of liquidjs, which depend on the time zone of the process and on `Intl`, so that dates are read and shown the same
+ * in every process. A text without an offset is in UTC, a zone has the clocks that decisions use, and a date without a time is the
+ * same date in every zone.
  */
 export function registerDateFilters(liquid: Liquid): void {
   const show = filters["date"] as FilterHandler;
@@ -33,14 +34,14 @@ interface ReadDate {
   isDateOnly: boolean;
 }
 
-/** A time of day, or the hour of one. */
+/** Matches a time of day, or its hour. */
 const timeOfDay = /\d:\d|\dT\d|\d\s*[ap]\.?m\b/i;
-/** After a time: an offset, or what `Date.parse` knows by name. */
+/** Matches an offset after a time, or a zone name that `Date.parse` accepts. */
 const offsetAtEnd = /(?:[+-]\d{1,2}:?(?:\d\d)?|\b(?:UTC?|GMT|[ECMP][SD]T)|Z)\s*(?:\([^)]*\))?\s*$/i;
 
 /**
- * What a value says, as liquidjs has it: "now" and "today", numbers and texts of digits, which are seconds, and what `Date` takes.
- * Null for what is no date.
+ * Reads a value as liquidjs does: "now" and "today", numbers and texts of digits, which are seconds, and everything that `Date` accepts.
+ * Returns null for a value that is not a date.
  */
 function readDate(value: unknown): ReadDate | null {
   const plain: unknown = toValue(value);
@@ -62,7 +63,7 @@ function dated(at: number | Date, isDateOnly = false): ReadDate | null {
 const isoWithoutOffset =
   /^\s*([+-]?\d{4,6}-\d\d(?:-\d\d)?)(?:[T ](\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?))?\s*$/i;
 
-/** Reads a text that says no offset. `Date.parse` takes all but the dates of ISO 8601 for the time of the process. */
+/** Reads a text without an offset. `Date.parse` assumes the time zone of the process for all such texts but ISO 8601 dates. */
 function parseInUtc(text: string): number {
   const [, date, time] = isoWithoutOffset.exec(text) ?? [];
   if (date !== undefined) return Date.parse(time === undefined ? date : `${date}T${time}Z`);
@@ -70,15 +71,15 @@ function parseInUtc(text: string): number {
 }
 
 interface Display {
-  /** As `Date` counts it. */
+  /** The offset from UTC with the sign of `Date.getTimezoneOffset`. */
   minutesWest: number;
-  /** What `%Z` says; null: the offset. */
+  /** What `%Z` prints; null prints the offset. */
   name: string | null;
 }
 
 const utc: Display = { minutesWest: 0, name: null };
 
-/** A zone by its name, an offset such as "+05:00", or minutes west of Greenwich. */
+/** Accepts the name of a zone, an offset such as "+05:00", or minutes west of Greenwich. */
 function displayIn(zone: unknown, at: Date): Display {
   if (typeof zone === "number") return { minutesWest: zone, name: null };
   const name = String(zone);
@@ -87,7 +88,7 @@ function displayIn(zone: unknown, at: Date): Display {
     const size = Number(hours) * 60 + Number(minutes);
     return { minutesWest: sign === "-" ? size : 0 - size, name };
   }
-  // Recipients may have a name that only `Intl` takes.
+  // Recipients may still have a zone name that only `Intl` accepts.
   if (!isTimeZone(name) && intlName(name) === null)
     throw new RangeError(`date is given a zone that ${timeZoneFault(name)}`);
   return { minutesWest: 0 - clockSpanAt(name, at.getTime()).offset / minuteMs, name };
@@ -95,7 +96,7 @@ function displayIn(zone: unknown, at: Date): Display {
 
 const offsetText = /^([+-])(\d\d):?(\d\d)?$/;
 
-/** liquidjs names a zone only if it reckons the offset itself. */
+/** Puts the name of the zone in the place of `%Z`: liquidjs prints a name only if it calculates the offset itself. */
 function withZoneName(format: unknown, name: string): unknown {
   if (typeof format !== "string") return format;
   return format.replaceAll(/%[-_0^#:]*\d*[EO]?(.)/g, (directive, letter) =>
@@ -103,11 +104,11 @@ function withZoneName(format: unknown, name: string): unknown {
   );
 }
 
-/** `date` with its zone as text. */
+/** Matches the filter `date` with a literal zone. */
 const zoneArgument =
   /\|\s*date\s*:\s*(?:"[^"]*"|'[^']*'|[^\s,|"']+)\s*,\s*(?:"([^"]*)"|'([^']*)')/g;
 
-/** What is wrong with the first zone that a template names and that is none, and where; null where there is no such. */
+/** Describes the first literal zone in a template that is not a time zone, with its line; null where there is none. */
 export function findZoneFault(source: string, { options }: Liquid): string | null {
   for (const token of new Tokenizer(source).readTopLevelTokens(options)) {
     if (TypeGuards.isHTMLToken(token)) continue;

@@ -8,7 +8,7 @@ import {
 } from "liquidjs";
 import { Decimal } from "./liquid-values.ts";
 
-/** Lets every `7.0` that a parsed template writes be a decimal; liquidjs reads it as 7. */
+/** Makes every literal such as `7.0` in a parsed template a `Decimal`: liquidjs reads it as the whole number 7. */
 export function markDecimals(templates: Iterable<Template>): void {
   for (const template of templates) {
     for (const argument of template.arguments?.() ?? [])
@@ -33,6 +33,6 @@ function markValue({
 function markToken(token: ValueToken): void {
   if (TypeGuards.isFilteredValueToken(token)) return markValue(token);
   if (!TypeGuards.isNumberToken(token) || !token.getText().includes(".")) return;
-  const held = token as { content: unknown };
-  if (Number.isInteger(held.content)) held.content = new Decimal(held.content as number);
+  const literal = token as { content: unknown };
+  if (Number.isInteger(literal.content)) literal.content = new Decimal(literal.content as number);
 }

@@ -43,7 +43,7 @@ describe("a template's filters", () => {
       "&lt;i&gt;&lt;b&gt;&lt;i&gt;",
     ],
     ["{% echo a | escape %}{% cycle a %}", { a: "<" }, "&lt;&lt;"],
-  ])("escape once in html: %s", (source, data, expected) => {
+  ])("escape exactly once in html: %s", (source, data, expected) => {
     expect(html(source, data)).toBe(expected);
   });
 
@@ -52,7 +52,7 @@ describe("a template's filters", () => {
       " ",
     );
 
-  it("never let markup of the data through, whatever the chain", () => {
+  it("never let markup in the data through, in any chain", () => {
     const chain = fc.array(fc.constantFrom(...filters), { maxLength: 6 });
     const shape = fc.constantFrom(
       (chained: string) => `{{ a${chained} }}`,
@@ -100,11 +100,11 @@ describe("a template's filters", () => {
       "{% if 7.0 == n %}same{% endif %} {% if 7.0 >= n %}more{% endif %} {{ list[1.0] }}",
       "same more b",
     ],
-  ])("reckon as Shopify's do: %s", (source, expected) => {
+  ])("calculate as Shopify's do: %s", (source, expected) => {
     expect(html(source, { n: 7, list: ["a", "b"] })).toBe(expected);
   });
 
-  it("do not divide by nothing", () => {
+  it("fail to divide by zero", () => {
     expect(() => html("{{ 7 | divided_by: 0 }}")).toThrow(/^html: divided by 0, line:1/);
   });
 
@@ -120,7 +120,7 @@ describe("a template's filters", () => {
     ['{{ "\\ud83d" }}{{ "%F0%9F%98%80" | url_decode }}', "\ufffd😀"],
     ['{{ "%ED%A0%BD" | url_decode | size }} {{ "100%+a%20b" | url_decode }}', "3 100% a b"],
     ["{{ half }}", "a\ufffd"],
-  ])("know characters, and no halves of them: %s", (source, expected) => {
+  ])("never split a character: %s", (source, expected) => {
     const data = { t: "😀b😀", half: "a\ud83d" };
     expect(html(source, data)).toBe(expected);
     expect(renderEmail(email("-", { text: source, subject: source }), data)).toMatchObject({
@@ -130,7 +130,7 @@ describe("a template's filters", () => {
   });
 });
 
-describe("what nobody gave", () => {
+describe("a variable that the data lack", () => {
   it.each([
     "{{ size }}{{ first }}{{ last }}",
     "{{ recipient.size }}{{ recipient.first }}{{ recipient.attributes.size }}{{ recipient.attributes.last }}",
@@ -141,7 +141,7 @@ describe("what nobody gave", () => {
     expect(html(source, { o: { a: 1 }, n: 5, list_of: [{ a: 1 }] })).toBe("");
   });
 
-  it("hides nothing that was given", () => {
+  it("does not hide data of the same name", () => {
     const source =
       "{{ size }} {{ o.size }} {{ o.first }} {{ l.size }} {{ l.first }} {{ l.last }} {{ t.size }}";
     const data = { size: "XL", o: { size: 3, first: "f" }, l: ["a", "b"], t: "text" };
@@ -149,8 +149,8 @@ describe("what nobody gave", () => {
   });
 });
 
-describe("a line that data ends", () => {
-  it.each(["\r", "\n", "\r\n"])("ends in a line feed: %j", (end) => {
+describe("a line ending", () => {
+  it.each(["\r", "\n", "\r\n"])("becomes a line feed: %j", (end) => {
     const rendered = renderEmail(
       email(`{{ a }}${end}x{{ a | raw }}`, { text: `{{ a }}${end}{{ a | upcase }}` }),
       { a: `a${end}b` },

@@ -1,12 +1,12 @@
 import { Drop, toValue } from "liquidjs";
 
-/** HTML as a value of Liquid. Where it is written, it is not escaped again; filters that know nothing of it see its text. */
+/** HTML as a value of Liquid. It is not escaped again where it is written. Filters that do not handle HTML see its text. */
 export class Markup extends Drop {
   readonly #html: string;
   readonly #text: string;
   readonly #raw: string;
 
-  /** `html` is safe to write whatever the data, `text` is what it stands for, and `raw` what the filter `raw` lets through. */
+  /** `html` is safe to write whatever the data is, `text` is the same without markup, and `raw` is what the filter `raw` writes. */
   constructor(html: string, text: string, raw: string) {
     super();
     this.#html = html;
@@ -61,21 +61,21 @@ export class Decimal extends Drop {
   }
 }
 
-/** As Liquid writes a value: lines end in line feeds whatever ended them, and there is no half of a surrogate pair. */
+/** Converts a value to text as Liquid does, with every line ending as a line feed and without half of a surrogate pair. */
 export function stringify(value: unknown): string {
-  return storable(written(value));
+  return storable(writeValue(value));
 }
 
-function written(value: unknown): string {
+function writeValue(value: unknown): string {
   const plain: unknown = toValue(value);
   if (typeof plain === "string") return plain;
   if (plain === null || plain === undefined) return "";
-  if (Array.isArray(plain)) return plain.map(written).join("");
+  if (Array.isArray(plain)) return plain.map(writeValue).join("");
   // oxlint-disable-next-line typescript/no-base-to-string -- an object is "[object Object]" in Liquid too
   return String(plain);
 }
 
-/** Line feeds for carriage returns, alone or before one, and a replacement character for half of a surrogate pair. */
+/** Replaces every line ending with a line feed, and half of a surrogate pair with the replacement character. */
 export function storable(text: string): string {
   if (!/[\r\ud800-\udfff]/.test(text)) return text;
   return text.replaceAll(/\r\n?/g, "\n").replaceAll(/\p{Surrogate}/gu, "\ufffd");
@@ -92,7 +92,7 @@ const unescapes = Object.fromEntries(
   Object.entries(escapes).map(([character, escaped]) => [escaped, character]),
 );
 
-/** For a text or a quoted attribute of HTML. */
+/** Escapes a text for HTML, as content or within a quoted attribute. */
 export function escapeHtml(text: string): string {
   return /[&<>"']/.test(text)
     ? text.replaceAll(/[&<>"']/g, (character) => escapes[character]!)
@@ -106,17 +106,17 @@ export function unescapeHtml(html: string): string {
     : html;
 }
 
-/** As `escapeHtml`, but for what is an entity already. */
+/** Escapes as `escapeHtml` does, but leaves entities as they are. */
 export function escapeHtmlOnce(text: string): string {
   return text.replaceAll(/[<>"']|&(?!(?:[a-zA-Z]+|#\d+);)/g, (character) => escapes[character]!);
 }
 
-/** Of a value in HTML: escaped, unless it is HTML. */
+/** Returns a value as HTML: escaped, unless it is HTML already. */
 export function htmlOf(value: unknown): string {
   return value instanceof Markup ? value.html : escapeHtml(stringify(value));
 }
 
-/** Characters as Liquid counts them: code points. */
+/** Counts the characters of a text as Liquid does: code points. */
 export function countCharacters(text: string): number {
   let count = text.length;
   for (let index = 0; index < text.length; index += 1)

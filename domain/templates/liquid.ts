@@ -25,29 +25,29 @@ import { replaceFilters } from "./liquid-filters.ts";
 import { escapeHtml, htmlOf, storable, stringify } from "./liquid-values.ts";
 
 const tokenLimit = 5_000;
-/** Characters of one tag or output. */
+/** The longest tag or output, in characters. */
 const tokenLengthLimit = 10_000;
-/** Blocks within blocks. The parser calls itself for each, and how deep a stack goes differs from moment to moment. */
+/** How deep blocks may nest. The parser recurses for each, and the depth of the stack is not the same at all times. */
 const nestingLimit = 100;
-/** Characters that what is evaluated in one template may come to. */
+/** The longest text that the outputs of one template may render to, in characters. */
 const renderedLimit = 2_000_000;
 
-/** To look up what an output names, and to write it, takes as long as so many characters. */
+/** The cost of looking up and writing one output, in characters. */
 const charactersOfPiece = 8;
-/** Characters that are written at once and count as a step of their own; fewer belong to the step that writes them. */
+/** From this many characters on, a write counts as a step of its own. Shorter writes belong to the step of their node. */
 const longWrite = 64;
 
 const renderedTooLong = () => new BeyondLimit(`renders to more than ${renderedLimit} characters`);
 
-/** What is wrong with a template, and where, from what parsing or rendering it threw. Holds no value it was rendered with. */
+/** Describes what parsing or rendering a template threw, with its line. Contains none of the values that the template was rendered with. */
 export function liquidFault(thrown: unknown): string {
   if (LiquidError.is(thrown) || thrown instanceof BeyondLimit) return thrown.message;
-  // Liquid's own limits, seen between two nodes.
+  // liquidjs throws these for its own limits.
   if (thrown instanceof Error && thrown.name === "AssertionError") return thrown.message;
   return "nests too deeply or takes too much memory";
 }
 
-/** Was a limit reached? Otherwise the template is at fault in another way, such as a division by zero. */
+/** Whether a thrown error means that a limit was reached. Other errors are faults of the template, such as a division by zero. */
 export function isLimitFault(thrown: unknown): boolean {
   if (LiquidError.is(thrown))
     return isLimitFault((thrown as { originalError?: unknown }).originalError);
@@ -58,7 +58,7 @@ export function isLimitFault(thrown: unknown): boolean {
   );
 }
 
-/** Collects what nodes write, and stops a template that doubles itself before memory does. */
+/** Collects what nodes write, and throws before a template that doubles its text uses up the memory. */
 class BoundedEmitter {
   readonly #effort: Effort;
   buffer = "";
@@ -76,9 +76,9 @@ class BoundedEmitter {
 }
 
 /**
- * Templates come from outside: they read no files, see own properties only, and are bounded in length, memory and time.
- * Dates are in UTC unless the `date` filter is given a zone (`| date: "%H:%M", recipient.timeZone`), so that they are the
- * same on every machine.
+ * Makes an engine for templates that are not trusted: they read no files, see own properties only, and are bounded in length, memory and
+ * time. Dates are in UTC unless the `date` filter has a zone (`| date: "%H:%M", recipient.timeZone`), so that they are the same on every
+ * machine.
  */
 function engine(options: { escape: boolean }): Liquid {
   const outputEscape = boundFilter("escape", function (value) {
@@ -104,27 +104,27 @@ function engine(options: { escape: boolean }): Liquid {
   for (const tag of ["include", "render", "layout", "block"]) delete liquid.tags[tag];
   const { renderer } = liquid;
   const unbounded = renderer.renderTemplates.bind(renderer);
-  // `capture` gives no emitter.
+  // The tag `capture` passes no emitter.
   renderer.renderTemplates = (templates, context, emitter) =>
     unbounded(templates, context, emitter ?? new BoundedEmitter(effortOf(context)));
   return liquid;
 }
 
-/** `text` writes outputs as they are; `html` escapes them, but for what is HTML already and those that end in `| raw`. */
+/** `text` writes outputs as they are. `html` escapes them, except values that are HTML and outputs that end in `| raw`. */
 export const engines = { text: engine({ escape: false }), html: engine({ escape: true }) };
 
-/** Literal text, or something to evaluate for each scope. */
+/** Literal text, or a function that evaluates an output or a tag. */
 type Piece = string | ((evaluation: Evaluation) => string);
 
-/** A template that was parsed once, for any number of scopes. */
+/** A parsed template, which can be rendered for any number of scopes. */
 export interface CompiledTemplate {
   liquid: Liquid;
   pieces: readonly Piece[];
 }
 
-/** Lines may end as they like: they end in line feeds afterwards. Throws what `liquidFault` explains. */
-export function compileTemplate(written: string, liquid: Liquid): CompiledTemplate {
-  const source = storable(written);
+/** Parses a template. All lines end in line feeds afterwards. Throws errors that `liquidFault` describes. */
+export function compileTemplate(text: string, liquid: Liquid): CompiledTemplate {
+  const source = storable(text);
   refuseBoundless(source, liquid);
   const nodes = liquid.parse(source);
   markDecimals(nodes);
@@ -133,7 +133,7 @@ export function compileTemplate(written: string, liquid: Liquid): CompiledTempla
 
 const blocks = new Set(["if", "unless", "case", "for", "tablerow", "capture"]);
 
-/** The parser's time grows with the square of the tags, and that of an expression with its length. */
+/** Throws for templates that would take too long to parse: the time grows with the square of the number of tags. */
 function refuseBoundless(source: string, { options }: Liquid): void {
   const tooMany = () => new BeyondLimit(`has more than ${tokenLimit} tags and outputs`);
   if (source.split(/\{[{%]/, tokenLimit + 2).length > tokenLimit + 1) throw tooMany();
@@ -162,7 +162,7 @@ function refuseBoundless(source: string, { options }: Liquid): void {
   }
 }
 
-/** Writes literals and outputs as they are. Throws what `liquidFault` explains. */
+/** Renders a template for a scope. Throws errors that `liquidFault` describes. */
 export function renderTemplate(
   template: CompiledTemplate,
   scope: Record<string, unknown>,
@@ -172,8 +172,8 @@ export function renderTemplate(
 }
 
 /**
- * What each piece comes to; fewer where the template ends early. What a template assigns ends with it: the
- * scope is not written to. Throws what `liquidFault` explains.
+ * Evaluates the pieces of a template for a scope; returns fewer texts than pieces where the template ends early. Variables that the template
+ * assigns are not written to the scope. Throws errors that `liquidFault` describes.
  */
 export function evaluateTemplate(
   { liquid, pieces }: CompiledTemplate,
@@ -199,7 +199,7 @@ export function evaluateTemplate(
   return values;
 }
 
-/** One template's way through a scope. Liquid's context, which costs as much as many a template, is made where Liquid is needed. */
+/** The evaluation of one template for one scope. Makes Liquid's context, which costs as much as a short template, only when it is needed. */
 class Evaluation {
   readonly #scope: Record<string, unknown>;
   readonly #liquid: Liquid;
@@ -221,7 +221,7 @@ class Evaluation {
   }
 
   #newContext(): BoundedContext {
-    // A copy, for `increment` writes to it.
+    // A copy, because the tag `increment` writes to it.
     const scope = { ...this.#scope };
     this.#effort.spendOn(charactersOfValue.used * Object.keys(scope).length);
     return new BoundedContext(
@@ -232,13 +232,13 @@ class Evaluation {
     );
   }
 
-  /** `{% break %}` or `{% continue %}` outside a loop. */
+  /** Whether `{% break %}` or `{% continue %}` was used outside a loop. */
   get isOver(): boolean {
     const context = this.#context;
     return context !== undefined && (context.breakCalled || context.continueCalled);
   }
 
-  /** What a path leads to. Until something was evaluated by Liquid nothing is assigned, and objects hold what they hold. */
+  /** Looks up a path. Before Liquid has evaluated anything, no variable is assigned, and the scope can be read directly. */
   lookUp(path: readonly PropertyKey[]): unknown {
     if (this.#context) return lookUp(this.#context, path);
     let value: unknown = this.#scope;
@@ -251,11 +251,11 @@ class Evaluation {
   }
 }
 
-/** Without a meaning of its own for a key, as lists and Liquid's drops have it. */
+/** Whether reading a key means its own property, which is not so for lists and Liquid's drops. */
 const isPlainObject = (value: object | string | number): value is Record<PropertyKey, unknown> =>
   typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype;
 
-/** Writes what `evaluateTemplate` gave, with `literals[i]` in the place of the literal piece `i`, and `encode` applied to the others. */
+/** Joins the texts of `evaluateTemplate`, with `literals[i]` in the place of the literal piece `i`, and `encode` applied to the others. */
 export function fillTemplate(
   { pieces }: CompiledTemplate,
   values: readonly string[],
@@ -271,26 +271,26 @@ export function fillTemplate(
 function pieceOf(node: Template, liquid: Liquid): Piece {
   if (TypeGuards.isHTMLToken(node.token)) return (node as unknown as { str: string }).str;
   const nodes = [node];
-  const byLiquid = ({ context, effort }: Evaluation) => {
+  const renderByLiquid = ({ context, effort }: Evaluation) => {
     const emitter = new BoundedEmitter(effort);
     toValueSync(liquid.renderer.renderTemplates(nodes, context, emitter));
     return emitter.buffer;
   };
-  const path = node instanceof Output ? plainPath(node, liquid) : null;
-  // Liquid finds what every object has before what the scope has.
-  if (!path || path[0]! in Object.prototype) return byLiquid;
+  const path = node instanceof Output ? findPlainPath(node, liquid) : null;
+  // Liquid finds the properties of every object before the variables of the scope.
+  if (!path || path[0]! in Object.prototype) return renderByLiquid;
   const escapes = liquid.options.outputEscape !== undefined;
-  // Most outputs only name a value, and Liquid's way there through its generators costs several times as much.
+  // Most outputs only name a value, and Liquid's evaluation by generators costs several times as much.
   return (evaluation) => {
     const value = evaluation.lookUp(path);
     if (typeof value === "string") return escapes ? escapeHtml(storable(value)) : storable(value);
     if (typeof value === "number" || typeof value === "boolean") return String(value);
-    return value === null || value === undefined ? "" : byLiquid(evaluation);
+    return value === null || value === undefined ? "" : renderByLiquid(evaluation);
   };
 }
 
-/** The path of `{{ a.b[0]["c"] }}`; null for anything that is more than a path. */
-function plainPath({ value }: Output, liquid: Liquid): PropertyKey[] | null {
+/** Returns the path of an output such as `{{ a.b[0]["c"] }}`; null for any other output. */
+function findPlainPath({ value }: Output, liquid: Liquid): PropertyKey[] | null {
   const [token, ...more] = value.initial.postfix;
   if (!token || more.length > 0 || !TypeGuards.isPropertyAccessToken(token) || token.variable)
     return null;
@@ -305,7 +305,7 @@ function plainPath({ value }: Output, liquid: Liquid): PropertyKey[] | null {
   return path.every((key) => typeof key === "string" || typeof key === "number") ? path : null;
 }
 
-/** As Liquid's own context looks up between top-level nodes, where no loop has pushed a scope. */
+/** Looks up a path as Liquid's own context does between top-level nodes, where no loop has pushed a scope. */
 function lookUp(context: Context, path: readonly PropertyKey[]): unknown {
   const assigned = context.bottom();
   const { environments, globals } = context;

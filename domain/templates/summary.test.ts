@@ -50,7 +50,7 @@ const distinct = (members: readonly Member[]) => [
 ];
 
 describe("a batch", () => {
-  it("says how many there are, shows the first, and names what they are about", () => {
+  it("has the number of members, the first members, and all entity ids", () => {
     fc.assert(
       fc.property(membersOf(fc.constant(types[0]!)), shownAtMost, (members, itemsShown) => {
         const scope = batchScope(members, { itemsShown });
@@ -62,7 +62,7 @@ describe("a batch", () => {
     );
   });
 
-  it("is called as its type says, or by its type's name", () => {
+  it("has the title of its type, or a title with the type's name", () => {
     const three = (type: NotificationType) =>
       batchScope(
         [1, 2, 3].map(() => member({ type })),
@@ -76,7 +76,7 @@ describe("a batch", () => {
 });
 
 describe("a digest", () => {
-  it("has every member in its type's section, counted if it is not shown, the most urgent type first", () => {
+  it("has a section for each type, the most urgent first, which shows or counts every member", () => {
     fc.assert(
       fc.property(
         membersOf(fc.option(fc.constantFrom(...types))),
@@ -107,13 +107,13 @@ describe("a digest", () => {
   });
 });
 
-describe("what can be done about several at once", () => {
+describe("the actions of a group", () => {
   const view = { action: "view", url: "https://example.org/1" } as const;
   const snooze = (minutes: number) => ({ action: "snooze", minutes, label: "Later" }) as const;
   const complete = { action: "complete" } as const;
   const viewAllUrl = "https://example.org/tasks?ids={entityIds}";
 
-  it("is what one of them offers, or all of them, or their type", () => {
+  it("are those of one member, of all members, or of their type", () => {
     const type = typeOf(1, { viewAllUrl });
     const members = [
       member({ type, entityId: "a&b", actions: [view, complete] }),
@@ -133,7 +133,7 @@ describe("what can be done about several at once", () => {
     expect(groupActions("batch", [member(), member()])).toEqual([]);
   });
 
-  it("is not to see all of them where the address could not name each", () => {
+  it("do not include view where the address could not name every member", () => {
     const type = typeOf(1, { viewAllUrl });
     const urls = (members: Member[]) =>
       groupActions("batch", members).flatMap((offered) =>
@@ -152,7 +152,7 @@ describe("what can be done about several at once", () => {
 });
 
 describe("the title of an item", () => {
-  it("is of bounded length, and well-formed", () => {
+  it("has a bounded length, and no half of a character", () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom("a", "😀"), maxLength: 200 }), (title) => {
         const listed = listedTitle(title);
@@ -166,11 +166,11 @@ describe("the title of an item", () => {
   });
 });
 
-describe("when something is", () => {
+describe("the text of a time", () => {
   const at = new Date("2027-03-28T07:30:00Z");
   const when = (timeZone: string, locale: string) => whenText(at, { timeZone, locale });
 
-  it("is told by the recipient's clock and in their words", () => {
+  it("is in the recipient's time zone and language", () => {
     expect(when("Europe/Berlin", "de")).toMatch(/^Sonntag, 28. März 2027 (um )?09:30$/);
     expect(when("Asia/Kolkata", "en-GB")).toMatch(/^Sunday,? 28 March 2027 at 13:00$/);
     expect(when("Etc/Unknown", "en-GB")).toMatch(/^Sunday,? 28 March 2027 at 07:30$/);
@@ -178,7 +178,7 @@ describe("when something is", () => {
   });
 });
 
-describe("the templates that come with it", () => {
+describe("the default templates of groups", () => {
   const recipient = {
     id: "rcp_1",
     externalId: null,
@@ -201,12 +201,12 @@ describe("the templates that come with it", () => {
       emailScope(recipient, { title: "3 task deadlines approaching", items, more }, actions),
     );
 
-  it("are templates like any other", () => {
+  it("are accepted", () => {
     for (const { content } of Object.values(defaultSummaries))
       expect(checkContent(content)).toEqual([]);
   });
 
-  it("show a batch: items, when they are due by the recipient's clock, links, and what else there is", () => {
+  it("show a batch: items with times and links, the number of further ones, and actions", () => {
     const { subject, html, text } = batch(
       [
         item({ url: "https://example.org/a/1", when: "Sunday, half past nine" }),
@@ -255,7 +255,7 @@ and 1 more
     expect(html).toMatch(/<h2 [^>]+>Reports \(1\)<\/h2>\n<p/);
   });
 
-  it("take nothing of what they show for markup", () => {
+  it("escape everything that they show", () => {
     const hostile = fc.string({
       unit: fc.constantFrom("<", ">", '"', "'", "&", "a", "/", "{{", "%}"),
     });

@@ -5,60 +5,60 @@ import { priorities } from "../priority.ts";
 import { cutText } from "../text.ts";
 import type { TemplateContent } from "./template.ts";
 
-/** Deliveries that go out as one message: one type's within a while, or a recipient's digest. */
+/** Kinds of groups, whose deliveries go out as one message: a batch has one type, a digest is all of a recipient. */
 export type GroupKind = "batch" | "digest";
 
-/** A delivery that goes out with others. */
+/** A delivery in a group. */
 export interface Member {
   type: NotificationType | null;
-  /** What it is about, in its caller's words. */
+  /** The caller's id of the object that the delivery is about. */
   entityId: string | null;
   actions: readonly NotificationAction[];
 }
 
-/** What a summary shows of one member. */
+/** The part of a member that a summary shows. */
 export interface SummaryItem {
-  /** What its own message would be called. */
+  /** The subject that its own message would have. */
   title: string;
   entityId: string | null;
-  /** The time that it is about, ISO 8601, and as the recipient would write it down. */
+  /** The time of the event that the member is about, as ISO 8601 and as text in the recipient's zone and language. */
   occursAt: string | null;
   when: string | null;
-  /** Where it can be seen; null where it offers no such thing. */
+  /** The address of its `view` action; null where it has none. */
   url: string | null;
 }
 
-/** Members, the first of them shown: `count` is what is shown and `more`. */
+/** The first members and their number: `count` is the number of `items` plus `more`. */
 type Counted<Shown> = { count: number; items: Shown[]; more: number };
 
-/** How templates know a type. */
+/** A notification type as templates see it. */
 type TypeScope = { key: string | null; name: string };
 
 type SummaryScope = {
   title: string;
-  /** Of what the members are about, each once, the first `entityIdLimit`. */
+  /** The distinct entity ids of the members, at most `entityIdLimit`. */
   entityIds: string[];
 };
 
-/** What the template of a batch is filled with. */
+/** The variables of a batch template. */
 export type BatchScope<Shown> = SummaryScope & Counted<Shown> & { type: TypeScope };
 
-/** What the template of a digest is filled with. */
+/** The variables of a digest template. */
 export type DigestScope<Shown> = SummaryScope & {
   count: number;
-  /** By type, the most urgent first. */
+  /** One section for each type, the most urgent first. */
   sections: (Counted<Shown> & { type: TypeScope })[];
 };
 
 const entityIdLimit = 100;
-/** Items that one digest shows at most, whatever it shows of each type: mail programs cut off what is longer. */
+/** The most items that one digest shows in all sections together: mail programs clip longer messages. */
 const digestItemLimit = 100;
-/** UTF-16 units of a title in a list. */
+/** The longest title in a list, in UTF-16 units. */
 const titleLimit = 120;
-/** As long as the address of an action may be. */
+/** The longest address of an action, in UTF-16 units. */
 const urlLimit = 2_000;
 
-/** What a batch says of its members: never empty, of one type, in the order in which they were asked for. */
+/** Makes the variables of a batch template. `members` is not empty, of one type, and in the order of acceptance. */
 export function batchScope<Of extends Member>(
   members: readonly Of[],
   { itemsShown }: { itemsShown: number },
@@ -73,7 +73,7 @@ export function batchScope<Of extends Member>(
   };
 }
 
-/** What a digest says of its members: never empty, in the order in which they were asked for. */
+/** Makes the variables of a digest template. `members` is not empty and in the order of acceptance. */
 export function digestScope<Of extends Member>(
   members: readonly Of[],
   { itemsShownPerType }: { itemsShownPerType: number },
@@ -95,7 +95,7 @@ export function digestScope<Of extends Member>(
       return { type: typeScope(type), ...counted };
     });
   return {
-    title: filled(digestTitle, members.length),
+    title: fillCount(digestTitle, members.length),
     count: members.length,
     sections,
     entityIds: entityIdsOf(members).slice(0, entityIdLimit),
@@ -105,12 +105,12 @@ export function digestScope<Of extends Member>(
 const digestTitle = "Your digest: {count} notifications";
 
 function batchTitle(type: NotificationType | null, count: number): string {
-  return filled(type?.summaryTitle ?? `{count} new: ${nameOf(type)}`, count);
+  return fillCount(type?.summaryTitle ?? `{count} new: ${nameOf(type)}`, count);
 }
 
-const filled = (title: string, count: number) => title.replaceAll("{count}", String(count));
+const fillCount = (title: string, count: number) => title.replaceAll("{count}", String(count));
 
-/** What members of no type, or without a title of their own, are called. */
+/** The title of members without a title of their own. */
 export const nameOf = (type: NotificationType | null): string => type?.name ?? "Notifications";
 
 const typeScope = (type: NotificationType | null): TypeScope => ({
@@ -134,7 +134,7 @@ const entityIdsOf = (members: readonly Member[]) => [
   ...new Set(members.flatMap(({ entityId }) => entityId ?? [])),
 ];
 
-/** A title as a list shows it: of bounded length. */
+/** Shortens a title for a list. */
 export function listedTitle(title: string): string {
   return title.length <= titleLimit ? title : `${cutText(title, titleLimit - 1)}…`;
 }
@@ -142,8 +142,8 @@ export function listedTitle(title: string): string {
 const dateFormats = new Map<string, Intl.DateTimeFormat>();
 
 /**
- * An instant by the clocks of `timeZone`, in the words of `locale`; in English where that is unknown. Templates could say
- * it too, at many times the cost.
+ * Formats an instant in a time zone and a language; in English where `locale` is unknown. A template could do this too, at many times the
+ * cost.
  */
 export function whenText(
   at: Date,
@@ -166,7 +166,7 @@ function dateFormatOf(locale: string): Intl.DateTimeFormat {
   }
 }
 
-/** What the links of a message say where it does not. */
+/** The texts of action links that have no label. */
 export const actionLabels: Readonly<Record<NotificationAction["action"], string>> = {
   view: "View",
   snooze: "Snooze",
@@ -174,8 +174,8 @@ export const actionLabels: Readonly<Record<NotificationAction["action"], string>
 };
 
 /**
- * What can be done about all members at once: to see them, where their type says where; to snooze them, as long as the first
- * that offers it says; to be done with them, where each of them offers that.
+ * The actions on all members at once: `view` where their type has an address for it, `snooze` for the time of the first member that offers it,
+ * and `complete` where every member offers it.
  */
 export function groupActions(kind: GroupKind, members: readonly Member[]): NotificationAction[] {
   const url = kind === "batch" ? viewAllUrl(members) : null;
@@ -191,7 +191,7 @@ export function groupActions(kind: GroupKind, members: readonly Member[]): Notif
 
 const entityIdsPlace = "{entityIds}";
 
-/** Null too where it would not name every member, or be too long to be linked to. */
+/** Also null where the address would not name every member, or would be too long for a link. */
 function viewAllUrl(members: readonly Member[]): string | null {
   const url = members[0]!.type?.viewAllUrl ?? null;
   if (!url?.includes(entityIdsPlace)) return url;
@@ -216,7 +216,7 @@ const styles = {
     "display:inline-block;margin:0 8px 8px 0;padding:8px 16px;border-radius:6px;background:#1d4ed8;color:#fff;text-decoration:none",
 };
 
-/** The items of `of`, and how many more there are. */
+/** Lists the items of the scope at the path `of`, such as "section.", and the number of further ones. */
 const htmlList = (of: string) =>
   `{% if ${of}items.size > 0 %}<ul style="${styles.list}">
 {% for item in ${of}items %}<li style="${styles.item}">{% if item.url %}<a href="{{ item.url }}" style="${styles.link}">{{ item.title }}</a>{% else %}{{ item.title }}{% endif %}{% if item.when %}<span style="${styles.when}">{{ item.when }}</span>{% endif %}</li>
@@ -244,7 +244,7 @@ ${body}{% for action in actions %}{% if forloop.first %}
 {% endif %}{{ action.label }}: {{ action.url }}
 {% endfor %}`;
 
-/** What groups go out with where no template of the caller's is named, or the one that is named is no more. */
+/** The templates of groups where the caller names no template, or the template no longer exists. */
 export const defaultSummaries: Record<
   GroupKind,
   { templateVersionId: string; content: TemplateContent }

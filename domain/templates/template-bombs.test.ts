@@ -3,16 +3,16 @@ import { checkContent, renderEmail, TemplateError } from "./template.ts";
 
 const times = (count: number, text: string) => text.repeat(count);
 
-/** Of this process's CPU: far more than any of these takes, and far less than any took before it was bounded. */
-const effortMs = 8_000;
+/** CPU time of this process: far more than any of these templates takes, and far less than any took without limits. */
+const longestMs = 8_000;
 
 function cpuMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1_000;
 }
 
-/** What is said of a template that is accepted, when it is rendered; in HTML as in text. */
-function refusals(source: string, data: Record<string, unknown> = {}): string[] {
+/** The errors of rendering an accepted template, as HTML and as text. */
+function renderBoth(source: string, data: Record<string, unknown> = {}): string[] {
   return [
     { html: source, text: "x" },
     { html: "x", text: source },
@@ -27,13 +27,13 @@ function refusals(source: string, data: Record<string, unknown> = {}): string[] 
       if (!(error instanceof TemplateError)) throw error;
       return error.message;
     } finally {
-      expect(cpuMs() - before).toBeLessThan(effortMs);
+      expect(cpuMs() - before).toBeLessThan(longestMs);
     }
   });
 }
 
 const expectRefused = (source: string, data: Record<string, unknown>, why: RegExp) => {
-  for (const refusal of refusals(source, data)) expect(refusal).toMatch(why);
+  for (const refusal of renderBoth(source, data)) expect(refusal).toMatch(why);
 };
 
 const bounded = /memory alloc limit exceeded|more than 2000000 (?:characters|steps)/;
@@ -43,7 +43,7 @@ const long = times(500_000, "a");
 const pushed = (name: string) =>
   `{% assign ${name} = "x" | split: "," %}${times(40, `{% assign ${name} = ${name} | push: ${name} %}`)}`;
 
-describe("a template that asks for too much when it is rendered", () => {
+describe("a template that exceeds a limit when it is rendered", () => {
   it.each<[string, string, RegExp]>([
     ["a range without end", "{% for i in (1..99999999) %}x{% endfor %}", /memory/],
     ["a table without end", "{% tablerow i in (1..99999999) %}x{% endtablerow %}", /memory/],
@@ -86,7 +86,7 @@ describe("a template that asks for too much when it is rendered", () => {
     ],
     ["a number of a billion digits", '{{ 0 | date: "%999999999d" }}', /memory/],
     ["fractions of a billion digits", '{{ 0 | date: "%999999999N" }}', /memory/],
-  ])("fails with its reason: %s", (_, source, why) => expectRefused(source, {}, why));
+  ])("fails with the limit: %s", (_, source, why) => expectRefused(source, {}, why));
 
   it.each<[string, string, Record<string, unknown>, RegExp]>([
     ["every letter replaced by all", '{{ s | replace: "a", s }}', { s: long }, /memory/],
@@ -122,13 +122,13 @@ describe("a template that asks for too much when it is rendered", () => {
       bounded,
     ],
     [
-      "what is almost found everywhere, by a filter",
+      "a search by a filter that almost matches everywhere",
       '{{ s | remove: n }}{{ s | remove_last: n }}{{ s | split: n }}{{ s | replace_first: n, "" }}',
       { s: long, n: `${times(150_000, "a")}b${times(150_000, "a")}` },
       /more than 1000 characters/,
     ],
     [
-      "what is almost found everywhere, by contains",
+      "a search by contains that almost matches everywhere",
       "{% if s contains n %}x{% endif %}",
       { s: long, n: `${times(150_000, "a")}b` },
       /more than 1000 characters/,
@@ -139,13 +139,13 @@ describe("a template that asks for too much when it is rendered", () => {
       { f: times(100_000, "%c") },
       /more than 1000 characters/,
     ],
-  ])("fails with its reason, whatever the data: %s", (_, source, data, why) =>
+  ])("fails with the limit because of its data: %s", (_, source, data, why) =>
     expectRefused(source, data, why),
   );
 
   it.each<[string, string, Record<string, unknown>]>([
     [
-      "an object that is asked for its size over and over",
+      "an object whose size is read repeatedly",
       `{% if ${Array(600).fill("o.size").join(" or ")} %}x{% endif %}`,
       { o: Object.fromEntries(list.slice(0, 60_000).map((_, index) => [`k${index}`, 1])) },
     ],
@@ -156,13 +156,13 @@ describe("a template that asks for too much when it is rendered", () => {
       { s: `${times(600_000, " ")}x` },
     ],
     ["slugify", "{{ s | slugify | size }}", { s: times(300_000, "-- ") }],
-    ["a date that is none", '{{ s | date: "%c" | size }}', { s: times(300_000, "1 ") }],
-  ])("needs no long time for what is hard to match or to count: %s", (_, source, data) => {
-    for (const result of refusals(source, data)) expect(result).toBe("rendered");
+    ["a text that is not a date", '{{ s | date: "%c" | size }}', { s: times(300_000, "1 ") }],
+  ])("does not take long for text that is hard to match or to count: %s", (_, source, data) => {
+    for (const result of renderBoth(source, data)) expect(result).toBe("rendered");
   });
 });
 
-describe("a template that asks for too much when it is read", () => {
+describe("a template that exceeds a limit when it is parsed", () => {
   it.each<[string, string, RegExp]>([
     ["too many tags", times(5_001, "{{ a }}"), /more than 5000 tags/],
     [
@@ -186,7 +186,7 @@ describe("a template that asks for too much when it is read", () => {
   ])("is refused: %s", (_, source, why) => {
     const before = cpuMs();
     const [fault] = checkContent({ email: { subject: "S", html: "x", text: source } });
-    expect(cpuMs() - before).toBeLessThan(effortMs);
+    expect(cpuMs() - before).toBeLessThan(longestMs);
     expect(fault?.message).toMatch(why);
   });
 
@@ -196,12 +196,12 @@ describe("a template that asks for too much when it is read", () => {
     ["<table><tr><td>x", 30_000],
     ["<p><i></p>", 50_000],
     ["<DIV></span>", 40_000],
-  ])("must bring a text of its own where its elements nest too deeply: %s", (element, count) => {
+  ])("needs a text part of its own if its elements nest too deeply: %s", (element, count) => {
     const before = cpuMs();
     expect(checkContent({ email: { subject: "S", html: times(count, element) } })).toEqual([
       { path: ["email", "text"], message: expect.stringContaining("nests too deeply") },
     ]);
-    expect(cpuMs() - before).toBeLessThan(effortMs);
+    expect(cpuMs() - before).toBeLessThan(longestMs);
   });
 
   it.each([
@@ -209,7 +209,7 @@ describe("a template that asks for too much when it is read", () => {
     ["paragraphs", times(5_000, "<p>text</p>")],
     ["items that are never closed", `<ul>${times(1_500, "<li>item")}</ul>`],
     ["a table", `<table>${times(3_000, "<tr><td>1</td></tr>")}</table>`],
-  ])("is not mistaken for a long one: %s", (_, html) => {
+  ])("is accepted if its elements do not nest: %s", (_, html) => {
     expect(checkContent({ email: { subject: "S", html } })).toEqual([]);
   });
 });
@@ -231,12 +231,12 @@ describe("a template", () => {
     "{{ recipient.phone }}{{ recipient.constructor }}",
     "{{ toString }}{{ a.toString }}{{ a.valueOf }}",
     '{{ l | group_by: "constructor" | map: "name" | join }}',
-  ])("sees its own data and nothing behind it: %s", (source) => {
+  ])("sees its data and nothing else: %s", (source) => {
     const data = { a: {}, s: "text", l: [{}, {}], k: "__proto__", recipient: { phone: null } };
     expect(see(source, data).trim()).toBe("");
   });
 
-  it("changes nothing but what it assigns itself", () => {
+  it("changes only the variables that it assigns", () => {
     const data = JSON.parse('{"__proto__":{"polluted":1},"a":{"b":1}}') as Record<string, unknown>;
     see(
       '{% assign __proto__ = "x" %}{% increment constructor %}{% capture toString %}y{% endcapture %}',

@@ -19,7 +19,7 @@ const refused = (document: unknown) =>
   templateVariables.safeParse(document).error?.issues.map(({ path }) => path.join(".")) ?? [];
 
 describe("the variables of a template", () => {
-  it("are a JSON Schema, kept as it was given", () => {
+  it("are a JSON Schema, stored unchanged", () => {
     expect(templateVariables.parse(schema)).toEqual(schema);
   });
 
@@ -38,7 +38,7 @@ describe("the variables of a template", () => {
     ).toEqual([]);
   });
 
-  it("name every field that does not fit, and what is the matter with it", () => {
+  it("name every field that does not fit, with the reason", () => {
     const check = compileVariables(templateVariables.parse(schema));
     const faults = check({
       seats: 0,
@@ -68,7 +68,7 @@ describe("the variables of a template", () => {
     [{ tags: ["a", 1] }, "tags.1", "must be a string"],
     [{ plan: "gold" }, "plan", 'must be "free" or "pro"'],
     [{ due: "soon" }, "due", "must be in the format date-time"],
-  ])("say of %j what it must be", (data, field, message) => {
+  ])("say what %j must be", (data, field, message) => {
     const check = compileVariables(templateVariables.parse(schema));
     const faults = check({ name: "Ann", ...data });
     expect(faults.map(({ path, ...rest }) => ({ ...rest, path: path.join(".") }))).toEqual([
@@ -76,7 +76,7 @@ describe("the variables of a template", () => {
     ]);
   });
 
-  it("refuse data that could not be stored, with a schema or without", () => {
+  it("refuse data that cannot be stored, with a schema or without", () => {
     expect(compileVariables(null)({ a: ["\0"] })).toEqual([
       { path: ["a", 0], message: expect.any(String) },
     ]);
@@ -84,7 +84,7 @@ describe("the variables of a template", () => {
   });
 
   it.each([
-    ["what is no object", { type: "array", items: { type: "string" } }, "type"],
+    ["a schema that is not an object", { type: "array", items: { type: "string" } }, "type"],
     [
       "a reference",
       { type: "object", properties: { a: { $ref: "https://example.org/schema" } } },
@@ -102,7 +102,7 @@ describe("the variables of a template", () => {
     ],
     ["a variable without a type", { type: "object", properties: { a: {} } }, "properties.a.type"],
     [
-      "properties that would be passed over",
+      "properties that would be ignored",
       { type: "object", properties: { a: { type: "string", properties: {} } } },
       "properties.a.type",
     ],

@@ -47,7 +47,7 @@ const variable = z.strictObject({
 
 type Variable = z.infer<typeof variable>;
 
-/** What the converter would pass over in silence. */
+/** Refuses schemas of which the converter would silently ignore a part. */
 const checkedVariable: z.ZodType<Variable> = z.lazy(() =>
   variable.superRefine((value, context) => {
     const known = [value.type ?? []].flat();
@@ -87,9 +87,9 @@ const checkedVariable: z.ZodType<Variable> = z.lazy(() =>
 );
 
 /**
- * The variables of a template version: a JSON Schema (2020-12) of the data that a notification or campaign brings. A bounded
- * part of the standard: no `$ref`, no combinators and no `pattern`, for a regular expression from outside can run for
- * hours. `additionalProperties` is true unless said otherwise.
+ * The variables of a template version: a JSON Schema (2020-12) of the data of a notification or campaign. It is a bounded part of the standard:
+ * no `$ref`, no combinators, and no `pattern`, because an untrusted regular expression can run for hours. `additionalProperties` is true
+ * by default.
  */
 export const templateVariables = z
   .unknown()
@@ -101,7 +101,7 @@ export const templateVariables = z
         code: "custom",
         message: `must have at most ${maxSchemaCharacters} characters`,
       });
-    else if (nesting(value as Variable) > maxSchemaDepth)
+    else if (countLevels(value as Variable) > maxSchemaDepth)
       context.addIssue({
         code: "custom",
         message: `must not describe more than ${maxSchemaDepth} levels`,
@@ -115,17 +115,17 @@ export const templateVariables = z
       context.addIssue({
         code: "custom",
         path: ["properties", "recipient"],
-        message: "must have another name: templates find the recipient there",
+        message: "must have another name: templates use this name for the recipient",
       });
     }
   });
 
 export type TemplateVariables = z.infer<typeof templateVariables>;
 
-/** Checks what a notification or campaign brings: every fault, in reading order; none means that it may be accepted. */
+/** Checks the data of a notification or campaign, and returns every fault in reading order. */
 export type CheckData = (data: Record<string, unknown>) => Fault[];
 
-/** `variables` is a document that `templateVariables` accepted, or null for a version without one. Worth keeping by version. */
+/** `variables` is a document that `templateVariables` accepted, or null for a version without one. The result is worth caching by version. */
 export function compileVariables(variables: TemplateVariables | null): CheckData {
   const schema =
     variables &&
@@ -144,14 +144,17 @@ export function compileVariables(variables: TemplateVariables | null): CheckData
           message: "is not a variable of the template",
         }));
       return [
-        { path: issue.path, message: isMissing(data, issue.path) ? "is required" : mend(issue) },
+        {
+          path: issue.path,
+          message: isMissing(data, issue.path) ? "is required" : describeIssue(issue),
+        },
       ];
     });
   };
 }
 
-/** What the value must be, in the words that the API has for bodies. */
-function mend(issue: z.core.$ZodIssue): string {
+/** Says what a value must be, in the words that the API uses for bodies. */
+function describeIssue(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case "invalid_type":
       return `must be ${nameOf(issue.expected)}`;
@@ -167,11 +170,11 @@ function mend(issue: z.core.$ZodIssue): string {
       return `must be a multiple of ${issue.divisor}`;
     case "invalid_union": {
       const firsts = issue.errors.flatMap(([first]) => first ?? []);
-      // Of a type that is allowed, and wrong in another way: that is to be mended.
+      // A value of an allowed type that is wrong in another way: that way is what the caller has to correct.
       const nearest = firsts.find(({ code }) => code !== "invalid_type");
       return nearest
-        ? mend(nearest)
-        : firsts.map(mend).join(" or ").replaceAll(" or must be", " or");
+        ? describeIssue(nearest)
+        : firsts.map(describeIssue).join(" or ").replaceAll(" or must be", " or");
     }
     case "unrecognized_keys":
     case "invalid_key":
@@ -181,7 +184,7 @@ function mend(issue: z.core.$ZodIssue): string {
   }
 }
 
-/** Formats that zod names otherwise than JSON Schema. */
+/** Formats that have another name in zod than in JSON Schema. */
 const formats: Record<string, string> = { datetime: "date-time", url: "uri" };
 
 const units: Record<string, string> = { string: " characters", array: " items" };
@@ -204,8 +207,8 @@ function isMissing(data: unknown, path: readonly PropertyKey[]): boolean {
   return false;
 }
 
-/** Levels that a document describes, whatever else may be wrong with it. */
-function nesting(value: unknown): number {
+/** Counts the levels of a document, also of one that is not a valid schema. */
+function countLevels(value: unknown): number {
   if (typeof value !== "object" || value === null) return 0;
   const { items, properties, additionalProperties } = value as Record<string, unknown>;
   const below = [
@@ -213,5 +216,5 @@ function nesting(value: unknown): number {
     additionalProperties,
     ...(typeof properties === "object" && properties !== null ? Object.values(properties) : []),
   ];
-  return 1 + Math.max(0, ...below.map(nesting));
+  return 1 + Math.max(0, ...below.map(countLevels));
 }

@@ -27,7 +27,7 @@ const text = (source: string, data: Record<string, unknown> = {}) =>
   renderEmail(email(source), emailScope(recipient, data)).text;
 
 describe("a template", () => {
-  it("sees the data and the recipient, who hides data of that name", () => {
+  it("sees the data and the recipient, which hides data of the same name", () => {
     const source =
       "{{ plan }} {{ recipient.attributes.name }} {{ recipient.externalId }} {{ name }}";
     expect(html(source, { plan: "pro", recipient: { externalId: "someone else" } })).toBe(
@@ -46,7 +46,7 @@ describe("a template", () => {
     expect(rendered.subject).toBe(rendered.text);
   });
 
-  it("keeps what one body assigns from the others", () => {
+  it("does not share assigned variables between bodies", () => {
     const source = '{% assign a = "set" %}{% increment n %}{{ a }}{{ n }}';
     const rendered = renderEmail(email(source, { subject: "{{ a }}-{{ n }}", text: source }), {});
     expect(rendered).toEqual({ subject: "-", html: "0set1", text: "0set1" });
@@ -63,7 +63,7 @@ describe("a template", () => {
     );
   });
 
-  it("tells dates in UTC, or in the zone it asks for", () => {
+  it("shows dates in UTC, or in the zone that it names", () => {
     const source = '{{ at | date: "%H:%M" }} {{ at | date: "%H:%M", recipient.timeZone }}';
     expect(html(source, { at: "2026-07-01T12:00:00Z" })).toBe("12:00 14:00");
   });
@@ -105,7 +105,7 @@ describe("a template", () => {
     ),
   );
 
-  /** As liquidjs's own, but for what nobody gave: fields that objects have not, and parts of texts. */
+  /** The context of liquidjs, without computed properties of objects and indexes into texts. */
   class OwnFields extends Context {
     override readProperty(...[object, key]: Parameters<Context["readProperty"]>): unknown {
       const counted = ["size", "first", "last"].includes(key as string);
@@ -121,7 +121,7 @@ describe("a template", () => {
     }
   }
 
-  it("renders as Liquid itself does, whatever the template and the data", () => {
+  it("renders as Liquid does, for any template and data", () => {
     const settings = { ownPropertyOnly: true, locale: "en-US", timezoneOffset: 0 };
     const render = (liquid: Liquid, source: string, given: object) =>
       liquid.renderSync(
@@ -169,7 +169,7 @@ describe("a text part made from html", () => {
     expect(unpaid).not.toContain("color");
   });
 
-  it("takes braces that were entities, or raw, for what they are", () => {
+  it("does not read braces from entities or `raw` as Liquid", () => {
     expect(
       text("<p>&#123;&#123; name }} {% raw %}{{ name }}{% endraw %} {{ name }}</p>", {
         name: "Ann",
@@ -177,7 +177,7 @@ describe("a text part made from html", () => {
     ).toBe("{{ name }} {{ name }} Ann");
   });
 
-  it("does not break lines, and has characters for private use as they are", () => {
+  it("does not wrap lines, and keeps private-use characters", () => {
     const long = "word ".repeat(60).trim();
     expect(text(`<p>\uE0000\uE001${long}{{ x }}</p>`, { x: "\uE0000\uE001" })).toBe(
       `\uE0000\uE001${long}\uE0000\uE001`,
@@ -225,7 +225,7 @@ describe("a text part made from html with tags", () => {
       '<a href="{{ url }}">{{ url }}</a> <a href="{{ url }}">x</a>',
       "https://example.org/?a=1&b=2 x [https://example.org/?a=1&b=2]",
     ],
-  ])("says what the html says: tags %s", (_, source, expected) => {
+  ])("has the text of the html: tags %s", (_, source, expected) => {
     const data = {
       markup: "<p>a &amp; b<br />c</p>",
       display: "none",
@@ -236,7 +236,7 @@ describe("a text part made from html with tags", () => {
 });
 
 describe("a content", () => {
-  it("is refused with the body and the line of each fault", () => {
+  it("is refused with the body and the line of every fault", () => {
     expect(
       checkContent(email("a\n{% zip %}", { subject: "{{ x", text: "\n\n{{ a | nope }}" })),
     ).toEqual([
@@ -253,7 +253,7 @@ describe("a content", () => {
     },
   );
 
-  it("is accepted where it can be parsed", () => {
+  it("is accepted if it can be parsed", () => {
     expect(checkContent(email("<p>{{ a | upcase }}{% if b %}c{% endif %}</p>"))).toEqual([]);
   });
 

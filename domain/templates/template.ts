@@ -19,8 +19,8 @@ const subjectLimit = 998;
 const bodyLimit = 524_288;
 
 /**
- * One body per channel, each a Liquid template. `email.subject` and `email.text` are rendered as they are, `email.html` with every output
- * escaped (`| raw` lets markup through). Without `email.text` the text part is made from the HTML.
+ * The Liquid templates of a message. `email.subject` and `email.text` are plain text. In `email.html` every output is escaped, unless it ends
+ * in `| raw`. Without `email.text` the text part is made from the HTML.
  */
 export const templateContent = z.object({
   email: z.object({
@@ -35,16 +35,16 @@ export type TemplateContent = z.infer<typeof templateContent>;
 
 export type EmailBody = "subject" | "html" | "text";
 
-/** A fault of something a caller gave: where, as a path of keys from its top, and what to mend. */
+/** A fault in a value from a caller: its place, as a path of keys, and what is wrong with it. */
 export interface Fault {
   path: PropertyKey[];
   message: string;
 }
 
-/** A body cannot be parsed, or cannot be rendered for the scope given. The message names the body and the line, and no value. */
+/** Thrown where a body cannot be parsed, or cannot be rendered for a scope. The message names the body and the line, and contains no data. */
 export class TemplateError extends Error {
   override name = "TemplateError";
-  /** It asks for more than it may have. */
+  /** Whether the template reached one of its limits. */
   readonly isBeyondLimit: boolean;
   constructor(body: EmailBody, fault: string, isBeyondLimit = false) {
     super(`${body}: ${fault}`);
@@ -52,7 +52,7 @@ export class TemplateError extends Error {
   }
 }
 
-/** What templates see of a recipient. */
+/** The fields of a recipient that templates can use. */
 export interface RecipientScope {
   id: string;
   externalId: string | null;
@@ -62,15 +62,15 @@ export interface RecipientScope {
   attributes: Record<string, unknown>;
 }
 
-/** Something that a recipient may do about a message, as templates see it. */
+/** A link in a message by which its recipient acts on it. */
 export interface ActionLink {
   action: "view" | "snooze" | "complete";
-  /** What the link says. */
+  /** The text of the link. */
   label: string;
   url: string;
 }
 
-/** What templates see: the data, the actions if there are any, and the recipient; the latter two hide data of their names. */
+/** The variables of a template: the data, the actions if there are any, and the recipient. The latter two hide data of the same names. */
 export function emailScope(
   recipient: RecipientScope,
   data: Record<string, unknown>,
@@ -86,11 +86,11 @@ export function emailScope(
 export interface CompiledEmail {
   subject: CompiledTemplate;
   html: CompiledTemplate;
-  /** A template of its own, or what makes it from the HTML. */
+  /** A template of its own, or the function that makes the text from the HTML. */
   text: CompiledTemplate | HtmlText;
 }
 
-/** Parses every body once, for any number of recipients. Throws `TemplateError`. */
+/** Parses every body, for any number of recipients. Throws `TemplateError`. */
 export function compileEmail({ email }: TemplateContent): CompiledEmail {
   const subject = compileBody("subject", () => email.subject);
   const html = compileBody("html", () => email.html);
@@ -104,12 +104,12 @@ export function compileEmail({ email }: TemplateContent): CompiledEmail {
   };
 }
 
-/** The subject alone: what a message is called in a list of several. Throws `TemplateError`. */
+/** Parses only the subject, which is the title of the message in a summary. Throws `TemplateError`. */
 export function compileSubject({ email }: TemplateContent): Pick<CompiledEmail, "subject"> {
   return { subject: compileBody("subject", () => email.subject) };
 }
 
-/** Every body that cannot be parsed, with its line. Empty for a content that can be accepted. */
+/** Lists every body that cannot be parsed, with the line. Empty for content that can be accepted. */
 export function checkContent({ email }: TemplateContent): Fault[] {
   const faults: Fault[] = [];
   const check = (body: EmailBody, work: () => void, hint = "") => {
@@ -137,7 +137,7 @@ export function checkContent({ email }: TemplateContent): Fault[] {
   return faults;
 }
 
-/** A preview: each body as it will be sent. Throws `TemplateError`. */
+/** Renders each body as it would be sent. Throws `TemplateError`. */
 export function renderEmail(
   content: TemplateContent,
   scope: Record<string, unknown>,
@@ -153,15 +153,15 @@ export function renderEmail(
   };
 }
 
-/** The bodies of a message for one scope. */
+/** The bodies of a message, evaluated for one scope. */
 export interface EvaluatedBodies {
-  /** Piece by piece of the template. */
+  /** One text for each piece of the template. */
   html: readonly string[];
-  /** Likewise, or whole where it was made from the HTML. */
+  /** One text for each piece of the template, or a single text that was made from the HTML. */
   text: readonly string[] | string;
 }
 
-/** Evaluates the bodies for a scope; the text part, where it has no template of its own, says what the HTML says. Throws `TemplateError`. */
+/** Evaluates the bodies for a scope. Without a template of its own, the text part is made from the HTML. Throws `TemplateError`. */
 export function evaluateBodies(
   email: CompiledEmail,
   scope: Record<string, unknown>,
@@ -177,7 +177,7 @@ export function evaluateBodies(
   };
 }
 
-/** A subject is one line of at most 998 characters: white space and control characters become one space. Throws `TemplateError`. */
+/** Renders a subject to one line of at most 998 characters; white space and control characters become one space. Throws `TemplateError`. */
 export function renderSubject(
   { subject }: Pick<CompiledEmail, "subject">,
   scope: Record<string, unknown>,

@@ -55,7 +55,7 @@ describe("previews that take long", () => {
     // Three in a row say enough of a version.
     expect(rendered).toHaveLength(3);
     expect(
-      order.filter((line) => line.includes("fit the template: not rendered, for 3")),
+      order.filter((line) => line.includes("fit the template: not rendered, because 3")),
     ).toHaveLength(17);
   });
 

@@ -111,7 +111,7 @@ describe("a template version that goes beyond its limits", () => {
     const refused = await email.send(bomb());
     expect(refused).toMatchObject({ kind: "unsendable", reason: "template_error" });
     expect(said(refused)).toMatch(
-      /^not rendered, for 3 messages .* in a row went beyond .*html: takes more than 2000000 steps/,
+      /^not rendered, because 3 messages in a row .* exceeded its limits.*html: takes more than 2000000 steps/,
     );
     // Whatever its data: it is not looked at. Other versions are.
     expect(said(await email.send(heavy(1, "tpv_bomb")))).toMatch(/^not rendered/);

@@ -110,7 +110,7 @@ export class Rendering {
     const effort = new Effort(stepsHere);
     try {
       const message = this.#composer.compose(request, to, effort);
-      version.limits.kept();
+      version.limits.recordSuccess();
       return message;
     } catch (error) {
       if (!effort.isExceeded) {
@@ -139,7 +139,7 @@ export class Rendering {
     try {
       const made = await this.#compose(key, version, request, to);
       if (made.kind === "made") {
-        version.limits.kept();
+        version.limits.recordSuccess();
         return made;
       }
       if (made.kind === "refused") return made;
@@ -232,7 +232,9 @@ export class Rendering {
     const restMs = limits.restMs(performance.now());
     if (restMs === 0) return null;
     // Something in the data of some may be at fault, and not the version.
-    return limits.hasBeenKept ? this.#heldUntil(this.#clock() + restMs) : unrenderable(limits.said);
+    return limits.hasSucceeded
+      ? this.#heldUntil(this.#clock() + restMs)
+      : unrenderable(limits.restReason);
   }
 }
 
@@ -247,6 +249,6 @@ const unrenderable = (fault: string): SendResult => ({
 });
 
 function note({ limits }: Version, fault: Pick<TemplateError, "message" | "isBeyondLimit">): void {
-  if (fault.isBeyondLimit) limits.exceeded(fault.message, performance.now());
-  else limits.failedOtherwise();
+  if (fault.isBeyondLimit) limits.recordExcess(fault.message, performance.now());
+  else limits.recordOtherFailure();
 }

@@ -5,8 +5,8 @@ import { compileTemplate, engines, evaluateTemplate } from "../liquid.ts";
 import { compileHtmlText } from "./compiled-text.ts";
 import { textFromHtml } from "./text-from-html.ts";
 
-/** The text of a template for some data, and that of the HTML which it renders to. */
-function bothWays(source: string, data: Record<string, unknown>) {
+/** Returns the compiled text of a template for some data, and the text of its rendered HTML. */
+function textBothWays(source: string, data: Record<string, unknown>) {
   const template = compileTemplate(source, engines.html);
   const pieces = evaluateTemplate(template, data, new Effort());
   const textOf = compileHtmlText(
@@ -15,7 +15,7 @@ function bothWays(source: string, data: Record<string, unknown>) {
   return { compiled: textOf(pieces, new Effort()), converted: textFromHtml(pieces.join("")) };
 }
 
-/** Data with markup, halves of markup, entities and halves of them, line ends, and nothing. */
+/** Values with markup, entities, parts of both, line endings, and empty ones. */
 const value = fc.oneof(
   fc.constantFrom(
     ..."<b>|</p>|<|>|\"|'|&|&amp;|&am|p;|amp;|;|#39;|&#|x41;|--|-->|<!--|]]>|/|=| |\n|\r|\t|none|hidden|0|red|a b|<br>|</td><td>|<li>x|<p style='display:none'>x|https://example.org/?a=1&b=2|\u00a0|\u200b|\ue000|\ue0001\ue001|{{ a }}|é😀".split(
@@ -50,7 +50,7 @@ const literal = fc.constantFrom(
     "|",
   ),
 );
-/** Values within tags, in every place. */
+/** Outputs within tags, in every place. */
 const tag = fc.tuple(output, output).map(([one, other]) => [one, other] as const);
 const marked = fc.oneof(
   tag.map(([one, other]) => `<a href="https://example.org/${one}?x=${other}">`),
@@ -87,11 +87,11 @@ const template = fc
   });
 
 describe("a compiled text part", () => {
-  it("says what the HTML says that the template renders to, whatever the template and the data", () => {
+  it("is the text of the rendered HTML, for any template and data", () => {
     fc.assert(
       fc.property(template, fc.array(data, { minLength: 1, maxLength: 4 }), (source, all) => {
         for (const one of all) {
-          const { compiled, converted } = bothWays(source, one);
+          const { compiled, converted } = textBothWays(source, one);
           expect(compiled).toBe(converted);
         }
       }),
@@ -99,7 +99,7 @@ describe("a compiled text part", () => {
     );
   });
 
-  /** Values as they are, which would end what they stand in, or hide it. */
+  /** Unescaped values, which could end or hide the element that they are in. */
   const raw = fc.constantFrom(
     ..."||\"|'|>|none|red|;display:none|red;display:none|/*|*/|!important|x y|x hidden y|x>y|hidden|x\" hidden=\"|x' hidden='|} .x { display: none|x|&quot;|&#59;display:none|https://example.org".split(
       "|",
@@ -135,7 +135,7 @@ describe("a compiled text part", () => {
     "<textarea>A</textarea>",
   );
 
-  it("does so too where values would end what they stand in", () => {
+  it("is the text of the rendered HTML, even if values end the element that they are in", () => {
     fc.assert(
       fc.property(fc.array(place, { minLength: 1, maxLength: 2 }), raw, raw, (places, a, b) => {
         const source = places
@@ -144,7 +144,7 @@ describe("a compiled text part", () => {
               `${one.replaceAll("A", "{{ a | raw }}").replaceAll("B", "{{ b | raw }}")}shown<p>`,
           )
           .join("<p class=x>also");
-        const { compiled, converted } = bothWays(source, { a, b });
+        const { compiled, converted } = textBothWays(source, { a, b });
         expect(compiled).toBe(converted);
       }),
       { numRuns: 3_000, examples: [[['<a title=A href="B">'], "", "x hidden y"]] },

@@ -1,29 +1,28 @@
 import { Tokenizer, type TokenizerCallbacks, QuoteType } from "htmlparser2";
 import type { Effort } from "../effort.ts";
 import { unescapeHtml } from "../liquid-values.ts";
-import { isTellingProperty } from "./element-style.ts";
-import { readHtml, tellingAttributes } from "./html-reader.ts";
+import { affectsText } from "./element-style.ts";
+import { readHtml, textAttributes } from "./html-reader.ts";
 import type { TextEvent } from "./text-event.ts";
 import { textFromHtml } from "./text-from-html.ts";
 import { collapseBlanks } from "./text-lines.ts";
 import { TextWriter } from "./text-writer.ts";
 
 /**
- * The text of HTML that consists of literal pieces, which are always the same, and values, of which each message has its own: for all
- * pieces in order, the text. To read HTML again for each message takes several times as long as to make it; so what the literals say is
- * read once, and repeated as long as the values have nothing in them that would make it say something else. A test proves that
- * it is always what `textFromHtml` says of the whole.
+ * Makes the text of HTML from its pieces in order: literal pieces, which are the same in every message, and values. Reading the HTML again for
+ * each message takes several times as long as rendering it. So the events of the literals are recorded once, and replayed as long as no
+ * value contains something that would change them. A test proves that the result is always that of `textFromHtml` for the whole HTML.
  */
 export type HtmlText = (pieces: readonly string[], effort: Effort) => string;
 
-/** Reading HTML is so many times the work of copying it. */
+/** Reading HTML takes this many times the work of copying it. */
 const readingFactor = 16;
 
 /** `literals` has null in the place of each value. */
 export function compileHtmlText(literals: readonly (string | null)[]): HtmlText {
-  const repeated = readOnce(literals);
+  const replay = recordEvents(literals);
   return (pieces, effort) => {
-    const text = pieces.length === literals.length ? repeated?.(pieces, effort) : null;
+    const text = pieces.length === literals.length ? replay?.(pieces, effort) : null;
     if (text !== null && text !== undefined) return text;
     const html = pieces.join("");
     effort.spendOn(readingFactor * html.length);
@@ -31,39 +30,39 @@ export function compileHtmlText(literals: readonly (string | null)[]): HtmlText 
   };
 }
 
-/** Where a value stands, and hence what it may hold. */
-type Stand = "text" | "attribute" | "property" | "elsewhere";
+/** The place of a value, which decides what the value may contain. */
+type Place = "text" | "attribute" | "property" | "elsewhere";
 
-/** Our own marks of values: characters for private use. */
+/** Marks the place of a value with private-use characters. */
 const mark = (index: number) => `\ue000${index}\ue001`;
 const marks = /\ue000(\d+)\ue001/g;
 
-/** Of many versions that are kept at once: long ones are read each time. */
+/** Longer recordings are not kept, because the cache holds many versions: their HTML is read for each message. */
 const stepLimit = 10_000;
 
-/** Events that are told in about the time of a step. */
+/** The number of events that are replayed in about the time of one step. */
 const eventsInStep = 4;
 
-/** Null where the literals say too little by themselves. */
-function readOnce(
+/** Records the events of the literals; returns null where they depend on the values. */
+function recordEvents(
   literals: readonly (string | null)[],
 ): ((pieces: readonly string[], effort: Effort) => string | null) | null {
-  const written = literals.filter((literal) => literal !== null).join("");
-  if (/[\ue000\ue001]/.test(written)) return null;
-  const marked = (without: ReadonlyMap<number, Stand> | null) =>
+  const literalText = literals.filter((literal) => literal !== null).join("");
+  if (/[\ue000\ue001]/.test(literalText)) return null;
+  const markValues = (places: ReadonlyMap<number, Place> | null) =>
     literals
-      .map((literal, index) => literal ?? (without?.get(index) === "elsewhere" ? "" : mark(index)))
+      .map((literal, index) => literal ?? (places?.get(index) === "elsewhere" ? "" : mark(index)))
       .join("");
-  // What a value begins could be completed by the literal after it, and the other way round.
-  if (/(?:<[^\s>]*|&[#\w]*)\ue000/.test(marked(null))) return null;
+  // A tag or entity could begin in a value and end in the literal after it, or the other way round.
+  if (/(?:<[^\s>]*|&[#\w]*)\ue000/.test(markValues(null))) return null;
   const values = literals.flatMap((literal, index) => (literal === null ? [index] : []));
-  const stands = new Map<number, Stand>(values.map((index) => [index, "elsewhere"]));
-  findStands(marked(null), stands);
-  // Values elsewhere have to be empty: then the others must stand where they do with them.
-  const html = marked(stands);
-  const again = new Map<number, Stand>(values.map((index) => [index, "elsewhere"]));
-  findStands(html, again);
-  if (values.some((index) => stands.get(index) !== again.get(index))) return null;
+  const places = new Map<number, Place>(values.map((index) => [index, "elsewhere"]));
+  findPlaces(markValues(null), places);
+  // Values elsewhere have to be empty: without them, the others must be in the same places.
+  const html = markValues(places);
+  const again = new Map<number, Place>(values.map((index) => [index, "elsewhere"]));
+  findPlaces(html, again);
+  if (values.some((index) => places.get(index) !== again.get(index))) return null;
 
   const steps: ((writer: TextWriter, pieces: readonly string[]) => void)[] = [];
   readHtml(html, (event) => {
@@ -72,36 +71,36 @@ function readOnce(
   if (steps.length > stepLimit) return null;
   return (pieces, effort) => {
     effort.spend(Math.floor(steps.length / eventsInStep));
-    for (const [index, stand] of stands) if (!mayHold[stand](pieces[index]!)) return null;
+    for (const [index, place] of places) if (!mayContain[place](pieces[index]!)) return null;
     const writer = new TextWriter();
     for (const step of steps) step(writer, pieces);
     return writer.end();
   };
 }
 
-/** Something of markup, or an entity that is not one of those by which values are escaped. */
+/** Whether a value contains markup, or an entity that escaping does not produce. */
 const hasMarkup = (value: string) =>
   /[<>&]/.test(value) && /[<>]|&(?!(?:amp|lt|gt|#34|#39);)/.test(value);
 
-const mayHold: Record<Stand, (value: string) => boolean> = {
+const mayContain: Record<Place, (value: string) => boolean> = {
   text: (value) => !hasMarkup(value),
   attribute: (value) => !/["']/.test(value) && !hasMarkup(value),
   property: (value) => !/["'<>&;*!]/.test(value),
   elsewhere: (value) => value === "",
 };
 
-/** Finds which marks stand in texts and in quoted attributes. */
-function findStands(html: string, stands: Map<number, Stand>): void {
+/** Finds the marks that are in texts and in quoted attributes. */
+function findPlaces(html: string, places: Map<number, Place>): void {
   let element = "";
   let attribute = "";
   let data = "";
-  const set = (text: string, stand: Stand) => {
-    for (const [, index] of text.matchAll(marks)) stands.set(Number(index), stand);
+  const set = (text: string, place: Place) => {
+    for (const [, index] of text.matchAll(marks)) places.set(Number(index), place);
   };
   const ignore = () => {};
   const callbacks: TokenizerCallbacks = {
     ontext(start, end) {
-      // In a style sheet a value could be of any rule.
+      // A value in a style sheet could change any rule.
       if (element !== "style") set(html.slice(start, end), "text");
     },
     ontextentity: ignore,
@@ -120,9 +119,9 @@ function findStands(html: string, stands: Map<number, Stand>): void {
       if (attribute === "style") {
         for (const declaration of data.split(";")) {
           const name = /^\s*([\w-]+)\s*:/.exec(declaration)?.[1];
-          if (name !== undefined && !isTellingProperty(name)) set(declaration, "property");
+          if (name !== undefined && !affectsText(name)) set(declaration, "property");
         }
-      } else if (attribute === "href" || attribute === "alt" || !tellingAttributes.has(attribute))
+      } else if (attribute === "href" || attribute === "alt" || !textAttributes.has(attribute))
         set(data, "attribute");
     },
     oncdata: ignore,
@@ -148,16 +147,16 @@ function stepOf(event: TextEvent): (writer: TextWriter, pieces: readonly string[
   if (event.kind === "text") {
     const { space } = event;
     const literal = space === "normal" ? collapseBlanks(event.text) : event.text;
-    return filling(literal, (text) => ({ kind: "text", text, space }));
+    return fillEvent(literal, (text) => ({ kind: "text", text, space }));
   }
   if (event.kind === "image")
-    return filling(event.alternative, (alternative) => ({ ...event, alternative }));
-  if (event.kind === "link-end") return filling(event.href, (href) => ({ ...event, href }));
+    return fillEvent(event.alternative, (alternative) => ({ ...event, alternative }));
+  if (event.kind === "link-end") return fillEvent(event.href, (href) => ({ ...event, href }));
   return (writer) => writer.write(event);
 }
 
-/** Writes an event with a text in which marks stand for values. */
-function filling(
+/** Returns a step that writes an event whose text contains marks, with values in the places of the marks. */
+function fillEvent(
   text: string,
   make: (text: string) => TextEvent,
 ): (writer: TextWriter, pieces: readonly string[]) => void {

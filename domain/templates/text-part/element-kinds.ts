@@ -1,6 +1,6 @@
 import type { WhiteSpace } from "./element-style.ts";
 
-/** What elements are to each other, as bits. */
+/** The roles of elements in the structure of a document, as bits. */
 export const role = {
   paragraph: 1,
   item: 2,
@@ -17,7 +17,7 @@ export const role = {
 
 const { paragraph, item, list, term, terms, cell, row, rows, table, link, quotation } = role;
 
-/** Elements of some roles end where another begins, unless one of other roles lies between (HTML, 13.2.6.4.7 and the following). */
+/** Open elements with the roles `ended` end where another element begins, unless one with the roles `within` is between (HTML standard, 13.2.6.4.7 onwards). */
 interface ImpliedEnd {
   ended: number;
   within: number;
@@ -27,13 +27,13 @@ export interface ElementKind {
   name: string;
   roles: number;
   isBlock: boolean;
-  /** Blank lines stand around it. */
+  /** Whether blank lines surround the element. */
   isApart: boolean;
   isVoid: boolean;
   isHidden: boolean;
   space: WhiteSpace | null;
   ends: readonly ImpliedEnd[];
-  /** Its end tag ends nothing beyond elements of these roles. */
+  /** The end tag of the element ends nothing outside an open element of these roles. */
   closesWithin: number;
 }
 
@@ -102,7 +102,7 @@ define("title script style template svg iframe noembed noframes datalist select 
   isHidden: true,
 });
 
-/** Undefined for a name, in lower case, of an element that says nothing of its text. */
+/** Finds the kind of an element by its name in lower case; undefined for elements that do not change how text is shown. */
 export const knownKind = (name: string): ElementKind | undefined => kinds.get(name);
 
 export function unknownKind(name: string): ElementKind {

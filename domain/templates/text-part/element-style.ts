@@ -1,17 +1,17 @@
-/** What the `style` of an element says about how its text reads; null where it says nothing. */
+/** The properties of a `style` that decide how the text of an element is shown; null where the style does not set them. */
 export interface ElementStyle {
-  /** `contents` and whatever else is not named counts as null. */
+  /** Null for `contents` and all other values. */
   display: "none" | "block" | "inline" | "inline-block" | "list-item" | null;
   isVisible: boolean | null;
-  /** Of its own: a size of zero is inherited until another one is set. */
+  /** False for a size of zero, which elements within inherit until another size is set. */
   hasFontSize: boolean | null;
   space: WhiteSpace | null;
-  /** Cut down to nothing, as preheaders are: without opacity, or without height or width and without overflow. */
+  /** Whether nothing of the element is visible, as of a preheader: no opacity, or no height or width with hidden overflow. */
   isCutAway: boolean;
   hasMarkers: boolean | null;
 }
 
-/** Collapsed; with line breaks as they are; or with blanks as they are too. */
+/** `normal` collapses white space, `lines` keeps line breaks, `all` keeps line breaks and blanks. */
 export type WhiteSpace = "normal" | "lines" | "all";
 
 const plain: ElementStyle = {
@@ -23,26 +23,26 @@ const plain: ElementStyle = {
   hasMarkers: null,
 };
 
-const telling =
+const textProperties =
   /display|float|visibility|font|white-space|opacity|height|width|overflow|list-style/i;
 
-/** Does it say how text reads, or may it? */
-export const isTellingProperty = (name: string) => telling.test(name);
+/** Whether a property may decide how text is shown. */
+export const affectsText = (name: string) => textProperties.test(name);
 
-/** Templates have the same few styles in every message. */
-const known = new Map<string, ElementStyle>();
-const knownLimit = 1_000;
-const knownLength = 1_000;
+/** A cache: messages repeat the same few styles. */
+const cached = new Map<string, ElementStyle>();
+const cacheLimit = 1_000;
+const cachedLength = 1_000;
 
-/** `mso-hide` hides from one mail program only, and is what the others show: it says nothing here. */
+/** Reads a `style`. Ignores `mso-hide`, which hides only from Outlook what all other mail programs show. */
 export function readStyle(text: string): ElementStyle {
-  if (!telling.test(text)) return plain;
-  const kept = known.get(text);
-  if (kept) return kept;
+  if (!textProperties.test(text)) return plain;
+  const found = cached.get(text);
+  if (found) return found;
   const style = parseStyle(text);
-  if (text.length <= knownLength) {
-    if (known.size >= knownLimit) known.clear();
-    known.set(text, style);
+  if (text.length <= cachedLength) {
+    if (cached.size >= cacheLimit) cached.clear();
+    cached.set(text, style);
   }
   return style;
 }
@@ -66,7 +66,7 @@ function parseStyle(text: string): ElementStyle {
   const isZero = (name: string) => isZeroLength(value(name));
   const cutOff = /^(?:hidden|clip)\b/.test(value("overflow"));
   return {
-    // What floats stands beside the rest, as a box in the line.
+    // A floating element is beside the rest, as a box in the line.
     display:
       displayOf(value("display")) ??
       (/^(?:left|right)$/.test(value("float")) ? "inline-block" : null),
@@ -89,10 +89,10 @@ function displayOf(value: string): ElementStyle["display"] {
 }
 
 function fontSizeOf(size: string, font: string): boolean | null {
-  const said = size || /(?:^|\s)(\d*\.?\d+(?:%|[a-z]+)?)(?:\s*\/|\s)/.exec(font)?.[1] || "";
-  if (said === "" || said === "inherit") return null;
-  // Of nothing, a share is nothing.
-  return isZeroLength(said) ? false : /(?:[\d.]em|%|er)$/.test(said) ? null : true;
+  const written = size || /(?:^|\s)(\d*\.?\d+(?:%|[a-z]+)?)(?:\s*\/|\s)/.exec(font)?.[1] || "";
+  if (written === "" || written === "inherit") return null;
+  // A relative size is still zero if the size around it is zero.
+  return isZeroLength(written) ? false : /(?:[\d.]em|%|er)$/.test(written) ? null : true;
 }
 
 function spaceOf(value: string): WhiteSpace | null {

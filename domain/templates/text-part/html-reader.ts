@@ -5,35 +5,35 @@ import { readOrder } from "./list-marks.ts";
 import { StyleSheet } from "./style-sheet.ts";
 import type { TextEvent } from "./text-event.ts";
 
-/** Elements within elements, as many as Blink has: what is deeper counts as beside. */
+/** How deep elements may nest, as in Blink. Deeper elements count as siblings. */
 const depthLimit = 512;
 
-/** Attributes that decide what an element says. */
-export const tellingAttributes: ReadonlySet<string> = new Set(
+/** Attributes that decide which text an element has. */
+export const textAttributes: ReadonlySet<string> = new Set(
   "style hidden href alt start reversed type value class id".split(" "),
 );
 
-/** Tells, in order, what HTML says. Takes time in proportion to the HTML, whatever that holds. */
-export function readHtml(html: string, tell: (event: TextEvent) => void): void {
-  const tokenizer = new Tokenizer({}, new Reader(html, tell));
+/** Reads HTML and emits the events of its text in order. Takes time in proportion to the length of the HTML, whatever it contains. */
+export function readHtml(html: string, emit: (event: TextEvent) => void): void {
+  const tokenizer = new Tokenizer({}, new Reader(html, emit));
   tokenizer.write(html);
   tokenizer.end();
 }
 
-/** An element that has begun and not yet ended. */
+/** An element whose end has not been read yet. */
 interface OpenElement {
   kind: ElementKind;
-  /** Roles of it and of all around it. */
+  /** The roles of the element and of all elements around it. */
   roles: number;
   display: ElementStyle["display"];
-  /** It has no box, and nothing in it has. */
+  /** Whether neither the element nor anything in it is laid out. */
   gone: boolean;
   invisible: boolean;
-  /** Its text has no size; its images have. */
+  /** Whether its text has a size of zero. Images within are still visible. */
   sizeless: boolean;
   space: WhiteSpace;
   hasMarkers: boolean;
-  /** What has to be told at its end, before it ends as a block. */
+  /** An event to emit at the end of the element, before its block ends. */
   end: TextEvent | null;
 }
 
@@ -55,30 +55,30 @@ const root: OpenElement = {
 
 class Reader implements TokenizerCallbacks {
   readonly #html: string;
-  readonly #tell: (event: TextEvent) => void;
+  readonly #emit: (event: TextEvent) => void;
   readonly #styles = new StyleSheet();
   readonly #unknownKinds = new Map<string, ElementKind>();
   readonly #open: OpenElement[] = [];
   #top = root;
-  /** Of the tag that is being read. */
+  /** The kind of the tag that is being read. */
   #kind = root.kind;
   readonly #attributes = new Map<string, string>();
   #attribute: string | null = null;
   #value = "";
 
-  constructor(html: string, tell: (event: TextEvent) => void) {
+  constructor(html: string, emit: (event: TextEvent) => void) {
     this.#html = html;
-    this.#tell = tell;
+    this.#emit = emit;
   }
 
   ontext(start: number, end: number): void {
     const text = this.#html.slice(start, end);
     if (this.#top.kind.name === "style") this.#styles.add(text);
-    else this.#tellText(text);
+    else this.#emitText(text);
   }
 
   ontextentity(codePoint: number): void {
-    this.#tellText(String.fromCodePoint(codePoint));
+    this.#emitText(String.fromCodePoint(codePoint));
   }
 
   onopentagname(start: number, end: number): void {
@@ -88,8 +88,8 @@ class Reader implements TokenizerCallbacks {
 
   onattribname(start: number, end: number): void {
     const name = this.#html.slice(start, end).toLowerCase();
-    // Of two of a name, the first counts.
-    this.#attribute = tellingAttributes.has(name) && !this.#attributes.has(name) ? name : null;
+    // The first of two attributes of the same name counts.
+    this.#attribute = textAttributes.has(name) && !this.#attributes.has(name) ? name : null;
     this.#value = "";
   }
 
@@ -123,7 +123,7 @@ class Reader implements TokenizerCallbacks {
     while (this.#open.length > 0) this.#endTop();
   }
 
-  // Comments, declarations and the like say nothing.
+  // Comments, declarations and the like contain no text.
   oncdata(): void {}
   oncomment(): void {}
   ondeclaration(): void {}
@@ -138,9 +138,9 @@ class Reader implements TokenizerCallbacks {
     return kind;
   }
 
-  #tellText(text: string): void {
+  #emitText(text: string): void {
     const { gone, invisible, sizeless, space } = this.#top;
-    if (!gone && !invisible && !sizeless) this.#tell({ kind: "text", text, space });
+    if (!gone && !invisible && !sizeless) this.#emit({ kind: "text", text, space });
   }
 
   #begin(kind: ElementKind, attributes: Attributes): void {
@@ -149,14 +149,14 @@ class Reader implements TokenizerCallbacks {
       this.#begin(rowKind, none);
     const element = this.#read(kind, attributes);
     if (!element.gone) {
-      this.#tellBox(element);
-      this.#tellBegin(element, attributes);
+      this.#emitBox(element);
+      this.#emitBegin(element, attributes);
     }
     if (kind.isVoid) return;
     if (this.#open.length < depthLimit) {
       this.#open.push(element);
       this.#top = element;
-    } else if (element.end) this.#tell(element.end);
+    } else if (element.end) this.#emit(element.end);
   }
 
   #read(kind: ElementKind, attributes: Attributes): OpenElement {
@@ -180,26 +180,26 @@ class Reader implements TokenizerCallbacks {
     };
   }
 
-  /** Blocks stand on lines of their own, and what is laid out as a box in a line has room around it. */
-  #tellBox({ kind, display }: OpenElement): void {
-    if (display === "inline-block" && !kind.isBlock) return this.#tell({ kind: "gap" });
+  /** Emits the layout of an element: a block is on lines of its own, and a box in a line has blanks around it. */
+  #emitBox({ kind, display }: OpenElement): void {
+    if (display === "inline-block" && !kind.isBlock) return this.#emit({ kind: "gap" });
     const isBlock = display === null || kind.isVoid ? kind.isBlock : display !== "inline";
     if (!isBlock) return;
     const isNestedList =
       kind.roles === role.list && this.#hasOpen(role.item, role.cell | role.table);
-    this.#tell({ kind: "block", isApart: kind.isApart && !isNestedList });
+    this.#emit({ kind: "block", isApart: kind.isApart && !isNestedList });
   }
 
-  #tellBegin(element: OpenElement, attributes: Attributes): void {
+  #emitBegin(element: OpenElement, attributes: Attributes): void {
     switch (element.kind.name) {
       case "br":
-        return this.#tell({ kind: "break" });
+        return this.#emit({ kind: "break" });
       case "hr":
-        this.#tell({ kind: "rule" });
-        return this.#tellBox(element);
+        this.#emit({ kind: "rule" });
+        return this.#emitBox(element);
       case "img":
         if (!element.invisible)
-          this.#tell({ kind: "image", alternative: attributes.get("alt") ?? "" });
+          this.#emit({ kind: "image", alternative: attributes.get("alt") ?? "" });
         return;
       case "a":
         if (!attributes.has("href")) return;
@@ -208,41 +208,41 @@ class Reader implements TokenizerCallbacks {
           href: attributes.get("href")!,
           isVisible: !element.invisible,
         };
-        return this.#tell({ kind: "link" });
+        return this.#emit({ kind: "link" });
       case "ol":
         element.end = { kind: "list-end" };
-        return this.#tell({ kind: "list", order: readOrder(attributes) });
+        return this.#emit({ kind: "list", order: readOrder(attributes) });
       case "ul":
       case "menu":
       case "dir":
         element.end = { kind: "list-end" };
-        return this.#tell({ kind: "list", order: null });
+        return this.#emit({ kind: "list", order: null });
       case "li":
-        return this.#tellItem(element, attributes.get("value") ?? "");
+        return this.#emitItem(element, attributes.get("value") ?? "");
       case "dd":
         element.end = { kind: "indent-end", keepsMark: false };
-        return this.#tell({ kind: "indent", first: "  ", rest: "  " });
+        return this.#emit({ kind: "indent", first: "  ", rest: "  " });
       case "blockquote":
         element.end = { kind: "indent-end", keepsMark: false };
-        return this.#tell({ kind: "indent", first: "> ", rest: "> " });
+        return this.#emit({ kind: "indent", first: "> ", rest: "> " });
       case "tr":
         element.end = { kind: "row-end" };
-        return this.#tell({ kind: "row" });
+        return this.#emit({ kind: "row" });
       case "td":
       case "th":
-        // Beyond the limit of depth its row has ended.
+        // Beyond the depth limit, the row has ended already.
         if (!this.#hasOpen(role.row, role.table | role.cell)) return;
         element.end = { kind: "cell-end" };
-        return this.#tell({ kind: "cell" });
+        return this.#emit({ kind: "cell" });
     }
   }
 
-  #tellItem(element: OpenElement, value: string): void {
+  #emitItem(element: OpenElement, value: string): void {
     const { display, hasMarkers, invisible } = element;
     if (display !== null && display !== "list-item") return;
     const number = /^\s*-?\d{1,9}/.exec(value);
     element.end = { kind: "indent-end", keepsMark: !invisible };
-    this.#tell({
+    this.#emit({
       kind: "item",
       inList: this.#hasOpen(role.list, role.cell | role.table),
       value: number && Number(number[0]),
@@ -250,7 +250,7 @@ class Reader implements TokenizerCallbacks {
     });
   }
 
-  /** The innermost element of some roles, if none of other roles lies within it. */
+  /** Finds the innermost open element of `roles`, unless an element of `within` is open inside it. */
   #findOpen(roles: number, within: number): OpenElement | null {
     for (let depth = this.#open.length - 1; depth >= 0; depth -= 1) {
       const element = this.#open[depth]!;
@@ -276,7 +276,7 @@ class Reader implements TokenizerCallbacks {
       if (element.kind === kind) return this.#endThrough(element);
       if ((element.kind.roles & kind.closesWithin) !== 0) break;
     }
-    // The end of what has not begun is nothing, but for an empty paragraph.
+    // An end tag without a start tag is ignored, except `</p>`, which is an empty paragraph.
     if (kind.roles !== role.paragraph) return;
     this.#begin(kind, none);
     if (this.#top.kind === kind) this.#endTop();
@@ -291,7 +291,7 @@ class Reader implements TokenizerCallbacks {
     const element = this.#open.pop()!;
     this.#top = this.#open.at(-1) ?? root;
     if (element.gone) return;
-    if (element.end) this.#tell(element.end);
-    this.#tellBox(element);
+    if (element.end) this.#emit(element.end);
+    this.#emitBox(element);
   }
 }

@@ -1,4 +1,4 @@
-/** The address of a link as a text shows it; null for one that leads nowhere from there: within the page, or into a script. */
+/** Returns the address of a link as plain text shows it; null for links that do not work there: within the page, or to a script. */
 export function linkAddress(href: string): string | null {
   const address = href
     .replaceAll(/[\t\n\f\r]+/g, "")
@@ -6,26 +6,26 @@ export function linkAddress(href: string): string | null {
     .replaceAll(" ", "%20");
   if (address === "" || address.startsWith("#") || /^(?:javascript|vbscript|data):/i.test(address))
     return null;
-  const reach = /^(?:mailto|tel|sms):([^?]+)/i.exec(address);
-  return reach ? reach[1]! : address;
+  const contact = /^(?:mailto|tel|sms):([^?]+)/i.exec(address);
+  return contact ? contact[1]! : address;
 }
 
-/** Does a link's text say its address already, if only without what every reader adds? */
+/** Whether the text of a link is its address already, perhaps without the scheme or the last slash. */
 export function isSameAddress(text: string, address: string): boolean {
-  return text === address || (text !== "" && bare(text) === bare(address));
+  return text === address || (text !== "" && normalize(text) === normalize(address));
 }
 
-function bare(address: string): string {
+function normalize(address: string): string {
   const rest = address
     .trim()
     .replace(/^(?:https?:\/\/|mailto:|tel:|sms:)/i, "")
     .replace(/\/$/, "");
   if (/^\+?[\d\s()./-]+$/.test(rest)) return rest.replaceAll(/[^\d+]/g, "");
   const host = /^[^/?#]*/.exec(rest)![0];
-  return host.toLowerCase() + decoded(rest.slice(host.length));
+  return host.toLowerCase() + decodePath(rest.slice(host.length));
 }
 
-function decoded(path: string): string {
+function decodePath(path: string): string {
   if (!path.includes("%")) return path;
   try {
     return decodeURI(path);

@@ -2,9 +2,9 @@ import type { MarkPlace, TextLines } from "./text-lines.ts";
 
 type Numbering = "1" | "a" | "A" | "i" | "I";
 
-/** What an `<ol>` says of its numbers (HTML, 4.4.5); null for a list without order. */
+/** The numbering of an `<ol>` (HTML standard, 4.4.5). */
 export interface Order {
-  /** Null for a reversed list that begins with the number of its items. */
+  /** Null for a reversed list that starts at the number of its items. */
   start: number | null;
   reversed: boolean;
   numbering: Numbering;
@@ -21,11 +21,11 @@ export function readOrder(attributes: ReadonlyMap<string, string>): Order {
   };
 }
 
-/** Makes the marks of one list's items. */
+/** Makes the marks of the items of one list. Its order is null for a list with bullets. */
 export class ListMarks {
   readonly #order: Order | null;
   #next: number;
-  /** Of a list whose first number is known at its end only. */
+  /** The marks of a list whose first number is known only at its end. */
   readonly #open: { place: MarkPlace; mark: string; number: number }[] = [];
 
   constructor(order: Order | null) {
@@ -33,7 +33,7 @@ export class ListMarks {
     this.#next = order?.start ?? 0;
   }
 
-  /** The mark of the next item, which begins at `place`; `value` is a number of its own. */
+  /** Returns the mark of the next item, which begins at `place`. `value` is the item's own number, if it has one. */
   mark(value: number | null, place: MarkPlace): string {
     if (!this.#order) return "- ";
     const { start, reversed, numbering } = this.#order;
@@ -44,7 +44,7 @@ export class ListMarks {
     return mark;
   }
 
-  /** Counts down to one where the number of items was not known before. */
+  /** Corrects the marks of a list that counts down from the number of its items. */
   end(lines: TextLines): void {
     const count = this.#open.length;
     for (const { place, mark, number } of this.#open)

@@ -1,4 +1,4 @@
-/** Elements within elements. */
+/** How deep elements may nest. */
 const depthLimit = 2_000;
 const voidElements = new Set(
   "area base br col embed hr img input link meta source track wbr".split(" "),
@@ -7,8 +7,8 @@ const voidElements = new Set(
 class NestsTooDeeply extends Error {}
 
 /**
- * Throws where elements are begun and not ended again and again, which no mail program shows as it was meant. Counts each
- * element as open until one of its name is closed: they may nest less deeply than that, and never more.
+ * Throws for HTML whose elements nest too deeply, which no mail program shows as intended. Counts an element as open until an element of its
+ * name is closed, so that the count is never less than the real depth.
  */
 export function refuseDeepNesting(html: string): void {
   const open = new Map<string, number>();

@@ -1,23 +1,23 @@
-/** A rule for elements by their name, id and classes, as all mail programs know them. */
+/** A rule that selects elements by name, id and classes, which all mail programs support. */
 interface Rule {
   name: string | null;
   id: string | null;
   classes: readonly string[];
-  /** Of two rules for an element, the one of more weight comes later, and counts. */
+  /** The specificity. The rule with the larger weight is applied later, and so it wins. */
   weight: number;
   declarations: string;
 }
 
-/** Of all rules that are kept: each is looked at for each element. */
+/** The most characters of all rules together. Each element is matched with each rule. */
 const keptCharacters = 1_000;
 
-/** Without what is usual and hides nothing, such as a width. */
-const telling =
+/** Matches declarations that may hide text or change its layout. */
+const textDeclaration =
   /^(?:display|visibility|font-size|white-space|overflow|list-style(?:-type)?)\s*:|^(?:opacity|(?:max-)?(?:height|width))\s*:\s*0/i;
 
 const selector = /^([a-z][a-z0-9]*|\*)?((?:[.#][\w-]+)*)$/i;
 
-/** What the `<style>` elements of a document say of how its text reads. Rules for some screens, and of other selectors, are left out. */
+/** The rules in the `<style>` elements of a document that affect its text. At-rules and other selectors are ignored. */
 export class StyleSheet {
   readonly #rules: Rule[] = [];
   #characters = 0;
@@ -31,7 +31,7 @@ export class StyleSheet {
       begin = text.indexOf("{", at)
     ) {
       const before = text.slice(at, begin);
-      // A statement such as `@import` may stand before.
+      // A statement such as `@import` may come before the selector.
       const prelude = before.slice(before.lastIndexOf(";") + 1).trim();
       if (prelude.startsWith("@")) at = endOfBlock(text, begin);
       else {
@@ -47,7 +47,7 @@ export class StyleSheet {
     const declarations = block
       .split(";")
       .map((declaration) => declaration.trim())
-      .filter((declaration) => telling.test(declaration))
+      .filter((declaration) => textDeclaration.test(declaration))
       .join(";");
     if (declarations === "") return;
     for (const written of selectors.split(",")) {
@@ -70,7 +70,7 @@ export class StyleSheet {
     }
   }
 
-  /** The declarations for an element, what counts most at the end; empty for none. */
+  /** Returns the declarations for an element, those of the largest weight at the end; empty if no rule matches. */
   declarationsFor(name: string, attributes: ReadonlyMap<string, string>): string {
     if (this.#rules.length === 0) return "";
     const id = attributes.get("id") ?? null;
@@ -81,14 +81,14 @@ export class StyleSheet {
       if (
         (rule.name === null || rule.name === name) &&
         (rule.id === null || rule.id === id) &&
-        rule.classes.every((one) => classes.includes(one))
+        rule.classes.every((name) => classes.includes(name))
       )
         declarations += `${rule.declarations};`;
     return declarations;
   }
 }
 
-/** After the brace that closes the one at `begin`, or at the end. */
+/** Returns the index after the brace that closes the one at `begin`, or the end of the text. */
 function endOfBlock(text: string, begin: number): number {
   let depth = 0;
   for (const brace of text.slice(begin).matchAll(/[{}]/g)) {

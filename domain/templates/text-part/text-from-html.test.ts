@@ -7,17 +7,21 @@ describe("the text of HTML", () => {
     ["paragraphs", "<p>One</p>\n<p>Two <b>words</b></p>", "One\n\nTwo words"],
     ["headings", "<h1>Title</h1><p>Text</p><h2>Next</h2>More", "Title\n\nText\n\nNext\n\nMore"],
     ["white space", "  a \n\t b&nbsp;&nbsp;c <i> d</i> ", "a b c d"],
-    ["words in elements that are no blocks", "<b>un</b><i>do</i>", "undo"],
+    ["words in inline elements", "<b>un</b><i>do</i>", "undo"],
     ["line breaks", "a<br>b<br/>c</br>d<br><br><br><br>e", "a\nb\nc\nd\n\ne"],
     ["empty blocks", "<p>a</p><p></p><div><div></div></div><p>&nbsp;</p><p>b</p>", "a\n\nb"],
     ["blocks by their style", 'a<span style="display: block">b</span>c', "a\nb\nc"],
-    ["blocks that are none", 'a <div style="display:inline">b</div> c', "a b c"],
+    [
+      "block elements that are inline by their style",
+      'a <div style="display:inline">b</div> c',
+      "a b c",
+    ],
     [
       "boxes in a line",
       '<a style="display:inline-block">A</a><a style="display:inline-block">B</a>',
       "A B",
     ],
-    ["what floats", '<p><span style="float: left">Tea</span><b>4.00</b></p>', "Tea 4.00"],
+    ["floating elements", '<p><span style="float: left">Tea</span><b>4.00</b></p>', "Tea 4.00"],
     ["a rule", "a<hr>b", `a\n\n${"-".repeat(40)}\n\nb`],
     ["a quotation", "<p>a</p><blockquote>b<br>c</blockquote>d", "a\n\n> b\n> c\n\nd"],
     ["preformatted text", "<pre>\n  a\n    b  c\n</pre>", "  a\n    b  c"],
@@ -27,7 +31,7 @@ describe("the text of HTML", () => {
       "&lt;b&gt; &amp;amp; &euro;5 &#x1F600; &copy &notit;",
       "<b> &amp; €5 😀 © ¬it;",
     ],
-    ["what is no markup", "1 < 2 <3 a<b", "1 < 2 <3 a"],
+    ["text that looks like markup", "1 < 2 <3 a<b", "1 < 2 <3 a"],
     ["an image", '<p><img src="x" alt="Our  logo">Hello</p><img alt=""><img>', "Our logo Hello"],
     ["unfinished markup", "<p>a<p>b<div>c</p>d", "a\n\nb\n\nc\n\nd"],
   ])("has %s", (_, html, text) => {
@@ -210,7 +214,7 @@ describe("the text of HTML", () => {
     '<div style="display:none"><span>x</div>',
     "&zwnj;&nbsp;&#8203;&#847; &zwnj;&nbsp;&shy;&#8199;&#65279;",
     "<template><p>x</p></template>",
-  ])("leaves out what is not shown: %s", (html) => {
+  ])("leaves out hidden text: %s", (html) => {
     expect(shown(html)).toBe("a\n\nb");
   });
 
@@ -228,11 +232,11 @@ describe("the text of HTML", () => {
     "<!--[if !mso]><!-->x<!--<![endif]-->",
     "<![if !mso]>x<![endif]>",
     "&zwnj;&nbsp;&zwnj;x&#8203;",
-  ])("keeps what is shown: %s", (html) => {
+  ])("keeps visible text: %s", (html) => {
     expect(shown(html)).toMatch(/^a\n\n?x\n\n?b$/);
   });
 
-  it("keeps characters of no width where they mean something", () => {
+  it("keeps characters without width between letters", () => {
     const text = "می‌خواهم 👩‍💻 Donau\u00addampf";
     expect(textFromHtml(`<p>${text}</p>`)).toBe(text);
   });
@@ -264,7 +268,7 @@ describe("the text of HTML", () => {
     ["comments that are not closed", "<!--".repeat(500_000)],
     ["entities", "&amp;&lt".repeat(200_000)],
     ["line ends of links", `${"<a href=x>".repeat(500)}${"x<br>".repeat(200_000)}`],
-  ])("takes no long time: %s", (_, html) => {
+  ])("does not take long: %s", (_, html) => {
     const before = process.cpuUsage();
     const text = textFromHtml(html);
     const { user, system } = process.cpuUsage(before);
@@ -288,7 +292,7 @@ describe("the text of HTML", () => {
     fc.string({ maxLength: 5 }),
   );
 
-  it("has no blank lines in a row, none at its ends, and no blanks at the ends of lines", () => {
+  it("has no two blank lines in a row, no blank line at either end, and no blanks at the ends of lines", () => {
     fc.assert(
       fc.property(fc.array(fragment, { maxLength: 40 }), (fragments) => {
         const text = textFromHtml(fragments.join("").replaceAll(/<pre[^>]*>/g, ""));

@@ -1,55 +1,55 @@
 import type { WhiteSpace } from "./element-style.ts";
 
-/** White space of HTML, and the blank that does not break: both are a blank in plain text. */
+/** White space of HTML, and the no-break space: both become a blank in plain text. */
 const whiteSpace = /[ \t\n\f\r\u00a0]{2,}|[\t\n\f\r\u00a0]/g;
 const collapsible = /[\t\n\f\r\u00a0]| {2}/;
 
-/** One blank for each run of white space. */
+/** Replaces each run of white space with one blank. */
 export const collapseBlanks = (text: string) =>
   collapsible.test(text) ? text.replaceAll(whiteSpace, " ") : text;
 
 /**
- * Characters that take no room, and a blank as wide as a digit: in runs, and beside blanks, they are filler that keeps a mail
- * program's list from showing more than the preheader. One between letters, as in Persian or within an emoji, has a meaning.
+ * Characters without width, and a blank as wide as a digit. In runs and beside blanks they are filler, which keeps the inbox of a mail program
+ * from showing more than the preheader. A single one between letters, as in Persian or within an emoji, has a meaning.
  */
 const filler = "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200d\u2007\u2060-\u2064\ufeff";
 const hasFiller = new RegExp(`[${filler}]`);
 const fillerRuns = new RegExp(`[ ${filler}]{2,}`, "g");
 const fillerAtEdges = new RegExp(`^[ ${filler}]|[ ${filler}]$`, "g");
 
-/** Deeper lists and quotations are no longer indented, so that a text is not many times its HTML. */
+/** The longest indentation. It keeps a text from being many times as long as its HTML. */
 const prefixLimit = 60;
 
-/** Where a piece of text began: after so many lines, and so many pieces of the next. */
+/** The beginning of a piece of text: the number of lines, and the number of pieces in the next line, before it. */
 export interface Place {
   line: number;
   piece: number;
 }
 
-/** Where the mark of an item stands: the line, and the characters before it. */
+/** The place of an item's mark: its line, and the number of characters before it. */
 export interface MarkPlace {
   line: number;
   column: number;
 }
 
-/** Writes text as HTML lays it out: white space collapses, blocks begin lines, of blank lines there is at most one in a row. */
+/** Writes text with the layout of HTML: white space collapses, blocks begin lines, and there is at most one blank line in a row. */
 export class TextLines {
   readonly #texts: string[] = [];
-  /** What stands before each line: indentation, and the mark of an item or a quotation. */
+  /** The text before each line: indentation, and the mark of an item or a quotation. */
   readonly #prefixes: string[] = [];
-  /** Lines that have a blank line before them. */
+  /** For each line, whether a blank line precedes it. */
   readonly #apart: boolean[] = [];
-  /** The line that is being written. Joined once: adding to one text and looking at it in turn copies it each time. */
+  /** The pieces of the current line, joined only once: appending to a string and reading it in turn would copy it each time. */
   #line: string[] = [];
   #wantsBlank = false;
   #wantsBlankLine = false;
   #prefix = "";
-  /** Of the next line only. */
+  /** The prefix of the next line only. */
   #firstPrefix: string | null = null;
-  /** Where the last address of a link ended. */
+  /** The end of the last address of a link. */
   #addressEnd: Place = { line: -1, piece: 0 };
 
-  /** Lines that were ended. */
+  /** The number of finished lines. */
   get count(): number {
     return this.#texts.length;
   }
@@ -84,12 +84,12 @@ export class TextLines {
     this.#line.push(text);
   }
 
-  /** At least one blank between what was written and what will be, if both are on one line. */
+  /** Separates the texts before and after by at least one blank, if both are on one line. */
   separate(): void {
     this.#wantsBlank = true;
   }
 
-  /** As `<br>`: ends the line, or leaves a blank one. */
+  /** Ends the line, or leaves a blank line if nothing is on it, as `<br>` does. */
   breakLine(): void {
     if (this.#line.length === 0) this.#wantsBlankLine = true;
     else this.endLine();
@@ -99,7 +99,7 @@ export class TextLines {
   endLine(): void {
     this.#wantsBlank = false;
     if (this.#line.length === 0) return;
-    const text = finished(this.#line.length === 1 ? this.#line[0]! : this.#line.join(""));
+    const text = trimFiller(this.#line.length === 1 ? this.#line[0]! : this.#line.join(""));
     this.#line = [];
     if (text !== "") this.#push(text);
   }
@@ -112,13 +112,13 @@ export class TextLines {
     this.#wantsBlankLine = false;
   }
 
-  /** Ends the line, and leaves a blank one before the next. */
+  /** Ends the line, and leaves a blank line before the next. */
   leaveBlankLine(): void {
     this.endLine();
     this.#wantsBlankLine = true;
   }
 
-  /** Begins a part with a mark on its first line, and as much indentation, or `rest`, on the others. Returns what `outdent` needs. */
+  /** Begins an indented part: `mark` is before its first line and `rest` before the others. Returns the argument for `outdent`. */
   indent(mark: string, rest = " ".repeat(mark.length)): string {
     this.endLine();
     const outer = this.#prefix;
@@ -127,7 +127,7 @@ export class TextLines {
     return outer;
   }
 
-  /** Ends a part that `indent` began; one without a line leaves its mark where `keepsMark`. */
+  /** Ends a part that `indent` began. With `keepsMark`, the mark of an empty part is kept. */
   outdent(outer: string, keepsMark: boolean): void {
     this.endLine();
     if (this.#firstPrefix !== null && keepsMark) {
@@ -138,26 +138,26 @@ export class TextLines {
     this.#prefix = outer;
   }
 
-  /** Where the mark of the next line will stand. */
+  /** The place of the mark of the next line. */
   get markPlace(): MarkPlace {
     return { line: this.#texts.length, column: (this.#firstPrefix ?? this.#prefix).length };
   }
 
-  /** Puts another mark in the place of one. */
+  /** Replaces a mark. */
   replaceMark({ line, column }: MarkPlace, old: string, mark: string): void {
     const prefix = this.#prefixes[line];
     if (prefix?.startsWith(old, column))
       this.#prefixes[line] = prefix.slice(0, column) + mark + prefix.slice(column + old.length);
   }
 
-  /** What was written since `place`. */
+  /** Returns the text that was written since `place`. */
   since(place: Place): string {
     const { line, piece } = place;
     if (line === this.#texts.length) return this.#line.slice(piece).join("").trim();
     return [...this.#texts.slice(line), this.#line.join("")].join(" ").trim();
   }
 
-  /** Writes the address of a link after its text, wherever that ended. */
+  /** Writes the address of a link directly after the end of its text. */
   writeAddress(address: string, begin: Place): void {
     const mark = `[${address}]`;
     if (this.#line.length === 0 && this.#texts.length > begin.line)
@@ -171,7 +171,7 @@ export class TextLines {
     this.#addressEnd = this.#here();
   }
 
-  /** A link begins: never right at the address of another. */
+  /** Begins a link, with a blank after the address of another link. */
   beginLink(): Place {
     const here = this.#here();
     const { line, piece } = this.#addressEnd;
@@ -183,14 +183,14 @@ export class TextLines {
     return { line: this.#texts.length, piece: this.#line.length };
   }
 
-  /** Must a blank line come before the next? */
+  /** Whether a blank line precedes the next line. */
   get isApart(): boolean {
     return this.#wantsBlankLine;
   }
 
   /**
-   * Puts the cells of a row on one line if each has but one. The row begins at a line, apart from what is above or not; `begins` are the
-   * lines at which its cells begin.
+   * Joins the cells of a row into one line if each cell has only one line. `begin` is the first line of the row, `isApart` whether a blank line
+   * precedes it, and `begins` are the first lines of its cells.
    */
   joinRow(begin: number, isApart: boolean, begins: readonly number[]): void {
     this.endLine();
@@ -218,7 +218,7 @@ export class TextLines {
   }
 }
 
-function finished(line: string): string {
+function trimFiller(line: string): string {
   if (!hasFiller.test(line)) return line.trimEnd();
   return line
     .replace(fillerRuns, (run) => (!hasFiller.test(run) ? run : run.includes(" ") ? " " : ""))

@@ -3,14 +3,14 @@ import { ListMarks } from "./list-marks.ts";
 import type { TextEvent } from "./text-event.ts";
 import { type Place, TextLines } from "./text-lines.ts";
 
-/** Writes down what HTML tells of its text. */
+/** Writes the text of HTML from its events. */
 export class TextWriter {
   readonly #lines = new TextLines();
   readonly #lists: ListMarks[] = [];
-  /** The indentation outside of each part that is indented. */
+  /** The indentation around each indented part. */
   readonly #outer: string[] = [];
   readonly #links: { begin: Place; hasImage: boolean }[] = [];
-  /** The lines at which rows begin, and those at which their cells do. */
+  /** The open rows: the first line of each, and the first lines of its cells. */
   readonly #rows: { begin: number; isApart: boolean; cells: number[] }[] = [];
   readonly #cells: number[] = [];
 
@@ -80,7 +80,7 @@ export class TextWriter {
     this.#lines.separate();
   }
 
-  /** A link to elsewhere says its address, unless its text says it, or there is nothing to be seen of it. */
+  /** Writes the address of a link, unless its text is the address or nothing of the link is visible. */
   #endLink(href: string, isVisible: boolean): void {
     const { begin, hasImage } = this.#links.pop()!;
     const address = linkAddress(href);
@@ -93,5 +93,5 @@ export class TextWriter {
 
 const rule = "-".repeat(40);
 
-/** Of items without a list. */
+/** The marks of items outside of lists. */
 const bullets = new ListMarks(null);
