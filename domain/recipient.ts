@@ -64,7 +64,7 @@ function canonicalLocale(tag: string): string | null {
 }
 
 /** A BCP 47 tag, in canonical case. */
-const locale = z
+export const localeTag = z
   .string()
   .refine((tag) => canonicalLocale(tag) !== null, {
     error: "must be a BCP 47 language tag, such as de-AT",
@@ -98,7 +98,7 @@ export const recipientProfile = z.strictObject({
   email: emailAddress.nullable().default(null),
   phone: phoneNumber.nullable().default(null),
   timeZone: timeZone.default("UTC"),
-  locale: locale.default("en"),
+  locale: localeTag.default("en"),
   attributes: attributes.default({}),
 });
 
@@ -117,7 +117,7 @@ export const recipientPatch = z.strictObject({
   email: emailAddress.nullable().optional(),
   phone: phoneNumber.nullable().optional(),
   timeZone: timeZone.nullable().optional(),
-  locale: locale.nullable().optional(),
+  locale: localeTag.nullable().optional(),
   attributes: attributes.nullable().optional(),
 });
 

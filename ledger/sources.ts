@@ -2,7 +2,7 @@ import type { Pool } from "pg";
 import type { Rulebook } from "./rulebook.ts";
 import { type EmailIdentity, mergeIdentities } from "../domain/email-identity.ts";
 import type { NotificationType } from "../domain/policy/notification-type.ts";
-import type { TemplateContent } from "../domain/templates/template.ts";
+import type { TemplateContent } from "../domain/templates/content.ts";
 import type { DueDelivery } from "./ledger.ts";
 
 /** What a campaign or notification brings to each of its deliveries. */

@@ -3,7 +3,8 @@ import type { Attempt } from "../../domain/delivery/attempt.ts";
 import type { Priority } from "../../domain/priority.ts";
 import type { EmailIdentity } from "../../domain/email-identity.ts";
 import type { RecipientView } from "../../domain/recipient-view.ts";
-import type { ActionLink, TemplateContent } from "../../domain/templates/template.ts";
+import type { TemplateContent } from "../../domain/templates/content.ts";
+import type { ActionLink } from "../../domain/templates/template.ts";
 import type { GateAnswer, Passage } from "./passage.ts";
 
 /** The content and the terms of one message, which may be a delivery or a group. */

@@ -18,13 +18,14 @@ import {
   whenText,
 } from "../../domain/templates/summary.ts";
 import { Effort } from "../../domain/templates/effort.ts";
+import { matchLocale } from "../../domain/templates/locales.ts";
 import {
   type ActionLink,
   compileSubject,
   emailScope,
   renderSubject,
-  TemplateError,
 } from "../../domain/templates/template.ts";
+import { TemplateError } from "../../domain/templates/template-error.ts";
 import { TurnShare } from "../../lib/turn-share.ts";
 import type { Content } from "./send-job.ts";
 import type { DueDelivery, DueGroup } from "../../ledger/ledger.ts";
@@ -245,16 +246,17 @@ function createTitles(share: TurnShare): (part: Part) => string {
   const subjects = new Map<string, ReturnType<typeof compileSubject> | null>();
   return ({ delivery: { recipient }, source: { templateVersionId, content, data, type } }) => {
     const effort = new Effort(titleSteps);
+    const locale = matchLocale(content, recipient.locale);
+    const key = locale === null ? templateVersionId : `${templateVersionId} ${locale}`;
     try {
-      let subject = subjects.get(templateVersionId);
-      if (subject === undefined)
-        subjects.set(templateVersionId, (subject = compileSubject(content)));
+      let subject = subjects.get(key);
+      if (subject === undefined) subjects.set(key, (subject = compileSubject(content, locale)));
       if (subject === null) return nameOf(type);
       const title = renderSubject(subject, emailScope(recipient, data), effort);
       return listedTitle(title) || nameOf(type);
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error;
-      if (effort.isExceeded) subjects.set(templateVersionId, null);
+      if (effort.isExceeded) subjects.set(key, null);
       return nameOf(type);
     } finally {
       share.spend(effort.spent);

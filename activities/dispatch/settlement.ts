@@ -10,7 +10,7 @@ import {
 } from "../../domain/delivery/settle.ts";
 import { beginsWithinMs } from "../../domain/delivery/stops.ts";
 import { escapePattern } from "../../domain/text.ts";
-import { TemplateError } from "../../domain/templates/template.ts";
+import { TemplateError } from "../../domain/templates/template-error.ts";
 import type { LedgerClock } from "../../ledger/clock.ts";
 import type { LeasedRow, RateGrant, SettledDelivery } from "../../ledger/ledger.ts";
 import type { SendResult } from "../channels/channel.ts";

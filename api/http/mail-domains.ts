@@ -6,11 +6,11 @@ import { invalid } from "./problem.ts";
  * @param field the JSON pointer of the identity in the body
  */
 export function refuseForeignSender(
-  identity: EmailIdentity,
+  identity: EmailIdentity | undefined,
   { mailDomains }: { mailDomains: readonly string[] },
   field: string,
 ): void {
-  if (isAllowedIdentity(identity, mailDomains)) return;
+  if (identity === undefined || isAllowedIdentity(identity, mailDomains)) return;
   throw invalid([
     {
       in: "body",

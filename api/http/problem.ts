@@ -9,6 +9,9 @@ export interface FieldError {
   /** In the body a JSON pointer (RFC 6901), empty for the body itself; otherwise the name of the parameter. */
   field: string;
   message: string;
+  /** The place of a fault in a template, where it is known; both count from 1. */
+  line?: number;
+  column?: number;
 }
 
 /** The number of faults that a problem lists. Further faults are counted. */
@@ -109,6 +112,16 @@ export const problemDetails = z
             example: "/template/key",
           }),
           message: z.string().openapi({ example: "is required: a string" }),
+          line: z
+            .number()
+            .int()
+            .optional()
+            .openapi({ description: "The line of the fault in a template, from 1", example: 2 }),
+          column: z
+            .number()
+            .int()
+            .optional()
+            .openapi({ description: "The column of the fault in that line, from 1", example: 7 }),
         }),
       )
       .optional()

@@ -1,22 +1,117 @@
 import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { publicId } from "../../domain/ids.ts";
-import { recipientProfile, recipientReference } from "../../domain/recipient.ts";
+import { localeTag, recipientProfile, recipientReference } from "../../domain/recipient.ts";
 import { text } from "../../domain/text.ts";
+import {
+  contentChannels,
+  type ContentChannel,
+  type TemplateContent,
+} from "../../domain/templates/content.ts";
 import type { RecipientScope } from "../../domain/templates/template.ts";
-import { htmlWarnings } from "../../domain/templates/warnings.ts";
+import {
+  messageWarnings,
+  previewClients,
+  type PreviewClient,
+} from "../../domain/templates/warnings.ts";
+import type { ApiEnv } from "../http/context.ts";
 import { invalid } from "../http/problem.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import type { Services } from "../services.ts";
 import { fieldErrors } from "./version-cache.ts";
 import {
   anyVersion,
-  atPath,
+  contentErrors,
   exampleData,
   findTemplate,
   findVersion,
   templateParams,
+  variablesErrors,
+  versionBody,
   warnings,
 } from "./store.ts";
-import type { Services } from "../services.ts";
+
+/** The recipient, channel and data of a preview. */
+const previewRequest = z.strictObject({
+  channel: z.enum(contentChannels).default("email"),
+  locale: localeTag.optional().openapi({
+    description: "The locale in which to preview the message; that of the recipient if left out",
+    example: "de-AT",
+  }),
+  client: z.enum(previewClients).optional().openapi({
+    description: "Limits the warnings to those about this client",
+    example: "ios",
+  }),
+  data: exampleData,
+  recipient: z
+    .union(
+      [text(200), recipientProfile.extend({ externalId: text(200).optional() })],
+      "must be an id, or an object such as { email, locale, attributes }",
+    )
+    .optional()
+    .openapi({
+      description: "The id of a recipient, or an example recipient; a default example if left out",
+      example: { locale: "de", attributes: { name: "Ada" } },
+    }),
+});
+
+const chosen = {
+  locale: z.string().nullable().openapi({
+    description: "The locale whose content was chosen; null for the default content",
+    example: "de",
+  }),
+  derivedFrom: z.enum(contentChannels).nullable().openapi({
+    description: "The channel from whose content the message is derived; null for its own content",
+    example: null,
+  }),
+  warnings,
+};
+
+const title = z.string().openapi({ example: "Order A-1" });
+const body = z.string().openapi({ example: "It is on its way." });
+const address = z.string().optional().openapi({ example: "https://shop.example.org/orders/A-1" });
+const button = z.object({
+  label: z.string().openapi({ example: "Track it" }),
+  url: z.string().openapi({ example: "https://shop.example.org/track/A-1" }),
+});
+
+/** The rendered message, by channel; `more` are further fields of the answer. */
+const previewAnswer = <More extends z.core.$ZodLooseShape>(more: More) =>
+  z.discriminatedUnion("channel", [
+    z.object({
+      ...more,
+      channel: z.literal("email"),
+      subject: z.string().openapi({ example: "Order A-1 is on its way" }),
+      html: z.string().openapi({ example: "<p>Hello Ada, A-1 is on its way.</p>" }),
+      text: z.string().openapi({ example: "Hello Ada, A-1 is on its way." }),
+      ...chosen,
+    }),
+    z.object({
+      ...more,
+      channel: z.literal("push"),
+      title,
+      body,
+      url: address,
+      icon: address,
+      image: address,
+      badge: address,
+      tag: z.string().optional().openapi({ example: "order-A-1" }),
+      requireInteraction: z.boolean(),
+      silent: z.boolean(),
+      actions: z.array(button.extend({ icon: address })),
+      ...chosen,
+    }),
+    z.object({
+      ...more,
+      channel: z.literal("in_app"),
+      title,
+      body,
+      url: address,
+      category: z.string().optional().openapi({ example: "orders" }),
+      actions: z.array(button),
+      ...chosen,
+    }),
+  ]);
 
 const preview = defineRoute({
   method: "post",
@@ -26,35 +121,23 @@ const preview = defineRoute({
   summary: "Preview the message that a recipient would get",
   request: {
     params: templateParams,
-    body: jsonContent(
-      z.strictObject({
-        version: anyVersion,
-        data: exampleData,
-        recipient: z
-          .union(
-            [text(200), recipientProfile.extend({ externalId: text(200).optional() })],
-            "must be an id, or an object such as { email, locale, attributes }",
-          )
-          .optional()
-          .openapi({
-            description:
-              "The id of a recipient, or an example recipient; a default example if left out",
-            example: { locale: "de", attributes: { name: "Ada" } },
-          }),
-      }),
-    ),
+    body: jsonContent(previewRequest.extend({ version: anyVersion })),
   },
   responses: responses(
     200,
     "The message",
-    z.object({
-      version: z.number().int(),
-      subject: z.string().openapi({ example: "Order A-1 is on its way" }),
-      html: z.string().openapi({ example: "<p>Hello Ada, A-1 is on its way.</p>" }),
-      text: z.string().openapi({ example: "Hello Ada, A-1 is on its way." }),
-      warnings,
-    }),
+    previewAnswer({ version: z.number().int().openapi({ example: 2 }) }),
   ),
+});
+
+const previewUnsaved = defineRoute({
+  method: "post",
+  path: "/v1/templates/preview",
+  access: "viewer",
+  class: "render",
+  summary: "Preview a message from content that is not saved",
+  request: { body: jsonContent(previewRequest.extend(versionBody.shape)) },
+  responses: responses(200, "The message", previewAnswer({})),
 });
 
 /** The recipient of a preview that names none. */
@@ -67,14 +150,20 @@ const exampleRecipient: RecipientScope = {
   attributes: {},
 };
 
+interface PreviewRequest {
+  channel: ContentChannel;
+  locale?: string | undefined;
+  client?: PreviewClient | undefined;
+  data: Record<string, unknown>;
+  recipient?:
+    | string
+    | (Omit<RecipientScope, "id" | "externalId"> & { externalId?: string | undefined })
+    | undefined;
+}
+
 /** The routes that render a message before it is sent. */
 export function templatePreviewRoutes({ prisma, templateRendering }: Services) {
-  async function resolveScope(
-    reference:
-      | string
-      | (Omit<RecipientScope, "id" | "externalId"> & { externalId?: string | undefined })
-      | undefined,
-  ): Promise<RecipientScope> {
+  async function resolveRecipient(reference: PreviewRequest["recipient"]): Promise<RecipientScope> {
     if (reference === undefined) return exampleRecipient;
     if (typeof reference === "object")
       return { ...reference, id: exampleRecipient.id, externalId: reference.externalId ?? null };
@@ -96,24 +185,54 @@ export function templatePreviewRoutes({ prisma, templateRendering }: Services) {
     };
   }
 
-  return createRouter().openapi(preview, async (c) => {
-    const { version: number, data, recipient } = c.req.valid("json");
-    const template = await findTemplate(prisma, c.req.valid("param").key);
-    const version = await findVersion(prisma, template, number);
-    const scope = await resolveScope(recipient);
-    const preview = await templateRendering.preview(c.get("caller"), version, scope, data);
+  /** Renders a version; throws the problem of content, data or a recipient with which that is impossible. */
+  async function render(
+    c: Context<ApiEnv>,
+    version: { id: string | null; content: TemplateContent; variables: unknown },
+    { channel, locale, client, data, recipient }: PreviewRequest,
+  ) {
+    const resolved = await resolveRecipient(recipient);
+    const localized = { ...resolved, locale: locale ?? resolved.locale };
+    const caller = c.get("caller");
+    const preview = await templateRendering.preview(caller, channel, version, localized, data);
     switch (preview.kind) {
+      case "unparsable":
+        throw invalid(contentErrors(preview.faults));
       case "unfit":
         throw invalid(fieldErrors(preview.faults));
       case "fault":
         throw invalid([
-          { in: "body", field: "/data", message: `does not fit the template: ${preview.fault}` },
+          {
+            in: "body",
+            field: "/data",
+            message: `does not fit the template: ${preview.fault}`,
+            ...preview.position,
+          },
         ]);
       case "rendered": {
         const { message } = preview;
-        const found = atPath("/html", htmlWarnings(message.html, { isTemplate: false }));
-        return c.json({ version: version.version, ...message, warnings: found }, 200);
+        const found = messageWarnings(channel, message, client).map(({ field, ...warning }) => ({
+          ...warning,
+          path: `/${field}`,
+        }));
+        return { ...message, warnings: found };
       }
     }
-  });
+  }
+
+  return createRouter()
+    .openapi(preview, async (c) => {
+      const { version: number, ...request } = c.req.valid("json");
+      const template = await findTemplate(prisma, c.req.valid("param").key);
+      const version = await findVersion(prisma, template, number);
+      const content = version.content as TemplateContent;
+      const rendered = await render(c, { ...version, content }, request);
+      return c.json({ version: version.version, ...rendered }, 200);
+    })
+    .openapi(previewUnsaved, async (c) => {
+      const { content, variables, ...request } = c.req.valid("json");
+      const errors = variablesErrors(variables);
+      if (errors.length > 0) throw invalid(errors);
+      return c.json(await render(c, { id: null, content, variables }, request), 200);
+    });
 }

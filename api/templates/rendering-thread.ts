@@ -1,14 +1,9 @@
 import { adoptClocks, type ClockChoice } from "../../config/clocks.ts";
-import {
-  checkContent,
-  type EmailBody,
-  emailScope,
-  type Fault,
-  type RecipientScope,
-  renderEmail,
-  type TemplateContent,
-  TemplateError,
-} from "../../domain/templates/template.ts";
+import { checkContent } from "../../domain/templates/check-content.ts";
+import type { ContentChannel, TemplateContent } from "../../domain/templates/content.ts";
+import { type PreviewMessage, renderPreview } from "../../domain/templates/preview.ts";
+import type { RecipientScope } from "../../domain/templates/template.ts";
+import { type Fault, type Position, TemplateError } from "../../domain/templates/template-error.ts";
 import {
   compileVariables,
   type TemplateVariables,
@@ -19,7 +14,10 @@ export type RenderingTask =
   | { kind: "check"; content: TemplateContent }
   | {
       kind: "preview";
-      content: unknown;
+      channel: ContentChannel;
+      content: TemplateContent;
+      /** Whether the content was checked when it was saved. */
+      isSaved: boolean;
       variables: unknown;
       recipient: RecipientScope;
       /** JSON text, which is passed to a thread at a fraction of the cost of an object. */
@@ -29,23 +27,28 @@ export type RenderingTask =
 
 export type RenderingResult =
   | { kind: "checked"; faults: Fault[] }
-  | { kind: "rendered"; message: Record<EmailBody, string> }
+  | { kind: "rendered"; message: PreviewMessage }
+  /** The content cannot be parsed. */
+  | { kind: "unparsable"; faults: Fault[] }
   /** The data do not fit the variables. */
   | { kind: "unfit"; faults: Fault[] }
-  | { kind: "fault"; fault: string; isBeyondLimit: boolean };
+  | { kind: "fault"; fault: string; isBeyondLimit: boolean; position: Position | null };
 
 /** Checks or renders a template in a thread. */
 export default function renderInThread(task: RenderingTask): RenderingResult {
   if (task.kind === "check") return { kind: "checked", faults: checkContent(task.content) };
   adoptClocks(task.clocks);
+  const contentFaults = task.isSaved ? [] : checkContent(task.content);
+  if (contentFaults.length > 0) return { kind: "unparsable", faults: contentFaults };
   const data = JSON.parse(task.data) as Record<string, unknown>;
   const faults = compileVariables(task.variables as TemplateVariables)(data);
   if (faults.length > 0) return { kind: "unfit", faults };
   try {
-    const scope = emailScope(task.recipient, data);
-    return { kind: "rendered", message: renderEmail(task.content as TemplateContent, scope) };
+    const message = renderPreview(task.channel, task.content, task.recipient, data);
+    return { kind: "rendered", message };
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
-    return { kind: "fault", fault: error.message, isBeyondLimit: error.isBeyondLimit };
+    const { message: fault, isBeyondLimit, position } = error;
+    return { kind: "fault", fault, isBeyondLimit, position };
   }
 }

@@ -2,12 +2,10 @@ import { performance } from "node:perf_hooks";
 import { clockChoice } from "../../config/clocks.ts";
 import { threadFile } from "../../config/thread-file.ts";
 import { LimitRow } from "../../domain/templates/limit-row.ts";
-import type {
-  EmailBody,
-  Fault,
-  RecipientScope,
-  TemplateContent,
-} from "../../domain/templates/template.ts";
+import type { ContentChannel, TemplateContent } from "../../domain/templates/content.ts";
+import type { PreviewMessage } from "../../domain/templates/preview.ts";
+import type { RecipientScope } from "../../domain/templates/template.ts";
+import type { Fault, Position } from "../../domain/templates/template-error.ts";
 import { createThread, ThreadFault } from "../../lib/thread.ts";
 import type { Caller } from "../http/keyring.ts";
 import { Problem } from "../http/problem.ts";
@@ -24,9 +22,16 @@ const restMs = 10_000;
 const keptRows = 1_000;
 
 type Preview =
-  | { kind: "rendered"; message: Record<EmailBody, string> }
-  | { kind: "unfit"; faults: Fault[] }
-  | { kind: "fault"; fault: string };
+  | { kind: "rendered"; message: PreviewMessage }
+  | { kind: "unparsable" | "unfit"; faults: Fault[] }
+  | { kind: "fault"; fault: string; position: Position | null };
+
+/** A version to preview. `id` is null for content that is not saved, which is checked first. */
+interface PreviewedVersion {
+  id: string | null;
+  content: TemplateContent;
+  variables: unknown;
+}
 
 /** Parses and renders templates in a thread, so that no other request waits for them. A process has one such thread. */
 export interface TemplateRendering {
@@ -35,7 +40,8 @@ export interface TemplateRendering {
   /** Renders the message that a recipient would get, or describes what is wrong with the data. */
   preview(
     caller: Caller,
-    version: { id: string; content: unknown; variables: unknown },
+    channel: ContentChannel,
+    version: PreviewedVersion,
     recipient: RecipientScope,
     data: Record<string, unknown>,
   ): Promise<Preview>;
@@ -81,14 +87,16 @@ export function createTemplateRendering(): TemplateRendering {
       const result = await run(caller, () => ({ kind: "check", content }));
       return result.kind === "checked" ? result.faults : [];
     },
-    async preview(caller, { id, content, variables }, recipient, data) {
-      const row = rowOf(id);
+    async preview(caller, channel, { id, content, variables }, recipient, data) {
+      const row = id === null ? new LimitRow(restMs) : rowOf(id);
       const text = JSON.stringify(data);
       const result = await run(
         caller,
         () => ({
           kind: "preview",
+          channel,
           content,
+          isSaved: id !== null,
           variables,
           recipient,
           data: text,
@@ -96,7 +104,7 @@ export function createTemplateRendering(): TemplateRendering {
         }),
         () =>
           row.isResting(performance.now())
-            ? { kind: "fault", fault: row.restReason, isBeyondLimit: false }
+            ? { kind: "fault", fault: row.restReason, isBeyondLimit: false, position: null }
             : null,
       );
       if (result.kind === "rendered") row.recordSuccess();

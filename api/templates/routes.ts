@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { templateVersionNumber } from "../../domain/notification.ts";
-import type { TemplateContent } from "../../domain/templates/template.ts";
+import type { TemplateContent } from "../../domain/templates/content.ts";
 import { text } from "../../domain/text.ts";
 import type { Prisma, PrismaClient, Template } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
@@ -87,12 +87,10 @@ const duplicate = defineRoute({
       z.strictObject({
         key: newTemplateKey.openapi({ example: "order-shipped-2" }),
         name: templateName,
-        version: templateVersionNumber
-          .optional()
-          .openapi({
-            description: "The version to copy; the active version if left out",
-            example: 1,
-          }),
+        version: templateVersionNumber.optional().openapi({
+          description: "The version to copy; the active version if left out",
+          example: 1,
+        }),
       }),
     ),
   },

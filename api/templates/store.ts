@@ -2,16 +2,21 @@ import { z } from "@hono/zod-openapi";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { notificationData, templateKey, templateVersionNumber } from "../../domain/notification.ts";
 import { nameText } from "../../domain/text.ts";
-import { type TemplateContent, templateContent } from "../../domain/templates/template.ts";
+import { type TemplateContent, templateContent } from "../../domain/templates/content.ts";
+import type { Fault } from "../../domain/templates/template-error.ts";
 import {
   htmlWarnings,
   type TemplateWarning,
   warningCodes,
 } from "../../domain/templates/warnings.ts";
-import { compileVariables, templateVariables } from "../../domain/templates/template-variables.ts";
+import {
+  compileVariables,
+  type TemplateVariables,
+  templateVariables,
+} from "../../domain/templates/template-variables.ts";
 import type { Prisma, Template, TemplateVersion } from "../../prisma/generated/client.ts";
 import type { Caller } from "../http/keyring.ts";
-import { invalid, jsonPointer, notFound, Problem } from "../http/problem.ts";
+import { type FieldError, invalid, jsonPointer, notFound, Problem } from "../http/problem.ts";
 import type { Services } from "../services.ts";
 import { versionInPath } from "../http/version-metadata.ts";
 
@@ -72,21 +77,15 @@ export const templateSummary = z
     name: z.string().openapi({ example: "Order shipped" }),
     /** The version that is used where a request names none. */
     activeVersion: versionSummary,
-    latestVersion: z
-      .number()
-      .int()
-      .openapi({
-        description: "The highest version number; not always the active version",
-        example: 2,
-      }),
+    latestVersion: z.number().int().openapi({
+      description: "The highest version number; not always the active version",
+      example: 2,
+    }),
     createdAt: z.iso.datetime(),
-    archivedAt: z.iso
-      .datetime()
-      .nullable()
-      .openapi({
-        description:
-          "Nothing new may use the template since this time; null where it is not archived",
-      }),
+    archivedAt: z.iso.datetime().nullable().openapi({
+      description:
+        "Nothing new may use the template since this time; null where it is not archived",
+    }),
   })
   .openapi("TemplateSummary");
 
@@ -99,7 +98,8 @@ export const warnings = z
     z
       .object({
         code: z.enum(warningCodes).openapi({
-          description: "`html_clipped`: Gmail shows the first 102 KB of the HTML only",
+          description:
+            "`html_clipped`: Gmail shows the first 102 KB of the HTML only. `subject_long`, `title_long`, `body_long`: clients show only the beginning",
         }),
         message: z.string().openapi({
           example:
@@ -119,12 +119,43 @@ export const warnings = z
 export const savedTemplate = wholeTemplate.extend({ warnings }).openapi("SavedTemplate");
 
 /** Warnings about content that is being saved. */
-export function contentWarnings({ email }: TemplateContent) {
-  return atPath("/content/email/html", htmlWarnings(email.html, { isTemplate: true }));
+export function contentWarnings({ email, locales }: TemplateContent) {
+  const warningsOf = (html: string | undefined, path: PropertyKey[]) =>
+    html === undefined
+      ? []
+      : atPath(
+          jsonPointer(["content", ...path, "email", "html"]),
+          htmlWarnings(html, { isTemplate: true }),
+        );
+  return [
+    ...warningsOf(email?.html, []),
+    ...Object.entries(locales ?? {}).flatMap(([locale, parts]) =>
+      warningsOf(parts.email?.html, ["locales", locale]),
+    ),
+  ];
 }
 
 export const atPath = (path: string, found: readonly TemplateWarning[]) =>
   found.map((warning) => ({ ...warning, path }));
+
+/** Converts faults of the `content` of a body to errors. */
+export const contentErrors = (faults: readonly Fault[]): FieldError[] =>
+  faults.map(({ path, ...fault }) => ({
+    in: "body",
+    field: jsonPointer(["content", ...path]),
+    ...fault,
+  }));
+
+/** Lists the error of variables that cannot be used, although they are well-formed. */
+export function variablesErrors(variables: TemplateVariables): FieldError[] {
+  try {
+    compileVariables(variables);
+    return [];
+  } catch {
+    const message = "is not a JSON Schema by which data can be checked";
+    return [{ in: "body", field: "/variables", message }];
+  }
+}
 
 /** Throws the problem of content or variables that could never be used. Must not run within a transaction: it waits for the rendering thread. */
 export async function refuseUnusable(
@@ -133,20 +164,7 @@ export async function refuseUnusable(
   { content, variables }: z.infer<typeof versionBody>,
 ): Promise<void> {
   const faults = await templateRendering.check(caller, content);
-  const errors = faults.map(({ path, message }) => ({
-    in: "body" as const,
-    field: jsonPointer(["content", ...path]),
-    message,
-  }));
-  try {
-    compileVariables(variables);
-  } catch {
-    errors.push({
-      in: "body",
-      field: "/variables",
-      message: "is not a JSON Schema by which data can be checked",
-    });
-  }
+  const errors = [...contentErrors(faults), ...variablesErrors(variables)];
   if (errors.length > 0) throw invalid(errors);
 }
 

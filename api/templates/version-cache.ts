@@ -4,7 +4,7 @@ import {
   compileVariables,
   type TemplateVariables,
 } from "../../domain/templates/template-variables.ts";
-import type { Fault } from "../../domain/templates/template.ts";
+import type { Fault } from "../../domain/templates/template-error.ts";
 import { defineStatement, type Execute, executeIn } from "../../ledger/sql.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { type FieldError, invalid, jsonPointer } from "../http/problem.ts";

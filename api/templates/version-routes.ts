@@ -36,12 +36,9 @@ const add = defineRoute({
     headers: idempotencyHeaders,
     body: jsonContent(
       versionBody.extend({
-        activate: z
-          .boolean()
-          .default(true)
-          .openapi({
-            description: "Whether this version is used from now on where a request names none",
-          }),
+        activate: z.boolean().default(true).openapi({
+          description: "Whether this version is used from now on where a request names none",
+        }),
       }),
     ),
   },

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import type { TemplateContent } from "../../domain/templates/template.ts";
+import type { TemplateContent } from "../../domain/templates/content.ts";
 
 const created = z.object({ id: z.string() });
 

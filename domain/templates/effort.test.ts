@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Effort } from "./effort.ts";
-import { compileEmail, evaluateBodies, TemplateError } from "./template.ts";
+import { compileEmail, evaluateBodies } from "./template.ts";
+import { TemplateError } from "./template-error.ts";
 
 const list = Array.from({ length: 1_000 }, (_, index) => ({ n: (index * 7_919) % 1_009 }));
 

@@ -3,7 +3,8 @@ import { useClocks } from "../time/local-time.ts";
 import { nodeClocks } from "../time/node-clocks.ts";
 import { Effort } from "./effort.ts";
 import { compileTemplate, engines, renderTemplate } from "./liquid.ts";
-import { checkContent, renderEmail } from "./template.ts";
+import { checkContent } from "./check-content.ts";
+import { renderEmail } from "./template.ts";
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -134,7 +135,9 @@ describe("a zone in a template", () => {
       {
         path: ["email", "html"],
         message:
-          "html: the zone of date must be an IANA time zone: did you mean Europe/London?, line:2",
+          "html: the zone of date must be an IANA time zone: did you mean Europe/London?, line:2, col:1",
+        line: 2,
+        column: 1,
       },
     ]);
   });

@@ -115,8 +115,8 @@ export function findZoneFault(source: string, { options }: Liquid): string | nul
     for (const [, double, single] of token.getText().matchAll(zoneArgument)) {
       const zone = double ?? single ?? "";
       const fault = offsetText.test(zone) ? null : timeZoneFault(zone);
-      const [line] = token.getPosition();
-      if (fault !== null) return `the zone of date ${fault}, line:${line}`;
+      const [line, column] = token.getPosition();
+      if (fault !== null) return `the zone of date ${fault}, line:${line}, col:${column}`;
     }
   }
   return null;

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { renderEmail, TemplateError } from "./template.ts";
+import { renderEmail } from "./template.ts";
+import { TemplateError } from "./template-error.ts";
 
 const email = (html: string, more: { subject?: string; text?: string } = {}) => ({
   email: { subject: "Subject", html, ...more },

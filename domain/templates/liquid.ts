@@ -199,6 +199,14 @@ export function evaluateTemplate(
   return values;
 }
 
+/** Makes a piece that renders another template for the same scope, and converts the text. What the other template assigns ends with it. */
+export function nestTemplate(
+  template: CompiledTemplate,
+  convert: (text: string) => string,
+): CompiledTemplate["pieces"][number] {
+  return ({ scope, effort }) => convert(renderTemplate(template, scope, effort));
+}
+
 /** The evaluation of one template for one scope. Makes Liquid's context, which costs as much as a short template, only when it is needed. */
 class Evaluation {
   readonly #scope: Record<string, unknown>;
@@ -210,6 +218,10 @@ class Evaluation {
     this.#scope = scope;
     this.#liquid = liquid;
     this.#effort = effort;
+  }
+
+  get scope(): Record<string, unknown> {
+    return this.#scope;
   }
 
   get effort(): Effort {

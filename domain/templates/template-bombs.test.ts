@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { checkContent, renderEmail, TemplateError } from "./template.ts";
+import { checkContent } from "./check-content.ts";
+import { renderEmail } from "./template.ts";
+import { TemplateError } from "./template-error.ts";
 
 const times = (count: number, text: string) => text.repeat(count);
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { findUnstorable, text } from "../text.ts";
-import type { Fault } from "./template.ts";
+import type { Fault } from "./template-error.ts";
 
 const maxSchemaCharacters = 32_768;
 const maxSchemaDepth = 8;

@@ -1,13 +1,10 @@
 import fc from "fast-check";
 import { Context, Liquid } from "liquidjs";
 import { describe, expect, it } from "vitest";
-import {
-  checkContent,
-  emailScope,
-  renderEmail,
-  templateContent,
-  TemplateError,
-} from "./template.ts";
+import { checkContent } from "./check-content.ts";
+import { templateContent } from "./content.ts";
+import { emailScope, renderEmail } from "./template.ts";
+import { TemplateError } from "./template-error.ts";
 
 const recipient = {
   id: "rcp_1",
@@ -240,9 +237,24 @@ describe("a content", () => {
     expect(
       checkContent(email("a\n{% zip %}", { subject: "{{ x", text: "\n\n{{ a | nope }}" })),
     ).toEqual([
-      { path: ["email", "subject"], message: expect.stringMatching(/not closed, line:1/) },
-      { path: ["email", "html"], message: expect.stringMatching(/tag "zip" not found, line:2/) },
-      { path: ["email", "text"], message: expect.stringMatching(/undefined filter: nope, line:3/) },
+      {
+        path: ["email", "subject"],
+        message: expect.stringMatching(/not closed, line:1, col:1/),
+        line: 1,
+        column: 1,
+      },
+      {
+        path: ["email", "html"],
+        message: expect.stringMatching(/tag "zip" not found, line:2/),
+        line: 2,
+        column: 1,
+      },
+      {
+        path: ["email", "text"],
+        message: expect.stringMatching(/undefined filter: nope, line:3/),
+        line: 3,
+        column: 1,
+      },
     ]);
   });
 

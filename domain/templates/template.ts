@@ -1,56 +1,14 @@
-import { z } from "zod";
+import { contentFor, type PlainEmail } from "./content-for.ts";
+import type { TemplateContent } from "./content.ts";
 import { Effort } from "./effort.ts";
-import {
-  type CompiledTemplate,
-  compileTemplate,
-  engines,
-  evaluateTemplate,
-  isLimitFault,
-  liquidFault,
-  renderTemplate,
-} from "./liquid.ts";
-import { findZoneFault } from "./liquid-dates.ts";
-import { emailIdentityParts } from "../email-identity.ts";
-import { text } from "../text.ts";
-import { refuseDeepNesting } from "./text-part/nesting.ts";
+import { checkUrl, compileField, renderLine } from "./fields.ts";
+import { type CompiledTemplate, engines, evaluateTemplate, nestTemplate } from "./liquid.ts";
+import { escapeHtml } from "./liquid-values.ts";
+import { localizeContent } from "./locales.ts";
+import { attempt } from "./template-error.ts";
 import { compileHtmlText, type HtmlText } from "./text-part/compiled-text.ts";
 
-const subjectLimit = 998;
-const bodyLimit = 524_288;
-
-/**
- * The Liquid templates of a message. `email.subject` and `email.text` are plain text. In `email.html` every output is escaped, unless it ends
- * in `| raw`. Without `email.text` the text part is made from the HTML.
- */
-export const templateContent = z.object({
-  email: z.object({
-    subject: text(subjectLimit),
-    html: text(bodyLimit),
-    text: text(bodyLimit).optional(),
-    ...emailIdentityParts,
-  }),
-});
-
-export type TemplateContent = z.infer<typeof templateContent>;
-
 export type EmailBody = "subject" | "html" | "text";
-
-/** A fault in a value from a caller: its place, as a path of keys, and what is wrong with it. */
-export interface Fault {
-  path: PropertyKey[];
-  message: string;
-}
-
-/** Thrown where a body cannot be parsed, or cannot be rendered for a scope. The message names the body and the line, and contains no data. */
-export class TemplateError extends Error {
-  override name = "TemplateError";
-  /** Whether the template reached one of its limits. */
-  readonly isBeyondLimit: boolean;
-  constructor(body: EmailBody, fault: string, isBeyondLimit = false) {
-    super(`${body}: ${fault}`);
-    this.isBeyondLimit = isBeyondLimit;
-  }
-}
 
 /** The fields of a recipient that templates can use. */
 export interface RecipientScope {
@@ -90,59 +48,87 @@ export interface CompiledEmail {
   text: CompiledTemplate | HtmlText;
 }
 
-/** Parses every body, for any number of recipients. Throws `TemplateError`. */
-export function compileEmail({ email }: TemplateContent): CompiledEmail {
-  const subject = compileBody("subject", () => email.subject);
-  const html = compileBody("html", () => email.html);
+/** Parses every body, for any number of recipients. `locale` is one that `matchLocale` found. Throws `TemplateError`. */
+export function compileEmail(
+  content: TemplateContent,
+  locale: string | null = null,
+): CompiledEmail {
+  const email = contentFor("email", localizeContent(content, locale));
+  const subject = compileField("subject", email.subject);
+  if (!("html" in email)) return { subject, ...compilePlainBodies(email) };
+  const html = compileField("html", email.html, true);
   return {
     subject,
     html,
     text:
       email.text === undefined
         ? compileHtmlText(html.pieces.map((piece) => (typeof piece === "string" ? piece : null)))
-        : compileBody("text", () => email.text!),
+        : compileField("text", email.text),
   };
 }
+
+const htmlOpening = `<!doctype html><html><head><meta charset="utf-8"></head><body style="font:16px/1.5 -apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif">\n`;
+const htmlClosing = "</body></html>\n";
+
+/** Makes the bodies of an email from plain text: a paragraph for each part between blank lines, and a link at the end. */
+function compilePlainBodies({ body, url }: PlainEmail): Pick<CompiledEmail, "html" | "text"> {
+  const text = compileField("body", body);
+  const link = url === undefined ? null : compileField("url", url);
+  const ifLinked = (write: (address: string) => string) =>
+    link === null
+      ? []
+      : [
+          nestTemplate(link, (rendered) => {
+            const address = checkUrl("url", rendered);
+            return address === null ? "" : write(address);
+          }),
+        ];
+  return {
+    html: {
+      liquid: engines.html,
+      pieces: [
+        htmlOpening,
+        nestTemplate(text, paragraphsOf),
+        ...ifLinked((address) => {
+          const escaped = escapeHtml(address);
+          return `<p><a href="${escaped}">${escaped}</a></p>\n`;
+        }),
+        htmlClosing,
+      ],
+    },
+    text: {
+      liquid: engines.text,
+      pieces: [
+        nestTemplate(text, (rendered) => `${rendered.trim()}\n`),
+        ...ifLinked((address) => `\n${address}\n`),
+      ],
+    },
+  };
+}
+
+const paragraphsOf = (text: string): string =>
+  text
+    .trim()
+    .split(/\n[ \t]*(?:\n[ \t]*)+/)
+    .map((paragraph) => `<p>${escapeHtml(paragraph).replaceAll("\n", "<br>\n")}</p>\n`)
+    .join("");
 
 /** Parses only the subject, which is the title of the message in a summary. Throws `TemplateError`. */
-export function compileSubject({ email }: TemplateContent): Pick<CompiledEmail, "subject"> {
-  return { subject: compileBody("subject", () => email.subject) };
-}
-
-/** Lists every body that cannot be parsed, with the line. Empty for content that can be accepted. */
-export function checkContent({ email }: TemplateContent): Fault[] {
-  const faults: Fault[] = [];
-  const check = (body: EmailBody, work: () => void, hint = "") => {
-    try {
-      work();
-    } catch (error) {
-      if (!(error instanceof TemplateError)) throw error;
-      faults.push({ path: ["email", body], message: hint + error.message });
-    }
-  };
-  const checkBody = (body: EmailBody, source: string) =>
-    check(body, () => {
-      const { liquid } = compileBody(body, () => source);
-      const fault = findZoneFault(source, liquid);
-      if (fault !== null) throw new TemplateError(body, fault);
-    });
-  const { subject, html, text } = email;
-  checkBody("subject", subject);
-  checkBody("html", html);
-  if (text !== undefined) checkBody("text", text);
-  else {
-    const hint = "cannot be made from html, so it must be given; ";
-    check("text", () => attempt("text", () => refuseDeepNesting(html)), hint);
-  }
-  return faults;
+export function compileSubject(
+  content: TemplateContent,
+  locale: string | null,
+): Pick<CompiledEmail, "subject"> {
+  const { subject } = contentFor("email", localizeContent(content, locale));
+  return { subject: compileField("subject", subject) };
 }
 
 /** Renders each body as it would be sent. Throws `TemplateError`. */
 export function renderEmail(
   content: TemplateContent,
   scope: Record<string, unknown>,
+  locale: string | null = null,
 ): Record<EmailBody, string> {
-  const email = compileEmail(content);
+  const email = compileEmail(content, locale);
   const effort = new Effort();
   const subject = renderSubject(email, scope, effort);
   const { html, text } = evaluateBodies(email, scope, effort);
@@ -177,32 +163,11 @@ export function evaluateBodies(
   };
 }
 
-/** Renders a subject to one line of at most 998 characters; white space and control characters become one space. Throws `TemplateError`. */
+/** Renders a subject to one line. Throws `TemplateError`. */
 export function renderSubject(
   { subject }: Pick<CompiledEmail, "subject">,
   scope: Record<string, unknown>,
   effort: Effort,
 ): string {
-  const filled = attempt("subject", () => renderTemplate(subject, scope, effort));
-  const line = /^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/.test(filled)
-    ? filled
-    : filled.replace(/[\s\p{Cc}]+/gu, " ").trim();
-  if (line.length > subjectLimit) {
-    throw new TemplateError("subject", `renders to more than ${subjectLimit} characters`);
-  }
-  return line;
-}
-
-function compileBody(body: EmailBody, source: () => string): CompiledTemplate {
-  return attempt(body, () =>
-    compileTemplate(source(), body === "html" ? engines.html : engines.text),
-  );
-}
-
-function attempt<Result>(body: EmailBody, work: () => Result): Result {
-  try {
-    return work();
-  } catch (error) {
-    throw new TemplateError(body, liquidFault(error), isLimitFault(error));
-  }
+  return renderLine("subject", subject, scope, effort);
 }

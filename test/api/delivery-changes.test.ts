@@ -128,7 +128,7 @@ describe("POST /v1/deliveries/{id}/retry", () => {
     await worker.run(id);
     const subjects = worker.requests.map(({ messageId, content }) => [
       messageId,
-      content.email.subject,
+      content.email?.subject,
     ]);
     expect(new Map(subjects as [string, string][])).toEqual(
       new Map([

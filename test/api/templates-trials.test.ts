@@ -11,13 +11,16 @@ afterAll(() => api.stop());
 const path = `/v1/templates/${sampleTemplate.key}`;
 
 describe("a preview", () => {
-  it("is for a stored recipient, a recipient in the request, or none", async () => {
+  it("is for a recipient, an example recipient, or a default one", async () => {
     const stored = await api.send("POST", `${path}/preview`, {
       data: { order: "A-1" },
       recipient: "u0",
     });
     expect(stored.body).toEqual({
       version: 1,
+      channel: "email",
+      locale: null,
+      derivedFrom: null,
       subject: "Order A-1 is on its way",
       html: "<p>Hello N0, A-1 is on its way.</p>",
       text: "Hello N0, A-1 is on its way.",

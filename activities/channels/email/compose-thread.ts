@@ -1,7 +1,7 @@
 import { adoptClocks, type ClockChoice } from "../../../config/clocks.ts";
 import type { Mailbox, Sender } from "../../../domain/address.ts";
 import { Effort } from "../../../domain/templates/effort.ts";
-import { TemplateError } from "../../../domain/templates/template.ts";
+import { TemplateError } from "../../../domain/templates/template-error.ts";
 import { type Composer, type ComposeRequest, createComposer } from "./compose.ts";
 import type { Message } from "./smtp-job.ts";
 

@@ -2,12 +2,9 @@ import fc from "fast-check";
 import PostalMime from "postal-mime";
 import { describe, expect, it } from "vitest";
 import { parseMailbox, parseSender } from "../../../domain/address.ts";
-import {
-  emailScope,
-  renderEmail,
-  TemplateError,
-  type TemplateContent,
-} from "../../../domain/templates/template.ts";
+import type { TemplateContent } from "../../../domain/templates/content.ts";
+import { emailScope, renderEmail } from "../../../domain/templates/template.ts";
+import { TemplateError } from "../../../domain/templates/template-error.ts";
 import { Effort } from "../../../domain/templates/effort.ts";
 import type { EmailIdentity } from "../../../domain/email-identity.ts";
 import type { SendRequest } from "../channel.ts";
@@ -64,6 +61,33 @@ describe("a message", () => {
     for (const line of headers.split(/\r\n(?! )/).slice(0, -1)) expect(line).toMatch(/^[\w-]+: \S/);
     expect(headers).toMatch(/\S\r\n$/);
     expect(body).toMatch(/^--.+\r\nContent-Type: text\/plain; /);
+  });
+
+  it("is in the locale of its recipient, or made from the content of another channel", async () => {
+    const content: TemplateContent = {
+      push: { title: "Hello", body: "a < b", url: "https://example.org/" },
+      locales: { de: { email: { subject: "Hallo", html: "<p>Hallo {{ recipient.locale }}</p>" } } },
+    };
+    const own = composer();
+    const to = parseMailbox("ann@example.org")!;
+    const partsFor = async (locale: string) => {
+      const made = request(content);
+      const message = own.compose(
+        { ...made, recipient: { ...made.recipient, locale } },
+        to,
+        new Effort(),
+      );
+      const { subject, html, text } = await PostalMime.parse(joinMessage(message));
+      return { subject, html: html?.trim(), text: text?.trim() };
+    };
+    const german = { subject: "Hallo", html: "<p>Hallo de-AT</p>", text: "Hallo de-AT" };
+    expect(await partsFor("de-AT")).toEqual(german);
+    expect(await partsFor("fr")).toEqual({
+      subject: "Hello",
+      html: expect.stringContaining("<p>a &lt; b</p>"),
+      text: "a < b\n\nhttps://example.org/",
+    });
+    expect(await partsFor("de-AT")).toEqual(german);
   });
 
   it("has its headers and both of its parts", async () => {

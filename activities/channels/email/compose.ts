@@ -2,18 +2,19 @@ import { randomBytes } from "node:crypto";
 import { type Mailbox, parseMailbox, type Sender } from "../../../domain/address.ts";
 import type { EmailIdentity } from "../../../domain/email-identity.ts";
 import type { Effort } from "../../../domain/templates/effort.ts";
+import type { TemplateContent } from "../../../domain/templates/content.ts";
 import {
   compileEmail,
   emailScope,
   evaluateBodies,
   renderSubject,
   type CompiledEmail,
-  type TemplateContent,
 } from "../../../domain/templates/template.ts";
 import { idPrefixes } from "../../../domain/ids.ts";
 import { cutText, oneLine } from "../../../domain/text.ts";
 import { type CompiledTemplate, fillTemplate } from "../../../domain/templates/liquid.ts";
 import type { SendRequest } from "../channel.ts";
+import { matchLocale } from "../../../domain/templates/locales.ts";
 import type { Message } from "./smtp-job.ts";
 import { headerText, quotedPrintable, senderHeader, softBreak } from "./mime.ts";
 
@@ -76,11 +77,17 @@ export function createComposer({
     return kept;
   }
 
-  function messageOf(versionId: string, content: TemplateContent): CompiledMessage {
-    const kept = compiled.get(versionId);
+  function messageOf(
+    versionId: string,
+    content: TemplateContent,
+    recipientLocale: string,
+  ): CompiledMessage {
+    const locale = matchLocale(content, recipientLocale);
+    const key = locale === null ? versionId : `${versionId} ${locale}`;
+    const kept = compiled.get(key);
     if (kept) return kept;
-    const message = compileMessage(content);
-    compiled.set(versionId, message);
+    const message = compileMessage(content, locale);
+    compiled.set(key, message);
     // The oldest goes: compiling again is cheap beside what a version is used for.
     if (compiled.size > keptVersions) compiled.delete(compiled.keys().next().value!);
     return message;
@@ -88,11 +95,12 @@ export function createComposer({
 
   return {
     compose(request, to, effort) {
-      const message = messageOf(request.templateVersionId, request.content);
-      const scope = emailScope(request.recipient, request.data, request.actions);
+      const { templateVersionId, content, recipient } = request;
+      const message = messageOf(templateVersionId, content, recipient.locale);
+      const scope = emailScope(recipient, request.data, request.actions);
       const subject = headerText(renderSubject(message.email, scope, effort));
       const { html, text } = evaluateBodies(message.email, scope, effort);
-      const headers = `${openingHeaders(request.email)}${recipientHeader(request.recipient, to)}\r\nSubject: ${subject}\r\nMessage-ID: <${request.messageId}@${domain}>\r\n${idHeader(request.messageId)}: ${request.messageId}\r\n${request.priority === "critical" ? critical : ""}Date: ${headerDate(clock())}${message.headers}`;
+      const headers = `${openingHeaders(request.email)}${recipientHeader(recipient, to)}\r\nSubject: ${subject}\r\nMessage-ID: <${request.messageId}@${domain}>\r\n${idHeader(request.messageId)}: ${request.messageId}\r\n${request.priority === "critical" ? critical : ""}Date: ${headerDate(clock())}${message.headers}`;
       const body =
         message.opening +
         (typeof text === "string"
@@ -139,8 +147,8 @@ const critical = "Importance: high\r\nX-Priority: 1\r\n";
 const idHeader = (messageId: string) =>
   messageId.startsWith(`${idPrefixes.group}_`) ? "X-Tidings-Group" : "X-Tidings-Delivery";
 
-function compileMessage(content: TemplateContent): CompiledMessage {
-  const email = compileEmail(content);
+function compileMessage(content: TemplateContent, locale: string | null): CompiledMessage {
+  const email = compileEmail(content, locale);
   // "=_" cannot stand in quoted-printable.
   const boundary = `=_${randomBytes(12).toString("hex")}`;
   const part = (type: string) =>

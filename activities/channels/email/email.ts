@@ -4,7 +4,7 @@ import { type Mailbox, mailboxFault, parseMailbox, type Sender } from "../../../
 import { addressOf, type Channel as ChannelName } from "../../../domain/channel.ts";
 import { channelGate, providerGate } from "../../../domain/delivery/gates.ts";
 import { responseLimit, type Attempt } from "../../../domain/delivery/attempt.ts";
-import { TemplateError } from "../../../domain/templates/template.ts";
+import { TemplateError } from "../../../domain/templates/template-error.ts";
 import type { Breakers } from "../breakers.ts";
 import type { GateCache } from "../gate-cache.ts";
 import { askAll, type Passage } from "../passage.ts";

@@ -3,9 +3,10 @@ import { clockChoice } from "../../../config/clocks.ts";
 import { threadFile } from "../../../config/thread-file.ts";
 import type { Mailbox, Sender } from "../../../domain/address.ts";
 import { responseLimit } from "../../../domain/delivery/attempt.ts";
+import { emailTemplates } from "../../../domain/templates/content-for.ts";
 import { Effort } from "../../../domain/templates/effort.ts";
 import { LimitRow } from "../../../domain/templates/limit-row.ts";
-import { TemplateError } from "../../../domain/templates/template.ts";
+import { TemplateError } from "../../../domain/templates/template-error.ts";
 import { createThread, ThreadFault, type Thread } from "../../../lib/thread.ts";
 import { TurnShare } from "../../../lib/turn-share.ts";
 import type { SendRequest, SendResult } from "../channel.ts";
@@ -201,7 +202,7 @@ export class Rendering {
   #versionOf({ templateVersionId, content }: ComposeRequest): Version {
     const kept = this.#versions.get(templateVersionId);
     if (kept) return kept;
-    const version = new Version(isLong(content.email));
+    const version = new Version(emailTemplates(content).some(isLong));
     this.#versions.set(templateVersionId, version);
     if (this.#versions.size > keptVersions)
       this.#versions.delete(this.#versions.keys().next().value!);
@@ -238,9 +239,9 @@ export class Rendering {
   }
 }
 
-const isLong = ({ html, text = "" }: ComposeRequest["content"]["email"]) =>
-  html.length + text.length > longestHere ||
-  `${html}${text}`.split(/\{[{%]/, mostTagsHere + 2).length > mostTagsHere + 1;
+const isLong = (template: string) =>
+  template.length > longestHere ||
+  template.split(/\{[{%]/, mostTagsHere + 2).length > mostTagsHere + 1;
 
 const unrenderable = (fault: string): SendResult => ({
   kind: "unsendable",
