@@ -3,6 +3,8 @@ import { describe, expect, it } from "vitest";
 import { type NotificationType, typeDefinition } from "../policy/notification-type.ts";
 import { defaultPolicy } from "../policy/policy.ts";
 import { priorities } from "../priority.ts";
+import { compileInApp, renderInApp } from "./in-app.ts";
+import { compilePush, renderPush } from "./push.ts";
 import {
   batchScope,
   defaultSummaries,
@@ -13,7 +15,8 @@ import {
   type SummaryItem,
   whenText,
 } from "./summary.ts";
-import { type ActionLink, checkContent, emailScope, renderEmail } from "./template.ts";
+import { checkContent } from "./check-content.ts";
+import { type ActionLink, emailScope, renderEmail } from "./template.ts";
 
 function typeOf(number: number, settings: Partial<NotificationType> = {}): NotificationType {
   const key = settings.key ?? `type.${number}`;
@@ -253,6 +256,47 @@ and 1 more
 `);
     expect(html).toMatch(/<h2 [^>]+>Tasks &amp; more \(3\)<\/h2>\n<ul/);
     expect(html).toMatch(/<h2 [^>]+>Reports \(1\)<\/h2>\n<p/);
+  });
+
+  it.each<[number, string[], string]>([
+    [3, ["Send the report", "Call Ada", "Pay"], "Send the report, Call Ada and 1 other"],
+    [7, ["Send the report", "Call Ada"], "Send the report, Call Ada and 5 others"],
+    [2, ["Send the report", "Call Ada"], "Send the report and Call Ada"],
+    [2, ["Send the report"], "Send the report and 1 other"],
+    [1, ["Send the report"], "Send the report"],
+  ])("name the first two of %i as a notification", (count, titles, body) => {
+    const items = titles.map((title) => item({ title }));
+    const title = `${count} task deadlines approaching`;
+    const type = { key: "task.deadline", name: "Tasks" };
+    const actions: ActionLink[] = [
+      { action: "view", label: "View all", url: "https://example.org/a/1" },
+      { action: "complete", label: "Mark all as done", url: "https://example.org/a/2" },
+    ];
+    const buttons = actions.map(({ label, url }) => ({ label, url }));
+    const message = { title, body, url: "https://example.org/a/1", actions: buttons };
+    const batchData = emailScope(recipient, { title, count, items, type }, actions);
+    const sections = [items.slice(0, 1), items.slice(1)]
+      .filter((own) => own.length > 0)
+      .map((own) => ({ type, count: own.length, items: own, more: 0 }));
+    const digestData = emailScope(recipient, { title, count, sections }, actions);
+    const { batch: forBatch, digest: forDigest } = defaultSummaries;
+    expect(renderPush(compilePush(forBatch.content), batchData)).toMatchObject(message);
+    expect(renderPush(compilePush(forDigest.content), digestData)).toMatchObject(message);
+    expect(renderInApp(compileInApp(forBatch.content), batchData)).toEqual({
+      ...message,
+      category: "task.deadline",
+    });
+    expect(renderInApp(compileInApp(forDigest.content), digestData)).toEqual({
+      ...message,
+      category: "digest",
+    });
+  });
+
+  it("are notifications without links where a group has no actions", () => {
+    const data = emailScope(recipient, { title: "2 new", count: 2, items: [item(), item()] });
+    const message = renderPush(compilePush(defaultSummaries.batch.content), data);
+    expect(message).not.toHaveProperty("url");
+    expect(message.actions).toEqual([]);
   });
 
   it("escape everything that they show", () => {

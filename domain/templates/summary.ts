@@ -3,7 +3,7 @@ import type { NotificationAction } from "../notification.ts";
 import type { NotificationType } from "../policy/notification-type.ts";
 import { priorities } from "../priority.ts";
 import { cutText } from "../text.ts";
-import type { TemplateContent } from "./template.ts";
+import type { TemplateContent } from "./content.ts";
 
 /** Kinds of groups, whose deliveries go out as one message: a batch has one type, a digest is all of a recipient. */
 export type GroupKind = "batch" | "digest";
@@ -244,6 +244,27 @@ ${body}{% for action in actions %}{% if forloop.first %}
 {% endif %}{{ action.label }}: {{ action.url }}
 {% endfor %}`;
 
+/** The first two titles and the number of others, as in "Send the report, Call Ada and 1 other". `items` and `count` are variables. */
+const namesBody = `{% assign others = count | minus: 2 %}{% if items.size < 2 %}{% assign others = count | minus: items.size %}{% endif %}{{ items[0].title }}{% if others > 0 %}{% if items.size > 1 %}, {{ items[1].title }}{% endif %} and {{ others }} other{% if others > 1 %}s{% endif %}{% elsif items.size > 1 %} and {{ items[1].title }}{% endif %}`;
+
+/** Every section but the last has an item, so that the first two sections have the first two items. */
+const digestNamesBody = `{% assign items = sections[0].items %}{% if sections.size > 1 %}{% assign items = items | concat: sections[1].items %}{% endif %}${namesBody}`;
+
+/** The address of the action `view`; nothing where the group has none. */
+const viewUrl = `{% for action in actions %}{% if action.action == "view" %}{{ action.url }}{% endif %}{% endfor %}`;
+
+/** A button for each action of a group, which has at most three. */
+const groupButtons = [0, 1, 2].map((index) => ({
+  label: `{{ actions[${index}].label }}`,
+  url: `{{ actions[${index}].url }}`,
+}));
+
+/** The content of a group for the channels other than email. */
+const notificationContent = (body: string, category: string) => {
+  const fields = { title: "{{ title }}", body, url: viewUrl, actions: groupButtons };
+  return { push: fields, in_app: { ...fields, category } };
+};
+
 /** The templates of groups where the caller names no template, or the template no longer exists. */
 export const defaultSummaries: Record<
   GroupKind,
@@ -257,6 +278,7 @@ export const defaultSummaries: Record<
         html: htmlPage(htmlList("")),
         text: textPage(textList("")),
       },
+      ...notificationContent(namesBody, "{{ type.key }}"),
     },
   },
   digest: {
@@ -274,6 +296,7 @@ ${htmlList("section.")}{% endfor %}`,
 ${textList("section.")}{% endfor %}`,
         ),
       },
+      ...notificationContent(digestNamesBody, "digest"),
     },
   },
 };
