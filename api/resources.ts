@@ -38,6 +38,7 @@ import { timelineRoutes } from "./recipients/timeline-routes.ts";
 import { preferenceTokenRoutes } from "./recipients/token-routes.ts";
 import { segmentRoutes } from "./segments/routes.ts";
 import { suppressionRoutes } from "./suppressions/routes.ts";
+import { layoutRoutes } from "./layouts/routes.ts";
 import { templatePreviewRoutes } from "./templates/preview-routes.ts";
 import { templateRoutes } from "./templates/routes.ts";
 import { templateVersionRoutes } from "./templates/version-routes.ts";
@@ -71,7 +72,7 @@ export const resources = {
   notificationTypes: [notificationTypeRoutes],
   segments: [segmentRoutes],
   suppressions: [suppressionRoutes],
-  templates: [templateRoutes, templateVersionRoutes, templatePreviewRoutes],
+  templates: [templateRoutes, templateVersionRoutes, templatePreviewRoutes, layoutRoutes],
   campaigns: [
     campaignRoutes,
     campaignEditRoutes,

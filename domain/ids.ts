@@ -19,6 +19,7 @@ export const idPrefixes = {
   notificationType: "typ",
   group: "grp",
   event: "evt",
+  layout: "lay",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

@@ -37,6 +37,7 @@ const resources: Record<string, string> = {
   segments: "segments",
   suppressions: "suppressions",
   templates: "templates",
+  layouts: "templates",
   campaigns: "campaigns",
   notifications: "notifications",
   deliveries: "deliveries",

@@ -25,6 +25,7 @@ import {
   exampleData,
   findTemplate,
   findVersion,
+  resolveLayouts,
   templateParams,
   variablesErrors,
   versionBody,
@@ -233,6 +234,8 @@ export function templatePreviewRoutes({ prisma, templateRendering }: Services) {
       const { content, variables, ...request } = c.req.valid("json");
       const errors = variablesErrors(variables);
       if (errors.length > 0) throw invalid(errors);
-      return c.json(await render(c, { id: null, content, variables }, request), 200);
+      const flat = await resolveLayouts(prisma, content);
+      const version = { id: null, content: flat.content, variables };
+      return c.json(await render(c, version, request), 200);
     });
 }

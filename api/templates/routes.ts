@@ -12,12 +12,13 @@ import { pageOf, pageQuery } from "../http/pages.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import {
   contentWarnings,
+  copyVersion,
   findTemplate,
   findVersion,
   insertTemplate,
   lockTemplate,
   newTemplateKey,
-  refuseUnusable,
+  prepareVersion,
   savedTemplate,
   templateAnswer,
   templateJson,
@@ -121,20 +122,15 @@ export function templateRoutes(services: Services) {
   return createRouter()
     .openapi(create, async (c) => {
       const { key, name, content, variables } = c.req.valid("json");
-      await refuseUnusable(services, c.get("caller"), { content, variables });
+      const prepared = await prepareVersion(services, c.get("caller"), { content, variables });
       return withIdempotentTransaction(c, services, 201, async (tx) => {
         refuseForeignSender(content.email, services.config, "/content/email");
-        const { template, version } = await insertTemplate(
-          tx,
-          { key, name },
-          { content, variables },
-          clock(),
-        );
+        const { template, version } = await insertTemplate(tx, { key, name }, prepared, clock());
         return {
           body: {
             ...templateJson(template, 1),
             activeVersion: versionJson(version),
-            warnings: contentWarnings(content),
+            warnings: contentWarnings(prepared.content),
           },
           changes: [{ action: "template.create", resource: key, after: { name, version: 1 } }],
         };
@@ -169,7 +165,12 @@ export function templateRoutes(services: Services) {
       const { key, name, version: number } = c.req.valid("json");
       return withIdempotentTransaction(c, services, 201, async (tx) => {
         const source = await findVersion(tx, await findTemplate(tx, from), number);
-        const { template, version } = await insertTemplate(tx, { key, name }, source, clock());
+        const { template, version } = await insertTemplate(
+          tx,
+          { key, name },
+          await copyVersion(tx, source),
+          clock(),
+        );
         return {
           body: {
             ...templateJson(template, 1),

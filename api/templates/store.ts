@@ -3,6 +3,7 @@ import { newUuid, publicId } from "../../domain/ids.ts";
 import { notificationData, templateKey, templateVersionNumber } from "../../domain/notification.ts";
 import { nameText } from "../../domain/text.ts";
 import { type TemplateContent, templateContent } from "../../domain/templates/content.ts";
+import { blankInclusions, mapHtml } from "../../domain/templates/layouts.ts";
 import type { Fault } from "../../domain/templates/template-error.ts";
 import {
   htmlWarnings,
@@ -19,6 +20,7 @@ import type { Caller } from "../http/keyring.ts";
 import { type FieldError, invalid, jsonPointer, notFound, Problem } from "../http/problem.ts";
 import type { Services } from "../services.ts";
 import { versionInPath } from "../http/version-metadata.ts";
+import { flattenContent, type UsedLayout } from "../layouts/store.ts";
 
 const exampleContent = {
   email: {
@@ -65,6 +67,11 @@ export const versionSummary = z
 export const wholeVersion = versionSummary
   .extend({
     content: templateContent.meta({ example: exampleContent }),
+    source: templateContent.nullable().meta({
+      description:
+        "The content as it was saved, with tags in the place of layouts; null where it includes none",
+      example: null,
+    }),
     variables: z.record(z.string(), z.unknown()).openapi({ example: exampleVariables }),
   })
   .openapi("TemplateVersion");
@@ -157,15 +164,46 @@ export function variablesErrors(variables: TemplateVariables): FieldError[] {
   }
 }
 
-/** Throws the problem of content or variables that could never be used. Must not run within a transaction: it waits for the rendering thread. */
-export async function refuseUnusable(
-  { templateRendering }: Pick<Services, "templateRendering">,
+/** A version that can be saved. */
+export interface NewVersion {
+  /** Without tags in the place of layouts. */
+  content: TemplateContent;
+  /** The content with these tags; null where it has none. */
+  source: TemplateContent | null;
+  variables: unknown;
+  layouts: readonly UsedLayout[];
+}
+
+/**
+ * Replaces the layouts in the content of a body. Throws the problem of content or variables that could never be used. Must not run within
+ * a transaction: it waits for the rendering thread.
+ */
+export async function prepareVersion(
+  { prisma, templateRendering }: Pick<Services, "prisma" | "templateRendering">,
   caller: Caller,
   { content, variables }: z.infer<typeof versionBody>,
-): Promise<void> {
-  const faults = await templateRendering.check(caller, content);
+): Promise<NewVersion> {
+  const flat = await resolveLayouts(prisma, content);
+  // Without the tags of layouts, but with the lines and columns that the author knows.
+  const own = flat.isChanged ? mapHtml(content, blankInclusions).content : content;
+  let faults = await templateRendering.check(caller, own);
+  if (faults.length === 0 && flat.isChanged)
+    faults = await templateRendering.check(caller, flat.content);
   const errors = [...contentErrors(faults), ...variablesErrors(variables)];
   if (errors.length > 0) throw invalid(errors);
+  return {
+    content: flat.content,
+    source: flat.isChanged ? content : null,
+    variables,
+    layouts: flat.used,
+  };
+}
+
+/** Replaces the layouts that a content includes; throws the problem of one that cannot be included. */
+export async function resolveLayouts(prisma: Services["prisma"], content: TemplateContent) {
+  const flat = await flattenContent(prisma, content);
+  if (flat.faults.length > 0) throw invalid(contentErrors(flat.faults));
+  return flat;
 }
 
 type Client = Pick<Prisma.TransactionClient, "template" | "templateVersion">;
@@ -226,7 +264,7 @@ export async function latestVersion(client: Client, { id }: Template): Promise<n
 export async function insertTemplate(
   tx: Prisma.TransactionClient,
   { key, name }: { key: string; name: string },
-  version: Pick<TemplateVersion, "content" | "variables">,
+  version: NewVersion,
   now: Date,
 ): Promise<{ template: Template; version: TemplateVersion }> {
   const { count } = await tx.template.createMany({
@@ -242,24 +280,47 @@ export async function insertTemplate(
   return { template, version: await insertVersion(tx, template, 1, version, now) };
 }
 
-/** `content` and `variables` must have been checked, or be those of another version. */
-export function insertVersion(
+export async function insertVersion(
   tx: Prisma.TransactionClient,
   template: Template,
   version: number,
-  { content, variables }: { content: unknown; variables: unknown },
+  { content, source, variables, layouts }: NewVersion,
   now: Date,
 ): Promise<TemplateVersion> {
-  return tx.templateVersion.create({
+  const row = await tx.templateVersion.create({
     data: {
       id: newUuid(now),
       templateId: template.id,
       version,
-      content: content as Prisma.InputJsonObject,
+      content,
+      ...(source && { source }),
       variables: variables as Prisma.InputJsonObject,
       createdAt: now,
     },
   });
+  if (layouts.length > 0) {
+    // A layout that was deleted meanwhile is not recorded.
+    await tx.$executeRaw`
+      INSERT INTO layout_uses (layout_id, template_version_id, layout_version)
+      SELECT l.id, ${row.id}::uuid, u.version
+      FROM unnest(${layouts.map(({ id }) => id)}::uuid[], ${layouts.map((used) => used.version)}::int[]) AS u(id, version)
+      JOIN layouts AS l ON l.id = u.id FOR KEY SHARE OF l`;
+  }
+  return row;
+}
+
+/** Returns a saved version as one to be saved again under another template. */
+export async function copyVersion(
+  client: Pick<Prisma.TransactionClient, "layoutUse">,
+  { id, content, source, variables }: TemplateVersion,
+): Promise<NewVersion> {
+  const uses = await client.layoutUse.findMany({ where: { templateVersionId: id } });
+  return {
+    content: content as TemplateContent,
+    source: source as TemplateContent | null,
+    variables,
+    layouts: uses.map(({ layoutId, layoutVersion: used }) => ({ id: layoutId, version: used })),
+  };
 }
 
 /** Makes the answer that shows a template. */
@@ -297,6 +358,7 @@ export function versionJson(row: TemplateVersion) {
   return {
     ...versionSummaryJson(row),
     content: row.content as TemplateContent,
+    source: row.source as TemplateContent | null,
     variables: row.variables as Record<string, unknown>,
   };
 }

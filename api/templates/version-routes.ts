@@ -11,7 +11,7 @@ import {
   insertVersion,
   latestVersion,
   lockTemplate,
-  refuseUnusable,
+  prepareVersion,
   savedTemplate,
   templateAnswer,
   templateParams,
@@ -82,18 +82,21 @@ export function templateVersionRoutes(services: Services) {
     .openapi(add, async (c) => {
       const { key } = c.req.valid("param");
       const { content, variables, activate } = c.req.valid("json");
-      await refuseUnusable(services, c.get("caller"), { content, variables });
+      const prepared = await prepareVersion(services, c.get("caller"), { content, variables });
       return withIdempotentTransaction(c, services, 201, async (tx) => {
         refuseForeignSender(content.email, services.config, "/content/email");
         // Locked, so that two new versions get two numbers.
         const before = await lockTemplate(tx, key);
         const version = (await latestVersion(tx, before)) + 1;
-        await insertVersion(tx, before, version, { content, variables }, clock());
+        await insertVersion(tx, before, version, prepared, clock());
         const after = activate
           ? await tx.template.update({ where: { key }, data: { activeVersion: version } })
           : before;
         return {
-          body: { ...(await templateAnswer(tx, after)), warnings: contentWarnings(content) },
+          body: {
+            ...(await templateAnswer(tx, after)),
+            warnings: contentWarnings(prepared.content),
+          },
           changes: [
             {
               action: "template.add_version",
@@ -113,7 +116,7 @@ export function templateVersionRoutes(services: Services) {
         (page) =>
           prisma.templateVersion.findMany({
             ...filterBy(page, { templateId: template.id }),
-            omit: { content: true, variables: true },
+            omit: { content: true, source: true, variables: true },
           }),
         versionSummaryJson,
       );

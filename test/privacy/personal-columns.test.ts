@@ -8,7 +8,9 @@ import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 const impersonal: Record<string, Record<string, readonly string[]>> = {
   "operators write it about the installation, not about recipients": {
     templates: ["key", "name"],
-    template_versions: ["content", "variables"],
+    template_versions: ["content", "source", "variables"],
+    layouts: ["html", "key", "name"],
+    layout_versions: ["html", "name"],
     notification_types: ["key", "document"],
     notification_type_versions: ["document"],
     policy_versions: ["document"],
@@ -25,6 +27,7 @@ const impersonal: Record<string, Record<string, readonly string[]>> = {
     idempotency_keys: ["request_hash", "scope"],
     notifications: ["created_by"],
     notification_type_versions: ["created_by"],
+    layout_versions: ["created_by"],
     policy_versions: ["created_by"],
     preference_versions: ["created_by"],
     suppressions: ["created_by"],
