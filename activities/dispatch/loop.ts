@@ -1,9 +1,9 @@
 import { performance } from "node:perf_hooks";
 import { Context } from "@temporalio/activity";
 import type { Channel as ChannelName } from "../../domain/channel.ts";
-import { parseQueueName, type Queue } from "../../domain/delivery/queues.ts";
+import { parseQueueName } from "../../domain/delivery/queues.ts";
 import type { LedgerClock } from "../../ledger/clock.ts";
-import type { DueDelivery, Ledger, NextDue } from "../../ledger/ledger.ts";
+import type { DueDelivery, Ledger } from "../../ledger/ledger.ts";
 import type { Sources } from "../../ledger/sources.ts";
 import type { Channels } from "../channels/channels.ts";
 import type { WatchedGate } from "../channels/cached-gate.ts";
@@ -12,6 +12,8 @@ import type { Passage } from "../channels/passage.ts";
 import type { Outgoing } from "./decide-page.ts";
 import { DuePlaces } from "./due-places.ts";
 import { EventRate } from "./event-rate.ts";
+import { type LookOptions, Looks } from "./looks.ts";
+import { type Outlook, readOutlook } from "./outlook.ts";
 import { type DispatchOutcome, type PageDeps, type PageTaker, takePage } from "./page.ts";
 import { Pulse } from "./pulse.ts";
 import { RowsInHand } from "./rows-in-hand.ts";
@@ -51,25 +53,10 @@ const roundRows = 10_000;
 const pageRows = 200;
 /** More rows are looked for while at most this number of a channel's rows is in hand, so that sending never waits for a page. */
 const holdRows = 150;
-/**
- * How often new rows are looked for while earlier ones are being sent, or have just been. The interval lets notifications
- * accumulate, so that one statement claims and settles many of them.
- */
-const lookAgainMs = { critical: 50, mailbox: 200, lane: 200, digest: 200 };
 /** How long rows in hand may take to begin when a round is over. The rest is left to the next dispatch. */
 const beginMs = 1_000;
-/**
- * How long a dispatch waits for outcomes when nothing is left to begin. Fast outcomes then cost no further wake, and slow ones
- * delay nothing. A wake cannot reach a dispatch, so new rows wait for its next look while it stays. Where looks seldom find
- * anything, it therefore stays only as long as a nearby server takes to answer.
- */
-const answersMs = { busy: 1_000, calm: 50 };
-/** How long a busy queue is watched after it was emptied. */
-const lingersMs = 300;
-/** How often the ledger is read for rows that become due with time, while new rows are announced by notifications. */
-const lookAgainListeningMs = 500;
 
-export interface DispatchDeps extends PageDeps, StandbyDeps {
+export interface DispatchDeps extends PageDeps, StandbyDeps, LookOptions {
   ledger: Ledger;
   clock: LedgerClock;
   channels: Channels;
@@ -81,10 +68,6 @@ export interface DispatchDeps extends PageDeps, StandbyDeps {
   noticeGrowth: () => Promise<void>;
   /** Called with the outcome of each row that did not begin. */
   count?: (queue: string, outcome: DispatchOutcome, rows: number) => void;
-  /** How long a dispatch waits for outcomes when nothing is left to begin, whether or not its queue is busy. */
-  answersMs?: number;
-  /** How long a busy queue of notifications is watched after it was emptied: this costs less than a new activity for the next rows. */
-  lingerMs?: number;
 }
 
 /**
@@ -112,7 +95,6 @@ class Dispatch implements PageTaker, JobOwner {
   readonly now: () => Date;
   #deps: DispatchDeps;
   #context: Context;
-  #kind: Queue["kind"];
   #throttle: Throttle;
   /** The gates that are watched until the dispatch ends. */
   #gates = new Map<string, ReturnType<GateCache["watch"]>>();
@@ -127,11 +109,8 @@ class Dispatch implements PageTaker, JobOwner {
   #endsAtMs: number;
   #foundRows = 0;
   readonly #standby: Standby;
+  readonly #looks: Looks;
   #places = new DuePlaces();
-  /** When the ledger is next read for each channel. A channel without an entry is read at once. */
-  #looksAtMs = new Map<ChannelName, number>();
-  #lingersUntilMs = 0;
-  #arrivals: EventRate | null;
   /** The instant since which nothing is in hand. */
   #emptySinceMs: number;
 
@@ -148,14 +127,13 @@ class Dispatch implements PageTaker, JobOwner {
     this.now = () => deps.clock.now();
     this.#deps = deps;
     this.#context = context;
-    this.#kind = queue.kind;
     this.#throttle = new Throttle(queue);
-    this.#arrivals = arrivals;
     this.#endsAtMs = startedMs + roundMs;
     this.#emptySinceMs = startedMs;
     this.#attendance = deps.sender.attend(input.queue);
+    this.#looks = new Looks(queue.kind, arrivals, () => this.#standby.isListening, deps);
     this.#standby = new Standby(deps, input.queue, () => {
-      this.#looksAtMs.clear();
+      this.#looks.reset();
       this.#pulse.beat();
     });
   }
@@ -254,16 +232,6 @@ class Dispatch implements PageTaker, JobOwner {
     if (outcome === "pending" && this.#standby.isListening) this.#standby.notify();
   }
 
-  /** True if rows arrive so fast that each look finds one. Then it is worth staying; otherwise a wake finds the next row sooner. */
-  get #isBusy(): boolean {
-    if (!this.#arrivals) return true;
-    return this.#arrivals.perMs(performance.now()) * lookAgainMs[this.#kind] >= 1;
-  }
-
-  get #answersMs(): number {
-    return this.#deps.answersMs ?? (this.#isBusy ? answersMs.busy : answersMs.calm);
-  }
-
   get #isStopped(): boolean {
     return this.#failure !== undefined || this.#context.cancellationSignal.aborted;
   }
@@ -279,12 +247,12 @@ class Dispatch implements PageTaker, JobOwner {
     }
     const stays =
       this.inHand.size > 0 ||
-      atMs < this.#lingersUntilMs ||
-      (this.#underWay > 0 && atMs < this.#emptySinceMs + this.#answersMs);
+      atMs < this.#looks.lingersUntilMs ||
+      (this.#underWay > 0 && atMs < this.#emptySinceMs + this.#looks.answersMs);
     if (stays) {
       const nextMs = this.#nextLookInMs(atMs);
-      const answersInMs = this.#emptySinceMs + this.#answersMs - atMs;
-      const leaves = this.inHand.size === 0 && atMs >= this.#lingersUntilMs;
+      const answersInMs = this.#emptySinceMs + this.#looks.answersMs - atMs;
+      const leaves = this.inHand.size === 0 && atMs >= this.#looks.lingersUntilMs;
       await this.#pulse.wait(leaves ? Math.min(nextMs, Math.max(1, answersInMs)) : nextMs);
       return true;
     }
@@ -296,7 +264,7 @@ class Dispatch implements PageTaker, JobOwner {
     if (inMs > waitHereMs) return this.#rest(inMs);
     await this.#pulse.wait(inMs > 0 ? inMs : this.#nextLookInMs(atMs));
     // Look at the very moment at which the next row becomes due.
-    if (inMs > 0) this.#looksAtMs.clear();
+    if (inMs > 0) this.#looks.reset();
     return true;
   }
 
@@ -313,17 +281,13 @@ class Dispatch implements PageTaker, JobOwner {
     return stays;
   }
 
-  get #lookAgainMs(): number {
-    return this.#standby.isListening ? lookAgainListeningMs : lookAgainMs[this.#kind];
-  }
-
   /** The channels that take messages and of which too few rows are in hand. None while the campaign's throttle is closed. */
   #channelsToLookAt(atMs: number): ChannelName[] {
     if (this.#throttle.isClosed) return [];
     const now = new Date();
     return this.#deps.channels.all.flatMap(({ name }) =>
       this.inHand.countOf(name) <= holdRows &&
-      atMs >= (this.#looksAtMs.get(name) ?? 0) &&
+      atMs >= this.#looks.nextAtMs(name) &&
       this.#deps.sender.opensAt(name, now) === null
         ? [name]
         : [],
@@ -333,10 +297,13 @@ class Dispatch implements PageTaker, JobOwner {
   /** The milliseconds until the next look, at most. A change may bring it forward. */
   #nextLookInMs(atMs: number): number {
     const looks = this.#deps.channels.all.flatMap(({ name }) =>
-      this.inHand.countOf(name) <= holdRows ? (this.#looksAtMs.get(name) ?? 0) : [],
+      this.inHand.countOf(name) <= holdRows ? this.#looks.nextAtMs(name) : [],
     );
     const nextMs = Math.max(Math.min(...looks), this.#throttle.opensAtMs);
-    return Math.min(Math.max(1, nextMs > atMs ? nextMs - atMs : this.#lookAgainMs), heartbeatMs);
+    return Math.min(
+      Math.max(1, nextMs > atMs ? nextMs - atMs : this.#looks.intervalMs),
+      heartbeatMs,
+    );
   }
 
   /** Reads and takes a page of the due rows of the channels. */
@@ -359,9 +326,7 @@ class Dispatch implements PageTaker, JobOwner {
       this.inHand.add(due);
       this.#foundRows += due.length;
       if (due.length > 0) this.#standby.noteFound();
-      this.#arrivals?.note(performance.now(), due.length);
-      if (due.length > 0 && this.#arrivals && this.#isBusy)
-        this.#lingersUntilMs = performance.now() + (this.#deps.lingerMs ?? lingersMs);
+      this.#looks.noteFound(due.length);
       if (due.length === limit) {
         this.#places.advance(due);
         await this.#deps.noticeGrowth();
@@ -371,8 +336,7 @@ class Dispatch implements PageTaker, JobOwner {
       if (due.length > 0) await takePage(this.#deps, this, due);
       const found = new Set(isMoreLikely ? channels : this.#channelsToReread(due));
       for (const channel of channels)
-        if (found.has(channel) || this.#standby.isNotified) this.#looksAtMs.delete(channel);
-        else this.#looksAtMs.set(channel, performance.now() + this.#lookAgainMs);
+        this.#looks.plan(channel, found.has(channel) || this.#standby.isNotified);
     } finally {
       this.#throttle.giveBack();
     }
@@ -384,7 +348,7 @@ class Dispatch implements PageTaker, JobOwner {
    */
   #channelsToReread(due: readonly DueDelivery[]): ChannelName[] {
     const ids = new Set(this.inHand.ids);
-    return due.flatMap(({ id, channel }) => (this.#isBusy || !ids.has(id) ? [channel] : []));
+    return due.flatMap(({ id, channel }) => (this.#looks.isBusy || !ids.has(id) ? [channel] : []));
   }
 
   /** Gives the rows in hand a moment to begin, and the messages that have begun a moment to end. */
@@ -393,7 +357,7 @@ class Dispatch implements PageTaker, JobOwner {
       await this.#waitUntil(() => this.inHand.size === 0 || this.#isStopped, beginMs);
     this.#attendance.withdraw();
     await this.#waitUntil(() => this.inHand.size === 0, Infinity);
-    const answersUntilMs = this.#emptySinceMs + this.#answersMs;
+    const answersUntilMs = this.#emptySinceMs + this.#looks.answersMs;
     await this.#waitUntil(() => this.#underWay === 0, answersUntilMs - performance.now());
   }
 
@@ -414,29 +378,7 @@ class Dispatch implements PageTaker, JobOwner {
     };
   }
 
-  /**
-   * The earliest instant at which a row is due and its channel takes messages, over all channels. For a lane it is not before
-   * the throttle opens.
-   */
-  async #outlook(): Promise<{ nextDueAt: Date | null; waitsFor: string | null; open: number }> {
-    const [{ next, open }] = await Promise.all([
-      this.#deps.ledger.outlook(this.queue),
-      this.#deps.clock.refresh(),
-    ]);
-    const now = this.now();
-    let first: NextDue | null = null;
-    for (const [channel, due] of next) {
-      const opens = this.#deps.sender.opensAt(channel, new Date());
-      const opensAt = opens && this.#deps.clock.fromLocal(opens);
-      const own =
-        opensAt !== null && opensAt > due.dueAt
-          ? { dueAt: opensAt, reason: "provider_unavailable" }
-          : due;
-      if (first === null || own.dueAt < first.dueAt) first = own;
-    }
-    const throttled = new Date(now.getTime() + this.#throttle.opensAtMs - performance.now());
-    if (first !== null && this.#throttle.isClosed && throttled > first.dueAt)
-      first = { dueAt: throttled, reason: "throttle" };
-    return { nextDueAt: first?.dueAt ?? null, waitsFor: first?.reason ?? null, open };
+  #outlook(): Promise<Outlook> {
+    return readOutlook(this.queue, this.#deps, this.#throttle);
   }
 }
