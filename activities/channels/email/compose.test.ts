@@ -45,12 +45,12 @@ function request(
 const compose = (made: SendRequest) =>
   joinMessage(composer().compose(made, parseMailbox(made.recipient.email!)!, new Effort()));
 
-/** What a reader shall see: the preview. */
+/** The parts that a reader should see, as in the preview. */
 const expected = ({ content, recipient, data }: SendRequest) =>
   renderEmail(content, emailScope(recipient, data));
 
 describe("a message", () => {
-  it("is made of a reverse path, headers and a body", () => {
+  it("consists of a reverse path, headers and a body", () => {
     const made = request({ email: { subject: "Hi", html: "<p>Hi</p>" } });
     const { from, headers, body } = composer().compose(
       made,
@@ -90,7 +90,7 @@ describe("a message", () => {
     expect(await partsFor("de-AT")).toEqual(german);
   });
 
-  it("has its headers and both of its parts", async () => {
+  it("has its headers, and both a text part and an HTML part", async () => {
     const message = compose(
       request(
         { email: { subject: "Hi {{ name }}", html: "<p>Hi <b>{{ name }}</b></p>" } },
@@ -116,7 +116,7 @@ describe("a message", () => {
     expect(message).toContain("\r\nDate: Sun, 22 Nov 2026 09:05:07 +0000\r\n");
   });
 
-  it("says that nobody wrote it by hand", async () => {
+  it("is marked as generated automatically", async () => {
     const { headers } = await PostalMime.parse(
       compose(request({ email: { subject: "x", html: "x" } })),
     );
@@ -138,7 +138,7 @@ describe("a message", () => {
         replyTo: [{ name: "", address: "help@example.org" }],
       },
     ],
-  ])("is from whom its campaign, template or type says: %o", async (email, expected) => {
+  ])("has the sender of its campaign, template or type: %o", async (email, expected) => {
     const made = { ...request({ email: { subject: "x", html: "x" } }), email };
     const parsed = await PostalMime.parse(compose(made));
     expect(parsed).toMatchObject(expected);
@@ -156,7 +156,7 @@ describe("a message", () => {
     ["  ", ""],
     [17, ""],
     [undefined, ""],
-  ])("goes to its recipient by name: %j", async (name, shown) => {
+  ])("names its recipient: %j", async (name, shown) => {
     const made = request({ email: { subject: "x", html: "x" } });
     const recipient = { ...made.recipient, attributes: { name } };
     const message = compose({ ...made, recipient });
@@ -166,7 +166,7 @@ describe("a message", () => {
     expect(parsed.headers.some(({ key }) => key === "bcc")).toBe(false);
   });
 
-  it("of a group is named by the group", async () => {
+  it("of a group has the id of the group", async () => {
     const messageId = "grp_01h455vb4pex5vsknk084sn02q";
     const made = { ...request({ email: { subject: "x", html: "x" } }), messageId };
     const parsed = await PostalMime.parse(compose(made));
@@ -175,7 +175,7 @@ describe("a message", () => {
     expect(ids).toEqual([expect.objectContaining({ key: "x-tidings-group", value: messageId })]);
   });
 
-  it("says that it is critical, and only then that it matters more than others", async () => {
+  it("is marked as important only if it is critical", async () => {
     const importance = async (priority: SendRequest["priority"]) => {
       const made = { ...request({ email: { subject: "x", html: "x" } }), priority };
       const { headers } = await PostalMime.parse(compose(made));
@@ -187,7 +187,7 @@ describe("a message", () => {
     expect(await importance("high")).toEqual([]);
   });
 
-  it("has its actions where the template puts them, and hides data of their name only if there are any", async () => {
+  it("has its actions where the template puts them, which replace data named `actions` only if there are any", async () => {
     const html = `{% for action in actions %}<a href="{{ action.url }}">{{ action.label }}</a>{% endfor %}`;
     const made = request({ email: { subject: "x", html } }, { actions: [{ label: "mine" }] });
     const actions = [
@@ -232,7 +232,7 @@ describe("a message", () => {
   const hostile = fc.array(character, { maxLength: 120 }).map((characters) => characters.join(""));
   const literal = hostile.map((text) => text.replaceAll("{", "(") || "-");
 
-  it("says what was meant and nothing else, whatever the template and the data hold", async () => {
+  it("reads as its template and data intend, whatever characters they contain", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(literal, { minLength: 3, maxLength: 3 }),
@@ -284,7 +284,7 @@ describe("a message", () => {
     );
   });
 
-  it("has the text part of its preview where that is made from its html", async () => {
+  it("has the same generated text part as its preview", async () => {
     const source = fc.array(
       fc.oneof(
         fc.constantFrom(
@@ -322,7 +322,7 @@ describe("a message", () => {
     );
   });
 
-  it("folds a long subject of plain words, and encodes others only", async () => {
+  it("folds a long subject of plain words, and encodes only other words", async () => {
     const words = `${"marmalade ".repeat(12)}für ${"jam ".repeat(12)}`.trim();
     const message = compose(request({ email: { subject: "{{ a }}", html: "x" } }, { a: words }));
     expect((await PostalMime.parse(message)).subject).toBe(words);
@@ -331,12 +331,12 @@ describe("a message", () => {
     for (const line of message.split("\r\n")) expect(line.length).toBeLessThanOrEqual(76);
   });
 
-  it("names a recipient beyond ASCII as it is", () => {
+  it("keeps a recipient address beyond ASCII as it is", () => {
     const made = request({ email: { subject: "x", html: "x" } }, {}, "änn@bücher.example");
     expect(compose(made)).toContain("\r\nTo: änn@xn--bcher-kva.example\r\n");
   });
 
-  it("cannot be made where a template fails, while its neighbours can", () => {
+  it("cannot be composed if its template fails, while others can", () => {
     const content = { email: { subject: "x", html: "{% for i in (1..n) %}x{% endfor %}" } };
     const kept = composer();
     const to = parseMailbox("ann@example.org")!;
@@ -346,7 +346,7 @@ describe("a message", () => {
     expect(kept.compose(request(content, { n: 3 }), to, new Effort()).body).toContain("xxx");
   });
 
-  it("keeps to the content of its own version", () => {
+  it("has the content of its own version", () => {
     const kept = composer();
     const to = parseMailbox("ann@example.org")!;
     for (let version = 0; version < 250; version += 1) {

@@ -18,21 +18,21 @@ import { matchLocale } from "../../../domain/templates/locales.ts";
 import type { Message } from "./smtp-job.ts";
 import { headerText, quotedPrintable, senderHeader, softBreak } from "./mime.ts";
 
-/** A template version as a message: what is the same for every recipient is encoded once. */
+/** A compiled template version. The parts that are the same for every recipient are encoded once. */
 interface CompiledMessage {
   email: CompiledEmail;
-  /** From the end of the changing headers on. */
+  /** The headers after those that differ between messages. */
   headers: string;
-  /** Up to the text part, from there to the HTML part, and the end. */
+  /** The body before the text part, between the text part and the HTML part, and after it. */
   opening: string;
   between: string;
   closing: string;
-  /** Of a text part with a template of its own. */
+  /** The encoded literals of the text part; empty if it has no template of its own. */
   text: readonly string[];
   html: readonly string[];
 }
 
-/** What a message is made from. */
+/** The input of a message. */
 export type ComposeRequest = Pick<
   SendRequest,
   | "messageId"
@@ -45,16 +45,16 @@ export type ComposeRequest = Pick<
   | "priority"
 >;
 
-/** Makes messages of one sender. */
+/** Composes the messages of one sender. */
 export interface Composer {
   /**
-   * ASCII unless the mailbox needs SMTPUTF8. The text part and the HTML part are quoted-printable. Throws `TemplateError`, also where it
-   * takes more than `effort` has.
+   * Composes a message, in ASCII unless the mailbox needs SMTPUTF8. The text part and the HTML part are quoted-printable. Throws
+   * `TemplateError`, also if the message needs more than `effort` has left.
    */
   compose(request: ComposeRequest, to: Mailbox, effort: Effort): Message;
 }
 
-/** `clock` tells the time in milliseconds since the epoch. So many versions are kept as they were compiled. */
+/** Creates a composer. `clock` returns milliseconds since the epoch. At most `keptVersions` compiled versions are cached. */
 export function createComposer({
   sender,
   clock,
@@ -67,7 +67,7 @@ export function createComposer({
   const compiled = new Map<string, CompiledMessage>();
   const { address, domain } = sender.mailbox;
   const ownHeaders = headersOf(null, sender);
-  /** A campaign's is one object for all its messages. */
+  /** The identity of a campaign is one object for all its messages. */
   const identities = new WeakMap<EmailIdentity, string>();
 
   function openingHeaders(identity: EmailIdentity | null): string {
@@ -88,7 +88,7 @@ export function createComposer({
     if (kept) return kept;
     const message = compileMessage(content, locale);
     compiled.set(key, message);
-    // The oldest goes: compiling again is cheap beside what a version is used for.
+    // The oldest version is dropped: compiling it again is cheap compared with its use.
     if (compiled.size > keptVersions) compiled.delete(compiled.keys().next().value!);
     return message;
   }
@@ -119,7 +119,10 @@ export function createComposer({
   };
 }
 
-/** Up to the value of To. Nobody wrote the message by hand, and nothing is to answer it by itself (RFC 3834, 5). */
+/**
+ * The headers up to the value of To. Auto-Submitted shows that no person wrote the message, so that no program answers it (RFC
+ * 3834, 5).
+ */
 function headersOf(identity: EmailIdentity | null, sender: Sender): string {
   const mailbox = identity?.fromAddress ? parseMailbox(identity.fromAddress)! : sender.mailbox;
   const from = senderHeader({ name: oneLine(identity?.fromName ?? sender.name), mailbox });
@@ -130,7 +133,7 @@ function headersOf(identity: EmailIdentity | null, sender: Sender): string {
 }
 
 const nameLimit = 100;
-/** Words that need neither quotes nor encoding, of what has room on a line with most addresses. */
+/** Words that need neither quotes nor encoding, and fit on a line with most addresses. */
 const plainName = /^[\w'-]{1,30}(?: [\w'-]{1,30})?$/;
 
 /** The recipient's mailbox, with the name in their attribute `name`. */
@@ -141,7 +144,7 @@ function recipientHeader({ attributes }: SendRequest["recipient"], to: Mailbox):
   return senderHeader({ name: cutText(oneLine(name), nameLimit), mailbox: to });
 }
 
-/** RFC 2156, and what older mail programs look at. */
+/** The header of RFC 2156, and the one that older mail programs read. */
 const critical = "Importance: high\r\nX-Priority: 1\r\n";
 
 const idHeader = (messageId: string) =>
@@ -149,7 +152,7 @@ const idHeader = (messageId: string) =>
 
 function compileMessage(content: TemplateContent, locale: string | null): CompiledMessage {
   const email = compileEmail(content, locale);
-  // "=_" cannot stand in quoted-printable.
+  // "=_" cannot occur in quoted-printable text.
   const boundary = `=_${randomBytes(12).toString("hex")}`;
   const part = (type: string) =>
     `--${boundary}\r\nContent-Type: ${type}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n`;
@@ -164,13 +167,16 @@ function compileMessage(content: TemplateContent, locale: string | null): Compil
   };
 }
 
-/** Each literal begins and ends at the start of a line, but for the last: so do outputs, whatever they are. */
+/**
+ * Encodes the literals. Each one begins and ends at the start of a line, except for the last, so that outputs do too, whatever
+ * they are.
+ */
 function encodeLiterals({ pieces }: CompiledTemplate): string[] {
   return pieces.map((piece, index) => {
     if (typeof piece !== "string") return "";
     const encoded = quotedPrintable(piece);
     const whole = index === pieces.length - 1 ? encoded : endLine(encoded);
-    // One byte a character and no longer a rope: it is copied for every recipient.
+    // A flat string of one byte a character, since it is copied for every recipient.
     return Buffer.from(whole, "latin1").toString("latin1");
   });
 }
@@ -186,7 +192,7 @@ function endLine(encoded: string): string {
 let dateSecond = -1;
 let dateText = "";
 
-/** RFC 5322 date, in UTC. Made once a second. */
+/** The date of RFC 5322 in UTC, formatted once a second. */
 function headerDate(ms: number): string {
   const second = Math.floor(ms / 1000);
   if (second !== dateSecond) {

@@ -1,26 +1,26 @@
 const restMs = 1_000;
 
-/** A moment in which what failed is left alone; a success ends it. Longer than that is for its breaker to say. Times are monotonic. */
+/** A short rest after a failure, which a success ends. Longer pauses are up to the breaker. Times are monotonic. */
 export class Cooldown {
-  /** It failed and has not succeeded since, whether or not it still rests. */
+  /** True after a failure until the next success, whether or not the rest is over. */
   suspect = false;
   #untilMs = 0;
 
-  failed(now: number): void {
+  noteFailure(now: number): void {
     this.suspect = true;
     this.#untilMs = now + restMs;
   }
 
-  succeeded(): void {
+  noteSuccess(): void {
     this.suspect = false;
     this.#untilMs = 0;
   }
 
-  restsAt(now: number): boolean {
+  isRestingAt(now: number): boolean {
     return now < this.#untilMs;
   }
 
-  /** How long it still rests. */
+  /** The milliseconds that are left of the rest. */
   leftMs(now: number): number {
     return Math.max(0, this.#untilMs - now);
   }

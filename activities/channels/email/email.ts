@@ -17,36 +17,36 @@ import { SmtpProvider } from "./smtp-provider.ts";
 export interface EmailOptions {
   /** In order of preference. */
   providers: readonly ProviderSettings[];
-  /** The From header and the reverse path. Its domain is that of every Message-ID. */
+  /** The sender in the From header and the reverse path. Every Message-ID has its domain. */
   sender: Sender;
-  /** For each step until a message's final dot, at each provider; waiting for a free connection may take as long. */
+  /** The time for each step until a message's final dot, at each provider. Waiting for a free connection may take as long. */
   sendDeadlineMs: number;
-  /** From the final dot to its reply. */
+  /** The time from the final dot to its reply. */
   answerDeadlineMs: number;
-  /** Of these providers. */
+  /** The breakers of these providers. */
   breakers: Pick<Breakers, "of" | "recoveredAt">;
-  /** Of `emailGates`. */
+  /** The gates of `emailGates`. */
   gates: Pick<GateCache, "of">;
-  /** As the contract has it: more than there are connections, so that these go on while outcomes are committed. */
+  /** As in `Channel`. It exceeds the number of connections, so that these stay busy while outcomes are committed. */
   inFlightBound: number;
-  /** Milliseconds since the epoch. */
+  /** Returns milliseconds since the epoch. */
   clock?: () => number;
   logger?: Logger;
 }
 
-/** The gates that the channel passes: its own, and one for each provider. */
+/** The keys of the gates that the channel passes: its own, and one for each provider. */
 export const emailGates = (providers: readonly ProviderSettings[]): string[] => [
   channelGate("email"),
   ...providers.map(({ name }) => providerGate(name)),
 ];
 
-/** The providers as breakers know them. */
+/** The providers in the form that breakers take. */
 export const emailProviders = (
   providers: readonly ProviderSettings[],
 ): { name: string; channel: ChannelName }[] =>
   providers.map(({ name }) => ({ name, channel: "email" }));
 
-/** A server that takes longer than this for every one of its connections hangs, as far as those who wait can tell. */
+/** A server that finishes nothing for longer than this, on any of its connections, counts as hanging. */
 const longestStallMs = 3_000;
 
 interface EmailLine extends ProviderEndpoint {
@@ -54,9 +54,9 @@ interface EmailLine extends ProviderEndpoint {
 }
 
 /**
- * Email over SMTP. Providers are tried in order, those that failed a moment ago last: after a transient failure the
- * next one is tried; after an unknown outcome once, where the request may be repeated; a permanent one ends it. One that
- * its breaker or its gate keeps out of it is passed over.
+ * Creates the email channel over SMTP. Providers are tried in order, those that failed a moment ago last. After a transient
+ * failure the next one is tried. After an unknown outcome the next one is tried once, if the request may be repeated. A
+ * permanent failure ends the request. A provider whose breaker or gate takes nothing is skipped.
  */
 export function createEmailChannel({
   providers: settings,
@@ -69,8 +69,8 @@ export function createEmailChannel({
   clock = Date.now,
   logger,
 }: EmailOptions): Channel {
-  const mostApart = Math.max(1, Math.floor(inFlightBound / 2));
-  const rendering = new Rendering({ sender, clock, most: mostApart });
+  const maxApart = Math.max(1, Math.floor(inFlightBound / 2));
+  const rendering = new Rendering({ sender, clock, maxWaiting: maxApart });
   const lines = settings.map((provider): EmailLine => {
     const breaker = breakers.of(provider.name);
     const gate = gates.of(providerGate(provider.name));
@@ -95,7 +95,7 @@ export function createEmailChannel({
 
   async function send(request: SendRequest): Promise<SendResult> {
     const address = addressOf("email", request.recipient) ?? "";
-    // It may be from before such addresses were refused.
+    // The address may have been stored before such addresses were refused.
     const to = mailboxFault(address) === null ? parseMailbox(address) : null;
     if (!to)
       return {
@@ -105,30 +105,30 @@ export function createEmailChannel({
       };
     if (ownGate.opensAt(clock()) !== null) return admissions.holdMessage();
     if (rendering.isApart(request)) return sendApart(request, to);
-    const result = await handOverMade(request, to);
+    const result = await handOverMessage(request, to);
     return result === "takes_long" ? sendApart(request, to) : result;
   }
 
-  /** Has the message made before it comes to any gate: it may take long. */
+  /** Renders the message before it comes to any gate, since that may take long. */
   async function sendApart(request: SendRequest, to: Mailbox): Promise<SendResult> {
-    const made = await rendering.renderApart(request, to);
-    if ("result" in made) return made.result;
+    const rendered = await rendering.renderApart(request, to);
+    if ("result" in rendered) return rendered.result;
     if (ownGate.opensAt(clock()) !== null) return admissions.holdMessage();
-    return (await handOverMade(request, to, made.message)) as SendResult;
+    return (await handOverMessage(request, to, rendered.message)) as SendResult;
   }
 
-  /** Hands over a message; one that is not made yet is made when a connection is free. */
-  async function handOverMade(
+  /** Hands over a message. One that is not composed yet is composed when a connection is free. */
+  async function handOverMessage(
     request: SendRequest,
     to: Mailbox,
     message?: Message,
   ): Promise<SendResult | "takes_long"> {
-    let made = message;
+    let composed = message;
     const mail = {
       to: to.address,
       smtpUtf8: to.smtpUtf8,
-      mayCompose: (retry: () => void) => made !== undefined || rendering.mayCompose(retry),
-      compose: () => (made ??= rendering.compose(request, to)),
+      mayCompose: (retry: () => void) => composed !== undefined || rendering.mayCompose(retry),
+      compose: () => (composed ??= rendering.compose(request, to)),
     };
     const own = ownGate.enter();
     const before = own ? [...(request.passages ?? []), own] : (request.passages ?? []);
@@ -139,7 +139,7 @@ export function createEmailChannel({
     }
   }
 
-  /** Tries one provider after the other. `before` are the gates before all of them. */
+  /** Tries one provider after the other. `before` are the gates that precede all of them. */
   async function handOver(
     request: SendRequest,
     mail: Pick<Mail, "to" | "smtpUtf8" | "mayCompose" | "compose">,
@@ -149,7 +149,7 @@ export function createEmailChannel({
     let { repeatable } = request;
     const begin = (retry: () => void) => request.begin(retry);
     let slotless = false;
-    for (const line of inOrder(lines)) {
+    for (const line of orderByReadiness(lines)) {
       const { provider } = line;
       const admitting = admissions.admit(line);
       const admission = admitting instanceof Promise ? await admitting : admitting;
@@ -204,7 +204,7 @@ export function createEmailChannel({
   };
 }
 
-function inOrder(lines: readonly EmailLine[]): readonly EmailLine[] {
+function orderByReadiness(lines: readonly EmailLine[]): readonly EmailLine[] {
   if (lines.length === 1 || lines[0]!.provider.ready) return lines;
   return [
     ...lines.filter(({ provider }) => provider.ready),
@@ -213,7 +213,7 @@ function inOrder(lines: readonly EmailLine[]): readonly EmailLine[] {
 }
 
 function detailOf(fault: unknown): string {
-  return (fault instanceof TemplateError ? fault.message : "the message cannot be made").slice(
+  return (fault instanceof TemplateError ? fault.message : "the message cannot be rendered").slice(
     0,
     responseLimit,
   );

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { parseSender } from "../../../domain/address.ts";
 import { headerText, quotedPrintable, senderHeader } from "./mime.ts";
 
-it("makes a From header from which the sender is read again", async () => {
+it("writes a From header that reads as the same sender", async () => {
   const name = fc.string({
     unit: fc.oneof(
       fc.constantFrom(...'"\\,.@:;()=?_ éß漢😀'),
@@ -31,7 +31,7 @@ describe("the text of a header", () => {
     (await PostalMime.parse(`Subject: ${headerText(text)}\r\n\r\n`)).subject;
   const words = (count: number, word: string) => Array(count).fill(word).join(" ");
 
-  it("stays as it is where it is ASCII, and is folded at its blanks", () => {
+  it("stays as it is if it is ASCII, and is folded at its blanks", () => {
     const text = `Your order of ${words(20, "marmalade")} is on its way`;
     expect(lines(text).join("")).toBe(`Subject: ${text}`);
     expect(lines(text).length).toBeGreaterThan(2);
@@ -39,7 +39,7 @@ describe("the text of a header", () => {
     for (const line of lines(text).slice(1)) expect(line).toMatch(/^ [^ ]/);
   });
 
-  it("has encoded words for what is not ASCII, or too long for a line, and for no more", () => {
+  it("encodes only words that are not ASCII or too long for a line", () => {
     const text = `Grüße from ${words(12, "marmalade")} to 東京 大阪 ${"x".repeat(100)} today`;
     const plain = lines(text)
       .join("")
@@ -54,7 +54,7 @@ describe("the text of a header", () => {
     ]);
   });
 
-  it("never holds part of a character in a word", () => {
+  it("never splits a character between encoded words", () => {
     for (const line of lines("😀".repeat(100))) {
       const [, encoded] = /=\?UTF-8\?B\?([^?]*)\?=/.exec(line)!;
       expect(Buffer.from(encoded!, "base64").toString()).toMatch(/^😀+$/u);
@@ -75,7 +75,7 @@ describe("the text of a header", () => {
     ),
   );
 
-  it("is read again as it was, from lines that are not too long", async () => {
+  it("reads as the original text, from lines that are not too long", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(word, { maxLength: 20 }), async (made) => {
         const text = made.join(" ").replace(/\s+/g, " ").trim();
@@ -88,7 +88,7 @@ describe("the text of a header", () => {
 });
 
 describe("quoted-printable", () => {
-  it.each(["a\rb", "a\nb", "a\r\nb"])("ends a line where a text does: %j", (text) => {
+  it.each(["a\rb", "a\nb", "a\r\nb"])("ends a line where the text does: %j", (text) => {
     expect(quotedPrintable(text)).toBe("a\r\nb");
   });
 });

@@ -3,7 +3,7 @@ import type { Sender } from "../../../domain/address.ts";
 /** RFC 2045 allows 76 characters, the last of which may be the `=` of a soft line break. */
 const lineLimit = 75;
 
-/** Characters that stand for themselves at the start of a line, or within one. */
+/** Characters that need no encoding at the start of a line, or within one. */
 const shortAndSafe =
   /^[\x21-\x2d\x2f-\x3c\x3e-\x7e](?:[\x20-\x3c\x3e-\x7e]{0,73}[\x21-\x3c\x3e-\x7e])?$/;
 
@@ -15,9 +15,9 @@ const hex = Array.from(
 );
 
 /**
- * Quoted-printable (RFC 2045, 6.7) of a fragment that begins at the start of a line. It is 7-bit, no line of it is longer
- * than 75 characters, none begins with a dot (so that SMTP has nothing to stuff) or ends in white space; line feeds, carriage
- * returns and both together become CRLF. Ends within a line unless the fragment ends in a line break.
+ * Encodes a fragment that begins at the start of a line as quoted-printable (RFC 2045, 6.7). The result is 7-bit. None of its
+ * lines is longer than 75 characters, begins with a dot (which SMTP would have to double), or ends in white space. Line feeds,
+ * carriage returns and both together become CRLF. It ends within a line unless the fragment ends in a line break.
  */
 export function quotedPrintable(fragment: string): string {
   if (shortAndSafe.test(fragment)) return fragment;
@@ -31,16 +31,16 @@ export function quotedPrintable(fragment: string): string {
   return encoded + encodeLine(text.slice(begin));
 }
 
-/** Characters that stand for themselves, the last of which is not white space. */
+/** A line whose characters need no encoding, and whose last is not white space. */
 const safeLine = /^[\x20-\x3c\x3e-\x7e]*[\x21-\x3c\x3e-\x7e]$/;
 
-/** A line without its break. */
+/** Encodes a line, which is passed without its break. */
 function encodeLine(line: string): string {
   if (line === "") return "";
   return (safeLine.test(line) ? wrapSafe(line) : null) ?? encodeBytes(Buffer.from(line, "utf8"));
 }
 
-/** Null where one of the lines would begin with a dot. */
+/** Wraps a line that needs no encoding; null if one of the resulting lines would begin with a dot. */
 function wrapSafe(line: string): string | null {
   let wrapped = "";
   for (let begin = 0; begin < line.length; begin += lineLimit) {
@@ -76,22 +76,22 @@ function encodeBytes(bytes: Buffer): string {
 
 /** RFC 2047, 2 allows 76 characters on a line with encoded words; RFC 5322, 2.1.1 asks for no more than 78 on any. */
 const headerLineLimit = 76;
-/** What an encoded word has besides its text in base64. */
+/** The length of an encoded word without its text in base64. */
 const wordFrame = "=?UTF-8?B??=".length;
-/** An encoded word is not begun for less, in bytes, where the next line has room for more. */
+/** An encoded word is not begun for fewer bytes than this if the next line has room for more. */
 const fewestBytes = 12;
 
-/** Writes words one after the other, a line break before each blank that would lead beyond a line (RFC 5322, 2.2.3). */
+/** Writes words one after the other, with a line break before each blank that would exceed the line (RFC 5322, 2.2.3). */
 class FoldedLine {
   text = "";
   #column: number;
 
-  /** `column`: characters that stand before. */
+  /** `column` is the number of characters that precede the text. */
   constructor(column: number) {
     this.#column = column;
   }
 
-  /** Room on this line for another word. */
+  /** The room for another word on this line. */
   get room(): number {
     return headerLineLimit - this.#column - (this.text === "" ? 0 : 1);
   }
@@ -109,7 +109,7 @@ class FoldedLine {
     this.#column = 0;
   }
 
-  /** RFC 2047 encoded words in UTF-8, none of which holds part of a character: readers put them together without blanks. */
+  /** Writes encoded words in UTF-8 (RFC 2047). None of them contains part of a character. Readers join them without blanks. */
   encode(text: string): void {
     const bytesThatFit = () => Math.floor((this.room - wordFrame) / 4) * 3;
     const bytes = Buffer.from(text);
@@ -139,11 +139,11 @@ class FoldedLine {
   }
 }
 
-/** A word that would be read as it stands, and has room on a line. */
+/** True if a word can be written without encoding, and fits on a line. */
 const isPlainWord = (word: string, room: number) =>
   /^[\x21-\x7e]+$/.test(word) && word.length <= room && !word.includes("=?");
 
-/** The value of a From header: the name as an atom, a quoted string or encoded words, whichever it needs, and folded. */
+/** The folded value of a From header. The name is written as an atom, a quoted string or encoded words, whichever it needs. */
 export function senderHeader({ name, mailbox }: Sender): string {
   if (name === "") return mailbox.address;
   const folded = new FoldedLine("From: ".length);
@@ -157,13 +157,13 @@ export function senderHeader({ name, mailbox }: Sender): string {
 }
 
 /**
- * The value of an unstructured header whose name is no longer than `Subject`: words of ASCII as they are and folded between them, others,
- * and what is too long for a line, as encoded words.
+ * The value of an unstructured header whose name is no longer than `Subject`. ASCII words stay as they are and are folded
+ * between words. Other words, and words that are too long for a line, become encoded words.
  */
 export function headerText(text: string): string {
   if (/^[\x20-\x7e]{0,66}$/.test(text) && !text.includes("=?")) return text;
   const folded = new FoldedLine("Subject: ".length);
-  // A reader may take several blanks for one, or none.
+  // A reader may collapse several blanks to one, or to none.
   if (/^ | {2}| $/.test(text)) folded.encode(text);
   else {
     let encoded: string[] = [];
@@ -172,7 +172,7 @@ export function headerText(text: string): string {
       encoded = [];
     };
     for (const word of text.split(" ")) {
-      // Between two encoded words readers drop the blank: it must be in one of them.
+      // Readers drop the blank between two encoded words, so that it has to be within one of them.
       const room = folded.text === "" && encoded.length === 0 ? folded.room : headerLineLimit - 1;
       if (!isPlainWord(word, room)) encoded.push(word);
       else {

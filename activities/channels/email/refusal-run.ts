@@ -1,30 +1,30 @@
 import type { Verdict } from "./smtp-job.ts";
 
-/** So many messages in a row that are refused in the same words are refused for something else than what each of them is. */
+/** A run of this many refusals in the same words has another cause than the messages themselves. */
 const sameWordsLimit = 5;
 
 /**
- * Refusals for good that follow each other, with nothing taken in between. One may be about a message or its recipient though it says
- * otherwise, or the other way round: what comes before it tells.
+ * Judges permanent refusals by those before them, with no message accepted in between. A refusal may concern a message or its
+ * recipient although it says otherwise, or the other way round, and the preceding refusals show which.
  */
 export class RefusalRun {
-  #ofSender = 0;
+  #senderRefusals = 0;
   #words = "";
-  #inSameWords = 0;
+  #sameWords = 0;
 
   judge(verdict: Verdict): Verdict {
     const { failure, response } = verdict;
     if (failure === null) {
-      this.#ofSender = 0;
-      this.#inSameWords = 0;
+      this.#senderRefusals = 0;
+      this.#sameWords = 0;
     } else if (failure === "sender_refused" || failure === "auth") {
-      this.#ofSender += 1;
-      return this.#ofSender > 1 ? { ...verdict, forgiven: true } : verdict;
+      this.#senderRefusals += 1;
+      return this.#senderRefusals > 1 ? { ...verdict, forgiven: true } : verdict;
     } else if (failure === "smtp_5xx" || failure === "recipient_refused") {
-      const words = withoutNames(response ?? "");
-      this.#inSameWords = words === this.#words ? this.#inSameWords + 1 : 1;
+      const words = withoutVariableParts(response ?? "");
+      this.#sameWords = words === this.#words ? this.#sameWords + 1 : 1;
       this.#words = words;
-      if (this.#inSameWords >= sameWordsLimit)
+      if (this.#sameWords >= sameWordsLimit)
         return {
           ...verdict,
           outcome: "transient",
@@ -37,5 +37,5 @@ export class RefusalRun {
   }
 }
 
-/** A reply without what differs from message to message: addresses, ids, numbers. */
-const withoutNames = (reply: string) => reply.replaceAll(/\S*[@\d]\S*/g, "");
+/** A reply without the parts that differ between messages: addresses, ids, numbers. */
+const withoutVariableParts = (reply: string) => reply.replaceAll(/\S*[@\d]\S*/g, "");

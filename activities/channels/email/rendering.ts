@@ -14,72 +14,81 @@ import { type ComposeRequest, createComposer } from "./compose.ts";
 import type { Composed, ComposeTask } from "./compose-thread.ts";
 import type { Message } from "./smtp-job.ts";
 
-/** What a message may take where it holds up all others, about five milliseconds: more than a digest of a hundred items does. */
+/** The steps that a message may take while it holds up all others, about five milliseconds. A digest of a hundred items takes fewer. */
 const stepsHere = 5_000;
-/** What all messages may take in one turn of the event loop before other work comes between. */
+/** The steps that all messages may take in one turn of the event loop before other work is let in. */
 const stepsInTurn = 2_000;
-/** To parse what is longer, or has more tags, takes longer than any message may. */
+/** A template that is longer, or has more tags, takes longer to parse than a message may take here. */
 const longestHere = 100_000;
-const mostTagsHere = 400;
+const maxTagsHere = 400;
 
-/** A thread that has not made a message by then never will, or has no CPU for it. */
+/** A thread that has not composed a message within this time never will, or has no CPU for it. */
 const deadlineMs = 30_000;
 const memoryMb = 512;
-/** So much is made ahead of its turn, so that the thread is not idle while the next is claimed. */
+/** Messages are composed ahead by this much, so that the thread is not idle while the next ones are claimed. */
 const aheadMs = 200;
-/** How long a message of a version may take that was never made in the thread: to begin, and to be waited for. */
+/** The estimate for a message of a version that was never composed in the thread: to decide whether it may begin, and how long it waits. */
 const unknownMs = { begin: 20, wait: 1_000 };
-/** The turn of a message may be guessed too late by no more than this. */
+/** A message is put back for no longer than this, since its time is only an estimate. */
 const longestHoldMs = 30_000;
-/** When a message is tried again for which the thread had no time or memory. */
+/** When a message for which the thread lacked time or memory is tried again. */
 const threadRestMs = 5_000;
 
 const keptVersions = 1_000;
 
-/** A version takes more than a message may take here: it is made apart. */
+/** Thrown when a version takes more steps than a message may take here, so that it has to be rendered apart. */
 export class TakesLong extends Error {}
 
-/** What is known of a template version by how it was made here. */
+/** How the messages of a template version were rendered so far. */
 class Version {
   isHeavy: boolean;
   readonly limits = new LimitRow();
-  /** How long the thread takes for a message of it; null where it has made none. */
+  /** The usual time of a message in the thread; null if there was none. */
   typicalMs: number | null = null;
-  /** When the next message that is held has its turn. */
-  turnMs = 0;
+  /** When the next message that is put back may be rendered. */
+  nextMs = 0;
 
   constructor(isHeavy: boolean) {
     this.isHeavy = isHeavy;
   }
 }
 
-/** A message, or why there is none. */
+/** A message, or the result of one that was not rendered. */
 type Rendered = { message: Message } | { result: SendResult };
 
 type InThread = Composed | { kind: "refused"; result: SendResult };
 
 /**
- * Makes the messages of a channel so that none holds up others. What takes more steps than a message may take here is made in a thread,
- * and so are all later messages of its version: one after the other, of several versions in turn, while those that have to wait for
- * longer are put back. A version that goes beyond its limits again and again is no longer rendered for a while.
+ * Renders the messages of a channel so that none holds up others. A message that takes more steps than one may take here is
+ * rendered in a thread, and so are all later messages of its version. The thread renders them one after the other, alternating
+ * between versions, while those that would have to wait for longer are put back. A version that exceeds its limits again and
+ * again is not rendered for a while.
  */
 export class Rendering {
   readonly #sender: Sender;
   readonly #clock: () => number;
-  readonly #most: number;
+  readonly #maxWaiting: number;
   readonly #composer;
   readonly #thread: Thread<ComposeTask, InThread>;
   readonly #versions = new Map<string, Version>();
   readonly #share = new TurnShare(stepsInTurn);
-  /** The same for all messages of a campaign. */
+  /** The data as JSON, which is the same for all messages of a campaign. */
   readonly #dataTexts = new WeakMap<object, string>();
   #apart = 0;
 
-  /** No more than `most` messages wait for the thread. */
-  constructor({ sender, clock, most }: { sender: Sender; clock: () => number; most: number }) {
+  /** `maxWaiting` is the maximum number of messages that wait for the thread. */
+  constructor({
+    sender,
+    clock,
+    maxWaiting,
+  }: {
+    sender: Sender;
+    clock: () => number;
+    maxWaiting: number;
+  }) {
     this.#sender = sender;
     this.#clock = clock;
-    this.#most = most;
+    this.#maxWaiting = maxWaiting;
     this.#composer = createComposer({ sender, clock });
     this.#thread = createThread({
       file: threadFile(import.meta.url, "compose-thread"),
@@ -88,23 +97,23 @@ export class Rendering {
     });
   }
 
-  /** Messages that wait for the thread, or are made there. */
+  /** The number of messages that wait for the thread, or are rendered there. */
   get apart(): number {
     return this.#apart;
   }
 
-  /** Does `renderApart` decide about messages of the version? */
+  /** True if messages of the version have to go through `renderApart`. */
   isApart(request: ComposeRequest): boolean {
     const version = this.#versionOf(request);
     return version.isHeavy || version.limits.isResting(performance.now());
   }
 
-  /** May a message be made in this turn? If not, `retry` is called in the next one. */
+  /** True if a message may be composed in this turn of the event loop. If not, `retry` is called in the next one. */
   mayCompose(retry: () => void): boolean {
     return this.#share.allows(retry);
   }
 
-  /** Makes a message here. Throws `TemplateError`, and `TakesLong` where it has to be made apart. */
+  /** Composes a message here. Throws `TemplateError`, or `TakesLong` if it has to be rendered apart. */
   compose(request: ComposeRequest, to: Mailbox): Message {
     const version = this.#versionOf(request);
     if (version.isHeavy) throw new TakesLong();
@@ -115,7 +124,7 @@ export class Rendering {
       return message;
     } catch (error) {
       if (!effort.isExceeded) {
-        if (error instanceof TemplateError) note(version, error);
+        if (error instanceof TemplateError) noteFault(version, error);
         throw error;
       }
       version.isHeavy = true;
@@ -125,7 +134,7 @@ export class Rendering {
     }
   }
 
-  /** Makes a message in the thread, if it is its turn. */
+  /** Renders a message in the thread, or puts it back if there is no room. */
   async renderApart(
     request: ComposeRequest & Pick<SendRequest, "onSetApart">,
     to: Mailbox,
@@ -138,24 +147,24 @@ export class Rendering {
     this.#apart += 1;
     request.onSetApart?.();
     try {
-      const made = await this.#compose(key, version, request, to);
-      if (made.kind === "made") {
+      const composed = await this.#compose(key, version, request, to);
+      if (composed.kind === "composed") {
         version.limits.recordSuccess();
-        return made;
+        return composed;
       }
-      if (made.kind === "refused") return made;
-      note(version, { message: made.fault, isBeyondLimit: made.isBeyondLimit });
-      return { result: unrenderable(made.fault) };
+      if (composed.kind === "refused") return composed;
+      noteFault(version, { message: composed.fault, isBeyondLimit: composed.isBeyondLimit });
+      return { result: unrenderable(composed.fault) };
     } catch (error) {
       if (!(error instanceof ThreadFault)) throw error;
-      note(version, { message: `the message ${error.message}`, isBeyondLimit: true });
-      return { result: this.#refusal(version) ?? this.#heldUntil(this.#clock() + threadRestMs) };
+      noteFault(version, { message: `the message ${error.message}`, isBeyondLimit: true });
+      return { result: this.#refusal(version) ?? this.#holdUntil(this.#clock() + threadRestMs) };
     } finally {
       this.#apart -= 1;
     }
   }
 
-  /** Ends the thread: what it had to make is held. */
+  /** Ends the thread. Messages that it still had to render are held. */
   close(): Promise<void> {
     return this.#thread.close();
   }
@@ -180,8 +189,8 @@ export class Rendering {
         clocks: clockChoice(),
       };
     };
-    // The row may have got too long while it waited.
-    const made = await this.#thread.run(key, task, () => {
+    // The limits of the version may have been exceeded while the message waited.
+    const composed = await this.#thread.run(key, task, () => {
       const result = this.#refusal(version);
       return result && { kind: "refused", result };
     });
@@ -190,7 +199,7 @@ export class Rendering {
       version.typicalMs ??= tookMs;
       version.typicalMs += (tookMs - version.typicalMs) / 4;
     }
-    return made;
+    return composed;
   }
 
   #textOf(data: Record<string, unknown>): string {
@@ -209,39 +218,39 @@ export class Rendering {
     return version;
   }
 
-  /** One message of each version, and more of those that are made in no time. */
+  /** Whether a message may join the thread's queue: one of each version, and more of those that take little time. */
   #hasPlace(key: string, { typicalMs }: Version): boolean {
-    if (this.#thread.size() >= this.#most) return false;
+    if (this.#thread.size() >= this.#maxWaiting) return false;
     const own = this.#thread.size(key);
     return own === 0 || (own + 1) * (typicalMs ?? unknownMs.begin) <= aheadMs;
   }
 
-  /** Puts a message back until its turn, which is after those of its version that were put back before. */
+  /** Puts a message back until the version's earlier ones, which were put back before, have had their time. */
   #hold(version: Version): SendResult {
     const now = this.#clock();
-    const turnMs = Math.max(now, version.turnMs) + (version.typicalMs ?? unknownMs.wait);
-    version.turnMs = Math.min(turnMs, now + longestHoldMs);
-    return this.#heldUntil(version.turnMs);
+    const nextMs = Math.max(now, version.nextMs) + (version.typicalMs ?? unknownMs.wait);
+    version.nextMs = Math.min(nextMs, now + longestHoldMs);
+    return this.#holdUntil(version.nextMs);
   }
 
-  #heldUntil(untilMs: number): SendResult {
+  #holdUntil(untilMs: number): SendResult {
     return { kind: "held", reason: "rendering", until: new Date(untilMs) };
   }
 
-  /** What becomes of messages of a version that is not rendered at the moment; null for others. */
+  /** The result of a message whose version is not rendered at the moment; null if it is. */
   #refusal({ limits }: Version): SendResult | null {
     const restMs = limits.restMs(performance.now());
     if (restMs === 0) return null;
-    // Something in the data of some may be at fault, and not the version.
+    // If the version has kept its limits before, the data of some messages may be at fault.
     return limits.hasSucceeded
-      ? this.#heldUntil(this.#clock() + restMs)
+      ? this.#holdUntil(this.#clock() + restMs)
       : unrenderable(limits.restReason);
   }
 }
 
 const isLong = (template: string) =>
   template.length > longestHere ||
-  template.split(/\{[{%]/, mostTagsHere + 2).length > mostTagsHere + 1;
+  template.split(/\{[{%]/, maxTagsHere + 2).length > maxTagsHere + 1;
 
 const unrenderable = (fault: string): SendResult => ({
   kind: "unsendable",
@@ -249,7 +258,10 @@ const unrenderable = (fault: string): SendResult => ({
   detail: fault.slice(0, responseLimit),
 });
 
-function note({ limits }: Version, fault: Pick<TemplateError, "message" | "isBeyondLimit">): void {
+function noteFault(
+  { limits }: Version,
+  fault: Pick<TemplateError, "message" | "isBeyondLimit">,
+): void {
   if (fault.isBeyondLimit) limits.recordExcess(fault.message, performance.now());
   else limits.recordOtherFailure();
 }

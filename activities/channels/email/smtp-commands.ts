@@ -5,10 +5,10 @@ import type { SmtpWire } from "./smtp-wire.ts";
 /** MAIL, RCPT and DATA. */
 const envelopeCommands = 3;
 
-/** Everything is ASCII but for the mail that says otherwise; one byte a character is the quicker way. */
+/** Everything is ASCII, except for mails with SMTPUTF8. Latin-1 is the faster encoding. */
 const chooseEncoding = ({ mail }: Job): BufferEncoding => (mail.smtpUtf8 ? "utf8" : "latin1");
 
-/** What a session says of its mails, in as few writes as the server allows. */
+/** Writes the commands and contents of a session, in as few writes as the server allows. */
 export class CommandWriter {
   readonly #wire: SmtpWire;
 
@@ -16,12 +16,12 @@ export class CommandWriter {
     this.#wire = wire;
   }
 
-  /** Writes one command, where each waits for its reply. */
+  /** Writes one command, for servers that want each command to wait for its reply. */
   writeCommand(job: Job, command: EnvelopeCommand): void {
     this.#wire.write(this.#format(job, command), chooseEncoding(job), 1);
   }
 
-  /** Writes the envelope as one group, from its first command on (RFC 2920). */
+  /** Writes the envelope as one group, beginning with `first` (RFC 2920). */
   writeEnvelope(job: Job, first: "RSET" | "MAIL"): void {
     const envelope = this.#formatEnvelope(job);
     if (first === "MAIL") this.#wire.write(envelope, chooseEncoding(job), envelopeCommands);
@@ -32,12 +32,12 @@ export class CommandWriter {
     return Buffer.from(content, chooseEncoding(job));
   }
 
-  /** Writes a part of a content. */
+  /** Writes a block of a content. */
   writeBlock(block: Buffer, onWritten: (error?: Error | null) => void): void {
     this.#wire.write(block, undefined, 0, onWritten);
   }
 
-  /** Writes the rest of a content, its final dot and, where another mail is given, the envelope of that one. */
+  /** Writes the rest of a content and its final dot, followed by the envelope of another mail if one is given. */
   writeEnd(
     job: Job,
     rest: string,

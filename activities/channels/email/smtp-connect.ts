@@ -5,19 +5,20 @@ import { smtpConnectionOptions } from "../../../config/smtp.ts";
 import { smtpRetryAfterMs } from "../../../domain/delivery/retry-after.ts";
 import type { Loss } from "./smtp-job.ts";
 
-/** A socket on which the server waits for MAIL, and nothing of which anyone else reads. */
+/** A socket on which the server waits for MAIL, and which has no other reader. */
 export interface Connection {
   socket: Socket;
   pipelining: boolean;
   smtpUtf8: boolean;
 }
 
-/** Steps of which a server may take the whole time, of about eight: more would be to keep others waiting. */
+/** Of about eight steps, a server may take the whole time for this many: more would keep mails waiting. */
 const longSteps = 4;
 
 /**
- * Connects, greets, upgrades to TLS and signs in, as nodemailer does it, with a deadline for each step. Rejects with a `ConnectError`. Of the
- * errors, `smtp_4xx` stands for a server that asks to be left alone for a while; `auth` also stands for a server that offers no authentication where credentials are configured.
+ * Connects, greets, upgrades to TLS and signs in by means of nodemailer, with a deadline for each step. Rejects with a
+ * `ConnectError`. In it, `smtp_4xx` means that the server asks for a rest, and `auth` also covers a server that offers no
+ * authentication although credentials are configured.
  */
 export function openConnection(provider: SmtpProvider, stepMs: number): Promise<Connection> {
   const { auth } = provider;
@@ -26,7 +27,7 @@ export function openConnection(provider: SmtpProvider, stepMs: number): Promise<
     const fail = (loss: Loss) => {
       clearTimeout(timer);
       reject(new ConnectError({ ...loss, message: withoutCredentials(loss.message, provider) }));
-      // After the rejection, for it tells of its own end.
+      // Close after the rejection, since closing emits further events.
       connection.close();
     };
     const failWith = ({ code, message, response = "" }: ConnectionError) => {
@@ -44,7 +45,7 @@ export function openConnection(provider: SmtpProvider, stepMs: number): Promise<
       deadlineMs,
     );
 
-    // Stays for the life of the socket: nodemailer also tells of what happens to it later.
+    // The listener stays for the life of the socket, since nodemailer also emits later errors.
     connection.on("error", failWith);
     connection.once("end", () =>
       fail({ failure: "connection", message: "the server closed the connection" }),
@@ -71,11 +72,11 @@ export function openConnection(provider: SmtpProvider, stepMs: number): Promise<
   });
 }
 
-/** A reply by which a server refuses one more connection, for it has too many from us. */
+/** Matches a reply that refuses one more connection because there are too many from this client. */
 const namesConnectionLimit =
   /^4\d\d\b.*\b(?:too many|max(?:imum)?|limit|exceed\w*|concurren\w*|simultaneous)\b/is;
 
-/** As nodemailer tells of it; `response` is the server's. */
+/** An error of nodemailer. `response` is the server's reply. */
 type ConnectionError = Error & { code?: string | undefined; response?: string | undefined };
 
 export class ConnectError extends Error {
@@ -87,13 +88,13 @@ export class ConnectError extends Error {
   }
 }
 
-/** A server may repeat what it was sent. */
+/** Replaces credentials in a text of the server, which may repeat what it was sent. */
 export function withoutCredentials(text: string, { auth }: SmtpProvider): string {
   if (!auth) return text;
   const { user, pass } = auth;
   const base64 = (value: string) => Buffer.from(value).toString("base64");
   const secrets = [base64(`\0${user}\0${pass}`), base64(pass), base64(user), pass, user];
-  // A secret of a letter or two would blot out everything, and tells nothing.
+  // Replacing a secret of one or two letters would garble the text, and would hide nothing.
   return secrets.reduce(
     (result, secret) => (secret.length < 3 ? result : result.replaceAll(secret, "***")),
     text,

@@ -1,15 +1,16 @@
 /**
- * How long a server may take, by phase (RFC 5321, 4.5.3.2). Each counts from the reply before it, or from what was written last: a
- * mail has no deadline of its own beside them.
+ * How long a server may take, by phase (RFC 5321, 4.5.3.2). Each time counts from the previous reply or the latest write. A mail
+ * has no deadline of its own.
  */
 export interface Deadlines {
   /**
-   * For one step until a mail's final dot: to be reached, its greeting, each step of TLS and signing in, the reply to each command, each
-   * block of a content. Shorter than the standard has it, for whoever fails here has got nothing, and another try costs little.
+   * The time for one step until a mail's final dot: the connection, the greeting, each step of TLS and signing in, the reply to
+   * each command, each block of a content. It is shorter than in the standard, since a mail that fails here was not received,
+   * and another attempt costs little.
    */
   stepMs: number;
-  /** From the final dot to its reply. The standard's ten minutes: whoever does not wait for it sends the mail again. */
+  /** The time from the final dot to its reply: the standard's ten minutes, since a client that stops waiting sends the mail again. */
   answerMs: number;
-  /** How long an envelope waits behind a content that has no reply, before its mail goes elsewhere. */
+  /** How long an envelope waits behind a content without a reply before its mail goes elsewhere. */
   rideMs: number;
 }

@@ -2,24 +2,24 @@ import type { Job } from "./smtp-job.ts";
 import type { Reply } from "./smtp-replies.ts";
 import { isAcceptance, isRefusal, type Refusal } from "./smtp-verdicts.ts";
 
-/** The commands of an envelope in their order. RSET comes first where an envelope that was refused is still open. */
+/** The commands of an envelope in their order. RSET comes first if a refused envelope is still open. */
 export type EnvelopeCommand = "RSET" | "MAIL" | "RCPT" | "DATA";
 
 /**
- * What follows from a reply: the next command's turn; the content is asked for; all has been answered and the mail was refused; or
- * the reply cannot be one to its command.
+ * The consequence of a reply: the next command follows (`next`); the server asks for the content (`go_ahead`); all commands were
+ * answered and the mail was refused (`refused`); or the reply cannot be one to its command (`unexpected`).
  */
 export type EnvelopeStep = "next" | "go_ahead" | "refused" | "unexpected";
 
-/** Where the envelope of one mail stands. A session has one, and uses it again for each mail. */
+/** The state of one mail's envelope. A session has one, and uses it for one mail after the other. */
 export class Envelope {
-  /** Its replies are still to come. */
+  /** The mail whose envelope has replies to come. */
   job: Job | null = null;
-  /** What is to be answered next. */
+  /** The command that the next reply answers. */
   command: EnvelopeCommand = "MAIL";
-  /** The first reply that refused it. */
+  /** The first reply that refused the envelope. */
   refusal: Refusal | null = null;
-  /** Its mail went elsewhere: only the replies are still to come. */
+  /** True if the mail went elsewhere, and only the replies are still to come. */
   abandoned = false;
 
   begin(job: Job, first: "RSET" | "MAIL"): void {
@@ -34,7 +34,7 @@ export class Envelope {
     this.refusal = null;
   }
 
-  /** Takes the reply to `command`. RFC 5321, 4.3.2 lists what each may be answered with. */
+  /** Takes the reply to `command`. RFC 5321, 4.3.2 lists the codes that may answer each command. */
   advance(reply: Reply): EnvelopeStep {
     switch (this.command) {
       case "RSET":
@@ -44,7 +44,7 @@ export class Envelope {
       case "MAIL":
         return this.#take(reply, "mail", "RCPT");
       case "RCPT":
-        // A server that refused MAIL has nothing to add a recipient to: this reply, or that one, was to another command.
+        // A server that refused MAIL cannot accept a recipient: one of the two replies answered another command.
         if (this.refusal && !isRefusal(reply)) return "unexpected";
         return this.#take(reply, "rcpt", "DATA");
       case "DATA":

@@ -15,7 +15,7 @@ const provider: SmtpProvider = {
   messages: null,
 };
 
-it.each([0, 1])("keeps no half of a character at the end of a long answer: %i", (shift) => {
+it.each([0, 1])("does not cut a character in two at the end of a long answer: %i", (shift) => {
   const response = `${"x".repeat(shift)}${"😀".repeat(600)}`;
   const verdict = {
     outcome: "permanent",

@@ -5,10 +5,10 @@ import { cutText } from "../../../domain/text.ts";
 import { withoutCredentials } from "./smtp-connect.ts";
 import type { Verdict } from "./smtp-job.ts";
 
-/** Of a reason that is shown to operators. */
+/** The maximum length of a reason that is shown to operators. */
 const reasonLimit = 200;
 
-/** A verdict as the ledger keeps it. Instants are milliseconds since the epoch. */
+/** Converts a verdict to an attempt for the ledger. Instants are milliseconds since the epoch. */
 export function recordAttempt(
   { outcome, failure, response, retryAfterMs, forgiven }: Verdict,
   settings: ProviderSettings,
@@ -26,7 +26,7 @@ export function recordAttempt(
   };
 }
 
-/** A failure in a line for operators: without credentials or addresses. */
+/** Describes a failure in a line for operators, without credentials or addresses. */
 export function describeFailure(
   { failure, response }: Pick<Attempt, "failure" | "response">,
   settings: ProviderSettings,
@@ -35,7 +35,7 @@ export function describeFailure(
   return cutText(`${failure}: ${text}`, reasonLimit);
 }
 
-/** A server may say anything; the ledger keeps text. */
+/** Removes credentials and control characters: a server may send anything, and the ledger stores text. */
 function cleanResponse(response: string, settings: ProviderSettings): string {
   return withoutCredentials(response, settings).replaceAll(/\p{Cc}+/gu, " ");
 }

@@ -10,18 +10,18 @@ import { judgeLoss } from "./smtp-verdicts.ts";
 
 export interface HealthOptions {
   settings: ProviderSettings;
-  /** Is told what the outcomes say. */
+  /** Receives the outcomes. */
   breaker: Pick<Breaker, "succeeded" | "failed">;
-  /** Is shut where the server asks to be left alone for a while. */
+  /** Shut when the server asks for a rest. */
   gate: Pick<WatchedGate, "shut">;
-  /** Milliseconds since the epoch. */
+  /** Returns milliseconds since the epoch. */
   clock: () => number;
   logger?: Logger | undefined;
 }
 
-/** What is known of a provider from what came of its mails and connections. */
+/** The health of a provider, as judged by the outcomes of its mails and connections. */
 export class ProviderHealth {
-  /** Whether to prefer others; and whether to open connections. One may go well without the other. */
+  /** Whether to prefer other providers, and whether to open connections. One may be fine without the other. */
   readonly preference = new Cooldown();
   readonly reach = new Cooldown();
   lastLoss: Loss = { failure: "connection", message: "not reached yet" };
@@ -32,40 +32,40 @@ export class ProviderHealth {
     this.#options = options;
   }
 
-  /** Ends its rest: it is to be tried. */
+  /** Ends the rest of the provider, so that it is tried. */
   wake(): void {
-    this.preference.succeeded();
-    this.reach.succeeded();
+    this.preference.noteSuccess();
+    this.reach.noteSuccess();
   }
 
-  /** Takes a verdict, and makes of it what it is in the light of those before. */
-  judge(heard: Verdict): Verdict {
-    const verdict = this.#refusals.judge(heard);
+  /** Takes a verdict, and returns it revised in the light of those before it. */
+  judge(original: Verdict): Verdict {
+    const verdict = this.#refusals.judge(original);
     const { failure, response } = verdict;
     if (failure === "timeout" || failure === "auth")
       this.#suspect({ failure, message: response ?? "" });
-    // Any answer of its own shows that it is there.
-    else if (failure !== "connection" && failure !== "interrupted") this.preference.succeeded();
-    this.#tell(verdict);
+    // Any reply of the server shows that it works.
+    else if (failure !== "connection" && failure !== "interrupted") this.preference.noteSuccess();
+    this.#report(verdict);
     return verdict;
   }
 
-  /** No connection stands, and none can be opened. */
+  /** Notes that there is no connection, and that none can be opened. */
   noteUnreachable(loss: Loss): void {
-    this.reach.failed(performance.now());
+    this.reach.noteFailure(performance.now());
     this.#suspect(loss);
-    if (!loss.tooMany) this.#tell(judgeLoss(loss));
+    if (!loss.tooMany) this.#report(judgeLoss(loss));
   }
 
-  /** A server that ends a connection and says for how long has been heard. */
+  /** Notes that the server ended a connection and named a time to wait. */
   noteRest(loss: Loss): void {
-    this.#tell(judgeLoss(loss));
+    this.#report(judgeLoss(loss));
   }
 
-  /** It is at work and finishes nothing. */
+  /** Notes that the server is busy but finishes nothing. */
   noteStall(loss: Loss): void {
     this.#suspect(loss);
-    this.#tell(judgeLoss(loss));
+    this.#report(judgeLoss(loss));
   }
 
   #suspect(loss: Loss): void {
@@ -74,14 +74,14 @@ export class ProviderHealth {
     if (!this.preference.suspect) {
       logger?.warn(
         { provider: settings.name, failure: loss.failure },
-        "the provider failed: others are preferred for a while",
+        "the provider failed, so that others are preferred for a while",
       );
     }
-    this.preference.failed(performance.now());
+    this.preference.noteFailure(performance.now());
   }
 
-  /** Tells the breaker, or the gate, what was heard from the server. Of mails that were turned away it was told before. */
-  #tell(verdict: Verdict): void {
+  /** Reports the signal of a verdict to the breaker or the gate. Mails that were turned away are not reported again. */
+  #report(verdict: Verdict): void {
     const { breaker, gate, clock, settings } = this.#options;
     switch (verdict.signal) {
       case "answered":

@@ -2,49 +2,49 @@ import type { Attempt, AttemptFailure } from "../../../domain/delivery/attempt.t
 import type { ProviderSignal } from "../admission.ts";
 import type { GateAnswer } from "../passage.ts";
 
-/** A message as it is handed over: ASCII, unless its mail says otherwise. */
+/** A message in the form in which it is handed over: ASCII, unless its mail needs SMTPUTF8. */
 export interface Message {
-  /** The reverse path, safe to write into MAIL FROM: where it is returned to if it cannot be delivered. */
+  /** The reverse path, to which an undeliverable message is returned. It is safe to write into MAIL FROM. */
   from: string;
-  /** CRLF lines, in their order, each with its end. */
+  /** Header lines in their order, each ending in CRLF. */
   headers: string;
-  /** CRLF lines, none of which begins with a dot, ending in CRLF. */
+  /** Body lines, each ending in CRLF. None of them begins with a dot. */
   body: string;
 }
 
-/** As it goes over the wire. */
+/** The message as it goes over the wire. */
 export const joinMessage = ({ headers, body }: Message): string => `${headers}\r\n${body}`;
 
 /** A message on its way through one provider. */
 export interface Mail {
   /** The recipient's mailbox, safe to write into RCPT TO. */
   readonly to: string;
-  /** Only a server with SMTPUTF8 can take it. */
+  /** True if only a server with SMTPUTF8 can take the mail. */
   readonly smtpUtf8: boolean;
   /**
-   * May the message be made in this turn of the event loop? If not, `retry` is called in the next: messages that take long to make let
-   * others come between.
+   * True if the message may be composed in this turn of the event loop. If not, `retry` is called in the next, so that messages
+   * that take long to compose let others in between.
    */
   mayCompose(retry: () => void): boolean;
-  /** Makes the message. Called when a connection is free for it. What it throws comes back as it is. */
+  /** Composes the message, once a connection is free for it. An error that it throws is returned as `fault`. */
   compose(): Message;
-  /** Gates let mails through one after the other. */
+  /** True if gates let mails through one after the other. */
   readonly isPaced: boolean;
   /**
-   * Asked when a connection is free. `open`: it leaves now, and has used the slots of its gates. `waits`: `retry` is called once it is
-   * worth asking again. `closed`: not soon.
+   * Asked when a connection is free. `open`: the mail leaves now, and has used the slots of its gates. `waits`: `retry` is
+   * called once it is worth asking again. `closed`: the mail does not leave soon.
    */
   leave(retry: () => void): GateAnswer;
 }
 
-/** What one provider made of a mail. */
+/** The outcome of a mail at one provider. */
 export type Verdict = Pick<
   Attempt,
   "outcome" | "failure" | "response" | "retryAfterMs" | "forgiven"
 > & {
-  /** What it says of the server: that it is there, that it failed, or that it asks to be left alone for as long as it said. */
+  /** What the outcome shows about the server. */
   signal: ProviderSignal;
-  /** This server cannot take such mail at all, while another may. */
+  /** This server can never take such mail, while another may. */
   unsupported?: true;
 };
 
@@ -54,24 +54,24 @@ export interface Job {
   readonly done: (
     result: { verdict: Verdict; startedAt: number } | { fault: unknown } | { turnedAway: true },
   ) => void;
-  /** When it was handed to a connection (or given up before), in milliseconds since the epoch. */
+  /** When the mail was handed to a connection, or was given up before that, in milliseconds since the epoch. */
   startedAt: number;
-  /** Monotonic: when waiting for a connection has taken too long. */
+  /** When the wait for a connection has taken too long. Monotonic. */
   deadlineMs: number;
-  /** Made when a connection takes it. */
+  /** Composed when a connection takes the mail. */
   message: Message | null;
-  /** From here on, the server may have the whole message. */
+  /** True once the server may have the whole message. */
   dotWritten: boolean;
-  /** It was on a connection that ended before any of its content was written. */
+  /** The mail was on a connection that ended before any of its content was written. */
   returned: boolean;
-  /** Only a connection that has carried nothing may take it: the one before may have been at its limit, and others may be. */
+  /** Only a new connection may take the mail: the previous one may have reached a limit, and others may have too. */
   needsNew: boolean;
 }
 
-/** Why a connection could not be opened, or ended. The message holds no credentials. */
+/** Why a connection could not be opened, or ended. The message contains no credentials. */
 export interface Loss {
   failure: AttemptFailure;
   message: string;
-  /** The server has as many connections from us as it takes, and says so. */
+  /** The server refused the connection because it has too many from this client. */
   tooMany?: boolean;
 }

@@ -1,24 +1,24 @@
 import type { Job, Loss, Verdict } from "./smtp-job.ts";
 import { judgeLoss, judgeRefusal, type Refusal } from "./smtp-verdicts.ts";
 
-/** Who gives a session its work and hears what became of it. */
+/** The owner of a session, which gives it mails and receives their outcomes. */
 export interface SessionOwner<Session> {
-  /** The next mail for a session, which is new or has carried others, its message made; undefined if none waits. */
+  /** Returns the next mail, its message composed; undefined if none waits. `isNew` means that the session has carried no mail. */
   take(isNew: boolean): Job | undefined;
   settle(job: Job, verdict: Verdict): void;
-  /** The server surely has not got the whole of it: it may go over another connection, or over a new one only. */
+  /** Takes back a mail that the server certainly has not received in full. It may go over another connection, or only over a new one. */
   giveBack(job: Job, loss: Loss, needsNew?: boolean): void;
-  /** Nothing of it was handed over, and others may take it sooner. */
+  /** Takes back a mail of which nothing was handed over, and which another provider may take sooner. */
   turnAway(job: Job): void;
-  /** It takes so many mails over one connection; `null`: as many as come. */
+  /** The number of mails that a connection may carry; `null` if there is no limit. */
   readonly mailsPerConnection: number | null;
-  /** It will take no more work. What it held was settled or given back. */
-  ended(session: Session): void;
+  /** Notes that the session takes no more mails. Those that it held were settled or given back. */
+  noteEnd(session: Session): void;
 }
 
 type Work = Pick<SessionOwner<never>, "take" | "settle" | "giveBack">;
 
-/** The next mail that the server can take at all. */
+/** Takes the next mail that the server supports, and settles those that it does not. */
 export function takeSupported(
   owner: Work,
   { smtpUtf8, isNew }: { smtpUtf8: boolean; isNew: boolean },
@@ -37,8 +37,8 @@ export function takeSupported(
 }
 
 /**
- * Ends what the end of its connection caught under way. `refusal` is the reply that had refused it before; `overdue` is the job for
- * whose sake the connection was ended: it is not given back.
+ * Settles or gives back a mail that was under way when its connection ended. `refusal` is the reply that had refused it before.
+ * `overdue` is the job because of which the connection was ended: it is not given back.
  */
 export function settleLost(
   owner: Work,

@@ -10,19 +10,19 @@ import { MailQueue } from "./smtp-queue.ts";
 import { SmtpSession } from "./smtp-session.ts";
 import { judgeLoss } from "./smtp-verdicts.ts";
 
-/** A server is left alone when it has had nothing to do for so long, as an emptied queue is; they commonly hang up themselves after minutes. */
+/** Connections are closed after this time without a mail, since servers commonly close idle ones after minutes. */
 const idleLimitMs = 60_000;
 
-/** How long servers have for their answers when all connections are to end. */
+/** How long servers have for their answers once all connections are to end. */
 const closeMs = 20_000;
 
-/** For how long no more connections are opened than a server took: where it said so, and where chance may have had it. */
+/** For how long no more connections are opened than a server accepted: where it named a limit, and where the failure may be chance. */
 const limitMs = 60_000;
 const chanceMs = 5_000;
 
 /**
- * What became of a mail at one provider. `fault` is what making it threw; `turnedAway`: the server takes nothing for a while.
- * In both cases nothing was handed over.
+ * The result of a mail at one provider. `fault` is the error of composing it. `turnedAway` means that the server takes nothing
+ * for a while. In both cases nothing was handed over.
  */
 export type ProviderResult =
   | { attempt: Attempt; unsupported: boolean; signal: ProviderSignal }
@@ -32,19 +32,19 @@ export type ProviderResult =
 interface Options extends HealthOptions {
   /** How long a server may take for one step until a mail's final dot, and how long a mail waits for a free connection. */
   sendDeadlineMs: number;
-  /** From the final dot to its reply. */
+  /** The time from the final dot to its reply. */
   answerDeadlineMs: number;
   /**
-   * Where there are others: how long mails may wait for a server that is at work and finishes nothing. Then they are turned
-   * away, and it is suspect. What it was handed keeps its deadline.
+   * How long mails may wait for a server that is busy and finishes nothing; null if there is no other provider. They are then
+   * turned away, and the provider becomes suspect. Mails that were handed to it keep their deadline.
    */
   stallMs: number | null;
 }
 
 /**
- * An SMTP server and the connections kept to it: opened as there is work for them, closed when idle. One that could not be
- * reached or did not answer in time is suspect, and rests for a moment; while it rests and no connection to it stands, mails
- * are turned away at once.
+ * An SMTP server and its connections, which are opened when there is work for them and closed when idle. A server that could not
+ * be reached or did not answer in time is suspect, and rests for a moment. While it rests and has no connection, mails are
+ * turned away at once.
  */
 export class SmtpProvider implements SessionOwner<SmtpSession> {
   readonly mailsPerConnection: number | null;
@@ -54,19 +54,19 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
   readonly #sessions = new Set<SmtpSession>();
   readonly #deadlines: Deadlines;
   #opening = 0;
-  /** Why those could not be opened that were tried together with others. */
+  /** Why connections could not be opened that were tried together with others. */
   #unopened: Loss[] = [];
-  /** So many connections the server took when it refused another. */
+  /** The number of connections that the server had accepted when it refused another. */
   #limit = { connections: Number.POSITIVE_INFINITY, untilMs: 0 };
-  /** Mails that have no result yet. */
+  /** The number of mails without a result. */
   #pending = 0;
-  /** When it last finished a mail, or got one after having none. */
+  /** When the server last finished a mail, or received one after having none. */
   #progressAtMs = 0;
   #timer: NodeJS.Timeout | undefined;
-  /** Monotonic: when it was told to close. */
+  /** When `close` was called. Monotonic. */
   #closingSinceMs = Number.POSITIVE_INFINITY;
   #closed = false;
-  #drained: () => void = () => {};
+  #onDrained: () => void = () => {};
 
   constructor(options: Options) {
     this.#options = options;
@@ -85,13 +85,15 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
     this.#health = new ProviderHealth(options);
   }
 
-  /** False where another provider should be preferred. A suspect one that has rested gets one mail, to see. */
+  /** False if another provider should be preferred. A suspect provider that has rested gets one mail as a test. */
   get ready(): boolean {
     const { preference } = this.#health;
-    return !preference.suspect || (this.#pending === 0 && !preference.restsAt(performance.now()));
+    return (
+      !preference.suspect || (this.#pending === 0 && !preference.isRestingAt(performance.now()))
+    );
   }
 
-  /** For how long mails would be turned away; 0 if they would not. */
+  /** The milliseconds for which mails would be turned away; 0 if they would not be. */
   get restMs(): number {
     return this.#disconnected ? this.#health.reach.leftMs(performance.now()) : 0;
   }
@@ -100,17 +102,17 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
     return this.#sessions.size + this.#opening === 0;
   }
 
-  /** Ends its rest: it is to be tried. */
+  /** Ends the rest of the provider, so that it is tried. */
   wake(): void {
     this.#health.wake();
   }
 
-  /** A failure in a line for operators: without credentials or addresses. */
+  /** Describes a failure in a line for operators, without credentials or addresses. */
   describeFailure(attempt: Pick<Attempt, "failure" | "response">): string {
     return describeFailure(attempt, this.#options.settings);
   }
 
-  /** Never rejects. */
+  /** Sends a mail. The promise never rejects. */
   send(mail: Mail): Promise<ProviderResult> {
     if (this.#closed) return Promise.resolve({ turnedAway: true });
     return new Promise((resolve) => {
@@ -121,7 +123,7 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
         this.#pending -= 1;
         this.#progressAtMs = performance.now();
         resolve("verdict" in result ? this.#report(result.verdict, result.startedAt) : result);
-        if (this.#pending === 0) this.#drained();
+        if (this.#pending === 0) this.#onDrained();
       };
       this.#queue.add(mail, done, now);
       this.#pump(now);
@@ -129,19 +131,19 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
   }
 
   /**
-   * Finishes what was sent before, for as long as servers have for it, then ends all connections. What has no answer by then ends as
-   * far as it came. It takes nothing after it.
+   * Finishes earlier mails, for as long as servers have for it, then ends all connections. Mails without an answer by then end
+   * where they are. Later mails are turned away.
    */
   async close(): Promise<void> {
     this.#closingSinceMs = performance.now();
-    if (this.#pending > 0) await new Promise<void>((resolve) => (this.#drained = resolve));
+    if (this.#pending > 0) await new Promise<void>((resolve) => (this.#onDrained = resolve));
     this.#closed = true;
     for (const session of this.#sessions) session.quit();
     this.#stopTimer();
   }
 
   take(isNew: boolean): Job | undefined {
-    // Where the server takes no more connections, any must do.
+    // While the server accepts no more connections, an old one has to do.
     return this.#queue.take(isNew || performance.now() < this.#limit.untilMs);
   }
 
@@ -156,7 +158,7 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
       this.#health.noteRest(loss);
       return this.turnAway(job);
     }
-    // A server may hang up on a connection that was idle just as it is used: that is no failure, once.
+    // A server may close an idle connection just when it is used. The first time, that is no failure.
     if (job.returned) return this.settle(job, verdict);
     job.returned = true;
     job.needsNew = needsNew;
@@ -167,9 +169,9 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
     job.done({ turnedAway: true });
   }
 
-  ended(session: SmtpSession): void {
+  noteEnd(session: SmtpSession): void {
     this.#sessions.delete(session);
-    // Once the session is done with all it held: what waited for it, or comes back from it, needs another.
+    // Only after the session has given back its mails, since those need another connection too.
     queueMicrotask(() => {
       if (this.#queue.length > 0) this.#pump(performance.now());
     });
@@ -190,11 +192,11 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
       if (session.idle) session.start(now);
     }
     if (this.#queue.length === 0) return this.#startTimer();
-    // Mails wait beside it for their gates, or for a connection that is new.
+    // If a session is idle, the mails wait for their gates or for a new connection.
     const idle = [...this.#sessions].find((session) => session.idle);
-    if (this.#health.reach.restsAt(now) && this.#disconnected) this.#turnAway();
+    if (this.#health.reach.isRestingAt(now) && this.#disconnected) this.#turnAway();
     else if (!idle || this.#queue.awaitsNew) this.#open(now);
-    // What needs a new connection gets the room of one that has nothing to do.
+    // A mail that needs a new connection gets the place of an idle one.
     if (idle && this.#opening === 0 && this.#queue.awaitsNew) idle.quit();
     for (const session of this.#sessions) {
       if (this.#queue.length <= this.#opening) break;
@@ -205,8 +207,8 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
 
   #open(now: number): void {
     const { reach } = this.#health;
-    // While some could not be opened, others that are being opened tell why.
-    if (reach.restsAt(now) || this.#unopened.length > 0) return;
+    // After a failure, the connections that are still being opened show its cause.
+    if (reach.isRestingAt(now) || this.#unopened.length > 0) return;
     const wanted = Math.min(
       this.#queue.connectionsWanted,
       reach.suspect ? 1 : Infinity,
@@ -227,7 +229,7 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
     const { settings, sendDeadlineMs } = this.#options;
     try {
       const connection = await openConnection(settings, sendDeadlineMs);
-      this.#health.reach.succeeded();
+      this.#health.reach.noteSuccess();
       const session = new SmtpSession(connection, this, performance.now());
       this.#sessions.add(session);
       if (this.#closed) session.quit();
@@ -240,36 +242,39 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
     if (!this.#closed) this.#pump(performance.now());
   }
 
-  /** A server to which some connections stand takes no more of them; one to which none can be opened is out of reach. */
+  /**
+   * Judges failed attempts to connect. If other connections stand, the server accepts no more of them; if there is none, it
+   * cannot be reached.
+   */
   #judgeOpenings(now: number): void {
     if (this.#unopened.length === 0) return;
     const { size } = this.#sessions;
     if (size > 0) {
-      const isSaid = this.#unopened.some(({ tooMany }) => tooMany);
-      this.#limit = { connections: size, untilMs: now + (isSaid ? limitMs : chanceMs) };
+      const isNamed = this.#unopened.some(({ tooMany }) => tooMany);
+      this.#limit = { connections: size, untilMs: now + (isNamed ? limitMs : chanceMs) };
       const { logger, settings } = this.#options;
       logger?.info(
         { provider: settings.name, connections: size },
-        "the provider takes no more connections for now",
+        "the provider accepts no more connections for now",
       );
     } else if (this.#opening > 0) return;
     else for (const loss of this.#unopened) this.#health.noteUnreachable(loss);
     this.#unopened = [];
   }
 
-  /** Where the server itself asks for it, that is no attempt. */
+  /** Turns away all waiting mails. That is an attempt unless the server itself asked for a rest. */
   #turnAway(): void {
     const { lastLoss } = this.#health;
     const verdict = judgeLoss(lastLoss);
-    const asked = lastLoss.tooMany || verdict.signal === "rest";
+    const isRequested = lastLoss.tooMany || verdict.signal === "rest";
     for (const job of this.#queue.removeAll())
-      job.done(asked ? { turnedAway: true } : { verdict, startedAt: job.startedAt });
+      job.done(isRequested ? { turnedAway: true } : { verdict, startedAt: job.startedAt });
   }
 
-  /** One coarse timer instead of one a mail: deadlines are kept to a twentieth. */
+  /** One coarse timer instead of one for each mail: deadlines are accurate to a twentieth. */
   #startTimer(): void {
     this.#timer ??= setInterval(
-      () => this.#tick(),
+      () => this.#checkDeadlines(),
       Math.min(250, Math.max(5, Math.min(...Object.values(this.#deadlines)) / 20)),
     );
   }
@@ -279,7 +284,7 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
     this.#timer = undefined;
   }
 
-  #tick(): void {
+  #checkDeadlines(): void {
     const now = performance.now();
     this.#checkSessions(now);
     this.#expireQueue(now);
@@ -297,11 +302,11 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
   }
 
   #expireQueue(now: number): void {
-    // What is being opened has deadlines of its own, and what waits for it goes over it or hears why it cannot.
+    // Connections that are being opened have deadlines of their own, and the waiting mails then use them or get the reason of the failure.
     if (this.#opening > 0) return;
     const overdue = this.#queue.removeOverdue(now);
     if (overdue.length === 0) return;
-    // A server that takes its time with others has not failed these.
+    // A server that is slow with other mails has not failed these.
     const isBusy = [...this.#sessions].some(({ awaitsAnswer }) => awaitsAnswer);
     const message = `no connection was free within ${this.#options.sendDeadlineMs} ms`;
     const verdict = judgeLoss({ failure: "timeout", message });
@@ -309,7 +314,7 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
       job.done(isBusy ? { turnedAway: true } : { verdict, startedAt: job.startedAt });
   }
 
-  /** Ends what is still under way when all connections are to end. */
+  /** Ends the mails that are still under way when all connections are to end. */
   #breakOff(): void {
     this.#closed = true;
     for (const job of this.#queue.removeAll()) this.turnAway(job);

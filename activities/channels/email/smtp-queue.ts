@@ -1,15 +1,15 @@
 import type { Job, Mail } from "./smtp-job.ts";
 
 interface Options {
-  /** How long a mail may wait for a connection, and for another if it comes back. */
+  /** How long a mail may wait for a connection, and for another one if it comes back. */
   waitMs: number;
-  /** Milliseconds since the epoch. */
+  /** Returns milliseconds since the epoch. */
   clock: () => number;
-  /** Mails that had to wait may leave now. */
+  /** Called when mails that had to wait may leave. */
   retry: () => void;
 }
 
-/** The mails that wait for a connection to one provider. Times without a date are monotonic. */
+/** The mails that wait for a connection to one provider. Times other than dates are monotonic. */
 export class MailQueue {
   readonly #options: Options;
   #jobs: Job[] = [];
@@ -36,13 +36,16 @@ export class MailQueue {
     });
   }
 
-  /** A mail that came back from a connection goes first. */
+  /** Puts a mail that came back from a connection first. */
   putBack(job: Job): void {
     job.deadlineMs = performance.now() + this.#options.waitMs;
     this.#jobs.unshift(job);
   }
 
-  /** The next mail for a connection, its message made; undefined if none may leave. One whose message cannot be made is done with. */
+  /**
+   * Takes the next mail for a connection, its message composed; undefined if none may leave. A mail that cannot be composed is
+   * finished with its fault.
+   */
   take(isNew: boolean): Job | undefined {
     const { clock } = this.#options;
     for (let at = 0; at < this.#jobs.length;) {
@@ -63,12 +66,12 @@ export class MailQueue {
     return undefined;
   }
 
-  /** Does a mail wait for a connection that has carried nothing? */
+  /** True if a mail waits for a new connection. */
   get awaitsNew(): boolean {
     return this.#jobs.some(({ needsNew }) => needsNew);
   }
 
-  /** Connections that are worth opening: one where gates let mails through one after the other. */
+  /** The number of connections that are worth opening: only one if gates let mails through one after the other. */
   get connectionsWanted(): number {
     return this.#jobs[0]?.mail.isPaced ? 1 : this.#jobs.length;
   }
@@ -77,7 +80,7 @@ export class MailQueue {
     return this.#jobs.splice(0);
   }
 
-  /** Removes those that have waited too long. */
+  /** Removes the mails that have waited too long. */
   removeOverdue(now: number): readonly Job[] {
     if (!this.#jobs.some((job) => now >= job.deadlineMs)) return [];
     const overdue = this.#jobs.filter((job) => now >= job.deadlineMs);
@@ -85,7 +88,7 @@ export class MailQueue {
     return overdue;
   }
 
-  /** Makes a mail's message, and asks whether it may leave: what cannot be made uses no slot. */
+  /** Composes a mail, and then asks whether it may leave, so that a mail that cannot be composed uses no slot. */
   #prepare(job: Job): "open" | "waits" | { fault: unknown } | { turnedAway: true } {
     const { retry } = this.#options;
     if (job.message === null && !job.mail.mayCompose(retry)) return "waits";

@@ -13,7 +13,7 @@ function readAll(bytes: Buffer, cuts: readonly number[]): Reply[] {
   return replies;
 }
 
-describe("replies", () => {
+describe("the reader of replies", () => {
   const line = fc.string({ unit: fc.constantFrom(..."abc -é漢"), maxLength: 20 });
   const reply = fc.tuple(
     fc.integer({ min: 200, max: 559 }),
@@ -21,7 +21,7 @@ describe("replies", () => {
     fc.constantFrom("\r\n", "\n"),
   );
 
-  it("are put together however they arrive", () => {
+  it("assembles replies from any pieces", () => {
     fc.assert(
       fc.property(
         fc.array(reply, { maxLength: 5 }),
@@ -43,7 +43,7 @@ describe("replies", () => {
     );
   });
 
-  it("wait for their last line", () => {
+  it("waits for the last line of a reply", () => {
     expect(readAll(Buffer.from("250-one\r\n250-two\r\n250"), [])).toEqual([]);
     expect(readAll(Buffer.from("250\r\n"), [])).toEqual([{ code: 250, text: "250" }]);
   });
@@ -55,20 +55,20 @@ describe("replies", () => {
     "2500 x\r\n",
     "150 x\r\n",
     "\0\r\n",
-  ])("are refused where they are none: %j", (text) => {
-    expect(() => readAll(Buffer.from(text), [])).toThrow(/no SMTP reply/);
+  ])("throws on a line that is not a reply: %j", (text) => {
+    expect(() => readAll(Buffer.from(text), [])).toThrow(/not an SMTP reply/);
   });
 
-  it("may have blank lines before them, and among their own", () => {
+  it("skips blank lines before and within replies", () => {
     expect(readAll(Buffer.from("\r\n\n  \r\n250-one\r\n\r\n250 two\r\n\r\n"), [])).toEqual([
       { code: 250, text: "250-one\n250 two" },
     ]);
   });
 
   it.each(["250-one\r\n354 go\r\n", "550-no\r\n250 yes\r\n"])(
-    "are of one code on every line: %j",
+    "throws on a reply with different codes: %j",
     (text) => {
-      expect(() => readAll(Buffer.from(text), [])).toThrow(/several codes/);
+      expect(() => readAll(Buffer.from(text), [])).toThrow(/different codes/);
     },
   );
 
@@ -77,16 +77,16 @@ describe("replies", () => {
     ["250 ok\r\n\r", false],
     ["2", true],
     ["250-one\r\n", true],
-  ])("that have begun are known: %j", (text, partial) => {
+  ])("shows whether a reply has begun and not ended: %j", (text, partial) => {
     const reader = createReplyReader(() => {});
     reader.read(Buffer.from(text));
     expect(reader.partial).toBe(partial);
   });
 
-  it.each(["250-more\r\n", "2"])("are refused where they never end", (text) => {
+  it.each(["250-more\r\n", "2"])("throws on a reply that never ends", (text) => {
     const reader = createReplyReader(() => {});
     expect(() => {
       for (let round = 0; round < 70_000; round += 1) reader.read(Buffer.from(text));
-    }).toThrow(/without end/);
+    }).toThrow(/without an end/);
   });
 });

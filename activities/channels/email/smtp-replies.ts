@@ -6,39 +6,39 @@ export interface Reply {
 }
 
 export interface ReplyReader {
-  /** Takes the next piece of the stream. Throws where the server does not speak SMTP, or never ends a reply. */
+  /** Reads the next piece of the stream. Throws if the server does not speak SMTP, or never ends a reply. */
   read(chunk: Buffer): void;
-  /** Whether a reply has begun and its end is still to come. */
+  /** True while a reply has begun and not ended. */
   readonly partial: boolean;
 }
 
-/** Far more than any reply, far less than a peer that never ends one could make us keep. */
+/** Far more than any reply needs, and a bound on the memory that a reply without end takes. */
 const maxReplyCharacters = 65_536;
 
 /**
- * Puts a server's replies (RFC 5321, 4.2) together from whatever pieces they come in, and calls `onReply` for each whole one. Blank
- * lines are skipped: servers are known to send them before a reply, and they answer nothing.
+ * Assembles a server's replies (RFC 5321, 4.2) from the pieces of the stream, and calls `onReply` for each complete one. Blank
+ * lines are skipped, since some servers send them before a reply.
  */
 export function createReplyReader(onReply: (reply: Reply) => void): ReplyReader {
   let rest = "";
-  /** The lines of a reply whose last is still to come. */
-  let earlier = "";
+  /** The lines of a reply whose last line has not come. */
+  let earlierLines = "";
 
   const readLine = (line: string) => {
     const code = parseCode(line);
     if (code === null) {
       if (line.trim() === "") return;
-      throw new Error("the server sent what is no SMTP reply");
+      throw new Error("the server sent a line that is not an SMTP reply");
     }
-    // RFC 5321, 4.2.1: the code is the same on every line. Where it is not, no line says what is meant.
-    if (earlier !== "" && !earlier.startsWith(line.slice(0, 3)))
-      throw new Error("the server sent a reply of several codes");
-    const whole = earlier === "" ? line : `${earlier}\n${line}`;
+    // RFC 5321, 4.2.1: the code is the same on every line. A reply with different codes has no clear meaning.
+    if (earlierLines !== "" && !earlierLines.startsWith(line.slice(0, 3)))
+      throw new Error("the server sent a reply with different codes");
+    const lines = earlierLines === "" ? line : `${earlierLines}\n${line}`;
     if (line.charCodeAt(3) === 0x2d) {
-      earlier = whole;
+      earlierLines = lines;
     } else {
-      earlier = "";
-      onReply({ code, text: decodeText(whole) });
+      earlierLines = "";
+      onReply({ code, text: decodeText(lines) });
     }
   };
 
@@ -52,16 +52,16 @@ export function createReplyReader(onReply: (reply: Reply) => void): ReplyReader 
         readLine(line);
       }
       rest = data.slice(start);
-      if (rest.length + earlier.length > maxReplyCharacters)
-        throw new Error("the server sent a reply without end");
+      if (rest.length + earlierLines.length > maxReplyCharacters)
+        throw new Error("the server sent a reply without an end");
     },
     get partial() {
-      return earlier !== "" || (rest !== "" && rest.trim() !== "");
+      return earlierLines !== "" || (rest !== "" && rest.trim() !== "");
     },
   };
 }
 
-/** Digit by digit, for it is done four times a mail. */
+/** The code of a line, read digit by digit for speed, since each mail has four replies. */
 function parseCode(line: string): number | null {
   const end = line.charCodeAt(3);
   if (line.length > 3 && end !== 0x20 && end !== 0x2d) return null;
@@ -71,10 +71,10 @@ function parseCode(line: string): number | null {
   return first * 100 + second * 10 + third;
 }
 
-/** Beyond 0 to 9, or not a number, where there is no digit. */
+/** The digit at `index`; outside 0 to 9, or NaN, if there is none. */
 const digitAt = (text: string, index: number) => text.charCodeAt(index) - 0x30;
 
-/** Replies are ASCII by the book and UTF-8 in practice. */
+/** Replies are ASCII by the standard, and UTF-8 in practice. */
 function decodeText(latin1: string): string {
   // oxlint-disable-next-line no-control-regex
   return /^[\x00-\x7f]*$/.test(latin1) ? latin1 : Buffer.from(latin1, "latin1").toString("utf8");

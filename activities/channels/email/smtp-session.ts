@@ -15,42 +15,46 @@ import {
 } from "./smtp-verdicts.ts";
 import { SmtpWire } from "./smtp-wire.ts";
 
-/** Content longer than this is not known to be on its way when `write` returns: it goes in blocks, and its final dot after them. */
+/**
+ * Node may not have passed a content longer than this to the kernel when `write` returns, so it is written in blocks, and its
+ * final dot after them.
+ */
 const oneWriteLimit = 32_768;
 const blockLength = 65_536;
 
 /**
- * An SMTP conversation over a kept connection: one mail's content unanswered at most. Where the server advertises PIPELINING
- * (RFC 2920), a mail's envelope is one group, and that of the next mail rides in the write that ends the content before it; else every
- * command waits for its reply.
+ * An SMTP conversation over a kept connection, with at most one unanswered content. If the server advertises PIPELINING (RFC
+ * 2920), a mail's envelope is one group, and the envelope of the next mail rides in the write that ends the content before it.
+ * Otherwise every command waits for its reply.
  *
- * A mail is `sent` by one reply only: the one to its final dot, read after its content was written in full. A server may be one reply
- * off, having said something twice, unasked or not at all. Replies have no names, so that this shows at the latest at DATA, which
- * 354 alone answers with a yes (RFC 5321, 4.3.2). Until then nothing of the next mail is written that the server could take, and the
- * mail before it is not yet called `sent` if an envelope rides behind it. A reply out of its turn ends the connection.
+ * A mail is `sent` only by the reply to its final dot, read after its content was written in full. A server may be one reply
+ * off, because it sent a reply twice, unasked or not at all. Replies do not name their commands, so that such an error shows at
+ * the latest at DATA, to which only 354 is a positive reply (RFC 5321, 4.3.2). Until then nothing of the next mail is written
+ * that the server could accept, and the previous mail does not become `sent` while an envelope rides behind it. A reply out of
+ * turn ends the connection.
  */
 export class SmtpSession {
-  /** Monotonic: since when it has had nothing to do; null while it has. */
+  /** When the session became idle; null while it is not. Monotonic. */
   idleSinceMs: number | null;
   readonly #wire: SmtpWire;
   readonly #pipelining: boolean;
   readonly #smtpUtf8: boolean;
   readonly #commands: CommandWriter;
   readonly #owner: SessionOwner<SmtpSession>;
-  /** Replies to the content come before those to the envelope. */
+  /** Replies to the content precede those to the envelope. */
   readonly #content = new Content();
   readonly #envelope = new Envelope();
-  /** Monotonic: when the server last replied or took a block, or was asked for the first time after a rest. */
+  /** When the server last replied or took a block, or got a command after a rest. Monotonic. */
   #movedAtMs: number;
-  /** Monotonic: since when an envelope has been waiting behind a content. */
+  /** When the envelope behind a content was written. Monotonic. */
   #ridingSinceMs = 0;
-  /** A mail that was accepted while an envelope rode behind it, and its verdict, which holds once that envelope has been answered. */
+  /** A mail that was accepted while an envelope rode behind it, and its verdict, which becomes final once that envelope is answered. */
   #accepted: Job | null = null;
   #acceptance: Verdict | null = null;
-  /** Mails whose envelopes it began, and those that the server took. */
+  /** The number of mails whose envelopes were begun, and of those that the server accepted. */
   #begun = 0;
   #taken = 0;
-  /** A refused envelope stays open at the server, which would then refuse the next. */
+  /** True if a refused envelope is still open at the server, which would then refuse the next one. */
   #resetDue = false;
   #ended = false;
 
@@ -71,7 +75,7 @@ export class SmtpSession {
     return !this.#ended && this.idleSinceMs !== null;
   }
 
-  /** May the envelope of a mail go out while the content before it waits for its reply? */
+  /** True if the envelope of a mail may be written while the content before it waits for its reply. */
   get canRide(): boolean {
     const { job } = this.#content;
     return (
@@ -84,18 +88,18 @@ export class SmtpSession {
     );
   }
 
-  /** A content was written to its end, and its reply is still to come. */
+  /** True if a content was written to its end and has no reply yet. */
   get awaitsAnswer(): boolean {
     return !this.#ended && (this.#content.job?.dotWritten ?? false);
   }
 
-  /** It has carried as many mails as it may. */
+  /** True if the session has carried as many mails as it may. */
   get #isFull(): boolean {
     const { mailsPerConnection } = this.#owner;
     return mailsPerConnection !== null && this.#begun >= mailsPerConnection;
   }
 
-  /** Takes the next mail, where `idle` or `canRide` says so. */
+  /** Takes the next mail. `idle` or `canRide` must be true. */
   start(now: number): void {
     this.idleSinceMs = null;
     const job = this.#takeNext();
@@ -106,24 +110,24 @@ export class SmtpSession {
     }
   }
 
-  /** Gives up on a server that has let a deadline pass, and with it on the connection. */
+  /** Ends the connection if the server has exceeded a deadline. A mail whose envelope only rides goes elsewhere. */
   checkDeadlines(now: number, { stepMs, answerMs, rideMs }: Deadlines): void {
     if (this.#ended || this.idle) return;
     const limitMs = this.awaitsAnswer ? answerMs : stepMs;
     if (now - this.#movedAtMs >= limitMs) {
       const message = `${this.#describeWait()} within ${limitMs} ms`;
       const loss: Loss = { failure: "timeout", message };
-      // The reply that is missing may be the one to the dot.
+      // The missing reply may be the one to the final dot.
       if (this.#envelope.refusal) this.#doubtAcceptance(loss);
       this.end(loss, this.#content.job ?? this.#envelope.job ?? undefined);
-    } else if (this.#rides && now - this.#ridingSinceMs >= rideMs) {
+    } else if (this.#isRiding && now - this.#ridingSinceMs >= rideMs) {
       this.#envelope.abandoned = true;
       this.#owner.turnAway(this.#envelope.job!);
     }
   }
 
-  /** A mail that could go elsewhere waits for the reply to the content before it. */
-  get #rides(): boolean {
+  /** True if a mail that could go elsewhere waits for the reply to the content before it. */
+  get #isRiding(): boolean {
     return this.awaitsAnswer && this.#envelope.job !== null && !this.#envelope.abandoned;
   }
 
@@ -135,14 +139,14 @@ export class SmtpSession {
       : "the content could not be written";
   }
 
-  /** Says goodbye; for a session that is idle. */
+  /** Sends QUIT. The session must be idle. */
   quit(): void {
     if (this.#ended) return;
     this.#wire.quit();
     this.#markEnded();
   }
 
-  /** Ends the connection at once. `overdue` is the job that had no answer in time: it is not given back. */
+  /** Ends the connection at once. `overdue` is the job whose answer is late: it is not given back. */
   end(loss: Loss, overdue?: Job): void {
     if (this.#ended) return;
     this.#wire.destroy();
@@ -153,21 +157,21 @@ export class SmtpSession {
       const { job, refusal } = part;
       part.clear();
       if (!job || (abandoned && part === this.#envelope)) continue;
-      const ofConnection = refusal !== null && this.#mayBeOfConnection(refusal, job);
+      const isOfConnection = refusal !== null && this.#mayBeOfConnection(refusal, job);
       settleLost(this.#owner, job, {
-        refusal: ofConnection ? null : refusal,
+        refusal: isOfConnection ? null : refusal,
         loss,
         overdue,
-        needsNew: ofConnection || (loss.failure === "smtp_4xx" && this.#taken > 0),
+        needsNew: isOfConnection || (loss.failure === "smtp_4xx" && this.#taken > 0),
       });
     }
   }
 
   /**
-   * Ends the connection over a reply that cannot be one to the command whose turn it was. Which reply belongs to which command is open
-   * from here back to the last 354, and with it who was refused: a mail whose envelope is open was not taken in any case, and is given
-   * back. The mail before it was taken if all replies since its dot say yes, for then its own does, whichever it is; else its outcome
-   * is unknown.
+   * Ends the connection because of a reply that cannot answer the command that is next. From the last 354 on, it is unclear
+   * which reply belongs to which command, and hence which mail was refused. A mail whose envelope is open was not accepted in
+   * any case, and is given back. The mail before it was accepted if all replies since its dot are positive, since its own is
+   * among them. Otherwise its outcome is unknown.
    */
   #breakOff(reply: Reply, when: string): void {
     const loss: Loss = {
@@ -182,7 +186,7 @@ export class SmtpSession {
   #markEnded(): void {
     this.#ended = true;
     this.idleSinceMs = null;
-    this.#owner.ended(this);
+    this.#owner.noteEnd(this);
   }
 
   #takeNext(): Job | undefined {
@@ -205,7 +209,7 @@ export class SmtpSession {
     if (this.#ended) return;
     this.#movedAtMs = performance.now();
     if (this.#content.job) this.#onContentReply(this.#content.job, reply, asked);
-    // RFC 5321, 3.8: instead of any reply, at any time, and the server closes after it.
+    // RFC 5321, 3.8: 421 may replace any reply, at any time, and the server closes after it.
     else if (reply.code === 421) this.end({ failure: "smtp_4xx", message: reply.text });
     else if (asked && this.#envelope.job) this.#onEnvelopeReply(this.#envelope.job, reply);
     else this.#breakOff(reply, this.#envelope.job ? `after ${this.#envelope.command}` : "at rest");
@@ -265,8 +269,9 @@ export class SmtpSession {
   }
 
   /**
-   * Servers end what they take over one connection with whatever code they like: what one that has taken mails refuses for its own
-   * reasons, or for ours, is handed over once more, on a new connection. What it says there is meant.
+   * Repeats a mail on a new connection if the refusal may concern only this one. Servers end a series of mails over one
+   * connection with any code. If a server that has accepted mails refuses one for its own reasons, or because of the client, the
+   * mail is handed over once more, on a new connection. A refusal there is final.
    */
   #repeatOnNewConnection(refusal: Refusal, job: Job): boolean {
     if (!this.#mayBeOfConnection(refusal, job)) return false;
@@ -282,7 +287,7 @@ export class SmtpSession {
 
   #onGoAhead(job: Job): void {
     const { refusal, abandoned } = this.#envelope;
-    // Whatever was written now would be taken for a mail: only the end of the connection ends it (RFC 5321, 4.1.1.10).
+    // The server would take any text for a mail: only the end of the connection stops it (RFC 5321, 4.1.1.10).
     if (abandoned) return this.end({ failure: "connection", message: "the mail went elsewhere" });
     this.#envelope.clear();
     this.#content.begin(job, refusal);
@@ -303,7 +308,7 @@ export class SmtpSession {
     });
   }
 
-  /** Writes the rest of the content, its end and, with it, the envelope of the next mail. */
+  /** Writes the rest of the content, its end and the envelope of the next mail. */
   #endContent(job: Job, rest: string): void {
     job.dotWritten = true;
     const rider = this.#pipelining ? this.#takeNext() : undefined;
@@ -315,12 +320,12 @@ export class SmtpSession {
     this.#commands.writeEnd(job, rest, rider, this.#content.noteWritten);
   }
 
-  /** A reply was read as the one to its dot that may have been another's. */
+  /** Notes that the reply that was taken for the one to the final dot may have answered another command. */
   #doubtAcceptance(loss: Loss): void {
     this.#acceptance = judgeLoss(loss, "unknown");
   }
 
-  /** The replies are known to be in step, or the connection has ended. */
+  /** Settles the accepted mail, once the replies are known to be in step or the connection has ended. */
   #confirmAcceptance(): void {
     const job = this.#accepted;
     if (job === null) return;

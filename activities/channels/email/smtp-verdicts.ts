@@ -9,15 +9,15 @@ import { smtpRetryAfterMs } from "../../../domain/delivery/retry-after.ts";
 import type { Loss, Verdict } from "./smtp-job.ts";
 import type { Reply } from "./smtp-replies.ts";
 
-/** A reply by which a mail was refused, and to what. */
+/** A reply that refused a mail, and the phase in which it came. */
 export interface Refusal extends Reply {
   phase: RefusalPhase;
 }
 
-/** Replies about something else than a mail: help, the connection, the sign-in (RFC 5321, 4.2.3; RFC 4954, 6). */
+/** The codes of replies that do not concern a mail: help, the connection, the sign-in (RFC 5321, 4.2.3; RFC 4954, 6). */
 const otherSubjects = new Set([211, 214, 220, 221, 235]);
 
-/** Does a reply to MAIL, RCPT or the final dot say yes? By the first digit where the code is in no list (RFC 5321, 4.2.1). */
+/** True if a reply to MAIL, RCPT or the final dot is positive. A code that is in no list is judged by its first digit (RFC 5321, 4.2.1). */
 export function isAcceptance({ code }: Reply): boolean {
   return code < 300 && !otherSubjects.has(code);
 }
@@ -26,30 +26,30 @@ export function isRefusal({ code }: Reply): boolean {
   return code >= 400;
 }
 
-/** Replies that say that it is us, not the message, who must mend something before it can be taken. */
+/** The codes by which a server says that the client has to authenticate, so that the message is not at fault. */
 const authenticationCodes = new Set([530, 534, 535, 538]);
 
-/** What the reply to a final dot that takes the mail makes of it. */
+/** The verdict on a mail whose final dot has a positive reply. */
 export function judgeAcceptance({ text }: Reply): Verdict {
   return { outcome: "sent", failure: null, response: text, signal: "answered" };
 }
 
 /**
- * What a refusal makes of its mail. A delay that the server names is the message's own, unless it is the server that asks to be left
- * alone: by 421, or before any recipient was named.
+ * The verdict on a refused mail. A delay that the server names concerns the message, unless the server asks for a rest: by 421,
+ * or before it knows a recipient.
  */
 export function judgeRefusal({ code, text, phase }: Refusal): Verdict {
   const response = text;
   if (authenticationCodes.has(code))
     return { outcome: "transient", failure: "auth", response, signal: "failed" };
   const subject = refusalSubject(phase, text);
-  const aboutUs = subject === "sender" || subject === "server";
+  const isOurs = subject === "sender" || subject === "server";
   if (code >= 500)
     return {
-      outcome: aboutUs ? "transient" : "permanent",
+      outcome: isOurs ? "transient" : "permanent",
       failure: permanentFailure(subject),
       response,
-      signal: aboutUs ? "failed" : "answered",
+      signal: isOurs ? "failed" : "answered",
     };
   const retryAfterMs = smtpRetryAfterMs(text);
   const rests = retryAfterMs !== null && (code === 421 || phase === "mail");
@@ -57,18 +57,18 @@ export function judgeRefusal({ code, text, phase }: Refusal): Verdict {
     outcome: "transient",
     failure: subject === "mailbox_full" ? "mailbox_full" : "smtp_4xx",
     response,
-    signal: rests ? "rest" : aboutUs ? "failed" : "answered",
+    signal: rests ? "rest" : isOurs ? "failed" : "answered",
     retryAfterMs,
   };
 }
 
-/** Is a refusal about the server, or about us, and so perhaps about the connection only? */
+/** True if a refusal concerns the server or the client, and so perhaps only the connection. */
 export function mayBeOfConnection({ text, phase }: Refusal): boolean {
   const subject = refusalSubject(phase, text);
   return subject === "sender" || subject === "server";
 }
 
-/** What the end of a connection makes of a mail: `unknown` where the server may have the whole of it. */
+/** The verdict on a mail whose connection ended: `unknown` if the server may have the whole message. */
 export function judgeLoss(
   { failure, message }: Loss,
   outcome: "transient" | "unknown" = "transient",

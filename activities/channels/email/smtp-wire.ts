@@ -4,27 +4,27 @@ import { atEndOfTurn } from "./turn.ts";
 import { createReplyReader, type Reply, type ReplyReader } from "./smtp-replies.ts";
 
 export interface WireListener {
-  /** `asked` is false where the reply began before every command but those that were already answered was written. */
+  /** `asked` is false if the reply began before any unanswered command was written. */
   onReply(reply: Reply, asked: boolean): void;
-  /** The connection has broken, or the server does not speak SMTP. May be called again after that. */
+  /** The connection has broken, or the server does not speak SMTP. May be called several times. */
   onLoss(loss: Loss): void;
 }
 
 const goodbyeMs = 1_000;
 
 /**
- * A connection on which replies are counted against commands. RFC 5321, 4.1.1 and 4.3: each command has exactly one reply. A reply
- * that nothing asked for is one by which all that follow would answer the command before their own.
+ * A connection that counts replies against commands. Each command has exactly one reply (RFC 5321, 4.1.1 and 4.3). After a reply
+ * without a command, each command would be answered by the reply to the command before it.
  */
 export class SmtpWire {
   readonly #socket: Socket;
   readonly #listener: WireListener;
   readonly #replies: ReplyReader;
-  /** Commands without a reply. */
+  /** The number of commands without a reply. */
   #unanswered = 0;
-  /** Of these, the ones that were written before the piece that is being read came in: no other can be answered in it. */
+  /** The number of those that were written before the piece that is being read came in: only these can be answered in it. */
   #answerable = 0;
-  /** The reply that has begun, or is next to begin, did so before there was anything to answer. */
+  /** True if the current or next reply began before there was a command to answer. */
   #beganUnasked = false;
 
   constructor(socket: Socket, listener: WireListener) {
@@ -45,8 +45,8 @@ export class SmtpWire {
   }
 
   /**
-   * Writes text that holds `commands` of them, a final dot being one, when the turn ends: what is read until then cannot be an answer
-   * to them. `onWritten` is called once the kernel has all of it.
+   * Writes text with `commands` commands, of which a final dot is one, at the end of the turn: replies that are read until then
+   * cannot answer them. `onWritten` is called once the kernel has the whole text.
    */
   write(
     text: string | Buffer,
@@ -60,7 +60,7 @@ export class SmtpWire {
     });
   }
 
-  /** Says goodbye, and waits for the server to hang up, for a while. */
+  /** Sends QUIT, and waits for a while until the server closes the connection. */
   quit(): void {
     const socket = this.#socket;
     atEndOfTurn(() => socket.end("QUIT\r\n"));

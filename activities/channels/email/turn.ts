@@ -1,8 +1,8 @@
 let waiting: (() => void)[] = [];
 
 /**
- * Does something once what has come in on all sockets was read, together with whatever else waits for that. Servers and the kernel are
- * handed a burst at less cost than the same writes one by one between other work, each of which may have to wake somebody.
+ * Runs `work` at the end of the turn of the event loop, when all sockets have been read, together with all other such work. One
+ * burst of writes costs less than the same writes spread among other work, each of which may have to wake a process.
  */
 export function atEndOfTurn(work: () => void): void {
   if (waiting.length === 0) setImmediate(runWaiting);
