@@ -23,16 +23,19 @@ import { invalidInput } from "./failures.ts";
 export interface AdvanceCampaignInput {
   /** The public id. */
   campaignId: string;
-  /** The API request that it was last woken for, for the log. */
+  /** The API request that last woke the campaign, for the log. */
   requestId?: string;
 }
 
-/** What a campaign's workflow has to do next. Instants are ISO 8601. */
+/** The next step of a campaign's workflow. Instants are ISO 8601. */
 export type CampaignStep =
   | {
       next: "wait";
       why: string;
-      /** For people: how long to wait is `waitMs`, since Temporal's clock is not the ledger's. Null for both: for a signal. */
+      /**
+       * `until` is for operators. The workflow waits for `waitMs`, since Temporal's clock may differ from the ledger's. Both are
+       * null if it waits for a signal.
+       */
       until: string | null;
       waitMs: number | null;
     }
@@ -47,16 +50,16 @@ export type CampaignStep =
 
 const heartbeatMs = 5_000;
 /**
- * What waits outside the lanes is asked for when the first of it should have been sent, and no more often than this; the
- * relay notices when nothing does any more.
+ * If rows wait outside the lanes, the ledger is asked again when the first of them should have been sent, and at most this
+ * often. The relay notices campaigns that have nothing left to do.
  */
-const askAgainMs = 30_000;
+const recheckMs = 30_000;
 const sentWithinMs = 5_000;
 /**
- * Moves a campaign on as far as the ledger allows, and says what to wait for: freezes the audience when its time has
- * come, cancels what is open when it was cancelled or recalled, completes it when nothing is open that it owes. Each step is
- * one transaction that a retry finds done. Rows that policy merges leave the lanes for their recipients' mailboxes and for
- * digests, and are as much the campaign's as others; queues of theirs where something is due are woken.
+ * Advances a campaign as far as the ledger allows, and returns what to wait for. It freezes the audience at its time, cancels
+ * the open rows of a campaign that was cancelled or recalled, and completes a campaign that owes nothing more. Each step is one
+ * transaction, which a retry finds done. Rows that policy merges leave the lanes for their recipients' mailboxes and for
+ * digests, and still belong to the campaign: their queues are woken if rows in them are due.
  */
 export function createAdvanceCampaign({
   pool,
@@ -65,20 +68,20 @@ export function createAdvanceCampaign({
 }: {
   pool: Pool;
   mailboxShards: number;
-  /** Starts the workflow of a queue, or has it look again. */
+  /** Starts the workflow of a queue, or makes it look again. */
   wake: (queue: string) => Promise<void>;
 }) {
   return async function advanceCampaign({
     campaignId,
   }: AdvanceCampaignInput): Promise<CampaignStep> {
     const id = parsePublicId("campaign", campaignId);
-    if (id === null) throw invalidInput(`not a campaign id: ${campaignId}`);
+    if (id === null) throw invalidInput(`this is not a campaign id: ${campaignId}`);
     const context = Context.current();
     const beating = setInterval(() => context.heartbeat(), heartbeatMs);
     try {
       for (;;) {
         const row = await readCampaign(pool, id);
-        if (!row) throw invalidInput(`no campaign ${campaignId}`);
+        if (!row) throw invalidInput(`there is no campaign ${campaignId}`);
         const queues: CampaignQueues = {
           id,
           lanes: laneNames(campaignId, row.laneCount),
@@ -114,15 +117,15 @@ export function createAdvanceCampaign({
           case "cancelled": {
             const leasedUntil =
               row.frozenAt === null ? null : await cancelCampaignDeliveries(pool, queues);
-            if (leasedUntil) return handedOverFirst("Cancelled", leasedUntil, row.now);
+            if (leasedUntil) return waitForHandOvers("Cancelled", leasedUntil, row.now);
             await finishCampaign(pool, id);
             return reconcile(pool, row, "cancelled");
           }
           case "completed": {
-            // What was snoozed of it does not come again.
+            // Snoozed messages of a recalled campaign are not sent again.
             const leasedUntil =
               row.recalledAt === null ? null : await cancelCampaignDeliveries(pool, queues);
-            if (leasedUntil) return handedOverFirst("Recalled", leasedUntil, row.now);
+            if (leasedUntil) return waitForHandOvers("Recalled", leasedUntil, row.now);
             return reconcile(pool, row, "completed");
           }
         }
@@ -140,17 +143,17 @@ const waitUntil = (why: string, until: Date, now: Date): CampaignStep => ({
   waitMs: Math.max(1, until.getTime() - now.getTime()),
 });
 
-const handedOverFirst = (over: string, until: Date, now: Date): CampaignStep =>
-  waitUntil(`${over}; what is being handed over ends first`, until, now);
+const waitForHandOvers = (over: string, until: Date, now: Date): CampaignStep =>
+  waitUntil(`${over}; waiting for messages that are being handed over`, until, now);
 
 const waitFor = ({ open, nextDueAt }: OutsideLanes, now: Date): CampaignStep =>
   waitUntil(
     `${open < lookRows ? open : `At least ${open}`} ${open === 1 ? "waits" : "wait"} in batches, digests and mailboxes`,
-    new Date(Math.max(nextDueAt!.getTime() + sentWithinMs, now.getTime() + askAgainMs)),
+    new Date(Math.max(nextDueAt!.getTime() + sentWithinMs, now.getTime() + recheckMs)),
     now,
   );
 
-/** The ledger's own account of a campaign that is over, in one snapshot; what retention has removed is counted in. */
+/** The ledger's counts of a campaign that is over, in one snapshot. They include rows that retention has removed. */
 async function reconcile(
   pool: Pool,
   row: CampaignRow,

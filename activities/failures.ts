@@ -2,14 +2,15 @@ import { ApplicationFailure, TemporalFailure } from "@temporalio/common";
 import { CompleteAsyncError } from "@temporalio/activity";
 import { describeError } from "../config/describe-error.ts";
 
-/** The input itself is at fault: trying again cannot help, and the run fails for an operator to see. */
+/** The failure of an invalid input: a retry cannot help, and the run fails, so that an operator sees it. */
 export function invalidInput(message: string): ApplicationFailure {
   return ApplicationFailure.nonRetryable(message, "InvalidInput");
 }
 
 /**
- * What a history may say of an error that an activity ended with: which and where, as a log would, for errors of the
- * database may quote its rows. Failures of our own and what Temporal needs to tell apart stay as they are.
+ * Removes what a history must not contain from the error of an activity. It keeps the kind of the error and where it happened,
+ * like the log, since errors of the database may quote rows. Failures of this project and those that Temporal has to distinguish
+ * stay as they are.
  */
 export function redactFailure(error: unknown): unknown {
   if (

@@ -5,7 +5,7 @@ import type { createRemoveExpired } from "./remove-expired.ts";
 import type { createRelayOverdue } from "./relay-overdue.ts";
 import type { createSweepDigests } from "./sweep-digests.ts";
 
-/** What workflows may call; type-imported by them. */
+/** The activities that workflows may call. Workflows import only this type. */
 export interface Activities {
   dispatch: ReturnType<typeof createDispatch>;
   advanceCampaign: ReturnType<typeof createAdvanceCampaign>;

@@ -9,28 +9,31 @@ import { ageingMs, priorities } from "../domain/priority.ts";
 import { drainedQueues, laneNames } from "../domain/delivery/queues.ts";
 import type { Channels } from "./channels/channels.ts";
 
-/** How often the ledger is asked, and how long something must be overdue before it counts as forgotten. */
+/** How often the ledger is asked, and how long work must be overdue before it counts as forgotten. */
 const sweepMs = 3_000;
 const graceMs = 5_000;
-/** A sweep is followed by a rest of at least so many times what it took: where much has died that cannot be removed, each takes long. */
+/**
+ * The rest after a sweep lasts at least this many times as long as the sweep: where many dead rows cannot be removed, each sweep
+ * takes long.
+ */
 const restTimes = 20;
-/** One activity, many sweeps: an idle system costs few events. */
+/** The time of one activity, which makes many sweeps, so that an idle system costs few events. */
 const roundMs = 600_000;
 
-/** Rows looked at a queue: claimed ones are the oldest, so the first tell whether somebody is at work. */
+/** The number of rows that are read of each queue. Claimed rows are the oldest, so the first rows show whether a worker is active. */
 const lookRows = 500;
 
-/** A claim that was made so long ago says nothing of whether anybody is at work. */
+/** An older claim does not show that a worker is active. */
 const recentMs = 15_000;
 
 /**
- * Queues with rows that are overdue on a channel that is open, and that nobody is working on: none of the oldest was claimed of late and
- * is under a live lease (one answer may take minutes, and stands for no look at the rest), their campaign runs, and no gate has
- * granted a slot of late (a lane that waits at a gate holds no lease). All rows of a lane are of one campaign; elsewhere those
- * of campaigns that do not run are passed over.
+ * Queues that have overdue rows on an open channel, whose campaign runs, and that no worker is draining. A worker counts as
+ * draining a queue if one of the oldest rows was claimed recently and is under a live lease (one answer may take minutes, during
+ * which nobody reads the other rows), or if a gate has granted a slot recently (a lane that waits at a gate holds no lease). All
+ * rows of a lane belong to one campaign; in other queues, rows of campaigns that do not run are skipped.
  *
- * The queues are named, and not found in the table: lanes of campaigns that have ended are full of rows that have left it, and that
- * cannot be removed while an old transaction is open.
+ * The queues are named rather than found in the table, because the lanes of ended campaigns are full of dead rows that cannot be
+ * removed while an old transaction is open.
  */
 const overdueQueues = `
   WITH queues AS MATERIALIZED (
@@ -62,7 +65,10 @@ const overdueQueues = `
 
 interface Unfinished {
   id: string;
-  /** Of one that runs; null of one that should have been moved on: its time has come, or it is to be wound up. */
+  /**
+   * The number of lanes of a running campaign. Null for a campaign that should have been advanced, because its time has come or
+   * it has to be wound up.
+   */
   laneCount: number | null;
 }
 
@@ -90,7 +96,7 @@ interface Overdue {
   campaigns: Unfinished[];
 }
 
-/** All at once, so that an idle system is asked seldom. */
+/** Reads everything in one statement, so that an idle system sends few. */
 const readOverdue = defineStatement<
   {
     graceMs: number;
@@ -107,7 +113,7 @@ const readOverdue = defineStatement<
   "overdue",
 );
 
-/** Of campaigns that run, with their lanes, those of which nothing is open that they owe. No row of theirs is looked at that is not open. */
+/** The running campaigns, given with their lanes, that have no open row left to send. Only open rows are read. */
 const readDrainedCampaigns = defineStatement<
   { ids: readonly string[]; laneCampaigns: readonly string[]; lanes: readonly string[] },
   { id: string }
@@ -121,7 +127,7 @@ const readDrainedCampaigns = defineStatement<
 
 const lanesOf = ({ id, laneCount }: Running) => laneNames(publicId("campaign", id), laneCount);
 
-/** Campaigns that should have been moved on. */
+/** The ids of campaigns that should have been advanced. */
 async function findStalledCampaigns(
   execute: Execute,
   unfinished: readonly Unfinished[],
@@ -139,7 +145,7 @@ async function findStalledCampaigns(
   return [...stalled, ...drained.map(({ id }) => id)];
 }
 
-/** Wakes what the ledger says should be running and is not. Never asks Temporal what runs. */
+/** Wakes the workflows that should run by the ledger and do not. It never asks Temporal which workflows run. */
 export function createRelayOverdue({
   pool,
   channels,
@@ -147,11 +153,11 @@ export function createRelayOverdue({
   wakeCampaign,
 }: {
   pool: Pool;
-  /** What is overdue on one that takes nothing waits for it, and its queue would only look again. */
+  /** Rows that are overdue on a closed channel wait for it, and their queue would only look again. */
   channels: Pick<Channels, "open">;
-  /** Starts the workflow of a queue, or has it look again. */
+  /** Starts the workflow of a queue, or makes it look again. */
   wakeQueue: (queue: string) => Promise<void>;
-  /** Starts the workflow of a campaign, or has it look again. `campaignId` is the public id. */
+  /** Starts the workflow of a campaign, or makes it look again. `campaignId` is the public id. */
   wakeCampaign: (campaignId: string) => Promise<void>;
 }) {
   const execute = executeOn(pool);
@@ -171,7 +177,7 @@ export function createRelayOverdue({
     const overdue = await look();
     const known = new Set(lanes);
     lanes = overdue.running.flatMap(lanesOf);
-    // The lanes of a campaign that has begun to run since were not looked at.
+    // The first look did not include the lanes of a campaign that has started since.
     return lanes.every((lane) => known.has(lane)) ? overdue : look();
   }
 

@@ -6,26 +6,29 @@ import type { Retention, RetentionTable } from "../domain/retention.ts";
 import type { LedgerClock } from "../ledger/clock.ts";
 import { createExpired, type Removal } from "../ledger/retention.ts";
 
-/** A round, and the instant of the ledger's clock that it went by. */
+/** A round, and the instant of the ledger's clock that it used. */
 export interface RemovalRound extends Removal {
   asOf: string;
 }
 
 export interface RemoveExpiredInput {
   table: RetentionTable;
-  /** ISO 8601: what is past its retention is so at this instant, or by the ledger's clock where that is behind, or none is named. */
+  /**
+   * The instant at which retention is judged, in ISO 8601. The ledger's clock is used if it is behind that instant, or if there
+   * is none.
+   */
   asOf?: string | undefined;
-  /** Where the last round ended; null: at the oldest. */
+  /** Where the last round ended; null to begin at the oldest row. */
   after: string | null;
 }
 
-/** Between batches as long as a batch took, and at least so long: removal takes half of one connection at most. */
+/** The shortest pause between batches. A pause is as long as the batch before it, so that removal uses half of one connection at most. */
 const pauseMs = 20;
 
 /**
- * Removes what is past its retention from one table, batch by batch (ledger/retention.ts), until nothing is left to look
- * at, or for a round. Whatever kills it, the next attempt goes on where the last heartbeat was; the cut-off one may have
- * removed a few rows that nobody counts.
+ * Removes rows past their retention from one table, in batches (ledger/retention.ts), until no row is left to look at or the
+ * round is over. After a crash, the next attempt continues from the last heartbeat. The interrupted attempt may have removed a
+ * few rows that are not counted.
  */
 export function createRemoveExpired({
   pool,
@@ -36,7 +39,7 @@ export function createRemoveExpired({
   pool: Pick<Pool, "query">;
   retention: Retention;
   clock: Pick<LedgerClock, "now" | "refresh">;
-  /** One activity, many batches; then the workflow calls again, and shows how far it is. */
+  /** The time of one activity, which removes many batches. The workflow then calls it again, and shows its progress. */
   roundMs?: number;
 }) {
   const expired = createExpired({ pool, retention });

@@ -4,33 +4,33 @@ import type { Pool } from "pg";
 import { digestLaneNames } from "../domain/delivery/queues.ts";
 import { moveDueDigests, readDueQueues, readNextDigestInMs } from "../ledger/digests.ts";
 
-/** What was moved. A run that was cut off may have moved a few more, which nobody counts. */
+/** The rows that were moved. An interrupted run may have moved a few more, which are not counted. */
 export interface Sweep {
   deliveries: number;
   recipients: number;
-  /** Those that have something due now, whoever moved it. */
+  /** The lanes that have due rows now, whichever run moved them. */
   lanes: string[];
 }
 
-/** How long rows that somebody else holds just now are left to them. */
+/** How long to wait for rows that another transaction has locked. */
 const busyMs = 100;
 /**
- * What comes due so soon is waited for: Temporal starts a run by its own clock, at the instant at which digests are due by the
- * ledger's, which may be a little behind.
+ * Digests that are due this soon are waited for. Temporal starts a run by its own clock at the instant at which digests are due,
+ * and the ledger's clock may be a little behind.
  */
 const soonMs = 5_000;
 
 /**
- * Moves the members of digests whose time has come from where they wait to the lanes that they are sent from, and wakes
- * these. Each batch is a statement that finds what is left, so that it may be cut off anywhere, and run twice at once:
- * the next attempt, the next run, or the other one does the rest. A wake that is lost is made up for by the relay.
+ * Moves the members of due digests from the queue in which they wait to the lanes that send them, and wakes these. Each batch is
+ * a statement that finds the rows that are left, so that the activity may be interrupted anywhere or run twice at once: the next
+ * attempt, the next run or the other one does the rest. A lost wake is made up for by the relay.
  */
 export function createSweepDigests({
   pool,
   wake,
 }: {
   pool: Pick<Pool, "query">;
-  /** Starts the workflow of a queue, or has it look again. */
+  /** Starts the workflow of a queue, or makes it look again. */
   wake: (queue: string) => Promise<void>;
 }) {
   return async function sweepDigests(): Promise<Sweep> {
@@ -39,7 +39,7 @@ export function createSweepDigests({
     let deliveries = 0;
     const recipients = new Set<string>();
     for (;;) {
-      // Not an end like another: what is left is for the next attempt.
+      // End as cancelled, so that the next attempt moves the rest.
       if (signal.aborted) await context.cancelled;
       const moved = await moveDueDigests(pool);
       deliveries += moved.length;
