@@ -2,7 +2,7 @@ import { performance } from "node:perf_hooks";
 import { expect, it, vi } from "vitest";
 import { Attention } from "./attention.ts";
 
-it("looks before the first dispatches after a rest, and not before those that follow", async () => {
+it("looks before the first dispatches after a rest, and not before later ones", async () => {
   const done: string[] = [];
   let seen = () => {};
   const look = () => {
@@ -24,7 +24,7 @@ it("looks before the first dispatches after a rest, and not before those that fo
   expect(done).toEqual(["asks", "knows", "a", "b", "c"]);
 });
 
-it("does not rest while something is on its way, and dispatches though nothing could be learnt", async () => {
+it("does not rest while a message is on its way, and dispatches even if a look fails", async () => {
   let isSending = true;
   const attention = new Attention(
     () => isSending,
@@ -36,7 +36,7 @@ it("does not rest while something is on its way, and dispatches though nothing c
   expect(await attention.during(() => Promise.resolve("done"))).toBe("done");
 });
 
-it("rests while a dispatch only waits, and looks before that goes on", async () => {
+it("rests while a dispatch only waits, and looks before the dispatch continues", async () => {
   let looks = 0;
   const attention = new Attention(
     () => false,

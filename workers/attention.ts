@@ -1,11 +1,11 @@
 import { performance } from "node:perf_hooks";
 
-/** For how long after its last dispatch a worker is still taken for busy. */
+/** For how long after its last dispatch a worker still counts as busy. */
 const restsAfterMs = 2_000;
 
 /**
- * What a worker knows of gates and providers serves what it sends. While it sends, it looks every second what others have changed; one
- * that rests leaves the database alone, and looks before its next dispatch.
+ * Decides when a worker refreshes what it knows of gates and breakers. While it sends, it reads the changes of others every
+ * second. A worker that rests leaves the database alone, and refreshes before its next dispatch.
  */
 export class Attention {
   #isSending: () => boolean;
@@ -15,8 +15,8 @@ export class Attention {
   #looking: Promise<unknown> = Promise.resolve();
 
   /**
-   * @param isSending is something handed over that is not answered?
-   * @param look learns what others have changed
+   * @param isSending returns true while a message is handed over and not answered
+   * @param look reads what other workers have changed
    */
   constructor(isSending: () => boolean, look: () => Promise<unknown>) {
     this.#isSending = isSending;
@@ -30,7 +30,7 @@ export class Attention {
 
   /** Runs a dispatch. */
   async during<Result>(dispatch: () => Promise<Result>): Promise<Result> {
-    // Without the database the dispatch does not come far either.
+    // A failure is ignored: without the database the dispatch fails too.
     if (this.rests) this.#looking = this.#look().catch(() => {});
     this.#dispatches += 1;
     try {
@@ -42,7 +42,7 @@ export class Attention {
     }
   }
 
-  /** Runs what a dispatch only waits in: meanwhile it does not count. */
+  /** Runs a wait of a dispatch, during which the dispatch does not count. */
   async whileResting(wait: () => Promise<void>): Promise<void> {
     this.#dispatches -= 1;
     this.#lastAtMs = performance.now();

@@ -5,11 +5,11 @@ import { poll } from "../lib/polling.ts";
 const toleratedMs = 2_000;
 const remindMs = 60_000;
 
-/** Is the worker's own clock so far off that its logs and the instants of its attempts mislead? What is due, the ledger's clock decides. */
+/** True if the worker's own clock is so far off that the times in its logs and attempts mislead. The ledger's clock decides what is due. */
 export const isClockOff = (clock: Pick<LedgerClock, "localAheadMs">): boolean =>
   Math.abs(clock.localAheadMs) > toleratedMs;
 
-/** Warns once a minute for as long as the worker's own clock is off. */
+/** Warns once a minute while the worker's own clock is off. */
 export function watchClock({
   clock,
   logger,
@@ -24,10 +24,10 @@ export function watchClock({
     if (isClockOff(clock))
       logger.warn(
         { clockAheadMs: Math.round(clock.localAheadMs) },
-        "this worker is not ready: its clock is off by more than 2 s, as the database’s has it",
+        "this worker is not ready, because its clock differs from the database’s by more than 2 s",
       );
   };
-  // Without the database there is nothing to compare with, and others say so.
+  // Without the database there is nothing to compare with, and other parts report that.
   look().catch(() => {});
   return poll(look, everyMs);
 }

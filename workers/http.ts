@@ -9,7 +9,7 @@ import type { WatchedWorker, WorkerMetrics } from "./metrics.ts";
 
 const databaseProbeMs = 2_000;
 
-/** What a worker says of itself: `/healthz` that it is alive, `/readyz` whether it works, `/metrics` for Prometheus. */
+/** A worker's HTTP endpoints: `/healthz` shows that it is alive, `/readyz` whether it works, and `/metrics` is for Prometheus. */
 export function createWorkerApp({
   metrics,
   pool,
@@ -19,7 +19,7 @@ export function createWorkerApp({
   metrics: WorkerMetrics;
   pool: Pool;
   clock: Pick<LedgerClock, "localAheadMs" | "refresh">;
-  /** None while it starts. */
+  /** Returns no workers during the start. */
   workers: () => readonly WatchedWorker[];
 }): Hono {
   metrics.watchWorkers(workers);
@@ -54,16 +54,16 @@ export function createWorkerApp({
     );
 }
 
-/** Does the database take writes, as far as it says so in time? */
+/** Whether the database accepts writes; `unknown` if it does not answer in time. */
 const stateOf = (
-  asked: Promise<readonly [WriteFault | null, unknown]>,
+  probe: Promise<readonly [WriteFault | null, unknown]>,
 ): Promise<WriteFault | "accepted" | "unknown"> =>
-  withTimeout(databaseProbeMs, asked).then(
+  withTimeout(databaseProbeMs, probe).then(
     ([fault]) => fault ?? "accepted",
     () => "unknown",
   );
 
-/** Resolves when it listens, with where; rejects if it cannot. `close` hangs up on who is still connected. */
+/** Starts to listen, and resolves with the port; rejects if it cannot. `close` also closes open connections. */
 export async function listen(
   app: Hono,
   { host, port }: { host: string; port: number },

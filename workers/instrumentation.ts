@@ -13,7 +13,7 @@ import type { createRemoveExpired } from "../activities/remove-expired.ts";
 import type { Logger } from "../config/logger.ts";
 import type { Traffic, WorkerMetrics } from "./metrics.ts";
 
-/** The same channels, counted. */
+/** Wraps channels so that their messages are counted. */
 export const instrumentChannels = (
   channels: Channels,
   traffic: Traffic,
@@ -21,7 +21,7 @@ export const instrumentChannels = (
 ): Channels =>
   createChannels(channels.all.map((channel) => instrumentChannel(channel, traffic, metrics)));
 
-/** The same channel, counted. Thousands of messages a second pass here: what is counted by is prepared once. */
+/** Wraps a channel so that its messages are counted. Labels are prepared once, since thousands of messages pass each second. */
 function instrumentChannel(channel: Channel, traffic: Traffic, metrics: WorkerMetrics): Channel {
   const { name } = channel;
   const inFlight = metrics.inFlight(traffic);
@@ -46,7 +46,7 @@ function instrumentChannel(channel: Channel, traffic: Traffic, metrics: WorkerMe
     return observe;
   };
 
-  const counted = (result: SendResult) => {
+  const countResult = (result: SendResult) => {
     inFlight.count -= 1;
     if (result.kind !== "attempted") countOf("none", result.kind)();
     else
@@ -56,7 +56,7 @@ function instrumentChannel(channel: Channel, traffic: Traffic, metrics: WorkerMe
       }
     return result;
   };
-  const failed = (error: unknown): never => {
+  const countFailure = (error: unknown): never => {
     inFlight.count -= 1;
     throw error;
   };
@@ -70,13 +70,13 @@ function instrumentChannel(channel: Channel, traffic: Traffic, metrics: WorkerMe
     recoveredAt: () => channel.recoveredAt(),
     send(request) {
       inFlight.count += 1;
-      return channel.send(request).then(counted, failed);
+      return channel.send(request).then(countResult, countFailure);
     },
     close: () => channel.close(),
   };
 }
 
-/** The same gates, with how often each kind had nothing to grant. */
+/** Wraps gates so that the metrics show how often each kind had no slot to grant. */
 export function instrumentGates(gates: Gates, metrics: WorkerMetrics): Gates {
   return {
     ...gates,
@@ -88,9 +88,9 @@ export function instrumentGates(gates: Gates, metrics: WorkerMetrics): Gates {
   };
 }
 
-/** The same ledger, with the time of its statements and what they changed. */
+/** Wraps the ledger so that the time of its statements and the rows that they changed are counted. */
 export function instrumentLedger(ledger: Ledger, metrics: WorkerMetrics): Ledger {
-  const timed = <Input extends unknown[], Output>(
+  const withTiming = <Input extends unknown[], Output>(
     operation: string,
     call: (...input: Input) => Promise<Output>,
   ) => {
@@ -112,37 +112,39 @@ export function instrumentLedger(ledger: Ledger, metrics: WorkerMetrics): Ledger
   const countSettled = (settled: Parameters<Ledger["settle"]>[0]) => {
     for (const { settlement } of settled) metrics.ledgerRows.inc({ change: settlement.status });
   };
-  const turn = timed("turn", (input: Parameters<Ledger["settleAndClaim"]>[0]) =>
+  const turn = withTiming("turn", (input: Parameters<Ledger["settleAndClaim"]>[0]) =>
     ledger.settleAndClaim(input),
   );
-  const settle = timed("settle", (rows: Parameters<Ledger["settle"]>[0]) => ledger.settle(rows));
+  const settle = withTiming("settle", (rows: Parameters<Ledger["settle"]>[0]) =>
+    ledger.settle(rows),
+  );
 
   return {
-    due: timed("due", (input) => ledger.due(input)),
+    due: withTiming("due", (input) => ledger.due(input)),
     async settleAndClaim(input) {
-      const turned = await turn(input);
-      metrics.ledgerRows.inc({ change: "claimed" }, turned.claimed.size);
+      const result = await turn(input);
+      metrics.ledgerRows.inc({ change: "claimed" }, result.claimed.size);
       countSettled(input.settled);
-      return turned;
+      return result;
     },
     async settle(settled) {
       await settle(settled);
       countSettled(settled);
     },
-    membersOf: timed("members", (input) => ledger.membersOf(input)),
-    decided: timed("decided", (decisions) => ledger.decided(decisions)),
-    confirm: timed("confirm", (rows) => ledger.confirm(rows)),
-    giveBack: timed("give-back", (permits) => ledger.giveBack(permits)),
-    renew: timed("renew", (input) => ledger.renew(input)),
-    outlook: timed("outlook", (queue) => ledger.outlook(queue)),
+    membersOf: withTiming("members", (input) => ledger.membersOf(input)),
+    decided: withTiming("decided", (decisions) => ledger.decided(decisions)),
+    confirm: withTiming("confirm", (rows) => ledger.confirm(rows)),
+    giveBack: withTiming("give-back", (permits) => ledger.giveBack(permits)),
+    renew: withTiming("renew", (input) => ledger.renew(input)),
+    outlook: withTiming("outlook", (queue) => ledger.outlook(queue)),
   };
 }
 
-/** Counts deliveries that dispatches and the sender dealt with, by kind of queue and what became of them: the labels are prepared once. */
+/** Counts deliveries by the kind of their queue and their outcome. Labels are prepared once. */
 export function createDeliveryCounter(metrics: WorkerMetrics) {
   const counters = new Map<string, { inc(count: number): void }>();
   return (queue: string, outcome: DispatchOutcome, rows: number): void => {
-    // As queues are named, the first part is their kind.
+    // The first part of a queue's name is its kind.
     const kind = queue.slice(0, queue.indexOf("/"));
     const key = `${kind} ${outcome}`;
     let counter = counters.get(key);
@@ -154,7 +156,7 @@ export function createDeliveryCounter(metrics: WorkerMetrics) {
   };
 }
 
-/** The same dispatch, logged. */
+/** Wraps the dispatch so that its results are logged. */
 export function instrumentDispatch(
   dispatch: ReturnType<typeof createDispatch>,
   logger: Pick<Logger, "debug">,
@@ -168,7 +170,7 @@ export function instrumentDispatch(
   };
 }
 
-/** The same step of a campaign, logged. */
+/** Wraps the activity so that a campaign's steps are logged. */
 export function instrumentAdvance(
   advanceCampaign: ReturnType<typeof createAdvanceCampaign>,
   logger: Pick<Logger, "debug">,
@@ -181,7 +183,7 @@ export function instrumentAdvance(
   };
 }
 
-/** The same maintenance, with what it removed. A round that is repeated may count its rows again. */
+/** Wraps the activity so that removed rows are counted. A round that is repeated may count its rows again. */
 export function instrumentRemoval(
   removeExpired: ReturnType<typeof createRemoveExpired>,
   metrics: WorkerMetrics,
@@ -193,7 +195,7 @@ export function instrumentRemoval(
   };
 }
 
-/** Counts every activity, and lets nothing into a history that an error quotes. */
+/** Counts every activity, and keeps out of histories what an error quotes. */
 export function observeActivities(metrics: WorkerMetrics) {
   return ({ info }: Context): ActivityInterceptors => ({
     inbound: {

@@ -50,12 +50,12 @@ import { createWakeQueue } from "./wake-queue.ts";
 import { ensureEvents } from "./singletons.ts";
 import { ensureRelay } from "./singletons.ts";
 
-// A date without an offset is in UTC, whatever the host says.
+// Dates without an offset are in UTC, whatever the time zone of the host.
 process.env.TZ = "UTC";
 
-/** How often a server that is not there yet is tried again. */
+/** How often an unreachable server is tried again. */
 const retryMs = 1_000;
-const standingCheckMs = 60_000;
+const checkSingletonsMs = 60_000;
 
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
@@ -64,9 +64,9 @@ function aborted(signal: AbortSignal): Promise<never> {
   });
 }
 
-/** Temporal may come up after us, and go away and come back: neither ends a worker. */
+/** Calls `reach` until it succeeds. Temporal may start after the worker, or disappear for a while, and neither ends a worker. */
 async function untilReached<Result>(
-  what: string,
+  name: string,
   logger: Logger,
   stopping: AbortSignal,
   reach: () => Promise<Result>,
@@ -78,7 +78,7 @@ async function untilReached<Result>(
       stopping.throwIfAborted();
       logger.warn(
         { error: error instanceof Error ? error.message : String(error) },
-        `${what} cannot be reached: trying again`,
+        `${name} cannot be reached and is tried again`,
       );
       await sleep(retryMs, undefined, { signal: stopping });
     }
@@ -99,13 +99,13 @@ async function main(): Promise<void> {
         logger[level.toLowerCase() as "info"]({ ...meta }, message),
       trace: (message, meta) => logger.trace({ ...meta }, message),
       debug: (message, meta) => logger.debug({ ...meta }, message),
-      // The SDK tells much of itself; workflows tell of wakes.
+      // The SDK logs a lot of its own state as info; workflows log their wakes.
       info: (message, meta) =>
         logger[meta?.sdkComponent === SdkComponent.workflow ? "info" : "debug"](
           { ...meta },
           message,
         ),
-      // Two of the three workers of a process run activities only, as they are meant to.
+      // Two of the three workers of a process intentionally run activities only.
       warn: (message, meta) =>
         logger[message.startsWith("No workflows registered") ? "debug" : "warn"](
           { ...meta },
@@ -148,18 +148,18 @@ async function main(): Promise<void> {
     () => traffics.some((traffic) => metrics.inFlight(traffic).count > 0),
     () => Promise.all([breakers.refresh(), gates.refresh()]),
   );
-  const rests = () => attention.rests;
+  const isResting = () => attention.rests;
   const breakers = createBreakers({
     pool,
     providers: emailProviders(environment.SMTP_URL),
     settings: async () => (await readRulebook()).policy.breaker,
     logger,
-    rests,
+    rests: isResting,
   });
   const gates = createGateCache({
     gates: instrumentGates(createGates(pool), metrics),
     keys: emailGates(environment.SMTP_URL),
-    rests,
+    rests: isResting,
   });
   metrics.watchBreakers(() => breakers.states());
   await untilReached("the database", logger, stop.signal, () =>
@@ -182,7 +182,7 @@ async function main(): Promise<void> {
     delivery: createChannels([email("delivery")]),
     critical: createChannels([email("critical", criticalConnections)]),
   };
-  // A trace goes from its caller to the dispatch by way of Temporal, which carries its context.
+  // With tracing, wakes go through Temporal, which carries the context of a trace from its caller to the dispatch.
   const queueListener = tracing
     ? null
     : createQueueListener({ url: environment.DATABASE_URL, logger });
@@ -241,14 +241,14 @@ async function main(): Promise<void> {
   process.send?.({ ready: true });
 
   await Promise.all([running, ensureSingletons(client, logger, stop.signal)]);
-  // What is under way there ends with the pool: the next worker does it.
+  // A change of clocks that is under way ends with the pool, and the next worker continues it.
   void timeZones.stop();
   clockWatch.stop();
-  // A server that has not answered by then loses its connection: what it was handed is found again when its lease has run out.
+  // A server that has not answered by then loses its connection. The messages that it was handed are found again when their leases run out.
   await withTimeout(
     Math.max(0, stoppingSince + shutdownForceMs - performance.now()),
     Promise.all([settleAndClose(set, channels), outbound.close()]),
-  ).catch(() => logger.warn("stopping, though not every server has answered"));
+  ).catch(() => logger.warn("stopping although not every server has answered"));
   await Promise.all([breakers.close(), gates.close(), queueListener?.close()]);
   await pool.end();
   await connection.close();
@@ -258,9 +258,9 @@ async function main(): Promise<void> {
 }
 
 /**
- * What stands in Temporal and in no ledger: search attributes, the relay, the events, the schedules of maintenance and digests. It may be
- * terminated, or lost with a server: whatever happened to it, it is back within a minute. The schedules are brought up to date
- * once; what an operator changes about them afterwards holds until a worker starts.
+ * Creates what exists in Temporal and not in the ledger: search attributes, the relay, the events, and the schedules of
+ * maintenance and digests. These may be terminated, or lost with a server, and are back within a minute. Schedules are updated
+ * once; later changes of an operator hold until a worker starts.
  */
 async function ensureSingletons(
   client: Client,
@@ -279,14 +279,14 @@ async function ensureSingletons(
     } catch (error) {
       logger.warn(
         { error: String(error) },
-        "the relay, the events or a schedule is not sure to be there: trying again",
+        "cannot make sure that the relay, the events and the schedules exist, and will try again",
       );
     }
-    await sleep(standingCheckMs, undefined, { signal: stopping }).catch(() => {});
+    await sleep(checkSingletonsMs, undefined, { signal: stopping }).catch(() => {});
   }
 }
 
-/** Says at once which settings `EVENTS_URL` lacks: otherwise that shows only when something happens. */
+/** Warns at start about settings that `EVENTS_URL` lacks, which would otherwise show only at the first event. */
 async function warnOfReceiver(
   environment: OutboundSettings & Environment<"EVENTS_URL">,
   logger: Logger,
@@ -296,7 +296,10 @@ async function warnOfReceiver(
     logger.warn({ remedy }, `events cannot be published: ${found}`);
 }
 
-/** Settles what was begun, and ends the connections, which have a time for what is under way: what ends with them is settled too. */
+/**
+ * Settles the messages that have begun, and closes the connections. Messages that are under way have a limited time, and those
+ * that end with their connections are settled too.
+ */
 async function settleAndClose(
   { drain }: WorkerSet,
   { delivery, critical }: Record<Traffic, Channels>,
@@ -310,7 +313,7 @@ const criticalConnections = 2;
 main().then(
   () => process.exit(0),
   (error: unknown) => {
-    // Told to stop before it had begun.
+    // The process was stopped during its start.
     if (error instanceof Error && error.name === "AbortError") process.exit(0);
     if (error instanceof ConfigurationError) process.stderr.write(`${error.message}\n`);
     else process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);

@@ -4,7 +4,7 @@ import type { Gates } from "../ledger/gates.ts";
 import { instrumentGates } from "./instrumentation.ts";
 import { createWorkerMetrics } from "./metrics.ts";
 
-it("says of each provider which state its breaker is in, as it is when asked", async () => {
+it("reports the current state of each provider's breaker", async () => {
   const metrics = createWorkerMetrics();
   const states = new Map<string, BreakerState>([
     ["smtp-1", "open"],
@@ -23,7 +23,7 @@ it("says of each provider which state its breaker is in, as it is when asked", a
   expect(await seen()).toContain('tidings_breaker_state{provider="smtp-1",state="half_open"} 1');
 });
 
-it("counts how often a gate had nothing to grant, by its kind", async () => {
+it("counts how often a gate had no slot to grant, by its kind", async () => {
   const metrics = createWorkerMetrics();
   const gates = instrumentGates(
     {

@@ -8,7 +8,7 @@ import { gateKinds } from "../domain/delivery/gates.ts";
 import { deliveryStatuses } from "../domain/delivery/status.ts";
 import { retentionTables } from "../domain/retention.ts";
 
-/** Ordinary and critical messages have task queues, channels and bounds of their own. */
+/** The traffic classes. Ordinary and critical messages have their own task queues, channels and bounds. */
 export const traffics = ["delivery", "critical"] as const;
 export type Traffic = (typeof traffics)[number];
 
@@ -16,7 +16,7 @@ export type WatchedWorker = Pick<Worker, "getState" | "options">;
 
 export type WorkerMetrics = ReturnType<typeof createWorkerMetrics>;
 
-/** Whose workers somebody watches; others are added as they are met. */
+/** The activities whose metrics exist from the start; others appear with their first run. */
 const knownActivities = [
   "dispatch",
   "advanceCampaign",
@@ -25,7 +25,10 @@ const knownActivities = [
   "publishEvents",
 ];
 
-/** What a worker process counts. Labels are names of ours and of configured providers: never of people, nor of campaigns. */
+/**
+ * Creates the metrics of a worker process. Labels are names of this project and of configured providers, never of recipients or
+ * campaigns.
+ */
 export function createWorkerMetrics(registry = new Registry()) {
   const registers = [registry];
   const inFlight = new Map<Traffic, { count: number }>();
@@ -36,24 +39,24 @@ export function createWorkerMetrics(registry = new Registry()) {
     pools: createPoolGauge(registry),
     handOvers: new Counter({
       name: "tidings_handovers_total",
-      help: "Hand-overs of messages to providers, by outcome; unsendable ones and held ones were handed to none",
+      help: "Messages handed over to providers, by outcome. Unsendable and held messages were handed to no provider",
       labelNames: ["channel", "provider", "outcome"],
       registers,
     }),
     handOverSeconds: new Histogram({
       name: "tidings_handover_duration_seconds",
-      help: "Time from a hand-over to its outcome",
+      help: "Time from the hand-over of a message to its outcome",
       labelNames: ["channel", "provider"],
       buckets: durationBuckets,
       registers,
     }),
     inFlightBound: new Gauge({
       name: "tidings_messages_in_flight_bound",
-      help: "Messages that may be handed over without their outcome committed",
+      help: "Maximum number of messages that are handed over without a committed outcome",
       labelNames: ["traffic"],
       registers,
     }),
-    /** Counted by hand, and told when asked for: it changes twice a message. */
+    /** The count of messages in flight. It is plain data that is read at each scrape, since it changes twice for each message. */
     inFlight(traffic: Traffic) {
       let counted = inFlight.get(traffic);
       if (!counted) inFlight.set(traffic, (counted = { count: 0 }));
@@ -61,80 +64,80 @@ export function createWorkerMetrics(registry = new Registry()) {
     },
     ledgerSeconds: new Histogram({
       name: "tidings_ledger_duration_seconds",
-      help: "Time of the ledger’s statements; a turn settles what ended and claims what is next",
+      help: "Duration of the ledger’s statements. A `turn` settles messages that ended and claims the next ones",
       labelNames: ["operation"],
       buckets: durationBuckets,
       registers,
     }),
     ledgerFailures: new Counter({
       name: "tidings_ledger_failures_total",
-      help: "Statements of the ledger that failed; they are repeated",
+      help: "Statements of the ledger that failed. They are repeated",
       labelNames: ["operation"],
       registers,
     }),
     ledgerRows: new Counter({
       name: "tidings_ledger_rows_total",
-      help: "Rows of the ledger that were claimed, and settled, by what became of them",
+      help: "Rows of the ledger that were claimed, and rows that were settled by their new status",
       labelNames: ["change"],
       registers,
     }),
     activitySeconds: new Histogram({
       name: "tidings_activity_duration_seconds",
-      help: "Time of activities, by how they ended; one of dispatch is a round of a queue",
+      help: "Duration of activities, by how they ended. One run of dispatch is a round of a queue",
       labelNames: ["activity", "outcome"],
       buckets: [...durationBuckets, 60, 300, 900],
       registers,
     }),
     activitiesRunning: new Gauge({
       name: "tidings_activities_running",
-      help: "Activities that are running; of relayOverdue one in all workers together",
+      help: "Activities that are running. Of relayOverdue, one runs over all workers",
       labelNames: ["activity"],
       registers,
     }),
     dispatched: new Counter({
       name: "tidings_dispatched_deliveries_total",
-      help: "Deliveries that dispatches dealt with, by kind of queue and what became of them",
+      help: "Deliveries that dispatches processed, by the kind of their queue and their outcome",
       labelNames: ["queue", "outcome"],
       registers,
     }),
     removed: new Counter({
       name: "tidings_maintenance_removed_rows_total",
-      help: "Rows that were removed past their retention",
+      help: "Rows that were removed because their retention had ended",
       labelNames: ["table"],
       registers,
     }),
     published: new Counter({
       name: "tidings_events_total",
-      help: "Events that were handed to their receiver, by what it said; what it did not take is handed to it again",
+      help: "Events that were sent to their receiver, by its answer. Events that it did not accept are sent again",
       labelNames: ["outcome"],
       registers,
     }),
     relayWakes: new Counter({
       name: "tidings_relay_wakes_total",
-      help: "Workflows that the relay woke, which nobody else had",
+      help: "Workflows that the relay had to wake because an earlier wake was lost",
       labelNames: ["workflow"],
       registers,
     }),
     gateWaits: new Counter({
       name: "tidings_gate_waits_total",
-      help: "Times that a gate had no slot to grant, by what it stands before",
+      help: "Number of times that a gate had no slot to grant, by the kind of gate",
       labelNames: ["gate"],
       registers,
     }),
-    /** Of one traffic class: messages whose outcome could not be written yet. */
+    /** Sets the source of the number of unwritten outcomes of one traffic class. */
     watchUnwritten(traffic: Traffic, count: () => number) {
       unwritten.set(traffic, count);
     },
-    /** Of all of them. */
+    /** The number of unwritten outcomes over all traffic classes. */
     unwritten: () => [...unwritten.values()].reduce((sum, count) => sum + count(), 0),
-    /** Of this process's providers; none while it starts. */
+    /** Sets the source of the breakers' states, which is empty during the start. */
     watchBreakers(states: () => ReadonlyMap<string, BreakerState>) {
       breakers = states;
     },
     watchClock(watched: Pick<LedgerClock, "localAheadMs">) {
       clock = watched;
     },
-    /** Of which process; none while it starts. */
+    /** Sets the source of the workers of this process, which is empty during the start. */
     watchWorkers(watched: () => readonly WatchedWorker[]) {
       workers = watched;
     },
@@ -143,7 +146,7 @@ export function createWorkerMetrics(registry = new Registry()) {
   let breakers: () => ReadonlyMap<string, BreakerState> = () => new Map();
   const breakersGauge = new Gauge({
     name: "tidings_breaker_state",
-    help: "1 for the state that the breaker of a provider is in, shared by all workers; 0 for the others",
+    help: "1 for the current state of a provider’s breaker, which all workers share, and 0 for its other states",
     labelNames: ["provider", "state"],
     registers,
     collect() {
@@ -156,7 +159,7 @@ export function createWorkerMetrics(registry = new Registry()) {
   let clock: Pick<LedgerClock, "localAheadMs"> | undefined;
   const clockGauge = new Gauge({
     name: "tidings_clock_ahead_seconds",
-    help: "By how much this worker’s own clock is ahead of the database’s, as last compared; below zero if it is behind",
+    help: "How far this worker’s clock was ahead of the database’s at the last comparison. Negative if it was behind",
     registers,
     collect() {
       if (clock) clockGauge.set(clock.localAheadMs / 1_000);
@@ -180,7 +183,7 @@ export function createWorkerMetrics(registry = new Registry()) {
 
   const inFlightGauge = new Gauge({
     name: "tidings_messages_in_flight",
-    help: "Messages that are handed over and not answered; with those whose outcome is not committed they stay under the bound",
+    help: "Messages that are handed over and not answered. Together with those whose outcome is not committed, they stay within the bound",
     labelNames: ["traffic"],
     registers,
     collect() {
@@ -190,7 +193,7 @@ export function createWorkerMetrics(registry = new Registry()) {
 
   const unwrittenGauge = new Gauge({
     name: "tidings_outcomes_unwritten",
-    help: "Messages that were handed over and whose outcome the database did not take yet; while there are any, nothing more is handed over",
+    help: "Messages that were handed over and whose outcome could not be written yet. While there are any, nothing more is handed over",
     labelNames: ["traffic"],
     registers,
     collect() {
@@ -198,7 +201,7 @@ export function createWorkerMetrics(registry = new Registry()) {
     },
   });
 
-  // A rate needs to know of the time before the first one.
+  // Series start at zero, so that a rate includes the first event.
   for (const activity of knownActivities) {
     metrics.activitiesRunning.set({ activity }, 0);
     for (const outcome of ["completed", "failed"])

@@ -7,12 +7,12 @@ import {
 import { digestId, maintenanceId } from "../workflows/names.ts";
 import { digestOptions, maintenanceOptions } from "../workflows/options.ts";
 
-/** What becomes of a Schedule that is there: it is brought up to date, or stays as it is altogether. */
+/** Whether an existing Schedule is updated or kept as it is. */
 type Existing = "update" | "keep";
 
 /**
- * Makes the Schedule of maintenance, daily at 02:00 UTC, or brings the one that is there up to date, but for whether an operator
- * has paused it. A run that was missed while Temporal was away is made up for within a day, once.
+ * Creates the Schedule of maintenance, daily at 02:00 UTC, or updates the existing one. A pause that an operator has set is
+ * kept. A run that was missed while Temporal was away is made up for once, within a day.
  */
 export async function ensureMaintenance(client: Client, existing: Existing = "update") {
   await ensureSchedule(client, existing, maintenanceId, {
@@ -23,8 +23,8 @@ export async function ensureMaintenance(client: Client, existing: Existing = "up
 }
 
 /**
- * The same for digests, every 15 minutes on the quarter hour: in every time zone digests are due on one. Of the runs that
- * were missed the last is made up for, which does the work of all.
+ * Creates or updates the Schedule of digests, every 15 minutes on the quarter hour, since digests of every time zone are due on
+ * one. Of several missed runs only the last is made up for, and it does the work of all.
  */
 export async function ensureDigests(client: Client, existing: Existing = "update") {
   await ensureSchedule(client, existing, digestId, {

@@ -1,25 +1,25 @@
 import type { Client } from "@temporalio/client";
 import { eventsWorkflowId, relayWorkflowId, taskQueues } from "../workflows/names.ts";
 
-/** One runs in a namespace; whoever comes later finds it there. */
+/** Starts the relay of the namespace, unless it runs already. */
 export async function ensureRelay(client: Client): Promise<void> {
   await client.workflow.start("relay", {
     workflowId: relayWorkflowId,
     taskQueue: taskQueues.orchestration,
     workflowIdConflictPolicy: "USE_EXISTING",
-    staticSummary: "Wakes what the ledger says should be running and is not",
-    staticDetails: "Runs for ever, in one activity after the other of some minutes each.",
+    staticSummary: "Wakes workflows that should run by the ledger and do not",
+    staticDetails: "Runs forever, as a series of activities of some minutes each.",
   });
 }
 
-/** As the relay. */
+/** Starts the publisher of events of the namespace, unless it runs already. */
 export async function ensureEvents(client: Client): Promise<void> {
   await client.workflow.start("events", {
     workflowId: eventsWorkflowId,
     taskQueue: taskQueues.orchestration,
     workflowIdConflictPolicy: "USE_EXISTING",
-    staticSummary: "Tells the outside what recipients did",
+    staticSummary: "Sends events to the configured receiver",
     staticDetails:
-      "Runs for ever, in one activity after the other of some minutes each. To whom: `EVENTS_URL` of the workers.",
+      "Runs forever, as a series of activities of some minutes each. `EVENTS_URL` of the workers names the receiver.",
   });
 }

@@ -10,9 +10,9 @@ import type { ChangedRow } from "../ledger/transitions.ts";
 import { poll } from "../lib/polling.ts";
 
 /**
- * Has a worker go by the newest time zone data from now on, and what waits be decided again where that changes clocks. What fails is
- * tried again at the next look.
- * @returns `stop` resolves when nothing is under way any more
+ * Makes a worker use the newest time zone data from now on, and makes deliveries wait for a new decision if clocks have changed.
+ * A failed step is repeated at the next look.
+ * @returns `stop` resolves when no step is running
  */
 export function followTimeZoneChanges({
   pool,
@@ -24,12 +24,12 @@ export function followTimeZoneChanges({
   everyMs = checkIntervalMs,
 }: {
   pool: Pool;
-  /** Where the system's data is looked for. */
+  /** The folders in which the system's data is looked for. */
   folders: readonly string[];
   mailboxShards: number;
-  /** Starts the workflow of a queue, or has it look again. */
+  /** Starts the workflow of a queue, or makes it look again. */
   wakeQueue: (queue: string) => Promise<void>;
-  /** Starts the workflow of a campaign, or has it look again. `campaignId` is the public id. */
+  /** Starts the workflow of a campaign, or makes it look again. `campaignId` is the public id. */
   wakeCampaign: (campaignId: string) => Promise<void>;
   logger: Pick<Logger, "info" | "warn">;
   everyMs?: number;
@@ -37,7 +37,7 @@ export function followTimeZoneChanges({
   const look = followClocks(folders, logger);
   let adopted = false;
 
-  /** A wake that is lost is made up for by the relay. */
+  /** Wakes queues and campaigns. A lost wake is made up for by the relay. */
   const wake = (rows: readonly ChangedRow[]) => {
     const campaigns = new Set(rows.flatMap(({ campaignId }) => campaignId ?? []));
     const queues = new Set(
@@ -63,12 +63,12 @@ export function followTimeZoneChanges({
     if ("newer" in adoption)
       logger.warn(
         { version: clocks.version, newer: adoption.newer },
-        "another worker goes by newer time zone data: renew this one's",
+        "another worker uses newer time zone data, so that this worker's data should be updated",
       );
     else if (adoption.changedZones.length > 0)
       logger.info(
         { version: clocks.version, zones: adoption.changedZones.length, deliveries },
-        "clocks have changed: what waits there is decided again",
+        "clocks have changed, so that waiting deliveries are decided again",
       );
   };
 
@@ -77,7 +77,10 @@ export function followTimeZoneChanges({
       if (look()) adopted = false;
       if (!adopted) await adopt();
     } catch (error) {
-      logger.warn({ error: describeError(error) }, "time zone data: trying again");
+      logger.warn(
+        { error: describeError(error) },
+        "the time zone data could not be read or adopted, and is tried again",
+      );
     }
   };
 

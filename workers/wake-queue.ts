@@ -3,7 +3,7 @@ import type { Pool } from "pg";
 import { notifyListener } from "../ledger/queue-listener.ts";
 import { wakeQueue } from "../workflows/client.ts";
 
-/** Has a queue looked at: by the dispatch that listens to it, or by its workflow where none does. */
+/** Wakes a queue: notifies the dispatch that listens to it, or signals its workflow if none listens. */
 export const createWakeQueue =
   (pool: Pick<Pool, "query">, client: Client) =>
   async (queue: string): Promise<void> => {

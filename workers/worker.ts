@@ -37,7 +37,10 @@ import {
 import type { Traffic, WorkerMetrics } from "./metrics.ts";
 import type { workflowSource } from "./workflow-source.ts";
 
-/** What a crash of one worker may repeat of what left by email, the only channel so far: the promise that is printed at start. */
+/**
+ * The maximum number of messages that a crash of one worker may repeat, by traffic class. It holds for email, the only channel
+ * so far, and is logged at start.
+ */
 export const inFlightBound = { delivery: 96, critical: 4 } as const;
 
 export interface WorkerDeps {
@@ -46,23 +49,23 @@ export interface WorkerDeps {
   pool: Pool;
   clock: LedgerClock;
   attention: Pick<Attention, "during" | "whileResting">;
-  /** Without it each notification that comes alone is the business of a dispatch of its own. */
+  /** Without a listener, each notification that comes alone needs a dispatch of its own. */
   listener?: Pick<QueueListener, "listen">;
-  /** Each traffic class has its own connections, so that nothing queues before a critical message. */
+  /** The channels of each traffic class, which have their own connections, so that no message queues before a critical one. */
   channels: { delivery: Channels; critical: Channels };
-  /** Those of campaigns and releases are watched while they are needed. */
+  /** The gates of campaigns and releases are watched while they are needed. */
   gates: Pick<GateCache, "watch">;
   retry: RetryPolicy;
   retention: Retention;
-  /** Null: what happens is kept, and told to nobody. */
+  /** Where events are sent; null if they are only stored. */
   events: EventReceiver | null;
   mailboxShards: number;
-  /** By which recipients act. */
+  /** The links by which recipients act. */
   links: ActionLinks;
   workflows: ReturnType<typeof workflowSource>;
   metrics: WorkerMetrics;
   logger: Pick<Logger, "debug" | "warn">;
-  /** Null where nobody collects traces. */
+  /** Null if traces are not exported. */
   tracing: Pick<Tracing, "activity" | "sinks"> | null;
 }
 
@@ -90,7 +93,7 @@ function createActivities({
   const ledger = instrumentLedger(createLedger(pool), metrics);
   const wake = createWakeQueue(pool, client);
   const count = createDeliveryCounter(metrics);
-  const dispatchOver = (traffic: Traffic) => {
+  const createTraffic = (traffic: Traffic) => {
     const { dispatch, sender } = createDispatcher({
       pool,
       clock,
@@ -105,7 +108,10 @@ function createActivities({
       whileResting: (wait) => attention.whileResting(wait),
       onCampaignPaused: async (id) => {
         const campaign = publicId("campaign", id);
-        logger.warn({ campaign }, "the campaign is paused: its messages are refused for good");
+        logger.warn(
+          { campaign },
+          "the campaign was paused, because providers permanently refuse its messages",
+        );
         await wakeCampaign(client, campaign);
       },
       count,
@@ -113,9 +119,9 @@ function createActivities({
         failure
           ? logger.warn(
               failure,
-              "outcomes cannot be written: nothing more is handed over meanwhile",
+              "outcomes cannot be written, so that no more messages are handed over for now",
             )
-          : logger.warn({}, "outcomes are written again: messages are handed over again"),
+          : logger.warn({}, "outcomes can be written again, and messages are handed over again"),
     });
     metrics.watchUnwritten(traffic, () => sender.unwritten);
     metrics.inFlightBound.set({ traffic }, sender.inFlightBound);
@@ -125,7 +131,7 @@ function createActivities({
       activities: { dispatch: (input: DispatchInput) => attention.during(() => logged(input)) },
     };
   };
-  const [delivery, critical] = [dispatchOver("delivery"), dispatchOver("critical")];
+  const [delivery, critical] = [createTraffic("delivery"), createTraffic("critical")];
   return {
     orchestration: {
       advanceCampaign: instrumentAdvance(
@@ -136,7 +142,7 @@ function createActivities({
         pool,
         channels: channels.delivery,
         wakeQueue: async (queue) => {
-          // Whatever has kept what is overdue from being heard of.
+          // Both ways, since it is unknown why the overdue rows were not noticed.
           await Promise.all([notifyListener(pool, queue), wakeQueue(client, queue)]);
           metrics.relayWakes.inc({ workflow: "deliveryQueue" });
         },
@@ -163,14 +169,14 @@ function createActivities({
   };
 }
 
-/** A worker process: a Temporal worker for each task queue, over shared connections. */
+/** The workers of a process: one for each task queue, over shared connections. */
 export interface WorkerSet {
   workers: Worker[];
-  /** Once the workers have ended: resolves when what they had begun to send is settled. */
+  /** To be called once the workers have ended. Resolves when the messages that had begun are settled. */
   drain: () => Promise<void>;
 }
 
-/** How long a worker that was told to stop may take, whatever its servers do. */
+/** How long a worker may take to stop, whatever its servers do. */
 export const shutdownForceMs = 25_000;
 
 export async function createWorkers(deps: WorkerDeps): Promise<WorkerSet> {
@@ -188,7 +194,8 @@ export async function createWorkers(deps: WorkerDeps): Promise<WorkerSet> {
   > = {
     connection,
     namespace: client.options.namespace,
-    // A dispatch ends within moments once it is told: what it had not begun is free at once, and the rest is the sender's.
+    // No grace time is needed: a dispatch ends within moments of its cancellation. Rows that it had not begun are free at once, and the
+    // sender settles the others.
     shutdownGraceTime: 0,
     shutdownForceTime: shutdownForceMs,
     maxHeartbeatThrottleInterval: "2 seconds",
@@ -197,7 +204,7 @@ export async function createWorkers(deps: WorkerDeps): Promise<WorkerSet> {
       activity: [...(tracing ? [tracing.activity] : []), observeActivities(deps.metrics)],
     },
   };
-  // A dispatch mostly waits, and all of them share one sender: slots are cheap, and too few would let campaigns hold up mailboxes.
+  // A dispatch mostly waits, and all of them share one sender. Slots are cheap, and too few would let campaigns hold up mailboxes.
   const delivering: Partial<WorkerOptions> = {
     maxConcurrentActivityTaskExecutions: 200,
     activityTaskPollerBehavior: { type: "simple-maximum", maximum: 4 },
@@ -210,7 +217,7 @@ export async function createWorkers(deps: WorkerDeps): Promise<WorkerSet> {
       sinks: tracing?.sinks ?? noSinks,
       taskQueue: taskQueues.orchestration,
       activities: activities.orchestration,
-      // Open workflows are a few dozen: queues, and campaigns that run.
+      // There are only a few dozen open workflows: queues, and running campaigns.
       maxCachedWorkflows: 500,
       maxConcurrentWorkflowTaskExecutions: 40,
       workflowTaskPollerBehavior: { type: "simple-maximum", maximum: 8 },

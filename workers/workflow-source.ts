@@ -2,7 +2,7 @@ import type { WorkerOptions } from "@temporalio/worker";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** The prebuilt bundle beside the compiled code; a bundle made at start where there is none. */
+/** The prebuilt bundle beside the compiled code, or the sources, from which a bundle is made at start, if there is none. */
 export function workflowSource(): Pick<
   WorkerOptions,
   "workflowBundle" | "workflowsPath" | "interceptors"
