@@ -26,10 +26,10 @@ import { deliveryQueueOptions } from "./options.ts";
 const { advanceCampaign } = proxyActivities<Pick<Activities, "advanceCampaign">>({
   taskQueue: taskQueues.orchestration,
   summary: activitySummaries.advanceCampaign,
-  // Freezing an audience of millions is one statement.
+  // Freezing an audience of millions is one statement, which takes long.
   startToCloseTimeout: "30 minutes",
   heartbeatTimeout: "30 seconds",
-  // The ledger may be away for long, and what was asked for stays asked for: there is no last attempt.
+  // The ledger may be unreachable for a long time, and the request still holds: there is no last attempt.
   retry: {
     initialInterval: "500 milliseconds",
     backoffCoefficient: 2,
@@ -37,12 +37,12 @@ const { advanceCampaign } = proxyActivities<Pick<Activities, "advanceCampaign">>
   },
 });
 
-/** A lane that ended without a word is found by asking the ledger again; the relay is quicker. */
+/** If the signal of a drained lane is lost, the ledger is asked again after this time; the relay is usually quicker. */
 const askAgainMs = 3_600_000;
 
 /**
- * Brings a campaign from its schedule to its end: asks the ledger what comes next, and waits for that. Pause, cancel and
- * reschedule are committed by the API and only then told here, so that this workflow can be terminated and started again
+ * Runs a campaign from its schedule to its end: asks the ledger for the next step, and waits for that. The API commits a pause,
+ * a cancellation or a new schedule before it signals this workflow, so that the workflow can be terminated and started again
  * from its id alone.
  * @returns the campaign's counts by delivery status
  */
@@ -65,7 +65,8 @@ export async function campaign({
     woken = false;
     const step = await advanceCampaign({ campaignId, ...wake });
     setCurrentDetails(describeStep(step));
-    // Woken while the ledger said so, it looks again: a delivery may have been put back to be tried. Runs from before return.
+    // Look again if a wake came during the last step: a delivery may have been put back for another attempt. Runs that began before this
+    // patch return.
     if (step.next === "finished" && !(woken && patched("look-again-when-woken-at-the-end")))
       return step;
     if (workflowInfo().continueAsNewSuggested)
@@ -88,13 +89,16 @@ export async function campaign({
   }
 }
 
-/** What activities of versions before this one returned does not say how long: only until when. */
+/** Activities of earlier versions returned only the instant, without `waitMs`. */
 const waitOf = ({ waitMs, until }: Extract<CampaignStep, { next: "wait" }>): number | null =>
   waitMs !== undefined || until === null
     ? (waitMs ?? null)
     : Math.max(1, Date.parse(until) - Date.now());
 
-/** Starts the lane, or wakes it if it runs already. It outlives this workflow: what is open is drained whatever happens here. */
+/**
+ * Starts the lane, or wakes it if it runs already. The lane outlives this workflow, so that its open rows are drained whatever
+ * happens here.
+ */
 async function startLane(queue: string, wake: Wake): Promise<void> {
   for (;;) {
     try {
@@ -113,6 +117,6 @@ async function startLane(queue: string, wake: Wake): Promise<void> {
         () => false,
       );
     if (woke) return;
-    // It ended between the two: start it after all.
+    // The lane ended between the two calls, so it is started after all.
   }
 }

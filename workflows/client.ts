@@ -3,7 +3,7 @@ import { wakeSignal } from "./signals.ts";
 import { type Wake } from "./signals.ts";
 import { campaignOptions, deliveryQueueOptions } from "./options.ts";
 
-/** Starts the queue's workflow, or tells the running one to look again. Idempotent. */
+/** Starts the queue's workflow, or makes the running one look again. Idempotent. */
 export async function wakeQueue(client: Client, queue: string, wake: Wake = {}): Promise<void> {
   await client.workflow.signalWithStart("deliveryQueue", {
     ...deliveryQueueOptions(queue),
@@ -12,7 +12,7 @@ export async function wakeQueue(client: Client, queue: string, wake: Wake = {}):
   });
 }
 
-/** Starts the campaign's workflow, or tells the running one to look again. Idempotent. */
+/** Starts the campaign's workflow, or makes the running one look again. Idempotent. */
 export async function wakeCampaign(
   client: Client,
   campaignId: string,

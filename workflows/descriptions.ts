@@ -6,11 +6,11 @@ import type { Queue } from "../domain/delivery/queues.ts";
 import type { RetentionTable } from "../domain/retention.ts";
 
 /*
- * What Temporal's UI and CLI show beside workflows, activities and timers. All of it is for operators, stays in histories, and so holds
- * nothing but ids, counts and instants; summaries are written with each event, and are short.
+ * Texts that Temporal's UI and CLI show beside workflows, activities and timers. They are for operators and stay in histories, so that
+ * they contain only ids, counts and instants. Summaries are short, since they are written with each event.
  */
 
-/** What a queue holds. */
+/** Describes the rows of a queue. */
 export function describeQueue(queue: Queue): string {
   switch (queue.kind) {
     case "lane":
@@ -26,31 +26,32 @@ export function describeQueue(queue: Queue): string {
 
 /** The summaries of activities. */
 export const activitySummaries = {
-  advanceCampaign: "Asks the ledger what the campaign has to do next",
-  dispatch: "Sends what is due in the queue",
-  publishEvents: "Tells the outside what recipients did, for some minutes",
-  relayOverdue: "Wakes what is overdue and nobody works on, for some minutes",
-  removeExpired: "Removes what is past its retention, a round",
-  sweepDigests: "Moves digests whose time has come to the lanes that send them",
+  advanceCampaign: "Asks the ledger for the campaign's next step",
+  dispatch: "Sends the due messages of the queue",
+  publishEvents: "Sends events to the configured receiver, for some minutes",
+  relayOverdue:
+    "Wakes overdue queues and campaigns that no workflow is working on, for some minutes",
+  removeExpired: "Removes a round of rows whose retention has ended",
+  sweepDigests: "Moves due digests to the lanes that send them",
 } as const satisfies Record<keyof Activities, string>;
 
-/** The summary of the timer of a queue that waits for the next of its messages to be due. */
+/** The summary of the timer of a queue, which waits until the next message is due. */
 export const describeDue = ({ nextDueAt, waitsFor }: DispatchResult): string =>
   `Until the next message is due, at ${nextDueAt}${waitsFor === null ? "" : `: ${inWords(waitsFor)}`}`;
 
 export const describeAwake = "Empty: stays awake for the next notification";
 
-/** The summary of the timer of a campaign that waits for an instant. */
+/** The summary of the timer of a campaign, which waits for an instant. */
 export const describeWait = ({ why, until }: Extract<CampaignStep, { next: "wait" }>): string =>
   `${why}: until ${until ?? "it is asked again"}`;
 
 export const describeDraining = (lanes: number): string =>
   `Until ${lanes} ${lanes === 1 ? "lane is" : "lanes are"} drained, or the ledger is asked again`;
 
-/** A code, as a reason is one. */
+/** A code, such as a reason, in words. */
 const inWords = (code: string) => code.replaceAll("_", " ");
 
-/** What a queue is doing, in an operator's words, for the Temporal UI. */
+/** Describes the state of a queue to operators, for the Temporal UI. */
 export function describeOutlook({ counts, nextDueAt, waitsFor, open }: DispatchResult): string {
   const done = Object.entries(counts).map(([status, count]) => `${count} ${status}`);
   const last =
@@ -63,7 +64,7 @@ export function describeOutlook({ counts, nextDueAt, waitsFor, open }: DispatchR
   return `${last} ${open} open, the next at ${nextDueAt}${waitsFor === null ? "" : `: ${inWords(waitsFor)}`}.`;
 }
 
-/** What a campaign is doing, in an operator's words, for the Temporal UI. */
+/** Describes the state of a campaign to operators, for the Temporal UI. */
 export function describeStep(step: CampaignStep): string {
   switch (step.next) {
     case "wait":
@@ -79,7 +80,7 @@ export function describeStep(step: CampaignStep): string {
   }
 }
 
-/** What maintenance has removed so far, in an operator's words, for the Temporal UI. */
+/** Describes the rows that maintenance has removed so far to operators, for the Temporal UI. */
 export function describeRemoved(
   removed: Partial<Record<RetentionTable, number>>,
   current: RetentionTable | null,
@@ -87,13 +88,13 @@ export function describeRemoved(
   const counts = Object.entries(removed)
     .filter(([, count]) => count > 0)
     .map(([table, count]) => `${count} ${table.replaceAll("_", " ")}`);
-  const so = counts.length === 0 ? "nothing" : counts.join(", ");
+  const counted = counts.length === 0 ? "nothing" : counts.join(", ");
   return current === null
-    ? `Done. Removed: ${so}.`
-    : `Looking through ${current.replaceAll("_", " ")}. Removed so far: ${so}.`;
+    ? `Done. Removed: ${counted}.`
+    : `Looking through ${current.replaceAll("_", " ")}. Removed so far: ${counted}.`;
 }
 
-/** What a run of digests did, in an operator's words, for the Temporal UI. */
+/** Describes a run of digests to operators, for the Temporal UI. */
 export function describeSweep({ deliveries, recipients, lanes }: Sweep): string {
   const moved =
     deliveries === 0

@@ -7,11 +7,11 @@ import { taskQueues } from "./names.ts";
 const { sweepDigests } = proxyActivities<Pick<Activities, "sweepDigests">>({
   taskQueue: taskQueues.orchestration,
   summary: activitySummaries.sweepDigests,
-  // Digests of a million recipients are some hundreds of small statements.
+  // The digests of a million recipients take some hundreds of small statements.
   startToCloseTimeout: "30 minutes",
   // A batch that takes this long is stuck; the next attempt moves what is left.
   heartbeatTimeout: "1 minute",
-  // The ledger may be away; the runs after this one are skipped while it waits, and it does their work.
+  // The ledger may be unreachable. Runs after this one are skipped while it waits, and it does their work.
   retry: {
     initialInterval: "500 milliseconds",
     backoffCoefficient: 2,
@@ -20,8 +20,8 @@ const { sweepDigests } = proxyActivities<Pick<Activities, "sweepDigests">>({
 });
 
 /**
- * Has the digests sent whose time has come: moves their members to the lanes that `deliveryQueue` drains. It knows nothing
- * that the ledger does not: what a run that was missed or terminated left undone, the next one finds.
+ * Sends due digests: moves their members to the lanes that `deliveryQueue` drains. It keeps no state beyond the ledger, so that
+ * the next run finds what a missed or terminated run left undone.
  */
 export async function digest(): Promise<Sweep> {
   const sweep = await sweepDigests();

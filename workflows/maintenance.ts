@@ -13,18 +13,18 @@ import { taskQueues, type MaintenanceInput } from "./names.ts";
 const { removeExpired } = proxyActivities<Pick<Activities, "removeExpired">>({
   taskQueue: taskQueues.orchestration,
   summary: activitySummaries.removeExpired,
-  // A round, and the batch after it.
+  // Covers a round and the batch that exceeds it.
   startToCloseTimeout: "5 minutes",
-  // A batch that takes this long is stuck; the next attempt goes on where the last heartbeat was.
+  // A batch that takes this long is stuck; the next attempt continues from the last heartbeat.
   heartbeatTimeout: "1 minute",
-  // The ledger may be away; the next day's run is skipped while this one waits for it.
+  // The ledger may be unreachable. The next day's run is skipped while this one waits for it.
   retry: { initialInterval: "1 second", backoffCoefficient: 2, maximumInterval: "1 minute" },
 });
 
 /**
- * Removes what is past its retention, table after table, a round of small batches at a time. What an earlier run left
- * undone, or a killed one, this one finds: it looks from the oldest row on.
- * @returns how many rows were removed from each table; after a crash, at least so many
+ * Removes rows whose retention has ended, table after table, in rounds of small batches. It begins at the oldest row, so that it
+ * finds what an earlier run left undone.
+ * @returns the number of rows removed from each table; after a crash it may be too low
  */
 export async function maintenance({
   asOf,
@@ -33,7 +33,7 @@ export async function maintenance({
   removed = {},
 }: MaintenanceInput): Promise<Partial<Record<RetentionTable, number>>> {
   for (const table of retentionTables.slice(retentionTables.indexOf(from))) {
-    // A run that an earlier version began ends as that would have ended it.
+    // A run that began under an earlier version skips the tables that this version added.
     if ((table === "events" || table === "groups") && !patched(table)) continue;
     do {
       if (workflowInfo().continueAsNewSuggested)
@@ -46,7 +46,7 @@ export async function maintenance({
       setCurrentDetails(describeRemoved(removed, table));
       const round = await removeExpired({ table, asOf, after });
       removed[table] = (removed[table] ?? 0) + round.removed;
-      // The first round says by which instant of the ledger's clock the run goes. Those of earlier versions said nothing.
+      // The first round determines the instant of the ledger's clock for the whole run. Rounds of earlier versions did not return it.
       asOf ??= round.asOf;
       ({ after } = round);
     } while (after !== null);

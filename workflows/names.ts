@@ -3,12 +3,12 @@ import type { RetentionTable } from "../domain/retention.ts";
 import { searchAttributeNames } from "../domain/search-attributes.ts";
 import type { Wake } from "./signals.ts";
 
-/** Task queues. Names never change once landed: running workflows and deployed workers hold them. */
+/** Task queues. Names never change once released, since running workflows and deployed workers use them. */
 export const taskQueues = {
-  /** Workflow tasks, and the activities that move a campaign on. */
+  /** Workflow tasks, and the activities that advance campaigns. */
   orchestration: "orchestration",
   delivery: "delivery",
-  /** Own slots and own connections: nothing queues before a critical message. */
+  /** Has its own slots and connections, so that nothing queues before a critical message. */
   deliveryCritical: "delivery-critical",
 } as const;
 
@@ -21,13 +21,13 @@ export const priorityKeys = {
   maintenance: 5,
 } as const;
 
-/** Registered with the server before anything starts: see config/temporal.ts. */
+/** Search attributes, which are registered with the server before any workflow starts (config/temporal.ts). */
 export const searchAttributes = {
   campaign: defineSearchAttributeKey(searchAttributeNames.campaign, SearchAttributeType.KEYWORD),
   queue: defineSearchAttributeKey(searchAttributeNames.queue, SearchAttributeType.KEYWORD),
 } as const;
 
-/** `requestId`, here as below: what the run before had been woken for. */
+/** The input of a queue's workflow. A `requestId` is that of the wake of the previous run. */
 export interface DeliveryQueueInput extends Wake {
   queue: string;
 }
@@ -43,15 +43,15 @@ export const relayWorkflowId = "relay";
 
 export const eventsWorkflowId = "events";
 
-/** Of the Schedule, and the beginning of its runs' ids: Temporal adds the instant. */
+/** The id of the Schedule of maintenance, and the prefix of its runs' ids, to which Temporal adds the instant. */
 export const maintenanceId = "maintenance";
 
-/** Of the Schedule of digests, likewise. */
+/** The id of the Schedule of digests, and the prefix of its runs' ids. */
 export const digestId = "digest";
 
-/** Nothing at the start; the rest is where a run that continues as new goes on. */
+/** The input of maintenance: empty at the start. The fields are for a run that continues as new. */
 export interface MaintenanceInput {
-  /** ISO 8601: what is past its retention is so at this instant of the ledger's clock. */
+  /** The instant of the ledger's clock at which retention is judged, in ISO 8601. */
   asOf?: string;
   table?: RetentionTable;
   after?: string | null;

@@ -13,7 +13,7 @@ import {
 } from "./names.ts";
 import { type Wake } from "./signals.ts";
 
-/** How a queue's workflow runs, whoever starts it: the API, the relay, or a campaign its lane. */
+/** The options of a queue's workflow. They are the same for every starter: the API, the relay, or the campaign of a lane. */
 export function deliveryQueueOptions(queue: string, wake: Wake = {}) {
   const parsed = parseQueueName(queue);
   const campaign = parsed.kind === "lane" ? parsed.campaignId : undefined;
@@ -33,7 +33,7 @@ export function deliveryQueueOptions(queue: string, wake: Wake = {}) {
   };
 }
 
-/** How a campaign's workflow runs, whoever starts it: the API or the relay. */
+/** The options of a campaign's workflow. They are the same for every starter: the API or the relay. */
 export function campaignOptions(campaignId: string) {
   return {
     workflowId: campaignWorkflowId(campaignId),
@@ -44,31 +44,31 @@ export function campaignOptions(campaignId: string) {
       { key: searchAttributes.campaign, value: campaignId },
     ]),
     staticSummary: `Campaign ${campaignId}`,
-    staticDetails: `What it owes, to whom and what became of it is in the ledger: \`GET /v1/campaigns/${campaignId}\`. Its messages are sent by the queues \`campaign/${campaignId}/lane/…\`.`,
+    staticDetails: `The ledger contains its deliveries and their outcomes: \`GET /v1/campaigns/${campaignId}\`. The queues \`campaign/${campaignId}/lane/…\` send its messages.`,
   };
 }
 
-/** How maintenance runs when its Schedule starts it. */
+/** The options of maintenance, which its Schedule starts. */
 export function maintenanceOptions() {
   return {
     workflowId: maintenanceId,
     taskQueue: taskQueues.orchestration,
     args: [{}] as [MaintenanceInput],
     priority: { priorityKey: priorityKeys.maintenance },
-    staticSummary: "Removes what is past its retention",
+    staticSummary: "Removes rows whose retention has ended",
     staticDetails:
-      "Daily, by its Schedule. How long what is kept: `RETENTION_…_DAYS` of the workers.",
+      "Started daily by its Schedule. `RETENTION_…_DAYS` of the workers set the retention.",
   };
 }
 
-/** How a run of digests runs when its Schedule starts it. */
+/** The options of a run of digests, which its Schedule starts. */
 export function digestOptions() {
   return {
     workflowId: digestId,
     taskQueue: taskQueues.orchestration,
     priority: { priorityKey: priorityKeys.digest },
-    staticSummary: "Has the digests sent whose time has come",
+    staticSummary: "Sends due digests",
     staticDetails:
-      "Every quarter of an hour, by its Schedule. What a run left undone, the next one does.",
+      "Started every quarter of an hour by its Schedule. The next run does what a run leaves undone.",
   };
 }

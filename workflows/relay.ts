@@ -12,8 +12,8 @@ const { relayOverdue } = proxyActivities<Pick<Activities, "relayOverdue">>({
 });
 
 /**
- * One a namespace, for ever: wakes what the ledger says should be running and is not, such as queues whose wake was lost
- * while Temporal was away. The looking is done inside one long activity, so that an idle system costs few events.
+ * Wakes workflows that should run by the ledger and do not, such as queues whose wake was lost while Temporal was unreachable.
+ * One run exists in a namespace, forever. The work is done inside one long activity, so that an idle system costs few events.
  */
 export async function relay(): Promise<never> {
   for (;;) {

@@ -1,16 +1,16 @@
 import { defineSignal } from "@temporalio/workflow";
 
-/** Why somebody was woken. Nothing decides by it: it is for logs and traces. */
+/** The cause of a wake. It is only for logs and traces, and decides nothing. */
 export interface Wake {
-  /** Of the API request whose change is to be looked at; of the last one where several are woken for at once. */
+  /** The API request whose change caused the wake; the last one if several share it. */
   requestId?: string;
 }
 
 /**
- * "The ledger changed: look again." To a `deliveryQueue`, a `campaign`, from whoever committed the change. What was sent
- * before wakes told why has no argument.
+ * Tells a `deliveryQueue` or a `campaign` that the ledger has changed, so that it looks again. Sent after the change is
+ * committed. Signals of earlier versions have no argument.
  */
 export const wakeSignal = defineSignal<[Wake?]>("wake");
 
-/** From a lane's `deliveryQueue` to its `campaign`: it has nothing more to wait for. */
+/** Sent by a lane's `deliveryQueue` to its `campaign` when it has nothing more to wait for. */
 export const laneDrainedSignal = defineSignal<[{ lane: number }]>("laneDrained");

@@ -1,10 +1,13 @@
 import type { Context } from "@opentelemetry/api";
 import type { WorkflowInterceptorsFactory } from "@temporalio/workflow";
 
-/** Where OpenTelemetry's interceptors put the context of who starts, signals or schedules something. */
+/** The header in which OpenTelemetry's interceptors put the context of the caller. */
 const traceHeader = "_tracer-data";
 
-/** Part of the bundle, which is one file; evaluated only in runs that need it, for that costs milliseconds each time. */
+/**
+ * Loads OpenTelemetry. It is part of the bundle, which is one file, but is evaluated only in runs that need it, since that costs
+ * milliseconds.
+ */
 async function load() {
   const [interceptors, { context }] = await Promise.all([
     import(
@@ -23,9 +26,9 @@ async function load() {
 type Tracing = Awaited<ReturnType<typeof load>>;
 
 /**
- * Traces the runs that somebody started who is traced; others it leaves alone. What a run does belongs to the trace of the
- * wake that it last had, and not to that of its start: a queue that is never empty would be one trace for ever. Whether a
- * run is traced is decided by its history, so that it replays the same where no exporter is configured.
+ * Traces the runs whose starter is traced. The actions of a run belong to the trace of its latest wake rather than that of its
+ * start, since a queue that is never empty would otherwise be one endless trace. Whether a run is traced depends only on its
+ * history, so that it replays the same without an exporter.
  */
 export const interceptors: WorkflowInterceptorsFactory = () => {
   let tracing: Tracing | undefined;
@@ -42,7 +45,7 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
           tracing = await load();
           return tracing.inbound.execute(input, next);
         },
-        // In step with the signal, without a wait: a run does not end over one whose handler it has yet to call.
+        // Calls the handler synchronously, so that a run does not end before the handler of its signal was called.
         async handleSignal(input, next) {
           if (!tracing || !(traceHeader in input.headers)) return next(input);
           const { context, inbound } = tracing;
