@@ -62,17 +62,11 @@ function instrumentChannel(channel: Channel, traffic: Traffic, metrics: WorkerMe
   };
 
   return {
-    name,
-    inFlightBound: channel.inFlightBound,
-    concurrency: channel.concurrency,
-    opensAt: (now) => channel.opensAt(now),
-    readyFor: (now) => channel.readyFor(now),
-    recoveredAt: () => channel.recoveredAt(),
+    ...channel,
     send(request) {
       inFlight.count += 1;
       return channel.send(request).then(countResult, countFailure);
     },
-    close: () => channel.close(),
   };
 }
 

@@ -1,7 +1,9 @@
 import { expect, it } from "vitest";
+import type { Channel } from "../activities/channels/channel.ts";
+import { createChannels } from "../activities/channels/channels.ts";
 import type { BreakerState } from "../ledger/breakers.ts";
 import type { Gates } from "../ledger/gates.ts";
-import { instrumentGates } from "./instrumentation.ts";
+import { instrumentChannels, instrumentGates } from "./instrumentation.ts";
 import { createWorkerMetrics } from "./metrics.ts";
 
 it("reports the current state of each provider's breaker", async () => {
@@ -40,4 +42,14 @@ it("counts how often a gate had no slot to grant, by its kind", async () => {
   expect(text).toContain('tidings_gate_waits_total{gate="provider"} 2');
   for (const gate of ["campaign", "channel"])
     expect(text).toContain(`tidings_gate_waits_total{gate="${gate}"} 0`);
+});
+
+it("counts the messages of a channel, and passes on its other members", () => {
+  const channel = { name: "email", countApart: () => 3 } as Partial<Channel> as Channel;
+  const [counted] = instrumentChannels(
+    createChannels([channel]),
+    "delivery",
+    createWorkerMetrics(),
+  ).all;
+  expect(counted!.countApart!()).toBe(3);
 });
