@@ -19,9 +19,10 @@ type Wanted = z.output<typeof newCampaign> & {
 };
 
 /**
- * Creates a campaign within the transaction of a request: scheduled if it has a startAt, else a draft. Its template's
- * version is pinned, and its data checked against that; its type may give it its priority. Its workflow is woken once it
- * is committed.
+ * Creates a campaign within the transaction of a request: scheduled if it has a `startAt`, otherwise a draft. Pins the template version
+ * and checks the data against it. A campaign without a priority gets that of its notification type. After the commit the campaign’s
+ * workflow is woken.
+ * @param action the name of the action in the audit trail
  */
 export async function createCampaign(
   c: Context<ApiEnv>,

@@ -13,18 +13,18 @@ import type { Services } from "../services.ts";
 import { dataErrors, pinVersion } from "../templates/version-cache.ts";
 import type { CampaignAnswer, CampaignRow, ReadCampaign } from "./store.ts";
 
-/** The revision of a campaign is a smallint. */
+/** The largest revision: its column is a smallint. */
 const maxRevision = 32_767;
 
-/** Fields whose columns hold them as the API shows them. */
+/** The fields that are stored in the form in which the API shows them. */
 const plainColumns = ["name", "audience", "data", "priority", "guarantee", "email"] as const;
 
-/** What an edit changes. */
+/** The changes that an edit makes. */
 interface EditPlan {
-  /** The fields that change, as the API shows them. */
+  /** The fields that change, with their values as the API shows them. */
   changes: Record<string, { from: unknown; to: unknown }>;
   columns: Prisma.CampaignUncheckedUpdateInput;
-  /** The audience is in the ledger, and its pending deliveries are to get another message. */
+  /** Whether the pending deliveries of a frozen audience get a new message. */
   supersedes: boolean;
 }
 
@@ -46,28 +46,30 @@ export async function planEdit(
   const fields = (Object.keys(after) as (keyof CampaignEdit)[]).filter(
     (field) => !isDeepStrictEqual(after[field], json[field]),
   );
-  const edits = (field: keyof CampaignEdit) => fields.includes(field);
+  const isEdited = (field: keyof CampaignEdit) => fields.includes(field);
   refuseFields(row, fields);
   if (wanted.email) refuseForeignSender(wanted.email, config, "/email");
-  if (wanted.audience && edits("audience")) await segmentsOf(client, wanted.audience);
-  const type = wanted.type && edits("type") ? await holdType(client, wanted.type) : null;
-  const supersedes = row.frozenAt !== null && (edits("template") || edits("data"));
+  if (wanted.audience && isEdited("audience")) await segmentsOf(client, wanted.audience);
+  const type = wanted.type && isEdited("type") ? await holdType(client, wanted.type) : null;
+  const supersedes = row.frozenAt !== null && (isEdited("template") || isEdited("data"));
   if (supersedes) refuseLastRevision(row);
   const start =
-    wanted.startAt && edits("startAt") ? moveStart(row, wanted.startAt, clock()) : undefined;
+    wanted.startAt && isEdited("startAt") ? moveStart(row, wanted.startAt, clock()) : undefined;
 
-  const changeTo = <Field extends keyof CampaignAnswer>(field: Field, to: unknown) =>
+  const describeChange = <Field extends keyof CampaignAnswer>(field: Field, to: unknown) =>
     [field, { from: json[field], to }] as const;
   return {
     changes: Object.fromEntries([
-      ...fields.map((field) => changeTo(field, after[field])),
-      ...(start && start.status !== row.status ? [changeTo("status", start.status)] : []),
-      ...(supersedes ? [changeTo("revision", row.revision + 1)] : []),
+      ...fields.map((field) => describeChange(field, after[field])),
+      ...(start && start.status !== row.status ? [describeChange("status", start.status)] : []),
+      ...(supersedes ? [describeChange("revision", row.revision + 1)] : []),
     ]),
     columns: {
-      ...Object.fromEntries(plainColumns.filter(edits).map((column) => [column, wanted[column]])),
-      ...(edits("template") && { templateVersionId: version.id }),
-      ...(edits("type") && { typeId: type?.id ?? null }),
+      ...Object.fromEntries(
+        plainColumns.filter(isEdited).map((column) => [column, wanted[column]]),
+      ),
+      ...(isEdited("template") && { templateVersionId: version.id }),
+      ...(isEdited("type") && { typeId: type?.id ?? null }),
       ...start,
       ...(supersedes && { revision: row.revision + 1 }),
     },
@@ -76,8 +78,8 @@ export async function planEdit(
 }
 
 /**
- * The template version that the campaign has after an edit, which the data must fit that it then has. Throws the problem
- * where it does not.
+ * Chooses the template version that the campaign has after an edit. Throws the problem if the campaign’s data after the edit do not
+ * fit that version.
  */
 async function chooseVersion(
   templateVersions: Services["templateVersions"],
@@ -103,7 +105,7 @@ async function chooseVersion(
   return { id, template: now };
 }
 
-/** The fields of an edit as the API shows them of the campaign afterwards. */
+/** Converts the fields of an edit to the form in which the API shows them after the edit. */
 function toShownFields(wanted: CampaignEdit, { template: version }: EditedVersion) {
   const { template, startAt, ...rest } = wanted;
   return {
@@ -113,7 +115,7 @@ function toShownFields(wanted: CampaignEdit, { template: version }: EditedVersio
   } as Partial<CampaignAnswer>;
 }
 
-/** Throws the problem that names the fields which cannot be edited as the campaign stands. */
+/** Throws the problem that names the fields that cannot be edited in the campaign’s current state. */
 function refuseFields(row: CampaignRow, fields: readonly (keyof CampaignEdit)[]): void {
   const refusals = fields.flatMap((field): FieldError[] => {
     const why = editRefusal({ ...row, correction: row.correctsId !== null }, field);
@@ -128,7 +130,7 @@ function refuseLastRevision({ revision }: CampaignRow): void {
   if (revision >= maxRevision)
     throw new Problem(
       "conflict",
-      `It has been edited ${maxRevision} times: recall it, and send another.`,
+      `The campaign has reached its largest revision, ${maxRevision}. Recall it, and create another campaign.`,
     );
 }
 
@@ -137,6 +139,6 @@ function moveStart(row: CampaignRow, startAt: Date, now: Date) {
   const action = row.status === "draft" ? "schedule" : "reschedule";
   const transition = applyAction(row, { action, startAt }, now);
   if (transition.kind === "refused")
-    throw new Problem("conflict", `Its start cannot be moved: ${transition.why}.`);
+    throw new Problem("conflict", `The start of the campaign cannot be moved: ${transition.why}.`);
   return { status: transition.state.status, startAt: transition.state.startAt };
 }

@@ -21,12 +21,13 @@ import {
   updateCampaign,
 } from "./store.ts";
 
-const count = (description: string) => z.number().int().openapi({ description });
+const countOf = (description: string) => z.number().int().openapi({ description });
 
 const preview = z
   .object({
     changes: z.record(z.string(), z.object({ from: z.unknown(), to: z.unknown() })).openapi({
-      description: "The fields that would change; `revision` is among them if the message would",
+      description:
+        "The fields that would change. `revision` is one of them if the message would change",
       example: {
         data: { from: { discount: "20%" }, to: { discount: "25%" } },
         revision: { from: 1, to: 2 },
@@ -39,17 +40,17 @@ const preview = z
           .int()
           .nullable()
           .openapi({ description: "The size of the audience; null until it is frozen" }),
-        pending: count("Not sent yet"),
-        sending: count("Being handed over"),
-        alreadySent: count("Sent or delivered"),
-        unknown: count("May have been sent"),
-        ended: count("Failed, suppressed or cancelled"),
+        pending: countOf("Deliveries that are not sent yet"),
+        sending: countOf("Deliveries that are being handed over"),
+        alreadySent: countOf("Deliveries that were sent or delivered"),
+        unknown: countOf("Deliveries that may have been sent"),
+        ended: countOf("Deliveries that failed, were suppressed or were cancelled"),
         newMessage: z.number().int().nullable().openapi({
           description:
-            "Pending deliveries that would get the new message: 0 if the message does not change, and null before the audience is frozen, when it is everybody",
+            "Pending deliveries that would get the new message: 0 if the message does not change; null before the audience is frozen, when all recipients get it",
         }),
-        oldMessage: count(
-          "Those that went out with an older message, or may have: already sent, unknown, and what is being handed over",
+        oldMessage: countOf(
+          "Deliveries with an older message: the sum of `alreadySent`, `unknown` and `sending`",
         ),
       })
       .openapi({
@@ -75,10 +76,10 @@ const edit = defineRoute({
   method: "patch",
   path: "/v1/campaigns/{id}",
   access: "sender",
-  summary: "Edit a campaign, or what is still pending of it",
+  summary: "Edit a campaign, or the message of its pending deliveries",
   description:
     "Until the audience is frozen, every field can be edited, and a `startAt` schedules a draft. After that, the name, template, data and priority can be edited until the campaign has ended: " +
-    "every message that begins after the answer is the new one, and GET …/revisions shows what was sent before. " +
+    "every hand-over that begins after the answer sends the new message, and GET …/revisions shows what was sent before. " +
     "With `dryRun=true` nothing is changed: the answer shows what would change, and which `If-Match` the edit needs.",
   request: {
     params: idParams("campaign"),
@@ -120,7 +121,7 @@ export function campaignEditRoutes(services: Services) {
         const { changes, columns, supersedes } = await planEdit(services, tx, before, wanted);
         if (Object.keys(changes).length === 0) return null;
         const now = services.clock();
-        if (supersedes) await keepRevision(tx, before.row, now);
+        if (supersedes) await storeRevision(tx, before.row, now);
         if (changes.throttle) await setThrottle(tx, reference, wanted.throttle ?? null);
         const after = await updateCampaign(tx, id, columns, now);
         if (after.row.status === "draft") return { after };
@@ -132,7 +133,7 @@ export function campaignEditRoutes(services: Services) {
   });
 }
 
-/** What an edit would change, and how many deliveries it would reach. */
+/** Returns what an edit would change, and how many deliveries it would affect. */
 async function previewEdit(
   services: Services,
   read: ReadCampaign,
@@ -160,8 +161,8 @@ async function previewEdit(
   };
 }
 
-/** Keeps what the campaign has said so far, for the deliveries that were sent of it. */
-async function keepRevision(tx: Prisma.TransactionClient, row: CampaignRow, now: Date) {
+/** Stores the current message of the campaign, which explains the deliveries that were sent so far. */
+async function storeRevision(tx: Prisma.TransactionClient, row: CampaignRow, now: Date) {
   const { id, revision, templateVersionId, data } = row;
   await tx.campaignRevision.create({
     data: {

@@ -24,7 +24,7 @@ import type { Services } from "../services.ts";
 import { waitForWorkers } from "./stop-barrier.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 
-const act = <Action extends CampaignAction>(action: Action, summary: string) =>
+const defineAction = <Action extends CampaignAction>(action: Action, summary: string) =>
   defineRoute({
     method: "post",
     path: `/v1/campaigns/{id}/${action}`,
@@ -34,19 +34,19 @@ const act = <Action extends CampaignAction>(action: Action, summary: string) =>
     responses: responses(200, "The campaign after the change", campaignAnswer),
   });
 
-const stop = <Action extends CampaignAction>(action: Action, summary: string) =>
+const defineStop = <Action extends CampaignAction>(action: Action, summary: string) =>
   defineRoute({
     method: "post",
     path: `/v1/campaigns/{id}/${action}`,
     access: "sender",
     summary,
     description:
-      "The answer comes about half a second after the change is committed. From then on no worker begins a message that it stops.",
+      "The answer comes about half a second after the change is committed. From then on no worker begins to hand over a message that the change stops.",
     request: { params: idParams("campaign"), headers: idempotencyHeaders },
     responses: responses(200, "The campaign after the change", changedCampaignAnswer),
   });
 
-const actAt = <Action extends CampaignAction>(action: Action, summary: string) =>
+const defineActionAt = <Action extends CampaignAction>(action: Action, summary: string) =>
   defineRoute({
     method: "post",
     path: `/v1/campaigns/{id}/${action}`,
@@ -73,11 +73,11 @@ const putThrottle = defineRoute({
   responses: responses(200, "The campaign after the change", campaignAnswer),
 });
 
-/** Changes of a campaign's state. Each is committed first, and then its workflow is woken. */
+/** The routes that change the state of a campaign. Each commits the change first, and then wakes the campaign’s workflow. */
 export function campaignActionRoutes(services: Services) {
   const { clock, pool, wakes } = services;
 
-  const moveWithin =
+  const applyWithin =
     (c: Context<ApiEnv>, reference: string, request: { action: CampaignAction; startAt?: Date }) =>
     async (tx: Prisma.TransactionClient) => {
       const id = readPathId("campaign", reference);
@@ -102,43 +102,47 @@ export function campaignActionRoutes(services: Services) {
     c: Context<ApiEnv>,
     reference: string,
     request: { action: CampaignAction; startAt?: Date },
-  ) => withIdempotentTransaction(c, services, 200, moveWithin(c, reference, request));
+  ) => withIdempotentTransaction(c, services, 200, applyWithin(c, reference, request));
 
-  /** Answers once the change holds for all workers, also where it is an answer that was kept: whoever asks again may not know that yet. */
-  const stopIt = (c: Context<ApiEnv>, reference: string, action: "pause" | "cancel") =>
+  /**
+   * Stops a campaign, and answers once all workers obey. A stored answer to a repeated request waits as well, because the caller may
+   * not have received the first one.
+   */
+  const stop = (c: Context<ApiEnv>, reference: string, action: "pause" | "cancel") =>
     withIdempotentTransaction(
       c,
       services,
       200,
       async (tx) => {
-        const { body, ...moved } = await moveWithin(c, reference, { action })(tx);
-        return { body: { ...body, inFlight: 0 }, ...moved };
+        const { body, ...rest } = await applyWithin(c, reference, { action })(tx);
+        return { body: { ...body, inFlight: 0 }, ...rest };
       },
       () => waitForWorkers(pool, readPathId("campaign", reference)),
     );
 
   return createRouter()
-    .openapi(act("start", "Start a campaign now"), (c) =>
+    .openapi(defineAction("start", "Start a campaign now"), (c) =>
       change(c, c.req.valid("param").id, { action: "start" }),
     )
     .openapi(
-      stop("pause", "Pause a campaign. Messages that are being handed over are still sent."),
-      (c) => stopIt(c, c.req.valid("param").id, "pause"),
+      defineStop("pause", "Pause a campaign. Messages that are being handed over are still sent."),
+      (c) => stop(c, c.req.valid("param").id, "pause"),
     )
-    .openapi(act("resume", "Resume a campaign"), (c) =>
+    .openapi(defineAction("resume", "Resume a campaign"), (c) =>
       change(c, c.req.valid("param").id, { action: "resume" }),
     )
     .openapi(
-      stop(
+      defineStop(
         "cancel",
         "Cancel a campaign permanently. Messages that are being handed over are still sent.",
       ),
-      (c) => stopIt(c, c.req.valid("param").id, "cancel"),
+      (c) => stop(c, c.req.valid("param").id, "cancel"),
     )
-    .openapi(actAt("schedule", "Schedule a draft. A time in the past means at once."), (c) =>
-      change(c, c.req.valid("param").id, { action: "schedule", ...c.req.valid("json") }),
+    .openapi(
+      defineActionAt("schedule", "Schedule a draft. A time in the past means at once."),
+      (c) => change(c, c.req.valid("param").id, { action: "schedule", ...c.req.valid("json") }),
     )
-    .openapi(actAt("reschedule", "Reschedule a campaign that has not begun"), (c) =>
+    .openapi(defineActionAt("reschedule", "Reschedule a campaign that has not begun"), (c) =>
       change(c, c.req.valid("param").id, { action: "reschedule", ...c.req.valid("json") }),
     )
     .openapi(putThrottle, async (c) => {
@@ -151,7 +155,7 @@ export function campaignActionRoutes(services: Services) {
         if (status === "completed" || status === "cancelled")
           throw new Problem(
             "conflict",
-            `The campaign is ${status}: there is nothing left to limit.`,
+            `The campaign is ${status}, so its throttle has no effect any more.`,
           );
         await setThrottle(tx, reference, wanted);
         const after = await updateCampaign(tx, id, {}, clock());

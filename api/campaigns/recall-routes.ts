@@ -23,21 +23,25 @@ import { createRouter, defineRoute, jsonContent, responses } from "../http/route
 import type { Services } from "../services.ts";
 import { waitForWorkers } from "./stop-barrier.ts";
 
-const count = (description: string) => z.number().int().openapi({ description });
+const countOf = (description: string) => z.number().int().openapi({ description });
 
 const account = z
   .object({
     campaign: campaignAnswer,
-    received: count(
-      "Whom a correction reaches, unless they are erased. GET …/deliveries?status=sent,delivered lists them.",
+    received: countOf(
+      "Recipients who received the campaign. A correction goes to them, except those who are erased. GET …/deliveries?status=sent,delivered lists their deliveries.",
     ),
-    mayHaveReceived: count(
-      "Handed over without an answer, whatever became of later attempts. GET …/deliveries?status=unknown lists those that ended so; a correction reaches all of them with includeUnknown.",
+    mayHaveReceived: countOf(
+      "Recipients who may have received the campaign: a hand-over got no answer, whatever the result of later attempts. A correction with `includeUnknown` goes to all of them. GET …/deliveries?status=unknown lists those whose deliveries ended as `unknown`.",
     ),
-    beingHandedOver: count("Not decided yet: each is about to be one of the others"),
-    neverWill: count("Cancelled, failed, suppressed, or waiting to be cancelled"),
-    noRecord: count(
-      "Of those who received it, or may have: so many whose deliveries retention has removed. A correction cannot reach them.",
+    beingHandedOver: countOf(
+      "Recipients whose message is being handed over. Each will be counted in another number soon",
+    ),
+    neverWill: countOf(
+      "Recipients who will not receive the campaign: the delivery failed, was suppressed, was cancelled, or is about to be cancelled",
+    ),
+    noRecord: countOf(
+      "Recipients who received the campaign, or may have received it, whose deliveries retention has removed. A correction cannot reach them.",
     ),
     final: z.boolean().openapi({
       description:
@@ -86,9 +90,9 @@ const correct = defineRoute({
   path: "/v1/campaigns/{id}/correction",
   access: "sender",
   summary:
-    "Send a correction to the recipients of a recalled campaign, or to those whom a campaign missed",
+    "Send a correction to the recipients of a recalled campaign, or to the recipients whom a campaign missed",
   description:
-    "A correction to the recipients can be sent once the recall is final, and one to those who were missed (their deliveries failed and surely did not arrive) once the campaign has finished. Until then the answer is 409 with `Retry-After`. " +
+    "A correction to those who received the campaign can be sent once the recall is final. A correction to those whom it missed (their deliveries failed and certainly did not arrive) can be sent once the campaign has finished. Until then the answer is 409 with `Retry-After`. " +
     "The correction is a new campaign with the type, guarantee, throttle and sender of the original. " +
     "A campaign has one correction at a time; another can follow when it has finished or was cancelled.",
   request: {
@@ -123,16 +127,16 @@ const correct = defineRoute({
   responses: responses(201, "The correction", campaignAnswer),
 });
 
-/** Hand-overs end within seconds; the lease of one whose worker died ends after ten. */
+/** Hand-overs end within seconds. If the worker died, the lease of the delivery ends after ten seconds. */
 const retryAfterSeconds = "2";
 
 export function campaignRecallRoutes(services: Services) {
   const { prisma, pool, clock, wakes } = services;
 
-  /** What is said once no worker begins a hand-over of it any more. */
-  const accountOnceStopped = async (id: string) => {
+  /** Reads the account once no worker begins a hand-over of the campaign any more. */
+  const readAccountOnceStopped = async (id: string) => {
     await waitForWorkers(pool, id);
-    return accountOf(prisma, await readCampaign(prisma, id));
+    return readAccount(prisma, await readCampaign(prisma, id));
   };
 
   return createRouter()
@@ -146,14 +150,17 @@ export function campaignRecallRoutes(services: Services) {
           const { reason } = c.req.valid("json");
           const id = readPathId("campaign", reference);
           const before = await lockCampaign(tx, id);
-          if (before.row.recalledAt) return { body: await accountOf(tx, before), changes: [] };
+          if (before.row.recalledAt) return { body: await readAccount(tx, before), changes: [] };
           const transition = applyAction(before.row, { action: "recall" }, clock());
           if (transition.kind === "refused")
-            throw new Problem("conflict", `Nothing of it was sent: ${transition.why}. Cancel it.`);
+            throw new Problem(
+              "conflict",
+              `The campaign has sent nothing: ${transition.why}. Cancel it instead.`,
+            );
           const { status, finishedAt, recalledAt } = transition.state;
           const after = await updateCampaign(tx, id, { status, finishedAt, recalledAt }, clock());
           return {
-            body: await accountOf(tx, after),
+            body: await readAccount(tx, after),
             changes: [
               changeOf("campaign.recall", reference, before.json, {
                 ...after.json,
@@ -163,14 +170,14 @@ export function campaignRecallRoutes(services: Services) {
             committed: () => wakes.campaign(reference, { requestId: c.get("requestId") }),
           };
         },
-        () => accountOnceStopped(readPathId("campaign", c.req.valid("param").id)),
+        () => readAccountOnceStopped(readPathId("campaign", c.req.valid("param").id)),
       ),
     )
     .openapi(get, async (c) => {
       const read = await readCampaign(prisma, readPathId("campaign", c.req.valid("param").id));
       if (!read.row.recalledAt)
         throw new Problem("not-found", "The campaign has not been recalled.");
-      return c.json(await accountOf(prisma, read), 200);
+      return c.json(await readAccount(prisma, read), 200);
     })
     .openapi(correct, (c) =>
       withIdempotentTransaction(c, services, 201, async (tx) => {
@@ -183,7 +190,7 @@ export function campaignRecallRoutes(services: Services) {
               in: "body",
               field: "/includeUnknown",
               message:
-                "goes with `to: received` only: who may have received it was not surely missed",
+                "is allowed with `to: received` only: `missed` selects recipients who certainly did not receive the campaign",
             },
           ]);
         await requireCorrectable(tx, corrected, to);
@@ -208,8 +215,8 @@ export function campaignRecallRoutes(services: Services) {
     );
 }
 
-/** The ledger's account of a recalled campaign: all but `noRecord` add up to its audience. */
-async function accountOf(
+/** Reads the account of a recalled campaign from the ledger. All its numbers except `noRecord` add up to the audience. */
+async function readAccount(
   client: Pick<Prisma.TransactionClient, "$queryRaw" | "$queryRawUnsafe" | "archivedDeliveries">,
   { row, json }: ReadCampaign,
 ): Promise<z.output<typeof account>> {
@@ -235,6 +242,7 @@ async function accountOf(
   };
 }
 
+/** Throws the problem of a campaign that cannot be corrected now. */
 async function requireCorrectable(
   tx: Prisma.TransactionClient,
   { row }: ReadCampaign,
@@ -246,8 +254,8 @@ async function requireCorrectable(
     throw new Problem(
       "conflict",
       row.recalledAt
-        ? "The recall is not final: something is still being handed over, and may be received. Repeat it in a moment."
-        : `It is ${row.status}: whom it missed is known once it has finished.`,
+        ? "The recall is not final, because some messages are still being handed over. Repeat the request in a moment."
+        : `The campaign is ${row.status}. The recipients whom it missed are known once it has finished.`,
       { headers: { "Retry-After": retryAfterSeconds } },
     );
   const unfinished = await tx.campaign.findFirst({
@@ -257,6 +265,6 @@ async function requireCorrectable(
   if (unfinished)
     throw new Problem(
       "conflict",
-      `It is being corrected by ${publicId("campaign", unfinished.id)}, which is ${unfinished.status}: let that finish, or cancel it.`,
+      `The campaign already has a correction, ${publicId("campaign", unfinished.id)}, which is ${unfinished.status}. Wait until that finishes, or cancel it.`,
     );
 }

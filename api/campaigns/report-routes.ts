@@ -23,7 +23,10 @@ const progress = defineRoute({
     "The progress",
     z.object({
       status: z.enum(campaignStatuses).openapi({ example: "running" }),
-      audience: z.number().int().nullable().openapi({ example: 1000 }),
+      audience: z.number().int().nullable().openapi({
+        description: "The size of the audience; null until it is frozen",
+        example: 1000,
+      }),
       counts: statusCounts,
       messagesPerSecond: z.number().openapi({
         description:
@@ -56,7 +59,7 @@ const reconciliation = defineRoute({
         duplicates: z
           .number()
           .int()
-          .openapi({ description: "Deliveries beyond one for each recipient" }),
+          .openapi({ description: "Deliveries in excess of one for each recipient" }),
         reconciled: z.boolean().openapi({
           description:
             "True if the audience equals the sum of all statuses and there are no duplicates",
@@ -83,23 +86,23 @@ const list = defineRoute({
   responses: responses(200, "A page of deliveries", pageOf(deliveryAnswer)),
 });
 
-/** An account reads every delivery of a campaign: so many run at once that connections are left for everything else. */
+/** How many accounts run at once. Each reads every delivery of a campaign, and connections must remain for everything else. */
 const accountsAtOnce = 2;
 
 export function campaignReportRoutes({ prisma, pool, clock }: Services) {
   const limitAccounts = createLimiter(accountsAtOnce);
-  async function account(reference: string, proof: { duplicates: boolean }) {
+  async function readAccount(reference: string, options: { duplicates: boolean }) {
     const id = readPathId("campaign", reference);
     return (
       (await limitAccounts(() =>
-        readCampaignAccount(executeIn(prisma), id, { now: clock(), ...proof }),
+        readCampaignAccount(executeIn(prisma), id, { now: clock(), ...options }),
       )) ?? throwNotFound("campaign")
     );
   }
 
   return createRouter()
     .openapi(progress, async (c) => {
-      const { status, audience, startedAt, finishedAt, recent, counts } = await account(
+      const { status, audience, startedAt, finishedAt, recent, counts } = await readAccount(
         c.req.valid("param").id,
         { duplicates: false },
       );
@@ -120,7 +123,7 @@ export function campaignReportRoutes({ prisma, pool, clock }: Services) {
       );
     })
     .openapi(reconciliation, async (c) => {
-      const { audience, duplicates, counts } = await account(c.req.valid("param").id, {
+      const { audience, duplicates, counts } = await readAccount(c.req.valid("param").id, {
         duplicates: true,
       });
       const total = Object.values(counts).reduce((sum, count) => sum + count, 0);

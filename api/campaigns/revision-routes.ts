@@ -15,7 +15,8 @@ const revision = z
       .openapi({ example: { key: "spring-sale", version: 3 } }),
     data: z.record(z.string(), z.unknown()).openapi({ example: { discount: "25%" } }),
     from: z.iso.datetime().nullable().openapi({
-      description: "Since when this revision is sent; null before the audience is frozen",
+      description:
+        "When the campaign began to send this revision; null before the audience is frozen",
     }),
     until: z.iso
       .datetime()
@@ -41,7 +42,8 @@ const list = defineRoute({
   responses: responses(200, "A page of revisions", pageOf(revision)),
 });
 
-interface Message {
+/** What one revision of a campaign sends. */
+interface RevisionContent {
   revision: number;
   templateVersion: Prisma.TemplateVersionGetPayload<(typeof withTemplate)["templateVersion"]>;
   data: Prisma.JsonValue;
@@ -58,10 +60,10 @@ export function campaignRevisionRoutes({ prisma }: Services) {
       where: { campaignId: id, revision: { lt: Math.min(below ?? Infinity, row.revision) } },
       orderBy: { revision: "desc" },
       include: withTemplate,
-      // One row more than the page tells when its last revision began.
+      // The row after the page says when the last revision on the page began.
       take,
     });
-    const messages: Message[] = [
+    const revisions: RevisionContent[] = [
       ...(below === null ? [{ ...row, until: null }] : []),
       ...superseded.map((old) => ({ ...old, until: old.replacedAt })),
     ];
@@ -70,18 +72,20 @@ export function campaignRevisionRoutes({ prisma }: Services) {
       where: { campaignId: id, leg: "primary", status: { in: ["sent", "delivered", "unknown"] } },
       _count: true,
     });
-    const counted = (of: number, unknown: boolean) =>
+    const countDeliveries = (number: number, unknown: boolean) =>
       counts
-        .filter((group) => (group.revision ?? 1) === of && (group.status === "unknown") === unknown)
+        .filter(
+          (group) => (group.revision ?? 1) === number && (group.status === "unknown") === unknown,
+        )
         .reduce((sum, group) => sum + group._count, 0);
-    const shown = messages.map(({ revision, templateVersion, data, until }, index) => ({
+    const shown = revisions.map(({ revision, templateVersion, data, until }, index) => ({
       revision,
       template: { key: templateVersion.template.key, version: templateVersion.version },
       data: data as Record<string, unknown>,
-      from: (messages[index + 1]?.until ?? row.frozenAt)?.toISOString() ?? null,
+      from: (revisions[index + 1]?.until ?? row.frozenAt)?.toISOString() ?? null,
       until: until?.toISOString() ?? null,
-      sent: counted(revision, false),
-      unknown: counted(revision, true),
+      sent: countDeliveries(revision, false),
+      unknown: countDeliveries(revision, true),
     }));
     return c.json(
       toPage(shown, ({ revision }) => revision),

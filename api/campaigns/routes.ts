@@ -34,7 +34,7 @@ const create = defineRoute({
   path: "/v1/campaigns",
   access: "sender",
   summary:
-    "Create a campaign: a draft, or scheduled if it has a startAt. The template version is fixed now.",
+    "Create a campaign: a draft, or scheduled if it has a `startAt`. The template version is fixed now.",
   request: { headers: idempotencyHeaders, body: jsonContent(newCampaignBody) },
   responses: responses(201, "The new campaign", campaignAnswer),
 });
@@ -51,7 +51,7 @@ const list = defineRoute({
       ...pageQuery(sortable),
       status: oneOrMore(campaignStatuses).optional(),
       q: text(200).optional().openapi({
-        description: "Part of the name, without regard to case",
+        description: "Part of the name, in upper or lower case",
         example: "spring",
       }),
       template: templateKey
@@ -115,17 +115,17 @@ export function campaignRoutes(services: Services) {
           tx,
           readPathId("campaign", c.req.valid("param").id),
         );
-        const other = c.req.valid("json");
+        const changes = c.req.valid("json");
         return createCampaign(c, services, tx, "campaign.duplicate", {
-          name: other.name ?? cutText(`${json.name} (copy)`, 200),
-          template: other.template ?? json.template,
-          audience: other.audience ?? audience.parse(row.audience),
-          data: other.data ?? json.data,
-          type: other.type === undefined ? json.type : other.type,
-          priority: other.priority ?? json.priority,
-          guarantee: other.guarantee ?? json.guarantee,
-          throttle: other.throttle === undefined ? json.throttle : other.throttle,
-          email: other.email ?? json.email,
+          name: changes.name ?? cutText(`${json.name} (copy)`, 200),
+          template: changes.template ?? json.template,
+          audience: changes.audience ?? audience.parse(row.audience),
+          data: changes.data ?? json.data,
+          type: changes.type === undefined ? json.type : changes.type,
+          priority: changes.priority ?? json.priority,
+          guarantee: changes.guarantee ?? json.guarantee,
+          throttle: changes.throttle === undefined ? json.throttle : changes.throttle,
+          email: changes.email ?? json.email,
         });
       }),
     )

@@ -7,9 +7,9 @@ import { countInFlight, readCampaign } from "../../ledger/campaign-rows.ts";
 import { executeOn } from "../../ledger/sql.ts";
 
 /**
- * Waits until a stop or an edit of the campaign that is committed holds for every worker: no hand-over that it stops begins once this
- * has resolved. Where its audience is not frozen nothing has to be waited for.
- * @returns how many of its messages were being handed over at that moment: these may still be sent
+ * Waits until every worker obeys a committed stop or edit of the campaign: once this resolves, no hand-over that the change stops
+ * begins. Before the audience is frozen there is nothing to wait for.
+ * @returns how many of its messages were being handed over at that moment; these may still be sent
  */
 export async function waitForWorkers(pool: Pool, id: string): Promise<{ inFlight: number }> {
   const campaign = await readCampaign(pool, id);

@@ -42,44 +42,57 @@ export const campaignAnswer = z
     name: z.string(),
     status: z.enum(campaignStatuses),
     template: z.object({ key: z.string(), version: z.number().int() }),
-    audience: z.record(z.string(), z.unknown()).openapi({ description: "As it was asked for" }),
+    audience: z.record(z.string(), z.unknown()).openapi({
+      description: "The audience as the request described it: segments and filters",
+    }),
     data: z.record(z.string(), z.unknown()),
-    type: z.string().nullable().openapi({ description: "The key of its notification type" }),
+    type: z.string().nullable().openapi({
+      description: "The key of the notification type; null if the campaign has no type",
+    }),
     priority: z.enum(priorities),
     guarantee: z.enum(guarantees),
-    throttle: z.object({ perSecond: z.number(), burst: z.number().int() }).nullable(),
+    throttle: z.object({ perSecond: z.number(), burst: z.number().int() }).nullable().openapi({
+      description: "The limit of messages per second; null means no limit",
+    }),
     email: emailIdentity.meta({
-      description: "Whom its mails are from, before its template and its type",
+      description:
+        "The sender of the campaign’s emails. Takes precedence over the sender of the template and of the notification type",
     }),
     startAt: z.iso
       .datetime()
       .nullable()
-      .openapi({ description: "When it begins, or was to begin; null of a draft" }),
+      .openapi({ description: "When the campaign is, or was, due to start; null for a draft" }),
     frozenAt: z.iso.datetime().nullable().openapi({
-      description: "When its audience was written into the ledger, which nothing changes any more",
+      description:
+        "When the audience was frozen, that is, written to the ledger. It does not change after that",
     }),
     audienceCount: z
       .number()
       .int()
       .nullable()
-      .openapi({ description: "How many they are; null until then" }),
+      .openapi({ description: "The number of recipients; null until the audience is frozen" }),
     revision: z.number().int().openapi({
-      description: "Which message it sends: counts the edits since its audience was frozen",
+      description:
+        "Which message the campaign sends: 1, plus one for each edit of the message since the audience was frozen",
     }),
     recalledAt: z.iso
       .datetime()
       .nullable()
-      .openapi({ description: "When its message was taken back" }),
-    corrects: z.string().nullable().openapi({ description: "The campaign that this one corrects" }),
+      .openapi({ description: "When the campaign was recalled" }),
+    corrects: z
+      .string()
+      .nullable()
+      .openapi({ description: "The id of the campaign that this one corrects" }),
     pauseDetail: z.string().nullable().openapi({
       description:
-        "Where Tidings paused it by itself: the answer by which its messages were refused, one after the other",
+        "If Tidings paused the campaign because a provider refused many of its messages in a row: the provider’s last answer",
     }),
-    finishedAt: z.iso
-      .datetime()
-      .nullable()
-      .openapi({ description: "When nothing of it was open any more" }),
-    createdBy: z.string().openapi({ description: "bootstrap, or the id of a key" }),
+    finishedAt: z.iso.datetime().nullable().openapi({
+      description: "When the campaign finished: since then none of its deliveries is open",
+    }),
+    createdBy: z
+      .string()
+      .openapi({ description: "Who created the campaign: `bootstrap`, or the id of an API key" }),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
   })
@@ -87,18 +100,18 @@ export const campaignAnswer = z
 
 export type CampaignAnswer = z.output<typeof campaignAnswer>;
 
-/** The answer to what stops a campaign, or changes what it says. */
+/** The answer to a request that stops a campaign or changes its message. */
 export const changedCampaignAnswer = campaignAnswer
   .extend({
     inFlight: z.number().int().openapi({
       description:
-        "How many of its messages were being handed over when this was answered: these may still be sent as they were. No hand-over that this change stops begins after the answer.",
+        "How many messages were being handed over at the time of this answer. These may still be sent unchanged. No other hand-over that the change stops begins after this answer.",
       example: 3,
     }),
   })
   .openapi("ChangedCampaign", { example: { ...campaignExample, inFlight: 3 } });
 
-/** The part of a Prisma query that reads what the API shows of a campaign. */
+/** The part of a Prisma query that reads the relations of a campaign that the API shows. */
 export const campaignInclude = { ...withTemplate, type: { select: { key: true } } } as const;
 
 export type CampaignRow = Prisma.CampaignGetPayload<{ include: typeof campaignInclude }>;
@@ -140,7 +153,7 @@ export interface ReadCampaign {
   json: CampaignAnswer;
 }
 
-/** A campaign as it stands; throws the problem if there is none. */
+/** Reads a campaign. Throws the problem if it does not exist. */
 export async function readCampaign(
   client: Pick<Prisma.TransactionClient, "campaign" | "gate">,
   id: string,
@@ -153,7 +166,7 @@ export async function readCampaign(
   return { row, gate, json: campaignJson(row, gate) };
 }
 
-/** As `readCampaign`, and locks the campaign against other changes to the end of the transaction. Deliveries may still be added. */
+/** Locks a campaign against other changes until the transaction ends, and reads it. Deliveries can still be added. Throws like `readCampaign`. */
 export async function lockCampaign(
   tx: Prisma.TransactionClient,
   id: string,
@@ -162,7 +175,7 @@ export async function lockCampaign(
   return readCampaign(tx, id);
 }
 
-/** Changes a campaign that is locked, counts that it was changed, and reads it again. With its status goes why Tidings paused it. */
+/** Changes a locked campaign, increments its version, and reads it again. A change of the status clears the reason for which Tidings paused it. */
 export async function updateCampaign(
   tx: Prisma.TransactionClient,
   id: string,
@@ -186,7 +199,7 @@ interface Throttle {
   burst: number;
 }
 
-/** Limits a campaign's messages per second, or, with null, lifts the limit. What was saved up under another one is cut to the new burst. */
+/** Limits the messages of a campaign per second, or removes the limit with null. A burst that was saved up is cut to the new burst. */
 export async function setThrottle(
   tx: Prisma.TransactionClient,
   reference: string,

@@ -252,7 +252,10 @@ describe("a correction", () => {
     );
     expect(await correct(id, { to: "missed" })).toMatchObject({
       status: 409,
-      body: { detail: "It is running: whom it missed is known once it has finished." },
+      body: {
+        detail:
+          "The campaign is running. The recipients whom it missed are known once it has finished.",
+      },
     });
     await worker.drain(id, lanes);
     await worker.advance(id);
