@@ -8,7 +8,7 @@ import type { Services } from "../services.ts";
 import { acceptNotification } from "./accept.ts";
 import type { acceptedNotification } from "./schemas.ts";
 
-/** Accepts a notification in a request, wakes the queues of its deliveries once they are committed, and answers. */
+/** Accepts the notification of a request, wakes the queues of its deliveries after the commit, and answers the request. */
 export async function acceptInRequest(
   c: Context<ApiEnv>,
   services: Services,

@@ -3,18 +3,19 @@ import { acceptDeliveries, type AcceptRequest, type AcceptRow } from "../../ledg
 import { createGatherer } from "../../lib/gathering.ts";
 import { isUndone } from "../http/database-errors.ts";
 
-/** Requests of one statement, and statements under way at once. */
-const mostRequests = 64;
+/** The most requests that one statement writes. */
+const maxRequests = 64;
+/** How many such statements run at once. */
 const atOnce = 2;
-/** A request to more recipients than this goes by itself: it has little to gain, and others would wait for it. */
-const mostRecipients = 16;
-/** Likewise one with more text than this in what its template is filled with. */
-const mostText = 16_384;
+/** A request with more recipients than this has a statement of its own: it would gain little, and make the others wait. */
+const maxRecipients = 16;
+/** The same holds for a request whose data have more characters than this. */
+const maxText = 16_384;
 
-/** Says of a request what was written of it, or what stands in the way. */
+/** Writes a request. Resolves with what was written, or with what prevented it. */
 export type AcceptTogether = (request: AcceptRequest) => Promise<AcceptRow>;
 
-/** Writes what comes in at about the same time in one statement. There is one in an API process. */
+/** Creates the function that writes simultaneous requests in one statement. An API process has one. */
 export function createAcceptTogether(deps: {
   pool: Pick<Pool, "query">;
   mailboxShards: number;
@@ -27,12 +28,11 @@ export function createAcceptTogether(deps: {
       acceptDeliveries(pool, requests, { mailboxShards, wait: false }),
     doApart: acceptApart,
     isOneItemsFault: isUndone,
-    most: mostRequests,
+    most: maxRequests,
     atOnce,
   });
   return (request) => (isLight(request) ? gather(request) : acceptApart(request));
 }
 
 const isLight = ({ externalIds, references, data }: AcceptRequest) =>
-  externalIds.length + references.length <= mostRecipients &&
-  JSON.stringify(data).length <= mostText;
+  externalIds.length + references.length <= maxRecipients && JSON.stringify(data).length <= maxText;

@@ -19,8 +19,9 @@ import {
   type TemplateVersions,
 } from "../templates/version-cache.ts";
 
+/** The answer to a request to accept a notification. */
 export interface Acceptance extends Answer {
-  /** Queues that have new rows; none for a replay. */
+  /** Queues that have new rows; empty if an earlier answer was repeated. */
   queues: string[];
 }
 
@@ -35,20 +36,20 @@ interface Deps {
   now: Date;
 }
 
-/** Who asks, in which request. */
+/** Where a notification comes from: the caller and the request. */
 export interface Origin {
   caller: string;
   requestId: string;
-  /** The network address, as the audit trail has it. */
+  /** The caller’s network address, as the audit trail shows it. */
   address: string | null;
-  /** A try of a template. */
+  /** Whether it is a test message of a template. */
   test?: boolean;
 }
 
 /**
- * Writes a notification, one row for each recipient and the answer under its key, all or nothing. A recipient named twice
- * is told once. Throws the problem that stands in the way; where that is how much waits already, nothing of the request is
- * kept, and an answer that its key has already is given all the same.
+ * Writes a notification, one delivery for each recipient, and the answer for the idempotency key, all or nothing. A recipient who is
+ * named twice gets one delivery. Throws the problem that prevents it. If too many deliveries wait already, nothing of the request is
+ * stored; an answer that was stored for its idempotency key is returned all the same.
  */
 export async function acceptNotification(
   deps: Deps,
@@ -57,7 +58,7 @@ export async function acceptNotification(
   request: KeyedRequest | null,
 ): Promise<Acceptance> {
   const accept = () => acceptInTurn(deps, notification, origin, request);
-  // Requests under one key are answered in the order in which they came, whatever each has to wait for.
+  // Requests with the same idempotency key are answered in the order in which they arrived, however long each takes.
   return request ? deps.inTurn(`${request.scope} ${request.key}`, accept) : accept();
 }
 
@@ -75,7 +76,7 @@ async function acceptInTurn(
   const { now } = deps;
   const sendAt = notification.sendAt === undefined ? now : new Date(notification.sendAt);
   const isLater = sendAt.getTime() > now.getTime() + dueSoonMs;
-  const wanted: Wanted = {
+  const prepared: Prepared = {
     ...notification,
     sendAt: sendAt > now ? sendAt : now,
     isLater,
@@ -90,18 +91,18 @@ async function acceptInTurn(
     isCritical: priority === "critical",
     isLater,
   });
-  // Until it is known what was written, it may have been all.
+  // Until the result is known, all deliveries may have been written.
   let written = recipients.length;
   try {
     if (place.refusal && !request)
-      throw await tooManyInAll(deps.admission, place.refusal, recipients.length);
+      throw await createTooManyProblem(deps.admission, place.refusal, recipients.length);
     const tryVersion = async (version: NamedVersion) =>
-      tryToAccept(deps, wanted, origin, version, request, place);
+      tryToAccept(deps, prepared, origin, version, request, place);
     const acceptance =
       (await tryVersion(remembered)) ??
-      // Somebody has activated a version, which may ask for other data, or archived the template.
+      // Another version was activated, which may need other data, or the template was archived.
       (await tryVersion(await deps.versions.find(template))) ??
-      raced();
+      throwTemplateChanged();
     written = acceptance.written;
     return acceptance;
   } catch (error) {
@@ -112,12 +113,12 @@ async function acceptInTurn(
   }
 }
 
-function raced(): never {
+function throwTemplateChanged(): never {
   throw new Problem("conflict", "The template is being changed. Repeat the request.");
 }
 
-/** A notification with its type found, its priority settled, and what is wrong with it so far. */
-type Wanted = Omit<NewNotification, "sendAt"> & {
+/** A notification whose type and priority are known, with the errors found so far. */
+type Prepared = Omit<NewNotification, "sendAt"> & {
   sendAt: Date;
   isLater: boolean;
   priority: Priority;
@@ -126,18 +127,18 @@ type Wanted = Omit<NewNotification, "sendAt"> & {
   errors: readonly FieldError[];
 };
 
-/** Null if `version` may not be used any more, or is not the active one and that was asked for. */
+/** Accepts the notification with a version of its template. Resolves with null if that version is no longer active or usable. */
 async function tryToAccept(
   { accept, admission, now }: Deps,
-  wanted: Wanted,
+  prepared: Prepared,
   { caller, requestId, address, test = false }: Origin,
   version: NamedVersion,
   request: KeyedRequest | null,
   place: Reservation,
 ): Promise<(Acceptance & { written: number }) | null> {
-  const { recipients, template, data, priority, sendAt, isLater } = wanted;
+  const { recipients, template, data, priority, sendAt, isLater } = prepared;
   const errors: FieldError[] = [
-    ...wanted.errors,
+    ...prepared.errors,
     ...(version.kind === "pinned" ? dataErrors(version.checkData, data) : [version.error]),
   ];
   const externalIds: string[] = [];
@@ -160,7 +161,7 @@ async function tryToAccept(
     versionId: version.kind === "pinned" ? version.id : null,
     mustBeActive: template.version === undefined,
     priority,
-    channel: wanted.channel,
+    channel: prepared.channel,
     data,
     sendAt,
     isLater,
@@ -170,27 +171,27 @@ async function tryToAccept(
     requestId,
     test,
     answerStatus: acceptedStatus,
-    typeId: wanted.typeId,
-    occursAt: wanted.occursAt ?? null,
-    expiresAt: wanted.expiresAt ?? null,
-    entityId: wanted.entityId ?? null,
-    dedupKey: wanted.dedupKey ?? null,
-    collapseKey: wanted.collapseKey ?? null,
-    batchable: wanted.batchable ?? true,
-    bypassRateLimit: wanted.bypassRateLimit ?? false,
-    actions: wanted.actions,
-    auditId: wanted.bypassRateLimit ? newUuid(now) : null,
+    typeId: prepared.typeId,
+    occursAt: prepared.occursAt ?? null,
+    expiresAt: prepared.expiresAt ?? null,
+    entityId: prepared.entityId ?? null,
+    dedupKey: prepared.dedupKey ?? null,
+    collapseKey: prepared.collapseKey ?? null,
+    batchable: prepared.batchable ?? true,
+    bypassRateLimit: prepared.bypassRateLimit ?? false,
+    actions: prepared.actions,
+    auditId: prepared.bypassRateLimit ? newUuid(now) : null,
     address,
   };
-  const ask = (room: number) =>
+  const acceptWithin = (room: number) =>
     retryOnce(request, () => accept({ ...accepting, room: Math.max(0, room) }));
   const { perRecipient } = place;
   const others = place.otherReservations();
-  let row = await ask(perRecipient - others);
+  let row = await acceptWithin(perRecipient - others);
   if (row.crowdedIds && others > 0) {
-    // Perhaps only by what others were about to write, of which some is there now, and some never will be.
+    // Perhaps only because of what other requests were about to write. Some of it is written now, and some never will be.
     await place.waitForOthers();
-    row = await ask(perRecipient);
+    row = await acceptWithin(perRecipient);
   }
   const { current, accepted, count, queues, missing, crowdedIds, crowdedNames } = row;
   if (accepted !== null) {
@@ -200,36 +201,36 @@ async function tryToAccept(
   const kept = request && replayOf(request, row);
   if (kept) return { ...kept, queues: [], written: 0 };
   if (!current) return null;
-  const named = (refused: ReadonlySet<string>, message: string): FieldError[] =>
+  const listErrors = (refused: ReadonlySet<string>, message: string): FieldError[] =>
     [...recipients.entries()].flatMap(([index, reference]) =>
       refused.has(reference) || refused.has(ids.get(reference) ?? "")
         ? [{ in: "body", field: `/recipients/${index}`, message }]
         : [],
     );
   errors.push(
-    ...named(
+    ...listErrors(
       new Set(missing ?? []),
-      "names no recipient: create it first with PUT /v1/recipients/{external id}",
+      "names no recipient: create the recipient first with PUT /v1/recipients/{external id}",
     ),
   );
   if (errors.length > 0) throw invalid(errors);
-  if (place.refusal) throw await tooManyInAll(admission, place.refusal, recipients.length);
+  if (place.refusal) throw await createTooManyProblem(admission, place.refusal, recipients.length);
   const crowded = new Set([...(crowdedIds ?? []), ...(crowdedNames ?? [])]);
-  throw tooMany(
+  throw createCapacityProblem(
     isLater ? "too-many-scheduled" : "too-many-unsent",
-    `${crowdedOf(row)} as many deliveries ${isLater ? "scheduled" : "waiting"} as may: ${perRecipient} (MAX_UNSENT_PER_RECIPIENT).`,
-    await secondsUntilLess(admission, row),
-    named(crowded, "has too much waiting"),
+    `${describeCrowded(row)} ${isLater ? "scheduled" : "waiting"} deliveries as allowed: ${perRecipient} (MAX_UNSENT_PER_RECIPIENT).`,
+    await estimateRetryAfter(admission, row),
+    listErrors(crowded, "has too many deliveries waiting"),
   );
 }
 
-const crowdedOf = ({ crowdedIds }: AcceptRow) =>
+const describeCrowded = ({ crowdedIds }: AcceptRow) =>
   crowdedIds?.length === 1
-    ? "One of the recipients has"
-    : `${crowdedIds?.length ?? 0} of the recipients have`;
+    ? "One of the recipients already has as many"
+    : `${crowdedIds?.length ?? 0} of the recipients already have as many`;
 
-/** What waits for a recipient becomes less when the first of it is sent: not before it is due. */
-async function secondsUntilLess(
+/** Estimates in how many seconds a recipient has room again: when the first waiting delivery is sent, which is not before it is due. */
+async function estimateRetryAfter(
   { secondsUntilSent, longestWaitSeconds }: Admission,
   { crowdedForSeconds }: AcceptRow,
 ): Promise<number> {
@@ -237,30 +238,34 @@ async function secondsUntilLess(
   return forSeconds > 0 ? Math.min(forSeconds, longestWaitSeconds) : secondsUntilSent();
 }
 
-async function tooManyInAll(
+async function createTooManyProblem(
   { secondsUntilGone }: Admission,
   { variable, bound, share, excess }: Refusal,
   wanted: number,
 ): Promise<Problem> {
   const retryAfter = await secondsUntilGone(excess ?? wanted, variable);
-  const [kind, what] =
+  const [kind, state] =
     variable === "MAX_UNSENT"
       ? (["too-many-unsent", "due and not sent yet"] as const)
       : (["too-many-scheduled", "scheduled or held for later"] as const);
-  return tooMany(
+  return createCapacityProblem(
     kind,
-    `At most ${bound} deliveries outside campaigns may be ${what} (${variable}). One API key may have four fifths of what the others leave: at the moment ${share}. There is no room for ${wanted} more.`,
+    `At most ${bound} deliveries outside campaigns may be ${state} (${variable}). One API key may have four fifths of what the other keys leave, at the moment ${share}. There is no room for ${wanted} more.`,
     retryAfter,
   );
 }
 
-const tooMany = (
+const createCapacityProblem = (
   kind: "too-many-unsent" | "too-many-scheduled",
   detail: string,
   retryAfter: number,
   errors: readonly FieldError[] = [],
 ) =>
-  new Problem(kind, `${detail} Nothing of the request was kept: repeat it when Retry-After says.`, {
-    headers: { "Retry-After": String(retryAfter) },
-    errors,
-  });
+  new Problem(
+    kind,
+    `${detail} Nothing of the request was stored. Repeat it after the time in Retry-After.`,
+    {
+      headers: { "Retry-After": String(retryAfter) },
+      errors,
+    },
+  );

@@ -5,31 +5,31 @@ import { type Room, WaitingRoom } from "./waiting-room.ts";
 
 /** The share by which the bounds are wider for critical messages, so that a backlog of others does not refuse an alarm. */
 const criticalShare = 0.1;
-/** Deliveries that are counted, at most: in multiples of the bound. */
+/** The most deliveries that are counted, in multiples of the bound. */
 const countedBounds = 4;
-/** What is for later changes slowly, and counting it takes longer. */
+/** How old counts may be. The number of deliveries for later changes slowly, and counting them takes longer. */
 const maxAgeMs = { backlog: 1_000, later: 60_000 };
-/** What is held matters little to what is due, so that its count may be older. */
+/** How old the count of held deliveries may be when a due delivery is admitted. */
 const heldAgeMs = 1_000;
-/** Nobody waits longer for the rate at which the backlog drains. */
+/** How long a request waits for the rate at which the backlog drains. */
 const ratePatienceMs = 1_000;
-/** Nobody is told to wait for longer: others may cancel what they have scheduled, or workers may be added. */
+/** The longest `Retry-After`. Room can come earlier than computed: callers may cancel scheduled deliveries, and workers may be added. */
 const longestWaitSeconds = 3_600;
-/** When to try again where nothing is sent: workers, or what they need, may be back at any time. */
+/** The `Retry-After` while nothing is sent: workers, or what they need, may be back at any time. */
 const standstillSeconds = 60;
 
-/** What a notification wants room for. */
-interface Wanted {
-  /** One delivery to each of these. */
+/** The deliveries that a notification needs room for. */
+interface RequestedRoom {
+  /** The recipients, as the request names them: one delivery to each. */
   references: readonly string[];
-  /** Who asks: as `created_by` of notifications. */
+  /** The caller, as in `created_by` of notifications. */
   key: string;
   isCritical: boolean;
-  /** It is not due soon, as `dueSoonMs` in ledger/conditions.ts has it. */
+  /** Whether the deliveries are due later than `dueSoonMs` in ledger/conditions.ts from now. */
   isLater: boolean;
 }
 
-type Size = Omit<Wanted, "references"> & { size: number };
+type Size = Omit<RequestedRoom, "references"> & { size: number };
 
 /** Why there is no room. */
 export interface Refusal extends Room {
@@ -38,33 +38,34 @@ export interface Refusal extends Room {
 
 type Taken = { refusal: Refusal } | { refusal: null; release: (accepted: number) => void };
 
-/** Room for the deliveries of one notification among those that are accepted. It must be released, whatever becomes of it. */
+/** Room for the deliveries of one notification. It must be released in every case. */
 export interface Reservation {
-  /** Why there is no room, so that the notification must not be written. */
+  /** Why there is no room. The notification must not be written then. */
   refusal: Refusal | null;
-  /** Deliveries that may wait for each recipient. */
+  /** How many deliveries may wait for each recipient. */
   perRecipient: number;
-  /** The reservations of this process that came before and are not released, for the recipient who has most of them. */
+  /** How many earlier reservations of this process are not released, for the recipient who has most of them. */
   otherReservations(): number;
-  /** Resolves when all reservations that came before for one of its recipients are released. */
+  /** Resolves when all earlier reservations for any of its recipients are released. */
   waitForOthers(): Promise<unknown>;
-  /** `accepted`: how many deliveries were written; where that is not known, how many would have been. */
+  /** Releases the room. `accepted` is how many deliveries were written; if that is not known, how many would have been. */
   release(accepted: number): void;
 }
 
-/** The place of a notification among those under way for one of its recipients. */
+/** The place of a notification among those that are being accepted for one of its recipients. */
 interface Ticket {
   released: Promise<void>;
 }
 
 /**
- * Bounds what is accepted and unsent outside campaigns, one an API process: the backlog and what is for later, each with a share for
- * every key (docs/decisions/0017). With one process the bounds are exact: accepting never passes them. With several they may be, by
- * what the others accept between a count and the next. Rows that an operator has tried again count, and are never refused.
+ * Creates what bounds the accepted and unsent deliveries outside campaigns. An API process has one. It bounds the backlog and the
+ * deliveries for later, and gives every API key a share of each (docs/decisions/0017). With one API process the bounds are exact.
+ * With several, they can be exceeded by what the other processes accept between two counts. Deliveries that an operator retries
+ * count, and are never refused.
  *
- * Rows of one recipient are counted by the statement that writes them; here is only who is about to, for one statement
- * does not see what another has not committed. That bound too is exact with one process, as long as a recipient goes by
- * one name, and off by what is under way at once otherwise.
+ * The deliveries of one recipient are counted by the statement that writes them. That statement does not see what others have not
+ * committed, so the reservations here stand for these. This bound is exact with one process if all requests name a recipient in the
+ * same way; otherwise it can be exceeded by the requests that are accepted at the same time.
  */
 export function createAdmission({
   pool,
@@ -94,7 +95,7 @@ export function createAdmission({
 
   const unsentRules = {
     ordinary: [{ kind: "all", bound: limits.ordinary }],
-    // The second holds however much of other priorities is due.
+    // The second rule holds for critical deliveries whatever the number of other deliveries.
     critical: [
       { kind: "all", bound: limits.critical },
       { kind: "critical", bound: limits.critical - limits.ordinary },
@@ -102,7 +103,7 @@ export function createAdmission({
   } as const;
   const heldRule = { kind: "held", bound: maxScheduled } as const;
 
-  /** Takes room where there is any. Of a bound that leaves none, says which it is. */
+  /** Takes room if there is any. Otherwise returns the bound that leaves none. */
   async function takeRoom({ key, size, isCritical, isLater }: Size): Promise<Taken> {
     if (isLater) {
       const found = await later.find(key, { all: size, held: 0 }, [
@@ -111,7 +112,7 @@ export function createAdmission({
       if (found.refused) return { refusal: { ...found.refused, variable: "MAX_SCHEDULED" } };
       return { refusal: null, release: (all) => found.release({ all, held: 0 }) };
     }
-    // What is due is never refused for what is scheduled, and for what is held only where that alone has used the bound up.
+    // Due deliveries are never refused because of scheduled ones, and because of held ones only if these alone use up the bound.
     if (!isCritical) {
       later.renew(heldAgeMs);
       const room = later.roomFor(key, size, heldRule);
@@ -126,9 +127,9 @@ export function createAdmission({
   }
 
   /** Reserves room for one delivery to each of `references`. */
-  async function reserve({ references, ...wanted }: Wanted): Promise<Reservation> {
+  async function reserve({ references, ...requested }: RequestedRoom): Promise<Reservation> {
     const names = [...new Set(references)];
-    const taken = await takeRoom({ ...wanted, size: names.length });
+    const taken = await takeRoom({ ...requested, size: names.length });
     let endTicket = () => {};
     const ticket: Ticket = { released: new Promise((resolve) => (endTicket = resolve)) };
     for (const name of names) {
@@ -136,15 +137,18 @@ export function createAdmission({
       if (holders) holders.push(ticket);
       else tickets.set(name, [ticket]);
     }
-    const before = (name: string) => {
+    const listEarlier = (name: string) => {
       const holders = tickets.get(name)!;
       return holders.slice(0, holders.indexOf(ticket));
     };
     return {
       refusal: taken.refusal,
-      perRecipient: wanted.isCritical ? withReserve(maxUnsentPerRecipient) : maxUnsentPerRecipient,
-      otherReservations: () => names.reduce((most, name) => Math.max(most, before(name).length), 0),
-      waitForOthers: () => Promise.all(names.flatMap(before).map(({ released }) => released)),
+      perRecipient: requested.isCritical
+        ? withReserve(maxUnsentPerRecipient)
+        : maxUnsentPerRecipient,
+      otherReservations: () =>
+        names.reduce((most, name) => Math.max(most, listEarlier(name).length), 0),
+      waitForOthers: () => Promise.all(names.flatMap(listEarlier).map(({ released }) => released)),
       release(accepted) {
         if (!taken.refusal) taken.release(accepted);
         for (const name of names) {
@@ -157,10 +161,10 @@ export function createAdmission({
     };
   }
 
-  /** In how many seconds what is due to a recipient is sent, at the latest, as it goes at the moment: after what waits with it. */
+  /** Estimates in how many seconds the backlog is sent, at the current rate. */
   const secondsUntilSent = () => secondsUntilGone(backlog.total("all"), "MAX_UNSENT");
 
-  /** In how many seconds so many fewer will be in the backlog, or be for later, as it goes at the moment. */
+  /** Estimates in how many seconds `count` fewer deliveries will be in the backlog, or for later, at the current rate. */
   async function secondsUntilGone(count: number, from: Refusal["variable"]): Promise<number> {
     const perSecond = from === "MAX_SCHEDULED" ? duePerSecond : ((await drainRate()) ?? 0);
     if (perSecond === 0) return from === "MAX_SCHEDULED" ? longestWaitSeconds : standstillSeconds;

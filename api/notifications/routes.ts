@@ -39,11 +39,13 @@ const listed = z
     id: z.string().openapi({ example: exampleIdOf("notification") }),
     template: templateVersionAnswer,
     type: z.string().nullable().openapi({
-      description: "The key of the notification type",
+      description: "The key of the notification type; null if the notification has no type",
       example: "task.deadline",
     }),
     priority: z.enum(priorities).openapi({ example: "normal" }),
-    sendAt: z.iso.datetime(),
+    sendAt: z.iso
+      .datetime()
+      .openapi({ description: "When the notification is, or was, due to be sent" }),
     test: z.boolean().openapi({
       description: "Whether it is a test message of a template to a real recipient",
       example: false,
@@ -61,7 +63,7 @@ const listed = z
   })
   .openapi("ListedNotification");
 
-/** How many deliveries are shown with their notification. */
+/** How many deliveries are shown with their notification; GET /v1/deliveries lists all of them. */
 const shownDeliveries = 1_000;
 
 const notification = listed
@@ -91,7 +93,7 @@ const create = defineRoute({
     headers: idempotencyHeaders,
     body: jsonContent(newNotification.meta({ example: exampleNotification })),
   },
-  responses: responses(202, "Accepted", acceptedNotification),
+  responses: responses(202, "The notification was accepted", acceptedNotification),
 });
 
 const list = defineRoute({
@@ -117,7 +119,7 @@ const list = defineRoute({
         .optional()
         .openapi({ description: "Whether it is a test message of a template" }),
       state: z.enum(["pending"]).optional().openapi({
-        description: "`pending` selects notifications of which something is not sent yet",
+        description: "`pending` selects notifications with deliveries that have not ended yet",
       }),
       ...createdBetween,
     }),
@@ -146,7 +148,7 @@ export function notificationRoutes(services: Services) {
       if (wanted.bypassRateLimit && role !== "admin")
         throw new Problem(
           "forbidden",
-          "bypassRateLimit needs a key of the role admin: leave it out, or use another key.",
+          "bypassRateLimit needs an API key with the role admin. Omit it, or use another key.",
         );
       return acceptInRequest(c, services, wanted, { test: false });
     })
@@ -210,7 +212,7 @@ interface NotificationFilters {
   priority?: Priority[] | undefined;
   template?: string | undefined;
   type?: string | undefined;
-  /** The UUID. */
+  /** The UUID of the recipient. */
   recipient?: string | undefined;
   createdBy?: string | undefined;
   test?: "true" | "false" | undefined;
@@ -219,7 +221,7 @@ interface NotificationFilters {
   createdBefore?: Date | undefined;
 }
 
-/** Reads a part of the list of notifications. The statement has no name, so that it is planned for the values at hand. */
+/** Reads a part of the list of notifications. The statement is not a prepared one, so that PostgreSQL plans it for these values. */
 async function readNotifications(
   pool: Pool,
   filters: NotificationFilters,
@@ -241,7 +243,7 @@ async function readNotifications(
     );
   if (createdBy !== undefined) and(`n.created_by = ${bind(createdBy)}`);
   if (test !== undefined) and(`n.test = ${bind(test === "true")}::boolean`);
-  // Open deliveries are bounded in number, and notifications are not.
+  // Begins with the open deliveries: their number is bounded, unlike that of notifications.
   if (state !== undefined)
     and(
       `n.id = ANY(ARRAY(SELECT DISTINCT notification_id FROM deliveries WHERE queue = ANY(${bind(notificationQueues)}::text[]) AND due_at IS NOT NULL))`,

@@ -36,10 +36,10 @@ const test = defineRoute({
       }),
     ),
   },
-  responses: responses(202, "Accepted", acceptedNotification),
+  responses: responses(202, "The test message was accepted", acceptedNotification),
 });
 
-/** A version of a template, sent to one recipient to try it. */
+/** The route that sends a version of a template to one recipient as a test. */
 export function templateTestRoutes(services: Services) {
   const { prisma } = services;
 
@@ -64,7 +64,7 @@ export function templateTestRoutes(services: Services) {
   });
 }
 
-/** An error of a notification's body as one of a test's request. */
+/** Converts an error in the body of a notification to an error in the request for a test message. */
 function toTestError(error: FieldError): FieldError {
   if (error.field === "/recipients/0") return { ...error, field: "/recipient" };
   return error.field.startsWith("/template") ? { ...error, in: "path", field: "key" } : error;

@@ -1,50 +1,51 @@
 import { shareOf } from "../../domain/delivery/shares.ts";
 import type { CountedByKey } from "../../ledger/waiting-counts.ts";
 
-/** What a count costs decides how often there is one: it is not followed by the next before so many times what it took, or before this. */
+/** The next count begins at the earliest after this many times the duration of the last one, so that counting costs little. */
 const recountTimes = 10;
+/** The next count begins at the earliest after this time. */
 const recountMs = 150;
 
 type Counts<Kind extends string> = Record<Kind, number>;
 
-/** How much of one kind may wait. */
+/** How many deliveries of one kind may wait. */
 export interface Rule<Kind extends string> {
   kind: Kind;
   bound: number;
 }
 
-/** How much of a bound is left to a key. */
+/** How much of a bound an API key can still use. */
 export interface Room {
   bound: number;
-  /** What the key may have. */
+  /** How many deliveries of the key may wait. */
   share: number;
-  /** By how many deliveries what is wanted is too many: 0 where there is room. Null where that is not known without another count. */
+  /** By how many deliveries the request exceeds the share: 0 if there is room. Null if that is not known without another count. */
   excess: number | null;
 }
 
-/** The deliveries of one notification among those that wait, from before it is written. */
+/** The place that the deliveries of one notification take among those that wait. It is taken before the notification is written. */
 interface Place<Kind extends string> {
   readonly key: string;
-  /** As far as is known. */
+  /** How many deliveries the notification has. Until the place is released, how many it may have. */
   counts: Counts<Kind>;
   released: boolean;
-  /** It was under way while the deliveries were counted, so that the count may hold it or not. */
+  /** Whether the notification was being written during a count, so that the count may or may not include it. */
   ambiguous: boolean;
 }
 
-/** What was found: a place, which must be released, whatever becomes of it; or why there is none. */
+/** A place, which must be released in every case, or the reason why there is none. */
 export type Found<Kind extends string> =
   | { refused: Room }
   | {
       refused: null;
-      /** `written`: what was written; where that is not known, what would have been. */
+      /** Releases the place. `written` is how many deliveries were written; if that is not known, how many would have been. */
       release: (written: Counts<Kind>) => void;
     };
 
 /**
- * How many deliveries of one sort wait, of each API key: a count of the ledger's, and what this process has accepted, or is about to,
- * since. With one process it is never less than what waits; with several it may be, by what the others accept between a count and the
- * next.
+ * Knows how many deliveries of each API key wait: the last count in the ledger, plus what this process has accepted, or is about to
+ * accept, since. With one API process the sum is never too low. With several it can be too low by what the other processes accept
+ * between two counts.
  */
 export class WaitingRoom<Kind extends string> {
   readonly #read: (byKey: boolean) => Promise<CountedByKey<Kind>>;
@@ -52,30 +53,31 @@ export class WaitingRoom<Kind extends string> {
   #counted = new Map<string, Counts<Kind>>();
   #countedAt = -Infinity;
   #tookMs = 0;
-  /** Whether the count says what each key has; whether the next one has to, since somebody may be past their share. */
+  /** Whether the last count is broken down by key. */
   #isByKey = false;
-  #wantsKeys = false;
+  /** Whether the next count must be broken down by key, because a key may have reached its share. */
+  #needsKeys = false;
   #counting: Promise<void> | null = null;
-  /** What the count may have missed: places that were not released before it began. */
+  /** The places that the last count may not include: they were not released before it began. */
   readonly #uncounted = new Set<Place<Kind>>();
-  /** The sums of both, of all keys. */
+  /** The sums of the last count and of the uncounted places, over all keys. */
   #totals = new Map<Kind, number>();
 
   /**
-   * @param maxAgeMs a count older than this is not gone by. One that is younger is renewed while it is gone by, unless what waits is
-   *   far below the bound
+   * @param maxAgeMs a count older than this is not used. A younger one is used and renewed at the same time, unless the deliveries that
+   *   wait are few compared with the bound
    */
   constructor(read: (byKey: boolean) => Promise<CountedByKey<Kind>>, maxAgeMs: number) {
     this.#read = read;
     this.#maxAgeMs = maxAgeMs;
   }
 
-  /** How many of a kind wait, of all keys. */
+  /** How many deliveries of a kind wait, of all keys together. */
   total(kind: Kind): number {
     return this.#totals.get(kind) ?? 0;
   }
 
-  /** How many of a kind wait, of each key. */
+  /** How many deliveries of a kind wait, by key. */
   #byKey(kind: Kind): Map<string, number> {
     const sums = new Map<string, number>();
     for (const [key, counts] of this.#counted) sums.set(key, counts[kind]);
@@ -84,13 +86,13 @@ export class WaitingRoom<Kind extends string> {
     return sums;
   }
 
-  /** What is left to a key for so many more. */
+  /** Returns the room that a key has for `size` more deliveries. */
   roomFor(key: string, size: number, { kind, bound }: Rule<Kind>): Room {
-    const most = shareOf(bound, []);
-    // Nobody can be past their share then, and nobody's has to be known.
-    if (this.total(kind) + size <= most) return { bound, share: most, excess: 0 };
-    this.#wantsKeys = true;
-    if (!this.#isByKey) return { bound, share: most, excess: null };
+    const largestShare = shareOf(bound, []);
+    // All keys together are below the largest share, so that no key can exceed its own.
+    if (this.total(kind) + size <= largestShare) return { bound, share: largestShare, excess: 0 };
+    this.#needsKeys = true;
+    if (!this.#isByKey) return { bound, share: largestShare, excess: null };
     const byKey = this.#byKey(kind);
     const own = byKey.get(key) ?? 0;
     byKey.delete(key);
@@ -99,8 +101,8 @@ export class WaitingRoom<Kind extends string> {
   }
 
   /**
-   * Looks for a place by any of `rules`, and takes it, with nothing in between. Refuses nothing over an old count, nor for a place that
-   * the count may hold already.
+   * Takes a place if any of `rules` has room for it. Finding and taking it is one step. A refusal is never based on an old count, nor on
+   * a place that may be counted twice.
    */
   async find(
     key: string,
@@ -110,11 +112,11 @@ export class WaitingRoom<Kind extends string> {
     const [{ kind, bound }] = rules;
     if (this.#ageMs() > this.#goodForMs(this.#maxAgeMs)) await this.#shareRecount();
     else if (this.total(kind) > bound / 2) this.renew(recountMs);
-    for (let looks = 0; ; looks++) {
+    for (let recounts = 0; ; recounts++) {
       const rooms = rules.map((rule) => this.roomFor(key, counts[rule.kind], rule));
       if (rooms.some(({ excess }) => excess === 0)) return this.#take(key, counts);
       const isYoung = this.#ageMs() <= this.#goodForMs(recountMs) && !this.#isAmbiguous();
-      if (looks === 3 || (isYoung && this.#isByKey)) return { refused: rooms[0]! };
+      if (recounts === 3 || (isYoung && this.#isByKey)) return { refused: rooms[0]! };
       await this.#shareRecount();
     }
   }
@@ -136,7 +138,7 @@ export class WaitingRoom<Kind extends string> {
     };
   }
 
-  /** Has it counted again if the count is older than that, and waits for nothing. */
+  /** Starts a new count if the last one is older than `ageMs`. Does not wait for it. */
   renew(ageMs: number): void {
     if (this.#ageMs() > this.#goodForMs(ageMs)) this.#shareRecount().catch(() => {});
   }
@@ -162,10 +164,10 @@ export class WaitingRoom<Kind extends string> {
     const beganAt = performance.now();
     const seen = [...this.#uncounted].filter(({ released }) => released);
     for (const place of this.#uncounted) place.ambiguous = true;
-    const isByKey = this.#wantsKeys;
-    this.#wantsKeys = false;
+    const isByKey = this.#needsKeys;
+    this.#needsKeys = false;
     const { byKey, isComplete } = await this.#read(isByKey);
-    // A count that was cut off says that there are at least so many of each key, and so lowers nothing.
+    // A count that was cut off is a lower bound for each key, so that it must not lower what is known.
     if (!isComplete && isByKey && this.#isByKey) {
       for (const { key, counts } of seen) addTo(this.#counted, key, counts);
       for (const [key, counts] of this.#counted) raise(byKey, key, counts);
@@ -186,15 +188,15 @@ export class WaitingRoom<Kind extends string> {
   }
 }
 
-/** Merges counts into those of a key. */
+/** Creates a function that merges counts into those of a key. */
 const mergeWith =
-  (merge: (one: number, other: number) => number) =>
-  <Kind extends string>(of: Map<string, Counts<Kind>>, key: string, counts: Counts<Kind>) => {
-    const known = of.get(key);
+  (merge: (known: number, added: number) => number) =>
+  <Kind extends string>(byKey: Map<string, Counts<Kind>>, key: string, counts: Counts<Kind>) => {
+    const known = byKey.get(key);
     const merged = { ...counts };
     for (const kind of Object.keys(counts) as Kind[])
       merged[kind] = merge(known?.[kind] ?? 0, counts[kind]);
-    of.set(key, merged);
+    byKey.set(key, merged);
   };
-const addTo = mergeWith((one, other) => one + other);
+const addTo = mergeWith((known, added) => known + added);
 const raise = mergeWith(Math.max);

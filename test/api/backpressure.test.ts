@@ -375,7 +375,7 @@ describe("the bound of what is unsent to one recipient", () => {
     const before = await api.prisma.delivery.count();
     const { body: u1 } = await api.send("GET", "/v1/recipients/u1");
     const reply = await notify({ recipients: ["u2", "u0", u1.id] }, "crowded");
-    expectFull(reply, "2 of the recipients have");
+    expectFull(reply, "2 of the recipients already have");
     expect(reply.body.detail).toContain("MAX_UNSENT_PER_RECIPIENT");
     expect(reply.body.errors.map(({ field }: { field: string }) => field)).toEqual([
       "/recipients/1",
