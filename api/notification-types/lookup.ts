@@ -5,14 +5,15 @@ import type { Prisma } from "../../prisma/generated/client.ts";
 import { definitionOf } from "./store.ts";
 import { type FieldError, invalid } from "../http/problem.ts";
 
-/** How old the cached types may be. */
+/** How old the cached types may be, in milliseconds. */
 const freshMs = 1_000;
 
+/** The notification type that a request names, or why it cannot be used. */
 export type NamedType =
   | { kind: "type"; type: NotificationType }
   | { kind: "unusable"; error: FieldError };
 
-/** Finds the notification types that requests name. There is one in an API process; its answers are at most a second old. */
+/** Creates the lookup of the notification types that requests name. An API process has one. Its answers are at most a second old. */
 export function createNotificationTypeLookup(readRulebook: ReadRulebook) {
   let byKey: ReadonlyMap<string, NotificationType> = new Map();
   let readAt = Number.NEGATIVE_INFINITY;
@@ -24,7 +25,7 @@ export function createNotificationTypeLookup(readRulebook: ReadRulebook) {
   }
 
   return {
-    /** The type of that key, if messages of it may go out by email: there is no other way so far. */
+    /** Finds the type with a key. A type that does not allow email, the only channel so far, is unusable. */
     async find(key: string): Promise<NamedType> {
       if (performance.now() - readAt > freshMs || !byKey.has(key)) await read();
       return checkUsable(byKey.get(key));
@@ -35,8 +36,8 @@ export function createNotificationTypeLookup(readRulebook: ReadRulebook) {
 export type NotificationTypeLookup = ReturnType<typeof createNotificationTypeLookup>;
 
 /**
- * As `Types` finds it, within a transaction that goes on to name it: held against deletion to its end. Throws the problem of
- * one that cannot be named.
+ * Finds the type with a key within a transaction that will refer to it, and protects it from deletion until the transaction ends. Throws
+ * the problem of a type that does not exist or is unusable.
  */
 export async function holdType(
   tx: Prisma.TransactionClient,
@@ -56,7 +57,9 @@ function checkUsable<Type extends TypeDefinition>(
   const unusable = (message: string) =>
     ({ kind: "unusable", error: { in: "body", field: "/type", message } }) as const;
   if (!type)
-    return unusable("names no notification type: create it first with POST /v1/notification-types");
+    return unusable(
+      "names no notification type: create the type first with POST /v1/notification-types",
+    );
   return isRoutable(type)
     ? { kind: "type", type }
     : unusable("names a type that does not allow email, the only channel so far");

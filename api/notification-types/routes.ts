@@ -39,11 +39,11 @@ import { refuseUnusableTemplate } from "../templates/store.ts";
 import { versionMetadata, versionInPath } from "../http/version-metadata.ts";
 import type { Services } from "../services.ts";
 
-/*
- * An edit of a type decides for all recipients what cannot be switched off, what passes quiet hours and how many messages
- * may come. Like the policy, that is for the organisation to decide, and not for the senders, who choose a type.
+/**
+ * The role that may edit types. A type decides for all recipients which messages cannot be switched off, which pass quiet hours, and how
+ * many are sent. Like the policy, that is a decision of the organisation, not of the senders, who only choose a type.
  */
-const mayEdit = "admin";
+const editorRole = "admin";
 
 const example = {
   name: "Invoices",
@@ -58,7 +58,7 @@ const example = {
 const create = defineRoute({
   method: "post",
   path: "/v1/notification-types",
-  access: mayEdit,
+  access: editorRole,
   summary: "Create a notification type",
   request: {
     headers: idempotencyHeaders,
@@ -80,7 +80,7 @@ const list = defineRoute({
     query: z.object({
       ...pageQuery(sortable),
       q: text(200).optional().openapi({
-        description: "Part of the key or the name, without regard to case",
+        description: "Part of the key or the name, in upper or lower case",
         example: "task",
       }),
     }),
@@ -100,7 +100,7 @@ const get = defineRoute({
 const patch = defineRoute({
   method: "patch",
   path: "/v1/notification-types/{key}",
-  access: mayEdit,
+  access: editorRole,
   summary: "Change a notification type. Waiting deliveries follow it from their next decision on.",
   description:
     "A JSON merge patch (RFC 7396): omitted fields stay as they are, and null restores the default.",
@@ -117,7 +117,7 @@ const patch = defineRoute({
 const remove = defineRoute({
   method: "delete",
   path: "/v1/notification-types/{key}",
-  access: mayEdit,
+  access: editorRole,
   summary: "Delete a notification type. Refused while a notification or campaign uses it.",
   request: { params: typeParams },
   responses: { 204: { description: "The notification type was deleted" }, ...problemResponse },
@@ -129,7 +129,7 @@ const versions = defineRoute({
   access: "viewer",
   summary: "List the versions of a notification type, latest first",
   request: { params: typeParams, query: versionPageQuery },
-  responses: responses(200, "A page of notification types", pageOf(versionMetadata)),
+  responses: responses(200, "A page of versions", pageOf(versionMetadata)),
 });
 
 const version = defineRoute({
@@ -159,10 +159,10 @@ export function notificationTypeRoutes(services: Services) {
         if (count === 0)
           throw new Problem(
             "conflict",
-            `There is a notification type ${key} already. Change it, or take another key.`,
+            `The notification type ${key} already exists. Change it, or choose another key.`,
           );
         const row = await findType(tx, key);
-        await keepVersion(tx, row, c.get("caller").id);
+        await storeVersion(tx, row, c.get("caller").id);
         const body = typeJson(row);
         return { body, changes: [{ action: "type.create", resource: key, after: body }] };
       });
@@ -204,7 +204,7 @@ export function notificationTypeRoutes(services: Services) {
               updatedAt: clock(),
             },
           });
-          await keepVersion(tx, after, c.get("caller").id);
+          await storeVersion(tx, after, c.get("caller").id);
           return { after };
         },
       });
@@ -249,10 +249,10 @@ export function notificationTypeRoutes(services: Services) {
 const inUse = () =>
   new Problem(
     "conflict",
-    "Notifications or campaigns that are still kept are of this type: it says what holds for them.",
+    "Notifications or campaigns that are still stored use this notification type.",
   );
 
-/** A Prisma filter for types whose key, or the name in whose definition, holds this part, in any case. */
+/** Creates a Prisma filter for types whose key or name contains this part, in upper or lower case. */
 function filterByKeyOrName(part: string): Prisma.NotificationTypeWhereInput {
   const { contains, mode } = matchText(part);
   return {
@@ -263,7 +263,7 @@ function filterByKeyOrName(part: string): Prisma.NotificationTypeWhereInput {
   };
 }
 
-async function keepVersion(
+async function storeVersion(
   tx: Prisma.TransactionClient,
   { id, version, document, updatedAt }: NotificationType,
   createdBy: string,

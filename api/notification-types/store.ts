@@ -18,26 +18,29 @@ import {
 } from "../http/version-metadata.ts";
 
 export const typeParams = z.object({
-  key: typeKey.meta({ description: "Of a notification type", example: "task.deadline" }),
+  key: typeKey.meta({ description: "The key of a notification type", example: "task.deadline" }),
 });
 
-/** A type, as every route shows it. */
+/** A notification type, as every route shows it. */
 export const typeAnswer = wholeTypeDefinition
   .extend({
     id: z.string().openapi({ example: exampleIdOf("notificationType") }),
     key: z.string().openapi({ example: "task.deadline" }),
-    version: z.number().int().openapi({ description: "Counts changes: its ETag", example: 1 }),
+    version: z.number().int().openapi({
+      description: "The number of the current version, which is also the ETag",
+      example: 1,
+    }),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
   })
   .openapi("NotificationType");
 
-/** A version of a type, as the API shows it. */
+/** A version of a notification type, as the API shows it. */
 export const typeVersionAnswer = wholeTypeDefinition
   .extend(versionMetadata.shape)
   .openapi("NotificationTypeVersion");
 
-/** Reads a stored definition. A field that did not exist when it was written takes its default. */
+/** Reads a stored definition. A field that is newer than the stored document gets its default. */
 export const definitionOf = (document: Prisma.JsonValue): TypeDefinition =>
   typeDefinition.parse(document);
 
@@ -60,7 +63,7 @@ export const typeVersionJson = (
   ...definitionOf(row.document),
 });
 
-/** A type by its key; throws the 404. */
+/** Finds a type by its key. Throws the problem if it does not exist. */
 export async function findType(
   client: Pick<Prisma.TransactionClient, "notificationType">,
   key: string,
@@ -70,7 +73,7 @@ export async function findType(
   return row;
 }
 
-/** As `findType`, and locks the type against other changes to the end of the transaction. */
+/** Locks a type against other changes until the transaction ends, and reads it. Throws like `findType`. */
 export async function lockType(
   tx: Prisma.TransactionClient,
   key: string,
@@ -79,7 +82,10 @@ export async function lockType(
   return findType(tx, key);
 }
 
-/** The definition that a patch, which stands `at` a place of the body, makes of a type; throws the problem of one that may not be. */
+/**
+ * Applies a merge patch to the definition of a type. Throws the problem if the result is not valid.
+ * @param at the path of the patch in the request body, for the errors
+ */
 export function patchDefinition(
   before: TypeDefinition,
   wanted: unknown,

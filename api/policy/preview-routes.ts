@@ -25,7 +25,7 @@ import { createRouter, defineRoute, jsonContent, responses } from "../http/route
 import type { NotificationTypeLookup } from "../notification-types/lookup.ts";
 import type { Services } from "../services.ts";
 
-/** What is not done by then is not looked at any further. */
+/** How far the preview looks ahead. */
 const horizonDays = 40;
 const shownSteps = 20;
 
@@ -78,6 +78,7 @@ const preview = defineRoute({
         recipient: z.string().openapi({ example: exampleIdOf("recipient") }),
         at: z.iso.datetime(),
         summary: z.string().openapi({
+          description: "What would happen and why, in one or two sentences",
           example:
             "It would wait until 2027-03-02T06:00:00.000Z (Tuesday 2027-03-02 07:00 +01:00 in Europe/Berlin), for the recipient’s quiet hours to end. It would be sent then.",
         }),
@@ -95,11 +96,14 @@ const preview = defineRoute({
         }),
         outcome: z.object({
           status: z.enum(["sent", "suppressed", "waiting"]).openapi({
-            description: `\`waiting\`: still, after ${horizonDays} days`,
+            description: `\`waiting\`: the message would still wait after ${horizonDays} days`,
             example: "sent",
           }),
           at: z.iso.datetime().openapi({ example: "2027-03-02T06:00:00.000Z" }),
-          reason: z.enum(reasons).nullable().openapi({ example: null }),
+          reason: z.enum(reasons).nullable().openapi({
+            description: "Why the message would wait or be suppressed; null if it would be sent",
+            example: null,
+          }),
           others: z
             .number()
             .int()
@@ -121,18 +125,18 @@ export function decisionPreviewRoutes({
     const recipient = await findRecipientState(pool, wanted.recipient);
     if (!recipient)
       throw invalid([{ in: "body", field: "/recipient", message: "names no recipient" }]);
-    const named = await typeNamed(notificationTypes, wanted.type);
+    const named = await findNamedType(notificationTypes, wanted.type);
     const now = clock();
     const at = wanted.at && wanted.at > now ? wanted.at : now;
     const { policy, policyVersion, types: all } = await readPolicySnapshot();
-    const its = named && (all.get(named.id) ?? named);
+    const messageType = named && (all.get(named.id) ?? named);
     const pending = await readPendingMessages(pool, recipient.id, all, policy.deduplicationSeconds);
     const own = {
       id: newUuid(at),
       notificationId: newestUuid,
       withoutRepeats: false,
-      type: its,
-      priority: wanted.priority ?? its?.priority ?? "normal",
+      type: messageType,
+      priority: wanted.priority ?? messageType?.priority ?? "normal",
       channel: "email" as const,
       createdAt: at.getTime(),
       askedAt: at.getTime(),
@@ -141,7 +145,7 @@ export function decisionPreviewRoutes({
       batchable: wanted.batchable ?? true,
       bypassRateLimit: wanted.bypassRateLimit ?? false,
       dedupKey: wanted.dedupKey ?? null,
-      repeats: (await repeatsEarlier(pool, recipient.id, wanted.dedupKey, at, policy))
+      repeats: (await repeatsEarlierMessage(pool, recipient.id, wanted.dedupKey, at, policy))
         ? ("before" as const)
         : null,
       superseded: false,
@@ -158,25 +162,25 @@ export function decisionPreviewRoutes({
       until: at.getTime() + horizonDays * dayMs,
       watch(request, input, decision) {
         if (request !== own) return;
-        // There was no room for it after those before it.
+        // The messages before it left no room under a limit, so that the decision to send it was withdrawn.
         if (decided.at(-1)?.decision.kind === "send") decided.pop();
         if (decided.length === 0) rules = rulesJson(input);
         decided.push({ at: input.now, decision: decisionJson(decision) });
       },
     });
     const outcome = outcomes.at(-1)!;
-    const [first, ...later] = decided.map((one, index) => ({
-      at: new Date(one.at).toISOString(),
-      decision: { ...one.decision, ...untilOf(outcome, index) },
+    const [first, ...later] = decided.map(({ at: decidedAt, decision }, index) => ({
+      at: new Date(decidedAt).toISOString(),
+      decision: { ...decision, ...readWaitEnd(outcome, index) },
     }));
     return c.json(
       {
         recipient: publicId("recipient", recipient.id),
         at: at.toISOString(),
-        summary: summaryOf(first!.decision, outcome, recipient.timeZone),
+        summary: summarise(first!.decision, outcome, recipient.timeZone),
         versions: {
           policy: policyVersion,
-          type: its?.version ?? null,
+          type: messageType?.version ?? null,
           preferences: recipient.preferencesVersion,
         },
         decision: first!.decision,
@@ -197,7 +201,7 @@ export function decisionPreviewRoutes({
   });
 }
 
-async function typeNamed(
+async function findNamedType(
   types: NotificationTypeLookup,
   key: string | undefined,
 ): Promise<NotificationType | null> {
@@ -207,7 +211,7 @@ async function typeNamed(
   return found.type;
 }
 
-const repeatsEarlier = async (
+const repeatsEarlierMessage = async (
   pool: Pool,
   recipientId: string,
   dedupKey: string | undefined,
@@ -216,13 +220,13 @@ const repeatsEarlier = async (
 ) =>
   dedupKey !== undefined && wouldRepeat(pool, { recipientId, dedupKey, at }, deduplicationSeconds);
 
-/** A batch may close before its window ends: as it came about, not as it was begun. */
-const untilOf = ({ waits }: SimulatedOutcome, index: number) => {
+/** Reads when a wait ended in the simulation. A batch can close before its window ends. */
+const readWaitEnd = ({ waits }: SimulatedOutcome, index: number) => {
   const wait = waits[index];
   return wait ? { until: new Date(wait.until).toISOString() } : {};
 };
 
-function summaryOf(
+function summarise(
   decision: z.output<typeof decisionAnswer>,
   { outcome, at, reason, waits }: SimulatedOutcome,
   zone: string,

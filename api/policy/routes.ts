@@ -48,7 +48,7 @@ const versions = defineRoute({
   path: "/v1/policy/versions",
   access: "viewer",
   summary: "List the versions of the policy, latest first",
-  description: "The first change of the defaults made version 1.",
+  description: "Version 1 is the first change of the defaults.",
   request: { query: versionPageQuery },
   responses: responses(200, "A page of versions", pageOf(versionMetadata)),
 });

@@ -37,7 +37,7 @@ const wanted = z.strictObject({
       from: instant.meta({ example: "2027-02-01T00:00:00Z" }),
       until: instant.meta({ example: "2027-03-01T00:00:00Z" }),
     })
-    // An instant that is faulty is still a text here, and has a problem of its own.
+    // An invalid instant is still a string here. It has an error of its own, so these comparisons let it pass.
     .refine(({ from, until }) => !(Number(from) >= Number(until)), {
       path: ["until"],
       error: "must be later than from",
@@ -102,10 +102,10 @@ const outcome = z.object({
   }),
 });
 
-const difference = (what: string) =>
+const differenceOf = (description: string) =>
   z.object({
     recipients: z.number().int().openapi({ example: 3 }),
-    count: z.number().int().openapi({ description: what, example: 9 }),
+    count: z.number().int().openapi({ description, example: 9 }),
     examples: z
       .array(
         z.object({
@@ -150,16 +150,16 @@ const simulate = defineRoute({
         }),
         before: totals,
         after: totals,
-        more: difference("Messages more").openapi({
+        more: differenceOf("How many more messages they would get").openapi({
           description: "Recipients who would get more messages",
         }),
-        fewer: difference("Messages fewer").openapi({
+        fewer: differenceOf("How many fewer messages they would get").openapi({
           description: "Recipients who would get fewer messages",
         }),
-        later: difference("Deliveries that are later").openapi({
+        later: differenceOf("How many deliveries would be sent later").openapi({
           description: "Recipients who would get a message later",
         }),
-        earlier: difference("Deliveries that are earlier").openapi({
+        earlier: differenceOf("How many deliveries would be sent earlier").openapi({
           description: "Recipients who would get a message earlier",
         }),
       })
@@ -170,10 +170,11 @@ const simulate = defineRoute({
 const tooMuch = {
   in: "body",
   field: "/window",
-  message: "is too much to run: what it holds waits too long. Take a shorter one, or a limit",
+  message:
+    "is too much to simulate: its messages wait too long. Choose a shorter window or a smaller limit",
 } as const;
 
-/** Each simulation takes a core for a while. */
+/** How many simulations run at once. Each occupies a CPU core. */
 const simulationsAtOnce = 1;
 
 export function policySimulationRoutes({ prisma, pool, readPolicySnapshot }: Services) {
@@ -196,7 +197,7 @@ export function policySimulationRoutes({ prisma, pool, readPolicySnapshot }: Ser
   });
 }
 
-/** Types with what is to be different; throws the problem of a key that none has, and of a patch that makes what may not be. */
+/** Applies the patches to the types. Throws the problem if a key names no type, or if the result is not valid. */
 function patchTypes(
   types: ReadonlyMap<string, NotificationType>,
   patches: Readonly<Record<string, unknown>>,

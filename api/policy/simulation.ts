@@ -17,48 +17,49 @@ import {
   readRecipientStates,
 } from "../../ledger/recipient-snapshot.ts";
 
-/** What is not done so long after the window waits: the longest digest, and a week of do-not-disturb. */
+/** How long after the window a message may still be sent; then it counts as waiting. Covers the longest digest and a week of do-not-disturb. */
 const afterwardsMs = 15 * dayMs;
-/** How long others wait for the event loop at most, as far as one page of one recipient allows. */
+/** How long a simulation occupies the event loop at most, unless a single step takes longer. */
 const sliceMs = 10;
 const recipientsAtOnce = 1_000;
-/** Looks at what is due, in all: what limits hold for weeks is looked at every five minutes of them. */
-const maxLooks = 200_000;
+/** The most steps of one simulation. A message that a limit holds for weeks takes a step for every five minutes. */
+const maxSteps = 200_000;
 export const exampleCount = 20;
 
-/** More was to be run than anybody would wait for. */
+/** The simulation would take longer than a caller waits. */
 export class TooMuch extends Error {
   override name = "TooMuch";
 }
 
-/** What the organisation says. */
+/** The rules of the organisation. */
 export interface Regime {
   policy: Policy;
-  /** By UUID. */
+  /** The notification types by UUID. */
   types: ReadonlyMap<string, NotificationType>;
 }
 
-/** What came of one delivery, and of all that its recipient was to be told. */
+/** The outcome of one delivery, and the number of messages to its recipient. */
 interface Outcome {
   status: SimulatedOutcome["outcome"];
   reason: Reason | null;
   at: Date;
-  /** To the recipient, in all. */
+  /** All messages to the recipient in the whole window. */
   messages: number;
 }
 
 interface Example {
-  /** UUIDs. */
+  /** The UUID of the recipient. */
   recipient: string;
+  /** The UUID of the delivery. */
   delivery: string;
   before: Outcome;
   after: Outcome;
 }
 
-/** Those for whom something is different, and some of them. */
+/** How many recipients get a different result, with examples. */
 interface Difference {
   recipients: number;
-  /** Messages that they get more or fewer of, or deliveries that come at another time. */
+  /** How many messages more or fewer they get, or how many deliveries are sent at another time. */
   count: number;
   examples: Example[];
 }
@@ -66,7 +67,7 @@ interface Difference {
 interface Totals {
   deliveries: number;
   messages: number;
-  /** Messages that groups made needless. */
+  /** How many messages were saved because groups were sent as one message. */
   saved: number;
   suppressed: Partial<Record<Reason, number>>;
   waiting: number;
@@ -76,7 +77,7 @@ interface Totals {
 export interface PolicySimulation {
   recipients: number;
   deliveries: number;
-  /** When the last of them was made, where there were more than were asked for. */
+  /** If the window has more deliveries than the limit: when the last simulated one was created. */
   cutOffAt: Date | null;
   before: Totals;
   after: Totals;
@@ -91,8 +92,8 @@ const rowsSql = `
   WHERE d.id >= $1::uuid AND d.id < $2::uuid AND d.leg = 'primary' AND d.status <> 'cancelled' ORDER BY d.id LIMIT $3`;
 
 /**
- * Runs what was owed in a window of the past under two regimes, to recipients as they are now. Others have their turn at the
- * event loop in between. Throws `TooMuch` where no answer would come within a minute or so.
+ * Simulates the deliveries of a window in the past under two regimes, with the recipients as they are now. Yields to other work of the
+ * event loop in between. Throws `TooMuch` if the simulation would take more than about a minute.
  */
 export async function simulatePolicy(
   pool: Pick<Pool, "query">,
@@ -117,8 +118,8 @@ export async function simulatePolicy(
   const horizon = until.getTime() + afterwardsMs;
   const tallies = [createTally(), createTally()] as const;
   const differences = createDifferences();
-  const turn = createTurn();
-  let looks = 0;
+  const yieldTurn = createYield();
+  let steps = 0;
 
   const simulateUnder = async (
     { policy, types }: Regime,
@@ -128,20 +129,20 @@ export async function simulatePolicy(
     const requests = byRecipient
       .get(recipient.id)!
       .map((row) => withPriorityOfType(toRequestedMessage(row, types), before.types));
-    const steps = simulateInSteps({
+    const simulation = simulateInSteps({
       recipient: { ...recipient, grants: noGrants },
       requests,
       policy,
       until: horizon,
     });
     for (;;) {
-      const step = steps.next();
+      const step = simulation.next();
       if (step.done) {
         tallies[regime].add(step.value);
         return step.value;
       }
-      if (++looks > maxLooks) throw new TooMuch();
-      await turn();
+      if (++steps > maxSteps) throw new TooMuch();
+      await yieldTurn();
     }
   };
 
@@ -163,7 +164,7 @@ export async function simulatePolicy(
   };
 }
 
-/** A message of its type's priority brought none of its own, as far as anybody can tell: it has what its type says then. */
+/** Gives a message the priority of its simulated type if it had that of its current type, because then it probably had none of its own. */
 function withPriorityOfType(
   request: RequestedMessage,
   before: ReadonlyMap<string, NotificationType>,
@@ -174,8 +175,8 @@ function withPriorityOfType(
     : request;
 }
 
-/** Lets others have the event loop when they have waited for a while. */
-function createTurn() {
+/** Creates a function that yields to other work when this has occupied the event loop for `sliceMs`. */
+function createYield() {
   let since = performance.now();
   return async () => {
     if (performance.now() - since < sliceMs) return;
@@ -226,14 +227,14 @@ function createTally() {
 function createDifferences() {
   const none = (): Difference => ({ recipients: 0, count: 0, examples: [] });
   const found = { more: none(), fewer: none(), later: none(), earlier: none() };
-  const note = (of: Difference, count: number, example: () => Example) => {
-    of.recipients++;
-    of.count += count;
-    if (of.examples.length < exampleCount) of.examples.push(example());
+  const addTo = (difference: Difference, count: number, example: () => Example) => {
+    difference.recipients++;
+    difference.count += count;
+    if (difference.examples.length < exampleCount) difference.examples.push(example());
   };
   return {
     found,
-    /** Of one recipient, in the same order. */
+    /** Compares the outcomes of one recipient under both regimes. Both arrays have the same order. */
     add(
       recipient: string,
       was: readonly SimulatedOutcome[],
@@ -252,15 +253,19 @@ function createDifferences() {
       });
       const later = shifts.filter((shift) => shift > 0).length;
       const earlier = shifts.filter((shift) => shift < 0).length;
-      if (later > 0) note(found.later, later, exampleOf(shifts.findIndex((shift) => shift > 0)));
+      if (later > 0) addTo(found.later, later, exampleOf(shifts.findIndex((shift) => shift > 0)));
       if (earlier > 0)
-        note(found.earlier, earlier, exampleOf(shifts.findIndex((shift) => shift < 0)));
+        addTo(found.earlier, earlier, exampleOf(shifts.findIndex((shift) => shift < 0)));
       if (messagesBefore === messagesAfter) return;
       const [more, by] =
         messagesAfter > messagesBefore
           ? [found.more, messagesAfter - messagesBefore]
           : [found.fewer, messagesBefore - messagesAfter];
-      note(more, by, exampleOf(was.findIndex((outcome, place) => differs(outcome, would[place]!))));
+      addTo(
+        more,
+        by,
+        exampleOf(was.findIndex((outcome, place) => differs(outcome, would[place]!))),
+      );
     },
   };
 }

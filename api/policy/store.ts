@@ -8,20 +8,24 @@ import { fieldErrors } from "../http/validation.ts";
 /** A policy, as every route shows it. */
 export const policyAnswer = z
   .object({
-    version: z
-      .number()
-      .int()
-      .openapi({ description: "Counts changes: its ETag; 0 of the presets", example: 1 }),
-    policy: policy.meta({ description: "All that holds" }),
+    version: z.number().int().openapi({
+      description: "The number of the version, which is also the ETag; 0 for the defaults",
+      example: 1,
+    }),
+    policy: policy.meta({ description: "The whole policy, including the defaults" }),
     changes: z.record(z.string(), z.unknown()).openapi({
-      description: "What of it differs from the presets",
+      description: "The values that differ from the defaults",
       example: { limits: { perMinute: 5 } },
     }),
-    createdBy: z
-      .string()
+    createdBy: z.string().nullable().openapi({
+      description:
+        "Who made this version: `bootstrap`, or the id of an API key; null for the defaults",
+      example: "bootstrap",
+    }),
+    createdAt: z.iso
+      .datetime()
       .nullable()
-      .openapi({ description: "Who made it; null of the presets", example: "bootstrap" }),
-    createdAt: z.iso.datetime().nullable(),
+      .openapi({ description: "When this version was made; null for the defaults" }),
   })
   .openapi("Policy");
 
@@ -31,16 +35,16 @@ export interface ReadPolicy {
   json: z.output<typeof policyAnswer>;
 }
 
-/** Reads the policy in force, which is the presets until it is changed. */
+/** Reads the current policy: the defaults until it is changed. */
 export async function readPolicy(
   client: Pick<Prisma.TransactionClient, "policyVersion">,
 ): Promise<ReadPolicy> {
   return toReadPolicy(await client.policyVersion.findFirst({ orderBy: { version: "desc" } }));
 }
 
-/** The policy in force, held against other changes to the end of the transaction. */
+/** Locks the policy against other changes until the transaction ends, and reads it. */
 export async function lockPolicy(tx: Prisma.TransactionClient): Promise<ReadPolicy> {
-  // The whole table, for there may be no row yet that could be locked.
+  // Locks the whole table, because there may be no row yet that could be locked.
   await tx.$executeRaw`LOCK TABLE policy_versions IN SHARE ROW EXCLUSIVE MODE`;
   return readPolicy(tx);
 }
@@ -60,13 +64,16 @@ export function toReadPolicy(row: PolicyVersion | null): ReadPolicy {
   };
 }
 
-/** The policy that a patch, which stands `at` a place of the body, makes of one; throws the problem of one that may not be. */
+/**
+ * Applies a merge patch to a policy. Throws the problem if the result is not valid.
+ * @param at the path of the patch in the request body, for the errors
+ */
 export function patchPolicy(
   { json }: ReadPolicy,
   wanted: unknown,
   at: readonly string[] = [],
 ): Policy {
-  // Of what differs from the presets, so that what is null there takes its preset.
+  // Patches the differences from the defaults, so that a null removes a difference and restores the default.
   const parsed = policy.safeParse(mergePatch(defaultPolicy, mergePatch(json.changes, wanted)));
   if (!parsed.success) throw invalid(fieldErrors(parsed.error, "body", at));
   return parsed.data;

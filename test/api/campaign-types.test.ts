@@ -34,7 +34,7 @@ const edit = (id: string, change: object, query = "") =>
   api.send("PATCH", `/v1/campaigns/${id}${query}`, change, { "if-match": "*" });
 
 const unusable = {
-  nobody: "names no notification type: create it first with POST /v1/notification-types",
+  nobody: "names no notification type: create the type first with POST /v1/notification-types",
   screen: "names a type that does not allow email, the only channel so far",
 };
 
