@@ -7,12 +7,12 @@ import { dueSoon, isBacklog, isScheduled, ownQueue } from "./conditions.ts";
 import { type KeyState, keyStateSql } from "./idempotency-key.ts";
 import { defineStatement, executeOn } from "./sql.ts";
 
-/** What is written of a notification: ids are UUIDs. */
+/** The columns of a notification that is accepted. Ids are UUIDs. */
 interface AcceptedNotification {
   id: string;
   publicId: string;
   versionId: string | null;
-  /** The version has to be the active one of its template still. */
+  /** Whether the version must still be the active one of its template. */
   mustBeActive: boolean;
   priority: Priority;
   channel: Channel;
@@ -27,60 +27,62 @@ interface AcceptedNotification {
   batchable: boolean;
   bypassRateLimit: boolean;
   actions: readonly NotificationAction[];
-  /** A version of a template that somebody tries. */
+  /** Whether the notification is a test of a template version. */
   test: boolean;
 }
 
-/** Everything that the statement needs to know of one request. */
-interface AskedNotification extends AcceptedNotification {
+/** One request, as a parameter of the statement. */
+interface RequestedNotification extends AcceptedNotification {
   /** The idempotency key, its owner and the hash of its request; null without a key. */
   scope: string | null;
   key: string | null;
   hash: string | null;
-  /** False where nothing is to be written, and only an answer under the key is looked for. */
+  /** False where the statement only looks for the answer under the key, and writes nothing. */
   valid: boolean;
   now: Date;
   caller: string;
   requestId: string;
-  /** It is not due soon: what counts is what is for later too, and otherwise what is not. */
+  /** Whether the notification is scheduled for later: it then counts with the recipient's scheduled deliveries, and else with their backlog. */
   isLater: boolean;
-  /** Deliveries that may be waiting for one recipient before this one. */
+  /** The number of waiting deliveries from which on a recipient accepts no further one. */
   room: number;
-  /** The status of the answer that is kept under the key. */
+  /** The HTTP status of the answer that is stored under the key. */
   answerStatus: number;
-  /** The id of the audit entry where limits are bypassed, and the network address that it names. */
+  /** The id of the audit entry for a bypass of limits, and the network address in it. */
   auditId: string | null;
   address: string | null;
 }
 
-export interface AcceptRequest extends AskedNotification {
+/** A request to accept a notification, with its recipients. */
+export interface AcceptRequest extends RequestedNotification {
   externalIds: readonly string[];
-  /** Recipients that were named by ids which Tidings gave, as they were named and as UUIDs. */
+  /** The recipients that are named by public id; `recipientIds` are the same as UUIDs. */
   references: readonly string[];
   recipientIds: readonly string[];
 }
 
+/** The result of one request. */
 export interface AcceptRow extends KeyState {
-  /** Is the version still the one meant, and may be used? */
+  /** Whether the template version may be used: it is still active where that is required, and its template is not archived. */
   current: boolean;
   /** The text of the answer; null where nothing was written. */
   accepted: string | null;
-  /** Deliveries that were written. */
+  /** The number of deliveries that were written. */
   count: number | null;
   queues: string[] | null;
-  /** Recipients that there are not; null where there is none of that kind. */
+  /** The recipients that do not exist; null where all exist. */
   missing: string[] | null;
-  /** Recipients for whom as much waits as may; null likewise. */
+  /** The recipients that have no room for another waiting delivery; null where all have room. */
   crowdedIds: string[] | null;
   crowdedNames: string[] | null;
-  /** In how many seconds the first delivery of each of them is due: the longest of these times, negative where it is past. */
+  /** Seconds until the first waiting delivery of each crowded recipient is due, of which the longest; negative where it is past. */
   crowdedForSeconds: number | null;
 }
 
 interface AcceptParameters {
   /** The text of a JSON array of requests, each with its number. */
   requests: string;
-  /** Who is named in any of them, each with the number of the request that names it. */
+  /** The recipients of all requests, each with the number of its request. */
   externalOf: readonly number[];
   externalIds: readonly string[];
   referenceOf: readonly number[];
@@ -91,7 +93,7 @@ interface AcceptParameters {
   criticalQueues: readonly string[];
 }
 
-/** The deliveries of `notification`, one to each of its recipients. A try is for whoever asks for it, and waits for nothing. */
+/** Inserts the deliveries of `notification`, one for each recipient. A test of a template is sent at once: no rule holds it. */
 const insertDeliveries = `
   INSERT INTO open_deliveries (id, notification_id, recipient_id, channel, priority, queue, due_at, reason, created_at)
   SELECT uuid_v7(n.created_at), n.id, t.recipient_id, r.channel, n.priority,
@@ -103,12 +105,12 @@ const insertDeliveries = `
 const soon = "(SELECT soon FROM clock)";
 
 /**
- * Accepting notifications is the one write that has to be fast, so that it is one statement for all that come in together, and a
- * transaction by itself. For each request it looks for the answer kept under its key, finds its recipients and holds them against
- * erasure, and only if all are known and none has too much waiting for it, the request is valid, the template is not archived and the
- * version is still the active one where that was asked for, writes the notification, its deliveries and its answer. What waits for a
- * recipient is its backlog, and for what is to be sent later, what it has that is for later too; `room` leaves space for those that
- * others are about to write, in this statement or beside it, which it cannot see.
+ * Accepting notifications is the most time-critical write, so it is one statement, and one transaction, for all requests that arrive
+ * together. For each request it looks for the answer stored under its key, and locks its recipients against erasure. It writes the
+ * notification, its deliveries and its answer only if the request is valid, all recipients exist and have room, the template is not
+ * archived, and the version is still active where that is required. A recipient's room is checked against their backlog, or against
+ * their scheduled deliveries for a notification that is scheduled. `room` must leave space for deliveries of other requests, in this
+ * statement and in concurrent ones, which the statement cannot see.
  *
  * Requests of one statement have different keys.
  */
@@ -127,12 +129,12 @@ const acceptStatement = (name: string, lock: "FOR KEY SHARE" | "FOR KEY SHARE NO
     WHERE r.erased_at IS NULL AND (r.external_id = ANY(:externalIds::text[]) OR r.id = ANY(:recipientIds::uuid[]))
     ${lock}
   ),
-  -- Whoever is named by both ids is told once.
+  -- UNION removes duplicates: a recipient who is named by both ids gets one delivery.
   target AS MATERIALIZED (
     SELECT n.no, h.id AS recipient_id, h.external_id FROM unnest(:externalOf::int[], :externalIds::text[]) AS n(no, ref) JOIN held AS h ON h.external_id = n.ref
     UNION SELECT n.no, h.id, h.external_id FROM unnest(:referenceOf::int[], :recipientIds::uuid[]) AS n(no, id) JOIN held AS h ON h.id = n.id
   ),
-  -- NOT IN, since it is hashed whatever number of recipients the plan was made for.
+  -- NOT IN is always hashed, whatever number of recipients the plan was made for.
   missing AS MATERIALIZED (
     SELECT no, array_agg(ref) AS refs FROM (
       SELECT no, ref FROM unnest(:externalOf::int[], :externalIds::text[]) AS n(no, ref) WHERE ref NOT IN (SELECT external_id FROM held)
@@ -173,7 +175,7 @@ const acceptStatement = (name: string, lock: "FOR KEY SHARE" | "FOR KEY SHARE NO
       AND r.no NOT IN (SELECT no FROM missing) AND r.no NOT IN (SELECT no FROM crowded)
     RETURNING id, priority, send_at, created_at, test
   ),
-  -- To go past the limits is a right that somebody used.
+  -- Each use of the right to bypass limits is audited.
   bypass AS (
     INSERT INTO audit_entries (id, actor, action, resource, request_id, address, after, created_at)
     SELECT r."auditId", r.caller, 'notification.bypass-rate-limit', r."publicId", r."requestId", r.address,
@@ -201,18 +203,18 @@ const waitingStatement = acceptStatement("accept-notification", "FOR KEY SHARE")
 const notWaitingStatement = acceptStatement("accept-notifications", "FOR KEY SHARE NOWAIT");
 
 /**
- * Writes notifications, a delivery for each recipient and the answer under its key, each of them all or nothing; says of each, in
- * their order, what stands in the way. The requests must have different keys.
- * @param wait whether it waits for a recipient whom somebody is erasing; else the statement fails (SQLSTATE 55P03), so that a
- *   request does not wait for another one's recipient
+ * Writes each notification with a delivery for each recipient and the answer under its key, or nothing of it. The results are in the order of
+ * the requests, and say why nothing was written. The requests must have different keys.
+ * @param wait whether to wait for a recipient who is being erased. Otherwise the statement fails (SQLSTATE 55P03), so that no request waits
+ *   for the recipient of another
  */
 export async function acceptDeliveries(
   pool: Pick<Pool, "query">,
   requests: readonly AcceptRequest[],
   { mailboxShards, wait }: { mailboxShards: number; wait: boolean },
 ): Promise<AcceptRow[]> {
-  const asked: (AskedNotification & { no: number })[] = [];
-  const named = {
+  const requested: (RequestedNotification & { no: number })[] = [];
+  const recipients = {
     externalOf: [] as number[],
     externalIds: [] as string[],
     referenceOf: [] as number[],
@@ -220,20 +222,20 @@ export async function acceptDeliveries(
     recipientIds: [] as string[],
   };
   for (const [no, { externalIds, references, recipientIds, ...request }] of requests.entries()) {
-    asked.push({ ...request, no });
+    requested.push({ ...request, no });
     for (const externalId of externalIds) {
-      named.externalOf.push(no);
-      named.externalIds.push(externalId);
+      recipients.externalOf.push(no);
+      recipients.externalIds.push(externalId);
     }
     for (const [index, reference] of references.entries()) {
-      named.referenceOf.push(no);
-      named.references.push(reference);
-      named.recipientIds.push(recipientIds[index]!);
+      recipients.referenceOf.push(no);
+      recipients.references.push(reference);
+      recipients.recipientIds.push(recipientIds[index]!);
     }
   }
   return executeOn(pool)(wait ? waitingStatement : notWaitingStatement, {
-    ...named,
-    requests: JSON.stringify(asked),
+    ...recipients,
+    requests: JSON.stringify(requested),
     mailboxQueues: shardNames("mailbox", mailboxShards),
     criticalQueues: shardNames("critical", mailboxShards),
   });

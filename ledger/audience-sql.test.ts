@@ -6,7 +6,7 @@ import { parsePublicId } from "../domain/ids.ts";
 const evil = "'; DROP TABLE recipients; --";
 
 describe("filterWhere", () => {
-  it("numbers its placeholders from where the caller's end and keeps values out of the SQL", () => {
+  it("numbers its placeholders after the caller's, and keeps values out of the SQL", () => {
     const { sql, values } = filterWhere(
       {
         all: [
@@ -31,12 +31,12 @@ describe("filterWhere", () => {
     ]);
   });
 
-  it("gives wildcards no meaning", () => {
+  it("escapes wildcards", () => {
     const { values } = filterWhere({ field: "email", contains: String.raw`50%_\a` }, "r");
     expect(values).toEqual([String.raw`%50\%\_\\a%`]);
   });
 
-  it("asks the ledger who received a campaign, by index", () => {
+  it("finds the recipients of a campaign in the ledger by an index", () => {
     const id = "cmp_01jd3v8qyee7fr8xmcsnh5hbcd";
     const sent = filterWhere({ received: id }, "r");
     expect(sent.values).toEqual([parsePublicId("campaign", id)]);
@@ -55,14 +55,14 @@ describe("audienceWhere", () => {
     ["german", german],
   ]);
 
-  it("leaves out the erased, even from an audience of everybody", () => {
+  it("leaves out erased recipients, even from an audience of all", () => {
     expect(audienceWhere({ all: true }, segments, "r")).toEqual({
       sql: "r.erased_at IS NULL",
       values: [],
     });
   });
 
-  it("takes who is in any included segment, in no excluded one, and fulfils the filter", () => {
+  it("selects recipients in an included segment and in no excluded one that match the filter", () => {
     const { sql, values } = audienceWhere(
       { include: ["pro", "german"], exclude: ["german"], where: { field: "email", exists: true } },
       segments,
@@ -75,14 +75,14 @@ describe("audienceWhere", () => {
     expect(values).toEqual(['{"plan":"pro"}', "de", "de"]);
   });
 
-  it("excludes from everybody and from those of a filter", () => {
+  it("excludes segments from all recipients and from those of a filter", () => {
     for (const base of [{ all: true }, { where: german }] satisfies Audience[])
       expect(audienceWhere({ ...base, exclude: ["pro"] }, segments, "r").sql).toMatch(
         /AND NOT coalesce\(\(r\.attributes @> \$\d::text::jsonb\), false\)$/,
       );
   });
 
-  it("is not made without the filter of a segment it names", () => {
+  it("is not compiled without the filter of each named segment", () => {
     expect(() => audienceWhere({ all: true, exclude: ["gone"] }, segments, "r")).toThrow(/gone/);
   });
 });

@@ -10,9 +10,9 @@ export interface SqlCondition {
 }
 
 /**
- * A filter as an SQL condition over the table `recipients` under `alias`; the erased never fulfil one. Placeholders are
- * numbered from `$firstPlaceholder`, and every value is text with its cast in the SQL, so that any driver can bind them.
- * No value of the filter is ever part of the SQL.
+ * Compiles a filter to an SQL condition over the table `recipients` under `alias`. Erased recipients never fulfil it. Placeholders are
+ * numbered from `$firstPlaceholder`. Every value is text with its cast in the SQL, so that any driver can bind it. No value of the
+ * filter is ever part of the SQL.
  */
 export function filterWhere(
   filter: RecipientFilter,
@@ -23,7 +23,7 @@ export function filterWhere(
   return { sql: `${live(alias)} AND ${compile(filter)}`, values };
 }
 
-/** As `filterWhere`, for an audience; `segments` has the filters of those it names. */
+/** Compiles an audience like `filterWhere`; `segments` contains the filters of the segments that the audience names. */
 export function audienceWhere(
   audience: Audience,
   segments: ReadonlyMap<string, RecipientFilter>,
@@ -42,7 +42,7 @@ export function audienceWhere(
   const parts = [live(alias)];
   if ("include" in audience) parts.push(anyOf(audience.include));
   if ("where" in audience && audience.where) parts.push(compile(audience.where));
-  if (audience.exclude) parts.push(none(anyOf(audience.exclude)));
+  if (audience.exclude) parts.push(negate(anyOf(audience.exclude)));
   return { sql: parts.join(" AND "), values };
 }
 
@@ -58,7 +58,7 @@ const columns = {
   updatedAt: "updated_at",
 } as const;
 
-/** With no character of the value standing for others. */
+/** The LIKE patterns of text conditions; wildcards in the value are escaped. */
 const patterns = {
   startsWith: (part: string) => `${literalPattern(part)}%`,
   endsWith: (part: string) => `%${literalPattern(part)}`,
@@ -75,8 +75,8 @@ type TextCondition = Exclude<
 >;
 
 /**
- * What a condition says of what is missing may be NULL, which counts as false where rows are chosen, and so under AND and
- * OR; `not` makes it false before it turns it round. Bare conditions, for only those may use an index.
+ * A condition on a missing value may be NULL, which counts as false in WHERE, also under AND and OR; `not` converts it to false before it
+ * negates it. The conditions themselves have no coalesce, because only then they may use an index.
  */
 function compiler(alias: string, firstPlaceholder: number) {
   const values: string[] = [];
@@ -101,7 +101,7 @@ function compiler(alias: string, firstPlaceholder: number) {
     const key = bind(path.at(-1)!);
     const value = `(${parent} -> ${key})`;
     if ("exists" in node) return `${value} IS ${node.exists ? "NOT NULL" : "NULL"}`;
-    // A subquery is hashed; an array would be searched through for each row.
+    // A subquery is hashed; an array would be scanned for each row.
     if ("in" in node) return `${value} IN (SELECT jsonb_array_elements(${bindJson(node.in)}))`;
     return `(${parent} ->> ${key} LIKE ${bind(patternsOf(node)[0]!)} AND jsonb_typeof${value} = 'string')`;
   };
@@ -118,28 +118,34 @@ function compiler(alias: string, firstPlaceholder: number) {
     return `${column} LIKE ${bind(patternsOf(node)[0]!)}`;
   };
 
-  /** Without case, and whichever way the domain is spelt. */
+  /** Addresses are compared without regard to case, in every spelling of the domain. */
   const ofEmail = (node: TextCondition): string => {
     const column = `lower(${alias}.email)`;
     if ("equals" in node)
-      return anyOf(addressSpellings(node.equals), (one) => `${column} = lower(${bind(one)})`);
+      return anyOf(
+        addressSpellings(node.equals),
+        (spelling) => `${column} = lower(${bind(spelling)})`,
+      );
     if ("in" in node)
       return `${column} IN (SELECT lower(v) FROM jsonb_array_elements_text(${bindJson(node.in.flatMap(addressSpellings))}) AS v)`;
-    return anyOf(patternsOf(node, addressSpellings), (one) => `${column} LIKE lower(${bind(one)})`);
+    return anyOf(
+      patternsOf(node, addressSpellings),
+      (pattern) => `${column} LIKE lower(${bind(pattern)})`,
+    );
   };
 
-  /** Computed once: what is made of text by `timestamptz` depends on the session, and so would be for each row. */
+  /** Computed once per query. A cast from text to `timestamptz` depends on the session, and would be computed for each row. */
   const bindInstant = (instant: string) =>
     `to_timestamp(${bind(String(Date.parse(instant) / 1_000))}::float8)`;
 
-  /** The campaign's delivery `d` to the recipient fulfils the condition. */
+  /** Whether the campaign's delivery `d` to the recipient fulfils a condition. */
   const ofDelivery = (campaign: string, condition: string) =>
     `EXISTS (SELECT FROM deliveries AS d WHERE d.campaign_id = ${bind(parsePublicId("campaign", campaign)!)}::uuid AND d.recipient_id = ${alias}.id AND ${condition})`;
 
   const compile = (node: RecipientFilter): string => {
     if ("all" in node) return `(${node.all.map(compile).join(" AND ")})`;
     if ("any" in node) return `(${node.any.map(compile).join(" OR ")})`;
-    if ("not" in node) return none(compile(node.not));
+    if ("not" in node) return negate(compile(node.not));
     if ("attribute" in node) return ofAttribute(node);
     if ("field" in node) return ofField(node);
     if ("missed" in node)
@@ -155,8 +161,8 @@ function compiler(alias: string, firstPlaceholder: number) {
 }
 
 /**
- * Of a delivery that was not sent as far as anybody knows: may it have arrived? It may where its outcome is unknown, and
- * where an attempt had no answer, whatever became of those after it.
+ * Whether a delivery that is not known to be sent may have arrived: its outcome is unknown, or one of its attempts had no answer, whatever
+ * the later attempts resulted in.
  */
 export const mayHaveArrived = (delivery: string) =>
   `(${delivery}.status = 'unknown' OR ${delivery}.attempt_count > 0 AND EXISTS (SELECT FROM attempts AS a WHERE a.delivery_id = ${delivery}.id AND a.outcome = 'unknown'))`;
@@ -164,8 +170,8 @@ export const mayHaveArrived = (delivery: string) =>
 const anyOf = <Item>(items: readonly Item[], condition: (item: Item) => string): string =>
   items.length === 1 ? condition(items[0]!) : `(${items.map(condition).join(" OR ")})`;
 
-/** Holds where `condition` does not, nor could say. */
-const none = (condition: string) => `NOT coalesce(${condition}, false)`;
+/** True where `condition` is false or NULL. */
+const negate = (condition: string) => `NOT coalesce(${condition}, false)`;
 
 function comparisonOf(node: AttributeCondition): string | null {
   for (const [key, number] of Object.entries(node))
@@ -174,7 +180,7 @@ function comparisonOf(node: AttributeCondition): string | null {
   return null;
 }
 
-/** The patterns that a condition on a part of a text asks for: one for each way in which the part is spelt. */
+/** The LIKE patterns of a condition on a part of a text, one for each spelling of the part. */
 function patternsOf(
   node: AttributeCondition | FieldCondition,
   spell: (part: string) => readonly string[] = (part) => [part],

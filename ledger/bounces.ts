@@ -8,19 +8,19 @@ import { defineStatement, type Execute } from "./sql.ts";
 import { givesWay } from "./suppressions.ts";
 
 /*
- * What follows from messages that bounce: the address is suppressed, with the answer as evidence. An address that leads to nobody, at
- * once and for good. A mailbox that is full, or refuses in another way, once it has done so on three days with nothing taken in between,
- * and for 90 days: then it is tried again. What servers refuse for their own reasons, or for ours, is never the address's fault.
- * (As Mailman scores bounces, a point a day: https://docs.mailman3.org/projects/mailman/en/latest/src/mailman/rules/docs/bounces.html.)
+ * An address whose messages bounce is suppressed, with the server's answer as evidence. An address that does not exist is suppressed at once
+ * and permanently. An address whose mailbox is full or refuses for another reason is suppressed for 90 days, once it has done so on three
+ * days without accepting a message in between. Refusals because of the sender or the server never count against the address.
+ * (Mailman scores bounces the same way, one point a day: https://docs.mailman3.org/projects/mailman/en/latest/src/mailman/rules/docs/bounces.html.)
  */
 
-/** A delivery that was refused for whom it goes to. */
+/** A delivery that was refused because of its recipient. */
 export interface Bounce {
   /** The UUID of the delivery. */
   id: string;
   recipientId: string;
   channel: Channel;
-  /** Where it was sent. */
+  /** The address to which it was sent. */
   address: string;
   failure: AttemptFailure;
   response: string | null;
@@ -32,7 +32,7 @@ const softFailures: ReadonlySet<AttemptFailure> = new Set<AttemptFailure>([
   "recipient_refused",
 ]);
 
-/** Is it the address at which a message failed so? */
+/** Whether a failure counts against the address. */
 export const isBounce = (failure: AttemptFailure | null): failure is AttemptFailure =>
   failure !== null && (hardFailures.has(failure) || softFailures.has(failure));
 
@@ -40,7 +40,7 @@ const softBounceDays = 3;
 const softSuppressionDays = 90;
 const noteLimit = 1_000;
 
-/** Of a person who was erased while the message was on its way the address is kept as a hash (domain/suppression.ts). */
+/** If the recipient was erased during the hand-over, the address is stored as a hash (domain/suppression.ts). */
 const keptAddress = `CASE WHEN EXISTS (SELECT FROM recipients r WHERE r.id = b.recipient_id AND r.erased_at IS NOT NULL)
      THEN 'sha256:' || encode(sha256(convert_to(b.address, 'UTF8')), 'hex') ELSE b.address END`;
 
@@ -53,7 +53,7 @@ interface SuppressParameters {
   deliveryIds: readonly string[];
 }
 
-/** `where`: which suppression `s` of the address is replaced. */
+/** @param where the condition under which an existing suppression `s` of the address is replaced */
 const unless = (where: string) => `
   ON CONFLICT (channel, address) DO UPDATE SET id = excluded.id, reason = excluded.reason, note = excluded.note, created_by = excluded.created_by,
     created_at = excluded.created_at, expires_at = excluded.expires_at
@@ -94,7 +94,7 @@ const suppressRepeatedStatement = defineStatement<SuppressParameters>(
   "suppress-repeatedly-bounced",
 );
 
-/** Suppresses addresses that lead to nobody. Harmless when repeated. */
+/** Suppresses addresses that do not exist. Idempotent. */
 export async function suppressUnknownAddresses(
   execute: Execute,
   bounces: readonly Bounce[],
@@ -103,7 +103,7 @@ export async function suppressUnknownAddresses(
   if (hard.ids.length > 0) await execute(suppressStatement, hard);
 }
 
-/** Suppresses those of the addresses that have bounced on too many days, once what became of the deliveries is in the ledger. */
+/** Suppresses the addresses that have bounced on too many days. The outcomes of the deliveries must be in the ledger before. */
 export async function suppressRepeatedBounces(
   execute: Execute,
   bounces: readonly Bounce[],
@@ -127,5 +127,5 @@ function parametersOf(bounces: readonly Bounce[]) {
   };
 }
 
-/** The answer, without the addresses in it: a suppression outlives the erasure of its recipient. */
+/** The server's answer without addresses: a suppression outlives the erasure of its recipient. */
 const noteOf = (response: string | null) => cutText(withoutAddresses(response ?? ""), noteLimit);

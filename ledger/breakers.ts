@@ -4,7 +4,7 @@ import { defineStatement, type Execute } from "./sql.ts";
 export const breakerStates = ["closed", "open", "half_open"] as const;
 export type BreakerState = (typeof breakerStates)[number];
 
-/** A breaker as its row says. */
+/** The row of a breaker. */
 export interface BreakerRow {
   provider: string;
   state: BreakerState;
@@ -12,7 +12,7 @@ export interface BreakerRow {
   reason: string | null;
   openedAt: Date | null;
   closedAt: Date | null;
-  /** From when it was read. */
+  /** Milliseconds until the next trial, from the time of reading. */
   trialInMs: number | null;
   trialsTaken: number;
   trialsPassed: number;
@@ -39,14 +39,14 @@ export const readBreakers = defineStatement<{ providers: readonly string[] }, Br
   "look-at-breakers",
 );
 
-/** What the clock says is asked once the row is ours: time never goes back at a breaker. */
+/** The clock is read once the row is locked, so that time never goes back at a breaker. */
 const heldRow = `
   held AS MATERIALIZED (SELECT * FROM breakers WHERE provider = :provider::text FOR UPDATE),
   moment AS MATERIALIZED (SELECT *, ledger_now()::timestamptz(3) AS now FROM held)`;
 
 /**
- * Failures are counted while the breaker is closed. Those that are older than the window do not count any more, nor those without
- * which there are enough. Enough of them open it where `mayOpen` says so.
+ * Counts failures of a closed breaker, and opens it when there are enough and `mayOpen` is true. Only the latest failures within the window are
+ * kept, as many as open the breaker.
  */
 export const countFailures = defineStatement<
   {
@@ -90,7 +90,7 @@ export const forgetFailures = defineStatement<{ provider: string }, BreakerRow>(
   "forget-failures",
 );
 
-/** The round of a trial is known by when it is given up. */
+/** Takes a trial. A round of trials is identified by the instant at which it expires. */
 export const takeTrial = defineStatement<
   { provider: string; trials: number; openSeconds: number },
   BreakerRow & { round: Date }
@@ -111,7 +111,7 @@ export const takeTrial = defineStatement<
   "take-trial",
 );
 
-/** Whether all trials of a round have their answers, this one included. */
+/** Whether all trials of a round have ended, including this one. */
 const roundIsOver = "m.trials_passed + m.trials_failed + 1 >= :trials::int";
 
 const endRound = (isOver: string) => `
@@ -132,7 +132,7 @@ export const passTrial = defineStatement<
   "pass-trial",
 );
 
-/** Counts a failed trial that its round tolerates. */
+/** Counts a failed trial that the round tolerates. */
 export const tolerateTrial = defineStatement<
   { provider: string; round: Date; trials: number; tolerated: number },
   BreakerRow
@@ -145,7 +145,7 @@ export const tolerateTrial = defineStatement<
   "tolerate-trial",
 );
 
-/** Of whatever round: a failure says as much when it comes late. */
+/** Counts a failed trial that the round does not tolerate. The trial may be of an earlier round: a late failure is still a failure. */
 export const failTrial = defineStatement<
   { provider: string; reason: string; openSeconds: number },
   BreakerRow
@@ -172,7 +172,7 @@ const closeStatement = defineStatement<{ provider: string }>(`
     next_trial_at = NULL, trials_taken = 0, trials_passed = 0, trials_failed = 0, updated_at = ledger_now()
   WHERE provider = :provider::text`);
 
-/** Closes a breaker, whatever its provider did. */
+/** Closes a breaker and forgets its failures. */
 export async function closeBreaker(execute: Execute, provider: string): Promise<void> {
   await execute(closeStatement, { provider });
 }

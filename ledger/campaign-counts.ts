@@ -2,16 +2,16 @@ import type { CampaignStatus } from "../domain/campaign.ts";
 import { type DeliveryStatus, deliveryStatuses } from "../domain/delivery/status.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 
-/** What the ledger holds of a campaign, in one snapshot. */
+/** The account of a campaign: its deliveries by status, counted in one snapshot. */
 export interface CampaignAccount {
   status: CampaignStatus;
-  /** Null until the audience is frozen. */
+  /** The number of recipients; null until the audience is frozen. */
   audience: number | null;
   startedAt: Date | null;
   finishedAt: Date | null;
-  /** Messages that were sent within the ten seconds before the instant asked for. */
+  /** Messages that were sent within the last ten seconds. */
   recent: number;
-  /** Rows beyond one a recipient; counted only where that is asked for, as it costs a sort of all of them. */
+  /** Rows beyond one per recipient. They are counted only on request, because counting sorts all rows. */
   duplicates: number;
   counts: Record<DeliveryStatus, number>;
 }
@@ -22,8 +22,8 @@ const columns = (column: (status: DeliveryStatus) => string) =>
   deliveryStatuses.map((status) => `${column(status)} AS "${status}"`).join(", ");
 
 /**
- * Deliveries that retention has removed stand in the account with the status in which they ended; what a recipient snoozed is
- * a row beside the one that is counted.
+ * Deliveries that retention has removed still count with the status in which they ended. A snoozed message has further rows, which do not
+ * count.
  */
 const accountWith = ({ duplicates }: { duplicates: boolean }) =>
   defineStatement<{ id: string; now: Date }, AccountRow>(`
@@ -43,7 +43,7 @@ const accountWith = ({ duplicates }: { duplicates: boolean }) =>
 const account = accountWith({ duplicates: false });
 const accountWithDuplicates = accountWith({ duplicates: true });
 
-/** The account of a campaign; null if there is none. Duplicates, which a unique index forbids, are looked for only on demand. */
+/** Reads the account of a campaign; null if it does not exist. Duplicates, which a unique index forbids, are counted only on request. */
 export async function readCampaignAccount(
   execute: Execute,
   id: string,
@@ -65,7 +65,7 @@ export async function readCampaignAccount(
   };
 }
 
-/** The deliveries of a campaign by status, with those that retention has removed. */
+/** Counts the deliveries of a campaign by status, including those that retention has removed. */
 export async function readCampaignCounts(
   execute: Execute,
   id: string,

@@ -16,7 +16,7 @@ import {
   type RowThatLeft,
 } from "./transitions.ts";
 
-/* The deliveries of one campaign, wherever they wait, as its workflow moves them on: a batch a transaction. */
+// The functions by which a campaign's workflow moves its deliveries, in any queue, one batch per transaction.
 
 export interface CampaignRow {
   id: string;
@@ -26,24 +26,24 @@ export interface CampaignRow {
   frozenAt: Date | null;
   recalledAt: Date | null;
   audienceCount: number | null;
-  /** The ledger's instant when it was read. */
+  /** The ledger's time when the campaign was read. */
   now: Date;
 }
 
-/** Where the deliveries of a campaign wait. */
+/** The queues in which the deliveries of a campaign wait. */
 export interface CampaignQueues {
   /** The campaign's UUID. */
   id: string;
   lanes: readonly string[];
-  /** Where deliveries wait that leave a digest. */
+  /** The queues for deliveries that leave a digest, one per shard. */
   mailboxes: readonly string[];
 }
 
-/** Deliveries outside the lanes that are looked at for what they wait for, of each priority. */
+/** The maximum of open deliveries outside the lanes that are read for each priority. */
 export const lookRows = 1_000;
-/** How soon rows that somebody else was writing are looked at again. */
-const lookAgainMs = 50;
-/** Rows written in one transaction: few, so that claims and API calls are not kept waiting. */
+/** The delay before rows that another transaction had locked are tried again. */
+const lockedRetryMs = 50;
+/** The number of rows written in one transaction. It is small, so that claims and API calls do not wait long. */
 const writeBatch = 5_000;
 
 const readStatement = defineStatement<{ id: string }, CampaignRow>(
@@ -60,7 +60,7 @@ const pauseRefusedStatement = defineStatement<{ id: string; detail: string }, { 
    WHERE id = :id::uuid AND status = 'running' AND finished_at IS NULL RETURNING id`,
 );
 
-/** Pauses a campaign that runs, for what `detail` says; resolves with whether it did. */
+/** Pauses a running campaign with `detail` as the reason. Resolves with whether it was running. */
 export async function pauseRefusedCampaign(
   pool: Pool,
   id: string,
@@ -84,7 +84,7 @@ const inFlightStatement = defineStatement<
      ORDER BY d.due_at LIMIT ${lookRows})
   ) AS o`);
 
-/** How many deliveries of a campaign are being handed over: of those that are next in line, as they are. */
+/** Counts the deliveries of a campaign that are being handed over, among the first `lookRows` of each queue and priority. */
 export async function countInFlight(
   execute: Execute,
   campaign: Pick<CampaignQueues, "id" | "lanes">,
@@ -97,18 +97,18 @@ const openLanesStatement = defineStatement<{ lanes: readonly string[] }, { lane:
    WHERE ${openIn("q.name")} ORDER BY lane`,
 );
 
-/** The numbers of the lanes in which a delivery is open. */
+/** The numbers of the lanes that have an open delivery. */
 export async function readOpenLanes(pool: Pool, lanes: readonly string[]): Promise<number[]> {
   return (await executeOn(pool)(openLanesStatement, { lanes })).map(({ lane }) => lane);
 }
 
-/** What a campaign owes and is in none of its lanes. */
+/** The open deliveries of a campaign that are in none of its lanes. */
 export interface OutsideLanes {
-  /** Up to `lookRows` of each priority. */
+  /** The number of open deliveries; at most `lookRows` are counted for each priority. */
   open: number;
-  /** The earliest; null where nothing is open. */
+  /** When the first of them is due; null where none is open. */
   nextDueAt: Date | null;
-  /** Queues where a delivery is due that nobody holds. */
+  /** The queues in which a delivery is due that is not claimed. */
   dueQueues: string[];
 }
 
@@ -122,7 +122,7 @@ const outsideLanesStatement = defineStatement<{ id: string }, OutsideLanes>(`
     ORDER BY d.due_at LIMIT ${lookRows}
   ) AS waiting`);
 
-/** What is open of a campaign outside its lanes. */
+/** Reads the open deliveries of a campaign outside its lanes. */
 export async function readOutsideLanes(pool: Pool, id: string): Promise<OutsideLanes> {
   return (await executeOn(pool)(outsideLanesStatement, { id }))[0]!;
 }
@@ -132,7 +132,7 @@ const reprioritiseLanesStatement = defineStatement<
   RowThatLeft
 >(`
   WITH locked AS MATERIALIZED (
-    SELECT locked.*, c.priority AS wanted
+    SELECT locked.*, c.priority AS "newPriority"
     FROM campaigns c, unnest(:lanes::text[]) AS q(name), unnest(enum_range(NULL::channel)) AS of(channel),
       unnest(enum_range(NULL::priority)) AS other(priority),
     LATERAL ${lockedRows(
@@ -142,7 +142,7 @@ const reprioritiseLanesStatement = defineStatement<
     WHERE c.id = :id::uuid AND other.priority <> c.priority
     LIMIT ${writeBatch}
   )
-  ${reprioritiseSql("locked", { priority: "locked.wanted", queue: "d.queue" })}`);
+  ${reprioritiseSql("locked", { priority: 'locked."newPriority"', queue: "d.queue" })}`);
 
 const misplacedStatement = defineStatement<{ id: string }, Member>(`
   SELECT d.id, d.group_id AS "groupId"
@@ -176,9 +176,9 @@ const reprioritiseOutsideStatement = defineStatement<
 );
 
 /**
- * Gives what is open of a campaign the priority that the campaign has by now, what is being handed over as well, for that may come
- * back to be tried again. Members of batches and digests leave them, and are decided again. Rows that a claim or an outcome holds
- * are left for the next time.
+ * Gives the open deliveries of a campaign the campaign's current priority. This includes those that are being handed over, since they may
+ * have to be retried. Members of batches and digests leave their groups and are decided again. Rows that a claim or an outcome has
+ * locked are left for the next call.
  */
 export async function reprioritiseCampaign(
   pool: Pool,
@@ -194,8 +194,8 @@ export async function reprioritiseCampaign(
 }
 
 /**
- * Changes deliveries outside the lanes, a batch a transaction, until none is found or all that are found are being written by
- * somebody else: those are passed over, and so are those that have joined another group since their groups were locked.
+ * Changes deliveries outside the lanes, one batch per transaction, until none is left. Rows that another transaction has locked, or that
+ * have joined another group since their groups were locked, are skipped.
  */
 async function changeOutside(
   pool: Pool,
@@ -222,9 +222,9 @@ const completeStatement = defineStatement<{ id: string; lanes: readonly string[]
 );
 
 /**
- * Completes a campaign only while it is still running and nothing that it owes is open: a pause or a cancellation that came first
- * is obeyed, and so is a retry, which opens rows under the same lock. What is open is looked for by a statement of its own, once
- * the lock is held: in one snapshot, so that no row that leaves a lane is missed. What was snoozed may be open for longer.
+ * Completes a campaign if it is still running and none of its deliveries is open, except snoozed ones. The campaign is locked, so that an
+ * earlier pause, cancellation or retry is respected. Open deliveries are then read by a separate statement, in one snapshot, so that no row
+ * that leaves a lane is missed.
  */
 export async function completeCampaign(pool: Pool, { id, lanes }: CampaignQueues): Promise<void> {
   await inTransaction(pool, async (client) => {
@@ -238,7 +238,7 @@ const finishStatement = defineStatement<{ id: string }>(
   "UPDATE campaigns SET finished_at = ledger_now(), updated_at = ledger_now(), version = version + 1 WHERE id = :id::uuid AND status = 'cancelled' AND finished_at IS NULL",
 );
 
-/** Notes that nothing more will become of a campaign that was cancelled. */
+/** Marks a cancelled campaign as finished. */
 export async function finishCampaign(pool: Pool, id: string): Promise<void> {
   await executeOn(pool)(finishStatement, { id });
 }
@@ -268,9 +268,9 @@ const leftOpenStatement = defineStatement<
 );
 
 /**
- * Cancels what is open of a campaign, wherever it waits, what was snoozed too. Rows that somebody is writing are looked at again, and
- * not waited for.
- * @returns when the last live hand-over must have ended, or null if nothing is open any more
+ * Cancels the open deliveries of a campaign in all queues, including snoozed ones. Rows that another transaction has locked are tried again
+ * after a delay.
+ * @returns when the last current hand-over must have ended, or null if no delivery is open any more
  */
 export async function cancelCampaignDeliveries(
   pool: Pool,
@@ -287,7 +287,7 @@ export async function cancelCampaignDeliveries(
     );
     const [left] = await execute(leftOpenStatement, { id, lanes });
     if (left!.open === 0 || left!.until !== null) return left!.until;
-    // Somebody is writing them: a hand-over may just have left its row to be tried again, or a merge may have moved it.
-    await sleep(lookAgainMs);
+    // The rows are locked: a hand-over may just return its row to be retried, or a merge may move it.
+    await sleep(lockedRetryMs);
   }
 }

@@ -3,16 +3,16 @@ import type { Pool } from "pg";
 import { defineStatement, executeOn } from "./sql.ts";
 
 /**
- * The ledger's clock, as a worker sees it: the instant that the database gave last, and the time that has passed since by the
- * worker's monotonic clock. It is never ahead of the database by more than the two drift apart in a second.
+ * A worker's copy of the ledger's clock: the last instant read from the database, plus the time that has passed since then on the worker's
+ * monotonic clock. It is ahead of the database by at most the drift of the two clocks within a second.
  */
 export interface LedgerClock {
   now(): Date;
-  /** Asks the database, unless it has been asked within the last second. Rejects where it cannot be reached. */
+  /** Reads the time from the database, unless that was done within the last second. Rejects where the database cannot be reached. */
   refresh(): Promise<void>;
-  /** An instant of this worker's own clock, as the ledger's has it. */
+  /** Converts an instant of this worker's own clock to the ledger's clock. */
   fromLocal(instant: Date): Date;
-  /** By how much this worker's own clock is ahead of the ledger's, in milliseconds; negative if it is behind. */
+  /** The milliseconds by which this worker's own clock is ahead of the ledger's; negative if it is behind. */
   readonly localAheadMs: number;
 }
 
@@ -23,7 +23,10 @@ const readNow = defineStatement<object, { nowMs: number }>(
   "now",
 );
 
-/** @param staysFreshMs for how long an answer of the database is gone on from */
+/**
+ * Creates a copy of the ledger's clock.
+ * @param staysFreshMs how long a time read from the database is used
+ */
 export function createLedgerClock(
   pool: Pick<Pool, "query">,
   { staysFreshMs = freshMs }: { staysFreshMs?: number } = {},
@@ -34,7 +37,7 @@ export function createLedgerClock(
 
   const ask = async () => {
     const [row] = await execute(readNow, {});
-    // The way back is not counted: an instant that is a little early is one at which nothing is sent too early.
+    // The network latency is ignored: with a clock that is slightly behind, no message is sent too early.
     read = { nowMs: row!.nowMs, atMs: performance.now() };
   };
   const nowMs = () =>

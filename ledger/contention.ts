@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { defineStatement, type Execute } from "./sql.ts";
 
-/** Rows that a transition has to change are being written by others, and went on being so for too long. Nothing was changed. */
+/** Thrown where other transactions have locked the rows of a transition for too long. Nothing was changed. */
 export class LedgerBusy extends Error {
   override name = "LedgerBusy";
-  /** The SQLSTATE of a lock that is not available: whoever asked may ask again. */
+  /** The SQLSTATE of a lock that is not available: the caller may try again. */
   readonly code = "55P03";
 }
 
-/** How soon rows that were being written are tried again, and for how long at most. */
+/** The delay before locked rows are tried again, and the longest total time. */
 const againMs = 20;
 const giveUpMs = 5_000;
 
@@ -17,10 +17,10 @@ const rollback = defineStatement<object>("ROLLBACK TO SAVEPOINT uncontended");
 const release = defineStatement<object>("RELEASE SAVEPOINT uncontended");
 
 /**
- * Repeats `work` within its transaction until it leaves no row out. A transition that must not leave a row out may not wait for
- * it while it holds groups either, for a claim locks the row first and its group afterwards. So work passes over rows that are
- * locked and says how many those are; then all that it did is undone, its locks with it, and it begins again.
- * @param work resolves with its result, or with null where it passed over a row that it has to change
+ * Repeats `work` within its transaction until it skips no row. Such work must not wait for a locked row while it holds the locks of groups,
+ * because a claim locks the row first and its group afterwards. So it skips locked rows; then all its changes and locks are undone, and
+ * it begins again.
+ * @param work resolves with its result, or with null where it skipped a row that it has to change
  * @throws LedgerBusy
  */
 export async function untilUncontended<Result>(
@@ -37,7 +37,7 @@ export async function untilUncontended<Result>(
     }
     await execute(rollback, {});
     if (performance.now() >= deadline)
-      throw new LedgerBusy("deliveries are being written by others");
+      throw new LedgerBusy("other transactions are changing these deliveries");
     await sleep(againMs);
   }
 }

@@ -4,16 +4,16 @@ import { priorities } from "../domain/priority.ts";
 import { ownQueue } from "./conditions.ts";
 import { defineStatement, executeOn } from "./sql.ts";
 
-/* Members of digests wait where no workflow drains them, and are moved to lanes when their time has come. */
+// Members of digests wait in a queue that no workflow drains, and are moved to lanes when they are due.
 
 const batchRows = 2_000;
 
 const clock = "SELECT ledger_now() AS now";
-/** In the order of the index of what is due, of which a queue, a channel and a priority are the beginning. */
+/** Enumerates the channels: the index of due deliveries begins with queue, channel and priority. */
 const byChannel = "unnest(enum_range(NULL::channel)) AS c(channel)";
 const byPriority = `(VALUES ${priorities.map((priority) => `('${priority}'::priority)`).join(", ")}) AS p(priority)`;
 
-/** Whoever holds a row is about to move it, to release it, or to end it: either way it need not be waited for. */
+/** Locked rows are skipped: their transaction moves, releases or ends them. */
 const moveStatement = defineStatement<
   { waiting: string; lanes: readonly string[] },
   { recipientId: string }
@@ -34,7 +34,7 @@ const moveStatement = defineStatement<
   "sweep-digests",
 );
 
-/** Moves a batch of the members whose time has come to the lanes that they are sent from; resolves with their recipients. */
+/** Moves a batch of due members to the lanes of digests. Resolves with their recipients. */
 export async function moveDueDigests(pool: Pick<Pool, "query">): Promise<string[]> {
   const moved = await executeOn(pool)(moveStatement, {
     waiting: waitingDigests,
@@ -52,7 +52,7 @@ const dueQueuesStatement = defineStatement<{ queues: readonly string[] }, { queu
   "digests-due",
 );
 
-/** Those of the queues in which something is due, in their order. */
+/** The queues that have a due delivery, in the order in which they are given. */
 export async function readDueQueues(
   pool: Pick<Pool, "query">,
   queues: readonly string[],
@@ -67,7 +67,7 @@ const nextStatement = defineStatement<{ waiting: string }, { inMs: number | null
   "next-digest",
 );
 
-/** How long until the next member's time has come, in milliseconds, negative if it has; null where none waits. */
+/** Milliseconds until the next member is due, negative if it is overdue; null where none waits. */
 export async function readNextDigestInMs(pool: Pick<Pool, "query">): Promise<number | null> {
   return (await executeOn(pool)(nextStatement, { waiting: waitingDigests }))[0]!.inMs;
 }

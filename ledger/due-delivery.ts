@@ -8,17 +8,17 @@ import type { RecipientView } from "../domain/recipient-view.ts";
 
 export interface LeasedRow {
   id: string;
-  /** Null for a row that nobody has claimed. */
+  /** Null for a row that is not claimed. */
   token: string | null;
 }
 
-/** A delivery that is due, with what decisions about it and its message are made from. */
+/** A due delivery with the data that its decision and its message need. */
 export interface DueDelivery extends LeasedRow {
   campaignId: string | null;
   notificationId: string | null;
-  /** The version that a retry named, in the place of its source's. */
+  /** The template version that a retry chose instead of its source's. */
   templateVersionId: string | null;
-  /** The campaign's revision in force when it was read; null for a notification, which has but one. */
+  /** The campaign's revision at the time of reading; null for a notification, which has only one. */
   revision: number | null;
   priority: Priority;
   channel: Channel;
@@ -27,19 +27,19 @@ export interface DueDelivery extends LeasedRow {
   reason: Reason | null;
   holdCount: number;
   group: DueGroup | null;
-  /** Hand-overs so far, a cut-off one included. */
+  /** Hand-overs so far, including an interrupted one. */
   attemptCount: number;
-  /** Of these, those that do not count towards the limit any more. */
+  /** The hand-overs that do not count towards the limit. */
   forgivenCount: number;
-  /** Hand-overs so far to which no server gave an answer. */
+  /** Hand-overs so far without an answer. */
   unansweredCount: number;
-  /** It was being handed over when its worker died or lost its lease; `token` is the dead one. */
+  /** Whether the worker died or lost its lease during the hand-over; `token` is then that of the expired claim. */
   interrupted: boolean;
   erased: boolean;
   recipient: RecipientView;
-  /** What links to this recipient bear (domain/tokens.ts). */
+  /** The epoch for links to this recipient (domain/tokens.ts). */
   linksEpoch: number;
-  /** What the recipient has said, if anything, and in which version. */
+  /** The recipient's preferences, if they were ever set, and their version. */
   preferences: Preferences | null;
   preferencesVersion: number;
   engagedHours: readonly number[];
@@ -51,7 +51,7 @@ export type DueGroup = NonNullable<DecisionInput["waiting"]["group"]> & {
   typeId: string | null;
 };
 
-/** What a statement reads, and the type in which the driver returns it. */
+/** The SQL of a column, and the type in which the driver returns it. */
 interface Column<Value> {
   sql: string;
   /** Only for the compiler. */
@@ -110,7 +110,7 @@ type DueColumns = {
     : never;
 };
 
-/** A due row as the driver returns it, in the order of the columns: objects of that many properties would cost as much again. */
+/** A due row as an array in the order of the columns: objects with that many properties would double the cost of reading. */
 export type DueRow = readonly DueColumns[keyof DueColumns][];
 
 const names = Object.keys(dueColumns) as (keyof DueColumns)[];
@@ -122,8 +122,8 @@ const places = Object.fromEntries(names.map((name, place) => [name, place])) as 
 export const dueSelection = names.map((name) => dueColumns[name].sql).join(", ");
 
 /**
- * What is joined to rows `due` of deliveries. Groups and logs are looked up one by one: a plan that was made while those tables
- * were small would read the whole of them for each page.
+ * The joins to the deliveries `due`. Groups and logs are looked up row by row: a plan from the time when those tables were small would read
+ * the whole tables for each page.
  */
 export const dueTables = `
   due d JOIN recipients r ON r.id = d.recipient_id LEFT JOIN campaigns c ON c.id = d.campaign_id

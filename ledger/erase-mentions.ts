@@ -13,33 +13,33 @@ import { defineStatement, type Execute } from "./sql.ts";
 import { containingPattern } from "./sql-like.ts";
 
 /*
- * Where a person who is being erased is named by others than themselves: in filters, in what operators wrote, in answers that are kept and
- * in the audit trail. What surely names them is taken out. Text of their attributes is so only where nobody else has it, and stays in what
- * still decides who is written to, and what is said: an operator has to mend that.
+ * Erases mentions of a person in filters, in texts of operators, in stored answers and in the audit trail. Identifiers of the person are always
+ * removed. The text of an attribute is removed only where nobody else has the same value. It stays in filters and data that are still in use,
+ * because they decide who receives what; an operator has to change them.
  */
 
-/** Of whom there is something to look for. `id` is the UUID. */
+/** A person whose mentions are searched. `id` is the UUID. */
 export interface NamedPerson {
   id: string;
   marks: PersonalMarks;
 }
 
-/** Segments by their keys and campaigns by their public ids. */
+/** The resources that name a person: segments by their keys, and campaigns by their public ids. */
 export interface NamingResources {
   segments: string[];
   campaigns: string[];
 }
 
-/** A search for a person in many rows, which asks once of each text whether anybody else has it. */
+/** A search for a person in many rows. Whether anybody else has the same value of an attribute is looked up once for each value. */
 export interface Search {
   patterns: readonly string[];
-  /** Takes out addresses, numbers and external ids. */
+  /** Removes identifiers: addresses, telephone numbers and external ids. */
   sure: Redactor;
-  /** Takes out these, and what nobody else has among the attributes, as far as it occurs in what is given. */
+  /** Creates a redactor that also removes the values of attributes in `of` that nobody else has. */
   whole(of: unknown): Promise<Redactor>;
 }
 
-/** Does a text hold one of the patterns? `text` is SQL. */
+/** The SQL condition that a text contains one of the patterns. `text` is SQL. */
 export const mentions = (text: string) =>
   `lower(${text}) LIKE ANY (ARRAY(SELECT lower(p) FROM unnest(:patterns::text[]) AS p))`;
 
@@ -57,13 +57,13 @@ export function createSearch(execute: Execute, { id, marks }: NamedPerson): Sear
   async function uniqueIn(of: unknown): Promise<(string | number)[]> {
     const text = JSON.stringify(of);
     const found = marks.attributes.filter((mark) => text.includes(asInJson(textOf(mark))));
-    const asked = found.filter((mark) => !known.has(mark));
-    if (asked.length > 0) {
-      const objects = asked.map(({ within }) => JSON.stringify(within));
+    const unknown = found.filter((mark) => !known.has(mark));
+    if (unknown.length > 0) {
+      const objects = unknown.map(({ within }) => JSON.stringify(within));
       const unique = new Set(
         (await execute(uniqueStatement, { id, objects })).map(({ place }) => place),
       );
-      for (const [place, mark] of asked.entries()) known.set(mark, unique.has(place));
+      for (const [place, mark] of unknown.entries()) known.set(mark, unique.has(place));
     }
     return found.filter((mark) => known.get(mark)).map(({ value }) => value);
   }
@@ -130,10 +130,10 @@ const changeRevisionsStatement = defineStatement<{ id: string; revisions: string
 );
 
 /**
- * Takes a person out of filters, names and data of campaigns that are over; of the others the data stays, which is still sent.
- * Resolves with all that name the person, or did so. To be called before the recipient is locked: campaigns are locked before
- * recipients.
- * @throws LedgerBusy where somebody changes one of them at the same moment
+ * Erases a person from the filters and names of segments and campaigns, and from the data of campaigns that are over; the data of the others is
+ * still sent. Resolves with all resources that name or named the person. Call this before the recipient is locked: campaigns are locked
+ * before recipients.
+ * @throws LedgerBusy where one of them is changed at the same time
  */
 export async function eraseFromFilters(
   execute: Execute,
@@ -144,21 +144,21 @@ export async function eraseFromFilters(
   const naming: NamingResources = { segments: [], campaigns: [] };
   for (const campaign of await execute(campaignsStatement, { patterns })) {
     const { id, version, finished, revisions } = campaign;
-    const said = { name: campaign.name, audience: campaign.audience, data: campaign.data };
-    const whole = await search.whole([said, revisions]);
-    if (whole.json(said) === said && whole.json(revisions) === revisions) continue;
+    const texts = { name: campaign.name, audience: campaign.audience, data: campaign.data };
+    const whole = await search.whole([texts, revisions]);
+    if (whole.json(texts) === texts && whole.json(revisions) === revisions) continue;
     naming.campaigns.push(publicId("campaign", id));
     const left = finished
-      ? whole.json(said)
-      : { ...sure.json({ name: said.name, audience: said.audience }), data: said.data };
-    if (left !== said) {
+      ? whole.json(texts)
+      : { ...sure.json({ name: texts.name, audience: texts.audience }), data: texts.data };
+    if (left !== texts) {
       const written = {
         name: left.name,
         audience: JSON.stringify(left.audience),
         data: JSON.stringify(left.data),
       };
       if ((await execute(changeCampaignStatement, { id, version, now, ...written })).length === 0)
-        throw new LedgerBusy("a campaign is being changed by others");
+        throw new LedgerBusy("another transaction is changing a campaign");
     }
     const earlier = whole.json(revisions);
     if (earlier !== revisions)
@@ -166,20 +166,20 @@ export async function eraseFromFilters(
   }
   for (const segment of await execute(segmentsStatement, { patterns })) {
     const { id, key, version } = segment;
-    const said = { name: segment.name, filter: segment.filter };
-    const left = sure.json(said);
-    const all = { key, ...said };
+    const texts = { name: segment.name, filter: segment.filter };
+    const left = sure.json(texts);
+    const all = { key, ...texts };
     if ((await search.whole(all)).json(all) === all) continue;
     naming.segments.push(key);
-    if (left === said) continue;
+    if (left === texts) continue;
     const written = { name: left.name, filter: JSON.stringify(left.filter) };
     if ((await execute(changeSegmentStatement, { id, version, now, ...written })).length === 0)
-      throw new LedgerBusy("a segment is being changed by others");
+      throw new LedgerBusy("another transaction is changing a segment");
   }
   return naming;
 }
 
-/** Entries that are not about recipients, of which `audit_entries_about_others` is an index. */
+/** The condition of the partial index `audit_entries_about_others`: the entry is not about a recipient. */
 const aboutOthers = String.raw`resource NOT LIKE 'rcp\_%'`;
 
 const pageRows = 500;
@@ -210,8 +210,7 @@ const suppressionEntriesStatement = defineStatement<{ addresses: readonly string
 );
 
 /**
- * Empties the audit trail of what it holds of a person: entries about them, about suppressions of their addresses, and what names them
- * in the others.
+ * Erases a person from the audit trail: empties the entries about them and about suppressions of their addresses, and redacts the others.
  */
 export async function eraseFromAudit(
   execute: Execute,
@@ -236,7 +235,7 @@ export async function eraseFromAudit(
   }
 }
 
-/** Answers to requests that were accepted to be done later hold ids alone; `idempotency_keys_answers` is an index of the others. */
+/** Answers with status 202 contain only ids; `idempotency_keys_answers` is an index of the others. */
 const answersStatement = defineStatement<Patterns, { scope: string; key: string; text: string }>(
   `SELECT scope, key, body #>> '{}' AS text FROM idempotency_keys WHERE status <> 202 AND ${mentions("body #>> '{}'")}`,
 );
@@ -246,7 +245,7 @@ const changeAnswersStatement = defineStatement<{ answers: string }>(
    FROM jsonb_to_recordset(:answers::text::jsonb) AS n(scope text, key text, text text) WHERE k.scope = n.scope AND k.key = n.key`,
 );
 
-/** Takes a person out of the answers that are kept to be given again. */
+/** Erases a person from the answers that are stored under idempotency keys. */
 export async function eraseFromAnswers(execute: Execute, search: Search): Promise<void> {
   const changed: object[] = [];
   for (const { text, ...key } of await execute(answersStatement, search)) {
@@ -275,11 +274,11 @@ const forgetRevisionsStatement = defineStatement<{ ids: readonly string[] }>(
 );
 
 /**
- * Of a person who was erased before: empties what the audit trail and earlier revisions hold of the segments and campaigns that named
- * them, which an operator has mended meanwhile. Resolves with these.
- * @param campaignIdOf the UUID of a public id
+ * For a person who was erased before: empties the audit entries and earlier revisions of the segments and campaigns that named them and that
+ * an operator has changed since. Resolves with these.
+ * @param campaignIdOf returns the UUID in a public id
  */
-export async function forgetMended(
+export async function forgetCorrected(
   execute: Execute,
   resource: string,
   campaignIdOf: (id: string) => string | null,

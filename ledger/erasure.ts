@@ -8,7 +8,7 @@ import {
   eraseFromAnswers,
   eraseFromAudit,
   eraseFromFilters,
-  forgetMended,
+  forgetCorrected,
   mentions,
   type NamingResources,
   type Search,
@@ -35,7 +35,7 @@ const personById = defineStatement<{ id: string }, Person>(
   `SELECT ${personColumns} FROM recipients WHERE id = :id::uuid`,
 );
 
-/** FOR UPDATE waits for those who are adding deliveries for this recipient, so that theirs are cancelled as well. */
+/** FOR UPDATE waits for transactions that add deliveries for this recipient, so that these are cancelled as well. */
 const lockStatement = defineStatement<{ id: string }, { version: number; erased: boolean }>(
   "SELECT version, erased_at IS NOT NULL AS erased FROM recipients WHERE id = :id::uuid FOR UPDATE",
 );
@@ -50,7 +50,7 @@ const preferencesStatement = defineStatement<{ id: string }>(
   "DELETE FROM preference_versions WHERE recipient_id = :id::uuid",
 );
 
-/** What providers answered may repeat an address, and faults of templates what they were filled with. */
+/** Providers' answers may contain an address, and faults of templates may contain data. */
 const evidenceStatement = defineStatement<{ id: string }>(
   `WITH earlier AS (
      UPDATE earlier_attempts SET response = NULL
@@ -78,7 +78,7 @@ interface Shared {
   dedupKey: string | null;
   collapseKey: string | null;
   requestId: string | null;
-  /** It is still owed to others. */
+  /** Whether the notification still has open deliveries to other recipients. */
   open: boolean;
 }
 
@@ -113,7 +113,7 @@ interface Hashing {
 
 const known = "unnest(:channels::channel[], :addresses::text[], :hashes::text[])";
 
-/** The address was hashed before, and has been added again since. */
+/** Removes an earlier hash of an address that was suppressed again since. */
 const replacedSuppressionsStatement = defineStatement<Hashing>(
   `DELETE FROM suppressions AS s USING ${known} AS k(channel, address, hash)
    WHERE s.channel = k.channel AND s.address = k.hash
@@ -125,19 +125,19 @@ const suppressionsStatement = defineStatement<Hashing>(
    WHERE s.channel = k.channel AND s.address = k.address`,
 );
 
-/** What came of an erasure. `id` is the recipient's UUID. */
+/** The result of an erasure. `id` is the recipient's UUID. */
 export interface Erasure extends NamingResources {
   id: string;
-  /** They were erased before. */
+  /** Whether the person was erased before. */
   again: boolean;
-  /** Deliveries that are owed no more. */
+  /** The deliveries that the erasure ended. */
   ended: RowThatLeft[];
 }
 
 /**
- * Erases what is known of a person, wherever it is, and ends what waits for them. What outlives it is a row without anything personal, so
- * that what was sent goes on adding up; the wish not to be written to, under a hash of the address; and what the test of
- * docs/runbook.md's table says. Resolves with null where there is no such person.
+ * Erases the data of a person everywhere, and ends their waiting deliveries. What remains is a row without personal data, so that accounts
+ * still add up, suppressions under a hash of the address, and the data in the table of docs/runbook.md. Resolves with null where the person
+ * does not exist.
  * @throws LedgerBusy
  */
 export async function erasePerson(
@@ -155,13 +155,16 @@ export async function erasePerson(
       id,
       again: true,
       ended: [],
-      ...(await forgetMended(execute, resource, (one) => parsePublicId("campaign", one))),
+      ...(await forgetCorrected(execute, resource, (publicId) =>
+        parsePublicId("campaign", publicId),
+      )),
     };
 
   const search = createSearch(execute, { id, marks: marksOf(person) });
   const naming = await eraseFromFilters(execute, search, now);
   const [locked] = await execute(lockStatement, { id });
-  if (locked?.version !== version) throw new LedgerBusy("the recipient is being changed by others");
+  if (locked?.version !== version)
+    throw new LedgerBusy("another transaction is changing the recipient");
   await execute(blankStatement, { id, now });
   const ended = await eraseDeliveries(execute, id);
   await execute(evidenceStatement, { id });
@@ -182,7 +185,7 @@ export async function erasePerson(
   return { id, again: false, ended, ...naming };
 }
 
-/** What was sent to others too is kept for them, without what names this person. */
+/** Notifications that other recipients share are kept, without the texts that name this person. */
 async function eraseFromSharedNotifications(
   execute: Execute,
   search: Search,
@@ -190,11 +193,11 @@ async function eraseFromSharedNotifications(
 ): Promise<void> {
   const changed: object[] = [];
   const shared = await execute(sharedNotificationsStatement, { id, patterns: search.patterns });
-  for (const { open, ...said } of shared) {
-    // Of what is still to be sent only what surely names them is taken out.
-    const redactor = open ? search.sure : await search.whole(said);
-    const left = redactor.json(said);
-    if (left !== said) changed.push(left);
+  for (const { open, ...texts } of shared) {
+    // A message that is still to be sent keeps the values of attributes, and loses only identifiers.
+    const redactor = open ? search.sure : await search.whole(texts);
+    const left = redactor.json(texts);
+    if (left !== texts) changed.push(left);
   }
   if (changed.length > 0)
     await execute(changeNotificationsStatement, { rows: JSON.stringify(changed) });

@@ -14,14 +14,14 @@ import { routeMessage } from "../domain/policy/route.ts";
 import { laneNames } from "../domain/delivery/queues.ts";
 
 /**
- * Writes one row a recipient of the audience of a campaign whose time has come, and that it was done, in one transaction;
- * nothing where that is not, or no longer, to be done. `campaignId` is the public id.
+ * Freezes the audience of a campaign that is due: writes one row for each recipient and marks the campaign as frozen, in one transaction.
+ * Does nothing if the campaign is not due or is already frozen. `campaignId` is the public id.
  */
 export async function freezeAudience(pool: Pool, id: string, campaignId: string): Promise<void> {
   await inTransaction(pool, async (client) => {
-    // An audience of millions takes longer than other statements may.
+    // An audience of millions takes longer than the usual limit of statements.
     await client.query("SET LOCAL statement_timeout = 0");
-    // And it may be everybody.
+    // The audience may be all recipients, for which a sequential scan is fastest.
     await client.query("SET LOCAL enable_seqscan = on");
     const { rows } = await client.query<{
       now: Date;
@@ -36,8 +36,8 @@ export async function freezeAudience(pool: Pool, id: string, campaignId: string)
     const [campaign] = rows;
     if (!campaign) return;
     const { now } = campaign;
-    const wanted = audience.parse(campaign.audience);
-    const where = audienceWhere(wanted, await resolveSegments(client, wanted), "r", 5);
+    const parsed = audience.parse(campaign.audience);
+    const where = audienceWhere(parsed, await resolveSegments(client, parsed), "r", 5);
     const { rowCount } = await client.query(
       `INSERT INTO open_deliveries (id, campaign_id, recipient_id, channel, priority, queue, due_at, created_at)
        SELECT uuid_v7(ledger_now()), c.id, r.id, $4::channel, c.priority, q.names[get_byte(uuid_send(r.id), 15) % c.lane_count + 1], $3, $3
@@ -62,8 +62,8 @@ export async function freezeAudience(pool: Pool, id: string, campaignId: string)
 }
 
 /**
- * The filters of an audience's segments as they are now. Those of a campaign that has not begun cannot be deleted; if one
- * is gone all the same, this fails until it is back: without it the wrong people might be written to.
+ * Reads the current filters of an audience's segments. A segment of a campaign that has not begun cannot be deleted. If one is missing
+ * nevertheless, this fails until it exists again: without it, the wrong recipients might be notified.
  */
 async function resolveSegments(
   client: PoolClient,
@@ -72,6 +72,7 @@ async function resolveSegments(
   const keys = namedSegments(wanted);
   const found = await lockSegmentFilters(executeOn(client), keys);
   const missing = keys.filter((key) => !found.has(key));
-  if (missing.length > 0) throw new Error(`there is no segment ${missing.join(", ")} any more`);
+  if (missing.length > 0)
+    throw new Error(`the audience's segment ${missing.join(", ")} no longer exists`);
   return found;
 }

@@ -1,74 +1,74 @@
 import type { Pool } from "pg";
 import { defineStatement, type Execute, executeOn } from "./sql.ts";
 
-/** Slots are granted no further ahead than this: what a worker takes with it when it dies is less than that much of the rate. */
+/** How far ahead slots are granted, in milliseconds. It bounds the slots that are lost when a worker dies. */
 export const horizonMs = 200;
 
-/** When a gate's slots come, in milliseconds. */
+/** The times of a gate's slots. */
 export interface Pace {
-  /** Between one slot and the next. */
+  /** The time between one slot and the next. */
   intervalMs: number;
-  /** How far back the first slot after a pause may lie: that is its burst. */
+  /** How far in the past the first slot after a pause may lie: this allows the burst. */
   lagMs: number;
-  /** Until the next slot that nobody has been granted, or from it where it is past. */
+  /** The time until the next free slot; negative where it is past. */
   nextInMs: number;
 }
 
-/** What limits a gate at a moment. */
+/** The state of a gate at an instant. */
 export interface GateView {
-  /** Null: no rate. */
+  /** Null where the gate has no rate. */
   pace: Pace | null;
-  /** What is left of today's quota; null: no quota. */
+  /** The rest of today's quota; null where the gate has no quota. */
   leftToday: number | null;
-  /** Until the next day's quota, from now; 0 where there is no quota. */
+  /** The time until the next day's quota; 0 where the gate has no quota. */
   dayEndsInMs: number;
-  /** How long it stays shut, from now; 0 if it is not. */
+  /** How long the gate stays shut; 0 if it is not shut. */
   shutMs: number;
 }
 
-/** Slots that a gate grants: consecutive ones, counted from the instant at which the database granted them. */
+/** Consecutive slots that a gate has granted. Times count from the instant of the grant, by the database. */
 export interface Grant extends GateView {
   granted: number;
-  /** Until the first slot may be used; below zero where it lies in the past. */
+  /** The time until the instant of the first slot; negative where it is past. */
   firstInMs: number;
-  /** How long each slot may be used once its instant has come; null: no rate says when. */
+  /** How long each slot may be used after its instant; null where the gate has no rate. */
   lifetimeMs: number | null;
-  /** The UTC day of whose quota they are. */
+  /** The UTC day to whose quota the slots count. */
   day: string;
 }
 
-/** Shared limits, in PostgreSQL, so that all workers together keep them. A gate that does not exist is open. */
+/** Rate limits and quotas in PostgreSQL, shared by all workers. A gate that does not exist is open. */
 export interface Gates {
   /**
-   * Grants up to `wanted` slots, after those that nobody is to have: `skipped` of them, or those of a second if that is less. Null where
-   * there is no such gate. Tests name the instant; otherwise it is the database's.
+   * Grants up to `wanted` slots, after leaving out `skipped` slots, or the slots of one second if that is less. Null where the gate does not
+   * exist. `at` is for tests; otherwise the database's clock counts.
    */
   grant(input: { key: string; wanted: number; skipped?: number; at?: Date }): Promise<Grant | null>;
-  /** Gives slots that were not used back to their day's quota. To a rate they are lost: its bound rests on that. */
+  /** Returns unused slots to the quota of their day. A rate does not get them back: its limit relies on that. */
   giveBack(input: { key: string; slots: number; day: string }): Promise<void>;
-  /** Lets nothing through for so long. One that is shut for longer stays so. `reason` is for people: no credentials, no addresses. */
+  /** Shuts a gate for a time; one that is shut for longer stays so. Operators see `reason`: it must not contain credentials or addresses. */
   shut(input: { key: string; forMs: number; reason: string }): Promise<void>;
-  /** Makes a gate of this rate, where there is none or one of another. */
+  /** Creates the gate with this rate, or changes its rate. */
   ensure(input: { key: string; perSecond: number; burst: number }): Promise<void>;
-  /** The gates that exist, of those asked for. Takes nothing. Tests name the instant. */
+  /** Reads the state of gates, without those that do not exist. `at` is for tests. */
   look(keys: readonly string[], at?: Date): Promise<Map<string, GateView>>;
 }
 
 /**
- * Of a gate `g` at an instant `now`, in seconds: the gap between its slots, how long a slot may be used (`lifetime`), and how far back
- * the first one after a pause may lie (`lag`).
+ * The pacing of a gate `g` at an instant `now`, in seconds: the gap between slots (`gap`), how long a slot may be used (`lifetime`), and how
+ * far in the past the first slot after a pause may lie (`lag`).
  *
  * A gate is a generic cell rate algorithm (https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm) whose arrivals are granted ahead:
  * slots lie at least an interval apart, over all workers, and each may be used from its instant until a lifetime later. What leaves
  * within a second used slots whose instants lie within 1 s + lifetime: no more than floor((1 s + lifetime) / interval) + 1 of them. That
- * is at most N = floor(rate + burst) as long as 1 s + lifetime is less than N intervals, whoever holds the slots and however long a
- * server freezes. So the lifetime is what N intervals are longer than a second, less a millisecond for rounding.
+ * is at most N = floor(rate + burst) as long as 1 s + lifetime is less than N intervals, whichever workers hold the slots and however long a
+ * server freezes. So the lifetime is the length of N intervals minus one second, less a millisecond for rounding.
  *
- * What a server that stood still takes late, all at once, is made up for by slots that nobody is granted, in the same sequence: they lie
- * within the second in which it is taken, where as many fewer leave. Beyond that second there is nothing to make up for.
+ * A server that froze may accept late messages all at once. To compensate, as many slots are left out of the sequence: they lie within the
+ * second in which the server accepts the messages, so that as many fewer leave. After that second there is nothing to compensate.
  *
- * A burst is nothing else than slots that are used late. Where it is too small to allow for the lateness of timers and connections,
- * the slots lie up to 4% further apart, so that the lifetime is never less than 39 ms. Beyond its burst no slot is kept longer than 2 s.
+ * A burst consists of slots that are used late. Where the burst is too small for the lateness of timers and connections, the slots lie up to
+ * 4% further apart, so that the lifetime is never less than 39 ms. Beyond its burst no slot is kept longer than 2 s.
  */
 const pacing = `LATERAL (
     SELECT floor(g.permits_per_second + g.burst) AS most
@@ -77,12 +77,12 @@ const pacing = `LATERAL (
   ) AS spacing, LATERAL (
     SELECT least(most * gap - 1.001, (g.burst - 1) * gap + 2) AS lifetime
   ) AS validity, LATERAL (
-    -- A slot that is granted can be used for 20 ms, if only just.
+    -- A granted slot can be used for at least 20 ms.
     SELECT greatest(0, least((g.burst - 1) * gap, lifetime - 0.02)) AS lag
   ) AS burstiness, LATERAL (
     SELECT extract(epoch FROM g.next_slot_at - now)::float8 AS next
   ) AS known, LATERAL (
-    -- Where the next slot lies further ahead than it can, the clock was set back, or the rate was slower: then it comes as soon as it can.
+    -- The next slot lies further ahead than the rate allows if the clock was set back or the rate was slower: it is then moved to the horizon.
     SELECT CASE WHEN next > greatest(1, ${horizonMs} / 1000.0 + gap) THEN ${horizonMs} / 1000.0 ELSE greatest(next, -lag) END AS first
   ) AS upcoming, LATERAL (
     SELECT (now AT TIME ZONE 'UTC')::date AS today
@@ -90,13 +90,13 @@ const pacing = `LATERAL (
     SELECT g.daily_quota - CASE WHEN g.quota_day = today THEN g.used_today ELSE 0 END AS left_today
   ) AS quota`;
 
-/** What the API and workers learn of it. `next` is the next slot in seconds from `now`. */
+/** The columns of a `GateView`. `next` is the next slot in seconds from `now`. */
 const viewColumns = (next: string, leftToday: string) => `
   1000 * gap AS "intervalMs", 1000 * lag AS "lagMs", 1000 * (${next}) AS "nextInMs", CASE WHEN left_today IS NOT NULL THEN greatest(0, ${leftToday}) END::int AS "leftToday",
   CASE WHEN left_today IS NULL THEN 0 ELSE ceil(1000 * extract(epoch FROM (today + 1)::timestamp AT TIME ZONE 'UTC' - now)) END::float8 AS "dayEndsInMs",
   ceil(1000 * greatest(0, extract(epoch FROM shut_until - now)))::float8 AS "shutMs"`;
 
-/** What `now` is is asked once the row is ours: slots are granted in the order of their instants. */
+/** The clock is read once the row is locked, so that slots are granted in the order of their instants. */
 const grantSlots = defineStatement<
   { key: string; wanted: number; skipped: number; at: Date | null },
   GrantedRow
@@ -122,7 +122,7 @@ const grantSlots = defineStatement<
   "grant-slots",
 );
 
-/** A slot of an earlier day was none of today's. */
+/** A slot of an earlier day does not count to today's quota. */
 const giveBackSlots = defineStatement<{ key: string; slots: number; day: string }>(
   `
   UPDATE gates SET used_today = greatest(0, used_today - :slots::int)
@@ -138,13 +138,13 @@ const shutGate = defineStatement<{ key: string; forMs: number; reason: string }>
   "shut-gate",
 );
 
-/** Gives a gate its limits, and makes it where there is none. One that has them already, as those of releases nearly always have, is not locked. */
+/** Sets the limits of a gate, and creates it where it does not exist. A gate that already has these limits is not locked. */
 export const setGate = defineStatement<{
   key: string;
-  /** Null: no rate. */
+  /** Null for no rate. */
   perSecond: number | null;
   burst: number;
-  /** Null: no quota. */
+  /** Null for no quota. */
   dailyQuota: number | null;
 }>(
   `
@@ -172,7 +172,7 @@ const removeStatement = defineStatement<{ key: string }>(
   "DELETE FROM gates WHERE key = :key::text",
 );
 
-/** Lifts all that a gate says. */
+/** Removes a gate with its limits. */
 export async function removeGate(execute: Execute, key: string): Promise<void> {
   await execute(removeStatement, { key });
 }
@@ -184,7 +184,7 @@ const reopenStatement = defineStatement<{ key: string }>(
   "UPDATE gates SET shut_until = NULL, shut_reason = NULL WHERE key = :key::text",
 );
 
-/** Lets a gate that is shut open at once; its limits stay. */
+/** Reopens a gate that is shut; its limits stay. */
 export async function reopenGate(execute: Execute, key: string): Promise<void> {
   await execute(removeUnlimitedStatement, { key });
   await execute(reopenStatement, { key });

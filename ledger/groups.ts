@@ -1,15 +1,15 @@
 import { defineStatement, type Execute } from "./sql.ts";
 
 /*
- * Whoever takes deliveries out of groups locks the groups first and their rows afterwards, each in the order of ids, as
- * whoever puts deliveries into groups does: so no two of them wait for each other.
+ * Transactions that add deliveries to groups or remove them lock the groups first and their rows afterwards, each in the order of ids, so that
+ * they do not deadlock.
  */
 
 const lockGroupsStatement = defineStatement<{ groups: readonly string[] }>(
   "SELECT FROM groups WHERE id = ANY(:groups::uuid[]) ORDER BY id FOR UPDATE",
 );
 
-/** A group that has no member left is closed. */
+/** Counts the remaining members of groups, and closes groups without members. */
 const leaveGroupsStatement = defineStatement<{ groups: readonly string[] }>(`
   UPDATE groups AS g SET member_count = m.count, status = CASE WHEN m.count = 0 THEN 'closed' ELSE g.status END,
     closed_at = CASE WHEN m.count = 0 THEN ledger_now() ELSE g.closed_at END
@@ -19,7 +19,7 @@ const leaveGroupsStatement = defineStatement<{ groups: readonly string[] }>(`
   ) AS m
   WHERE g.id = m.id AND g.status <> 'closed'`);
 
-/** An UPDATE that opens again, of the groups `ids`, those that were closed for a message that did not go out: it has still to. */
+/** An UPDATE that reopens those of the groups `ids` that were closed for a message that was not sent: it still has to be sent. */
 export const reopenGroups = (ids: string) =>
   `UPDATE groups SET status = 'full', closed_at = NULL WHERE id = ANY (${ids}) AND status = 'closed'`;
 
@@ -31,7 +31,7 @@ interface Member {
   groupId: string | null;
 }
 
-/** The groups that rows are in, each once. */
+/** The ids of the rows' groups, each once. */
 export const groupsOf = (rows: readonly Member[]): string[] => [
   ...new Set(rows.flatMap(({ groupId }) => groupId ?? [])),
 ];
@@ -41,13 +41,13 @@ export async function lockGroups(execute: Execute, groups: readonly string[]): P
   if (groups.length > 0) await execute(lockGroupsStatement, { groups });
 }
 
-/** Counts the members that are left in groups which rows have left, and closes those that have none. The groups are locked. */
+/** Counts the remaining members of the groups that rows have left, and closes groups without members. The groups must be locked. */
 export async function leaveGroups(execute: Execute, rows: readonly Member[]): Promise<void> {
   const groups = groupsOf(rows);
   if (groups.length > 0) await execute(leaveGroupsStatement, { groups });
 }
 
-/** As `reopenGroups`. The groups are locked. */
+/** Reopens the rows' groups that were closed for a message that was not sent. The groups must be locked. */
 export async function reopenGroupsOf(execute: Execute, rows: readonly Member[]): Promise<void> {
   const groups = groupsOf(rows);
   if (groups.length > 0) await execute(reopenGroupsStatement, { groups });

@@ -12,11 +12,11 @@ import { readNewestRelease } from "./time-zone-releases.ts";
 import { createWriteProbe } from "./write-probe.ts";
 import { cachedRead } from "../lib/cached-read.ts";
 
-/** Prometheus gives up after 10 s; what is not read by then is left out, and shown when it is there. */
+/** How long a caller waits for the figures. Prometheus gives up after 10 s; figures that come later are used for the next request. */
 const patienceMs = 5_000;
 const probeMs = 2_000;
 
-/** By the first part of their names. */
+/** The kinds of queues: the first part of their names. */
 export const queueKinds = ["mailbox", "critical", "campaign", "digest"] as const;
 type QueueKind = (typeof queueKinds)[number];
 
@@ -28,29 +28,28 @@ interface OpenRow {
   overdueSeconds: number | null;
 }
 
-/** What the ledger says of how it goes. */
+/** The figures that are read from the ledger. */
 export interface LedgerReading {
   at: Date;
   open: readonly OpenRow[];
-  /** Of these, those of no campaign: the backlog and what is for later. How many may be is bounded. */
+  /** The open deliveries of notifications: the backlog and the scheduled ones, each of which has a limit. */
   unsent: number;
   scheduled: number;
   campaigns: readonly { status: CampaignStatus; count: number }[];
-  /** All but what is the process's own. */
+  /** The measurements, without those of the process itself. */
   measured: Omit<Measured, "memory" | "timeZoneData">;
-  /** That in force. */
+  /** The current policy. */
   policy: Policy;
 }
 
 export interface LedgerReader {
-  /** Null: there is no reading to be had. `up`: the database answered when it was last asked, and `takesWrites`, if it did. */
+  /** `reading` is null where the ledger cannot be read. `up`: whether the database answered last time; `takesWrites`: whether it accepts writes. */
   (): Promise<{ up: boolean; takesWrites: boolean; reading: LedgerReading | null }>;
 }
 
 /**
- * Open rows by queue and priority, from their index alone, and of each the one that has been due for the longest; rows
- * of campaigns that do not run are due to nobody. Outside their lanes such rows are few, and are found by an index of
- * their own.
+ * Counts open rows by queue and priority, from an index only, with the one that has been due for the longest. Rows of campaigns that are not
+ * running do not count as due. Outside of lanes such rows are few, and are found by an index of their own.
  */
 const openSql = `
   WITH clock AS MATERIALIZED (SELECT ledger_now() AS now),
@@ -81,12 +80,12 @@ const openSql = `
 
 const campaignsSql = "SELECT status, count(*)::int AS count FROM campaigns GROUP BY status";
 
-/** Only what is open has one of these, so that the index by reason is enough. */
+/** The reasons that only open rows have, so that the index by reason is enough. */
 const openReasons = reasons.filter((reason) => reasonStatuses[reason].includes("pending"));
 const waitingSql =
   "SELECT reason, count(*)::float8 AS count FROM open_deliveries WHERE reason = ANY($1::text[]) GROUP BY reason";
 
-/** Rows that are looked at to see how it goes, at most: the last ones. */
+/** The maximum of recently ended rows that are read. */
 const sampleRows = 10_000;
 
 const recipientsAtLimitSql = `
@@ -96,9 +95,9 @@ const recipientsAtLimitSql = `
 const breakersSql = "SELECT provider, state FROM breakers ORDER BY provider";
 
 /**
- * How it goes, by the last deliveries that ended within the window, and what is to be tried again. Where more have ended
- * than are looked at, the window is as long as they took. Rows that have waited for policy, and those that an operator had
- * tried again, say nothing of how fast we are.
+ * Computes rates from the last deliveries that ended within the window and from those that wait for a retry. If more have ended than are read,
+ * the window is shortened to the time that they took. Rows that policy held, and those that an operator retried, do not count towards the
+ * latency.
  */
 const endedSql = `
   WITH clock AS MATERIALIZED (SELECT now, now - $1::int * interval '1 minute' AS since FROM ledger_now() AS now),
@@ -133,7 +132,7 @@ type EndedRow = Pick<
   "seconds" | "sent" | "messages" | "failed" | "attempts" | "failedAttempts"
 > & { latencies: [number, number, number] | null };
 
-/** Reads what the ledger says, a few cheap statements on however many rows, and remembers it for some seconds. */
+/** Creates a function that reads the figures with a few statements, whose cost is bounded, and caches them for some seconds. */
 export function createLedgerReader({
   pool,
   readRulebook,
@@ -157,7 +156,7 @@ export function createLedgerReader({
   };
 }
 
-/** The same as it is now. */
+/** Reads the current figures, without a cache. */
 export async function readLedger(
   pool: Pick<Pool, "query">,
   readRulebook: ReadRulebook,
@@ -166,7 +165,7 @@ export async function readLedger(
   const { policy } = await readRulebook();
   const rowsOf = async <Row extends object>(sql: string, values: unknown[] = []) =>
     (await pool.query<Row>(sql, values)).rows;
-  // One after the other: connections are for what is to be accepted.
+  // One statement after the other: the connections are needed for requests.
   const open = await rowsOf<OpenRow>(openSql);
   const waitingOutside = await countWaiting(pool);
   const campaigns = await rowsOf<LedgerReading["campaigns"][number]>(campaignsSql);

@@ -1,19 +1,19 @@
-/** What the database says of a key, seen by a transaction that tried for the key's lock. */
+/** The state of an idempotency key, read by a transaction that tried to lock it. */
 export interface KeyState {
-  /** Held to the end of the transaction: a crash frees it at once, a transaction that hangs is ended by its timeouts. */
+  /** Whether this transaction holds the lock, until it ends: a crash frees the lock at once, and timeouts end a transaction that hangs. */
   locked: boolean;
   requestHash: string | null;
   status: number | null;
   body: string | null;
 }
 
-/** Tries for the lock of a key and looks for its answer. `scope` and `key` are the parameters of the statement that it stands in. */
+/** SQL that tries to lock a key and reads its stored answer. `scope` and `key` are the SQL of the two values. */
 export const keyStateSql = (scope: string, key: string) => `
   SELECT l.locked, k.request_hash AS "requestHash", k.status, k.body #>> '{}' AS body
   FROM (SELECT pg_try_advisory_xact_lock(hashtextextended(${scope}::text || ' ' || ${key}::text, 0)) AS locked) AS l
   LEFT JOIN idempotency_keys AS k ON k.scope = ${scope}::text AND k.key = ${key}::text`;
 
-/** A string of a structured field (RFC 9651, section 3.3.3), and parameters, which mean nothing here. */
+/** A string of a structured field (RFC 9651, section 3.3.3), with parameters, which are ignored. */
 const quotedKey = String.raw`"((?:[ !#-\[\]-~]|\\["\\]){1,255})"(?: *; *[a-z*][a-z0-9_.*-]*(?:=[!-:<-~]*)?)*`;
 const bareKey = "[!#-~][!-~]{0,254}";
 
@@ -21,8 +21,8 @@ const bareKey = "[!#-~][!-~]{0,254}";
 export const idempotencyKeyPattern = new RegExp(`^(?:${bareKey}|${quotedKey})$`);
 
 /**
- * Reads the header Idempotency-Key: a string of a structured field, as the standard that is being drafted has it
- * (draft-ietf-httpapi-idempotency-key-header), or the key as it is. Both are the same key. Null for what is neither.
+ * Reads the header Idempotency-Key: a string of a structured field, as in the draft standard
+ * (draft-ietf-httpapi-idempotency-key-header), or the bare key. Both forms give the same key. Null for any other value.
  */
 export function readIdempotencyKey(header: string): string | null {
   const read = idempotencyKeyPattern.exec(header);

@@ -8,38 +8,37 @@ import type { Priority } from "../domain/priority.ts";
 import type { Reason } from "../domain/delivery/reasons.ts";
 import type { Versions } from "./ledger.ts";
 
-/** A delivery that is to go out with others. */
+/** A delivery that is merged into a group. */
 export interface Merging extends Versions {
   id: string;
-  /** As it was read: a row that moved since then is left alone. */
+  /** The due time that was read: a row whose due time has changed since is skipped. */
   readDueAt: Date;
   recipientId: string;
   channel: Channel;
   kind: "batch" | "digest";
-  /** Of a batch; a digest takes every type and priority. */
+  /** The notification type of a batch; a digest contains all types and priorities. */
   typeId: string | null;
   priority: Priority | null;
   joining: Joining;
-  /** Why its bounds are not what they would be by themselves. */
+  /** Why the size and time limits of the group were adapted; null where they were not. */
   adapted: string | null;
   holdCount: number;
-  /** Where members wait. */
+  /** The queue in which members wait. */
   queue: string;
-  /** It was held back with others: where its group is due at once, it takes its turn among them. */
+  /** Whether the delivery was held together with others: if its group is due at once, it is released in turn with them. */
   released: boolean;
 }
 
 export interface Merges {
   /**
-   * Puts deliveries into the open groups that they belong to, opening new ones where there is none with a place for them.
-   * A group that is full is due at once. All or nothing; the groups' rows are locked, so that no two workers give away the
-   * same place.
+   * Adds deliveries to their open groups, and opens new groups where there is none with a free place. A full group is due at once. All changes
+   * are one transaction; the rows of the groups are locked, so that two workers do not use the same place.
    */
   merge(rows: readonly Merging[], now: Date): Promise<void>;
 }
 
-/** How often it is begun anew when another worker has opened a group in between. */
-const tries = 5;
+/** How many times a merge is attempted when another worker opens the same group meanwhile. */
+const maxAttempts = 5;
 
 export function createMerges(pool: Pool): Merges {
   return {
@@ -49,7 +48,7 @@ export function createMerges(pool: Pool): Merges {
         try {
           return await inTransaction(pool, (client) => mergeOnce(executeOn(client), rows, now));
         } catch (error) {
-          if (!(error instanceof LostRace) || attempt === tries) throw error;
+          if (!(error instanceof LostRace) || attempt === maxAttempts) throw error;
         }
       }
     },
@@ -61,11 +60,11 @@ class LostRace extends Error {
 }
 
 interface Group extends OpenGroup {
-  /** The delivery that opens it; null where it was open. */
+  /** The delivery that opens the group; null where the group was open before. */
   opener: Merging | null;
 }
 
-/** Groups as they are afterwards, a column each. */
+/** The new state of groups, as one array per column. */
 interface GroupColumns {
   ids: readonly string[];
   statuses: readonly string[];
@@ -150,7 +149,7 @@ const bringForwardStatement = defineStatement<{ ids: readonly string[]; dueMs: r
 );
 
 async function mergeOnce(execute: Execute, rows: readonly Merging[], now: Date): Promise<void> {
-  // Groups before rows, as whoever takes members out does; and a row that somebody is writing has moved, or is about to.
+  // Groups are locked before rows (ledger/groups.ts). A locked row has moved or is about to move, and is skipped.
   const open = await openGroups(execute, rows);
   const locked = await execute(lockStatement, {
     ids: rows.map(({ id }) => id),
@@ -163,14 +162,14 @@ async function mergeOnce(execute: Execute, rows: readonly Merging[], now: Date):
   await execute(updateGroupsStatement, groupColumns(found));
   await openNewGroups(execute, groups, now);
   await joinGroups(execute, merging, groupOf, now);
-  // Who joined before goes when the others go.
+  // Earlier members of a group become due together with it.
   await execute(bringForwardStatement, {
     ids: found.map(({ id }) => id),
     dueMs: found.map((group) => dueMsOf(group, now)),
   });
 }
 
-/** Writes the groups that have an opener. Throws where another worker has opened one of them. */
+/** Writes the new groups. Throws where another worker has opened one of them. */
 async function openNewGroups(execute: Execute, groups: readonly Group[], now: Date): Promise<void> {
   const made = groups.flatMap((group) =>
     group.opener === null ? [] : [{ ...group, opener: group.opener }],
@@ -189,7 +188,7 @@ async function openNewGroups(execute: Execute, groups: readonly Group[], now: Da
   if (written.length !== made.length) throw new LostRace("another worker has opened the group");
 }
 
-/** Writes to which group each delivery belongs, and when it goes out with it. */
+/** Writes the group of each delivery and when it is due with its group. */
 async function joinGroups(
   execute: Execute,
   merging: readonly Merging[],
@@ -241,7 +240,7 @@ const openGroupsStatement = defineStatement<{ recipientIds: readonly string[] },
   "open-groups",
 );
 
-/** The open groups of the recipients, by key, locked. */
+/** Locks the open groups of the recipients, and returns them by key. */
 async function openGroups(
   execute: Execute,
   among: readonly Merging[],
@@ -267,7 +266,7 @@ async function openGroups(
   );
 }
 
-/** Which group each delivery joins, and the groups that change, as they are afterwards. */
+/** Assigns each delivery to a group. Returns the assignments and the new state of the changed groups. */
 function assignToGroups(
   merging: readonly Merging[],
   open: Map<string, Group>,

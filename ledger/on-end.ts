@@ -1,10 +1,9 @@
 /*
- * Where a delivery ends. Every statement that ends deliveries takes them out of `open_deliveries` and names what it took to
- * `endDeliveries`, which writes them to `ended_deliveries`: what has to follow from an end, in the same statement, is added here and
- * nowhere else.
+ * Every statement that ends deliveries deletes them from `open_deliveries`, and uses `endDeliveries` to write them to `ended_deliveries`.
+ * A consequence of an end that belongs into the same statement is added here and nowhere else.
  */
 
-/** What both tables say of a delivery, in the same words. */
+/** The columns that both tables of deliveries have. */
 const sharedColumns = [
   "id",
   "campaign_id",
@@ -25,14 +24,14 @@ const sharedColumns = [
   "template_version_id",
 ];
 
-/** How deliveries ended: SQL over the columns of what was taken. */
+/** How deliveries end: SQL over the columns of the deleted rows. */
 interface End {
   status: string;
   reason: string;
   detail?: string;
   attemptCount?: string;
   groupId?: string;
-  /** The attempt with which they ended, where they ended with one. */
+  /** The last attempt, where the deliveries end with one. */
   attempt?: Record<
     "provider" | "outcome" | "failure" | "response" | "startedAt" | "finishedAt",
     string
@@ -40,8 +39,8 @@ interface End {
 }
 
 /**
- * The common table expression `ended`, which follows `taken`: the expression of that name has deleted rows of `open_deliveries`, and
- * returned all their columns and whatever else the end is made of. It returns what is asked about deliveries that have ended.
+ * The common table expression `ended`. The expression `taken` before it must have deleted rows of `open_deliveries`, and returned all their
+ * columns with the other values that `End` uses.
  */
 export const endDeliveries = (
   taken: string,
@@ -71,7 +70,7 @@ export const endDeliveries = (
   )`;
 };
 
-/** What a delivery is that is opened again, of the columns of a row that was taken out of `ended_deliveries`. */
+/** The SQL that writes reopened deliveries, from rows that were deleted from `ended_deliveries`. */
 export const reopenDeliveries = (
   taken: string,
   open: { dueAt: string; reason: string; forgivenCount: string; templateVersionId: string },

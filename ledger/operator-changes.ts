@@ -9,9 +9,9 @@ import {
   sendDeliveriesNow,
 } from "./transitions.ts";
 
-/** What an operator may do to deliveries. */
+/** The changes that an operator may make to deliveries. */
 export type DeliveryChange =
-  /** `templateVersion`: a number of their own templates; null: the version that they have. */
+  /** `templateVersion`: a version number of each delivery's own template; null for the current version. */
   | { action: "retry"; includeUnknown: boolean; templateVersion: number | null }
   | { action: "cancel" }
   | { action: "send" }
@@ -19,10 +19,10 @@ export type DeliveryChange =
 
 type RetryChange = Extract<DeliveryChange, { action: "retry" }>;
 
-/** Changes of deliveries that wait. */
+/** The changes of waiting deliveries. */
 type WaitingChange = Exclude<DeliveryChange, RetryChange>;
 
-/** Why a delivery was left as it is. */
+/** Why a delivery was not changed. */
 export type SkipReason =
   | "notFound"
   | "notFailed"
@@ -30,7 +30,7 @@ export type SkipReason =
   | "campaignCancelled"
   | "recipientErased"
   | "notPending"
-  /** It is being handed over, or decided about at this moment. */
+  /** It is being handed over or decided at this moment. */
   | "sending"
   | "campaignNotRunning"
   | "ofCampaign"
@@ -38,11 +38,11 @@ export type SkipReason =
 
 export type Skipped = Partial<Record<SkipReason, number>>;
 
-/** What became of some deliveries. */
+/** The result of a change of several deliveries. */
 export interface ChangeOutcome {
   changed: ChangedRow[];
   skipped: Skipped;
-  /** Campaigns that were completed and run again. */
+  /** The number of completed campaigns that the change has reopened. */
   reopened: number;
 }
 
@@ -60,7 +60,7 @@ interface Shards {
   mailboxShards: number;
 }
 
-/** Statuses that a change looks at; it changes deliveries of no other. */
+/** The statuses in which a change applies to deliveries. */
 export const statusesFor = (change: DeliveryChange): DeliveryStatus[] =>
   change.action === "retry" ? retriedStatuses(change) : ["pending", "sending"];
 
@@ -72,7 +72,7 @@ const candidatesStatement = defineStatement<{ ids: readonly string[] }, Candidat
    FROM deliveries WHERE id = ANY(:ids::uuid[])`,
 );
 
-/** Changes those of these deliveries that can be changed, within the transaction of `execute`. */
+/** Changes those of the deliveries that can be changed, within the transaction of `execute`. */
 export async function applyOperatorChange(
   execute: Execute,
   change: DeliveryChange,
@@ -104,7 +104,7 @@ const reopenCampaignsStatement = defineStatement<{ ids: readonly string[] }, { i
    WHERE id = ANY(:ids::uuid[]) AND status = 'completed' RETURNING id`,
 );
 
-/** The campaigns are locked first, as whoever completes or cancels one does, and recipients are held against erasure. */
+/** The campaigns are locked first, against completion and cancellation, and the recipients are locked against erasure. */
 async function retry(
   execute: Execute,
   change: RetryChange,
@@ -124,21 +124,21 @@ async function retry(
       ids: distinct(alive.map(({ recipientId }) => recipientId)),
     }),
   );
-  const wanted = alive.filter(({ recipientId }) => recipients.has(recipientId));
-  const having = await withVersions(execute, wanted, change.templateVersion);
-  const changed = await retryDeliveries(execute, having, statuses);
+  const remaining = alive.filter(({ recipientId }) => recipients.has(recipientId));
+  const versioned = await resolveVersions(execute, remaining, change.templateVersion);
+  const changed = await retryDeliveries(execute, versioned, statuses);
   const reopened = await execute(reopenCampaignsStatement, {
-    // What was snoozed is in no account of its campaign, which may be over for good.
+    // A snoozed message does not count in the account of its campaign, which stays completed.
     ids: distinct(changed.map(({ campaignId, leg }) => (leg === "primary" ? campaignId : null))),
   });
   return {
     changed,
     skipped: {
-      // Some of those that were wanted were retried by somebody else a moment before.
-      notFailed: candidates.length - eligible.length + (having.length - changed.length),
-      noSuchVersion: wanted.length - having.length,
+      // A concurrent transaction may have retried some of them already.
+      notFailed: candidates.length - eligible.length + (versioned.length - changed.length),
+      noSuchVersion: remaining.length - versioned.length,
       campaignCancelled: eligible.length - alive.length,
-      recipientErased: alive.length - wanted.length,
+      recipientErased: alive.length - remaining.length,
     },
     reopened: reopened.length,
   };
@@ -155,8 +155,8 @@ const versionsStatement = defineStatement<
    WHERE d.id = ANY(:ids::uuid[])`,
 );
 
-/** Those of the deliveries whose templates have the version, with its UUID; without a number all, with none. */
-async function withVersions(
+/** The deliveries whose template has the version, with the UUID of that version. Without a version number, all deliveries without a UUID. */
+async function resolveVersions(
   execute: Execute,
   deliveries: readonly Candidate[],
   version: number | null,
@@ -175,7 +175,7 @@ async function withVersions(
   });
 }
 
-/** A row that somebody holds is as good as being handed over: it is passed over, and counted as such. */
+/** A locked row is skipped, and counted as `sending`. */
 async function changeWaiting(
   execute: Execute,
   change: WaitingChange,
@@ -216,7 +216,7 @@ const runningCampaignsStatement = defineStatement<{ ids: readonly string[] }, { 
   "SELECT id FROM campaigns WHERE id = ANY(:ids::uuid[]) AND status = 'running'",
 );
 
-/** Of open deliveries those that a change is for, whoever holds them; of the others how many there are, by why. */
+/** Selects the open deliveries to which a change applies, locked or not, and counts the others by reason. */
 async function selectChangeable(
   execute: Execute,
   change: WaitingChange,
@@ -228,7 +228,7 @@ async function selectChangeable(
     case "send": {
       const ids = distinct(open.map(({ campaignId }) => campaignId));
       const running = idsOf(await execute(runningCampaignsStatement, { ids }));
-      // What a recipient has snoozed comes again whatever became of its campaign.
+      // A snoozed message is sent whatever the state of its campaign.
       const wanted = open.filter(
         ({ campaignId, leg }) =>
           campaignId === null || leg !== "primary" || running.has(campaignId),
@@ -236,7 +236,7 @@ async function selectChangeable(
       return { wanted, skipped: { campaignNotRunning: open.length - wanted.length } };
     }
     case "reprioritise": {
-      // A campaign's own priority is that of its deliveries: it would be given back to them.
+      // Deliveries of campaigns have the priority of their campaign, which would overwrite this change.
       const own = open.filter(({ campaignId }) => campaignId === null);
       const wanted = own.filter(({ priority }) => priority !== change.priority);
       return {
@@ -250,7 +250,7 @@ async function selectChangeable(
   }
 }
 
-/** The sums of two counts, reason by reason. */
+/** Adds two counts by reason. */
 export function addSkipped(a: Skipped, b: Skipped): Skipped {
   const sum = { ...a };
   for (const [reason, count] of Object.entries(b) as [SkipReason, number][])

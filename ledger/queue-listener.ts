@@ -4,38 +4,38 @@ import { parseQueueName } from "../domain/delivery/queues.ts";
 import { withTimeout } from "../lib/timeout.ts";
 import { defineStatement, executeOn } from "./sql.ts";
 
-/** The channel of PostgreSQL's NOTIFY on which queues are named that have new rows. */
+/** The channel of PostgreSQL's NOTIFY for the names of queues that have new rows. */
 const channel = "tidings_queues";
 
-/** The first half of the keys of advisory locks that say that somebody listens to a queue; the second is its shard. */
+/** The first half of the advisory lock that marks a queue as listened to; the second half is the shard. */
 const lockSpaces = { mailbox: 740_001, critical: 740_002 };
 
-/** How long a connection may take to be made, and to hear itself. */
+/** How long a connection may take to open and to receive its own notification. */
 const connectMs = 5_000;
-/** A connection that could not be made, or hears nothing, is tried again after this long. */
+/** The delay before a failed connection is tried again. */
 const retryMs = 10_000;
 
-/** That somebody listens to a queue. */
+/** A subscription to the notifications of a queue. */
 export interface Listening {
-  /** Is it sure to be notified? Once it is not, it never is again. */
-  readonly hears: boolean;
-  /** Notifications of the queue are not heard from now on. What was committed before that is there to be read once this resolves. */
+  /** Whether notifications are certain to arrive. Once false, it stays false. */
+  readonly isConnected: boolean;
+  /** Ends the subscription. Rows whose notification was sent before that are committed once this resolves. */
   end(): Promise<void>;
 }
 
 /** Receives, over one connection, the notifications that `notifyListener` sends. */
 export interface QueueListener {
   /**
-   * Has `onNotified` called when somebody notifies of the queue, and once more when nothing can be heard any more. Null where nobody can
-   * listen at present: to queues of which nobody notifies, to one that somebody listens to, or without a connection that hears.
+   * Subscribes to a queue: `onNotified` is called for each notification, and once more when the connection is lost. Null where a subscription
+   * is not possible at present: the queue has no notifications, it has a listener already, or there is no working connection.
    */
   listen(queue: string, onNotified: () => void): Promise<Listening | null>;
   close(): Promise<void>;
 }
 
 /**
- * Listens to queues in PostgreSQL, so that a dispatch that waits for notifications need not be started by Temporal. That somebody listens
- * is an advisory lock of the connection that hears: it ends with the connection, however that ends.
+ * Listens to queues in PostgreSQL, so that Temporal need not start a dispatch for each notification. An advisory lock of the listening
+ * connection marks the queue as listened to; it ends with the connection, however that ends.
  */
 export function createQueueListener({
   url,
@@ -56,7 +56,7 @@ export function createQueueListener({
     } catch (error) {
       logger.warn(
         { error: String(error) },
-        "cannot listen to queues: Temporal wakes them, which takes longer",
+        "cannot listen to queues; they are woken through Temporal, which takes longer",
       );
       connection.destroy();
       retryAtMs = performance.now() + retryMs;
@@ -99,7 +99,7 @@ class HearingConnection {
     this.#client.on("notification", ({ payload }) => this.#onNotified.get(payload ?? "")?.());
   }
 
-  /** A pooler that shares connections between transactions takes LISTEN, and has nobody hear: so it has to hear itself first. */
+  /** A pooler that shares connections between transactions accepts LISTEN without effect, so the connection first notifies itself. */
   async open(): Promise<void> {
     await this.#client.connect();
     await this.#client.query(`LISTEN ${channel}`);
@@ -129,13 +129,13 @@ class HearingConnection {
     }
     const isOpen = () => this.#isOpen;
     return {
-      get hears() {
+      get isConnected() {
         return isOpen();
       },
       end: async () => {
         this.#onNotified.delete(queue);
         if (!this.#isOpen) return;
-        // A connection that does not answer is ended, and with it the lock.
+        // A connection that does not answer is closed, which frees the lock.
         await this.#client
           .query("SELECT pg_advisory_unlock($1::int, $2::int)", key)
           .catch(() => this.destroy());
@@ -154,7 +154,7 @@ class HearingConnection {
   }
 }
 
-/** Only queues of notifications are listened to: the others are filled once, or seldom. */
+/** Only queues of notifications have listeners: the others receive rows only once or rarely. */
 function lockKeyOf(queue: string): [space: number, shard: number] | null {
   const parsed = parseQueueName(queue);
   return parsed.kind === "mailbox" || parsed.kind === "critical"
@@ -163,8 +163,8 @@ function lockKeyOf(queue: string): [space: number, shard: number] | null {
 }
 
 /**
- * Those who notify share the lock, which a listener holds alone. A notification is not worth a flush to disk, since it need not outlive
- * the server.
+ * Notifying transactions share the lock, which a listener holds exclusively. They do not wait for the disk (synchronous_commit), because a
+ * notification need not survive a crash of the server.
  */
 const notifyQueue = defineStatement<
   { space: number; shard: number; queue: string },
@@ -176,8 +176,8 @@ const notifyQueue = defineStatement<
 );
 
 /**
- * Notifies the listener of a queue, if there is one, that the queue has new rows, or changed ones, which have been committed. False: nobody listens, and the
- * queue's workflow has to be woken. A listener that stops looks once more afterwards, so that nothing is missed.
+ * Notifies the listener of a queue that the queue has new or changed rows, which must be committed. False if the queue has no listener: the
+ * caller then has to wake its workflow. A listener reads the queue once more after it has stopped, so that no row is missed.
  */
 export async function notifyListener(pool: Pick<Pool, "query">, queue: string): Promise<boolean> {
   const key = lockKeyOf(queue);

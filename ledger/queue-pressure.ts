@@ -4,12 +4,12 @@ import { sourceRuns } from "./conditions.ts";
 import { executeOn, defineStatement } from "./sql.ts";
 import { notificationQueues } from "../domain/delivery/queues.ts";
 
-/** How old what is known may be before it is asked for again, in the background. */
+/** The age after which the load is read again, in the background. */
 const freshMs = 5_000;
-/** Rows counted, at most: far beyond any bound that somebody sets. */
+/** The maximum of rows that are counted: far more than any configured limit. */
 const countLimit = 100_000;
 
-/** Rows that are due, nobody has claimed, and only wait for workers. */
+/** Counts due rows that are not claimed and only wait for workers. */
 const readLoad = defineStatement<{ queues: readonly string[] }, Load>(
   `
   SELECT count(*)::int AS backlog, coalesce(extract(epoch FROM ledger_now() - min(due_at)) * 1000, 0)::float8 AS "delayMs"
@@ -20,7 +20,7 @@ const readLoad = defineStatement<{ queues: readonly string[] }, Load>(
   "load",
 );
 
-/** How much waits to be sent, as last seen: asked for at most so often, and nobody waits for the answer. */
+/** Creates a function that returns the last known load. The load is read at most every five seconds, and callers never wait for it. */
 export function createLoad(pool: Pick<Pool, "query">): () => Load {
   const execute = executeOn(pool);
   let seen = noLoad;
@@ -31,7 +31,7 @@ export function createLoad(pool: Pick<Pool, "query">): () => Load {
       askedAt = now;
       execute(readLoad, { queues: notificationQueues })
         .then(([load]) => (seen = load!))
-        // The ledger is away: what was seen last is the best there is.
+        // The ledger is unavailable: the last known load is kept.
         .catch(() => {});
     }
     return seen;

@@ -16,18 +16,18 @@ import {
   type RowThatLeft,
 } from "./transitions.ts";
 
-/* What recipients do about messages: look at them, put them off, be done with them. Each is an event, once for each delivery. */
+// Actions of recipients on messages: view, snooze, complete. Each is recorded as an event, once for each delivery.
 
-/** A delivery that an action is about. */
+/** A delivery on which an action is performed. */
 interface Member {
   id: string;
   recipientId: string;
   leg: string;
   status: DeliveryStatus;
   entityId: string | null;
-  /** Its recipient is done with it. */
+  /** Whether its recipient has completed it. */
   completed: boolean;
-  /** Its campaign was cancelled, or taken back. */
+  /** Whether its campaign was cancelled or recalled. */
   over: boolean;
 }
 
@@ -43,7 +43,7 @@ const byTarget = <Values extends object, Row>(text: (column: string) => string) 
   return (target: ActionTarget) => statements[columnOf(target)];
 };
 
-/** Is `w` owed to the same person for the same reason as `m`? */
+/** Whether the delivery `w` has the same recipient and source as `m`. */
 const sameOwed =
   "w.recipient_id = m.recipient_id AND w.campaign_id IS NOT DISTINCT FROM m.campaign_id AND w.notification_id IS NOT DISTINCT FROM m.notification_id";
 
@@ -55,7 +55,7 @@ const seenStatement = byTarget<
     `SELECT id, recipient_id AS "recipientId", campaign_id AS "campaignId" FROM deliveries WHERE ${column} = :target::uuid`,
 );
 
-/** The deliveries that are meant, and those that are open and owed for the same reason. */
+/** The deliveries of the target, and the open ones with the same recipient and source. */
 const owedStatement = byTarget<object, OwedRow>(
   (column) => `
   SELECT DISTINCT w.id, w.group_id AS "groupId" FROM deliveries m JOIN deliveries w ON ${sameOwed}
@@ -85,10 +85,9 @@ const membersStatement = defineStatement<{ ids: readonly string[]; completed: st
   WHERE d.id = ANY(:ids::uuid[]) AND r.erased_at IS NULL ORDER BY d.id`);
 
 /**
- * Does `act` with the deliveries that are meant, locked against everything that would change them meanwhile: campaigns that are
- * cancelled or recalled, recipients that are erased, groups and rows. Two actions of one recipient take turns at the recipient's
- * row, so what an earlier one did is read once its locks are held.
- * @returns null where nothing of it is kept any more
+ * Calls `act` with the deliveries of the target, while their campaigns, recipients, groups and rows are locked. Two actions of one recipient
+ * wait for each other at the recipient's row, so that the second one sees the effects of the first.
+ * @returns null where the deliveries are no longer stored
  * @throws LedgerBusy
  */
 async function withLockedMembers<Result>(
@@ -137,7 +136,7 @@ const recordStatement = defineStatement<
   FROM unnest(:ids::uuid[], :recipientIds::uuid[], :data::text[]::jsonb[]) AS e(id, recipient_id, data)
   ON CONFLICT (dedup_key) DO NOTHING RETURNING delivery_id AS id`);
 
-/** Records an event of each delivery, once for each `key`; resolves with the deliveries that had none yet. */
+/** Records an event for each delivery, once for each `key`. Resolves with the deliveries that had no such event yet. */
 async function recordEvents(
   execute: Execute,
   kind: EventKind,
@@ -154,7 +153,7 @@ async function recordEvents(
   return new Set(rows.map(({ id }) => id));
 }
 
-/** A delivery that somebody looked at. */
+/** A delivery that was viewed. */
 export interface ViewedDelivery {
   id: string;
   recipientId: string;
@@ -162,7 +161,7 @@ export interface ViewedDelivery {
   preferences: Preferences | null;
   typeId: string | null;
   type: TypeDefinition | null;
-  /** When it was handed over last, or was begun to be; null where it never was. */
+  /** When the last hand-over ended, or began if it has not ended; null where there was none. */
   sentAt: Date | null;
 }
 
@@ -176,15 +175,15 @@ const viewedStatement = byTarget<object, ViewedDelivery>(
   WHERE d.${column} = :target::uuid AND r.erased_at IS NULL ORDER BY d.id`,
 );
 
-/** The deliveries that a link to view something is about; none where they are not kept any more. */
+/** The deliveries of a view link; none where they are no longer stored. */
 export const readViewedDeliveries = (
   execute: Execute,
   target: ActionTarget,
 ): Promise<ViewedDelivery[]> => execute(viewedStatement(target), { target: idOf(target) });
 
 /**
- * Records that deliveries were looked at, once for each token, and apart from that once for each token by a machine.
- * @returns whether this is the first such look
+ * Records views of deliveries, once for each token by a person, and once for each token by a machine.
+ * @returns whether this is the first such view
  */
 export async function recordViews(
   execute: Execute,
@@ -203,7 +202,7 @@ const linksEpochStatement = byTarget<object, { epoch: number }>(
     `SELECT r.links_epoch AS epoch FROM deliveries d JOIN recipients r ON r.id = d.recipient_id WHERE d.${column} = :target::uuid LIMIT 1`,
 );
 
-/** What links to the recipient of a target bear by now, if they are good; null where nothing of it is kept any more. */
+/** The current epoch of the links to the recipient of a target; null where the deliveries are no longer stored. */
 export async function readLinksEpoch(
   execute: Execute,
   target: ActionTarget,
@@ -217,7 +216,7 @@ const learnHourStatement = defineStatement<{ recipientId: string; hour: number }
     SELECT coalesce(engaged_hours[hour], 0) + (hour = :hour::int + 1)::int FROM generate_series(1, 24) AS hour ORDER BY hour
   ) WHERE id = :recipientId::uuid AND erased_at IS NULL`);
 
-/** Counts the hour of the recipient's day, 0 to 23, at which they looked at a message. */
+/** Counts a view in the hour of the recipient's local day, from 0 to 23. */
 export async function learnEngagedHour(
   execute: Execute,
   recipientId: string,
@@ -226,18 +225,24 @@ export async function learnEngagedHour(
   await execute(learnHourStatement, { recipientId, hour });
 }
 
-/** Statuses of deliveries that may have arrived, and can come again. */
-const comesAgain: readonly DeliveryStatus[] = ["sending", "sent", "delivered", "failed", "unknown"];
+/** The statuses of deliveries that may have arrived, and that a snooze repeats. */
+const repeatedStatuses: readonly DeliveryStatus[] = [
+  "sending",
+  "sent",
+  "delivered",
+  "failed",
+  "unknown",
+];
 
-interface Again {
+interface Snoozing {
   ids: readonly string[];
   legs: readonly string[];
   until: string;
   mailbox: string;
 }
 
-/** What waits, and what waits to come again. */
-const putOffStatement = defineStatement<Again, RowThatLeft>(`
+/** Postpones waiting deliveries, and waiting repeats of deliveries that were sent. */
+const postponeStatement = defineStatement<Snoozing, RowThatLeft>(`
   UPDATE open_deliveries d SET due_at = :until::timestamptz, reason = 'snoozed', hold_count = 0, group_id = NULL,
     queue = CASE WHEN d.queue LIKE 'digest/%' THEN :mailbox::text ELSE d.queue END
   FROM (
@@ -247,12 +252,12 @@ const putOffStatement = defineStatement<Again, RowThatLeft>(`
   ) AS locked
   WHERE d.id = locked.id RETURNING d.id, d.campaign_id AS "campaignId", d.queue, locked.group_id AS "groupId"`);
 
-const comeAgainStatement = defineStatement<Again & { critical: string }, ChangedRow>(`
+const repeatStatement = defineStatement<Snoozing & { critical: string }, ChangedRow>(`
   INSERT INTO open_deliveries (id, campaign_id, notification_id, recipient_id, leg, channel, priority, queue, due_at, reason, created_at)
   SELECT uuid_v7(ledger_now()), d.campaign_id, d.notification_id, d.recipient_id, named.again, d.channel, d.priority,
     CASE d.priority WHEN 'critical' THEN :critical::text ELSE :mailbox::text END, :until::timestamptz, 'snoozed', ledger_now()
   FROM unnest(:ids::uuid[], :legs::text[]) AS named(id, again) JOIN deliveries d ON d.id = named.id
-  -- It has come again before, and has ended.
+  -- No second repeat of the same leg, if the first has ended.
   WHERE NOT EXISTS (SELECT FROM ended_deliveries m WHERE ${sameOwed.replaceAll("w.", "d.")} AND m.leg = named.again)
   ORDER BY d.id
   ON CONFLICT DO NOTHING RETURNING id, campaign_id AS "campaignId", queue`);
@@ -266,7 +271,7 @@ const snoozedStatement = byTarget<{ key: string }, { deliveries: number; until: 
 
 const snoozedKey = (token: string) => `snoozed/${token}/`;
 
-/** What a snooze by this token has come to already, read without waiting for anybody; null where it has not been done. */
+/** The result of an earlier snooze with this token, read without locks; null where there was none. */
 export async function findSnooze(
   execute: Execute,
   token: string,
@@ -284,16 +289,16 @@ const earlierSnoozeStatement = defineStatement<{ keys: readonly string[] }, { un
   "SELECT data->>'until' AS until FROM events WHERE dedup_key = ANY(:keys::text[])",
 );
 
-/** What came of a snooze. */
+/** The result of a snooze. */
 export type Snoozed =
   | { kind: "snoozed"; rows: ChangedRow[]; deliveries: number; until: string }
-  /** Nothing comes again: the recipient is done with it, its campaign was taken back, or it has come again already. */
+  /** No message is repeated: the recipient has completed it, its campaign was cancelled or recalled, or it was repeated already. */
   | { kind: "refused"; why: "completed" | "taken_back" | "came_again" };
 
 /**
- * Puts deliveries off until `until`, ISO 8601: what waits becomes due then; what was sent comes again then, as a delivery of its
- * own. Of what was put off before, and waits to come again, the last word counts. Repeated with a token, it says what it said.
- * @returns null where nothing of it is kept any more
+ * Snoozes deliveries until `until` (ISO 8601): a waiting delivery becomes due then, and a delivery that was sent is repeated then as a new
+ * delivery. A later snooze of the same delivery changes that time. A repeated call with the same token returns the first result.
+ * @returns null where the deliveries are no longer stored
  * @throws LedgerBusy
  */
 export const snoozeDeliveries = (
@@ -311,7 +316,7 @@ export const snoozeDeliveries = (
 
     const alive = members.filter(
       ({ status, completed, over }) =>
-        !completed && !over && (status === "pending" || comesAgain.includes(status)),
+        !completed && !over && (status === "pending" || repeatedStatuses.includes(status)),
     );
     const [first] = alive;
     if (first === undefined) {
@@ -319,17 +324,17 @@ export const snoozeDeliveries = (
       return { kind: "refused", why: completed ? "completed" : "taken_back" };
     }
     const shard = shardOf(first.recipientId, mailboxShards);
-    const again = (some: readonly Member[]): Again => ({
+    const snoozing = (some: readonly Member[]): Snoozing => ({
       ids: some.map(({ id }) => id),
       legs: some.map(({ leg }) => nextSnoozeLeg(leg)),
       until,
       mailbox: queueName({ kind: "mailbox", shard }),
     });
-    const waiting = await execute(putOffStatement, again(alive));
+    const waiting = await execute(postponeStatement, snoozing(alive));
     await leaveGroups(execute, waiting);
     const sent = alive.filter(({ status }) => status !== "pending");
     const critical = queueName({ kind: "critical", shard });
-    const rows = [...waiting, ...(await execute(comeAgainStatement, { ...again(sent), critical }))];
+    const rows = [...waiting, ...(await execute(repeatStatement, { ...snoozing(sent), critical }))];
     if (rows.length === 0) return { kind: "refused", why: "came_again" };
     const events = alive.map((member) => ({ ...member, data: { until } }));
     await recordEvents(execute, "delivery.snoozed", key, events);
@@ -345,7 +350,7 @@ const completedStatement = byTarget<
   FROM deliveries d JOIN recipients r ON r.id = d.recipient_id WHERE d.${column} = :target::uuid AND r.erased_at IS NULL`,
 );
 
-/** What a completion has come to already, read without waiting for anybody; null where it has not been done. */
+/** The result of an earlier completion, read without locks; null where there was none. */
 export async function findCompletion(
   execute: Execute,
   target: ActionTarget,
@@ -363,8 +368,8 @@ const cancellableOwedStatement = defineStatement<{ ids: readonly string[] }, Owe
   WHERE m.id = ANY(:ids::uuid[]) AND ${isCancellable}`);
 
 /**
- * Records that the recipient is done with deliveries, once for each; whatever of them still waits is cancelled, whichever leg it is.
- * @returns null where nothing of it is kept any more
+ * Records that the recipient has completed deliveries, once for each, and cancels those that still wait, on every leg.
+ * @returns null where the deliveries are no longer stored
  * @throws LedgerBusy
  */
 export const completeDeliveries = (

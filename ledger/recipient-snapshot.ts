@@ -15,14 +15,14 @@ import { isSupersededBySent, repeatsEndedColumn } from "./repeats.ts";
 import { defineStatement, executeOn } from "./sql.ts";
 import { readSuppressions } from "./suppressions.ts";
 
-/** A recipient, as decisions see them now. */
+/** The current state of a recipient that decisions depend on. */
 export type RecipientState = Simulation["recipient"] & {
   /** The UUID. */
   id: string;
   createdAt: Date;
   updatedAt: Date;
   erasedAt: Date | null;
-  /** Since when the address is on the suppression list. */
+  /** When the address was added to the suppression list; null where it is not on the list. */
   suppressedAt: Date | null;
   preferencesVersion: number;
 };
@@ -48,7 +48,7 @@ const recipientStatesSql = `
     ARRAY(SELECT (extract(epoch FROM at) * 1000)::float8 FROM unnest(l.granted) AS at) AS granted
   FROM recipients r LEFT JOIN grant_logs l ON l.recipient_id = r.id WHERE r.id = ANY($1::uuid[])`;
 
-/** Recipients by their UUIDs. */
+/** Reads the states of recipients by their UUIDs. */
 export async function readRecipientStates(
   pool: Pick<Pool, "query">,
   ids: readonly string[],
@@ -75,7 +75,7 @@ export async function readRecipientStates(
   );
 }
 
-/** The recipient whom a caller names; null where there is none. */
+/** Finds a recipient by a caller's reference; null where there is none. */
 export async function findRecipientState(
   pool: Pick<Pool, "query">,
   reference: string,
@@ -93,7 +93,7 @@ async function idOf(pool: Pick<Pool, "query">, externalId: string): Promise<stri
   return rows[0]?.id ?? null;
 }
 
-/** What of a delivery, and of what it is owed to, decisions look at. */
+/** The fields of a delivery and its source that decisions depend on. */
 export interface RequestRow {
   id: string;
   recipientId: string;
@@ -116,7 +116,7 @@ export interface RequestRow {
   groupId: string | null;
 }
 
-/** Its columns, of deliveries `d`. */
+/** The SQL columns of a `RequestRow`, from deliveries `d` joined with `requestTables`. */
 export const requestColumns = `d.id, d.recipient_id AS "recipientId", d.notification_id AS "notificationId", d.campaign_id IS NOT NULL OR d.leg <> 'primary' AS "withoutRepeats", coalesce(n.type_id, c.type_id) AS "typeId",
   d.priority, d.channel, coalesce(n.created_at, c.created_at) AS "createdAt", coalesce(n.send_at, c.frozen_at, d.created_at) AS "askedAt",
   n.occurs_at AS "occursAt", n.expires_at AS "expiresAt", coalesce(n.batchable, true) AS batchable, coalesce(n.bypass_rate_limit, false) AS "bypassRateLimit",
@@ -125,7 +125,7 @@ export const requestColumns = `d.id, d.recipient_id AS "recipientId", d.notifica
 export const requestTables =
   "deliveries d LEFT JOIN notifications n ON n.id = d.notification_id LEFT JOIN campaigns c ON c.id = d.campaign_id";
 
-/** As a simulation takes it that has nothing of it waiting yet. */
+/** Converts a row to a message of a simulation in which it does not wait yet. */
 export function toRequestedMessage(
   row: RequestRow,
   types: ReadonlyMap<string, NotificationType>,
@@ -164,7 +164,7 @@ export function toRequestedMessage(
 export const typeOf = (id: string | null, types: ReadonlyMap<string, NotificationType>) =>
   id === null ? null : (types.get(id) ?? null);
 
-/** Open deliveries of one recipient that are looked at together, at most. */
+/** The maximum of open deliveries of one recipient that are read. */
 const openLimit = 2_000;
 
 type PendingRow = RequestRow & Pick<RequestedMessage, "repeats" | "superseded">;
@@ -179,7 +179,7 @@ const pendingMessages = defineStatement<
   WHERE d.recipient_id = :recipientId::uuid AND d.due_at IS NOT NULL AND d.status = 'pending' AND (c.id IS NULL OR c.status = 'running')
   ORDER BY d.id LIMIT ${openLimit}`);
 
-/** The messages that wait for a recipient, as a simulation begins with them; one that has been claimed counts as sent. */
+/** Reads the waiting messages of a recipient for the start of a simulation. A claimed message counts as sent. */
 export async function readPendingMessages(
   pool: Pick<Pool, "query">,
   recipientId: string,
@@ -212,7 +212,7 @@ export async function readPendingMessages(
   };
 }
 
-/** The groups of a recipient that have not gone out yet. */
+/** Reads the groups of a recipient that have not been sent yet. */
 async function readGroups(pool: Pick<Pool, "query">, recipientId: string): Promise<WaitingGroup[]> {
   const { rows } = await pool.query<WaitingGroup>(
     `SELECT id, kind, status, member_count AS "memberCount", maximum_size AS "maximumSize", (extract(epoch FROM closes_at) * 1000)::float8 AS "closesAt",

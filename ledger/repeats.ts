@@ -5,15 +5,15 @@ import type { DueDelivery } from "./ledger.ts";
 import type { Source } from "./sources.ts";
 
 /*
- * When a message repeats another one, and when a newer one supersedes it. These conditions are the only statement of both rules
- * in SQL: dispatch, explanations, previews and simulations are composed of them. `createRepeats` in
- * domain/policy/simulate-repeats.ts is their twin for simulated time, and test/ledger/repeats.test.ts holds the two together.
+ * The rules by which a message is a duplicate of another one or is superseded by a newer one. These are the only SQL conditions for both
+ * rules: dispatch, explanations, previews and simulations use them. `createRepeats` in domain/policy/simulate-repeats.ts implements the
+ * same rules for simulated time, and test/ledger/repeats.test.ts checks that the two agree.
  *
- * They are about a delivery `d` of a notification `n`, whatever tables these stand for. Only primary deliveries can be
- * duplicates or superseded: a recipient who snoozes a message wants it again.
+ * The conditions are about a delivery `d` of a notification `n`, which may be any tables. Only primary deliveries can be duplicates or
+ * superseded: a recipient who snoozes a message wants to receive it again.
  */
 
-/** The policy's window for duplicates, the instant that is decided for, and the last instant whose records count. */
+/** The policy's window for duplicates, the instant of the decision, and the latest instant from which records count. */
 export interface RepeatInstants {
   windowSeconds: string;
   now: string;
@@ -23,32 +23,32 @@ export interface RepeatInstants {
 
 const handedOver = "'sending', 'sent', 'delivered'";
 
-/** Ids are made in the order of time: the least one of a UUID made at the instant, so that an index bounds the search. */
+/** The smallest UUIDv7 of an instant: it bounds a search by creation time with the index of ids. */
 const firstUuidAt = (instant: string) =>
   `(lpad(to_hex((extract(epoch FROM ${instant}) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid`;
 
-/** The delivery was made in the millisecond of the notification or later, so that an index skips a recipient's older deliveries. */
+/** Whether the delivery is not older than the notification: an index can then skip a recipient's older deliveries. */
 const isAsNewAs = (delivery: string, notification: string) =>
   `${delivery}.id >= (left(${notification}.id::text, 13) || '-7000-8000-000000000000')::uuid`;
 
 const isPrimaryWith = (key: string) => `d.leg = 'primary' AND ${key} IS NOT NULL`;
 
-/** It waits to be decided about, and will be so at once. What policy holds will be sent. */
+/** Whether the delivery is due and not yet decided. A delivery that policy holds is already decided: it will be sent. */
 const isUndecided = (delivery: string, notification: string, now: string) =>
   `(${delivery}.status = 'pending' AND coalesce(${delivery}.reason, 'decide_again') = 'decide_again' AND ${notification}.send_at <= ${now})`;
 
-/** It is open, and not to be over before its time comes. */
+/** Whether the delivery is open and does not expire before it is due. */
 const isOpen = (delivery: string, notification: string, recordedBy: string) =>
   `(${delivery}.finished_at > ${recordedBy} OR ${delivery}.finished_at IS NULL AND coalesce(${notification}.expires_at > ${delivery}.due_at, true))`;
 
-/** It has been sent, may have been, or will be. */
+/** Whether the delivery has been sent, may have been sent, or will be sent. */
 const reachesSomebody = (delivery: string, notification: string, recordedBy: string) =>
   `(${delivery}.status IN ('sent', 'delivered', 'unknown') OR ${isOpen(delivery, notification, recordedBy)})`;
 
 /**
- * Another notification with the same dedup key was requested for the recipient within the window before the notification, and was
- * sent, may have been, or will be: one that ended without a message told nobody anything. One that was itself a duplicate counts,
- * so that a message which is repeated without end is sent once. `except`: which deliveries `f` of notifications `b` do not count.
+ * Whether another notification with the same dedup key was requested for the recipient within the window before the notification, and has
+ * been, may have been or will be sent. A duplicate counts too, so that a message which is repeated endlessly is sent only once.
+ * `except` is the condition for deliveries `f` of notifications `b` that do not count.
  */
 const wasRequestedBefore = (
   n: string,
@@ -65,7 +65,7 @@ const wasRequestedBefore = (
       AND NOT (${except})
   )`;
 
-/** A later notification with the same dedup key has been handed over first, as an urgent one may be. */
+/** Whether a later notification with the same dedup key was handed over first, for example an urgent one. */
 const wasSentSince = ({ recordedBy }: Pick<RepeatInstants, "recordedBy">) => `
   EXISTS (
     SELECT FROM notifications o JOIN deliveries e ON e.notification_id = o.id AND e.recipient_id = d.recipient_id
@@ -73,8 +73,8 @@ const wasSentSince = ({ recordedBy }: Pick<RepeatInstants, "recordedBy">) => `
   )`;
 
 /**
- * Whether the notification repeats one that was requested `before` it, or one sent `since`; null if it repeats none. `except`: as
- * `wasRequestedBefore` has it.
+ * The column that says whether the notification repeats one that was requested `before` it, or one sent `since`; null if it repeats none.
+ * `except` is passed to `wasRequestedBefore`.
  */
 const repeatsColumn = (
   instants: Pick<RepeatInstants, "windowSeconds" | "recordedBy">,
@@ -85,12 +85,12 @@ const repeatsColumn = (
   WHEN ${wasSentSince(instants)} THEN 'since'
 END`;
 
-/** The same, of those that a simulation does not begin with: its own are found as it goes. */
+/** `repeatsColumn` without the waiting deliveries with which a simulation begins: the simulation finds their repeats itself. */
 export const repeatsEndedColumn = (
   instants: Pick<RepeatInstants, "windowSeconds" | "recordedBy">,
 ) => repeatsColumn(instants, "f.status = 'pending' AND f.leg = 'primary'");
 
-/** A newer notification `o` of the recipient with the type and collapse key of `n`, and its delivery `e`, for which `condition` holds. */
+/** Whether the recipient has a newer notification `o` with the type and collapse key of `n`, whose delivery `e` fulfils `condition`. */
 const hasNewer = (typeCollapseKey: string, condition: string) => `(
   ${isPrimaryWith(`coalesce(n.collapse_key, ${typeCollapseKey})`)} AND EXISTS (
     SELECT FROM deliveries e JOIN notifications o ON o.id = e.notification_id
@@ -100,20 +100,20 @@ const hasNewer = (typeCollapseKey: string, condition: string) => `(
   )
 )`;
 
-/** A newer message has been sent, is being handed over, or may have arrived: the older one would be read after it. */
+/** Whether a newer message has been handed over or may have arrived: the recipient would read the older one after it. */
 const newerWasHandedOver = (recordedBy: string) =>
   `e.status IN (${handedOver}, 'unknown') AND coalesce(e.decided_at, e.finished_at, e.created_at) <= ${recordedBy}`;
 
-/** Whether a newer message that supersedes the notification has been handed over. `typeCollapseKey` is that of the type of `n`. */
+/** Whether a newer message that supersedes the notification has been handed over. `typeCollapseKey` is the collapse key of the type of `n`. */
 export const isSupersededBySent = (
   typeCollapseKey: string,
   { recordedBy }: Pick<RepeatInstants, "recordedBy">,
 ) => hasNewer(typeCollapseKey, newerWasHandedOver(recordedBy));
 
 /**
- * Whether a newer message supersedes the notification: one that was handed over, or one that waits, and is due or was held. One
- * that itself repeats an earlier message and waits supersedes nothing: it may be about to end as a duplicate. `except`: which of the
- * deliveries `e` of notifications `o` that wait do not count.
+ * Whether a newer message supersedes the notification: it was handed over, or it waits and is due or was held. A waiting message that repeats an
+ * earlier one does not supersede: it may end as a duplicate. `except` is the condition for waiting deliveries `e` of notifications `o` that
+ * do not count.
  */
 const isSuperseded = (typeCollapseKey: string, instants: RepeatInstants, except = "false") =>
   hasNewer(
@@ -127,13 +127,13 @@ const isSuperseded = (typeCollapseKey: string, instants: RepeatInstants, except 
 export interface Repeats {
   duplicate: boolean;
   superseded: boolean;
-  /** That depends on a message which is about to be decided itself. */
+  /** Whether the result depends on a message that is not yet decided. */
   undecided: boolean;
 }
 
 interface RepeatParameters {
   ids: readonly string[];
-  /** The collapse key of each delivery's type, which counts where its notification has none. */
+  /** The collapse key of each delivery's type, the default for its notification. */
   typeCollapseKeys: readonly (string | null)[];
   windowSeconds: number;
   now: Date;
@@ -150,7 +150,7 @@ interface RepeatsRow {
   id: string;
   duplicate: boolean;
   superseded: boolean;
-  /** Whatever becomes of those that are about to be decided. */
+  /** Whether it is a duplicate, whatever the decision on other messages. */
   isSurelyDuplicate: boolean;
   isSurelySuperseded: boolean;
 }
@@ -176,7 +176,7 @@ const repeatsOf = ({
   undecided: (duplicate || superseded) && !isSurelyDuplicate && !isSurelySuperseded,
 });
 
-/** The repeats of one delivery as of an instant; those of a campaign's delivery are none. */
+/** Reads the repeats of one delivery at an instant. A campaign's delivery has none. */
 export async function readRepeats(
   pool: Pick<Pool, "query">,
   delivery: { id: string; typeCollapseKey: string | null },
@@ -199,7 +199,7 @@ const requestedBeforeStatement = defineStatement<
      (SELECT '${newestUuid}'::uuid AS id, :dedupKey::text AS dedup_key, :at::timestamptz AS created_at) AS n`,
 );
 
-/** Whether a message with the dedup key that were requested at an instant would repeat one that was requested before it. */
+/** Whether a message that is requested with the dedup key at an instant would repeat an earlier one. */
 export async function wouldRepeat(
   pool: Pick<Pool, "query">,
   message: { recipientId: string; dedupKey: string; at: Date },
@@ -209,7 +209,7 @@ export async function wouldRepeat(
   return row!.repeated;
 }
 
-/** Finds what else was requested for the recipients of due deliveries: the same message before, and newer ones of the same matter. */
+/** Finds duplicates and superseded messages among due deliveries. */
 export interface RepeatLookup {
   of(
     items: readonly { delivery: DueDelivery; source: Source }[],
@@ -221,7 +221,7 @@ export interface RepeatLookup {
 export function createRepeatLookup(pool: Pool): RepeatLookup {
   return {
     async of(items, now, deduplicationSeconds) {
-      // No rule asks this of a critical message.
+      // Neither rule applies to critical messages.
       const keyed = items.filter(
         ({ delivery, source }) =>
           delivery.notificationId !== null &&

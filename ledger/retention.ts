@@ -10,21 +10,21 @@ import {
 
 export interface Removal {
   removed: number;
-  /** Where to go on; null: nothing is left to look at. */
+  /** The cursor for the next batch; null where all rows were read. */
   after: string | null;
 }
 
-/** Rows looked at in one statement, which is one transaction of some milliseconds. */
+/** The number of rows that one statement reads, in one transaction of some milliseconds. */
 export const batchRows = 1_000;
 
-/** Ids tell when a row was made: only what is old enough is looked at, and no row twice. */
+/** Ids contain the creation time, so that only rows that are old enough are read, and each only once. */
 const beginning = "00000000-0000-0000-0000-000000000000";
 
 /**
- * Deliveries that ended before $3, with their attempts. Those of a campaign go when it is over, has not been recalled since
- * $4, and no correction of it has yet to find out who got it; its account keeps the number of the primary ones, which are all that it counts. The campaign is locked
- * against a change of that for the length of the statement. No lock is waited for: who holds one keeps the row until the
- * next day. Attempts are removed by name, since the triggers of foreign keys may be off here (docs/decisions/0012).
+ * Removes deliveries that ended before $3, with their attempts. Deliveries of a campaign are removed when the campaign is over, was not recalled
+ * since $4, and no correction of it still has to determine its recipients. The campaign's account keeps the number of the removed primary
+ * deliveries. The campaign is locked for the length of the statement. Locked rows are skipped, and removed the next day. Attempts are
+ * deleted explicitly, because the triggers of foreign keys may be disabled here (docs/decisions/0012).
  */
 const deliveriesSql = `
   WITH page AS MATERIALIZED (
@@ -52,7 +52,7 @@ const deliveriesSql = `
   )
   SELECT (SELECT count(*)::int FROM removed) AS removed, (SELECT count(*)::int FROM page) AS seen, (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last`;
 
-/** Notifications none of whose deliveries are left, and groups likewise. Nothing adds one to those that have none and are so old. */
+/** Removes old notifications or groups without deliveries. No transaction adds deliveries to them any more. */
 const withoutDeliveriesSql = (table: "notifications" | "groups", column: string) => `
   WITH page AS MATERIALIZED (SELECT id FROM ${table} WHERE id > $1 AND id < $2 ORDER BY id LIMIT ${batchRows}),
   expired AS MATERIALIZED (
@@ -63,7 +63,7 @@ const withoutDeliveriesSql = (table: "notifications" | "groups", column: string)
   removed AS (DELETE FROM ${table} WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING id)
   SELECT (SELECT count(*)::int FROM removed) AS removed, (SELECT count(*)::int FROM page) AS seen, (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last`;
 
-/** Events whose delivery is not left. */
+/** Removes events whose delivery no longer exists. */
 const eventsSql = `
   WITH page AS MATERIALIZED (SELECT id FROM events WHERE id > $1 AND id < $2 ORDER BY id LIMIT ${batchRows}),
   expired AS MATERIALIZED (
@@ -81,7 +81,7 @@ const auditSql = `
   removed AS (DELETE FROM audit_entries WHERE id = ANY (ARRAY(SELECT id FROM page)) RETURNING id)
   SELECT (SELECT count(*)::int FROM removed) AS removed, (SELECT count(*)::int FROM page) AS seen, (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last`;
 
-/** These have no time in their key, and an index by it instead. */
+/** Keys contain no time, so an index by the creation time is used. */
 const idempotencySql = `
   WITH page AS MATERIALIZED (
     SELECT scope, key, created_at FROM idempotency_keys WHERE created_at >= $1 AND created_at < $2 ORDER BY created_at LIMIT ${batchRows} FOR UPDATE SKIP LOCKED
@@ -104,7 +104,7 @@ interface Batch {
   last: string | Date | null;
 }
 
-/** Rows that are past their retention, a batch at a time. */
+/** Creates functions that remove rows past their retention, in batches. */
 export function createExpired({
   pool,
   retention,
@@ -119,7 +119,7 @@ export function createExpired({
     return { removed, after: seen < batchRows ? null : after };
   }
 
-  /** The key of a gate names its campaign by its public id, which PostgreSQL cannot read. */
+  /** The key of a gate contains the public id of its campaign, which PostgreSQL cannot decode. */
   async function gates(cutoff: Date, after: string | null): Promise<Removal> {
     const { rows } = await pool.query<{ key: string }>(
       `SELECT key FROM gates WHERE key > $1 ORDER BY key LIMIT ${batchRows}`,
@@ -144,7 +144,7 @@ export function createExpired({
   }
 
   return {
-    /** Looks at the rows after `after`, at most `batchRows` of them, and removes those that are past their retention at `now`. */
+    /** Reads at most `batchRows` rows after the cursor `after`, and removes those that are past their retention at `now`. */
     remove({
       table,
       now,

@@ -2,15 +2,15 @@ import type { Pool } from "pg";
 import { type NotificationType, typeDefinition } from "../domain/policy/notification-type.ts";
 import { type Policy, buildPolicy, defaultPolicy } from "../domain/policy/policy.ts";
 
-/** What the organisation says at one instant: its policy, and its types. */
+/** The organisation's policy and notification types at one instant. */
 export interface Rulebook {
   policy: Policy;
   policyVersion: number;
-  /** By UUID. */
+  /** The notification types by UUID. */
   types: ReadonlyMap<string, NotificationType>;
 }
 
-/** What is in force now. Read afresh each time; what has not changed is not parsed again. */
+/** Reads the current rulebook from the database. Parts that have not changed are not parsed again. */
 export type ReadRulebook = () => Promise<Rulebook>;
 
 interface Row {
@@ -19,7 +19,7 @@ interface Row {
   types: string;
 }
 
-/** One small row: the versions of everything tell whether what was parsed before still holds. */
+/** Reads one small row with the versions, from which it follows whether the parsed rulebook is still current. */
 const rulebookSql = `
   SELECT p.version AS "policyVersion", p.document AS changes,
     (SELECT coalesce(string_agg(id || ':' || version, ',' ORDER BY id), '') FROM notification_types) AS types

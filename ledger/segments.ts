@@ -9,11 +9,11 @@ const segmentsWith = (lock: "" | "FOR KEY SHARE") =>
 const segments = segmentsWith("");
 const lockedSegments = segmentsWith("FOR KEY SHARE");
 
-/** The filters of segments as they are now, by key; keys that no segment has are missing. */
+/** Reads the current filters of segments by key. Keys without a segment are left out. */
 export const readSegmentFilters = (execute: Execute, keys: readonly string[]) =>
   readWith(segments, execute, keys);
 
-/** As `readSegmentFilters`; until the transaction ends none of the segments can be deleted. */
+/** Reads filters like `readSegmentFilters`, and locks the segments against deletion until the transaction ends. */
 export const lockSegmentFilters = (execute: Execute, keys: readonly string[]) =>
   readWith(lockedSegments, execute, keys);
 

@@ -5,33 +5,33 @@ import type { NotificationType } from "../domain/policy/notification-type.ts";
 import type { TemplateContent } from "../domain/templates/content.ts";
 import type { DueDelivery } from "./ledger.ts";
 
-/** What a campaign or notification brings to each of its deliveries. */
+/** The data of a campaign or notification that each of its deliveries needs. */
 export interface Source {
   templateVersionId: string;
-  /** Of a campaign: which of its messages this is; null for a notification. A claim of another one is refused. */
+  /** The revision of a campaign; null for a notification. A claim with another revision is refused. */
   revision: number | null;
   content: TemplateContent;
   data: Record<string, unknown>;
   guarantee: "at_least_once" | "at_most_once";
   type: NotificationType | null;
-  /** Whom its mails are from, as its campaign says, its template, its type; null: none of them. */
+  /** The sender of its mails, from the campaign, the template or the type; null where none of them has one. */
   email: EmailIdentity | null;
   createdAt: Date;
-  /** When it was to go out at the earliest. */
+  /** The earliest time at which it was to be sent. */
   askedAt: Date;
   occursAt: Date | null;
   expiresAt: Date | null;
   dedupKey: string | null;
-  /** Its own, or its type's. */
+  /** The collapse key of the notification, or else of its type. */
   collapseKey: string | null;
   batchable: boolean;
   bypassRateLimit: boolean;
   entityId: string | null;
-  /** As `notificationActions` in domain/notification.ts. */
+  /** A value of the schema `notificationActions` in domain/notification.ts. */
   actions: unknown;
 }
 
-/** Finds the sources of due deliveries; a campaign is read once a revision for as long as the instance is kept: a dispatch. */
+/** Finds the sources of due deliveries. An instance caches campaigns by revision, and lives as long as one dispatch. */
 export interface Sources {
   of(
     deliveries: readonly DueDelivery[],
@@ -67,7 +67,7 @@ export function createSources(pool: Pool): Sources {
     return new Map(rows.map(({ id, ...source }) => [id, source]));
   };
 
-  /** What retries named in the place of what their sources say. */
+  /** Reads the template versions that retries use instead of those of their sources. */
   const readVersions = async (ids: Set<string>): Promise<Map<string, TemplateContent>> => {
     if (ids.size === 0) return new Map();
     const { rows } = await pool.query<{ id: string; content: TemplateContent }>(
@@ -95,7 +95,8 @@ export function createSources(pool: Pool): Sources {
       return ({ campaignId, notificationId, templateVersionId }, { types }) => {
         const row =
           campaignId === null ? notifications.get(notificationId!) : campaigns.get(campaignId);
-        if (!row) throw new Error("a delivery without its source: the foreign keys forbid it");
+        if (!row)
+          throw new Error("a delivery has no source, which the foreign keys should prevent");
         if (templateVersionId !== null)
           return sourceOf(
             { ...row, templateVersionId, content: named.get(templateVersionId)! },

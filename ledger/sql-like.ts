@@ -1,5 +1,5 @@
-/** For SQL's LIKE: nothing in the text stands for anything else. */
+/** Escapes a text for SQL's LIKE. */
 export const literalPattern = (text: string) => text.replaceAll(/[\\%_]/g, String.raw`\$&`);
 
-/** For SQL's LIKE: texts that hold this one. */
+/** A pattern for SQL's LIKE that matches texts which contain this one. */
 export const containingPattern = (text: string) => `%${literalPattern(text)}%`;

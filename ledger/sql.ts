@@ -3,19 +3,19 @@ import type { Prisma } from "../prisma/generated/client.ts";
 
 /** A statement with named parameters, and the type of the rows that it returns. */
 export interface Statement<Parameters, Row> {
-  /** PostgreSQL plans a named statement once a connection; one without a name is planned for the values at hand. */
+  /** PostgreSQL plans a named statement once per connection, and a statement without a name for the values of each call. */
   readonly name: string | undefined;
-  /** The statement as PostgreSQL takes it: `$1` and so on in the place of names. */
+  /** The statement with `$1` and so on in place of the names. */
   readonly text: string;
-  /** The name that stands behind each `$n`. */
+  /** The name of each `$n`. */
   readonly parameters: readonly (keyof Parameters & string)[];
-  /** Only for the compiler: a statement has no rows until it is executed. */
+  /** Only the type is used: a statement has no rows until it is executed. */
   readonly row?: Row;
 }
 
 /**
- * Defines a statement. A parameter is written as `:name`, wherever and as often as it is needed, with a cast that names its type
- * (`:ids::uuid[]`). Quoted text and comments of the statement are left alone.
+ * Defines a statement. A parameter is written as `:name`, any number of times, with a cast to its type (`:ids::uuid[]`). Quoted text and
+ * comments in the statement are not changed.
  */
 export function defineStatement<Parameters extends object, Row = unknown>(
   text: string,
@@ -30,10 +30,10 @@ export function defineStatement<Parameters extends object, Row = unknown>(
   return { name, text: numbered, parameters: parameters as (keyof Parameters & string)[] };
 }
 
-/** A comment, quoted text, or a parameter; `::` is a cast, and no parameter. */
+/** A comment, quoted text, or a parameter; `::` is a cast. */
 const tokens = /--[^\n]*|'(?:[^']|'')*'|(?<![:\w]):([a-zA-Z]\w*)/g;
 
-/** The form in which `pg` takes a statement with its values. */
+/** Combines a statement with its values into the form that `pg` executes. */
 export function bindStatement<Parameters extends object, Row>(
   { name, text, parameters }: Statement<Parameters, Row>,
   values: Parameters,
@@ -45,19 +45,19 @@ export function bindStatement<Parameters extends object, Row>(
   };
 }
 
-/** Executes statements over one connection, one transaction, or a pool; resolves with the rows. */
+/** Executes statements over a connection, a transaction or a pool. Resolves with the rows. */
 export type Execute = <Parameters extends object, Row>(
   statement: Statement<Parameters, Row>,
   values: Parameters,
 ) => Promise<Row[]>;
 
-/** Executes over a pool or a connection of `pg`. */
+/** Executes statements over a pool or a connection of `pg`. */
 export const executeOn =
   (client: Pick<Pool | PoolClient, "query">): Execute =>
   async (statement, values) =>
     (await client.query(bindStatement(statement, values))).rows;
 
-/** Executes over a pool or a connection of `pg` a statement whose rows are arrays, in the order of its columns. */
+/** Executes statements over a pool or a connection of `pg`, with rows as arrays in the order of the columns. */
 export const executeForArrays =
   (client: Pick<Pool | PoolClient, "query">): Execute =>
   async (statement, values) => {
@@ -65,7 +65,7 @@ export const executeForArrays =
     return (await client.query(query)).rows as never[];
   };
 
-/** Executes within a transaction of Prisma's. */
+/** Executes statements within a transaction of Prisma. */
 export const executeIn =
   (tx: Pick<Prisma.TransactionClient, "$queryRawUnsafe">): Execute =>
   (statement, values) => {

@@ -4,15 +4,15 @@ import { hashedAddress, suppressionKey, type SuppressionReason } from "../domain
 import type { DueDelivery } from "./due-delivery.ts";
 import { defineStatement, executeOn } from "./sql.ts";
 
-/** Where a channel reaches a recipient; null where it cannot. */
+/** The address of a recipient on a channel; null where there is none. */
 export interface ChannelAddress {
   channel: Channel;
   address: string | null;
 }
 
 /**
- * Whether a suppression `s` gives way to the one that is `excluded` by it: it ends some day, or spares messages that nobody is to be
- * sent any more.
+ * Whether the suppression `s` is replaced by a new one, `excluded`: `s` has an expiry, or it only suppresses messages from which the owner
+ * unsubscribed.
  */
 export const givesWay =
   "(s.expires_at IS NOT NULL OR s.reason = 'unsubscribed' AND excluded.reason <> 'unsubscribed')";
@@ -32,14 +32,14 @@ const suppressedAddresses = defineStatement<
   "suppressed-addresses",
 );
 
-/** Reads why and since when addresses are on the suppression list, whatever their spelling; resolves with a look-up that says null for one that is not. */
+/** Reads why and since when addresses are suppressed, in any spelling. Resolves with a function that returns null for other addresses. */
 export async function readSuppressions(
   pool: Pick<Pool, "query">,
   addresses: readonly ChannelAddress[],
 ): Promise<(address: ChannelAddress) => FoundSuppression | null> {
-  const keyed = addresses.flatMap((one) => {
-    const address = keyOf(one);
-    return address === null ? [] : [{ channel: one.channel, address }];
+  const keyed = addresses.flatMap((pair) => {
+    const address = keyOf(pair);
+    return address === null ? [] : [{ channel: pair.channel, address }];
   });
   if (keyed.length === 0) return () => null;
   const rows = await executeOn(pool)(suppressedAddresses, {
@@ -48,10 +48,12 @@ export async function readSuppressions(
   });
   if (rows.length === 0) return () => null;
   const found = new Map(rows.map((row) => [`${row.channel} ${row.address}`, row]));
-  return (one) => {
-    const key = keyOf(one);
+  return (pair) => {
+    const key = keyOf(pair);
     if (key === null) return null;
-    const kept = [key, hashedAddress(key)].map((address) => found.get(`${one.channel} ${address}`));
+    const kept = [key, hashedAddress(key)].map((address) =>
+      found.get(`${pair.channel} ${address}`),
+    );
     return kept[0] ?? kept[1] ?? null;
   };
 }
@@ -59,7 +61,7 @@ export async function readSuppressions(
 const keyOf = ({ channel, address }: ChannelAddress) =>
   address === null ? null : suppressionKey(channel, address);
 
-/** Addresses that must not be sent to, looked up afresh for each page of due deliveries. */
+/** Looks up suppressed addresses, without a cache, for each page of due deliveries. */
 export interface Suppressions {
   of(
     deliveries: readonly DueDelivery[],

@@ -10,11 +10,11 @@ import { inTransaction } from "./transaction.ts";
 import { type ChangedRow, releaseDeferredDeliveries } from "./transitions.ts";
 
 /*
- * The newest release of time zone data that workers have gone by, and how the clocks of each zone run by it. A worker that comes
- * with a newer one, started anew or not, has what waits in the zones whose clocks differ decided again.
+ * The newest release of time zone data that workers have used, with a fingerprint of each zone's clocks. When a worker has a newer release, the
+ * waiting deliveries in zones whose clocks differ are decided again.
  */
 
-/** A release as it was recorded. */
+/** A recorded release. */
 export interface RecordedRelease {
   version: string;
   source: ClockData["source"];
@@ -24,7 +24,7 @@ const newestStatement = defineStatement<object, RecordedRelease>(
   "SELECT version, source FROM time_zone_releases ORDER BY version DESC LIMIT 1",
 );
 
-/** The newest release that workers have gone by; null: none has started yet. */
+/** Reads the newest release that workers have used; null where no worker has started yet. */
 export async function readNewestRelease(
   pool: Pick<Pool, "query">,
 ): Promise<RecordedRelease | null> {
@@ -32,13 +32,13 @@ export async function readNewestRelease(
   return newest ?? null;
 }
 
-/** What a release is compared with. */
+/** The data with which a release is compared. */
 interface Before {
-  /** As `fingerprintsOf` makes them, of how clocks run between the two instants. */
+  /** The fingerprints from `fingerprintsOf`, for the time between the two instants. */
   fingerprints: Record<string, string>;
   coversFrom: Date;
   coversTo: Date;
-  /** By the ledger's clock. */
+  /** The current time of the ledger's clock. */
   now: Date;
 }
 
@@ -63,11 +63,11 @@ const recordStatement = defineStatement<
   VALUES (:version::text, :source::text, :fingerprints::text::jsonb, :coversFrom::timestamptz, :coversTo::timestamptz, :changedZones::text[], ledger_now())
   ON CONFLICT (version) DO NOTHING`);
 
-/** Who waits for the recipient's clock waits for days, or weeks. */
+/** How far ahead clocks are compared: deliveries wait for the recipient's clock for days or weeks. */
 const coveredMs = 3 * 365 * 86_400_000;
 const leastCoveredMs = 30 * 86_400_000;
 
-/** How the clocks of each name of IANA's run from one instant to another, by the names in lower case, so short that it can be kept. */
+/** Computes a short fingerprint of the clocks of each IANA zone between two instants, by the name in lower case. */
 async function fingerprintsOf(
   clocks: ClockData,
   from: Date,
@@ -75,7 +75,7 @@ async function fingerprintsOf(
 ): Promise<Record<string, string>> {
   const fingerprints: Record<string, string> = {};
   for (const given of ianaNames) {
-    // All of them take about a second by `Intl`: the process goes on with its work in between.
+    // All zones together take about a second with `Intl`, so the event loop continues in between.
     await setImmediate();
     const name = clocks.nameOf(given);
     if (name === null) continue;
@@ -88,18 +88,18 @@ async function fingerprintsOf(
   return fingerprints;
 }
 
-/** What became of a release that a worker came with. */
+/** The result of the adoption of a release. */
 export type Adoption =
-  /** Another worker goes by a newer one. */
+  /** Another worker uses a newer release. */
   | { newer: RecordedRelease }
-  /** Zones whose clocks differ from the release before. */
+  /** The zones whose clocks differ from the previous release. */
   | { changedZones: readonly string[] };
 
 /**
- * Records the release that a worker has begun to go by, and has what waits for the recipient's clock decided again where that runs
- * otherwise than by the release before. A worker that comes within an hour does the same once more: until then it may have held
- * something by its older data. May be cut off anywhere, and run twice at once.
- * @param released is told of the rows of each batch once it is committed, whose workflows have to be woken
+ * Records the release that a worker has begun to use. Deliveries that wait for the recipient's clock are decided again in the zones whose clocks
+ * differ from the previous release. Every worker that adopts the release within an hour repeats this, because it may have held deliveries by
+ * its older data. The function may be interrupted at any point, and may run concurrently.
+ * @param released receives the rows of each batch once it is committed; their workflows have to be woken
  */
 export async function adoptRelease(
   pool: Pool,
@@ -133,7 +133,7 @@ export async function adoptRelease(
   return { changedZones };
 }
 
-/** Before any release was recorded, all went by what Node.js brings. */
+/** The release to compare with where none was recorded yet: the data in Node.js. */
 async function assumedBefore(): Promise<Before> {
   const now = new Date();
   const coversTo = new Date(now.getTime() + coveredMs);
@@ -145,7 +145,7 @@ async function assumedBefore(): Promise<Before> {
   };
 }
 
-/** In lower case. Where what was recorded does not reach into the time to come, nothing is known to be the same. */
+/** The zones whose clocks have changed, in lower case. Where the recorded fingerprints end in the past, all zones count as changed. */
 async function zonesThatChanged(
   { fingerprints, coversFrom, coversTo, now }: Before,
   clocks: ClockData,
@@ -175,7 +175,7 @@ const pageStatement = defineStatement<
 
 const beforeAll = "00000000-0000-0000-0000-000000000000";
 
-/** Releases what waits for the clocks of the zones, and of those that are none of the `known`, where these are given. */
+/** Releases the deliveries that wait for the clocks of the zones. With `known`, also those of zones that are not among the known ones. */
 async function releaseInZones(
   pool: Pool,
   {

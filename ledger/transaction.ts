@@ -2,8 +2,8 @@ import { Pool, type PoolClient, type PoolConfig } from "pg";
 import type { Logger } from "../config/logger.ts";
 
 /**
- * A pool that gives up on a connection after 5 s, and outlives connections that break. It keeps those that it has, for a new one has to
- * plan each statement anew, and what comes first after a rest would wait for that. `options` say what its statements are for.
+ * Creates a pool that waits at most 5 s for a connection, and replaces broken connections. It keeps idle connections, because a new one has to
+ * plan each statement again, which would delay the first requests after a pause. `options` are settings for the sessions.
  */
 export function openPool(
   options: Omit<PoolConfig, "connectionTimeoutMillis" | "idleTimeoutMillis" | "keepAlive">,
@@ -20,7 +20,7 @@ export function openPool(
   return pool;
 }
 
-/** Commits what `work` does over the client, or nothing. */
+/** Runs `work` in a transaction: commits all its changes, or none if it throws. */
 export async function inTransaction<Result>(
   pool: Pool,
   work: (client: PoolClient) => Promise<Result>,

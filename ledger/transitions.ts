@@ -8,12 +8,12 @@ import { endDeliveries, reopenDeliveries } from "./on-end.ts";
 import { defineStatement, type Execute, type Statement } from "./sql.ts";
 
 /*
- * How deliveries that wait are changed by anybody but the worker that sends them. Each transition does the whole of it: it locks
- * campaigns, recipients, groups and rows, in this order and each in the order of ids; writes; takes rows out of their groups; and
- * resolves with the rows whose workflows are to be woken once the transaction is committed.
+ * The transitions of waiting deliveries, except those of the worker that sends them. Each transition is complete: it locks campaigns,
+ * recipients, groups and rows, in this order and each in the order of ids; writes; removes rows from their groups; and resolves with the
+ * rows whose workflows have to be woken once the transaction is committed.
  *
- * No transition waits for the lock of a row: whoever holds one is handing the delivery over, or deciding about it. Such rows are
- * passed over. Who must not leave a row out repeats the transition (`untilUncontended`, or batch after batch).
+ * No transition waits for a locked row, whose delivery is being handed over or decided: such rows are skipped. A caller that must not skip a
+ * row repeats the transition (`untilUncontended`, or batch after batch).
  */
 
 /** A row whose workflow has to be woken. */
@@ -26,45 +26,45 @@ export interface ChangedRow {
 /** A changed row, and the group that it was in before. */
 export type RowThatLeft = ChangedRow & { groupId: string | null };
 
-/** A row as it was read before its group was locked. */
+/** A row that was read before its group was locked. */
 export type Member = Pick<RowThatLeft, "id" | "groupId">;
 
-/** By whom a delivery is cancelled: stands in the ledger as its reason. */
+/** Why a delivery is cancelled; the ledger stores it as the reason. */
 export type CancelReason =
   | "campaign_cancelled"
   | "delivery_cancelled"
   | "completed"
   | "recipient_erased";
 
-/** The names of a recipient's possible queues, one a shard. */
+/** The names of the queues, one per shard. */
 interface Shards {
   mailboxShards: number;
 }
 
-/** A row of open deliveries that waits. */
+/** Whether the row of an open delivery waits. */
 const isWaiting = "d.lease_token IS NULL";
 
-/** A row of open deliveries that may be cancelled: nobody holds it. */
+/** Whether the row of an open delivery may be cancelled: no valid lease holds it. */
 export const isCancellable = isFree("d", "ledger_now()");
 
-/** It has not joined another group since its groups were locked. */
+/** Whether the row has not joined another group since the groups were locked. */
 const inLockedGroup = "(d.group_id IS NULL OR d.group_id = ANY(:groups::uuid[]))";
 
-/** The open deliveries of a batch that fulfil `condition`, locked, with what of them decides what is written. */
+/** A subquery that locks the open deliveries that fulfil `condition`, with the columns that the transitions need. */
 export const lockedRows = (condition: string, limit = "") => `(
     SELECT d.id, d.group_id, d.lease_token IS NOT NULL OR ${hadNoAnswer("d")} AS unknown,
       coalesce(d.lease_token IS NULL AND d.reason = ANY('{${heldReasons.join(",")}}'::text[]), false) AS deferred
     FROM open_deliveries d WHERE ${condition} ${limit} FOR UPDATE OF d SKIP LOCKED
   ) AS locked`;
 
-/** Locked rows by their ids, of those that fulfil `condition`. */
+/** A subquery that locks rows by their ids if they fulfil `condition`. */
 const lockedById = (condition: string) =>
   lockedRows(`d.id = ANY(:ids::uuid[]) AND ${condition} AND ${inLockedGroup}`, "ORDER BY d.id");
 
 /**
- * Cancels locked rows. A row whose hand-over was cut off, or that waits for another try after one without an answer, may have
- * arrived: whoever cancels it, it ends as `unknown`, and keeps the group under whose Message-ID it went out (decision 0016).
- * @param from the rows, as `lockedRows` has them; `:cause` says who cancels
+ * Cancels locked rows. A message may have arrived if its hand-over was interrupted, or if an attempt had no answer: its row ends as `unknown`
+ * and keeps its group, under whose Message-ID it was sent (decision 0016).
+ * @param from a subquery like `lockedRows`; `:cause` is the reason
  */
 export const cancelSql = (from: string) => `
   WITH taken AS (
@@ -85,17 +85,16 @@ export const cancelSql = (from: string) => `
   })}
   SELECT id, campaign_id AS "campaignId", queue, group_id AS "groupId" FROM taken`;
 
-/** Of a row that was taken while its lease had run out: a hand-over that nobody will ever say anything of, which counts as an attempt. */
+/** The value for a row whose lease has expired: its hand-over will never have an outcome, and counts as an attempt. */
 const ifCutOff = (value: string) => `CASE WHEN lease_token IS NOT NULL THEN ${value} END`;
 
 /**
- * Gives locked rows another priority. A row that policy defers is decided again, outside its group; that it was deferred stays
- * known, so that its wait does not count as slowness. A row that is due may have been read, and be about to be deferred for the
- * priority that it had: that is written only where `due_at` is as it was read, so `due_at` moves by a millisecond, which does not
- * cost the row its place. A row that is being handed over keeps all but its priority.
- * @param from the rows, as `lockedRows` has them
- * @param queue where a row waits from now on
- * @param leaves which rows leave their groups besides those that are decided again
+ * Gives locked rows another priority. A row that policy holds leaves its group and is decided again; it keeps a reason, so that its wait does
+ * not count as latency. A due row may be about to be held because of its old priority: that is written only if `due_at` has not changed, so
+ * `due_at` moves by a millisecond, which keeps the row's place in the queue. A row that is being handed over changes only its priority.
+ * @param from a subquery like `lockedRows`
+ * @param queue the SQL of the new queue
+ * @param leaves the SQL condition for rows that leave their groups, besides those that are decided again
  */
 export const reprioritiseSql = (
   from: string,
@@ -110,7 +109,7 @@ export const reprioritiseSql = (
   FROM ${from} WHERE d.id = locked.id
   RETURNING d.id, d.campaign_id AS "campaignId", d.queue, locked.group_id AS "groupId"`;
 
-/** A digest's members wait where no delivery is sent from: who leaves one goes to the recipient's mailbox. */
+/** The queue of a row that leaves a digest: the recipient's mailbox, because no delivery is sent from the queue of waiting digests. */
 export const outOfDigest = `CASE WHEN d.queue LIKE 'digest/%' THEN ${ownQueue("d", ":mailboxes::text[]")} ELSE d.queue END`;
 
 interface ByGroup {
@@ -134,14 +133,14 @@ const reprioritiseStatement = defineStatement<
 >(
   reprioritiseSql(lockedById(isWaiting), {
     priority: ":priority::priority",
-    // A delivery that an operator chose goes its own way from then on.
+    // A delivery that an operator changes leaves its group.
     leaves: "true",
     queue: `CASE WHEN :priority::priority = 'critical' THEN ${ownQueue("d", ":critical::text[]")}
       WHEN d.queue LIKE 'critical/%' THEN ${ownQueue("d", ":mailboxes::text[]")} ELSE ${outOfDigest} END`,
   }),
 );
 
-/** Executes a transition of members: locks their groups, changes them, and counts who is left in the groups. */
+/** Executes a transition of members: locks their groups, changes the rows, and updates the counts of the groups. */
 export async function changeMembers<Values extends object>(
   execute: Execute,
   statement: Statement<ByGroup & Values, RowThatLeft>,
@@ -155,14 +154,14 @@ export async function changeMembers<Values extends object>(
   return changed;
 }
 
-/** Cancels those of the members that wait, or whose hand-over was cut off. */
+/** Cancels those of the members that wait, or whose hand-over was interrupted. */
 export const cancelDeliveries = (
   execute: Execute,
   members: readonly Member[],
   cause: CancelReason,
 ): Promise<RowThatLeft[]> => changeMembers(execute, cancelStatement, members, { cause });
 
-/** Makes those of the members that wait due now, whatever they waited for. Digests are never critical. */
+/** Makes those of the members that wait due now, whatever their reason. Digests are never critical. */
 export const sendDeliveriesNow = (
   execute: Execute,
   members: readonly Member[],
@@ -213,13 +212,13 @@ const retryStatement = defineStatement<
   })}
   RETURNING id, campaign_id AS "campaignId", queue, leg, group_id AS "groupId", attempt_count AS "attemptCount"`);
 
-/** A delivery to be tried again; with another version of its template, where one is given. */
+/** A delivery to retry, with another version of its template unless `versionId` is null. */
 export type RetriedMember = Member & { versionId: string | null };
 
 /**
- * Makes those of the members that have ended with one of `statuses` due now, with as many attempts before them as a new row has.
- * Their attempts stay, and so does their group: those that went out as one message, and are tried again, are one again. Nobody
- * but another retry writes rows that have ended, so this one waits for them.
+ * Reopens those of the members that have ended with one of `statuses`. They are due now, with the full number of attempts. They keep their
+ * earlier attempts and their group: deliveries that were sent as one message are one message again. Only another retry writes ended
+ * rows, so this transition waits for locked ones.
  */
 export async function retryDeliveries(
   execute: Execute,
@@ -232,7 +231,7 @@ export async function retryDeliveries(
     versionIds: members.map(({ versionId }) => versionId),
     statuses,
   });
-  // Those that were never handed over failed since their message could not be made: it has still to go out.
+  // Deliveries that were never handed over failed because their message could not be rendered: it still has to be sent.
   await reopenGroupsOf(
     execute,
     changed.filter(({ attemptCount }) => attemptCount === 0),
@@ -267,11 +266,10 @@ const releaseStatement = defineStatement<
   RETURNING d.id, d.campaign_id AS "campaignId", d.queue, locked.group_id AS "groupId"`);
 
 /**
- * What policy defers for recipients is decided again, now, for something that it was decided by is different: their preferences,
- * their time zone.
+ * Makes the deliveries that policy holds for recipients due now, to be decided again, because their preferences or their time zone have changed.
  *
- * A worker may be about to defer what is due by what it read before: it leaves alone what has moved since then, and so all that
- * is due moves, by a moment. A row that somebody is writing at this moment is passed over, and waits as they say.
+ * A worker may be about to hold a due row by the old data: it skips rows whose `due_at` has changed, so `due_at` of all due rows moves by a
+ * moment. Locked rows are skipped.
  */
 export async function releaseDeferredDeliveries(
   execute: Execute,
@@ -299,8 +297,8 @@ const forgetCapUsesStatement = defineStatement<{ recipientId: string }>(
 );
 
 /**
- * Ends what waits for a recipient who is being erased, and forgets when messages were sent. The recipient's row is locked, so that
- * nobody adds deliveries meanwhile. What is being handed over at this moment still goes out.
+ * Ends the waiting deliveries of a recipient who is being erased, and deletes the log of sent messages. The recipient's row must be locked, so that
+ * no delivery is added meanwhile. A message that is being handed over at this moment is still sent.
  * @throws LedgerBusy
  */
 export async function eraseDeliveries(

@@ -4,7 +4,7 @@ import { reasons, reasonStatuses, recipientReasons } from "../domain/delivery/re
 import { dueSoon, waitsForItsTime } from "./conditions.ts";
 import { defineStatement, executeOn } from "./sql.ts";
 
-/** Why open deliveries are in the backlog, whenever they are due: they wait for their turn, a limit or another try. */
+/** The reasons for which open deliveries count as backlog, whenever they are due: they wait for their turn, a limit or another attempt. */
 const backlogReasons = reasons.filter(
   (reason) =>
     reasonStatuses[reason].includes("pending") &&
@@ -17,8 +17,8 @@ interface Queues {
 }
 
 /**
- * Deliveries of notifications that wait for their time, of which `due` is asked. Each part of the index of what is due is entered by
- * itself, so that nothing is read of what is not asked for, however much there is of it.
+ * Selects deliveries of notifications that wait only for their time and fulfil `due`. Each part of the index of due deliveries is searched
+ * separately, so that no other rows are read.
  */
 const byTime = (columns: string, due: string, limit: string) => `
   SELECT d.* FROM unnest(:queues::text[]) AS q(queue), unnest(enum_range(NULL::channel)) AS c(channel), unnest(enum_range(NULL::priority)) AS p(priority),
@@ -36,7 +36,7 @@ const byReason = (columns: string, reason: readonly string[]) => `
 const soon = `soon AS MATERIALIZED (SELECT ${dueSoon} AS at)`;
 const atSoon = "(SELECT at FROM soon)";
 
-/** What `MAX_UNSENT` bounds, and what `MAX_SCHEDULED` does. */
+/** The deliveries that count towards `MAX_UNSENT` (`backlog`), and towards `MAX_SCHEDULED` (`later`). */
 const backlog = (columns: string, limit: string) =>
   `${byTime(columns, `<= ${atSoon}`, limit)} UNION ALL ${byReason(columns, backlogReasons)}`;
 const later = (columns: string, limit: string) =>
@@ -49,7 +49,7 @@ const countBoth = defineStatement<Queues, { unsent: number; scheduled: number }>
   "count-waiting",
 );
 
-/** How much waits of both kinds, for people. */
+/** Counts the deliveries of both kinds, for display. */
 export async function countWaiting(
   pool: Pick<Pool, "query">,
 ): Promise<{ unsent: number; scheduled: number }> {
@@ -58,8 +58,8 @@ export async function countWaiting(
 }
 
 /**
- * The key that asked for it. To look that up for each delivery takes several times as long as to count them: where it is not needed, all
- * are counted as those of one key without a name.
+ * The API key that requested the delivery. To look it up for each delivery takes several times as long as to count them, so without `byKey` all
+ * are counted under one key with an empty name.
  */
 const keyOf = (d: string, byKey: boolean) =>
   byKey ? `(SELECT n.created_by FROM notifications AS n WHERE n.id = ${d}.notification_id)` : "''";
@@ -96,7 +96,7 @@ const statements = {
   later: { total: laterStatement(false), byKey: laterStatement(true) },
 };
 
-/** What ended within so long tells how fast the backlog drains. */
+/** The period over which the drain rate of the backlog is measured. */
 const rateSeconds = 10;
 const rateRows = 100_000;
 
@@ -110,16 +110,16 @@ const readRateStatement = defineStatement<object, { perSecond: number }>(
 );
 
 export interface Counting {
-  /** Deliveries that are counted, at most. */
+  /** The maximum of deliveries that are counted. */
   limit: number;
-  /** Those of each API key by themselves. */
+  /** Whether deliveries are counted for each API key. */
   byKey: boolean;
 }
 
-/** Counts of deliveries, of each API key that asked for them, or of all together under no name. */
+/** Counts of deliveries by the API key that requested them, or of all deliveries under an empty name. */
 export interface CountedByKey<Kind extends string> {
   byKey: Map<string, Record<Kind, number>>;
-  /** False where there are more than were counted. */
+  /** False where the limit was reached and not all deliveries were counted. */
   isComplete: boolean;
 }
 
@@ -145,7 +145,7 @@ export async function countBacklog(
   );
 }
 
-/** Counts what is for later, and says how many of that a second are due in the next hour. */
+/** Counts the deliveries that wait for a later time, and computes how many of them per second become due in the next hour. */
 export async function countLater(
   pool: Pick<Pool, "query">,
   { limit, byKey }: Counting,
@@ -162,7 +162,7 @@ export async function countLater(
   return { ...counted, duePerSecond: due / 3_600 };
 }
 
-/** How many deliveries of notifications ended a second, of late. */
+/** The recent rate of ended deliveries of notifications, per second. */
 export async function readDrainRate(pool: Pick<Pool, "query">): Promise<number> {
   const [rate] = await executeOn(pool)(readRateStatement, {});
   return rate!.perSecond;

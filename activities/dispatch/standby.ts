@@ -38,7 +38,7 @@ export class Standby {
 
   /** True while it is sure to be notified of new rows. */
   get isListening(): boolean {
-    return this.#listening?.hears ?? false;
+    return this.#listening?.isConnected ?? false;
   }
 
   /** Notes that there may be new rows. */

@@ -31,7 +31,7 @@ it("notifies the listener of a queue, and returns whether there is one", async (
   const { told, listen } = earOf(startListener());
   expect(await tell("mailbox/1")).toBe(false);
   const listening = await listen("mailbox/1");
-  expect(listening?.hears).toBe(true);
+  expect(listening?.isConnected).toBe(true);
   expect(await Promise.all(["critical/1", "mailbox/2", "mailbox/1"].map(tell))).toEqual([
     false,
     false,
@@ -68,11 +68,11 @@ it("calls once more when its connection breaks, and listens over a new one", asy
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tidings-worker-listening' AND datname = current_database()",
   );
   await expect.poll(() => told).toEqual(["critical/5"]);
-  expect(listening!.hears).toBe(false);
+  expect(listening!.isConnected).toBe(false);
   await expect.poll(() => tell("critical/5")).toBe(false);
   await listening!.end();
   const next = await listen("critical/5");
-  expect(next?.hears).toBe(true);
+  expect(next?.isConnected).toBe(true);
   expect(await tell("critical/5")).toBe(true);
 });
 
