@@ -1,5 +1,5 @@
-// Brings everything that is generated up to date: the Prisma client, dist/, the workflow bundle. Every npm script runs
-// it first, so it does only what changed and says only what it does. Plain JavaScript, for it comes before the compiler.
+// Generates what is out of date: the Prisma client, dist/, the workflow bundle. Every npm script runs this first, so it does
+// only what has changed, and prints only what it does. It is plain JavaScript, because it runs before the compiler.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -17,7 +17,7 @@ generateClient();
 compile();
 await bundleWorkflows();
 
-/** `prisma generate` wants a schema engine to be there and never runs it: any executable will do. */
+/** `prisma generate` requires a schema engine but never runs it: any executable is enough. */
 function generateClient() {
   const state = fingerprint([
     "prisma/schema.prisma",
@@ -46,7 +46,7 @@ function compile() {
     const compiled = output.replace(/\.map$/, "").replace(/\.d\.ts$/, ".js");
     if (!expected.has(compiled) && output !== bundlePath()) rmSync(output);
   }
-  // The compiler trusts its notes: what they call emitted is not looked for.
+  // The compiler relies on its build info, and does not check that the output files exist.
   if ([...expected].some((output) => !existsSync(output)))
     rmSync(join(dist, ".tsbuildinfo"), { force: true });
 
@@ -69,7 +69,7 @@ function compile() {
 async function bundleWorkflows() {
   const entry = join(dist, "workflows/index.js");
   if (!existsSync(entry)) return;
-  // Workflows may import nothing else of ours (the linter sees to it).
+  // Workflows import nothing else of Tidings; the linter enforces it.
   const inputs = ["workflows", "domain"].flatMap((folder) =>
     files(join(dist, folder), (path) => path.endsWith(".js") && !path.endsWith(".test.js")),
   );
@@ -138,7 +138,7 @@ function fail(why) {
   process.exit(1);
 }
 
-/** Standard output belongs to the program that runs next: it may end in JSON. @param {string} what */
+/** Progress goes to standard error: standard output belongs to the program that runs next, and may have to be JSON. @param {string} what */
 function step(what) {
   process.stderr.write(`build: ${what}\n`);
 }

@@ -1,4 +1,4 @@
-// npm run demo: the whole of Tidings in a temporary folder, with a sample audience, a campaign and a few notifications.
+// npm run demo: runs all of Tidings in a temporary folder, with a sample audience, a campaign and a few notifications.
 import { Command } from "commander";
 import { runDemo, type DemoDetails, type DemoResult } from "./demo/run.ts";
 import { table } from "./demo/table.ts";
@@ -7,11 +7,11 @@ import { wholeNumber } from "./whole-number.ts";
 
 const options = new Command("demo")
   .description(
-    "Send a campaign to a sample audience and a local mailbox, and leave it to be looked at until Ctrl-C",
+    "Send a campaign to a sample audience in a local mailbox, and keep everything running until Ctrl-C",
   )
   .option("--recipients <number>", "repeat the sample to this size", wholeNumber(1, 10_000_000))
-  .option("--json", "end with one line of JSON")
-  .option("--exit", "end when it is done")
+  .option("--json", "print the result as one line of JSON")
+  .option("--exit", "exit when the demo is done")
   .parse()
   .opts<{ recipients?: number; json?: true; exit?: true }>();
 
@@ -20,7 +20,7 @@ let stopping = false;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
   process.on(signal, () => void end(signal));
 
-/** The first time, everything is stopped in order; before the stack stands, or the second time, it is only ended. */
+/** The first signal stops everything in order. A second signal, or one before the stack has started, ends it at once. */
 async function end(signal: NodeJS.Signals): Promise<void> {
   if (stopping || !stack) {
     stack?.abandon();
@@ -32,7 +32,7 @@ async function end(signal: NodeJS.Signals): Promise<void> {
   process.exit(0);
 }
 
-// Standard output is for the results: it may have to end in JSON.
+// Progress goes to standard error: standard output may have to be JSON.
 function say(line: string): void {
   process.stderr.write(`demo: ${line}\n`);
 }
@@ -76,7 +76,7 @@ try {
   stack = await startTemporaryStack({ environment: process.env, say });
   const { details, ...result } = await runDemo(stack, { ...options, say });
   print(result, details, stack);
-  if (!options.exit) say("it stays up to be looked at; Ctrl-C ends it and drops its data");
+  if (!options.exit) say("everything keeps running; Ctrl-C stops it and deletes its data");
   if (options.json) {
     const seconds = Math.round(result.seconds * 100) / 100;
     const messagesPerSecond = Math.round(result.messagesPerSecond * 10) / 10;

@@ -12,13 +12,15 @@ import { grantToApplication } from "../prisma/grants.ts";
 import { startThrowawayPostgres } from "./stack/postgres.ts";
 
 const program = new Command("migrate").description(
-  "The database's schema: bring it up to date, write the next migration, check for drift",
+  "Manage the schema of the database: apply migrations, write the next migration, check for drift",
 );
 
 program
   .command("apply")
-  .description("apply what is missing to the database of DATABASE_URL, whose role owns the tables")
-  .option("--app-role <role>", "then let this role do what API and workers do, and nothing more")
+  .description(
+    "apply missing migrations to the database of DATABASE_URL, whose role owns the tables",
+  )
+  .option("--app-role <role>", "grant this role only the rights that the API and workers need")
   .action(async ({ appRole }: { appRole?: string }) => {
     const { DATABASE_URL } = readEnvironment(["DATABASE_URL"], process.env);
     const applied = await applyMigrations(DATABASE_URL);
@@ -33,19 +35,23 @@ program
 
 program
   .command("diff")
-  .description("write what prisma/schema.prisma says beyond the migrations as the next migration")
+  .description("write the next migration: the changes in prisma/schema.prisma since the last one")
   .requiredOption("--name <name>", "what the migration does, in a few words")
   .action(async ({ name }: { name: string }) => {
     const folder = await withShadow((shadowUrl) =>
       writeMigration({ shadowUrl, name, now: new Date() }),
     );
-    console.log(folder ? `Wrote ${relative(process.cwd(), folder)}.` : "Nothing is missing.");
+    console.log(
+      folder
+        ? `Wrote ${relative(process.cwd(), folder)}.`
+        : "The schema has no changes: no migration is needed.",
+    );
   });
 
 program
   .command("check")
   .description(
-    "fail if the schema and the migrations differ, or (with DATABASE_URL) a database and the migrations",
+    "fail if the schema and the migrations differ, or (with DATABASE_URL) if a database and the migrations differ",
   )
   .action(async () => {
     const databaseUrl =
@@ -67,7 +73,7 @@ try {
   process.exitCode = 1;
 }
 
-/** Differences are found by applying the migrations to an empty database: one that nobody misses. */
+/** Provides an empty temporary database: differences are found by applying the migrations to it. */
 async function withShadow<Result>(work: (url: string) => Promise<Result>): Promise<Result> {
   const shadow = await startThrowawayPostgres();
   try {

@@ -1,4 +1,4 @@
-// npm start: the whole of Tidings on this machine, its data in a folder.
+// npm start: runs all of Tidings on this machine, with its data in one folder.
 import { writeSync } from "node:fs";
 import { Command, Option } from "commander";
 import { ConfigurationError } from "../config/environment.ts";
@@ -21,7 +21,7 @@ const program = new Command("start")
     "Run PostgreSQL, Temporal, a local mailbox, the API and workers on this machine until Ctrl-C",
   )
   .addOption(
-    new Option("--data <folder>", "where everything is kept")
+    new Option("--data <folder>", "the folder in which all data is kept")
       .env("TIDINGS_DATA")
       .default(".tidings"),
   )
@@ -47,7 +47,7 @@ const ports: Partial<Ports> = Object.fromEntries(
     .filter(([, port]) => port !== undefined),
 );
 
-// What it makes in the data folder is for its owner's eyes only.
+// Files in the data folder are readable by their owner only.
 process.umask(0o077);
 
 let stack: Stack | null = null;
@@ -69,14 +69,14 @@ try {
   process.exit(1);
 }
 
-/** Tells it to whoever looks. Where nobody can be told, as on a disk that is full, that is no reason to end. */
+/** Prints a line. If it cannot be written, for example on a full disk, the process continues. */
 function say(line: string, stream: 1 | 2 = 1): void {
   try {
     writeSync(stream, `${line}\n`);
   } catch {}
 }
 
-/** In words where it is known what happened, or where the machine or PostgreSQL says so (with a code); otherwise with where it happened. */
+/** The message of a known error, or of an error with a code (from the system or PostgreSQL); otherwise the stack. */
 function plainly(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const known = [
@@ -92,14 +92,16 @@ function plainly(error: unknown): string {
   return error.stack ?? error.message;
 }
 
-/** The first time, everything is drained; before the stack stands, or the second time, it is only ended. */
+/** The first signal drains and stops everything. A second signal, or one before the stack has started, ends it at once. */
 async function stop(): Promise<void> {
   if (stopping || !stack) {
     stack?.abandon();
     process.exit(130);
   }
   stopping = true;
-  say("\nStopping: what is being sent is finished first. Ctrl-C again ends it at once.");
+  say(
+    "\nStopping: messages that are being sent are finished first. Press Ctrl-C again to stop at once.",
+  );
   await stack.stop();
   process.exit(0);
 }
@@ -118,7 +120,7 @@ function print({ urls, databaseUrl, temporalAddress, smtpUrl, apiKey, apiKeyIsNe
   const lines = rows
     .filter(([, value]) => value !== null)
     .map(([name, value]) => `  ${name.padEnd(12)}${value}`);
-  say(["", "Tidings is running. Ctrl-C stops it.", "", ...lines, ""].join("\n"));
+  say(["", "Tidings is running. Press Ctrl-C to stop it.", "", ...lines, ""].join("\n"));
 }
 
 function withoutPassword(url: string): string {

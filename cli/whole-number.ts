@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "commander";
 
-/** Reads an option's value; what is no whole number within the bounds is refused with a message for the caller. */
+/** Creates a parser for the value of an option. It refuses any value that is not a whole number within the bounds. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = Number(text);

@@ -1,4 +1,4 @@
-/** A place where SQL stands that belongs elsewhere. */
+/** A place with SQL that belongs into another folder. */
 export interface MisplacedSql {
   path: string;
   line: number;
@@ -6,9 +6,9 @@ export interface MisplacedSql {
 }
 
 interface Rule {
-  /** In words, for whoever breaks it. */
+  /** The text of the rule. */
   rule: string;
-  /** Does the rule hold for the file of this path, with `/` between folders? */
+  /** Whether the rule applies to the file with this path, which has `/` between folders. */
   holdsIn: (path: string) => boolean;
   pattern: RegExp;
 }
@@ -38,18 +38,18 @@ const rules: Rule[] = [
     ),
   },
   {
-    rule: "domain/ holds no SQL: it stands in ledger/",
+    rule: "domain/ must not contain SQL: move it to ledger/",
     holdsIn: (path) => path.startsWith("domain/"),
     pattern: /["'`]\s*(?:WITH|SELECT|INSERT INTO|UPDATE|DELETE FROM)\s[^"'`]*/g,
   },
   {
-    rule: "no statement has positions beyond $9: name its parameters (ledger/sql.ts)",
+    rule: "a statement must not have parameters beyond $9: name them (ledger/sql.ts)",
     holdsIn: () => true,
     pattern: /\$[1-9]\d+\b/g,
   },
 ];
 
-/** The places in a source file where SQL breaks a rule of the folders. */
+/** Finds the places in a source file where SQL breaks a rule. */
 export function findMisplacedSql(path: string, text: string): MisplacedSql[] {
   return rules
     .filter(({ holdsIn }) => holdsIn(path))

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../../config/package-root.ts";
 
-/** The folders of the product, without tests and benchmarks, which write rows as they need them. */
+/** The folders of the product. Tests and benchmarks are left out: they may write rows directly. */
 const folders = [
   "activities",
   "api",
@@ -15,7 +15,7 @@ const folders = [
   "workflows",
 ];
 
-/** The sources of the product: each with its path from the root of the project, with `/` between folders. */
+/** Reads the sources of the product, each with its path from the root of the project, which has `/` between folders. */
 export function readSources(): { path: string; text: string }[] {
   return folders.flatMap((folder) =>
     readdirSync(join(packageRoot, folder), { recursive: true, encoding: "utf8" })

@@ -2,12 +2,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../../config/package-root.ts";
 
-/** Lines of the sample that an import has to refuse: named so, or without a name. */
+/** Whether an import must refuse the line of the sample: its id begins with `broken-` or is empty. */
 const isBroken = (line: string) => /^(broken-|,)/.test(line);
 
 /**
- * The sample audience as CSV, in pieces: `recipients` lines that are well-formed, and the broken ones among them. Past the
- * end of the sample its people come again under other ids and addresses.
+ * The sample audience as CSV, in pieces: `recipients` well-formed lines, and the broken ones among them. Beyond the size of the sample, its
+ * lines are repeated with other ids and addresses.
  */
 export function* sampleAudience(recipients = sampleSize()): Generator<string> {
   const [header, ...lines] = sampleLines();
@@ -17,13 +17,13 @@ export function* sampleAudience(recipients = sampleSize()): Generator<string> {
       if (isBroken(line)) {
         if (round === 0) yield `${line}\n`;
       } else if (left-- > 0) {
-        yield `${round === 0 ? line : again(line, round)}\n`;
+        yield `${round === 0 ? line : renumber(line, round)}\n`;
       }
     }
   }
 }
 
-/** Well-formed lines of the sample. */
+/** The number of well-formed lines in the sample. */
 function sampleSize(): number {
   return sampleLines()
     .slice(1)
@@ -34,8 +34,8 @@ function sampleLines(): string[] {
   return readFileSync(join(packageRoot, "cli/demo/audience.csv"), "utf8").trimEnd().split("\n");
 }
 
-/** The first two columns are the external id and the address, which may be empty; neither is quoted. */
-function again(line: string, round: number): string {
+/** Gives a line another id and address: the first two columns, which are not quoted. The address may be empty. */
+function renumber(line: string, round: number): string {
   return line.replace(
     /^([^,]+),([^,@]*)/,
     (_, id: string, mailbox: string) => `${id}-${round},${mailbox && `${mailbox}+${round}`}`,

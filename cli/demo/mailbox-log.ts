@@ -7,12 +7,12 @@ const line = z.object({
   groupId: z.string().nullable().default(null),
 });
 
-/** What the mailbox wrote down before it said yes: the witness of what was sent. Read as it grows. */
+/** The log of the mailbox, which records each message before it is accepted: the evidence of what was sent. */
 export interface MailboxLog {
-  /** Reads on, and counts the messages so far. The other two are as of then. */
+  /** Reads the new lines, and returns the number of messages. The other two methods do not read new lines. */
   count(): number;
   messageIds(): ReadonlySet<string>;
-  /** Of messages that one delivery went out as. */
+  /** The delivery ids of messages that were sent for one delivery. */
   deliveryIds(): ReadonlySet<string>;
   close(): void;
 }
@@ -27,13 +27,13 @@ export function openMailboxLog(path: string): MailboxLog {
   const readOn = () => {
     const bytes = Buffer.alloc(fstatSync(file).size - offset);
     readSync(file, bytes, 0, bytes.length, offset);
-    // A line that is being written is left for the next time.
+    // An incomplete last line is read the next time.
     const whole = bytes.subarray(0, bytes.lastIndexOf("\n") + 1);
     offset += whole.length;
     for (const text of whole.toString().split("\n").filter(Boolean)) {
       const { messageId, deliveryId, groupId } = line.parse(JSON.parse(text));
       if (messageId === null || (deliveryId ?? groupId) === null)
-        throw new Error("a message without its ids");
+        throw new Error("a message in the mailbox's log has no ids");
       messageIds.add(messageId);
       if (deliveryId !== null) deliveryIds.add(deliveryId);
       messages++;

@@ -1,6 +1,6 @@
 import { SingleBar } from "cli-progress";
 
-/** Shows on a terminal how far something is; says nothing where there is none. */
+/** A progress bar on a terminal; without a terminal it prints nothing. */
 export interface Progress {
   update(done: number): void;
   stop(): void;

@@ -6,22 +6,22 @@ import { createService, type Counts, type Service } from "./service.ts";
 import type { TemporaryStack } from "./temporary-stack.ts";
 
 export interface DemoResult {
-  /** Imported: the audience. */
+  /** The number of imported recipients. */
   recipients: number;
-  /** Deliveries owed, of the campaign and of the notifications beside it. */
+  /** The number of deliveries of the campaign and of the notifications. */
   accepted: number;
   sent: number;
   failed: number;
   suppressed: number;
   pending: number;
-  /** Called sent by the ledger, and not seen by the mailbox. */
+  /** Messages that are sent in the ledger, and not in the mailbox. */
   lost: number;
-  /** Seen by the mailbox beyond the first of their Message-ID or delivery id, whichever are more. */
+  /** Messages in the mailbox with the same Message-ID or delivery id as an earlier one, whichever are more. */
   duplicated: number;
-  /** From asking for the campaign to its end. */
+  /** From the request for the campaign to its end. */
   seconds: number;
   messagesPerSecond: number;
-  /** The campaign's audience is accounted for, by the ledger's own word. */
+  /** Whether the campaign's account in the ledger adds up. */
   reconciled: boolean;
 }
 
@@ -60,7 +60,7 @@ const notificationTemplate = {
   variables: { type: "object", properties: { place: { type: "string" } }, required: ["place"] },
 };
 
-/** To the first people of the sample, by their number. */
+/** The notifications to the first recipients of the sample, by number. */
 const notifications = [
   { members: [1], priority: "critical" },
   { members: [2, 3], priority: "normal" },
@@ -70,7 +70,7 @@ const notifications = [
 const pollMs = 100;
 const patienceMs = 30 * 60_000;
 
-/** A campaign to the sample audience, and a few notifications beside it, through the API, counted at the mailbox. */
+/** Sends a campaign to the sample audience and a few notifications through the API, and counts the messages in the mailbox. */
 export async function runDemo(
   stack: TemporaryStack,
   options: { recipients?: number; say: (line: string) => void },
@@ -154,7 +154,7 @@ async function countsOf(service: Service, ids: readonly string[]): Promise<Count
   return Promise.all(ids.map(async (id) => (await service.notification(id)).counts));
 }
 
-/** Asks until there is an answer other than nothing or no. */
+/** Repeats a question until the answer is truthy. */
 async function until<Answer>(
   what: string,
   ask: () => Promise<Answer | undefined | false>,
@@ -163,7 +163,7 @@ async function until<Answer>(
   for (;;) {
     const answer = await ask();
     if (answer !== undefined && answer !== false) return answer;
-    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    if (Date.now() > deadline) throw new Error(`timed out waiting for ${what}`);
     await sleep(pollMs);
   }
 }

@@ -40,7 +40,7 @@ const notification = z.object({ counts, deliveries: z.array(created) });
 export type Counts = z.output<typeof counts>;
 export type Account = z.output<typeof account>;
 
-/** The API refused, for good. */
+/** The API refused the request permanently. */
 class Refused extends Error {
   override name = "Refused";
 }
@@ -62,13 +62,13 @@ export interface NewNotification {
 
 export type Service = ReturnType<typeof createService>;
 
-/** How long an API that is away, or cannot reach its database, is asked again, and how often. */
+/** How long and how often a request is repeated while the API is unavailable or cannot reach its database. */
 const patienceMs = 120_000;
 const againMs = 200;
 
 /**
- * Tidings as a service of somebody's would call it: each POST under an idempotency key, asked again while the API is
- * away. Methods reject with `Refused` on an answer that asking again would not change.
+ * An example client of the API: each POST has an idempotency key, and requests are repeated while the API is unavailable. Methods
+ * reject with `Refused` on an answer that a repeat would not change.
  */
 export function createService({ url, apiKey }: { url: string; apiKey: string }) {
   async function call(
@@ -91,7 +91,7 @@ export function createService({ url, apiKey }: { url: string; apiKey: string }) 
         });
         const text = await response.text();
         if (response.ok) return text === "" ? null : JSON.parse(text);
-        // 409 is also the answer while an earlier try under the same key is still running.
+        // 409 is also the answer while an earlier request with the same key is still running.
         if (
           ![409, 429, 502, 503, 504].includes(response.status) ||
           (response.status === 409 && !response.headers.has("retry-after"))
@@ -108,7 +108,7 @@ export function createService({ url, apiKey }: { url: string; apiKey: string }) 
   }
 
   return {
-    /** Streams a file of recipients. */
+    /** Imports a stream of recipients. */
     async importRecipients(
       type: "text/csv" | "application/x-ndjson",
       pieces: Iterable<string> | AsyncIterable<string | Uint8Array>,
@@ -131,7 +131,7 @@ export function createService({ url, apiKey }: { url: string; apiKey: string }) 
     }) {
       await call("POST", "/v1/templates", template);
     },
-    /** A merge patch over the policy in force, whatever that is. */
+    /** Applies a merge patch to the current policy. */
     async changePolicy(changes: Record<string, unknown>) {
       await call("PATCH", "/v1/policy", changes, { "if-match": "*" });
     },
@@ -153,11 +153,11 @@ export function createService({ url, apiKey }: { url: string; apiKey: string }) 
     async campaign(id: string) {
       return campaign.parse(await call("GET", `/v1/campaigns/${id}`));
     },
-    /** Reads every row of the campaign: not for asking often. */
+    /** Reads the account of a campaign. The API counts every row for it, so call this rarely. */
     async reconciliation(id: string): Promise<Account> {
       return account.parse(await call("GET", `/v1/campaigns/${id}/reconciliation`));
     },
-    /** Accepted once it resolves: what is accepted is never lost. */
+    /** Sends a notification. It is accepted once this resolves, and is then never lost. */
     async notify(body: NewNotification) {
       return created.parse(await call("POST", "/v1/notifications", body)).id;
     },

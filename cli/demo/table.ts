@@ -1,4 +1,4 @@
-/** Names on the left, values on the right, each in a line of its own. */
+/** Formats rows as lines with the name on the left and the value on the right. */
 export function table(rows: readonly (readonly [name: string, value: string | number])[]): string {
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows

@@ -3,18 +3,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startStack, type Stack, type StackOptions } from "../stack/stack.ts";
 
-/** A whole stack of its own, on free ports, whose data goes when it stops. */
+/** A separate stack on free ports, whose data is deleted when it stops. */
 export interface TemporaryStack extends Omit<Stack, "stop"> {
   dataDir: string;
-  /** `keepData`: leaves the folder, for whoever has to find out what happened. */
+  /** Stops the stack. `keepData` keeps the folder, to investigate a failure. */
   stop(options?: { keepData?: boolean }): Promise<void>;
 }
 
-/** Settings of whoever calls us that would have the stack work on somebody's real servers. */
+/** Variables of the caller that would make the stack use real servers. */
 const foreign =
   /^(DATABASE_URL|SMTP_URL|TIDINGS_API_KEY|TOKEN_SECRET|PUBLIC_URL|EVENTS_|TEMPORAL_(?!CLI_PATH).*)/;
 
-/** @param smtpUrl sends there; otherwise to the stack's own mailbox */
+/**
+ * Starts a temporary stack.
+ * @param smtpUrl the servers to send to; by default the stack's own mailbox
+ */
 export async function startTemporaryStack({
   environment,
   smtpUrl,

@@ -1,4 +1,4 @@
-// npm run doctor: what comes before there is anything compiled to look with. Plain JavaScript, which an old Node.js runs too.
+// npm run doctor: the checks that run before anything is compiled. Plain JavaScript, which old versions of Node.js can run too.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,11 +18,11 @@ if (!existsSync(join(root, "node_modules/prisma")))
 const build = spawnSync(process.execPath, [join(root, "cli/build.js")], { encoding: "utf8" });
 if (build.status !== 0) {
   process.stderr.write(`${build.stdout}${build.stderr}`);
-  end("Build", "fails", 'Run "npm ci", then "npm run build", and heed what it says');
+  end("Build", "fails", 'Run "npm ci" and then "npm run build", and fix the error that it reports');
 }
 await import(new URL("../../dist/cli/doctor.js", import.meta.url).href);
 
-/** As report.ts has it, for the one thing that keeps it from looking further. */
+/** Prints a finding in the format of report.ts, and exits: the other checks are not possible. */
 function end(name, found, mend) {
   const findings = [{ name, status: "missing", found, mend }];
   process.stdout.write(

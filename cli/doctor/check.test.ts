@@ -10,7 +10,7 @@ const check = (name: string, look: Check["look"], required = true): Check => ({
   look,
 });
 
-it("answers for a look that hangs, one that fails and one that finds a lack, each with its mend", async () => {
+it("reports a check that hangs, one that fails and one that finds something missing, each with a remedy", async () => {
   const findings = await runChecks(
     [
       check("well", async () => [ok("well", "here"), ok("more", "too")]),
@@ -49,7 +49,7 @@ it("answers for a look that hangs, one that fails and one that finds a lack, eac
   expect(json.exitCode).toBe(1);
 });
 
-it("counts nothing as missing where there are only warnings", async () => {
+it("exits with 0 if there are only warnings", async () => {
   const findings = await runChecks([
     check("optional", () => Promise.reject(new MissingError("not here", "install it")), false),
   ]);

@@ -1,28 +1,28 @@
 import { MissingError } from "../stack/missing.ts";
 
-/** What a look came to. Nothing in it is secret. */
+/** The result of a check. It contains no secrets. */
 export interface Finding {
   name: string;
   status: Status;
   found: string;
-  /** What can be done; null where all is well. */
+  /** The remedy; null where there is no fault. */
   mend: string | null;
 }
 
-/** `missing`: what is asked for cannot run. `warning`: it can, and somebody should know. */
+/** `missing`: Tidings cannot run. `warning`: it can run, but with a restriction that an operator should know. */
 type Status = "ok" | "warning" | "missing";
 
 export interface Check {
   name: string;
-  /** Whether its lack is `missing`, and not a `warning`. */
+  /** Whether a failed check is `missing` rather than a `warning`. */
   required: boolean;
-  /** Where it fails without saying what can be done, or takes too long. */
+  /** The remedy where the check takes too long, or fails without a `MissingError`. */
   mend: string;
-  /** What was found; a `MissingError` for what was not. */
+  /** Resolves with what was found. Rejects with a `MissingError` for what is missing. */
   look: () => Promise<Finding[]>;
 }
 
-/** Looks at everything at once; whatever a look does, there is an answer when the deadline is over. */
+/** Runs all checks at once. Checks that have not ended at the deadline count as failed. */
 export async function runChecks(checks: readonly Check[], deadlineMs = 8_000): Promise<Finding[]> {
   const findings = await Promise.all(
     checks.map(async ({ name, required, mend, look }) => {
@@ -61,17 +61,17 @@ export const missing = (name: string, found: string, mend: string): Finding => (
   status: "missing",
 });
 
-/** Some errors have others in them, and say nothing themselves. */
+/** The message of an error. An AggregateError has no message of its own, but contains other errors. */
 export function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
   return error instanceof Error ? error.message || error.name : String(error);
 }
 
-/** Messages come as sentences and as parts of them, and some have several lines. */
+/** Puts a message into one line, without a full stop at its end. */
 const phrase = (text: string) => text.replaceAll(/\s+/g, " ").trim().replace(/\.$/, "");
 
 const capitalised = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
-/** Whether a variable, or the file of one, is given. */
+/** Whether a variable is set, directly or by its `_FILE` variable. */
 export const given = (environment: NodeJS.ProcessEnv, name: string) =>
   Boolean(environment[name] || environment[`${name}_FILE`]);

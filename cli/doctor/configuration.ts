@@ -9,7 +9,7 @@ import type { Surroundings } from "./surroundings.ts";
 
 const name = "Configuration";
 
-/** Every fault of what is set. What is not set has a default, or `npm start` gives it. */
+/** Checks the variables that are set. Others have a default, or are set by `npm start`. */
 export function configurationCheck({ environment }: Surroundings): Check {
   return {
     name,
@@ -38,7 +38,7 @@ function faultsOf(variable: Variable, environment: NodeJS.ProcessEnv): Finding[]
   }
 }
 
-/** The value of a variable that is set; null if it is not, or has a fault, which `configurationCheck` tells. */
+/** The value of a variable; null if it is not set, or has a fault, which `configurationCheck` reports. */
 export function readIfGiven<Name extends Variable>(variable: Name, environment: NodeJS.ProcessEnv) {
   if (!given(environment, variable) || faultsOf(variable, environment).length > 0) return null;
   return readEnvironment([variable], environment)[variable];

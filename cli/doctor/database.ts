@@ -11,7 +11,7 @@ import { clocksHere } from "./time-zones.ts";
 const connectTimeoutMs = 4_000;
 const least = 15;
 
-/** The database of `DATABASE_URL`: only read. Without one there is nothing to look at. */
+/** Checks the database of `DATABASE_URL` without changing it. If the variable is not set, there is no finding. */
 export function databaseCheck({ environment }: Surroundings): Check {
   return {
     name: "Database",
@@ -50,10 +50,10 @@ export function databaseCheck({ environment }: Surroundings): Check {
   };
 }
 
-/** By SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
+/** Remedies by SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
 const mends: Record<string, string> = {
   "28P01": "Correct user and password in DATABASE_URL",
-  "28000": "Correct the user in DATABASE_URL, or let it in by pg_hba.conf",
+  "28000": "Correct the user in DATABASE_URL, or allow it in pg_hba.conf",
   "3D000": "Create the database, or correct its name in DATABASE_URL",
 };
 
@@ -74,7 +74,7 @@ async function migrations(url: string): Promise<Finding[]> {
   return faults.map(({ found, mend }) => missing("Migrations", found, mend));
 }
 
-/** A migration creates it; a role without the right to needs somebody else to. */
+/** Checks the extension that a migration creates. If the role may not create it, a superuser must. */
 async function searchExtension(client: pg.Client): Promise<Finding> {
   const { rows } = await client.query<{
     version: string;
@@ -90,25 +90,29 @@ async function searchExtension(client: pg.Client): Promise<Finding> {
   const [extension] = rows;
   const name = "Extension pg_trgm";
   if (!extension)
-    return missing(name, "not on the server", "Install PostgreSQL's contrib package there");
+    return missing(
+      name,
+      "not installed on the server",
+      "Install PostgreSQL's contrib package on the server",
+    );
   if (extension.installed) return ok(name, `${extension.version}, created`);
-  if (extension.mayCreate) return ok(name, `${extension.version}, may be created`);
+  if (extension.mayCreate) return ok(name, `${extension.version}, this role may create it`);
   return missing(
     name,
-    "not created, and this role may not",
+    "not created, and this role may not create it",
     "GRANT CREATE ON DATABASE to the role, or have a superuser run CREATE EXTENSION pg_trgm",
   );
 }
 
 const namesShown = 5;
 
-/** Recipients whose time zone is from before only names of IANA's were taken: it may be another place than they meant. */
+/** Finds recipients whose time zone is not a name of IANA's. Earlier versions accepted such names, and they may mean another place. */
 async function recipientsElsewhere(client: pg.Client, clocks: ClockData): Promise<Finding[]> {
   const { rows } = await client
     .query<{ zone: string; count: number }>(
       `SELECT time_zone AS zone, count(*)::int AS count FROM recipients WHERE erased_at IS NULL GROUP BY time_zone ORDER BY count DESC, zone`,
     )
-    // Before the first migration there is no such table, which another finding says.
+    // The table does not exist before the first migration, which another finding reports.
     .catch(() => ({ rows: [] }));
   const odd = rows.filter(({ zone }) => !isTimeZone(zone, clocks));
   if (odd.length === 0) return [];
@@ -117,8 +121,8 @@ async function recipientsElsewhere(client: pg.Client, clocks: ClockData): Promis
   return [
     warning(
       "Recipients' time zones",
-      `not of IANA's data: ${shown.join(", ")}${more}`,
-      "Give these recipients the zone that was meant (GET /v1/recipients?timeZone=…): such names are read as Node.js reads them, BST as Dhaka",
+      `not in IANA's data: ${shown.join(", ")}${more}`,
+      "Set the intended zone of these recipients (GET /v1/recipients?timeZone=…): Node.js interprets such names, for example BST as Dhaka",
     ),
   ];
 }

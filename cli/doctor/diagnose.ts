@@ -10,7 +10,7 @@ import type { Surroundings } from "./surroundings.ts";
 import { temporalCheck } from "./temporal.ts";
 import { timeZoneCheck } from "./time-zones.ts";
 
-/** What is here and what is not, of all that Tidings runs on in these surroundings. Fetches, makes and sends nothing. */
+/** Checks everything that Tidings needs. Nothing is downloaded, created or sent. */
 export function diagnose(surroundings: Surroundings): Promise<Finding[]> {
   return runChecks([
     ...installationChecks(),

@@ -4,7 +4,7 @@ import { packageRoot } from "../../config/package-root.ts";
 import { MissingError } from "../stack/missing.ts";
 import { missing, ok, type Check } from "./check.ts";
 
-/** What `npm ci` and `npm run build` leave behind. */
+/** Checks Node.js, and the results of `npm ci` and `npm run build`. */
 export function installationChecks(root: string = packageRoot): Check[] {
   return [
     {
@@ -30,10 +30,10 @@ export function installationChecks(root: string = packageRoot): Check[] {
         const stale = stalePackages(root);
         if (stale.length > 0)
           throw new MissingError(
-            `not as package-lock.json has them: ${stale.slice(0, 3).join(", ")}${stale.length > 3 ? ` and ${stale.length - 3} more` : ""}`,
+            `differ from package-lock.json: ${stale.slice(0, 3).join(", ")}${stale.length > 3 ? ` and ${stale.length - 3} more` : ""}`,
             'Run "npm ci"',
           );
-        return [ok("npm packages", "as package-lock.json has them")];
+        return [ok("npm packages", "the versions in package-lock.json")];
       },
     },
     {
@@ -45,8 +45,8 @@ export function installationChecks(root: string = packageRoot): Check[] {
           .map((file) => join("dist", file))
           .filter((file) => !existsSync(join(root, file)));
         if (absent.length > 0)
-          throw new MissingError(`${absent.join(", ")} not there`, 'Run "npm run build"');
-        return [ok("Build", "dist, with the workflows' bundle")];
+          throw new MissingError(`no ${absent.join(", ")}`, 'Run "npm run build"');
+        return [ok("Build", "dist, with the workflow bundle")];
       },
     },
   ];
@@ -56,7 +56,7 @@ interface Lock {
   packages: Record<string, { version?: string; dev?: boolean; optional?: boolean }>;
 }
 
-/** Those of the lock file that are absent, or here in another version. Without it, as in an image, nobody can tell. */
+/** The packages that are missing, or have another version than in the lock file. Without a lock file, as in an image, none are reported. */
 function stalePackages(root: string): string[] {
   const lock = join(root, "package-lock.json");
   if (!existsSync(lock)) return [];
@@ -67,7 +67,7 @@ function stalePackages(root: string): string[] {
     .filter(([path, { version, dev, optional }]) => {
       if (path === "") return false;
       const here = packages[path];
-      // Those of other platforms are left out, and in production those of development.
+      // npm does not install packages for other platforms, nor development packages in production.
       return here ? here.version !== version : !dev && !optional;
     })
     .map(([path]) => path.replace(/^.*node_modules\//, ""));

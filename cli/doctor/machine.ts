@@ -8,24 +8,24 @@ import { given, missing, ok, warning, type Check, type Finding } from "./check.t
 import { existing } from "./programs.ts";
 import type { Surroundings } from "./surroundings.ts";
 
-/** Under it a campaign of a million may not fit. */
+/** With less free space, a campaign to a million recipients may not fit. */
 const roomBytes = 2 * 1024 ** 3;
 
-/** What `npm start` needs of the machine: ports, and a folder with room. */
+/** Checks what `npm start` needs on the machine: ports, and a folder with free space. */
 export function machineChecks(surroundings: Surroundings): Check[] {
   const { environment, dataDir } = surroundings;
   return [
     {
       name: "Ports",
       required: true,
-      mend: "End what listens there",
+      mend: "Stop the program that listens there",
       look: async () => {
         const launcher = launcherOf(dataDir);
         if (launcher)
           return [
-            ok("Ports", `Tidings runs from ${dataDir}, process ${launcher.pid}, and has its own`),
+            ok("Ports", `in use by Tidings, which runs from ${dataDir} (process ${launcher.pid})`),
           ];
-        const ports = await Promise.all(portsOf(environment).map(lookAt));
+        const ports = await Promise.all(portsOf(environment).map(checkPort));
         const faults = ports.filter((port) => port.finding !== null);
         if (faults.length > 0) return faults.map(({ finding }) => finding!);
         return [ok("Ports", `free: ${ports.map(({ port }) => port).join(", ")}`)];
@@ -34,19 +34,26 @@ export function machineChecks(surroundings: Surroundings): Check[] {
     {
       name: "Data folder",
       required: true,
-      mend: "Name another in TIDINGS_DATA",
+      mend: "Name another folder in TIDINGS_DATA",
       look: async () => {
         const folder = existing(resolve(dataDir));
         try {
           accessSync(folder, constants.W_OK);
         } catch {
-          throw new MissingError(`${folder} cannot be written to`, "Name another in TIDINGS_DATA");
+          throw new MissingError(
+            `${folder} is not writable`,
+            "Name another folder in TIDINGS_DATA",
+          );
         }
         const { bavail, bsize } = await statfs(folder);
         const free = `${dataDir}, ${((bavail * bsize) / 1024 ** 3).toFixed(1)} GiB free`;
         return [
           bavail * bsize < roomBytes
-            ? warning("Data folder", free, "Make room, or name another in TIDINGS_DATA")
+            ? warning(
+                "Data folder",
+                free,
+                "Free some space, or name another folder in TIDINGS_DATA",
+              )
             : ok("Data folder", free),
         ];
       },
@@ -54,7 +61,7 @@ export function machineChecks(surroundings: Surroundings): Check[] {
   ];
 }
 
-/** Those of the servers that nobody else runs. */
+/** The ports of the servers that `npm start` runs itself. */
 function portsOf(environment: NodeJS.ProcessEnv): { name: PortName; asked: string | undefined }[] {
   const other: Partial<Record<PortName, string>> = {
     postgres: "DATABASE_URL",
@@ -68,7 +75,7 @@ function portsOf(environment: NodeJS.ProcessEnv): { name: PortName; asked: strin
     .map((name) => ({ name, asked: environment[portOptions[name].variable] || undefined }));
 }
 
-async function lookAt({
+async function checkPort({
   name,
   asked,
 }: {
@@ -80,7 +87,11 @@ async function lookAt({
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
     return {
       port,
-      finding: missing("Ports", `${variable} is no port`, `Correct ${variable}: 1 to 65535`),
+      finding: missing(
+        "Ports",
+        `${variable} is not a port`,
+        `Set ${variable} to a number from 1 to 65535`,
+      ),
     };
   if (await isFree(port)) return { port, finding: null };
   const found = `${port} (${what}) is in use`;
@@ -88,7 +99,7 @@ async function lookAt({
     port,
     finding:
       asked === undefined
-        ? warning("Ports", found, "Nothing need be done: npm start takes the next free one")
-        : missing("Ports", found, `End what listens there, or change ${variable}`),
+        ? warning("Ports", found, "Nothing to do: npm start uses the next free port")
+        : missing("Ports", found, `Stop the program that listens there, or change ${variable}`),
   };
 }

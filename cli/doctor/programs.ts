@@ -12,13 +12,13 @@ import type { Surroundings } from "./surroundings.ts";
 const run = promisify(execFile);
 const runTimeoutMs = 5_000;
 
-const whence: Record<Extract<Source, { path: string }>["from"], string> = {
+const sourceWords: Record<Extract<Source, { path: string }>["from"], string> = {
   variable: "named by its variable",
   path: "in PATH",
-  cache: "in our cache",
+  cache: "in the cache of Tidings",
 };
 
-/** What `npm start` runs where no server of that kind is named, and what only the tests want. */
+/** Checks the programs that `npm start` runs where no server is configured, and those that only tests need. */
 export function programChecks(surroundings: Surroundings): Check[] {
   const { environment, dataDir, canDownload } = surroundings;
   const find = { environment, ...(canDownload && { canDownload }) };
@@ -36,16 +36,20 @@ export function programChecks(surroundings: Surroundings): Check[] {
           return [
             ok(
               "Temporal CLI",
-              `${await version(source.path)}, ${source.path}, ${whence[source.from]}`,
+              `${await version(source.path)}, ${source.path}, ${sourceWords[source.from]}`,
             ),
           ];
         return [
           source.from === "download"
-            ? warning("Temporal CLI", "can be downloaded", "The first npm start does it")
+            ? warning(
+                "Temporal CLI",
+                "not installed, can be downloaded",
+                "Nothing to do: the first npm start downloads it",
+              )
             : warning(
                 "Temporal CLI",
-                "can be built with Go",
-                "The first npm start does it, in 3 to 5 minutes",
+                "not installed, can be built with Go",
+                "Nothing to do: the first npm start builds it, in 3 to 5 minutes",
               ),
         ];
       },
@@ -60,17 +64,19 @@ export function programChecks(surroundings: Surroundings): Check[] {
           return [
             warning(
               "Temporal test server",
-              source.from === "download" ? "can be downloaded" : "can be fetched with Maven",
-              "The first npm test does it; nothing else needs it",
+              source.from === "download"
+                ? "not installed, can be downloaded"
+                : "not installed, can be fetched with Maven",
+              "Nothing to do: the first npm test fetches it, and nothing else needs it",
             ),
           ];
-        // What Maven fetched is run by Java, each time.
+        // The test server from Maven runs with Java.
         if (source.path.endsWith("/run") && !inPath("java", environment))
           throw new MissingError(
-            `${source.path} is there, and no Java to run it`,
+            `${source.path} needs Java, which is not installed`,
             "Install Java; only npm test needs it",
           );
-        return [ok("Temporal test server", `${source.path}, ${whence[source.from]}`)];
+        return [ok("Temporal test server", `${source.path}, ${sourceWords[source.from]}`)];
       },
     },
     {
@@ -88,7 +94,7 @@ export function programChecks(surroundings: Surroundings): Check[] {
           user === null
             ? ""
             : user === "to be made"
-              ? ', as the user "postgres", who is made at the first start'
+              ? ', as the user "postgres", which the first start creates'
               : ', as the user "postgres"';
         return [ok("Embedded PostgreSQL", `${stdout.trim().replace(/^.*\) /, "")}${who}`)];
       },
@@ -96,7 +102,7 @@ export function programChecks(surroundings: Surroundings): Check[] {
   ];
 }
 
-/** The folder itself, or the nearest above it that is there. */
+/** The folder, or its nearest parent that exists. */
 export function existing(folder: string): string {
   return existsSync(folder) ? folder : existing(dirname(folder));
 }
@@ -108,7 +114,7 @@ async function version(program: string): Promise<string> {
   } catch {
     throw new MissingError(
       `${program} does not run`,
-      "Install the Temporal CLI anew (https://docs.temporal.io/cli), or name another in TEMPORAL_CLI_PATH",
+      "Install the Temporal CLI again (https://docs.temporal.io/cli), or name another one in TEMPORAL_CLI_PATH",
     );
   }
 }

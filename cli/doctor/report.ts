@@ -1,6 +1,6 @@
 import type { Finding } from "./check.ts";
 
-/** The findings a line each, or as one JSON document (`begin.js` writes the same); the exit code is 1 if something is missing. */
+/** Formats the findings as lines or as one JSON document, like `begin.js`. The exit code is 1 if something is missing. */
 export function report(
   findings: readonly Finding[],
   { json }: { json: boolean },

@@ -9,7 +9,7 @@ import type { Surroundings } from "./surroundings.ts";
 
 const stepTimeoutMs = 5_000;
 
-/** The servers of `SMTP_URL`: connects, upgrades, signs in, and leaves without a message. `npm start` brings a mailbox where there is none. */
+/** Checks the servers of `SMTP_URL`: connects, negotiates TLS, signs in, and sends no message. Without servers, `npm start` runs a mailbox. */
 export function smtpChecks({ environment }: Surroundings): Check[] {
   return (readIfGiven("SMTP_URL", environment) ?? []).map((provider) => {
     const name = `SMTP ${provider.name}`;
@@ -20,7 +20,7 @@ export function smtpChecks({ environment }: Surroundings): Check[] {
       look: async () => {
         const { protocol, signedIn, offersTls } = await greet(provider);
         const where = `${provider.host}:${provider.port}`;
-        const found = `${where}, ${protocol ?? "in the clear"}${signedIn ? ", signed in" : ""}`;
+        const found = `${where}, ${protocol ?? "without TLS"}${signedIn ? ", signed in" : ""}`;
         return [
           ok(name, provider.auth || !offersTls ? found : `${found}, no credentials configured`),
         ];
@@ -30,13 +30,13 @@ export function smtpChecks({ environment }: Surroundings): Check[] {
 }
 
 interface Greeting {
-  /** As `TLSv1.3`; null: in the clear. */
+  /** The TLS protocol, such as `TLSv1.3`; null without TLS. */
   protocol: string | null;
   signedIn: boolean;
   offersTls: boolean;
 }
 
-/** What a server says may repeat what it was told, so that none of it is in the error. */
+/** Connects and signs in. The server's texts are not part of an error, because they may repeat the credentials. */
 function greet(provider: SmtpProvider): Promise<Greeting> {
   const { host, port, auth } = provider;
   const where = `${host}:${port}`;
@@ -47,7 +47,7 @@ function greet(provider: SmtpProvider): Promise<Greeting> {
     ) => reject(faultOf(error, where, provider));
     connection.on("error", fail);
     connection.once("end", () =>
-      reject(new MissingError(`${where} hangs up`, "Look into its log")),
+      reject(new MissingError(`${where} closes the connection`, "Check the log of the server")),
     );
     connection.connect((error) => {
       if (error) return fail(error);
@@ -58,8 +58,8 @@ function greet(provider: SmtpProvider): Promise<Greeting> {
       if (!connection.allowsAuth)
         return reject(
           new MissingError(
-            `${where} offers no authentication${protocol ? "" : " in the clear"}`,
-            "Leave the credentials out of SMTP_URL, or use the port on which it does",
+            `${where} offers no authentication${protocol ? "" : " without TLS"}`,
+            "Remove the credentials from SMTP_URL, or use a port with authentication",
           ),
         );
       connection.login({ ...auth }, (refused) =>
@@ -81,18 +81,18 @@ function faultOf(
       `${where} refuses the credentials${answered}`,
       "Correct user and password in SMTP_URL; both have to be percent-encoded",
     );
-  // A certificate that fails comes with the code of any fault of the socket.
+  // An invalid certificate has the same code as any error of the socket.
   if (code === "ETLS" || /certificate|altnames|\bSSL\b|\bTLS\b/i.test(error.message))
     return new MissingError(
       `${where}: TLS ${requireTls ? "is required and " : ""}fails${/certificate|altnames/i.test(error.message) ? `, ${reasonOf(error)}` : ""}`,
       requireTls
-        ? "Mend the server's certificate or offer, or say tls=unverified in SMTP_URL; a password is never sent without TLS"
-        : "Mend the server's certificate or offer, or say tls=unverified in SMTP_URL",
+        ? "Fix the server's certificate or TLS settings, or set tls=unverified in SMTP_URL; a password is never sent without TLS"
+        : "Fix the server's certificate or TLS settings, or set tls=unverified in SMTP_URL",
     );
   return new MissingError(
     responseCode === undefined
       ? `${where}: ${reasonOf(error)}`
-      : `${where} refuses to talk${answered}`,
+      : `${where} refuses the connection${answered}`,
     "Start it, or correct host and port in SMTP_URL (smtps:// for TLS from the first byte)",
   );
 }

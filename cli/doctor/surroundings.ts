@@ -1,8 +1,8 @@
-/** What the checks look at, beside the machine itself. */
+/** The input of the checks, besides the machine itself. */
 export interface Surroundings {
   environment: NodeJS.ProcessEnv;
-  /** Where `npm start` keeps everything. */
+  /** The folder in which `npm start` keeps its data. */
   dataDir: string;
-  /** Whether Temporal's downloads can be reached; asked only where nothing nearer is found. */
+  /** Whether Temporal's downloads can be reached; called only if the program is not installed. */
   canDownload?: () => Promise<boolean>;
 }

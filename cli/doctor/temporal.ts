@@ -13,9 +13,9 @@ const answerTimeoutMs = 4_000;
 /** https://grpc.io/docs/guides/status-codes/ */
 const codes = { late: 4, notFound: 5, denied: 7, unavailable: 14, unauthenticated: 16 };
 
-/** The server of `TEMPORAL_ADDRESS`. Without one there is nothing to look at: `npm start` brings its own. */
+/** Checks the server of `TEMPORAL_ADDRESS`. If the variable is not set, there is no finding: `npm start` runs its own server. */
 export function temporalCheck({ environment }: Surroundings): Check {
-  const mend = "Start it, or correct TEMPORAL_ADDRESS and what goes with it";
+  const mend = "Start it, or correct TEMPORAL_ADDRESS and the other TEMPORAL_ variables";
   return {
     name: "Temporal",
     required: true,
@@ -52,7 +52,7 @@ export function temporalCheck({ environment }: Surroundings): Check {
           await searchAttributes(() => ask(() => missingSearchAttributes(client))),
         ];
       } finally {
-        // It may still be connecting.
+        // Closing fails if the client is still connecting.
         client.connection.close().catch(() => {});
       }
     },
@@ -67,13 +67,13 @@ async function searchAttributes(ask: () => Promise<string[]>): Promise<Finding> 
     return warning(
       name,
       `not registered: ${absent.join(", ")}`,
-      `Workers register them at start if they may; else: temporal operator search-attribute create ${absent.map((attribute) => `--name ${attribute} --type Keyword`).join(" ")}`,
+      `Workers register them when they start, if they have the right to. Otherwise run: temporal operator search-attribute create ${absent.map((attribute) => `--name ${attribute} --type Keyword`).join(" ")}`,
     );
   } catch (error) {
     return warning(
       name,
       detailsOf(error),
-      "See that they can be listed: workers need to, at start",
+      "Allow this client to list search attributes: workers do so when they start",
     );
   }
 }
@@ -83,7 +83,7 @@ const codeOf = (error: unknown) => (isGrpcServiceError(error) ? Number(error.cod
 function detailsOf(error: unknown): string {
   const code = codeOf(error);
   if (code === codes.denied || code === codes.unauthenticated)
-    return "refused: not with this key or certificate";
+    return "the key or certificate was refused";
   if (code === codes.late || code === codes.unavailable) return "no answer";
   if (isGrpcServiceError(error)) return error.details;
   return error instanceof Error ? error.message : String(error);

@@ -7,13 +7,13 @@ import type { Surroundings } from "./surroundings.ts";
 
 const name = "Time zone data";
 const mend =
-  "Renew the system's (package tzdata), or Node.js: docs/runbook.md, Renew time zone data";
+  "Update the system's data (package tzdata) or Node.js: see docs/runbook.md, Renew time zone data";
 
-/** The data that API and workers would go by on this machine. */
+/** The time zone data that the API and workers would use on this machine. */
 export const clocksHere = ({ environment }: Pick<Surroundings, "environment">) =>
   chooseClocks(zoneFolders(readIfGiven("TZDIR", environment) ?? undefined));
 
-/** Which that is, and whether clocks may run otherwise by now. */
+/** Reports the time zone data, and whether it may be outdated. */
 export function timeZoneCheck({ environment }: Surroundings): Check {
   return {
     name,
@@ -22,11 +22,11 @@ export function timeZoneCheck({ environment }: Surroundings): Check {
     look: async () => {
       const { clocks, instead } = clocksHere({ environment });
       const aged = agedClocks(Date.now(), clocks);
-      const age = `out for ${aged.ageDays} days or more`;
-      const whence = "folder" in clocks ? clocks.folder : `Node.js, for ${instead}`;
+      const age = `released at least ${aged.ageDays} days ago`;
+      const origin = "folder" in clocks ? clocks.folder : `Node.js, because ${instead}`;
       const fault = ageFault(aged);
-      if (fault !== null) return [warning(name, `${whence}: ${fault}`, mend)];
-      return [ok(name, `${aged.version}, ${age}, from ${whence}`)];
+      if (fault !== null) return [warning(name, `${origin}: ${fault}`, mend)];
+      return [ok(name, `${aged.version}, ${age}, from ${origin}`)];
     },
   };
 }

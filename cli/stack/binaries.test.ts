@@ -25,7 +25,7 @@ function program(...path: string[]): string {
   return file;
 }
 
-it("takes the Temporal CLI that is named before the one in PATH, and that before the one in the cache", async () => {
+it("prefers the configured Temporal CLI to the one in PATH, and that to the one in the cache", async () => {
   const cached = program("cache", "tidings", "temporal-1.5.1");
   const installed = program("bin", "temporal");
   const named = program("named");
@@ -38,7 +38,7 @@ it("takes the Temporal CLI that is named before the one in PATH, and that before
   expect(await temporalCli({ environment: cache, say })).toBe(cached);
 });
 
-it("takes the test server that is named before the one in the cache", async () => {
+it("prefers the configured test server to the one in the cache", async () => {
   const cached = program("cache", "tidings", "temporal-test-server-1.32.1", "run");
   const named = program("named");
   const environment = { XDG_CACHE_HOME: join(folder, "cache") };
@@ -51,12 +51,12 @@ it("takes the test server that is named before the one in the cache", async () =
   expect(await temporalTestServer({ environment, say })).toBe(cached);
 });
 
-it("names the variable that names no program", async () => {
+it("reports the variable whose path is not a program", async () => {
   const environment = { TEMPORAL_CLI_PATH: join(folder, "nothing") };
   await expect(temporalCli({ environment, say })).rejects.toThrow("TEMPORAL_CLI_PATH names");
 });
 
-it("says where a program would come from, in the order in which it is looked for, and makes nothing", async () => {
+it("finds the source of a program in the order of preference, and installs nothing", async () => {
   const cache = { XDG_CACHE_HOME: join(folder, "cache") };
   const [answers, silent] = [() => Promise.resolve(true), () => Promise.resolve(false)];
   const find = (environment: NodeJS.ProcessEnv, canDownload = silent) =>

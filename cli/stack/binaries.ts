@@ -17,37 +17,37 @@ import { MissingError } from "./missing.ts";
 
 const run = promisify(execFile);
 
-/** What a resolver may ask of its surroundings. */
+/** The options of the functions that find or install a program. */
 export interface BinaryOptions {
   environment: NodeJS.ProcessEnv;
-  /** Told what takes long, and why. */
+  /** Receives a line for each step that takes long. */
   say: (line: string) => void;
 }
 
-/** Where a program is, or would come from. */
+/** Where a program is, or how it can be obtained. */
 export type Source =
   | { from: "variable" | "path" | "cache"; path: string }
   | { from: "download" }
-  /** Out of a package registry, with the programs that `Program` names. */
+  /** Built or fetched from a package registry, with the builders of its `Program`. */
   | { from: "build" };
 
-/** A program of Temporal's that is looked for, and made where it can be. */
+/** A program of Temporal that is searched, and downloaded or built where necessary. */
 interface Program {
-  /** As the SDK's download is called in our cache. */
+  /** The name of the SDK's download in the cache. */
   name: string;
   server: "dev-server" | "time-skipping";
   variable: string;
-  /** Its name in `PATH`; null: nobody installs it there. */
+  /** Its name in `PATH`; null if it is never installed there. */
   command: string | null;
-  /** Where what we build is, in our cache. */
+  /** The path of the built program in the cache. */
   built: string;
   builders: readonly string[];
-  /** What is said where there is no way to it. */
+  /** The message where the program cannot be obtained. */
   missing: readonly [found: string, mend: string];
   build: (path: string, options: BinaryOptions) => Promise<void>;
 }
 
-/** The newest that `go install` can build: later ones replace a module. */
+/** The newest version that `go install` can build: later ones have replace directives. */
 const cliVersion = "1.5.1";
 const testServerVersion = "1.32.1";
 const buildTimeoutMs = 15 * 60_000;
@@ -62,11 +62,11 @@ const cli: Program = {
   built: `temporal-${cliVersion}`,
   builders: ["go"],
   missing: [
-    "Temporal's server is not here, cannot be downloaded, and there is no Go to build it with",
+    "Temporal's server is not installed, cannot be downloaded, and there is no Go to build it with",
     "install the Temporal CLI (https://docs.temporal.io/cli) or Go, or name a binary in TEMPORAL_CLI_PATH, or a running server in TEMPORAL_ADDRESS",
   ],
   async build(path, { environment, say }) {
-    say(`Building Temporal's server ${cliVersion} with Go: once, 3 to 5 minutes.`);
+    say(`Building Temporal's server ${cliVersion} with Go. This takes 3 to 5 minutes, once.`);
     const folder = `${path}.${process.pid}`;
     try {
       await run(
@@ -85,7 +85,7 @@ const cli: Program = {
   },
 };
 
-/** With Maven, as Java classes and a script that runs them. */
+/** Maven fetches the test server as Java classes, which a script runs. */
 const testServer: Program = {
   name: "temporal-test-server",
   server: "time-skipping",
@@ -94,12 +94,12 @@ const testServer: Program = {
   built: join(`temporal-test-server-${testServerVersion}`, "run"),
   builders: ["mvn", "java"],
   missing: [
-    "Temporal's test server is not here, cannot be downloaded, and there is no Maven and Java to fetch and run it with",
+    "Temporal's test server is not installed, cannot be downloaded, and there is no Maven and Java to fetch and run it with",
     "install both, or name a binary in TEMPORAL_TEST_SERVER_PATH",
   ],
   async build(path, { say }) {
     say(
-      `Fetching Temporal's test server ${testServerVersion} with Maven: once, less than a minute.`,
+      `Fetching Temporal's test server ${testServerVersion} with Maven. This takes less than a minute, once.`,
     );
     const folder = dirname(path);
     const draft = `${folder}.${process.pid}`;
@@ -130,22 +130,22 @@ const testServer: Program = {
 };
 
 /**
- * The path of Temporal's CLI, which is also its development server: of `TEMPORAL_CLI_PATH`, in `PATH`, in our cache; else
- * fetched into the cache by the SDK; else, where that server cannot be reached, built with Go from the module proxy. A `MissingError`
- * if all of that fails.
+ * Resolves with the path of Temporal's CLI, which is also its development server. It is searched in `TEMPORAL_CLI_PATH`, in `PATH` and in the
+ * cache. Otherwise the SDK downloads it into the cache, or Go builds it from the module proxy. Rejects with a `MissingError` if all of that
+ * fails.
  */
 export const temporalCli = (options: BinaryOptions) => obtain(cli, options);
 
 /**
- * The path of Temporal's time-skipping test server: of `TEMPORAL_TEST_SERVER_PATH`, in our cache; else fetched by the SDK;
- * else, with Maven, as Java classes and a script that runs them.
+ * Resolves with the path of Temporal's time-skipping test server. It is searched in `TEMPORAL_TEST_SERVER_PATH` and in the cache. Otherwise
+ * the SDK downloads it, or Maven fetches it as Java classes. Rejects with a `MissingError` if all of that fails.
  */
 export const temporalTestServer = (options: BinaryOptions) => obtain(testServer, options);
 
-/** Where `temporalCli` would get it from; nothing is fetched. Throws as that does. */
+/** Resolves with where `temporalCli` finds the program, without downloading it. Rejects with a `MissingError` if it is not available. */
 export const findTemporalCli = (options: FindOptions) => find(cli, options);
 
-/** Where `temporalTestServer` would get it from; nothing is fetched. Throws as that does. */
+/** Resolves with where `temporalTestServer` finds the program, without downloading it. Rejects with a `MissingError` if it is not available. */
 export const findTemporalTestServer = (options: FindOptions) => find(testServer, options);
 
 async function obtain(program: Program, options: BinaryOptions): Promise<string> {
@@ -163,7 +163,7 @@ async function obtain(program: Program, options: BinaryOptions): Promise<string>
 }
 
 interface FindOptions extends Pick<BinaryOptions, "environment"> {
-  /** Whether there is a server to download from. */
+  /** Whether Temporal's download server can be reached. */
   canDownload?: () => Promise<boolean>;
 }
 
@@ -211,13 +211,13 @@ function sdkVersion(): string {
   return version;
 }
 
-/** Lets the SDK fetch what fits its version, by starting it once; null if that fails. */
+/** Lets the SDK download the program for its version, by starting it once. Null if that fails. */
 async function download(
   program: Program,
   { environment, say }: BinaryOptions,
 ): Promise<string | null> {
   const target = downloadPath(program, environment);
-  say(`Downloading ${program.name} for the Temporal SDK ${sdkVersion()}: once.`);
+  say(`Downloading ${program.name} for the Temporal SDK ${sdkVersion()}. This happens once.`);
   const draft = `${target}.${process.pid}`;
   mkdirSync(draft, { recursive: true });
   const { TestWorkflowEnvironment } = await import("@temporalio/testing");
@@ -236,7 +236,9 @@ async function download(
     renameSync(join(draft, file), target);
     return target;
   } catch (error) {
-    say(`It cannot be downloaded (${error instanceof Error ? error.message : String(error)}).`);
+    say(
+      `${program.name} cannot be downloaded (${error instanceof Error ? error.message : String(error)}).`,
+    );
     return null;
   } finally {
     rmSync(draft, { recursive: true, force: true });
@@ -247,7 +249,7 @@ function cacheFolder(environment: NodeJS.ProcessEnv): string {
   return join(environment["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "tidings");
 }
 
-/** Where `PATH` has a program; null if nowhere. */
+/** The path of a program in the folders of `PATH`; null if it is in none of them. */
 export function inPath(program: string, environment: NodeJS.ProcessEnv): string | null {
   const folders = (environment["PATH"] ?? "").split(delimiter).filter(Boolean);
   return folders.map((folder) => join(folder, program)).find(isExecutable) ?? null;

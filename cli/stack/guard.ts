@@ -1,22 +1,22 @@
-// Stands between a launcher and one foreign server (PostgreSQL, Temporal): when the launcher goes, in whatever way, so
-// does the server, cleanly. It runs in a process group of its own, where a Ctrl-C meant for the launcher does not reach.
+// The guard of one external server (PostgreSQL, Temporal): it stops the server cleanly when the launcher ends, however that
+// happens. It runs in its own process group, so that a Ctrl-C for the launcher does not reach it.
 import { spawn } from "node:child_process";
 
-/** What the launcher sends first. */
+/** The first message from the launcher. */
 export interface GuardOrder {
   program: string;
   args: string[];
-  /** Whom to run it as; null for whoever runs the launcher. */
+  /** The user that runs the server; null for the user of the launcher. */
   user: { uid: number; gid: number } | null;
   stopSignal: "SIGINT" | "SIGTERM";
-  /** How long the server may take to stop before it is killed. */
+  /** The time that the server has to stop before it is killed. */
   graceMs: number;
 }
 
-/** What the guard answers: the server's own process id, or why there is none. */
+/** The answer of the guard: the process id of the server, or why it did not start. */
 export type GuardReport = { pid: number } | { error: string };
 
-// What the server makes is for its owner's eyes only.
+// Files of the server are readable by their owner only.
 process.umask(0o077);
 
 process.once("message", (order: GuardOrder) => {

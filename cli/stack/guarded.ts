@@ -7,8 +7,8 @@ import { sendSignal, type Running } from "./supervised.ts";
 import { waitUntil } from "./wait.ts";
 
 /**
- * Starts `order.program` under a guard (see guard.ts), its output going to the open file `log`. Resolves when the
- * process exists, which is before it is ready; rejects if it cannot be started.
+ * Starts `order.program` under a guard (see guard.ts), with its output in the open file `log`. Resolves when the process exists, before it
+ * is ready; rejects if it cannot be started.
  */
 export async function startGuarded(
   order: GuardOrder,
@@ -35,7 +35,7 @@ export async function startGuarded(
   };
 }
 
-/** A guard that was killed leaves its server behind. */
+/** Stops a server whose guard was killed. */
 async function endOrphan(mark: ProcessMark, order: GuardOrder): Promise<void> {
   for (const signal of [order.stopSignal, "SIGKILL"] as const) {
     if (!isAlive(mark)) return;
@@ -46,7 +46,7 @@ async function endOrphan(mark: ProcessMark, order: GuardOrder): Promise<void> {
   }
 }
 
-/** A program of ours as the build leaves it: other processes run what is compiled, whatever this one runs. */
+/** The path of a compiled program: child processes always run compiled code, even if this process runs the sources. */
 export function compiled(path: string): string {
   return join(packageRoot, "dist", path);
 }

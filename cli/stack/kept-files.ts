@@ -1,5 +1,4 @@
-// The files of a data folder: written so that they are whole or not there, read so that a broken one is said to be so, and for
-// their owner's eyes only.
+// The files of a data folder: writes are atomic, reads report a broken file, and only the owner can read them.
 import {
   chmodSync,
   chownSync,
@@ -15,12 +14,12 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 
-/** Nothing can be kept in the data folder, or something in it is needed and cannot be used. The message says what to do. */
+/** The data folder is not writable, or a file in it is needed and cannot be used. The message names the remedy. */
 export class FolderUnusableError extends Error {
   override name = "FolderUnusableError";
 }
 
-/** Writes the text beside the file and renames it into place: after a crash there is the old file or the new one, never a part. */
+/** Writes a temporary file and renames it: after a crash there is either the old or the new file, never a part. */
 export function writeKept(path: string, text: string): void {
   const draft = `${path}.draft`;
   rmSync(draft, { recursive: true, force: true });
@@ -41,7 +40,7 @@ export function writeKept(path: string, text: string): void {
   }
 }
 
-/** What the file says, without the space around it; null where it is missing or says nothing. Throws a `FolderUnusableError` where it cannot be read. */
+/** Reads a file and trims it; null where it is missing or empty. Throws a `FolderUnusableError` where it cannot be read. */
 export function readKept(path: string): string | null {
   try {
     return readFileSync(path, "utf8").trim() || null;
@@ -49,26 +48,26 @@ export function readKept(path: string): string | null {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") return null;
     throw new FolderUnusableError(
-      `${path} cannot be read (${message}): make it readable to who runs this, or move it away`,
+      `${path} cannot be read (${message}): make it readable for the user who runs Tidings, or move it away`,
     );
   }
 }
 
-/** Renames what is in the way, and returns its new path. */
+/** Renames a file or folder that is in the way, and returns its new path. */
 export function moveAside(path: string): string {
   const aside = `${path}.unusable-${new Date().toISOString().replaceAll(/[:.]/g, "-")}`;
   renameSync(path, aside);
   return aside;
 }
 
-/** What a stack keeps in its folder, and nobody else. */
+/** The names of a stack's own files and folders. */
 const ownNames =
   /^(postgres|postgres\.draft|postgres-password|logs|api-key|token-secret|(launcher|processes)\.json|mailbox\.jsonl|temporal\.db)/;
 
 /**
- * Takes from everybody else the right to read what an earlier version left open. The folder itself is closed if nothing is in it that is
- * somebody else's: it may be one that others have to enter.
- * @param guest who else has to enter it, by group, though not to look around; null: nobody
+ * Removes other users' rights to the files of a stack: earlier versions left them readable. The folder itself is restricted only if it contains
+ * nothing else, because other users may have to enter it.
+ * @param guest the group that may enter the folder, but not list it; null for none
  */
 export function makePrivate(folder: string, guest: { gid: number } | null): void {
   const names = readdirSync(folder);
@@ -79,7 +78,7 @@ export function makePrivate(folder: string, guest: { gid: number } | null): void
   }
   for (const name of own) {
     const path = join(folder, name);
-    // PostgreSQL's own files are another user's, and it looks after them.
+    // PostgreSQL's files belong to another user, and PostgreSQL restricts them itself.
     if (name.startsWith("postgres") && name !== "postgres-password") continue;
     if (!lstatSync(path).isDirectory()) restrict(path, 0o600);
     else {
@@ -94,7 +93,7 @@ function giveToGroup(path: string, gid: number): void {
   if (current !== gid) chownSync(path, uid, gid);
 }
 
-/** What is not ours to restrict stays as it is. */
+/** Sets the mode of a file; without the right to do so, the mode stays unchanged. */
 function restrict(path: string, mode: number): void {
   try {
     const stats = lstatSync(path);

@@ -1,8 +1,8 @@
-// Loaded before our own programs when a launcher starts them: they must not outlive it. They drain by themselves when the
-// IPC channel closes; but it may close before they listen for that, or a drain may wait for a server that went as well.
+// Loaded before the programs that a launcher starts, so that they do not outlive it. They drain when the IPC channel closes. But it may
+// close before they listen for that, or a drain may wait for a server that has ended as well.
 import { isMainThread } from "node:worker_threads";
 
-// What they make in the data folder is for its owner's eyes only.
+// Files in the data folder are readable by their owner only.
 if (isMainThread) process.umask(0o077);
 
 const drainMs = 3_000;

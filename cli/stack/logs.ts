@@ -12,23 +12,23 @@ import { devNull } from "node:os";
 import { join } from "node:path";
 import { moveAside } from "./kept-files.ts";
 
-/** A log longer than this is put aside when its owner starts anew; the one put aside before is dropped. */
+/** A log that is longer than this is renamed to `.old` when its process starts again; an earlier `.old` is deleted. */
 const limitBytes = 20 * 1024 * 1024;
-/** Of what was printed last, what is looked at. */
+/** The size of the end of a log that is shown with an error. */
 const tailBytes = 16 * 1024;
 const tailLines = 8;
 
 /** An open log. */
 export interface OpenLog {
   fd: number;
-  /** The last lines that were printed since it was opened, to be shown beside an error. */
+  /** The last lines since the log was opened, to be shown with an error. */
   tail(): string;
   close(): void;
 }
 
 /**
- * What the processes of a stack print: a file each, under `logs/` of its folder. Nothing there is needed: what stands in the way is moved
- * aside, and where no log can be kept there is none.
+ * The logs of a stack's processes, one file each, in `logs/` of its folder. No log is essential: a file that is in the way is renamed, and
+ * where a log cannot be written, there is none.
  */
 export class Logs {
   readonly #folder: string;
@@ -56,7 +56,7 @@ export class Logs {
     });
   }
 
-  /** Opens what is at the path, or what can be put there once that is moved aside; null, and says so, where nothing can. */
+  /** Opens a path; if that fails, moves the existing file or folder aside and tries again. Null, with a message, where that fails too. */
   #usable(path: string, open: () => number | null): number | null {
     try {
       return open();
@@ -67,7 +67,7 @@ export class Logs {
         this.#say(`${path} could not be used for logs, and is now ${aside}`);
         return opened;
       } catch {
-        this.#say(`${path} cannot be used for logs (${(error as Error).message}): none is kept`);
+        this.#say(`${path} cannot be used for logs (${(error as Error).message}): no log is kept`);
         return null;
       }
     }

@@ -1,21 +1,21 @@
 import { createServer, type Server } from "node:http";
 import { isAllowedHost, loopbackHosts } from "../../lib/allowed-hosts.ts";
 
-/** A message as the mailbox took it. */
+/** A message that the mailbox has accepted. */
 export interface KeptMessage {
-  /** Counts from 1 since the mailbox started. */
+  /** The number of the message since the mailbox started, from 1. */
   number: number;
   at: string;
   from: string;
   to: string[];
-  /** As it stands in the header, encoded words and all. */
+  /** The raw header, with encoded words. */
   subject: string;
   raw: Buffer;
 }
 
 /**
- * `GET /` lists the newest messages first (HTML to a browser, else JSON), `GET /messages/:number` shows one as it came. It is only for
- * who asks for this machine by name: a page of somebody else, whose own name leads here, must not read messages.
+ * `GET /` lists the newest messages first (HTML for a browser, otherwise JSON), and `GET /messages/:number` shows the raw message. Requests must
+ * name this machine as the host: otherwise a web page whose own name resolves to this machine could read messages (DNS rebinding).
  */
 export function createPages(kept: readonly KeptMessage[]): Server {
   return createServer((request, response) => {
@@ -28,15 +28,19 @@ export function createPages(kept: readonly KeptMessage[]): Server {
           "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
         })
         .end(body);
-    // A path may begin with two slashes, and is then no URL.
+    // A path that begins with two slashes cannot be parsed as a URL.
     const pathname = (request.url ?? "/").split("?", 1)[0]!;
     if (!isAllowedHost(loopbackHosts, request.headers.host ?? ""))
-      return answer(421, "text/plain", "Ask for localhost: the mailbox is for this machine.\n");
+      return answer(
+        421,
+        "text/plain",
+        "Use the host name localhost: the mailbox is only for this machine.\n",
+      );
     const number = /^\/messages\/(\d+)$/.exec(pathname)?.[1];
     const message = number && kept.find((candidate) => candidate.number === Number(number));
     if (message) answer(200, "text/plain", message.raw);
     else if (pathname !== "/")
-      answer(404, "text/plain", "There is no such message, or not any more.\n");
+      answer(404, "text/plain", "The message does not exist, or is no longer kept.\n");
     else if (request.headers.accept?.includes("text/html")) answer(200, "text/html", listing(kept));
     else answer(200, "application/json", JSON.stringify(newestFirst(kept)));
   });
@@ -57,7 +61,7 @@ function listing(kept: readonly KeptMessage[]): string {
   );
   return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Mailbox</title>
 <style>body{font:15px system-ui;margin:2rem}td,th{padding:.2rem .8rem .2rem 0;text-align:left}</style>
-<h1>Mailbox</h1><p>${kept.length === 0 ? "No message yet." : `The newest ${kept.length} messages. Reload for more.`}</p>
+<h1>Mailbox</h1><p>${kept.length === 0 ? "No messages yet." : `The newest ${kept.length} messages. Reload for newer ones.`}</p>
 <table><tr><th>#<th>Received<th>To<th>Subject<th>Bytes${rows.join("\n")}</table></html>`;
 }
 
@@ -65,7 +69,7 @@ function escape(text: string): string {
   return text.replaceAll(/[&<>"']/g, (character) => `&#${character.codePointAt(0)};`);
 }
 
-/** RFC 2047, as far as UTF-8 goes. */
+/** Decodes encoded words (RFC 2047) in UTF-8. */
 function decodeWords(text: string): string {
   return text
     .replaceAll(/\?=\s+=\?/g, "?==?")

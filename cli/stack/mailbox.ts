@@ -1,20 +1,20 @@
-// The local mailbox: an SMTP server that takes every message and delivers none. It answers 250 only once the message
-// stands in its log, so the log is a witness that outlives any crash; the newest messages can be looked at over HTTP.
+// The local mailbox: an SMTP server that accepts every message and delivers none. It answers 250 only once the message is in its
+// log, so the log is evidence that survives any crash. The newest messages can be viewed over HTTP.
 import { closeSync, fstatSync, ftruncateSync, openSync, renameSync, writeSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { SMTPServer, type SMTPServerDataStream } from "smtp-server";
 import { createPages, type KeptMessage } from "./mailbox-pages.ts";
 
-/** One line of the log. No address and no content: it may be kept. */
+/** One line of the log. It contains no addresses and no content, so that it may be kept. */
 export interface MailboxLogLine {
   at: string;
   messageId: string | null;
   deliveryId: string | null;
-  /** Of a message that several deliveries went out as. */
+  /** The group of deliveries that were sent as this message; null for a single delivery. */
   groupId: string | null;
 }
 
-/** A third of a million messages; then the log goes on in a new file, and one of the old ones is kept. */
+/** About a third of a million messages. After that the log continues in a new file, and the previous file is kept. */
 const logLimitBytes = 64 * 1024 * 1024;
 const messageLimitBytes = 25 * 1024 * 1024;
 
@@ -33,8 +33,8 @@ const keep = Number(values.keep);
 const kept: KeptMessage[] = [];
 let accepted = 0;
 
-/** Throws where the line cannot be written whole: then the message is not taken, and comes again. */
-function witness(line: MailboxLogLine): void {
+/** Appends a line to the log. Throws where it cannot be written completely: the message is then refused, and sent again later. */
+function appendToLog(line: MailboxLogLine): void {
   if (loggedBytes >= logLimitBytes) {
     renameSync(logPath, `${logPath}.1`);
     const full = log;
@@ -67,7 +67,7 @@ async function accept(
     deliveryId: head.get("x-tidings-delivery") ?? null,
     groupId: head.get("x-tidings-group") ?? null,
   };
-  witness(line);
+  appendToLog(line);
   kept.push({
     number: ++accepted,
     at: line.at,
@@ -109,7 +109,7 @@ const smtp = new SMTPServer({
     );
   },
 });
-// A client that breaks off is no fault of ours.
+// A client that closes the connection is not an error of the mailbox.
 smtp.on("error", () => {});
 const pages = createPages(kept);
 

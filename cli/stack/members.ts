@@ -3,36 +3,36 @@ import { Logs } from "./logs.ts";
 import { ProcessRegister } from "./processes.ts";
 import { pidsOf, type Running, Supervised } from "./supervised.ts";
 
-/** In the order in which they stop. */
+/** The roles of processes in the order in which they stop. */
 const roles = ["worker", "api", "mailbox", "temporal", "postgres"] as const;
 export type Role = (typeof roles)[number];
 
-/** One of the stack's processes did not come up; the message ends with what it printed last. */
+/** One of the stack's processes did not start; the message ends with its last output. */
 export class StartError extends Error {
   override name = "StartError";
 }
 
-/** What a process is started with. */
+/** The arguments with which a process is started. */
 export interface StartTerms {
-  /** An open file for what it prints. */
+  /** An open file for its output. */
   log: number;
-  /** Is to be told of it as soon as it exists: whoever comes after a crash has to find it. */
+  /** Must be called as soon as the process exists, so that it can be found after a crash. */
   born: (running: Running) => void;
 }
 
-/** A start that failed, as whoever may know a mend for it is told. */
+/** A failed start, for the function that may fix its cause. */
 export interface FailedStart {
   error: unknown;
-  /** What the process printed last. */
-  said: string;
-  /** How long it has been tried. */
+  /** The last output of the process. */
+  output: string;
+  /** The time since the first attempt. */
   sinceMs: number;
 }
 
-/** What an earlier stack's processes get to stop before they are killed. */
+/** The time that the processes of an earlier stack have to stop before they are killed. */
 const leftoverGraceMs = 20_000;
 
-/** The processes of one stack: each supervised, with a log of its own, and noted on disk. */
+/** The processes of one stack: each is supervised, has its own log, and is recorded on disk. */
 export class Members {
   readonly #say: (line: string) => void;
   readonly #logs: Logs;
@@ -48,19 +48,19 @@ export class Members {
     this.#register = new ProcessRegister(dataDir, say);
   }
 
-  /** Resolves when nothing of an earlier stack runs any more, with whether it had left anything behind. */
+  /** Stops the processes of an earlier stack. Resolves with whether there were any. */
   clearLeftovers(): Promise<boolean> {
     return this.#register.clearLeftovers(leftoverGraceMs);
   }
 
   /**
-   * Adds one, and starts it: `start` resolves when it serves. Where it does not, `mend` says whether it is worth another try. Rejects
-   * with a `StartError`.
+   * Adds a process and starts it: `start` resolves when it is ready. If the start fails, `fix` may correct the cause and says whether to try
+   * again. Rejects with a `StartError`.
    */
   async supervise(
     role: Role,
     start: (terms: StartTerms) => Promise<Running>,
-    mend: (failed: FailedStart) => Promise<boolean> = () => Promise.resolve(false),
+    fix: (failed: FailedStart) => Promise<boolean> = () => Promise.resolve(false),
   ): Promise<void> {
     const members = this.#members[role];
     const name = role === "worker" ? `worker-${members.length}` : role;
@@ -74,10 +74,10 @@ export class Members {
           try {
             return await start({ log: log.fd, born: (running) => this.#note(running) });
           } catch (error) {
-            const said = log.tail();
-            if (await mend({ error, said, sinceMs: performance.now() - sinceMs })) continue;
+            const output = log.tail();
+            if (await fix({ error, output, sinceMs: performance.now() - sinceMs })) continue;
             const reason = error instanceof Error ? error.message : String(error);
-            throw new StartError(`${name}: ${reason}\n${said}`.trimEnd(), { cause: error });
+            throw new StartError(`${name}: ${reason}\n${output}`.trimEnd(), { cause: error });
           } finally {
             log.close();
           }
@@ -96,11 +96,11 @@ export class Members {
 
   get(role: Role, index: number): Supervised {
     const member = this.#members[role][index];
-    if (!member) throw new Error(`this stack has no ${role} ${index} of its own`);
+    if (!member) throw new Error(`this stack does not run ${role} ${index}`);
     return member;
   }
 
-  /** The processes themselves, guards left out; null for one that is down. */
+  /** The process ids, without guards; null for a process that is down. */
   pids(): Record<Role, (number | null)[]> {
     const entries = roles.map((role) => [role, this.#members[role].map(({ pid }) => pid)]);
     return Object.fromEntries(entries) as Record<Role, (number | null)[]>;

@@ -1,4 +1,4 @@
-/** Something that is needed is not here. `found` says what, `mend` what can be done; the message is both. */
+/** Something required is missing. `found` describes it, and `mend` is the remedy; the message contains both. */
 export class MissingError extends Error {
   override name = "MissingError";
   readonly found: string;

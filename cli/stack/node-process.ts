@@ -7,30 +7,30 @@ import type { StartTerms } from "./members.ts";
 import { whenReady, type Running } from "./supervised.ts";
 
 export interface NodeProcessOptions {
-  /** From the root of the compiled programs. */
+  /** The path of the program from the root of the compiled code. */
   program: string;
   args?: string[];
   environment: NodeJS.ProcessEnv;
   terms: StartTerms;
-  /** Resolves when it serves. Without one, the process says `{ ready: true }` over IPC. */
+  /** Resolves when the process is ready. Without this function, the process sends `{ ready: true }` over IPC. */
   ready?: (signal: AbortSignal) => Promise<void>;
   readyTimeoutMs: number;
-  /** How long it may take to end after SIGTERM before it is killed. */
+  /** The time that the process has to end after SIGTERM before it is killed. */
   graceMs: number;
 }
 
 const leash = pathToFileURL(compiled("cli/stack/leash.js")).href;
 
 /**
- * Starts one of our own programs in a process group of its own, where a Ctrl-C meant for the launcher does not reach. It
- * ends by itself when the IPC channel closes (see leash.ts), which is how it hears of the launcher's death.
+ * Starts a program of Tidings in its own process group, so that a Ctrl-C for the launcher does not reach it. It ends by itself when
+ * the IPC channel closes because the launcher has ended (see leash.ts).
  */
 export async function startNodeProcess(options: NodeProcessOptions): Promise<Running> {
   const { program, args = [], environment, readyTimeoutMs, graceMs } = options;
   const { log, born } = options.terms;
   const child = fork(compiled(program), args, {
     detached: true,
-    // As `npm run worker` has it: thousands of messages a second are young for longer than Node's own 16 MB last.
+    // The same as in `npm run worker`: with thousands of messages per second, objects live longer than the default young generation allows.
     execArgv: ["--max-semi-space-size=16", "--enable-source-maps", "--import", leash],
     // As the image has it: the threads of Node and of Temporal's core share two arenas, which saves about 20 MB a process.
     env: { MALLOC_ARENA_MAX: "2", ...environment },

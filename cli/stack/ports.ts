@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import { waitUntil } from "./wait.ts";
 
-/** What the stack listens on, always on 127.0.0.1, and where unless told otherwise. */
+/** The default ports of the stack, which always listens on 127.0.0.1. */
 export const defaultPorts = {
   api: 8080,
   postgres: 5432,
@@ -14,7 +14,7 @@ export const defaultPorts = {
 export type PortName = keyof typeof defaultPorts;
 export type Ports = Record<PortName, number>;
 
-/** What each is for, and how it is asked for by name. */
+/** The purpose, option and variable of each port. */
 export const portOptions: Record<PortName, { flag: string; variable: string; what: string }> = {
   api: { flag: "--api-port", variable: "API_PORT", what: "the API" },
   postgres: { flag: "--postgres-port", variable: "POSTGRES_PORT", what: "PostgreSQL" },
@@ -24,46 +24,46 @@ export const portOptions: Record<PortName, { flag: string; variable: string; wha
   mailbox: { flag: "--mailbox-port", variable: "MAILBOX_PORT", what: "the mailbox's page" },
 };
 
-/** How many ports after a busy default are tried. */
+/** The number of ports that are tried after a busy default port. */
 const reach = 100;
 
-/** A port was asked for by name, and somebody else has it. */
+/** A configured port is in use by another program. */
 export class PortInUseError extends Error {
   override name = "PortInUseError";
 }
 
 /**
- * Finds a port for every name, each another one. One that was asked for is taken or refused (`PortInUseError`); for the
- * rest, the default or the next free one after it; any free one with `"any"`. They are free now: whoever takes them should be quick.
- * @param patienceMs how long one that was asked for is waited for: whoever has it may be about to end
+ * Finds a different free port for every name. A configured port that is in use leads to a `PortInUseError`. The other ports are the default or
+ * the next free one after it, or any free one with `"any"`. The ports are free now, so the caller should use them at once.
+ * @param patienceMs how long to wait for a configured port, whose program may be about to end
  */
 export async function choosePorts(
-  asked: Partial<Ports> | "any",
+  configured: Partial<Ports> | "any",
   { patienceMs = 0 }: { patienceMs?: number } = {},
 ): Promise<Ports> {
-  const wanted = asked === "any" ? {} : asked;
-  const taken = new Set<number>(Object.values(wanted));
+  const fixed = configured === "any" ? {} : configured;
+  const taken = new Set<number>(Object.values(fixed));
   const chosen = { ...defaultPorts } as Ports;
   for (const name of Object.keys(defaultPorts) as PortName[]) {
-    const port = wanted[name];
+    const port = fixed[name];
     if (port !== undefined) {
       const free = () => isFree(port);
       await waitUntil(`port ${port}`, patienceMs, free).catch(() => {
         throw new PortInUseError(
-          `port ${port}, asked for ${name}, is in use: end what listens there, or ask for another`,
+          `port ${port}, asked for ${name}, is in use: stop the program that listens there, or choose another port`,
         );
       });
       chosen[name] = port;
       continue;
     }
     chosen[name] =
-      asked === "any" ? await freePort(taken) : await nextFree(defaultPorts[name], taken);
+      configured === "any" ? await freePort(taken) : await nextFree(defaultPorts[name], taken);
     taken.add(chosen[name]);
   }
   return chosen;
 }
 
-/** A port of 127.0.0.1 that is free now. */
+/** Finds a port of 127.0.0.1 that is free now. */
 export async function freePort(except: ReadonlySet<number> = new Set()): Promise<number> {
   for (;;) {
     const port = await tryPort(0);
@@ -78,10 +78,10 @@ async function nextFree(first: number, except: ReadonlySet<number>): Promise<num
   throw new PortInUseError(`ports ${first} to ${first + reach - 1} are all in use`);
 }
 
-/** Whether nobody has `port` now. */
+/** Whether `port` is free now. */
 export const isFree = async (port: number) => (await tryPort(port)) !== null;
 
-/** Takes `port` for a moment (0: any) and returns it; null if somebody else has it. */
+/** Listens on `port` for a moment (0 means any port) and resolves with the port; null if it is in use. */
 function tryPort(port: number): Promise<number | null> {
   return new Promise((resolve, reject) => {
     const server = createServer();

@@ -5,13 +5,13 @@ import { isAlive, markOf } from "./processes.ts";
 import { sendSignal } from "./supervised.ts";
 import { waitUntil } from "./wait.ts";
 
-/** No process has this id on any system: PostgreSQL finds at once that it is gone, and looks itself whether its memory is. */
-const nobody = 2 ** 31 - 2;
+/** A process id that no system uses: PostgreSQL finds at once that the process is gone, and checks its shared memory itself. */
+const unusedPid = 2 ** 31 - 2;
 
 /**
- * Sees to it that what an earlier PostgreSQL left in its folder does not stop the next one. That takes a process which was killed, and which
- * nobody has reaped, for one that lives, and so it does one of ours that has got the same id: for ever where nobody reaps. What in
- * truth still works there is told to end.
+ * Makes sure that the lock file of an earlier PostgreSQL does not prevent the next start. PostgreSQL mistakes a killed process that was not
+ * reaped, or another process with the same id, for a running server, possibly for ever. A server that is really still running in the
+ * folder is stopped.
  */
 export async function clearLock(folder: string, graceMs: number): Promise<void> {
   const path = join(folder, "postmaster.pid");
@@ -22,7 +22,7 @@ export async function clearLock(folder: string, graceMs: number): Promise<void> 
     return;
   }
   const pid = Number.parseInt(text, 10);
-  // The disk was full when it was written.
+  // The file has no process id if the disk was full when it was written.
   if (!(pid > 0)) return rmSync(path, { force: true });
   const mark = markOf(pid);
   if (mark && worksIn(pid, folder)) {
@@ -34,9 +34,9 @@ export async function clearLock(folder: string, graceMs: number): Promise<void> 
   }
   try {
     const left = readFileSync(path, "utf8");
-    writeFileSync(path, left.replace(/^-?\d+/, String(nobody)));
+    writeFileSync(path, left.replace(/^-?\d+/, String(unusedPid)));
   } catch {
-    // It has taken the file with it.
+    // The server has deleted the file.
   }
 }
 
@@ -52,8 +52,8 @@ function worksIn(pid: number, folder: string): boolean {
   }
 }
 
-/** What PostgreSQL says where something of an earlier one has not ended yet: a moment later it may have. */
-export const saysNotYet = (said: string): boolean =>
+/** Whether PostgreSQL's output says that parts of an earlier server have not ended yet: a later attempt may succeed. */
+export const hasLeftovers = (output: string): boolean =>
   /lock file "postmaster\.pid"|pre-existing shared memory block|could not bind|Address already in use/.test(
-    said,
+    output,
   );

@@ -4,15 +4,15 @@ import { dirname } from "node:path";
 import { inPath } from "./binaries.ts";
 import { MissingError } from "./missing.ts";
 
-/** Whom PostgreSQL runs as: it refuses to run as root. */
+/** The user that runs PostgreSQL, which refuses to run as root. */
 export interface PostgresUser {
   uid: number;
   gid: number;
 }
 
 /**
- * Null where this process is an ordinary user's. As root, the user `postgres`, made if the system has none. A `MissingError` if it
- * cannot be made.
+ * Null where this process runs as an ordinary user. As root, the user `postgres`, which is created if the system has none. Throws a
+ * `MissingError` if it cannot be created.
  */
 export function postgresUser(): PostgresUser | null {
   const found = findPostgresUser(process.env);
@@ -29,7 +29,7 @@ export function postgresUser(): PostgresUser | null {
   return lookUp()!;
 }
 
-/** Whom `postgresUser` would give; nobody is made. Throws as that does. */
+/** The user that `postgresUser` returns, without creating it. Throws a `MissingError` if it cannot be created. */
 export function findPostgresUser(
   environment: NodeJS.ProcessEnv,
 ): PostgresUser | null | "to be made" {
@@ -42,7 +42,7 @@ export function findPostgresUser(
 
 const noUser = [
   'PostgreSQL does not run as root, and the user "postgres" is not there and cannot be made',
-  "make it, or run this as an ordinary user",
+  "create it, or run this as an ordinary user",
 ] as const;
 
 function lookUp(): PostgresUser | null {
@@ -51,8 +51,8 @@ function lookUp(): PostgresUser | null {
 }
 
 /**
- * How to run `program` as `user`, who may lack the right to enter a folder on the way to it or to its data (/root is
- * closed on most systems). Then `setpriv` lends it the one capability to read past that; nothing on disk is changed.
+ * The command that runs `program` as `user`. The user may not have the right to enter a parent folder of the program or its data, such as
+ * /root. In that case `setpriv` grants the one capability that allows it; nothing on disk is changed.
  */
 export function asUser(
   user: PostgresUser | null,
@@ -82,7 +82,7 @@ export function asUser(
       "--clear-groups",
       `--inh-caps=${capability}`,
       `--ambient-caps=${capability}`,
-      // access(2), by which initdb looks for its programs, would leave the capability out of account.
+      // Without this bit, access(2), with which initdb finds its programs, ignores the capability.
       "--securebits=+no_setuid_fixup",
       program,
       ...args,

@@ -29,27 +29,27 @@ import { asUser, postgresUser } from "./postgres-user.ts";
 import { whenReady } from "./supervised.ts";
 import { FinalError, waitUntil } from "./wait.ts";
 
-/** Where a cluster of ours is, and how to enter it. */
+/** A cluster of the stack and its password. */
 export interface Cluster {
-  /** Holds PostgreSQL's own files. */
+  /** The folder of PostgreSQL's files. */
   folder: string;
   password: string;
 }
 
-/** Where the cluster is, and its password. */
+/** The paths of the cluster and of its password. */
 export interface ClusterPaths {
   folder: string;
   passwordPath: string;
 }
 
-/** PostgreSQL answers, and has another password. */
+/** PostgreSQL refuses the password. */
 export class WrongPasswordError extends FinalError {
   override name = "WrongPasswordError";
 }
 
 const startTimeoutMs = 30_000;
 
-/** Beyond PostgreSQL's own presets; nothing here weakens a commit. */
+/** Settings that differ from PostgreSQL's defaults; none of them weakens a commit. */
 const settings = {
   listen_addresses: "127.0.0.1",
   unix_socket_directories: "",
@@ -57,11 +57,11 @@ const settings = {
   shared_buffers: "256MB",
   max_wal_size: "2GB",
   checkpoint_timeout: "15min",
-  // Compiling a plan takes longer than any query here runs.
+  // Compiling a plan would take longer than any query runs.
   jit: "off",
 };
 
-/** For data that nobody misses: a crash of the machine may lose it. */
+/** Settings for temporary data, which a crash of the machine may lose. */
 const forgetful = {
   fsync: "off",
   full_page_writes: "off",
@@ -71,9 +71,9 @@ const forgetful = {
 };
 
 /**
- * Opens the cluster in `folder`, making it on first use: `initdb` runs beside it and is moved into place, so that
- * a half-made one is never taken for whole. The password is random and stays in `passwordPath`, for its owner's eyes only. Where that
- * is missing or empty, `resetPassword` has to make another. Throws a `FolderUnusableError` where the folder holds something else.
+ * Opens the cluster in `folder`, and creates it on first use: `initdb` writes to a temporary folder, which is then renamed, so that an
+ * incomplete cluster is never used. The password is random and is stored in `passwordPath`, readable by its owner only. If that file is
+ * missing or empty, the caller must call `resetPassword`. Throws a `FolderUnusableError` where the folder contains something else.
  */
 export function openCluster({ folder, passwordPath }: ClusterPaths): {
   cluster: Cluster;
@@ -85,7 +85,7 @@ export function openCluster({ folder, passwordPath }: ClusterPaths): {
   }
   if (existsSync(folder) && !isEmptyFolder(folder))
     throw new FolderUnusableError(
-      `${folder} is there, and is no database of PostgreSQL (its PG_VERSION is missing): put it back from a backup, or move it away to begin with an empty one`,
+      `${folder} exists, but is not a database of PostgreSQL (its PG_VERSION is missing): restore it from a backup, or move it away to begin with an empty one`,
     );
   return { cluster: makeCluster({ folder, passwordPath }), lacksPassword: false };
 }
@@ -119,7 +119,7 @@ function makeCluster({ folder, passwordPath }: ClusterPaths): Cluster {
     data,
   );
   if (made !== null)
-    throw new FolderUnusableError(`PostgreSQL cannot make a database in ${folder}: ${made}`);
+    throw new FolderUnusableError(`PostgreSQL cannot create a database in ${folder}: ${made}`);
   writeKept(passwordPath, password);
   rmSync(folder, { recursive: true, force: true });
   renameSync(data, folder);
@@ -127,7 +127,7 @@ function makeCluster({ folder, passwordPath }: ClusterPaths): Cluster {
   return { folder, password };
 }
 
-/** Gives the cluster, whose server is ours and does not run, another password. */
+/** Sets a new password for the cluster, whose server must not be running. */
 export function resetPassword({ folder, passwordPath }: ClusterPaths): Cluster {
   const password = newPassword();
   const { postgres } = postgresBinaries();
@@ -135,7 +135,7 @@ export function resetPassword({ folder, passwordPath }: ClusterPaths): Cluster {
   const failure = runProgram(postgres, ["--single", "-D", folder, "postgres"], folder, sql);
   if (failure !== null)
     throw new FolderUnusableError(
-      `${passwordPath} is missing, empty or wrong, and PostgreSQL cannot be given another password: ${failure}`,
+      `${passwordPath} is missing, empty or wrong, and PostgreSQL's password cannot be changed: ${failure}`,
     );
   writeKept(passwordPath, password);
   return { folder, password };
@@ -143,7 +143,7 @@ export function resetPassword({ folder, passwordPath }: ClusterPaths): Cluster {
 
 const newPassword = () => randomBytes(18).toString("base64url");
 
-/** Runs one of PostgreSQL's programs on `data` to its end. Returns what it said if it failed. */
+/** Runs one of PostgreSQL's programs on `data`. Returns its error output if it failed, and otherwise null. */
 function runProgram(path: string, args: string[], data: string, input?: string): string | null {
   const { program, args: given, user } = asUser(postgresUser(), path, args, [data]);
   const { status, error, stderr } = spawnSync(program, given, {
@@ -155,7 +155,7 @@ function runProgram(path: string, args: string[], data: string, input?: string):
   return status === 0 ? null : (error?.message ?? stderr.trim());
 }
 
-/** What a guard is told to run a cluster. SIGINT is PostgreSQL's "fast" shutdown: clean, and without waiting for clients. */
+/** The order with which a guard runs a cluster. SIGINT is PostgreSQL's "fast" shutdown: clean, and without waiting for clients. */
 export function postgresOrder(
   { folder }: Cluster,
   port: number,
@@ -173,7 +173,7 @@ export function postgresOrder(
   };
 }
 
-/** The address of a database in a running cluster. */
+/** The URL of a database in a running cluster. */
 export function databaseUrl({ password }: Cluster, port: number, database: string): string {
   return `postgresql://postgres:${password}@127.0.0.1:${port}/${database}`;
 }
@@ -192,7 +192,7 @@ export async function waitForPostgres(
       await client.query("SELECT 1");
     } catch (error) {
       if (error instanceof pg.DatabaseError && error.code === "28P01")
-        throw new WrongPasswordError("PostgreSQL has another password", { cause: error });
+        throw new WrongPasswordError("PostgreSQL refuses the password", { cause: error });
       throw error;
     } finally {
       await client.end();
@@ -202,7 +202,7 @@ export async function waitForPostgres(
   await waitUntil("PostgreSQL to answer", timeoutMs, ask, signal);
 }
 
-/** Makes a database on the server behind `url`, unless it is there. */
+/** Creates a database on the server at `url`, unless it exists. */
 export async function createDatabase(url: string, name: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -214,7 +214,7 @@ export async function createDatabase(url: string, name: string): Promise<void> {
   }
 }
 
-/** A server for one run, on a free port, with data that is gone afterwards. */
+/** Starts a temporary server on a free port, whose data is deleted when it stops. */
 export async function startThrowawayPostgres(): Promise<{
   url: string;
   pid: number;
@@ -233,17 +233,17 @@ export async function startThrowawayPostgres(): Promise<{
     await whenReady(server, (signal) => waitForPostgres(url, startTimeoutMs, signal));
     return { url, pid: server.pid, stop: () => server.stop().then(remove) };
   } catch (error) {
-    const said = readFileSync(join(root, "log"), "utf8").trim();
+    const output = readFileSync(join(root, "log"), "utf8").trim();
     remove();
-    throw new Error(`PostgreSQL did not start: ${said}`, { cause: error });
+    throw new Error(`PostgreSQL did not start: ${output}`, { cause: error });
   } finally {
     closeSync(log);
   }
 }
 
 /**
- * PostgreSQL's programs, from the package for this platform. Its libraries carry links that npm cannot pack; an install
- * script makes them, and install scripts are off, so it is run here. A `MissingError` if there is no such package.
+ * The paths of PostgreSQL's programs in the package for this platform. npm cannot pack the symbolic links of its libraries. An install
+ * script creates them, and since install scripts are disabled, it runs here. Throws a `MissingError` if the package is not installed.
  */
 export function postgresBinaries(): { postgres: string; initdb: string } {
   const root = binariesRoot();

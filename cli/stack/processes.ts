@@ -6,11 +6,11 @@ import { FolderUnusableError, writeKept } from "./kept-files.ts";
 import { sendSignal } from "./supervised.ts";
 import { waitUntil } from "./wait.ts";
 
-/** A process as it can be found again later: its id, which alone would be somebody else's by then, and when it started, as the system counts. */
+/** Identifies a process: its id, which the system may reuse, together with its start time in the system's units. */
 const processMark = z.object({ pid: z.int().positive(), startedAt: z.string().min(1) });
 export type ProcessMark = z.output<typeof processMark>;
 
-/** Marks a living process; null if there is none, or only what its parent has not yet reaped, if ever it will. */
+/** The mark of a running process; null if there is none, or if it has ended and its parent has not reaped it. */
 export function markOf(pid: number): ProcessMark | null {
   try {
     if (process.platform !== "linux") {
@@ -19,7 +19,7 @@ export function markOf(pid: number): ProcessMark | null {
       });
       return { pid, startedAt: startedAt.trim() };
     }
-    // Fields 3 and 22 of proc(5)'s stat; the second, a name in brackets, may hold anything.
+    // Fields 3 and 22 of stat in proc(5). The second field, a name in brackets, may contain any character.
     const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
       .replace(/^.*\) /s, "")
       .split(" ");
@@ -29,28 +29,28 @@ export function markOf(pid: number): ProcessMark | null {
   }
 }
 
-/** The first thread of a process that ends may be gone while others still hold its files and ports. */
+/** Whether a process still has threads: its first thread may have ended while others still hold its files and ports. */
 function hasThreads(pid: number): boolean {
   return readdirSync(`/proc/${pid}/task`).some(
     (thread) => !/\) [ZX] /.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, "utf8")),
   );
 }
 
-/** Does the very process still run? */
+/** Whether the marked process is still running. */
 export function isAlive({ pid, startedAt }: ProcessMark): boolean {
   return markOf(pid)?.startedAt === startedAt;
 }
 
 const launcherFile = "launcher.json";
 
-/** Another launcher works on the same data. */
+/** Another launcher uses the same data folder. */
 export class FolderInUseError extends Error {
   override name = "FolderInUseError";
 }
 
 /**
- * Makes this process the only launcher on `folder`, and returns what gives it up again. Throws `FolderInUseError` while
- * another one lives, `FolderUnusableError` if nothing can be kept there; what a dead one left is taken over.
+ * Makes this process the only launcher of `folder`, and returns a function that releases the folder. Throws a `FolderInUseError` while another
+ * launcher runs, and a `FolderUnusableError` if the folder is not writable. The claim of a launcher that has ended is replaced.
  */
 export function claimFolder(folder: string): () => void {
   const path = join(folder, launcherFile);
@@ -60,13 +60,13 @@ export function claimFolder(folder: string): () => void {
     writeKept(draft, JSON.stringify(markOf(process.pid)));
   } catch (error) {
     throw new FolderUnusableError(
-      `${folder} cannot be written to: ${(error as Error).message}. Name another folder with --data, or make room in it`,
+      `${folder} cannot be written to: ${(error as Error).message}. Name another folder with --data, or free some space`,
     );
   }
   try {
     for (;;) {
       try {
-        // Fails if it is there: of two that start at once, one wins.
+        // This fails if the file exists: if two launchers start at once, only one succeeds.
         linkSync(draft, path);
         return () => rmSync(path, { force: true });
       } catch (error) {
@@ -75,7 +75,7 @@ export function claimFolder(folder: string): () => void {
       const owner = launcherOf(folder);
       if (owner)
         throw new FolderInUseError(`${folder} is in use by another launcher, process ${owner.pid}`);
-      // A dead one's, or none that one of us would have written.
+      // The file is of a launcher that has ended, or is not a valid claim.
       rmSync(path, { recursive: true, force: true });
     }
   } finally {
@@ -83,13 +83,13 @@ export function claimFolder(folder: string): () => void {
   }
 }
 
-/** The launcher that works on `folder`; null if none does. */
+/** The launcher that uses `folder`; null if there is none. */
 export function launcherOf(folder: string): ProcessMark | null {
   const owner = readMarks(join(folder, launcherFile), processMark);
   return owner && isAlive(owner) ? owner : null;
 }
 
-/** The processes of a stack, kept on disk as well, so that whoever comes after a crash can find what is left of them. */
+/** The processes of a stack, recorded on disk, so that they can be found after a crash. */
 export class ProcessRegister {
   readonly #path: string;
   readonly #say: (line: string) => void;
@@ -110,8 +110,8 @@ export class ProcessRegister {
   }
 
   /**
-   * Resolves when nothing of an earlier stack runs any more, with whether it had left anything behind. What its launcher's death did not stop (because a guard died as
-   * well) is told to, and killed after `graceMs`.
+   * Stops the processes of an earlier stack that are still running, for example because their guard was killed, and kills them after `graceMs`.
+   * Resolves with whether there were any.
    */
   async clearLeftovers(graceMs: number): Promise<boolean> {
     const noted = readMarks(this.#path, z.array(processMark)) ?? [];
@@ -125,13 +125,13 @@ export class ProcessRegister {
     const survivors = left().map(({ pid }) => pid);
     if (survivors.length > 0)
       throw new FolderUnusableError(
-        `processes of an earlier start do not end: ${survivors.join(", ")}. End them, and start again`,
+        `these processes of an earlier start do not end: ${survivors.join(", ")}. Stop them, and start again`,
       );
     this.#write([]);
     return noted.length > 0;
   }
 
-  /** Whoever comes after a crash has to know of them; those who work now do not: where they cannot be noted, they go on. */
+  /** Records the processes. If that fails, the stack continues: the record is only needed after a crash. */
   #write(marks: ProcessMark[]): void {
     this.#marks = marks;
     try {
@@ -139,13 +139,15 @@ export class ProcessRegister {
       this.#fails = false;
     } catch (error) {
       if (!this.#fails)
-        this.#say(`${this.#path} cannot be written: ${(error as Error).message}. Going on without`);
+        this.#say(
+          `${this.#path} cannot be written: ${(error as Error).message}. Continuing without it`,
+        );
       this.#fails = true;
     }
   }
 }
 
-/** Null where there are none, or none that can be read. */
+/** Reads the marks in a file; null where it is missing or malformed. */
 function readMarks<Marks>(path: string, schema: z.ZodType<Marks>): Marks | null {
   try {
     return schema.parse(JSON.parse(readFileSync(path, "utf8")));

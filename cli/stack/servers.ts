@@ -1,5 +1,4 @@
-// The servers of a stack that are not our own programs, and the mailbox: how each is started on what is in the data folder, and what is
-// done where that is not as it was left.
+// Starts the external servers of a stack and the mailbox on the files in the data folder, and recovers from files that are missing or broken.
 import {
   accessSync,
   closeSync,
@@ -16,7 +15,7 @@ import { moveAside } from "./kept-files.ts";
 import type { FailedStart, Members } from "./members.ts";
 import { startNodeProcess } from "./node-process.ts";
 import type { Ports } from "./ports.ts";
-import { clearLock, saysNotYet } from "./postgres-lock.ts";
+import { clearLock, hasLeftovers } from "./postgres-lock.ts";
 import {
   createDatabase,
   databaseUrl,
@@ -31,18 +30,18 @@ import { temporalOrder, waitForTemporal } from "./temporal.ts";
 
 /** Recovering a database after a crash may take a while. */
 export const startTimeoutMs = 120_000;
-/** What an earlier stack left, and is about to end, is waited for. */
+/** How long to wait for processes of an earlier stack that are about to end. */
 const leftoverMs = 30_000;
 const againMs = 250;
 
-/** Where a stack's servers are started. */
+/** The context in which a stack's servers are started. */
 export interface Site {
   dataDir: string;
   members: Members;
   say: (line: string) => void;
 }
 
-/** Resolves with the address of Tidings' database once PostgreSQL serves. */
+/** Starts PostgreSQL. Resolves with the URL of Tidings' database once the server is ready. */
 export async function runPostgres({ dataDir, members, say }: Site, port: number): Promise<string> {
   const paths = {
     folder: join(dataDir, "postgres"),
@@ -65,16 +64,16 @@ export async function runPostgres({ dataDir, members, say }: Site, port: number)
       born(server);
       return whenReady(server, (signal) => waitForPostgres(maintenance(), startTimeoutMs, signal));
     },
-    async ({ error, said, sinceMs }) => {
+    async ({ error, output, sinceMs }) => {
       if (error instanceof WrongPasswordError && !isReset) return (lacksPassword = true);
-      return saysNotYet(said) && (await isWorthWaiting(sinceMs));
+      return hasLeftovers(output) && (await isWorthWaiting(sinceMs));
     },
   );
   await createDatabase(maintenance(), "tidings");
   return databaseUrl(cluster, port, "tidings");
 }
 
-/** Resolves with Temporal's address once it serves. */
+/** Starts Temporal. Resolves with its address once the server is ready. */
 export async function runTemporal(
   { dataDir, members, say }: Site,
   program: string,
@@ -95,17 +94,17 @@ export async function runTemporal(
         renameSync(`${databasePath}${companion}`, `${aside}${companion}`);
       } catch {}
     say(
-      `${databasePath} could not be used, and is now ${aside}. Nothing is lost: what is owed stands in PostgreSQL, and goes on within a minute`,
+      `${databasePath} could not be used, and is now ${aside}. Nothing is lost: all deliveries are in PostgreSQL, and sending continues within a minute`,
     );
   };
   let isDiscarded = false;
-  const mend = async ({ said, sinceMs }: FailedStart): Promise<boolean> => {
-    if (/malformed|not a database|unable to open database file|no such table/.test(said)) {
+  const fix = async ({ output, sinceMs }: FailedStart): Promise<boolean> => {
+    if (/malformed|not a database|unable to open database file|no such table/.test(output)) {
       if (isDiscarded) return false;
       discard();
       return (isDiscarded = true);
     }
-    return /database is locked|address already in use/.test(said) && isWorthWaiting(sinceMs);
+    return /database is locked|address already in use/.test(output) && isWorthWaiting(sinceMs);
   };
   await members.supervise(
     "temporal",
@@ -115,12 +114,12 @@ export async function runTemporal(
       born(server);
       return whenReady(server, (signal) => waitForTemporal(address, startTimeoutMs, signal));
     },
-    mend,
+    fix,
   );
   return address;
 }
 
-/** Is there a database of SQLite, or nothing that stands in the way of one? */
+/** Whether the path is a database of SQLite, or does not exist. */
 function isSqlite(path: string): boolean {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (!stats) return true;
@@ -140,7 +139,7 @@ function isSqlite(path: string): boolean {
   }
 }
 
-/** Resolves with where the mailbox takes messages, and its log, once it serves. */
+/** Starts the mailbox. Resolves with its SMTP URL and its log once it is ready. */
 export async function runMailbox(
   { dataDir, members, say }: Site,
   ports: Ports,
@@ -173,7 +172,7 @@ function mayAppendTo(path: string): boolean {
   }
 }
 
-/** Waits for a moment, unless it has been tried for long enough. */
+/** Waits for a moment before another attempt. False if the attempts have taken too long. */
 async function isWorthWaiting(sinceMs: number): Promise<boolean> {
   if (sinceMs > leftoverMs) return false;
   await sleep(againMs);

@@ -16,53 +16,52 @@ import type { Ending } from "./supervised.ts";
 import { waitUntil } from "./wait.ts";
 
 export interface StackOptions {
-  /** Everything it keeps is here; made if it is not there. */
+  /** The folder of all data; it is created if it does not exist. */
   dataDir: string;
   workers?: number;
-  /** Ports asked for by name; `"any"`: any that are free. */
+  /** Configured ports; `"any"` means any free ports. */
   ports?: Partial<Ports> | "any";
   /**
-   * What the API and the workers get, beside what the stack tells them. `DATABASE_URL`, `TEMPORAL_ADDRESS` and `SMTP_URL`
-   * name servers that somebody else runs: then none of that kind is started.
+   * The environment of the API and the workers, in addition to the variables that the stack sets. If `DATABASE_URL`, `TEMPORAL_ADDRESS` or
+   * `SMTP_URL` is set, the stack uses that server and starts none of that kind.
    */
   environment: NodeJS.ProcessEnv;
-  /** What one of the workers gets besides. */
+  /** Additional variables for one of the workers. */
   environmentOfWorker?: (index: number) => NodeJS.ProcessEnv;
-  /** Told in plain words what takes long, and what dies and returns. */
+  /** Receives a line for each step that takes long, and for each process that dies or is started again. */
   say?: (line: string) => void;
 }
 
 export interface Stack {
   urls: { api: string; temporalUi: string | null; mailbox: string | null };
   apiKey: string;
-  /** The key was made by this start: show it, once. */
+  /** Whether this start created the key, which must then be shown once. */
   apiKeyIsNew: boolean;
   databaseUrl: string;
   temporalAddress: string;
   smtpUrl: string;
-  /** JSON lines, as `MailboxLogLine` of mailbox.ts; null if there is no mailbox of ours. */
+  /** The path of the mailbox's log, with JSON lines of type `MailboxLogLine` (mailbox.ts); null if the stack runs no mailbox. */
   mailboxLog: string | null;
-  /** A signal, SIGKILL if none is named, to the process itself; it stays down until `restart`. Resolves when it is gone. */
+  /** Sends a signal to a process, SIGKILL by default. It stays down until `restart`. Resolves when the process has ended. */
   kill(role: Role, index?: number, signal?: Ending): Promise<void>;
-  /** Stops it if it runs, starts it, resolves when it serves again. */
+  /** Stops a process if it runs, and starts it. Resolves when it is ready. */
   restart(role: Role, index?: number): Promise<void>;
-  /** The processes themselves, guards left out; null for one that is down. */
+  /** The process ids, without guards; null for a process that is down. */
   pids(): Record<Role, (number | null)[]>;
-  /** Drains and stops everything, in order; nothing is left. The data stays. */
+  /** Drains and stops all processes in order. The data stays. */
   stop(): Promise<void>;
-  /** SIGKILL to everything, at once. */
+  /** Sends SIGKILL to all processes at once. */
   abandon(): void;
 }
 
-/** Lanes spread a campaign over workers, and each costs the development server a few dozen events. */
+/** The number of lanes: they spread a campaign over workers, but each costs the development server a few dozen events. */
 const embeddedLanes = "4";
 const drainMs = 30_000;
 
 /**
- * Starts PostgreSQL, Temporal, a mailbox, the API and workers as processes of their own, applies the migrations, and
- * resolves when all of them serve. They die with this process, in whatever way it dies; one that dies by itself is started
- * again. Rejects, with nothing left running, if one does not start, if a port that was asked for is taken
- * (`PortInUseError`), or if another launcher works in the folder (`FolderInUseError`).
+ * Starts PostgreSQL, Temporal, a mailbox, the API and workers as separate processes, applies the migrations, and resolves when all of them are
+ * ready. They end with this process, however it ends; a process that dies is started again. Rejects, with no process left running, if
+ * one does not start, if a configured port is in use (`PortInUseError`), or if another launcher uses the folder (`FolderInUseError`).
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const dataDir = resolve(options.dataDir);
@@ -97,7 +96,7 @@ class Launcher {
     const set = (name: string) => Boolean(given[name] || given[`${name}_FILE`]);
     const wasLeft = await this.#members.clearLeftovers();
     makePrivate(this.#dataDir, set("DATABASE_URL") ? null : postgresUser());
-    // It may take minutes to come by: ports that were free before would not be any more.
+    // Getting the program may take minutes, so ports are chosen after it.
     const temporalProgram = given["TEMPORAL_ADDRESS"]
       ? null
       : await temporalCli({ environment: given, say: this.#say });
@@ -184,17 +183,17 @@ class Launcher {
     };
   }
 
-  /** After a start that failed. */
+  /** Stops all processes after a failed start. */
   giveUp(): Promise<void> {
     return this.#members.stop();
   }
 
-  /** Made on the first start, and kept; made anew where the file is missing or empty. */
+  /** Reads a secret from its file, or creates it if the file is missing or empty. */
   #kept(file: string, variable: "TIDINGS_API_KEY" | "TOKEN_SECRET", make: () => string) {
     const path = join(this.#dataDir, file);
     const found = readKept(path);
     if (found === null) {
-      if (existsSync(path)) this.#say(`${path} was empty: a new one was made`);
+      if (existsSync(path)) this.#say(`${path} was empty: a new secret was created`);
       const value = make();
       writeKept(path, `${value}\n`);
       return { value, isNew: true };
@@ -204,7 +203,7 @@ class Launcher {
     } catch (error) {
       if (!(error instanceof ConfigurationError)) throw error;
       throw new FolderUnusableError(
-        `${path} is not as it was made: correct it, or delete it to have a new one made. ${error.message}`,
+        `${path} is invalid: correct it, or delete it so that a new one is created. ${error.message}`,
       );
     }
     return { value: found, isNew: false };
@@ -213,7 +212,7 @@ class Launcher {
 
 const newSecret = () => randomBytes(24).toString("base64url");
 
-/** Waits for all to settle before it rejects: what failed must not leave its neighbours half started. */
+/** Like Promise.all, but waits for all parts before it rejects, so that none of them is left half started. */
 async function allOrNothing<const Parts extends readonly unknown[]>(
   parts: Parts,
 ): Promise<{ -readonly [Index in keyof Parts]: Awaited<Parts[Index]> }> {
@@ -226,13 +225,13 @@ async function answers(url: string, signal: AbortSignal): Promise<void> {
   await waitUntil(`${url} to answer`, startTimeoutMs, ask, signal);
 }
 
-/** Workers of one machine cannot listen on one port: each takes the next. */
+/** The port of a worker: each further worker uses the next port, since workers on one machine cannot share one. */
 function listenerOf(environment: NodeJS.ProcessEnv, index: number): NodeJS.ProcessEnv {
   const { WORKER_PORT: first } = readEnvironment(["WORKER_PORT"], environment);
   return first === 0 ? {} : { WORKER_PORT: String(first + index) };
 }
 
-/** Our own server wants no namespace, TLS or key that was meant for another. */
+/** The environment without Temporal's variables: the stack's own server must not get the namespace, TLS or key of another one. */
 function withoutTemporal(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(environment).filter(([name]) => !name.startsWith("TEMPORAL_")),

@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** One process of the stack, with its guard if it has one. */
+/** One running process of the stack, with its guard if it has one. */
 export interface Running {
   pid: number;
   guardPid?: number;
-  /** Resolves when it is gone, and its guard. */
+  /** Resolves when the process and its guard have ended. */
   exited: Promise<void>;
-  /** Asks it to finish what it does and end; kills it if that takes too long. Resolves when it is gone. */
+  /** Asks the process to finish its work and end, and kills it if that takes too long. Resolves when it has ended. */
   stop(): Promise<void>;
 }
 
 /**
- * Resolves with the process when `ready` does. If it is gone before that, or `ready` rejects, it is stopped, and this
- * rejects; `ready`'s signal is aborted when nobody waits for it any more.
+ * Resolves with the process when `ready` resolves. If the process ends before that, or `ready` rejects, the process is stopped and this
+ * rejects. The signal of `ready` is aborted when its result is no longer needed.
  */
 export async function whenReady(
   running: Running,
@@ -34,26 +34,26 @@ export async function whenReady(
 
 export interface SupervisedOptions {
   name: string;
-  /** Resolves when the process is ready to serve; rejects, with nothing left behind, if it does not get so far. */
+  /** Starts the process. Resolves when it is ready; rejects, with no process left running, if the start fails. */
   start: () => Promise<Running>;
-  /** Told in plain words of every death that was not asked for, and of every return. */
+  /** Receives a line whenever the process dies unexpectedly, and when it runs again. */
   say: (line: string) => void;
 }
 
-/** How a process is ended: at once, or by itself once it has finished what it does. */
+/** The signal that ends a process: SIGKILL at once, SIGTERM after it has finished its work. */
 export type Ending = "SIGKILL" | "SIGTERM";
 
 const firstBackoffMs = 250;
 const longestBackoffMs = 10_000;
-/** After so long the next death is not put down to the same cause. */
+/** If a process has run for this long, its next death does not count as a repeated failure. */
 const stableMs = 30_000;
 
-/** Keeps one process running: one that dies by itself is started again, after a pause that grows while it keeps dying. */
+/** Keeps one process running: if it dies, it is started again, after a pause that grows with repeated failures. */
 export class Supervised {
   readonly name: string;
   readonly #options: SupervisedOptions;
   #running: Running | null = null;
-  #wanted = false;
+  #shouldRun = false;
   #pause = new AbortController();
   #reviving: Promise<void> = Promise.resolve();
 
@@ -62,34 +62,34 @@ export class Supervised {
     this.#options = options;
   }
 
-  /** The process itself; null while it is down. */
+  /** The id of the process; null while it is down. */
   get pid(): number | null {
     return this.#running?.pid ?? null;
   }
 
-  /** All that runs for it. */
+  /** The ids of the process and its guard. */
   get pids(): number[] {
     return this.#running ? pidsOf(this.#running) : [];
   }
 
-  /** Rejects if it does not start; it is not tried again then. */
+  /** Starts the process. Rejects if it does not start; there is no other attempt. */
   async start(): Promise<void> {
-    this.#wanted = true;
+    this.#shouldRun = true;
     try {
       await this.#launch();
     } catch (error) {
-      this.#wanted = false;
+      this.#shouldRun = false;
       throw error;
     }
   }
 
-  /** Ends it for good. */
+  /** Stops the process permanently. */
   async stop(): Promise<void> {
     await this.#rest();
     await this.#running?.stop();
   }
 
-  /** A signal to the process itself, of which it ends; it stays down until `start` or `restart`. Resolves when it is gone. */
+  /** Sends a signal that ends the process. It stays down until `start` or `restart`. Resolves when it has ended. */
   async kill(signal: Ending = "SIGKILL"): Promise<void> {
     await this.#rest();
     if (!this.#running) return;
@@ -97,22 +97,22 @@ export class Supervised {
     await this.#running.exited;
   }
 
-  /** SIGKILL to all that runs for it, and no waiting: for when there is no time left. */
+  /** Sends SIGKILL to the process and its guard, without waiting. */
   abandon(): void {
-    this.#wanted = false;
+    this.#shouldRun = false;
     this.#pause.abort();
     for (const pid of this.pids) sendSignal(pid, "SIGKILL");
   }
 
-  /** Stops it if it runs, and starts it. */
+  /** Stops the process if it runs, and starts it. */
   async restart(): Promise<void> {
     await this.stop();
     await this.start();
   }
 
-  /** From here on nothing is revived. */
+  /** Ends the automatic restarts. */
   async #rest(): Promise<void> {
-    this.#wanted = false;
+    this.#shouldRun = false;
     this.#pause.abort();
     await this.#reviving;
   }
@@ -123,7 +123,7 @@ export class Supervised {
     this.#running = running;
     void running.exited.then(() => {
       this.#running = null;
-      if (!this.#wanted) return;
+      if (!this.#shouldRun) return;
       this.#options.say(`${this.name} (process ${running.pid}) died; starting it again`);
       this.#reviving = this.#revive(Date.now() - since > stableMs ? 0 : failures);
     });
@@ -131,10 +131,10 @@ export class Supervised {
 
   async #revive(failures: number): Promise<void> {
     this.#pause = new AbortController();
-    for (let tries = failures; this.#wanted; tries++) {
+    for (let tries = failures; this.#shouldRun; tries++) {
       const backoffMs = Math.min(firstBackoffMs * 2 ** tries, longestBackoffMs);
       await sleep(backoffMs, undefined, { signal: this.#pause.signal }).catch(() => {});
-      if (!this.#wanted) return;
+      if (!this.#shouldRun) return;
       try {
         await this.#launch(tries + 1);
         this.#options.say(`${this.name} is back`);
@@ -148,7 +148,7 @@ export class Supervised {
   }
 }
 
-/** A process that is gone already needs no signal. */
+/** Sends a signal to a process. Does nothing if the process has already ended. */
 export function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);

@@ -3,9 +3,9 @@ import type { GuardOrder } from "./guard.ts";
 import { waitUntil } from "./wait.ts";
 
 /**
- * What the development server is told beyond its presets. Write-ahead logging nearly doubles a server with a database
- * file, and loses nothing when the process is killed. Its queues poll 20 times a second by default, which puts 50 ms before
- * every hop. One partition a task queue suits one machine. Fairness between campaigns is off by default.
+ * Settings of the development server that differ from its defaults. Write-ahead logging nearly doubles the throughput of a server with a database
+ * file, and loses nothing when the process is killed. By default, queues are polled 20 times a second, which adds 50 ms to every
+ * hop. One partition per task queue suits one machine. Fairness between campaigns is off by default.
  */
 const pragmas = ["journal_mode=WAL", "synchronous=1"];
 const dynamicConfig = [
@@ -18,18 +18,18 @@ const dynamicConfig = [
 ];
 
 export interface TemporalServerOptions {
-  /** From `temporalCli`. */
+  /** The path from `temporalCli`. */
   program: string;
   port: number;
-  /** Null: without the UI. */
+  /** Null for a server without the UI. */
   uiPort: number | null;
-  /** Null: in memory, gone when it stops. */
+  /** Null for a database in memory, which is lost when the server stops. */
   databasePath: string | null;
-  /** More of the server's dynamic configuration, as `key=value`. */
+  /** Further dynamic configuration of the server, as `key=value`. */
   dynamicConfig?: readonly string[];
 }
 
-/** What a guard is told to run a development server. */
+/** The order with which a guard runs a development server. */
 export function temporalOrder({
   program,
   port,
@@ -60,7 +60,7 @@ export function temporalOrder({
   return { program, args, user: null, stopSignal: "SIGTERM", graceMs: 15_000 };
 }
 
-/** Resolves when the server at `address` answers for its default namespace and knows our search attributes. */
+/** Resolves when the server at `address` answers for its default namespace and has the search attributes of Tidings. */
 export async function waitForTemporal(
   address: string,
   timeoutMs: number,

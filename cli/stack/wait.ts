@@ -2,14 +2,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const pauseMs = 50;
 
-/** Asking again would change nothing: the error of a question that waits no longer. */
+/** An error that ends `waitUntil`, because a repeat would not change the result. */
 export class FinalError extends Error {
   override name = "FinalError";
 }
 
 /**
- * Asks until the answer is true; an error counts as a no, but for a `FinalError`, with which it rejects. Rejects also after `timeoutMs`, with the last error, if there was one,
- * as the cause, and when `signal` is aborted.
+ * Repeats a question until the answer is true. An error counts as false, except for a `FinalError`, with which this rejects. It also
+ * rejects when `signal` is aborted, and after `timeoutMs`, with the last error as the cause.
  */
 export async function waitUntil(
   what: string,
@@ -27,7 +27,7 @@ export async function waitUntil(
       cause = error;
     }
     if (Date.now() >= deadline)
-      throw new Error(`waited ${timeoutMs} ms in vain for ${what}`, { cause });
+      throw new Error(`timed out after ${timeoutMs} ms waiting for ${what}`, { cause });
     await sleep(pauseMs, undefined, signal && { signal });
   }
 }

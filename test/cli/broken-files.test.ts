@@ -144,7 +144,7 @@ describe("a data folder in which files are broken", () => {
         mkdirSync(inFolder("postgres"));
         writeFileSync(inFolder("postgres/base"), "");
       },
-      /postgres is there, and is no database of PostgreSQL .*: put it back from a backup, or move it away/,
+      /postgres exists, but is not a database of PostgreSQL .*: restore it from a backup, or move it away/,
     ],
     [
       "a key that is a folder",
@@ -154,7 +154,7 @@ describe("a data folder in which files are broken", () => {
     [
       "half a key",
       () => writeFileSync(inFolder("api-key"), "tdg_1"),
-      /api-key is not as it was made: correct it, or delete it/,
+      /api-key is invalid: correct it, or delete it/,
     ],
   ])("in which is %s says so in a sentence, and what to do", async (_, breakIt, expected) => {
     breakIt();

@@ -158,7 +158,7 @@ describe("the time zone data", () => {
   it("is named with its version and where it is from", async () => {
     const zones = join(folder, "zoneinfo");
     expect(await found("2098a")).toMatchObject([
-      { status: "ok", found: `2098a, out for 0 days or more, from ${zones}` },
+      { status: "ok", found: `2098a, released at least 0 days ago, from ${zones}` },
     ]);
   });
 
@@ -181,7 +181,7 @@ describe("the time zone data", () => {
       INSERT INTO recipients (id, external_id, time_zone, locale)
       SELECT gen_random_uuid(), n::text, CASE WHEN n < 3 THEN 'BST' WHEN n < 4 THEN 'SystemV/PST8' ELSE 'us/eastern' END, 'en' FROM generate_series(1, 9) AS n`;
     expect(of(await look({ DATABASE_URL: database.url }), "Recipients' time zones")).toMatchObject([
-      { status: "warning", found: "not of IANA's data: BST (2), SystemV/PST8 (1)" },
+      { status: "warning", found: "not in IANA's data: BST (2), SystemV/PST8 (1)" },
     ]);
   });
 });
@@ -318,7 +318,7 @@ describe("the database that is named", () => {
     ]);
     await database.prisma.$executeRawUnsafe(`GRANT CREATE ON DATABASE ${role} TO ${role}`);
     expect(of(await look({ DATABASE_URL: url.href }), "Extension pg_trgm")).toMatchObject([
-      { status: "ok", found: expect.stringContaining("may be created") },
+      { status: "ok", found: expect.stringContaining("this role may create it") },
     ]);
     await database.prisma.$executeRawUnsafe(`REVOKE CREATE ON DATABASE ${role} FROM ${role}`);
   });
@@ -419,7 +419,7 @@ describe("the mail server that is named", () => {
 
     const plain = await serve({ hideSTARTTLS: true, disabledCommands: ["STARTTLS", "AUTH"] });
     expect(await smtp(`smtp://127.0.0.1:${plain.port}`)).toMatchObject([
-      { status: "ok", found: expect.stringContaining("in the clear") },
+      { status: "ok", found: expect.stringContaining("without TLS") },
     ]);
     expect(await smtp(`smtp://127.0.0.1:${plain.port}?tls=required`)).toMatchObject([
       { status: "missing", found: expect.stringContaining("TLS is required and fails") },
@@ -479,9 +479,9 @@ describe("this machine", () => {
       name: "Ports",
       status: "missing",
       found: `${port} (PostgreSQL) is in use`,
-      mend: "End what listens there, or change POSTGRES_PORT",
+      mend: "Stop the program that listens there, or change POSTGRES_PORT",
     });
-    expect(lacks(findings).map(({ found }) => found)).toContain("SMTP_PORT is no port");
+    expect(lacks(findings).map(({ found }) => found)).toContain("SMTP_PORT is not a port");
     expect(lacks(of(await look({ DATABASE_URL: "postgresql://127.0.0.1:1/a" }), "Ports"))).toEqual(
       [],
     );
