@@ -1,12 +1,12 @@
 import { withTimeout } from "./timeout.ts";
 
-/** A value is good for at least so long, and for so many times what reading it took, so that it costs a twentieth of a connection at most. */
+/** A value is valid for at least this time, and for 19 times the duration of its reading, so that reading uses at most a twentieth of a connection. */
 const cacheMs = 5_000;
 const cacheTimes = 20;
 
 /**
- * Caches what `read` finds, and reads it again once that is too old, for all callers together. Resolves with null where
- * nothing could be read within `patienceMs`; what is read later is there for the next caller.
+ * Caches the result of `read`, and reads again once it is too old; concurrent callers share one read. Resolves with null where the read takes
+ * longer than `patienceMs` or fails; its result is then available to the next caller.
  */
 export function cachedRead<Found>(
   read: () => Promise<Found>,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { createLimiter } from "./concurrency-limit.ts";
 
-describe("turns", () => {
-  it("lets so many run at once, and the others in the order they came", async () => {
+describe("a limiter", () => {
+  it("runs a limited number at once, and the others in the order of the calls", async () => {
     const limit = createLimiter(2);
     const log: string[] = [];
     const ends = new Map<string, () => void>();
@@ -24,7 +24,7 @@ describe("turns", () => {
     expect(await Promise.all(all)).toEqual(["a", "b", "c", "d"]);
   });
 
-  it("gives the place of what fails to the next", async () => {
+  it("gives the place of failed work to the next", async () => {
     const limit = createLimiter(1);
     const failing = limit(async () => {
       throw new Error("no");

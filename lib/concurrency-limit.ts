@@ -1,4 +1,4 @@
-/** Lets at most `places` pieces of work run at once; the others wait, and begin in the order they came. */
+/** Creates a function that runs at most `places` pieces of work at once; the others wait, and begin in the order of the calls. */
 export function createLimiter(
   places: number,
 ): <Result>(work: () => Promise<Result>) => Promise<Result> {

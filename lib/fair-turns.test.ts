@@ -7,7 +7,7 @@ const limits = { atOnce: 2, perOwner: 2, waiting: 8, waitMs: 60_000 };
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 describe("turns", () => {
-  it("let so many begin at once, and the others in the order they came", async () => {
+  it("let a limited number begin at once, and the others in the order of the calls", async () => {
     const turns = createFairTurns(limits);
     const begun: number[] = [];
     const ends: (() => void)[] = [];
@@ -27,7 +27,7 @@ describe("turns", () => {
     expect(begun).toEqual([0, 1, 2, 3, 4]);
   });
 
-  it("go round between owners, whoever of them has most waiting", async () => {
+  it("alternate between owners, however much work each has waiting", async () => {
     const turns = createFairTurns({ ...limits, atOnce: 1 });
     const order: string[] = [];
     const work = async (owner: string) => {
@@ -40,7 +40,7 @@ describe("turns", () => {
     expect(order).toEqual(["a", "a", "b", "c", "a", "b", "a"]);
   });
 
-  it("leave places to others than the owner who has most", async () => {
+  it("keep places for other owners than the one with the most work", async () => {
     const turns = createFairTurns({ ...limits, perOwner: 1 });
     await turns.take("a");
     let second = false;
@@ -50,7 +50,7 @@ describe("turns", () => {
     expect([second, turns.underWay, turns.waiting]).toEqual([false, 2, 1]);
   });
 
-  it("are refused at once to an owner who has half of what may wait, and to all once that is full", async () => {
+  it("are refused at once to an owner with half of the waiting places, and to all once these are full", async () => {
     const turns = createFairTurns({ ...limits, waiting: 4 });
     const why = (owner: string) =>
       turns.take(owner).then(
@@ -66,7 +66,7 @@ describe("turns", () => {
     expect(await why("d")).toBe("all");
   });
 
-  it("are given up when their time is over, or whoever asked has gone", async () => {
+  it("are refused after the waiting time, and when the caller has left", async () => {
     const turns = createFairTurns({ ...limits, atOnce: 1, waitMs: 1 });
     const end = await turns.take("a");
     await expect(turns.take("b")).rejects.toMatchObject({ why: "late" });
@@ -83,7 +83,7 @@ describe("turns", () => {
     expect(await turns.take("b")).toBeTypeOf("function");
   });
 
-  it("say how long what waits will take, by what the work took", async () => {
+  it("estimate the waiting time from the duration of earlier work", async () => {
     const turns = createFairTurns({ ...limits, atOnce: 1, waiting: 2 });
     const end = await turns.take("a");
     void turns.take("a");

@@ -1,22 +1,22 @@
-/** How much may be under way at once, and how much may wait for that. */
+/** The limits of running and waiting work. */
 export interface TurnLimits {
-  /** Pieces of work under way. */
+  /** The maximum of running work. */
   atOnce: number;
-  /** Of these, so many of one owner. */
+  /** The maximum of running work of one owner. */
   perOwner: number;
-  /** Pieces of work that wait, of which one owner may have half. */
+  /** The maximum of waiting work. One owner may have half of it. */
   waiting: number;
-  /** Work that had no turn within so many milliseconds is given up. */
+  /** The time in milliseconds after which waiting work is refused. */
   waitMs: number;
 }
 
-/** Why work was not begun: its owner has too much waiting, everybody has, or its time to wait is over. */
+/** Why work was refused: its owner has too much waiting, all owners together have, or it waited too long. */
 export type Refusal = "owner" | "all" | "late";
 
 export class NoTurn extends Error {
   override name = "NoTurn";
   readonly why: Refusal;
-  /** When work that comes then may expect a turn soon: a guess from how long work took of late. */
+  /** An estimate of when new work may get a turn soon, from the duration of recent work. */
   readonly retryAfterMs: number;
 
   constructor(why: Refusal, retryAfterMs: number) {
@@ -28,7 +28,7 @@ export class NoTurn extends Error {
 
 export interface FairTurns {
   /**
-   * Resolves when it is the work's turn, with what ends it. Whoever goes away (`left`) does not wait any longer.
+   * Resolves when it is the work's turn, with a function that ends the turn. If the signal of `left` is aborted, the work stops waiting.
    * @throws NoTurn
    */
   take(owner: string, left?: () => AbortSignal): Promise<() => void>;
@@ -45,12 +45,12 @@ interface Owner {
   waiting: Set<Waiting>;
 }
 
-/** What the latest work weighs in the mean of how long work takes. */
+/** The weight of the latest work in the moving average of durations. */
 const latestShare = 0.1;
 
 /**
- * Gives turns to work of several owners: in the order in which it came for each of them, and by turns between them, so that who
- * has much to do makes nobody wait who has little.
+ * Gives turns to work of several owners: in the order of arrival for each owner, and alternating between owners, so that an owner with much
+ * work does not delay one with little.
  */
 export function createFairTurns({
   atOnce,
@@ -58,7 +58,7 @@ export function createFairTurns({
   waiting: most,
   waitMs,
 }: TurnLimits): FairTurns {
-  /** Those of whom something is under way or waits: who came, or had a turn, longest ago is first. */
+  /** The owners with running or waiting work. The first is the one whose last turn is the longest ago. */
   const owners = new Map<string, Owner>();
   let underWay = 0;
   let waiting = 0;
@@ -94,7 +94,7 @@ export function createFairTurns({
       waiting: [next],
     } of owners.values()) {
       if (underWay >= atOnce) return;
-      // To begin changes the order of the owners, so this goes on from the front in the next call.
+      // Beginning changes the order of the owners, so the next call starts from the front.
       if (next && mine < perOwner) return next.begin();
     }
   }

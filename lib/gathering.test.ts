@@ -30,7 +30,7 @@ function harness({ most = 10, atOnce = 1 } = {}) {
 }
 
 describe("a gatherer", () => {
-  it("does together what comes in one turn, and gives each its own result", async () => {
+  it("processes the items of one turn together, and gives each its own result", async () => {
     const { gather, groups, ends } = harness();
     const results = Promise.all([gather("a"), gather("b"), gather("c")]);
     await turn();
@@ -39,7 +39,7 @@ describe("a gatherer", () => {
     expect(await results).toEqual(["a together", "b together", "c together"]);
   });
 
-  it("does the next group of what came meanwhile before it hands out results", async () => {
+  it("begins the next group of items before it hands out results", async () => {
     const { gather, groups, ends } = harness();
     const first = gather("a").then(() => groups.length);
     await turn();
@@ -53,7 +53,7 @@ describe("a gatherer", () => {
     expect(groups).toEqual([["a"], ["b", "c"]]);
   });
 
-  it("has no more groups under way, and no more in one, than it may", async () => {
+  it("limits the number of running groups and the size of a group", async () => {
     const { gather, groups, ends } = harness({ most: 2, atOnce: 2 });
     for (const item of ["a", "b", "c", "d", "e"]) void gather(item);
     await turn();
@@ -66,7 +66,7 @@ describe("a gatherer", () => {
     expect(groups).toHaveLength(3);
   });
 
-  it("does each item by itself where a group failed over one of them", async () => {
+  it("processes each item by itself after a group failed because of one of them", async () => {
     const { gather, groups, apart, ends } = harness();
     const results = Promise.allSettled([gather("a"), gather("b")]);
     await turn();
@@ -86,7 +86,7 @@ describe("a gatherer", () => {
     ]);
   });
 
-  it("does nothing again where it is not known what became of it", async () => {
+  it("repeats nothing whose outcome is unknown", async () => {
     const { gather, apart, ends } = harness();
     const results = Promise.allSettled([gather("a"), gather("b")]);
     await turn();

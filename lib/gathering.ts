@@ -5,10 +5,10 @@ interface Waiting<Item, Result> {
 }
 
 /**
- * Does together what is asked for at about the same time, as databases commit in groups: what comes in one turn of the event loop,
- * and what comes while `atOnce` groups are under way. Nothing waits for others to come.
+ * Processes items in groups, like the group commit of databases: the items of one turn of the event loop, and those that arrive while `atOnce`
+ * groups are running. No item waits for others to arrive.
  *
- * What concerns one item concerns no other: a group that fails over one of them is done again, each item by itself.
+ * A fault of one item does not affect others: if a group fails because of one of them, each item is processed again by itself.
  */
 export function createGatherer<Item, Result>({
   doTogether,
@@ -17,14 +17,14 @@ export function createGatherer<Item, Result>({
   most,
   atOnce,
 }: {
-  /** Does all, or none and rejects. Resolves with the results in the order of the items. */
+  /** Processes all items, or rejects and processes none. Resolves with the results in the order of the items. */
   doTogether: (items: readonly Item[]) => Promise<readonly Result[]>;
   doApart: (item: Item) => Promise<Result>;
-  /** Whether a group failed over one of its items, and none of it was done. */
+  /** Whether a group failed because of one of its items, and none of them was processed. */
   isOneItemsFault: (error: unknown) => boolean;
-  /** Items of a group. */
+  /** The maximum of items in a group. */
   most: number;
-  /** Groups under way at once. */
+  /** The maximum of groups that run at once. */
   atOnce: number;
 }): (item: Item) => Promise<Result> {
   const waiting: Waiting<Item, Result>[] = [];
@@ -50,7 +50,7 @@ export function createGatherer<Item, Result>({
         : ({ reject }) => reject(error);
     }
     underWay -= 1;
-    // The next group is under way while this one's results are looked at.
+    // The next group begins before the results of this one are handed out.
     begin();
     group.forEach(settle);
   }

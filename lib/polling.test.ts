@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { poll } from "./polling.ts";
 
-it("goes on whether or not the work fails, and seldom while it rests", async () => {
+it("continues even if the work fails, and works less often while it rests", async () => {
   let works = 0;
   let asked = 0;
   let rests = false;

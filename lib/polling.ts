@@ -1,9 +1,9 @@
-/** Of how many times work is done once while it rests. */
-const seldom = 30;
+/** While resting, only one of this many turns does the work. */
+const restingTurns = 30;
 
 /**
- * Repeats `work` until it is stopped: each time `everyMs` after it ended, whether or not it failed. While `rests` says that nobody needs
- * it, it is done every thirtieth time only.
+ * Repeats `work` until it is stopped, each time `everyMs` after it ended, even if it failed. While `rests` returns true, only every thirtieth
+ * turn does the work.
  */
 export function poll(
   work: () => Promise<void>,
@@ -14,7 +14,7 @@ export function poll(
   let timer: NodeJS.Timeout | undefined;
   let skipped = 0;
   const turn = async () => {
-    if (rests() && ++skipped < seldom) return;
+    if (rests() && ++skipped < restingTurns) return;
     skipped = 0;
     await work();
   };

@@ -53,7 +53,7 @@ describe("a TZ string", () => {
     expect(changesOf(text, 2026)).toEqual(changes);
   });
 
-  it("counts days of the year with February 29 and without", () => {
+  it("counts days of the year with and without February 29", () => {
     const days = (text: string, year: number) =>
       changesOf(`AAA0BBB0,${text}/0,${text}/1`, year)[0]!.slice(5, 10);
     expect([days("J59", 2028), days("J60", 2028), days("J60", 2027)]).toEqual([
@@ -68,7 +68,7 @@ describe("a TZ string", () => {
     ]);
   });
 
-  it("takes the last such weekday of a month for the fifth", () => {
+  it("uses the last weekday of a month for week five", () => {
     expect(changesOf("AAA0BBB,M2.5.6/0,M5.5.0/0", 2026)).toEqual([
       "2026-02-28T00:00:00 1",
       "2026-05-30T23:00:00 0",
@@ -84,7 +84,7 @@ describe("a TZ string", () => {
     },
   );
 
-  it.each(["UTC0", "<+01>-1", "<-00>0", "EST5", "MST7"])("may change no clocks: %s", (text) => {
+  it.each(["UTC0", "<+01>-1", "<-00>0", "EST5", "MST7"])("may have no changes: %s", (text) => {
     expect(parsePosixRule(text).daylight).toBeNull();
   });
 
@@ -105,7 +105,7 @@ describe("a TZ string", () => {
     "EST5EDT,M3.2.0/168,M11.1.0",
     "EST5 ",
     "EST5EDT,M3.2.0,M11.1.0,x",
-  ])("is none: %s", (text) => {
+  ])("is refused: %s", (text) => {
     expect(() => parsePosixRule(text)).toThrow(RangeError);
   });
 });

@@ -1,22 +1,22 @@
-/** The rule of a zone for all years to come, as the footer of a TZif file states it. Offsets are seconds ahead of UTC. */
+/** The rule of a zone for future years, from the footer of a TZif file. Offsets are seconds ahead of UTC. */
 export interface PosixRule {
   standard: number;
-  /** Null: the clocks are never changed. */
+  /** Null where the clocks never change. */
   daylight: { offset: number; start: YearlyMoment; end: YearlyMoment } | null;
 }
 
-/** A moment of every year, by the clocks that run until then. */
+/** A moment of every year, in the local time before the change. */
 interface YearlyMoment {
-  /** Days since 1970-01-01. */
+  /** The day of the moment in a year, in days since 1970-01-01. */
   dayIn: (year: number) => number;
-  /** Seconds after the start of that day; may be before it, or days later. */
+  /** Seconds after the start of that day; negative, or more than a day, is possible. */
   seconds: number;
 }
 
 export interface OffsetChange {
-  /** Epoch seconds. */
+  /** The instant of the change in epoch seconds. */
   at: number;
-  /** Seconds ahead of UTC, from then on. */
+  /** The new offset in seconds ahead of UTC. */
   offset: number;
 }
 
@@ -27,20 +27,20 @@ const pattern = new RegExp(
   `^${name}(${time})(?:(${name})(${time})?(?:,(${date})(?:/(${time}))?,(${date})(?:/(${time}))?)?)?$`,
 );
 
-/** The zones that state no rule follow that of the United States, as in the code of IANA. */
+/** A TZ string without dates follows the rule of the United States, as in the code of IANA. */
 const presetDates = ["M3.2.0", "M11.1.0"] as const;
 const presetSeconds = 2 * 3_600;
-/** Hours of an offset, and of the time at which clocks are changed (RFC 9636, section 3.3.1). */
+/** The largest hour of an offset, and of the time of a change (RFC 9636, section 3.3.1). */
 const maxOffsetHours = 24;
 const maxTimeHours = 167;
 
 /**
- * Reads a TZ string (POSIX.1, "Other Environment Variables", as RFC 9636, section 3.3.1 extends it): names may be quoted, and
- * times of change go from -167 to 167 hours. Throws a `RangeError` for any other text.
+ * Parses a TZ string (POSIX.1, "Other Environment Variables", extended by RFC 9636, section 3.3.1): names may be quoted, and
+ * times of changes range from -167 to 167 hours. Throws a `RangeError` for any other text.
  */
 export function parsePosixRule(text: string): PosixRule {
   const match = pattern.exec(text);
-  if (!match) throw new RangeError("is no TZ string");
+  if (!match) throw new RangeError("is not a TZ string");
   const [, west, daylightName, daylightWest, startDate, startTime, endDate, endTime] = match;
   const standard = eastOf(west!);
   if (daylightName === undefined) return { standard, daylight: null };
@@ -58,14 +58,14 @@ export function parsePosixRule(text: string): PosixRule {
   };
 }
 
-/** Offsets are written west of Greenwich. */
+/** Converts an offset, which a TZ string counts west of Greenwich. */
 const eastOf = (west: string) => 0 - secondsOf(west, maxOffsetHours);
 
 function secondsOf(text: string, maxHours: number): number {
   const [hours = 0, minutes = 0, seconds = 0] = text.replace(/^[+-]/, "").split(":").map(Number);
   const size = hours * 3_600 + minutes * 60 + seconds;
   if (size > maxHours * 3_600 || minutes > 59 || seconds > 59)
-    throw new RangeError("has a time beyond its bounds");
+    throw new RangeError("has a time out of range");
   return text.startsWith("-") ? -size : size;
 }
 
@@ -77,7 +77,7 @@ const isLeapYear = (year: number) => dayOf(year, 2, 1) - dayOf(year, 1, 1) === 2
 function parseDate(text: string): (year: number) => number {
   const numbers = text.replace(/^[JM]/, "").split(".").map(Number);
   const within = (value: number, min: number, max: number) => {
-    if (value < min || value > max) throw new RangeError("has a date beyond its bounds");
+    if (value < min || value > max) throw new RangeError("has a date out of range");
     return value;
   };
   if (text.startsWith("M")) {
@@ -93,7 +93,7 @@ function parseDate(text: string): (year: number) => number {
     };
   }
   if (text.startsWith("J")) {
-    // The 60th is March 1 in every year.
+    // Day 60 is March 1 in every year.
     const day = within(numbers[0]!, 1, 365);
     return (year) => dayOf(year, 0, 1) + day - 1 + (day >= 60 && isLeapYear(year) ? 1 : 0);
   }
@@ -102,8 +102,8 @@ function parseDate(text: string): (year: number) => number {
 }
 
 /**
- * The changes of clocks that a rule makes in each of the years, in the order of time; those at either end may lie beyond it. Of two
- * in the same instant only the start of daylight saving is there: so a rule says that it never ends.
+ * The changes of clocks by a rule in each of the years, in the order of time. The first and the last may lie outside of these years. Of two
+ * changes at the same instant only the start of daylight saving counts: this is how a rule expresses that it never ends.
  */
 export function changesInYears(
   { standard, daylight }: PosixRule,

@@ -50,7 +50,7 @@ it("does one task of each key in turn", async () => {
   await expect.poll(() => made.size()).toBe(0);
 });
 
-it("asks whether to skip once the result before is known", async () => {
+it("calls `skip` once the previous result is known", async () => {
   const made = thread();
   const known: string[] = [];
   const tell = (says: string) =>
@@ -68,7 +68,7 @@ it("asks whether to skip once the result before is known", async () => {
   expect(known).toEqual(["1", "2", "skipped", "skipped"]);
 });
 
-it("fails as the task does, and goes on", async () => {
+it("rejects with the error of a task, and continues", async () => {
   const made = thread();
   await expect(made.run("a", () => ({ does: "fail", says: "no" }))).rejects.toThrow(/^no$/);
   expect(await made.run("a", () => ({ says: "yes" }))).toBe("yes");
@@ -87,7 +87,7 @@ it.each([
     .toBe("yes");
 });
 
-it("rejects what waits when it is closed", async () => {
+it("rejects waiting tasks when it is closed", async () => {
   const made = thread();
   const waiting = [
     made.run("a", () => ({ does: "hang", says: "" })),

@@ -1,20 +1,20 @@
 import { Piscina } from "piscina";
 
-/** A task did not come to its end: the thread had no time or no memory for it. The same task may do so another time. */
+/** A task was not completed because the thread exceeded its time or its memory. The same task may succeed another time. */
 export class ThreadFault extends Error {
   override name = "ThreadFault";
 }
 
-/** A thread beside the main one, for what would hold that up. */
+/** A worker thread for tasks that would block the main thread. */
 export interface Thread<Task, Result> {
   /**
-   * Runs a task after those that came before it; of those with another key one at a time in turn, so that nobody waits for all that
-   * another wants. What `skip` returns when its turn comes, if it is not null, is the result instead.
+   * Runs a task after the earlier ones with the same key. Keys take turns, one task each, so that no key waits for all tasks of another. If
+   * `skip` does not return null when the turn comes, that is the result, and the task does not run.
    */
   run(key: string, task: () => Task, skip?: () => Result | null): Promise<Result>;
-  /** How many tasks wait or run; of one key, where one is given. */
+  /** The number of waiting and running tasks, of all keys or of one. */
   size(key?: string): number;
-  /** Ends the thread; what waits or runs is rejected. */
+  /** Ends the thread; waiting and running tasks are rejected. */
   close(): Promise<void>;
 }
 
@@ -25,7 +25,7 @@ interface Waiting<Task, Result> {
   reject: (error: unknown) => void;
 }
 
-/** An unused thread ends after so long. */
+/** The time after which an unused thread ends. */
 const idleMs = 60_000;
 
 export function createThread<Task, Result>({
@@ -33,21 +33,21 @@ export function createThread<Task, Result>({
   deadlineMs,
   memoryMb,
 }: {
-  /** The URL of a module whose default export is given the tasks. */
+  /** The URL of a module whose default export runs a task. */
   file: string;
-  /** A task that takes longer ends with its thread, and the next one begins another. */
+  /** The time limit of a task. A task that takes longer is rejected and its thread ends; the next task starts a new thread. */
   deadlineMs: number;
   memoryMb: number;
 }): Thread<Task, Result> {
   let pool: Piscina<Task, Result> | undefined;
   let closed = false;
-  /** The key of the task that runs. */
+  /** The key of the running task. */
   let running: string | undefined;
   let isFree = true;
-  /** By key; the next to have its turn is the first. */
+  /** The waiting tasks by key; the first key has the next turn. */
   const queues = new Map<string, Waiting<Task, Result>[]>();
 
-  /** Begun with the first task. */
+  /** The thread starts with the first task. */
   function begin(): Piscina<Task, Result> {
     if (pool) return pool;
     pool = new Piscina<Task, Result>({
@@ -57,7 +57,7 @@ export function createThread<Task, Result>({
       idleTimeout: idleMs,
       resourceLimits: { maxOldGenerationSizeMb: memoryMb },
     });
-    // A thread that ends with no task is no fault of this process; one with a task rejects that.
+    // A thread that ends without a task is not an error; one with a task rejects the task.
     pool.on("error", () => {});
     return pool;
   }
@@ -76,10 +76,10 @@ export function createThread<Task, Result>({
       reject(isThreadFault(error) ? new ThreadFault(describe(error), { cause: error }) : error);
     }
     running = undefined;
-    // Whoever has the result is done with it before the next is asked whether to skip.
+    // The caller processes the result before `skip` of the next task is called.
     setImmediate(() => {
       isFree = true;
-      // Behind those that have come meanwhile.
+      // The key goes behind the keys that have arrived meanwhile.
       queues.delete(key);
       if (queue.length > 0) queues.set(key, queue);
       void runNext();
@@ -116,7 +116,7 @@ const describe = (error: unknown) =>
     ? "takes too long"
     : "takes too much memory";
 
-/** Of the thread, and not of what ran in it. */
+/** Whether an error is of the thread, and not of the task. */
 const isThreadFault = (error: unknown) =>
   error instanceof Error &&
   (error.name === "AbortError" ||

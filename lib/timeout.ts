@@ -1,4 +1,4 @@
-/** Resolves with the result of `work`; rejects if that takes longer than `ms`, and lets the work go on unobserved. */
+/** Resolves with the result of `work`. Rejects if it takes longer than `ms`; the work continues, but its result is ignored. */
 export async function withTimeout<Result>(ms: number, work: Promise<Result>): Promise<Result> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_, reject) => {

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { TurnShare } from "./turn-share.ts";
 
-it("work goes on in the next turn once so many steps were made in this", async () => {
+it("continues work in the next turn once the steps of this turn are used", async () => {
   const share = new TurnShare(100);
   const resumed: string[] = [];
   const resume = () => resumed.push("again");
@@ -17,7 +17,7 @@ it("work goes on in the next turn once so many steps were made in this", async (
   expect(share.allows(resume)).toBe(true);
 });
 
-it("what waits together does no more together than one turn has", async () => {
+it("limits the steps of all waiting work together to those of one turn", async () => {
   const share = new TurnShare(100);
   let turn = 0;
   const turns: number[] = [];

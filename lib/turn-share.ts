@@ -1,6 +1,6 @@
 /**
- * Has work that counts its steps share the event loop: it does so many in one turn and goes on in the next, so that other work comes
- * between.
+ * Makes work that consists of steps share the event loop: it does a limited number of steps in one turn and continues in the next, so that
+ * other work can run in between.
  */
 export class TurnShare {
   readonly #stepsInTurn: number;
@@ -15,7 +15,7 @@ export class TurnShare {
     this.#spent += steps;
   }
 
-  /** Is there something left of this turn? If not, `resume` is called in the next one. */
+  /** Takes a step of this turn if one is left. Otherwise returns false, and calls `resume` in the next turn. */
   allows(resume: () => void): boolean {
     if (this.#spent < this.#stepsInTurn) return true;
     if (this.#waiting.size === 0) setImmediate(() => this.#beginTurn());
@@ -23,7 +23,7 @@ export class TurnShare {
     return false;
   }
 
-  /** Resolves in the next turn if nothing is left of this one: what has waited asks again, for others may have come before it. */
+  /** Undefined if a step of this turn is left. Otherwise resolves in the next turn; the caller must call it again, since others may be first. */
   wait(): Promise<void> | undefined {
     if (this.#spent < this.#stepsInTurn) return undefined;
     return new Promise<void>((resolve) => void this.allows(resolve));

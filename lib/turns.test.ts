@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { createTurns } from "./turns.ts";
 
-it("does work of one key in turn, whatever becomes of it, and other work beside it", async () => {
+it("runs work with one key in turn, even if it fails, and other work concurrently", async () => {
   const inTurn = createTurns();
   const begun: string[] = [];
   const ends = new Map<string, () => void>();

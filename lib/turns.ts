@@ -1,8 +1,8 @@
-/** Does pieces of work one after the other where they have the same key, in the order in which they came, and others beside them. */
+/** Runs pieces of work with the same key one after the other, in the order of the calls, and those with different keys concurrently. */
 export type InTurn = <Result>(key: string, work: () => Promise<Result>) => Promise<Result>;
 
 export function createTurns(): InTurn {
-  /** The end of the last piece of work of each key. */
+  /** Resolves when the last piece of work of the key has ended. */
   const ends = new Map<string, Promise<void>>();
   return (key, work) => {
     const done = ends.get(key)?.then(work) ?? work();

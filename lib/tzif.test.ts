@@ -50,7 +50,7 @@ describe("a TZif file", () => {
     rule: "CET-1CEST,M3.5.0,M10.5.0/3",
   };
 
-  it("says with its footer what comes after its last change", () => {
+  it("continues by its footer after its last change", () => {
     expect(spans(encodeTzif(berlin), "2025-01-01T00:00", "2027-01-01T00:00")).toEqual([
       "1 until 2025-03-30T01:00",
       "2 until 2025-10-26T01:00",
@@ -60,11 +60,11 @@ describe("a TZif file", () => {
     ]);
   });
 
-  it("says with its first type what was before its first change, however long ago", () => {
+  it("has its first type at any time before its first change", () => {
     expect(offsetAt(encodeTzif({ ...berlin, first: 3_208 }), at("1000-01-01T00:00"))).toBe(3_208);
   });
 
-  it("keeps its last offset where it has no footer, or an empty one", () => {
+  it("keeps its last offset if it has no footer, or an empty one", () => {
     for (const version of [1, 2] as const)
       expect(
         spans(encodeTzif({ ...berlin, rule: "", version }), "2030-01-01T00:00", "2031-01-01T00:00"),
@@ -79,7 +79,7 @@ describe("a TZif file", () => {
     ).toEqual(["-4 until 2028-06-01T00:00"]);
   });
 
-  it("has no two spans after each other of the same offset, and none that is empty", () => {
+  it("has no adjacent spans with the same offset, and no empty ones", () => {
     const changes = fc
       .uniqueArray(fc.integer({ min: 0, max: 4_000_000_000 }), { maxLength: 20 })
       .map((times) => times.toSorted((a, b) => a - b));
@@ -122,7 +122,7 @@ describe("a TZif file", () => {
     );
   });
 
-  it("is refused where it counts leap seconds", () => {
+  it("is refused if it counts leap seconds", () => {
     expect(() => parseTzif(encodeTzif({ ...berlin, leapSeconds: [1, 2] }))).toThrow(
       "counts leap seconds",
     );
@@ -132,7 +132,7 @@ describe("a TZif file", () => {
     ).toBe(2 * hour);
   });
 
-  it("is read or refused, whatever its bytes are", () => {
+  it("is either parsed or refused, for any bytes", () => {
     const file = encodeTzif(berlin);
     const refusable = (bytes: Uint8Array) => {
       try {

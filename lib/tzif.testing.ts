@@ -1,17 +1,17 @@
 import type { OffsetChange } from "./posix-tz.ts";
 
-/** What a TZif file is to say; offsets in seconds ahead of UTC, changes in epoch seconds. */
+/** The content of a TZif file to write; offsets in seconds ahead of UTC, changes in epoch seconds. */
 interface Content {
   first?: number;
   changes?: readonly OffsetChange[];
   /** The footer's TZ string. */
   rule?: string;
   version?: 1 | 2 | 3 | 4;
-  /** Corrections, of which files without leap seconds have none. */
+  /** The corrections of leap seconds; files without leap seconds have none. */
   leapSeconds?: readonly number[];
 }
 
-/** Writes a TZif file (RFC 9636, section 3): of version 2 and later with an empty first block, as slim files have it. */
+/** Encodes a TZif file (RFC 9636, section 3). From version 2 on, the first block is empty, as in slim files. */
 export function encodeTzif({
   first = 0,
   changes = [],

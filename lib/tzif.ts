@@ -1,16 +1,16 @@
 import { changesInYears, type OffsetChange, parsePosixRule, type PosixRule } from "./posix-tz.ts";
 
-/** What a TZif file says of a zone. Instants are epoch seconds, offsets seconds ahead of UTC. */
+/** The content of a TZif file. Instants are epoch seconds, offsets are seconds ahead of UTC. */
 export interface TzifZone {
-  /** Before all changes. */
+  /** The offset before all changes. */
   first: number;
-  /** In the order of time. */
+  /** The changes in the order of time. */
   changes: readonly OffsetChange[];
-  /** What holds after the last change; null: its offset stays. */
+  /** The rule after the last change; null where its offset stays. */
   rule: PosixRule | null;
 }
 
-/** A file is no TZif file, or not one that can be read as local time. */
+/** The file is not a TZif file, or does not contain local time. */
 export class TzifError extends Error {
   override name = "TzifError";
 }
@@ -29,8 +29,8 @@ interface Header {
 }
 
 /**
- * Reads a TZif file of any version (RFC 9636, section 3): of version 2 and later the second block, of 64-bit times, and the footer;
- * of version 1 its only block. Files that count leap seconds are refused, since no clock of ours counts them. Throws a `TzifError`.
+ * Parses a TZif file of any version (RFC 9636, section 3): the second block with 64-bit times and the footer of version 2 and later, or the
+ * only block of version 1. Throws a `TzifError`, also for files that count leap seconds, which UTC clocks do not count.
  */
 export function parseTzif(bytes: Uint8Array): TzifZone {
   try {
@@ -52,7 +52,7 @@ function parse(bytes: Uint8Array): TzifZone {
   if (text === undefined) throw new TzifError("has no footer");
   const rule = text === "" ? null : parsePosixRule(text);
   const { zone } = block;
-  // The footer is for what comes after the last change, and for all time where there is none.
+  // The footer is for the time after the last change, or for all time where there are no changes.
   const first = zone.changes.length === 0 && rule ? rule.standard : zone.first;
   return { ...zone, first, rule };
 }
@@ -70,7 +70,7 @@ function readHeader(view: DataView, at: number): Header {
     types: count(4),
     characters: count(5),
   };
-  if (header.version < 1 || header.types < 1) throw new TzifError("has a header that may not be");
+  if (header.version < 1 || header.types < 1) throw new TzifError("has an invalid header");
   return header;
 }
 
@@ -96,7 +96,7 @@ function readBlock(
   const typesAt = indices + count;
   const leapsAt = typesAt + types * typeLength + characters;
   const offsetOf = (type: number) => {
-    if (type >= types) throw new TzifError("names a type that it has not");
+    if (type >= types) throw new TzifError("refers to a type that it does not have");
     return view.getInt32(typesAt + type * typeLength);
   };
   const timeAt = (position: number) =>
@@ -117,15 +117,15 @@ function readBlock(
   return { zone: { first: offsetOf(0), changes, rule: null }, end };
 }
 
-/** A time during which the offset stays, in milliseconds; `end` is the first instant after it. */
+/** A period with one offset, in milliseconds; `end` is the first instant after it. */
 export interface OffsetSpan {
   offset: number;
   end: number;
 }
 
 /**
- * The offsets from one instant to another, in epoch milliseconds: the first span holds `from`, the last ends at `to`, and no two
- * that follow each other have the same offset.
+ * The offsets between two instants in epoch milliseconds: the first span contains `from`, the last ends at `to`, and adjacent spans have
+ * different offsets.
  */
 export function offsetsBetween(
   { first, changes, rule }: TzifZone,
@@ -135,7 +135,7 @@ export function offsetsBetween(
   const last = changes.at(-1)?.at ?? -Infinity;
   const later =
     rule && to / 1_000 > last
-      ? // A rule may change the clocks of a year days before it begins, or after it has ended.
+      ? // The changes of a year may lie some days before its start or after its end.
         changesInYears(rule, yearOf(Math.max(from, last * 1_000)) - 1, yearOf(to) + 1)
       : [];
   let offset = first * 1_000;

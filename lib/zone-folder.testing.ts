@@ -2,15 +2,15 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { encodeTzif } from "./tzif.testing.ts";
 
-/** Time zone data as a system has it: by name a TZ string, and links. */
+/** The time zone data of a system: TZ strings by the name of the zone, and links. */
 export interface ZoneFolder {
   version: string;
   zones: Readonly<Record<string, string>>;
-  /** Of which the folder has no files: distributions leave them out. */
+  /** Links have no files in the folder, as in some distributions. */
   links?: Readonly<Record<string, string>>;
 }
 
-/** Writes a folder of TZif files with its `tzdata.zi`, in the place of what was there, as an update does. */
+/** Writes a folder of TZif files with its `tzdata.zi`, and replaces an existing folder like an update. */
 export function writeZoneFolder(folder: string, { version, zones, links = {} }: ZoneFolder): void {
   const made = `${folder}.made`;
   for (const [name, rule] of Object.entries(zones)) {

@@ -3,15 +3,14 @@ import { PrismaPg } from "@prisma/adapter-pg";
 import { Pool } from "pg";
 import { PrismaClient } from "./generated/client.ts";
 
-/** Statements that a connection keeps prepared; those after are planned anew each time, so that memory stays bounded. */
+/** The number of statements that are prepared. Further statements are planned each time, so that the memory of a connection is bounded. */
 const preparedStatementLimit = 500;
 
 /**
- * A client over a pool of at most `connections`, which connects when first used. It gives up on a connection, and on a free
- * one for a transaction, after `connectionWaitMs`, on a statement after `statementMs`, on a transaction after 15 s; the server ends one
- * that its owner left idle for 15 s. Sessions run in UTC,
- * as the adapter takes for granted when it reads a timestamp. Statements are prepared: a pooler between must support that.
- * The caller ends it with `$disconnect()`. `watch` is told of the pool, to count its connections.
+ * Creates a client over a pool of at most `connections`, which connects when first used. A connection fails after `connectionWaitMs`, a
+ * statement after `statementMs`, and a transaction after 15 s; the server ends a transaction that is idle for 15 s. Sessions use UTC, which
+ * the adapter assumes when it reads timestamps. Statements are prepared, so a connection pooler must support that. The caller ends the
+ * client with `$disconnect()`. `watch` receives the pool, to count its connections.
  */
 export function createPrisma({
   url,
@@ -47,7 +46,7 @@ export function createPrisma({
   });
 }
 
-/** Names by content, so that a name never stands for two texts; none (an empty one) once the limit is reached. */
+/** Creates names of prepared statements, one for each text. Once the limit is reached, the name is empty: the statement is not prepared. */
 function statementNames(): (query: { sql: string }) => string {
   const names = new Map<string, string>();
   return ({ sql }) => {

@@ -1,10 +1,10 @@
 import pg from "pg";
 
 /**
- * Lets a role do what API and workers do, and nothing more: read and write rows, but not alter, empty or drop a table, nor say which
- * migrations were applied. Of the audit trail it may add entries, remove those that are past their retention, and empty what erasure
- * empties; who did what and when stays as it was written. Repeated after each migration, for tables that are new have no grants.
- * @param url of the role that owns the tables
+ * Grants a role only the rights that the API and workers need: it may read and write rows, but not alter, truncate or drop tables, nor change
+ * the list of applied migrations. In the audit trail it may add entries, delete those past their retention, and clear the columns that an
+ * erasure clears; it cannot change who did what and when. This must be repeated after each migration, because new tables have no grants.
+ * @param url the URL of the database, with the role that owns the tables
  */
 export async function grantToApplication(url: string, role: string): Promise<void> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });

@@ -6,7 +6,7 @@ import pg from "pg";
 import { packageRoot } from "../config/package-root.ts";
 import { withSchemaEngine } from "./schema-engine.ts";
 
-/** Where a project keeps its schema and migrations, in Prisma's own layout. */
+/** The paths of the schema and the migrations, in Prisma's layout. */
 export interface MigrationSource {
   schemaPath: string;
   migrationsFolder: string;
@@ -17,12 +17,12 @@ const ours: MigrationSource = {
   migrationsFolder: join(packageRoot, "prisma/migrations"),
 };
 
-/** The history of a database or of the files is not as it should be; the message says what is wrong and how to mend it. */
+/** The migrations of a database or of the files have a fault; the message describes it and its remedy. */
 export class MigrationError extends Error {
   override name = "MigrationError";
 }
 
-/** What is wrong with a database's history, and what can be done about it. */
+/** A fault in a database's migrations: `found` describes it, and `mend` is the remedy. */
 export interface HistoryFault {
   found: string;
   mend: string;
@@ -32,14 +32,13 @@ const lockfile = { path: "migration_lock.toml", content: 'provider = "postgresql
 
 const filters = { externalTables: [], externalEnums: [] };
 
-/** Serialises those who migrate one database at once. Any number, but always this one. */
+/** The advisory lock that serialises concurrent migrations of a database. The number is arbitrary, but must not change. */
 const migrationLock = 7_126_344;
 const lockRetryMs = 100;
 
 /**
- * Brings the database up to date; returns the names of the migrations applied, none if it was. Each is one transaction:
- * one that fails leaves the database as the one before left it, but stays recorded as failed until `MigrationError` is
- * heeded. Any number of processes may call it at once.
+ * Applies the missing migrations, and resolves with their names. Each migration is one transaction. A migration that fails does not change the
+ * database, but stays recorded as failed until an operator follows the `MigrationError`. Several processes may call this at once.
  */
 export async function applyMigrations(
   url: string,
@@ -57,9 +56,8 @@ export async function applyMigrations(
 }
 
 /**
- * What keeps schema and migrations apart, or a database and the migrations: in words, nothing if all is well. The
- * server behind `shadowUrl` must allow databases to be created; they are gone when this returns. `databaseUrl`'s database
- * is only read.
+ * The differences between the schema and the migrations, or between a database and the migrations, in words; empty if there are none. The
+ * server at `shadowUrl` must allow to create databases, which are dropped when this returns. The database at `databaseUrl` is only read.
  */
 export async function checkMigrations({
   shadowUrl,
@@ -74,7 +72,7 @@ export async function checkMigrations({
   const script = await missingScript(shadowUrl, source);
   if (script !== null)
     faults.push(
-      `prisma/schema.prisma says more than the migrations do. "npm run db:diff -- --name <what-it-does>" writes the missing one:\n${script}`,
+      `prisma/schema.prisma has changes that no migration contains. "npm run db:diff -- --name <what-it-does>" writes the missing one:\n${script}`,
     );
   if (databaseUrl !== undefined) {
     faults.push(...(await databaseFaults(databaseUrl, source)).map(inWords));
@@ -82,7 +80,7 @@ export async function checkMigrations({
   return faults;
 }
 
-/** What keeps a database and the migrations apart; nothing if it is up to date. It is only read. */
+/** The differences between a database and the migrations; empty if it is up to date. The database is only read. */
 export async function databaseFaults(
   url: string,
   source: MigrationSource = ours,
@@ -104,7 +102,7 @@ export async function databaseFaults(
   });
 }
 
-/** Writes what the schema says beyond the migrations as the next one; returns its folder, or null if nothing is missing. */
+/** Writes the next migration with the changes of the schema. Resolves with its folder, or null if there are no changes. */
 export async function writeMigration({
   shadowUrl,
   name,
@@ -161,18 +159,18 @@ async function historyFaults(
   if (editedMigrationNames.length > 0)
     faults.push({
       found: `Edited after they were applied: ${editedMigrationNames.join(", ")}.`,
-      mend: "Put back what was applied, and write what is new as a migration of its own.",
+      mend: "Restore the applied versions, and write the changes as a new migration.",
     });
   if (failedMigrationNames.length > 0)
     faults.push({
       found: `Failed half-way and left nothing behind: ${failedMigrationNames.join(", ")}.`,
-      mend: 'Mend the cause, delete the row in "_prisma_migrations", and apply again.',
+      mend: 'Fix the cause, delete the row in "_prisma_migrations", and apply the migrations again.',
     });
   const unknown = unpersisted(history);
   if (unknown.length > 0)
     faults.push({
       found: `Applied to the database, but not among the files: ${unknown.join(", ")}.`,
-      mend: "The database belongs to a newer version, or files were deleted: take the version that fits it.",
+      mend: "The database belongs to a newer version, or files were deleted: use the matching version of Tidings.",
     });
   return faults;
 }
@@ -225,7 +223,7 @@ async function withLock<Result>(url: string, work: () => Promise<Result>): Promi
   }
 }
 
-/** A statement that waits for the lock would hold a snapshot, for which an index that is made concurrently waits in turn. */
+/** The lock is tried repeatedly: a statement that waits for it would hold a snapshot, for which CREATE INDEX CONCURRENTLY waits in turn. */
 async function tryLock(client: pg.Client): Promise<boolean> {
   const { rows } = await client.query<{ locked: boolean }>(
     "SELECT pg_try_advisory_lock($1) AS locked",

@@ -10,18 +10,18 @@ import {
 import type { SchemaEngine } from "@prisma/schema-engine-wasm";
 import pg from "pg";
 
-/** What wasm-bindgen's glue exports beside its classes; the package's types leave it out. */
+/** The exports of wasm-bindgen's glue that the package's types lack. */
 interface Glue {
   __wbg_set_wasm(exports: object): void;
   SchemaEngine: typeof SchemaEngine;
 }
 
 declare global {
-  /** Where the engine's last words go before it traps; it takes for granted that this is here. */
+  /** Receives the engine's panic message before it traps; the engine requires it. */
   var PRISMA_WASM_PANIC_REGISTRY: { set_message(message: string): void } | undefined;
 }
 
-/** What is used of it: the types of Node 20 leave it out, and those of the DOM bring a browser along. */
+/** The parts of WebAssembly that are used here: the types of Node 20 lack it, and those of the DOM would add a browser's globals. */
 declare const WebAssembly: {
   instantiate(
     bytes: Uint8Array,
@@ -32,8 +32,8 @@ declare const WebAssembly: {
 const glueModule = "@prisma/schema-engine-wasm/schema_engine_bg";
 
 /**
- * Lends `work` the engine of Prisma's own migrations, as WebAssembly over the pg driver: nothing to download. `datamodel`
- * is path and text of the schema. Every connection it opened is closed when this settles.
+ * Runs `work` with Prisma's migration engine, which runs as WebAssembly over the pg driver, so that nothing has to be downloaded. `datamodel`
+ * contains the path and the text of the schema. All connections of the engine are closed when this settles.
  */
 export function withSchemaEngine<Result>(
   url: string,
@@ -45,7 +45,7 @@ export function withSchemaEngine<Result>(
   return turn;
 }
 
-/** One after the other: two pieces of work in the one instance trample on each other's memory. */
+/** Calls run one after the other: two calls in the same instance would corrupt each other's memory. */
 let earlier: Promise<unknown> = Promise.resolve();
 
 async function lendSchemaEngine<Result>(
@@ -68,7 +68,7 @@ async function lendSchemaEngine<Result>(
   }
 }
 
-/** Once a process: the glue knows one instance, and a second one would be mixed up with it. */
+/** The engine is loaded once per process, because the glue supports only one instance. */
 let engineClass: Promise<typeof SchemaEngine> | undefined;
 
 async function loadEngine(): Promise<typeof SchemaEngine> {
@@ -86,7 +86,7 @@ async function loadEngine(): Promise<typeof SchemaEngine> {
   return glue.SchemaEngine;
 }
 
-/** Catalogue columns of PostgreSQL's one-byte type `"char"`, which the engine selects and the adapter has no name for. */
+/** Catalogue columns of PostgreSQL's one-byte type `"char"`, which the engine selects and the adapter does not support. */
 const charNames = ["constraint_type", "confdeltype", "confupdtype"];
 
 function asText(sql: string): string {
@@ -96,9 +96,9 @@ function asText(sql: string): string {
 }
 
 /**
- * Prisma's adapter cuts a script at every semicolon, function bodies included, and commits each piece. Here a script is
- * one simple query: PostgreSQL parses it, and runs it in one transaction. The engine forgets its connections: `close` ends
- * them, and then drops the shadow databases.
+ * Prisma's adapter splits a script at every semicolon, even in function bodies, and commits each part. Here a script is one simple query, which
+ * PostgreSQL parses and runs in one transaction. The engine does not close its connections: `close` ends them, and then drops the
+ * shadow databases.
  */
 function wholeScripts(url: string): {
   factory: SqlMigrationAwareDriverAdapterFactory;
