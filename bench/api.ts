@@ -8,22 +8,22 @@ import { percentile } from "./percentile.ts";
 
 export interface ApiResult {
   bench: "api";
-  /** Notifications to one recipient each, accepted a second. */
+  /** The rate of accepted notifications with one recipient each, per second. */
   acceptsPerSecond: number;
   acceptP99Ms: number;
-  /** Pages of 50 deliveries or notifications, under the usual filters and further on by cursor. */
+  /** Pages of 50 deliveries or notifications, with the usual filters and with cursors. */
   listP99Ms: number;
-  /** Recipients by a part of what they are known by. */
+  /** Searches for recipients by a part of their id, address or name. */
   searchP99Ms: number;
-  /** How many recipients a filter holds for. */
+  /** Counts of recipients that match a filter. */
   segmentCountP99Ms: number;
 }
 
-/** What is shown beside the numbers that are kept. */
+/** Figures that are printed but not stored. */
 export interface ApiDetails {
   recipients: number;
   deliveries: number;
-  /** The limit: two bare inserts in a transaction, as many at once, a second. */
+  /** The limit: transactions of two bare inserts per second, with the same concurrency. */
   insertsPerSecond: number;
   /** The limit: a page of 50 rows read by primary key, without HTTP. */
   bareListP99Ms: number;
@@ -35,13 +35,13 @@ const recipients = 200_000;
 const deliveries = 1_000_000;
 const accepts = 5_000;
 const acceptCallers = 16;
-/** Of reads at once: the machine has two cores, and all of us are on it. */
+/** The number of concurrent reads: the machine has two cores, which all processes share. */
 const readCallers = 2;
 const readsOfEach = 100;
 const warmUp = 20;
 const templateKey = "weekly";
 
-/** What the stack's own limits would get in the way of. */
+/** Settings that raise the stack's limits, which would otherwise affect the measurement. */
 const unlimited = {
   MAX_UNSENT: "10000000",
   API_REQUESTS_PER_MINUTE: "10000000",
@@ -55,7 +55,7 @@ export async function benchApi({
   say: (line: string) => void;
 }): Promise<ApiResult & { details: ApiDetails }> {
   say("starting the stack");
-  // No workers: they would send what is accepted, and take their part of the machine.
+  // There are no workers: they would send the accepted notifications and use CPU time.
   const stack = await startTemporaryStack({
     environment: { ...environment, ...unlimited },
     workers: 0,
@@ -128,7 +128,7 @@ function caller({ urls, apiKey }: Pick<TemporaryStack, "urls" | "apiKey">): Call
   };
 }
 
-/** A kind of query, asked again and again about something else. */
+/** A kind of query, called repeatedly with different parameters. */
 interface Read {
   what: string;
   ask: (call: Call, n: number) => Promise<unknown>;
@@ -139,7 +139,7 @@ const get = (what: string, path: (n: number) => string): Read => ({
   ask: (call, n) => call("GET", path(n)),
 });
 
-/** Goes on from a page with the cursor of the one before: every fifth call begins anew. */
+/** Reads the next page with the cursor of the previous one; every fifth call starts again from the first page. */
 function walk(what: string, path: string): Read {
   let cursor: string | null = null;
   return {
@@ -210,7 +210,7 @@ function countReads(): Read[] {
   ];
 }
 
-/** All kinds mixed, as a service and its operators would: each asked equally often. */
+/** Calls all kinds of queries in turn, each equally often. */
 async function measureReads(call: Call, reads: readonly Read[]) {
   for (let n = 0; n < warmUp; n += 1) for (const read of reads) await read.ask(call, n);
   const ofEach = reads.map(({ what }) => ({ what, ms: [] as number[] }));
@@ -229,7 +229,7 @@ async function measureReads(call: Call, reads: readonly Read[]) {
   return { p99Ms: percentile(ms, 0.99), slowest: slowest! };
 }
 
-/** What the database does on this machine in the same run, without us: accepting and listing cannot be faster. */
+/** Measures the bare database on this machine in the same run: accepting and listing cannot be faster. */
 async function measureLimits(
   databaseUrl: string,
 ): Promise<Pick<ApiDetails, "insertsPerSecond" | "bareListP99Ms">> {

@@ -1,5 +1,5 @@
-// Those who slow others down, in a process of their own, so that what they cost us is no part of what is measured. Its first argument is
-// what they need to know, as JSON. They go on until whoever started them goes away, and take no notice of what they are answered.
+// Attackers who slow others down, in a separate process, so that their own cost is not measured. The first argument is their
+// configuration as JSON. They continue until the parent process ends, and ignore the answers.
 import { Agent, request } from "node:http";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,7 +8,7 @@ import type { Attack, AttackPlan } from "./overload.ts";
 
 const plan = JSON.parse(process.argv[2]!) as AttackPlan;
 const agent = new Agent({ keepAlive: true });
-/** Whoever was refused, or could not connect, tries again soon. */
+/** The delay after a refusal or a failed connection. */
 const againMs = 50;
 
 function send(
@@ -38,7 +38,7 @@ async function goOn(callers: number, call: () => Promise<number>): Promise<void>
   await Promise.all(Array.from({ length: callers }, caller));
 }
 
-/** One connection after the other on which the last byte does not come. */
+/** Opens one connection after the other, and never sends the last byte. */
 async function holdBack(): Promise<void> {
   const bytes = 1_000_000;
   const head = `POST /v1/actions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${bytes}\r\n\r\n`;
@@ -59,7 +59,7 @@ async function holdBack(): Promise<void> {
 const faults = JSON.stringify(
   Object.fromEntries(Array.from({ length: 100_000 }, (_, n) => [`f${n}`, n])),
 );
-/** A filter that has to look at every recipient, many times. */
+/** A filter that reads every recipient many times. */
 const filter = {
   any: Array.from({ length: 40 }, (_, n) => ({
     attribute: "first_name",
@@ -68,7 +68,7 @@ const filter = {
 };
 
 const made: Record<Attack, () => Promise<unknown>> = {
-  // Strangers whose bodies have many faults.
+  // Callers without a key, whose bodies have many faults.
   faults: () => goOn(4, () => send("POST", "/v1/actions", { body: faults })),
   bodies: () => Promise.all(Array.from({ length: 600 }, holdBack)),
   previews: () =>

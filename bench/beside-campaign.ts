@@ -13,8 +13,8 @@ const longestPauseMs = 100;
 const patienceMs = 10 * 60_000;
 
 /**
- * Posts lone notifications, of each priority in turn, for as long as a campaign is sent by the same worker.
- * @returns the milliseconds from sending each request to the arrival at the sink
+ * Posts single notifications, of each priority in turn, while the same worker sends a campaign.
+ * @returns the milliseconds from each request to the arrival at the sink
  */
 export async function sendBesideCampaign(
   service: Service,
@@ -33,7 +33,7 @@ export async function sendBesideCampaign(
   await service.startCampaign(campaign);
   const deadline = Date.now() + patienceMs;
   while ((await sink.progress()) === 0) await sleep(5);
-  // Nearly all of it is the campaign's.
+  // Nearly all of the traffic is the campaign's.
   while ((await sink.progress()) < recipients) {
     if (Date.now() > deadline) throw new Error("the campaign does not end");
     const number = posted.length;

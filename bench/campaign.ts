@@ -15,11 +15,11 @@ import { countEvents } from "./temporal-events.ts";
 export interface CampaignBench {
   recipients: number;
   workers: number;
-  /** How far away the sink is: milliseconds from a command to its reply. */
+  /** The latency of the sink: milliseconds from a command to its reply. */
   delay: number;
-  /** A server to send to instead of the sink: what it got is then unknown, and the ledger's word is taken. */
+  /** A server to send to instead of the sink. Its messages cannot be counted, so the figures are the ledger's. */
   smtp?: URL;
-  /** The campaign is sent once more beside a transaction that was begun so many seconds before. */
+  /** Sends the campaign once more while a transaction is open that began this many seconds before. */
   besideTransaction?: number;
   environment: NodeJS.ProcessEnv;
   say: (line: string) => void;
@@ -30,26 +30,26 @@ export interface CampaignResult extends DatabaseWork {
   recipients: number;
   workers: number;
   serverDelayMs: number;
-  /** From asking to start it until the ledger says it is complete. */
+  /** From the start request until the campaign is completed in the ledger. */
   messagesPerSecond: number;
   nodemailerPerSecond: number;
   smtpPerSecond: number;
   ratioToNodemailer: number;
   ratioToSmtp: number;
   cpuSecondsPerThousand: Record<"api" | "worker" | "temporal" | "postgres" | "sink", number>;
-  /** Of the largest worker. */
+  /** The memory of the largest worker. */
   peakRssMb: number;
   /** Of a campaign beside a transaction that is as old as the campaign: the rate in its last tenth over that in its first; null where that was not asked for. */
   besideTransactionRatio: number | null;
   temporalEventsPerThousand: number;
-  /** Of the audience, those that the ledger calls sent and the sink never saw, or that have not ended as sent. */
+  /** Recipients whose delivery is sent in the ledger but missing in the sink, or did not end as sent. */
   lost: number;
   duplicated: number;
-  /** Messages about which the ledger and the sink differ; null where there is no sink. */
+  /** Messages on which the ledger and the sink differ; null without a sink. */
   discrepancies: number | null;
 }
 
-/** What is shown beside the numbers that are kept. */
+/** Figures that are printed but not stored. */
 export interface CampaignDetails {
   seconds: number;
   /** Until the first message reached the sink. */
@@ -61,21 +61,21 @@ export interface CampaignDetails {
   peakRssMb: Record<"api" | "worker" | "temporal", number>;
 }
 
-/** As many as a worker has to a provider. */
+/** The number of connections that a worker has to a provider. */
 const connections = 10;
-/** What runs for long is measured, not what has just been started: everybody sends for a second or two before the clock starts. */
+/** Every sender warms up for a second or two before it is measured. */
 const warmUpMs = 1_000;
 const warmUpRecipients = 10_000;
 const measureMs = 3_000;
 const campaign = { template: { key: "weekly" }, audience: { all: true }, data } as const;
 
 const pollMs = 100;
-/** Each answer of the API costs it milliseconds that are not the campaign's: it is asked often only once all have arrived. */
+/** Each request costs the API some milliseconds, so it is polled frequently only once all messages have arrived. */
 const askMs = 2_000;
 const patienceMs = 30 * 60_000;
 
 /**
- * A campaign through the whole stack, and the two limits it is held against, before and after it, with the stack down:
+ * Measures a campaign through the whole stack, and two bare senders as limits, before and after it, while the stack is down, so that
  * each has the machine to itself.
  */
 export async function benchCampaign(
@@ -143,7 +143,7 @@ async function runCampaign(
     });
     const createFor = (count: number) =>
       service.createCampaign({ ...campaign, name: `To ${count}` });
-    /** Messages a second, from asking to start it until the ledger says that it is complete. */
+    /** Messages per second, from the start request until the campaign is completed in the ledger. */
     const send = async (id: string, count: number, samples: Sample[] = []) => {
       await sink?.reset();
       const startedAt = Date.now();
@@ -152,7 +152,7 @@ async function runCampaign(
       return { startedAt, seconds: (finishedAt - startedAt) / 1_000 };
     };
     const database = await meterDatabase(stack);
-    say("warming up, as the others do");
+    say("warming up");
     const warmUp = Math.min(recipients, warmUpRecipients);
     await service.importRecipients("application/x-ndjson", audience(warmUp));
     await send(await createFor(warmUp), warmUp);
@@ -190,7 +190,7 @@ async function runCampaign(
       say(`importing ${many} recipients`);
       await service.importRecipients("application/x-ndjson", audience(many));
       const large = await createFor(many);
-      say(`sending beside a transaction, until it is ${besideTransaction} s old`);
+      say(`sending with an open transaction, until it is ${besideTransaction} s old`);
       besideRates = await whileTransactionIsOpen(stack.databaseUrl, async () => {
         const samples: Sample[] = [];
         await send(large, many, samples);
@@ -229,7 +229,7 @@ async function runCampaign(
   }
 }
 
-/** A transaction that sees the database as it was, as a backup does: no row that dies meanwhile can be removed. */
+/** Holds a snapshot like a backup: no dead row can be removed meanwhile. */
 async function whileTransactionIsOpen<T>(databaseUrl: string, work: () => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
@@ -265,7 +265,7 @@ function ratesByTenth(samples: readonly Sample[], forMs: number, audienceSize: n
   });
 }
 
-/** @returns the instant in milliseconds of the wall clock, which PostgreSQL shares with us */
+/** @returns the instant in milliseconds of the wall clock, which PostgreSQL shares */
 async function untilFinished(
   service: Service,
   id: string,

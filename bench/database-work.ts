@@ -1,34 +1,33 @@
 import pg from "pg";
 import type { TemporaryStack } from "../cli/demo/temporary-stack.ts";
 
-/** What PostgreSQL was asked to do for each message: it depends on no clock, so that versions compare on a busy machine too. */
+/** The work of PostgreSQL per message. It does not depend on time, so that versions can be compared on a busy machine too. */
 export interface DatabaseWork {
   statementsPerMessage: number;
   /** Rows inserted, updated and deleted, of all tables. */
   rowsWrittenPerMessage: number;
-  /** Of the updates, those that were heap-only, and so entered no index anew. */
+  /** The heap-only updates, which add no index entries. */
   hotUpdatesShare: number;
-  /** Entries put into indexes. */
+  /** Index entries added. */
   indexEntriesPerMessage: number;
   walBytesPerMessage: number;
 }
 
 export interface DatabaseMeter {
   reset(): Promise<void>;
-  /** Since the last reset. */
+  /** Reads the work since the last reset. */
   read(messages: number): Promise<DatabaseWork>;
-  /** How many statements were executed since the last reset, whoever asked for them. */
+  /** The number of statements since the last reset, of all clients. */
   countStatements(): Promise<number>;
 }
 
-/** What this meter itself asks is left out. */
+/** The meter's own statements are left out. */
 const statementsSql = `
   SELECT coalesce(sum(calls), 0) AS calls, coalesce(sum(wal_bytes), 0) AS wal FROM pg_stat_statements
   WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND query NOT LIKE '%pg_stat_statements%'`;
 
 /**
- * Reads what was written from the write-ahead log: it is exact at any instant, whereas the tables' statistics come up to ten
- * seconds late.
+ * Counts writes in the write-ahead log, which is exact at any instant, whereas the statistics of tables may be ten seconds late.
  */
 const writesSql = `
   SELECT kind, count FROM pg_get_wal_stats($1::pg_lsn, pg_current_wal_flush_lsn(), true) AS s(kind, count)`;
@@ -40,7 +39,7 @@ const kinds = {
   indexed: /^Btree\/INSERT_(LEAF|POST)/,
 };
 
-/** Has the stack's own PostgreSQL count its statements from now on, for which it is restarted. */
+/** Restarts the stack's PostgreSQL so that it counts statements. */
 export async function meterDatabase(
   stack: Pick<TemporaryStack, "databaseUrl" | "restart">,
 ): Promise<DatabaseMeter> {
@@ -54,7 +53,7 @@ export async function meterDatabase(
     }
   };
   await ask("ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'");
-  // A checkpoint removes what is no longer needed for recovery, and the whole run is read at its end.
+  // A checkpoint removes old parts of the write-ahead log, but the whole run is read at its end.
   await ask("ALTER SYSTEM SET wal_keep_size = '64GB'");
   await stack.restart("postgres");
   await ask("CREATE EXTENSION IF NOT EXISTS pg_stat_statements");

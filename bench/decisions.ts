@@ -24,8 +24,8 @@ const preferences: (Preferences | null)[] = [
 ];
 
 /**
- * How many deliveries one core decides about in a second: from what the ledger knows of each to what is to be done, for
- * people who wish this and that, in zones here and there.
+ * Measures how many deliveries one core decides per second, from the ledger's data to the decision, for recipients with various
+ * preferences and time zones.
  */
 export function measureDecisions(seed: number): {
   decisionsPerSecond: number;
@@ -46,7 +46,7 @@ export function measureDecisions(seed: number): {
   return { decisionsPerSecond: decided, copiesPerSecond: copied };
 }
 
-/** The best of several rounds: what else the machine does is not what is measured. */
+/** The best of several rounds, so that other load on the machine counts less. */
 function perSecond(round: () => number): number {
   let best = 0;
   for (let n = 0; n < rounds; n++) {

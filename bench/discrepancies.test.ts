@@ -27,7 +27,7 @@ const compare = (
     ({ kind, deliveryId }) => `${kind} ${deliveryId}`,
   );
 
-/** As many copies of the one message. */
+/** Copies of one message. */
 const copies = (count: number) => Array.from({ length: count }, () => message());
 
 describe("a ledger and a log that agree", () => {
@@ -48,7 +48,7 @@ describe("a ledger and a log that agree", () => {
 });
 
 describe("a ledger and a log that differ", () => {
-  it("show what is called sent and was not received", () => {
+  it("show messages that are sent in the ledger but were not received", () => {
     expect(compare([row(), row({ id: "dlv_2" })], [message({ deliveryId: "dlv_2" })])).toEqual([
       "sent_but_not_received dlv_1",
     ]);
@@ -80,23 +80,23 @@ describe("a ledger and a log that differ", () => {
     expect(compare([one], copies(count))).toEqual(["too_many_copies dlv_1"]);
   });
 
-  it("show what nobody owed", () => {
+  it("show messages that no delivery owes", () => {
     expect(compare([row()], [message(), message({ deliveryId: "dlv_9" })])).toEqual([
       "not_owed dlv_9",
     ]);
     expect(compare([], [message({ deliveryId: "" })])).toEqual(["not_owed "]);
   });
 
-  it("show what came to somebody else than its recipient", () => {
+  it("show messages that went to another address than their recipient's", () => {
     expect(compare([row()], [message({ address: bob })])).toEqual(["wrong_address dlv_1"]);
     expect(compare([row({ address: null })], [message()])).toEqual(["wrong_address dlv_1"]);
   });
 
-  it("show what came to somebody for whom nothing was meant, though the ledger owes it", () => {
+  it("show messages to an address outside of the audience, even if the ledger owes them", () => {
     expect(compare([row()], [message()], [bob])).toEqual(["not_in_audience dlv_1"]);
   });
 
-  it("show two messages whose recipients were exchanged, though all sums agree", () => {
+  it("show two messages whose recipients were exchanged, even if all sums agree", () => {
     expect(
       compare(
         [row(), row({ id: "dlv_2", address: bob })],
@@ -105,7 +105,7 @@ describe("a ledger and a log that differ", () => {
     ).toEqual(["wrong_address dlv_1", "wrong_address dlv_2"]);
   });
 
-  it("name no address", () => {
+  it("contain no address", () => {
     const found = findDiscrepancies({
       rows: [row()],
       messages: [message({ address: bob }), message(), message()],

@@ -1,51 +1,51 @@
 import type { DeliveryStatus } from "../domain/delivery/status.ts";
 
-/** What the ledger says of a delivery once the run is over. */
+/** A delivery in the ledger after the run. */
 export interface LedgerRow {
-  /** Its public id. */
+  /** The public id of the delivery. */
   id: string;
   status: DeliveryStatus;
-  /** Of its recipient. */
+  /** The address of the recipient. */
   address: string | null;
-  /** Its attempts that ended without an answer, the interrupted ones among them. */
+  /** The number of attempts without an answer, including interrupted ones. */
   unanswered: number;
 }
 
-/** A message that the receiving side took, from its own log. */
+/** A message from the log of the receiving side. */
 export interface ReceivedMessage {
-  /** The value of X-Tidings-Delivery; empty where the message has none. */
+  /** The value of X-Tidings-Delivery; empty if the message has none. */
   deliveryId: string;
-  /** Of the envelope. */
+  /** The recipient in the envelope. */
   address: string;
 }
 
 type DiscrepancyKind =
-  /** The ledger says `sent`, and no message came. */
+  /** The delivery is `sent`, and no message was received. */
   | "sent_but_not_received"
-  /** A message came, and the ledger neither says `sent` nor that nobody knows. */
+  /** A message was received, and the delivery is neither `sent` nor of unknown outcome. */
   | "received_but_not_sent"
-  /** More copies came than the one that was accepted and those whose attempts were never answered. */
+  /** More copies were received than one, plus the attempts without an answer. */
   | "too_many_copies"
-  /** A message came that no row of the run owes. */
+  /** A message was received that no delivery of the run owes. */
   | "not_owed"
-  /** A message came to somebody for whom nothing was meant. */
+  /** A message was received at an address outside of the audience. */
   | "not_in_audience"
-  /** A message came to somebody else than its row's recipient. */
+  /** A message was received at another address than the delivery's recipient. */
   | "wrong_address";
 
-/** Names no address, so that it may be printed. */
+/** A discrepancy. It contains no address, so that it may be printed. */
 export interface Discrepancy {
   kind: DiscrepancyKind;
   deliveryId: string;
 }
 
-/** Nobody knows yet, or ever, whether the message arrived. */
+/** Whether it is unknown if the message arrived. */
 const openOutcomes: ReadonlySet<DeliveryStatus> = new Set(["unknown", "pending"]);
 
 /**
- * Compares a ledger with the receiving side's log, message by message. For messages that one delivery went out as: those of a batch
- * or a digest have another header, and count as not owed.
- * @param audience the addresses to which the run meant to send anything, from whoever made it and not from the ledger
+ * Compares a ledger with the log of the receiving side, message by message. Only messages for a single delivery are supported: those of a
+ * batch or a digest have another header, and count as not owed.
+ * @param audience the addresses to which the run sends, from the generator of the run and not from the ledger
  */
 export function findDiscrepancies({
   rows,
@@ -76,7 +76,7 @@ export function findDiscrepancies({
 function judgeRow(row: LedgerRow, copies: number): DiscrepancyKind | null {
   const { status, unanswered } = row;
   const isSent = status === "sent" || status === "delivered";
-  // Its hand-over is under way: it may have arrived, and has no attempt yet that says so.
+  // The hand-over is running: the message may have arrived, but no attempt is recorded yet.
   const isUnderWay = status === "sending";
   if (copies === 0) return isSent ? "sent_but_not_received" : null;
   const mayHaveArrived = isSent || isUnderWay || (openOutcomes.has(status) && unanswered > 0);

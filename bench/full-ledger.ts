@@ -1,7 +1,7 @@
 import pg from "pg";
 import { publicId } from "../domain/ids.ts";
 
-/** What a ledger holds that has been in use for a while. */
+/** The contents of a ledger that has been in use for a while. */
 export interface FullLedger {
   deliveries: number;
   /** Public ids. */
@@ -11,11 +11,11 @@ export interface FullLedger {
 }
 
 const campaignCount = 3;
-/** Of all deliveries, those of campaigns. */
+/** The share of deliveries that belong to campaigns. */
 const campaignShare = 0.6;
 const deliveriesOfNotification = 20;
 
-/** Helpers of the statements below, gone with the connection. */
+/** Temporary functions for the statements below, which end with the connection. */
 const helpersSql = `
   CREATE TEMP TABLE numbered AS SELECT row_number() OVER (ORDER BY id) - 1 AS n, id FROM recipients;
   ALTER TABLE numbered ADD PRIMARY KEY (n);
@@ -23,7 +23,7 @@ const helpersSql = `
   CREATE FUNCTION pg_temp.state(n bigint) RETURNS delivery_status LANGUAGE sql IMMUTABLE
     RETURN CASE WHEN n % 100 = 1 THEN 'failed' WHEN n % 100 = 2 THEN 'suppressed' ELSE 'sent' END::delivery_status;`;
 
-/** Rows of `source`: one a `recipient`, in `state`, owed since `at`. What is pending is due in ten years. */
+/** Inserts deliveries of `source`, one per `recipient`, in `state`, created at `at`. Pending ones are due in ten years. */
 const insertDeliveries = (source: "campaign_id" | "notification_id", from: string) => `
   WITH made AS MATERIALIZED (SELECT uuid_v7(at) AS id, made.* FROM (${from}) AS made),
   open AS (
@@ -36,7 +36,7 @@ const insertDeliveries = (source: "campaign_id" | "notification_id", from: strin
   FROM made WHERE state <> 'pending'`;
 
 /**
- * Fills a migrated database past the API: people, and deliveries to them of three campaigns and of many notifications over
+ * Fills a migrated database directly, without the API: recipients, and their deliveries of three campaigns and many notifications over
  * the last 90 days. Most were sent, one in a hundred failed, one in a hundred was suppressed, one in a thousand is pending.
  */
 export async function fillLedger(

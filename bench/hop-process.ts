@@ -5,9 +5,9 @@ import { temporalClient } from "../config/temporal.ts";
 import type { HopReport } from "./hop.ts";
 import { type hop, hopSignal } from "./hop-workflow.ts";
 
-/** Temporal's own part of a lone notification, on the stack's server: a signal, and the activity that it brings about. */
+/** Measures Temporal's share of the latency of a single notification: a signal, and the activity that it causes. */
 export interface Hops {
-  /** Milliseconds from sending a signal to the activity running. One at a time. */
+  /** Sends a signal, and resolves with the milliseconds until its activity runs. Only one at a time. */
   measure(): Promise<number>;
   stop(): Promise<void>;
 }

@@ -13,7 +13,7 @@ export interface HopActivities {
 
 export const hopSignal = defineSignal<[number: number]>("hop");
 
-/** Runs an activity for each signal, which come one at a time: the least that Temporal can be asked for. */
+/** Runs an activity for each signal, one at a time: the minimum of work for Temporal. */
 export async function hop(): Promise<void> {
   const { arrive } = proxyActivities<HopActivities>({ startToCloseTimeout: "10 seconds" });
   const waiting: number[] = [];

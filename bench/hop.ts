@@ -1,10 +1,10 @@
-// A Temporal worker with one workflow and one activity, in a process of its own, as a worker of ours is: it shares nothing
-// with whoever signals it but Temporal.
+// A Temporal worker with one workflow and one activity, in a separate process like a worker of Tidings: it shares only Temporal
+// with the process that signals it.
 import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
 import { compiled } from "../cli/stack/guarded.ts";
 import type { HopActivities } from "./hop-workflow.ts";
 
-/** What it says over IPC: first that it is ready, then of each hop when its activity ran, in milliseconds of the wall clock. */
+/** The messages over IPC: first that the worker is ready, then the time of each activity in milliseconds of the wall clock. */
 export type HopReport = { ready: true } | { number: number; at: number };
 
 const report = (message: HopReport) => void process.send?.(message);

@@ -4,15 +4,15 @@ import { findDiscrepancies, type Discrepancy, type ReceivedMessage } from "./dis
 import { readLedgerAccount } from "./ledger-account.ts";
 
 const shown = 20;
-/** How long outcomes of what has arrived may take to be written. */
+/** The time within which the outcomes of received messages must be written. */
 const patienceMs = 60_000;
 
 /**
- * Compares what the ledger says of a run that is over with what was received, message by message, and says what differs. Rows that
- * are still open are waited for, for a while, and then judged as they are.
- * @param waiting how many rows are meant to be open still
- * @param since an instant before the run, in the database's time, and after those that went before it
- * @param audience the addresses that the run meant to send to
+ * Compares the ledger after a run with the received messages, message by message, and prints the differences. It waits some time for open
+ * rows to end.
+ * @param waiting the number of rows that are expected to be still open
+ * @param since an instant between earlier runs and this run, in the database's time
+ * @param audience the addresses to which the run sends
  */
 export async function judgeAccount({
   databaseUrl,

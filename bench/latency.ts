@@ -13,17 +13,17 @@ import { createRandom } from "./random.ts";
 import { type Sink, startSink } from "./sink-process.ts";
 
 export interface LatencyBench {
-  /** Of each priority. */
+  /** The number of notifications of each priority. */
   sends: number;
   rests: number;
   restSeconds: number;
-  /** Lone notifications are sent beside a campaign to so many as well. */
+  /** The size of a campaign beside which single notifications are measured too. */
   besideCampaign?: number;
   environment: NodeJS.ProcessEnv;
   say: (line: string) => void;
 }
 
-/** Milliseconds are from sending the request to the arrival at the sink. */
+/** Times are milliseconds from the request to the arrival at the sink. */
 export interface LatencyResult {
   bench: "latency";
   sends: number;
@@ -31,19 +31,19 @@ export interface LatencyResult {
   p99Ms: number;
   criticalP50Ms: number;
   criticalP99Ms: number;
-  /** Of those that were sent after a rest. */
+  /** The latency of notifications that are sent after a rest. */
   restMedianMs: number;
   restMaxMs: number;
-  /** The limit: a signal to a workflow, and the activity that it runs. */
+  /** The limit: the time from a signal to a workflow until its activity runs. */
   hopP99Ms: number;
-  /** Statements that PostgreSQL executed during the rests, whoever asked for them. */
+  /** Statements that PostgreSQL executed during the rests, of all clients. */
   idleQueriesPerSecond: number;
-  /** Beside a campaign on the same worker, 95 of 100, as a multiple of the same without one; null where that was not asked for. */
+  /** The 95th percentile beside a campaign on the same worker, as a multiple of the one without it; null if it was not measured. */
   besideCampaignRatio: number | null;
   criticalBesideCampaignRatio: number | null;
 }
 
-/** What is shown beside the numbers that are kept. */
+/** Figures that are printed but not stored. */
 export interface LatencyDetails {
   rests: number;
   restSeconds: number;
@@ -56,13 +56,13 @@ export interface LatencyDetails {
 const recipients = 2_000;
 const warmUp = 50;
 const longestPauseMs = 100;
-/** Of each rest, in which what the last message left to do is done. */
+/** The length of each rest, in which the work after the last message is finished. */
 const settlingShare = 0.1;
 const patienceMs = 60_000;
 
 /**
- * Notifications, each alone: the next is posted a moment after the last one arrived. Normal and critical ones and Temporal's own hops
- * take turns, so that all meet the same machine. Then one after each of many rests.
+ * Measures single notifications: the next one is posted a moment after the last one arrived. Normal and critical notifications and Temporal's
+ * hops alternate, so that all see the same load. Then one is sent after each of many rests.
  */
 export async function benchLatency({
   sends,
@@ -132,7 +132,7 @@ export async function benchLatency({
   }
 }
 
-/** Posts to somebody, and returns the milliseconds until it arrived. */
+/** Posts a notification, and resolves with the milliseconds until it arrived. */
 type Send = (priority: "normal" | "critical") => Promise<number>;
 
 function lonelySender(service: Service, sink: Sink): Send {
@@ -199,7 +199,7 @@ async function sendAfterRests({
   return { ms, queriesPerSecond: queries / seconds };
 }
 
-/** A message that came twice would have been taken for the next one. */
+/** Fails if a message arrived twice: it would have been counted as the next one. */
 async function failOverCopies(sink: Sink): Promise<void> {
   const { messages, deliveries } = await sink.report();
   if (messages !== deliveries)

@@ -1,12 +1,12 @@
 import { publicId } from "../domain/ids.ts";
 import type { LedgerRow } from "./discrepancies.ts";
 
-/** What a connection or a pool of `pg` can do. */
+/** The method that a connection and a pool of `pg` share. */
 export interface Queryable {
   query<Row extends object>(text: string, values?: unknown[]): Promise<{ rows: Row[] }>;
 }
 
-/** The rows that were owed since an instant of the database's clock, to be compared with what was received. */
+/** Reads the deliveries since an instant of the database's clock, for a comparison with the received messages. */
 export async function readLedgerAccount(
   database: Queryable,
   since = new Date(0),

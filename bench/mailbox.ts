@@ -10,23 +10,23 @@ import { type Sink, startSink } from "./sink-process.ts";
 import { meterProcesses } from "./processes.ts";
 import { startTemporaryStack, type TemporaryStack } from "../cli/demo/temporary-stack.ts";
 
-/** What it says of the work is about those that are posted one by one. */
+/** The figures of work are per notification that is posted by itself. */
 export interface MailboxResult extends DatabaseWork {
   bench: "mailbox";
   notifications: number;
-  /** From the first request to the last arrival at the sink. */
+  /** The rate from the first request to the last arrival at the sink. */
   perSecond: number;
   cpuSecondsPerThousand: Record<"api" | "worker" | "temporal" | "postgres", number>;
   lost: number;
   duplicated: number;
-  /** Messages about which the ledger and the sink differ. */
+  /** Messages on which the ledger and the sink differ. */
   discrepancies: number;
-  /** From sending the request to the arrival at the sink. */
+  /** From the request to the arrival at the sink. */
   criticalP50Ms: number;
   criticalP99Ms: number;
 }
 
-/** What is shown beside the numbers that are kept. */
+/** Figures that are printed but not stored. */
 export interface MailboxDetails {
   recipients: number;
   acceptedPerSecond: number;
@@ -36,12 +36,12 @@ export interface MailboxDetails {
 
 const recipients = 2_000;
 const notifications = 10_000;
-/** Requests under way at once. */
+/** The number of concurrent requests. */
 const callers = 16;
 
 const criticals = 100;
 const criticalEveryMs = 150;
-/** Normal deliveries that wait while critical ones are sent: topped up as they drain. */
+/** The number of normal deliveries that wait while critical ones are sent; it is kept constant. */
 const waiting = 10_000;
 const topUp = 1_000;
 
@@ -58,7 +58,7 @@ export async function benchMailbox({
   try {
     say("starting the stack");
     const stack = await startTemporaryStack({
-      // More waits here, on purpose, than a service would let come together.
+      // More deliveries wait here than the default limits allow.
       environment: { ...environment, MAX_UNSENT: "100000" },
       say,
       smtpUrl: sink.url,
@@ -74,7 +74,7 @@ export async function benchMailbox({
       });
       say(`posting ${criticals} critical ones while ${waiting} normal ones wait`);
       const two = await postCriticals(service, sink);
-      // Once all of it is over: whoever reads the whole ledger slows others down.
+      // The ledger is read at the end, because reading it slows the others down.
       const discrepancies = await judgeAccount({
         databaseUrl: stack.databaseUrl,
         received: () => sink.received(),
@@ -107,7 +107,7 @@ export async function benchMailbox({
   }
 }
 
-/** What `post` costs the stack. */
+/** Measures the cost of `post` for the stack. */
 async function measureWork<T>(stack: TemporaryStack, post: () => Promise<T>) {
   const database = await meterDatabase(stack);
   await database.reset();
@@ -149,13 +149,13 @@ async function postOneByOne(service: Service, sink: Sink) {
   };
 }
 
-/** The sink has those already that were posted one by one; what was lost or duplicated is told of all. */
+/** The sink already has the notifications that were posted one by one; lost and duplicated messages are counted over all. */
 async function postCriticals(service: Service, sink: Sink) {
   let posted = 0;
   let leastWaiting = Infinity;
   let done = false;
 
-  /** Many recipients a request: what waits shall load the workers, not the API. */
+  /** Posts many recipients per request, so that the backlog loads the workers and not the API. */
   const keepWaiting = async () => {
     while (!done) {
       const left = notifications + posted - (await sink.progress());
@@ -204,7 +204,7 @@ async function postCriticals(service: Service, sink: Sink) {
   };
 }
 
-/** Until as many have arrived, or no more come for a long while. */
+/** Waits until as many messages have arrived, or until no more arrive for a long time. */
 async function untilArrived(sink: Sink, count: number) {
   const progress = startProgress("arrived", count);
   const deadline = Date.now() + patienceMs;

@@ -1,4 +1,4 @@
-// Before anything of ours: schemas can only be described in OpenAPI if they are made after its library is there.
+// This import must come first: schemas can be described in OpenAPI only if they are created after its library is loaded.
 import "@hono/zod-openapi";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { benchApi } from "./api.ts";
@@ -17,13 +17,13 @@ import {
 } from "./report.ts";
 import { wholeNumber } from "../cli/whole-number.ts";
 
-/** How long a backup of a large database may take. */
+/** The duration of a backup of a large database. */
 const backupSeconds = 600;
 
 type Options<Bench> = Omit<Bench, "environment" | "say"> & { json?: true };
 
 const program = new Command("bench").description(
-  "Measures Tidings beside bare senders, on this machine.",
+  "Measure Tidings and bare senders on this machine.",
 );
 
 program
@@ -136,7 +136,7 @@ program
     if (json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
   });
 
-/** Figures of a run whose account is wrong are not to be believed. */
+/** Fails if the account of a run is wrong, because its figures are then not valid. */
 function failOver(discrepancies: number | null): void {
   if (discrepancies !== null && discrepancies > 0) process.exitCode = 1;
 }
@@ -151,7 +151,7 @@ function smtpUrl(text: string): URL {
   return new URL(text);
 }
 
-/** Three significant decimals: more would be noise. */
+/** Rounds to three significant digits: more would be noise. */
 function rounded(value: unknown): unknown {
   if (typeof value === "number") return Math.round(value * 1_000) / 1_000;
   if (typeof value !== "object" || value === null) return value;

@@ -1,11 +1,11 @@
 export interface Latencies {
-  /** Milliseconds of each call, in the order in which they ended. */
+  /** The milliseconds of each call, in the order in which the calls ended. */
   ms: number[];
-  /** Calls ended a second, over all callers. */
+  /** Calls per second over all callers. */
   perSecond: number;
 }
 
-/** Makes `calls` calls, `callers` of them at once, each caller one after the other. Rejects with the first that fails. */
+/** Makes `calls` calls with `callers` concurrent callers. Rejects with the error of the first failed call. */
 export async function measureCalls(
   { calls, callers }: { calls: number; callers: number },
   call: (n: number) => Promise<unknown>,

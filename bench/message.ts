@@ -1,7 +1,7 @@
 import { publicId, newUuid } from "../domain/ids.ts";
 import { localTimeAt } from "../domain/time/local-time.ts";
 
-/** What everybody sends in the benchmarks: five variables, an HTML and a text part, 2.7 KB on the wire. */
+/** The message of all benchmarks: five variables, an HTML and a text part, 2.7 KB when sent. */
 export const template = {
   subject:
     "{{ recipient.attributes.first_name }}, your {{ plan }} week in {{ recipient.attributes.city }}",
@@ -45,13 +45,13 @@ You get this message because you asked for a weekly summary.
 
 export const sender = "Tidings <tidings@localhost>";
 
-/** What the campaign brings besides. */
+/** The data of the campaign. */
 export const data = { plan: "family" } as const;
 
 const firstNames = ["Ada", "Björn", "Chiara", "Dilnoza", "Emeka", "Françoise", "Grace", "Hana"];
 const cities = ["Lisbon", "Malmö", "Naples", "Tashkent", "Enugu", "Québec", "Boston", "Kyoto"];
 
-/** The nth person of the audience; the same one every time. */
+/** The nth recipient of the audience, always with the same values. */
 export function person(n: number) {
   return {
     externalId: `user-${n}`,
@@ -64,7 +64,7 @@ export function person(n: number) {
 
 const zones = ["Europe/Lisbon", "Europe/Stockholm", "Africa/Lagos", "America/New_York"];
 
-/** What everybody wishes in the benchmarks: something of each kind, none of which holds a message while they last. */
+/** The preferences of all recipients: one of each kind, but none of them holds a message during a benchmark. */
 function preferences(zone: string, now: Date) {
   const inHours = (hours: number) => {
     const { minute } = localTimeAt(zone, now.getTime() + hours * 3_600_000);
@@ -79,10 +79,10 @@ function preferences(zone: string, now: Date) {
   };
 }
 
-/** No recipient's share of the benchmarks' traffic is held back; each is counted all the same. */
+/** Limits that no recipient reaches in a benchmark; messages are still counted against them. */
 export const roomyLimits = { limits: { perMinute: 10_000, perHour: 10_000, perDay: 10_000 } };
 
-/** The audience as the import wants it, with its preferences: NDJSON, in pieces of a thousand lines. */
+/** The audience with its preferences as NDJSON for the import, in pieces of a thousand lines. */
 export function* audience(count: number): Generator<string> {
   const wished = zones.map((zone) => preferences(zone, new Date()));
   for (let first = 0; first < count; first += 1_000) {
@@ -96,8 +96,8 @@ export function* audience(count: number): Generator<string> {
 }
 
 /**
- * The same message for a sender without templates: the sources are cut up once and filled by joining, the cheapest way
- * there is.
+ * Creates the same message for a sender without templates: the sources are split once, and joined with the values, which is the cheapest
+ * way.
  */
 export function filler(): (n: number) => {
   to: string;
@@ -131,5 +131,5 @@ export function filler(): (n: number) => {
   };
 }
 
-/** An id of the kind that Tidings gives its deliveries. */
+/** Creates an id like those of deliveries. */
 export const freshDeliveryId = () => publicId("delivery", newUuid());

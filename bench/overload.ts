@@ -13,41 +13,41 @@ import { prepareService } from "./prepare-service.ts";
 import { percentile } from "./percentile.ts";
 import { type Sink, startSink } from "./sink-process.ts";
 
-/** What attackers do: bodies full of faults, bodies without an end, heavy reads, one link over and over, templates that are never done, their previews. */
+/** The kinds of attacks: bodies full of faults, endless bodies, heavy reads, repeated use of one link, endless templates, and their previews. */
 export const attacks = ["faults", "bodies", "previews", "link", "loops", "renders"] as const;
 export type Attack = (typeof attacks)[number];
 
-/** What the attackers are told (bench/attackers.ts). */
+/** The configuration of the attackers (bench/attackers.ts). */
 export interface AttackPlan {
-  /** Of the API. */
+  /** The URL of the API. */
   url: string;
-  /** Keys of a viewer and of a sender. */
+  /** API keys with the roles viewer and sender. */
   viewer: string;
   sender: string;
-  /** The path of somebody's link, which is valid. */
+  /** The path of a valid link in a message. */
   link: string;
-  /** The key of a template that is never done. */
+  /** The key of a template that never finishes. */
   template: string;
   attacks: readonly Attack[];
 }
 
 export interface OverloadBench {
-  /** How long is measured, without the attacks and again with them. */
+  /** The duration of each measurement, without and with attacks. */
   seconds: number;
   attacks: readonly Attack[];
   environment: NodeJS.ProcessEnv;
   say: (line: string) => void;
 }
 
-/** Of what honest callers ask meanwhile. */
+/** The requests of honest callers during a measurement. */
 interface Figures {
   accepts: number;
-  /** Accepts that were not answered with 202: by a 503, or in another way. */
+  /** Notifications that were not accepted with 202. */
   acceptsUnavailable: number;
   acceptsFailed: number;
   acceptP50Ms: number;
   acceptP99Ms: number;
-  /** From sending the request to the arrival at the sink. */
+  /** From the request to the arrival at the sink. */
   criticals: number;
   criticalsMissing: number;
   criticalP50Ms: number;
@@ -55,7 +55,7 @@ interface Figures {
   healthzP99Ms: number;
   healthzMaxMs: number;
   healthzFailed: number;
-  /** The largest that the API has been, in megabytes. */
+  /** The peak memory of the API in megabytes. */
   apiRssMb: number;
 }
 
@@ -72,10 +72,10 @@ const acceptEveryMs = 100;
 const criticalEveryMs = 500;
 const healthzEveryMs = 100;
 const patienceMs = 60_000;
-/** Attackers have begun, and what they fill is full. */
+/** The time until the attacks have full effect. */
 const warmUpMs = 5_000;
 
-/** Honest callers beside none, and then beside attackers of each kind at once. */
+/** Measures honest callers without attackers, and then beside attackers of all kinds at once. */
 export async function benchOverload({
   seconds,
   attacks,
@@ -167,7 +167,7 @@ interface Measured {
   seconds: number;
 }
 
-/** What is asked for at a fixed rate, whatever became of what was asked before. */
+/** Sends requests at a fixed rate, whether or not earlier ones have been answered. */
 async function measure({ stack, service, sink, key, seconds }: Measured): Promise<Figures> {
   const accepted: Timed[] = [];
   const criticals: (Timed & { id: string | null })[] = [];
@@ -232,10 +232,10 @@ async function measure({ stack, service, sink, key, seconds }: Measured): Promis
 }
 
 interface Timed {
-  /** Milliseconds of the wall clock when it was asked. */
+  /** The time of the request in milliseconds of the wall clock. */
   at: number;
   ms: number;
-  /** 0 where there was no answer. */
+  /** The HTTP status; 0 if there was no answer. */
   status: number;
 }
 
@@ -261,7 +261,7 @@ function residentMb(pid: number | null): number {
   return Number(kib ?? 0) / 1_024;
 }
 
-/** Milliseconds from when each was asked for until it was at the sink, of those that come at all. */
+/** The milliseconds from the request until the arrival at the sink, of all messages that arrive. */
 async function arrivalsOf(
   service: Service,
   sink: Sink,

@@ -1,5 +1,4 @@
-// One bare sender in a process of its own: no ledger, no queue, no second try. What it does in a second is what a
-// campaign is held against.
+// A bare sender in a separate process, without ledger, queue and retries. A campaign is compared with its rate.
 import { connect, type Socket } from "node:net";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,7 +11,7 @@ export interface PeerOrder {
   host: string;
   port: number;
   connections: number;
-  /** How long it sends before the clock starts, and how long it is measured. */
+  /** The duration of the warm-up, and of the measurement. */
   warmUpMs: number;
   measureMs: number;
 }
@@ -23,10 +22,10 @@ export interface PeerResult {
   cpuSeconds: number;
 }
 
-/** Sends without pause on every connection until told to end; `sent` is called for each message that was accepted. */
+/** Sends continuously on every connection until it is stopped; `sent` is called for each accepted message. */
 type Sending = (order: PeerOrder, sent: () => void, ended: () => boolean) => Promise<void>;
 
-/** Composes each message anew, and keeps as many under way as there are connections. */
+/** Composes each message, and sends as many at once as there are connections. */
 const byNodemailer: Sending = async ({ host, port, connections }, sent, ended) => {
   const transport = createTransport({
     host,
@@ -52,12 +51,12 @@ const byNodemailer: Sending = async ({ host, port, connections }, sent, ended) =
   transport.close();
 };
 
-/** Composes one message, and repeats its bytes: what is left is the conversation, its envelope pipelined (RFC 2920). */
+/** Composes one message and sends the same bytes each time, so that only the SMTP conversation is measured, with a pipelined envelope (RFC 2920). */
 const byConversation: Sending = async ({ host, port, connections }, sent, ended) => {
   const message = filler()(0);
   const mime = await new MailComposer({ from: sender, ...message }).compile().build();
   const envelope = `MAIL FROM:<tidings@localhost>\r\nRCPT TO:<${message.to}>\r\nDATA\r\n`;
-  // nodemailer's MIME ends with a line break, and no line of this one begins with a dot.
+  // nodemailer's output ends with a line break, and no line of this message begins with a dot.
   const first = Buffer.from(envelope);
   const following = Buffer.concat([mime, Buffer.from(`.\r\n${envelope}`)]);
 

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { compiled } from "../cli/stack/guarded.ts";
 import type { PeerOrder, PeerResult } from "./peer.ts";
 
-/** Runs one bare sender in a process of its own. Rejects with its error. */
+/** Runs a bare sender in a separate process. Rejects with its error. */
 export async function runPeer(order: PeerOrder): Promise<PeerResult> {
   const child = fork(compiled("bench/peer.js"), [], { execArgv: [] });
   const exited = once(child, "exit");
@@ -18,7 +18,7 @@ export async function runPeer(order: PeerOrder): Promise<PeerResult> {
   return answer.result;
 }
 
-/** Messages a second of several runs together. */
+/** The messages per second over several runs. */
 export function ratePerSecond(runs: readonly PeerResult[]): number {
   const sum = (of: (run: PeerResult) => number) => runs.reduce((total, run) => total + of(run), 0);
   return sum((run) => run.messages) / sum((run) => run.seconds);

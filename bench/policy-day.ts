@@ -5,7 +5,7 @@ import { createRandom } from "./random.ts";
 export interface Arrival {
   person: number;
   type: "task.deadline" | "habit.reminder" | "report.weekly";
-  /** Milliseconds since the day began. */
+  /** Milliseconds since the start of the day. */
   at: number;
 }
 
@@ -15,14 +15,14 @@ const types = ["task.deadline", "habit.reminder", "report.weekly"] as const;
 const burstMs = 10 * minuteMs;
 const meanBurst = 4;
 
-/** Deadlines are told so long before. */
+/** How long before a deadline its notification is sent. */
 export const noticeMs = 15 * minuteMs;
-/** Of task.deadline, as it is shipped. */
+/** The default of the type task.deadline. */
 const spreadMs = 5 * minuteMs;
 
 /**
- * A day of notifications, the same for the same seed, in the order of time. `bursty`: what concerns one person and type comes
- * in bursts of four on average, within ten minutes; otherwise each comes by itself, whenever.
+ * Generates a day of notifications in the order of time, always the same for the same seed. With `bursty`, notifications of one recipient and
+ * type come in bursts of four on average within ten minutes; otherwise each comes at a random time.
  */
 export function generateDay(seed: number, bursty: boolean): Arrival[] {
   const random = createRandom(seed);
@@ -40,8 +40,8 @@ export function generateDay(seed: number, bursty: boolean): Arrival[] {
 }
 
 /**
- * The fewest messages by which a day can be told where a message has at most `size` members, none of which waits longer than
- * `windowMs`, and deadlines are no further apart than they may be: each message takes all that it may.
+ * The minimum of messages for a day if a message has at most `size` members, no member waits longer than `windowMs`, and deadlines in one
+ * message are not too far apart: each message contains as many members as possible.
  */
 export function fewestMessages(
   arrivals: readonly Arrival[],
@@ -62,7 +62,7 @@ export function fewestMessages(
   return messages;
 }
 
-/** Knuth's multiplication, good for small means. */
+/** A random number with a Poisson distribution, by Knuth's multiplication, which is fast for small means. */
 function poisson(mean: number, random: () => number): number {
   const floor = Math.exp(-mean);
   let count = 0;

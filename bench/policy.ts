@@ -19,12 +19,12 @@ import { atLedgerTime, settableClock } from "../test/support/ledger-time.ts";
 import { measureDecisions } from "./decisions.ts";
 import { type Arrival, fewestMessages, generateDay, noticeMs, people } from "./policy-day.ts";
 
-/** What became of a day. */
+/** The result of a day. */
 export interface DayResult {
   asked: number;
-  /** Messages that were sent; more than one notification may be in each. */
+  /** Sent messages, each of which may contain several notifications. */
   sent: number;
-  /** Of the notifications, those that needed no message of their own. */
+  /** The share of notifications that needed no message of their own. */
   savedRatio: number;
   /** Notifications that were in no message. */
   lost: number;
@@ -40,18 +40,18 @@ export interface PolicyResult {
 }
 
 export interface PolicyDetails {
-  /** The same facts copied, a second: what reading them alone costs. */
+  /** The rate of copying the same data: the cost of reading it. */
   copiesPerSecond: number;
-  /** The fewest messages that the days can be told in. */
+  /** The minimum of messages for the days. */
   fewest: { bursty: number; even: number };
 }
 
 const seed = 17;
 const { batching } = defaultPolicy.preferences;
 const windowMs = batching.windowMinutes * 60_000;
-/** A worker looks again after what comes in, and no later than this. */
+/** The longest time after which a worker reads the queue again. */
 const tickMs = 30_000;
-/** A look takes a moment, by the clock: what it sends is not late for that. */
+/** The tolerance for the duration of a dispatch: a message within it does not count as late. */
 const lookMs = 1_000;
 const afterTheDayMs = 2 * 3_600_000;
 const apiKey = "a-key-that-only-this-bench-has";
@@ -59,8 +59,8 @@ const secret = "a-secret-that-only-this-bench-has-too";
 const queue = queueName({ kind: "mailbox", shard: 0 });
 
 /**
- * A day of notifications, taken by the API and told by a worker's dispatch on a real ledger, whose time goes on to where
- * the next thing happens; and how fast decisions are alone.
+ * Measures a day of notifications, accepted by the API and sent by a worker's dispatch on a real ledger, whose clock jumps to the next
+ * event; and the rate of decisions alone.
  */
 export async function benchPolicy({
   say,
@@ -186,7 +186,7 @@ function createWorld(
       );
     },
 
-    /** So many days from now, so that no clock is later than what happens. */
+    /** @param daysAhead how many days from now the simulated day begins, so that no real time is later than a simulated one */
     async live(arrivals: readonly Arrival[], daysAhead: number): Promise<DayResult> {
       const begin = (Math.floor(Date.now() / 86_400_000) + daysAhead) * 86_400_000;
       messages = 0;
@@ -238,7 +238,7 @@ function createWorld(
   };
 }
 
-/** Hands nothing over, and counts what it would have. */
+/** A channel that sends nothing and counts the messages. */
 function countingChannel(count: () => void): Channel {
   return {
     name: "email",

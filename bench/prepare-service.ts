@@ -2,7 +2,7 @@ import { createService, type Service } from "../cli/demo/service.ts";
 import type { TemporaryStack } from "../cli/demo/temporary-stack.ts";
 import { audience, roomyLimits, template } from "./message.ts";
 
-/** Gives a stack recipients, limits that nobody reaches, and the template `weekly`. */
+/** Sets up a stack with recipients, limits that none of them reaches, and the template `weekly`. */
 export async function prepareService(
   { urls, apiKey }: Pick<TemporaryStack, "urls" | "apiKey">,
   recipients: number,

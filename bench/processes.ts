@@ -1,18 +1,18 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** CPU used and memory held by the processes of each role, from Linux's /proc. */
+/** Measures CPU time and memory of the processes of each role, from Linux's /proc. */
 export interface ProcessMeter<Role extends string> {
-  /** CPU seconds of each role since the meter was made, children that have ended included. */
+  /** CPU seconds of each role since the meter was created, including ended children. */
   cpuSeconds(): Record<Role, number>;
-  /** Peak resident memory, in MB, of the largest of each role's own processes (children not counted) since it began. */
+  /** The peak resident memory in MB of the largest process of each role since its start, without children. */
   peakRssMb(): Record<Role, number>;
 }
 
-/** The unit of /proc's times: 100 a second on every Linux that Node runs on (USER_HZ). */
+/** The unit of times in /proc: 100 per second on every Linux that Node.js supports (USER_HZ). */
 const ticksPerSecond = 100;
 
 /**
- * @param roots the process ids of each role, null for one that is down; whatever they started counts as theirs
+ * @param roots the process ids of each role, null for a process that is down; their descendants are counted too
  * @throws where there is no /proc
  */
 export function meterProcesses<Role extends string>(
@@ -48,7 +48,7 @@ const living = (pids: readonly (number | null)[]) => pids.filter((pid) => pid !=
 interface Entry {
   pid: number;
   parent: number;
-  /** Its own, and of children that ended and were waited for. */
+  /** The CPU time of the process and of its ended children. */
   ticks: number;
 }
 
@@ -59,7 +59,7 @@ function readAll(): Map<number, Entry> {
     if (!Number.isInteger(pid)) continue;
     const stat = readOrNull(`/proc/${pid}/stat`);
     if (stat === null) continue;
-    // The second field is the program's name in brackets, and may hold anything; see proc(5) for those after it.
+    // The second field is the program's name in brackets, and may contain any character; see proc(5) for the fields after it.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const ticks = [11, 12, 13, 14].reduce((sum, index) => sum + Number(fields[index]), 0);
     entries.set(pid, { pid, parent: Number(fields[1]), ticks });
@@ -71,7 +71,7 @@ function peakRssKb(pid: number): number {
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readOrNull(`/proc/${pid}/status`) ?? "")?.[1] ?? 0);
 }
 
-/** A process may end between being listed and being read. */
+/** Ignores a process that has ended since it was listed. */
 function readOrNull(path: string): string | null {
   try {
     return readFileSync(path, "utf8");

@@ -1,4 +1,4 @@
-/** A small generator with a seed, in [0, 1): https://gist.github.com/tommyettinger/46a874533244883189143505d203312c */
+/** A small random number generator with a seed; values are in [0, 1): https://gist.github.com/tommyettinger/46a874533244883189143505d203312c */
 export function createRandom(seed: number): () => number {
   let state = seed;
   return () => {

@@ -4,16 +4,16 @@ import { compiled } from "../cli/stack/guarded.ts";
 import type { SinkManner, SinkQuestion, SinkReport } from "./sink.ts";
 import type { TakenMessage } from "./tally.ts";
 
-/** A sink that runs beside us, and its counts. */
+/** A sink in a separate process, and its counts. */
 export interface Sink {
   url: string;
   pid: number;
-  /** Messages since the last reset: cheap to ask. */
+  /** The number of messages since the last reset; a cheap call. */
   progress(): Promise<number>;
   report(): Promise<SinkReport>;
-  /** Resolves with the instant at which so many had arrived since the last reset; only one may wait at a time. */
+  /** Resolves with the instant at which the given number had arrived since the last reset. Only one call may wait at a time. */
   reached(messages: number): Promise<number>;
-  /** When each delivery first arrived, in milliseconds of the wall clock; null if it did not. */
+  /** The first arrival of each delivery in milliseconds of the wall clock; null if it did not arrive. */
   arrivals(deliveryIds: readonly string[]): Promise<(number | null)[]>;
   /** Every message since the last reset. */
   received(): Promise<TakenMessage[]>;
@@ -21,7 +21,7 @@ export interface Sink {
   stop(): Promise<void>;
 }
 
-/** Starts a sink; it ends with this process at the latest. */
+/** Starts a sink, which ends with this process at the latest. */
 export async function startSink(manner: SinkManner = {}): Promise<Sink> {
   const child = fork(compiled("bench/sink.js"), [JSON.stringify(manner)], { execArgv: [] });
   const waiting = new Map<number, (answer: unknown) => void>();

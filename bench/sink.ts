@@ -1,33 +1,33 @@
-// An SMTP server that takes everything and keeps only the ids, in a process of its own: so cheap that whoever sends to
-// it is the limit. It looks for bytes, never at lines, and parses nothing that it does not count.
+// An SMTP server that accepts every message and keeps only the ids, in a separate process. It is so cheap that the sender is the
+// limit: it searches bytes instead of lines, and parses only what it counts.
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createTally, type Slice } from "./tally.ts";
 
-/** How a sink answers; at once where nothing is said. It is the first argument of the program, as JSON. */
+/** The delays of a sink, without delay by default: the first argument of the program, as JSON. */
 export interface SinkManner {
-  /** Milliseconds from every command to its reply, as if the server were so far away. */
+  /** Milliseconds from every command to its reply, to simulate a distant server. */
   replyDelayMs?: number;
-  /** Milliseconds from the end of a message to its reply: at least, and less than. */
+  /** The range of milliseconds from the end of a message to its reply. */
   messageDelayMs?: readonly [number, number];
 }
 
-/** What the sink is asked over IPC; each question gets one answer, under its number. */
+/** The questions to the sink over IPC; each gets one answer with the same number. */
 export type SinkQuestion =
   | { ask: "progress" }
   | { ask: "report" }
-  /** Answered with the instant at which so many had arrived since the last reset, once they have. */
+  /** Answered once the given number has arrived since the last reset, with the instant of the last arrival. */
   | { ask: "reached"; messages: number }
   | { ask: "arrivals"; deliveryIds: string[] }
   | { ask: "page"; number: number }
   | { ask: "reset" };
 
-/** Instants are milliseconds of the wall clock. Everything counts from the last reset. */
+/** Instants are milliseconds of the wall clock. Counts are since the last reset. */
 export interface SinkReport {
   messages: number;
   /** Distinct values of the delivery-id header. */
   deliveries: number;
-  /** Messages whose Message-ID, or whose delivery id, came before: whichever are more. */
+  /** Messages with the same Message-ID or delivery id as an earlier one, whichever are more. */
   duplicated: number;
   firstAt: number | null;
   lastAt: number | null;
@@ -49,11 +49,11 @@ const { replyDelayMs = 0, messageDelayMs = [0, 0] } = JSON.parse(
 const takesItsTime = replyDelayMs > 0 || messageDelayMs[1] > 0;
 
 const tally = createTally();
-/** Who wants to hear that so many have arrived. */
+/** The caller that waits for a number of arrivals. */
 let awaited: { messages: number; tell: (at: number) => void } | null = null;
 let cpuAtReset = process.cpuUsage();
 
-/** `start` is at the line break before the message. */
+/** @param start the position of the line break before the message */
 function note(bytes: Buffer, start: number, end: number, envelope: Envelope): void {
   const blank = bytes.indexOf(headEnd, start);
   const head = bytes.subarray(start, blank === -1 ? end : Math.min(blank, end) + lineEnd.length);
@@ -76,13 +76,13 @@ function valueOf(head: Buffer, field: Buffer): Slice {
   return { start, end: head.indexOf(lineEnd, start) };
 }
 
-/** Verbs differ in their first letter wherever the answers differ. */
+/** The first letter of a verb is enough to choose the answer. */
 const answers: Record<string, string> = {
   E: "250-sink\r\n250-PIPELINING\r\n250-SMTPUTF8\r\n250 8BITMIME\r\n",
   D: "354 go on\r\n",
   Q: "221 bye\r\n",
 };
-/** Commands are told by two letters: `RCPT` from `RSET` by the second. */
+/** Commands are distinguished by two letters: the second distinguishes `RCPT` from `RSET`. */
 const isCommand = (name: string) => {
   const [first, second] = [...name].map((letter) => letter.charCodeAt(0));
   return (bytes: Buffer, at: number) =>
@@ -96,9 +96,9 @@ const answerOf = Array.from(
 );
 
 interface Envelope {
-  /** When its MAIL had come, read or not: milliseconds of the wall clock. */
+  /** When the MAIL command arrived, in milliseconds of the wall clock. */
   begunAt: number;
-  /** A copy, for it outlives the bytes that it came with. */
+  /** A copy, because it outlives the received buffer. */
   recipient: Buffer;
 }
 
@@ -107,7 +107,7 @@ function converse(socket: Socket): void {
   let inData = false;
   let envelope: Envelope = { begunAt: 0, recipient: nobody };
   let quitting = false;
-  /** How far `unread` has been searched in vain for the end of the data. */
+  /** The position up to which `unread` contains no end of the data. */
   let searched = 0;
 
   const write = (reply: string, isLast: boolean) => {
@@ -115,7 +115,7 @@ function converse(socket: Socket): void {
     if (isLast) socket.end(reply, "latin1");
     else socket.write(reply, "latin1");
   };
-  /** Replies leave in order, none before its time. */
+  /** Replies are sent in order, each after its delay. */
   let lastReply = Promise.resolve();
   const say = (reply: string, delayMs: number, isLast = false) => {
     if (reply === "") return;
@@ -157,7 +157,7 @@ function converse(socket: Socket): void {
           );
         reply += answer;
         inData = answer === answers.D;
-        // The line break before the data may be the first half of its end.
+        // The line break before the data may be part of the end of the data.
         at = inData ? end : end + lineEnd.length;
         searched = at;
         quitting ||= answer === answers.Q;
@@ -212,5 +212,5 @@ process.on("message", ({ number, question }: { number: number; question: SinkQue
   void Promise.resolve(answer(question)).then((given) => process.send?.({ number, answer: given }));
 });
 process.once("disconnect", () => process.exit(0));
-// A Ctrl-C is for the launcher, which disconnects.
+// The launcher handles Ctrl-C, and disconnects.
 process.on("SIGINT", () => {});

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { createTally } from "./tally.ts";
 
-/** Notes messages as they would stand in a packet. */
+/** Adds messages from a buffer like a received packet. */
 function tallyOf(messages: readonly { messageId: string; deliveryId: string; to: string }[]) {
   const tally = createTally();
   for (const { messageId, deliveryId, to } of messages) {
@@ -15,7 +15,7 @@ function tallyOf(messages: readonly { messageId: string; deliveryId: string; to:
   return tally;
 }
 
-it("keeps every message with its recipient, in order, over as many pages as it takes", () => {
+it("keeps every message with its recipient, in order, over several pages", () => {
   const messages = Array.from({ length: 30_000 }, (_, n) => ({
     messageId: `<dlv_${n}@example.org>`,
     deliveryId: `dlv_${n}`,

@@ -1,32 +1,32 @@
 import type { ReceivedMessage } from "./discrepancies.ts";
 
-/** Ids, recipients and instants of messages as they come, kept as bytes and made sense of only when somebody asks. */
+/** Stores the ids, recipients and instants of messages as bytes, which are decoded only on request. */
 export interface Tally {
   readonly messages: number;
   readonly firstAt: number | null;
   readonly lastAt: number | null;
-  /** Notes a message by two slices of `bytes` (an empty one: it had none), and how it came. */
+  /** Adds a message by two slices of `bytes` (empty for a missing id) and its arrival. */
   add(bytes: Buffer, ids: { messageId: Slice; deliveryId: Slice }, arrival: Arrival): void;
-  /** Distinct delivery ids, and messages beyond the first of their Message-ID or delivery id, whichever are more. */
+  /** Counts distinct delivery ids, and messages with the same Message-ID or delivery id as an earlier one, whichever are more. */
   count(): { deliveries: number; duplicated: number };
-  /** When each of these deliveries first arrived; null if it did not. */
+  /** The first arrival of each of these deliveries; null if it did not arrive. */
   arrivals(deliveryIds: readonly string[]): (number | null)[];
-  /** All messages in the order in which they came, a page of some thousands at a time: the first is 0; null beyond the last. */
+  /** A page of some thousands of messages in the order of arrival. The first page is 0; null after the last one. */
   page(number: number): TakenMessage[] | null;
   reset(): void;
 }
 
 /** Instants are milliseconds of the wall clock. */
 interface Arrival {
-  /** Of the envelope. */
+  /** The recipient in the envelope. */
   recipient: Buffer;
-  /** When its envelope began. */
+  /** When the envelope began. */
   begunAt: number;
-  /** When it was there. */
+  /** When the message was complete. */
   at: number;
 }
 
-/** A message, and when it came. */
+/** A message and its arrival. */
 export interface TakenMessage extends ReceivedMessage, Omit<Arrival, "recipient"> {}
 
 export interface Slice {
@@ -34,7 +34,7 @@ export interface Slice {
   end: number;
 }
 
-/** A note: the instants (8 bytes each), then each id behind its length (1 byte; longer ones are cut). */
+/** The format of an entry: the instants (8 bytes each), then each id after its length (1 byte; longer ids are cut). */
 const instantBytes = 8;
 const longestId = 255;
 const longestNote = 2 * instantBytes + 3 * (1 + longestId);

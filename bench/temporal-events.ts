@@ -2,13 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { temporalClient } from "../config/temporal.ts";
 import { searchAttributes } from "../workflows/names.ts";
 
-/** How long the last workflows of a campaign may take to close, and to be seen by the server's lists. */
+/** The time within which the last workflows of a campaign must close and appear in the server's lists. */
 const settleMs = 20_000;
 const askAgainMs = 250;
 
 /**
- * The events of all workflow runs of a campaign, which is to be over: its own and its lanes', all runs of each. Throws if
- * one of them stays open.
+ * Counts the events of all workflow runs of a campaign and its lanes. The campaign must be over. Throws if a workflow stays open.
  */
 export async function countEvents(address: string, campaignId: string): Promise<number> {
   const client = temporalClient({ connectionOptions: { address }, namespace: "default" });
