@@ -1,7 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import { publicId } from "../../domain/ids.ts";
 import { resourceKey } from "../../domain/key.ts";
-import { bodyLimit, type TemplateContent } from "../../domain/templates/content.ts";
+import type { TemplateContent } from "../../domain/templates/content.ts";
+import { bodyLimit } from "../../domain/templates/content-parts.ts";
 import {
   findContentLayouts,
   findLayoutKeys,

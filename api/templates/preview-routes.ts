@@ -3,11 +3,8 @@ import type { Context } from "hono";
 import { publicId } from "../../domain/ids.ts";
 import { localeTag, recipientProfile, recipientReference } from "../../domain/recipient.ts";
 import { text } from "../../domain/text.ts";
-import {
-  contentChannels,
-  type ContentChannel,
-  type TemplateContent,
-} from "../../domain/templates/content.ts";
+import type { TemplateContent } from "../../domain/templates/content.ts";
+import { contentChannels, type ContentChannel } from "../../domain/templates/content-parts.ts";
 import type { RecipientScope } from "../../domain/templates/template.ts";
 import {
   messageWarnings,
@@ -21,13 +18,11 @@ import type { Services } from "../services.ts";
 import { fieldErrors } from "./version-cache.ts";
 import {
   anyVersion,
-  contentErrors,
   exampleData,
   findTemplate,
   findVersion,
-  resolveLayouts,
+  prepareVersion,
   templateParams,
-  variablesErrors,
   versionBody,
   warnings,
 } from "./store.ts";
@@ -163,7 +158,9 @@ interface PreviewRequest {
 }
 
 /** The routes that render a message before it is sent. */
-export function templatePreviewRoutes({ prisma, templateRendering }: Services) {
+export function templatePreviewRoutes(services: Services) {
+  const { prisma, templateRendering } = services;
+
   async function resolveRecipient(reference: PreviewRequest["recipient"]): Promise<RecipientScope> {
     if (reference === undefined) return exampleRecipient;
     if (typeof reference === "object")
@@ -197,8 +194,6 @@ export function templatePreviewRoutes({ prisma, templateRendering }: Services) {
     const caller = c.get("caller");
     const preview = await templateRendering.preview(caller, channel, version, localized, data);
     switch (preview.kind) {
-      case "unparsable":
-        throw invalid(contentErrors(preview.faults));
       case "unfit":
         throw invalid(fieldErrors(preview.faults));
       case "fault":
@@ -232,10 +227,7 @@ export function templatePreviewRoutes({ prisma, templateRendering }: Services) {
     })
     .openapi(previewUnsaved, async (c) => {
       const { content, variables, ...request } = c.req.valid("json");
-      const errors = variablesErrors(variables);
-      if (errors.length > 0) throw invalid(errors);
-      const flat = await resolveLayouts(prisma, content);
-      const version = { id: null, content: flat.content, variables };
-      return c.json(await render(c, version, request), 200);
+      const version = await prepareVersion(services, c.get("caller"), { content, variables });
+      return c.json(await render(c, { id: null, ...version }, request), 200);
     });
 }

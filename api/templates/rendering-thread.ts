@@ -1,6 +1,7 @@
 import { adoptClocks, type ClockChoice } from "../../config/clocks.ts";
 import { checkContent } from "../../domain/templates/check-content.ts";
-import type { ContentChannel, TemplateContent } from "../../domain/templates/content.ts";
+import type { TemplateContent } from "../../domain/templates/content.ts";
+import type { ContentChannel } from "../../domain/templates/content-parts.ts";
 import { type PreviewMessage, renderPreview } from "../../domain/templates/preview.ts";
 import type { RecipientScope } from "../../domain/templates/template.ts";
 import { type Fault, type Position, TemplateError } from "../../domain/templates/template-error.ts";
@@ -16,8 +17,6 @@ export type RenderingTask =
       kind: "preview";
       channel: ContentChannel;
       content: TemplateContent;
-      /** Whether the content was checked when it was saved. */
-      isSaved: boolean;
       variables: unknown;
       recipient: RecipientScope;
       /** JSON text, which is passed to a thread at a fraction of the cost of an object. */
@@ -28,8 +27,6 @@ export type RenderingTask =
 export type RenderingResult =
   | { kind: "checked"; faults: Fault[] }
   | { kind: "rendered"; message: PreviewMessage }
-  /** The content cannot be parsed. */
-  | { kind: "unparsable"; faults: Fault[] }
   /** The data do not fit the variables. */
   | { kind: "unfit"; faults: Fault[] }
   | { kind: "fault"; fault: string; isBeyondLimit: boolean; position: Position | null };
@@ -38,8 +35,6 @@ export type RenderingResult =
 export default function renderInThread(task: RenderingTask): RenderingResult {
   if (task.kind === "check") return { kind: "checked", faults: checkContent(task.content) };
   adoptClocks(task.clocks);
-  const contentFaults = task.isSaved ? [] : checkContent(task.content);
-  if (contentFaults.length > 0) return { kind: "unparsable", faults: contentFaults };
   const data = JSON.parse(task.data) as Record<string, unknown>;
   const faults = compileVariables(task.variables as TemplateVariables)(data);
   if (faults.length > 0) return { kind: "unfit", faults };

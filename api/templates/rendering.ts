@@ -2,7 +2,8 @@ import { performance } from "node:perf_hooks";
 import { clockChoice } from "../../config/clocks.ts";
 import { threadFile } from "../../config/thread-file.ts";
 import { LimitRow } from "../../domain/templates/limit-row.ts";
-import type { ContentChannel, TemplateContent } from "../../domain/templates/content.ts";
+import type { TemplateContent } from "../../domain/templates/content.ts";
+import type { ContentChannel } from "../../domain/templates/content-parts.ts";
 import type { PreviewMessage } from "../../domain/templates/preview.ts";
 import type { RecipientScope } from "../../domain/templates/template.ts";
 import type { Fault, Position } from "../../domain/templates/template-error.ts";
@@ -23,10 +24,10 @@ const keptRows = 1_000;
 
 type Preview =
   | { kind: "rendered"; message: PreviewMessage }
-  | { kind: "unparsable" | "unfit"; faults: Fault[] }
+  | { kind: "unfit"; faults: Fault[] }
   | { kind: "fault"; fault: string; position: Position | null };
 
-/** A version to preview. `id` is null for content that is not saved, which is checked first. */
+/** A version to preview, whose content was checked. `id` is null for one that is not saved. */
 interface PreviewedVersion {
   id: string | null;
   content: TemplateContent;
@@ -96,7 +97,6 @@ export function createTemplateRendering(): TemplateRendering {
           kind: "preview",
           channel,
           content,
-          isSaved: id !== null,
           variables,
           recipient,
           data: text,

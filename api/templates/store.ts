@@ -142,11 +142,11 @@ export function contentWarnings({ email, locales }: TemplateContent) {
   ];
 }
 
-export const atPath = (path: string, found: readonly TemplateWarning[]) =>
+const atPath = (path: string, found: readonly TemplateWarning[]) =>
   found.map((warning) => ({ ...warning, path }));
 
 /** Converts faults of the `content` of a body to errors. */
-export const contentErrors = (faults: readonly Fault[]): FieldError[] =>
+const contentErrors = (faults: readonly Fault[]): FieldError[] =>
   faults.map(({ path, ...fault }) => ({
     in: "body",
     field: jsonPointer(["content", ...path]),
@@ -154,7 +154,7 @@ export const contentErrors = (faults: readonly Fault[]): FieldError[] =>
   }));
 
 /** Lists the error of variables that cannot be used, although they are well-formed. */
-export function variablesErrors(variables: TemplateVariables): FieldError[] {
+function variablesErrors(variables: TemplateVariables): FieldError[] {
   try {
     compileVariables(variables);
     return [];
@@ -183,7 +183,8 @@ export async function prepareVersion(
   caller: Caller,
   { content, variables }: z.infer<typeof versionBody>,
 ): Promise<NewVersion> {
-  const flat = await resolveLayouts(prisma, content);
+  const flat = await flattenContent(prisma, content);
+  if (flat.faults.length > 0) throw invalid(contentErrors(flat.faults));
   // Without the tags of layouts, but with the lines and columns that the author knows.
   const own = flat.isChanged ? mapHtml(content, blankInclusions).content : content;
   let faults = await templateRendering.check(caller, own);
@@ -197,13 +198,6 @@ export async function prepareVersion(
     variables,
     layouts: flat.used,
   };
-}
-
-/** Replaces the layouts that a content includes; throws the problem of one that cannot be included. */
-export async function resolveLayouts(prisma: Services["prisma"], content: TemplateContent) {
-  const flat = await flattenContent(prisma, content);
-  if (flat.faults.length > 0) throw invalid(contentErrors(flat.faults));
-  return flat;
 }
 
 type Client = Pick<Prisma.TransactionClient, "template" | "templateVersion">;

@@ -1,4 +1,5 @@
-import { contentChannels, type ContentParts, type TemplateContent } from "./content.ts";
+import type { TemplateContent } from "./content.ts";
+import { contentChannels, type ContentParts } from "./content-parts.ts";
 import { checkUrl, compileField } from "./fields.ts";
 import { findZoneFault } from "./liquid-dates.ts";
 import { attempt, type Fault, TemplateError } from "./template-error.ts";

@@ -1,10 +1,5 @@
-import type {
-  ContentChannel,
-  EmailContent,
-  InAppContent,
-  PushContent,
-  TemplateContent,
-} from "./content.ts";
+import type { TemplateContent } from "./content.ts";
+import type { ContentChannel, EmailContent, InAppContent, PushContent } from "./content-parts.ts";
 import { localizeContent } from "./locales.ts";
 
 /** The template of a plain-text body. */
@@ -23,9 +18,9 @@ export interface PlainEmail {
   url?: string | undefined;
 }
 
-export type EmailSource = EmailContent | PlainEmail;
-export type PushSource = Omit<PushContent, "body"> & { body: BodySource };
-export type InAppSource = Omit<InAppContent, "body"> & { body: BodySource };
+type EmailSource = EmailContent | PlainEmail;
+type PushSource = Omit<PushContent, "body"> & { body: BodySource };
+type InAppSource = Omit<InAppContent, "body"> & { body: BodySource };
 
 interface Sources {
   email: EmailSource;

@@ -1,7 +1,7 @@
 import { cutText } from "../text.ts";
 import { webUrl } from "../web-url.ts";
 import type { BodySource } from "./content-for.ts";
-import { subjectLimit } from "./content.ts";
+import { subjectLimit } from "./content-parts.ts";
 import type { Effort } from "./effort.ts";
 import {
   type CompiledTemplate,

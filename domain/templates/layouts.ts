@@ -1,5 +1,6 @@
 import { resourceKey } from "../key.ts";
-import { bodyLimit, type TemplateContent } from "./content.ts";
+import type { TemplateContent } from "./content.ts";
+import { bodyLimit } from "./content-parts.ts";
 import { type Fault, TemplateError } from "./template-error.ts";
 
 /** How deep layouts may include each other. */

@@ -1,4 +1,4 @@
-import { contentChannels, type ContentParts, type TemplateContent } from "./content.ts";
+import { contentChannels, type ContentParts, type LocalizedContent } from "./content-parts.ts";
 
 /** Returns a language tag and the tags that it falls back to, such as de-AT and de, the most specific first (RFC 4647, 3.4). */
 function fallbacks(tag: string): string[] {
@@ -12,7 +12,7 @@ function fallbacks(tag: string): string[] {
 }
 
 /** Finds the locale of a content that fits a recipient's language tag best; null for the default content. */
-export function matchLocale({ locales }: TemplateContent, tag: string): string | null {
+export function matchLocale({ locales }: LocalizedContent, tag: string): string | null {
   if (locales === undefined) return null;
   return fallbacks(tag).find((candidate) => Object.hasOwn(locales, candidate)) ?? null;
 }
@@ -21,7 +21,10 @@ export function matchLocale({ locales }: TemplateContent, tag: string): string |
  * Returns the content of a locale: its own fields, then those of the more general locales, then those of the default content. A locale with
  * HTML of its own does not take the text part from elsewhere, which would be in another language.
  */
-export function localizeContent(content: TemplateContent, locale: string | null): TemplateContent {
+export function localizeContent(
+  content: LocalizedContent,
+  locale: string | null,
+): LocalizedContent {
   const { locales, ...merged } = content;
   if (locale === null || locales === undefined) return content;
   for (const tag of fallbacks(locale).toReversed())
@@ -29,7 +32,7 @@ export function localizeContent(content: TemplateContent, locale: string | null)
   return merged;
 }
 
-function mergeParts(content: TemplateContent, parts: ContentParts): void {
+function mergeParts(content: LocalizedContent, parts: ContentParts): void {
   for (const channel of contentChannels) {
     const part = parts[channel];
     if (part === undefined) continue;

@@ -1,4 +1,5 @@
-import type { ContentChannel, TemplateContent } from "./content.ts";
+import type { TemplateContent } from "./content.ts";
+import type { ContentChannel } from "./content-parts.ts";
 import { sourceOf } from "./content-for.ts";
 import { compileInApp, type InAppMessage, renderInApp } from "./in-app.ts";
 import { localizeContent, matchLocale } from "./locales.ts";

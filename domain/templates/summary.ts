@@ -2,8 +2,8 @@ import { clockSpanAt } from "../time/local-time.ts";
 import type { NotificationAction } from "../notification.ts";
 import type { NotificationType } from "../policy/notification-type.ts";
 import { priorities } from "../priority.ts";
-import { cutText } from "../text.ts";
 import type { TemplateContent } from "./content.ts";
+import { ellipsize } from "./fields.ts";
 
 /** Kinds of groups, whose deliveries go out as one message: a batch has one type, a digest is all of a recipient. */
 export type GroupKind = "batch" | "digest";
@@ -135,9 +135,7 @@ const entityIdsOf = (members: readonly Member[]) => [
 ];
 
 /** Shortens a title for a list. */
-export function listedTitle(title: string): string {
-  return title.length <= titleLimit ? title : `${cutText(title, titleLimit - 1)}…`;
-}
+export const listedTitle = (title: string): string => ellipsize(title, titleLimit);
 
 const dateFormats = new Map<string, Intl.DateTimeFormat>();
 

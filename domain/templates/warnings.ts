@@ -1,4 +1,4 @@
-import type { ContentChannel } from "./content.ts";
+import type { ContentChannel } from "./content-parts.ts";
 
 /** Gmail shows this many bytes of an HTML part, in UTF-8, and hides the rest behind a link. */
 const clippedBytes = 102 * 1024;

@@ -151,6 +151,9 @@ describe("a template with layouts", () => {
     expect(
       faultsOf(await saveTemplate("bad", "{% layout 'main' %}\n  {{ a | nope }}")),
     ).toMatchObject([{ field: "/content/email/html", line: 2, column: 3 }]);
+    const content = { email: { subject: "S", html: "{% layout 'main' %}\n  {{ a | nope }}" } };
+    const unsaved = await api.send("POST", "/v1/templates/preview", { content, data: {} });
+    expect(faultsOf(unsaved)).toMatchObject([{ field: "/content/email/html", line: 2, column: 3 }]);
   });
 
   it("is previewed with its layouts, saved and unsaved", async () => {

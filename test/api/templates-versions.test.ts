@@ -56,6 +56,7 @@ describe("versions of a template", () => {
     expect((await api.send("GET", "/v1/templates/listed/versions/3")).body).toEqual({
       ...second.body.items[0],
       content: contentOf("v3"),
+      source: null,
       variables: { type: "object" },
     });
   });

@@ -66,6 +66,7 @@ describe("a template", () => {
         id: expect.stringMatching(/^tpv_/),
         version: 1,
         content: sampleTemplate.content,
+        source: null,
         variables: sampleTemplate.variables,
         createdAt: expect.any(String),
       },
