@@ -97,6 +97,23 @@ describe("an allowed range", () => {
   });
 });
 
+describe("an address that serves the metadata of a cloud machine", () => {
+  it.each([
+    "169.254.169.254",
+    "169.254.170.2",
+    "100.100.100.200",
+    "192.0.0.192",
+    "168.63.129.16",
+    "fd00:ec2::254",
+    "fd20:ce::254",
+    "fe80::a9fe:a9fe",
+    "::ffff:169.254.169.254",
+    "2002:a9fe:a9fe::1",
+  ])("%s is refused, whatever ranges are allowed", (address) => {
+    expect(judgeAddress(address, [subnet("0.0.0.0/0"), subnet("::/0")])).toBe("metadata");
+  });
+});
+
 describe("a subnet", () => {
   it.each(["10.0.0.0/8", "127.0.0.1", "0.0.0.0/0", "::/0", "fd00::/8", "::1", "::1/128"])(
     "may be written as %s",

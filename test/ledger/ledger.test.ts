@@ -307,6 +307,19 @@ describe("settle", () => {
     expect(await statusOf(id!)).toBe("sent");
   });
 
+  it("does not retry a row that another holds by now", async () => {
+    const [id] = await seed.notification({ recipientIds: await seed.recipients(1), queue });
+    const [dead, live] = [newUuid(), newUuid()];
+    await claim(await due(), dead);
+    const later = inMs(leaseMs + 1_000);
+    await claim(await due(10, later), live, later);
+    const settlement = { status: "pending", reason: "retry", dueAt: new Date() } as const;
+    await ledger.settle([{ id: id!, token: dead, attemptCount: 1, attempts: [], settlement }]);
+    expect(await statusOf(id!)).toBe("sending");
+    await ledger.settle([{ id: id!, token: live, attemptCount: 2, attempts: [], settlement }]);
+    expect(await statusOf(id!)).toBe("pending");
+  });
+
   it("numbers the attempts of one hand-over after those before it", async () => {
     const [id] = await seed.notification({ recipientIds: await seed.recipients(1), queue });
     const token = newUuid();

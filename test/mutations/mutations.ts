@@ -9,6 +9,10 @@ export interface Mutation {
   tests: readonly string[];
 }
 
+/** Counts the places where `text` occurs. A mutation is applicable only if its text occurs once in its file. */
+export const countOccurrences = (whole: string, text: string): number =>
+  whole.split(text).length - 1;
+
 export const mutations: readonly Mutation[] = [
   {
     name: "erased-recipients",
@@ -134,7 +138,7 @@ export const mutations: readonly Mutation[] = [
     name: "lease",
     rule: "A delivery that is being handed over is nobody else's until its lease has run out.",
     file: "ledger/statements.ts",
-    text: 'o.due_at <= clock.now AND ${isFree("o")}\n        AND o.id NOT IN',
+    text: 'o.due_at <= clock.now AND ${isFree("o", "clock.now")}\n        AND o.id NOT IN',
     replacement: "o.due_at <= clock.now\n        AND o.id NOT IN",
     tests: ["test/ledger/ledger.test.ts"],
   },
@@ -150,16 +154,40 @@ export const mutations: readonly Mutation[] = [
     name: "token",
     rule: "An outcome is written only by the worker that holds the delivery.",
     file: "ledger/statements.ts",
-    text: "d.lease_token IS NOT DISTINCT FROM s.token AND d.due_at IS NOT NULL",
-    replacement: "d.due_at IS NOT NULL",
+    text: "said_due_ms IS NULL AND d.id = said_id AND d.lease_token IS NOT DISTINCT FROM said_token",
+    replacement: "said_due_ms IS NULL AND d.id = said_id",
     tests: ["test/ledger/ledger.test.ts"],
+  },
+  {
+    name: "token-of-retry",
+    rule: "A retry is written only by the worker that holds the delivery.",
+    file: "ledger/statements.ts",
+    text: "said_due_ms IS NOT NULL AND d.id = said_id AND d.lease_token IS NOT DISTINCT FROM said_token",
+    replacement: "said_due_ms IS NOT NULL AND d.id = said_id",
+    tests: ["test/ledger/ledger.test.ts"],
+  },
+  {
+    name: "burst",
+    rule: "A claim is granted only where the organisation's burst limit has room.",
+    file: "ledger/statements.ts",
+    text: "(excluded.asked[8] IS NULL OR ${roomFor(8, burstWindow(9))})",
+    replacement: "true",
+    tests: ["test/ledger/limits.test.ts"],
+  },
+  {
+    name: "type-burst",
+    rule: "A claim is granted only where the burst limit of its type has room.",
+    file: "ledger/statements.ts",
+    text: "${roomForType(10, burstWindow(11))}",
+    replacement: "true",
+    tests: ["test/ledger/limits.test.ts"],
   },
   {
     name: "campaign-revision",
     rule: "Nobody is sent a campaign's message that was edited since it was read.",
     file: "ledger/statements.ts",
-    text: "wanted.revision = (SELECT c.revision FROM",
-    replacement: "wanted.revision <= (SELECT c.revision FROM",
+    text: "${revision} = (SELECT c.revision FROM",
+    replacement: "${revision} <= (SELECT c.revision FROM",
     tests: ["test/activities/dispatch.test.ts"],
   },
   {
@@ -182,8 +210,8 @@ export const mutations: readonly Mutation[] = [
     name: "cancel-unknown",
     rule: "A cancelled delivery that may have arrived ends as unknown.",
     file: "ledger/transitions.ts",
-    text: "d.status = 'sending' OR ${mayHaveArrived(\"d\")} AS unknown",
-    replacement: "d.status = 'sending' AS unknown",
+    text: 'd.lease_token IS NOT NULL OR ${hadNoAnswer("d")} AS unknown',
+    replacement: "d.lease_token IS NOT NULL AS unknown",
     tests: ["test/ledger/transitions.test.ts"],
   },
   {
@@ -206,8 +234,8 @@ export const mutations: readonly Mutation[] = [
     name: "frozen-once",
     rule: "The audience of a campaign is frozen once.",
     file: "ledger/freeze-audience.ts",
-    text: "status = 'scheduled' AND frozen_at IS NULL AND start_at <= $2",
-    replacement: "start_at <= $2",
+    text: "status = 'scheduled' AND frozen_at IS NULL AND start_at <= ledger_now()",
+    replacement: "start_at <= ledger_now()",
     tests: ["test/activities/audience.test.ts"],
   },
   {
@@ -217,5 +245,13 @@ export const mutations: readonly Mutation[] = [
     text: "count = archived_deliveries.count + excluded.count",
     replacement: "count = excluded.count",
     tests: ["test/activities/maintenance.test.ts"],
+  },
+  {
+    name: "metadata",
+    rule: "No request goes to the metadata of a cloud machine, whatever ranges are allowed.",
+    file: "lib/outbound/addresses.ts",
+    text: 'if (isIn(address, metadata)) return "metadata";',
+    replacement: 'if (isIn(address, metadata) && !isIn(address, allowed)) return "metadata";',
+    tests: ["lib/outbound/addresses.test.ts"],
   },
 ];

@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { join, relative, sep } from "node:path";
 import { text } from "node:stream/consumers";
 import { packageRoot } from "../../config/package-root.ts";
-import type { Mutation } from "./mutations.ts";
+import { countOccurrences, type Mutation } from "./mutations.ts";
 
 export type Verdict =
   | { verdict: "caught"; by: string }
@@ -77,7 +77,7 @@ export function createWorkspace(): Workspace {
     async try({ file, text: rule, replacement, tests }) {
       const path = join(root, file);
       const whole = readFileSync(path, "utf8");
-      const found = whole.split(rule).length - 1;
+      const found = countOccurrences(whole, rule);
       if (found !== 1) return { verdict: "not applicable", found };
       writeFileSync(
         path,
