@@ -122,7 +122,7 @@ describe("a campaign's audience of segments", () => {
     const [first] = await recipients(["pro"], ["out", "pro"]);
     await segment("pro");
     const campaign = await campaignFor({ include: ["pro"], exclude: ["out"] });
-    await expect(advance(campaign)).rejects.toThrow("there is no segment out any more");
+    await expect(advance(campaign)).rejects.toThrow("the audience's segment out no longer exists");
     expect(await frozen(campaign)).toEqual([]);
     await segment("out");
     await advance(campaign);

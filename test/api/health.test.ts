@@ -380,8 +380,8 @@ describe("GET /v1/health", () => {
         word: "poor",
         reasons: [
           expect.stringContaining("80 % of the deliveries that ended"),
-          expect.stringContaining("20 % of attempts failed"),
-          expect.stringContaining("smtp is being tried"),
+          expect.stringContaining("20 % of the attempts failed"),
+          expect.stringContaining("breaker of smtp is half open"),
         ],
         windowSeconds: 900,
         indicators: {

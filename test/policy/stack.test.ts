@@ -354,7 +354,7 @@ describe("a mail server that fails beside one that does not", () => {
       const { word, reasons, indicators, breakers } = await answerOf(api.health.$get());
       expect(breakers).toContainEqual({ provider: "first", state: "open" });
       expect(indicators.breakers).toMatchObject({ word: "fair", value: 1 });
-      expect(reasons.join("\n")).toContain("first is left alone");
+      expect(reasons.join("\n")).toContain("breaker of first is open");
       expect(word).not.toBe("good");
     });
 
