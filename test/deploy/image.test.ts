@@ -28,6 +28,7 @@ describe("the Dockerfile", () => {
     expect(all.filter(({ name }) => name === "ARG" || name === "ADD")).toEqual([]);
     expect(all.filter(({ name }) => name === "ENV")).toEqual([
       { name: "ENV", text: "NODE_ENV=production" },
+      { name: "ENV", text: "MALLOC_ARENA_MAX=2" },
     ]);
   });
 
