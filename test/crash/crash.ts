@@ -243,23 +243,30 @@ async function stopCampaigns({
       "a campaign to be in the middle of its work",
       async () => (await service.reconciliation(id)).sent >= audience * stoppedAtPart,
     );
-  await inTheMiddle(cancelled);
-  let cancelledAt = Infinity;
   const cancel = async () => {
-    await service.cancelCampaign(cancelled.id);
-    cancelledAt = Date.now();
+    await inTheMiddle(cancelled);
+    let cancelledAt = Infinity;
+    const request = async () => {
+      await service.cancelCampaign(cancelled.id);
+      cancelledAt = Date.now();
+    };
+    if (freeze) {
+      await whileFrozen(membersOf(stack).pids().worker[0]!, request);
+      say(`a worker stood still for ${frozenMs / 1_000} s, and a campaign was cancelled meanwhile`);
+    } else await request();
+    return cancelledAt;
   };
-  if (freeze) {
-    await whileFrozen(membersOf(stack).pids().worker[0]!, cancel);
-    say(`a worker stood still for ${frozenMs / 1_000} s, and a campaign was cancelled meanwhile`);
-  } else await cancel();
-
-  await inTheMiddle(paused);
-  await service.pauseCampaign(paused.id);
-  const pausedAt = Date.now();
-  await sleep(pausedMs);
-  const resumedAt = Date.now();
-  await service.resumeCampaign(paused.id);
+  const pause = async () => {
+    await inTheMiddle(paused);
+    await service.pauseCampaign(paused.id);
+    const pausedAt = Date.now();
+    await sleep(pausedMs);
+    const resumedAt = Date.now();
+    await service.resumeCampaign(paused.id);
+    return { pausedAt, resumedAt };
+  };
+  // Each is watched by itself: while one is waited for, the other may come to its end.
+  const [cancelledAt, { pausedAt, resumedAt }] = await Promise.all([cancel(), pause()]);
   return [
     { ...kept, isCancelled: false, stopped: null },
     { ...cancelled, isCancelled: true, stopped: { from: cancelledAt, until: Infinity } },
