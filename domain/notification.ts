@@ -70,7 +70,8 @@ export const newNotification = z.strictObject({
     .optional()
     .meta({ description: "The earliest time of sending; at once where it is left out or past" }),
   occursAt: instant.optional().meta({
-    description: "The time that the message is about, such as a deadline; defaults to `sendAt`",
+    description:
+      "The time of the event that the message announces, such as a deadline; defaults to `sendAt`",
     example: "2027-03-01T17:00:00Z",
   }),
   expiresAt: instant.optional().meta({

@@ -1,7 +1,12 @@
 import type { Pool } from "pg";
 import { defineStatement, type Execute, executeOn } from "./sql.ts";
 import { inTransaction } from "./transaction.ts";
-import { groupDueAt, joinGroup, type Joining, type OpenGroup } from "../domain/policy/batching.ts";
+import {
+  groupDueAt,
+  joinGroup,
+  type JoinRequest,
+  type OpenGroup,
+} from "../domain/policy/batching.ts";
 import type { Channel } from "../domain/channel.ts";
 import { newUuid } from "../domain/ids.ts";
 import type { Priority } from "../domain/priority.ts";
@@ -19,7 +24,7 @@ export interface Merging extends Versions {
   /** The notification type of a batch; a digest contains all types and priorities. */
   typeId: string | null;
   priority: Priority | null;
-  joining: Joining;
+  joinRequest: JoinRequest;
   /** Why the size and time limits of the group were adapted; null where they were not. */
   adapted: string | null;
   holdCount: number;
@@ -275,7 +280,7 @@ function assignToGroups(
   const touched = new Set<Group>();
   const groupOf = new Map<Merging, Group>();
   for (const row of merging) {
-    const { group, replaced } = joinGroup(open, keyOf(row), row.joining, now, (empty) => ({
+    const { group, replaced } = joinGroup(open, keyOf(row), row.joinRequest, now, (empty) => ({
       ...empty,
       id: newUuid(new Date(now)),
       kind: row.kind,

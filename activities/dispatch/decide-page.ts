@@ -245,7 +245,7 @@ function mergeRow(
     ...decisionRow(item, input),
     recipientId,
     channel: delivery.channel,
-    joining: decision.joining,
+    joinRequest: decision.joinRequest,
     holdCount: nextHoldCount(delivery, decision.into),
     released,
   };

@@ -146,7 +146,7 @@ export function decisionJson(decision: Decision): DecisionJson {
 
 function untilOf(decision: Decision): number | null {
   if (decision.kind === "hold") return decision.until;
-  return decision.kind === "merge" ? decision.joining.closesAt : null;
+  return decision.kind === "merge" ? decision.joinRequest.closesAt : null;
 }
 
 /** Describes what a decision would do with a delivery, as the rest of a sentence. */

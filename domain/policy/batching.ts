@@ -12,7 +12,7 @@ export interface Load {
 
 export const noLoad: Load = { backlog: 0, delayMs: 0 };
 
-/** How far a batch may grow, and why that differs from the preferences, if it does. */
+/** How far a batch may grow. `adapted` says why that differs from the preferences, if it does. */
 export interface BatchBounds {
   maximumSize: number;
   windowMs: number;
@@ -60,46 +60,46 @@ export interface OpenGroup {
   memberCount: number;
   /** Null if there is no maximum. */
   maximumSize: number | null;
-  /** The earliest and the latest of the times that its members are about. */
+  /** The earliest and the latest event time of its members. */
   firstOccursAt: number;
   lastOccursAt: number;
 }
 
-/** What a delivery asks of the group that it joins. */
-export interface Joining {
+/** The requirements of a delivery on the group that it joins. Instants are milliseconds since the epoch. */
+export interface JoinRequest {
   /** When a group that the delivery opens would close. */
   closesAt: number;
   maximumSize: number | null;
-  /** The longest time between the times that members are about; null for no bound. */
+  /** The longest time between the event times of members; null for no limit. */
   spreadMs: number | null;
-  /** The time that the delivery is about. */
+  /** The time of the event that the delivery announces. */
   occursAt: number;
 }
 
-/** Whether `group` has a place for `joining` at `now`. If not, the group is set full and the next one is opened. */
-function hasPlace(group: OpenGroup, joining: Joining, now: number): boolean {
+/** Whether the delivery of `joinRequest` may join `group` at `now`. If not, the group is marked as full and the next one is opened. */
+function hasRoom(group: OpenGroup, joinRequest: JoinRequest, now: number): boolean {
   if (group.closesAt < now) return false;
   if (group.maximumSize !== null && group.memberCount >= group.maximumSize) return false;
-  if (joining.spreadMs === null) return true;
-  const first = Math.min(group.firstOccursAt, joining.occursAt);
-  const last = Math.max(group.lastOccursAt, joining.occursAt);
-  return last - first <= joining.spreadMs;
+  if (joinRequest.spreadMs === null) return true;
+  const first = Math.min(group.firstOccursAt, joinRequest.occursAt);
+  const last = Math.max(group.lastOccursAt, joinRequest.occursAt);
+  return last - first <= joinRequest.spreadMs;
 }
 
-/** The changes of a group when `joining` joins it. No member waits longer than it would in a group of its own. */
-const addMember = (group: OpenGroup, joining: Joining) => ({
+/** The changes of a group when the delivery of `joinRequest` joins it. No member waits longer than it would in a group of its own. */
+const addMember = (group: OpenGroup, joinRequest: JoinRequest) => ({
   memberCount: group.memberCount + 1,
-  closesAt: Math.min(group.closesAt, joining.closesAt),
-  firstOccursAt: Math.min(group.firstOccursAt, joining.occursAt),
-  lastOccursAt: Math.max(group.lastOccursAt, joining.occursAt),
+  closesAt: Math.min(group.closesAt, joinRequest.closesAt),
+  firstOccursAt: Math.min(group.firstOccursAt, joinRequest.occursAt),
+  lastOccursAt: Math.max(group.lastOccursAt, joinRequest.occursAt),
 });
 
-/** Whether the group has its maximum of members. A full batch goes out at once. */
+/** Whether the group has its maximum number of members. A full batch is sent at once. */
 const isFull = ({ memberCount, maximumSize }: OpenGroup): boolean =>
   maximumSize !== null && memberCount >= maximumSize;
 
-/** Marks the group as one that takes no more members. */
-function setFull(group: OpenGroup): void {
+/** Marks the group as full: it takes no more members. */
+function markFull(group: OpenGroup): void {
   group.status = "full";
 }
 
@@ -108,20 +108,20 @@ type EmptyGroup = Omit<OpenGroup, "id" | "kind" | "status"> & { status: "open" }
 
 /**
  * Adds a delivery to the open group of its key, or to one that `create` opens if there is none or if the open one has no
- * place. `open` holds the groups that take members, by key, and is updated.
- * @returns the group that the delivery joined, and the one that had no place, which is set full
+ * room. `open` contains the groups that take members, by key, and is updated.
+ * @returns the group that the delivery joined, and the one that had no room, which is marked as full
  */
 export function joinGroup<Group extends OpenGroup>(
   open: Map<string, Group>,
   key: string,
-  joining: Joining,
+  joinRequest: JoinRequest,
   now: number,
   create: (empty: EmptyGroup) => Group,
 ): { group: Group; replaced: Group | null } {
   const found = open.get(key);
-  const replaced = found && !hasPlace(found, joining, now) ? found : null;
-  if (replaced) setFull(replaced);
-  const { closesAt, maximumSize, occursAt } = joining;
+  const replaced = found && !hasRoom(found, joinRequest, now) ? found : null;
+  if (replaced) markFull(replaced);
+  const { closesAt, maximumSize, occursAt } = joinRequest;
   const group =
     found && !replaced
       ? found
@@ -133,10 +133,10 @@ export function joinGroup<Group extends OpenGroup>(
           firstOccursAt: occursAt,
           lastOccursAt: occursAt,
         });
-  Object.assign(group, addMember(group, joining));
+  Object.assign(group, addMember(group, joinRequest));
   // A group that closes now still takes the deliveries that are decided together with it.
   if (isFull(group)) {
-    setFull(group);
+    markFull(group);
     open.delete(key);
   } else open.set(key, group);
   return { group, replaced };

@@ -393,13 +393,13 @@ describe("decide", () => {
   });
 
   it("starts a batch's window when its first message was to go out, so that a wait does not make it longer", () => {
-    const joining = (askedAt: number) => {
+    const joinRequest = (askedAt: number) => {
       const decision = decide(buildInput(of("batching"), { message: { askedAt } }));
-      return decision.kind === "merge" ? decision.joining.closesAt - now : null;
+      return decision.kind === "merge" ? decision.joinRequest.closesAt - now : null;
     };
-    expect(joining(now)).toBe(30 * minuteMs);
-    expect(joining(now - 10 * minuteMs)).toBe(20 * minuteMs);
-    expect(joining(now - dayMs)).toBe(0);
+    expect(joinRequest(now)).toBe(30 * minuteMs);
+    expect(joinRequest(now - 10 * minuteMs)).toBe(20 * minuteMs);
+    expect(joinRequest(now - dayMs)).toBe(0);
   });
 
   it("holds for a limit until there is room, and checks less often after each hold", () => {
@@ -554,7 +554,7 @@ describe("decide, for any preferences and facts", () => {
     always(({ message: { askedAt, expiresAt }, type }, decision) => {
       if (decision.kind !== "merge") return;
       const livesMs = (type?.timeToLiveSeconds ?? Number.POSITIVE_INFINITY) * 1_000;
-      const { closesAt } = decision.joining;
+      const { closesAt } = decision.joinRequest;
       expect(closesAt).toBeLessThan(
         Math.min(expiresAt ?? Number.POSITIVE_INFINITY, askedAt + livesMs),
       );
@@ -578,7 +578,8 @@ describe("decide, for any preferences and facts", () => {
   it("holds a message until a later time", () => {
     always(({ now: at }, decision) => {
       if (decision.kind === "hold") expect(decision.until).toBeGreaterThan(at);
-      if (decision.kind === "merge") expect(decision.joining.closesAt).toBeGreaterThanOrEqual(at);
+      if (decision.kind === "merge")
+        expect(decision.joinRequest.closesAt).toBeGreaterThanOrEqual(at);
     });
   });
 
@@ -627,7 +628,7 @@ describe("the explanation of quiet hours", () => {
     [{ quietHoursEnabled: false }, ["quiet_hours"]],
     [{ doNotDisturbEnabled: false }, ["do_not_disturb"]],
     [{ quietHoursEnabled: false, doNotDisturbEnabled: false }, ["quiet_hours", "do_not_disturb"]],
-  ])("names the spans that are switched off: %j", (preferences, switchedOff) => {
+  ])("names the quiet periods that are switched off: %j", (preferences, switchedOff) => {
     const { evaluations } = explain(buildInput({ preferences }));
     const evaluation = evaluations.find(({ rule }) => rule.name === "quiet_hours");
     expect(evaluation?.inputs).toEqual({ zone: "UTC", switchedOff });

@@ -2,7 +2,7 @@ import type { Channel } from "../channel.ts";
 import type { Reason } from "../delivery/reasons.ts";
 import type { Priority } from "../priority.ts";
 import type { SuppressionReason } from "../suppression.ts";
-import type { BatchBounds, Joining, Load } from "./batching.ts";
+import type { BatchBounds, JoinRequest, Load } from "./batching.ts";
 import type { GrantLog, Limit } from "./limits.ts";
 import type { NotificationType } from "./notification-type.ts";
 import type { Policy } from "./policy.ts";
@@ -14,8 +14,8 @@ export type Decision =
   | { kind: "send"; limits: readonly Limit[]; gapMs: number }
   | { kind: "hold"; reason: Reason; until: number }
   /** The delivery goes out together with others, as one message. */
-  | { kind: "merge"; into: "batch"; joining: Joining; adapted: BatchBounds["adapted"] }
-  | { kind: "merge"; into: "digest"; joining: Joining }
+  | { kind: "merge"; into: "batch"; joinRequest: JoinRequest; adapted: BatchBounds["adapted"] }
+  | { kind: "merge"; into: "digest"; joinRequest: JoinRequest }
   | { kind: "suppress"; reason: Reason };
 
 /** What a decision depends on, read again whenever a delivery is due. Instants are milliseconds since the epoch. */
@@ -35,7 +35,7 @@ export interface DecisionInput {
     channel: Channel;
     /** The earliest time at which the message was to go out. */
     askedAt: number;
-    /** The time that the message is about; null if that is when it was requested. */
+    /** The time of the event that the message announces; null if that is when it was requested. */
     occursAt: number | null;
     /** As in the request. The type's time to live applies too. */
     expiresAt: number | null;

@@ -19,19 +19,19 @@ const burst = z.strictObject({
     .meta({ example: 10 }),
 });
 
-/** The most messages to one recipient within any minute, hour and day, and in a burst. The windows are sliding. */
+/** The maximum number of messages to one recipient within any minute, hour and day, and in a burst. The windows are sliding. */
 export const recipientLimits = z.strictObject({
   perMinute: count,
   perHour: count,
   perDay: count,
   burst: burst.nullable().meta({
     description:
-      "The most messages to one recipient within any window of this many seconds; null for no such limit",
+      "The maximum number of messages to one recipient within any window of this many seconds; null for no such limit",
     example: { messages: 5, seconds: 10 },
   }),
 });
 
-/** Limits of which any may be left out. */
+/** Limits, each of which may be left out. */
 export type LimitSettings = {
   [Window in keyof z.output<typeof recipientLimits>]?:
     | z.output<typeof recipientLimits>[Window]

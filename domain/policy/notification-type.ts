@@ -18,7 +18,7 @@ const minutes = "must be from 1 to 1440 minutes";
 const parts = {
   name: nameText(200).meta({ example: "Task deadlines" }),
   priority: z.enum(priorities).meta({
-    description: "The priority of messages whose request names none",
+    description: "The priority of messages whose request does not set one",
     example: "normal",
   }),
   channels: z
@@ -36,7 +36,8 @@ const parts = {
     .boolean()
     .meta({ description: "Whether messages of this type may wait for a recipient's digest" }),
   mandatory: z.boolean().meta({
-    description: "Whether recipients cannot switch this type off. Its messages wait like others",
+    description:
+      "Whether recipients cannot switch this type off. Quiet hours and limits still apply",
     example: false,
   }),
   timeToLiveSeconds: z
@@ -50,7 +51,7 @@ const parts = {
     }),
   collapseKey: text(200).nullable().meta({
     description:
-      "Of the messages to a recipient with this key, only the newest is sent: a waiting message is suppressed when a newer one waits or was sent. A request may name another key",
+      "Of the messages to a recipient with this key, only the newest is sent: a waiting message is suppressed when a newer one waits or was sent. A request may override it",
     example: null,
   }),
   spreadMinutes: z
@@ -60,17 +61,17 @@ const parts = {
     .nullable()
     .meta({
       description:
-        "The most minutes between the times that the members of a batch are about; null for no bound",
+        "The maximum number of minutes between the event times (`occursAt`) of the members of a batch; null for no limit",
       example: 5,
     }),
   summaryTitle: text(200).nullable().meta({
     description:
-      "The title of a summary. `{count}` stands for the number of its members; null for a title made from the type's name",
+      "The title of a batch's message. `{count}` stands for the number of its members; null for a title made from the type's name",
     example: "{count} task deadlines approaching",
   }),
   viewAllUrl: webUrl.max(1_000, "must have at most 1000 characters").nullable().meta({
     description:
-      "The address of a page that shows all members of a summary. `{entityIds}` stands for the ids of the entities that they are about, separated by commas; null for no link",
+      "The address of a page that shows all members of a batch. `{entityIds}` stands for their `entityId` values, separated by commas; null for no link",
     example: "https://tasks.example.org/tasks?ids={entityIds}",
     format: "uri-template",
   }),
@@ -79,12 +80,12 @@ const parts = {
     example: null,
   }),
   email: emailIdentity.meta({
-    description: "The sender of emails of this type, unless the campaign or the template names one",
+    description: "The sender of emails of this type, unless the campaign or the template sets one",
     example: { fromName: "Example tasks", replyTo: "tasks@example.org" },
   }),
   limits: recipientLimits.partial().meta({
     description:
-      "The most messages of this type to one recipient within any minute, hour and day and in a burst",
+      "The maximum number of messages of this type to one recipient within any minute, hour and day and in a burst",
     example: { perDay: 20 },
   }),
   preferences: typePreferences.meta({
@@ -125,7 +126,7 @@ export interface NotificationType extends TypeDefinition {
   /** The UUID. */
   id: string;
   key: string;
-  /** The number of the type in logs of grants; never 0. */
+  /** The number by which grant logs refer to the type; never 0. */
   number: number;
   version: number;
 }

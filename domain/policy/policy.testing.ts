@@ -15,7 +15,7 @@ const pad = (part: number) => String(part).padStart(2, "0");
 const clockTimes = fc
   .integer({ min: 0, max: 95 })
   .map((quarter) => `${pad(Math.floor(quarter / 4))}:${pad((quarter % 4) * 15)}`);
-const spans = fc
+const periods = fc
   .record({ start: clockTimes, end: clockTimes })
   .filter(({ start, end }) => start !== end);
 
@@ -37,10 +37,12 @@ export const somePreferences: fc.Arbitrary<Preferences> = optional({
     time: clockTimes,
     weekday: fc.constantFrom(...weekdays),
   }),
-  quietHours: fc.array(spans, { maxLength: 2 }),
+  quietHours: fc.array(periods, { maxLength: 2 }),
   quietHoursEnabled: mostlyOn,
   doNotDisturb: fc.array(
-    fc.tuple(spans, fc.constantFrom(...weekdays)).map(([span, weekday]) => ({ ...span, weekday })),
+    fc
+      .tuple(periods, fc.constantFrom(...weekdays))
+      .map(([period, weekday]) => ({ ...period, weekday })),
     { maxLength: 3 },
   ),
   doNotDisturbEnabled: mostlyOn,

@@ -39,7 +39,7 @@ export const policy = z.strictObject({
   }),
   limits: recipientLimits.meta({
     description:
-      "The most messages to one recipient within any minute, hour and day and in a burst, whatever the recipient prefers. Critical messages pass",
+      "The maximum number of messages to one recipient within any minute, hour and day and in a burst, whatever the recipient's preferences are. Critical messages are exempt",
     example: { perMinute: 10, perHour: 100, perDay: 500, burst: { messages: 5, seconds: 10 } },
   }),
   deduplicationSeconds: whole(
@@ -77,8 +77,8 @@ export const policy = z.strictObject({
           30,
           "Batches also grow when the oldest of these deliveries has been due for this many seconds",
         ),
-        maximumSize: whole(2, 20, 20, "The most members of a batch that has grown"),
-        windowMinutes: whole(5, 120, 60, "The longest window of a batch that has grown"),
+        maximumSize: whole(2, 20, 20, "The maximum number of members of a batch under load"),
+        windowMinutes: whole(5, 120, 60, "The longest window of a batch under load"),
       })
       .meta({
         description:

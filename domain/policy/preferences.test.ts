@@ -25,7 +25,7 @@ import { priorities } from "../priority.ts";
 const twoDigits = (below: number) =>
   fc.integer({ min: 0, max: below - 1 }).map((n) => String(n).padStart(2, "0"));
 const clock = fc.tuple(twoDigits(24), twoDigits(60)).map((parts) => parts.join(":"));
-const span = fc.record({ start: clock, end: clock }).filter(({ start, end }) => start !== end);
+const period = fc.record({ start: clock, end: clock }).filter(({ start, end }) => start !== end);
 const inRange = (path: keyof typeof preferenceRanges) => {
   const { minimum: min, maximum: max } = preferenceRanges[path];
   return fc.integer({ min, max });
@@ -47,10 +47,10 @@ const valuesAt = {
     .map((parts) => parts.join(":")),
   "digest.weekday": fc.constantFrom(...weekdays),
   minimumPriority: fc.constantFrom(...priorities),
-  quietHours: fc.array(span, { maxLength: 4 }),
+  quietHours: fc.array(period, { maxLength: 4 }),
   quietHoursEnabled: fc.boolean(),
   doNotDisturb: fc.array(
-    fc.tuple(fc.constantFrom(...weekdays), span).map(([weekday, rest]) => ({ weekday, ...rest })),
+    fc.tuple(fc.constantFrom(...weekdays), period).map(([weekday, rest]) => ({ weekday, ...rest })),
     { maxLength: 5 },
   ),
   doNotDisturbEnabled: fc.boolean(),

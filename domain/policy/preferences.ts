@@ -32,7 +32,7 @@ const clockTime = z
   .regex(/^([01]\d|2[0-3]):[0-5]\d$/, "must be a time of day from 00:00 to 23:59")
   .meta({ example: "22:00" });
 
-/** The end of a span. The end of the day is 24:00. */
+/** The end of a quiet period. The end of the day is 24:00. */
 const endTime = z
   .string()
   .regex(/^(([01]\d|2[0-3]):[0-5]\d|24:00)$/, "must be a time of day from 00:00 to 24:00")
@@ -43,19 +43,19 @@ const quarterHour = z
   .regex(/^([01]\d|2[0-3]):(00|15|30|45)$/, "must be a quarter hour from 00:00 to 23:45")
   .meta({ example: "08:00" });
 
-const span = { start: clockTime, end: endTime };
+const period = { start: clockTime, end: endTime };
 const notEmpty = ({ start, end }: { start: string; end: string }) => start !== end;
 const notEmptyMessage = "must not end when it starts: a whole day is 00:00 to 24:00";
 
-/** Every day from `start` to `end`, in the recipient's local time. A span that ends before it starts crosses midnight. */
-const quietSpan = z.strictObject(span).refine(notEmpty, notEmptyMessage);
-/** From `start` on the given weekday. A span that ends before it starts ends on the next day. */
-const weekdaySpan = z
-  .strictObject({ weekday: z.enum(weekdays), ...span })
+/** Every day from `start` to `end`, in the recipient's local time. A period that ends before it starts crosses midnight. */
+const quietPeriod = z.strictObject(period).refine(notEmpty, notEmptyMessage);
+/** From `start` on the given weekday. A period that ends before it starts ends on the next day. */
+const weekdayPeriod = z
+  .strictObject({ weekday: z.enum(weekdays), ...period })
   .refine(notEmpty, notEmptyMessage);
 
-export type QuietSpan = z.output<typeof quietSpan>;
-export type WeekdaySpan = z.output<typeof weekdaySpan>;
+export type QuietPeriod = z.output<typeof quietPeriod>;
+export type WeekdayPeriod = z.output<typeof weekdayPeriod>;
 
 const byChannel = z.strictObject(
   Object.fromEntries(channels.map((channel) => [channel, z.boolean()])) as Record<
@@ -104,28 +104,28 @@ const common = {
     }),
   batching,
   maxPerHour: within("maxPerHour").meta({
-    description: "The most messages within any hour",
+    description: "The maximum number of messages within any hour",
     example: 10,
   }),
   digest,
   minimumPriority: z
     .enum(priorities)
     .meta({ description: "Messages of a lower priority are not sent", example: "low" }),
-  quietHours: z.array(quietSpan).max(4, "must have at most 4 spans").meta({
-    description: "Spans of every day in which messages are held, in the recipient's local time",
+  quietHours: z.array(quietPeriod).max(4, "must have at most 4 periods").meta({
+    description: "Periods of every day in which messages are held, in the recipient's local time",
   }),
   quietHoursEnabled: z.boolean().meta({
     description:
-      "Whether the spans of `quietHours` hold messages. With false they are kept, but hold nothing",
+      "Whether the periods of `quietHours` hold messages. With false they are kept, but hold nothing",
     example: true,
   }),
-  doNotDisturb: z.array(weekdaySpan).max(50, "must have at most 50 spans").meta({
+  doNotDisturb: z.array(weekdayPeriod).max(50, "must have at most 50 periods").meta({
     description:
-      "Spans of single weekdays in which messages are held, in the recipient's local time",
+      "Periods of single weekdays in which messages are held, in the recipient's local time",
   }),
   doNotDisturbEnabled: z.boolean().meta({
     description:
-      "Whether the spans of `doNotDisturb` hold messages. With false they are kept, but hold nothing",
+      "Whether the periods of `doNotDisturb` hold messages. With false they are kept, but hold nothing",
     example: true,
   }),
   intelligentTiming: z.boolean().meta({

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { dayMs, minuteMs } from "../time/local-time.ts";
-import { type QuietSpan, type Weekday, type WeekdaySpan } from "./preferences.ts";
+import { type QuietPeriod, type Weekday, type WeekdayPeriod } from "./preferences.ts";
 import { weekdays } from "../time/local-time.ts";
 import { quietUntil } from "./quiet-hours.ts";
 import {
@@ -14,14 +14,14 @@ import {
 } from "../time/wall-clock.testing.ts";
 
 interface QuietTimes {
-  quietHours: QuietSpan[];
+  quietHours: QuietPeriod[];
   quietHoursEnabled: boolean;
-  doNotDisturb: WeekdaySpan[];
+  doNotDisturb: WeekdayPeriod[];
   doNotDisturbEnabled: boolean;
 }
 
-/** Quiet times without spans, which are switched on. */
-const noSpans: QuietTimes = {
+/** Quiet times without periods, which are switched on. */
+const noPeriods: QuietTimes = {
   quietHours: [],
   quietHoursEnabled: true,
   doNotDisturb: [],
@@ -31,7 +31,7 @@ const noSpans: QuietTimes = {
 const dayBefore = (weekday: string) =>
   weekdays[(weekdays.findIndex((name) => name === weekday) + 6) % 7];
 
-/** Whether a time on the wall clock lies in a span, by the definition of the preferences. */
+/** Whether a time on the wall clock lies in a period, by the definition of the preferences. */
 const inQuietHours = ({ quietHours, quietHoursEnabled }: QuietTimes, { time }: WallTime) =>
   quietHoursEnabled &&
   quietHours.some(({ start, end }) =>
@@ -42,11 +42,11 @@ const inDoNotDisturb = (
   { time, weekday }: WallTime,
 ) =>
   doNotDisturbEnabled &&
-  doNotDisturb.some((span) => {
-    const overnight = span.end < span.start;
-    if (span.weekday === weekday && time >= span.start && (overnight || time < span.end))
+  doNotDisturb.some((period) => {
+    const overnight = period.end < period.start;
+    if (period.weekday === weekday && time >= period.start && (overnight || time < period.end))
       return true;
-    return overnight && span.weekday === dayBefore(weekday) && time < span.end;
+    return overnight && period.weekday === dayBefore(weekday) && time < period.end;
   });
 
 /** The expected result of `quietUntil`, found minute by minute on a wall clock. */
@@ -68,21 +68,23 @@ function findExpected(times: QuietTimes, zone: string, now: number) {
 
 const changes = allClockChanges();
 
-/** Minutes of the day: mostly full hours and quarters, so that spans often meet. */
+/** Minutes of the day: mostly full hours and quarters, so that periods often meet. */
 const minutes = fc.oneof(
   fc.integer({ min: 0, max: 23 }).map((hour) => hour * 60),
   fc.integer({ min: 0, max: 95 }).map((quarter) => quarter * 15),
   fc.integer({ min: 0, max: 1_439 }),
 );
-const span = fc
+const period = fc
   .record({ start: minutes, end: fc.oneof(minutes, fc.constant(1_440)) })
   .filter(({ start, end }) => start !== end)
   .map(({ start, end }) => ({ start: clockTime(start), end: clockTime(end) }));
 const mostlyOn = fc.integer({ min: 0, max: 4 }).map((number) => number > 0);
 const quietTimes: fc.Arbitrary<QuietTimes> = fc.record({
-  quietHours: fc.array(span, { maxLength: 4 }),
+  quietHours: fc.array(period, { maxLength: 4 }),
   doNotDisturb: fc.array(
-    fc.tuple(fc.constantFrom(...weekdays), span).map(([weekday, times]) => ({ weekday, ...times })),
+    fc
+      .tuple(fc.constantFrom(...weekdays), period)
+      .map(([weekday, times]) => ({ weekday, ...times })),
     { maxLength: 12 },
   ),
   quietHoursEnabled: mostlyOn,
@@ -112,8 +114,8 @@ describe("quietUntil", () => {
         clock(at + (minute - 120) * minuteMs),
       );
       const nearby = (minute: number) => shownNearby[minute + 120] as WallTime;
-      // Spans around the change, up to it, from it on, and over midnight. Each change of a zone is tested with another one.
-      const spans: Partial<QuietTimes>[] = [
+      // Periods around the change, up to it, from it on, and over midnight. Each change of a zone is tested with another one.
+      const periods: Partial<QuietTimes>[] = [
         { quietHours: [{ start: nearby(-45).time, end: nearby(20).time }] },
         { quietHours: [{ start: nearby(-61).time, end: nearby(-1).time }] },
         { quietHours: [{ start: nearby(0).time, end: nearby(75).time }] },
@@ -127,7 +129,7 @@ describe("quietUntil", () => {
           ],
         },
       ];
-      const times = { ...noSpans, ...spans[Math.floor(index / 2) % 4] };
+      const times = { ...noPeriods, ...periods[Math.floor(index / 2) % 4] };
       let next: number | null = null;
       for (let minute = 120; minute >= -120; minute--) {
         const now = at + minute * minuteMs;
@@ -160,9 +162,9 @@ describe("quietUntil", () => {
   );
 
   const utc = (text: string) => Date.parse(`2026-${text}Z`);
-  const night: QuietTimes = { ...noSpans, quietHours: [{ start: "22:00", end: "07:00" }] };
+  const night: QuietTimes = { ...noPeriods, quietHours: [{ start: "22:00", end: "07:00" }] };
 
-  it("includes the start of a span, and excludes its end", () => {
+  it("includes the start of a period, and excludes its end", () => {
     expect(quietUntil(night, "UTC", utc("07-01T21:59:59.999"))).toBeNull();
     expect(quietUntil(night, "UTC", utc("07-01T22:00"))).toEqual({
       until: utc("07-02T07:00"),
@@ -172,9 +174,9 @@ describe("quietUntil", () => {
     expect(quietUntil(night, "UTC", utc("07-02T07:00"))).toBeNull();
   });
 
-  it("joins spans of both kinds that adjoin or overlap, for the reason of the current one", () => {
+  it("joins periods of both kinds that adjoin or overlap, for the reason of the current one", () => {
     const times: QuietTimes = {
-      ...noSpans,
+      ...noPeriods,
       quietHours: [
         { start: "20:00", end: "24:00" },
         { start: "06:00", end: "06:30" },
@@ -197,9 +199,9 @@ describe("quietUntil", () => {
     expect(quietUntil(times, "UTC", utc("07-02T21:00"))?.until).toBe(utc("07-03T00:00"));
   });
 
-  it("ends an overnight span of a weekday on the next day, also from Sunday to Monday", () => {
+  it("ends an overnight period of a weekday on the next day, also from Sunday to Monday", () => {
     const times: QuietTimes = {
-      ...noSpans,
+      ...noPeriods,
       doNotDisturb: [{ weekday: "sunday", start: "22:00", end: "08:00" }],
     };
     expect(quietUntil(times, "UTC", utc("07-05T23:00"))?.until).toBe(utc("07-06T08:00"));
@@ -208,14 +210,14 @@ describe("quietUntil", () => {
     expect(quietUntil(times, "UTC", utc("07-06T23:00"))).toBeNull();
   });
 
-  it("ends after 8 days if the spans have no end", () => {
+  it("ends after 8 days if the periods have no end", () => {
     const now = utc("07-01T12:34:56.789");
     const always: QuietTimes = {
-      ...noSpans,
+      ...noPeriods,
       quietHours: [{ start: "00:00", end: "24:00" }],
     };
     const eachDay: QuietTimes = {
-      ...noSpans,
+      ...noPeriods,
       doNotDisturb: weekdays.map((weekday) => ({ weekday, start: "09:00", end: "08:59" })),
     };
     expect(quietUntil(always, "Europe/Berlin", now)).toEqual({
@@ -225,9 +227,9 @@ describe("quietUntil", () => {
     expect(quietUntil(eachDay, "UTC", now)?.until).toBe(utc("07-02T08:59"));
   });
 
-  it("is quiet in both passes of an hour, and not in one that is skipped", () => {
+  it("is quiet in both occurrences of an hour, and not in one that is skipped", () => {
     const oneToTwo: QuietTimes = {
-      ...noSpans,
+      ...noPeriods,
       quietHours: [{ start: "01:00", end: "02:00" }],
     };
     // In New York, 01:00 to 02:00 passes twice from 05:00Z on.
@@ -238,14 +240,14 @@ describe("quietUntil", () => {
       utc("11-01T07:00"),
     );
     const twoToThree: QuietTimes = {
-      ...noSpans,
+      ...noPeriods,
       quietHours: [{ start: "02:00", end: "03:00" }],
     };
     expect(quietUntil(twoToThree, "America/New_York", utc("03-08T06:59"))).toBeNull();
     expect(quietUntil(twoToThree, "America/New_York", utc("03-08T07:00"))).toBeNull();
-    // A span that ends within the skipped hour ends when that hour is skipped.
+    // A period that ends within the skipped hour ends when that hour is skipped.
     const toHalfPast: QuietTimes = {
-      ...noSpans,
+      ...noPeriods,
       quietHours: [{ start: "01:00", end: "02:30" }],
     };
     expect(quietUntil(toHalfPast, "America/New_York", utc("03-08T06:10"))?.until).toBe(
@@ -253,13 +255,13 @@ describe("quietUntil", () => {
     );
   });
 
-  it("is null without spans", () => {
-    expect(quietUntil(noSpans, "UTC", utc("07-01T03:00"))).toBeNull();
+  it("is null without periods", () => {
+    expect(quietUntil(noPeriods, "UTC", utc("07-01T03:00"))).toBeNull();
   });
 
-  it("ignores the spans of a kind that is switched off", () => {
+  it("ignores the periods of a kind that is switched off", () => {
     const times: QuietTimes = {
-      ...noSpans,
+      ...noPeriods,
       quietHours: [{ start: "00:00", end: "06:00" }],
       // 1 July 2026 is a Wednesday.
       doNotDisturb: [{ weekday: "wednesday", start: "02:00", end: "08:00" }],

@@ -6,7 +6,7 @@ import {
   minuteOf,
   type LocalTime,
 } from "../time/local-time.ts";
-import { type EffectivePreferences, type QuietSpan } from "./preferences.ts";
+import { type EffectivePreferences, type QuietPeriod } from "./preferences.ts";
 import { weekdays } from "../time/local-time.ts";
 
 type QuietTimes = Pick<
@@ -14,31 +14,31 @@ type QuietTimes = Pick<
   "quietHours" | "quietHoursEnabled" | "doNotDisturb" | "doNotDisturbEnabled"
 >;
 
-/** Spans that hold messages: none of a kind that is switched off. */
-type QuietSpans = Pick<QuietTimes, "quietHours" | "doNotDisturb">;
+/** Periods that hold messages: none of a kind that is switched off. */
+type QuietPeriods = Pick<QuietTimes, "quietHours" | "doNotDisturb">;
 
 const none: [] = [];
 
-const findActiveSpans = (times: QuietTimes): QuietSpans => ({
+const findActivePeriods = (times: QuietTimes): QuietPeriods => ({
   quietHours: times.quietHoursEnabled ? times.quietHours : none,
   doNotDisturb: times.doNotDisturbEnabled ? times.doNotDisturb : none,
 });
 
-/** Whether a recipient has spans that hold messages at some time of the week. */
+/** Whether a recipient has periods that hold messages at some time of the week. */
 export function hasQuietTimes(times: QuietTimes): boolean {
-  const { quietHours, doNotDisturb } = findActiveSpans(times);
+  const { quietHours, doNotDisturb } = findActivePeriods(times);
   return quietHours.length + doNotDisturb.length > 0;
 }
 
-/** How far ahead the end of quiet is looked for. A recipient whose spans cover the whole week is decided again after this. */
+/** How far ahead the end of quiet is looked for. A recipient whose periods cover the whole week is decided again after this. */
 const horizonMs = 8 * dayMs;
 
 /**
  * Finds until when a recipient is not to be disturbed. A recipient is quiet while the local clock shows a time within one of
- * their spans: during both passes of an hour that is repeated, and never during one that is skipped. Spans of a kind that is
+ * their periods: during both occurrences of an hour that is repeated, and never during one that is skipped. Periods of a kind that is
  * switched off do not count.
  * @param now epoch milliseconds
- * @returns `until`, the first instant after `now` outside every span, or 8 days after `now` if there is none before, with the
+ * @returns `until`, the first instant after `now` outside every period, or 8 days after `now` if there is none before, with the
  * reason for which the recipient is quiet now; null if the recipient is not quiet now
  */
 export function quietUntil(
@@ -47,7 +47,7 @@ export function quietUntil(
   now: number,
 ): { until: number; reason: "quiet_hours" | "do_not_disturb" } | null {
   if (!hasQuietTimes(times)) return null;
-  const { quietHours, doNotDisturb } = findActiveSpans(times);
+  const { quietHours, doNotDisturb } = findActivePeriods(times);
   const shown = localTimeAt(zone, now);
   const inQuietHours = countQuietMinutes(quietHours, shown);
   if (inQuietHours === 0 && countDoNotDisturbMinutes(doNotDisturb, shown) === 0) return null;
@@ -58,7 +58,7 @@ export function quietUntil(
 }
 
 function findEndOfQuiet(
-  { quietHours, doNotDisturb }: QuietSpans,
+  { quietHours, doNotDisturb }: QuietPeriods,
   zone: string,
   now: number,
 ): number {
@@ -79,40 +79,44 @@ function findEndOfQuiet(
   return horizon;
 }
 
-/** Counts the minutes of local time until the last of the daily spans around it ends; 0 if there is none. */
-function countQuietMinutes(spans: QuietSpans["quietHours"], { minute }: LocalTime): number {
+/** Counts the minutes of local time until the last of the daily periods around it ends; 0 if there is none. */
+function countQuietMinutes(periods: QuietPeriods["quietHours"], { minute }: LocalTime): number {
   let left = 0;
-  for (const span of spans)
-    left = Math.max(left, countMinutesOfToday(span, minute), countMinutesOfYesterday(span, minute));
+  for (const period of periods)
+    left = Math.max(
+      left,
+      countMinutesOfToday(period, minute),
+      countMinutesOfYesterday(period, minute),
+    );
   return left;
 }
 
-/** Counts the minutes of local time until the last of the weekday spans around it ends; 0 if there is none. */
+/** Counts the minutes of local time until the last of the weekday periods around it ends; 0 if there is none. */
 function countDoNotDisturbMinutes(
-  spans: QuietSpans["doNotDisturb"],
+  periods: QuietPeriods["doNotDisturb"],
   { weekday, minute }: LocalTime,
 ): number {
   const today = weekdays[weekday - 1];
   const yesterday = weekdays[(weekday + 5) % 7];
   let left = 0;
-  for (const span of spans) {
-    if (span.weekday === today) left = Math.max(left, countMinutesOfToday(span, minute));
-    else if (span.weekday === yesterday)
-      left = Math.max(left, countMinutesOfYesterday(span, minute));
+  for (const period of periods) {
+    if (period.weekday === today) left = Math.max(left, countMinutesOfToday(period, minute));
+    else if (period.weekday === yesterday)
+      left = Math.max(left, countMinutesOfYesterday(period, minute));
   }
   return left;
 }
 
-/** Counts the minutes left of a span that starts today; 0 or less if it is over or has not begun. */
-function countMinutesOfToday(span: QuietSpan, minute: number): number {
-  const start = minuteOf(span.start);
+/** Counts the minutes left of a period that starts today; 0 or less if it is over or has not begun. */
+function countMinutesOfToday(period: QuietPeriod, minute: number): number {
+  const start = minuteOf(period.start);
   if (minute < start) return 0;
-  const end = minuteOf(span.end);
+  const end = minuteOf(period.end);
   return (start < end ? end : end + 1_440) - minute;
 }
 
-/** Counts the minutes left today of a span that started yesterday; 0 or less if it is over. */
-function countMinutesOfYesterday(span: QuietSpan, minute: number): number {
-  const end = minuteOf(span.end);
-  return end < minuteOf(span.start) ? end - minute : 0;
+/** Counts the minutes left today of a period that started yesterday; 0 or less if it is over. */
+function countMinutesOfYesterday(period: QuietPeriod, minute: number): number {
+  const end = minuteOf(period.end);
+  return end < minuteOf(period.start) ? end - minute : 0;
 }

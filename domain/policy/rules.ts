@@ -57,7 +57,7 @@ const releasedReasons: ReadonlySet<Reason | null> = new Set<Reason>([
 /** The shortest wait before a limit is checked again. It doubles with each consecutive hold. */
 const backoffMs = { first: 5_000, cap: 300_000 };
 
-/** The most members of one digest. Further members go into another digest at the same time. */
+/** The maximum number of members of one digest. Further members go into another digest at the same time. */
 const digestMaximum = 5_000;
 
 const isUnhurried = (priority: Priority) => priority === "normal" || priority === "low";
@@ -76,7 +76,7 @@ function expiresBy(input: DecisionInput, at: number): boolean {
   return expiry !== null && expiry <= at;
 }
 
-/** The limits that the claim of a message has to respect; none for messages that pass all limits. */
+/** The limits that the claim of a message has to respect; none for messages that are exempt from all limits. */
 function listLimits(input: DecisionInput): Limit[] {
   const { message, type, policy, preferences, waiting } = input;
   if (message.priority === "critical" || message.bypassRateLimit) return [];
@@ -91,7 +91,7 @@ function listLimits(input: DecisionInput): Limit[] {
   ];
 }
 
-/** Whether the message was held back together with others and is released in turn. Messages that pass the limits are not. */
+/** Whether the message was held back together with others and is released in turn. Messages that are exempt from the limits are not. */
 export const isReleased = (input: DecisionInput): boolean =>
   releasedReasons.has(input.waiting.reason) && listLimits(input).length > 0;
 
@@ -152,7 +152,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "critical",
-    question: "Is the message critical? Then it passes all the rules that follow.",
+    question: "Is the message critical? Then it skips all the rules that follow.",
     paths: [],
     evaluate: (input) => (input.message.priority === "critical" ? send(input) : null),
     inputs: ({ message: { priority } }) => ({ priority }),
@@ -177,7 +177,8 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "minimum_priority",
-    question: "Is its priority below the recipient's minimum priority? Mandatory messages pass.",
+    question:
+      "Is its priority below the recipient's minimum priority? Mandatory messages skip this rule.",
     paths: ["minimumPriority"],
     evaluate: (input) =>
       !isMandatory(input) &&
@@ -208,7 +209,7 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "requested",
-    question: "Did an operator ask to send it at once? Then it passes all the rules that follow.",
+    question: "Did an operator ask to send it at once? Then it skips all the rules that follow.",
     paths: [],
     evaluate: (input) => (input.waiting.reason === "send_requested" ? send(input) : null),
     inputs: ({ waiting: { reason } }) => ({ requested: reason === "send_requested" }),
@@ -243,7 +244,7 @@ export const rules: readonly Rule[] = [
       return {
         kind: "merge",
         into: "digest",
-        joining: {
+        joinRequest: {
           closesAt,
           maximumSize: digestMaximum,
           spreadMs: null,
@@ -279,7 +280,7 @@ export const rules: readonly Rule[] = [
       return {
         kind: "merge",
         into: "batch",
-        joining: {
+        joinRequest: {
           closesAt,
           maximumSize: bounds.maximumSize,
           spreadMs: type.spreadMinutes === null ? null : type.spreadMinutes * minuteMs,

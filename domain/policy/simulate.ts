@@ -189,10 +189,10 @@ class SimulationRun {
     });
   }
 
-  #merge({ row, decision: { into: kind, joining }, released }: Merging): void {
+  #merge({ row, decision: { into: kind, joinRequest }, released }: Merging): void {
     const now = this.#now;
     const key = keyOf(row.request, kind);
-    const { group, replaced } = joinGroup(this.#open, key, joining, now, (empty) => ({
+    const { group, replaced } = joinGroup(this.#open, key, joinRequest, now, (empty) => ({
       ...empty,
       id: row.request.id,
       kind,

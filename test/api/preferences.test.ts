@@ -322,7 +322,7 @@ describe("the preferences of a recipient", () => {
     [
       "/quietHours",
       { quietHours: Array(5).fill({ start: "22:00", end: "07:00" }) },
-      /at most 4 spans/,
+      /at most 4 periods/,
     ],
     [
       "/doNotDisturb/0/weekday",
@@ -332,7 +332,7 @@ describe("the preferences of a recipient", () => {
     [
       "/doNotDisturb",
       { doNotDisturb: Array(51).fill({ weekday: "monday", start: "22:00", end: "07:00" }) },
-      /at most 50 spans/,
+      /at most 50 periods/,
     ],
     ["/types/nothing", { types: { nothing: false } }, /names no notification type/],
     ["/types/nothing", { types: { nothing: true } }, /names no notification type/],
