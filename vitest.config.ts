@@ -6,7 +6,7 @@ const maxWorkers = 2;
 
 /** What every project has: vitest takes nothing of this from above its projects. */
 const common = {
-  // To import the sources anew for each file cost more than the tests did. No file leaves anything to the next one.
+  // Importing the sources again for each file would take longer than the tests. No file leaves state for the next one.
   isolate: false,
   testTimeout: testMs,
   hookTimeout: testMs,

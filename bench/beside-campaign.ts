@@ -4,7 +4,7 @@ import { audience, data, person } from "./message.ts";
 import { createRandom } from "./random.ts";
 import type { Sink } from "./sink-process.ts";
 
-export interface LoneTimes {
+export interface SingleTimes {
   normal: number[];
   critical: number[];
 }
@@ -20,7 +20,7 @@ export async function sendBesideCampaign(
   service: Service,
   sink: Sink,
   recipients: number,
-): Promise<LoneTimes> {
+): Promise<SingleTimes> {
   await service.importRecipients("application/x-ndjson", audience(recipients));
   const campaign = await service.createCampaign({
     name: `To ${recipients}`,
@@ -29,7 +29,7 @@ export async function sendBesideCampaign(
     data,
   });
   const random = createRandom(2);
-  const posted: { priority: keyof LoneTimes; at: number; id: Promise<string> }[] = [];
+  const posted: { priority: keyof SingleTimes; at: number; id: Promise<string> }[] = [];
   await service.startCampaign(campaign);
   const deadline = Date.now() + patienceMs;
   while ((await sink.progress()) === 0) await sleep(5);
@@ -56,7 +56,7 @@ export async function sendBesideCampaign(
     ids.map(async (id) => (await service.notification(id)).deliveries[0]!.id),
   );
   const arrivals = await sink.arrivals(deliveries);
-  const times: LoneTimes = { normal: [], critical: [] };
+  const times: SingleTimes = { normal: [], critical: [] };
   for (const [index, { priority, at }] of posted.entries())
     times[priority].push(arrivals[index]! - at);
   return times;

@@ -5,7 +5,7 @@ import { startTemporaryStack } from "../cli/demo/temporary-stack.ts";
 import { withTimeout } from "../lib/timeout.ts";
 import { type DatabaseMeter, meterDatabase } from "./database-work.ts";
 import { type Hops, startHops } from "./hop-process.ts";
-import { type LoneTimes, sendBesideCampaign } from "./beside-campaign.ts";
+import { type SingleTimes, sendBesideCampaign } from "./beside-campaign.ts";
 import { data, person } from "./message.ts";
 import { prepareService } from "./prepare-service.ts";
 import { percentile } from "./percentile.ts";
@@ -50,7 +50,7 @@ export interface LatencyDetails {
   hopP50Ms: number;
   p95Ms: number;
   criticalP95Ms: number;
-  besideCampaign: LoneTimes | null;
+  besideCampaign: SingleTimes | null;
 }
 
 const recipients = 2_000;
@@ -81,7 +81,7 @@ export async function benchLatency({
       const database = await meterDatabase(stack);
       const hops = await startHops(stack.temporalAddress);
       try {
-        const send = lonelySender(service, sink);
+        const send = createSingleSender(service, sink);
         say("warming up");
         await takeTurns({ turns: warmUp, send, hops });
         say(`sending ${sends} normal and ${sends} critical notifications, one at a time`);
@@ -89,7 +89,7 @@ export async function benchLatency({
         say(`sending one after each of ${rests} rests of ${restSeconds} s`);
         const rested = await sendAfterRests({ rests, restSeconds, send, database });
         await failOverCopies(sink);
-        let beside: LoneTimes | null = null;
+        let beside: SingleTimes | null = null;
         if (besideCampaign !== undefined) {
           say(`sending beside a campaign to ${besideCampaign}`);
           await sink.reset();
@@ -135,7 +135,7 @@ export async function benchLatency({
 /** Posts a notification, and resolves with the milliseconds until it arrived. */
 type Send = (priority: "normal" | "critical") => Promise<number>;
 
-function lonelySender(service: Service, sink: Sink): Send {
+function createSingleSender(service: Service, sink: Sink): Send {
   let sent = 0;
   return async (priority) => {
     const { externalId } = person((sent * 977) % recipients);

@@ -84,12 +84,12 @@ export const roomyLimits = { limits: { perMinute: 10_000, perHour: 10_000, perDa
 
 /** The audience with its preferences as NDJSON for the import, in pieces of a thousand lines. */
 export function* audience(count: number): Generator<string> {
-  const wished = zones.map((zone) => preferences(zone, new Date()));
+  const preferencesByZone = zones.map((zone) => preferences(zone, new Date()));
   for (let first = 0; first < count; first += 1_000) {
     let lines = "";
     for (let n = first; n < Math.min(count, first + 1_000); n++) {
       const { externalId, email, firstName, city, points } = person(n);
-      lines += `${JSON.stringify({ externalId, email, timeZone: zones[n % zones.length], attributes: { first_name: firstName, city, points }, preferences: wished[n % wished.length] })}\n`;
+      lines += `${JSON.stringify({ externalId, email, timeZone: zones[n % zones.length], attributes: { first_name: firstName, city, points }, preferences: preferencesByZone[n % preferencesByZone.length] })}\n`;
     }
     yield lines;
   }

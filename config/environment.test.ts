@@ -239,7 +239,7 @@ describe("MAIL_FROM_DOMAINS", () => {
 
   it.each(["ada@example.org", "http://example.org", "*"])("is refused: %s", (text) => {
     expect(faultsOf(["MAIL_FROM_DOMAINS"], { MAIL_FROM_DOMAINS: text })).toEqual([
-      "MAIL_FROM_DOMAINS must be domains separated by blanks",
+      "MAIL_FROM_DOMAINS must be domains separated by spaces",
     ]);
   });
 });

@@ -14,7 +14,7 @@ export class ConfigurationError extends Error {
   readonly faults: readonly string[];
   constructor(faults: readonly string[]) {
     super(
-      `The configuration has ${faults.length === 1 ? "a fault" : `${faults.length} faults`}:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`,
+      `The configuration has ${faults.length === 1 ? "an error" : `${faults.length} errors`}:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`,
     );
     this.faults = faults;
   }
@@ -46,7 +46,7 @@ const mailFromDomains = z
     const mailboxes = domains.map((domain) => parseMailbox(`a@${domain}`));
     if (mailboxes.every((mailbox) => mailbox !== null))
       return mailboxes.map(({ domain }) => domain);
-    context.addIssue({ code: "custom", message: "must be domains separated by blanks" });
+    context.addIssue({ code: "custom", message: "must be domains separated by spaces" });
     return z.NEVER;
   })
   .prefault("");
@@ -62,7 +62,7 @@ const hosts = z
     if (names.every((name) => name !== null)) return names;
     context.addIssue({
       code: "custom",
-      message: "must be host names separated by blanks",
+      message: "must be host names separated by spaces",
     });
     return z.NEVER;
   })
@@ -79,8 +79,7 @@ const subnets = z
     if (ranges.every((range) => range !== null)) return ranges;
     context.addIssue({
       code: "custom",
-      message:
-        "must be addresses or ranges such as 10.0.0.0/8 or fd00::/8, with blanks between them",
+      message: "must be addresses or ranges such as 10.0.0.0/8 or fd00::/8, separated by spaces",
     });
     return z.NEVER;
   })
@@ -94,7 +93,7 @@ const ports = z
     if (numbers.every((number) => isPort(number) && Number(number) > 0)) return numbers.map(Number);
     context.addIssue({
       code: "custom",
-      message: "must be ports from 1 to 65535, with blanks between them",
+      message: "must be ports from 1 to 65535, separated by spaces",
     });
     return z.NEVER;
   })
@@ -161,7 +160,7 @@ export const variables = {
     "Largest number of client connections that are open at once. Further connections are closed.",
   ),
   API_HOSTS: hosts.describe(
-    "Host names, separated by blanks, that the `Host` header of a request may contain. If `API_HOST` is a loopback address, the names of the loopback and the host of `PUBLIC_URL` are also accepted, and all other names are refused. Otherwise every name is accepted unless this is set.",
+    "Host names, separated by spaces, that the `Host` header of a request may contain. If `API_HOST` is a loopback address, the names of the loopback and the host of `PUBLIC_URL` are also accepted, and all other names are refused. Otherwise every name is accepted unless this is set.",
   ),
   API_TRUSTED_PROXIES: wholeNumber(0, 10, 0).describe(
     "Number of proxies in front of the API that add to `X-Forwarded-For`. The audit trail records the client address that the first of them saw.",
@@ -208,10 +207,10 @@ export const variables = {
       "Secrets of at least 24 characters, one on each line, each of which signs what is POSTed to `EVENTS_URL`. One is required with `EVENTS_URL`. For Standard Webhooks the key is the base64 behind `whsec_`, or otherwise the text of the secret.",
     ),
   HTTP_ALLOW_PRIVATE: subnets.describe(
-    "Ranges of addresses that are not public, in CIDR notation and separated by blanks, to which Tidings may send [outgoing requests](#outgoing-requests), with `http` or `https`: `10.20.0.0/16 fd00:1::/64`. Link-local addresses and those that serve a cloud machine's metadata remain refused.",
+    "Ranges of addresses that are not public, in CIDR notation and separated by spaces, to which Tidings may send [outgoing requests](#outgoing-requests), with `http` or `https`: `10.20.0.0/16 fd00:1::/64`. Link-local addresses and those that serve a cloud machine's metadata remain refused.",
   ),
   HTTP_ALLOW_PORTS: ports.describe(
-    "Ports, separated by blanks, to which Tidings may send [outgoing requests](#outgoing-requests), besides 443 and 80.",
+    "Ports, separated by spaces, to which Tidings may send [outgoing requests](#outgoing-requests), besides 443 and 80.",
   ),
   HTTP_ALLOW_PLAIN: z
     .enum(["true", "false"], "must be true or false")

@@ -95,7 +95,7 @@ export function addressSpellings(text: string): string[] {
   return [...new Set(spellings)];
 }
 
-/** Restores an address from a query string, where a plus sign that was not encoded arrives as a blank: no address contains a blank. */
+/** Restores an address from a query string, where a plus sign that was not encoded arrives as a space: no address contains a space. */
 export function restorePlus(text: string): string {
   const restored = text.replaceAll(" ", "+");
   return parseMailbox(restored) === null ? text : restored;

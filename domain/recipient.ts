@@ -9,7 +9,7 @@ import { isTimeZone, timeZoneFault } from "./time/zone-names.ts";
 const publicIdPrefix = `${idPrefixes.recipient}_`;
 
 /**
- * The caller's own id of a recipient. It never looks like a public id, so that callers may use either. It has no blank at its edges:
+ * The caller's own id of a recipient. It never looks like a public id, so that callers may use either. It has no space at its edges:
  * nobody would see it, and it would create a second recipient.
  */
 export const externalId = nameText(200)
@@ -19,7 +19,7 @@ export const externalId = nameText(200)
   )
   .refine(
     (value) => trimBlanks(value) === value,
-    "must not begin or end with a blank or an invisible character",
+    "must not begin or end with a space or an invisible character",
   );
 
 /** Reads a caller's reference to a recipient: a public id, of which `id` is the UUID, or else an external id. */

@@ -28,7 +28,7 @@ export const nameText = (max: number) =>
     "must not contain control characters, or characters that change the direction of text",
   );
 
-/** Puts a text into one line: white space and deceptive characters become single blanks. */
+/** Puts a text into one line: white space and deceptive characters become single spaces. */
 export const oneLine = (value: string): string =>
   value.replaceAll(new RegExp(`(?:\\s|${deceptive.source})+`, "gu"), " ").trim();
 

@@ -9,8 +9,8 @@ const analyzeGrown = defineStatement<object, { analyzed: number }>(
 );
 
 /**
- * Has the planner learn how large tables have become that rows are looked up in, once a second at most, and resolves when it has: to be
- * awaited where there is much to do. Never rejects: the work is done all the same, if more slowly.
+ * Makes a function that updates the planner's statistics of tables that have grown, at most once a second, and resolves when they are
+ * up to date. Await it before large statements. It never rejects, because old statistics only make statements slower.
  */
 export function createGrowthWatch(pool: Pick<Pool, "query">): () => Promise<void> {
   let looking: Promise<unknown> = Promise.resolve();

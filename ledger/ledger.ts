@@ -26,17 +26,16 @@ import {
 export type { DueDelivery, DueGroup, LeasedRow } from "./due-delivery.ts";
 
 /**
- * The ledger as workers use it: set-based statements over open and ended deliveries and their attempts, each one transaction. What is due
- * is only read; the claim is the compare-and-set that marks a row as `sending` just before it is handed over, under a
- * token and a lease. From then on it is written only by who holds that token (docs/decisions/0001).
+ * The ledger as workers use it: set-based statements over open and ended deliveries and their attempts, each in its own transaction. Due
+ * rows are read without being changed. The claim is the compare-and-set that marks a row as `sending` just before it is handed over, under
+ * a token and a lease. From then on only the holder of that token writes the row (docs/decisions/0001).
  *
- * Instants are those of PostgreSQL's clock (`ledger_now()` in the migrations), and of no other: so workers need not agree with each
- * other, nor with Temporal.
+ * All instants are read from PostgreSQL's clock (`ledger_now()` in the migrations), so the clocks of workers and of Temporal need not agree.
  */
 export interface Ledger {
   /**
-   * Up to `limit` rows of the queue that are due on one of the channels, or whose hand-over was cut off, the most urgent first,
-   * without those in `except`, and those that come before the places in `after`; none while the queue's campaign is not running.
+   * Reads up to `limit` rows of the queue that are due on one of the channels, or whose hand-over was interrupted, the most urgent first.
+   * It leaves out the rows in `except` and those up to the positions in `after`. It returns none while the queue's campaign is not running.
    */
   due(input: {
     queue: string;
@@ -45,25 +44,25 @@ export interface Ledger {
     except: readonly string[];
     after?: readonly DuePlace[];
   }): Promise<DueDelivery[]>;
-  /** The due members of groups, however many, but for those in `except`: a group goes out as a whole. */
+  /** Reads all due members of groups except those in `except`. Their number is not limited, because a group is sent as a whole. */
   membersOf(input: {
     groups: readonly string[];
     except: readonly string[];
   }): Promise<DueDelivery[]>;
   /**
-   * Writes decisions that need no hand-over. Rows that have changed since they were read are left alone: they are decided
-   * again as they are.
+   * Writes decisions that need no hand-over. Rows that have changed since they were read are left alone, and are decided
+   * again.
    */
   decided(decisions: readonly Decided[]): Promise<void>;
   /**
-   * One write for what ended and what is next. `settled`: what became of rows, with their attempts; their leases end. A row
-   * that is no longer the token's is left to its new holder, whose first attempt says that this one was cut off. `wanted`:
-   * messages to hand over, as the holder of `token`, for `leaseMs`; each asks for one permit of its recipient's limits, and
-   * its rows are claimed with it. Rows that another claimed, or that are not due any more (cancelled, paused, held), that
-   * were tried since they were read, whose campaign says something else by now than what would be sent, or whose recipient
-   * has no room, are missing in the result. No two messages of one turn are for the same recipient. Addresses at which messages
-   * bounced are suppressed by the rules of bounces.ts. `localAheadMs`: by how much the instants of attempts, which are the worker's own,
-   * are ahead of the ledger's.
+   * Settles messages that ended and claims the next ones, in one statement: a turn.
+   *
+   * `settled` are the outcomes of rows, with their attempts; their leases end. A row whose token has changed is left to its new holder,
+   * whose first attempt says that this one was interrupted. `wanted` are the messages to claim under `token` for `leaseMs`. Each needs a
+   * grant of its recipient's limits. The result lacks rows that another worker claimed, that are no longer due (cancelled, paused, held),
+   * that were attempted since they were read, whose campaign was edited since, or whose recipient's limits have no room. The messages of
+   * one turn must be for different recipients. Addresses at which messages bounced are suppressed by the rules of bounces.ts.
+   * `localAheadMs` says how far the worker's clock, which gives the instants of attempts, is ahead of the ledger's.
    */
   settleAndClaim(input: {
     settled: readonly SettledDelivery[];
@@ -72,22 +71,22 @@ export interface Ledger {
     leaseMs: number;
     localAheadMs: number;
   }): Promise<SettledAndClaimed>;
-  /** `turn` with nothing wanted. */
+  /** Settles messages without claiming any. */
   settle(settled: readonly SettledDelivery[]): Promise<void>;
-  /** Of claimed rows those that are still the token's, and may be handed over as they were claimed: nobody has stopped what they are owed to, or edited it. */
+  /** Returns the claimed rows that still have their token and may be handed over as claimed: their campaign was not stopped or edited. */
   confirm(rows: readonly LeasedRow[]): Promise<Set<string>>;
-  /** Takes grants back that nothing came of: they count for no window any more. */
+  /** Removes grants for which no message was sent, so that they no longer count towards any limit. */
   giveBack(grants: readonly RateGrant[]): Promise<void>;
-  /** Leases go on for another `leaseMs`. */
+  /** Extends leases to `leaseMs` from now. */
   renew(input: { rows: readonly LeasedRow[]; leaseMs: number }): Promise<void>;
-  /** When `due` would next find something on each channel, and how much is open in the queue. */
+  /** Reads when `due` would next find a row on each channel, and how many rows of the queue are open. */
   outlook(queue: string): Promise<QueueOutlook>;
 }
 
-/** A place in the order of what is due on a channel with a priority: that of a row. */
+/** The position of a row among the due rows of its channel and priority. */
 export type DuePlace = Pick<DueDelivery, "channel" | "priority" | "dueAt" | "id">;
 
-/** By what a row was decided about, for who asks why. */
+/** The versions of the rules and preferences by which a row was decided. Explanations use them. */
 export interface Versions {
   policyVersion: number;
   typeVersion: number | null;
@@ -97,11 +96,11 @@ export interface Versions {
 /** A decision that needs no hand-over: the row waits, or it has ended. */
 export interface Decided extends Versions {
   id: string;
-  /** As it was read: a row that moved since then is not touched. */
+  /** The due time that was read. A row whose due time has changed since then is not written. */
   readDueAt: Date;
   decidedAt: Date;
   reason: Reason;
-  /** Null: it is suppressed. */
+  /** When the row is due again; null if it is suppressed. */
   dueAt: Date | null;
   holdCount: number;
   groupId: string | null;
@@ -127,10 +126,10 @@ function limitsColumn(room: LimitsNeeded): PlainArray {
 /** A message to hand over: a delivery, or the members of a group. */
 export interface WantedMessage extends Versions {
   recipientId: string;
-  /** The number of its type; 0 without one. */
+  /** The number of the message's type; 0 if it has none. */
   typeNumber: number;
   room: LimitsNeeded;
-  /** The rows, with what would be sent: of a campaign, its revision. */
+  /** The rows of the message, and the revision of the campaign that would be sent. */
   items: readonly {
     delivery: Pick<DueDelivery, "id" | "attemptCount">;
     source: { revision: number | null };
@@ -145,22 +144,22 @@ export interface RateGrant {
 }
 
 interface SettledAndClaimed {
-  /** Rows that are ours until the lease ends. */
+  /** The ids of the rows that this worker holds until the lease ends. */
   claimed: Set<string>;
-  /** To whom permits were granted, and when: also where nothing was claimed with one. */
+  /** The grants by recipient, including those with which no row was claimed. */
   granted: ReadonlyMap<string, RateGrant>;
 }
 
 export interface SettledDelivery extends LeasedRow {
   settlement: Settlement | Released;
-  /** Hand-overs so far, these included. */
+  /** The number of hand-overs so far, including these attempts. */
   attemptCount: number;
   attempts: readonly Attempt[];
-  /** It failed for whom it goes to: the address may be suppressed. */
+  /** Set if the delivery failed because of its address, which may then be suppressed. */
   bounce?: Bounce;
 }
 
-/** A claim that was given up before anything was handed over: the row is again as it was read. */
+/** A claim that was given up before a hand-over. The row gets back the state in which it was read. */
 interface Released {
   status: "pending";
   reason: Reason | null;
@@ -168,15 +167,15 @@ interface Released {
 }
 
 interface QueueOutlook {
-  /** By channel when a claim would next find something; a channel without an entry has nothing that comes without a wake. */
+  /** The next due time by channel. A channel without an entry has no row that becomes due without a wake. */
   next: ReadonlyMap<Channel, NextDue>;
-  /** Open rows of all channels, counted up to a bound. */
+  /** The number of open rows of all channels, counted up to a maximum. */
   open: number;
 }
 
 export interface NextDue {
   dueAt: Date;
-  /** Why the earliest row waits, as in domain/delivery/reasons.ts; `interrupted` for a hand-over whose lease has to run out. */
+  /** Why the earliest row waits, as in domain/delivery/reasons.ts; `interrupted` for a hand-over whose lease has to expire first. */
   reason: string | null;
 }
 
@@ -214,7 +213,7 @@ export function createLedger(pool: Pool): Ledger {
 
     async settleAndClaim({ settled, wanted, token, leaseMs, localAheadMs }) {
       const bounces = settled.flatMap(({ bounce }) => (bounce ? [bounce] : []));
-      // Before the row says that it has ended: what a crash leaves in between is an address that is suppressed with its evidence.
+      // The address is suppressed before its row ends, so that a crash in between loses no suppression.
       if (bounces.length > 0) await suppressUnknownAddresses(execute, bounces);
       const [row] = await execute(settleAndClaim, {
         ...settledColumns(settled, localAheadMs),
@@ -224,7 +223,7 @@ export function createLedger(pool: Pool): Ledger {
         token,
         leaseMs,
       });
-      // The turn is committed, and must not look as if it were not: what is missed here is counted with the next bounce.
+      // The turn is already committed, so an error here must not make it look failed. The next bounce counts this one too.
       if (bounces.length > 0) await suppressRepeatedBounces(execute, bounces).catch(() => {});
       const { claimed, granted, grantedAtMs } = row!;
       return {

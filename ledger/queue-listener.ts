@@ -104,9 +104,9 @@ class HearingConnection {
     await this.#client.connect();
     await this.#client.query(`LISTEN ${channel}`);
     const own = `connection ${process.pid} ${performance.now()}`;
-    const heard = new Promise<void>((resolve) => this.#onNotified.set(own, resolve));
+    const notified = new Promise<void>((resolve) => this.#onNotified.set(own, resolve));
     await this.#client.query("SELECT pg_notify($1, $2)", [channel, own]);
-    await withTimeout(connectMs, heard);
+    await withTimeout(connectMs, notified);
     this.#onNotified.delete(own);
   }
 

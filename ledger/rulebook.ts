@@ -19,7 +19,7 @@ interface Row {
   types: string;
 }
 
-/** Reads one small row with the versions, from which it follows whether the parsed rulebook is still current. */
+/** Reads the current versions as one small row. They show whether the parsed rulebook is still current. */
 const rulebookSql = `
   SELECT p.version AS "policyVersion", p.document AS changes,
     (SELECT coalesce(string_agg(id || ':' || version, ',' ORDER BY id), '') FROM notification_types) AS types

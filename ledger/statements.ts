@@ -7,15 +7,15 @@ import type { Channel } from "../domain/channel.ts";
 import { longestWindowMs } from "../domain/policy/limits.ts";
 import { ageingMs, priorities, type Priority } from "../domain/priority.ts";
 
-/* The statements of the ledger: what each promises stands at `Ledger`. */
+/* The statements of the ledger. `Ledger` in ledger.ts documents what each guarantees. */
 
 /**
- * The text of an array of numbers, ids and codes: nothing that would have to be escaped, which is what the driver spends most of its
- * time on with thousands of rows a second.
+ * An array of numbers, ids or codes in PostgreSQL's text form. None of them needs escaping, on which the driver would spend most of its
+ * time with thousands of rows a second.
  */
 export type PlainArray = string;
 
-/** What became of rows, a column each. */
+/** The outcomes of rows, one array per column. */
 export interface SettledColumns {
   settledIds: PlainArray;
   settledTokens: PlainArray;
@@ -24,7 +24,7 @@ export interface SettledColumns {
   settledReasons: PlainArray;
   settledDetails: readonly (string | null)[];
   settledAttemptCounts: PlainArray;
-  /** The attempt with which each ended, if it ended with one. */
+  /** The attempt that ended each row; null if none did. */
   lastProviders: readonly (string | null)[];
   lastOutcomes: PlainArray;
   lastFailures: PlainArray;
@@ -33,7 +33,7 @@ export interface SettledColumns {
   lastFinishedMs: PlainArray;
 }
 
-/** Their attempts before that. */
+/** The earlier attempts of these rows. */
 export interface AttemptColumns {
   attemptDeliveryIds: PlainArray;
   attemptNumbers: PlainArray;
@@ -95,8 +95,8 @@ const byPriority = `(VALUES ${priorities.map((priority) => `('${priority}'::prio
 const clock = "clock AS MATERIALIZED (SELECT ledger_now() AS now)";
 
 /**
- * One look-up for each of the channels and priorities, in the order of the index: what waits for another channel is never
- * touched, however much there is of it.
+ * Looks up each channel and priority separately, in the order of the index, so that rows of other channels are never
+ * read, whatever their number.
  */
 export const readDue = defineStatement<
   {
@@ -115,7 +115,7 @@ export const readDue = defineStatement<
   WITH ${clock},
   due AS (
     SELECT d.*, p.ageing FROM clock CROSS JOIN unnest(:channels::channel[]) AS c(channel) CROSS JOIN ${byPriority}
-    -- Where it goes on from: without a place, from the beginning.
+    -- The position after which to continue. Without one, the look-up starts at the beginning.
     LEFT JOIN unnest(:afterChannels::channel[], :afterPriorities::priority[], :afterDueMs::float8[], :afterIds::uuid[]) AS a(channel, priority, due_ms, id)
       ON a.channel = c.channel AND a.priority = p.priority,
     LATERAL (
@@ -145,7 +145,7 @@ export const readDueMembers = defineStatement<
   "members",
 );
 
-/** Holds, and suppressions, of rows that are as they were read. What is suppressed after a hand-over without an answer may have arrived. */
+/** Writes holds and suppressions of rows that have not changed since they were read. A row with an unanswered hand-over ends as `unknown` instead of `suppressed`, because its message may have arrived. */
 export const writeDecisions = defineStatement<DecisionColumns>(
   `
   WITH made AS MATERIALIZED (
@@ -175,27 +175,30 @@ export const writeDecisions = defineStatement<DecisionColumns>(
 
 const longest = `interval '${longestWindowMs} milliseconds'`;
 
-/** The grant that is as many places before as the limit allows is out of the window, or there is none. `asked`: its place there. */
+/**
+ * The condition that a window has room: if the limit is n, the n-th newest grant is outside the window, or does not exist. The limit is
+ * at index `asked` of the column `asked`.
+ */
 const roomFor = (asked: number, window: string) =>
   `coalesce(g.granted[cardinality(g.granted) - excluded.asked[${asked}] + 1] <= excluded.granted[1] - ${window}, true)`;
 
 const roomForType = (asked: number, window: string) =>
   `(excluded.asked[${asked}] IS NULL OR (SELECT count(*) FROM unnest(g.granted, g.types) AS e(at, type) WHERE e.type = excluded.types[1] AND e.at > excluded.granted[1] - ${window}) < excluded.asked[${asked}])`;
 
-/** The window of a burst limit, whose milliseconds are at this place of `asked`. An array without burst limits ends before. */
+/** The window of a burst limit, whose milliseconds are at this index of the column `asked`. An array without burst limits is shorter. */
 const burstWindow = (asked: number) => `excluded.asked[${asked}] * interval '1 millisecond'`;
 
 const minute = "interval '1 minute'";
 const hour = "interval '1 hour'";
 const day = "interval '1 day'";
 
-/** Its campaign, if it has one, runs and says what would be sent. What a recipient has asked to be told again comes whatever became of it. */
+/** The condition that a row's campaign, if it has one, is running and still has the revision that would be sent. A snoozed message is sent even if its campaign no longer runs. */
 const mayGoOut = (d: string, revision: string) =>
   `(${d}.campaign_id IS NULL OR ${revision} = (SELECT c.revision FROM campaigns c WHERE c.id = ${d}.campaign_id AND (${d}.leg <> 'primary' OR (c.status = 'running' AND c.finished_at IS NULL))))`;
 
-/** What is said of a row that was settled: of one that failed after a hand-over that nobody answered, that nobody knows. */
-const unlessArrived = (said: string, unknown: string) =>
-  `CASE WHEN said_status = 'failed' AND no_answer THEN ${unknown} ELSE ${said} END`;
+/** Replaces `value` of a settled row by `unknown` if the row failed after an unanswered hand-over, because its message may have arrived. */
+const unlessArrived = (value: string, unknown: string) =>
+  `CASE WHEN settled_status = 'failed' AND no_answer THEN ${unknown} ELSE ${value} END`;
 
 export const settleAndClaim = defineStatement<
   SettledColumns & AttemptColumns & GrantColumns & ClaimColumns & ClaimTerms,
@@ -203,22 +206,22 @@ export const settleAndClaim = defineStatement<
 >(
   `
   WITH ${clock},
-  said AS MATERIALIZED (
+  settlement AS MATERIALIZED (
     SELECT * FROM unnest(:settledIds::uuid[], :settledTokens::uuid[], :settledStatuses::delivery_status[], :settledDueMs::bigint[], :settledReasons::text[],
         :settledDetails::text[], :settledAttemptCounts::smallint[], :lastProviders::text[], :lastOutcomes::attempt_outcome[], :lastFailures::text[],
         :lastResponses::text[], :lastStartedMs::bigint[], :lastFinishedMs::bigint[])
-      AS s(said_id, said_token, said_status, said_due_ms, said_reason, said_detail, said_attempt_count, provider, outcome, failure, response, started_ms, finished_ms)
+      AS s(settled_id, settled_token, settled_status, settled_due_ms, settled_reason, settled_detail, settled_attempt_count, provider, outcome, failure, response, started_ms, finished_ms)
   ),
   taken AS (
-    DELETE FROM open_deliveries d USING said
-    WHERE said_due_ms IS NULL AND d.id = said_id AND d.lease_token IS NOT DISTINCT FROM said_token
-    RETURNING d.*, said.*, said_status = 'failed' AND ${hadNoAnswer("d")} AS no_answer
+    DELETE FROM open_deliveries d USING settlement
+    WHERE settled_due_ms IS NULL AND d.id = settled_id AND d.lease_token IS NOT DISTINCT FROM settled_token
+    RETURNING d.*, settlement.*, settled_status = 'failed' AND ${hadNoAnswer("d")} AS no_answer
   ),
   ${endDeliveries("taken", {
-    status: unlessArrived("said_status", "'unknown'::delivery_status"),
-    reason: unlessArrived("said_reason", "'outcome_unknown'"),
-    detail: "said_detail",
-    attemptCount: "said_attempt_count",
+    status: unlessArrived("settled_status", "'unknown'::delivery_status"),
+    reason: unlessArrived("settled_reason", "'outcome_unknown'"),
+    detail: "settled_detail",
+    attemptCount: "settled_attempt_count",
     attempt: {
       provider: "provider",
       outcome: "outcome",
@@ -229,12 +232,12 @@ export const settleAndClaim = defineStatement<
     },
   })},
   kept AS (
-    UPDATE open_deliveries d SET due_at = to_timestamp(said_due_ms / 1000.0), reason = said_reason, attempt_count = said_attempt_count,
-      forgiven_count = CASE WHEN said_reason = 'sender_refused' THEN said_attempt_count ELSE d.forgiven_count END, lease_token = NULL, lease_until = NULL
-    FROM said WHERE said_due_ms IS NOT NULL AND d.id = said_id AND d.lease_token IS NOT DISTINCT FROM said_token
+    UPDATE open_deliveries d SET due_at = to_timestamp(settled_due_ms / 1000.0), reason = settled_reason, attempt_count = settled_attempt_count,
+      forgiven_count = CASE WHEN settled_reason = 'sender_refused' THEN settled_attempt_count ELSE d.forgiven_count END, lease_token = NULL, lease_until = NULL
+    FROM settlement WHERE settled_due_ms IS NOT NULL AND d.id = settled_id AND d.lease_token IS NOT DISTINCT FROM settled_token
     RETURNING d.id, d.group_id, d.attempt_count
   ),
-  -- No provider took them.
+  -- No provider accepted the messages of these groups.
   reopened AS (
     ${reopenGroups("ARRAY(SELECT DISTINCT group_id FROM kept WHERE group_id IS NOT NULL AND attempt_count = 0)")}
   ),
@@ -246,8 +249,8 @@ export const settleAndClaim = defineStatement<
       AS a(id, number, provider, outcome, failure, response, started_ms, finished_ms)
     WHERE a.id = ANY (ARRAY(SELECT id FROM ended UNION ALL SELECT id FROM kept))
   ),
-  -- One row a recipient, in the order of recipients, so that no two turns wait for each other. A grant is an entry in the log:
-  -- it is made where the entries that stand in the way are out of their windows, on the log as it is under its lock.
+  -- One row for each recipient, in the order of recipients, so that turns cannot deadlock. A grant is an entry in the log. It is
+  -- written if every window has room, which is checked on the locked log.
   granted AS (
     INSERT INTO grant_logs AS g (recipient_id, granted, types, asked)
     SELECT m.recipient_id, ARRAY[clock.now]::timestamptz(3)[], ARRAY[m.type], m.asked::int[]
@@ -273,12 +276,12 @@ export const settleAndClaim = defineStatement<
         :claimPolicyVersions::int[], :claimTypeVersions::int[], :claimPreferencesVersions::int[])
       AS wanted(id, attempt_count, revision, recipient_id, policy_version, type_version, preferences_version), clock
     WHERE d.id = wanted.id AND d.attempt_count = wanted.attempt_count AND d.due_at <= clock.now AND ${isFree("d", "clock.now")}
-      -- Not as a condition of a join, which would be nested loops: as it stands, it is looked up in a hash.
+      -- As a join, this would be planned as nested loops. As a subquery, it is looked up in a hash.
       AND coalesce(wanted.recipient_id IN (SELECT recipient_id FROM granted), false)
       AND ${mayGoOut("d", "wanted.revision")}
     RETURNING d.id, d.group_id
   ),
-  -- What went out takes no more members.
+  -- A group whose members are claimed takes no more members.
   closed AS (
     UPDATE groups SET status = 'closed', closed_at = clock.now, member_count = (SELECT count(*) FROM claimed WHERE claimed.group_id = groups.id)
     FROM clock WHERE id = ANY (ARRAY(SELECT DISTINCT group_id FROM claimed WHERE group_id IS NOT NULL)) AND status <> 'closed'
@@ -289,8 +292,8 @@ export const settleAndClaim = defineStatement<
 );
 
 /**
- * Grants that nothing came of leave the log: as many of each instant as are given back. On the log as it is under its lock, in
- * the order of recipients, as grants are made.
+ * Removes unused grants from the logs: as many entries of each instant as are given back. The logs are locked in the order of
+ * recipients, as in `settleAndClaim`.
  */
 export const giveBackGrants = defineStatement<{
   recipientIds: readonly string[];
@@ -311,7 +314,7 @@ export const giveBackGrants = defineStatement<{
   "give-back-grants",
 );
 
-/** Of claimed rows those that are the token's still, and that a claim would take as they were claimed. */
+/** Selects the rows that still have their token, and that could be claimed again with the same revision. */
 export const confirmClaims = defineStatement<
   { ids: readonly string[]; tokens: readonly (string | null)[] },
   { id: string }
@@ -335,8 +338,8 @@ export const renewLeases = defineStatement<{
 );
 
 /**
- * Of each channel the earliest of: the first row that nobody holds, and the first live lease to run out. Leases are looked at
- * only where nothing is free that is due: then few rows are due, and each of them is held.
+ * Selects for each channel the earlier of the due time of the first unleased row and the end of the first valid lease. Leases are read
+ * only if no unleased row is due: then few rows are due, and each of them has a lease.
  */
 export const readOutlook = defineStatement<
   { queue: string },

@@ -7,14 +7,14 @@ const { publishEvents } = proxyActivities<Pick<Activities, "publishEvents">>({
   taskQueue: taskQueues.orchestration,
   summary: activitySummaries.publishEvents,
   startToCloseTimeout: "20 minutes",
-  // Longer than a receiver has for its answer.
+  // This is longer than the time in which a receiver has to respond.
   heartbeatTimeout: "30 seconds",
   retry: { initialInterval: "1 second", backoffCoefficient: 2, maximumInterval: "10 seconds" },
 });
 
 /**
- * Sends events to the configured receiver. One run exists in a namespace, forever. The work is done inside one long activity, so
- * that an idle system costs few events.
+ * Publishes events to the configured receiver. Each namespace has one such workflow, which never ends. The work is done inside one long
+ * activity, so that an idle system adds little to the workflow's history.
  */
 export async function events(): Promise<never> {
   for (;;) {

@@ -1,7 +1,7 @@
 import type { Channel } from "../../domain/channel.ts";
 import type { DueDelivery } from "../../ledger/ledger.ts";
 
-/** The rows that a dispatch has read and that have not begun. The dispatch does not read them a second time. */
+/** The rows that a dispatch has read and whose messages have not begun. The dispatch does not read them again. */
 export class RowsInHand {
   #channels = new Map<string, Channel>();
   #counts = new Map<Channel, number>();

@@ -193,7 +193,7 @@ const unansweredOf = (items: readonly Item[]): number =>
 export const isRepeatableOnce = (items: readonly Item[]): boolean =>
   isRepeatable(guaranteeOf(items), unansweredOf(items));
 
-/** An attempt whose outcome is unknown, as evidence beside later attempts. `now` is by this worker's clock. */
+/** An attempt whose outcome is unknown, as evidence in addition to later attempts. `now` is by this worker's clock. */
 export function interruptedAttempt(now = new Date()): Attempt {
   return {
     provider: null,

@@ -24,7 +24,7 @@ interface Holder {
  * bytes arrive, until the end of its request. If there is no room, the budget gives up the oldest unfinished body of the owner with
  * the most bytes: an honest body arrives quickly, and one that is held back to fill the memory never does.
  */
-export function createBodyBudget(mostBytes: number) {
+export function createBodyBudget(maxBytes: number) {
   const owners = new Map<string, Set<Holder>>();
   let held = 0;
 
@@ -62,7 +62,7 @@ export function createBodyBudget(mostBytes: number) {
       owners.set(name, holders.add(holder));
       return {
         add(bytes) {
-          while (held + bytes > mostBytes && held > 0) if (!displace()) throw createOverload();
+          while (held + bytes > maxBytes && held > 0) if (!displace()) throw createOverload();
           if (!owners.get(name)?.has(holder)) throw createOverload();
           holder.bytes += bytes;
           held += bytes;

@@ -27,7 +27,7 @@ export function createNotFoundHandler(
   };
 }
 
-/** Answers a request that threw an error with a problem. An error that is not the caller's is logged, and not shown in the response. */
+/** Answers a request that threw an error with a problem. An error that the caller did not cause is logged, and not shown in the response. */
 export function createErrorHandler(logger: Pick<Logger, "warn" | "error">): ErrorHandler<ApiEnv> {
   return (error, c) => {
     const problem = findProblem(error);

@@ -51,7 +51,7 @@ const announcesBody = ({ headers }: IncomingMessage) =>
  */
 function discardRest(
   incoming: IncomingMessage,
-  mostBytes: number,
+  maxBytes: number,
   { waits = false }: { waits?: boolean } = {},
 ): Promise<void> {
   return new Promise((resolve) => {
@@ -66,7 +66,7 @@ function discardRest(
     const discard = (chunk: Buffer) => {
       bytes += chunk.length;
       // A reader that gave up may have paused the stream.
-      if (bytes <= mostBytes) incoming.resume();
+      if (bytes <= maxBytes) incoming.resume();
       else if (waits) incoming.pause();
       else stop();
     };

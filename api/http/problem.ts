@@ -3,19 +3,19 @@ import type { Context } from "hono";
 import type { ApiEnv } from "./context.ts";
 import { type ProblemKind, problemTitles } from "./problem-kinds.ts";
 
-/** A fault of a request: its place, and how to correct it. */
+/** An error in a request: its place, and how to correct it. */
 export interface FieldError {
   in: "body" | "query" | "path" | "header";
   /** In the body a JSON pointer (RFC 6901), empty for the body itself; otherwise the name of the parameter. */
   field: string;
   message: string;
-  /** The place of a fault in a template, where it is known; both count from 1. */
+  /** The place of an error in a template, where it is known; both count from 1. */
   line?: number;
   column?: number;
 }
 
-/** The number of faults that a problem lists. Further faults are counted. */
-const mostErrors = 100;
+/** The maximum number of errors that a problem lists. Further errors are only counted. */
+const maxErrors = 100;
 
 /** Makes the `type` of a problem, by which callers distinguish kinds. */
 export const problemType = (kind: ProblemKind) => `urn:tidings:problem:${kind}`;
@@ -27,7 +27,7 @@ export class Problem extends Error {
   readonly errors: readonly FieldError[];
   readonly headers: Readonly<Record<string, string>>;
 
-  /** @param detail tells the caller what is wrong, and what to do about it */
+  /** @param detail says what is wrong, and what the caller can do about it */
   constructor(
     kind: ProblemKind,
     detail: string,
@@ -53,8 +53,8 @@ export class Problem extends Error {
       status,
       ...(this.message && { detail: this.message }),
       requestId,
-      ...(this.errors.length > 0 && { errors: this.errors.slice(0, mostErrors) }),
-      ...(this.errors.length > mostErrors && { moreErrors: this.errors.length - mostErrors }),
+      ...(this.errors.length > 0 && { errors: this.errors.slice(0, maxErrors) }),
+      ...(this.errors.length > maxErrors && { moreErrors: this.errors.length - maxErrors }),
     };
     return c.body(JSON.stringify(body), status, {
       ...this.headers,
@@ -70,7 +70,7 @@ export function invalid(errors: readonly FieldError[]): Problem {
     "invalid",
     errors.length === 1 && first
       ? `${first.field || `the ${first.in}`}: ${first.message}`
-      : `The request has ${errors.length} faults. See errors${errors.length > mostErrors ? `, which lists the first ${mostErrors}` : ""}.`,
+      : `The request has ${errors.length} errors. See errors${errors.length > maxErrors ? `, which lists the first ${maxErrors}` : ""}.`,
     { errors },
   );
 }
@@ -116,22 +116,22 @@ export const problemDetails = z
             .number()
             .int()
             .optional()
-            .openapi({ description: "The line of the fault in a template, from 1", example: 2 }),
+            .openapi({ description: "The line of the error in a template, from 1", example: 2 }),
           column: z
             .number()
             .int()
             .optional()
-            .openapi({ description: "The column of the fault in that line, from 1", example: 7 }),
+            .openapi({ description: "The column of the error in that line, from 1", example: 7 }),
         }),
       )
       .optional()
       .openapi({
-        description: `The first ${mostErrors} faults of the request, and how to correct each`,
+        description: `The first ${maxErrors} errors of the request, and how to correct each`,
       }),
     moreErrors: z
       .number()
       .int()
       .optional()
-      .openapi({ description: "The number of further faults", example: 12 }),
+      .openapi({ description: "The number of further errors", example: 12 }),
   })
   .openapi("Problem");

@@ -11,7 +11,7 @@ interface Fault {
   distance: number;
 }
 
-/** Lists the faults of a value, with messages that say how to correct it. `fieldOf` names a path. A message that the schema defines is kept. */
+/** Lists the errors of a value, with messages that say how to correct it. `fieldOf` names a path. A message that the schema defines is kept. */
 export function fieldFaults(
   error: z.core.$ZodError,
   fieldOf: (path: readonly PropertyKey[]) => string,
@@ -21,7 +21,7 @@ export function fieldFaults(
     .map(({ path, message }) => ({ field: fieldOf(path), message }));
 }
 
-/** Lists the faults of a part of a request, which is `at` a path in its source. */
+/** Lists the errors of a part of a request, which is `at` a path in its source. */
 export function fieldErrors(
   error: z.core.$ZodError,
   source: FieldError["in"],

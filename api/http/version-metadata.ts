@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { templateVersionNumber } from "../../domain/notification.ts";
 
-/** The metadata of a version of a resource, which every version has beside its contents. */
+/** The metadata of a version of a resource, which every version has besides its contents. */
 export const versionMetadata = z
   .object({
     version: z.number().int().openapi({ example: 2 }),

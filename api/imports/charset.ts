@@ -28,7 +28,7 @@ const utf8: Charset = {
 /** Labels of ASCII. They mean ASCII here, unlike in the Encoding Standard, where they mean windows-1252. */
 const asciiLabels = new Set(["us-ascii", "ascii", "ansi_x3.4-1968", "iso646-us"]);
 
-/** The characters of windows-1252 in place of the control characters of ISO 8859-1; a blank stands for an undefined one. */
+/** The characters of windows-1252 in place of the control characters of ISO 8859-1; a space stands for an undefined one. */
 const windows1252 = "€ ‚ƒ„…†‡ˆ‰Š‹Œ Ž  ‘’“”•–—˜™š›œ žŸ";
 // oxlint-disable-next-line no-control-regex
 const c1 = /[\u0080-\u009f]/g;

@@ -27,7 +27,7 @@ export type Target =
 /** The targets that a caller gives to columns, by the `plainName` of each column, or `*` for all unknown columns. */
 export type ColumnMapping = ReadonlyMap<string, { column: string; targets: Target[] }>;
 
-/** Reduces the name of a column to a form without case, blanks and punctuation, in which spellings differ. */
+/** Reduces the name of a column to a form without case, spaces and punctuation, in which spellings differ. */
 export const plainName = (name: string): string =>
   name
     .normalize("NFKC")

@@ -112,7 +112,7 @@ const unquotedQuote =
 const inches = /(\d)"/g;
 
 /**
- * Splits a record into cells. Blanks around a quoted cell are dropped. Quotes within a cell that is not quoted are text if they come in
+ * Splits a record into cells. Spaces around a quoted cell are dropped. Quotes within a cell that is not quoted are text if they come in
  * pairs or after a digit, because then they cannot enclose a delimiter.
  */
 function parseRecord(text: string, delimiter: string): Parsed {

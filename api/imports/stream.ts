@@ -77,7 +77,7 @@ export const importOutcome = z
             .openapi({ example: "must be an e-mail address, such as ada@example.org" }),
         }),
       )
-      .openapi({ description: `The first ${maxListedErrors} faults of invalid records` }),
+      .openapi({ description: `The first ${maxListedErrors} errors of invalid records` }),
     hints: z
       .array(
         z.object({

@@ -3,7 +3,7 @@ import { acceptDeliveries, type AcceptRequest, type AcceptRow } from "../../ledg
 import { createGatherer } from "../../lib/gathering.ts";
 import { isUndone } from "../http/database-errors.ts";
 
-/** The most requests that one statement writes. */
+/** The maximum number of requests that one statement writes. */
 const maxRequests = 64;
 /** How many such statements run at once. */
 const atOnce = 2;

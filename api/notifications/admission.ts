@@ -5,7 +5,7 @@ import { type Room, WaitingRoom } from "./waiting-room.ts";
 
 /** The share by which the bounds are wider for critical messages, so that a backlog of others does not refuse an alarm. */
 const criticalShare = 0.1;
-/** The most deliveries that are counted, in multiples of the bound. */
+/** The maximum number of deliveries that are counted, in multiples of the limit. */
 const countedBounds = 4;
 /** How old counts may be. The number of deliveries for later changes slowly, and counting them takes longer. */
 const maxAgeMs = { backlog: 1_000, later: 60_000 };

@@ -53,7 +53,7 @@ the response is 503 (\`overloaded\`). Both have \`Retry-After\`, and nothing of 
 ## Problems
 
 Every error is a problem of RFC 9457, as \`application/problem+json\`. \`type\` identifies the kind of problem, \`detail\`
-says what to do, and \`errors\` lists the faults of the request with their places: at most 100, and \`moreErrors\` is the number of further ones. \`requestId\` is the same as the header
+says what to do, and \`errors\` lists the errors of the request with their places: at most 100, and \`moreErrors\` is the number of further ones. \`requestId\` is the same as the header
 \`X-Request-Id\`: send your own to find a request again in logs, in the audit trail and on what it created. An unknown path gets 404, a method that its path
 does not have gets 405 with \`Allow\`, and an unknown or malformed id gets 404. 503 with \`Retry-After\` is temporary.
 

@@ -22,7 +22,7 @@ const afterwardsMs = 15 * dayMs;
 /** How long a simulation occupies the event loop at most, unless a single step takes longer. */
 const sliceMs = 10;
 const recipientsAtOnce = 1_000;
-/** The most steps of one simulation. A message that a limit holds for weeks takes a step for every five minutes. */
+/** The maximum number of steps of one simulation. A message that a limit holds for weeks takes a step for every five minutes. */
 const maxSteps = 200_000;
 export const exampleCount = 20;
 

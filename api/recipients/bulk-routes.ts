@@ -95,7 +95,7 @@ const route = defineRoute({
   summary: `Create or change up to ${maxRecipients} recipients`,
   description:
     "Each item changes the given fields of the recipient with its `externalId` and keeps the others. Attributes and preferences are merged key by key, and null removes a value. With " +
-    "`mode=replace` an item replaces the recipient, as PUT does; preferences are kept if it has none. Valid items are stored, and the response lists the faults of the others.",
+    "`mode=replace` an item replaces the recipient, as PUT does; preferences are kept if it has none. Valid items are stored, and the response lists the errors of the others.",
   request: {
     headers: idempotencyHeaders,
     query: z.object({ mode: modeParameter }),

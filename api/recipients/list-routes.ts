@@ -29,7 +29,7 @@ const list = defineRoute({
       externalId: text(200).optional().openapi({ description: "The external id", example: "ada" }),
       email: text(254)
         .transform(restorePlus)
-        .refine((given) => !given.includes(" "), "must be an e-mail address, which has no blanks")
+        .refine((given) => !given.includes(" "), "must be an email address, which has no spaces")
         .optional()
         .openapi({
           type: "string",

@@ -181,7 +181,7 @@ function buildWhere(query: RecipientQuery): WhereBuilder {
     and(
       `(${[...new Set(parts)].map((part) => `${searched} LIKE lower(${bind(containingPattern(part))}::text)`).join(" OR ")})`,
     );
-  // A blank may be a plus sign that was not encoded. Addresses are stored in a normalised form, and external ids as given.
+  // A space may be a plus sign that was not encoded. Addresses are stored in a normalised form, and external ids as given.
   if (q !== undefined) search(q, normalizeAddress(q), normalizeAddress(q).replaceAll(" ", "+"));
   if (email !== undefined) {
     const spellings = addressSpellings(email);

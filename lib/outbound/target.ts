@@ -1,10 +1,11 @@
 import { refused, type Refused } from "./outcome.ts";
 import type { Subnet } from "./addresses.ts";
 
-/** What the client may connect to beside public addresses by https on the ports 443 and 80. */
+/** What the client may connect to, besides public addresses by https on the ports 443 and 80. */
 export interface OutboundRules {
-  /** Ranges that are not public, and are allowed. Plain http is allowed to them too. */
+  /** Ranges of addresses that are not public but allowed. Plain http is allowed to them too. */
   privateSubnets: readonly Subnet[];
+  /** Ports that are allowed besides 443 and 80. */
   ports: readonly number[];
   /** Whether plain http is allowed to public addresses. */
   plain: boolean;
@@ -24,7 +25,7 @@ export interface Target {
 const maxUrlLength = 8_192;
 const standardPorts = [443, 80];
 
-/** Reads a URL as browsers do, so that no other spelling of a host or an address passes. The host is not resolved yet. */
+/** Parses a URL as browsers do, so that the rules also apply to unusual spellings of an address, such as `0x7f.1`. The host is not resolved yet. */
 export function readTarget(text: string, rules: OutboundRules): Target | Refused {
   if (text.length > maxUrlLength || !URL.canParse(text)) return refused("url");
   const url = new URL(text);

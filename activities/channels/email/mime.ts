@@ -81,7 +81,7 @@ const wordFrame = "=?UTF-8?B??=".length;
 /** An encoded word is not begun for fewer bytes than this if the next line has room for more. */
 const fewestBytes = 12;
 
-/** Writes words one after the other, with a line break before each blank that would exceed the line (RFC 5322, 2.2.3). */
+/** Writes words one after the other, with a line break before each space that would exceed the line (RFC 5322, 2.2.3). */
 class FoldedLine {
   text = "";
   #column: number;
@@ -109,7 +109,7 @@ class FoldedLine {
     this.#column = 0;
   }
 
-  /** Writes encoded words in UTF-8 (RFC 2047). None of them contains part of a character. Readers join them without blanks. */
+  /** Writes encoded words in UTF-8 (RFC 2047). None of them contains part of a character. Readers join them without spaces. */
   encode(text: string): void {
     const bytesThatFit = () => Math.floor((this.room - wordFrame) / 4) * 3;
     const bytes = Buffer.from(text);
@@ -163,7 +163,7 @@ export function senderHeader({ name, mailbox }: Sender): string {
 export function headerText(text: string): string {
   if (/^[\x20-\x7e]{0,66}$/.test(text) && !text.includes("=?")) return text;
   const folded = new FoldedLine("Subject: ".length);
-  // A reader may collapse several blanks to one, or to none.
+  // A reader may collapse several spaces to one, or to none.
   if (/^ | {2}| $/.test(text)) folded.encode(text);
   else {
     let encoded: string[] = [];
@@ -172,7 +172,7 @@ export function headerText(text: string): string {
       encoded = [];
     };
     for (const word of text.split(" ")) {
-      // Readers drop the blank between two encoded words, so that it has to be within one of them.
+      // Readers drop the space between two encoded words, so that it has to be within one of them.
       const room = folded.text === "" && encoded.length === 0 ? folded.room : headerLineLimit - 1;
       if (!isPlainWord(word, room)) encoded.push(word);
       else {
