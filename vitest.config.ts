@@ -25,7 +25,7 @@ export default defineConfig({
         test: {
           ...common,
           name: "unit",
-          // Beside what they test, in whichever folder.
+          // Unit tests are next to the files that they test, in any folder.
           include: ["**/*.test.ts"],
           exclude: ["{dist,node_modules,test}/**"],
         },

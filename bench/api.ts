@@ -158,7 +158,10 @@ function listReads({ campaigns, notifications }: FullLedger): Read[] {
     walk("the newest deliveries, page by page", "/v1/deliveries?limit=50"),
     walk("the oldest deliveries, page by page", "/v1/deliveries?limit=50&sort=createdAt"),
     walk("failed deliveries", "/v1/deliveries?status=failed"),
-    walk("what was not sent", "/v1/deliveries?status=failed,suppressed,cancelled,unknown"),
+    walk(
+      "deliveries that were not sent",
+      "/v1/deliveries?status=failed,suppressed,cancelled,unknown",
+    ),
     walk("pending deliveries", "/v1/deliveries?status=pending"),
     get("a campaign's deliveries", (n) => `/v1/campaigns/${campaign(n)}/deliveries`),
     get("a campaign's failed ones", (n) => `/v1/deliveries?campaign=${campaign(n)}&status=failed`),
@@ -181,7 +184,7 @@ function searchReads(): Read[] {
     get("a whole external id", (n) => `/v1/recipients?q=user-${number(n)}`),
     get("a part of an address", (n) => `/v1/recipients?q=${number(n)}%40example`),
     get("what everybody has", () => "/v1/recipients?q=example.org"),
-    get("what nobody has", (n) => `/v1/recipients?q=nobody-${n}`),
+    get("search without results", (n) => `/v1/recipients?q=nobody-${n}`),
     walk("the last changed", "/v1/recipients?sort=-updatedAt"),
   ];
 }

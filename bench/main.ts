@@ -126,7 +126,7 @@ program
   .description("notifications of one caller beside others who would slow everybody down")
   .option("--seconds <number>", "how long, without and with them", wholeNumber(1, 3_600), 60)
   .addOption(
-    new Option("--attacks <names...>", "what they do").choices(attacks).default([...attacks]),
+    new Option("--attacks <names...>", "the attacks").choices(attacks).default([...attacks]),
   )
   .option("--json", "end with one line of JSON")
   .action(async (options: { seconds: number; attacks: Attack[]; json?: true }) => {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes what is missing in ./secrets, and changes nothing that is there. Nobody else may enter the folder; the files in it
+# Makes the missing files in ./secrets, and does not change existing ones. Nobody else may enter the folder; the files in it
 # can be read by the users that the containers run as, each of which is shown its own files only.
 set -euo pipefail
 cd "$(dirname "$0")/.."

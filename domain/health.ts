@@ -146,14 +146,14 @@ export function assess(measured: Measured, { health: thresholds }: Pick<Policy, 
             ? "No delivery has been due for longer than others may overtake its priority."
             : `The oldest due delivery has waited ${minutes(overdue)} longer than others may overtake its priority.`,
       },
-      "Check that workers run and that Temporal answers, and see what waits: GET /v1/queues.",
+      "Check that workers run and that Temporal answers, and see which deliveries wait: GET /v1/queues.",
     ),
     backlog: withRemedy(
       {
         ...rateFrom(backlog, thresholds.backlog),
         detail: `${count(backlog, "delivery is", "deliveries are")} due and not sent.`,
       },
-      "Check whether workers run and are busy, and add some. GET /v1/queues shows what waits.",
+      "Check whether workers run and are busy, and add some. GET /v1/queues shows which deliveries wait.",
     ),
     breakers: withRemedy(
       {

@@ -22,7 +22,7 @@ export const externalId = nameText(200)
     "must not begin or end with a space or an invisible character",
   );
 
-/** Reads a caller's reference to a recipient: a public id, of which `id` is the UUID, or else an external id. */
+/** Reads a caller's reference to a recipient: a public id, whose UUID is returned as `id`, or else an external id. */
 export function recipientReference(reference: string): { externalId: string } | { id: string } {
   const id = reference.startsWith(publicIdPrefix) ? parsePublicId("recipient", reference) : null;
   return id === null ? { externalId: reference } : { id };

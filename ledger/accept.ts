@@ -75,7 +75,7 @@ export interface AcceptRow extends KeyState {
   /** The recipients that have no room for another waiting delivery; null where all have room. */
   crowdedIds: string[] | null;
   crowdedNames: string[] | null;
-  /** Seconds until the first waiting delivery of each crowded recipient is due, of which the longest; negative where it is past. */
+  /** The longest of the times in seconds until the first waiting delivery of each crowded recipient is due; negative if it is past. */
   crowdedForSeconds: number | null;
 }
 

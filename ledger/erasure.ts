@@ -135,7 +135,7 @@ export interface Erasure extends NamingResources {
 }
 
 /**
- * Erases the data of a person everywhere, and ends their waiting deliveries. What remains is a row without personal data, so that accounts
+ * Erases the data of a person everywhere, and ends their waiting deliveries. A row without personal data remains, so that reconciliations
  * still add up, suppressions under a hash of the address, and the data in the table of docs/runbook.md. Resolves with null where the person
  * does not exist.
  * @throws LedgerBusy

@@ -4,7 +4,7 @@ import { performance } from "node:perf_hooks";
 const restsAfterMs = 2_000;
 
 /**
- * Decides when a worker refreshes what it knows of gates and breakers. While it sends, it reads the changes of others every
+ * Decides when a worker reads the states of gates and breakers again. While it sends, it reads the changes of others every
  * second. A worker that rests leaves the database alone, and refreshes before its next dispatch.
  */
 export class Attention {

@@ -5,7 +5,7 @@ import { poll } from "../lib/polling.ts";
 const toleratedMs = 2_000;
 const remindMs = 60_000;
 
-/** True if the worker's own clock is so far off that the times in its logs and attempts mislead. The ledger's clock decides what is due. */
+/** True if the worker's own clock is so far off that the times in its logs and attempts mislead. The ledger's clock decides which deliveries are due. */
 export const isClockOff = (clock: Pick<LedgerClock, "localAheadMs">): boolean =>
   Math.abs(clock.localAheadMs) > toleratedMs;
 

@@ -9,7 +9,7 @@ const { sweepDigests } = proxyActivities<Pick<Activities, "sweepDigests">>({
   summary: activitySummaries.sweepDigests,
   // The digests of a million recipients take some hundreds of small statements.
   startToCloseTimeout: "30 minutes",
-  // A batch that takes this long is stuck; the next attempt moves what is left.
+  // A batch that takes this long is stuck; the next attempt moves the remaining rows.
   heartbeatTimeout: "1 minute",
   // The ledger may be unreachable. Runs after this one are skipped while it waits, and it does their work.
   retry: {

@@ -3,7 +3,7 @@ export class CallWindow {
   readonly #clock: () => number;
   #failed = new Uint8Array(0);
   #madeMs = new Float64Array(0);
-  /** The number of calls ever noted, of which the latest `#kept` are remembered. */
+  /** The number of calls so far. The outcomes of the latest `#kept` are remembered. */
   #noted = 0;
   #kept = 0;
   #failures = 0;

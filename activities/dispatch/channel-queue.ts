@@ -110,7 +110,7 @@ export class ChannelQueue {
 
   /**
    * Takes the jobs that may be claimed in one statement: at most one for each recipient, in their order, since each message
-   * needs room in the recipient's log after the one before it. `recipients` holds those for whom a job was already taken; the
+   * needs room in the recipient's log after the one before it. `recipients` contains the recipients of the jobs already taken; the
    * function adds to it.
    */
   take(count: number, recipients: Set<string>): WaitingJob[] {

@@ -118,7 +118,7 @@ export class HandOver {
       queue.begun--;
       queue.noteCompletion();
     }
-    // No byte of the message was written after it was stopped: the row becomes what it was.
+    // No byte of the message was written after it was stopped, so the row gets back its earlier state.
     this.#deps.onEnded(
       claimed.isRevoked && result.kind === "held"
         ? releaseMessage(claimed)

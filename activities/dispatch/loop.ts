@@ -256,7 +256,7 @@ class Dispatch implements PageTaker, JobOwner {
       await this.#pulse.wait(leaves ? Math.min(nextMs, Math.max(1, answersInMs)) : nextMs);
       return true;
     }
-    // The outlook covers all rows of which a notification came before it.
+    // The outlook covers all rows whose notifications came before it.
     this.#standby.isNotified = false;
     const { nextDueAt } = await this.#outlook();
     if (this.#standby.isNotified) return true;
@@ -281,7 +281,7 @@ class Dispatch implements PageTaker, JobOwner {
     return stays;
   }
 
-  /** The channels that take messages and of which too few rows are in hand. None while the campaign's throttle is closed. */
+  /** The channels that take messages and for which too few rows are in hand. None while the campaign's throttle is closed. */
   #channelsToLookAt(atMs: number): ChannelName[] {
     if (this.#throttle.isClosed) return [];
     const now = new Date();

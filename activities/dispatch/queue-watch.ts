@@ -11,7 +11,7 @@ interface WatchedQueue {
 /**
  * Wakes a queue when messages end that have outlived their dispatch: when one becomes due again, and when the last of them ends.
  * While a dispatch of the queue runs, it looks by itself. A dispatch leaves before it asks the ledger for the next instant, so
- * that what ends after that wakes the queue and nothing is missed.
+ * that a row that ends after that wakes the queue and no change is missed.
  */
 export class QueueWatch {
   #wake: (queue: string) => Promise<void>;

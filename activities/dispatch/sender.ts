@@ -233,7 +233,7 @@ export class Sender {
     }, inMs);
   }
 
-  /** The queues of which messages may be claimed now, since their channels are open and have room. */
+  /** The queues whose messages may be claimed now, since their channels are open and have room. */
   #claimable(): ChannelQueue[] {
     if (this.#draining || this.unwritten > 0) return [];
     const now = new Date();

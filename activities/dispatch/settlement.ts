@@ -147,7 +147,7 @@ function bounceOf(
   return { id, recipientId: recipient.id, channel, address, failure, response };
 }
 
-/** Settles a message that was claimed and never handed over: its rows become what they were. */
+/** Settles a message that was claimed and never handed over: its rows get back their earlier state. */
 export const releaseMessage = (claimed: ClaimedMessage): EndedMessage => ({
   claimed,
   unused: true,

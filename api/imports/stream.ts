@@ -27,7 +27,7 @@ const batchSize = 1_000;
 /** The number of errors that a response lists. Further errors are only counted. */
 const maxListedErrors = 1_000;
 
-/** The part of the description of an import that is about its files. */
+/** The part of an import's description that describes its files. */
 export const importDescription =
   "Files are UTF-8, unless the `charset` of their Content-Type or their byte order mark names another character set. Common character sets are decoded; an unknown one is " +
   "refused. The cells of CSV may be separated by commas, semicolons, tabs or bars, as the header shows, or as a line such as `sep=;` before it declares. The names of columns may be " +

@@ -22,7 +22,7 @@ const erasure = z
       }),
     segments: z.array(z.string()).openapi({
       description:
-        "Keys of segments whose filter named the person. Check whether they still match whom they should",
+        "Keys of segments whose filter named the person. Check whether they still match the intended recipients",
       example: ["vip-customers"],
     }),
     campaigns: z.array(z.string()).openapi({

@@ -18,7 +18,7 @@ export interface Check {
   required: boolean;
   /** The remedy where the check takes too long, or fails without a `MissingError`. */
   mend: string;
-  /** Resolves with what was found. Rejects with a `MissingError` for what is missing. */
+  /** Resolves with a description of the program or server that was found. Rejects with a `MissingError` if it is missing. */
   look: () => Promise<Finding[]>;
 }
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Brings the schemas of Temporal's two databases to that of its server. Run before every start: it does what is missing.
+# Brings the schemas of Temporal's two databases to the version of its server. It runs before every start and does only the missing steps.
 set -eu
 SQL_PASSWORD=$(cat /run/secrets/temporal-database-password)
 export SQL_PASSWORD

@@ -39,8 +39,8 @@ export type LimitSettings = {
 };
 
 /**
- * What was granted to a recipient, the oldest first: instants in epoch milliseconds, and for each of them the number of the
- * message's type, 0 if it has none.
+ * The grants of a recipient, the oldest first: their instants in epoch milliseconds, and for each the number of the message's type, 0 if
+ * it has none.
  */
 export interface GrantLog {
   granted: readonly number[];

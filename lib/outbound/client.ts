@@ -17,7 +17,7 @@ import { createSystemResolver, type Resolve } from "./resolving.ts";
 import { readTarget, type OutboundRules, type Target } from "./target.ts";
 
 export interface OutboundLimits extends ExchangeLimits {
-  /** Time for one request in milliseconds, with what it waits for a free connection. */
+  /** Time for one request in milliseconds, including the wait for a free connection. */
   deadlineMs: number;
   /** Time for names, TCP and TLS together, in milliseconds. */
   connectMs: number;
@@ -52,7 +52,7 @@ export interface OutboundClient {
   send(request: OutboundRequest): Promise<Outcome>;
   /** Resolves the host and says what the rules make of the URL, without a connection. */
   examine(url: string): Promise<{ kind: "allowed" } | Refused | NotSent>;
-  /** Waits for the requests that were begun, each of which has a deadline, and ends all connections. Later requests are `closed`. */
+  /** Waits for the requests in progress, each of which has a deadline, and ends all connections. Later requests are `closed`. */
   close(): Promise<void>;
 }
 

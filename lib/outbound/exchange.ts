@@ -57,7 +57,7 @@ export function exchange(
     stopped.removeEventListener("abort", stop);
     resolve(outcome);
   };
-  /** Ends the connection: what follows on it is not read. */
+  /** Ends the connection. Further bytes from the server are not read. */
   const abandon = (outcome: Outcome) => {
     settle(outcome);
     controller?.abort(new Error("the request is over"));
@@ -90,7 +90,7 @@ export function exchange(
     {
       onRequestStart(started) {
         controller = started;
-        // A second start would write the request again, of which the first copy may have arrived.
+        // A second start would write the request again, although the first copy may have arrived.
         if (isBegun) return abandon(noAnswer("cut"));
         if (isSettled) return started.abort(new Error("the request is over"));
         if (request.begin && !request.begin()) return abandon(notSent("withheld"));

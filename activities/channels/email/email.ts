@@ -109,7 +109,7 @@ export function createEmailChannel({
     return result === "takes_long" ? sendApart(request, to) : result;
   }
 
-  /** Renders the message before it comes to any gate, since that may take long. */
+  /** Renders the message before it waits for any gate, since that may take long. */
   async function sendApart(request: SendRequest, to: Mailbox): Promise<SendResult> {
     const rendered = await rendering.renderApart(request, to);
     if ("result" in rendered) return rendered.result;

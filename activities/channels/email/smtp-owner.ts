@@ -8,7 +8,7 @@ export interface SessionOwner<Session> {
   settle(job: Job, verdict: Verdict): void;
   /** Takes back a mail that the server certainly has not received in full. It may go over another connection, or only over a new one. */
   giveBack(job: Job, loss: Loss, needsNew?: boolean): void;
-  /** Takes back a mail of which nothing was handed over, and which another provider may take sooner. */
+  /** Takes back a mail that has not begun, and that another provider may take sooner. */
   turnAway(job: Job): void;
   /** The number of mails that a connection may carry; `null` if there is no limit. */
   readonly mailsPerConnection: number | null;
@@ -38,7 +38,7 @@ export function takeSupported(
 
 /**
  * Settles or gives back a mail that was under way when its connection ended. `refusal` is the reply that had refused it before.
- * `overdue` is the job because of which the connection was ended: it is not given back.
+ * `overdue` is the job that caused the end of the connection. It is not given back.
  */
 export function settleLost(
   owner: Work,
