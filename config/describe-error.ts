@@ -37,7 +37,7 @@ function withoutQuotes(message: string): string {
   return withoutAddresses(message.replaceAll(quotedPart, "…"));
 }
 
-/** Replaces e-mail addresses, and the credentials of URLs, in a text. */
+/** Replaces email addresses, and the credentials of URLs, in a text. */
 export function withoutAddresses(text: string): string {
   return text.includes("@") ? text.replaceAll(/[^\s"'<>@/,;()]+@[^\s"'<>@/,;()]+/g, "…") : text;
 }

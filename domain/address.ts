@@ -61,7 +61,7 @@ export function parseMailbox(text: string): Mailbox | null {
  * have misread: `%` and `!` before the @ were once a route over other servers, and a leading `-` an option of a command.
  */
 export function mailboxFault(text: string): string | null {
-  if (parseMailbox(text) === null) return "must be an e-mail address, such as ada@example.org";
+  if (parseMailbox(text) === null) return "must be an email address, such as ada@example.org";
   const local = text.slice(0, text.lastIndexOf("@"));
   if (/[%!]/.test(local))
     return "must not have % or ! before the @: some servers read them as a route over other servers";

@@ -105,7 +105,7 @@ const sizeOf = (node: unknown): number =>
 
 /**
  * A filter over recipients. Its logic is two-valued: a condition on a value that a recipient lacks is false, and so true under `not`.
- * Comparisons are case-sensitive except for e-mail addresses, as in lists. Depth and size are checked before the conditions, so that the
+ * Comparisons are case-sensitive except for email addresses, as in lists. Depth and size are checked before the conditions, so that the
  * SQL of a filter is bounded too.
  */
 export const recipientFilter: z.ZodType<RecipientFilter, RecipientFilter> = z

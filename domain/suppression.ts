@@ -21,7 +21,7 @@ export const suppressedChannels = ["email", "sms"] as const;
 export type SuppressedChannel = (typeof suppressedChannels)[number];
 
 /**
- * The form in which suppressions of an address are stored and found, the same for all spellings: the `addressKey` of an e-mail address, or
+ * The form in which suppressions of an address are stored and found, the same for all spellings: the `addressKey` of an email address, or
  * a telephone number in E.164 form. An error message where the text is not an address.
  */
 export function suppressedAddress(

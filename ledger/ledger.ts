@@ -316,15 +316,15 @@ const settledColumns = (
   lastFinishedMs: plain(settled, (row) => msOf(lastAttempt(row)?.finishedAt, localAheadMs)),
 });
 
-/** A worker's own instant as the ledger's clock has it, to the millisecond. */
+/** Converts an instant of the worker's clock to one of the ledger's clock, in epoch milliseconds. */
 const msOf = (instant: Date | undefined, localAheadMs: number): number | null =>
   instant === undefined ? null : Math.round(instant.getTime() - localAheadMs);
 
-/** The attempt with which a delivery ended stands in its own row. */
+/** The attempt that ended the delivery, which is written to the delivery's row; undefined if the delivery is pending. */
 const lastAttempt = ({ settlement, attempts }: SettledDelivery): Attempt | undefined =>
   settlement.status === "pending" ? undefined : attempts.at(-1);
 
-/** All others. Attempts are numbered after those before them. */
+/** The columns of all other attempts. They are numbered in the order of the delivery's attempts, from 1. */
 function attemptColumns(settled: readonly SettledDelivery[], localAheadMs: number): AttemptColumns {
   const numbered = settled.flatMap(({ id, attemptCount, attempts, settlement }) =>
     (settlement.status === "pending" ? attempts : attempts.slice(0, -1)).map((attempt, index) => ({

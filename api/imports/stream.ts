@@ -74,7 +74,7 @@ export const importOutcome = z
           }),
           message: z
             .string()
-            .openapi({ example: "must be an e-mail address, such as ada@example.org" }),
+            .openapi({ example: "must be an email address, such as ada@example.org" }),
         }),
       )
       .openapi({ description: `The first ${maxListedErrors} errors of invalid records` }),

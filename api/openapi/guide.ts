@@ -44,11 +44,11 @@ and 428 without \`If-Match\`. As a result, a change that is sent twice is made o
 
 Each key may send a limited number of requests a minute. \`RateLimit\` and \`RateLimit-Policy\` show the current state, and beyond the limit the response is 429
 with \`Retry-After\`. The response is also 429 when too many accepted deliveries are due and unsent (\`too-many-unsent\`), or scheduled or held for later
-(\`too-many-scheduled\`), in total or for one recipient; nothing of the request is accepted then. One key cannot use up either limit, and
+(\`too-many-scheduled\`), in total or for one recipient; then no part of the request is accepted. One key cannot use up either limit, and
 \`Retry-After\` estimates when there will be room. A body above the size limit gets 413, and one that arrives too slowly gets 408.
 
-A limited number of requests of each kind is processed at once, in turn between callers. A caller with too many of one kind gets 429; if all callers together have too many,
-the response is 503 (\`overloaded\`). Both have \`Retry-After\`, and nothing of the request was done.
+The API processes a limited number of requests of each kind at once; the other requests wait, and callers take turns. A caller with too many of one kind gets 429; if all callers together have too many,
+the response is 503 (\`overloaded\`). Both have \`Retry-After\`, and the request had no effect.
 
 ## Problems
 

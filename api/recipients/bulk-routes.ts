@@ -81,7 +81,7 @@ const outcome = z
         {
           status: "refused",
           errors: [
-            { field: "/email", message: "must be an e-mail address, such as ada@example.org" },
+            { field: "/email", message: "must be an email address, such as ada@example.org" },
           ],
         },
       ],

@@ -91,7 +91,7 @@ export async function storeRecipients(
       created.length === 0
         ? []
         : await execute(addUnknown, { ...writing, people: JSON.stringify(created) });
-    // Somebody else has created the missing ones meanwhile: they exist now, and the changes are applied to them again.
+    // Another request has created the missing recipients meanwhile, so the changes are applied to them again.
     const addedNames = new Set(added.map(({ externalId }) => externalId));
     names = created.map(({ externalId }) => externalId).filter((name) => !addedNames.has(name));
   }

@@ -73,7 +73,7 @@ const addressParameter = z
     }
     context.addIssue({
       code: "custom",
-      message: "must be an e-mail address, or a phone number in E.164 form, such as +4915112345678",
+      message: "must be an email address, or a phone number in E.164 form, such as +4915112345678",
     });
     return z.NEVER;
   })

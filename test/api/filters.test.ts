@@ -76,7 +76,7 @@ function holds(filter: RecipientFilter, person: Person): boolean {
   return value <= filter.atMost;
 }
 
-/** E-mail addresses are compared without case, in one form of Unicode, and whichever way their domain is spelt. */
+/** Email addresses are compared without case, in one form of Unicode, and whichever way their domain is spelt. */
 const fold = (text: string) =>
   text.normalize("NFC").toLowerCase().replace("@bücher.example", "@xn--bcher-kva.example");
 
