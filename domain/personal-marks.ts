@@ -58,7 +58,7 @@ function scalarsOf(value: unknown, wrap: (inner: unknown) => unknown): Attribute
   );
 }
 
-/** Every text or JSON that names the person contains one of these texts, in upper or lower case. */
+/** Every text or JSON that names the person contains one of these texts, without regard to case. */
 export const searchTexts = ({ identifiers, externalId, attributes }: PersonalMarks): string[] => [
   ...new Set(
     [...identifiers, ...(externalId === null ? [] : [externalId]), ...attributes.map(textOf)].map(

@@ -90,9 +90,9 @@ const correct = defineRoute({
   path: "/v1/campaigns/{id}/correction",
   access: "sender",
   summary:
-    "Send a correction to the recipients of a recalled campaign, or to the recipients whom a campaign missed",
+    "Send a correction to the recipients of a recalled campaign, or to the recipients that a campaign missed",
   description:
-    "A correction to those who received the campaign can be sent once the recall is final. A correction to those whom it missed (their deliveries failed and certainly did not arrive) can be sent once the campaign has finished. Until then the answer is 409 with `Retry-After`. " +
+    "A correction to those who received the campaign can be sent once the recall is final. A correction to those that it missed (their deliveries failed and certainly did not arrive) can be sent once the campaign has finished. Until then the answer is 409 with `Retry-After`. " +
     "The correction is a new campaign with the type, guarantee, throttle and sender of the original. " +
     "A campaign has one correction at a time; another can follow when it has finished or was cancelled.",
   request: {
@@ -112,7 +112,7 @@ const correct = defineRoute({
           .optional()
           .openapi({ description: "Defaults to the value of the original campaign" }),
         to: z.enum(["received", "missed"]).default("received").openapi({
-          description: "Whether to address those who received the campaign or those whom it missed",
+          description: "Whether to address those who received the campaign or those that it missed",
         }),
         includeUnknown: z.boolean().default(false).openapi({
           description:
@@ -255,7 +255,7 @@ async function requireCorrectable(
       "conflict",
       row.recalledAt
         ? "The recall is not final, because some messages are still being handed over. Repeat the request in a moment."
-        : `The campaign is ${row.status}. The recipients whom it missed are known once it has finished.`,
+        : `The campaign is ${row.status}. The recipients that it missed are known once it has finished.`,
       { headers: { "Retry-After": retryAfterSeconds } },
     );
   const unfinished = await tx.campaign.findFirst({

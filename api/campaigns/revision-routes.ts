@@ -37,7 +37,7 @@ const list = defineRoute({
   path: "/v1/campaigns/{id}/revisions",
   access: "viewer",
   summary:
-    "List the revisions of a campaign, latest first, with how many messages were sent with each",
+    "List the revisions of a campaign, newest first, with how many messages were sent with each",
   request: { params: idParams("campaign"), query: versionPageQuery },
   responses: responses(200, "A page of revisions", pageOf(revision)),
 });

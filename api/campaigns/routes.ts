@@ -51,7 +51,7 @@ const list = defineRoute({
       ...pageQuery(sortable),
       status: oneOrMore(campaignStatuses).optional(),
       q: text(200).optional().openapi({
-        description: "Part of the name, in upper or lower case",
+        description: "Part of the name, without regard to case",
         example: "spring",
       }),
       template: templateKey

@@ -55,7 +55,7 @@ export const ruleAnswer = z
       .record(z.string(), z.unknown())
       .nullable()
       .openapi({
-        description: "The facts that the rule used; null if it was not asked",
+        description: "The facts that the rule used; null if the rule was not evaluated",
         example: { zone: "Europe/Berlin", switchedOff: [] },
       }),
     preferences: z

@@ -7,7 +7,7 @@ const { limit, cursor } = pageQuery(byCreation);
 
 const maxNumber = 2_147_483_647;
 
-/** The query of a list of versions, which has the latest first. */
+/** The query of a list of versions, which has the newest first. */
 export const versionPageQuery = z.object({ limit, cursor });
 
 type VersionPageQuery = z.output<typeof versionPageQuery>;

@@ -80,7 +80,7 @@ const list = defineRoute({
     query: z.object({
       ...pageQuery(sortable),
       q: text(200).optional().openapi({
-        description: "Part of the key or the name, in upper or lower case",
+        description: "Part of the key or the name, without regard to case",
         example: "task",
       }),
     }),
@@ -127,7 +127,7 @@ const versions = defineRoute({
   method: "get",
   path: "/v1/notification-types/{key}/versions",
   access: "viewer",
-  summary: "List the versions of a notification type, latest first",
+  summary: "List the versions of a notification type, newest first",
   request: { params: typeParams, query: versionPageQuery },
   responses: responses(200, "A page of versions", pageOf(versionMetadata)),
 });
@@ -252,7 +252,7 @@ const inUse = () =>
     "Notifications or campaigns that are still stored use this notification type.",
   );
 
-/** Creates a Prisma filter for types whose key or name contains this part, in upper or lower case. */
+/** Creates a Prisma filter for types whose key or name contains this part, without regard to case. */
 function filterByKeyOrName(part: string): Prisma.NotificationTypeWhereInput {
   const { contains, mode } = matchText(part);
   return {

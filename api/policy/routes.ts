@@ -47,7 +47,7 @@ const versions = defineRoute({
   method: "get",
   path: "/v1/policy/versions",
   access: "viewer",
-  summary: "List the versions of the policy, latest first",
+  summary: "List the versions of the policy, newest first",
   description: "Version 1 is the first change of the defaults.",
   request: { query: versionPageQuery },
   responses: responses(200, "A page of versions", pageOf(versionMetadata)),

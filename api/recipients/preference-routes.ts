@@ -129,7 +129,7 @@ const versions = defineRoute({
   method: "get",
   path: "/v1/recipients/{recipient}/preferences/versions",
   access: "viewer",
-  summary: "List the versions of a recipient's preferences, latest first",
+  summary: "List the versions of a recipient's preferences, newest first",
   request: { params: recipientParams, query: versionPageQuery },
   responses: responses(200, "A page of versions", pageOf(versionMetadata)),
 });

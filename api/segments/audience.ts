@@ -58,7 +58,7 @@ const notes: Record<string, object> = {
   },
   Audience: {
     description:
-      "The recipients of a campaign: all recipients, those that match the filter `where`, or those in any segment of `include`, of whom `where` selects those that it matches. " +
+      "The recipients of a campaign: all recipients by default. `include` limits them to recipients in any of these segments, and `where` to recipients that match the filter. " +
       "Recipients in a segment of `exclude` are left out. Segments are evaluated when the campaign begins.",
     example: { where: { attribute: "plan", equals: "pro" } },
   },

@@ -87,7 +87,7 @@ const list = defineRoute({
   method: "get",
   path: "/v1/suppressions",
   access: "viewer",
-  summary: "List suppressed addresses, latest first",
+  summary: "List suppressed addresses, newest first",
   request: {
     query: z.object({
       ...pageQuery(byCreation),

@@ -87,7 +87,7 @@ function suggestionFor(given: string): string | undefined {
 }
 
 /**
- * An error message for a time zone that a caller gives; null for a name or link of IANA's, in upper or lower case. `Intl` alone is not
+ * An error message for a time zone that a caller gives; null for a name or link of IANA's, without regard to case. `Intl` alone is not
  * enough: it also accepts older names of its own.
  */
 export function timeZoneFault(given: string): string | null {
@@ -98,6 +98,6 @@ export function timeZoneFault(given: string): string | null {
     : `must be an IANA time zone: did you mean ${suggestion}?`;
 }
 
-/** Whether the text is a name or link of IANA's, in upper or lower case, that is in the data in use or in that of Node.js. */
+/** Whether the text is a name or link of IANA's, without regard to case, that is in the data in use or in that of Node.js. */
 export const isTimeZone = (given: string, clocks = clocksInUse()): boolean =>
   given.length <= 64 && (clocks.nameOf(given) ?? nodeClocks.nameOf(given)) !== null;

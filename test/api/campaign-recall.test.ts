@@ -245,7 +245,7 @@ describe("a correction", () => {
     await api.send("DELETE", "/v1/recipients/late");
   });
 
-  it("goes to exactly those whom a campaign missed, once it has finished", async () => {
+  it("goes to exactly the recipients that a campaign missed, once it has finished", async () => {
     let calls = 0;
     const { id, worker, lanes } = await running({}, () =>
       ++calls % 3 === 0 ? "template_error" : "sent",
@@ -254,7 +254,7 @@ describe("a correction", () => {
       status: 409,
       body: {
         detail:
-          "The campaign is running. The recipients whom it missed are known once it has finished.",
+          "The campaign is running. The recipients that it missed are known once it has finished.",
       },
     });
     await worker.drain(id, lanes);
