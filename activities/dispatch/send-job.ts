@@ -29,7 +29,7 @@ export interface SendJob {
     /** The message was held back with others. */
     released: boolean;
   };
-  /** The passages through the gates of its campaign and of releases, which the message passes when it leaves. */
+  /** The passages through the gates of its campaign and of releases. The message uses their slots when it leaves. */
   readonly passages: readonly Passage[];
   /** Builds the content from those items that were claimed. */
   contentOf(claimed: readonly Item[]): Content | Promise<Content>;

@@ -42,7 +42,7 @@ export async function findTypeHints(
     const [values, type] = required === "number" ? ["numbers", "number"] : ["lists", "list"];
     return {
       attribute: path,
-      message: `is text for ${texts} of the newest ${sampleSize} recipients, whom ${operator} never matches, because it needs ${values}. Import it with ?types=${path.join(".")}:${type}`,
+      message: `is text for ${texts} of the newest ${sampleSize} recipients: ${operator} needs ${values}, so it never matches them. Import it with ?types=${path.join(".")}:${type}`,
     };
   });
 }

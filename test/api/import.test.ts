@@ -212,7 +212,11 @@ describe("an import", () => {
     const { body } = await api.send("POST", path, file.join("\n"), ndjson);
     expect(body).toMatchObject({ imported: 2, created: 2, failed: 1 });
     expect(body.errors).toEqual([
-      { line: 2, field: "/attributes", message: expect.stringContaining("together with the stored") },
+      {
+        line: 2,
+        field: "/attributes",
+        message: expect.stringContaining("together with the stored"),
+      },
     ]);
   });
 

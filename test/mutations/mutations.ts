@@ -24,7 +24,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: "critical-passes",
-    rule: "A critical message passes switches, quiet hours and limits.",
+    rule: "A critical message skips switches, quiet hours and limits.",
     file: "domain/policy/rules.ts",
     text: 'evaluate: (input) => (input.message.priority === "critical" ? send(input) : null),',
     replacement: "evaluate: () => null,",
@@ -32,7 +32,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: "own-cap",
-    rule: "A high message passes the recipient's own cap, and counts.",
+    rule: "A high message is exempt from the recipient's own hourly limit, and counts.",
     file: "domain/policy/rules.ts",
     text: '...(message.priority === "high" ? [] : [buildRecipientLimit(preferences.maxPerHour)]),',
     replacement: "buildRecipientLimit(preferences.maxPerHour),",
@@ -154,16 +154,16 @@ export const mutations: readonly Mutation[] = [
     name: "token",
     rule: "An outcome is written only by the worker that holds the delivery.",
     file: "ledger/statements.ts",
-    text: "said_due_ms IS NULL AND d.id = said_id AND d.lease_token IS NOT DISTINCT FROM said_token",
-    replacement: "said_due_ms IS NULL AND d.id = said_id",
+    text: "settled_due_ms IS NULL AND d.id = settled_id AND d.lease_token IS NOT DISTINCT FROM settled_token",
+    replacement: "settled_due_ms IS NULL AND d.id = settled_id",
     tests: ["test/ledger/ledger.test.ts"],
   },
   {
     name: "token-of-retry",
     rule: "A retry is written only by the worker that holds the delivery.",
     file: "ledger/statements.ts",
-    text: "said_due_ms IS NOT NULL AND d.id = said_id AND d.lease_token IS NOT DISTINCT FROM said_token",
-    replacement: "said_due_ms IS NOT NULL AND d.id = said_id",
+    text: "settled_due_ms IS NOT NULL AND d.id = settled_id AND d.lease_token IS NOT DISTINCT FROM settled_token",
+    replacement: "settled_due_ms IS NOT NULL AND d.id = settled_id",
     tests: ["test/ledger/ledger.test.ts"],
   },
   {
