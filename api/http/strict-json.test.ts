@@ -1,13 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { findUnstorable } from "../../domain/text.ts";
 import { isExactNumber, readStrictJson } from "./strict-json.ts";
 
 describe("readStrictJson", () => {
   it("reads doubles, names and texts unchanged that JSON.stringify wrote", () => {
-    const json = fc.jsonValue({ maxDepth: 5 }).filter((value) => {
-      const text = JSON.stringify(value);
-      return !text.includes("\\u0000") && !text.includes("\\ud") && !text.includes("__proto__");
-    });
+    const json = fc.jsonValue({ maxDepth: 5 }).filter((value) => findUnstorable(value) === null);
     fc.assert(
       fc.property(json, (value) => {
         // Whole numbers beyond 2^53 - 1 are printed without an exponent up to 10^21.

@@ -71,10 +71,18 @@ function worker() {
   return { ...recording, sender, held, run };
 }
 
-/** All leases have run out, as the ledger's clock has it and as this process measures. */
+/**
+ * All leases have run out, as the ledger's clock has it and as this process measures. A look at what is due that began before would find
+ * the rows that this process still has, as if it had stood still for so long: there is a new one before the ledger's clock is set.
+ */
 async function outliveLeases(): Promise<void> {
   const now = performance.now.bind(performance);
   vi.spyOn(performance, "now").mockImplementation(() => now() + 2 * leaseMs);
+  const statements = vi.spyOn(pool, "query");
+  const looks = () =>
+    statements.mock.calls.filter(([query]) => (query as { name?: string }).name === "due").length;
+  const before = looks();
+  await expect.poll(looks, patience).toBeGreaterThan(before);
   await advanceLedgerTime(pool, new Date(Date.now() + 2 * leaseMs));
 }
 
