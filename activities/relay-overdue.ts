@@ -17,6 +17,7 @@ const graceMs = 5_000;
  * takes long.
  */
 const restTimes = 20;
+const longestRestMs = 60_000;
 /** The time of one activity, which makes many sweeps, so that an idle system costs few events. */
 const roundMs = 600_000;
 
@@ -181,6 +182,16 @@ export function createRelayOverdue({
     return lanes.every((lane) => known.has(lane)) ? overdue : look();
   }
 
+  /** Rests until the next sweep, or until the activity is cancelled. A long rest heartbeats, so that Temporal does not take the activity for dead. */
+  async function rest(ms: number): Promise<void> {
+    const context = Context.current();
+    const { cancellationSignal: signal } = context;
+    for (let left = ms; left > 0 && !signal.aborted; left -= sweepMs) {
+      await sleep(Math.min(left, sweepMs), undefined, { signal }).catch(() => {});
+      if (left > sweepMs) context.heartbeat();
+    }
+  }
+
   return async function relayOverdue(): Promise<void> {
     const { cancellationSignal: signal } = Context.current();
     const endsAt = Date.now() + roundMs;
@@ -192,7 +203,7 @@ export function createRelayOverdue({
       for (const queue of overdue.queues) await wakeQueue(queue);
       for (const id of campaigns) await wakeCampaign(publicId("campaign", id));
       Context.current().heartbeat();
-      await sleep(Math.max(sweepMs, tookMs * restTimes), undefined, { signal }).catch(() => {});
+      await rest(Math.max(sweepMs, Math.min(tookMs * restTimes, longestRestMs)));
     }
   };
 }

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { CancelledFailure } from "@temporalio/common";
 import { MockActivityEnvironment } from "@temporalio/testing";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { campaignWorkflowId } from "../../workflows/names.ts";
 import { createRelayOverdue } from "../../activities/relay-overdue.ts";
 import type { Channel } from "../../domain/channel.ts";
@@ -82,6 +82,30 @@ describe("the relay", () => {
     expect(woken).toEqual(["mailbox/0", "digest/lane/1"]);
     environment.cancel();
     await running.catch((error: unknown) => expect(error).toBeInstanceOf(CancelledFailure));
+  });
+
+  it("heartbeats while it rests after a sweep that took long", async () => {
+    const now = performance.now.bind(performance);
+    let sweeps = 0;
+    // Each sweep takes a second, as it seems to the relay.
+    const clock = vi.spyOn(performance, "now").mockImplementation(() => now() + sweeps * 1_000);
+    const open = () => {
+      sweeps += 1;
+      return ["email" as const];
+    };
+    const relay = createRelayOverdue({
+      pool: database.pool,
+      channels: { open },
+      ...recordWakes([]),
+    });
+    const environment = new MockActivityEnvironment();
+    const running = environment.run(relay);
+    await once(environment, "heartbeat");
+    await once(environment, "heartbeat");
+    expect(sweeps).toBe(1);
+    environment.cancel();
+    await running.catch((error: unknown) => expect(error).toBeInstanceOf(CancelledFailure));
+    clock.mockRestore();
   });
 
   it("wakes a queue for what is due on an open channel, and for nothing that waits for one that is shut", async () => {
