@@ -7,6 +7,31 @@ import type { TemplateContent } from "../../domain/templates/content.ts";
 import type { ActionLink } from "../../domain/templates/template.ts";
 import type { GateAnswer, Passage } from "./passage.ts";
 
+/** What a message is about, besides its content. */
+export interface MessageAbout {
+  /** The key of the notification type; null without one, and for a digest. */
+  type: string | null;
+  /** The kind of the group that the message stands for; null for a single delivery. */
+  group: "batch" | "digest" | null;
+  /** The number of deliveries in the message. */
+  count: number;
+  /** The sender's own ids of the subjects, without repetitions. */
+  entityIds: readonly string[];
+  collapseKey: string | null;
+  /** When the message expires; null if it never does. */
+  expiresAt: Date | null;
+}
+
+/** What a message without a type, a group and an expiry is about. */
+export const aboutNothing: MessageAbout = {
+  type: null,
+  group: null,
+  count: 1,
+  entityIds: [],
+  collapseKey: null,
+  expiresAt: null,
+};
+
 /** The content and the terms of one message, which may be a delivery or a group. */
 export interface SendRequest {
   /** The public id of the delivery (`dlv_…`) or the group (`grp_…`), from which the Message-ID and a header are made. */
@@ -21,6 +46,8 @@ export interface SendRequest {
   actions: readonly ActionLink[];
   /** The sender of an email, if it is not the installation's own. */
   email: EmailIdentity | null;
+  /** What the message is about, for channels that show, replace or drop messages by it. */
+  about: MessageAbout;
   /** Critical messages are marked as such. */
   priority: Priority;
   /**
@@ -44,10 +71,17 @@ export interface SendRequest {
 
 /** The result of a request. A channel never throws for a fault of one message, so that the others are unaffected. */
 export type SendResult =
-  /** The message was handed over. The last attempt decides; earlier ones are of providers that were tried before it. Never empty. */
-  | { kind: "attempted"; attempts: Attempt[] }
+  /**
+   * The message was handed over. The last attempt decides; earlier ones are of providers that were tried before it. Never empty.
+   * `delivered` says that it certainly has arrived, not only that a provider has accepted it.
+   */
+  | { kind: "attempted"; attempts: Attempt[]; delivered?: true }
   /** The template or the address is faulty: nothing was handed over, and nothing will be. */
-  | { kind: "unsendable"; reason: "template_error" | "invalid_address"; detail: string }
+  | {
+      kind: "unsendable";
+      reason: "template_error" | "invalid_address" | "no_address";
+      detail: string;
+    }
   /**
    * No provider takes messages before `until`, or the message has not been rendered yet: nothing was handed over, and no attempt
    * was made.

@@ -3,6 +3,7 @@ import type { RecipientAction } from "../../domain/action.ts";
 import type { ActionLinks } from "../../domain/action-links.ts";
 import { publicId } from "../../domain/ids.ts";
 import type { NotificationAction } from "../../domain/notification.ts";
+import { expiryOf } from "../../domain/policy/expiry.ts";
 import type { Policy } from "../../domain/policy/policy.ts";
 import {
   actionLabels,
@@ -27,6 +28,7 @@ import {
 } from "../../domain/templates/template.ts";
 import { TemplateError } from "../../domain/templates/template-error.ts";
 import { TurnShare } from "../../lib/turn-share.ts";
+import type { MessageAbout } from "../channels/channel.ts";
 import type { Content } from "./send-job.ts";
 import type { DueDelivery, DueGroup } from "../../ledger/ledger.ts";
 import type { Source } from "../../ledger/sources.ts";
@@ -46,6 +48,9 @@ export interface Part {
     | "occursAt"
     | "entityId"
     | "actions"
+    | "collapseKey"
+    | "expiresAt"
+    | "askedAt"
   >;
 }
 
@@ -108,6 +113,7 @@ export function createSummaries({
           data: source.data,
           actions: [] as ActionLink[],
           email: source.email,
+          about: describeMessage([source], null),
         };
         const offered = actionsOf(source);
         // Most messages offer no action. Those are built synchronously, since there are thousands a second.
@@ -164,6 +170,10 @@ export function createSummaries({
           messageId: publicId("group", group.id),
           ...(named ?? defaultSummaries[group.kind]),
           email: group.kind === "batch" ? (parts[0]!.source.type?.email ?? null) : null,
+          about: describeMessage(
+            members.map(({ part: { source } }) => source),
+            group.kind,
+          ),
           ...(named && { fallback: defaultSummaries[group.kind] }),
           data: await dataOf(group.kind, members, now),
           actions: await linksTo(groupActions(group.kind, members), (action) =>
@@ -199,6 +209,30 @@ export function createSummaries({
       };
       return build;
     },
+  };
+}
+
+/** Describes the message of these sources. A group expires when the last of its members does. */
+function describeMessage(
+  sources: readonly Part["source"][],
+  group: GroupKind | null,
+): MessageAbout {
+  const [first] = sources as [Part["source"]];
+  const expiries = sources.map(({ askedAt, expiresAt, type }) =>
+    expiryOf({
+      askedAt: askedAt.getTime(),
+      expiresAt: expiresAt?.getTime() ?? null,
+      timeToLiveSeconds: type?.timeToLiveSeconds ?? null,
+    }),
+  );
+  const last = Math.max(...expiries.map((expiry) => expiry ?? Infinity));
+  return {
+    type: group === "digest" ? null : (first.type?.key ?? null),
+    group,
+    count: sources.length,
+    entityIds: [...new Set(sources.flatMap(({ entityId }) => entityId ?? []))],
+    collapseKey: group === null ? first.collapseKey : null,
+    expiresAt: last === Infinity ? null : new Date(last),
   };
 }
 

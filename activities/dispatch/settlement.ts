@@ -95,6 +95,7 @@ export function settleMessage(
             policy: retry,
             now: clock.now(),
             random: random(),
+            delivered: result.delivered,
           });
   const bounce =
     settlement.status === "failed" ? bounceOf(items[0]!.delivery, attempts.at(-1)) : null;

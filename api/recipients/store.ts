@@ -30,7 +30,12 @@ export const recipientAnswer = z
 /** The columns that the API shows of a recipient who has not been erased. */
 export type RecipientRow = Omit<
   Recipient,
-  "erasedAt" | "preferences" | "preferencesVersion" | "engagedHours" | "linksEpoch"
+  | "erasedAt"
+  | "preferences"
+  | "preferencesVersion"
+  | "engagedHours"
+  | "linksEpoch"
+  | "addressChannels"
 >;
 
 export function recipientJson(row: RecipientRow): z.output<typeof recipientAnswer> {

@@ -68,7 +68,7 @@ export const reasonStatuses: Record<Reason, readonly DeliveryStatus[]> = {
   provider_rejected: ["failed"],
   template_error: ["failed"],
   invalid_address: ["failed"],
-  no_address: ["suppressed"],
+  no_address: ["suppressed", "failed"],
   recipient_erased: ["suppressed", "cancelled"],
   address_suppressed: ["suppressed"],
   campaign_cancelled: ["cancelled"],

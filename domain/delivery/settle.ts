@@ -14,7 +14,7 @@ export interface RetryPolicy {
 
 /** The state of a delivery after an attempt. */
 export type Settlement =
-  | { status: "sent"; reason: null }
+  | { status: "sent" | "delivered"; reason: null }
   | { status: "failed" | "unknown" | "suppressed"; reason: Reason; detail?: string }
   | {
       status: "pending";
@@ -70,10 +70,12 @@ export function settle(input: {
   policy: RetryPolicy;
   now: Date;
   random: number;
+  /** The message certainly has arrived. */
+  delivered?: boolean | undefined;
 }): Settlement {
   const { attempts, attemptCount, handOvers, guarantee, policy, now, random } = input;
   const { outcome, forgiven, retryAfterMs } = attempts.at(-1)!;
-  if (outcome === "sent") return { status: "sent", reason: null };
+  if (outcome === "sent") return { status: input.delivered ? "delivered" : "sent", reason: null };
   const withoutAnswer = attempts.filter((attempt) => attempt.outcome === "unknown").length;
   const mayHaveArrived = withoutAnswer > 0;
   const isRepeatedEnough =

@@ -1,4 +1,142 @@
-import type { Channel } from "../channel.ts";
+import { z } from "zod";
+import { type Channel, channels } from "../channel.ts";
+
+/** How far a message has come with its recipient, each level including those before it. */
+export const reachedLevels = ["sent", "delivered", "seen", "read", "acted"] as const;
+export type ReachedLevel = (typeof reachedLevels)[number];
+
+const maxStages = 4;
+const maxMinutes = 7 * 24 * 60;
+
+const via = z
+  .union([
+    z.literal("preferred"),
+    z
+      .array(z.enum(channels))
+      .min(1, "must name at least one channel")
+      .max(6, "must name at most 6 channels")
+      .refine((named) => new Set(named).size === named.length, "must name each channel once"),
+  ])
+  .meta({
+    description:
+      "The channels in the order in which they are tried: the first one that works takes the message. `preferred` stands for all channels in the order that the recipient has chosen",
+    example: ["push", "email"],
+  });
+
+const after = z
+  .strictObject({
+    minutes: z
+      .int(`must be a whole number of minutes from 1 to ${maxMinutes}`)
+      .min(1, `must be from 1 to ${maxMinutes} minutes`)
+      .max(maxMinutes, `must be from 1 to ${maxMinutes} minutes`)
+      .meta({
+        description: "The number of minutes after the end of the stage before",
+        example: 10,
+      }),
+    unless: z.enum(reachedLevels).meta({
+      description:
+        "The stage is left out if an earlier stage has reached the recipient this far. A message that nobody can know to be read, such as an email without tracking, counts as not read",
+      example: "read",
+    }),
+  })
+  .meta({
+    description:
+      "When the stage begins. Without it, the stage begins at once, together with the first. If the stage before fails, the stage begins when that fails",
+  });
+
+const stage = z.strictObject({ via, after: after.optional() });
+
+/** A route as callers give it. */
+export const route = z
+  .strictObject({
+    stages: z
+      .array(stage)
+      .min(1, "must have at least one stage")
+      .max(maxStages, `must have at most ${maxStages} stages`)
+      .refine(([first]) => first?.after === undefined, "must begin with a stage without `after`"),
+  })
+  .meta({
+    description:
+      "The stages by which a message reaches its recipient. Each stage is a delivery of its own, which uses one of its channels",
+    example: {
+      stages: [
+        { via: ["in_app"] },
+        { via: ["push", "email"], after: { minutes: 10, unless: "read" } },
+      ],
+    },
+  });
+
+export type Route = z.output<typeof route>;
+export type Stage = Route["stages"][number];
+
+/** A route as it is stored for deliveries, with the template versions that a routing rule has chosen. */
+export const resolvedRoute = z.strictObject({
+  stages: z.array(stage),
+  /** The UUIDs of template versions that are used instead of the source's, by channel. */
+  templates: z.partialRecord(z.enum(channels), z.uuid()).optional(),
+});
+
+export type ResolvedRoute = z.output<typeof resolvedRoute>;
+
+/** The route of messages for which nothing else chooses one. */
+export const defaultRoute: Route = { stages: [{ via: ["email"] }] };
+
+/** The leg of a stage; the first stage is the primary one. */
+export const stageLeg = (stage: number): string => (stage === 0 ? "primary" : `stage:${stage}`);
+
+/** The number of the stage of a leg; null for the leg of a snoozed message. */
+export function stageOfLeg(leg: string): number | null {
+  if (leg === "primary") return 0;
+  const [, stage] = /^stage:(\d)$/.exec(leg) ?? [];
+  return stage === undefined ? null : Number(stage);
+}
+
+/** Why a channel of a stage is not used. */
+export type PassedOver =
+  | "failed"
+  | "no_content"
+  | "type_forbids"
+  | "channel_off"
+  | "no_address"
+  | "address_suppressed"
+  | "no_provider";
+
+/** Returns why a channel cannot be used for a message; null if it can. */
+export type JudgeChannel = (channel: Channel) => PassedOver | null;
+
+export interface ChosenChannel {
+  channel: Channel;
+  /** The channels before it, and why each is not used. */
+  passedOver: { channel: Channel; why: PassedOver }[];
+}
+
+/**
+ * Chooses the channel of a stage: the first one that can be used. If none can, it is the first that has not failed, and the policy
+ * says why no message is sent on it.
+ * @param order the channels of the stage in their order (`orderOfStage`); not empty
+ */
+export function chooseChannel(order: readonly Channel[], judge: JudgeChannel): ChosenChannel {
+  const passedOver: ChosenChannel["passedOver"] = [];
+  for (const channel of order) {
+    const why = judge(channel);
+    if (why === null) return { channel, passedOver };
+    passedOver.push({ channel, why });
+  }
+  const channel = passedOver.find(({ why }) => why !== "failed")?.channel ?? order[0]!;
+  return { channel, passedOver: passedOver.filter((other) => other.channel !== channel) };
+}
+
+/**
+ * The channels of a stage in the order in which they are tried.
+ * @param channelOrder the recipient's order of channels, from their preferences
+ */
+export function orderOfStage(
+  { via }: Pick<Stage, "via">,
+  channelOrder: readonly Channel[],
+): readonly Channel[] {
+  if (via !== "preferred") return via;
+  return [...channelOrder, ...channels.filter((channel) => !channelOrder.includes(channel))];
+}
 
 /** The part of a notification type that decides the channels of its messages. */
 interface Routed {

@@ -1,6 +1,7 @@
 import { batchBounds } from "./batching.ts";
 import { nextTimeOfHour } from "./best-hour.ts";
 import type { Decision, DecisionInput } from "./decision.ts";
+import { expiryOf } from "./expiry.ts";
 import { nextDigestAt } from "./digest-instants.ts";
 import { minuteMs } from "../time/local-time.ts";
 import {
@@ -64,11 +65,8 @@ const isUnhurried = (priority: Priority) => priority === "normal" || priority ==
 const isMandatory = ({ type }: DecisionInput) => type?.mandatory ?? false;
 
 /** When the message expires; null if it never does. */
-function findExpiry({ message: { askedAt, expiresAt }, type }: DecisionInput): number | null {
-  const livesUntil = type?.timeToLiveSeconds ? askedAt + type.timeToLiveSeconds * 1_000 : null;
-  if (livesUntil === null || expiresAt === null) return livesUntil ?? expiresAt;
-  return Math.min(livesUntil, expiresAt);
-}
+const findExpiry = ({ message: { askedAt, expiresAt }, type }: DecisionInput): number | null =>
+  expiryOf({ askedAt, expiresAt, timeToLiveSeconds: type?.timeToLiveSeconds ?? null });
 
 /** Whether the message expires at `at` or before. If so, it does not wait that long. */
 function expiresBy(input: DecisionInput, at: number): boolean {

@@ -74,6 +74,9 @@ const item = (
     occursAt: null,
     entityId: null,
     actions: [],
+    collapseKey: null,
+    askedAt: now,
+    expiresAt: null,
     ...source,
   },
 });

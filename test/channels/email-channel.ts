@@ -2,7 +2,12 @@ import { createEmailChannel, type EmailOptions } from "../../activities/channels
 import type { Breaker, Breakers } from "../../activities/channels/breakers.ts";
 import type { WatchedGate } from "../../activities/channels/cached-gate.ts";
 import type { GateCache } from "../../activities/channels/gate-cache.ts";
-import type { Channel, SendRequest, SendResult } from "../../activities/channels/channel.ts";
+import {
+  aboutNothing,
+  type Channel,
+  type SendRequest,
+  type SendResult,
+} from "../../activities/channels/channel.ts";
 import type { SmtpProvider } from "../../config/smtp.ts";
 import { parseSender } from "../../domain/address.ts";
 import type { Attempt } from "../../domain/delivery/attempt.ts";
@@ -88,6 +93,7 @@ export function request(
     data: { name: "Ann" },
     actions: [],
     email: null,
+    about: aboutNothing,
     priority: "normal",
     repeatable: true,
     begin: () => "open",

@@ -7,7 +7,7 @@ import { emailScope, renderEmail } from "../../../domain/templates/template.ts";
 import { TemplateError } from "../../../domain/templates/template-error.ts";
 import { Effort } from "../../../domain/templates/effort.ts";
 import type { EmailIdentity } from "../../../domain/email-identity.ts";
-import type { SendRequest } from "../channel.ts";
+import { aboutNothing, type SendRequest } from "../channel.ts";
 import { createComposer } from "./compose.ts";
 import { joinMessage } from "./smtp-job.ts";
 
@@ -36,6 +36,7 @@ function request(
     data,
     actions: [],
     email: null,
+    about: aboutNothing,
     priority: "normal",
     repeatable: true,
     begin: () => "open",
