@@ -81,6 +81,7 @@ function generateKnown(seed: number): Parameters<typeof buildDecisionInput>[0][]
         erased: random() < 0.01,
         email: "person@example.org",
         phone: null,
+        addressChannels: [],
         timeZone: pick(zones),
         preferences: pick(preferences),
         engagedHours: [],
@@ -92,6 +93,7 @@ function generateKnown(seed: number): Parameters<typeof buildDecisionInput>[0][]
         reason: random() < 0.2 ? "quiet_hours" : null,
         holdCount: 0,
         group: null,
+        stage: null,
       } satisfies Parameters<typeof buildDecisionInput>[0]["delivery"],
       source: {
         askedAt: new Date(at - random() * 60_000),

@@ -1,4 +1,4 @@
-/** The channels by which recipients are reached. Only `email` is implemented so far. */
+/** The channels by which recipients are reached. Email, push and in_app are implemented so far. */
 export const channels = ["email", "push", "in_app", "sms", "webhook"] as const;
 export type Channel = (typeof channels)[number];
 
@@ -9,7 +9,27 @@ export interface Addresses {
   phone: string | null;
 }
 
-/** The address of a recipient on a channel; null where they have none. The channel itself decides whether the address accepts messages. */
+/** Whether a recipient has an address on a channel. Everybody has an inbox. */
+export function isReachable(
+  channel: Channel,
+  recipient: Addresses & { addressChannels: readonly Channel[] },
+): boolean {
+  switch (channel) {
+    case "email":
+    case "sms":
+      return addressOf(channel, recipient) !== null;
+    case "in_app":
+      return true;
+    case "push":
+    case "webhook":
+      return recipient.addressChannels.includes(channel);
+  }
+}
+
+/**
+ * The address of a recipient on a channel on which they have at most one; null where they have none, and on the other channels. The
+ * channel itself decides whether the address accepts messages.
+ */
 export function addressOf(channel: Channel, { email, phone }: Addresses): string | null {
   switch (channel) {
     case "email":

@@ -3,6 +3,7 @@ import type { Channel } from "../domain/channel.ts";
 import { shardNames } from "../domain/delivery/queues.ts";
 import type { NotificationAction } from "../domain/notification.ts";
 import type { Priority } from "../domain/priority.ts";
+import { firstStages } from "./first-stages.ts";
 import { dueSoon, isBacklog, isScheduled, ownQueue } from "./conditions.ts";
 import { type KeyState, keyStateSql } from "./idempotency-key.ts";
 import { defineStatement, executeOn } from "./sql.ts";
@@ -15,6 +16,7 @@ interface AcceptedNotification {
   /** Whether the version must still be the active one of its template. */
   mustBeActive: boolean;
   priority: Priority;
+  /** The channel of deliveries without a route. */
   channel: Channel;
   data: Record<string, unknown>;
   sendAt: Date;
@@ -59,6 +61,8 @@ export interface AcceptRequest extends RequestedNotification {
   /** The recipients that are named by public id; `recipientIds` are the same as UUIDs. */
   references: readonly string[];
   recipientIds: readonly string[];
+  /** The ids of the recipients' routes, in the order of `externalIds` and then of `references`; null where none of them has a route. */
+  routeIds: readonly (number | null)[] | null;
 }
 
 /** The result of one request. */
@@ -88,18 +92,21 @@ interface AcceptParameters {
   referenceOf: readonly number[];
   references: readonly string[];
   recipientIds: readonly string[];
+  externalRoutes: readonly (number | null)[];
+  referenceRoutes: readonly (number | null)[];
   /** The queue of each shard. */
   mailboxQueues: readonly string[];
   criticalQueues: readonly string[];
 }
 
-/** Inserts the deliveries of `notification`, one for each recipient. A test of a template is sent at once: no rule holds it. */
+/** Inserts the deliveries of `notification`, for each recipient one for each stage that begins at once. A test of a template is sent at once: no rule holds it. */
 const insertDeliveries = `
-  INSERT INTO open_deliveries (id, notification_id, recipient_id, channel, priority, queue, due_at, reason, created_at)
-  SELECT uuid_v7(n.created_at), n.id, t.recipient_id, r.channel, n.priority,
+  INSERT INTO open_deliveries (id, notification_id, recipient_id, leg, channel, priority, queue, due_at, reason, created_at, route_id)
+  SELECT uuid_v7(n.created_at), n.id, t.recipient_id, s.leg, s.channel, n.priority,
     ${ownQueue("t", "CASE r.priority WHEN 'critical' THEN :criticalQueues::text[] ELSE :mailboxQueues::text[] END")}, n.send_at,
-    CASE WHEN n.test THEN 'send_requested' END, n.created_at
+    CASE WHEN n.test THEN 'send_requested' END, n.created_at, t.route_id
   FROM notification AS n JOIN request AS r ON r.id = n.id JOIN target AS t ON t.no = r.no
+    LEFT JOIN routes AS o ON o.id = t.route_id CROSS JOIN LATERAL ${firstStages("o", "t", "r.channel")} AS s
   RETURNING notification_id, queue`;
 
 const soon = "(SELECT soon FROM clock)";
@@ -125,14 +132,18 @@ const acceptStatement = (name: string, lock: "FOR KEY SHARE" | "FOR KEY SHARE NO
   ),
   state AS MATERIALIZED (SELECT r.no, k.* FROM request AS r CROSS JOIN LATERAL (${keyStateSql("r.scope", "r.key")}) AS k),
   held AS MATERIALIZED (
-    SELECT r.id, r.external_id FROM recipients AS r
+    SELECT r.id, r.external_id, r.email, r.phone, r.address_channels FROM recipients AS r
     WHERE r.erased_at IS NULL AND (r.external_id = ANY(:externalIds::text[]) OR r.id = ANY(:recipientIds::uuid[]))
     ${lock}
   ),
-  -- UNION removes duplicates: a recipient who is named by both ids gets one delivery.
+  -- A recipient who is named by both ids gets one delivery.
   target AS MATERIALIZED (
-    SELECT n.no, h.id AS recipient_id, h.external_id FROM unnest(:externalOf::int[], :externalIds::text[]) AS n(no, ref) JOIN held AS h ON h.external_id = n.ref
-    UNION SELECT n.no, h.id, h.external_id FROM unnest(:referenceOf::int[], :recipientIds::uuid[]) AS n(no, id) JOIN held AS h ON h.id = n.id
+    SELECT DISTINCT ON (no, recipient_id) * FROM (
+      SELECT n.no, h.id AS recipient_id, h.external_id, h.email, h.phone, h.address_channels, n.route_id
+      FROM unnest(:externalOf::int[], :externalIds::text[], :externalRoutes::int[]) AS n(no, ref, route_id) JOIN held AS h ON h.external_id = n.ref
+      UNION ALL SELECT n.no, h.id, h.external_id, h.email, h.phone, h.address_channels, n.route_id
+      FROM unnest(:referenceOf::int[], :recipientIds::uuid[], :referenceRoutes::int[]) AS n(no, id, route_id) JOIN held AS h ON h.id = n.id
+    ) AS named
   ),
   -- NOT IN is always hashed, whatever number of recipients the plan was made for.
   missing AS MATERIALIZED (
@@ -220,17 +231,22 @@ export async function acceptDeliveries(
     referenceOf: [] as number[],
     references: [] as string[],
     recipientIds: [] as string[],
+    externalRoutes: [] as (number | null)[],
+    referenceRoutes: [] as (number | null)[],
   };
-  for (const [no, { externalIds, references, recipientIds, ...request }] of requests.entries()) {
+  for (const [no, named] of requests.entries()) {
+    const { externalIds, references, recipientIds, routeIds, ...request } = named;
     requested.push({ ...request, no });
-    for (const externalId of externalIds) {
+    for (const [index, externalId] of externalIds.entries()) {
       recipients.externalOf.push(no);
       recipients.externalIds.push(externalId);
+      recipients.externalRoutes.push(routeIds?.[index] ?? null);
     }
     for (const [index, reference] of references.entries()) {
       recipients.referenceOf.push(no);
       recipients.references.push(reference);
       recipients.recipientIds.push(recipientIds[index]!);
+      recipients.referenceRoutes.push(routeIds?.[externalIds.length + index] ?? null);
     }
   }
   return executeOn(pool)(wait ? waitingStatement : notWaitingStatement, {

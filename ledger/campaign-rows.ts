@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Pool } from "pg";
 import { waitingDigests } from "../domain/delivery/queues.ts";
-import { openIn, outsideLanes, owedOutside } from "./conditions.ts";
+import { isStage, openIn, outsideLanes, owedOutside } from "./conditions.ts";
 import { executeOn, defineStatement, type Execute } from "./sql.ts";
 import { inTransaction } from "./transaction.ts";
 import {
@@ -80,7 +80,7 @@ const inFlightStatement = defineStatement<
        SELECT lease_until FROM open_deliveries WHERE queue = q.name AND channel = c.channel AND priority = of.priority ORDER BY due_at LIMIT ${lookRows}
      ) d)
     UNION ALL
-    (SELECT lease_until FROM open_deliveries d WHERE d.campaign_id = :id::uuid AND d.leg = 'primary' AND d.priority = of.priority AND ${outsideLanes("d")}
+    (SELECT lease_until FROM open_deliveries d WHERE d.campaign_id = :id::uuid AND ${isStage("d")} AND d.priority = of.priority AND ${outsideLanes("d")}
      ORDER BY d.due_at LIMIT ${lookRows})
   ) AS o`);
 
@@ -118,7 +118,7 @@ const outsideLanesStatement = defineStatement<{ id: string }, OutsideLanes>(`
   FROM (SELECT ledger_now() AS now) AS clock, unnest(enum_range(NULL::priority)) AS of(priority),
   LATERAL (
     SELECT d.queue, d.due_at, d.due_at <= clock.now AND (d.lease_until IS NULL OR d.lease_until <= clock.now) AS due FROM open_deliveries d
-    WHERE d.campaign_id = :id::uuid AND d.priority = of.priority AND ${outsideLanes("d")} AND d.leg = 'primary'
+    WHERE d.campaign_id = :id::uuid AND d.priority = of.priority AND ${outsideLanes("d")} AND ${isStage("d")}
     ORDER BY d.due_at LIMIT ${lookRows}
   ) AS waiting`);
 

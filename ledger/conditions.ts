@@ -1,4 +1,5 @@
 import { type Reason, recipientReasons } from "../domain/delivery/reasons.ts";
+import { maxStages, stageLeg } from "../domain/policy/route.ts";
 
 /*
  * SQL conditions on rows of the ledger that workers and the API share. `d` is the name of a table, a view or a subquery of deliveries.
@@ -7,6 +8,13 @@ import { type Reason, recipientReasons } from "../domain/delivery/reasons.ts";
 /** Whether the delivery is in no lane. This is the condition of the partial index `open_deliveries_outside_lanes`. */
 export const outsideLanes = (d: string) => `${d}.queue NOT LIKE 'campaign/%'`;
 
+/** The legs of the stages of a route. The others are the legs of snoozed messages. */
+const stageLegs = Array.from({ length: maxStages }, (_, stage) => stageLeg(stage));
+
+/** Whether the delivery is a stage of its source's route, and not the repeat of a snoozed message. */
+export const isStage = (d: string) =>
+  `${d}.leg IN (${stageLegs.map((leg) => `'${leg}'`).join(", ")})`;
+
 /**
  * Non-null if the queue has an open delivery (`openIn`), or the campaign has one outside its lanes (`owedOutside`). The order is that of an
  * index, so that PostgreSQL chooses this index even where there is nothing to find.
@@ -14,14 +22,19 @@ export const outsideLanes = (d: string) => `${d}.queue NOT LIKE 'campaign/%'`;
 export const openIn = (queue: string) =>
   `(SELECT true FROM open_deliveries AS o WHERE o.queue = ${queue} ORDER BY o.channel, o.priority, o.due_at LIMIT 1)`;
 export const owedOutside = (campaign: string) =>
-  `(SELECT true FROM open_deliveries AS o WHERE o.campaign_id = ${campaign} AND ${outsideLanes("o")} AND o.leg = 'primary' ORDER BY o.priority, o.due_at LIMIT 1)`;
+  `coalesce(${stageLegs
+    .map(
+      (leg) =>
+        `(SELECT true FROM open_deliveries AS o WHERE o.campaign_id = ${campaign} AND ${outsideLanes("o")} AND o.leg = '${leg}' ORDER BY o.priority, o.due_at LIMIT 1)`,
+    )
+    .join(", ")})`;
 
 /**
  * Whether the campaign of a delivery lets it be handed over. Rows of a campaign move only while it runs, so that a pause, a cancellation or a
  * new start takes effect with its commit. A snoozed message is sent whatever the state of its campaign.
  */
 export const sourceRuns = (d: string) =>
-  `(${d}.campaign_id IS NULL OR ${d}.leg <> 'primary' OR ${d}.campaign_id = ANY (ARRAY(SELECT id FROM campaigns WHERE status = 'running' AND finished_at IS NULL)))`;
+  `(${d}.campaign_id IS NULL OR NOT ${isStage(d)} OR ${d}.campaign_id = ANY (ARRAY(SELECT id FROM campaigns WHERE status = 'running' AND finished_at IS NULL)))`;
 
 const listOf = (names: readonly Reason[]) => names.map((reason) => `'${reason}'`).join(", ");
 
@@ -31,7 +44,7 @@ export const dueSoon = `(ledger_now() + interval '${dueSoonMs} milliseconds')`;
 
 /** Whether the delivery only waits for a time that its sender or its recipient chose. */
 export const waitsForItsTime = (d: string) =>
-  `(${d}.reason IS NULL OR ${d}.reason = '${"snoozed" satisfies Reason}')`;
+  `(${d}.reason IS NULL OR ${d}.reason IN (${listOf(["snoozed", "earlier_stage"])}))`;
 
 /**
  * Open deliveries of notifications are of two kinds with separate limits. The backlog is due soon, or waits for its turn, a limit or another

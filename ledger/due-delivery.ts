@@ -22,6 +22,11 @@ export interface DueDelivery extends LeasedRow {
   revision: number | null;
   priority: Priority;
   channel: Channel;
+  leg: string;
+  /** The id of its route; null for a single stage with a single channel. */
+  routeId: number | null;
+  /** The channels of its stage that have failed. */
+  failedChannels: readonly Channel[];
   dueAt: Date;
   /** Why it waited. */
   reason: Reason | null;
@@ -37,6 +42,8 @@ export interface DueDelivery extends LeasedRow {
   interrupted: boolean;
   erased: boolean;
   recipient: RecipientView;
+  /** The channels on which the recipient has addresses in `addresses`. */
+  addressChannels: readonly Channel[];
   /** The epoch for links to this recipient (domain/tokens.ts). */
   linksEpoch: number;
   /** The recipient's preferences, if they were ever set, and their version. */
@@ -72,6 +79,10 @@ const dueColumns = {
   revision: column<number | null>("c.revision"),
   priority: column<Priority>("d.priority"),
   channel: column<Channel>("d.channel"),
+  leg: column<string>("d.leg"),
+  routeId: column<number | null>("d.route_id"),
+  // The driver parses arrays of enums only as text.
+  failedChannels: column<Channel[] | null>("d.failed_channels::text[]"),
   dueMs: column<number>(inMs("d.due_at")),
   reason: column<Reason | null>("d.reason"),
   holdCount: column<number>("d.hold_count"),
@@ -94,6 +105,7 @@ const dueColumns = {
   timeZone: column<string>("r.time_zone"),
   locale: column<string>("r.locale"),
   attributes: column<RecipientView["attributes"]>("r.attributes"),
+  addressChannels: column<Channel[] | null>("nullif(r.address_channels, '{}')::text[]"),
   linksEpoch: column<number>("r.links_epoch"),
   preferences: column<Preferences | null>("r.preferences"),
   preferencesVersion: column<number>("r.preferences_version"),
@@ -112,6 +124,8 @@ type DueColumns = {
 
 /** A due row as an array in the order of the columns: objects with that many properties would double the cost of reading. */
 export type DueRow = readonly DueColumns[keyof DueColumns][];
+
+const none: readonly Channel[] = [];
 
 const names = Object.keys(dueColumns) as (keyof DueColumns)[];
 const places = Object.fromEntries(names.map((name, place) => [name, place])) as Record<
@@ -143,6 +157,9 @@ export function toDueDelivery(row: DueRow): DueDelivery {
     revision: of("revision"),
     priority: of("priority"),
     channel: of("channel"),
+    leg: of("leg"),
+    routeId: of("routeId"),
+    failedChannels: of("failedChannels") ?? none,
     dueAt: new Date(of("dueMs")),
     reason: of("reason"),
     holdCount: of("holdCount"),
@@ -170,6 +187,7 @@ export function toDueDelivery(row: DueRow): DueDelivery {
       locale: of("locale"),
       attributes: of("attributes"),
     },
+    addressChannels: of("addressChannels") ?? none,
     linksEpoch: of("linksEpoch"),
     preferences: of("preferences"),
     preferencesVersion: of("preferencesVersion"),

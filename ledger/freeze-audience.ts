@@ -8,9 +8,10 @@ import {
 } from "../domain/audience.ts";
 import { audienceWhere } from "./audience-sql.ts";
 import { lockSegmentFilters } from "./segments.ts";
+import { firstStages } from "./first-stages.ts";
 import { executeOn } from "./sql.ts";
 import type { Channel } from "../domain/channel.ts";
-import { routeMessage } from "../domain/policy/route.ts";
+import { defaultChannel } from "../domain/policy/route.ts";
 import { laneNames } from "../domain/delivery/queues.ts";
 
 /**
@@ -37,26 +38,31 @@ export async function freezeAudience(pool: Pool, id: string, campaignId: string)
     if (!campaign) return;
     const { now } = campaign;
     const parsed = audience.parse(campaign.audience);
+    const routeId = "NULL::int";
     const where = audienceWhere(parsed, await resolveSegments(client, parsed), "r", 5);
-    const { rowCount } = await client.query(
-      `INSERT INTO open_deliveries (id, campaign_id, recipient_id, channel, priority, queue, due_at, created_at)
-       SELECT uuid_v7(ledger_now()), c.id, r.id, $4::channel, c.priority, q.names[get_byte(uuid_send(r.id), 15) % c.lane_count + 1], $3, $3
-       FROM campaigns c, recipients r, (SELECT $2::text[] AS names) q
+    const {
+      rows: [written],
+    } = await client.query<{ audience: number }>(
+      `WITH written AS (INSERT INTO open_deliveries (id, campaign_id, recipient_id, leg, channel, priority, queue, due_at, created_at, route_id)
+       SELECT uuid_v7(ledger_now()), c.id, r.id, s.leg, s.channel, c.priority, q.names[get_byte(uuid_send(r.id), 15) % c.lane_count + 1], $3, $3, o.id
+       FROM campaigns c CROSS JOIN recipients r CROSS JOIN (SELECT $2::text[] AS names) q
+         LEFT JOIN routes o ON o.id = ${routeId} CROSS JOIN LATERAL ${firstStages("o", "r", "$4::channel")} s
        WHERE c.id = $1 AND ${where.sql}
        ORDER BY r.id
-       FOR KEY SHARE OF r`,
+       FOR KEY SHARE OF r RETURNING leg)
+       SELECT count(*) FILTER (WHERE leg = 'primary')::int AS audience FROM written`,
       [
         id,
         laneNames(campaignId, campaign.laneCount),
         now,
-        routeMessage(campaign.type),
+        defaultChannel(campaign.type),
         ...where.values,
       ],
     );
     await client.query(
       `UPDATE campaigns SET status = 'running', frozen_at = $2, audience_count = $3, deliveries_from = $2, deliveries_until = ledger_now(),
          updated_at = ledger_now(), version = version + 1 WHERE id = $1`,
-      [id, now, rowCount],
+      [id, now, written!.audience],
     );
   });
 }

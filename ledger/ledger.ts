@@ -104,6 +104,8 @@ export interface Decided extends Versions {
   dueAt: Date | null;
   holdCount: number;
   groupId: string | null;
+  /** The channel on which it goes on; without it, it keeps its channel. */
+  channel?: Channel;
 }
 
 /** The limits as the text of an array, in the order in which the statement reads them. Without burst limits it is shorter. */
@@ -128,10 +130,11 @@ export interface WantedMessage extends Versions {
   recipientId: string;
   /** The number of the message's type; 0 if it has none. */
   typeNumber: number;
-  room: LimitsNeeded;
+  /** Null if the message does not count towards limits: it then needs no grant. */
+  room: LimitsNeeded | null;
   /** The rows of the message, and the revision of the campaign that would be sent. */
   items: readonly {
-    delivery: Pick<DueDelivery, "id" | "attemptCount">;
+    delivery: Pick<DueDelivery, "id" | "attemptCount" | "channel">;
     source: { revision: number | null };
   }[];
 }
@@ -151,6 +154,8 @@ interface SettledAndClaimed {
 }
 
 export interface SettledDelivery extends LeasedRow {
+  /** The channel of the attempts. */
+  channel: Channel;
   settlement: Settlement | Released;
   /** The number of hand-overs so far, including these attempts. */
   attemptCount: number;
@@ -288,6 +293,7 @@ const decisionColumns = (decisions: readonly Decided[]) => ({
   reasons: decisions.map(({ reason }) => reason),
   holdCounts: decisions.map(({ holdCount }) => holdCount),
   groupIds: decisions.map(({ groupId }) => groupId),
+  channels: decisions.map(({ channel }) => channel ?? null),
   policyVersions: decisions.map(({ policyVersion }) => policyVersion),
   typeVersions: decisions.map(({ typeVersion }) => typeVersion),
   preferencesVersions: decisions.map(({ preferencesVersion }) => preferencesVersion),
@@ -308,6 +314,9 @@ const settledColumns = (
     "detail" in settlement ? settlement.detail : null,
   ),
   settledAttemptCounts: plain(settled, ({ attemptCount }) => attemptCount),
+  nextChannels: plain(settled, ({ settlement }) =>
+    settlement.reason === "next_channel" && "channel" in settlement ? settlement.channel : null,
+  ),
   lastProviders: settled.map((row) => lastAttempt(row)?.provider ?? null),
   lastOutcomes: plain(settled, (row) => lastAttempt(row)?.outcome ?? null),
   lastFailures: plain(settled, (row) => lastAttempt(row)?.failure ?? null),
@@ -326,9 +335,10 @@ const lastAttempt = ({ settlement, attempts }: SettledDelivery): Attempt | undef
 
 /** The columns of all other attempts. They are numbered in the order of the delivery's attempts, from 1. */
 function attemptColumns(settled: readonly SettledDelivery[], localAheadMs: number): AttemptColumns {
-  const numbered = settled.flatMap(({ id, attemptCount, attempts, settlement }) =>
+  const numbered = settled.flatMap(({ id, channel, attemptCount, attempts, settlement }) =>
     (settlement.status === "pending" ? attempts : attempts.slice(0, -1)).map((attempt, index) => ({
       id,
+      channel,
       number: attemptCount - attempts.length + index + 1,
       attempt,
     })),
@@ -336,6 +346,7 @@ function attemptColumns(settled: readonly SettledDelivery[], localAheadMs: numbe
   return {
     attemptDeliveryIds: plain(numbered, ({ id }) => id),
     attemptNumbers: plain(numbered, ({ number }) => number),
+    attemptChannels: plain(numbered, ({ channel }) => channel),
     attemptProviders: numbered.map(({ attempt }) => attempt.provider),
     attemptOutcomes: plain(numbered, ({ attempt }) => attempt.outcome),
     attemptFailures: plain(numbered, ({ attempt }) => attempt.failure),
@@ -345,11 +356,14 @@ function attemptColumns(settled: readonly SettledDelivery[], localAheadMs: numbe
   };
 }
 
-const grantColumns = (wanted: readonly WantedMessage[]): GrantColumns => ({
-  recipientIds: plain(wanted, ({ recipientId }) => recipientId),
-  typeNumbers: plain(wanted, ({ typeNumber }) => typeNumber),
-  roomsNeeded: wanted.map(({ room }) => limitsColumn(room)),
-});
+function grantColumns(wanted: readonly WantedMessage[]): GrantColumns {
+  const limited = wanted.filter(({ room }) => room !== null);
+  return {
+    recipientIds: plain(limited, ({ recipientId }) => recipientId),
+    typeNumbers: plain(limited, ({ typeNumber }) => typeNumber),
+    roomsNeeded: limited.map(({ room }) => limitsColumn(room!)),
+  };
+}
 
 function claimColumns(wanted: readonly WantedMessage[]): ClaimColumns {
   const claims = wanted.flatMap((message) =>
@@ -359,7 +373,8 @@ function claimColumns(wanted: readonly WantedMessage[]): ClaimColumns {
     claimIds: plain(claims, ({ delivery }) => delivery.id),
     claimAttemptCounts: plain(claims, ({ delivery }) => delivery.attemptCount),
     claimRevisions: plain(claims, ({ source }) => source.revision),
-    claimRecipientIds: plain(claims, ({ message }) => message.recipientId),
+    claimRecipientIds: plain(claims, ({ message: { recipientId, room } }) => room && recipientId),
+    claimChannels: plain(claims, ({ delivery }) => delivery.channel),
     claimPolicyVersions: plain(claims, ({ message }) => message.policyVersion),
     claimTypeVersions: plain(claims, ({ message }) => message.typeVersion),
     claimPreferencesVersions: plain(claims, ({ message }) => message.preferencesVersion),

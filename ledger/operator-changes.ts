@@ -1,4 +1,5 @@
 import type { DeliveryStatus } from "../domain/delivery/status.ts";
+import { stageOfLeg } from "../domain/policy/route.ts";
 import type { Priority } from "../domain/priority.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 import {
@@ -129,7 +130,9 @@ async function retry(
   const changed = await retryDeliveries(execute, versioned, statuses);
   const reopened = await execute(reopenCampaignsStatement, {
     // A snoozed message does not count in the account of its campaign, which stays completed.
-    ids: distinct(changed.map(({ campaignId, leg }) => (leg === "primary" ? campaignId : null))),
+    ids: distinct(
+      changed.map(({ campaignId, leg }) => (stageOfLeg(leg) === null ? null : campaignId)),
+    ),
   });
   return {
     changed,
@@ -231,7 +234,7 @@ async function selectChangeable(
       // A snoozed message is sent whatever the state of its campaign.
       const wanted = open.filter(
         ({ campaignId, leg }) =>
-          campaignId === null || leg !== "primary" || running.has(campaignId),
+          campaignId === null || stageOfLeg(leg) === null || running.has(campaignId),
       );
       return { wanted, skipped: { campaignNotRunning: open.length - wanted.length } };
     }

@@ -11,6 +11,7 @@ import type {
   Simulation,
   WaitingGroup,
 } from "../domain/policy/simulate-types.ts";
+import { isStage } from "./conditions.ts";
 import { isSupersededBySent, repeatsEndedColumn } from "./repeats.ts";
 import { defineStatement, executeOn } from "./sql.ts";
 import { readSuppressions } from "./suppressions.ts";
@@ -37,13 +38,14 @@ interface RecipientStateRow {
   timeZone: string;
   preferences: Preferences | null;
   preferencesVersion: number;
+  addressChannels: Channel[];
   engagedHours: number[];
   granted: number[] | null;
   types: number[] | null;
 }
 
 const recipientStatesSql = `
-  SELECT r.id, r.created_at AS "createdAt", r.updated_at AS "updatedAt", r.erased_at AS "erasedAt", r.email, r.phone, r.time_zone AS "timeZone", r.preferences,
+  SELECT r.id, r.created_at AS "createdAt", r.updated_at AS "updatedAt", r.erased_at AS "erasedAt", r.email, r.phone, r.address_channels::text[] AS "addressChannels", r.time_zone AS "timeZone", r.preferences,
     r.preferences_version AS "preferencesVersion", r.engaged_hours AS "engagedHours", l.types,
     ARRAY(SELECT (extract(epoch FROM at) * 1000)::float8 FROM unnest(l.granted) AS at) AS granted
   FROM recipients r LEFT JOIN grant_logs l ON l.recipient_id = r.id WHERE r.id = ANY($1::uuid[])`;
@@ -117,10 +119,10 @@ export interface RequestRow {
 }
 
 /** The SQL columns of a `RequestRow`, from deliveries `d` joined with `requestTables`. */
-export const requestColumns = `d.id, d.recipient_id AS "recipientId", d.notification_id AS "notificationId", d.campaign_id IS NOT NULL OR d.leg <> 'primary' AS "withoutRepeats", coalesce(n.type_id, c.type_id) AS "typeId",
+export const requestColumns = `d.id, d.recipient_id AS "recipientId", d.notification_id AS "notificationId", d.campaign_id IS NOT NULL OR NOT ${isStage("d")} AS "withoutRepeats", coalesce(n.type_id, c.type_id) AS "typeId",
   d.priority, d.channel, coalesce(n.created_at, c.created_at) AS "createdAt", coalesce(n.send_at, c.frozen_at, d.created_at) AS "askedAt",
   n.occurs_at AS "occursAt", n.expires_at AS "expiresAt", coalesce(n.batchable, true) AS batchable, coalesce(n.bypass_rate_limit, false) AS "bypassRateLimit",
-  CASE WHEN d.leg = 'primary' THEN n.dedup_key END AS "dedupKey", n.collapse_key AS "collapseKey", d.due_at AS "dueAt", d.reason, d.hold_count AS "holdCount", d.group_id AS "groupId"`;
+  CASE WHEN ${isStage("d")} THEN n.dedup_key END AS "dedupKey", n.collapse_key AS "collapseKey", d.due_at AS "dueAt", d.reason, d.hold_count AS "holdCount", d.group_id AS "groupId"`;
 
 export const requestTables =
   "deliveries d LEFT JOIN notifications n ON n.id = d.notification_id LEFT JOIN campaigns c ON c.id = d.campaign_id";

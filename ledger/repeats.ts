@@ -1,5 +1,6 @@
 import type { Pool } from "pg";
 import { newestUuid } from "../domain/ids.ts";
+import { isStage } from "./conditions.ts";
 import { defineStatement, executeOn } from "./sql.ts";
 import type { DueDelivery } from "./ledger.ts";
 import type { Source } from "./sources.ts";
@@ -9,7 +10,7 @@ import type { Source } from "./sources.ts";
  * rules: dispatch, explanations, previews and simulations use them. `createRepeats` in domain/policy/simulate-repeats.ts implements the
  * same rules for simulated time, and test/ledger/repeats.test.ts checks that the two agree.
  *
- * The conditions are about a delivery `d` of a notification `n`, which may be any tables. Only primary deliveries can be duplicates or
+ * The conditions are about a delivery `d` of a notification `n`, which may be any tables. Snoozed messages are no duplicates and are not
  * superseded: a recipient who snoozes a message wants to receive it again.
  */
 
@@ -31,7 +32,7 @@ const firstUuidAt = (instant: string) =>
 const isAsNewAs = (delivery: string, notification: string) =>
   `${delivery}.id >= (left(${notification}.id::text, 13) || '-7000-8000-000000000000')::uuid`;
 
-const isPrimaryWith = (key: string) => `d.leg = 'primary' AND ${key} IS NOT NULL`;
+const isStageWith = (key: string) => `${isStage("d")} AND ${key} IS NOT NULL`;
 
 /** Whether the delivery is due and not yet decided. A delivery that policy holds is already decided: it will be sent. */
 const isUndecided = (delivery: string, notification: string, now: string) =>
@@ -80,7 +81,7 @@ const repeatsColumn = (
   instants: Pick<RepeatInstants, "windowSeconds" | "recordedBy">,
   except?: string,
 ) => `CASE
-  WHEN NOT (${isPrimaryWith("n.dedup_key")}) THEN NULL
+  WHEN NOT (${isStageWith("n.dedup_key")}) THEN NULL
   WHEN ${wasRequestedBefore("n", instants, except)} THEN 'before'
   WHEN ${wasSentSince(instants)} THEN 'since'
 END`;
@@ -88,11 +89,11 @@ END`;
 /** `repeatsColumn` without the waiting deliveries with which a simulation begins: the simulation finds their repeats itself. */
 export const repeatsEndedColumn = (
   instants: Pick<RepeatInstants, "windowSeconds" | "recordedBy">,
-) => repeatsColumn(instants, "f.status = 'pending' AND f.leg = 'primary'");
+) => repeatsColumn(instants, `f.status = 'pending' AND ${isStage("f")}`);
 
 /** Whether the recipient has a newer notification `o` with the type and collapse key of `n`, whose delivery `e` fulfils `condition`. */
 const hasNewer = (typeCollapseKey: string, condition: string) => `(
-  ${isPrimaryWith(`coalesce(n.collapse_key, ${typeCollapseKey})`)} AND EXISTS (
+  ${isStageWith(`coalesce(n.collapse_key, ${typeCollapseKey})`)} AND EXISTS (
     SELECT FROM deliveries e JOIN notifications o ON o.id = e.notification_id
     WHERE e.recipient_id = d.recipient_id AND ${isAsNewAs("e", "n")} AND o.id > n.id
       AND o.type_id IS NOT DISTINCT FROM n.type_id AND coalesce(o.collapse_key, ${typeCollapseKey}) = coalesce(n.collapse_key, ${typeCollapseKey})
@@ -121,7 +122,7 @@ const isSuperseded = (typeCollapseKey: string, instants: RepeatInstants, except 
     `${newerWasHandedOver(instants.recordedBy)}
       OR ${isOpen("e", "o", instants.recordedBy)} AND NOT (${except}) AND o.created_at <= ${instants.recordedBy}
         AND (o.send_at <= ${instants.now} OR e.finished_at IS NULL AND e.reason IS NOT NULL)
-        AND NOT (e.leg = 'primary' AND o.dedup_key IS NOT NULL AND ${wasRequestedBefore("o", instants)})`,
+        AND NOT (${isStage("e")} AND o.dedup_key IS NOT NULL AND ${wasRequestedBefore("o", instants)})`,
   );
 
 export interface Repeats {

@@ -1,5 +1,5 @@
 import { dueSelection, dueTables, type DueRow } from "./due-delivery.ts";
-import { hadNoAnswer, isFree, sourceRuns } from "./conditions.ts";
+import { hadNoAnswer, isFree, isStage, sourceRuns } from "./conditions.ts";
 import { reopenGroups } from "./groups.ts";
 import { endDeliveries } from "./on-end.ts";
 import { defineStatement } from "./sql.ts";
@@ -24,6 +24,8 @@ export interface SettledColumns {
   settledReasons: PlainArray;
   settledDetails: readonly (string | null)[];
   settledAttemptCounts: PlainArray;
+  /** The channels on which rows go on after the one before failed; null for other rows. */
+  nextChannels: PlainArray;
   /** The attempt that ended each row; null if none did. */
   lastProviders: readonly (string | null)[];
   lastOutcomes: PlainArray;
@@ -37,6 +39,7 @@ export interface SettledColumns {
 export interface AttemptColumns {
   attemptDeliveryIds: PlainArray;
   attemptNumbers: PlainArray;
+  attemptChannels: PlainArray;
   attemptProviders: readonly (string | null)[];
   attemptOutcomes: PlainArray;
   attemptFailures: PlainArray;
@@ -57,7 +60,9 @@ export interface ClaimColumns {
   claimIds: PlainArray;
   claimAttemptCounts: PlainArray;
   claimRevisions: PlainArray;
+  /** Null for messages that need no grant. */
   claimRecipientIds: PlainArray;
+  claimChannels: PlainArray;
   claimPolicyVersions: PlainArray;
   claimTypeVersions: PlainArray;
   claimPreferencesVersions: PlainArray;
@@ -82,6 +87,8 @@ interface DecisionColumns {
   reasons: readonly string[];
   holdCounts: readonly number[];
   groupIds: readonly (string | null)[];
+  /** The channels by which the deliveries go on; null where they keep theirs. */
+  channels: readonly (Channel | null)[];
   policyVersions: readonly number[];
   typeVersions: readonly (number | null)[];
   preferencesVersions: readonly number[];
@@ -150,11 +157,11 @@ export const writeDecisions = defineStatement<DecisionColumns>(
   `
   WITH made AS MATERIALIZED (
     SELECT * FROM unnest(:ids::uuid[], :readDueMs::bigint[], :decidedMs::bigint[], :dueMs::bigint[], :reasons::text[], :holdCounts::smallint[], :groupIds::uuid[],
-        :policyVersions::int[], :typeVersions::int[], :preferencesVersions::int[])
-      AS m(id, read_ms, decided_ms, due_ms, reason, hold_count, group_id, policy_version, type_version, preferences_version)
+        :channels::channel[], :policyVersions::int[], :typeVersions::int[], :preferencesVersions::int[])
+      AS m(id, read_ms, decided_ms, due_ms, reason, hold_count, group_id, channel, policy_version, type_version, preferences_version)
   ),
   held AS (
-    UPDATE open_deliveries d SET due_at = to_timestamp(m.due_ms / 1000.0), reason = m.reason, hold_count = m.hold_count, group_id = m.group_id,
+    UPDATE open_deliveries d SET due_at = to_timestamp(m.due_ms / 1000.0), reason = m.reason, hold_count = m.hold_count, group_id = m.group_id, channel = coalesce(m.channel, d.channel),
       decided_at = to_timestamp(m.decided_ms / 1000.0), policy_version = m.policy_version, type_version = m.type_version, preferences_version = m.preferences_version
     FROM made m WHERE m.due_ms IS NOT NULL AND d.id = m.id AND d.lease_token IS NULL AND d.due_at = to_timestamp(m.read_ms / 1000.0)
   ),
@@ -162,7 +169,7 @@ export const writeDecisions = defineStatement<DecisionColumns>(
     DELETE FROM open_deliveries d USING made m
     WHERE m.due_ms IS NULL AND d.id = m.id AND d.lease_token IS NULL AND d.due_at = to_timestamp(m.read_ms / 1000.0)
     RETURNING d.id, d.campaign_id, d.notification_id, d.recipient_id, d.leg, d.channel, d.priority, d.queue, d.created_at, d.attempt_count, d.forgiven_count,
-      d.revision, d.template_version_id, m.hold_count, m.group_id, m.reason, to_timestamp(m.decided_ms / 1000.0) AS decided_at, m.policy_version, m.type_version,
+      d.revision, d.template_version_id, d.route_id, d.failed_channels, m.hold_count, m.group_id, m.reason, to_timestamp(m.decided_ms / 1000.0) AS decided_at, m.policy_version, m.type_version,
       m.preferences_version, ${hadNoAnswer("d")} AS unknown
   ),
   ${endDeliveries("taken", {
@@ -194,7 +201,7 @@ const day = "interval '1 day'";
 
 /** The condition that a row's campaign, if it has one, is running and still has the revision that would be sent. A snoozed message is sent even if its campaign no longer runs. */
 const mayGoOut = (d: string, revision: string) =>
-  `(${d}.campaign_id IS NULL OR ${revision} = (SELECT c.revision FROM campaigns c WHERE c.id = ${d}.campaign_id AND (${d}.leg <> 'primary' OR (c.status = 'running' AND c.finished_at IS NULL))))`;
+  `(${d}.campaign_id IS NULL OR ${revision} = (SELECT c.revision FROM campaigns c WHERE c.id = ${d}.campaign_id AND (NOT ${isStage(d)} OR (c.status = 'running' AND c.finished_at IS NULL))))`;
 
 /** Replaces `value` of a settled row by `unknown` if the row failed after an unanswered hand-over, because its message may have arrived. */
 const unlessArrived = (value: string, unknown: string) =>
@@ -208,9 +215,9 @@ export const settleAndClaim = defineStatement<
   WITH ${clock},
   settlement AS MATERIALIZED (
     SELECT * FROM unnest(:settledIds::uuid[], :settledTokens::uuid[], :settledStatuses::delivery_status[], :settledDueMs::bigint[], :settledReasons::text[],
-        :settledDetails::text[], :settledAttemptCounts::smallint[], :lastProviders::text[], :lastOutcomes::attempt_outcome[], :lastFailures::text[],
+        :settledDetails::text[], :settledAttemptCounts::smallint[], :nextChannels::channel[], :lastProviders::text[], :lastOutcomes::attempt_outcome[], :lastFailures::text[],
         :lastResponses::text[], :lastStartedMs::bigint[], :lastFinishedMs::bigint[])
-      AS s(settled_id, settled_token, settled_status, settled_due_ms, settled_reason, settled_detail, settled_attempt_count, provider, outcome, failure, response, started_ms, finished_ms)
+      AS s(settled_id, settled_token, settled_status, settled_due_ms, settled_reason, settled_detail, settled_attempt_count, next_channel, provider, outcome, failure, response, started_ms, finished_ms)
   ),
   taken AS (
     DELETE FROM open_deliveries d USING settlement
@@ -233,7 +240,9 @@ export const settleAndClaim = defineStatement<
   })},
   kept AS (
     UPDATE open_deliveries d SET due_at = to_timestamp(settled_due_ms / 1000.0), reason = settled_reason, attempt_count = settled_attempt_count,
-      forgiven_count = CASE WHEN settled_reason = 'sender_refused' THEN settled_attempt_count ELSE d.forgiven_count END, lease_token = NULL, lease_until = NULL
+      forgiven_count = CASE WHEN settled_reason IN ('sender_refused', 'next_channel') THEN settled_attempt_count ELSE d.forgiven_count END, lease_token = NULL, lease_until = NULL,
+      channel = coalesce(next_channel, d.channel), failed_channels = CASE WHEN next_channel IS NULL THEN d.failed_channels ELSE d.failed_channels || d.channel END,
+      group_id = CASE WHEN next_channel IS NULL THEN d.group_id END
     FROM settlement WHERE settled_due_ms IS NOT NULL AND d.id = settled_id AND d.lease_token IS NOT DISTINCT FROM settled_token
     RETURNING d.id, d.group_id, d.attempt_count
   ),
@@ -242,11 +251,11 @@ export const settleAndClaim = defineStatement<
     ${reopenGroups("ARRAY(SELECT DISTINCT group_id FROM kept WHERE group_id IS NOT NULL AND attempt_count = 0)")}
   ),
   evidence AS (
-    INSERT INTO earlier_attempts (delivery_id, number, provider, outcome, failure, response, started_at, finished_at)
-    SELECT a.id, a.number, a.provider, a.outcome, a.failure, a.response, to_timestamp(a.started_ms / 1000.0), to_timestamp(a.finished_ms / 1000.0)
-    FROM unnest(:attemptDeliveryIds::uuid[], :attemptNumbers::smallint[], :attemptProviders::text[], :attemptOutcomes::attempt_outcome[], :attemptFailures::text[],
+    INSERT INTO earlier_attempts (delivery_id, number, channel, provider, outcome, failure, response, started_at, finished_at)
+    SELECT a.id, a.number, a.channel, a.provider, a.outcome, a.failure, a.response, to_timestamp(a.started_ms / 1000.0), to_timestamp(a.finished_ms / 1000.0)
+    FROM unnest(:attemptDeliveryIds::uuid[], :attemptNumbers::smallint[], :attemptChannels::channel[], :attemptProviders::text[], :attemptOutcomes::attempt_outcome[], :attemptFailures::text[],
         :attemptResponses::text[], :attemptStartedMs::bigint[], :attemptFinishedMs::bigint[])
-      AS a(id, number, provider, outcome, failure, response, started_ms, finished_ms)
+      AS a(id, number, channel, provider, outcome, failure, response, started_ms, finished_ms)
     WHERE a.id = ANY (ARRAY(SELECT id FROM ended UNION ALL SELECT id FROM kept))
   ),
   -- One row for each recipient, in the order of recipients, so that turns cannot deadlock. A grant is an entry in the log. It is
@@ -272,12 +281,12 @@ export const settleAndClaim = defineStatement<
     UPDATE open_deliveries d SET attempt_count = d.attempt_count + 1, revision = wanted.revision,
       lease_token = :token::uuid, lease_until = clock.now + :leaseMs::float8 * interval '1 millisecond',
       decided_at = clock.now, policy_version = wanted.policy_version, type_version = wanted.type_version, preferences_version = wanted.preferences_version
-    FROM unnest(:claimIds::uuid[], :claimAttemptCounts::smallint[], :claimRevisions::smallint[], :claimRecipientIds::uuid[],
+    FROM unnest(:claimIds::uuid[], :claimAttemptCounts::smallint[], :claimRevisions::smallint[], :claimRecipientIds::uuid[], :claimChannels::channel[],
         :claimPolicyVersions::int[], :claimTypeVersions::int[], :claimPreferencesVersions::int[])
-      AS wanted(id, attempt_count, revision, recipient_id, policy_version, type_version, preferences_version), clock
-    WHERE d.id = wanted.id AND d.attempt_count = wanted.attempt_count AND d.due_at <= clock.now AND ${isFree("d", "clock.now")}
+      AS wanted(id, attempt_count, revision, recipient_id, channel, policy_version, type_version, preferences_version), clock
+    WHERE d.id = wanted.id AND d.attempt_count = wanted.attempt_count AND d.channel = wanted.channel AND d.due_at <= clock.now AND ${isFree("d", "clock.now")}
       -- As a join, this would be planned as nested loops. As a subquery, it is looked up in a hash.
-      AND coalesce(wanted.recipient_id IN (SELECT recipient_id FROM granted), false)
+      AND (wanted.recipient_id IS NULL OR coalesce(wanted.recipient_id IN (SELECT recipient_id FROM granted), false))
       AND ${mayGoOut("d", "wanted.revision")}
     RETURNING d.id, d.group_id
   ),

@@ -1,5 +1,5 @@
 import type { Pool } from "pg";
-import { addressOf, type Channel } from "../domain/channel.ts";
+import { addressOf, type Channel, channels } from "../domain/channel.ts";
 import { hashedAddress, suppressionKey, type SuppressionReason } from "../domain/suppression.ts";
 import type { DueDelivery } from "./due-delivery.ts";
 import { defineStatement, executeOn } from "./sql.ts";
@@ -63,20 +63,28 @@ const keyOf = ({ channel, address }: ChannelAddress) =>
 
 /** Looks up suppressed addresses, without a cache, for each page of due deliveries. */
 export interface Suppressions {
+  /** Resolves with a function for the channel of a delivery, and for all channels of a delivery that has a route. */
   of(
     deliveries: readonly DueDelivery[],
-  ): Promise<(delivery: DueDelivery) => SuppressionReason | null>;
+  ): Promise<(delivery: DueDelivery, channel: Channel) => SuppressionReason | null>;
 }
 
 export function createSuppressions(pool: Pool): Suppressions {
-  const readAddress = ({ channel, recipient }: DueDelivery): ChannelAddress => ({
+  const readAddress = ({ recipient }: DueDelivery, channel: Channel): ChannelAddress => ({
     channel,
     address: addressOf(channel, recipient),
   });
   return {
     async of(deliveries) {
-      const suppressionOf = await readSuppressions(pool, deliveries.map(readAddress));
-      return (delivery) => suppressionOf(readAddress(delivery))?.reason ?? null;
+      const suppressionOf = await readSuppressions(
+        pool,
+        deliveries.flatMap((delivery) =>
+          (delivery.routeId === null ? [delivery.channel] : channels).map((channel) =>
+            readAddress(delivery, channel),
+          ),
+        ),
+      );
+      return (delivery, channel) => suppressionOf(readAddress(delivery, channel))?.reason ?? null;
     },
   };
 }

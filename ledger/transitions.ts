@@ -201,8 +201,8 @@ const retryStatement = defineStatement<
     WHERE d.id = locked.id RETURNING d.*, locked.version_id
   ),
   evidence AS (
-    INSERT INTO earlier_attempts (delivery_id, number, provider, outcome, failure, response, started_at, finished_at)
-    SELECT id, attempt_count, provider, outcome, failure, response, attempt_started_at, attempt_finished_at FROM taken WHERE outcome IS NOT NULL
+    INSERT INTO earlier_attempts (delivery_id, number, channel, provider, outcome, failure, response, started_at, finished_at)
+    SELECT id, attempt_count, channel, provider, outcome, failure, response, attempt_started_at, attempt_finished_at FROM taken WHERE outcome IS NOT NULL
   )
   ${reopenDeliveries("taken", {
     dueAt: "ledger_now()",

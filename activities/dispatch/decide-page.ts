@@ -8,7 +8,9 @@ import { isReleased } from "../../domain/policy/rules.ts";
 import { buildDecisionInput } from "../../domain/policy/decision-input.ts";
 import type { Channel } from "../../domain/channel.ts";
 import { queueName, shardOf, waitingDigests } from "../../domain/delivery/queues.ts";
+import { createChannelJudge } from "../../domain/policy/judge-channel.ts";
 import { arrangeLimits } from "../../domain/policy/limits.ts";
+import { chooseChannel, isQuiet, isRepeatSafe, orderOfStage } from "../../domain/policy/route.ts";
 import { nextHoldCount } from "../../domain/delivery/hold-count.ts";
 import type { Reason } from "../../domain/delivery/reasons.ts";
 import { settleInterrupted } from "../../domain/delivery/settle.ts";
@@ -28,7 +30,9 @@ interface PageInput {
   at: Date;
   rulebook: Rulebook;
   load: Load;
-  suppressionOf: (delivery: DueDelivery) => SuppressionReason | null;
+  suppressionOf: (delivery: DueDelivery, channel: Channel) => SuppressionReason | null;
+  /** Whether this worker can send on a channel. */
+  isOffered: (channel: Channel) => boolean;
   repeatsOf: (delivery: DueDelivery) => Repeats;
   /** The number of messages to a recipient that are already on their way. */
   ahead: (recipientId: string) => number;
@@ -91,6 +95,12 @@ export function decidePage(input: PageInput): PageDecisions {
     const earlier = messages.get(messageId);
     const ahead = earlier?.ahead ?? input.ahead(recipientId) + (before.get(recipientId) ?? 0);
     const facts = buildInput(item, ahead, input);
+    const routed = routeRow(item, facts, input);
+    if (routed) {
+      if ("settlement" in routed) result.settled.push(routed);
+      else result.decided.push(routed);
+      continue;
+    }
     const own = decide(facts);
     // Members of a group go together: the decision on the first of them holds for all.
     const decision =
@@ -118,7 +128,7 @@ export function decidePage(input: PageInput): PageDecisions {
         ? {
             recipientId,
             typeNumber: delivery.group?.kind === "digest" ? 0 : (source.type?.number ?? 0),
-            room: arrangeLimits(decision.limits, decision.gapMs),
+            room: isQuiet(delivery.channel) ? null : arrangeLimits(decision.limits, decision.gapMs),
             policyVersion: rulebook.policyVersion,
             typeVersion: source.type?.version ?? null,
             preferencesVersion: delivery.preferencesVersion,
@@ -130,6 +140,51 @@ export function decidePage(input: PageInput): PageDecisions {
     messages.set(messageId, { decision, ahead, outgoing });
   }
   return result;
+}
+
+/**
+ * Returns how the row of a delivery changes because of its route: it goes on on another channel, or it fails because no channel is left.
+ * Null if it keeps its channel. The members of a group stay on the channel of the group.
+ */
+function routeRow(
+  item: Item,
+  facts: DecisionInput,
+  input: PageInput,
+): Decided | SettledDelivery | null {
+  const { delivery, source, stage } = item;
+  if (stage === null || delivery.group !== null) return null;
+  const order = orderOfStage(stage.stage, facts.preferences.channelOrder);
+  const judge = createChannelJudge({
+    order,
+    failed: delivery.failedChannels,
+    priority: delivery.priority,
+    type: source.type,
+    preferences: facts.preferences,
+    recipient: { ...delivery.recipient, addressChannels: delivery.addressChannels },
+    content: source.content,
+    templates: Object.keys(stage.route.templates ?? {}) as Channel[],
+    suppressionOf: (channel) => input.suppressionOf(delivery, channel),
+    isOffered: input.isOffered,
+  });
+  const { channel } = chooseChannel(order, judge);
+  if (delivery.failedChannels.length > 0 && judge(channel) !== null)
+    return {
+      id: delivery.id,
+      token: null,
+      channel: delivery.channel,
+      attemptCount: delivery.attemptCount,
+      attempts: [],
+      settlement: { status: "failed", reason: "channels_exhausted" },
+    };
+  if (channel === delivery.channel) return null;
+  return {
+    ...decisionRow(item, input),
+    reason: delivery.reason ?? "next_channel",
+    dueAt: new Date(delivery.dueAt.getTime() + 1),
+    holdCount: Math.max(delivery.holdCount, 1),
+    groupId: null,
+    channel,
+  };
 }
 
 /** The rows of an outgoing message that has to wait for the release rate after all. */
@@ -157,14 +212,21 @@ function settleInterruption(
   const { id, token, attemptCount, forgivenCount } = delivery;
   const settlement = settleInterrupted(
     attemptCount - forgivenCount,
-    source.guarantee,
+    isRepeatSafe(delivery.channel) ? "at_least_once" : source.guarantee,
     attemptLimit,
   ) ?? { status: "pending", reason: "retry", dueAt: at };
-  return { id, token, attemptCount, attempts: [interruptedAttempt()], settlement };
+  return {
+    id,
+    token,
+    channel: delivery.channel,
+    attemptCount,
+    attempts: [interruptedAttempt()],
+    settlement,
+  };
 }
 
 function buildInput(
-  { delivery, source }: Item,
+  { delivery, source, stage }: Item,
   ahead: number,
   { at, rulebook, load, suppressionOf, repeatsOf, recoveredAt }: PageInput,
 ): DecisionInput {
@@ -181,17 +243,19 @@ function buildInput(
       erased: delivery.erased,
       email: delivery.recipient.email,
       phone: delivery.recipient.phone,
+      addressChannels: delivery.addressChannels,
       timeZone: delivery.recipient.timeZone,
       preferences: delivery.preferences,
       engagedHours: delivery.engagedHours,
     },
-    suppression: suppressionOf(delivery),
+    suppression: suppressionOf(delivery, delivery.channel),
     delivery: {
       priority: delivery.priority,
       channel: delivery.channel,
       reason: outlived ? "provider_unavailable" : delivery.reason,
       holdCount: delivery.holdCount,
       group: delivery.group,
+      stage: stage?.stage.after ? { ...stage.stage.after, earlier: stage.earlier } : null,
     },
     source,
     type: source.type,

@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import type { RetryPolicy } from "../../domain/delivery/settle.ts";
 import type { LedgerClock } from "../../ledger/clock.ts";
+import type { Channel } from "../../domain/channel.ts";
 import type { SendResult } from "../channels/channel.ts";
 import type { GateAnswer } from "../channels/passage.ts";
 import type { ChannelQueue } from "./channel-queue.ts";
@@ -20,6 +21,8 @@ interface HandOverDeps {
   clock: LedgerClock;
   retry: RetryPolicy;
   random: () => number;
+  /** Whether this worker can send on a channel. */
+  isOffered: (channel: Channel) => boolean;
   confirmations: Pick<Confirmations, "add">;
   /** Returns true once no message may begin any more. */
   isDraining: () => boolean;

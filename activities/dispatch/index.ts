@@ -14,6 +14,7 @@ import type { Ledger } from "../../ledger/ledger.ts";
 import { createGrowthWatch } from "../../ledger/growth.ts";
 import { createLoad } from "../../ledger/queue-pressure.ts";
 import { createMerges } from "../../ledger/merging.ts";
+import { createStages } from "../../ledger/stages.ts";
 import { createSources } from "../../ledger/sources.ts";
 import { createSummaries } from "./content.ts";
 import { createSuppressions } from "../../ledger/suppressions.ts";
@@ -95,6 +96,7 @@ export function createDispatcher({
     noticeGrowth: createGrowthWatch(pool),
     suppressions: createSuppressions(pool),
     repeats: createRepeatLookup(pool),
+    stages: createStages(pool),
     merges: createMerges(pool),
     summaries: createSummaries({ pool, links }),
     rulebook,

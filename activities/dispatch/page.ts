@@ -1,3 +1,4 @@
+import type { Channel } from "../../domain/channel.ts";
 import type { SuppressionReason } from "../../domain/suppression.ts";
 import type { ReadRulebook, Rulebook } from "../../ledger/rulebook.ts";
 import type { Load } from "../../domain/policy/batching.ts";
@@ -6,6 +7,7 @@ import type { DueDelivery, Ledger } from "../../ledger/ledger.ts";
 import type { Merges } from "../../ledger/merging.ts";
 import type { RepeatLookup } from "../../ledger/repeats.ts";
 import type { Sources } from "../../ledger/sources.ts";
+import type { Stages } from "../../ledger/stages.ts";
 import type { Suppressions } from "../../ledger/suppressions.ts";
 import type { Channels } from "../channels/channels.ts";
 import type { Passage } from "../channels/passage.ts";
@@ -32,6 +34,7 @@ export interface PageDeps {
   attemptLimit: number;
   suppressions: Suppressions;
   repeats: RepeatLookup;
+  stages: Stages;
   merges: Merges;
   summaries: Summaries;
   rulebook: ReadRulebook;
@@ -83,6 +86,7 @@ export async function takePage(
     load: deps.load(),
     ahead: (recipientId) => taker.ahead(recipientId),
     recoveredAt: (channel) => deps.channels.get(channel)?.recoveredAt() ?? null,
+    isOffered: (channel) => deps.channels.get(channel) !== undefined,
     attemptLimit: deps.attemptLimit,
     mailboxShards: deps.mailboxShards,
   });
@@ -110,7 +114,7 @@ async function loadPage(
 ): Promise<{
   items: Item[];
   rulebook: Rulebook;
-  suppressionOf: (delivery: DueDelivery) => SuppressionReason | null;
+  suppressionOf: (delivery: DueDelivery, channel: Channel) => SuppressionReason | null;
   repeatsOf: Awaited<ReturnType<RepeatLookup["of"]>>;
 }> {
   const groups = new Set(
@@ -121,16 +125,31 @@ async function loadPage(
       ? []
       : await deps.ledger.membersOf({ groups: [...groups], except: inHand.ids });
   inHand.add(others);
-  const due = [...found, ...others];
+  const stageOf = await deps.stages.of([...found, ...others]);
+  const due = [...found, ...others].map((delivery) => withRoutedTemplate(delivery, stageOf));
   const [rulebook, sourceOf, suppressionOf] = await Promise.all([
     deps.rulebook(),
     sources.of(due),
     deps.suppressions.of(due),
   ]);
-  const items = due.map((delivery) => ({ delivery, source: sourceOf(delivery, rulebook) }));
+  const items = due.map((delivery) => ({
+    delivery,
+    source: sourceOf(delivery, rulebook),
+    stage: stageOf(delivery),
+  }));
   const { deduplicationSeconds } = rulebook.policy;
   const repeatsOf = await deps.repeats.of(items, now(), deduplicationSeconds);
   return { items, rulebook, suppressionOf, repeatsOf };
+}
+
+/** The delivery with the template version that its route has chosen for its channel, unless a retry has chosen one. */
+function withRoutedTemplate(
+  delivery: DueDelivery,
+  stageOf: Awaited<ReturnType<Stages["of"]>>,
+): DueDelivery {
+  const versionId = stageOf(delivery)?.route.templates?.[delivery.channel];
+  if (versionId === undefined || delivery.templateVersionId !== null) return delivery;
+  return { ...delivery, templateVersionId: versionId };
 }
 
 /** Writes the rows that need no hand-over. */
@@ -148,7 +167,9 @@ async function writePage(
   for (const { id, settlement } of settled)
     if (settlement.status === "pending") taker.allowReread(id);
     else taker.endRow(id, settlement.status);
-  for (const { id, dueAt } of decided) taker.endRow(id, dueAt === null ? "suppressed" : "held");
+  for (const { id, dueAt, channel } of decided)
+    if (channel !== undefined) taker.allowReread(id);
+    else taker.endRow(id, dueAt === null ? "suppressed" : "held");
   for (const { id } of merging) taker.endRow(id, "held");
   // Rows that were merged into a group of another queue are drained by that queue's workflow, which may not run.
   const elsewhere = new Set(merging.map((row) => row.queue));

@@ -1,6 +1,7 @@
 import type { Settlement } from "../../domain/delivery/settle.ts";
 import type { DueDelivery, WantedMessage } from "../../ledger/ledger.ts";
 import type { Source } from "../../ledger/sources.ts";
+import type { DeliveryStage } from "../../ledger/stages.ts";
 import type { SendRequest } from "../channels/channel.ts";
 import type { Passage } from "../channels/passage.ts";
 
@@ -8,6 +9,8 @@ import type { Passage } from "../channels/passage.ts";
 export interface Item {
   delivery: DueDelivery;
   source: Source;
+  /** The stage of a route that the delivery is; null without a route. */
+  stage: DeliveryStage | null;
 }
 
 type Template = Pick<SendRequest, "templateVersionId" | "content">;

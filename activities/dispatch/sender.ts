@@ -96,6 +96,7 @@ export class Sender {
       clock: deps.clock,
       retry: deps.retry,
       random: Math.random,
+      isOffered: (channel) => deps.channels.get(channel) !== undefined,
       confirmations: new Confirmations(deps.ledger, isHeld),
       isDraining: () => this.#draining,
       isHeld,
@@ -297,7 +298,8 @@ export class Sender {
       this.#finish(endings);
       for (const claim of claims)
         for (const waiting of claim.taken) {
-          const grant = granted.get(waiting.job.message.recipientId);
+          const { recipientId, room } = waiting.job.message;
+          const grant = room === null ? null : granted.get(recipientId);
           this.#begin(claim.queue, waiting, claimed, grant, lease);
         }
     } catch (error) {
@@ -311,7 +313,7 @@ export class Sender {
     queue: ChannelQueue,
     waiting: WaitingJob,
     claimed: Set<string>,
-    grant: RateGrant | undefined,
+    grant: RateGrant | null | undefined,
     lease: { token: string; askedAtMs: number },
   ): void {
     const { job } = waiting;
@@ -319,7 +321,7 @@ export class Sender {
     const ours = items.filter(({ delivery }) => claimed.has(delivery.id));
     for (const { delivery } of ours) claimed.delete(delivery.id);
     if (ours.length < items.length) job.onDropped(items.filter((item) => !ours.includes(item)));
-    if (ours.length === 0 || !grant) {
+    if (ours.length === 0 || grant === undefined) {
       if (grant) this.#giveBack([grant]);
       return;
     }
@@ -354,7 +356,9 @@ export class Sender {
       }
       this.#leave(claimed, isPending);
     }
-    this.#giveBack(endings.flatMap(({ unused, claimed }) => (unused ? [claimed.grant] : [])));
+    this.#giveBack(
+      endings.flatMap(({ unused, claimed }) => (unused && claimed.grant ? [claimed.grant] : [])),
+    );
   }
 
   /** Gives up a message whose lease has run out: its rows belong to the worker that finds them. */

@@ -11,7 +11,12 @@ const clock: LedgerClock = {
   localAheadMs: 0,
   refresh: () => Promise.resolve(),
 };
-const terms = { retry: { baseMs: 60_000, capMs: 3_600_000, attempts: 3 }, clock, random: () => 0 };
+const terms = {
+  retry: { baseMs: 60_000, capMs: 3_600_000, attempts: 3 },
+  clock,
+  isOffered: () => true,
+  random: () => 0,
+};
 
 /** A claimed group of two. */
 function claimed(): ClaimedMessage {

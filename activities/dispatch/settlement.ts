@@ -1,6 +1,7 @@
 import { type Attempt, responseLimit } from "../../domain/delivery/attempt.ts";
 import { addressSpellings } from "../../domain/address.ts";
-import { addressOf } from "../../domain/channel.ts";
+import { addressOf, type Channel } from "../../domain/channel.ts";
+import { isRepeatSafe, orderOfStage } from "../../domain/policy/route.ts";
 import { type Bounce, isBounce } from "../../ledger/bounces.ts";
 import {
   isRepeatable,
@@ -25,7 +26,8 @@ export class ClaimedMessage implements Lease {
   /** The items of the job that were claimed. */
   readonly items: readonly Item[];
   readonly token: string;
-  readonly grant: RateGrant;
+  /** Null if the message does not count towards limits. */
+  readonly grant: RateGrant | null;
   deadlineMs: number;
   /** The instant until which the message may begin without another confirmation. Monotonic. */
   mayBeginUntilMs: number;
@@ -38,7 +40,7 @@ export class ClaimedMessage implements Lease {
   constructor(
     { job, queue }: { job: SendJob; queue: string },
     items: readonly Item[],
-    grant: RateGrant,
+    grant: RateGrant | null,
     { token, askedAtMs }: { token: string; askedAtMs: number },
   ) {
     this.job = job;
@@ -70,7 +72,18 @@ export interface EndedMessage {
 export function settleMessage(
   claimed: ClaimedMessage,
   result: SendResult,
-  { retry, clock, random }: { retry: RetryPolicy; clock: LedgerClock; random: () => number },
+  {
+    retry,
+    clock,
+    random,
+    isOffered,
+  }: {
+    retry: RetryPolicy;
+    clock: LedgerClock;
+    random: () => number;
+    /** Whether this worker can send on a channel. */
+    isOffered: (channel: Channel) => boolean;
+  },
   faults?: ReadonlyMap<string, unknown>,
 ): EndedMessage {
   const { items } = claimed;
@@ -97,13 +110,15 @@ export function settleMessage(
             random: random(),
             delivered: result.delivered,
           });
-  const bounce =
-    settlement.status === "failed" ? bounceOf(items[0]!.delivery, attempts.at(-1)) : null;
+  const hasFailed = settlement.status === "failed";
+  const bounce = hasFailed ? bounceOf(items[0]!.delivery, attempts.at(-1)) : null;
+  const next = items.map((item) => (hasFailed ? findNextChannel(item, isOffered) : undefined));
   const settled = items.map(({ delivery: { id, attemptCount } }, index) =>
     faults?.has(id)
       ? {
           id,
           token: claimed.token,
+          channel,
           settlement: failedToRender(faults.get(id)),
           attemptCount,
           attempts: [],
@@ -111,13 +126,40 @@ export function settleMessage(
       : {
           id,
           token: claimed.token,
-          settlement,
+          channel,
+          settlement: next[index]
+            ? ({
+                status: "pending",
+                reason: "next_channel",
+                channel: next[index],
+                dueAt: clock.now(),
+              } as const)
+            : settlement,
           attemptCount: attemptCount + attempts.length,
           attempts,
           ...(bounce !== null && index === 0 && { bounce }),
         },
   );
-  return { claimed, settled, unused: attempts.every(({ outcome }) => outcome === "transient") };
+  // A message that failed and goes on on another channel needs another grant.
+  const unused =
+    attempts.every(({ outcome }) => outcome === "transient") ||
+    next.every((channel) => channel !== undefined);
+  return { claimed, settled, unused };
+}
+
+/** The channel on which a delivery goes on after it failed on its own; undefined if its stage has no other channel left. */
+function findNextChannel(
+  { delivery, stage }: Item,
+  isOffered: (channel: Channel) => boolean,
+): Channel | undefined {
+  if (stage === null) return undefined;
+  // Which one can be used is decided when it is due, with the recipient's own order.
+  return orderOfStage(stage.stage, []).find(
+    (channel) =>
+      channel !== delivery.channel &&
+      !delivery.failedChannels.includes(channel) &&
+      isOffered(channel),
+  );
 }
 
 /**
@@ -152,9 +194,10 @@ function bounceOf(
 export const releaseMessage = (claimed: ClaimedMessage): EndedMessage => ({
   claimed,
   unused: true,
-  settled: claimed.items.map(({ delivery: { id, attemptCount, reason, dueAt } }) => ({
+  settled: claimed.items.map(({ delivery: { id, channel, attemptCount, reason, dueAt } }) => ({
     id,
     token: claimed.token,
+    channel,
     settlement: { status: "pending", reason, dueAt },
     attemptCount,
     attempts: [],
@@ -182,7 +225,10 @@ const describeFault = (fault: unknown): string =>
 
 /** The guarantee of a message: a repeat is allowed only if every item allows it. */
 export const guaranteeOf = (items: readonly Item[]) =>
-  items.every(({ source }) => source.guarantee === "at_least_once")
+  items.every(
+    ({ delivery, source }) =>
+      source.guarantee === "at_least_once" || isRepeatSafe(delivery.channel),
+  )
     ? "at_least_once"
     : "at_most_once";
 

@@ -78,7 +78,7 @@ export async function explainDelivery(
         person.suppressedAt !== null && (!recorded || person.suppressedAt <= at)
           ? person.suppression
           : null,
-      delivery: { ...row, ...waiting },
+      delivery: { ...row, ...waiting, stage: null },
       source: row,
       type: ruleset.type,
       policy: ruleset.policy,

@@ -2,7 +2,7 @@ import { newUuid, publicId } from "../../domain/ids.ts";
 import type { NewNotification } from "../../domain/notification.ts";
 import type { Priority } from "../../domain/priority.ts";
 import type { Channel } from "../../domain/channel.ts";
-import { routeMessage } from "../../domain/policy/route.ts";
+import { defaultChannel } from "../../domain/policy/route.ts";
 import { recipientReference } from "../../domain/recipient.ts";
 import { dueSoonMs } from "../../ledger/conditions.ts";
 import type { Admission, Refusal, Reservation } from "./admission.ts";
@@ -82,7 +82,7 @@ async function acceptInTurn(
     isLater,
     priority,
     typeId: type?.id ?? null,
-    channel: routeMessage(type),
+    channel: defaultChannel(type),
     errors: named?.kind === "unusable" ? [named.error] : [],
   };
   const place = await deps.admission.reserve({
@@ -156,6 +156,7 @@ async function tryToAccept(
     externalIds,
     references: [...ids.keys()],
     recipientIds: [...ids.values()],
+    routeIds: null,
     id,
     publicId: publicId("notification", id),
     versionId: version.kind === "pinned" ? version.id : null,

@@ -48,6 +48,14 @@ export type Reason =
   | "send_requested"
   /** A rule that held the delivery has changed. */
   | "decide_again"
+  /** Waits for the time of its stage, or for an earlier stage of its route to end. */
+  | "earlier_stage"
+  /** An earlier stage has reached the recipient as far as this stage would have to. */
+  | "already_reached"
+  /** Waits to be sent on the next channel of its route, because the one before failed. */
+  | "next_channel"
+  /** Every channel of its stage has failed or cannot be used. */
+  | "channels_exhausted"
   /** It expired before it could be sent. */
   | "expired"
   /** The recipient does not want messages of the type, of the channel, or of so low a priority. */
@@ -92,6 +100,10 @@ export const reasonStatuses: Record<Reason, readonly DeliveryStatus[]> = {
   snoozed: open,
   send_requested: open,
   decide_again: open,
+  earlier_stage: open,
+  already_reached: ["suppressed"],
+  next_channel: open,
+  channels_exhausted: ["failed"],
   expired: ["suppressed"],
   type_off: ["suppressed"],
   channel_off: ["suppressed"],

@@ -1,3 +1,4 @@
+import type { Channel } from "../channel.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Reason } from "./reasons.ts";
 
@@ -20,7 +21,9 @@ export type Settlement =
       status: "pending";
       reason: "retry" | "provider_unavailable" | "provider_rate" | "rendering" | "sender_refused";
       dueAt: Date;
-    };
+    }
+  /** The delivery is to be sent on another channel of its route. */
+  | { status: "pending"; reason: "next_channel"; channel: Channel; dueAt: Date };
 
 /**
  * The delay before attempt `attempt + 1`: exponential with a cap, and half of it jitter, so that deliveries that failed together are not

@@ -72,6 +72,7 @@ function buildInput(...changes: readonly Changes[]): DecisionInput {
       bypassRateLimit: false,
       duplicate: false,
       superseded: false,
+      stage: null,
       undecided: false,
       ...merged.message,
     },
@@ -480,6 +481,7 @@ const someInput: fc.Arbitrary<DecisionInput> = fc
         channel: "email",
         askedAt: some.nowMs - some.waitedMs,
         occursAt: null,
+        stage: null,
         expiresAt: some.livesMs === null ? null : some.nowMs + some.livesMs,
       },
       waiting: {

@@ -1,6 +1,6 @@
 import { bestHour } from "./best-hour.ts";
 import type { Load } from "./batching.ts";
-import { type Addresses, addressOf, type Channel } from "../channel.ts";
+import { type Addresses, type Channel, isReachable } from "../channel.ts";
 import type { DecisionInput } from "./decision.ts";
 import type { GrantLog } from "./limits.ts";
 import type { NotificationType } from "./notification-type.ts";
@@ -19,6 +19,8 @@ export interface DecisionContext {
   now: number;
   recipient: Addresses & {
     erased: boolean;
+    /** The channels on which the recipient has other addresses. */
+    addressChannels: readonly Channel[];
     timeZone: string;
     /** The preferences that the recipient has set; null if there are none. */
     preferences: Preferences | null;
@@ -33,6 +35,7 @@ export interface DecisionContext {
     holdCount: number;
     /** Null also if the group went out without the delivery. */
     group: DecisionInput["waiting"]["group"];
+    stage: DecisionInput["message"]["stage"];
   };
   source: {
     askedAt: Date;
@@ -59,7 +62,7 @@ export function buildDecisionInput(context: DecisionContext): DecisionInput {
     now,
     recipient: {
       erased: recipient.erased,
-      hasAddress: addressOf(delivery.channel, recipient) !== null,
+      hasAddress: isReachable(delivery.channel, recipient),
       suppression: context.suppression,
       zone: recipient.timeZone,
       bestHour: bestHour(recipient.engagedHours, policy.timing.minimumLooks),
@@ -74,6 +77,7 @@ export function buildDecisionInput(context: DecisionContext): DecisionInput {
       bypassRateLimit: source.bypassRateLimit,
       duplicate: context.duplicate,
       superseded: context.superseded,
+      stage: delivery.stage,
       undecided: context.undecided,
     },
     waiting: {

@@ -7,6 +7,7 @@ import type { GrantLog, Limit } from "./limits.ts";
 import type { NotificationType } from "./notification-type.ts";
 import type { Policy } from "./policy.ts";
 import type { EffectivePreferences, Preferences } from "./preferences.ts";
+import type { EarlierStage, ReachedLevel } from "./route.ts";
 
 /** What the policy says about a delivery that is due. Instants are milliseconds since the epoch. */
 export type Decision =
@@ -45,6 +46,13 @@ export interface DecisionInput {
     duplicate: boolean;
     /** Whether a newer message with the same collapse key waits or was handed over. */
     superseded: boolean;
+    /** What the stage depends on; null for a stage that begins at once. */
+    stage: {
+      minutes: number;
+      /** The stage is left out if an earlier one has come this far. */
+      unless: ReachedLevel;
+      earlier: readonly EarlierStage[];
+    } | null;
     /** Whether `duplicate` or `superseded` depends on a message that is due at the same time and not yet decided. */
     undecided: boolean;
   };

@@ -1,20 +1,23 @@
 import { z } from "zod";
 import { type Channel, channels } from "../channel.ts";
 
+/** The channels on which this version sends messages, the preferred one first. */
+export const routedChannels = ["email", "push", "in_app"] as const satisfies readonly Channel[];
+
 /** How far a message has come with its recipient, each level including those before it. */
 export const reachedLevels = ["sent", "delivered", "seen", "read", "acted"] as const;
 export type ReachedLevel = (typeof reachedLevels)[number];
 
-const maxStages = 4;
+/** The maximum number of stages of a route. */
+export const maxStages = 4;
 const maxMinutes = 7 * 24 * 60;
 
 const via = z
   .union([
     z.literal("preferred"),
     z
-      .array(z.enum(channels))
+      .array(z.enum(routedChannels))
       .min(1, "must name at least one channel")
-      .max(6, "must name at most 6 channels")
       .refine((named) => new Set(named).size === named.length, "must name each channel once"),
   ])
   .meta({
@@ -135,26 +138,37 @@ export function orderOfStage(
   channelOrder: readonly Channel[],
 ): readonly Channel[] {
   if (via !== "preferred") return via;
-  return [...channelOrder, ...channels.filter((channel) => !channelOrder.includes(channel))];
+  const chosen = channelOrder.filter((channel) => isRouted(channel));
+  return [...chosen, ...routedChannels.filter((channel) => !chosen.includes(channel))];
 }
 
-/** The part of a notification type that decides the channels of its messages. */
-interface Routed {
-  channels: readonly Channel[];
-}
+const isRouted = (channel: Channel): channel is (typeof routedChannels)[number] =>
+  (routedChannels as readonly Channel[]).includes(channel);
 
-/** The channels on which this version sends messages, the preferred one first. */
-const offeredChannels = ["email"] as const satisfies readonly Channel[];
-
-const findAllowed = (type: Routed) =>
-  offeredChannels.find((channel) => type.channels.includes(channel));
+/** The channel of messages without a route: that of the default route, or another one if their type forbids it. */
+export const defaultChannel = (type: { channels: readonly Channel[] } | null): Channel =>
+  routedChannels.find((channel) => type === null || type.channels.includes(channel)) ??
+  routedChannels[0];
 
 /** Whether the type allows a channel on which messages are sent. */
-export const isRoutable = (type: Routed): boolean => findAllowed(type) !== undefined;
+export const isRoutable = (type: { channels: readonly Channel[] }): boolean =>
+  type.channels.some(isRouted);
 
-/**
- * Chooses the channel of a message. If its type allows no channel on which messages are sent, the message gets the preferred
- * channel, and is then suppressed because the type does not allow that channel.
- */
-export const routeMessage = (type: Routed | null): Channel =>
-  (type && findAllowed(type)) ?? offeredChannels[0];
+/** An earlier stage of the same route, for the same recipient. */
+export interface EarlierStage {
+  number: number;
+  /** How far it has come; null where it was not sent. */
+  reached: ReachedLevel | null;
+  /** When it is due, in milliseconds since the epoch; null once it has ended. */
+  dueAt: number | null;
+}
+
+/** Whether a level includes another one. */
+export const includesLevel = (reached: ReachedLevel | null, level: ReachedLevel): boolean =>
+  reached !== null && reachedLevels.indexOf(reached) >= reachedLevels.indexOf(level);
+
+/** Whether a message may be repeated on the channel without anybody noticing: each has an id, under which it is stored once. */
+export const isRepeatSafe = (channel: Channel): boolean => channel === "in_app";
+
+/** Whether messages on the channel interrupt nobody, so that they need not wait for quiet hours and do not count towards limits. */
+export const isQuiet = (channel: Channel): boolean => channel === "in_app";

@@ -14,6 +14,7 @@ import {
 import { channelPaths, type PreferencePath } from "./preferences.ts";
 import { priorities, type Priority } from "../priority.ts";
 import { quietUntil } from "./quiet-hours.ts";
+import { includesLevel, isQuiet } from "./route.ts";
 import type { Reason } from "../delivery/reasons.ts";
 
 /** One step of the order of precedence. */
@@ -78,7 +79,7 @@ function expiresBy(input: DecisionInput, at: number): boolean {
 function listLimits(input: DecisionInput): Limit[] {
   const { message, type, policy, preferences, waiting } = input;
   if (message.priority === "critical" || message.bypassRateLimit) return [];
-  if (waiting.reason === "send_requested") return [];
+  if (waiting.reason === "send_requested" || isQuiet(message.channel)) return [];
   return [
     // A digest has no type.
     ...(type === null || waiting.group?.kind === "digest"
@@ -96,6 +97,9 @@ export const isReleased = (input: DecisionInput): boolean =>
 /** The time that has to pass since the last grant before this message; 0 unless it is released in turn. */
 const findGapMs = (input: DecisionInput): number =>
   isReleased(input) ? input.policy.release.recipientSeconds * 1_000 : 0;
+
+/** A message of a later stage that joined a batch or a digest would no longer come at its time. */
+const isEscalation = ({ message }: DecisionInput) => message.stage !== null;
 
 /** The recipient has chosen when to receive the message. */
 const isSnoozed = ({ waiting }: DecisionInput) => waiting.reason === "snoozed";
@@ -147,6 +151,32 @@ export const rules: readonly Rule[] = [
       return expiry !== null && expiry <= input.now ? suppress("expired") : null;
     },
     inputs: (input) => ({ expiresAt: formatInstant(findExpiry(input)) }),
+  },
+  {
+    name: "already_reached",
+    question:
+      "Has an earlier stage of the route reached the recipient, or is one still to be sent? Later stages of critical messages stop too.",
+    paths: [],
+    evaluate({ message: { stage }, now }) {
+      if (stage === null) return null;
+      if (stage.earlier.some(({ reached }) => includesLevel(reached, stage.unless)))
+        return suppress("already_reached");
+      const dueTimes = stage.earlier.flatMap(({ dueAt }) => dueAt ?? []);
+      if (dueTimes.length === 0) return null;
+      const until = Math.max(now, ...dueTimes) + stage.minutes * minuteMs;
+      return { kind: "hold", reason: "earlier_stage", until };
+    },
+    inputs: ({ message: { stage } }) => ({
+      stage: stage && {
+        minutes: stage.minutes,
+        unless: stage.unless,
+        earlier: stage.earlier.map(({ number, reached, dueAt }) => ({
+          stage: number,
+          reached,
+          dueAt: formatInstant(dueAt),
+        })),
+      },
+    }),
   },
   {
     name: "critical",
@@ -214,14 +244,17 @@ export const rules: readonly Rule[] = [
   },
   {
     name: "quiet_hours",
-    question: "Does the recipient have quiet hours or do-not-disturb now?",
+    question:
+      "Does the recipient have quiet hours or do-not-disturb now? In-app messages do not wait for them, because they interrupt nobody.",
     paths: ["quietHours", "quietHoursEnabled", "doNotDisturb", "doNotDisturbEnabled"],
-    evaluate({ preferences, recipient: { zone }, now }) {
+    evaluate({ preferences, recipient: { zone }, message: { channel }, now }) {
+      if (isQuiet(channel)) return null;
       const quiet = quietUntil(preferences, zone, now);
       return quiet && { kind: "hold", reason: quiet.reason, until: quiet.until };
     },
-    inputs: ({ recipient: { zone }, preferences }) => ({
+    inputs: ({ recipient: { zone }, message: { channel }, preferences }) => ({
       zone,
+      channel,
       switchedOff: [
         ...(preferences.quietHoursEnabled ? [] : ["quiet_hours"]),
         ...(preferences.doNotDisturbEnabled ? [] : ["do_not_disturb"]),
@@ -235,7 +268,7 @@ export const rules: readonly Rule[] = [
     evaluate(input) {
       const { type, preferences, message, recipient, now } = input;
       if (!type?.digestable || preferences.digest.mode === "immediate") return null;
-      if (!isUnhurried(message.priority) || isSnoozed(input)) return null;
+      if (!isUnhurried(message.priority) || isSnoozed(input) || isEscalation(input)) return null;
       if (isGroupDue(input, "digest") || isGroupDue(input, "batch")) return null;
       const closesAt = nextDigestAt(preferences.digest, recipient.zone, now);
       if (expiresBy(input, closesAt)) return null;
@@ -264,7 +297,7 @@ export const rules: readonly Rule[] = [
     evaluate(input) {
       const { type, preferences, message, now } = input;
       if (!type?.batchable || !message.batchable || !preferences.batching.enabled) return null;
-      if (!isUnhurried(message.priority)) return null;
+      if (!isUnhurried(message.priority) || isEscalation(input)) return null;
       if (isGroupDue(input, "batch") || isGroupDue(input, "digest")) return null;
       const bounds = findBatchBounds(input);
       // The window begins when the message was to go out, so that quiet hours do not make it longer. It ends before the time
@@ -300,6 +333,14 @@ export const rules: readonly Rule[] = [
         group: formatGroup(input.waiting.group),
       };
     },
+  },
+  {
+    name: "non_interrupting_channel",
+    question:
+      "Is it an in-app message? It interrupts nobody: it skips all the rules that follow, and does not count towards limits.",
+    paths: [],
+    evaluate: (input) => (isQuiet(input.message.channel) ? send(input) : null),
+    inputs: ({ message: { channel } }) => ({ channel }),
   },
   {
     name: "limits",

@@ -25,6 +25,7 @@ const nobody: Simulation["recipient"] = {
   erased: false,
   email: "ada@example.org",
   phone: null,
+  addressChannels: [],
   timeZone: "UTC",
   preferences: null,
   engagedHours: [],

@@ -45,6 +45,7 @@ const sentAttempt = (): Attempt => ({
 const sent = (id: string, token: string): SettledDelivery => ({
   id,
   token,
+  channel: "email",
   attemptCount: 1,
   attempts: [sentAttempt()],
   settlement: { status: "sent", reason: null },
@@ -159,7 +160,9 @@ describe("turn", () => {
     const token = newUuid();
     await claim([seen!], token);
     const settlement = { status: "pending", reason: "retry", dueAt: new Date() } as const;
-    await ledger.settle([{ id: seen!.id, token, attemptCount: 1, attempts: [], settlement }]);
+    await ledger.settle([
+      { id: seen!.id, token, channel: "email", attemptCount: 1, attempts: [], settlement },
+    ]);
     expect(await claim([seen!], newUuid())).toEqual(new Set());
     expect(await claim(await due(), newUuid())).toEqual(new Set([seen!.id]));
   });
@@ -299,6 +302,7 @@ describe("settle", () => {
       {
         id: id!,
         token: null,
+        channel: "email",
         attemptCount: 0,
         attempts: [],
         settlement: { status: "suppressed", reason: "no_address" },
@@ -314,9 +318,13 @@ describe("settle", () => {
     const later = inMs(leaseMs + 1_000);
     await claim(await due(10, later), live, later);
     const settlement = { status: "pending", reason: "retry", dueAt: new Date() } as const;
-    await ledger.settle([{ id: id!, token: dead, attemptCount: 1, attempts: [], settlement }]);
+    await ledger.settle([
+      { id: id!, token: dead, channel: "email", attemptCount: 1, attempts: [], settlement },
+    ]);
     expect(await statusOf(id!)).toBe("sending");
-    await ledger.settle([{ id: id!, token: live, attemptCount: 2, attempts: [], settlement }]);
+    await ledger.settle([
+      { id: id!, token: live, channel: "email", attemptCount: 2, attempts: [], settlement },
+    ]);
     expect(await statusOf(id!)).toBe("pending");
   });
 
@@ -334,6 +342,7 @@ describe("settle", () => {
       {
         id: id!,
         token,
+        channel: "email",
         attemptCount: 2,
         attempts: [failed, { ...failed, provider: "smtp-2" }],
         settlement: { status: "pending", reason: "retry", dueAt: inMs(60_000) },

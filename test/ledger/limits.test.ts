@@ -1,7 +1,8 @@
 import type { Pool } from "pg";
 import { beforeAll, describe, expect, it } from "vitest";
 import { newUuid } from "../../domain/ids.ts";
-import { createLedger, type Ledger, type WantedMessage } from "../../ledger/ledger.ts";
+import type { LimitsNeeded } from "../../domain/policy/limits.ts";
+import { createLedger, type Ledger } from "../../ledger/ledger.ts";
 import { useLedgerDatabase } from "../support/ledger-database.ts";
 import { atLedgerTime } from "../support/ledger-time.ts";
 import { wantedMessages } from "../support/wanted.ts";
@@ -18,7 +19,7 @@ beforeAll(() => {
   ledger = createLedger(pool);
 });
 
-type Burst = Partial<Pick<WantedMessage["room"], "burst" | "typeBurst">>;
+type Burst = Partial<Pick<LimitsNeeded, "burst" | "typeBurst">>;
 
 /** Returns a function that claims another message to one recipient, `seconds` after the start, and resolves with whether it was granted. */
 async function createClaimer() {
@@ -29,7 +30,7 @@ async function createClaimer() {
     const claim = async () => {
       const due = await ledger.due({ queue, channels: ["email"], limit: 100, except: [] });
       const [message] = wantedMessages(due.filter((delivery) => delivery.id === id));
-      const wanted = [{ ...message!, typeNumber, room: { ...message!.room, ...burst } }];
+      const wanted = [{ ...message!, typeNumber, room: { ...message!.room!, ...burst } }];
       const token = newUuid();
       return ledger.settleAndClaim({ settled: [], wanted, token, leaseMs: 1_000, localAheadMs: 0 });
     };
