@@ -32,6 +32,7 @@ function claimed(): ClaimedMessage {
       recipient: { email: "Ada@B\u00fccher.example", phone: null },
     },
     source: { guarantee: "at_least_once" },
+    stage: null,
   }));
   return { items, token: newUuid(), now: () => now } as unknown as ClaimedMessage;
 }

@@ -40,11 +40,10 @@ export const reasonTexts: Record<Reason, string> = {
   below_minimum_priority: "its priority is below the lowest that the recipient wants",
   duplicate:
     "a message with the same deduplication key was requested for the recipient shortly before",
-  earlier_stage: "It waits for the time of its stage, or for an earlier stage to end",
-  already_reached: "An earlier stage has already reached the recipient",
-  next_channel:
-    "It waits to be sent on the next channel of its route, because the one before failed",
-  channels_exhausted: "Every channel of its stage has failed or cannot be used",
+  earlier_stage: "for the time of its stage, or for an earlier stage of its route to end",
+  already_reached: "an earlier stage of its route has reached the recipient",
+  next_channel: "to be sent on the next channel of its route, because the one before failed",
+  channels_exhausted: "every channel of its stage has failed or cannot be used",
   superseded: "a newer message with its collapse key took its place",
 };
 

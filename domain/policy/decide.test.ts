@@ -152,6 +152,7 @@ describe("the order of precedence", () => {
       "suppressed",
       "address",
       "expired",
+      "already_reached",
       "critical",
       "switched_off",
       "minimum_priority",
@@ -161,6 +162,7 @@ describe("the order of precedence", () => {
       "quiet_hours",
       "digest",
       "batching",
+      "non_interrupting_channel",
       "limits",
       "smoothed_release",
       "best_hour",
@@ -633,7 +635,7 @@ describe("the explanation of quiet hours", () => {
   ])("names the quiet periods that are switched off: %j", (preferences, switchedOff) => {
     const { evaluations } = explain(buildInput({ preferences }));
     const evaluation = evaluations.find(({ rule }) => rule.name === "quiet_hours");
-    expect(evaluation?.inputs).toEqual({ zone: "UTC", switchedOff });
+    expect(evaluation?.inputs).toEqual({ zone: "UTC", channel: "email", switchedOff });
   });
 });
 

@@ -5,9 +5,9 @@
 const columns = (of: string) =>
   `${of}.id, ${of}.campaign_id, ${of}.notification_id, ${of}.recipient_id, coalesce(${of}.leg, 'primary'), ${of}.channel, ${of}.priority, ${of}.queue,
    ${of}.reason, coalesce(${of}.attempt_count, 0), coalesce(${of}.forgiven_count, 0), ${of}.revision, ${of}.template_version_id, ${of}.group_id,
-   coalesce(${of}.hold_count, 0), ${of}.decided_at, ${of}.policy_version, ${of}.type_version, ${of}.preferences_version, coalesce(${of}.created_at, now())`;
+   coalesce(${of}.hold_count, 0), ${of}.decided_at, ${of}.policy_version, ${of}.type_version, ${of}.preferences_version, coalesce(${of}.created_at, now()), ${of}.route_id, ${of}.failed_channels`;
 const names = `id, campaign_id, notification_id, recipient_id, leg, channel, priority, queue, reason, attempt_count, forgiven_count, revision,
-   template_version_id, group_id, hold_count, decided_at, policy_version, type_version, preferences_version, created_at`;
+   template_version_id, group_id, hold_count, decided_at, policy_version, type_version, preferences_version, created_at, route_id, failed_channels`;
 
 export const writableViews = `
 CREATE FUNCTION write_delivery() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -43,7 +43,8 @@ BEGIN
     UPDATE ended_deliveries SET outcome = NULL WHERE id = OLD.delivery_id AND attempt_count = OLD.number;
     IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
   END IF;
-  INSERT INTO earlier_attempts SELECT NEW.*;
+  INSERT INTO earlier_attempts (delivery_id, number, channel, provider, outcome, failure, response, started_at, finished_at)
+  VALUES (NEW.delivery_id, NEW.number, coalesce(NEW.channel, 'email'), NEW.provider, NEW.outcome, NEW.failure, NEW.response, NEW.started_at, NEW.finished_at);
   RETURN NEW;
 END $$;
 CREATE TRIGGER write_attempt INSTEAD OF INSERT OR UPDATE OR DELETE ON attempts FOR EACH ROW EXECUTE FUNCTION write_attempt();
