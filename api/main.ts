@@ -7,6 +7,7 @@ import { createLogger } from "../config/logger.ts";
 import { processRegistry } from "../config/metrics.ts";
 import { createLedgerClock } from "../ledger/clock.ts";
 import { notifyListener } from "../ledger/queue-listener.ts";
+import { createSealer, reportSealing } from "../ledger/sealer.ts";
 import { zoneFolders } from "../config/system-clocks.ts";
 import { temporalClient, temporalSettings } from "../config/temporal.ts";
 import { startTracing } from "../config/tracing.ts";
@@ -106,12 +107,16 @@ const clock = () => {
 };
 clock();
 
+const sealer = createSealer({ pool: lookupPool, masterKeys: configuration.SEALING_KEYS });
+void reportSealing(sealer, logger);
+
 const app = createApp({
   prisma,
   pool,
   acceptPool,
   lookupPool,
   publicPool,
+  sealer,
   wakes,
   probeTemporal: async () =>
     void (await callWithin(probeDeadlineMs, () => temporal.workflowService.getSystemInfo({}))),

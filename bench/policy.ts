@@ -5,6 +5,7 @@ import { createDispatcher } from "../activities/dispatch/index.ts";
 import type { Channel } from "../activities/channels/channel.ts";
 import { createLedgerClock } from "../ledger/clock.ts";
 import { createLedger } from "../ledger/ledger.ts";
+import { createSealer } from "../ledger/sealer.ts";
 import { createApp } from "../api/app.ts";
 import { createPool } from "../api/http/pool.ts";
 import { createLogger } from "../config/logger.ts";
@@ -119,6 +120,7 @@ function createWorld(
     acceptPool: pool,
     lookupPool: pool,
     publicPool: pool,
+    sealer: createSealer({ pool, masterKeys: [] }),
     wakes: { queue: () => {}, campaign: () => {}, flush: async () => {} },
     probeTemporal: async () => {},
     logger,

@@ -41,6 +41,7 @@ describe("the environment", () => {
       MAIL_FROM: { name: "Tidings", mailbox: { address: "tidings@localhost" } },
       PUBLIC_URL: "http://127.0.0.1:8080",
       RETRY_ATTEMPTS: 10,
+      SEALING_KEYS: [],
     });
     expect(environment).not.toHaveProperty("API_PORT");
   });

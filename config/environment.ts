@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { parseMailbox, parseSender, type Sender } from "../domain/address.ts";
 import { maxShards } from "../domain/delivery/queues.ts";
+import { type MasterKey, parseMasterKeys } from "../domain/sealing/master-keys.ts";
 import { isSigningSecret } from "../domain/signature.ts";
 import { webUrl } from "../domain/web-url.ts";
 import { hostName } from "../lib/allowed-hosts.ts";
@@ -113,6 +114,19 @@ const secrets = (min: number, given: z.ZodString) =>
         `must have at least ${min} characters${(input as string[]).length > 1 ? " on each line" : ""}`,
     });
 
+const sealingKeys = z
+  .string()
+  .transform((text, context): MasterKey[] => {
+    const keys = parseMasterKeys(text);
+    if (keys) return keys;
+    context.addIssue({
+      code: "custom",
+      message: "must be keys such as k1:…, separated by commas: an id, and 32 bytes in base64",
+    });
+    return z.NEVER;
+  })
+  .prefault("");
+
 /** The schema of the variables that enable OpenTelemetry. */
 const collector = z
   .url({ protocol: /^https?$/, error: "must be http://host:port of an OTLP collector" })
@@ -188,6 +202,9 @@ export const variables = {
     z.string("must be a secret of at least 32 characters, which signs the links in messages"),
   ).describe(
     "Secrets of at least 32 characters, one on each line, for recipients' tokens and the links in messages. The first one signs; signatures of all of them are accepted, so that a secret can be [rotated](runbook.md). `npm start` generates one and stores it in `.tidings/token-secret`.",
+  ),
+  SEALING_KEYS: sealingKeys.describe(
+    "Keys that protect secrets and device addresses in the database, separated by commas or on lines of their own: `k2:…,k1:…`, each an id and 32 bytes in base64. The first one encrypts the data keys; the others are needed until the data keys that they encrypted are [encrypted again](runbook.md#change-secrets). Keep a copy apart from the backups: without these keys, what they protect is lost. Without any, push subscriptions and other secrets cannot be stored, and messages on other channels are sent as always. `npm start` generates one and stores it in `.tidings/sealing-keys`.",
   ),
   /** The URL without a trailing slash. */
   PUBLIC_URL: publicUrl
@@ -358,6 +375,7 @@ export const apiVariables = [
   "MAX_UNSENT_PER_RECIPIENT",
   "TIDINGS_API_KEY",
   "TOKEN_SECRET",
+  "SEALING_KEYS",
   "PUBLIC_URL",
   "MAIL_FROM",
   "MAIL_FROM_DOMAINS",
@@ -374,6 +392,7 @@ export const workerVariables = [
   "LOG_LEVEL",
   "MAILBOX_SHARDS",
   "TOKEN_SECRET",
+  "SEALING_KEYS",
   "PUBLIC_URL",
   "EVENTS_URL",
   "EVENTS_SECRET",

@@ -11,12 +11,13 @@ export interface SealedPlace {
  * installation are missing: nothing is ever stored in clear instead.
  */
 export interface Sealer {
+  /** Throws `SealedValueError` if the key that seals is missing. */
   seal(value: Uint8Array, place: SealedPlace): Promise<Uint8Array>;
   /** Throws `SealedValueError` if the value was changed or moved, or its key is missing. */
   open(sealed: Uint8Array, place: SealedPlace): Promise<Uint8Array>;
 }
 
-/** A sealed value cannot be opened. The message says why, without the value. */
+/** A value cannot be sealed, or a sealed value cannot be opened. The message says why, without the value. */
 export class SealedValueError extends Error {
   override name = "SealedValueError";
 }

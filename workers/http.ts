@@ -2,6 +2,7 @@ import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import type { Pool } from "pg";
 import type { LedgerClock } from "../ledger/clock.ts";
+import { type KeptSealer, probeSealing } from "../ledger/sealer.ts";
 import { createWriteProbe, type WriteFault } from "../ledger/write-probe.ts";
 import { withTimeout } from "../lib/timeout.ts";
 import { isClockOff } from "./clock-watch.ts";
@@ -14,11 +15,13 @@ export function createWorkerApp({
   metrics,
   pool,
   clock,
+  sealer,
   workers,
 }: {
   metrics: WorkerMetrics;
   pool: Pool;
   clock: Pick<LedgerClock, "localAheadMs" | "refresh">;
+  sealer: Pick<KeptSealer, "check">;
   /** Returns no workers during the start. */
   workers: () => readonly WatchedWorker[];
 }): Hono {
@@ -30,17 +33,22 @@ export function createWorkerApp({
     .get("/readyz", async (c) => {
       const states = workers().map((worker) => [worker.options.taskQueue, worker.getState()]);
       const running = states.length > 0 && states.every(([, state]) => state === "RUNNING");
-      const writes = await stateOf(Promise.all([probeWrites(), clock.refresh()]));
+      const [writes, sealing] = await Promise.all([
+        stateOf(Promise.all([probeWrites(), clock.refresh()])),
+        probeSealing(sealer, databaseProbeMs),
+      ]);
       const database = writes === "unknown" ? "down" : "up";
       const outcomesUnwritten = metrics.unwritten();
       const ready =
         running && writes === "accepted" && outcomesUnwritten === 0 && !isClockOff(clock);
       return c.json(
         {
-          status: ready ? "ready" : "unready",
+          // Without keys, messages that need no sealed address are sent as always.
+          status: !ready ? "unready" : sealing === "failing" ? "degraded" : "ready",
           database,
           writes,
           outcomesUnwritten,
+          sealing,
           clockAheadMs: Math.round(clock.localAheadMs),
           workers: Object.fromEntries(states) as Record<string, string>,
         },

@@ -29,6 +29,7 @@ import { createLogger, type Logger } from "../config/logger.ts";
 import { processRegistry } from "../config/metrics.ts";
 import { createOutboundClient } from "../lib/outbound/client.ts";
 import { withTimeout } from "../lib/timeout.ts";
+import { createSealer, reportSealing } from "../ledger/sealer.ts";
 import { createRulebookReader } from "../ledger/rulebook.ts";
 import { registerSearchAttributes, temporalClient, temporalSettings } from "../config/temporal.ts";
 import { zoneFolders } from "../config/system-clocks.ts";
@@ -124,6 +125,7 @@ async function main(): Promise<void> {
   });
   metrics.pools.watch("worker", pool);
   const clock = createLedgerClock(pool);
+  const sealer = createSealer({ pool, masterKeys: environment.SEALING_KEYS });
   const outbound = createOutboundClient({ rules: outboundRules(environment) });
   void warnOfReceiver(environment, logger);
   let workers: Worker[] = [];
@@ -132,7 +134,7 @@ async function main(): Promise<void> {
   const listener =
     port === 0
       ? null
-      : await listen(createWorkerApp({ metrics, pool, clock, workers: () => workers }), {
+      : await listen(createWorkerApp({ metrics, pool, clock, sealer, workers: () => workers }), {
           host,
           port,
         });
@@ -161,6 +163,7 @@ async function main(): Promise<void> {
     keys: emailGates(environment.SMTP_URL),
     rests: isResting,
   });
+  await reportSealing(sealer, logger);
   metrics.watchBreakers(() => breakers.states());
   await untilReached("the database", logger, stop.signal, () =>
     Promise.all([breakers.refresh(), gates.refresh()]),

@@ -4,6 +4,7 @@ import type { Pool } from "pg";
 import type { Logger } from "pino";
 import type { Role } from "../../domain/role.ts";
 import { type Scope, scopeOf } from "../../domain/scope.ts";
+import type { KeptSealer } from "../../ledger/sealer.ts";
 import type { PrismaClient } from "../../prisma/generated/client.ts";
 import { requireKey } from "./auth.ts";
 import type { ApiEnv } from "./context.ts";
@@ -24,6 +25,8 @@ export interface ApiDeps {
   lookupPool: Pool;
   /** Connections for routes that need no key, and for nothing else. */
   publicPool: Pool;
+  /** Encrypts what must not be stored in clear. */
+  sealer: KeptSealer;
   wakes: Wakes;
   /** Resolves if Temporal responds soon, and otherwise rejects. */
   probeTemporal: () => Promise<void>;

@@ -10,6 +10,9 @@ import type { ApiDeps } from "../../api/http/router.ts";
 import { createLogger } from "../../config/logger.ts";
 import type { Role } from "../../domain/role.ts";
 import type { Scope } from "../../domain/scope.ts";
+import type { MasterKey } from "../../domain/sealing/master-keys.ts";
+import { createSealer } from "../../ledger/sealer.ts";
+import { masterKey } from "../support/sealing.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 
 export const apiKey = "test-key-of-at-least-24-characters";
@@ -30,12 +33,14 @@ export async function startApi({
   probeTemporal = async () => {},
   clock = () => new Date(),
   database: given,
+  masterKeys = [masterKey("k1")],
 }: {
   config?: Partial<ApiDeps["config"]>;
   probeTemporal?: () => Promise<void>;
   clock?: () => Date;
   /** That of another API, beside which this one works; that one drops it. */
   database?: TestDatabase;
+  masterKeys?: readonly MasterKey[];
 } = {}) {
   const database = given ?? (await createTestDatabase());
   const { prisma } = database;
@@ -46,6 +51,7 @@ export async function startApi({
   const acceptPool = createAcceptPool({ url: database.url, connections: 4, logger });
   const lookupPool = createLookupPool({ url: database.url, connections: 2, logger });
   const publicPool = createPublicPool({ url: database.url, connections: 2, logger });
+  const sealer = createSealer({ pool: lookupPool, masterKeys });
   const metrics = createApiMetrics();
   const app = createApp({
     prisma,
@@ -53,6 +59,7 @@ export async function startApi({
     acceptPool,
     lookupPool,
     publicPool,
+    sealer,
     metrics,
     wakes: {
       queue: (name) => void woken.push(name),
@@ -118,6 +125,7 @@ export async function startApi({
     acceptPool,
     lookupPool,
     publicPool,
+    sealer,
     woken,
     logged,
     send,

@@ -43,6 +43,7 @@ describe("the API process", () => {
       status: "degraded",
       database: "up",
       temporal: "down",
+      sealing: "off",
     });
   });
 

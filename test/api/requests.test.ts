@@ -407,14 +407,23 @@ describe("health", () => {
   it("is public", async () => {
     expect((await api.app.request("/healthz")).status).toBe(200);
     const ready = await api.app.request("/readyz");
-    expect(await ready.json()).toEqual({ status: "ready", database: "up", temporal: "up" });
+    expect(await ready.json()).toEqual({
+      status: "ready",
+      database: "up",
+      temporal: "up",
+      sealing: "up",
+    });
   });
 
   it("is degraded without Temporal, and bad without the database", async () => {
     const away = await startApi({ probeTemporal: () => Promise.reject(new Error("away")) });
     const ready = await away.app.request("/readyz");
     expect(ready.status).toBe(200);
-    expect(await ready.json()).toEqual({ status: "degraded", database: "up", temporal: "down" });
+    expect(await ready.json()).toMatchObject({
+      status: "degraded",
+      database: "up",
+      temporal: "down",
+    });
     await away.stop();
     expect((await away.app.request("/readyz")).status).toBe(503);
     expect((await away.app.request("/healthz")).status).toBe(200);

@@ -36,6 +36,7 @@ const impersonal: Record<string, Record<string, readonly string[]>> = {
     ended_deliveries: ["failure", "leg", "provider", "queue", "reason"],
     earlier_attempts: ["failure", "provider"],
     breakers: ["provider"],
+    data_keys: ["wrapped_by"],
   },
   "what servers answered, without addresses": {
     breakers: ["reason"],

@@ -3,6 +3,7 @@ import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { queueName } from "../../domain/delivery/queues.ts";
 import { createLogger } from "../../config/logger.ts";
+import { createSealer, type KeptSealer } from "../../ledger/sealer.ts";
 import { watchClock } from "../../workers/clock-watch.ts";
 import { createWorkerApp } from "../../workers/http.ts";
 import { wakeCampaign, wakeQueue } from "../../workflows/client.ts";
@@ -11,6 +12,7 @@ import { createUncachedClock, atLedgerTime } from "../support/ledger-time.ts";
 import { plainHistory } from "../support/plain-history.ts";
 import { parseMetrics, sampleOf } from "../support/prometheus.ts";
 import type { Answer } from "../support/recording-channel.ts";
+import { masterKey } from "../support/sealing.ts";
 import { createDevServer, queueEmptied } from "../support/temporal.ts";
 import { startWorkers } from "../support/workers.ts";
 
@@ -18,11 +20,13 @@ let environment: TestWorkflowEnvironment;
 let database: LedgerDatabase;
 let pool: Pool;
 let seed: LedgerDatabase["seed"];
+let sealer: KeptSealer;
 let running: Awaited<ReturnType<typeof startWorkers>> | undefined;
 
 beforeAll(async () => {
   [environment, database] = await Promise.all([createDevServer(), createLedgerDatabase()]);
   ({ pool, seed } = database);
+  sealer = createSealer({ pool, masterKeys: [masterKey("k1")] });
 });
 beforeEach(() => database.empty());
 afterEach(async () => {
@@ -37,7 +41,7 @@ afterAll(async () => {
 async function start(answer?: Answer) {
   running = await startWorkers(environment, pool, answer);
   const { metrics, workers, clock } = running;
-  const app = createWorkerApp({ metrics, pool, clock, workers: () => workers });
+  const app = createWorkerApp({ metrics, pool, clock, sealer, workers: () => workers });
   return { ...running, app };
 }
 
@@ -115,6 +119,7 @@ describe("a worker’s health", () => {
       database: "up",
       writes: "accepted",
       outcomesUnwritten: 0,
+      sealing: "up",
       clockAheadMs: expect.any(Number) as number,
       workers: { orchestration: "RUNNING", delivery: "RUNNING", "delivery-critical": "RUNNING" },
     });
@@ -122,6 +127,7 @@ describe("a worker’s health", () => {
       metrics: running!.metrics,
       pool: { query: () => Promise.reject(new Error("away")) } as unknown as Pool,
       clock: running!.clock,
+      sealer,
       workers: () => workers,
     });
     const away = await without.request("/readyz");
@@ -135,11 +141,23 @@ describe("a worker’s health", () => {
       metrics: { ...running!.metrics, unwritten: () => 7 },
       pool,
       clock: running!.clock,
+      sealer,
       workers: () => workers,
     });
     const withheld = await unwritten.request("/readyz");
     expect(withheld.status).toBe(503);
     expect(await withheld.json()).toMatchObject({ status: "unready", outcomesUnwritten: 7 });
+    // Without the key that wrapped the data keys, messages are sent as always.
+    const keyless = createWorkerApp({
+      metrics: running!.metrics,
+      pool,
+      clock: running!.clock,
+      sealer: createSealer({ pool, masterKeys: [masterKey("k2")] }),
+      workers: () => workers,
+    });
+    const degraded = await keyless.request("/readyz");
+    expect(degraded.status).toBe(200);
+    expect(await degraded.json()).toMatchObject({ status: "degraded", sealing: "failing" });
     await running!.stop();
     running = undefined;
     expect((await ready())[0]).toBe(503);
@@ -150,7 +168,7 @@ describe("a worker’s health", () => {
     const { metrics, workers, app } = await start();
     await expect.poll(async () => (await app.request("/readyz")).status).toBe(200);
     const clock = createUncachedClock(pool);
-    const asking = createWorkerApp({ metrics, pool, clock, workers: () => workers });
+    const asking = createWorkerApp({ metrics, pool, clock, sealer, workers: () => workers });
     const seen = async (aheadMs: number) =>
       atLedgerTime(pool, new Date(Date.now() - aheadMs), async () => {
         const logged: string[] = [];
