@@ -120,6 +120,18 @@ const cases: Record<string, [Changes, string]> = {
   suppressed: [{ recipient: { suppression: "bounced" } }, "suppress address_suppressed"],
   address: [{ recipient: { hasAddress: false } }, "suppress no_address"],
   expired: [{ message: { expiresAt: now } }, "suppress expired"],
+  already_reached: [
+    {
+      message: {
+        stage: {
+          minutes: 5,
+          unless: "read",
+          earlier: [{ number: 0, reached: "acted", dueAt: null }],
+        },
+      },
+    },
+    "suppress already_reached",
+  ],
   critical: [{ message: { priority: "critical" } }, "send"],
   switched_off: [{ preferences: { types: { [type.key]: false } } }, "suppress type_off"],
   minimum_priority: [
@@ -132,6 +144,7 @@ const cases: Record<string, [Changes, string]> = {
   quiet_hours: [{ preferences: { quietHours: allDay } }, "hold quiet_hours"],
   digest: [{ preferences: { digest: daily } }, "merge digest"],
   batching: [{ preferences: { batching } }, "merge batch"],
+  non_interrupting_channel: [{ message: { channel: "in_app" } }, "send"],
   limits: [{ limits: { perMinute: 1 }, ...grantedAgo(1_000) }, "hold organisation_limit"],
   smoothed_release: [
     { waiting: { reason: "quiet_hours", holdCount: 1 }, ...grantedAgo(1_000) },
@@ -170,6 +183,30 @@ describe("the order of precedence", () => {
     expect(names).toEqual(rules.map(({ name }) => name));
   });
 
+  it("lets in-app messages pass quiet hours, but not digests and batches", () => {
+    const inApp: Changes = { message: { channel: "in_app" } };
+    const quiet: Changes = { preferences: { quietHours: allDay } };
+    expect(summarize(decide(buildInput(quiet, inApp)))).toBe("send");
+    expect(summarize(decide(buildInput(quiet, { preferences: { digest: daily } }, inApp)))).toBe(
+      "merge digest",
+    );
+  });
+
+  it("holds a later stage while an earlier one is still to be sent, and lets it join no group", () => {
+    const stage = { minutes: 5, unless: "read" } as const;
+    const earlier = { number: 0, reached: null, dueAt: now + 60_000 };
+    const waiting = buildInput({ message: { stage: { ...stage, earlier: [earlier] } } });
+    expect(decide(waiting)).toEqual({
+      kind: "hold",
+      reason: "earlier_stage",
+      until: now + 360_000,
+    });
+    const seen = { number: 0, reached: "seen", dueAt: null } as const;
+    const due: Changes = { message: { stage: { ...stage, earlier: [seen] } } };
+    for (const joins of [{ digest: daily }, { batching }])
+      expect(summarize(decide(buildInput({ preferences: joins }, due)))).toBe("send");
+  });
+
   it("sends a message to which no rule applies", () => {
     expect(summarize(decide(buildInput()))).toBe("send");
   });
@@ -180,9 +217,10 @@ describe("the order of precedence", () => {
     expect([evaluations.at(-1)!.rule.name, summarize(decision)]).toEqual([name, expected]);
   });
 
-  const pairs = names.flatMap((first, index) =>
-    names.slice(index + 1).map((second) => [first, second] as const),
-  );
+  const pairs = names
+    .flatMap((first, index) => names.slice(index + 1).map((second) => [first, second] as const))
+    // In-app messages have no quiet hours.
+    .filter((pair) => pair.join() !== "quiet_hours,non_interrupting_channel");
 
   it.each(pairs)("lets %s decide before %s", (first, second) => {
     const [changes, expected] = cases[first]!;
