@@ -1,5 +1,6 @@
 import { memoryShare } from "../config/memory.ts";
 import { authenticate, requireRight, type Scheme } from "./http/auth.ts";
+import { allowOrigins } from "./http/cors.ts";
 import { createErrorHandler, createNotFoundHandler } from "./http/error-handlers.ts";
 import { checkHost } from "./http/hosts.ts";
 import { readToEnd } from "./http/incoming.ts";
@@ -11,7 +12,7 @@ import { type ApiDeps, createRouter, type TableRow } from "./http/router.ts";
 import { createPathMatcher, routeTable } from "./openapi/document.ts";
 import { docsRoutes } from "./openapi/docs-routes.ts";
 import { addLedgerMetrics } from "./operations/ledger-metrics.ts";
-import { createEpochReader } from "./recipients/links-routes.ts";
+import { createHolderReader } from "./recipients/links-routes.ts";
 import { type ApiRouter, resources } from "./resources.ts";
 import { createServices, type Services } from "./services.ts";
 
@@ -44,8 +45,8 @@ function createRouteFinder(app: Router): FindRoutes {
 }
 
 /**
- * Adds the middleware that every request passes before its route, in this order: logging and metrics, tracing, authentication, the
- * rate limit, the right to use the route, the body, and the turn. A body is received before its request takes a turn, so that a
+ * Adds the middleware that every request passes before its route, in this order: logging and metrics, tracing, the answers to other
+ * origins, authentication, the rate limit, the right to use the route, the body, and the turn. A body is received before its request takes a turn, so that a
  * caller who sends slowly does not occupy a turn.
  */
 function addMiddleware(app: Router, services: Services, findRoutes: FindRoutes): void {
@@ -59,11 +60,12 @@ function addMiddleware(app: Router, services: Services, findRoutes: FindRoutes):
   });
   if (traceRequests) app.use(traceRequests);
   app.use(checkHost(config.allowedHosts));
+  app.use(allowOrigins(config.corsOrigins, findRoutes));
   app.use(
     authenticate({
       keyring,
       tokens,
-      epochOf: createEpochReader(services),
+      holderOf: createHolderReader(services),
       clock,
       schemeOf: (path) => findScheme(findRoutes(path)),
     }),

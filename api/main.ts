@@ -128,6 +128,7 @@ const app = createApp({
     tokenSecrets: configuration.TOKEN_SECRET,
     bodyLimitBytes: configuration.API_BODY_LIMIT_BYTES,
     allowedHosts: allowedHosts(),
+    corsOrigins: configuration.CORS_ORIGINS,
     trustedProxies: configuration.API_TRUSTED_PROXIES,
     requestsPerMinute: configuration.API_REQUESTS_PER_MINUTE,
     mailboxShards: configuration.MAILBOX_SHARDS,

@@ -35,7 +35,7 @@ import { preferenceRoutes } from "./recipients/preference-routes.ts";
 import { recipientRoutes } from "./recipients/routes.ts";
 import { segmentMemberRoutes } from "./recipients/segment-member-routes.ts";
 import { timelineRoutes } from "./recipients/timeline-routes.ts";
-import { preferenceTokenRoutes } from "./recipients/token-routes.ts";
+import { recipientTokenRoutes } from "./recipients/token-routes.ts";
 import { segmentRoutes } from "./segments/routes.ts";
 import { suppressionRoutes } from "./suppressions/routes.ts";
 import { layoutRoutes } from "./layouts/routes.ts";
@@ -63,7 +63,7 @@ export const resources = {
     recipientRoutes,
     erasureRoutes,
     preferenceRoutes,
-    preferenceTokenRoutes,
+    recipientTokenRoutes,
     recipientLinkRoutes,
     timelineRoutes,
     segmentMemberRoutes,

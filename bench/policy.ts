@@ -129,6 +129,7 @@ function createWorld(
       tokenSecrets: [secret],
       bodyLimitBytes: 10_000_000,
       allowedHosts: null,
+      corsOrigins: [],
       trustedProxies: 0,
       requestsPerMinute: 10_000_000,
       mailboxShards: 1,

@@ -229,6 +229,38 @@ describe("SMTP_URL", () => {
   });
 });
 
+describe("CORS_ORIGINS", () => {
+  it("are origins as browsers send them, separated by spaces or commas", () => {
+    const given =
+      "https://app.example.org, https://a.example:8443\nhttp://localhost:5173 http://[::1]:3000";
+    expect(readEnvironment(["CORS_ORIGINS"], { CORS_ORIGINS: given })).toEqual({
+      CORS_ORIGINS: [
+        "https://app.example.org",
+        "https://a.example:8443",
+        "http://localhost:5173",
+        "http://[::1]:3000",
+      ],
+    });
+    expect(readEnvironment(["CORS_ORIGINS"], {})).toEqual({ CORS_ORIGINS: [] });
+  });
+
+  it.each([
+    "*",
+    "null",
+    "app.example.org",
+    "http://app.example.org",
+    "https://app.example.org/",
+    "https://app.example.org:443",
+    "https://App.example.org",
+    "https://user@app.example.org",
+    "ftp://localhost",
+  ])("are not %s", (text) => {
+    expect(faultsOf(["CORS_ORIGINS"], { CORS_ORIGINS: text })).toEqual([
+      "CORS_ORIGINS must be origins such as https://app.example.org, separated by spaces; http is accepted for loopback addresses only",
+    ]);
+  });
+});
+
 describe("MAIL_FROM_DOMAINS", () => {
   it("is parsed to domains in their ASCII form", () => {
     const given = "news.example.org, Bücher.example";

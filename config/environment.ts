@@ -5,7 +5,7 @@ import { maxShards } from "../domain/delivery/queues.ts";
 import { type MasterKey, parseMasterKeys } from "../domain/sealing/master-keys.ts";
 import { isSigningSecret } from "../domain/signature.ts";
 import { webUrl } from "../domain/web-url.ts";
-import { hostName } from "../lib/allowed-hosts.ts";
+import { hostName, isLoopback } from "../lib/allowed-hosts.ts";
 import { smtpProviders } from "./smtp.ts";
 import { parseSubnet, type Subnet } from "../lib/outbound/addresses.ts";
 
@@ -64,6 +64,32 @@ const hosts = z
     context.addIssue({
       code: "custom",
       message: "must be host names separated by spaces",
+    });
+    return z.NEVER;
+  })
+  .prefault("");
+
+/** Whether a text is an origin exactly as a browser sends it: in lower case, without a path and without a port that is the usual one. */
+function isOrigin(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { origin, protocol, hostname } = new URL(text);
+  const isSafe = protocol === "https:" || (protocol === "http:" && isLoopback(bare(hostname)));
+  return text === origin && isSafe;
+}
+
+/** The host name of a URL, without the brackets of an IPv6 address. */
+const bare = (name: string) => name.replace(/^\[|\]$/g, "");
+
+/** The schema of origins in a list. */
+const origins = z
+  .string()
+  .transform((text, context): string[] => {
+    const given = text.split(/[\s,]+/).filter(Boolean);
+    if (given.every(isOrigin)) return given;
+    context.addIssue({
+      code: "custom",
+      message:
+        "must be origins such as https://app.example.org, separated by spaces; http is accepted for loopback addresses only",
     });
     return z.NEVER;
   })
@@ -175,6 +201,9 @@ export const variables = {
   ),
   API_HOSTS: hosts.describe(
     "Host names, separated by spaces, that the `Host` header of a request may contain. If `API_HOST` is a loopback address, the names of the loopback and the host of `PUBLIC_URL` are also accepted, and all other names are refused. Otherwise every name is accepted unless this is set.",
+  ),
+  CORS_ORIGINS: origins.describe(
+    "Origins, separated by spaces, whose pages may use the routes for recipients with a recipient's token: `https://app.example.org`. Each is compared exactly. Without it, browsers refuse the answers to pages of other origins.",
   ),
   API_TRUSTED_PROXIES: wholeNumber(0, 10, 0).describe(
     "Number of proxies in front of the API that add to `X-Forwarded-For`. The audit trail records the client address that the first of them saw.",
@@ -368,6 +397,7 @@ export const apiVariables = [
   "API_BODY_LIMIT_BYTES",
   "API_MAX_CONNECTIONS",
   "API_HOSTS",
+  "CORS_ORIGINS",
   "API_TRUSTED_PROXIES",
   "API_REQUESTS_PER_MINUTE",
   "MAX_UNSENT",

@@ -42,8 +42,33 @@ describe("a token", () => {
     );
     const recipientId = newUuid(now);
     expect(await tokens.verifyRecipientToken(await recipientToken(recipientId), now)).toEqual({
-      claims: { recipientId, epoch: 0 },
+      claims: { recipientId, epoch: 0, purposes: ["preferences"], expiresAt: later },
     });
+  });
+
+  it("names the purposes that it was signed for, and has a key of its own for them", async () => {
+    const recipientId = newUuid(now);
+    const input = { recipientId, epoch: 2, expiresAt: later };
+    const purposes = ["inbox", "push"] as const;
+    const token = await tokens.signRecipientToken({ ...input, purposes });
+    expect(await tokens.verifyRecipientToken(token, now)).toEqual({
+      claims: { recipientId, epoch: 2, purposes, expiresAt: later },
+    });
+    expect(await tokens.verifyRecipientToken(token, later)).toEqual({ fault: "expired" });
+    expect(await tokens.verifyActionToken(token, now)).toEqual({ fault: "invalid" });
+    // A preference token whose audience names purposes would be signed with the other key.
+    const sign = (aud: unknown, key: "preferences" | "recipient") => {
+      const signed = `${encoded({ alg: "HS256" })}.${encoded({ aud, sub: publicId("recipient", recipientId), exp: later.getTime() / 1_000 })}`;
+      const derived = hkdfSync("sha256", secret, "", `tidings token: ${key}`, 32);
+      return `${signed}.${createHmac("sha256", Buffer.from(derived)).update(signed).digest("base64url")}`;
+    };
+    const verify = (aud: unknown, key: "preferences" | "recipient") =>
+      tokens.verifyRecipientToken(sign(aud, key), now);
+    expect(await verify(["inbox"], "recipient")).toMatchObject({ claims: { purposes: ["inbox"] } });
+    for (const aud of [["inbox"], ["push", "preferences", "x"]])
+      expect(await verify(aud, "preferences")).not.toMatchObject({ claims: { purposes: aud } });
+    for (const aud of ["inbox", "preferences", [], ["inbox", "everything"], undefined])
+      expect(await verify(aud, "recipient")).toEqual({ fault: "invalid" });
   });
 
   it("contains an id, a purpose and an expiry, and nothing else", async () => {
@@ -122,7 +147,7 @@ describe("a token", () => {
     const old = `${signed}.${createHmac("sha256", Buffer.from(key)).update(signed).digest("base64url")}`;
     for (const known of [[secret], ["a-newer-secret-of-32-characters-x", secret]])
       expect(await createTokens(known).verifyRecipientToken(old, now)).toEqual({
-        claims: { recipientId, epoch: 0 },
+        claims: { recipientId, epoch: 0, purposes: ["preferences"], expiresAt: later },
       });
   });
 
@@ -130,7 +155,7 @@ describe("a token", () => {
     const recipientId = newUuid(now);
     const token = await tokens.signRecipientToken({ recipientId, epoch: 7, expiresAt: later });
     expect(await tokens.verifyRecipientToken(token, now)).toEqual({
-      claims: { recipientId, epoch: 7 },
+      claims: { recipientId, epoch: 7, purposes: ["preferences"], expiresAt: later },
     });
   });
 

@@ -4,8 +4,15 @@ import { z } from "zod";
 import { recipientAction, type RecipientAction } from "./action.ts";
 import { parsePublicId, publicId } from "./ids.ts";
 
-/** The purpose of a token. Each purpose has its own signing key, and the token names its purpose in the claim `aud`. */
-type Purpose = "preferences" | "action";
+/** What the holder of a recipient's token may do: read the inbox, manage the devices that push messages reach, or manage preferences. */
+export const recipientPurposes = ["inbox", "push", "preferences"] as const;
+export type RecipientPurpose = (typeof recipientPurposes)[number];
+
+/**
+ * The kind of a token. Each kind has its own signing key. The claim `aud` of a preference token and of an action's token is the kind; that
+ * of a recipient's token is a list of purposes.
+ */
+type Kind = "preferences" | "recipient" | "action";
 
 /** The target of an action: one delivery, or all members of a group. Ids are UUIDs. */
 export type ActionTarget = { delivery: string } | { group: string };
@@ -26,19 +33,31 @@ interface Epoch {
   epoch: number;
 }
 
+interface RecipientClaims extends Epoch {
+  recipientId: string;
+  /** The purposes of the token: at least one. */
+  purposes: readonly RecipientPurpose[];
+  expiresAt: Date;
+}
+
 /**
  * Signs and verifies the tokens of recipients: JSON Web Tokens (RFC 7519) with HMAC and SHA-256. They contain ids and an expiry, and
  * nothing about the person. Signatures are compared in constant time. The caller checks that the epoch is still the recipient's.
  */
 export interface Tokens {
-  /** Signs a token with which its holder may read and change the preferences of one recipient. */
+  /**
+   * Signs a token with which its holder may act for one recipient, for these purposes only. Without purposes it is a preference token, whose
+   * only purpose is `preferences`.
+   */
   signRecipientToken(
-    input: Partial<Epoch> & { recipientId: string; expiresAt: Date },
+    input: Partial<Epoch> & {
+      recipientId: string;
+      expiresAt: Date;
+      purposes?: readonly RecipientPurpose[];
+    },
   ): Promise<string>;
-  verifyRecipientToken(
-    token: string,
-    now: Date,
-  ): Promise<Verified<Epoch & { recipientId: string }>>;
+  /** Verifies a token of a recipient, with or without purposes of its own. */
+  verifyRecipientToken(token: string, now: Date): Promise<Verified<RecipientClaims>>;
   /** Signs a token with which its holder may perform one action. The same claims and expiry give the same token. */
   signActionToken(claims: ActionClaims & Partial<Epoch> & { expiresAt: Date }): Promise<string>;
   /** Verifies a token of an action. `id` identifies the token: it is the same for all spellings of the signature. */
@@ -52,7 +71,17 @@ const algorithm = "HS256";
 
 const epochClaim = z.int().min(0).default(0);
 
-const recipientPayload = z.object({ sub: publicIdOf("recipient"), epoch: epochClaim });
+const expiryClaim = z.int().transform((seconds) => new Date(seconds * 1_000));
+
+const preferencePayload = z.object({
+  sub: publicIdOf("recipient"),
+  epoch: epochClaim,
+  exp: expiryClaim,
+});
+
+const recipientPayload = preferencePayload.extend({
+  aud: z.array(z.enum(recipientPurposes)).min(1),
+});
 
 const actionPayload = z.object({
   sub: z.union([
@@ -70,24 +99,29 @@ const actionPayload = z.object({
 export function createTokens(secrets: readonly string[]): Tokens {
   const keyring = secrets.map((secret) => ({
     id: keyIdOf(secret),
-    keys: { preferences: keyFor(secret, "preferences"), action: keyFor(secret, "action") },
+    keys: {
+      preferences: keyFor(secret, "preferences"),
+      recipient: keyFor(secret, "recipient"),
+      action: keyFor(secret, "action"),
+    },
   }));
   const [newest] = keyring;
   if (!newest) throw new Error("tokens need a secret");
 
   const sign = (
-    purpose: Purpose,
+    kind: Kind,
     { epoch, ...payload }: Epoch & Record<string, unknown>,
     expiresAt: Date,
+    audience: string | string[] = kind,
   ) =>
     new SignJWT(epoch === 0 ? payload : { ...payload, epoch })
       .setProtectedHeader({ alg: algorithm, kid: newest.id })
-      .setAudience(purpose)
+      .setAudience(audience)
       .setExpirationTime(expiresAt)
-      .sign(newest.keys[purpose]);
+      .sign(newest.keys[kind]);
 
   async function verify<Payload>(
-    purpose: Purpose,
+    kind: Kind,
     schema: z.ZodType<Payload>,
     token: string,
     now: Date,
@@ -95,7 +129,7 @@ export function createTokens(secrets: readonly string[]): Tokens {
     const kid = keyIdIn(token);
     for (const { id, keys } of keyring) {
       if (kid !== undefined && kid !== id) continue;
-      const verified = await verifyWith(keys[purpose], purpose, schema, token, now);
+      const verified = await verifyWith(keys[kind], audiences[kind], schema, token, now);
       if (!("fault" in verified) || verified.fault === "expired") return verified;
     }
     return { fault: "invalid" };
@@ -103,7 +137,7 @@ export function createTokens(secrets: readonly string[]): Tokens {
 
   async function verifyWith<Payload>(
     key: KeyObject,
-    purpose: Purpose,
+    audience: string | string[],
     schema: z.ZodType<Payload>,
     token: string,
     now: Date,
@@ -111,7 +145,7 @@ export function createTokens(secrets: readonly string[]): Tokens {
     try {
       const { payload } = await jwtVerify(token, key, {
         algorithms: [algorithm],
-        audience: purpose,
+        audience,
         requiredClaims: ["exp"],
         currentDate: now,
       });
@@ -124,13 +158,23 @@ export function createTokens(secrets: readonly string[]): Tokens {
   }
 
   return {
-    signRecipientToken: ({ recipientId, epoch = 0, expiresAt }) =>
-      sign("preferences", { sub: publicId("recipient", recipientId), epoch }, expiresAt),
+    signRecipientToken({ recipientId, epoch = 0, expiresAt, purposes }) {
+      const payload = { sub: publicId("recipient", recipientId), epoch };
+      return purposes === undefined
+        ? sign("preferences", payload, expiresAt)
+        : sign("recipient", payload, expiresAt, [...purposes]);
+    },
     async verifyRecipientToken(token, now) {
-      const verified = await verify("preferences", recipientPayload, token, now);
-      if ("fault" in verified) return verified;
-      const { sub: recipientId, epoch } = verified.claims;
-      return { claims: { recipientId, epoch } };
+      const verified = await verify("recipient", recipientPayload, token, now);
+      if ("claims" in verified) {
+        const { sub: recipientId, epoch, exp: expiresAt, aud: purposes } = verified.claims;
+        return { claims: { recipientId, epoch, purposes, expiresAt } };
+      }
+      if (verified.fault === "expired") return verified;
+      const preference = await verify("preferences", preferencePayload, token, now);
+      if ("fault" in preference) return preference;
+      const { sub: recipientId, epoch, exp: expiresAt } = preference.claims;
+      return { claims: { recipientId, epoch, purposes: ["preferences"], expiresAt } };
     },
     signActionToken: ({ target, action, epoch = 0, expiresAt }) =>
       sign("action", { sub: shownTarget(target), act: action, epoch }, expiresAt),
@@ -150,12 +194,18 @@ function hashTokenId(token: string): string {
     .digest("base64url");
 }
 
-/** Derives a separate key for each purpose from one secret (HKDF, RFC 5869). */
-const derive = (secret: string, purpose: string, bytes: number) =>
-  new Uint8Array(hkdfSync("sha256", secret, "", `tidings token: ${purpose}`, bytes));
+/** The audiences of which a token must name at least one. */
+const audiences: Record<Kind, string | string[]> = {
+  preferences: "preferences",
+  recipient: [...recipientPurposes],
+  action: "action",
+};
 
-const keyFor = (secret: string, purpose: Purpose): KeyObject =>
-  createSecretKey(derive(secret, purpose, 32));
+/** Derives a separate key for each kind of token from one secret (HKDF, RFC 5869). */
+const derive = (secret: string, kind: string, bytes: number) =>
+  new Uint8Array(hkdfSync("sha256", secret, "", `tidings token: ${kind}`, bytes));
+
+const keyFor = (secret: string, kind: Kind): KeyObject => createSecretKey(derive(secret, kind, 32));
 
 const keyIdOf = (secret: string): string =>
   Buffer.from(derive(secret, "key id", 6)).toString("base64url");

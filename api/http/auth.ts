@@ -2,13 +2,27 @@ import { createMiddleware } from "hono/factory";
 import { publicId } from "../../domain/ids.ts";
 import { includesRole, type Role } from "../../domain/role.ts";
 import { includesScope, type Scope } from "../../domain/scope.ts";
-import type { Tokens } from "../../domain/tokens.ts";
+import type { RecipientPurpose, Tokens } from "../../domain/tokens.ts";
 import type { ApiEnv } from "./context.ts";
 import type { Caller, Keyring } from "./keyring.ts";
 import { Problem } from "./problem.ts";
 
 /** How the callers of a path authenticate. */
 export type Scheme = "none" | "key" | "recipient";
+
+/** What a valid token of a recipient grants, and until when. */
+export interface RecipientToken {
+  purposes: readonly RecipientPurpose[];
+  epoch: number;
+  expiresAt: Date;
+}
+
+/** The recipient who holds a token, as far as the validity of tokens depends on them. */
+export interface TokenHolder {
+  /** The epoch that a token must have. */
+  epoch: number;
+  isErased: boolean;
+}
 
 /** The rate limit of one recipient, which is enough to read and change preferences. */
 const recipientRequestsPerMinute = 120;
@@ -20,14 +34,14 @@ const recipientRequestsPerMinute = 120;
 export function authenticate({
   keyring,
   tokens,
-  epochOf,
+  holderOf,
   clock,
   schemeOf,
 }: {
   keyring: Keyring;
   tokens: Pick<Tokens, "verifyRecipientToken">;
-  /** Reads the epoch that a token of a recipient, a UUID, must have; null if the recipient does not exist. */
-  epochOf: (recipientId: string) => Promise<number | null>;
+  /** Reads the holder of a token by the UUID of the recipient; null if the recipient does not exist. */
+  holderOf: (recipientId: string) => Promise<TokenHolder | null>;
   clock: () => Date;
   schemeOf: (path: string) => Scheme;
 }) {
@@ -48,11 +62,17 @@ export function authenticate({
             verified.fault === "expired" ? "The token has expired. Request a new one." : help,
             secret,
           );
-        const { recipientId, epoch } = verified.claims;
-        const current = await epochOf(recipientId);
-        if (current !== null && current !== epoch)
+        const { recipientId, ...token } = verified.claims;
+        const holder = await holderOf(recipientId);
+        if (holder !== null && holder.epoch !== token.epoch)
           throw unauthorized("The token has been revoked. Request a new one.", secret);
+        const purpose = c.get("route")?.purpose;
+        // The routes of preferences answer that the recipient was erased.
+        if (holder?.isErased && purpose !== "preferences")
+          throw unauthorized("The recipient of this token was erased.", secret);
+        if (purpose && !token.purposes.includes(purpose)) throw lacksPurpose(purpose);
         c.set("recipientId", recipientId);
+        c.set("recipientToken", token);
         c.set("caller", {
           id: "recipient",
           scope: publicId("recipient", recipientId),
@@ -74,6 +94,14 @@ function unauthorized(detail: string, sent: string | undefined): Problem {
     },
   });
 }
+
+/** The problem of a valid token that was not issued for the purpose of the route. */
+const lacksPurpose = (purpose: RecipientPurpose) =>
+  new Problem(
+    "forbidden",
+    `This token was not issued for the purpose ${purpose}. Request one with that purpose.`,
+    { headers: { "WWW-Authenticate": 'Bearer realm="tidings", error="insufficient_scope"' } },
+  );
 
 /** The right that a route requires of its callers' keys. */
 export interface Required {

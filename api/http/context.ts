@@ -1,3 +1,4 @@
+import type { RecipientToken } from "./auth.ts";
 import type { Caller } from "./keyring.ts";
 import type { ProblemKind } from "./problem-kinds.ts";
 import type { TableRow } from "./router.ts";
@@ -14,6 +15,8 @@ export interface ApiEnv {
     caller: Caller;
     /** The UUID of the recipient whose token was sent. Whether that recipient still exists has not been checked. */
     recipientId: string;
+    /** The token of the recipient, where one was sent. */
+    recipientToken: RecipientToken;
     /** The JSON body as it was sent. */
     body: unknown;
     /** The kind of problem, if the response is one. */

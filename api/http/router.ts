@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import type { Role } from "../../domain/role.ts";
 import { type Scope, scopeOf } from "../../domain/scope.ts";
 import type { KeptSealer } from "../../ledger/sealer.ts";
+import type { RecipientPurpose } from "../../domain/tokens.ts";
 import type { PrismaClient } from "../../prisma/generated/client.ts";
 import { requireKey } from "./auth.ts";
 import type { ApiEnv } from "./context.ts";
@@ -40,6 +41,8 @@ export interface ApiDeps {
 }
 
 interface ApiConfig {
+  /** The origins whose pages may read the answers of routes for recipients, each as a browser sends it. */
+  corsOrigins: readonly string[];
   /** The bootstrap key, of the role `admin`. */
   apiKey: string;
   /** Secrets that sign the tokens and links of recipients, the newest first (domain/tokens.ts). */
@@ -96,6 +99,10 @@ export const accessExtension = "x-tidings-role";
 const scopeExtension = "x-tidings-scope";
 /** The extension that holds the class of a route. The document does not show it. */
 export const classExtension = "x-tidings-class";
+/** The extension that holds the purpose that a recipient's token must have. */
+export const purposeExtension = "x-tidings-purpose";
+/** The extension of routes that pages of other origins may use. The document does not show it. */
+export const crossOriginExtension = "x-tidings-cross-origin";
 
 interface Admission {
   access: Access;
@@ -103,6 +110,10 @@ interface Admission {
   class?: RouteClassName;
   /** The scope that a limited key must have. By default it follows from the path, the method and the role. */
   scope?: Scope;
+  /** The purpose that a token must have for a route of recipients: by default `preferences`. */
+  purpose?: RecipientPurpose;
+  /** Whether pages of the configured origins may use the route. By default they may use the routes of recipients only. */
+  crossOrigin?: boolean;
 }
 
 /**
@@ -113,7 +124,14 @@ interface Admission {
 export function defineRoute<
   Path extends string,
   Config extends Omit<RouteConfig, "path"> & { path: Path } & Admission,
->({ access, class: givenClass, scope: givenScope, ...config }: Config) {
+>({
+  access,
+  class: givenClass,
+  scope: givenScope,
+  purpose: givenPurpose,
+  crossOrigin = access === "recipient",
+  ...config
+}: Config) {
   const query = config.request?.query;
   const role = access === "public" || access === "recipient" ? null : access;
   const scope = role && (givenScope ?? scopeOf(config.method, config.path, role));
@@ -123,6 +141,8 @@ export function defineRoute<
     [accessExtension]: access,
     [classExtension]: givenClass ?? classOf(access, config.method),
     ...(scope && { [scopeExtension]: scope }),
+    ...(access === "recipient" && { [purposeExtension]: givenPurpose ?? "preferences" }),
+    [crossOriginExtension]: crossOrigin,
     security: securityOf(access),
     ...(role && scope && { middleware: requireKey({ role, scope }) }),
   } as RouteConfig);
@@ -143,6 +163,10 @@ export interface TableRow {
   /** Null if the route takes no key. */
   scope: Scope | null;
   class: RouteClassName;
+  /** The purpose that a recipient's token must have; null for a route that takes no such token. */
+  purpose: RecipientPurpose | null;
+  /** Whether pages of the configured origins may use the route. */
+  crossOrigin: boolean;
   /** Whether the route reads its body. A route that does not ignores any body. */
   readsBody: boolean;
 }
@@ -153,6 +177,8 @@ export function tableRow(route: RouteConfig): TableRow {
     [accessExtension]: access,
     [scopeExtension]: scope = null,
     [classExtension]: className,
+    [purposeExtension]: purpose = null,
+    [crossOriginExtension]: crossOrigin,
   } = route as RouteConfig & Record<string, unknown>;
   return {
     method: route.method.toUpperCase(),
@@ -160,6 +186,8 @@ export function tableRow(route: RouteConfig): TableRow {
     access: access as Access,
     scope: scope as Scope | null,
     class: className as RouteClassName,
+    purpose: purpose as RecipientPurpose | null,
+    crossOrigin: crossOrigin === true,
     readsBody: route.request?.body !== undefined,
   };
 }

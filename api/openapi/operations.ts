@@ -1,6 +1,11 @@
 import { unconditional } from "../http/etag.ts";
 import { exampleOf, type Schemas } from "./examples.ts";
-import { type Access, accessExtension, classExtension } from "../http/router.ts";
+import {
+  type Access,
+  accessExtension,
+  classExtension,
+  crossOriginExtension,
+} from "../http/router.ts";
 
 type Content = Record<string, { schema?: unknown; example?: unknown; examples?: unknown }>;
 
@@ -8,6 +13,7 @@ type Content = Record<string, { schema?: unknown; example?: unknown; examples?: 
 export interface Operation {
   [accessExtension]: Access;
   [classExtension]?: string;
+  [crossOriginExtension]?: boolean;
   parameters?: { in: string; name: string; description?: string }[];
   requestBody?: { content: Content };
   responses: Record<string, { headers?: object; content?: Content }>;
@@ -72,7 +78,7 @@ function operationId(method: string, path: string): string {
  * of every response, and examples of bodies, made from its schemas, where it has none of its own.
  */
 export function completeOperation(operation: Operation, place: Place, schemas: Schemas): Operation {
-  const { [classExtension]: _, ...described } = operation;
+  const { [classExtension]: _, [crossOriginExtension]: __, ...described } = operation;
   const { requestBody } = operation;
   const answers = Object.fromEntries(
     ownResponses(operation).map(([status, response]) => {

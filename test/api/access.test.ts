@@ -8,7 +8,7 @@ import { limitRequests } from "../../api/http/rate-limit.ts";
 import { createRouter, defineRoute } from "../../api/http/router.ts";
 import { newUuid } from "../../domain/ids.ts";
 import { includesRole, roles, type Role } from "../../domain/role.ts";
-import { createTokens } from "../../domain/tokens.ts";
+import { createTokens, recipientPurposes } from "../../domain/tokens.ts";
 import { type Api, apiKey, makeKey, startApi, tokenSecret } from "./harness.ts";
 
 let api: Api;
@@ -81,7 +81,11 @@ describe("every route", () => {
   });
 
   it("for recipients accepts only their tokens", async () => {
-    const good = await tokens.signRecipientToken({ recipientId, expiresAt: inAnHour() });
+    const good = await tokens.signRecipientToken({
+      recipientId,
+      expiresAt: inAnHour(),
+      purposes: recipientPurposes,
+    });
     const bad = {
       expired: await tokens.signRecipientToken({ recipientId, expiresAt: new Date() }),
       ofAnAction: await tokens.signActionToken({
@@ -104,6 +108,21 @@ describe("every route", () => {
       }
       const { status } = await withKey(method, unknownPath(path), good);
       expect([method, path, [401, 403, 500].includes(status)]).toEqual([method, path, false]);
+    }
+  });
+
+  it("for recipients accepts only tokens of its purpose", async () => {
+    for (const { method, path, purpose } of table()) {
+      if (purpose === null) continue;
+      const purposes = recipientPurposes.filter((other) => other !== purpose);
+      const other = await tokens.signRecipientToken({
+        recipientId,
+        expiresAt: inAnHour(),
+        purposes,
+      });
+      const { status, headers } = await withKey(method, unknownPath(path), other);
+      expect([method, path, status]).toEqual([method, path, 403]);
+      expect(headers.get("www-authenticate")).toContain('error="insufficient_scope"');
     }
   });
 
@@ -172,7 +191,7 @@ describe("a route for recipients", () => {
         clock: () => new Date(),
       }),
       tokens,
-      epochOf: () => Promise.resolve(null),
+      holderOf: () => Promise.resolve(null),
       clock: () => new Date(),
       schemeOf: () => "recipient",
     }),

@@ -73,6 +73,7 @@ export async function startApi({
       tokenSecrets: [tokenSecret],
       bodyLimitBytes: 1_048_576,
       allowedHosts: null,
+      corsOrigins: [],
       trustedProxies: 0,
       requestsPerMinute: 1_000_000,
       mailboxShards: 4,
