@@ -3,14 +3,14 @@ import type { SmtpProvider as ProviderSettings } from "../../../config/smtp.ts";
 import { type Mailbox, mailboxFault, parseMailbox, type Sender } from "../../../domain/address.ts";
 import { addressOf, type Channel as ChannelName } from "../../../domain/channel.ts";
 import { channelGate, providerGate } from "../../../domain/delivery/gates.ts";
-import { responseLimit, type Attempt } from "../../../domain/delivery/attempt.ts";
-import { TemplateError } from "../../../domain/templates/template-error.ts";
+import type { Attempt } from "../../../domain/delivery/attempt.ts";
 import type { Breakers } from "../breakers.ts";
 import type { GateCache } from "../gate-cache.ts";
 import { askAll, type Passage } from "../passage.ts";
 import { createAdmissions, type ProviderEndpoint } from "../admission.ts";
 import type { Channel, SendRequest, SendResult } from "../channel.ts";
-import { Rendering, TakesLong } from "./rendering.ts";
+import { Rendering, TakesLong, unrenderable } from "../rendering.ts";
+import { createEmailRenderer } from "./email-renderer.ts";
 import type { Mail, Message } from "./smtp-job.ts";
 import { SmtpProvider } from "./smtp-provider.ts";
 
@@ -70,7 +70,10 @@ export function createEmailChannel({
   logger,
 }: EmailOptions): Channel {
   const maxApart = Math.max(1, Math.floor(inFlightBound / 2));
-  const rendering = new Rendering({ sender, clock, maxWaiting: maxApart });
+  const rendering = new Rendering(createEmailRenderer(sender, clock), {
+    clock,
+    maxWaiting: maxApart,
+  });
   const lines = settings.map((provider): EmailLine => {
     const breaker = breakers.of(provider.name);
     const gate = gates.of(providerGate(provider.name));
@@ -127,8 +130,8 @@ export function createEmailChannel({
     const mail = {
       to: to.address,
       smtpUtf8: to.smtpUtf8,
-      mayCompose: (retry: () => void) => composed !== undefined || rendering.mayCompose(retry),
-      compose: () => (composed ??= rendering.compose(request, to)),
+      mayCompose: (retry: () => void) => composed !== undefined || rendering.mayRender(retry),
+      compose: () => (composed ??= rendering.render(request, to)),
     };
     const own = ownGate.enter();
     const before = own ? [...(request.passages ?? []), own] : (request.passages ?? []);
@@ -166,7 +169,7 @@ export function createEmailChannel({
       if ("fault" in result) {
         admission.release();
         if (result.fault instanceof TakesLong) return "takes_long";
-        return { kind: "unsendable", reason: "template_error", detail: detailOf(result.fault) };
+        return unrenderable(result.fault);
       }
       if ("turnedAway" in result) {
         admission.release();
@@ -210,11 +213,4 @@ function orderByReadiness(lines: readonly EmailLine[]): readonly EmailLine[] {
     ...lines.filter(({ provider }) => provider.ready),
     ...lines.filter(({ provider }) => !provider.ready),
   ];
-}
-
-function detailOf(fault: unknown): string {
-  return (fault instanceof TemplateError ? fault.message : "the message cannot be rendered").slice(
-    0,
-    responseLimit,
-  );
 }

@@ -1,18 +1,13 @@
 import { performance } from "node:perf_hooks";
-import { clockChoice } from "../../../config/clocks.ts";
-import { threadFile } from "../../../config/thread-file.ts";
-import type { Mailbox, Sender } from "../../../domain/address.ts";
-import { responseLimit } from "../../../domain/delivery/attempt.ts";
-import { emailTemplates } from "../../../domain/templates/content-for.ts";
-import { Effort } from "../../../domain/templates/effort.ts";
-import { LimitRow } from "../../../domain/templates/limit-row.ts";
-import { TemplateError } from "../../../domain/templates/template-error.ts";
-import { createThread, ThreadFault, type Thread } from "../../../lib/thread.ts";
-import { TurnShare } from "../../../lib/turn-share.ts";
-import type { SendRequest, SendResult } from "../channel.ts";
-import { type ComposeRequest, createComposer } from "./compose.ts";
-import type { Composed, ComposeTask } from "./compose-thread.ts";
-import type { Message } from "./smtp-job.ts";
+import { clockChoice } from "../../config/clocks.ts";
+import { responseLimit } from "../../domain/delivery/attempt.ts";
+import { Effort } from "../../domain/templates/effort.ts";
+import { LimitRow } from "../../domain/templates/limit-row.ts";
+import { TemplateError } from "../../domain/templates/template-error.ts";
+import { createThread, ThreadFault, type Thread } from "../../lib/thread.ts";
+import { TurnShare } from "../../lib/turn-share.ts";
+import type { SendRequest, SendResult } from "./channel.ts";
+import type { RenderedInThread, RenderTask } from "./render-task.ts";
 
 /** The steps that a message may take while it holds up all others, about five milliseconds. A digest of a hundred items takes fewer. */
 const stepsHere = 5_000;
@@ -22,12 +17,12 @@ const stepsInTurn = 2_000;
 const longestHere = 100_000;
 const maxTagsHere = 400;
 
-/** A thread that has not composed a message within this time never will, or has no CPU for it. */
+/** A thread that has not rendered a message within this time never will, or has no CPU for it. */
 const deadlineMs = 30_000;
 const memoryMb = 512;
-/** Messages are composed ahead by this much, so that the thread is not idle while the next ones are claimed. */
+/** Messages are rendered ahead by this much, so that the thread is not idle while the next ones are claimed. */
 const aheadMs = 200;
-/** The estimate for a message of a version that was never composed in the thread: to decide whether it may begin, and how long it waits. */
+/** The estimate for a message of a version that was never rendered in the thread: to decide whether it may begin, and how long it waits. */
 const unknownMs = { begin: 20, wait: 1_000 };
 /** A message is put back for no longer than this, since its time is only an estimate. */
 const longestHoldMs = 30_000;
@@ -54,9 +49,24 @@ class Version {
 }
 
 /** A message, or the result of one that was not rendered. */
-type Rendered = { message: Message } | { result: SendResult };
+type Rendered<Message> = { message: Message } | { result: SendResult };
 
-type InThread = Composed | { kind: "refused"; result: SendResult };
+type InThread<Message> = RenderedInThread<Message> | { kind: "refused"; result: SendResult };
+
+/** The part of a request that every channel renders by. */
+type RenderRequest = Pick<SendRequest, "templateVersionId" | "content" | "data">;
+
+/** How a channel renders its messages. `To` is what a message depends on besides its request, such as a mailbox. */
+export interface Renderer<Request extends RenderRequest, To, Parts, Message> {
+  /** Renders a message. Throws `TemplateError`, also if the message needs more than `effort` has left. */
+  render(request: Request, to: To, effort: Effort): Message;
+  /** The templates of a content, by whose length the time to parse them is estimated. */
+  templatesOf(content: Request["content"]): readonly string[];
+  /** The URL of a module whose default export renders a `RenderTask<Parts>`. */
+  threadFile: string;
+  /** The input of a message in the thread, without its data. */
+  partsOf(request: Request, to: To): Parts;
+}
 
 /**
  * Renders the messages of a channel so that none holds up others. A message that takes more steps than one may take here is
@@ -64,37 +74,29 @@ type InThread = Composed | { kind: "refused"; result: SendResult };
  * between versions, while those that would have to wait for longer are put back. A version that exceeds its limits again and
  * again is not rendered for a while.
  */
-export class Rendering {
-  readonly #sender: Sender;
+export class Rendering<Request extends RenderRequest, To, Parts, Message> {
+  readonly #renderer: Renderer<Request, To, Parts, Message>;
   readonly #clock: () => number;
   readonly #maxWaiting: number;
-  readonly #composer;
-  readonly #thread: Thread<ComposeTask, InThread>;
+  readonly #thread: Thread<RenderTask<Parts>, InThread<Message>>;
   readonly #versions = new Map<string, Version>();
   readonly #share = new TurnShare(stepsInTurn);
   /** The data as JSON, which is the same for all messages of a campaign. */
   readonly #dataTexts = new WeakMap<object, string>();
   #apart = 0;
 
-  /** `maxWaiting` is the maximum number of messages that wait for the thread. */
-  constructor({
-    sender,
-    clock,
-    maxWaiting,
-  }: {
-    sender: Sender;
-    clock: () => number;
-    maxWaiting: number;
-  }) {
-    this.#sender = sender;
+  /**
+   * @param clock returns milliseconds since the epoch
+   * @param maxWaiting the maximum number of messages that wait for the thread
+   */
+  constructor(
+    renderer: Renderer<Request, To, Parts, Message>,
+    { clock, maxWaiting }: { clock: () => number; maxWaiting: number },
+  ) {
+    this.#renderer = renderer;
     this.#clock = clock;
     this.#maxWaiting = maxWaiting;
-    this.#composer = createComposer({ sender, clock });
-    this.#thread = createThread({
-      file: threadFile(import.meta.url, "compose-thread"),
-      deadlineMs,
-      memoryMb,
-    });
+    this.#thread = createThread({ file: renderer.threadFile, deadlineMs, memoryMb });
   }
 
   /** The number of messages that wait for the thread, or are rendered there. */
@@ -103,23 +105,28 @@ export class Rendering {
   }
 
   /** True if messages of the version have to go through `renderApart`. */
-  isApart(request: ComposeRequest): boolean {
+  isApart(request: Request): boolean {
     const version = this.#versionOf(request);
     return version.isHeavy || version.limits.isResting(performance.now());
   }
 
-  /** True if a message may be composed in this turn of the event loop. If not, `retry` is called in the next one. */
-  mayCompose(retry: () => void): boolean {
+  /** True if a message may be rendered in this turn of the event loop. If not, `retry` is called in the next one. */
+  mayRender(retry: () => void): boolean {
     return this.#share.allows(retry);
   }
 
-  /** Composes a message here. Throws `TemplateError`, or `TakesLong` if it has to be rendered apart. */
-  compose(request: ComposeRequest, to: Mailbox): Message {
+  /** Resolves when a message may be rendered; undefined if it may be at once. It has to be called again then. */
+  waitForTurn(): Promise<void> | undefined {
+    return this.#share.wait();
+  }
+
+  /** Renders a message here. Throws `TemplateError`, or `TakesLong` if it has to be rendered apart. */
+  render(request: Request, to: To): Message {
     const version = this.#versionOf(request);
     if (version.isHeavy) throw new TakesLong();
     const effort = new Effort(stepsHere);
     try {
-      const message = this.#composer.compose(request, to, effort);
+      const message = this.#renderer.render(request, to, effort);
       version.limits.recordSuccess();
       return message;
     } catch (error) {
@@ -136,9 +143,9 @@ export class Rendering {
 
   /** Renders a message in the thread, or puts it back if there is no room. */
   async renderApart(
-    request: ComposeRequest & Pick<SendRequest, "onSetApart">,
-    to: Mailbox,
-  ): Promise<Rendered> {
+    request: Request & Pick<SendRequest, "onSetApart">,
+    to: To,
+  ): Promise<Rendered<Message>> {
     const version = this.#versionOf(request);
     const refused = this.#refusal(version);
     if (refused) return { result: refused };
@@ -147,14 +154,14 @@ export class Rendering {
     this.#apart += 1;
     request.onSetApart?.();
     try {
-      const composed = await this.#compose(key, version, request, to);
-      if (composed.kind === "composed") {
+      const rendered = await this.#renderInThread(key, version, request, to);
+      if (rendered.kind === "rendered") {
         version.limits.recordSuccess();
-        return composed;
+        return rendered;
       }
-      if (composed.kind === "refused") return composed;
-      noteFault(version, { message: composed.fault, isBeyondLimit: composed.isBeyondLimit });
-      return { result: unrenderable(composed.fault) };
+      if (rendered.kind === "refused") return rendered;
+      noteFault(version, { message: rendered.fault, isBeyondLimit: rendered.isBeyondLimit });
+      return { result: unrenderable(rendered.fault) };
     } catch (error) {
       if (!(error instanceof ThreadFault)) throw error;
       noteFault(version, { message: `the message ${error.message}`, isBeyondLimit: true });
@@ -169,28 +176,24 @@ export class Rendering {
     return this.#thread.close();
   }
 
-  async #compose(
+  async #renderInThread(
     key: string,
     version: Version,
-    { data, ...request }: ComposeRequest,
-    to: Mailbox,
-  ): Promise<InThread> {
-    const { messageId, templateVersionId, content, recipient, actions, email, priority } = request;
-    const parts = { messageId, templateVersionId, content, recipient, actions, email, priority };
+    request: Request,
+    to: To,
+  ): Promise<InThread<Message>> {
     let begunMs = 0;
-    const task = (): ComposeTask => {
+    const task = (): RenderTask<Parts> => {
       begunMs = performance.now();
       return {
-        sender: this.#sender,
-        to,
-        request: parts,
-        data: this.#textOf(data),
+        parts: this.#renderer.partsOf(request, to),
+        data: this.#textOf(request.data),
         atMs: this.#clock(),
         clocks: clockChoice(),
       };
     };
     // The limits of the version may have been exceeded while the message waited.
-    const composed = await this.#thread.run(key, task, () => {
+    const rendered = await this.#thread.run(key, task, () => {
       const result = this.#refusal(version);
       return result && { kind: "refused", result };
     });
@@ -199,7 +202,7 @@ export class Rendering {
       version.typicalMs ??= tookMs;
       version.typicalMs += (tookMs - version.typicalMs) / 4;
     }
-    return composed;
+    return rendered;
   }
 
   #textOf(data: Record<string, unknown>): string {
@@ -208,10 +211,10 @@ export class Rendering {
     return kept;
   }
 
-  #versionOf({ templateVersionId, content }: ComposeRequest): Version {
+  #versionOf({ templateVersionId, content }: Request): Version {
     const kept = this.#versions.get(templateVersionId);
     if (kept) return kept;
-    const version = new Version(emailTemplates(content).some(isLong));
+    const version = new Version(this.#renderer.templatesOf(content).some(isLong));
     this.#versions.set(templateVersionId, version);
     if (this.#versions.size > keptVersions)
       this.#versions.delete(this.#versions.keys().next().value!);
@@ -252,10 +255,16 @@ const isLong = (template: string) =>
   template.length > longestHere ||
   template.split(/\{[{%]/, maxTagsHere + 2).length > maxTagsHere + 1;
 
-const unrenderable = (fault: string): SendResult => ({
+/** The result of a message whose template is faulty. */
+export const unrenderable = (fault: unknown): SendResult => ({
   kind: "unsendable",
   reason: "template_error",
-  detail: fault.slice(0, responseLimit),
+  detail: (typeof fault === "string"
+    ? fault
+    : fault instanceof TemplateError
+      ? fault.message
+      : "the message cannot be rendered"
+  ).slice(0, responseLimit),
 });
 
 function noteFault(

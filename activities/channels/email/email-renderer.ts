@@ -1,0 +1,26 @@
+import { threadFile } from "../../../config/thread-file.ts";
+import type { Mailbox, Sender } from "../../../domain/address.ts";
+import { emailTemplates } from "../../../domain/templates/content-for.ts";
+import type { Renderer } from "../rendering.ts";
+import { type ComposeRequest, createComposer } from "./compose.ts";
+import type { ComposeParts } from "./compose-thread.ts";
+import type { Message } from "./smtp-job.ts";
+
+/** Renders the emails of one sender. `clock` returns milliseconds since the epoch. */
+export function createEmailRenderer(
+  sender: Sender,
+  clock: () => number,
+): Renderer<ComposeRequest, Mailbox, ComposeParts, Message> {
+  const composer = createComposer({ sender, clock });
+  return {
+    render: (request, to, effort) => composer.compose(request, to, effort),
+    templatesOf: emailTemplates,
+    threadFile: threadFile(import.meta.url, "compose-thread"),
+    partsOf(request, to) {
+      const { messageId, templateVersionId, content, recipient, actions, email, priority } =
+        request;
+      const parts = { messageId, templateVersionId, content, recipient, actions, email, priority };
+      return { ...parts, sender, to };
+    },
+  };
+}
