@@ -27,4 +27,13 @@ describe("a link in a message", () => {
     const end = new Date(now.getTime() + 30 * dayMs);
     expect(await tokens.verifyActionToken(one, end)).toEqual({ fault: "expired" });
   });
+
+  it("for receipts names its target only, and is not a link that acts", async () => {
+    const delivery = newUuid(now);
+    const url = await links.forReceipt({ delivery }, { epoch: 1, now });
+    const [, token] = /^https:\/\/example\.org\/notify\/r\/([\w.-]+)$/.exec(url)!;
+    expect(await createTokens([secret]).verifyReceiptToken(token!, now)).toEqual({
+      claims: { target: { delivery }, epoch: 1 },
+    });
+  });
 });

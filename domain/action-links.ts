@@ -13,6 +13,8 @@ export interface ActionLinks {
   forDelivery(deliveryId: string, action: RecipientAction, signing: Signing): Promise<string>;
   /** Creates a link that acts on all members of a group at once. */
   forGroup(groupId: string, action: RecipientAction, signing: Signing): Promise<string>;
+  /** Creates the address at which a device reports that it has shown the notification, or that the notification was clicked or closed. */
+  forReceipt(target: ActionTarget, signing: Signing): Promise<string>;
 }
 
 const lifetimeMs = 30 * dayMs;
@@ -29,12 +31,17 @@ export function createActionLinks({
   publicUrl: string;
 }): ActionLinks {
   const tokens = createTokens(secrets);
+  const expiryOf = (now: Date) => new Date(now.getTime() + lifetimeMs);
   const sign = async (target: ActionTarget, action: RecipientAction, { epoch, now }: Signing) => {
-    const expiresAt = new Date(now.getTime() + lifetimeMs);
+    const expiresAt = expiryOf(now);
     return `${publicUrl}/a/${await tokens.signActionToken({ target, action, epoch, expiresAt })}`;
   };
   return {
     forDelivery: (delivery, action, signing) => sign({ delivery }, action, signing),
     forGroup: (group, action, signing) => sign({ group }, action, signing),
+    async forReceipt(target, { epoch, now }) {
+      const token = await tokens.signReceiptToken({ target, epoch, expiresAt: expiryOf(now) });
+      return `${publicUrl}/r/${token}`;
+    },
   };
 }

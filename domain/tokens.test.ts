@@ -125,6 +125,20 @@ describe("a token", () => {
     expect(await tokens.verifyActionToken(preferences, later)).toEqual({ fault: "invalid" });
   });
 
+  it("of a receipt names its delivery or group, and is valid for nothing else", async () => {
+    for (const target of [{ delivery: newUuid(now) }, { group: newUuid(now) }]) {
+      const receipt = await tokens.signReceiptToken({ target, epoch: 2, expiresAt: later });
+      expect(await tokens.verifyReceiptToken(receipt, now)).toEqual({
+        claims: { target, epoch: 2 },
+      });
+      expect(await tokens.verifyReceiptToken(receipt, later)).toEqual({ fault: "expired" });
+      expect(await tokens.verifyActionToken(receipt, now)).toEqual({ fault: "invalid" });
+      const action = { action: "complete" } as const;
+      const complete = await tokens.signActionToken({ target, action, expiresAt: later });
+      expect(await tokens.verifyReceiptToken(complete, now)).toEqual({ fault: "invalid" });
+    }
+  });
+
   it("is valid under each known secret, and signed with the newest", async () => {
     const newer = "a-newer-secret-of-32-characters-x";
     const both = createTokens([newer, secret]);

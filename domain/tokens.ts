@@ -12,9 +12,9 @@ export type RecipientPurpose = (typeof recipientPurposes)[number];
  * The kind of a token. Each kind has its own signing key. The claim `aud` of a preference token and of an action's token is the kind; that
  * of a recipient's token is a list of purposes.
  */
-type Kind = "preferences" | "recipient" | "action";
+type Kind = "preferences" | "recipient" | "action" | "receipt";
 
-/** The target of an action: one delivery, or all members of a group. Ids are UUIDs. */
+/** What an action or a receipt is about: one delivery, or all members of a group. Ids are UUIDs. */
 export type ActionTarget = { delivery: string } | { group: string };
 
 interface ActionClaims {
@@ -65,6 +65,14 @@ export interface Tokens {
     token: string,
     now: Date,
   ): Promise<Verified<ActionClaims & Epoch & { id: string }>>;
+  /**
+   * Signs a token with which a device reports what became of a notification that it received. The same target and expiry give the
+   * same token.
+   */
+  signReceiptToken(
+    input: Partial<Epoch> & { target: ActionTarget; expiresAt: Date },
+  ): Promise<string>;
+  verifyReceiptToken(token: string, now: Date): Promise<Verified<Epoch & { target: ActionTarget }>>;
 }
 
 const algorithm = "HS256";
@@ -83,14 +91,14 @@ const recipientPayload = preferencePayload.extend({
   aud: z.array(z.enum(recipientPurposes)).min(1),
 });
 
-const actionPayload = z.object({
-  sub: z.union([
-    publicIdOf("delivery").transform((delivery) => ({ delivery })),
-    publicIdOf("group").transform((group) => ({ group })),
-  ]),
-  act: recipientAction,
-  epoch: epochClaim,
-});
+const target = z.union([
+  publicIdOf("delivery").transform((delivery) => ({ delivery })),
+  publicIdOf("group").transform((group) => ({ group })),
+]);
+
+const actionPayload = z.object({ sub: target, act: recipientAction, epoch: epochClaim });
+
+const receiptPayload = z.object({ sub: target, epoch: epochClaim });
 
 /**
  * @param secrets secrets of at least 32 characters each. The first one signs; tokens that any of them signed are valid. A token names its
@@ -103,6 +111,7 @@ export function createTokens(secrets: readonly string[]): Tokens {
       preferences: keyFor(secret, "preferences"),
       recipient: keyFor(secret, "recipient"),
       action: keyFor(secret, "action"),
+      receipt: keyFor(secret, "receipt"),
     },
   }));
   const [newest] = keyring;
@@ -176,13 +185,21 @@ export function createTokens(secrets: readonly string[]): Tokens {
       const { sub: recipientId, epoch, exp: expiresAt } = preference.claims;
       return { claims: { recipientId, epoch, purposes: ["preferences"], expiresAt } };
     },
-    signActionToken: ({ target, action, epoch = 0, expiresAt }) =>
-      sign("action", { sub: shownTarget(target), act: action, epoch }, expiresAt),
+    signActionToken: ({ target: of, action, epoch = 0, expiresAt }) =>
+      sign("action", { sub: shownTarget(of), act: action, epoch }, expiresAt),
     async verifyActionToken(token, now) {
       const verified = await verify("action", actionPayload, token, now);
       if ("fault" in verified) return verified;
-      const { sub: target, act: action, epoch } = verified.claims;
-      return { claims: { id: hashTokenId(token), target, action, epoch } };
+      const { sub, act: action, epoch } = verified.claims;
+      return { claims: { id: hashTokenId(token), target: sub, action, epoch } };
+    },
+    signReceiptToken: ({ target: of, epoch = 0, expiresAt }) =>
+      sign("receipt", { sub: shownTarget(of), epoch }, expiresAt),
+    async verifyReceiptToken(token, now) {
+      const verified = await verify("receipt", receiptPayload, token, now);
+      if ("fault" in verified) return verified;
+      const { sub, epoch } = verified.claims;
+      return { claims: { target: sub, epoch } };
     },
   };
 }
@@ -219,10 +236,8 @@ function keyIdIn(token: string): unknown {
   }
 }
 
-function shownTarget(target: ActionTarget): string {
-  return "group" in target
-    ? publicId("group", target.group)
-    : publicId("delivery", target.delivery);
+function shownTarget(of: ActionTarget): string {
+  return "group" in of ? publicId("group", of.group) : publicId("delivery", of.delivery);
 }
 
 /** The schema of a public id; the result is its UUID. */

@@ -44,6 +44,8 @@ export interface SendRequest {
   data: Record<string, unknown>;
   /** The recipient's actions. Templates find them under `actions`. */
   actions: readonly ActionLink[];
+  /** The address at which a device reports what became of the message; null on channels without devices. */
+  receipt?: string | null;
   /** The sender of an email, if it is not the installation's own. */
   email: EmailIdentity | null;
   /** What the message is about, for channels that show, replace or drop messages by it. */
@@ -55,6 +57,11 @@ export interface SendRequest {
    * is worse than a loss, or where this hand-over is already a repeat.
    */
   repeatable: boolean;
+  /**
+   * The longest delay in milliseconds until the message is handed over again if this hand-over fails for now; null if this one is
+   * the last.
+   */
+  retriesWithinMs?: number | null;
   /**
    * The passages through the gates before the channel's own, such as its campaign's. The channel passes each of them when the
    * message leaves; the caller ends them.

@@ -37,7 +37,9 @@ type GroupPart = Pick<DueGroup, "id" | "kind">;
 
 /** A delivery and its source: the fields that the content of its message depends on. */
 export interface Part {
-  delivery: Pick<DueDelivery, "id" | "recipient" | "linksEpoch"> & { group: GroupPart | null };
+  delivery: Pick<DueDelivery, "id" | "recipient" | "channel" | "linksEpoch"> & {
+    group: GroupPart | null;
+  };
   source: Pick<
     Source,
     | "templateVersionId"
@@ -105,21 +107,29 @@ export function createSummaries({
       const templates = await read(new Set(keys));
       const titleOf = createTitles(share);
 
-      const buildSingle = ({ delivery: { id, linksEpoch: epoch }, source }: Part, now: Date) => {
-        const content = {
+      const buildSingle = ({ delivery, source }: Part, now: Date) => {
+        const { id, channel, linksEpoch: epoch } = delivery;
+        const content: Content = {
           messageId: publicId("delivery", id),
           templateVersionId: source.templateVersionId,
           content: source.content,
           data: source.data,
-          actions: [] as ActionLink[],
+          actions: [],
           email: source.email,
           about: describeMessage([source], null),
         };
         const offered = actionsOf(source);
         // Most messages offer no action. Those are built synchronously, since there are thousands a second.
-        if (offered.length === 0) return content;
-        const linked = linksTo(offered, (action) => links.forDelivery(id, action, { epoch, now }));
-        return linked.then((actions) => ({ ...content, actions }));
+        if (offered.length === 0 && !hasDevices(channel)) return content;
+        const signing = { epoch, now };
+        const linked = linksTo(offered, (action) => links.forDelivery(id, action, signing));
+        if (!hasDevices(channel)) return linked.then((actions) => ({ ...content, actions }));
+        const receipt = links.forReceipt({ delivery: id }, signing);
+        return Promise.all([linked, receipt]).then(([actions, address]) => ({
+          ...content,
+          actions,
+          receipt: address,
+        }));
       };
 
       const buildItem = async ({ delivery, source }: Part, now: Date): Promise<SummaryItem> => {
@@ -166,6 +176,8 @@ export function createSummaries({
           .map((part) => ({ ...memberOf(part), part }));
         const key = keyOf(parts[0]!);
         const named = key === null ? undefined : templates.get(key);
+        const { channel, linksEpoch: epoch } = parts[0]!.delivery;
+        const signing = { epoch, now };
         return {
           messageId: publicId("group", group.id),
           ...(named ?? defaultSummaries[group.kind]),
@@ -177,8 +189,11 @@ export function createSummaries({
           ...(named && { fallback: defaultSummaries[group.kind] }),
           data: await dataOf(group.kind, members, now),
           actions: await linksTo(groupActions(group.kind, members), (action) =>
-            links.forGroup(group.id, action, { epoch: parts[0]!.delivery.linksEpoch, now }),
+            links.forGroup(group.id, action, signing),
           ),
+          ...(hasDevices(channel) && {
+            receipt: await links.forReceipt({ group: group.id }, signing),
+          }),
         };
       };
 
@@ -211,6 +226,9 @@ export function createSummaries({
     },
   };
 }
+
+/** Whether the messages of a channel go to devices, which report what became of them. */
+const hasDevices = (channel: DueDelivery["channel"]) => channel === "push";
 
 /** Describes the message of these sources. A group expires when the last of its members does. */
 function describeMessage(

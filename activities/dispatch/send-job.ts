@@ -17,7 +17,9 @@ type Template = Pick<SendRequest, "templateVersionId" | "content">;
 
 /** The content of a message, and the id that its Message-ID is made from. */
 export interface Content
-  extends Template, Pick<SendRequest, "messageId" | "data" | "actions" | "email" | "about"> {
+  extends
+    Template,
+    Pick<SendRequest, "messageId" | "data" | "actions" | "receipt" | "email" | "about"> {
   /** The template to use if the other cannot be rendered. */
   fallback?: Template;
   /** The faults of group members that cannot be rendered, by the ids of their deliveries. The message contains the other members only. */

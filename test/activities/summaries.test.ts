@@ -62,6 +62,7 @@ const item = (
   delivery: {
     id: newUuid(new Date(Date.UTC(2027, 0, 1) + made++)),
     recipient,
+    channel: "email",
     linksEpoch: 0,
     group,
   },
