@@ -15,8 +15,19 @@ export interface Passage {
   end(): void;
 }
 
-/** Asks the gates before a message in their order, so that a message takes no slot of one gate while another has none. */
+/** Asks the gates before a message in their order. If all are open, the message uses their slots. */
 export function askAll(
+  passages: readonly Passage[],
+  begin: (retry: () => void) => GateAnswer,
+  retry: () => void,
+): GateAnswer {
+  const answer = askEach(passages, begin, retry);
+  if (answer === "open") for (const passage of passages) passage.pass();
+  return answer;
+}
+
+/** Asks one gate after the other, so that a message takes no slot of one gate while another has none. */
+function askEach(
   passages: readonly Passage[],
   begin: (retry: () => void) => GateAnswer,
   retry: () => void,
@@ -25,25 +36,30 @@ export function askAll(
     const answer = passage.ask(retry);
     if (answer !== "open") return answer;
   }
-  const answer = begin(retry);
-  if (answer !== "open") return answer;
-  for (const passage of passages) passage.pass();
-  return "open";
+  return begin(retry);
 }
 
-/** Resolves when the message may leave, or with false if there is no slot for it soon. For channels without connections of their own. */
-export function passAll({
-  passages = [],
-  begin,
-}: {
+interface Departure {
   passages?: readonly Passage[];
   begin: (retry: () => void) => GateAnswer;
-}): Promise<boolean> {
-  return new Promise((resolve) => {
+}
+
+const awaitAnswer = (asking: (retry: () => void) => GateAnswer): Promise<boolean> =>
+  new Promise((resolve) => {
     const ask = () => {
-      const answer = askAll(passages, begin, ask);
+      const answer = asking(ask);
       if (answer !== "waits") resolve(answer === "open");
     };
     ask();
   });
-}
+
+/** Resolves when the message may leave, or with false if there is no slot for it soon. For channels without connections of their own. */
+export const passAll = ({ passages = [], begin }: Departure): Promise<boolean> =>
+  awaitAnswer((retry) => askAll(passages, begin, retry));
+
+/**
+ * Resolves when the message could leave, or with false if it cannot leave soon. It uses no slot: the gates have to be asked again when the
+ * message is written to a connection.
+ */
+export const awaitOpening = ({ passages = [], begin }: Departure): Promise<boolean> =>
+  awaitAnswer((retry) => askEach(passages, begin, retry));

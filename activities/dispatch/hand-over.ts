@@ -1,5 +1,5 @@
 import { performance } from "node:perf_hooks";
-import type { RetryPolicy } from "../../domain/delivery/settle.ts";
+import { retriesWithinMs, type RetryPolicy } from "../../domain/delivery/settle.ts";
 import type { LedgerClock } from "../../ledger/clock.ts";
 import type { Channel } from "../../domain/channel.ts";
 import type { SendResult } from "../channels/channel.ts";
@@ -9,6 +9,7 @@ import type { Confirmations } from "./confirmations.ts";
 import type { Content } from "./send-job.ts";
 import {
   type ClaimedMessage,
+  countedAttemptsOf,
   type EndedMessage,
   interruptedAttempt,
   isRepeatableOnce,
@@ -78,6 +79,7 @@ export class HandOver {
       recipient,
       priority,
       repeatable,
+      retriesWithinMs: retriesWithinMs(this.#deps.retry, countedAttemptsOf(items)),
       passages: job.passages,
       begin: (retry: () => void) => this.#mayBegin(queue, claimed, retry),
       onSetApart: this.#deps.onSetApart,

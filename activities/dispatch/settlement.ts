@@ -90,8 +90,6 @@ export function settleMessage(
   const { channel, recipient } = items[0]!.delivery;
   const address = addressOf(channel, recipient);
   const attempts = result.kind === "attempted" ? result.attempts.map(withoutAddress(address)) : [];
-  const largest = (count: (delivery: Item["delivery"]) => number) =>
-    Math.max(...items.map(({ delivery }) => count(delivery)));
   const settlement: SettledDelivery["settlement"] =
     result.kind === "unsendable"
       ? { status: "failed", reason: result.reason, detail: result.detail }
@@ -99,10 +97,9 @@ export function settleMessage(
         ? { status: "pending", reason: result.reason, dueAt: clock.fromLocal(result.until) }
         : settle({
             attempts,
-            attemptCount:
-              attempts.length +
-              largest(({ attemptCount, forgivenCount }) => attemptCount - forgivenCount),
-            handOvers: attempts.length + largest(({ attemptCount }) => attemptCount),
+            attemptCount: attempts.length + countedAttemptsOf(items),
+            handOvers:
+              attempts.length + Math.max(...items.map(({ delivery }) => delivery.attemptCount)),
             unanswered: unansweredOf(items),
             guarantee: guaranteeOf(items),
             policy: retry,
@@ -231,6 +228,10 @@ export const guaranteeOf = (items: readonly Item[]) =>
   )
     ? "at_least_once"
     : "at_most_once";
+
+/** The largest number of attempts of an item that count towards the limit. */
+export const countedAttemptsOf = (items: readonly Item[]): number =>
+  Math.max(...items.map(({ delivery }) => delivery.attemptCount - delivery.forgivenCount));
 
 /** The largest number of hand-overs of an item that were not answered. */
 const unansweredOf = (items: readonly Item[]): number =>

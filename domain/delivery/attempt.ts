@@ -3,7 +3,7 @@ export const attemptFailures = [
   "smtp_4xx",
   /** A permanent refusal because of the message. */
   "smtp_5xx",
-  /** A permanent refusal because the address does not exist. */
+  /** A permanent refusal because the address does not exist, or a push service does not know the device any more. */
   "unknown_address",
   /** The mailbox is full, temporarily or permanently. */
   "mailbox_full",
@@ -11,6 +11,14 @@ export const attemptFailures = [
   "recipient_refused",
   /** A permanent refusal because of the sender or the server: neither the message nor its recipient is at fault. */
   "sender_refused",
+  /** A push service refused the request: for good because of the device, or for now because of how it was made. */
+  "push_4xx",
+  /** A push service failed. */
+  "push_5xx",
+  /** The rules for outgoing requests do not allow the address. */
+  "address_not_allowed",
+  /** The stored address cannot be read: its key is missing, or it is damaged. */
+  "address_unreadable",
   "connection",
   "timeout",
   "auth",

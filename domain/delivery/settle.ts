@@ -32,9 +32,20 @@ export type Settlement =
  * @returns milliseconds, within [half, whole] of `min(cap, base × 2^(attempt - 1))`
  */
 export function retryDelayMs(policy: RetryPolicy, attempt: number, random: number): number {
-  const whole = Math.min(policy.capMs, policy.baseMs * 2 ** Math.min(attempt - 1, 40));
+  const whole = longestDelayMs(policy, attempt);
   return Math.round(whole / 2 + (whole / 2) * random);
 }
+
+const longestDelayMs = ({ baseMs, capMs }: RetryPolicy, attempt: number): number =>
+  Math.min(capMs, baseMs * 2 ** Math.min(attempt - 1, 40));
+
+/**
+ * The longest delay in milliseconds until a message is handed over again, if the next hand-over is one attempt and fails for now; null if it
+ * is then over.
+ * @param attemptCount hand-overs so far that count
+ */
+export const retriesWithinMs = (policy: RetryPolicy, attemptCount: number): number | null =>
+  attemptCount + 1 >= policy.attempts ? null : longestDelayMs(policy, attemptCount + 1);
 
 /** The number of hand-overs without an answer after which a message is not repeated. */
 const unansweredLimit = 2;

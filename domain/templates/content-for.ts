@@ -51,6 +51,13 @@ export function emailTemplates(content: TemplateContent): string[] {
   });
 }
 
+/** Lists the templates of the body of the push notification, as `emailTemplates` does for the email. */
+export function pushTemplates(content: TemplateContent): string[] {
+  return [null, ...Object.keys(content.locales ?? {})].map(
+    (locale) => contentFor("push", localizeContent(content, locale)).body.template,
+  );
+}
+
 /** Finds the channel whose own content is used for a channel. */
 export function sourceOf(channel: ContentChannel, content: TemplateContent): ContentChannel {
   return preferredSources[channel].find((source) => content[source] !== undefined)!;

@@ -6,7 +6,7 @@
 export type Outcome = Answered | Refused | NotSent | NoAnswer;
 
 /** The server answered. The request has arrived. */
-interface Answered {
+export interface Answered {
   kind: "answered";
   status: number;
   /** The headers that the request asked for, by their names in lower case. */

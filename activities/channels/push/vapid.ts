@@ -1,0 +1,58 @@
+import webPush from "web-push";
+
+/** A pair of VAPID keys (RFC 8292), in base64url. A subscription is bound to one of them. */
+export interface VapidKeys {
+  publicKey: string;
+  privateKey: string;
+}
+
+export interface VapidSettings {
+  /** The current pair first, then those with which older subscriptions were made. At least one. */
+  keys: readonly VapidKeys[];
+  /** A mailto: or https: URL by which a push service reaches the operator. */
+  subject: string;
+}
+
+/** A token is used for twelve hours and valid for twenty: push services refuse those that are valid for more than a day. */
+const usedMs = 12 * 3_600_000;
+const validMs = 20 * 3_600_000;
+const keptOrigins = 256;
+
+/** Signs requests to push services. */
+export interface VapidSigner {
+  /** The number of pairs of keys. */
+  readonly pairs: number;
+  /** The value of the header Authorization for requests to an origin, signed with the pair of this number. One token serves many requests. */
+  authorize(origin: string, pair: number): string;
+}
+
+/** @param clock returns milliseconds since the epoch */
+export function createVapidSigner(
+  { keys, subject }: VapidSettings,
+  clock: () => number,
+): VapidSigner {
+  const kept = new Map<string, { header: string; untilMs: number }>();
+  return {
+    pairs: keys.length,
+    authorize(origin, pair) {
+      const nowMs = clock();
+      const key = `${pair} ${origin}`;
+      const known = kept.get(key);
+      if (known && nowMs < known.untilMs) return known.header;
+      const { publicKey, privateKey } = keys[pair]!;
+      const expiry = Math.floor((nowMs + validMs) / 1_000);
+      const { Authorization: header } = webPush.getVapidHeaders(
+        origin,
+        subject,
+        publicKey,
+        privateKey,
+        "aes128gcm",
+        expiry,
+      );
+      kept.delete(key);
+      kept.set(key, { header, untilMs: nowMs + usedMs });
+      if (kept.size > keptOrigins) kept.delete(kept.keys().next().value!);
+      return header;
+    },
+  };
+}

@@ -1,0 +1,21 @@
+/** A certificate for the hosts of push services and 127.0.0.1, signed by itself and valid for a hundred years, with its key. Only tests use it. */
+export const pushCertificate = {
+  cert: `-----BEGIN CERTIFICATE-----
+MIIB8DCCAZegAwIBAgIUdfETNber87h+u5PeklOPUlIrt64wCgYIKoZIzj0EAwIw
+JTEjMCEGA1UEAwwaVGlkaW5ncyB0ZXN0IHB1c2ggc2VydmljZXMwIBcNMjYxMTMw
+MjA0MzM0WhgPMjEyNjExMDYyMDQzMzRaMCUxIzAhBgNVBAMMGlRpZGluZ3MgdGVz
+dCBwdXNoIHNlcnZpY2VzMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEfc53RSfk
+a2xnCk6lAHP4z3/dHB3j0KRIyywKoXtGEi9C74Za/xUPVyUKqnVO4lDhW3ZTdPRB
+iSAnWoYhaJGklKOBojCBnzAPBgNVHRMBAf8EBTADAQH/MB0GA1UdDgQWBBQGHn2O
+9hsEN/cf48FP18DOva5KozBtBgNVHREEZjBkghJmY20uZ29vZ2xlYXBpcy5jb22C
+IXVwZGF0ZXMucHVzaC5zZXJ2aWNlcy5tb3ppbGxhLmNvbYISd2ViLnB1c2guYXBw
+bGUuY29tghFwdXNoLmV4YW1wbGUudGVzdIcEfwAAATAKBggqhkjOPQQDAgNHADBE
+AiB0xVQuXLhacc2hD8GIYc760/MmD0BooCS0+oEXmquQKQIgA4ZuXxnK8pwaBbLe
+fE1MFsnVr8WKVFNPRlHksYTg4mc=
+-----END CERTIFICATE-----`,
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg/Tf6aJ0maRKoB7lN
+BeQlsdBpH2i/80DDWFoiCXUwGVChRANCAAR9zndFJ+RrbGcKTqUAc/jPf90cHePQ
+pEjLLAqhe0YSL0Lvhlr/FQ9XJQqqdU7iUOFbdlN09EGJICdahiFokaSU
+-----END PRIVATE KEY-----`,
+};
