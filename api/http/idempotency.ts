@@ -11,6 +11,7 @@ import {
   readIdempotencyKey,
 } from "../../ledger/idempotency-key.ts";
 import { defineStatement, executeIn } from "../../ledger/sql.ts";
+import { canonicalJson } from "../../lib/canonical-json.ts";
 import type { ApiEnv } from "./context.ts";
 import { isUniqueViolation } from "./database-errors.ts";
 import { invalid, Problem } from "./problem.ts";
@@ -58,17 +59,6 @@ export function readKeyedRequest(c: Context<ApiEnv>): KeyedRequest | null {
       .update(`${c.req.method}\n${c.req.path}${search}\n${body}`)
       .digest("hex"),
   };
-}
-
-/** Writes a value as JSON that does not depend on the order of keys. */
-function canonicalJson(value: unknown): string {
-  return (
-    JSON.stringify(value, (_, part: unknown) =>
-      typeof part === "object" && part !== null && !Array.isArray(part)
-        ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-        : part,
-    ) ?? ""
-  );
 }
 
 /** A response to send. It is stored as text, so that a replay is the same to the byte. */

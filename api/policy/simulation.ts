@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises";
 import type { Pool } from "pg";
 import { creationOf, firstUuidAt } from "../../domain/ids.ts";
 import { noGrants } from "../../domain/policy/limits.ts";
@@ -16,11 +15,10 @@ import {
   type RecipientState,
   readRecipientStates,
 } from "../../ledger/recipient-snapshot.ts";
+import { createYield } from "../../lib/yielding.ts";
 
 /** How long after the window a message may still be sent; then it counts as waiting. Covers the longest digest and a week of do-not-disturb. */
 const afterwardsMs = 15 * dayMs;
-/** How long a simulation occupies the event loop at most, unless a single step takes longer. */
-const sliceMs = 10;
 const recipientsAtOnce = 1_000;
 /** The maximum number of steps of one simulation. A message that a limit holds for weeks takes a step for every five minutes. */
 const maxSteps = 200_000;
@@ -176,15 +174,6 @@ function withPriorityOfType(
 }
 
 /** Creates a function that yields to other work when this has occupied the event loop for `sliceMs`. */
-function createYield() {
-  let since = performance.now();
-  return async () => {
-    if (performance.now() - since < sliceMs) return;
-    await setImmediate();
-    since = performance.now();
-  };
-}
-
 const messagesOf = (outcomes: readonly SimulatedOutcome[]) =>
   new Set(outcomes.flatMap(({ message }) => message ?? [])).size;
 
