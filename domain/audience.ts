@@ -4,12 +4,14 @@ import { instantText } from "./time/instant.ts";
 import { resourceKey } from "./key.ts";
 import { text } from "./text.ts";
 
-const scalar = z.union(
+/** A value that a condition compares with. */
+export const scalar = z.union(
   [text(500, 0), z.number(), z.boolean(), z.null()],
   "must be a string, a number, true, false or null",
 );
 const maxAlternatives = 1_000;
-const alternatives = <Item extends z.ZodType>(item: Item) =>
+/** A list of the values that fulfil a condition. */
+export const alternatives = <Item extends z.ZodType>(item: Item) =>
   z
     .array(item)
     .min(1, "must name at least one value")
@@ -18,11 +20,14 @@ const alternatives = <Item extends z.ZodType>(item: Item) =>
 const attributeKey = text(100);
 const maxPath = 8;
 
-/** A top-level key of a recipient's attributes, or the path of keys to a nested value. */
-const attribute = z.union(
-  [attributeKey, z.array(attributeKey).min(1).max(maxPath)],
-  `must be a key of the attributes, or a path of 1 to ${maxPath} keys`,
-);
+/** A top-level key of a JSON object, or the path of keys to a nested value. */
+export const keyPath = (object: string) =>
+  z.union(
+    [attributeKey, z.array(attributeKey).min(1).max(maxPath)],
+    `must be a key of the ${object}, or a path of 1 to ${maxPath} keys`,
+  );
+
+const attribute = keyPath("attributes");
 
 const fields = ["externalId", "email", "phone", "timeZone", "locale"] as const;
 const instantFields = ["createdAt", "updatedAt"] as const;
@@ -36,9 +41,11 @@ const campaignReference = z
     "must be the id of a campaign, such as cmp_01jd3v8qyee7fr8xmcsnh5hbcd",
   );
 
-const part = text(500);
+/** A text that a condition compares with. */
+export const part = text(500);
 
-const conditions = [
+/** The conditions that depend on nothing but the recipient. */
+export const recipientConditions = [
   z.strictObject({ attribute, equals: scalar }),
   z.strictObject({ attribute, in: alternatives(scalar) }),
   z.strictObject({ attribute, includes: scalar }),
@@ -58,6 +65,12 @@ const conditions = [
   z.strictObject({ field, contains: part }),
   z.strictObject({ field: instantField, from: instantText }),
   z.strictObject({ field: instantField, before: instantText }),
+] as const;
+
+export type RecipientCondition = z.infer<(typeof recipientConditions)[number]>;
+
+const conditions = [
+  ...recipientConditions,
   z.strictObject({ received: campaignReference, orUnknown: z.literal(true).optional() }),
   z.strictObject({ missed: campaignReference }),
 ] as const;
@@ -103,21 +116,25 @@ const depthOf = (node: unknown): number => 1 + Math.max(0, ...branchesOf(node).m
 const sizeOf = (node: unknown): number =>
   branchesOf(node).reduce((sum: number, child) => sum + sizeOf(child), 1);
 
+/** Limits a filter of any conditions in size and depth, which are checked before the conditions themselves. */
+export const boundFilter = <Filter>(shape: z.ZodType<Filter, Filter>): z.ZodType<Filter, Filter> =>
+  z
+    .custom<Filter>((root) => sizeOf(root) <= maxConditions, {
+      error: `must not have more than ${maxConditions} conditions`,
+      abort: true,
+    })
+    .refine((root) => depthOf(root) <= maxDepth, {
+      error: `must not be nested deeper than ${maxDepth} levels`,
+      abort: true,
+    })
+    .pipe(shape);
+
 /**
  * A filter over recipients. Its logic is two-valued: a condition on a value that a recipient lacks is false, and so true under `not`.
  * Comparisons are case-sensitive except for email addresses, as in lists. Depth and size are checked before the conditions, so that the
  * SQL of a filter is bounded too.
  */
-export const recipientFilter: z.ZodType<RecipientFilter, RecipientFilter> = z
-  .custom<RecipientFilter>((root) => sizeOf(root) <= maxConditions, {
-    error: `must not have more than ${maxConditions} conditions`,
-    abort: true,
-  })
-  .refine((root) => depthOf(root) <= maxDepth, {
-    error: `must not be nested deeper than ${maxDepth} levels`,
-    abort: true,
-  })
-  .pipe(recipientFilterShape);
+export const recipientFilter = boundFilter(recipientFilterShape);
 
 /** A condition that only values of one JSON type can fulfil. */
 export interface RequiredType {

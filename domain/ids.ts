@@ -20,6 +20,7 @@ export const idPrefixes = {
   group: "grp",
   event: "evt",
   layout: "lay",
+  routingRule: "rul",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

@@ -48,6 +48,7 @@ const resources: Record<string, string> = {
   policies: "policy",
   decisions: "policy",
   "notification-types": "policy",
+  "routing-rules": "policy",
   queues: "operations",
   providers: "operations",
   gates: "operations",
