@@ -1,6 +1,8 @@
 import type { Audience, Condition, RecipientFilter } from "../domain/audience.ts";
 import { addressSpellings } from "../domain/address.ts";
+import type { ZoneCondition } from "../domain/filter.ts";
 import { parsePublicId } from "../domain/ids.ts";
+import type { FilterOver } from "../domain/policy/routing-filter.ts";
 import { containingPattern, literalPattern } from "./sql-like.ts";
 
 /** A condition on rows, with the values of its placeholders. */
@@ -19,7 +21,7 @@ export function filterWhere(
   alias: string,
   firstPlaceholder = 1,
 ): SqlCondition {
-  const { compile, values } = compiler(alias, firstPlaceholder);
+  const { compile, values } = createFilterCompiler(alias, firstPlaceholder);
   return { sql: `${live(alias)} AND ${compile(filter)}`, values };
 }
 
@@ -30,7 +32,7 @@ export function audienceWhere(
   alias: string,
   firstPlaceholder = 1,
 ): SqlCondition {
-  const { compile, values } = compiler(alias, firstPlaceholder);
+  const { compile, values } = createFilterCompiler(alias, firstPlaceholder);
   const anyOf = (keys: readonly string[]): string =>
     compile({
       any: keys.map((key) => {
@@ -75,10 +77,11 @@ type TextCondition = Exclude<
 >;
 
 /**
- * A condition on a missing value may be NULL, which counts as false in WHERE, also under AND and OR; `not` converts it to false before it
- * negates it. The conditions themselves have no coalesce, because only then they may use an index.
+ * Compiles filters to conditions over the table `recipients` under `alias`, as `filterWhere` does, but without regard to erasure. The filters
+ * share one list of values. A condition on a missing value may be NULL, which counts as false in WHERE and WHEN, also under AND and OR; `not`
+ * converts it to false before it negates it. The conditions themselves have no coalesce, because only then they may use an index.
  */
-function compiler(alias: string, firstPlaceholder: number) {
+export function createFilterCompiler(alias: string, firstPlaceholder: number) {
   const values: string[] = [];
   const bind = (value: string) => `$${firstPlaceholder - 1 + values.push(value)}::text`;
   const bindJson = (value: unknown) => `${bind(JSON.stringify(value))}::jsonb`;
@@ -138,16 +141,21 @@ function compiler(alias: string, firstPlaceholder: number) {
   const bindInstant = (instant: string) =>
     `to_timestamp(${bind(String(Date.parse(instant) / 1_000))}::float8)`;
 
+  const ofZones = (operator: "IN" | "NOT IN", zones: readonly string[]) =>
+    `${alias}.time_zone ${operator} (SELECT jsonb_array_elements_text(${bindJson(zones)}))`;
+
   /** Whether the campaign's delivery `d` to the recipient fulfils a condition. */
   const ofDelivery = (campaign: string, condition: string) =>
     `EXISTS (SELECT FROM deliveries AS d WHERE d.campaign_id = ${bind(parsePublicId("campaign", campaign)!)}::uuid AND d.recipient_id = ${alias}.id AND ${condition})`;
 
-  const compile = (node: RecipientFilter): string => {
+  const compile = (node: FilterOver<Condition | ZoneCondition>): string => {
     if ("all" in node) return `(${node.all.map(compile).join(" AND ")})`;
     if ("any" in node) return `(${node.any.map(compile).join(" OR ")})`;
     if ("not" in node) return negate(compile(node.not));
     if ("attribute" in node) return ofAttribute(node);
     if ("field" in node) return ofField(node);
+    if ("zoneIn" in node) return ofZones("IN", node.zoneIn);
+    if ("zoneNotIn" in node) return ofZones("NOT IN", node.zoneNotIn);
     if ("missed" in node)
       return ofDelivery(node.missed, `d.status = 'failed' AND NOT ${mayHaveArrived("d")}`);
     const surely = "d.status IN ('sent', 'delivered')";

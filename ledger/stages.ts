@@ -9,7 +9,7 @@ import {
 } from "../domain/policy/route.ts";
 import { isStage } from "./conditions.ts";
 import type { DueDelivery } from "./due-delivery.ts";
-import { createRouteReader } from "./routes.ts";
+import { createRoutes } from "./routes.ts";
 import { defineStatement, executeOn } from "./sql.ts";
 
 /** The stage of a route that a delivery is. */
@@ -55,7 +55,7 @@ export interface Stages {
 const noStage = () => null;
 
 export function createStages(pool: Pick<Pool, "query">): Stages {
-  const readRoutes = createRouteReader(pool);
+  const { readRoutes } = createRoutes(pool);
   return {
     async of(deliveries) {
       const routed = deliveries.filter(({ routeId }) => routeId !== null);

@@ -8,7 +8,7 @@ import { newUuid, publicId } from "../../domain/ids.ts";
 import type { Route } from "../../domain/policy/route.ts";
 import { acceptDeliveries } from "../../ledger/accept.ts";
 import { createLedger } from "../../ledger/ledger.ts";
-import { storeRoutes } from "../../ledger/routes.ts";
+import { createRoutes } from "../../ledger/routes.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { cancelDeliveries, retryDeliveries } from "../../ledger/transitions.ts";
 import { useLedgerDatabase } from "../support/ledger-database.ts";
@@ -72,7 +72,7 @@ async function accept(
   { priority = "normal" as const, type = null as string | null } = {},
 ): Promise<string> {
   const { pool } = database;
-  const [routeId] = await storeRoutes(executeOn(pool), [{ origin: "request", document: route }]);
+  const [routeId] = await createRoutes(pool).routeIds([{ origin: "request", document: route }]);
   const { rows } = await pool.query<{ id: string }>(
     "SELECT id FROM notification_types WHERE key = $1",
     [type],
