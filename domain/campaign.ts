@@ -4,7 +4,7 @@ import { presetBurst } from "./delivery/gates.ts";
 import { emailIdentity } from "./email-identity.ts";
 import { instant } from "./time/instant.ts";
 import { typeKey } from "./policy/notification-type.ts";
-import { notificationData, templateReference } from "./notification.ts";
+import { notificationData, requestedRoute, templateReference } from "./notification.ts";
 import { priorities } from "./priority.ts";
 import { nameText } from "./text.ts";
 
@@ -48,6 +48,7 @@ export const newCampaign = z.strictObject({
     .enum(priorities)
     .optional()
     .meta({ description: "Defaults to the priority of the notification type, or to `normal`" }),
+  route: requestedRoute.default(null),
   guarantee: z.enum(guarantees).default("at_least_once"),
   throttle: throttle.nullable().default(null),
   email: emailIdentity.default({}).meta({
@@ -67,6 +68,7 @@ export const campaignEdit = z
     data: notificationData.unwrap(),
     type: typeKey.nullable(),
     priority: z.enum(priorities),
+    route: requestedRoute,
     guarantee: z.enum(guarantees),
     throttle: throttle.nullable(),
     email: emailIdentity,
@@ -171,6 +173,8 @@ export function editRefusal(
       return frozenAt && "the audience is frozen: duplicate the campaign to send to another one";
     case "type":
       return frozenAt && "the campaign has begun, and deliveries were decided by this type";
+    case "route":
+      return frozenAt && "the audience is frozen, and each delivery has its route";
     case "guarantee":
       return frozenAt && "the campaign has begun, and messages may have been sent under it";
     case "throttle":

@@ -3,6 +3,7 @@ import { actionForms } from "./action.ts";
 import { instant } from "./time/instant.ts";
 import { resourceKey } from "./key.ts";
 import { typeKey } from "./policy/notification-type.ts";
+import { route } from "./policy/route.ts";
 import { priorities } from "./priority.ts";
 import { nameText, text } from "./text.ts";
 
@@ -44,6 +45,13 @@ export const notificationActions = z
 
 export type NotificationAction = z.output<typeof notificationActions>[number];
 
+/** The route that a notification or campaign asks for. */
+export const requestedRoute = route.nullable().meta({
+  description:
+    "The channels of the message, in stages; null if a routing rule, the notification type or the policy chooses the route",
+  example: { stages: [{ via: ["push", "email"] }] },
+});
+
 export const newNotification = z.strictObject({
   recipients: z
     .array(text(200))
@@ -66,6 +74,7 @@ export const newNotification = z.strictObject({
     .enum(priorities)
     .optional()
     .meta({ description: "Defaults to the priority of the notification type, or to `normal`" }),
+  route: requestedRoute.optional(),
   sendAt: instant
     .optional()
     .meta({ description: "The earliest time of sending; at once where it is left out or past" }),

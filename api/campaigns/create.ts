@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import type { z } from "zod";
 import type { newCampaign } from "../../domain/campaign.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
-import type { Prisma } from "../../prisma/generated/client.ts";
+import { Prisma } from "../../prisma/generated/client.ts";
 import { segmentsOf } from "../segments/audience.ts";
 import { type CampaignAnswer, readCampaign, setThrottle } from "./store.ts";
 import type { ApiEnv } from "../http/context.ts";
@@ -45,6 +45,7 @@ export async function createCampaign(
       id,
       audience: wanted.audience as Prisma.InputJsonObject,
       data: wanted.data as Prisma.InputJsonObject,
+      route: wanted.route ?? Prisma.DbNull,
       typeId: type?.id ?? null,
       priority: wanted.priority ?? type?.definition.priority ?? "normal",
       status: startAt ? "scheduled" : "draft",

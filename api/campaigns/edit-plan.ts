@@ -5,7 +5,7 @@ import {
   compileVariables,
   type TemplateVariables,
 } from "../../domain/templates/template-variables.ts";
-import type { Prisma } from "../../prisma/generated/client.ts";
+import { Prisma } from "../../prisma/generated/client.ts";
 import { type FieldError, invalid, Problem } from "../http/problem.ts";
 import { holdType } from "../notification-types/lookup.ts";
 import { segmentsOf } from "../segments/audience.ts";
@@ -69,6 +69,7 @@ export async function planEdit(
         plainColumns.filter(isEdited).map((column) => [column, wanted[column]]),
       ),
       ...(isEdited("template") && { templateVersionId: version.id }),
+      ...(isEdited("route") && { route: wanted.route ?? Prisma.DbNull }),
       ...(isEdited("type") && { typeId: type?.id ?? null }),
       ...start,
       ...(supersedes && { revision: row.revision + 1 }),

@@ -194,11 +194,12 @@ export function campaignRecallRoutes(services: Services) {
             },
           ]);
         await requireCorrectable(tx, corrected, to);
-        const { type, priority, guarantee, throttle, email } = corrected.json;
+        const { type, priority, route, guarantee, throttle, email } = corrected.json;
         return createCampaign(c, services, tx, "campaign.correct", {
           ...wanted,
           type: wanted.type === undefined ? type : wanted.type,
           priority: wanted.priority ?? priority,
+          route,
           guarantee,
           throttle,
           email,

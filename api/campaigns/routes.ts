@@ -80,7 +80,7 @@ const duplicate = defineRoute({
   path: "/v1/campaigns/{id}/duplicate",
   access: "sender",
   summary:
-    "Duplicate a campaign as a draft with the same template version, audience, data, type, priority, guarantee and throttle",
+    "Duplicate a campaign as a draft with the same template version, audience, data, type, priority, route, guarantee and throttle",
   request: {
     params: idParams("campaign"),
     headers: idempotencyHeaders,
@@ -123,6 +123,7 @@ export function campaignRoutes(services: Services) {
           data: changes.data ?? json.data,
           type: changes.type === undefined ? json.type : changes.type,
           priority: changes.priority ?? json.priority,
+          route: changes.route === undefined ? json.route : changes.route,
           guarantee: changes.guarantee ?? json.guarantee,
           throttle: changes.throttle === undefined ? json.throttle : changes.throttle,
           email: changes.email ?? json.email,

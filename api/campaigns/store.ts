@@ -3,6 +3,7 @@ import { z } from "@hono/zod-openapi";
 import { campaignStatuses, guarantees } from "../../domain/campaign.ts";
 import { campaignGate } from "../../domain/delivery/gates.ts";
 import { publicId } from "../../domain/ids.ts";
+import { requestedRoute } from "../../domain/notification.ts";
 import { priorities } from "../../domain/priority.ts";
 import { removeGate, setGate } from "../../ledger/gates.ts";
 import { executeIn } from "../../ledger/sql.ts";
@@ -20,6 +21,7 @@ const campaignExample = {
   type: null,
   priority: "normal",
   guarantee: "at_least_once",
+  route: { stages: [{ via: ["push", "email"] }] },
   throttle: { perSecond: 50, burst: 50 },
   email: { fromName: "Example shop", replyTo: "shop@example.org" },
   startAt: "2027-03-01T09:00:00.000Z",
@@ -51,6 +53,7 @@ export const campaignAnswer = z
     }),
     priority: z.enum(priorities),
     guarantee: z.enum(guarantees),
+    route: requestedRoute,
     throttle: z.object({ perSecond: z.number(), burst: z.number().int() }).nullable().openapi({
       description: "The limit of messages per second; null means no limit",
     }),
@@ -128,6 +131,7 @@ export function campaignJson(row: CampaignRow, gate: Gate | null): CampaignAnswe
     type: row.type?.key ?? null,
     priority,
     guarantee,
+    route: row.route as CampaignAnswer["route"],
     throttle: gate?.permitsPerSecond
       ? { perSecond: gate.permitsPerSecond, burst: gate.burst }
       : null,

@@ -5,6 +5,7 @@ import { resourceKey } from "../key.ts";
 import { recipientLimits } from "./limits.ts";
 import { mergePatchOf } from "../merge-patch.ts";
 import { typePreferences } from "./preferences.ts";
+import { route } from "./route.ts";
 import { priorities } from "../priority.ts";
 import { nameText, text } from "../text.ts";
 import { webUrl } from "../web-url.ts";
@@ -29,6 +30,11 @@ const parts = {
       description: "The channels on which messages of this type may be sent",
       example: ["email", "push"],
     }),
+  route: route.nullable().meta({
+    description:
+      "The route of messages of this type, unless their request or a routing rule chooses one; null for that of the policy. Channels that the type does not allow are passed over",
+    example: { stages: [{ via: ["push", "email"] }] },
+  }),
   batchable: z
     .boolean()
     .meta({ description: "Whether messages of this type may be sent together in one message" }),
@@ -102,6 +108,7 @@ export const typeDefinition = z.strictObject({
   ...parts,
   priority: parts.priority.default("normal"),
   channels: parts.channels.default([...channels]),
+  route: parts.route.default(null),
   batchable: parts.batchable.default(false),
   digestable: parts.digestable.default(false),
   mandatory: parts.mandatory.default(false),

@@ -4,6 +4,7 @@ import { resourceKey } from "../key.ts";
 import { recipientLimits } from "./limits.ts";
 import { mergePatch, mergePatchOf, patchBetween } from "../merge-patch.ts";
 import { preferenceDefaults } from "./preferences.ts";
+import { route } from "./route.ts";
 
 const between = (min: number, max: number) => `must be from ${min} to ${max}`;
 
@@ -41,6 +42,11 @@ export const policy = z.strictObject({
     description:
       "The maximum number of messages to one recipient within any minute, hour and day and in a burst, whatever the recipient's preferences are. Critical messages are exempt",
     example: { perMinute: 10, perHour: 100, perDay: 500, burst: { messages: 5, seconds: 10 } },
+  }),
+  route: route.nullable().meta({
+    description:
+      "The route of messages for which neither their request nor a routing rule nor their type chooses one; null for email alone",
+    example: { stages: [{ via: ["in_app"] }, { via: ["email"] }] },
   }),
   deduplicationSeconds: whole(
     0,
@@ -205,6 +211,7 @@ export const defaultPolicy: Policy = {
     learning: true,
   },
   limits: { perMinute: 10, perHour: 100, perDay: 500, burst: null },
+  route: null,
   deduplicationSeconds: 300,
   release: { recipientSeconds: 60, channelPerSecond: 500 },
   batching: {
