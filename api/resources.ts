@@ -36,6 +36,10 @@ import { recipientRoutes } from "./recipients/routes.ts";
 import { segmentMemberRoutes } from "./recipients/segment-member-routes.ts";
 import { timelineRoutes } from "./recipients/timeline-routes.ts";
 import { recipientTokenRoutes } from "./recipients/token-routes.ts";
+import { preferenceTokenRoutes } from "./recipients/token-routes.ts";
+import { routingOrderRoutes } from "./routing-rules/order-routes.ts";
+import { routingPreviewRoutes } from "./routing-rules/preview-routes.ts";
+import { routingRuleRoutes } from "./routing-rules/routes.ts";
 import { segmentRoutes } from "./segments/routes.ts";
 import { suppressionRoutes } from "./suppressions/routes.ts";
 import { layoutRoutes } from "./layouts/routes.ts";
@@ -70,6 +74,7 @@ export const resources = {
   ],
   policy: [policyRoutes, decisionPreviewRoutes, policySimulationRoutes],
   notificationTypes: [notificationTypeRoutes],
+  routingRules: [routingRuleRoutes, routingOrderRoutes, routingPreviewRoutes],
   segments: [segmentRoutes],
   suppressions: [suppressionRoutes],
   templates: [templateRoutes, templateVersionRoutes, templatePreviewRoutes, layoutRoutes],

@@ -40,6 +40,7 @@ export const tagDescriptions: Record<string, string> = {
   campaigns: "One message to an audience.",
   policy: "The organisation’s rules: default preferences, limits, rates and thresholds.",
   "notification-types": "Named kinds of message, with rules for each kind.",
+  "routing-rules": "Rules that choose the channels of messages, in their order.",
   notifications: "Requests to notify recipients, now or later.",
   deliveries: "The ledger: messages owed to recipients, with their outcomes.",
   events: "What recipients did with messages, listed here or published to your services.",

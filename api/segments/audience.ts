@@ -7,6 +7,7 @@ import {
   recipientFilter,
   recipientFilterShape,
 } from "../../domain/audience.ts";
+import { routingFilter, routingFilterShape } from "../../domain/policy/routing-filter.ts";
 import { lockSegmentFilters } from "../../ledger/segments.ts";
 import { executeIn } from "../../ledger/sql.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
@@ -56,6 +57,20 @@ const notes: Record<string, object> = {
       ],
     },
   },
+  RoutingFilter: {
+    description:
+      "For which messages and recipients a routing rule holds. It has the conditions of segments on the recipient, except `received` and `missed`, and conditions on the message: " +
+      "`data` is a key of its data, or the list of keys that lead to a nested value, with the operators of `attribute`; `field` is `type`, `entityId`, `priority` or `source`, " +
+      "or `hour` (0 to 23) or `weekday` in the recipient’s local time at the earliest time of sending. A condition on a value that is missing is false, and true under `not`. " +
+      "A filter has at most 100 conditions, in at most 8 levels.",
+    example: {
+      all: [
+        { field: "priority", in: ["critical", "high"] },
+        { data: ["order", "total"], atLeast: 1000 },
+        { attribute: "plan", equals: "pro" },
+      ],
+    },
+  },
   Audience: {
     description:
       "The recipients of a campaign: all recipients by default. `include` limits them to recipients in any of these segments, and `where` to recipients that match the filter. " +
@@ -65,10 +80,17 @@ const notes: Record<string, object> = {
 };
 
 /** Schemas of the OpenAPI document by name. They are made here, because its generator cannot express schemas that refer to themselves. */
-export const audienceComponents: Readonly<Record<string, object>> = (() => {
+export const audienceComponents = describeComponents({
+  RecipientFilter: recipientFilterShape,
+  Audience: audience,
+  RoutingFilter: routingFilterShape,
+});
+
+function describeComponents(
+  shapes: Readonly<Record<string, z.ZodType>>,
+): Readonly<Record<string, object>> {
   const named = z.registry<{ id: string }>();
-  named.add(recipientFilterShape, { id: "RecipientFilter" });
-  named.add(audience, { id: "Audience" });
+  for (const [id, shape] of Object.entries(shapes)) named.add(shape, { id });
   const { schemas } = z.toJSONSchema(named, {
     uri: reference,
     // Input and output have the same shape, but the input schemas check bounds first.
@@ -83,13 +105,19 @@ export const audienceComponents: Readonly<Record<string, object>> = (() => {
       { ...schema, ...notes[name] },
     ]),
   );
-})();
+}
 
 /** The schema of an audience, for bodies. The document shows it as a reference. */
 export const describedAudience = audience.meta({
   type: "object",
   $ref: reference("Audience"),
 });
+
+/** The schema of a routing rule's filter, for bodies. The document shows it as a reference. */
+export const describedRoutingFilter = z.union([
+  routingFilter.meta({ type: "object", $ref: reference("RoutingFilter") }),
+  z.null(),
+]);
 
 /** The schema of a filter, for bodies. The document shows it as a reference. */
 export const describedFilter = recipientFilter.meta({
