@@ -36,7 +36,6 @@ import { recipientRoutes } from "./recipients/routes.ts";
 import { segmentMemberRoutes } from "./recipients/segment-member-routes.ts";
 import { timelineRoutes } from "./recipients/timeline-routes.ts";
 import { recipientTokenRoutes } from "./recipients/token-routes.ts";
-import { preferenceTokenRoutes } from "./recipients/token-routes.ts";
 import { routingOrderRoutes } from "./routing-rules/order-routes.ts";
 import { routingPreviewRoutes } from "./routing-rules/preview-routes.ts";
 import { routingRuleRoutes } from "./routing-rules/routes.ts";
