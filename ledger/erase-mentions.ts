@@ -24,10 +24,11 @@ export interface NamedPerson {
   marks: PersonalMarks;
 }
 
-/** The resources that name a person: segments by their keys, and campaigns by their public ids. */
+/** The resources that name a person: segments and routing rules by their keys, and campaigns by their public ids. */
 export interface NamingResources {
   segments: string[];
   campaigns: string[];
+  routingRules: string[];
 }
 
 /** A search for a person in many rows. Whether anybody else has the same value of an attribute is looked up once for each value. */
@@ -139,9 +140,9 @@ export async function eraseFromFilters(
   execute: Execute,
   search: Search,
   now: Date,
-): Promise<NamingResources> {
+): Promise<Omit<NamingResources, "routingRules">> {
   const { patterns, sure } = search;
-  const naming: NamingResources = { segments: [], campaigns: [] };
+  const naming = { segments: [] as string[], campaigns: [] as string[] };
   for (const campaign of await execute(campaignsStatement, { patterns })) {
     const { id, version, finished, revisions } = campaign;
     const texts = { name: campaign.name, audience: campaign.audience, data: campaign.data };
@@ -259,14 +260,14 @@ export async function eraseFromAnswers(execute: Execute, search: Search): Promis
 
 const namedBeforeStatement = defineStatement<
   { resource: string },
-  { naming: NamingResources | null }
+  { naming: Partial<NamingResources> | null }
 >(
   `SELECT after AS naming FROM audit_entries WHERE resource = :resource::text AND action = 'recipient.erase' ORDER BY id DESC LIMIT 1`,
 );
 
 const forgetEntriesStatement = defineStatement<{ resources: readonly string[] }>(
   `UPDATE audit_entries SET before = NULL, after = NULL
-   WHERE resource = ANY(:resources::text[]) AND (action LIKE 'segment.%' OR action LIKE 'campaign.%')`,
+   WHERE resource = ANY(:resources::text[]) AND (action LIKE 'segment.%' OR action LIKE 'campaign.%' OR action LIKE 'routing-rule.%')`,
 );
 
 const forgetRevisionsStatement = defineStatement<{ ids: readonly string[] }>(
@@ -274,8 +275,8 @@ const forgetRevisionsStatement = defineStatement<{ ids: readonly string[] }>(
 );
 
 /**
- * For a person who was erased before: empties the audit entries and earlier revisions of the segments and campaigns that named them and that
- * an operator has changed since. Resolves with these.
+ * For a person who was erased before: empties the audit entries of the segments, campaigns and routing rules that named them and that an
+ * operator has changed since, and the earlier revisions of these campaigns. Resolves with the resources.
  * @param campaignIdOf returns the UUID in a public id
  */
 export async function forgetCorrected(
@@ -284,12 +285,13 @@ export async function forgetCorrected(
   campaignIdOf: (id: string) => string | null,
 ): Promise<NamingResources> {
   const [entry] = await execute(namedBeforeStatement, { resource });
-  const { segments = [], campaigns = [] } = entry?.naming ?? {};
-  if (segments.length > 0 || campaigns.length > 0) {
-    await execute(forgetEntriesStatement, { resources: [...segments, ...campaigns] });
+  const { segments = [], campaigns = [], routingRules = [] } = entry?.naming ?? {};
+  const resources = [...segments, ...campaigns, ...routingRules];
+  if (resources.length > 0) {
+    await execute(forgetEntriesStatement, { resources });
     await execute(forgetRevisionsStatement, {
       ids: campaigns.flatMap((id) => campaignIdOf(id) ?? []),
     });
   }
-  return { segments, campaigns };
+  return { segments, campaigns, routingRules };
 }

@@ -13,6 +13,7 @@ import {
   type NamingResources,
   type Search,
 } from "./erase-mentions.ts";
+import { eraseFromRules, forgetEarlierRules } from "./erase-from-rules.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 import { eraseDeliveries, type RowThatLeft } from "./transitions.ts";
 
@@ -150,18 +151,19 @@ export async function erasePerson(
   if (!person) return null;
   const { id, version } = person;
   const resource = publicId("recipient", id);
-  if (person.erased)
-    return {
-      id,
-      again: true,
-      ended: [],
-      ...(await forgetCorrected(execute, resource, (publicId) =>
-        parsePublicId("campaign", publicId),
-      )),
-    };
+  if (person.erased) {
+    const naming = await forgetCorrected(execute, resource, (publicId) =>
+      parsePublicId("campaign", publicId),
+    );
+    await forgetEarlierRules(execute, naming.routingRules);
+    return { id, again: true, ended: [], ...naming };
+  }
 
   const search = createSearch(execute, { id, marks: marksOf(person) });
-  const naming = await eraseFromFilters(execute, search, now);
+  const naming = {
+    ...(await eraseFromFilters(execute, search, now)),
+    routingRules: await eraseFromRules(execute, search),
+  };
   const [locked] = await execute(lockStatement, { id });
   if (locked?.version !== version)
     throw new LedgerBusy("another transaction is changing the recipient");

@@ -29,6 +29,10 @@ const erasure = z
       description: "Ids of campaigns that named the person in their audience, name or data",
       example: [exampleIdOf("campaign")],
     }),
+    routingRules: z.array(z.string()).openapi({
+      description: "Keys of routing rules that named the person in their condition or name",
+      example: ["vip-by-sms"],
+    }),
   })
   .openapi("Erasure");
 
@@ -40,11 +44,13 @@ const erase = defineRoute({
     "Erase a recipient: personal data and external id are deleted for good, and pending deliveries are cancelled. Idempotent.",
   description:
     "Email addresses, phone numbers and external ids of the person are also removed from filters, from messages that were sent to others, from stored responses and from the audit trail. A suppressed address " +
-    "stays suppressed, as a hash. The response lists the segments and campaigns that named the person. A condition on an attribute that only they had, and the data of a campaign that has not ended, " +
+    "stays suppressed, as a hash. The response lists the segments, campaigns and routing rules that named the person. A condition on an attribute that only they had, and the data of a campaign that has not ended, " +
     "stay as they are. Change these, then repeat the request with the recipient's `rcp_` id, which also removes the person's data from the audit entries of these changes.",
   request: { params: recipientParams },
   responses: responses(200, "The recipient does not exist any more", erasure),
 });
+
+const namedNowhere = { segments: [], campaigns: [], routingRules: [] };
 
 /** How long an erasure may take. It searches everything that operators have written. */
 const timeoutMs = 60_000;
@@ -59,19 +65,19 @@ export function erasureRoutes(services: Services) {
       services,
       async (tx): Promise<Work<z.output<typeof erasure>>> => {
         const erased = await erasePerson(executeIn(tx), named, clock());
-        if (erased === null)
-          return { body: { recipient: null, segments: [], campaigns: [] }, changes: [] };
-        const { id, again, segments, campaigns, ended } = erased;
+        if (erased === null) return { body: { recipient: null, ...namedNowhere }, changes: [] };
+        const { id, again, segments, campaigns, routingRules, ended } = erased;
+        const naming = { segments, campaigns, routingRules };
         const recipient = publicId("recipient", id);
         return {
-          body: { recipient, segments, campaigns },
+          body: { recipient, ...naming },
           changes: again
             ? []
             : [
                 {
                   action: "recipient.erase",
                   resource: recipient,
-                  ...(segments.length + campaigns.length > 0 && { after: { segments, campaigns } }),
+                  ...(Object.values(naming).some((names) => names.length > 0) && { after: naming }),
                 },
               ],
           committed: () => wakeFor(ended, wakes, c.get("requestId")),

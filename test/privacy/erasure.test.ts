@@ -145,6 +145,28 @@ async function tellOfAda(): Promise<void> {
     ],
   });
   await segment("pro", "Customers", { attribute: "plan", equals: "pro" });
+  const rule = {
+    key: "vip",
+    name: "For Quintessa Lovelace",
+    route: { stages: [{ via: ["sms"] }] },
+  };
+  await ok("POST", "/v1/routing-rules", {
+    ...rule,
+    when: {
+      any: [
+        { field: "email", equals: ada.email },
+        { attribute: "name", equals: "Quintessa Lovelace" },
+      ],
+    },
+  });
+  await change("/v1/routing-rules/vip", {
+    when: {
+      any: [
+        { field: "phone", equals: ada.phone },
+        { attribute: "name", equals: "Quintessa Lovelace" },
+      ],
+    },
+  });
 
   const campaign = async (key: string, more: object) =>
     (
@@ -204,23 +226,28 @@ describe("an erasure", () => {
       "idempotency_keys",
       "notifications",
       "recipients",
+      "routing_rule_versions",
+      "routing_rules",
       "segments",
       "suppressions",
     ]);
   });
 
-  it("names the segments and campaigns that name the person", () => {
+  it("names the segments, campaigns and routing rules that name the person", () => {
     expect(first.status).toBe(200);
     expect(first.body).toEqual({
       recipient,
       segments: ["by-id", "by-address", "by-name"],
       campaigns: [running, expect.stringMatching(/^cmp_/)],
+      routingRules: ["vip"],
     });
   });
 
   it("leaves the person only where an operator decides who is written to, and what is said", async () => {
     const places = (await findMarks()).map((found) => found.split(":")[0]);
-    expect(new Set(places)).toEqual(new Set(["campaigns", "segments"]));
+    expect(new Set(places)).toEqual(
+      new Set(["campaigns", "routing_rule_versions", "routing_rules", "segments"]),
+    );
     const { body } = await api.send("GET", "/v1/segments/by-id");
     expect(body.filter).toEqual({ not: { field: "externalId", in: ["bob", "[erased]"] } });
     expect((await api.send("GET", "/v1/segments/pro")).body.filter).toEqual({
@@ -251,6 +278,7 @@ describe("an erasure", () => {
       name: "Friends",
       filter: { attribute: "plan", equals: "vip" },
     });
+    await change("/v1/routing-rules/vip", { name: "First", when: null });
     await change(`/v1/campaigns/${running}`, { data: { order: "1" }, audience: { all: true } });
     expect((await findMarks()).length).toBeGreaterThan(0);
     const again = await api.send("DELETE", `/v1/recipients/${recipient}`);
@@ -268,6 +296,9 @@ describe("an erasure", () => {
 
   it("of nobody says so", async () => {
     const { status, body } = await api.send("DELETE", "/v1/recipients/nobody");
-    expect([status, body]).toEqual([200, { recipient: null, segments: [], campaigns: [] }]);
+    expect([status, body]).toEqual([
+      200,
+      { recipient: null, segments: [], campaigns: [], routingRules: [] },
+    ]);
   });
 });
