@@ -13,6 +13,7 @@ const path = "/v1/notification-types";
 const defaults = {
   priority: "normal",
   channels: ["email", "push", "in_app", "sms", "webhook"],
+  route: null,
   batchable: false,
   digestable: false,
   mandatory: false,

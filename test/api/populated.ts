@@ -37,6 +37,15 @@ export async function populate(api: Api): Promise<Known> {
   for (const key of segments)
     await made("/v1/segments", { key, name: key, filter: { attribute: "even", equals: true } });
 
+  const routingRules = ["urgent-by-sms", "pro-by-push", "night-by-email", "the-rest"];
+  for (const key of routingRules)
+    await made("/v1/routing-rules", {
+      key,
+      name: key,
+      when: { attribute: "even", equals: true },
+      route: { stages: [{ via: ["push", "email"] }] },
+    });
+
   const campaigns: string[] = [];
   for (const status of [...campaignStates, ...campaignStates]) {
     const { id } = await made("/v1/campaigns", {
@@ -91,6 +100,7 @@ export async function populate(api: Api): Promise<Known> {
     templates: [template.key, "plain"],
     "notification-types": ["task.deadline", "habit.reminder", "report.weekly", "security.alert"],
     segments,
+    "routing-rules": routingRules,
     campaigns,
     notifications,
     groups: [publicId("group", group)],
