@@ -1,0 +1,42 @@
+import { errors, importJWK, jwtVerify } from "jose";
+import { jwkOf } from "./push-encryption.ts";
+
+/** The longest life of a token in seconds (RFC 8292, section 2). */
+const maxLifeSeconds = 86_400;
+
+/** What a push service makes of an Authorization header. */
+export type VapidVerdict =
+  | { accepted: true; subject: string; key: string }
+  | { accepted: false; status: 401 | 403; why: string };
+
+/**
+ * Verifies the Authorization header of an application server (RFC 8292).
+ * @param audience the origin of the push service
+ * @param expectedKey the key to which the subscription is restricted; null without a restriction
+ */
+export async function verifyVapid(
+  authorization: string | undefined,
+  audience: string,
+  expectedKey: string | null,
+): Promise<VapidVerdict> {
+  const parts = /^vapid t=([\w.-]+), ?k=([\w-]+)$/.exec(authorization ?? "");
+  if (!parts) return refuse(401, "there is no VAPID header");
+  const [, token, key] = parts as unknown as [string, string, string];
+  if (expectedKey !== null && key !== expectedKey) return refuse(403, "VapidPkHashMismatch");
+  try {
+    const { payload } = await jwtVerify(
+      token,
+      await importJWK(jwkOf(Buffer.from(key, "base64url")), "ES256"),
+      { algorithms: ["ES256"], audience, requiredClaims: ["exp", "sub"] },
+    );
+    if (payload.exp! > Date.now() / 1_000 + maxLifeSeconds)
+      return refuse(401, "the token lives longer than a day");
+    if (!/^(mailto:|https:\/\/)/.test(payload.sub!))
+      return refuse(401, "the subject is neither mailto: nor https:");
+    return { accepted: true, subject: payload.sub!, key };
+  } catch (error) {
+    return refuse(401, error instanceof errors.JOSEError ? error.code : String(error));
+  }
+}
+
+const refuse = (status: 401 | 403, why: string) => ({ accepted: false, status, why }) as const;
