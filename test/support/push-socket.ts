@@ -75,7 +75,8 @@ export async function startPushSocket(
       switch (message.messageType) {
         case "register": {
           const { channelID, key } = message;
-          const entry = registry.add(key ?? null, (pushed) => {
+          // Firefox pads the key, while VAPID headers have none.
+          const entry = registry.add(key?.replace(/=+$/, "") ?? null, (pushed) => {
             current.connection?.send(JSON.stringify(notificationOf(channelID, pushed)));
             return current.connection !== null;
           });
