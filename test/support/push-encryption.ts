@@ -15,6 +15,8 @@ export interface PushKeys {
   p256dh: string;
   /** The shared secret of 16 bytes in base64url. */
   auth: string;
+  /** The scalar of the private key in base64url. */
+  privateKey: string;
   /** Decrypts a body in the encoding `aes128gcm` (RFC 8188, RFC 8291). Throws if it does not conform, or is for other keys. */
   decrypt(body: Buffer): Buffer;
 }
@@ -46,6 +48,7 @@ export function readPushKeys(publicPoint: Buffer, scalar: Buffer, auth: Buffer):
   return {
     p256dh: publicPoint.toString("base64url"),
     auth: auth.toString("base64url"),
+    privateKey: scalar.toString("base64url"),
     decrypt: (body) => decrypt(body, { publicPoint, privateKey, auth }),
   };
 }
