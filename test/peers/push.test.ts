@@ -5,11 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import webpush from "web-push";
-import { createPushKeys } from "../support/push-encryption.ts";
-import { type PushDevice, type PushService, startPushService } from "../support/push-service.ts";
-import { programOf } from "../support/programs.ts";
+import { createVapidSigner } from "../../activities/channels/push/vapid.ts";
 import { packageRoot } from "../../config/package-root.ts";
+import { createBrowserKeys } from "../channels/push-decryption.ts";
+import { type PushDevice, type PushService, startPushService } from "../support/push-service.ts";
 import { waitMs } from "../support/patience.ts";
+import { programOf } from "../support/programs.ts";
 
 // pywebpush, which shares no code with what encrypts and signs here, at either end.
 
@@ -79,20 +80,16 @@ it("the push service tells pywebpush of a subscription that is gone", async () =
 });
 
 it.each(["é漢🎉", longest])("pywebpush reads what is encrypted here: %#", async (text) => {
-  const { p256dh, auth, privateKey } = createPushKeys();
+  const { p256dh, auth, curve } = createBrowserKeys();
   const { cipherText } = webpush.encrypt(p256dh, auth, text, "aes128gcm");
   const body = cipherText.toString("base64url");
+  const privateKey = curve.getPrivateKey("base64url");
   expect(await order("decrypt", { body, privateKey, auth })).toBe(text);
 });
 
 it("pywebpush accepts the token with which requests are signed here, and no altered one", async () => {
-  const { Authorization: authorization } = webpush.getVapidHeaders(
-    service.origin,
-    subject,
-    vapid.publicKey,
-    vapid.privateKey,
-    "aes128gcm",
-  );
+  const signer = createVapidSigner({ keys: [vapid], subject }, Date.now);
+  const authorization = signer.authorize(service.origin, 0);
   expect(await order("verify", { authorization })).toBe(true);
   const other = authorization.replace(vapid.publicKey, webpush.generateVAPIDKeys().publicKey);
   expect(await order("verify", { authorization: other })).toBe(false);

@@ -2,8 +2,9 @@ import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { buffer } from "node:stream/consumers";
+import { createBrowserKeys, decryptPush } from "../channels/push-decryption.ts";
 import { certificate } from "../outbound/certificate.ts";
-import { createPushKeys } from "./push-encryption.ts";
 import { PushRegistry } from "./push-registry.ts";
 import { type Acknowledgement, startPushSocket } from "./push-socket.ts";
 import { verifyVapid } from "./vapid.ts";
@@ -90,7 +91,7 @@ export async function startPushService(): Promise<PushService> {
   const socket = await startPushSocket(registry, endpointOf);
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = await bodyOf(request);
+    const body = await buffer(request);
     const header = (name: string) => (request.headers[name] as string | undefined) ?? null;
     const ttl = /^\d+$/.test(header("ttl") ?? "") ? Number(header("ttl")) : null;
     const seen: PushRequest = {
@@ -156,7 +157,7 @@ export async function startPushService(): Promise<PushService> {
     requests,
     acknowledgements: socket.acknowledgements,
     subscribe(applicationKey) {
-      const keys = createPushKeys();
+      const keys = createBrowserKeys();
       // It asks for its messages, so that none is ever delivered at once.
       const entry = registry.add(applicationKey ?? null, () => false);
       const endpoint = endpointOf(entry.id);
@@ -166,7 +167,7 @@ export async function startPushService(): Promise<PushService> {
         receive: () =>
           entry.waiting().map(({ version, body }) => {
             entry.acknowledge(version);
-            return body.length === 0 ? "" : keys.decrypt(body).toString();
+            return body.length === 0 ? "" : decryptPush(body, keys).toString();
           }),
         unsubscribe: () => entry.remove(),
       };
@@ -179,10 +180,4 @@ export async function startPushService(): Promise<PushService> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
-}
-
-async function bodyOf(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
 }

@@ -1,5 +1,4 @@
 import { errors, importJWK, jwtVerify } from "jose";
-import { jwkOf } from "./push-encryption.ts";
 
 /** The longest life of a token in seconds (RFC 8292, section 2). */
 const maxLifeSeconds = 86_400;
@@ -40,3 +39,17 @@ export async function verifyVapid(
 }
 
 const refuse = (status: 401 | 403, why: string) => ({ accepted: false, status, why }) as const;
+
+/** The length of an uncompressed point of P-256. */
+const pointBytes = 65;
+
+function jwkOf(point: Buffer) {
+  if (point.length !== pointBytes || point[0] !== 4)
+    throw new TypeError("the key is not an uncompressed point of P-256");
+  return {
+    kty: "EC",
+    crv: "P-256",
+    x: point.subarray(1, 33).toString("base64url"),
+    y: point.subarray(33).toString("base64url"),
+  };
+}

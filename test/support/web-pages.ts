@@ -1,6 +1,7 @@
-import { createServer, type IncomingMessage } from "node:http";
 import { once } from "node:events";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
 
 export interface WebPages {
   origin: string;
@@ -21,7 +22,7 @@ export async function serveWebPages(pages: Readonly<Record<string, WebPage>>): P
   const server = createServer((request, response) => {
     const answer = async () => {
       const [method, path] = [request.method!, request.url!];
-      requests.push({ method, path, body: await textOf(request) });
+      requests.push({ method, path, body: await text(request) });
       if (method === "POST") return response.writeHead(204).end();
       const page = pages[path];
       if (!page) return response.writeHead(404).end();
@@ -45,10 +46,4 @@ export async function serveWebPages(pages: Readonly<Record<string, WebPage>>): P
       await new Promise((resolve) => server.close(resolve));
     },
   };
-}
-
-async function textOf(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString();
 }

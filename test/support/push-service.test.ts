@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from "vitest";
 import webpush from "web-push";
-import { createPushKeys, readPushKeys } from "../support/push-encryption.ts";
-import { loopbackClient } from "../outbound/servers.ts";
 import { WebSocket } from "ws";
-import { waitMs } from "../support/patience.ts";
-import { type PushDevice, type PushService, startPushService } from "../support/push-service.ts";
+import { createBrowserKeys, decryptPush } from "../channels/push-decryption.ts";
+import { loopbackClient } from "../outbound/servers.ts";
+import { waitMs } from "./patience.ts";
+import { type PushDevice, type PushService, startPushService } from "./push-service.ts";
 
 // The push service that other tests send to. What it accepts and what it refuses must be as real ones do, so it is tested here
 // with the encryption and the tokens of web-push.
@@ -66,34 +66,6 @@ async function send(endpoint: string, posting: Posting = {}) {
   });
   return outcome.kind === "answered" ? outcome.status : outcome.kind;
 }
-
-it("decrypts the example of RFC 8291", () => {
-  const bytes = (text: string) => Buffer.from(text, "base64url");
-  const keys = readPushKeys(
-    bytes(
-      "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
-    ),
-    bytes("q1dXpw3UpT5VOmu_cf_v6ih07Aems3njxI-JWgLcM94"),
-    bytes("BTBZMqHH6r4Tts7J_aSIgg"),
-  );
-  const body = bytes(
-    "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN",
-  );
-  expect(keys.decrypt(body).toString()).toBe("When I grow up, I want to be a watermelon");
-});
-
-it.each(["", "é漢🎉", "x".repeat(3_993)])(
-  "decrypts what web-push encrypts, and nothing for other keys: %#",
-  (text) => {
-    const keys = createPushKeys();
-    const { cipherText } = webpush.encrypt(keys.p256dh, keys.auth, text, "aes128gcm");
-    expect(cipherText.length).toBeLessThanOrEqual(4_096);
-    expect(keys.decrypt(cipherText).toString()).toBe(text);
-    expect(() => createPushKeys().decrypt(cipherText)).toThrow("authenticate");
-    cipherText[cipherText.length - 1]! ^= 1;
-    expect(() => keys.decrypt(cipherText)).toThrow("authenticate");
-  },
-);
 
 it("keeps messages until their device takes them, and says what came", async () => {
   const [first, second] = [await send(device.endpoint), await send(device.endpoint, { text: "é" })];
@@ -176,7 +148,7 @@ it("has the faults it was told to have, each once", async () => {
 });
 
 it("speaks with a browser over a WebSocket, and keeps messages while it is away", async () => {
-  const keys = createPushKeys();
+  const keys = createBrowserKeys();
   const browser = await connect();
   browser.say({ messageType: "hello", uaid: "", use_webpush: true });
   const { uaid } = await browser.hear<{ uaid: string }>("hello");
@@ -184,7 +156,7 @@ it("speaks with a browser over a WebSocket, and keeps messages while it is away"
   const { pushEndpoint } = await browser.hear<{ pushEndpoint: string }>("register");
   expect(await send(pushEndpoint, { keys, text: "first" })).toBe(201);
   const first = await browser.hear<{ version: string; data: string }>("notification");
-  expect(keys.decrypt(Buffer.from(first.data, "base64url")).toString()).toBe("first");
+  expect(decryptPush(Buffer.from(first.data, "base64url"), keys).toString()).toBe("first");
   const updates = [{ channelID: "one", version: first.version, code: 100 }];
   browser.say({ messageType: "ack", updates });
   browser.say({});
@@ -197,7 +169,7 @@ it("speaks with a browser over a WebSocket, and keeps messages while it is away"
   again.say({ messageType: "hello", uaid, use_webpush: true });
   expect(await again.hear("hello")).toMatchObject({ uaid });
   const second = await again.hear<{ data: string }>("notification");
-  expect(keys.decrypt(Buffer.from(second.data, "base64url")).toString()).toBe("away");
+  expect(decryptPush(Buffer.from(second.data, "base64url"), keys).toString()).toBe("away");
   again.say({ messageType: "unregister", channelID: "one" });
   await again.hear("unregister");
   expect(await send(pushEndpoint, { keys })).toBe(410);
