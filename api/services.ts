@@ -1,6 +1,7 @@
 import { createRulebookReader, type ReadRulebook } from "../ledger/rulebook.ts";
 import { createLedgerReader, type LedgerReader } from "../ledger/health-figures.ts";
-import { executeOn } from "../ledger/sql.ts";
+import { createRoutes, type Routes } from "../ledger/routes.ts";
+import { type Execute, executeOn } from "../ledger/sql.ts";
 import { createTokens, type Tokens } from "../domain/tokens.ts";
 import { createTurns, type InTurn } from "../lib/turns.ts";
 import { createKeyring, type Keyring } from "./http/keyring.ts";
@@ -26,6 +27,9 @@ export interface Services extends ApiDeps {
   templateVersions: TemplateVersions;
   templateRendering: TemplateRendering;
   notificationTypes: NotificationTypeLookup;
+  routes: Routes;
+  /** Executes the look-ups of accepting. */
+  lookUp: Execute;
   /** Bounds how many deliveries may be accepted and not sent yet. */
   admission: Admission;
   /** Writes notifications that are accepted at about the same time together. */
@@ -48,6 +52,8 @@ export function createServices(deps: ApiDeps): Services {
     templateVersions: createTemplateVersions(executeOn(lookupPool)),
     templateRendering: createTemplateRendering(),
     notificationTypes: createNotificationTypeLookup(createRulebookReader(lookupPool)),
+    routes: createRoutes(lookupPool),
+    lookUp: executeOn(lookupPool),
     admission: createAdmission({ pool: lookupPool, ...config }),
     acceptTogether: createAcceptTogether({ pool: acceptPool, mailboxShards: config.mailboxShards }),
     keyTurns: createTurns(),

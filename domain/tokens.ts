@@ -216,6 +216,7 @@ const audiences: Record<Kind, string | string[]> = {
   preferences: "preferences",
   recipient: [...recipientPurposes],
   action: "action",
+  receipt: "receipt",
 };
 
 /** Derives a separate key for each kind of token from one secret (HKDF, RFC 5869). */

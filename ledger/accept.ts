@@ -102,11 +102,12 @@ interface AcceptParameters {
 /** Inserts the deliveries of `notification`, for each recipient one for each stage that begins at once. A test of a template is sent at once: no rule holds it. */
 const insertDeliveries = `
   INSERT INTO open_deliveries (id, notification_id, recipient_id, leg, channel, priority, queue, due_at, reason, created_at, route_id)
-  SELECT uuid_v7(n.created_at), n.id, t.recipient_id, s.leg, s.channel, n.priority,
-    ${ownQueue("t", "CASE r.priority WHEN 'critical' THEN :criticalQueues::text[] ELSE :mailboxQueues::text[] END")}, n.send_at,
+  SELECT uuid_v7(n.created_at), n.id, t.recipient_id, s.leg, s.channel, p.priority,
+    ${ownQueue("t", "CASE p.priority WHEN 'critical' THEN :criticalQueues::text[] ELSE :mailboxQueues::text[] END")}, n.send_at,
     CASE WHEN n.test THEN 'send_requested' END, n.created_at, t.route_id
   FROM notification AS n JOIN request AS r ON r.id = n.id JOIN target AS t ON t.no = r.no
     LEFT JOIN routes AS o ON o.id = t.route_id CROSS JOIN LATERAL ${firstStages("o", "t", "r.channel")} AS s
+    CROSS JOIN LATERAL (SELECT coalesce((o.document->>'priority')::priority, n.priority) AS priority) AS p
   RETURNING notification_id, queue`;
 
 const soon = "(SELECT soon FROM clock)";

@@ -1,4 +1,4 @@
-import type { ReadRulebook } from "../../ledger/rulebook.ts";
+import type { ReadRulebook, Rulebook } from "../../ledger/rulebook.ts";
 import { isRoutable } from "../../domain/policy/route.ts";
 import type { NotificationType, TypeDefinition } from "../../domain/policy/notification-type.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
@@ -13,21 +13,32 @@ export type NamedType =
   | { kind: "type"; type: NotificationType }
   | { kind: "unusable"; error: FieldError };
 
-/** Creates the lookup of the notification types that requests name. An API process has one. Its answers are at most a second old. */
+/**
+ * Creates the lookup of the rulebook, and of the notification types that requests name. An API process has one. Its answers are at most a
+ * second old.
+ */
 export function createNotificationTypeLookup(readRulebook: ReadRulebook) {
   let byKey: ReadonlyMap<string, NotificationType> = new Map();
+  let known: Rulebook | null = null;
   let readAt = Number.NEGATIVE_INFINITY;
 
-  async function read(): Promise<void> {
-    const { types } = await readRulebook();
+  async function read(): Promise<Rulebook> {
+    known = await readRulebook();
     readAt = performance.now();
-    byKey = new Map([...types.values()].map((type) => [type.key, type]));
+    byKey = new Map([...known.types.values()].map((type) => [type.key, type]));
+    return known;
   }
 
+  const readFresh = async (): Promise<Rulebook> =>
+    known === null || performance.now() - readAt > freshMs ? read() : known;
+
   return {
-    /** Finds the type with a key. A type that does not allow email, the only channel so far, is unusable. */
+    /** The policy, the types and the active routing rules. */
+    rulebook: readFresh,
+    /** Finds the type with a key. A type that allows no channel on which messages are sent is unusable. */
     async find(key: string): Promise<NamedType> {
-      if (performance.now() - readAt > freshMs || !byKey.has(key)) await read();
+      await readFresh();
+      if (!byKey.has(key)) await read();
       return checkUsable(byKey.get(key));
     },
   };
@@ -62,5 +73,7 @@ function checkUsable<Type extends TypeDefinition>(
     );
   return isRoutable(type)
     ? { kind: "type", type }
-    : unusable("names a type that does not allow email, the only channel so far");
+    : unusable(
+        "names a type that allows none of the channels on which messages are sent: email, push, in_app",
+      );
 }

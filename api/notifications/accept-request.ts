@@ -24,6 +24,8 @@ export async function acceptInRequest(
       admission: services.admission,
       versions: services.templateVersions,
       types: services.notificationTypes,
+      routes: services.routes,
+      execute: services.lookUp,
       now: clock(),
     },
     notification,

@@ -11,7 +11,10 @@ import { type Answer, type KeyedRequest, replayOf, retryOnce } from "../http/ide
 import { type FieldError, invalid, Problem } from "../http/problem.ts";
 import type { AcceptRow } from "../../ledger/accept.ts";
 import type { InTurn } from "../../lib/turns.ts";
+import type { Routes } from "../../ledger/routes.ts";
+import type { Execute } from "../../ledger/sql.ts";
 import type { AcceptTogether } from "./accept-together.ts";
+import { chooseRoutes } from "./choose-routes.ts";
 import type { NotificationTypeLookup } from "../notification-types/lookup.ts";
 import {
   dataErrors,
@@ -33,6 +36,9 @@ interface Deps {
   admission: Admission;
   versions: TemplateVersions;
   types: NotificationTypeLookup;
+  routes: Routes;
+  /** Reads recipients for routing rules. */
+  execute: Execute;
   now: Date;
 }
 

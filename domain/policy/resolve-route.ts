@@ -162,7 +162,11 @@ function combineRules(
     ),
   );
   return {
-    route: { stages, ...(Object.keys(templates).length > 0 && { templates }) },
+    route: {
+      stages,
+      ...(Object.keys(templates).length > 0 && { templates }),
+      ...(priority && { priority }),
+    },
     origin: `rule:${rules.map(({ key, version }) => `${key}@${version}`).join("+")}`,
     rules: rules.map(({ key }) => key),
     ...(priority && { priority }),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Channel, channels } from "../channel.ts";
+import { priorities } from "../priority.ts";
 
 /** The channels on which this version sends messages, the preferred one first. */
 export const routedChannels = ["email", "push", "in_app"] as const satisfies readonly Channel[];
@@ -77,6 +78,8 @@ export const resolvedRoute = z.strictObject({
   stages: z.array(stage),
   /** The UUIDs of template versions that are used instead of the source's, by channel. */
   templates: z.partialRecord(z.enum(channels), z.uuid()).optional(),
+  /** The priority that a routing rule has set for the messages. */
+  priority: z.enum(priorities).optional(),
 });
 
 export type ResolvedRoute = z.output<typeof resolvedRoute>;
