@@ -9,6 +9,7 @@ import { type ApiMetrics, createApiMetrics } from "./http/metrics.ts";
 import type { ApiDeps } from "./http/router.ts";
 import { type AcceptTogether, createAcceptTogether } from "./notifications/accept-together.ts";
 import { type Admission, createAdmission } from "./notifications/admission.ts";
+import { createInlineContents, type InlineContents } from "./notifications/inline-contents.ts";
 import {
   createNotificationTypeLookup,
   type NotificationTypeLookup,
@@ -26,6 +27,7 @@ export interface Services extends ApiDeps {
   readLedger: LedgerReader;
   templateVersions: TemplateVersions;
   templateRendering: TemplateRendering;
+  inlineContents: InlineContents;
   notificationTypes: NotificationTypeLookup;
   routes: Routes;
   /** Executes the look-ups of accepting. */
@@ -39,7 +41,9 @@ export interface Services extends ApiDeps {
 }
 
 export function createServices(deps: ApiDeps): Services {
-  const { pool, acceptPool, lookupPool, clock, config, metrics = createApiMetrics() } = deps;
+  const { prisma, pool, acceptPool, lookupPool, clock, config } = deps;
+  const { metrics = createApiMetrics() } = deps;
+  const templateRendering = createTemplateRendering();
   const readPolicySnapshot = createRulebookReader(pool);
   // The look-ups of accepting have connections of their own, so that callers who read a lot do not keep them waiting.
   return {
@@ -50,7 +54,12 @@ export function createServices(deps: ApiDeps): Services {
     readPolicySnapshot,
     readLedger: createLedgerReader({ pool, readRulebook: readPolicySnapshot }),
     templateVersions: createTemplateVersions(executeOn(lookupPool)),
-    templateRendering: createTemplateRendering(),
+    templateRendering,
+    inlineContents: createInlineContents({
+      prisma,
+      execute: executeOn(pool),
+      rendering: templateRendering,
+    }),
     notificationTypes: createNotificationTypeLookup(createRulebookReader(lookupPool)),
     routes: createRoutes(lookupPool),
     lookUp: executeOn(lookupPool),

@@ -1,10 +1,12 @@
 import { z } from "zod";
 import { actionForms } from "./action.ts";
+import { inlineContent } from "./inline-content.ts";
 import { instant } from "./time/instant.ts";
 import { resourceKey } from "./key.ts";
 import { typeKey } from "./policy/notification-type.ts";
 import { route } from "./policy/route.ts";
 import { priorities } from "./priority.ts";
+import { type InlineRecipient, inlineRecipient } from "./recipient.ts";
 import { nameText, text } from "./text.ts";
 
 /** The key by which callers name a template; it is part of a URL. */
@@ -52,19 +54,23 @@ export const requestedRoute = route.nullable().meta({
   example: { stages: [{ via: ["push", "email"] }] },
 });
 
-export const newNotification = z.strictObject({
+const notificationParts = z.strictObject({
   recipients: z
-    .array(text(200))
+    .array(z.union([text(200), inlineRecipient]))
     .min(1, "must name at least one recipient")
     .max(
       maxNotificationRecipients,
       `must name at most ${maxNotificationRecipients} recipients: send more with a campaign`,
     )
     .meta({
-      description: "The recipients, by external id or by the id that Tidings assigned",
-      example: ["customer-17", "customer-42"],
+      description:
+        "The recipients: each by external id or by the id that Tidings assigned, or as an object that also creates or changes the recipient. An object has `externalId`, which creates a recipient that does not exist, or `id`; its other fields are those of PATCH /v1/recipients/{recipient}",
+      example: ["customer-17", { externalId: "customer-42", email: "ada@example.org" }],
     }),
-  template: templateReference,
+  template: templateReference
+    .optional()
+    .meta({ description: "The template of the message; left out where there is `content`" }),
+  content: inlineContent.optional(),
   data: notificationData,
   type: typeKey.optional().meta({
     description: "The notification type; a notification without one is never batched or digested",
@@ -112,5 +118,39 @@ export const newNotification = z.strictObject({
   }),
   actions: notificationActions.default([]),
 });
+
+export const newNotification = notificationParts.superRefine(
+  ({ template, content, recipients }, context) => {
+    if ((template === undefined) === (content === undefined))
+      context.addIssue({
+        code: "custom",
+        path: [content === undefined ? "template" : "content"],
+        message:
+          content === undefined
+            ? "is required, unless there is `content`"
+            : "cannot be combined with `template`: remove one of them",
+      });
+    const seen = new Set<string>();
+    for (const [index, recipient] of recipients.entries()) {
+      if (typeof recipient === "string") continue;
+      const reference = referenceOf(recipient);
+      if (seen.has(reference))
+        context.addIssue({
+          code: "custom",
+          path: ["recipients", index],
+          message: "is the same as an earlier recipient with fields: send the fields once",
+        });
+      seen.add(reference);
+    }
+  },
+);
+
+/** Returns the id by which a notification names one of its recipients. */
+export const referenceOf = (recipient: string | InlineRecipient): string =>
+  typeof recipient === "string"
+    ? recipient
+    : "id" in recipient
+      ? recipient.id
+      : recipient.externalId;
 
 export type NewNotification = z.output<typeof newNotification>;

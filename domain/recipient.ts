@@ -3,7 +3,7 @@ import { keptAddress, mailboxFault } from "./address.ts";
 import { idPrefixes, parsePublicId } from "./ids.ts";
 import { withoutEmpty } from "./merge-patch.ts";
 import { preferences, preferencesPatch } from "./policy/preferences.ts";
-import { findUnstorable, nameText, trimBlanks } from "./text.ts";
+import { findUnstorable, nameText, text, trimBlanks } from "./text.ts";
 import { isTimeZone, timeZoneFault } from "./time/zone-names.ts";
 
 const publicIdPrefix = `${idPrefixes.recipient}_`;
@@ -122,6 +122,19 @@ export const recipientPatch = z.strictObject({
 });
 
 export type RecipientPatch = z.output<typeof recipientPatch>;
+
+/** A recipient within a notification, who is created or changed with it: a merge patch of a profile, and the id of its recipient. */
+export const inlineRecipient = z.union([
+  recipientPatch.extend({ externalId }),
+  recipientPatch.extend({
+    id: text(100).refine(
+      (id) => parsePublicId("recipient", id) !== null,
+      "must be the id of a recipient, rcp_…",
+    ),
+  }),
+]);
+
+export type InlineRecipient = z.output<typeof inlineRecipient>;
 
 /** A line of an import that merges: a merge patch of a recipient's profile and preferences. */
 export const importedPatch = recipientPatch.extend({

@@ -13,6 +13,8 @@ interface AcceptedNotification {
   id: string;
   publicId: string;
   versionId: string | null;
+  /** The content, where the notification has no template. */
+  contentId: string | null;
   /** Whether the version must still be the active one of its template. */
   mustBeActive: boolean;
   priority: Priority;
@@ -126,7 +128,7 @@ const acceptStatement = (name: string, lock: "FOR KEY SHARE" | "FOR KEY SHARE NO
   defineStatement<AcceptParameters, AcceptRow>(
     `
   WITH request AS MATERIALIZED (
-    SELECT * FROM json_to_recordset(:requests::text::json) AS r(no int, id uuid, "publicId" text, "versionId" uuid, "mustBeActive" boolean,
+    SELECT * FROM json_to_recordset(:requests::text::json) AS r(no int, id uuid, "publicId" text, "versionId" uuid, "contentId" uuid, "mustBeActive" boolean,
       priority priority, channel channel, data jsonb, "sendAt" timestamptz, "typeId" uuid, "occursAt" timestamptz, "expiresAt" timestamptz,
       "entityId" text, "dedupKey" text, "collapseKey" text, batchable boolean, "bypassRateLimit" boolean, actions jsonb, test boolean,
       scope text, key text, hash text, valid boolean, now timestamptz, caller text, "requestId" text, "isLater" boolean, room int, "answerStatus" int, "auditId" uuid, address text)
@@ -178,9 +180,9 @@ const acceptStatement = (name: string, lock: "FOR KEY SHARE" | "FOR KEY SHARE NO
     FROM request AS r
   ),
   notification AS (
-    INSERT INTO notifications (id, template_version_id, priority, data, send_at, created_at, created_by, request_id, test,
+    INSERT INTO notifications (id, template_version_id, content_id, priority, data, send_at, created_at, created_by, request_id, test,
       type_id, occurs_at, expires_at, entity_id, dedup_key, collapse_key, batchable, bypass_rate_limit, actions)
-    SELECT r.id, r."versionId", r.priority, r.data, r."sendAt", r.now, r.caller, r."requestId", r.test,
+    SELECT r.id, r."versionId", r."contentId", r.priority, r.data, r."sendAt", r.now, r.caller, r."requestId", r.test,
       r."typeId", r."occursAt", r."expiresAt", r."entityId", r."dedupKey", r."collapseKey", r.batchable, r."bypassRateLimit", r.actions
     FROM request AS r JOIN state AS s ON s.no = r.no JOIN version AS v ON v.no = r.no
     WHERE r.valid AND v.current AND (s.locked OR r.key IS NULL) AND s."requestHash" IS NULL

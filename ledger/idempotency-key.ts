@@ -1,3 +1,5 @@
+import { defineStatement } from "./sql.ts";
+
 /** The state of an idempotency key, read by a transaction that tried to lock it. */
 export interface KeyState {
   /** Whether this transaction holds the lock, until it ends: a crash frees the lock at once, and timeouts end a transaction that hangs. */
@@ -12,6 +14,11 @@ export const keyStateSql = (scope: string, key: string) => `
   SELECT l.locked, k.request_hash AS "requestHash", k.status, k.body #>> '{}' AS body
   FROM (SELECT pg_try_advisory_xact_lock(hashtextextended(${scope}::text || ' ' || ${key}::text, 0)) AS locked) AS l
   LEFT JOIN idempotency_keys AS k ON k.scope = ${scope}::text AND k.key = ${key}::text`;
+
+/** Tries to lock a key for this transaction, and reads its stored answer. */
+export const keyStateStatement = defineStatement<{ scope: string; key: string }, KeyState>(
+  keyStateSql(":scope", ":key"),
+);
 
 /** A string of a structured field (RFC 9651, section 3.3.3), with parameters, which are ignored. */
 const quotedKey = String.raw`"((?:[ !#-\[\]-~]|\\["\\]){1,255})"(?: *; *[a-z*][a-z0-9_.*-]*(?:=[!-:<-~]*)?)*`;

@@ -7,6 +7,7 @@ import type { DueDelivery } from "./ledger.ts";
 
 /** The data of a campaign or notification that each of its deliveries needs. */
 export interface Source {
+  /** The version of the template, or the content of a notification without one. Neither ever changes. */
   templateVersionId: string;
   /** The revision of a campaign; null for a notification. A claim with another revision is refused. */
   revision: number | null;
@@ -42,11 +43,16 @@ type Row = Omit<Source, "type"> & { typeId: string | null };
 
 export function createSources(pool: Pool): Sources {
   const campaigns = new Map<string, Row>();
+  const columns = `s.id, s.data, s.created_at AS "createdAt", s.type_id AS "typeId"`;
+  const from = {
+    campaigns: `s.template_version_id AS "templateVersionId", v.content
+      FROM campaigns s JOIN template_versions v ON v.id = s.template_version_id`,
+    notifications: `coalesce(s.template_version_id, s.content_id) AS "templateVersionId", coalesce(v.content, i.content) AS content
+      FROM notifications s LEFT JOIN template_versions v ON v.id = s.template_version_id LEFT JOIN inline_contents i ON i.id = s.content_id`,
+  };
   const sql = (table: "campaigns" | "notifications", own: string) => ({
     name: `sources-of-${table}`,
-    text: `
-      SELECT s.id, s.data, s.created_at AS "createdAt", s.type_id AS "typeId", s.template_version_id AS "templateVersionId", v.content, ${own}
-      FROM ${table} s JOIN template_versions v ON v.id = s.template_version_id WHERE s.id = ANY($1::uuid[])`,
+    text: `SELECT ${columns}, ${own}, ${from[table]} WHERE s.id = ANY($1::uuid[])`,
   });
   const read = async (
     table: "campaigns" | "notifications",

@@ -119,7 +119,7 @@ async function readTemplateVersion(
   prisma: PrismaClient,
   row: NonNullable<Awaited<ReturnType<typeof findDelivery>>>,
 ): Promise<z.output<typeof templateVersionAnswer> | null> {
-  const toAnswer = (of: { version: number; template: { key: string } } | undefined) =>
+  const toAnswer = (of: { version: number; template: { key: string } } | null | undefined) =>
     of ? { key: of.template.key, version: of.version } : null;
   if (row.templateVersion) return toAnswer(row.templateVersion);
   if (row.notification) return toAnswer(row.notification.templateVersion);

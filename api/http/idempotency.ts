@@ -7,10 +7,10 @@ import type { Prisma } from "../../prisma/generated/client.ts";
 import {
   idempotencyKeyPattern,
   type KeyState,
-  keyStateSql,
+  keyStateStatement,
   readIdempotencyKey,
 } from "../../ledger/idempotency-key.ts";
-import { defineStatement, executeIn } from "../../ledger/sql.ts";
+import { executeIn } from "../../ledger/sql.ts";
 import { canonicalJson } from "../../lib/canonical-json.ts";
 import type { ApiEnv } from "./context.ts";
 import { isUniqueViolation } from "./database-errors.ts";
@@ -100,10 +100,6 @@ export interface Work<Body> {
   /** Called after the transaction has been committed. */
   committed?: () => void;
 }
-
-const keyStateStatement = defineStatement<{ scope: string; key: string }, KeyState>(
-  keyStateSql(":scope", ":key"),
-);
 
 /**
  * Does `work` and writes its changes to the audit trail, in one transaction. Resolves with the body of the response.

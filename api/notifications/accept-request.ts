@@ -6,6 +6,7 @@ import type { ApiEnv } from "../http/context.ts";
 import { answerWith, readKeyedRequest } from "../http/idempotency.ts";
 import type { Services } from "../services.ts";
 import { acceptNotification } from "./accept.ts";
+import { createAcceptWithRecipients } from "./accept-with-recipients.ts";
 import type { acceptedNotification } from "./schemas.ts";
 
 /** Accepts the notification of a request, wakes the queues of its deliveries after the commit, and answers the request. */
@@ -17,19 +18,26 @@ export async function acceptInRequest(
 ) {
   const { wakes, clock } = services;
   const requestId = c.get("requestId");
+  const placed = notification.recipients.flatMap((recipient, place) =>
+    typeof recipient === "string" ? [] : [{ place, recipient }],
+  );
   const { queues, ...answer } = await acceptNotification(
     {
-      accept: services.acceptTogether,
+      accept:
+        placed.length === 0
+          ? services.acceptTogether
+          : createAcceptWithRecipients(c, services, placed),
       inTurn: services.keyTurns,
       admission: services.admission,
       versions: services.templateVersions,
+      contents: services.inlineContents,
       types: services.notificationTypes,
       routes: services.routes,
       execute: services.lookUp,
       now: clock(),
     },
     notification,
-    { caller: c.get("caller").id, requestId, address: auditedAddress(c), test },
+    { caller: c.get("caller"), requestId, address: auditedAddress(c), test },
     readKeyedRequest(c),
   );
   for (const queue of queues) wakes.queue(queue, { requestId });

@@ -1,5 +1,5 @@
 import { newUuid, publicId } from "../../domain/ids.ts";
-import type { NewNotification } from "../../domain/notification.ts";
+import { type NewNotification, referenceOf } from "../../domain/notification.ts";
 import type { Priority } from "../../domain/priority.ts";
 import type { Channel } from "../../domain/channel.ts";
 import { defaultChannel } from "../../domain/policy/route.ts";
@@ -15,6 +15,8 @@ import type { Routes } from "../../ledger/routes.ts";
 import type { Execute } from "../../ledger/sql.ts";
 import type { AcceptTogether } from "./accept-together.ts";
 import { chooseRoutes } from "./choose-routes.ts";
+import type { Caller } from "../http/keyring.ts";
+import type { InlineContents, StoredContent } from "./inline-contents.ts";
 import type { NotificationTypeLookup } from "../notification-types/lookup.ts";
 import {
   dataErrors,
@@ -35,6 +37,7 @@ interface Deps {
   inTurn: InTurn;
   admission: Admission;
   versions: TemplateVersions;
+  contents: InlineContents;
   types: NotificationTypeLookup;
   routes: Routes;
   /** Reads recipients for routing rules. */
@@ -44,7 +47,7 @@ interface Deps {
 
 /** Where a notification comes from: the caller and the request. */
 export interface Origin {
-  caller: string;
+  caller: Caller;
   requestId: string;
   /** The caller’s network address, as the audit trail shows it. */
   address: string | null;
@@ -74,8 +77,9 @@ async function acceptInTurn(
   origin: Origin,
   request: KeyedRequest | null,
 ): Promise<Acceptance> {
-  const { template, recipients } = notification;
-  const remembered = await deps.versions.findCached(template);
+  const recipients = notification.recipients.map(referenceOf);
+  const message = messageOf(deps, notification, origin.caller);
+  const remembered = await message.find();
   const named = notification.type === undefined ? null : await deps.types.find(notification.type);
   const type = named?.kind === "type" ? named.type : null;
   const priority = notification.priority ?? type?.priority ?? "normal";
@@ -84,6 +88,10 @@ async function acceptInTurn(
   const isLater = sendAt.getTime() > now.getTime() + dueSoonMs;
   const prepared: Prepared = {
     ...notification,
+    recipients,
+    changed: new Set(
+      notification.recipients.flatMap((one) => (typeof one === "string" ? [] : referenceOf(one))),
+    ),
     sendAt: sendAt > now ? sendAt : now,
     isLater,
     priority,
@@ -93,7 +101,7 @@ async function acceptInTurn(
   };
   const place = await deps.admission.reserve({
     references: recipients,
-    key: origin.caller,
+    key: origin.caller.id,
     isCritical: priority === "critical",
     isLater,
   });
@@ -102,12 +110,12 @@ async function acceptInTurn(
   try {
     if (place.refusal && !request)
       throw await createTooManyProblem(deps.admission, place.refusal, recipients.length);
-    const tryVersion = async (version: NamedVersion) =>
-      tryToAccept(deps, prepared, origin, version, request, place);
+    const tryMessage = async (found: FoundMessage) =>
+      tryToAccept(deps, prepared, origin, found, request, place);
     const acceptance =
-      (await tryVersion(remembered)) ??
-      // Another version was activated, which may need other data, or the template was archived.
-      (await tryVersion(await deps.versions.find(template))) ??
+      (await tryMessage(remembered)) ??
+      // Another version was activated, which may need other data, the template was archived, or the content was removed.
+      (await tryMessage(await message.findAgain())) ??
       throwTemplateChanged();
     written = acceptance.written;
     return acceptance;
@@ -123,8 +131,49 @@ function throwTemplateChanged(): never {
   throw new Problem("conflict", "The template is being changed. Repeat the request.");
 }
 
+/** What a notification sends: a version of a template, or a content of its own; or why it cannot be used. */
+type FoundMessage = NamedVersion | StoredContent;
+
+/** Returns how the message of a notification is found: first as this process remembers it, and then as it is stored. */
+function messageOf(
+  { versions, contents, now }: Deps,
+  { template, content }: NewNotification,
+  caller: Caller,
+): { find: () => Promise<FoundMessage>; findAgain: () => Promise<FoundMessage> } {
+  if (template !== undefined)
+    return {
+      find: () => versions.findCached(template),
+      findAgain: () => versions.find(template),
+    };
+  const find = () => contents.store(caller, content!, now);
+  return {
+    find,
+    findAgain() {
+      contents.forget(content!);
+      return find();
+    },
+  };
+}
+
+/** Lists what is wrong with the message, or with the data for it. */
+function messageErrors(found: FoundMessage, data: Record<string, unknown>): readonly FieldError[] {
+  switch (found.kind) {
+    case "pinned":
+      return dataErrors(found.checkData, data);
+    case "unusable":
+      return [found.error];
+    case "faulty":
+      return found.errors;
+    case "content":
+      return [];
+  }
+}
+
 /** A notification whose type and priority are known, with the errors found so far. */
-type Prepared = Omit<NewNotification, "sendAt"> & {
+type Prepared = Omit<NewNotification, "sendAt" | "recipients"> & {
+  recipients: readonly string[];
+  /** The recipients who are created or changed with the notification. */
+  changed: ReadonlySet<string>;
   sendAt: Date;
   isLater: boolean;
   priority: Priority;
@@ -138,15 +187,12 @@ async function tryToAccept(
   { accept, admission, now }: Deps,
   prepared: Prepared,
   { caller, requestId, address, test = false }: Origin,
-  version: NamedVersion,
+  found: FoundMessage,
   request: KeyedRequest | null,
   place: Reservation,
 ): Promise<(Acceptance & { written: number }) | null> {
   const { recipients, template, data, priority, sendAt, isLater } = prepared;
-  const errors: FieldError[] = [
-    ...prepared.errors,
-    ...(version.kind === "pinned" ? dataErrors(version.checkData, data) : [version.error]),
-  ];
+  const errors: FieldError[] = [...prepared.errors, ...messageErrors(found, data)];
   const externalIds: string[] = [];
   const ids = new Map<string, string>();
   for (const reference of recipients) {
@@ -165,8 +211,9 @@ async function tryToAccept(
     routeIds: null,
     id,
     publicId: publicId("notification", id),
-    versionId: version.kind === "pinned" ? version.id : null,
-    mustBeActive: template.version === undefined,
+    versionId: found.kind === "pinned" ? found.id : null,
+    contentId: found.kind === "content" ? found.id : null,
+    mustBeActive: template !== undefined && template.version === undefined,
     priority,
     channel: prepared.channel,
     data,
@@ -174,7 +221,7 @@ async function tryToAccept(
     isLater,
     valid: errors.length === 0 && place.refusal === null,
     now,
-    caller,
+    caller: caller.id,
     requestId,
     test,
     answerStatus: acceptedStatus,
@@ -194,7 +241,14 @@ async function tryToAccept(
     retryOnce(request, () => accept({ ...accepting, room: Math.max(0, room) }));
   const { perRecipient } = place;
   const others = place.otherReservations();
-  let row = await acceptWithin(perRecipient - others);
+  let row: AcceptRow;
+  try {
+    row = await acceptWithin(perRecipient - others);
+  } catch (error) {
+    // The content was removed since this process stored it.
+    if (found.kind === "content" && isForeignKeyViolation(error)) return null;
+    throw error;
+  }
   if (row.crowdedIds && others > 0) {
     // Perhaps only because of what other requests were about to write. Some of it is written now, and some never will be.
     await place.waitForOthers();
@@ -216,7 +270,7 @@ async function tryToAccept(
     );
   errors.push(
     ...listErrors(
-      new Set(missing ?? []),
+      new Set((missing ?? []).filter((reference) => !prepared.changed.has(reference))),
       "names no recipient: create the recipient first with PUT /v1/recipients/{external id}",
     ),
   );

@@ -6,6 +6,7 @@ import { newNotification, notificationActions, templateKey } from "../../domain/
 import { type DeliveryStatus } from "../../domain/delivery/status.ts";
 import { priorities, type Priority } from "../../domain/priority.ts";
 import { notificationQueues } from "../../domain/delivery/queues.ts";
+import { type TemplateContent, templateContent } from "../../domain/templates/content.ts";
 import { text } from "../../domain/text.ts";
 import { acceptInRequest } from "./accept-request.ts";
 import { withTemplate } from "../templates/store.ts";
@@ -37,7 +38,10 @@ const exampleNotification = {
 const listed = z
   .object({
     id: z.string().openapi({ example: exampleIdOf("notification") }),
-    template: templateVersionAnswer,
+    template: templateVersionAnswer.nullable().openapi({
+      description: "The version of the template; null if the notification has a content of its own",
+      example: { key: "order-shipped", version: 1 },
+    }),
     type: z.string().nullable().openapi({
       description: "The key of the notification type; null if the notification has no type",
       example: "task.deadline",
@@ -68,6 +72,11 @@ const shownDeliveries = 1_000;
 
 const notification = listed
   .extend({
+    content: templateContent.nullable().openapi({
+      description:
+        "The content of a notification without a template, by channel; null if it has a template, or if its recipient was erased",
+      example: null,
+    }),
     data: z.record(z.string(), z.unknown()).openapi({ example: { order: "1042" } }),
     occursAt: z.iso.datetime().nullable(),
     expiresAt: z.iso.datetime().nullable(),
@@ -166,7 +175,11 @@ export function notificationRoutes(services: Services) {
     .openapi(get, async (c) => {
       const row = await prisma.notification.findUnique({
         where: { id: readPathId("notification", c.req.valid("param").id) },
-        include: { ...withTemplate, type: { select: { key: true } } },
+        include: {
+          ...withTemplate,
+          type: { select: { key: true } },
+          content: { select: { content: true } },
+        },
       });
       if (!row) throwNotFound("notification");
       const [counted] = await addCounts(pool, [row]);
@@ -175,10 +188,12 @@ export function notificationRoutes(services: Services) {
         { notification: row.id },
         { after: null, direction: "asc", take: shownDeliveries },
       );
-      const { version, template } = row.templateVersion;
+      const { version = null, template } = row.templateVersion ?? {};
+      const key = template?.key ?? null;
       return c.json(
         {
-          ...listedJson({ ...counted!, key: template.key, version, type: row.type?.key ?? null }),
+          ...listedJson({ ...counted!, key, version, type: row.type?.key ?? null }),
+          content: (row.content?.content ?? null) as TemplateContent | null,
           data: row.data as Record<string, unknown>,
           occursAt: row.occursAt?.toISOString() ?? null,
           expiresAt: row.expiresAt?.toISOString() ?? null,
@@ -197,8 +212,8 @@ export function notificationRoutes(services: Services) {
 
 interface NotificationRow {
   id: string;
-  key: string;
-  version: number;
+  key: string | null;
+  version: number | null;
   type: string | null;
   priority: Priority;
   sendAt: Date;
@@ -254,7 +269,7 @@ async function readNotifications(
   const { rows } = await pool.query<NotificationRow>(
     `SELECT n.id, t.key, v.version, y.key AS type, n.priority, n.send_at AS "sendAt", n.test, n.created_by AS "createdBy", n.request_id AS "requestId", n.created_at AS "createdAt"
      FROM (SELECT * FROM notifications n WHERE ${conditions.sql()} ORDER BY n.id ${direction} LIMIT ${bind(take)}::int) n
-     JOIN template_versions v ON v.id = n.template_version_id JOIN templates t ON t.id = v.template_id
+     LEFT JOIN template_versions v ON v.id = n.template_version_id LEFT JOIN templates t ON t.id = v.template_id
      LEFT JOIN notification_types y ON y.id = n.type_id
      ORDER BY n.id ${direction}`,
     conditions.values,
@@ -285,7 +300,7 @@ function listedJson(row: NotificationRow & Counted): z.output<typeof listed> {
   const { key, version, type, priority, test, createdBy, requestId } = row;
   return {
     id: publicId("notification", row.id),
-    template: { key, version },
+    template: key === null || version === null ? null : { key, version },
     type,
     priority,
     sendAt: row.sendAt.toISOString(),

@@ -6,6 +6,7 @@ import type { NotificationType } from "../../domain/policy/notification-type.ts"
 import type { Policy } from "../../domain/policy/policy.ts";
 import { newNotification } from "../../domain/notification.ts";
 import { reasons } from "../../domain/delivery/reasons.ts";
+import { text } from "../../domain/text.ts";
 import { simulate } from "../../domain/policy/simulate.ts";
 import type { SimulatedOutcome } from "../../domain/policy/simulate-types.ts";
 import { findRecipientState, readPendingMessages } from "../../ledger/recipient-snapshot.ts";
@@ -29,7 +30,7 @@ import type { Services } from "../services.ts";
 const horizonDays = 40;
 const shownSteps = 20;
 
-const { recipients, type, priority, occursAt, expiresAt, dedupKey, collapseKey, ...rest } =
+const { type, priority, occursAt, expiresAt, dedupKey, collapseKey, ...rest } =
   newNotification.shape;
 
 const step = z.object({
@@ -51,7 +52,7 @@ const preview = defineRoute({
     body: jsonContent(
       z
         .strictObject({
-          recipient: recipients.element.meta({
+          recipient: text(200).meta({
             description: "The recipient’s external id, or rcp_…",
           }),
           type,

@@ -9,9 +9,11 @@ export const bodyLimit = 524_288;
 const urlTemplateLimit = 4_000;
 const buttonLimit = 4;
 
-const title = text(subjectLimit).meta({ description: "Liquid; becomes one line" });
-const body = text(bodyLimit).meta({ description: "Liquid; plain text, which is not escaped" });
-const url = text(urlTemplateLimit).meta({
+export const title = text(subjectLimit).meta({ description: "Liquid; becomes one line" });
+export const body = text(bodyLimit).meta({
+  description: "Liquid; plain text, which is not escaped",
+});
+export const url = text(urlTemplateLimit).meta({
   description: "Liquid; must render to an http or https address, or to nothing",
   example: "https://shop.example.org/orders/{{ orderNumber }}",
 });
