@@ -2,6 +2,7 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import { apiKeyRoutes } from "./access/key-routes.ts";
 import { auditRoutes } from "./access/audit-routes.ts";
 import { actionRoutes } from "./actions/routes.ts";
+import { attachmentRoutes } from "./attachments/routes.ts";
 import { campaignEditRoutes } from "./campaigns/edit-routes.ts";
 import { campaignActionRoutes } from "./campaigns/lifecycle-routes.ts";
 import { campaignRecallRoutes } from "./campaigns/recall-routes.ts";
@@ -85,7 +86,7 @@ export const resources = {
     campaignActionRoutes,
     campaignReportRoutes,
   ],
-  notifications: [notificationRoutes, templateTestRoutes],
+  notifications: [notificationRoutes, templateTestRoutes, attachmentRoutes],
   deliveries: [deliveryRoutes, deliveryChangeRoutes, groupRoutes],
   actions: [actionRoutes],
   events: [eventRoutes],

@@ -1,12 +1,7 @@
 import { z } from "zod";
 import { parseMailbox } from "./address.ts";
-import { emailAddress } from "./recipient.ts";
+import { asciiEmailAddress } from "./recipient.ts";
 import { nameText } from "./text.ts";
-
-const identityAddress = emailAddress.refine(
-  (address) => parseMailbox(address)?.smtpUtf8 === false,
-  "must be ASCII before the @",
-);
 
 /** The sender of a mail and the address for replies. A part that is left out is taken from the next identity in `mergeIdentities`. */
 export const emailIdentityParts = {
@@ -14,12 +9,12 @@ export const emailIdentityParts = {
     description: "The name in the From header",
     example: "Ada of Example",
   }),
-  fromAddress: identityAddress.optional().meta({
+  fromAddress: asciiEmailAddress.optional().meta({
     description:
       "The address in the From header, at a configured domain (`MAIL_FROM`, `MAIL_FROM_DOMAINS`)",
     example: "ada@example.org",
   }),
-  replyTo: identityAddress.optional().meta({
+  replyTo: asciiEmailAddress.optional().meta({
     description: "The address to which replies go",
     example: "support@example.org",
   }),

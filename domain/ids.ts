@@ -21,6 +21,7 @@ export const idPrefixes = {
   event: "evt",
   layout: "lay",
   routingRule: "rul",
+  attachment: "att",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { actionForms } from "./action.ts";
+import { attachments } from "./attachment.ts";
+import { bcc, cc, findCopyFaults } from "./copies.ts";
 import { inlineContent } from "./inline-content.ts";
 import { instant } from "./time/instant.ts";
 import { resourceKey } from "./key.ts";
@@ -117,10 +119,15 @@ const notificationParts = z.strictObject({
     example: true,
   }),
   actions: notificationActions.default([]),
+  attachments: attachments.optional(),
+  cc: cc.optional(),
+  bcc: bcc.optional(),
 });
 
 export const newNotification = notificationParts.superRefine(
-  ({ template, content, recipients }, context) => {
+  ({ template, content, recipients, cc: shown, bcc: hidden }, context) => {
+    for (const fault of findCopyFaults({ cc: shown, bcc: hidden }, recipients.length))
+      context.addIssue({ code: "custom", ...fault });
     if ((template === undefined) === (content === undefined))
       context.addIssue({
         code: "custom",

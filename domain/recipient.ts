@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { keptAddress, mailboxFault } from "./address.ts";
+import { keptAddress, mailboxFault, parseMailbox } from "./address.ts";
 import { idPrefixes, parsePublicId } from "./ids.ts";
 import { withoutEmpty } from "./merge-patch.ts";
 import { preferences, preferencesPatch } from "./policy/preferences.ts";
@@ -36,6 +36,12 @@ export const emailAddress = z
     error: ({ input }) => mailboxFault(String(input)) ?? "",
   })
   .overwrite(keptAddress);
+
+/** The address of a mailbox that every server accepts: only its domain may be beyond ASCII. */
+export const asciiEmailAddress = emailAddress.refine(
+  (address) => parseMailbox(address)?.smtpUtf8 === false,
+  "must be ASCII before the @",
+);
 
 export const phoneNumber = z
   .string()

@@ -12,13 +12,18 @@ export const retentionTables = [
   "idempotency_keys",
   "events",
   "groups",
+  "inline_contents",
+  "attachments",
 ] as const;
 
 export type RetentionTable = (typeof retentionTables)[number];
 
 /** How long rows are kept, in days. */
 export interface Retention {
-  /** For ended deliveries with their attempts, for notifications, groups and events without deliveries, and for gates of ended campaigns. */
+  /**
+   * For ended deliveries with their attempts, for notifications, groups and events without deliveries, for gates of ended campaigns, and for
+   * contents and attachments that no notification uses any more.
+   */
   deliveriesDays: number;
   auditDays: number;
   idempotencyDays: number;
@@ -36,6 +41,8 @@ export function retentionCutoff(table: RetentionTable, retention: Retention, now
     audit_entries: retention.auditDays,
     events: retention.deliveriesDays,
     groups: retention.deliveriesDays,
+    inline_contents: retention.deliveriesDays,
+    attachments: retention.deliveriesDays,
     idempotency_keys: retention.idempotencyDays,
   }[table];
   return new Date(now.getTime() - days * dayMs);

@@ -40,6 +40,7 @@ const resources: Record<string, string> = {
   layouts: "templates",
   campaigns: "campaigns",
   notifications: "notifications",
+  attachments: "notifications",
   deliveries: "deliveries",
   groups: "deliveries",
   explanations: "deliveries",

@@ -14,6 +14,7 @@ import {
   type Search,
 } from "./erase-mentions.ts";
 import { eraseFromRules, forgetEarlierRules } from "./erase-from-rules.ts";
+import { eraseFromRequests } from "./erase-requests.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 import { eraseDeliveries, type RowThatLeft } from "./transitions.ts";
 
@@ -172,6 +173,7 @@ export async function erasePerson(
   await execute(evidenceStatement, { id });
   await execute(ownNotificationsStatement, { id });
   await eraseFromSharedNotifications(execute, search, id);
+  await eraseFromRequests(execute, search, { id, email: person.email }, now);
   await execute(eventsStatement, { id });
   await execute(preferencesStatement, { id });
   await eraseFromAnswers(execute, search);

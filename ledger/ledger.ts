@@ -4,6 +4,7 @@ import type { LimitsNeeded } from "../domain/policy/limits.ts";
 import type { Attempt } from "../domain/delivery/attempt.ts";
 import type { Reason } from "../domain/delivery/reasons.ts";
 import type { Settlement } from "../domain/delivery/settle.ts";
+import { type CopyOutcomes, recordCopies } from "./notification-emails.ts";
 import { type Bounce, suppressRepeatedBounces, suppressUnknownAddresses } from "./bounces.ts";
 import { type DueDelivery, type LeasedRow, toDueDelivery } from "./due-delivery.ts";
 import { executeForArrays, executeOn } from "./sql.ts";
@@ -162,6 +163,8 @@ export interface SettledDelivery extends LeasedRow {
   attempts: readonly Attempt[];
   /** Set if the delivery failed because of its address, which may then be suppressed. */
   bounce?: Bounce;
+  /** What became of the copies of an email. */
+  copies?: CopyOutcomes;
 }
 
 /** A claim that was given up before a hand-over. The row gets back the state in which it was read. */
@@ -220,6 +223,9 @@ export function createLedger(pool: Pool): Ledger {
       const bounces = settled.flatMap(({ bounce }) => (bounce ? [bounce] : []));
       // The address is suppressed before its row ends, so that a crash in between loses no suppression.
       if (bounces.length > 0) await suppressUnknownAddresses(execute, bounces);
+      const copies = settled.flatMap((one) => one.copies ?? []);
+      // Likewise, so that no copy seems never to have been sent.
+      if (copies.length > 0) await recordCopies(execute, copies);
       const [row] = await execute(settleAndClaim, {
         ...settledColumns(settled, localAheadMs),
         ...attemptColumns(settled, localAheadMs),

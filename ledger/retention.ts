@@ -52,16 +52,44 @@ const deliveriesSql = `
   )
   SELECT (SELECT count(*)::int FROM removed) AS removed, (SELECT count(*)::int FROM page) AS seen, (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last`;
 
-/** Removes old notifications or groups without deliveries. No transaction adds deliveries to them any more. */
-const withoutDeliveriesSql = (table: "notifications" | "groups", column: string) => `
+/**
+ * Removes old notifications or groups without deliveries. No transaction adds deliveries to them any more. The rows of `parts`, which belong
+ * to notifications, are removed explicitly, as attempts are.
+ */
+const withoutDeliveriesSql = (
+  table: "notifications" | "groups",
+  column: string,
+  parts: readonly string[] = [],
+) => `
   WITH page AS MATERIALIZED (SELECT id FROM ${table} WHERE id > $1 AND id < $2 ORDER BY id LIMIT ${batchRows}),
   expired AS MATERIALIZED (
     SELECT t.id FROM ${table} t
     WHERE t.id = ANY (ARRAY(SELECT id FROM page)) AND NOT EXISTS (SELECT FROM deliveries d WHERE d.${column} = t.id)
     FOR UPDATE OF t SKIP LOCKED
   ),
+  ${parts.map((part) => `of_${part} AS (DELETE FROM ${part} WHERE notification_id = ANY (ARRAY(SELECT id FROM expired))),`).join("\n  ")}
   removed AS (DELETE FROM ${table} WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING id)
   SELECT (SELECT count(*)::int FROM removed) AS removed, (SELECT count(*)::int FROM page) AS seen, (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last`;
+
+/**
+ * Removes old rows that no notification refers to, and that no request has used since $3. A request notes that it uses a row before it refers
+ * to it, much less than a day before.
+ */
+const unusedSql = (
+  table: "inline_contents" | "attachments",
+  user: "notifications" | "notification_attachments",
+  column: string,
+) => `
+  WITH page AS MATERIALIZED (SELECT id FROM ${table} WHERE id > $1 AND id < $2 ORDER BY id LIMIT ${batchRows}),
+  expired AS MATERIALIZED (
+    SELECT t.id FROM ${table} t
+    WHERE t.id = ANY (ARRAY(SELECT id FROM page)) AND t.used_at < $3 AND NOT EXISTS (SELECT FROM ${user} u WHERE u.${column} = t.id)
+    FOR UPDATE OF t SKIP LOCKED
+  ),
+  removed AS (DELETE FROM ${table} WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING id)
+  SELECT (SELECT count(*)::int FROM removed) AS removed, (SELECT count(*)::int FROM page) AS seen, (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last`;
+
+const notificationParts = ["notification_attachments", "notification_copies"];
 
 /** Removes events whose delivery no longer exists. */
 const eventsSql = `
@@ -160,7 +188,17 @@ export function createExpired({
         case "deliveries":
           return run(deliveriesSql, [...ids, cutoff, recallCutoff(now)]);
         case "notifications":
-          return run(withoutDeliveriesSql("notifications", "notification_id"), ids);
+          return run(
+            withoutDeliveriesSql("notifications", "notification_id", notificationParts),
+            ids,
+          );
+        case "inline_contents":
+          return run(unusedSql("inline_contents", "notifications", "content_id"), [...ids, cutoff]);
+        case "attachments":
+          return run(unusedSql("attachments", "notification_attachments", "attachment_id"), [
+            ...ids,
+            cutoff,
+          ]);
         case "gates":
           return gates(cutoff, after);
         case "audit_entries":

@@ -4,6 +4,7 @@ import { type EmailIdentity, mergeIdentities } from "../domain/email-identity.ts
 import type { NotificationType } from "../domain/policy/notification-type.ts";
 import type { TemplateContent } from "../domain/templates/content.ts";
 import type { DueDelivery } from "./ledger.ts";
+import { type EmailExtras, readEmailExtras } from "./notification-emails.ts";
 
 /** The data of a campaign or notification that each of its deliveries needs. */
 export interface Source {
@@ -30,6 +31,8 @@ export interface Source {
   entityId: string | null;
   /** A value of the schema `notificationActions` in domain/notification.ts. */
   actions: unknown;
+  /** The attachments and copies of its email; null where it has none. */
+  extras: EmailExtras | null;
 }
 
 /** Finds the sources of due deliveries. An instance caches campaigns by revision, and lives as long as one dispatch. */
@@ -66,11 +69,16 @@ export function createSources(pool: Pool): Sources {
         : `'{}'::jsonb AS email, 'at_least_once' AS guarantee, NULL::smallint AS revision, s.send_at AS "askedAt", s.occurs_at AS "occursAt",
           s.expires_at AS "expiresAt", s.dedup_key AS "dedupKey", s.collapse_key AS "collapseKey", s.batchable,
           s.bypass_rate_limit AS "bypassRateLimit", s.entity_id AS "entityId", s.actions`;
-    const { rows } = await pool.query<Row & { id: string }>({
+    const { rows } = await pool.query<Omit<Row, "extras"> & { id: string }>({
       ...sql(table, own),
       values: [[...ids]],
     });
-    return new Map(rows.map(({ id, ...source }) => [id, source]));
+    // A notification with attachments or copies is never batchable.
+    const single = rows.filter(({ batchable }) => !batchable).map(({ id }) => id);
+    const extras = await readEmailExtras(pool, single);
+    return new Map(
+      rows.map(({ id, ...source }) => [id, { ...source, extras: extras.get(id) ?? null }]),
+    );
   };
 
   /** Reads the template versions that retries use instead of those of their sources. */

@@ -29,6 +29,9 @@ import { createLogger, type Logger } from "../config/logger.ts";
 import { processRegistry } from "../config/metrics.ts";
 import { createOutboundClient } from "../lib/outbound/client.ts";
 import { withTimeout } from "../lib/timeout.ts";
+import { openAttachment } from "../ledger/attachments.ts";
+import { executeOn } from "../ledger/sql.ts";
+import { SharedFiles } from "../activities/channels/email/shared-files.ts";
 import { createSealer, reportSealing } from "../ledger/sealer.ts";
 import { createRulebookReader } from "../ledger/rulebook.ts";
 import { registerSearchAttributes, temporalClient, temporalSettings } from "../config/temporal.ts";
@@ -168,6 +171,9 @@ async function main(): Promise<void> {
   await untilReached("the database", logger, stop.signal, () =>
     Promise.all([breakers.refresh(), gates.refresh()]),
   );
+  const attachments = new SharedFiles({
+    read: (id) => openAttachment(executeOn(pool), sealer, id),
+  });
   const email = (traffic: Traffic, connections?: number) =>
     createEmailChannel({
       providers: environment.SMTP_URL.map((provider) =>
@@ -179,6 +185,7 @@ async function main(): Promise<void> {
       inFlightBound: inFlightBound[traffic],
       breakers,
       gates,
+      attachments,
       logger,
     });
   const channels = {

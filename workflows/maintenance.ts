@@ -21,6 +21,14 @@ const { removeExpired } = proxyActivities<Pick<Activities, "removeExpired">>({
   retry: { initialInterval: "1 second", backoffCoefficient: 2, maximumInterval: "1 minute" },
 });
 
+/** The tables that were added after the first version, each behind a patch with its name. */
+const addedTables: ReadonlySet<RetentionTable> = new Set<RetentionTable>([
+  "events",
+  "groups",
+  "inline_contents",
+  "attachments",
+]);
+
 /**
  * Removes rows whose retention has ended, table after table, in rounds of small batches. It begins at the oldest row, so that it
  * finds what an earlier run left undone.
@@ -34,7 +42,7 @@ export async function maintenance({
 }: MaintenanceInput): Promise<Partial<Record<RetentionTable, number>>> {
   for (const table of retentionTables.slice(retentionTables.indexOf(from))) {
     // A run that began under an earlier version skips the tables that this version added.
-    if ((table === "events" || table === "groups") && !patched(table)) continue;
+    if (addedTables.has(table) && !patched(table)) continue;
     do {
       if (workflowInfo().continueAsNewSuggested)
         return continueAsNew<typeof maintenance>({

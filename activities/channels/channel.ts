@@ -5,6 +5,7 @@ import type { EmailIdentity } from "../../domain/email-identity.ts";
 import type { RecipientView } from "../../domain/recipient-view.ts";
 import type { TemplateContent } from "../../domain/templates/content.ts";
 import type { ActionLink } from "../../domain/templates/template.ts";
+import type { CopyOutcome, EmailExtras } from "../../ledger/notification-emails.ts";
 import type { GateAnswer, Passage } from "./passage.ts";
 
 /** What a message is about, besides its content. */
@@ -48,6 +49,8 @@ export interface SendRequest {
   receipt?: string | null;
   /** The sender of an email, if it is not the installation's own. */
   email: EmailIdentity | null;
+  /** The attachments and copies of an email; left out where it has none. */
+  extras?: EmailExtras;
   /** What the message is about, for channels that show, replace or drop messages by it. */
   about: MessageAbout;
   /** Critical messages are marked as such. */
@@ -80,9 +83,15 @@ export interface SendRequest {
 export type SendResult =
   /**
    * The message was handed over. The last attempt decides; earlier ones are of providers that were tried before it. Never empty.
-   * `delivered` says that it certainly has arrived, not only that a provider has accepted it.
+   * `delivered` says that it certainly has arrived, not only that a provider has accepted it. `copies` says what became of those in
+   * `extras`; it is left out where nothing did.
    */
-  | { kind: "attempted"; attempts: Attempt[]; delivered?: true }
+  | {
+      kind: "attempted";
+      attempts: Attempt[];
+      delivered?: true;
+      copies?: readonly CopyOutcome[];
+    }
   /** The template or the address is faulty: nothing was handed over, and nothing will be. */
   | {
       kind: "unsendable";

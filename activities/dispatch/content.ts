@@ -53,7 +53,8 @@ export interface Part {
     | "collapseKey"
     | "expiresAt"
     | "askedAt"
-  >;
+  > &
+    Partial<Pick<Source, "extras">>;
 }
 
 /** Builds the content of messages: the template's for a single delivery, a summary for several deliveries that go out together. */
@@ -116,6 +117,7 @@ export function createSummaries({
           data: source.data,
           actions: [],
           email: source.email,
+          ...(source.extras && { extras: source.extras }),
           about: describeMessage([source], null),
         };
         const offered = actionsOf(source);

@@ -14,6 +14,7 @@ import { escapePattern } from "../../domain/text.ts";
 import { TemplateError } from "../../domain/templates/template-error.ts";
 import type { LedgerClock } from "../../ledger/clock.ts";
 import type { LeasedRow, RateGrant, SettledDelivery } from "../../ledger/ledger.ts";
+import type { CopyOutcome, CopyOutcomes } from "../../ledger/notification-emails.ts";
 import type { SendResult } from "../channels/channel.ts";
 import { type Lease, leaseMs } from "./leases.ts";
 import type { Item, SendJob } from "./send-job.ts";
@@ -110,6 +111,7 @@ export function settleMessage(
   const hasFailed = settlement.status === "failed";
   const bounce = hasFailed ? bounceOf(items[0]!.delivery, attempts.at(-1)) : null;
   const next = items.map((item) => (hasFailed ? findNextChannel(item, isOffered) : undefined));
+  const copies = result.kind === "attempted" ? copiesOf(items[0]!, result.copies) : null;
   const settled = items.map(({ delivery: { id, attemptCount } }, index) =>
     faults?.has(id)
       ? {
@@ -135,6 +137,7 @@ export function settleMessage(
           attemptCount: attemptCount + attempts.length,
           attempts,
           ...(bounce !== null && index === 0 && { bounce }),
+          ...(copies !== null && index === 0 && { copies }),
         },
   );
   // A message that failed and goes on on another channel needs another grant.
@@ -176,6 +179,15 @@ const withoutAddress =
       response: response.replaceAll(new RegExp(spellings, "giu"), "…"),
     };
   };
+
+/** What became of the copies of a message, which is a single delivery if it has any. */
+function copiesOf(
+  { source }: Item,
+  copies: readonly CopyOutcome[] | undefined,
+): CopyOutcomes | null {
+  if (!source.extras || copies === undefined || copies.length === 0) return null;
+  return { notificationId: source.extras.notificationId, copies };
+}
 
 function bounceOf(
   { id, channel, recipient }: Item["delivery"],

@@ -1,12 +1,20 @@
+import { encodedLength, maxAttachmentBytes } from "../../domain/attachment.ts";
+
 /** The database connections that the handlers of a class use. The sets are separate, so that waiting for one does not block another. */
 type Connections = "none" | "lookup" | "accept" | "public" | "shared";
+
+/** The largest body that uploads an attachment: the content in base64, and its description. */
+const attachmentBody = encodedLength(maxAttachmentBytes) + 4_096;
 
 /** The limits of the requests of a class. */
 export interface RouteClass {
   /** The purpose of the routes of the class, for the table in the documentation. */
   purpose: string;
-  /** The largest body in bytes: `configured` is API_BODY_LIMIT_BYTES, `stream` is a stream of any length, and 0 allows no body. */
-  body: number | "configured" | "stream";
+  /**
+   * The largest body in bytes: `configured` is API_BODY_LIMIT_BYTES, `attachment` has room for the largest attachment if that is more,
+   * `stream` is a stream of any length, and 0 allows no body.
+   */
+  body: number | "configured" | "attachment" | "stream";
   /** Seconds within which a body must arrive. Null if no body is read, and for a stream, whose connection is closed when it is idle. */
   bodySeconds: number | null;
   /** Requests that a process handles at once; null for any number, because they cost next to nothing. */
@@ -114,6 +122,16 @@ export const routeClasses = {
     waitSeconds: 30,
     connections: "shared",
   },
+  upload: {
+    purpose: "uploads of attachments",
+    body: "attachment",
+    bodySeconds: 60,
+    atOnce: 2,
+    perCaller: 1,
+    waiting: 32,
+    waitSeconds: 30,
+    connections: "shared",
+  },
   import: {
     purpose: "imports, which are streams of lines",
     body: "stream",
@@ -142,5 +160,6 @@ export type RouteClassName = keyof typeof routeClasses;
 export function bodyLimitOf(name: RouteClassName, configured: number): number | null {
   const { body } = routeClasses[name];
   if (body === "stream") return null;
+  if (body === "attachment") return Math.max(attachmentBody, configured);
   return body === "configured" ? configured : Math.min(body, configured);
 }

@@ -3,10 +3,12 @@ import type { Context } from "hono";
 import type { NewNotification } from "../../domain/notification.ts";
 import { auditedAddress } from "../http/audit.ts";
 import type { ApiEnv } from "../http/context.ts";
+import { resolveAttachments } from "../attachments/store.ts";
 import { answerWith, readKeyedRequest } from "../http/idempotency.ts";
+import type { FieldError } from "../http/problem.ts";
 import type { Services } from "../services.ts";
 import { acceptNotification } from "./accept.ts";
-import { createAcceptWithRecipients } from "./accept-with-recipients.ts";
+import { createAcceptWhole, type Parts } from "./accept-whole.ts";
 import type { acceptedNotification } from "./schemas.ts";
 
 /** Accepts the notification of a request, wakes the queues of its deliveries after the commit, and answers the request. */
@@ -18,15 +20,11 @@ export async function acceptInRequest(
 ) {
   const { wakes, clock } = services;
   const requestId = c.get("requestId");
-  const placed = notification.recipients.flatMap((recipient, place) =>
-    typeof recipient === "string" ? [] : [{ place, recipient }],
-  );
+  const caller = c.get("caller");
+  const { parts, errors } = await readParts(services, notification, caller.id);
   const { queues, ...answer } = await acceptNotification(
     {
-      accept:
-        placed.length === 0
-          ? services.acceptTogether
-          : createAcceptWithRecipients(c, services, placed),
+      accept: parts === null ? services.acceptTogether : createAcceptWhole(c, services, parts),
       inTurn: services.keyTurns,
       admission: services.admission,
       versions: services.templateVersions,
@@ -36,10 +34,34 @@ export async function acceptInRequest(
       execute: services.lookUp,
       now: clock(),
     },
-    notification,
-    { caller: c.get("caller"), requestId, address: auditedAddress(c), test },
+    parts !== null && parts.attachmentIds.length + parts.copies.length > 0
+      ? { ...notification, batchable: false }
+      : notification,
+    { caller, requestId, address: auditedAddress(c), test, errors },
     readKeyedRequest(c),
   );
   for (const queue of queues) wakes.queue(queue, { requestId });
   return answerWith<z.output<typeof acceptedNotification>, 202>(c, answer);
+}
+
+/** Reads what a notification writes besides itself and its deliveries, which is null for most, and stores its new attachments. */
+async function readParts(
+  services: Services,
+  { recipients, attachments = [], cc = [], bcc = [] }: NewNotification,
+  createdBy: string,
+): Promise<{ parts: Parts | null; errors: readonly FieldError[] }> {
+  const placed = recipients.flatMap((recipient, place) =>
+    typeof recipient === "string" ? [] : [{ place, recipient }],
+  );
+  if (placed.length + attachments.length + cc.length + bcc.length === 0)
+    return { parts: null, errors: [] };
+  const { ids, errors } =
+    attachments.length === 0
+      ? { ids: [], errors: [] }
+      : await resolveAttachments(services, attachments, createdBy);
+  const copies = [
+    ...cc.map((address) => ({ kind: "cc" as const, address })),
+    ...bcc.map((address) => ({ kind: "bcc" as const, address })),
+  ];
+  return { parts: { recipients: placed, attachmentIds: ids, copies }, errors };
 }

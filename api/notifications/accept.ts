@@ -53,6 +53,8 @@ export interface Origin {
   address: string | null;
   /** Whether it is a test message of a template. */
   test?: boolean;
+  /** Errors of the request that were found before, for which nothing of it is written. */
+  errors?: readonly FieldError[];
 }
 
 /**
@@ -97,7 +99,7 @@ async function acceptInTurn(
     priority,
     typeId: type?.id ?? null,
     channel: defaultChannel(type),
-    errors: named?.kind === "unusable" ? [named.error] : [],
+    errors: [...(origin.errors ?? []), ...(named?.kind === "unusable" ? [named.error] : [])],
   };
   const place = await deps.admission.reserve({
     references: recipients,

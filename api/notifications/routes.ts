@@ -25,6 +25,7 @@ import { type Part, readPageByCreation } from "../http/page-reading.ts";
 import { byCreation, createdBetween, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
 import { throwNotFound, exampleIdOf, readPathId, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import { copiesAnswer, copiesJson } from "./copies.ts";
 import { acceptedNotification } from "./schemas.ts";
 import type { Services } from "../services.ts";
 
@@ -86,6 +87,10 @@ const notification = listed
     batchable: z.boolean(),
     bypassRateLimit: z.boolean(),
     actions: notificationActions,
+    attachments: z
+      .array(z.object({ id: z.string().openapi({ example: exampleIdOf("attachment") }) }))
+      .openapi({ description: "The attachments of its email", example: [] }),
+    copies: copiesAnswer,
     deliveries: z.array(deliveryAnswer).openapi({
       description: `The first ${shownDeliveries} deliveries; /v1/deliveries?notification=… lists all of them`,
     }),
@@ -179,6 +184,8 @@ export function notificationRoutes(services: Services) {
           ...withTemplate,
           type: { select: { key: true } },
           content: { select: { content: true } },
+          attachments: { orderBy: { position: "asc" } },
+          copies: { orderBy: { position: "asc" } },
         },
       });
       if (!row) throwNotFound("notification");
@@ -203,6 +210,13 @@ export function notificationRoutes(services: Services) {
           batchable: row.batchable,
           bypassRateLimit: row.bypassRateLimit,
           actions: row.actions as z.output<typeof notificationActions>,
+          attachments: row.attachments.map(({ attachmentId }) => ({
+            id: publicId("attachment", attachmentId),
+          })),
+          copies: copiesJson(
+            row.copies,
+            deliveries.some(({ dueAt }) => dueAt !== null),
+          ),
           deliveries: deliveries.map(deliveryJson),
         },
         200,

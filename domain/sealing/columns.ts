@@ -15,6 +15,7 @@ export interface SealedColumn {
  */
 export const sealedColumns: readonly SealedColumn[] = [
   { table: "addresses", idColumn: "id", idType: "uuid", column: "value" },
+  { table: "attachments", idColumn: "id", idType: "uuid", column: "key" },
 ];
 
 /** The place of the canary: a known text, sealed with the data key that seals, which shows at each start that the keys are the right ones. */

@@ -38,13 +38,56 @@ beforeAll(async () => {
 });
 beforeEach(() =>
   pool.query(
-    "TRUNCATE recipients, templates, template_versions, notifications, campaigns, open_deliveries, ended_deliveries, earlier_attempts, gates, audit_entries, idempotency_keys, events, groups CASCADE",
+    "TRUNCATE recipients, templates, template_versions, notifications, campaigns, open_deliveries, ended_deliveries, earlier_attempts, gates, audit_entries, idempotency_keys, events, groups, inline_contents, attachments CASCADE",
   ),
 );
 afterAll(async () => {
   await pool.end();
   await api.stop();
 });
+
+/**
+ * Gives two notifications a content, an attachment and a copy, and makes some that are used by none: long unused, and used a short time
+ * ago although they are old.
+ */
+async function makeRequestParts(gone: string, kept: string) {
+  const content = async (usedAt: Date) => {
+    const id = newUuid(old);
+    await pool.query("INSERT INTO inline_contents VALUES ($1, $2, '{}', $3, $4)", [
+      id,
+      id,
+      old,
+      usedAt,
+    ]);
+    return id;
+  };
+  const attachment = async (usedAt: Date) => {
+    const id = newUuid(old);
+    await pool.query(
+      "INSERT INTO attachments (id, hash, size, key, description, content, created_by, created_at, used_at) VALUES ($1, $2, 1, '', '', '', 'test', $3, $4)",
+      [id, id, old, usedAt],
+    );
+    return id;
+  };
+  const contents = [await content(old), await content(recent), await content(old)];
+  const attachments = [await attachment(old), await attachment(recent), await attachment(old)];
+  for (const [index, id] of [gone, kept].entries()) {
+    const place = index * 2;
+    await pool.query("UPDATE notifications SET content_id = $2 WHERE id = $1", [
+      id,
+      contents[place],
+    ]);
+    await pool.query("INSERT INTO notification_attachments VALUES ($1, 0, $2)", [
+      id,
+      attachments[place],
+    ]);
+    await pool.query(
+      "INSERT INTO notification_copies (notification_id, position, kind, address) VALUES ($1, 0, 'cc', 'a@example.org')",
+      [id],
+    );
+  }
+  return { keptContents: contents.slice(1), keptAttachments: attachments.slice(1) };
+}
 
 type Deps = Parameters<typeof createRemoveExpired>[0];
 
@@ -123,6 +166,8 @@ describe("maintenance", () => {
       await make.group({ recipient, at: old, delivery: keptDeliveries[0]! }),
     ];
 
+    const requests = await makeRequestParts(gone.id, keptNotifications[0]!.id);
+
     expect(await removeAll()).toEqual({
       deliveries: goneDeliveries.length + gone.deliveries.length,
       notifications: 1,
@@ -131,7 +176,14 @@ describe("maintenance", () => {
       idempotency_keys: 1,
       events: 1,
       groups: 2,
+      inline_contents: 1,
+      attachments: 1,
     });
+    expect(await idsIn("inline_contents")).toEqual(new Set(requests.keptContents));
+    expect(await idsIn("attachments")).toEqual(new Set(requests.keptAttachments));
+    expect(await idsIn("notification_copies", "notification_id")).toEqual(
+      new Set([keptNotifications[0]!.id]),
+    );
     expect(await idsIn("groups")).toEqual(new Set(keptGroups));
     expect(await idsIn("events")).toEqual(new Set(keptEvents));
     expect(await idsIn("deliveries")).toEqual(new Set(keptDeliveries));

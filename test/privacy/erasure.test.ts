@@ -62,6 +62,7 @@ let running: string;
 /** Puts the person wherever the API takes a text. */
 async function tellOfAda(): Promise<void> {
   const { externalId, ...profile } = ada;
+  const named = { subject: externalId, body: `{{ n }} for ${ada.email}` };
   recipient = (await ok("PUT", path, { ...profile, email: "first.quintessa@example.org" })).body.id;
   await ok("POST", "/v1/recipients/bulk", {
     recipients: [{ externalId, email: "second.quintessa@example.org" }],
@@ -73,6 +74,26 @@ async function tellOfAda(): Promise<void> {
   await change(path, { attributes: { town: null } });
   await ok("PUT", `${path}/preferences`, { maxPerHour: 3 });
   await ok("POST", `${path}/preference-tokens`);
+
+  // For her alone, and for others too; the same content, and one of her own.
+  await ok("POST", "/v1/notifications", {
+    recipients: [{ externalId, locale: "en-GB" }],
+    content: named,
+    cc: ["quintessa@elsewhere.example"],
+    attachments: [
+      { filename: "quintessa.txt", contentType: "text/plain", content: "UXVpbnRlc3Nh" },
+    ],
+  });
+  await ok(
+    "POST",
+    "/v1/notifications",
+    { recipients: ["u1"], content: named, bcc: [ada.email.toUpperCase()] },
+    { "x-request-id": "about-others" },
+  );
+  await ok("POST", "/v1/notifications", {
+    recipients: [externalId, "u1"],
+    content: { title: `To ${externalId} and others`, body: ada.phone },
+  });
 
   const about = {
     entityId: "task-quintessa-17",
@@ -224,6 +245,8 @@ describe("an erasure", () => {
       "ended_deliveries",
       "events",
       "idempotency_keys",
+      "inline_contents",
+      "notification_copies",
       "notifications",
       "recipients",
       "routing_rule_versions",

@@ -59,6 +59,7 @@ export function describeRoutes(table: readonly TableRow[]): string {
 
 function bodyText({ body }: RouteClass): string {
   if (body === "configured") return "`API_BODY_LIMIT_BYTES`";
+  if (body === "attachment") return "an attachment of 10 MiB";
   if (body === "stream") return "any length, as it arrives";
   return body === 0 ? "none" : `${body / 1_024} KiB`;
 }

@@ -21,8 +21,8 @@ import { headerText, quotedPrintable, senderHeader, softBreak } from "./mime.ts"
 /** A compiled template version. The parts that are the same for every recipient are encoded once. */
 interface CompiledMessage {
   email: CompiledEmail;
-  /** The headers after those that differ between messages. */
-  headers: string;
+  /** The last header: the type of the body. */
+  contentType: string;
   /** The body before the text part, between the text part and the HTML part, and after it. */
   opening: string;
   between: string;
@@ -43,7 +43,15 @@ export type ComposeRequest = Pick<
   | "actions"
   | "email"
   | "priority"
->;
+> & { additions?: Additions };
+
+/** What few messages have. */
+export interface Additions {
+  /** The addresses that are shown as receiving copies. */
+  cc: readonly string[];
+  /** The boundary before each attachment; null without attachments. These are not part of the composed body. */
+  boundary: string | null;
+}
 
 /** Composes the messages of one sender. */
 export interface Composer {
@@ -100,8 +108,11 @@ export function createComposer({
       const scope = emailScope(recipient, request.data, request.actions);
       const subject = headerText(renderSubject(message.email, scope, effort));
       const { html, text } = evaluateBodies(message.email, scope, effort);
-      const headers = `${openingHeaders(request.email)}${recipientHeader(recipient, to)}\r\nSubject: ${subject}\r\nMessage-ID: <${request.messageId}@${domain}>\r\n${idHeader(request.messageId)}: ${request.messageId}\r\n${request.priority === "critical" ? critical : ""}Date: ${headerDate(clock())}${message.headers}`;
+      const additions = request.additions ?? null;
+      const boundary = additions?.boundary ?? null;
+      const headers = `${openingHeaders(request.email)}${recipientHeader(recipient, to)}${additions === null ? "" : copyHeader(additions)}\r\nSubject: ${subject}\r\nMessage-ID: <${request.messageId}@${domain}>\r\n${idHeader(request.messageId)}: ${request.messageId}\r\n${request.priority === "critical" ? critical : ""}Date: ${headerDate(clock())}\r\nMIME-Version: 1.0\r\n${boundary === null ? message.contentType : mixedType(boundary)}`;
       const body =
+        (boundary === null ? "" : `--${boundary}\r\n${message.contentType}\r\n`) +
         message.opening +
         (typeof text === "string"
           ? quotedPrintable(text)
@@ -144,6 +155,13 @@ function recipientHeader({ attributes }: SendRequest["recipient"], to: Mailbox):
   return senderHeader({ name: cutText(oneLine(name), nameLimit), mailbox: to });
 }
 
+/** A header with one address on a line. The addresses are safe to write without escaping. */
+const copyHeader = ({ cc }: Additions): string =>
+  cc.length === 0 ? "" : `\r\nCc: ${cc.join(",\r\n ")}`;
+
+const mixedType = (boundary: string) =>
+  `Content-Type: multipart/mixed;\r\n boundary="${boundary}"\r\n`;
+
 /** The header of RFC 2156, and the one that older mail programs read. */
 const critical = "Importance: high\r\nX-Priority: 1\r\n";
 
@@ -158,7 +176,7 @@ function compileMessage(content: TemplateContent, locale: string | null): Compil
     `--${boundary}\r\nContent-Type: ${type}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n`;
   return {
     email,
-    headers: `\r\nMIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="${boundary}"\r\n`,
+    contentType: `Content-Type: multipart/alternative;\r\n boundary="${boundary}"\r\n`,
     opening: part("text/plain"),
     between: `\r\n${part("text/html")}`,
     closing: `\r\n--${boundary}--\r\n`,

@@ -19,8 +19,9 @@ export function createEmailRenderer(
     partsOf(request, to) {
       const { messageId, templateVersionId, content, recipient, actions, email, priority } =
         request;
+      const { additions } = request;
       const parts = { messageId, templateVersionId, content, recipient, actions, email, priority };
-      return { ...parts, sender, to };
+      return { ...parts, ...(additions && { additions }), sender, to };
     },
   };
 }

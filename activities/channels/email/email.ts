@@ -9,8 +9,10 @@ import type { GateCache } from "../gate-cache.ts";
 import { askAll, type Passage } from "../passage.ts";
 import { createAdmissions, type ProviderEndpoint } from "../admission.ts";
 import type { Channel, SendRequest, SendResult } from "../channel.ts";
+import type { ComposeRequest } from "./compose.ts";
 import { Rendering, TakesLong, unrenderable } from "../rendering.ts";
 import { createEmailRenderer } from "./email-renderer.ts";
+import { type AttachmentFiles, outcomesOfCopies, prepareExtras, type Prepared } from "./extras.ts";
 import type { Mail, Message } from "./smtp-job.ts";
 import { SmtpProvider } from "./smtp-provider.ts";
 
@@ -27,6 +29,8 @@ export interface EmailOptions {
   breakers: Pick<Breakers, "of" | "recoveredAt">;
   /** The gates of `emailGates`. */
   gates: Pick<GateCache, "of">;
+  /** The files of messages with attachments. Without them, such messages are held. */
+  attachments?: AttachmentFiles;
   /** As in `Channel`. It exceeds the number of connections, so that these stay busy while outcomes are committed. */
   inFlightBound: number;
   /** Returns milliseconds since the epoch. */
@@ -49,6 +53,13 @@ export const emailProviders = (
 /** A server that finishes nothing for longer than this, on any of its connections, counts as hanging. */
 const longestStallMs = 3_000;
 
+/** A message on its way to a recipient, with its attachments and copies if it has any. */
+interface Outgoing {
+  request: SendRequest & Pick<ComposeRequest, "additions">;
+  to: Mailbox;
+  prepared?: Prepared;
+}
+
 interface EmailLine extends ProviderEndpoint {
   provider: SmtpProvider;
 }
@@ -66,6 +77,7 @@ export function createEmailChannel({
   inFlightBound,
   breakers,
   gates,
+  attachments,
   clock = Date.now,
   logger,
 }: EmailOptions): Channel {
@@ -107,36 +119,63 @@ export function createEmailChannel({
         detail: "the recipient's email is not an address that mail can be sent to",
       };
     if (ownGate.opensAt(clock()) !== null) return admissions.holdMessage();
-    if (rendering.isApart(request)) return sendApart(request, to);
-    const result = await handOverMessage(request, to);
-    return result === "takes_long" ? sendApart(request, to) : result;
+    return request.extras === undefined
+      ? sendPrepared({ request, to })
+      : sendWithExtras(request, to, request.extras);
+  }
+
+  /** Sends a message with attachments or copies. Its files are in memory until its outcome is known. */
+  async function sendWithExtras(
+    request: SendRequest,
+    to: Mailbox,
+    extras: NonNullable<SendRequest["extras"]>,
+  ): Promise<SendResult> {
+    const prepared = await prepareExtras(extras, attachments, clock());
+    if ("result" in prepared) return prepared.result;
+    try {
+      const { additions } = prepared;
+      const result = await sendPrepared({ request: { ...request, additions }, to, prepared });
+      if (result.kind !== "attempted") return result;
+      const copies = outcomesOfCopies(prepared, result);
+      return copies.length > 0 ? { ...result, copies } : result;
+    } finally {
+      prepared.release();
+    }
+  }
+
+  async function sendPrepared(outgoing: Outgoing): Promise<SendResult> {
+    if (rendering.isApart(outgoing.request)) return sendApart(outgoing);
+    const result = await handOverMessage(outgoing);
+    return result === "takes_long" ? sendApart(outgoing) : result;
   }
 
   /** Renders the message before it waits for any gate, since that may take long. */
-  async function sendApart(request: SendRequest, to: Mailbox): Promise<SendResult> {
-    const rendered = await rendering.renderApart(request, to);
+  async function sendApart(outgoing: Outgoing): Promise<SendResult> {
+    const rendered = await rendering.renderApart(outgoing.request, outgoing.to);
     if ("result" in rendered) return rendered.result;
     if (ownGate.opensAt(clock()) !== null) return admissions.holdMessage();
-    return (await handOverMessage(request, to, rendered.message)) as SendResult;
+    return (await handOverMessage(outgoing, rendered.message)) as SendResult;
   }
 
   /** Hands over a message. One that is not composed yet is composed when a connection is free. */
   async function handOverMessage(
-    request: SendRequest,
-    to: Mailbox,
+    { request, to, prepared }: Outgoing,
     message?: Message,
   ): Promise<SendResult | "takes_long"> {
-    let composed = message;
+    const complete = (whole: Message) =>
+      prepared?.tail === undefined ? whole : { ...whole, tail: prepared.tail };
+    let composed = message && complete(message);
     const mail = {
       to: to.address,
       smtpUtf8: to.smtpUtf8,
+      ...(prepared && prepared.addresses.length > 0 && { copies: prepared.addresses }),
       mayCompose: (retry: () => void) => composed !== undefined || rendering.mayRender(retry),
-      compose: () => (composed ??= rendering.render(request, to)),
+      compose: () => (composed ??= complete(rendering.render(request, to))),
     };
     const own = ownGate.enter();
     const before = own ? [...(request.passages ?? []), own] : (request.passages ?? []);
     try {
-      return await handOver(request, mail, before);
+      return await handOver(request, mail, before, prepared);
     } finally {
       own?.end();
     }
@@ -145,8 +184,9 @@ export function createEmailChannel({
   /** Tries one provider after the other. `before` are the gates that precede all of them. */
   async function handOver(
     request: SendRequest,
-    mail: Pick<Mail, "to" | "smtpUtf8" | "mayCompose" | "compose">,
+    mail: Pick<Mail, "to" | "copies" | "smtpUtf8" | "mayCompose" | "compose">,
     before: readonly Passage[],
+    prepared: Prepared | undefined,
   ): Promise<SendResult | "takes_long"> {
     const attempts: Attempt[] = [];
     let { repeatable } = request;
@@ -178,6 +218,7 @@ export function createEmailChannel({
       const { attempt } = result;
       admission.complete(result.signal, () => provider.describeFailure(attempt));
       attempts.push(attempt);
+      if (prepared) prepared.refusals = result.copyRefusals ?? [];
       if (attempt.outcome === "sent" || (attempt.outcome === "permanent" && !result.unsupported))
         break;
       if (attempt.outcome === "unknown") {

@@ -2,11 +2,13 @@ import type { EnvelopeCommand } from "./smtp-envelope.ts";
 import type { Job } from "./smtp-job.ts";
 import type { SmtpWire } from "./smtp-wire.ts";
 
-/** MAIL, RCPT and DATA. */
-const envelopeCommands = 3;
+/** MAIL, RCPT and DATA; or MAIL and each RCPT of a mail with copies, whose DATA is written later. */
+const countCommands = ({ mail: { copies } }: Job) => (copies === undefined ? 3 : 2 + copies.length);
 
 /** Everything is ASCII, except for mails with SMTPUTF8. Latin-1 is the faster encoding. */
 const chooseEncoding = ({ mail }: Job): BufferEncoding => (mail.smtpUtf8 ? "utf8" : "latin1");
+
+const formatRecipient = (mailbox: string) => `RCPT TO:<${mailbox}>\r\n`;
 
 /** Writes the commands and contents of a session, in as few writes as the server allows. */
 export class CommandWriter {
@@ -16,16 +18,20 @@ export class CommandWriter {
     this.#wire = wire;
   }
 
-  /** Writes one command, for servers that want each command to wait for its reply. */
-  writeCommand(job: Job, command: EnvelopeCommand): void {
-    this.#wire.write(this.#format(job, command), chooseEncoding(job), 1);
+  /** Writes one command, for servers that want each command to wait for its reply. `place` says which RCPT it is. */
+  writeCommand(job: Job, command: EnvelopeCommand, place = 0): void {
+    const text =
+      command === "RCPT" && place > 0
+        ? formatRecipient(job.mail.copies![place - 1]!)
+        : this.#format(job, command);
+    this.#wire.write(text, chooseEncoding(job), 1);
   }
 
-  /** Writes the envelope as one group, beginning with `first` (RFC 2920). */
+  /** Writes the envelope as one group, beginning with `first` (RFC 2920). DATA is left out for a mail with copies. */
   writeEnvelope(job: Job, first: "RSET" | "MAIL"): void {
     const envelope = this.#formatEnvelope(job);
-    if (first === "MAIL") this.#wire.write(envelope, chooseEncoding(job), envelopeCommands);
-    else this.#wire.write(`RSET\r\n${envelope}`, chooseEncoding(job), 1 + envelopeCommands);
+    if (first === "MAIL") this.#wire.write(envelope, chooseEncoding(job), countCommands(job));
+    else this.#wire.write(`RSET\r\n${envelope}`, chooseEncoding(job), 1 + countCommands(job));
   }
 
   encode(job: Job, content: string): Buffer {
@@ -47,14 +53,18 @@ export class CommandWriter {
     if (rider) {
       const encoding = chooseEncoding(job.mail.smtpUtf8 ? job : rider);
       const text = `${rest}.\r\n${this.#formatEnvelope(rider)}`;
-      this.#wire.write(text, encoding, 1 + envelopeCommands, onWritten);
+      this.#wire.write(text, encoding, 1 + countCommands(rider), onWritten);
     } else {
       this.#wire.write(`${rest}.\r\n`, chooseEncoding(job), 1, onWritten);
     }
   }
 
   #formatEnvelope(job: Job): string {
-    return `${this.#format(job, "MAIL")}${this.#format(job, "RCPT")}DATA\r\n`;
+    const { copies } = job.mail;
+    const recipient = `${this.#format(job, "MAIL")}${this.#format(job, "RCPT")}`;
+    return copies === undefined
+      ? `${recipient}DATA\r\n`
+      : recipient + copies.map(formatRecipient).join("");
   }
 
   #format({ mail, message }: Job, command: EnvelopeCommand): string {
@@ -62,7 +72,7 @@ export class CommandWriter {
       case "MAIL":
         return `MAIL FROM:<${message!.from}>${mail.smtpUtf8 ? " SMTPUTF8" : ""}\r\n`;
       case "RCPT":
-        return `RCPT TO:<${mail.to}>\r\n`;
+        return formatRecipient(mail.to);
       case "RSET":
       case "DATA":
         return `${command}\r\n`;

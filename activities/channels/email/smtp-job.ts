@@ -10,15 +10,19 @@ export interface Message {
   headers: string;
   /** Body lines, each ending in CRLF. None of them begins with a dot. */
   body: string;
+  /** The rest of the body, of the same form, which messages share: attachments. */
+  tail?: Buffer;
 }
 
-/** The message as it goes over the wire. */
+/** The message as it goes over the wire, without its tail. */
 export const joinMessage = ({ headers, body }: Message): string => `${headers}\r\n${body}`;
 
 /** A message on its way through one provider. */
 export interface Mail {
   /** The recipient's mailbox, safe to write into RCPT TO. */
   readonly to: string;
+  /** Mailboxes that receive copies, each safe to write into RCPT TO. Left out where there are none. */
+  readonly copies?: readonly string[];
   /** True if only a server with SMTPUTF8 can take the mail. */
   readonly smtpUtf8: boolean;
   /**
@@ -46,6 +50,8 @@ export type Verdict = Pick<
   signal: ProviderSignal;
   /** This server can never take such mail, while another may. */
   unsupported?: true;
+  /** For each copy the answer by which it was refused, or null if it was accepted. */
+  copyRefusals?: readonly (string | null)[];
 };
 
 /** A mail within a provider, from its queue to its verdict. */
@@ -60,6 +66,8 @@ export interface Job {
   deadlineMs: number;
   /** Composed when a connection takes the mail. */
   message: Message | null;
+  /** The answers to the copies so far, as in `Verdict`. Left out where there are no copies. */
+  copyRefusals?: (string | null)[];
   /** True once the server may have the whole message. */
   dotWritten: boolean;
   /** The mail was on a connection that ended before any of its content was written. */

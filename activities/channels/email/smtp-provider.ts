@@ -25,7 +25,10 @@ const chanceMs = 5_000;
  * for a while. In both cases nothing was handed over.
  */
 export type ProviderResult =
-  | { attempt: Attempt; unsupported: boolean; signal: ProviderSignal }
+  | ({ attempt: Attempt; unsupported: boolean; signal: ProviderSignal } & Pick<
+      Verdict,
+      "copyRefusals"
+    >)
   | { fault: unknown }
   | { turnedAway: true };
 
@@ -148,7 +151,9 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
   }
 
   settle(job: Job, verdict: Verdict): void {
-    job.done({ verdict: this.#health.judge(verdict), startedAt: job.startedAt });
+    const judged = this.#health.judge(verdict);
+    const { copyRefusals, startedAt } = job;
+    job.done({ verdict: copyRefusals ? { ...judged, copyRefusals } : judged, startedAt });
   }
 
   giveBack(job: Job, loss: Loss, needsNew = false): void {
@@ -183,6 +188,7 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
       attempt: recordAttempt(verdict, settings, { startedAt, finishedAt: clock() }),
       unsupported: verdict.unsupported ?? false,
       signal: verdict.signal,
+      ...(verdict.copyRefusals && { copyRefusals: verdict.copyRefusals }),
     };
   }
 

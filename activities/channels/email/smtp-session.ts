@@ -248,10 +248,14 @@ export class SmtpSession {
         return this.#onRefused(job);
       case "go_ahead":
         return this.#onGoAhead(job);
+      case "addressed":
+        if (this.#envelope.refusal || this.#envelope.abandoned) this.#onRefused(job);
+        else this.#commands.writeCommand(job, "DATA");
+        return;
       case "next":
         if (this.#pipelining) return;
         if (this.#envelope.refusal) this.#onRefused(job);
-        else this.#commands.writeCommand(job, this.#envelope.command);
+        else this.#commands.writeCommand(job, this.#envelope.command, this.#envelope.place);
     }
   }
 
@@ -295,15 +299,19 @@ export class SmtpSession {
     // RFC 2920, 3.1: a content without recipients is ended at once.
     if (refusal) return this.#commands.writeEnd(job, "", undefined);
     const content = joinMessage(job.message!);
-    if (content.length <= oneWriteLimit) this.#endContent(job, content);
-    else this.#writeBlocks(job, this.#commands.encode(job, content));
+    const { tail } = job.message!;
+    if (tail === undefined && content.length <= oneWriteLimit) this.#endContent(job, content);
+    else
+      this.#writeBlocks(job, this.#commands.encode(job, content), tail === undefined ? [] : [tail]);
   }
 
-  #writeBlocks(job: Job, rest: Buffer): void {
-    this.#commands.writeBlock(rest.subarray(0, blockLength), (error) => {
+  #writeBlocks(job: Job, part: Buffer, later: readonly Buffer[]): void {
+    this.#commands.writeBlock(part.subarray(0, blockLength), (error) => {
       if (error || this.#ended || this.#content.job !== job) return;
       this.#movedAtMs = performance.now();
-      if (rest.length > blockLength) this.#writeBlocks(job, rest.subarray(blockLength));
+      const [next, ...rest] = later;
+      if (part.length > blockLength) this.#writeBlocks(job, part.subarray(blockLength), later);
+      else if (next) this.#writeBlocks(job, next, rest);
       else this.#endContent(job, "");
     });
   }

@@ -18,6 +18,7 @@ CREATE TABLE "attachments" (
     "id" UUID NOT NULL,
     "hash" TEXT NOT NULL,
     "size" INTEGER NOT NULL,
+    "key" BYTEA NOT NULL,
     "description" BYTEA NOT NULL,
     "content" BYTEA NOT NULL,
     "uploaded" BOOLEAN NOT NULL DEFAULT false,
@@ -73,3 +74,9 @@ ALTER TABLE "notification_attachments" ADD CONSTRAINT "notification_attachments_
 
 -- AddForeignKey
 ALTER TABLE "notification_copies" ADD CONSTRAINT "notification_copies_notification_id_fkey" FOREIGN KEY ("notification_id") REFERENCES "notifications"("id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+-- Encrypted contents cannot be compressed, so that trying would only take time.
+ALTER TABLE "attachments" ALTER COLUMN "content" SET STORAGE EXTERNAL;
+
+ALTER TABLE "notification_copies" ADD CONSTRAINT "notification_copies_kind" CHECK ("kind" IN ('cc', 'bcc'));
+ALTER TABLE "notification_copies" ADD CONSTRAINT "notification_copies_status" CHECK ("status" IN ('pending', 'sent', 'refused', 'suppressed', 'unknown'));

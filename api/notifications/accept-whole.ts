@@ -3,6 +3,7 @@ import { recipientReference, type InlineRecipient } from "../../domain/recipient
 import { mergeRecipient, type RecipientChange } from "../../domain/recipient-change.ts";
 import { acceptDeliveries, type AcceptRow } from "../../ledger/accept.ts";
 import { keyStateStatement } from "../../ledger/idempotency-key.ts";
+import { addEmailExtras, type CopyAddress } from "../../ledger/notification-emails.ts";
 import { defineStatement, type Execute, executeOn } from "../../ledger/sql.ts";
 import { inTransaction } from "../../ledger/transaction.ts";
 import { releaseFor } from "../deliveries/release.ts";
@@ -30,15 +31,23 @@ class NotAccepted extends Error {
   }
 }
 
+/** What a request writes besides a notification and its deliveries. */
+export interface Parts {
+  recipients: readonly PlacedRecipient[];
+  /** The UUIDs of its attachments. */
+  attachmentIds: readonly string[];
+  copies: readonly CopyAddress[];
+}
+
 /**
- * Creates the function that writes a request and its recipients in one transaction: either all of them, with their audit entries and
+ * Creates the function that writes a request and its parts in one transaction: either all of it, with audit entries for the recipients and
  * the answer, or nothing. A repeated request finds its answer before any recipient is changed. The function throws the problem of a
  * recipient that cannot be stored.
  */
-export function createAcceptWithRecipients(
+export function createAcceptWhole(
   c: Context<ApiEnv>,
   services: Services,
-  placed: readonly PlacedRecipient[],
+  { recipients: placed, attachmentIds, copies }: Parts,
 ): AcceptTogether {
   const { pool, config, clock } = services;
   const { mailboxShards } = config;
@@ -65,6 +74,8 @@ export function createAcceptWithRecipients(
         });
         const row = await accepted(client, request, mailboxShards);
         if (row.accepted === null) throw new NotAccepted(row);
+        if (attachmentIds.length + copies.length > 0)
+          await addEmailExtras(execute, request.id, { attachmentIds, copies });
         await recordChangesOver(c, client, describeChanges(results, request.publicId), now);
         released = await releaseFor(c, services, execute, unsettled);
         return row;
@@ -93,12 +104,13 @@ const namedStatement = defineStatement<
   `SELECT id, external_id AS "externalId", erased_at AS "erasedAt" FROM recipients WHERE id = ANY(:ids::uuid[])`,
 );
 
-/** Stores the recipients. Throws a problem if one of them does not exist, was erased, or would not be valid. */
+/** Stores the recipients. It does nothing without any. Throws a problem if one of them does not exist, was erased, or would not be valid. */
 async function storePlaced(
   execute: Execute,
   placed: readonly PlacedRecipient[],
   storing: Parameters<typeof storeRecipients>[2],
 ) {
+  if (placed.length === 0) return { results: [], unsettled: [] };
   const changes = await toChanges(execute, placed);
   const stored = await storeRecipients(execute, changes, storing);
   const errors = stored.results.flatMap((result, index): FieldError[] => {
