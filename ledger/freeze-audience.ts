@@ -10,8 +10,12 @@ import { audienceWhere } from "./audience-sql.ts";
 import { lockSegmentFilters } from "./segments.ts";
 import { firstStages } from "./first-stages.ts";
 import { executeOn } from "./sql.ts";
-import type { Channel } from "../domain/channel.ts";
-import { defaultChannel } from "../domain/policy/route.ts";
+import { commonRoute, planRoutes } from "../domain/policy/resolve-route.ts";
+import { defaultChannel, type Route } from "../domain/policy/route.ts";
+import type { Priority } from "../domain/priority.ts";
+import { routeCase } from "./route-case.ts";
+import { createRoutes } from "./routes.ts";
+import { createRulebookReader } from "./rulebook.ts";
 import { laneNames } from "../domain/delivery/queues.ts";
 
 /**
@@ -28,9 +32,12 @@ export async function freezeAudience(pool: Pool, id: string, campaignId: string)
       now: Date;
       audience: unknown;
       laneCount: number;
-      type: { channels: readonly Channel[] } | null;
+      typeId: string | null;
+      priority: Priority;
+      data: Record<string, unknown>;
+      route: Route | null;
     }>(
-      `SELECT ledger_now() AS now, c.audience, c.lane_count AS "laneCount", (SELECT document FROM notification_types WHERE id = c.type_id) AS type
+      `SELECT ledger_now() AS now, c.audience, c.lane_count AS "laneCount", c.type_id AS "typeId", c.priority, c.data, c.route
        FROM campaigns c WHERE id = $1 AND status = 'scheduled' AND frozen_at IS NULL AND start_at <= ledger_now() FOR UPDATE OF c`,
       [id],
     );
@@ -38,15 +45,39 @@ export async function freezeAudience(pool: Pool, id: string, campaignId: string)
     if (!campaign) return;
     const { now } = campaign;
     const parsed = audience.parse(campaign.audience);
-    const routeId = "NULL::int";
+    const { policy, policyVersion, types, routingRules, ruleTemplates } =
+      await createRulebookReader(client)();
+    const type = campaign.typeId === null ? null : types.get(campaign.typeId)!;
+    const plan = planRoutes({
+      requested: campaign.route,
+      rules: routingRules,
+      type,
+      policy: { version: policyVersion, route: policy.route },
+      message: {
+        type: type?.key ?? null,
+        priority: campaign.priority,
+        data: campaign.data,
+        entityId: null,
+        source: "campaign",
+        sendAt: now,
+      },
+      findTemplateVersion: (key) => ruleTemplates.get(key) ?? null,
+    });
     const where = audienceWhere(parsed, await resolveSegments(client, parsed), "r", 5);
+    const isDefault = commonRoute(plan)?.origin === "default";
+    const routeId = isDefault
+      ? { sql: "NULL::int", values: [] }
+      : await routeCase(createRoutes(pool), plan, "r", {
+          execute: executeOn(client),
+          firstPlaceholder: 5 + where.values.length,
+        });
     const {
       rows: [written],
     } = await client.query<{ audience: number }>(
       `WITH written AS (INSERT INTO open_deliveries (id, campaign_id, recipient_id, leg, channel, priority, queue, due_at, created_at, route_id)
-       SELECT uuid_v7(ledger_now()), c.id, r.id, s.leg, s.channel, c.priority, q.names[get_byte(uuid_send(r.id), 15) % c.lane_count + 1], $3, $3, o.id
+       SELECT uuid_v7(ledger_now()), c.id, r.id, s.leg, s.channel, coalesce((o.document->>'priority')::priority, c.priority), q.names[get_byte(uuid_send(r.id), 15) % c.lane_count + 1], $3, $3, o.id
        FROM campaigns c CROSS JOIN recipients r CROSS JOIN (SELECT $2::text[] AS names) q
-         LEFT JOIN routes o ON o.id = ${routeId} CROSS JOIN LATERAL ${firstStages("o", "r", "$4::channel")} s
+         LEFT JOIN routes o ON o.id = ${routeId.sql} CROSS JOIN LATERAL ${firstStages("o", "r", "$4::channel")} s
        WHERE c.id = $1 AND ${where.sql}
        ORDER BY r.id
        FOR KEY SHARE OF r RETURNING leg)
@@ -55,8 +86,9 @@ export async function freezeAudience(pool: Pool, id: string, campaignId: string)
         id,
         laneNames(campaignId, campaign.laneCount),
         now,
-        defaultChannel(campaign.type),
+        defaultChannel(type),
         ...where.values,
+        ...routeId.values,
       ],
     );
     await client.query(

@@ -1,6 +1,8 @@
 import type { Pool } from "pg";
 import { acceptDeliveries, type AcceptRequest, type AcceptRow } from "../../ledger/accept.ts";
 import { createGatherer } from "../../lib/gathering.ts";
+import type { Execute } from "../../ledger/sql.ts";
+import type { ChosenRoutes } from "./choose-routes.ts";
 import { isUndone } from "../http/database-errors.ts";
 
 /** The maximum number of requests that one statement writes. */
@@ -12,8 +14,14 @@ const maxRecipients = 16;
 /** The same holds for a request whose data have more characters than this. */
 const maxText = 16_384;
 
-/** Writes a request. Resolves with what was written, or with what prevented it. */
-export type AcceptTogether = (request: AcceptRequest) => Promise<AcceptRow>;
+/**
+ * Writes a request. Resolves with what was written, or with what prevented it. If the request changes recipients, their routes are chosen
+ * again with `chooseRoutes`, within the transaction.
+ */
+export type AcceptTogether = (
+  request: AcceptRequest,
+  chooseRoutes: (execute: Execute) => Promise<ChosenRoutes>,
+) => Promise<AcceptRow>;
 
 /** Creates the function that writes simultaneous requests in one statement. An API process has one. */
 export function createAcceptTogether(deps: {

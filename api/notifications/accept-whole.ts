@@ -52,7 +52,7 @@ export function createAcceptWhole(
   const { pool, config, clock } = services;
   const { mailboxShards } = config;
 
-  return async (request) => {
+  return async (request, chooseRoutes) => {
     // Nothing is written, and perhaps an answer is found: the recipients play no part in it.
     if (!request.valid) return accepted(pool, request, mailboxShards);
     let released = () => {};
@@ -72,7 +72,8 @@ export function createAcceptWhole(
           createdBy: request.caller,
           now,
         });
-        const row = await accepted(client, request, mailboxShards);
+        const routeIds = placed.length === 0 ? request.routeIds : (await chooseRoutes(execute)).ids;
+        const row = await accepted(client, { ...request, routeIds }, mailboxShards);
         if (row.accepted === null) throw new NotAccepted(row);
         if (attachmentIds.length + copies.length > 0)
           await addEmailExtras(execute, request.id, { attachmentIds, copies });

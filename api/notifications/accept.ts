@@ -11,10 +11,11 @@ import { type Answer, type KeyedRequest, replayOf, retryOnce } from "../http/ide
 import { type FieldError, invalid, Problem } from "../http/problem.ts";
 import type { AcceptRow } from "../../ledger/accept.ts";
 import type { InTurn } from "../../lib/turns.ts";
+import type { RoutedNames } from "../../ledger/routing-facts.ts";
 import type { Routes } from "../../ledger/routes.ts";
 import type { Execute } from "../../ledger/sql.ts";
 import type { AcceptTogether } from "./accept-together.ts";
-import { chooseRoutes } from "./choose-routes.ts";
+import { type ChosenRoutes, chooseRoutes } from "./choose-routes.ts";
 import type { Caller } from "../http/keyring.ts";
 import type { InlineContents, StoredContent } from "./inline-contents.ts";
 import type { NotificationTypeLookup } from "../notification-types/lookup.ts";
@@ -91,6 +92,14 @@ async function acceptInTurn(
   const prepared: Prepared = {
     ...notification,
     recipients,
+    chooseRoutes: async (names, execute = deps.execute) =>
+      chooseRoutes({ routes: deps.routes, execute }, await deps.types.rulebook(), {
+        notification,
+        type,
+        priority,
+        sendAt,
+        names,
+      }),
     changed: new Set(
       notification.recipients.flatMap((one) => (typeof one === "string" ? [] : referenceOf(one))),
     ),
@@ -173,6 +182,7 @@ function messageErrors(found: FoundMessage, data: Record<string, unknown>): read
 
 /** A notification whose type and priority are known, with the errors found so far. */
 type Prepared = Omit<NewNotification, "sendAt" | "recipients"> & {
+  chooseRoutes: (names: RoutedNames, execute?: Execute) => Promise<ChosenRoutes>;
   recipients: readonly string[];
   /** The recipients who are created or changed with the notification. */
   changed: ReadonlySet<string>;
@@ -203,14 +213,22 @@ async function tryToAccept(
     else externalIds.push(reference);
   }
   const id = newUuid(now);
+  const isValid = errors.length === 0 && place.refusal === null;
+  const recipientIds = [...ids.values()];
+  // A test message of a template is an email.
+  const choose = async (execute?: Execute): Promise<ChosenRoutes> =>
+    isValid && !test
+      ? prepared.chooseRoutes({ externalIds, recipientIds }, execute)
+      : { ids: null };
+  const routes = await choose();
   const accepting = {
     scope: request?.scope ?? null,
     key: request?.key ?? null,
     hash: request?.hash ?? null,
     externalIds,
     references: [...ids.keys()],
-    recipientIds: [...ids.values()],
-    routeIds: null,
+    recipientIds,
+    routeIds: routes.ids,
     id,
     publicId: publicId("notification", id),
     versionId: found.kind === "pinned" ? found.id : null,
@@ -221,7 +239,7 @@ async function tryToAccept(
     data,
     sendAt,
     isLater,
-    valid: errors.length === 0 && place.refusal === null,
+    valid: isValid,
     now,
     caller: caller.id,
     requestId,
@@ -240,7 +258,7 @@ async function tryToAccept(
     address,
   };
   const acceptWithin = (room: number) =>
-    retryOnce(request, () => accept({ ...accepting, room: Math.max(0, room) }));
+    retryOnce(request, () => accept({ ...accepting, room: Math.max(0, room) }, choose));
   const { perRecipient } = place;
   const others = place.otherReservations();
   let row: AcceptRow;

@@ -16,11 +16,7 @@ import type { Execute } from "../../ledger/sql.ts";
 export interface ChosenRoutes {
   /** The ids in the order of the external ids and then of the UUIDs; null where all recipients have the default route. */
   ids: (number | null)[] | null;
-  /** The largest number of deliveries that are written for one recipient. */
-  deliveriesEach: number;
 }
-
-const defaultRoutes: ChosenRoutes = { ids: null, deliveriesEach: 1 };
 
 /**
  * Chooses the routes of a notification. The recipients are read only if a routing rule depends on them. A recipient who does not exist has
@@ -59,22 +55,14 @@ export async function chooseRoutes(
     findTemplateVersion: (key) => ruleTemplates.get(key) ?? null,
   });
   const common = commonRoute(plan);
-  if (common?.origin === "default") return defaultRoutes;
+  if (common?.origin === "default") return { ids: null };
   const count = names.externalIds.length + names.recipientIds.length;
   const chosen = common
     ? Array.from({ length: count }, () => common)
     : (await readRoutingFacts(execute, names)).map((facts) => facts && chooseRoute(plan, facts));
   const stored = await storeRoutes(routes, chosen);
-  const known = chosen.flatMap((one) => one ?? []);
-  return {
-    ids: chosen.map((one) => (one === null ? null : (stored.get(one) ?? null))),
-    deliveriesEach: Math.max(1, ...known.map(({ route }) => countFirstStages(route))),
-  };
+  return { ids: chosen.map((one) => (one === null ? null : (stored.get(one) ?? null))) };
 }
-
-/** The number of stages that begin at once. */
-const countFirstStages = ({ stages }: ChosenRoute["route"]): number =>
-  stages.filter(({ after }) => !after).length;
 
 /** The ids of the routes, without those of the default route, which needs none. */
 async function storeRoutes(

@@ -28,7 +28,7 @@ const order = defineRoute({
           .max(maxRules, `must name at most ${maxRules} rules`)
           .openapi({
             description: "The keys of all rules, in the new order",
-            example: ["urgent-by-sms", "night-by-email"],
+            example: ["urgent-by-push", "night-by-email"],
           }),
       }),
     ),

@@ -43,7 +43,7 @@ const chosenRoute = z
     origin: z.string().openapi({
       description:
         "What chose the route: `rule:KEY@VERSION`, joined by `+` where several rules hold, `type:KEY@VERSION`, `policy@VERSION` or `default`. The version of a rule that is not saved like this is 0",
-      example: "rule:urgent-by-sms@0",
+      example: "rule:urgent-by-push@0",
     }),
     stages: route.shape.stages,
     templates: z.partialRecord(z.enum(channels), z.string()).openapi({
@@ -77,10 +77,10 @@ const preview = defineRoute({
             description: "All rules that would be active, in their order",
             example: [
               {
-                key: "urgent-by-sms",
-                name: "Urgent messages also by SMS",
+                key: "urgent-by-push",
+                name: "Urgent messages also by push",
                 when: { field: "priority", in: ["critical", "high"] },
-                route: { stages: [{ via: ["push", "email"] }, { via: ["sms"] }] },
+                route: { stages: [{ via: ["push", "email"] }, { via: ["in_app"] }] },
               },
             ],
           }),
@@ -115,7 +115,7 @@ const preview = defineRoute({
         rules: z
           .array(
             z.object({
-              key: z.string().openapi({ example: "urgent-by-sms" }),
+              key: z.string().openapi({ example: "urgent-by-push" }),
               ...counts,
               examples,
             }),

@@ -47,11 +47,14 @@ import {
 const editorRole = "admin";
 
 const example = {
-  key: "urgent-by-sms",
-  name: "Urgent messages also by SMS",
+  key: "urgent-by-push",
+  name: "Urgent messages also by push",
   when: { field: "priority", in: ["critical", "high"] },
   route: {
-    stages: [{ via: ["push", "email"] }, { via: ["sms"], after: { minutes: 10, unless: "read" } }],
+    stages: [
+      { via: ["in_app"] },
+      { via: ["push", "email"], after: { minutes: 10, unless: "read" } },
+    ],
   },
 };
 
@@ -88,7 +91,7 @@ const list = defineRoute({
       ...pageQuery(sortable, "position"),
       q: text(200).optional().openapi({
         description: "Part of the key or the name, without regard to case",
-        example: "sms",
+        example: "push",
       }),
     }),
   },

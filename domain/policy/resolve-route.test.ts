@@ -32,8 +32,17 @@ const recipient: RecipientFacts = {
   updatedAt: at,
 };
 
-const via = (...channels: ("email" | "push" | "sms" | "in_app" | "webhook")[]): Route => ({
-  stages: channels.map((channel) => ({ via: [channel] })),
+/** The channels of stages by short names. */
+const stageChannels = {
+  email: ["email"],
+  push: ["push"],
+  in_app: ["in_app"],
+  push_or_email: ["push", "email"],
+  email_or_push: ["email", "push"],
+} satisfies Record<string, readonly ("email" | "push" | "in_app")[]>;
+
+const via = (...named: (keyof typeof stageChannels)[]): Route => ({
+  stages: named.map((name) => ({ via: stageChannels[name] })),
 });
 
 const rule = (key: string, given: Partial<RoutingRule> = {}): RoutingRule => ({
@@ -62,20 +71,20 @@ const resolve = (given: Partial<RouteSources> = {}) =>
   resolveRoute({ ...sources(given), recipient });
 
 describe("the origin of a route", () => {
-  const type = { key: "task.deadline", version: 3, route: via("webhook") };
+  const type = { key: "task.deadline", version: 3, route: via("email_or_push") };
   const policy = { version: 7, route: via("in_app") };
   const rules = [rule("r")];
 
   it("is the first of the request, the rules, the type, the policy and the default that has a route", () => {
-    const given = { requested: via("sms"), rules, type, policy };
-    expect(resolve(given)).toMatchObject({ origin: "request", route: via("sms") });
+    const given = { requested: via("push_or_email"), rules, type, policy };
+    expect(resolve(given)).toMatchObject({ origin: "request", route: via("push_or_email") });
     expect(resolve({ ...given, requested: null })).toMatchObject({
       origin: "rule:r@1",
       route: via("push"),
     });
     expect(resolve({ type, policy })).toMatchObject({
       origin: "type:task.deadline@3",
-      route: via("webhook"),
+      route: via("email_or_push"),
     });
     expect(resolve({ type: { ...type, route: null }, policy })).toMatchObject({
       origin: "policy@7",
@@ -102,7 +111,7 @@ describe("routing rules", () => {
       rule("a", { final: false, route: via("in_app", "push"), version: 2 }),
       rule("b", { final: false, when: { attribute: "plan", equals: "basic" } }),
       rule("c", { route: via("push", "email") }),
-      rule("d", { route: via("sms") }),
+      rule("d", { route: via("push_or_email") }),
     ];
     expect(resolve({ rules })).toEqual({
       origin: "rule:a@2+c@1",
@@ -115,13 +124,13 @@ describe("routing rules", () => {
   it("leave out stages beyond the fourth, and no rule is tried once there are four", () => {
     const rules = [
       rule("a", { final: false, route: via("in_app", "push", "email") }),
-      rule("b", { final: false, route: via("sms", "webhook") }),
+      rule("b", { final: false, route: via("push_or_email", "email_or_push") }),
       rule("c", { final: false, priority: "critical" }),
     ];
     expect(resolve({ rules })).toEqual({
       origin: "rule:a@1+b@1",
       rules: ["a", "b"],
-      route: via("in_app", "push", "email", "sms"),
+      route: via("in_app", "push", "email", "push_or_email"),
       leftOut: 1,
     });
   });
@@ -130,7 +139,7 @@ describe("routing rules", () => {
     const rules = [
       rule("a", { final: false, templates: { push: "short", sms: "gone" } }),
       rule("b", { final: false, templates: { push: "long", email: "long" }, priority: "low" }),
-      rule("c", { priority: "critical", route: via("sms") }),
+      rule("c", { priority: "critical", route: via("push_or_email") }),
     ];
     expect(resolve({ rules })).toMatchObject({
       route: { templates: { push: "version of short", email: "version of long" } },
@@ -145,7 +154,7 @@ describe("a plan", () => {
       rule("type", { when: { field: "type", startsWith: "task." }, final: false }),
       rule("not-a-campaign", {
         when: { not: { field: "source", equals: "campaign" } },
-        route: via("sms"),
+        route: via("push_or_email"),
       }),
       rule("pro", { when: { attribute: "plan", equals: "pro" } }),
     ];
@@ -165,7 +174,7 @@ describe("the number of outcomes", () => {
     rules(count, false).map((one, n) => ({
       ...one,
       route: {
-        stages: [{ via: ["sms" as const], after: { minutes: n + 1, unless: "read" as const } }],
+        stages: [{ via: ["in_app" as const], after: { minutes: n + 1, unless: "read" as const } }],
       },
     }));
 

@@ -8,14 +8,14 @@ import { route } from "./route.ts";
 import { routingFilter } from "./routing-filter.ts";
 
 /** The key by which callers name a rule. It is part of URLs, and of the origins of routes. */
-export const routingRuleKey = resourceKey.meta({ example: "urgent-by-sms" });
+export const routingRuleKey = resourceKey.meta({ example: "urgent-by-push" });
 
 /** The largest number of rules, and of those that are active. */
 export const maxRules = 200;
 export const maxActiveRules = 50;
 
 const parts = {
-  name: nameText(200).meta({ example: "Urgent messages also by SMS" }),
+  name: nameText(200).meta({ example: "Urgent messages also by push" }),
   when: routingFilter.nullable(),
   route: route.meta({ description: "The route of the messages for which the rule holds" }),
   priority: z.enum(priorities).nullable().meta({
@@ -25,7 +25,7 @@ const parts = {
   templates: z.partialRecord(z.enum(channels), templateKey).meta({
     description:
       "Keys of templates by channel, whose active versions are used instead of the message’s own template. An archived template is not used",
-    example: { sms: "urgent-short" },
+    example: { push: "urgent-short" },
   }),
   final: z.boolean().meta({
     description:

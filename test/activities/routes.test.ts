@@ -86,6 +86,7 @@ async function accept(
           id,
           publicId: publicId("notification", id),
           versionId,
+          contentId: null,
           mustBeActive: false,
           priority,
           channel: "email",

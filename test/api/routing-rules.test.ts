@@ -19,8 +19,9 @@ beforeEach(() =>
 afterAll(() => api.stop());
 
 const path = "/v1/routing-rules";
-const via = (...channels: string[]) => ({
-  stages: channels.map((channel) => ({ via: [channel] })),
+/** Stages by their channels, as in `push_or_email`. */
+const via = (...stages: string[]) => ({
+  stages: stages.map((stage) => ({ via: stage.split("_or_") })),
 });
 const defaults = { when: null, priority: null, templates: {}, final: true, active: true };
 
@@ -79,7 +80,7 @@ describe("a routing rule", () => {
       api.send(
         "POST",
         path,
-        { key: "keyed", name: "Keyed", route: via("sms") },
+        { key: "keyed", name: "Keyed", route: via("push_or_email") },
         {
           "idempotency-key": "a-rule",
         },
@@ -177,7 +178,7 @@ describe("the limits of rules", () => {
       final: false,
       when: { attribute: `a${n}`, exists: true },
       route: {
-        stages: [{ via: ["email"] }, { via: ["sms"], after: { minutes: n, unless: "read" } }],
+        stages: [{ via: ["email"] }, { via: ["in_app"], after: { minutes: n, unless: "read" } }],
       },
     });
     let made = 0;
@@ -244,7 +245,10 @@ describe("POST /v1/routing-rules/preview", () => {
     const [pro, basic] = [await world.recipient(), await world.recipient()];
     await setPlan(pro, "pro");
     await setPlan(basic, "basic");
-    await create("urgent", { when: { field: "priority", equals: "high" }, route: via("sms") });
+    await create("urgent", {
+      when: { field: "priority", equals: "high" },
+      route: via("push_or_email"),
+    });
     const first = await ask(pro, { type: "task.deadline" });
     for (let n = 0; n < 2; n += 1) await ask(basic, { type: "task.deadline" });
     await ask(basic, { priority: "high" });
@@ -252,7 +256,7 @@ describe("POST /v1/routing-rules/preview", () => {
 
     const urgent = draft("urgent", {
       when: { field: "priority", equals: "high" },
-      route: via("sms"),
+      route: via("push_or_email"),
     });
     const body = await preview([
       urgent,
@@ -311,10 +315,16 @@ describe("POST /v1/routing-rules/preview", () => {
     await ask(await world.recipient());
     const { routes } = await preview([
       draft("a", { final: false, route: via("in_app", "push", "email") }),
-      draft("b", { route: via("sms", "webhook") }),
+      draft("b", { route: via("push_or_email", "email_or_push") }),
     ]);
     expect(routes).toMatchObject([
-      { after: { origin: "rule:a@0+b@0", ...via("in_app", "push", "email", "sms"), leftOut: 1 } },
+      {
+        after: {
+          origin: "rule:a@0+b@0",
+          ...via("in_app", "push", "email", "push_or_email"),
+          leftOut: 1,
+        },
+      },
     ]);
   });
 
@@ -322,7 +332,7 @@ describe("POST /v1/routing-rules/preview", () => {
     const [own, gone] = [await world.recipient(), await world.recipient()];
     const asked = await ask(own);
     const [route] = await createRoutes(api.pool).routeIds([
-      { origin: "request", document: { stages: [{ via: ["sms"] }] } },
+      { origin: "request", document: { stages: [{ via: ["in_app"] }] } },
     ]);
     await api.pool.query("UPDATE open_deliveries SET route_id = $2 WHERE id = $1", [asked, route]);
     await ask(gone);
@@ -372,7 +382,10 @@ describe("POST /v1/routing-rules/preview", () => {
       draft(`r${n}`, {
         final: false,
         route: {
-          stages: [{ via: ["email"] }, { via: ["sms"], after: { minutes: n + 1, unless: "read" } }],
+          stages: [
+            { via: ["email"] },
+            { via: ["in_app"], after: { minutes: n + 1, unless: "read" } },
+          ],
         },
       }),
     );
@@ -408,7 +421,7 @@ describe("a route of its own", () => {
     const at = `/v1/campaigns/${campaign.id}`;
     expect((await api.send("POST", `${at}/duplicate`)).body.route).toEqual(route);
     const edit = (given: unknown) => api.send("PATCH", at, { route: given }, { "if-match": "*" });
-    expect((await edit(via("sms"))).body.route).toEqual(via("sms"));
+    expect((await edit(via("push_or_email"))).body.route).toEqual(via("push_or_email"));
     expect((await edit(null)).body.route).toBeNull();
     await api.pool.query(
       "UPDATE campaigns SET status = 'running', frozen_at = now(), start_at = now()",
@@ -428,9 +441,9 @@ describe("a route of its own", () => {
     expect((await change(type, { route: null })).route).toBeNull();
     expect((await api.send("GET", "/v1/policy")).body.policy.route).toBeNull();
     expect((await change("/v1/policy", { route })).policy.route).toEqual(route);
-    expect(await change("/v1/policy", { route: via("sms") })).toMatchObject({
-      policy: { route: via("sms") },
-      changes: { route: via("sms") },
+    expect(await change("/v1/policy", { route: via("push_or_email") })).toMatchObject({
+      policy: { route: via("push_or_email") },
+      changes: { route: via("push_or_email") },
     });
     expect(await change("/v1/policy", { route: null })).toMatchObject({ changes: {} });
     const { status, body } = await api.send(

@@ -6,7 +6,7 @@ import { chooseRoute, planRoutes } from "../../domain/policy/resolve-route.ts";
 import type { Route } from "../../domain/policy/route.ts";
 import { routingFilter, type RoutingFilter } from "../../domain/policy/routing-filter.ts";
 import type { RoutingRule } from "../../domain/policy/routing-rule.ts";
-import { channels } from "../../domain/channel.ts";
+import { routedChannels } from "../../domain/policy/route.ts";
 import { recipientFacts } from "../../ledger/recent-messages.ts";
 import { routeCase } from "../../ledger/route-case.ts";
 import { createRoutes } from "../../ledger/routes.ts";
@@ -179,7 +179,7 @@ async function replaceRecipients(wanted: fc.Arbitrary<object[]>, seed: number) {
   return executeOn(database.pool)(recipientFacts, { ids });
 }
 
-const via = (...named: (typeof channels)[number][]): Route => ({
+const via = (...named: (typeof routedChannels)[number][]): Route => ({
   stages: named.map((channel) => ({ via: [channel] })),
 });
 
@@ -247,7 +247,7 @@ describe("routing rules", () => {
   it("choose the same routes in JavaScript and in SQL", async () => {
     const facts = await replaceRecipients(recipients, 11);
     const stages = fc
-      .subarray([...channels], { minLength: 1, maxLength: 3 })
+      .subarray([...routedChannels], { minLength: 1, maxLength: 3 })
       .map((named) => via(...named));
     const sets = fc
       .array(fc.record({ when: fc.option(filters), route: stages, final: fc.boolean() }), {
@@ -292,8 +292,8 @@ describe("stored routes", () => {
 
   it("do not depend on the order of keys", async () => {
     const { routeIds } = createRoutes(database.pool);
-    const stage = { via: ["sms" as const], after: { minutes: 1, unless: "read" as const } };
-    const turned = { after: { unless: "read" as const, minutes: 1 }, via: ["sms" as const] };
+    const stage = { via: ["in_app" as const], after: { minutes: 1, unless: "read" as const } };
+    const turned = { after: { unless: "read" as const, minutes: 1 }, via: ["in_app" as const] };
     const [a, b] = await routeIds([
       { origin: "default", document: { stages: [{ via: ["push"] }, stage] } },
       { origin: "default", document: { stages: [{ via: ["push"] }, turned] } },

@@ -14,7 +14,6 @@ const impersonal: Record<string, Record<string, readonly string[]>> = {
     notification_types: ["key", "document"],
     notification_type_versions: ["document"],
     policy_versions: ["document"],
-    routes: ["document", "origin"],
     api_keys: ["name"],
     campaigns: ["email", "route"],
     gates: ["key"],
