@@ -2,6 +2,7 @@ import type { createAdvanceCampaign } from "./advance-campaign.ts";
 import type { createDispatch } from "./dispatch/loop.ts";
 import type { createPublishEvents } from "./publish-events.ts";
 import type { createRemoveExpired } from "./remove-expired.ts";
+import type { createResealValues } from "./reseal-values.ts";
 import type { createRelayOverdue } from "./relay-overdue.ts";
 import type { createSweepDigests } from "./sweep-digests.ts";
 
@@ -10,6 +11,7 @@ export interface Activities {
   dispatch: ReturnType<typeof createDispatch>;
   advanceCampaign: ReturnType<typeof createAdvanceCampaign>;
   removeExpired: ReturnType<typeof createRemoveExpired>;
+  resealValues: ReturnType<typeof createResealValues>;
   sweepDigests: ReturnType<typeof createSweepDigests>;
   publishEvents: ReturnType<typeof createPublishEvents>;
   relayOverdue: ReturnType<typeof createRelayOverdue>;

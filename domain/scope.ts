@@ -54,6 +54,7 @@ const resources: Record<string, string> = {
   providers: "operations",
   gates: "operations",
   health: "operations",
+  sealing: "operations",
   "api-keys": "api-keys",
   audit: "audit",
 };

@@ -9,6 +9,7 @@ import {
   type WrappedKey,
 } from "../domain/sealing/master-keys.ts";
 import { sealValue } from "../domain/sealing/sealed-value.ts";
+import { defineStatement, type Execute } from "./sql.ts";
 
 type Queries = Pick<Pool | PoolClient, "query">;
 
@@ -43,25 +44,29 @@ export interface Rotation {
   retired: number;
 }
 
+const rotateStatement = defineStatement<
+  { id: number; wrapped: Uint8Array; wrappedBy: string; canary: Uint8Array; current: number },
+  { id: number }
+>(`
+  WITH retired AS (UPDATE data_keys SET retired_at = ledger_now() WHERE id = :current::int AND retired_at IS NULL RETURNING id),
+  added AS (
+    INSERT INTO data_keys (id, wrapped, wrapped_by, created_at)
+    SELECT :id::int, :wrapped::bytea, :wrappedBy::text, ledger_now() FROM retired RETURNING id
+  )
+  UPDATE sealing_canary c SET value = :canary::bytea FROM added WHERE c.id = 1 RETURNING c.id`);
+
 /**
  * Adds a data key that seals from now on, and retires `current`. Returns null, and changes nothing, if another rotation has retired it already.
  * Other processes follow within a minute, or as soon as they meet a value that is sealed with the new key.
  */
 export async function rotateDataKey(
-  client: Queries,
+  execute: Execute,
   current: number,
   master: MasterKey,
 ): Promise<Rotation | null> {
-  const { id, wrapped, wrappedBy, canary } = makeDataKey(current + 1, master);
-  const { rowCount } = await client.query(
-    `WITH retired AS (UPDATE data_keys SET retired_at = ledger_now() WHERE id = $5::int AND retired_at IS NULL RETURNING id),
-     added AS (
-       INSERT INTO data_keys (id, wrapped, wrapped_by, created_at) SELECT $1::int, $2::bytea, $3::text, ledger_now() FROM retired RETURNING id
-     )
-     UPDATE sealing_canary SET value = $4::bytea FROM added WHERE sealing_canary.id = 1`,
-    [id, wrapped, wrappedBy, canary, current],
-  );
-  return rowCount === 1 ? { dataKey: id, retired: current } : null;
+  const made = makeDataKey(current + 1, master);
+  const rows = await execute(rotateStatement, { ...made, current });
+  return rows.length === 1 ? { dataKey: made.id, retired: current } : null;
 }
 
 /**

@@ -1,12 +1,18 @@
 import { performance } from "node:perf_hooks";
-import type { Pool, PoolClient } from "pg";
+import type { Pool } from "pg";
 import { type Sealer, SealedValueError } from "../domain/sealer.ts";
-import { describeKeyFault, type KeySet, openKeySet } from "../domain/sealing/key-set.ts";
+import {
+  describeKeyFault,
+  type KeySet,
+  openKeySet,
+  type ValueCounts,
+} from "../domain/sealing/key-set.ts";
 import type { MasterKey } from "../domain/sealing/master-keys.ts";
 import { dataKeyIdOf, openValue, sealValue } from "../domain/sealing/sealed-value.ts";
 import { withTimeout } from "../lib/timeout.ts";
 import { countSealed, readDataKeys } from "../prisma/data-keys.ts";
 import type { Logger } from "../config/logger.ts";
+import type { Execute } from "./sql.ts";
 import { addFirstDataKey, rewrapDataKeys, rotateDataKey, type Rotation } from "./data-keys.ts";
 
 /** Whether values can be sealed and opened. */
@@ -23,19 +29,24 @@ export interface SealingState {
 export interface KeptSealer extends Sealer {
   /**
    * Checks that the master keys unwrap every data key, and that the canary can be opened. The first check of an installation adds its first
-   * data key. A result is used for up to a minute, or 10 seconds if the state is `failing`. Rejects if the database does not answer.
+   * data key. A result is used for up to a minute, or 10 seconds if the state is `failing`, unless it must be `fresh`. Rejects if the database does not
+   * answer.
    */
-  check(): Promise<SealingState>;
+  check(freshness?: "fresh"): Promise<SealingState>;
   /**
    * Adds a data key that seals from now on, within a transaction of the caller. This process and the others follow once it is committed, within
    * a minute. Returns null, and changes nothing, if another rotation has just done so. Throws `SealedValueError` if sealing does not work.
    */
-  rotate(client: Pick<PoolClient, "query">): Promise<Rotation | null>;
+  rotate(execute: Execute): Promise<Rotation | null>;
   /** Wraps data keys with the first master key that another one has wrapped (ledger/data-keys.ts). Returns their number. */
   rewrap(): Promise<number>;
 }
 
 interface Loaded extends KeySet, SealingState {}
+
+/** For how long a data key that is not in the table is not looked for again, and for how many such keys that is known. */
+const absentMs = 1_000;
+const absentMost = 1_000;
 
 const off =
   "SEALING_KEYS is not set, so that secrets and addresses that must be encrypted cannot be stored.";
@@ -58,6 +69,8 @@ export function createSealer({
 }): KeptSealer {
   let known: Loaded | null = null;
   let goodUntil = 0;
+  const absentUntil = new Map<number, number>();
+  let counted: { counts: ValueCounts | null; until: number } | null = null;
   let underWay: Promise<Loaded> | null = null;
   let next: Promise<Loaded> | null = null;
 
@@ -78,12 +91,22 @@ export function createSealer({
     const set = openKeySet(stored, masterKeys);
     const activeKey = set.active?.id ?? null;
     if (set.faults.length > 0) {
-      const counts = await countSealed(pool).catch(() => null);
+      const counts = await count();
       const fault = set.faults.map((each) => describeKeyFault(each, counts)).join(" ");
       return { ...set, state: "failing", fault, activeKey };
     }
     if (!set.active) return { ...set, state: "off", fault: off, activeKey };
     return { ...set, state: "up", fault: null, activeKey };
+  }
+
+  /** Counting reads every sealed value, so that a count is used for a while. */
+  async function count(): Promise<ValueCounts | null> {
+    if (counted === null || performance.now() >= counted.until)
+      counted = {
+        counts: await countSealed(pool).catch(() => null),
+        until: performance.now() + cacheMs,
+      };
+    return counted.counts;
   }
 
   const begin = () => (underWay ??= load().finally(() => (underWay = null)));
@@ -101,6 +124,17 @@ export function createSealer({
       }));
   }
 
+  /** Reads the keys once more if it does not know the key. A key that has just been looked for in vain is not looked for again. */
+  async function findKey(id: number): Promise<Loaded> {
+    const set = await current();
+    if (set.keys.has(id) || set.unusable.has(id)) return set;
+    if (performance.now() < (absentUntil.get(id) ?? 0)) return set;
+    const again = await reload();
+    if (absentUntil.size >= absentMost) absentUntil.clear();
+    if (!again.keys.has(id)) absentUntil.set(id, performance.now() + absentMs);
+    return again;
+  }
+
   /** The key that seals; throws if there is none. */
   function activeOf({ active, fault }: Loaded) {
     if (active) return active;
@@ -115,8 +149,7 @@ export function createSealer({
       const id = dataKeyIdOf(sealed);
       if (id === null)
         throw new SealedValueError("The value is not sealed, is cut off, or has an unknown form.");
-      let set = await current();
-      if (!set.keys.has(id)) set = await reload();
+      const set = await findKey(id);
       const key = set.keys.get(id);
       if (!key)
         throw new SealedValueError(
@@ -129,13 +162,13 @@ export function createSealer({
         );
       return value;
     },
-    async check() {
-      const { state, fault, activeKey } = await current();
+    async check(freshness) {
+      const { state, fault, activeKey } = await (freshness ? reload() : current());
       return { state, fault, activeKey };
     },
-    async rotate(client) {
+    async rotate(execute) {
       const { id } = activeOf(await reload());
-      return rotateDataKey(client, id, masterKeys[0]!);
+      return rotateDataKey(execute, id, masterKeys[0]!);
     },
     rewrap: () => rewrapDataKeys(pool, masterKeys),
   };

@@ -201,6 +201,7 @@ async function main(): Promise<void> {
     client,
     pool,
     clock,
+    sealer,
     attention,
     ...(queueListener && { listener: queueListener }),
     channels,

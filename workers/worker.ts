@@ -11,8 +11,10 @@ import { createGates } from "../ledger/gates.ts";
 import type { Activities } from "../activities/index.ts";
 import type { LedgerClock } from "../ledger/clock.ts";
 import { createLedger } from "../ledger/ledger.ts";
+import type { KeptSealer } from "../ledger/sealer.ts";
 import { type QueueListener, notifyListener } from "../ledger/queue-listener.ts";
 import { createRemoveExpired } from "../activities/remove-expired.ts";
+import { createResealValues } from "../activities/reseal-values.ts";
 import { createRelayOverdue } from "../activities/relay-overdue.ts";
 import { createSweepDigests } from "../activities/sweep-digests.ts";
 import type { ActionLinks } from "../domain/action-links.ts";
@@ -48,6 +50,7 @@ export interface WorkerDeps {
   client: Client;
   pool: Pool;
   clock: LedgerClock;
+  sealer: KeptSealer;
   attention: Pick<Attention, "during" | "whileResting">;
   /** Without a listener, each notification that comes alone needs a dispatch of its own. */
   listener?: Pick<QueueListener, "listen">;
@@ -73,6 +76,7 @@ function createActivities({
   client,
   pool,
   clock,
+  sealer,
   attention,
   listener,
   channels,
@@ -159,6 +163,7 @@ function createActivities({
         retry,
         count: (outcome, published) => metrics.published.inc({ outcome }, published),
       }),
+      resealValues: createResealValues({ pool, sealer, logger }),
       removeExpired: instrumentRemoval(createRemoveExpired({ pool, retention, clock }), metrics),
     },
     delivery: delivery.activities,

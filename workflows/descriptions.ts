@@ -32,6 +32,7 @@ export const activitySummaries = {
   relayOverdue:
     "Wakes overdue queues and campaigns that no workflow is working on, for some minutes",
   removeExpired: "Removes a round of rows whose retention has ended",
+  resealValues: "Encrypts stored secrets with the newest keys, for a round",
   sweepDigests: "Moves due digests to the lanes that send them",
 } as const satisfies Record<keyof Activities, string>;
 
@@ -83,7 +84,7 @@ export function describeStep(step: CampaignStep): string {
 /** Describes the rows that maintenance has removed so far to operators, for the Temporal UI. */
 export function describeRemoved(
   removed: Partial<Record<RetentionTable, number>>,
-  current: RetentionTable | null,
+  current: RetentionTable | "sealed values" | null,
 ): string {
   const counts = Object.entries(removed)
     .filter(([, count]) => count > 0)

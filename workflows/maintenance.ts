@@ -10,15 +10,24 @@ import { retentionTables, type RetentionTable } from "../domain/retention.ts";
 import { activitySummaries, describeRemoved } from "./descriptions.ts";
 import { taskQueues, type MaintenanceInput } from "./names.ts";
 
-const { removeExpired } = proxyActivities<Pick<Activities, "removeExpired">>({
+const options = {
   taskQueue: taskQueues.orchestration,
-  summary: activitySummaries.removeExpired,
   // Covers a round and the batch that exceeds it.
   startToCloseTimeout: "5 minutes",
   // A batch that takes this long is stuck; the next attempt continues from the last heartbeat.
   heartbeatTimeout: "1 minute",
   // The ledger may be unreachable. The next day's run is skipped while this one waits for it.
   retry: { initialInterval: "1 second", backoffCoefficient: 2, maximumInterval: "1 minute" },
+} as const;
+
+const { removeExpired } = proxyActivities<Pick<Activities, "removeExpired">>({
+  ...options,
+  summary: activitySummaries.removeExpired,
+});
+
+const { resealValues } = proxyActivities<Pick<Activities, "resealValues">>({
+  ...options,
+  summary: activitySummaries.resealValues,
 });
 
 /** The tables that were added after the first version, each behind a patch with its name. */
@@ -31,7 +40,7 @@ const addedTables: ReadonlySet<RetentionTable> = new Set<RetentionTable>([
 
 /**
  * Removes rows whose retention has ended, table after table, in rounds of small batches. It begins at the oldest row, so that it
- * finds what an earlier run left undone.
+ * finds what an earlier run left undone. Then it encrypts stored secrets with the newest keys, if keys have been changed.
  * @returns the number of rows removed from each table; after a crash it may be too low
  */
 export async function maintenance({
@@ -39,8 +48,10 @@ export async function maintenance({
   table: from = retentionTables[0],
   after = null,
   removed = {},
+  reseal,
 }: MaintenanceInput): Promise<Partial<Record<RetentionTable, number>>> {
-  for (const table of retentionTables.slice(retentionTables.indexOf(from))) {
+  const left = reseal ? [] : retentionTables.slice(retentionTables.indexOf(from));
+  for (const table of left) {
     // A run that began under an earlier version skips the tables that this version added.
     if (addedTables.has(table) && !patched(table)) continue;
     do {
@@ -58,6 +69,15 @@ export async function maintenance({
       asOf ??= round.asOf;
       ({ after } = round);
     } while (after !== null);
+  }
+  if (patched("sealing")) {
+    setCurrentDetails(describeRemoved(removed, "sealed values"));
+    let next: MaintenanceInput["reseal"] | null = reseal;
+    do {
+      if (next && workflowInfo().continueAsNewSuggested)
+        return continueAsNew<typeof maintenance>({ removed, reseal: next });
+      ({ next } = await resealValues({ after: next ?? null }));
+    } while (next);
   }
   setCurrentDetails(describeRemoved(removed, null));
   return removed;

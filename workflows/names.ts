@@ -1,4 +1,5 @@
 import { defineSearchAttributeKey, SearchAttributeType } from "@temporalio/common";
+import type { ResealValuesInput } from "../activities/reseal-values.ts";
 import type { RetentionTable } from "../domain/retention.ts";
 import { searchAttributeNames } from "../domain/search-attributes.ts";
 import type { Wake } from "./signals.ts";
@@ -56,4 +57,6 @@ export interface MaintenanceInput {
   table?: RetentionTable;
   after?: string | null;
   removed?: Partial<Record<RetentionTable, number>>;
+  /** Where sealing again continues. All tables have been cleaned by then. */
+  reseal?: NonNullable<ResealValuesInput["after"]>;
 }

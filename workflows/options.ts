@@ -55,9 +55,9 @@ export function maintenanceOptions() {
     taskQueue: taskQueues.orchestration,
     args: [{}] as [MaintenanceInput],
     priority: { priorityKey: priorityKeys.maintenance },
-    staticSummary: "Removes rows whose retention has ended",
+    staticSummary: "Removes rows whose retention has ended, and seals values with new keys",
     staticDetails:
-      "Started daily by its Schedule. `RETENTION_…_DAYS` of the workers set the retention.",
+      "Started daily by its Schedule. `RETENTION_…_DAYS` of the workers set the retention, and `SEALING_KEYS` the keys.",
   };
 }
 

@@ -22,6 +22,8 @@ export type KeyFault =
 /** The data keys that the master keys of a process can unwrap. */
 export interface KeySet {
   keys: ReadonlyMap<number, KeyObject>;
+  /** The ids of data keys that the master keys cannot unwrap. */
+  unusable: ReadonlySet<number>;
   /** The key that seals; null where there is none, or where it is not certain that it is the right one. */
   active: { id: number; key: KeyObject } | null;
   faults: readonly KeyFault[];
@@ -33,30 +35,34 @@ export interface KeySet {
  */
 export function openKeySet({ rows, canary }: StoredKeys, masterKeys: readonly MasterKey[]): KeySet {
   const keys = new Map<number, KeyObject>();
+  const unusable = new Set<number>();
   const faults: KeyFault[] = [];
   for (const row of rows) {
     const master = masterKeys.find(({ id }) => id === row.wrappedBy);
     const key = master ? unwrapDataKey(row, master) : null;
     if (key) keys.set(row.id, key);
-    else addFault(faults, master ? "different" : "lacking", row);
+    else {
+      unusable.add(row.id);
+      addFault(faults, master ? "different" : "lacking", row);
+    }
   }
   const newest = rows.findLast(({ retired }) => !retired);
-  if (!newest && !canary) return { keys, active: null, faults };
+  if (!newest && !canary) return { keys, unusable, active: null, faults };
 
   const named = canary && dataKeyIdOf(canary);
   if (typeof named === "number" && !rows.some(({ id }) => id === named)) {
     faults.push({ kind: "lost", dataKeys: [named] });
-    return { keys, active: null, faults };
+    return { keys, unusable, active: null, faults };
   }
   const key = newest && keys.get(newest.id);
   // The fault of its master key says all there is to say.
-  if (newest && !key) return { keys, active: null, faults };
+  if (newest && !key) return { keys, unusable, active: null, faults };
   const opens =
     newest && key && canary && named === newest.id
       ? openValue({ id: newest.id, key }, canary, canaryPlace)?.equals(canaryText)
       : false;
   if (!opens) faults.push({ kind: "canary" });
-  return { keys, active: opens && newest && key ? { id: newest.id, key } : null, faults };
+  return { keys, unusable, active: opens && newest && key ? { id: newest.id, key } : null, faults };
 }
 
 function addFault(

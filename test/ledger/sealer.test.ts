@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Pool } from "pg";
@@ -6,7 +5,9 @@ import { SealedValueError, type SealedPlace } from "../../domain/sealer.ts";
 import type { MasterKey } from "../../domain/sealing/master-keys.ts";
 import { newUuid } from "../../domain/ids.ts";
 import { createSealer } from "../../ledger/sealer.ts";
+import { executeOn } from "../../ledger/sql.ts";
 import { useLedgerDatabase } from "../support/ledger-database.ts";
+import { readAddress, storeAddresses } from "../support/sealed-addresses.ts";
 import { masterKey } from "../support/sealing.ts";
 
 const database = useLedgerDatabase({ truncate: "data_keys, sealing_canary, addresses CASCADE" });
@@ -25,18 +26,6 @@ const dataKeys = async () =>
       `SELECT id, wrapped_by AS "wrappedBy", retired_at IS NOT NULL AS retired FROM data_keys ORDER BY id`,
     )
   ).rows;
-
-/** Stores an address that this sealer has sealed. */
-async function storeAddress(sealer: ReturnType<typeof sealerWith>): Promise<SealedPlace> {
-  const [recipientId] = await database.seed.recipients(1);
-  const row = newUuid();
-  const sealed = await sealer.seal(secret, { ...at, row });
-  await pool.query(
-    "INSERT INTO addresses (id, recipient_id, channel, kind, value, hash, service) VALUES ($1, $2, 'push', 'web_push', $3, $4, 'push.example.org')",
-    [row, recipientId, sealed, randomBytes(32)],
-  );
-  return { ...at, row };
-}
 
 const failure = (work: Promise<unknown>): Promise<Error> =>
   work.then(
@@ -93,7 +82,7 @@ describe("a sealer", () => {
   it("opens what another process has sealed with a data key that is new", async () => {
     const [a, b] = [sealerWith(k1), sealerWith(k1)];
     const [old] = [await a.seal(secret, at), await b.seal(secret, at)];
-    expect(await a.rotate(pool)).toEqual({ dataKey: 2, retired: 1 });
+    expect(await a.rotate(executeOn(pool))).toEqual({ dataKey: 2, retired: 1 });
     const fresh = await sealerWith(k1).seal(secret, at);
     expect(Buffer.from(fresh).readUInt32BE(1)).toBe(2);
     // Many at once, while this process knows the first key only.
@@ -106,14 +95,14 @@ describe("a sealer", () => {
   it("follows a rotation when what it has read is too old", async () => {
     const stale = createSealer({ pool, masterKeys: [k1], cacheMs: 0 });
     expect((await stale.check()).activeKey).toBe(1);
-    await sealerWith(k1).rotate(pool);
+    await sealerWith(k1).rotate(executeOn(pool));
     expect(Buffer.from(await stale.seal(secret, at)).readUInt32BE(1)).toBe(2);
   });
 
   it("rotates once, if it is asked twice at once", async () => {
     const [a, b] = [sealerWith(k1), sealerWith(k1)];
     await Promise.all([a.check(), b.check()]);
-    const rotations = await Promise.all([a.rotate(pool), b.rotate(pool)]);
+    const rotations = await Promise.all([a.rotate(executeOn(pool)), b.rotate(executeOn(pool))]);
     // The second one either lost, or began after the first.
     const done = rotations.filter((rotation) => rotation !== null);
     expect(await dataKeys()).toHaveLength(1 + done.length);
@@ -125,7 +114,7 @@ describe("a sealer", () => {
     const sealer = sealerWith(k1);
     const client = await pool.connect();
     await client.query("BEGIN");
-    expect(await sealer.rotate(client)).toEqual({ dataKey: 2, retired: 1 });
+    expect(await sealer.rotate(executeOn(client))).toEqual({ dataKey: 2, retired: 1 });
     await client.query("ROLLBACK");
     client.release();
     expect(await sealerWith(k1).check()).toMatchObject({ state: "up", activeKey: 1 });
@@ -133,13 +122,12 @@ describe("a sealer", () => {
 });
 
 describe("without the right keys", () => {
-  let sealed: Uint8Array;
+  let sealed: Buffer;
   let place: SealedPlace;
   beforeEach(async () => {
     const sealer = sealerWith(k1);
-    place = await storeAddress(sealer);
-    await storeAddress(sealer);
-    sealed = await sealer.seal(secret, place);
+    [place] = (await storeAddresses(pool, sealer, 2)) as [SealedPlace, SealedPlace];
+    sealed = await readAddress(pool, place);
   });
   let fault: string;
   let keys: MasterKey[];
@@ -149,7 +137,7 @@ describe("without the right keys", () => {
     const refused = await failure(sealer.seal(secret, place));
     expect(refused).toBeInstanceOf(SealedValueError);
     expect(refused.message).toContain(fault);
-    expect(await failure(sealer.rotate(pool))).toBeInstanceOf(SealedValueError);
+    expect(await failure(sealer.rotate(executeOn(pool)))).toBeInstanceOf(SealedValueError);
   });
 
   it.each([[[k2]], [[]]])(
@@ -210,7 +198,7 @@ describe("a new master key", () => {
   it("wraps all data keys again, and the old one is then not needed", async () => {
     const before = sealerWith(k1);
     const sealed = await before.seal(secret, at);
-    await before.rotate(pool);
+    await before.rotate(executeOn(pool));
     const both = sealerWith(k2, k1);
     expect(await both.open(sealed, at)).toEqual(secret);
     expect(await both.rewrap()).toBe(2);

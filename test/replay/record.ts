@@ -144,6 +144,7 @@ it("records the histories of every workflow", async () => {
   await client.workflow.getHandle(maintenanceId).result();
   await keep("maintenance", maintenanceId);
   await keep("maintenance-with-events", maintenanceId);
+  await keep("maintenance-with-sealing", maintenanceId);
 
   await seed.notification({ recipientIds: recipients, queue: waitingDigests });
   const digest = await client.workflow.start("digest", digestOptions());

@@ -15,10 +15,12 @@ import { noSinks } from "../../config/tracing.ts";
 import { packageRoot } from "../../config/package-root.ts";
 import { createLedgerClock } from "../../ledger/clock.ts";
 import { createGates } from "../../ledger/gates.ts";
+import { createSealer } from "../../ledger/sealer.ts";
 import { createWorkerMetrics } from "../../workers/metrics.ts";
 import { createWorkers, type WorkerDeps } from "../../workers/worker.ts";
 import { advanceLedgerTime, createUncachedClock } from "./ledger-time.ts";
 import { testLinks } from "./links.ts";
+import { masterKey } from "./sealing.ts";
 import { createRecordingChannel, type Answer } from "./recording-channel.ts";
 
 const logger = new DefaultLogger("ERROR");
@@ -77,6 +79,7 @@ export async function startWorkers(
     client: environment.client,
     pool,
     clock,
+    sealer: createSealer({ pool, masterKeys: [masterKey("k1")] }),
     attention: { during: (dispatch) => dispatch(), whileResting: (wait) => wait() },
     ...(listener && { listener }),
     channels: { delivery: channels, critical: channels },

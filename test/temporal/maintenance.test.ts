@@ -1,16 +1,20 @@
 import type { TestWorkflowEnvironment } from "@temporalio/testing";
 import { Worker } from "@temporalio/worker";
 import type { Pool } from "pg";
+import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { batchRows } from "../../ledger/retention.ts";
 import { createLedgerClock } from "../../ledger/clock.ts";
 import { createRemoveExpired } from "../../activities/remove-expired.ts";
+import { createResealValues } from "../../activities/reseal-values.ts";
+import { createSealer } from "../../ledger/sealer.ts";
 import { retentionTables } from "../../domain/retention.ts";
 import { ensureMaintenance } from "../../workers/schedules.ts";
 import { maintenanceId, priorityKeys, taskQueues } from "../../workflows/names.ts";
 import { maintenanceOptions } from "../../workflows/options.ts";
 import { daysAgo, createExpiringRows } from "../support/expiring.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
+import { masterKey } from "../support/sealing.ts";
 import { createDevServer } from "../support/temporal.ts";
 import { startWorkers, workflowBundle } from "../support/workers.ts";
 
@@ -108,6 +112,12 @@ describe("a run of maintenance", () => {
       taskQueue: taskQueues.orchestration,
       workflowBundle: await workflowBundle(),
       activities: {
+        resealValues: createResealValues({
+          pool,
+          sealer: createSealer({ pool, masterKeys: [masterKey("k1")] }),
+          logger: pino({ level: "silent" }),
+          roundMs: 0,
+        }),
         removeExpired: createRemoveExpired({
           pool: failing,
           retention,
