@@ -24,6 +24,7 @@ import { metricsRoutes } from "./operations/metrics-routes.ts";
 import { healthRoutes } from "./operations/probe-routes.ts";
 import { providerRoutes } from "./operations/provider-routes.ts";
 import { queueRoutes } from "./operations/queue-routes.ts";
+import { sealingRoutes } from "./operations/sealing-routes.ts";
 import { decisionPreviewRoutes } from "./policy/preview-routes.ts";
 import { policyRoutes } from "./policy/routes.ts";
 import { policySimulationRoutes } from "./policy/simulation-routes.ts";
@@ -59,6 +60,7 @@ export const resources = {
     providerRoutes,
     gateRoutes,
     systemHealthRoutes,
+    sealingRoutes,
   ],
   recipients: [
     recipientImportRoutes,

@@ -2,6 +2,7 @@ import type { ErrorHandler, NotFoundHandler } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { Logger } from "pino";
 import { describeError } from "../../config/describe-error.ts";
+import { SealedValueError } from "../../domain/sealer.ts";
 import type { ApiEnv } from "./context.ts";
 import { toDatabaseProblem, isForeignKeyViolation } from "./database-errors.ts";
 import { unsupportedBody } from "./json-body.ts";
@@ -37,6 +38,13 @@ export function createErrorHandler(logger: Pick<Logger, "warn" | "error">): Erro
     if (unavailable) {
       logger.warn(logged, "the database is not available");
       return unavailable.toResponse(c);
+    }
+    if (error instanceof SealedValueError) {
+      logger.warn(logged, "a value could not be sealed or opened");
+      return new Problem(
+        "unavailable",
+        "What the request needs is encrypted, and the server lacks the key or cannot read the value. The operator finds the reason in the log by this requestId.",
+      ).toResponse(c);
     }
     logger.error(logged, "a request failed");
     return new Problem(
