@@ -233,7 +233,7 @@ export const variables = {
     "Secrets of at least 32 characters, one on each line, for recipients' tokens and the links in messages. The first one signs; signatures of all of them are accepted, so that a secret can be [rotated](runbook.md). `npm start` generates one and stores it in `.tidings/token-secret`.",
   ),
   SEALING_KEYS: sealingKeys.describe(
-    "Keys that protect secrets and device addresses in the database, separated by commas or on lines of their own: `k2:…,k1:…`, each an id and 32 bytes in base64. The first one encrypts the data keys; the others are needed until the data keys that they encrypted are [encrypted again](runbook.md#change-secrets). Keep a copy apart from the backups: without these keys, what they protect is lost. Without any, push subscriptions and other secrets cannot be stored, and messages on other channels are sent as always. `npm start` generates one and stores it in `.tidings/sealing-keys`.",
+    "Keys that protect secrets and device addresses in the database, separated by commas or on lines of their own: `k2:…,k1:…`, each an id and 32 bytes in base64. The first one encrypts the data keys; the others are needed until the data keys that they encrypted are [encrypted again](runbook.md#sealing-keys). Keep a copy apart from the backups: without these keys, what they protect is lost. Without any, push subscriptions and other secrets cannot be stored, and messages on other channels are sent as always. `npm start` generates one and stores it in `.tidings/sealing-keys`.",
   ),
   /** The URL without a trailing slash. */
   PUBLIC_URL: publicUrl

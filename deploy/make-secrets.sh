@@ -21,6 +21,8 @@ keep temporal-database-password "$(random)"
 keep grafana-password "$(random)"
 keep tidings-api-key "$(random)"
 keep token-secret "$(random)"
+# An id, and 32 bytes in base64. Keep a copy apart from the backups of the database.
+keep sealing-keys "k$(head -c 4 /dev/urandom | od -An -v -tx1 | tr -d ' \n'):$(head -c 32 /dev/urandom | base64 | tr -d '\n')"
 keep events-secret "$(random)"
 keep database-url "postgresql://tidings:$(cat secrets/tidings-database-password)@postgres:5432/tidings"
 keep app-database-url "postgresql://tidings_app:$(cat secrets/tidings-app-database-password)@postgres:5432/tidings"

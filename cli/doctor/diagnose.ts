@@ -5,6 +5,7 @@ import { eventsCheck } from "./events.ts";
 import { installationChecks } from "./installation.ts";
 import { machineChecks } from "./machine.ts";
 import { programChecks } from "./programs.ts";
+import { sealingCheck } from "./sealing.ts";
 import { smtpChecks } from "./smtp.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { temporalCheck } from "./temporal.ts";
@@ -17,6 +18,7 @@ export function diagnose(surroundings: Surroundings): Promise<Finding[]> {
     configurationCheck(surroundings),
     ...programChecks(surroundings),
     databaseCheck(surroundings),
+    sealingCheck(surroundings),
     temporalCheck(surroundings),
     ...smtpChecks(surroundings),
     eventsCheck(surroundings),

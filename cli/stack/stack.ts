@@ -129,6 +129,9 @@ class Launcher {
       ...(!set("TOKEN_SECRET") && {
         TOKEN_SECRET: this.#kept("token-secret", "TOKEN_SECRET", newSecret).value,
       }),
+      ...(!set("SEALING_KEYS") && {
+        SEALING_KEYS: this.#kept("sealing-keys", "SEALING_KEYS", newSealingKey).value,
+      }),
       ...(!set("PUBLIC_URL") && { PUBLIC_URL: apiUrl }),
       ...loopbackSettings(given),
       API_PORT: String(ports.api),
@@ -189,7 +192,11 @@ class Launcher {
   }
 
   /** Reads a secret from its file, or creates it if the file is missing or empty. */
-  #kept(file: string, variable: "TIDINGS_API_KEY" | "TOKEN_SECRET", make: () => string) {
+  #kept(
+    file: string,
+    variable: "TIDINGS_API_KEY" | "TOKEN_SECRET" | "SEALING_KEYS",
+    make: () => string,
+  ) {
     const path = join(this.#dataDir, file);
     const found = readKept(path);
     if (found === null) {
@@ -211,6 +218,10 @@ class Launcher {
 }
 
 const newSecret = () => randomBytes(24).toString("base64url");
+
+/** A master key with a random id, so that a lost key and its successor have different ids. */
+const newSealingKey = () =>
+  `k${randomBytes(4).toString("hex")}:${randomBytes(32).toString("base64")}`;
 
 /** Like Promise.all, but waits for all parts before it rejects, so that none of them is left half started. */
 async function allOrNothing<const Parts extends readonly unknown[]>(

@@ -72,7 +72,7 @@ describe("a data folder in which files are broken", () => {
     const key = readFileSync(inFolder("api-key"), "utf8");
     await stop();
 
-    for (const name of ["postgres-password", "api-key", "token-secret"])
+    for (const name of ["postgres-password", "api-key", "token-secret", "sealing-keys"])
       writeFileSync(inFolder(name), "");
     writeFileSync(inFolder("temporal.db"), "no database of anybody's".repeat(1_000));
     rmSync(inFolder("logs"), { recursive: true });
@@ -85,7 +85,7 @@ describe("a data folder in which files are broken", () => {
     mkdirSync(inFolder("processes.json.draft"));
 
     await start();
-    for (const name of ["postgres-password", "api-key", "token-secret"])
+    for (const name of ["postgres-password", "api-key", "token-secret", "sealing-keys"])
       expect(said()).toMatch(new RegExp(`^\\S+/${name} was (missing, )?empty.*: `, "m"));
     expect(said()).toMatch(/temporal\.db could not be used, and is now \S+\. Nothing is lost/);
     expect(said()).toMatch(/logs could not be used for logs, and is now /);
