@@ -305,6 +305,12 @@ export const variables = {
   RETENTION_IDEMPOTENCY_DAYS: wholeNumber(1, 3_650, 3).describe(
     "Days for which a repeated `Idempotency-Key` returns the first answer.",
   ),
+  INBOX_DAYS: wholeNumber(1, 36_500, 90).describe(
+    "Days for which items of recipients' inboxes are kept, from their arrival.",
+  ),
+  INBOX_STREAMS: wholeNumber(1, 100_000, 2_000).describe(
+    "Largest number of open streams of inboxes in each API process. A stream is a connection, and no more than three quarters of `API_MAX_CONNECTIONS` are streams.",
+  ),
   TZDIR: z
     .string()
     .min(1)
@@ -398,6 +404,7 @@ export const apiVariables = [
   "API_MAX_CONNECTIONS",
   "API_HOSTS",
   "CORS_ORIGINS",
+  "INBOX_STREAMS",
   "API_TRUSTED_PROXIES",
   "API_REQUESTS_PER_MINUTE",
   "MAX_UNSENT",
@@ -441,6 +448,7 @@ export const workerVariables = [
   "RETENTION_DELIVERIES_DAYS",
   "RETENTION_AUDIT_DAYS",
   "RETENTION_IDEMPOTENCY_DAYS",
+  "INBOX_DAYS",
   "TZDIR",
   "OTEL_EXPORTER_OTLP_ENDPOINT",
   "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",

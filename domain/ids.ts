@@ -22,6 +22,7 @@ export const idPrefixes = {
   layout: "lay",
   routingRule: "rul",
   attachment: "att",
+  inboxItem: "inb",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;
@@ -31,7 +32,8 @@ export function newUuid(now: Date = new Date()): string {
   return `${formatTime(now)}-7${randomUUID().slice(15)}`;
 }
 
-function formatUuid(bytes: Buffer): string {
+/** Formats 16 bytes as a UUID. */
+export function formatUuid(bytes: Buffer): string {
   const hex = bytes.toString("hex");
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }

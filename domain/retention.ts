@@ -14,6 +14,7 @@ export const retentionTables = [
   "groups",
   "inline_contents",
   "attachments",
+  "inbox_items",
 ] as const;
 
 export type RetentionTable = (typeof retentionTables)[number];
@@ -27,6 +28,8 @@ export interface Retention {
   deliveriesDays: number;
   auditDays: number;
   idempotencyDays: number;
+  /** For items of inboxes. */
+  inboxDays: number;
 }
 
 /** A minimum for recalled campaigns: they may still be corrected, and their deliveries show who received the message. */
@@ -44,6 +47,7 @@ export function retentionCutoff(table: RetentionTable, retention: Retention, now
     inline_contents: retention.deliveriesDays,
     attachments: retention.deliveriesDays,
     idempotency_keys: retention.idempotencyDays,
+    inbox_items: retention.inboxDays,
   }[table];
   return new Date(now.getTime() - days * dayMs);
 }

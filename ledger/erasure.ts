@@ -127,6 +127,11 @@ const suppressionsStatement = defineStatement<Hashing>(
    WHERE s.channel = k.channel AND s.address = k.address`,
 );
 
+/** The items contain the texts of messages. */
+const inboxStatement = defineStatement<{ id: string }>(
+  "DELETE FROM inbox_items WHERE recipient_id = :id::uuid",
+);
+
 /** The result of an erasure. `id` is the recipient's UUID. */
 export interface Erasure extends NamingResources {
   id: string;
@@ -176,6 +181,7 @@ export async function erasePerson(
   await eraseFromRequests(execute, search, { id, email: person.email }, now);
   await execute(eventsStatement, { id });
   await execute(preferencesStatement, { id });
+  await execute(inboxStatement, { id });
   await eraseFromAnswers(execute, search);
   const addresses = [
     ...(person.email === null ? [] : [["email", addressKey(person.email) ?? person.email]]),

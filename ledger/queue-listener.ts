@@ -1,7 +1,7 @@
-import { Client, type Pool } from "pg";
+import type { Pool } from "pg";
 import type { Logger } from "../config/logger.ts";
 import { parseQueueName } from "../domain/delivery/queues.ts";
-import { withTimeout } from "../lib/timeout.ts";
+import { ListeningConnection } from "./listening-connection.ts";
 import { defineStatement, executeOn } from "./sql.ts";
 
 /** The channel of PostgreSQL's NOTIFY for the names of queues that have new rows. */
@@ -10,8 +10,6 @@ const channel = "tidings_queues";
 /** The first half of the advisory lock that marks a queue as listened to; the second half is the shard. */
 const lockSpaces = { mailbox: 740_001, critical: 740_002 };
 
-/** How long a connection may take to open and to receive its own notification. */
-const connectMs = 5_000;
 /** The delay before a failed connection is tried again. */
 const retryMs = 10_000;
 
@@ -80,34 +78,26 @@ export function createQueueListener({
 }
 
 class HearingConnection {
-  readonly #client: Client;
-  readonly #lost: () => void;
+  readonly #connection: ListeningConnection;
   readonly #onNotified = new Map<string, () => void>();
-  #isOpen = true;
 
   constructor(url: string, lost: () => void) {
-    this.#client = new Client({
-      connectionString: url,
-      connectionTimeoutMillis: connectMs,
-      query_timeout: connectMs,
-      keepAlive: true,
-      application_name: "tidings-worker-listening",
-    });
-    this.#lost = lost;
-    this.#client.on("error", () => this.destroy());
-    this.#client.on("end", () => this.destroy());
-    this.#client.on("notification", ({ payload }) => this.#onNotified.get(payload ?? "")?.());
+    this.#connection = new ListeningConnection(
+      { url, name: "tidings-worker-listening", channels: [channel] },
+      {
+        onNotified: (_, queue) => this.#onNotified.get(queue)?.(),
+        onLost: () => {
+          lost();
+          const listening = [...this.#onNotified.values()];
+          this.#onNotified.clear();
+          for (const notify of listening) notify();
+        },
+      },
+    );
   }
 
-  /** A pooler that shares connections between transactions accepts LISTEN without effect, so the connection first notifies itself. */
-  async open(): Promise<void> {
-    await this.#client.connect();
-    await this.#client.query(`LISTEN ${channel}`);
-    const own = `connection ${process.pid} ${performance.now()}`;
-    const notified = new Promise<void>((resolve) => this.#onNotified.set(own, resolve));
-    await this.#client.query("SELECT pg_notify($1, $2)", [channel, own]);
-    await withTimeout(connectMs, notified);
-    this.#onNotified.delete(own);
+  open(): Promise<void> {
+    return this.#connection.open();
   }
 
   async listen(queue: string, onNotified: () => void): Promise<Listening | null> {
@@ -115,11 +105,11 @@ class HearingConnection {
     if (!key || this.#onNotified.has(queue)) return null;
     this.#onNotified.set(queue, onNotified);
     try {
-      const { rows } = await this.#client.query<{ locked: boolean }>(
+      const [row] = await this.#connection.query<{ locked: boolean }>(
         "SELECT pg_try_advisory_lock($1::int, $2::int) AS locked",
         key,
       );
-      if (!rows[0]!.locked) {
+      if (!row!.locked) {
         this.#onNotified.delete(queue);
         return null;
       }
@@ -127,16 +117,16 @@ class HearingConnection {
       this.destroy();
       return null;
     }
-    const isOpen = () => this.#isOpen;
+    const connection = this.#connection;
     return {
       get isConnected() {
-        return isOpen();
+        return connection.isOpen;
       },
       end: async () => {
         this.#onNotified.delete(queue);
-        if (!this.#isOpen) return;
+        if (!connection.isOpen) return;
         // A connection that does not answer is closed, which frees the lock.
-        await this.#client
+        await connection
           .query("SELECT pg_advisory_unlock($1::int, $2::int)", key)
           .catch(() => this.destroy());
       },
@@ -144,13 +134,7 @@ class HearingConnection {
   }
 
   destroy(): void {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
-    this.#lost();
-    this.#client.end().catch(() => {});
-    const listening = [...this.#onNotified.values()];
-    this.#onNotified.clear();
-    for (const notify of listening) notify();
+    this.#connection.destroy();
   }
 }
 

@@ -6,6 +6,7 @@ import type { TypeDefinition } from "../domain/policy/notification-type.ts";
 import type { Preferences } from "../domain/policy/preferences.ts";
 import type { ActionTarget } from "../domain/tokens.ts";
 import { untilUncontended } from "./contention.ts";
+import { recordEngagement } from "./engagement.ts";
 import { groupsOf, leaveGroups, lockGroups } from "./groups.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 import {
@@ -153,6 +154,16 @@ async function recordEvents(
   return new Set(rows.map(({ id }) => id));
 }
 
+/** Records that the recipient of these deliveries has acted on them. */
+async function recordActed(
+  execute: Execute,
+  members: readonly Pick<Member, "id" | "recipientId">[],
+): Promise<void> {
+  const deliveryIds = members.map(({ id }) => id);
+  const { recipientId } = members[0]!;
+  await recordEngagement(execute, { deliveryIds, recipientId, level: "acted" });
+}
+
 /** A delivery that was viewed. */
 export interface ViewedDelivery {
   id: string;
@@ -194,6 +205,7 @@ export async function recordViews(
   const key = automated ? `viewed-automatically/${token}/` : `viewed/${token}/`;
   const data = automated ? { automated } : {};
   const events = viewed.map((row) => ({ ...row, data }));
+  if (!automated) await recordActed(execute, viewed);
   return (await recordEvents(execute, "delivery.viewed", key, events)).size > 0;
 }
 
@@ -338,6 +350,7 @@ export const snoozeDeliveries = (
     if (rows.length === 0) return { kind: "refused", why: "came_again" };
     const events = alive.map((member) => ({ ...member, data: { until } }));
     await recordEvents(execute, "delivery.snoozed", key, events);
+    await recordActed(execute, alive);
     return { kind: "snoozed", rows, deliveries: alive.length, until };
   });
 
@@ -379,6 +392,7 @@ export const completeDeliveries = (
   withLockedMembers(execute, target, async (members) => {
     const events = members.map((member) => ({ ...member, data: { entityId: member.entityId } }));
     const fresh = await recordEvents(execute, "delivery.completed", completedKey, events);
+    await recordActed(execute, members);
     const owed = await execute(cancellableOwedStatement, { ids: [...fresh] });
     return {
       rows: await cancelDeliveries(execute, owed, "completed"),

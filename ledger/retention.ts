@@ -21,7 +21,7 @@ export const batchRows = 1_000;
 const beginning = "00000000-0000-0000-0000-000000000000";
 
 /**
- * Removes deliveries that ended before $3, with their attempts. Deliveries of a campaign are removed when the campaign is over, was not recalled
+ * Removes deliveries that ended before $3, with their attempts and what is known of their recipients' engagement. Deliveries of a campaign are removed when the campaign is over, was not recalled
  * since $4, and no correction of it still has to determine its recipients. The campaign's account keeps the number of the removed primary
  * deliveries. The campaign is locked for the length of the statement. Locked rows are skipped, and removed the next day. Attempts are
  * deleted explicitly, because the triggers of foreign keys may be disabled here (docs/decisions/0012).
@@ -44,6 +44,7 @@ const deliveriesSql = `
     FOR UPDATE OF d SKIP LOCKED
   ),
   evidence AS (DELETE FROM earlier_attempts WHERE delivery_id = ANY (ARRAY(SELECT id FROM expired))),
+  engaged AS (DELETE FROM engagements WHERE delivery_id = ANY (ARRAY(SELECT id FROM expired))),
   removed AS (DELETE FROM ended_deliveries WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING campaign_id, status, leg),
   archived AS (
     INSERT INTO archived_deliveries (campaign_id, status, count)
@@ -115,6 +116,14 @@ const idempotencySql = `
     SELECT scope, key, created_at FROM idempotency_keys WHERE created_at >= $1 AND created_at < $2 ORDER BY created_at LIMIT ${batchRows} FOR UPDATE SKIP LOCKED
   ),
   removed AS (DELETE FROM idempotency_keys i USING page WHERE i.scope = page.scope AND i.key = page.key RETURNING 1)
+  SELECT (SELECT count(*)::int FROM removed) AS removed, (SELECT count(*)::int FROM page) AS seen, (SELECT max(created_at) FROM page) AS last`;
+
+/** Items are kept from the time at which they arrived, which may be long after their deliveries were created. */
+const inboxSql = `
+  WITH page AS MATERIALIZED (
+    SELECT id, created_at FROM inbox_items WHERE created_at >= $1 AND created_at < $2 ORDER BY created_at LIMIT ${batchRows} FOR UPDATE SKIP LOCKED
+  ),
+  removed AS (DELETE FROM inbox_items WHERE id = ANY (ARRAY(SELECT id FROM page)) RETURNING id)
   SELECT (SELECT count(*)::int FROM removed) AS removed, (SELECT count(*)::int FROM page) AS seen, (SELECT max(created_at) FROM page) AS last`;
 
 const gatesSql = `
@@ -207,6 +216,8 @@ export function createExpired({
           return run(eventsSql, ids);
         case "groups":
           return run(withoutDeliveriesSql("groups", "group_id"), ids);
+        case "inbox_items":
+          return run(inboxSql, [after ?? new Date(0), cutoff]);
         case "idempotency_keys":
           return run(idempotencySql, [after ?? new Date(0), cutoff]);
       }

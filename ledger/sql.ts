@@ -72,3 +72,7 @@ export const executeIn =
     const { text, values: bound } = bindStatement(statement, values);
     return tx.$queryRawUnsafe(text, ...bound);
   };
+
+/** Whether a statement failed because of a value that PostgreSQL cannot represent (SQLSTATE class 22): it fails again with the same values. */
+export const isDataFault = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && /^22/.test(String(error.code));

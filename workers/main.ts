@@ -15,6 +15,7 @@ import {
   emailGates,
   emailProviders,
 } from "../activities/channels/email/email.ts";
+import { createInAppChannel, inAppGates } from "../activities/channels/in-app/in-app.ts";
 import { createLedgerClock } from "../ledger/clock.ts";
 import { createGates } from "../ledger/gates.ts";
 import { createGateCache } from "../activities/channels/gate-cache.ts";
@@ -44,10 +45,17 @@ import { createWorkerApp, listen } from "./http.ts";
 import { instrumentGates } from "./instrumentation.ts";
 import { createWorkerMetrics, type Traffic, traffics } from "./metrics.ts";
 import { createQueueListener } from "../ledger/queue-listener.ts";
+import { executeOn } from "../ledger/sql.ts";
 import { createPool } from "../ledger/worker-pool.ts";
 import { ensureDigests, ensureMaintenance } from "./schedules.ts";
 import { followTimeZoneChanges } from "./time-zone-changes.ts";
-import { createWorkers, inFlightBound, shutdownForceMs, type WorkerSet } from "./worker.ts";
+import {
+  createWorkers,
+  inboxBound,
+  inFlightBound,
+  shutdownForceMs,
+  type WorkerSet,
+} from "./worker.ts";
 import { workflowSource } from "./workflow-source.ts";
 import { wakeCampaign } from "../workflows/client.ts";
 import { createWakeQueue } from "./wake-queue.ts";
@@ -163,7 +171,7 @@ async function main(): Promise<void> {
   });
   const gates = createGateCache({
     gates: instrumentGates(createGates(pool), metrics),
-    keys: emailGates(environment.SMTP_URL),
+    keys: [...emailGates(environment.SMTP_URL), ...inAppGates],
     rests: isResting,
   });
   await reportSealing(sealer, logger);
@@ -188,9 +196,11 @@ async function main(): Promise<void> {
       attachments,
       logger,
     });
+  const inApp = (traffic: Traffic) =>
+    createInAppChannel({ execute: executeOn(pool), gates, inFlightBound: inboxBound[traffic] });
   const channels = {
-    delivery: createChannels([email("delivery")]),
-    critical: createChannels([email("critical", criticalConnections)]),
+    delivery: createChannels([email("delivery"), inApp("delivery")]),
+    critical: createChannels([email("critical", criticalConnections), inApp("critical")]),
   };
   // With tracing, wakes go through Temporal, which carries the context of a trace from its caller to the dispatch.
   const queueListener = tracing
@@ -215,6 +225,7 @@ async function main(): Promise<void> {
       deliveriesDays: environment.RETENTION_DELIVERIES_DAYS,
       auditDays: environment.RETENTION_AUDIT_DAYS,
       idempotencyDays: environment.RETENTION_IDEMPOTENCY_DAYS,
+      inboxDays: environment.INBOX_DAYS,
     },
     events:
       environment.EVENTS_URL !== undefined && environment.EVENTS_SECRET !== undefined

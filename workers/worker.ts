@@ -40,10 +40,12 @@ import type { Traffic, WorkerMetrics } from "./metrics.ts";
 import type { workflowSource } from "./workflow-source.ts";
 
 /**
- * The maximum number of messages that a crash of one worker may repeat, by traffic class. It holds for email, the only channel
- * so far, and is logged at start.
+ * The maximum number of emails that a crash of one worker may repeat, by traffic class. It is logged at start. The inbox repeats none.
  */
 export const inFlightBound = { delivery: 96, critical: 4 } as const;
+
+/** The maximum number of items that are on their way to inboxes, by traffic class. */
+export const inboxBound = { delivery: 200, critical: 20 } as const;
 
 export interface WorkerDeps {
   connection: NativeConnection;

@@ -36,6 +36,7 @@ const addedTables: ReadonlySet<RetentionTable> = new Set<RetentionTable>([
   "groups",
   "inline_contents",
   "attachments",
+  "inbox_items",
 ]);
 
 /**

@@ -88,7 +88,10 @@ export class Sender {
     this.#deps = deps;
     const { all } = deps.channels;
     this.#queues = new Map(all.map((channel) => [channel.name, new ChannelQueue(channel)]));
-    this.inFlightBound = all.reduce((sum, channel) => sum + channel.inFlightBound, 0);
+    this.inFlightBound = all.reduce(
+      (sum, { isExactlyOnce, inFlightBound }) => sum + (isExactlyOnce ? 0 : inFlightBound),
+      0,
+    );
     this.#leases = new Leases(deps.ledger);
     this.#watch = new QueueWatch(deps.wake);
     const isHeld = () => this.unwritten > 0;

@@ -58,6 +58,13 @@ export function pushTemplates(content: TemplateContent): string[] {
   );
 }
 
+/** Lists the templates of the body of the item in an inbox, as `emailTemplates` does for the email. */
+export function inAppTemplates(content: TemplateContent): string[] {
+  return [null, ...Object.keys(content.locales ?? {})].map(
+    (locale) => contentFor("in_app", localizeContent(content, locale)).body.template,
+  );
+}
+
 /** Finds the channel whose own content is used for a channel. */
 export function sourceOf(channel: ContentChannel, content: TemplateContent): ContentChannel {
   return preferredSources[channel].find((source) => content[source] !== undefined)!;

@@ -18,7 +18,7 @@ import { wantedMessages } from "../support/wanted.ts";
 import { createExpiringRows, daysAgo } from "../support/expiring.ts";
 import { createSeeder } from "../support/seed.ts";
 
-const retention = { deliveriesDays: 90, auditDays: 365, idempotencyDays: 3 };
+const retention = { deliveriesDays: 90, auditDays: 365, idempotencyDays: 3, inboxDays: 90 };
 const [old, recent] = [daysAgo(91), daysAgo(89)];
 
 let api: Api;

@@ -50,7 +50,7 @@ const openGate: WatchedGate = {
   enter: () => undefined,
   shut() {},
 };
-const noGates: Pick<GateCache, "of"> = { of: () => openGate };
+export const noGates: Pick<GateCache, "of"> = { of: () => openGate };
 
 /** Only a server that hangs reaches it. */
 export const sendDeadlineMs = waitMs;

@@ -110,7 +110,7 @@ describe("the role of API and workers", () => {
     expect(erased.recipient).toMatch(/^rcp_/);
     const expired = createExpired({
       pool: worker,
-      retention: { deliveriesDays: 1, auditDays: 1, idempotencyDays: 1 },
+      retention: { deliveriesDays: 1, auditDays: 1, idempotencyDays: 1, inboxDays: 90 },
     });
     const now = new Date(Date.now() + 40 * 86_400_000);
     for (const table of retentionTables)

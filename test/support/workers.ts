@@ -85,7 +85,7 @@ export async function startWorkers(
     channels: { delivery: channels, critical: channels },
     gates: createGateCache({ gates: createGates(pool) }),
     retry: { baseMs: 60_000, capMs: 6 * 3_600_000, attempts: 20 },
-    retention: { deliveriesDays: 90, auditDays: 365, idempotencyDays: 3 },
+    retention: { deliveriesDays: 90, auditDays: 365, idempotencyDays: 3, inboxDays: 90 },
     events,
     mailboxShards: 1,
     links: testLinks,

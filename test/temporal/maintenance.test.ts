@@ -18,7 +18,7 @@ import { masterKey } from "../support/sealing.ts";
 import { createDevServer } from "../support/temporal.ts";
 import { startWorkers, workflowBundle } from "../support/workers.ts";
 
-const retention = { deliveriesDays: 90, auditDays: 365, idempotencyDays: 3 };
+const retention = { deliveriesDays: 90, auditDays: 365, idempotencyDays: 3, inboxDays: 90 };
 const nothing = Object.fromEntries(
   retentionTables.filter((table) => table !== "deliveries").map((table) => [table, 0]),
 );
