@@ -6,6 +6,8 @@ import { apiVariables, ConfigurationError, readEnvironment } from "../config/env
 import { createLogger } from "../config/logger.ts";
 import { processRegistry } from "../config/metrics.ts";
 import { createLedgerClock } from "../ledger/clock.ts";
+import { inboxChannel } from "../ledger/inbox-hints.ts";
+import { createNotificationHub } from "../ledger/notification-hub.ts";
 import { notifyListener } from "../ledger/queue-listener.ts";
 import { createSealer, reportSealing } from "../ledger/sealer.ts";
 import { zoneFolders } from "../config/system-clocks.ts";
@@ -83,6 +85,12 @@ const prisma = createPrisma({
   statementMs: 15_000,
   watch: (counts) => metrics.watchPool("prisma", counts),
 });
+const hub = createNotificationHub({
+  url,
+  name: "tidings-api-listening",
+  channels: [inboxChannel],
+  logger,
+});
 const tracing = await startTracing("api", configuration, logger);
 const temporal = temporalClient(temporalSettings(process.env), tracing ? [tracing.client] : []);
 const callWithin = (deadlineMs: number, call: () => Promise<unknown>) =>
@@ -117,6 +125,7 @@ const app = createApp({
   lookupPool,
   publicPool,
   sealer,
+  hub,
   wakes,
   probeTemporal: async () =>
     void (await callWithin(probeDeadlineMs, () => temporal.workflowService.getSystemInfo({}))),
@@ -129,6 +138,11 @@ const app = createApp({
     bodyLimitBytes: configuration.API_BODY_LIMIT_BYTES,
     allowedHosts: allowedHosts(),
     corsOrigins: configuration.CORS_ORIGINS,
+    // The other connections are left to requests.
+    inboxStreams: Math.min(
+      configuration.INBOX_STREAMS,
+      Math.floor((configuration.API_MAX_CONNECTIONS * 3) / 4),
+    ),
     trustedProxies: configuration.API_TRUSTED_PROXIES,
     requestsPerMinute: configuration.API_REQUESTS_PER_MINUTE,
     mailboxShards: configuration.MAILBOX_SHARDS,
@@ -168,6 +182,8 @@ async function drain(reason: string): Promise<void> {
   if (draining) process.exit(1);
   draining = true;
   logger.info({ reason }, "draining");
+  // Their clients connect again, to another process.
+  hub.close();
   const forced = setTimeout(() => {
     logger.warn("requests did not finish in time");
     process.exit(1);

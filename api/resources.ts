@@ -15,6 +15,8 @@ import { deliveryRoutes } from "./deliveries/routes.ts";
 import { eventRoutes } from "./events/routes.ts";
 import { explanationRoutes } from "./explanations/routes.ts";
 import type { ApiEnv } from "./http/context.ts";
+import { inboxRoutes } from "./inbox/routes.ts";
+import { inboxStreamRoutes } from "./inbox/stream-routes.ts";
 import { notificationTypeRoutes } from "./notification-types/routes.ts";
 import { notificationRoutes } from "./notifications/routes.ts";
 import { templateTestRoutes } from "./notifications/test-routes.ts";
@@ -74,6 +76,7 @@ export const resources = {
     timelineRoutes,
     segmentMemberRoutes,
   ],
+  inbox: [inboxRoutes, inboxStreamRoutes],
   policy: [policyRoutes, decisionPreviewRoutes, policySimulationRoutes],
   notificationTypes: [notificationTypeRoutes],
   routingRules: [routingRuleRoutes, routingOrderRoutes, routingPreviewRoutes],

@@ -4,6 +4,7 @@ import { createRoutes, type Routes } from "../ledger/routes.ts";
 import { type Execute, executeOn } from "../ledger/sql.ts";
 import { createTokens, type Tokens } from "../domain/tokens.ts";
 import { createTurns, type InTurn } from "../lib/turns.ts";
+import { InboxStreams } from "./inbox/streams.ts";
 import { createKeyring, type Keyring } from "./http/keyring.ts";
 import { type ApiMetrics, createApiMetrics } from "./http/metrics.ts";
 import type { ApiDeps } from "./http/router.ts";
@@ -36,9 +37,14 @@ export interface Services extends ApiDeps {
   admission: Admission;
   /** Writes notifications that are accepted at about the same time together. */
   acceptTogether: AcceptTogether;
+  /** The open streams of inboxes. */
+  inboxStreams: InboxStreams;
   /** Makes requests to accept with the same Idempotency-Key take turns. */
   keyTurns: InTurn;
 }
+
+/** How often a stream sends a heartbeat. Proxies end connections without traffic after 30 seconds or more. */
+const presetHeartbeatMs = 25_000;
 
 export function createServices(deps: ApiDeps): Services {
   const { prisma, pool, acceptPool, lookupPool, clock, config } = deps;
@@ -65,6 +71,14 @@ export function createServices(deps: ApiDeps): Services {
     lookUp: executeOn(lookupPool),
     admission: createAdmission({ pool: lookupPool, ...config }),
     acceptTogether: createAcceptTogether({ pool: acceptPool, mailboxShards: config.mailboxShards }),
+    inboxStreams: new InboxStreams({
+      hub: deps.hub,
+      execute: executeOn(pool),
+      clock,
+      maxStreams: config.inboxStreams,
+      heartbeatMs: config.heartbeatMs ?? presetHeartbeatMs,
+      logger: deps.logger,
+    }),
     keyTurns: createTurns(),
   };
 }

@@ -7,6 +7,8 @@ import { createLedgerClock } from "../ledger/clock.ts";
 import { createLedger } from "../ledger/ledger.ts";
 import { createSealer } from "../ledger/sealer.ts";
 import { createApp } from "../api/app.ts";
+import { inboxChannel } from "../ledger/inbox-hints.ts";
+import { createNotificationHub } from "../ledger/notification-hub.ts";
 import { createPool } from "../api/http/pool.ts";
 import { createLogger } from "../config/logger.ts";
 import { createActionLinks } from "../domain/action-links.ts";
@@ -79,7 +81,7 @@ export async function benchPolicy({
     try {
       await pool.query(settableClock);
       const days = { bursty: generateDay(seed, true), even: generateDay(seed, false) };
-      const world = createWorld(pool, prisma, logger);
+      const world = createWorld(server.url, pool, prisma, logger);
       await world.populate();
       say("a day in bursts");
       const bursty = await world.live(days.bursty, 1);
@@ -109,6 +111,7 @@ export async function benchPolicy({
 }
 
 function createWorld(
+  url: string,
   pool: Pool,
   prisma: ReturnType<typeof createPrisma>,
   logger: ReturnType<typeof createLogger>,
@@ -121,6 +124,8 @@ function createWorld(
     lookupPool: pool,
     publicPool: pool,
     sealer: createSealer({ pool, masterKeys: [] }),
+    // Nobody opens a stream, so that it never connects.
+    hub: createNotificationHub({ url, name: "bench", channels: [inboxChannel], logger }),
     wakes: { queue: () => {}, campaign: () => {}, flush: async () => {} },
     probeTemporal: async () => {},
     logger,
@@ -130,6 +135,7 @@ function createWorld(
       bodyLimitBytes: 10_000_000,
       allowedHosts: null,
       corsOrigins: [],
+      inboxStreams: 1,
       trustedProxies: 0,
       requestsPerMinute: 10_000_000,
       mailboxShards: 1,

@@ -12,6 +12,8 @@ export interface Subscriber {
   onNotified: (payload: string) => void;
   /** Called when notifications arrive again after some may have been missed. */
   onHealed: () => void;
+  /** Called when the hub is closed, because the process ends. */
+  onClosed: () => void;
 }
 
 /**
@@ -112,6 +114,7 @@ export function createNotificationHub({
       clearTimeout(retrying);
       clearInterval(probing);
       connection?.destroy();
+      for (const all of subscribers.values()) for (const { onClosed } of all) onClosed();
     },
   };
 }

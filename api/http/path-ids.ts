@@ -9,6 +9,7 @@ const nouns = {
   campaign: "campaign",
   delivery: "delivery",
   group: "group",
+  inboxItem: "item of your inbox",
   notification: "notification",
   suppression: "suppression",
 } as const satisfies Partial<Record<IdKind, string>>;

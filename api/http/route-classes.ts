@@ -72,6 +72,16 @@ export const routeClasses = {
     waitSeconds: 2,
     connections: "shared",
   },
+  stream: {
+    purpose: "opening streams, which are bounded by INBOX_STREAMS once they are open",
+    body: 0,
+    bodySeconds: null,
+    atOnce: 8,
+    perCaller: 2,
+    waiting: 256,
+    waitSeconds: 5,
+    connections: "shared",
+  },
   accept: {
     purpose: "accepting notifications",
     body: "configured",

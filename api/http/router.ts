@@ -6,6 +6,7 @@ import type { Role } from "../../domain/role.ts";
 import { type Scope, scopeOf } from "../../domain/scope.ts";
 import type { KeptSealer } from "../../ledger/sealer.ts";
 import type { RecipientPurpose } from "../../domain/tokens.ts";
+import type { NotificationHub } from "../../ledger/notification-hub.ts";
 import type { PrismaClient } from "../../prisma/generated/client.ts";
 import { requireKey } from "./auth.ts";
 import type { ApiEnv } from "./context.ts";
@@ -28,6 +29,8 @@ export interface ApiDeps {
   publicPool: Pool;
   /** Encrypts what must not be stored in clear. */
   sealer: KeptSealer;
+  /** The notifications of the database. */
+  hub: NotificationHub;
   wakes: Wakes;
   /** Resolves if Temporal responds soon, and otherwise rejects. */
   probeTemporal: () => Promise<void>;
@@ -43,6 +46,10 @@ export interface ApiDeps {
 interface ApiConfig {
   /** The origins whose pages may read the answers of routes for recipients, each as a browser sends it. */
   corsOrigins: readonly string[];
+  /** The streams of inboxes that may be open at once. */
+  inboxStreams: number;
+  /** The time between two heartbeats of a stream, in milliseconds; 25 seconds by default. */
+  heartbeatMs?: number;
   /** The bootstrap key, of the role `admin`. */
   apiKey: string;
   /** Secrets that sign the tokens and links of recipients, the newest first (domain/tokens.ts). */

@@ -133,7 +133,7 @@ function problemStatuses(operation: Operation, method: string): string[] {
   const applies: Record<string, boolean> = {
     400: hasBody,
     401: true,
-    403: access !== "recipient",
+    403: true,
     404: hasPathParameter,
     409:
       takesHeader(operation, "idempotency-key") ||

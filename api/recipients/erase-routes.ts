@@ -4,6 +4,7 @@ import { recipientReference } from "../../domain/recipient.ts";
 import { erasePerson } from "../../ledger/erasure.ts";
 import { executeIn } from "../../ledger/sql.ts";
 import { wakeFor } from "../deliveries/changes.ts";
+import { announceChange } from "../inbox/announce.ts";
 import { withAuditedTransaction, type Work } from "../http/idempotency.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
@@ -80,7 +81,10 @@ export function erasureRoutes(services: Services) {
                   ...(Object.values(naming).some((names) => names.length > 0) && { after: naming }),
                 },
               ],
-          committed: () => wakeFor(ended, wakes, c.get("requestId")),
+          committed: () => {
+            wakeFor(ended, wakes, c.get("requestId"));
+            announceChange(services, { recipientId: id, change: { access: "check" } });
+          },
         };
       },
       { timeoutMs },

@@ -1,6 +1,7 @@
 import { publicId } from "../../domain/ids.ts";
 import { recipientReference } from "../../domain/recipient.ts";
 import { createGatherer } from "../../lib/gathering.ts";
+import { announceChange } from "../inbox/announce.ts";
 import { withAuditedTransaction } from "../http/idempotency.ts";
 import { createRouter, defineRoute, problemResponse } from "../http/router.ts";
 import type { TokenHolder } from "../http/auth.ts";
@@ -29,6 +30,8 @@ export function recipientLinkRoutes(services: Services) {
       return {
         body: null,
         changes: [{ action: "recipient.revoke_links", resource: publicId("recipient", row.id) }],
+        committed: () =>
+          announceChange(services, { recipientId: row.id, change: { access: "check" } }),
       };
     });
     return c.body(null, 204);

@@ -13,6 +13,8 @@ import type { Scope } from "../../domain/scope.ts";
 import type { MasterKey } from "../../domain/sealing/master-keys.ts";
 import { createSealer } from "../../ledger/sealer.ts";
 import { masterKey } from "../support/sealing.ts";
+import { inboxChannel } from "../../ledger/inbox-hints.ts";
+import { createNotificationHub } from "../../ledger/notification-hub.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 
 export const apiKey = "test-key-of-at-least-24-characters";
@@ -53,6 +55,12 @@ export async function startApi({
   const publicPool = createPublicPool({ url: database.url, connections: 2, logger });
   const sealer = createSealer({ pool: lookupPool, masterKeys });
   const metrics = createApiMetrics();
+  const hub = createNotificationHub({
+    url: database.url,
+    name: "test-listening",
+    channels: [inboxChannel],
+    logger,
+  });
   const app = createApp({
     prisma,
     pool,
@@ -61,6 +69,7 @@ export async function startApi({
     publicPool,
     sealer,
     metrics,
+    hub,
     wakes: {
       queue: (name) => void woken.push(name),
       campaign: (id) => void woken.push(id),
@@ -74,6 +83,7 @@ export async function startApi({
       bodyLimitBytes: 1_048_576,
       allowedHosts: null,
       corsOrigins: [],
+      inboxStreams: 100,
       trustedProxies: 0,
       requestsPerMinute: 1_000_000,
       mailboxShards: 4,
@@ -112,6 +122,7 @@ export async function startApi({
   }
 
   async function stop(): Promise<void> {
+    hub.close();
     await Promise.all([pool.end(), acceptPool.end(), lookupPool.end(), publicPool.end()]);
     if (!given) await database.drop();
   }
@@ -119,6 +130,7 @@ export async function startApi({
   return {
     app,
     metrics,
+    hub,
     database,
     url: database.url,
     prisma,

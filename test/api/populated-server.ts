@@ -1,6 +1,7 @@
 import type { Document } from "../support/openapi.ts";
 import { listen } from "../support/listening.ts";
 import { startApi } from "./harness.ts";
+import { recipientPurposes } from "../../domain/tokens.ts";
 import { namingKnown, populate } from "./populated.ts";
 
 /** The requests are the same in every run, unless another seed is set. */
@@ -18,7 +19,10 @@ export async function startPopulatedServer() {
     (await api.send("GET", "/openapi.json")).body,
     await populate(api),
   );
-  const issued = await api.send("POST", "/v1/recipients/u1/preference-tokens");
+  const issued = await api.send("POST", "/v1/recipients/u1/tokens", {
+    purposes: recipientPurposes,
+    expiresInSeconds: 86_400,
+  });
   /** How often each status was the answer, and what failed. */
   const arrived = { count: 0, statuses: {} as Record<number, number>, failures: [] as string[] };
   const server = await listen(async (request) => {
@@ -27,7 +31,7 @@ export async function startPopulatedServer() {
     arrived.statuses[response.status] = (arrived.statuses[response.status] ?? 0) + 1;
     if (response.status >= 500)
       arrived.failures.push(`${request.method} ${request.url} answered ${response.status}`);
-    return response;
+    return isStream(response) ? beginningOf(response) : response;
   });
   return {
     url: server.url,
@@ -46,4 +50,15 @@ export async function startPopulatedServer() {
       await api.stop();
     },
   };
+}
+
+const isStream = ({ headers }: Response) =>
+  headers.get("content-type")?.startsWith("text/event-stream");
+
+/** A stream does not end by itself, so that it is cut after its first events. */
+async function beginningOf(response: Response): Promise<Response> {
+  const reader = response.body!.getReader();
+  const { value } = await reader.read();
+  await reader.cancel();
+  return new Response(value, response);
 }
