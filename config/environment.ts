@@ -1,8 +1,10 @@
+import { createECDH } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { parseMailbox, parseSender, type Sender } from "../domain/address.ts";
 import { maxShards } from "../domain/delivery/queues.ts";
 import { type MasterKey, parseMasterKeys } from "../domain/sealing/master-keys.ts";
+import { publicKey } from "../domain/push-subscription.ts";
 import { isSigningSecret } from "../domain/signature.ts";
 import { webUrl } from "../domain/web-url.ts";
 import { hostName, isLoopback } from "../lib/allowed-hosts.ts";
@@ -153,6 +155,41 @@ const sealingKeys = z
   })
   .prefault("");
 
+/** The schema of private keys of the curve P-256, one on each line, the current one first. */
+const vapidPrivateKeys = z
+  .string()
+  .transform((text) => text.split(/\s+/).filter(Boolean))
+  .refine(
+    (keys) => keys.every(isPrivateKey),
+    "must have 32 bytes in base64url on each line: a private key of the curve P-256",
+  );
+
+function isPrivateKey(text: string): boolean {
+  const bytes = Buffer.from(text, "base64url");
+  if (bytes.length !== 32 || bytes.toString("base64url") !== text) return false;
+  try {
+    createECDH("prime256v1").setPrivateKey(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The schema of the contact that push services are given. */
+const vapidSubject = z
+  .string()
+  .refine(
+    (text) =>
+      text.startsWith("mailto:")
+        ? parseMailbox(text.slice("mailto:".length)) !== null
+        : URL.canParse(text) && new URL(text).protocol === "https:",
+    "must be mailto:name@example.org or an https:// address",
+  )
+  .refine(
+    (text) => !/[@/.]localhost(?:[:/]|$)/i.test(text),
+    "must not be at localhost: Apple's push service answers 403 to such a contact",
+  );
+
 /** The schema of the variables that enable OpenTelemetry. */
 const collector = z
   .url({ protocol: /^https?$/, error: "must be http://host:port of an OTLP collector" })
@@ -264,6 +301,21 @@ export const variables = {
     .describe(
       "Whether [outgoing requests](#outgoing-requests) to public addresses may use `http`, which everyone on the way can read.",
     ),
+  VAPID_PUBLIC_KEY: publicKey
+    .optional()
+    .describe(
+      "Public key with which browsers subscribe to push notifications (VAPID, RFC 8292): an uncompressed point on the curve P-256 in base64url.",
+    ),
+  VAPID_PRIVATE_KEY: vapidPrivateKeys
+    .optional()
+    .describe(
+      "Private keys that sign requests to push services (VAPID, RFC 8292), one on each line: 32 bytes in base64url. The first one belongs to `VAPID_PUBLIC_KEY`; the others are for devices that subscribed with an earlier key. Without a key, a worker sends no push notifications. `npm start` generates one and stores it in `.tidings/vapid-private-key`.",
+    ),
+  VAPID_SUBJECT: vapidSubject
+    .optional()
+    .describe(
+      "Contact of the operator for push services: `mailto:ops@example.org` or an `https://` address. Required with `VAPID_PRIVATE_KEY`. Names at `localhost` are refused, since Apple's push service answers 403 to them.",
+    ),
   SMTP_URL: smtpProviders.describe(
     "SMTP servers, separated by spaces and tried in order: `smtp://user:password@host:port?name=…&connections=10&messages=100&tls=required`, or `smtps://` for TLS from the first byte ([options](#smtp_url-options)). With `npm start`, messages go to these servers and no mailbox is started.",
   ),
@@ -358,7 +410,10 @@ function readRaw(name: Variable, source: NodeJS.ProcessEnv): RawValue {
 const isMissing = ({ value, fault }: RawValue) => value === undefined && fault === undefined;
 
 /** Variables that require another one. */
-const companions: Partial<Record<Variable, Variable>> = { EVENTS_URL: "EVENTS_SECRET" };
+const companions: Partial<Record<Variable, Variable>> = {
+  EVENTS_URL: "EVENTS_SECRET",
+  VAPID_PRIVATE_KEY: "VAPID_SUBJECT",
+};
 
 /**
  * Reads the named variables, or throws a `ConfigurationError` with all faults. `NAME_FILE` names a file that contains the value, for mounted
@@ -436,6 +491,9 @@ export const workerVariables = [
   "HTTP_ALLOW_PRIVATE",
   "HTTP_ALLOW_PORTS",
   "HTTP_ALLOW_PLAIN",
+  "VAPID_PUBLIC_KEY",
+  "VAPID_PRIVATE_KEY",
+  "VAPID_SUBJECT",
   "SMTP_URL",
   "MAIL_FROM",
   "SEND_DEADLINE_MS",

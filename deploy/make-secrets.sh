@@ -24,6 +24,8 @@ keep token-secret "$(random)"
 # An id, and 32 bytes in base64. Keep a copy apart from the backups of the database.
 keep sealing-keys "k$(head -c 4 /dev/urandom | od -An -v -tx1 | tr -d ' \n'):$(head -c 32 /dev/urandom | base64 | tr -d '\n')"
 keep events-secret "$(random)"
+# Empty until you send push notifications: its public key and your contact are settings (docs/configuration.md).
+[ -e secrets/vapid-private-key ] || : > secrets/vapid-private-key
 keep database-url "postgresql://tidings:$(cat secrets/tidings-database-password)@postgres:5432/tidings"
 keep app-database-url "postgresql://tidings_app:$(cat secrets/tidings-app-database-password)@postgres:5432/tidings"
 # The mailbox of docker-compose.yml, which passes nothing on. Write your provider's URL here before you go live.

@@ -37,7 +37,7 @@ function isPoint(bytes: Buffer): boolean {
 const encoded = (maxLength: number, isValid: (bytes: Buffer) => boolean, message: string) =>
   z
     .string()
-    .max(maxLength, message)
+    .max(maxLength, { error: message, abort: true })
     .refine((text) => {
       const bytes = decode(text);
       return bytes !== null && isValid(bytes);
@@ -58,7 +58,7 @@ export const publicKey = encoded(
 export const pushSubscription = z.strictObject({
   endpoint: z
     .string()
-    .max(maxEndpoint, `must have at most ${maxEndpoint} characters`)
+    .max(maxEndpoint, { error: `must have at most ${maxEndpoint} characters`, abort: true })
     .refine(
       // A browser serializes the URL, so another spelling does not come from a browser, and would be a second row.
       (text) => URL.canParse(text) && new URL(text).href === text && !text.includes("#"),

@@ -23,8 +23,8 @@ const beginning = "00000000-0000-0000-0000-000000000000";
 /**
  * Removes deliveries that ended before $3, with their attempts and what is known of their recipients' engagement. Deliveries of a campaign are removed when the campaign is over, was not recalled
  * since $4, and no correction of it still has to determine its recipients. The campaign's account keeps the number of the removed primary
- * deliveries. The campaign is locked for the length of the statement. Locked rows are skipped, and removed the next day. Attempts are
- * deleted explicitly, because the triggers of foreign keys may be disabled here (docs/decisions/0012).
+ * deliveries. The campaign is locked for the length of the statement. Locked rows are skipped, and removed the next day. Attempts, and answers of
+ * devices that a worker which died has left behind, are deleted explicitly, because the triggers of foreign keys may be disabled here (docs/decisions/0012).
  */
 const deliveriesSql = `
   WITH page AS MATERIALIZED (
@@ -45,6 +45,7 @@ const deliveriesSql = `
   ),
   evidence AS (DELETE FROM earlier_attempts WHERE delivery_id = ANY (ARRAY(SELECT id FROM expired))),
   engaged AS (DELETE FROM engagements WHERE delivery_id = ANY (ARRAY(SELECT id FROM expired))),
+  answers AS (DELETE FROM address_answers WHERE message_id = ANY (ARRAY(SELECT id FROM expired))),
   removed AS (DELETE FROM ended_deliveries WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING campaign_id, status, leg),
   archived AS (
     INSERT INTO archived_deliveries (campaign_id, status, count)
@@ -69,6 +70,7 @@ const withoutDeliveriesSql = (
     FOR UPDATE OF t SKIP LOCKED
   ),
   ${parts.map((part) => `of_${part} AS (DELETE FROM ${part} WHERE notification_id = ANY (ARRAY(SELECT id FROM expired))),`).join("\n  ")}
+  answers AS (DELETE FROM address_answers WHERE message_id = ANY (ARRAY(SELECT id FROM expired))),
   removed AS (DELETE FROM ${table} WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING id)
   SELECT (SELECT count(*)::int FROM removed) AS removed, (SELECT count(*)::int FROM page) AS seen, (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last`;
 

@@ -16,6 +16,7 @@ import {
   emailProviders,
 } from "../activities/channels/email/email.ts";
 import { createInAppChannel, inAppGates } from "../activities/channels/in-app/in-app.ts";
+import { createPushChannel, pushBreakers, pushGates } from "../activities/channels/push/push.ts";
 import { createLedgerClock } from "../ledger/clock.ts";
 import { createGates } from "../ledger/gates.ts";
 import { createGateCache } from "../activities/channels/gate-cache.ts";
@@ -27,6 +28,7 @@ import {
 } from "../config/environment.ts";
 import { outboundRules, type OutboundSettings, receiverFaults } from "../config/outbound.ts";
 import { createLogger, type Logger } from "../config/logger.ts";
+import { readVapid } from "../config/vapid.ts";
 import { processRegistry } from "../config/metrics.ts";
 import { createOutboundClient } from "../lib/outbound/client.ts";
 import { withTimeout } from "../lib/timeout.ts";
@@ -34,6 +36,7 @@ import { openAttachment } from "../ledger/attachments.ts";
 import { executeOn } from "../ledger/sql.ts";
 import { SharedFiles } from "../activities/channels/email/shared-files.ts";
 import { createSealer, reportSealing } from "../ledger/sealer.ts";
+import { createDeviceLedger } from "../ledger/push-devices.ts";
 import { createRulebookReader } from "../ledger/rulebook.ts";
 import { registerSearchAttributes, temporalClient, temporalSettings } from "../config/temporal.ts";
 import { zoneFolders } from "../config/system-clocks.ts";
@@ -53,6 +56,7 @@ import {
   createWorkers,
   inboxBound,
   inFlightBound,
+  pushInFlightBound,
   shutdownForceMs,
   type WorkerSet,
 } from "./worker.ts";
@@ -99,6 +103,7 @@ async function untilReached<Result>(
 
 async function main(): Promise<void> {
   const environment = readEnvironment(workerVariables, process.env);
+  const vapid = readVapid(environment);
   const logger = createLogger("worker", environment.LOG_LEVEL);
   const settings = temporalSettings(process.env);
   const stop = new AbortController();
@@ -164,14 +169,14 @@ async function main(): Promise<void> {
   const isResting = () => attention.rests;
   const breakers = createBreakers({
     pool,
-    providers: emailProviders(environment.SMTP_URL),
+    providers: [...emailProviders(environment.SMTP_URL), ...(vapid ? pushBreakers : [])],
     settings: async () => (await readRulebook()).policy.breaker,
     logger,
     rests: isResting,
   });
   const gates = createGateCache({
     gates: instrumentGates(createGates(pool), metrics),
-    keys: [...emailGates(environment.SMTP_URL), ...inAppGates],
+    keys: [...emailGates(environment.SMTP_URL), ...inAppGates, ...(vapid ? pushGates : [])],
     rests: isResting,
   });
   await reportSealing(sealer, logger);
@@ -198,9 +203,32 @@ async function main(): Promise<void> {
     });
   const inApp = (traffic: Traffic) =>
     createInAppChannel({ execute: executeOn(pool), gates, inFlightBound: inboxBound[traffic] });
+  const devices = createDeviceLedger(pool);
+  const push = (traffic: Traffic) =>
+    vapid
+      ? [
+          createPushChannel({
+            vapid,
+            devices,
+            sealer,
+            http: createOutboundClient({
+              rules: outboundRules(environment),
+              connections: pushConnections[traffic],
+            }),
+            inFlightBound: pushInFlightBound[traffic],
+            breakers,
+            gates,
+            logger,
+          }),
+        ]
+      : [];
   const channels = {
-    delivery: createChannels([email("delivery"), inApp("delivery")]),
-    critical: createChannels([email("critical", criticalConnections), inApp("critical")]),
+    delivery: createChannels([email("delivery"), inApp("delivery"), ...push("delivery")]),
+    critical: createChannels([
+      email("critical", criticalConnections),
+      inApp("critical"),
+      ...push("critical"),
+    ]),
   };
   // With tracing, wakes go through Temporal, which carries the context of a trace from its caller to the dispatch.
   const queueListener = tracing
@@ -259,7 +287,11 @@ async function main(): Promise<void> {
   const running = Promise.all(workers.map((worker) => worker.run()));
   stop.signal.addEventListener("abort", drain, { once: true });
   if (stop.signal.aborted) drain();
-  logger.info({ inFlightBound: inFlightBound.delivery + inFlightBound.critical }, "ready");
+  const bounds = [...channels.delivery.all, ...channels.critical.all];
+  logger.info(
+    { inFlightBound: bounds.reduce((sum, channel) => sum + channel.inFlightBound, 0) },
+    "ready",
+  );
   process.send?.({ ready: true });
 
   await Promise.all([running, ensureSingletons(client, logger, stop.signal)]);
@@ -331,6 +363,9 @@ async function settleAndClose(
 
 /** Connections to each provider that only critical messages use. */
 const criticalConnections = 2;
+
+/** Connections to each host of a push service, each of which carries one request at a time. */
+const pushConnections = { delivery: 16, critical: 4 } as const;
 
 main().then(
   () => process.exit(0),

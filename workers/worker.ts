@@ -47,6 +47,12 @@ export const inFlightBound = { delivery: 96, critical: 4 } as const;
 /** The maximum number of items that are on their way to inboxes, by traffic class. */
 export const inboxBound = { delivery: 200, critical: 20 } as const;
 
+/**
+ * The maximum number of push messages that a crash of one worker may repeat. A device that took a message before a crash, while others of its
+ * recipient had not answered, is not asked again.
+ */
+export const pushInFlightBound = { delivery: 48, critical: 8 } as const;
+
 export interface WorkerDeps {
   connection: NativeConnection;
   client: Client;

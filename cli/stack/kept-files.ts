@@ -62,7 +62,7 @@ export function moveAside(path: string): string {
 
 /** The names of a stack's own files and folders. */
 const ownNames =
-  /^(postgres|postgres\.draft|postgres-password|logs|api-key|token-secret|sealing-keys|(launcher|processes)\.json|mailbox\.jsonl|temporal\.db)/;
+  /^(postgres|postgres\.draft|postgres-password|logs|api-key|token-secret|sealing-keys|vapid-private-key|(launcher|processes)\.json|mailbox\.jsonl|temporal\.db)/;
 
 /**
  * Removes other users' rights to the files of a stack: earlier versions left them readable. The folder itself is restricted only if it contains

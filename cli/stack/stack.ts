@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { ConfigurationError, readEnvironment } from "../../config/environment.ts";
 import { loopbackSettings } from "../../config/outbound.ts";
+import { createVapidKey, publicKeyOf } from "../../config/vapid.ts";
 import { applyMigrations } from "../../prisma/migrate.ts";
 import { temporalCli } from "./binaries.ts";
 import { FolderUnusableError, makePrivate, readKept, writeKept } from "./kept-files.ts";
@@ -132,6 +133,8 @@ class Launcher {
       ...(!set("SEALING_KEYS") && {
         SEALING_KEYS: this.#kept("sealing-keys", "SEALING_KEYS", newSealingKey).value,
       }),
+      ...(!["VAPID_PUBLIC_KEY", "VAPID_PRIVATE_KEY", "VAPID_SUBJECT"].some(set) &&
+        this.#vapidSettings(given)),
       ...(!set("PUBLIC_URL") && { PUBLIC_URL: apiUrl }),
       ...loopbackSettings(given),
       API_PORT: String(ports.api),
@@ -191,10 +194,21 @@ class Launcher {
     return this.#members.stop();
   }
 
+  /** The settings of web push, whose keys are kept: devices that subscribed with another key cannot be reached. */
+  #vapidSettings(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+    const { value: secrets } = this.#kept("vapid-private-key", "VAPID_PRIVATE_KEY", createVapidKey);
+    const { address, domain } = readEnvironment(["MAIL_FROM"], given).MAIL_FROM.mailbox;
+    return {
+      VAPID_PRIVATE_KEY: secrets,
+      VAPID_PUBLIC_KEY: publicKeyOf(secrets.split(/\s+/)[0]!),
+      VAPID_SUBJECT: domain === "localhost" ? localContact : `mailto:${address}`,
+    };
+  }
+
   /** Reads a secret from its file, or creates it if the file is missing or empty. */
   #kept(
     file: string,
-    variable: "TIDINGS_API_KEY" | "TOKEN_SECRET" | "SEALING_KEYS",
+    variable: "TIDINGS_API_KEY" | "TOKEN_SECRET" | "SEALING_KEYS" | "VAPID_PRIVATE_KEY",
     make: () => string,
   ) {
     const path = join(this.#dataDir, file);
@@ -206,7 +220,7 @@ class Launcher {
       return { value, isNew: true };
     }
     try {
-      readEnvironment([variable], { [variable]: found });
+      readEnvironment([variable], { [variable]: found, VAPID_SUBJECT: localContact });
     } catch (error) {
       if (!(error instanceof ConfigurationError)) throw error;
       throw new FolderUnusableError(
@@ -216,6 +230,9 @@ class Launcher {
     return { value: found, isNew: false };
   }
 }
+
+/** The contact for push services where the sender is this machine itself, as it is in development. */
+const localContact = "mailto:tidings@example.org";
 
 const newSecret = () => randomBytes(24).toString("base64url");
 

@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
 import type { Logger } from "pino";
+import type { VapidSettings } from "../../../config/vapid.ts";
 import type { Channel as ChannelName } from "../../../domain/channel.ts";
 import { channelGate, providerGate } from "../../../domain/delivery/gates.ts";
 import { parsePublicId } from "../../../domain/ids.ts";
@@ -21,7 +22,7 @@ import { createDeviceStore } from "./device-store.ts";
 import { createPushRenderer } from "./push-renderer.ts";
 import { combineOutcomes, type DeviceOutcome, sentBefore } from "./push-result.ts";
 import { type DevicePush, encryptionsInTurn, PushService, unreadable } from "./push-service.ts";
-import { createVapidSigner, type VapidSettings } from "./vapid.ts";
+import { createVapidSigner } from "./vapid.ts";
 
 export interface PushOptions {
   vapid: VapidSettings;

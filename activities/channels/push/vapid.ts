@@ -1,17 +1,5 @@
 import webPush from "web-push";
-
-/** A pair of VAPID keys (RFC 8292), in base64url. A subscription is bound to one of them. */
-export interface VapidKeys {
-  publicKey: string;
-  privateKey: string;
-}
-
-export interface VapidSettings {
-  /** The current pair first, then those with which older subscriptions were made. At least one. */
-  keys: readonly VapidKeys[];
-  /** A mailto: or https: URL by which a push service reaches the operator. */
-  subject: string;
-}
+import type { VapidSettings } from "../../../config/vapid.ts";
 
 /** A token is used for twelve hours and valid for twenty: push services refuse those that are valid for more than a day. */
 const usedMs = 12 * 3_600_000;
