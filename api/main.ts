@@ -148,6 +148,12 @@ const app = createApp({
     mailboxShards: configuration.MAILBOX_SHARDS,
     campaignLanes: configuration.CAMPAIGN_LANES,
     mailDomains: [configuration.MAIL_FROM.mailbox.domain, ...configuration.MAIL_FROM_DOMAINS],
+    vapidPublicKey: configuration.VAPID_PUBLIC_KEY ?? null,
+    endpoints: {
+      pushServices: configuration.PUSH_SERVICES,
+      privateSubnets: configuration.HTTP_ALLOW_PRIVATE,
+      ports: configuration.HTTP_ALLOW_PORTS,
+    },
     maxUnsent: configuration.MAX_UNSENT,
     maxScheduled: configuration.MAX_SCHEDULED,
     maxUnsentPerRecipient: configuration.MAX_UNSENT_PER_RECIPIENT,

@@ -136,6 +136,8 @@ function createWorld(
       allowedHosts: null,
       corsOrigins: [],
       inboxStreams: 1,
+      vapidPublicKey: null,
+      endpoints: { pushServices: [], privateSubnets: [], ports: [] },
       trustedProxies: 0,
       requestsPerMinute: 10_000_000,
       mailboxShards: 1,

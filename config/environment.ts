@@ -97,6 +97,23 @@ const origins = z
   })
   .prefault("");
 
+/** The schema of hosts of push services in a list. `*.` before a name stands for one or more labels. */
+const serviceHosts = z
+  .string()
+  .transform((text, context): string[] => {
+    const given = text.split(/[\s,]+/).filter(Boolean);
+    const isHost = (name: string) =>
+      name.includes(".") && hostName(name) === name && !/^[\d.]+$/.test(name);
+    if (given.every((name) => isHost(name.replace(/^\*\./, "")))) return given;
+    context.addIssue({
+      code: "custom",
+      message:
+        "must be host names such as push.example.org or *.push.example.org, separated by spaces",
+    });
+    return z.NEVER;
+  })
+  .prefault("");
+
 /** Ranges of addresses in CIDR notation, or single addresses. */
 const subnets = z
   .string()
@@ -316,6 +333,9 @@ export const variables = {
     .describe(
       "Contact of the operator for push services: `mailto:ops@example.org` or an `https://` address. Required with `VAPID_PRIVATE_KEY`. Names at `localhost` are refused, since Apple's push service answers 403 to them.",
     ),
+  PUSH_SERVICES: serviceHosts.describe(
+    "Hosts of push services, separated by spaces, at which devices may be registered besides those of the known browsers (Google, Mozilla, Apple, Microsoft). `*.push.example.org` stands for every host below `push.example.org`.",
+  ),
   SMTP_URL: smtpProviders.describe(
     "SMTP servers, separated by spaces and tried in order: `smtp://user:password@host:port?name=…&connections=10&messages=100&tls=required`, or `smtps://` for TLS from the first byte ([options](#smtp_url-options)). With `npm start`, messages go to these servers and no mailbox is started.",
   ),
@@ -469,6 +489,10 @@ export const apiVariables = [
   "TOKEN_SECRET",
   "SEALING_KEYS",
   "PUBLIC_URL",
+  "VAPID_PUBLIC_KEY",
+  "PUSH_SERVICES",
+  "HTTP_ALLOW_PRIVATE",
+  "HTTP_ALLOW_PORTS",
   "MAIL_FROM",
   "MAIL_FROM_DOMAINS",
   "TZDIR",

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { addressedChannels } from "./channel.ts";
 import { publicIdPattern } from "./ids.ts";
 import { instantText } from "./time/instant.ts";
 import { resourceKey } from "./key.ts";
@@ -71,6 +72,7 @@ export type RecipientCondition = z.infer<(typeof recipientConditions)[number]>;
 
 const conditions = [
   ...recipientConditions,
+  z.strictObject({ reachableBy: z.enum(addressedChannels) }),
   z.strictObject({ received: campaignReference, orUnknown: z.literal(true).optional() }),
   z.strictObject({ missed: campaignReference }),
 ] as const;
@@ -100,7 +102,7 @@ export const recipientFilterShape: z.ZodType<RecipientFilter, RecipientFilter> =
   "must be { all: [filters] }, { any: [filters] } or { not: filter }; " +
     "{ attribute } with one of equals, in, includes, exists, startsWith, endsWith, contains, greaterThan, atLeast, lessThan and atMost; " +
     "{ field } with one of equals, in, exists, startsWith, endsWith and contains, or for createdAt and updatedAt one of from and before; " +
-    "{ received: campaign } or { missed: campaign }",
+    "{ reachableBy: channel }, { received: campaign } or { missed: campaign }",
 );
 
 /** The values at the keys where a filter has its branches; the node may be any value. */

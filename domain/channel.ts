@@ -2,6 +2,10 @@
 export const channels = ["email", "push", "in_app", "sms", "webhook"] as const;
 export type Channel = (typeof channels)[number];
 
+/** The channels on which a recipient is reached only if they have an address. Everybody has an inbox, the channel `in_app`. */
+export const addressedChannels = ["email", "push", "sms", "webhook"] as const satisfies Channel[];
+export type AddressedChannel = (typeof addressedChannels)[number];
+
 /** The parts of a recipient that may be an address. */
 export interface Addresses {
   email: string | null;
@@ -42,3 +46,12 @@ export function addressOf(channel: Channel, { email, phone }: Addresses): string
       return null;
   }
 }
+
+/** The channels on which a recipient has an address. `registered` are those on which they have addresses besides email and phone. */
+export const channelsOf = (
+  addresses: Addresses,
+  registered: readonly Channel[],
+): AddressedChannel[] =>
+  addressedChannels.filter(
+    (channel) => addressOf(channel, addresses) !== null || registered.includes(channel),
+  );

@@ -23,6 +23,7 @@ export const idPrefixes = {
   routingRule: "rul",
   attachment: "att",
   inboxItem: "inb",
+  address: "adr",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

@@ -1,5 +1,6 @@
 import type { Audience, Condition, RecipientFilter } from "../domain/audience.ts";
 import { addressSpellings } from "../domain/address.ts";
+import type { AddressedChannel } from "../domain/channel.ts";
 import type { ZoneCondition } from "../domain/filter.ts";
 import { parsePublicId } from "../domain/ids.ts";
 import type { FilterOver } from "../domain/policy/routing-filter.ts";
@@ -156,6 +157,7 @@ export function createFilterCompiler(alias: string, firstPlaceholder: number) {
     if ("field" in node) return ofField(node);
     if ("zoneIn" in node) return ofZones("IN", node.zoneIn);
     if ("zoneNotIn" in node) return ofZones("NOT IN", node.zoneNotIn);
+    if ("reachableBy" in node) return hasAddress(node.reachableBy, alias, bind);
     if ("missed" in node)
       return ofDelivery(node.missed, `d.status = 'failed' AND NOT ${mayHaveArrived("d")}`);
     const surely = "d.status IN ('sent', 'delivered')";
@@ -167,6 +169,18 @@ export function createFilterCompiler(alias: string, firstPlaceholder: number) {
 
   return { compile, values };
 }
+
+/** The SQL condition that a recipient has an address on a channel. */
+export const hasAddress = (
+  channel: AddressedChannel,
+  recipient: string,
+  bind: (value: string) => string,
+): string => {
+  if (channel === "email") return `${recipient}.email IS NOT NULL`;
+  if (channel === "sms") return `${recipient}.phone IS NOT NULL`;
+  // The first condition is that of the index `recipients_with_addresses`.
+  return `(cardinality(${recipient}.address_channels) > 0 AND ${bind(channel)}::channel = ANY (${recipient}.address_channels))`;
+};
 
 /**
  * Whether a delivery that is not known to be sent may have arrived: its outcome is unknown, or one of its attempts had no answer, whatever

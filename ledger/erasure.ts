@@ -2,6 +2,7 @@ import { addressKey } from "../domain/address.ts";
 import { parsePublicId, publicId } from "../domain/ids.ts";
 import { marksOf } from "../domain/personal-marks.ts";
 import { hashedAddress } from "../domain/suppression.ts";
+import { eraseAddresses } from "./addresses.ts";
 import { LedgerBusy } from "./contention.ts";
 import {
   createSearch,
@@ -44,7 +45,7 @@ const lockStatement = defineStatement<{ id: string }, { version: number; erased:
 
 const blankStatement = defineStatement<{ id: string; now: Date }>(
   `UPDATE recipients SET external_id = NULL, email = NULL, phone = NULL, time_zone = 'UTC', locale = 'en', attributes = '{}', preferences = NULL,
-     engaged_hours = '{}', erased_at = :now::timestamptz, updated_at = :now::timestamptz, version = version + 1
+     engaged_hours = '{}', address_channels = '{}', erased_at = :now::timestamptz, updated_at = :now::timestamptz, version = version + 1
    WHERE id = :id::uuid`,
 );
 
@@ -182,6 +183,7 @@ export async function erasePerson(
   await execute(eventsStatement, { id });
   await execute(preferencesStatement, { id });
   await execute(inboxStatement, { id });
+  await eraseAddresses(execute, id);
   await eraseFromAnswers(execute, search);
   const addresses = [
     ...(person.email === null ? [] : [["email", addressKey(person.email) ?? person.email]]),

@@ -7,6 +7,7 @@ import { type Scope, scopeOf } from "../../domain/scope.ts";
 import type { KeptSealer } from "../../ledger/sealer.ts";
 import type { RecipientPurpose } from "../../domain/tokens.ts";
 import type { NotificationHub } from "../../ledger/notification-hub.ts";
+import type { Subnet } from "../../lib/outbound/addresses.ts";
 import type { PrismaClient } from "../../prisma/generated/client.ts";
 import { requireKey } from "./auth.ts";
 import type { ApiEnv } from "./context.ts";
@@ -65,12 +66,26 @@ interface ApiConfig {
   campaignLanes: number;
   /** Domains that emails may be sent from, in their ASCII form. */
   mailDomains: readonly string[];
+  /** The public key with which browsers subscribe to push; null if this installation has no keys for push. */
+  vapidPublicKey: string | null;
+  /** Which endpoints of push services are accepted. */
+  endpoints: EndpointRules;
   /** Deliveries of notifications that may be due and unsent at once. */
   maxUnsent: number;
   /** Deliveries of notifications that may be scheduled or held for later at once. */
   maxScheduled: number;
   /** The share of one recipient in the limits on deliveries. */
   maxUnsentPerRecipient: number;
+}
+
+/** Which endpoints of push services recipients may register (api/addresses/endpoint.ts). */
+export interface EndpointRules {
+  /** Hosts of push services besides the known ones (domain/push-services.ts). */
+  pushServices: readonly string[];
+  /** Ranges of addresses that are not public but allowed. Endpoints on them may use http and `ports`. */
+  privateSubnets: readonly Subnet[];
+  /** Ports on private addresses that are allowed besides 443 and 80. */
+  ports: readonly number[];
 }
 
 /** Makes a router that refuses a request with a problem if it does not match the schemas of its route. */

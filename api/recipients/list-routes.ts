@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { restorePlus } from "../../domain/address.ts";
+import { addressedChannels } from "../../domain/channel.ts";
 import { publicId } from "../../domain/ids.ts";
 import { segmentKey } from "../../domain/audience.ts";
 import { text } from "../../domain/text.ts";
@@ -45,6 +46,10 @@ const list = defineRoute({
       timeZone: text(64)
         .optional()
         .openapi({ description: "The time zone, spelt as in responses", example: "Europe/London" }),
+      reachableBy: z.enum(addressedChannels).optional().openapi({
+        description: "A channel, to list only recipients who have an address on it",
+        example: "push",
+      }),
       segment: segmentKey.optional().openapi({
         description: "The key of a segment, to list only its recipients",
         example: "pro-customers",

@@ -24,6 +24,7 @@ import {
   type LockedRecipient,
   lockRecipient,
   recipientAnswer,
+  recipientFacts,
   recipientJson,
   type RecipientName,
   type RecipientRow,
@@ -131,13 +132,13 @@ function replaceStored(
     } = await storeRecipients(execute, [replaceRecipient(recipient)], storing);
     if (!stored || stored.status === "refused") throw new Error("a whole recipient was refused");
     const { status, before } = stored;
-    const after = recipientJson(stored.after);
+    const after = recipientFacts(stored.after);
     const changes =
       status === "unchanged"
         ? []
         : [
             before
-              ? changeOf("recipient.replace", after.id, recipientJson(before), after)
+              ? changeOf("recipient.replace", after.id, recipientFacts(before), after)
               : { action: "recipient.create", resource: after.id, after },
           ];
     return {
@@ -164,7 +165,7 @@ function patchRecipient(
     describe: (row) => ({
       resource: publicId("recipient", row.id),
       version: row.version,
-      facts: recipientJson(row),
+      facts: recipientFacts(row),
     }),
     async write(tx, before) {
       const profile = mergeProfile(before, wanted);

@@ -1,8 +1,9 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
 import type { RecipientFilter } from "../../domain/audience.ts";
-import { filterWhere } from "../../ledger/audience-sql.ts";
+import { filterWhere, hasAddress } from "../../ledger/audience-sql.ts";
 import { addressSpellings, normalizeAddress } from "../../domain/address.ts";
+import { type AddressedChannel, addressedChannels, channelsOf } from "../../domain/channel.ts";
 import { firstUuidAt, publicId } from "../../domain/ids.ts";
 import { containingPattern } from "../../ledger/sql-like.ts";
 import type { recipientReference } from "../../domain/recipient.ts";
@@ -22,6 +23,11 @@ export const recipientAnswer = z
     timeZone: z.string().openapi({ example: "Europe/London" }),
     locale: z.string().openapi({ example: "en-GB" }),
     attributes: z.record(z.string(), z.unknown()).openapi({ example: { plan: "pro" } }),
+    reachableBy: z.array(z.enum(addressedChannels)).openapi({
+      description:
+        "The channels on which the recipient has an address: `push` if a device of theirs is registered for it. Everybody has an inbox, so that `in_app` is not listed",
+      example: ["email", "push"],
+    }),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
   })
@@ -30,15 +36,17 @@ export const recipientAnswer = z
 /** The columns that the API shows of a recipient who has not been erased. */
 export type RecipientRow = Omit<
   Recipient,
-  | "erasedAt"
-  | "preferences"
-  | "preferencesVersion"
-  | "engagedHours"
-  | "linksEpoch"
-  | "addressChannels"
+  "erasedAt" | "preferences" | "preferencesVersion" | "engagedHours" | "linksEpoch"
 >;
 
 export function recipientJson(row: RecipientRow): z.output<typeof recipientAnswer> {
+  return { ...recipientFacts(row), reachableBy: channelsOf(row, row.addressChannels) };
+}
+
+/** The fields of a recipient that callers write, and with which the audit trail describes changes. */
+export function recipientFacts(
+  row: RecipientRow,
+): Omit<z.output<typeof recipientAnswer>, "reachableBy"> {
   const { id, externalId, email, phone, timeZone, locale, attributes, createdAt, updatedAt } = row;
   return {
     id: publicId("recipient", id),
@@ -54,7 +62,7 @@ export function recipientJson(row: RecipientRow): z.output<typeof recipientAnswe
 }
 
 /** The columns of a `RecipientRow`, as a SELECT list. */
-export const recipientColumns = `id, external_id AS "externalId", email, phone, time_zone AS "timeZone", locale, attributes, created_at AS "createdAt", updated_at AS "updatedAt", version`;
+export const recipientColumns = `id, external_id AS "externalId", email, phone, time_zone AS "timeZone", locale, attributes, address_channels::text[] AS "addressChannels", created_at AS "createdAt", updated_at AS "updatedAt", version`;
 
 /** The id by which a caller identifies a recipient: an external id, or a UUID from an `rcp_` id. */
 export type RecipientName = ReturnType<typeof recipientReference>;
@@ -126,6 +134,7 @@ export interface RecipientQuery {
   phone?: string | undefined;
   locale?: string | undefined;
   timeZone?: string | undefined;
+  reachableBy?: AddressedChannel | undefined;
   createdFrom?: Date | undefined;
   createdBefore?: Date | undefined;
   filter?: RecipientFilter | undefined;
@@ -203,6 +212,7 @@ function buildWhere(query: RecipientQuery): WhereBuilder {
   if (externalId !== undefined) and(`r.external_id = ${bind(externalId)}`);
   if (locale !== undefined) and(`r.locale = ${bind(locale)}`);
   if (timeZone !== undefined) and(`r.time_zone = ${bind(timeZone)}`);
+  if (query.reachableBy !== undefined) and(hasAddress(query.reachableBy, "r", bind));
   if (createdFrom) and(`r.id >= ${bind(firstUuidAt(createdFrom))}::uuid`);
   if (createdBefore) and(`r.id < ${bind(firstUuidAt(createdBefore))}::uuid`);
   if (query.filter) {

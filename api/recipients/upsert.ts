@@ -123,6 +123,7 @@ function applyAll(
       : rowOf(applied.state, {
           id,
           externalId,
+          addressChannels: known?.addressChannels ?? [],
           createdAt: known?.createdAt ?? now,
           updatedAt: now,
           version: (known?.version ?? 0) + 1,
@@ -167,7 +168,10 @@ const stateOf = (row: KnownRow) => ({
 /** Makes the row of a state. Its fields are listed, as in `stateOf`, because rest properties are too slow for each line of an import. */
 const rowOf = (
   state: RecipientState,
-  row: Pick<RecipientRow, "id" | "externalId" | "createdAt" | "updatedAt" | "version">,
+  row: Pick<
+    RecipientRow,
+    "id" | "externalId" | "addressChannels" | "createdAt" | "updatedAt" | "version"
+  >,
 ): RecipientRow => ({
   id: row.id,
   externalId: row.externalId,
@@ -176,6 +180,7 @@ const rowOf = (
   timeZone: state.timeZone,
   locale: state.locale,
   attributes: state.attributes as RecipientRow["attributes"],
+  addressChannels: row.addressChannels,
   createdAt: row.createdAt,
   updatedAt: row.updatedAt,
   version: row.version,

@@ -48,6 +48,7 @@ const notes: Record<string, object> = {
     description:
       "Which recipients to select. A condition on a value that a recipient lacks is false, and true under `not`. Text is compared with regard to case, except email addresses. " +
       "`attribute` is a key of the attributes, or the list of keys that lead to a nested value; `includes` matches a list that contains a value. A filter has at most 100 conditions, in at most 8 levels. " +
+      "`reachableBy` matches recipients who have an address on a channel: with `push`, a device that is registered for it. " +
       "`received` matches recipients to whom the campaign was sent, and with `orUnknown` also those to whom it may have been sent. " +
       "`missed` matches recipients to whom the campaign was certainly not sent, because sending failed.",
     example: {

@@ -16,6 +16,7 @@ interface Person {
   attributes: Record<string, unknown>;
   createdAt: string;
   updatedAt: string;
+  addressChannels: ("push" | "webhook")[];
   /** Of the one campaign there is. */
   delivery: "sent" | "delivered" | "unknown" | "failed" | null;
 }
@@ -51,6 +52,13 @@ function holds(filter: RecipientFilter, person: Person): boolean {
   }
   if ("missed" in filter)
     return filter.missed === publicId("campaign", campaign) && person.delivery === "failed";
+  if ("reachableBy" in filter) {
+    const { email, phone, addressChannels } = person;
+    if (filter.reachableBy === "email") return email !== null;
+    return filter.reachableBy === "sms"
+      ? phone !== null
+      : addressChannels.includes(filter.reachableBy);
+  }
   if ("field" in filter && filter.field === "email" && !("exists" in filter))
     return holds({ ...foldEmail(filter), field: undefined, attribute: "email" } as never, {
       ...person,
@@ -168,6 +176,7 @@ const condition = fc.oneof(
     received: publicId("campaign", id),
     ...(orUnknown && { orUnknown: true as const }),
   })),
+  fc.constantFrom("email", "push", "sms", "webhook").map((reachableBy) => ({ reachableBy })),
   fc.constantFrom(campaign, newUuid()).map((id) => ({ missed: publicId("campaign", id) })),
 ) as fc.Arbitrary<RecipientFilter>;
 
@@ -196,6 +205,7 @@ const person: fc.Arbitrary<Person> = fc.record({
   attributes,
   createdAt: millisecond,
   updatedAt: millisecond,
+  addressChannels: fc.subarray<"push" | "webhook">(["push", "webhook"]),
   delivery: fc.constantFrom("sent", "delivered", "unknown", "failed", null),
 });
 

@@ -84,6 +84,8 @@ export async function startApi({
       allowedHosts: null,
       corsOrigins: [],
       inboxStreams: 100,
+      vapidPublicKey: null,
+      endpoints: { pushServices: [], privateSubnets: [], ports: [] },
       trustedProxies: 0,
       requestsPerMinute: 1_000_000,
       mailboxShards: 4,

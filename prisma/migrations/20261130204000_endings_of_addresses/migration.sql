@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "addresses" ADD COLUMN     "ending" TEXT;
