@@ -33,10 +33,11 @@ interface Member {
 }
 
 const columnOf = (target: ActionTarget) => ("group" in target ? "group_id" : "id");
-const idOf = (target: ActionTarget) => ("group" in target ? target.group : target.delivery);
+/** The id of a target: a UUID. */
+export const idOf = (target: ActionTarget) => ("group" in target ? target.group : target.delivery);
 
-/** Defines a statement for either kind of target. */
-const byTarget = <Values extends object, Row>(text: (column: string) => string) => {
+/** Defines a statement for either kind of target. `column` is `id` or `group_id`; `:target` is the id. */
+export const byTarget = <Values extends object, Row>(text: (column: string) => string) => {
   const statements = {
     id: defineStatement<Values & { target: string }, Row>(text("id")),
     group_id: defineStatement<Values & { target: string }, Row>(text("group_id")),

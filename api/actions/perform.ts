@@ -1,5 +1,4 @@
 import type { Context } from "hono";
-import { MemoryStore } from "hono-rate-limiter";
 import type { RecipientAction } from "../../domain/action.ts";
 import { isLane } from "../../domain/delivery/queues.ts";
 import { isAutomated } from "../../domain/engagement.ts";
@@ -26,6 +25,7 @@ import { wakeFor } from "../deliveries/changes.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { Problem } from "../http/problem.ts";
 import type { ApiDeps } from "../http/router.ts";
+import { createUseLimit } from "../http/use-limit.ts";
 
 /** The action of a recipient that a token authorises. */
 export interface Action {
@@ -76,7 +76,6 @@ export type PerformAction = (c: Context<ApiEnv>, action: Action) => Promise<Acti
 /** How often one token, and all tokens of one target together, can be used in a minute: more often than a person would. */
 const maxUsesOfToken = 30;
 const maxUsesOfTarget = 120;
-const windowMs = 60_000;
 
 /**
  * Performs actions on the connections that are reserved for requests without a key, each in one transaction. An action is recorded as
@@ -93,23 +92,7 @@ export function createPerformer({
   const readRulebook = createRulebookReader(publicPool);
   const inTurn = createTurns();
   const running = new Map<string, Promise<ActionOutcome>>();
-  const uses = new MemoryStore<ApiEnv>();
-  uses.init({ windowMs } as Parameters<typeof uses.init>[0]);
-
-  /** Counts a use of the token. Throws the problem of one that is used too often. */
-  function limitUses({ id, target }: Action): void {
-    const counted = [
-      { ...uses.increment(id), max: maxUsesOfToken },
-      { ...uses.increment(readTargetId(target)), max: maxUsesOfTarget },
-    ];
-    for (const { totalHits, resetTime, max } of counted)
-      if (totalHits > max) {
-        const waitMs = (resetTime?.getTime() ?? Date.now()) - Date.now();
-        throw new Problem("too-many-requests", "This link was used too often. Try again later.", {
-          headers: { "Retry-After": String(Math.max(1, Math.ceil(waitMs / 1_000))) },
-        });
-      }
-  }
+  const limitUses = createUseLimit();
 
   async function change(requestId: string, { id, target, action }: Action): Promise<ActionOutcome> {
     if (action.action === "view") throw new Error("a view changes nothing");
@@ -152,8 +135,11 @@ export function createPerformer({
   }
 
   return async (c, requested) => {
-    limitUses(requested);
     const { id, target, action } = requested;
+    limitUses([
+      { key: id, max: maxUsesOfToken },
+      { key: readTargetId(target), max: maxUsesOfTarget },
+    ]);
     if (action.action === "view") {
       const deliveries = await view(c, id, target);
       return { action: "view", deliveries, until: null, url: action.url };

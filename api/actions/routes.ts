@@ -84,6 +84,8 @@ const press = defineRoute({
   method: "post",
   path: "/a/{token}",
   access: "public",
+  // Service workers perform the actions of notifications.
+  crossOrigin: true,
   summary: "Perform the action of a link in a message",
   description: "Repeating the request has no second effect.",
   request: { params },

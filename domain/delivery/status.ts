@@ -15,7 +15,7 @@ export type DeliveryStatus = (typeof deliveryStatuses)[number];
 export const deliveryTransitions: Record<DeliveryStatus, readonly DeliveryStatus[]> = {
   pending: ["sending", "suppressed", "cancelled", "unknown"],
   sending: ["pending", "sent", "failed", "unknown"],
-  /** Reserved: nothing reports `delivered` yet. */
+  /** A device or another receiver has reported that it has the message. */
   sent: ["delivered"],
   delivered: [],
   /** An operator may retry it. */

@@ -1,0 +1,48 @@
+import type { ActionTarget } from "../domain/tokens.ts";
+import { recordEngagement } from "./engagement.ts";
+import { byTarget, idOf } from "./recipient-actions.ts";
+import type { Execute } from "./sql.ts";
+
+/*
+ * Receipts of devices: a push service only says that it has accepted a message, and the device says that it has shown it.
+ */
+
+const membersStatement = byTarget<object, { id: string; recipientId: string }>(
+  (column) => `
+  SELECT d.id, d.recipient_id AS "recipientId" FROM deliveries d JOIN recipients r ON r.id = d.recipient_id
+  WHERE d.${column} = :target::uuid AND r.erased_at IS NULL ORDER BY d.id`,
+);
+
+/** A row that is locked is being retried, so that it was not `sent`. */
+const deliveredStatement = byTarget<object, { id: string }>(
+  (column) => `
+  UPDATE ended_deliveries d SET status = 'delivered'
+  FROM (
+    SELECT id FROM ended_deliveries WHERE ${column} = :target::uuid AND status = 'sent' AND channel = 'push' ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+  ) AS locked
+  WHERE d.id = locked.id RETURNING d.id`,
+);
+
+/**
+ * Records that a device has shown a message, or that its recipient has opened it there: the deliveries of the target that were `sent` on the
+ * channel push are `delivered`, and the recipient has seen or read them. A delivery whose hand-over has not been written down yet stays as it is,
+ * until another receipt comes. Needs a transaction. Idempotent.
+ * @returns whether the deliveries are still stored
+ */
+export async function recordReceipt(
+  execute: Execute,
+  target: ActionTarget,
+  level: "seen" | "read",
+): Promise<boolean> {
+  const named = { target: idOf(target) };
+  const members = await execute(membersStatement(target), named);
+  const [first] = members;
+  if (first === undefined) return false;
+  await execute(deliveredStatement(target), named);
+  await recordEngagement(execute, {
+    deliveryIds: members.map(({ id }) => id),
+    recipientId: first.recipientId,
+    level,
+  });
+  return true;
+}
