@@ -3,6 +3,8 @@ import { apiKeyRoutes } from "./access/key-routes.ts";
 import { auditRoutes } from "./access/audit-routes.ts";
 import { actionRoutes } from "./actions/routes.ts";
 import { attachmentRoutes } from "./attachments/routes.ts";
+import { myAddressRoutes } from "./addresses/my-routes.ts";
+import { addressRoutes } from "./addresses/routes.ts";
 import { campaignEditRoutes } from "./campaigns/edit-routes.ts";
 import { campaignActionRoutes } from "./campaigns/lifecycle-routes.ts";
 import { campaignRecallRoutes } from "./campaigns/recall-routes.ts";
@@ -30,6 +32,9 @@ import { sealingRoutes } from "./operations/sealing-routes.ts";
 import { decisionPreviewRoutes } from "./policy/preview-routes.ts";
 import { policyRoutes } from "./policy/routes.ts";
 import { policySimulationRoutes } from "./policy/simulation-routes.ts";
+import { pushKeyRoutes } from "./push/key-routes.ts";
+import { receiptRoutes } from "./push/receipt-routes.ts";
+import { pushScriptRoutes } from "./push/script-routes.ts";
 import { recipientBulkRoutes } from "./recipients/bulk-routes.ts";
 import { erasureRoutes } from "./recipients/erase-routes.ts";
 import { recipientImportRoutes } from "./recipients/import-routes.ts";
@@ -77,6 +82,8 @@ export const resources = {
     segmentMemberRoutes,
   ],
   inbox: [inboxRoutes, inboxStreamRoutes],
+  addresses: [addressRoutes, myAddressRoutes],
+  push: [pushKeyRoutes, pushScriptRoutes, receiptRoutes],
   policy: [policyRoutes, decisionPreviewRoutes, policySimulationRoutes],
   notificationTypes: [notificationTypeRoutes],
   routingRules: [routingRuleRoutes, routingOrderRoutes, routingPreviewRoutes],

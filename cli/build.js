@@ -2,7 +2,15 @@
 // only what has changed, and prints only what it does. It is plain JavaScript, because it runs before the compiler.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 
@@ -15,6 +23,7 @@ process.chdir(root);
 if (!existsSync("node_modules/prisma")) fail('run "npm ci" first');
 generateClient();
 compile();
+copyScripts();
 await bundleWorkflows();
 
 /** `prisma generate` requires a schema engine but never runs it: any executable is enough. */
@@ -42,9 +51,10 @@ function compile() {
   const expected = new Set(
     sources.map((path) => join(dist, relative(root, path).replace(/\.ts$/, ".js"))),
   );
+  const scripts = new Set(scriptsForBrowsers().map(([, copy]) => copy));
   for (const output of files(dist, (path) => /\.(js(\.map)?|d\.ts)$/.test(path))) {
     const compiled = output.replace(/\.map$/, "").replace(/\.d\.ts$/, ".js");
-    if (!expected.has(compiled) && output !== bundlePath()) rmSync(output);
+    if (!expected.has(compiled) && !scripts.has(output) && output !== bundlePath()) rmSync(output);
   }
   // The compiler relies on its build info, and does not check that the output files exist.
   if ([...expected].some((output) => !existsSync(output)))
@@ -64,6 +74,22 @@ function compile() {
     String(process.stdout.isTTY === true),
   ]);
   markCurrent("sources", state);
+}
+
+/** The scripts that the API serves to browsers as they are: each path, and that of its copy. @returns {[string, string][]} */
+function scriptsForBrowsers() {
+  const folder = join(root, "api/push/browser");
+  return files(folder, (path) => path.endsWith(".js")).map((path) => [
+    path,
+    join(dist, relative(root, path)),
+  ]);
+}
+
+function copyScripts() {
+  for (const [path, copy] of scriptsForBrowsers()) {
+    mkdirSync(dirname(copy), { recursive: true });
+    copyFileSync(path, copy);
+  }
 }
 
 async function bundleWorkflows() {

@@ -44,6 +44,7 @@ export const tagDescriptions: Record<string, string> = {
   notifications: "Requests to notify recipients, now or later.",
   deliveries: "The ledger: messages owed to recipients, with their outcomes.",
   events: "What recipients did with messages, listed here or published to your services.",
+  push: "Push notifications in browsers: keys, scripts, and what devices report.",
   actions: "What recipients do with the links of a message.",
   decisions: "Previews of what would happen to a message.",
   policies: "Simulations of a changed policy on the recorded past.",
@@ -64,6 +65,7 @@ const parts = (path: string) => path.split("/").filter((part) => part !== "" && 
 
 function tagOf(path: string): string {
   if (path.startsWith("/a/")) return "actions";
+  if (path.startsWith("/r/") || path.startsWith("/push/")) return "push";
   return path.startsWith("/v1/") ? parts(path)[0]! : "service";
 }
 
