@@ -201,40 +201,6 @@ export async function removeAddress(
   return removed ?? null;
 }
 
-const lockManyStatement = defineStatement<{ ids: readonly string[] }>(
-  `SELECT FROM recipients WHERE id IN (SELECT recipient_id FROM addresses WHERE id = ANY(:ids::uuid[])) ORDER BY id FOR NO KEY UPDATE`,
-);
-
-const disableStatement = defineStatement<
-  { ids: readonly string[]; reasons: readonly string[] },
-  { id: string }
->(`
-  WITH disabled AS (
-    UPDATE addresses a SET disabled_at = ledger_now(), disabled_reason = n.reason, updated_at = ledger_now()
-    FROM unnest(:ids::uuid[], :reasons::text[]) AS n(id, reason) WHERE a.id = n.id AND a.disabled_at IS NULL
-    RETURNING a.id, a.recipient_id, a.channel
-  ),
-  -- A statement does not see its own changes, so the addresses that it disables are left out of what remains.
-  lost AS (
-    UPDATE recipients r SET address_channels = array_remove(r.address_channels, l.channel)
-    FROM (SELECT DISTINCT recipient_id, channel FROM disabled) AS l
-    WHERE r.id = l.recipient_id AND NOT EXISTS (
-      SELECT FROM addresses o WHERE o.recipient_id = l.recipient_id AND o.channel = l.channel AND o.disabled_at IS NULL AND o.id <> ALL (:ids::uuid[]))
-  )
-  SELECT id FROM disabled`);
-
-/** Disables addresses, each with the code of a reason. Resolves with the ids of those that were in use until now. */
-export async function disableAddresses(
-  execute: Execute,
-  addresses: readonly { id: string; reason: string }[],
-): Promise<string[]> {
-  if (addresses.length === 0) return [];
-  const ids = addresses.map(({ id }) => id);
-  await execute(lockManyStatement, { ids });
-  const reasons = addresses.map(({ reason }) => reason);
-  return (await execute(disableStatement, { ids, reasons })).map(({ id }) => id);
-}
-
 const eraseStatement = defineStatement<{ recipientId: string }>(
   "DELETE FROM addresses WHERE recipient_id = :recipientId::uuid",
 );

@@ -7,10 +7,12 @@ import type { Execute } from "./sql.ts";
  * Receipts of devices: a push service only says that it has accepted a message, and the device says that it has shown it.
  */
 
+/** Members that did not go out with their group have one of these statuses. */
 const membersStatement = byTarget<object, { id: string; recipientId: string }>(
   (column) => `
   SELECT d.id, d.recipient_id AS "recipientId" FROM deliveries d JOIN recipients r ON r.id = d.recipient_id
-  WHERE d.${column} = :target::uuid AND r.erased_at IS NULL ORDER BY d.id`,
+  WHERE d.${column} = :target::uuid AND r.erased_at IS NULL${column === "group_id" ? " AND d.status NOT IN ('failed', 'suppressed', 'cancelled')" : ""}
+  ORDER BY d.id`,
 );
 
 /** A row that is locked is being retried, so that it was not `sent`. */
