@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createActionLinks } from "../../domain/action-links.ts";
 import { parsePublicId } from "../../domain/ids.ts";
+import { makeSubscription } from "../support/push-subscription.ts";
 import { type Api, type Reply, seed, startApi, tokenSecret } from "../api/harness.ts";
 
 /** Whoever is erased: nothing else in the database has any of this. */
@@ -74,6 +75,11 @@ async function tellOfAda(): Promise<void> {
   await change(path, { attributes: { town: null } });
   await ok("PUT", `${path}/preferences`, { maxPerHour: 3 });
   await ok("POST", `${path}/preference-tokens`);
+  await ok("POST", `${path}/addresses`, {
+    kind: "web_push",
+    subscription: makeSubscription(),
+    label: "Quintessa's telephone",
+  });
 
   // For her alone, and for others too; the same content, and one of her own.
   await ok("POST", "/v1/notifications", {
@@ -239,6 +245,7 @@ describe("an erasure", () => {
   it("has something to erase, in every table that holds personal data", () => {
     const tables = new Set(before.map((found) => found.split(":")[0]));
     expect([...tables].toSorted((one, other) => (one! < other! ? -1 : 1))).toEqual([
+      "addresses",
       "audit_entries",
       "campaigns",
       "earlier_attempts",

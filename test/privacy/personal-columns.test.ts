@@ -20,6 +20,7 @@ const impersonal: Record<string, Record<string, readonly string[]>> = {
     routes: ["document", "origin"],
   },
   "ids and addresses of callers and of what they changed, and codes": {
+    addresses: ["disabled_reason", "kind", "service"],
     api_keys: ["created_by", "prefix", "scopes"],
     attachments: ["created_by", "hash"],
     audit_entries: ["action", "actor", "address", "resource"],
