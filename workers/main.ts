@@ -33,7 +33,6 @@ import { processRegistry } from "../config/metrics.ts";
 import { createOutboundClient } from "../lib/outbound/client.ts";
 import { withTimeout } from "../lib/timeout.ts";
 import { openAttachment } from "../ledger/attachments.ts";
-import { executeOn } from "../ledger/sql.ts";
 import { SharedFiles } from "../activities/channels/email/shared-files.ts";
 import { createSealer, reportSealing } from "../ledger/sealer.ts";
 import { createDeviceLedger } from "../ledger/push-devices.ts";
