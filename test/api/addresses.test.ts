@@ -184,9 +184,7 @@ describe("PUT /v1/me/push-subscriptions", () => {
     const last = await put({ subscription: subscriptions[20] });
     expect(last.status).toBe(201);
     const left = (await list()).map(({ id }: { id: string }) => id);
-    expect(left.toSorted()).toEqual(
-      [...ids.filter((id) => id !== ids[7]), last.body.id].toSorted(),
-    );
+    expect(new Set(left)).toEqual(new Set([...ids.filter((id) => id !== ids[7]), last.body.id]));
     expect((await trailOf()).at(-1)).toMatchObject({ after: { replaced: [ids[7]] } });
 
     // A disabled one goes first, however recently it was used.
@@ -208,7 +206,7 @@ describe("PUT /v1/me/push-subscriptions", () => {
     expect(new Set(replies.flatMap(({ body }) => body.id ?? [])).size).toBe(1);
     const lists = await Promise.all(everybody.map((person) => list(person)));
     const channels = await Promise.all(everybody.map((person) => reachableBy(person)));
-    expect(lists.map(({ length }) => length).toSorted()).toEqual([0, 0, 0, 1]);
+    expect(lists.flat()).toHaveLength(1);
     expect(channels).toEqual(lists.map(({ length }) => (length === 1 ? ["push"] : [])));
   });
 

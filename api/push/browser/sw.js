@@ -27,7 +27,7 @@
     }
   }
 
-  /** Reads a message, whatever it contains: a browser withdraws its permission from a worker that shows nothing. @param {PushMessageData | null} data */
+  /** Reads a message, whatever it contains: a browser withdraws its permission from a worker that shows nothing. @param {{ text(): string } | null} data */
   function readMessage(data) {
     const text = data ? data.text() : "";
     try {
@@ -75,7 +75,7 @@
     return options;
   }
 
-  /** @param {PushMessageData | null} given */
+  /** @param {{ text(): string } | null} given */
   async function show(given) {
     const message = readMessage(given);
     const title = textOf(message.title) || scope.location.hostname;
