@@ -1,5 +1,5 @@
-// Generates what is out of date: the Prisma client, dist/, the workflow bundle. Every npm script runs this first, so it does
-// only what has changed, and prints only what it does. It is plain JavaScript, because it runs before the compiler.
+// Generates what is out of date: the Prisma client, dist/, the workflow bundle, the scripts for browsers. Every npm script runs this
+// first, so it does only what has changed, and prints only what it does. It is plain JavaScript, because it runs before the compiler.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -20,11 +20,16 @@ const require = createRequire(import.meta.url);
 mkdirSync(dist, { recursive: true });
 process.chdir(root);
 
+/** The scripts that the API serves to browsers, and the folders that only they use. */
+const browserScripts = ["inbox/client", "inbox/element"];
+const browserFolders = ["inbox"];
+
 if (!existsSync("node_modules/prisma")) fail('run "npm ci" first');
 generateClient();
 compile();
 copyScripts();
 await bundleWorkflows();
+await bundleBrowserScripts();
 
 /** `prisma generate` requires a schema engine but never runs it: any executable is enough. */
 function generateClient() {
@@ -45,14 +50,20 @@ function generateClient() {
 
 function compile() {
   const sources = files(root, (path) => path.endsWith(".ts") && !path.endsWith(".d.ts"), [
-    "node_modules",
-    "dist",
+    join(root, "node_modules"),
+    dist,
+    ...browserFolders.map((folder) => join(root, folder)),
   ]);
   const expected = new Set(
     sources.map((path) => join(dist, relative(root, path).replace(/\.ts$/, ".js"))),
   );
   const scripts = new Set(scriptsForBrowsers().map(([, copy]) => copy));
-  for (const output of files(dist, (path) => /\.(js(\.map)?|d\.ts)$/.test(path))) {
+  const outputs = files(
+    dist,
+    (path) => /\.(js(\.map)?|d\.ts)$/.test(path),
+    browserFolders.map((folder) => join(dist, folder)),
+  );
+  for (const output of outputs) {
     const compiled = output.replace(/\.map$/, "").replace(/\.d\.ts$/, ".js");
     if (!expected.has(compiled) && !scripts.has(output) && output !== bundlePath()) rmSync(output);
   }
@@ -112,6 +123,27 @@ async function bundleWorkflows() {
   markCurrent("bundle", state);
 }
 
+/** Bundles each script that the API serves to browsers into one minified module in the same place of dist/. */
+async function bundleBrowserScripts() {
+  const inputs = browserFolders.flatMap((folder) =>
+    files(join(root, folder), (path) => path.endsWith(".ts") && !path.endsWith(".test.ts")),
+  );
+  const state = fingerprint([...inputs, "package-lock.json"]);
+  const isWritten = browserScripts.every((script) => existsSync(join(dist, `${script}.js`)));
+  if (isWritten && isCurrent("browser", state)) return;
+  step("bundling the scripts for browsers");
+  const { build } = await import("rolldown");
+  await build(
+    browserScripts.map((script) => ({
+      input: join(root, `${script}.ts`),
+      platform: "browser",
+      logLevel: "warn",
+      output: { file: join(dist, `${script}.js`), format: "esm", minify: true },
+    })),
+  );
+  markCurrent("browser", state);
+}
+
 function bundlePath() {
   return join(dist, "workflow-bundle.js");
 }
@@ -135,14 +167,12 @@ function markCurrent(what, state) {
   writeFileSync(join(dist, `.${what}.sha256`), state);
 }
 
-/** @param {string} folder @param {(path: string) => boolean} wanted @param {string[]} except @returns {string[]} */
+/** @param {string} folder @param {(path: string) => boolean} wanted @param {string[]} except folders that are left out @returns {string[]} */
 function files(folder, wanted, except = []) {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
     if (entry.isDirectory())
-      return except.includes(entry.name) || entry.name.startsWith(".")
-        ? []
-        : files(path, wanted, except);
+      return except.includes(path) || entry.name.startsWith(".") ? [] : files(path, wanted, except);
     return wanted(path) ? [path] : [];
   });
 }
