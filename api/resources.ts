@@ -48,6 +48,7 @@ import { recipientTokenRoutes } from "./recipients/token-routes.ts";
 import { routingOrderRoutes } from "./routing-rules/order-routes.ts";
 import { routingPreviewRoutes } from "./routing-rules/preview-routes.ts";
 import { routingRuleRoutes } from "./routing-rules/routes.ts";
+import { scriptRoutes } from "./scripts/routes.ts";
 import { segmentRoutes } from "./segments/routes.ts";
 import { suppressionRoutes } from "./suppressions/routes.ts";
 import { layoutRoutes } from "./layouts/routes.ts";
@@ -104,6 +105,7 @@ export const resources = {
   events: [eventRoutes],
   explanations: [explanationRoutes],
   access: [apiKeyRoutes, auditRoutes],
+  scripts: [scriptRoutes],
 } as const;
 
 type Router = ReturnType<(typeof resources)[keyof typeof resources][number]>;
