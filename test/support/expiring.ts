@@ -41,7 +41,7 @@ export function createExpiringRows(pool: Pick<Pool, "query">) {
     );
     if (!open)
       await pool.query(
-        `INSERT INTO attempts (delivery_id, number, outcome, started_at, finished_at) SELECT id, 1, 'sent', $2, $2 FROM unnest($1::uuid[]) AS id`,
+        `INSERT INTO attempts (delivery_id, number, channel, outcome, started_at, finished_at) SELECT id, 1, 'email', 'sent', $2, $2 FROM unnest($1::uuid[]) AS id`,
         [ids, finishedAt],
       );
     return ids;
