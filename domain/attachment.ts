@@ -2,7 +2,7 @@ import { z } from "zod";
 import { parsePublicId } from "./ids.ts";
 import { nameText } from "./text.ts";
 
-export const maxAttachments = 10;
+const maxAttachments = 10;
 
 /** The size of all attachments of a message together, in bytes, before they are encoded for it. */
 export const maxAttachmentBytes = 10 * 1_024 * 1_024;
@@ -38,7 +38,7 @@ const contentType = z
 export const encodedLength = (bytes: number): number => Math.ceil(bytes / 3) * 4;
 
 /** The number of bytes that a text in base64 stands for. */
-export const decodedLength = (base64: string): number =>
+const decodedLength = (base64: string): number =>
   (base64.length / 4) * 3 - (base64.endsWith("==") ? 2 : base64.endsWith("=") ? 1 : 0);
 
 const base64 = z

@@ -3,7 +3,7 @@ import { addressKey } from "./address.ts";
 import { asciiEmailAddress } from "./recipient.ts";
 
 /** The most addresses that receive copies of one email. */
-export const maxCopies = 20;
+const maxCopies = 20;
 
 export const copyKinds = ["cc", "bcc"] as const;
 export type CopyKind = (typeof copyKinds)[number];

@@ -16,7 +16,7 @@ import type { Services } from "../services.ts";
 import type { AcceptTogether } from "./accept-together.ts";
 
 /** A recipient of the request who is created or changed with the notification, and the place in its `recipients`. */
-export interface PlacedRecipient {
+interface PlacedRecipient {
   place: number;
   recipient: InlineRecipient;
 }

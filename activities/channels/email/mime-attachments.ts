@@ -36,7 +36,7 @@ const valueLength = 54;
  * The parameter with the name of a file: a quoted string if it is short and ASCII, and otherwise encoded and in pieces, as RFC 2231 says.
  * Whatever the name is, the parameter is ASCII and cannot end its header.
  */
-export function filenameParameter(filename: string): string {
+function filenameParameter(filename: string): string {
   if (/^[\x20-\x7e]{1,60}$/.test(filename))
     return `\r\n filename="${filename.replaceAll(/["\\]/g, String.raw`\$&`)}"`;
   const pieces = splitEncoded(filename);

@@ -12,7 +12,7 @@ export interface FilesInUse {
   boundary: string;
   /** The parts of the attachments and the end of the body. It must not be changed, since messages share it. */
   tail: Buffer;
-  release(): void;
+  release: () => void;
 }
 
 /** Lines of 76 characters and their breaks, with room for the headers of ten parts. */
