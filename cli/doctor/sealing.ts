@@ -51,7 +51,7 @@ export function sealingCheck({ environment }: Surroundings): Check {
               "Set it: see docs/configuration.md",
             ),
           ];
-        return [ok(name, `all ${stored.rows.length} data keys can be decrypted`)];
+        return [ok(name, `data keys: ${stored.rows.length}, all of which can be decrypted`)];
       } catch {
         // The check of the database says why it cannot be reached, or what it lacks.
         return [];

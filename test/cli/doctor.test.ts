@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Pool } from "pg";
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
 import type { Finding } from "../../cli/doctor/check.ts";
@@ -16,6 +17,9 @@ import { freePort } from "../../cli/stack/ports.ts";
 import { packageRoot } from "../../config/package-root.ts";
 import { knownVersion } from "../../domain/time/iana-names.ts";
 import { createEmptyDatabase, createTestDatabase } from "../support/postgres.ts";
+import { createSealer } from "../../ledger/sealer.ts";
+import { storeAddresses } from "../support/sealed-addresses.ts";
+import { masterKey, sealingKeys } from "../support/sealing.ts";
 import { createDevServer } from "../support/temporal.ts";
 import { writeZoneFolder } from "../../lib/zone-folder.testing.ts";
 
@@ -36,7 +40,8 @@ afterEach(async () => {
 const ownEnvironment = (): NodeJS.ProcessEnv =>
   Object.fromEntries(
     Object.entries(process.env).filter(
-      ([name]) => !/^(DATABASE|SMTP|TIDINGS)_|^TEMPORAL_(ADDRESS|NAMESPACE)|_PORT/.test(name),
+      ([name]) =>
+        !/^(DATABASE|SMTP|TIDINGS|SEALING)_|^TEMPORAL_(ADDRESS|NAMESPACE)|_PORT/.test(name),
     ),
   );
 
@@ -276,6 +281,36 @@ describe("the database that is named", () => {
       { status: "missing", mend: "Correct user and password in DATABASE_URL" },
     ]);
     expect(JSON.stringify(refused)).not.toContain(password);
+  });
+
+  it("has the keys that its sealed values need, or the missing one is named, and no key is shown", async () => {
+    const database = await createTestDatabase();
+    endings.push(() => database.drop());
+    const sealing = async (keys?: string) => {
+      const findings = await look({
+        DATABASE_URL: database.url,
+        ...(keys !== undefined && { SEALING_KEYS: keys }),
+      });
+      if (keys) expect(JSON.stringify(findings)).not.toContain(keys.split(":")[1]);
+      return of(findings, "Sealing keys");
+    };
+    expect(await sealing()).toMatchObject([
+      { status: "warning", found: expect.stringContaining("SEALING_KEYS is not set") },
+    ]);
+    const pool = new Pool({ connectionString: database.url });
+    await storeAddresses(pool, createSealer({ pool, masterKeys: [masterKey("k1")] }), 2);
+    await pool.end();
+    expect(await sealing(sealingKeys(["k1"]))).toMatchObject([
+      { status: "ok", found: "data keys: 1, all of which can be decrypted" },
+    ]);
+    const found =
+      "SEALING_KEYS lacks the key k1, which 2 stored values need. Add it again, behind the others";
+    expect(await sealing()).toMatchObject([{ status: "warning", found }]);
+    expect(await sealing(sealingKeys(["k2"]))).toMatchObject([{ status: "warning", found }]);
+    await database.prisma.$executeRaw`DELETE FROM data_keys`;
+    expect(await sealing(sealingKeys(["k1"]))).toMatchObject([
+      { found: expect.stringContaining("lacks the data key 1, which 2 stored values need") },
+    ]);
   });
 
   it("is missing migrations where it is behind, or where they were edited", async () => {

@@ -54,7 +54,10 @@ describe("npm start", () => {
     const first = start();
     await first.running;
     expect(first.output()).toMatch(/API key +tdg_\S{20,} {2}\(shown once/);
-    expect(statSync(join(dataDir, "api-key")).mode & 0o777).toBe(0o600);
+    for (const name of ["api-key", "sealing-keys"])
+      expect(statSync(join(dataDir, name)).mode & 0o777).toBe(0o600);
+    expect(await (await call(first, "/readyz")).json()).toMatchObject({ sealing: "up" });
+    const sealingKeys = readFileSync(join(dataDir, "sealing-keys"), "utf8");
     const made = await call(first, "/v1/recipients/ada", {
       method: "PUT",
       body: '{"email":"ada@example.org"}',
@@ -69,6 +72,8 @@ describe("npm start", () => {
     const second = start();
     await second.running;
     expect(second.output()).not.toContain("API key");
+    expect(readFileSync(join(dataDir, "sealing-keys"), "utf8")).toBe(sealingKeys);
+    expect(await (await call(second, "/readyz")).json()).toMatchObject({ sealing: "up" });
     expect(await (await call(second, "/v1/recipients/ada")).json()).toMatchObject({
       email: "ada@example.org",
     });

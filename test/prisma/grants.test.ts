@@ -131,6 +131,8 @@ describe("the role of API and workers", () => {
     "UPDATE audit_entries SET actor = 'nobody'",
     "UPDATE audit_entries SET created_at = now()",
     "DELETE FROM _prisma_migrations",
+    "DELETE FROM data_keys",
+    "DELETE FROM sealing_canary",
     "UPDATE _prisma_migrations SET checksum = ''",
     "SELECT pg_read_file('/etc/passwd')",
     `GRANT ${owner} TO ${app}`,
