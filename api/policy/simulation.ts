@@ -173,7 +173,6 @@ function withPriorityOfType(
     : request;
 }
 
-/** Creates a function that yields to other work when this has occupied the event loop for `sliceMs`. */
 const messagesOf = (outcomes: readonly SimulatedOutcome[]) =>
   new Set(outcomes.flatMap(({ message }) => message ?? [])).size;
 
