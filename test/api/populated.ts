@@ -37,7 +37,7 @@ export async function populate(api: Api): Promise<Known> {
   for (const key of segments)
     await made("/v1/segments", { key, name: key, filter: { attribute: "even", equals: true } });
 
-  const routingRules = ["urgent-by-sms", "pro-by-push", "night-by-email", "the-rest"];
+  const routingRules = ["urgent-by-push", "pro-by-push", "night-by-email", "the-rest"];
   for (const key of routingRules)
     await made("/v1/routing-rules", {
       key,

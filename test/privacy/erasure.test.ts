@@ -175,7 +175,7 @@ async function tellOfAda(): Promise<void> {
   const rule = {
     key: "vip",
     name: "For Quintessa Lovelace",
-    route: { stages: [{ via: ["sms"] }] },
+    route: { stages: [{ via: ["push"] }] },
   };
   await ok("POST", "/v1/routing-rules", {
     ...rule,

@@ -1,0 +1,157 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { parsePublicId } from "../../domain/ids.ts";
+import { freezeAudience } from "../../ledger/freeze-audience.ts";
+import { type Api, sampleTemplate, seed, startApi } from "./harness.ts";
+
+let api: Api;
+beforeAll(async () => {
+  api = await startApi();
+  await seed(api, 4);
+});
+beforeEach(() => api.pool.query("TRUNCATE routing_rules CASCADE"));
+afterAll(() => api.stop());
+
+const template = { key: sampleTemplate.key };
+const data = { order: "A-17" };
+const stages = (...channels: string[]) => ({
+  stages: channels.map((channel) => ({ via: [channel] })),
+});
+const rule = async (key: string, part: object) => {
+  const reply = await api.send("POST", "/v1/routing-rules", { key, name: key, ...part });
+  expect([reply.status, reply.body.errors]).toEqual([201, undefined]);
+};
+
+interface Row {
+  recipient: string;
+  leg: string;
+  channel: string;
+  priority: string;
+  queue: string;
+  origin: string | null;
+}
+
+const rowsOf = async (column: "notification_id" | "campaign_id", id: string): Promise<Row[]> =>
+  (
+    await api.pool.query<Row>(
+      `SELECT r.external_id AS recipient, d.leg, d.channel, d.priority, split_part(d.queue, '/', 1) AS queue, o.origin
+       FROM deliveries d JOIN recipients r ON r.id = d.recipient_id LEFT JOIN routes o ON o.id = d.route_id
+       WHERE d.${column} = $1 ORDER BY r.external_id, d.leg`,
+      [id],
+    )
+  ).rows;
+
+/** Asks for a notification and reads its deliveries. */
+async function notified(part: object = {}): Promise<Row[]> {
+  const body = { recipients: ["u0", "u1"], template, data, ...part };
+  const reply = await api.send("POST", "/v1/notifications", body);
+  expect([reply.status, reply.body.errors]).toEqual([202, undefined]);
+  return rowsOf("notification_id", parsePublicId("notification", reply.body.id)!);
+}
+
+const email = { leg: "primary", channel: "email", priority: "normal", queue: "mailbox" };
+
+describe("a notification", () => {
+  it("has the default route, of which nothing is stored, where nothing chooses another", async () => {
+    expect(await notified()).toEqual([
+      { recipient: "u0", ...email, origin: null },
+      { recipient: "u1", ...email, origin: null },
+    ]);
+  });
+
+  it("has the route of its request for each recipient, whatever the rules are", async () => {
+    await rule("all", { route: stages("push") });
+    const rows = await notified({ route: stages("in_app", "email") });
+    expect(rows.map(({ leg, channel, origin }) => [leg, channel, origin])).toEqual([
+      ["primary", "in_app", "request"],
+      ["stage:1", "email", "request"],
+      ["primary", "in_app", "request"],
+      ["stage:1", "email", "request"],
+    ]);
+  });
+
+  it("has the routes and the priorities that rules choose for each recipient", async () => {
+    await rule("even", {
+      when: { attribute: "even", equals: true },
+      route: stages("in_app"),
+      priority: "critical",
+    });
+    await rule("u3", {
+      when: { field: "externalId", equals: "u3" },
+      route: stages("in_app", "email"),
+    });
+    const { body } = await api.send("GET", "/v1/recipients/u2");
+    const chosen = async () =>
+      (await notified({ recipients: ["u0", "u1", body.id, "u3"] })).map((row) =>
+        Object.values(row),
+      );
+    await expect.poll(chosen).toEqual([
+      ["u0", "primary", "in_app", "critical", "critical", "rule:even@1"],
+      ["u1", "primary", "email", "normal", "mailbox", null],
+      ["u2", "primary", "in_app", "critical", "critical", "rule:even@1"],
+      ["u3", "primary", "in_app", "normal", "mailbox", "rule:u3@1"],
+      ["u3", "stage:1", "email", "normal", "mailbox", "rule:u3@1"],
+    ]);
+  });
+
+  it("has the route of its type, else that of the policy", async () => {
+    const change = (of: string, body: object) => api.send("PATCH", of, body, { "if-match": "*" });
+    await change("/v1/policy", { route: stages("in_app") });
+    await change("/v1/notification-types/report.weekly", { route: stages("push") });
+    const origins = async (part: object) =>
+      (await notified({ recipients: ["u0"], ...part })).map(({ origin }) => origin);
+    await expect.poll(() => origins({})).toEqual(["policy@1"]);
+    await expect.poll(() => origins({ type: "report.weekly" })).toEqual(["type:report.weekly@2"]);
+    await change("/v1/policy", { route: null });
+  });
+});
+
+describe("a campaign", () => {
+  it("freezes its audience with the routes that rules choose for each recipient", async () => {
+    await rule("even", {
+      when: {
+        all: [
+          { field: "source", equals: "campaign" },
+          { data: "order", equals: "A-17" },
+          { attribute: "even", equals: true },
+        ],
+      },
+      route: stages("in_app", "email"),
+    });
+    const { body } = await api.send("POST", "/v1/campaigns", {
+      name: "Routed",
+      template,
+      data,
+      audience: { where: { field: "externalId", in: ["u0", "u1"] } },
+      startAt: new Date(Date.now() - 1_000).toISOString(),
+    });
+    const id = parsePublicId("campaign", body.id)!;
+    await freezeAudience(api.pool, id, body.id);
+    const rows = await rowsOf("campaign_id", id);
+    expect(
+      rows.map(({ recipient, leg, channel, origin }) => [recipient, leg, channel, origin]),
+    ).toEqual([
+      ["u0", "primary", "in_app", "rule:even@1"],
+      ["u0", "stage:1", "email", "rule:even@1"],
+      ["u1", "primary", "email", "default"],
+    ]);
+    const { body: frozen } = await api.send("GET", `/v1/campaigns/${body.id}`);
+    expect(frozen.audienceCount).toBe(2);
+  });
+
+  it("has the route of its request", async () => {
+    await rule("all", { route: stages("push") });
+    const { body } = await api.send("POST", "/v1/campaigns", {
+      name: "Own",
+      template,
+      data,
+      audience: { where: { field: "externalId", equals: "u0" } },
+      route: stages("in_app"),
+      startAt: new Date(Date.now() - 1_000).toISOString(),
+    });
+    const id = parsePublicId("campaign", body.id)!;
+    await freezeAudience(api.pool, id, body.id);
+    expect(await rowsOf("campaign_id", id)).toMatchObject([
+      { channel: "in_app", origin: "request" },
+    ]);
+  });
+});
