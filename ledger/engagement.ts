@@ -1,3 +1,7 @@
+import type { Reason } from "../domain/delivery/reasons.ts";
+import { reachedLevels } from "../domain/policy/route.ts";
+import { isStage } from "./conditions.ts";
+import { endDeliveries } from "./on-end.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 
 /** How far a recipient has come with a message. Each level includes those before it. */
@@ -32,8 +36,30 @@ const recordStatement = defineStatement<
 );
 
 /**
+ * Ends the later stages of the deliveries `ids` that wait only for their time, and that are not needed once a message has come as far as one of
+ * `levels`. The policy decides the same when a stage is due (the rule `already_reached`), so that locked rows can be skipped.
+ */
+const leaveOutStatement = defineStatement<{ ids: readonly string[]; levels: readonly string[] }>(`
+  WITH taken AS (
+    DELETE FROM open_deliveries d USING (
+      SELECT w.id FROM unnest(:ids::uuid[]) AS named(id) JOIN deliveries own ON own.id = named.id
+        JOIN open_deliveries w ON w.recipient_id = own.recipient_id AND (w.campaign_id = own.campaign_id OR w.notification_id = own.notification_id)
+        JOIN routes t ON t.id = w.route_id
+      WHERE ${isStage("own")} AND ${isStage("w")} AND w.leg > own.leg AND w.reason = '${"earlier_stage" satisfies Reason}' AND w.lease_token IS NULL
+        AND t.document #>> ARRAY['stages', right(w.leg, 1), 'after', 'unless'] = ANY(:levels::text[])
+      ORDER BY w.id FOR UPDATE OF w SKIP LOCKED
+    ) AS locked
+    WHERE d.id = locked.id RETURNING d.*
+  ),
+  ${endDeliveries("taken", {
+    status: "'suppressed'::delivery_status",
+    reason: `'${"already_reached" satisfies Reason}'`,
+  })}
+  SELECT FROM ended LIMIT 0`);
+
+/**
  * Records what a recipient did with a message, for each delivery of it that is still stored. The first time of each level is kept: who has
- * acted has read, and who has read has seen. Resolves with the ids of the deliveries of which something new became known.
+ * acted has read, and who has read has seen. Later stages that are no longer needed are left out. Resolves with the ids of the deliveries of which something new became known.
  */
 export async function recordEngagement(
   execute: Execute,
@@ -48,5 +74,11 @@ export async function recordEngagement(
   const acted = level === "acted";
   const read = acted || level === "read";
   const rows = await execute(recordStatement, { ids, recipientId, read, acted });
-  return rows.map(({ id }) => id);
+  const changed = rows.map(({ id }) => id);
+  if (changed.length > 0)
+    await execute(leaveOutStatement, {
+      ids: changed,
+      levels: reachedLevels.slice(0, reachedLevels.indexOf(level) + 1),
+    });
+  return changed;
 }

@@ -89,6 +89,9 @@ const channelReasons = [
   "channel_off",
 ] as const satisfies readonly Reason[];
 
+/** The reason of a stage that was left out. The next one may be for a message that comes further. */
+const leftOut = "already_reached" satisfies Reason;
+
 /**
  * The common table expression `next_stages`, which writes the stages that follow the ended deliveries: those that begin some time after the
  * stage before. They begin at once where that one has failed. A stage is written once, even if the one before is retried and ends again.
@@ -97,7 +100,7 @@ const writeNextStages = (ended: string) => `next_stages AS (
     INSERT INTO open_deliveries (id, campaign_id, notification_id, recipient_id, leg, channel, priority, queue, due_at, reason, hold_count, created_at, route_id)
     SELECT uuid_v7(e.finished_at), e.campaign_id, e.notification_id, e.recipient_id, next.leg,
       first_channel(next.stage->'via', r.email, r.phone, r.address_channels), e.priority, e.queue,
-      e.finished_at + CASE WHEN e.status IN (${mayHaveBeenSent}) THEN (next.stage #>> '{after,minutes}')::int * interval '1 minute' ELSE interval '0' END,
+      e.finished_at + CASE WHEN e.status IN (${mayHaveBeenSent}) OR e.reason = '${leftOut}' THEN (next.stage #>> '{after,minutes}')::int * interval '1 minute' ELSE interval '0' END,
       '${"earlier_stage" satisfies Reason}', 1, e.finished_at, e.route_id
     FROM ${ended} AS e JOIN routes AS t ON t.id = e.route_id JOIN recipients AS r ON r.id = e.recipient_id
       CROSS JOIN LATERAL (
@@ -105,7 +108,7 @@ const writeNextStages = (ended: string) => `next_stages AS (
         FROM (SELECT CASE e.leg WHEN 'primary' THEN 1 ELSE right(e.leg, 1)::int + 1 END AS number) AS n
       ) AS next
     WHERE e.route_id IS NOT NULL AND ${isStage("e")} AND next.stage ? 'after' AND r.erased_at IS NULL
-      AND (e.status IN (${mayHaveBeenSent}, 'failed') OR e.status = 'suppressed' AND e.reason IN (${channelReasons.map((reason) => `'${reason}'`).join(", ")}))
+      AND (e.status IN (${mayHaveBeenSent}, 'failed') OR e.status = 'suppressed' AND e.reason IN (${[...channelReasons, leftOut].map((reason) => `'${reason}'`).join(", ")}))
       AND NOT EXISTS (
         SELECT FROM ended_deliveries AS x
         WHERE x.recipient_id = e.recipient_id AND x.leg = next.leg AND (x.campaign_id = e.campaign_id OR x.notification_id = e.notification_id)

@@ -1,4 +1,6 @@
 import { z } from "@hono/zod-openapi";
+import { channels } from "../../domain/channel.ts";
+import { passedOverReasons, route } from "../../domain/policy/route.ts";
 import { attemptFailures } from "../../domain/delivery/attempt.ts";
 import { reasons } from "../../domain/delivery/reasons.ts";
 import { deliveryStatuses } from "../../domain/delivery/status.ts";
@@ -57,6 +59,30 @@ export const explanationAnswer = z
       .nullable()
       .openapi({
         description: "The batch or digest with which the delivery is, or was, sent as one message",
+        example: null,
+      }),
+    route: z
+      .object({
+        origin: z.string().openapi({
+          description:
+            "What chose the route: `request`, `rule:KEY@VERSION`, `type:KEY@VERSION`, `policy@VERSION` or `default`",
+          example: "type:task.deadline@3",
+        }),
+        stage: z.number().int().openapi({ description: "The number of this delivery's stage" }),
+        stages: route.shape.stages,
+        channel: z.enum(channels),
+        passedOver: z
+          .array(z.object({ channel: z.enum(channels), why: z.enum(passedOverReasons) }))
+          .openapi({
+            description:
+              "The channels of the stage that come before the present one, and why each is not used now",
+            example: [{ channel: "push", why: "failed" }],
+          }),
+      })
+      .nullable()
+      .openapi({
+        description:
+          "The route of the delivery; null where it has one stage with one channel, and for a snoozed message",
         example: null,
       }),
     attempts: z.object({

@@ -8,6 +8,8 @@ import { readRecipientStates, typeOf } from "../../ledger/recipient-snapshot.ts"
 import { readRepeats } from "../../ledger/repeats.ts";
 import type { Explanation } from "./answer.ts";
 import { decisionJson, describeDecision, rulesJson } from "./decision-json.ts";
+import { createStages } from "../../ledger/stages.ts";
+import { explainRoute } from "./explain-route.ts";
 import { type ExplainedRow, rowSql } from "./explained-row.ts";
 import { noteLostFacts, readRecordedRules, restoreErased, selectGrants } from "./past-state.ts";
 import { reasonTexts } from "./reason-text.ts";
@@ -55,6 +57,7 @@ export async function explainDelivery(
         statedPreferences: person.preferences,
         preferencesVersion: person.preferencesVersion,
       };
+  const stage = (await createStages(pool).of([row], recorded ? at : undefined))(row);
   const repeats = await readRepeats(
     pool,
     { id, typeCollapseKey: ruleset.type?.collapseKey ?? null },
@@ -75,10 +78,16 @@ export async function explainDelivery(
         preferences: ruleset.statedPreferences,
       },
       suppression:
-        person.suppressedAt !== null && (!recorded || person.suppressedAt <= at)
+        row.channel === "email" &&
+        person.suppressedAt !== null &&
+        (!recorded || person.suppressedAt <= at)
           ? person.suppression
           : null,
-      delivery: { ...row, ...waiting, stage: null },
+      delivery: {
+        ...row,
+        ...waiting,
+        stage: stage?.stage.after ? { ...stage.stage.after, earlier: stage.earlier } : null,
+      },
       source: row,
       type: ruleset.type,
       policy: ruleset.policy,
@@ -147,6 +156,7 @@ export async function explainDelivery(
             members: row.groupMembers!,
             closesAt: row.groupClosesAt!.toISOString(),
           },
+    route: explainRoute(row, stage, person, facts),
     attempts: { count: row.attemptCount, last: row.attempt },
   };
 }
@@ -155,4 +165,6 @@ export async function explainDelivery(
 const awaitsDecision = ({ status, reason }: ExplainedRow) =>
   status === "pending" &&
   (reason === null ||
-    ["decide_again", "snoozed", "send_requested", "retry_requested"].includes(reason));
+    ["decide_again", "next_channel", "snoozed", "send_requested", "retry_requested"].includes(
+      reason,
+    ));

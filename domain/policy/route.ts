@@ -98,14 +98,16 @@ export function stageOfLeg(leg: string): number | null {
 }
 
 /** Why a channel of a stage is not used. */
-export type PassedOver =
-  | "failed"
-  | "no_content"
-  | "type_forbids"
-  | "channel_off"
-  | "no_address"
-  | "address_suppressed"
-  | "no_provider";
+export const passedOverReasons = [
+  "failed",
+  "no_content",
+  "type_forbids",
+  "channel_off",
+  "no_address",
+  "address_suppressed",
+  "no_provider",
+] as const;
+export type PassedOver = (typeof passedOverReasons)[number];
 
 /** Returns why a channel cannot be used for a message; null if it can. */
 export type JudgeChannel = (channel: Channel) => PassedOver | null;

@@ -7,6 +7,7 @@ import { queueName } from "../../domain/delivery/queues.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import type { Route } from "../../domain/policy/route.ts";
 import { acceptDeliveries } from "../../ledger/accept.ts";
+import { recordEngagement } from "../../ledger/engagement.ts";
 import { createLedger } from "../../ledger/ledger.ts";
 import { createRoutes } from "../../ledger/routes.ts";
 import { executeOn } from "../../ledger/sql.ts";
@@ -333,6 +334,40 @@ describe("escalation", () => {
       { leg: "stage:1", status: "suppressed", reason: "already_reached" },
     ]);
     expect(worker.sentOn()).toEqual(["in_app"]);
+  });
+
+  it("is left out in the moment in which its recipient reads an earlier stage, and the next one may follow", async () => {
+    const { pool } = database;
+    const worker = createWorker();
+    const after = (minutes: number, unless: "seen" | "acted") => ({ minutes, unless });
+    const recipientId = await createRecipient();
+    await accept(recipientId, {
+      stages: [
+        { via: ["in_app"] },
+        { via: ["push"], after: after(10, "seen") },
+        { via: ["email"], after: after(20, "acted") },
+      ],
+    });
+    await worker.dispatch();
+    const { rows } = await pool.query<{ id: string }>(
+      "SELECT id FROM deliveries WHERE leg = 'primary'",
+    );
+    await atLedgerTime(pool, minutesLater(2), () =>
+      recordEngagement(executeOn(pool), {
+        deliveryIds: rows.map(({ id }) => id),
+        recipientId,
+        level: "read",
+      }),
+    );
+    expect(await readRows()).toMatchObject([
+      { leg: "primary", status: "sent" },
+      { leg: "stage:1", status: "suppressed", reason: "already_reached" },
+      { leg: "stage:2", channel: "email", status: "pending", reason: "earlier_stage" },
+    ]);
+    await worker.dispatch(21);
+    expect(worker.sentOn()).toEqual(["in_app"]);
+    await worker.dispatch(23);
+    expect(worker.sentOn()).toEqual(["email", "in_app"]);
   });
 
   it("begins at once when the stage before has failed, or has no address", async () => {

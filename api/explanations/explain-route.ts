@@ -1,0 +1,40 @@
+import { createChannelJudge } from "../../domain/policy/judge-channel.ts";
+import type { DecisionInput } from "../../domain/policy/decision.ts";
+import { chooseChannel, orderOfStage } from "../../domain/policy/route.ts";
+import type { Channel } from "../../domain/channel.ts";
+import type { RecipientState } from "../../ledger/recipient-snapshot.ts";
+import type { DeliveryStage } from "../../ledger/stages.ts";
+import type { Explanation } from "./answer.ts";
+import type { ExplainedRow } from "./explained-row.ts";
+
+/** Explains the route of a delivery: its stages, and why its stage does not use the channels before the present one. */
+export function explainRoute(
+  row: ExplainedRow,
+  stage: DeliveryStage | null,
+  person: RecipientState,
+  { type, preferences }: Pick<DecisionInput, "type" | "preferences">,
+): Explanation["route"] {
+  if (stage === null) return null;
+  const order = orderOfStage(stage.stage, preferences.channelOrder);
+  const judge = createChannelJudge({
+    order,
+    failed: row.failedChannels,
+    priority: row.priority,
+    type,
+    preferences,
+    recipient: person,
+    content: row.content,
+    templates: Object.keys(stage.route.templates ?? {}) as Channel[],
+    suppressionOf: (channel) => (channel === "email" ? person.suppression : null),
+    // Which channels workers offer is not known here: a channel without a provider counts as one that can be used.
+    isOffered: () => true,
+  });
+  const { passedOver } = chooseChannel(order, judge);
+  return {
+    origin: stage.origin,
+    stage: stage.number,
+    stages: stage.route.stages,
+    channel: row.channel,
+    passedOver: passedOver.filter(({ channel }) => channel !== row.channel),
+  };
+}
