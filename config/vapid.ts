@@ -2,7 +2,7 @@ import { createECDH } from "node:crypto";
 import { ConfigurationError, type Environment } from "./environment.ts";
 
 /** A pair of VAPID keys (RFC 8292), in base64url. A subscription is bound to one of them. */
-export interface VapidKeys {
+interface VapidKeys {
   publicKey: string;
   privateKey: string;
 }

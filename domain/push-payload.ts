@@ -191,18 +191,24 @@ type Notification = PushPayload["notification"];
 
 /** Parts that are left out one after the other, the least important first. */
 const reductions: readonly ((notification: Notification) => Notification)[] = [
-  ({ image: _, ...rest }) => rest,
-  ({ badge: _, ...rest }) => ({
-    ...rest,
-    actions: rest.actions.map(({ icon: __, ...action }) => action),
+  (notification) => without(notification, "image"),
+  (notification) => ({
+    ...without(notification, "badge"),
+    actions: notification.actions.map((action) => without(action, "icon")),
   }),
-  ({ icon: _, ...rest }) => rest,
+  (notification) => without(notification, "icon"),
   (rest) => ({ ...rest, data: { ...rest.data, entityIds: rest.data.entityIds.slice(0, 1) } }),
   withoutLastAction,
   withoutLastAction,
   withoutLastAction,
   (rest) => ({ ...rest, data: { ...rest.data, url: null, entityIds: [] } }),
 ];
+
+function without<Part extends object, Key extends keyof Part>(part: Part, key: Key) {
+  const copy: Omit<Part, Key> & Partial<Pick<Part, Key>> = { ...part };
+  delete copy[key];
+  return copy;
+}
 
 function withoutLastAction(notification: Notification): Notification {
   return {

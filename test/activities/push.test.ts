@@ -61,9 +61,9 @@ async function pushTo(
   for (const [index, id] of recipientIds.entries())
     for (const device of devices)
       await registerDevice(pool, id, service.addDevice(`${device}-${index}`));
-  const { channel, stop } = await pushChannel(pool, service);
-  cleanups.push(() => stop());
-  return { service, recipientIds, channel };
+  const made = await pushChannel(pool, service);
+  cleanups.push(() => made.stop());
+  return { service, recipientIds, channel: made.channel };
 }
 
 const rows = async () =>

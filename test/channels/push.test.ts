@@ -356,8 +356,8 @@ describe("a message to several devices", () => {
     expect(attemptOf(first).response).toBe("1 of 3 devices: 500");
     expect(await answered(request.messageId)).toEqual([ids["phone"]]);
     expect(outcomes(await channel.send(request))).toEqual(["transient/push_5xx"]);
-    expect((await answered(request.messageId)).toSorted()).toEqual(
-      [ids["phone"], ids["tablet"]].toSorted(),
+    expect(new Set(await answered(request.messageId))).toEqual(
+      new Set([ids["phone"], ids["tablet"]]),
     );
     expect(outcomes(await channel.send(request))).toEqual(["sent"]);
     expect(service.asked().toSorted()).toEqual([

@@ -3,7 +3,7 @@ import type { Attempt } from "../../../domain/delivery/attempt.ts";
 import type { PushProvider } from "../../../domain/push-providers.ts";
 import type { StoredSubscription } from "../../../domain/push-subscription.ts";
 import type { OutboundClient } from "../../../lib/outbound/client.ts";
-import { TurnShare } from "../../../lib/turn-share.ts";
+import type { TurnShare } from "../../../lib/turn-share.ts";
 import type { Breaker } from "../breakers.ts";
 import type { WatchedGate } from "../cached-gate.ts";
 import {
@@ -107,7 +107,7 @@ export class PushService {
 
   async #request(push: DevicePush, pair: number): Promise<PushVerdict> {
     const { http, vapid, share, deadlineMs, clock } = this.#options;
-    const { subscription, body, ttl, urgency, topic, begin, signal } = push;
+    const { subscription, body, ttl, urgency, topic, signal } = push;
     const { endpoint, keys } = subscription;
     for (let turn = share.wait(); turn; turn = share.wait()) await turn;
     share.spend(1);
@@ -132,7 +132,7 @@ export class PushService {
       },
       body: encrypted,
       wantedHeaders,
-      begin,
+      begin: () => push.begin(),
       signal,
       deadlineMs,
     });
