@@ -124,6 +124,39 @@ const idsIn = async (table: string, column = "id") =>
     ),
   );
 
+describe("items of inboxes", () => {
+  it("are removed once they have been there for long, whatever their delivery is", async () => {
+    const [recipientId] = await seed.recipients(1);
+    const insert = async (id: string, arrived: Date) => {
+      await pool.query(
+        "INSERT INTO inbox_items (id, recipient_id, title, body, priority, created_at) VALUES ($1, $2, 'A', 'B', 'normal', $3)",
+        [id, recipientId, arrived],
+      );
+      return id;
+    };
+    await insert(newUuid(old), old);
+    // Those that were held for long have arrived later than their id says.
+    const kept = [await insert(newUuid(old), recent), await insert(newUuid(), new Date())];
+    expect(await remove("inbox_items")).toEqual({ removed: 1, after: null });
+    expect(await idsIn("inbox_items")).toEqual(new Set(kept));
+  });
+
+  it("are removed in batches, and so is the engagement of deliveries that are removed", async () => {
+    const [recipientId] = await seed.recipients(1);
+    await pool.query(
+      "INSERT INTO inbox_items (id, recipient_id, title, body, priority, created_at) SELECT gen_random_uuid(), $1, 'A', 'B', 'normal', $2::timestamptz + n * interval '1 ms' FROM generate_series(1, $3::int) n",
+      [recipientId, old, batchRows + 10],
+    );
+    const { deliveries } = await make.notification({ recipients: [recipientId!], at: old });
+    const other = newUuid();
+    for (const id of [...deliveries, other])
+      await pool.query("INSERT INTO engagements VALUES ($1, $2, now())", [id, recipientId]);
+    expect(await remove("inbox_items")).toEqual({ removed: batchRows + 10, after: null });
+    await remove("deliveries");
+    expect(await idsIn("engagements", "delivery_id")).toEqual(new Set([other]));
+  });
+});
+
 describe("maintenance", () => {
   it("removes what is past its retention and nothing else, and finds nothing the second time", async () => {
     const recipients = await seed.recipients(1);
@@ -178,6 +211,7 @@ describe("maintenance", () => {
       groups: 2,
       inline_contents: 1,
       attachments: 1,
+      inbox_items: 0,
     });
     expect(await idsIn("inline_contents")).toEqual(new Set(requests.keptContents));
     expect(await idsIn("attachments")).toEqual(new Set(requests.keptAttachments));

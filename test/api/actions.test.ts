@@ -94,6 +94,40 @@ const kinds = async () => (await events()).map(({ kind }) => kind);
 const expectSoon = (at: Date | null, minutes: number) =>
   expect(Math.abs(at!.getTime() - Date.now() - minutes * 60_000)).toBeLessThan(60_000);
 
+describe("an action", () => {
+  const acted = async () =>
+    (
+      await api.prisma.engagement.findMany({
+        where: { actedAt: { not: null }, readAt: { not: null }, seenAt: { not: null } },
+      })
+    ).map(({ deliveryId }) => deliveryId);
+
+  it("shows that the recipient has seen, read and acted on the message", async () => {
+    for (const [action, perform] of [
+      [look, get],
+      [snooze(), press],
+      [complete, press],
+    ] as const) {
+      await api.prisma.engagement.deleteMany();
+      const [delivery] = await owed("sent");
+      // No person follows a link a moment after the hand-over.
+      await api.pool.query(
+        "UPDATE ended_deliveries SET finished_at = now() - interval '1 minute' WHERE id = $1",
+        [delivery],
+      );
+      await perform(await tokenFor({ delivery: delivery! }, action));
+      expect([action, await acted()]).toEqual([action, [delivery]]);
+    }
+  });
+
+  it("of a machine shows nothing", async () => {
+    await api.prisma.engagement.deleteMany();
+    const [delivery] = await owed("sent");
+    await get(await tokenFor({ delivery: delivery! }, look), { "user-agent": "curl/8.5.0" });
+    expect(await acted()).toEqual([]);
+  });
+});
+
 describe("a link to view something", () => {
   it("redirects to its target, and is recorded once, with the hour if learning is allowed", async () => {
     await api.prisma

@@ -189,7 +189,7 @@ describe("what recipients do with items", () => {
     const members = await deliveriesOf("u1", 3);
     const group = newUuid();
     await api.pool.query(
-      "INSERT INTO groups (id, recipient_id, kind, channel, key, status, closes_at) VALUES ($1, $2, 'batch', 'in_app', 'k', 'open', now())",
+      "INSERT INTO groups (id, recipient_id, kind, channel, closes_at) VALUES ($1, $2, 'digest', 'in_app', now())",
       [group, people.u1!.id],
     );
     await api.pool.query("UPDATE open_deliveries SET group_id = $1 WHERE id = ANY($2::uuid[])", [

@@ -17,6 +17,7 @@ const impersonal: Record<string, Record<string, readonly string[]>> = {
     api_keys: ["name"],
     campaigns: ["email", "route"],
     gates: ["key"],
+    routes: ["document", "origin"],
   },
   "ids and addresses of callers and of what they changed, and codes": {
     addresses: ["disabled_reason", "kind", "service"],
