@@ -75,4 +75,4 @@ export const executeIn =
 
 /** Whether a statement failed because of a value that PostgreSQL cannot represent (SQLSTATE class 22): it fails again with the same values. */
 export const isDataFault = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && /^22/.test(String(error.code));
+  error instanceof Error && "code" in error && String(error.code).startsWith("22");

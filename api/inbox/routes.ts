@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import { z } from "@hono/zod-openapi";
+import type { z } from "@hono/zod-openapi";
 import { inboxItemView, itemStateView } from "../../domain/inbox.ts";
 import {
   changeInboxItem,
