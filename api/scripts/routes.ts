@@ -67,21 +67,20 @@ export function scriptRoutes() {
     const { plain, compressed, hash } = await loading;
     const isCompressed = acceptsGzip(c.req.header("accept-encoding") ?? "");
     const etag = isCompressed ? `"${hash}-gzip"` : `"${hash}"`;
-    const headers = {
+    // Headers of a response object would lose against those that the middleware has set.
+    for (const [header, value] of Object.entries({
       "Cache-Control": "public, max-age=3600, stale-while-revalidate=86400",
       // Pages that are isolated from other origins may load the script too.
       "Cross-Origin-Resource-Policy": "cross-origin",
       ETag: etag,
-      "X-Content-Type-Options": "nosniff",
-    };
+    }))
+      c.header(header, value);
     c.header("Vary", "Accept-Encoding", { append: true });
     const known = c.req.header("if-none-match")?.split(",") ?? [];
-    if (known.some((tag) => tag.trim().replace(/^W\//, "") === etag))
-      return c.body(null, 304, headers);
+    if (known.some((tag) => tag.trim().replace(/^W\//, "") === etag)) return c.body(null, 304);
+    if (isCompressed) c.header("Content-Encoding", "gzip");
     return c.body(isCompressed ? compressed : plain, 200, {
-      ...headers,
       "Content-Type": "text/javascript; charset=utf-8",
-      ...(isCompressed && { "Content-Encoding": "gzip" }),
     });
   });
 }

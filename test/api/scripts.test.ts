@@ -4,7 +4,7 @@ import { type Api, startApi } from "./harness.ts";
 
 let api: Api;
 beforeAll(async () => {
-  api = await startApi();
+  api = await startApi({ config: { corsOrigins: ["https://app.example.org"] } });
 });
 afterAll(() => api.stop());
 
@@ -25,7 +25,7 @@ describe("/inbox", () => {
           "cache-control": "public, max-age=3600, stale-while-revalidate=86400",
           "x-content-type-options": "nosniff",
           "cross-origin-resource-policy": "cross-origin",
-          vary: "Accept-Encoding",
+          vary: expect.stringContaining("Accept-Encoding"),
         }),
       ]);
       const etag = answer.headers.get("etag")!;
@@ -37,6 +37,21 @@ describe("/inbox", () => {
       expect(changed.status).toBe(200);
     },
   );
+
+  it("lets pages of the configured origins load a script, and no others", async () => {
+    const from = async (origin: string) => {
+      const { headers } = await get("/inbox/element.js", { origin });
+      return [headers.get("access-control-allow-origin"), headers.get("vary")];
+    };
+    expect(await from("https://app.example.org")).toEqual([
+      "https://app.example.org",
+      expect.stringMatching(/Origin.*Accept-Encoding|Accept-Encoding.*Origin/),
+    ]);
+    expect(await from("https://app.example.org.evil.example")).toEqual([
+      null,
+      expect.stringContaining("Origin"),
+    ]);
+  });
 
   it.each([
     ["gzip", true],
@@ -54,7 +69,7 @@ describe("/inbox", () => {
     expect(answer.headers.get("etag")!.endsWith('-gzip"')).toBe(expected);
   });
 
-  it("has an element of at most 15 KiB with gzip -9, and a client of at most 6", async () => {
+  it("has an element of at most 15 KB with gzip -9, and a client of at most 6", async () => {
     const sizes = await Promise.all(
       ["element.js", "client.js"].map(
         async (name) => gzipSync(await bytesOf(`/inbox/${name}`), { level: 9 }).byteLength,
