@@ -16,9 +16,12 @@ export interface Routes {
    * Stores the routes that are not stored yet. Resolves with the id of each route in their order.
    * @param execute the transaction in which the routes are stored. Without it, they are committed at once, and their ids are cached
    */
-  routeIds(routes: readonly StoredRoute[], execute?: Execute): Promise<number[]>;
+  routeIds: (routes: readonly StoredRoute[], execute?: Execute) => Promise<number[]>;
   /** Reads routes by their ids. Ids without a route are missing from the result. */
-  readRoutes(ids: readonly number[], execute?: Execute): Promise<ReadonlyMap<number, StoredRoute>>;
+  readRoutes: (
+    ids: readonly number[],
+    execute?: Execute,
+  ) => Promise<ReadonlyMap<number, StoredRoute>>;
 }
 
 /** The number of routes in each cache. The oldest are removed. */
