@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Pool } from "pg";
 import { SealedValueError, type SealedPlace } from "../../domain/sealer.ts";
 import type { MasterKey } from "../../domain/sealing/master-keys.ts";
@@ -129,45 +129,41 @@ describe("without the right keys", () => {
     [place] = (await storeAddresses(pool, sealer, 2)) as [SealedPlace, SealedPlace];
     sealed = await readAddress(pool, place);
   });
-  let fault: string;
-  let keys: MasterKey[];
-  afterEach(async () => {
+
+  /** With these keys nothing is sealed or opened, and the fault says why. */
+  async function expectFault(keys: MasterKey[], fault: string): Promise<Error> {
     const sealer = sealerWith(...keys);
     expect(await sealer.check()).toEqual({ state: "failing", fault, activeKey: null });
-    const refused = await failure(sealer.seal(secret, place));
-    expect(refused).toBeInstanceOf(SealedValueError);
-    expect(refused.message).toContain(fault);
+    const unsealed = await failure(sealer.seal(secret, place));
+    expect(unsealed).toBeInstanceOf(SealedValueError);
+    expect(unsealed.message).toContain(fault);
     expect(await failure(sealer.rotate(executeOn(pool)))).toBeInstanceOf(SealedValueError);
+    const unopened = await failure(sealerWith(...keys).open(sealed, place));
+    expect(unopened).toBeInstanceOf(SealedValueError);
+    return unopened;
+  }
+
+  it.each([[[k2]], [[]]])("nothing is sealed or opened, and the key is named: %#", async (keys) => {
+    const fault =
+      "SEALING_KEYS lacks the key k1, which 2 stored values need. Add it again, behind the others.";
+    expect((await expectFault(keys, fault)).message).toContain(fault);
+    expect(await dataKeys()).toEqual([{ id: 1, wrappedBy: "k1", retired: false }]);
   });
 
-  it.each([[[k2]], [[]]])(
-    "nothing is sealed or opened, and the key is named: %#",
-    async (given) => {
-      keys = given;
-      fault =
-        "SEALING_KEYS lacks the key k1, which 2 stored values need. Add it again, behind the others.";
-      const refused = await failure(sealerWith(...keys).open(sealed, place));
-      expect(refused).toBeInstanceOf(SealedValueError);
-      expect(refused.message).toContain(fault);
-      expect(await dataKeys()).toEqual([{ id: 1, wrappedBy: "k1", retired: false }]);
-    },
-  );
-
   it("another key under the same id is not taken for it", async () => {
-    keys = [masterKey("k1", "another")];
-    fault =
-      "The key k1 in SEALING_KEYS is not the original one, which 2 stored values need. Set the original one.";
-    expect(await failure(sealerWith(...keys).open(sealed, place))).toBeInstanceOf(SealedValueError);
+    await expectFault(
+      [masterKey("k1", "another")],
+      "The key k1 in SEALING_KEYS is not the original one, which 2 stored values need. Set the original one.",
+    );
   });
 
   it("no data key is added in place of one that was removed", async () => {
     await pool.query("DELETE FROM data_keys");
-    keys = [k1];
-    fault =
-      "The table data_keys lacks the data key 1, which 2 stored values need. Restore the table from a backup.";
-    const refused = await failure(sealerWith(...keys).open(sealed, place));
-    expect(refused).toBeInstanceOf(SealedValueError);
-    expect(refused.message).toContain("The data key 1, which sealed the value, is missing.");
+    const { message } = await expectFault(
+      [k1],
+      "The table data_keys lacks the data key 1, which 2 stored values need. Restore the table from a backup.",
+    );
+    expect(message).toContain("The data key 1, which sealed the value, is missing.");
     expect(await dataKeys()).toEqual([]);
   });
 
@@ -176,10 +172,10 @@ describe("without the right keys", () => {
     await pool.query("TRUNCATE data_keys, sealing_canary");
     await sealerWith(k1).check();
     await pool.query("UPDATE sealing_canary SET value = $1", [rows[0]!.value]);
-    keys = [k1];
-    fault =
-      "The canary cannot be opened: the tables data_keys and sealing_canary are not those of this installation. Restore both from the same backup as the other tables.";
-    expect(await failure(sealerWith(...keys).open(sealed, place))).toBeInstanceOf(SealedValueError);
+    await expectFault(
+      [k1],
+      "The canary cannot be opened: the tables data_keys and sealing_canary are not those of this installation. Restore both from the same backup as the other tables.",
+    );
   });
 });
 
