@@ -31,9 +31,12 @@ function startVariables(): string[] {
 /** Every variable that something reads: Tidings, npm start, its resolvers of programs, tests, Temporal's own reader. */
 function variablesRead(): Set<string> {
   const resolvers = readFileSync(join(packageRoot, "cli/stack/binaries.ts"), "utf8");
-  const programs = ["browser.ts", "schemathesis.ts"].map((file) =>
-    readFileSync(join(packageRoot, "test/support", file), "utf8"),
-  );
+  const programs = [
+    "support/browser.ts",
+    "support/firefox.ts",
+    "support/schemathesis.ts",
+    "peers/push.test.ts",
+  ].map((file) => readFileSync(join(packageRoot, "test", file), "utf8"));
   const envconfig = dirname(createRequire(import.meta.url).resolve("@temporalio/envconfig"));
   return new Set([
     ...Object.keys(variables).flatMap((name) => [name, `${name}_FILE`]),

@@ -23,7 +23,7 @@ let device: PushDevice;
 let folder: string;
 let program: string;
 beforeAll(async () => {
-  program = programOf("Python with pywebpush", "PYWEBPUSH_PYTHON", ["python3"]);
+  program = programOf("Python with pywebpush", "PYWEBPUSH_PATH", ["python3"]);
   folder = mkdtempSync(join(tmpdir(), "tidings-pywebpush-"));
   service = await startPushService();
   writeFileSync(join(folder, "ca.pem"), service.ca);
