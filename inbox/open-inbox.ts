@@ -20,6 +20,13 @@ const path = "v1/me/inbox";
 /** A list is loaded again within this many milliseconds, at a random instant, so that many pages do not ask at once. */
 const reloadWithinMs = 2_000;
 
+/** What the stream says of a change of all items up to one. */
+interface AllChanged {
+  upTo: string;
+  readAt?: string;
+  seenAt?: string;
+}
+
 /** An inbox from its opening to `close`. See `Inbox`. */
 export class OpenInbox implements Inbox {
   items: readonly InboxItem[] = [];
@@ -270,7 +277,7 @@ export class OpenInbox implements Inbox {
     }
     if (type === "item") this.#receiveItem(value);
     else if (type === "changed") this.#receiveChange(value as Partial<InboxItem> | null);
-    else if (type === "read-all") this.#receiveReadAll(value as { upTo: string; readAt: string });
+    else if (type === "read-all" || type === "seen-all") this.#receiveAll(value as AllChanged);
     else if (type === "reset") this.#reloadSoon();
     else if (type === "counts" || type === "heartbeat") {
       const differ = this.#counts.confirm(readCounts(value));
@@ -281,12 +288,11 @@ export class OpenInbox implements Inbox {
     }
   }
 
+  /** Takes an item that has arrived. The stream sends the counts after it, or has sent them before it. */
   #receiveItem(value: unknown): void {
     const item = readItem(value);
     if (!item) return;
     const before = this.#known.get(item.id);
-    // The counts that a stream begins with contain the items that it brings before them.
-    if (!this.#isFresh) this.#counts.apply(effectOf(before, item));
     this.#noteId(item.id);
     const { category } = this.#options;
     if (category !== undefined && item.category !== category) return this.#update();
@@ -302,11 +308,14 @@ export class OpenInbox implements Inbox {
     this.#update();
   }
 
-  #receiveReadAll({ upTo, readAt }: { upTo: string; readAt: string }): void {
+  #receiveAll({ upTo, readAt, seenAt = readAt }: AllChanged): void {
     for (const { id } of this.#known.listUpTo(upTo)) {
       const item = this.#known.confirmed(id)!;
-      const seenAt = item.seenAt ?? readAt;
-      this.#confirm({ ...item, seenAt, readAt: item.readAt ?? readAt });
+      this.#confirm({
+        ...item,
+        seenAt: item.seenAt ?? seenAt ?? null,
+        readAt: item.readAt ?? readAt ?? null,
+      });
     }
     this.#update();
   }

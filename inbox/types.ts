@@ -10,7 +10,8 @@ export interface InboxAction {
 export interface InboxItem {
   /** Ids sort by age: a greater id is newer. */
   id: string;
-  type: string;
+  /** Null for a message without a type, and for a digest. */
+  type: string | null;
   category: string | null;
   title: string;
   body: string | null;

@@ -74,10 +74,10 @@ export async function startScriptedInbox() {
 
   function openStream(request: IncomingMessage, response: ServerResponse): void {
     response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+    write(response, "counts", counts());
     const last = request.headers["last-event-id"];
     for (const item of last === undefined ? [] : newestFirst().reverse())
       if (item.id > String(last)) write(response, "item", item, item.id);
-    write(response, "counts", counts());
     streams.add(response);
     response.on("close", () => streams.delete(response));
   }
@@ -109,6 +109,7 @@ export async function startScriptedInbox() {
       item.archivedAt = body.archived ? (item.archivedAt ?? now) : null;
     const { seenAt, readAt, archivedAt } = item;
     tell("changed", { id, seenAt, readAt, archivedAt });
+    tell("counts", counts());
     return item;
   }
 
@@ -121,7 +122,8 @@ export async function startScriptedInbox() {
       item[field] = now;
       changed += 1;
     }
-    if (field === "readAt") tell("read-all", { upTo, readAt: now });
+    tell(field === "readAt" ? "read-all" : "seen-all", { upTo, [field]: now });
+    tell("counts", counts());
     return { changed, counts: counts() };
   }
 
