@@ -103,10 +103,10 @@ describe("<tidings-inbox> on a page of another origin with a strict policy", () 
 
     await page.evaluate(`document.querySelector("tidings-inbox").addEventListener("tidings-item-click", (event) => {
       event.preventDefault();
-      document.title = "chosen " + event.detail.item.title;
+      document.querySelector("h1").textContent = "Chosen: " + event.detail.item.title;
     }, { once: true })`);
     await page.locator(".main", { hasText: "Task 3" }).click();
-    await until(() => page.title()).toBe("chosen Task 3");
+    await page.getByRole("heading", { name: "Chosen: Task 3" }).waitFor();
     expect(await page.locator("[popover]").isVisible()).toBe(false);
 
     await page.locator(".bell").click();
