@@ -5,7 +5,7 @@ import { canonicalJson } from "../lib/canonical-json.ts";
 import { defineStatement, type Execute, executeOn } from "./sql.ts";
 
 /** A route as it is stored: what chose it, and its stages and templates. A stored route never changes. */
-export interface StoredRoute {
+interface StoredRoute {
   origin: string;
   document: ResolvedRoute;
 }
