@@ -4,7 +4,11 @@ import type { AddressInfo, Socket } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { importJWK, jwtVerify } from "jose";
 import type { PushPayload } from "../../domain/push-payload.ts";
-import { type BrowserKeys, createBrowserKeys, decryptPush } from "./push-decryption.ts";
+import {
+  type BrowserKeys,
+  createBrowserKeys,
+  decryptPush,
+} from "../../cli/demo/push-decryption.ts";
 import { pushCertificate } from "./push-certificate.ts";
 
 /** A request that a push service received. */

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import webpush from "web-push";
 import { createVapidSigner } from "../../activities/channels/push/vapid.ts";
 import { packageRoot } from "../../config/package-root.ts";
-import { createBrowserKeys } from "../channels/push-decryption.ts";
+import { createBrowserKeys } from "../../cli/demo/push-decryption.ts";
 import { type PushDevice, type PushService, startPushService } from "../support/push-service.ts";
 import { waitMs } from "../support/patience.ts";
 import { programOf } from "../support/programs.ts";

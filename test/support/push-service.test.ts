@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from "vitest";
 import webpush from "web-push";
 import { WebSocket } from "ws";
-import { createBrowserKeys, decryptPush } from "../channels/push-decryption.ts";
+import { createBrowserKeys, decryptPush } from "../../cli/demo/push-decryption.ts";
 import { loopbackClient } from "../outbound/servers.ts";
 import { waitMs } from "./patience.ts";
 import { type PushDevice, type PushService, startPushService } from "./push-service.ts";

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
-import { createBrowserKeys, decryptPush } from "../channels/push-decryption.ts";
+import { createBrowserKeys, decryptPush } from "../../cli/demo/push-decryption.ts";
 import { certificate } from "../outbound/certificate.ts";
 import { PushRegistry } from "./push-registry.ts";
 import { type Acknowledgement, startPushSocket } from "./push-socket.ts";
