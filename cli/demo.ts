@@ -1,13 +1,14 @@
 // npm run demo: runs all of Tidings in a temporary folder, with a sample audience, a campaign and a few notifications.
 import { Command } from "commander";
+import { startPushSink } from "./demo/push-sink.ts";
 import { runDemo, type DemoDetails, type DemoResult } from "./demo/run.ts";
-import { table } from "./demo/table.ts";
+import { columns, table } from "./demo/table.ts";
 import { startTemporaryStack, type TemporaryStack } from "./demo/temporary-stack.ts";
 import { wholeNumber } from "./whole-number.ts";
 
 const options = new Command("demo")
   .description(
-    "Send a campaign to a sample audience in a local mailbox, and keep everything running until Ctrl-C",
+    "Send a campaign and notifications to a sample audience by email, push and in-app, all of it on this machine, and keep everything running until Ctrl-C",
   )
   .option("--recipients <number>", "repeat the sample to this size", wholeNumber(1, 10_000_000))
   .option("--json", "print the result as one line of JSON")
@@ -44,18 +45,31 @@ function print(result: DemoResult, details: DemoDetails, { urls, apiKey }: Tempo
   process.stdout.write(
     `\nRefused lines of the sample\n${refused.join("")}\nDeliveries\n${table([
       ["accepted", result.accepted],
-      ["sent", result.sent],
+      ["sent (includes delivered)", result.sent],
       ["failed", result.failed],
       ["suppressed (no address)", result.suppressed],
       ["pending", result.pending],
+      ["waiting for their stage", result.waiting],
       ["lost", result.lost],
-      ["duplicated by Message-ID", details.duplicatedByMessageId],
-      ["duplicated by delivery id", details.duplicatedByDelivery],
+      ["duplicated", result.duplicated],
+      ["emails duplicated by Message-ID", details.duplicatedByMessageId],
+      ["emails duplicated by delivery id", details.duplicatedByDelivery],
       ["reconciled", result.reconciled ? "yes" : "no"],
       ["seconds", result.seconds],
       ["messages a second", result.messagesPerSecond],
-    ])}\n`,
+    ])}\nChannels, each compared with what its own witness has: the mailbox, the push service, the recipients' inboxes\n${columns(
+      ["channel", "owed", "sent", "waiting", "lost", "duplicated"],
+      result.channels.map(({ channel, owed, sent, waiting, lost, duplicated }) => [
+        channel,
+        owed,
+        sent,
+        waiting,
+        lost,
+        duplicated,
+      ]),
+    )}\n`,
   );
+  process.stdout.write(`${describeFallback(details)}${describeEscalation(details)}`);
   if (options.exit) return;
   process.stdout.write(
     `Where to look\n${table([
@@ -71,10 +85,31 @@ function print(result: DemoResult, details: DemoDetails, { urls, apiKey }: Tempo
   );
 }
 
+function describeFallback({ fallback }: DemoDetails): string {
+  if (!fallback) return "";
+  const attempts = fallback.attempts.map(
+    ({ provider, outcome, response }) =>
+      [provider ?? "unknown", `${outcome}: ${response ?? "no answer"}`] as const,
+  );
+  return `A fallback: the device was gone, so an email was sent (${fallback.delivery})\n${table(attempts)}\n`;
+}
+
+function describeEscalation({ escalation }: DemoDetails): string {
+  if (!escalation) return "";
+  const { delivery, summary, waiting, wasRead } = escalation;
+  const rows = table([
+    ["waiting", waiting],
+    ["for example", summary],
+    ["already read by", wasRead ? "one of the recipients, who will get no email" : "nobody"],
+  ]);
+  return `An escalation: an email is sent after a minute to those who have not read the inbox item (${delivery})\n${rows}\n`;
+}
+
 try {
-  say("starting PostgreSQL, Temporal, a mailbox, the API and a worker");
-  stack = await startTemporaryStack({ environment: process.env, say });
-  const { details, ...result } = await runDemo(stack, { ...options, say });
+  say("starting PostgreSQL, Temporal, a mailbox, a push service, the API and a worker");
+  const sink = await startPushSink();
+  stack = await startTemporaryStack({ environment: { ...process.env, ...sink.settings }, say });
+  const { details, ...result } = await runDemo(stack, sink, { ...options, say });
   print(result, details, stack);
   if (!options.exit) say("everything keeps running; Ctrl-C stops it and deletes its data");
   if (options.json) {
@@ -82,7 +117,10 @@ try {
     const messagesPerSecond = Math.round(result.messagesPerSecond * 10) / 10;
     process.stdout.write(`${JSON.stringify({ ...result, seconds, messagesPerSecond })}\n`);
   }
-  if (options.exit) await stack.stop();
+  if (options.exit) {
+    await stack.stop();
+    await sink.close();
+  }
 } catch (error) {
   process.stderr.write(
     `${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,

@@ -1,23 +1,31 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { type ChannelAccount, countOnChannel, judgeChannel } from "./account.ts";
 import { sampleAudience } from "./audience.ts";
 import { openMailboxLog } from "./mailbox-log.ts";
 import { startProgress } from "./progress.ts";
+import type { PushSink } from "./push-sink.ts";
+import { type Routed, sendRouted } from "./routed.ts";
 import { createService, type Counts, type Service } from "./service.ts";
 import type { TemporaryStack } from "./temporary-stack.ts";
+import { until } from "./until.ts";
 
 export interface DemoResult {
   /** The number of imported recipients. */
   recipients: number;
   /** The number of deliveries of the campaign and of the notifications. */
   accepted: number;
+  /** Sent in the ledger, which includes delivered. */
   sent: number;
   failed: number;
   suppressed: number;
+  /** Deliveries that have not ended, except those in `waiting`. */
   pending: number;
-  /** Messages that are sent in the ledger, and not in the mailbox. */
+  /** Later stages of routes, which wait for their time. */
+  waiting: number;
+  /** Deliveries that are sent in the ledger, and unknown to the witness of their channel: the mailbox, the push service, the inbox. */
   lost: number;
-  /** Messages in the mailbox with the same Message-ID or delivery id as an earlier one, whichever are more. */
+  /** Messages that a witness has repeatedly. In the mailbox, they have the Message-ID or delivery id of an earlier one, whichever are more. */
   duplicated: number;
+  channels: ChannelAccount[];
   /** From the request for the campaign to its end. */
   seconds: number;
   messagesPerSecond: number;
@@ -30,6 +38,8 @@ export interface DemoDetails {
   refusedLines: { line: number; field?: string | null | undefined; message: string }[];
   duplicatedByMessageId: number;
   duplicatedByDelivery: number;
+  fallback: Routed["fallback"];
+  escalation: Routed["escalation"];
 }
 
 const campaignTemplate = {
@@ -67,12 +77,15 @@ const notifications = [
   { members: [4], priority: "high" },
 ] as const;
 
-const pollMs = 100;
-const patienceMs = 30 * 60_000;
+/** The recipients of notifications with routes, by number. */
+const routed = { fallback: range(5, 28), escalation: range(29, 31) };
 
-/** Sends a campaign to the sample audience and a few notifications through the API, and counts the messages in the mailbox. */
+/**
+ * Sends a campaign to the sample audience and a few notifications through the API, and compares the ledger with what has arrived on each channel.
+ */
 export async function runDemo(
   stack: TemporaryStack,
+  sink: PushSink,
   options: { recipients?: number; say: (line: string) => void },
 ): Promise<DemoResult & { details: DemoDetails }> {
   const { say } = options;
@@ -84,6 +97,7 @@ export async function runDemo(
       sampleAudience(options.recipients),
     );
     say(`imported ${imported} recipients; ${failed} broken lines were refused`);
+    const among = (members: readonly number[]) => members.filter((n) => n <= imported).map(nameOf);
     await service.createTemplate(campaignTemplate);
     await service.createTemplate(notificationTemplate);
     const campaignId = await service.createCampaign({
@@ -97,7 +111,7 @@ export async function runDemo(
     await service.startCampaign(campaignId);
     const notificationIds: string[] = [];
     for (const { members, priority } of notifications) {
-      const recipients = members.filter((n) => n <= imported).map((n) => `member-00${n}`);
+      const recipients = among(members);
       if (recipients.length === 0) continue;
       const template = { key: notificationTemplate.key };
       const data = { place: "Lisbon" };
@@ -114,6 +128,11 @@ export async function runDemo(
         ({ pending, sending }) => pending + sending === 0,
       ),
     );
+    say("sending notifications by in-app, push and email");
+    const byRoute = await sendRouted(service, sink, {
+      fallback: among(routed.fallback),
+      escalation: among(routed.escalation),
+    });
 
     const {
       audience: _,
@@ -121,29 +140,54 @@ export async function runDemo(
       reconciled,
       ...campaign
     } = await service.reconciliation(campaignId);
-    const all = [campaign, ...(await countsOf(service, notificationIds))];
-    const total = (status: keyof Counts) => all.reduce((sum, counts) => sum + counts[status], 0);
-    const sent = total("sent") + total("delivered");
+    const byEmail = [campaign, ...(await countsOf(service, notificationIds))];
+    const { deliveries } = byRoute;
+    const total = (...statuses: readonly (keyof Counts)[]) =>
+      sum(byEmail, (counts) => sum(statuses, (status) => counts[status])) +
+      deliveries.filter(({ status }) => statuses.includes(status)).length;
+
     const messages = log.count();
     const duplicatedByMessageId = messages - log.messageIds().size;
     const duplicatedByDelivery = messages - log.deliveryIds().size;
+    const routedEmail = countOnChannel("email", deliveries);
+    const sentByEmail = sum(byEmail, ({ sent, delivered }) => sent + delivered) + routedEmail.sent;
+    const channels: ChannelAccount[] = [
+      {
+        channel: "email",
+        owed: sum(byEmail, owedOf) + routedEmail.owed,
+        waiting: routedEmail.waiting,
+        sent: sentByEmail,
+        // Compared by number: the ids of a large campaign are not read.
+        lost: Math.max(0, sentByEmail - log.deliveryIds().size),
+        duplicated: Math.max(duplicatedByMessageId, duplicatedByDelivery),
+      },
+      judgeChannel("push", deliveries, sink.messageIds()),
+      judgeChannel("in_app", deliveries, byRoute.inboxIds),
+    ];
+    const waiting = sum(channels, (one) => one.waiting);
     const seconds = (finishedAt - startedAt) / 1_000;
     return {
       recipients: imported,
-      accepted: all.reduce(
-        (sum, counts) => sum + Object.values(counts).reduce((a, b) => a + b, 0),
-        0,
-      ),
-      sent,
+      accepted: sum(byEmail, (counts) => sum(Object.values(counts), Number)) + deliveries.length,
+      sent: total("sent", "delivered"),
       failed: total("failed"),
       suppressed: total("suppressed"),
-      pending: total("pending") + total("sending"),
-      lost: Math.max(0, sent - log.deliveryIds().size),
-      duplicated: Math.max(duplicatedByMessageId, duplicatedByDelivery),
+      pending: total("pending", "sending") - waiting,
+      waiting,
+      lost: sum(channels, ({ lost }) => lost),
+      duplicated: sum(channels, ({ duplicated }) => duplicated),
+      channels,
       seconds,
       messagesPerSecond: campaign.sent / seconds,
       reconciled,
-      details: { campaignId, refusedLines: errors, duplicatedByMessageId, duplicatedByDelivery },
+      details: {
+        campaignId,
+        refusedLines: errors,
+        duplicatedByMessageId,
+        duplicatedByDelivery,
+        fallback: byRoute.fallback,
+        escalation: byRoute.escalation,
+      },
     };
   } finally {
     log.close();
@@ -154,16 +198,19 @@ async function countsOf(service: Service, ids: readonly string[]): Promise<Count
   return Promise.all(ids.map(async (id) => (await service.notification(id)).counts));
 }
 
-/** Repeats a question until the answer is truthy. */
-async function until<Answer>(
-  what: string,
-  ask: () => Promise<Answer | undefined | false>,
-): Promise<Answer> {
-  const deadline = Date.now() + patienceMs;
-  for (;;) {
-    const answer = await ask();
-    if (answer !== undefined && answer !== false) return answer;
-    if (Date.now() > deadline) throw new Error(`timed out waiting for ${what}`);
-    await sleep(pollMs);
-  }
+const owedOf = (counts: Counts): number =>
+  sum(Object.values(counts), Number) - counts.suppressed - counts.cancelled;
+
+/** The id of a member of the sample by number. */
+function nameOf(member: number): string {
+  return `member-${String(member).padStart(3, "0")}`;
+}
+
+/** The whole numbers from `first` to `last`. */
+function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
+
+function sum<Item>(items: readonly Item[], of: (item: Item) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
 }

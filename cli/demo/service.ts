@@ -1,6 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { deliveryStatuses } from "../../domain/delivery/status.ts";
+import type { Route } from "../../domain/policy/route.ts";
+import { type PushSubscription, webPushKind } from "../../domain/push-subscription.ts";
 import type { TemplateContent } from "../../domain/templates/content.ts";
 
 const created = z.object({ id: z.string() });
@@ -35,10 +38,35 @@ const account = counts.extend({
   reconciled: z.boolean(),
 });
 
-const notification = z.object({ counts, deliveries: z.array(created) });
+const delivery = z.object({
+  id: z.string(),
+  recipient: z.string(),
+  leg: z.string(),
+  channel: z.string(),
+  status: z.enum(deliveryStatuses),
+  reason: z.string().nullable(),
+});
+
+const notification = z.object({ counts, deliveries: z.array(delivery) });
+
+const attempted = z.object({
+  attempts: z.array(
+    z.object({
+      provider: z.string().nullable(),
+      outcome: z.string(),
+      response: z.string().nullable(),
+    }),
+  ),
+});
+
+const explanation = z.object({ summary: z.string() });
+const inbox = z.object({ items: z.array(created) });
+const issued = z.object({ token: z.string() });
 
 export type Counts = z.output<typeof counts>;
 export type Account = z.output<typeof account>;
+export type Delivery = z.output<typeof delivery>;
+export type Attempt = z.output<typeof attempted>["attempts"][number];
 
 /** The API refused the request permanently. */
 class Refused extends Error {
@@ -58,6 +86,7 @@ export interface NewNotification {
   data?: Record<string, unknown>;
   priority?: "critical" | "high" | "normal" | "low";
   sendAt?: string;
+  route?: Route;
 }
 
 export type Service = ReturnType<typeof createService>;
@@ -105,6 +134,12 @@ export function createService({ url, apiKey }: { url: string; apiKey: string }) 
       if (Date.now() > deadline) throw fault;
       await sleep(againMs);
     }
+  }
+
+  async function asRecipient(recipient: string) {
+    const path = `/v1/recipients/${recipient}/tokens`;
+    const { token } = issued.parse(await call("POST", path, { purposes: ["inbox"] }));
+    return { authorization: `Bearer ${token}` };
   }
 
   return {
@@ -163,6 +198,27 @@ export function createService({ url, apiKey }: { url: string; apiKey: string }) 
     },
     async notification(id: string) {
       return notification.parse(await call("GET", `/v1/notifications/${id}`));
+    },
+    /** Reads the attempts of a delivery, the first one first. */
+    async attempts(id: string) {
+      return attempted.parse(await call("GET", `/v1/deliveries/${id}`)).attempts;
+    },
+    /** Says in a sentence or two why a delivery waits, or why it ended as it did. */
+    async explain(id: string) {
+      return explanation.parse(await call("GET", `/v1/deliveries/${id}/explanation`)).summary;
+    },
+    async registerDevice(recipient: string, subscription: PushSubscription) {
+      const path = `/v1/recipients/${recipient}/addresses`;
+      await call("POST", path, { kind: webPushKind, subscription });
+    },
+    /** Reads the newest 100 items of a recipient's inbox, with a token of the recipient. */
+    async inbox(recipient: string) {
+      const path = "/v1/me/inbox?limit=100";
+      return inbox.parse(await call("GET", path, undefined, await asRecipient(recipient))).items;
+    },
+    /** Marks an item as read, with a token of its recipient. */
+    async markRead(recipient: string, item: string) {
+      await call("PATCH", `/v1/me/inbox/${item}`, { read: true }, await asRecipient(recipient));
     },
   };
 }

@@ -9,6 +9,12 @@ import { waitMs } from "../support/patience.ts";
 const readme = readPage("README.md");
 const { scripts } = JSON.parse(readPage("package.json")) as { scripts: Record<string, string> };
 
+interface OnChannel {
+  channel: string;
+  sent: number;
+  lost: number;
+}
+
 it("is read at a glance", () => {
   expect(Buffer.byteLength(readme)).toBeLessThanOrEqual(10_240);
 });
@@ -32,11 +38,10 @@ describe("its two commands", () => {
       cwd: packageRoot,
       timeout: waitMs,
     });
-    expect(JSON.parse(stdout.trim().split("\n").at(-1)!)).toMatchObject({
-      lost: 0,
-      pending: 0,
-      reconciled: true,
-    });
+    const result = JSON.parse(stdout.trim().split("\n").at(-1)!);
+    expect(result).toMatchObject({ lost: 0, pending: 0, reconciled: true });
+    const arrived = result.channels.filter(({ sent, lost }: OnChannel) => sent > 0 && lost === 0);
+    expect(arrived.map(({ channel }: OnChannel) => channel)).toEqual(["email", "push", "in_app"]);
   });
 });
 
