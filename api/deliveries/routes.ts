@@ -1,8 +1,10 @@
 import { z } from "@hono/zod-openapi";
 import { attemptFailures, type AttemptFailure } from "../../domain/delivery/attempt.ts";
+import { channels } from "../../domain/channel.ts";
+import type { Routes } from "../../ledger/routes.ts";
 import type { PrismaClient } from "../../prisma/generated/client.ts";
 import { withTemplate } from "../templates/store.ts";
-import { deliveryAnswer, deliveryJson, templateVersionAnswer } from "./store.ts";
+import { deliveryAnswer, deliveryJson, routeAnswer, templateVersionAnswer } from "./store.ts";
 import { deliveryFilterQuery, findNamed, readDeliveries } from "./filters.ts";
 import { readPageByCreation } from "../http/page-reading.ts";
 import { byCreation, pageOf, pageQuery } from "../http/pages.ts";
@@ -13,6 +15,7 @@ import type { Services } from "../services.ts";
 const attempt = z
   .object({
     number: z.number().int(),
+    channel: z.enum(channels).openapi({ example: "email" }),
     provider: z.string().nullable().openapi({
       description: "The provider; null if the worker died before it recorded one",
       example: "smtp",
@@ -55,13 +58,17 @@ const get = defineRoute({
           description:
             "The template version that is or was sent; null for a campaign’s delivery until it is claimed",
         }),
+        route: routeAnswer.nullable().openapi({
+          description:
+            "The route of the message; null if it has the default route, which is a single stage",
+        }),
         attempts: z.array(attempt),
       })
       .openapi("DeliveryWithAttempts"),
   ),
 });
 
-export function deliveryRoutes({ prisma, pool }: Services) {
+export function deliveryRoutes({ prisma, pool, routes }: Services) {
   return createRouter()
     .openapi(list, async (c) => {
       const query = c.req.valid("query");
@@ -78,8 +85,9 @@ export function deliveryRoutes({ prisma, pool }: Services) {
       if (!row) throwNotFound("delivery");
       const { type } = row.notification ?? row.campaign!;
       const attempts = row.attempts.map(
-        ({ number, provider, outcome, failure, response, startedAt, finishedAt }) => ({
+        ({ number, channel, provider, outcome, failure, response, startedAt, finishedAt }) => ({
           number,
+          channel,
           provider,
           outcome,
           failure: failure as AttemptFailure | null,
@@ -92,11 +100,17 @@ export function deliveryRoutes({ prisma, pool }: Services) {
         {
           ...deliveryJson({ ...row, type: type?.key ?? null }),
           templateVersion: await readTemplateVersion(prisma, row),
+          route: await readRoute(routes, row.routeId),
           attempts,
         },
         200,
       );
     });
+}
+
+async function readRoute(routes: Routes, id: number | null) {
+  const stored = id === null ? undefined : (await routes.readRoutes([id])).get(id);
+  return stored ? { origin: stored.origin, stages: stored.document.stages } : null;
 }
 
 function findDelivery(prisma: PrismaClient, id: string) {

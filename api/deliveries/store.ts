@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { creationOf, publicId } from "../../domain/ids.ts";
 import { type DeliveryStatus } from "../../domain/delivery/status.ts";
 import { deliveryStatuses } from "../../domain/delivery/status.ts";
+import { route, stageOfLeg } from "../../domain/policy/route.ts";
 import { priorities } from "../../domain/priority.ts";
 import type { Delivery } from "../../prisma/generated/client.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
@@ -11,6 +12,18 @@ export const templateVersionAnswer = z.object({
   key: z.string().openapi({ example: "order-shipped" }),
   version: z.number().int().openapi({ example: 1 }),
 });
+
+/** The route of a message, and what chose it. */
+export const routeAnswer = z
+  .object({
+    origin: z.string().openapi({
+      description:
+        "What chose the route: `request`, `rule:KEY@VERSION`, joined by `+` where several rules hold, `type:KEY@VERSION`, `policy@VERSION` or `default`",
+      example: "type:task.deadline@2",
+    }),
+    stages: route.shape.stages,
+  })
+  .openapi("MessageRoute");
 
 /** A delivery, as every route shows it. */
 export const deliveryAnswer = z
@@ -24,14 +37,24 @@ export const deliveryAnswer = z
       .string()
       .openapi({ description: "The recipient’s id, rcp_…", example: exampleIdOf("recipient") }),
     leg: z.string().openapi({
-      description: "`primary`, or `snooze:n` for the n-th time that the message was snoozed",
+      description:
+        "`primary` for the first stage of the message’s route, `stage:n` for a later one, or `snooze:n` for the n-th time that the message was snoozed",
       example: "primary",
+    }),
+    stage: z.number().int().nullable().openapi({
+      description:
+        "The number of the stage of the message’s route, from 0; null for a message that was snoozed",
+      example: 0,
     }),
     type: z.string().nullable().openapi({
       description: "The key of the notification type; null if the delivery has no type",
       example: "task.deadline",
     }),
     channel: z.string().openapi({ example: "email" }),
+    failedChannels: z.array(z.string()).openapi({
+      description: "The channels of the stage on which sending has failed, in this order",
+      example: [],
+    }),
     priority: z.enum(priorities).openapi({ example: "normal" }),
     queue: z
       .string()
@@ -86,7 +109,9 @@ export type DeliveryRow = Pick<
   | "notificationId"
   | "recipientId"
   | "leg"
+  | "routeId"
   | "channel"
+  | "failedChannels"
   | "priority"
   | "queue"
   | "status"
@@ -110,7 +135,8 @@ export type DeliveryRow = Pick<
 export const typeIdOf = `coalesce((SELECT n.type_id FROM notifications n WHERE n.id = d.notification_id), (SELECT c.type_id FROM campaigns c WHERE c.id = d.campaign_id))`;
 
 /** The columns of a `DeliveryRow`, to select from a table or subquery called `d`. */
-export const deliveryColumns = `d.id, d.campaign_id AS "campaignId", d.notification_id AS "notificationId", d.recipient_id AS "recipientId", d.leg, d.channel,
+export const deliveryColumns = `d.id, d.campaign_id AS "campaignId", d.notification_id AS "notificationId", d.recipient_id AS "recipientId", d.leg, d.route_id AS "routeId", d.channel,
+  coalesce(d.failed_channels::text[], '{}') AS "failedChannels",
   d.priority, d.queue, d.status, d.reason, d.detail, d.due_at AS "dueAt", d.attempt_count AS "attemptCount", d.finished_at AS "finishedAt",
   d.group_id AS "groupId", d.hold_count AS "holdCount", d.decided_at AS "decidedAt", d.policy_version AS "policyVersion", d.type_version AS "typeVersion",
   d.preferences_version AS "preferencesVersion", (SELECT t.key FROM notification_types t WHERE t.id = ${typeIdOf}) AS type`;
@@ -125,7 +151,7 @@ export async function readDelivery(execute: Execute, id: string): Promise<Delive
 }
 
 export function deliveryJson(row: DeliveryRow): z.output<typeof deliveryAnswer> {
-  const { leg, type, channel, priority, queue, status, reason, detail } = row;
+  const { leg, type, channel, failedChannels, priority, queue, status, reason, detail } = row;
   const { groupId, holdCount, attemptCount } = row;
   return {
     id: publicId("delivery", row.id),
@@ -134,8 +160,10 @@ export function deliveryJson(row: DeliveryRow): z.output<typeof deliveryAnswer> 
       : publicId("notification", row.notificationId!),
     recipient: publicId("recipient", row.recipientId),
     leg,
+    stage: stageOfLeg(leg),
     type,
     channel,
+    failedChannels,
     priority,
     queue,
     status,

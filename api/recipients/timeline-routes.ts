@@ -37,11 +37,11 @@ const getMine = defineRoute({
   responses: responses(200, "The timeline", timelineAnswer),
 });
 
-export function timelineRoutes({ pool, clock, readPolicySnapshot }: Services) {
+export function timelineRoutes({ pool, clock, routes, readPolicySnapshot }: Services) {
   async function readTimeline(person: RecipientState | null | undefined, digests: number) {
     refuseAbsent(person);
     const now = clock().getTime();
-    return timelineOf(pool, await readPolicySnapshot(), person, { now, digests });
+    return timelineOf({ pool, routes }, await readPolicySnapshot(), person, { now, digests });
   }
 
   return createRouter()

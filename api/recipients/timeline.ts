@@ -15,18 +15,12 @@ import { digestModes, effectivePreferences } from "../../domain/policy/preferenc
 import { type Priority, priorities } from "../../domain/priority.ts";
 import { quietUntil } from "../../domain/policy/quiet-hours.ts";
 import type { RecipientState } from "../../ledger/recipient-snapshot.ts";
-import {
-  deliveryAnswer,
-  deliveryColumns,
-  deliveryJson,
-  type DeliveryRow,
-} from "../deliveries/store.ts";
+import type { Routes } from "../../ledger/routes.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
+import { readWaiting, shownDeliveries, waitingMessage } from "./waiting.ts";
 
-/** The largest number of deliveries, and of groups, in a response. */
-const shownRows = 200;
-
-const { id, source, type, priority, channel, status, group } = deliveryAnswer.shape;
+/** The largest number of groups in a response. */
+const shownGroups = 200;
 
 /** The schema of a timeline: the waiting messages, the limits and the next digests of a recipient. */
 export const timelineAnswer = z
@@ -48,26 +42,9 @@ export const timelineAnswer = z
         description:
           "Whether the recipient must not be disturbed now, by messages without a type. Notification types may have other rules",
       }),
-    waiting: z
-      .array(
-        z.object({
-          id,
-          source,
-          type,
-          priority,
-          channel,
-          status: status.openapi({ example: "pending" }),
-          reason: z.string().nullable().openapi({
-            description: "Why the message waits; null means for its time or its turn",
-            example: "quiet_hours",
-          }),
-          dueAt: z.iso.datetime().openapi({ description: "The earliest time to send it" }),
-          group,
-        }),
-      )
-      .openapi({
-        description: `The open deliveries, ordered by when they are due: at most ${shownRows}`,
-      }),
+    waiting: z.array(waitingMessage).openapi({
+      description: `The open deliveries, at most ${shownDeliveries}, and the later stages of their routes, ordered by when they are due`,
+    }),
     more: z.number().int().openapi({
       description: "The number of further open deliveries; GET /v1/deliveries lists all of them",
       example: 0,
@@ -87,7 +64,7 @@ export const timelineAnswer = z
         }),
       )
       .openapi({
-        description: `Batches and digests that have not been sent, ordered by when they close: at most ${shownRows}`,
+        description: `Batches and digests that have not been sent, ordered by when they close: at most ${shownGroups}`,
       }),
     limits: z
       .array(
@@ -130,9 +107,9 @@ type TimelineAnswer = z.output<typeof timelineAnswer>;
 
 /** Reads the timeline of `person` at `now`, with the next `digests` digests. */
 export async function timelineOf(
-  pool: Pick<Pool, "query">,
+  { pool, routes }: { pool: Pick<Pool, "query">; routes: Routes },
   { policy }: Rulebook,
-  person: Pick<RecipientState, "id" | "timeZone" | "preferences" | "grants">,
+  person: RecipientState,
   { now, digests }: { now: number; digests: number },
 ): Promise<TimelineAnswer> {
   const { timeZone, grants } = person;
@@ -161,7 +138,7 @@ export async function timelineOf(
       until: quiet && instant(quiet.until),
       reason: quiet && quiet.reason,
     },
-    ...(await readWaiting(pool, person.id)),
+    ...(await readWaiting({ pool, routes }, { person, preferences: effective, now })),
     groups: await readGroups(pool, person.id),
     limits: [
       ...[buildRecipientLimit(effective.maxPerHour)].map(limitJson("recipient_limit")),
@@ -175,27 +152,6 @@ export async function timelineOf(
 }
 
 const instant = (at: number) => new Date(at).toISOString();
-
-async function readWaiting(
-  pool: Pick<Pool, "query">,
-  recipientId: string,
-): Promise<Pick<TimelineAnswer, "waiting" | "more">> {
-  const { rows } = await pool.query<DeliveryRow & { dueAt: Date; open: number }>(
-    `SELECT ${deliveryColumns}, d.open FROM (
-       SELECT *, (count(*) OVER ())::int AS open FROM deliveries WHERE recipient_id = $1::uuid AND due_at IS NOT NULL
-       ORDER BY due_at, id LIMIT ${shownRows}
-     ) AS d ORDER BY d.due_at, d.id`,
-    [recipientId],
-  );
-  return {
-    waiting: rows.map((row) => {
-      const { id, source, type, priority, channel, status, reason, group } = deliveryJson(row);
-      const dueAt = row.dueAt.toISOString();
-      return { id, source, type, priority, channel, status, reason, dueAt, group };
-    }),
-    more: (rows[0]?.open ?? 0) - rows.length,
-  };
-}
 
 interface GroupRow {
   id: string;
@@ -214,7 +170,7 @@ async function readGroups(
     `SELECT g.id, g.kind, t.key AS type, g.priority, g.closes_at AS "closesAt", g.member_count AS members
      FROM groups g LEFT JOIN notification_types t ON t.id = g.type_id
      WHERE g.id IN (SELECT group_id FROM deliveries WHERE recipient_id = $1::uuid AND due_at IS NOT NULL) AND g.status <> 'closed'
-     ORDER BY g.closes_at, g.id LIMIT ${shownRows}`,
+     ORDER BY g.closes_at, g.id LIMIT ${shownGroups}`,
     [recipientId],
   );
   return rows.map(({ id, closesAt, ...row }) => ({

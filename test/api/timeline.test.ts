@@ -3,7 +3,7 @@ import { newUuid, publicId } from "../../domain/ids.ts";
 import { dayMs, minuteMs } from "../../domain/time/local-time.ts";
 import { defaultPolicy } from "../../domain/policy/policy.ts";
 import { createPolicyWorld, shown } from "../support/policy-world.ts";
-import { type Api, seed, startApi } from "./harness.ts";
+import { type Api, sampleTemplate, seed, startApi } from "./harness.ts";
 
 let api: Api;
 let world: ReturnType<typeof createPolicyWorld>;
@@ -69,12 +69,14 @@ describe("the timeline of a recipient", () => {
       {
         id: shown(held),
         source: expect.stringMatching(/^ntf_/),
+        stage: 0,
         type: "habit.reminder",
         priority: "normal",
         channel: "email",
         status: "pending",
         reason: "quiet_hours",
         dueAt: until,
+        unless: null,
         group: null,
       },
       expect.objectContaining({
@@ -90,6 +92,103 @@ describe("the timeline of a recipient", () => {
       timeStyle: "short",
     });
     expect(clock.format(new Date(until))).toBe("07:00");
+  });
+
+  it("has the stages of routes: those in the ledger, and those that follow them", async () => {
+    const recipientId = await world.recipient();
+    const after = (minutes: number) => ({ minutes, unless: "read" });
+    const { status, body } = await api.send("POST", "/v1/notifications", {
+      recipients: [publicId("recipient", recipientId)],
+      template: { key: sampleTemplate.key },
+      data: { order: "A-17" },
+      sendAt: new Date(now.getTime() + dayMs).toISOString(),
+      route: {
+        stages: [
+          { via: ["in_app"] },
+          { via: ["email"] },
+          { via: ["push", "email"], after: after(10) },
+          { via: ["in_app"], after: after(5) },
+        ],
+      },
+    });
+    expect([status, body.errors]).toEqual([202, undefined]);
+    const shownStages = async () => {
+      const { waiting, more } = await timeline(recipientId);
+      expect(more).toBe(0);
+      return waiting.map((one: Record<string, string>) => [
+        one.stage,
+        one.channel,
+        one.status,
+        one.reason,
+        Date.parse(one.dueAt!) - now.getTime(),
+        one.unless,
+      ]);
+    };
+    const projected = [
+      [2, "email", "projected", "earlier_stage", dayMs + 10 * minuteMs, "read"],
+      [3, "in_app", "projected", "earlier_stage", dayMs + 15 * minuteMs, "read"],
+    ];
+    expect(await shownStages()).toEqual([
+      [0, "in_app", "pending", null, dayMs, null],
+      [1, "email", "pending", null, dayMs, null],
+      ...projected,
+    ]);
+    const [first, , third] = (await timeline(recipientId)).waiting;
+    expect(third).toMatchObject({ id: null, source: body.id, group: null, type: null });
+
+    // The first stage is over, and the second one waits longer.
+    await api.send("POST", `/v1/deliveries/${first.id}/cancel`);
+    now = new Date(now.getTime() + 2 * dayMs);
+    expect(await shownStages()).toEqual([
+      [1, "email", "pending", null, -dayMs, null],
+      ...projected.map(([stage, channel, state, reason, , unless], index) => [
+        stage,
+        channel,
+        state,
+        reason,
+        (10 + 5 * index) * minuteMs,
+        unless,
+      ]),
+    ]);
+  });
+
+  it("has a later stage once: as a delivery after the stage before it was sent", async () => {
+    const recipientId = await world.recipient();
+    const { status, body } = await api.send("POST", "/v1/notifications", {
+      recipients: [publicId("recipient", recipientId)],
+      template: { key: sampleTemplate.key },
+      data: { order: "A-17" },
+      route: {
+        stages: [{ via: ["email"] }, { via: ["email"], after: { minutes: 10, unless: "seen" } }],
+      },
+    });
+    expect([status, body.errors]).toEqual([202, undefined]);
+    const stages = async () =>
+      (await timeline(recipientId)).waiting.map((one: Record<string, unknown>) => [
+        one.stage,
+        one.status,
+        one.unless,
+      ]);
+    expect(await stages()).toEqual([
+      [0, "pending", null],
+      [1, "projected", "seen"],
+    ]);
+    const { dispatch, requests } = world.worker();
+    await dispatch(now);
+    expect(requests).toHaveLength(1);
+    expect(await stages()).toEqual([[1, "pending", "seen"]]);
+    const { items } = (await api.send("GET", `/v1/deliveries?notification=${body.id}`)).body;
+    expect(items.map((one: Record<string, unknown>) => [one.leg, one.stage])).toEqual([
+      ["stage:1", 1],
+      ["primary", 0],
+    ]);
+    const sent = (await api.send("GET", `/v1/deliveries/${items[1].id}`)).body;
+    expect(sent).toMatchObject({
+      channel: "email",
+      failedChannels: [],
+      route: { origin: "request", stages: [{ via: ["email"] }, { after: { unless: "seen" } }] },
+      attempts: [{ number: 1, channel: "email", outcome: "sent" }],
+    });
   });
 
   it("has the groups that have not gone out, with their members", async () => {
