@@ -94,7 +94,7 @@ export const ruleVersionJson = (
 });
 
 /** The rule of a row, as routes are chosen by it. */
-export const toRule = ({ key, version, document }: RuleRow): RoutingRule => ({
+const toRule = ({ key, version, document }: RuleRow): RoutingRule => ({
   key,
   version,
   ...definitionOf(document),

@@ -12,7 +12,7 @@ import { priorities } from "../priority.ts";
 import { weekdays } from "../time/local-time.ts";
 
 /** What asked for a message. */
-export const messageSources = ["notification", "campaign"] as const;
+const messageSources = ["notification", "campaign"] as const;
 export type MessageSource = (typeof messageSources)[number];
 
 const data = keyPath("data");
