@@ -27,6 +27,7 @@ import { throwNotFound, exampleIdOf, readPathId, idParams } from "../http/path-i
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { copiesAnswer, copiesJson } from "./copies.ts";
 import { acceptedNotification } from "./schemas.ts";
+import { readStageCounts, stageCounts } from "./stage-counts.ts";
 import type { Services } from "../services.ts";
 
 const exampleNotification = {
@@ -91,6 +92,7 @@ const notification = listed
       .array(z.object({ id: z.string().openapi({ example: exampleIdOf("attachment") }) }))
       .openapi({ description: "The attachments of its email", example: [] }),
     copies: copiesAnswer,
+    stages: stageCounts,
     deliveries: z.array(deliveryAnswer).openapi({
       description: `The first ${shownDeliveries} deliveries; /v1/deliveries?notification=… lists all of them`,
     }),
@@ -217,6 +219,7 @@ export function notificationRoutes(services: Services) {
             row.copies,
             deliveries.some(({ dueAt }) => dueAt !== null),
           ),
+          stages: await readStageCounts(pool, row.id),
           deliveries: deliveries.map(deliveryJson),
         },
         200,
