@@ -7,9 +7,12 @@ import type { Policy } from "../../domain/policy/policy.ts";
 import { newNotification } from "../../domain/notification.ts";
 import { reasons } from "../../domain/delivery/reasons.ts";
 import { text } from "../../domain/text.ts";
+import type { Channel } from "../../domain/channel.ts";
+import { defaultChannel } from "../../domain/policy/route.ts";
 import { simulate } from "../../domain/policy/simulate.ts";
 import type { SimulatedOutcome } from "../../domain/policy/simulate-types.ts";
 import { findRecipientState, readPendingMessages } from "../../ledger/recipient-snapshot.ts";
+import { executeOn } from "../../ledger/sql.ts";
 import { wouldRepeat } from "../../ledger/repeats.ts";
 import {
   decisionAnswer,
@@ -24,6 +27,7 @@ import { describeInstant, reasonTexts } from "../explanations/reason-text.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { NotificationTypeLookup } from "../notification-types/lookup.ts";
+import { previewedRoute, previewRoute } from "./preview-route.ts";
 import type { Services } from "../services.ts";
 
 /** How far the preview looks ahead. */
@@ -47,6 +51,7 @@ const preview = defineRoute({
     "Preview what would happen to a message to a recipient, now or at a given time. Nothing is sent.",
   description:
     "Makes the decisions that a due delivery gets, one after the other and together with what already waits for the recipient, until the message would be sent or not. " +
+    "The decisions are about the first stage of its route. Contents are not looked at: a channel for which a template has no content is not passed over here. " +
     "It cannot foresee later changes and requests, failures, and the time that a throttle or a provider takes.",
   request: {
     body: jsonContent(
@@ -67,6 +72,9 @@ const preview = defineRoute({
           collapseKey,
           batchable: rest.batchable,
           bypassRateLimit: rest.bypassRateLimit,
+          route: rest.route,
+          data: rest.data,
+          entityId: rest.entityId,
         })
         .openapi({ example: { recipient: "customer-17", type: "task.deadline" } }),
     ),
@@ -84,6 +92,10 @@ const preview = defineRoute({
             "It would wait until 2027-03-02T06:00:00.000Z (Tuesday 2027-03-02 07:00 +01:00 in Europe/Berlin), for the recipient’s quiet hours to end. It would be sent then.",
         }),
         versions: versionsAnswer,
+        route: previewedRoute.nullable().openapi({
+          description:
+            "The route that the message would have, and the channel of its first stage; null if the recipient was erased",
+        }),
         decision: decisionAnswer,
         rules: z.array(ruleAnswer).openapi({ description: "Every rule, in order of precedence" }),
         afterwards: z.array(step).openapi({
@@ -118,9 +130,12 @@ const preview = defineRoute({
 export function decisionPreviewRoutes({
   pool,
   clock,
+  config,
   readPolicySnapshot,
   notificationTypes,
 }: Services) {
+  const isOffered = (channel: Channel) => channel !== "push" || config.vapidPublicKey !== null;
+
   return createRouter().openapi(preview, async (c) => {
     const wanted = c.req.valid("json");
     const recipient = await findRecipientState(pool, wanted.recipient);
@@ -129,16 +144,32 @@ export function decisionPreviewRoutes({
     const named = await findNamedType(notificationTypes, wanted.type);
     const now = clock();
     const at = wanted.at && wanted.at > now ? wanted.at : now;
-    const { policy, policyVersion, types: all } = await readPolicySnapshot();
+    const rulebook = await readPolicySnapshot();
+    const { policy, policyVersion, types: all } = rulebook;
     const messageType = named && (all.get(named.id) ?? named);
     const pending = await readPendingMessages(pool, recipient.id, all, policy.deduplicationSeconds);
+    const requestedPriority = wanted.priority ?? messageType?.priority ?? "normal";
+    const routed = await previewRoute(
+      executeOn(pool),
+      rulebook,
+      recipient,
+      {
+        requested: wanted.route,
+        type: messageType,
+        priority: requestedPriority,
+        data: wanted.data,
+        entityId: wanted.entityId ?? null,
+        sendAt: at,
+      },
+      isOffered,
+    );
     const own = {
       id: newUuid(at),
       notificationId: newestUuid,
       withoutRepeats: false,
       type: messageType,
-      priority: wanted.priority ?? messageType?.priority ?? "normal",
-      channel: "email" as const,
+      priority: routed?.priority ?? requestedPriority,
+      channel: routed?.json.channel ?? defaultChannel(messageType),
       createdAt: at.getTime(),
       askedAt: at.getTime(),
       occursAt: wanted.occursAt?.getTime() ?? null,
@@ -184,6 +215,7 @@ export function decisionPreviewRoutes({
           type: messageType?.version ?? null,
           preferences: recipient.preferencesVersion,
         },
+        route: routed && routed.json,
         decision: first!.decision,
         rules,
         afterwards: later.slice(0, shownSteps),

@@ -93,6 +93,51 @@ describe("a notification", () => {
     ]);
   });
 
+  it("counts the deliveries of its later stages apart", async () => {
+    const route = { stages: [{ via: ["in_app"] }, { via: ["email"] }] };
+    const get = async (part: object) => {
+      const body = { recipients: ["u0", "u1"], template, data, ...part };
+      const { id } = (await api.send("POST", "/v1/notifications", body)).body;
+      return (await api.send("GET", `/v1/notifications/${id}`)).body;
+    };
+    expect(await get({ route })).toMatchObject({
+      counts: { pending: 2 },
+      stages: [{ stage: 1, counts: { pending: 2, sent: 0 } }],
+    });
+    expect(await get({})).toMatchObject({ counts: { pending: 2 }, stages: [] });
+  });
+
+  it("has the route and the channel that a preview says", async () => {
+    const preview = async (part: object) => {
+      const reply = await api.send("POST", "/v1/decisions/preview", { recipient: "u0", ...part });
+      expect([reply.status, reply.body.errors]).toEqual([200, undefined]);
+      return reply.body;
+    };
+    expect((await preview({})).route).toEqual({
+      origin: "default",
+      stages: [{ via: ["email"] }],
+      channel: "email",
+      passedOver: [],
+    });
+    const requested = { stages: [{ via: ["push", "in_app"] }, { via: ["email"] }] };
+    expect((await preview({ route: requested })).route).toEqual({
+      origin: "request",
+      ...requested,
+      channel: "in_app",
+      passedOver: [{ channel: "push", why: "no_address" }],
+    });
+    await rule("order", {
+      when: { data: "order", equals: "A-17" },
+      route: stages("in_app"),
+      priority: "critical",
+    });
+    const ruled = async () => (await preview({ data })).route;
+    await expect.poll(ruled).toMatchObject({ origin: "rule:order@1", channel: "in_app" });
+    const [row] = await notified({ recipients: ["u0"] });
+    expect(row).toMatchObject({ origin: "rule:order@1", channel: "in_app", priority: "critical" });
+    expect((await preview({ data: { order: "B-1" } })).route.origin).toBe("default");
+  });
+
   it("has the route of its type, else that of the policy", async () => {
     const change = (of: string, body: object) => api.send("PATCH", of, body, { "if-match": "*" });
     await change("/v1/policy", { route: stages("in_app") });
