@@ -126,7 +126,10 @@ export function createOutboundClient({
     if (!origin) return notSent("busy");
     const outcome = await origin.use(stopped, async (client) => {
       const result = await exchange(client, target, asked, limits, stopped);
-      return { result, keep: result.kind === "answered" && result.complete };
+      const keep =
+        (result.kind === "answered" && result.complete) ||
+        (result.kind === "not_sent" && result.reason === "withheld");
+      return { result, keep };
     });
     return outcome ?? notSent(stopped.reason as StopReason);
   }

@@ -93,7 +93,11 @@ export function exchange(
         // A second start would write the request again, although the first copy may have arrived.
         if (isBegun) return abandon(noAnswer("cut"));
         if (isSettled) return started.abort(new Error("the request is over"));
-        if (request.begin && !request.begin()) return abandon(notSent("withheld"));
+        if (request.begin && !request.begin()) {
+          settle(notSent("withheld"));
+          // Unlike an abort, this leaves the connection as it is, for nothing was written to it.
+          throw new Error("the request is withheld");
+        }
         isBegun = true;
         endIn(limits.headersMs);
       },
