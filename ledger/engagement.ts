@@ -5,8 +5,7 @@ import { endDeliveries } from "./on-end.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 
 /** How far a recipient has come with a message. Each level includes those before it. */
-export const engagementLevels = ["seen", "read", "acted"] as const;
-export type EngagementLevel = (typeof engagementLevels)[number];
+type EngagementLevel = "seen" | "read" | "acted";
 
 /** What a recipient did with deliveries, with all members of a group, or with the deliveries that items of an inbox stand for. Ids are UUIDs. */
 export type Engagement = (

@@ -38,7 +38,7 @@ const encodeId = (uuid: string) =>
 const decodeId = (text: string) => formatUuid(Buffer.from(text, "base64url"));
 
 /** Writes the payloads of notifications of new items. They contain ids only. */
-export function itemPayloads(items: readonly NewItem[]): string[] {
+function itemPayloads(items: readonly NewItem[]): string[] {
   const payloads: string[] = [];
   for (let first = 0; first < items.length; first += itemsInPayload)
     payloads.push(

@@ -8,7 +8,7 @@ const retryMs = { first: 500, most: 10_000 };
 const probeMs = 15_000;
 
 /** What a part of the process wants to learn from the notifications of a channel. */
-export interface Subscriber {
+interface Subscriber {
   onNotified: (payload: string) => void;
   /** Called when notifications arrive again after some may have been missed. */
   onHealed: () => void;

@@ -122,7 +122,7 @@ const scopeExtension = "x-tidings-scope";
 /** The extension that holds the class of a route. The document does not show it. */
 export const classExtension = "x-tidings-class";
 /** The extension that holds the purpose that a recipient's token must have. */
-export const purposeExtension = "x-tidings-purpose";
+const purposeExtension = "x-tidings-purpose";
 /** The extension of routes that pages of other origins may use. The document does not show it. */
 export const crossOriginExtension = "x-tidings-cross-origin";
 

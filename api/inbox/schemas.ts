@@ -61,7 +61,9 @@ export const inboxQuery = z.object({
       "`all` are the items that are not archived, and `unread` those that also were not read",
     example: "all",
   }),
-  category: text(998).optional().openapi({ description: "Only items of this category" }),
+  category: text(998)
+    .optional()
+    .openapi({ description: "Only items of this category", example: "orders" }),
   limit,
   cursor,
 });

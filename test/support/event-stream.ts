@@ -1,5 +1,5 @@
 /** An event of a stream, as its reader sees it. */
-export interface ReceivedEvent {
+interface ReceivedEvent {
   event: string;
   id: string | undefined;
   // Tests look into events as a caller would: without our types.

@@ -15,7 +15,7 @@ import type { InAppText } from "./in-app-writer.ts";
 import { InboxHints } from "./inbox-hints.ts";
 
 /** The provider in attempts: the inbox is a table of the ledger. */
-export const inboxProvider = "inbox";
+const inboxProvider = "inbox";
 
 /** The gate that the channel passes. */
 export const inAppGates: readonly string[] = [channelGate("in_app")];
