@@ -1,6 +1,4 @@
-import { fork } from "node:child_process";
-import { once } from "node:events";
-import { compiled } from "../cli/stack/guarded.ts";
+import { startAnswering } from "./answering-process.ts";
 import type { SinkManner, SinkQuestion, SinkReport } from "./sink.ts";
 import type { TakenMessage } from "./tally.ts";
 
@@ -23,40 +21,23 @@ export interface Sink {
 
 /** Starts a sink, which ends with this process at the latest. */
 export async function startSink(manner: SinkManner = {}): Promise<Sink> {
-  const child = fork(compiled("bench/sink.js"), [JSON.stringify(manner)], { execArgv: [] });
-  const waiting = new Map<number, (answer: unknown) => void>();
-  let asked = 0;
-  const [{ port }] = (await once(child, "message")) as [{ port: number }];
-  child.on("message", ({ number, answer }: { number: number; answer: unknown }) => {
-    waiting.get(number)?.(answer);
-    waiting.delete(number);
-  });
-  const ask = <Answer>(question: SinkQuestion) =>
-    new Promise<Answer>((resolve, reject) => {
-      const number = asked++;
-      waiting.set(number, resolve as (answer: unknown) => void);
-      child.send({ number, question }, (error) => error && reject(error));
-    });
+  const sink = await startAnswering<SinkQuestion>("bench/sink.js", [JSON.stringify(manner)]);
   return {
-    url: `smtp://127.0.0.1:${port}`,
-    pid: child.pid!,
-    progress: () => ask({ ask: "progress" }),
-    report: () => ask({ ask: "report" }),
-    reached: (messages) => ask({ ask: "reached", messages }),
-    arrivals: (deliveryIds) => ask({ ask: "arrivals", deliveryIds: [...deliveryIds] }),
+    url: `smtp://127.0.0.1:${sink.port}`,
+    pid: sink.pid,
+    progress: () => sink.ask({ ask: "progress" }),
+    report: () => sink.ask({ ask: "report" }),
+    reached: (messages) => sink.ask({ ask: "reached", messages }),
+    arrivals: (deliveryIds) => sink.ask({ ask: "arrivals", deliveryIds: [...deliveryIds] }),
     async received() {
       const messages: TakenMessage[] = [];
       for (let number = 0; ; number++) {
-        const page = await ask<TakenMessage[] | null>({ ask: "page", number });
+        const page = await sink.ask<TakenMessage[] | null>({ ask: "page", number });
         if (!page) return messages;
         for (const message of page) messages.push(message);
       }
     },
-    reset: () => ask({ ask: "reset" }),
-    async stop() {
-      const exited = once(child, "exit");
-      child.disconnect();
-      await exited;
-    },
+    reset: () => sink.ask({ ask: "reset" }),
+    stop: () => sink.stop(),
   };
 }
