@@ -9,7 +9,7 @@ import { waitMs } from "./patience.ts";
 import { programOf } from "./programs.ts";
 
 /** A notification as the browser shows it to its user. */
-export interface ShownAlert {
+interface ShownAlert {
   title: string;
   body: string;
 }

@@ -10,7 +10,7 @@ import { type Acknowledgement, startPushSocket } from "./push-socket.ts";
 import { verifyVapid } from "./vapid.ts";
 
 /** A request of an application server, as it came. */
-export interface PushRequest {
+interface PushRequest {
   path: string;
   ttl: number | null;
   urgency: string | null;
@@ -27,7 +27,7 @@ export interface PushRequest {
  * What happens to one request that would be accepted: another answer, by which the message is not accepted; or the message is
  * accepted, but the answer never comes (`hang`), or ends in its middle (`half`).
  */
-export type PushFault =
+type PushFault =
   | { status: number; headers?: Record<string, string>; body?: string }
   | "hang"
   | "half";
