@@ -3,6 +3,7 @@ import "@hono/zod-openapi";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { benchApi } from "./api.ts";
 import { benchCampaign, type CampaignBench } from "./campaign.ts";
+import { benchChannels, type ChannelsBench } from "./channels.ts";
 import { benchLatency, type LatencyBench } from "./latency.ts";
 import { benchMailbox } from "./mailbox.ts";
 import { type Attack, attacks, benchOverload } from "./overload.ts";
@@ -10,6 +11,7 @@ import { benchPolicy } from "./policy.ts";
 import {
   printApi,
   printCampaign,
+  printChannels,
   printLatency,
   printMailbox,
   printOverload,
@@ -109,6 +111,30 @@ program
     const { details, ...result } = await benchApi({ environment: process.env, say });
     printApi(result, details);
     if (options.json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
+  });
+
+program
+  .command("channels")
+  .description("campaigns into inboxes and to push devices, open inboxes, and three stages")
+  .option("--recipients <number>", "size of each audience", wholeNumber(1, 10_000_000), 10_000)
+  .option("--streams <number>", "how many inboxes are open", wholeNumber(1, 2_000), 1_000)
+  .option("--sends <number>", "messages to open inboxes", wholeNumber(1, 1_000_000), 1_000)
+  .option(
+    "--freeze <number>",
+    "size of the audience of three stages",
+    wholeNumber(1, 10_000_000),
+    100_000,
+  )
+  .option("--json", "end with one line of JSON")
+  .action(async ({ json, ...options }: Options<ChannelsBench>) => {
+    const { details, ...result } = await benchChannels({
+      ...options,
+      environment: process.env,
+      say,
+    });
+    printChannels(result, details);
+    failOver(result.lost + result.duplicated);
+    if (json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
   });
 
 program

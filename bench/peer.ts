@@ -4,10 +4,11 @@ import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createTransport } from "nodemailer";
 import MailComposer from "nodemailer/lib/mail-composer";
+import { byWebPush } from "./push-peer.ts";
 import { filler, freshDeliveryId, sender } from "./message.ts";
 
 export interface PeerOrder {
-  peer: "nodemailer" | "smtp";
+  peer: "nodemailer" | "smtp" | "web-push";
   host: string;
   port: number;
   connections: number;
@@ -23,7 +24,7 @@ export interface PeerResult {
 }
 
 /** Sends continuously on every connection until it is stopped; `sent` is called for each accepted message. */
-type Sending = (order: PeerOrder, sent: () => void, ended: () => boolean) => Promise<void>;
+export type Sending = (order: PeerOrder, sent: () => void, ended: () => boolean) => Promise<void>;
 
 /** Composes each message, and sends as many at once as there are connections. */
 const byNodemailer: Sending = async ({ host, port, connections }, sent, ended) => {
@@ -98,10 +99,16 @@ const byConversation: Sending = async ({ host, port, connections }, sent, ended)
   await Promise.all(Array.from({ length: connections }, () => converse(connect(port, host))));
 };
 
+const senders: Record<PeerOrder["peer"], Sending> = {
+  nodemailer: byNodemailer,
+  smtp: byConversation,
+  "web-push": byWebPush,
+};
+
 async function measure(order: PeerOrder): Promise<PeerResult> {
   let messages = 0;
   let ended = false;
-  const sending = (order.peer === "nodemailer" ? byNodemailer : byConversation)(
+  const sending = senders[order.peer](
     order,
     () => messages++,
     () => ended,

@@ -3,6 +3,7 @@ import type { ApiDetails, ApiResult } from "./api.ts";
 import type { OverloadResult } from "./overload.ts";
 import type { DatabaseWork } from "./database-work.ts";
 import type { CampaignDetails, CampaignResult } from "./campaign.ts";
+import type { ChannelsDetails, ChannelsResult } from "./channels.ts";
 import type { DayResult, PolicyDetails, PolicyResult } from "./policy.ts";
 import type { LatencyDetails, LatencyResult } from "./latency.ts";
 import { percentile } from "./percentile.ts";
@@ -49,6 +50,29 @@ export function printCampaign(result: CampaignResult, details: CampaignDetails):
       ["duplicated", result.duplicated],
       ["messages about which ledger and sink differ", result.discrepancies ?? "not known"],
     ])}\n`,
+  );
+}
+
+export function printChannels(result: ChannelsResult, details: ChannelsDetails): void {
+  process.stdout.write(
+    `\nCampaigns to ${details.recipients.toLocaleString("en-US")} recipients by three channels\n${table(
+      [
+        ["messages a second by email", details.emailPerSecond],
+        ["messages a second into inboxes", result.inAppPerSecond],
+        ["  times those by email", result.inAppRatioToEmail],
+        ["messages a second to push devices", result.pushPerSecond],
+        ["  a loop of web-push, messages a second", details.webPushPerSecond],
+        ["  times the loop of web-push", result.pushRatioToWebPush],
+        ["inboxes that were open", result.sseStreams],
+        ["  milliseconds from request to event, median", details.sseP50Ms],
+        ["  milliseconds from request to event, 99 of 100", result.sseP99Ms],
+        ["deliveries of three stages that were frozen", details.frozen],
+        ["  seconds in all", details.freezeSeconds],
+        ["  seconds a million", result.freezeSecondsPerMillionStages],
+        ["lost", result.lost],
+        ["duplicated", result.duplicated],
+      ],
+    )}\n`,
   );
 }
 

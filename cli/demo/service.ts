@@ -78,6 +78,7 @@ export interface NewCampaign {
   template: { key: string };
   audience: { all: true } | { where: unknown };
   data?: Record<string, unknown>;
+  route?: Route;
 }
 
 export interface NewNotification {
@@ -136,11 +137,15 @@ export function createService({ url, apiKey }: { url: string; apiKey: string }) 
     }
   }
 
-  async function asRecipient(recipient: string) {
+  /** Returns a token with which the recipient may read their inbox. */
+  async function issueInboxToken(recipient: string): Promise<string> {
     const path = `/v1/recipients/${recipient}/tokens`;
-    const { token } = issued.parse(await call("POST", path, { purposes: ["inbox"] }));
-    return { authorization: `Bearer ${token}` };
+    return issued.parse(await call("POST", path, { purposes: ["inbox"] })).token;
   }
+
+  const asRecipient = async (recipient: string) => ({
+    authorization: `Bearer ${await issueInboxToken(recipient)}`,
+  });
 
   return {
     /** Imports a stream of recipients. */
@@ -211,6 +216,7 @@ export function createService({ url, apiKey }: { url: string; apiKey: string }) 
       const path = `/v1/recipients/${recipient}/addresses`;
       await call("POST", path, { kind: webPushKind, subscription });
     },
+    issueInboxToken,
     /** Reads the newest 100 items of a recipient's inbox, with a token of the recipient. */
     async inbox(recipient: string) {
       const path = "/v1/me/inbox?limit=100";
