@@ -75,7 +75,7 @@ export async function freezeAudience(pool: Pool, id: string, campaignId: string)
       rows: [written],
     } = await client.query<{ audience: number }>(
       `WITH written AS (INSERT INTO open_deliveries (id, campaign_id, recipient_id, leg, channel, priority, queue, due_at, created_at, route_id)
-       SELECT uuid_v7(ledger_now()), c.id, r.id, s.leg, s.channel, coalesce((o.document->>'priority')::priority, c.priority), q.names[get_byte(uuid_send(r.id), 15) % c.lane_count + 1], $3, $3, o.id
+       SELECT uuid_v7(ledger_now()), c.id, r.id, s.leg, s.channel, c.priority, q.names[get_byte(uuid_send(r.id), 15) % c.lane_count + 1], $3, $3, o.id
        FROM campaigns c CROSS JOIN recipients r CROSS JOIN (SELECT $2::text[] AS names) q
          LEFT JOIN routes o ON o.id = ${routeId.sql} CROSS JOIN LATERAL ${firstStages("o", "r", "$4::channel")} s
        WHERE c.id = $1 AND ${where.sql}

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { channels } from "../../domain/channel.ts";
 import { gateLimits, type GateKind, limitedKinds } from "../../domain/delivery/gates.ts";
-import { providerName } from "../../domain/provider-name.ts";
+import { providerReference } from "../../domain/provider-name.ts";
 import { changeOf } from "../http/audit.ts";
 import { removeGate, setGate } from "../../ledger/gates.ts";
 import { executeIn } from "../../ledger/sql.ts";
@@ -22,9 +22,11 @@ const params = z.object({
   kind: z
     .string()
     .openapi({ description: `The kind: ${limitedKinds.join(" or ")}`, example: "provider" }),
-  name: z
-    .string()
-    .openapi({ description: "The name of the channel or the provider", example: "smtp-1" }),
+  name: z.string().openapi({
+    description:
+      "The name of the channel or the provider. The slash in `push/fcm` is written as `%2F`",
+    example: "smtp-1",
+  }),
 });
 
 const list = defineRoute({
@@ -76,7 +78,7 @@ const remove = defineRoute({
 
 /** Makes the key of the gate that a path names. Throws a 404 if no gate can have that kind and name. */
 function keyOf({ kind, name }: { kind: string; name: string }, among: readonly GateKind[]): string {
-  const names = kind === "provider" ? providerName : z.enum(channels);
+  const names = kind === "provider" ? providerReference : z.enum(channels);
   if (!among.includes(kind as GateKind) || !names.safeParse(name).success)
     throw notFound("rate limit", "name");
   return `${kind}/${name}`;

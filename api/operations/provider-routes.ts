@@ -4,7 +4,7 @@ import { providerGate } from "../../domain/delivery/gates.ts";
 import { closeBreaker } from "../../ledger/breakers.ts";
 import { reopenGate } from "../../ledger/gates.ts";
 import { executeIn } from "../../ledger/sql.ts";
-import { providerName } from "../../domain/provider-name.ts";
+import { providerReference } from "../../domain/provider-name.ts";
 import type { Breaker, Gate, Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
 import { gateAnswer, gateJson } from "./gates.ts";
@@ -108,7 +108,7 @@ export function providerRoutes(services: Services) {
 
   /** Reads a provider. Throws a 404 if there is none. With `locked` it is locked against other changes until the end of the transaction. */
   const read = async (client: Prisma.TransactionClient, name: string, locked?: "locked") => {
-    if (!providerName.safeParse(name).success) throw notFound("provider", "name");
+    if (!providerReference.safeParse(name).success) throw notFound("provider", "name");
     if (locked) await client.$queryRaw`SELECT FROM breakers WHERE provider = ${name} FOR UPDATE`;
     const breaker = await client.breaker.findUnique({ where: { provider: name } });
     if (!breaker) throw notFound("provider", "name");

@@ -19,7 +19,8 @@ const parts = {
   when: routingFilter.nullable(),
   route: route.meta({ description: "The route of the messages for which the rule holds" }),
   priority: z.enum(priorities).nullable().meta({
-    description: "The priority that these messages get; null if they keep theirs",
+    description:
+      "The priority that these messages get; null if they keep theirs. Messages of a campaign always have the priority of their campaign",
     example: null,
   }),
   templates: z.partialRecord(z.enum(channels), templateKey).meta({
