@@ -36,6 +36,7 @@ export const tagDescriptions: Record<string, string> = {
   tombstones: "Erased recipients, kept without personal data so that the ledger adds up.",
   segments: "Saved filters over recipients, used as audiences.",
   templates: "Messages with variables. A version never changes once it is written.",
+  attachments: "Files that notifications send with their emails.",
   layouts: "HTML that templates include. A saved template version has a copy of it.",
   campaigns: "One message to an audience.",
   policy: "The organisation’s rules: default preferences, limits, rates and thresholds.",
