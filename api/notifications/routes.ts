@@ -197,8 +197,8 @@ export function notificationRoutes(services: Services) {
         { notification: row.id },
         { after: null, direction: "asc", take: shownDeliveries },
       );
-      const { version = null, template } = row.templateVersion ?? {};
-      const key = template?.key ?? null;
+      const version = row.templateVersion?.version ?? null;
+      const key = row.templateVersion?.template.key ?? null;
       return c.json(
         {
           ...listedJson({ ...counted!, key, version, type: row.type?.key ?? null }),
