@@ -151,12 +151,14 @@ describe("a body", () => {
   });
 
   it("that is missing is refused, and the answer names the missing fields", async () => {
-    const reply = await api.send("POST", "/v1/notifications");
-    expect(reply.status).toBe(422);
-    expect(reply.body.errors.map(({ field }: { field: string }) => field)).toEqual([
-      "/recipients",
-      "/template",
-    ]);
+    const fieldsMissingFrom = async (body?: object) => {
+      const reply = await api.send("POST", "/v1/notifications", body);
+      expect(reply.status).toBe(422);
+      return reply.body.errors.map(({ field }: { field: string }) => field);
+    };
+    expect(await fieldsMissingFrom()).toEqual(["/recipients"]);
+    expect(await fieldsMissingFrom({ recipients: ["a"] })).toEqual(["/template"]);
+    expect(await fieldsMissingFrom({ template: { key: "a" } })).toEqual(["/recipients"]);
   });
 
   it("nested too deeply is refused without a stack overflow", async () => {
