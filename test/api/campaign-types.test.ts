@@ -9,7 +9,7 @@ beforeAll(async () => {
   for (const type of [
     { key: "offer", name: "Offers", priority: "low", batchable: true },
     { key: "alarm", name: "Alarms", priority: "critical" },
-    { key: "screen", name: "On the screen", channels: ["in_app"] },
+    { key: "short", name: "By SMS", channels: ["sms"] },
   ])
     await api.send("POST", "/v1/notification-types", type);
 });
@@ -35,7 +35,8 @@ const edit = (id: string, change: object, query = "") =>
 
 const unusable = {
   nobody: "names no notification type: create the type first with POST /v1/notification-types",
-  screen: "names a type that does not allow email, the only channel so far",
+  short:
+    "names a type that allows none of the channels on which messages are sent: email, push, in_app",
 };
 
 describe("the type of a campaign", () => {

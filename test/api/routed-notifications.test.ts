@@ -133,8 +133,11 @@ describe("a notification", () => {
     });
     const ruled = async () => (await preview({ data })).route;
     await expect.poll(ruled).toMatchObject({ origin: "rule:order@1", channel: "in_app" });
-    const [row] = await notified({ recipients: ["u0"] });
-    expect(row).toMatchObject({ origin: "rule:order@1", channel: "in_app", priority: "critical" });
+    // Rules are read at most a second after they changed.
+    const row = async () => (await notified({ recipients: ["u0"] }))[0];
+    await expect
+      .poll(row)
+      .toMatchObject({ origin: "rule:order@1", channel: "in_app", priority: "critical" });
     expect((await preview({ data: { order: "B-1" } })).route.origin).toBe("default");
   });
 

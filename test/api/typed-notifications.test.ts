@@ -75,9 +75,9 @@ describe("a notification of a type", () => {
 
   it("may not be of a type that goes out by no channel there is", async () => {
     await api.pool.query(
-      `INSERT INTO notification_types (id, key, document) VALUES (gen_random_uuid(), 'only.push', '{"name":"Only push","channels":["push"]}')`,
+      `INSERT INTO notification_types (id, key, document) VALUES (gen_random_uuid(), 'only.sms', '{"name":"Only SMS","channels":["sms"]}')`,
     );
-    expect((await post({ type: "only.push" })).status).toBe(422);
+    expect((await post({ type: "only.sms" })).status).toBe(422);
   });
 });
 

@@ -5,6 +5,9 @@ import { notifyOfItems } from "../../ledger/inbox-hints.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import type { Pool } from "pg";
 
+/** The time of the item that was added last: ids sort by time, and each item is newer than those before it. */
+let newestMs = 0;
+
 /** Adds items to an inbox, oldest first, as a worker does. Returns their public ids. */
 export async function addItems(
   pool: Pick<Pool, "query">,
@@ -12,7 +15,8 @@ export async function addItems(
   count: number,
   { announced = true, ...settings }: Partial<ItemContent> & { announced?: boolean } = {},
 ): Promise<string[]> {
-  const base = Date.now() - count;
+  const base = Math.max(Date.now() - count, newestMs + 1);
+  newestMs = base + count - 1;
   const items = Array.from({ length: count }, (_, place): ItemContent => ({
     id: newUuid(new Date(base + place)),
     recipientId,
