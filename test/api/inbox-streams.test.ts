@@ -110,7 +110,7 @@ describe("a stream", () => {
     await expect.poll(() => stream.named("item").length, patience).toBe(3);
     expect(stream.named("item").map((event) => event.id)).toEqual(ids.slice(2));
     expect(stream.events[0]!.event).toBe("counts");
-    await addItems(api.pool, id, 101);
+    await addItems(api.pool, id, 101, { announced: false });
     const behind = await follow(token, { "last-event-id": ids.at(-1)! });
     await expect.poll(() => behind.named("reset").length, patience).toBe(1);
     expect(behind.named("item")).toEqual([]);

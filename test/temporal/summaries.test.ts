@@ -40,10 +40,16 @@ async function historyOf(workflowId: string, runId?: string): Promise<HistoryEve
   return found ?? [];
 }
 
+/** Whether the event begins a run that continues another one, to which Temporal does not pass on the summary. */
+const isContinuation = ({ workflowExecutionStartedEventAttributes: begun }: HistoryEvent) =>
+  Boolean(begun?.continuedExecutionRunId);
+
 /** What the UI shows beside each start, activity and timer: undefined where that is nothing. */
 const summariesOf = (history: readonly HistoryEvent[]) =>
   history
-    .filter(({ eventType }) => [activity, timer, start].includes(eventType!))
+    .filter(
+      (event) => [activity, timer, start].includes(event.eventType!) && !isContinuation(event),
+    )
     .map(({ eventType, userMetadata }) => ({
       eventType: eventType!,
       summary: textOf(userMetadata?.summary),
