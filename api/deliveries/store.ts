@@ -14,16 +14,14 @@ export const templateVersionAnswer = z.object({
 });
 
 /** The route of a message, and what chose it. */
-export const routeAnswer = z
-  .object({
-    origin: z.string().openapi({
-      description:
-        "What chose the route: `request`, `rule:KEY@VERSION`, joined by `+` where several rules hold, `type:KEY@VERSION`, `policy@VERSION` or `default`",
-      example: "type:task.deadline@2",
-    }),
-    stages: route.shape.stages,
-  })
-  .openapi("MessageRoute");
+export const routeAnswer = z.object({
+  origin: z.string().openapi({
+    description:
+      "What chose the route: `request`, `rule:KEY@VERSION`, joined by `+` where several rules hold, `type:KEY@VERSION`, `policy@VERSION` or `default`",
+    example: "type:task.deadline@2",
+  }),
+  stages: route.shape.stages,
+});
 
 /** A delivery, as every route shows it. */
 export const deliveryAnswer = z
