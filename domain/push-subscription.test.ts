@@ -26,6 +26,11 @@ describe("a subscription", () => {
     expect(pushSubscription.parse({ ...given, keys: padded }).keys).toEqual(given.keys);
   });
 
+  it("is refused with an end that no database can store", () => {
+    for (const expirationTime of [-1, Date.UTC(2100) + 1, 8.64e15])
+      expect(faultsOf({ ...given, expirationTime })).toEqual(["expirationTime"]);
+  });
+
   it("is refused with a public key that is no uncompressed point on the curve", () => {
     const flipped = Buffer.from(point);
     flipped[64]! ^= 1;

@@ -51,6 +51,9 @@ export const publicKey = encoded(
   `must be ${publicKeyBytes} bytes in base64url: an uncompressed point on the curve P-256`,
 );
 
+/** The year 2100, the end of the times that the API takes. */
+const latestMs = Date.UTC(2100);
+
 /**
  * The schema of a subscription, as `PushSubscription.toJSON()` in a browser returns it. It checks the form of the endpoint only; which
  * endpoints are accepted is a matter of configuration.
@@ -68,7 +71,7 @@ export const pushSubscription = z.strictObject({
   expirationTime: z
     .number()
     .min(0, "must not be negative")
-    .max(8.64e15, "must be an instant in milliseconds since 1970")
+    .max(latestMs, "must be an instant in milliseconds since 1970, before the year 2100")
     .nullable()
     .optional(),
   keys: z.strictObject({

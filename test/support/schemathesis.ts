@@ -64,7 +64,9 @@ export async function runSchemathesis({
  */
 function configuration(document: Document): string {
   const nested = operationsOf(document)
-    .filter(({ body }) => /schemas\/(Audience|RecipientFilter)"/.test(JSON.stringify(body ?? null)))
+    .filter(({ body }) =>
+      /schemas\/(Audience|RecipientFilter|Routing\w*)"/.test(JSON.stringify(body ?? null)),
+    )
     .map(({ operationId }) => operationId);
   return [
     "[[operations]]",
