@@ -40,7 +40,7 @@ export async function runSchemathesis({
         `--header=Authorization: Bearer ${apiKey}`,
         `--checks=${checks.join(",")}`,
         `--seed=${seed}`,
-        "--max-examples=20",
+        "--max-examples=10",
         "--generation-database=none",
         "--continue-on-failure",
         "--no-color",
