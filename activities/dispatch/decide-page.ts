@@ -161,7 +161,7 @@ function routeRow(
     type: source.type,
     preferences: facts.preferences,
     recipient: { ...delivery.recipient, addressChannels: delivery.addressChannels },
-    content: source.content,
+    content: stage.content,
     templates: Object.keys(stage.route.templates ?? {}) as Channel[],
     suppressionOf: (channel) => input.suppressionOf(delivery, channel),
     isOffered: input.isOffered,

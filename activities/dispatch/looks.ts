@@ -15,6 +15,11 @@ export interface LookOptions {
  * accumulate, so that one statement claims and settles many of them.
  */
 const presetIntervalMs = { critical: 50, mailbox: 200, lane: 200, digest: 200 };
+/**
+ * How often a lane is read for rows of a channel on which it had none: the rows of a campaign are written together, and later ones are those
+ * that go on on another channel.
+ */
+const emptyChannelIntervalMs = 1_000;
 /** How often the ledger is read for rows that become due with time, while new rows are announced by notifications. */
 const listeningIntervalMs = 500;
 /**
@@ -35,6 +40,8 @@ export class Looks {
   readonly #isListening: () => boolean;
   readonly #options: LookOptions;
   readonly #nextAtMs = new Map<Channel, number>();
+  /** The channels of the rows that were found. */
+  readonly #usedChannels = new Set<Channel>();
 
   /**
    * @param arrivals the rate at which rows arrive in the queue; null for a lane
@@ -63,6 +70,11 @@ export class Looks {
     return this.#options.answersMs ?? (this.isBusy ? presetAnswersMs.busy : presetAnswersMs.calm);
   }
 
+  #intervalOf(channel: Channel): number {
+    const isUnused = this.#kind === "lane" && !this.#usedChannels.has(channel);
+    return isUnused ? Math.max(this.intervalMs, emptyChannelIntervalMs) : this.intervalMs;
+  }
+
   get intervalMs(): number {
     return this.#isListening() ? listeningIntervalMs : presetIntervalMs[this.#kind];
   }
@@ -80,11 +92,13 @@ export class Looks {
   /** Plans the next look for rows of a channel that was just looked at. */
   plan(channel: Channel, isAtOnce: boolean): void {
     if (isAtOnce) this.#nextAtMs.delete(channel);
-    else this.#nextAtMs.set(channel, performance.now() + this.intervalMs);
+    else this.#nextAtMs.set(channel, performance.now() + this.#intervalOf(channel));
   }
 
-  /** Notes how many rows a look found. */
-  noteFound(rows: number): void {
+  /** Notes which rows a look found. */
+  noteFound(found: readonly { channel: Channel }[]): void {
+    const { length: rows } = found;
+    for (const { channel } of found) this.#usedChannels.add(channel);
     this.#arrivals?.note(performance.now(), rows);
     if (rows > 0 && this.#arrivals && this.isBusy)
       this.lingersUntilMs = performance.now() + (this.#options.lingerMs ?? presetLingerMs);

@@ -326,7 +326,7 @@ class Dispatch implements PageTaker, JobOwner {
       this.inHand.add(due);
       this.#foundRows += due.length;
       if (due.length > 0) this.#standby.noteFound();
-      this.#looks.noteFound(due.length);
+      this.#looks.noteFound(due);
       if (due.length === limit) {
         this.#places.advance(due);
         await this.#deps.noticeGrowth();

@@ -125,18 +125,22 @@ async function loadPage(
       ? []
       : await deps.ledger.membersOf({ groups: [...groups], except: inHand.ids });
   inHand.add(others);
-  const stageOf = await deps.stages.of([...found, ...others]);
-  const due = [...found, ...others].map((delivery) => withRoutedTemplate(delivery, stageOf));
+  const read = [...found, ...others];
+  const stageOf = await deps.stages.of(read);
+  const due = read.map((delivery) => withRoutedTemplate(delivery, stageOf));
   const [rulebook, sourceOf, suppressionOf] = await Promise.all([
     deps.rulebook(),
     sources.of(due),
     deps.suppressions.of(due),
   ]);
-  const items = due.map((delivery) => ({
-    delivery,
-    source: sourceOf(delivery, rulebook),
-    stage: stageOf(delivery),
-  }));
+  const items = due.map((delivery, index): Item => {
+    const stage = stageOf(delivery);
+    return {
+      delivery,
+      source: sourceOf(delivery, rulebook),
+      stage: stage && { ...stage, content: sourceOf(read[index]!, rulebook).content },
+    };
+  });
   const { deduplicationSeconds } = rulebook.policy;
   const repeatsOf = await deps.repeats.of(items, now(), deduplicationSeconds);
   return { items, rulebook, suppressionOf, repeatsOf };

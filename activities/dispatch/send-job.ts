@@ -9,8 +9,8 @@ import type { Passage } from "../channels/passage.ts";
 export interface Item {
   delivery: DueDelivery;
   source: Source;
-  /** The stage of a route that the delivery is; null without a route. */
-  stage: DeliveryStage | null;
+  /** The stage of a route that the delivery is, with the content of the source itself; null without a route. */
+  stage: (DeliveryStage & Pick<Source, "content">) | null;
 }
 
 type Template = Pick<SendRequest, "templateVersionId" | "content">;
