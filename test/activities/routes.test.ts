@@ -5,7 +5,7 @@ import { createDispatcher } from "../../activities/dispatch/index.ts";
 import type { Channel } from "../../domain/channel.ts";
 import { queueName } from "../../domain/delivery/queues.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
-import type { Route } from "../../domain/policy/route.ts";
+import type { ResolvedRoute, Route } from "../../domain/policy/route.ts";
 import { acceptDeliveries } from "../../ledger/accept.ts";
 import { recordEngagement } from "../../ledger/engagement.ts";
 import { createLedger } from "../../ledger/ledger.ts";
@@ -69,7 +69,7 @@ function createWorker(answers: Partial<Record<"email" | "push" | "in_app", Answe
 /** Accepts a notification to one recipient at `start`. */
 async function accept(
   recipientId: string,
-  route: Route,
+  route: ResolvedRoute,
   { priority = "normal" as const, type = null as string | null } = {},
 ): Promise<string> {
   const { pool } = database;
@@ -288,6 +288,20 @@ describe("fallback", () => {
     const worker = createWorker();
     versionId = await database.seed.templateVersion("<p>Only an email</p>");
     await accept(await createRecipient(), route);
+    await worker.dispatch();
+    expect(worker.sentOn()).toEqual(["email"]);
+  });
+
+  it("judges the other channels by the message's own content, whatever template a rule chose for one", async () => {
+    const worker = createWorker();
+    const forPush = await database.seed.templateVersion();
+    await database.pool.query("UPDATE template_versions SET content = $2 WHERE id = $1", [
+      forPush,
+      { push: { title: "Short", body: "Short" } },
+    ]);
+    const recipient = await createRecipient();
+    await accept(recipient, { ...route, templates: { push: forPush } });
+    await setDevices(recipient, []);
     await worker.dispatch();
     expect(worker.sentOn()).toEqual(["email"]);
   });
