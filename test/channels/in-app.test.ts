@@ -264,7 +264,7 @@ describe("a worker that is killed", () => {
         return new Promise(() => {});
       },
     };
-    void worker(neverAnswers).dispatch();
+    const dead = worker(neverAnswers).dispatch();
     await expect.poll(async () => (await items()).length, patience).toBe(30);
     const before = await items();
     expect(await database.statuses()).toEqual({ sending: 30 });
@@ -274,6 +274,8 @@ describe("a worker that is killed", () => {
     await worker(channel).dispatch(later);
     expect(await database.statuses()).toEqual({ delivered: 30 });
     expect(await items()).toEqual(before);
+    // It ends once it has waited long enough for answers.
+    await dead;
     await Promise.all([channel.close(), dying.close()]);
   });
 });
