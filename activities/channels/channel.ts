@@ -116,8 +116,6 @@ export interface Channel {
    * may repeat these.
    */
   readonly inFlightBound: number;
-  /** True if a message that is handed over again arrives only once, so that a crash repeats none. */
-  readonly isExactlyOnce?: true;
   /** The number of messages that can begin at once if no gate or breaker limits it. */
   readonly concurrency: number;
   /**

@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import type { Channel as ChannelName } from "../../domain/channel.ts";
 import { newUuid } from "../../domain/ids.ts";
+import { isRepeatSafe } from "../../domain/policy/route.ts";
 import type { RetryPolicy } from "../../domain/delivery/settle.ts";
 import type { LedgerClock } from "../../ledger/clock.ts";
 import type { Ledger, RateGrant } from "../../ledger/ledger.ts";
@@ -89,7 +90,7 @@ export class Sender {
     const { all } = deps.channels;
     this.#queues = new Map(all.map((channel) => [channel.name, new ChannelQueue(channel)]));
     this.inFlightBound = all.reduce(
-      (sum, { isExactlyOnce, inFlightBound }) => sum + (isExactlyOnce ? 0 : inFlightBound),
+      (sum, { name, inFlightBound }) => sum + (isRepeatSafe(name) ? 0 : inFlightBound),
       0,
     );
     this.#leases = new Leases(deps.ledger);

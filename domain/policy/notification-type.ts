@@ -16,6 +16,13 @@ export const typeKey = resourceKey.meta({ example: "task.deadline" });
 const seconds = "must be from 1 to 31536000 seconds";
 const minutes = "must be from 1 to 1440 minutes";
 
+const actionLabel = nameText(60).optional();
+const summaryActionLabels = z.strictObject({
+  view: actionLabel,
+  snooze: actionLabel,
+  complete: actionLabel,
+});
+
 const parts = {
   name: nameText(200).meta({ example: "Task deadlines" }),
   priority: z.enum(priorities).meta({
@@ -81,6 +88,16 @@ const parts = {
     example: "https://tasks.example.org/tasks?ids={entityIds}",
     format: "uri-template",
   }),
+  summaryIcon: webUrl.max(1_000, "must have at most 1000 characters").nullable().meta({
+    description:
+      "The address of the picture beside a batch's push notification; null for none. A template of your own uses it as `{{ type.summaryIcon }}`",
+    example: "https://tasks.example.org/icons/batch.png",
+  }),
+  summaryActionLabels: summaryActionLabels.meta({
+    description:
+      "The labels of the actions that a batch's message offers for all its members. Those left out are `View all`, `Snooze all` and `Mark all as done`",
+    example: { view: "View all tasks" },
+  }),
   summaryTemplate: resourceKey.nullable().meta({
     description: "Key of the template for batches; null for the one that comes with Tidings",
     example: null,
@@ -117,6 +134,8 @@ export const typeDefinition = z.strictObject({
   spreadMinutes: parts.spreadMinutes.default(null),
   summaryTitle: parts.summaryTitle.default(null),
   viewAllUrl: parts.viewAllUrl.default(null),
+  summaryIcon: parts.summaryIcon.default(null),
+  summaryActionLabels: parts.summaryActionLabels.default({}),
   summaryTemplate: parts.summaryTemplate.default(null),
   email: parts.email.default({}),
   limits: parts.limits.default({}),

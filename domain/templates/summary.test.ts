@@ -76,6 +76,18 @@ describe("a batch", () => {
     );
     expect(three(typeOf(1, { name: "Habit reminders" })).title).toBe("3 new: Habit reminders");
   });
+
+  it("shows the picture of its type as a push notification", () => {
+    const iconOf = (settings: Partial<NotificationType>) => {
+      const type = typeOf(1, settings);
+      const { title, type: shown } = batchScope([member({ type })], { itemsShown: 5 });
+      const scope = { title, count: 1, items: [], type: shown, actions: [] };
+      return renderPush(compilePush(defaultSummaries.batch.content), scope).icon;
+    };
+    const summaryIcon = "https://tasks.example.org/icons/batch.png";
+    expect(iconOf({ summaryIcon })).toBe(summaryIcon);
+    expect(iconOf({})).toBeUndefined();
+  });
 });
 
 describe("a digest", () => {
@@ -128,6 +140,15 @@ describe("the actions of a group", () => {
       { action: "snooze", minutes: 30, label: "Snooze all" },
       { action: "complete", label: "Mark all as done" },
     ]);
+    const summaryActionLabels = { view: "View all tasks", complete: "Check all in" };
+    const labelled = members.map((one) => ({
+      ...one,
+      type: typeOf(1, { viewAllUrl, summaryActionLabels }),
+    }));
+    const labelsOf = (kind: "batch" | "digest") =>
+      groupActions(kind, labelled).map(({ label }) => label);
+    expect(labelsOf("batch")).toEqual(["View all tasks", "Snooze all", "Check all in"]);
+    expect(labelsOf("digest")).toEqual(["Snooze all", "Mark all as done"]);
     expect(groupActions("digest", members).map(({ action }) => action)).toEqual([
       "snooze",
       "complete",

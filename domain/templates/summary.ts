@@ -32,7 +32,7 @@ export interface SummaryItem {
 type Counted<Shown> = { count: number; items: Shown[]; more: number };
 
 /** A notification type as templates see it. */
-type TypeScope = { key: string | null; name: string };
+type TypeScope = { key: string | null; name: string; summaryIcon: string | null };
 
 type SummaryScope = {
   title: string;
@@ -116,6 +116,7 @@ export const nameOf = (type: NotificationType | null): string => type?.name ?? "
 const typeScope = (type: NotificationType | null): TypeScope => ({
   key: type?.key ?? null,
   name: nameOf(type),
+  summaryIcon: type?.summaryIcon ?? null,
 });
 
 function cut<Of>(members: readonly Of[], atMost: number): Counted<Of> {
@@ -171,19 +172,28 @@ export const actionLabels: Readonly<Record<NotificationAction["action"], string>
   complete: "Mark as done",
 };
 
+/** The texts of actions on all members of a group. Those of a batch's type replace them. */
+const groupActionLabels: typeof actionLabels = {
+  view: "View all",
+  snooze: "Snooze all",
+  complete: "Mark all as done",
+};
+
 /**
  * The actions on all members at once: `view` where their type has an address for it, `snooze` for the time of the first member that offers it,
  * and `complete` where every member offers it.
  */
 export function groupActions(kind: GroupKind, members: readonly Member[]): NotificationAction[] {
+  const type = kind === "batch" ? members[0]!.type : null;
+  const labels = { ...groupActionLabels, ...type?.summaryActionLabels };
   const url = kind === "batch" ? viewAllUrl(members) : null;
   const offers = members.map(({ actions }) => actions);
   const snooze = offers.flat().find(({ action }) => action === "snooze");
   const completes = offers.every((own) => own.some(({ action }) => action === "complete"));
   return [
-    ...(url === null ? [] : [{ action: "view" as const, url, label: "View all" }]),
-    ...(snooze === undefined ? [] : [{ ...snooze, label: "Snooze all" }]),
-    ...(completes ? [{ action: "complete" as const, label: "Mark all as done" }] : []),
+    ...(url === null ? [] : [{ action: "view" as const, url, label: labels.view }]),
+    ...(snooze === undefined ? [] : [{ ...snooze, label: labels.snooze }]),
+    ...(completes ? [{ action: "complete" as const, label: labels.complete }] : []),
   ];
 }
 
@@ -260,7 +270,7 @@ const groupButtons = [0, 1, 2].map((index) => ({
 /** The content of a group for the channels other than email. */
 const notificationContent = (body: string, category: string) => {
   const fields = { title: "{{ title }}", body, url: viewUrl, actions: groupButtons };
-  return { push: fields, in_app: { ...fields, category } };
+  return { push: { ...fields, icon: "{{ type.summaryIcon }}" }, in_app: { ...fields, category } };
 };
 
 /** The templates of groups where the caller names no template, or the template no longer exists. */

@@ -123,7 +123,6 @@ export function createInAppChannel({
   return {
     name: "in_app",
     inFlightBound,
-    isExactlyOnce: true,
     concurrency: inFlightBound,
     opensAt(now) {
       const at = gate.opensAt(now.getTime());
