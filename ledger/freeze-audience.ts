@@ -10,7 +10,7 @@ import { audienceWhere } from "./audience-sql.ts";
 import { lockSegmentFilters } from "./segments.ts";
 import { firstStages } from "./first-stages.ts";
 import { executeOn } from "./sql.ts";
-import { commonRoute, planRoutes } from "../domain/policy/resolve-route.ts";
+import { planRoutes } from "../domain/policy/resolve-route.ts";
 import { defaultChannel, type Route } from "../domain/policy/route.ts";
 import type { Priority } from "../domain/priority.ts";
 import { routeCase } from "./route-case.ts";
@@ -64,13 +64,10 @@ export async function freezeAudience(pool: Pool, id: string, campaignId: string)
       findTemplateVersion: (key) => ruleTemplates.get(key) ?? null,
     });
     const where = audienceWhere(parsed, await resolveSegments(client, parsed), "r", 5);
-    const isDefault = commonRoute(plan)?.origin === "default";
-    const routeId = isDefault
-      ? { sql: "NULL::int", values: [] }
-      : await routeCase(createRoutes(pool), plan, "r", {
-          execute: executeOn(client),
-          firstPlaceholder: 5 + where.values.length,
-        });
+    const routeId = await routeCase(createRoutes(pool), plan, "r", {
+      execute: executeOn(client),
+      firstPlaceholder: 5 + where.values.length,
+    });
     const {
       rows: [written],
     } = await client.query<{ audience: number }>(

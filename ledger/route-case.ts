@@ -5,12 +5,12 @@ import { createFilterCompiler } from "./audience-sql.ts";
 import type { Routes } from "./routes.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 
-/** An SQL expression that gives the id of the route of a recipient, with the values of its placeholders. */
+/** An SQL expression that gives the id of the route of a recipient, null for the default route, with the values of its placeholders. */
 export interface RouteCase {
   sql: string;
   values: string[];
   /** The routes that the expression may give, by id. */
-  routes: ReadonlyMap<number, ChosenRoute>;
+  routes: ReadonlyMap<number | null, ChosenRoute>;
 }
 
 /** The time zones of recipients. There are no more than IANA has names. */
@@ -20,7 +20,7 @@ const zonesStatement = defineStatement<object, { zone: string }>(
 
 /**
  * Compiles the plan of a message to an expression over the table `recipients` under `alias`. For each recipient its result is the route that
- * `chooseRoute` returns. The routes are stored first. No value of a rule is part of the SQL. A recipient whose time zone nobody had when
+ * `chooseRoute` returns. The routes are stored first, except for the default one. No value of a rule is part of the SQL. A recipient whose time zone nobody had when
  * this function was called is treated as in UTC.
  * @param firstPlaceholder the number of the first placeholder; every value is text
  * @param options.execute reads and stores within a transaction
@@ -60,18 +60,20 @@ export async function routeCase(
   };
   const root = write(0, []);
 
-  const ids = await routes.routeIds(
-    outcomes.map(({ route, origin }) => ({ origin, document: route })),
+  const stored = outcomes.filter(({ origin }) => origin !== "default");
+  const storedIds = await routes.routeIds(
+    stored.map(({ route, origin }) => ({ origin, document: route })),
     execute,
   );
+  const idOf = new Map(stored.map((chosen, index) => [chosen, storedIds[index]!]));
   const toSql = (node: RouteNode): string =>
     typeof node === "number"
-      ? String(ids[node])
+      ? String(idOf.get(outcomes[node]!) ?? "NULL::int")
       : `CASE WHEN ${node.condition} THEN ${toSql(node.having)} ELSE ${toSql(node.otherwise)} END`;
   return {
     sql: toSql(root),
     values,
-    routes: new Map(outcomes.map((chosen, index) => [ids[index]!, chosen])),
+    routes: new Map(outcomes.map((chosen) => [idOf.get(chosen) ?? null, chosen])),
   };
 }
 
