@@ -1,4 +1,3 @@
-import type { RecipientFacts } from "../domain/filter.ts";
 import type { Priority } from "../domain/priority.ts";
 import { defineStatement } from "./sql.ts";
 
@@ -38,13 +37,4 @@ export const firstDeliveries = defineStatement<
   `SELECT id, notification_id AS "notificationId", recipient_id AS "recipientId", route_id AS "routeId" FROM deliveries
    WHERE notification_id = ANY(:notificationIds::uuid[]) AND leg = 'primary' AND (notification_id, recipient_id) < (:below::uuid, :belowRecipient::uuid)
    ORDER BY notification_id DESC, recipient_id DESC LIMIT :limit::int`,
-);
-
-/** Reads the parts of recipients that conditions of routing rules depend on. Erased recipients are left out. */
-export const recipientFacts = defineStatement<
-  { ids: readonly string[] },
-  RecipientFacts & { id: string }
->(
-  `SELECT id, external_id AS "externalId", email, phone, time_zone AS "timeZone", locale, attributes, created_at AS "createdAt", updated_at AS "updatedAt"
-   FROM recipients WHERE id = ANY(:ids::uuid[]) AND erased_at IS NULL`,
 );

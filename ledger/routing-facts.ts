@@ -7,7 +7,10 @@ export interface RoutedNames {
   recipientIds: readonly string[];
 }
 
-const factsStatement = defineStatement<RoutedNames, RecipientFacts & { id: string }>(
+/** What conditions of routing rules depend on, with the recipient's UUID. */
+type RoutingFacts = RecipientFacts & { id: string };
+
+const factsStatement = defineStatement<RoutedNames, RoutingFacts>(
   `SELECT id, external_id AS "externalId", email, phone, time_zone AS "timeZone", locale, attributes, created_at AS "createdAt", updated_at AS "updatedAt"
    FROM recipients WHERE erased_at IS NULL AND (external_id = ANY(:externalIds::text[]) OR id = ANY(:recipientIds::uuid[]))`,
   "routing-facts",
@@ -17,7 +20,7 @@ const factsStatement = defineStatement<RoutedNames, RecipientFacts & { id: strin
 export async function readRoutingFacts(
   execute: Execute,
   names: RoutedNames,
-): Promise<(RecipientFacts | null)[]> {
+): Promise<(RoutingFacts | null)[]> {
   const rows = await execute(factsStatement, names);
   const byExternalId = new Map(rows.map((row) => [row.externalId, row]));
   const byId = new Map(rows.map((row) => [row.id, row]));

@@ -25,7 +25,7 @@ export interface RoutingTally {
   recipients: number;
   /** Messages whose request has a route of its own. */
   requested: number;
-  /** Messages whose recipient has been erased, so that the route cannot be chosen anew. */
+  /** Messages whose recipient has been erased, so that the route cannot be chosen again. */
   erased: number;
   /** Messages that get another route or priority. */
   changed: Omit<Count, "examples">;
@@ -45,7 +45,7 @@ export function createTally(rules: readonly RoutingRule[]) {
   const pairs = new Map<string, ReturnType<typeof createPair>>();
 
   return {
-    /** Counts a message whose route is not chosen anew. */
+    /** Counts a message whose route is not chosen again. */
     skip(delivery: FirstDelivery, why: keyof typeof skipped): void {
       all.add(delivery);
       skipped[why] += 1;

@@ -14,8 +14,8 @@ import {
   type FirstDelivery,
   type RecentNotification,
   recentNotifications,
-  recipientFacts,
 } from "../../ledger/recent-messages.ts";
+import { readRoutingFacts } from "../../ledger/routing-facts.ts";
 import { createRoutes } from "../../ledger/routes.ts";
 import type { Rulebook } from "../../ledger/rulebook.ts";
 import { type Execute, executeOn } from "../../ledger/sql.ts";
@@ -46,7 +46,7 @@ interface Comparison {
 }
 
 /**
- * Chooses the routes of the notifications of the last day anew, by two lists of rules, newest first. Recipients, types and the policy are as
+ * Chooses the routes of the notifications of the last day again, by two lists of rules, newest first. Recipients, types and the policy are as
  * they are now, and every template that a rule names is used. Messages whose request has a route of its own, and messages of erased
  * recipients, are only counted. Ends after the limit, or after ten seconds, and lets other work of the event loop proceed in between.
  */
@@ -188,6 +188,7 @@ async function readFacts(
   deliveries: readonly FirstDelivery[],
 ): Promise<ReadonlyMap<string, RecipientFacts>> {
   if (deliveries.length === 0) return new Map();
-  const ids = [...new Set(deliveries.map(({ recipientId }) => recipientId))];
-  return new Map((await execute(recipientFacts, { ids })).map((row) => [row.id, row]));
+  const recipientIds = [...new Set(deliveries.map(({ recipientId }) => recipientId))];
+  const facts = await readRoutingFacts(execute, { externalIds: [], recipientIds });
+  return new Map(facts.flatMap((one) => (one === null ? [] : [[one.id, one]])));
 }
