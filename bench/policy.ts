@@ -258,6 +258,7 @@ function countingChannel(count: () => void): Channel {
     opensAt: () => null,
     readyFor: () => Number.POSITIVE_INFINITY,
     recoveredAt: () => null,
+    outSince: () => null,
     send() {
       count();
       const at = new Date();

@@ -24,6 +24,8 @@ export interface GateView {
   dayEndsInMs: number;
   /** How long the gate stays shut; 0 if it is not shut. */
   shutMs: number;
+  /** Since when the gate is shut; null if it is not shut. By the ledger's clock. */
+  shutSince: Date | null;
 }
 
 /** Consecutive slots that a gate has granted. Times count from the instant of the grant, by the database. */
@@ -94,7 +96,7 @@ const pacing = `LATERAL (
 const viewColumns = (next: string, leftToday: string) => `
   1000 * gap AS "intervalMs", 1000 * lag AS "lagMs", 1000 * (${next}) AS "nextInMs", CASE WHEN left_today IS NOT NULL THEN greatest(0, ${leftToday}) END::int AS "leftToday",
   CASE WHEN left_today IS NULL THEN 0 ELSE ceil(1000 * extract(epoch FROM (today + 1)::timestamp AT TIME ZONE 'UTC' - now)) END::float8 AS "dayEndsInMs",
-  ceil(1000 * greatest(0, extract(epoch FROM shut_until - now)))::float8 AS "shutMs"`;
+  ceil(1000 * greatest(0, extract(epoch FROM shut_until - now)))::float8 AS "shutMs", CASE WHEN shut_until > now THEN shut_since END AS "shutSince"`;
 
 /** The clock is read once the row is locked, so that slots are granted in the order of their instants. */
 const grantSlots = defineStatement<
@@ -130,10 +132,12 @@ const giveBackSlots = defineStatement<{ key: string; slots: number; day: string 
   "give-back-slots",
 );
 
+/** A gate that is still shut has been shut since it was first shut. */
 const shutGate = defineStatement<{ key: string; forMs: number; reason: string }>(
   `
-  INSERT INTO gates (key, shut_until, shut_reason) VALUES (:key::text, ledger_now() + :forMs::float8 * interval '1 millisecond', :reason::text)
-  ON CONFLICT (key) DO UPDATE SET shut_until = excluded.shut_until, shut_reason = excluded.shut_reason
+  INSERT INTO gates (key, shut_until, shut_since, shut_reason) VALUES (:key::text, ledger_now() + :forMs::float8 * interval '1 millisecond', ledger_now(), :reason::text)
+  ON CONFLICT (key) DO UPDATE SET shut_until = excluded.shut_until, shut_reason = excluded.shut_reason,
+    shut_since = CASE WHEN gates.shut_until > excluded.shut_since THEN gates.shut_since ELSE excluded.shut_since END
   WHERE gates.shut_until IS NULL OR gates.shut_until < excluded.shut_until`,
   "shut-gate",
 );
@@ -181,7 +185,7 @@ const removeUnlimitedStatement = defineStatement<{ key: string }>(
   "DELETE FROM gates WHERE key = :key::text AND num_nonnulls(permits_per_second, daily_quota) = 0",
 );
 const reopenStatement = defineStatement<{ key: string }>(
-  "UPDATE gates SET shut_until = NULL, shut_reason = NULL WHERE key = :key::text",
+  "UPDATE gates SET shut_until = NULL, shut_since = NULL, shut_reason = NULL WHERE key = :key::text",
 );
 
 /** Reopens a gate that is shut; its limits stay. */

@@ -44,6 +44,7 @@ const deliveriesSql = `
     FOR UPDATE OF d SKIP LOCKED
   ),
   evidence AS (DELETE FROM earlier_attempts WHERE delivery_id = ANY (ARRAY(SELECT id FROM expired))),
+  diverted AS (DELETE FROM diversions WHERE delivery_id = ANY (ARRAY(SELECT id FROM expired))),
   engaged AS (DELETE FROM engagements WHERE delivery_id = ANY (ARRAY(SELECT id FROM expired))),
   answers AS (DELETE FROM address_answers WHERE message_id = ANY (ARRAY(SELECT id FROM expired))),
   removed AS (DELETE FROM ended_deliveries WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING campaign_id, status, leg),

@@ -28,6 +28,14 @@ export interface Admission {
 /** Most messages need no permission, and nothing has to be reported about them. */
 const free: Admission = { release() {}, complete() {} };
 
+const timesOf = (instants: readonly (Date | null)[]): number[] =>
+  instants.flatMap((instant) => instant?.getTime() ?? []);
+const earliest = (instants: readonly (Date | null)[]): Date | null =>
+  dateOf(Math.min(...timesOf(instants)));
+const latest = (instants: readonly (Date | null)[]): Date | null =>
+  dateOf(Math.max(...timesOf(instants)));
+const dateOf = (ms: number): Date | null => (Number.isFinite(ms) ? new Date(ms) : null);
+
 /** How long to wait if the obstacle has gone before the wait is computed. */
 const soonMs = 1_000;
 
@@ -71,8 +79,21 @@ export function createAdmissions<Line extends ProviderEndpoint>({
     return first === 0 ? gateAt : Math.max(first, gateAt ?? 0);
   };
 
+  /** Since when a provider takes nothing because it failed or asked for it; null if it does not. */
+  const lineOutSince = ({ breaker, gate: own }: Line, nowMs: number): Date | null =>
+    earliest([breaker.openedAt, own.shutSince(nowMs)]);
+
   return {
     opensAt,
+
+    /** As `Channel.outSince`. */
+    outSince(nowMs: number): Date | null {
+      const shutSince = gate.shutSince(nowMs);
+      const since = lines.map((line) => lineOutSince(line, nowMs));
+      // The channel works until the last of its providers fails.
+      const allOutSince = since.includes(null) ? null : latest(since);
+      return earliest([shutSince, allOutSince]);
+    },
 
     /**
      * Asks for permission to hand a message to this provider; null if it takes none. The answer is synchronous where no trial is

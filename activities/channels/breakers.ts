@@ -45,6 +45,8 @@ export interface Breaker {
    * then waits for the result.
    */
   readonly isOpening: boolean;
+  /** Since when the provider is not used, by the ledger's clock: failed trials do not change it. Null while the breaker is closed. */
+  readonly openedAt: Date | null;
   /** The number of trials that can be taken at this moment; 0 while the breaker is closed. */
   trialsAt(nowMs: number): number;
   /** When it is worth asking for a trial; null: at this moment. In milliseconds since the epoch, like `nowMs`. */
@@ -147,6 +149,10 @@ class CachedBreaker implements Breaker {
 
   get closed(): boolean {
     return this.row.state === "closed";
+  }
+
+  get openedAt(): Date | null {
+    return this.closed ? null : this.row.openedAt;
   }
 
   get isOpening(): boolean {

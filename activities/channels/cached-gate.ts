@@ -29,6 +29,8 @@ export interface WatchedGate {
   isOpen(nowMs: number): boolean;
   /** When the gate takes another message; null: at this moment. */
   opensAt(nowMs: number): number | null;
+  /** Since when the gate is shut, by the ledger's clock; null if it is not shut, or if that is not known yet. */
+  shutSince(nowMs: number): Date | null;
   /** The number of messages that may come now, because they can leave within half a second. It does not ask the ledger. */
   room(): number;
   /** Lets a message come to the gate; undefined if it needs no slot. */
@@ -54,6 +56,7 @@ export class CachedGate implements WatchedGate {
   #read: Promise<void> | undefined;
   #counted = false;
   #shutUntilMs = 0;
+  #shutSince: Date | null = null;
   #unwritten: { untilMs: number; reason: string } | null = null;
   /** The rate; null if there is none. */
   #pace: Pick<Pace, "intervalMs" | "lagMs"> | null = null;
@@ -99,6 +102,10 @@ export class CachedGate implements WatchedGate {
     const { intervalMs } = this.#pace;
     const turnMs = this.#nextAtMs + (this.#coming - this.#slots.length) * intervalMs;
     return nowMs + Math.max(soonMs, turnMs - comesAheadMs - performance.now());
+  }
+
+  shutSince(nowMs: number): Date | null {
+    return nowMs < this.#shutUntilMs ? this.#shutSince : null;
   }
 
   room(): number {
@@ -153,6 +160,7 @@ export class CachedGate implements WatchedGate {
     const shutMs = view?.shutMs ?? 0;
     this.#counted = view !== null && (view.pace !== null || view.leftToday !== null);
     if (!this.#unwritten) this.#shutUntilMs = shutMs > 0 ? nowMs + shutMs : 0;
+    this.#shutSince = view?.shutSince ?? null;
     this.#pace = view?.pace ?? null;
     this.#nextAtMs = atMs + (view?.pace?.nextInMs ?? Number.NEGATIVE_INFINITY);
     this.#leftToday = view?.leftToday ?? Number.POSITIVE_INFINITY;

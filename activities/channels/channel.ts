@@ -140,6 +140,12 @@ export interface Channel {
    */
   recoveredAt(): Date | null;
   /**
+   * Since when the channel is out of service, by the ledger's clock: none of its breakers is closed, or gates are shut because a provider asked
+   * for it. Null while it is in service, also while it waits for a rate or a quota. A channel that is out of service may take trials, and
+   * failed trials do not change the instant. Workers that start later know it too.
+   */
+  outSince(now: Date): Date | null;
+  /**
    * Renders the content, hands the message over, and resolves when the outcome is known. Each fault of a provider is mapped to
    * the outcome and the failure of an attempt. It may be called without bound, since it queues. A message uses the slots of its
    * gates at the instant at which it is written to a connection.

@@ -1,5 +1,4 @@
 import type { Repeats } from "../../ledger/repeats.ts";
-import type { SuppressionReason } from "../../domain/suppression.ts";
 import type { Rulebook } from "../../ledger/rulebook.ts";
 import type { Load } from "../../domain/policy/batching.ts";
 import { decide } from "../../domain/policy/decide.ts";
@@ -8,12 +7,13 @@ import { isReleased } from "../../domain/policy/rules.ts";
 import { buildDecisionInput } from "../../domain/policy/decision-input.ts";
 import type { Channel } from "../../domain/channel.ts";
 import { queueName, shardOf, waitingDigests } from "../../domain/delivery/queues.ts";
-import { createChannelJudge } from "../../domain/policy/judge-channel.ts";
+import { failoverAfterMs } from "../../domain/policy/failover.ts";
 import { arrangeLimits } from "../../domain/policy/limits.ts";
-import { chooseChannel, isQuiet, isRepeatSafe, orderOfStage } from "../../domain/policy/route.ts";
+import { chooseChannel, isQuiet, isRepeatSafe } from "../../domain/policy/route.ts";
 import { nextHoldCount } from "../../domain/delivery/hold-count.ts";
 import type { Reason } from "../../domain/delivery/reasons.ts";
 import { settleInterrupted } from "../../domain/delivery/settle.ts";
+import { type ChannelKnowledge, judgeStage } from "./judge-stage.ts";
 import type { Item } from "./send-job.ts";
 import { interruptedAttempt } from "./settlement.ts";
 import {
@@ -25,14 +25,11 @@ import {
 import type { Merging } from "../../ledger/merging.ts";
 
 /** The facts that the decisions on a page of due deliveries depend on, read for that page. */
-interface PageInput {
+interface PageInput extends ChannelKnowledge {
   items: readonly Item[];
   at: Date;
   rulebook: Rulebook;
   load: Load;
-  suppressionOf: (delivery: DueDelivery, channel: Channel) => SuppressionReason | null;
-  /** Whether this worker can send on a channel. */
-  isOffered: (channel: Channel) => boolean;
   repeatsOf: (delivery: DueDelivery) => Repeats;
   /** The number of messages to a recipient that are already on their way. */
   ahead: (recipientId: string) => number;
@@ -95,7 +92,8 @@ export function decidePage(input: PageInput): PageDecisions {
     const earlier = messages.get(messageId);
     const ahead = earlier?.ahead ?? input.ahead(recipientId) + (before.get(recipientId) ?? 0);
     const facts = buildInput(item, ahead, input);
-    const routed = routeRow(item, facts, input);
+    const judged = delivery.group === null ? judgeStage(item, facts.preferences, input) : null;
+    const routed = judged && routeRow(item, judged, input);
     if (routed) {
       if ("settlement" in routed) result.settled.push(routed);
       else result.decided.push(routed);
@@ -132,7 +130,7 @@ export function decidePage(input: PageInput): PageDecisions {
             policyVersion: rulebook.policyVersion,
             typeVersion: source.type?.version ?? null,
             preferencesVersion: delivery.preferencesVersion,
-            items: [item],
+            items: [judged ? { ...item, failoverMs: findFailoverMs(item, judged) } : item],
             released: isReleased(facts),
           }
         : null;
@@ -148,24 +146,10 @@ export function decidePage(input: PageInput): PageDecisions {
  */
 function routeRow(
   item: Item,
-  facts: DecisionInput,
+  { order, judge }: NonNullable<ReturnType<typeof judgeStage>>,
   input: PageInput,
 ): Decided | SettledDelivery | null {
-  const { delivery, source, stage } = item;
-  if (stage === null || delivery.group !== null) return null;
-  const order = orderOfStage(stage.stage, facts.preferences.channelOrder);
-  const judge = createChannelJudge({
-    order,
-    failed: delivery.failedChannels,
-    priority: delivery.priority,
-    type: source.type,
-    preferences: facts.preferences,
-    recipient: { ...delivery.recipient, addressChannels: delivery.addressChannels },
-    content: stage.content,
-    templates: Object.keys(stage.route.templates ?? {}) as Channel[],
-    suppressionOf: (channel) => input.suppressionOf(delivery, channel),
-    isOffered: input.isOffered,
-  });
+  const { delivery } = item;
   const { channel } = chooseChannel(order, judge);
   if (delivery.failedChannels.length > 0 && judge(channel) !== null)
     return {
@@ -187,6 +171,15 @@ function routeRow(
   };
 }
 
+/** As `Item.failoverMs`. */
+function findFailoverMs(
+  { delivery: { channel, priority }, source }: Item,
+  { order, judge }: NonNullable<ReturnType<typeof judgeStage>>,
+): number | null {
+  const hasOther = order.some((other) => other !== channel && judge(other) === null);
+  return hasOther ? failoverAfterMs(source.type, priority) : null;
+}
+
 /** The rows of an outgoing message that has to wait for the release rate after all. */
 export const holdOutgoing = (
   { items, policyVersion, typeVersion, preferencesVersion }: Outgoing,
@@ -205,9 +198,9 @@ export const holdOutgoing = (
   );
 
 /** Writes the interrupted attempt first. If the row stays pending, it is then decided on like any other. */
-function settleInterruption(
+export function settleInterruption(
   { delivery, source }: Item,
-  { at, attemptLimit }: PageInput,
+  { at, attemptLimit }: Pick<PageInput, "at" | "attemptLimit">,
 ): SettledDelivery {
   const { id, token, attemptCount, forgivenCount } = delivery;
   const settlement = settleInterrupted(

@@ -13,6 +13,7 @@ import { createLedgerClock, type LedgerClock } from "../../ledger/clock.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import { createGrowthWatch } from "../../ledger/growth.ts";
 import { createLoad } from "../../ledger/queue-pressure.ts";
+import { createDiversions } from "../../ledger/diversions.ts";
 import { createMerges } from "../../ledger/merging.ts";
 import { createStages } from "../../ledger/stages.ts";
 import { createSources } from "../../ledger/sources.ts";
@@ -98,6 +99,7 @@ export function createDispatcher({
     repeats: createRepeatLookup(pool),
     stages: createStages(pool),
     merges: createMerges(pool),
+    diversions: createDiversions(pool),
     summaries: createSummaries({ pool, links }),
     rulebook,
     load: createLoad(pool),

@@ -3,6 +3,7 @@ import { Context } from "@temporalio/activity";
 import type { Channel as ChannelName } from "../../domain/channel.ts";
 import { parseQueueName } from "../../domain/delivery/queues.ts";
 import type { LedgerClock } from "../../ledger/clock.ts";
+import type { Diversions } from "../../ledger/diversions.ts";
 import type { DueDelivery, Ledger } from "../../ledger/ledger.ts";
 import type { Sources } from "../../ledger/sources.ts";
 import type { Channels } from "../channels/channels.ts";
@@ -12,6 +13,7 @@ import type { Passage } from "../channels/passage.ts";
 import type { Outgoing } from "./decide-page.ts";
 import { DuePlaces } from "./due-places.ts";
 import { EventRate } from "./event-rate.ts";
+import { Failover, type FailoverProgress } from "./failover.ts";
 import { type LookOptions, Looks } from "./looks.ts";
 import { type Outlook, readOutlook } from "./outlook.ts";
 import { type DispatchOutcome, type PageDeps, type PageTaker, takePage } from "./page.ts";
@@ -64,6 +66,8 @@ export interface DispatchDeps extends PageDeps, StandbyDeps, LookOptions {
   gates: Pick<GateCache, "watch">;
   /** Creates the sources of one dispatch. */
   sources: () => Sources;
+  /** Moves rows away from channels that are out of service. */
+  diversions: Diversions;
   /** Called when a page is full, since many rows are due. */
   noticeGrowth: () => Promise<void>;
   /** Called with the outcome of each row that did not begin. */
@@ -79,11 +83,14 @@ export interface DispatchDeps extends PageDeps, StandbyDeps, LookOptions {
 export function createDispatch(deps: DispatchDeps) {
   /** The rate at which rows arrive in each queue that was drained here. Lanes have none, since a freeze fills them once. */
   const arrivals = new Map<string, EventRate>();
+  const failovers = new Map<string, FailoverProgress>();
   return (input: DispatchInput): Promise<DispatchResult> => {
     const { queue } = input;
     if (parseQueueName(queue).kind !== "lane" && !arrivals.has(queue))
       arrivals.set(queue, new EventRate());
-    return new Dispatch(deps, input, arrivals.get(queue) ?? null, Context.current()).run();
+    const failover = new Failover(deps, queue, failovers);
+    const arrival = arrivals.get(queue) ?? null;
+    return new Dispatch(deps, input, { arrivals: arrival, failover }, Context.current()).run();
   };
 }
 
@@ -111,13 +118,14 @@ class Dispatch implements PageTaker, JobOwner {
   readonly #standby: Standby;
   readonly #looks: Looks;
   #places = new DuePlaces();
+  readonly #failover: Failover;
   /** The instant since which nothing is in hand. */
   #emptySinceMs: number;
 
   constructor(
     deps: DispatchDeps,
     input: DispatchInput,
-    arrivals: EventRate | null,
+    { arrivals, failover }: { arrivals: EventRate | null; failover: Failover },
     context: Context,
   ) {
     const startedMs = performance.now();
@@ -131,9 +139,11 @@ class Dispatch implements PageTaker, JobOwner {
     this.#endsAtMs = startedMs + roundMs;
     this.#emptySinceMs = startedMs;
     this.#attendance = deps.sender.attend(input.queue);
+    this.#failover = failover;
     this.#looks = new Looks(queue.kind, arrivals, () => this.#standby.isListening, deps);
     this.#standby = new Standby(deps, input.queue, () => {
       this.#looks.reset();
+      this.#failover.noteRows();
       this.#pulse.beat();
     });
   }
@@ -228,8 +238,10 @@ class Dispatch implements PageTaker, JobOwner {
 
   onItemEnded(outcome: SendOutcome): void {
     this.count(outcome);
+    if (outcome !== "pending") return;
     // The row is due again, perhaps sooner than any other.
-    if (outcome === "pending" && this.#standby.isListening) this.#standby.notify();
+    this.#failover.noteRows();
+    if (this.#standby.isListening) this.#standby.notify();
   }
 
   get #isStopped(): boolean {
@@ -240,6 +252,10 @@ class Dispatch implements PageTaker, JobOwner {
   async #step(): Promise<boolean> {
     const atMs = performance.now();
     if (this.#isStopped || atMs >= this.#endsAtMs || this.#foundRows >= roundRows) return false;
+    if (this.#failover.isDue) {
+      await this.#failOver();
+      return true;
+    }
     const channels = this.#channelsToLookAt(atMs);
     if (channels.length > 0) {
       await this.#look(channels);
@@ -304,6 +320,15 @@ class Dispatch implements PageTaker, JobOwner {
       Math.max(1, nextMs > atMs ? nextMs - atMs : this.#looks.intervalMs),
       heartbeatMs,
     );
+  }
+
+  /** Lets due rows leave channels that have been out of service for too long. They are due at once on others. */
+  async #failOver(): Promise<void> {
+    const rows = await this.#failover.look(this.sources);
+    if (rows === 0) return;
+    for (let row = 0; row < rows; row++) this.count("pending");
+    this.#deps.count?.(this.queue, "pending", rows);
+    this.#looks.reset();
   }
 
   /** Reads and takes a page of the due rows of the channels. */
@@ -379,6 +404,6 @@ class Dispatch implements PageTaker, JobOwner {
   }
 
   #outlook(): Promise<Outlook> {
-    return readOutlook(this.queue, this.#deps, this.#throttle);
+    return readOutlook(this.queue, this.#deps, this.#throttle, this.#failover);
   }
 }

@@ -2,6 +2,7 @@ import { performance } from "node:perf_hooks";
 import type { LedgerClock } from "../../ledger/clock.ts";
 import type { Ledger, NextDue } from "../../ledger/ledger.ts";
 import type { Sender } from "./sender.ts";
+import type { Failover } from "./failover.ts";
 import type { Throttle } from "./throttle.ts";
 
 /** When a dispatch of a queue would next find a row to send. */
@@ -15,8 +16,8 @@ export interface Outlook {
 }
 
 /**
- * Reads the earliest instant at which a row is due and its channel takes messages, over all channels. For a lane it is not before
- * the throttle opens.
+ * Reads the earliest instant at which a row is due and its channel takes messages, or at which the rows of a channel that is out of service
+ * may go on on another one, over all channels. For a lane it is not before the throttle opens.
  */
 export async function readOutlook(
   queue: string,
@@ -26,6 +27,7 @@ export async function readOutlook(
     sender,
   }: { ledger: Pick<Ledger, "outlook">; clock: LedgerClock; sender: Pick<Sender, "opensAt"> },
   throttle: Throttle,
+  failover: Pick<Failover, "lookAtMs">,
 ): Promise<Outlook> {
   const [{ next, open }] = await Promise.all([ledger.outlook(queue), clock.refresh()]);
   const now = clock.now();
@@ -33,9 +35,11 @@ export async function readOutlook(
   for (const [channel, due] of next) {
     const opens = sender.opensAt(channel, new Date());
     const opensAt = opens && clock.fromLocal(opens);
+    const failsOverMs = Math.max(due.dueAt.getTime(), failover.lookAtMs(channel));
+    const takenAtMs = Math.min(opensAt?.getTime() ?? 0, failsOverMs);
     const own =
-      opensAt !== null && opensAt > due.dueAt
-        ? { dueAt: opensAt, reason: "provider_unavailable" }
+      takenAtMs > due.dueAt.getTime()
+        ? { dueAt: new Date(takenAtMs), reason: "provider_unavailable" }
         : due;
     if (first === null || own.dueAt < first.dueAt) first = own;
   }

@@ -1,5 +1,3 @@
-import type { Channel } from "../../domain/channel.ts";
-import type { SuppressionReason } from "../../domain/suppression.ts";
 import type { ReadRulebook, Rulebook } from "../../ledger/rulebook.ts";
 import type { Load } from "../../domain/policy/batching.ts";
 import { waitingDigests } from "../../domain/delivery/queues.ts";
@@ -19,6 +17,7 @@ import {
   type PageDecisions,
   wasLeftBehind,
 } from "./decide-page.ts";
+import type { ChannelKnowledge } from "./judge-stage.ts";
 import type { Releases, WatchGate } from "./release.ts";
 import type { Item, SendJob, SendOutcome } from "./send-job.ts";
 
@@ -114,7 +113,7 @@ async function loadPage(
 ): Promise<{
   items: Item[];
   rulebook: Rulebook;
-  suppressionOf: (delivery: DueDelivery, channel: Channel) => SuppressionReason | null;
+  suppressionOf: ChannelKnowledge["suppressionOf"];
   repeatsOf: Awaited<ReturnType<RepeatLookup["of"]>>;
 }> {
   const groups = new Set(
@@ -125,7 +124,22 @@ async function loadPage(
       ? []
       : await deps.ledger.membersOf({ groups: [...groups], except: inHand.ids });
   inHand.add(others);
-  const read = [...found, ...others];
+  const { items, rulebook, suppressionOf } = await loadItems(deps, sources, [...found, ...others]);
+  const { deduplicationSeconds } = rulebook.policy;
+  const repeatsOf = await deps.repeats.of(items, now(), deduplicationSeconds);
+  return { items, rulebook, suppressionOf, repeatsOf };
+}
+
+/** Reads the sources, the stages and the suppressed addresses of deliveries, and the rules in force. */
+export async function loadItems(
+  deps: Pick<PageDeps, "stages" | "rulebook" | "suppressions">,
+  sources: Sources,
+  read: readonly DueDelivery[],
+): Promise<{
+  items: Item[];
+  rulebook: Rulebook;
+  suppressionOf: ChannelKnowledge["suppressionOf"];
+}> {
   const stageOf = await deps.stages.of(read);
   const due = read.map((delivery) => withRoutedTemplate(delivery, stageOf));
   const [rulebook, sourceOf, suppressionOf] = await Promise.all([
@@ -141,9 +155,7 @@ async function loadPage(
       stage: stage && { ...stage, content: sourceOf(read[index]!, rulebook).content },
     };
   });
-  const { deduplicationSeconds } = rulebook.policy;
-  const repeatsOf = await deps.repeats.of(items, now(), deduplicationSeconds);
-  return { items, rulebook, suppressionOf, repeatsOf };
+  return { items, rulebook, suppressionOf };
 }
 
 /** The delivery with the template version that its route has chosen for its channel, unless a retry has chosen one. */

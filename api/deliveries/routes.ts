@@ -4,6 +4,7 @@ import { channels } from "../../domain/channel.ts";
 import type { Routes } from "../../ledger/routes.ts";
 import type { PrismaClient } from "../../prisma/generated/client.ts";
 import { withTemplate } from "../templates/store.ts";
+import { outagesAnswer, readOutages } from "./outages.ts";
 import { deliveryAnswer, deliveryJson, routeAnswer, templateVersionAnswer } from "./store.ts";
 import { deliveryFilterQuery, findNamed, readDeliveries } from "./filters.ts";
 import { readPageByCreation } from "../http/page-reading.ts";
@@ -62,6 +63,7 @@ const get = defineRoute({
           description:
             "The route of the message; null if it has the default route, which is a single stage",
         }),
+        outages: outagesAnswer,
         attempts: z.array(attempt),
       })
       .openapi("DeliveryWithAttempts"),
@@ -101,6 +103,7 @@ export function deliveryRoutes({ prisma, pool, routes }: Services) {
           ...deliveryJson({ ...row, type: type?.key ?? null }),
           templateVersion: await readTemplateVersion(prisma, row),
           route: await readRoute(routes, row.routeId),
+          outages: await readOutages(pool, row.id),
           attempts,
         },
         200,

@@ -50,7 +50,8 @@ export const deliveryAnswer = z
     }),
     channel: z.string().openapi({ example: "email" }),
     failedChannels: z.array(z.string()).openapi({
-      description: "The channels of the stage on which sending has failed, in this order",
+      description:
+        "The channels of the stage that have failed or were out of service, in this order",
       example: [],
     }),
     priority: z.enum(priorities).openapi({ example: "normal" }),

@@ -72,11 +72,20 @@ export const explanationAnswer = z
         stages: route.shape.stages,
         channel: z.enum(channels),
         passedOver: z
-          .array(z.object({ channel: z.enum(channels), why: z.enum(passedOverReasons) }))
+          .array(
+            z.object({
+              channel: z.enum(channels),
+              why: z.enum([...passedOverReasons, "out_of_service"]),
+              since: z.iso.datetime().nullable().openapi({
+                description:
+                  "Since when the channel was out of service; null where `why` says something else",
+              }),
+            }),
+          )
           .openapi({
             description:
-              "The channels of the stage that come before the present one, and why each is not used now",
-            example: [{ channel: "push", why: "failed" }],
+              "The channels of the stage that come before the present one, and why each is not used now. `out_of_service`: the delivery left the channel during an outage",
+            example: [{ channel: "push", why: "failed", since: null }],
           }),
       })
       .nullable()

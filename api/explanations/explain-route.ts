@@ -30,11 +30,17 @@ export function explainRoute(
     isOffered: () => true,
   });
   const { passedOver } = chooseChannel(order, judge);
+  const outSince = new Map(row.outages.map(({ channel, since }) => [channel, since]));
   return {
     origin: stage.origin,
     stage: stage.number,
     stages: stage.route.stages,
     channel: row.channel,
-    passedOver: passedOver.filter(({ channel }) => channel !== row.channel),
+    passedOver: passedOver
+      .filter(({ channel }) => channel !== row.channel)
+      .map(({ channel, why }) => {
+        const since = why === "failed" ? (outSince.get(channel) ?? null) : null;
+        return { channel, why: since === null ? why : "out_of_service", since };
+      }),
   };
 }

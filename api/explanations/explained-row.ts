@@ -2,6 +2,7 @@ import type { Channel } from "../../domain/channel.ts";
 import type { DeliveryStatus } from "../../domain/delivery/status.ts";
 import { requestColumns, type RequestRow, requestTables } from "../../ledger/recipient-snapshot.ts";
 import type { TemplateContent } from "../../domain/templates/content.ts";
+import { type Outage, outagesOf } from "../deliveries/outages.ts";
 import type { Explanation } from "./answer.ts";
 
 /** A delivery with all that its explanation needs, except the state of its recipient. */
@@ -10,6 +11,7 @@ export interface ExplainedRow extends RequestRow {
   leg: string;
   routeId: number | null;
   failedChannels: Channel[];
+  outages: Outage[];
   content: TemplateContent;
   status: DeliveryStatus;
   detail: string | null;
@@ -30,7 +32,7 @@ export interface ExplainedRow extends RequestRow {
 /** Reads the `ExplainedRow` of the delivery with the UUID `$1`. */
 export const rowSql = `
   SELECT ${requestColumns}, d.campaign_id AS "campaignId", d.leg, d.route_id AS "routeId",
-    coalesce(d.failed_channels, '{}')::text[] AS "failedChannels",
+    coalesce(d.failed_channels, '{}')::text[] AS "failedChannels", ${outagesOf("d")} AS outages,
     coalesce((SELECT i.content FROM inline_contents i WHERE i.id = n.content_id),
       (SELECT v.content FROM template_versions v WHERE v.id = coalesce(d.template_version_id, n.template_version_id, c.template_version_id))) AS content, d.status, d.detail, d.attempt_count AS "attemptCount",
     d.finished_at AS "finishedAt", d.decided_at AS "decidedAt", d.policy_version AS "policyVersion", d.type_version AS "typeVersion",

@@ -42,7 +42,8 @@ export const reasonTexts: Record<Reason, string> = {
     "a message with the same deduplication key was requested for the recipient shortly before",
   earlier_stage: "for the time of its stage, or for an earlier stage of its route to end",
   already_reached: "an earlier stage of its route has reached the recipient",
-  next_channel: "to be sent on the next channel of its route, because the one before failed",
+  next_channel:
+    "to be sent on the next channel of its route, because the one before failed or was out of service",
   channels_exhausted: "every channel of its stage has failed or cannot be used",
   superseded: "a newer message with its collapse key took its place",
 };

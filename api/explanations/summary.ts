@@ -4,10 +4,24 @@ import type { ExplainedRow } from "./explained-row.ts";
 import { describeInstant, reasonTexts } from "./reason-text.ts";
 
 /**
- * Summarises an explanation in one or two sentences.
+ * Summarises an explanation in one or two sentences, and one for each channel that the delivery left during an outage.
  * @param recorded whether the decision is the recorded one; if not, it was made for the instant `at` on the current facts
  */
 export function summarise(
+  row: ExplainedRow,
+  decision: Explanation["decision"],
+  recorded: boolean,
+  at: Date,
+  zone: string,
+): string {
+  const outages = row.outages.map(
+    ({ channel, since }) =>
+      ` It left the channel \`${channel}\`, which had been out of service since ${describeInstant(Date.parse(since), zone)}.`,
+  );
+  return describeState(row, decision, recorded, at, zone) + outages.join("");
+}
+
+function describeState(
   row: ExplainedRow,
   decision: Explanation["decision"],
   recorded: boolean,

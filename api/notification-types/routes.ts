@@ -103,7 +103,7 @@ const patch = defineRoute({
   access: editorRole,
   summary: "Change a notification type. Waiting deliveries follow it from their next decision on.",
   description:
-    "A JSON merge patch (RFC 7396): omitted fields stay as they are, and null restores the default.",
+    "A JSON merge patch (RFC 7396): omitted fields stay as they are, and null restores the default, except that null for `failoverAfterSeconds` means never.",
   request: {
     params: typeParams,
     headers: ifMatchHeaders,

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { publicId } from "../../domain/ids.ts";
-import { mergePatch } from "../../domain/merge-patch.ts";
 import {
+  patchType,
   type TypeDefinition,
   typeDefinition,
   typeKey,
@@ -91,7 +91,7 @@ export function patchDefinition(
   wanted: unknown,
   at: readonly string[] = [],
 ): TypeDefinition {
-  const parsed = typeDefinition.safeParse(mergePatch(before, wanted));
+  const parsed = typeDefinition.safeParse(patchType(before, wanted));
   if (!parsed.success) throw invalid(fieldErrors(parsed.error, "body", at));
   return parsed.data;
 }

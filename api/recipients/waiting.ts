@@ -21,6 +21,7 @@ import {
   deliveryJson,
   type DeliveryRow,
 } from "../deliveries/store.ts";
+import { type Outage, outagesAnswer, outagesOf } from "../deliveries/outages.ts";
 
 /** The largest number of deliveries in a timeline. */
 export const shownDeliveries = 200;
@@ -59,6 +60,7 @@ export const waitingMessage = z.object({
       "The message is not sent if an earlier stage of its route has reached the recipient this far; null if it does not depend on earlier stages",
     example: null,
   }),
+  outages: outagesAnswer,
   group,
 });
 
@@ -71,7 +73,7 @@ export interface WaitingFor {
   now: number;
 }
 
-type WaitingRow = DeliveryRow & { dueAt: Date; open: number };
+type WaitingRow = DeliveryRow & { dueAt: Date; open: number; outages: Outage[] };
 
 /**
  * Reads the open deliveries of a recipient and projects the stages that follow them, ordered by when they are due.
@@ -82,7 +84,7 @@ export async function readWaiting(
   { person, preferences, now }: WaitingFor,
 ): Promise<{ waiting: WaitingMessage[]; more: number }> {
   const { rows } = await pool.query<WaitingRow>(
-    `SELECT ${deliveryColumns}, d.open FROM (
+    `SELECT ${deliveryColumns}, ${outagesOf("d")} AS outages, d.open FROM (
        SELECT *, (count(*) OVER ())::int AS open FROM deliveries WHERE recipient_id = $1::uuid AND due_at IS NOT NULL
        ORDER BY due_at, id LIMIT ${shownDeliveries}
      ) AS d ORDER BY d.due_at, coalesce(d.campaign_id, d.notification_id), d.leg`,
@@ -115,8 +117,22 @@ export async function readWaiting(
 function waitingJson(row: WaitingRow, route: Route | undefined): WaitingMessage {
   const { id, source, stage, type, priority, channel, status, reason, group } = deliveryJson(row);
   const unless = (stage !== null && route?.stages[stage]?.after?.unless) || null;
+  const { outages } = row;
   const dueAt = row.dueAt.toISOString();
-  return { id, source, stage, type, priority, channel, status, reason, dueAt, unless, group };
+  return {
+    id,
+    source,
+    stage,
+    type,
+    priority,
+    channel,
+    status,
+    reason,
+    dueAt,
+    unless,
+    outages,
+    group,
+  };
 }
 
 const projectedJson = (
@@ -134,6 +150,7 @@ const projectedJson = (
   reason: "earlier_stage",
   dueAt: new Date(beginsAt).toISOString(),
   unless: stage.after.unless,
+  outages: [],
   group: null,
 });
 

@@ -52,7 +52,7 @@ export type Reason =
   | "earlier_stage"
   /** An earlier stage has reached the recipient as far as this stage would have to. */
   | "already_reached"
-  /** Waits to be sent on the next channel of its route, because the one before failed. */
+  /** Waits to be sent on the next channel of its route, because the one before failed or was out of service. */
   | "next_channel"
   /** Every channel of its stage has failed or cannot be used. */
   | "channels_exhausted"

@@ -98,7 +98,8 @@ export function buildDecisionInput(context: DecisionContext): DecisionInput {
 /** Most recipients have set no preferences. What applies to them is the same for all, so it is merged once. */
 const presets = new WeakMap<Policy, Map<NotificationType | null, EffectivePreferences>>();
 
-function findPreferences(
+/** The preferences that apply to a recipient's messages of a type. */
+export function findPreferences(
   policy: Policy,
   type: NotificationType | null,
   recipient: Preferences | null,

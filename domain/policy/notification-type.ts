@@ -3,7 +3,7 @@ import { emailIdentity } from "../email-identity.ts";
 import { channels } from "../channel.ts";
 import { resourceKey } from "../key.ts";
 import { recipientLimits } from "./limits.ts";
-import { mergePatchOf } from "../merge-patch.ts";
+import { mergePatch, mergePatchOf } from "../merge-patch.ts";
 import { typePreferences } from "./preferences.ts";
 import { route } from "./route.ts";
 import { priorities } from "../priority.ts";
@@ -15,6 +15,10 @@ export const typeKey = resourceKey.meta({ example: "task.deadline" });
 
 const seconds = "must be from 1 to 31536000 seconds";
 const minutes = "must be from 1 to 1440 minutes";
+const outageSeconds = "must be from 10 to 86400 seconds";
+
+/** The bounds of `failoverAfterSeconds`. */
+export const failoverBounds = { least: 10, most: 86_400 };
 
 const actionLabel = nameText(60).optional();
 const summaryActionLabels = z.strictObject({
@@ -42,6 +46,20 @@ const parts = {
       "The route of messages of this type, unless their request or a routing rule chooses one; null for that of the policy. Channels that the type does not allow are passed over",
     example: { stages: [{ via: ["push", "email"] }] },
   }),
+  failoverAfterSeconds: z
+    .union([
+      z
+        .int("must be a whole number of seconds from 10 to 86400, or by_priority")
+        .min(failoverBounds.least, outageSeconds)
+        .max(failoverBounds.most, outageSeconds),
+      z.literal("by_priority"),
+    ])
+    .nullable()
+    .meta({
+      description:
+        "How many seconds a channel may be out of service before messages of this type go on on the next channel of their stage. `by_priority`: 60 for critical messages, 300 for those of high priority, and never for others. Null: never, in a change of the type too",
+      example: 120,
+    }),
   batchable: z
     .boolean()
     .meta({ description: "Whether messages of this type may be sent together in one message" }),
@@ -126,6 +144,7 @@ export const typeDefinition = z.strictObject({
   priority: parts.priority.default("normal"),
   channels: parts.channels.default([...channels]),
   route: parts.route.default(null),
+  failoverAfterSeconds: parts.failoverAfterSeconds.default("by_priority"),
   batchable: parts.batchable.default(false),
   digestable: parts.digestable.default(false),
   mandatory: parts.mandatory.default(false),
@@ -142,8 +161,18 @@ export const typeDefinition = z.strictObject({
   preferences: parts.preferences.default({}),
 });
 
-/** A change of a type: a merge patch. A null resets a part to its default. */
+/** A change of a type, for `patchType`. */
 export const typePatch = mergePatchOf(wholeTypeDefinition);
+
+/**
+ * Applies a merge patch to the definition of a type, without checking the result. A null resets a part to its default, except that messages
+ * of a type whose `failoverAfterSeconds` is null never leave their channel because of an outage.
+ */
+export function patchType(before: TypeDefinition, patch: unknown): unknown {
+  const patched = mergePatch(before, patch) as Record<string, unknown>;
+  const isNull = (patch as Partial<TypeDefinition>).failoverAfterSeconds === null;
+  return isNull ? { ...patched, failoverAfterSeconds: null } : patched;
+}
 
 export type TypeDefinition = z.output<typeof typeDefinition>;
 

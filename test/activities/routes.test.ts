@@ -4,14 +4,12 @@ import { createChannels } from "../../activities/channels/channels.ts";
 import { createDispatcher } from "../../activities/dispatch/index.ts";
 import type { Channel } from "../../domain/channel.ts";
 import { queueName } from "../../domain/delivery/queues.ts";
-import { newUuid, publicId } from "../../domain/ids.ts";
 import type { ResolvedRoute, Route } from "../../domain/policy/route.ts";
-import { acceptDeliveries } from "../../ledger/accept.ts";
 import { recordEngagement } from "../../ledger/engagement.ts";
 import { createLedger } from "../../ledger/ledger.ts";
-import { createRoutes } from "../../ledger/routes.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { cancelDeliveries, retryDeliveries } from "../../ledger/transitions.ts";
+import { acceptRouted } from "../support/accept-routed.ts";
 import { useLedgerDatabase } from "../support/ledger-database.ts";
 import { atLedgerTime, createUncachedClock } from "../support/ledger-time.ts";
 import { testLinks } from "../support/links.ts";
@@ -67,66 +65,11 @@ function createWorker(answers: Partial<Record<"email" | "push" | "in_app", Answe
 }
 
 /** Accepts a notification to one recipient at `start`. */
-async function accept(
+const accept = (
   recipientId: string,
   route: ResolvedRoute,
-  { priority = "normal" as const, type = null as string | null } = {},
-): Promise<string> {
-  const { pool } = database;
-  const [routeId] = await createRoutes(pool).routeIds([{ origin: "request", document: route }]);
-  const { rows } = await pool.query<{ id: string }>(
-    "SELECT id FROM notification_types WHERE key = $1",
-    [type],
-  );
-  const id = newUuid(start);
-  const [row] = await atLedgerTime(pool, start, () =>
-    acceptDeliveries(
-      pool,
-      [
-        {
-          id,
-          publicId: publicId("notification", id),
-          versionId,
-          contentId: null,
-          mustBeActive: false,
-          priority,
-          channel: "email",
-          data: {},
-          sendAt: start,
-          typeId: rows[0]?.id ?? null,
-          occursAt: null,
-          expiresAt: null,
-          entityId: null,
-          dedupKey: null,
-          collapseKey: null,
-          batchable: false,
-          bypassRateLimit: false,
-          actions: [],
-          test: false,
-          scope: null,
-          key: null,
-          hash: null,
-          valid: true,
-          now: start,
-          caller: "bootstrap",
-          requestId: "request",
-          isLater: false,
-          room: 1_000,
-          answerStatus: 202,
-          auditId: null,
-          address: null,
-          externalIds: [],
-          references: [publicId("recipient", recipientId)],
-          recipientIds: [recipientId],
-          routeIds: [routeId!],
-        },
-      ],
-      { mailboxShards: 1, wait: true },
-    ),
-  );
-  expect(row!.accepted).not.toBeNull();
-  return id;
-}
+  options: Pick<Parameters<typeof acceptRouted>[1], "priority" | "type"> = {},
+) => acceptRouted(database.pool, { recipientId, route, versionId, at: start, ...options });
 
 async function createRecipient({
   devices = true,
@@ -336,7 +279,7 @@ describe("escalation", () => {
 
   it("is left out once an earlier stage has come as far as it has to, also for critical messages", async () => {
     const worker = createWorker();
-    await accept(await createRecipient(), inAppFirst, { priority: "critical" as never });
+    await accept(await createRecipient(), inAppFirst, { priority: "critical" });
     const critical = queueName({ kind: "critical", shard: 0 });
     await worker.dispatch(0, critical);
     await engage("primary", "seen_at");

@@ -31,6 +31,7 @@ export function provider(port: number, settings: Partial<SmtpProvider> = {}): Sm
 /** A gate that is always closed. */
 const closedBreaker: Breaker = {
   closed: true,
+  openedAt: null,
   isOpening: false,
   trialsAt: () => 0,
   opensAt: () => null,
@@ -46,6 +47,7 @@ const noBreakers: Pick<Breakers, "of" | "recoveredAt"> = {
 const openGate: WatchedGate = {
   isOpen: () => true,
   opensAt: () => null,
+  shutSince: () => null,
   room: () => Number.POSITIVE_INFINITY,
   enter: () => undefined,
   shut() {},

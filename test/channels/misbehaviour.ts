@@ -140,6 +140,7 @@ function createShutGates(): EmailOptions["gates"] {
     return {
       isOpen,
       opensAt: (nowMs) => (isOpen(nowMs) ? null : shutUntilMs),
+      shutSince: () => null,
       room: () => (isOpen(Date.now()) ? Number.POSITIVE_INFINITY : 0),
       enter: () => undefined,
       shut: (untilMs) => void (shutUntilMs = Math.max(shutUntilMs, untilMs)),

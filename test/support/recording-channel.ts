@@ -35,6 +35,7 @@ export function createRecordingChannel(
     opensAt: () => null,
     readyFor: () => Number.POSITIVE_INFINITY,
     recoveredAt: () => null,
+    outSince: () => null,
     async send(request): Promise<SendResult> {
       if (!(await passAll(request)))
         return { kind: "held", reason: "provider_rate", until: new Date(Date.now() + 1_000) };

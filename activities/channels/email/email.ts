@@ -239,6 +239,7 @@ export function createEmailChannel({
     },
     readyFor: (now) => admissions.readyFor(now.getTime()),
     recoveredAt: () => breakers.recoveredAt(names),
+    outSince: (now) => admissions.outSince(now.getTime()),
     countApart: () => rendering.apart,
     send,
     async close() {

@@ -130,6 +130,7 @@ export function createInAppChannel({
     },
     readyFor: () => gate.room(),
     recoveredAt: () => null,
+    outSince: (now) => gate.shutSince(now.getTime()),
     countApart: () => rendering.apart,
     async send(request) {
       if (gate.opensAt(clock()) !== null) return hold();

@@ -328,6 +328,7 @@ export function createPushChannel({
     },
     readyFor: (now) => admissions.readyFor(now.getTime()),
     recoveredAt: () => breakers.recoveredAt(pushProviders),
+    outSince: (now) => admissions.outSince(now.getTime()),
     countApart: () => rendering.apart,
     send,
     async close() {
