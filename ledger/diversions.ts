@@ -26,8 +26,10 @@ export interface WaitingList {
 export interface FoundPart extends WaitingList {
   /** The place after this part; null if it was the last one. */
   after: WaitingList["after"];
-  /** The deliveries of this part that may go on on another channel, as far as their rows show. */
+  /** The deliveries that may go on on another channel, as far as their rows show: at most 1,000. */
   ids: string[];
+  /** Whether there may be more of them. */
+  hasMore: boolean;
   /** When the next delivery of the list is due that is not due yet, in milliseconds since the epoch; null if there is none. */
   nextDueMs: number | null;
 }
@@ -43,9 +45,12 @@ export interface Diversion {
 
 /** Moves deliveries away from channels that are out of service. */
 export interface Diversions {
-  /** Looks through up to 1,000 due deliveries of each list. It returns no delivery under the guarantee `at_most_once` that may have arrived. */
+  /**
+   * Looks through up to 1,000 due deliveries of each list, and through the next 1,000 for those that only wait for another attempt. It returns
+   * no delivery under the guarantee `at_most_once` that may have arrived.
+   */
   find(queue: string, lists: readonly WaitingList[]): Promise<FoundPart[]>;
-  /** Reads those of the deliveries that are still due and not claimed, or whose hand-over was interrupted. */
+  /** Reads those of the deliveries that may still leave their channel and are not claimed, or whose hand-over was interrupted. */
   read(ids: readonly string[]): Promise<DueDelivery[]>;
   /**
    * Makes deliveries due on their next channels, with all their attempts, and records the outages. Deliveries that have changed since they were
@@ -67,8 +72,26 @@ const hasOtherChannels = (d: string) => `EXISTS (
   WHERE t.id = ${d}.route_id AND CASE jsonb_typeof(via.channels) WHEN 'array' THEN jsonb_array_length(via.channels) > 1 ELSE true END
 )`;
 
+/** Whether the message of a delivery may have arrived and must not be repeated. */
 const mustNotRepeat = (d: string) =>
   `(${hadNoAnswer(d)} AND EXISTS (SELECT FROM campaigns AS c WHERE c.id = ${d}.campaign_id AND c.guarantee = 'at_most_once'))`;
+
+/** Whether a delivery that is due may go on on another channel, as far as its row shows. */
+const fits = (d: string) =>
+  `(${d}.route_id IS NOT NULL AND ${isStage(d)} AND ${isFree(d, "clock.now")} AND ${sourceRuns(d)} AND ${hasOtherChannels(d)} AND NOT ${mustNotRepeat(d)})`;
+
+/** Why a delivery that is not due yet waits for its channel, and for nothing else. */
+const waitsForChannel = (
+  ["retry", "provider_unavailable", "provider_rate", "sender_refused"] satisfies Reason[]
+)
+  .map((reason) => `'${reason}'`)
+  .join(", ");
+
+/**
+ * Whether a delivery may leave its channel at the instant `now`. The repeat of a message that may have arrived keeps its time.
+ */
+const mayLeave = (d: string, now: string) =>
+  `(${d}.due_at <= ${now} OR ${d}.reason IN (${waitsForChannel}) AND NOT ${hadNoAnswer(d)})`;
 
 const findStatement = defineStatement<
   {
@@ -82,6 +105,7 @@ const findStatement = defineStatement<
     channel: Channel;
     priority: Priority;
     ids: string[];
+    upcoming: string[];
     count: number;
     lastDueMs: number;
     lastId: string;
@@ -90,32 +114,33 @@ const findStatement = defineStatement<
 >(
   `
   WITH clock AS MATERIALIZED (SELECT ledger_now() AS now)
-  SELECT l.channel, l.priority, part.*, (extract(epoch FROM next.due_at) * 1000)::float8 AS "nextDueMs"
+  SELECT l.channel, l.priority, part.*, next.*
   FROM clock CROSS JOIN unnest(:channels::channel[], :priorities::priority[], :afterDueMs::float8[], :afterIds::uuid[]) AS l(channel, priority, due_ms, id)
   CROSS JOIN LATERAL (
     SELECT count(*)::int AS count, coalesce(array_agg(o.id) FILTER (WHERE o.fits), '{}') AS ids,
       (extract(epoch FROM max(o.due_at)) * 1000)::float8 AS "lastDueMs", (array_agg(o.id ORDER BY o.due_at DESC, o.id DESC))[1] AS "lastId"
     FROM (
-      SELECT o.id, o.due_at, o.route_id IS NOT NULL AND ${isStage("o")} AND ${isFree("o", "clock.now")} AND ${sourceRuns("o")} AND ${hasOtherChannels("o")}
-        AND NOT ${mustNotRepeat("o")} AS fits
-      FROM open_deliveries o
+      SELECT o.id, o.due_at, ${fits("o")} AS fits FROM open_deliveries o
       WHERE o.queue = :queue AND o.channel = l.channel AND o.priority = l.priority AND o.due_at <= clock.now
         AND (o.due_at, o.id) > (coalesce(to_timestamp(l.due_ms / 1000.0), '-infinity'), coalesce(l.id, '00000000-0000-0000-0000-000000000000'))
       ORDER BY o.due_at, o.id LIMIT ${listRows}
     ) AS o
   ) AS part
-  LEFT JOIN LATERAL (
-    SELECT o.due_at FROM open_deliveries o
-    WHERE o.queue = :queue AND o.channel = l.channel AND o.priority = l.priority AND o.due_at > clock.now
-    ORDER BY o.due_at LIMIT 1
-  ) AS next ON true`,
+  CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(o.id) FILTER (WHERE o.fits), '{}') AS upcoming, (extract(epoch FROM min(o.due_at)) * 1000)::float8 AS "nextDueMs"
+    FROM (
+      SELECT o.id, o.due_at, ${mayLeave("o", "clock.now")} AND ${fits("o")} AS fits FROM open_deliveries o
+      WHERE o.queue = :queue AND o.channel = l.channel AND o.priority = l.priority AND o.due_at > clock.now
+      ORDER BY o.due_at, o.id LIMIT ${listRows}
+    ) AS o
+  ) AS next`,
   "find-diversions",
 );
 
 const readStatement = defineStatement<{ ids: readonly string[] }, DueRow>(
   `
   WITH clock AS MATERIALIZED (SELECT ledger_now() AS now),
-  due AS (SELECT o.* FROM open_deliveries o, clock WHERE o.id = ANY(:ids::uuid[]) AND o.due_at <= clock.now AND ${isFree("o", "clock.now")})
+  due AS (SELECT o.* FROM open_deliveries o, clock WHERE o.id = ANY(:ids::uuid[]) AND ${mayLeave("o", "clock.now")} AND ${isFree("o", "clock.now")})
   SELECT ${dueSelection} FROM ${dueTables} ORDER BY d.due_at, d.id`,
   "read-diversions",
 );
@@ -180,9 +205,11 @@ export function createDiversions(pool: Pool): Diversions {
         afterDueMs: lists.map(({ after }) => after?.dueMs ?? null),
         afterIds: lists.map(({ after }) => after?.id ?? null),
       });
-      return rows.map(({ channel, priority, ids, count, lastDueMs, lastId, nextDueMs }) => {
-        const after = count === listRows ? { dueMs: lastDueMs, id: lastId } : null;
-        return { channel, priority, after, ids, nextDueMs };
+      return rows.map(({ channel, priority, nextDueMs, ...row }) => {
+        const after = row.count === listRows ? { dueMs: row.lastDueMs, id: row.lastId } : null;
+        const all = [...row.ids, ...row.upcoming];
+        const hasMore = after !== null || all.length > listRows;
+        return { channel, priority, after, ids: all.slice(0, listRows), hasMore, nextDueMs };
       });
     },
 

@@ -7,7 +7,6 @@ import { isReleased } from "../../domain/policy/rules.ts";
 import { buildDecisionInput } from "../../domain/policy/decision-input.ts";
 import type { Channel } from "../../domain/channel.ts";
 import { queueName, shardOf, waitingDigests } from "../../domain/delivery/queues.ts";
-import { failoverAfterMs } from "../../domain/policy/failover.ts";
 import { arrangeLimits } from "../../domain/policy/limits.ts";
 import { chooseChannel, isQuiet, isRepeatSafe } from "../../domain/policy/route.ts";
 import { nextHoldCount } from "../../domain/delivery/hold-count.ts";
@@ -130,7 +129,7 @@ export function decidePage(input: PageInput): PageDecisions {
             policyVersion: rulebook.policyVersion,
             typeVersion: source.type?.version ?? null,
             preferencesVersion: delivery.preferencesVersion,
-            items: [judged ? { ...item, failoverMs: findFailoverMs(item, judged) } : item],
+            items: [item],
             released: isReleased(facts),
           }
         : null;
@@ -169,15 +168,6 @@ function routeRow(
     groupId: null,
     channel,
   };
-}
-
-/** As `Item.failoverMs`. */
-function findFailoverMs(
-  { delivery: { channel, priority }, source }: Item,
-  { order, judge }: NonNullable<ReturnType<typeof judgeStage>>,
-): number | null {
-  const hasOther = order.some((other) => other !== channel && judge(other) === null);
-  return hasOther ? failoverAfterMs(source.type, priority) : null;
 }
 
 /** The rows of an outgoing message that has to wait for the release rate after all. */

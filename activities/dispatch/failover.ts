@@ -10,6 +10,7 @@ import type { LedgerClock } from "../../ledger/clock.ts";
 import type { Diversion, Diversions, WaitingList } from "../../ledger/diversions.ts";
 import type { Rulebook } from "../../ledger/rulebook.ts";
 import type { Sources } from "../../ledger/sources.ts";
+import type { Channel as DispatchChannel } from "../channels/channel.ts";
 import type { Channels } from "../channels/channels.ts";
 import { settleInterruption } from "./decide-page.ts";
 import { type ChannelKnowledge, judgeStage } from "./judge-stage.ts";
@@ -27,6 +28,8 @@ export interface FailoverDeps extends Pick<
 
 /** How often a queue is looked through while one of its channels is out of service. */
 const everyMs = 10_000;
+/** How long a worker remembers how far it has looked through a queue. */
+const rememberMs = 60_000;
 
 /** How far a worker has looked through a queue, which may be drained by several dispatches one after the other. */
 export interface FailoverProgress {
@@ -57,10 +60,11 @@ export class Failover {
     this.#progress = progress;
   }
 
-  /** When to look through the queue because of a channel; infinite while the channel is in service. */
-  lookAtMs(channel: Channel): number {
-    const since = this.#findOut().get(channel);
-    if (since === undefined) return Number.POSITIVE_INFINITY;
+  /** When to look through the queue because of a channel; infinite while the channel is in service, or is the worker's only one. */
+  lookAtMs(name: Channel): number {
+    const { all, get } = this.#deps.channels;
+    const since = all.length > 1 ? findOutSince(get(name)) : null;
+    if (since === null) return Number.POSITIVE_INFINITY;
     const looked = this.#progress.get(this.#queue);
     const againMs = looked ? looked.lookedAtMs + everyMs : Number.NEGATIVE_INFINITY;
     const soonestMs = Math.max(since.getTime() + shortestFailoverMs, this.#tooSoonUntilMs);
@@ -69,13 +73,8 @@ export class Failover {
 
   /** Whether it is time to look through the queue. */
   get isDue(): boolean {
-    const out = this.#findOut();
-    if (out.size === 0) {
-      this.#progress.clear();
-      return false;
-    }
     const nowMs = this.#deps.clock.now().getTime();
-    return [...out.keys()].some((channel) => this.lookAtMs(channel) <= nowMs);
+    return this.#deps.channels.all.some(({ name }) => this.lookAtMs(name) <= nowMs);
   }
 
   /** Notes that deliveries may have become due on a channel that is out of service. */
@@ -92,6 +91,8 @@ export class Failover {
     const { lists, nextMs } = this.#findLists(types, out, nowMs);
     this.#tooSoonUntilMs = lists.length === 0 ? nextMs : Number.NEGATIVE_INFINITY;
     if (lists.length === 0) return 0;
+    for (const [queue, { lookedAtMs }] of this.#progress)
+      if (nowMs - lookedAtMs > rememberMs) this.#progress.delete(queue);
     const parts = await diversions.find(this.#queue, lists);
     this.#progress.set(this.#queue, {
       lookedAtMs: nowMs,
@@ -100,7 +101,7 @@ export class Failover {
     const ids = parts.flatMap((part) => part.ids);
     const moved = ids.length === 0 ? 0 : await this.#divert(ids, sources, out, nowMs);
     // Deliveries that stay may be moved later, when another channel can be used.
-    const mayFindMore = moved < ids.length || parts.some(({ after }) => after !== null);
+    const mayFindMore = moved < ids.length || parts.some(({ hasMore }) => hasMore);
     this.#plannedMs = mayFindMore
       ? nowMs
       : Math.min(nextMs, ...parts.flatMap(({ nextDueMs }) => nextDueMs ?? []));
@@ -109,11 +110,10 @@ export class Failover {
 
   /** The channels that take nothing at the moment because they are out of service, and since when they are. */
   #findOut(): ReadonlyMap<Channel, Date> {
-    const now = new Date();
     return new Map(
       this.#deps.channels.all.flatMap((channel) => {
-        const since = channel.outSince(now);
-        return since !== null && channel.opensAt(now) !== null ? [[channel.name, since]] : [];
+        const since = findOutSince(channel);
+        return since === null ? [] : [[channel.name, since]];
       }),
     );
   }
@@ -167,6 +167,13 @@ export class Failover {
     );
     return (await diversions.divert(found)).length;
   }
+}
+
+/** Since when a channel takes nothing because it is out of service; null if it takes messages, if only as trials. */
+function findOutSince(channel: DispatchChannel | undefined): Date | null {
+  const now = new Date();
+  const since = channel?.outSince(now) ?? null;
+  return since !== null && channel!.opensAt(now) !== null ? since : null;
 }
 
 interface Situation extends ChannelKnowledge {

@@ -24,8 +24,6 @@ interface HandOverDeps {
   random: () => number;
   /** Whether this worker can send on a channel. */
   isOffered: (channel: Channel) => boolean;
-  /** Since when a channel is out of service; null if it is in service. */
-  outSince: (channel: Channel) => Date | null;
   confirmations: Pick<Confirmations, "add">;
   /** Returns true once no message may begin any more. */
   isDraining: () => boolean;

@@ -16,8 +16,8 @@ export interface Outlook {
 }
 
 /**
- * Reads the earliest instant at which a row is due and its channel takes messages, or at which the rows of a channel that is out of service
- * may go on on another one, over all channels. For a lane it is not before the throttle opens.
+ * Reads the earliest instant at which a row is due and its channel takes messages, or at which rows of a channel that is out of service may
+ * go on on another one, over all channels. For a lane it is not before the throttle opens.
  */
 export async function readOutlook(
   queue: string,
@@ -35,12 +35,15 @@ export async function readOutlook(
   for (const [channel, due] of next) {
     const opens = sender.opensAt(channel, new Date());
     const opensAt = opens && clock.fromLocal(opens);
-    const failsOverMs = Math.max(due.dueAt.getTime(), failover.lookAtMs(channel));
-    const takenAtMs = Math.min(opensAt?.getTime() ?? 0, failsOverMs);
-    const own =
-      takenAtMs > due.dueAt.getTime()
-        ? { dueAt: new Date(takenAtMs), reason: "provider_unavailable" }
+    const taken =
+      opensAt !== null && opensAt > due.dueAt
+        ? { dueAt: opensAt, reason: "provider_unavailable" }
         : due;
+    const lookAtMs = failover.lookAtMs(channel);
+    const own =
+      lookAtMs < taken.dueAt.getTime()
+        ? { dueAt: new Date(lookAtMs), reason: "provider_unavailable" }
+        : taken;
     if (first === null || own.dueAt < first.dueAt) first = own;
   }
   const throttled = new Date(now.getTime() + throttle.opensAtMs - performance.now());

@@ -11,11 +11,6 @@ export interface Item {
   source: Source;
   /** The stage of a route that the delivery is, with the content of the source itself; null without a route. */
   stage: (DeliveryStage & Pick<Source, "content">) | null;
-  /**
-   * How long its channel may be out of service before it goes on on another one, in milliseconds; null or left out if it does not: because of
-   * its type and priority, or because no other channel of its stage can be used.
-   */
-  failoverMs?: number | null;
 }
 
 type Template = Pick<SendRequest, "templateVersionId" | "content">;

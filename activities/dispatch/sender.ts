@@ -101,7 +101,6 @@ export class Sender {
       retry: deps.retry,
       random: Math.random,
       isOffered: (channel) => deps.channels.get(channel) !== undefined,
-      outSince: (channel) => deps.channels.get(channel)?.outSince(new Date()) ?? null,
       confirmations: new Confirmations(deps.ledger, isHeld),
       isDraining: () => this.#draining,
       isHeld,

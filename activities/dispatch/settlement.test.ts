@@ -15,7 +15,6 @@ const terms = {
   retry: { baseMs: 60_000, capMs: 3_600_000, attempts: 3 },
   clock,
   isOffered: () => true,
-  outSince: () => null,
   random: () => 0,
 };
 

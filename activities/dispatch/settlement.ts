@@ -78,15 +78,12 @@ export function settleMessage(
     clock,
     random,
     isOffered,
-    outSince,
   }: {
     retry: RetryPolicy;
     clock: LedgerClock;
     random: () => number;
     /** Whether this worker can send on a channel. */
     isOffered: (channel: Channel) => boolean;
-    /** Since when a channel is out of service, by the ledger's clock; null if it is in service. */
-    outSince: (channel: Channel) => Date | null;
   },
   faults?: ReadonlyMap<string, unknown>,
 ): EndedMessage {
@@ -114,7 +111,6 @@ export function settleMessage(
   const hasFailed = settlement.status === "failed";
   const bounce = hasFailed ? bounceOf(items[0]!.delivery, attempts.at(-1)) : null;
   const next = items.map((item) => (hasFailed ? findNextChannel(item, isOffered) : undefined));
-  const out = settlement.status === "pending" && !mayHaveArrived(attempts) && outSince(channel);
   const copies = result.kind === "attempted" ? copiesOf(items[0]!, result.copies) : null;
   const settled = items.map(({ delivery: { id, attemptCount } }, index) =>
     faults?.has(id)
@@ -137,9 +133,7 @@ export function settleMessage(
                 channel: next[index],
                 dueAt: clock.now(),
               } as const)
-            : out
-              ? untilFailover(items[index]!, settlement, out, clock.now())
-              : settlement,
+            : settlement,
           attemptCount: attemptCount + attempts.length,
           attempts,
           ...(bounce !== null && index === 0 && { bounce }),
@@ -151,24 +145,6 @@ export function settleMessage(
     attempts.every(({ outcome }) => outcome === "transient") ||
     next.every((channel) => channel !== undefined);
   return { claimed, settled, unused };
-}
-
-const mayHaveArrived = (attempts: readonly Attempt[]) =>
-  attempts.some(({ outcome }) => outcome === "unknown");
-
-/**
- * Makes a delivery whose channel is out of service due no later than when it may go on on another one (activities/dispatch/failover.ts):
- * until then it would only wait for the channel.
- */
-function untilFailover(
-  { failoverMs }: Item,
-  settlement: SettledDelivery["settlement"],
-  outSince: Date,
-  now: Date,
-): SettledDelivery["settlement"] {
-  if (settlement.status !== "pending" || failoverMs == null) return settlement;
-  const failsOverAt = new Date(Math.max(now.getTime(), outSince.getTime() + failoverMs));
-  return failsOverAt < settlement.dueAt ? { ...settlement, dueAt: failsOverAt } : settlement;
 }
 
 /** The channel on which a delivery goes on after it failed on its own; undefined if its stage has no other channel left. */

@@ -140,6 +140,24 @@ describe("a gate", () => {
     expect(rows).toEqual([{ shut_reason: "too many" }]);
   });
 
+  it("is shut since it was first shut, until it was open", async () => {
+    const shut = (ms: number, forMs: number) =>
+      atLedgerTime(
+        pool,
+        after(ms),
+        () => gates.shut({ key: "provider/a", forMs, reason: "too many" }),
+        { isStopped: true },
+      );
+    const sinceAt = async (ms: number) =>
+      (await gates.look(["provider/a"], after(ms))).get("provider/a")!.shutSince;
+    await shut(0, 60_000);
+    await shut(30_000, 60_000);
+    expect(await sinceAt(89_999)).toEqual(after(0));
+    expect(await sinceAt(90_000)).toBeNull();
+    await shut(90_000, 1_000);
+    expect(await sinceAt(90_500)).toEqual(after(90_000));
+  });
+
   it("is looked at without being taken from", async () => {
     await pool.query(`
       INSERT INTO gates (key, permits_per_second, next_slot_at, shut_until, daily_quota, used_today, quota_day) VALUES
@@ -155,6 +173,7 @@ describe("a gate", () => {
       leftToday: null,
       dayEndsInMs: 0,
       shutMs: 0,
+      shutSince: null,
     });
     expect(seen.get("provider/old")).toMatchObject({ leftToday: 5, shutMs: 0, pace: null });
     expect(seen.get("provider/shut")).toMatchObject({ leftToday: null, pace: null });

@@ -141,7 +141,7 @@ describe("items of inboxes", () => {
     expect(await idsIn("inbox_items")).toEqual(new Set(kept));
   });
 
-  it("are removed in batches, and so is the engagement of deliveries that are removed", async () => {
+  it("are removed in batches, and so are the engagement and the outages of deliveries that are removed", async () => {
     const [recipientId] = await seed.recipients(1);
     await pool.query(
       "INSERT INTO inbox_items (id, recipient_id, title, body, priority, created_at) SELECT gen_random_uuid(), $1, 'A', 'B', 'normal', $2::timestamptz + n * interval '1 ms' FROM generate_series(1, $3::int) n",
@@ -150,10 +150,14 @@ describe("items of inboxes", () => {
     const { deliveries } = await make.notification({ recipients: [recipientId!], at: old });
     const other = newUuid();
     for (const id of [...deliveries, other])
-      await pool.query("INSERT INTO engagements VALUES ($1, $2, now())", [id, recipientId]);
+      await Promise.all([
+        pool.query("INSERT INTO engagements VALUES ($1, $2, now())", [id, recipientId]),
+        pool.query("INSERT INTO diversions VALUES ($1, 'email', now(), now())", [id]),
+      ]);
     expect(await remove("inbox_items")).toEqual({ removed: batchRows + 10, after: null });
     await remove("deliveries");
     expect(await idsIn("engagements", "delivery_id")).toEqual(new Set([other]));
+    expect(await idsIn("diversions", "delivery_id")).toEqual(new Set([other]));
   });
 });
 

@@ -17,6 +17,7 @@ const defaults = {
   batchable: false,
   digestable: false,
   mandatory: false,
+  failoverAfterSeconds: "by_priority",
   timeToLiveSeconds: null,
   collapseKey: null,
   spreadMinutes: null,
@@ -35,7 +36,7 @@ async function create(part: object = {}) {
   const key = `type-${(made += 1)}`;
   const reply = await api.send("POST", path, { key, name: "A type", ...part });
   expect([reply.status, reply.body]).toMatchObject([201, {}]);
-  return reply.body as { id: string; key: string };
+  return reply.body as { id: string; key: string; failoverAfterSeconds: unknown };
 }
 
 const patch = (key: string, body: unknown, match: string | null = "*") =>
@@ -80,6 +81,7 @@ describe("a notification type", () => {
       channels: ["email", "sms"],
       batchable: true,
       digestable: true,
+      failoverAfterSeconds: 120,
       timeToLiveSeconds: 86_400,
       collapseKey: "invoice",
       spreadMinutes: 5,
@@ -146,6 +148,15 @@ describe("a notification type", () => {
     expect(body.limits).not.toHaveProperty("perHour");
     const same = await patch(key, { batchable: false });
     expect(same.headers.get("etag")).toBe('"2"');
+  });
+
+  it("never leaves a channel during an outage if a change says null", async () => {
+    const { key } = await create({ failoverAfterSeconds: 120 });
+    const changeTo = async (part: object) => (await patch(key, part)).body.failoverAfterSeconds;
+    expect(await changeTo({ failoverAfterSeconds: null })).toBeNull();
+    expect(await changeTo({ batchable: true })).toBeNull();
+    expect(await changeTo({ failoverAfterSeconds: "by_priority" })).toBe("by_priority");
+    expect((await create({ failoverAfterSeconds: null })).failoverAfterSeconds).toBeNull();
   });
 
   it("keeps each of its versions as it was, and who made it", async () => {
@@ -215,6 +226,9 @@ describe("a notification type", () => {
     ["/channels/0", { channels: ["fax"] }, /"email"/],
     ["/timeToLiveSeconds", { timeToLiveSeconds: 0 }, /from 1 to 31536000 seconds/],
     ["/timeToLiveSeconds", { timeToLiveSeconds: 1.5 }, /from 1 to 31536000/],
+    ["/failoverAfterSeconds", { failoverAfterSeconds: 9 }, /from 10 to 86400 seconds/],
+    ["/failoverAfterSeconds", { failoverAfterSeconds: 86_401 }, /from 10 to 86400 seconds/],
+    ["/failoverAfterSeconds", { failoverAfterSeconds: "never" }, /by_priority/],
     ["/spreadMinutes", { spreadMinutes: 1_441 }, /from 1 to 1440 minutes/],
     ["/limits/perHour", { limits: { perHour: 0 } }, /from 1 to 10000 messages/],
     [

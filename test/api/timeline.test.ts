@@ -77,6 +77,7 @@ describe("the timeline of a recipient", () => {
         reason: "quiet_hours",
         dueAt: until,
         unless: null,
+        outages: [],
         group: null,
       },
       expect.objectContaining({
