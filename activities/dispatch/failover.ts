@@ -28,8 +28,11 @@ export interface FailoverDeps extends Pick<
 
 /** How often a queue is looked through while one of its channels is out of service. */
 const everyMs = 10_000;
+/** When deliveries that stay are looked at again: another channel may have become usable. */
+const stuckMs = 60_000;
 /** How long a worker remembers how far it has looked through a queue. */
-const rememberMs = 60_000;
+const rememberMs = 300_000;
+const nothing = { moved: 0, hasInterrupted: false };
 
 /** How far a worker has looked through a queue, which may be drained by several dispatches one after the other. */
 export interface FailoverProgress {
@@ -99,12 +102,16 @@ export class Failover {
       places: new Map(parts.map((part) => [placeKey(part), part.after])),
     });
     const ids = parts.flatMap((part) => part.ids);
-    const moved = ids.length === 0 ? 0 : await this.#divert(ids, sources, out, nowMs);
-    // Deliveries that stay may be moved later, when another channel can be used.
-    const mayFindMore = moved < ids.length || parts.some(({ hasMore }) => hasMore);
-    this.#plannedMs = mayFindMore
-      ? nowMs
-      : Math.min(nextMs, ...parts.flatMap(({ nextDueMs }) => nextDueMs ?? []));
+    const { moved, hasInterrupted } =
+      ids.length === 0 ? nothing : await this.#divert(ids, sources, out, nowMs);
+    this.#plannedMs =
+      hasInterrupted || parts.some(({ hasMore }) => hasMore)
+        ? nowMs
+        : Math.min(
+            nextMs,
+            ...parts.flatMap(({ nextDueMs }) => nextDueMs ?? []),
+            moved < ids.length ? nowMs + stuckMs : Number.POSITIVE_INFINITY,
+          );
     return moved;
   }
 
@@ -118,7 +125,7 @@ export class Failover {
     );
   }
 
-  /** The lists in which deliveries may have waited long enough, and when those of another list may have. */
+  /** The lists in which deliveries may have waited long enough, and when further ones may have. */
   #findLists(
     types: Rulebook["types"],
     out: ReadonlyMap<Channel, Date>,
@@ -128,15 +135,13 @@ export class Failover {
     const lists: WaitingList[] = [];
     let nextMs = Number.POSITIVE_INFINITY;
     for (const priority of priorities) {
-      const [shortest] = failoverTimes(types.values(), priority);
-      if (shortest === undefined) continue;
+      const times = failoverTimes(types.values(), priority);
       for (const [channel, since] of out) {
-        const overMs = since.getTime() + shortest;
-        if (overMs > nowMs) nextMs = Math.min(nextMs, overMs);
-        else {
-          const after = places?.get(placeKey({ channel, priority })) ?? null;
-          lists.push({ channel, priority, after });
-        }
+        const overMs = times.map((time) => since.getTime() + time);
+        nextMs = Math.min(nextMs, overMs.find((ms) => ms > nowMs) ?? nextMs);
+        if (!overMs.some((ms) => ms <= nowMs)) continue;
+        const after = places?.get(placeKey({ channel, priority })) ?? null;
+        lists.push({ channel, priority, after });
       }
     }
     return { lists, nextMs };
@@ -147,7 +152,7 @@ export class Failover {
     sources: Sources,
     out: ReadonlyMap<Channel, Date>,
     nowMs: number,
-  ): Promise<number> {
+  ): Promise<typeof nothing> {
     const { channels, diversions, ledger, attemptLimit } = this.#deps;
     const { items, rulebook, suppressionOf } = await loadItems(
       this.#deps,
@@ -165,7 +170,9 @@ export class Failover {
     const found = items.flatMap((item) =>
       item.delivery.interrupted ? [] : (findDiversion(item, situation) ?? []),
     );
-    return (await diversions.divert(found)).length;
+    const moved = (await diversions.divert(found)).length;
+    // Those that may be repeated can leave their channel with the next look.
+    return { moved, hasInterrupted: interrupted.length > 0 };
   }
 }
 
