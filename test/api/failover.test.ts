@@ -65,14 +65,14 @@ describe("a delivery that left a channel during an outage", () => {
       [id],
     );
     const { dueAt } = rows[0]!;
-    const { divert } = createDiversions(api.pool);
+    const diversions = createDiversions(api.pool);
     const left = [{ channel: "in_app" as const, outSince: dueAt }];
     const stale = [
       { id, channel: "email" as const, dueAt, group: null },
       { id, channel: "in_app" as const, dueAt: new Date(dueAt.getTime() - 1), group: null },
     ];
     for (const delivery of stale)
-      expect(await divert([{ delivery, next: "push", left }])).toEqual([]);
+      expect(await diversions.divert([{ delivery, next: "push", left }])).toEqual([]);
     const { rows: recorded } = await api.pool.query(
       "SELECT channel FROM diversions WHERE delivery_id = $1",
       [id],
