@@ -23,7 +23,7 @@ export interface WaitingList {
 }
 
 /** What was found in a part of a waiting list. */
-export interface FoundPart extends WaitingList {
+interface FoundPart extends WaitingList {
   /** The place after this part; null if it was the last one. */
   after: WaitingList["after"];
   /** The deliveries that may go on on another channel, as far as their rows show: at most 1,000. */

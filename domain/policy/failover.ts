@@ -2,7 +2,7 @@ import type { Priority } from "../priority.ts";
 import { failoverBounds, type NotificationType } from "./notification-type.ts";
 
 /** The seconds after which messages leave a channel that is out of service, by their priority; null: they wait for it. */
-export const failoverPresets: Record<Priority, number | null> = {
+const failoverPresets: Record<Priority, number | null> = {
   critical: 60,
   high: 300,
   normal: null,

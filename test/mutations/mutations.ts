@@ -239,6 +239,22 @@ export const mutations: readonly Mutation[] = [
     tests: ["test/activities/audience.test.ts"],
   },
   {
+    name: "failover-not-before",
+    rule: "No delivery leaves a channel before the channel has been out of service for as long as its type and priority say.",
+    file: "domain/policy/failover.ts",
+    text: "return seconds === null ? null : seconds * 1_000;",
+    replacement: "return seconds === null ? null : 1;",
+    tests: ["domain/policy/failover.test.ts"],
+  },
+  {
+    name: "failover-once",
+    rule: "A delivery that has changed since it was read does not leave its channel.",
+    file: "ledger/diversions.ts",
+    text: "AND d.lease_token IS NULL AND d.due_at = to_timestamp(m.read_ms / 1000.0)",
+    replacement: "",
+    tests: ["test/api/failover.test.ts"],
+  },
+  {
     name: "archived-counts",
     rule: "What retention removes stays in the account of its campaign.",
     file: "ledger/retention.ts",
