@@ -6,12 +6,20 @@ import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { Webhook } from "standardwebhooks";
 import { createPublishEvents } from "../../activities/publish-events.ts";
-import { createOutboundClient } from "../../lib/outbound/client.ts";
+import { createOutboundClient, type OutboundClient } from "../../lib/outbound/client.ts";
 import { createGates, type Gates } from "../../ledger/gates.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { atLedgerTime } from "../support/ledger-time.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
-import { loopbackHttp } from "../support/outbound.ts";
+import {
+  allowedAddress,
+  forbiddenUrls,
+  redirectCodes,
+  redirectTo,
+  resolveForbidden,
+  startWitness,
+} from "../support/forbidden-urls.ts";
+import { loopbackHttp, subnets } from "../support/outbound.ts";
 import { waitMs } from "../support/patience.ts";
 
 const secret = "a-secret-of-events-of-24-characters";
@@ -466,4 +474,66 @@ it("an answer without end is not read", async () => {
   start();
   await until(1);
   await expect.poll(() => closed).toBe(true);
+});
+
+describe("nothing that is not allowed is connected to", () => {
+  /** What the events waited for, after one attempt with this receiver. */
+  async function detailOf(receiverUrl: string, http: OutboundClient): Promise<string | null> {
+    await pool.query(
+      "UPDATE events SET due_at = ledger_now(), published_at = NULL, attempt_count = 0, detail = NULL",
+    );
+    await pool.query("TRUNCATE gates");
+    const { end } = start({ receiver: { url: receiverUrl, secrets: [secret], http } });
+    await expect.poll(async () => (await rows())[0]!.attempts).toBeGreaterThan(0);
+    await end();
+    return (await rows())[0]!.detail;
+  }
+
+  const guarded = (port: number, resolve = resolveForbidden) =>
+    createOutboundClient({
+      rules: { privateSubnets: subnets(allowedAddress), ports: [port], plain: true },
+      resolve,
+    });
+
+  it("in whatever form EVENTS_URL has it", async () => {
+    const { port, forbidden } = await startWitness();
+    const http = guarded(port);
+    await happened(1);
+    for (const given of forbiddenUrls(port))
+      expect([given, await detailOf(given, http)]).toEqual([
+        given,
+        expect.stringMatching(/^the (host is unknown or|URL is) not allowed$/),
+      ]);
+    expect(forbidden).toEqual([]);
+    await http.close();
+  });
+
+  it("in whatever form the receiver redirects to it", async () => {
+    const witness = await startWitness();
+    const http = guarded(witness.port);
+    const urls = forbiddenUrls(witness.port);
+    await happened(1);
+    for (const [index, target] of urls.entries()) {
+      const code = redirectCodes[index % redirectCodes.length]!;
+      witness.answer = redirectTo(target, code);
+      const detail = await detailOf(`http://${allowedAddress}:${witness.port}/`, http);
+      expect([target, detail]).toEqual([target, `answered ${code}`]);
+    }
+    expect(witness).toMatchObject({ forbidden: [], allowed: urls.length });
+    await http.close();
+  });
+
+  it("when the name of the receiver resolves to it later, alone or among others", async () => {
+    const witness = await startWitness();
+    const answers = [[allowedAddress], ["127.0.0.1"], [allowedAddress, "10.0.0.1"]];
+    const http = guarded(witness.port, () => Promise.resolve(answers.shift()!));
+    const named = `http://hooks.example.test:${witness.port}/`;
+    await happened(1);
+    const details = [];
+    for (const _ of [1, 2, 3]) details.push(await detailOf(named, http));
+    const refusal = "the host is unknown or not allowed";
+    expect(details).toEqual([null, refusal, refusal]);
+    expect(witness).toMatchObject({ forbidden: [], allowed: 1 });
+    await http.close();
+  });
 });

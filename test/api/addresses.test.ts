@@ -3,6 +3,14 @@ import { parsePublicId, publicId } from "../../domain/ids.ts";
 import { readSubscription } from "../../domain/push-subscription.ts";
 import { createTokens, type RecipientPurpose } from "../../domain/tokens.ts";
 import { createDeviceLedger } from "../../ledger/push-devices.ts";
+import {
+  allowedAddress,
+  forbiddenUrls,
+  literalUrls,
+  namedUrls,
+  startWitness,
+} from "../support/forbidden-urls.ts";
+import { subnets } from "../support/outbound.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 import { makeSubscription } from "../support/push-subscription.ts";
 import { type Api, seed, startApi, tokenSecret } from "./harness.ts";
@@ -239,6 +247,30 @@ describe("PUT /v1/me/push-subscriptions", () => {
     // A URL can be a secret.
     expect(JSON.stringify(body)).not.toContain("secret");
     expect(await list()).toEqual([]);
+  });
+
+  it("refuses every endpoint that is not of a push service, in whatever form, and connects to none", async () => {
+    const { port, forbidden } = await startWitness();
+    const endpoints = { pushServices: [], privateSubnets: subnets(allowedAddress), ports: [port] };
+    const open = await startApi({ config: { endpoints }, database: api.database });
+    const urls = [...forbiddenUrls(port), ...literalUrls(443, "https"), ...namedUrls(443, "https")];
+    for (const [index, endpoint] of urls.entries()) {
+      // A recipient may send a limited number of requests a minute.
+      if (index % 50 === 0) ada = await addPerson();
+      const subscription = { ...makeSubscription(), endpoint };
+      const replies = [
+        await open.send("PUT", mine, { subscription }, asRecipient(ada.token)),
+        await open.send("POST", pathOf(), { kind: "web_push", subscription }),
+      ];
+      expect([endpoint, replies.map(({ status }) => status)]).toEqual([endpoint, [422, 422]]);
+    }
+    // The API that refuses all of them takes an endpoint at the address that its operator allows.
+    const subscription = makeSubscription(`http://${allowedAddress}:${port}/a`);
+    const taken = await open.send("POST", pathOf(), { kind: "web_push", subscription });
+    expect(taken.status).toBe(201);
+    expect(await list()).toHaveLength(1);
+    expect(forbidden).toEqual([]);
+    await open.stop();
   });
 
   it("refuses keys, labels and fields that no browser sends", async () => {

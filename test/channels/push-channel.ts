@@ -10,7 +10,7 @@ import {
   type PushOptions,
 } from "../../activities/channels/push/push.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
-import { hashEndpoint } from "../../domain/push-subscription.ts";
+import { hashEndpoint, type PushSubscription } from "../../domain/push-subscription.ts";
 import { type Sealer, SealedValueError } from "../../domain/sealer.ts";
 import { createGates } from "../../ledger/gates.ts";
 import { createDeviceLedger } from "../../ledger/push-devices.ts";
@@ -36,7 +36,7 @@ const textOf = (value: Uint8Array) => new TextDecoder().decode(value);
 
 export const vapidKeys = webPush.generateVAPIDKeys();
 
-type Subscription = ReturnType<TestPushService["addDevice"]>;
+type Subscription = Pick<PushSubscription, "endpoint" | "keys">;
 
 /** Stores a device of a recipient, as registration does. Returns the id of its address. */
 export async function registerDevice(
@@ -51,11 +51,12 @@ export async function registerDevice(
     column: "value",
     row: id,
   });
-  const { hostname } = new URL(subscription.endpoint);
+  const { endpoint } = subscription;
+  const hostname = URL.canParse(endpoint) ? new URL(endpoint).hostname : "unknown.example.test";
   await pool.query(
     `INSERT INTO addresses (id, recipient_id, channel, kind, value, hash, service, expires_at, last_used_at)
      VALUES ($1, $2, 'push', 'web_push', $3, $4, $5, $6, clock_timestamp())`,
-    [id, recipientId, value, hashEndpoint(subscription.endpoint), hostname, expiresAt],
+    [id, recipientId, value, hashEndpoint(endpoint), hostname, expiresAt],
   );
   await pool.query(
     "UPDATE recipients SET address_channels = '{push}' WHERE id = $1 AND NOT ('push' = ANY (address_channels))",

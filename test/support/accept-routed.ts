@@ -7,7 +7,7 @@ import { acceptDeliveries } from "../../ledger/accept.ts";
 import { createRoutes } from "../../ledger/routes.ts";
 import { atLedgerTime } from "./ledger-time.ts";
 
-/** Accepts a notification with a route to one recipient at an instant, into the only shard, and resolves with its UUID. */
+/** Accepts a notification with a route to one recipient, into the only shard, and resolves with its UUID. With `at`, the ledger's clock is set to that instant. */
 export async function acceptRouted(
   pool: Pool,
   {
@@ -22,7 +22,7 @@ export async function acceptRouted(
     route: ResolvedRoute;
     /** The UUID of its template version. */
     versionId: string;
-    at: Date;
+    at?: Date;
     priority?: Priority;
     /** The key of its notification type. */
     type?: string | null;
@@ -33,7 +33,8 @@ export async function acceptRouted(
     "SELECT id, coalesce((document ->> 'batchable')::boolean, false) AS batchable FROM notification_types WHERE key = $1",
     [type],
   );
-  const id = newUuid(at);
+  const now = at ?? new Date();
+  const id = newUuid(now);
   const [row] = await atLedgerTime(pool, at, () =>
     acceptDeliveries(
       pool,
@@ -47,7 +48,7 @@ export async function acceptRouted(
           priority,
           channel: "email",
           data: {},
-          sendAt: at,
+          sendAt: now,
           typeId: rows[0]?.id ?? null,
           occursAt: null,
           expiresAt: null,
@@ -62,7 +63,7 @@ export async function acceptRouted(
           key: null,
           hash: null,
           valid: true,
-          now: at,
+          now,
           caller: "bootstrap",
           requestId: "request",
           isLater: false,

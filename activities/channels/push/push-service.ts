@@ -112,8 +112,10 @@ export class PushService {
     for (let turn = share.wait(); turn; turn = share.wait()) await turn;
     share.spend(1);
     let encrypted: Buffer;
+    let authorization: string;
     try {
       encrypted = webPush.encrypt(keys.p256dh, keys.auth, body, "aes128gcm").cipherText;
+      authorization = vapid.authorize(new URL(endpoint).origin, pair);
     } catch {
       return unreadable;
     }
@@ -123,7 +125,7 @@ export class PushService {
       url: endpoint,
       method: "POST",
       headers: {
-        authorization: vapid.authorize(new URL(endpoint).origin, pair),
+        authorization,
         "content-encoding": "aes128gcm",
         "content-type": "application/octet-stream",
         ttl: String(ttl),
