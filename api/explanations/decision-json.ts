@@ -150,8 +150,13 @@ function untilOf(decision: Decision): number | null {
 }
 
 /** Describes what a decision would do with a delivery, as the rest of a sentence. */
-export function describeDecision({ kind, reason, until }: DecisionJson, zone: string): string {
-  if (kind === "send") return "it would be sent at once";
-  if (kind === "suppress") return `it would not be sent: ${reasonTexts[reason!]}`;
-  return `it would wait until ${describeInstant(Date.parse(until!), zone)}, ${reasonTexts[reason!]}`;
+export function describeDecision(
+  { kind, reason, until }: DecisionJson,
+  zone: string,
+  { isLater = false } = {},
+): string {
+  const would = isLater ? "it would then" : "it would";
+  if (kind === "send") return isLater ? `${would} be sent` : `${would} be sent at once`;
+  if (kind === "suppress") return `${would} not be sent: ${reasonTexts[reason!]}`;
+  return `${would} wait until ${describeInstant(Date.parse(until!), zone)}, ${reasonTexts[reason!]}`;
 }

@@ -11,7 +11,13 @@ import { decisionJson, describeDecision, rulesJson } from "./decision-json.ts";
 import { createStages } from "../../ledger/stages.ts";
 import { explainRoute } from "./explain-route.ts";
 import { type ExplainedRow, rowSql } from "./explained-row.ts";
-import { noteLostFacts, readRecordedRules, restoreErased, selectGrants } from "./past-state.ts";
+import {
+  noteLostFacts,
+  readRecordedRules,
+  restoreErased,
+  selectGrants,
+  stageAsDecided,
+} from "./past-state.ts";
 import { reasonTexts } from "./reason-text.ts";
 import {
   isHeldByChannel,
@@ -57,7 +63,9 @@ export async function explainDelivery(
         statedPreferences: person.preferences,
         preferencesVersion: person.preferencesVersion,
       };
-  const stage = (await createStages(pool).of([row], recorded ? at : undefined))(row);
+  const recordedDecision = recorded ? readRecordedDecision(row) : null;
+  const found = (await createStages(pool).of([row], recorded ? at : undefined))(row);
+  const stage = recordedDecision ? stageAsDecided(found, recordedDecision, notes) : found;
   const repeats = await readRepeats(
     pool,
     { id, typeCollapseKey: ruleset.type?.collapseKey ?? null },
@@ -67,7 +75,6 @@ export async function explainDelivery(
       recordedBy: recorded ? at : "infinity",
     },
   );
-  const recordedDecision = recorded ? readRecordedDecision(row) : null;
   if (recorded) noteLostFacts(notes, person, row, at);
   const buildFacts = (waiting: DecisionInput["waiting"]) =>
     buildDecisionInput({
@@ -108,10 +115,10 @@ export async function explainDelivery(
   const { facts, decision, consistent } = recorded
     ? remakeDecision(row, recordedDecision, buildFacts)
     : makeDecision(buildFacts(readCurrentWait(row)));
-  const found = decisionJson(decision);
+  const repeated = decisionJson(decision);
   if (!consistent)
     notes.push(
-      `Repeated today, the decision is a different one: ${describeDecision(found, person.timeZone)}.`,
+      `Repeated today, the decision is a different one: ${describeDecision(repeated, person.timeZone)}.`,
     );
   if (recorded && facts.waiting.reason !== null && facts.waiting.reason !== row.reason)
     notes.push(
@@ -124,7 +131,7 @@ export async function explainDelivery(
     );
   const shown =
     consistent && !byChannel
-      ? { ...found, ...(recorded && readRecordedWait(row, found)) }
+      ? { ...repeated, ...(recorded && readRecordedWait(row, repeated)) }
       : recordedDecisionJson(row, recordedDecision!);
   return {
     delivery: publicId("delivery", row.id),

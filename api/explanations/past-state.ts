@@ -1,11 +1,15 @@
 import type { Pool } from "pg";
 import { longestWindowMs } from "../../domain/policy/limits.ts";
 import { type NotificationType, typeDefinition } from "../../domain/policy/notification-type.ts";
+import type { Reason } from "../../domain/delivery/reasons.ts";
+import { type EarlierStage, includesLevel, levelBelow } from "../../domain/policy/route.ts";
 import { buildPolicy, defaultPolicy } from "../../domain/policy/policy.ts";
 import type { Preferences } from "../../domain/policy/preferences.ts";
 import { type RecipientState, typeOf } from "../../ledger/recipient-snapshot.ts";
 import type { Rulebook } from "../../ledger/rulebook.ts";
+import type { DeliveryStage } from "../../ledger/stages.ts";
 import type { ExplainedRow } from "./explained-row.ts";
+import type { RecordedDecision } from "./remake.ts";
 
 /** The rules and preferences that a decision was made with. */
 interface RecordedRules extends Pick<Rulebook, "policy" | "policyVersion"> {
@@ -19,6 +23,31 @@ export function selectGrants({ grants: { granted, types } }: RecipientState, at:
   const count = granted.filter((granted) => granted < at.getTime()).length;
   return { granted: granted.slice(0, count), types: types.slice(0, count) };
 }
+
+/**
+ * The earlier stages as a recorded decision saw them, with a note where one has reached the recipient since. Instants alone do not say which came
+ * first: both may be in one millisecond, and an event that begins before a claim may be written after it. The record does, because only a
+ * delivery that an earlier stage had not reached is not left out.
+ */
+export function stageAsDecided(
+  stage: DeliveryStage | null,
+  { reason }: Pick<RecordedDecision, "reason">,
+  notes: string[],
+): DeliveryStage | null {
+  const unless = stage?.stage.after?.unless;
+  if (!stage || unless === undefined || reason === leftOut) return stage;
+  const came = ({ reached }: EarlierStage) => includesLevel(reached, unless);
+  if (!stage.earlier.some(came)) return stage;
+  notes.push("An earlier stage has reached the recipient, but only after this decision.");
+  return {
+    ...stage,
+    earlier: stage.earlier.map((one) =>
+      came(one) ? { ...one, reached: levelBelow(unless) } : one,
+    ),
+  };
+}
+
+const leftOut: Reason = "already_reached";
 
 /** Undoes an erasure that came after the decision. All that is still known of the address is whether there was one. */
 export const restoreErased = (

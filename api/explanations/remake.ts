@@ -7,7 +7,7 @@ import { reasonOf } from "./decision-json.ts";
 import type { ExplainedRow } from "./explained-row.ts";
 
 /** What a row records about its last decision. */
-type RecordedDecision = Pick<Decision, "kind"> & { reason: Reason | null };
+export type RecordedDecision = Pick<Decision, "kind"> & { reason: Reason | null };
 
 /** Reads the last decision from a row; null if the row no longer shows it. */
 export function readRecordedDecision({

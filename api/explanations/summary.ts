@@ -55,12 +55,12 @@ function describeState(
     case "pending": {
       const due = dueAt === null ? "" : ` until ${describeInstant(dueAt.getTime(), zone)}`;
       if (recorded) return `It waits${due}, ${why}.`;
-      const waits = reason === null ? "It has no decision yet" : `It waits${due}, ${why}`;
-      const then =
-        reason === null && dueAt !== null && dueAt.getTime() === at.getTime()
-          ? due.replace("until", "at")
-          : "";
-      return `${waits}. As things stand now,${then} ${describeDecision(decision, zone)}.`;
+      const isLater = dueAt !== null && dueAt.getTime() === at.getTime();
+      if (reason === null) {
+        const then = isLater ? due.replace("until", "at") : "";
+        return `It has no decision yet. As things stand now,${then} ${describeDecision(decision, zone)}.`;
+      }
+      return `It waits${due}, ${why}. As things stand now, ${describeDecision(decision, zone, { isLater })}.`;
     }
   }
 }

@@ -172,6 +172,10 @@ export interface EarlierStage {
 export const includesLevel = (reached: ReachedLevel | null, level: ReachedLevel): boolean =>
   reached !== null && reachedLevels.indexOf(reached) >= reachedLevels.indexOf(level);
 
+/** The level just below another one; null below the lowest. */
+export const levelBelow = (level: ReachedLevel): ReachedLevel | null =>
+  reachedLevels[reachedLevels.indexOf(level) - 1] ?? null;
+
 /** Whether a message may be repeated on the channel without anybody noticing: each has an id, under which it is stored once. */
 export const isRepeatSafe = (channel: Channel): boolean => channel === "in_app";
 
