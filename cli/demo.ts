@@ -42,12 +42,14 @@ function print(result: DemoResult, details: DemoDetails, { urls, apiKey }: Tempo
   const refused = details.refusedLines.map(
     ({ line, field, message }) => `  line ${line}: ${field ? `${field} ` : ""}${message}\n`,
   );
+  const { leftOut } = details;
   process.stdout.write(
     `\nRefused lines of the sample\n${refused.join("")}\nDeliveries\n${table([
       ["accepted", result.accepted],
       ["sent (includes delivered)", result.sent],
       ["failed", result.failed],
-      ["suppressed (no address)", result.suppressed],
+      ["suppressed (no address)", result.suppressed - leftOut],
+      ["suppressed (already read)", leftOut],
       ["pending", result.pending],
       ["waiting for their stage", result.waiting],
       ["lost", result.lost],
@@ -94,13 +96,13 @@ function describeFallback({ fallback }: DemoDetails): string {
   return `A fallback: the device was gone, so an email was sent (${fallback.delivery})\n${table(attempts)}\n`;
 }
 
-function describeEscalation({ escalation }: DemoDetails): string {
+function describeEscalation({ escalation, leftOut }: DemoDetails): string {
   if (!escalation) return "";
-  const { delivery, summary, waiting, wasRead } = escalation;
+  const { delivery, summary, waiting } = escalation;
   const rows = table([
     ["waiting", waiting],
     ["for example", summary],
-    ["already read by", wasRead ? "one of the recipients, who will get no email" : "nobody"],
+    ["left out", `${leftOut}, because the inbox item was read`],
   ]);
   return `An escalation: an email is sent after a minute to those who have not read the inbox item (${delivery})\n${rows}\n`;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type AccountedDelivery, awaitsStage, judgeChannel } from "./account.ts";
+import { type AccountedDelivery, awaitsStage, judgeChannel, wasLeftOut } from "./account.ts";
 
 const delivery = (id: string, part: Partial<AccountedDelivery> = {}): AccountedDelivery => ({
   id,
@@ -52,4 +52,11 @@ it("only a later stage that has not begun awaits its time", () => {
   expect(awaitsStage({ ...escalation, status: "sent", reason: null })).toBe(false);
   expect(awaitsStage({ ...escalation, reason: "next_channel" })).toBe(false);
   expect(awaitsStage({ ...escalation, leg: "primary" })).toBe(false);
+});
+
+it("only a suppressed stage that an earlier one has made unnecessary was left out", () => {
+  const leftOut = { ...escalation, status: "suppressed", reason: "already_reached" } as const;
+  expect(wasLeftOut(leftOut)).toBe(true);
+  expect(wasLeftOut({ ...leftOut, reason: "no_address" })).toBe(false);
+  expect(wasLeftOut(escalation)).toBe(false);
 });

@@ -28,6 +28,10 @@ export interface ChannelAccount {
 export const awaitsStage = ({ leg, status, reason }: AccountedDelivery): boolean =>
   leg !== "primary" && status === "pending" && reason === "earlier_stage";
 
+/** Whether a delivery is a later stage of a route that an earlier stage has made unnecessary. */
+export const wasLeftOut = ({ status, reason }: AccountedDelivery): boolean =>
+  status === "suppressed" && reason === "already_reached";
+
 const isSent = ({ status }: AccountedDelivery) => status === "sent" || status === "delivered";
 
 /** Counts the deliveries of a channel as the ledger has them. */

@@ -1,6 +1,6 @@
 import { parsePublicId, publicId } from "../../domain/ids.ts";
 import type { Route } from "../../domain/policy/route.ts";
-import { awaitsStage } from "./account.ts";
+import { awaitsStage, wasLeftOut } from "./account.ts";
 import type { PushSink } from "./push-sink.ts";
 import type { Attempt, Delivery, Service } from "./service.ts";
 import { until } from "./until.ts";
@@ -38,8 +38,6 @@ interface Escalation {
   delivery: string;
   summary: string;
   waiting: number;
-  /** Whether one of the recipients has read the inbox item. */
-  wasRead: boolean;
 }
 
 export interface Routed {
@@ -48,6 +46,8 @@ export interface Routed {
   inboxIds: string[];
   /** A delivery that was sent by email because the device was gone; null if there is none. */
   fallback: { delivery: string; attempts: Attempt[] } | null;
+  /** The number of emails that were left out because the inbox item was read. */
+  leftOut: number;
   /** The emails that wait for their time, of which one is explained; null if there is none. */
   escalation: Escalation | null;
 }
@@ -83,11 +83,11 @@ export async function sendRouted(
   const fallbackIds = await notify(recipients.fallback, "1042", withFallback);
   const escalationIds = await notify(recipients.escalation, "1043", withEscalation);
   const notificationIds = [...fallbackIds, ...escalationIds];
-  const deliveries = await until("the routed notifications to end", async () => {
+  await until("the routed notifications to end", async () => {
     const found = await deliveriesOf(service, notificationIds);
     const hasEnded = (one: Delivery) =>
       awaitsStage(one) || (one.status !== "pending" && one.status !== "sending");
-    return found.every(hasEnded) && found;
+    return found.every(hasEnded);
   });
 
   const inboxes = await Promise.all(
@@ -99,11 +99,13 @@ export async function sendRouted(
   const reader = inboxes.find(({ recipient }) => recipient === recipients.escalation[0]);
   const [item] = reader?.items ?? [];
   if (reader && item) await service.markRead(reader.recipient, item.id);
+  const deliveries = await deliveriesOf(service, notificationIds);
   return {
     deliveries,
     inboxIds: inboxes.flatMap(({ items }) => items.map(({ id }) => deliveryOf(id))),
     fallback: await findFallback(service, deliveries),
-    escalation: await findEscalation(service, deliveries, item && deliveryOf(item.id)),
+    leftOut: deliveries.filter(wasLeftOut).length,
+    escalation: await findEscalation(service, deliveries),
   };
 }
 
@@ -130,19 +132,17 @@ async function findFallback(
   return null;
 }
 
-/**
- * Explains an email that waits for its time.
- * @param read the delivery of the inbox item that was read; the email to its recipient is explained only if there is no other
- */
+/** Explains an email that waits for its time. */
 async function findEscalation(
   service: Service,
   deliveries: readonly Delivery[],
-  read: string | undefined,
 ): Promise<Escalation | null> {
   const waiting = deliveries.filter(awaitsStage);
-  const reader = deliveries.find(({ id }) => id === read)?.recipient;
-  const shown = waiting.find(({ recipient }) => recipient !== reader) ?? waiting[0];
+  const [shown] = waiting;
   if (!shown) return null;
-  const summary = await service.explain(shown.id);
-  return { delivery: shown.id, summary, waiting: waiting.length, wasRead: reader !== undefined };
+  return {
+    delivery: shown.id,
+    summary: await service.explain(shown.id),
+    waiting: waiting.length,
+  };
 }

@@ -39,6 +39,7 @@ export interface DemoDetails {
   duplicatedByMessageId: number;
   duplicatedByDelivery: number;
   fallback: Routed["fallback"];
+  leftOut: Routed["leftOut"];
   escalation: Routed["escalation"];
 }
 
@@ -107,6 +108,7 @@ export async function runDemo(
       data: { week: "22 November" },
     });
 
+    say("sending a campaign to all of them by email");
     const startedAt = Date.now();
     await service.startCampaign(campaignId);
     const notificationIds: string[] = [];
@@ -128,7 +130,7 @@ export async function runDemo(
         ({ pending, sending }) => pending + sending === 0,
       ),
     );
-    say("sending notifications by in-app, push and email");
+    say("sending notifications to some of them by in-app, push and email");
     const byRoute = await sendRouted(service, sink, {
       fallback: among(routed.fallback),
       escalation: among(routed.escalation),
@@ -186,6 +188,7 @@ export async function runDemo(
         duplicatedByMessageId,
         duplicatedByDelivery,
         fallback: byRoute.fallback,
+        leftOut: byRoute.leftOut,
         escalation: byRoute.escalation,
       },
     };
