@@ -43,10 +43,13 @@ export async function registerDevice(
   pool: Pool,
   recipientId: string,
   subscription: Subscription,
-  { expiresAt = null }: { expiresAt?: Date | null } = {},
+  {
+    expiresAt = null,
+    sealer = openSeal,
+  }: { expiresAt?: Date | null; sealer?: Pick<Sealer, "seal"> } = {},
 ): Promise<string> {
   const id = newUuid();
-  const value = await openSeal.seal(Buffer.from(JSON.stringify(subscription)), {
+  const value = await sealer.seal(Buffer.from(JSON.stringify(subscription)), {
     table: "addresses",
     column: "value",
     row: id,
