@@ -3,7 +3,8 @@ import type { Pool } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createChannels } from "../../activities/channels/channels.ts";
 import { createDispatcher } from "../../activities/dispatch/index.ts";
-import { publicId } from "../../domain/ids.ts";
+import { parsePublicId, publicId } from "../../domain/ids.ts";
+import type { Route } from "../../domain/policy/route.ts";
 import { recordEngagement } from "../../ledger/engagement.ts";
 import { createLedger, type Ledger } from "../../ledger/ledger.ts";
 import { executeOn } from "../../ledger/sql.ts";
@@ -12,7 +13,7 @@ import { acceptRouted } from "../support/accepting.ts";
 import { atLedgerTime, createUncachedClock } from "../support/ledger-time.ts";
 import { testLinks } from "../support/links.ts";
 import { patience } from "../support/patience.ts";
-import { createRecordingChannel } from "../support/recording-channel.ts";
+import { type Answer, createRecordingChannel } from "../support/recording-channel.ts";
 import { createSeeder } from "../support/seed.ts";
 import { type Api, startApi } from "./harness.ts";
 
@@ -37,15 +38,22 @@ beforeEach(() =>
 );
 afterAll(() => api.stop());
 
+const escalating: Route = {
+  stages: [{ via: ["in_app"] }, { via: ["email"], after: { minutes: 1, unless: "read" } }],
+};
+
 type Claim = Ledger["settleAndClaim"];
 
-/** A worker whose claims of emails `around` performs. */
-function createWorker(around: (claim: Claim) => Claim = (claim) => claim) {
+/** A worker whose claims of emails `around` performs, and whose inbox items are handed over by `inAppAnswer`. */
+function createWorker(
+  around: (claim: Claim) => Claim = (claim) => claim,
+  inAppAnswer: Answer = () => "sent",
+) {
   const ledger = createLedger(pool);
   const claim: Claim = (input) => ledger.settleAndClaim(input);
   const surrounded = around(claim);
   const email = createRecordingChannel();
-  const inApp = createRecordingChannel(() => "sent", { name: "in_app" });
+  const inApp = createRecordingChannel(inAppAnswer, { name: "in_app" });
   const { dispatch } = createDispatcher({
     pool,
     clock: createUncachedClock(pool),
@@ -75,13 +83,7 @@ function createWorker(around: (claim: Claim) => Claim = (claim) => claim) {
 /** Somebody has an inbox item, and the email that follows it is due at `dueAt`. */
 async function escalate() {
   const [recipientId] = (await createSeeder(pool).recipients(1)) as [string];
-  await acceptRouted(pool, {
-    recipientId,
-    versionId,
-    route: {
-      stages: [{ via: ["in_app"] }, { via: ["email"], after: { minutes: 1, unless: "read" } }],
-    },
-  });
+  await acceptRouted(pool, { recipientId, versionId, route: escalating });
   await createWorker().dispatch();
   const { rows } = await pool.query<{ id: string; leg: string; dueAt: Date }>(
     `SELECT id, leg, due_at AS "dueAt" FROM deliveries ORDER BY leg`,
@@ -186,4 +188,23 @@ describe("an inbox item that is read in the millisecond of the claim of its esca
       ]);
     },
   );
+});
+
+it("an inbox item that is read before its own delivery is settled stops the escalation that is written then", async () => {
+  const [recipientId] = (await createSeeder(pool).recipients(1)) as [string];
+  await acceptRouted(pool, { recipientId, versionId, route: escalating });
+  const worker = createWorker(undefined, async ({ messageId }) => {
+    const deliveryIds = [parsePublicId("delivery", messageId)!];
+    await recordEngagement(executeOn(pool), { deliveryIds, recipientId, level: "read" });
+    return "sent" as const;
+  });
+  await worker.dispatch();
+  const inTwoMinutes = new Date(Date.now() + 120_000);
+  await atLedgerTime(pool, inTwoMinutes, worker.dispatch);
+  expect(worker.emails).toEqual([]);
+  const { rows } = await pool.query("SELECT leg, status, reason FROM deliveries ORDER BY leg");
+  expect(rows).toEqual([
+    { leg: "primary", status: "sent", reason: null },
+    { leg: "stage:1", status: "suppressed", reason: "already_reached" },
+  ]);
 });
