@@ -11,8 +11,11 @@ const retryMs = 250;
 export class Confirmations {
   #ledger: Pick<Ledger, "confirm">;
   #isHeld: () => boolean;
-  /** Each message with the function to call when the confirmation has come, or is worth another attempt. */
-  #waiting = new Map<ClaimedMessage, () => void>();
+  /**
+   * Each message with the functions to call when the confirmation has come, or is worth another attempt. There may be several, because a
+   * message to several devices asks for each of them.
+   */
+  #waiting = new Map<ClaimedMessage, (() => void)[]>();
   #confirming = false;
 
   /** @param isHeld returns true while no message may begin */
@@ -22,7 +25,9 @@ export class Confirmations {
   }
 
   add(claimed: ClaimedMessage, retry: () => void): void {
-    this.#waiting.set(claimed, retry);
+    const retries = this.#waiting.get(claimed);
+    if (retries) retries.push(retry);
+    else this.#waiting.set(claimed, [retry]);
     if (!this.#confirming) void this.#confirmWaiting();
   }
 
@@ -40,7 +45,7 @@ export class Confirmations {
           () => false,
         ));
       if (!isConfirmed) await sleep(retryMs);
-      for (const [, retry] of batch) retry();
+      for (const [, retries] of batch) for (const retry of retries) retry();
     }
     this.#confirming = false;
   }

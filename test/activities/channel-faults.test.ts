@@ -1,14 +1,17 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Channel } from "../../activities/channels/channel.ts";
 import { createChannels } from "../../activities/channels/channels.ts";
 import { createInAppChannel } from "../../activities/channels/in-app/in-app.ts";
 import { createDispatcher } from "../../activities/dispatch/index.ts";
+import { beginsWithinMs } from "../../domain/delivery/stops.ts";
 import type { Route } from "../../domain/policy/route.ts";
 import { createLedger } from "../../ledger/ledger.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { noGates, provider } from "../channels/email-channel.ts";
 import { guardedChannel } from "../channels/guarded-channel.ts";
-import { pushChannel, registerDevice } from "../channels/push-channel.ts";
+import { pushChannel, pushClient, registerDevice } from "../channels/push-channel.ts";
 import { type PushAnswer, startPushService } from "../channels/push-service.ts";
 import { startScriptedServer } from "../channels/scripted-server.ts";
 import { acceptRouted } from "../support/accept-routed.ts";
@@ -36,6 +39,30 @@ beforeEach(async () => {
     { push: note, in_app: note },
   ]);
 });
+
+/** Dispatches the queue once over these channels. */
+async function dispatchOver(
+  channels: readonly Channel[],
+  at?: Date,
+  ledger = createLedger(database.pool),
+): Promise<void> {
+  const { pool } = database;
+  const { dispatch } = createDispatcher({
+    pool,
+    clock: createUncachedClock(pool),
+    ledger,
+    channels: createChannels(channels),
+    retry: { baseMs: 60_000, capMs: 3_600_000, attempts: 3 },
+    mailboxShards: 1,
+    answersMs: 60_000,
+    links: testLinks,
+    wake: async () => {},
+    lingerMs: 0,
+  });
+  await atLedgerTime(pool, at, () =>
+    new MockActivityEnvironment().run(dispatch, { queue: mailbox }),
+  );
+}
 
 /** A worker with all three channels, whose push service answers in turn as given, and then with 201. */
 async function startWorker(...answers: PushAnswer[]) {
@@ -65,27 +92,13 @@ async function startWorker(...answers: PushAnswer[]) {
     inFlightBound: 100,
   });
   cleanups.push(() => inApp.close());
-  const { dispatch } = createDispatcher({
-    pool,
-    clock: createUncachedClock(pool),
-    ledger: createLedger(pool),
-    channels: createChannels([email.channel, push.channel, inApp]),
-    retry: { baseMs: 60_000, capMs: 3_600_000, attempts: 3 },
-    mailboxShards: 1,
-    answersMs: 60_000,
-    links: testLinks,
-    wake: async () => {},
-    lingerMs: 0,
-  });
   return {
     service,
     mails,
     look: () => Promise.all([email.look(), push.look()]),
     async dispatch(at?: Date) {
       await push.look();
-      return atLedgerTime(pool, at, () =>
-        new MockActivityEnvironment().run(dispatch, { queue: mailbox }),
-      ) as ReturnType<typeof dispatch>;
+      await dispatchOver([email.channel, push.channel, inApp], at);
     },
     /** Accepts a message with this route to somebody with an email address and a device. Returns the id of the device. */
     async accept(route: Route): Promise<string> {
@@ -210,4 +223,33 @@ it("email that is shut for a minute delays neither the push nor the inbox item o
   await worker.dispatch(later(2));
   expect(await statuses()).toEqual(["email sent", "push sent", "in_app delivered"]);
   expect(worker.mails).toHaveLength(1);
+});
+
+it("a message to three devices is sent to all of them, although their connections come long after its claim", async () => {
+  const { pool, seed } = database;
+  const worker = await startWorker();
+  // Once the claim is that old, each device asks whether the message may still begin.
+  const slow = await pushChannel(pool, worker.service, {
+    http: pushClient(worker.service, 8, async () => {
+      await delay(2 * beginsWithinMs);
+      return ["127.0.0.1"];
+    }),
+  });
+  cleanups.push(() => slow.stop());
+  const [recipientId] = (await seed.recipients(1)) as [string];
+  const devices = ["phone", "laptop", "tablet"];
+  for (const device of devices)
+    await registerDevice(pool, recipientId, worker.service.addDevice(device, "fcm.googleapis.com"));
+  await acceptRouted(pool, { recipientId, route: { stages: [{ via: ["push"] }] }, versionId });
+  const ledger = createLedger(pool);
+  await dispatchOver([slow.channel], undefined, {
+    ...ledger,
+    // While one device waits for the answer, the others ask too.
+    async confirm(rows) {
+      await delay(beginsWithinMs / 4);
+      return ledger.confirm(rows);
+    },
+  });
+  expect(worker.service.asked().toSorted()).toEqual(devices.toSorted());
+  expect(await readRow()).toEqual(["push", "sent", null]);
 });

@@ -17,7 +17,6 @@ beforeAll(async () => {
   routes = routeTable(api.app as unknown as ReturnType<typeof createRouter>).filter(
     ({ access }) => access === "recipient",
   );
-  expect(routes.length).toBeGreaterThan(8);
 });
 afterAll(() => api.stop());
 
@@ -34,6 +33,10 @@ async function ask(route: TableRow, headers: Record<string, string>, query = "")
   await response.body?.cancel();
   return response;
 }
+
+it("there are many of them", () => {
+  expect(routes.length).toBeGreaterThan(8);
+});
 
 it("every answer is kept by nobody, taken for nothing else, and readable by the origin that asked only", async () => {
   for (const route of routes)

@@ -20,7 +20,7 @@ const database = useLedgerDatabase({ truncate: "breakers" });
 /** A channel that may connect to the allowed address only, and by which a message is pushed to a device with the given endpoint. */
 async function pusher(port: number, resolve = resolveForbidden) {
   const { pool, seed } = database;
-  const { channel, stop } = await pushChannel(
+  const made = await pushChannel(
     pool,
     { port },
     {
@@ -32,11 +32,11 @@ async function pusher(port: number, resolve = resolveForbidden) {
       breaker: { ...patient, failures: 1_000_000 },
     },
   );
-  onTestFinished(stop);
+  onTestFinished(() => made.stop());
   return async (endpoint: string) => {
     const [recipientId] = (await seed.recipients(1)) as [string];
     await registerDevice(pool, recipientId, makeSubscription(endpoint));
-    return outcomes(await channel.send(pushRequest(recipientId)));
+    return outcomes(await made.channel.send(pushRequest(recipientId)));
   };
 }
 

@@ -15,6 +15,7 @@ import { type Sealer, SealedValueError } from "../../domain/sealer.ts";
 import { createGates } from "../../ledger/gates.ts";
 import { createDeviceLedger } from "../../ledger/push-devices.ts";
 import { createOutboundClient } from "../../lib/outbound/client.ts";
+import type { Resolve } from "../../lib/outbound/resolving.ts";
 import { subnets } from "../support/outbound.ts";
 import { waitMs } from "../support/patience.ts";
 import { patient } from "./guarded-channel.ts";
@@ -69,10 +70,14 @@ export async function registerDevice(
 }
 
 /** A client for a push service of a test, under whatever name it is asked. */
-export const pushClient = ({ port }: Pick<TestPushService, "port">, connections = 8) =>
+export const pushClient = (
+  { port }: Pick<TestPushService, "port">,
+  connections = 8,
+  resolve: Resolve = () => Promise.resolve(["127.0.0.1"]),
+) =>
   createOutboundClient({
     rules: { privateSubnets: subnets("127.0.0.1/32"), ports: [port], plain: false },
-    resolve: () => Promise.resolve(["127.0.0.1"]),
+    resolve,
     ca: pushCertificate.cert,
     deadlineMs: waitMs,
     connectMs: waitMs,

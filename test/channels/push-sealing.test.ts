@@ -20,12 +20,12 @@ it("nothing is pushed without the key that the devices were sealed with, and the
   const logged: string[] = [];
   const logger = createLogger("worker", "debug", { write: (line) => void logged.push(line) });
   const withKeys = async (...ids: string[]) => {
-    const { channel, stop } = await pushChannel(pool, service, {
+    const made = await pushChannel(pool, service, {
       sealer: createSealer({ pool, masterKeys: ids.map((id) => masterKey(id)) }),
       logger,
     });
-    onTestFinished(stop);
-    return channel.send(pushRequest(recipientId));
+    onTestFinished(() => made.stop());
+    return made.channel.send(pushRequest(recipientId));
   };
 
   const missing = "SEALING_KEYS lacks the key k1";

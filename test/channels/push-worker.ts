@@ -1,15 +1,36 @@
+import { MockActivityEnvironment } from "@temporalio/testing";
 import { pino } from "pino";
+import type { Pool } from "pg";
+import { createChannels } from "../../activities/channels/channels.ts";
+import { createDispatcher } from "../../activities/dispatch/index.ts";
+import { createLedger } from "../../ledger/ledger.ts";
 import { createPool } from "../../ledger/worker-pool.ts";
-import { pushChannel, pushRequest } from "./push-channel.ts";
+import { createUncachedClock } from "../support/ledger-time.ts";
+import { testLinks } from "../support/links.ts";
+import { pushChannel } from "./push-channel.ts";
 
-/** A process that sends one push message, as a worker would, for a test that kills it: database, port, recipient and message. */
-const [url, port, recipientId, messageId] = process.argv.slice(2) as [
-  string,
-  string,
-  string,
-  string,
-];
+/** Dispatches the queue `mailbox/0` once over the push channel of a worker, to a push service on the loopback. */
+export async function dispatchPushes(pool: Pool, port: number): Promise<void> {
+  const made = await pushChannel(pool, { port });
+  const { dispatch } = createDispatcher({
+    pool,
+    clock: createUncachedClock(pool),
+    ledger: createLedger(pool),
+    channels: createChannels([made.channel]),
+    retry: { baseMs: 60_000, capMs: 3_600_000, attempts: 3 },
+    mailboxShards: 1,
+    answersMs: 60_000,
+    links: testLinks,
+    wake: async () => {},
+    lingerMs: 0,
+  });
+  await new MockActivityEnvironment().run(dispatch, { queue: "mailbox/0" });
+  await made.stop();
+}
 
-const pool = createPool({ url, connections: 2, logger: pino({ level: "silent" }) });
-const { channel } = await pushChannel(pool, { port: Number(port) });
-await channel.send(pushRequest(recipientId, { messageId }));
+// As a process, which a test kills: the database and the port of the push service.
+const [, program, url, port] = process.argv;
+if (program?.endsWith("push-worker.js")) {
+  const pool = createPool({ url: url!, connections: 4, logger: pino({ level: "silent" }) });
+  await dispatchPushes(pool, Number(port));
+}
