@@ -64,6 +64,10 @@ export const ownQueue = (d: string, queues: string) =>
 export const isFree = (d: string, now: string) =>
   `(${d}.lease_until IS NULL OR ${d}.lease_until <= ${now})`;
 
-/** Whether an earlier attempt of the open delivery had no answer: its message may have arrived. */
-export const hadNoAnswer = (d: string) =>
-  `(${d}.attempt_count > 0 AND EXISTS (SELECT FROM earlier_attempts AS a WHERE a.delivery_id = ${d}.id AND a.outcome = 'unknown'))`;
+/**
+ * Whether the message of an open delivery may have arrived: an earlier attempt had no answer, or a push message is owed only to some devices,
+ * because others have taken it.
+ */
+export const mayHaveArrived = (d: string) =>
+  `((${d}.attempt_count > 0 AND EXISTS (SELECT FROM earlier_attempts AS a WHERE a.delivery_id = ${d}.id AND a.outcome = 'unknown'))
+    OR (${d}.channel = 'push' AND EXISTS (SELECT FROM address_answers AS x WHERE x.message_id IN (${d}.id, ${d}.group_id))))`;

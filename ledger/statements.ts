@@ -1,5 +1,5 @@
 import { dueSelection, dueTables, type DueRow } from "./due-delivery.ts";
-import { hadNoAnswer, isFree, isStage, sourceRuns } from "./conditions.ts";
+import { mayHaveArrived, isFree, isStage, sourceRuns } from "./conditions.ts";
 import { reopenGroups } from "./groups.ts";
 import { endDeliveries } from "./on-end.ts";
 import { defineStatement } from "./sql.ts";
@@ -152,7 +152,7 @@ export const readDueMembers = defineStatement<
   "members",
 );
 
-/** Writes holds and suppressions of rows that have not changed since they were read. A row with an unanswered hand-over ends as `unknown` instead of `suppressed`, because its message may have arrived. */
+/** Writes holds and suppressions of rows that have not changed since they were read. A row whose message may have arrived ends as `unknown` instead of `suppressed`. */
 export const writeDecisions = defineStatement<DecisionColumns>(
   `
   WITH made AS MATERIALIZED (
@@ -170,7 +170,7 @@ export const writeDecisions = defineStatement<DecisionColumns>(
     WHERE m.due_ms IS NULL AND d.id = m.id AND d.lease_token IS NULL AND d.due_at = to_timestamp(m.read_ms / 1000.0)
     RETURNING d.id, d.campaign_id, d.notification_id, d.recipient_id, d.leg, d.channel, d.priority, d.queue, d.created_at, d.attempt_count, d.forgiven_count,
       d.revision, d.template_version_id, d.route_id, d.failed_channels, m.hold_count, m.group_id, m.reason, to_timestamp(m.decided_ms / 1000.0) AS decided_at, m.policy_version, m.type_version,
-      m.preferences_version, ${hadNoAnswer("d")} AS unknown
+      m.preferences_version, ${mayHaveArrived("d")} AS unknown
   ),
   ${endDeliveries("taken", {
     status: "(CASE WHEN unknown THEN 'unknown' ELSE 'suppressed' END)::delivery_status",
@@ -203,7 +203,7 @@ const day = "interval '1 day'";
 const mayGoOut = (d: string, revision: string) =>
   `(${d}.campaign_id IS NULL OR ${revision} = (SELECT c.revision FROM campaigns c WHERE c.id = ${d}.campaign_id AND (NOT ${isStage(d)} OR (c.status = 'running' AND c.finished_at IS NULL))))`;
 
-/** Replaces `value` of a settled row by `unknown` if the row failed after an unanswered hand-over, because its message may have arrived. */
+/** Replaces `value` of a settled row by `unknown` if the row failed and its message may have arrived. */
 const unlessArrived = (value: string, unknown: string) =>
   `CASE WHEN settled_status = 'failed' AND no_answer THEN ${unknown} ELSE ${value} END`;
 
@@ -222,7 +222,7 @@ export const settleAndClaim = defineStatement<
   taken AS (
     DELETE FROM open_deliveries d USING settlement
     WHERE settled_due_ms IS NULL AND d.id = settled_id AND d.lease_token IS NOT DISTINCT FROM settled_token
-    RETURNING d.*, settlement.*, settled_status = 'failed' AND ${hadNoAnswer("d")} AS no_answer
+    RETURNING d.*, settlement.*, settled_status = 'failed' AND ${mayHaveArrived("d")} AS no_answer
   ),
   ${endDeliveries("taken", {
     status: unlessArrived("settled_status", "'unknown'::delivery_status"),

@@ -1,7 +1,7 @@
 import type { Priority } from "../domain/priority.ts";
 import { shardNames } from "../domain/delivery/queues.ts";
 import { heldReasons } from "../domain/delivery/reasons.ts";
-import { hadNoAnswer, isFree, ownQueue } from "./conditions.ts";
+import { mayHaveArrived, isFree, ownQueue } from "./conditions.ts";
 import { untilUncontended } from "./contention.ts";
 import { groupsOf, leaveGroups, lockGroups, reopenGroupsOf } from "./groups.ts";
 import { endDeliveries, reopenDeliveries } from "./on-end.ts";
@@ -52,7 +52,7 @@ const inLockedGroup = "(d.group_id IS NULL OR d.group_id = ANY(:groups::uuid[]))
 
 /** A subquery that locks the open deliveries that fulfil `condition`, with the columns that the transitions need. */
 export const lockedRows = (condition: string, limit = "") => `(
-    SELECT d.id, d.group_id, d.lease_token IS NOT NULL OR ${hadNoAnswer("d")} AS unknown,
+    SELECT d.id, d.group_id, d.lease_token IS NOT NULL OR ${mayHaveArrived("d")} AS unknown,
       coalesce(d.lease_token IS NULL AND d.reason = ANY('{${heldReasons.join(",")}}'::text[]), false) AS deferred
     FROM open_deliveries d WHERE ${condition} ${limit} FOR UPDATE OF d SKIP LOCKED
   ) AS locked`;
@@ -62,8 +62,8 @@ const lockedById = (condition: string) =>
   lockedRows(`d.id = ANY(:ids::uuid[]) AND ${condition} AND ${inLockedGroup}`, "ORDER BY d.id");
 
 /**
- * Cancels locked rows. A message may have arrived if its hand-over was interrupted, or if an attempt had no answer: its row ends as `unknown`
- * and keeps its group, under whose Message-ID it was sent (decision 0016).
+ * Cancels locked rows. A message may have arrived if its hand-over was interrupted, if an attempt had no answer, or if some of its devices have it: its
+ * row ends as `unknown` and keeps its group, under whose Message-ID it was sent (decision 0016).
  * @param from a subquery like `lockedRows`; `:cause` is the reason
  */
 export const cancelSql = (from: string) => `

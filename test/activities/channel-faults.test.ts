@@ -17,6 +17,7 @@ import { startScriptedServer } from "../channels/scripted-server.ts";
 import { acceptRouted } from "../support/accept-routed.ts";
 import { useLedgerDatabase } from "../support/ledger-database.ts";
 import { atLedgerTime, createUncachedClock } from "../support/ledger-time.ts";
+import { cancelDeliveries } from "../../ledger/transitions.ts";
 import { testLinks } from "../support/links.ts";
 
 /*
@@ -252,4 +253,59 @@ it("a message to three devices is sent to all of them, although their connection
   });
   expect(worker.service.asked().toSorted()).toEqual(devices.toSorted());
   expect(await readRow()).toEqual(["push", "sent", null]);
+});
+
+describe("a push message that one of two devices has", () => {
+  it.each<[string, PushAnswer]>([
+    ["failed", { status: 500 }],
+    ["asked for time", { status: 429, headers: { "retry-after": "120" } }],
+  ])(
+    "is not counted as certainly not sent when it ends before the other, which %s, has it",
+    async (_, answer) => {
+      const { pool, seed } = database;
+      const endings: Record<string, () => Promise<unknown>> = {
+        "an operator cancels it": async () => {
+          const { rows } = await pool.query<{ id: string }>("SELECT id FROM deliveries");
+          const [{ id }] = rows as [{ id: string }];
+          await cancelDeliveries(executeOn(pool), [{ id, groupId: null }], "delivery_cancelled");
+        },
+        "its recipient switches push off": async () => {
+          await pool.query(
+            `WITH changed AS (UPDATE recipients SET preferences = $1, preferences_version = 1 RETURNING id)
+           INSERT INTO preference_versions (recipient_id, version, document, created_by) SELECT id, 1, $1, 'test' FROM changed`,
+            [{ channels: { push: false } }],
+          );
+          await pool.query("DELETE FROM gates");
+          await worker.dispatch(later(120));
+        },
+      };
+      let worker!: Awaited<ReturnType<typeof startWorker>>;
+      for (const [ending, end] of Object.entries(endings)) {
+        await database.empty();
+        await pool.query("TRUNCATE breakers, routes");
+        versionId = await seed.templateVersion();
+        worker = await startWorker({ status: 201 }, answer);
+        const [recipientId] = (await seed.recipients(1)) as [string];
+        for (const [device, host] of [
+          ["phone", "fcm.googleapis.com"],
+          ["laptop", "updates.push.services.mozilla.com"],
+        ] as const)
+          await registerDevice(pool, recipientId, worker.service.addDevice(device, host));
+        await acceptRouted(pool, {
+          recipientId,
+          route: { stages: [{ via: ["push"] }] },
+          versionId,
+        });
+        await worker.dispatch();
+        expect([ending, (await readRow())[1]]).toEqual([ending, "pending"]);
+        await end();
+        expect([ending, ...(await readRow())]).toEqual([
+          ending,
+          "push",
+          "unknown",
+          "outcome_unknown",
+        ]);
+      }
+    },
+  );
 });
