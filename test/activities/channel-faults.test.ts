@@ -84,7 +84,7 @@ async function startWorker(...answers: PushAnswer[]) {
   const service = await startPushService(() => answers.shift() ?? { status: 201 });
   cleanups.push(() => service.close());
   // Only an answer that hangs reaches the deadline.
-  const deadlineMs = answers.includes("hang") ? 500 : 60_000;
+  const deadlineMs = answers.includes("hang") ? 5_000 : 60_000;
   const push = await pushChannel(pool, service, { deadlineMs });
   cleanups.push(() => push.stop());
   const inApp = createInAppChannel({

@@ -389,7 +389,7 @@ describe("a message to several devices", () => {
   });
 
   it("counts as unanswered before it counts as refused, and is not repeated where one took it", async () => {
-    const options = { deadlineMs: 1_000 };
+    const options = { deadlineMs: 5_000 };
     const one = await recipientWith(
       ["phone", "laptop"],
       { phone: { status: 406 }, laptop: "hang" },
