@@ -110,20 +110,23 @@ export class SmtpSession {
     }
   }
 
-  /** Ends the connection if the server has exceeded a deadline. A mail whose envelope only rides goes elsewhere. */
+  /**
+   * Ends the connection if the server has exceeded a deadline. A mail whose envelope only rides goes elsewhere. It is turned away first, because a
+   * mail that is given back would wait for this server once more.
+   */
   checkDeadlines(now: number, { stepMs, answerMs, rideMs }: Deadlines): void {
     if (this.#ended || this.idle) return;
-    const limitMs = this.awaitsAnswer ? answerMs : stepMs;
-    if (now - this.#movedAtMs >= limitMs) {
-      const message = `${this.#describeWait()} within ${limitMs} ms`;
-      const loss: Loss = { failure: "timeout", message };
-      // The missing reply may be the one to the final dot.
-      if (this.#envelope.refusal) this.#doubtAcceptance(loss);
-      this.end(loss, this.#content.job ?? this.#envelope.job ?? undefined);
-    } else if (this.#isRiding && now - this.#ridingSinceMs >= rideMs) {
+    if (this.#isRiding && now - this.#ridingSinceMs >= rideMs) {
       this.#envelope.abandoned = true;
       this.#owner.turnAway(this.#envelope.job!);
     }
+    const limitMs = this.awaitsAnswer ? answerMs : stepMs;
+    if (now - this.#movedAtMs < limitMs) return;
+    const message = `${this.#describeWait()} within ${limitMs} ms`;
+    const loss: Loss = { failure: "timeout", message };
+    // The missing reply may be the one to the final dot.
+    if (this.#envelope.refusal) this.#doubtAcceptance(loss);
+    this.end(loss, this.#content.job ?? this.#envelope.job ?? undefined);
   }
 
   /** True if a mail that could go elsewhere waits for the reply to the content before it. */
