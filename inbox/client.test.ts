@@ -102,6 +102,62 @@ describe("an inbox", () => {
   });
 });
 
+describe("an item that was held, so that its id is older than its arrival", () => {
+  const late = (number: number) =>
+    scriptedItem(number, { createdAt: scriptedItem(100 + number).createdAt });
+
+  it("is shown on top when it arrives and when it is loaded, and older pages follow below", async () => {
+    server.setItems([2, 3, 4].map((number) => scriptedItem(number)));
+    const opened = open({ pageSize: 2 });
+    await isLive(opened);
+    server.add(late(1));
+    await until(() => expect(titles(opened)).toEqual(["Task 1", "Task 4", "Task 3"]));
+    await opened.reload();
+    expect(titles(opened)).toEqual(["Task 1", "Task 4", "Task 3"]);
+    await opened.loadMore();
+    expect(titles(opened)).toEqual(["Task 1", "Task 4", "Task 3", "Task 2"]);
+  });
+
+  it("comes after the connection broke off, and is where the stream goes on from", async () => {
+    server.setItems([scriptedItem(2)]);
+    const opened = open();
+    await isLive(opened);
+    const known = async () => {
+      server.breakStreams();
+      await until(() => expect(server.streams.size).toBe(0));
+      await isLive(opened);
+      await until(() => expect(server.streams.size).toBe(1));
+      return server.requests.findLast(({ path }) => path.endsWith("/stream"))!.headers[
+        "last-event-id"
+      ];
+    };
+    server.setItems([...server.items(), late(1)]);
+    expect(await known()).toBe(idOf(2));
+    await until(() => expect(titles(opened)).toEqual(["Task 1", "Task 2"]));
+    expect(await known()).toBe(idOf(1));
+  });
+
+  it("stays unread when all up to an earlier one were read elsewhere", async () => {
+    server.setItems([scriptedItem(2), scriptedItem(3)]);
+    const opened = open();
+    await isLive(opened);
+    server.add(late(1));
+    await until(() => expect(opened.items).toHaveLength(3));
+    const { createdAt: upToCreatedAt } = scriptedItem(3);
+    server.tell("read-all", { upTo: idOf(3), upToCreatedAt, readAt: upToCreatedAt });
+    await until(() => expect(opened.counts?.unread).toBe(1));
+    expect(opened.items.map(({ readAt }) => readAt === null)).toEqual([true, false, false]);
+  });
+
+  it("is read with all others when it is the newest", async () => {
+    server.setItems([scriptedItem(2), late(1)]);
+    const opened = open();
+    await isLive(opened);
+    await opened.readAll();
+    expect(server.items().every(({ readAt }) => readAt !== null)).toBe(true);
+  });
+});
+
 describe("a change", () => {
   it("is shown before the API has answered, and agrees with it afterwards", async () => {
     server.setItems([scriptedItem(1), scriptedItem(2)]);
@@ -227,7 +283,9 @@ describe("a change", () => {
     expect([titles(opened), opened.counts?.unread]).toEqual([["Task 2", "Task 1"], 1]);
     await opened.show("unread");
     expect(titles(opened)).toEqual(["Task 1"]);
-    server.tell("read-all", { upTo: idOf(9), readAt: "2027-01-01T00:00:00.000Z" });
+    const { createdAt } = scriptedItem(9);
+    const readAt = "2027-01-01T00:00:00.000Z";
+    server.tell("read-all", { upTo: idOf(9), upToCreatedAt: createdAt, readAt });
     await until(() => expect(opened.counts?.unread).toBe(0));
   });
 

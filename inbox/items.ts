@@ -25,6 +25,13 @@ export function applyChange(item: InboxItem, { seen, read, archived }: ItemChang
   };
 }
 
+/** Where an item stands in the order of arrival. */
+export type Arrival = Pick<InboxItem, "id" | "createdAt">;
+
+/** Returns whether an item arrived after another one. Instants of the API have one form, so that their texts sort by time. */
+export const isNewer = (one: Arrival, other: Arrival): boolean =>
+  one.createdAt === other.createdAt ? one.id > other.id : one.createdAt > other.createdAt;
+
 const belongs = (item: InboxItem, view: InboxView) =>
   view === "archived" ? item.archivedAt !== null : item.archivedAt === null;
 
@@ -68,11 +75,11 @@ export class KnownItems {
     });
   }
 
-  /** Lists the known items that are not archived, up to an id. */
-  listUpTo(upTo: string): InboxItem[] {
+  /** Lists the known items that are not archived and did not arrive after `upTo`. */
+  listUpTo(upTo: Arrival): InboxItem[] {
     return [...this.#confirmed.keys()].flatMap((id) => {
       const item = this.get(id);
-      return item && id <= upTo && item.archivedAt === null ? [item] : [];
+      return item && !isNewer(item, upTo) && item.archivedAt === null ? [item] : [];
     });
   }
 
@@ -100,7 +107,7 @@ export class KnownItems {
     for (const item of answer.items)
       if ((this.#stamps.get(item.id) ?? 0) <= since) this.#confirmed.set(item.id, item);
     const ids = [...new Set([...answer.ids, ...answer.items.map(({ id }) => id)])];
-    this.#pages.set(view, { ids: ids.sort().reverse(), cursor: answer.cursor });
+    this.#pages.set(view, { ids: this.#sort(ids), cursor: answer.cursor });
     for (const [id, stamp] of this.#stamps) if (stamp > since) this.#place(id);
   }
 
@@ -128,14 +135,21 @@ export class KnownItems {
     for (const page of this.#pages.values()) page.ids = page.ids.filter((other) => other !== id);
   }
 
-  /** Inserts an item by its age into the loaded views in which it belongs, unless it is older than what is loaded of them. */
+  /** Sorts the ids of known items by the arrival of these, the newest first. */
+  #sort(ids: readonly string[]): string[] {
+    const items = ids.flatMap((id) => this.#confirmed.get(id) ?? []);
+    return items.sort((one, other) => (isNewer(one, other) ? -1 : 1)).map(({ id }) => id);
+  }
+
+  /** Inserts an item by its arrival into the loaded views in which it belongs, unless it is older than what is loaded of them. */
   #place(id: string): void {
     const item = this.get(id);
     for (const [view, page] of this.#pages) {
       if (!item || page.ids.includes(id) || !belongs(item, view)) continue;
       if (view === "unread" && item.readAt !== null) continue;
-      if (page.cursor !== null && id < (page.ids.at(-1) ?? "")) continue;
-      page.ids = [...page.ids, id].sort().reverse();
+      const oldest = this.#confirmed.get(page.ids.at(-1) ?? "");
+      if (page.cursor !== null && oldest && isNewer(oldest, item)) continue;
+      page.ids = this.#sort([...page.ids, id]);
     }
   }
 }

@@ -2,7 +2,7 @@ import { readCounts, readItem } from "./answers.ts";
 import { keepConnection } from "./connection.ts";
 import { Counts, effectOf } from "./counts.ts";
 import type { StreamEvent } from "./event-stream.ts";
-import { applyChange, type ItemChange, KnownItems } from "./items.ts";
+import { applyChange, type Arrival, isNewer, type ItemChange, KnownItems } from "./items.ts";
 import { createRequests } from "./requests.ts";
 import {
   type Inbox,
@@ -23,6 +23,7 @@ const reloadWithinMs = 2_000;
 /** What the stream says of a change of all items up to one. */
 interface AllChanged {
   upTo: string;
+  upToCreatedAt: string;
   readAt?: string;
   seenAt?: string;
 }
@@ -48,7 +49,8 @@ export class OpenInbox implements Inbox {
   readonly #listeners = new Set<(change: InboxChange) => void>();
   /** The last request of each item, so that the API gets the changes of one item one after the other. */
   readonly #turns = new Map<string, Promise<unknown>>();
-  #newestId: string | null = null;
+  /** The known item that arrived last, of any category. */
+  #newest: Arrival | null = null;
   #reloading: ReturnType<typeof setTimeout> | undefined;
   /** The number of loads of a first page. Only the answer of the latest is used. */
   #loads = 0;
@@ -65,7 +67,7 @@ export class OpenInbox implements Inbox {
       requests: this.#requests,
       closing: signal,
       keepInBackground: options.keepInBackground ?? false,
-      lastId: () => this.#newestId,
+      lastId: () => this.#newest && this.#newest.id,
       onEvent: (event) => this.#receive(event),
       onState: (connection) => {
         if (connection === "connecting") this.#isFresh = true;
@@ -179,7 +181,7 @@ export class OpenInbox implements Inbox {
     const next = answer.nextCursor ?? null;
     const ids = cursor === null ? [] : (this.#known.page(view)?.ids ?? []);
     this.#known.setPage(view, { ids, items, cursor: next }, since);
-    if (view !== "archived") for (const { id } of items) this.#noteId(id);
+    if (view !== "archived") for (const item of items) this.#noteArrival(item);
     this.#counts.confirm(readCounts(answer.counts), this.#known.stamp === since);
     this.#update({ list: "ready", hasMore: next !== null });
     this.#settle();
@@ -220,7 +222,7 @@ export class OpenInbox implements Inbox {
 
   /** Changes all items up to the newest that is known. */
   async #changeAll(route: "seen-all" | "read-all", change: ItemChange): Promise<void> {
-    const upTo = this.#newestId;
+    const upTo = this.#newest;
     if (upTo === null) return;
     const undo = this.#known.listUpTo(upTo).map(({ id }) => this.#known.change(id, change));
     undo.push(
@@ -228,7 +230,9 @@ export class OpenInbox implements Inbox {
     );
     this.#update();
     try {
-      const answer = await this.#requests.sendJson("POST", `${path}/${route}`, { upTo });
+      const answer = await this.#requests.sendJson("POST", `${path}/${route}`, {
+        upTo: upTo.id,
+      });
       for (const { id } of this.#known.listUpTo(upTo))
         this.#confirm(applyChange(this.#known.confirmed(id)!, change));
       for (const one of undo) one();
@@ -256,8 +260,8 @@ export class OpenInbox implements Inbox {
     );
   }
 
-  #noteId(id: string): void {
-    if (this.#newestId === null || id > this.#newestId) this.#newestId = id;
+  #noteArrival(item: Arrival): void {
+    if (this.#newest === null || isNewer(item, this.#newest)) this.#newest = item;
   }
 
   #reloadSoon(): void {
@@ -293,7 +297,7 @@ export class OpenInbox implements Inbox {
     const item = readItem(value);
     if (!item) return;
     const before = this.#known.get(item.id);
-    this.#noteId(item.id);
+    this.#noteArrival(item);
     const { category } = this.#options;
     if (category !== undefined && item.category !== category) return this.#update();
     this.#known.confirm(item);
@@ -308,8 +312,8 @@ export class OpenInbox implements Inbox {
     this.#update();
   }
 
-  #receiveAll({ upTo, readAt, seenAt = readAt }: AllChanged): void {
-    for (const { id } of this.#known.listUpTo(upTo)) {
+  #receiveAll({ upTo, upToCreatedAt, readAt, seenAt = readAt }: AllChanged): void {
+    for (const { id } of this.#known.listUpTo({ id: upTo, createdAt: upToCreatedAt })) {
       const item = this.#known.confirmed(id)!;
       this.#confirm({
         ...item,

@@ -8,7 +8,6 @@ export interface InboxAction {
 
 /** A notification in the inbox, as the API shows it. Instants are ISO 8601 in UTC, and null if they have not happened. */
 export interface InboxItem {
-  /** Ids sort by age: a greater id is newer. */
   id: string;
   /** Null for a message without a type, and for a digest. */
   type: string | null;
@@ -18,6 +17,7 @@ export interface InboxItem {
   url: string | null;
   actions: readonly InboxAction[];
   priority: string;
+  /** When it arrived. It sorts items, together with the id for those of the same millisecond. */
   createdAt: string;
   seenAt: string | null;
   readAt: string | null;

@@ -19,7 +19,12 @@ const change = z.object({
   recipientId: z.uuid(),
   change: z.union([
     z.object({ itemId: z.uuid(), state: itemState }),
-    z.object({ mark: z.enum(["seen", "read"]), upTo: z.uuid(), at: z.iso.datetime() }),
+    z.object({
+      mark: z.enum(["seen", "read"]),
+      upTo: z.uuid(),
+      upToCreatedAt: z.iso.datetime(),
+      at: z.iso.datetime(),
+    }),
     z.object({ access: z.literal("check") }),
   ]),
 });

@@ -6,6 +6,7 @@ import type {
   ItemState,
 } from "../domain/inbox.ts";
 import { changeItem, maxCounted } from "../domain/inbox.ts";
+import { newestUuid } from "../domain/ids.ts";
 import { recordEngagement } from "./engagement.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 
@@ -33,7 +34,8 @@ interface AddedRow {
 
 /**
  * The lock of the recipients makes an erasure wait until the items are committed, and then remove them; items of recipients who are erased
- * are not added. The order of the ids keeps two statements with the same items from waiting for each other.
+ * are not added. The items of an inbox arrive one after the other, at least a millisecond apart: `inbox_arrivals` makes statements that add to the same
+ * inbox wait for each other. The order of the ids keeps two statements from waiting for each other.
  */
 const addStatement = defineStatement<Adding, AddedRow>(
   `WITH given AS MATERIALIZED (
@@ -44,10 +46,12 @@ const addStatement = defineStatement<Adding, AddedRow>(
    alive AS MATERIALIZED (
      SELECT id FROM recipients WHERE id = ANY(:recipientIds::uuid[]) AND erased_at IS NULL ORDER BY id FOR KEY SHARE
    ),
+   open AS MATERIALIZED (SELECT recipient_id, first_at FROM inbox_arrivals(ARRAY(SELECT id FROM alive))),
    added AS (
      INSERT INTO inbox_items (id, recipient_id, type, category, title, body, url, actions, priority, expires_at, created_at)
-     SELECT g.id, g.recipient_id, g.type, g.category, g.title, g.body, g.url, g.actions, g.priority, g.expires_at, ledger_now()
-     FROM given g JOIN alive a ON a.id = g.recipient_id ORDER BY g.id
+     SELECT g.id, g.recipient_id, g.type, g.category, g.title, g.body, g.url, g.actions, g.priority, g.expires_at,
+       o.first_at + (row_number() OVER (PARTITION BY g.recipient_id ORDER BY g.id) - 1) * interval '1 millisecond'
+     FROM given g JOIN open o ON o.recipient_id = g.recipient_id ORDER BY g.id
      ON CONFLICT (id) DO NOTHING RETURNING id
    )
    SELECT id, EXISTS (SELECT FROM alive a WHERE a.id = g.recipient_id) AS "isStored", EXISTS (SELECT FROM added a WHERE a.id = g.id) AS "isNew"
@@ -56,8 +60,9 @@ const addStatement = defineStatement<Adding, AddedRow>(
 );
 
 /**
- * Adds items, and does nothing about those that were added before, so that a repeated call leaves one item. Resolves with what became of
- * each item, by its id.
+ * Adds items, each as the newest of its inbox, and does nothing about those that were added before, so that a repeated call leaves one item in
+ * the place that it had. Who has read an item has been able to read all that arrived before it: no item ever becomes visible below another one.
+ * Needs READ COMMITTED. Resolves with what became of each item, by its id.
  */
 export async function addInboxItems(
   execute: Execute,
@@ -95,19 +100,43 @@ const conditions: Record<InboxState, string> = {
   archived: `i.archived_at IS NOT NULL AND ${isLive}`,
 };
 
+/**
+ * The place of an item in its inbox: the time of its arrival, and its id for items that were added by development versions, which may have arrived at
+ * the same time.
+ */
+interface Arrival {
+  createdAt: Date;
+  id: string;
+}
+
+const arrivalStatement = defineStatement<{ id: string; recipientId: string }, Arrival>(
+  `SELECT id, created_at AS "createdAt" FROM inbox_items WHERE id = :id::uuid AND recipient_id = :recipientId::uuid`,
+);
+
+/** The place above all items. */
+const atTheTop = { createdAt: "infinity", id: newestUuid };
+
+/** Finds the place of an item; null where the recipient has no such item, or has it no longer. */
+async function findArrival(
+  execute: Execute,
+  item: { id: string; recipientId: string },
+): Promise<Arrival | null> {
+  const [arrival] = await execute(arrivalStatement, item);
+  return arrival ?? null;
+}
+
 interface Reading {
   recipientId: string;
-  after: string | null;
   category: string | null;
   take: number;
 }
 
 const listOf = (state: InboxState) =>
-  defineStatement<Reading, InboxItemRow>(
+  defineStatement<Reading & { id: string; createdAt: Date | string }, InboxItemRow>(
     `SELECT ${columns} FROM inbox_items i
-     WHERE i.recipient_id = :recipientId::uuid AND (:after::uuid IS NULL OR i.id < :after::uuid) AND ${conditions[state]}
+     WHERE i.recipient_id = :recipientId::uuid AND (i.created_at, i.id) < (:createdAt::timestamptz, :id::uuid) AND ${conditions[state]}
        AND (:category::text IS NULL OR i.category = :category::text)
-     ORDER BY i.id DESC LIMIT :take::int`,
+     ORDER BY i.created_at DESC, i.id DESC LIMIT :take::int`,
   );
 
 const lists: Record<InboxState, ReturnType<typeof listOf>> = {
@@ -116,28 +145,42 @@ const lists: Record<InboxState, ReturnType<typeof listOf>> = {
   archived: listOf("archived"),
 };
 
-/** Reads at most `take` items in the order of their ids, newest first, beginning with the first one older than `after`. Expired items are left out. */
-export const readInbox = (
+/**
+ * Reads at most `take` items in the order of their arrival, newest first, beginning with the first one that arrived before the item `after`. There are
+ * none if the recipient no longer has that item, because retention removes older items first. Expired items are left out.
+ */
+export async function readInbox(
   execute: Execute,
-  { state, ...reading }: Reading & { state: InboxState },
-): Promise<InboxItemRow[]> => execute(lists[state], reading);
+  { state, after, ...reading }: Reading & { state: InboxState; after: string | null },
+): Promise<InboxItemRow[]> {
+  const { recipientId } = reading;
+  const place = after === null ? atTheTop : await findArrival(execute, { id: after, recipientId });
+  return place ? execute(lists[state], { ...reading, ...place }) : [];
+}
 
 const newerStatement = defineStatement<
-  { recipientId: string; after: string; take: number },
+  Arrival & { recipientId: string; take: number },
   InboxItemRow
 >(
   `SELECT ${columns} FROM inbox_items i
-   WHERE i.recipient_id = :recipientId::uuid AND i.id > :after::uuid AND ${conditions.all} ORDER BY i.id LIMIT :take::int`,
+   WHERE i.recipient_id = :recipientId::uuid AND (i.created_at, i.id) > (:createdAt::timestamptz, :id::uuid) AND ${conditions.all}
+   ORDER BY i.created_at, i.id LIMIT :take::int`,
 );
 
-/** Reads at most `take` items with ids greater than `after`, oldest first, without archived and expired ones. */
-export const readNewerItems = (
+/**
+ * Reads at most `take` items that arrived after the item `after`, oldest first, without archived and expired ones. Resolves with null where the
+ * recipient no longer has that item, so that it is not known what came after it.
+ */
+export async function readNewerItems(
   execute: Execute,
-  wanted: { recipientId: string; after: string; take: number },
-): Promise<InboxItemRow[]> => execute(newerStatement, wanted);
+  { recipientId, after, take }: { recipientId: string; after: string; take: number },
+): Promise<InboxItemRow[] | null> {
+  const place = await findArrival(execute, { id: after, recipientId });
+  return place && execute(newerStatement, { recipientId, take, ...place });
+}
 
 const itemsStatement = defineStatement<{ ids: readonly string[] }, InboxItemRow>(
-  `SELECT ${columns} FROM inbox_items i WHERE i.id = ANY(:ids::uuid[]) AND ${conditions.all} ORDER BY i.id`,
+  `SELECT ${columns} FROM inbox_items i WHERE i.id = ANY(:ids::uuid[]) AND ${conditions.all} ORDER BY i.created_at, i.id`,
 );
 
 /** Reads items of any recipients by their ids, oldest first, without archived and expired ones. */
@@ -216,15 +259,16 @@ export type Mark = "seen" | "read";
 
 interface Marking {
   recipientId: string;
-  upTo: string;
   now: Date;
 }
 
 const markStatementOf = (condition: string, changes: string) =>
-  defineStatement<Marking, { id: string }>(
+  defineStatement<Marking & Arrival, { id: string }>(
     `UPDATE inbox_items AS m SET ${changes}
      FROM (
-       SELECT i.id FROM inbox_items i WHERE i.recipient_id = :recipientId::uuid AND i.id <= :upTo::uuid AND ${condition} ORDER BY i.id FOR UPDATE
+       SELECT i.id FROM inbox_items i
+       WHERE i.recipient_id = :recipientId::uuid AND (i.created_at, i.id) <= (:createdAt::timestamptz, :id::uuid) AND ${condition}
+       ORDER BY i.id FOR UPDATE
      ) AS marked
      WHERE m.id = marked.id RETURNING m.id`,
   );
@@ -235,17 +279,27 @@ const markStatements: Record<Mark, ReturnType<typeof markStatementOf>> = {
   read: markStatementOf(isUnread, `${setSeen}, read_at = :now::timestamptz`),
 };
 
+/** Which items were marked. */
+export interface Marked {
+  /** The number of items that changed. */
+  changed: number;
+  /** The place of the item up to which items were marked. */
+  upTo: Arrival;
+}
+
 /**
- * Marks the items of a recipient whose ids are not greater than `upTo`, and records what that shows about the deliveries that they stand for.
- * Needs a transaction. Items that arrive meanwhile stay as they are. Resolves with the number of items that changed.
+ * Marks the item `upTo` of a recipient and those that arrived before it, and records what that shows about the deliveries that they stand for.
+ * Needs a transaction. Items that arrive meanwhile stay as they are. Resolves with null where the recipient has no such item: nothing was marked.
  */
 export async function markInboxItems(
   execute: Execute,
-  { mark, ...marking }: Marking & { mark: Mark },
-): Promise<number> {
-  const marked = await execute(markStatements[mark], marking);
-  const itemIds = marked.map(({ id }) => id);
+  { mark, upTo: id, ...marking }: Marking & { mark: Mark; upTo: string },
+): Promise<Marked | null> {
   const { recipientId } = marking;
+  const upTo = await findArrival(execute, { id, recipientId });
+  if (!upTo) return null;
+  const marked = await execute(markStatements[mark], { ...marking, ...upTo });
+  const itemIds = marked.map((item) => item.id);
   if (itemIds.length > 0) await recordEngagement(execute, { itemIds, recipientId, level: mark });
-  return itemIds.length;
+  return { changed: itemIds.length, upTo };
 }

@@ -34,7 +34,11 @@ export function changeEvents(change: InboxChange["change"]): StreamEvent[] {
       { event: "changed", data: { id: publicId("inboxItem", change.itemId), ...change.state } },
     ];
   if (!("mark" in change)) return [];
-  const { mark, upTo, at } = change;
-  const data = { upTo: publicId("inboxItem", upTo), [mark === "read" ? "readAt" : "seenAt"]: at };
+  const { mark, upTo, upToCreatedAt, at } = change;
+  const data = {
+    upTo: publicId("inboxItem", upTo),
+    upToCreatedAt,
+    [mark === "read" ? "readAt" : "seenAt"]: at,
+  };
   return [{ event: `${mark}-all`, data }];
 }

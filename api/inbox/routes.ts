@@ -81,12 +81,15 @@ export function inboxRoutes(services: Services) {
   ): Promise<z.output<typeof markedAnswer>> {
     const recipientId = c.get("recipientId");
     const now = clock();
-    const changed = await inTransaction(pool, (client) =>
+    const marked = await inTransaction(pool, (client) =>
       markInboxItems(executeOn(client), { recipientId, upTo, now, mark }),
     );
-    if (changed > 0)
-      announceChange(services, { recipientId, change: { mark, upTo, at: now.toISOString() } });
-    return { changed, counts: await countInbox(execute, recipientId) };
+    if (marked && marked.changed > 0) {
+      const upToCreatedAt = marked.upTo.createdAt.toISOString();
+      const at = now.toISOString();
+      announceChange(services, { recipientId, change: { mark, upTo, upToCreatedAt, at } });
+    }
+    return { changed: marked?.changed ?? 0, counts: await countInbox(execute, recipientId) };
   }
 
   return createRouter()

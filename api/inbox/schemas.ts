@@ -30,7 +30,10 @@ export const itemAnswer = z
       example: [{ action: "view", label: "Open", url: "https://shop.example/orders/A-17" }],
     }),
     priority: z.enum(priorities).openapi({ example: "normal" }),
-    createdAt: z.iso.datetime().openapi({ description: "When it arrived" }),
+    createdAt: z.iso.datetime().openapi({
+      description:
+        "When it arrived. An item that arrives later has a later time: it sorts the items",
+    }),
     seenAt: at("When the list with the item was first opened"),
     readAt: at("When the item was read; null once it was marked as unread"),
     archivedAt: at("When the item was archived"),
@@ -98,7 +101,7 @@ export const markRequest = z.strictObject({
     .openapi({
       type: "string",
       description:
-        "The newest item that the recipient has before them. Items with greater ids, which arrived meanwhile, stay as they are",
+        "The newest item that the recipient has before them. Items that arrived after it stay as they are",
       example: exampleIdOf("inboxItem"),
     }),
 });

@@ -17,7 +17,7 @@ const headers = z.object({
     .openapi({
       type: "string",
       description:
-        "The newest item that the client knows, to get the items with greater ids first: at most 100. Beyond that the stream has an event `reset`, upon which the client loads the list again",
+        "The newest item that the client knows, to get the items that arrived after it first: at most 100. If there are more, or if that item was removed, the stream has an event `reset`, upon which the client loads the list again",
       example: exampleIdOf("inboxItem"),
     }),
 });

@@ -60,7 +60,7 @@ export class InboxStreams {
   }
 
   /**
-   * Opens a stream: its body begins with the counts and, after the item that the client knows, the items that it has missed. Throws the problem
+   * Opens a stream: its body begins with the counts and, after the item that the client knows, those that arrived later, or a reset. Throws the problem
    * of too many streams, and of a recipient who is not there.
    */
   async open(request: StreamRequest): Promise<EventStream> {
@@ -122,18 +122,20 @@ export class InboxStreams {
     });
   }
 
-  #readMissed(recipientId: string, after: string): Promise<InboxItemRow[]> {
+  /** Reads the items that arrived after one; null if there are too many, or if it is not known which ones did. */
+  async #readMissed(recipientId: string, after: string): Promise<InboxItemRow[] | null> {
     const take = maxMissedItems + 1;
-    return readNewerItems(this.#options.execute, { recipientId, after, take });
+    const missed = await readNewerItems(this.#options.execute, { recipientId, after, take });
+    return missed && missed.length <= maxMissedItems ? missed : null;
   }
 
-  #begin(own: InboxStream, status: InboxStatus, missed: readonly InboxItemRow[]): void {
+  #begin(own: InboxStream, status: InboxStatus, missed: readonly InboxItemRow[] | null): void {
     const { stream } = own;
     stream.send(countsEvent(status));
-    const events = missed.map(itemEvent);
+    const events = (missed ?? []).map(itemEvent);
     const bytes = events.reduce((sum, event) => sum + formatEvent(event).length, 0);
-    const isTooMuch = missed.length > maxMissedItems || bytes > mostMissedBytes;
-    for (const event of isTooMuch ? [resetEvent] : events) stream.send(event);
+    const isReset = missed === null || bytes > mostMissedBytes;
+    for (const event of isReset ? [resetEvent] : events) stream.send(event);
     const sent = new Set(events.flatMap(({ id }) => id ?? []));
     const { waiting } = own;
     own.waiting = null;

@@ -91,10 +91,12 @@ describe("a stream", () => {
     await expect.poll(() => stream.named("read-all"), patience).toHaveLength(1);
     expect(stream.named("seen-all")[0]!.data).toEqual({
       upTo: second,
+      upToCreatedAt: stream.named("item")[1]!.data.createdAt,
       seenAt: expect.any(String) as string,
     });
     expect(stream.named("read-all")[0]!.data).toEqual({
       upTo: second,
+      upToCreatedAt: stream.named("item")[1]!.data.createdAt,
       readAt: expect.any(String) as string,
     });
     await expect
@@ -115,6 +117,25 @@ describe("a stream", () => {
     await expect.poll(() => behind.named("reset").length, patience).toBe(1);
     expect(behind.named("item")).toEqual([]);
     expect((await ask(token, { "last-event-id": "17" })).status).toBe(422);
+  });
+
+  it("sends an item that was held and arrived after the last event, and resets after an item that is gone", async () => {
+    const id = await idOf("u3");
+    const token = await tokenOf("u3");
+    const [known] = await addItems(api.pool, id, 1);
+    const [held] = await addItems(api.pool, id, 1, {
+      id: newUuid(new Date(Date.now() - 3_600_000)),
+      announced: false,
+    });
+    const stream = await follow(token, { "last-event-id": known! });
+    await expect
+      .poll(() => stream.named("item").map((event) => event.id), patience)
+      .toEqual([held]);
+    const last = await follow(token, { "last-event-id": held! });
+    await api.pool.query("DELETE FROM inbox_items WHERE recipient_id = $1", [id]);
+    const gone = await follow(token, { "last-event-id": held! });
+    await expect.poll(() => gone.named("reset").length, patience).toBe(1);
+    expect([last, gone].map((one) => one.named("item"))).toEqual([[], []]);
   });
 
   it("heals a lost notification by its heartbeats", async () => {

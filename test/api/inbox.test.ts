@@ -67,6 +67,27 @@ describe("GET /v1/me/inbox", () => {
     expect(seen).toEqual(ids.toReversed());
   });
 
+  it("has an item that was held on top, whatever the time of its message", async () => {
+    const [first] = await add("u0", 1);
+    const [held] = await add("u0", 1, { id: newUuid(new Date(Date.now() - 3_600_000)) });
+    expect(held! < first!).toBe(true);
+    expect(idsOf(await as("u0", "GET", ""))).toEqual([held, first]);
+    const top = await as("u0", "GET", "?limit=1");
+    expect(idsOf(top)).toEqual([held]);
+    const rest = await as("u0", "GET", `?limit=1&cursor=${top.body.nextCursor}`);
+    expect([idsOf(rest), rest.body.nextCursor]).toEqual([[first], null]);
+  });
+
+  it("ends where retention has removed the item of the cursor, and with it all older ones", async () => {
+    const ids = await add("u0", 3);
+    const { body } = await as("u0", "GET", "?limit=1");
+    await api.pool.query("DELETE FROM inbox_items WHERE id = $1", [
+      parsePublicId("inboxItem", ids[2]!),
+    ]);
+    const next = await as("u0", "GET", `?limit=1&cursor=${body.nextCursor}`);
+    expect([next.status, idsOf(next)]).toEqual([200, []]);
+  });
+
   it("filters by state and category, and leaves expired items out", async () => {
     const [plain] = await add("u0", 1);
     const [order] = await add("u0", 1, { category: "orders" });
@@ -135,6 +156,25 @@ describe("POST /v1/me/inbox/read-all and seen-all", () => {
     expect((await as("u0", "POST", "/read-all", { upTo: ids[2] })).body.changed).toBe(0);
     expect(idsOf(await as("u0", "GET", "?state=unread"))).toEqual([ids[4], ids[3]]);
     expect((await as("u1", "GET", "/counts")).body).toEqual({ unseen: 2, unread: 2 });
+  });
+
+  it("leave an item that arrived later, also if its message is older", async () => {
+    const ids = await add("u0", 2);
+    const [held] = await add("u0", 1, { id: newUuid(new Date(Date.now() - 3_600_000)) });
+    const read = await as("u0", "POST", "/read-all", { upTo: ids[1] });
+    expect(read.body).toEqual({ changed: 2, counts: { unseen: 1, unread: 1 } });
+    expect(idsOf(await as("u0", "GET", "?state=unread"))).toEqual([held]);
+    expect((await as("u0", "POST", "/read-all", { upTo: held })).body.changed).toBe(1);
+  });
+
+  it("change nothing for an item that the recipient does not have", async () => {
+    await add("u0", 1);
+    const [other] = await add("u1", 1);
+    for (const upTo of [other, publicId("inboxItem", newUuid())])
+      expect(await as("u0", "POST", "/read-all", { upTo })).toMatchObject({
+        status: 200,
+        body: { changed: 0, counts: { unread: 1 } },
+      });
   });
 
   it("leave items that arrive while they run", async () => {

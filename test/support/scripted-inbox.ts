@@ -22,7 +22,7 @@ export interface ScriptedItem {
   expiresAt: string | null;
 }
 
-/** Makes an unread item. A greater number is a newer item. */
+/** Makes an unread item. A greater number is a newer item, unless `createdAt` says otherwise. */
 export const scriptedItem = (
   number: number,
   given: Partial<ScriptedItem> = {},
@@ -42,6 +42,10 @@ export const scriptedItem = (
   expiresAt: null,
   ...given,
 });
+
+/** Whether an item arrived after another one. */
+const isNewer = (one: ScriptedItem, other: ScriptedItem): boolean =>
+  one.createdAt === other.createdAt ? one.id > other.id : one.createdAt > other.createdAt;
 
 /**
  * The routes of the inbox over items in memory, for faults that the API does not have on demand: refused changes, streams that break off,
@@ -63,7 +67,8 @@ export async function startScriptedInbox() {
       unread: Math.min(100, open.filter(({ readAt }) => readAt === null).length),
     };
   };
-  const newestFirst = () => [...items].sort((one, other) => (one.id < other.id ? 1 : -1));
+  const newestFirst = () => [...items].sort((one, other) => (isNewer(one, other) ? -1 : 1));
+  const find = (id: string) => items.find((item) => item.id === id);
   const write = (stream: ServerResponse, event: string, data: unknown, id?: string) =>
     stream.write(
       `${id === undefined ? "" : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`,
@@ -75,9 +80,11 @@ export async function startScriptedInbox() {
   function openStream(request: IncomingMessage, response: ServerResponse): void {
     response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
     write(response, "counts", counts());
-    const last = request.headers["last-event-id"];
-    for (const item of last === undefined ? [] : newestFirst().reverse())
-      if (item.id > String(last)) write(response, "item", item, item.id);
+    const known = request.headers["last-event-id"];
+    const last = find(String(known));
+    if (known !== undefined && !last) write(response, "reset", {});
+    for (const item of last ? newestFirst().reverse() : [])
+      if (isNewer(item, last!)) write(response, "item", item, item.id);
     streams.add(response);
     response.on("close", () => streams.delete(response));
   }
@@ -86,13 +93,14 @@ export async function startScriptedInbox() {
     const view = url.searchParams.get("state") ?? "all";
     const category = url.searchParams.get("category");
     const cursor = url.searchParams.get("cursor");
+    const after = cursor === null ? undefined : find(cursor);
     const limit = Number(url.searchParams.get("limit") ?? 20);
     const matching = newestFirst().filter(
       (item) =>
         (view === "archived") === (item.archivedAt !== null) &&
         (view !== "unread" || item.readAt === null) &&
         (category === null || item.category === category) &&
-        (cursor === null || item.id < cursor),
+        (cursor === null || (after !== undefined && isNewer(after, item))),
     );
     const page = matching.slice(0, limit);
     const nextCursor = matching.length > limit ? page.at(-1)!.id : null;
@@ -101,7 +109,7 @@ export async function startScriptedInbox() {
 
   function change(id: string, body: { seen?: true; read?: boolean; archived?: boolean }) {
     const now = new Date().toISOString();
-    const item = items.find((one) => one.id === id);
+    const item = find(id);
     if (!item) return null;
     if (body.seen || body.read) item.seenAt ??= now;
     if (body.read !== undefined) item.readAt = body.read ? (item.readAt ?? now) : null;
@@ -115,14 +123,18 @@ export async function startScriptedInbox() {
 
   function changeAll(field: "seenAt" | "readAt", upTo: string) {
     const now = new Date().toISOString();
+    const last = find(upTo);
     let changed = 0;
-    for (const item of items) {
-      if (item.id > upTo || item.archivedAt !== null || item[field] !== null) continue;
+    for (const item of last ? items : []) {
+      if (isNewer(item, last!) || item.archivedAt !== null || item[field] !== null) continue;
       item.seenAt ??= now;
       item[field] = now;
       changed += 1;
     }
-    tell(field === "readAt" ? "read-all" : "seen-all", { upTo, [field]: now });
+    if (last) {
+      const upToCreatedAt = last.createdAt;
+      tell(field === "readAt" ? "read-all" : "seen-all", { upTo, upToCreatedAt, [field]: now });
+    }
     tell("counts", counts());
     return { changed, counts: counts() };
   }
