@@ -76,6 +76,17 @@ const storedAttachment = z.strictObject({
     .meta({ description: "The id of an attachment from POST /v1/attachments" }),
 });
 
+/** The attachments of a campaign's emails: stored files. */
+export const storedAttachments = z
+  .array(storedAttachment)
+  .max(maxAttachments, `must have at most ${maxAttachments} attachments`)
+  .meta({
+    description: `Files for the emails from POST /v1/attachments, at most ${maxAttachments} of at most ${mebibytes} MiB in all. All recipients get the same files. With attachments, the messages are never batched or digested`,
+    example: [],
+  });
+
+export type StoredAttachments = z.output<typeof storedAttachments>;
+
 /** The attachments of a notification's email: new files, and stored ones by their ids. */
 export const attachments = z
   .array(z.union([newAttachment, storedAttachment]))

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { storedAttachments } from "./attachment.ts";
 import { audience } from "./audience.ts";
 import { presetBurst } from "./delivery/gates.ts";
 import { emailIdentity } from "./email-identity.ts";
@@ -55,6 +56,7 @@ export const newCampaign = z.strictObject({
     description:
       "The sender of the campaign's mails; it takes precedence over the template and the type",
   }),
+  attachments: storedAttachments.default([]),
   startAt: instant.optional(),
 });
 
@@ -72,6 +74,7 @@ export const campaignEdit = z
     guarantee: z.enum(guarantees),
     throttle: throttle.nullable(),
     email: emailIdentity,
+    attachments: storedAttachments,
     startAt: instant,
   })
   .partial();
@@ -165,6 +168,7 @@ export function editRefusal(
     case "template":
     case "data":
     case "email":
+    case "attachments":
     case "priority":
       return null;
     case "audience":

@@ -29,6 +29,14 @@ export interface FileToKeep {
   now: Date;
 }
 
+/** A use of stored files. */
+interface AttachmentUse {
+  ids: readonly string[];
+  /** Whether the files are for several people, so that they outlive the erasure of one of them. */
+  uploaded: boolean;
+  now: Date;
+}
+
 const noteUseStatement = defineStatement<
   { ids: readonly string[]; hashes: readonly string[]; uploaded: boolean; now: Date },
   KeptAttachment & { hash: string }
@@ -38,11 +46,8 @@ const noteUseStatement = defineStatement<
 );
 
 /** Notes the use of stored files, so that retention keeps them for another while. Resolves with those that exist. */
-export function noteAttachmentUse(
-  execute: Execute,
-  use: { ids: readonly string[]; now: Date },
-): Promise<KeptAttachment[]> {
-  return execute(noteUseStatement, { ...use, hashes: [], uploaded: false });
+export function noteAttachmentUse(execute: Execute, use: AttachmentUse): Promise<KeptAttachment[]> {
+  return execute(noteUseStatement, { ...use, hashes: [] });
 }
 
 const insertStatement = defineStatement<

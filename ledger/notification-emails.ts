@@ -4,7 +4,7 @@ import type { Pool } from "pg";
 import { defineStatement, type Execute, executeOn } from "./sql.ts";
 import { readSuppressions } from "./suppressions.ts";
 
-/* What belongs to the emails of single notifications: attachments, and addresses that receive copies. Few notifications have any. */
+/* What belongs to the emails of single notifications: attachments, and addresses that receive copies. Few notifications have any. The attachments of a campaign are in its own row. */
 
 /** An address that receives a copy of an email. */
 export interface CopyAddress {
@@ -19,9 +19,10 @@ export interface Copy extends CopyAddress {
   suppression: SuppressionReason | null;
 }
 
-/** The attachments and the copies of a notification's email. */
+/** The attachments and the copies of an email. */
 export interface EmailExtras {
-  notificationId: string;
+  /** The notification whose copies are recorded; null for a campaign, which has none. */
+  notificationId: string | null;
   /** The UUIDs of the attachments, in their order. */
   attachments: readonly string[];
   /** The copies that have not been sent yet. */

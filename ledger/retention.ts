@@ -75,8 +75,15 @@ const withoutDeliveriesSql = (
   removed AS (DELETE FROM ${table} WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING id)
   SELECT (SELECT count(*)::int FROM removed) AS removed, (SELECT count(*)::int FROM page) AS seen, (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last`;
 
+/** The rows that campaigns need that are not over, or that ended at $3 or later: their deliveries may be tried again. */
+const neededByCampaigns = {
+  inline_contents: "SELECT NULL::uuid AS id WHERE false",
+  attachments:
+    "SELECT unnest(attachment_ids) AS id FROM campaigns WHERE cardinality(attachment_ids) > 0 AND (finished_at IS NULL OR finished_at >= $3)",
+};
+
 /**
- * Removes old rows that no notification refers to, and that no request has used since $3. A request notes that it uses a row before it refers
+ * Removes old rows that neither a notification nor a campaign needs, and that no request has used since $3. A request notes that it uses a row before it refers
  * to it, much less than a day before.
  */
 const unusedSql = (
@@ -85,9 +92,11 @@ const unusedSql = (
   column: string,
 ) => `
   WITH page AS MATERIALIZED (SELECT id FROM ${table} WHERE id > $1 AND id < $2 ORDER BY id LIMIT ${batchRows}),
+  needed AS MATERIALIZED (${neededByCampaigns[table]}),
   expired AS MATERIALIZED (
     SELECT t.id FROM ${table} t
     WHERE t.id = ANY (ARRAY(SELECT id FROM page)) AND t.used_at < $3 AND NOT EXISTS (SELECT FROM ${user} u WHERE u.${column} = t.id)
+      AND NOT EXISTS (SELECT FROM needed n WHERE n.id = t.id)
     FOR UPDATE OF t SKIP LOCKED
   ),
   removed AS (DELETE FROM ${table} WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING id)

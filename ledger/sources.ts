@@ -44,6 +44,10 @@ export interface Sources {
 
 type Row = Omit<Source, "type"> & { typeId: string | null };
 
+/** The files of a campaign's emails, which all of its messages share; null without any. */
+const campaignExtras = (attachments: readonly string[]): EmailExtras | null =>
+  attachments.length === 0 ? null : { notificationId: null, attachments, copies: [] };
+
 export function createSources(pool: Pool): Sources {
   const campaigns = new Map<string, Row>();
   const columns = `s.id, s.data, s.created_at AS "createdAt", s.type_id AS "typeId"`;
@@ -65,19 +69,27 @@ export function createSources(pool: Pool): Sources {
     const own =
       table === "campaigns"
         ? `s.email, s.guarantee, s.revision, s.frozen_at AS "askedAt", NULL::timestamptz AS "occursAt", NULL::timestamptz AS "expiresAt",
-          NULL AS "dedupKey", NULL AS "collapseKey", true AS batchable, false AS "bypassRateLimit", NULL AS "entityId", '[]'::jsonb AS actions`
+          NULL AS "dedupKey", NULL AS "collapseKey", cardinality(s.attachment_ids) = 0 AS batchable, s.attachment_ids AS "attachmentIds", false AS "bypassRateLimit", NULL AS "entityId", '[]'::jsonb AS actions`
         : `'{}'::jsonb AS email, 'at_least_once' AS guarantee, NULL::smallint AS revision, s.send_at AS "askedAt", s.occurs_at AS "occursAt",
           s.expires_at AS "expiresAt", s.dedup_key AS "dedupKey", s.collapse_key AS "collapseKey", s.batchable,
           s.bypass_rate_limit AS "bypassRateLimit", s.entity_id AS "entityId", s.actions`;
-    const { rows } = await pool.query<Omit<Row, "extras"> & { id: string }>({
+    const { rows } = await pool.query<
+      Omit<Row, "extras"> & { id: string; attachmentIds?: string[] }
+    >({
       ...sql(table, own),
       values: [[...ids]],
     });
     // A notification with attachments or copies is never batchable.
-    const single = rows.filter(({ batchable }) => !batchable).map(({ id }) => id);
-    const extras = await readEmailExtras(pool, single);
+    const single = rows.filter((row) => table === "notifications" && !row.batchable);
+    const extras = await readEmailExtras(
+      pool,
+      single.map(({ id }) => id),
+    );
     return new Map(
-      rows.map(({ id, ...source }) => [id, { ...source, extras: extras.get(id) ?? null }]),
+      rows.map(({ id, attachmentIds = [], ...source }) => [
+        id,
+        { ...source, extras: extras.get(id) ?? campaignExtras(attachmentIds) },
+      ]),
     );
   };
 

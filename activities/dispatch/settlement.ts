@@ -185,8 +185,9 @@ function copiesOf(
   { source }: Item,
   copies: readonly CopyOutcome[] | undefined,
 ): CopyOutcomes | null {
-  if (!source.extras || copies === undefined || copies.length === 0) return null;
-  return { notificationId: source.extras.notificationId, copies };
+  const notificationId = source.extras?.notificationId ?? null;
+  if (notificationId === null || copies === undefined || copies.length === 0) return null;
+  return { notificationId, copies };
 }
 
 function bounceOf(

@@ -3,6 +3,7 @@ import {
   type Attachments,
   maxAttachmentBytes,
   type NewAttachment,
+  type StoredAttachments,
   tooLargeAttachments,
 } from "../../domain/attachment.ts";
 import { newUuid, parsePublicId } from "../../domain/ids.ts";
@@ -12,8 +13,8 @@ import {
   keepAttachment,
   noteAttachmentUse,
 } from "../../ledger/attachments.ts";
-import { executeOn } from "../../ledger/sql.ts";
-import { type FieldError, Problem } from "../http/problem.ts";
+import { type Execute, executeOn } from "../../ledger/sql.ts";
+import { type FieldError, invalid, Problem } from "../http/problem.ts";
 import type { Services } from "../services.ts";
 
 /** Stores a file, or finds the equal one that is stored. Throws the problem of an installation that cannot encrypt. */
@@ -59,29 +60,53 @@ export async function resolveAttachments(
   createdBy: string,
 ): Promise<{ ids: string[]; errors: FieldError[] }> {
   const named = given.flatMap((file) => ("id" in file ? idOf(file.id) : []));
-  const found =
-    named.length === 0
-      ? []
-      : await noteAttachmentUse(executeOn(services.pool), { ids: named, now: services.clock() });
+  const use = { ids: named, uploaded: false, now: services.clock() };
+  const found = named.length === 0 ? [] : await noteAttachmentUse(executeOn(services.pool), use);
   const known = new Map(found.map((file) => [file.id, file]));
-  const errors: FieldError[] = [];
-  const kept: KeptAttachment[] = [];
-  for (const [index, file] of given.entries()) {
-    const stored =
+  const kept: (KeptAttachment | undefined)[] = [];
+  for (const file of given)
+    kept.push(
       "id" in file
         ? known.get(idOf(file.id))
-        : await storeAttachment(services, file, { createdBy, uploaded: false });
-    if (stored) kept.push(stored);
-    else
-      errors.push({
-        in: "body",
-        field: `/attachments/${index}/id`,
-        message: "names no attachment: upload it with POST /v1/attachments",
-      });
-  }
-  if (kept.reduce((sum, { size }) => sum + size, 0) > maxAttachmentBytes)
+        : await storeAttachment(services, file, { createdBy, uploaded: false }),
+    );
+  return { ids: kept.flatMap((file) => file?.id ?? []), errors: faultsOf(kept) };
+}
+
+/**
+ * Finds the attachments of a campaign, and keeps retention and erasures from removing them until the transaction ends. Resolves with their UUIDs in
+ * their order. Throws a problem that names those that cannot be used.
+ */
+export async function holdAttachments(
+  execute: Execute,
+  given: StoredAttachments,
+  now: Date,
+): Promise<string[]> {
+  if (given.length === 0) return [];
+  const ids = given.map(({ id }) => idOf(id));
+  const found = await noteAttachmentUse(execute, { ids, uploaded: true, now });
+  const errors = faultsOf(ids.map((id) => found.find((file) => file.id === id)));
+  if (errors.length > 0) throw invalid(errors);
+  return ids;
+}
+
+/** The errors for which attachments cannot be used; undefined stands for one that does not exist. */
+function faultsOf(files: readonly (KeptAttachment | undefined)[]): FieldError[] {
+  const errors = files.flatMap((file, index): FieldError[] =>
+    file
+      ? []
+      : [
+          {
+            in: "body",
+            field: `/attachments/${index}/id`,
+            message:
+              "names no attachment, or one that was removed because nothing had used it: upload it with POST /v1/attachments",
+          },
+        ],
+  );
+  if (files.reduce((sum, file) => sum + (file?.size ?? 0), 0) > maxAttachmentBytes)
     errors.push({ in: "body", field: "/attachments", message: tooLargeAttachments });
-  return { ids: kept.map(({ id }) => id), errors };
+  return errors;
 }
 
 /** The id was checked by its schema. */

@@ -1,3 +1,5 @@
+import { executeIn } from "../../ledger/sql.ts";
+import { holdAttachments } from "../attachments/store.ts";
 import { refuseForeignSender } from "../http/mail-domains.ts";
 import type { Context } from "hono";
 import type { z } from "zod";
@@ -29,7 +31,7 @@ export async function createCampaign(
   services: Pick<Services, "clock" | "config" | "wakes" | "templateVersions">,
   tx: Prisma.TransactionClient,
   action: string,
-  { template, type: typeKey, throttle, startAt, ...wanted }: Wanted,
+  { template, type: typeKey, throttle, attachments, startAt, ...wanted }: Wanted,
 ): Promise<Work<CampaignAnswer>> {
   const { clock, config, wakes, templateVersions } = services;
   const version = await pinVersion(templateVersions, tx, { template, data: wanted.data });
@@ -37,6 +39,7 @@ export async function createCampaign(
   await segmentsOf(tx, wanted.audience);
   const type = typeKey === null ? null : await holdType(tx, typeKey);
   const now = clock();
+  const attachmentIds = await holdAttachments(executeIn(tx), attachments, now);
   const id = newUuid(now);
   const reference = publicId("campaign", id);
   await tx.campaign.create({
@@ -46,6 +49,7 @@ export async function createCampaign(
       audience: wanted.audience as Prisma.InputJsonObject,
       data: wanted.data as Prisma.InputJsonObject,
       route: wanted.route ?? Prisma.DbNull,
+      attachmentIds,
       typeId: type?.id ?? null,
       priority: wanted.priority ?? type?.definition.priority ?? "normal",
       status: startAt ? "scheduled" : "draft",

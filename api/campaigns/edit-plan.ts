@@ -1,3 +1,5 @@
+import { executeIn } from "../../ledger/sql.ts";
+import { holdAttachments } from "../attachments/store.ts";
 import { refuseForeignSender } from "../http/mail-domains.ts";
 import { isDeepStrictEqual } from "node:util";
 import { applyAction, type CampaignEdit, editRefusal } from "../../domain/campaign.ts";
@@ -51,7 +53,12 @@ export async function planEdit(
   if (wanted.email) refuseForeignSender(wanted.email, config, "/email");
   if (wanted.audience && isEdited("audience")) await segmentsOf(client, wanted.audience);
   const type = wanted.type && isEdited("type") ? await holdType(client, wanted.type) : null;
-  const supersedes = row.frozenAt !== null && (isEdited("template") || isEdited("data"));
+  const attachmentIds =
+    wanted.attachments && isEdited("attachments")
+      ? await holdAttachments(executeIn(client), wanted.attachments, clock())
+      : undefined;
+  const isNewMessage = isEdited("template") || isEdited("data") || isEdited("attachments");
+  const supersedes = row.frozenAt !== null && isNewMessage;
   if (supersedes) refuseLastRevision(row);
   const start =
     wanted.startAt && isEdited("startAt") ? moveStart(row, wanted.startAt, clock()) : undefined;
@@ -69,6 +76,7 @@ export async function planEdit(
         plainColumns.filter(isEdited).map((column) => [column, wanted[column]]),
       ),
       ...(isEdited("template") && { templateVersionId: version.id }),
+      ...(attachmentIds && { attachmentIds }),
       ...(isEdited("route") && { route: wanted.route ?? Prisma.DbNull }),
       ...(isEdited("type") && { typeId: type?.id ?? null }),
       ...start,

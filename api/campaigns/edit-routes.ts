@@ -78,7 +78,7 @@ const edit = defineRoute({
   access: "sender",
   summary: "Edit a campaign, or the message of its pending deliveries",
   description:
-    "Until the audience is frozen, every field can be edited, and a `startAt` schedules a draft. After that, the name, template, data and priority can be edited until the campaign has ended: " +
+    "Until the audience is frozen, every field can be edited, and a `startAt` schedules a draft. After that, the name, template, data, attachments, sender and priority can be edited until the campaign has ended: " +
     "every hand-over that begins after the answer sends the new message, and GET …/revisions shows what was sent before. " +
     "With `dryRun=true` nothing is changed: the answer shows what would change, and which `If-Match` the edit needs.",
   request: {
@@ -163,13 +163,14 @@ async function previewEdit(
 
 /** Stores the current message of the campaign, which explains the deliveries that were sent so far. */
 async function storeRevision(tx: Prisma.TransactionClient, row: CampaignRow, now: Date) {
-  const { id, revision, templateVersionId, data } = row;
+  const { id, revision, templateVersionId, data, attachmentIds } = row;
   await tx.campaignRevision.create({
     data: {
       campaignId: id,
       revision,
       templateVersionId,
       data: data as Prisma.InputJsonObject,
+      attachmentIds,
       replacedAt: now,
     },
   });

@@ -103,6 +103,7 @@ const correct = defineRoute({
         name: newCampaign.shape.name.meta({ example: "Spring sale, corrected" }),
         template: newCampaign.shape.template,
         data: newCampaign.shape.data,
+        attachments: newCampaign.shape.attachments,
         type: newCampaign.shape.type.unwrap().optional().openapi({
           description: "Defaults to the value of the original campaign",
           example: null,

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { withTemplate } from "../templates/store.ts";
+import { attachmentsAnswer, attachmentsJson } from "./store.ts";
 import { locateVersionPage, versionPageQuery } from "../http/version-cursor.ts";
 import { pageOf } from "../http/pages.ts";
 import { throwNotFound, readPathId, idParams } from "../http/path-ids.ts";
@@ -14,6 +15,7 @@ const revision = z
       .object({ key: z.string(), version: z.number().int() })
       .openapi({ example: { key: "spring-sale", version: 3 } }),
     data: z.record(z.string(), z.unknown()).openapi({ example: { discount: "25%" } }),
+    attachments: attachmentsAnswer,
     from: z.iso.datetime().nullable().openapi({
       description:
         "When the campaign began to send this revision; null before the audience is frozen",
@@ -47,6 +49,7 @@ interface RevisionContent {
   revision: number;
   templateVersion: Prisma.TemplateVersionGetPayload<(typeof withTemplate)["templateVersion"]>;
   data: Prisma.JsonValue;
+  attachmentIds: string[];
   until: Date | null;
 }
 
@@ -78,15 +81,18 @@ export function campaignRevisionRoutes({ prisma }: Services) {
           (group) => (group.revision ?? 1) === number && (group.status === "unknown") === unknown,
         )
         .reduce((sum, group) => sum + group._count, 0);
-    const shown = revisions.map(({ revision, templateVersion, data, until }, index) => ({
-      revision,
-      template: { key: templateVersion.template.key, version: templateVersion.version },
-      data: data as Record<string, unknown>,
-      from: (revisions[index + 1]?.until ?? row.frozenAt)?.toISOString() ?? null,
-      until: until?.toISOString() ?? null,
-      sent: countDeliveries(revision, false),
-      unknown: countDeliveries(revision, true),
-    }));
+    const shown = revisions.map(
+      ({ revision, templateVersion, data, attachmentIds, until }, index) => ({
+        revision,
+        template: { key: templateVersion.template.key, version: templateVersion.version },
+        data: data as Record<string, unknown>,
+        attachments: attachmentsJson(attachmentIds),
+        from: (revisions[index + 1]?.until ?? row.frozenAt)?.toISOString() ?? null,
+        until: until?.toISOString() ?? null,
+        sent: countDeliveries(revision, false),
+        unknown: countDeliveries(revision, true),
+      }),
+    );
     return c.json(
       toPage(shown, ({ revision }) => revision),
       200,

@@ -80,7 +80,7 @@ const duplicate = defineRoute({
   path: "/v1/campaigns/{id}/duplicate",
   access: "sender",
   summary:
-    "Duplicate a campaign as a draft with the same template version, audience, data, type, priority, route, guarantee and throttle",
+    "Duplicate a campaign as a draft with the same template version, audience, data, attachments, type, priority, route, guarantee and throttle",
   request: {
     params: idParams("campaign"),
     headers: idempotencyHeaders,
@@ -127,6 +127,7 @@ export function campaignRoutes(services: Services) {
           guarantee: changes.guarantee ?? json.guarantee,
           throttle: changes.throttle === undefined ? json.throttle : changes.throttle,
           email: changes.email ?? json.email,
+          attachments: changes.attachments ?? json.attachments,
         });
       }),
     )

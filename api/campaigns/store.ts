@@ -24,6 +24,7 @@ const campaignExample = {
   route: { stages: [{ via: ["push", "email"] }] },
   throttle: { perSecond: 50, burst: 50 },
   email: { fromName: "Example shop", replyTo: "shop@example.org" },
+  attachments: [],
   startAt: "2027-03-01T09:00:00.000Z",
   frozenAt: "2027-03-01T09:00:00.120Z",
   audienceCount: 1000,
@@ -36,6 +37,16 @@ const campaignExample = {
   createdAt: "2027-02-26T14:03:11.500Z",
   updatedAt: "2027-03-01T09:00:00.120Z",
 };
+
+/** The schema of the attachments of a campaign, in the form in which a request names them. */
+export const attachmentsAnswer = z.array(z.object({ id: z.string() })).openapi({
+  description:
+    "The files that the emails have. They are removed when the campaign has been over for as long as deliveries are kept",
+  example: [],
+});
+
+export const attachmentsJson = (ids: readonly string[]) =>
+  ids.map((id) => ({ id: publicId("attachment", id) }));
 
 /** A campaign, as every route shows it. */
 export const campaignAnswer = z
@@ -61,6 +72,7 @@ export const campaignAnswer = z
       description:
         "The sender of the campaign’s emails. Takes precedence over the sender of the template and of the notification type",
     }),
+    attachments: attachmentsAnswer,
     startAt: z.iso
       .datetime()
       .nullable()
@@ -136,6 +148,7 @@ export function campaignJson(row: CampaignRow, gate: Gate | null): CampaignAnswe
       ? { perSecond: gate.permitsPerSecond, burst: gate.burst }
       : null,
     email: row.email as EmailIdentity,
+    attachments: attachmentsJson(row.attachmentIds),
     startAt: row.startAt?.toISOString() ?? null,
     frozenAt: row.frozenAt?.toISOString() ?? null,
     audienceCount,

@@ -161,6 +161,31 @@ describe("items of inboxes", () => {
   });
 });
 
+describe("attachments of campaigns", () => {
+  it("are kept until the campaign has been over for as long as deliveries are kept", async () => {
+    const campaigns = [
+      await make.campaign({ finishedAt: null }),
+      await make.campaign({ finishedAt: recent }),
+      await make.campaign({ finishedAt: old }),
+    ];
+    const files: string[] = [];
+    for (const { id } of campaigns) {
+      const file = newUuid(old);
+      files.push(file);
+      await pool.query(
+        "INSERT INTO attachments (id, hash, size, key, description, content, created_by, created_at, used_at) VALUES ($1, $2, 1, '', '', '', 'test', $3, $3)",
+        [file, file, old],
+      );
+      await pool.query("UPDATE campaigns SET attachment_ids = ARRAY[$2::uuid] WHERE id = $1", [
+        id,
+        file,
+      ]);
+    }
+    expect(await remove("attachments")).toEqual({ removed: 1, after: null });
+    expect(await idsIn("attachments")).toEqual(new Set(files.slice(0, 2)));
+  });
+});
+
 describe("maintenance", () => {
   it("removes what is past its retention and nothing else, and finds nothing the second time", async () => {
     const recipients = await seed.recipients(1);

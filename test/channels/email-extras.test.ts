@@ -1,9 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
-import { buffer } from "node:stream/consumers";
-import PostalMime, { type Email } from "postal-mime";
-import { SMTPServer, type SMTPServerOptions } from "smtp-server";
+import type { SMTPServerOptions } from "smtp-server";
 import { afterEach, describe, expect, it } from "vitest";
 import type { SendResult } from "../../activities/channels/channel.ts";
 import { SharedFiles } from "../../activities/channels/email/shared-files.ts";
@@ -12,46 +8,17 @@ import { SealedValueError } from "../../domain/sealer.ts";
 import type { OpenedAttachment } from "../../ledger/attachments.ts";
 import type { Copy, EmailExtras } from "../../ledger/notification-emails.ts";
 import { attemptsOf, channelTo, provider, request } from "./email-channel.ts";
+import { type ReceivedMail, startMailbox } from "./mailbox.ts";
 
 const cleanups: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
-interface Received {
-  to: string[];
-  raw: Buffer;
-  email: Email;
-}
-
-/** A mailbox that refuses the addresses that begin with `refused`. */
-async function mailbox(options: SMTPServerOptions = {}) {
-  const received: Received[] = [];
-  const server = new SMTPServer({
-    authOptional: true,
-    disabledCommands: ["STARTTLS", "AUTH"],
-    disableReverseLookup: true,
-    logger: false,
-    onRcptTo: ({ address }, _session, done) =>
-      address.startsWith("refused")
-        ? done(Object.assign(new Error("no such user"), { responseCode: 550 }))
-        : done(),
-    onData(stream, { envelope }, done) {
-      buffer(stream)
-        .then(async (raw) => {
-          const to = envelope.rcptTo.map(({ address }) => address);
-          received.push({ to, raw, email: await PostalMime.parse(raw) });
-          done();
-        })
-        .catch(done);
-    },
-    ...options,
-  });
-  server.on("error", () => {});
-  server.listen(0, "127.0.0.1");
-  await once(server.server, "listening");
-  cleanups.push(() => new Promise<void>((resolve) => server.close(resolve)));
-  return { received, port: (server.server.address() as AddressInfo).port };
+async function mailbox(options?: SMTPServerOptions) {
+  const started = await startMailbox(options);
+  cleanups.push(() => started.close());
+  return started;
 }
 
 const filesOf = (files: Record<string, OpenedAttachment>) => {
@@ -197,7 +164,7 @@ describe("attachments", () => {
       ),
     );
     expect(attemptsOf(result)[0]!.outcome).toBe("sent");
-    const [{ email, raw }] = received as [Received];
+    const [{ email, raw }] = received as [ReceivedMail];
     expect(email.html).toContain("<p>Hi Ann</p>");
     expect(email.text).toContain("Hi Ann");
     expect(email.attachments.map(({ filename, mimeType }) => [filename, mimeType])).toEqual(
