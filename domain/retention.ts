@@ -23,7 +23,7 @@ export type RetentionTable = (typeof retentionTables)[number];
 export interface Retention {
   /**
    * For ended deliveries with their attempts, for notifications, groups and events without deliveries, for gates of ended campaigns, and for
-   * contents and attachments that no notification uses any more.
+   * contents and attachments that neither a notification nor an open campaign uses any more.
    */
   deliveriesDays: number;
   auditDays: number;

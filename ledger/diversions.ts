@@ -2,7 +2,7 @@ import type { Pool } from "pg";
 import type { Channel } from "../domain/channel.ts";
 import type { Reason } from "../domain/delivery/reasons.ts";
 import type { Priority } from "../domain/priority.ts";
-import { hadNoAnswer, isFree, isStage, sourceRuns } from "./conditions.ts";
+import { mayHaveArrived, isFree, isStage, sourceRuns } from "./conditions.ts";
 import {
   type DueDelivery,
   dueSelection,
@@ -74,7 +74,7 @@ const hasOtherChannels = (d: string) => `EXISTS (
 
 /** Whether the message of a delivery may have arrived and must not be repeated. */
 const mustNotRepeat = (d: string) =>
-  `(${hadNoAnswer(d)} AND EXISTS (SELECT FROM campaigns AS c WHERE c.id = ${d}.campaign_id AND c.guarantee = 'at_most_once'))`;
+  `(${mayHaveArrived(d)} AND EXISTS (SELECT FROM campaigns AS c WHERE c.id = ${d}.campaign_id AND c.guarantee = 'at_most_once'))`;
 
 /** Whether a delivery that is due may go on on another channel, as far as its row shows. */
 const fits = (d: string) =>
@@ -91,7 +91,7 @@ const waitsForChannel = (
  * Whether a delivery may leave its channel at the instant `now`. The repeat of a message that may have arrived keeps its time.
  */
 const mayLeave = (d: string, now: string) =>
-  `(${d}.due_at <= ${now} OR ${d}.reason IN (${waitsForChannel}) AND NOT ${hadNoAnswer(d)})`;
+  `(${d}.due_at <= ${now} OR ${d}.reason IN (${waitsForChannel}) AND NOT ${mayHaveArrived(d)})`;
 
 const findStatement = defineStatement<
   {

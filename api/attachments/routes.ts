@@ -25,7 +25,7 @@ const upload = defineRoute({
   class: "upload",
   summary: "Upload a file that emails can attach",
   description:
-    "The file is stored once, encrypted, and never changes: the same file with the same name and type has the same id. It is removed when no notification has used it for as long as deliveries are kept.",
+    "The file is stored once, encrypted, and never changes: the same file with the same name and type has the same id. It is removed when no notification and no campaign has needed it for as long as deliveries are kept.",
   request: { body: jsonContent(newAttachment) },
   responses: responses(201, "The stored file", stored),
 });

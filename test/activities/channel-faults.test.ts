@@ -12,7 +12,7 @@ import { executeOn } from "../../ledger/sql.ts";
 import { noGates, provider } from "../channels/email-channel.ts";
 import { guardedChannel } from "../channels/guarded-channel.ts";
 import { pushChannel, pushClient, registerDevice } from "../channels/push-channel.ts";
-import { type PushAnswer, startPushService } from "../channels/push-service.ts";
+import { type PushAnswer, startPushService } from "../support/push-service.ts";
 import { startScriptedServer } from "../channels/scripted-server.ts";
 import { acceptRouted } from "../support/accept-routed.ts";
 import { useLedgerDatabase } from "../support/ledger-database.ts";
@@ -82,7 +82,7 @@ async function startWorker(...answers: PushAnswer[]) {
   const email = await guardedChannel(pool, [provider(mailServer.port)]);
   cleanups.push(() => email.stop());
   const service = await startPushService(() => answers.shift() ?? { status: 201 });
-  cleanups.push(() => service.close());
+  cleanups.push(() => service.stop());
   // Only an answer that hangs reaches the deadline.
   const deadlineMs = answers.includes("hang") ? 5_000 : 60_000;
   const push = await pushChannel(pool, service, { deadlineMs });

@@ -8,7 +8,7 @@ import { createLedger } from "../../ledger/ledger.ts";
 import { provider } from "../channels/email-channel.ts";
 import { guardedChannel } from "../channels/guarded-channel.ts";
 import { pushChannel, registerDevice } from "../channels/push-channel.ts";
-import { type PushAnswer, type PushedMessage, startPushService } from "../channels/push-service.ts";
+import { type PushAnswer, type PushedMessage, startPushService } from "../support/push-service.ts";
 import { useLedgerDatabase } from "../support/ledger-database.ts";
 import { atLedgerTime, createUncachedClock } from "../support/ledger-time.ts";
 import { linkSecret, testLinks } from "../support/links.ts";
@@ -57,7 +57,7 @@ async function pushTo(
 ) {
   const { pool, seed } = database;
   const service = await startPushService(answer);
-  cleanups.push(() => service.close());
+  cleanups.push(() => service.stop());
   const recipientIds = await seed.recipients(count);
   for (const [index, id] of recipientIds.entries())
     for (const device of devices)

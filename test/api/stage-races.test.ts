@@ -9,7 +9,7 @@ import { recordEngagement } from "../../ledger/engagement.ts";
 import { createLedger, type Ledger } from "../../ledger/ledger.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { inTransaction } from "../../ledger/transaction.ts";
-import { acceptRouted } from "../support/accepting.ts";
+import { acceptRouted } from "../support/accept-routed.ts";
 import { atLedgerTime, createUncachedClock } from "../support/ledger-time.ts";
 import { testLinks } from "../support/links.ts";
 import { patience } from "../support/patience.ts";

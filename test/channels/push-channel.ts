@@ -19,8 +19,8 @@ import type { Resolve } from "../../lib/outbound/resolving.ts";
 import { subnets } from "../support/outbound.ts";
 import { waitMs } from "../support/patience.ts";
 import { patient } from "./guarded-channel.ts";
-import { pushCertificate } from "./push-certificate.ts";
-import type { TestPushService } from "./push-service.ts";
+import { pushCertificate } from "../support/push-certificate.ts";
+import type { PushService } from "../support/push-service.ts";
 
 /** Stands for sealing in these tests: a value can be read only at its place. */
 export const openSeal: Sealer = {
@@ -71,7 +71,7 @@ export async function registerDevice(
 
 /** A client for a push service of a test, under whatever name it is asked. */
 export const pushClient = (
-  { port }: Pick<TestPushService, "port">,
+  { port }: Pick<PushService, "port">,
   connections = 8,
   resolve: Resolve = () => Promise.resolve(["127.0.0.1"]),
 ) =>
@@ -89,7 +89,7 @@ export const pushClient = (
 /** The push channel of a worker, over breakers, gates and devices in a database. It looks for what others do only when asked to. */
 export async function pushChannel(
   pool: Pool,
-  service: Pick<TestPushService, "port">,
+  service: Pick<PushService, "port">,
   { breaker = patient, ...options }: Partial<PushOptions> & { breaker?: typeof patient } = {},
 ) {
   const refreshMs = 3_600_000;

@@ -3,12 +3,12 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { afterEach, expect, it, vi } from "vitest";
 import { packageRoot } from "../../config/package-root.ts";
-import { acceptRouted } from "../support/accepting.ts";
+import { acceptRouted } from "../support/accept-routed.ts";
 import { useLedgerDatabase } from "../support/ledger-database.ts";
 import { atLedgerTime } from "../support/ledger-time.ts";
 import { patience } from "../support/patience.ts";
 import { registerDevice } from "./push-channel.ts";
-import { startPushService } from "./push-service.ts";
+import { startPushService } from "../support/push-service.ts";
 import { dispatchPushes } from "./push-worker.ts";
 
 const database = useLedgerDatabase({ truncate: "routes" });
@@ -23,7 +23,7 @@ it("a worker that is killed while it pushes to three devices leaves only those t
   const service = await startPushService(({ device }) =>
     isHanging && device !== "phone" ? "hang" : { status: 201 },
   );
-  cleanups.push(() => service.close());
+  cleanups.push(() => service.stop());
   const [recipientId] = (await seed.recipients(1)) as [string];
   for (const device of ["phone", "laptop", "tablet"])
     await registerDevice(pool, recipientId, service.addDevice(device));

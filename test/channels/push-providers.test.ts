@@ -6,7 +6,7 @@ import { patience } from "../support/patience.ts";
 import { outcomes } from "./email-channel.ts";
 import { patient } from "./guarded-channel.ts";
 import { pushChannel, pushClient, pushRequest, registerDevice, vapidKeys } from "./push-channel.ts";
-import { type PushAnswer, type PushedMessage, startPushService } from "./push-service.ts";
+import { type PushAnswer, type PushedMessage, startPushService } from "../support/push-service.ts";
 
 const database = useLedgerDatabase({ truncate: "breakers" });
 const cleanups: (() => Promise<unknown>)[] = [];
@@ -25,7 +25,7 @@ async function recipientsAt(
 ) {
   const { pool, seed } = database;
   const service = await startPushService(answer);
-  cleanups.push(() => service.close());
+  cleanups.push(() => service.stop());
   const recipients = await seed.recipients(hosts.length);
   for (const [index, host] of hosts.entries())
     await registerDevice(pool, recipients[index]!, service.addDevice(`device-${index}`, host));
@@ -176,7 +176,7 @@ describe("what cannot be reached", () => {
       "permanent/address_not_allowed",
     ]);
     const { port } = service;
-    await service.close();
+    await service.stop();
     const alone = await pushChannel(database.pool, { port });
     cleanups.push(() => alone.stop());
     expect(outcomes(await alone.channel.send(pushRequest(recipients[0]!)))).toEqual([

@@ -5,14 +5,14 @@ import { useLedgerDatabase } from "../support/ledger-database.ts";
 import { masterKey } from "../support/sealing.ts";
 import { outcomes } from "./email-channel.ts";
 import { pushChannel, pushRequest, registerDevice } from "./push-channel.ts";
-import { startPushService } from "./push-service.ts";
+import { startPushService } from "../support/push-service.ts";
 
 const database = useLedgerDatabase({ truncate: "breakers, data_keys, sealing_canary" });
 
 it("nothing is pushed without the key that the devices were sealed with, and the attempt and the log name the key", async () => {
   const { pool, seed } = database;
   const service = await startPushService();
-  onTestFinished(() => service.close());
+  onTestFinished(() => service.stop());
   const [recipientId] = (await seed.recipients(1)) as [string];
   const subscription = service.addDevice("phone");
   const sealer = createSealer({ pool, masterKeys: [masterKey("k1")] });

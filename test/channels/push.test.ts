@@ -7,7 +7,7 @@ import { useLedgerDatabase } from "../support/ledger-database.ts";
 import { patience } from "../support/patience.ts";
 import { outcomes } from "./email-channel.ts";
 import { openSeal, pushChannel, pushRequest, registerDevice, vapidKeys } from "./push-channel.ts";
-import { type PushAnswer, type PushedMessage, startPushService } from "./push-service.ts";
+import { type PushAnswer, type PushedMessage, startPushService } from "../support/push-service.ts";
 
 const database = useLedgerDatabase({ truncate: "breakers" });
 const cleanups: (() => Promise<unknown>)[] = [];
@@ -15,7 +15,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
-type Script = Record<string, PushAnswer | PushAnswer[]>;
+type Script = Record<string, PushAnswer | PushAnswer[] | ((message: PushedMessage) => PushAnswer)>;
 
 /** A recipient with these devices, whose push service answers each as told, and `201` otherwise. */
 async function recipientWith(
@@ -24,11 +24,12 @@ async function recipientWith(
   options: Partial<PushOptions> = {},
 ) {
   const { pool, seed } = database;
-  const service = await startPushService(({ device }) => {
-    const told = script[device] ?? { status: 201 };
+  const service = await startPushService((message) => {
+    const told = script[message.device] ?? { status: 201 };
+    if (typeof told === "function") return told(message);
     return Array.isArray(told) ? (told.shift() ?? { status: 201 }) : told;
   });
-  cleanups.push(() => service.close());
+  cleanups.push(() => service.stop());
   const [recipientId] = (await seed.recipients(1)) as [string];
   const ids: Record<string, string> = {};
   for (const name of devices) {
@@ -333,13 +334,13 @@ describe("a push service that answers", () => {
 
   it("is not quoted with the address of the device", async () => {
     const { channel, recipientId, service } = await recipientWith(["phone"], {
-      phone: {
+      phone: ({ path }) => ({
         status: 500,
-        body: "cannot reach /push/phone/token-of-the-device\r\n\u0000 for ann@example.org at https://internal.example.org/x?y",
-      },
+        body: `cannot reach ${path}\r\n\u0000 for ann@example.org at https://internal.example.org/x?y`,
+      }),
     });
     const { response } = attemptOf(await channel.send(pushRequest(recipientId)));
-    expect(response).toBe("500 cannot reach /push/phone/… for … at …");
+    expect(response).toBe("500 cannot reach /wpush/v2/… for … at …");
     expect(service.received).toHaveLength(1);
   });
 });

@@ -134,7 +134,8 @@ it("refuses a token that another key has signed, and a token that lives too long
 });
 
 it("has the faults it was told to have, each once", async () => {
-  service.failNext({ status: 429, headers: { "retry-after": "7" } }, "half", "hang");
+  const half = { cut: "HTTP/1.1 201 Created\r\nLocat" };
+  service.answerNext({ status: 429, headers: { "retry-after": "7" } }, half, "hang");
   expect(await send(device.endpoint, { text: "refused" })).toBe(429);
   expect(await send(device.endpoint, { text: "half" })).toBe("no_answer");
   const patience = new AbortController();

@@ -3,11 +3,16 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
-import { createBrowserKeys, decryptPush } from "../../cli/demo/push-decryption.ts";
-import { certificate } from "../outbound/certificate.ts";
+import {
+  type BrowserKeys,
+  createBrowserKeys,
+  decryptPush,
+} from "../../cli/demo/push-decryption.ts";
+import type { PushPayload } from "../../domain/push-payload.ts";
+import { pushCertificate } from "./push-certificate.ts";
 import { PushRegistry } from "./push-registry.ts";
 import { type Acknowledgement, startPushSocket } from "./push-socket.ts";
-import { verifyVapid } from "./vapid.ts";
+import { type VapidClaims, verifyVapid } from "./vapid.ts";
 
 /** A request of an application server, as it came. */
 interface PushRequest {
@@ -23,14 +28,30 @@ interface PushRequest {
   status: number | null;
 }
 
+/** A message to a named device that was found to be right, decrypted. */
+export interface PushedMessage {
+  /** The name of the device. */
+  device: string;
+  host: string;
+  /** The path of its endpoint. */
+  path: string;
+  headers: IncomingMessage["headers"];
+  /** The bytes of the encrypted body. */
+  size: number;
+  text: string;
+  payload: PushPayload;
+  /** The VAPID token, whose signature was verified with the key beside it. */
+  vapid: VapidClaims & { key: string; token: string };
+}
+
 /**
- * What happens to one request that would be accepted: another answer, by which the message is not accepted; or the message is
- * accepted, but the answer never comes (`hang`), or ends in its middle (`half`).
+ * What happens to one request that is right. The message is accepted, unless the status is not a success: `hang` never answers, and `cut` ends the
+ * connection after these characters of the answer.
  */
-type PushFault =
+export type PushAnswer =
   | { status: number; headers?: Record<string, string>; body?: string }
   | "hang"
-  | "half";
+  | { cut: string };
 
 /** A subscription that the test itself has made, in place of a browser. */
 export interface PushDevice {
@@ -53,10 +74,18 @@ export interface PushService {
   requests: readonly PushRequest[];
   /** What browsers said of the messages they were given. */
   acknowledgements: readonly Acknowledgement[];
+  /** The messages to named devices. */
+  received: PushedMessage[];
+  /** Why requests were refused that are not as RFC 8030, 8291 and 8292 have them. */
+  faults: readonly string[];
   /** @param applicationKey the VAPID key that the subscription is restricted to; by default any may be used */
   subscribe(applicationKey?: string): PushDevice;
-  /** Each of the next requests that would be accepted has one of these faults, in order. */
-  failNext(...faults: readonly PushFault[]): void;
+  /** Makes the subscription of a named device, under a host of a push service. Its messages are decrypted when they come. */
+  addDevice(name: string, host?: string): PushDevice["subscription"];
+  /** The names of the devices that messages came for, in the order of the requests. */
+  asked(): string[];
+  /** Each of the next requests that are right has one of these answers, in order. */
+  answerNext(...answers: readonly PushAnswer[]): void;
   /** The number of requests that were left to hang. */
   unanswered(): number;
   stop(): Promise<void>;
@@ -65,23 +94,28 @@ export interface PushService {
 /** The longest body that a push service has to accept (RFC 8030, section 7.2), and that this one accepts. */
 const maxBodyBytes = 4_096;
 const path = "/wpush/v2/";
+const created: PushAnswer = { status: 201 };
 
 /**
  * Starts a push service on 127.0.0.1: HTTPS for application servers (RFC 8030, RFC 8291, RFC 8292), a WebSocket for Firefox, and
  * subscriptions that a test makes itself.
+ * @param answerMessage decides about each message to a named device; by default it is accepted
  */
-export async function startPushService(): Promise<PushService> {
+export async function startPushService(
+  answerMessage: (message: PushedMessage) => PushAnswer | Promise<PushAnswer> = () => created,
+): Promise<PushService> {
   const registry = new PushRegistry();
   const requests: PushRequest[] = [];
-  const faults: PushFault[] = [];
+  const received: PushedMessage[] = [];
+  const faults: string[] = [];
+  const nextAnswers: PushAnswer[] = [];
+  /** By the id of the subscription. */
+  const devices = new Map<string, { name: string; keys: BrowserKeys }>();
   let unanswered = 0;
 
-  const server = createServer(
-    { cert: certificate.cert, key: certificate.key },
-    (request, response) => {
-      serve(request, response).catch((error: unknown) => response.destroy(error as Error));
-    },
-  );
+  const server = createServer(pushCertificate, (request, response) => {
+    serve(request, response).catch((error: unknown) => response.destroy(error as Error));
+  });
   server.on("tlsClientError", () => {});
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -108,62 +142,99 @@ export async function startPushService(): Promise<PushService> {
       seen.status = status;
       response.writeHead(status, headers).end(text);
     };
+    const refuse = (status: number, why = "", headers: Record<string, string> = {}) => {
+      faults.push(`${status} ${why}`.trim());
+      answer(status, headers, why);
+    };
 
     const id = seen.path.startsWith(path) ? seen.path.slice(path.length) : "";
     const subscription = registry.find(id);
-    if (request.method !== "POST") return answer(405, { allow: "POST" });
-    if (subscription === "unknown") return answer(404);
-    if (subscription === "gone") return answer(410);
+    if (request.method !== "POST") return refuse(405, "", { allow: "POST" });
+    if (subscription === "unknown") return refuse(404);
+    if (subscription === "gone") return refuse(410);
     const verdict = await verifyVapid(
       request.headers.authorization,
-      origin,
+      `https://${header("host")}`,
       subscription.applicationKey,
     );
-    if (!verdict.accepted) return answer(verdict.status, {}, verdict.why);
-    seen.subject = verdict.subject;
-    if (ttl === null) return answer(400, {}, "TTL is missing");
+    if (!verdict.accepted) return refuse(verdict.status, verdict.why);
+    const { key, token, claims } = verdict;
+    seen.subject = claims.sub;
+    if (ttl === null) return refuse(400, "TTL is missing");
     if (seen.urgency !== null && !/^(very-low|low|normal|high)$/.test(seen.urgency))
-      return answer(400, {}, "Urgency is not one of its four values");
+      return refuse(400, "Urgency is not one of its four values");
     if (seen.topic !== null && !/^[\w-]{1,32}$/.test(seen.topic))
-      return answer(400, {}, "Topic is not up to 32 characters of base64url");
-    if (body.length > maxBodyBytes) return answer(413);
+      return refuse(400, "Topic is not up to 32 characters of base64url");
+    if (body.length > maxBodyBytes) return refuse(413);
     const encoding = header("content-encoding");
-    if (body.length > 0 && encoding !== "aes128gcm") return answer(415);
+    if (body.length > 0 && encoding !== "aes128gcm") return refuse(415);
 
-    const fault = faults.shift();
-    if (typeof fault === "object") return answer(fault.status, fault.headers, fault.body);
+    const device = devices.get(id);
+    let message: PushedMessage | undefined;
+    if (device) {
+      let text: string;
+      try {
+        text = decryptPush(body, device.keys).toString();
+      } catch (error) {
+        return refuse(400, `the body cannot be decrypted: ${String(error)}`);
+      }
+      message = {
+        device: device.name,
+        host: header("host")!.replace(/:.*/, ""),
+        path: seen.path,
+        headers: request.headers,
+        size: body.length,
+        text,
+        payload: JSON.parse(text) as PushPayload,
+        vapid: { key, token, ...claims },
+      };
+      received.push(message);
+    }
+    const given = nextAnswers.shift() ?? (message ? await answerMessage(message) : created);
+    if (typeof given === "object" && "status" in given && given.status >= 300)
+      return answer(given.status, given.headers, given.body);
     const version = registry.accept(id, {
       topic: seen.topic,
       encoding: encoding ?? "",
       body,
       ttlSeconds: ttl,
     });
-    if (fault === "hang") {
+    if (given === "hang") {
       unanswered += 1;
       return;
     }
-    if (fault === "half") {
-      response.socket?.end("HTTP/1.1 201 Created\r\nLocat");
+    if ("cut" in given) {
+      response.socket?.end(given.cut);
       return;
     }
-    answer(201, { location: `${origin}/m/${version}`, ttl: String(ttl) });
+    const headers = { location: `${origin}/m/${version}`, ttl: String(ttl), ...given.headers };
+    answer(given.status, headers, given.body);
+  }
+
+  /** Makes the subscription of a browser that the test has in place of one. */
+  function add(applicationKey: string | null, host = "127.0.0.1") {
+    const keys = createBrowserKeys();
+    // It asks for its messages, so that none is ever delivered at once.
+    const entry = registry.add(applicationKey, () => false);
+    const endpoint = `https://${host}:${port}${path}${entry.id}`;
+    const subscription = { endpoint, keys: { p256dh: keys.p256dh, auth: keys.auth } };
+    return { keys, entry, subscription };
   }
 
   return {
     origin,
     port,
-    ca: certificate.cert,
+    ca: pushCertificate.cert,
     socketUrl: socket.url,
     requests,
     acknowledgements: socket.acknowledgements,
+    received,
+    faults,
     subscribe(applicationKey) {
-      const keys = createBrowserKeys();
-      // It asks for its messages, so that none is ever delivered at once.
-      const entry = registry.add(applicationKey ?? null, () => false);
-      const endpoint = endpointOf(entry.id);
+      const { keys, entry, subscription } = add(applicationKey ?? null);
       return {
-        endpoint,
-        subscription: { endpoint, keys: { p256dh: keys.p256dh, auth: keys.auth } },
+        endpoint: subscription.endpoint,
+        subscription,
         receive: () =>
           entry.waiting().map(({ version, body }) => {
             entry.acknowledge(version);
@@ -172,7 +243,13 @@ export async function startPushService(): Promise<PushService> {
         unsubscribe: () => entry.remove(),
       };
     },
-    failNext: (...next) => void faults.push(...next),
+    addDevice(name, host) {
+      const { keys, entry, subscription } = add(null, host);
+      devices.set(entry.id, { name, keys });
+      return subscription;
+    },
+    asked: () => received.map(({ device }) => device),
+    answerNext: (...next) => void nextAnswers.push(...next),
     unanswered: () => unanswered,
     async stop() {
       await socket.stop();

@@ -3,9 +3,16 @@ import { errors, importJWK, jwtVerify } from "jose";
 /** The longest life of a token in seconds (RFC 8292, section 2). */
 const maxLifeSeconds = 86_400;
 
+/** What a token says. `exp` is in seconds since the epoch. */
+export interface VapidClaims {
+  exp: number;
+  sub: string;
+  aud: string;
+}
+
 /** What a push service makes of an Authorization header. */
 export type VapidVerdict =
-  | { accepted: true; subject: string; key: string }
+  | { accepted: true; key: string; token: string; claims: VapidClaims }
   | { accepted: false; status: 401 | 403; why: string };
 
 /**
@@ -28,11 +35,12 @@ export async function verifyVapid(
       await importJWK(jwkOf(Buffer.from(key, "base64url")), "ES256"),
       { algorithms: ["ES256"], audience, requiredClaims: ["exp", "sub"] },
     );
-    if (payload.exp! > Date.now() / 1_000 + maxLifeSeconds)
+    const claims = payload as unknown as VapidClaims;
+    if (claims.exp > Date.now() / 1_000 + maxLifeSeconds)
       return refuse(401, "the token lives longer than a day");
-    if (!/^(mailto:|https:\/\/)/.test(payload.sub!))
+    if (!/^(mailto:|https:\/\/)/.test(claims.sub))
       return refuse(401, "the subject is neither mailto: nor https:");
-    return { accepted: true, subject: payload.sub!, key };
+    return { accepted: true, key, token, claims };
   } catch (error) {
     return refuse(401, error instanceof errors.JOSEError ? error.code : String(error));
   }

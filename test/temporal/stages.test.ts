@@ -1,7 +1,7 @@
 import type { TestWorkflowEnvironment } from "@temporalio/testing";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { wakeQueue } from "../../workflows/client.ts";
-import { acceptRouted } from "../support/accepting.ts";
+import { acceptRouted } from "../support/accept-routed.ts";
 import { useLedgerDatabase } from "../support/ledger-database.ts";
 import { createDevServer } from "../support/temporal.ts";
 import { startWorkers } from "../support/workers.ts";
