@@ -1,4 +1,7 @@
+import { getPath } from "hono/utils/url";
 import { memoryShare } from "../config/memory.ts";
+import { readConsoleFiles } from "./console/files.ts";
+import { consolePathOf, consoleRoutes } from "./console/routes.ts";
 import { authenticate, requireRight, type Scheme } from "./http/auth.ts";
 import { allowOrigins } from "./http/cors.ts";
 import { createErrorHandler, createNotFoundHandler } from "./http/error-handlers.ts";
@@ -8,7 +11,7 @@ import { jsonBody } from "./http/json-body.ts";
 import { limitRequests } from "./http/rate-limit.ts";
 import { logRequests } from "./http/request-logging.ts";
 import { takeTurns } from "./http/request-turns.ts";
-import { type ApiDeps, createRouter, type TableRow } from "./http/router.ts";
+import { type ApiDeps, createRouter, roleOf, type TableRow } from "./http/router.ts";
 import { createPathMatcher, routeTable } from "./openapi/document.ts";
 import { docsRoutes } from "./openapi/docs-routes.ts";
 import { addLedgerMetrics } from "./operations/ledger-metrics.ts";
@@ -26,12 +29,14 @@ export function createApp(deps: ApiDeps): ApiRouter {
   addLedgerMetrics(metrics.registry, readLedger, memoryShare);
   metrics.setLimits(config);
 
-  const app = createRouter();
+  const files = readConsoleFiles(config.console.folder);
+  const app = createRouter({ getPath: (request) => consolePathOf(getPath(request)) });
   const findRoutes = createRouteFinder(app);
   addMiddleware(app, services, findRoutes);
   for (const createRoutes of Object.values(resources).flat())
     app.route("/", createRoutes(services) as unknown as Router);
-  app.route("/", docsRoutes(app));
+  app.route("/", consoleRoutes(files, config.console) as unknown as Router);
+  app.route("/", docsRoutes(app, { home: files.size > 0 ? "/console/" : "/docs" }));
   app.notFound(createNotFoundHandler(findRoutes));
   app.onError(createErrorHandler(logger));
   // The loop above has added the routes of every resource, which a type cannot follow.
@@ -50,7 +55,7 @@ function createRouteFinder(app: Router): FindRoutes {
  * caller who sends slowly does not occupy a turn.
  */
 function addMiddleware(app: Router, services: Services, findRoutes: FindRoutes): void {
-  const { keyring, tokens, clock, config, traceRequests, metrics } = services;
+  const { keyring, sessions, tokens, clock, config, traceRequests, metrics } = services;
   app.use(readToEnd());
   app.use(logRequests(services));
   app.use(async (c, next) => {
@@ -64,6 +69,8 @@ function addMiddleware(app: Router, services: Services, findRoutes: FindRoutes):
   app.use(
     authenticate({
       keyring,
+      sessions,
+      consolePlace: config.console,
       tokens,
       holderOf: createHolderReader(services),
       clock,
@@ -72,10 +79,10 @@ function addMiddleware(app: Router, services: Services, findRoutes: FindRoutes):
   );
   app.use(limitRequests(config));
   app.use(async (c, next) => {
-    const { access: role, scope } = c.get("route") ?? { access: "public", scope: null };
+    const route = c.get("route");
+    const role = route && roleOf(route.access);
     // The route checks this again. Checking it here avoids reading a body that will be refused.
-    if (role !== "public" && role !== "recipient" && scope)
-      requireRight(c.get("caller"), { role, scope });
+    if (role && route.scope) requireRight(c.get("caller"), { role, scope: route.scope });
     await next();
   });
   app.on(["POST", "PUT", "PATCH", "DELETE"], "*", jsonBody(config.bodyLimitBytes));
@@ -85,5 +92,7 @@ function addMiddleware(app: Router, services: Services, findRoutes: FindRoutes):
 /** All routes of a path use the same scheme. A path without a route requires a key, so that callers without one learn nothing. */
 function findScheme(routes: readonly TableRow[]): Scheme {
   const accesses = new Set(routes.map(({ access }) => access));
-  return accesses.has("public") ? "none" : accesses.has("recipient") ? "recipient" : "key";
+  if (accesses.has("public")) return "none";
+  if (accesses.has("session")) return "session";
+  return accesses.has("recipient") ? "recipient" : "key";
 }

@@ -1,5 +1,6 @@
 import { AsyncResource } from "node:async_hooks";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { createAdaptorServer } from "@hono/node-server";
 import { followClocks, checkIntervalMs } from "../config/clocks.ts";
 import { apiVariables, ConfigurationError, readEnvironment } from "../config/environment.ts";
@@ -11,6 +12,7 @@ import { createNotificationHub } from "../ledger/notification-hub.ts";
 import { notifyListener } from "../ledger/queue-listener.ts";
 import { createSealer, reportSealing } from "../ledger/sealer.ts";
 import { zoneFolders } from "../config/system-clocks.ts";
+import { packageRoot } from "../config/package-root.ts";
 import { temporalClient, temporalSettings } from "../config/temporal.ts";
 import { startTracing } from "../config/tracing.ts";
 import { isLoopback, loopbackHosts } from "../lib/allowed-hosts.ts";
@@ -64,6 +66,13 @@ function allowedHosts(): string[] | null {
   // Probes within a container use the loopback address.
   return configured.length > 0 ? [...loopbackHosts, ...configured] : null;
 }
+
+/** The console is served under known hosts only, whatever the address is that the API listens on. */
+const consoleHosts = [
+  ...loopbackHosts,
+  new URL(configuration.PUBLIC_URL).hostname,
+  ...configuration.API_HOSTS,
+];
 
 const logger = createLogger("api", configuration.LOG_LEVEL);
 const checkClocks = followClocks(zoneFolders(configuration.TZDIR), logger);
@@ -143,6 +152,17 @@ const app = createApp({
       configuration.INBOX_STREAMS,
       Math.floor((configuration.API_MAX_CONNECTIONS * 3) / 4),
     ),
+    console: {
+      hosts: consoleHosts,
+      publicOrigin: new URL(configuration.PUBLIC_URL).origin,
+      folder: join(packageRoot, "dist/console"),
+      streams: Math.min(500, Math.floor(configuration.API_MAX_CONNECTIONS / 8)),
+      temporalUrl: configuration.CONSOLE_TEMPORAL_URL ?? null,
+      environment: {
+        name: configuration.CONSOLE_ENVIRONMENT ?? null,
+        color: configuration.CONSOLE_COLOR,
+      },
+    },
     trustedProxies: configuration.API_TRUSTED_PROXIES,
     requestsPerMinute: configuration.API_REQUESTS_PER_MINUTE,
     mailboxShards: configuration.MAILBOX_SHARDS,

@@ -1,6 +1,8 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { apiKeyRoutes } from "./access/key-routes.ts";
 import { auditRoutes } from "./access/audit-routes.ts";
+import { sessionListRoutes } from "./access/session-list-routes.ts";
+import { sessionRoutes } from "./access/session-routes.ts";
 import { actionRoutes } from "./actions/routes.ts";
 import { attachmentRoutes } from "./attachments/routes.ts";
 import { myAddressRoutes } from "./addresses/my-routes.ts";
@@ -51,6 +53,7 @@ import { routingRuleRoutes } from "./routing-rules/routes.ts";
 import { scriptRoutes } from "./scripts/routes.ts";
 import { segmentRoutes } from "./segments/routes.ts";
 import { suppressionRoutes } from "./suppressions/routes.ts";
+import { liveRoutes } from "./live/routes.ts";
 import { layoutRoutes } from "./layouts/routes.ts";
 import { templatePreviewRoutes } from "./templates/preview-routes.ts";
 import { templateRoutes } from "./templates/routes.ts";
@@ -104,7 +107,8 @@ export const resources = {
   actions: [actionRoutes],
   events: [eventRoutes],
   explanations: [explanationRoutes],
-  access: [apiKeyRoutes, auditRoutes],
+  access: [apiKeyRoutes, auditRoutes, sessionRoutes, sessionListRoutes],
+  live: [liveRoutes],
   scripts: [scriptRoutes],
 } as const;
 

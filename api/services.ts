@@ -5,7 +5,9 @@ import { type Execute, executeOn } from "../ledger/sql.ts";
 import { createTokens, type Tokens } from "../domain/tokens.ts";
 import { createTurns, type InTurn } from "../lib/turns.ts";
 import { InboxStreams } from "./inbox/streams.ts";
+import { LiveStreams } from "./live/streams.ts";
 import { createKeyring, type Keyring } from "./http/keyring.ts";
+import { createSessions, type Sessions } from "./http/sessions.ts";
 import { type ApiMetrics, createApiMetrics } from "./http/metrics.ts";
 import type { ApiDeps } from "./http/router.ts";
 import { type AcceptTogether, createAcceptTogether } from "./notifications/accept-together.ts";
@@ -22,6 +24,8 @@ import { createTemplateVersions, type TemplateVersions } from "./templates/versi
 export interface Services extends ApiDeps {
   metrics: ApiMetrics;
   keyring: Keyring;
+  /** The browsers that are signed in to the console. */
+  sessions: Sessions;
   tokens: Tokens;
   /** Reads the policy and the notification types in force. */
   readPolicySnapshot: ReadRulebook;
@@ -39,26 +43,31 @@ export interface Services extends ApiDeps {
   acceptTogether: AcceptTogether;
   /** The open streams of inboxes. */
   inboxStreams: InboxStreams;
+  /** The open streams of consoles. */
+  liveStreams: LiveStreams;
   /** Makes requests to accept with the same Idempotency-Key take turns. */
   keyTurns: InTurn;
 }
 
 /** How often a stream sends a heartbeat. Proxies end connections without traffic after 30 seconds or more. */
 const presetHeartbeatMs = 25_000;
+const presetKeepAliveMs = 15_000;
 
 export function createServices(deps: ApiDeps): Services {
   const { prisma, pool, acceptPool, lookupPool, clock, config } = deps;
   const { metrics = createApiMetrics() } = deps;
   const templateRendering = createTemplateRendering();
   const readPolicySnapshot = createRulebookReader(pool);
+  const readLedger = createLedgerReader({ pool, readRulebook: readPolicySnapshot });
   // The look-ups of accepting have connections of their own, so that callers who read a lot do not keep them waiting.
   return {
     ...deps,
     metrics,
     keyring: createKeyring({ pool: lookupPool, clock, bootstrapKey: config.apiKey }),
+    sessions: createSessions({ pool: lookupPool, clock, bootstrapKey: config.apiKey }),
     tokens: createTokens(config.tokenSecrets),
     readPolicySnapshot,
-    readLedger: createLedgerReader({ pool, readRulebook: readPolicySnapshot }),
+    readLedger,
     templateVersions: createTemplateVersions(executeOn(lookupPool)),
     templateRendering,
     inlineContents: createInlineContents({
@@ -77,6 +86,15 @@ export function createServices(deps: ApiDeps): Services {
       clock,
       maxStreams: config.inboxStreams,
       heartbeatMs: config.heartbeatMs ?? presetHeartbeatMs,
+      logger: deps.logger,
+    }),
+    liveStreams: new LiveStreams({
+      hub: deps.hub,
+      execute: executeOn(pool),
+      readLedger,
+      clock,
+      most: config.console.streams,
+      keepAliveMs: config.heartbeatMs ?? presetKeepAliveMs,
       logger: deps.logger,
     }),
     keyTurns: createTurns(),

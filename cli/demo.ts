@@ -38,7 +38,11 @@ function say(line: string): void {
   process.stderr.write(`demo: ${line}\n`);
 }
 
-function print(result: DemoResult, details: DemoDetails, { urls, apiKey }: TemporaryStack): void {
+function print(
+  result: DemoResult,
+  details: DemoDetails,
+  { urls, apiKey, consoleLink }: TemporaryStack,
+): void {
   const refused = details.refusedLines.map(
     ({ line, field, message }) => `  line ${line}: ${field ? `${field} ` : ""}${message}\n`,
   );
@@ -75,6 +79,7 @@ function print(result: DemoResult, details: DemoDetails, { urls, apiKey }: Tempo
   if (options.exit) return;
   process.stdout.write(
     `Where to look\n${table([
+      ["console (signs in once)", consoleLink],
       ["messages", urls.mailbox!],
       ["workflows", `${urls.temporalUi!}/namespaces/default/workflows`],
       ["API", urls.api],

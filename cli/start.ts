@@ -106,8 +106,15 @@ async function stop(): Promise<void> {
   process.exit(0);
 }
 
-function print({ urls, databaseUrl, temporalAddress, smtpUrl, apiKey, apiKeyIsNew }: Stack): void {
+function print(stack: Stack): void {
+  const { urls, consoleLink, databaseUrl, temporalAddress, smtpUrl, apiKey, apiKeyIsNew } = stack;
   const rows: [string, string | null][] = [
+    [
+      "Console",
+      consoleLink.includes("#")
+        ? `${consoleLink}  (signs in once, within 10 minutes)`
+        : consoleLink,
+    ],
     ["API", urls.api],
     ["Temporal UI", urls.temporalUi],
     ["Mailbox", urls.mailbox],

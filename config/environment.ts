@@ -6,6 +6,7 @@ import { maxShards } from "../domain/delivery/queues.ts";
 import { type MasterKey, parseMasterKeys } from "../domain/sealing/master-keys.ts";
 import { publicKey } from "../domain/push-subscription.ts";
 import { isSigningSecret } from "../domain/signature.ts";
+import { nameText } from "../domain/text.ts";
 import { webUrl } from "../domain/web-url.ts";
 import { hostName, isLoopback } from "../lib/allowed-hosts.ts";
 import { smtpProviders } from "./smtp.ts";
@@ -207,6 +208,8 @@ const vapidSubject = z
     "must not be at localhost: Apple's push service answers 403 to such a contact",
   );
 
+const consoleColors = ["grey", "blue", "green", "amber", "red", "violet"] as const;
+
 /** The schema of the variables that enable OpenTelemetry. */
 const collector = z
   .url({ protocol: /^https?$/, error: "must be http://host:port of an OTLP collector" })
@@ -254,11 +257,25 @@ export const variables = {
     "Largest number of client connections that are open at once. Further connections are closed.",
   ),
   API_HOSTS: hosts.describe(
-    "Host names, separated by spaces, that the `Host` header of a request may contain. If `API_HOST` is a loopback address, the names of the loopback and the host of `PUBLIC_URL` are also accepted, and all other names are refused. Otherwise every name is accepted unless this is set.",
+    "Host names, separated by spaces, that the `Host` header of a request may contain. If `API_HOST` is a loopback address, the names of the loopback and the host of `PUBLIC_URL` are also accepted, and all other names are refused. Otherwise every name is accepted unless this is set, except by the [console](console.md) and its sessions, which always need one of these names.",
   ),
   CORS_ORIGINS: origins.describe(
     "Origins, separated by spaces, whose pages may use the routes for recipients with a recipient's token: `https://app.example.org`. Each is compared exactly. Without it, browsers refuse the answers to pages of other origins.",
   ),
+  CONSOLE_ENVIRONMENT: nameText(40)
+    .optional()
+    .describe(
+      "Name of this installation, such as `production`, which the [console](console.md) shows on every page.",
+    ),
+  CONSOLE_COLOR: z
+    .enum(consoleColors, `must be ${consoleColors.join(", ")}`)
+    .default("grey")
+    .describe("Colour in which the console shows the name of this installation."),
+  CONSOLE_TEMPORAL_URL: webUrl
+    .optional()
+    .describe(
+      "Address at which operators reach Temporal's web interface, for links of the console. `npm start` uses that of its own server.",
+    ),
   API_TRUSTED_PROXIES: wholeNumber(0, 10, 0).describe(
     "Number of proxies in front of the API that add to `X-Forwarded-For`. The audit trail records the client address that the first of them saw.",
   ),
@@ -480,6 +497,9 @@ export const apiVariables = [
   "API_HOSTS",
   "CORS_ORIGINS",
   "INBOX_STREAMS",
+  "CONSOLE_ENVIRONMENT",
+  "CONSOLE_COLOR",
+  "CONSOLE_TEMPORAL_URL",
   "API_TRUSTED_PROXIES",
   "API_REQUESTS_PER_MINUTE",
   "MAX_UNSENT",

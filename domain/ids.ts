@@ -24,6 +24,7 @@ export const idPrefixes = {
   attachment: "att",
   inboxItem: "inb",
   address: "adr",
+  session: "ses",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

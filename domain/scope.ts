@@ -23,6 +23,8 @@ export const scopeRoles = {
   "operations:write": "admin",
   "api-keys:read": "admin",
   "api-keys:write": "admin",
+  "sessions:read": "admin",
+  "sessions:write": "admin",
   "audit:read": "admin",
   metrics: "metrics",
 } as const satisfies Record<string, Role>;
@@ -56,6 +58,9 @@ const resources: Record<string, string> = {
   health: "operations",
   sealing: "operations",
   "api-keys": "api-keys",
+  sessions: "sessions",
+  "sign-in-codes": "sessions",
+  stream: "operations",
   audit: "audit",
 };
 

@@ -12,8 +12,6 @@ interface Subscriber {
   onNotified: (payload: string) => void;
   /** Called when notifications arrive again after some may have been missed. */
   onHealed: () => void;
-  /** Called when the hub is closed, because the process ends. */
-  onClosed: () => void;
 }
 
 /**
@@ -23,6 +21,8 @@ interface Subscriber {
 export interface NotificationHub {
   /** Subscribes to one of the channels that the hub was created for. Returns a function that ends the subscription. */
   subscribe(channel: string, subscriber: Subscriber): () => void;
+  /** Calls `onClosed` when the hub is closed, because the process ends. */
+  whenClosed(onClosed: () => void): void;
   /** Whether notifications arrive at the moment. */
   readonly isListening: boolean;
   /** Closes the connection for good. */
@@ -48,6 +48,7 @@ export function createNotificationHub({
   let failures = 0;
   let retrying: NodeJS.Timeout | undefined;
   let closed = false;
+  const closing = new Set<() => void>();
   const probing = setInterval(() => {
     const probed = connection;
     if (isListening) probed?.query("SELECT 1").catch(() => probed.destroy());
@@ -106,6 +107,9 @@ export function createNotificationHub({
       if (!connection && retrying === undefined && !closed) void connect();
       return () => void all.delete(subscriber);
     },
+    whenClosed(onClosed) {
+      closing.add(onClosed);
+    },
     get isListening() {
       return isListening;
     },
@@ -114,7 +118,7 @@ export function createNotificationHub({
       clearTimeout(retrying);
       clearInterval(probing);
       connection?.destroy();
-      for (const all of subscribers.values()) for (const { onClosed } of all) onClosed();
+      for (const onClosed of closing) onClosed();
     },
   };
 }

@@ -20,6 +20,7 @@ import { invalid, Problem } from "../http/problem.ts";
 import { throwNotFound, exampleIdOf, readPathId, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
+import { endSessionsOfKey } from "./session-store.ts";
 
 const states = ["active", "expired", "revoked"] as const;
 
@@ -148,6 +149,7 @@ const rotate = defineRoute({
   path: "/v1/api-keys/{id}/rotate",
   access: "admin",
   summary: "Rotate the secret of an API key. Its id and its history stay the same.",
+  description: "Browsers that signed in with the key have to sign in again.",
   request: { params, body: jsonContent(rotation) },
   responses: responses(200, "The key with its new secret", withSecret),
 });
@@ -162,7 +164,11 @@ const revoke = defineRoute({
 });
 
 export function apiKeyRoutes(services: Services) {
-  const { prisma, clock, keyring } = services;
+  const { prisma, clock, keyring, sessions } = services;
+  const forget = () => {
+    keyring.clear();
+    sessions.clear();
+  };
 
   /** Locks a key against other changes until the end of the transaction. */
   const lock = async (tx: Prisma.TransactionClient, id: string): Promise<ApiKey> => {
@@ -262,11 +268,12 @@ export function apiKeyRoutes(services: Services) {
               overlapSeconds > 0 ? new Date(now.getTime() + overlapSeconds * 1_000) : null,
           },
         });
+        await endSessionsOfKey(tx, id);
         const rotated = apiKeyJson(after, now);
         return {
           body: rotated,
           changes: [changeOf("api_key.rotate", rotated.id, apiKeyJson(before, now), rotated)],
-          committed: () => keyring.clear(),
+          committed: forget,
         };
       });
       return c.json({ ...body, secret }, 200);
@@ -281,13 +288,14 @@ export function apiKeyRoutes(services: Services) {
               where: { id: before.id },
               data: { revokedAt: now, previousHash: null, previousUntil: null },
             });
+        await endSessionsOfKey(tx, before.id);
         const revoked = apiKeyJson(after, now);
         return {
           body: revoked,
           changes: before.revokedAt
             ? []
             : [changeOf("api_key.revoke", revoked.id, apiKeyJson(before, now), revoked)],
-          committed: () => keyring.clear(),
+          committed: forget,
         };
       }),
     );

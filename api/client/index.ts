@@ -11,7 +11,10 @@ export type AppType = ReturnType<typeof createApp>;
 export interface ClientOptions extends Partial<RetryOptions> {
   /** The address of the API, as `https://tidings.example.org`. */
   url: string;
-  apiKey: string;
+  /** Left out in a browser that is signed in to the console: its cookie takes the place of a key. */
+  apiKey?: string;
+  /** Whether a browser sends cookies: by default to its own origin only. */
+  credentials?: NonNullable<RequestInit["credentials"]>;
   /** Called for each request: returns its id in logs, in the audit trail and on what it creates. By default the API chooses one. */
   requestId?: () => string | undefined;
 }
@@ -19,14 +22,16 @@ export interface ClientOptions extends Partial<RetryOptions> {
 export type Client = ReturnType<typeof createClient>;
 
 /**
- * Makes a client of Tidings for another service. It has a typed function for each route, named after its path, such as
+ * Makes a client of Tidings for another service, or for a page of the console. It has a typed function for each route, named after its path, such as
  * `client.v1.campaigns[":id"].start.$post({ param: { id }, header: { "idempotency-key": key } })`. The function resolves with the
  * response, whatever its status; `answerOf` returns the body of that, or throws the problem. A request that fails in transit is sent
- * again for half a minute, if it cannot take effect twice: give each POST an Idempotency-Key.
+ * again for half a minute, if it cannot take effect twice: give each POST an Idempotency-Key. A function takes `{ init: { signal } }` as its second
+ * argument: once that AbortSignal is aborted, the function rejects with its reason.
  */
 export function createClient({
   url,
   apiKey,
+  credentials,
   requestId,
   patienceMs = 30_000,
   timeoutMs = 30_000,
@@ -34,8 +39,14 @@ export function createClient({
   const client = hc<AppType>(url, {
     headers: (): Record<string, string> => {
       const id = requestId?.();
-      return { authorization: `Bearer ${apiKey}`, ...(id !== undefined && { "x-request-id": id }) };
+      return {
+        ...(apiKey === undefined
+          ? { "x-tidings-console": "1" }
+          : { authorization: `Bearer ${apiKey}` }),
+        ...(id !== undefined && { "x-request-id": id }),
+      };
     },
+    ...(credentials && { init: { credentials } }),
     fetch: createRetryingFetch({ patienceMs, timeoutMs }),
   });
   return encodePaths(client);

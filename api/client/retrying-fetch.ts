@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+/* This code also runs in browsers, so it uses nothing of Node.js. */
 
 export interface RetryOptions {
   /** How long a request is repeated, if repeating it is safe. */
@@ -38,9 +38,25 @@ export function createRetryingFetch({ patienceMs, timeoutMs }: RetryOptions): ty
         throw failure;
       }
       await response?.body?.cancel();
-      await sleep(waitMs, undefined, init.signal ? { signal: init.signal } : {});
+      await wait(waitMs, init.signal ?? undefined);
     }
   };
+}
+
+/** Resolves after a time. Rejects with the reason of the signal as soon as that is aborted. */
+function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = () => {
+      clearTimeout(timer);
+      reject(signal!.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", abort);
+      resolve();
+    }, ms);
+    signal?.addEventListener("abort", abort, { once: true });
+    if (signal?.aborted) abort();
+  });
 }
 
 function isTransient(response: Response | undefined): boolean {

@@ -1,3 +1,4 @@
+import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import { publicId } from "../../domain/ids.ts";
 import { includesRole, type Role } from "../../domain/role.ts";
@@ -5,10 +6,12 @@ import { includesScope, type Scope } from "../../domain/scope.ts";
 import type { RecipientPurpose, Tokens } from "../../domain/tokens.ts";
 import type { ApiEnv } from "./context.ts";
 import type { Caller, Keyring } from "./keyring.ts";
+import { type ConsolePlace, requireOwnPage } from "./own-pages.ts";
 import { Problem } from "./problem.ts";
+import { readSessionCookie, type Session, type Sessions } from "./sessions.ts";
 
-/** How the callers of a path authenticate. */
-export type Scheme = "none" | "key" | "recipient";
+/** How the callers of a path authenticate: `session` is the way of the routes for signing in and out. */
+export type Scheme = "none" | "key" | "recipient" | "session";
 
 /** What a valid token of a recipient grants, and until when. */
 export interface RecipientToken {
@@ -28,31 +31,54 @@ export interface TokenHolder {
 const recipientRequestsPerMinute = 120;
 
 /**
- * Authenticates requests. It accepts a valid key as `Authorization: Bearer` and sets the variable `caller`. On paths for recipients it
- * accepts a valid token of a recipient instead, and sets `recipientId` too. All other requests get a 401.
+ * Authenticates requests. It accepts a valid key as `Authorization: Bearer`, or the cookie of a session if a page of the console sent the request,
+ * and sets the variable `caller`. On paths for recipients it accepts a valid token of a recipient instead, and sets `recipientId` too. All other
+ * requests get a 401.
  */
 export function authenticate({
   keyring,
+  sessions,
+  consolePlace,
   tokens,
   holderOf,
   clock,
   schemeOf,
 }: {
-  keyring: Keyring;
+  keyring: Pick<Keyring, "findCaller">;
+  sessions: Pick<Sessions, "find" | "isInForce">;
+  consolePlace: ConsolePlace;
   tokens: Pick<Tokens, "verifyRecipientToken">;
   /** Reads the holder of a token by the UUID of the recipient; null if the recipient does not exist. */
   holderOf: (recipientId: string) => Promise<TokenHolder | null>;
   clock: () => Date;
   schemeOf: (path: string) => Scheme;
 }) {
+  /** Finds the session of a request, which a page of the console must have sent. Throws a 401 if there is none. */
+  async function findSession(c: Context<ApiEnv>): Promise<Session> {
+    const cookie = readSessionCookie(c);
+    if (cookie === undefined) throw unauthorized(keyHelp, undefined);
+    requireOwnPage(c, consolePlace);
+    const session = await sessions.find(cookie);
+    if (!session) throw unauthorized("The session has ended. Sign in again.", cookie);
+    c.set("isStillValid", () => sessions.isInForce(cookie));
+    return session;
+  }
+
   return createMiddleware<ApiEnv>(async (c, next) => {
     const scheme = schemeOf(c.req.path);
     if (scheme !== "none") {
       const [, secret] = /^Bearer +(\S+) *$/i.exec(c.req.header("authorization") ?? "") ?? [];
-      if (scheme === "key") {
-        const caller = secret === undefined ? null : await keyring.findCaller(secret);
-        if (!caller) throw unauthorized("Send an API key as Authorization: Bearer <key>.", secret);
+      if (scheme === "session") {
+        requireOwnPage(c, consolePlace);
+        // Whoever signs in has no session yet, or one that is replaced.
+        if (c.req.method !== "POST") useSession(c, await findSession(c));
+      } else if (scheme === "key" && secret === undefined) {
+        useSession(c, await findSession(c));
+      } else if (scheme === "key") {
+        const caller = await keyring.findCaller(secret!);
+        if (!caller) throw unauthorized(keyHelp, secret);
         c.set("caller", caller);
+        c.set("isStillValid", async () => (await keyring.findCaller(secret!)) !== null);
       } else {
         const help = "Send a recipient's token as Authorization: Bearer <token>.";
         if (secret === undefined) throw unauthorized(help, secret);
@@ -86,7 +112,15 @@ export function authenticate({
   });
 }
 
-function unauthorized(detail: string, sent: string | undefined): Problem {
+const keyHelp = "Send an API key as Authorization: Bearer <key>.";
+
+function useSession(c: Context<ApiEnv>, session: Session): void {
+  c.set("session", session);
+  c.set("caller", session.caller);
+}
+
+/** Makes the problem of a request without a valid key, token or session. */
+export function unauthorized(detail: string, sent: string | undefined): Problem {
   const challenge = 'Bearer realm="tidings"';
   return new Problem("unauthorized", detail, {
     headers: {

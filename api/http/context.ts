@@ -2,6 +2,7 @@ import type { RecipientToken } from "./auth.ts";
 import type { Caller } from "./keyring.ts";
 import type { ProblemKind } from "./problem-kinds.ts";
 import type { TableRow } from "./router.ts";
+import type { Session } from "./sessions.ts";
 
 /** The variables of a request. */
 export interface ApiEnv {
@@ -13,6 +14,10 @@ export interface ApiEnv {
     address: string | null;
     /** The caller; it is not set for a public route. */
     caller: Caller;
+    /** The session of the caller; it is not set for a caller with a key. */
+    session: Session | undefined;
+    /** Whether the key or the session of the caller is still in force, as of the last two seconds. */
+    isStillValid: () => Promise<boolean>;
     /** The UUID of the recipient whose token was sent. Whether that recipient still exists has not been checked. */
     recipientId: string;
     /** The token of the recipient, where one was sent. */

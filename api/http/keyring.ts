@@ -3,7 +3,8 @@ import type { Pool } from "pg";
 import { publicId } from "../../domain/ids.ts";
 import type { Role } from "../../domain/role.ts";
 import type { Scope } from "../../domain/scope.ts";
-import { createGatherer } from "../../lib/gathering.ts";
+import { createUseRecorder } from "./last-use.ts";
+import { createSecretCache } from "./secret-cache.ts";
 
 /** The caller of a request. */
 export interface Caller {
@@ -18,15 +19,6 @@ export interface Caller {
   /** Null if the configured limit applies. */
   requestsPerMinute: number | null;
 }
-
-/** How long a caller is cached. This is also how long other processes may accept a key that has been revoked. */
-const cacheMs = 2_000;
-const maxCached = 10_000;
-/** Unknown secrets that are cached. They have a cache of their own, so that they displace no caller. */
-const maxRefused = 1_000;
-const lastUsedEveryMs = 60_000;
-/** Secrets that one statement looks up. Only one such statement runs at a time, so that invented secrets cannot occupy the database. */
-const lookupBatchSize = 500;
 
 const secretBytes = 32;
 const prefixLength = 12;
@@ -43,11 +35,6 @@ export function newSecret(): { secret: string; prefix: string; hash: Uint8Array<
     prefix: secret.slice(0, prefixLength),
     hash: new Uint8Array(hashSecret(secret)),
   };
-}
-
-interface CachedCaller {
-  caller: Caller;
-  until: number;
 }
 
 /** Finds the callers of secrets. An API process has one keyring. */
@@ -73,8 +60,8 @@ const findSql = `
   WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)`;
 
 /**
- * Creates a keyring. It caches callers for `cacheMs`, so that most requests need no look-up. A unique index over hashes finds the key of
- * a secret, and the configured key is compared in constant time: neither reveals how much of a secret is right.
+ * Creates a keyring. It caches callers, so that most requests need no look-up. A unique index over hashes finds the key of a secret, and
+ * the configured key is compared in constant time: neither reveals how much of a secret is right.
  */
 export function createKeyring({
   pool,
@@ -86,83 +73,43 @@ export function createKeyring({
   clock: () => Date;
 }): Keyring {
   const bootstrapHash = hashSecret(bootstrapKey);
-  const cache = new Map<string, CachedCaller>();
-  /** Until when an unknown secret is refused without a look-up, by its hash, the oldest first. */
-  const refused = new Map<string, number>();
-  const usedAt = new Map<string, number>();
+  const recordUse = createUseRecorder(pool, "key");
+  const keys = createSecretCache({ read: readCallers, clock });
 
-  function recordUse(id: string, now: Date): void {
-    if (now.getTime() - (usedAt.get(id) ?? 0) < lastUsedEveryMs) return;
-    usedAt.set(id, now.getTime());
-    // A request is not refused because its use of the key could not be recorded.
-    pool
-      .query({
-        name: "note-key-use",
-        text: "UPDATE api_keys SET last_used_at = $2 WHERE id = $1",
-        values: [id, now],
-      })
-      .catch(() => {
-        usedAt.delete(id);
-      });
-  }
-
-  async function readKeys(names: readonly string[]): Promise<(KeyRow | null)[]> {
-    const hashes = names.map((name) => Buffer.from(name, "base64"));
+  async function readCallers(hashes: Buffer[]): Promise<Map<string, Caller>> {
+    const now = clock();
     const { rows } = await pool.query<KeyRow>({
       name: "find-keys",
       text: findSql,
-      values: [hashes, clock()],
+      values: [hashes, now],
     });
-    return names.map((name) => rows.find((row) => row.name === name) ?? null);
-  }
-  const findKey = createGatherer<string, KeyRow | null>({
-    doTogether: readKeys,
-    doApart: async (name) => (await readKeys([name]))[0]!,
-    isOneItemsFault: () => false,
-    most: lookupBatchSize,
-    atOnce: 1,
-  });
-
-  function cacheRefusal(name: string, until: number): null {
-    refused.delete(name);
-    refused.set(name, until);
-    if (refused.size > maxRefused) refused.delete(refused.keys().next().value!);
-    return null;
+    for (const { id } of rows) recordUse(id, now);
+    return new Map(rows.map(({ name, id, ...row }) => [name, callerOfKey({ id, ...row })]));
   }
 
   return {
     async findCaller(secret) {
       const hash = hashSecret(secret);
       if (timingSafeEqual(hash, bootstrapHash)) return bootstrapCaller;
-      if (!secretForm.test(secret)) return null;
-      const name = hash.toString("base64");
-      const now = clock();
-      const cached = cache.get(name);
-      if (cached && cached.until > now.getTime()) return cached.caller;
-      if ((refused.get(name) ?? 0) > now.getTime()) return null;
-      const row = await findKey(name);
-      const until = now.getTime() + cacheMs;
-      if (!row) {
-        cache.delete(name);
-        return cacheRefusal(name, until);
-      }
-      recordUse(row.id, now);
-      const { role, scopes, requestsPerMinute } = row;
-      const id = publicId("apiKey", row.id);
-      const limitedTo = scopes.length > 0 ? scopes : null;
-      const caller: Caller = { id, scope: id, role, scopes: limitedTo, requestsPerMinute };
-      if (cache.size >= maxCached) cache.clear();
-      cache.set(name, { caller, until });
-      return caller;
+      return secretForm.test(secret) ? keys.find(hash) : null;
     },
-    clear: () => {
-      cache.clear();
-      refused.clear();
-    },
+    clear: () => keys.clear(),
   };
 }
 
-const bootstrapCaller: Caller = {
+/** The caller that a key stands for. */
+export function callerOfKey({
+  id: uuid,
+  role,
+  scopes,
+  requestsPerMinute,
+}: Omit<KeyRow, "name">): Caller {
+  const id = publicId("apiKey", uuid);
+  const limitedTo = scopes.length > 0 ? scopes : null;
+  return { id, scope: id, role, scopes: limitedTo, requestsPerMinute };
+}
+
+export const bootstrapCaller: Caller = {
   id: "bootstrap",
   scope: "bootstrap",
   role: "admin",

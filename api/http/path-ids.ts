@@ -12,6 +12,7 @@ const nouns = {
   group: "group",
   inboxItem: "item of your inbox",
   notification: "notification",
+  session: "session",
   suppression: "suppression",
 } as const satisfies Partial<Record<IdKind, string>>;
 

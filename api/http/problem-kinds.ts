@@ -2,8 +2,8 @@
 export const problemTitles = {
   "malformed-json": [400, "The body is not JSON"],
   "malformed-body": [400, "The body cannot be read"],
-  unauthorized: [401, "The API key or token is missing or wrong"],
-  forbidden: [403, "The API key may not do this"],
+  unauthorized: [401, "The API key, token or session is missing or wrong"],
+  forbidden: [403, "The caller may not do this"],
   "not-found": [404, "The resource does not exist"],
   "method-not-allowed": [405, "The method is not allowed here"],
   "too-slow": [408, "The request took too long to arrive"],

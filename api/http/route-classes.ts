@@ -43,7 +43,7 @@ export const routeClasses = {
     connections: "lookup",
   },
   page: {
-    purpose: "the documentation",
+    purpose: "the documentation, the console and scripts",
     body: 0,
     bodySeconds: null,
     atOnce: 16,
@@ -53,7 +53,7 @@ export const routeClasses = {
     connections: "none",
   },
   public: {
-    purpose: "operations without a key: links in messages",
+    purpose: "operations without a key: links in messages, signing in",
     body: 16 * kib,
     bodySeconds: 10,
     atOnce: 8,
@@ -73,7 +73,7 @@ export const routeClasses = {
     connections: "shared",
   },
   stream: {
-    purpose: "opening streams, which are bounded by INBOX_STREAMS once they are open",
+    purpose: "opening streams, which are bounded by numbers of their own once they are open",
     body: 0,
     bodySeconds: null,
     atOnce: 8,

@@ -12,6 +12,7 @@ import type { PrismaClient } from "../../prisma/generated/client.ts";
 import { requireKey } from "./auth.ts";
 import type { ApiEnv } from "./context.ts";
 import type { ApiMetrics } from "./metrics.ts";
+import type { ConsolePlace } from "./own-pages.ts";
 import { invalid, problemDetails } from "./problem.ts";
 import type { RouteClassName } from "./route-classes.ts";
 import { fieldErrors } from "./validation.ts";
@@ -49,8 +50,9 @@ interface ApiConfig {
   corsOrigins: readonly string[];
   /** The streams of inboxes that may be open at once. */
   inboxStreams: number;
-  /** The time between two heartbeats of a stream, in milliseconds; 25 seconds by default. */
+  /** The time between two heartbeats of a stream, in milliseconds: 25 seconds by default for an inbox, 15 for the console. */
   heartbeatMs?: number;
+  console: ConsoleConfig;
   /** The bootstrap key, of the role `admin`. */
   apiKey: string;
   /** Secrets that sign the tokens and links of recipients, the newest first (domain/tokens.ts). */
@@ -78,6 +80,17 @@ interface ApiConfig {
   maxUnsentPerRecipient: number;
 }
 
+export interface ConsoleConfig extends ConsolePlace {
+  /** The folder with the built console; it need not exist. */
+  folder: string;
+  /** The streams of the console that may be open at once. */
+  streams: number;
+  /** Where browsers find Temporal's web interface; null if it is not known. */
+  temporalUrl: string | null;
+  /** How the console shows which installation this is; the name is null if it has none. */
+  environment: { name: string | null; color: string };
+}
+
 /** Which endpoints of push services recipients may register (api/addresses/endpoint.ts). */
 export interface EndpointRules {
   /** Hosts of push services besides the known ones (domain/push-services.ts). */
@@ -89,8 +102,9 @@ export interface EndpointRules {
 }
 
 /** Makes a router that refuses a request with a problem if it does not match the schemas of its route. */
-export function createRouter() {
+export function createRouter(options: { getPath?: (request: Request) => string } = {}) {
   return new OpenAPIHono<ApiEnv>({
+    ...options,
     defaultHook: (result, c) => {
       if (result.success) return;
       const sources = {
@@ -113,8 +127,15 @@ export function createRouter() {
   });
 }
 
-/** Who may use a route: keys of at least a role, recipients with a token, or everybody. All routes of a path take keys, or tokens, or neither. */
-export type Access = Role | "recipient" | "public";
+/**
+ * Who may use a route: keys, and sessions of keys, of at least a role; recipients with a token; everybody; or, for `session`, browsers that sign in
+ * or have signed in. All routes of a path take the same of these.
+ */
+export type Access = Role | "recipient" | "public" | "session";
+
+/** The role that a route needs; null if it takes no keys. */
+export const roleOf = (access: Access): Role | null =>
+  access === "public" || access === "recipient" || access === "session" ? null : access;
 
 /** The extensions of the OpenAPI document that hold the access and the scope of a route. */
 export const accessExtension = "x-tidings-role";
@@ -155,7 +176,7 @@ export function defineRoute<
   ...config
 }: Config) {
   const query = config.request?.query;
-  const role = access === "public" || access === "recipient" ? null : access;
+  const role = roleOf(access);
   const scope = role && (givenScope ?? scopeOf(config.method, config.path, role));
   const route = createRoute({
     ...config,
@@ -172,6 +193,7 @@ export function defineRoute<
 }
 
 function classOf(access: Access, method: string): RouteClassName {
+  if (access === "session") return "public";
   if (access === "public" || access === "recipient") return access;
   return method === "get" ? "read" : "change";
 }
@@ -216,6 +238,7 @@ export function tableRow(route: RouteConfig): TableRow {
 
 function securityOf(access: Access) {
   if (access === "public") return [];
+  if (access === "session") return [{ session: [] }];
   return access === "recipient" ? [{ recipientToken: [] }] : [{ apiKey: [] }];
 }
 

@@ -1,7 +1,7 @@
 import { publicId } from "../../domain/ids.ts";
 import { type InboxCounts, type InboxItemRow, inboxItemView } from "../../domain/inbox.ts";
 import type { InboxChange } from "../../ledger/inbox-hints.ts";
-import type { StreamEvent } from "./event-stream.ts";
+import type { StreamEvent } from "../http/event-stream.ts";
 
 const countsOf = ({ unseen, unread }: InboxCounts): InboxCounts => ({ unseen, unread });
 

@@ -1,7 +1,7 @@
 import { type InboxStatus, readInboxStatuses, readItems } from "../../ledger/inbox.ts";
 import { type InboxChange, parseInboxHint } from "../../ledger/inbox-hints.ts";
 import type { Execute } from "../../ledger/sql.ts";
-import type { EventStream, StreamEvent } from "./event-stream.ts";
+import type { EventStream, StreamEvent } from "../http/event-stream.ts";
 import { changeEvents, countsEvent, itemEvent } from "./events.ts";
 
 /** The most recipients, and items, that one statement reads. */

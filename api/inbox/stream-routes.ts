@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { parsePublicId } from "../../domain/ids.ts";
+import { answerWithStream } from "../http/event-stream.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 import { createRouter, defineRoute, problemResponse } from "../http/router.ts";
 import type { Services } from "../services.ts";
@@ -41,25 +42,13 @@ const open = defineRoute({
   },
 });
 
-const streamHeaders = {
-  "Content-Type": "text/event-stream; charset=utf-8",
-  "Cache-Control": "no-store",
-  // nginx would otherwise keep events back until it has a buffer full of them.
-  "X-Accel-Buffering": "no",
-};
-
 /** The route by which recipients follow their inbox. */
 export function inboxStreamRoutes({ inboxStreams }: Services) {
-  return createRouter().openapi(open, async (c) => {
-    // Nobody would read the stream.
-    if (c.req.method === "HEAD") return c.body(null, 200, streamHeaders);
-    const { epoch, expiresAt } = c.get("recipientToken");
-    const after = c.req.valid("header")["last-event-id"] ?? null;
-    const recipientId = c.get("recipientId");
-    const stream = await inboxStreams.open({ recipientId, epoch, expiresAt, after });
-    const { signal } = c.req.raw;
-    signal.addEventListener("abort", () => stream.end(), { once: true });
-    if (signal.aborted) stream.end();
-    return c.body(stream.body, 200, streamHeaders);
-  });
+  return createRouter().openapi(open, (c) =>
+    answerWithStream(c, () => {
+      const { epoch, expiresAt } = c.get("recipientToken");
+      const after = c.req.valid("header")["last-event-id"] ?? null;
+      return inboxStreams.open({ recipientId: c.get("recipientId"), epoch, expiresAt, after });
+    }),
+  );
 }

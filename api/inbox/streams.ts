@@ -7,7 +7,7 @@ import type { NotificationHub } from "../../ledger/notification-hub.ts";
 import type { Execute } from "../../ledger/sql.ts";
 import { poll } from "../../lib/polling.ts";
 import { notFound, Problem } from "../http/problem.ts";
-import { EventStream, formatEvent } from "./event-stream.ts";
+import { EventStream, formatEvent } from "../http/event-stream.ts";
 import { countsEvent, heartbeatEvent, itemEvent, resetEvent } from "./events.ts";
 import { type InboxStream, StreamNews, type StreamRequest } from "./stream-news.ts";
 
@@ -115,10 +115,10 @@ export class InboxStreams {
       onHealed: () => {
         for (const own of this.#all()) own.heartbeatAtMs = 0;
       },
-      onClosed: () => {
-        sweeping.stop();
-        this.close();
-      },
+    });
+    this.#options.hub.whenClosed(() => {
+      sweeping.stop();
+      this.close();
     });
   }
 

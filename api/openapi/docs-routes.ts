@@ -91,8 +91,8 @@ const redirectToPage = defineRoute({
   path: "/",
   access: "public",
   class: "page",
-  summary: "Redirect to the documentation",
-  responses: { 302: { description: "The documentation is at /docs" }, ...problemResponse },
+  summary: "Redirect to the console, or to the documentation if the console is not built",
+  responses: { 302: { description: "Where the page is" }, ...problemResponse },
 });
 
 const showPage = defineRoute({
@@ -140,8 +140,9 @@ const showFile = defineRoute({
 /**
  * The routes of the OpenAPI document of an app, and of a page that shows it without loading anything from another host. The first
  * request builds the document, because all routes have been added by then.
+ * @param home the path to which `/` redirects
  */
-export function docsRoutes(app: ReturnType<typeof createRouter>) {
+export function docsRoutes(app: ReturnType<typeof createRouter>, { home }: { home: string }) {
   /** The document as text. Serializing it for each request would take longer than the rest of the request. */
   let document: string | undefined;
   const loaded = new Map<string, Promise<{ bytes: Uint8Array<ArrayBuffer>; etag: string }>>();
@@ -159,7 +160,7 @@ export function docsRoutes(app: ReturnType<typeof createRouter>) {
           "Content-Type": "application/json",
         }) as unknown as Response & TypedResponse<Record<string, JSONValue>, 200, "json">,
     )
-    .openapi(redirectToPage, (c) => c.redirect("/docs", 302))
+    .openapi(redirectToPage, (c) => c.redirect(home, 302))
     .openapi(showPage, (c) =>
       c.body(page, 200, {
         "Content-Type": "text/html; charset=utf-8",

@@ -22,6 +22,13 @@ export function openApiDocument(app: App): Record<string, unknown> {
     description:
       "A token of one recipient, which Tidings signs and which expires. It gives access to that recipient's own data only.",
   });
+  registry.registerComponent("securitySchemes", "session", {
+    type: "apiKey",
+    in: "cookie",
+    name: "__Host-tidings",
+    description:
+      "The session of a browser that is signed in to the console. Operations that take an API key take it too, if a page of the same origin sends the request. A change needs the header `X-Tidings-Console: 1`.",
+  });
   for (const [name, schema] of Object.entries(audienceComponents))
     registry.registerComponent("schemas", name, schema);
   for (const [name, header] of Object.entries(headerComponents))

@@ -58,6 +58,11 @@ export const tagDescriptions: Record<string, string> = {
   sealing: "The encryption of secrets and device addresses in the database.",
   suppressions: "Addresses to which no message is sent.",
   "api-keys": "Keys that give access to this API, with their rights.",
+  session: "Signing in to the console, and out of it.",
+  sessions: "Browsers that are signed in to the console.",
+  "sign-in-codes": "Codes that sign in to the console once.",
+  stream: "Hints to the console about what has changed.",
+  console: "The pages of the console.",
   audit: "The audit trail: who changed what.",
   service: "The process itself, and its documentation.",
 };
@@ -67,6 +72,7 @@ const parts = (path: string) => path.split("/").filter((part) => part !== "" && 
 function tagOf(path: string): string {
   if (path.startsWith("/a/")) return "actions";
   if (path.startsWith("/r/") || path.startsWith("/push/")) return "push";
+  if (path.startsWith("/console")) return "console";
   return path.startsWith("/v1/") ? parts(path)[0]! : "service";
 }
 
@@ -128,7 +134,7 @@ export function takesHeader({ parameters = [] }: Operation, header: string): boo
  */
 function problemStatuses(operation: Operation, method: string): string[] {
   const { parameters = [], requestBody, [accessExtension]: access } = operation;
-  if (access === "public") return [];
+  if (access === "public" || access === "session") return [];
   const changes = access === "sender" || access === "admin";
   const hasPathParameter = parameters.some((parameter) => parameter.in === "path");
   const hasBody = requestBody !== undefined;
@@ -158,7 +164,9 @@ export const headerReferences = (...names: string[]) =>
 function headersOf(operation: Operation, { method, versioned }: Place, status: string) {
   return headerReferences(
     "X-Request-Id",
-    ...(operation[accessExtension] === "public" ? [] : ["RateLimit", "RateLimit-Policy"]),
+    ...(["public", "session"].includes(operation[accessExtension])
+      ? []
+      : ["RateLimit", "RateLimit-Policy"]),
     ...(versioned && ["get", "put", "patch"].includes(method) && status !== "204" ? ["ETag"] : []),
     ...(takesHeader(operation, "idempotency-key") ? ["Idempotency-Replayed"] : []),
   );

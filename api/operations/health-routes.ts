@@ -1,16 +1,10 @@
 import { z } from "@hono/zod-openapi";
-import { memoryShare } from "../../config/memory.ts";
-import {
-  assess,
-  type HealthIndicator,
-  healthIndicators,
-  healthWords,
-} from "../../domain/health.ts";
+import { type HealthIndicator, healthIndicators, healthWords } from "../../domain/health.ts";
 import { priorities } from "../../domain/priority.ts";
-import { agedClocks } from "../../domain/time/clock-age.ts";
 import { Problem } from "../http/problem.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
+import { assessReading } from "./assessment.ts";
 
 const word = z.enum(healthWords);
 
@@ -166,12 +160,12 @@ export function systemHealthRoutes({ readLedger }: Services) {
           headers: { "Retry-After": "5" },
         },
       );
-    const { at, measured, policy } = reading;
+    const { at, measured } = reading;
     const { depths, waiting, breakers, latencyMs, seconds, timeZoneDataOfWorkers } = measured;
-    const timeZoneData = agedClocks(at.getTime());
+    const { health: rated, timeZoneData } = assessReading(reading);
     return c.json(
       {
-        ...assess({ ...measured, memory: memoryShare(), timeZoneData }, policy),
+        ...rated,
         measuredAt: at.toISOString(),
         windowSeconds: seconds,
         queues: [...depths],

@@ -13,6 +13,7 @@ import { choosePorts, type Ports } from "./ports.ts";
 import { postgresUser } from "./postgres-user.ts";
 import { claimFolder } from "./processes.ts";
 import { runMailbox, runPostgres, runTemporal, type Site, startTimeoutMs } from "./servers.ts";
+import { makeSignInLink } from "./sign-in-link.ts";
 import type { Ending } from "./supervised.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -35,6 +36,8 @@ export interface StackOptions {
 
 export interface Stack {
   urls: { api: string; temporalUi: string | null; mailbox: string | null };
+  /** A link that signs in to the console, once and within ten minutes of the start. */
+  consoleLink: string;
   apiKey: string;
   /** Whether this start created the key, which must then be shown once. */
   apiKeyIsNew: boolean;
@@ -118,6 +121,7 @@ class Launcher {
     const key = set("TIDINGS_API_KEY")
       ? { value: readEnvironment(["TIDINGS_API_KEY"], given).TIDINGS_API_KEY, isNew: false }
       : this.#kept("api-key", "TIDINGS_API_KEY", () => `tdg_${newSecret()}`);
+    const temporalUi = given["TEMPORAL_ADDRESS"] ? null : `http://127.0.0.1:${ports.temporalUi}`;
     const environment: NodeJS.ProcessEnv = {
       ...(given["TEMPORAL_ADDRESS"] ? given : withoutTemporal(given)),
       ...(!set("DATABASE_URL") && { DATABASE_URL: database }),
@@ -136,6 +140,7 @@ class Launcher {
       ...(!["VAPID_PUBLIC_KEY", "VAPID_PRIVATE_KEY", "VAPID_SUBJECT"].some(set) &&
         this.#vapidSettings(given)),
       ...(!set("PUBLIC_URL") && { PUBLIC_URL: apiUrl }),
+      ...(temporalUi && !set("CONSOLE_TEMPORAL_URL") && { CONSOLE_TEMPORAL_URL: temporalUi }),
       ...loopbackSettings(given),
       API_PORT: String(ports.api),
       ...(!set("CAMPAIGN_LANES") && { CAMPAIGN_LANES: embeddedLanes }),
@@ -163,9 +168,10 @@ class Launcher {
     ]);
 
     return {
+      consoleLink: await makeSignInLink(apiUrl, key.value),
       urls: {
         api: apiUrl,
-        temporalUi: given["TEMPORAL_ADDRESS"] ? null : `http://127.0.0.1:${ports.temporalUi}`,
+        temporalUi,
         mailbox: smtp && `http://127.0.0.1:${ports.mailbox}`,
       },
       apiKey: key.value,

@@ -50,7 +50,7 @@ describe("every route", () => {
   it("is defined with its access, and is in the OpenAPI document", () => {
     const defined = table();
     for (const row of defined)
-      expect([row.path, ["public", "recipient", ...roles]]).toEqual([
+      expect([row.path, ["public", "recipient", "session", ...roles]]).toEqual([
         row.path,
         expect.arrayContaining([row.access]),
       ]);
@@ -66,7 +66,13 @@ describe("every route", () => {
   it("refuses callers without a key, except on public routes", async () => {
     for (const { method, path, access } of table()) {
       const response = await api.app.request(unknownPath(path), { method });
-      expect([method, path, response.status === 401]).toEqual([method, path, access !== "public"]);
+      // Signing in, which no other page may begin, is tested in sessions.test.ts.
+      const refused = access === "session" && method === "POST" ? 403 : 401;
+      expect([method, path, response.status === refused]).toEqual([
+        method,
+        path,
+        access !== "public",
+      ]);
     }
   });
 
@@ -74,7 +80,7 @@ describe("every route", () => {
     const routesOf = createPathMatcher(table());
     for (const { path } of table()) {
       const schemes = routesOf(unknownPath(path)).map(({ access }) =>
-        access === "public" || access === "recipient" ? access : "key",
+        ["public", "recipient", "session"].includes(access) ? access : "key",
       );
       expect([path, [...new Set(schemes)]]).toEqual([path, [schemes[0]]]);
     }
@@ -129,7 +135,7 @@ describe("every route", () => {
   it("for keys accepts no token", async () => {
     const token = await tokens.signRecipientToken({ recipientId, expiresAt: inAnHour() });
     for (const { method, path, access } of table()) {
-      if (access === "public" || access === "recipient") continue;
+      if (access === "public" || access === "recipient" || access === "session") continue;
       const { status } = await withKey(method, unknownPath(path), token);
       expect([method, path, status]).toEqual([method, path, 401]);
     }
@@ -137,7 +143,7 @@ describe("every route", () => {
 
   it("refuses keys with lesser roles, and no others", async () => {
     for (const { method, path, access } of table()) {
-      if (access === "public" || access === "recipient") continue;
+      if (access === "public" || access === "recipient" || access === "session") continue;
       for (const role of roles) {
         const { status } = await withKey(method, unknownPath(path), keys.get(role)!);
         expect([role, method, path, status === 403]).toEqual([
@@ -153,7 +159,7 @@ describe("every route", () => {
 
   it("answers 404 to an unknown id", async () => {
     for (const { method, path } of table()) {
-      if (method !== "GET" || !path.includes("{") || path.startsWith("/docs")) continue;
+      if (method !== "GET" || !path.includes("{") || /^\/(docs|console)/.test(path)) continue;
       const { status, body } = await api.send(method, unknownPath(path));
       expect([path, status]).toEqual([path, 404]);
       expect(body.type).toBe("urn:tidings:problem:not-found");
@@ -190,6 +196,8 @@ describe("a route for recipients", () => {
         bootstrapKey: apiKey,
         clock: () => new Date(),
       }),
+      sessions: { find: () => Promise.resolve(null), isInForce: () => Promise.resolve(false) },
+      consolePlace: { hosts: [], publicOrigin: "" },
       tokens,
       holderOf: () => Promise.resolve(null),
       clock: () => new Date(),

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { routeClasses } from "../../api/http/route-classes.ts";
-import type { createRouter, TableRow } from "../../api/http/router.ts";
+import { type createRouter, roleOf, type TableRow } from "../../api/http/router.ts";
 import { describeRoutes } from "../support/route-table.ts";
 import { routeTable } from "../../api/openapi/document.ts";
 import { packageRoot } from "../../config/package-root.ts";
@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-const keyed = () => table.filter(({ access }) => access !== "public" && access !== "recipient");
+const keyed = () => table.filter(({ access }) => roleOf(access) !== null);
 const anyPath = (path: string) =>
   path.replaceAll(/\{version\}/g, "7").replaceAll(/\{\w+\}/g, "nobody");
 const statusOf = async ({ method, path }: TableRow, secret: string) =>
@@ -49,7 +49,7 @@ describe("the table of routes", () => {
     expect(unbounded.map(({ path }) => path)).toEqual(["/healthz", "/readyz"]);
     for (const row of table) {
       const { body, bodySeconds } = routeClasses[row.class];
-      if (row.access === "public" || row.access === "recipient")
+      if (roleOf(row.access) === null)
         expect([row.path, Number(body) <= 16_384]).toEqual([row.path, true]);
       if (row.method !== "GET" && row.class !== "import")
         expect([row.path, bodySeconds]).toEqual([row.path, expect.any(Number)]);

@@ -296,7 +296,6 @@ describe("the announcement of new items", () => {
         if (hint?.kind === "items") heard.push(...hint.items.map(({ itemId }) => itemId));
       },
       onHealed() {},
-      onClosed() {},
     });
     await expect.poll(() => hub.isListening, patience).toBe(true);
     const channel = inApp();

@@ -1,3 +1,6 @@
+import type { Context } from "hono";
+import type { ApiEnv } from "./context.ts";
+
 /**
  * The bytes that may wait for their reader. A reader who is slower loses the connection, and asks for the rest with the next one, so that no
  * stream needs memory without bound.
@@ -8,6 +11,13 @@ const mostWaitingBytes = 524_288;
 const retryMs = 3_000;
 
 const encoder = new TextEncoder();
+
+const streamHeaders = {
+  "Content-Type": "text/event-stream; charset=utf-8",
+  "Cache-Control": "no-store",
+  // nginx would otherwise keep events back until it has a buffer full of them.
+  "X-Accel-Buffering": "no",
+};
 
 /** An event of a stream (https://html.spec.whatwg.org/multipage/server-sent-events.html). */
 export interface StreamEvent {
@@ -50,6 +60,11 @@ export class EventStream {
     this.#write(formatEvent(event));
   }
 
+  /** Sends a line that readers ignore, so that proxies do not end a connection without traffic. */
+  keepAlive(): void {
+    this.#write(": alive\n\n");
+  }
+
   /** Ends the stream after what was sent. */
   end(): void {
     if (!this.#isOpen) return;
@@ -70,4 +85,14 @@ export class EventStream {
     this.#isOpen = false;
     this.#onClosed();
   }
+}
+
+/** Responds with the stream that `open` opens, and ends it when the client is gone. Nobody would read the stream of a HEAD request. */
+export async function answerWithStream(c: Context<ApiEnv>, open: () => Promise<EventStream>) {
+  if (c.req.method === "HEAD") return c.body(null, 200, streamHeaders);
+  const stream = await open();
+  const { signal } = c.req.raw;
+  signal.addEventListener("abort", () => stream.end(), { once: true });
+  if (signal.aborted) stream.end();
+  return c.body(stream.body, 200, streamHeaders);
 }

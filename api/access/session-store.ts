@@ -1,0 +1,130 @@
+import type { Context } from "hono";
+import type { PoolClient } from "pg";
+import { newUuid, parsePublicId, publicId } from "../../domain/ids.ts";
+import { inTransaction } from "../../ledger/transaction.ts";
+import type { Prisma } from "../../prisma/generated/client.ts";
+import { recordChangesOver } from "../http/audit.ts";
+import { unauthorized } from "../http/auth.ts";
+import type { ApiEnv } from "../http/context.ts";
+import { bootstrapCaller, type Caller, callerOfKey } from "../http/keyring.ts";
+import { isOnLoopback } from "../http/own-pages.ts";
+import { Problem } from "../http/problem.ts";
+import {
+  idleMs,
+  isSessionSecret,
+  newSessionSecret,
+  sessionMs,
+  type Sessions,
+} from "../http/sessions.ts";
+import type { Services } from "../services.ts";
+
+type Connection = Pick<PoolClient, "query">;
+
+/** How long a sign-in code is valid. */
+const codeMs = 600_000;
+
+/** The UUID of the key of a caller; null for the bootstrap key. */
+const keyIdOf = ({ id }: Caller): string | null => parsePublicId("apiKey", id);
+
+/** Makes a code that signs in once as the caller. Codes whose time is over are removed. */
+export async function createCode(
+  client: Connection,
+  { sessions, caller, now }: { sessions: Sessions; caller: Caller; now: Date },
+): Promise<{ code: string; expiresAt: Date }> {
+  const keyId = keyIdOf(caller);
+  const code = newSessionSecret({ isBootstrap: keyId === null });
+  const expiresAt = new Date(now.getTime() + codeMs);
+  await client.query("DELETE FROM sign_in_codes WHERE expires_at <= $1", [now]);
+  await client.query("INSERT INTO sign_in_codes (hash, key_id, expires_at) VALUES ($1, $2, $3)", [
+    sessions.hashOf(code),
+    keyId,
+    expiresAt,
+  ]);
+  return { code, expiresAt };
+}
+
+const useCodeSql = `
+  WITH used AS (DELETE FROM sign_in_codes WHERE hash = $1 AND expires_at > $2 RETURNING key_id)
+  SELECT k.id, k.role, k.scopes, k.requests_per_minute AS "requestsPerMinute"
+  FROM used LEFT JOIN api_keys k ON k.id = used.key_id
+  WHERE used.key_id IS NULL OR (k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2))`;
+
+type KeyOfCode = Parameters<typeof callerOfKey>[0];
+
+/** Uses up a code. Resolves with the caller as whom it signs in; null if it is not valid. */
+async function redeemCode(
+  client: Connection,
+  { sessions, code, now }: { sessions: Sessions; code: string; now: Date },
+): Promise<Caller | null> {
+  if (!isSessionSecret(code)) return null;
+  const { rows } = await client.query<KeyOfCode | Record<keyof KeyOfCode, null>>(useCodeSql, [
+    sessions.hashOf(code),
+    now,
+  ]);
+  const [key] = rows;
+  if (!key) return null;
+  return key.id === null ? bootstrapCaller : callerOfKey(key as KeyOfCode);
+}
+
+/** Refuses callers that may not use the console in this browser. */
+function requireConsoleUser(c: Context<ApiEnv>, { id, role }: Caller): void {
+  if (role === "metrics")
+    throw new Problem("forbidden", "A key of the role metrics cannot sign in to the console.");
+  // It cannot be revoked, and nobody has it of their own.
+  if (id === bootstrapCaller.id && !isOnLoopback(c))
+    throw new Problem(
+      "forbidden",
+      "TIDINGS_API_KEY signs in on a loopback address only. Create an API key for yourself, and sign in with that.",
+    );
+}
+
+/**
+ * Signs in a caller, or whoever a code signs in, which is used up: begins a session and ends the one that the browser has had. Resolves with the
+ * secret for the cookie. Sessions whose time is over are removed.
+ * @param previous the secret in the cookie of the request, if it has one
+ */
+export async function beginSession(
+  c: Context<ApiEnv>,
+  { publicPool, sessions, clock }: Pick<Services, "publicPool" | "sessions" | "clock">,
+  { by, previous }: { by: { caller: Caller } | { code: string }; previous: string | undefined },
+): Promise<string> {
+  return inTransaction(publicPool, async (client) => {
+    const now = clock();
+    const caller =
+      "caller" in by ? by.caller : await redeemCode(client, { sessions, code: by.code, now });
+    if (!caller)
+      throw unauthorized(
+        "This code is not valid: it was used, is older than 10 minutes, or its key has ended. Get a new one, or sign in with an API key.",
+        "code",
+      );
+    requireConsoleUser(c, caller);
+    c.set("caller", caller);
+    const keyId = keyIdOf(caller);
+    const id = newUuid(now);
+    const expiresAt = new Date(now.getTime() + sessionMs);
+    const secret = newSessionSecret({ isBootstrap: keyId === null });
+    await client.query("DELETE FROM sessions WHERE expires_at <= $1 OR last_used_at <= $2", [
+      now,
+      new Date(now.getTime() - idleMs),
+    ]);
+    if (previous !== undefined)
+      await client.query("DELETE FROM sessions WHERE hash = $1", [sessions.hashOf(previous)]);
+    await client.query(
+      "INSERT INTO sessions (id, hash, key_id, created_at, expires_at, last_used_at) VALUES ($1, $2, $3, $4, $5, $4)",
+      [id, sessions.hashOf(secret), keyId, now, expiresAt],
+    );
+    const after = { expiresAt: expiresAt.toISOString() };
+    const change = { action: "session.begin", resource: publicId("session", id), after };
+    await recordChangesOver(c, client, [change], now);
+    return secret;
+  });
+}
+
+/** Ends the sessions of a key whose secret has become invalid, and removes its codes. */
+export async function endSessionsOfKey(
+  tx: Pick<Prisma.TransactionClient, "session" | "signInCode">,
+  keyId: string,
+): Promise<void> {
+  await tx.session.deleteMany({ where: { keyId } });
+  await tx.signInCode.deleteMany({ where: { keyId } });
+}
