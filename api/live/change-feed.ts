@@ -16,34 +16,35 @@ export interface ChangeHint {
 
 const mostIds = 100;
 
+/** A reading; `updates` is null before the first. */
+type Reading = Omit<RecentChanges, "updates"> & { updates: string | null };
+
 /**
  * Finds what has changed since the last reading, with one statement for all readers. If a reading fails, the next one covers its time
  * too, so that no change is missed.
  */
 export class ChangeFeed {
   readonly #execute: Execute;
-  /** The last reading; null before the first. */
-  #last: RecentChanges | null = null;
+  #last: Reading = { at: new Date(0), deliveries: [], campaigns: [], updates: null };
 
   constructor(execute: Execute) {
     this.#execute = execute;
   }
 
-  /** Forgets the last reading: the next one is the beginning. */
-  forget(): void {
-    this.#last = null;
+  /** Sets the ledger's time from which on changes are found. */
+  begin(at: Date): void {
+    this.#last = { at, deliveries: [], campaigns: [], updates: null };
   }
 
-  /** @param now the ledger's time, at which the first reading begins */
-  async read(now: Date): Promise<ChangeHint[]> {
+  async read(): Promise<ChangeHint[]> {
     const last = this.#last;
-    const read = await readRecentChanges(this.#execute, last?.at ?? now);
+    const read = await readRecentChanges(this.#execute, last.at);
     this.#last = read;
-    return last ? hintsOf(read, last) : [];
+    return hintsOf(read, last);
   }
 }
 
-function hintsOf(read: RecentChanges, last: RecentChanges): ChangeHint[] {
+function hintsOf(read: RecentChanges, last: Reading): ChangeHint[] {
   const known = new Set(last.deliveries.map(keyOf));
   const fresh = read.deliveries.filter((delivery) => !known.has(keyOf(delivery)));
   const versions = new Map(last.campaigns.map(({ id, version }) => [id, version]));
@@ -53,7 +54,7 @@ function hintsOf(read: RecentChanges, last: RecentChanges): ChangeHint[] {
     ...fresh.flatMap((one) => one.campaignId ?? []),
   ];
   // Claims and retries are counted only, and what was found above is counted a little later.
-  const others = read.updates !== last.updates;
+  const others = last.updates !== null && read.updates !== last.updates;
   const hints = [
     hintOf(
       "campaigns",

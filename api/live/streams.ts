@@ -87,6 +87,7 @@ export class LiveStreams {
 
   /** Begins to read with the first stream. */
   #begin(): void {
+    if (this.#streams.size === 0) this.#feed.begin(this.#options.clock());
     if (this.#isPolling) return;
     this.#isPolling = true;
     const polling = poll(() => this.#turn(), turnMs);
@@ -98,7 +99,7 @@ export class LiveStreams {
   }
 
   async #turn(): Promise<void> {
-    if (this.#streams.size === 0) return this.#feed.forget();
+    if (this.#streams.size === 0) return;
     await Promise.all([...this.#streams].map((own) => this.#check(own)));
     for (const hint of await this.#readHints())
       for (const { stream, topics } of this.#streams)
@@ -115,7 +116,7 @@ export class LiveStreams {
 
   async #readHints(): Promise<ChangeHint[]> {
     try {
-      const hints = await this.#feed.read(this.#options.clock());
+      const hints = await this.#feed.read();
       this.#hasFailed = false;
       return [...hints, ...(await this.#readHealth())];
     } catch (error) {

@@ -78,7 +78,8 @@ function tagOf(path: string): string {
 
 /** Makes an operation id such as `getCampaignsByIdDeliveries` from method and path alone, so that it stays the same as long as they do. */
 function operationId(method: string, path: string): string {
-  const words = (path === "/" ? ["root"] : parts(path)).flatMap((part) =>
+  const named = path === "/" ? ["root"] : [...parts(path), ...(path.endsWith("/") ? ["page"] : [])];
+  const words = named.flatMap((part) =>
     part.startsWith("{") ? ["by", part.slice(1, -1)] : part.split(/[^A-Za-z0-9]+/),
   );
   return method + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
